@@ -26,7 +26,7 @@ from digits.evaluation.statistics import Calibration
 from digits.images import picture
 from digits.reader.lattice import Arc
 from digits.reader.numbers import read_number
-from digits.reading import find_lattices
+from digits.reader.reading import find_lattices
 from digits.terminal import progress_bar
 from digits_train.camera.page import number_page
 from digits_train.matching import LabelledPage

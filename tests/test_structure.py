@@ -37,8 +37,8 @@ FORBIDDEN = [
 ABOVE = {"classifier", "data", "evaluation", "commands", "serve", "review", "cli"}
 HIGHER_LAYERS = {
     "images": ABOVE | {"vision", "reader", "inference"},
-    "vision": ABOVE | {"images", "reader", "inference"},
-    "reader": ABOVE | {"images", "vision"},
+    "vision": ABOVE | {"reader"},
+    "reader": ABOVE,
     "inference": ABOVE | {"images", "vision", "reader"},
     "data": {"evaluation", "commands", "serve", "review", "cli"},
     "evaluation": {"commands", "serve", "review", "cli"},

@@ -23,7 +23,7 @@ from digits.reader.detections import Detections as PageDetections
 from digits.reader.lattice import Arc
 from digits.reader.numbers import read_number
 from digits.reader.page import build_lattices, find_symbols
-from digits.reader.peaks import MapsFn
+from digits.reader.pyramid import MapsFn
 from digits.terminal import track
 from digits_export.temperature import MAX_TEMPERATURE, MIN_TEMPERATURE, minimize
 from digits_train.matching import DOUBTFUL, LabelledPage

@@ -15,9 +15,9 @@ from digits.inference.metadata import Kernels, ReaderMetadata
 from digits.inference.model import Model, open_session
 from digits.inference.model_file import BUNDLED
 from digits.inference.reader_model import Maps, run_maps
+from digits.reader.classify import classify_inks
 from digits.reader.page import read_page
-from digits.reader.peaks import MapsFn
-from digits.reading import classify_inks
+from digits.reader.pyramid import MapsFn
 from digits.terminal import track
 from digits_export import evaluate, model_card, quantize, verify
 from digits_export.optimize import optimize

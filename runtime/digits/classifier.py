@@ -4,13 +4,15 @@ from collections.abc import Iterable
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from digits.examination import examine
 from digits.images import picture
+from digits.images.grey import Grey
 from digits.images.picture import Source
 from digits.inference.metadata import Kernels
 from digits.inference.model import Model
 from digits.inference.model_file import ModelSource
 from digits.prediction import Number, Prediction, Reading
+from digits.vision.candidates import examine
+from digits.vision.ensemble import Evidence
 
 if TYPE_CHECKING:
     from digits.constraints.constraints import Constraints
@@ -73,6 +75,16 @@ class Classifier:
                 self._reader = ReaderModel(*self._reader_file)
             return self._reader
 
+    def see(self, pixels: Grey, height: float | None = None) -> Evidence:
+        """What the reader sees in a picture that should hold one digit.
+
+        pixels: uint8 [height, width]. height: of the digit in pixels, if it is known; then the
+        reader looks once. Raises ModelError if the reader can't be used.
+        """
+        from digits.reader.evidence import see  # most digits don't need it
+
+        return see(pixels, self.reader.maps, height)
+
     def predict(self, source: Source) -> Prediction:
         """Read the one digit in a picture.
 
@@ -98,8 +110,8 @@ class Classifier:
         """
         if isinstance(sources, str | bytes):
             raise TypeError("predict_batch takes a list of pictures; predict takes one")
-        examinations = examine(self, [picture.load(source) for source in sources])
-        return [examined.prediction(self.threshold) for examined in examinations]
+        examined = examine(self, [picture.load(source) for source in sources])
+        return [candidates.prediction(self.threshold) for candidates in examined]
 
     def read(
         self,
@@ -119,10 +131,10 @@ class Classifier:
         >>> Classifier().read("7.jpg").text
         '7'
         """
-        from digits.reading import Rules, read_page  # `predict` doesn't need it
+        from digits.reader.reading import Rules, read_numbers  # `predict` doesn't need it
 
         page = picture.load(source, picture.PAGE_MAX_SIDE)
-        return read_page(self, page, Rules.of(constraints, max_errors))
+        return read_numbers(self, page, Rules.of(constraints, max_errors))
 
     def read_frames(
         self,
@@ -141,11 +153,11 @@ class Classifier:
         >>> Classifier().read_frames(["7.jpg", "7.jpg"]).text
         '7'
         """
-        from digits.reading import Rules
-        from digits.voting import find_number, vote
+        from digits.reader.reading import Rules
+        from digits.reader.voting import find_number, vote
 
         rules = Rules.of(constraints, max_errors)
         pages = (picture.load(source, picture.PAGE_MAX_SIDE) for source in sources)
-        frames = [find_number(self, page, rules.constraints) for page in pages]
-        seen = [frame for frame in frames if frame]
-        return vote(seen, rules, self.reader.metadata.number_temperature) if seen else None
+        sightings = [*filter(None, (find_number(self, page, rules.constraints) for page in pages))]
+        temperature = self.reader.metadata.number_temperature
+        return vote(sightings, rules, temperature) if sightings else None

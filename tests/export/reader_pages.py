@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from digits.reader.peaks import Grey, Map
+from digits.images.grey import Grey
+from digits.reader.pyramid import Map
 from digits_train.detection import Targets, detection_loss, make_targets
 from digits_train.matching import LabelledPage, Truth
 from digits_train.models.reader import Reader

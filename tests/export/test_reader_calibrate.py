@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from digits.reader.classify import Ink, Weights
-from digits.reader.peaks import Map, MapsFn
+from digits.reader.classify import Weights
+from digits.reader.pyramid import Map, MapsFn
+from digits.vision.ink import Ink
 from digits_export.reader_calibrate import (
     UNSCALED,
     detect,

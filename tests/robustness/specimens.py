@@ -105,7 +105,6 @@ def _with_options() -> dict[str, bytes]:
         "GIF animated": (_seven(), "GIF", frames(duration=40, disposal=2, loop=0)),
         "GIF transparent": (_seven("P"), "GIF", {"transparency": 3}),
         "TIFF of several": (_seven(), "TIFF", frames()),
-        "TIFF big": (_seven(), "TIFF", {"big_tiff": True}),
         "WEBP lossless": (_seven("RGB"), "WEBP", {"lossless": True}),
         "WEBP animated": (_seven("RGB"), "WEBP", frames(duration=40)),
         "PPM deep": (deep, "PPM", {}),

@@ -2,15 +2,11 @@ import dataclasses
 import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 import digits
@@ -20,7 +16,6 @@ from digits.images.picture import Source
 from digits.inference import metadata
 from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from digits.inference.reader_model import ReaderModel
-from tests.conftest import PICTURES
 from tests.runtime.reader.drawn import Network
 from tests.synthetic import Sheet, chosen
 
@@ -40,15 +35,6 @@ def test_sample_pictures_are_all_read_right(
         assert (alone.digit, alone.box) == (label, prediction.box)
         assert alone.probabilities == pytest.approx(prediction.probabilities, abs=1e-5)
     assert classifier.predict_batch([]) == []
-
-
-def test_accuracy_on_mnist_frames_as_pictures(
-    classifier: digits.Classifier, test_slice: Split
-) -> None:
-    """Locating and framing again must barely cost accuracy."""
-    predictions = classifier.predict_batch(test_slice.images)
-    right = sum(p.digit == label for p, label in zip(predictions, test_slice.labels, strict=True))
-    assert right >= 0.975 * len(test_slice)
 
 
 @pytest.mark.parametrize("scale", [1, 5, 20])
@@ -101,16 +87,6 @@ def _draw_on_transparent(ink: np.ndarray) -> Image.Image:
     return image
 
 
-def _draw_with_palette(ink: np.ndarray) -> Image.Image:
-    """Draw in sixteen greys whose palette is shuffled."""
-    order = np.random.default_rng(0).permutation(16)
-    image = Image.fromarray(order[ink // 16].astype(np.uint8), "P")
-    greys = np.zeros(16, int)
-    greys[order] = 255 - np.arange(16) * 17
-    image.putpalette(np.repeat(greys, 3).tolist())
-    return image
-
-
 PENS: dict[str, Callable[[np.ndarray], Source]] = {
     "on white": lambda ink: _draw_in_colours(ink, "black", "white"),
     "on black": lambda ink: _draw_in_colours(ink, "white", "black"),
@@ -118,9 +94,6 @@ PENS: dict[str, Callable[[np.ndarray], Source]] = {
     "green on red": lambda ink: _draw_in_colours(ink, "lime", "red"),
     "transparent": _draw_on_transparent,
     "16 bits": lambda ink: Image.fromarray(((255 - ink.astype(int)) * 257).astype(np.uint16)),
-    "16 bits, array": lambda ink: ink.astype(np.uint16) * 257,
-    "floats": lambda ink: ink.astype(np.float32) / 255,
-    "palette": _draw_with_palette,
 }
 
 
@@ -133,13 +106,6 @@ def test_predict_in_any_colour_and_pixel_type(
     assert answers == [*range(10)]
 
 
-def test_broken_file_error_names_the_file(classifier: digits.Classifier, tmp_path: Path) -> None:
-    (tmp_path / "broken.png").write_bytes(b"no picture")
-    for call in (classifier.predict, classifier.read):
-        with pytest.raises(PictureError, match="broken.png is not a picture"):
-            call(tmp_path / "broken.png")
-
-
 @pytest.mark.parametrize("size", [(1, 1), (40, 60), (900, 30)])
 def test_blank_picture_is_rejected(classifier: digits.Classifier, size: tuple[int, int]) -> None:
     prediction = classifier.predict(Image.new("L", size, 200))
@@ -148,19 +114,6 @@ def test_blank_picture_is_rejected(classifier: digits.Classifier, size: tuple[in
     assert prediction.box == (0, 0, *size)
     assert (prediction.status, prediction.note) == ("blank", "no ink found")
     assert classifier.read(Image.new("L", size, 200)).lines == ()
-
-
-@pytest.mark.parametrize("noise", [1, 3, 8])
-@pytest.mark.parametrize("shade", [0, 100])
-def test_noisy_blank_sheet_is_rejected(
-    classifier: digits.Classifier, noise: float, shade: float
-) -> None:
-    page = np.linspace(240, 240 - shade, 300)[None, :] + np.random.default_rng(0).normal(
-        0, noise, (200, 300)
-    )
-    prediction = classifier.predict(page.clip(0, 255).astype(np.uint8))
-    assert prediction.digit is None
-    assert max(prediction.probabilities) < 0.5
 
 
 @pytest.mark.parametrize("width", [8, 30])
@@ -216,41 +169,6 @@ def test_unusable_reader_fails_in_read_but_not_for_a_sure_digit(
             classifier.read(alone)
     with pytest.raises(ModelError, match="SHA-256"):
         digits.Classifier(reader_sha256="0" * 64).read(alone)
-
-
-@settings(max_examples=50)
-@given(
-    hnp.arrays(
-        st.sampled_from([np.uint8, np.uint16, np.int8, np.float32, np.bool_]),
-        st.tuples(st.integers(1, 30), st.integers(1, 3000)),
-    )
-    | hnp.arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 5)))
-)
-def test_any_array_gives_a_valid_box_or_picture_error(
-    classifier: digits.Classifier, array: np.ndarray
-) -> None:
-    boxes = []
-    with suppress(PictureError):
-        boxes.append(classifier.predict(array).box)
-    with suppress(PictureError):
-        boxes += [symbol.box for symbol in classifier.read(array).symbols]
-    for left, top, right, bottom in boxes:
-        assert 0 <= left < right <= array.shape[1]
-        assert 0 <= top < bottom <= array.shape[0]
-
-
-@settings(max_examples=50)
-@given(st.data())
-def test_truncated_file_gives_a_result_or_picture_error(
-    classifier: digits.Classifier, data: st.DataObject
-) -> None:
-    raw = data.draw(st.sampled_from(sorted(PICTURES.glob("[0-9].*")))).read_bytes()
-    part = raw[: data.draw(st.integers(0, len(raw)))] + data.draw(st.binary(max_size=8))
-    with suppress(PictureError):
-        assert len(classifier.predict(part).probabilities) == 10
-    with suppress(PictureError):
-        symbols = classifier.read(part).symbols
-        assert all(len(symbol.probabilities) == 12 for symbol in symbols)
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from PIL import Image
 
 from digits import __version__
 from digits.data.mnist import Split
-from digits.examination import Examination, examine
 from digits.images import picture
 from digits.inference.model import Model
 from digits.inference.reader_model import ReaderModel
+from digits.vision.candidates import Candidates, examine
 from digits.vision.hypotheses import propose
 from tests.conftest import Run
 from tests.runtime.conftest import count_calls
@@ -311,7 +311,7 @@ def test_debug_strips_are_named_like_their_pictures(
 
 
 def test_debug_examines_each_picture_once(run: Run, pictures: list[Path], tmp_path: Path) -> None:
-    functions = examine, Examination.prediction, picture.load, propose
+    functions = examine, Candidates.prediction, picture.load, propose
     with count_calls(*functions, Model.probabilities) as calls:
         assert run("predict", "--debug", tmp_path, *pictures)[0] == 0
     assert len(list(tmp_path.iterdir())) == 10

@@ -5,8 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import one_hot
 
-from digits.inference.interface import SYMBOLS
-from digits.reader.looks import LARGEST, SMALLEST
+from digits.inference.interface import LARGEST, SMALLEST, SYMBOLS
 from digits_train.detection import Targets, detection_loss, make_targets
 from digits_train.models.reader import Maps
 

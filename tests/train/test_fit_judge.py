@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import check_grad
 
 from digits.data.mnist import Split
-from digits.vision import judge
+from digits.vision import ranker
 from digits_train import fit_judge
 from digits_train.camera.single import SEVERAL
 from tests.train import small_materials
@@ -19,7 +19,7 @@ def test_fit_reduces_the_loss_and_follows_the_gradient(train_slice: Split) -> No
     again = fit_judge.samples(materials, range(16))
     assert all(map(np.array_equal, drawn, again))
     assert min(drawn.labels) < SEVERAL <= max(drawn.labels)
-    start = np.zeros(len(judge.FEATURES) + len(judge.SEVERAL_FEATURES))
+    start = np.zeros(len(ranker.FEATURES) + len(ranker.SEVERAL_FEATURES))
     for point in (start, np.random.default_rng(0).normal(0, 0.1, len(start))):
         error = check_grad(
             lambda fitted: fit_judge.loss_and_gradient(fitted, drawn)[0],
@@ -40,5 +40,5 @@ def test_weights_are_written_as_a_module(tmp_path: Path, monkeypatch: pytest.Mon
     fit_judge.main()
     written: dict[str, tuple[float, ...]] = {}
     exec((tmp_path / "weights.py").read_text(), written)
-    assert len(written["JUDGE"]) == len(judge.FEATURES)
-    assert len(written["SEVERAL"]) == len(judge.SEVERAL_FEATURES)
+    assert len(written["JUDGE"]) == len(ranker.FEATURES)
+    assert len(written["SEVERAL"]) == len(ranker.SEVERAL_FEATURES)

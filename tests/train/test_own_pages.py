@@ -12,9 +12,10 @@ from PIL import Image
 
 from digits.data.image_folder import assign_split, digest_of
 from digits.errors import DataError, DigitsError
+from digits.images.grey import Grey
+from digits.inference.interface import SMALLEST
 from digits.inference.reader_model import ReaderModel
-from digits.reader.looks import SMALLEST
-from digits.reader.peaks import Grey, Map
+from digits.reader.pyramid import Map
 from digits_train.detection import Targets
 from digits_train.matching import LabelledPage, Truth, true_symbols
 from digits_train.own_pages import OwnPages, load_own_pages, network_maps, read_right

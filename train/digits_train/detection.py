@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy, smooth_l1_loss
 
-from digits.inference.interface import STRIDE
-from digits.reader.looks import LARGEST, SMALLEST  # pixels of digits: others aren't to be found
-from digits.reader.peaks import BOX_UNIT
+from digits.inference.interface import LARGEST, SMALLEST, STRIDE
+from digits.reader.pyramid import BOX_UNIT
 from digits_train.models.reader import Maps
 
 _VAGUE = 95.0  # pixels: of still larger digits even the middle is no digit

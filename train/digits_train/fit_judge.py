@@ -16,12 +16,12 @@ from scipy.special import softmax
 
 from digits.data import mnist
 from digits.data.mnist import Split
-from digits.examination import Examination, examine_alone
 from digits.images import picture
 from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED
 from digits.terminal import track
-from digits.vision import judge
+from digits.vision import ranker, weights
+from digits.vision.candidates import Candidates, examine_alone
 from digits.vision.hypotheses import MAX_OF_BOTH
 from digits_train.camera import FITTED
 from digits_train.camera.materials import make_materials
@@ -30,8 +30,8 @@ from digits_train.camera.window import Materials
 
 PICTURES = 4_000  # with half as many, other pictures are 0.1 % less likely
 GLYPHS, TEXTS = 4_000, 4_000  # that they are written with
-TABLE = Path(judge.__file__).with_name("weights.py")
-HEADER = '''"""Weights of the model that judges hypotheses.
+TABLE = Path(weights.__file__)
+HEADER = '''"""Weights of the features that rank hypotheses, in the order of `ranker.features`.
 
 Written by `python -m digits_train.fit_judge`, which fits them on synthetic pictures.
 """
@@ -52,7 +52,7 @@ class Samples(NamedTuple):
     Between k alternatives it has to choose: the hypotheses, "several digits" and "none".
 
     labels: int64 [n], 0 to 9, SEVERAL or NONE. features: float64 [n, k, features], those of
-    `judge.FEATURES`, then of `judge.SEVERAL_FEATURES`. exist: bool [n, k]. fits: float64 [n, k],
+    `ranker.FEATURES`, then of `ranker.SEVERAL_FEATURES`. exist: bool [n, k]. fits: float64 [n, k],
     how well an alternative explains the label.
     """
 
@@ -77,19 +77,19 @@ def samples(materials: Materials, seeds: Iterable[int]) -> Samples:
     return Samples(labels, features, exist > 0, fits)
 
 
-def _alternatives(seen: Examination, label: int) -> tuple[Floats, Floats, Floats]:
+def _alternatives(seen: Candidates, label: int) -> tuple[Floats, Floats, Floats]:
     """The features, existence and fits of one picture's alternatives."""
-    count, split = len(seen.hypotheses), len(judge.FEATURES)
-    features = np.zeros((MAX_OF_BOTH + 2, split + len(judge.SEVERAL_FEATURES)))
+    count, split = len(seen.hypotheses), len(ranker.FEATURES)
+    features = np.zeros((MAX_OF_BOTH + 2, split + len(ranker.SEVERAL_FEATURES)))
     exist, fits = np.zeros((2, len(features)))
     shape = seen.picture.pixels.shape
-    table = judge.features(seen.hypotheses, seen.frames, seen.answers, shape)
-    several = judge.several_features(seen.hypotheses, table)
+    table = ranker.features(seen.hypotheses, seen.frames, seen.answers, shape)
+    several = ranker.several_features(seen.hypotheses, table)
     features[:count, :split] = table
     features[-2, split:] = 0 if several is None else several
     exist[:count], exist[-2:] = 1, (several is not None, 1)
     if label < SEVERAL:
-        fits[:count], fits[-2:] = seen.answers[:, label], 0.1  # as `judge` spreads them
+        fits[:count], fits[-2:] = seen.answers[:, label], 0.1  # as `rank` spreads them
     else:
         fits[label - SEVERAL - 2] = 1
         fits += 1e-3
@@ -99,7 +99,7 @@ def _alternatives(seen: Examination, label: int) -> tuple[Floats, Floats, Floats
 def loss_and_gradient(fitted: Floats, drawn: Samples) -> tuple[float, Floats]:
     """The mean negative log-likelihood of the labels, and its gradient.
 
-    fitted: the weights of `judge.FEATURES`, then of `judge.SEVERAL_FEATURES`.
+    fitted: the weights of `ranker.FEATURES`, then of `ranker.SEVERAL_FEATURES`.
     """
     prior = softmax(np.where(drawn.exist, drawn.features @ fitted, -np.inf), 1)
     likelihood = (prior * drawn.fits).sum(1)
@@ -110,7 +110,7 @@ def loss_and_gradient(fitted: Floats, drawn: Samples) -> tuple[float, Floats]:
 
 
 def fit_judge(drawn: Samples) -> Floats:
-    """The weights with the least loss: float64 [judge.FEATURES + judge.SEVERAL_FEATURES]."""
+    """The weights with the least loss: float64 [ranker.FEATURES + ranker.SEVERAL_FEATURES]."""
     start = np.zeros(drawn.features.shape[-1])
     fit = minimize(loss_and_gradient, start, (drawn,), method="L-BFGS-B", jac=True)
     return np.asarray(fit.x)
@@ -121,10 +121,10 @@ def main() -> None:
     half = Split(validation.images[:FITTED], validation.labels[:FITTED])
     materials = make_materials(half, _SEED, GLYPHS, TEXTS)
     drawn = samples(materials, track(range(PICTURES), PICTURES, "pictures"))
-    weights, lines = fit_judge(drawn).tolist(), [HEADER]
-    for name, features in (("JUDGE", judge.FEATURES), ("SEVERAL", judge.SEVERAL_FEATURES)):
-        rows = (f"    {weights.pop(0):.3f},  # {feature}\n" for feature in features)
-        lines += [f"{name} = (\n", *rows, ")\n"]
+    fitted, lines = fit_judge(drawn).tolist(), [HEADER]
+    for name, features in (("JUDGE", ranker.FEATURES), ("SEVERAL", ranker.SEVERAL_FEATURES)):
+        rows = (f'    "{feature}": {fitted.pop(0):.3f},\n' for feature in features)
+        lines += [f"{name} = {{\n", *rows, "}\n"]
     TABLE.write_text("".join(lines))
 
 

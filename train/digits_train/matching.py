@@ -14,7 +14,7 @@ from torch import Tensor
 from digits.evaluation.alignment import Score
 from digits.inference.interface import STRIDE, SYMBOLS
 from digits.reader.detections import Detections
-from digits.reader.peaks import Look, Map, find_peaks
+from digits.reader.pyramid import Level, Map, find_peaks
 from digits_train.detection import PEAK, Targets
 from digits_train.models.network import BaseNetwork
 from digits_train.models.reader import Maps
@@ -149,5 +149,5 @@ def true_symbols(targets: Targets) -> list[Truth]:
 def _peaks(centres: Map, symbols: Map, boxes: Map) -> Detections:
     """What a page's maps show at the peaks above 0, surest first."""
     high = np.where(centres > 0, centres, -np.inf)
-    detections = find_peaks(Look(np.ones(2), 0, high, symbols, boxes))
+    detections = find_peaks(Level(np.ones(2), 0, high, symbols, boxes))
     return detections.select(np.argsort(-detections.scores, kind="stable"))

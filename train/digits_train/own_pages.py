@@ -24,16 +24,16 @@ from digits.data.image_folder import assign_split, digest_of
 from digits.data.table import NumberLabel, OnError, number_rows
 from digits.errors import DataError, PictureError
 from digits.images import picture
-from digits.inference.interface import STRIDE, SYMBOLS
+from digits.images.grey import Grey
+from digits.inference.interface import LARGEST, SMALLEST, STRIDE, SYMBOLS
 from digits.inference.metadata import ReaderMetadata
 from digits.inference.model_file import BUNDLED_READER, load
 from digits.inference.reader_model import run_maps
 from digits.reader.detections import Floats, Mask
 from digits.reader.lattice import Arc, build_lattice
-from digits.reader.looks import LARGEST, SMALLEST
 from digits.reader.numbers import OnlyText
 from digits.reader.page import build_lattices, find_symbols, read_page
-from digits.reader.peaks import Grey, MapsFn
+from digits.reader.pyramid import MapsFn
 from digits.reader.search import NO_PATHS, search
 from digits_train.camera.exposure import lens
 from digits_train.camera.ranges import RANGES

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from digits.commands.inputs import STDIN
-from digits.examination import Examination
 from digits.files import write_bytes
 from digits.images import decoder, picture
 from digits.prediction import Number, Prediction
+from digits.vision.candidates import Candidates
 from digits.vision.components import Box
 from digits.vision.frame import SIDE
 
@@ -99,26 +99,26 @@ class _Panel(NamedTuple):
     frame: Colour | None = None
 
 
-def debug_strip(examined: Examination, prediction: Prediction) -> Image.Image:
+def debug_strip(examined: Candidates, prediction: Prediction) -> Image.Image:
     """Draw what `predict` considered: the grey picture, and the frame of each hypothesis.
 
     Above a frame is the hypothesis's kind; below it the network's top digit, its confidence, and
     the hypothesis's weight. The most probable one is framed. The last line is the prediction, and
     the probabilities of several digits and of none.
     """
-    hypotheses, judgement = examined.hypotheses, examined.judgement
+    hypotheses, ranking = examined.hypotheses, examined.ranking
     colour = UNSURE if prediction.digit is None else SURE
-    heaviest = int(judgement.hypotheses.argmax()) if hypotheses else None
+    heaviest = int(ranking.hypotheses.argmax()) if hypotheses else None
     box = None if heaviest is None else hypotheses[heaviest].component.box
     panels = [_Panel(_located(examined.picture.pixels, box, colour), "picture")]
     for index, (hypothesis, frame, answer, weight) in enumerate(
-        zip(hypotheses, examined.frames, examined.answers, judgement.hypotheses, strict=True)
+        zip(hypotheses, examined.frames, examined.answers, ranking.hypotheses, strict=True)
     ):
         enlarged = Image.fromarray(frame).resize((_PANEL, _PANEL), Image.Resampling.NEAREST)
         kind = hypothesis.kind + (" (inverted)" if hypothesis.inverted else "")
         below = f"{answer.argmax()}  ({_percent(answer.max())})", f"weight {_percent(weight)}"
         panels.append(_Panel(enlarged, kind, below, colour if index == heaviest else None))
-    several, none = _percent(judgement.several), _percent(judgement.none)
+    several, none = _percent(ranking.several), _percent(ranking.none)
     text = f"{prediction.to_text()}        several digits {several}        no digit {none}"
     return _strip(panels, text)
 

@@ -20,7 +20,7 @@ from digits.evaluation.numbers import NumberEvaluation, numbers_in
 from digits.evaluation.pages import PageEvaluation
 from digits.images import picture
 from digits.prediction import SIGNS
-from digits.reading import MAX_ERRORS
+from digits.reader.reading import MAX_ERRORS
 from digits.terminal import ErrorReporter, print_result, print_stderr, progress_bar
 from digits.text import escape_name, to_json
 

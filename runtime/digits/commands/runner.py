@@ -101,8 +101,8 @@ class Predict(NamedTuple):
         """Open the model. Raises ModelError if it can't be used."""
         classifier = self.options.open()
         # Imported late, so that a first process that only starts others is small and fast.
-        from digits.examination import examine
         from digits.images import picture
+        from digits.vision.candidates import examine
 
         save = _saver(self.debug)
 

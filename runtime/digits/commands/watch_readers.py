@@ -21,7 +21,7 @@ from digits.text import csv_row, escape_name, to_json
 if TYPE_CHECKING:
     from digits.classifier import Classifier
     from digits.images.picture import GreyImage
-    from digits.voting import Frame
+    from digits.reader.voting import Sighting
 
 _STAMP = ("file", "modified", "size")
 _MAX_SIDE = 1024  # pixels of a picture that is published
@@ -137,7 +137,7 @@ class _Series:
 
     def __init__(self, reader: NumberReader, classifier: "Classifier") -> None:
         self._reader, self._classifier = reader, classifier
-        self._frames: dict[FileStamp, Frame] = {}  # of the last pictures with a number
+        self._frames: dict[FileStamp, Sighting] = {}  # of the last pictures with a number
         last = last_accepted(reader.results) if reader.follows else None
         self._constraints = reader.plausible(reader.start_at if last is None else last)
         self._contradictions = 0  # of the last accepted number
@@ -145,8 +145,8 @@ class _Series:
     def read(self, file: FileStamp, source: BinaryIO) -> Row:
         """Read it in this picture and the ones before."""
         from digits.images import picture
-        from digits.reading import Rules
-        from digits.voting import find_number, vote
+        from digits.reader.reading import Rules
+        from digits.reader.voting import find_number, vote
 
         reader, classifier = self._reader, self._classifier
         page = picture.load(source, picture.PAGE_MAX_SIDE)

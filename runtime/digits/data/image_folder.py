@@ -151,8 +151,8 @@ def _bundled_classifier() -> "Classifier":
 
 def _read(path: Path, label: int, group: str, classifier: "Classifier") -> Digit:
     """Raises PictureError if the picture can't be opened or is blank."""
-    from digits.examination import examine
     from digits.images import picture
+    from digits.vision.candidates import examine
 
     [examined] = examine(classifier, [picture.load(path)])
     prediction = examined.prediction(classifier.threshold)

@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+Grey = NDArray[np.uint8]  # pixels [height, width]: 0 = black, 255 = white
+
 _BAND = 512  # rows, or columns of a wide picture, that are converted at a time
 _MAX_FLOAT = 1e30
 
 
-def to_grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
+def to_grey(image: Image.Image, factor: int) -> Grey:
     """Convert a picture to grey, each pixel the mean of `factor` x `factor` of its own.
 
-    Returns uint8 [height, width], 0 = black, 255 = white. Transparent pixels show paper.
-
-    More than 8 bits a pixel are scaled by `value_range`. Raises ValueError for values that aren't
-    finite, and whatever Pillow raises for a damaged picture.
+    Transparent pixels show paper. More than 8 bits a pixel are scaled by `value_range`. Raises
+    ValueError for values that aren't finite, and whatever Pillow raises for a damaged picture.
     """
     if image.mode == "L" and factor == 1 and not image.has_transparency_data:
         return np.asarray(image)
@@ -33,7 +33,7 @@ def to_grey(image: Image.Image, factor: int) -> NDArray[np.uint8]:
     return _join([band.convert("L").reduce(factor) for band in bands], _axis(image))
 
 
-def _join(bands: list[Image.Image], axis: int) -> NDArray[np.uint8]:
+def _join(bands: list[Image.Image], axis: int) -> Grey:
     return np.concatenate([np.asarray(band) for band in bands], axis)
 
 
@@ -53,7 +53,7 @@ def _axis(image: Image.Image) -> int:
     return int(image.width > image.height)
 
 
-def _flatten_alpha(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _flatten_alpha(image: NDArray[np.uint8]) -> Grey:
     """Put a transparent picture on paper that contrasts with its ink.
 
     image: uint8 [height, width, 2], grey and alpha.
@@ -75,17 +75,11 @@ def _flatten_alpha(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return _round_to_uint8((paper + (grey - paper) * alpha).astype(np.float32))
 
 
-def _from_high_depth(image: Image.Image, factor: int) -> NDArray[np.uint8]:
+def _from_high_depth(image: Image.Image, factor: int) -> Grey:
     """Grey pixels of an image with more than 8 bits a pixel."""
-    ranges = [value_range(np.asarray(band)) for band in _bands(image, factor)]
-    black, white = min(low for low, _ in ranges), max(high for _, high in ranges)
-    return np.concatenate(
-        [
-            np.asarray(Image.fromarray(to_uint8(np.asarray(band), black, white)).reduce(factor))
-            for band in _bands(image, factor)
-        ],
-        _axis(image),
-    )
+    lows, highs = np.transpose([value_range(np.asarray(band)) for band in _bands(image, factor)])
+    scaled = (to_uint8(np.asarray(band), lows.min(), highs.max()) for band in _bands(image, factor))
+    return _join([Image.fromarray(band).reduce(factor) for band in scaled], _axis(image))
 
 
 def value_range(values: NDArray[Any]) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """Limits on what a picture file may declare.
 
-A file of a few hundred bytes can declare a tile of gigabytes, or thousands of passes over its
+A file of a few hundred bytes can declare a strip of gigabytes, or thousands of passes over its
 pixels. So its declarations are checked before the decoder trusts them.
 """
 
@@ -8,7 +8,7 @@ import os
 import re
 import struct
 from collections.abc import Iterator
-from itertools import islice, pairwise, takewhile
+from itertools import pairwise
 from typing import BinaryIO
 
 from PIL.ImageFile import ImageFile
@@ -24,30 +24,27 @@ _MAX_WEBP_BYTES = 128 << 20  # held twice, and its EXIF four times
 # picture.
 _MAX_SCANNED = 10 * _MAX_PIXELS
 _MAX_BYTES = 512 << 20  # of a file; the largest picture takes at most 400 MB
-# Pixels of all tiles, with overhang: eight times the picture's, or this many.
-_MAX_TILED = 1 << 22
-_MAX_TILES = 100_000
-_MAX_STRIP_BYTES = 4 * _MAX_PIXELS  # of a strip or tile, which libtiff holds beside the picture
+_MAX_STRIPS = 100_000
+_MAX_STRIP_BYTES = 4 * _MAX_PIXELS  # which libtiff holds beside the picture
 _MAX_NUMBERS = 1 << 18  # of a TIFF's tag, each of which takes a Python object
 # Bytes of a JPEG or PNG that aren't pixels: Pillow holds some four times, and joins some in
 # quadratic time.
 _MAX_METADATA = 32 << 20
 _MAX_SEGMENTS = 2000  # of a JPEG before its pixels; Pillow joins some, in quadratic time
-# Decoded by Pillow in Python at 5 MB/s: plain-text PPM and run-length encoded BMP.
-_SLOW_CODECS = {"ppm_plain", "bmp_rle"}
+# Decoded by Pillow in Python, at 2 to 5 MB/s: plain-text PPM, PPM whose maximum isn't 255, and
+# run-length encoded BMP.
+_SLOW_CODECS = {"ppm_plain", "ppm", "bmp_rle"}
 _MAX_SLOW_BYTES = 8 << 20
 _MAX_SLOW_PIXELS = 8_000_000
-_HEADER_BYTES = 65_536  # of a file; in most they hold everything that is checked
 
-# TIFF compressions by Pillow's names. LZMA and WebP declare unbounded sizes of their own.
+# TIFF compressions by Pillow's names. LZMA and WebP declare unbounded sizes of their own; of a
+# JPEG's scans, libtiff reads a hundred.
 _TIFF_COMPRESSIONS = {
     "raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "jpeg", "zstd",
     "group3", "group4", "tiff_ccitt", "tiff_raw_16",
 }  # fmt: skip
 # TIFF 6.0, sections 3 and 15.
-_WIDTH, _LENGTH, _STRIPS, _STRIP_BYTES, _TILES, _TILE_BYTES = 256, 257, 273, 279, 324, 325
-_TILE_WIDTH, _TILE_LENGTH = 322, 323
-_BITS, _ROWS = 258, 278
+_WIDTH, _LENGTH, _BITS, _STRIPS, _ROWS, _TILES = 256, 257, 258, 273, 278, 324
 _BYTE_TYPES = {1, 2, 7}  # their values aren't unpacked
 
 # JPEG markers (ITU-T T.81, table B.1) except those without a segment.
@@ -72,7 +69,7 @@ def too_many_pixels(name: str, most: int = _MAX_PIXELS) -> str:
     return f"{name} has too many pixels: at most {most // 1_000_000} million are read"
 
 
-def check_header(name: str, format: str, start: bytes, file: BinaryIO) -> None:
+def check_file(name: str, format: str, start: bytes, file: BinaryIO) -> None:
     """Raise PictureError for a file that would take too much memory or time to open.
 
     start: the file's first bytes. Leaves the file at any position.
@@ -80,49 +77,42 @@ def check_header(name: str, format: str, start: bytes, file: BinaryIO) -> None:
     most = _MAX_WEBP_BYTES if format == "WEBP" else _MAX_BYTES
     if file.seek(0, os.SEEK_END) > most:
         raise PictureError(f"{name} is larger than {most >> 20} MB")
-    if format == "WEBP":
-        width, height = _webp_size(start)
-        check_size(name, width, height)
-        if width * height > MAX_WEBP_PIXELS:
-            raise PictureError(too_many_pixels(f"{name}, a WebP,", MAX_WEBP_PIXELS))
-    if format == "PNG":
-        _check_chunks(name, file)
-    if format == "JPEG":
-        _check_segments(name, start, file)
-    if format == "TIFF":
-        _check_tags(name, start, file)
+    check = {"WEBP": _check_webp, "PNG": _check_png, "JPEG": _check_jpeg, "TIFF": _check_tags}
+    if format in check:
+        check[format](name, start, file)
 
 
 def check_image(name: str, image: ImageFile, file: BinaryIO) -> None:
     """Raise PictureError for an opened image that would take too much memory or time to decode."""
     check_size(name, *image.size)
-    position = file.tell()
-    if image.format == "JPEG":
-        _check_scans(name, image, file)
-    elif image.format == "TIFF":
-        _check_compression(name, image, file)
-        _check_tiles(name, image)
+    if image.format == "TIFF":
+        _check_strips(name, image)
     elif image.tile and image.tile[0][0] in _SLOW_CODECS:
+        position = file.tell()
         _check_slow_codec(name, image, file)
-    file.seek(position)
+        file.seek(position)
 
 
-def _webp_size(start: bytes) -> tuple[int, int]:
-    """https://developers.google.com/speed/webp/docs/riff_container; zeros where damaged."""
+def _check_webp(name: str, start: bytes, file: BinaryIO) -> None:
+    """https://developers.google.com/speed/webp/docs/riff_container; the decoder comes first."""
     kind, fields = start[12:16], start[20:30].ljust(10, b"\0")
     if kind == b"VP8X":
-        return _little_endian(fields[4:7]) + 1, _little_endian(fields[7:10]) + 1
-    if kind == b"VP8L":
+        width, height = (_little_endian(fields[at : at + 3]) + 1 for at in (4, 7))
+    elif kind == b"VP8L":
         bits = _little_endian(fields[1:5])
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    return _little_endian(fields[6:8]) & 0x3FFF, _little_endian(fields[8:10]) & 0x3FFF
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    else:
+        width, height = (_little_endian(fields[at : at + 2]) & 0x3FFF for at in (6, 8))
+    check_size(name, width, height)
+    if width * height > MAX_WEBP_PIXELS:
+        raise PictureError(too_many_pixels(f"{name}, a WebP,", MAX_WEBP_PIXELS))
 
 
 def _little_endian(raw: bytes) -> int:
     return int.from_bytes(raw, "little")
 
 
-def _check_chunks(name: str, file: BinaryIO) -> None:
+def _check_png(name: str, start: bytes, file: BinaryIO) -> None:
     position, metadata, head = 8, 0, b""
     while head[4:] != b"IEND" and file.seek(position) and len(head := file.read(8)) == 8:
         length = int.from_bytes(head[:4])
@@ -134,41 +124,20 @@ def _check_chunks(name: str, file: BinaryIO) -> None:
         )
 
 
-def _check_tags(name: str, start: bytes, file: BinaryIO) -> None:
-    """TIFF 6.0, section 2, or BigTIFF."""
-    order, is_big = "<" if start[:1] == b"I" else ">", start[2] == 43
-    [position] = struct.unpack_from(order + "IQ"[is_big], start, 8 if is_big else 4)
-    file.seek(position)
-    [count] = struct.unpack(order + "HQ"[is_big], file.read(8 if is_big else 2))
-    entry = struct.Struct(order + ("HHI4x", "HHQ8x")[is_big])
-    entries = file.read(entry.size * min(count, 1 << 16))
-    tags = entry.iter_unpack(entries[: len(entries) - len(entries) % entry.size])
-    if count >> 16 or any(
-        length > _MAX_NUMBERS and (tag in (_STRIPS, _TILES) or kind not in _BYTE_TYPES)
-        for tag, kind, length in tags
-    ):
-        raise PictureError(f"{name} is damaged: it has too many tags, or values of one")
-
-
-def _check_segments(name: str, start: bytes, file: BinaryIO) -> None:
-    segments = list(_segments(start))
-    if _SCAN not in dict(segments):
+def _check_jpeg(name: str, start: bytes, file: BinaryIO) -> None:
+    if not _is_one_scan(start):
         file.seek(0)
-        segments = list(islice(_segments(file.read()), _MAX_SEGMENTS))
-    before = list(takewhile(lambda segment: segment[0] != _SCAN, segments))
-    if len(before) >= _MAX_SEGMENTS or before and before[-1][1] > _MAX_METADATA:
-        raise PictureError(f"{name} is damaged: it has too many segments before its pixels")
-
-
-def _check_scans(name: str, image: ImageFile, file: BinaryIO) -> None:
-    file.seek(0)
-    content = file.read(_HEADER_BYTES)
-    if _is_one_scan(content):
-        return
-    content += file.read()
-    scans = sum(marker == _SCAN for marker, _ in _segments(content))
-    if scans * image.width * image.height > _MAX_SCANNED:
-        raise PictureError(f"{name} has {scans} scans: no program writes so many")
+        start = file.read()
+    scans = pixels = 0
+    for number, (marker, position) in enumerate(_segments(start)):
+        if not scans and (number == _MAX_SEGMENTS or position > _MAX_METADATA):
+            raise PictureError(f"{name} is damaged: it has too many segments before its pixels")
+        if marker in _FRAMES:
+            height, width = struct.unpack_from(">HH", start, position + 3)
+            pixels = max(pixels, height * width)
+        scans += marker == _SCAN
+        if scans * pixels > _MAX_SCANNED and pixels <= _MAX_PIXELS:
+            raise PictureError(f"{name} has too many scans: no program writes so many")
 
 
 def _is_one_scan(jpeg: bytes) -> bool:
@@ -193,49 +162,40 @@ def _segments(jpeg: bytes) -> Iterator[tuple[int, int]]:
         position += int.from_bytes(jpeg[position : position + 2])
 
 
-def _check_compression(name: str, image: ImageFile, file: BinaryIO) -> None:
+def _check_tags(name: str, start: bytes, file: BinaryIO) -> None:
+    """TIFF 6.0, section 2."""
+    order, entry = "<" if start[:1] == b"I" else ">", 12  # bytes
+    file.seek(*struct.unpack_from(order + "I", start, 4))
+    [count] = struct.unpack(order + "H", file.read(2))
+    entries = file.read(entry * count)
+    whole = entries[: len(entries) - len(entries) % entry]
+    tags = [*struct.iter_unpack(order + "HHI4x", whole)]
+    if any(tag == _TILES for tag, _, _ in tags):
+        raise PictureError(f"{name} is a TIFF in tiles, which isn't read: save it in strips")
+    if any(
+        length > _MAX_NUMBERS and (tag == _STRIPS or kind not in _BYTE_TYPES)
+        for tag, kind, length in tags
+    ):
+        raise PictureError(f"{name} is damaged: it has too many values of a tag")
+
+
+def _check_strips(name: str, image: ImageFile) -> None:
     compression = image.info.get("compression")
     if compression not in _TIFF_COMPRESSIONS:
         raise PictureError(f"{name} is a TIFF with the compression {compression}, which isn't read")
-    if compression != "jpeg":
-        return
     tags = image.tag_v2  # type: ignore[attr-defined]
-    offsets = tags.get(_TILES) or tags.get(_STRIPS) or ()
-    lengths = tags.get(_TILE_BYTES) or tags.get(_STRIP_BYTES) or ()
-    if sum(lengths) > file.seek(0, os.SEEK_END):
-        raise PictureError(f"{name} is damaged: its parts have more bytes than the file")
-    scans = 0
-    for offset, length in zip(offsets, lengths, strict=False):
-        file.seek(offset)
-        scans += file.read(length).count(bytes([0xFF, _SCAN]))
-    if scans * image.width * image.height > _MAX_SCANNED * max(len(offsets), 1):
-        raise PictureError(f"{name} has {scans} scans: no program writes so many")
-
-
-def _check_tiles(name: str, image: ImageFile) -> None:
-    tags = image.tag_v2  # type: ignore[attr-defined]
-    sides = [tags.get(tag) for tag in (_TILE_WIDTH, _TILE_LENGTH)]
-    if sides != [None, None]:
-        if not all(isinstance(side, int) and side > 0 for side in sides):
-            raise PictureError(f"{name} is damaged: its tiles have no size")
-        # Not image.size, which Pillow transposes when the camera was turned.
-        across, down = -(-tags[_WIDTH] // sides[0]), -(-tags[_LENGTH] // sides[1])
-        pixels = across * sides[0] * down * sides[1]
-        if across * down > _MAX_TILES or pixels > max(8 * image.width * image.height, _MAX_TILED):
-            raise PictureError(f"{name} is damaged: its tiles don't fit the picture")
-        part = sides[0] * sides[1]
-    else:
-        part = tags[_WIDTH] * min(tags.get(_ROWS) or tags[_LENGTH], tags[_LENGTH])
+    # Not image.size, which Pillow transposes when the camera was turned.
+    pixels = tags[_WIDTH] * min(tags.get(_ROWS) or tags[_LENGTH], tags[_LENGTH])
     is_whole = bool(image.tile) and image.tile[0][0] == "libtiff"  # decoded as a whole
-    if is_whole and part * sum(tags.get(_BITS, (1,))) // 8 > _MAX_STRIP_BYTES:
-        raise PictureError(f"{name} has strips or tiles of more than 400 MB")
-    # Uncompressed parts are decoded one by one, each up to the start of the next.
-    parts = sorted(image.tile, key=lambda part: part[2])
-    if len(parts) > _MAX_TILES:
+    if is_whole and pixels * sum(tags.get(_BITS, (1,))) // 8 > _MAX_STRIP_BYTES:
+        raise PictureError(f"{name} has strips of more than 400 MB")
+    # Uncompressed strips are decoded one by one, each up to the start of the next.
+    strips = sorted(image.tile, key=lambda strip: strip[2])
+    if len(strips) > _MAX_STRIPS:
         raise PictureError(f"{name} is damaged: it has too many strips")
-    for part, after in pairwise(parts):
-        left, top, right, bottom = part[1] or (0, 0, 0, 0)
-        if after[2] - part[2] < (right - left) * (bottom - top) // 8:  # with a bit for a pixel
+    for strip, following in pairwise(strips):
+        left, top, right, bottom = strip[1] or (0, 0, 0, 0)
+        if following[2] - strip[2] < (right - left) * (bottom - top) // 8:  # with a bit for a pixel
             raise PictureError(f"{name} is damaged: its strips overlap")
 
 

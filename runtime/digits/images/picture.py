@@ -4,6 +4,8 @@ import io
 import math
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -12,7 +14,7 @@ from PIL import Image
 
 from digits.errors import PictureError
 from digits.images import decoder, limits
-from digits.images.grey import to_grey, to_uint8, value_range
+from digits.images.grey import Grey, to_grey, to_uint8, value_range
 
 Source = (
     str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[Any]
@@ -44,7 +46,7 @@ class GreyImage(NamedTuple):
     """
 
     name: str
-    pixels: NDArray[np.uint8]
+    pixels: Grey
     downscale: float
     size: tuple[int, int]
 
@@ -64,20 +66,16 @@ def load(source: Source, max_side: int = DIGIT_MAX_SIDE) -> GreyImage:
     Raises PictureError when the source is missing, not a picture, damaged or too large.
     """
     if isinstance(source, np.ndarray):
-        return _from_array(source, max_side)
+        return _from_image("the array", _to_image(source), max_side)
     if isinstance(source, Image.Image):
         return _from_image("the image", source, max_side)
-    if isinstance(source, bytes | bytearray | memoryview):
-        return _from_file("the picture", io.BytesIO(source), max_side)
-    if isinstance(source, str | os.PathLike):
-        return _from_path(os.fsdecode(source), max_side)
-    if hasattr(source, "read"):
-        name = str(getattr(source, "name", "the picture"))
-        return _from_file(name, _make_seekable(name, source), max_side)
-    raise PictureError(
-        f"unsupported image type: {type(source).__name__}; give a path, bytes, a file object, a PIL"
-        " image or an array"
-    )
+    with _opened(source) as (name, file), decoder.open_image(name, file) as image:
+        width, height = image.size
+        # JPEG can be decoded at 1/2, 1/4 or 1/8 scale, and without its colours, at a fraction of
+        # the cost. At least three quarters of the wanted pixels are enough.
+        scale = 0.75 * max_side / max(width, height)
+        image.draft("L", (math.ceil(width * scale), math.ceil(height * scale)))
+        return _from_image(name, image, max_side, (width, height))
 
 
 def reduce(loaded: GreyImage, max_side: int) -> GreyImage:
@@ -98,7 +96,38 @@ def peek_size(content: bytes) -> tuple[int, int]:
         return image.size
 
 
-def _from_path(path: str, max_side: int) -> GreyImage:
+def transpose_method(image: Image.Image) -> Image.Transpose | None:
+    """What turns a loaded picture upright, if anything must; junk in its EXIF says nothing."""
+    try:
+        return _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+    except decoder.DECODE_ERRORS:
+        return None
+
+
+@contextmanager
+def _opened(source: Any) -> Iterator[tuple[str, BinaryIO]]:
+    """A source's name for errors, and a file that starts with the picture and can be rewound."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        yield "the picture", io.BytesIO(source)
+    elif isinstance(source, str | os.PathLike):
+        name = os.fsdecode(source)
+        with _open_path(name) as file:
+            yield name, file
+    elif hasattr(source, "read"):
+        name = str(getattr(source, "name", "the picture"))
+        with decoder.explain_damage(name):
+            with suppress(AttributeError, OSError):  # a pipe's
+                source.seek(0)
+            content = source.read()
+        yield name, io.BytesIO(content)
+    else:
+        raise PictureError(
+            f"unsupported image type: {type(source).__name__}; give a path, bytes, a file object,"
+            " a PIL image or an array"
+        )
+
+
+def _open_path(path: str) -> BinaryIO:
     if not path:
         raise PictureError("'' is not a file name")
     try:
@@ -109,33 +138,9 @@ def _from_path(path: str, max_side: int) -> GreyImage:
             raise PictureError(f"{path} is not a regular file")
         if not status.st_size:  # /proc's files too, some of which never end
             raise PictureError(f"{path} is empty")
-        file = open(path, "rb")  # noqa: SIM115
+        return open(path, "rb")
     except (OSError, ValueError) as error:
         raise PictureError(f"can't open {path}: {getattr(error, 'strerror', error)}") from error
-    with file:
-        return _from_file(path, file, max_side)
-
-
-def _make_seekable(name: str, file: BinaryIO) -> BinaryIO:
-    """The file itself, or the content of a pipe."""
-    try:
-        try:
-            file.seek(0)
-            return file
-        except (AttributeError, OSError):  # io.UnsupportedOperation is an OSError
-            return io.BytesIO(file.read())
-    except decoder.DECODE_ERRORS as error:
-        raise PictureError(f"can't read {name}: {error}") from error
-
-
-def _from_file(name: str, file: BinaryIO, max_side: int) -> GreyImage:
-    with decoder.open_image(name, file) as image:
-        width, height = image.size
-        # JPEG can be decoded at 1/2, 1/4 or 1/8 scale, and without its colours, at a fraction of
-        # the cost. At least three quarters of the wanted pixels are enough.
-        scale = 0.75 * max_side / max(width, height)
-        image.draft("L", (math.ceil(width * scale), math.ceil(height * scale)))
-        return _from_image(name, image, max_side, (width, height))
 
 
 def _from_image(
@@ -156,15 +161,7 @@ def _from_image(
     return GreyImage(name, grey, downscale, size)
 
 
-def transpose_method(image: Image.Image) -> Image.Transpose | None:
-    """What turns a loaded picture upright, if anything must; junk in its EXIF says nothing."""
-    try:
-        return _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
-    except decoder.DECODE_ERRORS:
-        return None
-
-
-def _from_array(array: NDArray[Any], max_side: int) -> GreyImage:
+def _to_image(array: NDArray[Any]) -> Image.Image:
     values = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
     if values.dtype.kind not in "buif" or values.size == 0:
         raise PictureError(f"unsupported array: {array.dtype} with shape {array.shape}")
@@ -178,4 +175,4 @@ def _from_array(array: NDArray[Any], max_side: int) -> GreyImage:
             values = to_uint8(values, *value_range(values))
         except ValueError as error:
             raise PictureError(f"unsupported array: {error}") from error
-    return _from_image("the array", Image.fromarray(np.ascontiguousarray(values)), max_side)
+    return Image.fromarray(np.ascontiguousarray(values))

@@ -12,6 +12,8 @@ OUTPUT = ("probabilities", "tensor(float)", [10])
 PAGE_MULTIPLE, PAGE_MIN_SIDE = 8, 32  # pixels: of height and width of a page
 PAGE_MAX_SIDE, PAGE_MAX_PIXELS = 8192, 5 << 20
 STRIDE = 4  # pixels between neighbouring cells of a reader's output
+# Heights in pixels of the digits that a reader finds. A page is scaled so that they are within.
+SMALLEST, LARGEST = 10.0, 60.0
 SYMBOLS = "0123456789-."  # that a reader finds; a decimal comma is a "." too
 
 # An x86 processor without VNNI adds two products of uint8 and int8 in int16, which saturates above

@@ -77,18 +77,12 @@ class ReaderMetadata(NamedTuple):
 
 
 AnyMetadata = Metadata | ReaderMetadata
-_M = TypeVar("_M", Metadata, ReaderMetadata)
+M = TypeVar("M", Metadata, ReaderMetadata)
 
-_SHARES = {
-    *("validation_accuracy_float", "validation_accuracy", "test_accuracy_float", "test_accuracy"),
-    "rejection_threshold",
-}
 OBJECTS = ("recipe", "data_sha256")  # whose values are JSON
 _MAX_NESTED = 100  # objects and lists in such a value
-_FACTORS = {
-    *("temperature", "centre_temperature", "number_temperature"),
-    *("reader_weight", "classifier_weight"),
-}
+_SHARES = ("accuracy", "accuracy_float", "threshold")  # ends of names
+_FACTORS = ("temperature", "weight")
 _USES = {
     "classifier": "`digits predict`, `digits eval` and $DIGITS_MODEL",
     "reader": "`digits read`, `digits eval` and $DIGITS_READER",
@@ -103,7 +97,7 @@ def to_dict(metadata: AnyMetadata) -> dict[str, Any]:
 def parse_objects(metadata: AnyMetadata, name: str) -> dict[str, dict[str, Any]]:
     """Parse the recipe and the checksums of data, which nothing checks before.
 
-    name: what errors call the file. Raises ModelError if they aren't JSON objects, or `is_deep`.
+    Raises ModelError, with the file's name, if they aren't JSON objects, or `is_deep`.
     """
     import json  # which running a model doesn't need
 
@@ -153,7 +147,7 @@ def read_scan(model: bytes, name: str) -> Scan:
     return scanned
 
 
-def read(model: bytes, name: str, kind: type[_M]) -> _M:
+def read(model: bytes, name: str, kind: type[M]) -> M:
     """Read what `add_metadata` appended.
 
     kind: Metadata or ReaderMetadata. Raises WrongTask for the other; other errors: see `read_scan`.
@@ -173,7 +167,7 @@ def _task(pairs: Mapping[str, str], name: str) -> Task:
     return cast(Task, task)
 
 
-def parse(pairs: Mapping[str, str], name: str, kind: type[_M]) -> _M:
+def parse(pairs: Mapping[str, str], name: str, kind: type[M]) -> M:
     """Parse metadata. Raises ModelError if a value is missing or invalid, or WrongTask."""
     task, actual = "classifier" if kind is Metadata else "reader", _task(pairs, name)
     if actual != task:
@@ -194,9 +188,9 @@ def _check_values(values: dict[str, Any], name: str) -> None:
     if values["kernels"] not in get_args(Kernels):
         raise ModelError(f"{name}: kernels is {values['kernels']!r}, not integer or float")
     for key, value in values.items():
-        if key in _FACTORS and not 1e-3 <= value <= 1e3:  # ours are 0.2 to 5
+        if key.endswith(_FACTORS) and not 1e-3 <= value <= 1e3:  # ours are 0.2 to 5
             raise ModelError(f"{name}: {key} is not between 0.001 and 1,000")
-        if key in _SHARES and not 0 <= value <= 1:
+        if key.endswith(_SHARES) and not 0 <= value <= 1:
             raise ModelError(f"{name}: {key} is not between 0 and 1")
         if isinstance(value, float) and not math.isfinite(value):
             raise ModelError(f"{name}: {key} is not finite")

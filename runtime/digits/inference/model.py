@@ -1,8 +1,7 @@
 """Run an ONNX file that turns 28x28 pixels into ten probabilities."""
 
-import threading
 from functools import cache, partial
-from typing import get_args
+from typing import Generic, get_args
 
 import numpy as np
 import onnxruntime
@@ -10,10 +9,10 @@ from numpy.typing import NDArray
 
 from digits.errors import ModelError
 from digits.inference.interface import INPUT, OUTPUT
-from digits.inference.metadata import Kernels, Metadata
+from digits.inference.metadata import Kernels, M, Metadata
 from digits.inference.model_file import ModelBytes, ModelSource, load
 from digits.inference.probabilities import are_probabilities
-from digits.inference.watchdog import ORT_ERRORS, ort_error, run_options, watched
+from digits.inference.watchdog import ORT_ERRORS, ort_error, watched
 from digits.system import cpu_count
 
 _PIXEL = np.dtype(np.uint8)
@@ -26,7 +25,7 @@ MAX_SECONDS = 120.0  # for a chunk; the slowest Raspberry Pi takes 50 for VGG-16
 _CORE_MEMORY = 512 << 20
 
 
-class Model:
+class Network(Generic[M]):
     """A verified model file and its onnxruntime session. Threads may share one.
 
     path, sha256: see `model_file.load`. threads: how many cores a call may use; 0: all. kernels:
@@ -34,6 +33,41 @@ class Model:
     faster one according to the file.
 
     Raises ModelError if the file can't be used, and ValueError for invalid arguments.
+    """
+
+    def __init__(
+        self,
+        kind: type[M],
+        path: ModelSource,
+        threads: int,
+        sha256: str | None,
+        kernels: Kernels | None = None,
+    ) -> None:
+        if not 0 <= threads <= _MAX_THREADS:
+            raise ValueError(f"threads must be 0 to {_MAX_THREADS}, not {threads}")
+        if kernels not in (None, *get_args(Kernels)):
+            raise ValueError(f"kernels must be integer, float or None, got {kernels!r}")
+        file = load(path, kind, sha256)
+        self.name, self.sha256, self.threads = file.name, file.sha256, threads
+        self.metadata: M = file.metadata
+        # What a worker process opens.
+        self._source: str | ModelBytes = path if isinstance(path, ModelBytes) else file.name
+        # A float file has no integers.
+        only_float = self.metadata.quantization == "none"
+        self.kernels: Kernels = "float" if only_float else kernels or self.metadata.kernels
+        self._session = load_session(file.content, file.name, self.kernels, threads)
+
+    def run(
+        self, inputs: dict[str, NDArray[np.uint8]], outputs: list[str], seconds: float
+    ) -> list[NDArray[np.float32]]:
+        """Compute outputs by their names. Raises ModelError if that fails, or takes longer."""
+        answers: list[NDArray[np.float32]]
+        answers = watched(partial(self._session.run, outputs, inputs), seconds, self.name)
+        return answers
+
+
+class Model(Network[Metadata]):
+    """A classifier of digits; arguments and errors: see `Network`.
 
     >>> Model().probabilities(np.zeros((2, 28, 28), np.uint8)).shape
     (2, 10)
@@ -46,24 +80,12 @@ class Model:
         kernels: Kernels | None = None,
         sha256: str | None = None,
     ) -> None:
-        check_threads(threads)
-        if kernels not in (None, *get_args(Kernels)):
-            raise ValueError(f"kernels must be integer, float or None, got {kernels!r}")
-        file = load(path, Metadata, sha256)
-        self.name, self.metadata, self.sha256 = file.name, file.metadata, file.sha256
-        self.threads = threads
-        self._source: str | ModelBytes = path if isinstance(path, ModelBytes) else file.name
-        # A float file has no integers.
-        only_float = self.metadata.quantization == "none"
-        self.kernels: Kernels = "float" if only_float else kernels or self.metadata.kernels
-        self._session = load_session(file.content, file.name, self.kernels, threads)
+        super().__init__(Metadata, path, threads, sha256, kernels)
         self._chunk = _CHUNK * (threads or cpu_count())
-        self._bound_session = _BoundSession(self._session, self.name)
         # Smoke test: the graph may load but fail to run, or have NaN weights.
         self.probabilities(np.zeros((2, 28, 28), np.uint8))
 
     def __reduce__(self) -> tuple[type["Model"], tuple[str | ModelBytes, int, Kernels, str | None]]:
-        # A worker process opens its own session.
         return Model, (self._source, self.threads, self.kernels, self.sha256 or None)
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -75,47 +97,14 @@ class Model:
         """
         if images.dtype != _PIXEL or images.shape[1:] not in ((28, 28), (1, 28, 28)):
             raise ValueError(f"images must be uint8 [n, 28, 28], not {images.dtype} {images.shape}")
-        rows = self._bound_session.run(images) if len(images) == 1 else self._run(images)
-        if rows.shape != (len(images), 10) or not are_probabilities(rows):
-            raise ModelError(f"{self.name} outputs invalid probabilities")
-        return rows
-
-    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         batch, answers = images.reshape(-1, 1, 28, 28), []
         for start in range(0, max(len(batch), 1), self._chunk):
             pixels = {INPUT[0]: batch[start : start + self._chunk]}
-            answers += watched(
-                partial(self._session.run, [OUTPUT[0]], pixels), MAX_SECONDS, self.name
-            )
-        return answers[0] if len(answers) == 1 else np.concatenate(answers)
-
-
-class _BoundSession(threading.local):
-    """Runs single digits in bound buffers, separate for each thread.
-
-    10 % faster than `session.run` for LeNet-5 (`make bench`).
-    """
-
-    def __init__(self, session: onnxruntime.InferenceSession, name: str) -> None:
-        pixels = np.zeros((1, *INPUT[2]), np.uint8)
-        answer = np.zeros((1, *OUTPUT[2]), np.float32)
-        binding = session.io_binding()
-        binding.bind_input(INPUT[0], "cpu", 0, np.uint8, pixels.shape, pixels.ctypes.data)
-        binding.bind_output(OUTPUT[0], "cpu", 0, np.float32, answer.shape, answer.ctypes.data)
-        run_bound, options = partial(session.run_with_iobinding, binding), run_options()
-
-        def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-            pixels[...] = images
-            watched(run_bound, MAX_SECONDS, name, options)
-            return answer.copy()
-
-        self.run = run  # a closure, because attributes of a threading.local are slow
-
-
-def check_threads(threads: int) -> None:
-    """Raise ValueError for a negative number."""
-    if not 0 <= threads <= _MAX_THREADS:
-        raise ValueError(f"threads must be 0 to {_MAX_THREADS}, not {threads}")
+            answers += self.run(pixels, [OUTPUT[0]], MAX_SECONDS)
+        rows = answers[0] if len(answers) == 1 else np.concatenate(answers)
+        if rows.shape != (len(images), 10) or not are_probabilities(rows):
+            raise ModelError(f"{self.name} outputs invalid probabilities")
+        return rows
 
 
 def load_session(

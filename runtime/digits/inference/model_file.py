@@ -5,22 +5,19 @@ import os
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple
 
 from digits.errors import ModelError
 from digits.inference import metadata
 from digits.inference.interface import CLASSIFIER, READER, describe
-from digits.inference.metadata import AnyMetadata, Metadata, ReaderMetadata, Task
+from digits.inference.metadata import AnyMetadata, M, Metadata, ReaderMetadata, Task
 from digits.inference.scan import MAX_BYTES, Scan
 from digits.system import variable
 
 _FOLDER = os.path.dirname(__file__)
 BUNDLED = os.path.join(_FOLDER, "lenet5.int8.onnx")
 BUNDLED_READER = os.path.join(_FOLDER, "reader.int8.onnx")
-SHA256_VARIABLE = "DIGITS_MODEL_SHA256"
 READER_VARIABLE, READER_SHA256_VARIABLE = "DIGITS_READER", "DIGITS_READER_SHA256"
-
-_SHA256_FORMAT = "a SHA-256 has 64 hexadecimal digits"
 
 
 class ModelBytes(NamedTuple):
@@ -32,20 +29,19 @@ class ModelBytes(NamedTuple):
 
 # Of each kind: the bundled file, and the variables that name and pin another one.
 _DEFAULTS: dict[Task, tuple[str, str, str]] = {
-    "classifier": (BUNDLED, "DIGITS_MODEL", SHA256_VARIABLE),
+    "classifier": (BUNDLED, "DIGITS_MODEL", "DIGITS_MODEL_SHA256"),
     "reader": (BUNDLED_READER, READER_VARIABLE, READER_SHA256_VARIABLE),
 }
 
-_M = TypeVar("_M", Metadata, ReaderMetadata)
 ModelSource = str | os.PathLike[str] | ModelBytes | None
 
 
-class ModelFile(NamedTuple, Generic[_M]):
+class ModelFile(NamedTuple, Generic[M]):
     """A verified file that may be opened. sha256: the one it is pinned to, or empty."""
 
     name: str
     content: bytes
-    metadata: _M
+    metadata: M
     scan: Scan
     sha256: str = ""
 
@@ -73,8 +69,8 @@ def inspect(path: ModelSource = None, sha256: str | None = None) -> ModelInfo:
     Arguments and errors: see `load`.
     """
     source = path if isinstance(path, ModelBytes) else read_file(path)
-    if sha256:
-        _check_pin(source, parse_sha256(sha256))
+    if sha256:  # before anything is parsed
+        _check_pin(source, sha256)
     is_reader = metadata.read_task(source.content, source.name) == "reader"
     file: ModelFile[Any] = load(source, ReaderMetadata if is_reader else Metadata, sha256)
     scan, parameters = file.scan, Counter[str]()
@@ -93,7 +89,7 @@ def inspect(path: ModelSource = None, sha256: str | None = None) -> ModelInfo:
     )
 
 
-def load(path: ModelSource, kind: type[_M], sha256: str | None = None) -> ModelFile[_M]:
+def load(path: ModelSource, kind: type[M], sha256: str | None = None) -> ModelFile[M]:
     """Read and verify a file.
 
     path: by default $DIGITS_MODEL, or $DIGITS_READER for a reader, else the bundled file. kind:
@@ -103,11 +99,16 @@ def load(path: ModelSource, kind: type[_M], sha256: str | None = None) -> ModelF
     for a malformed sha256.
     """
     task: Task = "classifier" if kind is Metadata else "reader"
+    _, file_variable, pin_variable = _DEFAULTS[task]
     source = path if isinstance(path, ModelBytes) else read_file(path, task)
-    pinned = _pin_of(task) if sha256 is None else sha256 and parse_sha256(sha256)
-    if pinned:
-        _check_pin(source, pinned)
-    file = check(source.content, _origin(source.name, task), kind)
+    pinned = variable(pin_variable) if sha256 is None else sha256
+    try:
+        pinned = _check_pin(source, pinned) if pinned else ""
+    except ValueError as error:
+        if sha256 is not None:
+            raise
+        raise ModelError(f"${pin_variable} can't be {pinned!r}: {error}") from error
+    file = check(source.content, _origin(source.name, file_variable), kind)
     return file._replace(name=source.name, sha256=pinned)
 
 
@@ -117,13 +118,13 @@ def read_file(path: str | os.PathLike[str] | None = None, task: Task = "classifi
     path: by default $DIGITS_MODEL or $DIGITS_READER, else the bundled file for the task. Raises
     ModelError if it can't be read.
     """
-    bundled, name_variable, _ = _DEFAULTS[task]
-    name = os.fspath(variable(name_variable) or bundled if path is None else path)
+    bundled, file_variable, _ = _DEFAULTS[task]
+    name = os.fspath(variable(file_variable) or bundled if path is None else path)
     if not name:  # as of a script's unset variable
         raise ModelError("'' is not a file name")
     try:
         if not os.path.exists(name):
-            raise ModelError(f"{_origin(name, task)}: no such model")
+            raise ModelError(f"{_origin(name, file_variable)}: no such model")
         if os.path.isdir(name):
             raise ModelError(
                 f"{name} is a folder, not an ONNX file: name the one in it, or make one with"
@@ -139,7 +140,7 @@ def read_file(path: str | os.PathLike[str] | None = None, task: Task = "classifi
         raise ModelError(f"can't read {name}: {error.strerror}") from error
 
 
-def check(content: bytes, name: str, kind: type[_M]) -> ModelFile[_M]:
+def check(content: bytes, name: str, kind: type[M]) -> ModelFile[M]:
     """Check all that can be checked without running a file.
 
     name: what errors call it. kind: Metadata or ReaderMetadata. Raises ModelError if a check fails.
@@ -154,26 +155,18 @@ def check(content: bytes, name: str, kind: type[_M]) -> ModelFile[_M]:
 def parse_sha256(text: str) -> str:
     """Return the digest in lower case. Raises ValueError if it is malformed."""
     if not re.fullmatch("[0-9a-fA-F]{64}", text):
-        raise ValueError(_SHA256_FORMAT)
+        raise ValueError("a SHA-256 has 64 hexadecimal digits")
     return text.lower()
 
 
-def _origin(name: str, task: Task) -> str:
-    """A file's name, for errors, with the variable that it comes from."""
-    _, name_variable, _ = _DEFAULTS[task]
-    return f"{name} (${name_variable})" if os.environ.get(name_variable) == name else name
-
-
-def _check_pin(source: ModelBytes, pinned: str) -> None:
-    digest = hashlib.sha256(source.content).hexdigest()
+def _check_pin(source: ModelBytes, sha256: str) -> str:
+    """Return the digest. Raises ModelError for another file, and ValueError for no digest."""
+    pinned, digest = parse_sha256(sha256), hashlib.sha256(source.content).hexdigest()
     if digest != pinned:
         raise ModelError(f"{source.name} is the wrong model: its SHA-256 is {digest}, not {pinned}")
+    return pinned
 
 
-def _pin_of(task: Task) -> str:
-    _, _, name = _DEFAULTS[task]
-    value = variable(name)
-    try:
-        return parse_sha256(value) if value else ""
-    except ValueError as error:
-        raise ModelError(f"${name} can't be {value!r}: {_SHA256_FORMAT}") from error
+def _origin(name: str, file_variable: str) -> str:
+    """A file's name, for errors, with the variable that it comes from."""
+    return f"{name} (${file_variable})" if os.environ.get(file_variable) == name else name

@@ -1,7 +1,6 @@
 """Run an ONNX file that finds the symbols of a page."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,9 +16,8 @@ from digits.inference.interface import (
     STRIDE,
 )
 from digits.inference.metadata import ReaderMetadata
-from digits.inference.model import check_threads, load_session
-from digits.inference.model_file import ModelBytes, ModelSource, load
-from digits.inference.watchdog import watched
+from digits.inference.model import Network
+from digits.inference.model_file import ModelBytes, ModelSource
 
 # For a page of any size, and for each pixel: the slowest Raspberry Pi takes a tenth of it.
 _SECONDS, _SECONDS_PER_PIXEL = 30.0, 30 / 2**20
@@ -40,12 +38,8 @@ class Maps(NamedTuple):
     boxes: NDArray[np.float32]
 
 
-class ReaderModel:
-    """A verified reader and its onnxruntime session. Threads may share one.
-
-    path, sha256: see `model_file.load`. threads: how many cores a call may use; 0: all.
-
-    Raises ModelError if the file can't be used, and ValueError for invalid arguments.
+class ReaderModel(Network[ReaderMetadata]):
+    """A reader of pages; arguments and errors: see `Network`.
 
     >>> ReaderModel().maps(np.full((300, 150), 255, np.uint8)).boxes.shape
     (4, 76, 38)
@@ -54,17 +48,11 @@ class ReaderModel:
     def __init__(
         self, path: ModelSource = None, threads: int = 1, sha256: str | None = None
     ) -> None:
-        check_threads(threads)
-        file = load(path, ReaderMetadata, sha256)
-        self.name, self.metadata, self.sha256 = file.name, file.metadata, file.sha256
-        self.threads = threads
-        self._source: str | ModelBytes = path if isinstance(path, ModelBytes) else file.name
-        self._session = load_session(file.content, file.name, self.metadata.kernels, threads)
+        super().__init__(ReaderMetadata, path, threads, sha256)
         # Smoke test: the graph may load but fail to run, or have NaN weights.
         self.maps(np.zeros((PAGE_MIN_SIDE, PAGE_MIN_SIDE + PAGE_MULTIPLE), np.uint8))
 
     def __reduce__(self) -> tuple[type["ReaderModel"], tuple[str | ModelBytes, int, str | None]]:
-        # A worker process opens its own session.
         return ReaderModel, (self._source, self.threads, self.sha256 or None)
 
     def maps(self, page: NDArray[np.uint8]) -> Maps:
@@ -75,14 +63,13 @@ class ReaderModel:
         Raises ValueError for another page, and ModelError if the network fails or outputs anything
         but maps.
         """
-        return run_maps(self._run, page, self.name)
 
-    def _run(self, page: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        names, pixels = [output.name for output in READER.outputs], {READER.input.name: page}
-        seconds = _SECONDS + _SECONDS_PER_PIXEL * page.size
-        maps: list[NDArray[np.float32]]
-        maps = watched(partial(self._session.run, names, pixels), seconds, self.name)
-        return maps
+        def run(pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+            seconds = _SECONDS + _SECONDS_PER_PIXEL * pixels.size
+            outputs = [output.name for output in READER.outputs]
+            return self.run({READER.input.name: pixels}, outputs, seconds)
+
+        return run_maps(run, page, self.name)
 
 
 def run_maps(
@@ -96,7 +83,9 @@ def run_maps(
     """
     if page.dtype != np.uint8 or page.ndim != 2 or 0 in page.shape:
         raise ValueError(f"a page must be uint8 [h, w], not {page.dtype} {page.shape}")
-    height, width = map(_padded, page.shape)
+    height, width = (
+        max(PAGE_MIN_SIDE, -(-side // PAGE_MULTIPLE) * PAGE_MULTIPLE) for side in page.shape
+    )
     if max(height, width) > PAGE_MAX_SIDE or height * width > PAGE_MAX_PIXELS:
         raise ValueError(f"a page of {page.shape[1]}x{page.shape[0]} pixels is too large")
     pads = (0, height - page.shape[0]), (0, width - page.shape[1])
@@ -109,7 +98,3 @@ def run_maps(
     if np.abs(boxes).max() > _MAX_BOX:
         raise ModelError(f"{name} outputs invalid maps")
     return Maps(centres[0, 0], symbols[0], boxes[0])
-
-
-def _padded(side: int) -> int:
-    return max(PAGE_MIN_SIDE, -(-side // PAGE_MULTIPLE) * PAGE_MULTIPLE)

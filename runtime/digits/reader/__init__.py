@@ -1,1 +1,1 @@
-"""Finds and reads the symbols of a page: looks, peaks, suppression, lines, lattice."""
+"""Finds and reads the numbers of a page: pyramid, lines, lattices, search, votes of pictures."""

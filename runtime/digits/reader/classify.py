@@ -9,11 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from digits.images.grey import Grey
+from digits.inference.model import Model
 from digits.reader.detections import DIGITS, Floats
 from digits.reader.lattice import Arc
-from digits.reader.peaks import Grey
+from digits.vision.components import ink_box
+from digits.vision.frame import to_mnist
+from digits.vision.ink import Ink
 
-Ink = NDArray[np.uint8]  # [height, width]: 0 = paper, 255 = full ink
 # The ink of n digits, each cropped to its edges, to probabilities: float32 [n, 10].
 ClassifyFn = Callable[[Sequence[Ink]], NDArray[np.float32]]
 Lattices = list[list[list[Arc]]]
@@ -62,6 +65,11 @@ def classify(lines: Lattices, page: Grey, classify_inks: ClassifyFn, weights: We
     return [[[next(combined) for _ in lattice] for lattice in line] for line in lines]
 
 
+def classify_inks(model: Model, inks: Sequence[Ink]) -> NDArray[np.float32]:
+    """The probabilities of n digits, float32 [n, 10], by their ink; see `to_mnist`."""
+    return model.probabilities(to_mnist(inks))
+
+
 def are_disputed(read: Floats, answers: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """Whether both networks are sure, of different digits: bool [n].
 
@@ -99,7 +107,10 @@ def cut_inks(page: Grey, boxes: Floats) -> list[Ink]:
     """
     longer = (boxes[:, 2:] - boxes[:, :2]).max(1, keepdims=True)
     around = [page[window] for window in _windows(boxes, _AROUND * longer, page)]
-    levels = np.array([_quantiles(pixels) for pixels in around]).reshape(-1, len(_QUANTILES))
+    levels = np.zeros((len(boxes), len(_QUANTILES)))  # of what is around each box
+    for index, pixels in enumerate(around):
+        places = (_QUANTILES * (pixels.size - 1)).astype(int)
+        levels[index] = np.partition(pixels, places, axis=None)[places]
     dark, paper, light = levels.T
     is_dark = (paper - dark).sum() >= (light - paper).sum()
     contrast = dark - paper if is_dark else light - paper
@@ -119,12 +130,6 @@ def _windows(boxes: Floats, margins: Floats, page: Grey) -> list[tuple[slice, sl
     return [(slice(top, bottom), slice(left, right)) for left, top, right, bottom in corners]
 
 
-def _quantiles(pixels: Grey) -> Floats:
-    places = (_QUANTILES * (pixels.size - 1)).astype(int)
-    levels: Floats = np.partition(pixels, places, axis=None)[places].astype(np.float64)
-    return levels
-
-
 def _ink(relative: Floats) -> Ink:
     """relative: float64 [h, w]; 0 is paper, 1 what is darkest nearby, or lightest."""
     ink = relative.clip(0)
@@ -132,6 +137,5 @@ def _ink(relative: Floats) -> Ink:
     if not full:
         return np.zeros((0, 0), np.uint8)
     ink[ink < _FAINT * full] = 0
-    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
-    drawn = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    drawn = ink[ink_box(ink).pixels]
     return np.asarray(drawn * (255 / drawn.max()), np.uint8)

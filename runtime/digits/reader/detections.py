@@ -60,8 +60,15 @@ class Detections(NamedTuple):
 
 
 def concatenate(parts: Sequence[Detections]) -> Detections:
-    """Join detections, of at least one look."""
+    """Join detections, of at least one part."""
     return Detections(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def log_softmax(logits: Floats) -> Floats:
+    """Logarithms of the softmax over the last axis."""
+    relative = logits - logits.max(-1, keepdims=True)
+    logarithms: Floats = relative - np.log(np.exp(relative).sum(-1, keepdims=True))
+    return logarithms
 
 
 def probabilities(log_odds: Floats) -> Floats:
@@ -75,13 +82,7 @@ def overlaps(boxes: Floats, others: Floats) -> tuple[Floats, Floats]:
 
     Returns the intersection by the union (IoU), and by the area of the other box.
     """
-    width = np.minimum(boxes[..., 2], others[..., 2]) - np.maximum(boxes[..., 0], others[..., 0])
-    height = np.minimum(boxes[..., 3], others[..., 3]) - np.maximum(boxes[..., 1], others[..., 1])
-    common = np.maximum(width, 0) * np.maximum(height, 0)
-    areas = _areas(others)
-    return common / (_areas(boxes) + areas - common), common / areas
-
-
-def _areas(boxes: Floats) -> Floats:
-    areas: Floats = (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
-    return areas
+    far, near = np.minimum(boxes, others)[..., 2:], np.maximum(boxes, others)[..., :2]
+    common = (far - near).clip(0).prod(-1)
+    area, other_area = ((each[..., 2:] - each[..., :2]).prod(-1) for each in (boxes, others))
+    return common / (area + other_area - common), common / other_area

@@ -20,15 +20,15 @@ class NumberReading(NamedTuple):
     """What is read in a column.
 
     symbols: of the likeliest reading that satisfies the constraints, with their arcs; those of the
-    free one if none does. probability: that it is right as a whole, 0 to 1. second: the
-    second-best text, or empty. free: the text without constraints. satisfies: whether the number is
-    rather one that satisfies the constraints than another.
+    unconstrained one if none does. probability: that it is right as a whole, 0 to 1. runner_up: the
+    second-best text, or empty. unconstrained: the text without constraints. satisfies: whether the
+    number is rather one that satisfies the constraints than another.
     """
 
     symbols: list[tuple[str, Arc]]
     probability: float
-    second: str
-    free: str
+    runner_up: str
+    unconstrained: str
     satisfies: bool = True
 
     @property
@@ -57,15 +57,16 @@ def read_number(
     if not symbols:
         return unreadable
     text = _text(symbols)
-    chance = log_difference(everything.total, satisfying.total)
-    chance += math.log(BROKEN * constraints.share(text))
+    others = -math.expm1(min(satisfying.total - everything.total, 0.0))  # share of other texts
+    others *= BROKEN * constraints.share(text)
+    chance = everything.total + math.log(others) if others else -math.inf
     if satisfying.total < chance:
         return unreadable
     weight = search(lattice, OnlyText(text, signless), temperature).total
     probability = min(math.exp(weight - log_sum(satisfying.total, chance)), 1.0)
     second = search(lattice, Excluding(automaton, text, signless), temperature).symbols
     second = without_signs(second) if signless else second
-    return NumberReading(symbols, probability, _text(second), unreadable.free)
+    return NumberReading(symbols, probability, _text(second), unreadable.unconstrained)
 
 
 class AnyText:
@@ -115,12 +116,6 @@ class Excluding:
     def accepts(self, state: State) -> bool:
         assert isinstance(state, tuple)
         return self._automaton.accepts(state[0]) and not self._text.accepts(state[1])
-
-
-def log_difference(larger: float, smaller: float) -> float:
-    """The logarithm of a difference of numbers that are given by their logarithms."""
-    ratio = math.exp(min(smaller - larger, 0.0))
-    return larger + math.log1p(-ratio) if ratio < 1 else -math.inf
 
 
 def without_signs(symbols: list[tuple[str, Arc]]) -> list[tuple[str, Arc]]:

@@ -1,32 +1,73 @@
-"""All the symbols of a page, in reading order."""
+"""All the symbols of a page, each once, and in reading order."""
 
 import numpy as np
 
-from digits.reader.detections import Detections, Integers, concatenate
+from digits.images.grey import Grey
+from digits.reader.detections import SAME, Detections, Integers, concatenate, overlaps
 from digits.reader.lattice import LEAST_STEPS, PAGE_STEPS, Arc, best_path, build_lattice
 from digits.reader.lines import nearest_digits, text_lines
-from digits.reader.looks import glance, look_around
-from digits.reader.peaks import Grey, MapsFn
-from digits.reader.suppression import settle, suppress
+from digits.reader.pyramid import MapsFn, detect, detect_once
+
+MUCH_LARGER = 2.0  # by the height; the digits of one number differ less
+_INSIDE = 0.65  # of a box's area; then it is part of the other, if that is much larger
 
 
 def read_page(page: Grey, maps: MapsFn) -> list[list[list[Arc]]]:
     """Read a page: lines from top to bottom, in each its columns, in each its symbols.
 
-    page: uint8 [height, width]. maps: see `peaks.MapsFn`. Empty where no digit is found.
+    page: uint8 [height, width]. maps: see `pyramid.MapsFn`. Empty where no digit is found.
     """
     lines = build_lattices(find_symbols(page, maps))
     return [[best_path(lattice) for lattice in line] for line in lines]
 
 
-def find_symbols(page: Grey, maps: MapsFn) -> Detections:
-    """The places of a page where a symbol may be; arguments as for `read_page`."""
-    return settle(suppress(look_around(page, maps)))
+def find_symbols(page: Grey, maps: MapsFn, height: float | None = None) -> Detections:
+    """The places of a page where a symbol may be; arguments as for `read_page`.
+
+    height: of the symbols, in the page's pixels, if they need not be looked for at all scales.
+    """
+    detections = detect_once(page, maps, height) if height else detect(page, maps)
+    return drop_contained(suppress(detections))
 
 
-def glance_symbols(page: Grey, maps: MapsFn, height: float) -> Detections:
-    """The same, seen in one look that suits symbols of this height, in pixels of the page."""
-    return settle(suppress(glance(page, maps, height)))
+def suppress(detections: Detections) -> Detections:
+    """Keep the surest of those that overlap much, whatever their symbols, from left to right.
+
+    Non-maximum suppression: what overlaps less stays, as an alternative.
+    """
+    detections = detections.sorted()
+    near = detections.between(detections.boxes[:, 0], detections.boxes[:, 2])
+    candidates, keep = np.ones((2, len(detections.scores)), np.bool_)
+    for number in np.argsort(-detections.scores, kind="stable"):
+        keep[number] = candidates[number]
+        if keep[number]:
+            shared, _ = overlaps(detections.boxes[number], detections.boxes[near[number]])
+            candidates[near[number]] &= shared <= SAME
+    return detections.select(keep)
+
+
+def drop_contained(detections: Detections) -> Detections:
+    """Decide between a digit and much smaller ones inside it: those with the larger sum stay.
+
+    Of a page's textures a large digit may be made up, and the loops of one may look like small
+    ones. They would be in different lines, so no path through a line can choose between them.
+    detections: sorted.
+    """
+    near = detections.between(detections.boxes[:, 0], detections.boxes[:, 2])
+    digits, heights = detections.are_digits, detections.heights
+    keep, evidence = np.ones_like(digits), np.where(digits, detections.scores, 0).clip(0)
+    large = heights > MUCH_LARGER * heights[digits].min(initial=np.inf)
+    for number in np.argsort(-heights)[: large.sum()]:
+        if not keep[number] or not evidence[number]:
+            continue
+        inside = overlaps(detections.boxes[number], detections.boxes[near[number]])[1] > _INSIDE
+        inside &= (keep & digits)[near[number]]
+        inside &= heights[near[number]] * MUCH_LARGER < heights[number]
+        if evidence[near[number]][inside].sum() > evidence[number]:
+            keep[number] = False
+        else:
+            keep[near[number]] &= ~inside
+    return detections.select(keep)
 
 
 def build_lattices(detections: Detections) -> list[list[list[Arc]]]:
@@ -45,9 +86,8 @@ def build_lattices(detections: Detections) -> list[list[list[Arc]]]:
         chosen = concatenate([digits.select(column), others.select(alternatives)])
         return build_lattice(chosen, steps)
 
-    lattices = [[lattice(column) for column in line] for line in text_lines(digits)]
-    return [line for line in ([*filter(_has_digit, line)] for line in lattices) if line]
+    def has_digit(arcs: list[Arc]) -> bool:
+        return any(arc.is_digit for arc in best_path(arcs))
 
-
-def _has_digit(lattice: list[Arc]) -> bool:
-    return any(arc.is_digit for arc in best_path(lattice))
+    lines = ([*filter(has_digit, map(lattice, columns))] for columns in text_lines(digits))
+    return [line for line in lines if line]

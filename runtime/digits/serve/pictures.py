@@ -10,12 +10,12 @@ from PIL import Image
 
 from digits.classifier import Classifier
 from digits.errors import ModelError, PictureError
-from digits.examination import examine
 from digits.images import picture
 from digits.processes import Worker
 from digits.serve.constraints import parse_query
 from digits.serve.limits import Limits
 from digits.text import escape_name, to_json
+from digits.vision.candidates import examine
 
 ALONE = 0  # the status of a picture that must be read without others
 

@@ -1,1 +1,1 @@
-"""Grey pixels to hypotheses of where the one digit is, in the frame of MNIST, and their judge."""
+"""The one digit of a picture: hypotheses of where it is, what the networks say, and a ranker."""

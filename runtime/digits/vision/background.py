@@ -45,7 +45,9 @@ def _erase_lines(mask: Mask, thickest: int) -> bool:
     alike = ends - starts <= thickness + 1
     # Ruled paper has more lines like these, hidden under more writing.
     ruled = np.count_nonzero(np.diff(lines) > 1) + 1 >= _MIN_RULED_LINES
-    near = alike & np.isin(bins, _dense(bins[alike], _MIN_RULED * width) if ruled else lines)
+    if ruled:
+        lines = _dense(np.bincount(bins[alike], minlength=2), _MIN_RULED * width)
+    near = alike & np.isin(bins, lines)
     lengths = (ends - starts)[near]
     mask[spans(starts[near], lengths), np.repeat(columns[near], lengths)] = False
     return bool(near.any())
@@ -64,18 +66,14 @@ def _find_lines(middles: np.ndarray, columns: Integers, width: int) -> tuple[flo
     steps = int(_MAX_SLOPE * width / _BIN)
     for candidate in np.arange(-steps, steps + 1) * (_BIN / width):
         counts = np.bincount(_bins(middles, columns, candidate, width), minlength=2)
-        dense = _dense_counts(counts, _MIN_COVERAGE * width / step)
+        dense = _dense(counts, _MIN_COVERAGE * width / step)
         merit = int(counts[dense] @ counts[dense])
         if merit > best:
             best, slope, lines = merit, candidate, dense
     return slope, lines
 
 
-def _dense(bins: Integers, least: float) -> Integers:
-    return _dense_counts(np.bincount(bins, minlength=2), least)
-
-
-def _dense_counts(counts: Integers, least: float) -> Integers:
+def _dense(counts: Integers, least: float) -> Integers:
     """The bins that, with a neighbour, hold more than `least`: a line may straddle two."""
     dense = np.zeros(len(counts), np.bool_)
     dense[:-1] = counts[:-1] + counts[1:] > least

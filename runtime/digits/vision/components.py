@@ -1,7 +1,7 @@
 """Connected components of ink."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,15 +80,9 @@ class Components(NamedTuple):
             return self
         runs = keep[self.labels]
         number = np.cumsum(keep) - 1
-        return Components(
-            self.rows[runs],
-            self.starts[runs],
-            self.ends[runs],
-            number[self.labels[runs]],
-            self.boxes[keep],
-            self.mass[keep],
-            self.peak[keep],
-        )
+        rows, starts, ends = (column[runs] for column in (self.rows, self.starts, self.ends))
+        labels, boxes = number[self.labels[runs]], self.boxes[keep]
+        return Components(rows, starts, ends, labels, boxes, self.mass[keep], self.peak[keep])
 
     def box(self, chosen: Sequence[int] | Integers) -> Box:
         """The bounding box of the chosen components, at least one."""
@@ -122,7 +116,7 @@ class Components(NamedTuple):
         return trim(part * (mask | (dilate(mask) & (part > edge))), window)
 
 
-def ink_box(ink: Ink) -> Box:
+def ink_box(ink: NDArray[Any]) -> Box:
     """The box around all ink, of which there must be some."""
     rows, columns = np.flatnonzero(ink.max(1)), np.flatnonzero(ink.max(0))
     return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
@@ -167,15 +161,11 @@ def label_components(mask: Mask, ink: Ink) -> Components:
         """Reduce what each run has to what each component has."""
         return ufunc.reduceat(values[order], by_component)
 
-    box = [
-        combine(np.minimum, starts),
-        combine(np.minimum, rows),
-        combine(np.maximum, ends),
-        combine(np.maximum, rows) + 1,
-    ]
+    near = [combine(np.minimum, values) for values in (starts, rows)]
+    far = [combine(np.maximum, values) for values in (ends, rows + 1)]
     mass = combine(np.add, np.add.reduceat(inked, first, dtype=np.int64))
     peak = combine(np.maximum, np.maximum.reduceat(inked, first))
-    return Components(rows, starts, ends, labels, np.stack(box, 1), mass, peak)
+    return Components(rows, starts, ends, labels, np.stack(near + far, 1), mass, peak)
 
 
 def run_lengths(mask: Mask) -> tuple[Integers, Integers, Integers]:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digits.vision.ink import Floats, Ink
+from digits.vision.ink import Ink
+from digits.vision.polarity import Floats
 
 SIDE = 28  # pixels; the side of the picture that the network sees
 DIGIT_SIDE = 20  # pixels; MNIST scaled the longer side of every digit to this

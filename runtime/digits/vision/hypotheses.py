@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digits.images.grey import Grey
 from digits.vision.background import MAX_LINE_WIDTH, remove_lines
 from digits.vision.components import (
     Box,
@@ -16,7 +17,7 @@ from digits.vision.components import (
     label_components,
     trim,
 )
-from digits.vision.ink import Grey, Ink, Levels, Polarity, extract, otsu_levels
+from digits.vision.ink import Ink, Levels, Polarity, extract, otsu_levels
 
 MAX_HYPOTHESES = 8  # a picture
 MAX_OF_BOTH = 12  # a picture, if both polarities are asked for
@@ -132,8 +133,8 @@ class _Layer:
         main = int(self.ranked(components)[0])
         boxes, mass = components.boxes, components.mass
         pieces = (mass > _MIN_MASS * mass[main]) & (mass < mass[main])
-        reach = _MAX_GAP * (boxes[main, 2:] - boxes[main, :2]).max()
-        pieces &= _gaps(boxes, main) <= reach
+        gaps = np.maximum(boxes[:, :2] - boxes[main, 2:], boxes[main, :2] - boxes[:, 2:]).max(1)
+        pieces &= gaps <= _MAX_GAP * (boxes[main, 2:] - boxes[main, :2]).max()  # or they overlap
         chosen = np.append(main, np.flatnonzero(pieces))
         self.add(kind, components, chosen)
         return chosen
@@ -214,10 +215,3 @@ def _inked_components(mask: Mask, ink: Ink, levels: Levels) -> Components:
     """The components that reach full ink somewhere; others are noise or stains."""
     components = label_components(mask, ink)
     return components.select(components.peak > levels.threshold)
-
-
-def _gaps(boxes: Integers, main: int) -> Integers:
-    """How far each box is from the main one, across or down: 0 where they overlap."""
-    apart = np.maximum(boxes[:, :2] - boxes[main, 2:], boxes[main, :2] - boxes[:, 2:])
-    gaps: Integers = np.maximum(apart, 0).max(1)
-    return gaps

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from digits.images.grey import Grey
 from digits.vision import polarity
-from digits.vision.polarity import Pixel, histogram, median
+from digits.vision.polarity import Floats, Pixel, histogram, median
 
-Grey = NDArray[np.uint8]
-Ink = NDArray[np.uint8]
-Floats = NDArray[np.float32]
+Ink = NDArray[np.uint8]  # [height, width]: 0 = paper, 255 = full ink
 
 _THUMBNAIL = 256  # pixels of the longer side; light changes slowly, so a small picture shows it
 _FIT = 20  # samples along the longer side determine a surface with six coefficients
@@ -51,7 +50,10 @@ class Polarity:
 
     def __init__(self, grey: Grey, dark: bool, small: Floats, smooth: Floats) -> None:
         """small: the thumbnail; smooth: its background. Both are the grey of flat paper, [1, 1]."""
-        self._grey, self._dark, self._small, self._smooth = grey, dark, small, smooth
+        # Light ink is dark ink in the negative.
+        self._grey: Grey = grey if dark else 255 - grey
+        self._small: Floats = small if dark else 255 - small
+        self._smooth: Floats = smooth if dark else 255 - smooth
         self.flat = small.size == 1
 
     @cached_property
@@ -62,17 +64,16 @@ class Polarity:
     @cached_property
     def narrow(self) -> Ink:
         """The ink without anything wider than the strokes of small digits."""
-        return self.ink if self.flat else self._corrected(self._bare(_NARROW_STROKE))
+        return self.ink if self.flat else self._corrected(self._background(_NARROW_STROKE))
 
     @cached_property
     def uncorrected(self) -> Ink:
         """The ink as lit, for a crop too tight to tell light from ink."""
-        extreme = np.float32(self._small.max() if self._dark else self._small.min())
-        return self.ink if self.flat else _normalize(self._grey, extreme, self._dark)
+        return self.ink if self.flat else _normalize(self._grey, np.float32(self._small.max()))
 
     @cached_property
     def _paper(self) -> Floats:
-        return self._small if self.flat else self._bare(_WIDEST_STROKE)
+        return self._small if self.flat else self._background(_WIDEST_STROKE)
 
     def unevenness(self, left: int, top: int, right: int, bottom: int) -> float:
         """How much the light changes within a box of pixels, as a share of the brightest: 0 to 1.
@@ -84,15 +85,23 @@ class Polarity:
         factor = _reduction(self._grey)
         rows = slice(top // factor, -(-bottom // factor))
         paper = self._paper[rows, left // factor : -(-right // factor)]
-        paper = paper if self._dark else 255 - paper
         return float((paper.max() - paper.min()) / max(paper.max(), _DARKEST_PAPER))
 
-    def _bare(self, widest: float) -> Floats:
-        """The brightness of the paper under strokes up to this wide."""
+    def _background(self, widest: float) -> Floats:
+        """The brightness of the bare paper: float32 [height, width] of the thumbnail.
+
+        widest: the widest stroke, as a share of the picture's longer side.
+
+        Closing a picture removes its strokes, which are dark and narrow, and keeps the edges of
+        shadows, but is too bright where the light fades towards the border. Closing what is left
+        without the smooth background keeps the fading light, but is too bright beside the edges of
+        shadows. Neither is darker than the paper, so the darker one is closer to it.
+        """
         small, smooth = self._small, self._smooth
-        if self._dark:
-            return _background(small, smooth, widest)
-        return 255 - _background(255 - small, 255 - smooth, widest)
+        radius = max(1, round(widest * max(small.shape) / 2))
+        whole, rest = small.astype(np.uint8), small - smooth  # its values are whole numbers
+        darker: Floats = np.minimum(close(whole, radius), smooth + close(rest, radius))
+        return darker
 
     def _corrected(self, paper: Floats) -> Ink:
         height, width = self._grey.shape
@@ -102,7 +111,7 @@ class Polarity:
             shown = (0, 0, width / factor, height / factor)
             large = Image.fromarray(paper).resize((width, height), Image.Resampling.BILINEAR, shown)
             paper = np.asarray(large)
-        return _normalize(self._grey, paper, self._dark)
+        return _normalize(self._grey, paper)
 
 
 def extract(grey: Grey, both: bool = False) -> list[Polarity]:
@@ -165,31 +174,14 @@ def _otsu(counts: NDArray[np.float64]) -> tuple[int, float, float]:
     return split, float(low[split]), float(high[split])
 
 
-def _normalize(grey: Grey, paper: Floats | np.float32, dark: bool) -> Ink:
-    """How much darker (or lighter) than its paper each pixel is: 255 is black (or white)."""
-    ink = paper - grey if dark else grey - paper
-    ink *= 255 / np.maximum(paper if dark else 255 - paper, np.float32(_DARKEST_PAPER))
+def _normalize(grey: Grey, paper: Floats | np.float32) -> Ink:
+    """How much darker than its paper each pixel is: 255 is black."""
+    ink = (paper - grey) * (255 / np.maximum(paper, np.float32(_DARKEST_PAPER)))
     # Rounded, not truncated: on flat paper these are whole numbers but for the last bit, which
     # differs from processor to processor.
     np.clip(ink, 0, 255, out=ink)
     np.rint(ink, out=ink)
     return ink.astype(np.uint8)
-
-
-def _background(small: Floats, smooth: Floats, widest: float) -> Floats:
-    """The brightness of the bare paper under dark ink: float32 [height, width], as `small`.
-
-    widest: the widest stroke, as a share of the picture's longer side.
-
-    Closing a picture removes its strokes, which are dark and narrow, and keeps the edges of
-    shadows, but is too bright where the light fades towards the border. Closing what is left
-    without the smooth background keeps the fading light, but is too bright beside the edges of
-    shadows. Neither is darker than the paper, so the darker one is closer to it.
-    """
-    radius = max(1, round(widest * max(small.shape) / 2))
-    whole, rest = small.astype(np.uint8), small - smooth  # its values are whole numbers
-    darker: Floats = np.minimum(close(whole, radius), smooth + close(rest, radius))
-    return darker
 
 
 def fit_background(small: Floats) -> Floats:

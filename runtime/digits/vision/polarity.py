@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from digits.images.grey import Grey
+
 Counts = NDArray[np.int64]  # [256]: how many pixels have each value
-Grey = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
@@ -24,42 +25,31 @@ def rank(grey: Floats, difference: Floats) -> tuple[bool, ...]:
     few = round(MIN_INK * difference.size)
     ordered = np.partition(difference.reshape(-1), [few, difference.size - 1 - few])
     half = (float(grey.min()) + float(grey.max())) / 2
-    return _rank(bool(ordered[few] + ordered[-1 - few] <= 0), grey, half)
+    return _vote(bool(ordered[few] + ordered[-1 - few] <= 0), grey, half)
 
 
 def rank_flat(grey: Grey, counts: Counts) -> tuple[bool, ...]:
-    """Rank the polarities on paper of a single grey, by counting instead of sorting.
-
-    counts: int64 [256], how many pixels have each value.
-    """
-    few = round(MIN_INK * grey.size)
-    values = np.flatnonzero(counts)
-    half = (int(values[0]) + int(values[-1])) // 2
-    farthest = _nth(counts, few) + _nth(counts, grey.size - 1 - few)
-    return _rank(farthest <= 2 * int(counts.argmax()), grey, half)
+    """The same on paper of a single grey, by counting instead of sorting."""
+    few, values = round(MIN_INK * grey.size), np.flatnonzero(counts)
+    farthest = np.searchsorted(np.cumsum(counts), [few, grey.size - 1 - few], side="right")
+    half = (int(values[0]) + int(values[-1])) / 2
+    return _vote(bool(farthest.sum() <= 2 * counts.argmax()), grey, half)
 
 
-def _rank(farthest: bool, grey: NDArray[Pixel], half: float) -> tuple[bool, ...]:
+def _vote(farthest: bool, grey: NDArray[Pixel], half: float) -> tuple[bool, ...]:
     """The majority of three cues. farthest: the first of them. half: lighter pixels are light."""
     height, width = grey.shape
     border = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
     middle = grey[height // 4 : height - height // 4, width // 4 : width - width // 4]
-    cues = farthest, _is_mostly_above(border, half), _is_mostly_above(middle, half)
+    cues = [farthest]
+    for part in (border, middle):
+        cues.append(bool(2 * np.count_nonzero(part > half) >= part.size))
     dark = sum(cues) >= 2
     return (dark,) if len(set(cues)) == 1 else (dark, not dark)
 
 
-def _is_mostly_above(values: NDArray[Pixel], level: float) -> bool:
-    return bool(2 * np.count_nonzero(values > level) >= values.size)
-
-
-def _nth(counts: Counts, index: int) -> int:
-    """The value at this place, from 0, of the sorted values."""
-    return int(np.searchsorted(np.cumsum(counts), index, side="right"))
-
-
 def histogram(grey: Grey) -> Counts:
-    """How many pixels have each value: int64 [256]."""
+    """How many pixels have each value."""
     if grey.size < 1 << 14:
         return np.bincount(grey.reshape(-1), minlength=256)
     # Four times as fast as bincount.

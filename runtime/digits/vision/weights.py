@@ -1,41 +1,41 @@
-"""Weights of the model that judges hypotheses.
+"""Weights of the features that rank hypotheses, in the order of `ranker.features`.
 
 Written by `python -m digits_train.fit_judge`, which fits them on synthetic pictures.
 """
 
-JUDGE = (
-    -0.014,  # main
-    -0.126,  # narrow
-    2.089,  # narrow unruled
-    0.978,  # crop
-    0.813,  # inner
-    2.180,  # unruled
-    0.354,  # dark
-    -3.270,  # alone
-    -0.320,  # all
-    -2.793,  # second
-    -0.424,  # inverted
-    0.764,  # confidence
-    1.850,  # agreement
-    0.627,  # share
-    -3.120,  # distance
-    -0.358,  # border
-    1.007,  # size
-    -0.933,  # width
-    -0.674,  # contrast
-    -1.591,  # unevenness
-    2.399,  # enlarged
-    -1.470,  # one
-    -1.033,  # dark, no lines
-)
-SEVERAL = (
-    2.579,  # several
-    0.546,  # less sure
-    -0.073,  # lighter
-    0.806,  # lower
-    -0.875,  # overlap
-    0.672,  # pen
-    -0.025,  # contrast
-    -0.431,  # one
-    -0.913,  # inverted
-)
+JUDGE = {
+    "main": -0.014,
+    "narrow": -0.126,
+    "narrow unruled": 2.089,
+    "crop": 0.978,
+    "inner": 0.813,
+    "unruled": 2.180,
+    "dark": 0.354,
+    "alone": -3.270,
+    "all": -0.320,
+    "second": -2.793,
+    "inverted": -0.424,
+    "confidence": 0.764,
+    "agreement": 1.850,
+    "share": 0.627,
+    "distance": -3.120,
+    "border": -0.358,
+    "size": 1.007,
+    "width": -0.933,
+    "contrast": -0.674,
+    "unevenness": -1.591,
+    "enlarged": 2.399,
+    "one": -1.470,
+    "dark, no lines": -1.033,
+}
+SEVERAL = {
+    "several": 2.579,
+    "less sure": 0.546,
+    "lighter": -0.073,
+    "lower": 0.806,
+    "overlap": -0.875,
+    "pen": 0.672,
+    "contrast": -0.025,
+    "one": -0.431,
+    "inverted": -0.913,
+}

@@ -9,13 +9,13 @@ from digits import Classifier, Number, Prediction, Symbol
 from digits.commands import drawing
 from digits.data.mnist import Split
 from digits.errors import DigitsError
-from digits.examination import Examination, examine
 from digits.images import picture
 from digits.images.picture import GreyImage, Source
 from digits.prediction import NumberStatus
+from digits.vision.candidates import Candidates, examine
 from digits.vision.components import Box, Component
 from digits.vision.hypotheses import KINDS, Hypothesis
-from digits.vision.judge import Judgement
+from digits.vision.ranker import Ranking
 from tests.synthetic import Sheet, chosen
 
 Texts = list[tuple[str, tuple[float, ...]]]  # each with its box: left, top, right, bottom
@@ -76,7 +76,7 @@ def test_annotate_any_format(classifier: Classifier, pictures: list[Path], index
         assert (np.ptp(np.asarray(image).astype(int), axis=2) > 60).any()
 
 
-def examination(weights: list[float]) -> Examination:
+def examination(weights: list[float]) -> Candidates:
     """An examination with a hypothesis for each weight, inverted from the fifth on.
 
     Frame n is 9 * n + 1 on its left half and 9 * n + 2 on its right; its answer is n.
@@ -86,9 +86,9 @@ def examination(weights: list[float]) -> Examination:
     hypotheses = [Hypothesis(KINDS[n], component, 1.0, n >= 4, 0.0) for n in range(count)]
     frames = np.stack([np.full((28, 28), 9 * n + 1, np.uint8) for n in range(count)])
     frames[:, :, 14:] += 1
-    judged = Judgement(np.full(10, 0.1), np.array(weights), 0.25, 0.125)
+    judged = Ranking(np.full(10, 0.1), np.array(weights), 0.25, 0.125)
     shown = GreyImage("some.png", np.full((60, 90), 200, np.uint8), 1.0, (90, 60))
-    return Examination(shown, hypotheses, frames, np.eye(10, dtype=np.float32)[:count], judged)
+    return Candidates(shown, hypotheses, frames, np.eye(10, dtype=np.float32)[:count], judged)
 
 
 NOTE = "perhaps several digits: `digits read` reads them all"
@@ -139,7 +139,7 @@ def test_debug_strip(texts: Texts, count: int, answer: str) -> None:
         )
 
 
-def strip_of(classifier: Classifier, source: Source) -> tuple[Examination, np.ndarray]:
+def strip_of(classifier: Classifier, source: Source) -> tuple[Candidates, np.ndarray]:
     [examined] = examine(classifier, [picture.load(source)])
     return examined, np.asarray(drawing.debug_strip(examined, examined.prediction(0.5)))
 

@@ -13,11 +13,11 @@ from PIL import Image
 
 from digits import Classifier
 from digits.commands import reports
-from digits.examination import Examination, examine
 from digits.images import picture
 from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED, BUNDLED_READER, inspect
 from digits.text import to_json
+from digits.vision.candidates import Candidates, examine
 from digits.vision.hypotheses import propose
 from tests.conftest import Run
 from tests.runtime.conftest import count_calls
@@ -54,7 +54,7 @@ def test_eval_of_mnist(run: Run) -> None:
 
 def test_eval_of_table_examines_each_picture_once(run: Run, table: Path, tmp_path: Path) -> None:
     table.write_text(table.read_text() + "\nmissing.png,3")
-    functions = examine, Examination.prediction, propose
+    functions = examine, Candidates.prediction, propose
     with count_calls(Model.__init__, picture.load, *functions, Model.probabilities) as calls:
         code, out, err = run("eval", "--data", table, "--plot", tmp_path / "plots", "--json")
     assert (code, json.loads(out)["total"]) == (1, 10)

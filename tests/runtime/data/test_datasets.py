@@ -13,7 +13,7 @@ from digits.data.image_folder import LabelledDataset
 from digits.data.mnist import Split
 from digits.data.table import LABELS
 from digits.errors import DataError, DigitsError
-from digits.examination import Examination
+from digits.vision.candidates import Candidates
 
 COUNT = 70
 
@@ -98,14 +98,14 @@ def test_splits_are_independent_of_what_is_read(
 ) -> None:
     """Another classifier may see other frames in the same pictures."""
     splits = [digit.split for digit in LabelledDataset(folder, fail).pictures()]
-    real = Examination.prediction
+    real = Candidates.prediction
 
-    def invert(examined: Examination, threshold: float) -> Prediction:
+    def invert(examined: Candidates, threshold: float) -> Prediction:
         prediction = real(examined, threshold)
         assert prediction.frame is not None
         return dataclasses.replace(prediction, frame=255 - prediction.frame)
 
-    monkeypatch.setattr(Examination, "prediction", invert)
+    monkeypatch.setattr(Candidates, "prediction", invert)
     assert [digit.split for digit in LabelledDataset(folder, fail).pictures()] == splits
 
 

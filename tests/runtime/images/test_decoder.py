@@ -15,7 +15,6 @@ from digits.images import decoder
 decoder.open_image("it", io.BytesIO(sys.stdin.buffer.read())).load()
 print(*(name for name in sys.modules if name.startswith("PIL.") and name.endswith("Plugin")))
 """
-HEADS = {"PPM": 2, "WEBP": 12, "BMP": 2, "JPEG": 3, "TIFF": 4, "GIF": 6, "PNG": 8}
 
 
 def encoded(format: str) -> bytes:
@@ -33,16 +32,7 @@ def test_only_needed_decoder_is_imported(format: str) -> None:
     assert plugins <= {needed, "PIL.TiffImagePlugin"}  # which defines the EXIF tags
 
 
-@pytest.mark.parametrize("format", FORMATS)
-def test_content_of_other_format_is_refused(format: str) -> None:
-    raw = encoded(format)[: HEADS[format]] + encoded("PNG" if format != "PNG" else "GIF")[8:]
-    with pytest.raises(PictureError, match="damaged|no pixels|too many pixels"):
-        picture.load(raw)
-
-
-@pytest.mark.parametrize(
-    "raw", [b"%!PS-Adobe-3.0 EPSF-3.0\n", b"\0\0\1\0", b"#define im_width 1\n", b"P"]
-)
+@pytest.mark.parametrize("raw", [b"%!PS-Adobe-3.0 EPSF-3.0\n", b"\0\0\1\0", b"P"])
 def test_other_pillow_formats_are_refused(raw: bytes) -> None:
     with pytest.raises(PictureError, match="not a picture in a supported format"):
         decoder.open_image("it", io.BytesIO(raw))

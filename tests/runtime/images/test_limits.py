@@ -1,16 +1,9 @@
 """Files that would take too much memory or time; tests/robustness has more of them."""
 
-import os
 import struct
-import subprocess
-import sys
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -21,8 +14,6 @@ from tests.robustness.sandbox import measured
 from tests.robustness.specimens import chunk
 from tests.runtime.images.test_picture import encoded
 
-GREY = np.tile(np.arange(0, 240, 10, dtype=np.uint8), (20, 1))
-
 Tag = tuple[int, int, int, int]
 
 
@@ -30,25 +21,11 @@ def small(format: str) -> bytes:
     return encoded(Image.new("L", (9, 9)), format)
 
 
-def tiles(width: int, height: int) -> list[Tag]:
-    return [(322, 4, 1, width), (323, 4, 1, height), (324, 4, 1, 200), (325, 4, 1, 40)]
-
-
-def packed_tiff(width: int, height: int, *tags: Tag) -> bytes:
-    return bombs.grey_tiff(width, height, (259, 3, 1, 8), *tags)
-
-
 def overlapping_strips(apart: int) -> bytes:
     """Pillow reads each strip up to where the next one begins, here byte by byte."""
     base = [(256, 4, 1, 2000), (257, 4, 1, 1000), (258, 3, 1, 8), (262, 3, 1, 1), (278, 4, 1, 10)]
     offsets = struct.pack("<100I", *(500 + apart * number for number in range(100)))
     return bombs.tiff(*base, (273, 4, 100, 86), tail=offsets + bytes(30_000))
-
-
-def many_tags(count: int) -> bytes:
-    """A BigTIFF."""
-    tags = struct.pack("<HHQQ", 256, 4, 1, 9) * count
-    return b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, count) + tags
 
 
 def deep_strip() -> bytes:
@@ -76,13 +53,6 @@ def baseline(side: int, scans: int) -> bytes:
     return raw[:start] + b"".join(scan % (1 + n % 3) for n in range(scans)) + raw[end:]
 
 
-def jpeg_in_tiff() -> bytes:
-    jpeg = progressive(2000, 300)
-    base = [(256, 4, 1, 2000), (257, 4, 1, 2000), (258, 3, 1, 8), (259, 3, 1, 7), (262, 3, 1, 1)]
-    strip = [(273, 4, 1, 122), (277, 3, 1, 1), (278, 4, 1, 2000), (279, 4, 1, len(jpeg))]
-    return bombs.tiff(*base, *strip, tail=jpeg)
-
-
 def jpeg_with(segment: bytes, count: int) -> bytes:
     """A JPEG with so many segments before its pixels; Pillow copies all EXIF so far for each."""
     raw = small("JPEG")
@@ -102,33 +72,23 @@ def ascii_ppm(kind: str, filling: bytes) -> bytes:
 
 EXIF, LARGE_EXIF = b"\xff\xe1\0\x0bExif\0\0xxx", b"\xff\xe1\xff\xffExif\0\0" + bytes(65_527)
 EXIF_CHUNK = chunk(b"eXIf", bytes(33 << 20))
-TILES, STRIPS = "its tiles don't fit the picture", "its strips overlap"
+STRIPS = "its strips overlap"
 SCANS, SLOW = "scans: no program writes so many", "encoding for small pictures"
-TAGS, SEGMENTS = "too many tags, or values of one", "segments before its pixels"
-SIDE = "more than a million pixels a side"
+TAGS, SEGMENTS = "too many values of a tag", "segments before its pixels"
 Refused = Iterator[tuple[str, bytes, str]]  # what it is, the file, and why it is refused
 
 
 def tiffs() -> Refused:
-    for width, height in ((46336, 46336), (65536, 1024), (16, 2**31 - 16)):
-        for kind in (1, 8):
-            tags = [(259, 3, 1, kind), *tiles(width, height)]
-            yield f"tiles of {width} x {height}", bombs.grey_tiff(9, 9, *tags), TILES
-    yield "narrow tiles", packed_tiff(250_000, 100, *tiles(16, 1_562_496)), TILES
-    yield "thin tiles", packed_tiff(100_000, 10, *tiles(1, 1 << 20)), TILES
-    large = packed_tiff(9000, 9000, *tiles(25_000, 25_000))
-    yield "a large tile", large, "tiles of more than 400 MB"
-    yield "a deep strip", deep_strip(), "strips or tiles of more than 400 MB"
+    tiles = [(322, 4, 1, 46336), (323, 4, 1, 46336), (324, 4, 1, 200), (325, 4, 1, 40)]
+    yield "tiles", bombs.grey_tiff(9, 9, *tiles), "a TIFF in tiles, which isn't read"
+    yield "a deep strip", deep_strip(), "strips of more than 400 MB"
     yield "the same strip", overlapping_strips(0), STRIPS
     yield "overlapping strips", overlapping_strips(100), STRIPS
-    yield "scans of JPEG", jpeg_in_tiff(), SCANS
     # Pillow makes a few Python objects for each value, before it knows the picture's size.
-    for tag, kind in ((273, 1), (273, 4), (258, 3), (282, 5), (301, 4)):
+    for tag, kind in ((273, 1), (258, 3), (282, 5)):
         raw = bombs.grey_tiff(9, 9, (tag, kind, 1 << 20, 100)) + bytes(8 << 20)
         yield f"a million values of kind {kind} in tag {tag}", raw, TAGS
-    yield "many tags", many_tags(70_000), TAGS
-    for kind in (34925, 50001, 32809):
-        yield f"compression {kind}", bombs.grey_tiff(9, 9, (259, 3, 1, kind)), "compression"
+    yield "LZMA", bombs.grey_tiff(9, 9, (259, 3, 1, 34925)), "compression"
 
 
 def jpegs() -> Refused:
@@ -136,7 +96,7 @@ def jpegs() -> Refused:
     yield "much EXIF", jpeg_with(LARGE_EXIF, 600), SEGMENTS
     yield "progressive", progressive(2000, 300), SCANS
     yield "baseline", baseline(2000, 300), SCANS
-    for hidden in (b"\xff\xfe\0\4\xff\xd9", b"\xff\1", b"\xff\xd0", b"\xff\xff\xff"):
+    for hidden in (b"\xff\xfe\0\4\xff\xd9", b"\xff\xd0", b"\xff\xff\xff"):
         yield f"false end {hidden!r}", progressive(2000, 300, hidden), SCANS
 
 
@@ -145,12 +105,11 @@ def others() -> Refused:
         yield "PNG with EXIF", png_with(EXIF_CHUNK, name), "more than 32 MB beside its pixels"
     profile = encoded(Image.new("L", (9, 9)), "PNG", icc_profile=bytes(2 << 20))
     yield "PNG with a colour profile", profile, "a colour profile or a text of more than 1 MB"
-    for size in ((100_000_000, 1), (9, 2_000_000)):
-        yield f"PNG of {size}", bombs.png(*size, 0, bombs.pixels(1)), SIDE
     yield "WebP of 128 MB", small("WEBP") + bytes(128 << 20), "larger than 128 MB"
-    for kind in ("P1", "P2", "P3"):
-        for filling in (b"0 ", b"#\n"):
-            yield f"{kind} of {filling!r}", ascii_ppm(kind, filling), SLOW
+    yield "P1", ascii_ppm("P1", b"0 "), SLOW
+    yield "P3 of comments", ascii_ppm("P3", b"#\n"), SLOW
+    for kind in (b"1", b"65535"):
+        yield f"PPM up to {kind!r}", b"P6 5000 5000 %b\n" % kind + bytes(25_000_000), SLOW
     yield "PPM with comments", b"P2 28 28 255\n" + b"#\n" * 1_000_000, "comment among its pixels"
     yield "BMP of few runs", bombs.bmp(100_000, 1000, 1) + b"\1\1\0\0" * 1000, SLOW
     yield "BMP of many runs", bombs.bmp(9000, 9000, 1) + b"\1\1" * 5_000_000, SLOW
@@ -177,34 +136,6 @@ def test_unusual_files_are_read() -> None:
         assert picture.load(raw).size == (9, 9)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        *({"compression": kind} for kind in ("raw", "tiff_lzw", "packbits", "tiff_adobe_deflate")),
-        {"compression": "zstd"},
-        {"compression": "jpeg", "quality": 100},
-        {"tiffinfo": {37724: bytes(1 << 20)}},  # where Photoshop keeps layers
-    ],
-    ids=lambda options: str(options)[:40],
-)
-def test_usual_tiff_is_read(options: dict[str, Any]) -> None:
-    raw = encoded(Image.fromarray(GREY), "TIFF", **options)
-    lossy = options.get("compression") == "jpeg"
-    np.testing.assert_allclose(picture.load(raw).pixels.astype(int), GREY, atol=2 * lossy)
-
-
-@pytest.mark.parametrize("side", [256, 1024])
-def test_tiff_tile_of_common_size(side: int) -> None:
-    tile = np.zeros((side, side), np.uint8)
-    tile[:20, :24] = GREY
-    data = zlib.compress(tile.tobytes())
-    tags = [(277, 3, 1, 1), (322, 4, 1, side), (323, 4, 1, side), (324, 4, 1, 122)]
-    base = [(256, 4, 1, 24), (257, 4, 1, 20), (258, 3, 1, 8), (259, 3, 1, 8), (262, 3, 1, 1)]
-    raw = bombs.tiff(*base, *tags, (325, 4, 1, len(data)))
-    raw = raw.replace(struct.pack("<I", 122), struct.pack("<I", len(raw))) + data
-    np.testing.assert_array_equal(picture.load(raw).pixels, GREY)
-
-
 PARTS = 2000
 GIF = b"GIF89a\x09\0\x09\0\0\0\0"
 UNENDING = {
@@ -213,7 +144,6 @@ UNENDING = {
     "JPEG with filling": b"\xff\xd8" + b"\xff" * PARTS,
     "PNG with empty chunks": png_with(chunk(b"IDAT", b"") * PARTS, b"IDAT"),
     "PPM with blanks": b"P5" + b" " * PARTS,
-    "BigTIFF with one tag": many_tags(PARTS),
 }
 
 
@@ -223,40 +153,6 @@ def test_too_many_parts_are_refused(name: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(decoder, "MAX_READS", PARTS // 2)
     with pytest.raises(PictureError, match="it has more parts than programs write"):
         picture.load(UNENDING[name])
-
-
-def test_file_over_512_mb_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "large.jpg").write_bytes(progressive(100, 1))
-    os.truncate(tmp_path / "large.jpg", 1 << 30)  # sparse
-    with measured() as usage, pytest.raises(PictureError, match="is larger than 512 MB"):
-        picture.load(tmp_path / "large.jpg")
-    assert usage.megabytes < 40
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        encoded(Image.fromarray(GREY), "TIFF", compression="tiff_lzw")[:-300] + b"\xff" * 300,
-        bombs.grey_tiff(99, 99, (277, 3, 1, 65535), (273, 4, 1, 8)),
-    ],
-    ids=["libtiff", "pillow"],
-)
-def test_decoders_print_nothing(raw: bytes) -> None:
-    code = "import sys; from digits.images import picture; picture.load(sys.stdin.buffer.read())"
-    done = subprocess.run([sys.executable, "-c", code], input=raw, capture_output=True)
-    assert b"PictureError" in done.stderr
-    assert done.stderr.startswith(b"Traceback")
-
-
-@pytest.mark.parametrize("most", [1, 15, 100, 254, 1023, 4095, 65534])
-def test_ppm_with_other_maximum_value(most: int) -> None:
-    values = np.round(GREY / 230 * most).astype(">u2" if most > 255 else np.uint8)
-    head = b" 24 20 %d\n" % most
-    expected = np.round(values / most * 255)
-    for raw in (b"P5" + head + values.tobytes(), b"P6" + head + np.repeat(values, 3).tobytes()):
-        assert np.abs(picture.load(raw).pixels - expected).max() <= 1
-        with pytest.raises(PictureError, match="damaged"):
-            picture.load(raw[:-1])
 
 
 @pytest.mark.parametrize("lossless", [False, True])
@@ -276,11 +172,9 @@ def test_webp_size_is_read_before_opening(
 @pytest.mark.parametrize(
     ("size", "cause"),
     [
-        ((0, 5), "has no pixels"),
         ((5, 0), "has no pixels"),
         ((10_000, 10_001), "with 10000 x 10001 has too many pixels: at most 100 million"),
-        ((1_000_001, 1), SIDE),
-        ((1, 1_000_001), SIDE),
+        ((1, 1_000_001), "more than a million pixels a side"),
         ((10_000, 10_000), ""),
         ((1_000_000, 100), ""),
     ],
@@ -288,3 +182,12 @@ def test_webp_size_is_read_before_opening(
 def test_sizes_that_are_refused(size: tuple[int, int], cause: str) -> None:
     with pytest.raises(PictureError, match=cause) if cause else nullcontext():
         limits.check_size("it", *size)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(250_000, 100), (5000, 5000)])
+def test_memory_of_large_picture_with_transparency(size: tuple[int, int]) -> None:
+    raw = encoded(Image.new("RGBA", size), "PNG", compress_level=1)
+    with measured() as usage:
+        picture.load(raw)
+    assert usage.megabytes < 200  # four bytes for each pixel, and a band

@@ -4,16 +4,12 @@ import hashlib
 import os
 import pickle
 import shutil
-from collections import Counter
 from collections.abc import Callable
-from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import onnx
 import pytest
 
-from digits import Classifier
 from digits.errors import ModelError
 from digits.inference import metadata
 from digits.inference.metadata import AnyMetadata
@@ -21,9 +17,7 @@ from digits.inference.model import Model
 from digits.inference.model_file import (
     BUNDLED,
     BUNDLED_READER,
-    ModelBytes,
     inspect,
-    parse_sha256,
     read_file,
 )
 from digits.inference.reader_model import ReaderModel
@@ -74,30 +68,6 @@ def test_bundled_model_has_the_documented_sha256() -> None:
 
 
 @both_kinds
-def test_inspect_matches_the_onnx_package(kind: Kind) -> None:
-    model, info = onnx.load(kind.bundled), inspect(kind.bundled)
-    assert (info.file, info.bytes, info.sha256) == (kind.bundled, len(kind.raw), kind.sha256)
-    assert info.ir_version == model.ir_version
-    assert info.opsets == {"ai.onnx": model.opset_import[0].version}
-    assert info.producer == f"{model.producer_name} {model.producer_version}"
-    assert info.operators == Counter(node.op_type for node in model.graph.node)
-    counts = Counter[str]()
-    for tensor in model.graph.initializer:
-        name = onnx.TensorProto.DataType.Name(tensor.data_type).lower()
-        counts[name.replace("float", "float32")] += prod(tensor.dims)
-    assert info.parameter_counts == counts
-    assert info.metadata == kind.metadata
-
-
-def test_inspect_describes_input_and_output() -> None:
-    classifier, reader = inspect(), inspect(BUNDLED_READER)
-    assert classifier.file == BUNDLED
-    assert classifier.input == "images, tensor(uint8), ['batch', 1, 28, 28]"
-    assert classifier.output == "probabilities, tensor(float), ['batch', 10]"
-    assert reader.input == "page, tensor(uint8), ['batch', 1, 'height', 'width']"
-
-
-@both_kinds
 def test_environment_names_the_file(
     kind: Kind, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -122,19 +92,6 @@ def test_missing_file_folder_device_and_huge_file_are_refused(kind: Kind, tmp_pa
     ):
         with pytest.raises(ModelError, match=reason):
             kind.open(path)
-
-
-@pytest.mark.unix
-def test_unreadable_file_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    shutil.copy(BUNDLED, "secret.onnx")
-
-    def refuse(*_: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr("builtins.open", refuse)
-    with pytest.raises(ModelError, match="can't read secret.onnx: Permission denied"):
-        read_file("secret.onnx")
 
 
 @both_kinds
@@ -167,27 +124,6 @@ def test_each_kind_has_its_own_pin(kind: Kind, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv(f"{kind.variable}_SHA256", OTHER)
     with pytest.raises(ModelError, match="is the wrong model"):
         inspect(kind.bundled)
-
-
-def test_pin_is_checked_before_anything_is_parsed() -> None:
-    with pytest.raises(ModelError, match="is the wrong model"):
-        inspect(ModelBytes("it", b"junk"), OTHER)
-
-
-def test_classifier_has_a_pin_for_each_model() -> None:
-    Classifier(sha256=CLASSIFIER.sha256, reader_sha256=READER.sha256)
-    with pytest.raises(ModelError, match=f"lenet5.int8.onnx .* not {OTHER}"):
-        Classifier(sha256=OTHER)
-
-
-@pytest.mark.parametrize(
-    "wrong", ["12", f"{OTHER}0", OTHER.replace("a", "g"), f" {OTHER}", f"{OTHER}\n"]
-)
-def test_malformed_sha256_is_an_error(wrong: str) -> None:
-    with pytest.raises(ValueError, match="a SHA-256 has 64 hexadecimal digits"):
-        parse_sha256(wrong)
-    with pytest.raises(ValueError, match="a SHA-256 has 64 hexadecimal digits"):
-        Model(sha256=wrong)
 
 
 @both_kinds

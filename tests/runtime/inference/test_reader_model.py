@@ -1,5 +1,3 @@
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 
@@ -44,40 +42,12 @@ def test_page_is_padded_with_its_edges(reader: ReaderModel) -> None:
     assert_equal(reader.maps(page[::2, ::-1]), reader.maps(page[::2, ::-1].copy()))
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        np.zeros((40, 40), np.float32),
-        np.zeros((1, 40, 40), np.uint8),
-        np.zeros((0, 40), np.uint8),
-        np.zeros((40, 40, 3), np.uint8),
-    ],
-    ids=lambda page: f"{page.dtype} {page.shape}",
-)
-def test_other_arrays_are_an_error(reader: ReaderModel, page: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="a page must be uint8"):
-        reader.maps(page)
-
-
 def test_large_pages_are_an_error(reader: ReaderModel) -> None:
     """Before any memory is taken: these arrays have no content."""
     side = int(PAGE_MAX_PIXELS**0.5) + 8
     for shape in ((1, PAGE_MAX_SIDE + 1), (PAGE_MAX_SIDE + 1, 1), (side, side)):
         with pytest.raises(ValueError, match="is too large"):
             reader.maps(np.broadcast_to(np.uint8(0), shape))
-
-
-def test_threads_share_a_reader(reader: ReaderModel) -> None:
-    page = noise(64, 72)
-    expected = reader.maps(page)
-    with ThreadPoolExecutor(4) as pool:
-        for maps in pool.map(reader.maps, [page] * 8):
-            assert_equal(maps, expected)
-
-
-def test_invalid_threads_are_an_error() -> None:
-    with pytest.raises(ValueError, match="threads must be 0 to 256, not -1"):
-        ReaderModel(threads=-1)
 
 
 @pytest.mark.parametrize("wrong", ["shape", "rank", "NaN", "boxes"])

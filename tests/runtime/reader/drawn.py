@@ -5,10 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.inference.interface import STRIDE, SYMBOLS
+from digits.inference.interface import LARGEST, SMALLEST, STRIDE, SYMBOLS
 from digits.reader.detections import Detections
-from digits.reader.looks import LARGEST, SMALLEST
-from digits.reader.peaks import BOX_UNIT
+from digits.reader.pyramid import BOX_UNIT
 
 NOTHING = -8.0  # log odds
 SIGN_SIZE = {"-": 10, ".": 7}  # of a digit, by the sign's height

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from digits import Classifier
 from digits.data.mnist import Split
-from digits.reader.classify import Weights, classify, combine, cut_inks
+from digits.reader.classify import Weights, classify, cut_inks
 from digits.reader.lattice import build_lattice
 from digits.vision.frame import to_mnist
 from tests.runtime.reader.drawn import detections
@@ -65,14 +65,6 @@ def test_what_both_are_sure_of_but_differ_is_disputed(
     answers = np.exp(logs(classified, probability)).astype(np.float32)
     [[[arc]]] = classify([[lattice]], page, lambda inks: answers, EVEN)
     assert arc.disputed == disputed
-
-
-def test_agreement_makes_sure_and_the_rest_stays_with_the_signs() -> None:
-    """A fifth of what the reader says is a minus."""
-    symbols = logs(7, 0.9) + np.log(0.8)
-    combined = np.exp(combine(symbols, np.exp(logs(7, 0.9)), Weights(1.0, 1.0)))
-    assert combined.sum() == pytest.approx(0.8)
-    assert combined[0, 7] > 0.79
 
 
 @pytest.mark.parametrize(("boxes", "grey"), [([(10, 10, 30, 40)], 255), ([(0, 0, 60, 60)] * 30, 0)])

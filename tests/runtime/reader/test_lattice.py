@@ -22,12 +22,6 @@ def cores_overlap(first: Arc, second: Arc) -> bool:
     return gap < 0.3 * widths - 1e-9
 
 
-def test_arcs_are_sorted_and_end_at_the_next_node() -> None:
-    lattice = build_lattice(places((50, 70, 1), (0, 20, 2), (25, 45, 3)))
-    assert [arc.box[0] for arc in lattice] == [0, 25, 50]
-    assert [arc.start for arc in lattice] == [0, 1, 2]
-
-
 @pytest.mark.parametrize(
     ("sides", "scores"),
     [
@@ -58,10 +52,3 @@ def test_best_path_is_the_best_of_all(sides: list[tuple[int, int, int]]) -> None
         if not any(cores_overlap(*pair) for pair in combinations(some, 2))
     )
     assert sum(arc.score for arc in path) == pytest.approx(best)
-
-
-def test_probabilities_of_an_arc() -> None:
-    [arc] = build_lattice(places((0, 10, 0.0)))
-    assert arc.is_digit
-    assert arc.probabilities[3] == pytest.approx(0.445)
-    assert arc.probabilities.sum() == pytest.approx(0.5)

@@ -42,13 +42,6 @@ def tailed_seven() -> list[Drawn]:
     return [first, seven, four, Drawn("9", (left + 4, top + 10, right - 4, bottom))]
 
 
-def columns(*rows: tuple[str, str]) -> list[Drawn]:
-    drawn = []
-    for number, (left, right) in enumerate(rows):
-        drawn += row_of(left, 40, 100 + 50 * number) + row_of(right, 300, 104 + 50 * number)
-    return drawn
-
-
 def apart(gap: float) -> list[Drawn]:
     """Two digits, 30 pixels high, with a gap in heights."""
     return [Drawn("4", (40, 100, 58, 130)), Drawn("5", (58 + 30 * gap, 100, 76 + 30 * gap, 130))]
@@ -88,7 +81,7 @@ LONE_SIGN = Drawn("-", (300, 300, 312, 312)), Drawn(".", (300, 300, 312, 312))
             "31415926\n27182818",
         ),
         (tailed_seven() + row_of("0000", 60, 145), "1749\n0000"),
-        (columns(("12", "345"), ("67", "890"), ("11", "222")), "12  345\n67  890\n11  222"),
+        (row_of("12", 40, 100) + row_of("345", 300, 104) + row_of("67", 40, 150), "12  345\n67"),
         (apart(2.7), "45"),
         (apart(3.3), "4  5"),
         # Signs belong to the line beside them.
@@ -137,30 +130,12 @@ def test_no_digit_of_a_full_page_is_lost() -> None:
     assert read(drawn, (1000, 1000)) == "\n".join(rows)
 
 
-def test_boxes_are_those_of_the_page() -> None:
-    drawn = row_of("271", 40, 70, 90) + row_of("8", 300, 300, 20)
-    lines = read_page(np.full(SHAPE, 255, np.uint8), Network(drawn, SHAPE))
-    arcs = [arc for line in lines for column in line for arc in column]
-    np.testing.assert_allclose(
-        [arc.box for arc in arcs], [symbol.box for symbol in drawn], atol=0.5
-    )
-
-
 def test_improbable_symbol_is_nothing_but_an_alternative() -> None:
     drawn = [*row_of("42", 60, 100), Drawn("7", (108, 100, 126, 130), -1.0)]
     page, network = np.full(SHAPE, 255, np.uint8), Network(drawn, SHAPE)
     assert text_of(read_page(page, network)) == "42"
     [[lattice]] = build_lattices(find_symbols(page, network))
     assert text_of([[lattice]]) == "427"
-
-
-def test_probabilities_sum_to_that_of_a_symbol() -> None:
-    drawn = [symbol._replace(score=1.0) for symbol in row_of("42", 60, 100)]
-    [[[four, two]]] = read_page(np.full(SHAPE, 255, np.uint8), Network(drawn, SHAPE))
-    for arc, symbol in ((four, 4), (two, 2)):
-        assert arc.probabilities.argmax() == symbol
-        assert arc.probabilities.sum() == pytest.approx(1 / (1 + math.exp(-arc.score)))
-        assert arc.probabilities.shape == (12,)
 
 
 def noise(page: np.ndarray) -> Maps:

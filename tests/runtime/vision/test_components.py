@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,8 +7,6 @@ from digits.vision.components import (
     Components,
     dilate,
     label_components,
-    run_lengths,
-    trim,
 )
 from tests.runtime.vision.drawn import arrays
 
@@ -68,31 +65,6 @@ def test_label_components_equals_flood_fill(mask: np.ndarray) -> None:
 
 
 @given(INKS, st.data())
-def test_select_keeps_components_unchanged(ink: np.ndarray, data: st.DataObject) -> None:
-    components = label_components(ink > 20, ink)
-    for _ in range(2):
-        some = st.lists(st.booleans(), min_size=components.size, max_size=components.size)
-        wanted = np.array(data.draw(some), np.bool_)
-        selected = components.select(wanted)
-        before = all_pixels(components, ink.shape)
-        assert all_pixels(selected, ink.shape) == [before[n] for n in np.flatnonzero(wanted)]
-        assert (selected.mass == components.mass[wanted]).all()
-        assert (selected.peak == components.peak[wanted]).all()
-        assert (selected.boxes == components.boxes[wanted]).all()
-        components = selected
-
-
-@given(MASKS)
-def test_run_lengths_draw_mask(mask: np.ndarray) -> None:
-    again = np.zeros_like(mask)
-    for row, start, end in zip(*run_lengths(mask), strict=True):
-        assert start < end
-        assert not again[row, max(start - 1, 0) : end + 1].any()  # runs are as long as can be
-        again[row, start:end] = True
-    assert (again == mask).all()
-
-
-@given(INKS, st.data())
 def test_mask_and_crop_of_any_components(ink: np.ndarray, data: st.DataObject) -> None:
     components = label_components(ink > 100, ink)
     if not components.size:
@@ -119,51 +91,8 @@ def test_mask_and_crop_of_any_components(ink: np.ndarray, data: st.DataObject) -
     assert (again == np.where(edges, ink, 0)).all()
 
 
-def test_box_of_several_components() -> None:
-    mask = np.zeros((9, 12), np.bool_)
-    mask[2, 1:3] = mask[5:7, 8] = mask[0, 11] = True
-    components = label_components(mask, mask.astype(np.uint8))
-    number = {int(left): k for k, left in enumerate(components.boxes[:, 0])}
-    assert components.box([number[1], number[8]]) == Box(1, 2, 9, 7)
-    assert components.box([number[11]]) == Box(11, 0, 12, 1)
-    assert (components.box([number[8]]).width, components.box([number[8]]).height) == (1, 2)
-
-
-def test_trim_ends_at_ink() -> None:
-    ink = np.zeros((5, 6), np.uint8)
-    ink[1:3, 2:4] = 9
-    trimmed = trim(ink, Box(10, 20, 16, 25))
-    assert trimmed.box == Box(12, 21, 14, 23)
-    assert trimmed.ink.tolist() == [[9, 9], [9, 9]]
-
-
 @given(MASKS)
 def test_dilate_eight_neighbours(mask: np.ndarray) -> None:
     before = mask.copy()
     assert (dilate(mask) == drawn(pixels(mask), mask.shape, margin=1)).all()
     assert (mask == before).all()
-
-
-@pytest.mark.parametrize("share", [0.3, 0.6])
-def test_components_of_noise(share: float) -> None:
-    mask = np.random.default_rng(0).random((300, 300)) < share
-    components = label_components(mask, mask.astype(np.uint8))
-    assert components.mass.sum() == mask.sum()
-    assert set(components.labels) == set(range(components.size))
-
-
-def test_spiral_is_one_component() -> None:
-    """Its runs form one long chain."""
-    y, x = np.mgrid[-1:1:151j, -1:1:151j]
-    turns = np.hypot(y, x) * 12 + np.arctan2(y, x) / (2 * np.pi)
-    mask = (turns % 1 < 0.5) & (turns < 11)
-    assert label_components(mask, mask.astype(np.uint8)).mass.tolist() == [mask.sum()]
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (7, 9)])
-def test_no_ink_has_no_components(shape: tuple[int, int]) -> None:
-    mask = np.zeros(shape, np.bool_)
-    components = label_components(mask, mask.astype(np.uint8))
-    assert components.size == 0
-    assert len(components.mass) == len(components.peak) == 0
-    assert components.select(np.zeros(0, np.bool_)).size == 0

@@ -1,7 +1,5 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from digits.data.mnist import Split
@@ -64,43 +62,11 @@ def test_frame_like_mnist(test_slice: Split, side: int) -> None:
             assert abs(middle - 14.5) <= 0.51
 
 
-@settings(max_examples=50)
-@given(st.lists(INKS, min_size=1, max_size=6))
-def test_batch_equals_one_by_one(inks: list[np.ndarray]) -> None:
-    alone = np.concatenate([to_mnist([ink]) for ink in inks])
-    np.testing.assert_array_equal(to_mnist(inks), alone)
-
-
 def test_batch_of_thick_and_thin_strokes(test_slice: Split) -> None:
     """Only the ones with hairlines are drawn again."""
     inks = [ring(90, 60), *(cut(image) for image in test_slice.images[:20]), ring(60, 90)]
     alone = np.concatenate([to_mnist([ink]) for ink in inks])
     np.testing.assert_array_equal(to_mnist(inks), alone)
-
-
-def test_empty_batch() -> None:
-    frames = to_mnist([])
-    assert frames.shape == (0, 28, 28) and frames.dtype == np.uint8
-
-
-@pytest.mark.parametrize("side", [28, 120, 400])
-def test_faint_ink_at_full_contrast(test_slice: Split, side: int) -> None:
-    inks = enlarged(test_slice, side)
-    full = to_mnist(inks)
-    faint = to_mnist([np.ceil(ink / 5).astype(np.uint8) for ink in inks])
-    assert np.abs(full.astype(int) - faint).mean((1, 2)).max() < 4
-
-
-@pytest.mark.parametrize("levels", [(10, 200, 255), (60, 61, 62), (40, 200, 200)])
-def test_darkest_fifth_of_the_inked_pixels_is_at_full_contrast(levels: tuple[int, ...]) -> None:
-    """Bars of the same size, too wide and too dark to be drawn again, of 20 by 20 pixels."""
-    ink = np.repeat(np.array([*levels[:1] * 8, *levels[1:2] * 8, *levels[2:] * 4], np.uint8), 20)
-    [framed] = to_mnist([ink.reshape(20, 20)])
-    values = cut(framed)[:, 0].tolist()
-    inked = sorted(level for level in ink[::20].tolist() if level > 0.1 * max(levels))
-    full = inked[int(0.8 * (len(inked) - 1))]
-    expected = np.round(ink[::20] / np.float32(full) * 255).clip(0, 255)
-    np.testing.assert_allclose(values, expected[expected > 0], atol=1)
 
 
 @pytest.mark.parametrize("side", [60, 200, 400])
@@ -121,32 +87,6 @@ def test_stroke_width_of_bars() -> None:
     assert widths == pytest.approx(thick, rel=0.1)
     for bar, width in zip(bars, widths, strict=True):
         assert stroke_width(bar[None]) == pytest.approx(width)
-
-
-@given(INKS)
-def test_frame_of_any_ink(ink: np.ndarray) -> None:
-    [framed] = to_mnist([ink])
-    assert framed.shape == (28, 28)
-    assert framed.max() > 0
-    assert max(cut(framed).shape) <= 20
-
-
-@pytest.mark.parametrize("shape", [(1, 5000), (5000, 1), (2, 3000), (1000, 1000), (1, 1)])
-def test_extreme_shapes(shape: tuple[int, int]) -> None:
-    [framed] = to_mnist([np.full(shape, 200, np.uint8)])
-    assert framed.max() == 255
-
-
-@settings(max_examples=50)
-@given(st.integers(20, 60), st.integers(20, 60), st.integers(0, 19))
-def test_reduction_averages_by_area(height: int, width: int, shade: int) -> None:
-    """Every row and column counts alike: a ramp stays one."""
-    ink = np.full((height, width), 255, np.float32)
-    ink *= np.linspace(0.5 + shade / 40, 1, height)[:, None].astype(np.float32)
-    [framed] = to_mnist([ink.astype(np.uint8)])
-    rows = cut(framed).astype(float)
-    assert (np.diff(rows.mean(1)) >= -1).all()
-    np.testing.assert_allclose(rows, rows[:, :1].repeat(rows.shape[1], 1), atol=1)
 
 
 @pytest.mark.parametrize("turns", range(4))

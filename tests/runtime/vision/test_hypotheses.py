@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digits.data.mnist import Split
-from digits.vision import hypotheses
 from digits.vision.hypotheses import (
     KINDS,
     MAX_HYPOTHESES,
@@ -23,7 +22,7 @@ from tests.runtime.vision.drawn import (
     photograph,
     sheet,
 )
-from tests.synthetic import PAPER, Sheet, chosen
+from tests.synthetic import Sheet, chosen
 
 NOT_YET = {("squared darkly", "shadow")}  # the digit isn't among the hypotheses
 
@@ -58,17 +57,6 @@ def same(first: Hypothesis, second: Hypothesis) -> bool:
     )
 
 
-@pytest.mark.parametrize("digit", list("0123456789"))
-def test_main_is_digit(test_slice: Split, digit: str) -> None:
-    page = Sheet(200, 200)
-    [expected] = page.write(chosen(test_slice, digit), 70, 40, size=110)
-    main, *_ = propose(page.photograph())
-    assert (main.kind, main.inverted) == ("main", False)
-    assert main.share > 0.99
-    np.testing.assert_allclose(main.component.box, expected, atol=5)
-    assert alike([main], page) > 0.98
-
-
 def test_at_most_eight_different_ones_and_main_first(photographs: list[np.ndarray]) -> None:
     """The plain hypothesis survives every change of the picture."""
     kinds = set()
@@ -85,22 +73,6 @@ def test_at_most_eight_different_ones_and_main_first(photographs: list[np.ndarra
     assert kinds == set(KINDS)
 
 
-def test_dark_ink_beside_strip_of_sun(test_slice: Split) -> None:
-    """All three cues take the bright paper for ink."""
-    page = Sheet(200, 200)
-    page.write(chosen(test_slice, "4"), 60, 70, size=100)
-    sun = np.full((200, 200), 0.3)
-    sun[:, 170:] = 1
-    photo = page.photograph(light=sun)
-    assert alike(propose(photo), page) < 0.5
-    proposed = propose(photo, both=True)
-    assert alike(proposed, page) > 0.9
-    assert len(proposed) <= MAX_OF_BOTH
-    assert [hypothesis.inverted for hypothesis in proposed] == sorted(
-        hypothesis.inverted for hypothesis in proposed
-    )
-
-
 @pytest.mark.parametrize(
     ("change", "how"),
     [
@@ -113,46 +85,6 @@ def test_dark_ink_beside_strip_of_sun(test_slice: Split) -> None:
 def test_digit_among_hypotheses(test_slice: Split, change: str, how: str) -> None:
     page, photo = photograph(test_slice, change, how)
     assert alike(propose(photo), page) > 0.9
-
-
-def test_removing_lines_only_adds(
-    photographs: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All hypotheses without this rule are still proposed with it."""
-    monkeypatch.setattr(hypotheses, "MAX_HYPOTHESES", 100)
-    unruled = 0
-    for photo in photographs:
-        proposed = propose(photo)
-        with monkeypatch.context() as patched:
-            patched.setattr(hypotheses, "remove_lines", lambda mask, *_: mask.copy())
-            without = propose(photo)
-        assert "unruled" not in {hypothesis.kind for hypothesis in without}
-        unruled += "unruled" in {hypothesis.kind for hypothesis in proposed}
-        for hypothesis in without:
-            assert any(same(hypothesis, candidate) for candidate in proposed), hypothesis.kind
-    assert unruled > 10
-
-
-@pytest.mark.parametrize("number", range(3))
-@pytest.mark.parametrize("digit", ["0", "4", "6"])
-def test_line_through_digit(test_slice: Split, digit: str, number: int) -> None:
-    page = sheet(test_slice, digit, start=number)
-    page.ground[90:93] = 110
-    proposed = by_kind(propose(page.photograph()))
-    box = proposed["main"].component.box
-    assert (box.left, box.right) == (0, 200)  # with the line
-    assert alike([proposed["unruled"]], page) > 0.95
-    assert proposed["unruled"].share < proposed["main"].share
-
-
-@pytest.mark.parametrize("ink", [60, 170])
-@pytest.mark.parametrize("digit", ["0", "3"])
-def test_inner_without_table(test_slice: Split, digit: str, ink: int) -> None:
-    """With a pen or a pencil."""
-    page = sheet(test_slice, digit)
-    proposed = by_kind(propose(page.photograph(table=15, ink=ink)))
-    assert proposed["main"].component.box.left == 0
-    assert alike([proposed["inner"]], page) > 0.95
 
 
 @pytest.mark.parametrize("inverted", [False, True])
@@ -243,40 +175,6 @@ def test_kinds_of_components(boxes: list[Bar], kinds: dict[str, tuple[Bar, float
         assert proposed[kind].share == pytest.approx(share, abs=0.01)
 
 
-@pytest.mark.parametrize("digits", ["60", "608"])
-def test_second_and_all_of_several_digits(test_slice: Split, digits: str) -> None:
-    page = Sheet(200, 500)
-    boxes = page.write(chosen(test_slice, digits), 30, 40, size=110, gap=90)
-    proposed = by_kind(propose(page.photograph()))
-    for kind in ("main", "second"):
-        assert any(
-            proposed[kind].component.box == pytest.approx(expected, abs=5) for expected in boxes
-        )
-    box = proposed["all"].component.box
-    assert (box.left, box.right) == pytest.approx((boxes[0][0], boxes[-1][2]), abs=5)
-    assert proposed["all"].share == 1
-    assert proposed["main"].share < 0.7
-
-
-def test_main_without_specks(test_slice: Split) -> None:
-    photo = sheet(test_slice, "6").photograph()
-    before = propose(photo)[0].component.box
-    photo[5:9, 5:9] = photo[150:153, 20:22] = 20
-    photo[100:103, before.left - 8 : before.left - 6] = 20  # near, but much lighter
-    assert propose(photo)[0].component.box == pytest.approx(before, abs=1)
-
-
-@pytest.mark.parametrize("digit", ["3", "7"])
-def test_main_of_broken_digit(test_slice: Split, digit: str) -> None:
-    photo = sheet(test_slice, digit).photograph()
-    before = propose(photo)[0].component.box
-    middle = (before.top + before.bottom) // 2
-    photo[middle - 2 : middle + 2] = PAPER
-    proposed = by_kind(propose(photo))
-    assert proposed["main"].component.box == pytest.approx(before, abs=2)
-    assert proposed["alone"].component.box.height < 0.7 * before.height
-
-
 @pytest.mark.parametrize(
     "photo",
     [
@@ -288,15 +186,6 @@ def test_main_of_broken_digit(test_slice: Split, digit: str) -> None:
 )
 def test_blank_picture_and_speck(photo: np.ndarray) -> None:
     assert propose(photo) == []
-
-
-@pytest.mark.parametrize("side", [1, 2])
-def test_speck_on_noisy_paper(side: int) -> None:
-    """Not even "crop": nothing below three pixels is a digit."""
-    photo = 228 + np.random.default_rng(0).normal(0, 1, (60, 60))
-    photo[30 : 30 + side, 30 : 30 + side] = 0
-    for hypothesis in propose(photo.astype(np.uint8)):
-        assert max(hypothesis.component.ink.shape) >= 3, hypothesis.kind
 
 
 @settings(max_examples=150)

@@ -2,12 +2,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
 
 from digits.data.mnist import Split
 from digits.vision import ink
-from tests.runtime.vision.drawn import arrays, likeness, on_table, sheet
-from tests.synthetic import PAPER, Sheet, lamp, shadow
+from tests.runtime.vision.drawn import likeness, sheet
+from tests.synthetic import PAPER, Sheet, lamp
 
 Light = Callable[[int, int], np.ndarray]
 
@@ -41,38 +40,6 @@ def test_one_side_where_cues_agree(
     assert likeness(side.ink, np.asarray(page.ink)) > (0.99 if noise < 5 else 0.85)
 
 
-@pytest.mark.parametrize("light", [even, lamp, shadow])
-def test_light_on_dark(page: Sheet, light: Light) -> None:
-    photo = page.photograph(light=light(200, 300))
-    for dark, bright in zip(ink.extract(photo), ink.extract(255 - photo), strict=True):
-        assert likeness(dark.ink, bright.ink) > 0.99
-        assert likeness(dark.narrow, bright.narrow) > 0.99
-        assert likeness(dark.uncorrected, bright.uncorrected) > 0.99
-
-
-@pytest.mark.parametrize("is_inverted", [False, True])
-@pytest.mark.parametrize("margin", [10, 30, 60])
-def test_both_sides_of_sheet_on_table(page: Sheet, is_inverted: bool, margin: int) -> None:
-    """The table is as dark (or light) as the ink, so the border suggests the wrong polarity."""
-    photo = inverted(page.photograph(), is_inverted)
-    sides = ink.extract(on_table(photo, margin, 230 if is_inverted else 40))
-    window = slice(margin, -margin), slice(margin, -margin)
-    written = np.asarray(page.ink)
-    alike = sorted(likeness(side.ink[window], written) for side in sides)
-    assert len(alike) == 2
-    assert alike[0] < -0.9  # the ink of one side is the paper of the other
-    assert alike[1] > 0.98
-
-
-@pytest.mark.parametrize("light", [lamp, shadow])
-@pytest.mark.parametrize("pen", [60, 140])
-def test_light_and_shadow(page: Sheet, light: Light, pen: int) -> None:
-    evenly = ink.extract(page.photograph(ink=pen))[0].ink
-    sides = ink.extract(page.photograph(ink=pen, light=light(200, 300)))
-    middle = slice(40, 150), slice(50, 250)
-    assert max(likeness(side.ink[middle], evenly[middle]) for side in sides) > 0.95
-
-
 @pytest.mark.parametrize("is_inverted", [False, True])
 def test_unevenness(page: Sheet, is_inverted: bool) -> None:
     """The ink within the box changes nothing: it is the light on the paper that counts."""
@@ -83,30 +50,6 @@ def test_unevenness(page: Sheet, is_inverted: bool) -> None:
     assert side.unevenness(0, 0, 300, 200) == pytest.approx(0.4, abs=0.05)
     assert side.unevenness(20, 20, 120, 180) < 0.05
     assert ink.extract(np.full((40, 40), 200, np.uint8))[0].unevenness(0, 0, 40, 40) == 0
-
-
-def test_uncorrected_ink_keeps_light(page: Sheet) -> None:
-    side = ink.extract(page.photograph(light=lamp(200, 300)))[0]
-    darkest, lightest = np.s_[-20:, -20:], np.s_[:20, :20]  # corners of bare paper
-    assert side.uncorrected[darkest].mean() > side.uncorrected[lightest].mean() + 80
-    assert abs(side.ink[darkest].mean() - side.ink[lightest].mean()) < 10
-
-
-def test_uncorrected_ink_of_tight_crop() -> None:
-    """A stroke over most of the picture looks like uneven light; uncorrected ink keeps it."""
-    y, x = np.mgrid[-1:1:28j, -1:1:28j]
-    photo = np.where(np.abs(x) < 0.6, 40, 220) + 3 * y
-    photo += np.random.default_rng(0).normal(0, 2, photo.shape)
-    sides = ink.extract(photo.clip(0, 255).astype(np.uint8))
-    assert max(likeness(side.uncorrected, np.abs(x) < 0.6) for side in sides) > 0.99
-
-
-@pytest.mark.parametrize("table", [10, 30])
-def test_dark_side_beside_table(page: Sheet, table: int) -> None:
-    """Black on white is likelier, even if most pixels are black."""
-    beside = np.s_[:160, 40:]
-    side = ink.extract(page.photograph(table=table))[0]
-    assert likeness(side.ink[beside], np.asarray(page.ink)[beside]) > 0.95
 
 
 @pytest.mark.parametrize("paper", [0, 90, 255])
@@ -151,13 +94,6 @@ def test_levels_lie_between_paper_and_ink(share: float) -> None:
     assert levels.paper < levels.edge < levels.low
 
 
-@pytest.mark.parametrize("noise", [2, 5, 10, 15])
-def test_low_above_noise(noise: float) -> None:
-    levels = levels_of((0.95, 50, noise), (0.05, 130, 2))
-    assert levels.threshold == pytest.approx(90, abs=4)
-    assert levels.low == pytest.approx(50 + max(40 / 3, min(3 * noise, 40)), abs=4)
-
-
 @pytest.mark.parametrize("fainter", [40, 70, 100])
 def test_dark_level_between_two_inks(fainter: int) -> None:
     levels = levels_of((0.8, 5, 1), (0.1, fainter, 3), (0.1, 220, 3))
@@ -192,58 +128,9 @@ def test_faint_pen_without_noise(page: Sheet, light: Light, contrast: int, visib
         assert likeness(side.ink > levels.threshold, np.asarray(page.ink) > 128) > 0.7
 
 
-def test_shadow_edge_hardly_ink() -> None:
-    photo = PAPER * shadow(300, 400)
-    assert np.quantile(ink.extract(photo.astype(np.uint8))[0].ink, 0.95) < 15
-
-
-@settings(max_examples=200)
-@given(arrays(200) | arrays(20, *range(256)))
-def test_any_grey_picture(grey: np.ndarray) -> None:
-    before = grey.copy()
-    sides = ink.extract(grey)
-    assert len(sides) in (1, 2)
-    for kind in ("ink", "narrow", "uncorrected"):
-        inks = [getattr(side, kind) for side in sides]
-        assert all(layer.shape == grey.shape and layer.dtype == np.uint8 for layer in inks)
-        with np.errstate(all="raise"):
-            levels = ink.otsu_levels(inks[0])
-        if levels is not None:
-            assert np.isfinite(levels).all()
-            assert 0 <= levels.paper <= levels.edge <= levels.threshold
-            assert levels.edge <= levels.low <= levels.threshold
-            assert (inks[0] > levels.threshold).any()
-    assert (grey == before).all()
-
-
 def test_morphological_close() -> None:
     row = np.array([[9, 9, 1, 9, 9, 2, 2, 2, 2, 9]], np.float32)
     closed = ink.close(row, 1)
     assert closed.tolist() == [[9, 9, 9, 9, 9, 2, 2, 2, 2, 9]]
     assert ink.close(row.T, 1).tolist() == closed.T.tolist()
     assert (ink.close(row, 20) == 9).all()
-
-
-def test_background_fit_rounding(monkeypatch: pytest.MonkeyPatch, page: Sheet) -> None:
-    """Fits differ between processors (measured: by 0.001)."""
-    photo = page.photograph(light=lamp(200, 300), noise=0)
-    [before] = ink.extract(photo)
-    fit, random = ink.fit_background, np.random.default_rng(0)
-
-    def fit_elsewhere(small: np.ndarray) -> np.ndarray:
-        return fit(small) + random.normal(0, 0.001, small.shape).astype(np.float32)
-
-    monkeypatch.setattr(ink, "fit_background", fit_elsewhere)
-    [after] = ink.extract(photo)
-    changed = np.abs(after.ink.astype(int) - before.ink)
-    assert changed.max() <= 1
-    assert changed.mean() < 0.01
-
-
-def test_flat_paper_without_fit(monkeypatch: pytest.MonkeyPatch, test_slice: Split) -> None:
-    """So that an MNIST digit gives the same ink on every processor."""
-    grey = 255 - test_slice.images[0]
-    [before] = ink.extract(grey)
-    monkeypatch.setattr(ink, "fit_background", lambda small: small * np.nan)
-    [after] = ink.extract(grey)
-    np.testing.assert_array_equal(after.ink, before.ink)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from digits.inference.interface import SYMBOLS
 from digits_train.camera import allographs, forms, marks
 from digits_train.camera.glyphs import Writer, bare_one, with_tail
 from digits_train.camera.ink import EM, Glyph, smooth
@@ -10,7 +11,7 @@ from digits_train.camera.style import Style
 from digits_train.camera.window import Box, Materials, Window
 from digits_train.raster import Random, cropped, scaled, sheared
 
-_SYMBOLS = {character: index for index, character in enumerate("0123456789-.")} | {",": 11}
+_SYMBOLS = {character: index for index, character in enumerate(SYMBOLS)} | {",": 11}
 _SIGNS = "-.,"
 _TAILED = "4679"
 SPACINGS = "plain", "tight", "touching", "joined"  # of the digits in a number

@@ -1,4 +1,4 @@
-"""Weigh the hypotheses with a small model, and combine their digits."""
+"""Rank the hypotheses with a small model, and combine their digits."""
 
 import math
 from collections.abc import Sequence
@@ -10,40 +10,14 @@ from numpy.typing import NDArray
 from digits.vision import weights
 from digits.vision.frame import DIGIT_SIDE, stroke_width
 from digits.vision.hypotheses import KINDS, Hypothesis
-from digits.vision.ink import Floats
+from digits.vision.polarity import Floats
 
-FEATURES = (
-    *KINDS,
-    "inverted",  # 1 where the ink is on the less likely of dark and light
-    "confidence",  # log odds of the network's largest probability
-    "agreement",  # log odds of this digit's mean probability in all hypotheses
-    "share",  # of all ink that it explains, as a logarithm
-    "distance",  # of its middle from the picture's, squared; 1 is the middle of a side
-    "border",  # the number of the picture's sides that it touches
-    "size",  # its longer side by the picture's, as a logarithm
-    "width",  # of its strokes, by its longer side, as a logarithm
-    "contrast",  # its mean ink, as a logarithm
-    "unevenness",  # 1 + the change of the light by its mean ink, as a logarithm
-    "enlarged",  # the factor by which it was enlarged for the frame, as a logarithm
-    "one",  # 1 where the network reads a 1, as it reads every bare stroke
-    "dark, no lines",  # 1 for `dark` where nothing looks like a line of the paper
-)
-SEVERAL_FEATURES = (
-    "several",  # 1
-    "less sure",  # the smaller of the two log odds
-    "lighter",  # log of the second component's ink by the first one's
-    "lower",  # log of the lower one's height by the higher one's
-    "overlap",  # of the two, across, as a share of the narrower one
-    "pen",  # how far the widths of their strokes are apart, as a logarithm
-    "contrast",  # how far their mean ink is apart, as a logarithm
-    "one",  # 1 where the network reads the second as a 1
-    "inverted",  # 1 where the two are ink on the less likely of dark and light
-)
+FEATURES, SEVERAL_FEATURES = tuple(weights.JUDGE), tuple(weights.SEVERAL)  # their names
 _HEAVIEST = ("alone", "inner", "main")  # the first that exists is the heaviest component itself
 _MIN_PROBABILITY = 1e-4  # in log odds; 1 minus this is the largest
 
 
-class Judgement(NamedTuple):
+class Ranking(NamedTuple):
     """What a picture shows.
 
     probabilities: float64 [10]; they sum to 1, since those of "no digit" and "several digits" are
@@ -57,13 +31,13 @@ class Judgement(NamedTuple):
     none: float
 
 
-def judge(
+def rank(
     hypotheses: Sequence[Hypothesis],
     frames: NDArray[np.uint8],
     answers: NDArray[np.float32],
     shape: tuple[int, ...],
-) -> Judgement:
-    """Weigh n hypotheses of one picture: Σ P(hypothesis | picture) · P(digit | hypothesis).
+) -> Ranking:
+    """Rank n hypotheses of one picture: Σ P(hypothesis | picture) · P(digit | hypothesis).
 
     frames: uint8 [n, 28, 28]; answers: float32 [n, 10], the network's probabilities; shape: rows
     and columns of the picture. The probability of each hypothesis, of several digits and of none is
@@ -71,16 +45,16 @@ def judge(
     pictures.
     """
     if not hypotheses:
-        return Judgement(np.full(10, 0.1), np.zeros(0), 0.0, 1.0)
+        return Ranking(np.full(10, 0.1), np.zeros(0), 0.0, 1.0)
     table = features(hypotheses, frames, answers, shape)
-    scores = table @ np.array(weights.JUDGE)
-    evidence = several_features(hypotheses, table)
-    several = -np.inf if evidence is None else float(evidence @ np.array(weights.SEVERAL))
-    scores = np.append(scores, (several, 0.0))
+    several = -np.inf
+    if (evidence := several_features(hypotheses, table)) is not None:
+        several = float(evidence @ [*weights.SEVERAL.values()])
+    scores = np.append(table @ [*weights.JUDGE.values()], (several, 0.0))
     likely = np.exp(scores - scores.max())
     likely /= likely.sum()
     digit = likely[:-2] @ answers + (likely[-2] + likely[-1]) / 10
-    return Judgement(digit / digit.sum(), likely[:-2], float(likely[-2]), float(likely[-1]))
+    return Ranking(digit / digit.sum(), likely[:-2], float(likely[-2]), float(likely[-1]))
 
 
 def features(
@@ -89,7 +63,7 @@ def features(
     answers: NDArray[np.float32],
     shape: tuple[int, ...],
 ) -> NDArray[np.float64]:
-    """FEATURES of each hypothesis, float64 [n, features]; arguments as for `judge`."""
+    """FEATURES of each hypothesis, float64 [n, features]; arguments as for `rank`."""
     height, width = shape
     table = np.zeros((len(hypotheses), len(FEATURES)))
     ruled = any(hypothesis.kind == "unruled" for hypothesis in hypotheses)
@@ -104,19 +78,19 @@ def features(
         border = (box.left == 0) + (box.top == 0) + (box.right == width) + (box.bottom == height)
         table[row, KINDS.index(hypothesis.kind)] = 1
         table[row, len(KINDS) :] = (
-            hypothesis.inverted,
-            confidence[row],
-            agreement[row],
-            math.log(hypothesis.share),
-            x * x + y * y,
-            border,
+            hypothesis.inverted,  # whether the ink is on the less likely of dark and light
+            confidence[row],  # log odds of the network's largest probability
+            agreement[row],  # log odds of this digit's mean probability in all hypotheses
+            math.log(hypothesis.share),  # of all ink that it explains
+            x * x + y * y,  # distance of its middle from the picture's; 1 is the middle of a side
+            border,  # the number of the picture's sides that it touches
             math.log(longer / max(width, height)),
-            math.log(strokes[row]),
+            math.log(strokes[row]),  # the width of its strokes, by its longer side
             math.log(hypothesis.component.contrast),
             math.log1p(hypothesis.unevenness / hypothesis.component.contrast),
-            max(math.log(DIGIT_SIDE / longer), 0),
-            likeliest[row] == 1,
-            hypothesis.kind == "dark" and not ruled,
+            max(math.log(DIGIT_SIDE / longer), 0),  # the factor by which it was enlarged
+            likeliest[row] == 1,  # as the network reads every bare stroke
+            hypothesis.kind == "dark" and not ruled,  # nothing looks like a line of the paper
         )
     return table
 
@@ -147,8 +121,8 @@ def several_features(
             confidence.min(),
             math.log(second.sum() / first.sum()),
             -abs(math.log(first_box.height / second_box.height)),
-            max(common, 0) / min(first_box.width, second_box.width),
-            abs(width[0] - width[1] + math.log(longer)),
+            max(common, 0) / min(first_box.width, second_box.width),  # overlap, across
+            abs(width[0] - width[1] + math.log(longer)),  # of the pens, in the picture's pixels
             abs(contrast[0] - contrast[1]),
             ones[1],
             inverted,

@@ -1,4 +1,4 @@
-"""Read a page: the reader finds the digits, and both networks say which they are."""
+"""Read the numbers of a page: the reader finds the digits, and both networks say which they are."""
 
 import math
 from collections.abc import Sequence
@@ -7,22 +7,20 @@ from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from digits.constraints.constraints import Constraints
-from digits.examination import Networks, examine_alone
 from digits.images import picture
 from digits.images.picture import GreyImage
 from digits.inference.interface import SYMBOLS
-from digits.inference.model import Model
 from digits.prediction import SIGNS, Number, Reading, Symbol
-from digits.reader.classify import Ink, Lattices, Weights, are_disputed, classify
+from digits.reader.classify import Lattices, Weights, are_disputed, classify, classify_inks
 from digits.reader.detections import DIGITS, SAME, Detections, overlaps
+from digits.reader.evidence import weigh
 from digits.reader.lattice import Arc, best_path
 from digits.reader.numbers import NumberReading, read_number
 from digits.reader.page import build_lattices, find_symbols
-from digits.vision.frame import to_mnist
-from digits.vision.judge import log_odds
+from digits.vision.candidates import Networks, examine_alone
+from digits.vision.ranker import log_odds
 
 MAX_ERRORS = 0.01  # as long as nobody asks for less or more
 
@@ -38,31 +36,25 @@ class Rules(NamedTuple):
         """Raises ValueError if max_errors isn't between 0 and 1."""
         if max_errors is not None and not (isinstance(max_errors, Real) and 0 < max_errors < 1):
             raise ValueError(f"max_errors must be a number between 0 and 1, not {max_errors!r}")
-        asked = Constraints() if constraints is None else constraints
+        asked = Constraints() if constraints is None else constraints  # some are false
         return cls(asked, max_errors or MAX_ERRORS)
 
 
-def read_page(networks: Networks, page: GreyImage, rules: Rules) -> Reading:
+def read_numbers(networks: Networks, page: GreyImage, rules: Rules) -> Reading:
     """Read all numbers of a page that was loaded with PAGE_MAX_SIDE; see `Classifier`."""
     temperature = networks.reader.metadata.number_temperature
-    read = [
-        [read_number(lattice, rules.constraints, temperature) for lattice in line]
-        for line in find_lattices(networks, page)
-    ]
-    read = [[reading for reading in line if reading.symbols] for line in read]  # not signs alone
-    return Reading(
-        tuple(
-            tuple(
-                to_number(page, reading, rules, (row, column))
-                for column, reading in enumerate(line, 1)
-            )
-            for row, line in enumerate(filter(None, read), 1)
-        )
-    )
+    lines: list[tuple[Number, ...]] = []
+    for lattices in find_lattices(networks, page):
+        read = (read_number(lattice, rules.constraints, temperature) for lattice in lattices)
+        line = [reading for reading in read if reading.symbols]  # not signs alone
+        if line:
+            row, columns = len(lines) + 1, enumerate(line, 1)
+            lines.append(tuple(to_number(page, each, (row, i), rules) for i, each in columns))
+    return Reading(tuple(lines))
 
 
 def find_lattices(networks: Networks, page: GreyImage) -> Lattices:
-    """The lattices of the columns of each line that have a digit; arguments as for `read_page`."""
+    """The lattices of the columns of each line that have a digit; as for `read_numbers`."""
     detections = find_symbols(page.pixels, networks.reader.maps)
     lines = build_lattices(detections)
     seen = [arc for line in lines for lattice in line for arc in best_path(lattice)]
@@ -73,24 +65,20 @@ def find_lattices(networks: Networks, page: GreyImage) -> Lattices:
     return classify(lines, page.pixels, partial(classify_inks, networks.model), weights)
 
 
-def classify_inks(model: Model, inks: Sequence[Ink]) -> NDArray[np.float32]:
-    """The probabilities of n digits, float32 [n, 10], by their ink; see `to_mnist`."""
-    return model.probabilities(to_mnist(inks))
-
-
 def _find_digit(
-    networks: Networks, page: GreyImage, detections: Detections, seen: list[Arc]
+    networks: Networks, page: GreyImage, detections: Detections, seen: Sequence[Arc]
 ) -> Lattices | None:
     """The one digit of a picture, as both networks see it; None if it is for the reader to say.
 
     Without paper around it, the reader often overlooks a digit. seen: what it doesn't overlook.
     """
-    [examined] = examine_alone(networks.model, [picture.reduce(page, picture.DIGIT_MAX_SIDE)])
-    if not examined.hypotheses:
+    small = picture.reduce(page, picture.DIGIT_MAX_SIDE)
+    [alone] = examine_alone(networks.model, [small])
+    if not alone.hypotheses:
         return None
-    alone = examined.judgement.probabilities
-    examined = examined.combine(detections)
-    probabilities, _, several, none = examined.judgement
+    evidence = weigh(detections)
+    examined = alone.combine(evidence)
+    probabilities, _, several, none = examined.ranking
     # Several digits of which the reader sees none are something else.
     if none + several * (not seen) > 0.5:
         return []
@@ -105,26 +93,25 @@ def _find_digit(
     digits = (probabilities - (several + none) / DIGITS).clip(1e-12)
     score = float(log_odds(digits.sum()))
     symbols = np.log(np.append(digits / digits.sum(), [1e-12] * len(SIGNS)))
-    assert examined.opinion
-    disputed = are_disputed(examined.opinion.probabilities[None], alone[None]).item()
+    classified = alone.ranking.probabilities
+    disputed = are_disputed(evidence.probabilities[None], classified[None]).item()
     arc = Arc(0, score, symbols, tuple(box.tolist()), disputed=disputed, frame=prediction.frame)
     return [[[arc]]]
 
 
 def to_number(
-    page: GreyImage, reading: NumberReading, rules: Rules, where: tuple[int, int]
+    page: GreyImage, reading: NumberReading, where: tuple[int, int], rules: Rules
 ) -> Number:
     """The number that is read on a page. where: its line and column."""
     is_likely = reading.satisfies and reading.probability >= 1 - rules.max_errors
     is_accepted = is_likely and not any(arc.disputed for _, arc in reading.symbols)
-    symbols = tuple(_to_symbol(page, symbol, arc) for symbol, arc in reading.symbols)
     return Number(
         reading.text if reading.satisfies else "",
         reading.probability,
         "accepted" if is_accepted else "review" if reading.satisfies else "unreadable",
-        reading.second,
-        reading.free,
-        symbols,
+        reading.runner_up,
+        reading.unconstrained,
+        tuple(_to_symbol(page, symbol, arc) for symbol, arc in reading.symbols),
         *where,
     )
 

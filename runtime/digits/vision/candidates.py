@@ -1,4 +1,4 @@
-"""What the classifier considers to read the one digit of a picture, and what it makes of it."""
+"""Examine what may be the one digit of a picture, by the classifier and, in doubt, the reader."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from digits.images.grey import Grey
 from digits.images.picture import GreyImage
 from digits.inference.model import Model
 from digits.prediction import Prediction, Status
 from digits.vision.components import Box
+from digits.vision.ensemble import Evidence, combine
 from digits.vision.frame import to_mnist
 from digits.vision.hypotheses import Hypothesis, propose
-from digits.vision.judge import Judgement, judge
+from digits.vision.ranker import Ranking, rank
 
 if TYPE_CHECKING:
     from digits.inference.reader_model import ReaderModel
-    from digits.reader.detections import Detections
-    from digits.second_opinion import Opinion
 
 NOTES: dict[Status, str] = {
     "blank": "no ink found",
@@ -26,10 +26,9 @@ NOTES: dict[Status, str] = {
 
 
 class Networks(Protocol):
-    """The two networks of a `Classifier`; the reader opens when it is first needed."""
+    """What is asked of a `Classifier`."""
 
-    @property
-    def model(self) -> Model: ...
+    model: Model
 
     @property
     def reader(self) -> "ReaderModel": ...
@@ -37,26 +36,28 @@ class Networks(Protocol):
     @property
     def threshold(self) -> float: ...
 
+    def see(self, pixels: Grey, height: float | None = None) -> Evidence: ...
 
-class Examination(NamedTuple):
-    """What was considered to read the one digit of a picture.
+
+class Candidates(NamedTuple):
+    """What may be the one digit of a picture.
 
     frames: uint8 [n, 28, 28], the network's input for each of n hypotheses. answers: float32
-    [n, 10], its output. n is 0 for a blank picture. opinion: what the reader sees, if it was asked;
-    the judgement includes it.
+    [n, 10], its output. n is 0 for a blank picture. evidence: what the reader sees, if it was
+    asked; the ranking includes it.
     """
 
     picture: GreyImage
     hypotheses: list[Hypothesis]
     frames: NDArray[np.uint8]
     answers: NDArray[np.float32]
-    judgement: Judgement
-    opinion: "Opinion | None" = None
+    ranking: Ranking
+    evidence: Evidence | None = None
 
     @property
     def box(self) -> Box:
         """The box of the likeliest hypothesis; n must not be 0."""
-        return self.hypotheses[int(self.judgement.hypotheses.argmax())].component.box
+        return self.hypotheses[int(self.ranking.hypotheses.argmax())].component.box
 
     @property
     def is_cut(self) -> bool:
@@ -75,29 +76,22 @@ class Examination(NamedTuple):
         """
         if len(self.hypotheses) == 1:
             return True
-        from digits.reader.page import glance_symbols  # most digits don't need it
-        from digits.second_opinion import weigh
+        seen = networks.see(self.picture.pixels, max(self.box.width, self.box.height))
+        return bool(seen.probabilities[self.ranking.probabilities.argmax()] > 0.5)
 
-        height = max(self.box.width, self.box.height)
-        seen = weigh(glance_symbols(self.picture.pixels, networks.reader.maps, height))
-        return bool(seen.probabilities[self.judgement.probabilities.argmax()] > 0.5)
-
-    def combine(self, detections: "Detections") -> "Examination":
-        """Combine this with what the reader has detected in the same picture."""
-        from digits.second_opinion import combine, weigh  # most digits don't need it
-
-        opinion = weigh(detections)
-        judgement = combine(self.judgement, self.answers, opinion)
-        return self._replace(judgement=judgement, opinion=opinion)
+    def combine(self, evidence: Evidence) -> "Candidates":
+        """Combine this with what the reader sees in the same picture."""
+        ranking = combine(self.ranking, self.answers, evidence)
+        return self._replace(ranking=ranking, evidence=evidence)
 
     def prediction(self, threshold: float) -> Prediction:
         """The prediction that follows. threshold: see `Classifier`."""
         if not self.hypotheses:
             box = (0, 0, *self.picture.size)
             return Prediction(None, 0.1, (0.1,) * 10, box, "blank", NOTES["blank"])
-        best = int(self.judgement.hypotheses.argmax())
+        best = int(self.ranking.hypotheses.argmax())
         box = self.picture.to_original(self.box)
-        probabilities = tuple(self.judgement.probabilities.tolist())
+        probabilities = tuple(self.ranking.probabilities.tolist())
         confidence = max(probabilities)
         status = self._status(confidence, threshold)
         digit = probabilities.index(confidence) if status == "sure" else None
@@ -105,7 +99,7 @@ class Examination(NamedTuple):
         return Prediction(digit, confidence, probabilities, box, status, note, self.frames[best])
 
     def _status(self, confidence: float, threshold: float) -> Status:
-        several, none = self.judgement.several, self.judgement.none
+        several, none = self.ranking.several, self.ranking.none
         if several > 0.5 and threshold > 0:  # however low the threshold
             return "several"
         if confidence >= threshold:
@@ -115,30 +109,29 @@ class Examination(NamedTuple):
         return "none" if none > 0.5 else "unsure"
 
 
-def examine(networks: Networks, pictures: Sequence[GreyImage]) -> list[Examination]:
+def examine(networks: Networks, pictures: Sequence[GreyImage]) -> list[Candidates]:
     """Examine pictures, in one batch, and by the reader those with more in them than a sure digit.
 
     Those cut or in doubt are examined in both polarities first. Raises ModelError if the model
     fails, or the reader can't be used.
     """
     least = networks.model.metadata.rejection_threshold
-    examinations = examine_alone(networks.model, pictures)
-    for index, examined in enumerate(examinations):
-        if not examined.hypotheses:
+    examined = examine_alone(networks.model, pictures)
+    for index, candidates in enumerate(examined):
+        if not candidates.hypotheses:
             continue
-        if examined.is_cut or examined.judgement.probabilities.max() < least:
-            [examined] = examine_alone(networks.model, [examined.picture], both=True)
-        if examined.judgement.probabilities.max() < least or not examined.is_alone(networks):
-            from digits.reader.page import find_symbols  # most digits don't need it
-
-            examined = examined.combine(find_symbols(examined.picture.pixels, networks.reader.maps))
-        examinations[index] = examined
-    return examinations
+        if candidates.is_cut or candidates.ranking.probabilities.max() < least:
+            [candidates] = examine_alone(networks.model, [candidates.picture], both=True)
+        is_sure = candidates.ranking.probabilities.max() >= least
+        if not is_sure or not candidates.is_alone(networks):
+            candidates = candidates.combine(networks.see(candidates.picture.pixels))
+        examined[index] = candidates
+    return examined
 
 
 def examine_alone(
     model: Model, pictures: Sequence[GreyImage], both: bool = False
-) -> list[Examination]:
+) -> list[Candidates]:
     """Examine pictures, in one batch, without the reader. Raises ModelError if the model fails.
 
     both: see `propose`.
@@ -147,12 +140,10 @@ def examine_alone(
     inks = [hypothesis.component.ink for hypotheses in proposed for hypothesis in hypotheses]
     frames = to_mnist(inks)
     answers = model.probabilities(frames) if inks else np.zeros((0, 10), np.float32)
-    examinations, start = [], 0
+    examined, start = [], 0
     for picture, hypotheses in zip(pictures, proposed, strict=True):
         part = slice(start, start + len(hypotheses))
         start = part.stop
-        judgement = judge(hypotheses, frames[part], answers[part], picture.pixels.shape)
-        examinations.append(
-            Examination(picture, hypotheses, frames[part], answers[part], judgement)
-        )
-    return examinations
+        ranking = rank(hypotheses, frames[part], answers[part], picture.pixels.shape)
+        examined.append(Candidates(picture, hypotheses, frames[part], answers[part], ranking))
+    return examined

@@ -14,13 +14,13 @@ import numpy as np
 
 from digits.constraints.automaton import Automaton
 from digits.constraints.constraints import Constraints
-from digits.examination import Networks
 from digits.images.picture import GreyImage
 from digits.prediction import Number
 from digits.reader.lattice import Arc, best_path
 from digits.reader.numbers import BROKEN, AnyText, Excluding, OnlyText, read_number, without_signs
+from digits.reader.reading import Rules, find_lattices, to_number
 from digits.reader.search import search
-from digits.reading import Rules, find_lattices, to_number
+from digits.vision.candidates import Networks
 
 Lattice = Sequence[Arc]
 
@@ -28,7 +28,7 @@ _MAX_TEXTS = 8  # the likeliest of each picture, which are weighed in all
 _LEAST_SHARE = 1e-8  # of a text: no picture rules out alone what the others show
 
 
-class Frame(NamedTuple):
+class Sighting(NamedTuple):
     """The number in one of the pictures. where: its line and column, from 1."""
 
     page: GreyImage
@@ -36,33 +36,33 @@ class Frame(NamedTuple):
     where: tuple[int, int]
 
 
-def find_number(networks: Networks, page: GreyImage, constraints: Constraints) -> Frame | None:
+def find_number(networks: Networks, page: GreyImage, constraints: Constraints) -> Sighting | None:
     """The column that satisfies the constraints best, of several the longest; None without any.
 
     page: loaded with PAGE_MAX_SIDE.
     """
     temperature = networks.reader.metadata.number_temperature
 
-    def merits(frame: Frame) -> tuple[float, int]:
-        [share] = _shares(frame.lattice, [constraints.automaton], temperature)
-        return round(share, 2), len(best_path(frame.lattice))
+    def merits(seen: Sighting) -> tuple[float, int]:
+        [share] = _shares(seen.lattice, [constraints.automaton], temperature)
+        return round(share, 2), len(best_path(seen.lattice))
 
     lines = enumerate(find_lattices(networks, page), 1)
-    frames = [Frame(page, each, (row, i)) for row, line in lines for i, each in enumerate(line, 1)]
-    return max(frames, key=merits, default=None)
+    seen = [Sighting(page, each, (row, i)) for row, line in lines for i, each in enumerate(line, 1)]
+    return max(seen, key=merits, default=None)
 
 
-def vote(frames: Sequence[Frame], rules: Rules, temperature: float) -> Number:
+def vote(sightings: Sequence[Sighting], rules: Rules, temperature: float) -> Number:
     """The number that one or more pictures show, in the last one that shows it so.
 
     Of one picture, it is what `read_number` reads. The free reading is that of the last picture.
     """
-    (page, lattice, where), constraints = frames[-1], rules.constraints
-    if len(frames) == 1:
-        return to_number(page, read_number(lattice, constraints, temperature), rules, where)
+    (page, lattice, where), constraints = sightings[-1], rules.constraints
+    if len(sightings) == 1:
+        return to_number(page, read_number(lattice, constraints, temperature), where, rules)
     unconstrained = Constraints(digits_only=constraints.digits_only)
     free = read_number(lattice, unconstrained, temperature)
-    lattices = [frame.lattice for frame in frames]
+    lattices = [sighting.lattice for sighting in sightings]
     satisfying = _likely_texts(lattices, constraints, temperature)
     others = _likely_texts(lattices, unconstrained, temperature) if constraints else []
     texts = [*dict.fromkeys(satisfying + others)]
@@ -77,18 +77,18 @@ def vote(frames: Sequence[Frame], rules: Rules, temperature: float) -> Number:
     # As in `read_number`: a number that breaks the constraints could read so by chance.
     chance = breaking * BROKEN * constraints.share(texts[ranks[0]]) if len(ranks) else math.inf
     if total < chance:
-        unreadable = free._replace(probability=0.0, second="", satisfies=False)
-        return to_number(page, unreadable, rules, where)
+        unreadable = free._replace(probability=0.0, runner_up="", satisfies=False)
+        return to_number(page, unreadable, where, rules)
     likely = shares[:, ranks[0]] >= shares[:, ranks[0]].max() / 2
-    page, lattice, where = frames[likely.nonzero()[0][-1]]
+    page, lattice, where = sightings[likely.nonzero()[0][-1]]
     symbols = search(lattice, automata[ranks[0]], temperature).symbols
     symbols = without_signs(symbols) if constraints.digits_only else symbols
     if any(_is_disputed(each, automata[ranks[0]], temperature) for each in lattices):
         symbols = [(symbol, arc._replace(disputed=True)) for symbol, arc in symbols]
     second = texts[ranks[1]] if len(ranks) > 1 else ""
     probability = float(min(weights[ranks[0]] / (total + chance), shown[ranks[0]]))
-    reading = free._replace(symbols=symbols, probability=probability, second=second)
-    return to_number(page, reading, rules, where)
+    reading = free._replace(symbols=symbols, probability=probability, runner_up=second)
+    return to_number(page, reading, where, rules)
 
 
 def _is_disputed(lattice: Lattice, automaton: Automaton, temperature: float) -> bool:

@@ -10,10 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 import digits
 from digits.data.mnist import Split
-from digits.evaluation.pages import PageEvaluation
 from digits.images import picture
 from digits.inference.reader_model import ReaderModel
-from digits.reader.detections import overlaps
 from digits_train.camera import fonts
 from tests.runtime.reader.drawn import Drawn, Network, row_of
 from tests.synthetic import Sheet, chosen, lamp
@@ -41,23 +39,6 @@ def test_reading_of_drawn_page(classifier: digits.Classifier, drawn_page: np.nda
     assert [number.text for number in digits_only.numbers] == ["15", "27"]
     assert pickle.loads(pickle.dumps(reading)) == reading
     assert pickle.loads(pickle.dumps(classifier)).read(drawn_page) == reading
-
-
-@pytest.mark.parametrize(
-    ("written", "signs", "exact"),
-    [("15  27", False, 1), ("-1.5  27", True, 1), ("15  27", True, 0)],
-)
-def test_signs_count_if_they_are_written(
-    classifier: digits.Classifier,
-    drawn_page: np.ndarray,
-    written: str,
-    signs: bool,
-    exact: int,
-) -> None:
-    constraints = digits.Constraints(digits_only=not signs)
-    evaluation = PageEvaluation(signs)
-    evaluation.add("", written, classifier.read(drawn_page, constraints), drawn_page)
-    assert evaluation.exact == exact
 
 
 def test_number_that_may_be_wrong_does_not_look_accepted(
@@ -110,13 +91,6 @@ def test_classifier_reads_the_one_digit_that_the_reader_overlooks(
     assert symbol.frame is not None and symbol.frame.shape == (28, 28)
 
 
-def test_classifier_makes_up_no_digit_where_the_reader_sees_nothing(
-    classifier: digits.Classifier, monkeypatch: pytest.MonkeyPatch, pictures: list[Path]
-) -> None:
-    show(monkeypatch, [], picture.load(pictures[7], picture.PAGE_MAX_SIDE).pixels.shape)
-    assert classifier.read(pictures[7]).lines == ()
-
-
 def test_digit_that_is_a_small_part_of_the_picture_is_the_readers(
     classifier: digits.Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,19 +99,6 @@ def test_digit_that_is_a_small_part_of_the_picture_is_the_readers(
     show(monkeypatch, row_of("4", 300, 150), scene.shape)
     [symbol] = classifier.read(scene).symbols
     assert symbol.symbol == "4" and symbol.frame is None
-
-
-def test_read_page_in_reading_order(classifier: digits.Classifier, test_slice: Split) -> None:
-    sheet = Sheet()
-    boxes = sheet.write(chosen(test_slice, "2718"), 60, 100)
-    boxes += sheet.write(chosen(test_slice, "28"), 500, 100)
-    boxes += sheet.write(chosen(test_slice, "459", start=3), 60, 220)
-    reading = classifier.read(sheet.photograph())
-    assert plain(reading) == "2718  28\n459"
-    assert [len(line) for line in reading.lines] == [2, 1]
-    read = np.array([symbol.box for symbol in reading.symbols], np.float64)
-    shared, _ = overlaps(read, np.array(boxes, np.float64))
-    assert (shared > 0.65).all()
 
 
 @pytest.mark.parametrize("inverted", [False, True])
@@ -160,9 +121,9 @@ def test_read_sheet_on_table(
 @pytest.mark.parametrize(
     ("tilt", "rules"),
     [
-        *((tilt, None) for tilt in (-25, -8, 5, 15)),
-        *((tilt, (40, False)) for tilt in (-8, 0, 5)),
-        *((tilt, (36, True)) for tilt in (-8, 0, 5)),
+        *((tilt, None) for tilt in (-25, 15)),
+        *((tilt, (40, False)) for tilt in (-8, 5)),
+        *((tilt, (36, True)) for tilt in (-8, 5)),
     ],
 )
 def test_read_tilted_and_ruled_page(
@@ -181,8 +142,7 @@ def test_read_tilted_and_ruled_page(
     assert plain(reading) in ("27182\n8459", "27182\n8454")
 
 
-@pytest.mark.parametrize("gap", [10, 20, 100])
-@pytest.mark.parametrize("tilt", [0, 2])
+@pytest.mark.parametrize(("gap", "tilt"), [(10, 2), (100, 0)])
 def test_read_digits_in_form_boxes(
     classifier: digits.Classifier, test_slice: Split, gap: int, tilt: float
 ) -> None:
@@ -209,19 +169,8 @@ def test_page_of_words_has_no_digits(classifier: digits.Classifier, text: str) -
     assert classifier.read(page).lines == ()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("cells", [30, 100, 400])
-def test_texture_is_read_in_bounded_time(classifier: digits.Classifier, cells: int) -> None:
-    """Such noise once took 97 seconds and 21 GB."""
-    random = np.random.default_rng(0)
-    coarse = Image.fromarray(random.normal(size=(cells, cells)).astype(np.float32))
-    field = np.asarray(coarse.resize((2048, 2048), Image.Resampling.BICUBIC))
-    reading = classifier.read(np.where(field > 0.4, 40, 220).astype(np.uint8))
-    assert len(reading.symbols) < 2000
-
-
 def test_docs_page_reads_as_documented() -> None:
-    root = Path(__file__).parent.parent.parent
+    root = Path(__file__).parents[3]
     text = digits.Classifier().read(root / "docs" / "page.jpg").text
     assert repr(text).strip("'") in (root / "README.md").read_text()
     lines = "".join(f"    {line}\n" for line in text.splitlines())

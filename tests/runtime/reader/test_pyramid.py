@@ -3,10 +3,9 @@ import pytest
 
 from digits.errors import ModelError
 from digits.inference.interface import PAGE_MAX_PIXELS
-from digits.reader.looks import look_around
-from digits.reader.peaks import Look, find_peaks
-from digits.reader.suppression import suppress
-from tests.runtime.reader.drawn import NOTHING, Drawn, Maps, Network, row_of
+from digits.reader.page import suppress
+from digits.reader.pyramid import Level, detect, find_peaks
+from tests.runtime.reader.drawn import NOTHING, Maps, Network, row_of
 
 
 def padded(shape: tuple[int, ...]) -> int:
@@ -23,7 +22,7 @@ def padded(shape: tuple[int, ...]) -> int:
 )
 def test_looks_are_few_and_bounded(shape: tuple[int, int]) -> None:
     network = Network([], shape)
-    assert len(look_around(np.full(shape, 200, np.uint8), network).scores) == 0
+    assert len(detect(np.full(shape, 200, np.uint8), network).scores) == 0
     assert len(network.shapes) <= 6
     assert all(padded(seen) <= PAGE_MAX_PIXELS for seen in network.shapes)
     # All but the last, which looks at the page as closely as can be, cost as much as one.
@@ -34,7 +33,7 @@ def test_looks_are_few_and_bounded(shape: tuple[int, int]) -> None:
 def test_one_look_is_at_the_scale_of_the_digits(height: float) -> None:
     shape = 700, 1000
     network = Network(row_of("123", 40, 40, height), shape)
-    detections = look_around(np.full(shape, 255, np.uint8), network)
+    detections = detect(np.full(shape, 255, np.uint8), network)
     assert len(suppress(detections).scores) == 3
     seen = [height * (rows - 32) / shape[0] for rows, _ in network.shapes]
     # Nothing is enlarged more than twice, and larger digits must be affordable.
@@ -48,21 +47,9 @@ def test_small_digits_of_a_large_page_are_looked_for(suspected: str) -> None:
     shape = 2048, 1448
     faint = [symbol._replace(score=-1.0) for symbol in row_of(suspected, 20, 900, 260)]
     network = Network(row_of("20680", 400, 400, 16) + faint, shape)
-    detections = suppress(look_around(np.full(shape, 255, np.uint8), network))
+    detections = suppress(detect(np.full(shape, 255, np.uint8), network))
     assert (detections.scores > 0).sum() == 5
     assert network.shapes[-1][0] > 2000
-
-
-def test_typical_digits_are_not_outvoted_by_faint_places() -> None:
-    shape = 600, 800
-    faint = [
-        Drawn("1", (x, y, x + 60, y + 100), -2.0)
-        for x in range(10, 700, 70)
-        for y in range(200, 480, 110)
-    ]
-    network = Network(row_of("20680", 40, 40, 12) + faint, shape)
-    look_around(np.full(shape, 255, np.uint8), network)
-    assert network.shapes[-1][0] > 1000
 
 
 def test_agreement_of_looks_counts() -> None:
@@ -75,27 +62,15 @@ def test_agreement_of_looks_counts() -> None:
         network.drawn = drawn if page.shape == (232, 332) else drawn[:1]
         return network(page)
 
-    detections = suppress(look_around(np.full(shape, 255, np.uint8), maps))
+    detections = suppress(detect(np.full(shape, 255, np.uint8), maps))
     assert detections.symbols.argmax(1).tolist() == [1, 2]
     assert detections.scores[0] > detections.scores[1] + 2
 
 
-def test_neighbours_do_not_lend_each_other_their_peaks() -> None:
-    shape = 200, 300
-    drawn = row_of("1", 40, 60, 30) + row_of("1", 52, 60, 30)
-    drawn = [
-        Drawn("1", (left, top, left + 6, bottom), score)
-        for (_, (left, top, _, bottom), _), score in zip(drawn, (8.0, 2.0), strict=True)
-    ]
-    detections = suppress(look_around(np.full(shape, 255, np.uint8), Network(drawn, shape)))
-    assert len(detections.scores) == 2
-    assert detections.scores.min() < 3
-
-
-def look(centres: np.ndarray) -> Look:
+def look(centres: np.ndarray) -> Level:
     shape = centres.shape
     symbols, boxes = np.zeros((12, *shape), np.float32), np.zeros((4, *shape), np.float32)
-    return Look(np.array([0.5, 0.5]), 8, centres, symbols, boxes)
+    return Level(np.array([0.5, 0.5]), 8, centres, symbols, boxes)
 
 
 def test_peaks_are_local_maxima() -> None:
@@ -108,21 +83,13 @@ def test_peaks_are_local_maxima() -> None:
     np.testing.assert_allclose(box, [-4, -12, 28, 20])
 
 
-@pytest.mark.parametrize(("side", "size"), [(400, 36), (2000, 24.5)])
-def test_digits_of_large_pages_are_looked_at_smaller(side: int, size: float) -> None:
-    """A look at a small page costs little, so it may be closer."""
-    network = Network(row_of("123", 40, 40, 30), (side, side))
-    look_around(np.full((side, side), 255, np.uint8), network)
-    assert 30 * (network.shapes[-1][0] - 32) / side == pytest.approx(size, rel=0.03)
-
-
 @pytest.mark.parametrize(("step", "is_possible"), [(2, True), (1, False)])
 def test_more_peaks_than_a_page_has_room_for_are_refused(step: int, is_possible: bool) -> None:
     """And the boxes that a forged network makes up are no wider than a page of such digits."""
     centres = np.full((30, 41), NOTHING, np.float32)
     centres[::step, ::step] = 5
     symbols, boxes = np.zeros((12, 30, 41), np.float32), np.full((4, 30, 41), 1e30, np.float32)
-    look = Look(np.ones(2), 16, centres, symbols, boxes)
+    look = Level(np.ones(2), 16, centres, symbols, boxes)
     if is_possible:
         assert find_peaks(look).heights.max() < 400
     else:

@@ -1,0 +1,205 @@
+"""Detect symbols in an image pyramid: coarsely at several scales, then where the digits suit."""
+
+import math
+from collections.abc import Callable
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from digits.errors import ModelError
+from digits.images.grey import Grey
+from digits.inference.interface import (
+    LARGEST,
+    PAGE_MAX_PIXELS,
+    PAGE_MULTIPLE,
+    SMALLEST,
+    STRIDE,
+)
+from digits.reader.detections import (
+    SAME,
+    Detections,
+    Floats,
+    Integers,
+    concatenate,
+    log_softmax,
+    overlaps,
+    probabilities,
+)
+
+Map = NDArray[np.float32]
+# A grey page to its centres [h, w], symbols [12, h, w] and boxes [4, h, w]: ReaderModel.maps.
+MapsFn = Callable[[Grey], tuple[Map, Map, Map]]
+
+BOX_UNIT = 16.0  # pixels
+_MAX_EXPONENT = 3.0  # of a box's logarithms: 320 pixels, five times what the network knows
+_LOWEST = -3.0  # log odds: a probability of 5 %; what is less likely is no alternative either
+_NEIGHBOURS = np.array([(0, 0), *product((-1, 0, 1), repeat=2)])
+
+_IDEAL = math.sqrt(SMALLEST * LARGEST)
+_HALF_RANGE = math.log(LARGEST / SMALLEST) / 2
+_LARGE = 36.0  # pixels: touching digits are told apart better, and 1.6 times as large still fits
+_FINE_PIXELS = 1 << 20  # what a level may cost to show digits as large as that
+_COARSE_PIXELS = 1 << 19  # about 870 x 600; the smaller scales together have a third of that
+_MAX_ENLARGED = 2.0  # digits smaller than half of SMALLEST can't be read
+_SAME_SCALE = 2**0.25  # a factor; nearer scales show the same
+_CHUNK = 4096  # places at a time, each of which takes some KB a level
+MARGIN = 16  # pixels of paper around the page, for digits that touch its border
+
+
+class Level(NamedTuple):
+    """What the network says of the page at one scale.
+
+    scale: float64 [2], of x and y: its pixels by the page's. margin: its pixels before the page
+    begins, on the left and above. Maps as those of ReaderModel.
+    """
+
+    scale: Floats
+    margin: int
+    centres: Map
+    symbols: Map
+    boxes: Map
+
+    def at(self, rows: Integers, columns: Integers) -> Detections:
+        """What the network says in n cells."""
+        symbols = log_softmax(self.symbols[:, rows, columns].T.astype(np.float64))
+        scores = self.centres[rows, columns].astype(np.float64)
+        return Detections(scores, symbols, self._boxes(rows, columns))
+
+    def _boxes(self, rows: Integers, columns: Integers) -> Floats:
+        """The boxes of cells: float64 [..., 4]."""
+        offsets = np.moveaxis(self.boxes[:, rows, columns], 0, -1).astype(np.float64)
+        cells = np.stack([columns, rows], -1) * STRIDE + STRIDE / 2
+        middles = cells + BOX_UNIT * offsets[..., :2] - self.margin
+        halves = BOX_UNIT / 2 * np.exp(offsets[..., 2:].clip(-_MAX_EXPONENT, _MAX_EXPONENT))
+        return np.concatenate([middles - halves, middles + halves], -1) / np.tile(self.scale, 2)
+
+    def same(self, detections: Detections) -> Detections:
+        """What the network says at this scale of what was found at another, box by box.
+
+        Its peak may be in the next cell; but there it may be of a neighbour, whose box is another.
+        """
+        nearest = ((detections.centres * self.scale + self.margin) / STRIDE).astype(np.int64)
+        cells = nearest[:, None] + _NEIGHBOURS
+        cells = cells.clip(0, np.array(self.centres.shape[::-1]) - 1)
+        columns, rows = cells[..., 0], cells[..., 1]
+        scores = self.centres[rows, columns]
+        shared, _ = overlaps(detections.boxes[:, None], self._boxes(rows, columns))
+        # The first is the nearest, which counts if none of them is the same symbol.
+        best = np.where(shared > SAME, scores, -np.inf).argmax(1)
+        chosen = np.arange(len(best)), best
+        return self.at(rows[chosen], columns[chosen])
+
+
+def detect(page: Grey, maps: MapsFn) -> Detections:
+    """Find the places where a symbol may be, as all levels together see them.
+
+    page: uint8 [height, width]. Places that several levels find are there several times.
+    """
+    levels = _coarse_levels(page, maps)
+    peaks = [find_peaks(level) for level in levels]
+    closest = min(_MAX_ENLARGED, _largest_scale(*page.shape))
+    typical = _typical_height(concatenate(peaks))
+    affordable = math.sqrt(_FINE_PIXELS / page.size)
+    wanted = max(_IDEAL, min(_LARGE, affordable * typical)) / typical if typical else closest
+    # If there is nothing at the scale that suits what was seen coarsely, that was no digit.
+    for scale in sorted({min(closest, wanted), closest}):
+        ratios = [scale / level.scale.max() for level in levels]
+        if all(max(ratio, 1 / ratio) > _SAME_SCALE for ratio in ratios):
+            levels.append(_level(page, scale, maps))
+            peaks.append(find_peaks(levels[-1]))
+        combined = _combine(concatenate(peaks), levels, typical or _IDEAL / scale)
+        if (combined.are_digits & (combined.scores > 0)).any():
+            break
+    height, width = page.shape
+    x, y = combined.centres.T
+    return combined.select((x > 0) & (x < width) & (y > 0) & (y < height))
+
+
+def detect_once(page: Grey, maps: MapsFn, height: float) -> Detections:
+    """Find symbols at the one scale that suits those of this height, in pixels of the page."""
+    return find_peaks(_level(page, min(1.0, _IDEAL / height), maps))
+
+
+def find_peaks(level: Level) -> Detections:
+    """The local maxima of the heatmap that aren't hopeless.
+
+    Raises ModelError if they are more than there can be without ties, one in 2x2 cells: a network
+    that finds symbols in everything.
+    """
+    centres = largest = level.centres
+    for _ in range(2):  # the largest of 3x3 cells: along columns, then along rows
+        padded = np.pad(largest, ((1, 1), (0, 0)), constant_values=-np.inf)
+        largest = np.maximum(np.maximum(padded[:-2], padded[2:]), padded[1:-1]).T
+    rows, columns = np.nonzero((centres > _LOWEST) & (centres >= largest))
+    height, width = centres.shape
+    if len(rows) > (possible := -(-height // 2) * -(-width // 2)):
+        raise ModelError(f"the reader finds {len(rows):,} symbols where {possible:,} have room")
+    return level.at(rows, columns)
+
+
+def _combine(detections: Detections, levels: list[Level], typical: float) -> Detections:
+    """Replace the score, symbols and box of each place by what all levels say of it.
+
+    A level counts where the symbol has, at its scale, a size that the network knows. Where it has
+    no peak its log odds are low, so places on which levels agree score best. The box is that of the
+    surest level. typical: height of a digit in pixels of the page; a sign belongs to such a digit.
+    """
+    if len(detections.scores) > _CHUNK:
+        first, rest = detections.select(slice(_CHUNK)), detections.select(slice(_CHUNK, None))
+        return concatenate([_combine(part, levels, typical) for part in (first, rest)])
+    seen = [level.same(detections) for level in levels]
+    scores = np.stack([level.scores for level in seen], 1)
+    heights = np.where(detections.are_digits, detections.heights, typical)
+    scales = np.array([level.scale.max() for level in levels])
+    sizes = np.log(heights[:, None] * scales / _IDEAL) / _HALF_RANGE
+    weights = np.exp(log_softmax(-(sizes**4) / 2))
+    score = (weights * scores).sum(1)
+    # What doesn't see the symbol doesn't say which one it is.
+    weights = weights * probabilities(scores)
+    weights /= weights.sum(1, keepdims=True)
+    symbols = np.exp(np.stack([level.symbols for level in seen], 1))
+    mean = (weights[..., None] * symbols).sum(1)
+    boxes = np.stack([level.boxes for level in seen], 1)[np.arange(len(score)), weights.argmax(1)]
+    return Detections(score, np.log(mean.clip(1e-12)), boxes)
+
+
+def _coarse_levels(page: Grey, maps: MapsFn) -> list[Level]:
+    """Levels at ever smaller scales, until no digit can be too large for the last."""
+    scale = min(1.0, math.sqrt(_COARSE_PIXELS / page.size))
+    levels = [_level(page, scale, maps)]
+    while scale * min(page.shape) > LARGEST:
+        scale /= 2
+        levels.append(_level(page, scale, maps))
+    return levels
+
+
+def _level(page: Grey, scale: float, maps: MapsFn) -> Level:
+    height, width = page.shape
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    method = Image.Resampling.BILINEAR if scale < 1 else Image.Resampling.BICUBIC
+    resized = page if scale == 1 else Image.fromarray(page).resize(size, method, reducing_gap=2.0)
+    framed = np.pad(np.asarray(resized), MARGIN, mode="edge")
+    return Level(np.array(size) / (width, height), MARGIN, *maps(framed))
+
+
+def _typical_height(detections: Detections) -> float | None:
+    """The median height of digits; None if there seem to be none."""
+    digits = detections.select(detections.are_digits)
+    # Squared, so that many faint places don't outweigh a few sure ones.
+    weights = probabilities(digits.scores) ** 2
+    if weights.sum() < 0.25:  # less than one place that is as likely as not
+        return None
+    order = np.argsort(digits.heights)
+    middle = np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)
+    return float(digits.heights[order][middle])
+
+
+def _largest_scale(height: int, width: int) -> float:
+    """The scale at which a page and its margin have as many pixels as the network may get."""
+    border = 2 * MARGIN + PAGE_MULTIPLE
+    # The root of (scale * height + border) * (scale * width + border) = PAGE_MAX_PIXELS.
+    half = border * (height + width) / (2 * height * width)
+    return math.sqrt(half**2 + (PAGE_MAX_PIXELS - border**2) / (height * width)) - half

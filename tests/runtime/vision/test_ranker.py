@@ -1,0 +1,163 @@
+import math
+
+import numpy as np
+import pytest
+
+from digits.vision import ranker, weights
+from digits.vision.components import Box, Component
+from digits.vision.frame import DIGIT_SIDE, to_mnist
+from digits.vision.hypotheses import KINDS, Hypothesis
+from digits.vision.ranker import (
+    FEATURES,
+    SEVERAL_FEATURES,
+    Ranking,
+    features,
+    rank,
+)
+
+SHAPE = 200, 300
+BOX, BESIDE = Box(100, 60, 140, 120), Box(200, 60, 240, 120)
+
+
+def made(
+    kind: str = "main",
+    box: Box = BOX,
+    share: float = 1.0,
+    level: int = 200,
+    inverted: bool = False,
+    unevenness: float = 0.0,
+) -> Hypothesis:
+    """The outline of a box, four pixels wide."""
+    ink = np.full((box.height, box.width), level, np.uint8)
+    ink[4:-4, 4:-4] = 0
+    return Hypothesis(kind, Component(ink, box), share, inverted, unevenness)
+
+
+def sure(digit: int, confidence: float = 0.99) -> np.ndarray:
+    """Probabilities of one digit, with the rest spread evenly."""
+    answer = np.full(10, (1 - confidence) / 9, np.float32)
+    answer[digit] = confidence
+    return answer
+
+
+def frames(hypotheses: list[Hypothesis]) -> np.ndarray:
+    return to_mnist([hypothesis.component.ink for hypothesis in hypotheses])
+
+
+def ranked(hypotheses: list[Hypothesis], *answers: np.ndarray) -> Ranking:
+    return rank(hypotheses, frames(hypotheses), np.array(answers, np.float32), SHAPE)
+
+
+def columns(hypotheses: list[Hypothesis], *answers: np.ndarray) -> np.ndarray:
+    """FEATURES; by default the network reads a 1 everywhere."""
+    given = np.array(answers or [sure(1)] * len(hypotheses), np.float32)
+    return features(hypotheses, frames(hypotheses), given, SHAPE)
+
+
+def several(hypotheses: list[Hypothesis], *answers: np.ndarray) -> dict[str, float]:
+    """SEVERAL_FEATURES by name; empty if there is only one component."""
+    evidence = ranker.several_features(hypotheses, columns(hypotheses, *answers))
+    if evidence is None:
+        return {}
+    return dict(zip(SEVERAL_FEATURES, evidence.tolist(), strict=True))
+
+
+def test_no_hypotheses() -> None:
+    ranking = rank([], np.zeros((0, 28, 28), np.uint8), np.zeros((0, 10), np.float32), SHAPE)
+    assert ranking.probabilities.tolist() == [0.1] * 10
+    assert (len(ranking.hypotheses), ranking.several, ranking.none) == (0, 0, 1)
+
+
+def test_softmax_of_linear_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scores of each hypothesis, of "several" and of "none", which is 0."""
+    monkeypatch.setattr(weights, "JUDGE", {k: float(k == "main") for k in FEATURES})
+    monkeypatch.setattr(weights, "SEVERAL", {k: 2.0 * (k == "several") for k in SEVERAL_FEATURES})
+    ranking = ranked([made(), made("second", BESIDE)], sure(3), sure(4))
+    expected = np.exp([1.0, 0.0, 2.0, 0.0])
+    actual = [*ranking.hypotheses, ranking.several, ranking.none]
+    assert actual == pytest.approx((expected / expected.sum()).tolist())
+
+
+MIDDLE, CORNER, WHOLE = Box(100, 50, 200, 150), Box(0, 0, 20, 20), Box(0, 0, 300, 200)
+SMALL, LARGE = Box(50, 50, 60, 60), Box(50, 50, 90, 90)
+
+
+@pytest.mark.parametrize(
+    ("name", "hypotheses", "expected"),
+    [
+        *(
+            (kind, [made(rival) for rival in KINDS], [float(kind == rival) for rival in KINDS])
+            for kind in KINDS
+        ),
+        ("inverted", [made(), made(inverted=True)], [0, 1]),
+        ("distance", [made(box=MIDDLE), made(box=WHOLE)], [0, 0]),
+        ("distance", [made(box=Box(290, 95, 300, 105))], [(295 / 150 - 1) ** 2]),
+        ("distance", [made(box=CORNER)], [(10 / 150 - 1) ** 2 + (10 / 100 - 1) ** 2]),
+        ("border", [made(box=MIDDLE), made(box=CORNER), made(box=WHOLE)], [0, 2, 4]),
+        ("size", [made(box=WHOLE), made(box=MIDDLE)], [0, math.log(1 / 3)]),
+        ("share", [made(), made(share=0.5)], [0, math.log(0.5)]),
+        ("contrast", [made(level=255), made(level=51)], [0, math.log(0.2)]),
+        ("unevenness", [made(), made(level=51, unevenness=0.2)], [0, math.log(2)]),
+        ("enlarged", [made(box=SMALL), made(box=LARGE)], [math.log(DIGIT_SIDE / 10), 0]),
+        # Fainter ink may be the lines of ruled paper.
+        ("dark, no lines", [made("dark"), made("main")], [1, 0]),
+        ("dark, no lines", [made("dark"), made("main"), made("unruled")], [0, 0, 0]),
+    ],
+)
+def test_features(name: str, hypotheses: list[Hypothesis], expected: list[float]) -> None:
+    assert columns(hypotheses)[:, FEATURES.index(name)] == pytest.approx(expected)
+
+
+def test_features_of_answers_and_width() -> None:
+    hypotheses = [made(), made("alone"), made("crop")]
+    table = columns(hypotheses, sure(3, 0.9), sure(3, 0.5), sure(7, 0.9))
+    confidence, agreement = (table[:, FEATURES.index(name)] for name in ("confidence", "agreement"))
+    assert confidence == pytest.approx([math.log(9), 0, math.log(9)], abs=1e-4)
+    assert agreement[0] == agreement[1] > agreement[2]  # two of three say 3
+    certain = columns([made()], np.eye(10)[4])
+    assert np.isfinite(certain).all()
+    assert 5 < certain[0, FEATURES.index("confidence")] < 10
+    thick, thin = columns([made(box=SMALL), made(box=Box(0, 0, 150, 150))])
+    assert thick[FEATURES.index("width")] > thin[FEATURES.index("width")]
+
+
+def test_features_of_several() -> None:
+    hypotheses = [made(), made("second", Box(200, 60, 240, 90))]
+    first, second = (int(hypothesis.component.ink.sum()) for hypothesis in hypotheses)
+    evidence = several(hypotheses, sure(1, 0.9), sure(2, 0.5))
+    assert evidence["several"] == 1
+    assert evidence["less sure"] == pytest.approx(0, abs=1e-4)
+    assert evidence["lighter"] == pytest.approx(math.log(second / first))
+    assert evidence["lower"] == pytest.approx(math.log(0.5))
+    assert evidence["overlap"] == 0
+    assert several([made(), made("second", Box(120, 130, 160, 190))])["overlap"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("pens", "apart"), [((3, 3), 0), ((3, 6), math.log(2)), ((6, 3), math.log(2))]
+)
+def test_pens_of_several_are_compared_in_pixels_of_the_picture(
+    pens: tuple[int, int], apart: float
+) -> None:
+    """The same pen draws a thicker line in the frame of the smaller digit."""
+    hypotheses = [made(), made("second", Box(200, 60, 220, 90))]
+    table = columns(hypotheses)
+    table[:, FEATURES.index("width")] = np.log(np.divide(pens, [60, 30]))
+    evidence = ranker.several_features(hypotheses, table)
+    assert evidence is not None
+    assert evidence[SEVERAL_FEATURES.index("pen")] == pytest.approx(apart)
+
+
+# What follows is coarse enough to hold whatever the weights are fitted on.
+
+
+def test_none_and_several() -> None:
+    centred, unsure = ranked([made()], sure(5)), ranked([made()], sure(5, 0.12))
+    assert centred.none < 0.1
+    assert centred.probabilities[5] > 0.9
+    assert unsure.none > max(centred.none + 0.3, unsure.hypotheses[0])
+    both = [made("all", Box(100, 60, 220, 120)), made(share=0.5)]
+    both.append(made("second", Box(180, 60, 220, 120), share=0.5))
+    two = ranked(both, sure(8, 0.2), sure(3), sure(7))
+    assert two.several > ranked(both, sure(8, 0.2), sure(3), sure(7, 0.15)).several
+    assert two.several > two.none
