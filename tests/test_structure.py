@@ -30,19 +30,21 @@ FORBIDDEN = [
         "runtime/digits/serve/*.py runtime/digits/review/*.py",
         {"starlette", "uvicorn", "httptools", "prometheus_client", "msgspec"},
     ),
-    ("runtime/digits/**/*.py", "runtime/digits/commands/mqtt.py", {"paho"}),
+    ("runtime/digits/**/*.py", "runtime/digits/watch/mqtt.py", {"paho"}),
     ("*/digits*/**/*.py", "runtime/digits/system.py", {"ctypes", "fcntl", "resource", "select"}),
     ("train/**/*.py", "train/digits_train/plots.py", {"matplotlib"}),  # which has its own settings
 ]
 EVALUATIONS = {"evaluation", "page_evaluation", "number_evaluation"}
-ABOVE = EVALUATIONS | {"classifier", "data", "acceptance", "commands", "serve", "review", "cli"}
+COMMANDS = {"commands", "watch", "serve", "review", "cli"}
+ABOVE = EVALUATIONS | COMMANDS | {"classifier", "data", "acceptance"}
 HIGHER_LAYERS = {
     "images": ABOVE | {"vision", "reader", "inference"},
     "vision": ABOVE | {"images", "reader", "inference"},
     "reader": ABOVE | {"images", "vision"},
     "inference": ABOVE | {"images", "vision", "reader"},
-    "data": EVALUATIONS | {"acceptance", "commands", "serve", "review", "cli"},
-    "commands": {"serve", "review", "cli"},
+    "data": EVALUATIONS | COMMANDS | {"acceptance"},
+    "commands": COMMANDS - {"commands"},
+    "watch": {"serve", "review", "cli"},
     "serve": {"review", "cli"},
 }
 

@@ -104,9 +104,9 @@ def _run(arguments: Sequence[str]) -> None:
         # Nothing to parse: an answer takes 0.2 s from the start, but 0.38 s with Typer.
         case ["predict", *pictures] if pictures and not options:
             from digits.commands import inputs, runner
+            from digits.formats import Text
 
-            files, show_name, errors = inputs.resolve(pictures, recursive=False)
-            runner.run(runner.Predict("text", show_name), files, errors)
+            runner.run(runner.Predict(), inputs.resolve(pictures, recursive=False), Text())
         case _:
             from digits.cli import app
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 from typer.models import ArgumentInfo
 
 from digits import cli
-from digits.commands.watch_cli import watch
 from digits.review.cli import review
 from digits.serve.settings import Options
+from digits.watch.cli import watch
 from digits_export.cli import export
 from digits_train.cli import train
 

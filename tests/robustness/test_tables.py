@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from digits.commands.results import ResultsFile
-from digits.commands.watch_readers import DigitReader
 from digits.data import table
 from digits.errors import DataError, DigitsError
+from digits.watch.readers import DigitReader
 from tests.robustness import corpus
 from tests.robustness.sandbox import harmless
 

@@ -1,14 +1,12 @@
 """What is in a checkpoint: how its network was trained, and the tensors."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from digits.commands import reports
 from digits.inference.metadata import is_deep
-from digits.text import escape_control, escape_name
+from digits.text import escape_name
 from digits_train import checkpoint
 from digits_train.checkpoint import Contents
 from digits_train.run import checkpoint_at
@@ -53,18 +51,8 @@ def inspect(path: Path) -> Info:
     return Info(str(path), checkpoint.read(path))
 
 
-def lines(info: Info) -> Iterator[str]:
-    """The lines that `digits info` prints: how the network was trained, then the tensors."""
-    about = {"sha256": info.contents.sha256, **info.about, "parameters": f"{info.parameters:,}"}
-    yield from reports.description_lines(info.file, info.contents.bytes, about)
-    yield ""
-    width = max(map(len, info.shapes), default=0)
-    for name, shape in info.shapes.items():
-        yield escape_control(f"  {name:{width}}  {'x'.join(map(str, shape)) or 'scalar'}")
-
-
 def values(info: Info) -> dict[str, Any]:
-    """The checkpoint's properties for --json. tensors: the shape of each, by name."""
+    """The checkpoint's properties, as in docs/output.md. tensors: the shape of each, by name."""
     return {
         "file": escape_name(info.file),
         "bytes": info.contents.bytes,

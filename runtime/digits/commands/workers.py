@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from digits.processes import Pool, Worker, WorkerDied
 
@@ -56,5 +56,5 @@ def parallel_map(
 
 
 def _start(start: Callable[[], Callable[[str], T]]) -> Callable[[Sequence[str]], list[T]]:
-    work: Callable[[str], Any] = start()
+    work = start()
     return lambda items: [work(item) for item in items]

@@ -13,7 +13,7 @@ from digits.errors import DataError, DigitsError, PictureError
 from digits.images import picture
 from digits.prediction import NUMBER_COLUMNS, Status
 from digits.terminal import print_stderr, track
-from digits.text import csv_name, unescape_name
+from digits.text import unescape_name
 
 NUMBER = re.compile(r"[0-9.-]{0,64}")  # what may be written
 
@@ -45,7 +45,7 @@ class Item(NamedTuple):
 
     def cells(self, folder: Path) -> list[str]:
         """What identifies it in a table of labels in this folder."""
-        name = csv_name(Path(os.path.relpath(self.file, folder)).as_posix())
+        name = tables.csv_name(Path(os.path.relpath(self.file, folder)).as_posix())
         return [name, " ".join(map(str, self.box))] if self.box else [name]
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from digits.commands.folder_scan import FileStamp
 from digits.commands.results import ResultsFile, WriteFailed
 from digits.errors import DigitsError
-from digits.text import csv_name
+from digits.tables import csv_name
+from digits.watch.folder import FileStamp
 from tests.robustness.sandbox import measured
 
 BOM = b"\xef\xbb\xbf"

@@ -1,6 +1,5 @@
 """What `digits watch` makes of a picture, in a worker: the row of its digit, or rows of numbers."""
 
-import csv
 import io
 import math
 import re
@@ -10,13 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from digits.commands.folder_scan import FileStamp, open_picture, stamp
 from digits.commands.runner import ClassifierOptions
 from digits.constraints.constraints import Constraints
 from digits.errors import PictureError
-from digits.prediction import NUMBER_COLUMNS, PREDICTION_COLUMNS, Prediction, Reading
+from digits.formats import Text
+from digits.prediction import NUMBER_COLUMNS, PREDICTION_COLUMNS, Number, Prediction, Reading
+from digits.tables import csv_cells, csv_row
 from digits.terminal import print_stderr
-from digits.text import csv_row, escape_name, to_json
+from digits.text import escape_name, to_json
+from digits.watch.folder import FileStamp, open_picture, stamp
 
 if TYPE_CHECKING:
     from digits.classifier import Classifier
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _STAMP = ("file", "modified", "size")
 _MAX_SIDE = 1024  # pixels of a picture that is published
 _MANY = 3  # contradictions in a row: somebody should look
+_NO_NUMBER = ["", "", "", 0.0, "unreadable", "", "", "", "", "", ""]  # in NUMBER_COLUMNS[1:]
+_VALUE = re.compile(r"-?[0-9]{1,15}(\.[0-9]*)?|-?\.[0-9]+", re.ASCII)
 
 
 class Row(NamedTuple):
@@ -44,13 +47,10 @@ class Row(NamedTuple):
 class DigitReader(NamedTuple):
     """Reads the digit of each picture in a folder."""
 
+    columns = (*_STAMP, *PREDICTION_COLUMNS[1:])  # of the CSV
+
     folder: str
     options: ClassifierOptions = ClassifierOptions()
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Of the CSV."""
-        return (*_STAMP, *PREDICTION_COLUMNS[1:])
 
     def start(self) -> Callable[[FileStamp], Row | None]:
         """Open the model. Raises ModelError if it can't be used."""
@@ -61,9 +61,10 @@ class DigitReader(NamedTuple):
         """Format the result of a picture. error: why there is none."""
         if prediction is None:
             prediction = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "unreadable", error)
-        text = prediction.format(file.name, "text", show_name=True)
-        line = csv_row([*file.cells, *prediction.to_csv_row(file.name)[1:]])
-        return Row(line, text, error, is_doubtful=not error and prediction.status != "sure")
+        text = Text().lines(file.name, prediction, show_name=True)
+        [[_, *cells]] = prediction.to_rows(file.name)
+        is_doubtful = not error and prediction.status != "sure"
+        return Row(csv_row([*file.cells, *cells]), text, error, is_doubtful=is_doubtful)
 
 
 class NumberReader(NamedTuple):
@@ -75,6 +76,8 @@ class NumberReader(NamedTuple):
     publishes: whether rows have messages.
     """
 
+    columns = (*_STAMP, *NUMBER_COLUMNS[1:])  # of the CSV
+
     folder: str
     options: ClassifierOptions
     constraints: Constraints
@@ -85,11 +88,6 @@ class NumberReader(NamedTuple):
     max_step: float | None = None
     start_at: float | None = None
     publishes: bool = False
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Of the CSV."""
-        return (*_STAMP, *NUMBER_COLUMNS[1:])
 
     def start(self) -> Callable[[FileStamp], Row | None]:
         """Open the model. Raises ModelError if it can't be used."""
@@ -122,13 +120,11 @@ class NumberReader(NamedTuple):
     ) -> Row:
         """Format the result of a picture. error: why there is none. jpeg: what to publish of it."""
         reading = reading or Reading(())
-        text = reading.format(file.name, "text", show_name=True)
-        blank = dict.fromkeys(NUMBER_COLUMNS, "")
-        blank |= {"probability": "0.000000", "status": "unreadable"}
-        rows = reading.to_csv_rows(file.name) or [[*blank.values()]]
-        lines = "\n".join(csv_row([*file.cells, *cells[1:]]) for cells in rows)
-        messages = _messages(file.name, rows[0], jpeg) if self.publishes else {}
-        is_doubtful = not error and {number.status for number in reading.numbers} != {"accepted"}
+        text = Text().lines(file.name, reading, show_name=True)
+        rows = [cells for _, *cells in reading.to_rows(file.name)] or [_NO_NUMBER]
+        lines = "\n".join(csv_row([*file.cells, *cells]) for cells in rows)
+        messages = _messages(file.name, reading.numbers, jpeg) if self.publishes else {}
+        is_doubtful = not error and reading.status != "sure"
         return Row(lines, text or f"{escape_name(file.name)}  ?", error, messages, is_doubtful)
 
 
@@ -180,30 +176,33 @@ def last_accepted(results: Path) -> float | None:
     `unreadable` rows are written without a number, so any status but `review` counts where there
     is one. If the last such number has no value, a warning names its line. No damaged row counts.
     """
-    columns = (*_STAMP, *NUMBER_COLUMNS[1:])
     value, warning = None, ""
     with suppress(FileNotFoundError), open(results, encoding="utf-8", errors="replace") as lines:
         for line, text in enumerate(lines, 1):
-            cells = next(csv.reader([text[: 1 << 16]]), [])
-            row = dict(zip(columns, cells, strict=False)) if len(cells) == len(columns) else {}
+            row: dict[str, str] = {}
+            with suppress(ValueError):  # a damaged line, or one with other columns
+                row = dict(zip(NumberReader.columns, csv_cells(text[: 1 << 16]), strict=True))
             number, status = row.get("number"), row.get("status")
             if number and status not in ("review", "status"):
-                if re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]*)?|-?\.[0-9]+", number, re.ASCII):
-                    value, warning = float(number), ""
-                else:
-                    warning = f"{results}, line {line}: the number {number!r:.40} has no value"
+                has_value = _VALUE.fullmatch(number)
+                value = float(number) if has_value else value
+                wrong = f"{results}, line {line}: the number {number!r:.40} has no value"
+                warning = "" if has_value else wrong
     if warning:
         print_stderr(f"warning: {warning}, so it doesn't bound the next one")
     return value
 
 
-def _messages(name: str, cells: Sequence[object], jpeg: bytes) -> dict[str, bytes]:
-    """What to publish of a number. cells: of NUMBER_COLUMNS."""
-    row = dict(zip(NUMBER_COLUMNS, cells, strict=True))
-    state = {key: row[key] for key in ("number", "status", "second", "free")}
-    state |= {"file": escape_name(name), "probability": float(str(row["probability"]))}
-    accepted = {"number": str(row["number"]).encode()} if row["status"] == "accepted" else {}
-    return {"state": to_json(state).encode(), **accepted, **({"picture": jpeg} if jpeg else {})}
+def _messages(name: str, numbers: Sequence[Number], jpeg: bytes) -> dict[str, bytes]:
+    """What to publish of the one number of a picture, if there is one."""
+    number = numbers[0] if numbers else Number("", 0.0, "unreadable", "", "", ())
+    state: dict[str, object] = {"file": escape_name(name), "number": number.text}
+    for key in ("status", "probability", "second", "free"):
+        state[key] = getattr(number, key)
+    messages = {"state": to_json(state).encode()}
+    if number.status == "accepted":
+        messages["number"] = number.text.encode()
+    return messages | ({"picture": jpeg} if jpeg else {})
 
 
 def _to_jpeg(page: "GreyImage") -> bytes:

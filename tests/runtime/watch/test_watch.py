@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from digits import Classifier
-from digits.commands import watch
-from digits.commands.watch import FolderWatcher
-from digits.commands.watch_readers import DigitReader, Row
 from digits.errors import DigitsError, ModelError
 from digits.processes import StartFailed, WorkerDied
-from tests.runtime.commands.conftest import Bench
+from digits.watch import watcher
+from digits.watch.readers import DigitReader, Row
+from digits.watch.watcher import FolderWatcher
 from tests.runtime.commands.test_results import write_half
+from tests.runtime.watch.conftest import Bench
 
 
 def test_stable_picture_is_read_once(
@@ -242,7 +242,7 @@ def test_many_pictures_are_read_in_parts(bench: Bench, monkeypatch: pytest.Monke
     bench.work = lambda picture: Row(
         ",".join([*picture.cells, *[""] * (len(DigitReader("").columns) - 3)]), ""
     )
-    monkeypatch.setattr(watch, "MAX_WAITING", 100)
+    monkeypatch.setattr(watcher, "MAX_WAITING", 100)
     counts = []
     for _ in range(4):
         bench.advance(0, 2)

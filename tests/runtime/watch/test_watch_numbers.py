@@ -12,14 +12,14 @@ import pytest
 from PIL import Image
 
 from digits import Constraints
-from digits.commands.folder_scan import stamp
 from digits.commands.runner import reader_options
-from digits.commands.watch_readers import NumberReader, last_accepted
 from digits.constraints.automaton import State
 from digits.data.mnist import Split
 from digits.processes import WorkerDied
+from digits.watch.folder import stamp
+from digits.watch.readers import NumberReader, last_accepted
 from tests.conftest import Run
-from tests.runtime.commands.conftest import Bench
+from tests.runtime.watch.conftest import Bench
 from tests.synthetic import Sheet, chosen
 
 
@@ -346,7 +346,7 @@ def test_wrong_options(run: Run, tmp_path: Path, arguments: str, message: str) -
 
 def test_missing_paho(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
-    monkeypatch.delitem(sys.modules, "digits.commands.mqtt", raising=False)
+    monkeypatch.delitem(sys.modules, "digits.watch.mqtt", raising=False)
     arguments = ("watch", tmp_path, tmp_path / "new.csv", "--numbers", "--mqtt", "mqtt://broker")
     code, _, err = run(*arguments)
     assert (code, err) == (1, 'error: --mqtt needs paho: pip install "digits[mqtt]"\n')

@@ -11,12 +11,12 @@ from typing import IO, NamedTuple
 
 import pytest
 
-from digits.commands import watch
-from digits.commands.folder_scan import FileStamp
-from digits.commands.watch import FolderWatcher
-from digits.commands.watch_readers import DigitReader
 from digits.processes import Worker
-from tests.runtime.commands.conftest import Work
+from digits.watch import watcher
+from digits.watch.folder import FileStamp
+from digits.watch.readers import DigitReader
+from digits.watch.watcher import FolderWatcher
+from tests.runtime.watch.conftest import Work
 
 
 class SlowReader(NamedTuple):
@@ -35,17 +35,17 @@ class SlowReader(NamedTuple):
 def test_stop_leaves_a_slow_picture_without_a_row(
     tmp_path: Path, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "TIMING", watch.Timing(stable=0, poll=0.01, shutdown=0.1))
+    monkeypatch.setattr(watcher, "TIMING", watcher.Timing(stable=0, poll=0.01, shutdown=0.1))
     slow, results = SlowReader(tmp_path / "begun"), tmp_path / "results.csv"
     (tmp_path / "inbox").mkdir()
     shutil.copy(pictures[1], tmp_path / "inbox")
     reader = DigitReader(str(tmp_path / "inbox"))
-    watcher = FolderWatcher(reader, lambda: Worker(slow.start), results, False)
-    running = threading.Thread(target=watcher.run)
+    watching = FolderWatcher(reader, lambda: Worker(slow.start), results, False)
+    running = threading.Thread(target=watching.run)
     running.start()
     while not slow.begun.exists():
         time.sleep(0.01)
-    watcher.stop()
+    watching.stop()
     running.join(30)
     assert not running.is_alive() and not results.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["begun", "inbox", "results.csv"]
