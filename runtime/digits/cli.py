@@ -139,7 +139,7 @@ def evaluate(
             _check_calibrate(calibrate, asked.max_errors)
         max_errors = asked.accepted_errors(networks, constraints)
         evaluate.evaluate_numbers(networks, numbers, constraints, max_errors, calibrate, output)
-    elif any(asked) or calibrate:
+    elif asked != options.NumberOptions() or calibrate:
         raise typer.BadParameter("constraints, --max-errors and --calibrate are for --numbers")
     elif data is not None and has_pages(data):
         evaluate.evaluate_pages(runner.reader_options(model), data, output)

@@ -48,10 +48,10 @@ def csv_cells(line: str) -> list[str]:
         raise ValueError(str(error)) from error
 
 
-def headers(path: Path) -> list[list[str]]:
-    """The columns' names, in small letters, for each separator that there may be."""
+def header(path: Path) -> list[str]:
+    """The columns' names, in small letters."""
     with open_table(path) as text:
-        return [*_split(next(_lines(text, path), "")).values()]
+        return _names(next(_lines(text, path), ""))
 
 
 def rows(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, str], bool]]:
@@ -61,12 +61,12 @@ def rows(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, str], bool]]
     """
     with open_table(path) as text:
         lines = _lines(text, path)
-        header = next(lines, "")
-        separator = _separator(header, path, needed)
-        reader = csv.reader(chain([header], lines), delimiter=separator, strict=True)
+        title = next(lines, "")
+        _check_columns(_names(title), path, needed)
+        reader = csv.reader(chain([title], lines), delimiter=_separator(title), strict=True)
         begin = 1  # the line where the row begins
         try:
-            columns = _columns(next(reader), path, needed)
+            columns = [cell.strip().lower() for cell in next(reader)]  # which may have line ends
             begin = 1 + reader.line_num
             for cells in reader:
                 row = dict(zip(columns, map(str.strip, cells), strict=False))
@@ -86,9 +86,9 @@ def list_cells(path: Path, column: str | None = None) -> Iterator[tuple[int, str
     with open_table(path) as text:
         lines = _lines(text, path)
         title = next(lines, "")
-        names = [*_split(title).values()]
+        names = _names(title)
         has_title = column is not None or not any(map(str.isdigit, title))
-        if not has_title or max(map(len, names)) < 2 and column in (None, *names[0]):
+        if not has_title or len(names) < 2 and column in (None, *names):
             lines = lines if has_title else chain([title], lines)
             for number, line in enumerate(lines, 1 + has_title):
                 yield number, line.strip().strip('"')
@@ -140,36 +140,28 @@ def _lines(text: TextIO, path: Path) -> Iterator[str]:
         yield line
 
 
-def _split(header: str) -> dict[str, list[str]]:
-    """The names in a header by what may separate them."""
-    readers = {mark: csv.reader([header], delimiter=mark) for mark in _SEPARATORS}
-    return {mark: _names(next(reader, [])) for mark, reader in readers.items()}
+def _separator(title: str) -> str:
+    """What separates most columns."""
+    return max(_SEPARATORS, key=lambda mark: len(next(csv.reader([title], delimiter=mark), [])))
 
 
-def _names(header: list[str]) -> list[str]:
-    return [cell.strip().lower() for cell in header]
+def _names(title: str) -> list[str]:
+    cells = next(csv.reader([title], delimiter=_separator(title)), [])
+    return [cell.strip().lower() for cell in cells]
 
 
-def _separator(header: str, path: Path, needed: tuple[str, ...]) -> str:
-    names = _split(header)
-    for separator in _SEPARATORS:
-        if {*needed} <= {*names[separator]}:
-            return separator
-    likeliest = max(names.values(), key=len)
-    if not any(likeliest):
-        raise DataError(f"{path} has no header with the columns {' and '.join(needed)}")
-    shown = ", ".join(likeliest)[:_MAX_SHOWN]
-    raise DataError(f"{path}: its columns are {shown}; needs {' and '.join(needed)}")
-
-
-def _columns(header: list[str], path: Path, needed: tuple[str, ...]) -> list[str]:
-    columns = _names(header)
+def _check_columns(columns: list[str], path: Path, needed: tuple[str, ...]) -> None:
+    wanted = " and ".join(needed)
+    if not any(columns):
+        raise DataError(f"{path} has no header with the columns {wanted}")
+    if not {*needed} <= {*columns}:
+        shown = ", ".join(columns)[:_MAX_SHOWN]
+        raise DataError(f"{path}: its columns are {shown}; needs {wanted}")
     for name in needed:
         if columns.count(name) > 1:
             raise DataError(f"{path}: several columns are named {name}")
     if "file" in needed and {"confidence", "probability"} & {*columns}:
         raise DataError(
             f"{path} has predictions, not labels: correct the {needed[-1]}s, and keep only the"
-            f" columns {' and '.join(needed)}"
+            f" columns {wanted}"
         )
-    return columns

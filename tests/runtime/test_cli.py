@@ -254,14 +254,14 @@ def test_read_with_constraints(
         (["--length", "six"], "the length is 6 or 4-8, for example"),
         (["--pattern", "(1"], "never closed"),
         (["--length", "4", "--pattern", "1"], "no number satisfies all of these constraints"),
-        (["--length", "0"], "Invalid value for '--length': no number has 0 to 0 digits"),
-        (["--pattern", "("], "Invalid value for '--pattern': "),
-        (["--range", "9-1"], "Invalid value for '--range': no number is from 9 to 1"),
-        (["--list", ""], "Invalid value for '--list': a list is FILE or FILE.csv:COLUMN, not ''"),
+        (["--length", "0"], "no number has 0 to 0 digits"),
+        (["--pattern", "("], "Invalid value: "),
+        (["--range", "9-1"], "no number is from 9 to 1"),
+        (["--list", ""], "a list is FILE or FILE.csv:COLUMN, not ''"),
         (["--list", "a.csv:"], "a list is FILE or FILE.csv:COLUMN, not 'a.csv:'"),
         (["--list", ":a"], "a list is FILE or FILE.csv:COLUMN, not ':a'"),
         (["--max-errors", "a"], "'a' is neither a share, such as 1% or 0.01, nor a file"),
-        (["--max-errors", "2"], "Invalid value for '--max-errors': a share of errors must lie"),
+        (["--max-errors", "2"], "a share of errors must lie"),
     ],
 )
 def test_read_refuses_malformed_constraints(
@@ -287,25 +287,12 @@ def test_subfolders_need_recursive_option(run: Run, pictures: list[Path], tmp_pa
     assert run("predict", "-r", tmp_path)[1].startswith(f"{tmp_path / 'deeper' / '4.png'}  4  (")
 
 
-LONG = "é" * 125
-
-
-@pytest.mark.parametrize(
-    ("names", "strips"),
-    [
-        (["7.jpg", "a/7.jpg", "7.jpg-2"], ["7.jpg.png", "7.jpg-2.png", "7.jpg-2-2.png"]),
-        ([f"{LONG}1.jpg", f"{LONG}2.jpg"], [f"{'é' * 100}.png", f"{'é' * 100}-2.png"]),
-    ],
-)
-def test_debug_strips_are_named_like_their_pictures(
-    run: Run, pictures: list[Path], tmp_path: Path, names: list[str], strips: list[str]
-) -> None:
-    (tmp_path / "a").mkdir()
-    for name in names:
-        shutil.copy(pictures[7], tmp_path / name)
-    files = [tmp_path / name for name in names]
-    assert run("predict", "--debug", tmp_path / "debug", *files)[0] == 0
-    assert {path.name for path in (tmp_path / "debug").iterdir()} == {*strips}
+def test_debug_strips_are_numbered(run: Run, pictures: list[Path], tmp_path: Path) -> None:
+    long = tmp_path / f"{'é' * 125}.jpg"
+    shutil.copy(pictures[7], long)
+    assert run("predict", "--debug", tmp_path / "debug", pictures[7], pictures[7], long)[0] == 0
+    names = sorted(path.name for path in (tmp_path / "debug").iterdir())
+    assert names == ["1-7.jpg.png", "2-7.jpg.png", f"3-{'é' * 100}.png"]
 
 
 def test_debug_examines_each_picture_once(run: Run, pictures: list[Path], tmp_path: Path) -> None:

@@ -136,5 +136,5 @@ def test_stdin_and_an_empty_home_folder(pictures: list[Path], tmp_path: Path) ->
         timeout=60,
     )
     assert done.stdout.startswith(b"7  (")
-    assert [path.name for path in (tmp_path / "debug").iterdir()] == ["stdin.png"]
+    assert [path.name for path in (tmp_path / "debug").iterdir()] == ["1-stdin.png"]
     assert not list((tmp_path / "home").iterdir())

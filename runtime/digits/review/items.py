@@ -51,10 +51,10 @@ class Item(NamedTuple):
 
 def has_numbers(source: Path) -> bool:
     """Whether it is a table of numbers. Raises DataError if it is neither a table nor a folder."""
-    headers = [] if source.is_dir() else tables.headers(source)
-    if any(names and names[0].startswith("{") for names in headers):
+    names = [] if source.is_dir() else tables.header(source)
+    if names and names[0].startswith("{"):
         raise DataError(f"{source} has JSON; review takes CSV, as of `digits read -o results.csv`")
-    return any("number" in names for names in headers)
+    return "number" in names
 
 
 def read_rows(source: Path) -> list[dict[str, str]]:

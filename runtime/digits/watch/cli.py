@@ -53,7 +53,8 @@ def watch(
     are not read again. With --frames, --not-below-last, --max-step or --mqtt, a picture holds one
     number.
     """
-    from digits.watch.readers import DigitReader, NumberReader
+    from digits.prediction import Reading
+    from digits.watch.readers import Reader
     from digits.watch.watcher import watch
 
     constraints = asked.constraints()
@@ -65,16 +66,22 @@ def watch(
         raise typer.BadParameter("--keep must be a folder whose pictures aren't read")
     networks = runner.reader_options(model)
     if not numbers:
-        if any(asked) or frames > 1 or mqtt or follows or start_at is not None:
+        if (
+            asked != options.NumberOptions()
+            or frames > 1
+            or mqtt
+            or follows
+            or start_at is not None
+        ):
             raise typer.BadParameter("options for numbers need --numbers")
-        digits = DigitReader(str(folder), networks._replace(threshold=threshold, threads=1))
+        digits = Reader(str(folder), networks._replace(threshold=threshold, threads=1))
         watch(digits, results, recursive, None, keep)
         return
     if threshold is not None:
         raise typer.BadParameter("--max-errors says which numbers are accepted, not --threshold")
     max_errors = asked.accepted_errors(networks, constraints)
-    reader = NumberReader(
-        *(str(folder), networks, constraints, max_errors, results, frames),
+    reader = Reader(
+        *(str(folder), networks, Reading, constraints, max_errors, results, frames),
         *(not_below_last, max_step, start_at, mqtt is not None),
     )
     if start_at is not None and reader.plausible(start_at) == constraints:

@@ -13,7 +13,7 @@ from digits.commands.runner import ClassifierOptions
 from digits.constraints.constraints import Constraints
 from digits.errors import PictureError
 from digits.formats import Text
-from digits.prediction import NUMBER_COLUMNS, PREDICTION_COLUMNS, Number, Prediction, Reading
+from digits.prediction import NUMBER_COLUMNS, Prediction, Reading
 from digits.tables import csv_cells, csv_row
 from digits.terminal import print_stderr
 from digits.text import escape_name, to_json
@@ -44,56 +44,39 @@ class Row(NamedTuple):
     is_doubtful: bool = False
 
 
-class DigitReader(NamedTuple):
-    """Reads the digit of each picture in a folder."""
+class Reader(NamedTuple):
+    """Reads the digit, or the numbers, of each picture in a folder, or one number in all of them.
 
-    columns = (*_STAMP, *PREDICTION_COLUMNS[1:])  # of the CSV
+    kind: Prediction or Reading. constraints, max_errors: as for `Classifier.read`. If any of the
+    others is given, a picture holds one number. frames: it is read from so many pictures, the last
+    ones. not_below_last, max_step: how it follows the last accepted one in `results`, or start_at
+    if that has none yet. publishes: whether rows have messages.
+    """
 
     folder: str
     options: ClassifierOptions = ClassifierOptions()
-
-    def start(self) -> Callable[[FileStamp], Row | None]:
-        """Open the model. Raises ModelError if it can't be used."""
-        read = self.options.open().predict
-        return partial(_read_unchanged, self, lambda file, source: self.row(file, read(source)))
-
-    def row(self, file: FileStamp, prediction: Prediction | None, error: str = "") -> Row:
-        """Format the result of a picture. error: why there is none."""
-        if prediction is None:
-            prediction = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "unreadable", error)
-        text = Text().lines(file.name, prediction, show_name=True)
-        [[_, *cells]] = prediction.to_rows(file.name)
-        is_doubtful = not error and prediction.status != "sure"
-        return Row(csv_row([*file.cells, *cells]), text, error, is_doubtful=is_doubtful)
-
-
-class NumberReader(NamedTuple):
-    """Reads the numbers of each picture in a folder, or one number in all of them.
-
-    constraints, max_errors: as for `Classifier.read`. If any of the others is given, a picture
-    holds one number. frames: it is read from so many pictures, the last ones. not_below_last,
-    max_step: how it follows the last accepted one in `results`, or start_at if that has none yet.
-    publishes: whether rows have messages.
-    """
-
-    columns = (*_STAMP, *NUMBER_COLUMNS[1:])  # of the CSV
-
-    folder: str
-    options: ClassifierOptions
-    constraints: Constraints
-    max_errors: float | None
-    results: Path
+    kind: type[Prediction] | type[Reading] = Prediction
+    constraints: Constraints | None = None
+    max_errors: float | None = None
+    results: Path = Path()
     frames: int = 1
     not_below_last: bool = False
     max_step: float | None = None
     start_at: float | None = None
     publishes: bool = False
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of the CSV."""
+        return (*_STAMP, *self.kind.COLUMNS[1:])
+
     def start(self) -> Callable[[FileStamp], Row | None]:
         """Open the model. Raises ModelError if it can't be used."""
         classifier = self.options.open()
 
         def read(file: FileStamp, source: BinaryIO) -> Row:
+            if self.kind is Prediction:
+                return self.row(file, classifier.predict(source))
             return self.row(file, classifier.read(source, self.constraints, self.max_errors))
 
         if self.frames > 1 or self.follows or self.publishes:
@@ -107,31 +90,37 @@ class NumberReader(NamedTuple):
 
     def plausible(self, last: float | None) -> Constraints:
         """The constraints of a number after this one."""
+        constraints = self.constraints or Constraints()
         if last is None or not self.follows:
-            return self.constraints
+            return constraints
         step = (math.inf if self.max_step is None else self.max_step) + 1e-12 * abs(last)
         with suppress(ValueError):  # it was accepted under other constraints
             least = last if self.not_below_last else last - step
-            return self.constraints.narrowed(least, last + step)
-        return self.constraints
+            return constraints.narrowed(least, last + step)
+        return constraints
 
     def row(
-        self, file: FileStamp, reading: Reading | None, error: str = "", jpeg: bytes = b""
+        self,
+        file: FileStamp,
+        answer: Prediction | Reading | None,
+        error: str = "",
+        jpeg: bytes = b"",
     ) -> Row:
         """Format the result of a picture. error: why there is none. jpeg: what to publish of it."""
-        reading = reading or Reading(())
-        text = Text().lines(file.name, reading, show_name=True)
-        rows = [cells for _, *cells in reading.to_rows(file.name)] or [_NO_NUMBER]
+        if answer is None:
+            unreadable = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "unreadable", error)
+            answer = unreadable if self.kind is Prediction else Reading(())
+        rows = [cells for _, *cells in answer.to_rows(file.name)] or [_NO_NUMBER]
         lines = "\n".join(csv_row([*file.cells, *cells]) for cells in rows)
-        messages = _messages(file.name, reading.numbers, jpeg) if self.publishes else {}
-        is_doubtful = not error and reading.status != "sure"
-        return Row(lines, text or f"{escape_name(file.name)}  ?", error, messages, is_doubtful)
+        text = Text().lines(file.name, answer, show_name=True) or f"{escape_name(file.name)}  ?"
+        messages = _messages(file.name, rows[0], jpeg) if self.publishes else {}
+        return Row(lines, text, error, messages, not error and answer.status != "sure")
 
 
 class _Series:
     """Reads one number in picture after picture."""
 
-    def __init__(self, reader: NumberReader, classifier: "Classifier") -> None:
+    def __init__(self, reader: Reader, classifier: "Classifier") -> None:
         self._reader, self._classifier = reader, classifier
         self._frames: dict[FileStamp, Frame] = {}  # of the last pictures with a number
         last = last_accepted(reader.results) if reader.follows else None
@@ -155,7 +144,7 @@ class _Series:
         temperature = classifier.reader.metadata.number_temperature
         rules, frames = Rules.of(self._constraints, reader.max_errors), [*self._frames.values()]
         number = vote(frames, rules, temperature)
-        rules = rules._replace(constraints=reader.constraints)
+        rules = rules._replace(constraints=reader.plausible(None))
         if number.status == "accepted":
             self._contradictions = 0
             with suppress(ValueError):  # 12-34, for example, has no value
@@ -176,12 +165,12 @@ def last_accepted(results: Path) -> float | None:
     `unreadable` rows are written without a number, so any status but `review` counts where there
     is one. If the last such number has no value, a warning names its line. No damaged row counts.
     """
-    value, warning = None, ""
+    columns, value, warning = (*_STAMP, *NUMBER_COLUMNS[1:]), None, ""
     with suppress(FileNotFoundError), open(results, encoding="utf-8", errors="replace") as lines:
         for line, text in enumerate(lines, 1):
             row: dict[str, str] = {}
             with suppress(ValueError):  # a damaged line, or one with other columns
-                row = dict(zip(NumberReader.columns, csv_cells(text[: 1 << 16]), strict=True))
+                row = dict(zip(columns, csv_cells(text[: 1 << 16]), strict=True))
             number, status = row.get("number"), row.get("status")
             if number and status not in ("review", "status"):
                 has_value = _VALUE.fullmatch(number)
@@ -193,15 +182,13 @@ def last_accepted(results: Path) -> float | None:
     return value
 
 
-def _messages(name: str, numbers: Sequence[Number], jpeg: bytes) -> dict[str, bytes]:
-    """What to publish of the one number of a picture, if there is one."""
-    number = numbers[0] if numbers else Number("", 0.0, "unreadable", "", "", ())
-    state: dict[str, object] = {"file": escape_name(name), "number": number.text}
-    for key in ("status", "probability", "second", "free"):
-        state[key] = getattr(number, key)
-    messages = {"state": to_json(state).encode()}
-    if number.status == "accepted":
-        messages["number"] = number.text.encode()
+def _messages(name: str, cells: Sequence[object], jpeg: bytes) -> dict[str, bytes]:
+    """What to publish of a number. cells: of NUMBER_COLUMNS[1:]."""
+    row = dict(zip(NUMBER_COLUMNS[1:], cells, strict=True))
+    state = {key: row[key] for key in ("number", "status", "probability", "second", "free")}
+    messages = {"state": to_json(state | {"file": escape_name(name)}).encode()}
+    if row["status"] == "accepted":
+        messages["number"] = str(row["number"]).encode()
     return messages | ({"picture": jpeg} if jpeg else {})
 
 
@@ -215,7 +202,7 @@ def _to_jpeg(page: "GreyImage") -> bytes:
 
 
 def _read_unchanged(
-    reader: DigitReader | NumberReader,
+    reader: Reader,
     read: Callable[[FileStamp, BinaryIO], Row],
     file: FileStamp,
 ) -> Row | None:

@@ -20,12 +20,10 @@ from digits.processes import Pool, StartFailed, Worker, WorkerDied
 from digits.terminal import print_result, print_stderr
 from digits.watch.folder import FileStamp, scan
 from digits.watch.keep import KeepFolder
-from digits.watch.readers import DigitReader, NumberReader, Row
+from digits.watch.readers import Reader, Row
 
 if TYPE_CHECKING:
     from digits.watch.mqtt import Publisher
-
-Reader = DigitReader | NumberReader
 
 _MEMORY_LIMIT = 1 << 30  # bytes for one picture; the largest needs as many
 MAX_WAITING = 1000  # pictures in the queue; others are found later
@@ -162,15 +160,19 @@ class FolderWatcher:
         del self._due[picture]
         self._failed.discard(picture)
         if row:
-            self.done.add(hash(picture.cells))
-            if row.error:
-                print_stderr(f"error: {row.error}")
-            if self._publisher:
-                self._publisher.publish(row.messages)
-            if self._keep and row.is_doubtful:
-                self._keep_troubles.report(self._keep.add(picture, row.lines))
-            print_result(row.text)
+            self._report(picture, row)
         return True
+
+    def _report(self, picture: FileStamp, row: Row) -> None:
+        """Say what has been written."""
+        self.done.add(hash(picture.cells))
+        if row.error:
+            print_stderr(f"error: {row.error}")
+        if self._publisher:
+            self._publisher.publish(row.messages)
+        if self._keep and row.is_doubtful:
+            self._keep_troubles.report(self._keep.add(picture, row.lines))
+        print_result(row.text)
 
     def _ask(self, picture: FileStamp) -> Row | None:
         """The row of a picture; None if it has changed, or isn't read when `run` has to end."""

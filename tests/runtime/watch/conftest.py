@@ -8,8 +8,8 @@ import pytest
 from digits.processes import Worker
 from digits.watch import watcher
 from digits.watch.folder import FileStamp
-from digits.watch.readers import DigitReader, Row
-from digits.watch.watcher import FolderWatcher, Reader
+from digits.watch.readers import Reader, Row
+from digits.watch.watcher import FolderWatcher
 from tests.in_process import InProcess
 
 Work = Callable[[FileStamp], Row | None]
@@ -24,7 +24,7 @@ class Bench:
         self.now = 1000.0
         self.failures: dict[str, Exception] = {}  # by file name
         self.start_failure: Exception | None = None
-        self.reader = reader or DigitReader(str(self.inbox))
+        self.reader = reader or Reader(str(self.inbox))
         self.work = self.reader.start()
         self.watcher = self.watch()
 

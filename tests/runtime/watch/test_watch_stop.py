@@ -14,7 +14,7 @@ import pytest
 from digits.processes import Worker
 from digits.watch import watcher
 from digits.watch.folder import FileStamp
-from digits.watch.readers import DigitReader
+from digits.watch.readers import Reader
 from digits.watch.watcher import FolderWatcher
 from tests.runtime.watch.conftest import Work
 
@@ -39,7 +39,7 @@ def test_stop_leaves_a_slow_picture_without_a_row(
     slow, results = SlowReader(tmp_path / "begun"), tmp_path / "results.csv"
     (tmp_path / "inbox").mkdir()
     shutil.copy(pictures[1], tmp_path / "inbox")
-    reader = DigitReader(str(tmp_path / "inbox"))
+    reader = Reader(str(tmp_path / "inbox"))
     watching = FolderWatcher(reader, lambda: Worker(slow.start), results, False)
     running = threading.Thread(target=watching.run)
     running.start()
