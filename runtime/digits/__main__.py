@@ -102,9 +102,9 @@ def _run(arguments: list[str]) -> None:
         # Nothing to parse: an answer takes 0.2 s from the start, but 0.38 s with Typer.
         case ["predict", *pictures] if pictures and not options:
             from digits.commands import inputs, runner
-            from digits.formats import Text
+            from digits.formats import Format
 
-            runner.run(runner.Predict(), inputs.resolve(pictures, recursive=False), Text())
+            runner.run(runner.Predict(), inputs.resolve(pictures, recursive=False), Format())
         case _:
             from digits.cli import app
 

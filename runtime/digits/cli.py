@@ -191,11 +191,7 @@ def adapt(
 
 @app.command()
 def bench(model: options.Model = None, as_json: options.JsonObject = False) -> None:
-    """Measure speed and memory on this device.
-
-    By default of the classifier and of the reader; given x.int8.onnx, also of x.onnx if that
-    exists.
-    """
+    """Measure speed and memory on this device, by default of the classifier and of the reader."""
     from digits.commands.bench import benchmark
 
     report = benchmark(model)

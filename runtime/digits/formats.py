@@ -1,6 +1,5 @@
 """The formats of results. Each is a class and its line in FORMATS; nothing else knows its name."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,60 +11,42 @@ if TYPE_CHECKING:
     Answer = Prediction | Reading
 
 
-class Format(ABC):
-    """How the answers about pictures are written. suffixes: of files in it, if there are any."""
+class Format:
+    """Text for people, and the base of the formats that `--output` writes and continues.
 
-    suffixes: ClassVar[tuple[str, ...]] = ()
-
-    @abstractmethod
-    def lines(self, file: str, answer: "Answer", show_name: bool) -> str:
-        """Format an answer, without the last line end. show_name: whether people need the file."""
-
-
-class FileFormat(Format):
-    """A format that programs read, and that `--output` writes and continues.
-
-    opening: how each line begins where there is no header.
+    suffixes: of files in it. opening: how each line begins if there is no header.
     """
 
+    suffixes: ClassVar[tuple[str, ...]] = ()
     opening: ClassVar[str] = ""
 
-    @abstractmethod
     def columns(self, kind: "type[Answer]") -> tuple[str, ...]:
         """The names of what is said of a picture; the first one is `file`."""
+        return kind.KEYS
 
     def header(self, columns: Sequence[str]) -> str:
         """The line before all answers, if there is one."""
         return ""
 
-    @abstractmethod
     def name(self, file: str) -> str:
         """The file's name as it is written."""
-
-    @abstractmethod
-    def parse(self, line: str, columns: Sequence[str]) -> list[object]:
-        """What a line says in these columns; nothing if it has others. Raises ValueError."""
-
-
-class Text(Format):
-    """For people."""
+        return escape_name(file)
 
     def lines(self, file: str, answer: "Answer", show_name: bool) -> str:
-        name = f"{escape_name(file)}  " if show_name else ""
+        """Format an answer, without the last line end. show_name: whether people need the file."""
+        name = f"{self.name(file)}  " if show_name else ""
         return "\n".join(f"{name}{line}" for line in answer.to_text().splitlines())
 
+    def parse(self, line: str, columns: Sequence[str]) -> list[object]:
+        """What a line says in these columns; nothing if it has others. Raises ValueError."""
+        return []
 
-class Json(FileFormat):
+
+class Json(Format):
     """An object a line."""
 
     suffixes = (".json", ".jsonl")
     opening = '{"file": '
-
-    def columns(self, kind: "type[Answer]") -> tuple[str, ...]:
-        return kind.KEYS
-
-    def name(self, file: str) -> str:
-        return escape_name(file)
 
     def lines(self, file: str, answer: "Answer", show_name: bool) -> str:
         return to_json(answer.to_dict(file))
@@ -81,16 +62,16 @@ class Json(FileFormat):
         return [*values.values()] if is_ours else []
 
 
-class Csv(FileFormat):
+class Csv(Format):
     """A header, and a row for each digit or number."""
 
     suffixes = (".csv",)
 
-    def header(self, columns: Sequence[str]) -> str:
-        return ",".join(columns)
-
     def columns(self, kind: "type[Answer]") -> tuple[str, ...]:
         return kind.COLUMNS
+
+    def header(self, columns: Sequence[str]) -> str:
+        return ",".join(columns)
 
     def name(self, file: str) -> str:
         from digits.tables import csv_name
@@ -109,4 +90,4 @@ class Csv(FileFormat):
         return [*cells] if len(cells) == len(columns) else []
 
 
-FORMATS: dict[str, Format] = {"text": Text(), "json": Json(), "csv": Csv()}
+FORMATS = {"text": Format(), "json": Json(), "csv": Csv()}

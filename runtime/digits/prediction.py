@@ -37,12 +37,6 @@ class Prediction:
     "several" if it shows several digits; "blank" without ink; `digits watch` writes "unreadable"
     for a picture that can't be opened. note: a remark for people, or empty. frame: the network's
     input, uint8 [28, 28], 255 = ink; None for a blank picture.
-
-    >>> seven = Prediction(7, 0.91, (0.01,) * 7 + (0.91, 0.01, 0.01), (12, 8, 40, 60))
-    >>> seven.to_text()
-    '7  (91.0 %)'
-    >>> seven.to_dict("seven.png")["box"]
-    (12, 8, 40, 60)
     """
 
     COLUMNS: ClassVar = PREDICTION_COLUMNS
@@ -109,11 +103,6 @@ class Number:
     more likely wrong than `max_errors` allows; "unreadable" if it satisfies no constraints. second:
     the second-best reading that does, or empty. free: the reading without constraints. symbols: of
     the text, or of the free reading if it is unreadable. line, column: counted from 1.
-
-    >>> one = Symbol("1", 0.91, (0.01, 0.91) + (0.0,) * 10, (0, 0, 9, 20))
-    >>> eleven = Number("11", 0.82, "review", "1", "11", (one, one))
-    >>> eleven.to_text(), eleven.box
-    ('11?', (0, 0, 9, 20))
     """
 
     text: str

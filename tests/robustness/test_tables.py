@@ -10,7 +10,7 @@ import pytest
 from digits.commands.results import ResultsFile
 from digits.data import table
 from digits.errors import DataError, DigitsError
-from digits.formats import FORMATS, FileFormat
+from digits.formats import FORMATS
 from digits.prediction import PREDICTION_COLUMNS
 from tests.robustness import corpus
 from tests.robustness.sandbox import harmless
@@ -48,18 +48,16 @@ def path(tmp_path: Path) -> Path:
 def is_continued(path: Path, name: str, raw: bytes, form: str) -> bool:
     """Return whether results are appended to these bytes; checks that they are read back."""
     path.write_bytes(raw)
-    kind = FORMATS[form]
-    assert isinstance(kind, FileFormat)
     row = (LINE if form == "json" else ROW).replace("a.png", "new.png")
     with harmless(name, path.parent):
         try:
-            results = ResultsFile(path, COLUMNS, kind)
+            results = ResultsFile(path, COLUMNS, FORMATS[form])
         except DigitsError as error:
             assert str(path) in str(error) and path.read_bytes() == raw
             return False
         with closing(results):
             results.append(row)
-        with closing(ResultsFile(path, COLUMNS, kind)) as again:
+        with closing(ResultsFile(path, COLUMNS, FORMATS[form])) as again:
             assert again.done == results.done | {hash(("new.png",))}
     before, _, after = path.read_bytes().rpartition(row.encode())
     assert after == b"\n"

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import re
-import shutil
 import sys
 from pathlib import Path
 
@@ -13,13 +12,8 @@ from PIL import Image
 
 from digits import __version__
 from digits.data.mnist import Split
-from digits.examination import Examination, examine
-from digits.images import picture
-from digits.inference.model import Model
 from digits.inference.reader_model import ReaderModel
-from digits.vision.hypotheses import propose
 from tests.conftest import Run
-from tests.runtime.conftest import count_calls
 from tests.runtime.reader.drawn import Network, row_of
 from tests.synthetic import Sheet, chosen, lamp
 
@@ -71,52 +65,6 @@ def test_there_are_few_options(run: Run) -> None:
 
 def test_version(run: Run) -> None:
     assert run("--version") == (0, f"digits {__version__}\n", "")
-
-
-def test_predict_text(run: Run, pictures: list[Path]) -> None:
-    code, out, err = run("predict", pictures[2])
-    assert (code, err) == (0, "")
-    assert re.fullmatch(r"2  \(\d+\.\d %\)\n", out)
-    code, out, _ = run("predict", pictures[4], pictures[1])
-    assert code == 0
-    assert [line.split("  ")[:2] for line in out.splitlines()] == [
-        [str(pictures[4]), "4"],
-        [str(pictures[1]), "1"],
-    ]
-    code, out, _ = run("predict", pictures[0].parent)
-    assert code == 0
-    assert [Path(line.split("  ")[0]) for line in out.splitlines()] == pictures
-
-
-def test_predict_json(run: Run, pictures: list[Path], blank: Path) -> None:
-    code, out, err = run("predict", "--json", *pictures[:3], blank)
-    records = [json.loads(line) for line in out.splitlines()]
-    assert code == 1
-    assert [record["digit"] for record in records] == [0, 1, 2, None]
-    assert (len(records[0]["probabilities"]), len(records[0]["box"])) == (10, 4)
-    assert (records[-1]["status"], records[-1]["note"]) == ("blank", "no ink found")
-    assert err == f"error: {blank}: no ink found\n"
-    assert run("predict", "--format", "json", *pictures[:3], blank)[1] == out
-
-
-def test_predict_csv(run: Run, pictures: list[Path]) -> None:
-    code, out, _ = run("predict", "--csv", *pictures[:3])
-    rows = list(csv.DictReader(io.StringIO(out)))
-    assert code == 0
-    assert [row["digit"] for row in rows] == ["0", "1", "2"]
-    assert float(rows[1]["p1"]) == float(rows[1]["confidence"]) > 0.9
-    assert run("predict", "--format", "csv", *pictures[:3])[1] == out
-
-
-def test_output_file_gets_what_its_name_says(
-    run: Run, pictures: list[Path], tmp_path: Path
-) -> None:
-    for name, option in (("a.csv", []), ("a.jsonl", []), ("a.txt", ["--csv"])):
-        code, out, _ = run("predict", *pictures[:2], "-o", tmp_path / name, *option)
-        assert (code, out) == (0, "")
-    assert (tmp_path / "a.csv").read_text() == (tmp_path / "a.txt").read_text()
-    records = map(json.loads, (tmp_path / "a.jsonl").read_text().splitlines())
-    assert [record["digit"] for record in records] == [0, 1]
 
 
 def test_threshold(run: Run, pictures: list[Path], page: Path) -> None:
@@ -269,36 +217,3 @@ def test_read_refuses_malformed_constraints(
 ) -> None:
     code, out, err = run("read", amount, *options)
     assert (code, out) == (2, "") and sentence in err
-
-
-def test_read_several_pages_prints_names(run: Run, page: Path, blank: Path, tmp_path: Path) -> None:
-    code, out, err = run("read", tmp_path)
-    assert code == 1
-    assert out == f"{page}  2718  28\n{page}  459\n"
-    assert err == f"error: {blank}: no digits found\n"
-
-
-def test_subfolders_need_recursive_option(run: Run, pictures: list[Path], tmp_path: Path) -> None:
-    (tmp_path / "deeper").mkdir()
-    shutil.copy(pictures[4], tmp_path / "deeper")
-    code, _, err = run("predict", tmp_path)
-    assert code == 1
-    assert "-r includes subfolders" in err
-    assert run("predict", "-r", tmp_path)[1].startswith(f"{tmp_path / 'deeper' / '4.png'}  4  (")
-
-
-def test_debug_strips_are_numbered(run: Run, pictures: list[Path], tmp_path: Path) -> None:
-    long = tmp_path / f"{'é' * 125}.jpg"
-    shutil.copy(pictures[7], long)
-    assert run("predict", "--debug", tmp_path / "debug", pictures[7], pictures[7], long)[0] == 0
-    names = sorted(path.name for path in (tmp_path / "debug").iterdir())
-    assert names == ["1-7.jpg.png", "2-7.jpg.png", f"3-{'é' * 100}.png"]
-
-
-def test_debug_examines_each_picture_once(run: Run, pictures: list[Path], tmp_path: Path) -> None:
-    functions = examine, Examination.prediction, picture.load, propose
-    with count_calls(*functions, Model.probabilities) as calls:
-        assert run("predict", "--debug", tmp_path, *pictures)[0] == 0
-    assert len(list(tmp_path.iterdir())) == 10
-    assert [calls[function.__name__] for function in functions] == [10] * 4
-    assert calls["probabilities"] == 10 + 1  # and the model's smoke test

@@ -1,9 +1,6 @@
 """The command line's streams and environment, mostly in processes."""
 
-import csv
-import io
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -84,31 +81,6 @@ def test_progress_bar_is_drawn_beside_results(
     assert b"reading" in drawn
     assert b".png" not in drawn
     assert "\x1b" not in text
-
-
-@pytest.mark.linux
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [b"zw\xc3\xb6lf.png", b"\xff.png", b"two\nlines.png"])
-@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
-@pytest.mark.parametrize("form", ["text", "csv", "json"])
-def test_any_file_name_in_any_encoding_is_printed(
-    pictures: list[Path], tmp_path: Path, name: bytes, encoding: str, form: str
-) -> None:
-    path = os.path.join(os.fsencode(tmp_path), name)
-    shutil.copy(os.fsencode(pictures[1]), path)
-    done = subprocess.run(
-        [*DIGITS, "predict", path, pictures[2], "--format", form],
-        capture_output=True,
-        env=os.environ | {"PYTHONIOENCODING": encoding},
-        timeout=60,
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert str(pictures[2]).encode() in done.stdout
-    if form == "csv":
-        rows = list(csv.reader(io.StringIO(done.stdout.decode())))
-        assert [len(row) for row in rows] == [len(rows[0])] * 3
-    else:
-        assert len(done.stdout.splitlines()) == 2
 
 
 @pytest.mark.parametrize("variable", ["DIGITS_MODEL", "DIGITS_DATA", "XDG_CACHE_HOME"])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from digits.formats import FORMATS, Csv, FileFormat
+from digits.formats import FORMATS, Csv, Format
 from digits.prediction import Number, Prediction, Reading, Symbol
 from digits.tables import csv_name
 from digits.text import unescape_name
@@ -22,17 +22,11 @@ SEVEN = Prediction(7, 0.9, (0.01,) * 7 + (0.9, 0.02, 0.01), (1, 2, 3, 4))
 SYMBOL = Symbol("7", 0.9, (0.01,) * 7 + (0.9, 0.02, 0.0, 0.0, 0.01), (1, 2, 3, 4))
 
 
-class Xml(FileFormat):
+class Xml(Format):
     """An element a line. The recipe of CONTRIBUTING: such a class, and its line in FORMATS."""
 
     suffixes = (".xml",)
     opening = "<picture "
-
-    def columns(self, kind: type[Prediction] | type[Reading]) -> tuple[str, ...]:
-        return kind.KEYS
-
-    def name(self, file: str) -> str:
-        return file
 
     def lines(self, file: str, answer: Prediction | Reading, show_name: bool) -> str:
         return f'<picture file="{file}">{answer.to_text()}</picture>'

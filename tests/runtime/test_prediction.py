@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from digits.formats import Json, Text
+from digits.formats import Format, Json
 from digits.prediction import Number, Prediction, Reading, Symbol
 from digits.text import to_json
 from tests.synthetic import reading
@@ -19,7 +19,7 @@ EIGHT = Symbol("8", 0.4, (0.0,) * 8 + (0.4, 0.2, 0.0, 0.0), (9, 2, 12, 4))
 def test_text_of_a_reading() -> None:
     page = reading([[MINUS, SYMBOL], [EIGHT]], [[SYMBOL, SYMBOL]])
     assert page.text == "-7?  8?\n77?"
-    assert Text().lines("a.png", page, show_name=True) == "a.png  -7?  8?\na.png  77?"
+    assert Format().lines("a.png", page, show_name=True) == "a.png  -7?  8?\na.png  77?"
     assert page.symbols == (MINUS, SYMBOL, EIGHT, SYMBOL, SYMBOL)
     assert [(number.text, number.line, number.column) for number in page.numbers] == [
         ("-7", 1, 1),
@@ -85,7 +85,7 @@ def test_only_accepted_numbers_look_sure() -> None:
 
 def test_uniform_probabilities_print_no_guess() -> None:
     unsure = Prediction(None, 0.1, (0.1,) * 10, (1, 2, 3, 4))
-    assert Text().lines("a.png", unsure, show_name=False) == "?  (10.0 %)"
+    assert Format().lines("a.png", unsure, show_name=False) == "?  (10.0 %)"
 
 
 def test_json_has_no_nan_or_surrogates() -> None:

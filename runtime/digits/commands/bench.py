@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw
 
 from digits import __version__
 from digits.classifier import Classifier
-from digits.errors import DigitsError, ModelError
+from digits.errors import DigitsError
 from digits.inference.model import Model
 from digits.inference.model_file import inspect
 from digits.inference.reader_model import ReaderModel
@@ -33,7 +33,6 @@ from digits.terminal import progress_bar
 SECONDS = 1.0  # that each measurement takes at least
 SYSTEM = Path("/")  # of Linux's system files
 
-_M = TypeVar("_M", Model, ReaderModel)
 _Figures = dict[str, Any]  # as in docs/output.md
 _BATCHES, _THREADS = (1, 8, 64), sorted({1, cpu_count()})
 _PAGES = {"1024x1024": (1024, 1024), "300x150": (150, 300)}  # height and width
@@ -53,23 +52,19 @@ _PRINT_PEAK = "\nfrom digits.system import peak_memory; print(peak_memory())"
 
 
 def benchmark(model: Path | None) -> _Figures:
-    """Measure a model and the one beside it; by default the default classifier and reader.
+    """Measure a classifier or a reader; by default the default ones of both.
 
-    model: a classifier or a reader. Returns what `digits bench --json` prints; times are in
-    seconds, sizes in bytes. Raises ModelError if the file can't be used.
+    Returns what `digits bench --json` prints; times are in seconds, sizes in bytes. Raises
+    ModelError if the file can't be used.
     """
     is_reader = model is not None and inspect(model).metadata.task == "reader"
-    warnings, models, readers = list[str](), list[Model](), list[ReaderModel]()
-    if not is_reader:
-        models = [each for file in _open(Model(model), warnings) for each in _with_kernels(file)]
-    if is_reader or model is None:
-        readers = _open(ReaderModel(model), warnings)
+    measured, pages, warnings = list[_Figures](), list[_Figures](), list[str]()
     with progress_bar() as bar, TemporaryDirectory() as folder:
-        picture = _draw_photo(Path(folder))
-        measured = [
-            _measure(each, picture) for each in bar.track(models, description="classifiers")
-        ]
-        pages = [_measure_reader(each) for each in bar.track(readers, description="readers")]
+        for kind in bar.track(["classifier", "reader"], description="measuring"):
+            if kind == "reader" and (is_reader or model is None):
+                pages.append(_measure_reader(ReaderModel(model)))
+            elif kind == "classifier" and not is_reader:
+                measured.append(_measure(Model(model), _draw_photo(Path(folder))))
     share = min((figures["cpu_share"] for figures in measured), default=1.0)
     if share < _MIN_CPU_SHARE:
         warnings.append(f"other programs were running: only {share:.0%} of a core was free")
@@ -110,30 +105,6 @@ def _read_system(name: str) -> str:
         return ""
 
 
-def _open(named: _M, warnings: list[str]) -> list[_M]:
-    """Open a model and the one beside it; explain what is left out.
-
-    `x.int8.onnx` and `x.onnx` belong together, unless the model is pinned.
-    """
-    stem = named.name.removesuffix(".onnx").removesuffix(".int8")
-    files = [path for path in (f"{stem}.onnx", f"{stem}.int8.onnx") if os.path.exists(path)]
-    if named.sha256 or named.name not in files:
-        return [named]
-    models = []
-    for file in files:
-        try:
-            models.append(type(named)(file))
-        except ModelError as error:  # the sibling's: the named one could be opened
-            warnings.append(str(error))
-    return models
-
-
-def _with_kernels(model: Model) -> list[Model]:
-    """The model with float kernels and, if it is int8, with integer kernels."""
-    floating, integer = (Model(model.name, kernels=kernels) for kernels in ("float", "integer"))
-    return [floating] if integer.kernels == "float" else [floating, integer]
-
-
 def _draw_photo(folder: Path) -> Path:
     """Draw a seven with a broad pen, as a JPEG of three megapixels."""
     image = Image.new("L", (2048, 1536), 200)
@@ -143,32 +114,28 @@ def _draw_photo(folder: Path) -> Path:
 
 
 def _measure(model: Model, picture: Path) -> _Figures:
-    reopen = partial(Model, model.name)
     digits = np.random.default_rng(0).integers(0, 256, (max(_BATCHES), 28, 28), np.uint8)
     throughput = []
     for threads in _THREADS:
-        shared = reopen(threads, model.kernels)
+        shared = Model(model.name, threads)
         for batch in _BATCHES:
             rate = batch / _median(partial(shared.probabilities, digits[:batch]))
             throughput.append({"batch": batch, "threads": threads, "images_per_second": rate})
     worked, started = time.process_time(), time.perf_counter()
     percentiles = np.percentile(_times(lambda: model.probabilities(digits[:1])), _PERCENTILES)
     share = (time.process_time() - worked) / (time.perf_counter() - started)
-    classifier = Classifier(model.name, kernels=model.kernels)
-    process: _Figures = {"cold_start": None, "peak_memory": None}
-    if model.kernels == reopen().kernels:  # those of a new process
-        process = _measure_process(_PREDICT, "predict", str(picture), DIGITS_MODEL=model.name)
+    classifier = Classifier(model.name)
     return {
         "model": model.name,
         "kernels": model.kernels,
         "quantization": model.metadata.quantization,
         "bytes": os.path.getsize(model.name),
-        "session_start": _median(lambda: reopen(kernels=model.kernels)),
+        "session_start": _median(lambda: Model(model.name)),
         "latency": dict(zip(("p50", "p90", "p99"), percentiles.tolist(), strict=True)),
         "cpu_share": share,
         "throughput": throughput,
         "image_latency": _median(lambda: classifier.predict(picture)),
-        **process,
+        **_measure_process(_PREDICT, "predict", str(picture), DIGITS_MODEL=model.name),
     }
 
 

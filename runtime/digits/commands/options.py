@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 import typer
 
 from digits.constraints.checks import CheckName
-from digits.formats import FORMATS, FileFormat, Format
+from digits.formats import FORMATS, Format
 
 if TYPE_CHECKING:
     from digits.commands.runner import ClassifierOptions
@@ -149,7 +149,7 @@ class OutputOptions(NamedTuple):
         if len({*formats.values()}) > 1:
             raise typer.BadParameter(f"{' and '.join(formats)} contradict each other")
         chosen = next(iter(formats.values()), FORMATS["text"])
-        if isinstance(chosen, FileFormat):
+        if chosen.suffixes:
             if isinstance(sys.stdout, io.TextIOWrapper):  # for programs, whatever the locale
                 sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
         elif self.output:

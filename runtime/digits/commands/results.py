@@ -12,7 +12,7 @@ from pathlib import Path
 
 from digits.errors import DigitsError
 from digits.files import kind_of, try_lock
-from digits.formats import Csv, FileFormat
+from digits.formats import Csv, Format
 from digits.terminal import print_stderr
 
 _MAX_LINE = 8 << 20  # bytes, as of 20,000 symbols; a power cut may leave zeros without end
@@ -35,7 +35,7 @@ class ResultsFile:
     """
 
     def __init__(
-        self, path: Path, columns: Sequence[str], form: FileFormat | None = None, key: int = 1
+        self, path: Path, columns: Sequence[str], form: Format | None = None, key: int = 1
     ) -> None:
         self.path, self._columns, self._key = path, list(columns), key
         self._format = form or Csv()
@@ -119,7 +119,7 @@ class ResultsFile:
         """Open and lock the file, and load it."""
         if self.path.exists() and not self.path.is_file():  # opening a pipe would block
             raise DigitsError(f"can't write {self.path}: it is {kind_of(self.path)}, not a file")
-        self._file = open(self.path, "r+b", 0, opener=_create)
+        self._file = open(self.path, "r+b", 0, opener=_create)  # noqa: SIM115
         try:
             if not try_lock(self._file.fileno()):
                 raise DigitsError(f"another process is writing {self.path}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from digits.commands import inputs
 from digits.commands.inputs import Inputs
 from digits.errors import DigitsError, Interrupted, ModelError, PictureError
-from digits.formats import FileFormat
+from digits.formats import Format
 from digits.prediction import Prediction, Reading
 from digits.system import cpu_count, too_many_files, variable
 from digits.terminal import print_result, print_stderr, track
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from digits.classifier import Classifier
     from digits.commands.results import ResultsFile
     from digits.constraints.constraints import Constraints
-    from digits.formats import Format
 
 # Two workers take 0.25 s to start; one process reads 250 small pictures in that time.
 _MIN_FILES_FOR_WORKERS = 500
@@ -144,7 +143,7 @@ Task = Predict | Read
 def run(
     task: Task,
     given: Inputs,
-    form: "Format",
+    form: Format,
     jobs: int | None = None,
     output: "Path | None" = None,
 ) -> None:
@@ -156,17 +155,15 @@ def run(
     """
     files: Sequence[str] = given.files
     write: Callable[[str], object] = print_result
-    header = ""
+    columns = form.columns(task.kind)
+    header = form.header(columns)
     with ExitStack() as stack:
-        if isinstance(form, FileFormat):
-            columns = form.columns(task.kind)
-            header = form.header(columns)
-            if output:
-                from digits.commands.results import ResultsFile
+        if output:
+            from digits.commands.results import ResultsFile
 
-                results_file = stack.enter_context(closing(ResultsFile(output, columns, form)))
-                files = _without_result(files, form, results_file)
-                write, header = results_file.append, ""
+            results_file = stack.enter_context(closing(ResultsFile(output, columns, form)))
+            files = _without_result(files, form, results_file)
+            write, header = results_file.append, ""
         try:
             jobs = process_count(files, jobs)
             results = _results(task, form, given.show_name, files, jobs, stack)
@@ -189,15 +186,10 @@ def process_count(files: Sequence[str], jobs: int | None) -> int:
     return jobs or (cpu_count() if len(files) >= _MIN_FILES_FOR_WORKERS else 1)
 
 
-def _without_result(
-    files: Sequence[str], form: FileFormat, results: "ResultsFile"
-) -> Sequence[str]:
+def _without_result(files: Sequence[str], form: Format, results: "ResultsFile") -> Sequence[str]:
     """The files that have no result there yet."""
-    left = [
-        file
-        for file in files
-        if file == inputs.STDIN or hash((form.name(file),)) not in results.done
-    ]
+    names = {file: "" if file == inputs.STDIN else form.name(file) for file in files}
+    left = [file for file in files if hash((names[file],)) not in results.done]
     if len(left) < len(files):
         done = len(files) - len(left)
         print_stderr(f"skipping {done} of {len(files)} pictures: {results.path} has them")
@@ -205,7 +197,7 @@ def _without_result(
 
 
 def _results(
-    task: Task, form: "Format", show_name: bool, files: Sequence[str], jobs: int, stack: ExitStack
+    task: Task, form: Format, show_name: bool, files: Sequence[str], jobs: int, stack: ExitStack
 ) -> Iterable[Result]:
     """stack: on whose exit the processes end."""
     if not files:
@@ -219,7 +211,7 @@ def _results(
     return stack.enter_context(closing(parallel_map(start, files, jobs, _worker_died)))
 
 
-def _start(task: Task, form: "Format", show_name: bool) -> Callable[[str], Result]:
+def _start(task: Task, form: Format, show_name: bool) -> Callable[[str], Result]:
     """Start a task that goes on after a picture that can't be read."""
     read = task.start()
 

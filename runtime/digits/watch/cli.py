@@ -66,13 +66,8 @@ def watch(
         raise typer.BadParameter("--keep must be a folder whose pictures aren't read")
     networks = runner.reader_options(model)
     if not numbers:
-        if (
-            asked != options.NumberOptions()
-            or frames > 1
-            or mqtt
-            or follows
-            or start_at is not None
-        ):
+        is_series = frames > 1 or mqtt or follows or start_at is not None
+        if is_series or asked != options.NumberOptions():
             raise typer.BadParameter("options for numbers need --numbers")
         digits = Reader(str(folder), networks._replace(threshold=threshold, threads=1))
         watch(digits, results, recursive, None, keep)

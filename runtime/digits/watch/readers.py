@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from digits.commands.runner import ClassifierOptions
 from digits.constraints.constraints import Constraints
 from digits.errors import PictureError
-from digits.formats import Text
+from digits.formats import Format
 from digits.prediction import NUMBER_COLUMNS, Prediction, Reading
 from digits.tables import csv_cells, csv_row
 from digits.terminal import print_stderr
@@ -112,7 +112,7 @@ class Reader(NamedTuple):
             answer = unreadable if self.kind is Prediction else Reading(())
         rows = [cells for _, *cells in answer.to_rows(file.name)] or [_NO_NUMBER]
         lines = "\n".join(csv_row([*file.cells, *cells]) for cells in rows)
-        text = Text().lines(file.name, answer, show_name=True) or f"{escape_name(file.name)}  ?"
+        text = Format().lines(file.name, answer, show_name=True) or f"{escape_name(file.name)}  ?"
         messages = _messages(file.name, rows[0], jpeg) if self.publishes else {}
         return Row(lines, text, error, messages, not error and answer.status != "sure")
 

@@ -1,6 +1,5 @@
 """`digits bench`, with windows too short for meaningful figures."""
 
-import hashlib
 import itertools
 import json
 import subprocess
@@ -45,14 +44,13 @@ def test_json(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     report = json.loads(out)
     assert (code, err, report["warnings"]) == (0, "", [])
     assert {"device", "cores", "digits_version", "onnxruntime"} <= report.keys()
-    floating, integer = report["models"]
-    assert (floating["kernels"], integer["kernels"]) == ("float", "integer")
+    [floating] = report["models"]
+    assert floating["kernels"] == "float"
     assert floating["bytes"] == len(CLASSIFIER)
     assert 0 < floating["latency"]["p50"] <= floating["latency"]["p99"] < 1
     assert {(row["batch"], row["threads"]) for row in floating["throughput"]} >= {(1, 1), (64, 1)}
     for row in floating["throughput"]:
         assert row["images_per_second"] == pytest.approx(1000 * row["batch"])
-    assert integer["cold_start"] is None  # `digits predict` uses float kernels by default
     [reader] = report["readers"]
     assert reader["bytes"] == len(READER)
     for page in reader["pages"]:
@@ -64,46 +62,13 @@ def test_json(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
         assert 40e6 < model["peak_memory"] < 200e6
 
 
-MINE, INT8 = "mine.onnx", "mine.int8.onnx"
-
-
 @pytest.mark.usefixtures("no_processes")
-@pytest.mark.parametrize(
-    ("files", "pin", "models", "readers", "warning"),
-    [
-        # Also int8, but only the name counts. Each with float and with integer kernels.
-        ({MINE: CLASSIFIER, INT8: CLASSIFIER}, "", [MINE, MINE, INT8, INT8], [], ""),
-        ({INT8: CLASSIFIER, MINE: CLASSIFIER}, "", [MINE, MINE, INT8, INT8], [], ""),
-        ({INT8: CLASSIFIER, MINE: CLASSIFIER}, "DIGITS_MODEL_SHA256", [INT8, INT8], [], ""),
-        ({INT8: CLASSIFIER, MINE: b"junk"}, "", [INT8, INT8], [], MINE),
-        ({"mine.bin": CLASSIFIER, MINE: CLASSIFIER}, "", ["mine.bin"] * 2, [], ""),
-        ({INT8: READER, MINE: READER}, "", [], [MINE, INT8], ""),
-        ({INT8: READER, MINE: READER}, "DIGITS_READER_SHA256", [], [INT8], ""),
-        ({INT8: READER, MINE: CLASSIFIER}, "", [], [INT8], "mine.onnx as a reader: it is a"),
-    ],
-)
-def test_model_is_measured_with_the_one_beside_it(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    files: dict[str, bytes],
-    pin: str,
-    models: list[str],
-    readers: list[str],
-    warning: str,
-) -> None:
-    """The first of the files is named."""
-    set_clock(monkeypatch, 1.0)
-    monkeypatch.setattr(bench, "SYSTEM", tmp_path)
-    for name, content in files.items():
-        (tmp_path / name).write_bytes(content)
-    first = tmp_path / next(iter(files))
-    if pin:
-        monkeypatch.setenv(pin, hashlib.sha256(first.read_bytes()).hexdigest())
-    report = bench.benchmark(first)
-    assert [Path(model["model"]).name for model in report["models"]] == models
-    assert [Path(reader["model"]).name for reader in report["readers"]] == readers
-    assert len(report["warnings"]) == bool(warning)
-    assert warning in "".join(report["warnings"])
+@pytest.mark.parametrize("file", [BUNDLED, BUNDLED_READER])
+def test_only_the_given_file_is_measured(run: Run, file: str) -> None:
+    code, out, _ = run("bench", "--model", file)
+    assert code == 0
+    assert [BUNDLED in out, BUNDLED_READER in out] == [file == BUNDLED, file == BUNDLED_READER]
+    assert "peak_memory" in out
 
 
 def test_failing_process_is_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

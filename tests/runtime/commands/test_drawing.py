@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from digits import Classifier, Number, Prediction, Symbol
+from digits import Classifier, Prediction
 from digits.commands import drawing
-from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits.examination import Examination, examine
 from digits.images import picture
@@ -16,7 +15,6 @@ from digits.prediction import NumberStatus
 from digits.vision.components import Box, Component
 from digits.vision.hypotheses import KINDS, Hypothesis
 from digits.vision.judge import Judgement
-from tests.synthetic import Sheet, chosen
 
 Texts = list[tuple[str, tuple[float, ...]]]  # each with its box: left, top, right, bottom
 
@@ -36,25 +34,6 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> Texts:
     return drawn
 
 
-def seven(box: tuple[int, int, int, int], status: NumberStatus = "accepted") -> Number:
-    symbol = Symbol("7", 0.9, (0.0,) * 7 + (0.9,) + (0.0,) * 4, box)
-    return Number("7", 0.9, status, "", "7", (symbol,))
-
-
-def test_annotate_draws_boxes_around_symbols(test_slice: Split, tmp_path: Path) -> None:
-    sheet = Sheet()
-    boxes = sheet.write(chosen(test_slice, "7777"), 120, 200)
-    grey = sheet.photograph()
-    Image.fromarray(np.dstack([grey] * 3)).save(tmp_path / "page.png")
-    numbers = [seven(box) for box in boxes]
-    image = np.asarray(drawing.annotate(str(tmp_path / "page.png"), numbers)).astype(int)
-    assert image.shape == (*grey.shape, 3)
-    left, top, right, bottom = bounding_box(np.ptp(image, axis=2) > 60)
-    assert left == pytest.approx(boxes[0][0], abs=5)
-    assert right == pytest.approx(boxes[-1][2], abs=12)
-    assert 150 < top < bottom < 260
-
-
 def test_annotate_marks_numbers_that_are_not_accepted(tmp_path: Path, texts: Texts) -> None:
     Image.new("RGB", (200, 200), "white").save(tmp_path / "page.png")
     for status, colour, text in (
@@ -66,14 +45,6 @@ def test_annotate_marks_numbers_that_are_not_accepted(tmp_path: Path, texts: Tex
         image = drawing.annotate(str(tmp_path / "page.png"), [number])
         assert image.getpixel((50, 120)) == colour
         assert texts.pop()[0] == text
-
-
-@pytest.mark.parametrize("index", [2, 4, 6, 8, 9])  # JPEG, PNG, GIF, TIFF, WebP
-def test_annotate_any_format(classifier: Classifier, pictures: list[Path], index: int) -> None:
-    for source in (str(pictures[index]), pictures[index].read_bytes()):
-        image = drawing.annotate(source, [seven(classifier.predict(source).box)])
-        assert image.mode == "RGB"
-        assert (np.ptp(np.asarray(image).astype(int), axis=2) > 60).any()
 
 
 def examination(weights: list[float]) -> Examination:
@@ -106,7 +77,7 @@ def bounding_box(mask: np.ndarray, least: int = 1) -> tuple[int, ...]:
     return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
 
 
-@pytest.mark.parametrize("count", range(1, 9))
+@pytest.mark.parametrize("count", [1, 5, 8])
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_debug_strip(texts: Texts, count: int, answer: str) -> None:
     heaviest = count // 2

@@ -7,11 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits import Classifier
-from digits.images import picture
-from digits.inference.model_file import BUNDLED_READER
 from tests.conftest import Run
-from tests.runtime.conftest import count_calls
 
 
 def write_table(*rows: str) -> str:
@@ -75,19 +71,6 @@ def test_error(run: Run, pages: Path, rows: list[str], cause: str) -> None:
     status, out, err = run("eval", "--data", write_table(*rows))
     assert (status, out) == (1, "")
     assert cause in err
-
-
-def test_labels_in_boxes_are_no_pages(run: Run, pages: Path) -> None:
-    Path("labels.csv").write_text("file,box,text\na.png,1 2 3 4,7\n")
-    code, out, err = run("eval", "--data", "labels.csv")
-    assert (code, out, "measure it with --numbers" in err) == (1, "", True)
-
-
-def test_model_is_a_reader(run: Run, pages: Path) -> None:
-    table = write_table("a.png;1", "b.png;2")
-    with count_calls(Classifier.read, picture.load) as calls:
-        assert run("eval", "--data", table, "--model", BUNDLED_READER)[0] == 0
-    assert calls["read"] == 2
 
 
 @pytest.mark.parametrize("text", ["-12.5 8", "-12.5/78"])  # without and with an error

@@ -2,8 +2,6 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -56,54 +54,6 @@ def test_expand(folder: Path, argument: str, recursive: bool, expected: str | li
 
 def test_empty_name_is_an_error() -> None:
     assert expand("") == ([], ["'' is not a file name"])
-
-
-@pytest.mark.unix
-def test_links_to_folders_are_skipped(folder: Path) -> None:
-    """Two links back to their folder would make 2**40 paths."""
-    for name in ("one", "two.png"):
-        (folder / "deeper" / name).symlink_to(folder)
-    (folder / "deeper" / "round.png").symlink_to("round.png")  # reported when it is opened
-    assert expand(folder / "deeper", recursive=True)[0] == ["d.png", "round.png", "e.tif"]
-
-
-@contextmanager
-def nested_folders(count: int, name: str, top: Path) -> Iterator[None]:
-    """Nested folders with a picture in the innermost; the whole path may be too long to open."""
-    folder = os.open(top, os.O_RDONLY)
-    for _ in range(count):
-        os.mkdir(name, dir_fd=folder)
-        folder = step_into(name, folder)
-    os.close(os.open("a.png", os.O_CREAT, dir_fd=folder))
-    yield
-    os.unlink("a.png", dir_fd=folder)
-    for _ in range(count):
-        folder = step_into("..", folder)
-        os.rmdir(name, dir_fd=folder)
-    os.close(folder)
-
-
-def step_into(name: str, folder: int) -> int:
-    """Close the folder's file descriptor and return that of one in it."""
-    next_folder = os.open(name, os.O_RDONLY, dir_fd=folder)
-    os.close(folder)
-    return next_folder
-
-
-@pytest.mark.unix
-def test_expand_1000_nested_folders(folder: Path) -> None:
-    with nested_folders(1000, "d", folder / "deeper" / "still"):
-        names = expand(folder, recursive=True)
-    assert names == (["a.JPG", "b.png", "c.webp", "d.png", "a.png", "e.tif"], [])
-
-
-@pytest.mark.unix
-def test_folders_beyond_path_max_are_one_error(folder: Path) -> None:
-    with nested_folders(30, "d" * 200, folder / "deeper" / "still"):
-        names, [error] = expand(folder, recursive=True)
-    assert names == ["a.JPG", "b.png", "c.webp", "d.png", "e.tif"]
-    assert error.startswith(f"can't open {folder}/deeper/still/dddd")
-    assert error.endswith(": File name too long")
 
 
 class Torn(io.RawIOBase):

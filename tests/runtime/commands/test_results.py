@@ -11,7 +11,7 @@ import pytest
 
 from digits.commands.results import ResultsFile, WriteFailed
 from digits.errors import DigitsError
-from digits.formats import Csv, FileFormat, Json
+from digits.formats import Csv, Format, Json
 from digits.tables import csv_name
 from digits.watch.folder import FileStamp
 from tests.robustness.sandbox import measured
@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "results.csv"
 
 
-def results_at(path: Path, form: FileFormat = CSV, **options: Any) -> "closing[ResultsFile]":
+def results_at(path: Path, form: Format = CSV, **options: Any) -> "closing[ResultsFile]":
     return closing(ResultsFile(path, ("file", "digit"), form, **options))
 
 
@@ -77,7 +77,7 @@ DAMAGED = [  # lines that are not ours
 def test_earlier_results_are_continued(
     path: Path,
     capsys: pytest.CaptureFixture[str],
-    form: FileFormat,
+    form: Format,
     before: bytes,
     names: str,
     after: bytes,
@@ -99,7 +99,7 @@ def test_earlier_results_are_continued(
     ],
 )
 def test_something_else_is_refused_unchanged_and_unlocked(
-    path: Path, content: bytes, form: FileFormat
+    path: Path, content: bytes, form: Format
 ) -> None:
     path.write_bytes(content)
     for _ in range(2):

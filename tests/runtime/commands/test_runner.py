@@ -7,7 +7,7 @@ import pytest
 
 from digits.commands import inputs, runner
 from digits.errors import DigitsError, ModelError
-from digits.formats import Text
+from digits.formats import Format
 from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from digits.system import cpu_count
 from digits.terminal import ErrorReporter
@@ -50,7 +50,7 @@ def test_too_many_open_files_in_a_picture_ends_the_run(
     monkeypatch.setattr(runner.Predict, "start", lambda _: answer)  # its model is open already
     given = inputs.resolve([str(pictures[2])], recursive=False)
     with no_free_file_descriptors(), pytest.raises(DigitsError, match=TOO_MANY_FILES):
-        runner.run(runner.Predict(), given, Text())
+        runner.run(runner.Predict(), given, Format())
 
 
 @pytest.mark.parametrize(
