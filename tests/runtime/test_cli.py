@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -65,6 +66,32 @@ def test_there_are_few_options(run: Run) -> None:
 
 def test_version(run: Run) -> None:
     assert run("--version") == (0, f"digits {__version__}\n", "")
+
+
+def test_predict_text(run: Run, pictures: list[Path]) -> None:
+    code, out, err = run("predict", pictures[2])
+    assert (code, err) == (0, "")
+    assert re.fullmatch(r"2  \(\d+\.\d %\)\n", out)
+    code, out, _ = run("predict", pictures[4], pictures[1])
+    assert code == 0
+    assert [line.split("  ")[:2] for line in out.splitlines()] == [
+        [str(pictures[4]), "4"],
+        [str(pictures[1]), "1"],
+    ]
+    code, out, _ = run("predict", pictures[0].parent)
+    assert code == 0
+    assert [Path(line.split("  ")[0]) for line in out.splitlines()] == pictures
+
+
+def test_predict_json(run: Run, pictures: list[Path], blank: Path) -> None:
+    code, out, err = run("predict", "--json", *pictures[:3], blank)
+    records = [json.loads(line) for line in out.splitlines()]
+    assert code == 1
+    assert [record["digit"] for record in records] == [0, 1, 2, None]
+    assert (len(records[0]["probabilities"]), len(records[0]["box"])) == (10, 4)
+    assert (records[-1]["status"], records[-1]["note"]) == ("blank", "no ink found")
+    assert err == f"error: {blank}: no ink found\n"
+    assert run("predict", "--format", "json", *pictures[:3], blank)[1] == out
 
 
 def test_threshold(run: Run, pictures: list[Path], page: Path) -> None:
@@ -217,3 +244,18 @@ def test_read_refuses_malformed_constraints(
 ) -> None:
     code, out, err = run("read", amount, *options)
     assert (code, out) == (2, "") and sentence in err
+
+
+def test_read_several_pages_prints_names(run: Run, page: Path, blank: Path, tmp_path: Path) -> None:
+    code, out, err = run("read", tmp_path)
+    assert code == 1
+    assert out == f"{page}  2718  28\n{page}  459\n"
+    assert err == f"error: {blank}: no digits found\n"
+
+
+def test_debug_strips_are_numbered(run: Run, pictures: list[Path], tmp_path: Path) -> None:
+    long = tmp_path / f"{'é' * 125}.jpg"
+    shutil.copy(pictures[7], long)
+    assert run("predict", "--debug", tmp_path / "debug", pictures[7], pictures[7], long)[0] == 0
+    names = sorted(path.name for path in (tmp_path / "debug").iterdir())
+    assert names == ["1-7.jpg.png", "2-7.jpg.png", f"3-{'é' * 100}.png"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from digits import Classifier, Prediction
+from digits import Classifier, Number, Prediction, Symbol
 from digits.commands import drawing
 from digits.errors import DigitsError
 from digits.examination import Examination, examine
@@ -32,6 +32,11 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> Texts:
 
     monkeypatch.setattr(ImageDraw.ImageDraw, "text", record)
     return drawn
+
+
+def seven(box: tuple[int, int, int, int], status: NumberStatus = "accepted") -> Number:
+    symbol = Symbol("7", 0.9, (0.0,) * 7 + (0.9,) + (0.0,) * 4, box)
+    return Number("7", 0.9, status, "", "7", (symbol,))
 
 
 def test_annotate_marks_numbers_that_are_not_accepted(tmp_path: Path, texts: Texts) -> None:

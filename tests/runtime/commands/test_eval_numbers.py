@@ -112,6 +112,58 @@ def test_page_is_read_once_and_compared_in_boxes(
     )
 
 
+def test_label_that_contradicts_the_constraints_is_an_error(run: Run, pages: Path) -> None:
+    Path("allowed.txt").write_text("8\n9\n")
+    numbers = write_table("a.png;8 9", "b.png;9 17", "grey.png;-8")
+    code, out, err = run("eval", "--numbers", numbers, "--list", "allowed.txt", "--json")
+    assert (code, err.splitlines()) == (
+        1,
+        [
+            "error: b.png is labelled 17, which contradicts the constraints",
+            "error: grey.png is labelled -8, which contradicts the constraints",
+        ],
+    )
+    assert json.loads(out)["numbers"] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "cause"),
+    [
+        (["--numbers", "numbers.csv", "--data", "numbers.csv"], 2, "exclude each other"),
+        (["--numbers", "numbers.csv", "--max-errors", "0"], 2, "0 and 100%, not '0'"),
+        (["--numbers", "numbers.csv", "--max-errors", "no.json"], 2, "nor a file"),
+        (["--numbers", "numbers.csv", "--max-errors", "a.png"], 1, "a.png isn't a file from"),
+        (["--numbers", "numbers.csv", "--calibrate", "numbers.csv"], 2, "writes to .json"),
+        (
+            ["--numbers", "numbers.csv", "--calibrate", "new/a.json"],
+            2,
+            "in an existing folder, not new/a",
+        ),
+        (["--numbers", "numbers.csv", "--calibrate", "labels.json"], 1, "isn't a file from"),
+        (
+            ["--numbers", "numbers.csv", "--max-errors", "a.png", "--calibrate", "a.json"],
+            2,
+            "with --calibrate, --max-errors is a share",
+        ),
+        (["--numbers", "no.csv"], 1, "no.csv"),
+        (["--numbers", "a.png"], 1, "a.png is not a CSV file"),
+        (["--numbers", "."], 1, "is a folder, not a CSV file"),
+        (["--numbers", "numbers.csv"], 1, "no readable numbers in numbers.csv"),
+        (["--data", "numbers.csv", "--length", "6"], 2, "are for --numbers"),
+        (["--data", "numbers.csv", "--digits-only"], 2, "are for --numbers"),
+        (["--calibrate", "promise.json"], 2, "are for --numbers"),
+        (["--max-errors", "1%"], 2, "are for --numbers"),
+    ],
+)
+def test_error(run: Run, pages: Path, options: list[str], code: int, cause: str) -> None:
+    write_table()
+    Path("labels.json").write_text("{}")
+    status, out, err = run("eval", *options)
+    assert (status, out) == (code, "")
+    assert (Path("labels.json").read_text(), Path("new").exists()) == ("{}", False)
+    assert cause in " ".join(err.split())
+
+
 def test_promise_is_for_reading_with_the_same_options(run: Run, labelled: str) -> None:
     calibrated = ["eval", "--numbers", labelled, "--max-errors", "2%", "--length", "1"]
     code, out, err = run(*calibrated, "--calibrate", "promise.json")

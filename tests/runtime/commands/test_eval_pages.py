@@ -73,6 +73,12 @@ def test_error(run: Run, pages: Path, rows: list[str], cause: str) -> None:
     assert cause in err
 
 
+def test_labels_in_boxes_are_no_pages(run: Run, pages: Path) -> None:
+    Path("labels.csv").write_text("file,box,text\na.png,1 2 3 4,7\n")
+    code, out, err = run("eval", "--data", "labels.csv")
+    assert (code, out, "measure it with --numbers" in err) == (1, "", True)
+
+
 @pytest.mark.parametrize("text", ["-12.5 8", "-12.5/78"])  # without and with an error
 def test_plot_shows_worst_pages(run: Run, pages: Path, text: str) -> None:
     code, _, err = run("eval", "--data", write_table(f"a.png;{text}"), "--plot", "plots")

@@ -56,6 +56,28 @@ def test_empty_name_is_an_error() -> None:
     assert expand("") == ([], ["'' is not a file name"])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "show_name"), [(["b.png"], False), ([""], True), (["b.png"] * 2, True)]
+)
+def test_resolve_shows_names_unless_one_file_is_named(
+    folder: Path, arguments: list[str], show_name: bool
+) -> None:
+    paths = [f"{folder}/{argument}" for argument in arguments]
+    for name in ("a.JPG", "c.webp"):
+        (folder / name).unlink()
+    given = inputs.resolve(paths, recursive=False)
+    assert (len(given.files), given.show_name) == (len(arguments), show_name)
+
+
+@pytest.mark.unix
+def test_links_to_folders_are_skipped(folder: Path) -> None:
+    """Two links back to their folder would make 2**40 paths."""
+    for name in ("one", "two.png"):
+        (folder / "deeper" / name).symlink_to(folder)
+    (folder / "deeper" / "round.png").symlink_to("round.png")  # reported when it is opened
+    assert expand(folder / "deeper", recursive=True)[0] == ["d.png", "round.png", "e.tif"]
+
+
 class Torn(io.RawIOBase):
     """A stdin that fails."""
 

@@ -66,6 +66,13 @@ def test_damaged_picture_gets_one_row(
     assert capsys.readouterr().err.count("error: ") == 1
 
 
+def test_replaced_picture_of_the_same_name_is_read(bench: Bench, pictures: list[Path]) -> None:
+    for number in (2, 4, 4):
+        os.utime(bench.add(pictures[number], "now.png"), ns=(0, number))  # a clock from 1970
+        bench.advance(0, 2)
+    assert [digit for _, digit in bench.rows] == ["2", "4"]
+
+
 @pytest.mark.unix
 def test_hidden_files_links_and_pipes_are_ignored(bench: Bench, pictures: list[Path]) -> None:
     """Who may write into the folder may not be allowed to read what a link leads to."""
