@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -48,10 +48,10 @@ def csv_cells(line: str) -> list[str]:
         raise ValueError(str(error)) from error
 
 
-def header(path: Path) -> list[str]:
-    """The columns' names, in small letters."""
+def header(path: Path, *sought: str) -> list[str]:
+    """The columns' names, in small letters. sought: those that may be there."""
     with open_table(path) as text:
-        return _names(next(_lines(text, path), ""))
+        return _header(next(_lines(text, path), ""), sought)[1]
 
 
 def rows(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, str], bool]]:
@@ -62,8 +62,9 @@ def rows(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, str], bool]]
     with open_table(path) as text:
         lines = _lines(text, path)
         title = next(lines, "")
-        _check_columns(_names(title), path, needed)
-        reader = csv.reader(chain([title], lines), delimiter=_separator(title), strict=True)
+        separator, names = _header(title, needed)
+        _check_columns(names, path, needed)
+        reader = csv.reader(chain([title], lines), delimiter=separator, strict=True)
         begin = 1  # the line where the row begins
         try:
             columns = [cell.strip().lower() for cell in next(reader)]  # which may have line ends
@@ -86,7 +87,7 @@ def list_cells(path: Path, column: str | None = None) -> Iterator[tuple[int, str
     with open_table(path) as text:
         lines = _lines(text, path)
         title = next(lines, "")
-        names = _names(title)
+        _, names = _header(title, ())
         has_title = column is not None or not any(map(str.isdigit, title))
         if not has_title or len(names) < 2 and column in (None, *names):
             lines = lines if has_title else chain([title], lines)
@@ -140,14 +141,13 @@ def _lines(text: TextIO, path: Path) -> Iterator[str]:
         yield line
 
 
-def _separator(title: str) -> str:
-    """What separates most columns."""
-    return max(_SEPARATORS, key=lambda mark: len(next(csv.reader([title], delimiter=mark), [])))
-
-
-def _names(title: str) -> list[str]:
-    cells = next(csv.reader([title], delimiter=_separator(title)), [])
-    return [cell.strip().lower() for cell in cells]
+def _header(title: str, sought: Sequence[str]) -> tuple[str, list[str]]:
+    """What separates most of the names that are sought, or else most names; and the names."""
+    headers = {}
+    for mark in _SEPARATORS:
+        cells = next(csv.reader([title], delimiter=mark), [])
+        headers[mark] = [cell.strip().lower() for cell in cells]
+    return max(headers.items(), key=lambda each: (len({*sought} & {*each[1]}), len(each[1])))
 
 
 def _check_columns(columns: list[str], path: Path, needed: tuple[str, ...]) -> None:

@@ -4,7 +4,6 @@ import io
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
@@ -76,15 +75,6 @@ def close_up(file: str, box: Sequence[int]) -> bytes:
     return buffer.getvalue()
 
 
-class _Panel(NamedTuple):
-    """A picture in a debug strip, with text on its left above and on both sides below."""
-
-    image: Image.Image
-    above: str
-    below: tuple[str, str] = ("", "")
-    frame: Colour | None = None
-
-
 def debug_strip(examined: Examination, prediction: Prediction) -> Image.Image:
     """Draw what `predict` considered: the grey picture, and the frame of each hypothesis.
 
@@ -100,14 +90,14 @@ def debug_strip(examined: Examination, prediction: Prediction) -> Image.Image:
         left, top, right, bottom = hypotheses[heaviest].component.box
         width = max(1, round(2 * max(grey.size) / _PANEL))
         ImageDraw.Draw(grey).rectangle((left, top, right - 1, bottom - 1), None, colour, width)
-    panels = [_Panel(ImageOps.pad(grey, (_PANEL, _PANEL), color=_BACKDROP), "picture")]
+    panels = [_panel(ImageOps.pad(grey, (_PANEL, _PANEL), color=_BACKDROP), "picture")]
     for index, (hypothesis, frame, answer, weight) in enumerate(
         zip(hypotheses, examined.frames, examined.answers, judgement.hypotheses, strict=True)
     ):
         enlarged = Image.fromarray(frame).resize((_PANEL, _PANEL), Image.Resampling.NEAREST)
         kind = hypothesis.kind + (" (inverted)" if hypothesis.inverted else "")
         below = f"{answer.argmax()}  ({_percent(answer.max())})", f"weight {_percent(weight)}"
-        panels.append(_Panel(enlarged, kind, below, colour if index == heaviest else None))
+        panels.append(_panel(enlarged, kind, *below, colour if index == heaviest else "white"))
     several, none = _percent(judgement.several), _percent(judgement.none)
     text = f"{prediction.to_text()}        several digits {several}        no digit {none}"
     return _strip(panels, text)
@@ -133,31 +123,35 @@ def _load(source: str | bytes) -> tuple[Image.Image, float]:
     return image, image.width / loaded.size[0]
 
 
-def _strip(panels: Sequence[_Panel], text: str) -> Image.Image:
-    """Draw panels in rows, and a line of text below all."""
+def _panel(
+    image: Image.Image,
+    above: str,
+    left: str = "",
+    right: str = "",
+    colour: Colour | str = "white",
+) -> Image.Image:
+    """A picture in a frame, with text on its left above, and on both sides below."""
+    framed = ImageOps.expand(image.convert("RGB"), _FRAME, colour)
+    panel = ImageOps.expand(framed, (_GAP // 2, _LINE, _GAP // 2, _LINE), "white")
+    pen, font = ImageDraw.Draw(panel), ImageFont.load_default(14)
+    near, far = _GAP // 2 + _FRAME, panel.width - _GAP // 2 - _FRAME
+    pen.text((near, _LINE - _FRAME), above, "black", font, "ls")
+    for corner, words, anchor in ((near, left, "la"), (far, right, "ra")):
+        pen.text((corner, panel.height - _LINE), words, "black", font, anchor)
+    return panel
+
+
+def _strip(panels: Sequence[Image.Image], text: str) -> Image.Image:
+    """Put panels in rows, and a line of text below all."""
     rows = -(-len(panels) // _MAX_COLUMNS)
     columns = -(-len(panels) // rows)
-    font, large = ImageFont.load_default(14), ImageFont.load_default(16)
-    width = max(columns * (_PANEL + _GAP), round(large.getlength(text)) + _GAP) + _GAP
-    height = 2 * _GAP + rows * (_PANEL + 2 * _LINE + _GAP)
-    image = Image.new("RGB", (width, height + _LINE + _GAP), "white")
-    pen = ImageDraw.Draw(image)
-    pen.text((_GAP, height), text, "black", large)
+    (width, height), font = panels[0].size, ImageFont.load_default(16)
+    whole = max(columns * width, round(font.getlength(text)) + _GAP) + _GAP
+    image = Image.new("RGB", (whole, rows * height + 2 * _LINE + _GAP), "white")
     for index, panel in enumerate(panels):
         row, column = divmod(index, columns)
-        left = _GAP + column * (_PANEL + _GAP)
-        top = _GAP + row * (_PANEL + 2 * _LINE + _GAP) + _LINE
-        right, bottom = left + _PANEL, top + _PANEL
-        image.paste(panel.image, (left, top))
-        for corner, words, anchor in (
-            ((left, top - _LINE - _FRAME), panel.above, "la"),
-            ((left, bottom + _FRAME), panel.below[0], "la"),
-            ((right, bottom + _FRAME), panel.below[1], "ra"),
-        ):
-            pen.text(corner, words, "black", font, anchor)
-        if panel.frame:
-            around = (left - _FRAME, top - _FRAME, right + _FRAME - 1, bottom + _FRAME - 1)
-            pen.rectangle(around, outline=panel.frame, width=_FRAME)
+        image.paste(panel, (_GAP // 2 + column * width, _GAP // 2 + row * height))
+    ImageDraw.Draw(image).text((_GAP, rows * height + _GAP), text, "black", font)
     return image
 
 

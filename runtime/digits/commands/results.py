@@ -119,7 +119,8 @@ class ResultsFile:
         """Open and lock the file, and load it."""
         if self.path.exists() and not self.path.is_file():  # opening a pipe would block
             raise DigitsError(f"can't write {self.path}: it is {kind_of(self.path)}, not a file")
-        self._file = open(self.path, "r+b", 0, opener=_create)  # noqa: SIM115
+        self.path.touch()
+        self._file = self.path.open("r+b", buffering=0)
         try:
             if not try_lock(self._file.fileno()):
                 raise DigitsError(f"another process is writing {self.path}")
@@ -165,8 +166,3 @@ class ResultsFile:
             return self._format.parse(line.decode("utf-8-sig"), self._columns)
         except ValueError:
             return []
-
-
-def _create(path: str, flags: int) -> int:
-    """An opener of a file that may be missing."""
-    return os.open(path, flags | os.O_CREAT, 0o644)

@@ -79,10 +79,13 @@ def reader_options(models: "Sequence[Path] | None" = None) -> ClassifierOptions:
 class Predict(NamedTuple):
     """Read the one digit of each picture. debug: folder for debug strips."""
 
-    kind = Prediction  # of the answers
-
     options: ClassifierOptions = ClassifierOptions()
     debug: "Path | None" = None
+
+    @property
+    def kind(self) -> type[Prediction]:
+        """The type of the answers."""
+        return Prediction
 
     def start(self) -> Callable[[str], Prediction]:
         """Open the model; return what answers. Raises ModelError if it can't be used."""
@@ -112,12 +115,15 @@ class Read(NamedTuple):
     constraints, max_errors: see `Classifier.read`. annotate: file for the one picture with boxes.
     """
 
-    kind = Reading
-
     options: ClassifierOptions = ClassifierOptions()
     constraints: "Constraints | None" = None
     max_errors: float | None = None
     annotate: "Path | None" = None
+
+    @property
+    def kind(self) -> type[Reading]:
+        """The type of the answers."""
+        return Reading
 
     def start(self) -> Callable[[str], Reading]:
         """Open the models; return what answers. Raises ModelError if one can't be used."""

@@ -51,7 +51,7 @@ class Item(NamedTuple):
 
 def has_numbers(source: Path) -> bool:
     """Whether it is a table of numbers. Raises DataError if it is neither a table nor a folder."""
-    names = [] if source.is_dir() else tables.header(source)
+    names = [] if source.is_dir() else tables.header(source, "file", "number")
     if names and names[0].startswith("{"):
         raise DataError(f"{source} has JSON; review takes CSV, as of `digits read -o results.csv`")
     return "number" in names

@@ -113,30 +113,6 @@ def test_info_text_and_json(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "cause"),
-    [
-        (["eval", "--data", "."], "no readable pictures"),
-        (["eval", "--data", "missing"], "missing: no such file or folder"),
-        (["info", "7/empty.png"], "is not a model from `digits export`"),
-        (["predict", "a.png", "--model", "7/empty.png"], "is not a model from `digits export`"),
-        (["bench", "--model", "7/empty.png"], "is not a model from `digits export`"),
-        (["info", "7"], "7 has no checkpoint.safetensors: name a run folder"),
-        (["info", "red\x1b[31m.onnx"], "\\x1b[31m.onnx: no such model"),
-    ],
-)
-def test_error_is_one_line(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], cause: str
-) -> None:
-    (tmp_path / "7").mkdir()
-    (tmp_path / "7" / "empty.png").touch()
-    monkeypatch.chdir(tmp_path)
-    code, out, err = run(*arguments)
-    assert (code, out) == (1, "")
-    assert cause in err and "\x1b" not in err
-    assert all(line.startswith("error: ") for line in err.splitlines())
-
-
-@pytest.mark.parametrize(
     ("command", "variable"),
     [
         ("eval", "DIGITS_MODEL"),

@@ -238,21 +238,3 @@ def test_many_pictures_are_read_in_parts(bench: Bench, monkeypatch: pytest.Monke
         bench.advance(0, 2)
         counts.append(len(bench.rows))
     assert counts == [100, 200, 250, 250]
-
-
-def test_slow_scan_is_followed_by_a_longer_pause(
-    bench: Bench, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scandir, scans = os.scandir, 0
-
-    def take_two_seconds(path: str) -> object:
-        nonlocal scans
-        scans += 1
-        bench.now += 2
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", take_two_seconds)
-    bench.advance(0, 5)
-    assert scans == 1
-    bench.advance(6)
-    assert scans == 2
