@@ -110,10 +110,8 @@ _DATA = (
     " folder with MNIST's files."
 )
 Data = Annotated[Path | None, path_option("PATH", _DATA, show_default="MNIST")]
-_FORMAT = option(
-    *("|".join(FORMATS), "JSON has one object a line.", "--format"),
-    **{"parser": _parse_format, "show_default": "text"},
-)
+_LINES, _NAMES = "JSON has one object a line.", "|".join(FORMATS)
+_FORMAT = option(_NAMES, _LINES, "--format", parser=_parse_format, show_default="text")
 _OUTPUT = (
     "Append the results to a .csv, .json or .jsonl file as they come. Run again, it goes on where"
     " it stopped."

@@ -48,7 +48,7 @@ def lines(values: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"  {row}".rstrip() for row in _table(rows))
 
 
-def _flatten(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, object]]:
+def _flatten(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
     """The values in all objects, by their paths."""
     for key, value in values.items():
         if isinstance(value, dict) and value:

@@ -40,6 +40,7 @@ class ResultsFile:
         self.path, self._columns, self._key = path, list(columns), key
         self._format = form or Csv()
         self.done = set[int]()
+        self._known: tuple[int, ...]  # as we have left it
         with self._reporting():
             self._open()
 

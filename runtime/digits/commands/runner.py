@@ -228,8 +228,8 @@ def _start(task: Task, form: Format, show_name: bool) -> Callable[[str], Result]
             if reason := too_many_files(error):
                 raise DigitsError(reason) from error
             return Result("", error)
-        error = PictureError(f"{file}: {answer.note}") if answer.note else None
-        return Result(form.lines(file, answer, show_name), error)
+        noted = PictureError(f"{file}: {answer.note}") if answer.note else None
+        return Result(form.lines(file, answer, show_name), noted)
 
     return answer
 

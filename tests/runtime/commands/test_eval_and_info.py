@@ -5,11 +5,9 @@ import re
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
-from digits import Classifier
 from digits.commands import reports
 from digits.examination import Examination, examine
 from digits.images import picture
@@ -59,23 +57,6 @@ def test_eval_of_table_examines_each_picture_once(run: Run, table: Path, tmp_pat
     assert [calls[function.__name__] for function in functions] == [10] * 3
     assert (calls["__init__"], calls["load"]) == (1, 11)
     assert calls["probabilities"] == 10 + 1  # and the model's smoke test
-
-
-def test_eval_uses_the_confidences_of_predict(
-    run: Run, pictures: list[Path], tmp_path: Path
-) -> None:
-    """The confidence comes from several hypotheses, not from the best frame alone."""
-    classifier = Classifier()
-    predictions = classifier.predict_batch(pictures)
-    frames = np.stack([each.frame for each in predictions if each.frame is not None])
-    alone = classifier.model.probabilities(frames).max(1)
-    confidences = np.array([prediction.confidence for prediction in predictions])
-    digit = int(abs(confidences - alone).argmax())
-    assert abs(confidences - alone)[digit] > 0.001
-    # A mistake, so that its confidence is printed.
-    table = write_table(tmp_path / "wrong.csv", f"{pictures[digit]},{(digit + 1) % 10}")
-    [mistake] = json.loads(run("eval", "--data", table, "--json")[1])["mistakes"]
-    assert mistake["confidence"] == pytest.approx(confidences[digit], abs=1e-5)
 
 
 @pytest.mark.parametrize(

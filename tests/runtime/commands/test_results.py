@@ -12,8 +12,6 @@ import pytest
 from digits.commands.results import ResultsFile, WriteFailed
 from digits.errors import DigitsError
 from digits.formats import Csv, Format, Json
-from digits.tables import csv_name
-from digits.watch.folder import FileStamp
 from tests.robustness.sandbox import measured
 
 BOM = b"\xef\xbb\xbf"
@@ -200,25 +198,6 @@ def test_file_in_use_is_refused(path: Path) -> None:
     append(path)
 
 
-@pytest.mark.unix
-def test_file_is_readable_by_all_and_not_executable(path: Path) -> None:
-    before = os.umask(0o022)
-    try:
-        append(path)
-    finally:
-        os.umask(before)
-    assert path.stat().st_mode & 0o777 == 0o644
-
-
-def test_failing_fsync_is_no_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(file: int) -> None:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    monkeypatch.setattr(os, "fsync", fail)
-    append(path, "a.png,0\na.png,0")
-    assert path.read_bytes() == HEADER + A + A
-
-
 def test_endless_line_is_read_in_bounded_memory(path: Path) -> None:
     """A power cut may leave zeros at the end of a file."""
     with path.open("wb") as file:
@@ -227,20 +206,6 @@ def test_endless_line_is_read_in_bounded_memory(path: Path) -> None:
     with measured() as usage, results_at(path) as results:
         assert len(results.done) == 1
     assert usage.megabytes < 40
-
-
-def test_names_stay_apart(tmp_path: Path) -> None:
-    """Those that a spreadsheet, a terminal or a line end would change are escaped."""
-    names = ("\ufeffa.png", "a.png", "=1.png", "-7.png", "@a/7.png", "a;=1.png", "\\x3d1.png")
-    stamps = [FileStamp(name, 1_767_323_045_000_000_006, 7) for name in (*names, "a\nb", "\udcff")]
-    assert len({csv_name(stamp.name) for stamp in stamps}) == len(stamps)
-    columns = ("file", "modified", "size")
-    for _ in range(2):
-        with closing(ResultsFile(tmp_path / "results.csv", columns, key=3)) as results:
-            for stamp in stamps:
-                if hash(stamp.cells) not in results.done:
-                    results.append(",".join(stamp.cells))
-    assert (tmp_path / "results.csv").read_text().count("\n") == 1 + len(stamps)
 
 
 def test_truncation_takes_back_what_was_appended(path: Path) -> None:

@@ -1,13 +1,10 @@
 """`digits watch` when it is stopped: in its process, and in one of its own by SIGTERM."""
 
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
@@ -49,47 +46,3 @@ def test_stop_leaves_a_slow_picture_without_a_row(
     running.join(30)
     assert not running.is_alive() and not results.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["begun", "inbox", "results.csv"]
-
-
-def start_watch(folder: Path) -> "subprocess.Popen[str]":
-    """Run `digits watch`, and wait until it has started."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "digits", "watch", "inbox", "results.csv"],
-        cwd=folder,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert read_line(process.stderr).startswith("watching inbox; ")
-    return process
-
-
-def read_line(stream: IO[str] | None) -> str:
-    assert stream is not None
-    return stream.readline()
-
-
-def terminate(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
-    """Send SIGTERM. Returns the exit code and the rest of stdout and stderr."""
-    assert process.stdout is not None and process.stderr is not None
-    process.send_signal(signal.SIGTERM)
-    # Not `communicate`, which would lose what `readline` has buffered.
-    rest = process.stdout.read(), process.stderr.read()
-    return process.wait(30), *rest
-
-
-@pytest.mark.unix
-@pytest.mark.slow
-def test_restart_after_sigterm_continues(tmp_path: Path, pictures: list[Path]) -> None:
-    (tmp_path / "inbox").mkdir()
-    for number in range(40):
-        shutil.copy(pictures[number % 10], tmp_path / "inbox" / f"{number}.png")
-    printed: list[str] = []
-    while len(printed) < 40:
-        process = start_watch(tmp_path)
-        printed += [read_line(process.stdout) for _ in range(min(15, 40 - len(printed)))]
-        code, out, err = terminate(process)
-        printed += out.splitlines()
-        assert (code, err) == (0, "")
-    rows = (tmp_path / "results.csv").read_text().splitlines()[1:]
-    assert sorted(int(row.split(".")[0]) for row in rows) == list(range(40))
