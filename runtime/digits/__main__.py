@@ -15,13 +15,7 @@ from digits.system import (
     require_64_bit,
     too_many_files,
 )
-from digits.terminal import (
-    EXIT_INTERRUPTED,
-    discard_full_stderr,
-    discard_stdout,
-    print_stderr,
-    silence_pillow,
-)
+from digits.terminal import EXIT_INTERRUPTED, discard_stdout, print_stderr, silence_pillow
 
 
 def main() -> None:
@@ -45,13 +39,10 @@ def main() -> None:
         if not is_out_of_memory(wrong):
             raise  # a bad install
         error = "out of memory"
-    finally:
-        discard_full_stderr()
     if stopped:  # outside `except`: what the interrupted functions held is closed
         _exit_interrupted(stopped)
     if error:
         print_stderr(f"error: {error}")
-        discard_full_stderr()
         sys.exit(1)
 
 

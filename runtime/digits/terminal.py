@@ -72,15 +72,6 @@ def discard_stdout() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def discard_full_stderr() -> None:
-    """Redirect stderr to nowhere if it can't be flushed, which would make the exit code 120."""
-    try:
-        if sys.stderr is not None:
-            sys.stderr.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-
-
 def progress_bar(*fields: str, shown: bool = True) -> "Progress":
     """Create a rich progress bar: description, bar, percentage, time left, then `fields` (markup).
 

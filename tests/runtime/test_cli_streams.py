@@ -24,9 +24,6 @@ DIGITS = [sys.executable, "-m", "digits"]
         ("fly 2>&-", 2, 0, ""),
         ("predict PICTURE PICTURE PICTURE | head -1", 0, 1, ""),
         ("predict - < PICTURE", 0, 1, ""),
-        pytest.param(
-            *("predict missing.png PICTURE 2>/dev/full", 1, 1, ""), marks=pytest.mark.linux
-        ),
         *(
             pytest.param(
                 *(f"{command} >/dev/full", 1, 0, "No space left on device\n"),

@@ -25,13 +25,6 @@ if TYPE_CHECKING:
 _MIN_FILES_FOR_WORKERS = 500
 
 
-class Result(NamedTuple):
-    """The result of one picture. text: lines for stdout, without the last line end."""
-
-    text: str
-    error: DigitsError | None = None
-
-
 class ClassifierOptions(NamedTuple):
     """The arguments of a Classifier that another process opens."""
 
@@ -144,6 +137,7 @@ class Read(NamedTuple):
 
 
 Task = Predict | Read
+Result = tuple[str, DigitsError | None]  # the lines of a picture, and what is wrong with it
 
 
 def run(
@@ -175,11 +169,11 @@ def run(
             results = _results(task, form, given.show_name, files, jobs, stack)
             if header:
                 write(header)
-            for result in track(results, len(files), "reading", printed=not output):
-                if result.text:
-                    write(result.text)
-                if result.error:
-                    given.errors.report(result.error)
+            for text, error in track(results, len(files), "reading", printed=not output):
+                if text:
+                    write(text)
+                if error:
+                    given.errors.report(error)
         except KeyboardInterrupt:  # of which Typer would make "Aborted!"
             raise Interrupted("stopped") from None
     given.errors.exit_if_any()
@@ -227,13 +221,12 @@ def _start(task: Task, form: Format, show_name: bool) -> Callable[[str], Result]
         except PictureError as error:
             if reason := too_many_files(error):
                 raise DigitsError(reason) from error
-            return Result("", error)
+            return "", error
         noted = PictureError(f"{file}: {answer.note}") if answer.note else None
-        return Result(form.lines(file, answer, show_name), noted)
+        return form.lines(file, answer, show_name), noted
 
     return answer
 
 
 def _worker_died(file: str) -> Result:
-    error = PictureError(f"{file}: a process died reading it; fewer --jobs need less memory")
-    return Result("", error)
+    return "", PictureError(f"{file}: a process died reading it; fewer --jobs need less memory")

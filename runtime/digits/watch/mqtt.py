@@ -9,13 +9,13 @@ import re
 import sys
 import zlib
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from threading import Lock
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from paho.mqtt.client import Client, MQTTMessageInfo
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from digits import __version__
@@ -117,12 +117,13 @@ class Publisher(AbstractContextManager["Publisher"]):
     def __exit__(self, *_: object) -> None:
         """Send what is left, and that this is the end, in half a second at most."""
         sent = self.publish({"availability": b"offline"})
-        if sent and sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
-            sent.wait_for_publish(_GOODBYE)
-        # Without a farewell, the broker publishes the last will.
-        if not sent or sent.is_published():
-            self._client.disconnect()
-            self._client.loop_stop()  # waits for the farewell
+        with suppress(RuntimeError):  # the connection is lost
+            if sent:
+                sent.wait_for_publish(_GOODBYE)
+                # Without a farewell, the broker publishes the last will.
+                if sent.is_published():
+                    self._client.disconnect()
+                    self._client.loop_stop()  # waits for the farewell
 
     def publish(self, messages: Mapping[str, bytes]) -> MQTTMessageInfo | None:
         """Send these by the ends of their topics. Returns the last one, unless all have to wait."""
