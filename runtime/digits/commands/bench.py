@@ -58,13 +58,15 @@ def benchmark(model: Path | None) -> _Figures:
     ModelError if the file can't be used.
     """
     is_reader = model is not None and inspect(model).metadata.task == "reader"
-    measured, pages, warnings = list[_Figures](), list[_Figures](), list[str]()
+    classifiers = [] if is_reader else [Model(model)]
+    readers = [ReaderModel(model)] if is_reader or model is None else []
+    warnings = list[str]()
     with progress_bar() as bar, TemporaryDirectory() as folder:
-        for kind in bar.track(["classifier", "reader"], description="measuring"):
-            if kind == "reader" and (is_reader or model is None):
-                pages.append(_measure_reader(ReaderModel(model)))
-            elif kind == "classifier" and not is_reader:
-                measured.append(_measure(Model(model), _draw_photo(Path(folder))))
+        picture = _draw_photo(Path(folder))
+        measured = [
+            _measure(each, picture) for each in bar.track(classifiers, description="digits")
+        ]
+        pages = [_measure_reader(each) for each in bar.track(readers, description="pages")]
     share = min((figures["cpu_share"] for figures in measured), default=1.0)
     if share < _MIN_CPU_SHARE:
         warnings.append(f"other programs were running: only {share:.0%} of a core was free")

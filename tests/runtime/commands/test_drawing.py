@@ -67,7 +67,7 @@ def test_debug_strip_shows_each_hypothesis(
         assert (tuple(strip[50, left - 2]) == colour) == (number == heaviest)
     assert texts[0] == "picture"
     assert texts[-1].split("        ")[0] == f"{index}  (100.0 %)"
-    assert (strip[:240, :250] == colour).all(2).any()  # the box in the picture
+    assert (np.ptp(strip[:240, :250].astype(int), axis=2) > 60).any()  # the box in the picture
 
 
 @pytest.mark.parametrize("size", [(50, 50), (640, 1), (1, 640)])
