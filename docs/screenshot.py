@@ -14,7 +14,7 @@ from digits import Classifier
 from digits.commands.results import ResultsFile
 from digits.data import mnist
 from digits.prediction import NUMBER_COLUMNS
-from digits.text import csv_row
+from digits.tables import csv_row
 
 HERE = Path(__file__).parent
 HEIGHT = 640  # pixels of the picture
@@ -47,7 +47,7 @@ def review() -> None:
         phone = review_shot(folder, 390, 844, True, "dark", "-o", str(folder / "digits.csv"))
         shutil.copy(HERE / "page.jpg", folder)
         results = ResultsFile(folder / "results.csv", NUMBER_COLUMNS)
-        for cells in Classifier().read(folder / "page.jpg").to_csv_rows("page.jpg"):
+        for cells in Classifier().read(folder / "page.jpg").to_rows("page.jpg"):
             results.append(csv_row(cells))
         source = folder / "results.csv"
         desktop = review_shot(source, 960, 640, False, "light")

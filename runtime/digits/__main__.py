@@ -4,7 +4,6 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
@@ -16,45 +15,35 @@ from digits.system import (
     require_64_bit,
     too_many_files,
 )
-from digits.terminal import (
-    EXIT_INTERRUPTED,
-    discard_full_stderr,
-    discard_stdout,
-    print_stderr,
-    silence_pillow,
-)
+from digits.terminal import EXIT_INTERRUPTED, discard_stdout, print_stderr, silence_pillow
 
 
 def main() -> None:
     """Run the command line. A DigitsError becomes one line on stderr and exit code 1."""
     _set_up()
-    stopped = ""
+    stopped = error = ""
     try:
         require_64_bit()
         refuse_empty_variables()
         _run(sys.argv[1:])
-    except Interrupted as error:
-        stopped = str(error)
-    except DigitsError as error:
-        command = f"`digits {sys.argv[1]}` " if isinstance(error, WrongTask) else ""
-        print_stderr(f"error: {command}{too_many_files(error) or error}")
-        sys.exit(1)
-    except OSError as error:  # Typer prints the help itself
+    except (Interrupted, KeyboardInterrupt) as interrupt:
+        stopped = str(interrupt) or "stopped"
+    except DigitsError as wrong:
+        command = f"`digits {sys.argv[1]}` " if isinstance(wrong, WrongTask) else ""
+        error = f"{command}{too_many_files(wrong) or wrong}"
+    except OSError as wrong:  # Typer prints the help itself
         discard_stdout()
-        where = f"{error.filename}: " if error.filename else ""
-        print_stderr(f"error: {where}{too_many_files(error) or error.strerror or error}")
-        sys.exit(1)
-    except (MemoryError, ImportError) as error:
-        if not is_out_of_memory(error):
+        where = f"{wrong.filename}: " if wrong.filename else ""
+        error = f"{where}{too_many_files(wrong) or wrong.strerror or wrong}"
+    except (MemoryError, ImportError) as wrong:
+        if not is_out_of_memory(wrong):
             raise  # a bad install
-        print_stderr("error: out of memory")
-        sys.exit(1)
-    except KeyboardInterrupt:
-        stopped = "stopped"
-    finally:
-        discard_full_stderr()
+        error = "out of memory"
     if stopped:  # outside `except`: what the interrupted functions held is closed
         _exit_interrupted(stopped)
+    if error:
+        print_stderr(f"error: {error}")
+        sys.exit(1)
 
 
 def _set_up() -> None:
@@ -98,15 +87,15 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _run(arguments: Sequence[str]) -> None:
+def _run(arguments: list[str]) -> None:
     options = [word for word in arguments if word.startswith("-") and word != "-"]
     match arguments:
         # Nothing to parse: an answer takes 0.2 s from the start, but 0.38 s with Typer.
         case ["predict", *pictures] if pictures and not options:
             from digits.commands import inputs, runner
+            from digits.formats import Format
 
-            files, show_name, errors = inputs.resolve(pictures, recursive=False)
-            runner.run(runner.Predict("text", show_name), files, errors)
+            runner.run(runner.Predict(), inputs.resolve(pictures, recursive=False), Format())
         case _:
             from digits.cli import app
 

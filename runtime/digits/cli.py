@@ -1,7 +1,7 @@
 """The commands of `digits` and their options; `digits.commands` does the work."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -10,15 +10,28 @@ from typing import Annotated
 import typer
 
 from digits import __version__
-from digits.commands import inputs, options, runner
-from digits.commands.watch_cli import watch
+from digits.commands import inputs, options, reports, runner
 from digits.errors import DigitsError, ModelError
 from digits.inference.model_file import inspect
 from digits.terminal import print_result, print_stderr
-from digits.text import to_json
+from digits.watch.cli import watch
 
 # Another app parses the arguments, including --help.
 _PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+_DEBUG = "Draw what the network saw in each picture, and its answer, to this folder."
+_ANNOTATE = "Draw boxes and symbols on the picture, in this file (.png, .jpg)."
+_LABELS = (
+    "Folder of pictures sorted by digit (7/any.png), folder with MNIST's files, or CSV file with"
+    " the columns file and digit; or file and text (12.5 -3/77: a blank begins a column, / a line),"
+    " which measures a reader."
+)
+_NUMBERS = (
+    "Measure whole numbers: a table of pages, with the column text or number. The options for"
+    " numbers are as for `digits read`."
+)
+_CALIBRATE = "Store what to accept for --max-errors P, as the labelled numbers show."
+_PLOT = "Draw confusion.png and mistakes.png, pages.png or numbers.png; needs matplotlib."
 
 app = options.make_app()
 
@@ -50,57 +63,35 @@ def digits(
 
 
 @app.command()
+@options.grouped
 def predict(
     pictures: options.Pictures,
+    output: options.OutputOptions,
     recursive: options.Recursive = False,
     model: options.Model = None,
     threshold: options.Threshold = None,
-    format: options.OutputFormat = None,
-    as_json: options.Json = False,
-    as_csv: options.Csv = False,
-    output: options.Output = None,
     jobs: options.Jobs = None,
-    debug: Annotated[
-        Path | None,
-        options.path_option(
-            "DIR", "Draw what the network saw in each picture, and its answer, to this folder."
-        ),
-    ] = None,
+    debug: Annotated[Path | None, options.path_option("DIR", _DEBUG)] = None,
 ) -> None:
     """Read the digit in each picture.
 
     PICTURES are files, folders, patterns, or - for stdin.
     """
-    chosen = options.output_format(format, as_json, as_csv, output)
-    files, show_name, errors = inputs.resolve(pictures, recursive)
-    classifier = runner.ClassifierOptions(model, threshold)
-    task = runner.Predict(chosen, show_name, classifier, debug)
-    runner.run(task, files, errors, 1 if debug else jobs, output)  # strips are numbered
+    form, given = output.chosen(), inputs.resolve(pictures, recursive)
+    task = runner.Predict(runner.ClassifierOptions(model, threshold), debug)
+    runner.run(task, given, form, 1 if debug else jobs, output.output)  # strips are numbered
 
 
 @app.command()
+@options.grouped
 def read(
     pictures: options.Pictures,
+    output: options.OutputOptions,
+    asked: options.NumberOptions,
     recursive: options.Recursive = False,
     model: options.Models = None,
-    format: options.OutputFormat = None,
-    as_json: options.Json = False,
-    as_csv: options.Csv = False,
-    output: options.Output = None,
     jobs: options.Jobs = None,
-    digits_only: options.DigitsOnly = False,
-    length: options.Length = None,
-    pattern: options.Pattern = None,
-    check: options.Check = None,
-    allowed: options.AllowedList = None,
-    value_range: options.ValueRange = None,
-    max_errors: options.MaxErrors = None,
-    annotate: Annotated[
-        Path | None,
-        options.path_option(
-            "FILE", "Draw boxes and symbols on the picture, in this file (.png, .jpg)."
-        ),
-    ] = None,
+    annotate: Annotated[Path | None, options.path_option("FILE", _ANNOTATE)] = None,
 ) -> None:
     """Read all numbers in each picture: digits, minus signs and points.
 
@@ -108,60 +99,29 @@ def read(
     number that must have a length, a pattern, a check digit or be in a list is the likeliest one
     that does. `104?` may be wrong, `?` is none that does.
     """
-    chosen = options.output_format(format, as_json, as_csv, output)
-    files, show_name, errors = inputs.resolve(pictures, recursive)
-    options.check_annotated(annotate, files)
-    asked = options.constraints(length, pattern, check, allowed, value_range, digits_only)
-    classifier = runner.reader_options(model)
-    errors_allowed = options.max_errors(max_errors, classifier, asked)
-    task = runner.Read(chosen, show_name, classifier, asked, errors_allowed, annotate)
-    runner.run(task, files, errors, jobs, output)
+    form, given = output.chosen(), inputs.resolve(pictures, recursive)
+    if annotate:
+        _check_annotated(annotate, given.files)
+    constraints, classifier = asked.constraints(), runner.reader_options(model)
+    max_errors = asked.accepted_errors(classifier, constraints)
+    task = runner.Read(classifier, constraints, max_errors, annotate)
+    runner.run(task, given, form, jobs, output.output)
 
 
 app.command()(watch)
 
 
 @app.command("eval")
+@options.grouped
 def evaluate(
+    asked: options.NumberOptions,
     model: options.Models = None,
     data: Annotated[
-        Path | None,
-        options.path_option(
-            "PATH",
-            "Folder of pictures sorted by digit (7/any.png), folder with MNIST's files, or CSV file"
-            " with the columns file and digit; or file and text (12.5 -3/77: a blank begins a"
-            " column, / a line), which measures a reader.",
-            show_default="MNIST's test digits",
-        ),
+        Path | None, options.path_option("PATH", _LABELS, show_default="MNIST's test digits")
     ] = None,
-    numbers: Annotated[
-        Path | None,
-        options.path_option(
-            "FILE.csv",
-            "Measure whole numbers: a table of pages, with the column text or number. The options"
-            " below are as for `digits read`.",
-        ),
-    ] = None,
-    digits_only: options.DigitsOnly = False,
-    length: options.Length = None,
-    pattern: options.Pattern = None,
-    check: options.Check = None,
-    allowed: options.AllowedList = None,
-    value_range: options.ValueRange = None,
-    max_errors: options.MaxErrors = None,
-    calibrate: Annotated[
-        Path | None,
-        options.path_option(
-            "FILE.json", "Store what to accept for --max-errors P, as the labelled numbers show."
-        ),
-    ] = None,
-    plot: Annotated[
-        Path | None,
-        options.path_option(
-            "DIR",
-            "Draw confusion.png and mistakes.png, pages.png or numbers.png; needs matplotlib.",
-        ),
-    ] = None,
+    numbers: Annotated[Path | None, options.path_option("FILE.csv", _NUMBERS)] = None,
+    calibrate: Annotated[Path | None, options.path_option("FILE.json", _CALIBRATE)] = None,
+    plot: Annotated[Path | None, options.path_option("DIR", _PLOT)] = None,
     as_json: options.JsonObject = False,
 ) -> None:
     """Measure accuracy on labelled digits, pages or numbers."""
@@ -171,16 +131,15 @@ def evaluate(
     with _needs_package("--plot", "matplotlib"):
         plots = import_module("digits_train.plots") if plot else None  # which needs no torch
     output = evaluate.Output(as_json, plot, plots)
-    asked = options.constraints(length, pattern, check, allowed, value_range, digits_only)
     if numbers:
         if data:
             raise typer.BadParameter("--data and --numbers exclude each other")
+        constraints, networks = asked.constraints(), runner.reader_options(model)
         if calibrate:
-            options.check_calibrate(calibrate, max_errors)
-        networks = runner.reader_options(model)
-        may_err = options.max_errors(max_errors, networks, asked)
-        evaluate.evaluate_numbers(networks, numbers, asked, may_err, calibrate, output)
-    elif asked or digits_only or max_errors or calibrate:
+            _check_calibrate(calibrate, asked.max_errors)
+        max_errors = asked.accepted_errors(networks, constraints)
+        evaluate.evaluate_numbers(networks, numbers, constraints, max_errors, calibrate, output)
+    elif asked != options.NumberOptions() or calibrate:
         raise typer.BadParameter("constraints, --max-errors and --calibrate are for --numbers")
     elif data is not None and has_pages(data):
         evaluate.evaluate_pages(runner.reader_options(model), data, output)
@@ -201,20 +160,15 @@ def info(
     if file is not None and _is_checkpoint(file):
         with _needs_package("`digits info CHECKPOINT`", '"digits[train]"'):
             checkpoints = import_module("digits_train.info")
-        described = checkpoints.inspect(file)
-        to_values, to_lines = checkpoints.values, checkpoints.lines
+        values = checkpoints.inspect(file)
     elif file is not None and file.is_dir():
         raise ModelError(
             f"{file} has no checkpoint.safetensors: name a run folder with a finished epoch,"
             " a checkpoint or an ONNX file"
         )
     else:
-        from digits.commands import reports
-
-        described = inspect(file)
-        to_values, to_lines = reports.info_dict, reports.info_lines
-    for line in [to_json(to_values(described))] if as_json else to_lines(described):
-        print_result(line)
+        values = reports.info(inspect(file))
+    reports.print_report(values, as_json)
 
 
 @app.command()
@@ -230,26 +184,31 @@ def adapt(
     LABELS.csv is a table of `digits review`, or a folder of pictures sorted by digit. Other
     people's digits may be read worse: docs/teach.md has figures.
     """
-    from digits.commands.adapt import adapt
+    from digits.adapt import adapt
+    from digits.data import datasets
+    from digits.files import write_bytes
+    from digits.inference.metadata import Metadata
+    from digits.inference.model_file import load
 
-    adapt(model, labels, output)
+    if output.suffix.lower() != ".onnx":  # such as that of the labels
+        raise typer.BadParameter("--output writes an .onnx file")
+    adapted = adapt(load(model, Metadata), datasets.load_own(labels, datasets.skip))
+    write_bytes(output, adapted.content)
+    print_result(
+        f"{output}  of {adapted.total} pictures {adapted.before} were read wrong, and"
+        f" {adapted.after} are now (cross-validated)"
+    )
 
 
 @app.command()
 def bench(model: options.Model = None, as_json: options.JsonObject = False) -> None:
-    """Measure speed and memory on this device.
-
-    By default of the classifier and of the reader; given x.int8.onnx, also of x.onnx if that
-    exists.
-    """
-    from digits.commands import reports
+    """Measure speed and memory on this device, by default of the classifier and of the reader."""
     from digits.commands.bench import benchmark
 
     report = benchmark(model)
     for warning in report["warnings"]:
         print_stderr(f"warning: {warning}")
-    for line in [to_json(report)] if as_json else reports.bench_lines(report):
-        print_result(line)
+    reports.print_report(report, as_json)
 
 
 def _delegate(name: str, module: str, help: str, extra: str = "") -> None:
@@ -271,3 +230,25 @@ _delegate("export", "digits_export.cli", "Export a trained network to a verified
 def _is_checkpoint(path: Path) -> bool:
     """Whether the path names a checkpoint or a run folder, not an ONNX file."""
     return path.suffix in (".safetensors", ".pt") or os.path.isfile(path / "checkpoint.safetensors")
+
+
+def _check_annotated(drawing: Path, files: Sequence[str]) -> None:
+    """Raise BadParameter if --annotate can't draw these pictures to this file."""
+    if drawing.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise typer.BadParameter("--annotate writes .png or .jpg files")
+    if len(files) > 1:
+        raise typer.BadParameter("--annotate draws one picture")
+    if files and os.path.realpath(drawing) == os.path.realpath(files[0]):
+        raise typer.BadParameter("--annotate would overwrite the picture")
+
+
+def _check_calibrate(file: Path, max_errors: str | None) -> None:
+    """Raise BadParameter or DataError if these options contradict, or would overwrite a file."""
+    from digits.evaluation.acceptance import load
+
+    if file.suffix.lower() != ".json" or not file.parent.is_dir():
+        raise typer.BadParameter(f"--calibrate writes to .json, in an existing folder, not {file}")
+    if max_errors is not None and os.path.isfile(max_errors):
+        raise typer.BadParameter("with --calibrate, --max-errors is a share such as 1%, not a file")
+    if os.path.lexists(file):
+        load(file)  # only such a file is replaced

@@ -1,16 +1,15 @@
-"""The digit in a picture, or the symbols on a page, and their form as text, JSON and CSV."""
+"""The digit in a picture, or the symbols on a page, and what text, JSON and CSV say of them."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from digits.inference.interface import SYMBOLS
-from digits.text import csv_name, csv_row, escape_control, escape_formula, escape_name, to_json
+from digits.text import escape_control, escape_name
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Format = Literal["text", "json", "csv"]
 NumberStatus = Literal["accepted", "review", "unreadable"]
 Status = Literal["sure", "unsure", "several", "none", "blank", "unreadable"]
 
@@ -38,13 +37,10 @@ class Prediction:
     "several" if it shows several digits; "blank" without ink; `digits watch` writes "unreadable"
     for a picture that can't be opened. note: a remark for people, or empty. frame: the network's
     input, uint8 [28, 28], 255 = ink; None for a blank picture.
-
-    >>> seven = Prediction(7, 0.91, (0.01,) * 7 + (0.91, 0.01, 0.01), (12, 8, 40, 60))
-    >>> seven.to_text()
-    '7  (91.0 %)'
-    >>> seven.to_dict("seven.png")["box"]
-    (12, 8, 40, 60)
     """
+
+    COLUMNS: ClassVar = PREDICTION_COLUMNS
+    KEYS: ClassVar = ("file", "digit", "confidence", "probabilities", "box", "status", "note")
 
     digit: int | None
     confidence: float
@@ -74,21 +70,10 @@ class Prediction:
         fields = _fields(self, frame) | {"note": escape_control(self.note)}
         return {"file": escape_name(file), **fields}
 
-    def to_csv_row(self, file: str) -> list[object]:
-        """The cells of PREDICTION_COLUMNS; a rejected digit is empty."""
-        probabilities = [f"{number:.6f}" for number in self.probabilities]
-        note = escape_formula(escape_control(self.note))
-        digit = "" if self.digit is None else self.digit
-        confidence = f"{self.confidence:.6f}"
-        return [csv_name(file), digit, confidence, *self.box, *probabilities, self.status, note]
-
-    def format(self, file: str, format: Format, show_name: bool) -> str:
-        """Format it as one line, without the line end. show_name: put the file before text."""
-        if format == "json":
-            return to_json(self.to_dict(file))
-        if format == "csv":
-            return csv_row(self.to_csv_row(file))
-        return f"{escape_name(file)}  {self.to_text()}" if show_name else self.to_text()
+    def to_rows(self, file: str) -> list[list[object]]:
+        """The cells of the one row of a table; a rejected digit is None."""
+        cells = [self.digit, self.confidence, *self.box, *self.probabilities, self.status]
+        return [[escape_name(file), *cells, escape_control(self.note)]]
 
 
 @dataclass(frozen=True)
@@ -118,11 +103,6 @@ class Number:
     more likely wrong than `max_errors` allows; "unreadable" if it satisfies no constraints. second:
     the second-best reading that does, or empty. free: the reading without constraints. symbols: of
     the text, or of the free reading if it is unreadable. line, column: counted from 1.
-
-    >>> one = Symbol("1", 0.91, (0.01, 0.91) + (0.0,) * 10, (0, 0, 9, 20))
-    >>> eleven = Number("11", 0.82, "review", "1", "11", (one, one))
-    >>> eleven.to_text(), eleven.box
-    ('11?', (0, 0, 9, 20))
     """
 
     text: str
@@ -160,6 +140,10 @@ class Reading:
     '11?  1?'
     """
 
+    COLUMNS: ClassVar = NUMBER_COLUMNS
+    KEYS: ClassVar = ("file", "text", "status", "numbers")
+    note: ClassVar = ""  # as of a Prediction
+
     lines: tuple[tuple[Number, ...], ...]
 
     @property
@@ -184,31 +168,26 @@ class Reading:
         """The numbers of each line as `Number.to_text`, with two blanks between them."""
         return "\n".join("  ".join(number.to_text() for number in line) for line in self.lines)
 
+    def to_text(self) -> str:
+        """For people: the same as `text`."""
+        return self.text
+
     def to_dict(self, file: str, frame: bool = False) -> dict[str, Any]:
         """The fields of a JSON object. frame: whether to include 28x28 pixels of each symbol."""
         numbers = [number.to_dict(frame) for number in self.numbers]
         name = escape_name(file)
         return {"file": name, "text": self.text, "status": self.status, "numbers": numbers}
 
-    def to_csv_rows(self, file: str) -> list[list[object]]:
-        """The cells of NUMBER_COLUMNS for each number."""
+    def to_rows(self, file: str) -> list[list[object]]:
+        """The cells of a table's rows, one for each number."""
+        name = escape_name(file)
         return [
             [
-                *(csv_name(file), number.line, number.column, escape_formula(number.text)),
-                *(f"{number.probability:.6f}", number.status),
-                *(escape_formula(number.second), escape_formula(number.free), *number.box),
+                *(name, number.line, number.column, number.text, number.probability),
+                *(number.status, number.second, number.free, *number.box),
             ]
             for number in self.numbers
         ]
-
-    def format(self, file: str, format: Format, show_name: bool) -> str:
-        """Format it as lines, without the last line end. show_name: put the file before text."""
-        if format == "json":
-            return to_json(self.to_dict(file))
-        if format == "csv":
-            return "\n".join(map(csv_row, self.to_csv_rows(file)))
-        name = f"{escape_name(file)}  " if show_name else ""
-        return "\n".join(f"{name}{line}" for line in self.text.splitlines())
 
     def __repr__(self) -> str:
         text = self.text

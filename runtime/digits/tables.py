@@ -1,7 +1,9 @@
-"""Read a table or a list as text: as programs, people and spreadsheets write it."""
+"""The one dialect of tables: rows as they are written, and read as spreadsheets change them."""
 
 import csv
-from collections.abc import Iterator
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -9,7 +11,11 @@ from typing import TextIO
 
 from digits.errors import DataError
 from digits.files import kind_of
+from digits.text import escape, escape_name
 
+# What makes a spreadsheet compute a cell, or a part of it where `;` separates cells, but no number.
+# https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = r"(?:^|(?<=;))(?!-?[0-9.]+\Z)[-+=@\uff0b\uff0d\uff1d\uff20]"
 _SEPARATORS = ",;\t"  # spreadsheets write semicolons where the comma is decimal
 _UTF_16 = b"\xff\xfe", b"\xfe\xff"  # byte order marks of spreadsheets
 _MAX_LINE = 1 << 16  # characters; two paths have at most 8,192
@@ -18,10 +24,34 @@ _MAX_SHOWN = 200  # characters of a wrong header
 _VARIANTS = str.maketrans(",\u2212\u2013", ".--")  # the comma, the minus sign and the dash
 
 
-def headers(path: Path) -> list[list[str]]:
-    """The columns' names, in small letters, for each separator that there may be."""
+def csv_row(cells: Iterable[object]) -> str:
+    """Format a line of CSV, without its line end: no formulas, and six decimals of a float.
+
+    >>> csv_row(["=1+1", 0.5, None, "a,b"])
+    '\\\\x3d1+1,0.500000,,"a,b"'
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(map(_cell, cells))
+    return text.getvalue()
+
+
+def csv_name(file: str) -> str:
+    """Escape a file name as a cell."""
+    return _escape_formula(escape_name(file))
+
+
+def csv_cells(line: str) -> list[str]:
+    """The cells of a line of CSV. Raises ValueError if it is malformed."""
+    try:
+        return next(csv.reader([line], strict=True), [])
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+
+
+def header(path: Path, *sought: str) -> list[str]:
+    """The columns' names, in small letters. sought: those that may be there."""
     with open_table(path) as text:
-        return _headers(next(_lines(text, path), ""))
+        return _header(next(_lines(text, path), ""), sought)[1]
 
 
 def rows(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, str], bool]]:
@@ -31,12 +61,13 @@ def rows(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, str], bool]]
     """
     with open_table(path) as text:
         lines = _lines(text, path)
-        header = next(lines, "")
-        separator = _separator(header, path, needed)
-        reader = csv.reader(chain([header], lines), delimiter=separator, strict=True)
+        title = next(lines, "")
+        separator, names = _header(title, needed)
+        _check_columns(names, path, needed)
+        reader = csv.reader(chain([title], lines), delimiter=separator, strict=True)
         begin = 1  # the line where the row begins
         try:
-            columns = _columns(next(reader), path, needed)
+            columns = [cell.strip().lower() for cell in next(reader)]  # which may have line ends
             begin = 1 + reader.line_num
             for cells in reader:
                 row = dict(zip(columns, map(str.strip, cells), strict=False))
@@ -56,9 +87,9 @@ def list_cells(path: Path, column: str | None = None) -> Iterator[tuple[int, str
     with open_table(path) as text:
         lines = _lines(text, path)
         title = next(lines, "")
-        names = _headers(title)
+        _, names = _header(title, ())
         has_title = column is not None or not any(map(str.isdigit, title))
-        if not has_title or max(map(len, names)) < 2 and column in (None, *names[0]):
+        if not has_title or len(names) < 2 and column in (None, *names):
             lines = lines if has_title else chain([title], lines)
             for number, line in enumerate(lines, 1 + has_title):
                 yield number, line.strip().strip('"')
@@ -92,6 +123,16 @@ def open_table(path: Path) -> Iterator[TextIO]:
         raise DataError(f"can't read {path}: {error.strerror}") from error
 
 
+def _cell(value: object) -> object:
+    if isinstance(value, float):
+        return f"{value:.6f}"
+    return _escape_formula(value) if isinstance(value, str) else value
+
+
+def _escape_formula(cell: str) -> str:
+    return re.sub(_FORMULA, escape, cell)
+
+
 def _lines(text: TextIO, path: Path) -> Iterator[str]:
     """The lines of a file, of limited length."""
     for number, line in enumerate(iter(lambda: text.readline(_MAX_LINE), ""), 1):
@@ -100,39 +141,27 @@ def _lines(text: TextIO, path: Path) -> Iterator[str]:
         yield line
 
 
-def _split(header: str) -> dict[str, list[str]]:
-    """The cells of a header by what may separate them."""
-    return {mark: next(csv.reader([header], delimiter=mark), []) for mark in _SEPARATORS}
+def _header(title: str, sought: Sequence[str]) -> tuple[str, list[str]]:
+    """What separates most of the names that are sought, or else most names; and the names."""
+    headers = {}
+    for mark in _SEPARATORS:
+        cells = next(csv.reader([title], delimiter=mark), [])
+        headers[mark] = [cell.strip().lower() for cell in cells]
+    return max(headers.items(), key=lambda each: (len({*sought} & {*each[1]}), len(each[1])))
 
 
-def _headers(title: str) -> list[list[str]]:
-    return [_names(cells) for cells in _split(title).values()]
-
-
-def _names(header: list[str]) -> list[str]:
-    return [cell.strip().lower() for cell in header]
-
-
-def _separator(header: str, path: Path, needed: tuple[str, ...]) -> str:
-    cells = _split(header)
-    for separator in _SEPARATORS:
-        if {*needed} <= {*_names(cells[separator])}:
-            return separator
-    likeliest = max(cells.values(), key=len)
-    if not any(likeliest):
-        raise DataError(f"{path} has no header with the columns {' and '.join(needed)}")
-    shown = ", ".join(likeliest)[:_MAX_SHOWN]
-    raise DataError(f"{path}: its columns are {shown}; needs {' and '.join(needed)}")
-
-
-def _columns(header: list[str], path: Path, needed: tuple[str, ...]) -> list[str]:
-    columns = _names(header)
+def _check_columns(columns: list[str], path: Path, needed: tuple[str, ...]) -> None:
+    wanted = " and ".join(needed)
+    if not any(columns):
+        raise DataError(f"{path} has no header with the columns {wanted}")
+    if not {*needed} <= {*columns}:
+        shown = ", ".join(columns)[:_MAX_SHOWN]
+        raise DataError(f"{path}: its columns are {shown}; needs {wanted}")
     for name in needed:
         if columns.count(name) > 1:
             raise DataError(f"{path}: several columns are named {name}")
     if "file" in needed and {"confidence", "probability"} & {*columns}:
         raise DataError(
             f"{path} has predictions, not labels: correct the {needed[-1]}s, and keep only the"
-            f" columns {' and '.join(needed)}"
+            f" columns {wanted}"
         )
-    return columns

@@ -37,8 +37,7 @@ def print_result(line: str) -> None:
 
 def print_stderr(line: str) -> None:
     """Print a message on one line of stderr, if possible. Control characters are escaped."""
-    # print(file=None) would print on stdout.
-    if sys.stderr is not None:
+    if sys.stderr is not None:  # print(file=None) would print on stdout
         with suppress(OSError):
             print(escape_control(line), file=sys.stderr)
 
@@ -46,8 +45,7 @@ def print_stderr(line: str) -> None:
 class ErrorReporter:
     """Prints errors as they occur, and exits with 1 at the end if there were any."""
 
-    def __init__(self) -> None:
-        self._any = False
+    _any = False
 
     def report(self, error: DigitsError) -> None:
         """Print an error. Raises DigitsError if all further files would fail too."""
@@ -69,19 +67,9 @@ def silence_pillow() -> None:
 
 def discard_stdout() -> None:
     """Redirect stdout to nowhere, because flushing its buffer at exit would fail again."""
-    if sys.stdout is None:
-        return
-    with suppress(OSError):  # such as too many open files
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def discard_full_stderr() -> None:
-    """Redirect stderr to nowhere if it can't be flushed, which would make the exit code 120."""
-    try:
-        if sys.stderr is not None:
-            sys.stderr.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    if sys.stdout is not None:
+        with suppress(OSError):  # such as too many open files
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def progress_bar(*fields: str, shown: bool = True) -> "Progress":
@@ -114,10 +102,6 @@ def progress_bar(*fields: str, shown: bool = True) -> "Progress":
     )
 
 
-def _is_terminal(stream: TextIO | None) -> bool:
-    return stream is not None and stream.isatty()
-
-
 def track(items: Iterable[T], total: int, description: str, printed: bool = False) -> Iterable[T]:
     """Iterate over the items, with a bar if there are many.
 
@@ -131,3 +115,7 @@ def track(items: Iterable[T], total: int, description: str, printed: bool = Fals
 def _tracked(items: Iterable[T], total: int, description: str) -> Iterator[T]:
     with progress_bar() as bar:
         yield from bar.track(items, total, description=description)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()

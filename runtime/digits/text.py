@@ -8,7 +8,6 @@ for the backslash of a name that looks like that already. So no two names become
 import os
 import re
 import sys
-from collections.abc import Sequence
 
 _ESCAPE = r"(?:x([0-9a-f]{2})|u([0-9a-f]{4}))"  # follows the backslash
 # Those of ASCII and Latin-1, and Unicode's line separators, changes of direction and invisible
@@ -17,9 +16,6 @@ _CONTROL = (
     r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e"
     r"\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb]"
 )
-# What makes a spreadsheet compute a cell, or a part of it where `;` separates cells, but no number.
-# https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = r"(?:^|(?<=;))(?!-?[0-9.]+\Z)[-+=@\uff0b\uff0d\uff1d\uff20]"
 _NOT_STRICT = r"\\ud|NaN|Infinity"  # perhaps invalid JSON
 
 
@@ -37,7 +33,7 @@ def escape_control(text: str) -> str:
         raw = os.fsencode(text)  # in a locale without UTF-8, names are decoded differently
     except UnicodeEncodeError:  # not from a file name of this locale
         raw = text.encode(errors="backslashreplace")
-    return re.sub(_CONTROL, _escape, raw.decode(errors="backslashreplace"))
+    return re.sub(_CONTROL, escape, raw.decode(errors="backslashreplace"))
 
 
 def escape_name(name: str) -> str:
@@ -46,33 +42,9 @@ def escape_name(name: str) -> str:
 
 
 def unescape_name(text: str) -> str:
-    """Undo `escape_name` and `escape_formula`; other text stays as it is."""
+    """Undo `escape_name` and the escapes of CSV; other text stays as it is."""
     raw = re.sub(rf"\\{_ESCAPE}".encode(), _unescape, text.encode(errors="surrogateescape"))
     return raw.decode(sys.getfilesystemencoding(), "surrogateescape")
-
-
-def escape_formula(cell: str) -> str:
-    """Escape what would make a spreadsheet compute the cell.
-
-    >>> escape_formula("=1+1") == r"\\x3d1+1"
-    True
-    """
-    return re.sub(_FORMULA, _escape, cell)
-
-
-def csv_name(file: str) -> str:
-    """Escape a file name for CSV."""
-    return escape_formula(escape_name(file))
-
-
-def csv_row(cells: Sequence[object]) -> str:
-    """Format a line of CSV, without its line end."""
-    import csv  # json and csv would slow the start of `digits predict`
-    import io
-
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(cells)
-    return text.getvalue()
 
 
 def to_json(values: object) -> str:
@@ -81,7 +53,7 @@ def to_json(values: object) -> str:
     >>> to_json({"accuracy": float("nan")})
     '{"accuracy": null}'
     """
-    import json
+    import json  # which would slow the start of `digits predict`
 
     text = json.dumps(values)
     if not re.search(_NOT_STRICT, text):
@@ -91,13 +63,14 @@ def to_json(values: object) -> str:
     return json.dumps(json.loads(text, parse_constant=lambda _: None))
 
 
-def _escape(character: re.Match[str]) -> str:
+def escape(character: re.Match[str]) -> str:
+    """The escape of one character, as a replacement for `re.sub`."""
     code = ord(character[0])
     return f"\\x{code:02x}" if code < 128 else f"\\u{code:04x}"
 
 
-def _unescape(escape: re.Match[bytes]) -> bytes:
-    byte, character = escape.groups()
+def _unescape(escaped: re.Match[bytes]) -> bytes:
+    byte, character = escaped.groups()
     if byte:
         return bytes([int(byte, 16)])
     return chr(int(character, 16)).encode(errors="surrogatepass")

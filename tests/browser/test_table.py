@@ -11,7 +11,7 @@ from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
 from digits.classifier import Classifier
-from digits.text import csv_name
+from digits.tables import csv_name
 from tests.browser.fakes import fake_read, reading, recorded
 from tests.browser.page import Page
 from tests.browser.test_layout import ENTER

@@ -49,9 +49,9 @@ def run_command(command: dict[str, Any], descriptors: list[int]) -> None:
 
             evaluate.microseconds = lambda call: 1.0  # the rest of the files is deterministic
         case "watch":
-            from digits.commands import watch
+            from digits.watch import watcher
 
-            watch.TIMING = watch.Timing(stable=0.02, poll=0.01)
+            watcher.TIMING = watcher.Timing(stable=0.02, poll=0.01)
     if command["faults"]:
         Faults(**command["faults"]).install()
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115

@@ -29,8 +29,8 @@ PASSWORD = "correct horse"
 TOPIC = "home/meter"
 # Pictures are read at once, and a silent broker is noticed in a second.
 PREPARE = """
-from digits.commands import mqtt, watch
-watch.TIMING = watch.Timing(stable=0, poll=0.01, damaged=0)
+from digits.watch import mqtt, watcher
+watcher.TIMING = watcher.Timing(stable=0, poll=0.01, damaged=0)
 mqtt.KEEPALIVE = 1
 from digits.__main__ import main
 main()

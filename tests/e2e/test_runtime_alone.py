@@ -75,7 +75,7 @@ def test_predict_in_runtime_environment(device: Path, pictures: list[Path]) -> N
 def test_library_in_runtime_environment(device: Path, pictures: list[Path]) -> None:
     code = f"""
 import digits, pkgutil, sys
-extras = "digits.serve.", "digits.review.", "digits.commands.mqtt", "digits.__main__"
+extras = "digits.serve.", "digits.review.", "digits.watch.mqtt", "digits.__main__"
 for module in pkgutil.walk_packages(digits.__path__, "digits."):
     if not module.name.startswith(extras):
         __import__(module.name)

@@ -1,15 +1,16 @@
 """The options and arguments of all commands, from the definitions that Typer parses."""
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 from typer.models import ArgumentInfo
 
 from digits import cli
-from digits.commands.watch_cli import watch
 from digits.review.cli import review
 from digits.serve.settings import Options
+from digits.watch.cli import watch
 from digits_export.cli import export
 from digits_train.cli import train
 
@@ -38,7 +39,8 @@ class Parameter(NamedTuple):
 
 def parameters(command: str) -> list[Parameter]:
     described = []
-    for name, hint in get_type_hints(COMMANDS[command], include_extras=True).items():
+    for name, parameter in inspect.signature(COMMANDS[command]).parameters.items():
+        hint = parameter.annotation
         if get_origin(hint) is Annotated:
             kind, about, *_ = get_args(hint)
             option = next(iter(about.param_decls or ()), f"--{name.replace('_', '-')}")

@@ -13,8 +13,8 @@ import pytest
 from uvicorn import Server
 
 from digits.__main__ import main
-from digits.commands.watch import FolderWatcher
 from digits.data import fetch
+from digits.watch.watcher import FolderWatcher
 from tests.robustness import corpus, specimens
 from tests.robustness.command_line import COMMANDS, options, parameters, with_value
 from tests.robustness.sandbox import harmless

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from digits.commands.results import ResultsFile
-from digits.commands.watch_readers import DigitReader
 from digits.data import table
 from digits.errors import DataError, DigitsError
+from digits.formats import FORMATS
+from digits.prediction import PREDICTION_COLUMNS
 from tests.robustness import corpus
 from tests.robustness.sandbox import harmless
 
-COLUMNS = DigitReader("").columns
+COLUMNS = ("file", "modified", "size", *PREDICTION_COLUMNS[1:])
 CELLS = ["a.png", "2026-01-02T03:04:05.000000006Z", "123", *["0.1"] * (len(COLUMNS) - 3)]
 ROW = ",".join(CELLS)
 CSV = "\n".join([",".join(COLUMNS), ROW, ROW.replace("a.png", '"b ""c"", d.png"'), ""]).encode()
@@ -44,32 +45,32 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "table"
 
 
-def is_continued(path: Path, name: str, raw: bytes, as_json: bool) -> bool:
+def is_continued(path: Path, name: str, raw: bytes, form: str) -> bool:
     """Return whether results are appended to these bytes; checks that they are read back."""
     path.write_bytes(raw)
-    row = (LINE if as_json else ROW).replace("a.png", "new.png")
+    row = (LINE if form == "json" else ROW).replace("a.png", "new.png")
     with harmless(name, path.parent):
         try:
-            results = ResultsFile(path, COLUMNS, as_json)
+            results = ResultsFile(path, COLUMNS, FORMATS[form])
         except DigitsError as error:
             assert str(path) in str(error) and path.read_bytes() == raw
             return False
         with closing(results):
             results.append(row)
-        with closing(ResultsFile(path, COLUMNS, as_json)) as again:
+        with closing(ResultsFile(path, COLUMNS, FORMATS[form])) as again:
             assert again.done == results.done | {hash(("new.png",))}
     before, _, after = path.read_bytes().rpartition(row.encode())
     assert after == b"\n"
-    assert raw.startswith(before) or not raw.count(b"\n")  # no complete line is lost
+    assert raw.startswith(before) or not raw.count(b"\n")
     return True
 
 
-@pytest.mark.parametrize(("raw", "as_json"), [(CSV, False), (JSON, True)], ids=["csv", "json"])
-def test_mutated_results_are_continued_or_refused(path: Path, raw: bytes, as_json: bool) -> None:
+@pytest.mark.parametrize(("raw", "form"), [(CSV, "csv"), (JSON, "json")], ids=["csv", "json"])
+def test_mutated_results_are_continued_or_refused(path: Path, raw: bytes, form: str) -> None:
     mutants = corpus.all_mutants({"results": raw}, 400)
-    assert {is_continued(path, *mutant, as_json) for mutant in mutants} == {True, False}
+    assert {is_continued(path, *mutant, form) for mutant in mutants} == {True, False}
     for number, malformed in enumerate(MALFORMED):
-        is_continued(path, f"malformed {number}", malformed, as_json)
+        is_continued(path, f"malformed {number}", malformed, form)
 
 
 def count_rows(path: Path, name: str, raw: bytes, read: Callable[..., object]) -> int:

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -84,27 +83,6 @@ def test_error_while_working_is_one_line(tmp_path: Path, work: str, code: int, e
 def test_import_error_of_a_bad_install_has_a_traceback(tmp_path: Path) -> None:
     status, err = run(WORK.format("raise ImportError('undefined symbol: x')"), tmp_path)
     assert status == 1 and err.startswith("Traceback") and "undefined symbol: x" in err
-
-
-@pytest.mark.linux
-@pytest.mark.slow
-def test_too_little_address_space_gives_no_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Libraries fail to load at some sizes; OpenBLAS then exits by itself with a message."""
-    resource = pytest.importorskip("resource")
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")  # or the number of cores decides
-    failures = 0
-    for size in range(90 << 20, 210 << 20, 20 << 20):
-        code, err = run(
-            "from digits.__main__ import main; main()",
-            tmp_path,
-            partial(resource.setrlimit, resource.RLIMIT_AS, (size, size)),
-        )
-        assert "Traceback" not in err, (size, err)
-        assert code == 0 or err.strip(), (size, code)
-        failures += code == 1
-    assert failures
 
 
 def test_ignored_sigint_is_still_ignored(tmp_path: Path) -> None:

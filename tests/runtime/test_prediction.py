@@ -1,17 +1,13 @@
-import csv
 import json
 import math
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from digits.prediction import Format, Number, Prediction, Reading, Symbol
-from digits.text import csv_name, to_json, unescape_name
+from digits.formats import Format, Json
+from digits.prediction import Number, Prediction, Reading, Symbol
+from digits.text import to_json
 from tests.synthetic import reading
 
 SEVEN = Prediction(7, 0.9, (0.01,) * 7 + (0.9, 0.02, 0.01), (1, 2, 3, 4))
@@ -23,6 +19,7 @@ EIGHT = Symbol("8", 0.4, (0.0,) * 8 + (0.4, 0.2, 0.0, 0.0), (9, 2, 12, 4))
 def test_text_of_a_reading() -> None:
     page = reading([[MINUS, SYMBOL], [EIGHT]], [[SYMBOL, SYMBOL]])
     assert page.text == "-7?  8?\n77?"
+    assert Format().lines("a.png", page, show_name=True) == "a.png  -7?  8?\na.png  77?"
     assert page.symbols == (MINUS, SYMBOL, EIGHT, SYMBOL, SYMBOL)
     assert [(number.text, number.line, number.column) for number in page.numbers] == [
         ("-7", 1, 1),
@@ -32,14 +29,10 @@ def test_text_of_a_reading() -> None:
     assert page.numbers[0].box == (0, 2, 6, 7)
 
 
-def test_numbers_as_csv_and_json() -> None:
+def test_numbers_as_json() -> None:
     page = reading([[MINUS, SYMBOL], [EIGHT]])
-    assert page.format("a.png", "csv", show_name=True).splitlines() == [
-        "a.png,1,1,-7,0.800000,review,,-7,0,2,6,7",
-        "a.png,1,2,8,0.800000,review,,8,9,2,12,4",
-    ]
-    record = json.loads(page.format("a.png", "json", show_name=True))
-    assert record["text"] == "-7?  8?"
+    record = json.loads(Json().lines("a.png", page, show_name=True))
+    assert tuple(record) == Reading.KEYS and record["text"] == "-7?  8?"
     assert record["numbers"][1] == {
         "text": "8",
         "probability": 0.8,
@@ -58,6 +51,7 @@ def test_numbers_as_csv_and_json() -> None:
         "column": 2,
         "box": [9, 2, 12, 4],
     }
+    assert tuple(SEVEN.to_dict("a.png")) == Prediction.KEYS
 
 
 def test_frames_are_included_on_request() -> None:
@@ -66,47 +60,6 @@ def test_frames_are_included_on_request() -> None:
     first, second = record["numbers"][0]["symbols"]
     assert first["frame"] == np.eye(28).tolist() and second["frame"] is None
     assert "frame" not in str(reading([[seen]]).to_dict("a.png"))
-
-
-@pytest.mark.parametrize(
-    ("name", "written"),
-    [
-        ("=1+1.png", r"\x3d1+1.png"),
-        ("+49.png", r"\x2b49.png"),
-        ("-7.png", r"\x2d7.png"),
-        ("-7", "-7"),  # a number
-        ("@eaDir/7.png", r"\x40eaDir/7.png"),
-        ("\t=1.png", r"\x09=1.png"),
-        ("\r=1.png", r"\x0d=1.png"),
-        ("\uff1d1.png", r"\uff1d1.png"),  # full-width, which some spreadsheets also evaluate
-        ("a;=1;b.png", r"a;\x3d1;b.png"),  # for spreadsheets that split cells at `;`
-        (r"\x3d1.png", r"\x5cx3d1.png"),
-        ("a=1-2+3@4.png", "a=1-2+3@4.png"),
-        ("/=/-7.png", "/=/-7.png"),
-    ],
-)
-def test_csv_name_is_never_a_formula(name: str, written: str) -> None:
-    assert csv_name(name) == written
-    assert unescape_name(written) == name
-    row = SEVEN.format(name, "csv", show_name=True)
-    assert next(csv.reader([row]))[0] == written
-    page = reading([[SYMBOL]]).format(name, "csv", show_name=True)
-    assert next(csv.reader([page]))[0] == written
-
-
-@pytest.mark.parametrize(
-    ("text", "written"),
-    [("-5-3", r"\x2d5-3"), ("--7", r"\x2d-7"), ("-7.25", "-7.25"), ("555-1234", "555-1234")],
-)
-def test_csv_number_is_never_a_formula(text: str, written: str) -> None:
-    number = Number(text, 0.9, "accepted", text, text, (SYMBOL,))
-    cells = Reading(((number,),)).to_csv_rows("a.png")[0]
-    assert [cells[3], *cells[6:8]] == [written] * 3
-
-
-def test_csv_note_is_never_a_formula() -> None:
-    cells = replace(SEVEN, note="=a/b.png is empty").to_csv_row("a.png")
-    assert cells[-1] == r"\x3da/b.png is empty"
 
 
 def test_repr_is_short() -> None:
@@ -132,50 +85,12 @@ def test_only_accepted_numbers_look_sure() -> None:
 
 def test_uniform_probabilities_print_no_guess() -> None:
     unsure = Prediction(None, 0.1, (0.1,) * 10, (1, 2, 3, 4))
-    assert unsure.format("a.png", "text", show_name=False) == "?  (10.0 %)"
-
-
-@pytest.mark.unix
-@pytest.mark.parametrize("form", ["text", "json", "csv"])
-@pytest.mark.parametrize(
-    ("raw", "written"), [(b"\xff.png", r"\xff.png"), (b"\\xff\n.png", r"\x5cxff\x0a.png")]
-)
-def test_name_is_the_same_in_text_json_and_csv(form: Format, raw: bytes, written: str) -> None:
-    name = os.fsdecode(raw)
-    digit = SEVEN.format(name, form, show_name=True)
-    page = reading([[SYMBOL]]).format(name, form, show_name=True)
-    for line in (digit, page):
-        line.encode()
-        named = json.loads(line)["file"] if form == "json" else line
-        assert named.startswith(written)
-
-
-@pytest.mark.linux
-def test_names_are_the_same_in_every_locale(pictures: list[Path], tmp_path: Path) -> None:
-    for raw in (b"zw\xc3\xb6lf.jpg", b"\xff.jpg"):
-        (tmp_path / os.fsdecode(raw)).write_bytes(pictures[1].read_bytes())
-    for form in ("--json", "--csv"):
-        command = [sys.executable, "-m", "digits", "predict", ".", form]
-        answers = [
-            subprocess.run(
-                command, cwd=tmp_path, env=os.environ | locale, capture_output=True, check=True
-            ).stdout
-            for locale in (
-                {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-                {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "0"},
-            )
-        ]
-        assert answers[0] == answers[1]
-        assert b"xff.jpg" in answers[0]
+    assert Format().lines("a.png", unsure, show_name=False) == "?  (10.0 %)"
 
 
 def test_json_has_no_nan_or_surrogates() -> None:
     values = {"a": [math.nan, (1.5, -math.inf)], "b\ud800": {"c": "d\udcff\n"}, "e": None}
-
-    def refuse(constant: str) -> None:
-        raise AssertionError(constant)
-
     written = to_json(values)
-    read = json.loads(written, parse_constant=refuse)
+    read = json.loads(written, parse_constant=pytest.fail)
     assert read == {"a": [None, [1.5, None]], r"b\ud800": {"c": "d\\udcff\n"}, "e": None}
     json.dumps(read, ensure_ascii=False).encode()

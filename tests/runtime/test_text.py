@@ -1,9 +1,6 @@
 """File names, which are arbitrary bytes on Linux, as text."""
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -46,28 +43,3 @@ def test_escape_name_is_valid_unicode_and_reversible(raw: bytes) -> None:
 @pytest.mark.parametrize("name", ["\ud800.png", "\udcff\ud800é"])
 def test_escape_name_of_lone_surrogate_is_valid_unicode(name: str) -> None:
     assert r"\ud800" in escape_name(name).encode().decode()
-
-
-@pytest.mark.unix
-@pytest.mark.parametrize(
-    "locale",
-    [
-        {"LC_ALL": "C"},
-        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-        {"LC_ALL": "C", "PYTHONUTF8": "1"},
-        {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "0"},
-    ],
-)
-def test_escape_name_is_the_same_in_every_locale(locale: dict[str, str], tmp_path: Path) -> None:
-    code = """
-import os, sys
-from digits.text import escape_name, unescape_name
-for name in sys.argv[1:]:
-    assert unescape_name(escape_name(name)) == name
-    print(ascii(escape_name(name)))
-"""
-    environment = {key: value for key, value in os.environ.items() if key != "LANG"} | locale
-    done = subprocess.run(
-        [sys.executable, "-c", code, *NAMES], env=environment, capture_output=True, check=True
-    )
-    assert done.stdout.decode().splitlines() == list(map(ascii, NAMES.values()))

@@ -21,9 +21,9 @@ def test_info_of_checkpoint(run: Run, tmp_path: Path, name: str) -> None:
     code, out, err = run("info", tmp_path / name)
     assert (code, err) == (0, "")
     lines = [" ".join(line.split()) for line in out.splitlines()]
-    assert lines[0] == f"{path}: {path.stat().st_size:,} bytes, intact"
-    assert {"recipe.name classic", "parameters 282,337"} < {*lines}
-    assert {"up.weight 128x64x1x1", "neck.0.norm.num_batches_tracked scalar"} < {*lines}
+    assert lines[:2] == [f"file {path}", f"bytes {path.stat().st_size:,}"]
+    assert {"provenance.recipe.name classic", "parameters 282,337"} < {*lines}
+    assert {"tensors.up.weight 128 64 1 1", "tensors.neck.0.norm.num_batches_tracked –"} < {*lines}
 
     values = json.loads(run("info", tmp_path / name, "--json")[1])
     assert values.keys() == {"file", "bytes", "sha256", "provenance", "parameters", "tensors"}

@@ -1,13 +1,11 @@
 """What is in a checkpoint: how its network was trained, and the tensors."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from digits.commands import reports
 from digits.inference.metadata import is_deep
-from digits.text import escape_control, escape_name
+from digits.text import escape_name
 from digits_train import checkpoint
 from digits_train.run import checkpoint_at
 
@@ -26,7 +24,7 @@ def inspect(path: Path) -> dict[str, Any]:
     contents = checkpoint.read(path)
     tensors = sorted(contents.tensors.items())  # safetensors doesn't keep the layers' order
     return {
-        "file": str(path),
+        "file": escape_name(str(path)),
         "bytes": contents.bytes,
         "sha256": contents.sha256,
         "provenance": {
@@ -38,19 +36,3 @@ def inspect(path: Path) -> dict[str, Any]:
         ),
         "tensors": {name: list(tensor.shape) for name, tensor in tensors},
     }
-
-
-def lines(info: dict[str, Any]) -> Iterator[str]:
-    """The lines that `digits info` prints: how the network was trained, then the tensors."""
-    about = {"sha256": info["sha256"], **info["provenance"]}
-    about["parameters"] = f"{info['parameters']:,}"
-    yield from reports.description_lines(info["file"], info["bytes"], about)
-    yield ""
-    width = max(map(len, info["tensors"]), default=0)
-    for name, shape in info["tensors"].items():
-        yield escape_control(f"  {name:{width}}  {'x'.join(map(str, shape)) or 'scalar'}")
-
-
-def values(info: dict[str, Any]) -> dict[str, Any]:
-    """The properties for --json."""
-    return info | {"file": escape_name(info["file"])}

@@ -1,27 +1,22 @@
-"""Draw what was read where, and what `predict` considered."""
+"""Draw what was read where, and what `predict` considered, on the grey pixels that were read."""
 
 import io
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from digits.commands.inputs import STDIN
 from digits.files import write_bytes
-from digits.images import decoder, picture
+from digits.images import picture
 from digits.prediction import Number, Prediction
 from digits.vision.candidates import Candidates
-from digits.vision.components import Box
 from digits.vision.frame import SIDE
 
-Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
-# Distinct for colour-blind people, and from blue and black ink.
+# Distinct for colour-blind people.
 SURE, UNSURE = (0, 158, 115), (213, 94, 0)
 _BACKDROP = (232, 232, 232)
 
@@ -43,9 +38,7 @@ def annotate(source: str | bytes, numbers: Iterable[Number]) -> Image.Image:
     A number that isn't accepted is orange, with a question mark. Raises PictureError if the picture
     can't be opened.
     """
-    loaded = picture.load(source, picture.PAGE_MAX_SIDE)
-    image = _in_colour(source, loaded)
-    scale = image.width / loaded.size[0]
+    image, scale = _load(source)
     pen = ImageDraw.Draw(image)
     width = max(1, round(max(image.size) / 500))
     for number, symbol in ((each, symbol) for each in numbers for symbol in each.symbols):
@@ -55,15 +48,8 @@ def annotate(source: str | bytes, numbers: Iterable[Number]) -> Image.Image:
         pen.rectangle((left, top, right, bottom), outline=colour, width=width)
         answer = symbol.symbol if sure or symbol is not number.symbols[-1] else f"{symbol.symbol}?"
         size = min(max(12, (bottom - top) // 2), 60)
-        pen.text(
-            (left, max(top - width, size)),
-            answer,
-            fill=colour,
-            font=ImageFont.load_default(size),
-            anchor="lb",
-            stroke_width=width,
-            stroke_fill="white",
-        )
+        above, font = (left, max(top - width, size)), ImageFont.load_default(size)
+        pen.text(above, answer, colour, font, "lb", stroke_width=width, stroke_fill="white")
     return image
 
 
@@ -72,9 +58,8 @@ def close_up(file: str, box: Sequence[int]) -> bytes:
 
     box: as in `Prediction`; the whole picture for zeros, or one outside. Raises PictureError.
     """
-    loaded = picture.load(file, picture.PAGE_MAX_SIDE)
-    image = _in_colour(file, loaded)
-    left, top, right, bottom = (round(side * image.width / loaded.size[0]) for side in box)
+    image, scale = _load(file)
+    left, top, right, bottom = (round(side * scale) for side in box)
     if any(box) and left < image.width and top < image.height:
         right, bottom = min(right, image.width), min(bottom, image.height)
         width = max(1, (right - left) // 100)
@@ -90,15 +75,6 @@ def close_up(file: str, box: Sequence[int]) -> bytes:
     return buffer.getvalue()
 
 
-class _Panel(NamedTuple):
-    """A picture in a debug strip, with text on its left above and on both sides below."""
-
-    image: Image.Image
-    above: str
-    below: tuple[str, str] = ("", "")
-    frame: Colour | None = None
-
-
 def debug_strip(examined: Candidates, prediction: Prediction) -> Image.Image:
     """Draw what `predict` considered: the grey picture, and the frame of each hypothesis.
 
@@ -108,38 +84,29 @@ def debug_strip(examined: Candidates, prediction: Prediction) -> Image.Image:
     """
     hypotheses, ranking = examined.hypotheses, examined.ranking
     colour = UNSURE if prediction.digit is None else SURE
+    grey = Image.fromarray(examined.picture.pixels).convert("RGB")
     heaviest = int(ranking.hypotheses.argmax()) if hypotheses else None
-    box = None if heaviest is None else hypotheses[heaviest].component.box
-    panels = [_Panel(_located(examined.picture.pixels, box, colour), "picture")]
+    if heaviest is not None:
+        left, top, right, bottom = hypotheses[heaviest].component.box
+        width = max(1, round(2 * max(grey.size) / _PANEL))
+        ImageDraw.Draw(grey).rectangle((left, top, right - 1, bottom - 1), None, colour, width)
+    panels = [_panel(ImageOps.pad(grey, (_PANEL, _PANEL), color=_BACKDROP), "picture")]
     for index, (hypothesis, frame, answer, weight) in enumerate(
         zip(hypotheses, examined.frames, examined.answers, ranking.hypotheses, strict=True)
     ):
         enlarged = Image.fromarray(frame).resize((_PANEL, _PANEL), Image.Resampling.NEAREST)
         kind = hypothesis.kind + (" (inverted)" if hypothesis.inverted else "")
         below = f"{answer.argmax()}  ({_percent(answer.max())})", f"weight {_percent(weight)}"
-        panels.append(_Panel(enlarged, kind, below, colour if index == heaviest else None))
+        panels.append(_panel(enlarged, kind, *below, colour if index == heaviest else "white"))
     several, none = _percent(ranking.several), _percent(ranking.none)
     text = f"{prediction.to_text()}        several digits {several}        no digit {none}"
     return _strip(panels, text)
 
 
-class DebugWriter:
-    """Saves drawings under the pictures' names, numbered if those repeat."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._taken = folder, set[str]()
-
-    def save(self, file: str, image: Image.Image) -> None:
-        """Save the drawing of a picture. Raises DigitsError if it can't be written."""
-        # Shortened, to leave room for a suffix.
-        start = os.fsdecode(os.fsencode(os.path.basename(file))[:_MAX_NAME])
-        stem = name = "stdin" if file == STDIN else start
-        number = 1
-        while name in self._taken:
-            number += 1
-            name = f"{stem}-{number}"
-        self._taken.add(name)
-        save(self._folder / f"{name}.png", image)
+def strip_name(number: int, file: str) -> str:
+    """The name of a picture's debug strip."""
+    name = os.fsencode("stdin" if file == STDIN else os.path.basename(file))
+    return f"{number}-{os.fsdecode(name[:_MAX_NAME])}.png"
 
 
 def save(path: Path, image: Image.Image) -> None:
@@ -149,67 +116,44 @@ def save(path: Path, image: Image.Image) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def _strip(panels: Sequence[_Panel], text: str) -> Image.Image:
-    """Draw panels in rows, and a line of text below all."""
+def _load(source: str | bytes) -> tuple[Image.Image, float]:
+    """A picture to draw on, and how many of its pixels one of the file's makes."""
+    loaded = picture.load(source, picture.PAGE_MAX_SIDE)
+    image = Image.fromarray(loaded.pixels).convert("RGB")
+    return image, image.width / loaded.size[0]
+
+
+def _panel(
+    image: Image.Image,
+    above: str,
+    left: str = "",
+    right: str = "",
+    colour: Colour | str = "white",
+) -> Image.Image:
+    """A picture in a frame, with text on its left above, and on both sides below."""
+    framed = ImageOps.expand(image.convert("RGB"), _FRAME, colour)
+    panel = ImageOps.expand(framed, (_GAP // 2, _LINE, _GAP // 2, _LINE), "white")
+    pen, font = ImageDraw.Draw(panel), ImageFont.load_default(14)
+    near, far = _GAP // 2 + _FRAME, panel.width - _GAP // 2 - _FRAME
+    pen.text((near, _LINE - _FRAME), above, "black", font, "ls")
+    for corner, words, anchor in ((near, left, "la"), (far, right, "ra")):
+        pen.text((corner, panel.height - _LINE), words, "black", font, anchor)
+    return panel
+
+
+def _strip(panels: Sequence[Image.Image], text: str) -> Image.Image:
+    """Put panels in rows, and a line of text below all."""
     rows = -(-len(panels) // _MAX_COLUMNS)
     columns = -(-len(panels) // rows)
-    font, large = ImageFont.load_default(14), ImageFont.load_default(16)
-    width = max(columns * (_PANEL + _GAP), round(large.getlength(text)) + _GAP) + _GAP
-    height = 2 * _GAP + rows * (_PANEL + 2 * _LINE + _GAP)
-    image = Image.new("RGB", (width, height + _LINE + _GAP), "white")
-    pen = ImageDraw.Draw(image)
-    pen.text((_GAP, height), text, fill="black", font=large)
+    (width, height), font = panels[0].size, ImageFont.load_default(16)
+    whole = max(columns * width, round(font.getlength(text)) + _GAP) + _GAP
+    image = Image.new("RGB", (whole, rows * height + 2 * _LINE + _GAP), "white")
     for index, panel in enumerate(panels):
         row, column = divmod(index, columns)
-        left = _GAP + column * (_PANEL + _GAP)
-        top = _GAP + row * (_PANEL + 2 * _LINE + _GAP) + _LINE
-        right, bottom = left + _PANEL, top + _PANEL
-        image.paste(panel.image, (left, top))
-        for corner, words, anchor in (
-            ((left, top - _LINE - _FRAME), panel.above, "la"),
-            ((left, bottom + _FRAME), panel.below[0], "la"),
-            ((right, bottom + _FRAME), panel.below[1], "ra"),
-        ):
-            pen.text(corner, words, fill="black", font=font, anchor=anchor)
-        if panel.frame:
-            around = (left - _FRAME, top - _FRAME, right + _FRAME - 1, bottom + _FRAME - 1)
-            pen.rectangle(around, outline=panel.frame, width=_FRAME)
+        image.paste(panel, (_GAP // 2 + column * width, _GAP // 2 + row * height))
+    ImageDraw.Draw(image).text((_GAP, rows * height + _GAP), text, "black", font)
     return image
-
-
-def _located(grey: Pixels, box: Box | None, colour: Colour) -> Image.Image:
-    """Draw a grey picture as a panel, with a box."""
-    height, width = grey.shape
-    scale = _PANEL / max(width, height)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    method = Image.Resampling.NEAREST if scale > 4 else Image.Resampling.BICUBIC
-    corner = (_PANEL - size[0]) // 2, (_PANEL - size[1]) // 2
-    panel = Image.new("RGB", (_PANEL, _PANEL), _BACKDROP)
-    panel.paste(Image.fromarray(grey).resize(size, method), corner)
-    if box:
-        near = corner[0] + round(box.left * scale), corner[1] + round(box.top * scale)
-        far = corner[0] + round(box.right * scale), corner[1] + round(box.bottom * scale)
-        last = max(near[0], far[0] - 1), max(near[1], far[1] - 1)
-        ImageDraw.Draw(panel).rectangle((*near, *last), outline=colour, width=2)
-    return panel
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
-
-
-def _in_colour(source: str | bytes, loaded: picture.GreyImage) -> Image.Image:
-    """Load the picture in colour, if it has any, in the size of its grey pixels."""
-    height, width = loaded.pixels.shape
-    with (
-        io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file,
-        decoder.open_image(loaded.name, file) as image,
-    ):
-        if image.mode not in ("RGB", "YCbCr", "CMYK"):
-            return Image.fromarray(loaded.pixels).convert("RGB")
-        image.draft("RGB", (width, height))
-        image.load()
-        turn = picture.transpose_method(image)
-        upright = image if turn is None else image.transpose(turn)
-        upright = upright.convert("RGB")
-    return upright.resize((width, height), Image.Resampling.BOX, reducing_gap=2.0)

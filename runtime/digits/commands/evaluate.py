@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,8 +20,14 @@ from digits.evaluation.pages import PageEvaluation
 from digits.images import picture
 from digits.prediction import SIGNS
 from digits.reader.reading import MAX_ERRORS
-from digits.terminal import ErrorReporter, print_result, print_stderr, progress_bar
-from digits.text import escape_name, to_json
+from digits.terminal import ErrorReporter, print_stderr, progress_bar
+from digits.text import escape_name
+
+_DIGIT_KEYS = (
+    *("total", "wrong", "accuracy", "interval", "calibration_error", "threshold", "rejected"),
+    *("rejected_right", "selective_accuracy", "precision", "recall"),
+)
+_PAGE_KEYS = ("pages", "exact", "same_layout", "signs", "error_rate", "calibration_error")
 
 
 class Output(NamedTuple):
@@ -35,13 +40,13 @@ class Output(NamedTuple):
     folder: Path | None
     plots: Any
 
-    def report(self, model: str, data: str, lines: Iterable[str], values: dict[str, Any]) -> None:
-        """Print the values as JSON, or the lines, below the names of the model and the data."""
+    def report(self, model: str, data: str, values: dict[str, Any], **plotted: object) -> None:
+        """Print the values, and draw the plots of these names, of what they are of."""
         names = {"model": escape_name(model), "data": escape_name(data)}
-        kernels = f" ({values['kernels']} kernels)" if "kernels" in values else ""
-        title = f"{names['model']}{kernels} on {names['data']}"
-        for line in [to_json(names | values)] if self.as_json else chain([title], lines):
-            print_result(line)
+        reports.print_report(names | values, self.as_json)
+        if self.folder:
+            for name, result in plotted.items():
+                getattr(self.plots, name)(self.folder / f"{name}.png", data, result)
 
 
 def evaluate_digits(networks: ClassifierOptions, data: Path | None, output: Output) -> None:
@@ -62,16 +67,20 @@ def evaluate_digits(networks: ClassifierOptions, data: Path | None, output: Outp
             bar.update(task, completed=result.total)
     if not result.total:
         raise DataError(f"no readable pictures in {dataset.name}")
-    values = {"kernels": network.kernels} | reports.evaluation_dict(result)
-    output.report(network.name, dataset.name, reports.evaluation_lines(result), values)
-    if output.folder:
-        output.plots.confusion(output.folder / "confusion.png", dataset.name, result.confusion)
-        output.plots.mistakes(output.folder / "mistakes.png", dataset.name, result)
+    mistakes = [vars(each) | {"name": escape_name(each.name)} for each in result.mistakes]
+    for mistake in mistakes:
+        del mistake["image"]
+    values = {"kernels": network.kernels} | {key: getattr(result, key) for key in _DIGIT_KEYS}
+    values |= {"confusion": result.confusion.tolist(), "mistakes": mistakes}
+    output.report(network.name, dataset.name, values, confusion=result, mistakes=result)
     errors.exit_if_any()
 
 
 def evaluate_pages(networks: ClassifierOptions, table: Path, output: Output) -> None:
-    """Print how well a reader reads the pages in a table; exits and raises as the former does."""
+    """Print how well a reader reads the pages in a table.
+
+    Exits with 1 if a page can't be read. Raises DataError if none can, and ModelError.
+    """
     if has_column(table, "box"):
         raise DataError(f"{table} labels numbers in boxes, not pages: measure it with --numbers")
     errors = ErrorReporter()
@@ -91,10 +100,14 @@ def evaluate_pages(networks: ClassifierOptions, table: Path, output: Output) -> 
                 errors.report(error)
     if not result.pages:
         raise DataError(f"no readable pages in {table}")
-    lines, values = reports.page_evaluation_lines(result), reports.page_evaluation_dict(result)
-    output.report(_both(classifier), str(table), lines, values)
-    if output.folder:
-        output.plots.pages(output.folder / "pages.png", str(table), result)
+    worst = [
+        {"name": escape_name(page.name), "text": page.written, "read": page.read}
+        | {key: getattr(page.score, key) for key in ("missed", "wrong", "invented")}
+        for page in result.worst
+    ]
+    values = {key: getattr(result, key) for key in _PAGE_KEYS} | result.score._asdict()
+    values |= {"read": result.symbols_read, "worst": worst}
+    output.report(_both(classifier), str(table), values, pages=result)
     errors.exit_if_any()
 
 
@@ -106,11 +119,12 @@ def evaluate_numbers(
     promise: Path | None,
     output: Output,
 ) -> None:
-    """Print how many numbers in a table are read and accepted rightly; exits and raises as above.
+    """Print how many numbers in a table are read and accepted rightly.
 
     Each page is read once. Labels with boxes are compared with what was read there, and one that
     contradicts the constraints is another field's, and left out; without a box it is an error, and
-    its page isn't counted. promise: file for `acceptance.save`.
+    its page isn't counted. promise: file for `acceptance.save`. Exits and raises as
+    `evaluate_pages` does.
     """
     errors = ErrorReporter()
     classifier = networks.open()
@@ -147,9 +161,7 @@ def evaluate_numbers(
             values["promise"] = {"file": escape_name(str(promise)), **given._asdict()}
         except DigitsError as error:
             errors.report(error)
-    output.report(_both(classifier), str(table), reports.number_lines(values), values)
-    if output.folder:
-        output.plots.numbers(output.folder / "numbers.png", str(table), result)
+    output.report(_both(classifier), str(table), values, numbers=result)
     errors.exit_if_any()
 
 

@@ -2,9 +2,9 @@
 
 import io
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from digits.errors import PictureError
 from digits.images.formats import SUFFIXES
@@ -19,11 +19,19 @@ _WILDCARDS = frozenset("*?[")
 OnError = Callable[[PictureError], None]
 
 
-def resolve(arguments: Sequence[str], recursive: bool) -> tuple[list[str], bool, ErrorReporter]:
-    """Return the files, whether results need their names, and the reporter of errors so far."""
+class Inputs(NamedTuple):
+    """The files, whether results need their names, and the reporter of the errors so far."""
+
+    files: list[str]
+    show_name: bool
+    errors: ErrorReporter
+
+
+def resolve(arguments: Sequence[str], recursive: bool) -> Inputs:
+    """Find the files of a command. recursive: as in `expand_paths`."""
     errors = ErrorReporter()
     files = expand_paths(arguments, recursive, errors.report)
-    return files, len(files) != 1 or files != list(arguments), errors
+    return Inputs(files, len(files) != 1 or files != list(arguments), errors)
 
 
 def expand_paths(arguments: Sequence[str], recursive: bool, on_error: OnError) -> list[str]:
@@ -85,32 +93,15 @@ def _expand(argument: str, recursive: bool, on_error: OnError) -> list[str]:
 
 
 def _glob(pattern: str) -> list[str]:
+    from glob import iglob  # a plain `digits predict` must start fast
+
     try:
-        files = {path for path in _expand_pattern(pattern, "") if not os.path.isdir(path)}
-    except RecursionError as error:  # in glob, which recurses for each *
+        files = [path for path in iglob(pattern) if not os.path.isdir(path)]
+    except RecursionError as error:  # for each *
         raise PictureError("the pattern is too complex") from error
     if not files:
         raise PictureError(f"no file matches {pattern}")
     return sorted(files)
-
-
-def _expand_pattern(pattern: str, folder: str) -> Iterator[str]:
-    """Expand a pattern in a folder. ** matches folders at any depth, but no links to folders.
-
-    glob's own ** is recursive, and follows links in circles.
-    """
-    import glob  # a plain `digits predict` must start fast
-
-    deep = re.fullmatch(r"(|.*?/)\*\*(?:/+\*\*)*(?:/+(.*))?", pattern, re.DOTALL)
-    if not deep:
-        for path in glob.iglob(pattern, root_dir=folder or None):
-            yield os.path.join(folder, path)
-        return
-    start, rest = deep.groups()
-    for top in _expand_pattern(start, folder) if start else [folder]:
-        for below, is_folder in walk(top, True, lambda error: None, hidden=False):
-            if is_folder:
-                yield from _expand_pattern(rest or "*", below)
 
 
 def is_picture(path: str) -> bool:

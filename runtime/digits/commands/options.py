@@ -1,25 +1,23 @@
 """The app, arguments and options that several commands share, and their checks."""
 
+import inspect
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
 from digits.constraints.checks import CheckName
-from digits.prediction import Format
+from digits.formats import FORMATS, Format
 
 if TYPE_CHECKING:
     from digits.commands.runner import ClassifierOptions
     from digits.constraints.allowed import AllowedNumbers
     from digits.constraints.constraints import Constraints
-
-_T = TypeVar("_T")
-
-_SUFFIXES: dict[str, Format] = {".csv": "csv", ".json": "json", ".jsonl": "json"}
 
 
 def make_app() -> typer.Typer:
@@ -32,11 +30,40 @@ def make_app() -> typer.Typer:
     )
 
 
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Make each field of a parameter that is a NamedTuple of options an option of the command."""
+    parameters = inspect.signature(command).parameters.values()
+    groups = {
+        each.name: each.annotation for each in parameters if hasattr(each.annotation, "_make")
+    }
+
+    @wraps(command)
+    def run(**values: Any) -> None:
+        for name, group in groups.items():
+            values[name] = group(*(values.pop(field) for field in group._fields))
+        command(**values)
+
+    single: list[inspect.Parameter] = []
+    for each in parameters:
+        each = each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        if group := groups.get(each.name):
+            for name, kind in get_type_hints(group, include_extras=True).items():
+                default = group._field_defaults[name]
+                single.append(each.replace(name=name, annotation=kind, default=default))
+        else:
+            single.append(each)
+    run.__signature__ = inspect.Signature(single)  # type: ignore[attr-defined]
+    return run
+
+
+def option(metavar: str, help: str, *names: str, **more: Any) -> Any:
+    """An option with a value. more: arguments of `typer.Option`."""
+    return typer.Option(*names, metavar=metavar, help=help, **more)
+
+
 def path_option(metavar: str, help: str, *names: str, show_default: bool | str = False) -> Any:
     """An option whose value is a path: a FILE, a DIR, or a PATH that may be either."""
-    return typer.Option(
-        *names, parser=_parse_path, metavar=metavar, help=help, show_default=show_default
-    )
+    return option(metavar, help, *names, parser=_parse_path, show_default=show_default)
 
 
 def path_argument(metavar: str) -> Any:
@@ -50,173 +77,129 @@ def _parse_path(text: str) -> Path:
     return Path(text)
 
 
+def _parse_format(name: str) -> Format:
+    if name not in FORMATS:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(FORMATS)}")
+    return FORMATS[name]
+
+
 Pictures = Annotated[list[str], typer.Argument(metavar="PICTURES", hidden=True)]
 Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Include subfolders.")]
-Model = Annotated[
-    Path | None,
-    path_option(
-        "FILE", "ONNX file from `digits export`; default: $DIGITS_MODEL, else the bundled model."
-    ),
-]
-Reader = Annotated[
-    Path | None,
-    path_option(
-        "FILE",
-        "ONNX file of a reader from `digits export`; default: $DIGITS_READER, else the bundled"
-        " reader.",
-    ),
-]
-Models = Annotated[
-    list[Path] | None,
-    path_option(
-        "FILE",
-        "ONNX file of a reader or a classifier from `digits export`, or twice for one of each;"
-        " default: $DIGITS_READER and $DIGITS_MODEL, else the bundled ones.",
-    ),
-]
+_MODEL = "ONNX file from `digits export`; default: $DIGITS_MODEL, else the bundled model."
+_READER = (
+    "ONNX file of a reader from `digits export`; default: $DIGITS_READER, else the bundled reader."
+)
+_MODELS = (
+    "ONNX file of a reader or a classifier from `digits export`, or twice for one of each; default:"
+    " $DIGITS_READER and $DIGITS_MODEL, else the bundled ones."
+)
+Model = Annotated[Path | None, path_option("FILE", _MODEL)]
+Reader = Annotated[Path | None, path_option("FILE", _READER)]
+Models = Annotated[list[Path] | None, path_option("FILE", _MODELS)]
+_THRESHOLD = "Answer ? below this confidence; 0: never."
 Threshold = Annotated[
-    float | None,
-    typer.Option(
-        min=0,
-        max=1,
-        metavar="P",
-        help="Answer ? below this confidence; 0: never.",
-        show_default="as the model file says",
-    ),
+    float | None, option("P", _THRESHOLD, min=0, max=1, show_default="as the model file says")
 ]
-DigitsOnly = Annotated[
-    bool, typer.Option("--digits-only", help="Leave out minus signs and decimal points.")
-]
-OutputFormat = Annotated[
-    Format | None,
-    typer.Option("--format", help="JSON has one object a line.", show_default="text"),
-]
-Csv = Annotated[bool, typer.Option("--csv", help="Short for --format csv.")]
-Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 JsonObject = Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")]
-Output = Annotated[
-    Path | None,
-    path_option(
-        "FILE",
-        "Append the results to a .csv, .json or .jsonl file as they come. Run again, it goes on"
-        " where it stopped.",
-        "--output",
-        "-o",
-    ),
-]
+_MANY = "one per core, from 500 pictures"
 Jobs = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        max=256,
-        metavar="N",
-        help="Number of processes.",
-        show_default="one per core, from 500 pictures",
-    ),
+    int | None, option("N", "Number of processes.", min=1, max=256, show_default=_MANY)
 ]
-Data = Annotated[
-    Path | None,
-    path_option(
-        "PATH",
-        "Folder of pictures sorted by digit (7/any.png), CSV file with the columns file and"
-        " digit, or folder with MNIST's files.",
-        show_default="MNIST",
-    ),
-]
+_DATA = (
+    "Folder of pictures sorted by digit (7/any.png), CSV file with the columns file and digit, or"
+    " folder with MNIST's files."
+)
+Data = Annotated[Path | None, path_option("PATH", _DATA, show_default="MNIST")]
+_LINES, _NAMES = "JSON has one object a line.", "|".join(FORMATS)
+_FORMAT = option(_NAMES, _LINES, "--format", parser=_parse_format, show_default="text")
+_OUTPUT = (
+    "Append the results to a .csv, .json or .jsonl file as they come. Run again, it goes on where"
+    " it stopped."
+)
+_MAX_ERRORS = (
+    "How many of the accepted numbers may be wrong: 0.1%, or a FILE from `digits eval --calibrate`."
+)
 
 
-Length = Annotated[
-    str | None,
-    typer.Option(metavar="N", help="Digits of each number: 6, or 4-8."),
-]
-Pattern = Annotated[
-    str | None,
-    typer.Option(metavar="REGEX", help=r"What each number looks like: \d{3}-\d{4}, 20[0-9]*."),
-]
-Check = Annotated[CheckName | None, typer.Option(help="The check digit of each number.")]
-AllowedList = Annotated[
-    str | None,
-    typer.Option(
-        "--list",
-        metavar="FILE",
-        help="Allowed numbers, one a line; or FILE.csv:COLUMN of a table.",
-    ),
-]
-ValueRange = Annotated[
-    str | None, typer.Option("--range", metavar="A-B", help="Least and greatest value.")
-]
-MaxErrors = Annotated[
-    str | None,
-    typer.Option(
-        metavar="P",
-        help="How many of the accepted numbers may be wrong: 0.1%, or a FILE from `digits eval"
-        " --calibrate`.",
-        show_default="1%",
-    ),
-]
+class OutputOptions(NamedTuple):
+    """Where results go, and in which format."""
+
+    format: Annotated[Format | None, _FORMAT] = None
+    as_json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False
+    as_csv: Annotated[bool, typer.Option("--csv", help="Short for --format csv.")] = False
+    output: Annotated[Path | None, path_option("FILE", _OUTPUT, "--output", "-o")] = None
+
+    def chosen(self) -> Format:
+        """The one format that the options, or the name of the output file, ask for; else text.
+
+        Raises BadParameter if they ask for several, or for none in which files are written.
+        """
+        suffix = self.output.suffix.lower() if self.output else None
+        asked = {
+            "--format": self.format,
+            "--json": FORMATS["json"] if self.as_json else None,
+            "--csv": FORMATS["csv"] if self.as_csv else None,
+            f"--output {self.output}": next(
+                (each for each in FORMATS.values() if suffix in each.suffixes), None
+            ),
+        }
+        formats = {name: form for name, form in asked.items() if form}
+        if len({*formats.values()}) > 1:
+            raise typer.BadParameter(f"{' and '.join(formats)} contradict each other")
+        chosen = next(iter(formats.values()), FORMATS["text"])
+        if chosen.suffixes:
+            if isinstance(sys.stdout, io.TextIOWrapper):  # for programs, whatever the locale
+                sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+        elif self.output:
+            raise typer.BadParameter(
+                "--output writes CSV or JSON: name a .csv or .jsonl file, or add --csv or --json"
+            )
+        return chosen
 
 
-def constraints(
-    length: str | None,
-    pattern: str | None,
-    check: CheckName | None,
-    allowed: str | None,
-    value_range: str | None,
-    digits_only: bool = False,
-) -> "Constraints":
-    """What these options ask of each number.
+class NumberOptions(NamedTuple):
+    """What numbers must satisfy, and which are accepted."""
 
-    Raises BadParameter if they are malformed or contradict each other, and DataError for a list
-    that can't be read.
-    """
-    from digits.constraints.constraints import Constraints
+    digits_only: Annotated[
+        bool, typer.Option("--digits-only", help="Leave out minus signs and decimal points.")
+    ] = False
+    length: Annotated[str | None, option("N", "Digits of each number: 6, or 4-8.")] = None
+    pattern: Annotated[
+        str | None, option("REGEX", r"What each number looks like: \d{3}-\d{4}, 20[0-9]*.")
+    ] = None
+    check: Annotated[CheckName | None, typer.Option(help="The check digit of each number.")] = None
+    allowed: Annotated[
+        str | None,
+        option("FILE", "Allowed numbers, one a line; or FILE.csv:COLUMN of a table.", "--list"),
+    ] = None
+    value_range: Annotated[str | None, option("A-B", "Least and greatest value.", "--range")] = None
+    max_errors: Annotated[str | None, option("P", _MAX_ERRORS, show_default="1%")] = None
 
-    parts = (
-        _parse("--length", length, lambda text: Constraints(text).length),
-        _parse("--pattern", pattern, lambda text: Constraints(pattern=text).pattern),
-        check,
-        _parse("--list", allowed, _load_allowed),
-        _parse("--range", value_range, lambda text: Constraints(range=text).range),
-    )
-    try:
-        return Constraints(*parts, digits_only)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    def constraints(self) -> "Constraints":
+        """What these options ask of each number.
 
+        Raises BadParameter if they are malformed or contradict each other, and DataError for a
+        list that can't be read.
+        """
+        from digits.constraints.constraints import Constraints
 
-def max_errors(
-    text: str | None, networks: "ClassifierOptions", asked: "Constraints"
-) -> float | None:
-    """What --max-errors says. Raises BadParameter, or DataError for a file that can't be used."""
-    if text is None:
-        return None
-    from digits.evaluation.acceptance import parse_max_errors
+        try:
+            allowed = None if self.allowed is None else _load_allowed(self.allowed)
+            asked = self.length, self.pattern, self.check, allowed, self.value_range
+            return Constraints(*asked, self.digits_only)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
 
-    return _parse(
-        "--max-errors",
-        text,
-        lambda text: parse_max_errors(text, networks.files, asked),
-    )
+    def accepted_errors(self, networks: "ClassifierOptions", asked: "Constraints") -> float | None:
+        """What --max-errors says. Raises BadParameter, or DataError for an unusable file."""
+        if self.max_errors is None:
+            return None
+        from digits.evaluation.acceptance import parse_max_errors
 
-
-def _parse(option: str, text: str | None, parse: Callable[[str], _T]) -> _T | None:
-    """Raises BadParameter, which names the option, for a ValueError."""
-    try:
-        return None if text is None else parse(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=repr(option)) from error
-
-
-def check_calibrate(file: Path, max_errors: str | None) -> None:
-    """Raise BadParameter or DataError if these options contradict, or would overwrite a file."""
-    from digits.evaluation.acceptance import load
-
-    if file.suffix.lower() != ".json" or not file.parent.is_dir():
-        raise typer.BadParameter(f"--calibrate writes to .json, in an existing folder, not {file}")
-    if max_errors is not None and os.path.isfile(max_errors):
-        raise typer.BadParameter("with --calibrate, --max-errors is a share such as 1%, not a file")
-    if os.path.lexists(file):
-        load(file)  # only such a file is replaced
+        try:
+            return parse_max_errors(self.max_errors, networks.files, asked)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
 
 
 def _load_allowed(file: str) -> "AllowedNumbers":
@@ -228,42 +211,3 @@ def _load_allowed(file: str) -> "AllowedNumbers":
     if not path or not column.strip():
         raise ValueError(f"a list is FILE or FILE.csv:COLUMN, not {file!r}")
     return AllowedNumbers.load(Path(path), column)
-
-
-def output_format(
-    format: Format | None, as_json: bool, as_csv: bool, output: Path | None = None
-) -> Format:
-    """The one format that the options, or the name of the output file, ask for; else text.
-
-    Raises BadParameter if they ask for several, or for none in which files are written.
-    """
-    asked: dict[str, Format | None] = {
-        f"--format {format}": format,
-        "--json": "json" if as_json else None,
-        "--csv": "csv" if as_csv else None,
-        f"--output {output}": _SUFFIXES.get(output.suffix.lower()) if output else None,
-    }
-    formats = {source: value for source, value in asked.items() if value}
-    if len({*formats.values()}) > 1:
-        raise typer.BadParameter(f"{' and '.join(formats)} contradict each other")
-    chosen: Format = next(iter(formats.values()), "text")
-    if output and chosen == "text":
-        raise typer.BadParameter(
-            "--output writes CSV or JSON: name a .csv or .jsonl file, or add --csv or --json"
-        )
-    if chosen == "csv" and isinstance(sys.stdout, io.TextIOWrapper):
-        # For programs, whatever the locale.
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    return chosen
-
-
-def check_annotated(drawing: Path | None, files: Sequence[str]) -> None:
-    """Raise BadParameter if --annotate can't draw these pictures to this file."""
-    if drawing is None:
-        return
-    if drawing.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise typer.BadParameter("--annotate writes .png or .jpg files")
-    if len(files) > 1:
-        raise typer.BadParameter("--annotate draws one picture")
-    if files and os.path.realpath(drawing) == os.path.realpath(files[0]):
-        raise typer.BadParameter("--annotate would overwrite the picture")

@@ -1,24 +1,21 @@
 """A file of results, as CSV or JSON lines, that a later run continues after any interruption.
 
-A line is written at once, so a kill, a full disk or a power cut damages at most the last one. A
-line without its end counts as not written.
+A line without its end counts as not written. Where a picture has several, the first byte of the
+first is a zero until all are on the disk. So a kill, a full disk or a power cut costs at most the
+last picture.
 """
 
-import csv
-import json
 import os
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-from digits import system
 from digits.errors import DigitsError
 from digits.files import kind_of
+from digits.formats import Csv, Format
 from digits.system import try_lock
 from digits.terminal import print_stderr
 
-_BLOCK = 1 << 12  # bytes
 _MAX_LINE = 8 << 20  # bytes, as of 20,000 symbols; a power cut may leave zeros without end
 
 
@@ -27,39 +24,26 @@ class WriteFailed(DigitsError):
 
 
 class ResultsFile:
-    """Appends complete lines to a file, which is locked; a partial one at its end is cut off.
+    """Appends complete lines to a file, which is locked; what is incomplete at its end is cut off.
 
-    path: a file with these columns, or a new one. If it is moved away, a new one is begun. columns:
-    of the CSV, or the keys of each JSON object. key: how many of them identify a picture.
-    incomplete: the keys of pictures whose lines are cut off if they are the last, because others
-    may be missing. done: hashes of the keys of the pictures with a line, which take a third of the
-    memory; among 10^6 pictures, two collide once in 10^7 devices.
+    path: a file with these columns, or a new one. Whatever else changes or replaces it meanwhile,
+    it is opened again before the next line. key: how many of the columns identify a picture. done:
+    hashes of the keys of the pictures with a line, which take a third of the memory; among 10^6
+    pictures, two collide once in 10^7 devices.
 
     Raises DigitsError if it isn't a file, can't be opened, has other columns or is locked by
     another process.
     """
 
     def __init__(
-        self,
-        path: Path,
-        columns: Sequence[str],
-        as_json: bool = False,
-        key: int = 1,
-        incomplete: Container[tuple[str, ...]] = (),
+        self, path: Path, columns: Sequence[str], form: Format | None = None, key: int = 1
     ) -> None:
-        self.path, self._columns, self._as_json = path, list(columns), as_json
+        self.path, self._columns, self._key = path, list(columns), key
+        self._format = form or Csv()
         self.done = set[int]()
-        self._written = 0, 0  # when, in nanoseconds, and the size then
-        self._ours = 0  # from which size on only we have written
-        if path.exists() and not path.is_file():  # opening a pipe would block
-            raise DigitsError(f"can't write {path}: it is {kind_of(path)}, not a file")
+        self._known: tuple[int, ...]  # as we have left it
         with self._reporting():
-            self._file = self._open()
-            try:
-                self._load(key, incomplete)
-            except OSError:
-                self.close()
-                raise
+            self._open()
 
     def append(self, lines: str) -> int:
         """Write the lines of a picture, the last without its end. Returns the size before.
@@ -68,19 +52,26 @@ class ResultsFile:
         columns, has taken its place.
         """
         with self._reporting():
-            self._reopen_if_moved()
-            unchanged = self._state() == self._written
-            size = _cut_off_partial_line(self._file)
-            self._ours = self._ours if unchanged else size
-            header = "" if size or self._as_json else ",".join(self._columns) + "\n"
-            data = f"{header}{lines}\n".encode(errors="backslashreplace")
+            if self._state() != self._known:
+                self.close()
+                self._open()
+            size = begin = self._known[-1]
             try:
-                while data:
-                    data = data[os.write(self._file, data) :]
+                header = self._format.header(self._columns)
+                if header and not size:
+                    begin = self._write(size, f"{header}\n".encode())
+                data = f"{lines}\n".encode(errors="backslashreplace")
+                if "\n" in lines:
+                    self._write(begin, b"\0" + data[1:])
+                    self.fsync()
+                    self._write(begin, data[:1])
+                else:
+                    self._write(begin, data)
             except OSError:
-                os.ftruncate(self._file, size)
+                self._file.truncate(size)
                 raise
-            self._written = self._state()
+            finally:
+                self._known = self._state()
         return size
 
     def truncate_to(self, size: int) -> None:
@@ -89,25 +80,34 @@ class ResultsFile:
         Raises WriteFailed, and DigitsError if something else has changed or replaced the file.
         """
         with self._reporting():
-            self._reopen_if_moved()
-            if self._state() != self._written or not self._ours <= size <= self._written[1]:
+            if self._state() != self._known or not self._ours <= size <= self._known[-1]:
                 raise DigitsError(f"something else has changed {self.path}; correct it there")
-            os.ftruncate(self._file, size)
-            self._written = self._state()
+            self._file.truncate(size)
+            self._known = self._state()
 
     def fsync(self) -> None:
         """Make the lines so far survive a power cut."""
-        with suppress(OSError):  # a failing disk is reported by the next line
-            os.fsync(self._file)
+        with suppress(OSError, ValueError):  # a failing disk is reported by the next line
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file, and so unlock it."""
-        os.close(self._file)
+        self._file.close()
 
-    def _state(self) -> tuple[int, int]:
-        """When the file was changed, and its size: within a tick of the clock, the size tells."""
-        status = os.fstat(self._file)
-        return status.st_mtime_ns, status.st_size
+    def _write(self, start: int, data: bytes) -> int:
+        """Write at this position; returns the one behind."""
+        self._file.seek(start)
+        while data:
+            data = data[os.write(self._file.fileno(), data) :]
+        return self._file.tell()
+
+    def _state(self) -> tuple[int, ...]:
+        """Which file the path leads to, when it was changed, and its size; zeros if none."""
+        try:
+            status = os.stat(self.path)
+        except FileNotFoundError:
+            return 0, 0, 0, 0
+        return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -117,89 +117,54 @@ class ResultsFile:
         except OSError as error:
             raise WriteFailed(f"can't write {self.path}: {error.strerror or error}") from error
 
-    def _open(self) -> int:
-        """Open and lock the file, check its columns and cut off a partial line."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | system.O_BINARY
-        file = os.open(self.path, flags, 0o644)
+    def _open(self) -> None:
+        """Open and lock the file, and load it."""
+        if self.path.exists() and not self.path.is_file():  # opening a pipe would block
+            raise DigitsError(f"can't write {self.path}: it is {kind_of(self.path)}, not a file")
+        self.path.touch()
+        self._file = self.path.open("r+b", buffering=0)
         try:
-            if not try_lock(file):
+            if not try_lock(self._file.fileno()):
                 raise DigitsError(f"another process is writing {self.path}")
-            self._check_columns(file)
-            _cut_off_partial_line(file)
+            self._load()
         except (DigitsError, OSError):
-            os.close(file)
-            raise
-        return file
-
-    def _reopen_if_moved(self) -> None:
-        """Reopen the file if its path leads to another one."""
-        try:
-            same = os.path.samestat(os.stat(self.path), os.fstat(self._file))
-        except FileNotFoundError:
-            same = False
-        if not same:
-            new = self._open()
             self.close()
-            self._file = new
+            raise
+        self._known = self._state()
+        self._ours = self._known[-1]  # from which size on only we have written
 
-    def _check_columns(self, descriptor: int) -> None:
-        """Raise DigitsError unless the file is empty or begins as such results do."""
-        with open(descriptor, "rb", closefd=False) as file:
-            line = file.readline(_MAX_LINE)
-        start = b'{"file": ' if self._as_json else ",".join(self._columns).encode()
-        if line.endswith(b"\n"):
-            cells = self._parse(line)
-            is_ours = bool(cells) if self._as_json else cells == self._columns
-        else:
-            is_ours = start.startswith(line) or (self._as_json and line.startswith(start))
-        if not is_ours:
-            raise DigitsError(f"{self.path} holds something else: other columns, or no results")
-
-    def _load(self, key: int, incomplete: Container[tuple[str, ...]]) -> None:
-        """Note which pictures are done, and cut off the last one's lines if some may be missing."""
-        damaged, is_whole, last, last_start = 0, True, tuple[str, ...](), 0
-        with open(self._file, "rb", closefd=False) as file:
-            start = file.seek(0)
-            while line := file.readline(_MAX_LINE):  # a longer one comes in parts
-                is_start, is_whole = is_whole, line.endswith(b"\n")
-                cells = self._parse(line) if is_start and is_whole else []
-                if not cells:
-                    damaged += is_whole
-                elif cells != self._columns:  # the header
-                    picture = tuple(map(str, cells[:key]))
-                    if picture != last:
-                        last, last_start = picture, start
-                    self.done.add(hash(picture))
-                start += len(line)
-        if last in incomplete:
-            self.done.discard(hash(last))
-            os.ftruncate(self._file, last_start)
+    def _load(self) -> None:
+        """Note which pictures are done, and cut off what is incomplete."""
+        damaged, end = 0, 0
+        with open(self._file.fileno(), "rb", closefd=False) as file:
+            while line := file.readline(_MAX_LINE):
+                cells = self._parse(line)
+                if not end and not self._is_first(line, cells):
+                    raise DigitsError(
+                        f"{self.path} holds something else: other columns, or no results"
+                    )
+                if line.startswith(b"\0") or not line.endswith(b"\n"):
+                    break
+                end += len(line)
+                damaged += not cells
+                if cells and cells != self._columns:  # the header
+                    self.done.add(hash(tuple(map(str, cells[: self._key]))))
+        self._file.truncate(end)
         if damaged:
             lines = "a damaged line" if damaged == 1 else f"{damaged} damaged lines"
             print_stderr(f"warning: {self.path} has {lines}; such pictures are read again")
 
-    def _parse(self, line: bytes) -> list[Any]:
-        """The cells of a line, or the values of its object; empty if it is malformed."""
-        try:
-            text = line.decode("utf-8-sig")  # a spreadsheet puts a byte order mark before it
-            if not self._as_json:
-                cells = next(csv.reader([text], strict=True), [])
-                return cells if len(cells) == len(self._columns) else []
-            values = json.loads(text)
-            return list(values.values()) if list(values) == self._columns else []
-        except (AttributeError, csv.Error, RecursionError, TypeError, ValueError):
+    def _is_first(self, line: bytes, cells: Sequence[object]) -> bool:
+        """Whether such results begin with this line, or with what is complete of it."""
+        header = self._format.header(self._columns)
+        if line.endswith(b"\n"):
+            return cells == self._columns if header else bool(cells)
+        opening = f"{header}\n".encode() if header else self._format.opening.encode()
+        return opening.startswith(line) or line.startswith(opening)
+
+    def _parse(self, line: bytes) -> list[object]:
+        """What the line says; nothing if it is damaged."""
+        try:  # a spreadsheet puts a byte order mark before the first one
+            return self._format.parse(line.decode("utf-8-sig"), self._columns)
+        except ValueError:
             return []
-
-
-def _cut_off_partial_line(file: int) -> int:
-    """Returns the size of the file then."""
-    size = end = os.lseek(file, 0, os.SEEK_END)
-    line_end = -1
-    while end > 0 and line_end < 0:
-        start = max(0, end - _BLOCK)
-        os.lseek(file, start, os.SEEK_SET)
-        line_end = os.read(file, end - start).rfind(b"\n")
-        end = start + line_end + 1
-    if end < size:
-        os.ftruncate(file, end)
-    return end

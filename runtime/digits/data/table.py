@@ -35,7 +35,7 @@ def has_column(path: Path, label: str) -> bool:
     """Whether it is a table with the columns `file` and this one; raises as `has_pages` does."""
     if not path.is_file():
         return False
-    return any({"file", label} <= {*names} for names in tables.headers(path))
+    return {"file", label} <= {*tables.header(path, "file", label)}
 
 
 def rows(path: Path, on_error: OnError) -> Iterator[tuple[Path, tuple[int, str]]]:

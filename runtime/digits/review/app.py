@@ -23,8 +23,7 @@ from digits.serve.metrics import Metrics
 from digits.serve.middleware import AllowedHosts, RequestMiddleware
 from digits.serve.pages import REVALIDATE, Assets, read_folder
 from digits.serve.settings import Settings
-from digits.tables import plain_signs
-from digits.text import csv_row, escape_formula
+from digits.tables import csv_row, plain_signs
 
 _SHARED = ("evidence.js", "helpers.js", "icon.svg", "keypad.js", "style.css")
 _NO_DIGIT = {"none": "none", "blank": "none", "several": ""}  # what to guess then
@@ -118,7 +117,7 @@ class Review:
         if not (label and fits):
             raise HTTPException(422, "a label is none, 0 to 9, or a number of up to 64 symbols")
         if number not in self._stored:
-            cell = escape_formula(text) if self._has_numbers else label
+            cell = text if self._has_numbers else label
             line = csv_row([*item.cells(self._labels.path.parent), cell])
             self._stored[number] = label, self._labels.append(line)
         elif self._stored[number][0] != label:  # else the first answer was lost

@@ -13,7 +13,7 @@ from digits.errors import DataError, DigitsError, PictureError
 from digits.images import picture
 from digits.prediction import NUMBER_COLUMNS, Status
 from digits.terminal import print_stderr, track
-from digits.text import csv_name, unescape_name
+from digits.text import unescape_name
 
 NUMBER = re.compile(r"[0-9.-]{0,64}")  # what may be written
 
@@ -45,16 +45,16 @@ class Item(NamedTuple):
 
     def cells(self, folder: Path) -> list[str]:
         """What identifies it in a table of labels in this folder."""
-        name = csv_name(Path(os.path.relpath(self.file, folder)).as_posix())
+        name = tables.csv_name(Path(os.path.relpath(self.file, folder)).as_posix())
         return [name, " ".join(map(str, self.box))] if self.box else [name]
 
 
 def has_numbers(source: Path) -> bool:
     """Whether it is a table of numbers. Raises DataError if it is neither a table nor a folder."""
-    headers = [] if source.is_dir() else tables.headers(source)
-    if any(names and names[0].startswith("{") for names in headers):
+    names = [] if source.is_dir() else tables.header(source, "file", "number")
+    if names and names[0].startswith("{"):
         raise DataError(f"{source} has JSON; review takes CSV, as of `digits read -o results.csv`")
-    return any("number" in names for names in headers)
+    return "number" in names
 
 
 def read_rows(source: Path) -> list[dict[str, str]]:

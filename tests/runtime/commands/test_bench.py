@@ -1,6 +1,5 @@
 """`digits bench`, with windows too short for meaningful figures."""
 
-import hashlib
 import itertools
 import json
 import subprocess
@@ -9,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from digits.commands import bench, device
+from digits.commands import bench
 from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from tests.conftest import Run
 
@@ -20,9 +19,7 @@ CLASSIFIER, READER = Path(BUNDLED).read_bytes(), Path(BUNDLED_READER).read_bytes
 
 @pytest.fixture(autouse=True)
 def short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "LATENCY_WINDOW", 0.0)
-    monkeypatch.setattr(bench, "THROUGHPUT_WINDOW", 0.0)
-    monkeypatch.setattr(bench, "WINDOWS", 1)
+    monkeypatch.setattr(bench, "SECONDS", 0.0)
 
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, processor_share: float) -> None:
@@ -40,21 +37,20 @@ def no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
 
 
-@pytest.mark.slow
-def test_json(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     set_clock(monkeypatch, 1.0)
+    monkeypatch.setattr(bench, "SYSTEM", tmp_path)
     code, out, err = run("bench", "--json")
     report = json.loads(out)
-    assert (code, err, report["warnings"]) == (0, "", device.throttle_reasons())
+    assert (code, err, report["warnings"]) == (0, "", [])
     assert {"device", "cores", "digits_version", "onnxruntime"} <= report.keys()
-    floating, integer = report["models"]
-    assert (floating["kernels"], integer["kernels"]) == ("float", "integer")
+    [floating] = report["models"]
+    assert floating["kernels"] == "float"
     assert floating["bytes"] == len(CLASSIFIER)
     assert 0 < floating["latency"]["p50"] <= floating["latency"]["p99"] < 1
     assert {(row["batch"], row["threads"]) for row in floating["throughput"]} >= {(1, 1), (64, 1)}
     for row in floating["throughput"]:
         assert row["images_per_second"] == pytest.approx(1000 * row["batch"])
-    assert integer["cold_start"] is None  # `digits predict` uses float kernels by default
     [reader] = report["readers"]
     assert reader["bytes"] == len(READER)
     for page in reader["pages"]:
@@ -67,63 +63,12 @@ def test_json(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_processes")
-def test_text(run: Run) -> None:
-    code, out, _ = run("bench")
+@pytest.mark.parametrize("file", [BUNDLED, BUNDLED_READER])
+def test_only_the_given_file_is_measured(run: Run, file: str) -> None:
+    code, out, _ = run("bench", "--model", file)
     assert code == 0
-    lines = out.splitlines()
-    assert lines[0].startswith("device ")
-    assert lines[1].split() == ["int8,", "float", "kernels", "int8,", "integer", "kernels"]
-    second = next(index for index, line in enumerate(lines) if "reader, int8 weights" in line)
-    for table, rows in (
-        (lines[1:second], ["one digit, p99", "batch 64, 1 thread", "picture to digit"]),
-        (lines[second:], ["1024x1024, 1 thread", "300x150, 1 thread"]),
-    ):
-        assert len({len(line) for line in table}) == 1
-        for name in (*rows, "file", "session start", "cold start", "peak memory"):
-            assert any(line.strip().startswith(name) for line in table), name
-    assert lines[-1].endswith("65 MB")
-
-
-MINE, INT8 = "mine.onnx", "mine.int8.onnx"
-
-
-@pytest.mark.usefixtures("no_processes")
-@pytest.mark.parametrize(
-    ("files", "pin", "models", "readers", "warning"),
-    [
-        # Also int8, but only the name counts. Each with float and with integer kernels.
-        ({MINE: CLASSIFIER, INT8: CLASSIFIER}, "", [MINE, MINE, INT8, INT8], [], ""),
-        ({INT8: CLASSIFIER, MINE: CLASSIFIER}, "", [MINE, MINE, INT8, INT8], [], ""),
-        ({INT8: CLASSIFIER, MINE: CLASSIFIER}, "DIGITS_MODEL_SHA256", [INT8, INT8], [], ""),
-        ({INT8: CLASSIFIER, MINE: b"junk"}, "", [INT8, INT8], [], MINE),
-        ({"mine.bin": CLASSIFIER, MINE: CLASSIFIER}, "", ["mine.bin"] * 2, [], ""),
-        ({INT8: READER, MINE: READER}, "", [], [MINE, INT8], ""),
-        ({INT8: READER, MINE: READER}, "DIGITS_READER_SHA256", [], [INT8], ""),
-        ({INT8: READER, MINE: CLASSIFIER}, "", [], [INT8], "mine.onnx as a reader: it is a"),
-    ],
-)
-def test_model_is_measured_with_the_one_beside_it(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    files: dict[str, bytes],
-    pin: str,
-    models: list[str],
-    readers: list[str],
-    warning: str,
-) -> None:
-    """The first of the files is named."""
-    set_clock(monkeypatch, 1.0)
-    monkeypatch.setattr(device, "ROOT", tmp_path)
-    for name, content in files.items():
-        (tmp_path / name).write_bytes(content)
-    first = tmp_path / next(iter(files))
-    if pin:
-        monkeypatch.setenv(pin, hashlib.sha256(first.read_bytes()).hexdigest())
-    report = bench.benchmark(first)
-    assert [Path(model["model"]).name for model in report["models"]] == models
-    assert [Path(reader["model"]).name for reader in report["readers"]] == readers
-    assert len(report["warnings"]) == bool(warning)
-    assert warning in "".join(report["warnings"])
+    assert [BUNDLED in out, BUNDLED_READER in out] == [file == BUNDLED, file == BUNDLED_READER]
+    assert "peak_memory" in out
 
 
 def test_failing_process_is_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,46 +84,29 @@ def test_low_processor_share_is_a_warning(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     set_clock(monkeypatch, 0.6)
-    monkeypatch.setattr(device, "ROOT", tmp_path)
+    monkeypatch.setattr(bench, "SYSTEM", tmp_path)
     code, _, err = run("bench", "--model", BUNDLED)
     assert code == 0
     assert err == "warning: other programs were running: only 60% of a core was free\n"
 
 
-THROTTLED = "sys/devices/platform/soc/soc:firmware/get_throttled"
-CLOCK = "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"
-TEMPERATURE = "sys/class/thermal/thermal_zone0/temp"
-HEALTHY_BOARD = {
-    "proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.5\0",
-    THROTTLED: "0",
-    CLOCK: "1800000",
-    "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq": "1800000",
-    TEMPERATURE: "48312",
-}
+CLOCK = "sys/devices/system/cpu/cpu0/cpufreq"
 
 
-@pytest.mark.parametrize(
-    ("changed", "reasons"),
-    [
-        ({}, []),
-        ({THROTTLED: "50005"}, ["its voltage is low", "it is throttled"]),
-        ({THROTTLED: "e0008"}, ["it is hot"]),
-        ({CLOCK: "600000"}, ["its clock is at 600 of 1800 MHz"]),
-        ({TEMPERATURE: "81500"}, ["its temperature is 81 degrees Celsius"]),
-    ],
-)
-def test_throttle_reasons_of_a_board(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: dict[str, str], reasons: list[str]
+@pytest.mark.usefixtures("no_processes")
+@pytest.mark.parametrize(("clock", "warnings"), [(1800, ""), (600, "at 600 of 1800 MHz")])
+def test_slow_clock_of_a_board_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: int, warnings: str
 ) -> None:
-    for name, text in (HEALTHY_BOARD | changed).items():
+    set_clock(monkeypatch, 1.0)
+    for name, text in {
+        "proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.5\0",
+        f"{CLOCK}/scaling_cur_freq": f"{clock}000\n",
+        f"{CLOCK}/cpuinfo_max_freq": "1800000\n",
+    }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(f"{text}\n")
-    monkeypatch.setattr(device, "ROOT", tmp_path)
-    assert device.device_info()["device"] == "Raspberry Pi 4 Model B Rev 1.5"
-    assert device.throttle_reasons() == reasons
-
-
-def test_machine_without_system_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device, "ROOT", tmp_path)
-    assert device.throttle_reasons() == []
-    assert device.device_info()["device"]
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(bench, "SYSTEM", tmp_path)
+    report = bench.benchmark(Path(BUNDLED))
+    assert report["device"] == "Raspberry Pi 4 Model B Rev 1.5"
+    assert warnings in "".join(report["warnings"]) and len(report["warnings"]) == bool(warnings)

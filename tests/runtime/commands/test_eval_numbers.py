@@ -42,22 +42,14 @@ def test_lines(run: Run, pages: Path, column: str) -> None:
     numbers = write_table("a.png;-12.5 8", "b.png;-12,5/7", "grey.png;30", column=column)
     code, out, err = run("eval", "--numbers", numbers, "--max-errors", "30%")
     assert (code, err) == (0, "")
-    lines = out.splitlines()
-    assert lines[:2] == [
-        f"{BUNDLED_READER} with {BUNDLED} on numbers.csv",
-        "exact 60.00% (95 % interval 23.07% to 88.24%): 3 of 5 numbers; 0 invented",
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert {f"model {BUNDLED_READER} with {BUNDLED}", "accuracy 0.6", "risk 0.25"} < {*lines}
+    curve = lines.index("curve")
+    assert lines[curve + 2].startswith("0.3 4 1 0.8 0.25 0.0")
+    assert [line.split()[0] for line in lines[curve + 3 : curve + 8]] == [
+        *("0.05", "0.02", "0.01", "0.005", "0.001"),
     ]
-    assert lines[2].startswith("expected calibration error ")
-    assert lines[3].startswith(
-        "--max-errors   30%: answers  80.00% of the numbers, 25.00% of them wrong (4.56% to "
-    )
-    assert [line[:19] for line in lines[4:9]] == [
-        *("--max-errors    5%:", "--max-errors    2%:", "--max-errors    1%:"),
-        *("--max-errors  0.5%:", "--max-errors  0.1%:"),
-    ]
-    assert lines[10] == "worst of 1 silent errors, surest first:"
-    assert lines[11].startswith("  b.png: 7, read as 8 (9")
-    assert len(lines) == 12
+    assert lines[-1].startswith("0.9") and lines[-1].endswith(" b.png 7 8")
 
 
 @pytest.mark.parametrize(
@@ -134,15 +126,6 @@ def test_label_that_contradicts_the_constraints_is_an_error(run: Run, pages: Pat
     assert json.loads(out)["numbers"] == 2
 
 
-def test_bad_pages_cost_themselves(run: Run, pages: Path) -> None:
-    Path("empty.png").touch()
-    numbers = write_table("missing.png;1", "a.png;-12.5 8", "empty.png;2", "b.png;seven")
-    code, out, err = run("eval", "--numbers", numbers, "--json")
-    assert code == 1
-    assert [line.startswith("error: ") for line in err.splitlines()] == [True] * 3
-    assert (json.loads(out)["numbers"], json.loads(out)["exact"]) == (2, 2)
-
-
 @pytest.mark.parametrize(
     ("options", "code", "cause"),
     [
@@ -181,22 +164,13 @@ def test_error(run: Run, pages: Path, options: list[str], code: int, cause: str)
     assert cause in " ".join(err.split())
 
 
-def test_results_are_no_labels(run: Run, pages: Path) -> None:
-    run("read", "a.png", "-o", "numbers.csv")
-    _, _, err = run("eval", "--numbers", "numbers.csv")
-    assert "numbers.csv has predictions, not labels: correct the numbers, and keep" in err
-
-
 def test_promise_is_for_reading_with_the_same_options(run: Run, labelled: str) -> None:
     calibrated = ["eval", "--numbers", labelled, "--max-errors", "2%", "--length", "1"]
     code, out, err = run(*calibrated, "--calibrate", "promise.json")
     values = json.loads(Path("promise.json").read_text())
     assert (code, err, values["numbers"], values["wanted"]) == (0, "", 300, 0.02)
     assert values["accepted"] == pytest.approx(280, rel=0.05)
-    assert out.splitlines()[-1] == (
-        f"stored in promise.json: accepts {values['accepted']} of 300 numbers; of such, at most 2%"
-        " are wrong, with 95 % confidence"
-    )
+    assert "promise.wanted" in out
     out = run(*calibrated, "--calibrate", "promise.json", "--json")[1]  # again
     promise = json.loads(out)["promise"]
     assert promise == {"file": "promise.json", **{key: values[key] for key in [*promise][1:]}}

@@ -7,11 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits import Classifier
-from digits.images import picture
-from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from tests.conftest import Run
-from tests.runtime.conftest import count_calls
 
 
 def write_table(*rows: str) -> str:
@@ -23,19 +19,13 @@ def test_errors_exact_pages_and_worst_pages(run: Run, pages: Path) -> None:
     table = write_table("a.png;-12.5 8", "b.png;-12,5/78", "grey.png;30")
     code, out, err = run("eval", "--data", table)
     assert (code, err) == (0, "")
-    lines = out.splitlines()
-    assert lines[:3] == [
-        f"{BUNDLED_READER} with {BUNDLED} on pages.csv",
-        "error rate 20.00% of 15 symbols: 3 missed, 0 wrong, 0 invented",
-        "pages without an error: 1 of 3, 1 of them in the same lines and columns",
-    ]
-    assert lines[3].startswith("expected calibration error ")
-    assert lines[5] == "worst pages (2 of 2 with errors), most errors first:"
-    assert lines[6] == "  grey.png: 2 missed, 0 wrong, 0 invented"
-    assert [" ".join(line.split()) for line in lines[9:]] == [
-        "b.png: 1 missed, 0 wrong, 0 invented",
-        "written -12.5/78",
-        "read -12.5 8",
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert {"data pages.csv", "error_rate 0.2", "symbols 15", "missed 3", "exact 1"} < {*lines}
+    assert lines[-4:] == [
+        "worst",
+        "name text read missed wrong invented",
+        "grey.png 30 2 0 0",
+        "b.png -12.5/78 -12.5 8 1 0 0",
     ]
 
 
@@ -87,13 +77,6 @@ def test_labels_in_boxes_are_no_pages(run: Run, pages: Path) -> None:
     Path("labels.csv").write_text("file,box,text\na.png,1 2 3 4,7\n")
     code, out, err = run("eval", "--data", "labels.csv")
     assert (code, out, "measure it with --numbers" in err) == (1, "", True)
-
-
-def test_model_is_a_reader(run: Run, pages: Path) -> None:
-    table = write_table("a.png;1", "b.png;2")
-    with count_calls(Classifier.read, picture.load) as calls:
-        assert run("eval", "--data", table, "--model", BUNDLED_READER)[0] == 0
-    assert calls["read"] == 2
 
 
 @pytest.mark.parametrize("text", ["-12.5 8", "-12.5/78"])  # without and with an error

@@ -7,6 +7,7 @@ import pytest
 
 from digits.commands import inputs, runner
 from digits.errors import DigitsError, ModelError
+from digits.formats import Format
 from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from digits.system import cpu_count
 from digits.terminal import ErrorReporter
@@ -41,17 +42,15 @@ def test_too_many_open_files_is_one_error(
 
 
 @pytest.mark.unix
-def test_too_many_open_files_in_a_picture_ends_the_run(pictures: list[Path]) -> None:
-    class Started(runner.Predict):
-        """Its model is open already."""
-
-        def start(self) -> runner.AnswerFn:
-            return answer
-
-    answer = runner.Predict("text", show_name=False).start()
-    assert answer(str(pictures[2])).text.startswith("2  (")
+def test_too_many_open_files_in_a_picture_ends_the_run(
+    pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = runner.Predict().start()
+    assert answer(str(pictures[2])).digit == 2
+    monkeypatch.setattr(runner.Predict, "start", lambda _: answer)  # its model is open already
+    given = inputs.resolve([str(pictures[2])], recursive=False)
     with no_free_file_descriptors(), pytest.raises(DigitsError, match=TOO_MANY_FILES):
-        runner.run(Started("text", False), [str(pictures[2])], ErrorReporter())
+        runner.run(runner.Predict(), given, Format())
 
 
 @pytest.mark.parametrize(

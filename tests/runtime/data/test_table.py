@@ -9,7 +9,7 @@ import pytest
 
 from digits.data import table
 from digits.errors import DataError, DigitsError
-from digits.text import csv_name, csv_row
+from digits.tables import csv_name, csv_row
 
 EXPECTED = [("a b.png", (7, "")), ("c, d; e.png", (3, "")), ("é.png", (0, ""))]
 PLAIN = 'file,digit\na b.png,7\n"c, d; e.png",3\né.png,0\n'

@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple
 
 from digits.commands.inputs import OnError, is_picture, walk
 from digits.errors import PictureError
-from digits.text import csv_name
+from digits.tables import csv_name
 
 
 class FileStamp(NamedTuple):

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from digits.commands import keep
-from digits.commands.folder_scan import FileStamp
-from digits.commands.keep import KeepFolder
-from digits.commands.watch import FolderWatcher
-from digits.commands.watch_readers import Row
-from digits.text import csv_row
+from digits.tables import csv_row
+from digits.watch import keep
+from digits.watch.folder import FileStamp
+from digits.watch.keep import KeepFolder
+from digits.watch.readers import Row
+from digits.watch.watcher import FolderWatcher
 from tests.conftest import Run
-from tests.runtime.commands.conftest import Bench
+from tests.runtime.watch.conftest import Bench
 
 
 class Keeper(Bench):

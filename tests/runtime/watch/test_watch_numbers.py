@@ -12,21 +12,22 @@ import pytest
 from PIL import Image
 
 from digits import Constraints
-from digits.commands.folder_scan import stamp
 from digits.commands.runner import reader_options
-from digits.commands.watch_readers import NumberReader, last_accepted
 from digits.constraints.automaton import State
 from digits.data.mnist import Split
+from digits.prediction import Reading
 from digits.processes import WorkerDied
+from digits.watch.folder import stamp
+from digits.watch.readers import Reader, last_accepted
 from tests.conftest import Run
-from tests.runtime.commands.conftest import Bench
+from tests.runtime.watch.conftest import Bench
 from tests.synthetic import Sheet, chosen
 
 
-def number_reader(folder: Path, **options: Any) -> NumberReader:
+def number_reader(folder: Path, **options: Any) -> Reader:
     defaults: dict[str, Any] = {"constraints": Constraints(), "max_errors": 0.3}
     inbox, results = str(folder / "inbox"), folder / "results.csv"
-    return NumberReader(inbox, reader_options(None), results=results, **(defaults | options))
+    return Reader(inbox, reader_options(None), Reading, results=results, **(defaults | options))
 
 
 class Meter(Bench):
@@ -76,40 +77,6 @@ def test_each_number_has_a_row(
     assert (second["line"], second["column"], second["free"]) == ("2", "1", "459")
     assert float(second["probability"]) > 0.7 and int(second["top"]) > 130
     assert not any((blank["line"], blank["second"], blank["free"], blank["left"]))
-
-
-@pytest.mark.parametrize("lines", [1, 2])
-def test_rows_of_an_interrupted_write_are_written_again(
-    tmp_path: Path, test_slice: Split, monkeypatch: pytest.MonkeyPatch, lines: int
-) -> None:
-    """A kill may leave the first rows of a picture, or all, but not note that they are all."""
-    write = os.write
-
-    def write_part(file: int, data: bytes) -> int:
-        write(file, b"".join(data.splitlines(keepends=True)[:lines]))
-        raise KeyboardInterrupt  # is not handled, as little as a kill
-
-    meter = Meter(tmp_path, test_slice)
-    meter.show("28")
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(os, "write", write_part)
-        meter.show("271", "459")
-    assert len(meter.numbers) == 1 + lines
-    meter.restart()
-    meter.advance(0, 2)
-    assert [number for _, number, _ in meter.numbers] == ["28", "271", "459"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["inbox", "results.csv"]
-
-
-@pytest.mark.unix
-def test_link_in_place_of_the_journal_is_replaced(tmp_path: Path, test_slice: Split) -> None:
-    """Others may write into the folder of the results."""
-    other = tmp_path / "other.csv"
-    other.write_text("mine\n")
-    (tmp_path / ".results.csv.writing").symlink_to(other)
-    meter = Meter(tmp_path, test_slice)
-    meter.show("271", "459")
-    assert len(meter.numbers) == 2 and other.read_text() == "mine\n"
 
 
 def test_damaged_and_deadly_pictures_have_a_row(tmp_path: Path, test_slice: Split) -> None:
@@ -258,25 +225,6 @@ def test_frames_are_read_together(tmp_path: Path, test_slice: Split) -> None:
 
 
 @pytest.mark.parametrize(
-    ("numbers", "options", "expected"),
-    [
-        (["459", "271"], {}, False),
-        (["459", "27"], {"constraints": Constraints(length=3)}, True),
-        (["459"], {"max_errors": 1e-15}, True),
-        ([], {}, True),
-    ],
-)
-def test_a_doubtful_number_makes_the_picture_doubtful(
-    tmp_path: Path, test_slice: Split, numbers: list[str], options: dict[str, Any], expected: bool
-) -> None:
-    meter = Meter(tmp_path, test_slice, **options)
-    meter.show(*numbers, name="a.png")
-    file = stamp(str(meter.inbox), "a.png")
-    row = file and meter.work(file)
-    assert row and row.is_doubtful == expected
-
-
-@pytest.mark.parametrize(
     ("numbers", "max_errors", "expected"),
     [
         (["459"], 0.3, ("459", "accepted", b"459")),
@@ -300,6 +248,7 @@ def test_messages(
     assert (state["number"], state["status"], row.messages.get("number")) == expected
     assert sorted(state) == ["file", "free", "number", "probability", "second", "status"]
     assert (state["file"], state["probability"] > 0) == ("a.png", bool(numbers))
+    assert row.is_doubtful == (expected[1] != "accepted")
 
 
 def test_published_picture_is_reduced(tmp_path: Path) -> None:
@@ -346,7 +295,7 @@ def test_wrong_options(run: Run, tmp_path: Path, arguments: str, message: str) -
 
 def test_missing_paho(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
-    monkeypatch.delitem(sys.modules, "digits.commands.mqtt", raising=False)
+    monkeypatch.delitem(sys.modules, "digits.watch.mqtt", raising=False)
     arguments = ("watch", tmp_path, tmp_path / "new.csv", "--numbers", "--mqtt", "mqtt://broker")
     code, _, err = run(*arguments)
     assert (code, err) == (1, 'error: --mqtt needs paho: pip install "digits[mqtt]"\n')

@@ -1,19 +1,20 @@
 """Publish what `digits watch` reads to an MQTT broker, and describe it to Home Assistant.
 
-Every message is retained, and of each topic only the newest is sent, one at a time: what a broker
-misses is in the results file. paho's own thread waits for the broker, so nothing else does.
+Every message is retained, and only the newest of each topic counts: a broker gets all of these
+whenever it is reached again, so none is sent twice (QoS 0), and what it misses is in the results
+file. paho's own thread waits for the broker, so nothing else does.
 """
 
 import re
 import sys
 import zlib
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from threading import Event, Lock
+from contextlib import AbstractContextManager, suppress
+from threading import Lock
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
-from paho.mqtt.client import Client
+from paho.mqtt.client import Client, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -73,9 +74,9 @@ class Publisher(AbstractContextManager["Publisher"]):
     """Keeps a broker up to date during a block, and says on stderr when that can't be done.
 
     refusal: an error if the broker has refused the password from the start; later it is waited for.
-    meter: see `discovery`.
     url: mqtt://USER@HOST:PORT/TOPIC, or mqtts:// for TLS; user, port and topic may be missing. The
-    password is in $DIGITS_MQTT_PASSWORD. Raises ValueError, without the URL: it may hold a secret.
+    password is in $DIGITS_MQTT_PASSWORD. meter: see `discovery`. Raises ValueError, without the
+    URL: it may hold a secret.
     """
 
     def __init__(self, url: str, *meter: str | None) -> None:
@@ -92,19 +93,18 @@ class Publisher(AbstractContextManager["Publisher"]):
         if not re.fullmatch(r"[^$+#\x00-\x1f\x7f]{1,200}", self._topic):
             raise ValueError("a topic has at most 200 characters, and none of $ + #")
         port = port or (8883 if parts.scheme == "mqtts" else 1883)
-        self._address = f"{host}:{port}"
+        self._broker = f"MQTT broker {host}:{port}"
         self._newest = {f"{self._topic}/availability": b"online", **discovery(self._topic, *meter)}
-        self._unsent = dict.fromkeys(self._newest)  # topics, in the order of their messages
-        self._is_sending = self._in_trouble = self._was_connected = False
+        self._in_trouble = self._was_connected = False
         self.refusal = ""
-        self._all_sent, self._lock = Event(), Lock()  # not held while paho is called
+        self._lock = Lock()  # or an older message might be sent after a newer one
         self._client = _Client(CallbackAPIVersion.VERSION2)
         if parts.username:
             self._client.username_pw_set(unquote(parts.username), variable(_PASSWORD))
         if parts.scheme == "mqtts":
             self._client.tls_set()
-        self._client.will_set(f"{self._topic}/availability", b"offline", 1, retain=True)
-        self._client.on_connect, self._client.on_publish = self._on_connect, self._on_publish
+        self._client.will_set(f"{self._topic}/availability", b"offline", retain=True)
+        self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
         self._client.reconnect_delay_set(1, 30)
@@ -116,54 +116,39 @@ class Publisher(AbstractContextManager["Publisher"]):
 
     def __exit__(self, *_: object) -> None:
         """Send what is left, and that this is the end, in half a second at most."""
-        self.publish({"availability": b"offline"})
-        # Without a farewell, the broker publishes the last will.
-        if self._all_sent.wait(_GOODBYE) or not self._client.is_connected():
-            self._client.disconnect()
-        if self._all_sent.is_set():
-            self._client.loop_stop()  # waits for the farewell
+        sent = self.publish({"availability": b"offline"})
+        with suppress(RuntimeError):  # the connection is lost
+            if sent:
+                sent.wait_for_publish(_GOODBYE)
+                # Without a farewell, the broker publishes the last will.
+                if sent.is_published():
+                    self._client.disconnect()
+                    self._client.loop_stop()  # waits for the farewell
 
-    def publish(self, messages: Mapping[str, bytes]) -> None:
-        """Send these soon, by the ends of their topics, instead of older ones still unsent."""
+    def publish(self, messages: Mapping[str, bytes]) -> MQTTMessageInfo | None:
+        """Send these by the ends of their topics. Returns the last one, unless all have to wait."""
+        sent = None
         with self._lock:
             for name, payload in messages.items():
                 topic = f"{self._topic}/{name}"
                 self._newest[topic] = payload
-                self._unsent.pop(topic, None)
-                self._unsent[topic] = None
-            self._all_sent.clear()
-        self._send()
-
-    def _send(self) -> None:
-        """Send the next message, unless the broker has yet to confirm the one before."""
-        with self._lock:
-            if self._is_sending or not self._client.is_connected():
-                return
-            topic = next(iter(self._unsent), None)
-            if topic is None:
-                self._all_sent.set()
-                return
-            del self._unsent[topic]
-            self._is_sending, payload = True, self._newest[topic]
-        self._client.publish(topic, payload, 1, retain=True)  # again if the connection is lost
+                if self._client.is_connected():
+                    sent = self._client.publish(topic, payload, retain=True)
+        return sent
 
     def _on_connect(self, _: Client, __: Any, ___: Any, reason: ReasonCode, ____: Any) -> None:
         if reason.is_failure:
             if str(reason) in _REFUSALS and not self._was_connected:
-                self.refusal = f"MQTT broker {self._address}: {reason}: is ${_PASSWORD} right?"
+                self.refusal = f"{self._broker}: {reason}: is ${_PASSWORD} right?"
                 self._in_trouble = True
             self._report(str(reason))
             return
-        self._was_connected = True
-        with self._lock:
-            self._unsent = dict.fromkeys(self._newest)  # a broker may have lost all of them
-        self._send()
-
-    def _on_publish(self, *_: Any) -> None:
         if self._in_trouble:
-            print_stderr(f"recovered: MQTT broker {self._address}")
-        self._in_trouble = self._is_sending = False
-        self._send()
+            print_stderr(f"recovered: {self._broker}")
+        self._was_connected, self._in_trouble = True, False
+        with self._lock:
+            for topic, payload in self._newest.items():  # it may have lost all of them
+                self._client.publish(topic, payload, retain=True)
 
     def _on_connect_fail(self, *_: Any) -> None:
         error = sys.exception()  # which paho is handling
@@ -176,5 +161,5 @@ class Publisher(AbstractContextManager["Publisher"]):
 
     def _report(self, trouble: str) -> None:
         if not self._in_trouble:
-            print_stderr(f"error: MQTT broker {self._address}: {trouble}; trying again")
+            print_stderr(f"error: {self._broker}: {trouble}; trying again")
         self._in_trouble = True

@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from digits.commands import mqtt
-from digits.commands.mqtt import Publisher, discovery
+from digits.watch import mqtt
+from digits.watch.mqtt import Publisher, discovery
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """What `digits watch` makes of a picture, in a worker: the row of its digit, or rows of numbers."""
 
-import csv
 import io
 import math
 import re
@@ -10,13 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from digits.commands.folder_scan import FileStamp, open_picture, stamp
 from digits.commands.runner import ClassifierOptions
 from digits.constraints.constraints import Constraints
 from digits.errors import PictureError
-from digits.prediction import NUMBER_COLUMNS, PREDICTION_COLUMNS, Prediction, Reading
+from digits.formats import Format
+from digits.prediction import NUMBER_COLUMNS, Prediction, Reading
+from digits.tables import csv_cells, csv_row
 from digits.terminal import print_stderr
-from digits.text import csv_row, escape_name, to_json
+from digits.text import escape_name, to_json
+from digits.watch.folder import FileStamp, open_picture, stamp
 
 if TYPE_CHECKING:
     from digits.classifier import Classifier
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _STAMP = ("file", "modified", "size")
 _MAX_SIDE = 1024  # pixels of a picture that is published
 _MANY = 3  # contradictions in a row: somebody should look
+_NO_NUMBER = ["", "", "", 0.0, "unreadable", "", "", "", "", "", ""]  # in NUMBER_COLUMNS[1:]
+_VALUE = re.compile(r"-?[0-9]{1,15}(\.[0-9]*)?|-?\.[0-9]+", re.ASCII)
 
 
 class Row(NamedTuple):
@@ -41,45 +44,21 @@ class Row(NamedTuple):
     is_doubtful: bool = False
 
 
-class DigitReader(NamedTuple):
-    """Reads the digit of each picture in a folder."""
+class Reader(NamedTuple):
+    """Reads the digit, or the numbers, of each picture in a folder, or one number in all of them.
 
-    folder: str
-    options: ClassifierOptions = ClassifierOptions()
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Of the CSV."""
-        return (*_STAMP, *PREDICTION_COLUMNS[1:])
-
-    def start(self) -> Callable[[FileStamp], Row | None]:
-        """Open the model. Raises ModelError if it can't be used."""
-        read = self.options.open().predict
-        return partial(_read_unchanged, self, lambda file, source: self.row(file, read(source)))
-
-    def row(self, file: FileStamp, prediction: Prediction | None, error: str = "") -> Row:
-        """Format the result of a picture. error: why there is none."""
-        if prediction is None:
-            prediction = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "unreadable", error)
-        text = prediction.format(file.name, "text", show_name=True)
-        line = csv_row([*file.cells, *prediction.to_csv_row(file.name)[1:]])
-        return Row(line, text, error, is_doubtful=not error and prediction.status != "sure")
-
-
-class NumberReader(NamedTuple):
-    """Reads the numbers of each picture in a folder, or one number in all of them.
-
-    constraints, max_errors: as for `Classifier.read`. If any of the others is given, a picture
-    holds one number. frames: it is read from so many pictures, the last ones. not_below_last,
-    max_step: how it follows the last accepted one in `results`, or start_at if that has none yet.
-    publishes: whether rows have messages.
+    kind: Prediction or Reading. constraints, max_errors: as for `Classifier.read`. If any of the
+    others is given, a picture holds one number. frames: it is read from so many pictures, the last
+    ones. not_below_last, max_step: how it follows the last accepted one in `results`, or start_at
+    if that has none yet. publishes: whether rows have messages.
     """
 
     folder: str
-    options: ClassifierOptions
-    constraints: Constraints
-    max_errors: float | None
-    results: Path
+    options: ClassifierOptions = ClassifierOptions()
+    kind: type[Prediction] | type[Reading] = Prediction
+    constraints: Constraints | None = None
+    max_errors: float | None = None
+    results: Path = Path()
     frames: int = 1
     not_below_last: bool = False
     max_step: float | None = None
@@ -89,13 +68,15 @@ class NumberReader(NamedTuple):
     @property
     def columns(self) -> tuple[str, ...]:
         """Of the CSV."""
-        return (*_STAMP, *NUMBER_COLUMNS[1:])
+        return (*_STAMP, *self.kind.COLUMNS[1:])
 
     def start(self) -> Callable[[FileStamp], Row | None]:
         """Open the model. Raises ModelError if it can't be used."""
         classifier = self.options.open()
 
         def read(file: FileStamp, source: BinaryIO) -> Row:
+            if self.kind is Prediction:
+                return self.row(file, classifier.predict(source))
             return self.row(file, classifier.read(source, self.constraints, self.max_errors))
 
         if self.frames > 1 or self.follows or self.publishes:
@@ -109,33 +90,37 @@ class NumberReader(NamedTuple):
 
     def plausible(self, last: float | None) -> Constraints:
         """The constraints of a number after this one."""
+        constraints = self.constraints or Constraints()
         if last is None or not self.follows:
-            return self.constraints
+            return constraints
         step = (math.inf if self.max_step is None else self.max_step) + 1e-12 * abs(last)
         with suppress(ValueError):  # it was accepted under other constraints
             least = last if self.not_below_last else last - step
-            return self.constraints.narrowed(least, last + step)
-        return self.constraints
+            return constraints.narrowed(least, last + step)
+        return constraints
 
     def row(
-        self, file: FileStamp, reading: Reading | None, error: str = "", jpeg: bytes = b""
+        self,
+        file: FileStamp,
+        answer: Prediction | Reading | None,
+        error: str = "",
+        jpeg: bytes = b"",
     ) -> Row:
         """Format the result of a picture. error: why there is none. jpeg: what to publish of it."""
-        reading = reading or Reading(())
-        text = reading.format(file.name, "text", show_name=True)
-        blank = dict.fromkeys(NUMBER_COLUMNS, "")
-        blank |= {"probability": "0.000000", "status": "unreadable"}
-        rows = reading.to_csv_rows(file.name) or [[*blank.values()]]
-        lines = "\n".join(csv_row([*file.cells, *cells[1:]]) for cells in rows)
+        if answer is None:
+            unreadable = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "unreadable", error)
+            answer = unreadable if self.kind is Prediction else Reading(())
+        rows = [cells for _, *cells in answer.to_rows(file.name)] or [_NO_NUMBER]
+        lines = "\n".join(csv_row([*file.cells, *cells]) for cells in rows)
+        text = Format().lines(file.name, answer, show_name=True) or f"{escape_name(file.name)}  ?"
         messages = _messages(file.name, rows[0], jpeg) if self.publishes else {}
-        is_doubtful = not error and {number.status for number in reading.numbers} != {"accepted"}
-        return Row(lines, text or f"{escape_name(file.name)}  ?", error, messages, is_doubtful)
+        return Row(lines, text, error, messages, not error and answer.status != "sure")
 
 
 class _Series:
     """Reads one number in picture after picture."""
 
-    def __init__(self, reader: NumberReader, classifier: "Classifier") -> None:
+    def __init__(self, reader: Reader, classifier: "Classifier") -> None:
         self._reader, self._classifier = reader, classifier
         self._frames: dict[FileStamp, Sighting] = {}  # of the last pictures with a number
         last = last_accepted(reader.results) if reader.follows else None
@@ -159,7 +144,7 @@ class _Series:
         temperature = classifier.reader.metadata.number_temperature
         rules, frames = Rules.of(self._constraints, reader.max_errors), [*self._frames.values()]
         number = vote(frames, rules, temperature)
-        rules = rules._replace(constraints=reader.constraints)
+        rules = rules._replace(constraints=reader.plausible(None))
         if number.status == "accepted":
             self._contradictions = 0
             with suppress(ValueError):  # 12-34, for example, has no value
@@ -180,30 +165,31 @@ def last_accepted(results: Path) -> float | None:
     `unreadable` rows are written without a number, so any status but `review` counts where there
     is one. If the last such number has no value, a warning names its line. No damaged row counts.
     """
-    columns = (*_STAMP, *NUMBER_COLUMNS[1:])
-    value, warning = None, ""
+    columns, value, warning = (*_STAMP, *NUMBER_COLUMNS[1:]), None, ""
     with suppress(FileNotFoundError), open(results, encoding="utf-8", errors="replace") as lines:
         for line, text in enumerate(lines, 1):
-            cells = next(csv.reader([text[: 1 << 16]]), [])
-            row = dict(zip(columns, cells, strict=False)) if len(cells) == len(columns) else {}
+            row: dict[str, str] = {}
+            with suppress(ValueError):  # a damaged line, or one with other columns
+                row = dict(zip(columns, csv_cells(text[: 1 << 16]), strict=True))
             number, status = row.get("number"), row.get("status")
             if number and status not in ("review", "status"):
-                if re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]*)?|-?\.[0-9]+", number, re.ASCII):
-                    value, warning = float(number), ""
-                else:
-                    warning = f"{results}, line {line}: the number {number!r:.40} has no value"
+                has_value = _VALUE.fullmatch(number)
+                value = float(number) if has_value else value
+                wrong = f"{results}, line {line}: the number {number!r:.40} has no value"
+                warning = "" if has_value else wrong
     if warning:
         print_stderr(f"warning: {warning}, so it doesn't bound the next one")
     return value
 
 
 def _messages(name: str, cells: Sequence[object], jpeg: bytes) -> dict[str, bytes]:
-    """What to publish of a number. cells: of NUMBER_COLUMNS."""
-    row = dict(zip(NUMBER_COLUMNS, cells, strict=True))
-    state = {key: row[key] for key in ("number", "status", "second", "free")}
-    state |= {"file": escape_name(name), "probability": float(str(row["probability"]))}
-    accepted = {"number": str(row["number"]).encode()} if row["status"] == "accepted" else {}
-    return {"state": to_json(state).encode(), **accepted, **({"picture": jpeg} if jpeg else {})}
+    """What to publish of a number. cells: of NUMBER_COLUMNS[1:]."""
+    row = dict(zip(NUMBER_COLUMNS[1:], cells, strict=True))
+    state = {key: row[key] for key in ("number", "status", "probability", "second", "free")}
+    messages = {"state": to_json(state | {"file": escape_name(name)}).encode()}
+    if row["status"] == "accepted":
+        messages["number"] = str(row["number"]).encode()
+    return messages | ({"picture": jpeg} if jpeg else {})
 
 
 def _to_jpeg(page: "GreyImage") -> bytes:
@@ -216,7 +202,7 @@ def _to_jpeg(page: "GreyImage") -> bytes:
 
 
 def _read_unchanged(
-    reader: DigitReader | NumberReader,
+    reader: Reader,
     read: Callable[[FileStamp, BinaryIO], Row],
     file: FileStamp,
 ) -> Row | None:

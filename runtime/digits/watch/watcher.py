@@ -4,31 +4,26 @@ The results file is the only state: a picture with a row there is done. Their ag
 monotonic clock, because the system's may jump.
 """
 
-import csv
 import os
 import signal
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import wait
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from digits.commands.folder_scan import FileStamp, scan, stamp
-from digits.commands.keep import KeepFolder
 from digits.commands.results import ResultsFile, WriteFailed
-from digits.commands.watch_readers import DigitReader, NumberReader, Row
 from digits.errors import DigitsError, PictureError
-from digits.files import remove, write_text
 from digits.processes import Pool, StartFailed, Worker, WorkerDied
 from digits.terminal import print_result, print_stderr
-from digits.text import csv_row
+from digits.watch.folder import FileStamp, scan
+from digits.watch.keep import KeepFolder
+from digits.watch.readers import Reader, Row
 
 if TYPE_CHECKING:
-    from digits.commands.mqtt import Publisher
-
-Reader = DigitReader | NumberReader
+    from digits.watch.mqtt import Publisher
 
 _MEMORY_LIMIT = 1 << 30  # bytes for one picture; the largest needs as many
 MAX_WAITING = 1000  # pictures in the queue; others are found later
@@ -91,9 +86,7 @@ class FolderWatcher:
             raise DigitsError(f"{reader.folder} is not a folder")
         self._reader, self._recursive = reader, recursive
         self._clock, self._timing, self._publisher, self._keep = clock, TIMING, publisher, keep
-        self._journal = results.with_name(f".{results.name}.writing")
-        incomplete = _journaled(self._journal)
-        self._results = ResultsFile(results, reader.columns, key=3, incomplete=incomplete)
+        self._results = ResultsFile(results, reader.columns, key=3)
         self.done = self._results.done  # hashes of the cells of pictures with a row
         self._pool = Pool(start_worker, 1)
         self._pool.wait_until_started()
@@ -159,7 +152,7 @@ class FolderWatcher:
                 self._due[picture] += self._timing.damaged - self._timing.stable
                 return True
             if row:
-                self._append(picture, row.lines)
+                self._results.append(row.lines)
         except (StartFailed, WriteFailed) as error:
             self._troubles.report([str(error)])
             return False
@@ -167,24 +160,19 @@ class FolderWatcher:
         del self._due[picture]
         self._failed.discard(picture)
         if row:
-            self.done.add(hash(picture.cells))
-            if row.error:
-                print_stderr(f"error: {row.error}")
-            if self._publisher:
-                self._publisher.publish(row.messages)
-            if self._keep and row.is_doubtful:
-                self._keep_troubles.report(self._keep.add(picture, row.lines))
-            print_result(row.text)
+            self._report(picture, row)
         return True
 
-    def _append(self, picture: FileStamp, lines: str) -> None:
-        """Write the lines such that after a kill, a part of them isn't taken for all."""
-        with suppress(DigitsError):  # then only this protection is lost
-            if "\n" in lines:
-                write_text(self._journal, csv_row(picture.cells))
-        self._results.append(lines)
-        with suppress(DigitsError):
-            remove(self._journal)
+    def _report(self, picture: FileStamp, row: Row) -> None:
+        """Say what has been written."""
+        self.done.add(hash(picture.cells))
+        if row.error:
+            print_stderr(f"error: {row.error}")
+        if self._publisher:
+            self._publisher.publish(row.messages)
+        if self._keep and row.is_doubtful:
+            self._keep_troubles.report(self._keep.add(picture, row.lines))
+        print_result(row.text)
 
     def _ask(self, picture: FileStamp) -> Row | None:
         """The row of a picture; None if it has changed, or isn't read when `run` has to end."""
@@ -201,14 +189,6 @@ class FolderWatcher:
             self._failed.add(picture)
             seconds = f"{self._timing.limit:.0f} seconds"
             return self._reader.row(picture, None, f"{picture.name} takes longer than {seconds}")
-
-
-def _journaled(journal: Path) -> set[tuple[str, ...]]:
-    """The cells of the picture whose lines were being written when a process was killed."""
-    with suppress(OSError, ValueError, csv.Error):
-        if stamp("", str(journal)):  # no link
-            return {*map(tuple, csv.reader([journal.read_text(encoding="utf-8")]))}
-    return set()
 
 
 class _Troubles:

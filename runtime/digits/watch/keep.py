@@ -7,11 +7,11 @@ from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
-from digits.commands.folder_scan import FileStamp, open_picture, scan, stamp
 from digits.commands.results import ResultsFile
 from digits.errors import DigitsError, PictureError
 from digits.files import atomic_write, write_text
-from digits.text import csv_row
+from digits.tables import csv_row
+from digits.watch.folder import FileStamp, open_picture, scan, stamp
 
 MAX_BYTES = 200_000_000  # of all pictures in the folder
 

@@ -1,0 +1,93 @@
+"""The formats of results. Each is a class and its line in FORMATS; nothing else knows its name."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from digits.text import escape_name, to_json
+
+if TYPE_CHECKING:
+    from digits.prediction import Prediction, Reading
+
+    Answer = Prediction | Reading
+
+
+class Format:
+    """Text for people, and the base of the formats that `--output` writes and continues.
+
+    suffixes: of files in it. opening: how each line begins if there is no header.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    opening: ClassVar[str] = ""
+
+    def columns(self, kind: "type[Answer]") -> tuple[str, ...]:
+        """The names of what is said of a picture; the first one is `file`."""
+        return kind.KEYS
+
+    def header(self, columns: Sequence[str]) -> str:
+        """The line before all answers, if there is one."""
+        return ""
+
+    def name(self, file: str) -> str:
+        """The file's name as it is written."""
+        return escape_name(file)
+
+    def lines(self, file: str, answer: "Answer", show_name: bool) -> str:
+        """Format an answer, without the last line end. show_name: whether people need the file."""
+        name = f"{self.name(file)}  " if show_name else ""
+        return "\n".join(f"{name}{line}" for line in answer.to_text().splitlines())
+
+    def parse(self, line: str, columns: Sequence[str]) -> list[object]:
+        """What a line says in these columns; nothing if it has others. Raises ValueError."""
+        return []
+
+
+class Json(Format):
+    """An object a line."""
+
+    suffixes = (".json", ".jsonl")
+    opening = '{"file": '
+
+    def lines(self, file: str, answer: "Answer", show_name: bool) -> str:
+        return to_json(answer.to_dict(file))
+
+    def parse(self, line: str, columns: Sequence[str]) -> list[object]:
+        import json  # json and csv would slow the start of `digits predict`
+
+        try:
+            values = json.loads(line)
+        except RecursionError as error:
+            raise ValueError("too deep") from error
+        is_ours = isinstance(values, dict) and [*values] == [*columns]
+        return [*values.values()] if is_ours else []
+
+
+class Csv(Format):
+    """A header, and a row for each digit or number."""
+
+    suffixes = (".csv",)
+
+    def columns(self, kind: "type[Answer]") -> tuple[str, ...]:
+        return kind.COLUMNS
+
+    def header(self, columns: Sequence[str]) -> str:
+        return ",".join(columns)
+
+    def name(self, file: str) -> str:
+        from digits.tables import csv_name
+
+        return csv_name(file)
+
+    def lines(self, file: str, answer: "Answer", show_name: bool) -> str:
+        from digits.tables import csv_row
+
+        return "\n".join(map(csv_row, answer.to_rows(file)))
+
+    def parse(self, line: str, columns: Sequence[str]) -> list[object]:
+        from digits.tables import csv_cells
+
+        cells = csv_cells(line)
+        return [*cells] if len(cells) == len(columns) else []
+
+
+FORMATS = {"text": Format(), "json": Json(), "csv": Csv()}

@@ -1,0 +1,1 @@
+"""`digits watch`: read the pictures that arrive in a folder."""

@@ -1,0 +1,100 @@
+"""The options of `digits watch`."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from digits.commands import options, runner
+from digits.commands.options import option
+from digits.errors import DigitsError
+
+if TYPE_CHECKING:
+    from digits.watch.mqtt import Publisher
+
+_MQTT = (
+    "Publish each number: mqtt://USER@HOST:PORT/TOPIC, or mqtts. The password is in"
+    ' $DIGITS_MQTT_PASSWORD. Needs "digits[mqtt]".'
+)
+
+
+@options.grouped
+def watch(
+    folder: Annotated[Path, options.path_argument("DIR")],
+    results: Annotated[Path, options.path_argument("RESULTS.csv")],
+    asked: options.NumberOptions,
+    recursive: options.Recursive = False,
+    model: options.Models = None,
+    threshold: options.Threshold = None,
+    numbers: Annotated[bool, typer.Option("--numbers", help="Read numbers.")] = False,
+    frames: Annotated[int, option("N", "Read the last N pictures together.", min=1, max=16)] = 1,
+    not_below_last: Annotated[
+        bool, typer.Option("--not-below-last", help="Refuse less than the last accepted number.")
+    ] = False,
+    max_step: Annotated[
+        float | None, option("X", "Refuse what differs from it by more than X.", min=0)
+    ] = None,
+    start_at: Annotated[
+        float | None, option("X", "Take X for it until there is one.", max=1e15)
+    ] = None,
+    mqtt: Annotated[str | None, option("URL", _MQTT)] = None,
+    unit: Annotated[str | None, option("UNIT", "Of the number, in Home Assistant: kWh.")] = None,
+    device_class: Annotated[
+        str | None, option("CLASS", "What it measures there: energy, water.")
+    ] = None,
+    keep: Annotated[
+        Path | None, options.path_option("KEEP", "Copy doubtful pictures to here: 200 MB at most.")
+    ] = None,
+) -> None:
+    """Read each picture that arrives in DIR, until stopped.
+
+    RESULTS.csv gets a row for each picture, or with --numbers for each number; pictures with a row
+    are not read again. With --frames, --not-below-last, --max-step or --mqtt, a picture holds one
+    number.
+    """
+    from digits.prediction import Reading
+    from digits.watch.readers import Reader
+    from digits.watch.watcher import watch
+
+    constraints = asked.constraints()
+    follows = not_below_last or max_step is not None
+    if (unit and mqtt is None) or (device_class and not unit):
+        raise typer.BadParameter("--unit needs --mqtt, and --device-class needs --unit")
+    folders = Path(os.path.realpath(keep), "copy").parents if keep else ()
+    if Path(os.path.realpath(folder)) in folders[: None if recursive else 1]:
+        raise typer.BadParameter("--keep must be a folder whose pictures aren't read")
+    networks = runner.reader_options(model)
+    if not numbers:
+        is_series = frames > 1 or mqtt or follows or start_at is not None
+        if is_series or asked != options.NumberOptions():
+            raise typer.BadParameter("options for numbers need --numbers")
+        digits = Reader(str(folder), networks._replace(threshold=threshold, threads=1))
+        watch(digits, results, recursive, None, keep)
+        return
+    if threshold is not None:
+        raise typer.BadParameter("--max-errors says which numbers are accepted, not --threshold")
+    max_errors = asked.accepted_errors(networks, constraints)
+    reader = Reader(
+        *(str(folder), networks, Reading, constraints, max_errors, results, frames),
+        *(not_below_last, max_step, start_at, mqtt is not None),
+    )
+    if start_at is not None and reader.plausible(start_at) == constraints:
+        raise typer.BadParameter(
+            "--start-at needs --not-below-last or --max-step, and a number that may follow itself"
+        )
+    state_class = "total_increasing" if not_below_last else "measurement" if unit else None
+    publisher = _publisher(mqtt, unit, device_class, state_class) if mqtt is not None else None
+    watch(reader, results, recursive, publisher, keep)
+
+
+def _publisher(url: str, *meter: str | None) -> "Publisher":
+    """Raises BadParameter for a malformed URL, and DigitsError if a package is missing."""
+    try:
+        from digits.watch.mqtt import Publisher
+
+        return Publisher(url, *meter)
+    except ModuleNotFoundError as error:
+        raise DigitsError('--mqtt needs paho: pip install "digits[mqtt]"') from error
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error

@@ -1,0 +1,121 @@
+"""Results as text, JSON and CSV, and what it takes to add a format."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from digits.formats import FORMATS, Csv, Format
+from digits.prediction import Number, Prediction, Reading, Symbol
+from digits.tables import csv_name
+from digits.text import unescape_name
+from tests.conftest import Run
+from tests.synthetic import reading
+
+SEVEN = Prediction(7, 0.9, (0.01,) * 7 + (0.9, 0.02, 0.01), (1, 2, 3, 4))
+SYMBOL = Symbol("7", 0.9, (0.01,) * 7 + (0.9, 0.02, 0.0, 0.0, 0.01), (1, 2, 3, 4))
+
+
+class Xml(Format):
+    """An element a line. The recipe of CONTRIBUTING: such a class, and its line in FORMATS."""
+
+    suffixes = (".xml",)
+    opening = "<picture "
+
+    def lines(self, file: str, answer: Prediction | Reading, show_name: bool) -> str:
+        return f'<picture file="{file}">{answer.to_text()}</picture>'
+
+    def parse(self, line: str, columns: Sequence[str]) -> list[object]:
+        return [line.split('"')[1]]
+
+
+def test_a_format_is_a_class_and_a_line(
+    run: Run, pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FORMATS, "xml", Xml())
+    monkeypatch.chdir(pictures[0].parent)
+    _, line, _ = run("predict", "7.jpg", "--format", "xml")
+    assert line.startswith('<picture file="7.jpg">7  (')
+    results = tmp_path / "results.xml"
+    assert run("predict", "7.jpg", "-o", results) == (0, "", "")
+    code, _, err = run("predict", "7.jpg", "4.png", "-o", results)
+    assert (code, err) == (0, f"skipping 1 of 2 pictures: {results} has them\n")
+    assert results.read_text().splitlines()[0] == line.strip()
+    assert 'file="4.png">4  (' in results.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("=1+1.png", r"\x3d1+1.png"),
+        ("+49.png", r"\x2b49.png"),
+        ("-7.png", r"\x2d7.png"),
+        ("-7", "-7"),  # a number
+        ("@eaDir/7.png", r"\x40eaDir/7.png"),
+        ("\t=1.png", r"\x09=1.png"),
+        ("\r=1.png", r"\x0d=1.png"),
+        ("\uff1d1.png", r"\uff1d1.png"),  # full-width, which some spreadsheets also evaluate
+        ("a;=1;b.png", r"a;\x3d1;b.png"),  # for spreadsheets that split cells at `;`
+        (r"\x3d1.png", r"\x5cx3d1.png"),
+        ("a=1-2+3@4.png", "a=1-2+3@4.png"),
+        ("/=/-7.png", "/=/-7.png"),
+    ],
+)
+def test_csv_name_is_never_a_formula(name: str, written: str) -> None:
+    assert csv_name(name) == written
+    assert unescape_name(written) == name
+    for answer in (SEVEN, reading([[SYMBOL]])):
+        row = Csv().lines(name, answer, show_name=True)
+        assert next(csv.reader([row]))[0] == written
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [("-5-3", r"\x2d5-3"), ("--7", r"\x2d-7"), ("-7.25", "-7.25"), ("555-1234", "555-1234")],
+)
+def test_csv_number_and_note_are_never_a_formula(text: str, written: str) -> None:
+    number = Number(text, 0.9, "accepted", text, text, (SYMBOL,))
+    row = Csv().lines("a.png", Reading(((number,),)), show_name=True)
+    assert row == f"a.png,1,1,{written},0.900000,accepted,{written},{written},1,2,3,4"
+    noted = Csv().lines("a.png", replace(SEVEN, digit=None, note="=a"), show_name=True)
+    assert noted.startswith("a.png,,0.900000,1,2,3,4,0.01") and noted.endswith(r"sure,\x3da")
+
+
+@pytest.mark.unix
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    ("raw", "written"), [(b"\xff.png", r"\xff.png"), (b"\\xff\n.png", r"\x5cxff\x0a.png")]
+)
+def test_name_is_the_same_in_all_formats(form: str, raw: bytes, written: str) -> None:
+    for answer in (SEVEN, reading([[SYMBOL]])):
+        line = FORMATS[form].lines(os.fsdecode(raw), answer, show_name=True)
+        line.encode()
+        named = json.loads(line)["file"] if form == "json" else line
+        assert named.startswith(written)
+
+
+@pytest.mark.linux
+def test_names_are_the_same_in_every_locale(pictures: list[Path], tmp_path: Path) -> None:
+    for raw in (b"zw\xc3\xb6lf.jpg", b"\xff.jpg"):
+        (tmp_path / os.fsdecode(raw)).write_bytes(pictures[1].read_bytes())
+    answers = [
+        subprocess.run(
+            [sys.executable, "-m", "digits", "predict", ".", "--csv"],
+            cwd=tmp_path,
+            env=os.environ | locale,
+            capture_output=True,
+            check=True,
+        ).stdout
+        for locale in (
+            {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+            {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "0"},
+        )
+    ]
+    assert answers[0] == answers[1]
+    assert b"xff.jpg" in answers[0]

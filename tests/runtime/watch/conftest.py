@@ -1,0 +1,66 @@
+import csv
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from digits.processes import Worker
+from digits.watch import watcher
+from digits.watch.folder import FileStamp
+from digits.watch.readers import Reader, Row
+from digits.watch.watcher import FolderWatcher
+from tests.in_process import InProcess
+
+Work = Callable[[FileStamp], Row | None]
+
+
+class Bench:
+    """A watched folder, and a watcher that reads in this process when the clock is advanced."""
+
+    def __init__(self, folder: Path, reader: Reader | None = None) -> None:
+        self.inbox, self.results = folder / "inbox", folder / "results.csv"
+        self.inbox.mkdir()
+        self.now = 1000.0
+        self.failures: dict[str, Exception] = {}  # by file name
+        self.start_failure: Exception | None = None
+        self.reader = reader or Reader(str(self.inbox))
+        self.work = self.reader.start()
+        self.watcher = self.watch()
+
+    def watch(self) -> FolderWatcher:
+        return FolderWatcher(self.reader, self.start_worker, self.results, True, lambda: self.now)
+
+    def restart(self) -> None:
+        self.watcher.stop()
+        self.watcher.run()
+        self.watcher = self.watch()
+
+    def start_worker(self) -> Worker[FileStamp, Row | None]:
+        if self.start_failure:
+            raise self.start_failure
+        return InProcess(self.read)
+
+    def read(self, picture: FileStamp) -> Row | None:
+        if picture.name in self.failures:
+            raise self.failures[picture.name]
+        return self.work(picture)
+
+    def add(self, picture: Path, name: str = "") -> Path:
+        return Path(shutil.copy(picture, self.inbox / (name or picture.name)))
+
+    def advance(self, *waits: float) -> None:
+        """After each of these seconds, scan once and read what is ready."""
+        for seconds in waits:
+            self.now += max(seconds, watcher.TIMING.poll)
+            self.watcher.poll()
+
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        with self.results.open() as file:
+            return [(row["file"], row["digit"]) for row in csv.DictReader(file)]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
