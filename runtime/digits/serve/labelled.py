@@ -1,7 +1,6 @@
 """Keeps digits that visitors have labelled, in the layout that `digits train --data` reads."""
 
 import asyncio
-import re
 import tempfile
 import time
 from collections.abc import Collection, Sequence
@@ -21,7 +20,6 @@ MAX_BYTES = 100 << 20  # of all pictures
 LOOK_AGAIN = 10.0  # seconds, at least, from one look at a full folder to the next
 
 _BLOCK = 4096  # bytes of a disk; what a smaller file takes, too
-_TEMPORARY = re.compile(r"\.([0-9a-f]{16})-[0-9a-f]{8}\.png", re.ASCII)
 
 
 class LabelledFolder:
@@ -44,11 +42,6 @@ class LabelledFolder:
             raise DigitsError(
                 f"can't keep labelled digits in {path}: {error.strerror or error}"
             ) from error
-        for label in LABELS:  # delete what a killed server had begun to write
-            folder = self._folder(label)
-            for file in folder.glob(".*.png"):
-                if name := _TEMPORARY.fullmatch(file.name):
-                    files.remove_stale_temps(folder / f"{name[1]}.png")
         self._look()
 
     async def keep(self, labels: Sequence[str], answers: Sequence[Answer]) -> None:
@@ -59,7 +52,7 @@ class LabelledFolder:
         """
         for answer in answers:
             if answer.status != 200:
-                raise Refused(answer.status, answer.text)
+                raise Refused(answer.status, answer.text, reason=answer.reason)
         loop = asyncio.get_running_loop()
         for label, answer in zip(labels, answers, strict=True):
             name = f"{answer.text[:16]}.png"
@@ -109,14 +102,6 @@ class LabelledFolder:
         if folder.is_symlink() or folder.exists() and not folder.is_dir():
             raise DigitsError(f"can't keep labelled digits in {folder}: it is a link or a file")
         return folder
-
-
-def check_label(label: str) -> str:
-    """Return the label. Raises Refused if it is none."""
-    if label not in LABELS:
-        message = "each picture is a file of a form, in a field named 0 to 9 or none, its label"
-        raise Refused(422, message, reason="no_label")
-    return label
 
 
 def check_origin(headers: Headers, allowed: Collection[str]) -> None:
