@@ -16,9 +16,9 @@ from digits.commands.drawing import close_up
 from digits.commands.results import ResultsFile, WriteFailed
 from digits.errors import DigitsError
 from digits.review.items import NUMBER, Item
+from digits.serve.application import Application
 from digits.serve.labelled import LABELS, check_origin
 from digits.serve.metrics import Metrics
-from digits.serve.middleware import Application
 from digits.serve.pages import Page
 from digits.serve.refusals import Refused
 from digits.serve.settings import Settings

@@ -18,13 +18,13 @@ from digits.errors import DigitsError
 from digits.inference import model_file
 from digits.inference.reader_model import ReaderModel
 from digits.serve import openapi, pages, pictures, schemas, v2
+from digits.serve.application import OPENAPI, Application
 from digits.serve.batcher import Batcher
 from digits.serve.body import BodyReader, client_of
 from digits.serve.constraints import FLAGS, PARSERS
 from digits.serve.form import FormFile, is_form, read_files
 from digits.serve.labelled import LABELS, LabelledFolder, check_origin
 from digits.serve.metrics import Metrics
-from digits.serve.middleware import OPENAPI, Application
 from digits.serve.picture_queue import PictureQueue
 from digits.serve.pictures import PictureWorker, Upload, to_array
 from digits.serve.refusals import Refused

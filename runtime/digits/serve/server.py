@@ -16,8 +16,8 @@ import uvicorn
 from digits import system
 from digits.errors import DigitsError
 from digits.serve import listener
+from digits.serve.application import Application
 from digits.serve.connection import Connection
-from digits.serve.middleware import Application
 
 _ACCEPTED = 50  # how many connections asyncio accepts at a time
 _OTHER_FILES = 6 * _ACCEPTED  # connections that are being accepted or closed, and all else

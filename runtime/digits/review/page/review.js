@@ -122,7 +122,7 @@ function undo() {
 }
 
 const numberKeys = [
-  ...[..."0123456789-."].map((symbol) => [symbol, symbol, () => write((typed ?? "") + symbol)]),
+  ...[...DIGITS, "-", "."].map((symbol) => [symbol, symbol, () => write((typed ?? "") + symbol)]),
   ["⌫", "backspace", () => write((typed ?? shown?.guess ?? "").slice(0, -1))],
   ["nothing", "n", () => label("none")],
   ["Store", "enter", () => label(typed ?? shown?.guess)],

@@ -1,4 +1,4 @@
-"""What applies to every request: time limit, metrics, id, security headers, host and token."""
+"""What surrounds every request: time limit, metrics, id, security headers, host and token."""
 
 import asyncio
 import hmac
