@@ -3,19 +3,15 @@
 import http.client
 import socket
 import ssl
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from digits.classifier import Classifier
 from digits.errors import DigitsError
 from digits.serve import listener, probe
-from digits.serve.app import App
-from digits.serve.server import make_server
 from digits.serve.settings import Settings
 from tests.runtime.serve.conftest import serving
 from tests.served import make_certificate
@@ -160,12 +156,3 @@ def test_incomplete_handshakes_time_out_and_make_room(classifier: Classifier, tl
             assert b'reason="crowded_out"' in get_https(tls, port, "/metrics")
             assert all(client.recv(65536) == b"" for client in clients)
         assert b'reason="slow_head"' in get_https(tls, port, "/metrics")
-
-
-def test_uvloop_beside_it_is_not_used(
-    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Most TLS handshakes never end with it."""
-    monkeypatch.setitem(sys.modules, "uvloop", SimpleNamespace(new_event_loop=None))
-    make_loop = make_server(App(Settings(), classifier)).config.get_loop_factory()
-    assert make_loop and make_loop.__module__.startswith("asyncio.")

@@ -177,15 +177,6 @@ async def test_picture_of_a_gone_client_is_not_read(reader: BlockingReader) -> N
     assert reader.batches == [[b"first"], [b"stays"]] and queue.waiting == 0
 
 
-async def test_replaced_model_reads_only_later_pictures(reader: BlockingReader) -> None:
-    new = BlockingReader()
-    new.go.set()
-    async with busy_queue(reader, workers=2) as queue:
-        await queue.replace(new.start)
-        assert (await queue.answer(upload(b"second"))).text == "second"
-    assert (reader.batches, new.batches) == ([[b"first"]], [[b"second"]])
-
-
 async def test_files_of_a_form_take_turns_with_others(reader: BlockingReader) -> None:
     taken = []
 
