@@ -23,10 +23,11 @@ _ACCEPTED = 50  # how many connections asyncio accepts at a time
 _OTHER_FILES = 6 * _ACCEPTED  # connections that are being accepted or closed, and all else
 
 
-def run(app: Application) -> None:
+def run(app: Application, reloads: bool = False) -> None:
     """Serve until SIGTERM or Ctrl-C; what was accepted is finished, unless it comes twice.
 
-    Raises DigitsError if it can't listen on the address, or can't use the certificate.
+    reloads: whether SIGHUP reloads what the application serves. Raises DigitsError if it can't
+    listen on the address, or can't use the certificate.
     """
     settings = app.settings
     with listener.bind(settings) as bound:
@@ -39,7 +40,7 @@ def run(app: Application) -> None:
         # and for the one that uvicorn sends to itself when it has ended because of it.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        if not sys.stderr.isatty():  # a terminal sends SIGHUP when it is closed
+        if reloads and not sys.stderr.isatty():  # a terminal sends SIGHUP when it is closed
             system.on_hangup(server.reload)
         system.return_large_blocks()
         # What would stop the event loop for 50 ms: full collections, and JSON's long integers.
