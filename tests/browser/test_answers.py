@@ -31,7 +31,6 @@ def chosen(page: Page) -> list[int]:
     [
         (reading("7"), "7, 91.0 %.", 0.09),
         (reading("17"), "2 digits. Least sure: 1, 91.0 %.", 0.09),
-        (reading("17", 0.91, 0.95), "2 digits. Least sure: 1, 91.0 %.", 0.09),
         (reading("7?", 0.6), "Not sure: 7, 60.0 %.", 0.4),
         (reading("7?", 0.2), "Not sure: no digit, 80.0 %.", 0.8),
         (

@@ -80,13 +80,10 @@ def test_camera_frames_are_read_until_stopped(camera: Page) -> None:
     assert not any("/read" in address for address in camera.requests())  # the camera has stopped
 
 
-@pytest.mark.parametrize("way", ["draw", "drop", "clear"])
+@pytest.mark.parametrize("way", ["drop", "clear"])
 def test_other_input_stops_camera(camera: Page, numbers: Path, way: str) -> None:
     start(camera)
-    if way == "draw":
-        camera.draw(SEVEN)
-        camera.wait_for_text("7")
-    elif way == "drop":
+    if way == "drop":
         camera.drop(numbers)
         camera.wait_for_status("26 digits")
     else:
@@ -108,40 +105,6 @@ def test_denied_camera_permission_is_reported(camera: Page) -> None:
     camera.wait_for_text("7")
 
 
-def test_drawing_while_camera_starts_stops_camera(camera: Page) -> None:
-    camera.script(
-        """
-        const really = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-        navigator.mediaDevices.getUserMedia = async (...wanted) => {
-          await new Promise((resolve) => { window.go = resolve; });
-          return window.stream = await really(...wanted);
-        };
-        """
-    )
-    camera.find("live").click()
-    camera.draw(SEVEN)
-    camera.wait_for_text("7")
-    camera.script("go()")
-    ended = "return window.stream?.getTracks().every(({ readyState }) => readyState === 'ended')"
-    camera.wait(lambda: camera.script(ended))
-    camera.wait_for_text("7")
-
-
 def test_file_picker_without_camera(desktop_page: Page) -> None:
-    shown = {name: desktop_page.find(name).is_displayed() for name in ("photo", "live", "insecure")}
-    assert shown == {"photo": True, "live": False, "insecure": False}
-
-
-def test_plain_http_explains_missing_camera(url: str) -> None:
-    """Over plain HTTP, browsers allow the camera only on localhost."""
-    port = url.rpartition(":")[2]
-    arguments = (
-        "--use-fake-device-for-media-stream",
-        "--host-resolver-rules=MAP 192.0.2.1 127.0.0.1",
-    )
-    with Page(f"http://192.0.2.1:{port}", *SIZES["phone"], phone=True, arguments=arguments) as page:
-        page.open()
-        assert page.find("insecure").is_displayed()
-        assert page.find("photo").is_displayed() and not page.find("live").is_displayed()
-        page.draw(SEVEN)
-        page.wait_for_text("7")
+    assert desktop_page.find("photo").is_displayed()
+    assert not desktop_page.find("live").is_displayed()

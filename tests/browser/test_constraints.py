@@ -100,15 +100,3 @@ def test_refused_entry_is_told_and_answer_stays_until_it_changes(page: Page) -> 
     enter(page, "length", "six")
     page.wait_for_status("Not read: the length is 6 or 4-8, for example, at most 9999, not 'six'.")
     assert len(page.digits) == 3
-
-
-def test_list_that_is_too_long_for_a_request(page: Page) -> None:
-    page.draw([*SEVEN, *BAR])
-    page.wait_for_text("17")
-    long = " ".join(map(str, range(10_000, 16_000)))
-    page.script("arguments[0].value = arguments[1]", field(page, "list"), long)
-    enter(page, "length", "5")
-    page.wait_for_status("Not read: the list is too long.")
-    page.script("arguments[0].value = '17'", field(page, "list"))
-    enter(page, "length", "2")
-    page.wait_for_text("17")

@@ -16,16 +16,6 @@ from tests.browser.conftest import visiting
 from tests.browser.page import BAR, SEVEN, Page
 from tests.served import served
 
-# Fails what is posted to `labelled` with these statuses, then answers 204.
-FAKE_LABELLED = """
-const [failures] = arguments, really = window.fetch;
-window.fetch = async (address, options) => {
-  if (!address.endsWith("labelled")) return really(address, options);
-  const status = failures.shift() ?? 204;
-  return new Response(status === 204 ? null : "{}", { status });
-};
-"""
-
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -57,18 +47,6 @@ def read_folder(folder: Path) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     assert not errors
     read = [batch.probabilities.argmax(1) for batch in batches if batch.probabilities is not None]
     return np.concatenate([batch.labels for batch in batches]), np.concatenate(read)
-
-
-def test_labels_are_sent_again_or_the_reason_is_told(saving: Page) -> None:
-    saving.draw(SEVEN)
-    saving.wait_for_text("7")
-    assert "kept on the server" in saving.status_of("labels")
-    saving.script(FAKE_LABELLED, [503, 507])
-    tap(saving, "1")
-    saving.wait_for_status("busy", "labels")
-    saving.wait_for_status("The server has no room for more digits.", "labels")
-    tap(saving, "no digit")
-    saving.wait_for_status("The server has kept it as no digit.", "labels")
 
 
 def test_server_keeps_the_last_label(saving: Page, saved: Path) -> None:

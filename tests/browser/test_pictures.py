@@ -8,7 +8,6 @@ from PIL import Image
 
 from digits.classifier import Classifier
 from digits.data.mnist import Split
-from tests.browser.fakes import READ
 from tests.browser.page import SEVEN, Page
 from tests.synthetic import chosen
 
@@ -72,16 +71,6 @@ def test_boxes_fit_downscaled_image(page: Page, tmp_path: Path, test_slice: Spli
         assert pixels.mean() / len(page.boxes) == pytest.approx(expected, abs=0.06)
 
 
-def test_last_input_is_shown(page: Page, numbers: Path, text: str) -> None:
-    for first, last, expected in ((numbers, SAMPLE, "7"), (SAMPLE, numbers, text)):
-        page.paste(first)
-        page.paste(last)
-        page.wait_for_text(expected)
-    page.paste(numbers)
-    page.draw(SEVEN)  # while the picture opens
-    page.wait_for_text("7")
-
-
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -104,13 +93,3 @@ def test_unreadable_file_shows_plain_error(
     desktop_page.wait_for_status(words)
     desktop_page.draw(SEVEN)
     desktop_page.wait_for_text("7")
-
-
-def test_page_requests_no_third_parties(page: Page) -> None:
-    page.requests()
-    page.open()
-    page.draw(SEVEN)
-    page.wait_for_text("7")
-    requested = page.requests()
-    assert requested[-1] == f"{page.url}/{READ}"
-    assert all(address.startswith((page.url, "blob:", "data:")) for address in requested)

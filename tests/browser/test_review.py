@@ -137,18 +137,6 @@ def test_every_key(browser: Page, folder: Path) -> None:
     assert browser.complaints() == []
 
 
-def test_tap_does_not_catch_the_next_space(browser: Page, folder: Path) -> None:
-    with served(str(folder), "-o", f"{folder}/labels.csv", command="review") as server:
-        visit(browser, server)
-        shown_digit(browser)
-        tap(browser, "0")
-        wait_for(browser, "progress", "1 labelled")
-        second = shown_digit(browser)
-        press(browser, " ")
-        wait_for(browser, "progress", "2 labelled")
-    assert [line[-1] for line in lines(folder)] == ["0", second]
-
-
 def test_numbers(browser: Page, table: Path) -> None:
     folder = table.parent
     with served(str(table), command="review") as server:

@@ -14,7 +14,6 @@ from digits.classifier import Classifier
 from digits.tables import csv_name
 from tests.browser.fakes import fake_read, reading, recorded
 from tests.browser.page import Page
-from tests.browser.test_layout import ENTER
 
 
 def rows(page: Page) -> list[list[str]]:
@@ -79,19 +78,6 @@ def test_csv_is_as_from_command_line(
     lines = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     expected = [[csv_name(name), cell, "yes", "review accepted", ""] for name in names]
     assert lines == [["file", "text", "sure", "status", "note"], *expected]
-
-
-def test_files_wait_until_constraints_can_be_used(
-    desktop_page: Page, pictures: list[Path], numbers: Path
-) -> None:
-    desktop_page.script(ENTER, "length", "x")
-    desktop_page.choose(*pictures[:3], numbers)
-    desktop_page.wait_for_status("Not read: the length is 6 or 4-8", "files")
-    assert {sure for _, _, sure in rows(desktop_page)} == {""}
-    desktop_page.script(ENTER, "length", "1")
-    desktop_page.wait_for_status("4 files: 3 sure, 1 not sure, 0 not read.", "files")
-    assert rows(desktop_page)[3][1].split() == ["?"] * 4
-    desktop_page.script("localStorage.clear()")
 
 
 def test_two_are_read_at_once_until_closed(desktop_page: Page, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser.conftest import SIZES, visiting
+from tests.browser.conftest import visiting
 from tests.browser.page import SEVEN, Page
 from tests.served import served
 
@@ -73,7 +73,7 @@ def test_drawing_is_read_after_token_is_entered(locked: Page) -> None:
     assert field.get_property("value") == "" and TOKEN not in locked.driver.page_source
 
 
-@pytest.mark.parametrize("wrong", ["wrong", "w\xe4hrung", "\N{SNOWMAN}", "two words"])
+@pytest.mark.parametrize("wrong", ["wrong", "\N{SNOWMAN}"])
 def test_wrong_token_shows_error(locked: Page, wrong: str) -> None:
     enter(locked, wrong)
     wait_until_asked(locked, WRONG)
@@ -110,16 +110,6 @@ def test_token_in_url_fragment(locked: Page, fragment: str, opened: bool) -> Non
     assert all("#" not in url and "s3cret" not in url for url in locked.requests()[1:])
 
 
-@pytest.mark.parametrize(("fragment", "message"), [("", ""), ("wrong", WRONG)])
-def test_no_or_wrong_token_in_url_fragment(locked: Page, fragment: str, message: str) -> None:
-    open_with_token(locked, fragment)
-    wait_until_asked(locked, message)
-    enter(locked, TOKEN)
-    draw_with_token(locked)
-    open_with_token(locked, fragment)
-    draw_with_token(locked)  # with the one that was there before
-
-
 def test_outdated_token_is_asked_for_again(locked: Page) -> None:
     locked.script("sessionStorage.setItem('digits-token', 'old')")
     locked.open()
@@ -128,17 +118,3 @@ def test_outdated_token_is_asked_for_again(locked: Page) -> None:
     wait_until_asked(locked, "The server wants another token now.")
     enter(locked, TOKEN)
     draw_with_token(locked)
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_token_form_does_not_move_paper(locked_url: str, size: str) -> None:
-    """Otherwise, a stroke being drawn when it appears would jump."""
-    area = "return document.getElementById('paper').getBoundingClientRect().toJSON()"
-    with Page(locked_url, *SIZES[size], phone=size == "phone") as page:
-        page.open()
-        assert is_asked(page)
-        before = page.script(area)
-        enter(page, TOKEN)
-        page.wait(lambda: not is_asked(page))
-        page.script("scrollTo(0, 0)")
-        assert page.script(area) == before

@@ -8,10 +8,10 @@ import pytest
 
 from tests.browser.conftest import visiting
 from tests.browser.fakes import fake_read, reading, recorded
-from tests.browser.page import BAR, SEVEN, Page
+from tests.browser.page import SEVEN, Page
 from tests.served import Served, served
 
-TROUBLE = re.compile("can't be reached|doesn't answer|slow to answer|busy")
+TROUBLE = re.compile("can't be reached|doesn't answer|busy")
 
 
 @pytest.fixture
@@ -52,15 +52,7 @@ def test_server_restart(own: Page, server: Served, cached: bool) -> None:
 
 def test_server_hang(own: Page, server: Served) -> None:
     server.process.send_signal(signal.SIGSTOP)
-
-    def shows_trouble_after_stroke() -> bool:
-        own.draw(BAR)
-        return shows_trouble(own)
-
     try:
-        # Each stroke sends a new request, but waiting counts from the first one.
-        own.wait(shows_trouble_after_stroke)
-        own.find("clear").click()
         own.draw(SEVEN)
         own.wait_for_status("doesn't answer")  # after the timeout of a request
     finally:
@@ -85,24 +77,3 @@ def test_refusals_show_plain_messages(desktop_page: Page, status: int, words: st
     desktop_page.draw(SEVEN)
     desktop_page.wait_for_status(words)
     assert desktop_page.settled and "chunk" not in desktop_page.status
-
-
-def test_slow_server_warning(desktop_page: Page) -> None:
-    fake_read(desktop_page, reading("7"), delay=2500)
-    desktop_page.draw(SEVEN)
-    desktop_page.wait_for_status("The server is slow to answer.")
-    desktop_page.wait_for_status("7, 91.0 %.")
-
-
-def test_slow_server_warning_is_not_shown_after_answer(desktop_page: Page) -> None:
-    fake_read(desktop_page, reading(""))
-    desktop_page.script(
-        "const later = setTimeout;"
-        "window.setTimeout = (call, delay, ...words) =>"
-        "  later(call, delay === 1500 ? 300 : delay, ...words);"
-    )
-    desktop_page.draw(SEVEN)
-    desktop_page.wait_for_text("?")
-    status = desktop_page.status
-    desktop_page.async_script("setTimeout(arguments[0], 400)")
-    assert desktop_page.status == status and status.startswith("No digit")

@@ -27,8 +27,6 @@ from tests.served import Served, served
 
 pytestmark = pytest.mark.slow
 
-HEALTH = b"GET /v2/health/ready HTTP/1.1\r\nhost: localhost\r\n\r\n"
-
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -137,30 +135,6 @@ def test_addresses_and_warnings_are_printed(server: Served) -> None:
         assert urlopen(f"{url}v2").status == 200
 
 
-def open_connection(server: Served) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", server.port), timeout=30)
-
-
-def is_healthy(server: Served) -> bool:
-    with suppress(ConnectionError), open_connection(server) as probe:
-        probe.sendall(HEALTH)
-        return probe.recv(65536).startswith(b"HTTP/1.1 200")
-    return False
-
-
-@pytest.mark.unix
-def test_more_connections_than_open_files_recovers() -> None:
-    """asyncio once accepted every connection, ran out of files and never recovered."""
-    with served(files=310) as server:
-        for client in [open_connection(server) for _ in range(400)]:
-            client.close()
-        for _ in range(200):  # until the server has noticed that the others are closed
-            if is_healthy(server):
-                return
-            time.sleep(0.05)
-        pytest.fail("the server has not recovered")
-
-
 def test_sighup_reloads_model_without_dropped_request(
     server: Served, model: Path, test_slice: Split
 ) -> None:
@@ -233,7 +207,7 @@ def begin_upload(server: Served, length: int) -> http.client.HTTPConnection:
 def wait_until_connections_are_refused(server: Served) -> None:
     with suppress(ConnectionError):  # connections not yet accepted are reset
         while True:
-            open_connection(server).close()
+            socket.create_connection(("127.0.0.1", server.port), timeout=30).close()
             time.sleep(0.01)
 
 

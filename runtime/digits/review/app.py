@@ -2,15 +2,13 @@
 
 import asyncio
 import base64
-import re
 import secrets
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from digits.classifier import Classifier
@@ -18,10 +16,11 @@ from digits.commands.drawing import close_up
 from digits.commands.results import ResultsFile, WriteFailed
 from digits.errors import DigitsError
 from digits.review.items import NUMBER, Item
+from digits.serve.application import Application
 from digits.serve.labelled import LABELS, check_origin
 from digits.serve.metrics import Metrics
-from digits.serve.middleware import AllowedHosts, RequestMiddleware
-from digits.serve.pages import REVALIDATE, Assets, read_folder
+from digits.serve.pages import Page
+from digits.serve.refusals import Refused
 from digits.serve.settings import Settings
 from digits.tables import csv_row, plain_signs
 
@@ -30,7 +29,7 @@ _NO_DIGIT = {"none": "none", "blank": "none", "several": ""}  # what to guess th
 _OTHER_WINDOW = "another window has stored labels, too; reload the page"
 
 
-class Review:
+class Review(Application):
     """Shows items, which are looked at only then, and stores their labels.
 
     items: without labels, the least sure first. before: how many others have one.
@@ -43,62 +42,60 @@ class Review:
         labels: ResultsFile,
         has_numbers: bool,
         classifier: Classifier,
+        settings: Settings,
     ) -> None:
-        self._items, self._labels, self._classifier = items, labels, classifier
-        self._has_numbers = has_numbers
-        self._stored = dict[int, tuple[str, int]]()  # labels, and sizes of the file before
+        self._items = {str(number): item for number, item in enumerate(items)}
+        self._labels, self._classifier, self._has_numbers = labels, classifier, has_numbers
+        self._stored = dict[str, tuple[str, int]]()  # labels, and sizes of the file before
         self._looking = asyncio.Lock()
+        session = secrets.token_hex(8)  # for addresses: a restart gives items other numbers
         network = "--network reader " * has_numbers
         self._state = {
-            "session": secrets.token_hex(8),  # for addresses: a restart gives items other numbers
+            "session": session,
             "total": len(items),
             "unsure": sum(item.is_unsure for item in items),
             "before": before,
             "numbers": has_numbers,
             "next": f"digits train {network}--start bundled --data {shlex.quote(str(labels.path))}",
         }
-
-    def app(self, settings: Settings) -> RequestMiddleware:
-        """The application, with what every server has around it."""
-        own, shared = (read_folder(f"digits.{name}", "page") for name in ("review", "serve"))
-        index = own.pop("index.html").decode()
-        contents = own | {name: shared[name] for name in _SHARED}
-        assets = Assets(contents)
-        page = assets.fill("index.html", index, {})
-        item = f"/{self._state['session']}/{{number}}"
         routes = [
-            Route("/", lambda request: page.answer(request, REVALIDATE)),
-            assets.route(),
+            *Page("digits.review", _SHARED).routes(),
             Route("/state", self.state),
-            Route(item, self.item),
-            Route(item, self.label, methods=["POST", "DELETE"]),
+            Route(f"/{session}/{{number}}", self.item),
+            Route(f"/{session}/{{number}}", self.label, methods=["POST", "DELETE"]),
         ]
-        handlers = {DigitsError: _explain, IndexError: _explain, 404: _explain}
-        app = Starlette(routes=routes, exception_handlers=handlers)
-        return RequestMiddleware(AllowedHosts(app, settings.hosts), settings, Metrics())
+        super().__init__(routes, settings, Metrics())
 
     async def state(self, _: Request) -> Response:
-        return JSONResponse(self._state | {"labelled": [*self._stored]})
+        return JSONResponse(self._state | {"labelled": [int(number) for number in self._stored]})
 
     async def item(self, request: Request) -> Response:
-        async with self._looking:  # one at a time: a picture may take much memory
-            shown = await asyncio.to_thread(self._look_at, _number(request))
-        return JSONResponse(shown)
+        item = self._item(request)
+        with _refusing():
+            async with self._looking:  # one at a time: a picture may take much memory
+                return JSONResponse(await asyncio.to_thread(self._look_at, item))
 
     async def label(self, request: Request) -> Response:
         check_origin(request.headers, ())
-        number = _number(request)
-        label = plain_signs(request.query_params.get("label", ""))
-        if request.method == "POST":
-            self._store(number, label)
-        else:
-            self._undo(number)
+        item, number = self._item(request), request.path_params["number"]
+        with _refusing():
+            if request.method == "POST":
+                label = plain_signs(request.query_params.get("label", ""))
+                self._store(number, item, label)
+            elif number in self._stored:  # else it is done, and the first answer was lost
+                self._undo(number)
         self._labels.fsync()
         return JSONResponse({})
 
-    def _look_at(self, number: int) -> dict[str, object]:
-        """What the page shows. Raises PictureError, and IndexError if there is no such item."""
-        item = self._items[number]
+    def _item(self, request: Request) -> Item:
+        """Raises Refused if there is no such item."""
+        item = self._items.get(request.path_params["number"])
+        if item is None:
+            raise Refused(404, "there is no such item")
+        return item
+
+    def _look_at(self, item: Item) -> dict[str, object]:
+        """What the page shows. Raises PictureError."""
         shown: dict[str, object] = {"guess": item.guess, "remark": item.remark}
         box = item.box
         if not box:
@@ -110,37 +107,31 @@ class Review:
         jpeg = base64.b64encode(close_up(item.file, box)).decode()
         return shown | {"file": name, "picture": jpeg}
 
-    def _store(self, number: int, label: str) -> None:
-        """Raises HTTPException and DigitsError, as `_undo`."""
-        item, text = self._items[number], "" if label == "none" else label
+    def _store(self, number: str, item: Item, label: str) -> None:
+        """Raises Refused and DigitsError, as `_undo`."""
+        text = "" if label == "none" else label
         fits = NUMBER.fullmatch(text) if self._has_numbers else label in LABELS
         if not (label and fits):
-            raise HTTPException(422, "a label is none, 0 to 9, or a number of up to 64 symbols")
+            raise Refused(422, "a label is none, 0 to 9, or a number of up to 64 symbols")
         if number not in self._stored:
             cell = text if self._has_numbers else label
             line = csv_row([*item.cells(self._labels.path.parent), cell])
             self._stored[number] = label, self._labels.append(line)
         elif self._stored[number][0] != label:  # else the first answer was lost
-            raise HTTPException(409, _OTHER_WINDOW)
+            raise Refused(409, _OTHER_WINDOW)
 
-    def _undo(self, number: int) -> None:
-        """Take back the last label, unless that is done, and the first answer was lost."""
-        if number in self._stored:
-            if number != next(reversed(self._stored)):
-                raise HTTPException(409, _OTHER_WINDOW)
-            self._labels.truncate_to(self._stored[number][1])
-            del self._stored[number]
-
-
-def _number(request: Request) -> int:
-    """An item's number. Raises IndexError if it can't be one."""
-    text = str(request.path_params["number"])
-    if not re.fullmatch("[0-9]{1,9}", text, re.ASCII):
-        raise IndexError(text[:20])
-    return int(text)
+    def _undo(self, number: str) -> None:
+        """Take back the last label."""
+        if number != next(reversed(self._stored)):
+            raise Refused(409, _OTHER_WINDOW)
+        self._labels.truncate_to(self._stored[number][1])
+        del self._stored[number]
 
 
-async def _explain(_: Request, error: Exception) -> Response:
-    if isinstance(error, DigitsError):  # 507: try again
-        return PlainTextResponse(str(error), 507 if isinstance(error, WriteFailed) else 422)
-    return PlainTextResponse("the server has been restarted; reload the page", 404)
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Raise Refused for a DigitsError."""
+    try:
+        yield
+    except DigitsError as error:  # 507: try again
+        raise Refused(507 if isinstance(error, WriteFailed) else 422, str(error)) from error

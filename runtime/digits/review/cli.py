@@ -45,5 +45,4 @@ def review(
     with closing(ResultsFile(path, columns, key=len(columns) - 1)) as labels:
         classifier = runner.ClassifierOptions(model).open()
         items, before = load(source, rows, classifier, labels)
-        served = Review(items, before, labels, numbers, classifier)
-        server.run(served.app(Settings(port=port)))
+        server.run(Review(items, before, labels, numbers, classifier, Settings(port=port)))

@@ -59,9 +59,14 @@ def has_numbers(source: Path) -> bool:
 
 def read_rows(source: Path) -> list[dict[str, str]]:
     """The rows of a table, or one for each picture in a folder. Raises DigitsError if none."""
-    if rows := _pictures(source) if source.is_dir() else _rows(source):
-        return rows
-    raise DataError(f"{source} has nothing that can be shown")
+    if source.is_dir():
+        rows = [{"file": file} for file in expand_paths([str(source)], False, _fail)]
+    else:
+        needed = NUMBER_COLUMNS[3:] if has_numbers(source) else ("digit", "confidence", "status")
+        rows = [row for _, row, _ in tables.rows(source, *needed) if any(row.values())]
+    if not rows:
+        raise DataError(f"{source} has nothing that can be shown")
+    return rows
 
 
 def load(
@@ -97,16 +102,8 @@ def load(
     return unlabelled, len(items) - len(unlabelled)
 
 
-def _pictures(folder: Path) -> list[dict[str, str]]:
-    def fail(error: DigitsError) -> None:
-        raise error
-
-    return [{"file": file} for file in expand_paths([str(folder)], False, fail)]
-
-
-def _rows(table: Path) -> list[dict[str, str]]:
-    needed = NUMBER_COLUMNS[3:] if has_numbers(table) else ("digit", "confidence", "status")
-    return [row for _, row, _ in tables.rows(table, *needed) if any(row.values())]
+def _fail(error: DigitsError) -> None:
+    raise error
 
 
 def _item(table: Path, row: dict[str, str]) -> Item:
@@ -115,9 +112,8 @@ def _item(table: Path, row: dict[str, str]) -> Item:
     Raises StopIteration if it is gone, and KeyError, ValueError or PictureError if the row makes no
     sense. A row without a box is about the whole picture.
     """
-    names = unescape_name(row["file"]), row["file"]
-    paths = (os.path.join(folder, name) for folder in (table.parent, "") for name in names)
-    file = next(filter(os.path.isfile, paths))
+    name = unescape_name(row["file"])
+    file = next(filter(os.path.isfile, (os.path.join(table.parent, name), name)))
     share, status = float(row.get("probability") or row["confidence"]), row["status"]
     if status not in _STATUSES or not 0 <= share <= 1:
         raise ValueError("no status or no probability")

@@ -1,44 +1,41 @@
 """The application: what each URL does."""
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
-from http import HTTPStatus
+from typing import Literal
 
 import msgspec
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from digits.classifier import Classifier
-from digits.errors import DigitsError, ModelError
+from digits.errors import DigitsError
 from digits.inference import model_file
 from digits.inference.reader_model import ReaderModel
 from digits.serve import openapi, pages, pictures, schemas, v2
+from digits.serve.application import OPENAPI, Application
 from digits.serve.batcher import Batcher
-from digits.serve.body import BodyReader
+from digits.serve.body import BodyReader, client_of
+from digits.serve.constraints import FLAGS, PARSERS
+from digits.serve.form import FormFile, is_form, read_files
+from digits.serve.labelled import LABELS, LabelledFolder, check_origin
 from digits.serve.metrics import Metrics
-from digits.serve.middleware import AllowedHosts, BearerToken, RequestMiddleware, request_id
 from digits.serve.picture_queue import PictureQueue
-from digits.serve.pictures import PictureWorker
-from digits.serve.refusals import Refused, default_reason, error_response
+from digits.serve.pictures import PictureWorker, Upload, to_array
+from digits.serve.refusals import Refused
 from digits.serve.settings import Settings
-from digits.serve.uploads import Uploads
 from digits.terminal import print_stderr
 
-_OPENAPI_PATH = "/openapi.json"
 _MODELS = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
-_ID = "x-request-id"
 
 
-class App:
-    """The application.
+class App(Application):
+    """The page and the API.
 
     classifier: the first model to serve; by default the one in the settings. start_worker: starts
     what reads pictures with a model; by default a process.
@@ -53,8 +50,7 @@ class App:
         classifier: Classifier | None = None,
         start_worker: Callable[[Classifier], PictureWorker] | None = None,
     ) -> None:
-        self.settings, self.metrics = settings, Metrics()
-        limits, metrics = settings.limits, self.metrics
+        limits, metrics = settings.limits, Metrics()
         classifier = classifier or _load(settings)
         self._start_worker = start_worker or partial(pictures.start_worker, limits=limits)
         self._name = classifier.model.metadata.architecture
@@ -62,35 +58,14 @@ class App:
         self._batcher = batcher = Batcher(classifier.model, limits, metrics)
         start = partial(self._start_worker, classifier)
         self._pictures = queue = PictureQueue(start, settings.workers, limits, metrics)
-        metrics.add_gauge("digits_queued_digits", "That wait or run.", lambda: batcher.waiting)
-        metrics.add_gauge("digits_queued_pictures", "That wait or run.", lambda: queue.waiting)
-        self._openapi = _json(openapi.schema(self._name, limits, settings.token is not None))
-        self._pages = pages.Pages()
+        metrics.queued_digits.set_function(lambda: batcher.waiting)
+        metrics.queued_pictures.set_function(lambda: queue.waiting)
+        folder = settings.save_labelled
+        self._labelled = None if folder is None else LabelledFolder(folder)
+        self._page = pages.Page("digits.serve")
+        description = openapi.schema(self._name, limits, settings.token is not None)
+        super().__init__(self._all_routes(description), settings, metrics)
         self._publish_model(classifier)
-        self._starlette = Starlette(
-            routes=self._routes(),
-            middleware=_middleware(settings),
-            exception_handlers={
-                HTTPException: _http_error,
-                ModelError: _model_error,
-                Exception: _internal_error,
-            },
-        )
-        self._starlette.router.redirect_slashes = False
-        self._middleware = RequestMiddleware(self._starlette, settings, metrics)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":  # the start and the end
-            await self._starlette.router(scope, receive, send)
-            return
-        path = scope["path"].removesuffix("/")
-        if path not in pages.PATHS:  # their links are relative
-            scope["path"] = path or "/"
-        await self._middleware(scope, receive, send)
-
-    def stop(self) -> None:
-        """Make each answer from now on the last on its connection."""
-        self._middleware.stop()
 
     async def reload(self) -> None:
         """Serve what the model's and the reader's file hold now.
@@ -113,37 +88,28 @@ class App:
     def _publish_model(self, classifier: Classifier) -> None:
         network = classifier.model
         self._model = _json(v2.model_metadata(self._name, network.metadata))
-        self._pages.publish(network.metadata, self.settings)
+        self._page.publish(pages.values(network.metadata, self.settings))
         self._threshold = classifier.threshold
         self.metrics.set_model(self._name, v2.VERSION, network)
 
-    def _routes(self) -> list[Route]:
-        uploads = Uploads(self.settings, self.metrics, self._bodies, self._pictures)
-
+    def _all_routes(self, description: openapi.Json) -> list[Route]:
         async def metrics(_: Request) -> Response:
             return Response(self.metrics.render(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
         return [  # what is asked most comes first: they are tried in turn
             *(Route(f"{path}/infer", self.infer, methods=["POST"]) for path in _MODELS),
-            *uploads.routes(),
-            Route("/v2", self.server),
-            Route("/v2/health/live", self.live),
-            Route("/v2/health/ready", self.ready),
+            Route("/predict", self.predict, methods=["POST"]),
+            Route("/read", self.read, methods=["POST"]),
+            Route("/labelled", self.labelled, methods=["POST"]),
+            _constant("/v2", "server", v2.SERVER),
+            _constant("/v2/health/live", "live", schemas.Live(True)),
+            _constant("/v2/health/ready", "ready", schemas.Ready(True)),
             *(Route(path, self.model) for path in _MODELS),
             *(Route(f"{path}/ready", self.model_ready) for path in _MODELS),
             Route("/metrics", metrics),
-            Route(_OPENAPI_PATH, self.openapi),
-            *self._pages.routes(),
+            _constant(OPENAPI, "openapi", description),
+            *self._page.routes(),
         ]
-
-    async def server(self, _: Request) -> Response:
-        return _json(v2.SERVER)
-
-    async def live(self, _: Request) -> Response:
-        return _json(schemas.Live(True))
-
-    async def ready(self, _: Request) -> Response:
-        return _json(schemas.Ready(True))
 
     async def model(self, request: Request) -> Response:
         self._check_model(request)
@@ -167,13 +133,72 @@ class App:
         content, headers = v2.encode_response(asked, rows, self._name)
         return Response(content, headers=headers)
 
-    async def openapi(self, _: Request) -> Response:
-        return self._openapi
-
     def _check_model(self, request: Request) -> None:
         name, version = request.path_params["name"], request.path_params.get("version", v2.VERSION)
         if (name, version) != (self._name, v2.VERSION):
-            raise HTTPException(404, f"the only model is {self._name}, version {v2.VERSION}")
+            raise Refused(404, f"the only model is {self._name}, version {v2.VERSION}")
+
+    async def predict(self, request: Request) -> Response:
+        return await self._answer_pictures(request, "predict", ["frame"])
+
+    async def read(self, request: Request) -> Response:
+        return await self._answer_pictures(request, "read", ["frame", *PARSERS])
+
+    async def _answer_pictures(
+        self, request: Request, command: Literal["predict", "read"], known: list[str]
+    ) -> Response:
+        """known: the parameters that the query may have."""
+        names = Counter(name for name, _ in request.query_params.multi_items())
+        for name in names - Counter(known):  # perhaps mistyped
+            message = f"the query may have, once each: {', '.join(known)}; not {name[:30]!r}"
+            raise Refused(422, message)
+        frame = FLAGS.get(request.query_params.get("frame", "false").lower())
+        if frame is None:
+            raise Refused(422, "frame must be true or false")
+        client, query = client_of(request), str(request.query_params)
+        async with self._files(request) as files:
+            file_names = [file.name for file in files]
+            uploads = (
+                Upload(command, file.name, bytes(file.content), frame, query) for file in files
+            )
+            if len(files) == 1:
+                answers = [await self._pictures.answer(next(uploads), client)]
+            else:
+                answers = await self._pictures.answer_all(uploads, len(files), client)
+        for answer in answers:
+            if answer.status == 200:
+                self.metrics.count_digits(command, answer.confidences, answer.unsure)
+            elif len(answers) == 1:
+                raise Refused(answer.status, answer.text, reason=answer.reason)
+            else:
+                self.metrics.count_refusal(answer.reason)
+        text = answers[0].text if len(answers) == 1 else to_array(file_names, answers)
+        return Response(text, media_type="application/json")
+
+    async def labelled(self, request: Request) -> Response:
+        if self._labelled is None:
+            raise Refused(404, "the server keeps no pictures; see --save-labelled")
+        check_origin(request.headers, self.settings.origins)
+        async with self._files(request) as files:
+            labels = [file.field for file in files]
+            if not {*labels} <= {*LABELS}:
+                message = "each picture is a file of a form, in a field named 0 to 9 or none"
+                raise Refused(422, message, reason="no_label")
+            uploads = (Upload("grey", file.name, bytes(file.content), False) for file in files)
+            answers = await self._pictures.answer_all(uploads, len(files), client_of(request))
+        await self._labelled.keep(labels, answers)
+        return Response(status_code=204)
+
+    @asynccontextmanager
+    async def _files(self, request: Request) -> AsyncIterator[list[FormFile]]:
+        """The files of a request, which count as long as the context lasts. Raises Refused."""
+        await self._pictures.wait_for_room(client_of(request))  # before they take memory
+        limits, kind = self.settings.limits, request.headers.get("content-type", "")
+        max_bytes = limits.max_form_bytes + limits.max_picture_bytes
+        if is_form(kind):  # which may have several
+            max_bytes = max(max_bytes, limits.max_total_bytes // 2)
+        async with self._bodies.read(request, max_bytes) as body:
+            yield read_files(kind, body)
 
 
 def _load(settings: Settings) -> Classifier:
@@ -186,46 +211,16 @@ def _load(settings: Settings) -> Classifier:
     return Classifier(model_file.read_file(settings.model), reader=reader)
 
 
-def _middleware(settings: Settings) -> list[Middleware]:
-    middleware = [Middleware(AllowedHosts, settings.hosts)]
-    if settings.origins:
-        cors = Middleware(
-            CORSMiddleware,
-            allow_origins=settings.origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type", v2.JSON_LENGTH, _ID],
-            expose_headers=["retry-after", v2.JSON_LENGTH, _ID],
-        )
-        middleware.append(cors)
-    if settings.token is not None:
-        public = {*pages.PATHS, _OPENAPI_PATH}
-        middleware.append(Middleware(BearerToken, settings.token, public))
-    return middleware
-
-
 def _json(content: object) -> Response:
     return Response(msgspec.json.encode(content), media_type="application/json")
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    reason = error.reason if isinstance(error, Refused) else default_reason(error.status_code)
-    request.scope["digits.refusal"] = reason
-    message, headers = error.detail, error.headers
-    if message == HTTPStatus.METHOD_NOT_ALLOWED.phrase and headers:
-        headers = {"allow": ", ".join(sorted(headers["Allow"].split(", ")))}
-        message = f"{request.method} is not allowed here, only {headers['allow']}"
-    elif message == HTTPStatus.NOT_FOUND.phrase:
-        message = "there is no such address; see /docs"
-    return error_response(error.status_code, message, headers)
+def _constant(path: str, name: str, content: object) -> Route:
+    """The route of JSON that never changes. name: of the endpoint, in the metrics."""
+    response = _json(content)
 
+    async def endpoint(_: Request) -> Response:
+        return response
 
-async def _model_error(request: Request, error: Exception) -> Response:
-    """Log the message, which names a file; the client needn't know where it is."""
-    print_stderr(f"error: {error} (request {request_id(request.scope)})")
-    return error_response(500, "the model failed; see the server's log")
-
-
-async def _internal_error(_: Request, error: Exception) -> Response:
-    """A bug: uvicorn prints the traceback to stderr; the client doesn't get it."""
-    return error_response(500, "internal error; see the server's log")
+    endpoint.__name__ = name
+    return Route(path, endpoint)

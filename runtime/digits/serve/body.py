@@ -15,7 +15,7 @@ from digits.serve.refusals import Refused
 # too large is received and thrown away first, up to this many times the limit, unless the client
 # asked before it sent.
 _DRAIN_FACTOR = 8
-_CODINGS = ("gzip", "x-gzip", "deflate")
+_CODINGS = ("identity", "gzip", "deflate")
 _PIECE = 256 << 10  # bytes that are inflated in less time than others would notice
 _CLOSE = {"connection": "close"}
 
@@ -69,7 +69,12 @@ def client_of(request: Request) -> str:
 
 async def _pieces(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
     """The body, inflated. Raises Refused, after it has received as much as `_DRAIN_FACTOR` says."""
-    inflater = _inflater(request.headers.get("content-encoding", "identity").lower())
+    coding = request.headers.get("content-encoding", "identity").lower()
+    if coding not in _CODINGS:
+        headers = _CLOSE | {"accept-encoding": "gzip, deflate"}
+        raise Refused(415, "requests may be compressed with gzip or deflate only", headers)
+    # It tells one from the other by the header.
+    inflater = None if coding == "identity" else zlib.decompressobj(zlib.MAX_WBITS | 32)
     asks = request.headers.get("expect", "").lower() == "100-continue"
     max_drained = max_bytes if asks else _DRAIN_FACTOR * max_bytes
     length = request.headers.get("content-length", "")
@@ -98,15 +103,6 @@ async def _pieces(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
 
 def _too_large(max_bytes: int) -> Refused:
     return Refused(413, f"at most {max_bytes:,} bytes are read", _CLOSE)
-
-
-def _inflater(coding: str) -> "zlib._Decompress | None":
-    if coding == "identity":
-        return None
-    if coding not in _CODINGS:
-        headers = _CLOSE | {"accept-encoding": "gzip, deflate"}
-        raise Refused(415, "requests may be compressed with gzip or deflate only", headers)
-    return zlib.decompressobj(zlib.MAX_WBITS | 32)  # it tells one from the other by the header
 
 
 def _inflate(inflater: "zlib._Decompress | None", chunk: bytes) -> Iterator[bytes]:

@@ -17,8 +17,9 @@ def app(arguments: Sequence[str], prog_name: str) -> None:
     settings = parse(arguments, prog_name)
     if settings:
         from digits.serve import server
+        from digits.serve.app import App
 
-        server.serve(settings)
+        server.run(App(settings), reloads=True)
 
 
 def parse(arguments: Sequence[str], prog_name: str) -> Settings | None:

@@ -42,9 +42,6 @@ class LabelledFolder:
             raise DigitsError(
                 f"can't keep labelled digits in {path}: {error.strerror or error}"
             ) from error
-        for label in LABELS:  # delete what a killed server had begun to write
-            for unfinished in self._folder(label).glob(".*.png.tmp"):
-                files.remove(unfinished)
         self._look()
 
     async def keep(self, labels: Sequence[str], answers: Sequence[Answer]) -> None:
@@ -55,7 +52,7 @@ class LabelledFolder:
         """
         for answer in answers:
             if answer.status != 200:
-                raise Refused(answer.status, answer.text)
+                raise Refused(answer.status, answer.text, reason=answer.reason)
         loop = asyncio.get_running_loop()
         for label, answer in zip(labels, answers, strict=True):
             name = f"{answer.text[:16]}.png"
@@ -105,14 +102,6 @@ class LabelledFolder:
         if folder.is_symlink() or folder.exists() and not folder.is_dir():
             raise DigitsError(f"can't keep labelled digits in {folder}: it is a link or a file")
         return folder
-
-
-def check_label(label: str) -> str:
-    """Return the label. Raises Refused if it is none."""
-    if label not in LABELS:
-        message = "each picture is a file of a form, in a field named 0 to 9 or none, its label"
-        raise Refused(422, message, reason="no_label")
-    return label
 
 
 def check_origin(headers: Headers, allowed: Collection[str]) -> None:

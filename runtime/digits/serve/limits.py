@@ -1,13 +1,4 @@
-"""How much a client may ask for. More is refused with a message and one of these status codes.
-
-408  the request didn't arrive in time
-413  the request exceeds a limit
-415  the request is compressed with something other than gzip or deflate
-422  the request is well-formed, but not a picture, or not the tensor that the model takes
-429  the queue is full
-503  the answer took too much time or memory
-507  no more labelled pictures are kept
-"""
+"""How much a client may ask for; docs/serve.md lists the statuses that answer more."""
 
 from dataclasses import dataclass
 

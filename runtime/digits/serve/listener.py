@@ -4,7 +4,6 @@ import ipaddress
 import socket
 import ssl
 import stat
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -82,28 +81,29 @@ def ssl_context(settings: Settings) -> ssl.SSLContext | None:
 
 def announce(listener: socket.socket, settings: Settings) -> None:
     """Tell on stderr where the server is, and who may use it."""
-    has_token = settings.token is not None
     if settings.uds:
-        print_stderr(f"serving unix:{settings.uds} until Ctrl-C")
+        lines = [f"serving unix:{settings.uds} until Ctrl-C"]
     else:
         address, port = listener.getsockname()[:2]
         scheme = "https" if settings.ssl_certfile else "http"
-        print_stderr(f"serving {_url(scheme, address, port)} until Ctrl-C")
+        lines = [f"serving {_url(scheme, address, port)} until Ctrl-C"]
         for reachable in reachable_addresses(address):
-            print_stderr(f"from other devices: {_url(scheme, reachable, port)}")
+            lines.append(f"from other devices: {_url(scheme, reachable, port)}")
         is_private = ipaddress.ip_address(address).is_loopback
         if not is_private and scheme == "http":
-            print_stderr(
+            lines.append(
                 "warning: no TLS; requests can be read on the network (see --ssl-certfile)"
             )
-        if not is_private and not has_token:
-            print_stderr(
+        if not is_private and settings.token is None:
+            lines.append(
                 "warning: no token; anyone who can reach this address can use it (see --token)"
             )
-    if has_token:
-        print_stderr(
+    if settings.token is not None:
+        lines.append(
             "the API requires the token; the page asks for it, or takes it from /#token=TOKEN"
         )
+    for line in lines:
+        print_stderr(line)
 
 
 def _url(scheme: str, address: str, port: int) -> str:
@@ -123,18 +123,16 @@ def reachable_addresses(address: str) -> list[str]:
     if not bound.is_unspecified:
         return [address]
     family = socket.AF_INET if bound.version == 4 else socket.AF_INET6
-    machine = map(ipaddress.ip_address, dict.fromkeys(_machine_addresses(family)))
+    names: dict[str, None] = {}  # in their order
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((_ELSEWHERE[family], _DISCARD))
+        names[probe.getsockname()[0]] = None
+    with suppress(OSError):  # the host name doesn't resolve
+        for entry in socket.getaddrinfo(socket.gethostname(), None, family, socket.SOCK_STREAM):
+            names[str(entry[4][0])] = None
+    machine = map(ipaddress.ip_address, names)
     return [
         str(each)
         for each in machine
         if not (each.is_loopback or each.is_unspecified or each.is_link_local)
     ]
-
-
-def _machine_addresses(family: socket.AddressFamily) -> Iterator[str]:
-    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect((_ELSEWHERE[family], _DISCARD))
-        yield probe.getsockname()[0]
-    with suppress(OSError):  # the host name doesn't resolve
-        for entry in socket.getaddrinfo(socket.gethostname(), None, family, socket.SOCK_STREAM):
-            yield str(entry[4][0])

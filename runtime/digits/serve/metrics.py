@@ -1,7 +1,7 @@
 """Metrics for Prometheus: counts, durations and confidence, but nothing else about a picture."""
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import onnxruntime
@@ -33,12 +33,14 @@ class Metrics:
         PlatformCollector(registry=registry)
         counter = partial(Counter, registry=registry)
         histogram = partial(Histogram, registry=registry)
-        gauge = self._gauge = partial(Gauge, registry=registry)
+        gauge = partial(Gauge, registry=registry)
         self._requests = counter("digits_requests", "Requests answered.", ("endpoint", "status"))
         text = "From a request's headers to the end of its answer."
         self._seconds = histogram("digits_request_seconds", text, ("endpoint",), buckets=_SECONDS)
         self._refusals = counter("digits_refusals", "Requests and connections refused.", ["reason"])
         self.in_progress = gauge("digits_requests_in_progress", "Requests not yet answered.")
+        self.queued_digits = gauge("digits_queued_digits", "That wait or run.")
+        self.queued_pictures = gauge("digits_queued_pictures", "That wait or run.")
         text = "Digits in one run of the network."
         self.batch = histogram("digits_batch_digits", text, buckets=_COUNTS)
         text = "Pictures in one run of the network."
@@ -52,10 +54,6 @@ class Metrics:
         self._loaded = gauge("digits_model_loaded_timestamp_seconds", "When the model was loaded.")
         build = gauge("digits_build_info", "Versions in use.", ("version", "python", "onnxruntime"))
         build.labels(__version__, platform.python_version(), onnxruntime.__version__).set(1)
-
-    def add_gauge(self, name: str, help_: str, depth: Callable[[], float]) -> None:
-        """Add a number that is computed for each scrape."""
-        self._gauge(name, help_).set_function(depth)
 
     def set_model(self, name: str, version: str, model: Model) -> None:
         """Describe the model that is served from now on."""

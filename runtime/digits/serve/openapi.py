@@ -3,6 +3,7 @@
 The types come from `schemas`; this module describes the endpoints.
 """
 
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,24 +21,6 @@ _TAGS = {
     "pictures": "Pictures in, digits out.",
     "tensors": "The Open Inference Protocol (KServe's V2): 28x28 pixels in, probabilities out.",
     "server": "Health, metadata and metrics.",
-}
-# What a status means, and an example of its message.
-_REFUSALS = {
-    400: ("The request is malformed.", "the form is broken: it ends too early"),
-    401: ("The token is missing or wrong.", "a token is required: Authorization: Bearer TOKEN"),
-    404: ("The model does not exist.", "the only model is lenet5, version 1"),
-    408: ("The request didn't arrive in time.", "the request didn't arrive in time"),
-    413: ("The request, the batch or the picture is too large.", "at most 256 digits are read"),
-    415: ("The request is compressed, but not with gzip or deflate.", "only gzip and deflate"),
-    421: (
-        "The host is not allowed.",
-        "this host is not allowed; see serve --allowed-hosts",
-    ),
-    422: ("The picture, tensor or constraint is none that can be used.", "the form has no file"),
-    429: ("The queue is full; try again.", "too many pictures are waiting"),
-    500: ("The model failed; see the server's log.", "the model failed; see the server's log"),
-    503: ("The answer took too much time or memory.", "the picture takes too much time"),
-    507: ("The folder of labelled digits is full.", "the folder of labelled digits is full"),
 }
 _WORK = (400, 408, 413, 415, 422, 429, 500, 503)  # statuses of every endpoint with a body
 _FILE = {"type": "string", "format": "binary"}
@@ -87,8 +70,12 @@ class _Operation(NamedTuple):
         if token and not is_public:
             failures = (*failures, 401)
             described["security"] = [{"token": []}]
-        refusals = {str(status): _refusal(status) for status in sorted(failures)}
-        return {**described, "responses": {**_success(self.answer), **refusals}}
+        error = _content(_ref(schemas.Error))
+        refusals = {
+            str(status): {"description": HTTPStatus(status).phrase, "content": error}
+            for status in failures
+        }
+        return {**described, "responses": _success(self.answer) | refusals}
 
 
 def schema(model: str, limits: Limits, token: bool) -> Json:
@@ -96,11 +83,19 @@ def schema(model: str, limits: Limits, token: bool) -> Json:
 
     model: the model's name, in its paths. token: whether requests need one.
     """
+    constants = {"name": model, "version": v2.VERSION}
     paths: Json = {}
     for operation in _operations(limits):
-        path = paths.setdefault(operation.path, _path_parameters(operation.path, model))
+        path = paths.setdefault(operation.path, {})
         path["post" if operation.body else "get"] = operation.describe(token)
-    components: Json = {"schemas": _schemas()}
+        path["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"const": value}}
+            for name, value in constants.items()
+            if f"{{{name}}}" in operation.path
+        ]
+    template = "#/components/schemas/{name}"
+    _, named = msgspec.json.schema_components(schemas.TYPES, ref_template=template)
+    components: Json = {"schemas": _constants(named)}
     if token:
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     return {
@@ -119,20 +114,19 @@ def schema(model: str, limits: Limits, token: bool) -> Json:
 
 
 def _operations(limits: Limits) -> list[_Operation]:
+    form = _object({"file": _FILE, "files": _FILES})
     picture = {
         "description": f"A picture ({', '.join(FORMATS)}) of at most"
         f" {limits.max_picture_bytes:,} bytes and {limits.max_pixels:,} pixels, or a form with one"
         " or several, whose answers come as an array.",
-        "content": {
-            "application/octet-stream": {"schema": _FILE},
-            "multipart/form-data": {"schema": _object({"file": _FILE, "files": _FILES})},
-        },
+        "content": _content(_FILE, "application/octet-stream")
+        | _content(form, "multipart/form-data"),
     }
     labelled = {
         "description": "A form of pictures of one digit, each in a field named for its label.",
-        "content": {"multipart/form-data": {"schema": _object(dict.fromkeys(LABELS, _FILES))}},
+        "content": _content(_object(dict.fromkeys(LABELS, _FILES)), "multipart/form-data"),
     }
-    tensor = {"content": {"application/json": {"schema": _ref(schemas.InferRequest)}}}
+    tensor = {"content": _content(_ref(schemas.InferRequest))}
     keep, infer = "Keep labelled digits, to train with.", "Classify 28x28 pixels, as JSON or bytes."
     live, ready = "Ask if the server is alive.", "Ask if the server is ready."
     prediction, reading = map(_one_or_several, (schemas.Prediction, schemas.Reading))
@@ -161,28 +155,18 @@ def _operations(limits: Limits) -> list[_Operation]:
     ]
 
 
-def _path_parameters(path: str, model: str) -> Json:
-    parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"const": value}}
-        for name, value in (("name", model), ("version", v2.VERSION))
-        if f"{{{name}}}" in path
-    ]
-    return {"parameters": parameters} if parameters else {}
-
-
 def _success(answer: type | Json | None) -> Json:
     if answer is None:
         return {"204": {"description": "Done."}}
-    media, shape = "application/json", answer if isinstance(answer, dict) else _ref(answer)
     if answer is str:
-        media, shape = "text/plain", {"type": "string"}
-    return {"200": {"description": "OK", "content": {media: {"schema": shape}}}}
+        content = _content(_TEXT, "text/plain")
+    else:
+        content = _content(answer if isinstance(answer, dict) else _ref(answer))
+    return {"200": {"description": "OK", "content": content}}
 
 
-def _refusal(status: int) -> Json:
-    meaning, message = _REFUSALS[status]
-    content = {"schema": _ref(schemas.Error), "example": {"error": message}}
-    return {"description": meaning, "content": {"application/json": content}}
+def _content(shape: Json, media: str = "application/json") -> Json:
+    return {media: {"schema": shape}}
 
 
 def _one_or_several(answer: type) -> Json:
@@ -196,13 +180,6 @@ def _object(properties: Json) -> Json:
 
 def _ref(model: type) -> Json:
     return {"$ref": f"#/components/schemas/{model.__name__}"}
-
-
-def _schemas() -> Json:
-    template = "#/components/schemas/{name}"
-    _, named = msgspec.json.schema_components(schemas.TYPES, ref_template=template)
-    constants: Json = _constants(named)
-    return constants
 
 
 def _constants(schema: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -16,10 +16,6 @@ from digits.serve.constraints import parse_query
 from digits.serve.limits import Limits
 from digits.text import escape_name, to_json
 from digits.vision.candidates import examine
-
-ALONE = 0  # the status of a picture that must be read without others
-
-TOO_MUCH_MEMORY = "the picture takes too much memory"
 
 _GREY_MAX_SIDE = 512  # pixels
 _NO_MEMORY = ("allocate memory", "bad_alloc", "bad allocation")  # what onnxruntime says
@@ -40,7 +36,7 @@ class Upload(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """An HTTP status with JSON, or with a message if it isn't 200.
+    """An HTTP status with JSON, or with a message if it isn't 200, and its reason in the metrics.
 
     confidences: of the symbols that were read. unsure: how many of them are answered with `?`.
     For the command "grey", `text` is the SHA-256 of the picture's file, and png the picture.
@@ -48,9 +44,13 @@ class Answer(NamedTuple):
 
     status: int
     text: str
+    reason: str = ""
     confidences: tuple[float, ...] = ()
     unsure: int = 0
     png: bytes = b""
+
+
+PictureWorker = Worker[Sequence[Upload], list[Answer | None]]
 
 
 def to_array(names: Iterable[str], answers: Iterable[Answer]) -> str:
@@ -64,25 +64,19 @@ def to_array(names: Iterable[str], answers: Iterable[Answer]) -> str:
     return f"[{', '.join(items)}]"
 
 
-PictureWorker = Worker[Sequence[Upload], list[Answer]]
-
-
 def start_worker(classifier: Classifier, limits: Limits) -> PictureWorker:
     """Start a process that answers uploads as `answer` does."""
-    start = partial(_answering, classifier, limits.max_pixels)
+    start = partial(partial, answer, classifier, limits.max_pixels)
     return Worker(start, limits.max_picture_memory)
 
 
-def _answering(
-    classifier: Classifier, max_pixels: int
-) -> Callable[[Sequence[Upload]], list[Answer]]:
-    return partial(answer, classifier, max_pixels)
-
-
-def answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -> list[Answer]:
+def answer(
+    classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]
+) -> list[Answer | None]:
     """Read pictures; single digits share one run of the network.
 
-    Raises ModelError. The answer to an unreadable picture says why.
+    Raises ModelError. The answer to an unreadable picture says why. One that is None must be asked
+    for without the others.
     """
     try:
         return _answer(classifier, max_pixels, uploads)
@@ -90,17 +84,24 @@ def answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -
         memory = isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_MEMORY)
         if not memory:
             raise
-    return [Answer(ALONE, "") if len(uploads) > 1 else Answer(503, TOO_MUCH_MEMORY)] * len(uploads)
+    if len(uploads) > 1:
+        return [None] * len(uploads)
+    return [Answer(503, "the picture takes too much memory", "picture_memory")]
 
 
-def _answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -> list[Answer]:
-    answers: dict[int, Answer] = {}
+def _answer(
+    classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]
+) -> list[Answer | None]:
+    answers: list[Answer | None] = [None] * len(uploads)
     opened: dict[int, picture.GreyImage] = {}
     for number, upload in enumerate(uploads):
         try:
-            refusal = _too_large(upload.content, max_pixels, len(uploads) > 1)
-            if refusal:
-                answers[number] = refusal
+            width, height = picture.peek_size(upload.content)
+            if width * height > max_pixels:
+                message = f"at most {max_pixels:,} pixels are read, not {width} x {height}"
+                answers[number] = Answer(413, message, "too_many_pixels")
+            elif len(uploads) > 1 and width * height > _SHARED_PIXELS:
+                continue
             elif upload.command == "read":
                 answers[number] = _read(classifier, upload)
             elif upload.command == "grey":
@@ -110,33 +111,26 @@ def _answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) 
         except PictureError as error:
             if isinstance(error.__cause__, MemoryError):
                 raise error.__cause__ from error
-            answers[number] = Answer(422, str(error))
+            answers[number] = Answer(422, str(error), "no_picture")
     examinations = examine(classifier, list(opened.values()))
     for number, examined in zip(opened, examinations, strict=True):
         prediction, upload = examined.prediction(classifier.threshold), uploads[number]
-        values = prediction.to_dict(upload.name, upload.frame)
+        text = to_json(prediction.to_dict(upload.name, upload.frame))
         unsure = int(prediction.digit is None)
-        answers[number] = Answer(200, to_json(values), (prediction.confidence,), unsure)
-    return [answers[number] for number in range(len(uploads))]
-
-
-def _too_large(content: bytes, max_pixels: int, shared: bool) -> Answer | None:
-    width, height = picture.peek_size(content)
-    if width * height > max_pixels:
-        message = f"at most {max_pixels:,} pixels are read, not {width} x {height}"
-        return Answer(413, message)
-    return Answer(ALONE, "") if shared and width * height > _SHARED_PIXELS else None
+        answers[number] = Answer(200, text, "", (prediction.confidence,), unsure)
+    return answers
 
 
 def _read(classifier: Classifier, upload: Upload) -> Answer:
     try:
         constraints, max_errors = parse_query(upload.query)
     except ValueError as error:
-        return Answer(422, f"constraints: {error}")
+        return Answer(422, f"constraints: {error}", "constraints")
     reading = classifier.read(upload.content, constraints, max_errors)
     confidences = tuple(symbol.confidence for symbol in reading.symbols)
     unsure = sum(len(each.symbols) for each in reading.numbers if each.status != "accepted")
-    return Answer(200, to_json(reading.to_dict(upload.name, upload.frame)), confidences, unsure)
+    text = to_json(reading.to_dict(upload.name, upload.frame))
+    return Answer(200, text, "", confidences, unsure)
 
 
 def _to_grey(content: bytes) -> Answer:

@@ -20,8 +20,8 @@ _SECONDS = 3.0
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
-def is_ready(settings: Settings) -> bool:
-    """Ask a server with these settings whether it is ready. Raises OSError."""
+def check(settings: Settings) -> None:
+    """Ask a server with these settings. Raises OSError or HTTPException unless it is ready."""
     host = _ANY.get(settings.host, settings.host)
     connection = http.client.HTTPConnection(host, settings.port, timeout=_SECONDS)
     if settings.uds:
@@ -36,21 +36,20 @@ def is_ready(settings: Settings) -> bool:
         context.verify_mode = ssl.CERT_NONE
         connection.sock = context.wrap_socket(connection.sock)
     connection.request("GET", "/v2/health/ready", headers={"host": "localhost"})
-    return connection.getresponse().status == 200
+    if connection.getresponse().status != 200:
+        raise http.client.HTTPException("the server is not ready")
 
 
 def main() -> None:
-    """Exit with 0 or 1."""
+    """Exit with 1 unless the server is ready."""
     try:
-        settings = cli.parse([], "digits.serve.probe")
-        if settings and is_ready(settings):
-            return
-        print_stderr("error: the server is not ready")
+        check(cli.parse([], "digits.serve.probe") or Settings())
     except typer.BadParameter as error:
         print_stderr(f"error: {error.format_message()}")
+        sys.exit(1)
     except (DigitsError, OSError, http.client.HTTPException) as error:
         print_stderr(f"error: {error}")
-    sys.exit(1)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

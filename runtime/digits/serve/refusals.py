@@ -4,7 +4,12 @@ import json
 from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ExceptionHandler
+
+from digits.errors import ModelError
+from digits.terminal import print_stderr
 
 # For statuses with a single reason.
 _REASONS = {
@@ -44,3 +49,35 @@ def default_reason(status: int) -> str:
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
     """An error in the Open Inference Protocol's format."""
     return Response(json.dumps({"error": message}), status, headers, "application/json")
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    """Answer what was refused, here or by Starlette, which has no sentence of its own for it."""
+    assert isinstance(error, HTTPException)
+    message, headers = error.detail, error.headers
+    if isinstance(error, Refused):
+        request.scope["digits.refusal"] = error.reason
+    elif error.status_code == 404:
+        message = "there is no such address"
+    elif error.status_code == 405 and headers:
+        headers = {"allow": ", ".join(sorted(headers["Allow"].split(", ")))}
+        message = f"{request.method} is not allowed here, only {headers['allow']}"
+    return error_response(error.status_code, message, headers)
+
+
+async def _answer_model_error(request: Request, error: Exception) -> Response:
+    """Log the message, which names a file; the client needn't know where it is."""
+    print_stderr(f"error: {error} (request {request.scope['digits.id']})")
+    return error_response(500, "the model failed; see the server's log")
+
+
+async def _answer_bug(_: Request, error: Exception) -> Response:
+    """A bug: uvicorn prints the traceback to stderr; the client doesn't get it."""
+    return error_response(500, "internal error; see the server's log")
+
+
+HANDLERS: dict[int | type[Exception], ExceptionHandler] = {
+    HTTPException: _refuse,
+    ModelError: _answer_model_error,
+    Exception: _answer_bug,
+}

@@ -12,29 +12,24 @@ from digits.inference.interface import INPUT, OUTPUT
 from digits.inference.metadata import Metadata
 
 
-def _meta(description: str, *examples: object, length: int | None = None, **more: Any) -> Meta:
+def _about(description: str, length: int | None = None, **more: Any) -> Meta:
     """Describe a field. length: of a list."""
-    shown = list(examples) or None
-    return Meta(
-        description=description, examples=shown, min_length=length, max_length=length, **more
-    )
+    return Meta(description=description, min_length=length, max_length=length, **more)
 
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Pixel = Annotated[int, Meta(ge=0, le=255)]
 Pixels = list[Pixel]
 Row = Annotated[Pixels, Meta(min_length=28, max_length=28)]
-Rows = Annotated[list[Row], _meta("0 = paper, 255 = ink.", length=28, title="Frame")]
+Rows = Annotated[list[Row], _about("0 = paper, 255 = ink.", length=28, title="Frame")]
 Frame = Annotated[
-    Rows | None | UnsetType, _meta("The network's input, if requested; null where there is none.")
+    Rows | None | UnsetType, _about("The network's input, if requested; null where there is none.")
 ]
-File = Annotated[str, _meta("The name in the form, or empty.", "7.png")]
-Message = Annotated[str, _meta("One message.")]
-Confidence = Annotated[Share, _meta("The largest of the probabilities.", 0.9984)]
-Box = Annotated[
-    list[int], _meta("Left, top, right, bottom in the upright picture.", [9, 4, 22, 24], length=4)
-]
-IsBinary = Annotated[bool | UnsetType, _meta("As bytes after the JSON.")]
+File = Annotated[str, _about("The name in the form, or empty.")]
+Message = Annotated[str, _about("One message.")]
+Confidence = Annotated[Share, _about("The largest of the probabilities.")]
+Box = Annotated[list[int], _about("Left, top, right, bottom in the upright picture.", length=4)]
+IsBinary = Annotated[bool | UnsetType, _about("As bytes after the JSON.")]
 
 
 class Error(Struct):
@@ -54,18 +49,15 @@ class Prediction(Struct):
     """The one digit of a picture, as the network reads it."""
 
     file: File
-    digit: Annotated[Annotated[int, Meta(ge=0, le=9)] | None, _meta("null if rejected.", 7)]
+    digit: Annotated[Annotated[int, Meta(ge=0, le=9)] | None, _about("null if rejected.")]
     confidence: Confidence
-    probabilities: Annotated[
-        list[Share],
-        _meta("Of 0, 1, … 9; they sum to 1.", [*[0.0] * 7, 0.9984, 0.0, 0.0016], length=10),
-    ]
+    probabilities: Annotated[list[Share], _about("Of 0, 1, … 9; they sum to 1.", length=10)]
     box: Box
     status: Annotated[
         Literal["sure", "unsure", "several", "none", "blank"],
-        _meta("Unless sure, why digit is null: what the picture is likely to show.", "sure"),
+        _about("Unless sure, why digit is null: what the picture is likely to show."),
     ]
-    note: Annotated[str, _meta("A remark for people, or empty.", "")]
+    note: Annotated[str, _about("A remark for people, or empty.")]
     frame: Frame = UNSET
 
 
@@ -74,16 +66,12 @@ class Symbol(Struct):
 
     symbol: Annotated[
         Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "-", "."],
-        _meta("A decimal comma is a point.", "7"),
+        _about("A decimal comma is a point."),
     ]
-    confidence: Annotated[Share, _meta("Its probability.", 0.9984)]
+    confidence: Annotated[Share, _about("Its probability.")]
     probabilities: Annotated[
         list[Share],
-        _meta(
-            "Of 0, 1, … 9, minus and point; the rest to 1 is that of nothing.",
-            [*[0.0] * 7, 0.9984, *[0.0] * 4],
-            length=12,
-        ),
+        _about("Of 0, 1, … 9, minus and point; the rest to 1 is that of nothing.", length=12),
     ]
     box: Box
     frame: Frame = UNSET
@@ -92,27 +80,27 @@ class Symbol(Struct):
 class Number(Struct):
     """A number: accepted, to review as it may be wrong, or unreadable as no constraints fit."""
 
-    text: Annotated[str, _meta("The likeliest one, or empty if it is unreadable.", "7")]
-    probability: Annotated[Share, _meta("That the text is right.", 0.9984)]
-    status: Annotated[Literal["accepted", "review", "unreadable"], Meta(examples=["accepted"])]
-    second: Annotated[str, _meta("The second-best text, or empty.", "1")]
-    free: Annotated[str, _meta("What is read without constraints.", "7")]
+    text: Annotated[str, _about("The likeliest one, or empty if it is unreadable.")]
+    probability: Annotated[Share, _about("That the text is right.")]
+    status: Literal["accepted", "review", "unreadable"]
+    second: Annotated[str, _about("The second-best text, or empty.")]
+    free: Annotated[str, _about("What is read without constraints.")]
     box: Box
     line: Annotated[int, Meta(ge=1)]
     column: Annotated[int, Meta(ge=1)]
-    symbols: Annotated[list[Symbol], _meta("Of the text, or of `free` if it is unreadable.")]
+    symbols: Annotated[list[Symbol], _about("Of the text, or of `free` if it is unreadable.")]
 
 
 class Reading(Struct):
     """All the digits, minus signs and decimal points of a picture."""
 
     file: File
-    text: Annotated[str, _meta("Two spaces between columns; ? behind a number to review.", "7")]
+    text: Annotated[str, _about("Two spaces between columns; ? behind a number to review.")]
     status: Annotated[
         Literal["sure", "unsure", "blank"],
-        _meta("sure if all numbers are accepted, blank if there is none.", "sure"),
+        _about("sure if all numbers are accepted, blank if there is none."),
     ]
-    numbers: Annotated[list[Number], _meta("Line by line; empty if there is no digit.")]
+    numbers: Annotated[list[Number], _about("Line by line; empty if there is no digit.")]
 
 
 class InputParameters(Struct):
@@ -120,7 +108,7 @@ class InputParameters(Struct):
 
     binary_data_size: Annotated[
         Annotated[int, Meta(ge=0)] | UnsetType,
-        _meta("Bytes after the JSON that are this tensor, instead of data."),
+        _about("Bytes after the JSON that are this tensor, instead of data."),
     ] = UNSET
 
 
@@ -128,17 +116,13 @@ class InputTensor(Struct):
     """Digits, framed as MNIST's are."""
 
     name: Literal["images"]
-    shape: Annotated[list[int], _meta("n, 1, 28, 28", [1, 1, 28, 28], length=4)]
+    shape: Annotated[list[int], _about("n, 1, 28, 28", length=4)]
     datatype: Literal["UINT8"]
     parameters: InputParameters = field(default_factory=InputParameters)
     # Raw, as they may be nested, whatever the depth, which would take much memory as lists.
     data: Annotated[
         Raw | UnsetType,
-        _meta(
-            "The pixels, row by row: 0 = paper, 255 = ink.",
-            ([0] * 14 + [255] + [0] * 13) * 28,
-            extra_json_schema=schema(Pixels),
-        ),
+        _about("The pixels, row by row: 0 = paper, 255 = ink.", extra_json_schema=schema(Pixels)),
     ] = UNSET
 
 
@@ -148,7 +132,7 @@ class OutputParameters(Struct, forbid_unknown_fields=True):
     binary_data: IsBinary = UNSET
     classification: Annotated[
         Annotated[int, Meta(ge=1)] | UnsetType,
-        _meta("How many of the most likely digits to name, instead of all."),
+        _about("How many of the most likely digits to name, instead of all."),
     ] = UNSET
 
 
@@ -169,7 +153,7 @@ class InferRequest(Struct):
     """Digits to classify, in the Open Inference Protocol."""
 
     inputs: Annotated[list[InputTensor], Meta(min_length=1, max_length=1)]
-    id: Annotated[str | None | UnsetType, _meta("Comes back with the answer.")] = UNSET
+    id: Annotated[str | None | UnsetType, _about("Comes back with the answer.")] = UNSET
     parameters: RequestParameters = field(default_factory=RequestParameters)
     outputs: list[WantedOutput] | UnsetType = UNSET
 
@@ -177,38 +161,34 @@ class InferRequest(Struct):
 class BinaryParameters(Struct):
     """Parameters of an output tensor that is sent as bytes."""
 
-    binary_data_size: Annotated[int, _meta("The size of its bytes after the JSON.")]
+    binary_data_size: Annotated[int, _about("The size of its bytes after the JSON.")]
 
 
 class _Output(Struct, tag_field="datatype"):
     name: Literal["probabilities"]
-    shape: Annotated[list[int], _meta("n, and how many values for each", [1, 10], length=2)]
+    shape: Annotated[list[int], _about("n, and how many values for each", length=2)]
     parameters: BinaryParameters | UnsetType = UNSET
 
 
 class OutputTensor(_Output, tag="FP32"):
     """Ten probabilities for each digit."""
 
-    data: Annotated[
-        list[Share] | UnsetType,
-        _meta("Of 0, 1, … 9, digit by digit.", [0.0, 0.9996, *[0.0] * 5, 0.0004, 0.0, 0.0]),
-    ] = UNSET
+    data: Annotated[list[Share] | UnsetType, _about("Of 0, 1, … 9, digit by digit.")] = UNSET
 
 
 class ClassTensor(_Output, tag="BYTES"):
     """The most likely answers for each digit, if the request has a classification."""
 
     data: Annotated[
-        list[str] | UnsetType,
-        _meta("probability:answer, the most likely first.", ["0.999600:1", "0.000400:7"]),
+        list[str] | UnsetType, _about("probability:answer, the most likely first: 0.999600:1")
     ] = UNSET
 
 
 class InferResponse(Struct):
     """The answer to an InferRequest."""
 
-    model_name: Annotated[str, Meta(examples=["lenet5"])]
-    model_version: Annotated[str, Meta(examples=["1"])]
+    model_name: str
+    model_version: str
     outputs: list[OutputTensor | ClassTensor]
     id: str | None | UnsetType = UNSET
 
@@ -224,8 +204,8 @@ class TensorDescription(Struct):
 class ModelDescription(Struct):
     """The model, with its file's metadata as parameters."""
 
-    name: Annotated[str, Meta(examples=["lenet5"])]
-    versions: Annotated[list[str], Meta(examples=[["1"]])]
+    name: str
+    versions: list[str]
     platform: str
     inputs: list[TensorDescription]
     outputs: list[TensorDescription]
@@ -235,7 +215,7 @@ class ModelDescription(Struct):
 class ServerDescription(Struct):
     """The server."""
 
-    name: Annotated[str, Meta(examples=["digits"])]
+    name: str
     version: str
     extensions: list[str]
 
@@ -255,7 +235,7 @@ class Ready(Struct):
 class ModelReady(Ready):
     """Whether the model is ready."""
 
-    name: Annotated[str, Meta(examples=["lenet5"])]
+    name: str
 
 
 TYPES = (

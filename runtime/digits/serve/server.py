@@ -16,24 +16,18 @@ import uvicorn
 from digits import system
 from digits.errors import DigitsError
 from digits.serve import listener
-from digits.serve.app import App
+from digits.serve.application import Application
 from digits.serve.connection import Connection
-from digits.serve.middleware import RequestMiddleware
-from digits.serve.settings import Settings
 
 _ACCEPTED = 50  # how many connections asyncio accepts at a time
 _OTHER_FILES = 6 * _ACCEPTED  # connections that are being accepted or closed, and all else
 
 
-def serve(settings: Settings) -> None:
-    """Serve the page and the API; see `run`. Raises ModelError if the model can't be used."""
-    run(App(settings))
-
-
-def run(app: App | RequestMiddleware) -> None:
+def run(app: Application, reloads: bool = False) -> None:
     """Serve until SIGTERM or Ctrl-C; what was accepted is finished, unless it comes twice.
 
-    Raises DigitsError if it can't listen on the address, or can't use the certificate.
+    reloads: whether SIGHUP reloads what the application serves. Raises DigitsError if it can't
+    listen on the address, or can't use the certificate.
     """
     settings = app.settings
     with listener.bind(settings) as bound:
@@ -46,8 +40,7 @@ def run(app: App | RequestMiddleware) -> None:
         # and for the one that uvicorn sends to itself when it has ended because of it.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        # A terminal sends SIGHUP when it is closed.
-        if isinstance(app, App) and not sys.stderr.isatty():
+        if reloads and not sys.stderr.isatty():  # a terminal sends SIGHUP when it is closed
             system.on_hangup(server.reload)
         system.return_large_blocks()
         # What would stop the event loop for 50 ms: full collections, and JSON's long integers.
@@ -69,14 +62,11 @@ class Server(uvicorn.Server):
     grace: seconds in which a server that is to stop still accepts connections, then requests.
     """
 
-    def __init__(
-        self, config: uvicorn.Config, app: App | RequestMiddleware, grace: float = 1.0
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, app: Application, grace: float = 1.0) -> None:
         super().__init__(config)
         self.app, self.grace = app, grace
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._reloading: asyncio.Task[None] | None = None
-        self._outdated = False  # since the reload in progress began
+        self._reloads, self._reloading = 0, asyncio.Lock()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -129,33 +119,33 @@ class Server(uvicorn.Server):
 
         One that is in progress is followed by one more, whatever the number of calls.
         """
+        self._reloads += 1
         if self._loop:
-            self._loop.call_soon_threadsafe(self._begin_reload)
+            asyncio.run_coroutine_threadsafe(self._reload(self._reloads), self._loop)
 
-    def _begin_reload(self) -> None:
-        self._outdated = True
-        if self._reloading is None or self._reloading.done():
-            self._reloading = asyncio.ensure_future(self._reload())
-
-    async def _reload(self) -> None:
-        while self._outdated:
-            self._outdated = False
-            if isinstance(self.app, App):
+    async def _reload(self, number: int) -> None:
+        async with self._reloading:
+            if number == self._reloads:  # else a later one will do
                 await self.app.reload()
 
 
-def make_server(app: App | RequestMiddleware) -> Server:
-    """Make the server, which `run([socket])` starts. Raises DigitsError for a bad certificate."""
+def make_server(app: Application) -> Server:
+    """Make the server, which `run([socket])` starts.
+
+    Raises DigitsError for a bad certificate, and where too few files may be open.
+    """
     settings, limits = app.settings, app.settings.limits
+    allowed = system.raise_file_limit(limits.max_connections + _OTHER_FILES)
+    if allowed <= _OTHER_FILES:
+        raise DigitsError(
+            f"a server needs more than {_OTHER_FILES} open files, but only {allowed} are allowed:"
+            " raise `ulimit -n`"
+        )
+    most = min(limits.max_connections, allowed - _OTHER_FILES)
+    context = listener.ssl_context(settings)
     config = uvicorn.Config(
         app,
-        http=partial(  # type: ignore[arg-type]
-            Connection,
-            limits,
-            app.metrics,
-            _max_connections(limits.max_connections),
-            listener.ssl_context(settings),
-        ),
+        http=partial(Connection, limits, app.metrics, most, context),  # type: ignore[arg-type]
         loop="asyncio",  # with uvloop, where it is installed, most TLS handshakes never end
         ws="none",
         lifespan="off",
@@ -169,17 +159,3 @@ def make_server(app: App | RequestMiddleware) -> Server:
         timeout_graceful_shutdown=int(limits.body_timeout + limits.answer_timeout) or 1,
     )
     return Server(config, app)
-
-
-def _max_connections(wanted: int) -> int:
-    """As many as wanted, or as the system lets a process have files, less what it needs itself.
-
-    Raises DigitsError when that leaves none.
-    """
-    allowed = system.raise_file_limit(wanted + _OTHER_FILES)
-    if allowed <= _OTHER_FILES:
-        raise DigitsError(
-            f"a server needs more than {_OTHER_FILES} open files, but only {allowed} are allowed:"
-            " raise `ulimit -n`"
-        )
-    return min(wanted, allowed - _OTHER_FILES)

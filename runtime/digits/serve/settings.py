@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,15 +28,7 @@ def _comma_separated(item: str) -> str:
     return rf"\s*{item}\s*(,\s*{item}\s*)*"
 
 
-Host = Annotated[
-    str,
-    _text(
-        "ADDRESS",
-        "Address to listen on, by default 127.0.0.1; 0.0.0.0 means all of this machine's.",
-        ".+",  # a socket takes an empty one for all of this machine's, too
-        "it must not be empty",
-    ),
-]
+_file = partial(options.path_option, "FILE")
 Port = Annotated[
     int, typer.Option(min=0, max=65535, metavar="N", help="Port to listen on; 0 picks a free one.")
 ]
@@ -50,23 +43,24 @@ class Options:
     variable.
     """
 
-    host: Host = "127.0.0.1"
+    host: Annotated[
+        str,
+        _text(
+            "ADDRESS",
+            "Address to listen on, by default 127.0.0.1; 0.0.0.0 means all of this machine's.",
+            ".+",  # a socket takes an empty one for all of this machine's, too
+            "it must not be empty",
+        ),
+    ] = "127.0.0.1"
     port: Port = 8000
-    uds: Annotated[
-        Path | None, options.path_option("FILE", "Unix socket to listen on, instead of a port.")
-    ] = None
-    ssl_certfile: Annotated[
-        Path | None, options.path_option("FILE", "Certificate chain (PEM); turns on HTTPS.")
-    ] = None
-    ssl_keyfile: Annotated[
-        Path | None,
-        options.path_option("FILE", "Private key (PEM), if the certificate's file has none."),
-    ] = None
+    uds: Annotated[Path | None, _file("Unix socket to listen on, instead of a port.")] = None
+    ssl_certfile: Annotated[Path | None, _file("Certificate chain (PEM) for HTTPS.")] = None
+    ssl_keyfile: Annotated[Path | None, _file("Its private key (PEM), if it has none.")] = None
     token: Annotated[
         str | None,
         _text(
             "TOKEN",
-            "Require `Authorization: Bearer TOKEN`, except for health checks and the pages."
+            "Require `Authorization: Bearer TOKEN`, except for health checks and the page."
             " Other users of this machine can see options; prefer the variable.",
             "[!-~]+",  # what a header can carry
             "it must consist of visible ASCII characters without spaces",
@@ -105,8 +99,7 @@ class Options:
         options.path_option(
             "DIR",
             "Keep the digits that visitors of the page have labelled in this folder, as grey PNGs"
-            " that `digits train --data` reads; at most 100 MB in all. By default, no picture is"
-            " kept.",
+            " that `digits train --data` reads; at most 100 MB. By default, no picture is kept.",
         ),
     ] = None
     access_log: Annotated[

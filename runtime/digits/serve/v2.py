@@ -30,14 +30,7 @@ _REQUEST, _DATA = msgspec.json.Decoder(schemas.InferRequest), msgspec.json.Decod
 _T = TypeVar("_T")
 
 _MESSAGE = re.compile(r"(.*?)(?: - at `\$([\w.[\]]*)`)?", re.DOTALL)
-_LITERALS = {"inputs[0].name": INPUT[0], "inputs[0].datatype": "UINT8"}
-_NOUNS = {
-    "int": "an integer",
-    "str": "a string",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "an object",
-}
+_CLIENTS = re.compile(r"(enum value|unknown field) .*", re.DOTALL)
 
 
 class Request(NamedTuple):
@@ -165,17 +158,9 @@ def _decode(decoder: msgspec.json.Decoder[_T], content: bytes, path: str = "") -
 
 
 def _sentence(message: str, path: str) -> str:
-    """Say what msgspec says as the project does, and nothing that the client has sent."""
+    """Say what msgspec says, without what the client has sent."""
     parts = _MESSAGE.fullmatch(message)
     assert parts
-    what, path = parts[1], (path + (parts[2] or "")).removeprefix(".") or "the request"
-    if missing := re.fullmatch(r"Object missing required field `(\w+)`", what):
-        return f"{path} lacks {missing[1]}"
-    if what.startswith("Object contains unknown field"):
-        return f"{path} may have {' and '.join(schemas.OutputParameters.__struct_fields__)} only"
-    if what.startswith("Invalid enum value"):
-        return f"{path} must be {_LITERALS.get(path, OUTPUT[0])}"
-    if expected := re.match(r"Expected `([a-z| ]+)`([\w<>= ]*)", what):
-        nouns = (_NOUNS.get(name, name) for name in expected[1].split(" | "))
-        return f"{path} must be {' or '.join(nouns)}{expected[2]}"
-    return f"{path} is out of range"
+    where = (path + (parts[2] or "")).removeprefix(".") or "the request"
+    what = _CLIENTS.sub(r"\1", parts[1]).replace("`", "")
+    return f"{where}: {what[0].lower()}{what[1:]}"

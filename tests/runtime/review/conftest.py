@@ -40,8 +40,8 @@ def opened(classifier: Classifier) -> Iterator[Open]:
         labels = labels_at((source if source.is_dir() else source.parent) / "labels.csv", numbers)
         files.append(closing(labels))
         items, before = load(source, read_rows(source), classifier, labels)
-        review = Review(items, before, labels, numbers, classifier)
-        return TestClient(review.app(Settings()), "http://127.0.0.1")
+        review = Review(items, before, labels, numbers, classifier, Settings())
+        return TestClient(review, "http://127.0.0.1")
 
     yield open_review
     while files:

@@ -57,13 +57,13 @@ def test_numbers(table: Path, opened: Open) -> None:
     assert [item["guess"] for item in items] == ["12", "", "678"]
     remarks = ["review, 20.0 %, or 17", "unreadable as asked for; freely 345", "accepted, 90.0 %"]
     assert [item["remark"] for item in items] == remarks
-    for number, label in enumerate(("12,5", "none", "-.5")):
+    for number, label in enumerate(("12,5", "none", "-1-2")):
         assert store(client, number, label).json() == {}
     assert lines(table.parent) == [
         "file,box,text",
         "page.png,40 50 90 80,12.5",
         "page.png,200 50 260 80,",
-        "page.png,40 200 90 230,-.5",
+        r"page.png,40 200 90 230,\x2d1-2",
     ]
 
 
@@ -138,7 +138,7 @@ def test_label_that_comes_twice(table: Path, opened: Open) -> None:
     assert lines(table.parent)[1:] == ["page.png,40 50 90 80,12"]
 
 
-@pytest.mark.parametrize("label", ["", "x", "7" * 65, "٣", "1\n", "None", "=1", "none1"])
+@pytest.mark.parametrize("label", ["", "x", "7" * 65, "٣", "1\n", "None"])
 def test_other_labels_are_refused(table: Path, opened: Open, label: str) -> None:
     client = opened(table)
     assert store(client, 0, label).status_code == 422
@@ -150,16 +150,9 @@ def test_other_labels_are_refused(table: Path, opened: Open, label: str) -> None
     assert lines(table.parent) == []
 
 
-def test_formula_is_escaped(table: Path, opened: Open) -> None:
-    client = opened(table)
-    store(client, 0, "-1-2")
-    assert lines(table.parent)[1:] == [r"page.png,40 50 90 80,\x2d1-2"]
-
-
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
-        ({}, 200),
         ({"sec-fetch-site": "same-origin"}, 200),
         ({"origin": "http://evil.example"}, 403),
         ({"host": "evil.example"}, 421),
@@ -176,7 +169,7 @@ def test_only_own_page_stores(
 def test_nothing_else_is_served(table: Path, opened: Open) -> None:
     client = opened(table)
     session = client.get("/state").json()["session"]
-    for path in ("3", "-1", "99999999999", "page.png", "..%2fpage.png", "0/picture", ""):
+    for path in ("3", "-1", "page.png", "..%2fpage.png", "0/picture", ""):
         assert client.get(f"/{session}/{path}").status_code == 404, path
     assert client.get("/assets/0/page.js").status_code == 404
     assert client.post(f"/{session}/3?label=1").status_code == 404
@@ -191,14 +184,6 @@ def test_picture_that_is_gone(tmp_path: Path, opened: Open) -> None:
     (tmp_path / "blank.png").unlink()
     answer = client.get(item_at(client, 0))
     assert answer.status_code == 422 and "blank.png: No such file" in answer.text
-
-
-@pytest.mark.parametrize("box", ["350,250,9000,9000", "5000,5000,9000,9000", "0,0,400,300"])
-def test_box_that_leads_outside(folder: Path, opened: Open, box: str) -> None:
-    """Of a picture that has changed since, or of a row that was edited."""
-    (folder / "results.csv").write_text(f"{NUMBERS}page.png,1,0.5,review,,1,{box}\n")
-    client = opened(folder / "results.csv")
-    assert client.get(item_at(client, 0)).status_code == 200
 
 
 def test_full_disk_leaves_the_file_as_before(

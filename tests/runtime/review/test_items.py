@@ -80,7 +80,6 @@ def test_order_of_numbers(
         "gone.png,1,0.5,review,,1,1,2,3,4",
         "page.png,1,nan,review,,1,1,2,3,4",
         "page.png,1,1.5,review,,1,1,2,3,4",
-        "page.png,1,many,review,,1,1,2,3,4",
         "page.png,1,0.5,perhaps,,1,1,2,3,4",
         "page.png,seven,0.5,review,,seven,1,2,3,4",
         "page.png,1,0.5,review,,1,3,2,1,4",
@@ -114,8 +113,6 @@ def test_row_without_box_is_about_the_whole_picture(folder: Path, classifier: Cl
     [
         ('{"file": "page.png", "text": "12"}\n', "has JSON"),
         ("file,digit\npage.png,7\n", "its columns are file, digit; needs"),
-        ("file,line,column,symbol,confidence\n", "needs digit and confidence"),
-        (DIGITS, "nothing that can be shown"),
         (DIGITS + "gone.png,7,0.5,unsure\n", "nothing that can be shown"),
         (DIGITS + 'page.png,"7,0.5,unsure\n', "is a quote unclosed"),
         ("\0\0", "not text"),

@@ -42,11 +42,9 @@ def model(classifier: Classifier) -> BlockingModel:
     return BlockingModel(classifier)
 
 
-def run(
-    model: BlockingModel, use: Callable[[Batcher], Awaitable[object]], max_queued_digits: int = 9999
-) -> None:
+def run(model: BlockingModel, use: Callable[[Batcher], Awaitable[object]]) -> None:
     async def main() -> None:
-        limits = Limits(max_queued_digits=max_queued_digits)
+        limits = Limits(max_queued_digits=400)
         await use(Batcher(model, limits, Metrics()))  # type: ignore[arg-type]
 
     asyncio.run(main())
@@ -74,6 +72,8 @@ def test_requests_share_the_next_batch(
     async def use(batcher: Batcher) -> None:
         parts = np.split(images[: sum(sizes)], np.cumsum(sizes)[:-1])
         tasks = [await begin(batcher, part) for part in parts]
+        with pytest.raises(Refused, match="too many digits are waiting"):
+            await batcher.probabilities(images[: Limits.max_batch + 150])
         model.go.set()
         answers = await asyncio.gather(*tasks)
         assert model.sizes == runs and [len(rows) for rows in answers] == sizes
@@ -93,18 +93,6 @@ def test_cancelled_request_leaves_others_running(model: BlockingModel, images: I
         np.testing.assert_array_equal(await second, expected)
 
     run(model, use)
-
-
-def test_full_queue_refuses_until_drained(model: BlockingModel, images: Images) -> None:
-    async def use(batcher: Batcher) -> None:
-        first = await begin(batcher, images[:2])
-        with pytest.raises(Refused, match="too many digits are waiting"):
-            await batcher.probabilities(images[:2])
-        model.go.set()
-        await first
-        assert len(await batcher.probabilities(images[:2])) == 2
-
-    run(model, use, max_queued_digits=3)
 
 
 def test_model_error_reaches_all_waiting_then_recovers(

@@ -110,37 +110,25 @@ def with_upgrade(protocol: bytes) -> tuple[bytes, bytes]:
     [
         # one Host, except in HTTP 1.0, which needs none
         ([b"GET /v2 HTTP/1.1\r\n\r\n"], [400]),
-        ([b"GET /v2/health/live HTTP/1.1\r\n\r\n"], [400]),
         ([GET[:-2] + b"Host: localhost\r\n\r\n"], [400]),
-        ([b"GET /v2 HTTP/1.0\r\nhost: localhost\r\nhost: localhost\r\n\r\n"], [400]),
         ([b"GET /v2 HTTP/1.0\r\n\r\n"], [200]),
-        ([b"GET /v2 HTTP/1.0\r\nhost: localhost\r\n\r\n"], [200]),
         # another protocol
         *(
             ([GET * count + GET.replace(b" HTTP/1.1", version)], [200] * count + [status])
             for count in (0, 2)
-            for version, status in (
-                *((b"", 505), (b" HTTP/0.9", 505), (b" HTTP/2.0", 505)),
-                *((b" HTTP/1.2", 400), (b" HTTP/9.9", 400)),
-            )
+            for version, status in ((b"", 505), (b" HTTP/2.0", 505), (b" HTTP/1.2", 400))
         ),
         ([b"GET  HTTP/1.1\r\n\r\n"], [400]),
-        ([b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"], [400]),
         ([b"\x16\x03\x01\x02\x00\x01\x00"], [400]),
-        ([b"\0" * 100], [400]),
         ([b"\r\n" + GET, b"\r", b"\n\r\n" + LAST], [200, 200]),
         *(([b"".join(with_upgrade(name))], [200, 400, 200]) for name in (b"h2c", b"websocket")),
         ([*with_upgrade(b"h2c")], [200, 400, 200]),
         ([CHUNKED + UPGRADE % b"h2c" + b"\r\n" + EMPTY_LIST + LAST], [422, 200]),
-        ([b"CONNECT localhost:80 HTTP/1.1\r\nhost: localhost\r\n\r\n" + LAST], [400]),
         ([b"CONNECT /v2 HTTP/1.1\r\nhost: localhost\r\n\r\n" + LAST], [400]),
         # where a body ends
         *(
             ([INFER + b"transfer-encoding: " + codings + b"\r\n\r\n" + EMPTY_LIST + LAST], [400])
-            for codings in (
-                *(b"", b"identity", b"gzip, chunked", b"chunked, chunked"),
-                b"gzip\r\ntransfer-encoding: chunked",
-            )
+            for codings in (b"identity", b"gzip, chunked", b"gzip\r\ntransfer-encoding: chunked")
         ),
         ([CHUNKED + b"content-length: 3\r\n\r\n" + EMPTY_LIST + LAST], [400]),
         ([CHUNKED + b"\r\nnonsense\r\n"], [400]),
@@ -148,10 +136,6 @@ def with_upgrade(protocol: bytes) -> tuple[bytes, bytes]:
         ([CHUNKED + b"\r\n2\r\n[]\r\n0\r\nhost: evil.example\r\n\r\n" + LAST], [422, 200]),
         ([CHUNKED + b"\r\n" + b"5\r\n     \r\n" * 100_000 + b"0\r\n\r\n" + LAST], [400, 200]),
         ([CHUNKED + b"\r\n61A80\r\n" + b"\r\n\r\n" * 100_000 + NO_MORE], [431]),
-        (
-            [CHUNKED + b"\r\n61A80\r\n" + (b"\r\n\r\n" + b" " * 36) * 10_000 + NO_MORE + LAST],
-            [400, 200],
-        ),
         # requests that follow each other
         ([GET * 999 + LAST], [200] * 1000),
         ([GET.replace(b"/v2", b"/none") + GET * 30 + LAST], [404, *[200] * 31]),
@@ -160,12 +144,10 @@ def with_upgrade(protocol: bytes) -> tuple[bytes, bytes]:
             [GET * 200 + INFER + b"content-length: 600000\r\n\r\n" + b" " * 600_000 + LAST],
             [*[200] * 200, 400, 200],
         ),
-        ([GET * 3 + b"\0\1 nonsense\r\n\r\n"], [200, 200, 200, 400]),
         *(
-            ([GET * count + GET[:-2] + b"x: " + b"a" * size + end], [200] * count + [431])
+            ([GET * count + GET[:-2] + b"x: " + b"a" * size + b"\r\n\r\n"], [200] * count + [431])
             for count in (0, 2)
             for size in (40_000, 300_000)
-            for end in (b"", b"\r\n\r\n")
         ),
         ([GET * 3 + CHUNKED + b"\r\nnonsense\r\n"], [200, 200, 200, 400]),
         # refused before it is sent
@@ -179,12 +161,10 @@ def with_upgrade(protocol: bytes) -> tuple[bytes, bytes]:
 def test_answers(port: int, sent: list[bytes], answers: list[int]) -> None:
     received = ask(port, *sent)
     assert statuses(received) == answers
+    if answers == [400]:
+        head, _, body = received.partition(b"\r\n\r\n")
+        assert b"application/json" in head and list(json.loads(body)) == ["error"]
     assert is_serving(port)
-
-
-def test_what_is_not_http_is_answered_with_json(port: int) -> None:
-    head, _, body = ask(port, b"GET  HTTP/1.1\r\n\r\n").partition(b"\r\n\r\n")
-    assert b"application/json" in head and list(json.loads(body)) == ["error"]
 
 
 def test_client_that_sends_no_more_gets_its_answers(running: Running) -> None:
@@ -200,7 +180,6 @@ def test_client_that_sends_no_more_gets_its_answers(running: Running) -> None:
     "start",
     [
         b"GET /",
-        b"GET / HTTP/1.1\r\nx: ",
         b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 100_000,
         CHUNKED + b"\r\n0\r\nx: ",
         CHUNKED + b"\r\n1;x=",
@@ -244,7 +223,7 @@ def trickle(client: socket.socket, chunk: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("start", "chunk"),
     [
-        *((start, b"") for start in (b"", b"GET", b"GET /v2 HTTP/1.1\r\nhost")),
+        (b"", b""),
         (GET[:-2], b"x: y\r\n"),
         (GET + b"GET", b""),
         (INFER + b"content-length: 100000\r\n\r\n", b"x"),
@@ -282,7 +261,6 @@ def test_unread_answers_outlast_a_slow_header(classifier: Classifier) -> None:
         assert [each.count(schema) for each in received] == list(range(50))
 
 
-@pytest.mark.slow
 def test_idle_connection_closes_after_keepalive_timeout(classifier: Classifier) -> None:
     with (
         serving(classifier, header_timeout=0.2, keepalive_timeout=3) as (_, port),
@@ -409,15 +387,14 @@ def test_stopping_server_accepts_what_waits(
         assert all(statuses(receive_until_closed(client)) == [200] for client in clients)
 
 
-def test_stopping_server_closes_idle_connections(classifier: Classifier) -> None:
-    with serving(classifier) as (server, port), connect(port) as client:
-        get(client)
-        stop(server, 0.01)
-        assert receive_until_closed(client) == b""
-
-
-def test_stopping_server_without_connections_ends(classifier: Classifier) -> None:
-    with serving(classifier) as (server, port):
+@pytest.mark.parametrize(("idle", "grace"), [(0, 1000), (1, 0.01)])
+def test_stopping_server_ends_without_busy_connections(
+    classifier: Classifier, idle: int, grace: float
+) -> None:
+    """Leaving `serving` waits for the end, less than 1000 seconds."""
+    with serving(classifier) as (server, port), ExitStack() as opened:
+        clients = [opened.enter_context(connect(port)) for _ in range(idle)]
         assert is_serving(port)
-        wait_for_connections(server, 0)
-        stop(server, 1000)  # leaving `serving` waits for the end, less long
+        wait_for_connections(server, idle)
+        stop(server, grace)
+        assert all(receive_until_closed(client) == b"" for client in clients)

@@ -3,11 +3,9 @@
 import hashlib
 import io
 import os
-import secrets
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from httpx2 import Response
 from PIL import Image
@@ -66,8 +64,6 @@ def test_labelled_pictures_are_kept_for_eval(
     for name in names:
         with Image.open(folder / name) as picture:
             assert picture.mode == "L" and max(picture.size) <= 512 and picture.format == "PNG"
-    unfinished = folder / "7" / f".{secrets.token_hex(8)}.png.tmp"
-    unfinished.write_bytes(b"half a picture")
     code, out, err = run("eval", "--data", folder)
     assert (code, err) == (0, "") and "10" in out
 
@@ -111,19 +107,13 @@ def test_bad_form_leaves_nothing(
     ("settings", "headers", "status"),
     [
         ({}, {}, 204),
-        ({"token": "secret"}, {}, 401),
-        ({"token": "secret"}, {"authorization": "Bearer secret"}, 204),
         ({}, {"origin": "http://testserver"}, 204),
-        ({}, {"origin": "https://testserver", "sec-fetch-site": "same-origin"}, 204),
         ({}, {"origin": "https://proxy.example", "sec-fetch-site": "same-origin"}, 204),
         ({"allowed_origins": ORIGIN}, {"origin": ORIGIN, "sec-fetch-site": "cross-site"}, 204),
         ({"allowed_origins": ORIGIN}, {"origin": "http://evil.example"}, 403),
         ({}, {"origin": "http://testserver:81"}, 403),
-        ({}, {"origin": "http://testserver.evil.example"}, 403),
         ({}, {"origin": "null"}, 403),
-        ({}, {"origin": "http://["}, 403),
         ({}, {"origin": "http://testserver", "sec-fetch-site": "cross-site"}, 403),
-        ({}, {"origin": "http://testserver:81", "sec-fetch-site": "same-site"}, 403),
         ({}, {"sec-fetch-site": "cross-site"}, 403),
     ],
 )
@@ -145,30 +135,11 @@ def test_bare_picture_or_server_without_folder(client: TestClient, classifier: C
     assert answer.status_code == 404 and "--save-labelled" in answer.json()["error"]
 
 
-def noise(seed: int) -> bytes:
-    """A picture that PNG can't compress, of 16 KB."""
-    file = io.BytesIO()
-    pixels = np.random.default_rng(seed).integers(0, 256, (127, 127), np.uint8)
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("max_bytes", "contents", "room"),
-    [
-        (100_000, [noise(seed) for seed in range(8)], 6),  # of 4 blocks of the disk each
-        (3 * 4096, [png(side, side) for side in range(1, 5)], 3),  # of a block each
-    ],
-)
 def test_full_folder_returns_507(
-    classifier: Classifier,
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    max_bytes: int,
-    contents: list[bytes],
-    room: int,
+    classifier: Classifier, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(labelled, "MAX_BYTES", max_bytes)
+    monkeypatch.setattr(labelled, "MAX_BYTES", 3 * 4096)
+    contents, room = [png(side, side) for side in range(1, 5)], 3  # of a block of the disk each
     client = make_client(classifier, folder)
     parts = [("7", content) for content in contents]
     answer = post(client, *parts)
@@ -181,15 +152,6 @@ def test_full_folder_returns_507(
         (folder / name).unlink()
     monkeypatch.setattr(labelled, "LOOK_AGAIN", 0)
     assert post(client, parts[-1]).status_code == 204
-
-
-def test_what_a_killed_server_left_is_removed(classifier: Classifier, folder: Path) -> None:
-    left = f".{secrets.token_hex(8)}.png.tmp"
-    (folder / "7").mkdir(parents=True)
-    for name in (left, ".hidden.png", "mine.png"):
-        (folder / "7" / name).write_bytes(b"any")
-    make_client(classifier, folder)
-    assert tree(folder) == {"7/.hidden.png", "7/mine.png"}
 
 
 @pytest.mark.unix
@@ -210,11 +172,10 @@ def test_links_are_not_followed(client: TestClient, folder: Path, tmp_path: Path
     assert tree(elsewhere) == {"mine.txt"} and (elsewhere / "mine.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize("path", ["file", "file/folder"])
-def test_folder_that_cannot_be_made_is_an_error(tmp_path: Path, path: str) -> None:
+def test_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DigitsError, match="is a file, not a folder"):
-        LabelledFolder(tmp_path / path)
+        LabelledFolder(tmp_path / "file" / "folder")
 
 
 def test_failed_write_returns_507_without_the_path(

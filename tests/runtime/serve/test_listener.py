@@ -3,19 +3,15 @@
 import http.client
 import socket
 import ssl
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from digits.classifier import Classifier
 from digits.errors import DigitsError
 from digits.serve import listener, probe
-from digits.serve.app import App
-from digits.serve.server import make_server
 from digits.serve.settings import Settings
 from tests.runtime.serve.conftest import serving
 from tests.served import make_certificate
@@ -37,7 +33,6 @@ GET = b"GET /v2 HTTP/1.1\r\nhost: localhost\r\n\r\n"
             ["127.0.1.1", "192.168.1.7", "169.254.3.4", "192.168.1.7", "10.0.0.2"],
             ["192.168.1.7", "10.0.0.2"],
         ),
-        ("0.0.0.0", None, [], []),
         ("0.0.0.0", "192.168.1.9", ["10.0.0.2"], ["192.168.1.9", "10.0.0.2"]),
         ("::", None, None, []),  # the host name doesn't resolve
     ],
@@ -83,14 +78,11 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("settings", "words"),
     [
         ({"host": "nowhere.invalid"}, "can't listen on nowhere.invalid, port 0: "),
-        ({"host": "192.0.2.1"}, "can't listen on 192.0.2.1, port 0: "),
         ({"host": "\udcff"}, "can't listen on"),
         ({"uds": "file"}, "can't listen on .*file: it exists, and is not a Unix socket"),
-        ({"uds": "."}, "it exists, and is not a Unix socket"),
         ({"uds": "alive"}, "Address already in use"),
         ({"ssl_keyfile": "key.pem"}, "--ssl-keyfile needs --ssl-certfile"),
         ({"ssl_certfile": "cert.pem"}, "can't use .*cert.pem as certificate and key: "),
-        ({"ssl_certfile": "key.pem", "ssl_keyfile": "key.pem"}, "can't use .* and .*"),
         ({"ssl_certfile": "none", "ssl_keyfile": "key.pem"}, "No such file"),
         ({"ssl_certfile": "key.pem", "ssl_keyfile": "cert.pem"}, "can't use .* and .*"),
         ({"ssl_certfile": "other.pem", "ssl_keyfile": "encrypted.pem"}, "is encrypted; a server"),
@@ -150,8 +142,7 @@ def test_https_refuses_plain_http(
         with socket.create_connection(("127.0.0.1", port), timeout=30) as plain:
             plain.sendall(GET)
             assert b"200" not in plain.recv(65536)
-        assert len(get_https(tls, port, "/openapi.json")) > 1000
-        assert probe.is_ready(Settings(port=port, ssl_certfile=tls / "cert.pem"))
+        probe.check(Settings(port=port, ssl_certfile=tls / "cert.pem"))
     assert capfd.readouterr().err == ""
 
 
@@ -165,12 +156,3 @@ def test_incomplete_handshakes_time_out_and_make_room(classifier: Classifier, tl
             assert b'reason="crowded_out"' in get_https(tls, port, "/metrics")
             assert all(client.recv(65536) == b"" for client in clients)
         assert b'reason="slow_head"' in get_https(tls, port, "/metrics")
-
-
-def test_uvloop_beside_it_is_not_used(
-    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Most TLS handshakes never end with it."""
-    monkeypatch.setitem(sys.modules, "uvloop", SimpleNamespace(new_event_loop=None))
-    make_loop = make_server(App(Settings(), classifier)).config.get_loop_factory()
-    assert make_loop and make_loop.__module__.startswith("asyncio.")

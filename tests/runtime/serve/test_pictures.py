@@ -54,14 +54,6 @@ def test_worker_failure_costs_one_request(
 
 
 @pytest.mark.unix
-def test_picture_of_a_killed_worker_is_read_again(client: TestClient, tmp_path: Path) -> None:
-    """As by the kernel when another process takes too much memory."""
-    first = client.post("/predict", content=b"").json()
-    answer = client.post("/predict", content=b"die once " + bytes(tmp_path / "died"))
-    assert answer.status_code == 200 and answer.json() != first
-
-
-@pytest.mark.unix
 def test_worker_start_failure_returns_503(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,12 +110,3 @@ def test_form_of_several_files_may_be_larger_than_a_picture(classifier: Classifi
     answer = client.post("/predict", files=[("file", ("b", bytes(900)))] * 12)
     assert answer.status_code == 413 and "10,000 bytes" in answer.json()["error"]
     assert client.post("/predict", content=bytes(3000)).status_code == 413
-
-
-def test_worker_process_matches_classifier(classifier: Classifier) -> None:
-    content = (PICTURES / "7.jpg").read_bytes()
-    with TestClient(App(Settings(allowed_hosts="testserver"), classifier)) as client:
-        answer = client.post("/predict", content=content).json()
-        assert answer["digit"] == 7
-        assert answer["probabilities"] == list(classifier.predict(content).probabilities)
-        assert client.post("/read", content=b"no picture").status_code == 422

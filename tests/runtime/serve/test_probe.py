@@ -11,58 +11,46 @@ from digits.serve import probe
 from tests.runtime.serve.conftest import serving
 
 
-def probed(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], **variables: object
-) -> tuple[int, str]:
-    """Exit code and stderr of `python -m digits.serve.probe`."""
-    for name, value in variables.items():
-        monkeypatch.setenv(name, str(value))
-    code = 0
-    try:
-        probe.main()
-    except SystemExit as stopped:
-        code = int(stopped.code or 0)
-    return code, capsys.readouterr().err
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # every address, of which it takes one
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "0.0.0.0",  # every address, of which it takes one
+        pytest.param("", marks=pytest.mark.unix),  # a Unix socket
+    ],
+)
 def test_ready_server(
-    classifier: Classifier,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    host: str,
-) -> None:
-    with serving(classifier) as (_, port):
-        answer = probed(monkeypatch, capsys, DIGITS_PORT=port, DIGITS_HOST=host)
-    assert answer == (0, "")
-
-
-@pytest.mark.unix
-def test_ready_server_on_unix_socket(
     classifier: Classifier,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    host: str,
 ) -> None:
-    with serving(classifier, uds=tmp_path / "socket"):
-        assert probed(monkeypatch, capsys, DIGITS_UDS=tmp_path / "socket") == (0, "")
+    path = None if host else tmp_path / "socket"
+    with serving(classifier, uds=path) as (_, port):
+        variables = {"HOST": host, "PORT": port} if host else {"UDS": path}
+        for name, value in variables.items():
+            monkeypatch.setenv(f"DIGITS_{name}", str(value))
+        probe.main()
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
-    ("reply", "variables", "message"),
+    ("reply", "name", "value", "message"),
     [
-        (b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n", {}, "error: the server is not ready"),
-        (b"SSH-2.0-OpenSSH_9\r\n", {}, "error: "),
-        (b"", {"DIGITS_HOST": "127.0.0.2"}, "error: "),  # where none listens
-        (b"", {"DIGITS_TOKEN": ""}, "error: $DIGITS_TOKEN is empty; set a value"),
-        (b"", {"DIGITS_WORKERS": "many"}, "error: "),
+        (b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n", "HOST", "127.0.0.1", "the server is"),
+        (b"SSH-2.0-OpenSSH_9\r\n", "HOST", "127.0.0.1", ""),
+        (b"", "HOST", "127.0.0.2", ""),  # where none listens
+        (b"", "TOKEN", "", "$DIGITS_TOKEN is empty; set a value"),
+        (b"", "WORKERS", "many", ""),
     ],
 )
 def test_server_that_is_not_ready(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     reply: bytes,
-    variables: dict[str, str],
+    name: str,
+    value: str,
     message: str,
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -76,8 +64,11 @@ def test_server_that_is_not_ready(
         thread = threading.Thread(target=answer)
         if reply:
             thread.start()
-        port = listener.getsockname()[1]
-        code, err = probed(monkeypatch, capsys, DIGITS_PORT=port, **variables)
+        monkeypatch.setenv("DIGITS_PORT", str(listener.getsockname()[1]))
+        monkeypatch.setenv(f"DIGITS_{name}", value)
+        with pytest.raises(SystemExit) as stopped:
+            probe.main()
         if reply:
             thread.join(60)
-    assert code == 1 and err.startswith(message) and err.count("\n") == 1
+    err = capsys.readouterr().err
+    assert stopped.value.code == 1 and err.startswith(f"error: {message}") and err.count("\n") == 1

@@ -4,27 +4,18 @@ import json
 import socket
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
-from digits.serve import listener, pages, server
+from digits.serve import cli, listener, pages
 from digits.serve.settings import Options, Settings
 from digits.system import cpu_count
 from tests.conftest import Run
 from tests.runtime.serve.conftest import application
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "serve.md"
-
-
-@pytest.fixture
-def served_settings(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
-    """Collect the settings of servers instead of starting them."""
-    served: list[Settings] = []
-    monkeypatch.setattr(server, "serve", served.append)
-    return served
 
 
 def test_every_option_has_a_variable_and_is_documented(run: Run) -> None:
@@ -37,34 +28,21 @@ def test_every_option_has_a_variable_and_is_documented(run: Run) -> None:
         assert f"[envvar:DIGITS_{field.name.upper()}" in text, field.name
 
 
-def test_option_overrides_variable(
-    run: Run, served_settings: list[Settings], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_option_overrides_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGITS_WORKERS", "3")
     monkeypatch.setenv("DIGITS_PORT", "1")
     monkeypatch.setenv("DIGITS_ACCESS_LOG", "1")
     monkeypatch.setenv("DIGITS_ALLOWED_HOSTS", "a.example, B.example")
-    assert run("serve", "--port", "2")[0] == 0
-    [settings] = served_settings
+    settings = cli.parse(["--port", "2"], "digits serve")
+    assert settings and settings.hosts == ["a.example", "b.example"]
     assert (settings.workers, settings.port, settings.access_log) == (3, 2, True)
-    assert settings.hosts == ["a.example", "b.example"]
     assert Settings().workers == cpu_count()
 
 
-def test_empty_token_variable_is_refused(
-    run: Run, served_settings: list[Settings], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DIGITS_TOKEN", "")
-    code, _, err = run("serve")
-    assert code == 1 and "$DIGITS_TOKEN is empty" in err and not served_settings
-
-
-def test_kubernetes_port_variable_is_ignored(
-    run: Run, served_settings: list[Settings], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_kubernetes_port_variable_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGITS_PORT", "tcp://10.0.0.1:8000")
-    assert run("serve")[0] == 0
-    assert served_settings[0].port == 8000
+    settings = cli.parse([], "digits serve")
+    assert settings and settings.port == 8000
 
 
 @pytest.mark.parametrize(
@@ -73,22 +51,16 @@ def test_kubernetes_port_variable_is_ignored(
         ("--host", [""]),
         ("--port", ["65536", "many"]),
         ("--workers", ["-1"]),
-        ("--token", ["", "two words", "two, words", "secret\n"]),
+        ("--token", ["", "two, words", "secret\n"]),
         ("--allowed-hosts", ["a.example:8000", "https://a.example"]),
-        (
-            "--allowed-origins",
-            ["app.example.org", "https://a.example, b.example", "https://*.example.org"],
-        ),
+        ("--allowed-origins", ["app.example.org", "https://*.example.org"]),
     ],
 )
-def test_invalid_value_error_names_option(
-    run: Run, served_settings: list[Settings], option: str, values: list[str]
-) -> None:
+def test_invalid_value_error_names_option(run: Run, option: str, values: list[str]) -> None:
     for value in values:
         code, _, err = run("serve", option, value)
         assert code == 2 and option in err and "Traceback" not in err
         assert "words" not in err and "secret" not in err
-    assert not served_settings
 
 
 ALLOWED_HOSTS = [
@@ -98,9 +70,8 @@ ALLOWED_HOSTS = [
 ]
 FOREIGN_HOSTS = [
     *("fleet.example", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example"),
-    *("evilfleet.example", "", "[", "[127.0.0.1]evil.example", "[::1]evil.example:80"),
-    *("[::1%evil.example]", "localhost:80@evil.example", "localhost:80:80"),
-    *("localhost,evil.example", "localhost/evil.example"),
+    *("evilfleet.example", "", "[127.0.0.1]evil.example", "[::1%evil.example]"),
+    *("localhost:80@evil.example", "localhost,evil.example"),
 ]
 
 
@@ -108,29 +79,18 @@ FOREIGN_HOSTS = [
 def test_foreign_host_returns_421(classifier: Classifier, host: str) -> None:
     hosts = "digits.example.org, *.fleet.example"
     client = TestClient(application(classifier, allowed_hosts=hosts))
-    for path in ("/", "/v2", "/openapi.json"):
+    for path in ("/", "/v2"):
         answer = client.get(path, headers={"host": host})
         assert answer.status_code == (200 if host in ALLOWED_HOSTS else 421), path
     assert client.get("/v2/health/live", headers={"host": host}).status_code == 200
-
-
-def test_second_host_header_and_wildcard(classifier: Classifier) -> None:
-    headers = [("host", "localhost"), ("host", "evil.example")]
-    for allowed, status in (("", 421), ("*", 200)):
-        client = TestClient(application(classifier, allowed_hosts=allowed))
-        assert client.get("/v2", headers=headers).status_code == status
+    twice = client.get("/v2", headers=[("host", "localhost"), ("host", host)])
+    assert twice.status_code == answer.status_code
+    anything = TestClient(application(classifier, allowed_hosts="*"))
+    assert anything.get("/v2", headers={"host": host}).status_code == 200
 
 
 RIGHT_TOKENS = ["Bearer secret", "bearer  secret"]
-WRONG_TOKENS = [
-    "Bearer Secret",
-    "Bearer secre",
-    "Bearer",
-    "Basic secret",
-    "secret",
-    "Bearer \xe4",
-    "",
-]
+WRONG_TOKENS = ["Bearer Secret", "Bearer secre", "Bearer", "Basic secret", "Bearer \xe4", ""]
 
 
 @pytest.mark.parametrize("header", [*RIGHT_TOKENS, *WRONG_TOKENS])
@@ -146,8 +106,7 @@ def test_missing_or_wrong_token_returns_401(classifier: Classifier, header: str)
 def test_health_and_pages_need_no_token(classifier: Classifier) -> None:
     client = TestClient(application(classifier, token="secret"))
     health = ("/v2/health/live", "/v2/health/ready")
-    assets = [f"{pages.ASSETS}any/{name}" for name in ("token.js", "icon.svg")]
-    for path in (*pages.PATHS, *assets, "/openapi.json", *health):
+    for path in ("/", f"{pages.ASSETS}any/token.js", "/openapi.json", *health):
         assert client.get(path).status_code == 200
     for path in ("/predict", "/read", "/v2/models/lenet5/infer"):
         assert client.post(path).status_code == 401
@@ -157,29 +116,17 @@ def test_health_and_pages_need_no_token(classifier: Classifier) -> None:
     assert "security" not in described["paths"]["/v2/health/live"]["get"]
 
 
-LIMITS = {"max_picture_bytes": 5, "max_pixels": 6, "body_timeout": 3.0, "answer_timeout": 4.5}
-
-
-@pytest.mark.parametrize(
-    ("settings", "shown", "hidden"),
-    [
-        ({}, 'data-saves="no"', "data-needed"),
-        ({"token": "secret"}, "data-needed", "secret"),
-        ({"save_labelled": Path("labelled")}, 'data-saves="yes"', 'data-saves="no"'),
-        (LIMITS, '<main data-bytes="5" data-pixels="6" data-seconds="7.5"', "data-needed"),
-    ],
-)
 def test_page_shows_settings(
-    classifier: Classifier,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    settings: dict[str, Any],
-    shown: str,
-    hidden: str,
+    classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    page = TestClient(application(classifier, **settings)).get("/").text
-    assert shown in page and hidden not in page
+    page = TestClient(application(classifier)).get("/").text
+    assert 'data-saves="no"' in page and "data-needed" not in page
+    limits = {"max_picture_bytes": 5, "max_pixels": 6, "body_timeout": 3.0, "answer_timeout": 4.5}
+    app = application(classifier, token="secret", save_labelled=Path("labelled"), **limits)
+    page = TestClient(app).get("/").text
+    assert '<main data-bytes="5" data-pixels="6" data-seconds="7.5"' in page
+    assert 'data-saves="yes"' in page and "data-needed" in page and "secret" not in page
 
 
 def test_announcement_mentions_but_hides_token(capsys: pytest.CaptureFixture[str]) -> None:
@@ -206,14 +153,7 @@ def test_cors_headers_only_for_allowed_origins(classifier: Classifier) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "valid"),
-    [
-        ("abc-1.2:3/4", True),
-        ("a" * 128, True),
-        ("a" * 129, False),
-        ("a b", False),
-        ("a\x7f", False),
-    ],
+    ("given", "valid"), [("abc-1.2:3/4", True), ("a" * 129, False), ("a b", False)]
 )
 def test_valid_request_id_is_kept(client: TestClient, given: str, valid: bool) -> None:
     answered = client.get("/v2", headers={"x-request-id": given}).headers["x-request-id"]

@@ -20,8 +20,9 @@ async function ask(address, method = "GET") {
     let trouble = "The server can't be reached";
     try {
       const response = await fetch(address, { method, signal: AbortSignal.timeout(TIMEOUT) });
-      const answer = response.ok ? await response.json() : { error: await response.text() };
+      const answer = await response.json();
       find("trouble").textContent = "";
+      if (response.status === 404) return { error: "the server has been restarted; reload the page" };
       if (response.status < 500) return answer;
       trouble = answer.error;
     } catch {} // as there is no answer
@@ -121,7 +122,7 @@ function undo() {
 }
 
 const numberKeys = [
-  ...[..."0123456789-."].map((symbol) => [symbol, symbol, () => write((typed ?? "") + symbol)]),
+  ...[...DIGITS, "-", "."].map((symbol) => [symbol, symbol, () => write((typed ?? "") + symbol)]),
   ["⌫", "backspace", () => write((typed ?? shown?.guess ?? "").slice(0, -1))],
   ["nothing", "n", () => label("none")],
   ["Store", "enter", () => label(typed ?? shown?.guess)],

@@ -1,8 +1,9 @@
 // Buttons for what a person says that there is, and a key for each.
 
+import { DIGITS } from "./evidence.js";
 import { button } from "./helpers.js";
 
-export const LABELS = [..."0123456789", "none"]; // the folders that `digits train --data` reads
+export const LABELS = [...DIGITS, "none"]; // the folders that `digits train --data` reads
 
 export function words(label) {
   return label === "none" ? "no digit" : label;

@@ -8,8 +8,6 @@ import { frameOf, hasCamera, open, startCamera } from "./pictures.js";
 import { FILE_TIMEOUT, post, SMALL_TIMEOUT } from "./server.js";
 import { FileTable } from "./table.js";
 
-const SLOW = 1500; // milliseconds until a word: after 1 s a wait interrupts one's thought (Nielsen)
-
 const find = (id) => document.getElementById(id);
 const [region, text, status, bars, frame] = ["answer", "text", "status", "bars", "frame"].map(find);
 const answer = new Answer({ region, text, status, bars, frame }, chose);
@@ -18,7 +16,6 @@ const table = new FileTable(find("files"), openFile);
 const paper = new Paper(find("paper"), changed);
 let task = new AbortController(); // what is under way for the paper
 let video = null; // of the camera, while it runs
-let slow = null; // the timer of the oldest question without an answer
 
 /** End what is under way for the paper; returns the signal of what follows. */
 function restart() {
@@ -45,23 +42,14 @@ async function changed() {
 
 /** Ask the server what is in a picture, and show it. Throws an Error that a visitor can read. */
 async function read(picture, timeout, signal) {
-  signal.throwIfAborted(); // or the timer would outlive the question
-  // From the first question: one that a newer one aborts is still waited for.
-  slow ??= setTimeout(say, SLOW, "The server is slow to answer. Waiting …");
   const reading = await post("read?frame=true", picture.blob, { timeout, signal, say });
-  say("");
   answer.show(reading, picture);
 }
 
-function say(sentence) {
-  clearTimeout(slow);
-  slow = null;
-  status.textContent = sentence;
-}
+const say = (sentence) => (status.textContent = sentence);
 
 /** There is nothing more to read. */
 function settle(sentence) {
-  say("");
   answer.say(sentence);
   answer.busy = false;
 }
@@ -143,7 +131,6 @@ async function offerCamera() {
   const live = await hasCamera();
   find("live").hidden = !live;
   find("photo").hidden = live;
-  find("insecure").hidden = isSecureContext;
 }
 
 find("undo").addEventListener("click", () => paper.undo());
@@ -175,5 +162,3 @@ find("constraints").addEventListener("change", () => video ?? changed()); // the
 navigator.mediaDevices?.addEventListener("devicechange", offerCamera);
 offerCamera();
 changed();
-// Not before the page has loaded, so that both needn't load the same files. Plain HTTP allows none.
-addEventListener("load", () => navigator.serviceWorker?.register("worker.js").catch(() => {}));

@@ -1,0 +1,184 @@
+"""What surrounds every request: time limit, metrics, id, security headers, host and token."""
+
+import asyncio
+import hmac
+import ipaddress
+import json
+import re
+import secrets
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import count
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from digits.serve import v2
+from digits.serve.metrics import Metrics
+from digits.serve.pages import ASSETS
+from digits.serve.refusals import HANDLERS, default_reason, error_response
+from digits.serve.settings import Settings
+from digits.terminal import print_stderr
+
+OPENAPI = "/openapi.json"
+
+_HEALTH = "/v2/health/"  # needs no known host and no token
+_PUBLIC = ("/", OPENAPI)  # needs no token
+# The page loads everything from this server, and no other page may embed or read it.
+_HEADERS = {
+    b"cache-control": b"no-store",
+    b"content-security-policy": b"default-src 'none'; script-src 'self'; style-src 'self';"
+    b" img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none';"
+    b" frame-ancestors 'none'",
+    b"cross-origin-opener-policy": b"same-origin",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"referrer-policy": b"no-referrer",
+    b"x-content-type-options": b"nosniff",
+}
+_ID = "x-request-id"
+_SAFE_ID = re.compile(r"[\w.:+/=@-]{1,128}", re.ASCII)  # of a proxy, if safe to log
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::[0-9]*)?", re.ASCII)
+
+_START, _NUMBERS = secrets.token_hex(4), count(1)  # distinguish them from other processes'
+
+
+class Application:
+    """Answers requests by routes, within what is allowed and safe.
+
+    Requests for unknown hosts are refused, which prevents DNS rebinding: a foreign page can make
+    its own name resolve to this address; its requests then count as same origin, but their Host
+    header still has the foreign name.
+    """
+
+    def __init__(self, routes: Sequence[Route], settings: Settings, metrics: Metrics) -> None:
+        self.settings, self.metrics = settings, metrics
+        machine = socket.gethostname().lower()
+        self._hosts = {"localhost", machine, f"{machine}.local", *settings.hosts}
+        self._suffixes = tuple(name[1:] for name in settings.hosts if name.startswith("*."))
+        self._timeout = settings.limits.body_timeout + settings.limits.answer_timeout
+        self._is_stopping = False
+        self._routes = Starlette(routes=routes, exception_handlers=HANDLERS)
+        self._allowed: ASGIApp = self._answer_allowed
+        if settings.origins:
+            self._allowed = CORSMiddleware(
+                self._answer_allowed,
+                allow_origins=settings.origins,
+                allow_methods=["GET", "POST"],
+                allow_headers=["authorization", "content-type", v2.JSON_LENGTH, _ID],
+                expose_headers=["retry-after", v2.JSON_LENGTH, _ID],
+            )
+
+    def stop(self) -> None:
+        """Make each answer from now on the last on its connection."""
+        self._is_stopping = True
+
+    async def reload(self) -> None:
+        """Load again the files that answers depend on; by default there are none."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":  # the start and the end
+            await self._routes(scope, receive, send)
+            return
+        start, status, sent = time.perf_counter(), 0, 0
+        scope["path"] = scope["path"].rstrip("/") or "/"
+        given = Headers(scope=scope).get(_ID, "")
+        scope["digits.id"] = given if _SAFE_ID.fullmatch(given) else f"{_START}-{next(_NUMBERS)}"
+
+        async def send_watched(message: Message) -> None:
+            nonlocal status, sent
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = _HEADERS | dict(message["headers"])
+                headers[_ID.encode()] = scope["digits.id"].encode()
+                if self._is_stopping:
+                    headers[b"connection"] = b"close"
+                message["headers"] = [*headers.items()]
+            else:
+                sent += len(message.get("body", b""))
+            await send(message)
+
+        self.metrics.in_progress.inc()
+        try:
+            refusal = await self._answer(scope, receive, send_watched)
+            if refusal and not status:
+                await refusal(scope, receive, send_watched)
+        finally:
+            self.metrics.in_progress.dec()
+            self._count(scope, status, sent, time.perf_counter() - start)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
+        """Let the application answer. Returns the answer if there is none in time."""
+        if scope.get("state", {}).get("is_spare") and not scope["path"].startswith(_HEALTH):
+            scope["digits.refusal"] = "too_many_connections"
+            headers = {"connection": "close", "retry-after": "1"}
+            return error_response(503, "too many connections", headers)
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._allowed(scope, receive, send)
+        except TimeoutError:
+            return error_response(503, "the answer wasn't ready in time", {"retry-after": "10"})
+        except asyncio.CancelledError:  # a second Ctrl-C
+            return error_response(503, "the server is shutting down")
+        return None
+
+    async def _answer_allowed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer by the routes, unless the host is a foreign one or the token is missing."""
+        refusal = self._refusal(scope["path"], Headers(scope=scope))
+        await (refusal or self._routes)(scope, receive, send)
+
+    def _refusal(self, path: str, headers: Headers) -> Response | None:
+        if path.startswith(_HEALTH):
+            return None
+        if not all(map(self._is_known, headers.getlist("host"))):
+            return error_response(421, "this host is not allowed; see serve --allowed-hosts")
+        if path in _PUBLIC or path.startswith(ASSETS) or self._has_token(headers):
+            return None
+        message = "a token is required: Authorization: Bearer TOKEN"
+        return error_response(401, message, {"www-authenticate": "Bearer"})
+
+    def _is_known(self, header: str) -> bool:
+        host = _HOST.fullmatch(header.lower())
+        if "*" in self._hosts or not host:
+            return "*" in self._hosts
+        name = (host[1] or host[2]).removesuffix(".")
+        if name in self._hosts or name.endswith(self._suffixes):
+            return True
+        with suppress(ValueError):
+            return bool(ipaddress.ip_address(name))
+        return False
+
+    def _has_token(self, headers: Headers) -> bool:
+        """Whether a request has the token, or none is needed."""
+        if self.settings.token is None:
+            return True
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        is_token = hmac.compare_digest(
+            token.strip().encode("latin-1"), self.settings.token.encode()
+        )
+        return scheme.lower() == "bearer" and is_token
+
+    def _count(self, scope: Scope, status: int, sent: int, seconds: float) -> None:
+        endpoint = getattr(scope.get("endpoint"), "__name__", "none")
+        self.metrics.count_request(endpoint, status, seconds)
+        if status >= 400:
+            self.metrics.count_refusal(scope.get("digits.refusal") or default_reason(status))
+        if self.settings.access_log:
+            client = scope.get("client")
+            line = {
+                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "id": scope["digits.id"],
+                "client": client[0] if client else None,
+                "method": scope["method"],
+                "path": scope["path"],
+                "status": status,
+                "seconds": round(seconds, 6),
+                "bytes": sent,
+            }
+            print_stderr(json.dumps(line))
