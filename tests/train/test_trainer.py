@@ -136,9 +136,9 @@ def test_runs_are_numbered() -> None:
 
 def test_create_run_in_given_folder() -> None:
     mine = create(Path("deep/mine"))
-    (mine / ".state-0123abcd.pt").write_bytes(b"half")  # of a run that was killed in its first file
+    (mine / ".state.pt.tmp").write_bytes(b"half")  # of a run that was killed in its first file
     assert not list(create(mine).iterdir())
-    for name in (".notes-12345678.txt", "checkpoint.safetensors"):
+    for name in (".notes.txt.tmp", "checkpoint.safetensors"):
         (mine / name).write_text("")
         with pytest.raises(DigitsError, match="deep/mine is not empty"):
             create(mine)
