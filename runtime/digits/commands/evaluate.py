@@ -72,7 +72,7 @@ def evaluate_digits(networks: ClassifierOptions, data: Path | None, output: Outp
         del mistake["image"]
     values = {"kernels": network.kernels} | {key: getattr(result, key) for key in _DIGIT_KEYS}
     values |= {"confusion": result.confusion.tolist(), "mistakes": mistakes}
-    output.report(network.name, dataset.name, values, confusion=result, mistakes=result)
+    output.report(network.name, dataset.name, values, confusion=result.confusion, mistakes=result)
     errors.exit_if_any()
 
 
