@@ -13,7 +13,7 @@
 # make docs          build site/, the documentation; warnings are errors
 # make wheel         build the wheel and the sdist in dist/, and check them
 # make bench         our speed, memory and accuracy beside the alternatives'
-# make weights       fit the judge's weights again; 10 minutes
+# make weights       fit the weights of the hypotheses again; 10 minutes
 # make reader        train, export and install the bundled reader again; docs/train.md says how long it takes
 # make model         train, export and install the bundled classifier again, and redraw the docs' pictures
 

@@ -1,4 +1,4 @@
-"""The network of docs/resnet8.py, from its source file to a prediction."""
+"""A network from its source file to a prediction: that of docs/resnet8.py, and one of ours."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from torch import Tensor, nn
 
 from digits import Classifier
 from digits.data import mnist
@@ -15,11 +16,24 @@ from digits_export import cli as export_cli
 from digits_train import checkpoint, models
 from digits_train import cli as train_cli
 from digits_train.metrics import loss_and_accuracy, predict
+from digits_train.models import Network, Normalize
 
 NETWORK = ("--network", f"{Path(__file__).parents[2] / 'docs' / 'resnet8.py'}:ResNet8")
 Digits = Callable[..., None]
 
 pytestmark = [pytest.mark.usefixtures("slice_as_mnist"), pytest.mark.slow]
+
+
+class Perceptron(Network):
+    """The recipe of CONTRIBUTING: such a file in models/, and its line in ARCHITECTURES."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(Normalize(), nn.Flatten(), nn.Linear(784, 10))
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.layers(images)
+        return logits
 
 
 @pytest.fixture
@@ -55,6 +69,18 @@ def test_example(digits: Digits) -> None:
         answers = Classifier(name).model.probabilities(test.images)
         assert abs((answers.argmax(1) == test.labels).mean() - accuracy) <= 0.02
         assert np.isclose(sum(Classifier(name).predict("digit.png").probabilities), 1, atol=1e-5)
+
+
+def test_a_network_is_a_file_and_a_line(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, pictures: list[Path]
+) -> None:
+    monkeypatch.setitem(models.ARCHITECTURES, "perceptron", Perceptron)
+    digits: Digits = request.getfixturevalue("digits")
+    digits("train", "--network", "perceptron", "--recipe", "classic", "--batch-size", "50")
+    digits("export", "--quantize", "--force", "runs/perceptron")
+    for name in ("perceptron.onnx", "perceptron.int8.onnx"):
+        classifier = Classifier(Path("runs/perceptron") / name)
+        assert classifier.predict(pictures[7]).probabilities[7] > 0.5
 
 
 def test_own_network_needs_its_option(digits: Digits) -> None:
