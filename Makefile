@@ -9,7 +9,7 @@
 # make coverage      say which lines and branches the unit tests don't reach; 4 minutes
 # make lock          renew locks/: the versions that are installed, with hashes
 # make audit         check what is installed for known vulnerabilities, and GitHub's workflows
-# make fuzz          look for pictures and data files that crash the runtime; twice 10 minutes
+# make fuzz          look for pictures that crash the runtime; 10 minutes
 # make docs          build site/, the documentation; warnings are errors
 # make wheel         build the wheel and the sdist in dist/, and check them
 # make bench         our speed, memory and accuracy beside the alternatives'
@@ -67,7 +67,6 @@ coverage: .venv/done
 fuzz: .venv/done
 	.venv/$(BIN)/python $(PIP) --group fuzz
 	.venv/$(BIN)/python -m tests.fuzz.pictures $(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=20
-	.venv/$(BIN)/python -m tests.fuzz.idx $(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=20
 
 lint: .venv/done
 	.venv/$(BIN)/ruff check

@@ -46,7 +46,7 @@ def _load_subset(prefix: str) -> Split:
     arrays = []
     for kind in ("images-idx3", "labels-idx1"):
         path = TESTS / "mnist_subset" / f"{prefix}-{kind}-ubyte.gz"
-        arrays.append(mnist.parse_idx(fetch.gunzip(path.read_bytes(), path.name), path.name))
+        arrays.append(mnist.parse_idx(fetch.gunzip(path.read_bytes(), path.name)))
     return Split(*arrays)
 
 

@@ -9,7 +9,6 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from digits.data.image_folder import Batch
 from digits.data.mnist import Split, Splits
 from digits.evaluation.digits import Evaluation
 from digits.inference.interface import CLASSIFIER, INPUT
@@ -89,7 +88,7 @@ class ClassifierExporter:
             bytes=0,
             validation_accuracy=_evaluate(self._validation, validation).accuracy,
             test_accuracy=result.accuracy,
-            test_calibration_error=result.calibration_error,
+            test_calibration_error=result.calibration.error,
             rejection_threshold=rejection_threshold(validation.max(1), REJECTION_RATE),
             changed=float((test.argmax(1) != self._exact).mean()),
             microseconds=evaluate.microseconds(lambda: single.run(None, pixels)),
@@ -124,7 +123,7 @@ class ClassifierExporter:
 
 def _evaluate(split: Split, probabilities: Probabilities) -> Evaluation:
     result = Evaluation()
-    result.add(Batch.from_split(split, "digit"), probabilities)
+    result.add(split, probabilities)
     return result
 
 

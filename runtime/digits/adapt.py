@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.data.datasets import OWN, OwnPictures
-from digits.data.image_folder import BATCH_SIZE
 from digits.data.mnist import concat
 from digits.data.table import NO_DIGIT
 from digits.errors import DataError, ModelError
@@ -35,8 +34,8 @@ Doubles = NDArray[np.float64]
 PENALTIES = (1e4, 1e3, 1e2, 1e1, 1e0, 1e-1)
 LEAST = 5  # pictures of each digit: of one without any, most would be forgotten
 FOLDS = 5
+_BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB for each digit
 _MAX_BIAS = 1 << 30  # of an int32
-_MAX_FEATURES = 4096  # VGG-16 has 512; the time to fit grows with them
 _STEPS, _FLAT = 1000, 1e-4  # at which the minimization ends; the latter of the gradient's norm
 
 
@@ -62,7 +61,10 @@ class LastLayer(NamedTuple):
         with suppress(LookupError, ValueError):  # without a Gemm, or without a part of it
             features, weight = gemms[-1][:2]
             layer = cls(weight.removesuffix(".weight"), features)
-            if _is_last_layer(*layer.tensors(content)):
+            weights, scales, biases, bias_scales = layer.tensors(content)
+            shapes = {weights.shape[:-1], scales.shape, biases.shape, bias_scales.shape}
+            divisors = np.concatenate([scales, bias_scales])
+            if shapes == {(NO_DIGIT + 1,)} and 1e-20 < divisors.min() <= divisors.max() < 1e20:
                 return layer
         raise ModelError(f"{name} isn't an int8 file of `digits export --quantize`")
 
@@ -74,9 +76,8 @@ class LastLayer(NamedTuple):
 
     def weights(self, content: bytes) -> Doubles:
         """Weights, and last the bias, of each digit and of no digit: float64 [11, n + 1]."""
-        weights, scales, biases, bias_scales = (
-            part.astype(np.float64) for part in self.tensors(content)
-        )
+        stored = (part.astype(np.float64) for part in self.tensors(content))
+        weights, scales, biases, bias_scales = stored
         return np.concatenate([weights * scales[:, None], (biases * bias_scales)[:, None]], 1)
 
     def replace(self, content: bytes, new: Doubles) -> bytes:
@@ -102,21 +103,13 @@ class LastLayer(NamedTuple):
         session = load_session(file, name, "float")
         parts = [
             watched(partial(session.run, [self.features], {INPUT[0]: batch}), MAX_SECONDS, name)[0]
-            for batch in np.split(images[:, None], range(BATCH_SIZE, len(images), BATCH_SIZE))
+            for batch in np.split(images[:, None], range(_BATCH_SIZE, len(images), _BATCH_SIZE))
         ]
         features = np.concatenate(parts).astype(np.float64)
         width = next(self.tensors(content)).shape[1]
         if features.shape != (len(images), width) or not np.isfinite(features).all():
             raise ModelError(f"{name}: its last layer reads invalid features")
         return np.concatenate([features, np.ones((len(features), 1))], 1)
-
-
-def _is_last_layer(weights: NDArray[Any], *vectors: NDArray[Any]) -> bool:
-    """Whether tensors have its shapes, and scales that one can divide by."""
-    fit = weights.ndim == 2 and len(weights) == NO_DIGIT + 1 and weights.shape[1] <= _MAX_FEATURES
-    scales = np.concatenate([vector.ravel() for vector in vectors[::2]])
-    are_usable = bool(1e-20 < scales.min() <= scales.max() < 1e20)
-    return fit and are_usable and all(vector.shape == (NO_DIGIT + 1,) for vector in vectors)
 
 
 def adapt(file: ModelFile[Metadata], own: OwnPictures) -> Adapted:
@@ -161,19 +154,18 @@ def fit(old: Doubles, features: Doubles, labels: NDArray[np.uint8], penalty: flo
     # Newton's method with a bound instead of the second derivative (D. Böhning, 1992), so that no
     # step is too long, and with momentum, since many are too short (Y. Nesterov, 1983).
     inverse = np.linalg.inv(features.T @ features / 2 + penalty * np.eye(features.shape[1]))
-    new, step, age = old.copy(), np.zeros_like(old[:NO_DIGIT]), 0
+    before = new = ahead = old
+    age = 0
     for _ in range(_STEPS):
-        step *= age / (age + 3)
-        new[:NO_DIGIT] += step
-        shares = np.exp(_log_probabilities(features @ new.T))
-        slope = ((shares - truth).T @ features + penalty * (new - old))[:NO_DIGIT]
+        shares = np.exp(_log_probabilities(features @ ahead.T))
+        slope = (shares - truth).T @ features + penalty * (ahead - old)
+        slope[NO_DIGIT] = 0
         if np.linalg.norm(slope) < _FLAT:
             break
-        move = slope @ inverse
-        new[:NO_DIGIT] -= move
-        step -= move
-        age = age + 1 if (slope * step).sum() < 0 else 0  # uphill, momentum has to build up anew
-    return new
+        age = age + 1 if (slope * (new - before)).sum() < 0 else 0  # downhill, or from anew
+        before, new = new, ahead - slope @ inverse
+        ahead = new + age / (age + 3) * (new - before)
+    return ahead
 
 
 def _choose_penalty(

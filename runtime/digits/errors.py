@@ -1,12 +1,5 @@
 """The errors that a user can cause. The message is one sentence with the way out.
 
-    DigitsError
-    ├── PictureError   a picture can't be opened, or holds no digit
-    ├── ModelError     an ONNX file or a checkpoint is missing, damaged or not ours
-    │   └── WrongTask  an ONNX file is of the other kind of network
-    ├── DataError      labelled digits (MNIST, a folder, a table) can't be found or trusted
-    └── Interrupted    Ctrl-C
-
 Library code raises them; the command line prints `error: …` and exits with 1, after Ctrl-C with
 130. Any other exception is a bug in digits.
 """

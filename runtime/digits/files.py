@@ -22,8 +22,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     one that is to write the same file waits. Raises DigitsError if it can't be written.
     """
     try:
-        check_folder_of(path)
-        if path.exists() and not (path.is_file() or path.is_dir()):
+        if path.exists() and not path.is_file():
             raise DigitsError(f"can't write {path}: it is {kind_of(path)}, not a file")
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = temporary_path(path)
@@ -39,6 +38,8 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
                 with suppress(OSError):
                     temporary.unlink()
                 raise
+    except FileExistsError as error:  # of mkdir
+        raise DigitsError(f"can't write {path}: {error.filename} is not a folder") from error
     except OSError as error:
         raise DigitsError(f"can't write {path}: {error.strerror or error}") from error
 
@@ -46,13 +47,6 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 def temporary_path(path: Path) -> Path:
     """Where a process that is killed while it writes `path` leaves what it has written."""
     return path.with_name(f".{path.name}.tmp")
-
-
-def check_folder_of(path: Path) -> None:
-    """Raise DigitsError if something else is where the file's folder is to be."""
-    obstacle = next(filter(os.path.lexists, path.parents), None)
-    if obstacle and not obstacle.is_dir():
-        raise DigitsError(f"can't write {path}: {obstacle} is {kind_of(obstacle)}, not a folder")
 
 
 def kind_of(path: Path) -> str:
@@ -75,9 +69,6 @@ def write_text(path: Path, text: str) -> None:
 
 def write_all(files: Mapping[Path, bytes]) -> None:
     """Write all files before renaming any; the first is renamed last. Raises DigitsError."""
-    for path in files:
-        if path.is_dir():
-            raise DigitsError(f"can't write {path}: it is a folder")
     with ExitStack() as stack:
         for path, data in files.items():
             file = stack.enter_context(atomic_write(path))

@@ -8,10 +8,11 @@ kill nor limit a single worker.
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from multiprocessing.connection import Connection
 from threading import Lock
 from typing import Any, Generic, TypeVar
@@ -64,11 +65,9 @@ class Worker(Generic[Request, Answer]):
             with system.sigint_blocked():
                 self._process.start()
         except OSError as error:
-            gone = isinstance(error, FileNotFoundError)
-            reason = "the current folder or Python was deleted" if gone else error.strerror
-            raise StartFailed(f"can't start another process: {reason}") from error
+            raise StartFailed(f"can't start another process: {error.strerror}") from error
         its_end.close()  # so that each end notices if the other is gone
-        self._started = self._closed = False
+        self._started = False
         # Not as an argument: `Process.start` would wait for ever for a process that has died to
         # read it, as models are larger than a pipe.
         with suppress(OSError):  # `wait_until_started` says what has happened
@@ -102,7 +101,7 @@ class Worker(Generic[Request, Answer]):
     @property
     def is_alive(self) -> bool:
         """Whether it can answer another request."""
-        return not self._closed and self._process.is_alive()
+        return not self._pipe.closed and self._process.is_alive()
 
     def kill(self) -> None:
         """Kill the process. A thread that waits for its answer gets WorkerDied."""
@@ -110,7 +109,6 @@ class Worker(Generic[Request, Answer]):
 
     def close(self) -> None:
         """Kill the process, and wait for its end."""
-        self._closed = True
         self._process.kill()
         self._process.join(_SECONDS_TO_DIE)
         self._pipe.close()
@@ -153,13 +151,14 @@ class Pool(Generic[Request, Answer]):
         self._idle[0].wait_until_started()
 
     def submit(self, request: Request, timeout: float | None = None) -> "Future[Answer]":
-        """Have a worker answer, for at most so many seconds. The future raises what `ask` does."""
+        """Have a worker answer, for at most so many seconds. The future raises what `ask` does.
+
+        Raises StartFailed after `kill`, or without another thread.
+        """
         try:
             return self._threads.submit(self._ask, request, timeout)
         except RuntimeError as error:  # the pool is killed, or the system has no thread left
-            failed = Future[Answer]()
-            failed.set_exception(StartFailed(str(error)))
-            return failed
+            raise StartFailed(str(error)) from error
 
     def replace(self, start_worker: Callable[[], Worker[Request, Answer]]) -> "Future[None]":
         """Have other workers answer the next requests, once the first of them has started.
@@ -180,14 +179,24 @@ class Pool(Generic[Request, Answer]):
             worker.close()
 
     def _ask(self, request: Request, timeout: float | None) -> Answer:
-        worker = self._take()
+        worker = self._idle_worker()
+        if worker is None:
+            worker = self._start_worker()
+            with self._lock:
+                self._busy.add(worker)
+                if self._killed:
+                    worker.kill()
         try:
             return worker.ask(request, timeout)
         finally:
-            self._give_back(worker)
+            with self._lock:
+                is_needed = worker in self._busy and worker.is_alive  # and not replaced by others
+                self._busy.discard(worker)
+                self._idle += [worker] if is_needed else []
+            if not is_needed:
+                worker.close()
 
-    def _take(self) -> Worker[Request, Answer]:
-        """An idle worker, or a new one."""
+    def _idle_worker(self) -> Worker[Request, Answer] | None:
         with self._lock:
             while self._idle:
                 worker = self._idle.pop()
@@ -195,21 +204,7 @@ class Pool(Generic[Request, Answer]):
                     self._busy.add(worker)
                     return worker
                 worker.close()
-        worker = self._start_worker()
-        with self._lock:
-            self._busy.add(worker)
-            if self._killed:
-                worker.kill()
-        return worker
-
-    def _give_back(self, worker: Worker[Request, Answer]) -> None:
-        with self._lock:
-            if worker in self._busy and worker.is_alive:  # and not replaced by others
-                self._busy.remove(worker)
-                self._idle.append(worker)
-                return
-            self._busy.discard(worker)
-        worker.close()
+        return None
 
     def _replace(self, start_worker: Callable[[], Worker[Request, Answer]]) -> None:
         worker = start_worker()
@@ -234,26 +229,20 @@ def parallel_map(
     number of items. Raises the DigitsError that start or the function raises, and StartFailed.
     """
     pool = Pool(partial(Worker, partial(_start_map, start)), jobs)
-
-    def results(chunk: Sequence[str], future: "Future[list[T]]") -> Iterator[T]:
-        try:
-            yield from future.result()
-        except WorkerDied:
-            for item in chunk:
-                try:
-                    yield from pool.submit([item]).result()
-                except WorkerDied:
-                    yield on_worker_death(item)
-
-    pending: deque[tuple[Sequence[str], Future[list[T]]]] = deque()
+    chunks = (items[first : first + _CHUNK] for first in range(0, len(items), _CHUNK))
+    pending = deque((chunk, pool.submit(chunk)) for chunk in islice(chunks, _PREFETCH * jobs))
     try:
-        for first in range(0, len(items), _CHUNK):
-            if len(pending) == _PREFETCH * jobs:
-                yield from results(*pending.popleft())
-            chunk = items[first : first + _CHUNK]
-            pending.append((chunk, pool.submit(chunk)))
         while pending:
-            yield from results(*pending.popleft())
+            chunk, answers = pending.popleft()
+            try:
+                yield from answers.result()
+            except WorkerDied:  # of one of them
+                for item in chunk:
+                    try:
+                        yield from pool.submit([item]).result()
+                    except WorkerDied:
+                        yield on_worker_death(item)
+            pending.extend((chunk, pool.submit(chunk)) for chunk in islice(chunks, 1))
     finally:
         pool.kill()
 

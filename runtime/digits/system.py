@@ -1,25 +1,16 @@
 """What digits asks of the operating system, and what it does where a system lacks it.
 
-All that only Linux, or only Unix, can do is here. What few commands need is imported late.
+What few commands need is imported late.
 """
 
 import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
 from digits.errors import DigitsError
-
-if TYPE_CHECKING:
-    import socket
-
-# For os.open. Without it, Windows would write "\n" as two bytes; other systems need no such flag.
-O_BINARY: int = getattr(os, "O_BINARY", 0)
-_PR_SET_PDEATHSIG, _SIGKILL = 1, 9  # prctl(2)
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 
 
 def require_64_bit() -> None:
@@ -69,10 +60,8 @@ def too_many_files(error: BaseException | None) -> str:
     The next file would fail too, so it isn't the picture's fault.
     """
     while error:
-        if isinstance(error, OSError) and error.errno == errno.EMFILE:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
             return "too many files are open: raise `ulimit -n`"
-        if isinstance(error, OSError) and error.errno == errno.ENFILE:
-            return "too many files are open on this machine: close other programs"
         error = error.__cause__
     return ""
 
@@ -83,13 +72,6 @@ def is_out_of_memory(error: BaseException) -> bool:
         signs = ("failed to map segment", "bad_alloc", "annot allocate memory")
         return any(sign in str(error) for sign in signs)
     return isinstance(error, MemoryError)
-
-
-def on_hangup(handler: Callable[[], None]) -> None:
-    """Call a function on SIGHUP. Windows has no such signal, so it is never called there."""
-    number = getattr(signal, "SIGHUP", None)
-    if number is not None:
-        signal.signal(number, lambda *_: handler())
 
 
 @contextmanager
@@ -117,7 +99,10 @@ def die_with_parent(parent: int | None = None) -> None:
     On macOS and Windows only once the picture is read. parent: its process ID; if it has ended
     already, this process ends now.
     """
-    _call_c(None, "prctl", _PR_SET_PDEATHSIG, _SIGKILL)
+    with suppress(ImportError, AttributeError, OSError, TypeError):  # TypeError: on Windows
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     if parent is not None and os.getppid() != parent:
         os._exit(1)
 
@@ -137,12 +122,6 @@ def limit_memory(more: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
 
 
-def return_large_blocks() -> None:
-    """Make glibc return blocks of over 1 MB as soon as they are free; others may keep them."""
-    _call_c(None, "mallopt", _M_MMAP_THRESHOLD, 1 << 20)
-    _call_c(None, "mallopt", _M_TRIM_THRESHOLD, 16 << 20)  # or it would return small ones, too
-
-
 def peak_memory() -> int | None:
     """The most bytes that this process has occupied so far; None on macOS and Windows."""
     return _process_status(b"VmHWM")
@@ -159,12 +138,10 @@ def raise_file_limit(wanted: int) -> int:
         return wanted
     files, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     more = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    while files < more:
-        try:
+    with suppress(ValueError):  # macOS allows fewer than `hard`
+        if files < more:
             resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
             return more
-        except ValueError:  # macOS allows fewer than `hard`
-            more //= 2
     return files
 
 
@@ -183,28 +160,6 @@ def try_lock(file: int, wait: bool = False) -> bool:
     except (ImportError, OSError):
         pass
     return True
-
-
-def unix_socket() -> "socket.socket":
-    """Make a Unix socket. Raises DigitsError on Windows, for which Python has none."""
-    import socket
-
-    if not hasattr(socket, "AF_UNIX"):
-        raise DigitsError("--uds: this system has no Unix sockets")
-    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-
-
-def silence_libtiff(library: str) -> None:
-    """Keep libtiff's messages off stderr. library: Pillow's, unless it hides its libtiff."""
-    _call_c(library, "TIFFSetErrorHandler", None)
-
-
-def _call_c(library: str | None, name: str, *arguments: int | None) -> None:
-    """Call a C function if it exists. library: where; None means that of the running program."""
-    with suppress(ImportError, AttributeError, OSError, TypeError):  # TypeError: None on Windows
-        import ctypes
-
-        getattr(ctypes.CDLL(library), name)(*arguments)
 
 
 def _process_status(name: bytes) -> int | None:

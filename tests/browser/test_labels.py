@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from selenium.webdriver.common.by import By
 
-from digits.data.image_folder import LabelledDataset
+from digits.data.image_folder import read_pictures
 from digits.errors import DigitsError
 from tests.browser.conftest import visiting
 from tests.browser.page import BAR, SEVEN, Page
@@ -43,10 +43,10 @@ def tap(page: Page, label: str) -> None:
 def read_folder(folder: Path) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The labels of a folder's digits, and what the network reads."""
     errors: list[DigitsError] = []
-    batches = list(LabelledDataset(folder, errors.append))
+    digits = [*read_pictures(folder, errors.append)]
     assert not errors
-    read = [batch.probabilities.argmax(1) for batch in batches if batch.probabilities is not None]
-    return np.concatenate([batch.labels for batch in batches]), np.concatenate(read)
+    read = np.array([digit.probabilities for digit in digits]).argmax(1)
+    return np.array([digit.label for digit in digits]), read
 
 
 def test_server_keeps_the_last_label(saving: Page, saved: Path) -> None:

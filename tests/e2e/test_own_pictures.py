@@ -67,7 +67,7 @@ def test_command_without_data_names_own_pictures(
     monkeypatch.chdir(trained)
     code, _, err = run(*command)
     assert code == 1
-    assert "was trained on pictures: name their folder with --data" in err
+    assert "was trained on other digits than those in MNIST: name with --data" in err
 
 
 def test_sigint_keeps_an_epoch_and_names_the_command_that_resumes(

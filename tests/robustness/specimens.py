@@ -1,6 +1,5 @@
 """Small valid files of all formats that digits reads, to be mutated."""
 
-import gzip
 import io
 import struct
 import zlib
@@ -15,16 +14,6 @@ _ORIENTATION = 0x0112
 def pictures() -> dict[str, bytes]:
     """Return a 7 in all formats, depths and compressions. Names begin with the format."""
     return {**_in_all_modes(), **_with_options(), **_written_by_hand()}
-
-
-def idx() -> dict[str, bytes]:
-    """Return four images and labels in MNIST's format, raw and gzipped."""
-    files = {
-        "images": b"\0\0\x08\3" + struct.pack(">3I", 4, 28, 28) + bytes(4 * 28 * 28),
-        "labels": b"\0\0\x08\1" + struct.pack(">I", 4) + bytes([7, 2, 1, 0]),
-    }
-    packed = {f"{name}.gz": gzip.compress(raw, mtime=0) for name, raw in files.items()}
-    return files | packed
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:

@@ -54,7 +54,7 @@ def lazy_imports() -> None:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """Call `digits ARGUMENTS` in an empty folder, without MNIST; checks how it ends."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(fetch, "cache_folder", lambda: None)
+    monkeypatch.setattr(fetch, "cache_folder", lambda: tmp_path / "no cache")
     monkeypatch.setattr(fetch, "SOURCES", ())
     monkeypatch.setattr(FolderWatcher, "run", lambda *_: None)  # these two run until stopped
     monkeypatch.setattr(Server, "run", lambda *_: None)

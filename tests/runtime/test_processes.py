@@ -156,12 +156,12 @@ def test_memory_is_limited_and_released() -> None:
 
 
 @pytest.mark.linux
-def test_deleted_current_folder_is_a_sentence(
+def test_process_that_cannot_start_is_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     tmp_path.rmdir()
-    with pytest.raises(StartFailed, match="process: the current folder or Python was deleted"):
+    with pytest.raises(StartFailed, match="can't start another process: No such file"):
         Worker(start)
 
 
@@ -252,7 +252,8 @@ def test_kill_ends_workers_at_work(pool: Pool[str, object]) -> None:
     for future in busy:
         assert future.cancelled() or isinstance(future.exception(), WorkerDied | StartFailed)
     assert has_ended(idle)
-    assert isinstance(pool.submit("").exception(), StartFailed)
+    with pytest.raises(StartFailed):
+        pool.submit("")
 
 
 def test_pool_without_another_thread_fails_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,9 +263,9 @@ def test_pool_without_another_thread_fails_to_start(monkeypatch: pytest.MonkeyPa
         raise RuntimeError("can't start new thread")
 
     pool: Pool[str, object] = Pool(start_worker, 1)
-    with monkeypatch.context() as patch:
+    with monkeypatch.context() as patch, pytest.raises(StartFailed, match="can't start new"):
         patch.setattr(threading.Thread, "start", no_thread)
-        assert str(pool.submit("").exception()) == "can't start new thread"
+        pool.submit("")
     pool.kill()
 
 

@@ -30,7 +30,7 @@ def load(split: mnist.SplitName, data: Path | None = None) -> Split:
     """Load 800 digits for training, 200 for validation or 500 for test."""
     prefix = "t10k" if split == "test" else "train"
     images, labels = (
-        mnist.parse_idx(fetch.gunzip((SUBSET / name).read_bytes(), name), name)
+        mnist.parse_idx(fetch.gunzip((SUBSET / name).read_bytes(), name))
         for name in (f"{prefix}-images-idx3-ubyte.gz", f"{prefix}-labels-idx1-ubyte.gz")
     )
     part = {"train": slice(800), "validation": slice(800, None), "test": slice(None)}[split]

@@ -103,7 +103,7 @@ def test_resumed_run_has_the_same_bytes(mirrored: Path, monkeypatch: pytest.Monk
         interrupt_after(1, patch)
         train(CONFIG, data=data, parent=parent, out=Path("parts"))
     Path("parent.safetensors").unlink()  # which an interrupted run needs no more
-    with pytest.raises(DataError, match="fine-tuned on other pictures than those in others.csv"):
+    with pytest.raises(DataError, match="trained on other digits than those in others.csv"):
         resume(Path("parts"), data=table(mirrored, ["6"], "others.csv"))
     run, summary = resume(Path("parts"), data=data)
     assert run.checkpoint.read_bytes() == whole.checkpoint.read_bytes()

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from digits.data.image_folder import Batch
 from digits.data.mnist import Split
 from digits.evaluation.digits import Evaluation
 from digits.evaluation.numbers import NumberEvaluation
@@ -39,7 +38,7 @@ def test_curves(path: Path, epochs: list[Metrics]) -> None:
 
 def test_digits(path: Path, test_slice: Split) -> None:
     split, result = Split(test_slice.images[:100], test_slice.labels[:100]), Evaluation()
-    result.add(Batch.from_split(split, "test"), np.eye(10, dtype=np.float32)[split.labels[::-1]])
+    result.add(split, np.eye(10, dtype=np.float32)[split.labels[::-1]])
     plots.confusion(path, "test digits", result.confusion)
     assert np.asarray(Image.open(path)).std() > 10
     plots.mistakes(path, "test digits", result)

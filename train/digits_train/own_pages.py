@@ -21,7 +21,7 @@ from PIL import Image
 from scipy import ndimage
 
 from digits.data.image_folder import assign_split, digest_of
-from digits.data.table import NumberLabel, OnError, number_rows
+from digits.data.table import NumberLabel, OnError, rows
 from digits.errors import DataError, PictureError
 from digits.images import picture
 from digits.images.grey import Grey
@@ -96,7 +96,7 @@ class OwnPages:
 
 
 def load_own_pages(path: Path, maps: MapsFn, on_error: OnError) -> OwnPages:
-    """Load the pages of a table (see `number_rows`).
+    """Load the pages of a table (see `table.rows`).
 
     Two sevenths are held back, chosen by group or else by picture. maps: of the reader that says
     where the symbols are. on_error: called for what can't be used. Raises DataError if nothing is
@@ -118,7 +118,7 @@ def load_own_pages(path: Path, maps: MapsFn, on_error: OnError) -> OwnPages:
 def _load(path: Path, on_error: OnError) -> list[OwnPage]:
     """Each picture once, with all of its labels, unless these contradict each other."""
     files = defaultdict[Path, list[NumberLabel]](list)
-    for file, label in number_rows(path, on_error):
+    for file, label in rows(path, on_error, "text"):
         files[file].append(label)
     pages: dict[bytes, OwnPage] = {}
     contradictory = set[bytes]()

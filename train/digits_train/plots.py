@@ -113,7 +113,7 @@ def pages(path: Path, title: str, result: PageEvaluation) -> None:
     """Plot the worst pages, each with what was read on it and what is written."""
     worst, columns = result.worst, 2
     title = (
-        f"{title}: the {len(worst)} worst of {result.with_errors:,} pages with errors"
+        f"{title}: the {len(worst)} worst of {result.pages - result.exact:,} pages with errors"
         " (green: right, red: wrong or invented)"
     )
     figure, cells = _grid(title, max(1, -(-len(worst) // columns)), columns, 8, 7)

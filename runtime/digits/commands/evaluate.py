@@ -5,13 +5,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from digits.classifier import Classifier
 from digits.commands import reports
 from digits.commands.runner import ClassifierOptions
 from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
-from digits.data.image_folder import LabelledDataset
-from digits.data.table import Box, NumberLabel, has_column, number_rows
+from digits.data import mnist
+from digits.data.image_folder import has_pictures, read_pictures
+from digits.data.mnist import Split
+from digits.data.table import Box, NumberLabel, has_column, rows
 from digits.errors import DataError, DigitsError, PictureError
 from digits.evaluation.acceptance import calibrate, save
 from digits.evaluation.digits import Evaluation
@@ -20,14 +24,15 @@ from digits.evaluation.pages import PageEvaluation
 from digits.images import picture
 from digits.prediction import SIGNS
 from digits.reader.reading import MAX_ERRORS
-from digits.terminal import ErrorReporter, print_stderr, progress_bar
+from digits.terminal import ErrorReporter, print_stderr, progress_bar, track
 from digits.text import escape_name
 
+_BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB for each digit
 _DIGIT_KEYS = (
-    *("total", "wrong", "accuracy", "interval", "calibration_error", "threshold", "rejected"),
-    *("rejected_right", "selective_accuracy", "precision", "recall"),
+    *("total", "wrong", "accuracy", "interval", "threshold", "rejected", "rejected_right"),
+    *("selective_accuracy", "precision", "recall"),
 )
-_PAGE_KEYS = ("pages", "exact", "same_layout", "signs", "error_rate", "calibration_error")
+_PAGE_KEYS = ("pages", "exact", "same_layout", "signs", "error_rate")
 
 
 class Output(NamedTuple):
@@ -50,29 +55,35 @@ class Output(NamedTuple):
 
 
 def evaluate_digits(networks: ClassifierOptions, data: Path | None, output: Output) -> None:
-    """Print how well a classifier reads digits; data: see `LabelledDataset`.
+    """Print how well a classifier reads digits.
 
-    Exits with 1 if a picture can't be read. Raises DataError if none can, and ModelError.
+    data: see `read_pictures`, or of MNIST, whose test digits are read (see `mnist.load`). Exits
+    with 1 if a picture can't be read. Raises DataError if none can, and ModelError.
     """
     errors = ErrorReporter()
     classifier = networks.open()
     network = classifier.model
-    dataset = LabelledDataset(data, errors.report, classifier)
     result = Evaluation(network.metadata.rejection_threshold)
-    with progress_bar() as bar:
-        task = bar.add_task("evaluating", total=dataset.total)
-        for batch in dataset:
-            answers = batch.probabilities
-            result.add(batch, network.probabilities(batch.images) if answers is None else answers)
-            bar.update(task, completed=result.total)
+    if data is not None and has_pictures(data):
+        name = str(data)
+        for digit in read_pictures(data, errors.report, classifier):
+            split = Split(digit.frame[None], np.array([digit.label], np.uint8))
+            result.add(split, np.array([digit.probabilities], np.float32), [digit.name])
+    else:
+        name, digits = "MNIST's test digits", mnist.load("test", data)
+        starts = range(0, len(digits), _BATCH_SIZE)
+        for start in track(starts, len(starts), "evaluating"):
+            batch = digits[start : start + _BATCH_SIZE]
+            result.add(batch, network.probabilities(batch.images))
     if not result.total:
-        raise DataError(f"no readable pictures in {dataset.name}")
-    mistakes = [vars(each) | {"name": escape_name(each.name)} for each in result.mistakes]
+        raise DataError(f"no readable pictures in {name}")
+    mistakes = [each._asdict() | {"name": escape_name(each.name)} for each in result.mistakes]
     for mistake in mistakes:
         del mistake["image"]
     values = {"kernels": network.kernels} | {key: getattr(result, key) for key in _DIGIT_KEYS}
-    values |= {"confusion": result.confusion.tolist(), "mistakes": mistakes}
-    output.report(network.name, dataset.name, values, confusion=result.confusion, mistakes=result)
+    values |= {"calibration_error": result.calibration.error, "mistakes": mistakes}
+    values |= {"confusion": result.confusion.tolist()}
+    output.report(network.name, name, values, confusion=result.confusion, mistakes=result)
     errors.exit_if_any()
 
 
@@ -85,7 +96,7 @@ def evaluate_pages(networks: ClassifierOptions, table: Path, output: Output) -> 
         raise DataError(f"{table} labels numbers in boxes, not pages: measure it with --numbers")
     errors = ErrorReporter()
     classifier = networks.open()
-    labelled = [(path, text) for path, (_, text, _) in number_rows(table, errors.report)]
+    labelled = [(path, text) for path, (_, text, _) in rows(table, errors.report, "text")]
     if not labelled:
         raise DataError(f"no labelled pages in {table}")
     signs = any(sign in text for _, text in labelled for sign in SIGNS)
@@ -106,7 +117,8 @@ def evaluate_pages(networks: ClassifierOptions, table: Path, output: Output) -> 
         for page in result.worst
     ]
     values = {key: getattr(result, key) for key in _PAGE_KEYS} | result.score._asdict()
-    values |= {"read": result.symbols_read, "worst": worst}
+    values |= {"calibration_error": result.calibration.error, "worst": worst}
+    values |= {"read": result.calibration.total}
     output.report(_both(classifier), str(table), values, pages=result)
     errors.exit_if_any()
 
@@ -130,7 +142,7 @@ def evaluate_numbers(
     classifier = networks.open()
     column = "number" if has_column(table, "number") else "text"
     pages = defaultdict[Path, list[NumberLabel]](list)
-    for path, label in number_rows(table, errors.report, column):
+    for path, label in rows(table, errors.report, column):
         pages[path].append(label)
     result, total, left_out = NumberEvaluation(), sum(map(len, pages.values())), 0
     with progress_bar() as bar:

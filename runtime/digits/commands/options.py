@@ -203,7 +203,7 @@ class NumberOptions(NamedTuple):
 
 
 def _load_allowed(file: str) -> "AllowedNumbers":
-    from digits.constraints.allowed import AllowedNumbers  # with NumPy
+    from digits.constraints.allowed import AllowedNumbers
 
     path, separator, column = file.rpartition(":")
     if file and (not separator or os.path.exists(file)):

@@ -1,9 +1,10 @@
 """Automata, which accept some texts symbol by symbol."""
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from decimal import Decimal
-from typing import Protocol
+from functools import lru_cache
+from typing import NamedTuple, Protocol
 
 from digits.inference.interface import SYMBOLS
 
@@ -20,10 +21,10 @@ class Automaton(Protocol):
     @property
     def start(self) -> State: ...
 
-    def step(self, state: State, symbol: str) -> State | None:
+    def step(self, state: State, symbol: str, /) -> State | None:
         """The next state; None if no text that begins so is accepted."""
 
-    def accepts(self, state: State) -> bool:
+    def accepts(self, state: State, /) -> bool:
         """Whether the text that leads to this state may end."""
 
 
@@ -93,46 +94,37 @@ def _compare(digit: str, other: str) -> int:
     return (digit > other) - (digit < other)
 
 
-class Product:
-    """Accepts what has as many digits as it may have, and each part accepts.
+class Product(NamedTuple):
+    """An automaton, by its functions."""
+
+    start: State
+    step: Callable[[State, str], State | None]
+    accepts: Callable[[State], bool]
+
+
+def product(parts: Sequence[Automaton], least: int, most: float, ignored: str) -> Product:
+    """Accept texts of `least` to `most` digits that each part accepts.
 
     ignored: symbols that leave the state as it is.
     """
 
-    def __init__(self, parts: Sequence[Automaton], least: int, most: float, ignored: str) -> None:
-        self.start: State = (0, *(part.start for part in parts))
-        self._parts, self._least, self._most, self._ignored = parts, least, most, ignored
-        self._known: dict[tuple[State, str], State | None] = {}
-
-    def step(self, state: State, symbol: str) -> State | None:
-        if symbol in self._ignored:
+    @lru_cache(_MAX_KNOWN)
+    def step(state: State, symbol: str) -> State | None:
+        if symbol in ignored:
             return state
-        try:
-            return self._known[state, symbol]
-        except KeyError:
-            following = self._step(state, symbol)
-        if len(self._known) >= _MAX_KNOWN:
-            self._known.clear()  # between two lines of another thread, perhaps
-        self._known[state, symbol] = following
-        return following
-
-    def _step(self, state: State, symbol: str) -> State | None:
         assert isinstance(state, tuple)
         digits = state[0] + symbol.isdigit()
-        if digits > self._most:
+        states = [part.step(before, symbol) for part, before in zip(parts, state[1:], strict=True)]
+        if digits > most or None in states:
             return None
-        states: list[State] = [min(digits, self._least) if self._most == math.inf else digits]
-        for part, before in zip(self._parts, state[1:], strict=True):
-            following = part.step(before, symbol)
-            if following is None:
-                return None
-            states.append(following)
-        return tuple(states)
+        return min(digits, least) if most == math.inf else digits, *states
 
-    def accepts(self, state: State) -> bool:
+    def accepts(state: State) -> bool:
         assert isinstance(state, tuple)
-        pairs = zip(self._parts, state[1:], strict=True)
-        return state[0] >= self._least and all(part.accepts(before) for part, before in pairs)
+        pairs = zip(parts, state[1:], strict=True)
+        return state[0] >= least and all(part.accepts(before) for part, before in pairs)
+
+    return Product((0, *(part.start for part in parts)), step, accepts)
 
 
 def accepts_text(automaton: Automaton, text: str) -> bool:

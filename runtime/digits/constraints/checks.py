@@ -31,11 +31,6 @@ class Check(NamedTuple):
     def start(self) -> State:
         return (0,) * len(self.weights)
 
-    @property
-    def share(self) -> float:
-        """Of all texts of digits, how many it accepts, 0 to 1."""
-        return 1 / self.modulus
-
     def step(self, state: State, symbol: str) -> State | None:
         if not symbol.isdigit():
             return None

@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from digits.constraints.allowed import AllowedNumbers
-from digits.constraints.automaton import Automaton, Product, Range, accepts_any_text
+from digits.constraints.automaton import Automaton, Range, accepts_any_text, product
 from digits.constraints.checks import CHECKS, CheckName
 from digits.constraints.pattern import Pattern
 
@@ -61,7 +62,6 @@ class Constraints:
     def automaton(self) -> Automaton:
         """Accepts what satisfies the constraints, and has a digit."""
         parts: list[Automaton] = []
-        least, most = self._lengths
         if self.check:
             parts.append(CHECKS[self.check])
         if self.pattern is not None:
@@ -70,7 +70,11 @@ class Constraints:
             parts.append(self.values)
         if isinstance(self.range, tuple):
             parts.append(Range(*self.range))
-        return Product(parts, least, most, ignored="-." if self.digits_only else "")
+        return product(parts, *self._lengths, ignored="-." if self.digits_only else "")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the automaton, which has functions that can't be pickled."""
+        return {name: value for name, value in vars(self).items() if name != "automaton"}
 
     def _allowed(self, given: AllowedNumbers | Iterable[str]) -> AllowedNumbers:
         allowed = given if isinstance(given, AllowedNumbers) else AllowedNumbers(given)
@@ -79,10 +83,9 @@ class Constraints:
     @property
     def _lengths(self) -> tuple[int, float]:
         """How many digits at least, and at most."""
-        length = (self.length, self.length) if isinstance(self.length, int) else self.length
-        least, most = length if isinstance(length, tuple) else (1, math.inf)
+        least, most = self.length if isinstance(self.length, tuple) else (1, math.inf)
         if self.check:
-            return max(least, CHECKS[self.check].least), min(most, CHECKS[self.check].most)
+            least, most = max(least, CHECKS[self.check].least), min(most, CHECKS[self.check].most)
         return least, most
 
     def share(self, text: str) -> float:
@@ -91,7 +94,7 @@ class Constraints:
         It is 1 for a length, a pattern and a range, which often say only what is known anyway, and
         at least 1 / (10 * digits) for values: a slip of the pen changes a single digit.
         """
-        shares = [CHECKS[self.check].share if self.check else 1.0]
+        shares = [1 / CHECKS[self.check].modulus if self.check else 1.0]
         if isinstance(self.values, AllowedNumbers):
             digits = sum(map(str.isdigit, text))
             length = digits if self.digits_only else len(text)
@@ -104,7 +107,7 @@ class Constraints:
         return replace(self, range=(max(low, least), min(high, most)))
 
 
-def _length(given: object) -> int | tuple[int, int]:
+def _length(given: object) -> tuple[int, int]:
     """Of a form 6, (4, 8), `6` or `4-8`. Raises ValueError for another."""
     text = "-".join(map(str, given)) if isinstance(given, tuple | list) else str(given)
     match = re.fullmatch(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", "".join(text.split()))
@@ -113,7 +116,7 @@ def _length(given: object) -> int | tuple[int, int]:
     least, most = int(match[1]), int(match[2] or match[1])
     if not 1 <= least <= most:
         raise ValueError(f"no number has {least} to {most} digits")
-    return (least, most) if match[2] else least
+    return least, most
 
 
 def _range(given: Iterable[float] | str) -> tuple[float, float]:

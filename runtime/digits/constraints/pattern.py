@@ -20,11 +20,7 @@ _MAX_CHARACTERS = 1000
 _MAX_NODES = 1000
 _MAX_STATES = 2000  # of the deterministic automaton
 _END = 0  # the node after the last symbol
-
-_PARTS = re.compile(  # what a pattern may consist of: less than the parser knows
-    r"(?:\((?:\?:)?|[)|*+?]|\{[0-9]{1,4}(?:,(?:[0-9]{1,4})?)?\}"
-    r"|\\[d.,-]|[0-9.,-]|\[\^?(?!\])-?(?:\\[d.,-]|[0-9]-[0-9]|[0-9.,])*-?\])*"
-)
+_DIGITS = {*filter(str.isdigit, SYMBOLS)}
 
 
 class Pattern:
@@ -38,12 +34,19 @@ class Pattern:
     start: State = 0
 
     def __init__(self, pattern: str) -> None:
-        self._symbols = ["$"]  # of each node; none for those that only lead to others
+        if not isinstance(pattern, str):
+            raise ValueError(f"the pattern is a text, not {pattern!r}")
+        if len(pattern) > _MAX_CHARACTERS:
+            raise ValueError(f"the pattern has over {_MAX_CHARACTERS:,} characters")
+        self._symbols = [{"$"}]  # of each node; none for those that only lead to others
         self._next: list[list[int]] = [[]]
         try:
-            first = self._sequence(_parse(pattern), _END)
-        except RecursionError as error:
-            raise ValueError("the pattern has too many groups in groups") from error
+            items = parser.parse(pattern.removeprefix("^").removesuffix("$"))
+            first = self._sequence(items, _END)
+        except re.error as error:
+            raise ValueError(f"pattern: {error}") from error
+        except (RecursionError, OverflowError) as error:
+            raise ValueError("the pattern has too many groups in groups, or repeats") from error
         self._steps, self._accepting = self._determinize(self._reached([first]))
 
     def step(self, state: State, symbol: str) -> State | None:
@@ -63,30 +66,32 @@ class Pattern:
         if operator is ops.SUBPATTERN:
             return self._sequence(argument[-1], following)
         if operator is ops.BRANCH:
-            return self._node("", [self._sequence(branch, following) for branch in argument[1]])
+            return self._node(set(), [self._sequence(each, following) for each in argument[1]])
         if operator in (ops.MAX_REPEAT, ops.MIN_REPEAT):
-            least, most, repeated = argument
-            return self._repeated(least, most, repeated, following)
-        symbols = "".join(symbol for symbol in SYMBOLS if _matches(operator, argument, symbol))
-        if not symbols:
-            raise ValueError("pattern: a part of it stands for no symbol")
-        return self._node(symbols, [following])
+            least, most, items = argument
+            return self._repeated(least, most, items, following)
+        if symbols := _symbols(operator, argument):
+            return self._node(symbols, [following])
+        raise ValueError(
+            "pattern: a part of it stands for no symbol;"
+            r" it may have digits, - , \. \d [0-9] ( ) | * + ? and {2,3}"
+        )
 
     def _repeated(self, least: int, most: int, items: Any, following: int) -> int:
         end = following
         if most == ops.MAXREPEAT:
-            following = self._node("", [end])
+            following = self._node(set(), [end])
             self._next[following].append(self._sequence(items, following))
             most = least
         for _ in range(most - least):
-            following = self._node("", [self._sequence(items, following), end])
+            following = self._node(set(), [self._sequence(items, following), end])
         for _ in range(least):
             after, following = following, self._sequence(items, following)
             if following == after:  # nothing is repeated, perhaps very often
                 break
         return following
 
-    def _node(self, symbols: str, following: list[int]) -> int:
+    def _node(self, symbols: set[str], following: list[int]) -> int:
         if len(self._next) == _MAX_NODES:
             raise ValueError(f"the pattern has over {_MAX_NODES:,} symbols with its repetitions")
         self._symbols.append(symbols)
@@ -95,17 +100,13 @@ class Pattern:
 
     def _reached(self, nodes: list[int]) -> int:
         """Those with symbols, and the end, to which these lead."""
-        pending, reached, state = nodes.copy(), set[int](), 0
+        pending, reached = nodes.copy(), set[int]()
         while pending:
             node = pending.pop()
-            if node in reached:
-                continue
-            reached.add(node)
-            if self._symbols[node]:
-                state |= 1 << node
-            else:
-                pending += self._next[node]
-        return state
+            if node not in reached:
+                reached.add(node)
+                pending += [] if self._symbols[node] else self._next[node]
+        return sum(1 << node for node in reached if self._symbols[node])
 
     def _determinize(self, start: int) -> tuple[list[dict[str, int]], set[State]]:
         """The states that follow each state, and those that accept.
@@ -113,17 +114,17 @@ class Pattern:
         Raises ValueError if they are too many.
         """
         after = [self._reached(nodes) for nodes in self._next]
-        matching = [
-            (symbol, sum(1 << k for k, symbols in enumerate(self._symbols) if symbol in symbols))
+        matching = {
+            symbol: sum(1 << node for node, some in enumerate(self._symbols) if symbol in some)
             for symbol in SYMBOLS
-        ]
+        }
         numbers, steps = {start: 0}, list[dict[str, int]]()
         for nodes in (pending := [start]):
             unions, following = {0: 0}, dict[str, int]()
-            for symbol, some in matching:
-                if nodes & some not in unions:
-                    unions[nodes & some] = _union(after, nodes & some)
-                if reached := unions[nodes & some]:
+            for symbol, matched in matching.items():
+                if (chosen := nodes & matched) not in unions:
+                    unions[chosen] = _union(after, chosen)
+                if reached := unions[chosen]:
                     if reached not in numbers:
                         pending.append(reached)
                     following[symbol] = numbers.setdefault(reached, len(numbers))
@@ -133,40 +134,21 @@ class Pattern:
         return steps, {number for nodes, number in numbers.items() if nodes & 1 << _END}
 
 
-def _parse(pattern: str) -> Any:
-    """The parsed items of a pattern. Raises ValueError for what isn't one, and RecursionError."""
-    if not isinstance(pattern, str):
-        raise ValueError(f"the pattern is a text, not {pattern!r}")
-    if len(pattern) > _MAX_CHARACTERS:
-        raise ValueError(f"the pattern has over {_MAX_CHARACTERS:,} characters")
-    begin, end = int(pattern.startswith("^")), len(pattern) - pattern.endswith("$")
-    understood = _PARTS.match(pattern, begin, end)
-    stop = understood.end() if understood else begin
-    if stop < end:
-        raise ValueError(
-            f"pattern: {pattern[stop:][:20]!r} at character {stop + 1} can't be understood;"
-            r" it may have digits, - , \. \d [0-9] ( ) | * + ? and {2,3}"
-        )
-    try:
-        return parser.parse(pattern[begin:end])
-    except re.error as error:
-        place = begin + (error.pos or 0) + 1
-        raise ValueError(f"pattern: {error.msg} at character {place}") from error
-
-
-def _matches(operator: Any, argument: Any, symbol: str) -> bool:
-    """Whether what the parser has made of a character, an escape or a class matches a symbol."""
+def _symbols(operator: Any, argument: Any) -> set[str]:
+    """What a parsed character, escape or class stands for; nothing for what isn't understood."""
     if operator is ops.IN:
-        is_negated = argument[0][0] is ops.NEGATE
-        parts = argument[is_negated:]
-        return is_negated != any(_matches(part, value, symbol) for part, value in parts)
+        symbols = set[str]().union(*(_symbols(*part) for part in argument))
+        return {*SYMBOLS} - symbols if argument[0][0] is ops.NEGATE else symbols
     if operator is ops.LITERAL:
-        return chr(argument).replace(",", ".") == symbol
+        return {chr(argument).replace(",", ".")} & {*SYMBOLS}
     if operator is ops.NOT_LITERAL:
-        return not _matches(ops.LITERAL, argument, symbol)
+        return {*SYMBOLS} - _symbols(ops.LITERAL, argument)
     if operator is ops.RANGE:
-        return bool(argument[0] <= ord(symbol) <= argument[1])
-    return operator is ops.ANY or operator is ops.CATEGORY and symbol.isdigit()
+        return {symbol for symbol in SYMBOLS if argument[0] <= ord(symbol) <= argument[1]}
+    if operator is ops.CATEGORY:
+        members = set() if "SPACE" in str(argument) else _DIGITS  # of \s; of \d and \w
+        return {*SYMBOLS} - members if "NOT" in str(argument) else members
+    return {*SYMBOLS} if operator is ops.ANY else set()
 
 
 def _union(sets: Sequence[int], chosen: int) -> int:

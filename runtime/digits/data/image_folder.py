@@ -1,27 +1,23 @@
-"""Labelled digits from MNIST, a folder of pictures or a table of them, a batch at a time."""
+"""Labelled digits from a folder of pictures or a table of them."""
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.data import mnist, table
-from digits.data.mnist import Split, SplitName
+from digits.data import table
+from digits.data.mnist import SplitName
 from digits.data.table import LABELS, NO_DIGIT, OnError
-from digits.errors import DataError, DigitsError, PictureError
+from digits.errors import DataError, PictureError
 from digits.images.formats import SUFFIXES
+from digits.terminal import track
 
 if TYPE_CHECKING:
     from digits.classifier import Classifier
-
-BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB for each digit
 
 
 class Digit(NamedTuple):
@@ -40,113 +36,35 @@ class Digit(NamedTuple):
     probabilities: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Batch:
-    """n labelled digits and their names.
+def read_pictures(
+    data: Path,
+    on_error: OnError,
+    classifier: "Classifier | None" = None,
+    with_none: bool = False,
+) -> Iterator[Digit]:
+    """Read labelled pictures one by one, with a progress bar.
 
-    If they come from pictures, also the answers of the classifier that read them.
+    data: a folder of pictures sorted by digit (7/any.png), or a CSV file with the columns `file`
+    (relative to it) and `digit`. on_error: called for each picture that can't be read; the others
+    still are. classifier: by default one with the bundled model whatever $DIGITS_MODEL says, so
+    that the same pictures give the same frames. with_none: whether to take pictures labelled
+    `none`, too. Raises DataError if none are listed.
     """
+    labels = range(NO_DIGIT + with_none)
+    listed = [each for each in _list(data, on_error) if each[1] in labels]
+    if not listed:
+        raise DataError(f"no labelled pictures in {data}")
+    if classifier is None:
+        from digits.classifier import Classifier
+        from digits.inference.model_file import BUNDLED, BUNDLED_READER
 
-    images: NDArray[np.uint8]  # [n, 28, 28], framed as in MNIST
-    labels: NDArray[np.uint8]  # [n], 0 to 9
-    names: Sequence[str]
-    probabilities: NDArray[np.float32] | None = None  # [n, 10]
-
-    @classmethod
-    def from_split(cls, split: Split, name: str, start: int = 0) -> "Batch":
-        """The digits of a split, called `name` and their index, counted from `start`."""
-        names = [f"{name} {index}" for index in range(start, start + len(split))]
-        return cls(split.images, split.labels, names)
-
-    @classmethod
-    def from_pictures(cls, digits: Sequence[Digit]) -> "Batch":
-        """At least one digit."""
-        return cls(
-            np.stack([digit.frame for digit in digits]),
-            np.array([digit.label for digit in digits], np.uint8),
-            [digit.name for digit in digits],
-            np.array([digit.probabilities for digit in digits], np.float32),
-        )
-
-
-class LabelledDataset:
-    """The labelled digits in `data`, an iterable of batches.
-
-    data: a folder of pictures sorted by digit (7/any.png), a CSV file with the columns `file`
-    (relative to it) and `digit`, or a folder with MNIST's files; None is MNIST, whose test digits
-    are taken. on_error: called for each picture that can't be read; the others still are.
-    classifier: reads the pictures; by default one with the bundled model whatever $DIGITS_MODEL
-    says, so that the same pictures give the same frames. with_none: whether to take pictures
-    labelled `none`, too.
-
-    Pictures are opened one by one, so memory doesn't grow with their number. Raises DataError if
-    there are no labelled digits.
-    """
-
-    def __init__(
-        self,
-        data: Path | None,
-        on_error: OnError,
-        classifier: "Classifier | None" = None,
-        with_none: bool = False,
-    ) -> None:
-        self._labels = range(NO_DIGIT + with_none)
-        self._on_error, self._classifier = on_error, classifier
-        self._pictures = data if data is not None and has_pictures(data) else None
-        if self._pictures is None:
-            self.name = "MNIST's test digits"
-            with explain_missing(data):
-                self._mnist = mnist.load("test", data)
-            self.total = len(self._mnist)
-            return
-        self.name = str(data)
-        errors = list[DigitsError]()
-        self.total = sum(1 for _ in self._scan(errors.append))
-        if not self.total:
-            reason = f" ({errors[0]})" if errors else ""
-            raise DataError(f"no labelled pictures in {data}{reason}")
-
-    def __iter__(self) -> Iterator[Batch]:
-        if self._pictures is None:
-            for start in range(0, self.total, BATCH_SIZE):
-                part = slice(start, start + BATCH_SIZE)
-                digits = Split(self._mnist.images[part], self._mnist.labels[part])
-                yield Batch.from_split(digits, "test", start)
-            return
-        pictures = self.pictures()
-        while some := list(islice(pictures, BATCH_SIZE)):
-            yield Batch.from_pictures(some)
-
-    def pictures(self) -> Iterator[Digit]:
-        """Read the pictures one by one; none if the digits are MNIST's."""
-        if self._pictures is None:
-            return
-        classifier = self._classifier or _bundled_classifier()
-        for path, label, group in self._scan(self._on_error):
-            try:
-                yield _read(path, label, group, classifier)
-            except PictureError as error:
-                self._on_error(error)
-
-    def _scan(self, on_error: OnError) -> Iterator[tuple[Path, int, str]]:
-        """List the pictures in the table or the sorted folder, with labels and groups."""
-        assert self._pictures is not None
-        if self._pictures.is_file():
-            for path, (label, group) in table.rows(self._pictures, on_error):
-                if label in self._labels:
-                    yield path, label, group
-            return
-        for label in self._labels:
-            for path in _files(self._pictures / LABELS[label], on_error):
-                yield path, label, ""
-
-
-def _bundled_classifier() -> "Classifier":
-    from digits.classifier import Classifier  # MNIST needs no onnxruntime
-    from digits.inference.model_file import BUNDLED, BUNDLED_READER
-
-    # Whatever other models are pinned to.
-    return Classifier(BUNDLED, sha256="", reader=BUNDLED_READER, reader_sha256="")
+        # Whatever other models are pinned to.
+        classifier = Classifier(BUNDLED, sha256="", reader=BUNDLED_READER, reader_sha256="")
+    for path, label, group in track(listed, len(listed), "reading"):
+        try:
+            yield _read(path, label, group, classifier)
+        except PictureError as error:
+            on_error(error)
 
 
 def _read(path: Path, label: int, group: str, classifier: "Classifier") -> Digit:
@@ -184,40 +102,26 @@ def assign_split(digest: bytes, group: str = "") -> SplitName:
 
 def has_pictures(data: Path) -> bool:
     """Whether it is a table or a sorted folder of pictures. Raises DataError if it is missing."""
-    try:
-        if data.is_file() or any((data / str(digit)).is_dir() for digit in range(10)):
-            return True
-        if not data.is_dir():
-            raise DataError(f"{data}: no such file or folder")
-    except OSError as error:
-        raise DataError(f"can't open {data}: {error.strerror}") from error
+    if os.path.isfile(data) or any(os.path.isdir(data / str(digit)) for digit in range(10)):
+        return True
+    if not os.path.isdir(data):
+        raise DataError(f"{data}: no such file or folder")
     return False
 
 
-@contextmanager
-def explain_missing(data: Path | None) -> Iterator[None]:
-    """If MNIST isn't in `data`, say what may be."""
-    try:
-        yield
-    except DataError as error:
-        if data is None:
-            raise
-        raise DataError(
-            f"{data} has no labelled digits: sort pictures into folders named 0 to 9 (7/any.png)"
-            " in it, name a CSV file with the columns file and digit instead, or put MNIST's files"
-            f" there ({error})"
-        ) from error
-
-
-def _files(folder: Path, on_error: OnError) -> Iterator[Path]:
-    """The pictures in a folder."""
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
+def _list(data: Path, on_error: OnError) -> Iterator[tuple[Path, int, str]]:
+    """The pictures in a table or a sorted folder, with labels and groups."""
+    if os.path.isfile(data):
+        for path, (_, digit, group) in table.rows(data, on_error):
+            yield path, LABELS.index(digit), group
+        return
+    for label, name in enumerate(LABELS):
+        try:
+            for entry in os.scandir(data / name):
                 hidden = entry.name[0] == "."  # unfinished, as of `digits serve`
                 if not hidden and Path(entry.name).suffix.lower() in SUFFIXES:
-                    yield Path(entry.path)
-    except FileNotFoundError:
-        pass  # not every digit must be there
-    except OSError as error:
-        on_error(DataError(f"can't open {error.filename}: {error.strerror}"))
+                    yield Path(entry.path), label, ""
+        except FileNotFoundError:
+            pass  # not every digit must be there
+        except OSError as error:
+            on_error(DataError(f"can't open {error.filename}: {error.strerror}"))

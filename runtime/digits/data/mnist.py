@@ -5,19 +5,17 @@ The data set is Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwr
 """
 
 import hashlib
-import math
 import os
 import struct
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digits.data import fetch
-from digits.errors import DataError, DigitsError
+from digits.errors import DataError
 from digits.files import write_all
 from digits.system import variable
 from digits.terminal import print_stderr
@@ -46,41 +44,33 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __getitem__(self, part: slice) -> "Split":
+        return Split(self.images[part], self.labels[part])
+
 
 Splits = dict[SplitName, Split]
 
 
-_PARTS: dict[SplitName, tuple[str, slice]] = {  # of the files with this prefix
-    "train": ("train", slice(None, -VALIDATION_SIZE)),
-    "validation": ("train", slice(-VALIDATION_SIZE, None)),
-    "test": ("t10k", slice(None)),
-}
-
-
 def load(split: SplitName, data: Path | None = None) -> Split:
-    """Load 50,000 training, 10,000 validation or 10,000 test digits.
-
-    data: a folder with the four files, raw or gzipped; by default $DIGITS_DATA, else the user's
-    cache folder, which the first call fills from the internet. Raises DataError if a file can't be
-    found or isn't MNIST's.
-    """
-    return _split(_files(_names(split), data), split)
+    """Load 50,000 training, 10,000 validation or 10,000 test digits; see `load_all`."""
+    return load_all(data)[split]
 
 
 def load_all(data: Path | None = None) -> Splits:
-    """Load the three splits at once. Argument and errors: see `load`."""
-    files = _files(SHA256, data)
-    return {split: _split(files, split) for split in get_args(SplitName)}
+    """Load the three splits.
 
-
-def _names(split: SplitName) -> list[str]:
-    """The files that hold its images and its labels."""
-    return [name for name in SHA256 if name.startswith(_PARTS[split][0])]
-
-
-def _split(files: Mapping[str, bytes], split: SplitName) -> Split:
-    images, labels = (parse_idx(files[name], name)[_PARTS[split][1]] for name in _names(split))
-    return Split(images, labels)
+    data: a folder with the four files, raw or gzipped; by default $DIGITS_DATA, else the user's
+    cache folder, which the first call fills from the internet. Raises DataError if a file can't be
+    found or isn't MNIST's, and DigitsError if the cache can't be written.
+    """
+    files = _files(data)
+    arrays = [parse_idx(files[name]) for name in SHA256]
+    train = Split(*arrays[:2])
+    return {
+        "train": train[:-VALIDATION_SIZE],
+        "validation": train[-VALIDATION_SIZE:],
+        "test": Split(*arrays[2:]),
+    }
 
 
 def concat(*splits: Split) -> Split:
@@ -91,57 +81,46 @@ def concat(*splits: Split) -> Split:
     )
 
 
-def parse_idx(raw: bytes, name: str) -> NDArray[np.uint8]:
+def parse_idx(raw: bytes) -> NDArray[np.uint8]:
     """Parse an IDX file of unsigned bytes (big-endian header, http://yann.lecun.com/exdb/mnist).
 
-    name: what errors call the file. Returns uint8 in the shape of the header. Raises DataError if
-    header and length don't match.
+    raw: with the right SHA-256; nothing else is checked. Returns uint8 in the shape of the header.
 
-    >>> parse_idx(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 3]), "labels")
+    >>> parse_idx(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 3]))
     array([7, 3], dtype=uint8)
     """
-    if len(raw) < 4 or raw[:3] != b"\0\0\x08":
-        raise DataError(f"{name} is not an IDX file of unsigned bytes")
-    start = 4 + 4 * raw[3]
-    if len(raw) < start:
-        raise DataError(f"{name} is truncated: incomplete header")
-    shape = struct.unpack(f">{raw[3]}I", raw[4:start])
-    if len(raw) - start != math.prod(shape):
-        raise DataError(
-            f"{name} should hold {math.prod(shape)} bytes for {shape}, not {len(raw) - start}"
-        )
-    try:
-        return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
-    except ValueError as error:  # with a length of 0, the others may be anything
-        raise DataError(f"{name} has invalid dimensions") from error
+    shape = struct.unpack_from(f">{raw[3]}I", raw, 4)
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
 
 
-def _files(names: Iterable[str], data: Path | None) -> dict[str, bytes]:
+def _files(data: Path | None) -> dict[str, bytes]:
     """The verified bytes of the files by name, from the first source that has them."""
-    folder = data or _folder_from_environment()
-    if folder is not None:
-        named = str(data or f"{folder} ($DIGITS_DATA)")
-        return {name: _from_folder(name, folder, named) for name in names}
-    cache, tried = fetch.cache_folder(), list[str]()
+    if data is not None:
+        missing = (
+            f"{data} has no labelled digits: sort pictures into folders named 0 to 9 (7/any.png) in"
+            " it, name a CSV file with the columns file and digit instead, or put MNIST's files"
+            " there; it has no"
+        )
+        return {name: _from_folder(name, data, missing) for name in SHA256}
+    if folder := variable("DIGITS_DATA"):
+        if not os.path.isdir(folder):
+            raise DataError(f"{folder} ($DIGITS_DATA): no such folder")
+        missing = f"{folder} ($DIGITS_DATA) has no"
+        return {name: _from_folder(name, Path(folder), missing) for name in SHA256}
+    cache = fetch.cache_folder()
     try:
-        if cache is None:
-            raise DataError(f"no cache folder: {fetch.NO_CACHE}")
-        return {name: _from_folder(name, cache, str(cache)) for name in names}
+        return {name: _from_folder(name, cache, f"{cache} has no") for name in SHA256}
     except DataError as error:
-        tried.append(str(error))
-    for source, download in fetch.SOURCES:
+        tried = [str(error)]
+    for source in fetch.SOURCES:
         print_stderr(f"downloading MNIST from {source}")
         try:
-            raw = download([*SHA256])
+            raw = fetch.mnist_files(source, SHA256)
             files = {name: _verified(name, raw[name], f"{name} from {source}") for name in SHA256}
         except DataError as error:
             tried.append(str(error))
             continue
-        try:
-            if cache is not None:
-                write_all({cache / name: content for name, content in files.items()})
-        except DigitsError as error:  # such as a read-only home
-            print_stderr(f"warning: {error}; MNIST will be downloaded again")
+        write_all({cache / name: content for name, content in files.items()})
         return files
     raise DataError(
         f"MNIST was not found. Tried: {'; '.join(tried)}. Put its four IDX files, raw or gzipped,"
@@ -149,14 +128,7 @@ def _files(names: Iterable[str], data: Path | None) -> dict[str, bytes]:
     )
 
 
-def _folder_from_environment() -> Path | None:
-    value = variable("DIGITS_DATA")
-    if value and not os.path.isdir(value):
-        raise DataError(f"{value} ($DIGITS_DATA): no such folder")
-    return Path(value) if value else None
-
-
-def _from_folder(name: str, folder: Path, named: str) -> bytes:
+def _from_folder(name: str, folder: Path, missing: str) -> bytes:
     """Read NAME or NAME.gz from the folder, or from MNIST/raw, where torchvision keeps them."""
     for file in (name, f"{name}.gz", f"MNIST/raw/{name}", f"MNIST/raw/{name}.gz"):
         path = folder / file
@@ -166,7 +138,7 @@ def _from_folder(name: str, folder: Path, named: str) -> bytes:
                     return _verified(name, opened.read(fetch.MAX_BYTES), str(path))
         except OSError as error:
             raise DataError(f"can't read {path}: {error.strerror}") from error
-    raise DataError(f"{named} has neither {name} nor {name}.gz")
+    raise DataError(f"{missing} {name} or {name}.gz")
 
 
 def _verified(name: str, raw: bytes, where: str) -> bytes:

@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 from digits import tables
 from digits.errors import DataError, DigitsError
@@ -17,10 +16,8 @@ LABELS = [*"0123456789", "none"]  # of single pictures
 _MAX_SYMBOLS = 4096  # of a page; comparing two such texts takes 0.5 s
 
 OnError = Callable[[DigitsError], None]
-_Row = dict[str, str]
-_Label = TypeVar("_Label")
 Box = tuple[int, int, int, int]  # left, top, right and bottom
-NumberLabel = tuple[Box | None, str, str]  # None: the page; what is written there; and the group
+NumberLabel = tuple[Box | None, str, str]  # or None for the picture; the text; and the group
 
 
 def has_pages(path: Path) -> bool:
@@ -38,36 +35,35 @@ def has_column(path: Path, label: str) -> bool:
     return {"file", label} <= {*tables.header(path, "file", label)}
 
 
-def rows(path: Path, on_error: OnError) -> Iterator[tuple[Path, tuple[int, str]]]:
-    """Yield each picture with its digit, or NO_DIGIT for `none`, and its group.
-
-    The header names the columns `file` (relative to the table) and `digit`, in any case; commas,
-    semicolons or tabs separate them, and the text is UTF-8 or UTF-16. Pictures with the same text
-    in the column `group`, if there is one, belong together. on_error: called for each invalid row.
-    Raises DataError if it isn't such a table.
-    """
-    return _labelled(
-        path, ("digit",), lambda row: (_digit(row["digit"]), row.get("group", "")), on_error
-    )
-
-
-def number_rows(
-    path: Path, on_error: OnError, label: str = "text"
+def rows(
+    path: Path, on_error: OnError, column: str = "digit"
 ) -> Iterator[tuple[Path, NumberLabel]]:
-    """Yield each page, or number on it, and what is written there, in the form of `Reading.text`.
+    """Yield each picture and its label: the text in a column.
 
-    The table is as for `rows`, with the column `label` instead of `digit`: digits, minus signs, and
-    points or commas. There `/` or a line break begins a line, and a blank a column; it is empty for
-    a page without any symbol. The column `box` ("left top right bottom", in pixels of the upright
-    picture) may be missing, and so may `group`: rows with the same one belong together.
+    The header names the columns `file` (relative to the table) and this one, in any case; commas,
+    semicolons or tabs separate them, and the text is UTF-8 or UTF-16. A digit is one of LABELS. Any
+    other text says what is written on a page: digits, minus signs, and points or commas; `/` or a
+    line break begins a line, and a blank a column; it comes in the form of `Reading.text`, empty
+    for a page without any symbol. In the column `box`, if there is one, is where that is written
+    ("left top right bottom", in pixels of the upright picture). Pictures with the same text in the
+    column `group`, if there is one, belong together.
+
+    on_error: called for each invalid row. Raises DataError if it isn't such a table.
     """
-    labels = ("box", label) if has_column(path, "box") else (label,)
-
-    def parse(row: _Row) -> NumberLabel:
-        box = _box(row["box"]) if "box" in labels else None
-        return box, _page_text(row[label]), row.get("group", "")
-
-    return _labelled(path, labels, parse, on_error)
+    parse = _digit if column == "digit" else _page_text
+    has_boxes = column != "digit" and has_column(path, "box")
+    needed = ("file", "box", column) if has_boxes else ("file", column)
+    for line, row, has_more in tables.rows(path, *needed):
+        try:
+            if has_more and column != "digit":  # such as those after an unquoted decimal comma
+                raise DataError("more cells than columns; a text with a separator needs quotes")
+            if row.get("file") and {*needed} <= {*row}:
+                box = _box(row["box"]) if has_boxes else None
+                yield _picture(path, row["file"]), (box, parse(row[column]), row.get("group", ""))
+            elif any(row.values()):
+                raise DataError(f"{' or '.join(needed)} is missing")
+        except DataError as error:
+            on_error(DataError(f"{path}, line {line}: {error}"))
 
 
 def _box(text: str) -> Box:
@@ -78,11 +74,11 @@ def _box(text: str) -> Box:
     return left, top, right, bottom
 
 
-def _digit(text: str) -> int:
+def _digit(text: str) -> str:
     if text not in LABELS:
         wrong = f"the digit is {text[:20]!r}, not 0 to 9 or none"
         raise DataError(wrong if text else "digit is missing")
-    return LABELS.index(text)
+    return text
 
 
 def _page_text(written: str) -> str:
@@ -95,22 +91,6 @@ def _page_text(written: str) -> str:
         raise DataError(f"the text has {len(symbols):,} symbols; at most {_MAX_SYMBOLS:,} are read")
     lines = ("  ".join(line.split()) for line in text.splitlines())
     return "\n".join(filter(None, lines))
-
-
-def _labelled(
-    path: Path, labels: tuple[str, ...], parse: Callable[[_Row], _Label], on_error: OnError
-) -> Iterator[tuple[Path, _Label]]:
-    """Yield each file and its label. labels: the columns needed. parse: raises DataError."""
-    for line, row, has_more in tables.rows(path, "file", *labels):
-        try:
-            if has_more and "digit" not in labels:  # such as those after an unquoted decimal comma
-                raise DataError("more cells than columns; a text with a separator needs quotes")
-            if row.get("file") and {*labels} <= {*row}:
-                yield _picture(path, row["file"]), parse(row)
-            elif any(row.values()):
-                raise DataError(f"{' or '.join(('file', *labels))} is missing")
-        except DataError as error:
-            on_error(DataError(f"{path}, line {line}: {error}"))
 
 
 def _picture(table: Path, name: str) -> Path:

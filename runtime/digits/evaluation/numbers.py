@@ -17,7 +17,6 @@ from digits.text import escape_name
 MAX_WORST = 12  # silent errors kept to be looked at
 
 _CURVE = (0.05, 0.02, 0.01, 0.005, 0.001)  # max_errors
-_FIRST_CODE = 0x20000  # of characters that stand for texts; none from there on is a blank
 
 
 class SilentError(NamedTuple):
@@ -51,7 +50,9 @@ class NumberEvaluation:
     def add(self, name: str, written: Sequence[str], numbers: Sequence[Number]) -> None:
         """Count a page, or a place. written, numbers: what is and was read there, in order."""
         self.written += len(written)
-        partners = _partners([number.text for number in numbers], written)
+        partners = [*range(len(written))]  # in reading order; if they aren't as many,
+        if len(numbers) != len(written):  # so that fewest are wrong
+            partners = align([number.text for number in numbers], written).partners
         for number, partner in zip(numbers, partners, strict=True):
             label = "" if partner == INVENTED else written[partner]
             if number.status == "unreadable":
@@ -98,12 +99,3 @@ def numbers_in(boxes: Sequence[Box], numbers: Sequence[Number]) -> list[list[Num
         if shared.max() > SAME:
             inside[int(shared.argmax())].append(number)
     return inside
-
-
-def _partners(read: Sequence[str], written: Sequence[str]) -> list[int]:
-    """Pair numbers in reading order; if they aren't as many, so that fewest are wrong."""
-    if len(read) == len(written):
-        return list(range(len(read)))
-    codes = {text: chr(_FIRST_CODE + index) for index, text in enumerate({*read, *written})}
-    coded = ("".join(codes[text] for text in texts) for texts in (read, written))
-    return align(*coded).partners

@@ -1,6 +1,7 @@
 """Errors and calibration of a reader on labelled pages, counted page by page."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,7 @@ from digits.prediction import Reading
 MAX_WORST = 12  # pages kept to be looked at
 
 
-@dataclass(frozen=True)
-class PageResult:
+class PageResult(NamedTuple):
     """A page as it was read.
 
     written: its text. read: its symbols, in the form of `Reading.text`. reading: of the symbols
@@ -36,7 +36,8 @@ class PageEvaluation:
 
     signs: whether minus signs and points are read and compared, not the digits alone. exact: pages
     of which each symbol is right and none invented. same_layout: those of them whose lines and
-    columns are right too. worst: those with the most errors, at most MAX_WORST.
+    columns are right too. worst: those with the most errors, at most MAX_WORST. calibration: a
+    symbol that is wrong or invented has the confidence 0 in truth, any other 1.
 
     >>> from digits.prediction import Number, Symbol
     >>> seven = Symbol("7", 0.91, (0.0,) * 7 + (0.91,) + (0.0,) * 4, (12, 8, 40, 60))
@@ -61,36 +62,18 @@ class PageEvaluation:
             "  ".join("".join(symbol.symbol for symbol in number.symbols) for number in line)
             for line in reading.lines
         )
-        alignment = align(read, written)
-        score = alignment.score
+        score, right, _ = align(read, written)
         self.pages += 1
         self.score = Score(*map(sum, zip(self.score, score, strict=True)))
-        self.calibration.add([symbol.confidence for symbol in reading.symbols], alignment.right)
+        self.calibration.add([symbol.confidence for symbol in reading.symbols], right)
+        self.exact += not score.errors
+        self.same_layout += read == written
         if score.errors:
-            result = PageResult(name, written, read, reading, alignment.right, score, pixels)
+            result = PageResult(name, written, read, reading, right, score, pixels)
             worst = sorted([*self.worst, result], key=lambda page: -page.score.errors)
             self.worst = worst[:MAX_WORST]
-        else:
-            self.exact += 1
-            self.same_layout += read == written
-
-    @property
-    def with_errors(self) -> int:
-        return self.pages - self.exact
-
-    @property
-    def symbols_read(self) -> int:
-        return self.calibration.total
 
     @property
     def error_rate(self) -> float:
         """Symbols missed, wrong or invented, by those written: may be above 1; NaN without any."""
         return ratio(self.score.errors, self.score.symbols)
-
-    @property
-    def calibration_error(self) -> float:
-        """The expected calibration error of the confidences of the symbols read, 0 to 1.
-
-        A symbol that is wrong or invented has the confidence 0 in truth, any other 1.
-        """
-        return self.calibration.error

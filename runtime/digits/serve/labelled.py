@@ -33,7 +33,6 @@ class LabelledFolder:
         self._path = path
         # One: what is kept at the same time would exceed the limit, or get two labels.
         self._thread = ThreadPoolExecutor(1, "labelled")
-        files.check_folder_of(path / "none")
         try:
             path.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=path):

@@ -7,7 +7,6 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from digits import system
 from digits.errors import DigitsError
 from digits.serve.settings import Settings
 from digits.terminal import print_stderr
@@ -39,12 +38,12 @@ def bind(settings: Settings) -> socket.socket:
 
 def _bind_unix(path: Path) -> socket.socket:
     """Open a Unix socket, replacing one that nobody listens on any more."""
-    listener = system.unix_socket()
+    listener = socket.socket(socket.AF_UNIX)
     try:
         if path.exists():
             if not stat.S_ISSOCK(path.stat().st_mode):
                 raise FileExistsError(None, "it exists, and is not a Unix socket")
-            with system.unix_socket() as client:
+            with socket.socket(socket.AF_UNIX) as client:
                 is_alive = client.connect_ex(str(path)) == 0
             if not is_alive:
                 path.unlink()

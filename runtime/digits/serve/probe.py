@@ -5,6 +5,7 @@ if it is ready, 1 if not.
 """
 
 import http.client
+import socket
 import ssl
 import sys
 
@@ -13,7 +14,6 @@ import typer
 from digits.errors import DigitsError
 from digits.serve import cli
 from digits.serve.settings import Settings
-from digits.system import unix_socket
 from digits.terminal import print_stderr
 
 _SECONDS = 3.0
@@ -25,7 +25,7 @@ def check(settings: Settings) -> None:
     host = _ANY.get(settings.host, settings.host)
     connection = http.client.HTTPConnection(host, settings.port, timeout=_SECONDS)
     if settings.uds:
-        connection.sock = unix_socket()
+        connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.settimeout(_SECONDS)
         connection.sock.connect(str(settings.uds))
     else:

@@ -40,9 +40,9 @@ def run(app: Application, reloads: bool = False) -> None:
         # and for the one that uvicorn sends to itself when it has ended because of it.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        if reloads and not sys.stderr.isatty():  # a terminal sends SIGHUP when it is closed
-            system.on_hangup(server.reload)
-        system.return_large_blocks()
+        # A terminal sends SIGHUP when it is closed; Windows has none.
+        if reloads and not sys.stderr.isatty() and hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, lambda *_: server.reload())
         # What would stop the event loop for 50 ms: full collections, and JSON's long integers.
         gc.freeze()
         sys.set_int_max_str_digits(sys.int_info.str_digits_check_threshold)

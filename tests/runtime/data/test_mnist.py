@@ -1,25 +1,23 @@
 import gzip
 import hashlib
 import struct
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from digits.data import fetch, mnist
 from digits.data.mnist import Split
-from digits.errors import DataError
+from digits.errors import DataError, DigitsError
 from tests.robustness.sandbox import measured
 
 TRAIN_COUNT = 10_003  # three for training, 10,000 for validation
 LABELS = "t10k-labels-idx1-ubyte"
 
 Files = dict[str, bytes]
-Sources = Callable[..., list[int]]
+Sources = Callable[..., list[str]]
 
 
 def idx(values: np.ndarray) -> bytes:
@@ -57,23 +55,18 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def set_sources(monkeypatch: pytest.MonkeyPatch) -> Sources:
     """Replace the download sources; returns a list of the calls, which grows."""
 
-    def set_(*answers: Files | DataError) -> list[int]:
-        calls: list[int] = []
+    def set_(*answers: Files | DataError) -> list[str]:
+        calls = list[str]()
 
-        def source(number: int, answer: Files | DataError) -> object:
-            def download(names: Sequence[str]) -> Files:
-                calls.append(number)
-                if isinstance(answer, DataError):
-                    raise answer
-                return {name: answer[name] for name in names}
+        def download(source: str, names: object) -> Files:
+            calls.append(source)
+            answer = answers[int(source)]
+            if isinstance(answer, DataError):
+                raise answer
+            return answer
 
-            return download
-
-        monkeypatch.setattr(
-            fetch,
-            "SOURCES",
-            [(f"source {n}", source(n, answer)) for n, answer in enumerate(answers)],
-        )
+        monkeypatch.setattr(fetch, "SOURCES", [str(number) for number in range(len(answers))])
+        monkeypatch.setattr(fetch, "mnist_files", download)
         return calls
 
     return set_
@@ -86,26 +79,24 @@ def write_files(folder: Path, files: Files) -> Path:
     return folder
 
 
-@given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=5)))
-def test_parse_idx_round_trip(values: np.ndarray) -> None:
-    parsed = mnist.parse_idx(idx(values), "values")
-    assert parsed.shape == values.shape
-    assert (parsed == values).all()
-
-
-@given(st.binary(max_size=40) | st.binary(max_size=40).map(lambda tail: b"\0\0\x08" + tail))
-def test_any_bytes_are_parsed_or_refused(raw: bytes) -> None:
-    try:
-        assert mnist.parse_idx(raw, "noise").dtype == np.uint8
-    except DataError as error:
-        assert "noise" in str(error)
-    with pytest.raises(DataError, match="noise"):
-        fetch.gunzip(b"\x1f\x8b" + raw, "noise")
-
-
-def test_gunzip_refuses_a_bomb() -> None:
-    with pytest.raises(DataError, match="larger than 64 MiB"):
-        fetch.gunzip(gzip.compress(bytes(100 << 20)), "bomb.gz")
+@pytest.mark.parametrize(
+    "packed",
+    [
+        gzip.compress(bytes(100 << 20)),
+        gzip.compress(gzip.compress(bytes(64 << 20))),  # nested
+        gzip.compress(b"\0\0\x08\1" + bytes(4)) + gzip.compress(bytes(100 << 20)),  # a second one
+        b"\x1f\x8b\x08\x08" + bytes(6) + b"name" * 1_000_000,  # an unterminated name
+        b"\x1f\x8b\x08\x04" + bytes(6) + b"\xff\xff" + bytes(65535),  # only extra fields
+        zlib.compress(b"\0\0\x08\1" + bytes(4)),  # without gzip around it
+    ],
+    ids=["bomb", "nested", "two", "name", "extra", "zlib"],
+)
+def test_unusual_gzip_is_refused(folder: Path, packed: bytes) -> None:
+    (folder / LABELS).rename(folder / f"{LABELS}.gz")
+    (folder / f"{LABELS}.gz").write_bytes(packed)
+    with measured() as usage, pytest.raises(DataError, match=f"{LABELS}.gz is (damaged|trunc)"):
+        mnist.load("test", folder)
+    assert usage.megabytes < 150
 
 
 @pytest.mark.parametrize("inner", [".", "MNIST/raw"])
@@ -127,10 +118,8 @@ def test_load_from_folder_raw_or_gzipped(
     splits = mnist.load_all(data)
     lengths = {split: len(digits) for split, digits in splits.items()}
     assert lengths == {"train": 3, "validation": 10_000, "test": 5}
-    for split, digits in splits.items():
-        np.testing.assert_array_equal(mnist.load(split, data).images, digits.images)
     training = np.concatenate([splits["train"].images, splits["validation"].images])
-    assert (training == mnist.parse_idx(files["train-images-idx3-ubyte"], "")).all()
+    assert (training == mnist.parse_idx(files["train-images-idx3-ubyte"])).all()
 
 
 @pytest.mark.parametrize(
@@ -138,7 +127,7 @@ def test_load_from_folder_raw_or_gzipped(
     [
         ("missing", r"/missing \(\$DIGITS_DATA\): no such folder"),
         ("file", r"/file \(\$DIGITS_DATA\): no such folder"),
-        (".", r"\(\$DIGITS_DATA\) has neither train-images-idx3-ubyte"),
+        (".", r"\(\$DIGITS_DATA\) has no train-images-idx3-ubyte"),
     ],
 )
 def test_invalid_folder_in_environment_is_an_error(
@@ -167,7 +156,7 @@ def test_download_is_cached(files: Files, cache: Path, set_sources: Sources) -> 
     calls = set_sources(files)
     assert len(mnist.load("train")) == len(mnist.load("train")) == 3
     assert len(mnist.load("test")) == 5
-    assert calls == [0]
+    assert calls == ["0"]
     assert {file.name for file in cache.iterdir()} == set(files)
 
 
@@ -177,7 +166,7 @@ def test_failed_or_forged_source_falls_back_to_the_next(
     forged = files | {"train-images-idx3-ubyte": idx(np.zeros((TRAIN_COUNT, 2, 2), np.uint8))}
     calls = set_sources(DataError("mirror: down"), forged, files)
     assert mnist.load("train").images.any()
-    assert calls == [0, 1, 2]
+    assert calls == ["0", "1", "2"]
 
 
 def test_damaged_cache_is_downloaded_again(
@@ -186,28 +175,17 @@ def test_damaged_cache_is_downloaded_again(
     write_files(cache, files | {LABELS: files[LABELS][:-1] + b"!"})
     set_sources(files)
     assert len(mnist.load("test")) == 5
-    assert capsys.readouterr().err == "downloading MNIST from source 0\n"
+    assert capsys.readouterr().err == "downloading MNIST from 0\n"
     assert (cache / LABELS).read_bytes() == files[LABELS]
 
 
-def test_unwritable_or_missing_cache_is_no_error(
-    files: Files,
-    cache: Path,
-    set_sources: Sources,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_cache_that_cannot_be_written_is_an_error(
+    files: Files, cache: Path, set_sources: Sources
 ) -> None:
     cache.write_text("a file where the folder should be")
-    for folder in (cache, cache / ("long" * 100), None):
-        monkeypatch.setattr(fetch, "cache_folder", lambda folder=folder: folder)
-        calls = set_sources(files)
-        assert len(mnist.load_all()["test"]) == 5
-        assert calls == [0]
-        _, *warnings = capsys.readouterr().err.splitlines()
-        if folder:
-            [warning] = warnings
-            assert warning.startswith(f"warning: can't write {folder}/")
-            assert warning.endswith("; MNIST will be downloaded again")
+    set_sources(files)
+    with pytest.raises(DigitsError, match=f"^can't write {cache}/"):
+        mnist.load_all()
 
 
 def test_error_without_network_lists_what_was_tried(

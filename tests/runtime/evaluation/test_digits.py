@@ -2,23 +2,18 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from digits.data.image_folder import Batch
 from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.evaluation.digits import MAX_MISTAKES, Evaluation
 
 
-def evaluate(
-    labels: list[int], probabilities: np.ndarray, threshold: float = 0.0, parts: int = 1
-) -> Evaluation:
+def evaluate(labels: list[int], probabilities: np.ndarray, threshold: float = 0.0) -> Evaluation:
+    """In three batches."""
     result = Evaluation(threshold)
     images = np.zeros((len(labels), 28, 28), np.uint8)
-    whole = Batch.from_split(Split(images, np.array(labels, np.uint8)), "digit")
-    for rows in np.array_split(np.arange(len(labels)), parts):
-        part = Batch(whole.images[rows], whole.labels[rows], [whole.names[row] for row in rows])
+    for rows in np.array_split(np.arange(len(labels)), 3):
+        part = Split(images[rows], np.array(labels, np.uint8)[rows])
         result.add(part, probabilities[rows])
     return result
 
@@ -52,7 +47,7 @@ def test_interval_matches_wilson() -> None:
 
 def test_empty_evaluation_has_nan_metrics() -> None:
     result = Evaluation()
-    shares = [result.accuracy, *result.interval, result.calibration_error]
+    shares = [result.accuracy, *result.interval, result.calibration.error]
     assert all(math.isnan(share) for share in [*shares, result.selective_accuracy])
 
 
@@ -74,14 +69,14 @@ def test_calibration_error_of_calibrated_and_overconfident() -> None:
     labels = [0] * 9 + [1]
     calibrated = evaluate(labels, make_probabilities([0] * 10, 0.9))
     overconfident = evaluate(labels, make_probabilities([0] * 10, 1.0))
-    assert calibrated.calibration_error == pytest.approx(0, abs=1e-6)
-    assert overconfident.calibration_error == pytest.approx(0.1, abs=1e-6)
+    assert calibrated.calibration.error == pytest.approx(0, abs=1e-6)
+    assert overconfident.calibration.error == pytest.approx(0.1, abs=1e-6)
 
 
 def test_calibration_error_is_computed_per_bin() -> None:
     """Half underconfident, half overconfident: over all bins together, they would partly cancel."""
     result = evaluate([0, 0, 1, 1], make_probabilities([0] * 4, [0.5, 0.5, 0.99, 0.99]))
-    assert result.calibration_error == pytest.approx((0.5 + 0.99) / 2)
+    assert result.calibration.error == pytest.approx((0.5 + 0.99) / 2)
 
 
 def test_only_the_worst_mistakes_are_kept() -> None:
@@ -95,25 +90,3 @@ def test_only_the_worst_mistakes_are_kept() -> None:
     assert (worst.label, worst.predicted) == (4, 9)
     assert worst.confidence == pytest.approx(0.99)
     assert worst.label_probability == pytest.approx(0.01 / 9)
-
-
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 9), st.integers(0, 9), st.floats(0.2, 1)), min_size=1, max_size=90
-    ),
-    st.integers(1, 90),
-)
-def test_batch_split_does_not_change_the_result(
-    digits: list[tuple[int, int, float]], parts: int
-) -> None:
-    labels, predicted, sure = (list(values) for values in zip(*digits, strict=True))
-    rows = make_probabilities(predicted, sure)
-    whole = evaluate(labels, rows, 0.5)
-    batched = evaluate(labels, rows, 0.5, min(parts, len(digits)))
-    assert (whole.confusion == batched.confusion).all()
-    assert whole.rejected == batched.rejected
-    assert whole.calibration_error == pytest.approx(batched.calibration_error, abs=1e-12)
-    assert [m.name for m in whole.mistakes] == [m.name for m in batched.mistakes]
-    low, high = whole.interval
-    assert 0 <= low <= whole.accuracy + 1e-12
-    assert whole.accuracy - 1e-12 <= high <= 1

@@ -80,10 +80,7 @@ def files(fonts: Sequence[Font]) -> list[Path]:
     Raises DataError if a font is neither there nor to be had, or isn't the one of which the
     SHA-256 is known.
     """
-    cache_folder = fetch.cache_folder()
-    if cache_folder is None:
-        raise DataError(f"no folder for the fonts: {fetch.NO_CACHE}")
-    folder = cache_folder / "fonts"
+    folder = fetch.cache_folder() / "fonts"
     missing = [font for font in fonts if not _is_intact(font, folder / font.file)]
     if missing:
         print_stderr(f"downloading {len(missing)} fonts from {fetch.NPM_REGISTRY}")

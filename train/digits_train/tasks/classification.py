@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from digits.data.datasets import OwnPictures
-from digits.data.image_folder import Batch as LabelledBatch
 from digits.data.mnist import Split
 from digits.evaluation.digits import Evaluation
 from digits.terminal import progress_bar
@@ -117,8 +116,8 @@ class Classification(Task):
         with progress_bar() as bar:
             bar.add_task("evaluating", total=None)
             logits = predict(model, self.validation)
-            result, digits = Evaluation(), LabelledBatch.from_split(self.validation, "digit")
-            result.add(digits, probabilities(logits).numpy())
+            result = Evaluation()
+            result.add(self.validation, probabilities(logits).numpy())
             summary: dict[str, Any] = {
                 **_scores("validation", logits, self.validation),
                 **_scores("test", predict(model, self.test), self.test),
