@@ -95,7 +95,7 @@ def _run(arguments: list[str]) -> None:
             from digits.commands import inputs, runner
             from digits.formats import Format
 
-            runner.run(runner.Predict(), inputs.resolve(pictures, recursive=False), Format())
+            runner.run(runner.Task(), inputs.resolve(pictures, recursive=False), Format())
         case _:
             from digits.cli import app
 

@@ -3,7 +3,9 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import Annotated
 
@@ -11,25 +13,24 @@ import typer
 
 from digits import __version__
 from digits.commands import inputs, options, reports, runner
-from digits.errors import DigitsError, ModelError
+from digits.errors import DigitsError
 from digits.inference.model_file import inspect
-from digits.terminal import print_result, print_stderr
+from digits.prediction import Reading
+from digits.terminal import ErrorReporter, print_result, print_stderr
 from digits.watch.cli import watch
 
 # Another app parses the arguments, including --help.
 _PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
+_CHECKPOINT = "checkpoint.safetensors"  # in a run folder
+
 _DEBUG = "Draw what the network saw in each picture, and its answer, to this folder."
 _ANNOTATE = "Draw boxes and symbols on the picture, in this file (.png, .jpg)."
 _LABELS = (
-    "Folder of pictures sorted by digit (7/any.png), folder with MNIST's files, or CSV file with"
-    " the columns file and digit; or file and text (12.5 -3/77: a blank begins a column, / a line),"
-    " which measures a reader."
+    "Folder of pictures sorted by digit (7/any.png), CSV of file and digit, or MNIST's folder; or"
+    " CSV of file and text (12.5 -3/77: a blank begins a column, / a line), to measure a reader."
 )
-_NUMBERS = (
-    "Measure whole numbers: a table of pages, with the column text or number. The options for"
-    " numbers are as for `digits read`."
-)
+_NUMBERS = "Measure whole numbers: a CSV of pages. Other options as for `digits read`."
 _CALIBRATE = "Store what to accept for --max-errors P, as the labelled numbers show."
 _PLOT = "Draw confusion.png and mistakes.png, pages.png or numbers.png; needs matplotlib."
 
@@ -78,8 +79,10 @@ def predict(
     PICTURES are files, folders, patterns, or - for stdin.
     """
     form, given = output.chosen(), inputs.resolve(pictures, recursive)
-    task = runner.Predict(runner.ClassifierOptions(model, threshold), debug)
-    runner.run(task, given, form, 1 if debug else jobs, output.output)  # strips are numbered
+    task = runner.Task(classifier=runner.ClassifierOptions(model, threshold))
+    if debug:
+        task, jobs = task._replace(ask=partial(runner.predict, debug=(debug, count(1)))), 1
+    runner.run(task, given, form, jobs, output.output)
 
 
 @app.command()
@@ -102,10 +105,10 @@ def read(
     form, given = output.chosen(), inputs.resolve(pictures, recursive)
     if annotate:
         _check_annotated(annotate, given.files)
-    constraints, classifier = asked.constraints(), runner.reader_options(model)
-    max_errors = asked.accepted_errors(classifier, constraints)
-    task = runner.Read(classifier, constraints, max_errors, annotate)
-    runner.run(task, given, form, jobs, output.output)
+    constraints, networks = asked.constraints(), runner.reader_options(model)
+    max_errors = asked.accepted_errors(networks, constraints)
+    ask = partial(runner.read, constraints=constraints, max_errors=max_errors, annotate=annotate)
+    runner.run(runner.Task(ask, Reading, networks), given, form, jobs, output.output)
 
 
 app.command()(watch)
@@ -127,16 +130,19 @@ def evaluate(
     """Measure accuracy on labelled digits, pages or numbers."""
     from digits.commands import evaluate
     from digits.data.table import has_pages
+    from digits.evaluation import acceptance
 
     with _needs_package("--plot", "matplotlib"):
         plots = import_module("digits_train.plots") if plot else None  # which needs no torch
-    output = evaluate.Output(as_json, plot, plots)
+    output = evaluate.Output(as_json, plot, plots, ErrorReporter())
     if numbers:
         if data:
             raise typer.BadParameter("--data and --numbers exclude each other")
         constraints, networks = asked.constraints(), runner.reader_options(model)
-        if calibrate:
-            _check_calibrate(calibrate, asked.max_errors)
+        if calibrate and calibrate.suffix.lower() != ".json":
+            raise typer.BadParameter("--calibrate writes a .json file")
+        if calibrate and os.path.lexists(calibrate):
+            acceptance.load(calibrate)  # only such a file is replaced
         max_errors = asked.accepted_errors(networks, constraints)
         evaluate.evaluate_numbers(networks, numbers, constraints, max_errors, calibrate, output)
     elif asked != options.NumberOptions() or calibrate:
@@ -157,15 +163,10 @@ def info(
     FILE is an ONNX file, a checkpoint or a run folder; by default $DIGITS_MODEL, else the bundled
     classifier.
     """
-    if file is not None and _is_checkpoint(file):
+    if file and (file.suffix in (".safetensors", ".pt") or (file / _CHECKPOINT).is_file()):
         with _needs_package("`digits info CHECKPOINT`", '"digits[train]"'):
             checkpoints = import_module("digits_train.info")
         values = checkpoints.inspect(file)
-    elif file is not None and file.is_dir():
-        raise ModelError(
-            f"{file} has no checkpoint.safetensors: name a run folder with a finished epoch,"
-            " a checkpoint or an ONNX file"
-        )
     else:
         values = reports.info(inspect(file))
     reports.print_report(values, as_json)
@@ -227,11 +228,6 @@ _delegate("train", "digits_train.cli", "Train a network on MNIST or your own pic
 _delegate("export", "digits_export.cli", "Export a trained network to a verified ONNX file")
 
 
-def _is_checkpoint(path: Path) -> bool:
-    """Whether the path names a checkpoint or a run folder, not an ONNX file."""
-    return path.suffix in (".safetensors", ".pt") or os.path.isfile(path / "checkpoint.safetensors")
-
-
 def _check_annotated(drawing: Path, files: Sequence[str]) -> None:
     """Raise BadParameter if --annotate can't draw these pictures to this file."""
     if drawing.suffix.lower() not in (".png", ".jpg", ".jpeg"):
@@ -240,15 +236,3 @@ def _check_annotated(drawing: Path, files: Sequence[str]) -> None:
         raise typer.BadParameter("--annotate draws one picture")
     if files and os.path.realpath(drawing) == os.path.realpath(files[0]):
         raise typer.BadParameter("--annotate would overwrite the picture")
-
-
-def _check_calibrate(file: Path, max_errors: str | None) -> None:
-    """Raise BadParameter or DataError if these options contradict, or would overwrite a file."""
-    from digits.evaluation.acceptance import load
-
-    if file.suffix.lower() != ".json" or not file.parent.is_dir():
-        raise typer.BadParameter(f"--calibrate writes to .json, in an existing folder, not {file}")
-    if max_errors is not None and os.path.isfile(max_errors):
-        raise typer.BadParameter("with --calibrate, --max-errors is a share such as 1%, not a file")
-    if os.path.lexists(file):
-        load(file)  # only such a file is replaced

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from digits.inference.interface import SYMBOLS
-from digits.text import escape_control, escape_name
+from digits.text import escape_control
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,6 @@ NUMBER_COLUMNS = (
 SIGNS = SYMBOLS[10:]  # what isn't a digit
 
 _CHANCE = 0.1  # the confidence if no digit is more likely than another
-_REPR_LENGTH = 60  # characters of a reading's text
 
 
 @dataclass(frozen=True)
@@ -68,12 +67,12 @@ class Prediction:
     def to_dict(self, file: str, frame: bool = False) -> dict[str, Any]:
         """The fields of a JSON object. frame: whether to include the 28x28 pixels, as rows."""
         fields = _fields(self, frame) | {"note": escape_control(self.note)}
-        return {"file": escape_name(file), **fields}
+        return {"file": escape_control(file), **fields}
 
     def to_rows(self, file: str) -> list[list[object]]:
         """The cells of the one row of a table; a rejected digit is None."""
         cells = [self.digit, self.confidence, *self.box, *self.probabilities, self.status]
-        return [[escape_name(file), *cells, escape_control(self.note)]]
+        return [[escape_control(file), *cells, escape_control(self.note)]]
 
 
 @dataclass(frozen=True)
@@ -175,12 +174,12 @@ class Reading:
     def to_dict(self, file: str, frame: bool = False) -> dict[str, Any]:
         """The fields of a JSON object. frame: whether to include 28x28 pixels of each symbol."""
         numbers = [number.to_dict(frame) for number in self.numbers]
-        name = escape_name(file)
+        name = escape_control(file)
         return {"file": name, "text": self.text, "status": self.status, "numbers": numbers}
 
     def to_rows(self, file: str) -> list[list[object]]:
         """The cells of a table's rows, one for each number."""
-        name = escape_name(file)
+        name = escape_control(file)
         return [
             [
                 *(name, number.line, number.column, number.text, number.probability),
@@ -190,9 +189,7 @@ class Reading:
         ]
 
     def __repr__(self) -> str:
-        text = self.text
-        start = text if len(text) <= _REPR_LENGTH else f"{text[:_REPR_LENGTH]}…"
-        return f"<Reading {start!r}, {self.status}>"
+        return f"<Reading {self.text!r:.60}, {self.status}>"
 
 
 def _fields(of: Prediction | Symbol, frame: bool) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from digits.errors import DataError
 from digits.files import kind_of
-from digits.text import escape, escape_name
+from digits.text import escape, escape_control
 
 # What makes a spreadsheet compute a cell, or a part of it where `;` separates cells, but no number.
 # https://owasp.org/www-community/attacks/CSV_Injection
@@ -20,7 +20,6 @@ _SEPARATORS = ",;\t"  # spreadsheets write semicolons where the comma is decimal
 _UTF_16 = b"\xff\xfe", b"\xfe\xff"  # byte order marks of spreadsheets
 _MAX_LINE = 1 << 16  # characters; two paths have at most 8,192
 _START = 1024  # bytes, in which a picture has a zero, and text has none
-_MAX_SHOWN = 200  # characters of a wrong header
 _VARIANTS = str.maketrans(",\u2212\u2013", ".--")  # the comma, the minus sign and the dash
 
 
@@ -37,7 +36,7 @@ def csv_row(cells: Iterable[object]) -> str:
 
 def csv_name(file: str) -> str:
     """Escape a file name as a cell."""
-    return _escape_formula(escape_name(file))
+    return _escape_formula(escape_control(file))
 
 
 def csv_cells(line: str) -> list[str]:
@@ -62,12 +61,12 @@ def rows(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, str], bool]]
     with open_table(path) as text:
         lines = _lines(text, path)
         title = next(lines, "")
-        separator, names = _header(title, needed)
-        _check_columns(names, path, needed)
+        separator, _ = _header(title, needed)
         reader = csv.reader(chain([title], lines), delimiter=separator, strict=True)
         begin = 1  # the line where the row begins
         try:
-            columns = [cell.strip().lower() for cell in next(reader)]  # which may have line ends
+            columns = [cell.strip().lower() for cell in next(reader, [])]
+            _check_columns(columns, path, needed)
             begin = 1 + reader.line_num
             for cells in reader:
                 row = dict(zip(columns, map(str.strip, cells), strict=False))
@@ -152,10 +151,8 @@ def _header(title: str, sought: Sequence[str]) -> tuple[str, list[str]]:
 
 def _check_columns(columns: list[str], path: Path, needed: tuple[str, ...]) -> None:
     wanted = " and ".join(needed)
-    if not any(columns):
-        raise DataError(f"{path} has no header with the columns {wanted}")
     if not {*needed} <= {*columns}:
-        shown = ", ".join(columns)[:_MAX_SHOWN]
+        shown = ", ".join(columns)[:200] or "none"
         raise DataError(f"{path}: its columns are {shown}; needs {wanted}")
     for name in needed:
         if columns.count(name) > 1:

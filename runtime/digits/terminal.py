@@ -78,23 +78,15 @@ def progress_bar(*fields: str, shown: bool = True) -> "Progress":
     Use it as a context manager. It draws nothing unless stderr is a terminal and it is to be
     `shown`, and vanishes at the end.
     """
-    # A plain `digits predict` never draws a bar.
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich import console, progress  # a plain `digits predict` never draws a bar
 
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        *(TextColumn(field) for field in fields),
-        console=Console(stderr=True),
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        progress.TimeRemainingColumn(),
+        *map(progress.TextColumn, fields),
+        console=console.Console(stderr=True),
         transient=True,
         redirect_stdout=False,  # results stay on stdout
         disable=not (shown and _is_terminal(sys.stderr)),
@@ -102,17 +94,15 @@ def progress_bar(*fields: str, shown: bool = True) -> "Progress":
     )
 
 
-def track(items: Iterable[T], total: int, description: str, printed: bool = False) -> Iterable[T]:
+def track(items: Iterable[T], total: int, description: str, printed: bool = False) -> Iterator[T]:
     """Iterate over the items, with a bar if there are many.
 
     printed: whether each gets a line on stdout; then there is no bar if that is a terminal.
     """
-    if total < _MIN_ITEMS_FOR_BAR or (printed and _is_terminal(sys.stdout)):
-        return items
-    return _tracked(items, total, description) if _is_terminal(sys.stderr) else items
-
-
-def _tracked(items: Iterable[T], total: int, description: str) -> Iterator[T]:
+    is_hidden = printed and _is_terminal(sys.stdout) or not _is_terminal(sys.stderr)
+    if total < _MIN_ITEMS_FOR_BAR or is_hidden:
+        yield from items
+        return
     with progress_bar() as bar:
         yield from bar.track(items, total, description=description)
 

@@ -19,7 +19,7 @@ MISTAKES = [
     (["predict", "*.png"], "no file matches *.png"),
     (["predict", "nowhere.png", "--model", "nowhere.onnx"], "no such model"),
     (["info", "nowhere.onnx"], "no such model"),
-    (["info", "."], ". has no checkpoint.safetensors: name a run folder with a finished epoch,"),
+    (["info", "."], ". is a folder, not an ONNX file: name the one in it"),
     (["eval", "--model", "."], ". is a folder, not an ONNX file: name the one in it, or make one"),
     (["bench", "--model", "."], ". is a folder, not an ONNX file: name the one in it"),
     (["eval", "--data", "."], ". has no labelled digits: sort pictures into folders named 0"),

@@ -192,7 +192,9 @@ def test_broker_gets_all(broker: Broker, start: Start) -> None:
     assert messages[f"{TOPIC}/availability"] == b"online"
     assert messages[f"{TOPIC}/picture"].startswith(b"\xff\xd8")
     assert sum(topic.startswith("homeassistant/") for topic in messages) == 4
-    watch.stop()
+    watch.add_and_wait(4)
+    watch.stop()  # which sends the last message
+    assert broker.state()["number"] == "4"
     assert broker.retained()[f"{TOPIC}/availability"] == b"offline"
     assert not watch.said()
 
@@ -214,13 +216,6 @@ def test_offline_is_published_once(broker: Broker, start: Start) -> None:
     assert payloads == [b"online", b"offline", b"end"]
 
 
-def test_last_message_is_sent_before_the_end(broker: Broker, start: Start) -> None:
-    watch = start(broker.port)
-    watch.add_and_wait(7)
-    watch.stop()
-    assert broker.state()["number"] == "7"
-
-
 def test_broker_is_restarted(broker: Broker, start: Start) -> None:
     """It has lost all that it retained, and gets the newest again."""
     watch = start(broker.port)
@@ -238,7 +233,7 @@ def test_broker_is_restarted(broker: Broker, start: Start) -> None:
     watch.stop()
     assert watch.said() == [
         f"error: {address}: the connection is lost; trying again",
-        f"recovered: {address}",
+        "recovered",
     ]
     watch.assert_one_row_each()
 

@@ -9,7 +9,7 @@ import pytest
 from digits.commands.results import ResultsFile
 from digits.data import table
 from digits.errors import DataError, DigitsError
-from digits.formats import FORMATS
+from digits.formats import Csv, Json
 from digits.prediction import PREDICTION_COLUMNS
 from tests.robustness import corpus
 from tests.robustness.sandbox import harmless
@@ -44,19 +44,19 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "table"
 
 
-def is_continued(path: Path, name: str, raw: bytes, form: str) -> bool:
+def is_continued(path: Path, name: str, raw: bytes, form: Csv | Json) -> bool:
     """Return whether results are appended to these bytes; checks that they are read back."""
     path.write_bytes(raw)
-    row = (LINE if form == "json" else ROW).replace("a.png", "new.png")
+    row = (LINE if isinstance(form, Json) else ROW).replace("a.png", "new.png")
     with harmless(name, path.parent):
         try:
-            results = ResultsFile(path, COLUMNS, FORMATS[form])
+            results = ResultsFile(path, COLUMNS, form)
         except DigitsError as error:
             assert str(path) in str(error) and path.read_bytes() == raw
             return False
         with closing(results):
             results.append(row)
-        with closing(ResultsFile(path, COLUMNS, FORMATS[form])) as again:
+        with closing(ResultsFile(path, COLUMNS, form)) as again:
             assert again.done == results.done | {hash(("new.png",))}
     before, _, after = path.read_bytes().rpartition(row.encode())
     assert after == b"\n"
@@ -64,8 +64,8 @@ def is_continued(path: Path, name: str, raw: bytes, form: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("raw", "form"), [(CSV, "csv"), (JSON, "json")], ids=["csv", "json"])
-def test_mutated_results_are_continued_or_refused(path: Path, raw: bytes, form: str) -> None:
+@pytest.mark.parametrize(("raw", "form"), [(CSV, Csv()), (JSON, Json())], ids=["csv", "json"])
+def test_mutated_results_are_continued_or_refused(path: Path, raw: bytes, form: Csv | Json) -> None:
     mutants = corpus.all_mutants({"results": raw}, 400)
     assert {is_continued(path, *mutant, form) for mutant in mutants} == {True, False}
     for number, malformed in enumerate(MALFORMED):

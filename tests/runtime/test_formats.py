@@ -3,15 +3,13 @@
 import csv
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from digits.formats import FORMATS, Csv, Format
+from digits.formats import FORMATS, Csv, Format, Json
 from digits.prediction import Number, Prediction, Reading, Symbol
 from digits.tables import csv_name
 from digits.text import unescape_name
@@ -62,7 +60,6 @@ def test_a_format_is_a_class_and_a_line(
         ("\r=1.png", r"\x0d=1.png"),
         ("\uff1d1.png", r"\uff1d1.png"),  # full-width, which some spreadsheets also evaluate
         ("a;=1;b.png", r"a;\x3d1;b.png"),  # for spreadsheets that split cells at `;`
-        (r"\x3d1.png", r"\x5cx3d1.png"),
         ("a=1-2+3@4.png", "a=1-2+3@4.png"),
         ("/=/-7.png", "/=/-7.png"),
     ],
@@ -88,34 +85,10 @@ def test_csv_number_and_note_are_never_a_formula(text: str, written: str) -> Non
 
 
 @pytest.mark.unix
-@pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize(
-    ("raw", "written"), [(b"\xff.png", r"\xff.png"), (b"\\xff\n.png", r"\x5cxff\x0a.png")]
-)
-def test_name_is_the_same_in_all_formats(form: str, raw: bytes, written: str) -> None:
+@pytest.mark.parametrize("form", FORMATS.values())
+def test_name_is_the_same_in_all_formats(form: Format) -> None:
     for answer in (SEVEN, reading([[SYMBOL]])):
-        line = FORMATS[form].lines(os.fsdecode(raw), answer, show_name=True)
+        line = form.lines(os.fsdecode(b"\xff\n.png"), answer, show_name=True)
         line.encode()
-        named = json.loads(line)["file"] if form == "json" else line
-        assert named.startswith(written)
-
-
-@pytest.mark.linux
-def test_names_are_the_same_in_every_locale(pictures: list[Path], tmp_path: Path) -> None:
-    for raw in (b"zw\xc3\xb6lf.jpg", b"\xff.jpg"):
-        (tmp_path / os.fsdecode(raw)).write_bytes(pictures[1].read_bytes())
-    answers = [
-        subprocess.run(
-            [sys.executable, "-m", "digits", "predict", ".", "--csv"],
-            cwd=tmp_path,
-            env=os.environ | locale,
-            capture_output=True,
-            check=True,
-        ).stdout
-        for locale in (
-            {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-            {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "0"},
-        )
-    ]
-    assert answers[0] == answers[1]
-    assert b"xff.jpg" in answers[0]
+        named = json.loads(line)["file"] if isinstance(form, Json) else line
+        assert named.startswith(r"\xff\x0a.png")

@@ -71,7 +71,6 @@ OUT_OF_MEMORY = "error: out of memory\n"
         # PyTorch aborts a process that exits normally while one of its threads computes.
         ("Thread(target=time.sleep, args=(600,)).start(); kill()", 130, "stopped\n"),
         ("raise MemoryError()", 1, OUT_OF_MEMORY),
-        ("raise ImportError('a.so: failed to map segment from shared object')", 1, OUT_OF_MEMORY),
         ("raise ImportError('Failed to register library: std::bad_alloc')", 1, OUT_OF_MEMORY),
         ("open('missing/file')", 1, "error: missing/file: No such file or directory\n"),
     ],

@@ -27,6 +27,7 @@ def test_public_names() -> None:
         "read",
         "read_frames",
         "reader",
+        "see",
         "threshold",
     ]
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from digits.inference.metadata import is_deep
-from digits.text import escape_name
 from digits_train import checkpoint
 from digits_train.run import checkpoint_at
 
@@ -24,7 +23,7 @@ def inspect(path: Path) -> dict[str, Any]:
     contents = checkpoint.read(path)
     tensors = sorted(contents.tensors.items())  # safetensors doesn't keep the layers' order
     return {
-        "file": escape_name(str(path)),
+        "file": str(path),
         "bytes": contents.bytes,
         "sha256": contents.sha256,
         "provenance": {

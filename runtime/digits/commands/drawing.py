@@ -1,35 +1,28 @@
 """Draw what was read where, and what `predict` considered, on the grey pixels that were read."""
 
 import io
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from digits.commands.inputs import STDIN
 from digits.files import write_bytes
 from digits.images import picture
 from digits.prediction import Number, Prediction
 from digits.vision.candidates import Candidates
 from digits.vision.frame import SIDE
 
-Colour = tuple[int, int, int]
-
 # Distinct for colour-blind people.
 SURE, UNSURE = (0, 158, 115), (213, 94, 0)
-_BACKDROP = (232, 232, 232)
 
 # Debug strips, in pixels.
 _PANEL = 8 * SIDE
 _LINE = 20  # of text
 _GAP = 16
-_FRAME = 4  # around the most probable hypothesis
+_BORDER = 4  # around a panel, in colour around the most probable hypothesis
+_MAX_COLUMNS = 5  # of panels
 
 _MAX_CLOSE_UP = 1024  # pixels of the longer side
-
-_MAX_COLUMNS = 5  # of panels
-_MAX_NAME = 200  # bytes; file systems allow 255
 
 
 def annotate(source: str | bytes, numbers: Iterable[Number]) -> Image.Image:
@@ -79,8 +72,8 @@ def debug_strip(examined: Candidates, prediction: Prediction) -> Image.Image:
     """Draw what `predict` considered: the grey picture, and the frame of each hypothesis.
 
     Above a frame is the hypothesis's kind; below it the network's top digit, its confidence, and
-    the hypothesis's weight. The most probable one is framed. The last line is the prediction, and
-    the probabilities of several digits and of none.
+    the hypothesis's weight. The most probable one has a border. The last line is the prediction,
+    and the probabilities of several digits and of none.
     """
     hypotheses, ranking = examined.hypotheses, examined.ranking
     colour = UNSURE if prediction.digit is None else SURE
@@ -90,23 +83,25 @@ def debug_strip(examined: Candidates, prediction: Prediction) -> Image.Image:
         left, top, right, bottom = hypotheses[heaviest].component.box
         width = max(1, round(2 * max(grey.size) / _PANEL))
         ImageDraw.Draw(grey).rectangle((left, top, right - 1, bottom - 1), None, colour, width)
-    panels = [_panel(ImageOps.pad(grey, (_PANEL, _PANEL), color=_BACKDROP), "picture")]
+    panels = [_panel(ImageOps.pad(grey, (_PANEL, _PANEL), color="lightgrey"), "picture", "")]
     for index, (hypothesis, frame, answer, weight) in enumerate(
         zip(hypotheses, examined.frames, examined.answers, ranking.hypotheses, strict=True)
     ):
         enlarged = Image.fromarray(frame).resize((_PANEL, _PANEL), Image.Resampling.NEAREST)
         kind = hypothesis.kind + (" (inverted)" if hypothesis.inverted else "")
-        below = f"{answer.argmax()}  ({_percent(answer.max())})", f"weight {_percent(weight)}"
-        panels.append(_panel(enlarged, kind, *below, colour if index == heaviest else "white"))
+        below = f"{answer.argmax()}  ({_percent(answer.max())})    weight {_percent(weight)}"
+        panels.append(_panel(enlarged, kind, below, colour if index == heaviest else "white"))
     several, none = _percent(ranking.several), _percent(ranking.none)
     text = f"{prediction.to_text()}        several digits {several}        no digit {none}"
-    return _strip(panels, text)
-
-
-def strip_name(number: int, file: str) -> str:
-    """The name of a picture's debug strip."""
-    name = os.fsencode("stdin" if file == STDIN else os.path.basename(file))
-    return f"{number}-{os.fsdecode(name[:_MAX_NAME])}.png"
+    font, (width, height) = ImageFont.load_default(16), panels[0].size
+    columns = min(len(panels), _MAX_COLUMNS)
+    bottom = -(-len(panels) // columns) * height
+    size = max(columns * width, round(font.getlength(text))) + 2 * _GAP, bottom + 2 * _LINE
+    strip = Image.new("RGB", size, "white")
+    for index, panel in enumerate(panels):
+        strip.paste(panel, (_GAP + index % columns * width, index // columns * height))
+    ImageDraw.Draw(strip).text((_GAP, bottom), text, "black", font)
+    return strip
 
 
 def save(path: Path, image: Image.Image) -> None:
@@ -124,35 +119,15 @@ def _load(source: str | bytes) -> tuple[Image.Image, float]:
 
 
 def _panel(
-    image: Image.Image,
-    above: str,
-    left: str = "",
-    right: str = "",
-    colour: Colour | str = "white",
+    image: Image.Image, above: str, below: str, border: tuple[int, int, int] | str = "white"
 ) -> Image.Image:
-    """A picture in a frame, with text on its left above, and on both sides below."""
-    framed = ImageOps.expand(image.convert("RGB"), _FRAME, colour)
-    panel = ImageOps.expand(framed, (_GAP // 2, _LINE, _GAP // 2, _LINE), "white")
+    """A picture with a border, and a line of text above and below it."""
+    panel = ImageOps.expand(image.convert("RGB"), _BORDER, border)
+    panel = ImageOps.expand(panel, (0, _LINE, _GAP, _LINE), "white")
     pen, font = ImageDraw.Draw(panel), ImageFont.load_default(14)
-    near, far = _GAP // 2 + _FRAME, panel.width - _GAP // 2 - _FRAME
-    pen.text((near, _LINE - _FRAME), above, "black", font, "ls")
-    for corner, words, anchor in ((near, left, "la"), (far, right, "ra")):
-        pen.text((corner, panel.height - _LINE), words, "black", font, anchor)
+    pen.text((_BORDER, 0), above, "black", font)
+    pen.text((_BORDER, panel.height - _LINE), below, "black", font)
     return panel
-
-
-def _strip(panels: Sequence[Image.Image], text: str) -> Image.Image:
-    """Put panels in rows, and a line of text below all."""
-    rows = -(-len(panels) // _MAX_COLUMNS)
-    columns = -(-len(panels) // rows)
-    (width, height), font = panels[0].size, ImageFont.load_default(16)
-    whole = max(columns * width, round(font.getlength(text)) + _GAP) + _GAP
-    image = Image.new("RGB", (whole, rows * height + 2 * _LINE + _GAP), "white")
-    for index, panel in enumerate(panels):
-        row, column = divmod(index, columns)
-        image.paste(panel, (_GAP // 2 + column * width, _GAP // 2 + row * height))
-    ImageDraw.Draw(image).text((_GAP, rows * height + _GAP), text, "black", font)
-    return image
 
 
 def _percent(share: float) -> str:

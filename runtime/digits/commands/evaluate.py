@@ -24,14 +24,14 @@ from digits.evaluation.pages import PageEvaluation
 from digits.images import picture
 from digits.prediction import SIGNS
 from digits.reader.reading import MAX_ERRORS
-from digits.terminal import ErrorReporter, print_stderr, progress_bar, track
-from digits.text import escape_name
+from digits.terminal import ErrorReporter, print_stderr, track
 
 _BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB for each digit
 _DIGIT_KEYS = (
     *("total", "wrong", "accuracy", "interval", "threshold", "rejected", "rejected_right"),
     *("selective_accuracy", "precision", "recall"),
 )
+_MISTAKE_KEYS = ("name", "label", "predicted", "confidence", "label_probability")
 _PAGE_KEYS = ("pages", "exact", "same_layout", "signs", "error_rate")
 
 
@@ -44,14 +44,15 @@ class Output(NamedTuple):
     as_json: bool
     folder: Path | None
     plots: Any
+    errors: ErrorReporter
 
     def report(self, model: str, data: str, values: dict[str, Any], **plotted: object) -> None:
-        """Print the values, and draw the plots of these names, of what they are of."""
-        names = {"model": escape_name(model), "data": escape_name(data)}
-        reports.print_report(names | values, self.as_json)
+        """Print the values, and draw the plots of these names. Exits with 1 after an error."""
+        reports.print_report({"model": model, "data": data} | values, self.as_json)
         if self.folder:
             for name, result in plotted.items():
                 getattr(self.plots, name)(self.folder / f"{name}.png", data, result)
+        self.errors.exit_if_any()
 
 
 def evaluate_digits(networks: ClassifierOptions, data: Path | None, output: Output) -> None:
@@ -60,13 +61,12 @@ def evaluate_digits(networks: ClassifierOptions, data: Path | None, output: Outp
     data: see `read_pictures`, or of MNIST, whose test digits are read (see `mnist.load`). Exits
     with 1 if a picture can't be read. Raises DataError if none can, and ModelError.
     """
-    errors = ErrorReporter()
     classifier = networks.open()
     network = classifier.model
     result = Evaluation(network.metadata.rejection_threshold)
     if data is not None and has_pictures(data):
         name = str(data)
-        for digit in read_pictures(data, errors.report, classifier):
+        for digit in read_pictures(data, output.errors.report, classifier):
             split = Split(digit.frame[None], np.array([digit.label], np.uint8))
             result.add(split, np.array([digit.probabilities], np.float32), [digit.name])
     else:
@@ -77,14 +77,11 @@ def evaluate_digits(networks: ClassifierOptions, data: Path | None, output: Outp
             result.add(batch, network.probabilities(batch.images))
     if not result.total:
         raise DataError(f"no readable pictures in {name}")
-    mistakes = [each._asdict() | {"name": escape_name(each.name)} for each in result.mistakes]
-    for mistake in mistakes:
-        del mistake["image"]
-    values = {"kernels": network.kernels} | {key: getattr(result, key) for key in _DIGIT_KEYS}
-    values |= {"calibration_error": result.calibration.error, "mistakes": mistakes}
+    values = {"kernels": network.kernels, **_pick(result, _DIGIT_KEYS)}
+    values |= {"calibration_error": result.calibration.error}
     values |= {"confusion": result.confusion.tolist()}
+    values |= {"mistakes": [_pick(mistake, _MISTAKE_KEYS) for mistake in result.mistakes]}
     output.report(network.name, name, values, confusion=result.confusion, mistakes=result)
-    errors.exit_if_any()
 
 
 def evaluate_pages(networks: ClassifierOptions, table: Path, output: Output) -> None:
@@ -94,33 +91,30 @@ def evaluate_pages(networks: ClassifierOptions, table: Path, output: Output) -> 
     """
     if has_column(table, "box"):
         raise DataError(f"{table} labels numbers in boxes, not pages: measure it with --numbers")
-    errors = ErrorReporter()
     classifier = networks.open()
-    labelled = [(path, text) for path, (_, text, _) in rows(table, errors.report, "text")]
+    labelled = [(path, text) for path, (_, text, _) in rows(table, output.errors.report, "text")]
     if not labelled:
         raise DataError(f"no labelled pages in {table}")
     signs = any(sign in text for _, text in labelled for sign in SIGNS)
     result = PageEvaluation(signs)
     constraints = Constraints(digits_only=not signs)
-    with progress_bar() as bar:
-        for path, written in bar.track(labelled, description="reading"):
-            try:
-                pixels = picture.load(path, picture.PAGE_MAX_SIDE).pixels
-                result.add(str(path), written, classifier.read(pixels, constraints), pixels)
-            except PictureError as error:
-                errors.report(error)
+    for path, written in track(labelled, len(labelled), "reading"):
+        try:
+            pixels = picture.load(path, picture.PAGE_MAX_SIDE).pixels
+            result.add(str(path), written, classifier.read(pixels, constraints), pixels)
+        except PictureError as error:
+            output.errors.report(error)
     if not result.pages:
         raise DataError(f"no readable pages in {table}")
     worst = [
-        {"name": escape_name(page.name), "text": page.written, "read": page.read}
-        | {key: getattr(page.score, key) for key in ("missed", "wrong", "invented")}
+        {"name": page.name, "text": page.written, "read": page.read}
+        | _pick(page.score, ("missed", "wrong", "invented"))
         for page in result.worst
     ]
-    values = {key: getattr(result, key) for key in _PAGE_KEYS} | result.score._asdict()
+    values = _pick(result, _PAGE_KEYS) | result.score._asdict()
     values |= {"calibration_error": result.calibration.error, "worst": worst}
     values |= {"read": result.calibration.total}
     output.report(_both(classifier), str(table), values, pages=result)
-    errors.exit_if_any()
 
 
 def evaluate_numbers(
@@ -138,25 +132,23 @@ def evaluate_numbers(
     its page isn't counted. promise: file for `acceptance.save`. Exits and raises as
     `evaluate_pages` does.
     """
-    errors = ErrorReporter()
     classifier = networks.open()
     column = "number" if has_column(table, "number") else "text"
     pages = defaultdict[Path, list[NumberLabel]](list)
-    for path, label in rows(table, errors.report, column):
+    for path, label in rows(table, output.errors.report, column):
         pages[path].append(label)
     result, total, left_out = NumberEvaluation(), sum(map(len, pages.values())), 0
-    with progress_bar() as bar:
-        for path, labels in bar.track(pages.items(), description="reading"):
-            try:
-                texts, boxes = _satisfying(path, labels, constraints)
-                left_out += len(labels) - len(texts)
-                numbers = classifier.read(path, constraints, max_errors).numbers if texts else ()
-            except (DataError, PictureError) as error:
-                errors.report(error)
-                continue
-            places = numbers_in(boxes, numbers) if boxes else [numbers]
-            for text, read in zip(texts if boxes else ["\n".join(texts)], places, strict=True):
-                result.add(str(path), text.split(), read)
+    for path, labels in track(pages.items(), len(pages), "reading"):
+        try:
+            texts, boxes = _satisfying(path, labels, constraints)
+            left_out += len(labels) - len(texts)
+            numbers = classifier.read(path, constraints, max_errors).numbers if texts else ()
+        except (DataError, PictureError) as error:
+            output.errors.report(error)
+            continue
+        places = numbers_in(boxes, numbers) if boxes else [numbers]
+        for text, read in zip(texts if boxes else ["\n".join(texts)], places, strict=True):
+            result.add(str(path), text.split(), read)
     if left_out:
         print_stderr(
             "left out, as they don't satisfy the constraints and so are of other fields:"
@@ -170,11 +162,14 @@ def evaluate_numbers(
         try:
             given = calibrate(result.probabilities, result.right, max_errors)
             save(promise, given, networks.files, constraints)
-            values["promise"] = {"file": escape_name(str(promise)), **given._asdict()}
+            values["promise"] = {"file": str(promise), **given._asdict()}
         except DigitsError as error:
-            errors.report(error)
+            output.errors.report(error)
     output.report(_both(classifier), str(table), values, numbers=result)
-    errors.exit_if_any()
+
+
+def _pick(result: object, keys: Iterable[str]) -> dict[str, Any]:
+    return {key: getattr(result, key) for key in keys}
 
 
 def _both(classifier: Classifier) -> str:

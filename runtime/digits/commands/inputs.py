@@ -12,9 +12,7 @@ from digits.terminal import ErrorReporter
 
 STDIN = "-"
 MAX_STDIN = 512 << 20  # bytes; the largest readable picture has 400 MB
-_BLOCK = 1 << 16  # bytes; the first block tells whether it is a picture
-
-_WILDCARDS = frozenset("*?[")
+_BLOCK = 1 << 16  # bytes
 
 OnError = Callable[[PictureError], None]
 
@@ -52,26 +50,20 @@ def expand_paths(arguments: Sequence[str], recursive: bool, on_error: OnError) -
 def read_source(file: str) -> str | bytes:
     """Return the file name, or the bytes of stdin for `-`.
 
-    Raises PictureError if stdin is not a picture, or too large.
+    Raises PictureError if it can't be read or is too large.
     """
     if file != STDIN:
         return file
     if sys.stdin is None:
         raise PictureError("can't read a picture from stdin: it is closed")
-    from digits.images.decoder import identify_format  # Pillow is slow to import
-
     data = io.BytesIO()
     try:
-        while part := sys.stdin.buffer.read(_BLOCK):
-            if not data.tell():
-                identify_format("stdin", part)
+        while data.tell() <= MAX_STDIN and (part := sys.stdin.buffer.read(_BLOCK)):
             data.write(part)
-            if data.tell() > MAX_STDIN:
-                raise PictureError(f"stdin is larger than {MAX_STDIN >> 20} MB")
     except OSError as error:
         raise PictureError(f"can't read a picture from stdin: {error.strerror}") from error
-    if not data.tell():
-        raise PictureError("can't read a picture from stdin: it is empty")
+    if data.tell() > MAX_STDIN:
+        raise PictureError(f"stdin is larger than {MAX_STDIN >> 20} MB")
     return data.getvalue()
 
 
@@ -81,38 +73,23 @@ def _expand(argument: str, recursive: bool, on_error: OnError) -> list[str]:
     if argument == STDIN:
         return [argument]
     if os.path.isdir(argument):
-        paths = walk(argument, recursive, on_error)
-        files = sorted(path for path, is_folder in paths if not is_folder and is_picture(path))
+        files = sorted(walk(argument, recursive, on_error))
         if not files:
             deeper = "" if recursive else " (-r includes subfolders)"
             raise PictureError(f"no pictures in {argument}{deeper}")
         return files
-    if not os.path.lexists(argument) and _WILDCARDS.intersection(argument):
-        return _glob(argument)
-    return [argument]
+    if os.path.lexists(argument) or not {*"*?["} & {*argument}:
+        return [argument]
+    from glob import glob  # a plain `digits predict` must start fast
 
-
-def _glob(pattern: str) -> list[str]:
-    from glob import iglob  # a plain `digits predict` must start fast
-
-    try:
-        files = [path for path in iglob(pattern) if not os.path.isdir(path)]
-    except RecursionError as error:  # for each *
-        raise PictureError("the pattern is too complex") from error
+    files = sorted(path for path in glob(argument) if not os.path.isdir(path))
     if not files:
-        raise PictureError(f"no file matches {pattern}")
-    return sorted(files)
+        raise PictureError(f"no file matches {argument}")
+    return files
 
 
-def is_picture(path: str) -> bool:
-    """Whether the file's name is that of a picture."""
-    return os.path.splitext(path)[1].lower() in SUFFIXES
-
-
-def walk(
-    top: str, recursive: bool, on_error: OnError, hidden: bool = True
-) -> Iterator[tuple[str, bool]]:
-    """Yield paths and whether they are folders: `top`, then what is in it.
+def walk(top: str, recursive: bool, on_error: OnError, hidden: bool = True) -> Iterator[str]:
+    """Yield the pictures in a folder.
 
     recursive: whether to include subfolders, but not links to folders. hidden: whether to include
     what begins with a dot. os.walk is recursive before Python 3.12, and fails a thousand folders
@@ -121,7 +98,6 @@ def walk(
     waiting = [top]
     while waiting:
         folder = waiting.pop()
-        yield folder, True
         try:
             with os.scandir(folder or ".") as entries:
                 for entry in entries:
@@ -130,8 +106,10 @@ def walk(
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         waiting += [path] * recursive
-                    elif not (entry.is_symlink() and os.path.isdir(path)):
-                        yield path, False
+                    elif os.path.splitext(path)[1].lower() in SUFFIXES and not (
+                        entry.is_symlink() and os.path.isdir(path)
+                    ):
+                        yield path
         except OSError as error:
             refused = PictureError(f"can't open {folder}: {error.strerror}")
             refused.__cause__ = error

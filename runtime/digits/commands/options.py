@@ -86,12 +86,10 @@ def _parse_format(name: str) -> Format:
 Pictures = Annotated[list[str], typer.Argument(metavar="PICTURES", hidden=True)]
 Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Include subfolders.")]
 _MODEL = "ONNX file from `digits export`; default: $DIGITS_MODEL, else the bundled model."
-_READER = (
-    "ONNX file of a reader from `digits export`; default: $DIGITS_READER, else the bundled reader."
-)
+_READER = "ONNX file of a reader; default: $DIGITS_READER, else the bundled reader."
 _MODELS = (
-    "ONNX file of a reader or a classifier from `digits export`, or twice for one of each; default:"
-    " $DIGITS_READER and $DIGITS_MODEL, else the bundled ones."
+    "ONNX file of a reader or a classifier, or twice for one of each; default: $DIGITS_READER and"
+    " $DIGITS_MODEL, else the bundled ones."
 )
 Model = Annotated[Path | None, path_option("FILE", _MODEL)]
 Reader = Annotated[Path | None, path_option("FILE", _READER)]
@@ -105,20 +103,12 @@ _MANY = "one per core, from 500 pictures"
 Jobs = Annotated[
     int | None, option("N", "Number of processes.", min=1, max=256, show_default=_MANY)
 ]
-_DATA = (
-    "Folder of pictures sorted by digit (7/any.png), CSV file with the columns file and digit, or"
-    " folder with MNIST's files."
-)
+_DATA = "Folder of pictures sorted by digit (7/any.png), CSV of file and digit, or MNIST's folder."
 Data = Annotated[Path | None, path_option("PATH", _DATA, show_default="MNIST")]
 _LINES, _NAMES = "JSON has one object a line.", "|".join(FORMATS)
 _FORMAT = option(_NAMES, _LINES, "--format", parser=_parse_format, show_default="text")
-_OUTPUT = (
-    "Append the results to a .csv, .json or .jsonl file as they come. Run again, it goes on where"
-    " it stopped."
-)
-_MAX_ERRORS = (
-    "How many of the accepted numbers may be wrong: 0.1%, or a FILE from `digits eval --calibrate`."
-)
+_OUTPUT = "Append the results to a .csv or .jsonl file. Run again, it goes on where it stopped."
+_MAX_ERRORS = "How many accepted numbers may be wrong: 0.1%, or a FILE of `eval --calibrate`."
 
 
 class OutputOptions(NamedTuple):
@@ -134,26 +124,19 @@ class OutputOptions(NamedTuple):
 
         Raises BadParameter if they ask for several, or for none in which files are written.
         """
-        suffix = self.output.suffix.lower() if self.output else None
-        asked = {
-            "--format": self.format,
-            "--json": FORMATS["json"] if self.as_json else None,
-            "--csv": FORMATS["csv"] if self.as_csv else None,
-            f"--output {self.output}": next(
-                (each for each in FORMATS.values() if suffix in each.suffixes), None
-            ),
-        }
-        formats = {name: form for name, form in asked.items() if form}
-        if len({*formats.values()}) > 1:
-            raise typer.BadParameter(f"{' and '.join(formats)} contradict each other")
-        chosen = next(iter(formats.values()), FORMATS["text"])
+        suffix = self.output.suffix.lower() if self.output else ""
+        asked = {self.format} if self.format else set[Format]()
+        asked |= {FORMATS["json"]} if self.as_json else set()
+        asked |= {FORMATS["csv"]} if self.as_csv else set()
+        asked |= {form for form in FORMATS.values() if suffix in form.suffixes}
+        if len(asked) > 1:
+            raise typer.BadParameter("--format, --json, --csv and the name of --output contradict")
+        chosen = asked.pop() if asked else FORMATS["text"]
         if chosen.suffixes:
             if isinstance(sys.stdout, io.TextIOWrapper):  # for programs, whatever the locale
                 sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
         elif self.output:
-            raise typer.BadParameter(
-                "--output writes CSV or JSON: name a .csv or .jsonl file, or add --csv or --json"
-            )
+            raise typer.BadParameter("--output writes .csv or .jsonl; or add --csv or --json")
         return chosen
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from digits.inference.metadata import parse_objects, to_dict
 from digits.inference.model_file import ModelInfo
 from digits.terminal import print_result
-from digits.text import escape_control, escape_name, to_json
+from digits.text import escape_control, to_json
 
 _MAX_ROWS = 12  # of a table
 _MAX_CELL = 44  # characters
@@ -21,9 +21,8 @@ def print_report(values: Mapping[str, Any], as_json: bool) -> None:
 
 def info(model: ModelInfo) -> dict[str, Any]:
     """What `digits info` says of an ONNX file. Raises ModelError for metadata that isn't JSON."""
-    name = escape_name(model.file)
-    metadata = to_dict(model.metadata) | parse_objects(model.metadata, name)
-    return vars(model) | {"file": name, "metadata": metadata}
+    metadata = to_dict(model.metadata) | parse_objects(model.metadata, model.file)
+    return vars(model) | {"metadata": metadata}
 
 
 def lines(values: Mapping[str, Any]) -> Iterator[str]:

@@ -135,7 +135,7 @@ class ResultsFile:
 
     def _load(self) -> None:
         """Note which pictures are done, and cut off what is incomplete."""
-        damaged, end = 0, 0
+        damaged, end = False, 0
         with open(self._file.fileno(), "rb", closefd=False) as file:
             while line := file.readline(_MAX_LINE):
                 cells = self._parse(line)
@@ -146,13 +146,12 @@ class ResultsFile:
                 if line.startswith(b"\0") or not line.endswith(b"\n"):
                     break
                 end += len(line)
-                damaged += not cells
+                damaged |= not cells
                 if cells and cells != self._columns:  # the header
                     self.done.add(hash(tuple(map(str, cells[: self._key]))))
         self._file.truncate(end)
         if damaged:
-            lines = "a damaged line" if damaged == 1 else f"{damaged} damaged lines"
-            print_stderr(f"warning: {self.path} has {lines}; such pictures are read again")
+            print_stderr(f"warning: {self.path} has damaged lines, whose pictures are read again")
 
     def _is_first(self, line: bytes, cells: Sequence[object]) -> bool:
         """Whether such results begin with this line, or with what is complete of it."""

@@ -1,9 +1,9 @@
 """Run `digits predict` or `digits read` on its pictures, in one process or several."""
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, closing
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
-from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from digits.commands import inputs
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from digits.classifier import Classifier
-    from digits.commands.results import ResultsFile
     from digits.constraints.constraints import Constraints
 
 # Two workers take 0.25 s to start; one process reads 250 small pictures in that time.
@@ -30,7 +29,6 @@ class ClassifierOptions(NamedTuple):
 
     model: "Path | str | None" = None
     threshold: float | None = None
-    sha256: str | None = None
     reader: "Path | None" = None
     threads: int = 1
 
@@ -56,87 +54,67 @@ def reader_options(models: "Sequence[Path] | None" = None) -> ClassifierOptions:
 
     models: files of a reader, a classifier or one of each. Raises ModelError if they aren't.
     """
-    from digits.inference.metadata import Task, read_task
+    from digits.inference.metadata import read_task
     from digits.inference.model_file import read_file
 
-    chosen: dict[Task, Path] = {}
+    chosen: dict[str, Path] = {}
     for path in models or ():
-        task = read_task(read_file(path).content, str(path))
-        if task in chosen:
-            raise ModelError(f"{chosen[task]} and {path} are both a {task}: name one of each kind")
-        chosen[task] = path
+        kind = read_task(read_file(path).content, str(path))
+        if kind in chosen:
+            raise ModelError(f"{chosen[kind]} and {path} are both a {kind}: name one of each kind")
+        chosen[kind] = path
     model, reader = chosen.get("classifier"), chosen.get("reader")
     return ClassifierOptions(model, reader=reader, threads=cpu_count())
 
 
-class Predict(NamedTuple):
-    """Read the one digit of each picture. debug: folder for debug strips."""
+def predict(
+    classifier: "Classifier", file: str, debug: "tuple[Path, Iterator[int]] | None" = None
+) -> Prediction:
+    """Read the one digit of a picture. debug: a folder for debug strips, and their numbers."""
+    from digits.images import picture
+    from digits.vision.candidates import examine
 
-    options: ClassifierOptions = ClassifierOptions()
-    debug: "Path | None" = None
+    [examined] = examine(classifier, [picture.load(inputs.read_source(file))])
+    prediction = examined.prediction(classifier.threshold)
+    if debug:
+        from digits.commands import drawing
 
-    @property
-    def kind(self) -> type[Prediction]:
-        """The type of the answers."""
-        return Prediction
-
-    def start(self) -> Callable[[str], Prediction]:
-        """Open the model; return what answers. Raises ModelError if it can't be used."""
-        classifier = self.options.open()
-        # Imported late, so that a first process that only starts others is small and fast.
-        from digits.images import picture
-        from digits.vision.candidates import examine
-
-        numbers = count(1)
-
-        def answer(file: str) -> Prediction:
-            [examined] = examine(classifier, [picture.load(inputs.read_source(file))])
-            prediction = examined.prediction(classifier.threshold)
-            if self.debug:
-                from digits.commands import drawing
-
-                name = drawing.strip_name(next(numbers), file)
-                drawing.save(self.debug / name, drawing.debug_strip(examined, prediction))
-            return prediction
-
-        return answer
+        folder, numbers = debug
+        name = f"{next(numbers)}-{os.path.basename(file)[:50]}.png"  # of at most 255 bytes
+        drawing.save(folder / name, drawing.debug_strip(examined, prediction))
+    return prediction
 
 
-class Read(NamedTuple):
-    """Read all symbols of each picture.
+def read(
+    classifier: "Classifier",
+    file: str,
+    constraints: "Constraints | None" = None,
+    max_errors: float | None = None,
+    annotate: "Path | None" = None,
+) -> Reading:
+    """Read all symbols of a picture. annotate: a file for it, with boxes."""
+    source = inputs.read_source(file)
+    reading = classifier.read(source, constraints, max_errors)
+    if not reading.lines:
+        raise PictureError(f"{file}: no digits found")
+    if annotate:
+        from digits.commands import drawing
 
-    constraints, max_errors: see `Classifier.read`. annotate: file for the one picture with boxes.
+        drawing.save(annotate, drawing.annotate(source, reading.numbers))
+    return reading
+
+
+class Task(NamedTuple):
+    """What to do with each picture: `predict` or `read`, with its options, and its answers' type.
+
+    ask: picklable. classifier: what it asks.
     """
 
-    options: ClassifierOptions = ClassifierOptions()
-    constraints: "Constraints | None" = None
-    max_errors: float | None = None
-    annotate: "Path | None" = None
-
-    @property
-    def kind(self) -> type[Reading]:
-        """The type of the answers."""
-        return Reading
-
-    def start(self) -> Callable[[str], Reading]:
-        """Open the models; return what answers. Raises ModelError if one can't be used."""
-        classifier = self.options.open()
-
-        def answer(file: str) -> Reading:
-            source = inputs.read_source(file)
-            reading = classifier.read(source, self.constraints, self.max_errors)
-            if not reading.lines:
-                raise PictureError(f"{file}: no digits found")
-            if self.annotate:
-                from digits.commands import drawing
-
-                drawing.save(self.annotate, drawing.annotate(source, reading.numbers))
-            return reading
-
-        return answer
+    ask: "Callable[[Classifier, str], Prediction | Reading]" = predict
+    kind: type[Prediction] | type[Reading] = Prediction
+    classifier: ClassifierOptions = ClassifierOptions()
 
 
-Task = Predict | Read
 Result = tuple[str, DigitsError | None]  # the lines of a picture, and what is wrong with it
 
 
@@ -149,7 +127,7 @@ def run(
 ) -> None:
     """Print the results in the order of the files, and an error for each that can't be read.
 
-    jobs: see `process_count`. output: a file that gets the results instead, in a file format;
+    jobs: see `process_count`. output: a file that gets the results instead, as CSV or JSON;
     pictures with a result there aren't read. Exits with 1 after an error. Raises ModelError if the
     model can't be used, DigitsError if a result can't be written, and Interrupted after Ctrl-C.
     """
@@ -157,16 +135,19 @@ def run(
     write: Callable[[str], object] = print_result
     columns = form.columns(task.kind)
     header = form.header(columns)
-    with ExitStack() as stack:
-        if output:
-            from digits.commands.results import ResultsFile
+    try:
+        with ExitStack() as stack:
+            if output:
+                from digits.commands.results import ResultsFile
 
-            results_file = stack.enter_context(closing(ResultsFile(output, columns, form)))
-            files = _without_result(files, form, results_file)
-            write, header = results_file.append, ""
-        try:
-            jobs = process_count(files, jobs)
-            results = _results(task, form, given.show_name, files, jobs, stack)
+                earlier = stack.enter_context(closing(ResultsFile(output, columns, form)))
+                files = [file for file in files if hash((_name(form, file),)) not in earlier.done]
+                if done := len(given.files) - len(files):
+                    total = len(given.files)
+                    print_stderr(f"skipping {done} of {total} pictures: {output} has them")
+                write, header = earlier.append, ""
+            processes = process_count(files, jobs)
+            results = stack.enter_context(_results(task, form, given.show_name, files, processes))
             if header:
                 write(header)
             for text, error in track(results, len(files), "reading", printed=not output):
@@ -174,8 +155,8 @@ def run(
                     write(text)
                 if error:
                     given.errors.report(error)
-        except KeyboardInterrupt:  # of which Typer would make "Aborted!"
-            raise Interrupted("stopped") from None
+    except KeyboardInterrupt:  # of which Typer would make "Aborted!"
+        raise Interrupted("stopped") from None
     given.errors.exit_if_any()
 
 
@@ -186,38 +167,35 @@ def process_count(files: Sequence[str], jobs: int | None) -> int:
     return jobs or (cpu_count() if len(files) >= _MIN_FILES_FOR_WORKERS else 1)
 
 
-def _without_result(files: Sequence[str], form: Format, results: "ResultsFile") -> Sequence[str]:
-    """The files that have no result there yet."""
-    names = {file: "" if file == inputs.STDIN else form.name(file) for file in files}
-    left = [file for file in files if hash((names[file],)) not in results.done]
-    if len(left) < len(files):
-        done = len(files) - len(left)
-        print_stderr(f"skipping {done} of {len(files)} pictures: {results.path} has them")
-    return left
+def _name(form: Format, file: str) -> str:
+    """The name in a result; none for stdin, which is always read."""
+    return "" if file == inputs.STDIN else form.name(file)
 
 
+@contextmanager
 def _results(
-    task: Task, form: Format, show_name: bool, files: Sequence[str], jobs: int, stack: ExitStack
-) -> Iterable[Result]:
-    """stack: on whose exit the processes end."""
+    task: Task, form: Format, show_name: bool, files: Sequence[str], jobs: int
+) -> Iterator[Iterable[Result]]:
     if not files:
-        return ()
-    if jobs == 1:
-        return map(_start(task, form, show_name), files)
-    from digits.processes import parallel_map
+        yield ()
+    elif jobs == 1:
+        yield map(_start(task, form, show_name), files)
+    else:
+        from digits.processes import parallel_map
 
-    task = task._replace(options=task.options._replace(threads=1))
-    start = partial(_start, task, form, show_name)
-    return stack.enter_context(closing(parallel_map(start, files, jobs, _worker_died)))
+        task = task._replace(classifier=task.classifier._replace(threads=1))
+        start = partial(_start, task, form, show_name)
+        with closing(parallel_map(start, files, jobs, _worker_died)) as results:
+            yield results
 
 
 def _start(task: Task, form: Format, show_name: bool) -> Callable[[str], Result]:
-    """Start a task that goes on after a picture that can't be read."""
-    read = task.start()
+    """Open the model; return what goes on after a picture that can't be read."""
+    classifier = task.classifier.open()
 
-    def answer(file: str) -> Result:
+    def result(file: str) -> Result:
         try:
-            answer = read(file)
+            answer = task.ask(classifier, file)
         except PictureError as error:
             if reason := too_many_files(error):
                 raise DigitsError(reason) from error
@@ -225,7 +203,7 @@ def _start(task: Task, form: Format, show_name: bool) -> Callable[[str], Result]
         noted = PictureError(f"{file}: {answer.note}") if answer.note else None
         return form.lines(file, answer, show_name), noted
 
-    return answer
+    return result
 
 
 def _worker_died(file: str) -> Result:

@@ -12,7 +12,6 @@ from digits.evaluation.alignment import INVENTED, align
 from digits.evaluation.statistics import Calibration, ratio, wilson_interval
 from digits.prediction import Number
 from digits.reader.detections import SAME, overlaps
-from digits.text import escape_name
 
 MAX_WORST = 12  # silent errors kept to be looked at
 
@@ -85,7 +84,7 @@ class NumberEvaluation:
             "calibration_error": Calibration(self.probabilities, self.right).error,
             **self.accepting(max_errors),
             "curve": [*map(self.accepting, sorted({max_errors, *_CURVE}, reverse=True))],
-            "worst": [error._asdict() | {"name": escape_name(error.name)} for error in self.worst],
+            "worst": [error._asdict() for error in self.worst],
         }
 
 

@@ -1,6 +1,8 @@
 """The options of `digits watch`."""
 
 import os
+import signal
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +11,7 @@ import typer
 from digits.commands import options, runner
 from digits.commands.options import option
 from digits.errors import DigitsError
+from digits.terminal import print_stderr
 
 if TYPE_CHECKING:
     from digits.watch.mqtt import Publisher
@@ -55,37 +58,40 @@ def watch(
     """
     from digits.prediction import Reading
     from digits.watch.readers import Reader
-    from digits.watch.watcher import watch
+    from digits.watch.watcher import FolderWatcher
 
-    constraints = asked.constraints()
+    constraints, source = asked.constraints(), str(folder)
     follows = not_below_last or max_step is not None
     if (unit and mqtt is None) or (device_class and not unit):
         raise typer.BadParameter("--unit needs --mqtt, and --device-class needs --unit")
     folders = Path(os.path.realpath(keep), "copy").parents if keep else ()
     if Path(os.path.realpath(folder)) in folders[: None if recursive else 1]:
         raise typer.BadParameter("--keep must be a folder whose pictures aren't read")
-    networks = runner.reader_options(model)
-    if not numbers:
+    networks, publisher = runner.reader_options(model), None
+    if numbers:
+        if threshold is not None:
+            raise typer.BadParameter("numbers have --max-errors, not --threshold")
+        max_errors = asked.accepted_errors(networks, constraints)
+        reader = Reader(
+            *(source, networks, Reading, constraints, max_errors, results, frames),
+            *(not_below_last, max_step, start_at, mqtt is not None),
+        )
+        if start_at is not None and reader.plausible(start_at) == constraints:
+            raise typer.BadParameter("--start-at bounds nothing: see --not-below-last, --max-step")
+        state_class = "total_increasing" if not_below_last else "measurement" if unit else None
+        if mqtt is not None:
+            publisher = _publisher(mqtt, unit, device_class, state_class)
+    else:
         is_series = frames > 1 or mqtt or follows or start_at is not None
         if is_series or asked != options.NumberOptions():
             raise typer.BadParameter("options for numbers need --numbers")
-        digits = Reader(str(folder), networks._replace(threshold=threshold, threads=1))
-        watch(digits, results, recursive, None, keep)
-        return
-    if threshold is not None:
-        raise typer.BadParameter("--max-errors says which numbers are accepted, not --threshold")
-    max_errors = asked.accepted_errors(networks, constraints)
-    reader = Reader(
-        *(str(folder), networks, Reading, constraints, max_errors, results, frames),
-        *(not_below_last, max_step, start_at, mqtt is not None),
-    )
-    if start_at is not None and reader.plausible(start_at) == constraints:
-        raise typer.BadParameter(
-            "--start-at needs --not-below-last or --max-step, and a number that may follow itself"
-        )
-    state_class = "total_increasing" if not_below_last else "measurement" if unit else None
-    publisher = _publisher(mqtt, unit, device_class, state_class) if mqtt is not None else None
-    watch(reader, results, recursive, publisher, keep)
+        reader = Reader(source, networks._replace(threshold=threshold, threads=1))
+    watcher = FolderWatcher(reader, results, recursive, publisher, keep)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: watcher.stop())
+    print_stderr(f"watching {folder}; {len(watcher.done)} pictures done")
+    with publisher or nullcontext():
+        watcher.run()
 
 
 def _publisher(url: str, *meter: str | None) -> "Publisher":

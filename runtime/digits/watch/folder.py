@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from digits.commands.inputs import OnError, is_picture, walk
+from digits.commands.inputs import OnError, walk
 from digits.errors import PictureError
 from digits.tables import csv_name
 
@@ -71,11 +71,9 @@ def scan(folder: str, recursive: bool, on_error: OnError) -> Iterator[FileStamp]
     Hidden files are ignored: rsync and others write those first, and rename them when complete.
     on_error: called for each folder that can't be read.
     """
-    for path, is_folder in walk(folder, recursive, on_error, hidden=False):
-        if not is_folder and is_picture(path):
-            picture = stamp(folder, path.removeprefix(os.path.join(folder, "")))
-            if picture:
-                yield picture
+    for path in walk(folder, recursive, on_error, hidden=False):
+        if picture := stamp(folder, path.removeprefix(os.path.join(folder, ""))):
+            yield picture
 
 
 def _utc(nanoseconds: int) -> str:

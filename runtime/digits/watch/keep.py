@@ -5,7 +5,6 @@ import shutil
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from typing import BinaryIO
 
 from digits.commands.results import ResultsFile
 from digits.errors import DigitsError, PictureError
@@ -26,20 +25,26 @@ class KeepFolder:
         self._folder, self._source = folder, source
         if not folder.exists():
             write_text(folder / "review.csv", "")
-        self.rows = ResultsFile(folder / "review.csv", columns, key=0)  # no memory per row
+        self._rows = ResultsFile(folder / "review.csv", columns, key=0)  # no memory per row
 
     def add(self, picture: FileStamp, rows: str) -> list[str]:
         """Append a picture's rows, then copy it. Returns what prevents that, if anything does."""
-        with suppress(PictureError), open_picture(self._source, picture.name) as file:
-            try:
+        try:
+            with suppress(PictureError), open_picture(self._source, picture.name) as file:
                 if stamp(self._source, picture.name, file) == picture:  # else it is read again
-                    self._copy(picture, file, rows)
-            except (DigitsError, OSError) as error:
-                reason = getattr(error.__cause__ or error, "strerror", None) or error
-                return [f"can't keep pictures in {self._folder}: {reason}"]
+                    name = self._free_name(picture)
+                    cells = picture._replace(name=name).cells
+                    self._rows.append(rows.replace(csv_row(picture.cells), csv_row(cells)))
+                    self._rows.fsync()
+                    with atomic_write(self._folder / name) as copy:
+                        shutil.copyfileobj(file, copy)
+        except DigitsError as error:
+            reason = getattr(error.__cause__, "strerror", None) or error
+            return [f"can't keep pictures in {self._folder}: {reason}"]
         return []
 
-    def _copy(self, picture: FileStamp, file: BinaryIO, rows: str) -> None:
+    def _free_name(self, picture: FileStamp) -> str:
+        """A name for the copy. Raises DigitsError if the folder is full."""
         sizes = (copy.size for copy in scan(str(self._folder), True, lambda _: None))
         if sum(sizes, picture.size) > MAX_BYTES:
             raise DigitsError(f"{MAX_BYTES // 10**6} MB are full; delete what you have reviewed")
@@ -47,8 +52,4 @@ class KeepFolder:
         name = picture.name
         while os.path.lexists(self._folder / name):
             name = f"{stem}-{next(numbers)}{suffix}"
-        rows = rows.replace(csv_row(picture.cells), csv_row(picture._replace(name=name).cells))
-        self.rows.append(rows)
-        self.rows.fsync()
-        with atomic_write(self._folder / name) as copy:
-            shutil.copyfileobj(file, copy)
+        return name

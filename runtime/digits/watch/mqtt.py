@@ -19,8 +19,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from digits import __version__
+from digits.errors import DigitsError
 from digits.system import variable
-from digits.terminal import print_stderr
 from digits.text import to_json
 
 KEEPALIVE = 15  # seconds of silence; a broker has as many to answer then
@@ -46,18 +46,17 @@ def discovery(topic: str, *meter: str | None) -> dict[str, bytes]:
     percentage = "{{ (100 * value_json.probability) | round(1) }}"
     keys = ("unit_of_measurement", "device_class", "state_class")
     number = {key: value for key, value in zip(keys, meter, strict=False) if value}
-    fields = {
-        "number": {"state_topic": "~/number", **number},
-        "status": {"state_topic": "~/state", "value_template": "{{ value_json.status }}"},
-        "confidence": {"state_topic": "~/state", "value_template": percentage},
-        "picture": {"image_topic": "~/picture", "content_type": "image/jpeg"},
+    state = {"state_topic": "~/state"}
+    entities = {
+        ("sensor", "number"): {"state_topic": "~/number", **number},
+        ("sensor", "status"): state | {"value_template": "{{ value_json.status }}"},
+        ("sensor", "confidence"): state | {"value_template": percentage, keys[0]: "%"},
+        ("image", "picture"): {"image_topic": "~/picture", "content_type": "image/jpeg"},
     }
-    fields["confidence"]["unit_of_measurement"] = "%"
     messages = {}
-    for name, special in fields.items():
-        entity = "image" if name == "picture" else "sensor"
-        config = common | special | {"name": name.capitalize(), "unique_id": f"{device}_{name}"}
-        messages[f"homeassistant/{entity}/{device}/{name}/config"] = to_json(config).encode()
+    for (kind, name), fields in entities.items():
+        config = common | fields | {"name": name.capitalize(), "unique_id": f"{device}_{name}"}
+        messages[f"homeassistant/{kind}/{device}/{name}/config"] = to_json(config).encode()
     return messages
 
 
@@ -71,9 +70,8 @@ class _Client(Client):
 
 
 class Publisher(AbstractContextManager["Publisher"]):
-    """Keeps a broker up to date during a block, and says on stderr when that can't be done.
+    """Keeps a broker up to date during a block.
 
-    refusal: an error if the broker has refused the password from the start; later it is waited for.
     url: mqtt://USER@HOST:PORT/TOPIC, or mqtts:// for TLS; user, port and topic may be missing. The
     password is in $DIGITS_MQTT_PASSWORD. meter: see `discovery`. Raises ValueError, without the
     URL: it may hold a secret.
@@ -95,8 +93,8 @@ class Publisher(AbstractContextManager["Publisher"]):
         port = port or (8883 if parts.scheme == "mqtts" else 1883)
         self._broker = f"MQTT broker {host}:{port}"
         self._newest = {f"{self._topic}/availability": b"online", **discovery(self._topic, *meter)}
-        self._in_trouble = self._was_connected = False
-        self.refusal = ""
+        self._was_connected = False
+        self._trouble = self._refusal = ""  # that of the password, from the start
         self._lock = Lock()  # or an older message might be sent after a newer one
         self._client = _Client(CallbackAPIVersion.VERSION2)
         if parts.username:
@@ -116,9 +114,8 @@ class Publisher(AbstractContextManager["Publisher"]):
 
     def __exit__(self, *_: object) -> None:
         """Send what is left, and that this is the end, in half a second at most."""
-        sent = self.publish({"availability": b"offline"})
         with suppress(RuntimeError):  # the connection is lost
-            if sent:
+            if sent := self.publish({"availability": b"offline"}):
                 sent.wait_for_publish(_GOODBYE)
                 # Without a farewell, the broker publishes the last will.
                 if sent.is_published():
@@ -136,30 +133,34 @@ class Publisher(AbstractContextManager["Publisher"]):
                     sent = self._client.publish(topic, payload, retain=True)
         return sent
 
+    def troubles(self) -> list[str]:
+        """What has prevented that since the last success.
+
+        Raises DigitsError if the broker has refused the password from the start.
+        """
+        if self._refusal:
+            raise DigitsError(self._refusal)
+        return [self._trouble] * bool(self._trouble)
+
     def _on_connect(self, _: Client, __: Any, ___: Any, reason: ReasonCode, ____: Any) -> None:
         if reason.is_failure:
             if str(reason) in _REFUSALS and not self._was_connected:
-                self.refusal = f"{self._broker}: {reason}: is ${_PASSWORD} right?"
-                self._in_trouble = True
-            self._report(str(reason))
+                self._refusal = f"{self._broker}: {reason}: is ${_PASSWORD} right?"
+            self._note(str(reason))
             return
-        if self._in_trouble:
-            print_stderr(f"recovered: {self._broker}")
-        self._was_connected, self._in_trouble = True, False
+        self._was_connected, self._trouble = True, ""
         with self._lock:
             for topic, payload in self._newest.items():  # it may have lost all of them
                 self._client.publish(topic, payload, retain=True)
 
     def _on_connect_fail(self, *_: Any) -> None:
         error = sys.exception()  # which paho is handling
-        self._report(str(getattr(error, "strerror", None) or error))
+        self._note(str(getattr(error, "strerror", None) or error))
 
     def _on_disconnect(self, _: Client, __: Any, ___: Any, reason: ReasonCode, ____: Any) -> None:
         if reason.is_failure:
             is_silent = str(reason) == "Keep alive timeout"
-            self._report("no answer" if is_silent else "the connection is lost")
+            self._note("no answer" if is_silent else "the connection is lost")
 
-    def _report(self, trouble: str) -> None:
-        if not self._in_trouble:
-            print_stderr(f"error: {self._broker}: {trouble}; trying again")
-        self._in_trouble = True
+    def _note(self, trouble: str) -> None:
+        self._trouble = self._trouble or f"{self._broker}: {trouble}"

@@ -3,9 +3,8 @@
 import io
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -16,7 +15,7 @@ from digits.formats import Format
 from digits.prediction import NUMBER_COLUMNS, Prediction, Reading
 from digits.tables import csv_cells, csv_row
 from digits.terminal import print_stderr
-from digits.text import escape_name, to_json
+from digits.text import escape_control, to_json
 from digits.watch.folder import FileStamp, open_picture, stamp
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ _MAX_SIDE = 1024  # pixels of a picture that is published
 _MANY = 3  # contradictions in a row: somebody should look
 _NO_NUMBER = ["", "", "", 0.0, "unreadable", "", "", "", "", "", ""]  # in NUMBER_COLUMNS[1:]
 _VALUE = re.compile(r"-?[0-9]{1,15}(\.[0-9]*)?|-?\.[0-9]+", re.ASCII)
+_PUBLISHED = ("number", "status", "probability", "second", "free")
 
 
 class Row(NamedTuple):
@@ -56,7 +56,7 @@ class Reader(NamedTuple):
     folder: str
     options: ClassifierOptions = ClassifierOptions()
     kind: type[Prediction] | type[Reading] = Prediction
-    constraints: Constraints | None = None
+    constraints: Constraints = Constraints()
     max_errors: float | None = None
     results: Path = Path()
     frames: int = 1
@@ -67,37 +67,50 @@ class Reader(NamedTuple):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Of the CSV."""
+        """The names of the cells in a row."""
         return (*_STAMP, *self.kind.COLUMNS[1:])
-
-    def start(self) -> Callable[[FileStamp], Row | None]:
-        """Open the model. Raises ModelError if it can't be used."""
-        classifier = self.options.open()
-
-        def read(file: FileStamp, source: BinaryIO) -> Row:
-            if self.kind is Prediction:
-                return self.row(file, classifier.predict(source))
-            return self.row(file, classifier.read(source, self.constraints, self.max_errors))
-
-        if self.frames > 1 or self.follows or self.publishes:
-            read = _Series(self, classifier).read
-        return partial(_read_unchanged, self, read)
 
     @property
     def follows(self) -> bool:
         """Whether each number bounds the next one."""
         return self.not_below_last or self.max_step is not None
 
+    def start(self) -> Callable[[FileStamp], Row | None]:
+        """Open the model; return what reads a picture. Raises ModelError if it can't be used.
+
+        It returns None for a picture that has changed meanwhile.
+        """
+        classifier = self.options.open()
+        is_series = self.frames > 1 or self.follows or self.publishes
+        series = _Series(self, classifier) if is_series else None
+
+        def read(file: FileStamp) -> Row | None:
+            try:
+                with open_picture(self.folder, file.name) as source:
+                    if series:
+                        row = series.read(file, source)
+                    elif self.kind is Prediction:
+                        row = self.row(file, classifier.predict(source))
+                    else:
+                        answer = classifier.read(source, self.constraints, self.max_errors)
+                        row = self.row(file, answer)
+            except PictureError as error:
+                row = self.row(file, None, str(error))
+            current = stamp(self.folder, file.name)
+            # If it is gone by now, what was read is complete.
+            return row if current == file or (current is None and not row.error) else None
+
+        return read
+
     def plausible(self, last: float | None) -> Constraints:
         """The constraints of a number after this one."""
-        constraints = self.constraints or Constraints()
         if last is None or not self.follows:
-            return constraints
+            return self.constraints
         step = (math.inf if self.max_step is None else self.max_step) + 1e-12 * abs(last)
         with suppress(ValueError):  # it was accepted under other constraints
             least = last if self.not_below_last else last - step
-            return constraints.narrowed(least, last + step)
-        return constraints
+            return self.constraints.narrowed(least, last + step)
+        return self.constraints
 
     def row(
         self,
@@ -110,10 +123,19 @@ class Reader(NamedTuple):
         if answer is None:
             unreadable = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "unreadable", error)
             answer = unreadable if self.kind is Prediction else Reading(())
+        name = escape_control(file.name)
         rows = [cells for _, *cells in answer.to_rows(file.name)] or [_NO_NUMBER]
         lines = "\n".join(csv_row([*file.cells, *cells]) for cells in rows)
-        text = Format().lines(file.name, answer, show_name=True) or f"{escape_name(file.name)}  ?"
-        messages = _messages(file.name, rows[0], jpeg) if self.publishes else {}
+        text = Format().lines(file.name, answer, show_name=True) or f"{name}  ?"
+        messages: dict[str, bytes] = {}
+        if self.publishes:
+            number = dict(zip(NUMBER_COLUMNS[1:], rows[0], strict=True))
+            state = {key: number[key] for key in _PUBLISHED} | {"file": name}
+            messages["state"] = to_json(state).encode()
+            if number["status"] == "accepted":
+                messages["number"] = str(number["number"]).encode()
+            if jpeg:
+                messages["picture"] = jpeg
         return Row(lines, text, error, messages, not error and answer.status != "sure")
 
 
@@ -144,7 +166,7 @@ class _Series:
         temperature = classifier.reader.metadata.number_temperature
         rules, frames = Rules.of(self._constraints, reader.max_errors), [*self._frames.values()]
         number = vote(frames, rules, temperature)
-        rules = rules._replace(constraints=reader.plausible(None))
+        rules = rules._replace(constraints=reader.constraints)
         if number.status == "accepted":
             self._contradictions = 0
             with suppress(ValueError):  # 12-34, for example, has no value
@@ -163,33 +185,16 @@ def last_accepted(results: Path) -> float | None:
     """The value of the last number in a file of results that was accepted, or that somebody set.
 
     `unreadable` rows are written without a number, so any status but `review` counts where there
-    is one. If the last such number has no value, a warning names its line. No damaged row counts.
+    is one. Damaged rows don't, nor do numbers without a value.
     """
-    columns, value, warning = (*_STAMP, *NUMBER_COLUMNS[1:]), None, ""
+    columns, value = (*_STAMP, *NUMBER_COLUMNS[1:]), None
     with suppress(FileNotFoundError), open(results, encoding="utf-8", errors="replace") as lines:
-        for line, text in enumerate(lines, 1):
-            row: dict[str, str] = {}
+        for line in lines:
             with suppress(ValueError):  # a damaged line, or one with other columns
-                row = dict(zip(columns, csv_cells(text[: 1 << 16]), strict=True))
-            number, status = row.get("number"), row.get("status")
-            if number and status not in ("review", "status"):
-                has_value = _VALUE.fullmatch(number)
-                value = float(number) if has_value else value
-                wrong = f"{results}, line {line}: the number {number!r:.40} has no value"
-                warning = "" if has_value else wrong
-    if warning:
-        print_stderr(f"warning: {warning}, so it doesn't bound the next one")
+                row = dict(zip(columns, csv_cells(line[: 1 << 16]), strict=True))
+                if row["status"] != "review" and _VALUE.fullmatch(row["number"]):
+                    value = float(row["number"])
     return value
-
-
-def _messages(name: str, cells: Sequence[object], jpeg: bytes) -> dict[str, bytes]:
-    """What to publish of a number. cells: of NUMBER_COLUMNS[1:]."""
-    row = dict(zip(NUMBER_COLUMNS[1:], cells, strict=True))
-    state = {key: row[key] for key in ("number", "status", "probability", "second", "free")}
-    messages = {"state": to_json(state | {"file": escape_name(name)}).encode()}
-    if row["status"] == "accepted":
-        messages["number"] = str(row["number"]).encode()
-    return messages | ({"picture": jpeg} if jpeg else {})
 
 
 def _to_jpeg(page: "GreyImage") -> bytes:
@@ -199,19 +204,3 @@ def _to_jpeg(page: "GreyImage") -> bytes:
     image.thumbnail((_MAX_SIDE, _MAX_SIDE))
     image.save(buffer, "JPEG")
     return buffer.getvalue()
-
-
-def _read_unchanged(
-    reader: Reader,
-    read: Callable[[FileStamp, BinaryIO], Row],
-    file: FileStamp,
-) -> Row | None:
-    """Read a picture; None if it has changed meanwhile."""
-    try:
-        with open_picture(reader.folder, file.name) as source:
-            row = read(file, source)
-    except PictureError as error:
-        row = reader.row(file, None, str(error))
-    current = stamp(reader.folder, file.name)
-    # If it is gone by now, what was read is complete.
-    return row if current == file or (current is None and not row.error) else None

@@ -5,11 +5,9 @@ monotonic clock, because the system's may jump.
 """
 
 import os
-import signal
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import wait
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     from digits.watch.mqtt import Publisher
 
 _MEMORY_LIMIT = 1 << 30  # bytes for one picture; the largest needs as many
-MAX_WAITING = 1000  # pictures in the queue; others are found later
+_BATCH = 1000  # pictures that a power cut may cost their rows
 
 
 class Timing(NamedTuple):
@@ -42,58 +40,39 @@ class Timing(NamedTuple):
 TIMING = Timing()
 
 
-def watch(
-    reader: Reader,
-    results: Path,
-    recursive: bool,
-    publisher: "Publisher | None" = None,
-    keep: Path | None = None,
-) -> None:
-    """Read each picture in a folder once, print it and write a row for it, until SIGTERM or Ctrl-C.
-
-    publisher: gets the messages of each row. keep: where to copy the pictures with doubtful ones.
-    Raises DigitsError if a folder is missing, the results or the model can't be used, or the
-    broker refuses the password.
-    """
-    start = partial(Worker, reader.start, _MEMORY_LIMIT)
-    copies = KeepFolder(keep, reader.folder, reader.columns) if keep else None
-    watcher = FolderWatcher(reader, start, results, recursive, publisher=publisher, keep=copies)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: watcher.stop())
-    print_stderr(f"watching {reader.folder}; {len(watcher.done)} pictures done")
-    with publisher or nullcontext():
-        watcher.run()
-
-
 class FolderWatcher:
     """Reads each picture in a folder once, writes a row for it and prints it.
 
-    start_worker: makes a worker that runs `reader`. clock: counts seconds. publisher, keep: as for
-    `watch`. Raises DigitsError if the folder is missing, or the results or the model can't be used.
+    publisher: gets the messages of each row. keep: where to copy the pictures with doubtful ones.
+    start_worker: makes a worker that runs `reader`. clock: counts seconds. Raises DigitsError if a
+    folder is missing, or the results or the model can't be used.
     """
 
     def __init__(
         self,
         reader: Reader,
-        start_worker: Callable[[], Worker[FileStamp, Row | None]],
         results: Path,
         recursive: bool,
-        clock: Callable[[], float] = time.monotonic,
         publisher: "Publisher | None" = None,
-        keep: KeepFolder | None = None,
+        keep: Path | None = None,
+        *,
+        start_worker: Callable[[], Worker[FileStamp, Row | None]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._keep = KeepFolder(keep, reader.folder, reader.columns) if keep else None
         if not os.path.isdir(reader.folder):
             raise DigitsError(f"{reader.folder} is not a folder")
-        self._reader, self._recursive = reader, recursive
-        self._clock, self._timing, self._publisher, self._keep = clock, TIMING, publisher, keep
+        self._reader, self._recursive, self._publisher = reader, recursive, publisher
+        self._clock, self._timing = clock, TIMING
         self._results = ResultsFile(results, reader.columns, key=3)
         self.done = self._results.done  # hashes of the cells of pictures with a row
-        self._pool = Pool(start_worker, 1)
+        self._pool = Pool(start_worker or partial(Worker, reader.start, _MEMORY_LIMIT), 1)
         self._pool.wait_until_started()
         self._due: dict[FileStamp, float] = {}  # pictures without a row, and when to read them
         self._failed: set[FileStamp] = set()  # those whose next result is final
         self._next_scan = 0.0
-        self._scan_troubles, self._troubles, self._keep_troubles = (_Troubles() for _ in range(3))
+        self._scan_troubles, self._troubles = _Troubles(), _Troubles()
+        self._keep_troubles, self._broker_troubles = _Troubles(), _Troubles()
         self._is_stopping = False  # an Event could deadlock: it is set in handlers of signals
 
     def stop(self) -> None:
@@ -109,8 +88,6 @@ class FolderWatcher:
         try:
             while not self._is_stopping:
                 self.poll()
-                if self._publisher and self._publisher.refusal:
-                    raise DigitsError(self._publisher.refusal)
                 time.sleep(self._timing.poll)
         finally:
             self._pool.kill()
@@ -118,29 +95,28 @@ class FolderWatcher:
 
     def poll(self) -> None:
         """Scan the folder if it is time, and read what is ready, the oldest first."""
+        if self._publisher:
+            self._broker_troubles.report(self._publisher.troubles())
         now = self._clock()
         if now >= self._next_scan:
             self._scan(now)
             after = self._clock()  # a scan of 100,000 pictures takes a while
             self._next_scan = after + 5 * (after - now)
         ready = [picture for picture, due in self._due.items() if due <= now]
-        for picture in sorted(ready, key=lambda picture: picture.modified):
-            is_refused = self._publisher and self._publisher.refusal
-            if self._is_stopping or is_refused or not self._read(picture):
+        for picture in sorted(ready, key=lambda picture: picture.modified)[:_BATCH]:
+            if self._is_stopping or not self._read(picture):
                 break
         if ready:
             self._results.fsync()
 
     def _scan(self, now: float) -> None:
-        """Look for more pictures, until enough are waiting."""
+        """Look for more pictures."""
         errors: list[PictureError] = []
-        waiting = len(self._due) - len(self._failed)
         for picture in scan(self._reader.folder, self._recursive, errors.append):
-            if self._is_stopping or waiting >= MAX_WAITING:
+            if self._is_stopping:
                 return
             if picture not in self._due and hash(picture.cells) not in self.done:
                 self._due[picture] = now + self._timing.stable
-                waiting += 1
         self._scan_troubles.report([*map(str, errors)])
 
     def _read(self, picture: FileStamp) -> bool:

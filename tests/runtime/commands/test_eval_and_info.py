@@ -99,11 +99,13 @@ def test_info_text_and_json(
         ("eval", "DIGITS_MODEL"),
         ("eval --data pages.csv", "DIGITS_READER"),
         (f"predict any.png --model {BUNDLED_READER}", ""),
-        *(("predict any.png", "DIGITS_MODEL"), ("predict any.png", "DIGITS_READER")),
-        *(("read any.png", "DIGITS_MODEL"), ("read any.png", "DIGITS_READER")),
-        *(("watch folder a.csv", "DIGITS_MODEL"), ("watch folder a.csv", "DIGITS_READER")),
-        *(("bench", "DIGITS_MODEL"), ("bench", "DIGITS_READER")),
-        *(("serve", "DIGITS_MODEL"), ("serve", "DIGITS_READER")),
+        *(
+            (command, variable)
+            for command in ("predict any.png", "read any.png", "watch folder a.csv")
+            for variable in ("DIGITS_MODEL", "DIGITS_READER")
+        ),
+        ("bench", "DIGITS_READER"),
+        ("serve", "DIGITS_MODEL"),
     ],
 )
 def test_wrong_kind_of_model_is_named_with_the_commands_that_it_fits(

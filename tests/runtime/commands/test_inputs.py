@@ -38,7 +38,6 @@ def expand(*paths: Path | str, recursive: bool = False) -> tuple[list[str], list
         ("empty", True, "no pictures in FOLDER/empty"),
         ("[1].png", False, ["[1].png"]),  # a file, although it looks like a pattern
         ("missing.png", False, ["missing.png"]),  # reported when it is opened
-        ("*/" * 3000, False, "the pattern is too complex"),
     ],
 )
 def test_expand(folder: Path, argument: str, recursive: bool, expected: str | list[str]) -> None:
@@ -98,13 +97,8 @@ def test_read_source(monkeypatch: pytest.MonkeyPatch) -> None:
     ("content", "message"),
     [
         (None, "can't read a picture from stdin: it is closed"),
-        (io.BytesIO(), "can't read a picture from stdin: it is empty"),
         (io.BufferedReader(Torn()), "can't read a picture from stdin: Input/output error"),
         (io.BytesIO(PNG + bytes(2 << 20)), "stdin is larger than 1 MB"),
-        *(
-            (io.BytesIO(raw), "stdin is not a picture in a supported format")
-            for raw in (b"nonsense" * 100_000, b"\0" * 100_000, b"x")
-        ),
     ],
 )
 def test_stdin_without_a_picture_is_an_error(
@@ -114,5 +108,3 @@ def test_stdin_without_a_picture_is_an_error(
     monkeypatch.setattr(inputs, "MAX_STDIN", 1 << 20)
     with pytest.raises(PictureError, match=f"^{message}"):
         inputs.read_source("-")
-    if "format" in message:
-        assert content and content.tell() <= 1 << 16  # it isn't read to the end

@@ -51,12 +51,9 @@ CASES = [  # what is in the file, whose names count, and what stays
     (CSV, HEADER + A + B[:-1], "a", HEADER + A),
     (CSV, HEADER + A + b"\0" * 10_000, "a", HEADER + A),
     (CSV, HEADER + A + b"\0" + B[1:] + B, "a", HEADER + A),  # not all of its rows may be there
-    (CSV, HEADER + A + HEADER + B, "ab", HEADER + A + HEADER + B),
     (CSV, BOM + HEADER + A, "a", BOM + HEADER + A),  # as a spreadsheet saves it
     (CSV, CRLF, "a", CRLF),
     (JSON, JSON_A[:5], "", b""),
-    (JSON, JSON_A[:-1], "", b""),
-    (JSON, JSON_A + JSON_B, "ab", JSON_A + JSON_B),
     (JSON, JSON_A + JSON_B[:-1], "a", JSON_A),
 ]
 DAMAGED = [  # lines that are not ours
@@ -85,7 +82,7 @@ def test_earlier_results_are_continued(
     with results_at(path, form) as results:
         assert results.done == {hash((f"{name}.png",)) for name in names}
     assert path.read_bytes() == after
-    assert capsys.readouterr().err.count("has a damaged line") == damaged
+    assert capsys.readouterr().err.count("has damaged lines") == damaged
 
 
 @pytest.mark.parametrize("form", [CSV, JSON])
@@ -122,8 +119,7 @@ def test_header_comes_with_the_first_row(path: Path) -> None:
     assert path.read_bytes() == HEADER + A + B + b"b.png,2\n\\ud800,3\n"
 
 
-@pytest.mark.parametrize("before", [b"", HEADER + A])
-@pytest.mark.parametrize("rows", ["b.png,1", "b.png,1\nb.png,1"])
+@pytest.mark.parametrize(("before", "rows"), [(b"", "b.png,1\nb.png,1"), (HEADER + A, "b.png,1")])
 def test_failed_write_leaves_the_file_as_before(
     path: Path, monkeypatch: pytest.MonkeyPatch, before: bytes, rows: str
 ) -> None:
@@ -136,15 +132,6 @@ def test_failed_write_leaves_the_file_as_before(
         assert path.read_bytes() == before
         results.append(rows)
     assert path.read_bytes() == (before or HEADER) + B * len(rows.split())
-
-
-def test_row_that_takes_several_writes_is_complete(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = os.write
-    monkeypatch.setattr(os, "write", lambda file, data: real(file, data[:5]))
-    append(path, "a.png,0\na.png,0")
-    assert path.read_bytes() == HEADER + A + A
 
 
 @pytest.mark.parametrize("writes", range(4))
@@ -191,13 +178,6 @@ def test_file_that_something_else_changes_is_opened_again(path: Path) -> None:
     assert path.read_text() == "a,b\n1,2\nhalf"
 
 
-@pytest.mark.unix
-def test_file_in_use_is_refused(path: Path) -> None:
-    with results_at(path), pytest.raises(DigitsError, match=r"another process is writing .*.csv"):
-        results_at(path)
-    append(path)
-
-
 def test_endless_line_is_read_in_bounded_memory(path: Path) -> None:
     """A power cut may leave zeros at the end of a file."""
     with path.open("wb") as file:
@@ -221,25 +201,23 @@ def test_truncation_takes_back_what_was_appended(path: Path) -> None:
         assert results.append("a.png,0") == 0
 
 
-@pytest.mark.parametrize("change", ["append", "edit", "replace", "remove", "earlier"])
+@pytest.mark.parametrize("change", ["append", "edit", "remove"])
 def test_truncation_leaves_what_something_else_has_changed(path: Path, change: str) -> None:
+    text = HEADER + A + (B + C if change == "append" else B.replace(b"1", b"7"))
     with results_at(path) as results:
         results.append("a.png,0")
         size = results.append("b.png,1")
-        edited = HEADER + A + B.replace(b"1", b"7")
-        text = HEADER + A + B + C if change in ("append", "earlier") else edited
-        if change == "replace":
-            copy = path.with_name("copy.csv")
-            copy.write_bytes(text)
-            copy.replace(path)
-        elif change == "remove":
+        if change == "remove":
             path.unlink()
         else:
             path.write_bytes(text)
             os.utime(path, ns=(0, 10**18))
-        if change == "earlier":
-            results.truncate_to(results.append("c.png,2"))
         with pytest.raises(DigitsError, match="something else has changed"):
             results.truncate_to(size)
-    assert path.exists() == (change != "remove")
-    assert change == "remove" or path.read_bytes() == text
+    assert path.read_bytes() == text if path.exists() else change == "remove"
+
+
+def test_only_what_was_appended_is_taken_back(path: Path) -> None:
+    append(path, "a.png,0")
+    with results_at(path) as results, pytest.raises(DigitsError, match="something else"):
+        results.truncate_to(results.append("b.png,1") - 1)

@@ -45,24 +45,22 @@ def test_too_many_open_files_is_one_error(
 def test_too_many_open_files_in_a_picture_ends_the_run(
     pictures: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer = runner.Predict().start()
-    assert answer(str(pictures[2])).digit == 2
-    monkeypatch.setattr(runner.Predict, "start", lambda _: answer)  # its model is open already
+    classifier = runner.ClassifierOptions().open()
+    assert runner.predict(classifier, str(pictures[2])).digit == 2
+    monkeypatch.setattr(runner.ClassifierOptions, "open", lambda _: classifier)
     given = inputs.resolve([str(pictures[2])], recursive=False)
     with no_free_file_descriptors(), pytest.raises(DigitsError, match=TOO_MANY_FILES):
-        runner.run(runner.Predict(), given, Format())
+        runner.run(runner.Task(), given, Format())
 
 
 @pytest.mark.parametrize(
     ("files", "jobs", "expected"),
     [
-        (["a.png"], None, 1),
         (["a.png"], 4, 1),
         (["a.png", "b.png"], None, 1),
         (["a.png", "b.png"], 4, 4),
         (["a.png", "-"], 4, 1),
         (["a.png"] * 500, None, cpu_count()),
-        (["a.png"] * 500, 1, 1),
     ],
 )
 def test_process_count(files: list[str], jobs: int | None, expected: int) -> None:

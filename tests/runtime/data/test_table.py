@@ -71,9 +71,9 @@ def test_pictures_without_a_digit_and_groups(
 @pytest.mark.parametrize(
     ("raw", "cause"),
     [
-        (b"", " has no header with the columns file and digit"),
-        (b"\xff\xfe", " has no header with the columns file and digit"),
-        (b"\nfile,digit\n", " has no header with the columns file and digit"),
+        (b"", ": its columns are none; needs file and digit"),
+        (b"\xff\xfe", ": its columns are none; needs file and digit"),
+        (b"\nfile,digit\n", ": its columns are none; needs file and digit"),
         (b"name,label\na.png,7\n", ": its columns are name, label; needs file and digit"),
         (b"file;label\na.png;7\n", ": its columns are file, label; needs file and digit"),
         (b"file digit\na.png 7\n", ": its columns are file digit; needs file and digit"),
@@ -117,7 +117,7 @@ def test_what_is_no_file_is_not_opened(tmp_path: Path, column: str) -> None:
 @pytest.mark.linux
 def test_names_escaped_by_results_are_unescaped(tmp_path: Path) -> None:
     """A table may be an edited copy of results, whose names are escaped."""
-    names = ["=1.png", "-7.png", "a\nb.png", "\udcff.png", r"\x3d1.png", "\u202e.png"]
+    names = ["=1.png", "-7.png", "a\nb.png", "\udcff.png", "\u202e.png"]
     for name in names:
         (tmp_path / name).write_bytes(b"")
     lines = [csv_row([csv_name(name), 7]) for name in names]

@@ -147,10 +147,10 @@ def test_picture_is_sought_in_folder_of_table_first(
 
 
 def test_names_are_escaped_as_in_results(tmp_path: Path, classifier: Classifier) -> None:
-    name = "=1\\x41\u202e.png"
+    name = "=1\u202e.png"
     Image.new("L", (9, 9)).save(tmp_path / name)
     [item] = loaded(tmp_path, classifier)[0]
     [cell] = item.cells(tmp_path)
-    assert cell == r"\x3d1\x5cx41\u202e.png"
+    assert cell == r"\x3d1\u202e.png"
     items, _ = loaded(written(tmp_path, f"{DIGITS}{cell},7,0.5,sure\n"), classifier)
     assert [Path(item.file).name for item in items] == [name]

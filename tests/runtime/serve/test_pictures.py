@@ -12,7 +12,7 @@ from digits.serve.app import App
 from digits.serve.limits import Limits
 from digits.serve.pictures import PictureWorker
 from digits.serve.settings import Settings
-from digits.text import escape_name
+from digits.text import escape_control
 from tests.runtime.serve import misbehaving
 from tests.runtime.serve.conftest import application
 from tests.runtime.serve.test_app import png
@@ -93,7 +93,7 @@ def test_files_of_a_form_are_answered_in_their_order(classifier: Classifier) -> 
         first, broken, empty, last = answer.json()
         assert [first, empty, last] == [alone[number].json() for number in (0, 2, 3)]
         assert alone[1].status_code == 422
-        assert broken == {"file": escape_name("a\u202eb")} | alone[1].json()
+        assert broken == {"file": escape_control("a\u202eb")} | alone[1].json()
     assert "frame" not in answer.text
 
 

@@ -28,8 +28,12 @@ class Bench:
         self.work = self.reader.start()
         self.watcher = self.watch()
 
-    def watch(self) -> FolderWatcher:
-        return FolderWatcher(self.reader, self.start_worker, self.results, True, lambda: self.now)
+    def watch(self, keep: Path | None = None) -> FolderWatcher:
+        return FolderWatcher(
+            *(self.reader, self.results, True, None, keep),
+            start_worker=self.start_worker,
+            clock=lambda: self.now,
+        )
 
     def restart(self) -> None:
         self.watcher.stop()

@@ -16,13 +16,10 @@ from digits.watch.mqtt import Publisher, discovery
     [
         ("http://broker", "expected mqtt://USER@HOST:PORT/TOPIC"),
         ("mqtt://", "expected mqtt://"),
-        ("mqtt://broker:port", "expected mqtt://"),
-        ("mqtt://[::1", "expected mqtt://"),
         (f"mqtt://{'a' * 70}", "expected mqtt://"),
         ("mqtt://broker/topic?secret", "expected mqtt://"),
         ("mqtt://user:secret@broker", r"put the password into \$DIGITS_MQTT_PASSWORD"),
         ("mqtt://user:sec/ret@broker", "expected mqtt://"),
-        ("mqtt://broker/a/+/b", "a topic has"),
         ("mqtt://broker/a%23", "a topic has"),
         (f"mqtt://broker/{'a' * 201}", "a topic has"),
     ],
@@ -67,7 +64,7 @@ def test_topics_are_different_devices(first: str, second: str) -> None:
 @pytest.mark.unix
 @pytest.mark.parametrize("is_listening", [False, True])
 def test_what_is_no_broker_delays_nothing(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_listening: bool
+    monkeypatch: pytest.MonkeyPatch, is_listening: bool
 ) -> None:
     """It refuses connections; or it accepts them, and never answers."""
     monkeypatch.setattr(mqtt, "KEEPALIVE", 1)
@@ -77,17 +74,15 @@ def test_what_is_no_broker_delays_nothing(
             server.listen()
         address = f"127.0.0.1:{server.getsockname()[1]}"
         began = time.monotonic()
-        printed = ""
         with Publisher(f"mqtt://{address}/topic") as publisher:
-            while not printed:
+            while not publisher.troubles():
                 publisher.publish({"picture": bytes(1_000_000)})
                 time.sleep(0.01)
-                printed = capsys.readouterr().err
                 assert time.monotonic() < began + 10
             ended = time.monotonic()
         assert time.monotonic() < ended + 2
     reason = "no answer" if is_listening else "Connection refused"
-    assert printed == f"error: MQTT broker {address}: {reason}; trying again\n"
+    assert publisher.troubles() == [f"MQTT broker {address}: {reason}"]
 
 
 @pytest.mark.unix
@@ -99,12 +94,10 @@ def test_what_is_no_broker_delays_nothing(
         b"\x90\xff\xff\xff\x7f",  # an answer of 256 MB
     ],
 )
-def test_broker_that_sends_more_than_answers_is_left(
-    capsys: pytest.CaptureFixture[str], message: bytes
-) -> None:
+def test_broker_that_sends_more_than_answers_is_left(message: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(10)
-        with Publisher(f"mqtt://127.0.0.1:{server.getsockname()[1]}"):
+        with Publisher(f"mqtt://127.0.0.1:{server.getsockname()[1]}") as publisher:
             connection, _ = server.accept()
             with connection:
                 connection.settimeout(10)
@@ -115,6 +108,6 @@ def test_broker_that_sends_more_than_answers_is_left(
                     while sent:
                         sent = connection.recv(1000)
             deadline = time.monotonic() + 10
-            while not (printed := capsys.readouterr().err) and time.monotonic() < deadline:
+            while not publisher.troubles() and time.monotonic() < deadline:
                 time.sleep(0.01)
-    assert "the connection is lost; trying again" in printed
+    assert "the connection is lost" in publisher.troubles()[0]

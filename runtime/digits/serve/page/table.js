@@ -8,7 +8,6 @@ const AT_ONCE = 2; // one is read while the other is on its way
 const TRIES = 5; // of a file, while the server is ready: one that makes it fail shan't hold up the rest
 const BOM = "\ufeff"; // else Excel takes UTF-8 for another encoding
 // The CSV (RFC 4180) is escaped as `digits predict --csv` does, in text.py, so that spreadsheets take it for text.
-const ESCAPED = /\\(?=x[0-9a-f]{2}|u[0-9a-f]{4})/g; // looks as if it were
 // Control, invisible and direction-changing characters, without those that join letters.
 const CONTROL = new RegExp(
   "[\\x00-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b\\u200e"
@@ -105,7 +104,7 @@ export class FileTable {
 /** rows: of { file, text, sure, status, note }. */
 function csv(rows) {
   const cells = rows.map(({ file, text, sure, status, note }) => [
-    file.name.replace(ESCAPED, "\\x5c").replace(CONTROL, escape).replace(FORMULA, escape),
+    file.name.replace(CONTROL, escape).replace(FORMULA, escape),
     text.replace(FORMULA, escape),
     sure,
     status,
