@@ -9,6 +9,7 @@ start the command several times with other --first.
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from digits.errors import DigitsError
 from digits.terminal import print_stderr
 from digits_export.export import ExportConfig, export_run
 from digits_train import models, trainer
-from digits_train.config import TrainConfig, to_dict
+from digits_train.config import TrainConfig
 from digits_train.run import RunDir
 
 # Columns of the table, in percent but for the seconds.
@@ -47,7 +48,7 @@ def is_trained(run: RunDir, config: TrainConfig) -> bool:
     if not run.summary.exists():
         return False
     summary = json.loads(run.summary.read_bytes())
-    if summary["recipe"] != to_dict(config)["recipe"]:
+    if summary["recipe"] != asdict(config.recipe):
         raise DigitsError(f"{run.folder} has another recipe: choose another --out")
     return "test_accuracy" in summary
 

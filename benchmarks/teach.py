@@ -23,17 +23,17 @@ from digits.data.datasets import OwnPictures
 from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits.vision.frame import to_mnist
-from digits_train import calibration, prepare
+from digits_train import calibration
 from digits_train.augment import BatchRng, augment
 from digits_train.camera import fonts
-from digits_train.checkpoint import Checkpoint
 from digits_train.config import Augmentation, Recipe, TrainConfig
 from digits_train.distributed import init_distributed
 from digits_train.examples import Pool, generate_pools
 from digits_train.fit import fit
 from digits_train.models import AnyNetwork, Network, get_recipe
-from digits_train.start import load_start
+from digits_train.start import Start, load_start
 from digits_train.tasks.classification import Classification, count_errors
+from digits_train.training import begin
 
 LABELS = (5, 10, 20, 50)  # of each digit
 MEASURED = 500  # pictures of each writer
@@ -43,13 +43,13 @@ BENDING = Augmentation(rotation=5, scale=0.08, shear=0.08, shift=0, elastic=0.8,
 class Teacher:
     """Fine-tunes one network again and again, beside the same pictures."""
 
-    def __init__(self, parent: Checkpoint) -> None:
+    def __init__(self, parent: Start) -> None:
         assert isinstance(parent.model, Network)
-        self.parent, self.before = parent, parent.model
-        architecture = parent.provenance.architecture
-        recipe = get_recipe(architecture, "finetune")
+        self.before = parent.model
+        recipe = get_recipe(parent.architecture, "finetune")
         assert isinstance(recipe, Recipe)
-        self.config, self.recipe = TrainConfig(architecture, recipe, precision="float32"), recipe
+        self.config = TrainConfig(parent.architecture, recipe, precision="float32")
+        self.recipe = recipe
         self.train, self.validation = mnist.load("train"), mnist.load("validation")
         self.pools = generate_pools(recipe, self.train, seed=0)
         self.frames = calibration.draw_frames(self.validation)
@@ -59,10 +59,10 @@ class Teacher:
         task = Classification(self.recipe, self.train, self.validation, own=own, parent=self.before)
         task.pools = [*self.pools, Pool(labelled.images, labelled.labels, self.recipe.own)]
         with init_distributed("cpu") as dist:
-            state = prepare.create_state(self.config, dist.device, self.parent)
-            for _ in fit(state, task, dist):
+            training = begin(self.config, dist.device, self.before)
+            for _ in fit(training, task, dist):
                 pass
-        return state.eval_model
+        return training.eval_model
 
     def compare(self, name: str, labelled: Split, measured: Split) -> None:
         """Print the errors before and after."""

@@ -23,12 +23,13 @@ from torchvision.transforms.functional import to_pil_image
 from benchmarks.timing import show
 from digits.data import mnist
 from digits.data.mnist import Split
-from digits_train import distributed, prepare
+from digits_train import distributed
 from digits_train.config import TrainConfig
 from digits_train.distributed import DistributedContext
 from digits_train.fit import fit
 from digits_train.models import VGG16, LeNet5, Network
 from digits_train.tasks.classification import Classification
+from digits_train.training import begin
 
 CPU = torch.device("cpu")
 ROUNDS = 5
@@ -54,7 +55,7 @@ class Example(Dataset[tuple[torch.Tensor, int]]):
 def ours(network: type[Network], recipe: str, split: Split) -> float:
     """Images per second of our training loop."""
     once = replace(network.recipes[recipe], epochs=1)
-    training = prepare.create_state(TrainConfig(network.__name__.lower(), once), CPU)
+    training = begin(TrainConfig(network.__name__.lower(), once), CPU)
     mixed = network.mixed_precision and distributed.has_bfloat16(CPU)
     [epoch] = fit(training, Classification(once, split, split), DistributedContext(CPU), mixed)
     return epoch.images_per_second

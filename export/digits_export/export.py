@@ -181,6 +181,6 @@ def _make_exporter(loaded: Checkpoint, config: ExportConfig, data: Path | None) 
     trained_on.pop(datasets.OWN, None)  # nothing is verified on them
     datasets.verify_checksums(dataset, trained_on, data)
     outliers = None
-    if provenance.recipe.get("outliers"):
+    if provenance.recipe.get("outlier_weight"):
         outliers = calibration.draw_outliers(dataset.splits["validation"])
     return ClassifierExporter(loaded, Digits(dataset.splits, outliers), config.force)

@@ -3,12 +3,11 @@
 M. Mitchell et al., "Model cards for model reporting" (FAT* 2019).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from digits.inference.metadata import Metadata, ReaderMetadata, parse_objects
 from digits_export.report import ReaderVariant, Variant
 from digits_export.temperature import REJECTION_RATE
-from digits_train import comparison
 from digits_train.comparison import Comparison
 
 _CLASSIFIER = """\
@@ -44,11 +43,11 @@ exported the file.
 ## Limits
 
 It has seen the handwriting of its data, and what its recipe adds: `frames` are digits of generated
-pictures, in handwriting fonts, too, `outliers` pictures of no digit. Without outliers, letters and
-drawings get answers, too, often confident ones. MNIST was written by employees of the US Census
-Bureau and American high-school students. It reads two touching digits as one. It has not
-been tested for decisions about people, money or health; keep the original picture, and have a
-person check answers below the threshold.
+pictures, in handwriting fonts, too, `outlier weight` is that of pictures of no digit. Without
+those, letters and drawings get answers, too, often confident ones. MNIST was written by employees
+of the US Census Bureau and American high-school students. It reads two touching digits as one. It
+has not been tested for decisions about people, money or health; keep the original picture, and have
+a person check answers below the threshold.
 """
 
 _READER = """\
@@ -107,7 +106,7 @@ def render(about: Metadata, variants: Sequence[Variant]) -> str:
         "data": "custom images" if "pictures" in data else "MNIST (LeCun, Cortes, Burges, 1998)",
         "accepted": 1 - REJECTION_RATE,
         "kernels": about.kernels.capitalize(),
-        "table": _variants(variants),
+        "table": _table([variant.row() for variant in variants]),
     }
     return _CLASSIFIER.format(**values)
 
@@ -116,15 +115,14 @@ def render_reader(about: ReaderMetadata, variants: Sequence[ReaderVariant]) -> s
     """Render the card, in Markdown, of the reader's file with this metadata."""
     values = about._asdict() | {
         "recipe": _one_line(parse_objects(about, "the exported file")["recipe"]),
-        "table": _variants(variants),
+        "table": _table([variant.row() for variant in variants]),
     }
     return _READER.format(**values)
 
 
 def render_comparison(parent: str | None, compared: Sequence[Comparison]) -> str:
     """Render the section about a fine-tuning. parent: SHA-256 of the file it started from."""
-    head, *rows = comparison.rows(compared)
-    return _FINE_TUNED.format(parent=parent, table=_table(head, rows))
+    return _FINE_TUNED.format(parent=parent, table=_table([each.row() for each in compared]))
 
 
 def _one_line(recipe: dict[str, object]) -> str:
@@ -139,13 +137,8 @@ def _flatten(values: dict[str, object], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{key.replace('_', ' ')} {value}"
 
 
-def _variants(variants: Sequence[Variant] | Sequence[ReaderVariant]) -> str:
-    rows = [variant.row() for variant in variants]
-    return _table([*rows[0]], [[*row.values()] for row in rows])
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def _table(rows: Sequence[Mapping[str, object]]) -> str:
     """A table in Markdown."""
-    lines = (" | ".join(map(str, row)) for row in (head, *rows))
+    lines = (" | ".join(map(str, row)) for row in (rows[0], *(row.values() for row in rows)))
     first, *others = (f"| {line} |" for line in lines)
-    return "\n".join([first, "|" + "---|" * len(head), *others])
+    return "\n".join([first, "|" + "---|" * len(rows[0]), *others])

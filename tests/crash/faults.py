@@ -13,15 +13,13 @@ ERRORS = ("EIO", "ENOSPC", "EROFS", "KILL")
 # Calls that succeed on a full disk.
 _FREEING = ("unlink", "rmdir", "truncate", "ftruncate")
 _CALLS = ("fsync", "replace", "mkdir", *_FREEING)
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Faults:
     """Counts the calls that change files below `folder`, and makes the chosen ones fail.
 
     error: one of ERRORS. EIO and KILL occur once; a full or read-only disk stays so. at: the first
-    call to fail, from 1; 0 for none. log: a file to which a line is appended for each call: the
-    used pages of the disk, the call, the file's name.
+    call to fail, from 1; 0 for none. log: a file to which a line is appended for each call.
     """
 
     def __init__(self, folder: str, error: str, at: int, log: str) -> None:
@@ -36,9 +34,7 @@ class Faults:
         if not name.startswith(self._folder):
             return False
         self._seen += 1
-        disk = os.statvfs(self._folder)
-        used = (disk.f_blocks - disk.f_bfree) * disk.f_frsize // _PAGE
-        self._write(self._log, f"{used} {call} {os.path.basename(name)}\n".encode())
+        self._write(self._log, f"{call} {os.path.basename(name)}\n".encode())
         if self._at == 0 or (self._error == "ENOSPC" and call in _FREEING):
             return False
         once = self._error in ("EIO", "KILL")

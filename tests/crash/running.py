@@ -1,4 +1,4 @@
-"""Run `digits` commands, kill them, and mount small disks."""
+"""Run `digits` commands, and kill them."""
 
 import json
 import os
@@ -9,23 +9,17 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-import pytest
-
 from tests.crash.faults import ERRORS
 
-# How many kills at random times, write errors and disk sizes are tried of each command. From
-# ALL_FAULTS on, all write errors and disk sizes are.
+# How many kills at random times are tried of each command; from ALL_FAULTS on, all write errors.
 KILLS = int(os.environ.get("DIGITS_KILLS", "2"))
 ALL_FAULTS = 100
 MAX_SECONDS = 100.0  # after which a command counts as hanging
 
-PAGE = os.sysconf("SC_PAGE_SIZE")
 ROOT = Path(__file__).parent.parent.parent
 Fault = tuple[str, int]
 
@@ -98,53 +92,14 @@ def faults(folder: Path, fault: Fault | None, log: Path) -> dict[str, Any]:
 
 
 def select_faults(calls: int) -> list[Fault]:
-    """Return each error at each call, or a random sample of them."""
-    every = [(error, at) for at in range(1, calls + 1) for error in ERRORS]
-    return every if KILLS >= ALL_FAULTS else random.Random(0).sample(every, min(KILLS, len(every)))
+    """Return each error at each call, or at a random one."""
+    if KILLS >= ALL_FAULTS:
+        return [(error, at) for at in range(1, calls + 1) for error in ERRORS]
+    rng = random.Random(0)
+    return [(error, rng.randint(1, calls)) for error in ERRORS]
 
 
 def kill_times(span: float) -> Iterator[float]:
     """Yield random times for kills, in seconds after the start. span: the command's duration."""
     rng = random.Random(1)
     return (rng.uniform(0, span) for _ in range(KILLS))
-
-
-@contextmanager
-def disk(folder: Path, pages: int) -> Iterator[None]:
-    """Mount a disk of so many pages on the folder; skips without the right to mount."""
-    folder.mkdir(exist_ok=True)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", _size(pages), "tmpfs", folder])
-    if mounted.returncode:
-        pytest.skip("a disk can't be mounted here")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", folder], check=True)
-
-
-def resize_disk(folder: Path, pages: int) -> None:
-    subprocess.run(["mount", "-o", f"remount,{_size(pages)}", folder], check=True)
-
-
-def _size(pages: int) -> str:
-    return f"size={pages * PAGE}"
-
-
-def failing_sizes(log: Path) -> list[int]:
-    """Return disk sizes in pages, each of which makes another write the first to fail.
-
-    log: that of Faults, from a command that succeeded.
-    """
-    first, *used = (int(line.split()[0]) for line in log.read_text().splitlines())
-    sizes = sorted({pages - 1 for pages in used if pages > max(first, 1)})
-    return sizes if KILLS >= ALL_FAULTS else random.Random(2).sample(sizes, min(KILLS, len(sizes)))
-
-
-class KillCounts:
-    """How many kills hit before, during and after writes, by command."""
-
-    def __init__(self) -> None:
-        self.kills: dict[str, Counter[str]] = {}
-
-    def add(self, command: str, point: str) -> None:
-        self.kills.setdefault(command, Counter())[point] += 1

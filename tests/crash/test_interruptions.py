@@ -1,6 +1,5 @@
 """Interrupted commands leave nothing damaged, and give the same result when they are run again."""
 
-import re
 import time
 from collections.abc import Callable
 from functools import partial
@@ -11,17 +10,12 @@ import pytest
 from tests.crash.invariants import assert_failed_with_error
 from tests.crash.running import (
     Driver,
-    KillCounts,
-    disk,
-    failing_sizes,
     faults,
     kill_times,
-    resize_disk,
     select_faults,
 )
 from tests.crash.scenarios import Export, Output, Scenario, Train
 
-LARGE = 10_000  # pages
 SCENARIOS: dict[str, Callable[[Driver, Path], Scenario]] = {
     "train": Train,
     "export": Export,
@@ -47,9 +41,7 @@ def scenario(
 
 
 @every_scenario
-def test_continued_after_sigkill(
-    scenario: Scenario, tmp_path: Path, kill_counts: KillCounts
-) -> None:
+def test_continued_after_sigkill(scenario: Scenario, tmp_path: Path) -> None:
     began = time.monotonic()
     scenario.prepare(tmp_path)
     scenario.complete(tmp_path)
@@ -59,7 +51,7 @@ def test_continued_after_sigkill(
         command = scenario.start(tmp_path)
         if command.wait(moment) is None:
             command.kill()
-            kill_counts.add(scenario.name, scenario.check_interrupted(tmp_path))
+            scenario.check_interrupted(tmp_path)
         else:
             assert command.code == 0, command.err
             scenario.check_completed(tmp_path)
@@ -68,9 +60,7 @@ def test_continued_after_sigkill(
 
 
 @different_scenarios
-def test_continued_after_write_error(
-    scenario: Scenario, tmp_path: Path, kill_counts: KillCounts
-) -> None:
+def test_continued_after_write_error(scenario: Scenario, tmp_path: Path) -> None:
     folder, log = tmp_path / "disk", tmp_path / "log"
     folder.mkdir()
     scenario.prepare(folder)
@@ -81,29 +71,11 @@ def test_continued_after_write_error(
         if command.wait() == 0:
             scenario.check_completed(folder)  # only a cleanup failed
             continue
-        point = scenario.check_interrupted(folder)
+        scenario.check_interrupted(folder)
         if fault[0] == "KILL":
             assert command.code == -9
-            kill_counts.add(scenario.name, point)
         else:
             assert_failed_with_error(command.code, command.err)
+        if fault[0] == "ENOSPC":
+            assert "No space left" in command.err
         scenario.complete(folder)
-
-
-@different_scenarios
-def test_continued_after_full_disk(scenario: Scenario, tmp_path: Path) -> None:
-    folder, log = tmp_path / "disk", tmp_path / "log"
-    with disk(folder, LARGE):
-        scenario.prepare(folder)
-        scenario.run(folder, faults(folder, None, log))
-    for pages in failing_sizes(log):
-        with disk(folder, LARGE):
-            scenario.prepare(folder)
-            resize_disk(folder, pages)
-            command = scenario.start(folder)
-            command.wait()
-            assert_failed_with_error(command.code, command.err)
-            assert re.search("can't write .*: No space left", command.err)
-            scenario.check_failed(folder)
-            resize_disk(folder, LARGE)
-            scenario.complete(folder)

@@ -31,7 +31,7 @@ TRAINING_MISTAKES = [
     (["train", "--data", "long" * 100], "File name too long"),
     (["export", "long" * 100], "File name too long"),
     (["export"], "run `digits train` first"),
-    (["export", "nowhere"], "there is no such checkpoint"),
+    (["export", "nowhere"], "there is no such file"),
 ]
 
 

@@ -59,7 +59,7 @@ def test_mirrored_sixes(
     how = ("--data", "mine/labels.csv", "--epochs", 6, "--batch-size", 32)
     trained = run_on_subset("train", "--start", "bundled", *how, cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
-    table = trained.stdout.splitlines()[1:]
+    table = [line.strip() for line in trained.stdout.splitlines()[3:]]
     assert table[0].split() == ["examples", "errors", "before", "errors", "after"]
     assert "pictures of your own, held back  100.00% (" in table[1]
     # Of so few validation digits, one is more than may be lost.

@@ -11,7 +11,7 @@ from digits_export import evaluate
 from digits_train import models
 from digits_train.config import Recipe, TrainConfig
 from digits_train.models import Network
-from digits_train.prepare import create_state
+from digits_train.training import begin
 from tests.train.short import CPU, fit_digits
 
 
@@ -27,7 +27,7 @@ def untimed() -> Iterator[None]:
 def network(train_slice: Split) -> Network:
     """A LeNet-5 that has learnt the 800 training digits of `slice_as_mnist`."""
     recipe = Recipe("test", epochs=10, batch_size=32, learning_rate=2e-3)
-    training = create_state(TrainConfig("lenet5", recipe), CPU.device)
+    training = begin(TrainConfig("lenet5", recipe), CPU.device)
     list(fit_digits(training, recipe, Split(train_slice.images[:800], train_slice.labels[:800])))
     assert isinstance(training.model, Network)
     return training.model.eval()

@@ -134,7 +134,7 @@ def test_large_accuracy_drop_needs_force(run: RunDir, capsys: pytest.CaptureFixt
 
 @pytest.mark.unix
 def test_other_failures(tmp_path: Path, run: RunDir) -> None:
-    with pytest.raises(ModelError, match="there is no such checkpoint"):
+    with pytest.raises(ModelError, match="there is no such file"):
         export_run(RunDir(tmp_path), INT8)
     fails(run, "checkpoint.safetensors is not a folder", replace(INT8, triton=run.checkpoint))
     fails(run, "contains lenet5, not tiny; name the run", replace(INT8, architecture="tiny"))
@@ -170,7 +170,7 @@ def test_served_and_run_as_is_fastest(
 def test_outliers(tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8)
     monkeypatch.setattr(calibration, "draw_outliers", lambda validation: noise)
-    recipe = {"epochs": 10, "outliers": 0.1, "frames": 0.2}
+    recipe = {"epochs": 10, "outlier_weight": 0.1, "frames": 0.2}
     run = save(tmp_path, network, replace(PROVENANCE, recipe=recipe))
     report = export_run(run, ExportConfig())
     assert report.to_dict()["none_logit"] != 0

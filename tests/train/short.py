@@ -1,6 +1,7 @@
 """Short trainings on the subset of MNIST, and a way to interrupt them."""
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from torch import nn
 
 from digits.data.mnist import Split
 from digits_train import run, trainer
-from digits_train.checkpoint import TrainState
 from digits_train.config import Augmentation, Recipe, TrainConfig
 from digits_train.distributed import DistributedContext
 from digits_train.fit import fit
@@ -18,6 +18,7 @@ from digits_train.metrics import EpochMetrics
 from digits_train.models import Network
 from digits_train.run import RunDir
 from digits_train.tasks.classification import Classification
+from digits_train.training import Training
 
 CONFIG = TrainConfig(
     "lenet5", Recipe("test", epochs=2, batch_size=100, ema_decay=0.9, augmentation=Augmentation())
@@ -48,14 +49,14 @@ def resume(folder: Path, data: Path | None = None) -> tuple[RunDir, dict[str, An
 
 
 def fit_digits(
-    state: TrainState, recipe: Recipe, train: Split, validation: Split | None = None, **rest: Any
+    training: Training, recipe: Recipe, train: Split, validation: Split | None = None, **rest: Any
 ) -> Iterator[EpochMetrics]:
     """Train on digits. rest: arguments of `fit`, and further fields of `Classification`."""
     arguments = {"dist": CPU} | {
         name: rest.pop(name) for name in ("dist", "bfloat16", "on_step") if name in rest
     }
     task = Classification(recipe, train, validation or train, **rest)
-    for epoch in fit(state, task, **arguments):
+    for epoch in fit(training, task, **arguments):
         assert isinstance(epoch, EpochMetrics)
         yield epoch
 
@@ -65,9 +66,7 @@ def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     real: Callable[..., Iterator[EpochMetrics]] = vars(trainer)["fit"]
 
     def fit(*arguments: Any) -> Iterator[EpochMetrics]:
-        for done, epoch in enumerate(real(*arguments)):
-            if done == epochs:
-                raise KeyboardInterrupt
-            yield epoch
+        yield from islice(real(*arguments), epochs)
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(trainer, "fit", fit)

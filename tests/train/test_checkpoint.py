@@ -16,8 +16,19 @@ PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 5}, 3, 5, {}, 50_000, 0.99)
 NAN = torch.full([10], float("nan"))
 
 
-@pytest.mark.parametrize("architecture", ["lenet5", "reader"])
-def test_checkpoint_round_trip(tmp_path: Path, architecture: str) -> None:
+class Tied(LeNet5):
+    """One layer has two names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.again = self.fc2
+
+
+@pytest.mark.parametrize("architecture", ["lenet5", "reader", "tied"])
+def test_checkpoint_round_trip(
+    tmp_path: Path, architecture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(models.ARCHITECTURES, "tied", Tied)
     path, about = tmp_path / "saved", replace(PROVENANCE, architecture=architecture)
     model = models.build(architecture).to_device(torch.device("cpu"))  # with other strides
     checkpoint.save(path, model, about)
@@ -30,33 +41,19 @@ def test_checkpoint_round_trip(tmp_path: Path, architecture: str) -> None:
         assert torch.equal(tensor, expected[name])
 
 
-def test_layer_with_two_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Tied(LeNet5):
-        def __init__(self) -> None:
-            super().__init__()
-            self.again = self.fc2
-
-    monkeypatch.setitem(models.ARCHITECTURES, "tied", Tied)
-    network = Tied()
-    checkpoint.save(tmp_path / "tied", network, replace(PROVENANCE, architecture="tied"))
-    loaded = checkpoint.load(tmp_path / "tied").model
-    assert isinstance(loaded, Tied)
-    assert loaded.again is loaded.fc2
-    assert torch.equal(loaded.fc2.weight, network.fc2.weight)
-
-
 @pytest.mark.parametrize(
-    ("header", "message"),
+    ("header", "cause"),
     [
-        (None, "is not a checkpoint of this version"),
-        ({"digits": '{"format": "digits checkpoint 99"}'}, "is not a checkpoint of this version"),
-        ({"digits": json.dumps({"format": checkpoint.FORMAT})}, "invalid header"),
-        ({"digits": "[" * 100_000}, "invalid header"),
+        (None, "'__metadata__'"),
+        ({"digits": '{"format": "digits checkpoint 99"}'}, "its format isn't digits checkpoint"),
+        ({"digits": json.dumps({"format": checkpoint.FORMAT})}, "'provenance'"),
+        ({"digits": "[" * 100_000}, ""),
     ],
 )
-def test_foreign_safetensors(tmp_path: Path, header: dict[str, str] | None, message: str) -> None:
+def test_foreign_safetensors(tmp_path: Path, header: dict[str, str] | None, cause: str) -> None:
     path = tmp_path / "foreign.safetensors"
     path.write_bytes(safetensors.torch.save({"x": torch.zeros(1)}, header))
+    message = rf"is damaged, or not a checkpoint of this version of digits \({cause}"
     with pytest.raises(ModelError, match=message):
         checkpoint.load(path)
 
@@ -64,24 +61,20 @@ def test_foreign_safetensors(tmp_path: Path, header: dict[str, str] | None, mess
 @pytest.mark.parametrize(
     ("weights", "about", "complaint"),
     [
-        ({}, {"epoch": 2.5}, "invalid header"),
+        ({}, {"epoch": 2.5}, "epoch can't be 2.5"),
         ({}, {"architecture": "vgg99"}, "no network called 'vgg99'; .*needs --network FILE"),
         ({}, {"architecture": "reader"}, "not a usable reader: .* is (missing|unknown)"),
         ({"fc3.bias": torch.zeros(11)}, {}, r"fc3.bias is float32 \[11\], not float32 \[10\]"),
         ({"fc3.bias": torch.zeros(10).double()}, {}, "fc3.bias is float64 .*, not float32"),
         ({"fc3.bias": NAN}, {}, "lenet5: fc3.bias has NaN or infinite weights; train it again"),
-        ({"fc4.bias": torch.zeros(10)}, {}, "fc4.bias is unknown"),
-        ({"fc3.bias": None}, {}, "fc3.bias is missing"),
     ],
 )
 def test_unfitting_checkpoints(
     tmp_path: Path, weights: dict[str, Any], about: dict[str, Any], complaint: str
 ) -> None:
-    changed = {**LeNet5().state_dict(), **weights}
-
     class Odd(LeNet5):
         def state_dict(self, *_: Any, **__: Any) -> Any:
-            return {name: tensor for name, tensor in changed.items() if tensor is not None}
+            return LeNet5().state_dict() | weights
 
     path = tmp_path / "odd.safetensors"
     checkpoint.save(path, Odd(), replace(PROVENANCE, **about))
@@ -89,17 +82,13 @@ def test_unfitting_checkpoints(
         checkpoint.load(path)
 
 
-def test_missing_files(tmp_path: Path) -> None:
-    for path in (tmp_path / "missing", tmp_path):
-        with pytest.raises(ModelError, match="there is no such checkpoint"):
-            checkpoint.load(path)
-    with pytest.raises(ModelError, match="nothing to resume from"):
-        checkpoint.load_state(tmp_path / "state.pt")
-
-
-@pytest.mark.parametrize("state", [b"", b"PK\3\4 half a zip", [], torch.zeros(1)])
-def test_damaged_state_or_another_file(tmp_path: Path, state: Any) -> None:
+@pytest.mark.parametrize("state", [None, b"", b"PK\3\4 half a zip", [], torch.zeros(1)])
+def test_missing_or_damaged_state(tmp_path: Path, state: Any) -> None:
     path = tmp_path / "state.pt"
-    path.write_bytes(state) if isinstance(state, bytes) else checkpoint.save_state(path, state)
-    with pytest.raises(ModelError, match="state.pt is damaged, or not a state that digits wrote"):
+    if isinstance(state, bytes):
+        path.write_bytes(state)
+    elif state is not None:
+        checkpoint.save_state(path, state)
+    missing, damaged = ": there is no such file", " is damaged, or not a state that digits wrote"
+    with pytest.raises(ModelError, match=f"state.pt{missing if state is None else damaged}"):
         checkpoint.load_state(path)

@@ -51,7 +51,7 @@ def test_wrong_usage(arguments: str, complaint: str, capsys: pytest.CaptureFixtu
         ("--start bundled", "recipe finetune needs --data: your own labelled pictures"),
         ("--start bundled --data gone.csv", "gone.csv: no such file or folder"),
         ("--start bundled --data empty", "empty has no labelled digits: sort pictures into"),
-        ("--start missing --data empty", "missing.*: there is no such checkpoint"),
+        ("--start missing --data empty", "missing.*: there is no such file"),
         ("--start bundled --network reader --data empty", "empty is a folder, not a CSV file"),
     ],
 )
@@ -64,7 +64,9 @@ def test_what_cannot_be_fine_tuned(arguments: str, complaint: str) -> None:
 
 @pytest.mark.usefixtures("slice_as_mnist", "without_figures")
 def test_useless_network_is_printed_and_raises(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(DigitsError, match=r"can't be told from guessing.*try more --epochs"):
+    with pytest.raises(
+        DigitsError, match=r"can't be told from guessing.*try more training digits, more --epochs"
+    ):
         cli.app(shlex.split("--recipe classic --epochs 1 --learning-rate 1e-9"))
     assert capsys.readouterr().out.startswith("runs/lenet5  validation ")
     assert {path.name for path in Path("runs/lenet5").iterdir()} == FILES

@@ -1,11 +1,11 @@
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import pytest
 
 from digits.errors import DigitsError
 from digits_train import models
-from digits_train.config import WRITING, Recipe, TrainConfig, config_from_dict, from_dict, to_dict
+from digits_train.config import WRITING, Recipe, TrainConfig, config_from_dict, from_dict
 
 INFINITE, NAN = float("inf"), float("nan")
 
@@ -13,9 +13,8 @@ INFINITE, NAN = float("inf"), float("nan")
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("epochs", 0), ("epochs", "5"), ("batch_size", 0), ("batch_size", 1.5)),
-        *(("learning_rate", -1.0), ("learning_rate", 0.0), ("learning_rate", NAN)),
-        *(("frames", INFINITE), ("optimizer", "adam"), ("schedule", "magic")),
+        *(("epochs", 0), ("epochs", "5"), ("batch_size", 1.5), ("learning_rate", -1.0)),
+        *(("learning_rate", NAN), ("frames", INFINITE), ("optimizer", "adam")),
     ],
 )
 def test_unfit_values_of_recipes(name: str, value: object) -> None:
@@ -45,8 +44,7 @@ def test_from_dict() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("count", 1.0), ("count", True), ("count", None)),
-        *(("share", NAN), ("share", True), ("share", "0.5")),
+        *(("count", 1.0), ("count", True), ("share", NAN), ("share", True), ("share", "0.5")),
         *(("name", 7), ("kind", "c"), ("more", []), ("other", 1)),
     ],
 )
@@ -56,11 +54,9 @@ def test_from_dict_refuses_other_types_and_fields(name: str, value: object) -> N
 
 
 def test_stored_configs_are_restored() -> None:
-    reader = TrainConfig("reader", models.Reader.recipes["default"], init="5f")
-    assert config_from_dict(to_dict(reader)) == reader
-    recipe = Recipe("test", 1, ema_decay=0.9, warmup_fraction=0.1, outlier_weight=0.2)
-    config = TrainConfig("lenet5", replace(recipe, augmentation=WRITING))
-    stored = to_dict(config)
-    assert config_from_dict(stored) == config
-    assert {"average": 0.9, "warmup": 0.1, "outliers": 0.2}.items() <= stored["recipe"].items()
-    assert len(stored["recipe"]) == len(fields(Recipe))
+    recipe = Recipe("test", 1, ema_decay=0.9, outlier_weight=0.2)
+    for config in (
+        TrainConfig("reader", models.Reader.recipes["default"], init="5f"),
+        TrainConfig("lenet5", replace(recipe, augmentation=WRITING)),
+    ):
+        assert config_from_dict(asdict(config)) == config

@@ -22,6 +22,7 @@ from digits_train.models.network import NONE, with_none
 from digits_train.start import load_start
 from digits_train.tasks.classification import Classification
 from tests.train.short import CPU, FILES, interrupt_after, resume, train
+from tests.train.test_checkpoint import PROVENANCE
 
 FINETUNE = replace(LeNet5.recipes["finetune"], augmentation=Augmentation(), ema_decay=0.8)
 RECIPE = replace(FINETUNE, epochs=2, batch_size=40, learning_rate=0.03)
@@ -96,7 +97,7 @@ def test_parent_teaches_all_but_own_pictures(train_slice: Split) -> None:
 @pytest.mark.slow
 def test_resumed_run_has_the_same_bytes(mirrored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data, bundled = table(mirrored, ["6", "6", "none"]), load_start(None, None)
-    checkpoint.save(Path("parent.safetensors"), bundled.model, bundled.provenance)
+    checkpoint.save(Path("parent.safetensors"), bundled.model, PROVENANCE)
     parent = load_start(Path("parent.safetensors"), None)
     whole, expected = train(CONFIG, data=data, parent=parent, out=Path("whole"))
     with monkeypatch.context() as patch, pytest.raises(Interrupted, match="--resume parts"):

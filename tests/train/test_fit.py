@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +13,12 @@ from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits_train import distributed, examples, models, optim
 from digits_train.augment import augment
-from digits_train.checkpoint import TrainState
 from digits_train.config import ReaderRecipe, Recipe, TrainConfig
 from digits_train.distributed import DistributedContext
 from digits_train.metrics import loss_and_accuracy, predict
 from digits_train.models import Normalize
-from digits_train.prepare import create_state
+from digits_train.training import Training, restore
+from digits_train.training import begin as begin_training
 from tests.train.short import Chain, few, fit_digits
 
 RECIPE = replace(
@@ -26,8 +27,8 @@ RECIPE = replace(
 PLAIN = Recipe("test", epochs=1)
 
 
-def begin(recipe: Recipe = RECIPE, device: str = "cpu", architecture: str = "lenet5") -> TrainState:
-    return create_state(TrainConfig(architecture, recipe), torch.device(device))
+def begin(recipe: Recipe = RECIPE, device: str = "cpu", architecture: str = "lenet5") -> Training:
+    return begin_training(TrainConfig(architecture, recipe), torch.device(device))
 
 
 @pytest.mark.slow
@@ -75,7 +76,8 @@ def test_batch_norm_statistics_after_a_few_steps(train_slice: Split) -> None:
         *(nn.Flatten(), nn.Linear(8 * 36, 10)),
     )
     recipe = Recipe("test", epochs=5, batch_size=128, learning_rate=0.01, ema_decay=0.999)
-    state = TrainState(model, optim.make_optimizer(model, recipe), 0, copy.deepcopy(model))
+    config, optimizer = TrainConfig("chain", recipe), optim.make_optimizer(model, recipe)
+    state = Training(config, model, optimizer, copy.deepcopy(model))
     list(fit_digits(state, recipe, few(train_slice, 140)))
     network = state.eval_model
     assert isinstance(network, Chain)
@@ -92,11 +94,11 @@ def test_seed_decides_weights_even_if_restored(
     groups = ((8, 8), (16, 16), (16, 16, 16), (32, 32, 32), (32, 32, 512))
     monkeypatch.setattr(models.VGG16, "GROUPS", groups)
     digits, recipe = few(train_slice, 40), replace(RECIPE, batch_size=20)
-    whole, parts, restored = (begin(recipe, architecture="vgg16") for _ in range(3))
+    whole, parts = (begin(recipe, architecture="vgg16") for _ in range(2))
     list(fit_digits(whole, recipe, digits))
     torch.manual_seed(999)
     next(fit_digits(parts, recipe, digits))
-    restored.load_state_dict(parts.state_dict())
+    restored = restore(Path("state.pt"), parts.state_dict(), torch.device("cpu"))
     assert [epoch.number for epoch in fit_digits(restored, recipe, digits)] == [2, 3]
     for first, second in ((whole.model, restored.model), (whole.eval_model, restored.eval_model)):
         torch.testing.assert_close(first.state_dict(), second.state_dict(), rtol=0, atol=0)

@@ -36,4 +36,4 @@ def test_info_of_non_checkpoint(run: Run, tmp_path: Path) -> None:
     path.write_bytes(b"\x80\2cposix\nsystem\n(X\4\0\0\0exitR.")
     code, out, err = run("info", path)
     assert (code, out, len(err.splitlines())) == (1, "", 1)
-    assert err.startswith(f"error: {path} is damaged, or not a safetensors file")
+    assert err.startswith(f"error: {path} is damaged, or not a checkpoint")

@@ -7,7 +7,7 @@ from pathlib import Path
 import digits_train
 
 PACKAGE = Path(digits_train.__file__).parent
-LOOP = {f"digits_train.{name}" for name in ("fit", "prepare", "trainer", "cli")}
+LOOP = {f"digits_train.{name}" for name in ("fit", "trainer", "cli")}
 
 
 def import_graph() -> dict[str, set[str]]:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from digits_train import checkpoint, models, prepare
+from digits_train import checkpoint, models
 from digits_train.config import TrainConfig
 from digits_train.run import RunDir
+from digits_train.training import begin
 from tests.rounding import distance
 from tests.train import subset_digits, tiny_pages
 from tests.train.short import CPU, train
@@ -45,7 +46,7 @@ def test_two_processes_train_like_one(tmp_path: Path) -> None:
     assert shared["machines"][0]["processes"] == 2
     assert done.stdout.count("\n") == 1
     assert done.stderr.count("epoch 1/6") == 1
-    start = prepare.create_state(config, CPU.device).model.state_dict()
+    start = begin(config, CPU.device).model.state_dict()
     weights, others = (
         checkpoint.load(each.checkpoint).model.state_dict() for each in (alone, together)
     )
@@ -58,7 +59,7 @@ def test_error_is_printed_by_one_process(tmp_path: Path) -> None:
     done = run("train", "--resume", str(tmp_path))
     assert done.returncode != 0
     assert done.stderr.count("error: ") == 1
-    assert "nothing to resume from" in done.stderr
+    assert "there is no such file" in done.stderr
     assert "digits_train" not in done.stderr  # no traceback through our code
 
 

@@ -5,14 +5,17 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from digits import system
+from digits.data.mnist import Split
 from digits.errors import Interrupted
 from digits_train import checkpoint, models, trainer
 from digits_train.config import TrainConfig
+from digits_train.own_pages import OwnPage, OwnPages
 from digits_train.start import load_start
 from digits_train.tasks import detection
 from tests.conftest import Run
@@ -107,6 +110,18 @@ def test_finetune(monkeypatch: pytest.MonkeyPatch) -> None:
     resumed, summary = resume(Path("parts"), data=data)
     assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
     assert summary["comparison"] == expected["comparison"]
+
+
+def test_comparison_counts_numbers_not_pages(
+    monkeypatch: pytest.MonkeyPatch, train_slice: Split
+) -> None:
+    right = np.array([True, False, False])
+    monkeypatch.setattr(detection, "read_right", lambda maps, pages: right[: 3 * len(pages)])
+    page = OwnPage(Path("page.png"), "", b"", {})
+    own, reader = OwnPages([], [page], ""), models.Reader()
+    task = detection.Detection(tiny_pages.RECIPE, train_slice, train_slice, own=own, parent=reader)
+    numbers, _ = task.compare(reader)
+    assert (numbers.total, numbers.before, numbers.after) == (3, 2, 2)
 
 
 def test_reader_learns() -> None:

@@ -14,7 +14,7 @@ import torch
 from digits.data import datasets, mnist
 from digits.data.mnist import Split
 from digits.errors import DigitsError, ModelError
-from digits_train import checkpoint, prepare, run, trainer
+from digits_train import checkpoint, run, trainer
 from digits_train.config import ReaderRecipe, Recipe
 from digits_train.distributed import DistributedContext
 from digits_train.run import RunDir
@@ -51,20 +51,6 @@ def test_warning_of_unseen_digits(
     err = capsys.readouterr().err
     assert "warning: no training examples of 0, 1: add pictures of them" in err
     assert err.count("warning: ") == 1
-
-
-def test_full_disk_keeps_last_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = checkpoint.save
-
-    def save(path: Path, *rest: Any) -> None:
-        if path.exists():
-            raise DigitsError("can't write: No space left on device")
-        real(path, *rest)
-
-    monkeypatch.setattr(checkpoint, "save", save)
-    with pytest.raises(DigitsError, match="No space left"):
-        train(CONFIG)
-    assert checkpoint.load(Path("runs/lenet5/checkpoint.safetensors")).provenance.epoch == 1
 
 
 @pytest.mark.parametrize(
@@ -107,7 +93,7 @@ def test_what_can_be_taught(
 ) -> None:
     data, dist = datasets.Dataset(mnist.load_all(), names), DistributedContext(CPU.device, 0, 4)
     with pytest.raises(DigitsError, match=complaint) if complaint else nullcontext():
-        prepare.make_task(replace(CONFIG, recipe=recipe), data, None, dist)
+        trainer.make_task(replace(CONFIG, recipe=recipe), data, None, dist)
 
 
 def test_start_from_weights() -> None:

@@ -24,7 +24,7 @@ from digits_train import models
 from digits_train.config import from_dict
 from digits_train.models import AnyNetwork
 
-FORMAT = "digits checkpoint 1"
+FORMAT = "digits checkpoint 2"  # 2: recipes have the names of `digits_train.config`
 
 _KEY = "digits"
 _SHA256_BYTES = 32
@@ -36,13 +36,13 @@ class Provenance:
 
     architecture: str
     digits_version: str
-    recipe: dict[str, Any]  # as `digits_train.config.to_dict` gives it
+    recipe: dict[str, Any]  # the fields of a recipe
     seed: int
     epoch: int  # finished epochs
     data_sha256: dict[str, str]  # file name -> SHA-256
     training_digits: int
     validation_accuracy: float  # 0 to 1, of the digits, or a reader's of the symbols on its crops
-    init: str | None = None  # SHA-256 of the checkpoint it started from; None: random weights
+    init: str | None = None  # SHA-256 of the file it started from; None: random weights
 
 
 class Contents(NamedTuple):
@@ -56,63 +56,11 @@ class Contents(NamedTuple):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded network. sha256: of the file.
-
-    is_folded: whether its batch norm only adds a bias, as in what comes from an exported file.
-    """
+    """A loaded network. sha256: of the file."""
 
     model: AnyNetwork
     provenance: Provenance
     sha256: str
-    is_folded: bool = False
-
-
-@dataclass
-class TrainState:
-    """Everything that a later process needs to continue a training."""
-
-    model: AnyNetwork
-    optimizer: torch.optim.Optimizer
-    seed: int
-    ema_model: AnyNetwork | None = None  # moving average of the model, if the recipe wants one
-    epoch: int = 0  # finished epochs
-
-    @property
-    def eval_model(self) -> AnyNetwork:
-        """The network to evaluate and save."""
-        return self.model if self.ema_model is None else self.ema_model
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that changes in training, of types that torch.load(weights_only=True) accepts.
-
-        It has no random state: each epoch seeds its generators afresh.
-        """
-        return {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict()["state"],
-            "average": self.ema_model.state_dict() if self.ema_model else None,
-            "epoch": self.epoch,
-        }
-
-    def load_state_dict(self, values: dict[str, Any]) -> None:
-        """Return to what `state_dict()` gave, on this or another kind of device.
-
-        Raises ValueError if a value isn't finite or doesn't fit the network, and whatever PyTorch
-        raises.
-        """
-        self.model.load_weights(values["model"])
-        # The groups come from the recipe.
-        groups = self.optimizer.state_dict()
-        self.optimizer.load_state_dict(groups | {"state": values["optimizer"]})
-        # Fused kernels don't check shapes.
-        for parameter in self.model.parameters() if values["epoch"] else ():
-            moments = list(self.optimizer.state[parameter].values())
-            fit = all(value.ndim == 0 or value.shape == parameter.shape for value in moments)
-            if not moments or not fit or not all(value.isfinite().all() for value in moments):
-                raise ValueError("the optimizer's state doesn't fit the weights")
-        if self.ema_model:
-            self.ema_model.load_weights(values["average"])
-        self.epoch = values["epoch"]
 
 
 def save(path: Path, model: AnyNetwork, provenance: Provenance) -> None:
@@ -152,13 +100,33 @@ def read(path: Path) -> Contents:
 
     Raises ModelError if the file is missing, damaged or not ours.
     """
-    raw = _read_bytes(path, "there is no such checkpoint")
+    raw = _read_bytes(path)
     try:
         tensors = safetensors.torch.load(raw)
-    except (safetensors.SafetensorError, LookupError) as error:
-        raise ModelError(f"{path} is damaged, or not a safetensors file ({error})") from error
-    provenance = _provenance(path, raw, tensors)
+        size = int.from_bytes(raw[:8], "little")
+        header = json.loads(json.loads(raw[8 : 8 + size])["__metadata__"][_KEY])
+        if header["format"] != FORMAT:
+            raise ValueError(f"its format isn't {FORMAT}")
+        if _digest(tensors, header["provenance"]) != header["sha256"]:
+            raise ValueError("its SHA-256 isn't the one in its header")
+        provenance = from_dict(Provenance, header["provenance"])
+    except (
+        *(safetensors.SafetensorError, LookupError, ValueError, TypeError),
+        *(AttributeError, RecursionError),
+    ) as error:
+        raise ModelError(
+            f"{path} is damaged, or not a checkpoint of this version of digits ({error})"
+        ) from error
     return Contents(provenance, tensors, len(raw), hashlib.sha256(raw).hexdigest())
+
+
+def _digest(weights: dict[str, Tensor], provenance: dict[str, Any]) -> str:
+    """SHA-256 over the provenance, then the name, type, shape and bytes of each tensor."""
+    digest = hashlib.sha256(json.dumps(provenance, sort_keys=True).encode())
+    for name, tensor in sorted(weights.items()):
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
@@ -177,7 +145,7 @@ def load_state(path: Path) -> dict[str, Any]:
 
     Raises ModelError if the file is missing, damaged or not ours.
     """
-    raw = _read_bytes(path, "nothing to resume from")
+    raw = _read_bytes(path)
     data, digest = raw[:-_SHA256_BYTES], raw[-_SHA256_BYTES:]
     try:
         if hashlib.sha256(data).digest() != digest:  # torch ignores its files' checksums
@@ -190,39 +158,13 @@ def load_state(path: Path) -> dict[str, Any]:
     return state
 
 
-def _read_bytes(path: Path, missing: str) -> bytes:
-    """The file in one go, because a training may replace it. missing: what to say without it."""
+def _read_bytes(path: Path) -> bytes:
+    """The file in one go, because a training may replace it."""
     if not path.is_file():
-        raise ModelError(f"{path}: {missing}; name a run folder that `digits train` wrote")
+        raise ModelError(
+            f"{path}: there is no such file; name a run folder that `digits train` wrote"
+        )
     try:
         return path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path} can't be read: {error.strerror}") from error
-
-
-def _provenance(path: Path, raw: bytes, tensors: dict[str, Tensor]) -> Provenance:
-    """Parse and check our key's value in the header of an intact safetensors file."""
-    size = int.from_bytes(raw[:8], "little")
-    metadata = json.loads(raw[8 : 8 + size]).get("__metadata__") or {}
-    try:
-        header = json.loads(metadata.get(_KEY, "{}"))
-        if header.get("format") != FORMAT:
-            raise ModelError(f"{path} is not a checkpoint of this version of digits ({FORMAT})")
-        about = header["provenance"]
-        intact = _digest(tensors, about) == header["sha256"]
-        provenance = from_dict(Provenance, about)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ModelError(f"{path} is damaged: invalid header ({error})") from error
-    if not intact:
-        raise ModelError(f"{path} is damaged: its SHA-256 isn't the one in its header")
-    return provenance
-
-
-def _digest(weights: dict[str, Tensor], provenance: dict[str, Any]) -> str:
-    """SHA-256 over the provenance, then the name, type, shape and bytes of each tensor."""
-    digest = hashlib.sha256(json.dumps(provenance, sort_keys=True).encode())
-    for name in sorted(weights):
-        tensor = weights[name]
-        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
-        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()

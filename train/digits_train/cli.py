@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from digits.commands.options import Data, make_app, path_option
+from digits.commands.reports import print_report
 from digits.errors import DigitsError
 from digits.terminal import print_result, print_stderr
 
@@ -102,21 +103,19 @@ def train(
         if start is not None:
             source = None if str(start) == "bundled" else start
             parent = load_start(source, architecture if network else None)
-            architecture = parent.provenance.architecture
-        if recipe is None:
-            recipe = "finetune" if parent else "default"
+            architecture = parent.architecture
         changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
         with _wrong_usage():
-            chosen = get_recipe(architecture, recipe, **changes)
-        result = trainer.train(TrainConfig(architecture, chosen, seed), device, data, parent, out)
+            chosen = recipe or ("finetune" if parent else "default")
+            config = TrainConfig(architecture, get_recipe(architecture, chosen, **changes), seed)
+        result = trainer.train(config, device, data, parent, out)
     else:
         result = trainer.resume(run.find_run(resume), device, data)
     if result is not None:  # in the main process
         print_result(f"{result.run.folder}  {_accuracy(result.summary)}")
         if "comparison" in result.summary:
             compared = comparison.load(result.run.summary)
-            for line in comparison.lines(compared):
-                print_result(line)
+            print_report({"comparison": [each.row() for each in compared]}, as_json=False)
             for problem in comparison.problems(compared):
                 print_stderr(f"warning: {problem}; `digits export` will want --force")
         if result.failure:
@@ -133,8 +132,8 @@ def _wrong_usage() -> Iterator[None]:
 
 
 def _accuracy(summary: dict[str, Any]) -> str:
-    named = {name.removeprefix("validation_"): value for name, value in summary.items()}
-    if "test_accuracy" in named:
-        return f"validation {named['accuracy']:.2%}  test {named['test_accuracy']:.2%}"
-    counts = ", ".join(f"{named[name]} {name}" for name in ("missed", "invented", "wrong"))
-    return f"validation errors {named['errors']:.2%}: {counts} of {named['symbols']} symbols"
+    values = {name.removeprefix("validation_"): value for name, value in summary.items()}
+    if "test_accuracy" in values:
+        return f"validation {values['accuracy']:.2%}  test {values['test_accuracy']:.2%}"
+    counts = ", ".join(f"{values[name]} {name}" for name in ("missed", "invented", "wrong"))
+    return f"validation errors {values['errors']:.2%}: {counts} of {values['symbols']} symbols"

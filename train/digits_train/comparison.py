@@ -1,7 +1,7 @@
 """Before and after a fine-tuning, on the same pictures."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,13 +28,19 @@ class Comparison:
     def problem(self) -> str:
         """Why the second network shouldn't replace the first; empty if nothing is against it."""
         counts = f"{self.before} errors before, {self.after} after, of {self.total:,}"
-        if self.tolerance is None:
-            if not self.total:
-                return "none of your own pictures were held back to measure with: label more"
-            gains = self.after < self.before or self.before == self.after == 0
-            return "" if gains else f"it reads your own pictures no better: {counts}"
-        is_worse = self.after - self.before > self.tolerance * self.total
-        return f"it reads {self.name} worse: {counts}" if is_worse else ""
+        if self.tolerance is not None:
+            is_worse = self.after - self.before > self.tolerance * self.total
+            return f"it reads {self.name} worse: {counts}" if is_worse else ""
+        if not self.total:
+            return "none of your own pictures were held back to measure with: label more"
+        gains = self.after < self.before or self.before == self.after == 0
+        return "" if gains else f"it reads your own pictures no better: {counts}"
+
+    def row(self) -> dict[str, str]:
+        """Of a table: the examples, and error rates with 95 % intervals."""
+        before, after = (_rate(errors, self.total) for errors in (self.before, self.after))
+        examples = f"{self.total:,} {self.name}"
+        return {"examples": examples, "errors before": before, "errors after": after}
 
 
 def load(summary: Path) -> list[Comparison]:
@@ -51,22 +57,6 @@ def load(summary: Path) -> list[Comparison]:
 
 def problems(comparisons: Sequence[Comparison]) -> list[str]:
     return [comparison.problem for comparison in comparisons if comparison.problem]
-
-
-def rows(comparisons: Sequence[Comparison]) -> Iterator[tuple[str, str, str]]:
-    """The head and the rows of a table: examples, and error rates with 95 % intervals."""
-    yield "examples", "errors before", "errors after"
-    for each in comparisons:
-        before, after = (_rate(errors, each.total) for errors in (each.before, each.after))
-        yield f"{each.total:,} {each.name}", before, after
-
-
-def lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
-    """The table as text."""
-    table = [*rows(comparisons)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        yield "  ".join(map(str.ljust, row, widths)).rstrip()
 
 
 def _rate(errors: int, total: int) -> str:

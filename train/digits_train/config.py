@@ -1,6 +1,5 @@
 """The configuration of a training: all that decides its weights."""
 
-import dataclasses
 import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -27,13 +26,13 @@ def from_dict(kind: type[T], values: dict[str, Any]) -> T:
 
 
 def _check_types(value: object) -> None:
-    """Raise UnfitValueError if a field of a dataclass isn't of its type, or not finite."""
     for name, hint in get_type_hints(type(value)).items():
         if not _matches(getattr(value, name), hint):
             raise UnfitValueError(f"{name} can't be {getattr(value, name)!r}")
 
 
 def _matches(value: object, hint: Any) -> bool:
+    """Whether a value is of a type. True is no integer, and NaN and infinity are no numbers."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Literal:
         return value in inner
@@ -42,10 +41,8 @@ def _matches(value: object, hint: Any) -> bool:
     if inner:  # a union
         return any(_matches(value, kind) for kind in inner)
     if hint is float:
-        return _matches(value, int) or (isinstance(value, float) and math.isfinite(value))
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, hint)
+        return type(value) is int or (type(value) is float and math.isfinite(value))
+    return type(value) is int if hint is int else isinstance(value, hint)
 
 
 @dataclass(frozen=True)
@@ -73,11 +70,6 @@ class Augmentation:
     paper: float = 0.0  # on grey, cloudy paper
     specks: float = 0.0  # with up to a fifth of the pixels turned white or black
     outline: float = 0.0  # drawn as an outline
-
-
-# Recipe's fields in checkpoints, state.pt and run.json, where they are called otherwise. These
-# names change only with the format version.
-_STORED = {"ema_decay": "average", "warmup_fraction": "warmup", "outlier_weight": "outliers"}
 
 
 @dataclass(frozen=True)
@@ -186,18 +178,10 @@ class TrainConfig:
     init: str | None = None  # SHA-256 of the checkpoint whose weights the training starts from
 
 
-def to_dict(value: Any) -> dict[str, Any]:
-    """`dataclasses.asdict` with the names that fields have in files."""
-    return dataclasses.asdict(
-        value, dict_factory=lambda items: {_STORED.get(name, name): item for name, item in items}
-    )
-
-
 def config_from_dict(values: dict[str, Any]) -> TrainConfig:
-    """Undo `to_dict`. Raises LookupError, TypeError or AttributeError."""
-    ours = {stored: name for name, stored in _STORED.items()}
-    recipe = {ours.get(name, name): value for name, value in values["recipe"].items()}
-    kind = ReaderRecipe if "crops" in recipe else Recipe
+    """Undo `dataclasses.asdict`. Raises LookupError, TypeError or AttributeError."""
+    recipe = {**values["recipe"]}
     if recipe.get("augmentation") is not None:
         recipe["augmentation"] = from_dict(Augmentation, recipe["augmentation"])
+    kind = ReaderRecipe if "crops" in recipe else Recipe
     return from_dict(TrainConfig, {**values, "recipe": from_dict(kind, recipe)})

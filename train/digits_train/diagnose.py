@@ -6,7 +6,6 @@ from digits.data.mnist import Splits
 from digits.evaluation.alignment import Score
 from digits.evaluation.digits import Evaluation
 from digits.evaluation.statistics import wilson_interval
-from digits_train.metrics import EpochMetrics
 
 _FEW_DIGITS = 100  # an accuracy of 95 % measured on them means 89 to 98 %
 _TYPICAL = 0.95
@@ -30,35 +29,32 @@ def data_warnings(splits: Splits) -> Iterator[str]:
         )
 
 
-def failure(result: Evaluation, epoch: EpochMetrics) -> str | None:
+def failure(result: Evaluation) -> str | None:
     """Why the network is useless: not significantly better than one answer for all digits.
 
-    result: on digits it didn't train on. epoch: the one that is kept.
+    result: on digits it didn't train on.
     """
     commonest = result.confusion.sum(1)
     chance = float(commonest.max() / result.total)
     low, _ = result.interval
     if chance == 1 or low > chance or result.accuracy > max(chance, 0.5):
         return None
-    remedy = "try more --epochs, a smaller --batch-size or another --learning-rate"
-    if epoch.train_accuracy > 0.5:
-        remedy = "it overfits, and needs more training digits"
     return (
         f"the network can't be told from guessing: it reads {result.accuracy:.2%} of"
-        f" {result.total} digits, and always answering {commonest.argmax()} gives {chance:.2%};"
-        f" {remedy}"
+        f" {result.total} digits, and always answering {commonest.argmax()} gives {chance:.2%}; try"
+        " more training digits, more --epochs, a smaller --batch-size or another --learning-rate"
     )
 
 
-def reader_failure(result: Score, epochs: int) -> str | None:
+def reader_failure(result: Score) -> str | None:
     """Why the reader is useless: who finds nothing misses each symbol once and errs no further.
 
-    result: on validation crops. epochs: how many were trained.
+    result: on validation crops.
     """
     if result.errors < result.symbols:
         return None
     return (
         f"the reader is no better than one that finds nothing: of {result.symbols} symbols"
         f" {result.missed} are missed and {result.wrong} read wrong, and {result.invented} are"
-        f" invented; after {epochs} epochs try more --epochs or another --learning-rate"
+        " invented; try more --epochs or another --learning-rate"
     )

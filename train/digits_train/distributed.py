@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -31,8 +31,7 @@ class DistributedContext:
     world_size: int = 1
 
     @property
-    def is_main(self) -> bool:
-        """Whether this process evaluates, writes files and prints."""
+    def is_main(self) -> bool:  # which evaluates, writes files and prints
         return self.rank == 0
 
     def local_slice(self, count: int) -> slice:
@@ -53,7 +52,7 @@ class DistributedContext:
         """
         if self.world_size == 1:
             return function()
-        outcome: list[T | DigitsError | None] = [None]
+        outcome: list[Any] = [None]
         if self.is_main:
             try:
                 outcome = [function()]
@@ -62,7 +61,8 @@ class DistributedContext:
         dist.broadcast_object_list(outcome)
         if isinstance(outcome[0], DigitsError):
             raise outcome[0] if self.is_main else SystemExit(1)
-        return cast(T, outcome[0])
+        result: T = outcome[0]
+        return result
 
 
 @contextmanager
@@ -75,9 +75,7 @@ def init_distributed(device_name: str) -> Iterator[DistributedContext]:
     if not dist.is_torchelastic_launched():
         yield DistributedContext(device)
         return
-    rank, local_rank, world_size = (
-        int(os.environ[name]) for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE")
-    )
+    local_rank = int(os.environ["LOCAL_RANK"])
     if device.type != "cpu" and local_rank >= max(1, torch.cuda.device_count()):
         raise DigitsError(f"more processes than {device.type} devices: try --device cpu")
     if device.type == "cuda":
@@ -85,7 +83,7 @@ def init_distributed(device_name: str) -> Iterator[DistributedContext]:
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield DistributedContext(device, rank, world_size)
+        yield DistributedContext(device, dist.get_rank(), dist.get_world_size())
     finally:
         dist.destroy_process_group()
 
@@ -93,9 +91,8 @@ def init_distributed(device_name: str) -> Iterator[DistributedContext]:
 def exit_worker() -> None:
     """End one process of several after its work, skipping the interpreter's shutdown.
 
-    DistributedDataParallel (seen in PyTorch 2.13) keeps gloo's threads running after it and the
-    group are gone. If the interpreter ends before they do, C++ sometimes aborts, and torchrun would
-    call a finished training a failure.
+    There, gloo's threads outlive the group and sometimes abort (PyTorch 2.13), which torchrun would
+    call a failure.
     """
     if dist.is_torchelastic_launched():
         for stream in filter(None, (sys.stdout, sys.stderr)):
@@ -112,10 +109,10 @@ def _choose_device(name: str) -> torch.device:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether the device computes with bfloat16 in hardware."""
+    """Whether the device computes with bfloat16 in hardware; emulating it is slow."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # Other processors emulate it, slower than float32. PyTorch before 2.6 can't tell.
+    # PyTorch before 2.6 can't tell.
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     return device.type == "cpu" and bool(supported())
 

@@ -70,12 +70,11 @@ class Examples:
     """
 
     def __init__(self, digits: Split, pools: Sequence[Pool], device: torch.device) -> None:
-        parts: list[Split | Pool] = [digits, *pools]
-        images = np.concatenate([part.images for part in parts])
-        labels = np.concatenate([part.labels for part in parts])
+        images = np.concatenate([digits.images, *(pool.images for pool in pools)])
+        labels = np.concatenate([digits.labels, *(pool.labels for pool in pools)])
         self.images = torch.tensor(images, device=device).unsqueeze(1)
         self.labels = torch.tensor(labels, device=device, dtype=torch.int64)
-        self.ends = np.cumsum([len(part.labels) for part in parts]).tolist()
+        self.ends = np.cumsum([len(digits), *(len(pool.labels) for pool in pools)]).tolist()
         self._shares = [pool.share for pool in pools]
 
     def add_pool_samples(self, digits: Tensor, rng: torch.Generator) -> Tensor:

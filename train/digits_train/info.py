@@ -1,6 +1,7 @@
 """What is in a checkpoint: how its network was trained, and the tensors."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,17 @@ def inspect(path: Path) -> dict[str, Any]:
     """
     path = checkpoint_at(path)
     contents = checkpoint.read(path)
-    tensors = sorted(contents.tensors.items())  # safetensors doesn't keep the layers' order
+    shapes = {name: list(tensor.shape) for name, tensor in sorted(contents.tensors.items())}
+    learnt = [shape for name, shape in shapes.items() if not name.endswith(_STATISTICS)]
+    about = vars(contents.provenance)
     return {
         "file": str(path),
         "bytes": contents.bytes,
         "sha256": contents.sha256,
         "provenance": {
-            name: json.dumps(value) if is_deep(json.dumps(value)) else value
-            for name, value in vars(contents.provenance).items()
+            name: text if is_deep(text := json.dumps(value)) else value
+            for name, value in about.items()
         },
-        "parameters": sum(
-            tensor.numel() for name, tensor in tensors if not name.endswith(_STATISTICS)
-        ),
-        "tensors": {name: list(tensor.shape) for name, tensor in tensors},
+        "parameters": sum(map(math.prod, learnt)),
+        "tensors": shapes,
     }

@@ -27,12 +27,10 @@ class EpochMetrics:
 
     @property
     def train_errors(self) -> float:
-        """Share of the training digits that were read wrong."""
         return 1 - self.train_accuracy
 
     @property
     def validation_errors(self) -> float:
-        """Share of the validation digits that were read wrong."""
         return 1 - self.validation_accuracy
 
     def __str__(self) -> str:

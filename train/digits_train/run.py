@@ -5,24 +5,18 @@ import dataclasses
 import io
 import json
 import os
-import platform
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
-
-import torch
 
 import digits
 from digits.errors import DigitsError, ModelError
 from digits.files import locked_folder, remove, temporary_path, write_text
 from digits_train import checkpoint
-from digits_train.checkpoint import Provenance, TrainState
-from digits_train.config import TrainConfig, to_dict
-from digits_train.distributed import DistributedContext
-from digits_train.metrics import Metrics
-from digits_train.models import AnyNetwork
+from digits_train.checkpoint import Provenance
+from digits_train.training import Training
 
 RUNS = Path("runs")
 FILES = {
@@ -31,43 +25,9 @@ FILES = {
 }
 
 
-@dataclass
-class Training:
-    """A training so far.
-
-    parent: the network that is fine-tuned, as it was. history: the finished epochs. machines: what
-    they were trained with.
-    """
-
-    config: TrainConfig
-    state: TrainState
-    parent: AnyNetwork | None = None
-    history: list[Metrics] = field(default_factory=list)
-    machines: list[dict[str, Any]] = field(default_factory=list)
-
-    def record_machine(self, dist: DistributedContext) -> None:
-        """Note what the epochs from the next one on are trained with."""
-        device = dist.device.type
-        machine = {
-            "first_epoch": len(self.history) + 1,
-            "device": torch.cuda.get_device_name(dist.device) if device == "cuda" else device,
-            "processes": dist.world_size,
-            "threads": torch.get_num_threads(),  # per process
-            "digits": digits.__version__,
-            "torch": str(torch.__version__),  # a subclass of str, which state.pt can't hold
-            "python": platform.python_version(),
-        }
-        self.machines.append(machine)
-
-    def summary(self) -> dict[str, Any]:
-        """What run.json says before the end of the run."""
-        parameters = sum(parameter.numel() for parameter in self.state.eval_model.parameters())
-        return {**to_dict(self.config), "parameters": parameters, "machines": self.machines}
-
-
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class RunDir:
-    """A run folder and the files in it."""
+    """A run folder and the files in it. state: all that `--resume` needs."""
 
     folder: Path
 
@@ -77,7 +37,6 @@ class RunDir:
 
     @property
     def state(self) -> Path:
-        """All that `--resume` needs."""
         return self.folder / "state.pt"
 
     @property
@@ -102,33 +61,26 @@ class RunDir:
 
         Raises DigitsError if a file can't be written.
         """
-        config, state, history = training.config, training.state, training.history
-        stored = {
-            "config": to_dict(config),
-            "training": state.state_dict(),
-            "parent": training.parent and training.parent.state_dict(),
-            "history": [asdict(epoch) for epoch in history],
-            "machines": training.machines,
-        }
-        checkpoint.save_state(self.state, stored)
+        config, history = training.config, training.history
+        checkpoint.save_state(self.state, training.state_dict())
         if not history:
             return
         provenance = Provenance(
             architecture=config.architecture,
             digits_version=digits.__version__,
-            recipe=to_dict(config.recipe),
+            recipe=dataclasses.asdict(config.recipe),
             seed=config.seed,
-            epoch=state.epoch,
+            epoch=training.epoch,
             data_sha256=config.data_sha256,
             training_digits=training_digits,
             validation_accuracy=history[-1].validation_accuracy,
             init=config.init,
         )
-        checkpoint.save(self.checkpoint, state.eval_model, provenance)
+        checkpoint.save(self.checkpoint, training.eval_model, provenance)
         table = io.StringIO()
-        rows = csv.writer(table, lineterminator="\n")
-        rows.writerow(column.name for column in dataclasses.fields(history[0]))
-        rows.writerows(dataclasses.astuple(epoch) for epoch in history)
+        rows = csv.DictWriter(table, vars(history[0]), lineterminator="\n")
+        rows.writeheader()
+        rows.writerows(map(vars, history))
         write_text(self.folder / "metrics.csv", table.getvalue())
         self.write_summary(training.summary())
 
@@ -170,7 +122,7 @@ def create_run(architecture: str, folder: Path | None = None) -> Iterator[RunDir
     """
     with ExitStack() as lock:
         try:
-            run = RunDir(folder or _numbered(architecture))
+            run = RunDir(folder or _make_numbered(architecture))
             run.folder.mkdir(parents=True, exist_ok=True)
             lock.enter_context(run.lock())
             remove(temporary_path(run.state))
@@ -181,13 +133,12 @@ def create_run(architecture: str, folder: Path | None = None) -> Iterator[RunDir
         yield run
 
 
-def _numbered(architecture: str) -> Path:
+def _make_numbered(architecture: str) -> Path:
     """Make a folder that no other process has made."""
     RUNS.mkdir(exist_ok=True)
-    folder, number = RUNS / architecture, 1
-    while True:
+    for number in count(1):
+        folder = RUNS / (architecture if number == 1 else f"{architecture}-{number}")
         with suppress(FileExistsError):
             folder.mkdir()
-            return folder
-        number += 1
-        folder = RUNS / f"{architecture}-{number}"
+            break
+    return folder

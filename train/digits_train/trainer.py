@@ -1,26 +1,29 @@
 """One training run, new or resumed, to a run folder with all its files."""
 
-import copy
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-from digits.data import datasets
-from digits.errors import DigitsError, Interrupted
-from digits.terminal import progress_bar
-from digits_train import checkpoint, prepare
-from digits_train.checkpoint import Checkpoint
-from digits_train.config import TrainConfig
-from digits_train.distributed import DistributedContext, init_distributed
+from digits.data import datasets, mnist
+from digits.data.datasets import Dataset, OwnPictures
+from digits.data.table import has_pages
+from digits.errors import DataError, DigitsError, Interrupted
+from digits.terminal import print_stderr, progress_bar
+from digits_train import checkpoint, diagnose, own_pages
+from digits_train.camera import fonts
+from digits_train.config import Recipe, TrainConfig
+from digits_train.distributed import DistributedContext, has_bfloat16, init_distributed
 from digits_train.fit import fit
-from digits_train.run import RunDir, Training, create_run
-from digits_train.start import restore_norms
-from digits_train.tasks.task import Task
+from digits_train.models import AnyNetwork, Reader, get_network
+from digits_train.run import RunDir, create_run
+from digits_train.start import Start, restore_norms
+from digits_train.tasks import Classification, Detection, Task
+from digits_train.training import Training, begin, restore
 
 
 class TrainResult(NamedTuple):
@@ -38,7 +41,7 @@ def train(
     config: TrainConfig,
     device: str = "auto",
     data: Path | None = None,
-    parent: Checkpoint | None = None,
+    parent: Start | None = None,
     out: Path | None = None,
 ) -> TrainResult | None:
     """Train a network, into `out` or a new folder under runs/.
@@ -49,20 +52,20 @@ def train(
     diverges; the checkpoint of the last finished epoch is then kept.
     """
     with init_distributed(device) as dist, _lack_of_memory_reported(), ExitStack() as lock:
-        start = copy.deepcopy(parent)
         before = parent.model if parent and config.recipe.own else None
-        dataset = prepare.load_data(config, data, before, dist)
-        config = replace(
-            config,
-            precision=prepare.resolve_precision(config, dist.device),
-            data_sha256=dataset.sha256,
-            init=parent.sha256 if parent else None,
-        )
-        task = prepare.make_task(config, dataset, before, dist)
-        if start and start.is_folded:  # but what it is compared with stays as it is
-            with torch.no_grad():
-                restore_norms(start.model, partial(start.model, task.samples))
-        training = Training(config, prepare.create_state(config, dist.device, start), before)
+        dataset = _load_data(config, data, before, dist)
+        precision = config.precision
+        if precision == "auto":
+            gains = get_network(config.architecture).mixed_precision
+            precision = "bfloat16" if gains and has_bfloat16(dist.device) else "float32"
+        init = parent and parent.sha256
+        config = replace(config, precision=precision, data_sha256=dataset.sha256, init=init)
+        task = make_task(config, dataset, before, dist)
+        training = begin(config, dist.device, parent and parent.model)
+        training.parent = before
+        if parent and parent.is_folded:
+            for network in filter(None, (training.model, training.ema_model)):
+                restore_norms(network, task.samples.to(dist.device))
         run = dist.run_on_main(lambda: lock.enter_context(create_run(config.architecture, out)))
         return _train_to_end(run, training, task, dist)
 
@@ -77,38 +80,113 @@ def resume(run: RunDir, device: str = "auto", data: Path | None = None) -> Train
         # The folder may exist on the main process's machine only.
         dist.run_on_main(lambda: lock.enter_context(run.lock()))
         stored = dist.run_on_main(lambda: checkpoint.load_state(run.state))
-        training = prepare.restore(run.state, stored, dist.device)
-        dataset = prepare.load_data(training.config, data, training.parent, dist)
+        training = restore(run.state, stored, dist.device)
+        dataset = _load_data(training.config, data, training.parent, dist)
         datasets.verify_checksums(dataset, training.config.data_sha256, data)
-        task = prepare.make_task(training.config, dataset, training.parent, dist)
+        task = make_task(training.config, dataset, training.parent, dist)
         return _train_to_end(run, training, task, dist)
+
+
+def _load_data(
+    config: TrainConfig, data: Path | None, parent: AnyNetwork | None, dist: DistributedContext
+) -> Dataset:
+    """Load the splits to train on, to validate on and to test on, and the fonts to draw with.
+
+    To fine-tune `parent`, the splits are MNIST's, and `data` has one's own pictures or pages. The
+    main process loads all, which may have to be downloaded, for the others. Raises DigitsError if
+    something is missing.
+    """
+
+    def load() -> Dataset:
+        recipe = config.recipe
+        own = recipe.own and _load_own(recipe.name, data, parent)
+        loaded = own or datasets.load(data, datasets.skip)
+        for warning in diagnose.data_warnings(loaded.splits):
+            print_stderr(f"warning: {warning}")
+        if not isinstance(recipe, Recipe) or recipe.frames or recipe.outlier_weight:
+            fonts.hands()
+            fonts.printed()
+        return loaded
+
+    return dist.run_on_main(load)
+
+
+def _load_own(recipe: str, data: Path | None, parent: AnyNetwork | None) -> Dataset:
+    if parent is None:
+        raise DigitsError(f"the recipe {recipe} needs --start: what to fine-tune")
+    if data is None:
+        raise DataError(f"the recipe {recipe} needs --data: your own labelled pictures")
+    own: OwnPictures | own_pages.OwnPages
+    if isinstance(parent, Reader):
+        own = own_pages.load_own_pages(data, own_pages.network_maps(parent), datasets.skip)
+    elif has_pages(data):
+        raise DataError(f"{data} has numbers: a reader learns from them (--network reader)")
+    else:
+        own = datasets.load_own(data, datasets.skip)
+        if not len(own.train):
+            count = len(own.held_back)
+            raise DataError(f"{data}: all {count} pictures are held back; label more, or groups")
+    checksums = mnist.SHA256 | {datasets.OWN: own.sha256}
+    return Dataset(mnist.load_all(None), checksums, own)
+
+
+def make_task(
+    config: TrainConfig, data: Dataset, parent: AnyNetwork | None, dist: DistributedContext
+) -> Task:
+    """What the network is to learn. Raises DigitsError if it can't be taught so.
+
+    parent: the network that is fine-tuned, as it was.
+    """
+    splits, recipe = data.splits, config.recipe
+    before: Any = parent and parent.to_device(dist.device).eval()
+    shared = splits["train"], splits["validation"], config.seed, data.own, before
+    task: Task
+    if isinstance(recipe, Recipe):
+        task = Classification(recipe, *shared, splits["test"])
+    elif "pictures" in data.sha256:
+        raise DigitsError("the reader's pages are written with MNIST's digits, not with pictures")
+    else:
+        task = Detection(recipe, *shared)
+    # Batch norm can't measure the variance of one digit.
+    if task.examples // task.steps < 2 * dist.world_size:
+        size = recipe.batch_size
+        raise DigitsError(f"batch size {size} is too small: each process needs at least 2")
+    return task
 
 
 def _train_to_end(
     run: RunDir, training: Training, task: Task, dist: DistributedContext
 ) -> TrainResult | None:
     """Train the remaining epochs, saving after each; then evaluate and plot."""
-    config, history = training.config, training.history
+    recipe, history = training.config.recipe, training.history
 
     def finish() -> TrainResult:
-        results, failure = task.finish(training.state.eval_model, run.folder, history)
+        from digits_train import plots  # imports matplotlib, which takes 0.6 s
+
+        with progress_bar() as bar:
+            bar.add_task("evaluating", total=None)
+            results, failure = task.evaluate(training.eval_model, run.folder)
+            if recipe.own:
+                compared = task.compare(training.eval_model)
+                results["comparison"] = [asdict(each) for each in compared]
+        plots.curves(run.folder / "curves.png", history)
         seconds = round(sum(epoch.seconds for epoch in history), 1)
-        summary = training.summary() | {"epochs": len(history), "seconds": seconds} | results
+        summary = training.summary() | {"epochs": training.epoch, "seconds": seconds} | results
         run.write_summary(summary)
         return TrainResult(run, summary, failure)
 
     try:
         # From here on, a killed run can be resumed; what a kill left between two files is mended.
         dist.run_on_main(lambda: run.save(training, len(task.train)))
-        if len(history) < config.recipe.epochs:
+        if training.epoch < recipe.epochs:
             _train_epochs(run, training, task, dist)
         result = dist.run_on_main(finish)
         return result if dist.is_main else None
     except KeyboardInterrupt:
         if not dist.is_main:
             raise SystemExit(1) from None
-        done = f"epoch {len(history)} is kept" if history else "in the first epoch"
-        data = " --data ..." if config.recipe.own else ""
+        done = f"epoch {training.epoch} is kept" if history else "in the first epoch"
+        data = " --data ..." if recipe.own else ""
         raise Interrupted(
             f"interrupted: {done}; go on with `digits train --resume {run.folder}{data}`"
         ) from None
@@ -119,15 +197,13 @@ def _train_to_end(
 
 
 def _train_epochs(run: RunDir, training: Training, task: Task, dist: DistributedContext) -> None:
-    config, history = training.config, training.history
     task.start(dist)
     training.record_machine(dist)
-    epochs, bfloat16 = config.recipe.epochs, config.precision == "bfloat16"
+    epochs, bfloat16 = training.config.recipe.epochs, training.config.precision == "bfloat16"
     with progress_bar(shown=dist.is_main) as bar:
-        total, completed = epochs * task.examples, len(history) * task.examples
+        total, completed = epochs * task.examples, training.epoch * task.examples
         shown = bar.add_task("training", total=total, completed=completed)
-        for epoch in fit(training.state, task, dist, bfloat16, partial(bar.advance, shown)):
-            history.append(epoch)
+        for epoch in fit(training, task, dist, bfloat16, partial(bar.advance, shown)):
             dist.run_on_main(lambda: run.save(training, len(task.train)))
             if dist.is_main:
                 number = f"epoch {epoch.number:{len(str(epochs))}}/{epochs}"

@@ -115,7 +115,7 @@ def test_ctrl_c_in_a_file_stops(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("spec", ["a\0b.py:Tiny", "c:/tiny.py", "tiny.py:"])
 def test_register_invalid_name(spec: str) -> None:
-    with pytest.raises(DigitsError, match=r"there is no such file|name the class too"):
+    with pytest.raises(DigitsError, match="there is no such file, or no class"):
         models.register(spec)
 
 
@@ -126,7 +126,6 @@ def test_register_invalid_name(spec: str) -> None:
         (lambda self, x: PIXELS(self, x).log(), {}, "it returns NaN or infinite logits"),
         (PIXELS, {"spare": nn.Linear(2, 2)}, "spare.weight has no part in its logits"),
         (PIXELS, {"fc": nn.LazyLinear(10)}, "its lazy layers need their numbers of inputs"),
-        (lambda self, x: self.fc(dropout(x.flatten(1) / 255)), {}, "differently .*: a dropout"),
     ],
 )
 def test_refused_without_export(
@@ -143,6 +142,7 @@ def test_refused_without_export(
         (branching, "PyTorch can't export it: line .*, `.*pixels.mean.*`, depends on what"),
         (lambda self, x: self.fc((x / 255).flatten(1).cumsum(1)), "has the operator 'CumSum'"),
         (lambda self, x: self.fc((x / 255).view(len(x), 784)), "answers only 2 pictures at a time"),
+        (lambda self, x: self.fc(dropout(x.flatten(1) / 255)), "dropout|Dropout|Random|Bernoulli"),
     ],
 )
 def test_refused_by_export(forward: Forward, complaint: str) -> None:

@@ -39,8 +39,7 @@ def register(spec: str) -> str:
         return spec
     network = custom.load(spec)
     name = network.__name__.lower()
-    known = ARCHITECTURES.setdefault(name, network)
-    if known.__module__ != network.__module__:
+    if ARCHITECTURES.get(name, network).__module__ != network.__module__:
         raise DigitsError(f"{spec}: there is another network called {name}; rename the class")
     ARCHITECTURES[name] = network
     return name
@@ -49,10 +48,9 @@ def register(spec: str) -> str:
 def get_network(architecture: str) -> type[Network] | type[Reader]:
     """The class of a network. Raises DigitsError for an unknown name."""
     if architecture not in ARCHITECTURES:
-        known = ", ".join(ARCHITECTURES)
         raise DigitsError(
-            f"no network called {architecture!r}; there are: {known}; your own needs"
-            " --network FILE.py:CLASS"
+            f"no network called {architecture!r}; there are: {', '.join(ARCHITECTURES)}; your own"
+            " needs --network FILE.py:CLASS"
         )
     return ARCHITECTURES[architecture]
 

@@ -9,7 +9,7 @@ import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -42,23 +42,28 @@ def load(spec: str) -> type[Network]:
     Raises DigitsError, saying what is wrong, if it can't be trained and exported.
     """
     file, _, name = spec.rpartition(":")
-    if spec.endswith(".py") or not name:
-        raise DigitsError(f"{spec}: name the class too, as FILE.py:CLASS")
     path = Path(file)
-    if not os.path.isfile(path):  # unlike Path.is_file, it accepts any name
-        raise DigitsError(f"{path}: there is no such file; expected FILE.py:CLASS")
+    if not name or not os.path.isfile(path):  # unlike Path.is_file, it accepts any name
+        raise DigitsError(f"{spec}: there is no such file, or no class; expected FILE.py:CLASS")
     module = ModuleType(str(path.resolve()))
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # where PyTorch and dataclasses look up a class's module
     try:
         exec(compile(path.read_bytes(), path, "exec"), vars(module))
-        network = vars(module).get(name)
-        if not (isinstance(network, type) and issubclass(network, nn.Module)):
+        made: Any = vars(module).get(name)
+        if not (isinstance(made, type) and issubclass(made, nn.Module)):
             raise DigitsError(f"{path} has no subclass of nn.Module called {name}")
-        if not issubclass(network, Network):
+        if not issubclass(made, Network):
             others = {"__module__": module.__name__, "channels_last": False}  # it may use `view`
-            network = type(name, (network, Network), others)
-        _check_attributes(network)
+            made = type(name, (made, Network), others)
+        network: type[Network] = made
+        for attribute, fits in (
+            ("recipes", all(isinstance(recipe, Recipe) for recipe in network.recipes.values())),
+            ("kernels", network.kernels in get_args(Kernels)),
+            ("threads", network.threads is None or network.threads > 0),
+        ):
+            if not fits:
+                raise ValueError(f"{attribute} can't be {getattr(network, attribute)!r}")
         check(network())
         return network
     except ModelError as error:
@@ -70,16 +75,6 @@ def load(spec: str) -> type[Network]:
         lines = [f"line {frame.lineno}: " for frame in frames if frame.filename == str(path)]
         cause = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
         raise DigitsError(f"{path} can't be used: {''.join(lines[-1:])}{cause}") from error
-
-
-def _check_attributes(network: type[Network]) -> None:
-    fits = {
-        "recipes": all(isinstance(recipe, Recipe) for recipe in network.recipes.values()),
-        "kernels": network.kernels in get_args(Kernels),
-        "threads": network.threads is None or network.threads > 0,
-    }
-    if wrong := [name for name, fit in fits.items() if not fit]:
-        raise ValueError(f"{wrong[0]} can't be {getattr(network, wrong[0])!r}")
 
 
 def check(network: Network) -> None:
@@ -98,11 +93,6 @@ def check(network: Network) -> None:
     network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     with torch.inference_mode():
         answers = [_logits(network, pictures) for pictures in batches]
-        if not torch.equal(answers[0], network(batches[0])):
-            raise ModelError(
-                "it answers the same pictures differently in evaluation mode: a dropout left"
-                " on, perhaps (F.dropout needs training=self.training)"
-            )
     try:
         from digits_train.onnx_graph import to_onnx
     except ImportError as error:
@@ -111,7 +101,9 @@ def check(network: Network) -> None:
     scan(file, "its file")
     agree = [_agrees(file, *batch) for batch in zip(batches, answers, strict=True)]
     if not agree[0]:
-        raise ModelError("its file doesn't answer as it does")
+        raise ModelError(
+            "its file doesn't answer as it does (F.dropout, for one, needs training=self.training)"
+        )
     if not all(agree):
         raise ModelError(
             "its file answers only 2 pictures at a time: len(x) and numbers are stored in it;"
@@ -121,8 +113,7 @@ def check(network: Network) -> None:
 
 def _logits(network: Network, pictures: Tensor) -> Tensor:
     logits: Tensor = network(pictures)
-    is_tensor = isinstance(logits, Tensor)
-    given = type_and_shape(logits) if is_tensor else type(logits).__name__
+    given = type_and_shape(logits) if isinstance(logits, Tensor) else type(logits).__name__
     if given != (needed := f"float32 [{len(pictures)}, 10]"):
         raise ModelError(f"for {len(pictures)} pictures it returns {given}, not {needed}")
     if not logits.isfinite().all():
@@ -132,8 +123,7 @@ def _logits(network: Network, pictures: Tensor) -> Tensor:
 
 def _agrees(file: bytes, pictures: Tensor, expected: Tensor) -> bool:
     try:
-        session = open_session(file, "float")
-        [logits] = session.run(None, {interface.INPUT[0]: pictures.numpy()})
+        [logits] = open_session(file, "float").run(None, {interface.INPUT[0]: pictures.numpy()})
     except ORT_ERRORS:
         return False
     tolerance = _TOLERANCE * expected.abs().max().item()

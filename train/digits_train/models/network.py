@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -57,8 +57,6 @@ def type_and_shape(tensor: Tensor) -> str:
 class BaseNetwork(nn.Module):
     """What training needs to know of any network."""
 
-    task: Literal["classification", "detection"]
-    side: int  # pixels of the pictures that it is trained on
     recipes: Mapping[str, BaseRecipe]  # how to train it; without --recipe, `default`
     threads: int | None = None  # for training on a CPU; None: one per core
     mixed_precision: bool = False  # whether training gains from bfloat16
@@ -94,8 +92,6 @@ class BaseNetwork(nn.Module):
 class Network(BaseNetwork):
     """Any network from digits, uint8 [n, 1, 28, 28], 255 = ink, to logits, float32 [n, 10]."""
 
-    task = "classification"
-    side = 28
     recipes: Mapping[str, Recipe] = {
         "classic": CLASSIC,
         "default": replace(QUICK, name="default"),

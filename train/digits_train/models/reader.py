@@ -100,8 +100,6 @@ class Reader(BaseNetwork):
     a heatmap (X. Zhou et al., "Objects as points", 2019).
     """
 
-    task = "detection"
-    side = 192
     threads = 1  # the other cores compose what it is trained on
     mixed_precision = True
     recipes: Mapping[str, ReaderRecipe] = {

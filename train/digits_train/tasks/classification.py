@@ -1,10 +1,10 @@
 """Networks that classify digits."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -23,36 +23,40 @@ from digits_train.examples import Batch, Examples, Pool, generate_pools, prefetc
 from digits_train.metrics import EpochMetrics, Metrics, loss_and_accuracy, predict
 from digits_train.models import AnyNetwork, Network
 from digits_train.models.network import NONE, probabilities, with_none
-from digits_train.tasks.task import Loss, Minibatch, Task
+from digits_train.tasks.minibatch import Loss, Minibatch
 
 TOLERANCE = 0.001  # of MNIST's and the camera's digits, that a fine-tuning may cost
 
 
 @dataclass
-class Classification(Task):
+class Classification:
     """Training digits, what the recipe adds to them, and cross-entropy.
 
-    test: None if the run isn't to be finished. own: one's own pictures, to fine-tune `parent` on,
-    which is the network as it was: it teaches all else (Z. Li, D. Hoiem, "Learning without
-    forgetting", ECCV 2016). pools: what the recipe adds to the digits.
+    A fine-tuning's `parent` teaches all but one's own pictures (Z. Li, D. Hoiem, "Learning without
+    forgetting", ECCV 2016). test: None if the run isn't to be finished. pools: what the recipe adds
+    to the digits.
     """
 
     recipe: Recipe
     train: Split
     validation: Split
-    test: Split | None = None
     seed: int = 0
     own: OwnPictures | None = None
     parent: Network | None = None
+    test: Split | None = None
     pools: Sequence[Pool] = ()
     _examples: Examples | None = None  # once they are needed
 
-    divergence = 3 * math.log(10)  # nats, three times the loss of guessing
-    metrics = EpochMetrics
+    divergence: ClassVar = 3 * math.log(10)  # nats, three times the loss of guessing
+    metrics: ClassVar[Callable[..., Metrics]] = EpochMetrics
 
     @property
     def examples(self) -> int:
         return len(self.train)
+
+    @property
+    def steps(self) -> int:
+        return math.ceil(self.examples / self.recipe.batch_size)
 
     @property
     def samples(self) -> Tensor:
@@ -105,43 +109,30 @@ class Classification(Task):
     def validate(self, model: AnyNetwork) -> dict[str, float]:
         return _scores("validation", predict(model, self.validation), self.validation)
 
-    def finish(
-        self, model: AnyNetwork, folder: Path, history: Sequence[Metrics]
-    ) -> tuple[dict[str, Any], str | None]:
-        """See `Task.finish`. The plots show the validation digits."""
+    def evaluate(self, model: AnyNetwork, folder: Path) -> tuple[dict[str, Any], str | None]:
+        """The plots show the validation digits."""
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
-        last = history[-1]
-        assert self.test is not None and isinstance(last, EpochMetrics)
-        with progress_bar() as bar:
-            bar.add_task("evaluating", total=None)
-            logits = predict(model, self.validation)
-            result = Evaluation()
-            result.add(self.validation, probabilities(logits).numpy())
-            summary: dict[str, Any] = {
-                **_scores("validation", logits, self.validation),
-                **_scores("test", predict(model, self.test), self.test),
-            }
-        plots.curves(folder / "curves.png", history)
+        assert self.test is not None
+        logits = predict(model, self.validation)
+        result = Evaluation()
+        result.add(self.validation, probabilities(logits).numpy())
+        summary = _scores("validation", logits, self.validation)
+        summary |= _scores("test", predict(model, self.test), self.test)
         plots.confusion(folder / "confusion.png", "validation digits", result.confusion)
         plots.mistakes(folder / "mistakes.png", "validation digits", result)
-        if self.own is not None:
-            summary["comparison"] = [asdict(each) for each in self._compare(model)]
-        return summary, diagnose.failure(result, last)
+        return summary, diagnose.failure(result)
 
-    def _compare(self, model: AnyNetwork) -> Iterator[Comparison]:
-        """The network before and after the fine-tuning."""
+    def compare(self, model: AnyNetwork) -> Iterator[Comparison]:
         assert self.own is not None and self.parent is not None
-        with progress_bar() as bar:
-            bar.add_task("comparing with the network as it was", total=None)
-            frames = calibration.draw_frames(self.validation)
-            for name, tolerance, split in (
-                ("pictures of your own, held back", None, self.own.held_back),
-                ("validation digits of MNIST", TOLERANCE, self.validation),
-                ("digits of a synthetic camera", TOLERANCE, frames),
-            ):
-                counts = [count_errors(network, split) for network in (self.parent, model)]
-                yield Comparison(name, tolerance, len(split), *counts)
+        frames = calibration.draw_frames(self.validation)
+        for name, tolerance, split in (
+            ("pictures of your own, held back", None, self.own.held_back),
+            ("validation digits of MNIST", TOLERANCE, self.validation),
+            ("digits of a synthetic camera", TOLERANCE, frames),
+        ):
+            counts = [count_errors(network, split) for network in (self.parent, model)]
+            yield Comparison(name, tolerance, len(split), *counts)
 
 
 def _scores(name: str, logits: Tensor, split: Split) -> dict[str, float]:

@@ -1,15 +1,14 @@
 """Readers, which find the symbols of a page."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from digits import system
@@ -23,20 +22,13 @@ from digits_train.comparison import Comparison
 from digits_train.config import ReaderRecipe
 from digits_train.detection import Targets, detection_loss
 from digits_train.distributed import DistributedContext
-from digits_train.matching import (
-    LabelledPage,
-    Match,
-    confusion,
-    find_symbols,
-    score,
-    true_symbols,
-)
+from digits_train.matching import LabelledPage, Match, confusion, score
 from digits_train.metrics import DetectionMetrics, Metrics
 from digits_train.mining import with_hard_negatives
 from digits_train.models import AnyNetwork, Reader
 from digits_train.own_pages import OwnPages, network_maps, read_right
 from digits_train.reader_data import Windows
-from digits_train.tasks.task import Loss, Minibatch, Task
+from digits_train.tasks.minibatch import Loss, Minibatch
 
 # The validation crops: the same for all trainings, whose own seeds are smaller.
 VALIDATION_SEED = 2**63
@@ -48,11 +40,10 @@ _BANK, _TEXTS = 2_000, 1_000  # glyphs and words that they are composed of
 
 
 @dataclass
-class Detection(Task):
+class Detection:
     """Crops of pages, composed ahead of the training by other processes, and `detection_loss`.
 
-    train, validation: MNIST's digits, with which the pages are written. own, parent: of a
-    fine-tuning, one's own pages, and the network as it was.
+    The pages are written with MNIST's digits. materials: for the training crops.
     """
 
     recipe: ReaderRecipe
@@ -61,13 +52,18 @@ class Detection(Task):
     seed: int = 0
     own: OwnPages | None = None
     parent: Reader | None = None
-    materials: Materials | None = None  # for the training crops
+    materials: Materials | None = None
 
-    metrics = DetectionMetrics
+    divergence: ClassVar = math.inf
+    metrics: ClassVar[Callable[..., Metrics]] = DetectionMetrics
+
+    @property
+    def steps(self) -> int:
+        return math.ceil(self.recipe.crops / self.recipe.batch_size)
 
     @property
     def examples(self) -> int:
-        return math.ceil(self.recipe.crops / self.recipe.batch_size) * self.recipe.batch_size
+        return self.steps * self.recipe.batch_size
 
     @property
     def samples(self) -> Tensor:
@@ -107,35 +103,26 @@ class Detection(Task):
         return Loss(total * count / batch.size, total.detach()[None] * count)
 
     def validate(self, model: AnyNetwork) -> dict[str, float]:
-        figures, counts, _ = self._judge(model)
-        total = max(score(counts).symbols, 1)
-        return figures | {name: value / total for name, value in _errors(counts).items()}
+        return self._judge(model)[0]
 
-    def finish(
-        self, model: AnyNetwork, folder: Path, history: Sequence[Metrics]
-    ) -> tuple[dict[str, Any], str | None]:
-        """See `Task.finish`. MNIST's test digits are not looked at."""
+    def evaluate(self, model: AnyNetwork, folder: Path) -> tuple[dict[str, Any], str | None]:
+        """MNIST's test digits are not looked at."""
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
-        figures, counts, crops = self._judge(model)
-        result = score(counts)
-        summary: dict[str, Any] = figures | {"validation_symbols": result.symbols}
-        summary |= _errors(counts)
-        plots.curves(folder / "curves.png", history)
-        plots.confusion(folder / "confusion.png", "validation crops", counts)
+        figures, result, crops = self._judge(model)
+        names = ("symbols", "missed", "invented", "wrong")
+        counts = {f"validation_{name}": getattr(result, name) for name in names}
+        plots.confusion(folder / "confusion.png", "validation crops", confusion(crops))
         plots.crops(folder / "mistakes.png", "validation crops", crops)
-        if self.own is not None:
-            summary["comparison"] = [asdict(each) for each in self._compare(model, result)]
-        return summary, diagnose.reader_failure(result, len(history))
+        return figures | counts, diagnose.reader_failure(result)
 
-    def _compare(self, model: AnyNetwork, after: Score) -> Iterator[Comparison]:
-        """The network before and after the fine-tuning. after: on the validation crops."""
+    def compare(self, model: AnyNetwork) -> Iterator[Comparison]:
         assert self.own is not None and self.parent is not None
         pages = self.own.held_back
         right = [read_right(network_maps(each), pages) for each in (self.parent, model)]
-        wrong = (len(pages) - int(each.sum()) for each in right)
-        yield Comparison("numbers of your own, held back", None, len(pages), *wrong)
-        before = score(self._judge(self.parent)[1])
+        wrong = (int((~each).sum()) for each in right)
+        yield Comparison("numbers of your own, held back", None, len(right[0]), *wrong)
+        before, after = (self._judge(each)[1] for each in (self.parent, model))
         name = "symbols of a synthetic camera"
         yield Comparison(name, TOLERANCE, before.symbols, before.errors, after.errors)
 
@@ -146,34 +133,28 @@ class Detection(Task):
         windows = Windows(materials, VALIDATION_SEED, 0, NUM_VALIDATION, _BATCH)
         return list(reader_data.batches(windows, num_workers()))
 
-    def _judge(self, model: AnyNetwork) -> tuple[dict[str, float], NDArray[np.int64], list[Match]]:
-        """Mean loss and share of errors; the confusion matrix; the crops, the worst first."""
+    def _judge(self, model: AnyNetwork) -> tuple[dict[str, float], Score, list[Match]]:
+        """The fields of `DetectionMetrics`; the errors; the crops, the worst first."""
         losses, crops = [], []
         for pages, targets in self._validation:
             maps = matching.predict_maps(model, pages)
             losses.append(detection_loss(maps, targets).item())
-            written = zip(
-                pages[:, 0].numpy(), true_symbols(targets), targets.weight.numpy(), strict=True
-            )
-            for (pixels, truth, weight), seen in zip(written, find_symbols(maps), strict=True):
+            truths, detected = matching.true_symbols(targets), matching.find_symbols(maps)
+            columns = pages[:, 0].numpy(), truths, targets.weight.numpy(), detected
+            for pixels, truth, weight, detections in zip(*columns, strict=True):
                 page = LabelledPage(pixels, "", truth, weight)
-                crops.append(page.match(seen.boxes, seen.symbols.argmax(1)))
+                crops.append(page.match(detections.boxes, detections.symbols.argmax(1)))
         crops.sort(key=lambda crop: crop.score.errors, reverse=True)
-        counts = confusion(crops)
-        result = score(counts)
+        result = score(confusion(crops))
         total = max(result.symbols, 1)
         figures = {
             "validation_accuracy": 1 - (result.missed + result.wrong) / total,
             "validation_loss": sum(losses) / len(losses),
             "validation_errors": result.errors / total,
         }
-        return figures, counts, crops
-
-
-def _errors(counts: NDArray[np.int64]) -> dict[str, int]:
-    result = score(counts)
-    names = ("missed", "invented", "wrong")
-    return {f"validation_{name}": getattr(result, name) for name in names}
+        kinds = ("missed", "invented", "wrong")
+        figures |= {f"validation_{kind}": getattr(result, kind) / total for kind in kinds}
+        return figures, result, crops
 
 
 def num_workers() -> int:
