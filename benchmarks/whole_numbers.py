@@ -110,7 +110,11 @@ def find(kind: str, pages: int, classifier: Classifier) -> Iterator[list[Column]
         shown = draw(kind, index)
         page = picture.load(shown.pixels, picture.PAGE_MAX_SIDE)
         start = time.perf_counter()
-        lattices = [lattice for line in find_lattices(classifier, page) for lattice in line]
+        lattices = [
+            lattice
+            for line in find_lattices(classifier.model, classifier.reader, page)
+            for lattice in line
+        ]
         written = shown.text.split()
         seconds = (time.perf_counter() - start) / len(written)
         if len(lattices) != len(written):  # which is which isn't known: all are wrong

@@ -20,10 +20,10 @@ from tests import synthetic
 from tests.synthetic import Sheet, chosen, shadow
 
 from digits import Classifier, Constraints
+from digits.classifier import examine
 from digits.commands.drawing import annotate, debug_strip, save
 from digits.data import mnist
 from digits.images import picture
-from digits.vision.candidates import examine
 from digits_train import frames, reader_data
 from digits_train.augment import BatchRng, augment
 from digits_train.camera import exposure

@@ -1,18 +1,18 @@
 """Classify the digit in a picture, or read the symbols on a page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from digits.images import picture
-from digits.images.grey import Grey
-from digits.images.picture import Source
+from digits.images.picture import GreyImage, Source
 from digits.inference.metadata import Kernels
 from digits.inference.model import Model
 from digits.inference.model_file import ModelSource
 from digits.prediction import Number, Prediction, Reading
-from digits.vision.candidates import examine
-from digits.vision.ensemble import Evidence
+from digits.vision.candidates import Candidates, examine_alone
+from digits.vision.ranker import Evidence
 
 if TYPE_CHECKING:
     from digits.constraints.constraints import Constraints
@@ -36,10 +36,6 @@ class Classifier:
 
     Raises ModelError if the model can't be used, and ValueError for a number out of range. The
     methods raise ModelError if a model fails, or if the reader can't be used.
-
-    >>> classifier = Classifier()
-    >>> classifier.predict("7.jpg").digit
-    7
     """
 
     def __init__(
@@ -74,16 +70,6 @@ class Classifier:
 
                 self._reader = ReaderModel(*self._reader_file)
             return self._reader
-
-    def see(self, pixels: Grey, height: float | None = None) -> Evidence:
-        """What the reader sees in a picture that should hold one digit.
-
-        pixels: uint8 [height, width]. height: of the digit in pixels, if it is known; then the
-        reader looks once. Raises ModelError if the reader can't be used.
-        """
-        from digits.reader.evidence import see  # most digits don't need it
-
-        return see(pixels, self.reader.maps, height)
 
     def predict(self, source: Source) -> Prediction:
         """Read the one digit in a picture.
@@ -124,9 +110,8 @@ class Classifier:
         source: see `predict`. constraints: what each number satisfies. max_errors: with which
         probability an accepted number may be wrong, 0 to 1, by default 0.01. A number that isn't
         accepted has a question mark in `Reading.text`. The reading of a picture without digits has
-        no lines. Where the reader finds one symbol at most, the
-        classifier looks for a single digit, as in `predict`. Raises PictureError if the picture
-        can't be opened.
+        no lines. Where the reader finds one symbol at most, the classifier looks for a single
+        digit, as in `predict`. Raises PictureError if the picture can't be opened.
 
         >>> Classifier().read("7.jpg").text
         '7'
@@ -134,7 +119,7 @@ class Classifier:
         from digits.reader.reading import Rules, read_numbers  # `predict` doesn't need it
 
         page = picture.load(source, picture.PAGE_MAX_SIDE)
-        return read_numbers(self, page, Rules.of(constraints, max_errors))
+        return read_numbers(self.model, self.reader, page, Rules.of(constraints, max_errors))
 
     def read_frames(
         self,
@@ -158,6 +143,37 @@ class Classifier:
 
         rules = Rules.of(constraints, max_errors)
         pages = (picture.load(source, picture.PAGE_MAX_SIDE) for source in sources)
-        sightings = [*filter(None, (find_number(self, page, rules.constraints) for page in pages))]
+        find = partial(find_number, self.model, self.reader, constraints=rules.constraints)
+        sightings = [*filter(None, map(find, pages))]
         temperature = self.reader.metadata.number_temperature
         return vote(sightings, rules, temperature) if sightings else None
+
+
+def examine(classifier: Classifier, pictures: Sequence[GreyImage]) -> list[Candidates]:
+    """Examine pictures, in one batch, and by the reader those with more in them than a sure digit.
+
+    Those cut or in doubt are examined in both polarities first. Raises ModelError if a model fails,
+    or the reader can't be used.
+    """
+    least = classifier.model.metadata.rejection_threshold
+    examined = examine_alone(classifier.model, pictures)
+    for index, candidates in enumerate(examined):
+        if not candidates.hypotheses:
+            continue
+        if candidates.is_cut or candidates.ranking.probabilities.max() < least:
+            [candidates] = examine_alone(classifier.model, [candidates.picture], both=True)
+        probabilities = candidates.ranking.probabilities
+        is_sure = probabilities.max() >= least
+        if is_sure and len(candidates.hypotheses) > 1:  # is it this digit and no other?
+            seen = _see(classifier, candidates.picture, candidates.box.longer)
+            is_sure = seen.probabilities[probabilities.argmax()] > 0.5
+        if not is_sure:
+            candidates = candidates.combine(_see(classifier, candidates.picture))
+        examined[index] = candidates
+    return examined
+
+
+def _see(classifier: Classifier, page: GreyImage, height: float | None = None) -> Evidence:
+    from digits.reader.page import find_symbols, weigh  # most digits don't need it
+
+    return weigh(find_symbols(page.pixels, classifier.reader.maps, height))

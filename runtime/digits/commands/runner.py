@@ -71,8 +71,8 @@ def predict(
     classifier: "Classifier", file: str, debug: "tuple[Path, Iterator[int]] | None" = None
 ) -> Prediction:
     """Read the one digit of a picture. debug: a folder for debug strips, and their numbers."""
+    from digits.classifier import examine
     from digits.images import picture
-    from digits.vision.candidates import examine
 
     [examined] = examine(classifier, [picture.load(inputs.read_source(file))])
     prediction = examined.prediction(classifier.threshold)

@@ -69,8 +69,8 @@ def read_pictures(
 
 def _read(path: Path, label: int, group: str, classifier: "Classifier") -> Digit:
     """Raises PictureError if the picture can't be opened or is blank."""
+    from digits.classifier import examine
     from digits.images import picture
-    from digits.vision.candidates import examine
 
     [examined] = examine(classifier, [picture.load(path)])
     prediction = examined.prediction(classifier.threshold)

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from digits.images.grey import Grey
 from digits.inference.model import Model
 from digits.reader.detections import DIGITS, Floats
-from digits.reader.lattice import Arc
+from digits.reader.page import Lattices
 from digits.vision.components import ink_box
 from digits.vision.frame import to_mnist
 from digits.vision.ink import Ink
 
 # The ink of n digits, each cropped to its edges, to probabilities: float32 [n, 10].
 ClassifyFn = Callable[[Sequence[Ink]], NDArray[np.float32]]
-Lattices = list[list[list[Arc]]]
 
 _LEAST = np.log(1e-6)  # of a probability: neither network rules a digit out alone
 _SURE = 0.9  # where both are so sure of different digits, a person has to look
@@ -40,7 +39,6 @@ class Weights(NamedTuple):
 def classify(lines: Lattices, page: Grey, classify_inks: ClassifyFn, weights: Weights) -> Lattices:
     """Combine what the reader says of each arc's digits with what the classifier says.
 
-    lines: the lattices of the columns of each line. page: uint8 [height, width], on which they are.
     How likely it is that anything is there, and a digit rather than a sign, stays what the reader
     says; a place without ink stays as it is.
     """
@@ -53,15 +51,12 @@ def classify(lines: Lattices, page: Grey, classify_inks: ClassifyFn, weights: We
     if not inked:
         return lines
     answers = classify_inks([inks[index] for index in inked])
-    symbols = np.array([arc.symbols for arc in arcs])
-    read = symbols[inked, :DIGITS]
-    symbols[inked, :DIGITS] = combine(read, answers, weights)
-    disputed = np.zeros(len(arcs), np.bool_)
-    disputed[inked] = are_disputed(np.exp(read), answers)
-    combined = (
-        arc._replace(symbols=both, disputed=doubt)
-        for arc, both, doubt in zip(arcs, symbols, disputed.tolist(), strict=True)
-    )
+    read = np.array([arcs[index].symbols for index in inked])
+    both = np.append(combine(read[:, :DIGITS], answers, weights), read[:, DIGITS:], 1)
+    disputed = are_disputed(np.exp(read[:, :DIGITS]), answers).tolist()
+    for index, symbols, doubt in zip(inked, both, disputed, strict=True):
+        arcs[index] = arcs[index]._replace(symbols=symbols, disputed=doubt)
+    combined = iter(arcs)
     return [[[next(combined) for _ in lattice] for lattice in line] for line in lines]
 
 
@@ -71,12 +66,9 @@ def classify_inks(model: Model, inks: Sequence[Ink]) -> NDArray[np.float32]:
 
 
 def are_disputed(read: Floats, answers: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
-    """Whether both networks are sure, of different digits: bool [n].
-
-    read, answers: [n, 10], the probabilities by the reader and by the classifier.
-    """
-    are_sure = np.minimum(read.max(1), answers.max(1)) > _SURE
-    disputed: NDArray[np.bool_] = are_sure & (read.argmax(1) != answers.argmax(1))
+    """Whether both networks are sure, of different digits. Gets probabilities: [..., 10]."""
+    are_sure = np.minimum(read.max(-1), answers.max(-1)) > _SURE
+    disputed: NDArray[np.bool_] = are_sure & (read.argmax(-1) != answers.argmax(-1))
     return disputed
 
 
@@ -86,17 +78,20 @@ def combine(symbols: Floats, answers: NDArray[np.float32], weights: Weights) -> 
     symbols: float64 [n, 10], the reader's log probabilities. answers: float32 [n, 10].
     """
     product = np.tensordot(weights, evidence(symbols, answers), 1)
-    sums = np.log(np.exp(symbols).sum(1, keepdims=True))
-    combined: Floats = product - np.log(np.exp(product).sum(1, keepdims=True)) + sums
+    combined: Floats = product - _log_sums(product) + _log_sums(symbols)
     return combined
 
 
 def evidence(symbols: Floats, answers: NDArray[np.float32]) -> Floats:
     """What `combine` weighs: log probabilities of digits by either network, float64 [2, n, 10]."""
-    sums = np.log(np.exp(symbols).sum(1, keepdims=True))
     with np.errstate(divide="ignore"):
         classified = np.log(answers.astype(np.float64))
-    return np.stack([symbols - sums, classified]).clip(_LEAST)
+    return np.stack([symbols - _log_sums(symbols), classified]).clip(_LEAST)
+
+
+def _log_sums(symbols: Floats) -> Floats:
+    sums: Floats = np.logaddexp.reduce(symbols, 1, keepdims=True)
+    return sums
 
 
 def cut_inks(page: Grey, boxes: Floats) -> list[Ink]:
@@ -105,29 +100,25 @@ def cut_inks(page: Grey, boxes: Floats) -> list[Ink]:
     page: uint8 [height, width]. boxes: float64 [n, 4]. Whether ink is dark or light is what most of
     the contrast in all boxes says.
     """
-    longer = (boxes[:, 2:] - boxes[:, :2]).max(1, keepdims=True)
-    around = [page[window] for window in _windows(boxes, _AROUND * longer, page)]
+    sides = boxes[:, 2:] - boxes[:, :2]
     levels = np.zeros((len(boxes), len(_QUANTILES)))  # of what is around each box
-    for index, pixels in enumerate(around):
+    for index, pixels in enumerate(_cut(page, boxes, _AROUND * sides.max(1, keepdims=True))):
         places = (_QUANTILES * (pixels.size - 1)).astype(int)
         levels[index] = np.partition(pixels, places, axis=None)[places]
     dark, paper, light = levels.T
     is_dark = (paper - dark).sum() >= (light - paper).sum()
     contrast = dark - paper if is_dark else light - paper
-    cut = _windows(boxes, _MARGIN * (boxes[:, 2:] - boxes[:, :2]), page)
-    return [
-        _ink((page[window] - middle) / np.where(full, full, 1))
-        for window, middle, full in zip(cut, paper, contrast, strict=True)
-    ]
+    cut = zip(_cut(page, boxes, _MARGIN * sides), paper, contrast, strict=True)
+    return [_ink((pixels - middle) / (full or 1)) for pixels, middle, full in cut]
 
 
-def _windows(boxes: Floats, margins: Floats, page: Grey) -> list[tuple[slice, slice]]:
-    """The rows and columns of a page in boxes with margins; at least a pixel of each."""
+def _cut(page: Grey, boxes: Floats, margins: Floats) -> list[Grey]:
+    """What is in boxes with margins; at least a pixel of each side."""
     sides = np.array(page.shape[::-1])
     near = np.floor(boxes[:, :2] - margins).clip(0, sides - 1).astype(int)
     far = np.ceil(boxes[:, 2:] + margins).clip(near + 1, sides).astype(int)
     corners = np.concatenate([near, far], 1).tolist()
-    return [(slice(top, bottom), slice(left, right)) for left, top, right, bottom in corners]
+    return [page[top:bottom, left:right] for left, top, right, bottom in corners]
 
 
 def _ink(relative: Floats) -> Ink:
@@ -137,5 +128,4 @@ def _ink(relative: Floats) -> Ink:
     if not full:
         return np.zeros((0, 0), np.uint8)
     ink[ink < _FAINT * full] = 0
-    drawn = ink[ink_box(ink).pixels]
-    return np.asarray(drawn * (255 / drawn.max()), np.uint8)
+    return np.asarray(ink[ink_box(ink).pixels] * (255 / ink.max()), np.uint8)

@@ -27,10 +27,6 @@ class Detections(NamedTuple):
     boxes: Floats
 
     @property
-    def widths(self) -> Floats:
-        return self.boxes[:, 2] - self.boxes[:, 0]
-
-    @property
     def heights(self) -> Floats:
         return self.boxes[:, 3] - self.boxes[:, 1]
 
@@ -38,6 +34,12 @@ class Detections(NamedTuple):
     def centres(self) -> Floats:
         """x and y of the boxes' centres: float64 [n, 2]."""
         return (self.boxes[:, :2] + self.boxes[:, 2:]) / 2
+
+    @property
+    def probabilities(self) -> Floats:
+        """That there is a symbol: float64 [n]."""
+        present: Floats = np.exp(-np.logaddexp(0, -self.scores))
+        return present
 
     @property
     def are_digits(self) -> Mask:
@@ -49,12 +51,8 @@ class Detections(NamedTuple):
         """Select some, by a mask, a slice or their numbers."""
         return Detections(self.scores[chosen], self.symbols[chosen], self.boxes[chosen])
 
-    def sorted(self) -> "Detections":
-        """From left to right, by their centres."""
-        return self.select(np.argsort(self.centres[:, 0], kind="stable"))
-
     def between(self, lefts: Floats, rights: Floats) -> list[slice]:
-        """Which of them, as they are sorted, have their centres between n pairs of x."""
+        """Which have their centres between n pairs of x, if they are sorted by these."""
         x = self.centres[:, 0]
         return list(map(slice, np.searchsorted(x, lefts), np.searchsorted(x, rights, "right")))
 
@@ -62,19 +60,6 @@ class Detections(NamedTuple):
 def concatenate(parts: Sequence[Detections]) -> Detections:
     """Join detections, of at least one part."""
     return Detections(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-
-
-def log_softmax(logits: Floats) -> Floats:
-    """Logarithms of the softmax over the last axis."""
-    relative = logits - logits.max(-1, keepdims=True)
-    logarithms: Floats = relative - np.log(np.exp(relative).sum(-1, keepdims=True))
-    return logarithms
-
-
-def probabilities(log_odds: Floats) -> Floats:
-    """The probabilities of log odds, without overflow."""
-    below: Floats = np.exp(-np.abs(log_odds))
-    return np.where(log_odds < 0, below, 1) / (1 + below)
 
 
 def overlaps(boxes: Floats, others: Floats) -> tuple[Floats, Floats]:

@@ -5,14 +5,13 @@ arcs are places where a symbol may be; where boxes overlap, they exclude each ot
 positions between them, from left to right; a path may pass from one to the next without a symbol.
 """
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.reader.detections import DIGITS, Detections, Floats, probabilities
+from digits.reader.detections import DIGITS, Detections, Floats
 
 # Of a box's width, its middle: those of two symbols in a row don't overlap, even if a slanted
 # digit leans over the next.
@@ -48,25 +47,20 @@ class Arc(NamedTuple):
     @property
     def probabilities(self) -> Floats:
         """Of SYMBOLS, float64 [12]; the rest is the probability that there is nothing."""
-        present: Floats = probabilities(np.array(self.score)) * np.exp(self.symbols)
+        present: Floats = np.exp(self.symbols - np.logaddexp(0, -self.score))
         return present
 
 
 def build_lattice(detections: Detections, steps: int = PAGE_STEPS) -> list[Arc]:
     """The lattice of detections in one row: its arcs, ordered by their ends. steps: of each."""
-    middles, halves = detections.centres[:, 0], _CORE / 2 * detections.widths
+    lefts, _, rights, _ = detections.boxes.T
+    middles, halves = (lefts + rights) / 2, _CORE / 2 * (rights - lefts)
     order = np.argsort(middles + halves, kind="stable")
-    ends, starts = (middles + halves)[order].tolist(), (middles - halves)[order].tolist()
-    return [
-        Arc(
-            min(bisect_right(ends, starts[index]), index),
-            float(detections.scores[number]),
-            detections.symbols[number],
-            tuple(detections.boxes[number].tolist()),
-            steps,
-        )
-        for index, number in enumerate(order.tolist())
-    ]
+    ends, starts = (middles + halves)[order], (middles - halves)[order]
+    first = np.minimum(np.searchsorted(ends, starts, "right"), np.arange(len(order))).tolist()
+    scores, symbols, boxes = detections.select(order)
+    columns = zip(first, scores.tolist(), symbols, map(tuple, boxes.tolist()), strict=True)
+    return [Arc(*column, steps) for column in columns]
 
 
 def best_path(lattice: Sequence[Arc]) -> list[Arc]:

@@ -47,10 +47,9 @@ def nearest_digits(others: Detections, digits: Detections) -> Integers:
     for number, some in enumerate(near):
         left, top, right, bottom = digits.boxes[number]
         height = bottom - top
-        beside = (y[some] > top) & (y[some] < bottom + _BELOW * height)
-        beside &= np.maximum(left - rights[some], lefts[some] - right) < height
         apart = np.abs((left + right) / 2 - x[some])
-        beside &= apart < least[some]
+        beside = (y[some] > top) & (y[some] < bottom + _BELOW * height) & (apart < least[some])
+        beside &= np.maximum(left - rights[some], lefts[some] - right) < height
         nearest[some][beside], least[some][beside] = number, apart[beside]
     return nearest
 
@@ -70,9 +69,8 @@ def _slope(detections: Detections) -> float:
     The slope of the lines through digits that follow each other, by least squares; for a few
     digits, which vary more in height than most pages are tilted, it is nearer to 0.
     """
-    boxes = detections.boxes[:: 1 + len(detections.scores) // _MAX_PAIRED]
-    height = float(np.median(boxes[:, 3] - boxes[:, 1]))
-    x, y = (boxes[:, 0] + boxes[:, 2]) / 2 / height, (boxes[:, 1] + boxes[:, 3]) / 2 / height
+    some = detections.select(slice(None, None, 1 + len(detections.scores) // _MAX_PAIRED))
+    x, y = some.centres.T / np.median(some.heights)
     chains = _chains(x, y)
     count = np.maximum(np.bincount(chains), 1)
     across = x - (np.bincount(chains, x) / count)[chains]
@@ -84,7 +82,7 @@ def _slope(detections: Detections) -> float:
 def _chains(x: Floats, y: Floats) -> Integers:
     """Number the chains of digits in which each is the nearest to the right of the one before.
 
-    x, y: float64 [n], in heights of a digit. Returns int64 [n].
+    x, y: in heights of a digit.
     """
     right, down = x - x[:, None], y - y[:, None]
     near = (right > 0) & (right < COLUMN_GAP) & (np.abs(down) < _MAX_SLOPE * right + 0.2)
@@ -106,13 +104,11 @@ def _grow_rows(boxes: Floats, height: float) -> list[list[int]]:
         shared /= np.minimum(ends[:, 1] - ends[:, 0], bottom - top)
         merits = shared - _GAP_COST * (left - ends[:, 2]).clip(0) / height
         merits[shared < _MIN_SHARED] = -np.inf
-        if len(rows) and merits.max() > -np.inf:
-            row = int(merits.argmax())
-            rows[row].append(number)
-        else:
-            row = len(rows)
-            rows.append([number])
-            ends = np.concatenate([ends, np.zeros((1, 3))])
+        row = int(merits.argmax()) if merits.max(initial=-np.inf) > -np.inf else len(rows)
+        if row == len(rows):
+            rows.append([])
+            ends = np.append(ends, np.zeros((1, 3)), 0)
+        rows[row].append(number)
         recent = boxes[rows[row][-_RECENT:]]
         ends[row] = *np.median(recent[:, [1, 3]], 0), recent[:, 2].max()
     return rows

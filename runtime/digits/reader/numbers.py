@@ -4,16 +4,18 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from digits.constraints.automaton import Automaton, State
+from digits.constraints.automaton import Automaton, State, product
 from digits.constraints.constraints import Constraints
 from digits.inference.interface import SYMBOLS
-from digits.reader.detections import DIGITS
 from digits.reader.lattice import Arc, best_path
 from digits.reader.search import log_sum, search
+
+Symbols = list[tuple[str, Arc]]
 
 # How many numbers break the constraints that they should satisfy: slips of the pen, and other
 # things on the page. Without that, one allowed number would be found in every scribble.
 BROKEN = 0.01
+ANY_TEXT: Automaton = product([], 0, math.inf, ignored=SYMBOLS)
 
 
 class NumberReading(NamedTuple):
@@ -25,7 +27,7 @@ class NumberReading(NamedTuple):
     number is rather one that satisfies the constraints than another.
     """
 
-    symbols: list[tuple[str, Arc]]
+    symbols: Symbols
     probability: float
     runner_up: str
     unconstrained: str
@@ -33,7 +35,7 @@ class NumberReading(NamedTuple):
 
     @property
     def text(self) -> str:
-        return _text(self.symbols)
+        return to_text(self.symbols)
 
 
 def read_number(
@@ -46,39 +48,40 @@ def read_number(
     the constraints and could read so by chance. temperature: see `search`.
     """
     signless = constraints.digits_only
-    automaton: Automaton = constraints.automaton if constraints else AnyText()
-    everything = search(lattice, AnyText(), temperature)
-    satisfying = search(lattice, automaton, temperature) if constraints else everything
-    free = [(SYMBOLS[int(arc.symbols.argmax())], arc) for arc in best_path(lattice)]
-    free = without_signs(free) if signless else free
-    unreadable = NumberReading(free, 0.0, "", _text(free), False)
-    symbols = satisfying.symbols if constraints else free
-    symbols = without_signs(symbols) if signless else symbols
+    free = read_freely(lattice, signless)
+    symbols, automaton = free.symbols, ANY_TEXT
+    everything = satisfying = search(lattice, ANY_TEXT, temperature)
+    if constraints:
+        automaton = constraints.automaton
+        satisfying = search(lattice, automaton, temperature)
+        symbols = skip_signs(satisfying.symbols, signless)
     if not symbols:
-        return unreadable
-    text = _text(symbols)
+        return free
+    text = to_text(symbols)
     others = -math.expm1(min(satisfying.total - everything.total, 0.0))  # share of other texts
     others *= BROKEN * constraints.share(text)
     chance = everything.total + math.log(others) if others else -math.inf
     if satisfying.total < chance:
-        return unreadable
+        return free
     weight = search(lattice, OnlyText(text, signless), temperature).total
     probability = min(math.exp(weight - log_sum(satisfying.total, chance)), 1.0)
     second = search(lattice, Excluding(automaton, text, signless), temperature).symbols
-    second = without_signs(second) if signless else second
-    return NumberReading(symbols, probability, _text(second), unreadable.unconstrained)
+    return NumberReading(symbols, probability, to_text(skip_signs(second, signless)), free.text)
 
 
-class AnyText:
-    """Accepts every text."""
+def read_freely(lattice: Sequence[Arc], signless: bool) -> NumberReading:
+    """Read a column by its best path, which satisfies nothing. signless: without signs."""
+    path = [(SYMBOLS[int(arc.symbols.argmax())], arc) for arc in best_path(lattice)]
+    symbols = skip_signs(path, signless)
+    return NumberReading(symbols, 0.0, "", to_text(symbols), False)
 
-    start: State = ""
 
-    def step(self, state: State, symbol: str) -> State | None:
-        return state
+def skip_signs(symbols: Symbols, signless: bool) -> Symbols:
+    return [pair for pair in symbols if not signless or pair[0].isdigit()]
 
-    def accepts(self, state: State) -> bool:
-        return True
+
+def to_text(symbols: Symbols) -> str:
+    return "".join(symbol for symbol, _ in symbols)
 
 
 class OnlyText:
@@ -116,11 +119,3 @@ class Excluding:
     def accepts(self, state: State) -> bool:
         assert isinstance(state, tuple)
         return self._automaton.accepts(state[0]) and not self._text.accepts(state[1])
-
-
-def without_signs(symbols: list[tuple[str, Arc]]) -> list[tuple[str, Arc]]:
-    return [pair for pair in symbols if SYMBOLS.index(pair[0]) < DIGITS]
-
-
-def _text(symbols: Sequence[tuple[str, Arc]]) -> str:
-    return "".join(symbol for symbol, _ in symbols)

@@ -1,18 +1,24 @@
 """All the symbols of a page, each once, and in reading order."""
 
+import math
+
 import numpy as np
 
 from digits.images.grey import Grey
-from digits.reader.detections import SAME, Detections, Integers, concatenate, overlaps
+from digits.reader.detections import DIGITS, SAME, Detections, Integers, concatenate, overlaps
 from digits.reader.lattice import LEAST_STEPS, PAGE_STEPS, Arc, best_path, build_lattice
 from digits.reader.lines import nearest_digits, text_lines
-from digits.reader.pyramid import MapsFn, detect, detect_once
+from digits.reader.pyramid import MapsFn, detect
+from digits.vision.ranker import Evidence
 
-MUCH_LARGER = 2.0  # by the height; the digits of one number differ less
+Lattices = list[list[list[Arc]]]  # of the columns of each line
+
+_MUCH_LARGER = 2.0  # by the height; the digits of one number differ less
 _INSIDE = 0.65  # of a box's area; then it is part of the other, if that is much larger
+_MAX_LOG_ODDS = 30.0  # so that no exponential overflows
 
 
-def read_page(page: Grey, maps: MapsFn) -> list[list[list[Arc]]]:
+def read_page(page: Grey, maps: MapsFn) -> Lattices:
     """Read a page: lines from top to bottom, in each its columns, in each its symbols.
 
     page: uint8 [height, width]. maps: see `pyramid.MapsFn`. Empty where no digit is found.
@@ -22,12 +28,8 @@ def read_page(page: Grey, maps: MapsFn) -> list[list[list[Arc]]]:
 
 
 def find_symbols(page: Grey, maps: MapsFn, height: float | None = None) -> Detections:
-    """The places of a page where a symbol may be; arguments as for `read_page`.
-
-    height: of the symbols, in the page's pixels, if they need not be looked for at all scales.
-    """
-    detections = detect_once(page, maps, height) if height else detect(page, maps)
-    return drop_contained(suppress(detections))
+    """The places of a page where a symbol may be; arguments as for `pyramid.detect`."""
+    return drop_contained(suppress(detect(page, maps, height)))
 
 
 def suppress(detections: Detections) -> Detections:
@@ -35,7 +37,7 @@ def suppress(detections: Detections) -> Detections:
 
     Non-maximum suppression: what overlaps less stays, as an alternative.
     """
-    detections = detections.sorted()
+    detections = detections.select(np.argsort(detections.centres[:, 0], kind="stable"))
     near = detections.between(detections.boxes[:, 0], detections.boxes[:, 2])
     candidates, keep = np.ones((2, len(detections.scores)), np.bool_)
     for number in np.argsort(-detections.scores, kind="stable"):
@@ -56,13 +58,13 @@ def drop_contained(detections: Detections) -> Detections:
     near = detections.between(detections.boxes[:, 0], detections.boxes[:, 2])
     digits, heights = detections.are_digits, detections.heights
     keep, evidence = np.ones_like(digits), np.where(digits, detections.scores, 0).clip(0)
-    large = heights > MUCH_LARGER * heights[digits].min(initial=np.inf)
+    large = heights > _MUCH_LARGER * heights[digits].min(initial=np.inf)
     for number in np.argsort(-heights)[: large.sum()]:
         if not keep[number] or not evidence[number]:
             continue
         inside = overlaps(detections.boxes[number], detections.boxes[near[number]])[1] > _INSIDE
         inside &= (keep & digits)[near[number]]
-        inside &= heights[near[number]] * MUCH_LARGER < heights[number]
+        inside &= heights[near[number]] * _MUCH_LARGER < heights[number]
         if evidence[near[number]][inside].sum() > evidence[number]:
             keep[number] = False
         else:
@@ -70,7 +72,30 @@ def drop_contained(detections: Detections) -> Detections:
     return detections.select(keep)
 
 
-def build_lattices(detections: Detections) -> list[list[list[Arc]]]:
+def weigh(detections: Detections) -> Evidence:
+    """Weigh three explanations of what the reader found: nothing, its surest digit, its surest two.
+
+    Their odds are those of independent places. A minus or a point isn't a digit, and none counts
+    beside one, since it may be dirt.
+    """
+    digits = detections.select(detections.are_digits)
+    if not len(digits.scores):
+        return Evidence(np.zeros(DIGITS), 0.0, 1.0)
+    odds = np.exp(digits.scores.clip(-_MAX_LOG_ODDS, _MAX_LOG_ODDS))
+    first = int(odds.argmax())
+    # Another digit of the same number is elsewhere, and about as high.
+    box = digits.boxes[first]
+    shares = np.maximum(overlaps(box, digits.boxes)[1], overlaps(digits.boxes, box)[1])
+    ratios = np.abs(np.log(digits.heights / digits.heights[first]))
+    beside = (shares < SAME) & (ratios <= math.log(_MUCH_LARGER))
+    symbols = odds[first] * np.exp(digits.symbols[first])
+    several = odds[first] * odds[beside].max(initial=0)
+    weights = np.array([*symbols[:DIGITS], several, 1 + symbols[DIGITS:].sum()])
+    weights /= weights.sum()
+    return Evidence(weights[:DIGITS], float(weights[-2]), float(weights[-1]))
+
+
+def build_lattices(detections: Detections) -> Lattices:
     """The lattices of columns, line by line: those with a digit on their best path."""
     sure = detections.are_digits & (detections.scores > 0)
     digits, others = detections.select(sure), detections.select(~sure)

@@ -11,23 +11,8 @@ from PIL import Image
 
 from digits.errors import ModelError
 from digits.images.grey import Grey
-from digits.inference.interface import (
-    LARGEST,
-    PAGE_MAX_PIXELS,
-    PAGE_MULTIPLE,
-    SMALLEST,
-    STRIDE,
-)
-from digits.reader.detections import (
-    SAME,
-    Detections,
-    Floats,
-    Integers,
-    concatenate,
-    log_softmax,
-    overlaps,
-    probabilities,
-)
+from digits.inference.interface import LARGEST, PAGE_MAX_PIXELS, PAGE_MULTIPLE, SMALLEST, STRIDE
+from digits.reader.detections import SAME, Detections, Floats, Integers, concatenate, overlaps
 
 Map = NDArray[np.float32]
 # A grey page to its centres [h, w], symbols [12, h, w] and boxes [4, h, w]: ReaderModel.maps.
@@ -46,7 +31,7 @@ _COARSE_PIXELS = 1 << 19  # about 870 x 600; the smaller scales together have a 
 _MAX_ENLARGED = 2.0  # digits smaller than half of SMALLEST can't be read
 _SAME_SCALE = 2**0.25  # a factor; nearer scales show the same
 _CHUNK = 4096  # places at a time, each of which takes some KB a level
-MARGIN = 16  # pixels of paper around the page, for digits that touch its border
+_MARGIN = 16  # pixels of paper around the page, for digits that touch its border
 
 
 class Level(NamedTuple):
@@ -64,9 +49,9 @@ class Level(NamedTuple):
 
     def at(self, rows: Integers, columns: Integers) -> Detections:
         """What the network says in n cells."""
-        symbols = log_softmax(self.symbols[:, rows, columns].T.astype(np.float64))
+        logits = self.symbols[:, rows, columns].T.astype(np.float64)
         scores = self.centres[rows, columns].astype(np.float64)
-        return Detections(scores, symbols, self._boxes(rows, columns))
+        return Detections(scores, _log_softmax(logits), self._boxes(rows, columns))
 
     def _boxes(self, rows: Integers, columns: Integers) -> Floats:
         """The boxes of cells: float64 [..., 4]."""
@@ -83,22 +68,26 @@ class Level(NamedTuple):
         """
         nearest = ((detections.centres * self.scale + self.margin) / STRIDE).astype(np.int64)
         cells = nearest[:, None] + _NEIGHBOURS
-        cells = cells.clip(0, np.array(self.centres.shape[::-1]) - 1)
-        columns, rows = cells[..., 0], cells[..., 1]
-        scores = self.centres[rows, columns]
+        columns, rows = np.moveaxis(cells.clip(0, np.array(self.centres.shape[::-1]) - 1), -1, 0)
         shared, _ = overlaps(detections.boxes[:, None], self._boxes(rows, columns))
         # The first is the nearest, which counts if none of them is the same symbol.
-        best = np.where(shared > SAME, scores, -np.inf).argmax(1)
+        best = np.where(shared > SAME, self.centres[rows, columns], -np.inf).argmax(1)
         chosen = np.arange(len(best)), best
         return self.at(rows[chosen], columns[chosen])
 
 
-def detect(page: Grey, maps: MapsFn) -> Detections:
+def detect(page: Grey, maps: MapsFn, height: float | None = None) -> Detections:
     """Find the places where a symbol may be, as all levels together see them.
 
-    page: uint8 [height, width]. Places that several levels find are there several times.
+    page: uint8 [height, width]. height: of the symbols, in pixels of the page, if it is known; then
+    one level is enough. Places that several levels find are there several times.
     """
-    levels = _coarse_levels(page, maps)
+    if height:
+        return find_peaks(_level(page, min(1.0, _IDEAL / height), maps))
+    coarse = min(1.0, math.sqrt(_COARSE_PIXELS / page.size))
+    # Ever smaller scales, until no digit can be too large for the last.
+    halvings = max(0, math.ceil(math.log2(coarse * min(page.shape) / LARGEST)))
+    levels = [_level(page, coarse / 2**halving, maps) for halving in range(halvings + 1)]
     peaks = [find_peaks(level) for level in levels]
     closest = min(_MAX_ENLARGED, _largest_scale(*page.shape))
     typical = _typical_height(concatenate(peaks))
@@ -116,11 +105,6 @@ def detect(page: Grey, maps: MapsFn) -> Detections:
     height, width = page.shape
     x, y = combined.centres.T
     return combined.select((x > 0) & (x < width) & (y > 0) & (y < height))
-
-
-def detect_once(page: Grey, maps: MapsFn, height: float) -> Detections:
-    """Find symbols at the one scale that suits those of this height, in pixels of the page."""
-    return find_peaks(_level(page, min(1.0, _IDEAL / height), maps))
 
 
 def find_peaks(level: Level) -> Detections:
@@ -151,29 +135,24 @@ def _combine(detections: Detections, levels: list[Level], typical: float) -> Det
         first, rest = detections.select(slice(_CHUNK)), detections.select(slice(_CHUNK, None))
         return concatenate([_combine(part, levels, typical) for part in (first, rest)])
     seen = [level.same(detections) for level in levels]
-    scores = np.stack([level.scores for level in seen], 1)
     heights = np.where(detections.are_digits, detections.heights, typical)
     scales = np.array([level.scale.max() for level in levels])
     sizes = np.log(heights[:, None] * scales / _IDEAL) / _HALF_RANGE
-    weights = np.exp(log_softmax(-(sizes**4) / 2))
-    score = (weights * scores).sum(1)
+    weights = np.exp(_log_softmax(-(sizes**4) / 2))
+    scores = (weights * np.stack([level.scores for level in seen], 1)).sum(1)
     # What doesn't see the symbol doesn't say which one it is.
-    weights = weights * probabilities(scores)
+    weights = weights * np.stack([level.probabilities for level in seen], 1)
     weights /= weights.sum(1, keepdims=True)
     symbols = np.exp(np.stack([level.symbols for level in seen], 1))
     mean = (weights[..., None] * symbols).sum(1)
-    boxes = np.stack([level.boxes for level in seen], 1)[np.arange(len(score)), weights.argmax(1)]
-    return Detections(score, np.log(mean.clip(1e-12)), boxes)
+    boxes = np.stack([level.boxes for level in seen], 1)[np.arange(len(scores)), weights.argmax(1)]
+    return Detections(scores, np.log(mean.clip(1e-12)), boxes)
 
 
-def _coarse_levels(page: Grey, maps: MapsFn) -> list[Level]:
-    """Levels at ever smaller scales, until no digit can be too large for the last."""
-    scale = min(1.0, math.sqrt(_COARSE_PIXELS / page.size))
-    levels = [_level(page, scale, maps)]
-    while scale * min(page.shape) > LARGEST:
-        scale /= 2
-        levels.append(_level(page, scale, maps))
-    return levels
+def _log_softmax(logits: Floats) -> Floats:
+    relative = logits - logits.max(-1, keepdims=True)
+    logarithms: Floats = relative - np.log(np.exp(relative).sum(-1, keepdims=True))
+    return logarithms
 
 
 def _level(page: Grey, scale: float, maps: MapsFn) -> Level:
@@ -181,15 +160,15 @@ def _level(page: Grey, scale: float, maps: MapsFn) -> Level:
     size = max(1, round(width * scale)), max(1, round(height * scale))
     method = Image.Resampling.BILINEAR if scale < 1 else Image.Resampling.BICUBIC
     resized = page if scale == 1 else Image.fromarray(page).resize(size, method, reducing_gap=2.0)
-    framed = np.pad(np.asarray(resized), MARGIN, mode="edge")
-    return Level(np.array(size) / (width, height), MARGIN, *maps(framed))
+    framed = np.pad(np.asarray(resized), _MARGIN, mode="edge")
+    return Level(np.array(size) / (width, height), _MARGIN, *maps(framed))
 
 
 def _typical_height(detections: Detections) -> float | None:
     """The median height of digits; None if there seem to be none."""
     digits = detections.select(detections.are_digits)
     # Squared, so that many faint places don't outweigh a few sure ones.
-    weights = probabilities(digits.scores) ** 2
+    weights = digits.probabilities**2
     if weights.sum() < 0.25:  # less than one place that is as likely as not
         return None
     order = np.argsort(digits.heights)
@@ -199,7 +178,7 @@ def _typical_height(detections: Detections) -> float | None:
 
 def _largest_scale(height: int, width: int) -> float:
     """The scale at which a page and its margin have as many pixels as the network may get."""
-    border = 2 * MARGIN + PAGE_MULTIPLE
+    border = 2 * _MARGIN + PAGE_MULTIPLE
     # The root of (scale * height + border) * (scale * width + border) = PAGE_MAX_PIXELS.
     half = border * (height + width) / (2 * height * width)
     return math.sqrt(half**2 + (PAGE_MAX_PIXELS - border**2) / (height * width)) - half

@@ -12,14 +12,15 @@ from digits.constraints.constraints import Constraints
 from digits.images import picture
 from digits.images.picture import GreyImage
 from digits.inference.interface import SYMBOLS
+from digits.inference.model import Model
+from digits.inference.reader_model import ReaderModel
 from digits.prediction import SIGNS, Number, Reading, Symbol
-from digits.reader.classify import Lattices, Weights, are_disputed, classify, classify_inks
+from digits.reader.classify import Weights, are_disputed, classify, classify_inks
 from digits.reader.detections import DIGITS, SAME, Detections, overlaps
-from digits.reader.evidence import weigh
 from digits.reader.lattice import Arc, best_path
 from digits.reader.numbers import NumberReading, read_number
-from digits.reader.page import build_lattices, find_symbols
-from digits.vision.candidates import Networks, examine_alone
+from digits.reader.page import Lattices, build_lattices, find_symbols, weigh
+from digits.vision.candidates import examine_alone
 from digits.vision.ranker import log_odds
 
 MAX_ERRORS = 0.01  # as long as nobody asks for less or more
@@ -40,11 +41,11 @@ class Rules(NamedTuple):
         return cls(asked, max_errors or MAX_ERRORS)
 
 
-def read_numbers(networks: Networks, page: GreyImage, rules: Rules) -> Reading:
+def read_numbers(model: Model, reader: ReaderModel, page: GreyImage, rules: Rules) -> Reading:
     """Read all numbers of a page that was loaded with PAGE_MAX_SIDE; see `Classifier`."""
-    temperature = networks.reader.metadata.number_temperature
+    temperature = reader.metadata.number_temperature
     lines: list[tuple[Number, ...]] = []
-    for lattices in find_lattices(networks, page):
+    for lattices in find_lattices(model, reader, page):
         read = (read_number(lattice, rules.constraints, temperature) for lattice in lattices)
         line = [reading for reading in read if reading.symbols]  # not signs alone
         if line:
@@ -53,27 +54,26 @@ def read_numbers(networks: Networks, page: GreyImage, rules: Rules) -> Reading:
     return Reading(tuple(lines))
 
 
-def find_lattices(networks: Networks, page: GreyImage) -> Lattices:
+def find_lattices(model: Model, reader: ReaderModel, page: GreyImage) -> Lattices:
     """The lattices of the columns of each line that have a digit; as for `read_numbers`."""
-    detections = find_symbols(page.pixels, networks.reader.maps)
+    detections = find_symbols(page.pixels, reader.maps)
     lines = build_lattices(detections)
     seen = [arc for line in lines for lattice in line for arc in best_path(lattice)]
-    if len(seen) < 2 and (alone := _find_digit(networks, page, detections, seen)) is not None:
+    if len(seen) < 2 and (alone := _find_digit(model, page, detections, seen)) is not None:
         return alone
-    about = networks.reader.metadata
-    weights = Weights(about.reader_weight, about.classifier_weight)
-    return classify(lines, page.pixels, partial(classify_inks, networks.model), weights)
+    weights = Weights(reader.metadata.reader_weight, reader.metadata.classifier_weight)
+    return classify(lines, page.pixels, partial(classify_inks, model), weights)
 
 
 def _find_digit(
-    networks: Networks, page: GreyImage, detections: Detections, seen: Sequence[Arc]
+    model: Model, page: GreyImage, detections: Detections, seen: Sequence[Arc]
 ) -> Lattices | None:
     """The one digit of a picture, as both networks see it; None if it is for the reader to say.
 
     Without paper around it, the reader often overlooks a digit. seen: what it doesn't overlook.
     """
     small = picture.reduce(page, picture.DIGIT_MAX_SIDE)
-    [alone] = examine_alone(networks.model, [small])
+    [alone] = examine_alone(model, [small])
     if not alone.hypotheses:
         return None
     evidence = weigh(detections)
@@ -82,8 +82,7 @@ def _find_digit(
     # Several digits of which the reader sees none are something else.
     if none + several * (not seen) > 0.5:
         return []
-    prediction = examined.prediction(networks.threshold)
-    box = np.array(prediction.box) / page.downscale
+    box = np.array(small.to_original(examined.box)) / page.downscale
     # One that the reader sees may be a small part of the picture. Where it holds none possible,
     # the classifier makes up digits, as on blank paper.
     boxes = [arc.box for arc in seen] or detections.select(detections.are_digits).boxes
@@ -94,9 +93,9 @@ def _find_digit(
     score = float(log_odds(digits.sum()))
     symbols = np.log(np.append(digits / digits.sum(), [1e-12] * len(SIGNS)))
     classified = alone.ranking.probabilities
-    disputed = are_disputed(evidence.probabilities[None], classified[None]).item()
-    arc = Arc(0, score, symbols, tuple(box.tolist()), disputed=disputed, frame=prediction.frame)
-    return [[[arc]]]
+    disputed = bool(are_disputed(evidence.probabilities, classified))
+    frame = examined.frames[examined.likeliest]
+    return [[[Arc(0, score, symbols, tuple(box.tolist()), disputed=disputed, frame=frame)]]]
 
 
 def to_number(
@@ -118,9 +117,7 @@ def to_number(
 
 def _to_symbol(page: GreyImage, text: str, arc: Arc) -> Symbol:
     probabilities = tuple(arc.probabilities.tolist())
-    confidence = probabilities[SYMBOLS.index(text)]
     (left, top, right, bottom), (height, width) = arc.box, page.pixels.shape
     near = max(math.floor(left), 0), max(math.floor(top), 0)
-    far = min(math.ceil(right), width), min(math.ceil(bottom), height)
-    box = page.to_original((*near, *far))
-    return Symbol(text, confidence, probabilities, box, arc.frame)
+    box = page.to_original((*near, min(math.ceil(right), width), min(math.ceil(bottom), height)))
+    return Symbol(text, probabilities[SYMBOLS.index(text)], probabilities, box, arc.frame)

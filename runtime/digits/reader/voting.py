@@ -8,6 +8,7 @@ probability that any of the pictures reads so: of several numbers, a mixture has
 
 import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -15,14 +16,14 @@ import numpy as np
 from digits.constraints.automaton import Automaton
 from digits.constraints.constraints import Constraints
 from digits.images.picture import GreyImage
+from digits.inference.model import Model
+from digits.inference.reader_model import ReaderModel
 from digits.prediction import Number
+from digits.reader import numbers
 from digits.reader.lattice import Arc, best_path
-from digits.reader.numbers import BROKEN, AnyText, Excluding, OnlyText, read_number, without_signs
+from digits.reader.numbers import ANY_TEXT, Excluding, NumberReading, OnlyText
 from digits.reader.reading import Rules, find_lattices, to_number
 from digits.reader.search import search
-from digits.vision.candidates import Networks
-
-Lattice = Sequence[Arc]
 
 _MAX_TEXTS = 8  # the likeliest of each picture, which are weighed in all
 _LEAST_SHARE = 1e-8  # of a text: no picture rules out alone what the others show
@@ -32,22 +33,42 @@ class Sighting(NamedTuple):
     """The number in one of the pictures. where: its line and column, from 1."""
 
     page: GreyImage
-    lattice: Lattice
+    lattice: Sequence[Arc]
     where: tuple[int, int]
 
+    def shares(self, automata: Sequence[Automaton], temperature: float) -> list[float]:
+        """The shares of all paths that each automaton accepts, 0 to 1."""
+        every = search(self.lattice, ANY_TEXT, temperature).total
+        return [
+            math.exp(search(self.lattice, each, temperature).total - every) for each in automata
+        ]
 
-def find_number(networks: Networks, page: GreyImage, constraints: Constraints) -> Sighting | None:
+    def likely_texts(self, constraints: Constraints, temperature: float) -> list[str]:
+        """The likeliest texts that satisfy the constraints."""
+        texts: list[str] = []
+        automaton, signless = constraints.automaton, constraints.digits_only
+        while len(texts) < _MAX_TEXTS:
+            symbols = search(self.lattice, automaton, temperature).symbols
+            if not symbols:
+                break
+            texts.append(numbers.to_text(numbers.skip_signs(symbols, signless)))
+            automaton = Excluding(automaton, texts[-1], signless)
+        return texts
+
+
+def find_number(
+    model: Model, reader: ReaderModel, page: GreyImage, constraints: Constraints
+) -> Sighting | None:
     """The column that satisfies the constraints best, of several the longest; None without any.
 
     page: loaded with PAGE_MAX_SIDE.
     """
-    temperature = networks.reader.metadata.number_temperature
 
-    def merits(seen: Sighting) -> tuple[float, int]:
-        [share] = _shares(seen.lattice, [constraints.automaton], temperature)
-        return round(share, 2), len(best_path(seen.lattice))
+    def merits(sighting: Sighting) -> tuple[float, int]:
+        [share] = sighting.shares([constraints.automaton], reader.metadata.number_temperature)
+        return round(share, 2), len(best_path(sighting.lattice))
 
-    lines = enumerate(find_lattices(networks, page), 1)
+    lines = enumerate(find_lattices(model, reader, page), 1)
     seen = [Sighting(page, each, (row, i)) for row, line in lines for i, each in enumerate(line, 1)]
     return max(seen, key=merits, default=None)
 
@@ -59,61 +80,41 @@ def vote(sightings: Sequence[Sighting], rules: Rules, temperature: float) -> Num
     """
     (page, lattice, where), constraints = sightings[-1], rules.constraints
     if len(sightings) == 1:
-        return to_number(page, read_number(lattice, constraints, temperature), where, rules)
-    unconstrained = Constraints(digits_only=constraints.digits_only)
-    free = read_number(lattice, unconstrained, temperature)
-    lattices = [sighting.lattice for sighting in sightings]
-    satisfying = _likely_texts(lattices, constraints, temperature)
-    others = _likely_texts(lattices, unconstrained, temperature) if constraints else []
-    texts = [*dict.fromkeys(satisfying + others)]
-    automata = [OnlyText(text, constraints.digits_only) for text in texts]
-    shares = np.array([_shares(lattice, automata, temperature) for lattice in lattices])
+        reading = numbers.read_number(lattice, constraints, temperature)
+        return to_number(page, reading, where, rules)
+    signless = constraints.digits_only
+    free = numbers.read_freely(lattice, signless)
+    satisfying = _likely_texts(sightings, constraints, temperature)
+    if not satisfying:
+        return to_number(page, free, where, rules)
+    anything = Constraints(digits_only=signless)
+    breaking = _likely_texts(sightings, anything, temperature) if constraints else []
+    texts, count = [*dict.fromkeys(satisfying + breaking)], len(satisfying)
+    automata = [OnlyText(text, signless) for text in texts]
+    shares = np.array([sighting.shares(automata, temperature) for sighting in sightings])
     weights = np.exp(np.log(shares + _LEAST_SHARE).mean(0))
-    weights, breaking = weights[: len(satisfying)], weights[len(satisfying) :].sum()
-    total, readings = weights.sum(), shares[:, : len(satisfying)]
-    readings = readings / (readings.sum(1, keepdims=True) + _LEAST_SHARE)
+    total = weights[:count].sum()
+    readings = shares[:, :count] / (shares[:, :count].sum(1, keepdims=True) + _LEAST_SHARE)
     shown = 1 - (1 - readings).prod(0)
-    ranks = np.minimum(weights / total, shown).argsort()[::-1]
+    best, *others = np.minimum(weights[:count] / total, shown).argsort()[::-1].tolist()
     # As in `read_number`: a number that breaks the constraints could read so by chance.
-    chance = breaking * BROKEN * constraints.share(texts[ranks[0]]) if len(ranks) else math.inf
+    chance = weights[count:].sum() * numbers.BROKEN * constraints.share(texts[best])
     if total < chance:
-        unreadable = free._replace(probability=0.0, runner_up="", satisfies=False)
-        return to_number(page, unreadable, where, rules)
-    likely = shares[:, ranks[0]] >= shares[:, ranks[0]].max() / 2
-    page, lattice, where = sightings[likely.nonzero()[0][-1]]
-    symbols = search(lattice, automata[ranks[0]], temperature).symbols
-    symbols = without_signs(symbols) if constraints.digits_only else symbols
-    if any(_is_disputed(each, automata[ranks[0]], temperature) for each in lattices):
+        return to_number(page, free, where, rules)
+    paths = [search(each.lattice, automata[best], temperature).symbols for each in sightings]
+    last = (shares[:, best] >= shares[:, best].max() / 2).nonzero()[0][-1]
+    symbols = numbers.skip_signs(paths[last], signless)
+    if any(arc.disputed for path in paths for _, arc in path):
         symbols = [(symbol, arc._replace(disputed=True)) for symbol, arc in symbols]
-    second = texts[ranks[1]] if len(ranks) > 1 else ""
-    probability = float(min(weights[ranks[0]] / (total + chance), shown[ranks[0]]))
-    reading = free._replace(symbols=symbols, probability=probability, runner_up=second)
-    return to_number(page, reading, where, rules)
-
-
-def _is_disputed(lattice: Lattice, automaton: Automaton, temperature: float) -> bool:
-    """Whether a picture shows a digit of the text of which the networks are sure, but differ."""
-    return any(arc.disputed for _, arc in search(lattice, automaton, temperature).symbols)
-
-
-def _shares(lattice: Lattice, automata: Sequence[Automaton], temperature: float) -> list[float]:
-    """The shares of all paths that each automaton accepts, 0 to 1."""
-    every = search(lattice, AnyText(), temperature).total
-    return [math.exp(search(lattice, each, temperature).total - every) for each in automata]
+    probability = float(min(weights[best] / (total + chance), shown[best]))
+    second = texts[others[0]] if others else ""
+    reading = NumberReading(symbols, probability, second, free.text)
+    return to_number(sightings[last].page, reading, sightings[last].where, rules)
 
 
 def _likely_texts(
-    lattices: Sequence[Lattice], constraints: Constraints, temperature: float
+    sightings: Sequence[Sighting], constraints: Constraints, temperature: float
 ) -> list[str]:
-    """The likeliest texts of each lattice that satisfy the constraints."""
-    texts: dict[str, None] = {}
-    for lattice in lattices:
-        automaton: Automaton = constraints.automaton
-        for _ in range(_MAX_TEXTS):
-            text = search(lattice, automaton, temperature).text
-            if not text:
-                break
-            text = "".join(filter(str.isdigit, text)) if constraints.digits_only else text
-            texts[text] = None
-            automaton = Excluding(automaton, text, constraints.digits_only)
-    return [*texts]
+    """The likeliest texts of each picture that satisfy the constraints."""
+    texts = (sighting.likely_texts(constraints, temperature) for sighting in sightings)
+    return [*dict.fromkeys(chain.from_iterable(texts))]

@@ -8,14 +8,13 @@ from typing import Literal, NamedTuple
 
 from PIL import Image
 
-from digits.classifier import Classifier
+from digits.classifier import Classifier, examine
 from digits.errors import ModelError, PictureError
 from digits.images import picture
 from digits.processes import Worker
 from digits.serve.constraints import parse_query
 from digits.serve.limits import Limits
 from digits.text import escape_control, to_json
-from digits.vision.candidates import examine
 
 _GREY_MAX_SIDE = 512  # pixels
 _NO_MEMORY = ("allocate memory", "bad_alloc", "bad allocation")  # what onnxruntime says

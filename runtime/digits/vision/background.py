@@ -1,6 +1,7 @@
 """The printed background: the lines of ruled and squared paper and the boxes of forms."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digits.vision.components import Integers, Mask, run_lengths, spans
 
@@ -10,14 +11,13 @@ _MIN_RULED = 0.25  # the same for further lines of ruled paper
 _MIN_RULED_LINES = 3  # fewer may be the edges of a sheet
 _BIN = 3  # pixels by which the middle of a line may stray
 _MAX_SLOPE = 0.25  # pixels of height for each of width: 14 degrees
-_MAX_RUNS = 100_000  # a sample of the runs is enough to find lines
 _PASSES = 3  # seen in perspective, lines have several slopes
 
 
 def remove_lines(mask: Mask, thickest: int) -> Mask:
-    """Remove long, thin, straight lines along and across a mask; keep the strokes that cross them.
+    """Remove long, straight lines along and across a mask; keep the strokes that cross them.
 
-    mask: bool [height, width]. thickest: of a line, in pixels.
+    thickest: of a line, in pixels.
     """
     cleaned = mask.copy()
     for turned in (cleaned, cleaned.T):
@@ -35,17 +35,13 @@ def _erase_lines(mask: Mask, thickest: int) -> bool:
     columns, starts, ends = columns[thin], starts[thin], ends[thin]
     if len(columns) < _MIN_COVERAGE * width:
         return False
-    middles = (starts + ends) / 2
-    slope, lines = _find_lines(middles, columns, width)
+    bins, lines = _find_lines((starts + ends) / 2, columns, width)
     if not len(lines):
         return False
-    bins = _bins(middles, columns, slope, width)
     # A pen stroke along a line is thicker and stays.
-    thickness = np.median((ends - starts)[np.isin(bins, lines)])
-    alike = ends - starts <= thickness + 1
+    alike = ends - starts <= np.median((ends - starts)[np.isin(bins, lines)]) + 1
     # Ruled paper has more lines like these, hidden under more writing.
-    ruled = np.count_nonzero(np.diff(lines) > 1) + 1 >= _MIN_RULED_LINES
-    if ruled:
+    if np.count_nonzero(np.diff(lines) > 1) + 1 >= _MIN_RULED_LINES:
         lines = _dense(np.bincount(bins[alike], minlength=2), _MIN_RULED * width)
     near = alike & np.isin(bins, lines)
     lengths = (ends - starts)[near]
@@ -53,24 +49,25 @@ def _erase_lines(mask: Mask, thickest: int) -> bool:
     return bool(near.any())
 
 
-def _find_lines(middles: np.ndarray, columns: Integers, width: int) -> tuple[float, Integers]:
-    """The slope shared by most pixels of lines, and the bins that hold a line at this slope.
+def _find_lines(
+    middles: NDArray[np.float64], columns: Integers, width: int
+) -> tuple[Integers, Integers]:
+    """The bin of each run at the slope shared by most pixels of lines, and the bins with a line.
 
     A Hough transform of one family of parallel lines (R. Duda, P. Hart, 1972).
     """
-    step = 1 + len(columns) // _MAX_RUNS  # only noise and textures have more
-    some = columns % step == 0
-    middles, columns = middles[some], columns[some].astype(np.float64)
-    best, slope, lines = 0, 0.0, np.zeros(0, np.int64)
+    best, bins, lines = 0, np.zeros(0, np.int64), np.zeros(0, np.int64)
     # Between successive slopes, the far end of a line moves by one bin.
     steps = int(_MAX_SLOPE * width / _BIN)
-    for candidate in np.arange(-steps, steps + 1) * (_BIN / width):
-        counts = np.bincount(_bins(middles, columns, candidate, width), minlength=2)
-        dense = _dense(counts, _MIN_COVERAGE * width / step)
+    for slope in np.arange(-steps, steps + 1) * (_BIN / width):
+        levels = (middles - slope * columns + max(slope, 0) * width) / _BIN
+        candidates = levels.astype(np.int64)
+        counts = np.bincount(candidates, minlength=2)
+        dense = _dense(counts, _MIN_COVERAGE * width)
         merit = int(counts[dense] @ counts[dense])
         if merit > best:
-            best, slope, lines = merit, candidate, dense
-    return slope, lines
+            best, bins, lines = merit, candidates, dense
+    return bins, lines
 
 
 def _dense(counts: Integers, least: float) -> Integers:
@@ -79,12 +76,3 @@ def _dense(counts: Integers, least: float) -> Integers:
     dense[:-1] = counts[:-1] + counts[1:] > least
     dense[1:] |= dense[:-1]
     return np.flatnonzero(dense)
-
-
-def _bins(middles: np.ndarray, columns: Integers, slope: float, width: int) -> Integers:
-    """The line of this slope that each run would lie on."""
-    levels = middles - slope * columns
-    levels += max(slope, 0) * width
-    levels /= _BIN
-    bins: Integers = levels.astype(np.int64)
-    return bins

@@ -1,7 +1,6 @@
 """Connected components of ink."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +9,6 @@ from digits.vision.ink import Ink
 
 Mask = NDArray[np.bool_]
 Integers = NDArray[np.int64]
-Number = TypeVar("Number", np.int64, np.uint8)
 
 
 class Box(NamedTuple):
@@ -30,18 +28,16 @@ class Box(NamedTuple):
         return self.bottom - self.top
 
     @property
+    def longer(self) -> int:
+        return max(self.width, self.height)
+
+    @property
     def pixels(self) -> tuple[slice, slice]:
         """What to index a picture with."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def shift(self, right: int, down: int) -> "Box":
         return Box(self.left + right, self.top + down, self.right + right, self.bottom + down)
-
-    def pad(self, shape: tuple[int, ...]) -> "Box":
-        """With a pixel more on each side, as far as a picture of this shape has it."""
-        height, width = shape
-        left, top = max(self.left - 1, 0), max(self.top - 1, 0)
-        return Box(left, top, min(self.right + 1, width), min(self.bottom + 1, height))
 
 
 class Component(NamedTuple):
@@ -52,11 +48,6 @@ class Component(NamedTuple):
 
     ink: Ink
     box: Box
-
-    @property
-    def contrast(self) -> float:
-        """The mean ink of its inked pixels, 0 to 1."""
-        return float(self.ink.sum() / (255 * np.count_nonzero(self.ink)))
 
 
 class Components(NamedTuple):
@@ -79,41 +70,44 @@ class Components(NamedTuple):
         if keep.all():
             return self
         runs = keep[self.labels]
-        number = np.cumsum(keep) - 1
-        rows, starts, ends = (column[runs] for column in (self.rows, self.starts, self.ends))
-        labels, boxes = number[self.labels[runs]], self.boxes[keep]
-        return Components(rows, starts, ends, labels, boxes, self.mass[keep], self.peak[keep])
+        rows, starts, ends, labels = (column[runs] for column in self[:4])
+        boxes, mass, peak = self.boxes[keep], self.mass[keep], self.peak[keep]
+        return Components(rows, starts, ends, (np.cumsum(keep) - 1)[labels], boxes, mass, peak)
 
-    def box(self, chosen: Sequence[int] | Integers) -> Box:
+    def box(self, chosen: list[int]) -> Box:
         """The bounding box of the chosen components, at least one."""
         boxes = self.boxes[chosen]
-        left, top = boxes[:, :2].min(0).tolist()
-        right, bottom = boxes[:, 2:].max(0).tolist()
-        return Box(left, top, right, bottom)
+        return Box(*boxes[:, :2].min(0).tolist(), *boxes[:, 2:].max(0).tolist())
 
     def touching(self, shape: tuple[int, ...]) -> Mask:
-        """Which components touch the border of a picture of this shape: bool [components]."""
-        left, top, right, bottom = self.boxes.T
-        touching: Mask = (left == 0) | (top == 0) | (right == shape[1]) | (bottom == shape[0])
+        """Which touch the border of a picture of this shape: bool [components]."""
+        touching: Mask = (self.boxes == (0, 0, *shape[::-1])).any(1)
         return touching
 
-    def mask(self, chosen: Sequence[int] | Integers, window: Box) -> Mask:
+    def mask(self, chosen: list[int], window: Box) -> Mask:
         """Draw the chosen components in a window that holds them: bool [height, width]."""
         drawn = np.zeros(self.size, np.bool_)
         drawn[chosen] = True
-        runs = drawn[self.labels]
-        starts, ends = self.starts[runs], self.ends[runs]
-        first = (self.rows[runs] - window.top) * window.width + (starts - window.left)
-        mask = np.zeros(window.height * window.width, np.bool_)
-        mask[spans(first, ends - starts)] = True
-        return mask.reshape(window.height, window.width)
+        rows, starts, ends = (column[drawn[self.labels]] for column in self[:3])
+        first = (rows - window.top) * window.width + (starts - window.left)
+        mask = np.zeros((window.height, window.width), np.bool_)
+        mask.reshape(-1)[spans(first, ends - starts)] = True
+        return mask
 
-    def crop(self, chosen: Sequence[int] | Integers, ink: Ink, edge: int) -> Component:
+    def crop(self, chosen: list[int], ink: Ink, edge: int) -> Component:
         """Crop the chosen components with their soft edges: adjacent pixels above `edge`."""
-        window = self.box(chosen).pad(ink.shape)
-        part = ink[window.pixels]
-        mask = self.mask(chosen, window)
-        return trim(part * (mask | (dilate(mask) & (part > edge))), window)
+        left, top, right, bottom = self.box(chosen)
+        height, width = ink.shape
+        near = max(left - 1, 0), max(top - 1, 0)
+        window = Box(*near, min(right + 1, width), min(bottom + 1, height))
+        part, mask = ink[window.pixels], self.mask(chosen, window)
+        return trim(part * (mask | (dilate(mask) & (part > edge))), *near)
+
+
+def trim(ink: Ink, left: int = 0, top: int = 0) -> Component:
+    """Crop a picture to its ink, of which there must be some. left, top: where the picture is."""
+    box = ink_box(ink)
+    return Component(ink[box.pixels], box.shift(left, top))
 
 
 def ink_box(ink: NDArray[Any]) -> Box:
@@ -122,19 +116,11 @@ def ink_box(ink: NDArray[Any]) -> Box:
     return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
-def trim(ink: Ink, window: Box) -> Component:
-    """Crop a window of a picture to its ink, of which there must be some."""
-    box = ink_box(ink)
-    return Component(ink[box.pixels], box.shift(window.left, window.top))
-
-
 def dilate(mask: Mask) -> Mask:
     """Dilate a mask by one pixel, diagonals included."""
     # With a border, neighbours are at a fixed distance in memory: each takes one long operation.
-    framed = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), np.bool_)
-    framed[1:-1, 1:-1] = mask
-    wide = framed.copy()
-    pixels, neighbours = framed.reshape(-1), wide.reshape(-1)
+    wide = _framed(mask)
+    pixels, neighbours = wide.reshape(-1).copy(), wide.reshape(-1)
     neighbours[1:] |= pixels[:-1]
     neighbours[:-1] |= pixels[1:]
     square = wide[1:-1] | wide[:-2]
@@ -143,41 +129,36 @@ def dilate(mask: Mask) -> Mask:
 
 
 def label_components(mask: Mask, ink: Ink) -> Components:
-    """Label the connected components of a mask, diagonals included.
-
-    mask: bool [height, width]; ink: uint8 of the same shape.
-    """
+    """Label the connected components of a mask of ink, diagonals included."""
     rows, starts, ends = run_lengths(mask)
-    labels = _union_find(len(rows), *_touching(rows, starts, ends, mask.shape[1]))
-    if not len(labels):
-        empty, boxes = np.zeros(0, np.int64), np.zeros((0, 4), np.int64)
-        return Components(rows, starts, ends, labels, boxes, empty, np.zeros(0, np.uint8))
-    inked, lengths = ink[mask], ends - starts
+    labels = _label_runs(rows, starts, ends, mask.shape[1])
+    lengths, inked = ends - starts, ink[mask]
     first = np.cumsum(lengths) - lengths  # of each run among the pixels
+    mass, peak = np.add.reduceat(inked, first, dtype=np.int64), np.maximum.reduceat(inked, first)
     order = np.argsort(labels, kind="stable")
-    by_component = np.searchsorted(labels[order], np.arange(labels.max() + 1))
-
-    def combine(ufunc: np.ufunc, values: NDArray[Number]) -> NDArray[Number]:
-        """Reduce what each run has to what each component has."""
-        return ufunc.reduceat(values[order], by_component)
-
-    near = [combine(np.minimum, values) for values in (starts, rows)]
-    far = [combine(np.maximum, values) for values in (ends, rows + 1)]
-    mass = combine(np.add, np.add.reduceat(inked, first, dtype=np.int64))
-    peak = combine(np.maximum, np.maximum.reduceat(inked, first))
-    return Components(rows, starts, ends, labels, np.stack(near + far, 1), mass, peak)
+    columns = (rows, starts, ends, labels, mass, peak)
+    rows, starts, ends, labels, mass, peak = (column[order] for column in columns)
+    first = np.flatnonzero(np.diff(labels, prepend=-1))  # of each component among the runs
+    near = (np.minimum.reduceat(values, first) for values in (starts, rows))
+    far = (np.maximum.reduceat(values, first) for values in (ends, rows + 1))
+    mass, peak = np.add.reduceat(mass, first), np.maximum.reduceat(peak, first)
+    return Components(rows, starts, ends, labels, np.stack([*near, *far], 1), mass, peak)
 
 
 def run_lengths(mask: Mask) -> tuple[Integers, Integers, Integers]:
     """Row, first column and column after the last of each run of True along a row."""
-    height, width = mask.shape
-    framed = np.zeros((height, width + 2), np.bool_)  # a run ends at the border
-    framed[:, 1:-1] = mask
-    pixels = framed.reshape(-1)
+    width = mask.shape[1] + 2
+    pixels = _framed(mask).reshape(-1)  # a run ends at the border
     changes = np.flatnonzero(pixels[1:] != pixels[:-1])
-    rows = changes[::2] // (width + 2)  # np.divmod takes longer
-    before = rows * (width + 2)
-    return rows, changes[::2] - before, changes[1::2] - before
+    rows = changes[::2] // width  # np.divmod takes longer
+    return rows - 1, changes[::2] - rows * width, changes[1::2] - rows * width
+
+
+def _framed(mask: Mask) -> Mask:
+    """With a pixel of paper on each side; np.pad takes longer."""
+    framed = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), np.bool_)
+    framed[1:-1, 1:-1] = mask
+    return framed
 
 
 def spans(first: Integers, lengths: Integers) -> Integers:
@@ -187,37 +168,27 @@ def spans(first: Integers, lengths: Integers) -> Integers:
     return integers
 
 
-def _touching(
-    rows: Integers, starts: Integers, ends: Integers, width: int
-) -> tuple[Integers, Integers]:
-    """Pairs of runs in adjacent rows that share a column or touch diagonally."""
+def _label_runs(rows: Integers, starts: Integers, ends: Integers, width: int) -> Integers:
+    """Number the groups of runs that touch, diagonally too, in the order of their first run.
+
+    Attach the larger root of each pair to the smaller, all pairs at once, until roots agree
+    (Y. Shiloach, U. Vishkin, "An O(log n) parallel connectivity algorithm", 1982).
+    """
     stride = width + 2
     # In reading order, the runs of the next row that touch a run are contiguous.
     first = np.searchsorted(rows * stride + ends, (rows + 1) * stride + starts)
     last = np.searchsorted(rows * stride + starts, (rows + 1) * stride + ends, side="right")
     counts = np.maximum(last - first, 0)
-    return np.repeat(np.arange(len(rows)), counts), spans(first, counts)
-
-
-def _union_find(runs: int, upper: Integers, lower: Integers) -> Integers:
-    """Number the groups of connected runs, in the order of their first run.
-
-    Attach the larger root of each pair to the smaller, all pairs at once, until roots agree
-    (Y. Shiloach, U. Vishkin, "An O(log n) parallel connectivity algorithm", 1982).
-    """
-    root = np.arange(runs)
+    runs = np.arange(len(rows))
+    upper, lower = np.repeat(runs, counts), spans(first, counts)
+    root = runs.copy()
     root[lower[::-1]] = upper[::-1]  # the first that each touches
-    while True:
-        while True:
-            shorter = root[root]
-            if (shorter == root).all():
-                break
-            root = shorter[shorter]
+    while len(upper):
+        while ((shorter := root[root]) != root).any():
+            root = shorter
         differ = root[upper] != root[lower]
-        if not differ.any():
-            break
-        pairs = root[upper[differ]], root[lower[differ]]
+        upper, lower = upper[differ], lower[differ]
+        pairs = root[upper], root[lower]
         np.minimum.at(root, np.maximum(*pairs), np.minimum(*pairs))
-    first = root == np.arange(runs)
-    numbers: Integers = (np.cumsum(first) - 1)[root]
-    return numbers
+    labels: Integers = (np.cumsum(root == runs) - 1)[root]
+    return labels

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digits.vision.ink import Ink
-from digits.vision.polarity import Floats
+from digits.vision.ink import Floats, Ink
 
 SIDE = 28  # pixels; the side of the picture that the network sees
 DIGIT_SIDE = 20  # pixels; MNIST scaled the longer side of every digit to this
@@ -32,24 +31,26 @@ def to_mnist(inks: Sequence[Ink]) -> NDArray[np.uint8]:
     """
     canvas = np.zeros((len(inks), SIDE, SIDE), np.float32)
     for index, ink in enumerate(inks):
-        small = _resize(ink.astype(np.float32), DIGIT_SIDE)
-        canvas[index, : small.shape[0], : small.shape[1]] = _stretch_contrast(small)
+        _draw(canvas[index], _resize(ink.astype(np.float32), DIGIT_SIDE))
     for index in np.flatnonzero(stroke_width(canvas) < _MIN_STROKE_WIDTH).tolist():
-        thick = _stretch_contrast(_thicken(inks[index].astype(np.float32)))
-        canvas[index] = 0
-        canvas[index, : thick.shape[0], : thick.shape[1]] = thick
+        _draw(canvas[index], _thicken(inks[index].astype(np.float32)))
     pixels = np.round(canvas * 255).astype(np.uint8)
     frames = np.zeros_like(pixels)
-    for index, (down, right) in enumerate(_offsets(canvas)):
+    for index, (down, right) in enumerate(_offsets(canvas).tolist()):
         # What is cut off is paper: no digit is larger than 20 pixels.
         frames[index, down:, right:] = pixels[index, : SIDE - down, : SIDE - right]
     return frames
 
 
-def stroke_width(ink: Floats) -> Floats:
-    """The mean stroke width in pixels: twice the area divided by the length of the outline.
+def _draw(canvas: Floats, digit: Floats) -> None:
+    canvas[:] = 0
+    canvas[: digit.shape[0], : digit.shape[1]] = _stretch_contrast(digit)
 
-    ink: float32 [n, height, width], 0 (paper) to 1. Returns float32 [n]; 0 without ink.
+
+def stroke_width(ink: Floats) -> Floats:
+    """The mean stroke width in pixels, float32 [n]: twice the area by the length of the outline.
+
+    ink: float32 [n, height, width], 0 (paper) to 1.
     """
     padded = np.zeros((len(ink), ink.shape[1] + 2, ink.shape[2] + 2), np.float32)
     padded[:, 1:-1, 1:-1] = ink
@@ -92,28 +93,17 @@ def _thicken(digit: Floats) -> Floats:
     if growth <= 0:
         return _resize(digit, DIGIT_SIDE)
     fine = _stretch_contrast(_resize(digit, _UPSAMPLE * DIGIT_SIDE - 2 * growth))
-    return _resize(_dilate(fine, growth), DIGIT_SIDE)
-
-
-def _dilate(digit: Floats, growth: int) -> Floats:
-    """Dilate the strokes, and so the whole, by `growth` pixels on each side."""
-    around = np.pad(digit, growth + 1)
-    drawn = around[1:-1, 1:-1].copy()
     for _ in range(growth):
-        np.maximum(drawn, around[1:-1, 2:], out=drawn)
-        np.maximum(drawn, around[1:-1, :-2], out=drawn)
-        np.maximum(drawn, around[2:, 1:-1], out=drawn)
-        np.maximum(drawn, around[:-2, 1:-1], out=drawn)
-        around[1:-1, 1:-1] = drawn
-    return drawn
+        around = np.pad(fine, 2)
+        rows, columns = around[:, 1:-1], around[1:-1]
+        shifted = (rows[:-2], rows[2:], columns[:, :-2], columns[:, 2:])
+        fine = np.maximum.reduce([rows[1:-1], *shifted])
+    return _resize(fine, DIGIT_SIDE)
 
 
 @lru_cache(64)  # 3 MB at most, where 640 pixels become 20
 def _area_matrix(length: int, reduced: int) -> Floats:
-    """The matrix [reduced, length] that averages by area.
-
-    Pillow's box filter rounds areas to whole pixels, which breaks thin strokes.
-    """
+    """The matrix that averages by area; Pillow's rounds to whole pixels, which breaks strokes."""
     edges = np.arange(reduced + 1, dtype=np.float32) * np.float32(length / reduced)
     pixels = np.arange(length, dtype=np.float32)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
@@ -122,19 +112,15 @@ def _area_matrix(length: int, reduced: int) -> Floats:
     return matrix
 
 
-def _offsets(ink: Floats) -> list[tuple[int, int]]:
-    """The rows and columns by which to move each digit to centre its mass.
+def _offsets(ink: Floats) -> NDArray[np.int64]:
+    """The rows and columns by which to move each digit to centre its mass: int64 [n, 2].
 
-    In MNIST that is anywhere inside pixel 14, counted from 0 (all of the first 5,000 training
-    digits), not on the line between pixels 13 and 14.
-    ink: float32 [n, 28, 28], each digit in the upper left corner.
+    ink: float32 [n, 28, 28], each digit in the upper left corner. In MNIST the centre is anywhere
+    inside pixel 14, counted from 0, not on the line between pixels 13 and 14.
     """
-    places = np.arange(SIDE, dtype=np.float32) + np.float32(0.5)
-    mass = ink.sum((1, 2))
-    moves = []
-    for axis in (2, 1):  # summed over columns, the rows remain
-        profile = ink.sum(axis)
-        centre = (profile * places).sum(1) / mass
-        length = SIDE - (profile[:, ::-1] > 0).argmax(1)
-        moves.append(np.clip(np.round((SIDE + 1) / 2 - centre), 0, SIDE - length).astype(int))
-    return list(zip(moves[0].tolist(), moves[1].tolist(), strict=True))
+    middles = np.arange(SIDE, dtype=np.float32) + np.float32(0.5)
+    profiles = np.stack([ink.sum(2), ink.sum(1)], 1)  # of rows, and of columns
+    centres = (profiles * middles).sum(2) / ink.sum((1, 2))[:, None]
+    room = (profiles[:, :, ::-1] > 0).argmax(2)
+    moves: NDArray[np.int64] = np.round((SIDE + 1) / 2 - centres).clip(0, room).astype(np.int64)
+    return moves

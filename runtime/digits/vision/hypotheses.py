@@ -1,5 +1,6 @@
 """Hypotheses of what the one digit of a picture is. Rules only add hypotheses; none removes one."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,6 @@ from digits.vision.components import (
     Box,
     Component,
     Components,
-    Integers,
     Mask,
     dilate,
     ink_box,
@@ -65,150 +65,125 @@ def propose(grey: Grey, both: bool = False) -> list[Hypothesis]:
     hypotheses: list[Hypothesis] = []
     most = MAX_OF_BOTH if both else MAX_HYPOTHESES
     for number, polarity in enumerate(extract(grey, both)):
-        more = _propose_for(polarity, number > 0)
+        more: list[Hypothesis] = []
+        for kind, (ink, box), share in _views(polarity):
+            alike = (view.component.ink for view in more if view.component.box == box)
+            if box.longer >= _MIN_SIDE and not any(np.array_equal(ink, other) for other in alike):
+                uneven = polarity.unevenness(*box)
+                more.append(Hypothesis(kind, Component(ink, box), share, number > 0, uneven))
         # The likelier polarity keeps at least half of them.
         hypotheses = hypotheses[: max(most - len(more), most // 2)] + more
     return hypotheses[:most]
 
 
-def _propose_for(polarity: Polarity, inverted: bool) -> list[Hypothesis]:
-    """All distinct hypotheses of one polarity."""
-    layer = _Layer(polarity, polarity.ink, inverted, [])
+View = tuple[str, Component, float]  # as in a Hypothesis: kind, component and share
+
+
+def _views(polarity: Polarity) -> Iterator[View]:
+    """The hypotheses of one polarity, some of which may be alike."""
+    layer = _Layer(polarity.ink)
     components = layer.components
     if not components.size:
-        return []
-    main = layer.add_main("main", components)
+        return
+    main = layer.main(components)
+    yield from layer.view("main", components, main)
     if not polarity.flat:
-        narrow = _Layer(polarity, polarity.narrow, inverted, layer.hypotheses)
+        narrow = _Layer(polarity.narrow)
         inner = narrow.inside(narrow.components)
-        narrow.add_unruled("narrow unruled", inner, narrow.add_main("narrow", inner))
-        layer.add_crop(polarity.uncorrected)
-    layer.add_inner()
-    layer.add_unruled("unruled", components, main)
-    layer.add_dark()
+        chosen = narrow.main(inner)
+        yield from narrow.view("narrow", inner, chosen)
+        yield from narrow.view_without("narrow unruled", narrow.lines(inner, chosen))
+        if levels := otsu_levels(polarity.uncorrected):
+            yield "crop", _crop(polarity.uncorrected, levels), 1.0
+    yield from layer.view_without("inner", layer.border())
+    yield from layer.view_without("unruled", layer.lines(components, main))
+    dark = layer.ink > layer.levels.dark
+    if (layer.mask & ~dilate(dark)).any():  # more than the soft edges of the same strokes
+        darker = label_components(dark, layer.ink)
+        yield from layer.view("dark", darker, layer.main(darker))
     if components.size > 1:
-        layer.add("alone", components, main[:1])
-        layer.add("all", components, np.arange(components.size))
-        layer.add("second", components, layer.ranked(components)[1:2])
-    return layer.hypotheses
+        yield from layer.view("alone", components, main[:1])
+        yield from layer.view("all", components, [*range(components.size)])
+        yield from layer.view("second", components, layer.ranked(components)[1:])
+
+
+def _crop(ink: Ink, levels: Levels) -> Component:
+    """All ink of a picture, uneven light included."""
+    mask = ink > levels.threshold
+    mask |= dilate(mask) & (ink > levels.edge)
+    paper = np.uint8(levels.paper)
+    return trim((np.maximum(ink, paper) - paper) * mask)
 
 
 class _Layer:
-    """Adds hypotheses from one kind of ink to those found so far."""
+    """One kind of ink of a picture, and its connected components."""
 
-    def __init__(
-        self, polarity: Polarity, ink: Ink, inverted: bool, hypotheses: list[Hypothesis]
-    ) -> None:
-        self.polarity, self.inverted, self.hypotheses = polarity, inverted, hypotheses
+    def __init__(self, ink: Ink) -> None:
         # Bare paper around the ink only costs time; boxes are shifted back at the end.
-        self._shape = ink.shape
-        self._window = ink_box(ink).pad(ink.shape) if ink.any() else Box(0, 0, 1, 1)
-        self.ink = ink[self._window.pixels]
-        self._around = ink.size - self.ink.size
+        left, top, right, bottom = ink_box(ink) if ink.any() else (0, 0, 1, 1)
+        self._corner = max(left - 1, 0), max(top - 1, 0)
+        self.ink = ink[self._corner[1] : bottom + 1, self._corner[0] : right + 1]
+        self._shape, self._around = ink.shape, ink.size - self.ink.size
         self.levels = otsu_levels(self.ink, self._around) or _BLANK
         self.mask = self.ink > self.levels.low
         self.components = _inked_components(self.mask, self.ink, self.levels)
         self._total = max(int(self.components.mass.sum()), 1)
-        self._seen: set[tuple[int, ...]] = set()
+
+    def view(self, kind: str, components: Components, chosen: list[int]) -> Iterator[View]:
+        """The chosen components, if there are any."""
+        if chosen:
+            ink, box = components.crop(chosen, self.ink, self.levels.edge)
+            share = min(int(components.mass[chosen].sum()) / self._total, 1.0)
+            yield kind, Component(ink, box.shift(*self._corner)), share
+
+    def view_without(self, kind: str, gone: Mask) -> Iterator[View]:
+        """The main component away from the border, without some of the ink, if there is any.
+
+        The levels are found anew: pencil is faint beside the edge of a table or a printed box.
+        """
+        if gone.any() and (levels := otsu_levels(self.ink * ~dilate(gone), self._around)):
+            rest = _inked_components((self.ink > levels.low) & ~gone, self.ink, levels)
+            inner = self.inside(rest)
+            yield from self.view(kind, inner, self.main(inner))
+
+    def ranked(self, components: Components) -> list[int]:
+        """The two components with the most ink near the middle, the heavier first."""
+        middles = components.boxes[:, :2] + components.boxes[:, 2:] + 2 * np.array(self._corner)
+        x, y = (middles / self._shape[::-1] - 1).T
+        weights = components.mass * np.exp(-_CENTRAL * (x * x + y * y))
+        ranked: list[int] = np.argsort(-weights)[:2].tolist()
+        return ranked
+
+    def main(self, components: Components) -> list[int]:
+        """The heaviest component near the middle, with lighter ones near it."""
+        if components.size < 2:
+            return [*range(components.size)]
+        main = self.ranked(components)[0]
+        boxes, mass = components.boxes, components.mass
+        pieces = (mass > _MIN_MASS * mass[main]) & (mass < mass[main])
+        gaps = np.maximum(boxes[:, :2] - boxes[main, 2:], boxes[main, :2] - boxes[:, 2:]).max(1)
+        pieces &= gaps <= _MAX_GAP * (boxes[main, 2:] - boxes[main, :2]).max()  # or they overlap
+        return [main, *np.flatnonzero(pieces).tolist()]
 
     def inside(self, components: Components) -> Components:
         """Those that don't touch the picture's border."""
         return components.select(~components.touching(self.ink.shape))
 
-    def ranked(self, components: Components) -> Integers:
-        """The two components with the most ink near the middle, the heavier first."""
-        height, width = self._shape
-        left, top = 2 * self._window.left, 2 * self._window.top
-        x = (components.boxes[:, 0] + components.boxes[:, 2] + left) / width - 1
-        y = (components.boxes[:, 1] + components.boxes[:, 3] + top) / height - 1
-        rank = components.mass * np.exp(-_CENTRAL * (x * x + y * y))
-        return np.argsort(-rank)[:2]
+    def border(self) -> Mask:
+        """What comes in from the border, with its soft edges: bool [height, width]."""
+        outer = np.flatnonzero(self.components.touching(self.ink.shape)).tolist()
+        window = Box(0, 0, *self.ink.shape[::-1])
+        return dilate(self.components.mask(outer, window)) if outer else np.zeros_like(self.mask)
 
-    def add_main(self, kind: str, components: Components) -> Integers:
-        """Add the heaviest component near the middle with lighter ones near it; return these."""
-        if components.size < 2:
-            chosen = np.arange(components.size)
-            self.add(kind, components, chosen)
-            return chosen
-        main = int(self.ranked(components)[0])
-        boxes, mass = components.boxes, components.mass
-        pieces = (mass > _MIN_MASS * mass[main]) & (mass < mass[main])
-        gaps = np.maximum(boxes[:, :2] - boxes[main, 2:], boxes[main, :2] - boxes[:, 2:]).max(1)
-        pieces &= gaps <= _MAX_GAP * (boxes[main, 2:] - boxes[main, :2]).max()  # or they overlap
-        chosen = np.append(main, np.flatnonzero(pieces))
-        self.add(kind, components, chosen)
-        return chosen
-
-    def add_inner(self) -> None:
-        """Add the main component without what comes in from the border, if anything does."""
-        outer = np.flatnonzero(self.components.touching(self.ink.shape))
-        if len(outer):
-            height, width = self.ink.shape
-            drawn = self.components.mask(outer, Box(0, 0, width, height))
-            self._add_without("inner", dilate(drawn))
-
-    def add_unruled(self, kind: str, components: Components, main: Integers) -> None:
-        """Add what is left of the main component without its lines, if it has any."""
-        if not len(main):
-            return
-        box = components.box(main)
-        thickest = int(MAX_LINE_WIDTH * max(box.width, box.height))
-        if thickest < 1:
-            return
-        drawn = components.mask(main, box)
-        lines = drawn & ~remove_lines(drawn, thickest)
-        if lines.any():
-            gone = np.zeros(self.ink.shape, np.bool_)
-            gone[box.pixels] = lines
-            self._add_without(kind, gone)
-
-    def _add_without(self, kind: str, gone: Mask) -> None:
-        """Add the main component away from the border, without some of the ink.
-
-        The levels are found anew: pencil is faint beside the edge of a table or a printed box.
-        """
-        levels = otsu_levels(self.ink * ~dilate(gone), self._around)
-        if levels is not None:
-            rest = _inked_components((self.ink > levels.low) & ~gone, self.ink, levels)
-            self.add_main(kind, self.inside(rest))
-
-    def add_dark(self) -> None:
-        """Add the main component of the darker ink."""
-        dark = self.ink > self.levels.dark
-        if (self.mask & ~dilate(dark)).any():  # more than the soft edges of the same strokes
-            self.add_main("dark", label_components(dark, self.ink))
-
-    def add_crop(self, uncorrected: Ink) -> None:
-        """Add all ink of a picture, uneven light included."""
-        levels = otsu_levels(uncorrected)
-        if levels is None:
-            return
-        mask = uncorrected > levels.threshold
-        mask |= dilate(mask) & (uncorrected > levels.edge)
-        paper = np.uint8(levels.paper)
-        window = Box(0, 0, uncorrected.shape[1], uncorrected.shape[0])
-        self._append("crop", trim((np.maximum(uncorrected, paper) - paper) * mask, window), 1.0)
-
-    def add(self, kind: str, components: Components, chosen: Integers) -> None:
-        """Add the chosen components, unless they have been added already."""
-        mass = int(components.mass[chosen].sum())
-        key = (mass, *components.boxes[chosen].sum(0).tolist())
-        if not len(chosen) or key in self._seen:
-            return
-        self._seen.add(key)
-        ink, box = components.crop(chosen, self.ink, self.levels.edge)
-        box = box.shift(self._window.left, self._window.top)
-        self._append(kind, Component(ink, box), min(mass / self._total, 1.0))
-
-    def _append(self, kind: str, component: Component, share: float) -> None:
-        if max(component.ink.shape) < _MIN_SIDE:
-            return
-        for hypothesis in self.hypotheses:
-            same_box = hypothesis.component.box == component.box
-            if same_box and np.array_equal(hypothesis.component.ink, component.ink):
-                return
-        uneven = self.polarity.unevenness(*component.box)
-        self.hypotheses.append(Hypothesis(kind, component, share, self.inverted, uneven))
+    def lines(self, components: Components, main: list[int]) -> Mask:
+        """The printed lines in the main component: bool [height, width]."""
+        lines = np.zeros_like(self.mask)
+        if main:
+            box = components.box(main)
+            if thickest := int(MAX_LINE_WIDTH * box.longer):
+                drawn = components.mask(main, box)
+                lines[box.pixels] = drawn & ~remove_lines(drawn, thickest)
+        return lines
 
 
 def _inked_components(mask: Mask, ink: Ink, levels: Levels) -> Components:

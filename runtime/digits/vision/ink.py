@@ -1,21 +1,21 @@
 """Grey pixels to ink, whatever the light and the pen."""
 
 import math
-from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from digits.images.grey import Grey
-from digits.vision import polarity
-from digits.vision.polarity import Floats, Pixel, histogram, median
 
 Ink = NDArray[np.uint8]  # [height, width]: 0 = paper, 255 = full ink
+Floats = NDArray[np.float32]
+Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 _THUMBNAIL = 256  # pixels of the longer side; light changes slowly, so a small picture shows it
 _FIT = 20  # samples along the longer side determine a surface with six coefficients
+_MIN_INK = 0.003  # of the pixels are ink, in a picture with some
 # Share of the picture. Anything wider is no stroke, but a table, a dark wall or a shadow.
 _WIDEST_STROKE = 0.25
 # Still the thickest marker's stroke in a digit half as high as the picture.
@@ -29,9 +29,8 @@ class Levels(NamedTuple):
     """What separates ink from paper in one picture, in units of ink (0 to 255), rounded down.
 
     paper: the mean of bare paper. edge: what the soft edge of a stroke fades to. threshold: halfway
-    from paper to the mean of ink. low: what a stroke may fade to: a third of that way, if it stands
-    out from the noise. dark: what separates darker ink from fainter, such as a pen's from the lines
-    of the paper.
+    from paper to the mean of ink. low: what a stroke may fade to, if it stands out from the noise.
+    dark: what separates darker ink from fainter, such as a pen's from the lines of the paper.
     """
 
     paper: int
@@ -41,77 +40,33 @@ class Levels(NamedTuple):
     dark: int
 
 
-class Polarity:
+class Polarity(NamedTuple):
     """The ink of a picture, assuming that it is dark (or that it is light).
 
-    `ink`, `narrow` and `uncorrected` are uint8 [height, width], 0 = paper, 255 = black on white
-    paper (or white on black). flat: whether the paper has a single grey: then all three are equal.
+    ink: uint8 [height, width], corrected for uneven light; 255 = black on white paper (or white on
+    black). narrow: without anything wider than the strokes of small digits. uncorrected: as lit,
+    for a crop too tight to tell light from ink. On paper of a single grey, all three are the same.
+    paper: float32 [h, w], the brightness of the bare paper, each for `factor` pixels squared.
     """
 
-    def __init__(self, grey: Grey, dark: bool, small: Floats, smooth: Floats) -> None:
-        """small: the thumbnail; smooth: its background. Both are the grey of flat paper, [1, 1]."""
-        # Light ink is dark ink in the negative.
-        self._grey: Grey = grey if dark else 255 - grey
-        self._small: Floats = small if dark else 255 - small
-        self._smooth: Floats = smooth if dark else 255 - smooth
-        self.flat = small.size == 1
+    ink: Ink
+    narrow: Ink
+    uncorrected: Ink
+    paper: Floats
+    factor: int
 
-    @cached_property
-    def ink(self) -> Ink:
-        """The ink, corrected for uneven light."""
-        return self._corrected(self._paper)
-
-    @cached_property
-    def narrow(self) -> Ink:
-        """The ink without anything wider than the strokes of small digits."""
-        return self.ink if self.flat else self._corrected(self._background(_NARROW_STROKE))
-
-    @cached_property
-    def uncorrected(self) -> Ink:
-        """The ink as lit, for a crop too tight to tell light from ink."""
-        return self.ink if self.flat else _normalize(self._grey, np.float32(self._small.max()))
-
-    @cached_property
-    def _paper(self) -> Floats:
-        return self._small if self.flat else self._background(_WIDEST_STROKE)
+    @property
+    def flat(self) -> bool:
+        """Whether the paper has a single grey."""
+        return self.paper.size == 1
 
     def unevenness(self, left: int, top: int, right: int, bottom: int) -> float:
-        """How much the light changes within a box of pixels, as a share of the brightest: 0 to 1.
-
-        right and bottom are exclusive.
-        """
+        """How much the light changes within a box, as a share of the brightest: 0 to 1."""
         if self.flat:
             return 0.0
-        factor = _reduction(self._grey)
-        rows = slice(top // factor, -(-bottom // factor))
-        paper = self._paper[rows, left // factor : -(-right // factor)]
+        rows = slice(top // self.factor, -(-bottom // self.factor))
+        paper = self.paper[rows, left // self.factor : -(-right // self.factor)]
         return float((paper.max() - paper.min()) / max(paper.max(), _DARKEST_PAPER))
-
-    def _background(self, widest: float) -> Floats:
-        """The brightness of the bare paper: float32 [height, width] of the thumbnail.
-
-        widest: the widest stroke, as a share of the picture's longer side.
-
-        Closing a picture removes its strokes, which are dark and narrow, and keeps the edges of
-        shadows, but is too bright where the light fades towards the border. Closing what is left
-        without the smooth background keeps the fading light, but is too bright beside the edges of
-        shadows. Neither is darker than the paper, so the darker one is closer to it.
-        """
-        small, smooth = self._small, self._smooth
-        radius = max(1, round(widest * max(small.shape) / 2))
-        whole, rest = small.astype(np.uint8), small - smooth  # its values are whole numbers
-        darker: Floats = np.minimum(close(whole, radius), smooth + close(rest, radius))
-        return darker
-
-    def _corrected(self, paper: Floats) -> Ink:
-        height, width = self._grey.shape
-        factor = _reduction(self._grey)
-        if factor > 1 and not self.flat:
-            # The thumbnail's last row and column may stand for pixels outside of the picture.
-            shown = (0, 0, width / factor, height / factor)
-            large = Image.fromarray(paper).resize((width, height), Image.Resampling.BILINEAR, shown)
-            paper = np.asarray(large)
-        return _normalize(self._grey, paper)
 
 
 def extract(grey: Grey, both: bool = False) -> list[Polarity]:
@@ -119,59 +74,77 @@ def extract(grey: Grey, both: bool = False) -> list[Polarity]:
 
     grey: uint8 [height, width]. both: both polarities in any case, unless the paper is flat.
     """
-    counts = histogram(grey)
-    if 2 * counts.max() >= grey.size:  # most of it has one grey: paper without light and noise
-        small = smooth = np.full((1, 1), counts.argmax(), np.float32)
-        ranked = polarity.rank_flat(grey, counts)
+    factor, counts = -(-max(grey.shape) // _THUMBNAIL), _histogram(grey)
+    flat = 2 * counts.max() >= grey.size  # most of it has one grey: paper without light and noise
+    small: NDArray[Any] = grey
+    if flat:
+        smooth = np.full((1, 1), counts.argmax(), np.float32)
+        few = round(_MIN_INK * grey.size)
+        farthest = np.cumsum(counts).searchsorted([few, grey.size - 1 - few], "right") - smooth[0]
     else:
-        factor = _reduction(grey)
-        small = np.asarray(Image.fromarray(grey).reduce(factor) if factor > 1 else grey, np.float32)
+        reduced = Image.fromarray(grey).reduce(factor) if factor > 1 else grey
+        small = np.asarray(reduced, np.float32)
         smooth = fit_background(small)
-        ranked = polarity.rank(small, small - smooth)
-        # The cues can agree and be wrong: paper between two shadows looks like light ink.
-        ranked = (ranked[0], not ranked[0]) if both else ranked
-    return [Polarity(grey, dark, small, smooth) for dark in ranked]
+        few = round(_MIN_INK * small.size)
+        farthest = np.partition((small - smooth).reshape(-1), [few, -1 - few])[[few, -1 - few]]
+    dark, is_clear = _is_dark(small, farthest)
+    polarities = [_separate(grey, small, smooth, factor, dark)]
+    # The cues can agree and be wrong: paper between two shadows looks like light ink.
+    if not is_clear or (both and not flat):
+        polarities.append(_separate(grey, small, smooth, factor, not dark))
+    return polarities
 
 
-def _reduction(grey: Grey) -> int:
-    """The factor between a picture and its thumbnail."""
-    return -(-int(max(grey.shape)) // _THUMBNAIL)
+def _is_dark(grey: NDArray[Any], farthest: NDArray[Any]) -> tuple[bool, bool]:
+    """Whether the ink is dark, by the majority of three cues, and whether they agree.
 
-
-def otsu_levels(ink: Ink, around: int = 0) -> Levels | None:
-    """Find the levels that separate ink from paper; None for bare paper.
-
-    ink: uint8 [height, width]. around: the number of further pixels, all of them 0. The threshold
-    best separates two classes (N. Otsu, "A threshold selection method from
-    gray-level histograms", 1979); `dark` does so among the inked pixels.
+    The pixels farthest from the background are ink (their mean and skewness are useless: half a
+    picture in shadow outweighs the ink); most of the border is paper; and so is most of the middle,
+    even where a table surrounds the sheet. farthest: how much lighter the darkest and the lightest
+    pixels are than the background.
     """
-    counts = histogram(ink).astype(np.float64)
-    counts[0] += around
-    split, paper, full = _otsu(counts)
-    below = np.cumsum(counts)
-    size, bare = float(below[-1]), float(below[split])
-    few = min(polarity.MIN_INK * size, (size - bare) / 2)
-    darkest = float(np.searchsorted(below, size - few))
-    if bare in (0, size) or darkest - paper < _VISIBLE:
-        return None
-    off = _LEVELS[: split + 1] - paper
-    noise = math.sqrt((counts[: split + 1] * off**2).sum() / bare)
-    half = (full - paper) / 2
-    low = paper + max(half / 3, min(3 * noise, half))
-    counts[: int(low) + 1] = 0
-    return Levels(int(paper), int(paper + half / 4), int(paper + half), int(low), _otsu(counts)[0])
+    height, width = grey.shape
+    half = (float(grey.min()) + float(grey.max())) / 2
+    border = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
+    middle = grey[height // 4 : height - height // 4, width // 4 : width - width // 4]
+    votes = [bool(2 * np.count_nonzero(part > half) >= part.size) for part in (border, middle)]
+    votes.append(bool(farthest.sum() <= 0))
+    return sum(votes) >= 2, len({*votes}) == 1
 
 
-def _otsu(counts: NDArray[np.float64]) -> tuple[int, float, float]:
-    """The last level of the lower of two classes, and their means.
+def _separate(grey: Grey, small: NDArray[Any], smooth: Floats, factor: int, dark: bool) -> Polarity:
+    """small: the thumbnail, unless the paper is flat; smooth: its background, or [1, 1]."""
+    if not dark:  # light ink is dark ink in the negative
+        grey, small, smooth = 255 - grey, 255 - small, 255 - smooth
+    if smooth.size == 1:
+        ink = _normalize(grey, smooth)
+        return Polarity(ink, ink, ink, smooth, factor)
+    height, width = grey.shape
 
-    counts: float64 [256], how many pixels have each level.
+    def ink_on(paper: Floats) -> Ink:
+        if factor > 1:
+            # The thumbnail's last row and column may stand for pixels outside of the picture.
+            shown = (0, 0, width / factor, height / factor)
+            large = Image.fromarray(paper).resize((width, height), Image.Resampling.BILINEAR, shown)
+            paper = np.asarray(large)
+        return _normalize(grey, paper)
+
+    wide, narrow = (_paper(small, smooth, widest) for widest in (_WIDEST_STROKE, _NARROW_STROKE))
+    return Polarity(ink_on(wide), ink_on(narrow), _normalize(grey, small.max()), wide, factor)
+
+
+def _paper(small: Floats, smooth: Floats, widest: float) -> Floats:
+    """The brightness of the bare paper, as the thumbnail. widest: stroke, by the longer side.
+
+    Closing a picture removes its strokes, which are dark and narrow, and keeps the edges of
+    shadows, but is too bright where the light fades towards the border. Closing what is left
+    without the smooth background keeps the fading light, but is too bright beside the edges of
+    shadows. Neither is darker than the paper, so the darker one is closer to it.
     """
-    below, sums = np.cumsum(counts), np.cumsum(counts * _LEVELS)
-    above = below[-1] - below
-    low, high = sums / np.maximum(below, 1), (sums[-1] - sums) / np.maximum(above, 1)
-    split = int((below * above * (high - low) ** 2).argmax())
-    return split, float(low[split]), float(high[split])
+    radius = max(1, round(widest * max(small.shape) / 2))
+    whole, rest = small.astype(np.uint8), small - smooth  # its values are whole numbers
+    paper: Floats = np.minimum(close(whole, radius), smooth + close(rest, radius))
+    return paper
 
 
 def _normalize(grey: Grey, paper: Floats | np.float32) -> Ink:
@@ -190,22 +163,20 @@ def fit_background(small: Floats) -> Floats:
     A quadratic surface, fitted to the pixels near it (iteratively reweighted least squares), is
     smooth enough to pass under the ink and curved enough for a lamp or a shadow's soft edge.
     """
-    height, width = small.shape
-    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
-    x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
-    terms = np.ones((height, width, 6), np.float32)
-    for index, term in enumerate((x, y, x * x, x * y, y * y)):
-        terms[..., index + 1] = term
+    y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in small.shape)
+    y = y[:, None]
+    terms = np.ones((*small.shape, 6), np.float32)
+    for index, term in enumerate((x, y, x * x, x * y, y * y), 1):
+        terms[..., index] = term
     step = -(-max(small.shape) // _FIT)
-    design = terms[::step, ::step].reshape(-1, 6)
-    values = small[::step, ::step].ravel()
+    design, values = terms[::step, ::step].reshape(-1, 6), small[::step, ::step].ravel()
     ridge = 1e-3 * np.eye(6, dtype=np.float32)
+    middle = len(values) // 2  # np.median takes longer
     coefficients = np.zeros(6, np.float32)
-    coefficients[0] = median(values)
+    coefficients[0] = np.sort(values)[middle]
     for _ in range(5):
         distance = np.abs(values - design @ coefficients)
-        spread = max(1.5 * median(distance), 2)  # 2: a camera's noise
-        relative = distance / spread
+        relative = distance / max(1.5 * float(np.sort(distance)[middle]), 2)  # a camera's noise
         weighted = design / np.square(1 + relative * relative)[:, None]
         coefficients = np.linalg.solve(weighted.T @ design + ridge, weighted.T @ values)
     surface: Floats = terms @ coefficients
@@ -213,24 +184,56 @@ def fit_background(small: Floats) -> Floats:
 
 
 def close(values: NDArray[Pixel], radius: int) -> NDArray[Pixel]:
-    """Morphological closing with a square: fills whatever is darker and narrower.
-
-    values: [height, width]. The square has 2 * radius + 1 pixels a side.
-    """
+    """Morphological closing with a square of 2 * radius + 1: fills what is darker and narrower."""
     for extreme in (np.maximum, np.minimum):
         for _ in range(2):  # along rows, then along columns
-            values = _sliding_extreme(values.T, radius, extreme)
+            # The repeated edges change no extreme: windows that reach them hold the edge itself.
+            first, last = values.T[:1].repeat(radius, 0), values.T[-1:].repeat(radius, 0)
+            values = np.concatenate([first, values.T, last])
+            left, step = 2 * radius, 1  # how many rows below each are still missing
+            while left:
+                values = extreme(values[:-step], values[step:])
+                left -= step
+                step = min(2 * step, left)
     return values
 
 
-def _sliding_extreme(values: NDArray[Pixel], radius: int, extreme: np.ufunc) -> NDArray[Pixel]:
-    """The maximum or minimum of each row, `radius` rows above it and as many below."""
-    # The repeated edges change no extreme: every window that reaches them holds the edge itself.
-    values = np.concatenate([values[:1].repeat(radius, 0), values, values[-1:].repeat(radius, 0)])
-    left = 2 * radius  # rows below each that are still missing
-    step = 1
-    while left:
-        values = extreme(values[:-step], values[step:])
-        left -= step
-        step = min(2 * step, left)
-    return values
+def otsu_levels(ink: Ink, around: int = 0) -> Levels | None:
+    """Find the levels that separate ink from paper; None for bare paper.
+
+    around: the number of further pixels, all of them 0. The threshold best separates two classes
+    (N. Otsu, "A threshold selection method from gray-level histograms", 1979); `dark` does so among
+    the inked pixels.
+    """
+    counts = _histogram(ink).astype(np.float64)
+    counts[0] += around
+    split, paper, full = _otsu(counts)
+    below = np.cumsum(counts)
+    size, bare = float(below[-1]), float(below[split])
+    few = min(_MIN_INK * size, (size - bare) / 2)
+    darkest = float(np.searchsorted(below, size - few))
+    if bare in (0, size) or darkest - paper < _VISIBLE:
+        return None
+    off = _LEVELS[: split + 1] - paper
+    noise = math.sqrt((counts[: split + 1] * off**2).sum() / bare)
+    half = (full - paper) / 2
+    low = paper + max(half / 3, min(3 * noise, half))
+    counts[: int(low) + 1] = 0
+    return Levels(int(paper), int(paper + half / 4), int(paper + half), int(low), _otsu(counts)[0])
+
+
+def _otsu(counts: NDArray[np.float64]) -> tuple[int, float, float]:
+    """The last level of the lower of two classes, and their means, by a histogram."""
+    below, sums = np.cumsum(counts), np.cumsum(counts * _LEVELS)
+    above = below[-1] - below
+    low, high = sums / np.maximum(below, 1), (sums[-1] - sums) / np.maximum(above, 1)
+    split = int((below * above * (high - low) ** 2).argmax())
+    return split, float(low[split]), float(high[split])
+
+
+def _histogram(grey: Grey) -> NDArray[np.int64]:
+    """How many pixels have each value."""
+    if grey.size < 1 << 14:
+        return np.bincount(grey.reshape(-1), minlength=256)
+    # Four times as fast as bincount.
+    return np.array(Image.fromarray(np.ascontiguousarray(grey)).histogram())

@@ -1,8 +1,8 @@
-"""Rank the hypotheses with a small model, and combine their digits."""
+"""Rank the hypotheses with a small model, and combine what they and the reader say."""
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,25 @@ from numpy.typing import NDArray
 from digits.vision import weights
 from digits.vision.frame import DIGIT_SIDE, stroke_width
 from digits.vision.hypotheses import KINDS, Hypothesis
-from digits.vision.polarity import Floats
+
+Floats = NDArray[np.float64]
 
 FEATURES, SEVERAL_FEATURES = tuple(weights.JUDGE), tuple(weights.SEVERAL)  # their names
 _HEAVIEST = ("alone", "inner", "main")  # the first that exists is the heaviest component itself
 _MIN_PROBABILITY = 1e-4  # in log odds; 1 minus this is the largest
+_TINY = 1e-9  # a probability that doesn't matter beside another, but isn't 0
+
+
+class Evidence(NamedTuple):
+    """What the reader sees in a picture that should hold one digit.
+
+    probabilities: float64 [10], that it holds this digit alone. several, none: that it holds more
+    digits, or none. All sum to 1.
+    """
+
+    probabilities: Floats
+    several: float
+    none: float
 
 
 class Ranking(NamedTuple):
@@ -25,10 +39,33 @@ class Ranking(NamedTuple):
     that the picture shows several digits, or none.
     """
 
-    probabilities: NDArray[np.float64]
-    hypotheses: NDArray[np.float64]
+    probabilities: Floats
+    hypotheses: Floats
     several: float
     none: float
+
+    def combine(self, answers: NDArray[np.float32], evidence: Evidence) -> "Ranking":
+        """Combine it with what the reader says of the picture: Dempster's rule.
+
+        It is assumed that they overlook digits independently of each other, and make none up: where
+        one sees several digits, or one, and the other none, these are there; where both see one, it
+        is the same, so that all pairs of different digits are ruled out. A. P. Dempster, "Upper and
+        lower probabilities induced by a multivalued mapping", 1967. answers: as for `rank`.
+        """
+        several = 1 - (1 - self.several) * (1 - evidence.several)
+        ranked_none, seen_none = self.none + _TINY, evidence.none + _TINY
+        fits = evidence.probabilities + seen_none  # float64 [10]: what the ranker's digits allow
+        seen_alone = ranked_none * evidence.probabilities
+        digits = self.hypotheses @ answers * fits + seen_alone
+        none = ranked_none * seen_none
+        # Of the hypotheses, the digit that the reader alone sees is in those that show it; where
+        # none does, all are alike.
+        alone = (self.hypotheses + _TINY) * (answers @ evidence.probabilities + _TINY)
+        hypotheses = self.hypotheses * (answers @ fits) + alone * (seen_alone.sum() / alone.sum())
+        share = (1 - several) / (digits.sum() + none)
+        digits, none = share * digits, share * none
+        probabilities = digits + (several + none) / 10
+        return Ranking(probabilities / probabilities.sum(), share * hypotheses, several, none)
 
 
 def rank(
@@ -47,9 +84,8 @@ def rank(
     if not hypotheses:
         return Ranking(np.full(10, 0.1), np.zeros(0), 0.0, 1.0)
     table = features(hypotheses, frames, answers, shape)
-    several = -np.inf
-    if (evidence := several_features(hypotheses, table)) is not None:
-        several = float(evidence @ [*weights.SEVERAL.values()])
+    values = several_features(hypotheses, table)
+    several = -np.inf if values is None else float(values @ [*weights.SEVERAL.values()])
     scores = np.append(table @ [*weights.JUDGE.values()], (several, 0.0))
     likely = np.exp(scores - scores.max())
     likely /= likely.sum()
@@ -62,45 +98,43 @@ def features(
     frames: NDArray[np.uint8],
     answers: NDArray[np.float32],
     shape: tuple[int, ...],
-) -> NDArray[np.float64]:
+) -> Floats:
     """FEATURES of each hypothesis, float64 [n, features]; arguments as for `rank`."""
+    names, components, shares, inverted, uneven = zip(*hypotheses, strict=True)
     height, width = shape
-    table = np.zeros((len(hypotheses), len(FEATURES)))
-    ruled = any(hypothesis.kind == "unruled" for hypothesis in hypotheses)
+    boxes = np.array([component.box for component in components])
+    longer = (boxes[:, 2:] - boxes[:, :2]).max(1)
+    contrast = np.array([ink.sum() / np.count_nonzero(ink) for ink, _ in components]) / 255
     likeliest = answers.argmax(1)
-    confidence = log_odds(answers.max(1))
-    agreement = log_odds(answers.mean(0)[likeliest])
     strokes = stroke_width(frames.astype(np.float32) / np.float32(255)) / DIGIT_SIDE
-    for row, hypothesis in enumerate(hypotheses):
-        box = hypothesis.component.box
-        longer = max(box.width, box.height)
-        x, y = (box.left + box.right) / width - 1, (box.top + box.bottom) / height - 1
-        border = (box.left == 0) + (box.top == 0) + (box.right == width) + (box.bottom == height)
-        table[row, KINDS.index(hypothesis.kind)] = 1
-        table[row, len(KINDS) :] = (
-            hypothesis.inverted,  # whether the ink is on the less likely of dark and light
-            confidence[row],  # log odds of the network's largest probability
-            agreement[row],  # log odds of this digit's mean probability in all hypotheses
-            math.log(hypothesis.share),  # of all ink that it explains
-            x * x + y * y,  # distance of its middle from the picture's; 1 is the middle of a side
-            border,  # the number of the picture's sides that it touches
-            math.log(longer / max(width, height)),
-            math.log(strokes[row]),  # the width of its strokes, by its longer side
-            math.log(hypothesis.component.contrast),
-            math.log1p(hypothesis.unevenness / hypothesis.component.contrast),
-            max(math.log(DIGIT_SIDE / longer), 0),  # the factor by which it was enlarged
-            likeliest[row] == 1,  # as the network reads every bare stroke
-            hypothesis.kind == "dark" and not ruled,  # nothing looks like a line of the paper
-        )
+    columns: dict[str, Any] = {kind: [name == kind for name in names] for kind in KINDS}
+    columns |= {
+        "inverted": inverted,  # whether the ink is on the less likely of dark and light
+        "confidence": log_odds(answers.max(1)),
+        "agreement": log_odds(answers.mean(0)[likeliest]),  # of all hypotheses on its digit
+        "share": np.log(shares),  # of all ink that it explains
+        # Of its middle from the picture's; 1 is the middle of a side.
+        "distance": (((boxes[:, :2] + boxes[:, 2:]) / (width, height) - 1) ** 2).sum(1),
+        "border": (boxes == (0, 0, width, height)).sum(1),  # the picture's sides that it touches
+        "size": np.log(longer / max(width, height)),
+        "width": np.log(strokes),  # of its strokes, by its longer side
+        "contrast": np.log(contrast),  # the mean ink of its inked pixels, 0 to 1
+        "unevenness": np.log1p(uneven / contrast),
+        "enlarged": np.maximum(np.log(DIGIT_SIDE / longer), 0),  # the factor by which it was
+        "one": likeliest == 1,  # as the network reads every bare stroke
+        # Nothing looks like a line of the paper.
+        "dark, no lines": [name == "dark" and "unruled" not in names for name in names],
+    }
+    table = np.zeros((len(hypotheses), len(FEATURES)))
+    for index, name in enumerate(FEATURES):
+        table[:, index] = columns[name]
     return table
 
 
-def several_features(
-    hypotheses: Sequence[Hypothesis], table: NDArray[np.float64]
-) -> NDArray[np.float64] | None:
+def several_features(hypotheses: Sequence[Hypothesis], table: Floats) -> Floats | None:
     """SEVERAL_FEATURES of the two heaviest components; None if there is only one.
 
-    table: float64 [n, features], of the n hypotheses.
+    table: what `features` returns.
     """
     rows = {(view.kind, view.inverted): row for row, view in enumerate(hypotheses)}
     for inverted in (False, True):
@@ -112,25 +146,24 @@ def several_features(
     pair = [alone[0], rows["second", inverted]]
     (first, first_box), (second, second_box) = (hypotheses[row].component for row in pair)
     common = min(first_box.right, second_box.right) - max(first_box.left, second_box.left)
-    longer = max(first_box.width, first_box.height) / max(second_box.width, second_box.height)
     columns = [FEATURES.index(name) for name in ("confidence", "width", "contrast", "one")]
     confidence, width, contrast, ones = table[pair][:, columns].T
-    return np.array(
-        [
-            1.0,
-            confidence.min(),
-            math.log(second.sum() / first.sum()),
-            -abs(math.log(first_box.height / second_box.height)),
-            max(common, 0) / min(first_box.width, second_box.width),  # overlap, across
-            abs(width[0] - width[1] + math.log(longer)),  # of the pens, in the picture's pixels
-            abs(contrast[0] - contrast[1]),
-            ones[1],
-            inverted,
-        ]
-    )
+    pens = width + np.log([first_box.longer, second_box.longer])  # in the picture's pixels
+    values = {
+        "several": 1.0,
+        "less sure": confidence.min(),
+        "lighter": math.log(second.sum() / first.sum()),
+        "lower": -abs(math.log(first_box.height / second_box.height)),
+        "overlap": max(common, 0) / min(first_box.width, second_box.width),  # across
+        "pen": abs(pens[0] - pens[1]),
+        "contrast": abs(contrast[0] - contrast[1]),
+        "one": ones[1],
+        "inverted": inverted,
+    }
+    return np.array([values[name] for name in SEVERAL_FEATURES])
 
 
-def log_odds(probability: Floats) -> Floats:
+def log_odds(probability: NDArray[np.floating]) -> Floats:
     """Log odds of probabilities, kept finite."""
     inside = np.clip(probability, _MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
     odds: Floats = np.log(inside / (1 - inside))

@@ -158,7 +158,7 @@ class _Series:
         reader, classifier = self._reader, self._classifier
         page = picture.load(source, picture.PAGE_MAX_SIDE)
         jpeg = _to_jpeg(page) if reader.publishes else b""
-        frame = find_number(classifier, page, self._constraints)
+        frame = find_number(classifier.model, classifier.reader, page, self._constraints)
         if frame is None:
             return reader.row(file, None, jpeg=jpeg)
         self._frames[file] = frame  # perhaps again, if its row couldn't be written

@@ -6,12 +6,13 @@ import pytest
 from PIL import Image, ImageDraw
 
 from digits import Classifier, Number, Symbol
+from digits.classifier import examine
 from digits.commands import drawing
 from digits.errors import DigitsError
 from digits.images import picture
 from digits.images.picture import Source
 from digits.prediction import NumberStatus
-from digits.vision.candidates import Candidates, examine
+from digits.vision.candidates import Candidates
 
 
 @pytest.fixture

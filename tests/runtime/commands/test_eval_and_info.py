@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from digits.classifier import examine
 from digits.commands import reports
 from digits.images import picture
 from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED, BUNDLED_READER, inspect
 from digits.text import to_json
-from digits.vision.candidates import Candidates, examine
+from digits.vision.candidates import Candidates
 from digits.vision.hypotheses import propose
 from tests.conftest import Run
 from tests.runtime.conftest import count_calls

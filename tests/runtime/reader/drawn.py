@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 
 from digits.inference.interface import LARGEST, SMALLEST, STRIDE, SYMBOLS
+from digits.inference.reader_model import ReaderModel
 from digits.reader.detections import Detections
 from digits.reader.pyramid import BOX_UNIT
 
 NOTHING = -8.0  # log odds
+MARGIN = 16  # pixels of paper that are added around a page
 SIGN_SIZE = {"-": 10, ".": 7}  # of a digit, by the sign's height
 
 Maps = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -27,11 +30,11 @@ class Drawn(NamedTuple):
 class Network:
     """Sees each symbol whose digits are 10 to 60 pixels high at the scale at which it looks.
 
-    shape: of the page. margin: of paper that is added around it. shapes: of what it was shown.
+    shape: of the page. shapes: of what it was shown.
     """
 
-    def __init__(self, drawn: list[Drawn], shape: tuple[int, int], margin: int = 16) -> None:
-        self.drawn, self.shape, self.margin = drawn, shape, margin
+    def __init__(self, drawn: list[Drawn], shape: tuple[int, int]) -> None:
+        self.drawn, self.shape = drawn, shape
         self.shapes: list[tuple[int, ...]] = []
 
     def __call__(self, page: np.ndarray) -> Maps:
@@ -41,11 +44,11 @@ class Network:
         symbols = np.zeros((len(SYMBOLS), height, width), np.float32)
         boxes = np.zeros((4, height, width), np.float32)
         scale = [
-            (side - 2 * self.margin) / whole
+            (side - 2 * MARGIN) / whole
             for side, whole in zip(page.shape[::-1], self.shape[::-1], strict=True)
         ]
         for symbol, box, score in self.drawn:
-            left, top, right, bottom = np.array(box) * np.tile(scale, 2) + self.margin
+            left, top, right, bottom = np.array(box) * np.tile(scale, 2) + MARGIN
             size = (bottom - top) * (1 if symbol.isdigit() else SIGN_SIZE[symbol])
             if not SMALLEST <= size <= LARGEST:
                 continue
@@ -63,6 +66,12 @@ class Network:
                 np.log((bottom - top) / BOX_UNIT),
             )
         return centres, symbols, boxes
+
+
+def show(monkeypatch: pytest.MonkeyPatch, drawn: list[Drawn], shape: tuple[int, ...]) -> None:
+    """Let every reader see what is drawn, whatever the picture of this shape shows."""
+    network = Network(drawn, (shape[0], shape[1]))
+    monkeypatch.setattr(ReaderModel, "maps", lambda self, page: network(page))
 
 
 def detections(

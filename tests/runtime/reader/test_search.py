@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from digits.constraints.automaton import State, accepts_text
 from digits.inference.interface import SYMBOLS
 from digits.reader.lattice import Arc
-from digits.reader.numbers import AnyText, Excluding, OnlyText
-from digits.reader.search import log_sum, search
+from digits.reader.numbers import ANY_TEXT, Excluding, OnlyText
+from digits.reader.search import NO_PATHS, search
 
 NO_BOX = (0.0, 0.0, 0.0, 0.0)
 
@@ -75,25 +75,13 @@ def weights(lattice: list[Arc]) -> dict[str, float]:
 @given(lattices(), st.integers(0, 2))
 def test_total_and_best_are_those_of_all_paths(lattice: list[Arc], remainder: int) -> None:
     by_text = weights(lattice)
-    for automaton in (AnyText(), SumIs(remainder), Excluding(SumIs(remainder), "12")):
+    for automaton in (ANY_TEXT, SumIs(remainder), Excluding(SumIs(remainder), "12")):
         accepted = {text: w for text, w in by_text.items() if accepts_text(automaton, text)}
         paths = search(lattice, automaton)
         assert math.exp(paths.total) == pytest.approx(sum(accepted.values()), rel=1e-3)
         if accepted:
             assert accepts_text(automaton, paths.text)
             assert paths.best <= paths.total + 1e-9
-    text = search(lattice, AnyText()).text
+    text = search(lattice, ANY_TEXT).text
     assert search(lattice, OnlyText(text)).total == pytest.approx(math.log(by_text[text]), abs=1e-6)
-
-
-def test_nothing_accepted() -> None:
-    paths = search([arc(0, 5.0, d7=0.99)], OnlyText("12"))
-    assert (paths.total, paths.text, paths.symbols) == (-math.inf, "", [])
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "expected"),
-    [(0.0, 0.0, math.log(2)), (-math.inf, 1.0, 1.0), (-math.inf, -math.inf, -math.inf)],
-)
-def test_log_sum(first: float, second: float, expected: float) -> None:
-    assert log_sum(first, second) == log_sum(second, first) == pytest.approx(expected)
+    assert search(lattice, OnlyText("999")) == NO_PATHS

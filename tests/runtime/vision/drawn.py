@@ -29,15 +29,6 @@ def sheet(split: Split, digits: str = "5", size: int = 110, start: int = 0) -> S
     return page
 
 
-def on_table(photo: np.ndarray, margin: int = 25, grey: int = 40) -> np.ndarray:
-    """Surround the photo by a slightly uneven table."""
-    height, width = photo.shape
-    random = np.random.default_rng(0)
-    picture = random.normal(grey, 2, (height + 2 * margin, width + 2 * margin))
-    picture[margin:-margin, margin:-margin] = photo
-    return picture.clip(0, 255).astype(np.uint8)
-
-
 def likeness(first: np.ndarray, second: np.ndarray) -> float:
     """The correlation of two pictures, 1 when they are equal."""
     return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])

@@ -25,8 +25,7 @@ def page(split: Split) -> Sheet:
 
 
 @pytest.mark.parametrize("squared", [False, True])
-@pytest.mark.parametrize("grey", [100, 150])
-@pytest.mark.parametrize("tilt", [0, 4, -9, 13])
+@pytest.mark.parametrize(("grey", "tilt"), [(100, 0), (150, -9), (150, 13)])
 def test_ruled_and_squared_paper(test_slice: Split, squared: bool, grey: int, tilt: float) -> None:
     ruled = page(test_slice)
     ruled.rule(40, squared, grey)

@@ -2,12 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digits.vision.components import (
-    Box,
-    Components,
-    dilate,
-    label_components,
-)
+from digits.vision.components import Box, Components, label_components
 from tests.runtime.vision.drawn import arrays
 
 MASKS = arrays(12, False, True, dtype=np.bool_)
@@ -71,28 +66,12 @@ def test_mask_and_crop_of_any_components(ink: np.ndarray, data: st.DataObject) -
         return
     numbers = st.integers(0, components.size - 1)
     chosen = data.draw(st.lists(numbers, min_size=1, unique=True))
-    box = components.box(chosen)
-    window = Box(
-        data.draw(st.integers(0, box.left)),
-        data.draw(st.integers(0, box.top)),
-        data.draw(st.integers(box.right, ink.shape[1])),
-        data.draw(st.integers(box.bottom, ink.shape[0])),
-    )
-    every = all_pixels(components, ink.shape)
+    every, box = all_pixels(components, ink.shape), components.box(chosen)
     inside = set[tuple[int, int]]().union(*(every[number] for number in chosen))
-    expected = drawn(inside, ink.shape)
-    part = expected[window.top : window.bottom, window.left : window.right]
-    assert (components.mask(chosen, window) == part).all()
+    assert (components.mask(chosen, box) == drawn(inside, ink.shape)[box.pixels]).all()
     cropped, cropped_box = components.crop(chosen, ink, edge=20)
     again = np.zeros_like(ink)
-    again[cropped_box.top : cropped_box.bottom, cropped_box.left : cropped_box.right] = cropped
+    again[cropped_box.pixels] = cropped
     # Next to the components, and nowhere else, there are their edges.
     edges = drawn(inside, ink.shape, margin=1) & (ink > 20)
     assert (again == np.where(edges, ink, 0)).all()
-
-
-@given(MASKS)
-def test_dilate_eight_neighbours(mask: np.ndarray) -> None:
-    before = mask.copy()
-    assert (dilate(mask) == drawn(pixels(mask), mask.shape, margin=1)).all()
-    assert (mask == before).all()

@@ -6,25 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digits.data.mnist import Split
-from digits.vision.hypotheses import (
-    KINDS,
-    MAX_HYPOTHESES,
-    MAX_OF_BOTH,
-    Hypothesis,
-    propose,
-)
-from tests.runtime.vision.drawn import (
-    CHANGES,
-    GREY,
-    PHOTOGRAPHS,
-    likeness,
-    on_table,
-    photograph,
-    sheet,
-)
+from digits.vision.hypotheses import KINDS, MAX_HYPOTHESES, MAX_OF_BOTH, Hypothesis, propose
+from tests.runtime.vision.drawn import CHANGES, GREY, PHOTOGRAPHS, likeness, photograph, sheet
 from tests.synthetic import Sheet, chosen
-
-NOT_YET = {("squared darkly", "shadow")}  # the digit isn't among the hypotheses
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +20,7 @@ def drawn(hypothesis: Hypothesis, shape: tuple[int, ...]) -> np.ndarray:
     """The ink of a hypothesis at its place in the picture."""
     picture = np.zeros(shape, np.uint8)
     ink, box = hypothesis.component
-    picture[box.top : box.bottom, box.left : box.right] = ink
+    picture[box.pixels] = ink
     return picture
 
 
@@ -73,39 +57,26 @@ def test_at_most_eight_different_ones_and_main_first(photographs: list[np.ndarra
     assert kinds == set(KINDS)
 
 
-@pytest.mark.parametrize(
-    ("change", "how"),
-    [
-        pytest.param(change, how, marks=[pytest.mark.xfail] if (change, how) in NOT_YET else [])
-        for change in CHANGES
-        for how in PHOTOGRAPHS
-        if how != "tilted"
-    ],
-)
+@pytest.mark.parametrize("how", [how for how in PHOTOGRAPHS if how != "tilted"])
+@pytest.mark.parametrize("change", CHANGES)
 def test_digit_among_hypotheses(test_slice: Split, change: str, how: str) -> None:
+    if (change, how) == ("squared darkly", "shadow"):
+        pytest.xfail("the digit isn't among the hypotheses")
     page, photo = photograph(test_slice, change, how)
     assert alike(propose(photo), page) > 0.9
 
 
-@pytest.mark.parametrize("inverted", [False, True])
-@pytest.mark.parametrize("change", ["nothing", "ruled"])
-def test_sheet_on_table(test_slice: Split, inverted: bool, change: str) -> None:
+def test_sheet_on_table(test_slice: Split) -> None:
     """The digit is proposed even if the border suggests the other polarity."""
     page = sheet(test_slice, "3")
-    CHANGES[change](page)
-    photo = on_table(page.photograph())
-    proposed = propose(255 - photo if inverted else photo)
+    proposed = propose(np.pad(page.photograph(), 25, constant_values=40))
     assert {hypothesis.inverted for hypothesis in proposed} == {False, True}
     written = np.pad(np.asarray(page.ink), 25)
     assert max(likeness(drawn(view, written.shape), written) for view in proposed) > 0.95
 
 
-@pytest.mark.parametrize("noise", [0, 2])
-@pytest.mark.parametrize("size", [28, 60, 200])
-@pytest.mark.parametrize("margin", [-0.1, 0, 0.05])
-def test_digit_at_border_keeps_its_ink(
-    test_slice: Split, noise: float, size: int, margin: float
-) -> None:
+@pytest.mark.parametrize(("size", "margin"), [(28, 0.05), (200, -0.1)])
+def test_digit_at_border_keeps_its_ink(test_slice: Split, size: int, margin: float) -> None:
     """In "crop", in "all", or in "main" if it has all of the ink. Some is already cut off."""
     for digit in "0123456789":
         page = Sheet(size * 2, size * 2)
@@ -116,7 +87,7 @@ def test_digit_at_border_keeps_its_ink(
         best = max(
             (
                 drawn(hypothesis, written.shape)
-                for hypothesis in propose(page.photograph(noise=noise)[window])
+                for hypothesis in propose(page.photograph(noise=2)[window])
                 if hypothesis.kind in ("main", "crop", "all")
             ),
             key=lambda ink: likeness(ink, written),
@@ -125,10 +96,9 @@ def test_digit_at_border_keeps_its_ink(
         assert (best > 0)[written > 128].mean() > 0.99, digit
 
 
-@pytest.mark.parametrize("digit", ["0", "3", "8"])
-def test_dark_without_fainter_ink(test_slice: Split, digit: str) -> None:
+def test_dark_without_fainter_ink(test_slice: Split) -> None:
     """A broad marker across the digit is too thick to be a line."""
-    page = sheet(test_slice, digit)
+    page = sheet(test_slice, "8")
     page.ground[85:100, 20:180] = 140
     proposed = by_kind(propose(page.photograph()))
     assert alike([proposed["main"]], page) < 0.92
@@ -175,17 +145,9 @@ def test_kinds_of_components(boxes: list[Bar], kinds: dict[str, tuple[Bar, float
         assert proposed[kind].share == pytest.approx(share, abs=0.01)
 
 
-@pytest.mark.parametrize(
-    "photo",
-    [
-        *(np.full((60, 60), level, np.uint8) for level in (0, 128, 255)),
-        *(np.full(shape, 128, np.uint8) for shape in ((1, 1), (300, 20))),
-        *(bars((30, 30, 30 + side, 30 + side)) for side in (1, 2)),
-    ],
-    ids=lambda photo: f"{photo.shape} {photo.mean():.1f}",
-)
-def test_blank_picture_and_speck(photo: np.ndarray) -> None:
-    assert propose(photo) == []
+def test_blank_picture_and_speck() -> None:
+    for photo in (bars(side=1), bars(), bars((30, 30, 31, 31)), bars((30, 30, 32, 32))):
+        assert propose(photo) == []
 
 
 @settings(max_examples=150)

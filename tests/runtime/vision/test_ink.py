@@ -1,5 +1,3 @@
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
@@ -8,16 +6,7 @@ from digits.vision import ink
 from tests.runtime.vision.drawn import likeness, sheet
 from tests.synthetic import PAPER, Sheet, lamp
 
-Light = Callable[[int, int], np.ndarray]
-
-
-def even(height: int, width: int) -> np.ndarray:
-    return np.ones((height, width))
-
-
-def slight(height: int, width: int) -> np.ndarray:
-    """It is slightly darker on the right."""
-    return np.linspace(1, 0.9, width)[None, :].repeat(height, 0)
+EVEN = np.ones((200, 300))
 
 
 @pytest.fixture
@@ -25,28 +14,22 @@ def page(test_slice: Split) -> Sheet:
     return sheet(test_slice, "274", 90)
 
 
-def inverted(photo: np.ndarray, is_inverted: bool) -> np.ndarray:
-    return 255 - photo if is_inverted else photo
-
-
-@pytest.mark.parametrize("light", [even, lamp])
-@pytest.mark.parametrize("noise", [0, 2, 8])
-@pytest.mark.parametrize("is_inverted", [False, True])
+@pytest.mark.parametrize("light", [EVEN, lamp(200, 300)], ids=["even", "lamp"])
+@pytest.mark.parametrize("noise", [0, 8])
+@pytest.mark.parametrize("inverted", [False, True])
 def test_one_side_where_cues_agree(
-    page: Sheet, light: Light, noise: float, is_inverted: bool
+    page: Sheet, light: np.ndarray, noise: float, inverted: bool
 ) -> None:
-    photo = page.photograph(light=light(200, 300), noise=noise)
-    [side] = ink.extract(inverted(photo, is_inverted))
+    photo = page.photograph(light=light, noise=noise)
+    [side] = ink.extract(255 - photo if inverted else photo)
     assert likeness(side.ink, np.asarray(page.ink)) > (0.99 if noise < 5 else 0.85)
 
 
-@pytest.mark.parametrize("is_inverted", [False, True])
-def test_unevenness(page: Sheet, is_inverted: bool) -> None:
+def test_unevenness(page: Sheet) -> None:
     """The ink within the box changes nothing: it is the light on the paper that counts."""
-    half = np.ones((200, 300))
+    half = EVEN.copy()
     half[:, 150:] = 0.6
-    lit = page.photograph(light=half)
-    [side] = ink.extract(inverted(lit, is_inverted))
+    [side] = ink.extract(255 - page.photograph(light=half))
     assert side.unevenness(0, 0, 300, 200) == pytest.approx(0.4, abs=0.05)
     assert side.unevenness(20, 20, 120, 180) < 0.05
     assert ink.extract(np.full((40, 40), 200, np.uint8))[0].unevenness(0, 0, 40, 40) == 0
@@ -85,26 +68,22 @@ def levels_of(*classes: tuple[float, float, float]) -> ink.Levels:
     return levels
 
 
-@pytest.mark.parametrize("share", [0.005, 0.05, 0.3])
+@pytest.mark.parametrize("share", [0.005, 0.3])
 def test_levels_lie_between_paper_and_ink(share: float) -> None:
     levels = levels_of((1 - share, 20, 3), (share, 180, 3))
     assert levels.paper == pytest.approx(20, abs=1)
     assert levels.threshold == pytest.approx(100, abs=3)
     assert levels.low == pytest.approx(20 + 80 / 3, abs=3)
     assert levels.paper < levels.edge < levels.low
-
-
-@pytest.mark.parametrize("fainter", [40, 70, 100])
-def test_dark_level_between_two_inks(fainter: int) -> None:
-    levels = levels_of((0.8, 5, 1), (0.1, fainter, 3), (0.1, 220, 3))
-    assert fainter + 5 < levels.dark < 210
+    levels = levels_of((0.8, 5, 1), (0.1, 100, 3), (0.1, 220, 3))
+    assert 105 < levels.dark < 210  # between two inks
 
 
 @pytest.mark.parametrize(
     "photo",
     [
-        *(np.full(shape, 128) for shape in ((1, 1), (1, 500), (500, 1), (28, 28))),
-        *(np.full((300, 200), value) for value in (0, 128, 255)),
+        *(np.full(shape, 128) for shape in ((1, 1), (1, 500), (500, 1))),
+        *(np.full((300, 200), value) for value in (0, 255)),
         PAPER * lamp(200, 300),
         PAPER * np.linspace([1] * 300, 0.5, 200),
     ],
@@ -116,21 +95,15 @@ def test_no_ink_on_blank_sheet(photo: np.ndarray) -> None:
         assert ink.otsu_levels(side.narrow) is None
 
 
-@pytest.mark.parametrize("light", [even, slight])
-@pytest.mark.parametrize(("contrast", "visible"), [(0, False), (1, False), (8, True), (20, True)])
-def test_faint_pen_without_noise(page: Sheet, light: Light, contrast: int, visible: bool) -> None:
+@pytest.mark.parametrize("light", [EVEN, EVEN * np.linspace(1, 0.9, 300)], ids=["even", "slight"])
+@pytest.mark.parametrize(("contrast", "visible"), [(1, False), (8, True)])
+def test_faint_pen_without_noise(
+    page: Sheet, light: np.ndarray, contrast: int, visible: bool
+) -> None:
     """People see a contrast of 2 %."""
-    photo = page.photograph(ink=PAPER - contrast, noise=0, light=light(200, 300))
+    photo = page.photograph(ink=PAPER - contrast, noise=0, light=light)
     side = ink.extract(photo)[0]
     levels = ink.otsu_levels(side.ink)
     assert (levels is not None) == visible
     if levels is not None:
         assert likeness(side.ink > levels.threshold, np.asarray(page.ink) > 128) > 0.7
-
-
-def test_morphological_close() -> None:
-    row = np.array([[9, 9, 1, 9, 9, 2, 2, 2, 2, 9]], np.float32)
-    closed = ink.close(row, 1)
-    assert closed.tolist() == [[9, 9, 9, 9, 9, 2, 2, 2, 2, 9]]
-    assert ink.close(row.T, 1).tolist() == closed.T.tolist()
-    assert (ink.close(row, 20) == 9).all()
