@@ -48,11 +48,11 @@ def test_camera_goes_on_when_constraints_change(camera: Page) -> None:
     start(camera)
     camera.script(ENTER, "pattern", "999")
     camera.wait(lambda: camera.text.startswith("????"))
-    camera.script(ENTER, "pattern", "(")
-    camera.wait_for_status("Not read: pattern")
-    assert camera.find("live").get_attribute("aria-pressed") == "true"
     camera.script(ENTER, "pattern", "")
     wait_for_number(camera)
+    camera.script(ENTER, "pattern", "(")
+    camera.wait_for_status("Not read: pattern")
+    assert camera.find("live").get_attribute("aria-pressed") == "false"
     camera.script("localStorage.clear()")
 
 
@@ -80,15 +80,10 @@ def test_camera_frames_are_read_until_stopped(camera: Page) -> None:
     assert not any("/read" in address for address in camera.requests())  # the camera has stopped
 
 
-@pytest.mark.parametrize("way", ["drop", "clear"])
-def test_other_input_stops_camera(camera: Page, numbers: Path, way: str) -> None:
+def test_other_input_stops_camera(camera: Page, numbers: Path) -> None:
     start(camera)
-    if way == "drop":
-        camera.drop(numbers)
-        camera.wait_for_status("26 digits")
-    else:
-        camera.find("clear").click()
-        camera.wait_for_status("Draw a digit.")
+    camera.drop(numbers)
+    camera.wait_for_status("26 digits")
     assert camera.find("live").get_attribute("aria-pressed") == "false"
 
 
@@ -103,8 +98,3 @@ def test_denied_camera_permission_is_reported(camera: Page) -> None:
     camera.wait_for_status("The browser may not use the camera.")
     camera.draw(SEVEN)
     camera.wait_for_text("7")
-
-
-def test_file_picker_without_camera(desktop_page: Page) -> None:
-    assert desktop_page.find("photo").is_displayed()
-    assert not desktop_page.find("live").is_displayed()

@@ -121,7 +121,7 @@ def test_every_key(browser: Page, folder: Path) -> None:
         press(browser, "s")
         third = shown_digit(browser)
         assert third not in (first, second)
-        press(browser, "x", "S")
+        press(browser, "S")
         wait_for(browser, "status", "The others were skipped; reload the page to see them again.")
         press(browser, "u")
         browser.wait(lambda: shown_digit(browser) == third)
@@ -203,15 +203,3 @@ def test_labels_wait_for_the_server(browser: Page, folder: Path) -> None:
         wait_for(browser, "progress", "2 labelled, 1 left, 0 of them unsure.")
         browser.wait(lambda: not browser.find("trouble").text)
     assert [line[-1] for line in lines(folder)] == ["1", "2"]
-
-
-def test_picture_that_is_gone_can_be_skipped(browser: Page, table: Path) -> None:
-    with served(str(table), command="review") as server:
-        (table.parent / "page.jpg").rename(table.parent / "moved.jpg")
-        visit(browser, server)
-        wait_for(browser, "remark", "page.jpg: No such file")
-        press(browser, " ", "7", "\n")  # nobody labels what they haven't seen
-        (table.parent / "moved.jpg").rename(table.parent / "page.jpg")
-        press(browser, "s", "u")
-        wait_for(browser, "text", "3141592453")
-    assert lines(table.parent) == []

@@ -57,9 +57,7 @@ def test_several_files_make_table(
     page.wait_for_text("4")
 
 
-@pytest.mark.parametrize(
-    ("text", "cell"), [("7", "7"), ("-5", "-5"), ("-5-3", r"\x2d5-3"), ("007\n1  2", "007\n1  2")]
-)
+@pytest.mark.parametrize(("text", "cell"), [("-5-3", r"\x2d5-3"), ("007\n1  2", "007\n1  2")])
 def test_csv_is_as_from_command_line(
     desktop_page: Page, tmp_path: Path, text: str, cell: str
 ) -> None:
@@ -72,8 +70,8 @@ def test_csv_is_as_from_command_line(
     # A list of files to choose is separated by line ends.
     desktop_page.drop(*blank(tmp_path, names))
     desktop_page.wait_for_status("7 files: 7 sure", "files")
-    button = desktop_page.button("files", "Download (CSV)")
-    content = desktop_page.download(button, tmp_path / "download" / "digits.csv").read_bytes()
+    [link] = desktop_page.select("#files a")
+    content = desktop_page.download(link, tmp_path / "download" / "digits.csv").read_bytes()
     assert content.startswith(b"\xef\xbb\xbf")
     lines = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     expected = [[csv_name(name), cell, "yes", "review accepted", ""] for name in names]

@@ -85,22 +85,3 @@ def abort_uploads(server: Served) -> None:
             client.sendall(head("/predict", len(PAGE)) + PAGE[: noise.randrange(len(PAGE))])
             if number % 2:  # reset the connection
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def test_slow_clients_do_not_block_others(server: Served) -> None:
-    """500 clients send a head or a body, one byte at a time."""
-    starts = [b"GET / HTTP/1.1\r\nx: ", head("/predict", 100_000)]
-    clients = [connect(server) for _ in range(500)]
-    for number, client in enumerate(clients):
-        client.sendall(starts[number % 2])
-    assert ask(server, head("/read", len(PAGE)) + PAGE) == 200
-    clients[1].setblocking(False)
-    with pytest.raises(BlockingIOError):  # it is still connected
-        clients[1].recv(1)
-    for _ in range(10):
-        for client in clients:
-            with suppress(ConnectionError, BlockingIOError):
-                client.sendall(b"x")
-        assert ask(server, head("/read", len(PAGE)) + PAGE) == 200
-    for client in clients:
-        client.close()

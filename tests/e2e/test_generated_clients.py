@@ -1,7 +1,6 @@
-"""Client code generated from openapi.json is typed and works."""
+"""A client that is generated from openapi.json is typed and works."""
 
 import json
-import shutil
 import subprocess
 import sys
 import urllib.request
@@ -16,7 +15,6 @@ pytestmark = pytest.mark.slow
 
 # In an environment of its own: it needs an older Typer.
 PYTHON = ("openapi-python-client==0.29.1", "ruff")
-NPM = ("openapi-typescript@7.13.0", "openapi-fetch@0.17.0", "typescript@5.9.3")
 
 PYTHON_CLIENT = """
 import sys
@@ -64,43 +62,6 @@ assert isinstance(unkept, Error) and "save-labelled" in unkept.error, unkept
 print("typed")
 """
 
-TYPESCRIPT_CLIENT = """
-import { readFileSync } from "node:fs";
-import createClient from "openapi-fetch";
-import type { components, paths } from "./api.js";
-
-type Is<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-const digit: Is<components["schemas"]["Prediction"]["digit"], number | null> = true;
-const symbols: Is<
-  components["schemas"]["Number"]["symbols"], components["schemas"]["Symbol"][]> = true;
-const [url, picture] = process.argv.slice(2) as [string, string];
-const client = createClient<paths>({ baseUrl: url });
-
-// The generator calls bytes a string.
-const body = readFileSync(picture) as unknown as string;
-const bodySerializer = (content: unknown) => content as BodyInit;
-const headers = { "content-type": "application/octet-stream" };
-const query = { frame: true };
-const found = await client.POST("/predict", { body, bodySerializer, headers, params: { query } });
-if (!found.data) throw new Error(found.error.error);
-if (Array.isArray(found.data)) throw new Error("several answers");
-// @ts-expect-error: it has no such field
-found.data.digits;
-const data: number[] = found.data.frame!.flat();
-const tensor = { name: "images", shape: [1, 1, 28, 28], datatype: "UINT8", data } as const;
-const inputs = [{ ...tensor, shape: [...tensor.shape] }];
-const path = { name: "lenet5" } as const;
-const answer = await client.POST("/v2/models/{name}/infer", { params: { path }, body: { inputs } });
-if (!answer.data) throw new Error(answer.error.error);
-const output = answer.data.outputs[0]!;
-if (output.datatype !== "FP32") throw new Error(output.data![0]);
-const rows: number[] = output.data!;
-const nothing = await client.POST("/read", { body: "no picture", bodySerializer, headers });
-const message: string = nothing.error!.error;
-const best = rows.indexOf(Math.max(...rows));
-console.log(found.data.digit, best, message.length > 0, digit && symbols);
-"""
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Served]:
@@ -138,29 +99,6 @@ def test_generated_python_client(
     options = ["--meta", "none", "--config", "config.json", "--output-path", "digits_client"]
     generate = ["openapi-python-client", "generate", "--path", str(description), *options]
     said = run([*python, *generate], tmp_path)
-    assert (
-        "warning" not in said.lower() and "unable" not in said.lower()
-    )  # it has generated everything
+    assert not {"warning", "unable"} & set(said.lower().split())  # it has generated everything
     client = [*python, "python", "client.py", server.url, str(pictures[7])]
     assert run(client, tmp_path) == "typed\n"
-
-
-@pytest.mark.skipif(not shutil.which("npm"), reason="Node.js is not installed")
-def test_generated_typescript_client(
-    server: Served, description: Path, tmp_path: Path, pictures: list[Path]
-) -> None:
-    (tmp_path / "package.json").write_text('{"type": "module"}')
-    (tmp_path / "client.ts").write_text(TYPESCRIPT_CLIENT)
-    run(["npm", "install", "--silent", "--ignore-scripts", "--no-audit", *NPM], tmp_path)
-    run(["npx", "openapi-typescript", str(description), "-o", "api.d.ts"], tmp_path)
-    types = (tmp_path / "api.d.ts").read_text()
-    assert '"application/json": unknown' not in types
-    (tmp_path / "node.d.ts").write_text(
-        'declare module "node:fs" { export function readFileSync(path: string): Uint8Array; }\n'
-        "declare const process: { argv: string[] };\n"
-    )
-    options = ["--strict", "--noUncheckedIndexedAccess", "--skipLibCheck", "--target", "es2022"]
-    module = ["--module", "nodenext", "--lib", "es2022,dom,dom.iterable"]
-    run(["npx", "tsc", *options, *module, "client.ts", "node.d.ts"], tmp_path)
-    said = run(["node", "client.js", server.url, str(pictures[7])], tmp_path)
-    assert said == "7 7 true true\n"

@@ -22,7 +22,7 @@ from digits.classifier import Classifier
 from digits.data.mnist import Split
 from digits.inference import metadata
 from digits.inference.model_file import BUNDLED
-from digits.serve.listener import reachable_addresses
+from digits.serve.listener import reachable_address
 from tests.served import Served, served
 
 pytestmark = pytest.mark.slow
@@ -72,20 +72,19 @@ def test_triton_client_gets_metadata_and_errors(triton: Any) -> None:
     sent.set_data_from_numpy(np.zeros((1, 784), np.uint8))
     for model, words in (
         ("vgg16", "the only model is lenet5"),
-        ("lenet5", "expected array of length >= 4"),
+        ("lenet5", "shape: expected array"),
     ):
         with pytest.raises(triton.names.InferenceServerException, match=words):
             triton.infer(model, [sent])
 
 
-@pytest.mark.parametrize("coding", [None, "gzip", "deflate"])
-@pytest.mark.parametrize("binary_input", [True, False])
-@pytest.mark.parametrize("binary_output", [True, False, None])
+@pytest.mark.parametrize(
+    ("binary_input", "binary_output"), [(True, True), (False, False), (True, None)]
+)
 def test_triton_client_gets_probabilities(
     triton: Any,
     images: npt.NDArray[np.uint8],
     expected: npt.NDArray[np.float32],
-    coding: str | None,
     binary_input: bool,
     binary_output: bool | None,
 ) -> None:
@@ -94,20 +93,12 @@ def test_triton_client_gets_probabilities(
     outputs = None
     if binary_output is not None:
         outputs = [triton.names.InferRequestedOutput("probabilities", binary_data=binary_output)]
-    answer = triton.infer(
-        "lenet5",
-        [sent],
-        outputs=outputs,
-        request_id="a",
-        request_compression_algorithm=coding,
-        response_compression_algorithm=coding,
-    )
+    answer = triton.infer("lenet5", [sent], outputs=outputs, request_id="a")
     np.testing.assert_array_equal(answer.as_numpy("probabilities"), expected)
     assert answer.get_response()["id"] == "a"
 
 
-@pytest.mark.parametrize("binary", [True, False])
-@pytest.mark.parametrize("count", [1, 3, 99])
+@pytest.mark.parametrize(("binary", "count"), [(True, 3), (False, 99)])
 def test_triton_client_gets_classification(
     triton: Any,
     images: npt.NDArray[np.uint8],
@@ -132,7 +123,7 @@ def test_triton_client_gets_classification(
 def test_addresses_and_warnings_are_printed(server: Served) -> None:
     log = server.wait_for("warning: no token")
     assert f"serving http://0.0.0.0:{server.port}/" in log and "warning: no TLS" in log
-    for address in reachable_addresses("0.0.0.0"):
+    if address := reachable_address("0.0.0.0"):
         url = f"http://{address}:{server.port}/"
         assert f"from other devices: {url}\n" in log
         assert urlopen(f"{url}v2").status == 200

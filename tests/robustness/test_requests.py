@@ -2,7 +2,6 @@
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -14,14 +13,9 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
-from digits.serve import listener
-from digits.serve.app import App
-from digits.serve.limits import Limits
-from digits.serve.server import make_server
-from digits.serve.settings import Settings
 from tests.robustness import corpus, specimens
 from tests.robustness.sandbox import harmless
-from tests.runtime.serve.conftest import application
+from tests.runtime.serve.conftest import application, serving
 
 INFER = "/v2/models/lenet5/infer"
 PICTURE = specimens.pictures()["PNG L"]
@@ -101,16 +95,8 @@ def test_mutated_urls(client: TestClient) -> None:
 @pytest.fixture
 def port(classifier: Classifier) -> Iterator[int]:
     """The port of a running server, with short timeouts."""
-    limits = Limits(keepalive_timeout=1, header_timeout=1, body_timeout=1)
-    settings = Settings(port=0, limits=limits)
-    server = make_server(App(settings, classifier))
-    with listener.bind(settings) as bound:
-        thread = threading.Thread(target=server.run, args=([bound],))
-        thread.start()
-        yield bound.getsockname()[1]
-        server.should_exit = True
-        thread.join(30)
-        assert not thread.is_alive()
+    with serving(classifier, keepalive_timeout=1, header_timeout=1, body_timeout=1) as (_, port):
+        yield port
 
 
 def ask(port: int, request: bytes) -> bytes:

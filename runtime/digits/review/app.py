@@ -4,8 +4,7 @@ import asyncio
 import base64
 import secrets
 import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -20,7 +19,7 @@ from digits.serve.application import Application
 from digits.serve.labelled import LABELS, check_origin
 from digits.serve.metrics import Metrics
 from digits.serve.pages import Page
-from digits.serve.refusals import Refused
+from digits.serve.refusals import Refused, error_response
 from digits.serve.settings import Settings
 from digits.tables import csv_row, plain_signs
 
@@ -49,14 +48,14 @@ class Review(Application):
         self._stored = dict[str, tuple[str, int]]()  # labels, and sizes of the file before
         self._looking = asyncio.Lock()
         session = secrets.token_hex(8)  # for addresses: a restart gives items other numbers
-        network = "--network reader " * has_numbers
+        network, data = "--network reader " * has_numbers, shlex.quote(str(labels.path))
         self._state = {
             "session": session,
             "total": len(items),
             "unsure": sum(item.is_unsure for item in items),
             "before": before,
             "numbers": has_numbers,
-            "next": f"digits train {network}--start bundled --data {shlex.quote(str(labels.path))}",
+            "next": f"digits train {network}--start bundled --data {data}",
         }
         routes = [
             *Page("digits.review", _SHARED).routes(),
@@ -64,26 +63,23 @@ class Review(Application):
             Route(f"/{session}/{{number}}", self.item),
             Route(f"/{session}/{{number}}", self.label, methods=["POST", "DELETE"]),
         ]
-        super().__init__(routes, settings, Metrics())
+        super().__init__(routes, settings, Metrics(), {DigitsError: _refuse})
 
     async def state(self, _: Request) -> Response:
         return JSONResponse(self._state | {"labelled": [int(number) for number in self._stored]})
 
     async def item(self, request: Request) -> Response:
         item = self._item(request)
-        with _refusing():
-            async with self._looking:  # one at a time: a picture may take much memory
-                return JSONResponse(await asyncio.to_thread(self._look_at, item))
+        async with self._looking:  # one at a time: a picture may take much memory
+            return JSONResponse(await asyncio.to_thread(self._look_at, item))
 
     async def label(self, request: Request) -> Response:
         check_origin(request.headers, ())
         item, number = self._item(request), request.path_params["number"]
-        with _refusing():
-            if request.method == "POST":
-                label = plain_signs(request.query_params.get("label", ""))
-                self._store(number, item, label)
-            elif number in self._stored:  # else it is done, and the first answer was lost
-                self._undo(number)
+        if request.method == "POST":
+            self._store(number, item, plain_signs(request.query_params.get("label", "")))
+        elif number in self._stored:  # else it is done, and the first answer was lost
+            self._undo(number)
         self._labels.fsync()
         return JSONResponse({})
 
@@ -128,10 +124,6 @@ class Review(Application):
         del self._stored[number]
 
 
-@contextmanager
-def _refusing() -> Iterator[None]:
-    """Raise Refused for a DigitsError."""
-    try:
-        yield
-    except DigitsError as error:  # 507: try again
-        raise Refused(507 if isinstance(error, WriteFailed) else 422, str(error)) from error
+async def _refuse(_: Request, error: Exception) -> Response:
+    """Say what is wrong; 507 if the same may work later."""
+    return error_response(507 if isinstance(error, WriteFailed) else 422, str(error))

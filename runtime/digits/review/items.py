@@ -51,10 +51,7 @@ class Item(NamedTuple):
 
 def has_numbers(source: Path) -> bool:
     """Whether it is a table of numbers. Raises DataError if it is neither a table nor a folder."""
-    names = [] if source.is_dir() else tables.header(source, "file", "number")
-    if names and names[0].startswith("{"):
-        raise DataError(f"{source} has JSON; review takes CSV, as of `digits read -o results.csv`")
-    return "number" in names
+    return not source.is_dir() and "number" in tables.header(source, "file", "number")
 
 
 def read_rows(source: Path) -> list[dict[str, str]]:
@@ -74,7 +71,7 @@ def load(
 ) -> tuple[list[Item], int]:
     """Return the items without a label, least sure first, and how many have one.
 
-    rows: from `read_rows`; the last about a digit or number counts. Raises DigitsError if there is
+    rows: from `read_rows`; the last about a digit or number counts. Raises DataError if there is
     nothing in them that can be shown.
     """
     is_folder = source.is_dir()
@@ -125,9 +122,7 @@ def _item(table: Path, row: dict[str, str]) -> Item:
     is_box = 0 <= box[0] < box[2] <= _MAX_EDGE and 0 <= box[1] < box[3] <= _MAX_EDGE
     if not is_box or not NUMBER.fullmatch(text or free):
         raise ValueError("no box or no number")
-    if status == "unreadable":
-        remark = f"unreadable as asked for; freely {free}" if free else status
-    else:
-        others = [f", or {second}" if second else "", f"; freely {free}" if free != text else ""]
-        remark = f"{status}, {100 * share:.1f} %{''.join(others)}"
+    remark = f"{status}, {100 * share:.1f} %" if text else "unreadable as asked for"
+    remark += f", or {second}" if second else ""
+    remark += f"; freely {free}" if free != text else ""
     return Item(file, share, status, box, text, remark)

@@ -17,7 +17,7 @@ from digits.classifier import Classifier
 from digits.errors import DigitsError
 from digits.inference import model_file
 from digits.inference.reader_model import ReaderModel
-from digits.serve import openapi, pages, pictures, schemas, v2
+from digits.serve import openapi, pages, pictures, v2
 from digits.serve.application import OPENAPI, Application
 from digits.serve.batcher import Batcher
 from digits.serve.body import BodyReader, client_of
@@ -102,8 +102,8 @@ class App(Application):
             Route("/read", self.read, methods=["POST"]),
             Route("/labelled", self.labelled, methods=["POST"]),
             _constant("/v2", "server", v2.SERVER),
-            _constant("/v2/health/live", "live", schemas.Live(True)),
-            _constant("/v2/health/ready", "ready", schemas.Ready(True)),
+            _constant("/v2/health/live", "live", {"live": True}),
+            _constant("/v2/health/ready", "ready", {"ready": True}),
             *(Route(path, self.model) for path in _MODELS),
             *(Route(f"{path}/ready", self.model_ready) for path in _MODELS),
             Route("/metrics", metrics),
@@ -117,7 +117,7 @@ class App(Application):
 
     async def model_ready(self, request: Request) -> Response:
         self._check_model(request)
-        return _json(schemas.ModelReady(True, self._name))
+        return _json({"name": self._name, "ready": True})
 
     async def infer(self, request: Request) -> Response:
         self._check_model(request)
@@ -161,7 +161,7 @@ class App(Application):
             uploads = (
                 Upload(command, file.name, bytes(file.content), frame, query) for file in files
             )
-            if len(files) == 1:
+            if len(files) == 1:  # which isn't to wait while the queue is full
                 answers = [await self._pictures.answer(next(uploads), client)]
             else:
                 answers = await self._pictures.answer_all(uploads, len(files), client)
@@ -171,7 +171,7 @@ class App(Application):
             elif len(answers) == 1:
                 raise Refused(answer.status, answer.text, reason=answer.reason)
             else:
-                self.metrics.count_refusal(answer.reason)
+                self.metrics.refusals.labels(answer.reason).inc()
         text = answers[0].text if len(answers) == 1 else to_array(file_names, answers)
         return Response(text, media_type="application/json")
 
@@ -202,10 +202,7 @@ class App(Application):
 
 
 def _load(settings: Settings) -> Classifier:
-    """Keep the files in memory, for processes that start after they have changed.
-
-    Raises ModelError if the model or the reader can't be used.
-    """
+    """Hold the files, for processes that start after they have changed. Raises ModelError."""
     reader = model_file.read_file(settings.reader, "reader")
     ReaderModel(reader)  # each process opens its own
     return Classifier(model_file.read_file(settings.model), reader=reader)

@@ -8,22 +8,24 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count
+from types import MappingProxyType
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
 from digits.serve import v2
 from digits.serve.metrics import Metrics
 from digits.serve.pages import ASSETS
-from digits.serve.refusals import HANDLERS, default_reason, error_response
+from digits.serve.refusals import HANDLERS, error_response
 from digits.serve.settings import Settings
 from digits.terminal import print_stderr
 
@@ -50,21 +52,27 @@ _START, _NUMBERS = secrets.token_hex(4), count(1)  # distinguish them from other
 
 
 class Application:
-    """Answers requests by routes, within what is allowed and safe.
+    """Answers requests by routes, within what is allowed and safe. handlers: of exceptions.
 
     Requests for unknown hosts are refused, which prevents DNS rebinding: a foreign page can make
     its own name resolve to this address; its requests then count as same origin, but their Host
     header still has the foreign name.
     """
 
-    def __init__(self, routes: Sequence[Route], settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        settings: Settings,
+        metrics: Metrics,
+        handlers: Mapping[Any, ExceptionHandler] = MappingProxyType({}),
+    ) -> None:
         self.settings, self.metrics = settings, metrics
         machine = socket.gethostname().lower()
         self._hosts = {"localhost", machine, f"{machine}.local", *settings.hosts}
         self._suffixes = tuple(name[1:] for name in settings.hosts if name.startswith("*."))
         self._timeout = settings.limits.body_timeout + settings.limits.answer_timeout
         self._is_stopping = False
-        self._routes = Starlette(routes=routes, exception_handlers=HANDLERS)
+        self._routes = Starlette(routes=routes, exception_handlers={**HANDLERS, **handlers})
         self._allowed: ASGIApp = self._answer_allowed
         if settings.origins:
             self._allowed = CORSMiddleware(
@@ -130,13 +138,14 @@ class Application:
 
     async def _answer_allowed(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer by the routes, unless the host is a foreign one or the token is missing."""
-        refusal = self._refusal(scope["path"], Headers(scope=scope))
-        await (refusal or self._routes)(scope, receive, send)
+        await (self._refusal(scope) or self._routes)(scope, receive, send)
 
-    def _refusal(self, path: str, headers: Headers) -> Response | None:
+    def _refusal(self, scope: Scope) -> Response | None:
+        path, headers = scope["path"], Headers(scope=scope)
         if path.startswith(_HEALTH):
             return None
         if not all(map(self._is_known, headers.getlist("host"))):
+            scope["digits.refusal"] = "foreign_host"
             return error_response(421, "this host is not allowed; see serve --allowed-hosts")
         if path in _PUBLIC or path.startswith(ASSETS) or self._has_token(headers):
             return None
@@ -145,10 +154,8 @@ class Application:
 
     def _is_known(self, header: str) -> bool:
         host = _HOST.fullmatch(header.lower())
-        if "*" in self._hosts or not host:
-            return "*" in self._hosts
-        name = (host[1] or host[2]).removesuffix(".")
-        if name in self._hosts or name.endswith(self._suffixes):
+        name = (host[1] or host[2]).removesuffix(".") if host else ""
+        if "*" in self._hosts or name in self._hosts or name.endswith(self._suffixes):
             return True
         with suppress(ValueError):
             return bool(ipaddress.ip_address(name))
@@ -159,16 +166,17 @@ class Application:
         if self.settings.token is None:
             return True
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        is_token = hmac.compare_digest(
-            token.strip().encode("latin-1"), self.settings.token.encode()
-        )
+        given = token.strip().encode("latin-1")
+        is_token = hmac.compare_digest(given, self.settings.token.encode())
         return scheme.lower() == "bearer" and is_token
 
     def _count(self, scope: Scope, status: int, sent: int, seconds: float) -> None:
         endpoint = getattr(scope.get("endpoint"), "__name__", "none")
-        self.metrics.count_request(endpoint, status, seconds)
+        self.metrics.requests.labels(endpoint, status).inc()
+        self.metrics.seconds.labels(endpoint).observe(seconds)
         if status >= 400:
-            self.metrics.count_refusal(scope.get("digits.refusal") or default_reason(status))
+            reason = scope.get("digits.refusal") or str(status)
+            self.metrics.refusals.labels(reason).inc()
         if self.settings.access_log:
             client = scope.get("client")
             line = {

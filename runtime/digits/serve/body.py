@@ -1,9 +1,8 @@
 """Reads what a client sends, within limits: nothing goes to disk, slow clients have their time."""
 
 import asyncio
-import zlib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.requests import ClientDisconnect, Request
@@ -15,8 +14,6 @@ from digits.serve.refusals import Refused
 # too large is received and thrown away first, up to this many times the limit, unless the client
 # asked before it sent.
 _DRAIN_FACTOR = 8
-_CODINGS = ("identity", "gzip", "deflate")
-_PIECE = 256 << 10  # bytes that are inflated in less time than others would notice
 _CLOSE = {"connection": "close"}
 
 
@@ -35,16 +32,15 @@ class BodyReader:
         """The body, which counts as long as the context lasts.
 
         Raises Refused: 400 when the client goes away, 408 when it takes too long, 413 when the
-        body is longer than max_bytes, as it was sent or when it is inflated, 415 when it is
-        compressed in another way than gzip or deflate, 429 when no memory is left.
+        body is longer than max_bytes, 415 when it is compressed, 429 when no memory is left.
         """
         body, client = bytearray(), client_of(request)
         try:
             try:
                 async with asyncio.timeout(self._limits.body_timeout):
-                    async for piece in _pieces(request, max_bytes):
-                        body += piece
-                        self._hold(client, len(piece), max_bytes)
+                    async for chunk in _chunks(request, max_bytes):
+                        body += chunk
+                        self._hold(client, len(chunk), max_bytes)
             except TimeoutError as error:
                 raise Refused(408, "the request didn't arrive in time", _CLOSE) from error
             except ClientDisconnect as error:
@@ -67,54 +63,22 @@ def client_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-async def _pieces(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
-    """The body, inflated. Raises Refused, after it has received as much as `_DRAIN_FACTOR` says."""
-    coding = request.headers.get("content-encoding", "identity").lower()
-    if coding not in _CODINGS:
-        headers = _CLOSE | {"accept-encoding": "gzip, deflate"}
-        raise Refused(415, "requests may be compressed with gzip or deflate only", headers)
-    # It tells one from the other by the header.
-    inflater = None if coding == "identity" else zlib.decompressobj(zlib.MAX_WBITS | 32)
+async def _chunks(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
+    """The body. Raises Refused, after it has received as much as `_DRAIN_FACTOR` says."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        headers = _CLOSE | {"accept-encoding": "identity"}
+        raise Refused(415, "compressed requests are not read", headers)
     asks = request.headers.get("expect", "").lower() == "100-continue"
     max_drained = max_bytes if asks else _DRAIN_FACTOR * max_bytes
-    length = request.headers.get("content-length", "")
-    received = inflated = 0
-    is_too_large = False
+    too_large = Refused(413, f"at most {max_bytes:,} bytes are read", _CLOSE)
+    length, received = request.headers.get("content-length", ""), 0
     if length.isdigit() and int(length) > max_drained:
-        raise _too_large(max_bytes)
+        raise too_large
     async for chunk in request.stream():
         received += len(chunk)
-        if received > max_drained:
-            raise _too_large(max_bytes)
-        is_too_large = is_too_large or received > max_bytes
-        for piece in _inflate(inflater, chunk) if not is_too_large else ():
-            inflated += len(piece)
-            if inflated > max_bytes:
-                is_too_large = True
-                break
-            yield piece
-            if inflater:
-                await asyncio.sleep(0)  # others take turns with a bomb
-    if is_too_large:
-        raise _too_large(max_bytes)
-    if inflater and not inflater.eof:
-        raise Refused(400, "the compressed request ends too early")
-
-
-def _too_large(max_bytes: int) -> Refused:
-    return Refused(413, f"at most {max_bytes:,} bytes are read", _CLOSE)
-
-
-def _inflate(inflater: "zlib._Decompress | None", chunk: bytes) -> Iterator[bytes]:
-    """What has arrived, inflated if it is compressed."""
-    if inflater is None:
-        yield chunk
-        return
-    while chunk:
-        try:
-            yield inflater.decompress(chunk, _PIECE)
-        except zlib.error as error:
-            raise Refused(400, "the compressed request is damaged", _CLOSE) from error
-        if inflater.unused_data:
-            raise Refused(400, "the compressed request is followed by more bytes", _CLOSE)
-        chunk = inflater.unconsumed_tail
+        if received <= max_bytes:
+            yield chunk
+        elif received > max_drained:
+            raise too_large
+    if received > max_bytes:
+        raise too_large

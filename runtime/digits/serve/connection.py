@@ -114,7 +114,7 @@ class Connection(HttpToolsProtocol):
             timer.cancel()
 
     def _abort(self, reason: str) -> None:
-        self._metrics.count_refusal(reason)
+        self._metrics.refusals.labels(reason).inc()
         if reason == "slow_head" and "unread_answer" in self._timers:
             self.transport.close()  # when the client has read all, or that timer ends
         else:
@@ -214,7 +214,7 @@ class Connection(HttpToolsProtocol):
         """Answer what the application can't, and read no more."""
         if self.transport.is_closing():
             return
-        self._metrics.count_refusal(reason)
+        self._metrics.refusals.labels(reason).inc()
         if not self.is_busy or not self.cycle.response_started:
             content = json.dumps({"error": message}).encode()
             self.transport.write(STATUS_LINE[status] + _HEADERS + content)

@@ -17,7 +17,7 @@ from digits.terminal import print_stderr
 
 LABELS = (*"0123456789", "none")
 MAX_BYTES = 100 << 20  # of all pictures
-LOOK_AGAIN = 10.0  # seconds, at least, from one look at a full folder to the next
+MEASURE_AGAIN = 10.0  # seconds, at least, from one measurement of a full folder to the next
 
 _BLOCK = 4096  # bytes of a disk; what a smaller file takes, too
 
@@ -41,7 +41,7 @@ class LabelledFolder:
             raise DigitsError(
                 f"can't keep labelled digits in {path}: {error.strerror or error}"
             ) from error
-        self._look()
+        self._measure()
 
     async def keep(self, labels: Sequence[str], answers: Sequence[Answer]) -> None:
         """Keep what the processes have made of pictures.
@@ -53,53 +53,42 @@ class LabelledFolder:
             if answer.status != 200:
                 raise Refused(answer.status, answer.text, reason=answer.reason)
         loop = asyncio.get_running_loop()
-        for label, answer in zip(labels, answers, strict=True):
-            name = f"{answer.text[:16]}.png"
-            try:
-                await loop.run_in_executor(self._thread, self._keep, label, name, answer.png)
-            except DigitsError as error:
-                print_stderr(f"error: a labelled digit was not kept: {error}")
-                message = "the server can't keep the picture; see its log"
-                raise Refused(507, message, reason="labelled_failed") from error
+        try:
+            await loop.run_in_executor(self._thread, self._keep, labels, answers)
+        except (DigitsError, OSError) as error:
+            print_stderr(f"error: a labelled digit was not kept: {error}")
+            message = "the server can't keep the picture; see its log"
+            raise Refused(507, message, reason="labelled_failed") from error
 
-    def _keep(self, label: str, name: str, png: bytes) -> None:
-        """Raises DigitsError, and Refused if there is no room."""
-        path = self._folder(label) / name
-        paths = [self._folder(label) / name for label in LABELS]
-        before = next((old for old in paths if old.is_file() and not old.is_symlink()), None)
-        if before is None:
-            self._make_room(_size_on_disk(len(png)))
-            files.write_bytes(path, png)
-            self._size += _size_on_disk(len(png))
-        elif before != path:
-            try:
+    def _keep(self, labels: Sequence[str], answers: Sequence[Answer]) -> None:
+        """Raises DigitsError, OSError, and Refused if there is no room."""
+        for label, answer in zip(labels, answers, strict=True):
+            paths = [self._folder(each) / f"{answer.text[:16]}.png" for each in LABELS]
+            path = paths[LABELS.index(label)]
+            before = next((old for old in paths if old.is_file() and not old.is_symlink()), None)
+            if before:
                 path.parent.mkdir(exist_ok=True)
                 before.replace(path)
-            except OSError as error:
-                raise DigitsError(f"can't move {before} to {path}: {error.strerror}") from error
+                continue
+            size = _size_on_disk(len(answer.png))
+            if self._size + size > MAX_BYTES and time.monotonic() > self._measured + MEASURE_AGAIN:
+                self._measure()  # somebody may have taken pictures out
+            if self._size + size > MAX_BYTES:
+                message = f"the server keeps at most {MAX_BYTES >> 20} MB of labelled pictures"
+                raise Refused(507, message, reason="labelled_full")
+            files.write_bytes(path, answer.png)
+            self._size += size
 
-    def _make_room(self, size: int) -> None:
-        """Raises Refused if there is none."""
-        if self._size + size > MAX_BYTES and time.monotonic() > self._looked + LOOK_AGAIN:
-            self._look()  # somebody may have taken pictures out
-        if self._size + size > MAX_BYTES:
-            message = f"the server keeps at most {MAX_BYTES >> 20} MB of labelled pictures"
-            raise Refused(507, message, reason="labelled_full")
-
-    def _look(self) -> None:
-        """Measure what is in the folder."""
-        self._looked = time.monotonic()
-        self._size = sum(
-            _size_on_disk(picture.lstat().st_size)
-            for label in LABELS
-            for picture in self._folder(label).glob("*.png")
-        )
+    def _measure(self) -> None:
+        self._measured = time.monotonic()
+        pictures = (path for label in LABELS for path in self._folder(label).glob("*.png"))
+        self._size = sum(_size_on_disk(path.lstat().st_size) for path in pictures)
 
     def _folder(self, label: str) -> Path:
         """Raises DigitsError if it leads elsewhere."""
         folder = self._path / label
-        if folder.is_symlink() or folder.exists() and not folder.is_dir():
-            raise DigitsError(f"can't keep labelled digits in {folder}: it is a link or a file")
+        if folder.is_symlink():
+            raise DigitsError(f"can't keep labelled digits in {folder}: it is a link")
         return folder
 
 
@@ -110,10 +99,9 @@ def check_origin(headers: Headers, allowed: Collection[str]) -> None:
     """
     origin, site = headers.get("origin", "").lower(), headers.get("sec-fetch-site")
     # Pages at http:// have no site. A proxy may have changed the host, hence only for them.
-    host = headers.get("host", "").lower()
-    is_same = site == "same-origin" if site else origin.partition("://")[2] == host
-    is_browser = origin or site
-    if is_browser and not is_same and not {"*", origin} & set(allowed):
+    same_host = origin.partition("://")[2] == headers.get("host", "").lower()
+    is_same = site == "same-origin" if site else same_host or not origin
+    if not is_same and not {"*", origin} & set(allowed):
         message = "only this server's own page may store pictures; see --allowed-origins"
         raise Refused(403, message, reason="foreign_origin")
 

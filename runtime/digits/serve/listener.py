@@ -15,13 +15,15 @@ BACKLOG = 1000  # connections that wait to be accepted
 
 # Documentation addresses (RFC 5737, RFC 3849). Connecting a UDP socket to one sends nothing, but
 # picks the machine's own address that it would send from.
-_ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
+_ELSEWHERE = {4: (socket.AF_INET, "192.0.2.1"), 6: (socket.AF_INET6, "2001:db8::1")}
 _DISCARD = 9  # a port
 
 
 def bind(settings: Settings) -> socket.socket:
     """Open the socket that accepts connections. Raises DigitsError if that is impossible."""
     if settings.uds:
+        if not hasattr(socket, "AF_UNIX"):
+            raise DigitsError("--uds: this system has no Unix sockets")
         return _bind_unix(settings.uds)
     host, port = settings.host, settings.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -86,17 +88,13 @@ def announce(listener: socket.socket, settings: Settings) -> None:
         address, port = listener.getsockname()[:2]
         scheme = "https" if settings.ssl_certfile else "http"
         lines = [f"serving {_url(scheme, address, port)} until Ctrl-C"]
-        for reachable in reachable_addresses(address):
-            lines.append(f"from other devices: {_url(scheme, reachable, port)}")
-        is_private = ipaddress.ip_address(address).is_loopback
-        if not is_private and scheme == "http":
-            lines.append(
-                "warning: no TLS; requests can be read on the network (see --ssl-certfile)"
-            )
-        if not is_private and settings.token is None:
-            lines.append(
-                "warning: no token; anyone who can reach this address can use it (see --token)"
-            )
+        if not ipaddress.ip_address(address).is_loopback:
+            if reachable := reachable_address(address):
+                lines.append(f"from other devices: {_url(scheme, reachable, port)}")
+            if scheme == "http":
+                lines.append("warning: no TLS; requests can be read on the way (--ssl-certfile)")
+            if settings.token is None:
+                lines.append("warning: no token; anyone who can reach it can use it (--token)")
     if settings.token is not None:
         lines.append(
             "the API requires the token; the page asks for it, or takes it from /#token=TOKEN"
@@ -110,28 +108,16 @@ def _url(scheme: str, address: str, port: int) -> str:
     return f"{scheme}://{host}:{port}/"
 
 
-def reachable_addresses(address: str) -> list[str]:
-    """List the addresses that other devices can open when a server listens on `address`.
+def reachable_address(address: str) -> str:
+    """The address that other devices can open, or "" if none is known.
 
-    For 0.0.0.0 and ::, those on the machine's networks, the likeliest first; for a loopback
-    address, none.
+    address: what the server listens on; for 0.0.0.0 and ::, this machine's in its network.
     """
     bound = ipaddress.ip_address(address)
-    if bound.is_loopback:
-        return []
     if not bound.is_unspecified:
-        return [address]
-    family = socket.AF_INET if bound.version == 4 else socket.AF_INET6
-    names: dict[str, None] = {}  # in their order
+        return address
+    family, elsewhere = _ELSEWHERE[bound.version]
     with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect((_ELSEWHERE[family], _DISCARD))
-        names[probe.getsockname()[0]] = None
-    with suppress(OSError):  # the host name doesn't resolve
-        for entry in socket.getaddrinfo(socket.gethostname(), None, family, socket.SOCK_STREAM):
-            names[str(entry[4][0])] = None
-    machine = map(ipaddress.ip_address, names)
-    return [
-        str(each)
-        for each in machine
-        if not (each.is_loopback or each.is_unspecified or each.is_link_local)
-    ]
+        probe.connect((elsewhere, _DISCARD))
+        return str(probe.getsockname()[0])
+    return ""

@@ -34,10 +34,10 @@ class Metrics:
         counter = partial(Counter, registry=registry)
         histogram = partial(Histogram, registry=registry)
         gauge = partial(Gauge, registry=registry)
-        self._requests = counter("digits_requests", "Requests answered.", ("endpoint", "status"))
+        self.requests = counter("digits_requests", "Requests answered.", ("endpoint", "status"))
         text = "From a request's headers to the end of its answer."
-        self._seconds = histogram("digits_request_seconds", text, ("endpoint",), buckets=_SECONDS)
-        self._refusals = counter("digits_refusals", "Requests and connections refused.", ["reason"])
+        self.seconds = histogram("digits_request_seconds", text, ("endpoint",), buckets=_SECONDS)
+        self.refusals = counter("digits_refusals", "Requests and connections refused.", ["reason"])
         self.in_progress = gauge("digits_requests_in_progress", "Requests not yet answered.")
         self.queued_digits = gauge("digits_queued_digits", "That wait or run.")
         self.queued_pictures = gauge("digits_queued_pictures", "That wait or run.")
@@ -64,15 +64,6 @@ class Metrics:
             metadata.checkpoint_sha256,
         ).set(1)
         self._loaded.set_to_current_time()
-
-    def count_request(self, endpoint: str, status: int, seconds: float) -> None:
-        """Count a request."""
-        self._requests.labels(endpoint, status).inc()
-        self._seconds.labels(endpoint).observe(seconds)
-
-    def count_refusal(self, reason: str) -> None:
-        """Count a refusal."""
-        self._refusals.labels(reason).inc()
 
     def count_digits(self, endpoint: str, confidences: Sequence[float], unsure: int) -> None:
         """Count digits that were read, and the unsure ones among them: a change shows drift."""

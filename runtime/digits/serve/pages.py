@@ -3,10 +3,8 @@
 import gzip
 import hashlib
 import html
-import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -26,29 +24,25 @@ _TYPES = {
     "webp": "image/webp",
 }
 _FOREVER = "public, max-age=31536000, immutable"
-_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
 
 
-class _File(NamedTuple):
-    """compressed: with gzip, or empty where that saves nothing. tag: the entity tag, unquoted."""
-
-    content: bytes
-    compressed: bytes
-    media_type: str
-    tag: str
+class _File:
+    def __init__(self, name: str, content: bytes) -> None:
+        self._content, self._media_type = content, _TYPES[name.rpartition(".")[2]]
+        self._compressed = b"" if name.endswith(".webp") else gzip.compress(content, mtime=0)
+        self._tag = f'"{_digest(content)}"'
 
     def answer(self, request: Request, caching: str) -> Response:
         """What is new to the client, compressed if it accepts that."""
-        tag = f'"{self.tag}"'
         # Weak, as the compressed file has the same tag.
-        headers = {"cache-control": caching, "etag": f"W/{tag}", "vary": "accept-encoding"}
-        if tag in request.headers.get("if-none-match", ""):
+        headers = {"cache-control": caching, "etag": f"W/{self._tag}", "vary": "accept-encoding"}
+        if self._tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        content = self.content
-        if self.compressed and _GZIP.search(request.headers.get("accept-encoding", "")):
+        content = self._content
+        if self._compressed and "gzip" in request.headers.get("accept-encoding", "").lower():
             headers["content-encoding"] = "gzip"
-            content = self.compressed
-        return Response(content, headers=headers, media_type=self.media_type)
+            content = self._compressed
+        return Response(content, headers=headers, media_type=self._media_type)
 
 
 class Page:
@@ -60,13 +54,12 @@ class Page:
     """
 
     def __init__(self, package: str, shared: Sequence[str] = ()) -> None:
-        contents = {name: _read("digits.serve", name) for name in shared}
-        names = sorted(file.name for file in (resources.files(package) / "page").iterdir())
-        contents |= {name: _read(package, name) for name in names}
+        files = [resources.files("digits.serve") / "page" / name for name in shared]
+        files += (resources.files(package) / "page").iterdir()
+        contents = {file.name: file.read_bytes() for file in sorted(files, key=str)}
         self._text = contents.pop("index.html").decode()
-        self._assets = {name: _file(name, content) for name, content in contents.items()}
-        tags = [(name, file.tag) for name, file in self._assets.items()]
-        self._hash = _digest(repr(tags).encode())
+        self._assets = {name: _File(name, content) for name, content in contents.items()}
+        self._hash = _digest(repr(contents).encode())
         self.publish({})
 
     def publish(self, values: Mapping[str, str]) -> None:
@@ -78,7 +71,7 @@ class Page:
         text = self._text
         for name, value in {**values, "assets": folder, "modules": "\n".join(preloads)}.items():
             text = text.replace(f"{{{name}}}", value)
-        self._document = _file("index.html", text.encode())
+        self._document = _File("index.html", text.encode())
 
     def routes(self) -> list[Route]:
         """The routes of the document and of all assets."""
@@ -113,18 +106,6 @@ def values(metadata: Metadata, settings: Settings) -> dict[str, str]:
         "version": metadata.digits_version,
     }
     return {name: html.escape(value) for name, value in shown.items()}
-
-
-def _read(package: str, name: str) -> bytes:
-    return (resources.files(package) / "page" / name).read_bytes()
-
-
-def _file(name: str, content: bytes) -> _File:
-    compressed = gzip.compress(content, mtime=0)
-    if len(compressed) > 0.9 * len(content):
-        compressed = b""
-    media_type = _TYPES[name.rpartition(".")[2]]
-    return _File(content, compressed, media_type, _digest(content))
 
 
 def _digest(content: bytes) -> str:

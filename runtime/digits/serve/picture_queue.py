@@ -2,13 +2,13 @@
 
 import asyncio
 from bisect import insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from digits.processes import Pool, StartFailed, WorkerDied
 from digits.serve.limits import Limits
 from digits.serve.metrics import Metrics
-from digits.serve.pictures import Answer, PictureWorker, Upload
+from digits.serve.pictures import Answer, PictureWorker, TooMuch, Upload
 from digits.serve.refusals import Refused
 
 StartWorker = Callable[[], PictureWorker]
@@ -139,40 +139,40 @@ class PictureQueue:
         return batch
 
     async def _read(self, batch: list[_Waiting]) -> None:
-        uploads = [waiting.upload for waiting in batch]
-        answers: list[Answer | None] = [None] * len(batch)
-        error: Exception | None = None
+        answers: Sequence[Answer | Exception]
         try:
-            reading = self._pool.submit(uploads, self._limits.picture_timeout)
-            answers = await asyncio.wrap_future(reading)
-        except Exception as failure:
-            error = failure
+            uploads = [waiting.upload for waiting in batch]
+            submitted = self._pool.submit(uploads, self._limits.picture_timeout)
+            reading: asyncio.Future[list[Answer]] = asyncio.wrap_future(submitted)
+            answers = await reading
+        except Exception as error:
+            answers = [error] * len(batch)
         finally:
             self._free += 1
         self._metrics.picture_batch.observe(len(batch))
         again = []
         for waiting, answer in zip(batch, answers, strict=True):
-            if answer is None and len(batch) > 1:  # only one picture may be to blame
+            if isinstance(answer, Exception) and len(batch) > 1:  # only one may be to blame
                 waiting.alone = True
                 again.append(waiting)
                 continue
             self.waiting -= 1
-            if waiting.answer.done():  # the client has disconnected
-                continue
-            if answer := answer or _failure(error):
-                waiting.answer.set_result(answer)
-            else:
-                waiting.answer.set_exception(error or RuntimeError("a picture has no answer"))
+            if not waiting.answer.done():  # else the client has disconnected
+                _settle(waiting.answer, answer)
         self._queue[:0] = again
         self._begin()
 
 
-def _failure(error: Exception | None) -> Answer | None:
-    """The answer to a picture on which a process has failed; None after a bug."""
-    if isinstance(error, TimeoutError):
-        return Answer(503, "the picture takes too much time", "picture_time")
-    if isinstance(error, StartFailed):
-        return Answer(503, str(error), "no_process")
-    if isinstance(error, WorkerDied) and not error.is_bug:  # not for want of its own memory
-        return Answer(503, "the process that read the picture was killed", "process_killed")
-    return None
+def _settle(future: asyncio.Future[Answer], answer: Answer | Exception) -> None:
+    if isinstance(answer, TooMuch):
+        answer = Answer(503, "the picture takes too much memory", "picture_memory")
+    elif isinstance(answer, TimeoutError):
+        answer = Answer(503, "the picture takes too much time", "picture_time")
+    elif isinstance(answer, StartFailed):
+        answer = Answer(503, str(answer), "no_process")
+    elif isinstance(answer, WorkerDied) and not answer.is_bug:  # not for want of its own memory
+        answer = Answer(503, "the process that read the picture was killed", "process_killed")
+    if isinstance(answer, Answer):
+        future.set_result(answer)
+    else:
+        future.set_exception(answer)

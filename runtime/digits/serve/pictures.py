@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from PIL import Image
 
 from digits.classifier import Classifier, examine
-from digits.errors import ModelError, PictureError
+from digits.errors import DigitsError, ModelError, PictureError
 from digits.images import picture
 from digits.processes import Worker
 from digits.serve.constraints import parse_query
@@ -19,6 +19,10 @@ from digits.text import escape_control, to_json
 _GREY_MAX_SIDE = 512  # pixels
 _NO_MEMORY = ("allocate memory", "bad_alloc", "bad allocation")  # what onnxruntime says
 _SHARED_PIXELS = 1_000_000  # larger ones take long to decode, so they share no batch
+
+
+class TooMuch(DigitsError):
+    """Pictures need more memory than a process may take, or more time than others shall wait."""
 
 
 class Upload(NamedTuple):
@@ -49,7 +53,7 @@ class Answer(NamedTuple):
     png: bytes = b""
 
 
-PictureWorker = Worker[Sequence[Upload], list[Answer | None]]
+PictureWorker = Worker[Sequence[Upload], list[Answer]]
 
 
 def to_array(names: Iterable[str], answers: Iterable[Answer]) -> str:
@@ -69,29 +73,21 @@ def start_worker(classifier: Classifier, limits: Limits) -> PictureWorker:
     return Worker(start, limits.max_picture_memory)
 
 
-def answer(
-    classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]
-) -> list[Answer | None]:
+def answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -> list[Answer]:
     """Read pictures; single digits share one run of the network.
 
-    Raises ModelError. The answer to an unreadable picture says why. One that is None must be asked
-    for without the others.
+    Raises ModelError and TooMuch. The answer to an unreadable picture says why.
     """
     try:
         return _answer(classifier, max_pixels, uploads)
     except (MemoryError, ModelError) as error:
-        memory = isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_MEMORY)
-        if not memory:
+        if isinstance(error, ModelError) and not any(sign in str(error) for sign in _NO_MEMORY):
             raise
-    if len(uploads) > 1:
-        return [None] * len(uploads)
-    return [Answer(503, "the picture takes too much memory", "picture_memory")]
+        raise TooMuch from error
 
 
-def _answer(
-    classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]
-) -> list[Answer | None]:
-    answers: list[Answer | None] = [None] * len(uploads)
+def _answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -> list[Answer]:
+    answers: dict[int, Answer] = {}
     opened: dict[int, picture.GreyImage] = {}
     for number, upload in enumerate(uploads):
         try:
@@ -100,7 +96,7 @@ def _answer(
                 message = f"at most {max_pixels:,} pixels are read, not {width} x {height}"
                 answers[number] = Answer(413, message, "too_many_pixels")
             elif len(uploads) > 1 and width * height > _SHARED_PIXELS:
-                continue
+                raise TooMuch
             elif upload.command == "read":
                 answers[number] = _read(classifier, upload)
             elif upload.command == "grey":
@@ -117,7 +113,7 @@ def _answer(
         text = to_json(prediction.to_dict(upload.name, upload.frame))
         unsure = int(prediction.digit is None)
         answers[number] = Answer(200, text, "", (prediction.confidence,), unsure)
-    return answers
+    return [answers[number] for number in range(len(uploads))]
 
 
 def _read(classifier: Classifier, upload: Upload) -> Answer:

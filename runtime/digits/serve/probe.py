@@ -44,10 +44,7 @@ def main() -> None:
     """Exit with 1 unless the server is ready."""
     try:
         check(cli.parse([], "digits.serve.probe") or Settings())
-    except typer.BadParameter as error:
-        print_stderr(f"error: {error.format_message()}")
-        sys.exit(1)
-    except (DigitsError, OSError, http.client.HTTPException) as error:
+    except (DigitsError, typer.BadParameter, OSError, http.client.HTTPException) as error:
         print_stderr(f"error: {error}")
         sys.exit(1)
 

@@ -11,39 +11,19 @@ from starlette.types import ExceptionHandler
 from digits.errors import ModelError
 from digits.terminal import print_stderr
 
-# For statuses with a single reason.
-_REASONS = {
-    400: "malformed",
-    401: "no_token",
-    404: "not_found",
-    405: "wrong_method",
-    408: "slow_body",
-    413: "too_large",
-    415: "compressed",
-    421: "foreign_host",
-    422: "unreadable",
-    500: "failed",
-    503: "too_late",
-}
-
 
 class Refused(HTTPException):
-    """Refuses a request. reason: the label in /metrics; by default that of the status."""
+    """Refuses a request. reason: the label in /metrics, by default the status."""
 
     def __init__(
         self,
         status: int,
         message: str,
         headers: Mapping[str, str] | None = None,
-        reason: str | None = None,
+        reason: str = "",
     ) -> None:
         super().__init__(status, message, headers)
-        self.reason = reason or default_reason(status)
-
-
-def default_reason(status: int) -> str:
-    """The reason for a status that was raised without one."""
-    return _REASONS.get(status, "other")
+        self.reason = reason
 
 
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -54,15 +34,14 @@ def error_response(status: int, message: str, headers: Mapping[str, str] | None 
 async def _refuse(request: Request, error: Exception) -> Response:
     """Answer what was refused, here or by Starlette, which has no sentence of its own for it."""
     assert isinstance(error, HTTPException)
-    message, headers = error.detail, error.headers
+    message = error.detail
     if isinstance(error, Refused):
         request.scope["digits.refusal"] = error.reason
     elif error.status_code == 404:
         message = "there is no such address"
-    elif error.status_code == 405 and headers:
-        headers = {"allow": ", ".join(sorted(headers["Allow"].split(", ")))}
-        message = f"{request.method} is not allowed here, only {headers['allow']}"
-    return error_response(error.status_code, message, headers)
+    elif error.status_code == 405:
+        message = f"{request.method} is not allowed here"
+    return error_response(error.status_code, message, error.headers)
 
 
 async def _answer_model_error(request: Request, error: Exception) -> Response:

@@ -8,9 +8,6 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 from msgspec.json import schema
 
-from digits.inference.interface import INPUT, OUTPUT
-from digits.inference.metadata import Metadata
-
 
 def _about(description: str, length: int | None = None, **more: Any) -> Meta:
     """Describe a field. length: of a list."""
@@ -18,16 +15,13 @@ def _about(description: str, length: int | None = None, **more: Any) -> Meta:
 
 
 Share = Annotated[float, Meta(ge=0, le=1)]
-Pixel = Annotated[int, Meta(ge=0, le=255)]
-Pixels = list[Pixel]
+Pixels = list[Annotated[int, Meta(ge=0, le=255)]]
 Row = Annotated[Pixels, Meta(min_length=28, max_length=28)]
 Rows = Annotated[list[Row], _about("0 = paper, 255 = ink.", length=28, title="Frame")]
 Frame = Annotated[
     Rows | None | UnsetType, _about("The network's input, if requested; null where there is none.")
 ]
 File = Annotated[str, _about("The name in the form, or empty.")]
-Message = Annotated[str, _about("One message.")]
-Confidence = Annotated[Share, _about("The largest of the probabilities.")]
 Box = Annotated[list[int], _about("Left, top, right, bottom in the upright picture.", length=4)]
 IsBinary = Annotated[bool | UnsetType, _about("As bytes after the JSON.")]
 
@@ -35,14 +29,13 @@ IsBinary = Annotated[bool | UnsetType, _about("As bytes after the JSON.")]
 class Error(Struct):
     """Why a request was refused, in the Open Inference Protocol."""
 
-    error: Message
+    error: str
 
 
-class RefusedFile(Struct):
+class RefusedFile(Error):
     """Why one of several files was refused."""
 
     file: File
-    error: Message
 
 
 class Prediction(Struct):
@@ -50,13 +43,10 @@ class Prediction(Struct):
 
     file: File
     digit: Annotated[Annotated[int, Meta(ge=0, le=9)] | None, _about("null if rejected.")]
-    confidence: Confidence
+    confidence: Annotated[Share, _about("The largest of the probabilities.")]
     probabilities: Annotated[list[Share], _about("Of 0, 1, … 9; they sum to 1.", length=10)]
     box: Box
-    status: Annotated[
-        Literal["sure", "unsure", "several", "none", "blank"],
-        _about("Unless sure, why digit is null: what the picture is likely to show."),
-    ]
+    status: Literal["sure", "unsure", "several", "none", "blank"]
     note: Annotated[str, _about("A remark for people, or empty.")]
     frame: Frame = UNSET
 
@@ -64,15 +54,9 @@ class Prediction(Struct):
 class Symbol(Struct):
     """A digit, a minus or a decimal point of a page."""
 
-    symbol: Annotated[
-        Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "-", "."],
-        _about("A decimal comma is a point."),
-    ]
+    symbol: Annotated[str, _about("A digit, - or .")]
     confidence: Annotated[Share, _about("Its probability.")]
-    probabilities: Annotated[
-        list[Share],
-        _about("Of 0, 1, … 9, minus and point; the rest to 1 is that of nothing.", length=12),
-    ]
+    probabilities: Annotated[list[Share], _about("Of 0, 1, … 9, minus and point.", length=12)]
     box: Box
     frame: Frame = UNSET
 
@@ -96,15 +80,12 @@ class Reading(Struct):
 
     file: File
     text: Annotated[str, _about("Two spaces between columns; ? behind a number to review.")]
-    status: Annotated[
-        Literal["sure", "unsure", "blank"],
-        _about("sure if all numbers are accepted, blank if there is none."),
-    ]
+    status: Literal["sure", "unsure", "blank"]
     numbers: Annotated[list[Number], _about("Line by line; empty if there is no digit.")]
 
 
-class InputParameters(Struct):
-    """Parameters of an input tensor."""
+class TensorParameters(Struct):
+    """Parameters of a tensor."""
 
     binary_data_size: Annotated[
         Annotated[int, Meta(ge=0)] | UnsetType,
@@ -118,7 +99,7 @@ class InputTensor(Struct):
     name: Literal["images"]
     shape: Annotated[list[int], _about("n, 1, 28, 28", length=4)]
     datatype: Literal["UINT8"]
-    parameters: InputParameters = field(default_factory=InputParameters)
+    parameters: TensorParameters = field(default_factory=TensorParameters)
     # Raw, as they may be nested, whatever the depth, which would take much memory as lists.
     data: Annotated[
         Raw | UnsetType,
@@ -130,10 +111,7 @@ class OutputParameters(Struct, forbid_unknown_fields=True):
     """Parameters of a requested output."""
 
     binary_data: IsBinary = UNSET
-    classification: Annotated[
-        Annotated[int, Meta(ge=1)] | UnsetType,
-        _about("How many of the most likely digits to name, instead of all."),
-    ] = UNSET
+    classification: Annotated[int, Meta(ge=1)] | UnsetType = UNSET  # how many digits to name
 
 
 class WantedOutput(Struct):
@@ -158,16 +136,10 @@ class InferRequest(Struct):
     outputs: list[WantedOutput] | UnsetType = UNSET
 
 
-class BinaryParameters(Struct):
-    """Parameters of an output tensor that is sent as bytes."""
-
-    binary_data_size: Annotated[int, _about("The size of its bytes after the JSON.")]
-
-
 class _Output(Struct, tag_field="datatype"):
     name: Literal["probabilities"]
     shape: Annotated[list[int], _about("n, and how many values for each", length=2)]
-    parameters: BinaryParameters | UnsetType = UNSET
+    parameters: TensorParameters | UnsetType = UNSET
 
 
 class OutputTensor(_Output, tag="FP32"):
@@ -179,9 +151,7 @@ class OutputTensor(_Output, tag="FP32"):
 class ClassTensor(_Output, tag="BYTES"):
     """The most likely answers for each digit, if the request has a classification."""
 
-    data: Annotated[
-        list[str] | UnsetType, _about("probability:answer, the most likely first: 0.999600:1")
-    ] = UNSET
+    data: Annotated[list[str] | UnsetType, _about("The most likely first: 0.999600:1")] = UNSET
 
 
 class InferResponse(Struct):
@@ -193,55 +163,4 @@ class InferResponse(Struct):
     id: str | None | UnsetType = UNSET
 
 
-class TensorDescription(Struct):
-    """The name, type and shape of a tensor; -1 is any length."""
-
-    name: str
-    datatype: str
-    shape: list[int]
-
-
-class ModelDescription(Struct):
-    """The model, with its file's metadata as parameters."""
-
-    name: str
-    versions: list[str]
-    platform: str
-    inputs: list[TensorDescription]
-    outputs: list[TensorDescription]
-    parameters: Metadata
-
-
-class ServerDescription(Struct):
-    """The server."""
-
-    name: str
-    version: str
-    extensions: list[str]
-
-
-class Live(Struct):
-    """Whether the server is alive."""
-
-    live: bool
-
-
-class Ready(Struct):
-    """Whether the server is ready."""
-
-    ready: bool
-
-
-class ModelReady(Ready):
-    """Whether the model is ready."""
-
-    name: str
-
-
-TYPES = (
-    *(Error, RefusedFile, Prediction, Reading, InferRequest, InferResponse),
-    *(ServerDescription, ModelDescription, Live, Ready, ModelReady),
-)
-
-# mypy can't take a literal from a value; the wire's names belong to the graph.
-assert (INPUT[0], OUTPUT[0]) == ("images", "probabilities")
+TYPES = (Error, RefusedFile, Prediction, Reading, InferRequest, InferResponse)

@@ -21,7 +21,11 @@ from digits.inference.metadata import Metadata
 from digits.serve import schemas
 from digits.serve.limits import Limits
 
-SERVER = schemas.ServerDescription("digits", __version__, ["binary_tensor_data", "classification"])
+SERVER = {
+    "name": "digits",
+    "version": __version__,
+    "extensions": ["binary_tensor_data", "classification"],
+}
 VERSION = "1"  # of the model, whose name is its architecture
 JSON_LENGTH = "inference-header-content-length"  # where the JSON ends and the tensor begins
 
@@ -46,11 +50,16 @@ class Request(NamedTuple):
     classes: int | None = None
 
 
-def model_metadata(name: str, metadata: Metadata) -> schemas.ModelDescription:
-    """Describe the model."""
-    images = schemas.TensorDescription(INPUT[0], "UINT8", [-1, *INPUT[2]])
-    rows = schemas.TensorDescription(OUTPUT[0], "FP32", [-1, *OUTPUT[2]])
-    return schemas.ModelDescription(name, [VERSION], "onnxruntime_onnx", [images], [rows], metadata)
+def model_metadata(name: str, metadata: Metadata) -> dict[str, object]:
+    """Describe the model, with its file's metadata as parameters."""
+    return {
+        "name": name,
+        "versions": [VERSION],
+        "platform": "onnxruntime_onnx",
+        "inputs": [{"name": INPUT[0], "datatype": "UINT8", "shape": [-1, *INPUT[2]]}],
+        "outputs": [{"name": OUTPUT[0], "datatype": "FP32", "shape": [-1, *OUTPUT[2]]}],
+        "parameters": metadata,
+    }
 
 
 def parse_request(
@@ -65,7 +74,11 @@ def parse_request(
     length = len(body) if json_length is None else _length(json_length, len(body))
     content = _decode(_REQUEST, body[:length])
     [tensor] = content.inputs
-    number = _number_of_digits(tensor.shape, max_batch)
+    number = tensor.shape[0]
+    if tensor.shape[1:] != INPUT[2] or number < 1:
+        raise HTTPException(422, f"inputs[0].shape must be [n, {str(INPUT[2])[1:]}")
+    if number > max_batch:
+        raise HTTPException(413, f"at most {max_batch} digits are read at the same time")
     size, tail = tensor.parameters.binary_data_size, body[length:]
     if size is UNSET and not tail:
         pixels = _flatten(tensor.data)
@@ -103,7 +116,7 @@ def encode_response(
         else:
             output.data = probabilities.ravel().tolist()
     if tail:
-        output.parameters, output.data = schemas.BinaryParameters(len(tail)), UNSET
+        output.parameters, output.data = schemas.TensorParameters(len(tail)), UNSET
     head = msgspec.json.encode(schemas.InferResponse(name, VERSION, [output], asked.id))
     if not tail:
         return head, {"content-type": "application/json"}
@@ -122,14 +135,6 @@ def _length(text: str, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= most):
         raise HTTPException(400, f"{JSON_LENGTH} must be a number of bytes, at most {most}")
     return int(text)
-
-
-def _number_of_digits(shape: list[int], most: int) -> int:
-    if shape[1:] != INPUT[2] or shape[0] < 1:
-        raise HTTPException(422, f"inputs[0].shape must be [n, {str(INPUT[2])[1:]}")
-    if shape[0] > most:
-        raise HTTPException(413, f"at most {most} digits are read at the same time")
-    return shape[0]
 
 
 def _flatten(data: Raw | UnsetType) -> bytes:

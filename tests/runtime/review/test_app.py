@@ -4,7 +4,6 @@ import base64
 import errno
 import io
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +81,7 @@ def test_digits(tmp_path: Path, pictures: list[Path], opened: Open) -> None:
     Image.new("L", (60, 60), 255).save(tmp_path / "blank.png")
     client = opened(tmp_path)
     blank, seven = (client.get(item_at(client, number)) for number in range(2))
+    assert store(client, 1, "12").status_code == 422  # no digit
     assert (blank.json()["guess"], blank.json()["frame"]) == ("none", None)
     shown = seven.json()
     assert (shown["guess"], shown["remark"], len(shown["probabilities"])) == ("7", "sure", 10)
@@ -89,13 +89,6 @@ def test_digits(tmp_path: Path, pictures: list[Path], opened: Open) -> None:
     assert shown["file"] == "seven.jpg" and max(picture_of(seven).size) <= 1024
     assert store(client, 1, "7").status_code == store(client, 0, "none").status_code == 200
     assert lines(tmp_path) == ["file,digit", "seven.jpg,7", "blank.png,none"]
-
-
-def test_several_digits_are_no_guess(tmp_path: Path, numbers: Path, opened: Open) -> None:
-    shutil.copy(numbers, tmp_path / "page.jpg")
-    client = opened(tmp_path)
-    shown = client.get(item_at(client, 0)).json()
-    assert shown["guess"] == "" and "several digits" in shown["remark"]
 
 
 def test_labelling_goes_on_where_it_stopped(table: Path, opened: Open) -> None:
@@ -122,7 +115,8 @@ def test_labels_are_undone_from_the_last(table: Path, opened: Open) -> None:
     for number in range(2):
         store(client, number, "1")
     assert client.get("/state").json()["labelled"] == [0, 1]
-    assert undo(client, 0).status_code == 409
+    assert store(client, 1, "1").status_code == 200  # the first answer was lost
+    assert store(client, 1, "2").status_code == undo(client, 0).status_code == 409  # another window
     assert undo(client, 1).status_code == undo(client, 1).status_code == 200  # an answer was lost
     assert lines(table.parent) == ["file,box,text", "page.png,40 50 90 80,1"]
     assert undo(client, 0).status_code == 200 and lines(table.parent) == []
@@ -130,23 +124,10 @@ def test_labels_are_undone_from_the_last(table: Path, opened: Open) -> None:
     assert lines(table.parent) == ["file,box,text", "page.png,200 50 260 80,2"]
 
 
-def test_label_that_comes_twice(table: Path, opened: Open) -> None:
-    """Once because the first answer was lost, and once from another window."""
-    client = opened(table)
-    for label, status in (("12", 200), ("12", 200), ("13", 409)):
-        assert store(client, 0, label).status_code == status
-    assert lines(table.parent)[1:] == ["page.png,40 50 90 80,12"]
-
-
 @pytest.mark.parametrize("label", ["", "x", "7" * 65, "٣", "1\n", "None"])
 def test_other_labels_are_refused(table: Path, opened: Open, label: str) -> None:
     client = opened(table)
     assert store(client, 0, label).status_code == 422
-    assert lines(table.parent) == []
-    table.write_text("file,digit,confidence,status\npage.png,7,0.5,unsure\n")
-    client = opened(table)
-    for digit in (label, "--", "12"):
-        assert store(client, 0, digit).status_code == 422
     assert lines(table.parent) == []
 
 
@@ -176,14 +157,6 @@ def test_nothing_else_is_served(table: Path, opened: Open) -> None:
     page = client.get("/")
     assert "script-src 'self'" in page.headers["content-security-policy"]
     assert "<style" not in page.text and "onclick" not in page.text
-
-
-def test_picture_that_is_gone(tmp_path: Path, opened: Open) -> None:
-    Image.new("L", (60, 60), 255).save(tmp_path / "blank.png")
-    client = opened(tmp_path)
-    (tmp_path / "blank.png").unlink()
-    answer = client.get(item_at(client, 0))
-    assert answer.status_code == 422 and "blank.png: No such file" in answer.text
 
 
 def test_full_disk_leaves_the_file_as_before(

@@ -35,12 +35,10 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "code", "message"),
     [
         (["results.csv"], 0, "serving http://127.0.0.1:"),
-        (["results.csv", "-o", "mine.csv"], 0, "serving http://127.0.0.1:"),
         ([".", "-o", "mine.csv"], 0, "serving http://127.0.0.1:"),
         (["."], 2, "-o LABELS.csv"),
         (["results.csv", "-o", "results.csv"], 1, "holds something else"),
         (["results.csv", "-o", "no/mine.csv"], 1, "can't write"),
-        (["gone.csv"], 1, "can't read"),
         (["results.csv", "--model", "page.png"], 1, "page.png"),
     ],
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from digits.serve.pictures import Answer, Upload
 
 
-def answer_or_misbehave(uploads: Sequence[Upload]) -> list[Answer | None]:
+def answer_or_misbehave(uploads: Sequence[Upload]) -> list[Answer]:
     """Abort, fail or sleep as the only content says; otherwise answer with the process ID."""
     match uploads[0].content:
         case b"die":
@@ -20,5 +20,5 @@ def answer_or_misbehave(uploads: Sequence[Upload]) -> list[Answer | None]:
     return [Answer(200, json.dumps(os.getpid()))]
 
 
-def start() -> Callable[[Sequence[Upload]], list[Answer | None]]:
+def start() -> Callable[[Sequence[Upload]], list[Answer]]:
     return answer_or_misbehave

@@ -84,17 +84,6 @@ def test_requests_share_the_next_batch(
     run(model, use)
 
 
-def test_cancelled_request_leaves_others_running(model: BlockingModel, images: Images) -> None:
-    async def use(batcher: Batcher) -> None:
-        first, second = await begin(batcher, images[:1]), await begin(batcher, images[1:2])
-        first.cancel()
-        model.go.set()
-        expected = model.wrapped.probabilities(images[1:2])
-        np.testing.assert_array_equal(await second, expected)
-
-    run(model, use)
-
-
 def test_model_error_reaches_all_waiting_then_recovers(
     model: BlockingModel, images: Images
 ) -> None:

@@ -118,7 +118,6 @@ def with_upgrade(protocol: bytes) -> tuple[bytes, bytes]:
             for count in (0, 2)
             for version, status in ((b"", 505), (b" HTTP/2.0", 505), (b" HTTP/1.2", 400))
         ),
-        ([b"GET  HTTP/1.1\r\n\r\n"], [400]),
         ([b"\x16\x03\x01\x02\x00\x01\x00"], [400]),
         ([b"\r\n" + GET, b"\r", b"\n\r\n" + LAST], [200, 200]),
         *(([b"".join(with_upgrade(name))], [200, 400, 200]) for name in (b"h2c", b"websocket")),
@@ -132,13 +131,11 @@ def with_upgrade(protocol: bytes) -> tuple[bytes, bytes]:
         ),
         ([CHUNKED + b"content-length: 3\r\n\r\n" + EMPTY_LIST + LAST], [400]),
         ([CHUNKED + b"\r\nnonsense\r\n"], [400]),
-        ([CHUNKED.replace(b"/v2/", b"/none/") + b"\r\n", b"nonsense\r\n"], [404, 400]),
         ([CHUNKED + b"\r\n2\r\n[]\r\n0\r\nhost: evil.example\r\n\r\n" + LAST], [422, 200]),
         ([CHUNKED + b"\r\n" + b"5\r\n     \r\n" * 100_000 + b"0\r\n\r\n" + LAST], [400, 200]),
         ([CHUNKED + b"\r\n61A80\r\n" + b"\r\n\r\n" * 100_000 + NO_MORE], [431]),
         # requests that follow each other
         ([GET * 999 + LAST], [200] * 1000),
-        ([GET.replace(b"/v2", b"/none") + GET * 30 + LAST], [404, *[200] * 31]),
         ([MANY + LAST], [200] * 91),
         (
             [GET * 200 + INFER + b"content-length: 600000\r\n\r\n" + b" " * 600_000 + LAST],
@@ -149,7 +146,6 @@ def with_upgrade(protocol: bytes) -> tuple[bytes, bytes]:
             for count in (0, 2)
             for size in (40_000, 300_000)
         ),
-        ([GET * 3 + CHUNKED + b"\r\nnonsense\r\n"], [200, 200, 200, 400]),
         # refused before it is sent
         (
             [b"POST /predict HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n"]
@@ -261,17 +257,6 @@ def test_unread_answers_outlast_a_slow_header(classifier: Classifier) -> None:
         assert [each.count(schema) for each in received] == list(range(50))
 
 
-def test_idle_connection_closes_after_keepalive_timeout(classifier: Classifier) -> None:
-    with (
-        serving(classifier, header_timeout=0.2, keepalive_timeout=3) as (_, port),
-        connect(port) as client,
-    ):
-        for _ in range(3):
-            assert get(client).startswith(b"HTTP/1.1 200")
-            time.sleep(0.4)  # longer than header_timeout
-        assert receive_until_closed(client) == b""
-
-
 def test_stalled_reader_is_disconnected(classifier: Classifier) -> None:
     with serving(classifier, send_timeout=0.5) as (server, port), connect(port) as client:
         wait_for_connections(server, 1)
@@ -307,8 +292,6 @@ def test_too_many_busy_connections_return_503(crowded: Running) -> None:
         assert statuses(ask(port, HEALTH[:-2] + b"connection: close\r\n\r\n")) == [200]
     wait_for_connections(server, 0)
     assert is_serving(port)
-    refusals = server.app.metrics.render().decode()
-    assert 'digits_refusals_total{reason="too_many_connections"} ' in refusals
 
 
 @pytest.mark.parametrize("start", [b"", b"GET /v2/hea", GET])
@@ -325,7 +308,6 @@ def test_idle_connections_are_evicted_when_full(crowded: Running, start: bytes) 
             assert is_serving(port)
         [closed, *_] = select.select(clients, [], [], 30)[0]
         assert receive_until_closed(closed) == b""
-    assert 'digits_refusals_total{reason="crowded_out"} ' in server.app.metrics.render().decode()
 
 
 @pytest.mark.unix
@@ -385,16 +367,3 @@ def test_stopping_server_accepts_what_waits(
         stop(server, 60)
         wait_until(lambda: len(clients) == 100)
         assert all(statuses(receive_until_closed(client)) == [200] for client in clients)
-
-
-@pytest.mark.parametrize(("idle", "grace"), [(0, 1000), (1, 0.01)])
-def test_stopping_server_ends_without_busy_connections(
-    classifier: Classifier, idle: int, grace: float
-) -> None:
-    """Leaving `serving` waits for the end, less than 1000 seconds."""
-    with serving(classifier) as (server, port), ExitStack() as opened:
-        clients = [opened.enter_context(connect(port)) for _ in range(idle)]
-        assert is_serving(port)
-        wait_for_connections(server, idle)
-        stop(server, grace)
-        assert all(receive_until_closed(client) == b"" for client in clients)

@@ -66,13 +66,8 @@ def test_labelled_pictures_are_kept_for_eval(
             assert picture.mode == "L" and max(picture.size) <= 512 and picture.format == "PNG"
     code, out, err = run("eval", "--data", folder)
     assert (code, err) == (0, "") and "10" in out
-
-
-def test_picture_has_its_last_label(client: TestClient, folder: Path) -> None:
-    assert post(client, ("1", SMALL), ("7", SMALL), ("7", png(8, 8))).status_code == 204
-    assert tree(folder) == {f"7/{name_of(SMALL)}", f"7/{name_of(png(8, 8))}"}
-    assert post(client, ("none", SMALL)).status_code == 204
-    assert tree(folder) == {f"none/{name_of(SMALL)}", f"7/{name_of(png(8, 8))}"}
+    assert post(client, ("7", SMALL)).status_code == 204  # it has its last label
+    assert tree(folder) == {*names, f"7/{name_of(SMALL)}"}
 
 
 def test_metadata_is_not_kept(client: TestClient, folder: Path) -> None:
@@ -88,9 +83,8 @@ def test_metadata_is_not_kept(client: TestClient, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("parts", "status", "words"),
     [
-        *(([(label, SMALL)], 422, "named 0 to 9 or none") for label in ("10", "file", "../7", "")),
-        ([("7", b"no picture")], 422, "picture"),
-        ([("7", SMALL), ("7", b"")], 422, "picture"),
+        *(([(label, SMALL)], 422, "named 0 to 9 or none") for label in ("10", "../7", "")),
+        ([("7", SMALL), ("7", b"no picture")], 422, "picture"),
         ([("7", png(5001, 5000))], 413, "pixels"),
         ([("7", SMALL)] * (MAX_FILES + 1), 413, "100 files"),
     ],
@@ -111,7 +105,6 @@ def test_bad_form_leaves_nothing(
         ({}, {"origin": "https://proxy.example", "sec-fetch-site": "same-origin"}, 204),
         ({"allowed_origins": ORIGIN}, {"origin": ORIGIN, "sec-fetch-site": "cross-site"}, 204),
         ({"allowed_origins": ORIGIN}, {"origin": "http://evil.example"}, 403),
-        ({}, {"origin": "http://testserver:81"}, 403),
         ({}, {"origin": "null"}, 403),
         ({}, {"origin": "http://testserver", "sec-fetch-site": "cross-site"}, 403),
         ({}, {"sec-fetch-site": "cross-site"}, 403),
@@ -145,12 +138,9 @@ def test_full_folder_returns_507(
     answer = post(client, *parts)
     assert answer.status_code == 507 and "at most" in answer.json()["error"]
     assert tree(folder) == {f"7/{name_of(content)}" for content in contents[:room]}
-    for fuller in (client, make_client(classifier, folder)):
-        assert post(fuller, parts[-1]).status_code == 507
-        assert post(fuller, parts[0]).status_code == 204  # it is there
-    for name in tree(folder):
-        (folder / name).unlink()
-    monkeypatch.setattr(labelled, "LOOK_AGAIN", 0)
+    assert post(client, parts[0]).status_code == 204  # it is there
+    (folder / "7" / name_of(contents[0])).unlink()
+    monkeypatch.setattr(labelled, "MEASURE_AGAIN", 0)
     assert post(client, parts[-1]).status_code == 204
 
 
@@ -170,12 +160,6 @@ def test_links_are_not_followed(client: TestClient, folder: Path, tmp_path: Path
     assert post(client, ("8", SMALL)).status_code == 204
     assert not (folder / "8" / name_of(SMALL)).is_symlink()
     assert tree(elsewhere) == {"mine.txt"} and (elsewhere / "mine.txt").read_text() == "mine"
-
-
-def test_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(DigitsError, match="^can't keep labelled digits in .*: Not a dir"):
-        LabelledFolder(tmp_path / "file" / "folder")
 
 
 def test_failed_write_returns_507_without_the_path(

@@ -22,47 +22,30 @@ GET = b"GET /v2 HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
 @pytest.mark.parametrize(
-    ("address", "route", "resolved", "expected"),
+    ("address", "route", "expected"),
     [
-        ("127.0.0.1", None, ["10.0.0.2"], []),
-        ("::1", None, ["10.0.0.2"], []),
-        ("192.168.1.7", None, [], ["192.168.1.7"]),
-        (
-            "0.0.0.0",
-            None,
-            ["127.0.1.1", "192.168.1.7", "169.254.3.4", "192.168.1.7", "10.0.0.2"],
-            ["192.168.1.7", "10.0.0.2"],
-        ),
-        ("0.0.0.0", "192.168.1.9", ["10.0.0.2"], ["192.168.1.9", "10.0.0.2"]),
-        ("::", None, None, []),  # the host name doesn't resolve
+        ("192.168.1.7", "10.0.0.2", "192.168.1.7"),
+        ("0.0.0.0", "192.168.1.9", "192.168.1.9"),
+        ("::", "2001:db8::7", "2001:db8::7"),
+        ("0.0.0.0", "", ""),  # no network
     ],
 )
-def test_reachable_addresses(
-    monkeypatch: pytest.MonkeyPatch,
-    address: str,
-    route: str | None,
-    resolved: list[str] | None,
-    expected: list[str],
+def test_reachable_address(
+    monkeypatch: pytest.MonkeyPatch, address: str, route: str, expected: str
 ) -> None:
-    """route: this machine's address in the network, if it has a route there."""
+    """route: this machine's address in the network."""
 
     class Socket(socket.socket):
         def connect(self, address: object) -> None:
             assert address in (("192.0.2.1", 9), ("2001:db8::1", 9))
-            if route is None:
+            if not route:
                 raise OSError("Network is unreachable")
 
-        def getsockname(self) -> tuple[str | None, int]:
+        def getsockname(self) -> tuple[str, int]:
             return route, 40_000
 
-    def getaddrinfo(*_: object) -> list[tuple[object, ...]]:
-        if resolved is None:
-            raise socket.gaierror("Name or service not known")
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (name, 0)) for name in resolved]
-
     monkeypatch.setattr(socket, "socket", Socket)
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    assert listener.reachable_addresses(address) == expected
+    assert listener.reachable_address(address) == expected
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +61,10 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("settings", "words"),
     [
         ({"host": "nowhere.invalid"}, "can't listen on nowhere.invalid, port 0: "),
-        ({"host": "\udcff"}, "can't listen on"),
         ({"uds": "file"}, "can't listen on .*file: it exists, and is not a Unix socket"),
         ({"uds": "alive"}, "Address already in use"),
         ({"ssl_keyfile": "key.pem"}, "--ssl-keyfile needs --ssl-certfile"),
         ({"ssl_certfile": "cert.pem"}, "can't use .*cert.pem as certificate and key: "),
-        ({"ssl_certfile": "none", "ssl_keyfile": "key.pem"}, "No such file"),
         ({"ssl_certfile": "key.pem", "ssl_keyfile": "cert.pem"}, "can't use .* and .*"),
         ({"ssl_certfile": "other.pem", "ssl_keyfile": "encrypted.pem"}, "is encrypted; a server"),
     ],

@@ -9,6 +9,7 @@ const ADVANCE = 0.72; // of the font's size, from one symbol to the next (style.
 const GAP = 0.6; // between columns
 
 export class Answer {
+  written = ""; // the text as the API writes it
   #lines = []; // of numbers
   #numbers = []; // all of them
   #symbols = []; // all of them
@@ -31,6 +32,7 @@ export class Answer {
   /** Nothing but a sentence. text: in place of the digits. */
   say(sentence, text = "") {
     this.#lines = this.#numbers = this.#symbols = [];
+    this.written = "";
     this.#fit([[]]);
     this.text.textContent = text;
     this.status.textContent = sentence;
@@ -40,7 +42,7 @@ export class Answer {
   }
 
   /** The API's answer for a picture. Its image is null where the browser can't show it. */
-  show({ numbers }, picture) {
+  show({ numbers, text }, picture) {
     this.#lines = Object.values(Object.groupBy(numbers, ({ line }) => line));
     this.#numbers = numbers;
     this.#symbols = numbers.flatMap(({ symbols }) => symbols);
@@ -52,27 +54,9 @@ export class Answer {
     const confidences = this.#symbols.map(({ confidence }) => confidence);
     this.#least = confidences.indexOf(Math.min(...confidences));
     this.#picture = picture;
+    this.written = text;
     this.#write();
     this.#choose(this.#least);
-  }
-
-  /** The text as the API writes it, with the labels that a person gave. */
-  get written() {
-    const said = ({ symbol, label }) => (label === "none" ? "" : label ?? symbol);
-    const written = ({ status, symbols, text }) =>
-      symbols.some(({ label }) => label) ? symbols.map(said).join("") : text + mark(status);
-    const texts = this.#lines.map((numbers) => numbers.map(written).filter(Boolean).join("  "));
-    return texts.filter(Boolean).join("\n");
-  }
-
-  /** Show what a person says that a symbol is: its `label`, a digit or "none", if it has one. */
-  correct(index) {
-    const { symbol, label = symbol } = this.#symbols[index];
-    const corrected = this.#buttons[index];
-    const isNone = label === "none";
-    corrected.className = isNone ? "none" : label === symbol ? "" : "corrected";
-    corrected.textContent = isNone ? symbol : label;
-    corrected.ariaLabel = isNone ? `${corrected.textContent}: no digit` : null;
   }
 
   #choose(index) {
@@ -124,13 +108,11 @@ export class Answer {
     const numbers = this.#numbers;
     const number = numbers.find(({ symbols: each }) => each.includes(symbols[index]));
     const unsure = numbers.filter(({ status }) => status !== "accepted").length;
-    const signs = numbers.some(({ free }) => /[-.]/.test(free));
     const of = unsure && numbers.length > 1 ? `, ${unsure} of ${numbers.length} numbers unsure` : "";
-    const count = symbols.length > 1 ? `${symbols.length} ${signs ? "symbols" : "digits"}${of}. ` : "";
+    const count = symbols.length > 1 ? `${symbols.length} digits${of}. ` : "";
     if (number.status === "unreadable") return count + doubt(number); // however sure its symbols are
-    const words = likeliest(symbols[index]);
-    if (!count) return `${unsure ? `Not sure: ${words}` : capital(words)}.`;
-    return `${count}${index === this.#least ? `Least sure: ${words}` : capital(words)}. ${doubt(number)}`;
+    const least = count && index === this.#least ? "Least sure: " : "";
+    return `${count}${least}${likeliest(symbols[index])}. ${doubt(number)}`;
   }
 
   /** Show the part of an image in a box, or nothing: null. */
@@ -145,7 +127,7 @@ export class Answer {
 /** What is most likely in the place of a symbol. */
 function likeliest({ symbol, confidence, probabilities }) {
   const nothing = none(probabilities);
-  return nothing > confidence ? `no digit, ${percent(nothing)}` : `${named(symbol)}, ${percent(confidence)}`;
+  return nothing > confidence ? `No digit, ${percent(nothing)}` : `${named(symbol)}, ${percent(confidence)}`;
 }
 
 /** What stands behind a number that may be wrong. */
@@ -158,8 +140,4 @@ function doubt({ status, text, probability, second, free }) {
   if (status === "unreadable") return `Unreadable: it looks like ${free}, which isn't possible.`;
   const or = second ? `, or ${second}` : "";
   return status === "review" ? `To review: ${text}, ${percent(probability)}${or}.` : "";
-}
-
-function capital(words) {
-  return words[0].toUpperCase() + words.slice(1);
 }

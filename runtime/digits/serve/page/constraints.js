@@ -12,16 +12,10 @@ export function constraints() {
   return entered.map(([name, value]) => value && `&${new URLSearchParams({ [name]: value })}`).join("");
 }
 
-/** Wait until they aren't those that the server has refused. sentence: why. */
-export async function changed(refused, sentence, say, signal) {
-  if (refused !== constraints()) return;
-  say(sentence);
-  box.lastElementChild.textContent = sentence;
+/** Show where to change them. sentence: why the server refuses them; returns it. */
+export function refuse(sentence) {
   box.open = true;
-  await new Promise((resolve) => {
-    box.addEventListener("change", resolve, { once: true, signal });
-    signal.addEventListener("abort", resolve);
-  });
+  return (box.lastElementChild.textContent = sentence);
 }
 
 for (const field of fields) field.value = kept[`digits-${field.name}`] ?? "";

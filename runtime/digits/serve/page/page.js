@@ -11,7 +11,7 @@ import { FileTable } from "./table.js";
 const find = (id) => document.getElementById(id);
 const [region, text, status, bars, frame] = ["answer", "text", "status", "bars", "frame"].map(find);
 const answer = new Answer({ region, text, status, bars, frame }, chose);
-const labels = new Labels(find("labels"), text, (index) => answer.correct(index));
+const labels = new Labels(find("labels"), text);
 const table = new FileTable(find("files"), openFile);
 const paper = new Paper(find("paper"), changed);
 let task = new AbortController(); // what is under way for the paper
@@ -77,19 +77,10 @@ function openFile(file) {
   lay(file);
 }
 
-async function fetched(address) {
-  try {
-    const blob = await (await fetch(address)).blob();
-    return new File([blob], address.split("/").at(-1), { type: blob.type });
-  } catch {
-    throw new Error("The server can't be reached. Try again later.");
-  }
-}
-
 function chose(symbols, index, picture) {
   paper.box(symbols.map(({ box }) => box), index);
   find("copy").ariaDisabled = !symbols.length;
-  labels.offer(symbols, index, video ? null : picture);
+  labels.offer(symbols[index], video ? null : picture?.image);
 }
 
 /** What does nothing now stays where it is, so that the keyboard doesn't lose its place. */
@@ -143,7 +134,7 @@ for (const id of ["file", "camera"])
     target.value = ""; // so that the same file can be chosen again
   });
 for (const button of document.querySelectorAll("#examples button"))
-  button.addEventListener("click", () => lay(fetched(button.firstElementChild.src)));
+  button.addEventListener("click", () => lay(fetch(button.firstElementChild.src).then((file) => file.blob())));
 document.addEventListener("paste", ({ clipboardData }) => take(clipboardData.files));
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {

@@ -1,6 +1,7 @@
 // The paper: strokes that are drawn on it, or a picture that lies on it.
 
-import { drawFitted, png, size } from "./pictures.js";
+import { element } from "./helpers.js";
+import { drawFitted, size } from "./pictures.js";
 import { Pointers } from "./pointers.js";
 
 const SENT = 280; // pixels of the paper's side in what is sent
@@ -81,23 +82,17 @@ export class Paper {
     this.draw();
   }
 
-  /**
-   * { image, blob, redraw } of the strokes: black on white whatever the colours of the page.
-   * redraw(pen): the same image with another width of the pen, in pixels.
-   */
+  /** { image, blob } of the strokes: black on white whatever the colours of the page. */
   get sheet() {
-    const strokes = this.#strokes;
-    const redraw = (pen) => {
-      const canvas = document.createElement("canvas");
-      canvas.width = canvas.height = SENT;
-      const context = canvas.getContext("2d", { willReadFrequently: true });
-      context.fillStyle = "white";
-      context.fillRect(0, 0, SENT, SENT);
-      drawStrokes(context, strokes, pen);
-      return canvas;
-    };
-    const image = redraw(PEN * SENT);
-    return { image, blob: png(image), redraw };
+    const image = element("canvas", "", { width: SENT, height: SENT });
+    const context = image.getContext("2d", { willReadFrequently: true });
+    context.fillStyle = "white";
+    context.fillRect(0, 0, SENT, SENT);
+    drawStrokes(context, this.#strokes);
+    // Not by convertToBlob, which waits until the browser is idle: up to a second.
+    const bytes = atob(image.toDataURL().split(",")[1]);
+    const png = Uint8Array.from(bytes, (byte) => byte.charCodeAt(0));
+    return { image, blob: new Blob([png], { type: "image/png" }) };
   }
 
   draw() {
@@ -108,7 +103,7 @@ export class Paper {
     context.clearRect(0, 0, side, side);
     context.strokeStyle = image ? style.accentColor : style.color;
     if (image) this.#drawImage(context, image);
-    else drawStrokes(context, this.#strokes, PEN * side);
+    else drawStrokes(context, this.#strokes);
   }
 
   /** stroke: null if nothing was written. */
@@ -141,10 +136,9 @@ export class Paper {
   }
 }
 
-/** pen: its width, in pixels. */
-function drawStrokes(context, strokes, pen) {
+function drawStrokes(context, strokes) {
   const { width: side } = context.canvas;
-  context.lineWidth = pen;
+  context.lineWidth = PEN * side;
   context.lineCap = context.lineJoin = "round";
   for (const [first, ...others] of strokes) {
     context.beginPath();

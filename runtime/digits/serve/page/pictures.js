@@ -100,12 +100,6 @@ export function size(image) {
   return [image.videoWidth ?? image.width, image.videoHeight ?? image.height];
 }
 
-/** A canvas as a PNG. Not by convertToBlob, which waits until the browser is idle: up to a second. */
-export function png(canvas) {
-  const bytes = atob(canvas.toDataURL().split(",")[1]);
-  return new Blob([Uint8Array.from(bytes, (byte) => byte.charCodeAt(0))], { type: "image/png" });
-}
-
 function jpeg(canvas) {
   return canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 });
 }

@@ -8,12 +8,8 @@ const AT_ONCE = 2; // one is read while the other is on its way
 const TRIES = 5; // of a file, while the server is ready: one that makes it fail shan't hold up the rest
 const BOM = "\ufeff"; // else Excel takes UTF-8 for another encoding
 // The CSV (RFC 4180) is escaped as `digits predict --csv` does, in text.py, so that spreadsheets take it for text.
-// Control, invisible and direction-changing characters, without those that join letters.
-const CONTROL = new RegExp(
-  "[\\x00-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b\\u200e"
-    + "\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb]",
-  "g",
-);
+// Control, invisible and direction-changing characters, without those that join letters or choose an emoji.
+const CONTROL = /(?![\u200c\u200d\ufe00-\ufe0f\u{10000}-\u{10ffff}])[\p{Cc}\p{DI}\u2028\u2029\ufff9-\ufffb]/gu;
 const FORMULA = /(?<=^|;)(?!-?[0-9.]+$)[-+=@\uff0b\uff0d\uff1d\uff20]/g;
 
 export class FileTable {
@@ -27,10 +23,9 @@ export class FileTable {
     this.body = section.querySelector("tbody");
     this.progress = section.querySelector("progress");
     this.status = section.querySelector("p");
-    const [save, close] = section.querySelectorAll("button");
-    save.addEventListener("click", () =>
-      download(new Blob([BOM, csv(this.#rows)], { type: "text/csv" }), "digits.csv"));
-    close.addEventListener("click", () => this.#close());
+    section.querySelector("a").addEventListener("click", ({ target }) =>
+      (target.href = URL.createObjectURL(new Blob([BOM, csv(this.#rows)], { type: "text/csv" }))));
+    section.querySelector("button").addEventListener("click", () => this.#close());
   }
 
   /** Read more files, after those that wait. */
@@ -110,22 +105,13 @@ function csv(rows) {
     status,
     note,
   ]);
-  const lines = [["file", "text", "sure", "status", "note"], ...cells].map((line) => line.map(quoted).join(","));
+  const lines = [["file", "text", "sure", "status", "note"], ...cells]
+    .map((line) => line.map((cell) => `"${cell.replaceAll('"', '""')}"`).join(","));
   return lines.map((line) => `${line}\r\n`).join("");
-}
-
-function quoted(cell) {
-  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
 }
 
 function escape(character) {
   const code = character.charCodeAt(0);
   const hexadecimal = code.toString(16);
   return code < 128 ? `\\x${hexadecimal.padStart(2, "0")}` : `\\u${hexadecimal.padStart(4, "0")}`;
-}
-
-function download(blob, name) {
-  const link = element("a", "", { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href)); // the browser has taken it over by then
 }

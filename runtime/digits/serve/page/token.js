@@ -4,19 +4,13 @@ import { storage } from "./helpers.js";
 
 const KEY = "digits-token";
 const tab = storage("sessionStorage");
-const TIMEOUT = 5_000; // milliseconds
 const form = document.getElementById("token");
 const [input] = form;
 let token = tab[KEY] ?? "";
 
-/** Whether requests need one, as far as is known. */
-export function isNeeded() {
-  return "needed" in form.dataset;
-}
-
 /** The headers that carry the token; where it is needed, a person is asked for it before. */
 export async function authorization(signal, say) {
-  if (isNeeded() && !token) {
+  if (isMissing()) {
     say("This server wants a token.");
     if (form.hidden) ask("");
     await new Promise((resolve) => {
@@ -25,19 +19,19 @@ export async function authorization(signal, say) {
     });
     signal.throwIfAborted();
   }
-  return bearer(token);
+  return token ? { authorization: `Bearer ${token}` } : {};
 }
 
 /** The server has answered 401 to these headers. */
-export function refused(headers) {
+export function refused({ authorization = "" }) {
   form.dataset.needed = "";
-  if (headers.authorization !== bearer(token).authorization) return; // there is a new one since
-  ask(token && "The server wants another token now.");
+  if (authorization.slice("Bearer ".length) !== token) return; // there is a new one since
+  ask(token && "This token is wrong.");
   token = tab[KEY] = "";
 }
 
-function bearer(given) {
-  return given ? { authorization: `Bearer ${given}` } : {};
+function isMissing() {
+  return "needed" in form.dataset && !token;
 }
 
 /** Show the form. error: why what was given is none. */
@@ -48,34 +42,19 @@ function ask(error) {
   if (document.activeElement === document.body) input.focus(); // else somebody draws
 }
 
-/** Take a token, unless it is wrong. */
-async function take(given) {
-  if (await isWrong(given)) {
-    if (!form.hidden || !token) ask("This token is wrong."); // else it is a link's, and there is one
-    return;
-  }
+function take(given) {
+  if (!/^[!-~]+$/.test(given)) return ask("This token is wrong."); // no header could carry it
   token = tab[KEY] = given;
   form.hidden = true;
   form.reset(); // whoever waits goes on
 }
 
-async function isWrong(given) {
-  if (!/^[!-~]+$/.test(given)) return true; // no header could carry it
-  const options = { headers: bearer(given), signal: AbortSignal.timeout(TIMEOUT) };
-  const { status } = await fetch("v2", options).catch(() => ({})); // the next request will show it
-  return status === 401;
-}
-
-/** Take the token in the address, /#token=…, and take it out of there. */
-async function takeFromAddress() {
+/** Take the token in the address, /#token=…, percent-encoded, and take it out of there. */
+function takeFromAddress() {
   const [, given] = location.hash.match(/^#token=(.+)/) ?? [];
   if (!given) return;
   history.replaceState(null, "", location.pathname + location.search);
-  try {
-    await take(decodeURIComponent(given));
-  } catch {
-    await take(given); // a % that encodes nothing
-  }
+  take(decodeURIComponent(given));
 }
 
 form.addEventListener("submit", (event) => {
@@ -83,6 +62,5 @@ form.addEventListener("submit", (event) => {
   take(input.value.trim());
 });
 addEventListener("hashchange", takeFromAddress);
-takeFromAddress().then(() => {
-  if (isNeeded() && !token && form.hidden) ask("");
-});
+takeFromAddress();
+if (isMissing()) ask("");
