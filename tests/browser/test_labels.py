@@ -57,11 +57,16 @@ def test_server_keeps_the_last_label(saving: Page, saved: Path) -> None:
     buttons = group.find_elements(By.TAG_NAME, "button")
     assert [button.accessible_name for button in buttons] == [*"0123456789", "no digit"]
     assert all(min(button.size["width"], button.size["height"]) >= 44 for button in buttons)
-    for label, folder in (("7", "7"), ("no digit", "none"), ("1", "1")):
+    for label, folder, name in (
+        ("7", "7", ""),
+        ("no digit", "none", "none"),
+        ("1", "1", "corrected"),
+    ):
         tap(saving, label)
         pressed = [button for button in buttons if button.get_attribute("aria-pressed") == "true"]
         assert [button.text for button in pressed] == [label]
         saving.wait_for_status(f"The server has kept it as {label}.", "labels")
+        assert saving.digits[0].get_attribute("class") == name
         [kept_file] = saved.glob("*/*.png")
         assert kept_file.parent.name == folder
     pixels = np.asarray(Image.open(kept_file))
@@ -78,9 +83,12 @@ def test_several_digits_by_touch_and_keys(saving: Page) -> None:
     first.click()
     tap(saving, "no digit")
     saving.wait_for_status("kept it as no digit.", "labels")
+    assert first.accessible_name == "1: no digit"
     second.click()
     second.send_keys("2")
     saving.wait_for_status("kept it as 2.", "labels")
+    saving.find("copy").click()
+    assert saving.clipboard == "2"
     saving.find("clear").send_keys("5")  # which isn't part of the answer
     assert "kept it as 2." in saving.status_of("labels")
 

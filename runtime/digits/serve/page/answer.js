@@ -9,7 +9,6 @@ const ADVANCE = 0.72; // of the font's size, from one symbol to the next (style.
 const GAP = 0.6; // between columns
 
 export class Answer {
-  written = ""; // the text as the API writes it
   #lines = []; // of numbers
   #numbers = []; // all of them
   #symbols = []; // all of them
@@ -32,7 +31,6 @@ export class Answer {
   /** Nothing but a sentence. text: in place of the digits. */
   say(sentence, text = "") {
     this.#lines = this.#numbers = this.#symbols = [];
-    this.written = "";
     this.#fit([[]]);
     this.text.textContent = text;
     this.status.textContent = sentence;
@@ -42,7 +40,7 @@ export class Answer {
   }
 
   /** The API's answer for a picture. Its image is null where the browser can't show it. */
-  show({ numbers, text }, picture) {
+  show({ numbers }, picture) {
     this.#lines = Object.values(Object.groupBy(numbers, ({ line }) => line));
     this.#numbers = numbers;
     this.#symbols = numbers.flatMap(({ symbols }) => symbols);
@@ -54,9 +52,26 @@ export class Answer {
     const confidences = this.#symbols.map(({ confidence }) => confidence);
     this.#least = confidences.indexOf(Math.min(...confidences));
     this.#picture = picture;
-    this.written = text;
     this.#write();
     this.#choose(this.#least);
+  }
+
+  /** The text as the API writes it, with the labels that a person gave. */
+  get written() {
+    const said = ({ symbol, label }) => (label === "none" ? "" : label ?? symbol);
+    const written = ({ status, symbols, text }) =>
+      symbols.some(({ label }) => label) ? symbols.map(said).join("") : text + mark(status);
+    const texts = this.#lines.map((numbers) => numbers.map(written).filter(Boolean).join("  "));
+    return texts.filter(Boolean).join("\n");
+  }
+
+  /** Show the `label` that a person gave a symbol: a digit or "none". */
+  correct(digit) {
+    const { symbol, label } = digit;
+    const corrected = this.#buttons[this.#symbols.indexOf(digit)];
+    corrected.className = label === "none" ? "none" : label === symbol ? "" : "corrected";
+    corrected.textContent = label === "none" ? symbol : label;
+    corrected.ariaLabel = label === "none" ? `${symbol}: no digit` : null;
   }
 
   #choose(index) {

@@ -9,9 +9,12 @@ export class Labels {
   #image = null; // where it is
   #sending = Promise.resolve();
 
-  /** box: the buttons, and what is said of them. answer: where the keys 0 to 9 and n do as much. */
-  constructor(box, answer) {
-    this.box = box;
+  /**
+   * box: the buttons, and what is said of them. answer: where the keys 0 to 9 and n do as much.
+   * labelled(digit): called when a digit of the answer has a new `label`, one of LABELS.
+   */
+  constructor(box, answer, labelled) {
+    Object.assign(this, { box, labelled });
     this.saves = document.querySelector("main").dataset.saves === "yes";
     this.status = box.querySelector("p");
     const keys = labelKeys((label) => this.#digit && this.#label(label));
@@ -28,6 +31,7 @@ export class Labels {
   #label(label) {
     const picture = cropped(this.#image, this.#digit.box);
     this.#digit.label = label;
+    this.labelled(this.#digit);
     this.offer(this.#digit, this.#image);
     this.#sending = this.#sending.then(() => this.#send(label, picture));
   }

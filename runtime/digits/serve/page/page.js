@@ -11,7 +11,7 @@ import { FileTable } from "./table.js";
 const find = (id) => document.getElementById(id);
 const [region, text, status, bars, frame] = ["answer", "text", "status", "bars", "frame"].map(find);
 const answer = new Answer({ region, text, status, bars, frame }, chose);
-const labels = new Labels(find("labels"), text);
+const labels = new Labels(find("labels"), text, (digit) => answer.correct(digit));
 const table = new FileTable(find("files"), openFile);
 const paper = new Paper(find("paper"), changed);
 let task = new AbortController(); // what is under way for the paper
