@@ -106,16 +106,13 @@ bench: .venv/done
 	.venv/$(BIN)/python -m benchmarks.speed
 	.venv/$(BIN)/python -m benchmarks.pictures
 	.venv/$(BIN)/python -m benchmarks.processes
-	.venv/$(BIN)/python -m benchmarks.memory
 	-.venv/$(BIN)/python -m benchmarks.serving
-	.venv/$(BIN)/python -m benchmarks.training
 	.venv/$(BIN)/python -m benchmarks.corruptions
 	.venv/$(BIN)/python -m benchmarks.nondigits
-	.venv/$(BIN)/python -m benchmarks.optdigits
+	.venv/$(BIN)/python -m benchmarks.handwriting
 	.venv/$(BIN)/python -m benchmarks.camera
 	-.venv/$(BIN)/python -m benchmarks.reader
 	-.venv/$(BIN)/python -m benchmarks.whole_numbers
-	-.venv/$(BIN)/python -m benchmarks.photos
 
 # They judge where the digit of a picture is (runtime/digits/vision/weights.py).
 weights: .venv/done

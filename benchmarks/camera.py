@@ -9,18 +9,18 @@ digit, refused or not.
 
 import argparse
 import zlib
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.held_back import half
+from benchmarks.timing import print_row
 from digits import Classifier
-from digits.data import mnist
-from digits.data.mnist import Split
 from digits.evaluation.statistics import Calibration
 from digits.prediction import Prediction
 from digits.terminal import track
-from digits_train.camera import FITTED
 from digits_train.camera.materials import make_materials
 from digits_train.camera.single import KINDS, Single
 from digits_train.camera.window import Materials
@@ -55,12 +55,6 @@ class Answer(NamedTuple):
             yield "at the edge"
 
 
-def materials() -> Materials:
-    validation = mnist.load("validation")
-    half = Split(validation.images[FITTED:], validation.labels[FITTED:])
-    return make_materials(half, _SEED, _GLYPHS, _TEXTS)
-
-
 def pictures(kind: str, count: int, written: Materials) -> Iterator[Single]:
     """Random pictures of a kind of KINDS, always the same."""
     for number in range(count):
@@ -68,14 +62,13 @@ def pictures(kind: str, count: int, written: Materials) -> Iterator[Single]:
         yield KINDS[kind](random, written)
 
 
-def figures(answers: Sequence[Answer]) -> tuple[float, float, float, float]:
+def figures(answers: Sequence[Answer]) -> list[float]:
     """Percentages: right, `?`, sure and wrong, and the expected calibration error of 15 bins."""
     right = np.array([answer.right for answer in answers])
     sure = np.array([answer.said.digit is not None for answer in answers])
     error = Calibration([answer.said.confidence for answer in answers], right).error
     shares = right.mean(), (~sure).mean(), (sure & ~right).mean(), error
-    first, second, third, last = (100 * float(share) for share in shares)
-    return first, second, third, last
+    return [100 * float(share) for share in shares]
 
 
 def main() -> None:
@@ -83,7 +76,8 @@ def main() -> None:
     parser.add_argument("model", nargs="?", help="an ONNX file; by default the bundled one")
     parser.add_argument("--pictures", type=int, default=2000, help="of digits, and of others")
     options = parser.parse_args()
-    classifier, written, count = Classifier(options.model), materials(), options.pictures
+    classifier, count = Classifier(options.model), options.pictures
+    written = make_materials(half(), _SEED, _GLYPHS, _TEXTS)
     answers = {
         kind: [
             Answer(shown, classifier.predict(shown.pixels))
@@ -91,21 +85,19 @@ def main() -> None:
         ]
         for kind in KINDS
     }
-    groups: dict[str, list[Answer]] = {name: [] for name in _GROUPS}
+    groups = defaultdict[str, list[Answer]](list)
     for answer in answers["digit"]:
         for name in answer.groups():
             groups[name].append(answer)
-    print(f"{'digits':20} pictures   right       ?   sure and wrong   calibration error")
-    for name, group in groups.items():
-        if group:
-            right, unsure, wrong, error = figures(group)
-            cells = f"{right:8.2f}{unsure:8.2f}{wrong:17.2f}{error:20.2f}"
-            print(f"{name:20}{len(group):9}{cells}")
+    print_row("digits", "pictures", "right", "?", "sure, wrong", "calibration")
+    for name in filter(groups.get, _GROUPS):
+        print_row(name, len(groups[name]), *figures(groups[name]))
+    print_row("", "pictures", "?", "several")
     for kind in list(KINDS)[1:]:
         said = [answer.said for answer in answers[kind]]
-        refused = 100 * float(np.mean([prediction.digit is None for prediction in said]))
-        as_several = 100 * float(np.mean([prediction.status == "several" for prediction in said]))
-        print(f"{kind:20}{len(said):9}{'':8}{refused:8.2f}   (several: {as_several:.2f})")
+        refused = [prediction.digit is None for prediction in said]
+        several = [prediction.status == "several" for prediction in said]
+        print_row(kind, len(said), *(100 * float(np.mean(share)) for share in (refused, several)))
 
 
 if __name__ == "__main__":

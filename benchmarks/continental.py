@@ -1,14 +1,11 @@
-"""Accuracy on MNIST's 1s and 7s written as in continental Europe.
-
-    python -m benchmarks.continental [MODEL.onnx ...]
+"""MNIST's 1s and 7s written as in continental Europe.
 
 Each 1 of MNIST's validation digits gets an upstroke, 0.2 to 1 times as long as its stem, and each 7
 without a hook a bar across its stem (one with a hook would become a 9), both as wide as the digit's
 strokes. No network is trained on them: training draws its own
-(`digits_train.camera.allographs`). Unsure answers count by their most probable digit.
+(`digits_train.camera.allographs`).
 """
 
-import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +13,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from digits.data import mnist
-from digits.inference.model import Model
-from digits.inference.model_file import BUNDLED
 from digits.vision.frame import stroke_width, to_mnist
 
 Bytes = NDArray[np.uint8]
@@ -119,16 +114,3 @@ def digits(random: Random) -> dict[str, tuple[int, Bytes]]:
         if not has_hook(seven)
     ]
     return {"1 with upstroke": (1, np.stack(upstrokes)), "crossed 7": (7, np.stack(crossed))}
-
-
-def main() -> None:
-    kinds = digits(np.random.default_rng(0))
-    for path in sys.argv[1:] or [BUNDLED]:
-        print(path)
-        for kind, (label, frames) in kinds.items():
-            right = np.mean(Model(path).probabilities(frames).argmax(1) == label)
-            print(f"  {kind:20}{len(frames):6,}{right:9.2%}")
-
-
-if __name__ == "__main__":
-    main()

@@ -17,6 +17,7 @@ from skimage.feature import canny
 from skimage.filters import gaussian
 from skimage.transform import AffineTransform, warp
 
+from benchmarks.timing import print_row
 from digits.data import mnist
 from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED
@@ -191,7 +192,7 @@ def main() -> None:
     paths = [Path(name) for name in sys.argv[1:]] or [Path(BUNDLED)]
     models = [Model(path, threads=0) for path in paths]
     test = mnist.load("test")
-    print(f"{'accuracy (%)':16}" + "".join(f"{path.parent.name[-14:]:>16}" for path in paths))
+    print_row("accuracy in %", *(path.parent.name[-13:] for path in paths))
     means = np.zeros(len(models))
     with progress_bar() as bar:
         task = bar.add_task("", total=len(CORRUPTIONS) * len(test))
@@ -202,10 +203,10 @@ def main() -> None:
             for index, image in enumerate(test.images):
                 damaged[index] = np.clip(corrupt(image / 255, dice), 0, 1) * 255
                 bar.advance(task)
-            right = [_accuracy(model, damaged, test.labels) for model in models]
+            right = [100 * _accuracy(model, damaged, test.labels) for model in models]
             means += np.array(right) / len(CORRUPTIONS)
-            print(f"{corrupt.__name__:16}" + "".join(f"{value:16.1%}" for value in right))
-    print(f"{'mean':16}" + "".join(f"{value:16.1%}" for value in means))
+            print_row(corrupt.__name__, *right)
+    print_row("mean", *means.tolist())
 
 
 def _accuracy(model: Model, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> float:

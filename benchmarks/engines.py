@@ -21,7 +21,6 @@ from digits.inference.model_file import BUNDLED, load
 from digits_export.graph import Graph
 from digits_export.optimize import fold_normalization, merge_calibration
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
-from digits_train.models import LeNet5
 from digits_train.models.network import NONE
 from digits_train.onnx_graph import to_onnx
 from digits_train.start import load_start
@@ -40,27 +39,25 @@ class Network:
     """The float network equivalent to the bundled int8 file, in the engines' formats."""
 
     weights: dict[str, Floats]  # by PyTorch's names, for pixels 0 to 255; fc3 gives eleven logits
-    torch: LeNet5  # its ten logits,
-    scaling: TemperatureScaling  # which this turns into probabilities
+    torch: CalibratedClassifier
     onnx: bytes
 
 
 def bundled() -> Network:
     """Load the bundled network: the stored integers times their scales, in float32."""
-    loaded = load_start(None, "lenet5").model
-    assert isinstance(loaded, LeNet5)
     file = load(BUNDLED, Metadata, "")
     stored = file.scan.tensors
     none_logit = stored["fc3.bias.int"][NONE] * stored["fc3.bias.scale"][NONE]
     scaling = TemperatureScaling(file.metadata.temperature, float(none_logit))
+    calibrated = CalibratedClassifier(load_start(None, "lenet5").model, scaling)
     # As other exporters do, without phases; but with the normalization in the weights.
-    graph = Graph(to_onnx(CalibratedClassifier(loaded, scaling), CLASSIFIER))
+    graph = Graph(to_onnx(calibrated, CLASSIFIER))
     graph.rename(lambda name: name.removeprefix("network."))
     fold_normalization(graph)
     merge_calibration(graph)
     weights = {name: array for name, array in graph.constants.items() if "." in name}
     weights["conv1.weight"] = weights["conv1.weight"] * graph.constants["scale"]
-    return Network(weights, loaded, scaling, graph.to_model().SerializeToString())
+    return Network(weights, calibrated, graph.to_model().SerializeToString())
 
 
 def digits(network: Network, batch: int) -> Call:
@@ -138,8 +135,7 @@ def openvino(network: Network, batch: int) -> Call:
 
 
 def pytorch(network: Network, batch: int) -> Call:
-    logits, probabilities = network.torch, network.scaling.probabilities
-    return lambda pixels: probabilities(logits(torch.from_numpy(pixels))).numpy()
+    return lambda pixels: network.torch(torch.from_numpy(pixels)).numpy()
 
 
 def numpy(network: Network, batch: int) -> Call:

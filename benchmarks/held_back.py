@@ -43,9 +43,6 @@ _CANVAS = 26  # heights, on which a page is written before its edges are cut off
 _STEEPEST = 0.1  # slope of lines
 
 
-# Hands
-
-
 @cache
 def half() -> Split:
     """The validation digits with which nothing is fitted."""
@@ -109,9 +106,6 @@ def _chalk(glyph: Glyph, random: Random) -> Glyph:
     return glyph._replace(coverage=(grainy * 255).astype(np.uint8))
 
 
-# Layout
-
-
 def _number(random: Random, longest: int) -> str:
     return "".join(map(str, random.integers(0, 10, random.integers(1, longest + 1))))
 
@@ -152,12 +146,10 @@ def _calendar(rows: Rows) -> None:
     for day in range(1, min(31, 7 * weeks - first) + 1):
         week, column = divmod(day + first - 1, 7)
         rows.write(str(day), (column + 1.15) * wide, (week + 1) * tall + 1.3 * height, "plain")
-    for line in range(8):
-        ends = np.array([(line + 1, 1), (line + 1, weeks + 1)]) * (wide, tall)
-        rows.window.draw(ends, max(1.0, 0.03 * height), printed=True)
-    for line in range(weeks + 1):
-        ends = np.array([(1, line + 1), (8, line + 1)]) * (wide, tall)
-        rows.window.draw(ends, max(1.0, 0.03 * height), printed=True)
+    down = [((line, 1), (line, weeks + 1)) for line in range(1, 9)]
+    across = [((1, line), (8, line)) for line in range(1, weeks + 2)]
+    for ends in (*down, *across):
+        rows.window.draw(np.array(ends) * (wide, tall), max(1.0, 0.03 * height), printed=True)
 
 
 def _sums(rows: Rows) -> None:
@@ -249,12 +241,8 @@ def _screen(pixels: Bytes, _: Window, random: Random) -> Bytes:
     return np.clip(pixels + spread * waves, 0, 255).astype(np.uint8)
 
 
-PENS = {
-    "written twice": _twice,
-    "skipping pen": _skipping,
-    "trembling": _trembling,
-    "chalk": _chalk,
-}
+PENS = {"written twice": _twice, "skipping pen": _skipping, "trembling": _trembling}
+PENS["chalk"] = _chalk
 LAYOUTS = {"round a corner": _round_a_corner, "calendar": _calendar, "sums": _sums}
 PAPERS = {"staves": _staves, "newsprint": _newsprint, "whiteboard": _wiped}
 LOOKS = {"whiteboard": _glare, "chalk": _board, "screen": _screen}

@@ -17,7 +17,6 @@ import string
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -25,14 +24,15 @@ from matplotlib import font_manager
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from benchmarks import held_back, strokes
+from benchmarks.timing import print_row
 from digits import Classifier
 from digits.data import mnist
-from digits.data.mnist import Split
 from digits.images.picture import Source
 from digits.inference.model_file import BUNDLED
-from digits_train.camera import FITTED
 from digits_train.camera.fonts import hands as handwriting_fonts
 from digits_train.camera.fonts import printed as printed_fonts
+from digits_train.matplotlib_data import FONTS as MATPLOTLIB_FONTS
 
 SIDE = 160
 EACH = 200  # pictures of each kind but letters and text
@@ -70,12 +70,8 @@ def canvas() -> tuple[Image.Image, ImageDraw.ImageDraw]:
 
 
 def fonts() -> list[str]:
-    files = sorted(
-        font_manager.findSystemFonts()
-        + font_manager.findSystemFonts(
-            [str(Path(font_manager.__file__).parent / "mpl-data" / "fonts" / "ttf")]
-        )
-    )
+    matplotlib = [str(MATPLOTLIB_FONTS)]
+    files = sorted(font_manager.findSystemFonts() + font_manager.findSystemFonts(matplotlib))
     return [file for file in files if file.endswith(("ttf", "otf")) and "DejaVu" not in file]
 
 
@@ -188,8 +184,6 @@ KINDS: dict[str, Callable[[Random], Image.Image]] = {
 
 
 def pages_of_text(random: Random) -> Iterator[Source]:
-    from benchmarks import held_back
-
     files = printed_fonts("held back")
     for number in range(PAGES):
         yield held_back.words_page(files[number % len(files)], random).pixels
@@ -197,14 +191,10 @@ def pages_of_text(random: Random) -> Iterator[Source]:
 
 def numbers(random: Random) -> Iterator[Source]:
     """In turn one of 10 to 19, 11, 111 and 101, and any of two digits."""
-    from benchmarks import strokes  # few who draw letters have scikit-image
-
-    validation = mnist.load("validation")
-    half = Split(validation.images[FITTED:], validation.labels[FITTED:])
     for number in range(EACH):
         ones = DRAWN[number // 2 % len(DRAWN)]
         text = ones if number % 2 else str(random.integers(10, 100))
-        yield strokes.drawn(text, half, random)
+        yield strokes.drawn(text, held_back.half(), random)
 
 
 def pictures() -> Iterator[tuple[str, Source]]:
@@ -253,20 +243,19 @@ def main() -> None:
     for kind, image in pictures():
         kinds[kind].append(image)
     validation = list(mnist.load("validation").images)
-    header = f"{'?':>7}{'AUROC':>9}{'at 99 %':>10}"
     for path in sys.argv[1:] or [BUNDLED]:
         classifier = Classifier(path)
         digits = answers(classifier, validation)
         least = np.quantile(digits.confidence, 0.01)
         results = {kind: answers(classifier, images) for kind, images in kinds.items()}
-        print(f"{path}\n{'':50}{header}")
-        for kind, result in results.items():
-            print(
-                f"  {f'{kind} ({len(result.rejected):,})':48}{result.rejected.mean():7.2%}"
-                f"{auroc(digits.confidence, result.confidence):9.2%}"
-                f"{(result.confidence >= least).mean():10.2%}"
+        print_row(path, "?", "AUROC", "at 99 %")
+        for kind, (confidence, rejected) in (results | {DIGITS: digits}).items():
+            shares = (
+                rejected.mean(),
+                auroc(digits.confidence, confidence),
+                (confidence >= least).mean(),
             )
-        print(f"  {f'{DIGITS} ({len(validation):,})':48}{digits.rejected.mean():7.2%}")
+            print_row(f"  {kind} ({len(rejected):,})", *(100 * float(share) for share in shares))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """How well `digits read` finds and reads symbols, on pages and numbers that it wasn't trained on.
 
-    python -m benchmarks.reader [--model READER.onnx] [--before CHECKOUT] [--threads N]
+    python -m benchmarks.reader [--model READER.onnx] [--threads N]
+    PYTHONPATH=CHECKOUT/runtime python -m benchmarks.reader    # as another checkout reads the same
 
-The digits are those of MNIST's validation set that fit nothing; --before reads the same pictures
-with an earlier checkout of the project, too. All digits that are written count: missed, wrong or
-invented (read where none is), of all numbers, accepted or not; what may be a digit counts neither
-way. Signs, minus and point, count apart. A sure digit is one of an accepted number.
+The digits are those of MNIST's validation set that fit nothing. All digits that are written count:
+missed, wrong or invented (read where none is), of all numbers, accepted or not; what may be a digit
+counts neither way. Signs, minus and point, count apart. A sure digit is one of an accepted number.
 
 - pages with axes as in training (digits_train/camera/page.py), and each with one of the axes held
   back (benchmarks/held_back.py);
@@ -16,13 +16,9 @@ way. Signs, minus and point, count apart. A sure digit is one of an accepted num
 """
 
 import argparse
-import json
-import os
-import subprocess
-import sys
+import time
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -39,12 +35,15 @@ from benchmarks.reader_pictures import (
     Picture,
     pictures,
 )
+from benchmarks.timing import print_row
+from digits import Classifier
+from digits.errors import PictureError
 from digits.evaluation.alignment import align
 from digits.evaluation.statistics import Calibration
+from digits.inference.interface import SYMBOLS
 from digits.terminal import progress_bar
 from digits_train.matching import DOUBTFUL, Match, confusion, score
 
-ROOT = Path(__file__).parents[1]
 SIGNS = "-."
 # They are measured together, and each kind of them on its own.
 GROUPS = {TRAINED: (TRAINED,), "axes held back": held_back.KINDS}
@@ -102,34 +101,24 @@ def text(symbols: Sequence[Symbol]) -> str:
     return "".join(symbol.best for symbol in symbols)
 
 
-class Reading:
-    """A process that reads pictures with the runtime of a checkout."""
-
-    def __init__(self, checkout: Path, model: str | None, threads: int = 1) -> None:
-        script = Path(__file__).with_name("read_pictures.py")
-        paths = os.pathsep.join([str(checkout / "runtime"), os.environ.get("PYTHONPATH", "")])
-        self.process = subprocess.Popen(
-            [sys.executable, script, str(threads), *([model] if model else [])],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": paths},
+def read(classifier: Classifier, picture: Picture) -> Answer:
+    start = time.perf_counter()
+    try:
+        numbers = classifier.read(picture.image).numbers
+    except PictureError:
+        numbers = ()
+    seconds = time.perf_counter() - start
+    symbols = [
+        Symbol(
+            number.status == "accepted",
+            SYMBOLS[int(np.argmax(symbol.probabilities))],
+            symbol.confidence,
+            symbol.box,
         )
-
-    def read(self, picture: Picture) -> Answer:
-        assert self.process.stdin and self.process.stdout
-        header = json.dumps(picture.image.shape).encode() + b"\n"
-        self.process.stdin.write(header + picture.image.tobytes())
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit("the reading process has ended")
-        symbols, seconds = json.loads(line)
-        return Answer(picture, [Symbol(*symbol) for symbol in symbols], seconds)
-
-    def close(self) -> None:
-        assert self.process.stdin
-        self.process.stdin.close()
-        self.process.wait()
+        for number in numbers
+        for symbol in number.symbols
+    ]
+    return Answer(picture, symbols, seconds)
 
 
 def page_figures(answers: Sequence[Answer]) -> dict[str, float]:
@@ -209,27 +198,16 @@ def figures(answers: dict[str, list[Answer]]) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", help="a reader's ONNX file; by default the bundled one")
-    parser.add_argument("--before", type=Path, help="an earlier checkout, to read the same")
     parser.add_argument("--pages", type=int, default=100)
     parser.add_argument("--threads", type=int, default=1, help="that read a page")
-    parser.add_argument("--json", action="store_true", help="end with a line of JSON")
     options = parser.parse_args()
-    readings = {"now": Reading(ROOT, options.model, options.threads)}
-    if options.before:
-        readings["before"] = Reading(options.before, None, options.threads)
-    answers = {name: defaultdict[str, list[Answer]](list) for name in readings}
+    classifier = Classifier(reader=options.model, threads=options.threads)
+    answers = defaultdict[str, list[Answer]](list)
     with progress_bar() as bar:
         for picture in bar.track(pictures(options.pages), description="pictures"):
-            for name, reading in readings.items():
-                answers[name][picture.kind].append(reading.read(picture))
-    tables = {name: figures(by_kind) for name, by_kind in answers.items()}
-    print(f"{'':70}" + "".join(f"{name:>9}" for name in tables))
-    for row in tables["now"]:
-        print(f"{row:70}" + "".join(f"{table[row]:9.2f}" for table in tables.values()))
-    if options.json:
-        print(json.dumps(tables))
-    for reading in readings.values():
-        reading.close()
+            answers[picture.kind].append(read(classifier, picture))
+    for name, figure in figures(answers).items():
+        print_row(name, figure)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """What `benchmarks.reader` reads: pages, numbers, photos, and pictures without a digit."""
 
-import csv
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,11 +7,12 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from benchmarks import held_back, nondigits, strokes
+from benchmarks.handwriting import PHOTOS, rows
 from benchmarks.pictures import a4, crop
+from digits.images.picture import Source
 from digits_train.camera import fonts
 from digits_train.camera.exposure import photograph
 from digits_train.camera.page import number_page, page
@@ -20,7 +20,6 @@ from digits_train.camera.window import Window
 from digits_train.matching import LabelledPage
 from digits_train.raster import Random
 
-PHOTOS = Path(__file__).parents[2] / "shared" / "photos"
 TRAINED, SIGNED, REAL = "axes as in training", "signs", "photos"
 PAIRS, STROKES = {"touching pairs": "touching", "joined pairs": "joined"}, "11, 111, 101, 10 to 19"
 PRINT, WORDS = "print", "words in hands held back"
@@ -34,13 +33,13 @@ _TIMES = 9  # that each file is read
 
 
 class Picture(NamedTuple):
-    """kind: one of those above. image: pixels, or a file's bytes. text: what is written on it.
+    """kind: one of those above. text: what is written on it.
 
     page: with the places of its digits, if they are known.
     """
 
     kind: str
-    image: NDArray[np.uint8]
+    image: Source
     text: str = ""
     page: LabelledPage | None = None
 
@@ -84,20 +83,16 @@ def without_digits() -> Iterator[Picture]:
 
 def photos() -> Iterator[Picture]:
     """Other people's photographed pages: nothing is trained on them."""
-    if not (PHOTOS / "lines.csv").exists():
-        return
-    with (PHOTOS / "lines.csv").open() as file:
-        for row in csv.DictReader(file):
-            image = ImageOps.exif_transpose(Image.open(PHOTOS / row["file"])).convert("RGB")
-            yield Picture(REAL, np.asarray(image), row["digits"].replace("/", "\n"))
+    for photo in rows("lines.csv"):
+        image = ImageOps.exif_transpose(Image.open(PHOTOS / photo["file"])).convert("RGB")
+        yield Picture(REAL, np.asarray(image), photo["digits"].replace("/", "\n"))
 
 
 def files() -> Iterator[Picture]:
     """Pictures whose reading is timed."""
     with TemporaryDirectory() as folder:
         for kind, make in FILES.items():
-            content = np.frombuffer(make(Path(folder)).read_bytes(), np.uint8)
-            yield from [Picture(kind, content)] * _TIMES
+            yield from [Picture(kind, make(Path(folder)).read_bytes())] * _TIMES
 
 
 def _seed(kind: str, number: int) -> Random:

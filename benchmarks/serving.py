@@ -1,6 +1,6 @@
-"""`digits serve` under load, compared with a minimal server and with another checkout.
+"""`digits serve` under load, compared with a minimal server.
 
-    python -m benchmarks.serving [SECONDS] [CHECKOUT]
+    python -m benchmarks.serving [SECONDS]
 
 wrk (a Debian package) keeps connections busy with one digit per request, as JSON or as a picture:
 one of MNIST's as a PNG of 280x280 pixels, a drawing as the page sends it, or a photo. It shares the
@@ -95,36 +95,15 @@ def plain() -> Iterator[Served]:
     """Start the minimal server."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    started = time.monotonic()
     with subprocess.Popen([sys.executable, "-c", PLAIN, str(port)], text=True) as process:
-        try:
-            wait_until_it_accepts(port)
-            print(f"  started in {time.monotonic() - started:.2f} s")
-            yield Served(process, port)
-        finally:
-            process.kill()
-
-
-def wait_until_it_accepts(port: int) -> None:
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        except ConnectionRefusedError:
-            time.sleep(0.01)
-
-
-@contextmanager
-def of(checkout: Path | None) -> Iterator[Served]:
-    """Start `digits serve` of this or another checkout."""
-    parts = ("runtime", "train", "export")
-    path = os.environ.get("PYTHONPATH", "")
-    if checkout:
-        path = os.pathsep.join(str(checkout / part) for part in parts)
-    started = time.monotonic()
-    with served(complains=True, PYTHONPATH=path) as server:
-        print(f"  started in {time.monotonic() - started:.2f} s")
-        yield server
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except ConnectionRefusedError:
+                time.sleep(0.01)
+        yield Served(process, port)
+        process.kill()
 
 
 def load(server: Served, path: str, seconds: int, script: Path, connections: int = 64) -> float:
@@ -162,25 +141,6 @@ def cpu_seconds(server: Served) -> float:
     )
 
 
-def compare(
-    name: str, checkout: Path | None, seconds: int, tensor: Path, kinds: dict[str, Path]
-) -> None:
-    """Load it with tensors, with pictures, and with four times as many clients as may wait."""
-    print(name)
-    with of(checkout) as server:
-        enlarged = kinds["enlarged"]
-        for path, script in ((INFER, tensor), ("/predict", enlarged)):
-            load(server, path, 3, script, 16)  # warm up all processes
-        print("  tensors, 64 connections    ", end="")
-        load(server, INFER, seconds, tensor)
-        for path in ("/predict", "/read"):
-            for kind, script in kinds.items():
-                print(f"  {path} {kind}, 16 connections".ljust(36), end="")
-                load(server, path, seconds, script, 16)
-        print("  /predict enlarged, 256 connections".ljust(36), end="")
-        load(server, "/predict", seconds, enlarged, 256)
-
-
 def picture_script(folder: Path, contents: list[bytes]) -> Path:
     """Write the pictures, and a script for wrk that sends them in turn."""
     folder.mkdir()
@@ -211,10 +171,19 @@ def main() -> None:
         kinds = {
             kind: picture_script(folder / kind, contents) for kind, contents in pictures().items()
         }
-        print(f"one digit a request, {seconds} s")
-        if len(sys.argv) > 2:
-            compare(sys.argv[2], Path(sys.argv[2]), seconds, tensor, kinds)
-        compare("digits serve", None, seconds, tensor, kinds)
+        print(f"digits serve, one digit a request, {seconds} s")
+        with served(complains=True) as server:
+            enlarged = kinds["enlarged"]
+            for path, script in ((INFER, tensor), ("/predict", enlarged)):
+                load(server, path, 3, script, 16)  # warm up all processes
+            print("  tensors, 64 connections    ", end="")
+            load(server, INFER, seconds, tensor)
+            for path in ("/predict", "/read"):
+                for kind, script in kinds.items():
+                    print(f"  {path} {kind}, 16 connections".ljust(36), end="")
+                    load(server, path, seconds, script, 16)
+            print("  /predict enlarged, 256 connections".ljust(36), end="")
+            load(server, "/predict", seconds, enlarged, 256)
         print("Starlette and onnxruntime")
         with plain() as server:
             load(server, INFER, 2, tensor)

@@ -20,7 +20,7 @@ from digits.inference.interface import CLASSIFIER
 from digits.inference.model import open_session
 from digits_export.optimize import optimize
 from digits_export.quantize import quantize
-from digits_export.temperature import UNSCALED, CalibratedClassifier
+from digits_export.temperature import CalibratedClassifier, TemperatureScaling
 from digits_train.models import VGG16
 from digits_train.onnx_graph import to_onnx
 
@@ -60,7 +60,7 @@ def vgg16() -> dict[str, float]:
     network = VGG16().train()
     network(torch.tensor(pixels))  # some statistics for batch norm
     network.eval()
-    calibrated = CalibratedClassifier(network, UNSCALED)
+    calibrated = CalibratedClassifier(network, TemperatureScaling())
     exact = optimize(to_onnx(calibrated, CLASSIFIER))
     rounded = quantize(exact, pixels).SerializeToString()
     plain = open_session(exact.SerializeToString(), "float")

@@ -17,9 +17,11 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.held_back import as_in_training
-from benchmarks.reader_pictures import PHOTOS, TRAINED, photos
+from benchmarks.reader_pictures import REAL, TRAINED, photos
+from benchmarks.timing import print_row
 from digits import Classifier
 from digits.evaluation.alignment import align
+from digits.inference.interface import SYMBOLS
 from digits.system import cpu_count
 from digits.terminal import track
 from digits_train.camera.page import page
@@ -63,7 +65,7 @@ CHANGES: dict[str, Change] = {
 def numbers(classifier: Classifier, image: Image.Image) -> list[str]:
     """The likeliest reading of each number, accepted or not."""
     return [
-        "".join("0123456789-."[int(np.argmax(symbol.probabilities))] for symbol in number.symbols)
+        "".join(SYMBOLS[int(np.argmax(symbol.probabilities))] for symbol in number.symbols)
         for number in classifier.read(image).numbers
     ]
 
@@ -84,12 +86,11 @@ def measure(classifier: Classifier, name: str, pages: Sequence[Image.Image]) -> 
         for title, change in CHANGES.items():
             after = numbers(classifier, change(image))
             stable[title] += after == before
-            score = align("".join(after), "".join(before)).score
-            changed[title] += score.missed + score.wrong + score.invented
-    print(f"{name}: {len(pages)} pages, {total} symbols")
+            changed[title] += align("".join(after), "".join(before)).score.errors
+    print_row(f"{name}: {len(pages)} pages, {total} symbols", "same", "changed")
     for title in CHANGES:
-        share = stable[title] / len(pages)
-        print(f"  {title:26} same {share:6.1%}  changed {changed[title] / max(total, 1):6.2%}")
+        shares = stable[title] / len(pages), changed[title] / max(total, 1)
+        print_row(f"  {title}", *(100 * share for share in shares))
 
 
 def main() -> None:
@@ -99,8 +100,8 @@ def main() -> None:
     options = parser.parse_args()
     classifier = Classifier(reader=options.model, threads=cpu_count())
     measure(classifier, TRAINED, generated(options.pages))
-    if PHOTOS.is_dir():
-        measure(classifier, "photos", [Image.fromarray(picture.image) for picture in photos()])
+    if real := [Image.fromarray(np.asarray(picture.image)) for picture in photos()]:
+        measure(classifier, REAL, real)
 
 
 if __name__ == "__main__":

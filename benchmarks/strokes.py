@@ -1,20 +1,16 @@
-"""Strokes such as people draw on the page: digits, numbers and letters.
+"""Strokes such as people draw on the page: digits and numbers.
 
-Digits are traced from MNIST's test set, which no network learns from; letters from fonts. MNIST's
-pens are so thick that many small loops are filled, and vanish when they are traced; others were
-never closed. So of its 0, 6, 8 and 9 only those are taken whose drawing has 1, 1, 2 and 1 holes.
-Nothing else is left out, and no network chooses.
+They are traced from MNIST's digits. Its pens are so thick that many small loops are filled, and
+vanish when they are traced; others were never closed. So of its 0, 6, 8 and 9 only those are taken
+whose drawing has 1, 1, 2 and 1 holes. Nothing else is left out, and no network chooses.
 """
 
-import string
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
-from matplotlib import font_manager
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from skimage.measure import label
 from skimage.morphology import skeletonize
 
@@ -24,8 +20,6 @@ Random = np.random.Generator
 Stroke = list[tuple[float, float]]  # places on the paper, from 0 to 1
 Drawing = list[Stroke]
 
-# Letters that look like some handwritten digit.
-LOOKALIKES = set("BDGIJOQSTUVYZbdfghijloqstuvyz")
 _UPSAMPLE = 4  # before an image is traced
 _STEP = 4  # upsampled pixels from point to point
 _MIN_POINTS = 3  # of a stroke: shorter ones are burrs of the skeleton
@@ -134,13 +128,6 @@ def numbers(split: Split, count: int, random: Random) -> Iterator[tuple[str, Dra
         yield written("".join(map(str, random.integers(10, size=length))), split, random)
 
 
-def confusable_numbers(split: Split, times: int, random: Random) -> Iterator[tuple[str, Drawing]]:
-    """Each of 10 to 19, 101 and 111 so many times: with a 1 that could belong to another digit."""
-    for _ in range(times):
-        for number in (*range(10, 20), 101, 111):
-            yield written(str(number), split, random)
-
-
 def written(text: str, split: Split, random: Random) -> tuple[str, Drawing]:
     """A number, its digits traced from any images of them, over the paper's width."""
     traced = [placed(_any(split, int(digit), random), 0, 0, 1.0) for digit in text]
@@ -160,21 +147,6 @@ def _any(split: Split, digit: int, random: Random) -> Drawing:
     """A drawing of this digit."""
     indices = np.flatnonzero(split.labels == digit)
     return next(drawing for _, drawing in _traced(split, random.permutation(indices).tolist()))
-
-
-def letters(count: int, random: Random) -> Iterator[tuple[str, Drawing]]:
-    """Printed letters that don't look like handwritten digits, traced as strokes."""
-    folder = Path(font_manager.__file__).parent / "mpl-data" / "fonts" / "ttf"
-    fonts = sorted(folder.glob("*.ttf"))
-    files = [str(font) for font in fonts if "DejaVu" in font.name and "Display" not in font.name]
-    chosen = sorted(set(string.ascii_letters) - LOOKALIKES)
-    for _ in range(count):
-        letter = str(random.choice(chosen))
-        image = Image.new("L", (64, 64))
-        font = ImageFont.truetype(str(random.choice(files)), 36)
-        ImageDraw.Draw(image).text((32, 32), letter, 255, font, "mm")
-        height = random.uniform(0.4, 0.75)
-        yield letter, placed(trace(np.asarray(image)), 0.2, (1 - height) / 2, height)
 
 
 def drawn(text: str, split: Split, random: Random) -> NDArray[np.uint8]:

@@ -8,11 +8,8 @@ ends with that share of the validation digits read right. All learn from the sam
 digits: the command `digits train --recipe quick`, with fewer epochs and with its own.
 PyTorch: its example (https://github.com/pytorch/examples/tree/main/mnist): two convolutions of 32
     and 64 filters, two dense layers, dropout, Adadelta, 14 epochs, DataLoader and transforms.
-Keras: its example (https://keras.io/examples/vision/mnist_convnet): two convolutions of 32 and 64
-    filters, a dense layer, dropout, Adam, 15 epochs, with TensorFlow.
 """
 
-import os
 import re
 import subprocess
 import sys
@@ -20,7 +17,16 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+from torchvision.transforms.functional import to_pil_image
+
+from benchmarks.timing import print_row
 from digits.data import mnist
+from digits.data.mnist import Split
 
 TARGETS = (0.99, 0.993, 0.995)
 EPOCHS = (3, 10, 30)  # of ours
@@ -29,15 +35,25 @@ EPOCHS = (3, 10, 30)  # of ours
 ACCURACY = re.compile(r"accuracy ([\d.]+)%(?!.*accuracy)")
 
 
+class Example(Dataset[tuple[torch.Tensor, int]]):
+    """Like torchvision.datasets.MNIST: PIL images with the example's transforms."""
+
+    def __init__(self, split: Split) -> None:
+        self.split = split
+        self.transform = transforms.Compose(
+            [transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))]
+        )
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        picture = to_pil_image(self.split.images[index])
+        return self.transform(picture), int(self.split.labels[index])
+
+
 def pytorch() -> Iterator[float]:
     """The same of PyTorch's example."""
-    import torch
-    from torch import nn
-    from torch.nn.functional import cross_entropy
-    from torch.utils.data import DataLoader
-
-    from benchmarks.training import Example
-
     torch.manual_seed(1)
     network = nn.Sequential(
         *(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)),
@@ -61,33 +77,6 @@ def pytorch() -> Iterator[float]:
         yield right / len(validation.dataset)  # type: ignore[arg-type]
 
 
-def keras() -> Iterator[float]:
-    """The same of Keras' example."""
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    from keras import Sequential, layers, utils
-
-    (x, y), (x_validation, y_validation) = (
-        (split.images[..., None].astype("float32") / 255, utils.to_categorical(split.labels, 10))
-        for split in (mnist.load("train"), mnist.load("validation"))
-    )
-    utils.set_random_seed(1)
-    network = Sequential(
-        [
-            *(layers.Input((28, 28, 1)), layers.Conv2D(32, 3, activation="relu")),
-            *(layers.MaxPooling2D(2), layers.Conv2D(64, 3, activation="relu")),
-            *(layers.MaxPooling2D(2), layers.Flatten(), layers.Dropout(0.5)),
-            layers.Dense(10, activation="softmax"),
-        ]
-    )
-    network.compile("adam", "categorical_crossentropy", ["accuracy"])
-    for _ in range(15):
-        network.fit(x, y, 128, epochs=1, verbose=0)
-        yield network.evaluate(x_validation, y_validation, verbose=0)[1]
-
-
-OTHERS = {"PyTorch": pytorch, "Keras": keras}
-
-
 def measure(command: Sequence[str]) -> list[tuple[float, float]]:
     """The seconds and the validation accuracy after each epoch of a process.
 
@@ -108,28 +97,27 @@ def measure(command: Sequence[str]) -> list[tuple[float, float]]:
 
 def show(name: str, command: Sequence[str]) -> None:
     epochs = measure(command)
-    row = f"{name:20}"
+    cells = []
     for target in TARGETS:
-        reached = [f"{seconds:.0f} s" for seconds, accuracy in epochs if accuracy >= target]
-        row += f"{reached[0] if reached else '-':>10}"
+        reached = (f"{seconds:.0f} s" for seconds, accuracy in epochs if accuracy >= target)
+        cells.append(next(reached, "-"))
     seconds, accuracy = epochs[-1]
-    print(f"{row}   {accuracy:.2%} after {seconds:.0f} s", flush=True)
+    print_row(name, *cells, f"{accuracy:.2%}", f"{seconds:.0f} s")
 
 
 def main() -> None:
     if len(sys.argv) > 1:
-        for accuracy in OTHERS[sys.argv[1]]():
+        for accuracy in pytorch():
             print(f"accuracy {accuracy:.2%}", flush=True)
         return
     mnist.load("train")  # downloaded once, for all
-    print(f"{'':20}" + "".join(f"{target:>10.1%}" for target in TARGETS) + "   at the end")
+    print_row("", *(f"{target:.1%}" for target in TARGETS), "at the end", "after")
     for number in EPOCHS:
         with tempfile.TemporaryDirectory() as folder:
             options = ["--recipe", "quick", "--epochs", f"{number}", "--out", f"{folder}/run"]
             command = [sys.executable, "-m", "digits", "train", "--device", "cpu", *options]
             show(f"digits, {number} epochs", command)
-    for name in OTHERS:
-        show(f"{name}'s example", [sys.executable, "-m", "benchmarks.time_to_accuracy", name])
+    show("PyTorch's example", [sys.executable, "-m", "benchmarks.time_to_accuracy", "PyTorch"])
 
 
 if __name__ == "__main__":

@@ -3,8 +3,12 @@
 import os
 import statistics
 import sys
-import time
-from collections.abc import Callable
+import timeit
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeVar
+
+T = TypeVar("T")
 
 WINDOWS = 9
 
@@ -25,17 +29,22 @@ def pin() -> str:
     return f"pinned to core {min(cores)}"
 
 
-def microseconds(contestants: dict[str, Callable[[], object]], calls: int) -> dict[str, float]:
-    """The time of one call of each: the median over windows of `calls` calls."""
-    windows: dict[str, list[float]] = {name: [] for name in contestants}
-    for window in range(WINDOWS + 1):
+def in_turn(contestants: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """What each returns in some rounds, after one that warms up."""
+    results: dict[str, list[T]] = {name: [] for name in contestants}
+    for _ in range(rounds + 1):
         for name, call in contestants.items():
-            started = time.perf_counter()
-            for _ in range(calls):
-                call()
-            if window:  # the first one warms up
-                windows[name].append((time.perf_counter() - started) / calls * 1e6)
-    return {name: statistics.median(times) for name, times in windows.items()}
+            results[name].append(call())
+    return {name: values[1:] for name, values in results.items()}
+
+
+def microseconds(contestants: Mapping[str, Callable[[], object]], calls: int) -> dict[str, float]:
+    """The time of one call of each: the median over windows of `calls` calls."""
+    windows = {
+        name: partial(timeit.timeit, call, number=calls) for name, call in contestants.items()
+    }
+    times = in_turn(windows, WINDOWS)
+    return {name: statistics.median(values) / calls * 1e6 for name, values in times.items()}
 
 
 def show(title: str, unit: str, results: dict[str, float], rates: bool = False) -> None:
@@ -49,3 +58,9 @@ def show(title: str, unit: str, results: dict[str, float], rates: bool = False) 
         longer = ours / value if rates else value / ours
         shown = f"{value:11,.0f}" if value >= 1000 else f"{value:11.2f}"
         print(f"  {name:46}{shown} {unit}   x {longer:.2f}", flush=True)
+
+
+def print_row(name: str, *cells: object) -> None:
+    """Print a row of a table of figures."""
+    texts = (f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in cells)
+    print(f"{name:50}" + "".join(f"{text:>14}" for text in texts), flush=True)

@@ -1,6 +1,6 @@
 """How many whole numbers are read right, and how many wrong ones are accepted, by constraint.
 
-    python -m benchmarks.whole_numbers [--pages N] [--model READER.onnx] [--json]
+    python -m benchmarks.whole_numbers [--pages N] [--model READER.onnx]
 
 Pages of two to six numbers, one a line, each by one hand that training never shows
 (benchmarks/held_back.py): two thirds by MNIST's digits, a third in handwriting fonts. Each kind of
@@ -9,7 +9,6 @@ numbers is read freely and with constraints. Accepted: with a probability of at 
 """
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks import held_back
+from benchmarks.timing import print_row
 from digits.classifier import Classifier
 from digits.constraints.automaton import accepts_text
 from digits.constraints.checks import CheckName
@@ -152,11 +152,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pages", type=int, default=300, help="of each kind")
     parser.add_argument("--model", help="a reader's ONNX file; by default the bundled one")
-    parser.add_argument("--json", action="store_true", help="end with a line of JSON")
     options = parser.parse_args()
     classifier = Classifier(reader=options.model)
     temperature = classifier.reader.metadata.number_temperature
-    tables: dict[str, dict[str, float]] = {}
     with progress_bar() as bar:
         for kind, (_, by_constraint) in KINDS.items():
             pages = find(kind, options.pages, classifier)
@@ -165,12 +163,9 @@ def main() -> None:
             free = [read(column, Constraints(), temperature) for column in numbers]
             for name, constraints in by_constraint.items():
                 results = [read(column, constraints, temperature) for column in numbers]
-                tables[f"{kind}: {name}"] = figures(results, numbers, free)
-    print(f"{'':30}" + "".join(f"{name:>26}" for name in next(iter(tables.values()))))
-    for row, values in tables.items():
-        print(f"{row:30}" + "".join(f"{value:26.2f}" for value in values.values()))
-    if options.json:
-        print(json.dumps(tables))
+                print(f"{kind}: {name}")
+                for title, figure in figures(results, numbers, free).items():
+                    print_row(f"  {title}", figure)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from digits.commands.options import Data, make_app, path_argument, path_option
+from digits.commands.options import Data, make_app, option, path_argument, path_option
 from digits.terminal import print_result
 from digits.text import escape_control
 
@@ -17,10 +17,7 @@ def export(
     run: Annotated[Path | None, path_argument("RUN")] = None,
     network: Annotated[
         str | None,
-        typer.Option(
-            metavar="FILE.py:CLASS",
-            help="Your own network, as given to `digits train --network`.",
-        ),
+        option("FILE.py:CLASS", "Your own network, as given to `digits train --network`."),
     ] = None,
     quantize: Annotated[
         bool,
@@ -37,10 +34,7 @@ def export(
     ] = False,
     triton: Annotated[
         Path | None,
-        path_option(
-            "DIR",
-            "Also write a model repository for Triton or KServe to this folder.",
-        ),
+        path_option("DIR", "Also write a model repository for Triton or KServe to this folder."),
     ] = None,
     data: Data = None,
 ) -> None:

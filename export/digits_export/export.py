@@ -1,11 +1,9 @@
 """Export a run: give its checkpoint, and the data to verify it on, to the exporter of its kind."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import onnx
 
 import digits
 from digits.data import datasets
@@ -17,13 +15,12 @@ from digits.inference.model_file import check
 from digits.terminal import print_stderr, progress_bar
 from digits.text import escape_control
 from digits_export import model_card, triton, verify
-from digits_export.classifier_export import ClassifierExporter, Digits
+from digits_export.classifier_export import ClassifierExporter
 from digits_export.optimize import optimize
 from digits_export.reader_export import ReaderExporter
-from digits_export.report import Report
+from digits_export.report import Form, Report
 from digits_train import calibration, checkpoint, comparison
 from digits_train.checkpoint import Checkpoint
-from digits_train.comparison import Comparison
 from digits_train.models import Network
 from digits_train.onnx_graph import to_onnx
 from digits_train.run import RunDir
@@ -55,23 +52,34 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
     """
     loaded = _load(run, config)
     provenance = loaded.provenance
-    compared = _compare(run, config.force) if provenance.recipe.get("own") else []
+    compared = comparison.load(run.summary) if provenance.recipe.get("own") else []
+    for problem in comparison.problems(compared):  # where fine-tuning made it worse
+        verify.refuse(f"{run.folder}: {problem}", config.force)
+    path = run.folder / f"{provenance.architecture}.onnx"
+    small_path = path.with_suffix(".int8.onnx")
     with progress_bar(shown=isinstance(loaded.model, Network)) as bar:  # a reader has its own
         bar.add_task("exporting and verifying", total=None)
-        exporter = _make_exporter(loaded, config, data)
+        exporter = _make_exporter(loaded, data)
         graph = optimize(to_onnx(exporter.calibrated, exporter.interface))
-        difference = _check_float(exporter, graph)
-        path = run.folder / f"{provenance.architecture}.onnx"
-        artifacts = [_make_artifact("fp32", path, graph, exporter)]
+        raw = verify.serialize(graph)
+        difference = verify.check_parity(
+            verify.session_outputs(open_session(raw, "float"), exporter.interface),
+            verify.module_outputs(exporter.calibrated),
+            exporter.inputs,
+            exporter.max_difference,
+        )
+        exact = _make_artifact("fp32", path, raw, exporter)
+        artifacts = [exact]
         if config.quantize:
-            small, path = exporter.quantize(graph), path.with_suffix(".int8.onnx")
-            exact = artifacts[0].variants[0]
-            artifacts.append(_make_artifact("int8", path, small, exporter, exact))
-            for variant in artifacts[1].variants:
-                exporter.check_int8(exact, variant)
-    variants = [variant for artifact in artifacts for variant in artifact.variants]
-    report = Report(exporter.scaling, difference, variants)
-    card = exporter.card(artifacts[-1].metadata, variants)
+            small = verify.serialize(exporter.quantize(graph))
+            artifacts.append(_make_artifact("int8", small_path, small, exporter, exact.forms[0]))
+            for form in artifacts[1].forms:
+                where = f"{exporter.judges} with {form['kernels']} kernels"
+                errors = exporter.error(exact.forms[0]), exporter.error(form)
+                verify.check_errors(*errors, exporter.total, exporter.max_drop, where, config.force)
+    forms = [form for artifact in artifacts for form in artifact.forms]
+    report = Report(exporter.scaling, difference, forms, exporter.columns)
+    card = model_card.render(artifacts[-1].metadata, report.table())
     if compared:
         card += model_card.render_comparison(provenance.init, compared)
 
@@ -80,17 +88,15 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
         **{artifact.path: artifact.file for artifact in artifacts},
         run.folder / "MODEL_CARD.md": card.encode(),
     }
-    # The clients of a server can't choose float kernels.
-    served = artifacts[-1] if artifacts[-1].metadata.kernels == "integer" else artifacts[0]
     if config.triton is not None:
-        files |= triton.repository(
-            config.triton, provenance.architecture, served.file, exporter.interface
-        )
+        # The clients of a server can't choose float kernels.
+        served = artifacts[-1] if artifacts[-1].metadata.kernels == "integer" else exact
+        name = provenance.architecture
+        files |= triton.repository(config.triton, name, served.file, exporter.interface)
+        print_stderr(f"{config.triton} will serve {served.path.name}")
     write_all(files)
-    if config.triton is not None:
-        print_stderr(f"{config.triton} serves {served.path.name}")
     if not config.quantize:
-        remove(run.folder / f"{provenance.architecture}.int8.onnx")
+        remove(small_path)
     return report
 
 
@@ -110,46 +116,36 @@ def _load(run: RunDir, config: ExportConfig) -> Checkpoint:
     return loaded
 
 
-def _compare(run: RunDir, force: bool) -> list[Comparison]:
-    """How a fine-tuned network compares with its parent. Raises ModelError if it is worse."""
-    compared = comparison.load(run.summary)
-    for problem in comparison.problems(compared):
-        verify.refuse(f"{run.folder}: {problem}", force)
-    return compared
+def _make_exporter(loaded: Checkpoint, data: Path | None) -> Exporter:
+    if not isinstance(loaded.model, Network):
+        return ReaderExporter(loaded, calibration.draw_pages(), calibration.draw_number_pages())
+    provenance = loaded.provenance
+    # The same data as in training: other splits might contain training digits.
+    dataset = datasets.load(data, lambda error: print_stderr(f"warning: {error}"))
+    trained_on = {**provenance.data_sha256}
+    trained_on.pop(datasets.OWN, None)  # nothing is verified on them
+    datasets.verify_checksums(dataset, trained_on, data)
+    outliers = None
+    if provenance.recipe.get("outlier_weight"):
+        outliers = calibration.draw_outliers(dataset.splits["validation"])
+    return ClassifierExporter(loaded, dataset.splits, outliers)
 
 
 class _Artifact(NamedTuple):
-    """A file that passed its checks.
-
-    variants: its results with each kind of kernels, the fastest first.
-    """
+    """A file that passed its checks. forms: with each kind of kernels, the fastest first."""
 
     path: Path
     file: bytes
     metadata: AnyMetadata
-    variants: list[Any]
-
-
-def _check_float(exporter: Exporter, graph: onnx.ModelProto) -> float:
-    """Check a float graph. Returns its largest difference from PyTorch."""
-    verify.check_graph(graph)
-    session = open_session(graph.SerializeToString(), "float")
-    return verify.check_parity(
-        verify.session_outputs(session, exporter.interface),
-        verify.module_outputs(exporter.calibrated),
-        exporter.inputs,
-        exporter.max_difference,
-    )
+    forms: list[Form]
 
 
 def _make_artifact(
-    name: str, path: Path, graph: onnx.ModelProto, exporter: Exporter, exact: Any = None
+    name: str, path: Path, raw: bytes, exporter: Exporter, exact: Form | None = None
 ) -> _Artifact:
-    """Evaluate, describe and check a file. exact: the float file's results, unless it is that."""
-    verify.check_graph(graph)
-    raw = graph.SerializeToString()
+    """Evaluate, describe and check a file. exact: the float file's figures, unless it is that."""
     kernels = exporter.int8_kernels if exact else ("float",)
-    variants: list[Any] = [exporter.evaluate(name, kind, path, raw) for kind in kernels]
+    figures = [exporter.evaluate(raw, name, kind) for kind in kernels]
     provenance = exporter.loaded.provenance
     kind: Any = exporter.metadata
     metadata = kind(
@@ -162,25 +158,12 @@ def _make_artifact(
         checkpoint_sha256=exporter.loaded.sha256,
         quantization=exporter.quantization if exact else "none",
         kernels=kernels[0],
-        **exporter.describe(variants[0], exact or variants[0]),
+        **exporter.describe(figures[0], exact or figures[0]),
     )
     file = add_metadata(raw, metadata)
     check(file, path.name, kind)  # never write what the runtime would refuse
-    sized = [replace(variant, bytes=len(file)) for variant in variants]
-    return _Artifact(path, file, metadata, sized)
-
-
-def _make_exporter(loaded: Checkpoint, config: ExportConfig, data: Path | None) -> Exporter:
-    if not isinstance(loaded.model, Network):
-        pages = calibration.draw_pages(), calibration.draw_number_pages()
-        return ReaderExporter(loaded, *pages, config.force)
-    provenance = loaded.provenance
-    # The same data as in training: other splits might contain training digits.
-    dataset = datasets.load(data, lambda error: print_stderr(f"warning: {error}"))
-    trained_on = {**provenance.data_sha256}
-    trained_on.pop(datasets.OWN, None)  # nothing is verified on them
-    datasets.verify_checksums(dataset, trained_on, data)
-    outliers = None
-    if provenance.recipe.get("outlier_weight"):
-        outliers = calibration.draw_outliers(dataset.splits["validation"])
-    return ClassifierExporter(loaded, Digits(dataset.splits, outliers), config.force)
+    forms = [
+        {"name": name, "kernels": kernel, "file": str(path), "bytes": len(file), **values}
+        for kernel, values in zip(kernels, figures, strict=True)
+    ]
+    return _Artifact(path, file, metadata, forms)

@@ -48,15 +48,14 @@ class Graph:
 
     def to_model(self) -> onnx.ModelProto:
         """Return the model with these nodes, and the constants that they read."""
-        graph = self._model.graph
-        nodes, read = self.nodes, {name for node in self.nodes for name in node.input}
+        graph, read = self._model.graph, {name for node in self.nodes for name in node.input}
         constants = [
-            numpy_helper.from_array(values, name)
-            for name, values in self.constants.items()
+            numpy_helper.from_array(self.constants[name], name)
+            for name in self.constants
             if name in read
         ]
-        changed = helper.make_graph(nodes, graph.name, graph.input, graph.output, constants)
-        self._model.graph.CopyFrom(changed)
+        changed = helper.make_graph(self.nodes, graph.name, graph.input, graph.output, constants)
+        graph.CopyFrom(changed)
         return self._model
 
 

@@ -3,89 +3,78 @@
 M. Mitchell et al., "Model cards for model reporting" (FAT* 2019).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
-from digits.inference.metadata import Metadata, ReaderMetadata, parse_objects
-from digits_export.report import ReaderVariant, Variant
+from digits.inference.metadata import AnyMetadata, to_dict
 from digits_export.temperature import REJECTION_RATE
 from digits_train.comparison import Comparison
 
-_CLASSIFIER = """\
-# {title}
+_CARD = """\
+# {architecture} for handwritten digits
 
-Reads one handwritten digit, 0 to 9, in 28x28 pixels.
-
-- **Network**: {architecture}, trained on {training_digits:,} digits with seed {seed}
+- **Network**: {architecture}, trained on {examples} with seed {seed}
 - **Data**: {data}
-- **Recipe**: {recipe}
+- **Recipe**: `{recipe}`
 - **Quantization**: {quantization}
 - **Made by**: digits {digits_version}, from a checkpoint with SHA-256 `{checkpoint_sha256}`
 
 ## Use
 
-Input `images`: uint8 [batch, 1, 28, 28], 0 = paper, 255 = ink, the digit's longer side 20
-pixels and its centre of mass in the middle. Output `probabilities`: float32 [batch, 10].
+{use}
+
+## Figures
+
+{table}
+
+{figures}
+
+## Limits
+
+{limits} It has not been tested for decisions about people, money or health; keep the original
+picture, and have a person check what is unsure.
+"""
+
+_MNIST = "MNIST (LeCun, Cortes, Burges, 1998)"
+
+# What the cards of each task say, by placeholders of _CARD.
+_TEXTS = {
+    "classifier": {
+        "examples": "{training_digits:,} digits",
+        "use": """\
+Reads one digit. Input `images`: uint8 [batch, 1, 28, 28], 0 = paper, 255 = ink, the digit's longer
+side 20 pixels and its centre of mass in the middle. Output `probabilities`: float32 [batch, 10].
 Scaling, softmax and the calibration temperature ({temperature:g}) are inside. `digits predict
-PICTURE` does the rest.
-Reject answers with less than {rejection_threshold:.2%} confidence; {accepted:.1%} of the validation
-digits reach that. {kernels} kernels run this file fastest.
-
-## Figures
-
-{table}
-
-Temperature and threshold were chosen on the validation digits. Nothing was tuned on the test
-digits: no epoch, temperature or threshold.
-"Changed" is the share of test digits read differently from the float file; "ECE" is the expected
-calibration error in 15 bins; "time" is that of one digit with one thread on the machine that
-exported the file.
-
-## Limits
-
+PICTURE` does the rest. Reject answers with less than {rejection_threshold:.2%} confidence;
+{accepted:.1%} of the validation digits reach that. This file is fastest with {kernels} kernels.""",
+        "figures": """\
+Epoch, temperature and threshold were chosen on the validation digits, and nothing on the test
+digits. "Changed" is the share of these read differently from the float file; "ECE" is the expected
+calibration error in 15 bins.""",
+        "limits": """\
 It has seen the handwriting of its data, and what its recipe adds: `frames` are digits of generated
-pictures, in handwriting fonts, too, `outlier weight` is that of pictures of no digit. Without
-those, letters and drawings get answers, too, often confident ones. MNIST was written by employees
-of the US Census Bureau and American high-school students. It reads two touching digits as one. It
-has not been tested for decisions about people, money or health; keep the original picture, and have
-a person check answers below the threshold.
-"""
-
-_READER = """\
-# {architecture} for handwritten digits on pages
-
-Finds the digits, minus signs and decimal points or commas of a page.
-
-- **Network**: {architecture}, trained on {training_pages:,} synthetic pages and crops with seed
-  {seed}
-- **Recipe**: {recipe}
-- **Quantization**: {quantization}
-- **Made by**: digits {digits_version}, from a checkpoint with SHA-256 `{checkpoint_sha256}`
-
-## Use
-
-Input `page`: uint8 [batch, 1, height, width], grey, 0 = black, 255 = white; sides that are
-multiples of 8, at least 32. Outputs, at a stride of 4, float32 [batch, n, height / 4, width / 4]:
-`centres` (n = 1), log odds that a symbol's centre is in the cell; `symbols` (12), logits of
-`0123456789-.`; `boxes` (4), x and y of the box's centre from the cell's and logarithms of width and
-height, in units of 16 pixels. Local contrast and calibration (temperatures {temperature:g} of the
-symbols, {centre_temperature:g} of the centres, and a shift of {centre_shift:g}) are inside. `digits
-read PICTURE` does the rest. Digits should be 10 to 60 pixels high.
-
-## Figures
-
-{table}
-
+pictures, in handwriting fonts, too, `outlier_weight` is that of pictures of no digit. Without
+those, letters and drawings get answers, too, often confident ones. MNIST was written by employees of the
+US Census Bureau and American high-school students. It reads two touching digits as one.""",
+    },
+    "reader": {
+        "examples": "{training_pages:,} synthetic pages and crops",
+        "use": """\
+Finds the digits, minus signs and decimal points or commas of a page. Input `page`: uint8 [batch, 1,
+height, width], grey, 0 = black, 255 = white; sides that are multiples of 8, at least 32. Outputs,
+at a stride of 4, float32 [batch, n, height / 4, width / 4]: `centres` (n = 1), log odds that a
+symbol's centre is in the cell; `symbols` (12), logits of `0123456789-.`; `boxes` (4), x and y of
+the box's centre from the cell's and logarithms of width and height, in units of 16 pixels. Local
+contrast and calibration (temperatures {temperature:g} of the symbols, {centre_temperature:g} of the
+centres, and a shift of {centre_shift:g}) are inside. `digits read PICTURE` does the rest. Digits
+should be 10 to 60 pixels high.""",
+        "figures": """\
 On {validation_pages:,} synthetic pages with {validation_symbols:,} symbols, drawn with validation
-digits that it was not trained on; calibration was chosen on them, too. Times are those of the
-network alone for a page of a megapixel and for 300x150 pixels, with one thread, on the machine that
-exported the file.
-
-## Limits
-
+digits that it was not trained on; calibration was chosen on them, too.""",
+        "limits": """\
 It was trained on synthetic pages alone, photographed by a synthetic camera. Handwritten words may
-contain what looks like a digit to it. It has not been tested for decisions about people, money or
-health; keep the original picture, and have a person check the numbers to review.
-"""
+contain what looks like a digit to it.""",
+    },
+}
 
 _FINE_TUNED = """
 ## Fine-tuning
@@ -97,48 +86,24 @@ pictures. Share of errors, with 95 % confidence intervals:
 """
 
 
-def render(about: Metadata, variants: Sequence[Variant]) -> str:
-    """Render the card, in Markdown, of the file with this metadata."""
-    recipe, data = parse_objects(about, "the exported file").values()
-    values = vars(about) | {
-        "title": f"{about.architecture} for handwritten digits",
-        "recipe": _one_line(recipe),
-        "data": "custom images" if "pictures" in data else "MNIST (LeCun, Cortes, Burges, 1998)",
+def render(about: AnyMetadata, table: Sequence[Sequence[str]]) -> str:
+    """Render the card, in Markdown, of the file with this metadata. table: of its forms."""
+    values = to_dict(about) | {
         "accepted": 1 - REJECTION_RATE,
-        "kernels": about.kernels.capitalize(),
-        "table": _table([variant.row() for variant in variants]),
+        "data": "custom images" if '"pictures"' in about.data_sha256 else _MNIST,
+        "table": _markdown(table),
     }
-    return _CLASSIFIER.format(**values)
-
-
-def render_reader(about: ReaderMetadata, variants: Sequence[ReaderVariant]) -> str:
-    """Render the card, in Markdown, of the reader's file with this metadata."""
-    values = about._asdict() | {
-        "recipe": _one_line(parse_objects(about, "the exported file")["recipe"]),
-        "table": _table([variant.row() for variant in variants]),
-    }
-    return _READER.format(**values)
+    texts = {name: text.format(**values) for name, text in _TEXTS[about.task].items()}
+    return _CARD.format(**values, **texts)
 
 
 def render_comparison(parent: str | None, compared: Sequence[Comparison]) -> str:
     """Render the section about a fine-tuning. parent: SHA-256 of the file it started from."""
-    return _FINE_TUNED.format(parent=parent, table=_table([each.row() for each in compared]))
+    rows = [each.row() for each in compared]
+    table = _markdown([[*rows[0]], *([*row.values()] for row in rows)])
+    return _FINE_TUNED.format(parent=parent, table=table)
 
 
-def _one_line(recipe: dict[str, object]) -> str:
-    return ", ".join(_flatten(recipe))
-
-
-def _flatten(values: dict[str, object], prefix: str = "") -> Iterator[str]:
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{key} ")
-        elif value is not None:
-            yield f"{prefix}{key.replace('_', ' ')} {value}"
-
-
-def _table(rows: Sequence[Mapping[str, object]]) -> str:
-    """A table in Markdown."""
-    lines = (" | ".join(map(str, row)) for row in (rows[0], *(row.values() for row in rows)))
-    first, *others = (f"| {line} |" for line in lines)
-    return "\n".join([first, "|" + "---|" * len(rows[0]), *others])
+def _markdown(table: Sequence[Sequence[str]]) -> str:
+    head, *rows = (f"| {' | '.join(row)} |" for row in table)
+    return "\n".join([head, "|" + "---|" * len(table[0]), *rows])

@@ -15,6 +15,10 @@ from digits_export.graph import Graph, attributes, make_node, set_attributes
 
 Doubles = NDArray[np.float64]
 
+_ARITHMETIC = {"Mul": np.multiply, "Div": np.divide, "Add": np.add, "Sub": np.subtract}
+_DENSE = {"transB": 1, "alpha": 1.0, "beta": 1.0}  # with a row of weights for each output
+_PLAIN = {"strides": [1, 1], "dilations": [1, 1], "pads": [0, 0, 0, 0]}
+_HALVING = _PLAIN | {"kernel_shape": [2, 2], "strides": [2, 2]}
 _POSITIONS = 4  # in a 2x2 pool
 
 
@@ -35,33 +39,30 @@ def fold_normalization(graph: Graph) -> None:
     convolution reads, b goes into its bias, and the weights stay as they were trained. Zeros padded
     around the raw pixels become the convolution's own; what is padded later can't be folded.
     """
-    folded: list[onnx.NodeProto] = []
-    scale, shift, pads = 1.0, 0.0, [0, 0, 0, 0]
-    for node in graph.chain(graph.input):
+    nodes, folded = [*graph.chain(graph.input)], list[onnx.NodeProto]()
+    zero_and_one, pads = np.array([0.0, 1.0]), [0, 0, 0, 0]  # what pixels of 0 and 1 become
+    for node in nodes:
         constants = [graph.constants[name] for name in node.input[1:] if name in graph.constants]
         number = float(constants[0].item()) if constants and constants[0].size == 1 else None
         given = attributes(node)
         if node.op_type == "Pad" and not folded and _adds_paper(given, constants):
             pads = [*map(int, (*constants[0][2:4], *constants[0][6:8]))]
-        elif node.op_type in ("Mul", "Div") and number:
-            factor = number if node.op_type == "Mul" else 1 / number
-            scale, shift = scale * factor, shift * factor
-        elif node.op_type in ("Add", "Sub") and number is not None:
-            shift += number if node.op_type == "Add" else -number
+        elif node.op_type in _ARITHMETIC and number is not None:
+            zero_and_one = _ARITHMETIC[node.op_type](zero_and_one, number)
         elif node.op_type != "Cast" or given["to"] != onnx.TensorProto.FLOAT:
             break
         folded.append(node)
-    flat = [*graph.chain(folded[-1].output[0])] if folded else []
-    first = next((node for node in flat if node.op_type != "Reshape"), None)
-    if first is None or not _has_weights(graph, first) or any(pads) and first.op_type == "Gemm":
+    first = next((node for node in nodes[len(folded) :] if node.op_type != "Reshape"), None)
+    parameters = _parameters(graph, first) if first else None
+    if not folded or first is None or parameters is None:
         return
-    if any(attributes(first).get("pads", ())):
+    if any(attributes(first).get("pads", ())) or any(pads) and first.op_type == "Gemm":
         return
-    weight, bias = _parameters(graph, first)
+    (weight, bias), (shift, end) = parameters, zero_and_one
     _set_parameters(graph, first, weight, bias + shift * weight.reshape(len(weight), -1).sum(1))
     if first.op_type == "Conv":
         set_attributes(first, pads=pads)
-    quantized = graph.input, graph.store("scale", scale), graph.store("zero", 0, np.uint8)
+    quantized = graph.input, graph.store("scale", end - shift), graph.store("zero", 0, np.uint8)
     graph.replace(folded, make_node("DequantizeLinear", folded[-1].output[0], *quantized))
 
 
@@ -70,18 +71,13 @@ def _adds_paper(given: dict[str, Any], constants: list[NDArray[Any]]) -> bool:
     return is_constant and constants[0].min() >= 0 and not any(map(np.any, constants[1:]))
 
 
-def _has_weights(graph: Graph, product: onnx.NodeProto) -> bool:
-    """Whether it is a convolution or a dense layer with stored weights, a row for each output."""
+def _parameters(graph: Graph, product: onnx.NodeProto) -> tuple[Doubles, Doubles] | None:
+    """The weight and the bias of a convolution or dense layer, if they are stored."""
+    is_dense = product.op_type == "Gemm" and attributes(product).items() >= _DENSE.items()
+    if not (is_dense or product.op_type == "Conv"):
+        return None
     if not graph.constants.keys() >= set(product.input[1:]):
-        return False
-    wanted = {"transB": 1, "alpha": 1.0, "beta": 1.0}
-    return product.op_type == "Conv" or (
-        product.op_type == "Gemm" and attributes(product).items() >= wanted.items()
-    )
-
-
-def _parameters(graph: Graph, product: onnx.NodeProto) -> tuple[Doubles, Doubles]:
-    """The weight and the bias of a convolution or dense layer."""
+        return None
     weight, *bias = (graph.constants[name].astype(np.float64) for name in product.input[1:])
     return weight, bias[0] if bias else np.zeros(len(weight))
 
@@ -96,13 +92,15 @@ def merge_calibration(graph: Graph) -> None:
     """Compute the last dense layer and its calibration as one: 6 % of a digit's time."""
     for first in graph.nodes:
         second = next(graph.chain(first.output[0]), None)
-        is_dense = first.op_type == "Gemm" and _has_weights(graph, first)
-        if is_dense and second and "calibration.weight" in second.input:
-            (weight, bias), (outer, shift) = (_parameters(graph, node) for node in (first, second))
-            _set_parameters(graph, first, outer @ weight, outer @ bias + shift)
+        if first.op_type != "Gemm" or not second or "calibration.weight" not in second.input:
+            continue
+        inner, outer = _parameters(graph, first), _parameters(graph, second)
+        if inner and outer:
+            weight, bias = outer[0] @ inner[0], outer[0] @ inner[1] + outer[1]
+            _set_parameters(graph, first, weight, bias)
             first.output[:] = second.output
             graph.replace([second])
-            return
+        return
 
 
 def split_phases(graph: Graph) -> None:
@@ -116,35 +114,31 @@ def split_phases(graph: Graph) -> None:
     if [node.op_type for node in nodes[:4]] != ["DequantizeLinear", "Conv", "Relu", "MaxPool"]:
         return
     _, convolution, relu, pool = nodes[:4]
-    weight, bias = _parameters(graph, convolution)
+    parameters = _parameters(graph, convolution)
+    is_plain = attributes(convolution).items() >= _PLAIN.items()
+    if not (parameters and is_plain and attributes(pool).items() >= _HALVING.items()):
+        return
+    weight, bias = parameters
     filters, channels, *kernel = weight.shape
     height, width = (INPUT[2][axis + 1] - side + 1 for axis, side in enumerate(kernel))
-    given, pooled = attributes(convolution), attributes(pool)
-    plain = given["strides"] == given["dilations"] == [1, 1] and not any(given["pads"])
-    halves = pooled["kernel_shape"] == pooled["strides"] == [2, 2]
-    halves = halves and not any(pooled["pads"]) and pooled["dilations"] == [1, 1]
-    if not (plain and halves and channels == 1 and height % 2 == width % 2 == 0):
+    if channels != 1 or height % 2 or width % 2:
         return
-    shifts = [(down, right) for down in (0, 1) for right in (0, 1)]
     shifted = [
         np.pad(weight, ((0, 0), (0, 0), (down, 1 - down), (right, 1 - right)))
-        for down, right in shifts
+        for down in (0, 1)
+        for right in (0, 1)
     ]
     larger = [side + 1 for side in kernel]
     phased = np.stack(shifted, 1).reshape(-1, 1, *larger)
     _set_parameters(graph, convolution, phased, bias.repeat(_POSITIONS))
     set_attributes(convolution, kernel_shape=larger, strides=[2, 2])
     rows, columns = height // 2, width // 2
-    phases = [-1, filters, _POSITIONS, rows * columns]
+    split = graph.store("split", [-1, filters, _POSITIONS, rows * columns], np.int64)
+    joined = graph.store("joined", [-1, filters, rows, columns], np.int64)
     window = [_POSITIONS, 1]
     graph.replace(
         [pool],
-        make_node("Reshape", "phases", relu.output[0], graph.store("split", phases, np.int64)),
+        make_node("Reshape", "phases", relu.output[0], split),
         make_node("MaxPool", "pooled", "phases", kernel_shape=window, strides=window),
-        make_node(
-            "Reshape",
-            pool.output[0],
-            "pooled",
-            graph.store("joined", [-1, filters, rows, columns], np.int64),
-        ),
+        make_node("Reshape", pool.output[0], "pooled", joined),
     )

@@ -5,7 +5,6 @@ integer-arithmetic-only inference" (CVPR 2018).
 """
 
 import copy
-import logging
 import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,23 +21,23 @@ from onnxruntime.quantization import (
 
 from digits.inference.interface import INPUT, OUTPUT
 from digits_export.graph import Graph, make_node
-
-CALIBRATION_IMAGES = 1000  # from the training set
+from digits_train.onnx_graph import quiet
 
 # The reader's last layers, with a fourteenth of the weights: rounding the neck's alone moves the
 # log odds of centres by 0.020 (standard deviation), that of all others together by 0.027.
 FLOAT_LAYERS = ("neck.", "centres.", "symbols.", "boxes.")
-WEIGHTS_DESCRIPTION = "int8, weights alone, per channel; neck and heads float"
-
 READER_QMAX = 127  # no integer kernel adds products of a reader's weights: all bits can be used
 _BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB a digit
 _PRODUCTS = ["Conv", "Gemm", "MatMul"]
 
 
+def batches(images: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    return np.split(images, range(_BATCH_SIZE, len(images), _BATCH_SIZE))
+
+
 class _Batches(CalibrationDataReader):  # type: ignore[misc]
     def __init__(self, images: NDArray[np.uint8]) -> None:
-        starts = range(0, len(images), _BATCH_SIZE)
-        self._batches = (images[start : start + _BATCH_SIZE] for start in starts)
+        self._batches = iter(batches(images))
 
     def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
         batch = next(self._batches, None)
@@ -52,9 +51,7 @@ def quantize(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelPro
     """
     with TemporaryDirectory() as folder:
         path = Path(folder, "int8.onnx")
-        level = logging.root.manager.disable
-        logging.disable(logging.WARNING)  # it recommends what the exporter has done
-        try:
+        with quiet():  # it recommends what the exporter has done
             quantize_static(
                 copy.deepcopy(model),  # it is changed
                 path,
@@ -74,8 +71,6 @@ def quantize(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelPro
                     "MinimumRealRange": 1e-5,
                 },
             )
-        finally:
-            logging.disable(level)
         graph = Graph(onnx.load(path))
     weights = {tensor.name for tensor in model.graph.initializer}
     graph.rename(lambda name: _short_name(name, weights))
@@ -113,10 +108,3 @@ def quantize_weights(model: onnx.ModelProto) -> onnx.ModelProto:
         )
         graph.nodes.insert(0, make_node("DequantizeLinear", name, *inputs, axis=0))
     return graph.to_model()
-
-
-def description(images: int) -> str:
-    """Describe the quantization for the metadata. images: how many calibrated it."""
-    return (
-        f"int8, static (QDQ): weights per channel, activations minmax over {images} training digits"
-    )

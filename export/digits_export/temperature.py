@@ -1,24 +1,26 @@
 """Make confidence match accuracy: temperature scaling, and the rejection threshold."""
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.optimize
+import scipy.special
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from digits.data.mnist import Split
-from digits_train.models.network import NONE, probabilities, with_none
+from digits_train.models.network import NONE, with_none
+
+Floats = NDArray[np.float64]
 
 # The share of real digits that may be rejected: a little less than the 1 % that a user would
 # forgive. Going from 0.5 to 0.8 % also rejects one in five of the letters accepted as digits.
 REJECTION_RATE = 0.008
 
 # A network that has memorized the digits would drive the temperature to zero.
-MIN_TEMPERATURE, MAX_TEMPERATURE = 0.2, 5.0
+TEMPERATURES = 0.2, 5.0
 
 # Outliers per digit. People mostly send digits. With equal weights, the confidence of digits is
 # 0.6 points below their accuracy instead of 0.25, and 9 to 10 % of the outliers pass instead of 12.
@@ -34,13 +36,6 @@ class TemperatureScaling(NamedTuple):
 
     temperature: float = 1.0
     none_logit: float = 0.0
-
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """Return float32 [n, 10] for logits [n, 10]."""
-        return probabilities(logits / self.temperature, self.none_logit)
-
-
-UNSCALED = TemperatureScaling()
 
 
 class CalibratedClassifier(nn.Module):
@@ -65,45 +60,47 @@ class CalibratedClassifier(nn.Module):
 
 
 def fit_temperature(
-    logits: Tensor, split: Split, outliers: Tensor | None = None
+    logits: Floats, labels: NDArray[Any], outliers: Floats | None = None
 ) -> TemperatureScaling:
-    """Minimize cross-entropy, assuming that one image in eleven is an outlier.
+    """Assume that one image in eleven is an outlier.
 
-    logits: float32 [n, 10] of the validation digits in `split`. outliers: logits of images without
-    a digit, for a network trained to recognize them. The temperature is clamped to 0.2-5. See
+    logits, labels: [n, 10] and [n], of the validation digits. outliers: logits of images without a
+    digit, for a network trained to recognize them. The temperature is kept in TEMPERATURES. See
     C. Guo et al., "On calibration of modern neural networks" (ICML 2017).
     """
-    labels = torch.from_numpy(split.labels.astype(np.int64))
-    parameters = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    digits = len(labels)
+    weights, none_logits = np.ones(digits), (0.0, 0.0)
+    if outliers is not None:
+        none_logits, none = (-np.inf, np.inf), np.full(len(outliers), NONE)
+        weights = np.append(weights, np.full(len(none), _OUTLIER_PRIOR * digits / len(none)))
+        logits, labels = np.concatenate([logits, outliers]), np.append(labels, none)
 
-    def loss_of(some: Tensor, classes: Tensor) -> Tensor:
-        digits = some.double() / parameters[0].exp().clamp(MIN_TEMPERATURE, MAX_TEMPERATURE)
-        none = parameters[1] if outliers is not None else torch.zeros(())
-        return cross_entropy(torch.cat([digits, none.expand(len(some), 1)], 1), classes)
+    def scaled(parameters: Floats) -> Floats:
+        temperature, none_logit = parameters
+        return np.pad(logits / temperature, ((0, 0), (0, 1)), constant_values=none_logit)
 
-    def loss() -> Tensor:
-        digits = loss_of(logits, labels)
-        if outliers is None:
-            return digits
-        return digits + _OUTLIER_PRIOR * loss_of(outliers, torch.full((len(outliers),), NONE))
-
-    minimize(parameters, loss)
-    log_temperature, none_logit = parameters.detach()
-    temperature = log_temperature.exp().clamp(MIN_TEMPERATURE, MAX_TEMPERATURE)
-    return TemperatureScaling(temperature.item(), none_logit.item())
+    fitted = fit(scaled, labels, (1, 0), [TEMPERATURES, none_logits], weights)
+    return TemperatureScaling(*fitted)
 
 
-def minimize(parameters: Tensor, loss: Callable[[], Tensor]) -> None:
-    """Change the parameters to where the loss is least."""
-    optimizer = torch.optim.LBFGS([parameters], max_iter=100, line_search_fn="strong_wolfe")
+def fit(
+    logits: Callable[[Floats], Floats],
+    labels: NDArray[Any],
+    start: Sequence[float],
+    bounds: Sequence[tuple[float, float]],
+    weights: Floats | None = None,
+) -> list[float]:
+    """Return the parameters for which the mean cross-entropy is least.
 
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        value = loss()
-        value.backward()  # type: ignore[no-untyped-call]
-        return value
+    logits: of the parameters, [n, classes]. labels, weights: [n]. bounds: of each parameter.
+    """
 
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    def loss(parameters: Floats) -> float:
+        chosen = scipy.special.log_softmax(logits(parameters), 1)[np.arange(len(labels)), labels]
+        return -float(np.average(chosen, weights=weights))
+
+    fitted = scipy.optimize.minimize(loss, start, bounds=bounds, tol=1e-10)
+    return [*map(float, fitted.x)]
 
 
 def rejection_threshold(confidences: NDArray[np.float32], rate: float) -> float:

@@ -18,12 +18,13 @@ from digits.terminal import print_stderr
 Network = Callable[[NDArray[np.uint8]], Sequence[NDArray[np.float32]]]
 
 
-def check_graph(model: onnx.ModelProto) -> None:
+def serialize(model: onnx.ModelProto) -> bytes:
     """Raise ModelError if the ONNX checker or shape inference finds an error."""
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ModelError(f"the exported graph is not valid ONNX: {error}") from error
+    return bytes(model.SerializeToString())
 
 
 def session_outputs(session: onnxruntime.InferenceSession, interface: Interface) -> Network:
@@ -72,13 +73,13 @@ def check_errors(
 ) -> None:
     """Refuse a quantized file that makes more errors than the float one, see `refuse`.
 
-    before, after: errors of `total`. points: percentage points that quantization may cost, rounded
+    before, after: shares of `total`. points: percentage points that quantization may cost, rounded
     up to whole errors: of a hundred digits, one may change. where: on what they were made.
     """
-    if after - before > math.ceil(points / 100 * total - 1e-9) + 1e-6:  # for rounding
+    if (after - before) * total > math.ceil(points / 100 * total - 1e-9) + 1e-6:  # for rounding
         refuse(
-            f"quantization raises the error rate on {where} from {before / total:.2%} to"
-            f" {after / total:.2%}; at most {points} points are allowed",
+            f"quantization raises the error rate on {where} from {before:.2%} to {after:.2%};"
+            f" at most {points} points are allowed",
             force,
         )
 

@@ -43,15 +43,10 @@ def run_command(command: dict[str, Any], descriptors: list[int]) -> None:
         os.dup2(descriptor, target)
         os.close(descriptor)
     os.chdir(command["folder"])
-    match command["arguments"][0]:
-        case "export":
-            from digits_export import evaluate
+    if command["arguments"][0] == "watch":
+        from digits.watch import watcher
 
-            evaluate.microseconds = lambda call: 1.0  # the rest of the files is deterministic
-        case "watch":
-            from digits.watch import watcher
-
-            watcher.TIMING = watcher.Timing(stable=0.02, poll=0.01)
+        watcher.TIMING = watcher.Timing(stable=0.02, poll=0.01)
     if command["faults"]:
         Faults(**command["faults"]).install()
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115

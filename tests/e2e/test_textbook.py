@@ -15,7 +15,6 @@ from torch.nn.functional import cross_entropy
 
 from digits.data import mnist
 from digits.data.mnist import Split
-from digits_export import evaluate
 from digits_train import diagnose, plots
 from digits_train.models import build
 from tests.conftest import PICTURES, Run
@@ -55,7 +54,6 @@ def test_page_commands_write_files_they_name(
     Path("tests").mkdir()
     Path("tests/pictures").symlink_to(PICTURES)
     monkeypatch.setattr(plots, "MAX_MISTAKES", 8)  # like the next two, for speed
-    monkeypatch.setattr(evaluate, "microseconds", lambda call: 1.0)
     monkeypatch.setattr(diagnose, "failure", lambda *_: None)
     few, out = first_digits(mnist.load_all()), ""
     for arguments, written in commands():

@@ -23,6 +23,7 @@ from digits_export.reader_calibrate import CalibratedReader, MapScaling
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
 from digits_export.verify import module_outputs, session_outputs
 from digits_train.models import Network, Reader
+from digits_train.models.network import probabilities
 from digits_train.onnx_graph import to_onnx
 from digits_train.start import Start, load_start, restore_norms
 from tests.export.reader_pages import drawn_page, random_reader
@@ -88,7 +89,8 @@ def test_classifier(form: str, start: Begin, network: Network, test_slice: Split
     assert (difference < MAX_DIFFERENCE) == (form == "float")
     session = open_session(exact.SerializeToString(), "float")
     [expected] = session.run(None, {"images": images})
-    np.testing.assert_allclose(SCALING.probabilities(logits), expected, atol=1e-5)
+    actual = probabilities(logits / SCALING.temperature, SCALING.none_logit)
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("form", ["float", "int8"])

@@ -139,7 +139,7 @@ WRITING = Augmentation(
     noise=0.03,
 )
 AUGMENTATION = replace(WRITING, lines=0.03, paper=0.015, specks=0.015, outline=0.007)
-# For LeNet-5. What each part of it gains: `python -m benchmarks.ablation`.
+# For LeNet-5.
 QUICK = Recipe(
     "quick",
     epochs=30,

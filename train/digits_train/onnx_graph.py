@@ -39,7 +39,7 @@ def to_onnx(network: nn.Module, interface: Interface) -> onnx.ModelProto:
         if isinstance(side, str)
     }
     try:
-        with _quiet():
+        with quiet():
             program = torch.onnx.export(
                 network.eval(),
                 (torch.zeros(2, *shape, dtype=torch.uint8),),
@@ -57,7 +57,7 @@ def to_onnx(network: nn.Module, interface: Interface) -> onnx.ModelProto:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the exporter from printing: what went wrong, it also raises."""
     logging.disable()
     try:

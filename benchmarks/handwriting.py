@@ -1,0 +1,77 @@
+"""Accuracy of `predict` on other people's handwriting.
+
+    python -m benchmarks.handwriting [MODEL.onnx ...]
+
+- pictures in ../shared/photos next to the checkout; they aren't part of the project
+  (benchmarks/reader.py measures the pages there);
+- UCI's optdigits of 8x8 pixels (E. Alpaydin, C. Kaynak, 1998): the 1,797 of its test half, by 13
+  writers, that scikit-learn ships;
+- MNIST's 1s with an upstroke and 7s with a bar (benchmarks/continental.py).
+
+Nothing is trained on any of them. Answers with a `?` count by their most probable digit.
+"""
+
+import csv
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import continental
+from benchmarks.timing import print_row
+from digits import Classifier
+from digits.images.picture import Source
+from digits.inference.model_file import BUNDLED
+
+PHOTOS = Path(__file__).parents[2] / "shared" / "photos"
+WHITE = 16  # the greatest of scikit-learn's values
+
+Labelled = list[tuple[Source, int]]
+
+
+def rows(table: str) -> list[dict[str, str]]:
+    """The rows of a table of photos; none where they aren't there."""
+    path = PHOTOS / table
+    if not path.exists():
+        return []
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def pictures() -> dict[str, Labelled]:
+    """Pictures by kind, each with its digit."""
+    from sklearn.datasets import load_digits  # which only some benchmarks need
+
+    kinds = defaultdict[str, Labelled](list)
+    for photo in rows("single.csv"):
+        path = PHOTOS / photo["file"]
+        kinds[path.name.split("_")[0]].append((path, int(photo["digit"])))
+    images = np.round(load_digits().images * 255 / WHITE).astype(np.uint8)
+    kinds["optdigits"] += zip(images, load_digits().target, strict=True)
+    return kinds
+
+
+def measure(kind: str, answers: Sequence[bool], unsure: int | str) -> None:
+    print_row(f"  {kind}", len(answers), 100 * float(np.mean(answers)), unsure)
+
+
+def main() -> None:
+    kinds, drawn = pictures(), continental.digits(np.random.default_rng(0))
+    print_row("", "pictures", "right", "?")
+    for path in sys.argv[1:] or [BUNDLED]:
+        print(path)
+        classifier = Classifier(path)
+        for kind, labelled in kinds.items():
+            predictions = classifier.predict_batch([picture for picture, _ in labelled])
+            pairs = zip(predictions, labelled, strict=True)
+            right = [prediction.top1 == label for prediction, (_, label) in pairs]
+            measure(kind, right, sum(prediction.digit is None for prediction in predictions))
+        for kind, (label, frames) in drawn.items():
+            answers = classifier.model.probabilities(frames).argmax(1)
+            measure(kind, (answers == label).tolist(), "")
+
+
+if __name__ == "__main__":
+    main()
