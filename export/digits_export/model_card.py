@@ -53,8 +53,8 @@ calibration error in 15 bins.""",
         "limits": """\
 It has seen the handwriting of its data, and what its recipe adds: `frames` are digits of generated
 pictures, in handwriting fonts, too, `outlier_weight` is that of pictures of no digit. Without
-those, letters and drawings get answers, too, often confident ones. MNIST was written by employees of the
-US Census Bureau and American high-school students. It reads two touching digits as one.""",
+those, letters and drawings get answers, too, often confident ones. MNIST was written by employees
+of the US Census Bureau and American high-school students. It reads two touching digits as one.""",
     },
     "reader": {
         "examples": "{training_pages:,} synthetic pages and crops",
