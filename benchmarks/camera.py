@@ -21,9 +21,8 @@ from digits import Classifier
 from digits.evaluation.statistics import Calibration
 from digits.prediction import Prediction
 from digits.terminal import track
-from digits_train.camera.materials import make_materials
+from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.single import KINDS, Single
-from digits_train.camera.window import Materials
 from digits_train.raster import ink_box
 
 _SEED, _GLYPHS, _TEXTS = 30, 4_000, 4_000

@@ -26,12 +26,12 @@ from digits_train.camera.exposure import photograph
 from digits_train.camera.glyphs import Writer, font_writers
 from digits_train.camera.ink import Glyph
 from digits_train.camera.lettering import library, words, write
-from digits_train.camera.materials import make_materials
+from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.page import labelled, trimmed, unhidden
 from digits_train.camera.rows import Rows
 from digits_train.camera.strokes import grain
 from digits_train.camera.style import random_style
-from digits_train.camera.window import Materials, Window
+from digits_train.camera.window import Window
 from digits_train.matching import LabelledPage
 from digits_train.matplotlib_data import load_font
 from digits_train.raster import Bytes, Random, cropped, log_uniform
@@ -270,7 +270,7 @@ def page(kind: str, random: Random) -> LabelledPage:
     shown = photograph(window, height, random)
     if kind in LOOKS:
         shown = shown._replace(pixels=LOOKS[kind](shown.pixels, window, random))
-    return labelled(window, shown)
+    return labelled(shown)
 
 
 def pair(text: str, spacing: str, random: Random) -> LabelledPage:
@@ -283,7 +283,7 @@ def pair(text: str, spacing: str, random: Random) -> LabelledPage:
         rows.write(text, 2 * height, 3 * height, spacing)
         if len(window.symbols) == len(text) and ndimage.label(window.ink > 0.25)[1] == 1:
             window = trimmed(window, height, random)
-            return labelled(window, unhidden(window, random))
+            return labelled(unhidden(window, random))
 
 
 def words_page(file: Path, random: Random) -> LabelledPage:
@@ -295,4 +295,4 @@ def words_page(file: Path, random: Random) -> LabelledPage:
     texts = [[write(text, file, random) for text in drawn if fonts.has(file, text)]]
     materials = unseen()._replace(texts=texts)
     Rows(window, random_style(random, height=height), materials, random).write_all(False)
-    return labelled(window, photograph(window, height, random))
+    return labelled(photograph(window, height, random))

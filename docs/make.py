@@ -26,9 +26,7 @@ from digits.data import mnist
 from digits.images import picture
 from digits_train import frames, reader_data
 from digits_train.augment import BatchRng, augment
-from digits_train.camera import exposure
-from digits_train.camera.materials import make_materials
-from digits_train.camera.window import Materials
+from digits_train.camera.materials import Materials, make_materials
 from digits_train.models import LeNet5
 
 HERE = Path(__file__).parent
@@ -117,14 +115,13 @@ def windows() -> None:
     crops = list(islice(reader_data.make_crops(_materials(), random), 0, 48, 2))
     sheet = Image.new("RGB", (6 * side, 2 * side + 2 * small))
     for examples, across, top in ((windows, 6, 0), (crops, 12, 2 * side)):
-        for number, (page, shown, hidden) in enumerate(examples):
-            tile = Image.fromarray(page).convert("RGB")
-            draw = ImageDraw.Draw(tile)
-            for box in (*shown.doubtful, *shown.boxes):
+        for number, shown in enumerate(examples):
+            tile = Image.fromarray(shown.pixels).convert("RGB")
+            draw, (symbols, doubtful) = ImageDraw.Draw(tile), shown.visible()
+            for box in doubtful:
                 draw.rectangle(box, outline="#d55e00")
-            for box in shown.boxes:
-                if exposure.is_seen(hidden, box):
-                    draw.rectangle(box, outline="#009e73")
+            for symbol in symbols:
+                draw.rectangle(symbol.box, outline="#009e73")
             row, column = divmod(number, across)
             sheet.paste(tile, (column * tile.width, top + row * tile.height))
     sheet.save(HERE / "windows.jpg", quality=75)

@@ -8,7 +8,7 @@ from digits_train.camera.glyphs import PenBank
 from digits_train.camera.ink import EM
 from digits_train.camera.lettering import write
 from digits_train.camera.marks import draw_mark
-from digits_train.camera.window import Materials
+from digits_train.camera.materials import Materials
 
 FONT = fonts.bundled()[0]
 

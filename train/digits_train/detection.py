@@ -123,11 +123,7 @@ def _uncertain(box: NDArray[np.float32], height: float) -> list[float]:
 
 def cells(box: Sequence[float]) -> tuple[slice, slice]:
     """The cells that a box touches: rows and columns. None, if it has no extent."""
-    left, top, right, bottom = box
-    if right <= left or bottom <= top:
+    left, top, right, bottom = (max(0, int(side // STRIDE)) for side in box)
+    if box[2] <= max(box[0], 0) or box[3] <= max(box[1], 0):
         return slice(0), slice(0)
-    columns, rows = (
-        slice(*(max(0, int(side // STRIDE) + end) for end, side in enumerate(sides)))
-        for sides in ((left, right), (top, bottom))
-    )
-    return rows, columns
+    return slice(top, bottom + 1), slice(left, right + 1)

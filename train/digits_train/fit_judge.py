@@ -24,9 +24,8 @@ from digits.vision import ranker, weights
 from digits.vision.candidates import Candidates, examine_alone
 from digits.vision.hypotheses import MAX_OF_BOTH
 from digits_train.camera import FITTED
-from digits_train.camera.materials import make_materials
+from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.single import KINDS, SEVERAL
-from digits_train.camera.window import Materials
 
 PICTURES = 4_000  # with half as many, other pictures are 0.1 % less likely
 GLYPHS, TEXTS = 4_000, 4_000  # that they are written with
@@ -120,12 +119,12 @@ def main() -> None:
     validation = mnist.load("validation")
     half = Split(validation.images[:FITTED], validation.labels[:FITTED])
     materials = make_materials(half, _SEED, GLYPHS, TEXTS)
-    drawn = samples(materials, track(range(PICTURES), PICTURES, "pictures"))
-    fitted, lines = fit_judge(drawn).tolist(), [HEADER]
+    fitted = fit_judge(samples(materials, track(range(PICTURES), PICTURES, "pictures"))).tolist()
+    text = HEADER
     for name, features in (("JUDGE", ranker.FEATURES), ("SEVERAL", ranker.SEVERAL_FEATURES)):
         rows = (f'    "{feature}": {fitted.pop(0):.3f},\n' for feature in features)
-        lines += [f"{name} = {{\n", *rows, "}\n"]
-    TABLE.write_text("".join(lines))
+        text += f"{name} = {{\n{''.join(rows)}}}\n"
+    TABLE.write_text(text)
 
 
 if __name__ == "__main__":

@@ -6,18 +6,19 @@ framed, too; without such frames a network is sure of everything (D. Hendrycks, 
 T. Dietterich, "Deep anomaly detection with outlier exposure", ICLR 2019).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
-from digits.vision.components import Box, Component, Mask
+from digits.vision.components import Component, Mask
 from digits.vision.frame import to_mnist
 from digits.vision.hypotheses import propose
 from digits_train.camera import single
+from digits_train.camera.materials import Materials
 from digits_train.camera.single import Single
-from digits_train.camera.window import Materials
-from digits_train.raster import Bytes, Random, ink_box
+from digits_train.raster import Bytes, ink_box
 
 # A proposal is the digit if it has this share of the digit's ink, if the digit has this share of
 # its size, and this share of its ink.
@@ -25,8 +26,7 @@ _MIN_INK_FOUND, _MIN_RELATIVE_SIZE, _MIN_INK_SHARE = 0.8, 0.6, 0.5
 _MAX_FRAMES = 2  # of a picture; more would hardly differ
 _STEEPEST = 1.5  # height by width; of paper and rules, what is steeper may be a 1
 _LARGEST = 100.0  # pixels of the writing: more wouldn't be seen in a frame
-_BLANK = 0.15  # share of the outliers
-_SEVERAL = 0.15
+_OUTLIERS, _SHARES = (single.blank, single.several, single.other), (0.15, 0.15, 0.7)
 _CHUNK = 500  # frames at a time
 
 
@@ -36,63 +36,53 @@ def digits(materials: Materials, count: int, seed: int | Sequence[int]) -> tuple
     The same seed gives the same frames. A picture gives several frames, or none if the digit isn't
     found.
     """
-    labels = list[int]()
-
-    def draw(random: Random, small: Materials) -> list[Component]:
-        shown = single.digit(random, small)
-        parts = _matching(shown)
-        labels.extend([shown.label] * len(parts))
-        return parts
-
-    return _collect(draw, materials, count, seed), np.array(labels[:count], np.uint8)
+    return _collect(materials, count, seed, (single.digit,), (1.0,))
 
 
 def outliers(materials: Materials, count: int, seed: int | Sequence[int]) -> Bytes:
     """Frames in which no digit is, uint8 [count, 28, 28]: of words and marks, several, nothing."""
-
-    def draw(random: Random, small: Materials) -> list[Component]:
-        kind = random.random()
-        if kind >= _BLANK:
-            show = single.several if kind < _BLANK + _SEVERAL else single.other
-            return _matching(show(random, small))
-        parts = _propose(single.blank(random, small))
-        flat = [part for part in parts if part.box.height < _STEEPEST * part.box.width]
-        return flat[:_MAX_FRAMES]
-
-    return _collect(draw, materials, count, seed)
+    return _collect(materials, count, seed, _OUTLIERS, _SHARES)[0]
 
 
 def _collect(
-    draw: Callable[[Random, Materials], list[Component]],
     materials: Materials,
     count: int,
     seed: int | Sequence[int],
-) -> Bytes:
-    random, parts = np.random.default_rng(seed), list[Component]()
+    kinds: Sequence[single.Kind],
+    shares: Sequence[float],
+) -> tuple[Bytes, Bytes]:
+    """Frames of kinds of pictures, and their labels."""
+    random = np.random.default_rng(seed)
     small = materials._replace(ranges=replace(materials.ranges, largest=_LARGEST))
-    while len(parts) < count:
-        parts += draw(random, small)
-    inks = [part.ink for part in parts[:count]]
-    return np.concatenate([to_mnist(inks[n : n + _CHUNK]) for n in range(0, count, _CHUNK)])
+
+    def parts() -> Iterator[tuple[Component, int]]:
+        while True:
+            shown = kinds[int(random.choice(len(kinds), p=shares))](random, small)
+            for part in islice(_framed(shown), _MAX_FRAMES):
+                yield part, shown.label
+
+    chosen = list(islice(parts(), count))
+    inks = [part.ink for part, _ in chosen]
+    images = [to_mnist(inks[n : n + _CHUNK]) for n in range(0, count, _CHUNK)]
+    return np.concatenate(images), np.array([label for _, label in chosen], np.uint8)
 
 
-def _propose(shown: Single) -> list[Component]:
-    return [hypothesis.component for hypothesis in propose(shown.pixels)]
-
-
-def _matching(shown: Single) -> list[Component]:
-    return [part for part in _propose(shown) if matches(part, shown.ink)][:_MAX_FRAMES]
+def _framed(shown: Single) -> Iterator[Component]:
+    """The proposals that are what is written; or on a blank sheet, those that are no 1."""
+    is_blank = shown.label == single.NONE and not shown.ink.any()
+    for part in (hypothesis.component for hypothesis in propose(shown.pixels)):
+        flat = part.box.height < _STEEPEST * part.box.width
+        if flat if is_blank else matches(part, shown.ink):
+            yield part
 
 
 def matches(proposed: Component, ink: Mask) -> bool:
     """Whether a proposal is what is written. ink: bool [height, width], where that is."""
     left, top, right, bottom = proposed.box
     inside = ink[top:bottom, left:right]
-    mass = proposed.ink.sum(dtype=np.int64)
     if (proposed.ink[inside] > 0).sum() < _MIN_INK_FOUND * ink.sum():
         return False
-    rows, columns = ink_box(ink)
-    box = Box(columns.start, rows.start, columns.stop, rows.stop)
-    size = max(proposed.box.width, proposed.box.height)
-    large = max(box.width, box.height) > _MIN_RELATIVE_SIZE * size
-    return bool(large and proposed.ink[inside].sum(dtype=np.int64) > _MIN_INK_SHARE * mass)
+    size = max(part.stop - part.start for part in ink_box(ink))
+    large = size > _MIN_RELATIVE_SIZE * max(proposed.box.width, proposed.box.height)
+    share = proposed.ink[inside].sum(dtype=np.int64) / proposed.ink.sum(dtype=np.int64)
+    return bool(large and share > _MIN_INK_SHARE)

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from digits.evaluation.alignment import Score
 from digits.inference.interface import STRIDE, SYMBOLS
 from digits.reader.detections import Detections
-from digits.reader.pyramid import Level, Map, find_peaks
+from digits.reader.pyramid import Level, find_peaks
 from digits_train.detection import PEAK, Targets
 from digits_train.models.network import BaseNetwork
 from digits_train.models.reader import Maps
@@ -52,10 +53,11 @@ class LabelledPage(NamedTuple):
         A pair's centre is within the true box, or within a cell of the middle of a smaller one.
         boxes, symbols: as in Truth.
         """
-        partners = np.full(len(boxes), INVENTED)
-        free = np.ones(len(self.truth.boxes), bool)
-        (centres, _), (true_centres, sides) = map(_centres, (boxes, self.truth.boxes))
-        reach = np.maximum(sides / 2, STRIDE)
+        partners, free = np.full(len(boxes), INVENTED), np.ones(len(self.truth.boxes), bool)
+        centres, true_centres = (
+            (each[:, :2] + each[:, 2:]) / 2 for each in (boxes, self.truth.boxes)
+        )
+        reach = np.maximum((self.truth.boxes[:, 2:] - self.truth.boxes[:, :2]) / 2, STRIDE)
         # The weights of the cells nearest to what was found.
         last = np.array(self.weight.shape[::-1]) - 1
         columns, rows = np.clip((centres / STRIDE).astype(int), 0, last).T
@@ -67,11 +69,6 @@ class LabelledPage(NamedTuple):
                 partners[index] = near[np.hypot(*away[near].T).argmin()]
                 free[partners[index]] = False
         return Match(self, boxes, symbols, partners)
-
-
-def _centres(boxes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Centres, and widths and heights: [n, 2] each."""
-    return (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
 
 
 class Match(NamedTuple):
@@ -135,19 +132,15 @@ def predict_maps(model: BaseNetwork, pages: Tensor) -> Maps:
 def find_symbols(maps: Maps) -> list[Detections]:
     """The symbols of each page that are there more likely than not, surest first."""
     centres, symbols, boxes = (part.float().numpy() for part in maps)
-    return [_peaks(*page) for page in zip(centres[:, 0], symbols, boxes, strict=True)]
+    high = np.where(centres[:, 0] > 0, centres[:, 0], -np.inf)
+    pages = (
+        find_peaks(Level(np.ones(2), 0, *page)) for page in zip(high, symbols, boxes, strict=True)
+    )
+    return [page.select(np.argsort(-page.scores, kind="stable")) for page in pages]
 
 
 def true_symbols(targets: Targets) -> list[Truth]:
     """The symbols of each page that should be found."""
-    heat, _, symbols, boxes = (part.numpy() for part in targets)
-    classes = symbols[:, None] == np.arange(len(SYMBOLS))[:, None, None]
-    pages = (_peaks(*page) for page in zip(heat - PEAK, classes, boxes, strict=True))
+    classes = one_hot(targets.symbols.clamp(min=0), len(SYMBOLS)).movedim(-1, 1)
+    pages = find_symbols(Maps(targets.heat[:, None] - PEAK, classes, targets.boxes))
     return [Truth(page.boxes, page.symbols.argmax(1)) for page in pages]
-
-
-def _peaks(centres: Map, symbols: Map, boxes: Map) -> Detections:
-    """What a page's maps show at the peaks above 0, surest first."""
-    high = np.where(centres > 0, centres, -np.inf)
-    detections = find_peaks(Level(np.ones(2), 0, high, symbols, boxes))
-    return detections.select(np.argsort(-detections.scores, kind="stable"))

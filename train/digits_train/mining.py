@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from digits_train.camera.ink import EM, Glyph
-from digits_train.camera.window import Materials
+from digits_train.camera.materials import Materials
 from digits_train.detection import cells
 from digits_train.matching import predict_maps
 from digits_train.models.network import BaseNetwork
-from digits_train.raster import Bytes, Random, paste, scaled
+from digits_train.raster import Bytes, Random, paste
 
 _HEIGHT = 20  # pixels of the letters
 _STRIP = 48, 160  # pixels that hold a word of that height; longer ones are cut off
@@ -34,17 +34,17 @@ def with_hard_negatives(
 
 def _scores(texts: list[Glyph], model: BaseNetwork) -> NDArray[np.float32]:
     """The largest log odds of a symbol in each text, except where there may be one: float32 [n]."""
-    strips = np.stack([strip(text) for text in texts])
-    centres = predict_maps(model, torch.from_numpy(strips)[:, None]).centres[:, 0].numpy()
-    for text, heatmap in zip(texts, centres, strict=True):
-        for box in text.doubtful * (_HEIGHT / EM):
-            heatmap[cells(box.tolist())] = -np.inf
+    small = [text.scaled(_HEIGHT / EM) for text in texts]
+    strips = torch.from_numpy(np.stack([_strip(text.coverage) for text in small]))
+    centres = predict_maps(model, strips[:, None]).centres[:, 0].numpy()
+    for text, heatmap in zip(small, centres, strict=True):
+        for box in text.doubtful.tolist():
+            heatmap[cells(box)] = -np.inf
     return np.asarray(centres.max((1, 2)), np.float32)
 
 
-def strip(text: Glyph) -> Bytes:
-    """A text on white paper, uint8 [height, width]."""
+def _strip(coverage: Bytes) -> Bytes:
+    """Ink on light paper."""
     ink = np.zeros(_STRIP, np.float32)
-    height, width = (max(1, round(side * _HEIGHT / EM)) for side in text.coverage.shape)
-    paste(ink, scaled(text.coverage, width, height), 0, 0)
+    paste(ink, coverage, 0, 0)
     return np.asarray(_PAPER - ink * (_PAPER - _INK) / 255, np.uint8)

@@ -9,7 +9,6 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -17,8 +16,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
-from scipy import ndimage
 
 from digits.data.image_folder import assign_split, digest_of
 from digits.data.table import NumberLabel, OnError, rows
@@ -37,15 +34,15 @@ from digits.reader.pyramid import MapsFn
 from digits.reader.search import NO_PATHS, search
 from digits_train.camera.exposure import lens
 from digits_train.camera.ranges import RANGES
-from digits_train.camera.window import Box
+from digits_train.camera.window import Box, Symbol, columns
 from digits_train.detection import Targets, make_targets
 from digits_train.matching import predict_maps
 from digits_train.models import BaseNetwork
-from digits_train.raster import Random
+from digits_train.raster import Random, resized
 
 _TEMPERATURE = 8.0  # of the search: no path is so unlikely that it is left out
 _BESIDE = 0.5  # heights of a box, beside which a symbol may be that was overlooked
-_BENT = 0.05  # standard deviation of what turns, leans and stretches a window
+_STRETCHED = 0.05  # standard deviation of a window's width and height
 
 
 class OwnPage(NamedTuple):
@@ -70,10 +67,10 @@ class AlignedPage(NamedTuple):
     """
 
     pixels: Grey
-    boxes: Floats
+    boxes: NDArray[np.float32]
     symbols: NDArray[np.int64]
-    heights: Floats
-    known: Floats
+    heights: NDArray[np.float32]
+    known: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -86,13 +83,9 @@ class OwnPages:
 
     def example(self, random: Random, side: int) -> tuple[Grey, Targets]:
         """A random window around a symbol, uint8 [side, side]; see `show`."""
-        page, index = self._symbols[int(random.integers(len(self._symbols)))]
-        return show(page, index, random, side)
-
-    @cached_property
-    def _symbols(self) -> list[tuple[AlignedPage, int]]:
-        """Each symbol by its page and its index there: a window is drawn every few milliseconds."""
-        return [(page, index) for page in self.train for index in range(len(page.symbols))]
+        counts = np.array([len(page.symbols) for page in self.train])
+        page = self.train[int(random.choice(len(counts), p=counts / counts.sum()))]
+        return show(page, int(random.integers(len(page.symbols))), random, side)
 
 
 def load_own_pages(path: Path, maps: MapsFn, on_error: OnError) -> OwnPages:
@@ -116,12 +109,11 @@ def load_own_pages(path: Path, maps: MapsFn, on_error: OnError) -> OwnPages:
 
 
 def _load(path: Path, on_error: OnError) -> list[OwnPage]:
-    """Each picture once, with all of its labels, unless these contradict each other."""
+    """Each picture once, with all of its labels but those that contradict each other."""
     files = defaultdict[Path, list[NumberLabel]](list)
     for file, label in rows(path, on_error, "text"):
         files[file].append(label)
     pages: dict[bytes, OwnPage] = {}
-    contradictory = set[bytes]()
     for file, labels in files.items():
         try:
             _, pixels, downscale, size = picture.load(file, picture.PAGE_MAX_SIDE)
@@ -136,11 +128,9 @@ def _load(path: Path, on_error: OnError) -> list[OwnPage]:
             if left >= right or top >= bottom:
                 on_error(DataError(f"{file}: the box {box} is outside the picture"))
             elif page.labels.setdefault((left, top, right, bottom), text) != text:
-                contradictory.add(digest)
-    for page in pages.values():
-        if page.digest in contradictory:
-            on_error(DataError(f"{page.file}: its labels contradict each other"))
-    return [page for page in pages.values() if page.digest not in contradictory]
+                del page.labels[left, top, right, bottom]
+                on_error(DataError(f"{page.file}: its labels contradict each other"))
+    return [*pages.values()]
 
 
 def align(page: OwnPage, maps: MapsFn) -> AlignedPage | None:
@@ -150,7 +140,7 @@ def align(page: OwnPage, maps: MapsFn) -> AlignedPage | None:
     """
     pixels = page.pixels
     detections = find_symbols(pixels, maps)
-    symbols_seen, known = list[tuple[Box, int, float]](), list[Box]()
+    symbols, known = list[Symbol](), list[Box]()
     for box, text in page.labels.items():
         near = detections.select(_is_in(detections.boxes, box, _BESIDE))
         numbers, lattice = text.split(), list[Arc]()
@@ -162,23 +152,20 @@ def align(page: OwnPage, maps: MapsFn) -> AlignedPage | None:
             continue
         sizes = [arc.box[3] - arc.box[1] for symbol, arc in path.symbols if symbol.isdigit()]
         height = float(np.median(sizes or [min(box[3] - box[1], LARGEST)]))
-        places = [(arc.box, SYMBOLS.index(symbol), height) for symbol, arc in path.symbols]
-        symbols_seen += places or [(box, -1, height)]
+        read = [Symbol(arc.box, SYMBOLS.index(symbol), height) for symbol, arc in path.symbols]
+        symbols += read or [Symbol(box, -1, height)]
         known.append(box)
     if not known:
         return None
-    boxes, symbols, heights = (np.array(column) for column in zip(*symbols_seen, strict=True))
-    return _cut_out(AlignedPage(pixels, boxes, symbols, heights, np.array(known)))
-
-
-def _cut_out(page: AlignedPage) -> AlignedPage:
-    """The part with labels, and what may be seen around it: whole pages take too much memory."""
-    boxes = np.concatenate([page.known, page.boxes])
-    margin = (boxes[:, 3] - boxes[:, 1]).max()
-    start = np.maximum(boxes[:, :2].min(0) - margin, 0).astype(int)
-    right, bottom = np.ceil(boxes[:, 2:].max(0) + margin).astype(int).tolist()
-    pixels, far = page.pixels[start[1] : bottom, start[0] : right].copy(), np.tile(start, 2)
-    return page._replace(pixels=pixels, boxes=page.boxes - far, known=page.known - far)
+    boxes, labels, heights = columns(symbols)
+    # Only the part with labels, and what may be seen around it: whole pages take too much memory.
+    around = np.concatenate([np.array(known, np.float32), boxes])
+    margin = (around[:, 3] - around[:, 1]).max()
+    start = np.maximum(around[:, :2].min(0) - margin, 0).astype(int)
+    right, bottom = np.ceil(around[:, 2:].max(0) + margin).astype(int).tolist()
+    part = pixels[start[1] : bottom, start[0] : right].copy()
+    around -= np.tile(start, 2).astype(np.float32)
+    return AlignedPage(part, around[len(known) :], labels, heights, around[: len(known)])
 
 
 def _is_in(boxes: Floats, box: Box | Floats, beside: float = 0.0) -> Mask:
@@ -195,33 +182,29 @@ def show(page: AlignedPage, number: int, random: Random, side: int) -> tuple[Gre
 
     Where it isn't known what is written, such as beyond the page's edge, nothing is wrong.
     """
-    boxes, symbols, heights = page.boxes, page.symbols, page.heights
     height = np.exp(random.normal(np.log(RANGES.height), RANGES.heights))
     size = float(height.clip(SMALLEST, LARGEST))
-    scale = size / float(heights[number])
-    matrix = scale * (np.eye(2) + random.normal(0, _BENT, (2, 2)))
-    shown = random.uniform(boxes[number, :2], boxes[number, 2:])
-    offset = side * random.uniform(0.2, 0.8, 2) - matrix @ shown
-    inverse = np.linalg.inv(matrix)
-    factor = max(1, round(1 / scale))  # pixels to average, which interpolation would skip
-    reduced = np.asarray(Image.fromarray(page.pixels).reduce(factor), np.float32)
-    start = inverse @ (0.5 - offset) / factor - 0.5  # an index is of a pixel's middle
-    pixels = ndimage.affine_transform(
-        reduced.T, inverse / factor, start, (side, side), order=1, mode="nearest"
-    ).T
+    scale = size / float(page.heights[number])
+    scales = scale * (1 + random.normal(0, _STRETCHED, 2))
+    middle = random.uniform(page.boxes[number, :2], page.boxes[number, 2:])
+    low = np.floor(middle - side * random.uniform(0.2, 0.8, 2) / scales).astype(int)
+    far = np.ceil(low + side / scales).astype(int)
+    scales = side / (far - low)
+    x, y = (np.arange(low[axis], far[axis]) for axis in (0, 1))
+    bottom, right = page.pixels.shape
+    part = page.pixels[np.ix_(y.clip(0, bottom - 1), x.clip(0, right - 1))]  # its edges repeat
+    pixels = resized(part.astype(np.float32), (side, side))
     contrast = 2 * float(pixels.std())  # of the writing, which is a tenth of the pixels or less
-    exposed = np.clip(lens(pixels, size, contrast, random) + 0.5, 0, 255).astype(np.uint8)
 
-    middles = (boxes[:, :2] + boxes[:, 2:]) / 2 @ matrix.T + offset
-    halves = (boxes[:, 2:] - boxes[:, :2]) / 2 * matrix.diagonal()
-    visible = (np.abs(middles - side / 2) < halves + side / 2).all(1) & (symbols >= 0)
-    moved = np.concatenate([middles - halves, middles + halves], 1).astype(np.float32)
-    scaled = (scale * heights).astype(np.float32)
-    targets = make_targets((side, side), moved[visible], symbols[visible], scaled[visible])
-    cells = STRIDE * (np.indices(targets.weight.shape)[::-1].reshape(2, -1).T + 0.5)
-    places = np.tile((cells - offset) @ inverse.T, 2)
-    known = np.any([_is_in(places, box) for box in page.known], 0).reshape(targets.weight.shape)
-    return exposed, targets._replace(weight=targets.weight * torch.from_numpy(known))
+    boxes = ((page.boxes - np.tile(low, 2)) * np.tile(scales, 2)).astype(np.float32)
+    visible = ((boxes[:, :2] < side) & (boxes[:, 2:] > 0)).all(1) & (page.symbols >= 0)
+    heights = (scale * page.heights).astype(np.float32)
+    targets = make_targets((side, side), boxes[visible], page.symbols[visible], heights[visible])
+    shape = targets.weight.shape
+    cells = STRIDE * (np.indices(shape)[::-1].reshape(2, -1).T + 0.5) / scales + low
+    known = np.any([_is_in(np.tile(cells, 2), box) for box in page.known], 0).reshape(shape)
+    weight = targets.weight * torch.from_numpy(known)
+    return lens(pixels, size, contrast, random), targets._replace(weight=weight)
 
 
 def read_right(maps: MapsFn, pages: Sequence[OwnPage]) -> NDArray[np.bool_]:

@@ -1,6 +1,5 @@
 """Arrays of pixels, and random numbers: what all that draws pictures shares."""
 
-import io
 from typing import Any, TypeVar
 
 import numpy as np
@@ -48,14 +47,11 @@ def paste(layer: NDArray[Any], ink: NDArray[Any], left: int, top: int) -> None:
 
 
 def resized(
-    field: NDArray[np.float32],
-    shape: tuple[int, int],
-    resample: Image.Resampling = Image.Resampling.BICUBIC,
-    box: tuple[float, float, float, float] | None = None,
-) -> NDArray[np.float32]:
-    """Resize a field [h, w]. box: the part of it to take: left, top, right, bottom."""
-    size = (shape[1], shape[0])
-    return np.asarray(Image.fromarray(field).resize(size, resample, box), np.float32)
+    field: Coverage, shape: tuple[int, int], box: tuple[float, float, float, float] | None = None
+) -> Coverage:
+    """Resize a field [h, w] smoothly. box: the part of it to take: left, top, right, bottom."""
+    image = Image.fromarray(field).resize(shape[::-1], Image.Resampling.BICUBIC, box)
+    return np.asarray(image, np.float32)
 
 
 def scaled(coverage: Bytes, width: int, height: int) -> Bytes:
@@ -78,10 +74,3 @@ def sheared(coverage: Bytes, slant: float, slope: float) -> Bytes:
     size = (width + round(wider), height + round(higher))
     how = Image.Transform.AFFINE, places, Image.Resampling.BILINEAR
     return np.asarray(Image.fromarray(coverage).transform(size, *how))
-
-
-def jpeg(pixels: Bytes, quality: int) -> Bytes:
-    """Grey or RGB pixels after they were saved as a JPEG of this quality, 1 to 95."""
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file))

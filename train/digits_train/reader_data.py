@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,9 +13,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from digits import system
-from digits_train.camera import exposure
-from digits_train.camera.compose import compose
-from digits_train.camera.window import Box, Materials, Window
+from digits_train.camera.exposure import Photograph, photograph, texture
+from digits_train.camera.materials import Materials
+from digits_train.camera.page import compose
+from digits_train.camera.window import Box, Window, columns
 from digits_train.detection import Targets, make_targets
 from digits_train.own_pages import OwnPages
 from digits_train.raster import Random
@@ -30,83 +30,67 @@ _PLAIN_HEIGHT = 30.0  # pixels of the digits that aren't there
 _REPEATED = 16  # pixels at least that repeat a crop's edge, as `digits.reader.looks` pads pages
 
 
-class Example(NamedTuple):
-    """A photographed window and what is on it.
-
-    page: uint8 [side, side]. shown: its ink and its symbols. hidden: float32 [side, side], 1 where
-    they can't be seen.
-    """
-
-    page: NDArray[np.uint8]
-    shown: Window
-    hidden: NDArray[np.float32]
-
-    def targets(self) -> Targets:
-        boxes = np.array(self.shown.boxes, np.float32).reshape(-1, 4)
-        seen = np.array([exposure.is_seen(self.hidden, box) for box in self.shown.boxes], bool)
-        return make_targets(
-            (self.page.shape[0], self.page.shape[1]),
-            boxes[seen],
-            np.array(self.shown.symbols, np.int64)[seen],
-            np.array(self.shown.heights, np.float32)[seen],
-            [*self.shown.doubtful, *map(tuple, boxes[~seen].tolist())],
-        )
-
-    def crop(self, box: Box, room: NDArray[np.float64]) -> "Example":
-        """Cut out a box and some room around it, in pixels; repeat the crop's edges beyond.
-
-        What is wider or higher than a crop is cut.
-        """
-        size, most = np.array(self.page.shape[::-1]), CROP_SIDE - 2 * _REPEATED
-        low = np.floor(np.array(box[:2]) - room[:2]).clip(0, size - _SMALLEST).astype(int)
-        high = np.ceil(np.array(box[2:]) + room[2:]).astype(int)
-        high = np.minimum(high.clip(low + _SMALLEST, low + most), size)
-        before = (CROP_SIDE - (high - low)) // 2
-        around = np.stack([before, CROP_SIDE - (high - low) - before], 1)[::-1]
-        part = slice(low[1], high[1]), slice(low[0], high[0])
-        hidden = np.pad(self.hidden[part], around, constant_values=1)
-        page = np.pad(self.page[part], around, mode="edge")
-        moved = self.shown.moved(*(before - low).tolist())
-        seen = [bool((exposure.boxed(hidden, box) < 1).any()) for box in moved.boxes]
-        return Example(page, moved.select(seen), hidden)
-
-
-def make_examples(materials: Materials, random: Random, side: int = SIDE) -> Iterator[Example]:
+def make_examples(materials: Materials, random: Random, side: int = SIDE) -> Iterator[Photograph]:
     """Yield random windows. Each with writing is photographed twice: composing takes longer."""
     ranges, before = materials.ranges, Window.empty((side, side))
     while True:
         if random.random() < ranges.textures:
-            blank = Window.empty((side, side))
-            yield Example(exposure.texture((side, side), random, ranges), blank, blank.printed)
+            yield texture((side, side), random, ranges)
             continue
-        shown = compose(random, materials, (side, side))
+        window = compose(random, materials, (side, side))
         for _ in range(_PHOTOGRAPHS):
             behind = before if random.random() < ranges.shining_through else None
-            pixels, hidden = exposure.photograph(shown, _height(shown), random, behind, ranges)
-            yield Example(pixels, shown, hidden)
-        before = shown
+            yield photograph(window, _height(window), random, behind, ranges)
+        before = window
 
 
 def _height(window: Window) -> float:
     """The height of its digits, in pixels."""
-    return window.heights[0] if window.heights else _PLAIN_HEIGHT
+    return window.symbols[0].height if window.symbols else _PLAIN_HEIGHT
 
 
-def make_crops(materials: Materials, random: Random) -> Iterator[Example]:
+def make_crops(materials: Materials, random: Random) -> Iterator[Photograph]:
     """Yield tight crops of random windows: of symbols and of textures.
 
     Not of words and marks, whose parts may look like a 0 or a 1 with good reason.
     """
     while True:
-        example = next(make_examples(materials, random))
-        shown = example.shown
-        height = _height(shown)
-        boxes = [box for box in shown.boxes if min(box[:2]) >= 0 and max(box[2:]) <= SIDE]
-        if not shown.ink.any():
+        shown = next(make_examples(materials, random))
+        height = _height(shown.window)
+        boxes = [symbol.box for symbol in shown.window.symbols]
+        boxes = [box for box in boxes if min(box) >= 0 and max(box) <= SIDE]
+        if not shown.window.ink.any():
             corners = random.uniform(0, SIDE - height, (_CROPS_OF_WINDOW, 2))
             boxes = [(x, y, x + height, y + height) for x, y in corners.tolist()]
         for index in random.permutation(len(boxes))[:_CROPS_OF_WINDOW]:
-            yield example.crop(boxes[index], random.uniform(*materials.ranges.room, 4) * height)
+            yield crop(shown, boxes[index], random.uniform(*materials.ranges.room, 4) * height)
+
+
+def crop(shown: Photograph, box: Box, room: NDArray[np.float64]) -> Photograph:
+    """Cut out a box and some room around it, in pixels; repeat the crop's edges beyond.
+
+    What is wider or higher than a crop is cut.
+    """
+    size, most = np.array(shown.pixels.shape[::-1]), CROP_SIDE - 2 * _REPEATED
+    low = np.floor(np.array(box[:2]) - room[:2]).clip(0, size - _SMALLEST).astype(int)
+    high = np.ceil(np.array(box[2:]) + room[2:]).astype(int)
+    high = np.minimum(high.clip(low + _SMALLEST, low + most), size)
+    before = (CROP_SIDE - (high - low)) // 2
+    around = np.stack([before, CROP_SIDE - (high - low) - before], 1)[::-1]
+    part = slice(low[1], high[1]), slice(low[0], high[0])
+    left, top = (low - before).tolist()
+    return Photograph(
+        np.pad(shown.pixels[part], around, mode="edge"),
+        np.pad(shown.hidden[part], around, constant_values=1),
+        shown.window.crop((left, top, left + CROP_SIDE, top + CROP_SIDE)),
+    )
+
+
+def targets(shown: Photograph) -> Targets:
+    """What the reader should find in a window."""
+    symbols, doubtful = shown.visible()
+    height, width = shown.pixels.shape
+    return make_targets((height, width), *columns(symbols), doubtful)
 
 
 @dataclass(frozen=True)
@@ -134,11 +118,11 @@ class Windows(Dataset[tuple[Tensor, Targets]]):
         count = round(self.share * self.batch_size) if self.own else 0
         if not count and random.random() < self.materials.ranges.crops:
             crops = self.batch_size * (self.side // CROP_SIDE) ** 2  # as many pixels
-            examples = islice(make_crops(self.materials, random), crops)
+            drawn = islice(make_crops(self.materials, random), crops)
         else:
-            made = make_examples(self.materials, random, self.side)
-            examples = islice(made, self.batch_size - count)
-        shown = [(example.page, example.targets()) for example in examples]
+            examples = make_examples(self.materials, random, self.side)
+            drawn = islice(examples, self.batch_size - count)
+        shown = [(example.pixels, targets(example)) for example in drawn]
         shown += [self.own.example(random, self.side) for _ in range(count) if self.own]
         pages, maps = zip(*shown, strict=True)
         return torch.from_numpy(np.stack(pages))[:, None], Targets(

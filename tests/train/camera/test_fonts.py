@@ -37,7 +37,6 @@ def test_font_is_downloaded_where_it_is_missing_or_damaged(
         (cache / KALAM.file).write_bytes(present)
     with pytest.raises(DataError, match=r"@fontsource/kalam@1.2.3: .*wrong SHA-256"):
         fonts.files([KALAM])
-    assert present or not cache.exists()
     for _ in range(2):  # the registry works once
         [path] = fonts.files([KALAM])
         assert path == cache / KALAM.file and path.read_bytes() == RAW
@@ -52,9 +51,6 @@ def test_errors_say_what_to_do(cache: Path, monkeypatch: pytest.MonkeyPatch) -> 
         " (http://127.0.0.1:9/@fontsource/kalam/-/kalam-1.2.3.tgz: ConnectionError)."
         f" Try again, or put {KALAM.file} from that archive into {cache}"
     )
-    (cache / KALAM.file).mkdir(parents=True)
-    with pytest.raises(DataError, match=f"can't read .*{KALAM.file}"):
-        fonts.files([KALAM])
 
 
 @pytest.mark.parametrize(("kind", "training", "held_back"), [("hand", 200, 20), ("print", 57, 10)])
@@ -67,10 +63,8 @@ def test_held_back_fonts_are_others(kind: str, training: int, held_back: int) ->
     assert not for_training & to_measure
     assert not set(fonts.bundled("held back")) & set(fonts.bundled("training"))
     assert {font.license for font in fonts.FONTS} == {"OFL-1.1", "Apache-2.0", "MIT"}
-    assert all(font.copyright for font in fonts.FONTS)
 
 
 def test_has_is_false_for_missing_glyph() -> None:
     for file in (*fonts.bundled("held back"), *fonts.bundled("training")):
-        assert fonts.has(file, "0123456789 -.,")
-        assert not fonts.has(file, "1\u4e2d")
+        assert fonts.has(file, "0123456789 -.,") and not fonts.has(file, "1\u4e2d")

@@ -9,17 +9,18 @@ import torch
 
 from digits.data.mnist import Split
 from digits_train.camera import exposure, scene
-from digits_train.camera.compose import compose
+from digits_train.camera.exposure import Photograph
 from digits_train.camera.lettering import write
-from digits_train.camera.ranges import RANGES, Either
+from digits_train.camera.materials import Materials
+from digits_train.camera.page import compose
+from digits_train.camera.ranges import RANGES
 from digits_train.camera.rows import Rows
 from digits_train.camera.style import Style, random_style
-from digits_train.camera.window import Materials, Window
+from digits_train.camera.window import Symbol, Window, columns
 from digits_train.distributed import DistributedContext
 from digits_train.models import Reader
 from digits_train.models.reader import Maps
-from digits_train.raster import sheared
-from digits_train.reader_data import CROP_SIDE, Example, Windows, batches, make_crops
+from digits_train.reader_data import CROP_SIDE, Windows, batches, crop, make_crops, targets
 from digits_train.tasks import detection
 from tests.train import small_materials, tiny_pages
 
@@ -39,36 +40,31 @@ def windows(materials: Materials) -> list[Window]:
 
 
 def test_windows_hold_all_symbols_or_no_numbers(windows: list[Window]) -> None:
-    assert {symbol for window in windows for symbol in window.symbols} == set(range(12))
+    assert {symbol.label for window in windows for symbol in window.symbols} == set(range(12))
     counts = [len(window.symbols) for window in windows]
     assert 0 in counts and max(counts) > 20
-    seen = 0
     for window in windows:
-        boxes = np.array(window.boxes).reshape(-1, 4)
-        assert len(boxes) == len(window.symbols) == len(window.heights)
-        for box in window.boxes:
-            if min(box) >= 0 and max(box) <= SIDE:
-                seen += 1
-                assert exposure.boxed(window.ink, box).max() > 0.2
-        digits = boxes[np.array(window.symbols, int) < 10]
-        centres = (digits[:, :2] + digits[:, 2:]) / 2
+        boxes, labels, _ = columns(window.symbols)
+        for left, top, right, bottom in boxes.astype(int).tolist():
+            if min(left, top) >= 0 and max(right, bottom) <= SIDE:
+                assert window.ink[top:bottom, left:right].max() > 0.2
+        centres = (boxes[:, :2] + boxes[:, 2:])[labels < 10] / 2
         away = np.abs(centres[:, None] - centres).max(-1) + 100 * np.eye(len(centres))
         # Two in one cell could not both be learnt.
         assert len(centres) < 2 or np.quantile(away.min(0), 0.02) >= 4
-    assert seen > 100
 
 
 def test_photographs_show_the_ink(windows: list[Window]) -> None:
     random = np.random.default_rng(5)
     differences = []
     for window in windows[:12]:
-        picture, hidden = exposure.photograph(window, 30, random)
+        picture, hidden, _ = exposure.photograph(window, 30, random)
         assert picture.shape == (SIDE, SIDE) and picture.dtype == np.uint8
         ink = (window.ink > 0.8) & (hidden == 0)
         if ink.sum() > 200:
             differences.append(abs(float(picture[ink].mean()) - float(picture[~ink].mean())))
     assert np.median(differences) > 20
-    textures = [exposure.texture((SIDE, SMALL), random) for _ in range(8)]
+    textures = [exposure.texture((SIDE, SMALL), random).pixels for _ in range(8)]
     assert {picture.shape for picture in textures} == {(SIDE, SMALL)}
     assert len({picture.tobytes() for picture in textures}) == 8
 
@@ -93,14 +89,6 @@ def test_the_other_side_shines_through_mirrored() -> None:
     assert darker[20:40, 49:59].mean() > 3 * darker[20:40, 5:15].mean()
 
 
-def test_one_axis_can_be_replaced(materials: Materials) -> None:
-    no_marks = replace(RANGES, contents=(0.0, 0.0, 1.0), marks=(0, 0), gap=Either(1, (0.3, 0.3)))
-    materials = materials._replace(ranges=no_marks)
-    sheet = compose(np.random.default_rng(0), materials, (SMALL, SMALL))
-    assert not sheet.ink.any()
-    assert random_style(np.random.default_rng(0), no_marks).gap == 0.3
-
-
 def style(height: float, turn: float = 0.0) -> Style:
     usual = random_style(np.random.default_rng(3))
     return usual._replace(height=height, slope=turn, slant=turn, taught=0, cell=0)
@@ -111,8 +99,8 @@ def test_digits_stand_in_the_middle_of_their_cells(materials: Materials, slope: 
     random, window = np.random.default_rng(3), Window.empty((400, 400))
     rows = Rows(window, style(24, slope)._replace(cell=1.6), materials, random)
     end = rows.number(20, 200)
-    boxes = np.array(window.boxes)
-    assert set(window.symbols) <= set(range(10)) and len(boxes) > 1
+    boxes, labels, _ = columns(window.symbols)
+    assert set(labels) <= set(range(10)) and len(boxes) > 1
     middles = (boxes[:, 0] + boxes[:, 2]) / 2 - 20
     np.testing.assert_allclose(np.mod(middles / 24, 1.6), 0.8, atol=0.1)
     bars = np.flatnonzero(window.printed[198 + round(slope * 20)] > 0.5)
@@ -121,43 +109,26 @@ def test_digits_stand_in_the_middle_of_their_cells(materials: Materials, slope: 
 
 
 @pytest.mark.parametrize("turn", [0.3, -0.3])
-def test_a_turned_page_leans_as_a_whole(turn: float) -> None:
-    """A square's sides turn as a photograph's do: to the right of level and of upright."""
-    square = np.full((60, 60), 255, np.uint8)
-    drawn = sheared(square, turn, turn).astype(float)
-    assert drawn.shape == (78, 78)
-    y, x = np.indices(drawn.shape)
-
-    def slope_of_middles(across: np.ndarray, axis: int) -> float:
-        middles = (across * drawn).sum(axis) / drawn.sum(axis)
-        return float(np.polyfit(np.arange(25, 53), middles[25:53], 1)[0])
-
-    assert slope_of_middles(y, 0) == pytest.approx(turn, abs=0.05)
-    assert slope_of_middles(x, 1) == pytest.approx(-turn, abs=0.05)
-    assert drawn.sum() == pytest.approx(square.sum() * (1 + turn**2), rel=0.03)
-    small = square[:5, :5]
-    assert sheared(small, turn / 6, turn / 6) is small  # what leans no pixel stays as it is
-
-
-def test_words_of_a_turned_page_follow_its_lines(materials: Materials) -> None:
+def test_words_of_a_turned_page_follow_its_lines(materials: Materials, turn: float) -> None:
     random, window = np.random.default_rng(0), Window.empty((400, 400))
     word = write("mmmmmmmmmm", small_materials.FONT, random)
-    rows = Rows(window, style(30, 0.3), materials._replace(texts=[[word]]), random)
-    end = rows.word(50, 100)
-    columns = np.flatnonzero(window.ink.any(0))
+    rows = Rows(window, style(30, turn), materials._replace(texts=[[word]]), random)
+    end = rows.word(50, 200)
+    inked = np.flatnonzero(window.ink.any(0))
     left, right = (
-        np.flatnonzero(window.ink[:, part].any(1)).mean() for part in (columns[:20], columns[-20:])
+        np.flatnonzero(window.ink[:, part].any(1)).mean() for part in (inked[:20], inked[-20:])
     )
-    assert right - left == pytest.approx(0.3 * (end - 50 - 20), rel=0.2)
+    assert right - left == pytest.approx(turn * (end - 50 - 20), rel=0.2)
+    assert (left + right) / 2 == pytest.approx(200 + turn * (50 + end) / 2 - 12, abs=5)
 
 
 def test_batches_depend_on_seed_and_epoch_alone(materials: Materials) -> None:
     def pages(seed: int, epoch: int, workers: int) -> list[bytes]:
         windows = Windows(materials, seed, epoch, batches=2, batch_size=3, side=SMALL)
         composed = list(batches(windows, workers))
-        for shown, targets in composed:
+        for shown, maps in composed:
             assert shown.shape == (3, 1, SMALL, SMALL) and shown.dtype == torch.uint8
-            assert targets.heat.shape == targets.weight.shape == (3, SMALL // 4, SMALL // 4)
+            assert maps.heat.shape == maps.weight.shape == (3, SMALL // 4, SMALL // 4)
         return [shown.numpy().tobytes() for shown, _ in composed]
 
     first = pages(0, 0, workers=0)
@@ -165,48 +136,31 @@ def test_batches_depend_on_seed_and_epoch_alone(materials: Materials) -> None:
     assert len({*first, *pages(0, 1, workers=0), *pages(1, 0, workers=0)}) == 6
 
 
-def test_crops_show_their_symbol_and_hide_what_is_outside() -> None:
+def test_crops_show_their_symbol_and_hide_what_is_outside(materials: Materials) -> None:
     page = np.arange(192 * 192, dtype=np.uint32).reshape(192, 192).astype(np.uint8)
     window = Window.empty((192, 192))
-    window.boxes += [(100, 60, 116, 84), (120, 60, 136, 84), (10, 10, 26, 34)]
-    window.symbols, window.heights = [3, 4, 5], [24.0] * 3
-    example = Example(page, window, np.zeros((192, 192), np.float32))
-    crop = example.crop(window.boxes[0], np.array([4, 2, 6, 8]))
-    assert crop.page.shape == crop.hidden.shape == (CROP_SIDE, CROP_SIDE)
-    rows, columns = (np.flatnonzero(1 - crop.hidden.min(axis)) for axis in (1, 0))
-    part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    assert (crop.page[part] == page[58:92, 96:122]).all()
-    assert (crop.page[: rows[0], part[1]] == page[58, 96:122]).all()  # edges repeat
-    assert min(rows[0], columns[0]) >= 16 and crop.hidden.sum() == CROP_SIDE**2 - 34 * 26
-    assert crop.shown.symbols == [3, 4]  # two columns of the neighbour are seen, the other isn't
-    left, top, right, bottom = (round(side) for side in crop.shown.boxes[0])
-    assert (crop.page[top:bottom, left:right] == page[60:84, 100:116]).all()
-    targets = crop.targets()
-    assert torch.argwhere(targets.heat == 1).tolist() == [[(top + 12) // 4, (left + 8) // 4]]
-    assert targets.weight[(top + 12) // 4, (left + 28) // 4] == 0  # may be found or not
-
-
-def test_large_symbols_are_cut_and_crops_of_textures_hold_none(materials: Materials) -> None:
-    page, window = np.zeros((192, 192), np.uint8), Window.empty((192, 192))
-    example = Example(page, window, np.zeros((192, 192), np.float32))
-    crop = example.crop((0, 0, 190, 190), np.zeros(4))
-    assert (1 - crop.hidden).sum() == (CROP_SIDE - 32) ** 2
-    ranges = replace(RANGES, textures=1.0)
-    blank = islice(make_crops(materials._replace(ranges=ranges), np.random.default_rng(0)), 6)
-    assert [(each.page.shape, each.shown.boxes) for each in blank] == [((SMALL, SMALL), [])] * 6
-    shown = list(islice(make_crops(materials, np.random.default_rng(0)), 6))
-    assert len(shown) == 6 and any((each.targets().heat == 1).any() for each in shown)
-
-
-def test_a_hidden_symbol_is_neither_wanted_nor_wrong() -> None:
-    window = Window.empty((SMALL, SMALL))
-    window.boxes += [(left, 30, left + 16, 54) for left in (10, 60)]
-    window.symbols, window.heights = [3, 3], [24, 24]
-    hidden = np.zeros((SMALL, SMALL), np.float32)
-    hidden[:, 50:] = 1
-    targets = Example(np.zeros((SMALL, SMALL), np.uint8), window, hidden).targets()
-    assert torch.argwhere(targets.heat == 1).tolist() == [[10, 4]]
-    assert targets.weight[10, 17] == 0
+    boxes = (100, 60, 116, 84), (120, 60, 136, 84), (10, 10, 26, 34)
+    window.symbols += [Symbol(box, label, 24) for label, box in enumerate(boxes, 3)]
+    shown = Photograph(page, np.zeros((192, 192), np.float32), window)
+    cut = crop(shown, window.symbols[0].box, np.array([4, 2, 6, 8]))
+    assert cut.pixels.shape == cut.hidden.shape == (CROP_SIDE, CROP_SIDE)
+    rows, wide = (np.flatnonzero(1 - cut.hidden.min(axis)) for axis in (1, 0))
+    part = slice(rows[0], rows[-1] + 1), slice(wide[0], wide[-1] + 1)
+    assert (cut.pixels[part] == page[58:92, 96:122]).all()
+    assert (cut.pixels[: rows[0], part[1]] == page[58, 96:122]).all()  # edges repeat
+    assert min(rows[0], wide[0]) >= 16 and cut.hidden.sum() == CROP_SIDE**2 - 34 * 26
+    left, top, right, bottom = (round(side) for side in cut.window.symbols[0].box)
+    assert (cut.pixels[top:bottom, left:right] == page[60:84, 100:116]).all()
+    maps = targets(cut)
+    assert torch.argwhere(maps.heat == 1).tolist() == [[(top + 12) // 4, (left + 8) // 4]]
+    assert maps.weight[(top + 12) // 4, (left + 28) // 4] == 0  # may be found or not
+    large = crop(shown, (0, 0, 190, 190), np.zeros(4))
+    assert (1 - large.hidden).sum() == (CROP_SIDE - 32) ** 2
+    for share, count in ((0.0, 6), (1.0, 0)):
+        some = materials._replace(ranges=replace(RANGES, textures=share))
+        crops = list(islice(make_crops(some, np.random.default_rng(0)), 6))
+        assert {each.pixels.shape for each in crops} == {(SMALL, SMALL)}
+        assert sum(bool(each.window.symbols) for each in crops) == count
 
 
 def test_small_crops_count_as_the_windows_in_whose_place_they_are(

@@ -40,10 +40,6 @@ class Font(NamedTuple):
     def file(self) -> str:
         return f"{self.name}-latin-400-normal.woff"
 
-    @property
-    def package(self) -> str:
-        return f"@fontsource/{self.name}@{self.version}"
-
 
 with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as _file:
     FONTS = [Font(**row) for row in csv.DictReader(_file)]
@@ -63,7 +59,7 @@ def hands(use: str = "training") -> list[Path]:
 
 
 def printed(use: str = "training") -> list[Path]:
-    """The printed fonts for "training", or those "held back". Raises DataError."""
+    """The printed fonts, likewise."""
     fetched = files([font for font in FONTS if (font.kind, font.use) == ("print", use)])
     return [*fetched, *bundled(use)]
 
@@ -94,22 +90,19 @@ def files(fonts: Sequence[Font]) -> list[Path]:
 def _is_intact(font: Font, path: Path) -> bool:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest() == font.sha256
-    except FileNotFoundError:
+    except OSError:
         return False
-    except OSError as error:
-        raise DataError(f"can't read {path}: {error.strerror}") from error
 
 
 def _downloaded(font: Font, folder: Path) -> bytes:
+    package = f"@fontsource/{font.name}@{font.version}"
     try:
-        [raw] = fetch.npm_files(font.package, [f"package/files/{font.file}"])
+        [raw] = fetch.npm_files(package, [f"package/files/{font.file}"])
     except DataError as error:
-        raise DataError(
-            f"the font {font.name} was not found ({error}). Try again, or put"
-            f" {font.file} from that archive into {folder}"
-        ) from error
+        way_out = f"Try again, or put {font.file} from that archive into {folder}"
+        raise DataError(f"the font {font.name} was not found ({error}). {way_out}") from error
     if hashlib.sha256(raw).hexdigest() != font.sha256:
-        raise DataError(f"{font.package}: its font is not the known one (wrong SHA-256)")
+        raise DataError(f"{package}: its font is not the known one (wrong SHA-256)")
     return raw
 
 

@@ -10,11 +10,11 @@ from PIL import Image, ImageFilter
 from digits.data.mnist import Split
 from digits.vision.frame import stroke_width
 from digits_train.camera import fonts
-from digits_train.camera.ink import EM, Glyph, Points, around, stroke
+from digits_train.camera.ink import EM, NO_BOXES, Glyph, Points, around, stroke
 from digits_train.camera.lettering import write
 from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.camera.strokes import bend, is_legible, strokes
-from digits_train.raster import Bytes, Random, scaled
+from digits_train.raster import Random, scaled
 
 DIGITS = "0123456789"
 _VARIANTS = 4  # of each symbol of a font
@@ -59,28 +59,50 @@ class PenBank:
 
 def font_writers(files: Sequence[Path], random: Random) -> list[Writer]:
     """The hands of all fonts that have the ten digits; no symbol is written twice alike."""
-    return [_font_writer(file, random) for file in files if fonts.has(file, DIGITS)]
-
-
-def _font_writer(file: Path, random: Random) -> Writer:
-    variants: dict[str, list[Glyph]] = {}
-    for character in filter(lambda each: fonts.has(file, each), DIGITS + "-.,"):
-        drawn = [draw_character(file, character, random) for _ in range(_VARIANTS)]
-        variants[character] = [glyph for glyph in drawn if glyph.coverage.sum() > 255]
-    widths = [_pen(glyph) for digit in DIGITS for glyph in variants[digit]]
-    return Writer(float(np.median(widths)), variants)
+    writers = []
+    for file in (file for file in files if fonts.has(file, DIGITS)):
+        variants: dict[str, list[Glyph]] = {}
+        for character in filter(lambda each: fonts.has(file, each), DIGITS + "-.,"):
+            drawn = [draw_character(file, character, random) for _ in range(_VARIANTS)]
+            variants[character] = [glyph for glyph in drawn if glyph.coverage.sum() > 255]
+        widths = [_pen(glyph) for digit in DIGITS for glyph in variants[digit]]
+        writers.append(Writer(float(np.median(widths)), variants))
+    return writers
 
 
 def _pen(glyph: Glyph) -> float:
     return float(stroke_width(glyph.coverage[None].astype(np.float32) / np.float32(255))[0])
 
 
+def _draw(digits: Split, random: Random, ranges: Ranges = RANGES) -> tuple[str, Glyph]:
+    """A digit of MNIST with crisp strokes."""
+    thin, thick = ranges.pen
+    for _ in range(_TRIES):
+        index, far = int(random.integers(len(digits))), random.uniform(*ranges.bent)
+        label, image = int(digits.labels[index]), bend(digits.images[index], far, random)
+        pen = thin + (thick - thin) * random.beta(*ranges.pen_shape)
+        coverage = strokes(image, EM, pen, random)
+        if is_legible(image, label, coverage, pen):
+            break
+    return str(label), Glyph(coverage)
+
+
+def draw_character(file: Path, character: str, random: Random, ranges: Ranges = RANGES) -> Glyph:
+    """Draw a font's character, bent, and some with a thicker or thinner pen."""
+    glyph = write(character, file, random, ranges.wobble, DIGITS)._replace(doubtful=NO_BOXES)
+    if min(glyph.coverage.shape) <= 12 or random.random() >= ranges.other_pen:
+        return glyph
+    thicker, image = random.random() < ranges.thickened, Image.fromarray(glyph.coverage)
+    filtered = image.filter(ImageFilter.MaxFilter(3) if thicker else ImageFilter.MinFilter(3))
+    share = random.uniform(*(ranges.thicker if thicker else ranges.thinner))
+    return glyph._replace(coverage=np.asarray(Image.blend(image, filtered, share)))
+
+
 def bare_one(random: Random, pen: float) -> Glyph:
     """A 1 that is a single stroke."""
-    lean, bow = random.normal(0, 0.08), random.normal(0, 0.03)
     along = np.linspace(0, 1, 9)
-    x = lean * (0.5 - along) + bow * np.sin(np.pi * along)
-    return Glyph(_line(x, along, EM - pen, pen * random.uniform(0.85, 1.1)))
+    x = random.normal(0, 0.08) * (0.5 - along) + random.normal(0, 0.03) * np.sin(np.pi * along)
+    return _line(x, along, EM - pen, pen * random.uniform(0.85, 1.1))
 
 
 def with_tail(glyph: Glyph, digit: str, random: Random) -> Glyph:
@@ -98,52 +120,28 @@ def with_tail(glyph: Glyph, digit: str, random: Random) -> Glyph:
 def _minus(random: Random, pen: float) -> Glyph:
     along = np.linspace(-0.5, 0.5, 7)
     y = random.normal(0, 0.06) * along + random.normal(0, 0.04) * np.cos(np.pi * along)
-    line = _line(along, y, random.uniform(0.25, 0.8) * EM, pen * random.uniform(0.85, 1.15))
-    return Glyph(line, -random.uniform(0.3, 0.55) * EM)
+    length, below = random.uniform(0.25, 0.8) * EM, -random.uniform(0.3, 0.55) * EM
+    return _line(along, y, length, pen * random.uniform(0.85, 1.15), below)
 
 
 def _point(random: Random, pen: float) -> Glyph:
     if random.random() < 0.7:  # pressed, or moved a little
-        points: Points = np.array([np.zeros(2), random.uniform(0, 0.7) * random.normal(0, 1, 2)])
+        points = np.array([np.zeros(2), random.uniform(0, 0.7) * random.normal(0, 1, 2)])
         width = pen * random.uniform(0.95, 1.7)
     else:
         points, width = around(np.linspace(0, 2 * np.pi, 9), random.uniform(0.3, 0.8)), pen
-    return Glyph(stroke([points * pen], max(2.5, width)), random.normal(0, 0.05) * EM)
+    return _line(points[:, 0], points[:, 1], pen, max(2.5, width), random.normal(0, 0.05) * EM)
 
 
 def _comma(random: Random, pen: float) -> Glyph:
     length, along = random.uniform(0.14, 0.4) * EM, np.linspace(0, 1, 6)
     x = -random.uniform(0, 0.8) * along + random.normal(0, 0.15) * np.sin(np.pi * along)
-    tick = _line(x, along, length, max(2.0, pen * random.uniform(0.8, 1.2)))
-    return Glyph(tick, random.uniform(0.3, 1) * length)
+    width, below = max(2.0, pen * random.uniform(0.8, 1.2)), random.uniform(0.3, 1) * length
+    return _line(x, along, length, width, below)
+
+
+def _line(x: Points, y: Points, size: float, pen: float, below: float = 0.0) -> Glyph:
+    return Glyph(stroke([np.stack([x, y], 1) * size], pen), below)
 
 
 _SIGNS = {"-": _minus, ".": _point, ",": _comma}
-
-
-def _line(x: Points, y: Points, size: float, pen: float) -> Bytes:
-    return stroke([np.stack([x, y], 1) * size], pen)
-
-
-def _draw(digits: Split, random: Random, ranges: Ranges = RANGES) -> tuple[str, Glyph]:
-    """A digit of MNIST with crisp strokes."""
-    thin, thick = ranges.pen
-    for _ in range(_TRIES):
-        index, far = int(random.integers(len(digits))), random.uniform(*ranges.bent)
-        label, image = int(digits.labels[index]), bend(digits.images[index], far, random)
-        pen = thin + (thick - thin) * random.beta(*ranges.pen_shape)
-        coverage = strokes(image, EM, pen, random)
-        if is_legible(image, label, coverage, pen):
-            break
-    return str(label), Glyph((coverage * 255).clip(0, 255).astype(np.uint8))
-
-
-def draw_character(file: Path, character: str, random: Random, ranges: Ranges = RANGES) -> Glyph:
-    """Draw a font's character, bent, and some with a thicker or thinner pen."""
-    glyph = write(character, file, random, ranges.wobble, DIGITS)
-    if min(glyph.coverage.shape) <= 12 or random.random() >= ranges.other_pen:
-        return glyph
-    thicker, image = random.random() < ranges.thickened, Image.fromarray(glyph.coverage)
-    filtered = image.filter(ImageFilter.MaxFilter(3) if thicker else ImageFilter.MinFilter(3))
-    share = random.uniform(*(ranges.thicker if thicker else ranges.thinner))
-    return glyph._replace(coverage=np.asarray(Image.blend(image, filtered, share)))

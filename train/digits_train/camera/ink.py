@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.interpolate import CubicHermiteSpline
 
-from digits_train.raster import Bytes, cropped
+from digits_train.raster import Bytes, cropped, ink_box, scaled, sheared
 
 EM = 56  # pixels: the height of the digits and capitals of which pages are composed
 NO_BOXES = np.zeros((0, 4), np.float32)
@@ -32,35 +32,44 @@ class Glyph(NamedTuple):
     below: float = 0.0
     doubtful: NDArray[np.float32] = NO_BOXES
 
+    def scaled(self, scale: float, wider: float = 1.0) -> "Glyph":
+        """As large as in writing of another size; at least two pixels."""
+        high, wide = self.coverage.shape
+        width, height = (max(2, round(side)) for side in (wide * scale * wider, high * scale))
+        coverage = scaled(self.coverage, width, height)
+        return Glyph(coverage, self.below * scale, self.doubtful * np.float32(scale))
 
-def stroke(lines: Sequence[Points], width: float) -> Bytes:
-    """Draw lines through points in pixels with a round pen: uint8 [h, w], cropped to the ink."""
+    def leaning(self, slant: float, slope: float) -> "Glyph":
+        """With strokes that lean to the right, on a line that descends; see `sheared`."""
+        coverage = sheared(self.coverage, slant, slope)
+        rows, columns = ink_box(coverage)
+        size, grown = np.array(self.coverage.shape[::-1]), np.array(coverage.shape[::-1])
+        middles = (self.doubtful[:, :2] + self.doubtful[:, 2:] - size) / 2
+        moved = (grown - size) / 2 + middles[:, ::-1] * (-slant, slope)
+        moved -= columns.start, rows.start
+        boxes = (self.doubtful + np.tile(moved, 2)).astype(np.float32)
+        below = self.below + rows.stop - float(size[1] + grown[1]) / 2
+        return Glyph(coverage[rows, columns], below, boxes)
+
+
+def stroke(lines: Sequence[Points], width: float, filled: bool = False) -> Bytes:
+    """Draw lines through points in pixels with a round pen: uint8 [h, w], cropped to the ink.
+
+    filled: fill the outline that each line is.
+    """
     points = np.concatenate(lines)
     low = points.min(0) - width
-    image = _canvas(points.max(0) + width - low + 1)
-    pen = ImageDraw.Draw(image)
-    thick = max(1, round(2 * width))
+    size = 2 * np.ceil(points.max(0) + width - low + 1).astype(int)  # for soft edges
+    image = Image.new("L", (int(size[0]), int(size[1])))
+    pen, thick = ImageDraw.Draw(image), max(1, round(2 * width))
     for line in lines:
         at = [(float(x), float(y)) for x, y in (line - low) * 2]
+        if filled:
+            pen.polygon(at, 255)
         pen.line(at, fill=255, width=thick, joint="curve")
         for x, y in (at[0], at[-1]) if thick > 2 else ():
-            r = thick / 2
-            pen.ellipse((x - r, y - r, x + r, y + r), fill=255)
+            pen.circle((x, y), thick / 2, 255)
     return cropped(np.asarray(image.reduce(2)))
-
-
-def filled(outline: Points) -> Bytes:
-    """Fill a closed outline, points in pixels: uint8 [h, w], cropped to the ink."""
-    low = outline.min(0) - 1
-    image = _canvas(outline.max(0) - low + 1)
-    ImageDraw.Draw(image).polygon([(x, y) for x, y in ((outline - low) * 2).tolist()], fill=255)
-    return cropped(np.asarray(image.reduce(2)))
-
-
-def _canvas(size: Points) -> Image.Image:
-    """An image twice as wide and high, for soft edges."""
-    width, height = (2 * np.ceil(size).astype(int)).tolist()
-    return Image.new("L", (width, height))
 
 
 def around(angle: NDArray[Any], radius: NDArray[Any] | float) -> Points:

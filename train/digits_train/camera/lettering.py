@@ -35,14 +35,12 @@ def library(files: Sequence[Path], count: int, random: Random) -> list[list[Glyp
 
     No numbers, not even in print: neat hands look like it, and were refused with it.
     """
-    each = max(1, count // len(files))
-    return [[_some_text(file, random) for _ in range(each)] for file in files]
-
-
-def _some_text(file: Path, random: Random) -> Glyph:
-    while not fonts.has(file, text := _text(random)):
-        pass
-    return write(text, file, random)
+    texts: list[list[Glyph]] = [[] for _ in files]
+    for file, written in zip(files, texts, strict=True):
+        while len(written) < max(1, count // len(files)):
+            if fonts.has(file, text := _text(random)):
+                written.append(write(text, file, random))
+    return texts
 
 
 def write(
@@ -82,12 +80,9 @@ def doubtful_letters(text: str) -> list[int]:
     others of its kind, could be either; a full stop is a point.
     """
     plain = sum(letter.isalpha() and letter not in _AMBIGUOUS for letter in text)
-    alone = len(text) < 3 or plain < 2
-    return [
-        position
-        for position, letter in enumerate(text)
-        if letter in ".,-" or (alone and letter in _AMBIGUOUS + (_ALMOST if len(text) == 1 else ""))
-    ]
+    alike = _AMBIGUOUS + (_ALMOST if len(text) == 1 else "")
+    doubtful = ".,-" + (alike if len(text) < 3 or plain < 2 else "")
+    return [position for position, letter in enumerate(text) if letter in doubtful]
 
 
 @cache
@@ -101,28 +96,26 @@ def _size(file: Path, characters: str) -> int:
 
 def _text(random: Random) -> str:
     chance = random.random()
-    letters = string.ascii_lowercase
     if chance < 0.5:
-        return word(random)
+        return _word(random)
     if chance < 0.65:  # no language's words, or a number would be what isn't English
-        made = "".join(random.choice(list(letters), random.integers(2, 11)))
+        made = "".join(random.choice(list(string.ascii_lowercase), random.integers(2, 11)))
         return made.upper() if random.random() < 0.5 else made.capitalize()
     if chance < 0.72:
         return words(random, int(random.integers(2, 4)))
-    if chance < 0.87:
-        return str(random.choice(list(string.ascii_letters + "SGTABSGTA" + OTHERS)))
-    return str(random.choice(list(_SIGNS)))
+    letters = string.ascii_letters + "SGTABSGTA" + OTHERS
+    return str(random.choice(list(letters if chance < 0.87 else _SIGNS)))
 
 
-def word(random: Random) -> str:
-    """A real or invented word of letters and full stops."""
+def words(random: Random, count: int) -> str:
+    """Real and invented words of letters and full stops."""
+    return " ".join(_word(random) for _ in range(count))
+
+
+def _word(random: Random) -> str:
     if random.random() < 0.6:
         chosen = str(random.choice(_WORDS.split()))
     else:
         chosen = "".join(random.choice(_SYLLABLES.split(), random.integers(2, 5)))
     style = random.random()
     return chosen.upper() if style < 0.1 else chosen.capitalize() if style < 0.35 else chosen
-
-
-def words(random: Random, count: int) -> str:
-    return " ".join(word(random) for _ in range(count))

@@ -1,23 +1,25 @@
-"""Marks that are no writing: ticks, arrows, underlines, scribbles, blots and shapes."""
+"""Marks that are no writing: ticks, arrows, underlines, scribbles, blots and shapes.
+
+A mark is its lines, by the height of the digits beside it.
+"""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from digits_train.camera.ink import Glyph, Points, around, filled, stroke
+from digits_train.camera.ink import Glyph, Points, around, smooth, stroke
 from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.raster import Random, log_uniform
 
-Mark = Callable[[Random], list[Points]]  # the lines, by the height of the digits beside it
+Mark = Callable[[Random], list[Points]]
 
 
 def draw_mark(height: float, random: Random, ranges: Ranges = RANGES, alone: bool = False) -> Glyph:
     """Draw a mark beside digits of a height in pixels. alone: one that can't be taken for a 0."""
     kind = _KINDS[int(random.integers(len(_KINDS) - 2 * alone))]
     lines = [line * height for line in kind(random)]
-    if random.random() < _FILLED.get(kind, 0):
-        return Glyph(filled(lines[0]))
-    return Glyph(stroke(lines, random.uniform(*ranges.mark_pen) * height))
+    filled = bool(random.random() < _FILLED.get(kind, 0))
+    return Glyph(stroke(lines, 1 if filled else random.uniform(*ranges.mark_pen) * height, filled))
 
 
 def zigzag(random: Random, length: float, height: float) -> Points:
@@ -41,24 +43,18 @@ def _tick(random: Random) -> list[Points]:
 
 
 def _arrow(random: Random) -> list[Points]:
-    length, head, rise = random.uniform(1, 2.5), random.uniform(0.2, 0.35), random.normal(0, 0.1)
-    along = np.linspace(0, 1, 9)
-    shaft = np.stack([along * length, np.sin(along * 3) * rise], 1)
-    tip = shaft[-1]
-    wings = np.array([tip + (-head, -head), tip, tip + (-head * random.uniform(0.7, 1.2), head)])
+    length, head, along = random.uniform(1, 2.5), random.uniform(0.2, 0.35), np.linspace(0, 1, 9)
+    shaft = np.stack([along * length, np.sin(along * 3) * random.normal(0, 0.1)], 1)
+    wings = shaft[-1] + np.array([(-1, -1), (0, 0), (-random.uniform(0.7, 1.2), 1)]) * head
     size = random.uniform(0.5, 1.2) * np.array([random.choice([-1, 1]), 1])
     return [shaft * size, wings * size]
 
 
 def _underline(random: Random) -> list[Points]:
     """One or two lines."""
-    x = np.linspace(0, random.uniform(2, 6), 12)
-    lines = []
-    for number in range(2 if random.random() < 0.25 else 1):
-        wave = 0.05 * random.normal(0, 0.5) * np.sin(x + random.uniform(0, 6))
-        y = wave + random.normal(0, 0.01) * x + number * 0.2
-        lines.append(np.stack([x + random.normal(0, 0.05), y], 1))
-    return lines
+    length, count = random.uniform(2, 6), 2 if random.random() < 0.25 else 1
+    waves = random.normal(0, 0.03, (count, 4)) + 0.2 * np.arange(count)[:, None]
+    return [smooth(np.stack([np.linspace(0, length, 4), wave], 1)) for wave in waves]
 
 
 def _dashes(random: Random) -> list[Points]:
@@ -68,17 +64,9 @@ def _dashes(random: Random) -> list[Points]:
     return [np.array([(x - half, 0), (x + half, 0)]) for x in middles]
 
 
-def _zigzag(random: Random) -> list[Points]:
-    return [zigzag(random, random.uniform(1, 4), random.uniform(0.5, 1.2))]
-
-
 def _blot(random: Random) -> list[Points]:
-    """A drop of ink: a disc with a wavy edge."""
-    angle = np.linspace(0, 2 * np.pi, 40)
-    radius = np.full(len(angle), log_uniform(random, 0.08, 0.5))
-    for waves in (2, 3, 5):
-        radius *= 1 + random.normal(0, 0.3) / waves * np.sin(waves * angle + random.uniform(0, 6))
-    return [around(angle, radius) * (1, random.uniform(0.6, 1))]
+    """A drop of ink."""
+    return [ring(random, log_uniform(random, 0.08, 0.5) * random.uniform(0.6, 1.2, 2))]
 
 
 def _polygon(random: Random) -> list[Points]:
@@ -100,8 +88,7 @@ def _spiral(random: Random) -> list[Points]:
 
 def _hatching(random: Random) -> list[Points]:
     """Five or more parallel strokes, crossed by others or not."""
-    lines = []
-    start = random.uniform(0, np.pi)
+    lines, start = [], random.uniform(0, np.pi)
     for angle in (start, start + random.uniform(0.8, 2))[: random.integers(1, 3)]:
         along, across = around(np.array([angle, angle + np.pi / 2]), 1.0)
         for far in np.linspace(-0.6, 0.6, int(random.integers(5, 10))):
@@ -116,8 +103,8 @@ def _branches(random: Random) -> list[Points]:
     for _ in range(int(random.integers(3, 6))):
         start, end = lines[int(random.integers(len(lines)))]
         joint = start + (end - start) * random.choice([0, 0.5, 1])
-        angle = np.array([random.uniform(0, 2 * np.pi)])
-        lines.append(joint + np.array([[0], random.uniform(0.3, 0.7, 1)]) * around(angle, 1.0))
+        tip = around(random.uniform(0, 2 * np.pi, 1), random.uniform(0.3, 0.7))
+        lines.append(np.concatenate([joint[None], joint + tip]))
     return lines
 
 
@@ -125,9 +112,8 @@ def _curve(random: Random) -> list[Points]:
     return [np.cumsum(random.normal(0, 0.3, (int(random.integers(3, 12)), 2)), 0)]
 
 
-def _ring(random: Random) -> list[Points]:
-    """Around a word or a number: too large for a zero beside them."""
-    return [ring(random, random.uniform(1.6, 4, 2))]
+def _loop(random: Random) -> list[Points]:
+    return [ring(random, random.uniform(0.5, 0.9, 2))]
 
 
 def _figure(random: Random) -> list[Points]:
@@ -140,13 +126,11 @@ def _figure(random: Random) -> list[Points]:
     return lines
 
 
-def _loop(random: Random) -> list[Points]:
-    return [ring(random, random.uniform(0.5, 0.9, 2))]
-
-
 _KINDS: tuple[Mark, ...] = (
-    *(_tick, _arrow, _underline, _dashes, _zigzag, _blot),
-    *(_polygon, _spiral, _hatching, _branches, _figure),
-    *(_curve, _ring),  # which alone look like digits
+    *(_tick, _arrow, _underline, _dashes, _blot, _polygon, _spiral, _hatching, _branches, _figure),
+    lambda random: [zigzag(random, random.uniform(1, 4), random.uniform(0.5, 1.2))],
+    # Alone these look like digits; the ring, around a word, is too large for a zero beside it.
+    _curve,
+    lambda random: [ring(random, random.uniform(1.6, 4, 2))],
 )
 _FILLED: dict[Mark, float] = {_blot: 1.0, _polygon: 0.4}  # chance

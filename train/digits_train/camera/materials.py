@@ -2,21 +2,42 @@
 
 import string
 from collections.abc import Sequence
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from digits.data.mnist import Split
 from digits_train.camera import fonts
-from digits_train.camera.glyphs import PenBank, font_writers
+from digits_train.camera.glyphs import PenBank, Writer, font_writers
 from digits_train.camera.ink import EM, Glyph
 from digits_train.camera.lettering import OTHERS, doubtful_letters, library, write
 from digits_train.camera.marks import draw_mark
-from digits_train.camera.window import Materials
+from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.raster import Random
 
 _BANK, _TEXTS = 50_000, 16_000  # glyphs and words; they take minutes to draw
 _LETTERS = [each for each in string.ascii_letters + OTHERS if not doubtful_letters(each)]
+
+
+class Materials(NamedTuple):
+    """What windows are made of.
+
+    texts: for each hand or font, what it writes without digits. hard: texts and marks of which more
+    than their share is wanted. ranges: how composing and photographing varies.
+    """
+
+    pens: PenBank
+    fonts: Sequence[Writer]
+    texts: Sequence[Sequence[Glyph]]
+    marks: Sequence[Glyph]
+    hard: Sequence[Glyph] = ()
+    ranges: Ranges = RANGES
+
+    def writer(self, random: Random) -> Writer:
+        """A random hand: one of MNIST's writers, or a font."""
+        if random.random() < self.ranges.in_font and self.fonts:
+            return self.fonts[int(random.integers(len(self.fonts)))]
+        return self.pens.writer(random)
 
 
 def make_materials(
@@ -25,22 +46,20 @@ def make_materials(
     """Draw glyphs and words to compose windows of. The same seed gives the same ones.
 
     bank: how many of the digits are drawn anew. texts: how many words, letters and signs. letters:
-    how many more of these, to be written more often. Raises DataError if a font can't be had.
+    how many letters that nobody takes for a digit are written beside these, each equally often.
+    Raises DataError if a font can't be had.
     """
     random = np.random.default_rng([seed, 1])
     hands = fonts.hands()
     files = [*hands, *fonts.printed()]
+    hard = []
+    for letter in random.choice(_LETTERS, letters).tolist():
+        able = [file for file in files if fonts.has(file, letter)]
+        hard.append(write(letter, able[int(random.integers(len(able)))], random))
     return Materials(
         PenBank(digits, bank, random),
         font_writers(hands, random),
         library(files, texts, random),
         [draw_mark(EM, random) for _ in range(texts // 4)],
-        [_letter(files, random) for _ in range(letters)],
+        hard,
     )
-
-
-def _letter(files: Sequence[Path], random: Random) -> Glyph:
-    """A letter that nobody takes for a digit, each equally often, in a font that has it."""
-    letter = _LETTERS[int(random.integers(len(_LETTERS)))]
-    able = [file for file in files if fonts.has(file, letter)]
-    return write(letter, able[int(random.integers(len(able)))], random)

@@ -1,27 +1,60 @@
-"""Whole pages, to calibrate and measure readers with: windows as large as photographs."""
+"""Compose windows of numbers, words and marks, and photograph whole pages of them."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from digits.inference.interface import STRIDE
-from digits_train.camera.compose import compose
-from digits_train.camera.exposure import Photograph, boxed, is_seen, photograph
-from digits_train.camera.numbers import random_number
+from digits_train.camera.exposure import Photograph, photograph
+from digits_train.camera.ink import EM
+from digits_train.camera.materials import Materials
+from digits_train.camera.numbers import digits
 from digits_train.camera.ranges import RANGES, Ranges, legible
 from digits_train.camera.rows import Rows
 from digits_train.camera.style import random_style
-from digits_train.camera.window import Materials, Window
+from digits_train.camera.window import Window, columns
 from digits_train.detection import cells
 from digits_train.matching import LabelledPage, Truth
 from digits_train.raster import Random, ink_box, log_uniform
 
 
-def page(random: Random, materials: Materials, content: str = "") -> LabelledPage:
-    """A photographed page of numbers, words and marks, grey.
+def compose(
+    random: Random,
+    materials: Materials,
+    shape: tuple[int, int],
+    height: float | None = None,
+    content: str = "",
+    margin: int | None = None,
+) -> Window:
+    """A window of this height and width with numbers, words and marks, by one writer.
 
-    content: as in `compose`.
+    height: of its digits, in pixels; by default a random one. content: "numbers", which have words
+    and marks beside them; "words" or "marks"; by default a random one. margin: as in `Window`.
     """
+    window, ranges = Window.empty(shape, margin), materials.ranges
+    style = random_style(random, ranges, height)
+    content = content or str(random.choice(["numbers", "words", "marks"], p=ranges.contents))
+    if content != "marks":
+        Rows(window, style, materials, random).write_all(content == "numbers")
+    if content == "marks" or random.random() < ranges.with_marks:
+        _add_marks(window, style.height / EM, materials, random)
+    return window
+
+
+def _add_marks(window: Window, scale: float, materials: Materials, random: Random) -> None:
+    """Add marks where nothing is written. scale: of the writing, by that of the marks."""
+    ranges, (down, across) = materials.ranges, window.ink.shape
+    for _ in range(int(random.integers(*ranges.marks, endpoint=True))):
+        mark = materials.marks[int(random.integers(len(materials.marks)))]
+        coverage = mark.scaled(scale * log_uniform(random, *ranges.mark_size)).coverage
+        height, width = coverage.shape
+        left = round(random.uniform(-0.5 * width, across))
+        top = round(random.uniform(-0.5 * height, down))
+        window.put(coverage, left, top, random.uniform(*ranges.ink), 0.0)
+
+
+def page(random: Random, materials: Materials, content: str = "") -> LabelledPage:
+    """A photographed page of numbers, words and marks, grey. content: as in `compose`."""
     ranges, height = materials.ranges, log_uniform(random, *materials.ranges.page_height)
     least, most = ranges.page_side
     most = min(most, ranges.most_heights * height)
@@ -30,20 +63,17 @@ def page(random: Random, materials: Materials, content: str = "") -> LabelledPag
     window, behind = compose(random, materials, shape, height, content, margin), None
     if random.random() < ranges.shining_through:
         behind = compose(random, materials, shape, height, margin=margin)
-    return labelled(window, photograph(window, height, random, behind, ranges))
+    return labelled(photograph(window, height, random, behind, ranges))
 
 
-def labelled(window: Window, shown: Photograph, text: str = "") -> LabelledPage:
+def labelled(shown: Photograph, text: str = "") -> LabelledPage:
     """A photograph with the digits that can be seen on it. text: as of a LabelledPage."""
     weight = np.ones([-(-side // STRIDE) for side in shown.pixels.shape], np.float32)
-    seen = [is_seen(shown.hidden, box) for box in window.boxes]
-    hidden = window.select([not each for each in seen]).boxes
-    for box in (*window.doubtful, *hidden):
+    symbols, doubtful = shown.visible()
+    for box in doubtful:
         weight[cells(box)] = 0
-    boxes = np.array(window.boxes, np.float32).reshape(-1, 4)
-    symbols = np.array(window.symbols, np.int64)
-    digits = np.array(seen, bool) & (symbols < 10)
-    return LabelledPage(shown.pixels, text, Truth(boxes[digits], symbols[digits]), weight)
+    boxes, labels, _ = columns([symbol for symbol in symbols if symbol.label < 10])
+    return LabelledPage(shown.pixels, text, Truth(boxes, labels), weight)
 
 
 def number_page(random: Random, materials: Materials, numbers: Sequence[str]) -> LabelledPage:
@@ -51,33 +81,28 @@ def number_page(random: Random, materials: Materials, numbers: Sequence[str]) ->
 
     Each character can be told apart, and nothing lies on them. A comma is as good as a point.
     """
-    materials = materials._replace(ranges=legible(materials.ranges))
+    ranges, longest = legible(materials.ranges), max(map(len, numbers))
     while True:
-        window = _write(random, materials, numbers)
+        height = log_uniform(random, *ranges.page_height)
+        style = random_style(random, ranges, height)
+        pitch = style.pitch * height
+        shape = round(pitch * (len(numbers) + 1)), round((2 + 2 * longest) * height)
+        window = Window.empty(shape, margin=0)
+        rows = Rows(window, style, materials._replace(ranges=ranges), random)
+        spacing, comma = str(random.choice(["plain", "tight"])), random.random() < 0.5
+        for line, text in enumerate(numbers, 1):
+            rows.write(text.replace(".", ",") if comma else text, height, line * pitch, spacing)
         if len(window.symbols) == sum(map(len, numbers)):
-            shown = unhidden(window, random, materials.ranges)
-            return labelled(window, shown, "\n".join(numbers))
+            shown = unhidden(trimmed(window, height, random, ranges), random, ranges)
+            return labelled(shown, "\n".join(numbers))
 
 
 def unhidden(window: Window, random: Random, ranges: Ranges = RANGES) -> Photograph:
     """Photograph a window with symbols, none of which anything lies on."""
     while True:
-        shown = photograph(window, window.heights[0], random, ranges=ranges)
-        if not any(boxed(shown.hidden, box).any() for box in window.boxes):
+        shown = photograph(window, window.symbols[0].height, random, ranges=ranges)
+        if not any(shown.hidden_share(symbol.box) for symbol in window.symbols):
             return shown
-
-
-def _write(random: Random, materials: Materials, numbers: Sequence[str]) -> Window:
-    """The numbers, as far as there was room for each character, with a margin around them."""
-    ranges, height = materials.ranges, log_uniform(random, *materials.ranges.page_height)
-    style = random_style(random, ranges, height)
-    pitch, longest = style.pitch * height, max(map(len, numbers))
-    shape = round(pitch * (len(numbers) + 1)), round((2 + 2 * longest) * height)
-    rows = Rows(Window.empty(shape, margin=0), style, materials, random)
-    spacing, comma = str(random.choice(["plain", "tight"])), random.random() < 0.5
-    for line, text in enumerate(numbers, 1):
-        rows.write(text.replace(".", ",") if comma else text, height, line * pitch, spacing)
-    return trimmed(rows.window, height, random, ranges)
 
 
 def trimmed(window: Window, height: float, random: Random, ranges: Ranges = RANGES) -> Window:
@@ -92,7 +117,7 @@ def random_lines(random: Random, ranges: Ranges = RANGES) -> list[str]:
     """Two to six numbers, mostly digits alone; some with a minus or a point."""
     lines = []
     for _ in range(int(random.integers(2, 7))):
-        cents = f".{random.integers(100):02}" if random.random() < ranges.point else ""
+        cents = f".{digits(random, 2, 2)}" if random.random() < ranges.point else ""
         minus = "-" if random.random() < ranges.minus else ""
-        lines.append(f"{minus}{random_number(random, 'plain')}{cents}")
+        lines.append(f"{minus}{digits(random, 1, 8)}{cents}")
     return lines

@@ -102,25 +102,20 @@ class Ranges:
     cell: Either = Either(0.08, (0.9, 1.8))  # heights: width of the cells for each digit
     above: Range = (1.1, 1.5)  # heights: of a cell, from the baseline up
     below: Range = (0.1, 0.4)  # and down
-    comb: float = 0.3  # chance that the bars between cells are only ticks
-    ticks: Range = (0.2, 1.0)  # of the height above the baseline
+    ticks: Either = Either(0.3, (0.2, 1.0), (1.5, 1.5))  # heights of a cell's bars, by `above`
 
     # Paper
     paper: Range = (120.0, 255.0)  # grey value
     least_contrast: float = 30.0  # grey values
-    pencil: float = 0.12  # chance of strokes that skip the paper's hollows
-    kept: Range = (0.55, 0.95)  # share of such strokes that stays inked
-    mottled: float = 0.3  # chance
-    mottle: Range = (1.0, 10.0)  # grey values
+    kept: Either = Either(0.12, (0.55, 0.95))  # share of strokes that paper's hollows leave inked
+    mottle: Either = Either(0.3, (1.0, 10.0))  # grey values
     bumps: Range = (1.0, 25.0)  # pixels; evenly in the logarithm
     printed: Range = (0.1, 0.9)  # darkness of rules and forms, by that of the ink
     squared: float = 0.12  # chance of squared paper
     ruled: float = 0.18
     table: float = 0.1  # of one line, or two that cross
     crossing: float = 0.3  # chance of the second
-    pattern: float = 0.06  # of crosses, dashes or a maze
-    maze: float = 0.3  # chance of a maze there
-    walls: Range = (0.3, 0.8)  # share of the squares' sides that are drawn
+    pattern: float = 0.06  # of crosses or dashes
     crosses: float = 0.6  # chance of crosses, not dashes
     dashes: Range = (0.1, 0.5)  # share of the lines
     rule: Range = (0.015, 0.06)  # heights: width
@@ -134,10 +129,8 @@ class Ranges:
     edge_at: Range = (0.15, 0.5)  # of the picture's side, from the middle
 
     # Light
-    uneven_light: float = 0.4  # chance
-    falloff: Range = (0.05, 0.7)  # share of the light that is lost where it is darkest
-    shadow: float = 0.12  # chance
-    shadow_depth: Range = (0.1, 0.6)  # share of the light that is lost
+    falloff: Either = Either(0.4, (0.05, 0.7))  # share of the light lost where it is darkest
+    shadow: Either = Either(0.12, (0.1, 0.6))  # share of the light that is lost
     shadow_edge: Range = (-2.5, -0.7)  # share of the longer side, as a power of 10
 
     # Lens and file

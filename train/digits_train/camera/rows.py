@@ -1,17 +1,19 @@
 """Write rows of numbers and words onto a window, as one person does."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digits.inference.interface import SYMBOLS
-from digits_train.camera import allographs, forms, marks
+from digits_train.camera import allographs, marks
 from digits_train.camera.glyphs import Writer, bare_one, with_tail
 from digits_train.camera.ink import EM, Glyph, smooth
-from digits_train.camera.numbers import KINDS, random_number
+from digits_train.camera.materials import Materials
+from digits_train.camera.numbers import KINDS
 from digits_train.camera.style import Style
-from digits_train.camera.window import Box, Materials, Window
-from digits_train.raster import Random, cropped, scaled, sheared
+from digits_train.camera.window import Box, Symbol, Window, columns
+from digits_train.raster import Random
 
-_SYMBOLS = {character: index for index, character in enumerate(SYMBOLS)} | {",": 11}
+_LABELS = {character: index for index, character in enumerate(SYMBOLS)} | {",": 11}
 _SIGNS = "-.,"
 _TAILED = "4679"
 SPACINGS = "plain", "tight", "touching", "joined"  # of the digits in a number
@@ -22,7 +24,7 @@ _ON_INK, _ON_NEIGHBOUR, _ON_WORDS = 0.1, 0.35, 0.02
 
 
 class Rows:
-    """Writes rows from top to bottom."""
+    """Writes rows from top to bottom. Lines are given by the y of their baseline at x = 0."""
 
     def __init__(
         self,
@@ -46,7 +48,7 @@ class Rows:
             self.texts[: len(indices)] = [materials.hard[index] for index in indices]
         self.words = random.random() < ranges.with_words
         self.frames = random.random() < ranges.framed
-        self.kinds = random.choice(KINDS, 2, p=ranges.kinds)
+        self.kinds = random.choice(list(KINDS), 2, p=ranges.kinds)
 
     def write_all(self, with_numbers: bool) -> None:
         """Fill the window with rows of numbers, on some pages with words between them; or words."""
@@ -72,56 +74,43 @@ class Rows:
                 ends = random.random() < ranges.row_ends
 
     def word(self, x: float, y: float) -> float:
-        """Write a word at x on the line whose baseline at 0 is y; return where it ends."""
-        random, ranges, slope = self.random, self.ranges, self.style.slope
+        """Write a word at x; return where it ends."""
+        random, slope = self.random, self.style.slope
         text = self.texts[int(random.integers(len(self.texts)))]
-        size = float(np.exp(random.normal(0, ranges.word_sizes)))
-        scale = self.style.height / EM * size
-        width = max(2, round(text.coverage.shape[1] * scale))
-        height = max(3, round(text.coverage.shape[0] * scale))
-        coverage = sheared(scaled(text.coverage, width, height), slope, slope)
-        left = round(x)
-        top = round(y + text.below * scale - height + slope * x + min(0, slope) * width)
-        if self.window.put(coverage, left, top, random.uniform(*ranges.ink), _ON_WORDS):
-            for near_x, near_y, far_x, far_y in (text.doubtful * scale).tolist():
-                right = left + max(0, slope) * height - slope * (near_y + far_y) / 2
-                down = top - min(0, slope) * width + slope * (near_x + far_x) / 2
-                moved = near_x + right, near_y + down, far_x + right, far_y + down
-                self.window.doubtful.append(moved)
-        return x + float(width)
+        size = float(np.exp(random.normal(0, self.ranges.word_sizes)))
+        word = text.leaning(slope, slope).scaled(self.style.height / EM * size)
+        self._put(word, x, y, random.uniform(*self.ranges.ink), _ON_WORDS)
+        return x + float(word.coverage.shape[1])
 
     def number(self, x: float, y: float) -> float:
         """Write a random number, some of them framed or crossed out; return where it ends."""
-        random, window, style, ranges = self.random, self.window, self.style, self.ranges
-        first, cell = len(window.boxes), style.cell * style.height
-        text = random_number(random, str(random.choice(self.kinds)))
+        random, style, ranges = self.random, self.style, self.ranges
+        symbols, cell = self.window.symbols, style.cell * style.height
+        first = len(symbols)
+        text = KINDS[str(random.choice(self.kinds))](random)
         text = "".join(filter(str.isdecimal, text)) if cell else text
         end = self.write(text, x, y, str(random.choice(SPACINGS, p=ranges.spacings)))
         if cell:
-            size = cell, style.height
-            forms.draw_cells(window, (x, y), len(text), size, style.slope, random, ranges)
+            self._draw_cells(x, y, len(text))
             end = x + len(text) * cell
-        if random.random() < ranges.struck_out and len(window.boxes) > first:
+        if random.random() < ranges.struck_out and len(symbols) > first:
             self._strike_out(first)
         elif self.frames and not cell:
-            forms.draw_frames(window, first, style.height, random, ranges)
+            self.frame(first)
         return end
 
     def write(self, text: str, x: float, y: float, spacing: str) -> float:
-        """Write a number on the line whose baseline at 0 is y; return where it ends.
-
-        spacing: one of SPACINGS.
-        """
-        random, style, window, start = self.random, self.style, self.window, x
+        """Write a number at x; return where it ends. spacing: one of SPACINGS."""
+        random, style, start = self.random, self.style, x
         most = _ON_NEIGHBOUR if spacing in ("touching", "joined") else _ON_INK
         before: Box | None = None
         right = x  # where the glyph before ends, if nothing leans
         for index, character in enumerate(text):
-            glyph = self._glyph(character)
-            if glyph is None:
+            drawn = self._glyph(character)
+            if drawn is None:
                 x += 0.5 * style.height
                 continue
-            glyph, upright = self._sized(glyph, character)
+            glyph, upright = self._sized(drawn, character)
             height, width = glyph.coverage.shape
             left = x
             if style.cell:
@@ -131,24 +120,31 @@ class Rows:
                 if character not in _SIGNS:  # two 1s need a cell of the reader's each
                     middle = (before[0] + before[2]) / 2
                     left = max(left, middle + max(5.0, 0.2 * style.height) - width / 2)
-            baseline = y + style.slope * (left + width / 2)
-            baseline += random.normal(0, style.jitter) * style.height
+            baseline = y + random.normal(0, style.jitter) * style.height
             if style.centred and character.isdecimal():
                 baseline += (height - style.height) / 2
-            left, top = round(left), round(baseline + glyph.below - height)
-            box = (left, top, left + width, top + height)
-            level = 1 - style.faint * random.uniform(0, 1)
-            if not window.put(glyph.coverage, left, top, level, most):
-                x, before = box[2] + style.gap * style.height, None
+            box = self._put(glyph, left, baseline, 1 - style.faint * random.uniform(0, 1), most)
+            if box is None:
+                x, before = left + width + style.gap * style.height, None
                 continue
             if spacing == "joined" and before is not None:
                 self._connect(before, box)
-            if character in _SYMBOLS:
-                window.boxes.append(box)
-                window.symbols.append(_SYMBOLS[character])
-                window.heights.append(style.height)
-            x, before, right = box[2], box, left + upright
+            if character in _LABELS:
+                self.window.symbols.append(Symbol(box, _LABELS[character], style.height))
+            x, before, right = box[2], box, box[0] + upright
         return max(x, start)
+
+    def _put(self, glyph: Glyph, left: float, y: float, level: float, most: float) -> Box | None:
+        """Put what is as large as it should be on a line; None if there is no room for it."""
+        height, width = glyph.coverage.shape
+        baseline = y + self.style.slope * (left + width / 2)
+        left, top = round(left), round(baseline + glyph.below - height)
+        if not self.window.put(glyph.coverage, left, top, level, most):
+            return None
+        for near_x, near_y, far_x, far_y in glyph.doubtful.tolist():
+            box = near_x + left, near_y + top, far_x + left, far_y + top
+            self.window.doubtful.append(box)
+        return left, top, left + width, top + height
 
     def _glyph(self, character: str) -> Glyph | None:
         """How it is written this time; None if it can't be."""
@@ -165,7 +161,7 @@ class Rows:
             return with_tail(glyph, character, random) if is_long else glyph
         # Another hand's sign is a sign as well.
         signs = [text for text in self.texts if text.coverage.shape[1] < 1.2 * EM]
-        if not signs or character in _SYMBOLS:
+        if not signs or character in _LABELS:
             return None
         sign = signs[int(random.integers(len(signs)))]
         return None if len(sign.doubtful) else sign
@@ -178,11 +174,8 @@ class Rows:
             size = style.sizes[int(character)] * np.exp(random.normal(0, style.uneven))
             scale *= float(size)
         slant = style.slant + random.normal(0, ranges.unsteady)
-        coverage = cropped(sheared(glyph.coverage, slant, style.slope))
-        wide = float(np.exp(random.normal(0, ranges.widths)))
-        width = max(2, round(coverage.shape[1] * scale * wide))
-        height = max(2 if character in _SIGNS else 5, round(coverage.shape[0] * scale))
-        sized = Glyph(scaled(coverage, width, height), glyph.below * scale)
+        wider = float(np.exp(random.normal(0, ranges.widths)))
+        sized = glyph.leaning(slant, style.slope).scaled(scale, wider)
         return sized, max(2, round(glyph.coverage.shape[1] * scale))
 
     def _gap(self, spacing: str, narrower: float) -> float:
@@ -210,9 +203,42 @@ class Rows:
 
     def _strike_out(self, first: int) -> None:
         """Scribble over the symbols from `first` on, which then are none."""
-        window = self.window
-        left, top, right, bottom = forms.hull(np.array(window.boxes[first:])).tolist()
+        left, top, right, bottom = self._hull(first).tolist()
         high = bottom - top
         scribble = marks.zigzag(self.random, right - left, 0.7 * high)
-        window.draw(scribble + (left, top + 0.15 * high), self.pen)
-        del window.boxes[first:], window.symbols[first:], window.heights[first:]
+        self.window.draw(scribble + (left, top + 0.15 * high), self.pen)
+        del self.window.symbols[first:]
+
+    def frame(self, first: int) -> None:
+        """Frame each symbol from `first` on, or the whole number: a form's box, or a ring."""
+        random, ranges, height = self.random, self.ranges, self.style.height
+        boxes, _, _ = columns(self.window.symbols[first:])
+        if len(boxes) and random.random() < ranges.whole:
+            boxes = self._hull(first)[None]
+        is_ring = random.random() < ranges.ringed
+        room = random.uniform(*ranges.frame) * height * np.array([-1, -1, 1, 1])
+        for box in boxes + room:
+            outline = box[[[0, 1], [2, 1], [2, 3], [0, 3], [0, 1]]]
+            if is_ring:
+                half = (box[2:] - box[:2]) / 2
+                ring = marks.ring(random, half * random.uniform(1.15, 1.5, 2))
+                outline = ring + box[:2] + half
+            pen = max(1.0, random.uniform(*ranges.line) * height)
+            self.window.draw(outline, pen, printed=True)
+
+    def _draw_cells(self, x: float, y: float, count: int) -> None:
+        """Draw a form's cells from x on, with a bar between two of them."""
+        random, ranges, (height, slope) = self.random, self.ranges, self.style[:2]
+        above, below = (random.uniform(*part) * height for part in (ranges.above, ranges.below))
+        tick = min(ranges.ticks.draw(random) * above, above + below)
+        wide, pen = self.style.cell * height, max(1.0, random.uniform(*ranges.line) * height)
+        end, bars = count * wide, wide * np.arange(1, count)
+        frame = [(0, -above), (end, -above), (end, below), (0, below), (0, -above)]
+        for line in (frame, *([(bar, below - tick), (bar, below)] for bar in bars)):
+            points = np.array(line, np.float64) @ [[1, slope], [-slope, 1]]  # turned as the page is
+            self.window.draw(points + (x, y + slope * x), pen, printed=True)
+
+    def _hull(self, first: int) -> NDArray[np.float32]:
+        """The smallest box around the symbols from `first` on: [4]."""
+        boxes, _, _ = columns(self.window.symbols[first:])
+        return np.concatenate([boxes[:, :2].min(0), boxes[:, 2:].max(0)])

@@ -6,14 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_train.camera import forms
 from digits_train.camera.exposure import photograph, texture
 from digits_train.camera.ink import EM
 from digits_train.camera.marks import draw_mark
+from digits_train.camera.materials import Materials
 from digits_train.camera.ranges import Range, Ranges
 from digits_train.camera.rows import SPACINGS, Rows
 from digits_train.camera.style import random_style
-from digits_train.camera.window import Materials, Window, cut_out
+from digits_train.camera.window import Window, cut_out
 from digits_train.raster import Bytes, Coverage, Random, ink_box, log_uniform
 
 SEVERAL, NONE = 10, 11  # labels beside the ten digits
@@ -21,6 +21,9 @@ SEVERAL, NONE = 10, 11  # labels beside the ten digits
 _CANVAS_SIDE = 1100  # pixels at most, to write on
 _INKED = 0.3  # of the most coverage: a pixel that is stroke
 _SEEN = 0.85  # of the ink at least that lies on no table
+
+Mask = NDArray[np.bool_]
+Sides = NDArray[np.float64]  # pixels on the left, above, on the right and below
 
 
 class Single(NamedTuple):
@@ -32,7 +35,10 @@ class Single(NamedTuple):
 
     pixels: Bytes
     label: int
-    ink: NDArray[np.bool_]
+    ink: Mask
+
+
+Kind = Callable[[Random, Materials], Single]
 
 
 def digit(random: Random, materials: Materials) -> Single:
@@ -44,18 +50,18 @@ def digit(random: Random, materials: Materials) -> Single:
     neighbour, on_left = str(random.integers(10)), random.random() < 0.5
     if beside and on_left:
         start = rows.write(neighbour, start, baseline, "plain") + gap
-    before, first = window.ink.copy(), len(window.boxes)
+    before, first = window.ink.copy(), len(window.symbols)
     end = rows.write(str(label), start, baseline, "plain")
     ink = _inked(window.ink - before)
     room = _room(ink, height, random, ranges)
     if random.random() < ranges.boxed:
-        forms.draw_frames(window, first, height, random, ranges)
+        rows.frame(first)
         if random.random() < ranges.cut_out:
             frame = _sides(_inked(window.printed)) - _sides(ink)
             room = frame + random.uniform(*ranges.cell_edge, 4) * height
-    if beside and not on_left:
-        rows.write(neighbour, end + gap, baseline, "plain")
     if beside:
+        if not on_left:
+            rows.write(neighbour, end + gap, baseline, "plain")
         side = 0 if on_left else 2
         room[side] = min(room[side], gap + random.uniform(*ranges.neighbour_end) * height)
     return _photograph(rows, ink, label, room)
@@ -68,8 +74,7 @@ def several(random: Random, materials: Materials) -> Single:
     for line in range(2 if random.random() < 0.2 else 1):
         text = "".join(map(str, random.integers(0, 10, random.integers(2, 5))))
         rows.write(text, start, baseline + 1.3 * line * height, spacing)
-    ink = _inked(rows.window.ink)
-    return _photograph(rows, ink, SEVERAL, _room(ink, height, random, rows.ranges))
+    return _photograph(rows, _inked(rows.window.ink), SEVERAL)
 
 
 def other(random: Random, materials: Materials) -> Single:
@@ -77,9 +82,9 @@ def other(random: Random, materials: Materials) -> Single:
     ranges = materials.ranges
     while True:
         rows, start, baseline = _sheet(random, materials, ranges.several_height)
-        window, height = rows.window, rows.style.height
+        window = rows.window
         if random.random() < ranges.mark:
-            mark = draw_mark(height, random, ranges, alone=True).coverage
+            mark = draw_mark(rows.style.height, random, ranges, alone=True).coverage
             window.put(mark, round(start), round(start), 1.0, 1.0)
         else:
             letters = [text for text in rows.texts if text.coverage.shape[1] < EM]
@@ -88,7 +93,7 @@ def other(random: Random, materials: Materials) -> Single:
             rows.word(start, baseline)
         ink = _inked(window.ink)
         if ink.any() and not window.doubtful:
-            return _photograph(rows, ink, NONE, _room(ink, height, random, ranges))
+            return _photograph(rows, ink, NONE)
 
 
 def blank(random: Random, materials: Materials) -> Single:
@@ -96,10 +101,10 @@ def blank(random: Random, materials: Materials) -> Single:
     ranges, height = materials.ranges, log_uniform(random, *materials.ranges.several_height)
     down, across = np.ceil(random.uniform(1, 4, 2) * height).astype(int).tolist()
     if random.random() < 0.5:
-        pixels = texture((down, across), random, ranges)
+        shown = texture((down, across), random, ranges)
     else:
-        pixels = photograph(Window.empty((down, across)), height, random, ranges=ranges).pixels
-    return Single(pixels, NONE, np.zeros((down, across), bool))
+        shown = photograph(Window.empty((down, across)), height, random, ranges=ranges)
+    return Single(shown.pixels, NONE, np.zeros((down, across), bool))
 
 
 def _sheet(
@@ -117,21 +122,19 @@ def _sheet(
     return rows, start, (pixels + height) / 2 - style.slope * start
 
 
-def _inked(coverage: Coverage) -> NDArray[np.bool_]:
+def _inked(coverage: Coverage) -> Mask:
     """Where strokes are, however faint."""
     return np.asarray(coverage > _INKED * coverage.max())
 
 
-def _sides(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _sides(mask: Mask) -> NDArray[np.int64]:
     """How far what is marked reaches: to the left, up (both negative), to the right and down."""
     rows, columns = ink_box(mask)
     return np.array([-columns.start, -rows.start, columns.stop, rows.stop])
 
 
-def _room(
-    ink: NDArray[np.bool_], height: float, random: Random, ranges: Ranges
-) -> NDArray[np.float64]:
-    """Pixels around the writing, on the left, above, on the right and below."""
+def _room(ink: Mask, height: float, random: Random, ranges: Ranges) -> Sides:
+    """The room around the writing."""
     sides = _sides(ink)
     size = sides[:2] + sides[2:]
     spread = np.exp(random.normal(0, ranges.lopsided, 4))
@@ -145,11 +148,10 @@ def _room(
     return room
 
 
-def _photograph(
-    rows: Rows, ink: NDArray[np.bool_], label: int, room: NDArray[np.float64]
-) -> Single:
-    """Photograph or draw the writing and the paper around it."""
-    random, ranges = rows.random, rows.ranges
+def _photograph(rows: Rows, ink: Mask, label: int, room: Sides | None = None) -> Single:
+    """Photograph or draw the writing and the paper around it, by default as `_room` says."""
+    random, ranges, height = rows.random, rows.ranges, rows.style.height
+    room = _room(ink, height, random, ranges) if room is None else room
     left, above, right, below = np.round(_sides(ink) + room).tolist()
     box = (-left, -above, right, below)
     part, ink = rows.window.crop(box), cut_out(ink, box)
@@ -157,10 +159,10 @@ def _photograph(
         if random.random() < ranges.drawn:
             return Single(_draw(part, random), label, ink)
         ends = _table(ink, random, ranges) if random.random() < ranges.on_table else None
-        pixels, hidden = photograph(part, rows.style.height, random, None, ranges, ends)
-        seen = ink & (hidden < 0.5)
+        shown = photograph(part, height, random, None, ranges, ends)
+        seen = ink & (shown.hidden < 0.5)
         if seen.sum() >= _SEEN * ink.sum():
-            return Single(pixels, label, seen)
+            return Single(shown.pixels, label, seen)
 
 
 def _draw(window: Window, random: Random) -> Bytes:
@@ -173,15 +175,12 @@ def _draw(window: Window, random: Random) -> Bytes:
     return np.asarray(ground + ink * contrast * min(1, random.uniform(0.25, 1.5)), np.uint8)
 
 
-def _table(ink: NDArray[np.bool_], random: Random, ranges: Ranges) -> dict[int, float]:
+def _table(ink: Mask, random: Random, ranges: Ranges) -> dict[int, float]:
     """Where the sheet ends, see `scene.edges`: on some sides, around the ink."""
-    left, top, right, bottom = _sides(ink)
-    middle = np.array(ink.shape[::-1]) / 2
+    (left, top, right, bottom), middle = _sides(ink), np.array(ink.shape[::-1]) / 2
     reach = np.array([right, bottom, left, top]) - np.concatenate([middle, -middle])
     ends = random.uniform(reach, np.tile(middle, 2)).tolist()
     return {side: end for side, end in enumerate(ends) if random.random() < ranges.table_side}
 
 
-KINDS: dict[str, Callable[[Random, Materials], Single]] = {
-    function.__name__: function for function in (digit, several, other, blank)
-}
+KINDS: dict[str, Kind] = {kind.__name__: kind for kind in (digit, several, other, blank)}

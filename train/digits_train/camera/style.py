@@ -19,13 +19,13 @@ class Style(NamedTuple):
     height: float
     slope: float
     slant: float
+    sizes: NDArray[np.float64]
+    uneven: float
+    centred: bool
     gap: float
     pitch: float
     jitter: float
-    sizes: NDArray[np.float64]
-    uneven: float
     tails: float
-    centred: bool
     faint: float
     bare: float
     taught: float
@@ -36,19 +36,15 @@ def random_style(random: Random, ranges: Ranges = RANGES, height: float | None =
     """Anyone's. height: of the digits, in pixels; by default a random one."""
     usual = np.exp(random.normal(np.log(ranges.height), ranges.heights))
     tilt = float(random.choice(ranges.turns, p=ranges.turned))
-    turn = float(np.clip(random.normal(0, tilt), -ranges.most_turned, ranges.most_turned))
+    slope = float(np.clip(random.normal(0, tilt), -ranges.most_turned, ranges.most_turned))
     leaning = random.random() < ranges.leaning
     slant = random.uniform(*ranges.slant) if leaning else random.normal(*ranges.upright)
-    drawn = {name: getattr(ranges, name).draw(random) for name in _DRAWN}
     return Style(
-        height=height or float(usual.clip(*ranges.height_limits)),
-        slope=turn,
-        slant=float(slant) + turn,  # a turned page leans as a whole
-        sizes=np.exp(random.normal(0, ranges.sizes.draw(random), 10)).clip(*ranges.size),
-        uneven=random.uniform(*ranges.uneven),
-        centred=bool(random.random() < ranges.centred),
-        **drawn,
+        height or float(usual.clip(*ranges.height_limits)),
+        slope,
+        slant + slope,  # a turned page leans as a whole
+        np.exp(random.normal(0, ranges.sizes.draw(random), 10)).clip(*ranges.size),
+        random.uniform(*ranges.uneven),
+        bool(random.random() < ranges.centred),
+        *(getattr(ranges, name).draw(random) for name in Style._fields[6:]),
     )
-
-
-_DRAWN = "gap", "pitch", "jitter", "tails", "faint", "bare", "taught", "cell"

@@ -5,40 +5,36 @@ more of what is difficult than a page has.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from itertools import compress
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_train.camera.glyphs import PenBank, Writer
-from digits_train.camera.ink import Glyph, Points, stroke
-from digits_train.camera.ranges import RANGES, Ranges
-from digits_train.raster import Bytes, Coverage, Random, Scalar, overlap, paste
+from digits_train.camera.ink import Points, stroke
+from digits_train.raster import Bytes, Coverage, Scalar, overlap, paste
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
-class Materials(NamedTuple):
-    """What windows are made of.
+class Symbol(NamedTuple):
+    """label: 0 to 9, 10 for a minus, 11 for a point. height: of its hand's digits, in pixels."""
 
-    texts: for each hand or font, what it writes without digits. hard: texts and marks of which more
-    than their share is wanted. ranges: how composing and photographing varies.
-    """
+    box: Box
+    label: int
+    height: float
 
-    pens: PenBank
-    fonts: Sequence[Writer]
-    texts: Sequence[Sequence[Glyph]]
-    marks: Sequence[Glyph]
-    hard: Sequence[Glyph] = ()
-    ranges: Ranges = RANGES
 
-    def writer(self, random: Random) -> Writer:
-        """A random hand: one of MNIST's writers, or a font."""
-        if random.random() < self.ranges.in_font and self.fonts:
-            return self.fonts[int(random.integers(len(self.fonts)))]
-        return self.pens.writer(random)
+def columns(
+    symbols: Sequence[Symbol],
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
+    """Their boxes [n, 4], labels [n] and heights [n]."""
+    boxes, labels, heights = zip(*symbols, strict=True) if symbols else ((), (), ())
+    return (
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.array(labels, np.int64),
+        np.array(heights, np.float32),
+    )
 
 
 @dataclass
@@ -46,16 +42,13 @@ class Window:
     """Ink and its meaning.
 
     ink, printed: float32 [height, width], coverage by what is written, and by rules and forms.
-    boxes: of the symbols. symbols: 0 to 9, 10 for a minus, 11 for a point. heights: of the digits
-    of the symbol's hand, in pixels. doubtful: boxes of what may or may not be a symbol. margin:
-    pixels that stay free on each side, or None if ink may be cut by the window's edge.
+    doubtful: boxes of what may or may not be a symbol. margin: pixels that stay free on each side,
+    or None if ink may be cut by the window's edge.
     """
 
     ink: Coverage
     printed: Coverage
-    boxes: list[Box] = field(default_factory=list)
-    symbols: list[int] = field(default_factory=list)
-    heights: list[float] = field(default_factory=list)
+    symbols: list[Symbol] = field(default_factory=list)
     doubtful: list[Box] = field(default_factory=list)
     margin: int | None = None
 
@@ -81,29 +74,20 @@ class Window:
 
     def draw(self, points: Points, pen: float, printed: bool = False) -> None:
         """Draw a line through points [n, 2] (x, y), over whatever is there."""
-        left, top = (round(float(low - pen + pen / 2)) for low in points.min(0))
+        left, top = (round(float(low - pen / 2)) for low in points.min(0))
         line = stroke([points], pen) / np.float32(255)
         paste(self.printed if printed else self.ink, line, left, top)
 
     def crop(self, box: Box) -> "Window":
         """Cut out a box, in whole pixels; beyond the window nothing is written."""
         left, top, *_ = map(round, box)
-        cut = replace(self.moved(-left, -top), margin=None)
-        return replace(cut, ink=cut_out(self.ink, box), printed=cut_out(self.printed, box))
+        symbols = [each._replace(box=_moved(each.box, left, top)) for each in self.symbols]
+        doubtful = [_moved(each, left, top) for each in self.doubtful]
+        return Window(cut_out(self.ink, box), cut_out(self.printed, box), symbols, doubtful)
 
-    def moved(self, right: float, down: float) -> "Window":
-        """All boxes moved: the ink stays."""
 
-        def move(boxes: Sequence[Box]) -> list[Box]:
-            return [(x + right, y + down, far + right, low + down) for x, y, far, low in boxes]
-
-        return replace(self, boxes=move(self.boxes), doubtful=move(self.doubtful))
-
-    def select(self, chosen: Sequence[bool]) -> "Window":
-        """Some of the symbols: the ink of all stays."""
-        symbols = list(compress(self.symbols, chosen))
-        boxes, heights = list(compress(self.boxes, chosen)), list(compress(self.heights, chosen))
-        return replace(self, boxes=boxes, symbols=symbols, heights=heights)
+def _moved(box: Box, left: int, top: int) -> Box:
+    return box[0] - left, box[1] - top, box[2] - left, box[3] - top
 
 
 def cut_out(layer: NDArray[Scalar], box: Box) -> NDArray[Scalar]:

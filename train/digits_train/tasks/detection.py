@@ -16,8 +16,7 @@ from digits.data.mnist import Split
 from digits.evaluation.alignment import Score
 from digits.terminal import progress_bar
 from digits_train import diagnose, matching, reader_data
-from digits_train.camera.materials import make_materials
-from digits_train.camera.window import Materials
+from digits_train.camera.materials import Materials, make_materials
 from digits_train.comparison import Comparison
 from digits_train.config import ReaderRecipe
 from digits_train.detection import Targets, detection_loss
