@@ -116,7 +116,7 @@ bench: .venv/done
 
 # They judge where the digit of a picture is (runtime/digits/vision/weights.py).
 weights: .venv/done
-	.venv/$(BIN)/python -m digits_train.fit_judge
+	.venv/$(BIN)/python -m digits_train.fit_ranker
 
 # Of the seeds 0 to 9, 0 has the best validation accuracy.
 model: .venv/done

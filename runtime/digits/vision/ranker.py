@@ -13,7 +13,7 @@ from digits.vision.hypotheses import KINDS, Hypothesis
 
 Floats = NDArray[np.float64]
 
-FEATURES, SEVERAL_FEATURES = tuple(weights.JUDGE), tuple(weights.SEVERAL)  # their names
+FEATURES, SEVERAL_FEATURES = tuple(weights.RANKER), tuple(weights.SEVERAL)  # their names
 _HEAVIEST = ("alone", "inner", "main")  # the first that exists is the heaviest component itself
 _MIN_PROBABILITY = 1e-4  # in log odds; 1 minus this is the largest
 _TINY = 1e-9  # a probability that doesn't matter beside another, but isn't 0
@@ -78,7 +78,7 @@ def rank(
 
     frames: uint8 [n, 28, 28]; answers: float32 [n, 10], the network's probabilities; shape: rows
     and columns of the picture. The probability of each hypothesis, of several digits and of none is
-    a softmax over linear scores. digits_train/fit_judge.py fits their weights on synthetic
+    a softmax over linear scores. digits_train/fit_ranker.py fits their weights on synthetic
     pictures.
     """
     if not hypotheses:
@@ -86,7 +86,7 @@ def rank(
     table = features(hypotheses, frames, answers, shape)
     values = several_features(hypotheses, table)
     several = -np.inf if values is None else float(values @ [*weights.SEVERAL.values()])
-    scores = np.append(table @ [*weights.JUDGE.values()], (several, 0.0))
+    scores = np.append(table @ [*weights.RANKER.values()], (several, 0.0))
     likely = np.exp(scores - scores.max())
     likely /= likely.sum()
     digit = likely[:-2] @ answers + (likely[-2] + likely[-1]) / 10

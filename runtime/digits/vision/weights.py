@@ -1,9 +1,9 @@
 """Weights of the features that rank hypotheses, in the order of `ranker.features`.
 
-Written by `python -m digits_train.fit_judge`, which fits them on synthetic pictures.
+Written by `python -m digits_train.fit_ranker`, which fits them on synthetic pictures.
 """
 
-JUDGE = {
+RANKER = {
     "main": -0.014,
     "narrow": -0.126,
     "narrow unruled": 2.089,

@@ -57,7 +57,7 @@ def several(hypotheses: list[Hypothesis], *answers: np.ndarray) -> dict[str, flo
 
 def test_softmax_of_linear_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scores of each hypothesis, of "several" and of "none", which is 0."""
-    monkeypatch.setattr(weights, "JUDGE", {k: float(k == "main") for k in FEATURES})
+    monkeypatch.setattr(weights, "RANKER", {k: float(k == "main") for k in FEATURES})
     monkeypatch.setattr(weights, "SEVERAL", {k: 2.0 * (k == "several") for k in SEVERAL_FEATURES})
     ranking = ranked([made(), made("second", BESIDE)], sure(3), sure(4))
     expected = np.exp([1.0, 0.0, 2.0, 0.0])

@@ -1,4 +1,4 @@
-"""Fit the weights that judge hypotheses: python -m digits_train.fit_judge
+"""Fit the weights that rank hypotheses: python -m digits_train.fit_ranker
 
 Writes runtime/digits/vision/weights.py. The pictures are those of the synthetic camera
 (digits_train/camera/single.py), with the first half of MNIST's validation digits and training's
@@ -32,7 +32,7 @@ GLYPHS, TEXTS = 4_000, 4_000  # that they are written with
 TABLE = Path(weights.__file__)
 HEADER = '''"""Weights of the features that rank hypotheses, in the order of `ranker.features`.
 
-Written by `python -m digits_train.fit_judge`, which fits them on synthetic pictures.
+Written by `python -m digits_train.fit_ranker`, which fits them on synthetic pictures.
 """
 
 '''
@@ -46,7 +46,7 @@ Floats = NDArray[np.float64]
 
 
 class Samples(NamedTuple):
-    """What the judge sees of n pictures, and what it should make of them.
+    """What the ranker sees of n pictures, and what it should make of them.
 
     Between k alternatives it has to choose: the hypotheses, "several digits" and "none".
 
@@ -108,7 +108,7 @@ def loss_and_gradient(fitted: Floats, drawn: Samples) -> tuple[float, Floats]:
     return loss, np.tensordot(change, drawn.features, 2) + _RIDGE * fitted
 
 
-def fit_judge(drawn: Samples) -> Floats:
+def fit_ranker(drawn: Samples) -> Floats:
     """The weights with the least loss: float64 [ranker.FEATURES + ranker.SEVERAL_FEATURES]."""
     start = np.zeros(drawn.features.shape[-1])
     fit = minimize(loss_and_gradient, start, (drawn,), method="L-BFGS-B", jac=True)
@@ -119,9 +119,9 @@ def main() -> None:
     validation = mnist.load("validation")
     half = Split(validation.images[:FITTED], validation.labels[:FITTED])
     materials = make_materials(half, _SEED, GLYPHS, TEXTS)
-    fitted = fit_judge(samples(materials, track(range(PICTURES), PICTURES, "pictures"))).tolist()
+    fitted = fit_ranker(samples(materials, track(range(PICTURES), PICTURES, "pictures"))).tolist()
     text = HEADER
-    for name, features in (("JUDGE", ranker.FEATURES), ("SEVERAL", ranker.SEVERAL_FEATURES)):
+    for name, features in (("RANKER", ranker.FEATURES), ("SEVERAL", ranker.SEVERAL_FEATURES)):
         rows = (f'    "{feature}": {fitted.pop(0):.3f},\n' for feature in features)
         text += f"{name} = {{\n{''.join(rows)}}}\n"
     TABLE.write_text(text)
