@@ -27,7 +27,6 @@ def test_public_names() -> None:
         "read",
         "read_frames",
         "reader",
-        "see",
         "threshold",
     ]
 

@@ -50,7 +50,7 @@ def test_wrong_usage(arguments: str, complaint: str, capsys: pytest.CaptureFixtu
         ("--recipe finetune --data mine", "the recipe finetune needs --start: what to fine-tune"),
         ("--start bundled", "recipe finetune needs --data: your own labelled pictures"),
         ("--start bundled --data gone.csv", "gone.csv: no such file or folder"),
-        ("--start bundled --data empty", "empty has no labelled digits: sort pictures into"),
+        ("--start bundled --data empty", "no labelled pictures in empty: sort them into"),
         ("--start missing --data empty", "missing.*: there is no such file"),
         ("--start bundled --network reader --data empty", "empty is a folder, not a CSV file"),
     ],
