@@ -136,7 +136,7 @@ def test_own_pictures(folder: Path, dataset: Dataset, tmp_path: Path, kind: str)
 
 
 def test_no_pictures_of_ones_own(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=f"^no labelled pictures in {tmp_path}$"):
+    with pytest.raises(DataError, match=f"^no labelled pictures in {tmp_path}: sort them into"):
         datasets.load_own(tmp_path, fail)
 
 
