@@ -17,7 +17,7 @@ from benchmarks import engines
 from benchmarks.timing import microseconds, pin, show
 from digits.data import mnist
 from digits.inference.interface import CLASSIFIER
-from digits.inference.model import open_session
+from digits.inference.session import open_session
 from digits_export.optimize import optimize
 from digits_export.quantize import quantize
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling

@@ -11,7 +11,7 @@ from digits.data.mnist import Split, Splits
 from digits.evaluation.statistics import Calibration
 from digits.inference.interface import CLASSIFIER, INPUT
 from digits.inference.metadata import Kernels, Metadata
-from digits.inference.model import open_session
+from digits.inference.session import open_session
 from digits_export import quantize
 from digits_export.report import Form
 from digits_export.temperature import (

@@ -10,8 +10,8 @@ from digits.data import datasets
 from digits.errors import DigitsError, ModelError
 from digits.files import remove, write_all
 from digits.inference.metadata import FORMAT_VERSION, AnyMetadata, add_metadata
-from digits.inference.model import open_session
-from digits.inference.model_file import check
+from digits.inference.model_file import ModelBytes, check
+from digits.inference.session import open_session
 from digits.terminal import print_stderr, progress_bar
 from digits.text import escape_control
 from digits_export import model_card, triton, verify
@@ -161,7 +161,7 @@ def _make_artifact(
         **exporter.describe(figures[0], exact or figures[0]),
     )
     file = add_metadata(raw, metadata)
-    check(file, path.name, kind)  # never write what the runtime would refuse
+    check(ModelBytes(path.name, file), kind)  # never write what the runtime would refuse
     forms = [
         {"name": name, "kernels": kernel, "file": str(path), "bytes": len(file), **values}
         for kernel, values in zip(kernels, figures, strict=True)

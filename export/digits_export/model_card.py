@@ -4,8 +4,9 @@ M. Mitchell et al., "Model cards for model reporting" (FAT* 2019).
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
-from digits.inference.metadata import AnyMetadata, to_dict
+from digits.inference.metadata import AnyMetadata
 from digits_export.temperature import REJECTION_RATE
 from digits_train.comparison import Comparison
 
@@ -88,7 +89,7 @@ pictures. Share of errors, with 95 % confidence intervals:
 
 def render(about: AnyMetadata, table: Sequence[Sequence[str]]) -> str:
     """Render the card, in Markdown, of the file with this metadata. table: of its forms."""
-    values = to_dict(about) | {
+    values = asdict(about) | {
         "accepted": 1 - REJECTION_RATE,
         "data": "custom images" if '"pictures"' in about.data_sha256 else _MNIST,
         "table": _markdown(table),

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from digits.inference.interface import PAGE_MULTIPLE, READER
 from digits.inference.metadata import Kernels, ReaderMetadata
-from digits.inference.model import Model, open_session
+from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED
 from digits.inference.reader_model import run_maps
+from digits.inference.session import open_session
 from digits.reader.classify import classify_inks
 from digits.reader.page import read_page
 from digits.reader.pyramid import MapsFn

@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,10 +23,10 @@ from digits.errors import DataError, ModelError
 from digits.inference import metadata
 from digits.inference.interface import INPUT, QMAX
 from digits.inference.metadata import Metadata, bytes_field
-from digits.inference.model import MAX_SECONDS, load_session
-from digits.inference.model_file import ModelFile, check
+from digits.inference.model import MAX_SECONDS
+from digits.inference.model_file import ModelBytes, ModelFile, check
 from digits.inference.scan import scan
-from digits.inference.watchdog import watched
+from digits.inference.session import Session
 
 Doubles = NDArray[np.float64]
 
@@ -100,9 +99,9 @@ class LastLayer(NamedTuple):
         # A message that is given twice is merged: this adds an output to the graph.
         output = bytes_field(12, bytes_field(1, self.features.encode()))
         file = content + bytes_field(7, output)
-        session = load_session(file, name, "float")
+        session = Session(file, name, "float")
         parts = [
-            watched(partial(session.run, [self.features], {INPUT[0]: batch}), MAX_SECONDS, name)[0]
+            session.run({INPUT[0]: batch}, [self.features], MAX_SECONDS)[0]
             for batch in np.split(images[:, None], range(_BATCH_SIZE, len(images), _BATCH_SIZE))
         ]
         features = np.concatenate(parts).astype(np.float64)
@@ -139,9 +138,9 @@ def adapt(file: ModelFile[Metadata], own: OwnPictures) -> Adapted:
     recipe = {"name": "adapt", "penalty": penalty, "parent": given["recipe"]}
     data = given["data_sha256"] | {OWN: own.sha256}
     about = replace(file.metadata, recipe=json.dumps(recipe), data_sha256=json.dumps(data))
-    graph_alone = file.content[: metadata.start(file.content)]
-    content = metadata.add_metadata(layer.replace(graph_alone, new), about)
-    check(content, "the adapted file", Metadata)  # never write what the runtime would refuse
+    content = metadata.add_metadata(layer.replace(file.content, new), about)
+    # Never write what the runtime would refuse.
+    check(ModelBytes("the adapted file", content), Metadata)
     return Adapted(content, len(labels), before, after)
 
 

@@ -52,7 +52,7 @@ class Classifier:
             raise ValueError(f"threshold must be 0 to 1, not {threshold}")
         self.model = Model(model, threads, kernels, sha256)
         self._threshold = threshold
-        self._reader_file = reader, threads, reader_sha256
+        self._reader_file = reader, threads, None, reader_sha256
         self._reader: ReaderModel | None = None
 
     @property

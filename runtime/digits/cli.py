@@ -14,7 +14,8 @@ import typer
 from digits import __version__
 from digits.commands import inputs, options, reports, runner
 from digits.errors import DigitsError
-from digits.inference.model_file import inspect
+from digits.inference.metadata import AnyMetadata
+from digits.inference.model_file import load
 from digits.prediction import Reading
 from digits.terminal import ErrorReporter, print_result, print_stderr
 from digits.watch.cli import watch
@@ -168,7 +169,7 @@ def info(
             checkpoints = import_module("digits_train.info")
         values = checkpoints.inspect(file)
     else:
-        values = reports.info(inspect(file))
+        values = reports.info(load(file, AnyMetadata))
     reports.print_report(values, as_json)
 
 
@@ -189,7 +190,6 @@ def adapt(
     from digits.data import datasets
     from digits.files import write_bytes
     from digits.inference.metadata import Metadata
-    from digits.inference.model_file import load
 
     if output.suffix.lower() != ".onnx":  # such as that of the labels
         raise typer.BadParameter("--output writes an .onnx file")

@@ -21,7 +21,7 @@ import pytest
 from digits.classifier import Classifier
 from digits.data.mnist import Split
 from digits.inference import metadata
-from digits.inference.model_file import BUNDLED
+from digits.inference.model_file import BUNDLED, load
 from digits.serve.listener import reachable_address
 from tests.served import Served, served
 
@@ -156,9 +156,8 @@ def test_sighup_reloads_model_without_dropped_request(
         return str(described["parameters"]["recipe"])
 
     content = model.read_bytes()
-    other = metadata.add_metadata(
-        content, replace(metadata.read(content, "", metadata.Metadata), recipe="another")
-    )
+    about = replace(load(model, metadata.Metadata).metadata, recipe="another")
+    other = metadata.add_metadata(content, about)
     threads = [threading.Thread(target=ask, args=(start,)) for start in range(16)]
     for thread in threads:
         thread.start()

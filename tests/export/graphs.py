@@ -9,7 +9,7 @@ from torch import nn
 
 from digits.inference.interface import CLASSIFIER, READER
 from digits.inference.metadata import Kernels
-from digits.inference.model import open_session
+from digits.inference.session import open_session
 from digits_export.optimize import optimize
 from digits_export.reader_calibrate import CalibratedReader, MapScaling
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling

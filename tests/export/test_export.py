@@ -12,6 +12,7 @@ import torch
 from digits.data import mnist
 from digits.errors import DigitsError, ModelError
 from digits.inference.model import Model
+from digits.inference.model_file import ModelBytes
 from digits_export import classifier_export, export, model_card
 from digits_export.classifier_export import ClassifierExporter
 from digits_export.export import ExportConfig, export_run
@@ -121,9 +122,9 @@ def test_other_failures(tmp_path: Path, run: RunDir, monkeypatch: pytest.MonkeyP
         patch.setattr(ClassifierExporter, "max_difference", -1.0)  # always exceeded
         fails(run, "disagrees with the checkpoint")
 
-    def check(file: bytes, name: str, kind: type) -> None:
-        if "int8" in name:
-            raise ModelError(f"the runtime refuses {name}")
+    def check(source: ModelBytes, kind: type) -> None:
+        if "int8" in source.name:
+            raise ModelError(f"the runtime refuses {source.name}")
 
     monkeypatch.setattr(export, "check", check)
     fails(run, "the runtime refuses lenet5.int8.onnx")

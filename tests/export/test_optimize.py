@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from digits.data.mnist import Split
 from digits.inference.interface import READER
 from digits.inference.metadata import Kernels
-from digits.inference.model import open_session
+from digits.inference.session import open_session
 from digits_export import verify
 from digits_export.quantize import quantize
 from digits_export.reader_calibrate import CalibratedReader, MapScaling

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from digits import Classifier
 from digits.data import mnist
 from digits.errors import DigitsError
-from digits.inference.model_file import inspect
+from digits.inference.metadata import Metadata
+from digits.inference.model_file import load
 from digits_export import cli as export_cli
 from digits_train import checkpoint, models
 from digits_train import cli as train_cli
@@ -65,7 +66,7 @@ def test_example(digits: Digits) -> None:
     assert accuracy > 0.5
     Image.fromarray(255 - test.images[0]).save("digit.png")
     for name in ("runs/resnet8/resnet8.onnx", "runs/resnet8/resnet8.int8.onnx"):
-        assert inspect(name).metadata.architecture == "resnet8"
+        assert load(name, Metadata).metadata.architecture == "resnet8"
         answers = Classifier(name).model.probabilities(test.images)
         assert abs((answers.argmax(1) == test.labels).mean() - accuracy) <= 0.02
         assert np.isclose(sum(Classifier(name).predict("digit.png").probabilities), 1, atol=1e-5)

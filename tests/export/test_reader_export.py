@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from digits.errors import DigitsError
-from digits.inference.model_file import inspect
+from digits.inference.metadata import ReaderMetadata
+from digits.inference.model_file import load
 from digits.inference.reader_model import ReaderModel, run_maps
 from digits_export import quantize, verify
 from digits_export.export import ExportConfig, export_run
@@ -124,7 +125,7 @@ def test_reader_that_finds_nothing_is_exported(tmp_path: Path) -> None:
     report = export_run(save(tmp_path, model), INT8)
     assert report.to_dict()["centre_shift"] == 0
     assert {form["error"] for form in report.forms} == {1.0}
-    inspect(tmp_path / "run" / "reader.int8.onnx")
+    load(tmp_path / "run" / "reader.int8.onnx", ReaderMetadata)
 
 
 def test_failed_check_writes_nothing(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.inference import metadata
 from digits.inference.interface import CLASSIFIER, READER
-from digits.inference.model import open_session
+from digits.inference.session import open_session
 from digits_export import quantize
 from digits_export.optimize import optimize
 from digits_export.reader_calibrate import CalibratedReader, MapScaling
@@ -51,7 +51,7 @@ def start(tmp_path: Path) -> Begin:
             forgery.METADATA, architecture=name, temperature=round(SCALING.temperature, 6)
         )
         if name == "reader":
-            about = forgery.READER_METADATA._replace(**MAP_SCALING._asdict())
+            about = replace(forgery.READER_METADATA, **MAP_SCALING._asdict())
         path = tmp_path / "exported.onnx"
         path.write_bytes(metadata.add_metadata(model.SerializeToString(), about))
         return load_start(path, name)

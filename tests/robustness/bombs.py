@@ -48,11 +48,7 @@ def pictures() -> Iterator[tuple[str, bytes]]:
         large = chunk(kind, b"a\0\0" + deflated(100))
         yield f"PNG with a {kind.decode()} of 100 MB", png(28, 28, 0, large, pixels(1))
     yield from _malformed().items()
-    yield "PPM with a number without end", b"P2 " + b"9" * 5_000_000
-    yield "PPM with a comment without end", b"P5 #" + b"x" * 100_000_000
-    yield "PPM with blanks without end", b"P5 " + b" " * 100_000_000
     yield "TIFF of 100 million integers", _largest_tiff(32, 1, 1, kind=2)
-    yield "TIFF of 100 million floats", _largest_tiff(32, 1, 1, kind=3)
     yield "TIFF of 100 million deep pixels", _largest_tiff(16, 1, 1)
     yield "TIFF of 100 million printed pixels", _largest_tiff(8, 4, 5)
     wide = Image.new("L", (100_000, 1000), 255)
@@ -70,18 +66,14 @@ def _malformed() -> dict[str, bytes]:
         "PNG of 100 megapixels with alpha, and no pixels": png(10_000, 10_000, 6),
         "PNG of 2**62 pixels": png(2**31 - 1, 2**31 - 1, 0, pixels(1)),
         "PNG without its palette": png(28, 28, 3, pixels(1)),
-        "PNG with 100 texts": png(28, 28, 0, *[chunk(b"zTXt", b"a\0\0" + deflated(1))] * 100),
-        "PNG of 100,000 chunks": png(28, 28, 0, *[chunk(b"IDAT", b"")] * 100_000),
         "PNG with frames beyond count": png(28, 28, 0, *animation, pixels(1)),
         "GIF of 65,535 pixels a side": b"GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\xff\xff\xff\xff\0;",
         "GIF of 5,000 large frames": b"GIF89a\x10'\x10'\0\0\0" + frame * 5000 + b";",
         "BMP of negative width": bmp(-40, 40),
         "BMP of the least height": bmp(40, -(2**31)),
-        "BMP of 9,000 pixels a side in runs": bmp(9000, 9000, compression=1) + b"\0\2\xff\xff",
         "TIFF of 10,000 pixels a side": grey_tiff(10_000, 10_000, (273, 4, 1, 200), (279, 4, 1, 9)),
         "TIFF with 2**31 strips": grey_tiff(9, 9, (273, 4, 2**31, 8), (279, 4, 2**31, 8)),
         "TIFF with rows of strips for 0": grey_tiff(9, 9, (278, 4, 1, 0), (273, 4, 1, 8)),
-        "TIFF with tiles of no width": grey_tiff(9, 9, (322, 4, 1, 0), (323, 4, 1, 0)),
         "TIFF whose EXIF leads to itself": grey_tiff(9, 9, (34665, 4, 1, 8), (34853, 4, 1, 8)),
         "TIFF that follows itself": tiff((256, 4, 1, 9), (257, 4, 1, 9), following=8),
         "TIFF of 65,535 samples": grey_tiff(99, 99, (277, 3, 1, 65535), (273, 4, 1, 8)),
@@ -91,8 +83,6 @@ def _malformed() -> dict[str, bytes]:
         "PPM with a scale of 0": b"Pf 9 9 0.0\n" + bytes(4 * 81),
         "JPEG of 65,535 pixels a side": _jpeg(65_535, 65_535),
         "JPEG of 10,000 pixels a side": _jpeg(10_000, 10_000),
-        "JPEG with 50,000 comments": b"\xff\xd8" + b"\xff\xfe\0\2" * 50_000 + _jpeg(9, 9)[2:],
-        "JPEG of filling": b"\xff\xd8" + b"\xff" * 1_000_000,
         "WEBP of 2**24 pixels a side": webp[:24] + b"\xff" * 6 + webp[30:],
     }
 

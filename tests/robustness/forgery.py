@@ -11,12 +11,12 @@ import numpy as np
 from onnx import ModelProto, numpy_helper, parser
 
 from digits.inference import metadata
-from digits.inference.model_file import BUNDLED, BUNDLED_READER
+from digits.inference.model_file import BUNDLED, BUNDLED_READER, load
 
 RAW = Path(BUNDLED).read_bytes()
-METADATA = metadata.read(RAW, "bundled", metadata.Metadata)
+METADATA = load(BUNDLED, metadata.Metadata).metadata
 READER_RAW = Path(BUNDLED_READER).read_bytes()
-READER_METADATA = metadata.read(READER_RAW, "bundled", metadata.ReaderMetadata)
+READER_METADATA = load(BUNDLED_READER, metadata.ReaderMetadata).metadata
 _NEED = "most = ReduceMax<keepdims = 0>({})\nseen = Add(pixels, most)"
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from digits.errors import ModelError
 from digits.inference import metadata
 from digits.inference.metadata import AnyMetadata
 from digits.inference.model import Model
-from digits.inference.model_file import BUNDLED, BUNDLED_READER, inspect
+from digits.inference.model_file import BUNDLED, BUNDLED_READER, load
 from digits.inference.reader_model import ReaderModel
 from tests.conftest import Run
 from tests.robustness import corpus, forgery, refused
@@ -76,7 +77,7 @@ def lazy_imports() -> None:
     """Load and run each kind, so that what they import lazily is there."""
     use_classifier(Path(BUNDLED))
     use_reader(Path(BUNDLED_READER))
-    inspect(BUNDLED)
+    load(BUNDLED, AnyMetadata)
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def is_accepted(kind: Kind, path: Path, name: str, raw: bytes) -> bool:
     path.write_bytes(raw)
     with harmless(name):
         try:
-            inspect(path)
+            load(path, AnyMetadata)
             kind.use(path)
         except ModelError as error:
             assert str(path) in str(error) and "\n" not in str(error)
@@ -109,7 +110,7 @@ def test_mutants_with_valid_checksum(kind: Kind, path: Path) -> None:
     [
         pytest.param(kind, field, id=f"{name} {field}")
         for name, kind in KINDS.items()
-        for field in metadata.to_dict(kind.metadata)
+        for field in asdict(kind.metadata)
     ],
 )
 def test_forged_metadata(path: Path, run: Run, kind: Kind, field: str) -> None:
@@ -117,7 +118,8 @@ def test_forged_metadata(path: Path, run: Run, kind: Kind, field: str) -> None:
         raise AssertionError(f"{constant} is not valid JSON")
 
     for value in EVIL_VALUES:
-        forged: Any = type(kind.metadata)(**metadata.to_dict(kind.metadata) | {field: value})
+        change: Any = {field: value}
+        forged = replace(kind.metadata, **change)
         raw = metadata.add_metadata(kind.raw, forged)
         if is_accepted(kind, path, f"{field} {value[:20]!r}", raw):
             code, out, _ = run("info", path, "--json")
@@ -140,7 +142,7 @@ def test_forged_model_is_refused(
     monkeypatch.setattr("digits.inference.model.MAX_SECONDS", 1.0)
     path.write_bytes(kind.sealed(model.SerializeToString()))
     with harmless(name), suppress(ModelError):
-        inspect(path)
+        load(path, AnyMetadata)
     with harmless(name, megabytes=2200), pytest.raises(ModelError) as raised:
         kind.open(path)
     assert str(path) in str(raised.value) and reason in str(raised.value)

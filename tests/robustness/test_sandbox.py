@@ -1,4 +1,4 @@
-"""The sandbox detects harm, even if its exception is caught, and mutants are reproducible."""
+"""The sandbox detects harm, even if its exception is caught."""
 
 import pickle
 import socket
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.robustness import corpus, sandbox
+from tests.robustness import sandbox
 from tests.robustness.sandbox import harmless
 
 
@@ -42,21 +42,3 @@ def test_sandbox_detects_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, h
     with pytest.raises(AssertionError, match="harm"), harmless("harm"), suppress(AssertionError):
         HARM[harm](tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
-
-
-def test_sandbox_allows_writes_in_given_folder(tmp_path: Path) -> None:
-    with harmless("inside", tmp_path):
-        write(tmp_path)
-    with (
-        pytest.raises(AssertionError, match="outside"),
-        harmless("outside", tmp_path / "below"),
-        suppress(AssertionError),
-    ):
-        write(tmp_path)
-
-
-def test_mutants_are_reproducible_and_distinct() -> None:
-    first, second = (list(corpus.mutants(bytes(range(200)), 100, "a")) for _ in range(2))
-    assert first == second
-    assert len(set(first)) > 0.9 * len(first)
-    assert set(first).isdisjoint(corpus.mutants(bytes(range(100, 200)), 100, "b"))

@@ -13,8 +13,8 @@ from digits.data.mnist import Split
 from digits.errors import DigitsError, ModelError
 from digits.inference import metadata
 from digits.inference.interface import INPUT, READER
-from digits.inference.model import open_session
-from digits.inference.model_file import BUNDLED, BUNDLED_READER
+from digits.inference.model_file import BUNDLED, BUNDLED_READER, load
+from digits.inference.session import open_session
 from digits_train import checkpoint
 from digits_train.metrics import predict
 from digits_train.models import LeNet5
@@ -23,7 +23,7 @@ from tests.rounding import assert_agree
 from tests.train.test_checkpoint import PROVENANCE
 
 RAW, READER_RAW = Path(BUNDLED).read_bytes(), Path(BUNDLED_READER).read_bytes()
-METADATA = metadata.read(RAW, "bundled", metadata.Metadata)
+METADATA = load(BUNDLED, metadata.Metadata).metadata
 
 
 def test_bundled_classifier(test_slice: Split) -> None:
@@ -39,7 +39,7 @@ def test_bundled_classifier(test_slice: Split) -> None:
 
 def test_bundled_reader() -> None:
     start = load_start(None, "reader")
-    scaling = metadata.read(READER_RAW, "bundled", metadata.ReaderMetadata)
+    scaling = load(BUNDLED_READER, metadata.ReaderMetadata).metadata
     page = np.random.default_rng(0).integers(0, 256, (1, 1, 96, 160)).astype(np.uint8)
     outputs = [output.name for output in READER.outputs]
     expected = open_session(READER_RAW, "float").run(outputs, {READER.input.name: page})

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from digits.errors import DigitsError, ModelError
 from digits.inference import model_file
+from digits.inference.metadata import AnyMetadata
 from digits.inference.scan import scan
 from digits_train import checkpoint, models
 from digits_train.models import AnyNetwork, Normalize
@@ -86,7 +87,7 @@ def restore_norms(model: nn.Module, samples: Tensor) -> None:
 
 def _load_export(path: Path) -> Start:
     source = model_file.read_file(path)
-    file = model_file.inspect(source, sha256="")
+    file = model_file.check(source, AnyMetadata)
     architecture = file.metadata.architecture
     if architecture not in _BUNDLED:
         raise ModelError(f"{path} is a {architecture}: only its run can be a start, not its file")

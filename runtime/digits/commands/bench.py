@@ -26,8 +26,9 @@ from PIL import Image, ImageDraw
 from digits import __version__
 from digits.classifier import Classifier
 from digits.errors import DigitsError
+from digits.inference.metadata import AnyMetadata
 from digits.inference.model import Model
-from digits.inference.model_file import inspect
+from digits.inference.model_file import load
 from digits.inference.reader_model import ReaderModel
 from digits.system import cpu_count
 
@@ -57,7 +58,7 @@ def benchmark(model: Path | None) -> _Figures:
     Returns what `digits bench --json` prints; times are in seconds, sizes in bytes. Raises
     ModelError if the file can't be used.
     """
-    is_reader = model is not None and inspect(model).metadata.task == "reader"
+    is_reader = model is not None and load(model, AnyMetadata).metadata.task == "reader"
     classifiers = [] if is_reader else [Model(model)]  # opened first, to fail before they measure
     readers = [ReaderModel(model)] if is_reader or model is None else []
     measured = [_measure(classifier) for classifier in classifiers]

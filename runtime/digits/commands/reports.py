@@ -1,11 +1,14 @@
 """Print what `eval`, `info` and `bench` have to say: values as JSON, or in lines for people."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from digits.inference.metadata import parse_objects, to_dict
-from digits.inference.model_file import ModelInfo
+from digits.inference.interface import describe
+from digits.inference.metadata import AnyMetadata, parse_objects
+from digits.inference.model_file import ModelFile
 from digits.terminal import print_result
 from digits.text import escape_control, to_json
 
@@ -19,10 +22,24 @@ def print_report(values: Mapping[str, Any], as_json: bool) -> None:
         print_result(line)
 
 
-def info(model: ModelInfo) -> dict[str, Any]:
+def info(file: ModelFile[AnyMetadata]) -> dict[str, Any]:
     """What `digits info` says of an ONNX file. Raises ModelError for metadata that isn't JSON."""
-    metadata = to_dict(model.metadata) | parse_objects(model.metadata, model.file)
-    return vars(model) | {"metadata": metadata}
+    name, scan, parameters = file.name, file.scan, Counter[str]()
+    for array in scan.tensors.values():
+        parameters[array.dtype.name] += array.size
+    return {
+        "file": name,
+        "bytes": len(file.content),
+        "sha256": file.sha256,
+        "ir_version": scan.ir_version,
+        "opsets": scan.opsets,
+        "producer": scan.producer,
+        "input": describe(scan.inputs),
+        "output": describe(scan.outputs),
+        "operators": dict(Counter(node.operator for node in scan.nodes)),
+        "parameter_counts": dict(parameters),  # of weights, biases, scales, zero points
+        "metadata": asdict(file.metadata) | parse_objects(file.metadata, name),
+    }
 
 
 def lines(values: Mapping[str, Any]) -> Iterator[str]:

@@ -40,10 +40,10 @@ class ClassifierOptions(NamedTuple):
     def open(self) -> "Classifier":
         """Raises ModelError if the model, or a reader that somebody chose, can't be used."""
         from digits.classifier import Classifier
-        from digits.inference.model_file import READER_SHA256_VARIABLE, READER_VARIABLE
+        from digits.inference.model_file import READER_VARIABLE
 
         classifier = Classifier(**self._asdict())
-        chosen = variable(READER_VARIABLE) or variable(READER_SHA256_VARIABLE)
+        chosen = variable(READER_VARIABLE) or variable(f"{READER_VARIABLE}_SHA256")
         if self.reader or chosen:
             _ = classifier.reader  # fails now, not at the first doubtful picture of a thousand
         return classifier
@@ -54,15 +54,15 @@ def reader_options(models: "Sequence[Path] | None" = None) -> ClassifierOptions:
 
     models: files of a reader, a classifier or one of each. Raises ModelError if they aren't.
     """
-    from digits.inference.metadata import read_task
-    from digits.inference.model_file import read_file
+    from digits.inference.metadata import AnyMetadata
+    from digits.inference.model_file import load
 
     chosen: dict[str, Path] = {}
     for path in models or ():
-        kind = read_task(read_file(path).content, str(path))
-        if kind in chosen:
-            raise ModelError(f"{chosen[kind]} and {path} are both a {kind}: name one of each kind")
-        chosen[kind] = path
+        task = load(path, AnyMetadata, sha256="").metadata.task
+        if task in chosen:
+            raise ModelError(f"{chosen[task]} and {path} are both a {task}: name one of each kind")
+        chosen[task] = path
     model, reader = chosen.get("classifier"), chosen.get("reader")
     return ClassifierOptions(model, reader=reader, threads=cpu_count())
 

@@ -1,15 +1,12 @@
-"""Limits on what a picture file may declare.
+"""Limits on what a picture file may declare, so that it takes time and memory for its pixels alone.
 
-A file of a few hundred bytes can declare a strip of gigabytes, or thousands of passes over its
-pixels. So its declarations are checked before the decoder trusts them.
+A file of a few hundred bytes can declare gigabytes, or thousands of passes over its pixels.
 """
 
 import os
-import re
 import struct
-from collections.abc import Iterator
 from itertools import pairwise
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL.ImageFile import ImageFile
 
@@ -20,38 +17,55 @@ _MAX_SIDE = 1_000_000  # Pillow has a pointer for each row
 # WebP's decoder holds the picture four times, with transparency: 16 bytes a pixel.
 MAX_WEBP_PIXELS = 50_000_000
 _MAX_WEBP_BYTES = 128 << 20  # held twice, and its EXIF four times
+_MAX_BYTES = 512 << 20  # of a file; the largest picture takes at most 400 MB
+# What isn't pixels: Pillow holds some four times, and joins some of a JPEG in quadratic time.
+_MAX_METADATA = 8 << 20  # bytes
+_MAX_HEADER_READS = 8000  # 2,000 segments of a JPEG
+MAX_READS = 1 << 20  # 2 µs each; a PNG of 512 MB in chunks of 8 KB takes a fourth of them
 # Pixels in all scans of a JPEG, 1 ns each: ten scans, as progressive files have, of the largest
 # picture.
 _MAX_SCANNED = 10 * _MAX_PIXELS
-_MAX_BYTES = 512 << 20  # of a file; the largest picture takes at most 400 MB
-_MAX_STRIPS = 100_000
-_MAX_STRIP_BYTES = 4 * _MAX_PIXELS  # which libtiff holds beside the picture
 _MAX_NUMBERS = 1 << 18  # of a TIFF's tag, each of which takes a Python object
-# Bytes of a JPEG or PNG that aren't pixels: Pillow holds some four times, and joins some in
-# quadratic time.
-_MAX_METADATA = 32 << 20
-_MAX_SEGMENTS = 2000  # of a JPEG before its pixels; Pillow joins some, in quadratic time
-# Decoded by Pillow in Python, at 2 to 5 MB/s: plain-text PPM, PPM whose maximum isn't 255, and
-# run-length encoded BMP.
-_SLOW_CODECS = {"ppm_plain", "ppm", "bmp_rle"}
-_MAX_SLOW_BYTES = 8 << 20
-_MAX_SLOW_PIXELS = 8_000_000
+_MAX_TIFF_BYTES = 4 * _MAX_PIXELS  # decoded: libtiff may hold all beside the picture
+# Bytes of a plain-text PPM, and pixels of a BMP in runs, which Pillow decodes in Python.
+_MAX_SLOW = 8 << 20
 
 # TIFF compressions by Pillow's names. LZMA and WebP declare unbounded sizes of their own; of a
 # JPEG's scans, libtiff reads a hundred.
 _TIFF_COMPRESSIONS = {
-    "raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "jpeg", "zstd",
-    "group3", "group4", "tiff_ccitt", "tiff_raw_16",
-}  # fmt: skip
+    *("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "jpeg", "zstd"),
+    *("group3", "group4", "tiff_ccitt", "tiff_raw_16"),
+}
 # TIFF 6.0, sections 3 and 15.
-_WIDTH, _LENGTH, _BITS, _STRIPS, _ROWS, _TILES = 256, 257, 258, 273, 278, 324
+_BITS, _STRIPS, _SAMPLES, _TILES = 258, 273, 277, 324
 _BYTE_TYPES = {1, 2, 7}  # their values aren't unpacked
+_SCAN = b"\xff\xda"  # JPEG (ITU-T T.81, table B.1)
 
-# JPEG markers (ITU-T T.81, table B.1) except those without a segment.
-_MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd7])", re.DOTALL)
-_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-_PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
-_SCAN, _END = 0xDA, 0xD9
+
+class LimitedFile:
+    """A file of which so much may be read: Pillow parses in Python, and skips junk byte by byte.
+
+    Raises PictureError when it isn't enough to open a picture of this format, or after `opened`,
+    to decode it.
+    """
+
+    def __init__(self, name: str, file: BinaryIO, format: str) -> None:
+        self._name, self._file, self._reads = name, file, _MAX_HEADER_READS
+        self._bytes: float = _MAX_WEBP_BYTES if format == "WEBP" else _MAX_METADATA
+
+    def opened(self) -> None:
+        self._reads, self._bytes = MAX_READS, float("inf")
+
+    def read(self, size: int = -1) -> bytes:
+        content = self._file.read(size)
+        self._reads -= 1
+        self._bytes -= len(content)
+        if self._reads < 0 or self._bytes < 0:
+            raise _too_intricate(self._name)
+        return content
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(self._file, attribute)
 
 
 def check_size(name: str, width: int, height: int) -> None:
@@ -59,154 +73,96 @@ def check_size(name: str, width: int, height: int) -> None:
     if width * height == 0:
         raise PictureError(f"{name} has no pixels")
     if width * height > _MAX_PIXELS:
-        raise PictureError(too_many_pixels(f"{name} with {width} x {height}"))
+        raise too_many_pixels(f"{name} with {width} x {height}")
     if max(width, height) > _MAX_SIDE:
         raise PictureError(f"{name} with {width} x {height} has more than a million pixels a side")
 
 
-def too_many_pixels(name: str, most: int = _MAX_PIXELS) -> str:
-    """The message for too many pixels."""
-    return f"{name} has too many pixels: at most {most // 1_000_000} million are read"
+def too_many_pixels(name: str, most: int = _MAX_PIXELS) -> PictureError:
+    """The error for too many pixels."""
+    return PictureError(f"{name} has too many pixels: at most {most // 1_000_000} million are read")
 
 
-def check_file(name: str, format: str, start: bytes, file: BinaryIO) -> None:
-    """Raise PictureError for a file that would take too much memory or time to open.
+def _too_intricate(name: str) -> PictureError:
+    return PictureError(f"{name} is damaged, or has too much beside its pixels: convert it to PNG")
 
-    start: the file's first bytes. Leaves the file at any position.
-    """
+
+def check_file(name: str, format: str, file: BinaryIO) -> None:
+    """Raise PictureError for a file that would take too much memory or time to open."""
     most = _MAX_WEBP_BYTES if format == "WEBP" else _MAX_BYTES
     if file.seek(0, os.SEEK_END) > most:
         raise PictureError(f"{name} is larger than {most >> 20} MB")
-    check = {"WEBP": _check_webp, "PNG": _check_png, "JPEG": _check_jpeg, "TIFF": _check_tags}
-    if format in check:
-        check[format](name, start, file)
+    if format == "TIFF":
+        _check_tags(name, file)
+
+
+def _check_tags(name: str, file: BinaryIO) -> None:
+    """TIFF 6.0, section 2."""
+    file.seek(0)
+    order = "<" if file.read(4).startswith(b"I") else ">"
+    file.seek(*struct.unpack(order + "I", file.read(4)))
+    [count] = struct.unpack(order + "H", file.read(2))
+    for tag, kind, numbers in struct.iter_unpack(order + "HHI4x", file.read(12 * count)):
+        if numbers > _MAX_NUMBERS and (tag == _STRIPS or kind not in _BYTE_TYPES):
+            raise _too_intricate(name)
 
 
 def check_image(name: str, image: ImageFile, file: BinaryIO) -> None:
-    """Raise PictureError for an opened image that would take too much memory or time to decode."""
+    """Raise PictureError for an opened image that would take too much memory or time to decode.
+
+    file: where it was opened, and stays.
+    """
     check_size(name, *image.size)
+    position, pixels = file.tell(), image.width * image.height
+    if image.format == "WEBP" and pixels > MAX_WEBP_PIXELS:
+        raise too_many_pixels(f"{name}, a WebP,", MAX_WEBP_PIXELS)
+    if image.format == "PNG":
+        _check_chunks(name, file)
+    if image.format == "JPEG":
+        _check_scans(name, image, file)
     if image.format == "TIFF":
         _check_strips(name, image)
-    elif image.tile and image.tile[0][0] in _SLOW_CODECS:
-        position = file.tell()
-        _check_slow_codec(name, image, file)
-        file.seek(position)
+    codec = image.tile[0].codec_name if image.tile else ""
+    letters = file.read(_MAX_SLOW + 1) if codec == "ppm_plain" else b""
+    # For each comment, Pillow copies what is behind it.
+    if len(letters) > _MAX_SLOW or b"#" in letters or (codec == "bmp_rle" and pixels > _MAX_SLOW):
+        raise _too_intricate(name)
+    file.seek(position)
 
 
-def _check_webp(name: str, start: bytes, file: BinaryIO) -> None:
-    """https://developers.google.com/speed/webp/docs/riff_container; the decoder comes first."""
-    kind, fields = start[12:16], start[20:30].ljust(10, b"\0")
-    if kind == b"VP8X":
-        width, height = (_little_endian(fields[at : at + 3]) + 1 for at in (4, 7))
-    elif kind == b"VP8L":
-        bits = _little_endian(fields[1:5])
-        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    else:
-        width, height = (_little_endian(fields[at : at + 2]) & 0x3FFF for at in (6, 8))
-    check_size(name, width, height)
-    if width * height > MAX_WEBP_PIXELS:
-        raise PictureError(too_many_pixels(f"{name}, a WebP,", MAX_WEBP_PIXELS))
-
-
-def _little_endian(raw: bytes) -> int:
-    return int.from_bytes(raw, "little")
-
-
-def _check_png(name: str, start: bytes, file: BinaryIO) -> None:
-    position, metadata, head = 8, 0, b""
-    while head[4:] != b"IEND" and file.seek(position) and len(head := file.read(8)) == 8:
-        length = int.from_bytes(head[:4])
-        metadata += 0 if head[4:] in (b"IDAT", b"IEND") else length
+def _check_chunks(name: str, file: BinaryIO) -> None:
+    position, metadata, kind = 8, 0, b""
+    while kind != b"IEND" and file.seek(position) and len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        metadata += 0 if kind in (b"IDAT", b"IEND") else length
         position += 12 + length
     if metadata > _MAX_METADATA:
-        raise PictureError(
-            f"{name} is damaged, or has more than {_MAX_METADATA >> 20} MB beside its pixels"
-        )
+        raise _too_intricate(name)
 
 
-def _check_jpeg(name: str, start: bytes, file: BinaryIO) -> None:
-    if not _is_one_scan(start):
-        file.seek(0)
-        start = file.read()
-    scans = pixels = 0
-    for number, (marker, position) in enumerate(_segments(start)):
-        if not scans and (number == _MAX_SEGMENTS or position > _MAX_METADATA):
-            raise PictureError(f"{name} is damaged: it has too many segments before its pixels")
-        if marker in _FRAMES:
-            height, width = struct.unpack_from(">HH", start, position + 3)
-            pixels = max(pixels, height * width)
-        scans += marker == _SCAN
-        if scans * pixels > _MAX_SCANNED and pixels <= _MAX_PIXELS:
-            raise PictureError(f"{name} has too many scans: no program writes so many")
+def _check_scans(name: str, image: Any, file: BinaryIO) -> None:
+    """The file is behind the header of the first scan, to which each component adds two bytes."""
+    length = 8 + 2 * image.layers
+    file.seek(-length, os.SEEK_CUR)
+    has_all_components = file.read(length).rfind(_SCAN) == 0
+    if has_all_components and "progressive" not in image.info:
+        return  # the decoder stops after it
+    scans = 1 + file.read().count(_SCAN)
+    if scans * image.width * image.height > _MAX_SCANNED:
+        raise PictureError(f"{name} has too many scans: no program writes so many")
 
 
-def _is_one_scan(jpeg: bytes) -> bool:
-    """Whether the decoder stops after a single pass over the pixels."""
-    components = b""
-    for marker, position in _segments(jpeg):
-        if marker in _PROGRESSIVE:
-            return False
-        if marker in _FRAMES:
-            components = jpeg[position + 7 : position + 8]
-        if marker == _SCAN:
-            return jpeg[position + 2 : position + 3] == components
-    return False
-
-
-def _segments(jpeg: bytes) -> Iterator[tuple[int, int]]:
-    """The marker of each segment, and the position behind it, where its length is."""
-    position = 2
-    while (match := _MARKER.search(jpeg, position)) and match[1][0] != _END:
-        position = match.end()
-        yield match[1][0], position
-        position += int.from_bytes(jpeg[position : position + 2])
-
-
-def _check_tags(name: str, start: bytes, file: BinaryIO) -> None:
-    """TIFF 6.0, section 2."""
-    order, entry = "<" if start[:1] == b"I" else ">", 12  # bytes
-    file.seek(*struct.unpack_from(order + "I", start, 4))
-    [count] = struct.unpack(order + "H", file.read(2))
-    entries = file.read(entry * count)
-    whole = entries[: len(entries) - len(entries) % entry]
-    tags = [*struct.iter_unpack(order + "HHI4x", whole)]
-    if any(tag == _TILES for tag, _, _ in tags):
-        raise PictureError(f"{name} is a TIFF in tiles, which isn't read: save it in strips")
-    if any(
-        length > _MAX_NUMBERS and (tag == _STRIPS or kind not in _BYTE_TYPES)
-        for tag, kind, length in tags
-    ):
-        raise PictureError(f"{name} is damaged: it has too many values of a tag")
-
-
-def _check_strips(name: str, image: ImageFile) -> None:
-    compression = image.info.get("compression")
-    if compression not in _TIFF_COMPRESSIONS:
-        raise PictureError(f"{name} is a TIFF with the compression {compression}, which isn't read")
-    tags = image.tag_v2  # type: ignore[attr-defined]
-    # Not image.size, which Pillow transposes when the camera was turned.
-    pixels = tags[_WIDTH] * min(tags.get(_ROWS) or tags[_LENGTH], tags[_LENGTH])
-    is_whole = bool(image.tile) and image.tile[0][0] == "libtiff"  # decoded as a whole
-    if is_whole and pixels * sum(tags.get(_BITS, (1,))) // 8 > _MAX_STRIP_BYTES:
-        raise PictureError(f"{name} has strips of more than 400 MB")
+def _check_strips(name: str, image: Any) -> None:
+    compression, tags = image.info["compression"], image.tag_v2
+    if compression not in _TIFF_COMPRESSIONS or _TILES in tags:
+        what = "in tiles" if _TILES in tags else f"with the compression {compression}"
+        raise PictureError(f"{name} is a TIFF {what}, which isn't read: convert it to PNG")
+    bits = max(tags.get(_BITS, (1,))) * tags.get(_SAMPLES, 1)
+    if image.width * image.height * bits // 8 > _MAX_TIFF_BYTES:
+        raise PictureError(f"{name} takes more than {_MAX_TIFF_BYTES // 1_000_000} MB of memory")
     # Uncompressed strips are decoded one by one, each up to the start of the next.
-    strips = sorted(image.tile, key=lambda strip: strip[2])
-    if len(strips) > _MAX_STRIPS:
-        raise PictureError(f"{name} is damaged: it has too many strips")
-    for strip, following in pairwise(strips):
-        left, top, right, bottom = strip[1] or (0, 0, 0, 0)
-        if following[2] - strip[2] < (right - left) * (bottom - top) // 8:  # with a bit for a pixel
-            raise PictureError(f"{name} is damaged: its strips overlap")
-
-
-def _check_slow_codec(name: str, image: ImageFile, file: BinaryIO) -> None:
-    codec, _, offset, _ = image.tile[0]
-    file.seek(offset)
-    encoded = file.read(_MAX_SLOW_BYTES + 1)
-    if len(encoded) > _MAX_SLOW_BYTES or image.width * image.height > _MAX_SLOW_PIXELS:
-        raise PictureError(
-            f"{name} has more than {_MAX_SLOW_BYTES >> 20} MB or {_MAX_SLOW_PIXELS:,} pixels in an"
-            f" encoding for small pictures ({codec}): convert it to PNG"
-        )
-    if codec == "ppm_plain" and b"#" in encoded:  # for which Pillow copies the rest, each time
-        raise PictureError(f"{name} is damaged: there is a comment among its pixels")
+    for strip, following in pairwise(sorted(image.tile, key=lambda strip: strip.offset)):
+        left, top, right, bottom = strip.extents
+        one_bit = (right - left) * (bottom - top) // 8  # bytes
+        if following.offset - strip.offset < one_bit:
+            raise _too_intricate(name)

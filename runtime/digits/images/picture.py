@@ -4,8 +4,7 @@ import io
 import math
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -21,7 +20,7 @@ Source = (
 )
 
 _ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
-# What turns it upright, and which of these exchange width and height.
+# What turns it upright; from 5 on, these exchange width and height.
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -31,7 +30,6 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_TRANSPOSED = {_UPRIGHT[orientation] for orientation in (5, 6, 7, 8)}
 # Pixels of the longer side; larger pictures are reduced, to no less than half of it.
 DIGIT_MAX_SIDE = 640  # for one digit
 PAGE_MAX_SIDE = 2048  # for many small ones
@@ -69,7 +67,8 @@ def load(source: Source, max_side: int = DIGIT_MAX_SIDE) -> GreyImage:
         return _from_image("the array", _to_image(source), max_side)
     if isinstance(source, Image.Image):
         return _from_image("the image", source, max_side)
-    with _opened(source) as (name, file), decoder.open_image(name, file) as image:
+    name, file = _open(source)
+    with file, decoder.open_picture(name, file) as image:
         width, height = image.size
         # JPEG can be decoded at 1/2, 1/4 or 1/8 scale, and without its colours, at a fraction of
         # the cost. At least three quarters of the wanted pixels are enough.
@@ -92,50 +91,35 @@ def peek_size(content: bytes) -> tuple[int, int]:
 
     Raises PictureError when the file is empty, damaged or in an unsupported format.
     """
-    with decoder.open_header("the picture", io.BytesIO(content)) as image:
+    with decoder.open_picture("the picture", io.BytesIO(content), any_size=True) as image:
         return image.size
 
 
-def transpose_method(image: Image.Image) -> Image.Transpose | None:
-    """What turns a loaded picture upright, if anything must; junk in its EXIF says nothing."""
-    try:
-        return _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
-    except decoder.DECODE_ERRORS:
-        return None
-
-
-@contextmanager
-def _opened(source: Any) -> Iterator[tuple[str, BinaryIO]]:
+def _open(source: Any) -> tuple[str, BinaryIO]:
     """A source's name for errors, and a file that starts with the picture and can be rewound."""
     if isinstance(source, bytes | bytearray | memoryview):
-        yield "the picture", io.BytesIO(source)
-    elif isinstance(source, str | os.PathLike):
+        return "the picture", io.BytesIO(source)
+    if isinstance(source, str | os.PathLike):
         name = os.fsdecode(source)
-        with _open_path(name) as file:
-            yield name, file
-    elif hasattr(source, "read"):
-        name = str(getattr(source, "name", "the picture"))
-        with decoder.explain_damage(name):
-            with suppress(AttributeError, OSError):  # a pipe's
-                source.seek(0)
-            content = source.read()
-        yield name, io.BytesIO(content)
-    else:
+        return name, _open_path(name)
+    if not hasattr(source, "read"):
         raise PictureError(
             f"unsupported image type: {type(source).__name__}; give a path, bytes, a file object,"
             " a PIL image or an array"
         )
+    name = str(getattr(source, "name", "the picture"))
+    with decoder.explain_damage(name):
+        with suppress(AttributeError, OSError):  # a pipe's
+            source.seek(0)
+        return name, io.BytesIO(source.read())
 
 
 def _open_path(path: str) -> BinaryIO:
-    if not path:
-        raise PictureError("'' is not a file name")
     try:
         status = os.stat(path)
-        if stat.S_ISDIR(status.st_mode):
-            raise PictureError(f"{path} is a folder")
         if not stat.S_ISREG(status.st_mode):
-            raise PictureError(f"{path} is not a regular file")
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+            raise PictureError(f"{path} is {kind}")
         if not status.st_size:  # /proc's files too, some of which never end
             raise PictureError(f"{path} is empty")
         return open(path, "rb")
@@ -153,11 +137,12 @@ def _from_image(
     downscale = factor * max(size) / max(image.size)
     with decoder.explain_damage(name):
         grey = to_grey(image, factor)
-    turn = transpose_method(image)
-    if turn is not None:  # only after the reduction, because this makes a copy
-        grey = np.asarray(Image.fromarray(grey).transpose(turn))
-    if turn in _TRANSPOSED:
-        size = size[1], size[0]
+    orientation = 1
+    with suppress(*decoder.DECODE_ERRORS):  # junk in its EXIF says nothing
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    if orientation in _UPRIGHT:  # only after the reduction, because this makes a copy
+        grey = np.asarray(Image.fromarray(grey).transpose(_UPRIGHT[orientation]))
+        size = size[::-1] if orientation >= 5 else size
     return GreyImage(name, grey, downscale, size)
 
 
@@ -169,7 +154,6 @@ def _to_image(array: NDArray[Any]) -> Image.Image:
         raise PictureError(
             f"a picture is [height, width] or [height, width, channels], not {array.shape}"
         )
-    limits.check_size("the array", values.shape[1], values.shape[0])
     if values.dtype != np.uint8:
         try:
             values = to_uint8(values, *value_range(values))

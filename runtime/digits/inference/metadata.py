@@ -7,12 +7,11 @@ and careless edits; it is not a signature and doesn't stop a forger.
 """
 
 import hashlib
-import math
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args, get_type_hints
+from typing import Any, Literal, TypeVar, cast, get_args, get_type_hints
 
 from digits.errors import ModelError, WrongTask
 from digits.inference.scan import Scan, scan
@@ -23,48 +22,47 @@ Kernels = Literal["integer", "float"]
 Task = Literal["classifier", "reader"]
 
 
-@dataclass(frozen=True)
-class Metadata:
-    """A classifier's pairs in metadata_props. Accuracies and probabilities are 0 to 1."""
+@dataclass(frozen=True, kw_only=True)
+class AnyMetadata:
+    """A network's pairs in metadata_props. Accuracies and probabilities are 0 to 1."""
 
     format_version: str
+    task: Task
     architecture: str
     digits_version: str
     recipe: str  # JSON of the training recipe
     seed: int
     data_sha256: str  # JSON: file name -> SHA-256
-    training_digits: int
     checkpoint_sha256: str
     quantization: str  # "none", or how the file was quantized
     kernels: Kernels  # the onnxruntime kernels that run it fastest
-    temperature: float  # already in the graph, which divides the logits by it
+    temperature: float  # of the digits' logits; already in the graph, which divides them by it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metadata(AnyMetadata):
+    """Those of a classifier."""
+
+    task: Task = "classifier"
+    training_digits: int
     rejection_threshold: float  # predictions with less confidence are rejected
     validation_accuracy_float: float  # of the float file before quantization
     validation_accuracy: float  # of this file
     test_accuracy_float: float
     test_accuracy: float
-    task: Task = "classifier"  # which files from before the reader don't say
 
 
-class ReaderMetadata(NamedTuple):
-    """A reader's pairs in metadata_props. Probabilities are 0 to 1.
+@dataclass(frozen=True, kw_only=True)
+class ReaderMetadata(AnyMetadata):
+    """Those of a reader.
 
     An error rate is the number of symbols missed, wrong or invented on synthetic validation pages,
     as a share of their symbols.
     """
 
-    format_version: str
-    architecture: str
-    digits_version: str
-    recipe: str  # JSON of the training recipe
-    seed: int
-    data_sha256: str  # JSON: file name -> SHA-256
+    task: Task = "reader"
     training_pages: int  # pages and crops that it saw
-    checkpoint_sha256: str
-    quantization: str  # "none", or how the file was quantized
-    kernels: Kernels
-    temperature: float  # of the symbols' logits; already in the graph, as the next two
-    centre_temperature: float
+    centre_temperature: float  # already in the graph, as the next
     centre_shift: float  # of the centres' log odds
     reader_weight: float  # of its log probabilities of digits, beside a classifier's
     classifier_weight: float  # of the classifier's
@@ -73,25 +71,23 @@ class ReaderMetadata(NamedTuple):
     validation_symbols: int
     validation_error_float: float  # of the float file before quantization
     validation_error: float  # of this file
-    task: Task = "reader"
 
 
-AnyMetadata = Metadata | ReaderMetadata
-M = TypeVar("M", Metadata, ReaderMetadata)
+M = TypeVar("M", bound=AnyMetadata)
 
 OBJECTS = ("recipe", "data_sha256")  # whose values are JSON
 _MAX_NESTED = 100  # objects and lists in such a value
-_SHARES = ("accuracy", "accuracy_float", "threshold")  # ends of names
-_FACTORS = ("temperature", "weight")
+# What fractions may be, by the last words of their names; those of our files are well within.
+_RANGES = {
+    ("accuracy", "accuracy_float", "threshold"): (0, 1),
+    ("temperature", "weight"): (0.001, 1000),
+    ("",): (-1_000_000, 1_000_000),
+}
+_KINDS: dict[str, type[AnyMetadata]] = {"classifier": Metadata, "reader": ReaderMetadata}
 _USES = {
     "classifier": "`digits predict`, `digits eval` and $DIGITS_MODEL",
     "reader": "`digits read`, `digits eval` and $DIGITS_READER",
 }
-
-
-def to_dict(metadata: AnyMetadata) -> dict[str, Any]:
-    """Return the pairs."""
-    return metadata._asdict() if isinstance(metadata, ReaderMetadata) else asdict(metadata)
 
 
 def parse_objects(metadata: AnyMetadata, name: str) -> dict[str, dict[str, Any]]:
@@ -117,14 +113,10 @@ def is_deep(text: str) -> bool:
 
 
 def add_metadata(model: bytes, metadata: AnyMetadata) -> bytes:
-    """Append metadata and checksum to an ONNX file."""
-    body = model + b"".join(_pair(key, str(value)) for key, value in to_dict(metadata).items())
+    """Append metadata and checksum to an ONNX file, in place of those that it may have."""
+    body, *_ = model.partition(_pair("format_version", FORMAT_VERSION))
+    body += b"".join(_pair(key, str(value)) for key, value in asdict(metadata).items())
     return body + _checksum(body)
-
-
-def start(model: bytes) -> int:
-    """Where the metadata of a file that `read_scan` accepts begin: what is before is the graph."""
-    return model.index(_pair("format_version", FORMAT_VERSION))
 
 
 def read_scan(model: bytes, name: str) -> Scan:
@@ -147,53 +139,31 @@ def read_scan(model: bytes, name: str) -> Scan:
     return scanned
 
 
-def read(model: bytes, name: str, kind: type[M]) -> M:
-    """Read what `add_metadata` appended.
-
-    kind: Metadata or ReaderMetadata. Raises WrongTask for the other; other errors: see `read_scan`.
-    """
-    return parse(read_scan(model, name).metadata, name, kind)
-
-
-def read_task(model: bytes, name: str) -> Task:
-    """Return what an ONNX file says it is for; errors: see `read_scan`."""
-    return _task(read_scan(model, name).metadata, name)
-
-
-def _task(pairs: Mapping[str, str], name: str) -> Task:
-    task = pairs.get("task", "")
-    if task not in get_args(Task):
-        raise ModelError(f"{name}: task is {task!r}, not classifier or reader")
-    return cast(Task, task)
-
-
 def parse(pairs: Mapping[str, str], name: str, kind: type[M]) -> M:
-    """Parse metadata. Raises ModelError if a value is missing or invalid, or WrongTask."""
-    task, actual = "classifier" if kind is Metadata else "reader", _task(pairs, name)
-    if actual != task:
-        raise WrongTask(f"can't use {name} as a {task}: it is a {actual}, for {_USES[actual]}")
+    """Parse metadata of this kind, or of AnyMetadata.
+
+    Raises ModelError if a value is missing or invalid, and WrongTask for the other kind.
+    """
+    task = pairs.get("task", "")
+    if task not in _KINDS:
+        raise ModelError(f"{name}: task is {task!r}, not classifier or reader")
+    if not issubclass(_KINDS[task], kind):
+        [wanted] = _KINDS.keys() - {task}
+        raise WrongTask(f"can't use {name} as a {wanted}: it is a {task}, for {_USES[task]}")
     values: dict[str, Any] = {}
-    for key, type_ in get_type_hints(kind).items():
+    for key, type_ in get_type_hints(_KINDS[task]).items():
         if key not in pairs:
             raise ModelError(f"{name} has no {key} in its metadata")
         try:
             values[key] = type_(pairs[key]) if type_ in (int, float) else pairs[key]
         except ValueError as error:
             raise ModelError(f"{name}: {key} is not a number") from error
-    _check_values(values, name)
-    return kind(**values)
-
-
-def _check_values(values: dict[str, Any], name: str) -> None:
+        least, most = next(limits for ends, limits in _RANGES.items() if key.endswith(ends))
+        if type_ is float and not least <= values[key] <= most:  # as NaN is not
+            raise ModelError(f"{name}: {key} is not between {least:,} and {most:,}")
     if values["kernels"] not in get_args(Kernels):
         raise ModelError(f"{name}: kernels is {values['kernels']!r}, not integer or float")
-    for key, value in values.items():
-        if key.endswith(_FACTORS) and not 1e-3 <= value <= 1e3:  # ours are 0.2 to 5
-            raise ModelError(f"{name}: {key} is not between 0.001 and 1,000")
-        if key.endswith(_SHARES) and not 0 <= value <= 1:
-            raise ModelError(f"{name}: {key} is not between 0 and 1")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ModelError(f"{name}: {key} is not finite")
+    return cast(M, _KINDS[task](**values))
 
 
 def _checksum(body: bytes | memoryview) -> bytes:

@@ -17,7 +17,6 @@ from digits.inference.interface import (
 )
 from digits.inference.metadata import ReaderMetadata
 from digits.inference.model import Network
-from digits.inference.model_file import ModelBytes, ModelSource
 
 # For a page of any size, and for each pixel: the slowest Raspberry Pi takes a tenth of it.
 _SECONDS, _SECONDS_PER_PIXEL = 30.0, 30 / 2**20
@@ -45,15 +44,10 @@ class ReaderModel(Network[ReaderMetadata]):
     (4, 76, 38)
     """
 
-    def __init__(
-        self, path: ModelSource = None, threads: int = 1, sha256: str | None = None
-    ) -> None:
-        super().__init__(ReaderMetadata, path, threads, sha256)
-        # Smoke test: the graph may load but fail to run, or have NaN weights.
-        self.maps(np.zeros((PAGE_MIN_SIDE, PAGE_MIN_SIDE + PAGE_MULTIPLE), np.uint8))
+    kind = ReaderMetadata
 
-    def __reduce__(self) -> tuple[type["ReaderModel"], tuple[str | ModelBytes, int, str | None]]:
-        return ReaderModel, (self._source, self.threads, self.sha256 or None)
+    def _try(self) -> None:
+        self.maps(np.zeros((PAGE_MIN_SIDE, PAGE_MIN_SIDE + PAGE_MULTIPLE), np.uint8))
 
     def maps(self, page: NDArray[np.uint8]) -> Maps:
         """Look at a page.
@@ -91,10 +85,11 @@ def run_maps(
     pads = (0, height - page.shape[0]), (0, width - page.shape[1])
     maps = run(np.pad(page, pads, "edge")[None, None])
     lengths = {"rows": height // STRIDE, "columns": width // STRIDE}
-    for output, values in zip(READER.outputs, maps, strict=True):
-        if values.shape != (1, *output.sized(lengths)) or not np.isfinite(values).all():
-            raise ModelError(f"{name} outputs invalid maps")
+    are_valid = all(
+        values.shape == (1, *output.sized(lengths)) and np.isfinite(values).all()
+        for output, values in zip(READER.outputs, maps, strict=True)
+    )
     centres, symbols, boxes = maps
-    if np.abs(boxes).max() > _MAX_BOX:
+    if not are_valid or np.abs(boxes).max() > _MAX_BOX:
         raise ModelError(f"{name} outputs invalid maps")
     return Maps(centres[0, 0], symbols[0], boxes[0])

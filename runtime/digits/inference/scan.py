@@ -2,7 +2,7 @@
 
 It is one message of Protocol Buffers (https://protobuf.dev/programming-guides/encoding) with others
 in it (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). A file may have only what a network
-of weights and `OPERATORS` needs, and nothing twice that protobuf would merge.
+of weights and the usual layers needs, and nothing twice that protobuf would merge.
 
 `model` caps the memory and the time of a run. Nothing can stop onnxruntime while it opens a file,
 so it gets next to nothing to compute there, and no weights that many nodes read: it copies them for
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from digits.errors import ModelError
 from digits.inference.interface import Tensor
-from digits.inference.operators import OPERATORS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +30,20 @@ _ON_SHAPES = (
 )
 _MAX_FOLDED = 1 << 20
 _MAX_INTEGER = 1 << 16  # of an attribute: onnxruntime counts up to some of them
+# Those of the usual layers of networks for pictures (https://onnx.ai/onnx/operators). None has a
+# state or contains a graph, and only Expand, Pad and Resize make much of little.
+_NAMES = """
+    Conv ConvTranspose Gemm MatMul AveragePool MaxPool LpPool GlobalAveragePool GlobalLpPool
+    GlobalMaxPool ReduceL1 ReduceL2 ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceSum
+    ReduceSumSquare BatchNormalization GroupNormalization InstanceNormalization LayerNormalization
+    LRN Celu Elu Erf Gelu HardSigmoid HardSwish LeakyRelu LogSoftmax Mish PRelu Relu Selu Sigmoid
+    Softmax Softplus Softsign Tanh ThresholdedRelu Abs Add Ceil Clip Div Exp Floor Log Max Min Mul
+    Neg Pow Reciprocal Round Sign Sqrt Sub Sum And Equal Greater GreaterOrEqual Less LessOrEqual
+    Not Or Where Cast CastLike DequantizeLinear Einsum Expand Identity QuantizeLinear Concat
+    DepthToSpace Flatten Gather GatherND Pad Reshape Resize Shape Slice SpaceToDepth Split Squeeze
+    Transpose Unsqueeze
+"""
+_OPERATORS = frozenset(_NAMES.split())
 _VARINT, _BYTES, _FLOAT = 0, 2, 5  # wire types
 # TensorProto.DataType
 _TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool"}
@@ -86,28 +99,24 @@ def scan(model: bytes | bytearray, name: str) -> Scan:
     name: what errors call it. Raises ModelError if it is malformed, or might do harm.
     """
     try:
-        return _scan(_parse(memoryview(model), _MODEL, iter(range(_MAX_FIELDS))))
+        parts = _parse(memoryview(model), _MODEL, iter(range(_MAX_FIELDS)))
+        ir_version, producer, version, graph, opsets, pairs = parts
+        nodes, _, tensors, inputs, outputs = graph
+        result = Scan(
+            ir_version,
+            {domain or "ai.onnx": number for domain, number in opsets},
+            f"{producer} {version}",
+            [*map(_tensor, inputs)],
+            [*map(_tensor, outputs)],
+            [*map(_node, nodes)],
+            {title: _array(shape, number, data) for shape, number, title, data in tensors},
+            dict(pairs),
+        )
+        if len(nodes) > _MAX_NODES or len(result.tensors) < len(tensors):
+            raise ValueError(f"it has over {_MAX_NODES} nodes, or two tensors of the same name")
+        _check_constants(result)
     except (ValueError, OverflowError) as error:  # of text and NumPy, too
         raise ModelError(f"{name} can't be used: {error}") from error
-
-
-def _scan(model: list[Any]) -> Scan:
-    ir_version, producer, version, graph, opsets, pairs = model
-    nodes, _, tensors, inputs, outputs = graph
-    stored = {title: _array(shape, number, data) for shape, number, title, data in tensors}
-    result = Scan(
-        ir_version,
-        {domain or "ai.onnx": number for domain, number in opsets},
-        f"{producer} {version}",
-        [*map(_tensor, inputs)],
-        [*map(_tensor, outputs)],
-        [*map(_node, nodes)],
-        stored,
-        dict(pairs),
-    )
-    if len(nodes) > _MAX_NODES or len(stored) < len(tensors):
-        raise ValueError(f"it has over {_MAX_NODES} nodes, or two tensors of the same name")
-    _check_constants(result)
     return result
 
 
@@ -123,14 +132,14 @@ def _check_constants(model: Scan) -> None:
         if not known.issuperset(inputs):  # which might be constant
             raise ValueError(f"its {operator} reads what no node before it writes")
         known.update(outputs)
-        read = sum(constants.get(title, 0) for title in inputs)
-        copied += read
+        sizes = [constants[title] for title in inputs if title in constants]
+        copied += sum(sizes)
         if operator == "Shape":
             constants |= dict.fromkeys(outputs, _MAX_RANK)
-        elif constants.keys() >= set(inputs) and operator == "DequantizeLinear":
-            constants |= dict.fromkeys(outputs, 4 * read)  # int8 becomes float32
-        elif constants.keys() >= set(inputs):
-            size = read if operator == "Concat" else prod(constants[title] for title in inputs)
+        elif len(sizes) == len(inputs) and operator == "DequantizeLinear":
+            constants |= dict.fromkeys(outputs, 4 * sum(sizes))  # int8 becomes float32
+        elif len(sizes) == len(inputs):
+            size = sum(sizes) if operator == "Concat" else prod(sizes)
             if operator not in _ON_SHAPES or size > _MAX_FOLDED:
                 raise ValueError(f"its {operator} reads constants alone")
             copied += size
@@ -141,7 +150,7 @@ def _check_constants(model: Scan) -> None:
 
 def _node(node: list[Any]) -> Node:
     inputs, outputs, _, operator, attributes, domain = node
-    if domain or operator not in OPERATORS:
+    if domain or operator not in _OPERATORS:
         shown = f"{domain}.{operator}" if domain else operator
         raise ValueError(f"it has the operator {shown!r}, which digits doesn't run")
     for title, _, integer, *_ in attributes:
@@ -175,23 +184,25 @@ def _parse(raw: memoryview, message: _Message, budget: Iterator[int]) -> list[An
     position = 0
     while position < len(raw):
         tag, position = _varint(raw, position)
-        number, wire_type = tag >> 3, tag & 7
-        value, position = (4, position) if wire_type == _FLOAT else _varint(raw, position)
+        number, wire_type = divmod(tag, 8)
         field = message.fields.get(number)
         kind = field[0] if isinstance(field, list) else field
-        wanted = _VARINT if kind is int else _FLOAT if kind is float else _BYTES
         is_second = field is kind and parts.get(number)
+        wanted = _VARINT if kind is int else _FLOAT if kind is float else _BYTES
         if kind is None or wire_type != wanted or is_second or next(budget, None) is None:
             raise ValueError(f"field {number} of its {message.name} is unknown, or one too many")
+        value, position = (4, position) if kind is float else _varint(raw, position)
         if kind is not int:
             content, position = raw[position : position + value], position + value
-        parts[number].append(value if kind is int else _decode(content, kind, budget))
+            value = _decode(content, kind, budget)
+        parts[number].append(value)
     if position > len(raw):
         raise ValueError("it is truncated, or not an ONNX file")
+    empty = memoryview(b"")
     return [
         parts[number]
         if isinstance(kind, list)
-        else (parts[number] or [0 if kind is int else _decode(memoryview(b""), kind, budget)])[0]
+        else (parts[number] or [0 if kind is int else _decode(empty, kind, budget)])[0]
         for number, kind in message.fields.items()
     ]
 

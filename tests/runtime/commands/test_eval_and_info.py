@@ -11,8 +11,9 @@ from PIL import Image
 from digits.classifier import examine
 from digits.commands import reports
 from digits.images import picture
+from digits.inference.metadata import AnyMetadata
 from digits.inference.model import Model
-from digits.inference.model_file import BUNDLED, BUNDLED_READER, inspect
+from digits.inference.model_file import BUNDLED, BUNDLED_READER, load
 from digits.text import to_json
 from digits.vision.candidates import Candidates
 from digits.vision.hypotheses import propose
@@ -56,7 +57,7 @@ def test_eval_of_table_examines_each_picture_once(run: Run, table: Path, tmp_pat
     for name in ("confusion.png", "mistakes.png"):
         assert Image.open(tmp_path / "plots" / name).width > 400
     assert [calls[function.__name__] for function in functions] == [10] * 3
-    assert (calls["__init__"], calls["load"]) == (1, 11)
+    assert (calls["__init__"], calls["load"]) == (2, 11)  # classifier and reader
     assert calls["probabilities"] == 10 + 1  # and the model's smoke test
 
 
@@ -144,7 +145,7 @@ def test_eval_plot_without_matplotlib_is_an_error(
 
 @pytest.mark.parametrize("recipe", ['{"a\\u001b[31mx": 1}', '{"a": 1e999, "\\ud800": NaN}'])
 def test_info_of_an_odd_recipe_is_plain_text_and_strict_json(recipe: str) -> None:
-    model = inspect()
+    model = load(None, AnyMetadata)
     object.__setattr__(model.metadata, "recipe", recipe)
     assert "\x1b" not in "\n".join(reports.lines(reports.info(model)))
     values = json.loads(to_json(reports.info(model)), parse_constant=pytest.fail)

@@ -41,10 +41,11 @@ class Started:
 def test_reload_takes_the_new_files(tmp_path: Path) -> None:
     started = Started(tmp_path)
     content = started.model.read_bytes()
-    changed = replace(metadata.read(content, "", metadata.Metadata), recipe="another")
+    changed = replace(model_file.load(started.model, metadata.Metadata).metadata, recipe="another")
     started.model.write_bytes(metadata.add_metadata(content, changed))
     content = started.reader.read_bytes()
-    changed_reader = metadata.read(content, "", metadata.ReaderMetadata)._replace(recipe="a third")
+    about = model_file.load(started.reader, metadata.ReaderMetadata).metadata
+    changed_reader = replace(about, recipe="a third")
     started.reader.write_bytes(metadata.add_metadata(content, changed_reader))
     assert started.described() != ("another", "a third")
     asyncio.run(started.app.reload())

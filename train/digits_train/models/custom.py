@@ -19,9 +19,8 @@ from torch.nn.parameter import is_lazy
 from digits.errors import DigitsError, ModelError
 from digits.inference import interface
 from digits.inference.metadata import Kernels
-from digits.inference.model import open_session
 from digits.inference.scan import scan
-from digits.inference.watchdog import ORT_ERRORS
+from digits.inference.session import ORT_ERRORS, open_session
 from digits_train.config import Recipe
 from digits_train.models.network import Network, type_and_shape
 

@@ -3,12 +3,23 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from digits.errors import ModelError
-from digits.inference.watchdog import watched
+from digits.inference.model_file import BUNDLED
+from digits.inference.session import Session
+
+
+def session(run: Any) -> Session:
+    """One whose network is a function that gets the options of the run."""
+    opened = Session(Path(BUNDLED).read_bytes(), "it", "float")
+    graph: Any = SimpleNamespace(run=lambda outputs, inputs, options: run(options))
+    opened.graph = graph
+    return opened
 
 
 def endless(options: Any) -> None:
@@ -19,15 +30,15 @@ def endless(options: Any) -> None:
 
 
 def test_what_runs_too_long_is_ended_and_nothing_else() -> None:
-    watched(lambda _: None, 60.0, "first")
+    session(lambda _: None).run({}, [], 60.0)
     with ThreadPoolExecutor(2) as pool:
-        patient = pool.submit(watched, lambda _: time.sleep(1.5), 60.0, "patient")
+        patient = pool.submit(session(lambda _: time.sleep(1.5)).run, {}, [], 60.0)
         with pytest.raises(ModelError, match="^it is too slow: it ran for over 1 s$"):
-            watched(endless, 0.6, "it")
+            session(endless).run({}, [], 0.6)
         patient.result()
     time.sleep(0.5)  # until it sleeps
     with pytest.raises(ModelError, match="it is too slow"):
-        watched(endless, 0.1, "it")
+        session(endless).run({}, [], 0.1)
     assert [thread.name for thread in threading.enumerate()].count("watchdog") == 1
 
 
@@ -37,17 +48,18 @@ def test_onnxruntime_error_is_a_model_error(error: type[Exception]) -> None:
         raise error("bad\nallocation")
 
     with pytest.raises(ModelError, match="^onnxruntime can't run it: bad$"):
-        watched(fail, 60.0, "it")
+        session(fail).run({}, [], 60.0)
 
 
 @pytest.mark.unix
 def test_fork_has_its_own_watchdog() -> None:
     code = (
         "import os\n"
-        "from tests.runtime.inference.test_watchdog import endless, watched, ModelError\n"
-        "watched(lambda _: None, 60.0, 'it')\n"
+        "from tests.runtime.inference.test_session import endless, session, ModelError\n"
+        "session(lambda _: None).run({}, [], 60.0)\n"
+        "slow = session(endless)\n"
         "if child := os.fork(): raise SystemExit(os.waitpid(child, 0)[1])\n"
-        "try: watched(endless, 0.1, 'it')\n"
+        "try: slow.run({}, [], 0.1)\n"
         "except ModelError: os._exit(0)\n"
         "os._exit(1)\n"
     )
