@@ -1,6 +1,7 @@
 """The wheel in a virtual environment without torch and onnx."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -84,16 +85,14 @@ print(digits.Classifier().predict({str(pictures[6])!r}).digit, "torch" in sys.mo
     assert sh(device / "bin" / "python", "-c", code) == "6 False\n"
 
 
-@pytest.mark.parametrize(
-    ("command", "package"), [("train", "torch"), ("export", "onnx"), ("serve", "uvicorn")]
-)
-def test_command_names_missing_extra(device: Path, command: str, package: str) -> None:
+@pytest.mark.parametrize("command", ["train", "export", "serve"])
+def test_command_names_missing_extra(device: Path, command: str) -> None:
     done = subprocess.run(
         [device / "bin" / "digits", command], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
-    remedy = f'pip install "digits[{command}]"'
-    assert done.stderr == f"error: `digits {command}` needs {package}: {remedy}\n"
+    remedy = rf'pip install "digits\[{command}\]"'
+    assert re.fullmatch(rf"error: `digits {command}` needs \w+: {remedy}\n", done.stderr)
 
 
 def test_wheel_build_is_reproducible(wheel: Path, tmp_path: Path) -> None:
