@@ -61,7 +61,7 @@ class ReaderModel(Network[ReaderMetadata]):
         def run(pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
             seconds = _SECONDS + _SECONDS_PER_PIXEL * pixels.size
             outputs = [output.name for output in READER.outputs]
-            return self.run({READER.input.name: pixels}, outputs, seconds)
+            return self.session.run({READER.input.name: pixels}, outputs, seconds)
 
         return run_maps(run, page, self.name)
 

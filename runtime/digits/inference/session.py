@@ -2,8 +2,10 @@
 
 import os
 import threading
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from time import monotonic, sleep
+from typing import TypeVar
 
 import numpy as np
 import onnxruntime
@@ -21,6 +23,8 @@ ORT_ERRORS = (
     *(ort_errors.InvalidProtobuf, ort_errors.NotImplemented, ort_errors.RuntimeException),
     *(LookupError, MemoryError, OverflowError, RuntimeError, ValueError),
 )
+T = TypeVar("T")
+
 _PERIOD = 0.2  # seconds between two looks at what runs
 # The largest page takes 250 MB, and each thread of the caller may read one.
 _CORE_MEMORY = 512 << 20
@@ -43,9 +47,13 @@ class Session:
     def run(
         self, inputs: dict[str, NDArray[np.uint8]], outputs: list[str], seconds: float
     ) -> list[NDArray[np.float32]]:
-        """Compute outputs by their names, for so many seconds and as long as a node then takes.
+        """Compute outputs by their names; seconds, errors: see `watch`."""
+        return self.watch(partial(self.graph.run, outputs, inputs), seconds)
 
-        Raises ModelError if it takes longer, or fails.
+    def watch(self, run: Callable[[onnxruntime.RunOptions], T], seconds: float) -> T:
+        """Run the network, for so many seconds and as long as a node then takes.
+
+        run: calls onnxruntime. Raises ModelError if it takes longer, or fails.
         """
         global _watchdog
         if _watchdog is None or _watchdog.process != os.getpid():  # a fork has no threads
@@ -56,8 +64,7 @@ class Session:
         if not watchdog.awake.is_set():
             watchdog.awake.set()
         try:
-            answers: list[NDArray[np.float32]] = self.graph.run(outputs, inputs, options)
-            return answers
+            return run(options)
         except ORT_ERRORS as error:
             if options.terminate:
                 reason = f"{self.name} is too slow: it ran for over {seconds:.0f} s"
