@@ -13,7 +13,7 @@ from tests.served import served
 from digits import Classifier
 from digits.commands.results import ResultsFile
 from digits.data import mnist
-from digits.prediction import NUMBER_COLUMNS
+from digits.prediction import Reading
 from digits.tables import csv_row
 
 HERE = Path(__file__).parent
@@ -46,7 +46,7 @@ def review() -> None:
         shutil.copy(HERE.parent / "tests" / "pictures" / "5.png", folder)
         phone = review_shot(folder, 390, 844, True, "dark", "-o", str(folder / "digits.csv"))
         shutil.copy(HERE / "page.jpg", folder)
-        results = ResultsFile(folder / "results.csv", NUMBER_COLUMNS)
+        results = ResultsFile(folder / "results.csv", Reading.COLUMNS)
         for cells in Classifier().read(folder / "page.jpg").to_rows("page.jpg"):
             results.append(csv_row(cells))
         source = folder / "results.csv"

@@ -1,11 +1,8 @@
 """The commands of `digits` and their options; `digits.commands` does the work."""
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Sequence
 from importlib import import_module
-from itertools import count
 from pathlib import Path
 from typing import Annotated
 
@@ -13,10 +10,6 @@ import typer
 
 from digits import __version__
 from digits.commands import inputs, options, reports, runner
-from digits.errors import DigitsError
-from digits.inference.metadata import AnyMetadata
-from digits.inference.model_file import load
-from digits.prediction import Reading
 from digits.terminal import ErrorReporter, print_result, print_stderr
 from digits.watch.cli import watch
 
@@ -36,17 +29,6 @@ _CALIBRATE = "Store what to accept for --max-errors P, as the labelled numbers s
 _PLOT = "Draw confusion.png and mistakes.png, pages.png or numbers.png; needs matplotlib."
 
 app = options.make_app()
-
-
-@contextmanager
-def _needs_package(needed_by: str, package: str) -> Iterator[None]:
-    """Explain what to install if a module is missing. Raises DigitsError."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("digits"):
-            raise  # a bug
-        raise DigitsError(f"{needed_by} needs {error.name}: pip install {package}") from error
 
 
 def _version(wanted: bool) -> None:
@@ -80,10 +62,8 @@ def predict(
     PICTURES are files, folders, patterns, or - for stdin.
     """
     form, given = output.chosen(), inputs.resolve(pictures, recursive)
-    task = runner.Task(classifier=runner.ClassifierOptions(model, threshold))
-    if debug:
-        task, jobs = task._replace(ask=partial(runner.predict, debug=(debug, count(1)))), 1
-    runner.run(task, given, form, jobs, output.output)
+    task = runner.Task(runner.ClassifierOptions(model, threshold), drawing=debug)
+    runner.run(task, given, form, 1 if debug else jobs, output.output)
 
 
 @app.command()
@@ -106,10 +86,8 @@ def read(
     form, given = output.chosen(), inputs.resolve(pictures, recursive)
     if annotate:
         _check_annotated(annotate, given.files)
-    constraints, networks = asked.constraints(), runner.reader_options(model)
-    max_errors = asked.accepted_errors(networks, constraints)
-    ask = partial(runner.read, constraints=constraints, max_errors=max_errors, annotate=annotate)
-    runner.run(runner.Task(ask, Reading, networks), given, form, jobs, output.output)
+    task = asked.task(model)._replace(drawing=annotate)
+    runner.run(task, given, form, jobs, output.output)
 
 
 app.command()(watch)
@@ -133,25 +111,28 @@ def evaluate(
     from digits.data.table import has_pages
     from digits.evaluation import acceptance
 
-    with _needs_package("--plot", "matplotlib"):
+    with options.needs_package("--plot", "matplotlib"):
         plots = import_module("digits_train.plots") if plot else None  # which needs no torch
-    output = evaluate.Output(as_json, plot, plots, ErrorReporter())
+    task, errors = asked.task(model), ErrorReporter()
     if numbers:
         if data:
             raise typer.BadParameter("--data and --numbers exclude each other")
-        constraints, networks = asked.constraints(), runner.reader_options(model)
         if calibrate and calibrate.suffix.lower() != ".json":
             raise typer.BadParameter("--calibrate writes a .json file")
         if calibrate and os.path.lexists(calibrate):
             acceptance.load(calibrate)  # only such a file is replaced
-        max_errors = asked.accepted_errors(networks, constraints)
-        evaluate.evaluate_numbers(networks, numbers, constraints, max_errors, calibrate, output)
+        report = evaluate.evaluate_numbers(task, numbers, calibrate, errors.report)
     elif asked != options.NumberOptions() or calibrate:
         raise typer.BadParameter("constraints, --max-errors and --calibrate are for --numbers")
     elif data is not None and has_pages(data):
-        evaluate.evaluate_pages(runner.reader_options(model), data, output)
+        report = evaluate.evaluate_pages(task.networks, data, errors.report)
     else:
-        evaluate.evaluate_digits(runner.reader_options(model), data, output)
+        report = evaluate.evaluate_digits(task.networks, data, errors.report)
+    reports.print_report(report.values, as_json)
+    if plot:
+        for name, result in report.plots.items():
+            getattr(plots, name)(plot / f"{name}.png", report.values["data"], result)
+    errors.exit_if_any()
 
 
 @app.command()
@@ -165,10 +146,13 @@ def info(
     classifier.
     """
     if file and (file.suffix in (".safetensors", ".pt") or (file / _CHECKPOINT).is_file()):
-        with _needs_package("`digits info CHECKPOINT`", '"digits[train]"'):
+        with options.needs_package("`digits info CHECKPOINT`", '"digits[train]"'):
             checkpoints = import_module("digits_train.info")
         values = checkpoints.inspect(file)
     else:
+        from digits.inference.metadata import AnyMetadata
+        from digits.inference.model_file import load
+
         values = reports.info(load(file, AnyMetadata))
     reports.print_report(values, as_json)
 
@@ -190,6 +174,7 @@ def adapt(
     from digits.data import datasets
     from digits.files import write_bytes
     from digits.inference.metadata import Metadata
+    from digits.inference.model_file import load
 
     if output.suffix.lower() != ".onnx":  # such as that of the labels
         raise typer.BadParameter("--output writes an .onnx file")
@@ -218,7 +203,7 @@ def _delegate(name: str, module: str, help: str, extra: str = "") -> None:
 
     @app.command(name, help=f"{help}. Needs {package}.", context_settings=_PASS_THROUGH)
     def run(context: typer.Context) -> None:
-        with _needs_package(f"`digits {name}`", package):
+        with options.needs_package(f"`digits {name}`", package):
             import_module(module).app(context.args, prog_name=f"digits {name}")
 
 

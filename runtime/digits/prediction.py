@@ -15,11 +15,6 @@ Status = Literal["sure", "unsure", "several", "none", "blank", "unreadable"]
 
 _LOCATION = ("confidence", "left", "top", "right", "bottom")
 _PROBABILITIES = tuple(f"p{digit}" for digit in range(10))
-PREDICTION_COLUMNS = ("file", "digit", *_LOCATION, *_PROBABILITIES, "status", "note")
-NUMBER_COLUMNS = (
-    *("file", "line", "column", "number", "probability", "status", "second", "free"),
-    *_LOCATION[1:],
-)
 SIGNS = SYMBOLS[10:]  # what isn't a digit
 
 _CHANCE = 0.1  # the confidence if no digit is more likely than another
@@ -38,7 +33,7 @@ class Prediction:
     input, uint8 [28, 28], 255 = ink; None for a blank picture.
     """
 
-    COLUMNS: ClassVar = PREDICTION_COLUMNS
+    COLUMNS: ClassVar = ("file", "digit", *_LOCATION, *_PROBABILITIES, "status", "note")
     KEYS: ClassVar = ("file", "digit", "confidence", "probabilities", "box", "status", "note")
 
     digit: int | None
@@ -139,7 +134,10 @@ class Reading:
     '11?  1?'
     """
 
-    COLUMNS: ClassVar = NUMBER_COLUMNS
+    COLUMNS: ClassVar = (
+        *("file", "line", "column", "number", "probability", "status", "second", "free"),
+        *_LOCATION[1:],
+    )
     KEYS: ClassVar = ("file", "text", "status", "numbers")
     note: ClassVar = ""  # as of a Prediction
 

@@ -49,8 +49,8 @@ def csv_cells(line: str) -> list[str]:
 
 def header(path: Path, *sought: str) -> list[str]:
     """The columns' names, in small letters. sought: those that may be there."""
-    with open_table(path) as text:
-        return _header(next(_lines(text, path), ""), sought)[1]
+    with _open(path) as (title, _):
+        return _header(title, sought)[1]
 
 
 def rows(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, str], bool]]:
@@ -58,9 +58,7 @@ def rows(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, str], bool]]
 
     needed: columns that the table must have. Raises DataError if it isn't such a table.
     """
-    with open_table(path) as text:
-        lines = _lines(text, path)
-        title = next(lines, "")
+    with _open(path) as (title, lines):
         separator, _ = _header(title, needed)
         reader = csv.reader(chain([title], lines), delimiter=separator, strict=True)
         begin = 1  # the line where the row begins
@@ -83,9 +81,7 @@ def list_cells(path: Path, column: str | None = None) -> Iterator[tuple[int, str
     is `number`. A first line without digits is a title. Raises DataError if it is no such list.
     """
     column = column and column.strip().lower()
-    with open_table(path) as text:
-        lines = _lines(text, path)
-        title = next(lines, "")
+    with _open(path) as (title, lines):
         _, names = _header(title, ())
         has_title = column is not None or not any(map(str.isdigit, title))
         if not has_title or len(names) < 2 and column in (None, *names):
@@ -105,8 +101,8 @@ def plain_signs(text: str) -> str:
 
 
 @contextmanager
-def open_table(path: Path) -> Iterator[TextIO]:
-    """Open a table in its encoding. Raises DataError for what isn't text or can't be read."""
+def _open(path: Path) -> Iterator[tuple[str, Iterator[str]]]:
+    """The first line and the others. Raises DataError for what isn't text or can't be read."""
     try:
         if path.exists() and not path.is_file():
             raise DataError(f"{path} is {kind_of(path)}, not a CSV file")
@@ -117,7 +113,8 @@ def open_table(path: Path) -> Iterator[TextIO]:
             raise DataError(f"{path} is not a CSV file: it is not text")
         encoding, errors = ("utf-16", "replace") if wide else ("utf-8-sig", "surrogateescape")
         with path.open(newline="", encoding=encoding, errors=errors) as text:
-            yield text
+            lines = _lines(text, path)
+            yield next(lines, ""), lines
     except OSError as error:
         raise DataError(f"can't read {path}: {error.strerror}") from error
 

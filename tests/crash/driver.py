@@ -46,7 +46,7 @@ def run_command(command: dict[str, Any], descriptors: list[int]) -> None:
     if command["arguments"][0] == "watch":
         from digits.watch import watcher
 
-        watcher.TIMING = watcher.Timing(stable=0.02, poll=0.01)
+        watcher.STABLE, watcher.POLL = 0.02, 0.01
     if command["faults"]:
         Faults(**command["faults"]).install()
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115

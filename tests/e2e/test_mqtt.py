@@ -30,7 +30,7 @@ TOPIC = "home/meter"
 # Pictures are read at once, and a silent broker is noticed in a second.
 PREPARE = """
 from digits.watch import mqtt, watcher
-watcher.TIMING = watcher.Timing(stable=0, poll=0.01, damaged=0)
+watcher.STABLE, watcher.POLL, watcher.DAMAGED = 0, 0.01, 0
 mqtt.KEEPALIVE = 1
 from digits.__main__ import main
 main()

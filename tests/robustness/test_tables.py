@@ -10,11 +10,11 @@ from digits.commands.results import ResultsFile
 from digits.data import table
 from digits.errors import DataError, DigitsError
 from digits.formats import Csv, Json
-from digits.prediction import PREDICTION_COLUMNS
+from digits.prediction import Prediction
 from tests.robustness import corpus
 from tests.robustness.sandbox import harmless
 
-COLUMNS = ("file", "modified", "size", *PREDICTION_COLUMNS[1:])
+COLUMNS = ("file", "modified", "size", *Prediction.COLUMNS[1:])
 CELLS = ["a.png", "2026-01-02T03:04:05.000000006Z", "123", *["0.1"] * (len(COLUMNS) - 3)]
 ROW = ",".join(CELLS)
 CSV = "\n".join([",".join(COLUMNS), ROW, ROW.replace("a.png", '"b ""c"", d.png"'), ""]).encode()

@@ -13,24 +13,13 @@ from PIL import Image
 
 from digits import __version__
 from digits.data.mnist import Split
-from digits.inference.reader_model import ReaderModel
 from tests.conftest import Run
-from tests.runtime.reader.drawn import Network, row_of
 from tests.synthetic import Sheet, chosen, lamp
 
 COMMANDS = [
     *("predict", "read", "watch", "eval", "info", "bench", "adapt", "serve", "review"),
     *("train", "export"),
 ]
-
-
-@pytest.fixture
-def amount(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A blank page on which the reader sees "-12.5 8"."""
-    network = Network([*row_of("-12.5", 40, 60), *row_of("8", 300, 60)], (200, 400))
-    monkeypatch.setattr(ReaderModel, "maps", lambda self, page: network(page))
-    Image.new("L", (400, 200), 255).save(tmp_path / "amount.png")
-    return tmp_path / "amount.png"
 
 
 @pytest.fixture
@@ -204,14 +193,11 @@ def test_read_page(run: Run, page: Path, tmp_path: Path) -> None:
     ],
 )
 def test_read_with_constraints(
-    run: Run, amount: Path, options: list[str], text: str, statuses: str
+    run: Run, pages: Path, options: list[str], text: str, statuses: str
 ) -> None:
-    folder = amount.parent
-    (folder / "allowed.txt").write_text("8\n\n17\n8\n")
-    (folder / "table.csv").write_text("name;value\na;8\nb;9,5\n")
-    if "--list" in options:
-        options = ["--list", str(folder / options[1])]
-    arguments = ["read", amount, "--max-errors", "10%", *options]
+    (pages / "allowed.txt").write_text("8\n\n17\n8\n")
+    (pages / "table.csv").write_text("name;value\na;8\nb;9,5\n")
+    arguments = ["read", "a.png", "--max-errors", "10%", *options]
     assert run(*arguments) == (0, f"{text}\n", "")
     numbers = json.loads(run(*arguments, "--json")[1])["numbers"]
     assert [number["status"] for number in numbers] == statuses.split()
@@ -229,9 +215,9 @@ def test_read_with_constraints(
     ],
 )
 def test_read_refuses_malformed_constraints(
-    run: Run, amount: Path, options: list[str], sentence: str
+    run: Run, pages: Path, options: list[str], sentence: str
 ) -> None:
-    code, out, err = run("read", amount, *options)
+    code, out, err = run("read", "a.png", *options)
     assert (code, out) == (2, "") and sentence in err
 
 

@@ -78,9 +78,8 @@ def debug_strip(examined: Candidates, prediction: Prediction) -> Image.Image:
     hypotheses, ranking = examined.hypotheses, examined.ranking
     colour = UNSURE if prediction.digit is None else SURE
     grey = Image.fromarray(examined.picture.pixels).convert("RGB")
-    heaviest = int(ranking.hypotheses.argmax()) if hypotheses else None
-    if heaviest is not None:
-        left, top, right, bottom = hypotheses[heaviest].component.box
+    if hypotheses:
+        left, top, right, bottom = examined.box
         width = max(1, round(2 * max(grey.size) / _PANEL))
         ImageDraw.Draw(grey).rectangle((left, top, right - 1, bottom - 1), None, colour, width)
     panels = [_panel(ImageOps.pad(grey, (_PANEL, _PANEL), color="lightgrey"), "picture", "")]
@@ -90,7 +89,9 @@ def debug_strip(examined: Candidates, prediction: Prediction) -> Image.Image:
         enlarged = Image.fromarray(frame).resize((_PANEL, _PANEL), Image.Resampling.NEAREST)
         kind = hypothesis.kind + (" (inverted)" if hypothesis.inverted else "")
         below = f"{answer.argmax()}  ({_percent(answer.max())})    weight {_percent(weight)}"
-        panels.append(_panel(enlarged, kind, below, colour if index == heaviest else "white"))
+        panels.append(
+            _panel(enlarged, kind, below, colour if index == examined.likeliest else "white")
+        )
     several, none = _percent(ranking.several), _percent(ranking.none)
     text = f"{prediction.to_text()}        several digits {several}        no digit {none}"
     font, (width, height) = ImageFont.load_default(16), panels[0].size

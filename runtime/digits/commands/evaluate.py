@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from digits.classifier import Classifier
-from digits.commands import reports
-from digits.commands.runner import ClassifierOptions
+from digits.commands.runner import ClassifierOptions, Task
 from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
 from digits.data import mnist
 from digits.data.image_folder import has_pictures, read_pictures
 from digits.data.mnist import Split
-from digits.data.table import Box, NumberLabel, has_column, rows
+from digits.data.table import NumberLabel, OnError, has_column, rows
 from digits.errors import DataError, DigitsError, PictureError
 from digits.evaluation.acceptance import calibrate, save
 from digits.evaluation.digits import Evaluation
@@ -24,7 +23,7 @@ from digits.evaluation.pages import PageEvaluation
 from digits.images import picture
 from digits.prediction import SIGNS
 from digits.reader.reading import MAX_ERRORS
-from digits.terminal import ErrorReporter, print_stderr, track
+from digits.terminal import print_stderr, track
 
 _BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB for each digit
 _DIGIT_KEYS = (
@@ -35,38 +34,25 @@ _MISTAKE_KEYS = ("name", "label", "predicted", "confidence", "label_probability"
 _PAGE_KEYS = ("pages", "exact", "same_layout", "signs", "error_rate")
 
 
-class Output(NamedTuple):
-    """Where the results go: JSON or text, and a folder for plots with the module that draws them.
+class Report(NamedTuple):
+    """What docs/output.md describes, and what functions of `digits_train.plots` draw, by name."""
 
-    plots: digits_train.plots, if there is a folder.
-    """
-
-    as_json: bool
-    folder: Path | None
-    plots: Any
-    errors: ErrorReporter
-
-    def report(self, model: str, data: str, values: dict[str, Any], **plotted: object) -> None:
-        """Print the values, and draw the plots of these names. Exits with 1 after an error."""
-        reports.print_report({"model": model, "data": data} | values, self.as_json)
-        if self.folder:
-            for name, result in plotted.items():
-                getattr(self.plots, name)(self.folder / f"{name}.png", data, result)
-        self.errors.exit_if_any()
+    values: dict[str, Any]
+    plots: dict[str, object]
 
 
-def evaluate_digits(networks: ClassifierOptions, data: Path | None, output: Output) -> None:
-    """Print how well a classifier reads digits.
+def evaluate_digits(networks: ClassifierOptions, data: Path | None, on_error: OnError) -> Report:
+    """How well a classifier reads digits.
 
-    data: see `read_pictures`, or of MNIST, whose test digits are read (see `mnist.load`). Exits
-    with 1 if a picture can't be read. Raises DataError if none can, and ModelError.
+    data: see `read_pictures`, or of MNIST, whose test digits are read (see `mnist.load`). on_error:
+    called for each picture that can't be read. Raises DataError if none can, and ModelError.
     """
     classifier = networks.open()
     network = classifier.model
     result = Evaluation(network.metadata.rejection_threshold)
     if data is not None and has_pictures(data):
         name = str(data)
-        for digit in read_pictures(data, output.errors.report, classifier):
+        for digit in read_pictures(data, on_error, classifier):
             split = Split(digit.frame[None], np.array([digit.label], np.uint8))
             result.add(split, np.array([digit.probabilities], np.float32), [digit.name])
     else:
@@ -77,22 +63,20 @@ def evaluate_digits(networks: ClassifierOptions, data: Path | None, output: Outp
             result.add(batch, network.probabilities(batch.images))
     if not result.total:
         raise DataError(f"no readable pictures in {name}")
-    values = {"kernels": network.kernels, **_pick(result, _DIGIT_KEYS)}
+    about = {"model": network.name, "data": name, "kernels": network.kernels}
+    values = about | _pick(result, _DIGIT_KEYS)
     values |= {"calibration_error": result.calibration.error}
     values |= {"confusion": result.confusion.tolist()}
     values |= {"mistakes": [_pick(mistake, _MISTAKE_KEYS) for mistake in result.mistakes]}
-    output.report(network.name, name, values, confusion=result.confusion, mistakes=result)
+    return Report(values, {"confusion": result.confusion, "mistakes": result})
 
 
-def evaluate_pages(networks: ClassifierOptions, table: Path, output: Output) -> None:
-    """Print how well a reader reads the pages in a table.
-
-    Exits with 1 if a page can't be read. Raises DataError if none can, and ModelError.
-    """
+def evaluate_pages(networks: ClassifierOptions, table: Path, on_error: OnError) -> Report:
+    """How well a reader reads the pages in a table. on_error, raises: see `evaluate_digits`."""
     if has_column(table, "box"):
         raise DataError(f"{table} labels numbers in boxes, not pages: measure it with --numbers")
     classifier = networks.open()
-    labelled = [(path, text) for path, (_, text, _) in rows(table, output.errors.report, "text")]
+    labelled = [(path, text) for path, (_, text, _) in rows(table, on_error, "text")]
     if not labelled:
         raise DataError(f"no labelled pages in {table}")
     signs = any(sign in text for _, text in labelled for sign in SIGNS)
@@ -103,7 +87,7 @@ def evaluate_pages(networks: ClassifierOptions, table: Path, output: Output) -> 
             pixels = picture.load(path, picture.PAGE_MAX_SIDE).pixels
             result.add(str(path), written, classifier.read(pixels, constraints), pixels)
         except PictureError as error:
-            output.errors.report(error)
+            on_error(error)
     if not result.pages:
         raise DataError(f"no readable pages in {table}")
     worst = [
@@ -111,44 +95,40 @@ def evaluate_pages(networks: ClassifierOptions, table: Path, output: Output) -> 
         | _pick(page.score, ("missed", "wrong", "invented"))
         for page in result.worst
     ]
-    values = _pick(result, _PAGE_KEYS) | result.score._asdict()
-    values |= {"calibration_error": result.calibration.error, "worst": worst}
-    values |= {"read": result.calibration.total}
-    output.report(_both(classifier), str(table), values, pages=result)
+    values = {"model": _both(classifier), "data": str(table), **_pick(result, _PAGE_KEYS)}
+    values |= result.score._asdict() | {"calibration_error": result.calibration.error}
+    values |= {"worst": worst, "read": result.calibration.total}
+    return Report(values, {"pages": result})
 
 
-def evaluate_numbers(
-    networks: ClassifierOptions,
-    table: Path,
-    constraints: Constraints,
-    max_errors: float | None,
-    promise: Path | None,
-    output: Output,
-) -> None:
-    """Print how many numbers in a table are read and accepted rightly.
+def evaluate_numbers(task: Task, table: Path, promise: Path | None, on_error: OnError) -> Report:
+    """How many numbers in a table are read and accepted rightly.
 
     Each page is read once. Labels with boxes are compared with what was read there, and one that
     contradicts the constraints is another field's, and left out; without a box it is an error, and
-    its page isn't counted. promise: file for `acceptance.save`. Exits and raises as
-    `evaluate_pages` does.
+    its page isn't counted. promise: file for `acceptance.save`. on_error, raises: see
+    `evaluate_digits`.
     """
-    classifier = networks.open()
+    classifier, constraints = task.networks.open(), task.constraints or Constraints()
     column = "number" if has_column(table, "number") else "text"
     pages = defaultdict[Path, list[NumberLabel]](list)
-    for path, label in rows(table, output.errors.report, column):
+    for path, label in rows(table, on_error, column):
         pages[path].append(label)
     result, total, left_out = NumberEvaluation(), sum(map(len, pages.values())), 0
     for path, labels in track(pages.items(), len(pages), "reading"):
         try:
-            texts, boxes = _satisfying(path, labels, constraints)
-            left_out += len(labels) - len(texts)
-            numbers = classifier.read(path, constraints, max_errors).numbers if texts else ()
+            kept = [label for label in labels if _satisfies(path, label, constraints)]
+            left_out += len(labels) - len(kept)
+            numbers = classifier.read(path, constraints, task.max_errors).numbers if kept else ()
         except (DataError, PictureError) as error:
-            output.errors.report(error)
+            on_error(error)
             continue
-        places = numbers_in(boxes, numbers) if boxes else [numbers]
-        for text, read in zip(texts if boxes else ["\n".join(texts)], places, strict=True):
-            result.add(str(path), text.split(), read)
+        written = [text.split() for _, text, _ in kept]
+        if boxes := [box for box, _, _ in kept if box]:
+            for text, read in zip(written, numbers_in(boxes, numbers), strict=True):
+                result.add(str(path), text, read)
+        else:
+            result.add(str(path), sum(written, []), numbers)
     if left_out:
         print_stderr(
             "left out, as they don't satisfy the constraints and so are of other fields:"
@@ -156,16 +136,17 @@ def evaluate_numbers(
         )
     if not result.written + result.invented:
         raise DataError(f"no readable numbers in {table}")
-    max_errors = max_errors or MAX_ERRORS
-    values = result.to_dict(max_errors) | {"promise": None}
+    max_errors = task.max_errors or MAX_ERRORS
+    values = {"model": _both(classifier), "data": str(table), **result.to_dict(max_errors)}
+    values |= {"promise": None}
     if promise:
         try:
             given = calibrate(result.probabilities, result.right, max_errors)
-            save(promise, given, networks.files, constraints)
+            save(promise, given, task.networks.files, constraints)
             values["promise"] = {"file": str(promise), **given._asdict()}
         except DigitsError as error:
-            output.errors.report(error)
-    output.report(_both(classifier), str(table), values, numbers=result)
+            on_error(error)
+    return Report(values, {"numbers": result})
 
 
 def _pick(result: object, keys: Iterable[str]) -> dict[str, Any]:
@@ -176,20 +157,11 @@ def _both(classifier: Classifier) -> str:
     return f"{classifier.reader.name} with {classifier.model.name}"
 
 
-def _satisfying(
-    path: Path, labels: Iterable[NumberLabel], constraints: Constraints
-) -> tuple[list[str], list[Box]]:
-    """The labels that satisfy the constraints: their texts, and boxes if they have any.
-
-    Raises DataError for one without a box that contradicts them.
-    """
-    texts, boxes = list[str](), list[Box]()
-    for box, text, _ in labels:
-        numbers = text.split() if constraints else []
-        wrong = [each for each in numbers if not accepts_text(constraints.automaton, each)]
-        if wrong and box is None:
-            raise DataError(f"{path} is labelled {wrong[0]}, which contradicts the constraints")
-        if not wrong:
-            texts.append(text)
-            boxes += [box] if box else []
-    return texts, boxes
+def _satisfies(path: Path, label: NumberLabel, constraints: Constraints) -> bool:
+    """Whether its numbers do. Raises DataError if they don't, and have no box."""
+    box, text, _ = label
+    numbers = text.split() if constraints else []
+    wrong = [each for each in numbers if not accepts_text(constraints.automaton, each)]
+    if wrong and box is None:
+        raise DataError(f"{path} is labelled {wrong[0]}, which contradicts the constraints")
+    return not wrong

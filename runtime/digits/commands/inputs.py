@@ -26,25 +26,14 @@ class Inputs(NamedTuple):
 
 
 def resolve(arguments: Sequence[str], recursive: bool) -> Inputs:
-    """Find the files of a command. recursive: as in `expand_paths`."""
-    errors = ErrorReporter()
-    files = expand_paths(arguments, recursive, errors.report)
-    return Inputs(files, len(files) != 1 or files != list(arguments), errors)
-
-
-def expand_paths(arguments: Sequence[str], recursive: bool, on_error: OnError) -> list[str]:
-    """Expand arguments to pictures, in their order, sorted by name within a folder.
-
-    recursive: whether to include subfolders. on_error: called for each path that can't be read,
-    and each folder or pattern without pictures.
-    """
-    files: list[str] = []
+    """Find the pictures that the arguments name, in their order. recursive: as in `expand`."""
+    files, errors = list[str](), ErrorReporter()
     for argument in arguments:
         try:
-            files += _expand(argument, recursive, on_error)
+            files += expand(argument, recursive, errors.report)
         except PictureError as error:
-            on_error(error)
-    return files
+            errors.report(error)
+    return Inputs(files, len(files) != 1 or files != list(arguments), errors)
 
 
 def read_source(file: str) -> str | bytes:
@@ -67,7 +56,11 @@ def read_source(file: str) -> str | bytes:
     return data.getvalue()
 
 
-def _expand(argument: str, recursive: bool, on_error: OnError) -> list[str]:
+def expand(argument: str, recursive: bool, on_error: OnError) -> list[str]:
+    """The pictures of a file, folder or pattern, sorted by name.
+
+    recursive, on_error: as in `walk`. Raises PictureError if there are none.
+    """
     if not argument:
         raise PictureError("'' is not a file name")
     if argument == STDIN:
@@ -91,10 +84,10 @@ def _expand(argument: str, recursive: bool, on_error: OnError) -> list[str]:
 def walk(top: str, recursive: bool, on_error: OnError, hidden: bool = True) -> Iterator[str]:
     """Yield the pictures in a folder.
 
-    recursive: whether to include subfolders, but not links to folders. hidden: whether to include
-    what begins with a dot. os.walk is recursive before Python 3.12, and fails a thousand folders
-    deep.
+    recursive: whether to include subfolders, but not links to folders. on_error: called for each
+    folder that can't be read. hidden: whether to include what begins with a dot.
     """
+    # os.walk is recursive before Python 3.12, and fails a thousand folders deep.
     waiting = [top]
     while waiting:
         folder = waiting.pop()

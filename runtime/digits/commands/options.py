@@ -4,20 +4,22 @@ import inspect
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from digits.commands.runner import Task, reader_options
 from digits.constraints.checks import CheckName
+from digits.errors import DigitsError
 from digits.formats import FORMATS, Format
+from digits.prediction import Reading
 
 if TYPE_CHECKING:
-    from digits.commands.runner import ClassifierOptions
     from digits.constraints.allowed import AllowedNumbers
-    from digits.constraints.constraints import Constraints
 
 
 def make_app() -> typer.Typer:
@@ -30,11 +32,25 @@ def make_app() -> typer.Typer:
     )
 
 
+@contextmanager
+def needs_package(needed_by: str, package: str) -> Iterator[None]:
+    """Explain what to install if a module is missing. Raises DigitsError."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("digits"):
+            raise  # a bug
+        module = error.name.partition(".")[0]
+        raise DigitsError(f"{needed_by} needs {module}: pip install {package}") from error
+
+
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
     """Make each field of a parameter that is a NamedTuple of options an option of the command."""
-    parameters = inspect.signature(command).parameters.values()
+    parameters = inspect.signature(command).parameters
     groups = {
-        each.name: each.annotation for each in parameters if hasattr(each.annotation, "_make")
+        name: each.annotation
+        for name, each in parameters.items()
+        if hasattr(each.annotation, "_make")
     }
 
     @wraps(command)
@@ -43,15 +59,10 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
             values[name] = group(*(values.pop(field) for field in group._fields))
         command(**values)
 
-    single: list[inspect.Parameter] = []
-    for each in parameters:
-        each = each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        if group := groups.get(each.name):
-            for name, kind in get_type_hints(group, include_extras=True).items():
-                default = group._field_defaults[name]
-                single.append(each.replace(name=name, annotation=kind, default=default))
-        else:
-            single.append(each)
+    single = list[inspect.Parameter]()
+    for name, each in parameters.items():
+        fields = inspect.signature(groups[name]).parameters.values() if name in groups else [each]
+        single += (field.replace(kind=inspect.Parameter.KEYWORD_ONLY) for field in fields)
     run.__signature__ = inspect.Signature(single)  # type: ignore[attr-defined]
     return run
 
@@ -158,29 +169,24 @@ class NumberOptions(NamedTuple):
     value_range: Annotated[str | None, option("A-B", "Least and greatest value.", "--range")] = None
     max_errors: Annotated[str | None, option("P", _MAX_ERRORS, show_default="1%")] = None
 
-    def constraints(self) -> "Constraints":
-        """What these options ask of each number.
+    def task(self, models: list[Path] | None) -> Task:
+        """What to read by these networks; see `reader_options`.
 
-        Raises BadParameter if they are malformed or contradict each other, and DataError for a
-        list that can't be read.
+        Raises BadParameter for options that are malformed or contradict each other, and DigitsError
+        for a file that can't be read, or is for other constraints or networks.
         """
         from digits.constraints.constraints import Constraints
 
         try:
             allowed = None if self.allowed is None else _load_allowed(self.allowed)
             asked = self.length, self.pattern, self.check, allowed, self.value_range
-            return Constraints(*asked, self.digits_only)
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from error
+            constraints, networks = Constraints(*asked, self.digits_only), reader_options(models)
+            if self.max_errors is None:
+                return Task(networks, Reading, constraints)
+            from digits.evaluation.acceptance import parse_max_errors
 
-    def accepted_errors(self, networks: "ClassifierOptions", asked: "Constraints") -> float | None:
-        """What --max-errors says. Raises BadParameter, or DataError for an unusable file."""
-        if self.max_errors is None:
-            return None
-        from digits.evaluation.acceptance import parse_max_errors
-
-        try:
-            return parse_max_errors(self.max_errors, networks.files, asked)
+            share = parse_max_errors(self.max_errors, networks.files, constraints)
+            return Task(networks, Reading, constraints, share)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
 

@@ -4,13 +4,15 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from digits.inference.interface import describe
-from digits.inference.metadata import AnyMetadata, parse_objects
-from digits.inference.model_file import ModelFile
 from digits.terminal import print_result
 from digits.text import escape_control, to_json
+
+if TYPE_CHECKING:
+    from digits.inference.metadata import AnyMetadata
+    from digits.inference.model_file import ModelFile
 
 _MAX_ROWS = 12  # of a table
 _MAX_CELL = 44  # characters
@@ -22,8 +24,10 @@ def print_report(values: Mapping[str, Any], as_json: bool) -> None:
         print_result(line)
 
 
-def info(file: ModelFile[AnyMetadata]) -> dict[str, Any]:
+def info(file: "ModelFile[AnyMetadata]") -> dict[str, Any]:
     """What `digits info` says of an ONNX file. Raises ModelError for metadata that isn't JSON."""
+    from digits.inference.metadata import parse_objects
+
     name, scan, parameters = file.name, file.scan, Counter[str]()
     for array in scan.tensors.values():
         parameters[array.dtype.name] += array.size

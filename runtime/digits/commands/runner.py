@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from digits.commands import inputs
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from digits.classifier import Classifier
     from digits.constraints.constraints import Constraints
+    from digits.images.picture import Source
 
 # Two workers take 0.25 s to start; one process reads 250 small pictures in that time.
 _MIN_FILES_FOR_WORKERS = 500
@@ -67,52 +69,24 @@ def reader_options(models: "Sequence[Path] | None" = None) -> ClassifierOptions:
     return ClassifierOptions(model, reader=reader, threads=cpu_count())
 
 
-def predict(
-    classifier: "Classifier", file: str, debug: "tuple[Path, Iterator[int]] | None" = None
-) -> Prediction:
-    """Read the one digit of a picture. debug: a folder for debug strips, and their numbers."""
-    from digits.classifier import examine
-    from digits.images import picture
-
-    [examined] = examine(classifier, [picture.load(inputs.read_source(file))])
-    prediction = examined.prediction(classifier.threshold)
-    if debug:
-        from digits.commands import drawing
-
-        folder, numbers = debug
-        name = f"{next(numbers)}-{os.path.basename(file)[:50]}.png"  # of at most 255 bytes
-        drawing.save(folder / name, drawing.debug_strip(examined, prediction))
-    return prediction
-
-
-def read(
-    classifier: "Classifier",
-    file: str,
-    constraints: "Constraints | None" = None,
-    max_errors: float | None = None,
-    annotate: "Path | None" = None,
-) -> Reading:
-    """Read all symbols of a picture. annotate: a file for it, with boxes."""
-    source = inputs.read_source(file)
-    reading = classifier.read(source, constraints, max_errors)
-    if not reading.lines:
-        raise PictureError(f"{file}: no digits found")
-    if annotate:
-        from digits.commands import drawing
-
-        drawing.save(annotate, drawing.annotate(source, reading.numbers))
-    return reading
-
-
 class Task(NamedTuple):
-    """What to do with each picture: `predict` or `read`, with its options, and its answers' type.
+    """What to read in pictures: the digit in each, or all numbers.
 
-    ask: picklable. classifier: what it asks.
+    kind: Prediction or Reading. constraints, max_errors: as for `Classifier.read`. drawing: a
+    folder for what was considered for each digit, or a file for the only picture, with boxes.
     """
 
-    ask: "Callable[[Classifier, str], Prediction | Reading]" = predict
+    networks: ClassifierOptions = ClassifierOptions()
     kind: type[Prediction] | type[Reading] = Prediction
-    classifier: ClassifierOptions = ClassifierOptions()
+    constraints: "Constraints | None" = None
+    max_errors: float | None = None
+    drawing: "Path | None" = None
+
+    def ask(self, classifier: "Classifier", source: "Source") -> Prediction | Reading:
+        """Raises PictureError if the picture can't be opened."""
+        if self.kind is Prediction:
+            return classifier.predict(source)
+        return classifier.read(source, self.constraints, self.max_errors)
 
 
 Result = tuple[str, DigitsError | None]  # the lines of a picture, and what is wrong with it
@@ -147,7 +121,10 @@ def run(
                     print_stderr(f"skipping {done} of {total} pictures: {output} has them")
                 write, header = earlier.append, ""
             processes = process_count(files, jobs)
-            results = stack.enter_context(_results(task, form, given.show_name, files, processes))
+            if processes > 1:
+                task = task._replace(networks=task.networks._replace(threads=1))
+            start = partial(_start, task, form, given.show_name)
+            results = stack.enter_context(_results(start, files, processes))
             if header:
                 write(header)
             for text, error in track(results, len(files), "reading", printed=not output):
@@ -174,28 +151,24 @@ def _name(form: Format, file: str) -> str:
 
 @contextmanager
 def _results(
-    task: Task, form: Format, show_name: bool, files: Sequence[str], jobs: int
+    start: Callable[[], Callable[[str], Result]], files: Sequence[str], processes: int
 ) -> Iterator[Iterable[Result]]:
-    if not files:
-        yield ()
-    elif jobs == 1:
-        yield map(_start(task, form, show_name), files)
+    if processes == 1:
+        yield map(start(), files) if files else ()
     else:
         from digits.processes import parallel_map
 
-        task = task._replace(classifier=task.classifier._replace(threads=1))
-        start = partial(_start, task, form, show_name)
-        with closing(parallel_map(start, files, jobs, _worker_died)) as results:
+        with closing(parallel_map(start, files, processes, _worker_died)) as results:
             yield results
 
 
 def _start(task: Task, form: Format, show_name: bool) -> Callable[[str], Result]:
     """Open the model; return what goes on after a picture that can't be read."""
-    classifier = task.classifier.open()
+    classifier, numbers = task.networks.open(), count(1)
 
     def result(file: str) -> Result:
         try:
-            answer = task.ask(classifier, file)
+            answer = _answer(task, classifier, file, next(numbers))
         except PictureError as error:
             if reason := too_many_files(error):
                 raise DigitsError(reason) from error
@@ -204,6 +177,26 @@ def _start(task: Task, form: Format, show_name: bool) -> Callable[[str], Result]
         return form.lines(file, answer, show_name), noted
 
     return result
+
+
+def _answer(task: Task, classifier: "Classifier", file: str, number: int) -> Prediction | Reading:
+    """Read a picture, and draw it if that is asked for. number: of the picture."""
+    source = inputs.read_source(file)
+    answer = task.ask(classifier, source)
+    if isinstance(answer, Reading) and not answer.lines:
+        raise PictureError(f"{file}: no digits found")
+    if task.drawing:
+        from digits.classifier import examine
+        from digits.commands import drawing
+        from digits.images import picture
+
+        if isinstance(answer, Reading):
+            drawing.save(task.drawing, drawing.annotate(source, answer.numbers))
+        else:
+            [examined] = examine(classifier, [picture.load(source)])
+            name = f"{number}-{os.path.basename(file)[:50]}.png"  # of at most 255 bytes
+            drawing.save(task.drawing / name, drawing.debug_strip(examined, answer))
+    return answer
 
 
 def _worker_died(file: str) -> Result:

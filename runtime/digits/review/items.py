@@ -7,11 +7,11 @@ from typing import NamedTuple, get_args
 
 from digits import tables
 from digits.classifier import Classifier
-from digits.commands.inputs import expand_paths
+from digits.commands.inputs import expand
 from digits.commands.results import ResultsFile
 from digits.errors import DataError, DigitsError, PictureError
 from digits.images import picture
-from digits.prediction import NUMBER_COLUMNS, Status
+from digits.prediction import Reading, Status
 from digits.terminal import print_stderr, track
 from digits.text import unescape_name
 
@@ -57,9 +57,9 @@ def has_numbers(source: Path) -> bool:
 def read_rows(source: Path) -> list[dict[str, str]]:
     """The rows of a table, or one for each picture in a folder. Raises DigitsError if none."""
     if source.is_dir():
-        rows = [{"file": file} for file in expand_paths([str(source)], False, _fail)]
+        rows = [{"file": file} for file in expand(str(source), False, _fail)]
     else:
-        needed = NUMBER_COLUMNS[3:] if has_numbers(source) else ("digit", "confidence", "status")
+        needed = Reading.COLUMNS[3:] if has_numbers(source) else ("digit", "confidence", "status")
         rows = [row for _, row, _ in tables.rows(source, *needed) if any(row.values())]
     if not rows:
         raise DataError(f"{source} has nothing that can be shown")
@@ -116,7 +116,7 @@ def _item(table: Path, row: dict[str, str]) -> Item:
         raise ValueError("no status or no probability")
     if "number" not in row:
         return Item(file, share, status)
-    edges = [row[edge] for edge in NUMBER_COLUMNS[-4:]]
+    edges = [row[edge] for edge in Reading.COLUMNS[-4:]]
     box = tuple(map(int, edges)) if any(edges) else (0, 0, *picture.load(file).size)
     text, second, free = (unescape_name(row[name]) for name in ("number", "second", "free"))
     is_box = 0 <= box[0] < box[2] <= _MAX_EDGE and 0 <= box[1] < box[3] <= _MAX_EDGE

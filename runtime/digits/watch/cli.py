@@ -4,17 +4,13 @@ import os
 import signal
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from digits.commands import options, runner
 from digits.commands.options import option
-from digits.errors import DigitsError
 from digits.terminal import print_stderr
-
-if TYPE_CHECKING:
-    from digits.watch.mqtt import Publisher
 
 _MQTT = (
     "Publish each number: mqtt://USER@HOST:PORT/TOPIC, or mqtts. The password is in"
@@ -56,51 +52,40 @@ def watch(
     are not read again. With --frames, --not-below-last, --max-step or --mqtt, a picture holds one
     number.
     """
-    from digits.prediction import Reading
     from digits.watch.readers import Reader
     from digits.watch.watcher import FolderWatcher
 
-    constraints, source = asked.constraints(), str(folder)
     follows = not_below_last or max_step is not None
     if (unit and mqtt is None) or (device_class and not unit):
         raise typer.BadParameter("--unit needs --mqtt, and --device-class needs --unit")
     folders = Path(os.path.realpath(keep), "copy").parents if keep else ()
     if Path(os.path.realpath(folder)) in folders[: None if recursive else 1]:
         raise typer.BadParameter("--keep must be a folder whose pictures aren't read")
-    networks, publisher = runner.reader_options(model), None
+    task, source, publisher = asked.task(model), str(folder), None
     if numbers:
         if threshold is not None:
             raise typer.BadParameter("numbers have --max-errors, not --threshold")
-        max_errors = asked.accepted_errors(networks, constraints)
-        reader = Reader(
-            *(source, networks, Reading, constraints, max_errors, results, frames),
-            *(not_below_last, max_step, start_at, mqtt is not None),
-        )
-        if start_at is not None and reader.plausible(start_at) == constraints:
+        series = frames, not_below_last, max_step, start_at, mqtt is not None
+        reader = Reader(source, results, task, *series)
+        if start_at is not None and reader.plausible(start_at) == task.constraints:
             raise typer.BadParameter("--start-at bounds nothing: see --not-below-last, --max-step")
         state_class = "total_increasing" if not_below_last else "measurement" if unit else None
         if mqtt is not None:
-            publisher = _publisher(mqtt, unit, device_class, state_class)
+            with options.needs_package("--mqtt", '"digits[mqtt]"'):
+                from digits.watch.mqtt import Publisher
+            try:
+                publisher = Publisher(mqtt, unit, device_class, state_class)
+            except ValueError as error:
+                raise typer.BadParameter(str(error)) from error
     else:
         is_series = frames > 1 or mqtt or follows or start_at is not None
         if is_series or asked != options.NumberOptions():
             raise typer.BadParameter("options for numbers need --numbers")
-        reader = Reader(source, networks._replace(threshold=threshold, threads=1))
-    watcher = FolderWatcher(reader, results, recursive, publisher, keep)
+        networks = task.networks._replace(threshold=threshold, threads=1)
+        reader = Reader(source, results, runner.Task(networks))
+    watcher = FolderWatcher(reader, recursive, publisher, keep)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: watcher.stop())
     print_stderr(f"watching {folder}; {len(watcher.done)} pictures done")
     with publisher or nullcontext():
         watcher.run()
-
-
-def _publisher(url: str, *meter: str | None) -> "Publisher":
-    """Raises BadParameter for a malformed URL, and DigitsError if a package is missing."""
-    try:
-        from digits.watch.mqtt import Publisher
-
-        return Publisher(url, *meter)
-    except ModuleNotFoundError as error:
-        raise DigitsError('--mqtt needs paho: pip install "digits[mqtt]"') from error
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error

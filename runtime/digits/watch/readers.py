@@ -8,11 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from digits.commands.runner import ClassifierOptions
+from digits.commands.runner import Task
 from digits.constraints.constraints import Constraints
 from digits.errors import PictureError
 from digits.formats import Format
-from digits.prediction import NUMBER_COLUMNS, Prediction, Reading
+from digits.prediction import Prediction, Reading
 from digits.tables import csv_cells, csv_row
 from digits.terminal import print_stderr
 from digits.text import escape_control, to_json
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _STAMP = ("file", "modified", "size")
 _MAX_SIDE = 1024  # pixels of a picture that is published
 _MANY = 3  # contradictions in a row: somebody should look
-_NO_NUMBER = ["", "", "", 0.0, "unreadable", "", "", "", "", "", ""]  # in NUMBER_COLUMNS[1:]
+_NO_NUMBER = ["", "", "", 0.0, "unreadable", "", "", "", "", "", ""]  # in Reading.COLUMNS[1:]
 _VALUE = re.compile(r"-?[0-9]{1,15}(\.[0-9]*)?|-?\.[0-9]+", re.ASCII)
 _PUBLISHED = ("number", "status", "probability", "second", "free")
 
@@ -47,18 +47,15 @@ class Row(NamedTuple):
 class Reader(NamedTuple):
     """Reads the digit, or the numbers, of each picture in a folder, or one number in all of them.
 
-    kind: Prediction or Reading. constraints, max_errors: as for `Classifier.read`. If any of the
-    others is given, a picture holds one number. frames: it is read from so many pictures, the last
-    ones. not_below_last, max_step: how it follows the last accepted one in `results`, or start_at
-    if that has none yet. publishes: whether rows have messages.
+    results: the file of rows. If anything after the task is given, a picture holds one number.
+    frames: it is read from so many pictures, the last ones. not_below_last, max_step: how it
+    follows the last accepted one in `results`, or start_at if that has none yet. publishes: whether
+    rows have messages.
     """
 
     folder: str
-    options: ClassifierOptions = ClassifierOptions()
-    kind: type[Prediction] | type[Reading] = Prediction
-    constraints: Constraints = Constraints()
-    max_errors: float | None = None
-    results: Path = Path()
+    results: Path
+    task: Task = Task()
     frames: int = 1
     not_below_last: bool = False
     max_step: float | None = None
@@ -68,7 +65,7 @@ class Reader(NamedTuple):
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the cells in a row."""
-        return (*_STAMP, *self.kind.COLUMNS[1:])
+        return (*_STAMP, *self.task.kind.COLUMNS[1:])
 
     @property
     def follows(self) -> bool:
@@ -80,7 +77,7 @@ class Reader(NamedTuple):
 
         It returns None for a picture that has changed meanwhile.
         """
-        classifier = self.options.open()
+        classifier = self.task.networks.open()
         is_series = self.frames > 1 or self.follows or self.publishes
         series = _Series(self, classifier) if is_series else None
 
@@ -89,11 +86,8 @@ class Reader(NamedTuple):
                 with open_picture(self.folder, file.name) as source:
                     if series:
                         row = series.read(file, source)
-                    elif self.kind is Prediction:
-                        row = self.row(file, classifier.predict(source))
                     else:
-                        answer = classifier.read(source, self.constraints, self.max_errors)
-                        row = self.row(file, answer)
+                        row = self.row(file, self.task.ask(classifier, source))
             except PictureError as error:
                 row = self.row(file, None, str(error))
             current = stamp(self.folder, file.name)
@@ -104,13 +98,14 @@ class Reader(NamedTuple):
 
     def plausible(self, last: float | None) -> Constraints:
         """The constraints of a number after this one."""
+        constraints = self.task.constraints or Constraints()
         if last is None or not self.follows:
-            return self.constraints
+            return constraints
         step = (math.inf if self.max_step is None else self.max_step) + 1e-12 * abs(last)
         with suppress(ValueError):  # it was accepted under other constraints
             least = last if self.not_below_last else last - step
-            return self.constraints.narrowed(least, last + step)
-        return self.constraints
+            return constraints.narrowed(least, last + step)
+        return constraints
 
     def row(
         self,
@@ -122,14 +117,14 @@ class Reader(NamedTuple):
         """Format the result of a picture. error: why there is none. jpeg: what to publish of it."""
         if answer is None:
             unreadable = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "unreadable", error)
-            answer = unreadable if self.kind is Prediction else Reading(())
+            answer = unreadable if self.task.kind is Prediction else Reading(())
         name = escape_control(file.name)
         rows = [cells for _, *cells in answer.to_rows(file.name)] or [_NO_NUMBER]
         lines = "\n".join(csv_row([*file.cells, *cells]) for cells in rows)
         text = Format().lines(file.name, answer, show_name=True) or f"{name}  ?"
         messages: dict[str, bytes] = {}
         if self.publishes:
-            number = dict(zip(NUMBER_COLUMNS[1:], rows[0], strict=True))
+            number = dict(zip(Reading.COLUMNS[1:], rows[0], strict=True))
             state = {key: number[key] for key in _PUBLISHED} | {"file": name}
             messages["state"] = to_json(state).encode()
             if number["status"] == "accepted":
@@ -164,9 +159,10 @@ class _Series:
         self._frames[file] = frame  # perhaps again, if its row couldn't be written
         self._frames = dict([*self._frames.items()][-reader.frames :])
         temperature = classifier.reader.metadata.number_temperature
-        rules, frames = Rules.of(self._constraints, reader.max_errors), [*self._frames.values()]
+        frames = [*self._frames.values()]
+        rules = Rules.of(self._constraints, reader.task.max_errors)
         number = vote(frames, rules, temperature)
-        rules = rules._replace(constraints=reader.constraints)
+        rules = rules._replace(constraints=reader.plausible(None))
         if number.status == "accepted":
             self._contradictions = 0
             with suppress(ValueError):  # 12-34, for example, has no value
@@ -187,7 +183,7 @@ def last_accepted(results: Path) -> float | None:
     `unreadable` rows are written without a number, so any status but `review` counts where there
     is one. Damaged rows don't, nor do numbers without a value.
     """
-    columns, value = (*_STAMP, *NUMBER_COLUMNS[1:]), None
+    columns, value = (*_STAMP, *Reading.COLUMNS[1:]), None
     with suppress(FileNotFoundError), open(results, encoding="utf-8", errors="replace") as lines:
         for line in lines:
             with suppress(ValueError):  # a damaged line, or one with other columns

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import wait
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from digits.commands.results import ResultsFile, WriteFailed
 from digits.errors import DigitsError, PictureError
@@ -23,21 +23,15 @@ from digits.watch.readers import Reader, Row
 if TYPE_CHECKING:
     from digits.watch.mqtt import Publisher
 
+# In seconds.
+STABLE = 1.0  # unchanged, after which a picture counts as completely written
+DAMAGED = 60.0  # unchanged, after which an unreadable picture counts as damaged
+POLL = 0.5  # between two scans
+LIMIT = 60.0  # for one picture; then its worker is killed
+SHUTDOWN = 0.7  # for the last picture after SIGTERM
+
 _MEMORY_LIMIT = 1 << 30  # bytes for one picture; the largest needs as many
 _BATCH = 1000  # pictures that a power cut may cost their rows
-
-
-class Timing(NamedTuple):
-    """When what happens, in seconds."""
-
-    stable: float = 1.0  # unchanged, after which a picture counts as completely written
-    damaged: float = 60.0  # unchanged, after which an unreadable picture counts as damaged
-    poll: float = 0.5  # between two scans
-    limit: float = 60.0  # for one picture; then its worker is killed
-    shutdown: float = 0.7  # for the last picture after SIGTERM
-
-
-TIMING = Timing()
 
 
 class FolderWatcher:
@@ -51,7 +45,6 @@ class FolderWatcher:
     def __init__(
         self,
         reader: Reader,
-        results: Path,
         recursive: bool,
         publisher: "Publisher | None" = None,
         keep: Path | None = None,
@@ -63,16 +56,15 @@ class FolderWatcher:
         if not os.path.isdir(reader.folder):
             raise DigitsError(f"{reader.folder} is not a folder")
         self._reader, self._recursive, self._publisher = reader, recursive, publisher
-        self._clock, self._timing = clock, TIMING
-        self._results = ResultsFile(results, reader.columns, key=3)
+        self._clock = clock
+        self._results = ResultsFile(reader.results, reader.columns, key=3)
         self.done = self._results.done  # hashes of the cells of pictures with a row
         self._pool = Pool(start_worker or partial(Worker, reader.start, _MEMORY_LIMIT), 1)
         self._pool.wait_until_started()
         self._due: dict[FileStamp, float] = {}  # pictures without a row, and when to read them
         self._failed: set[FileStamp] = set()  # those whose next result is final
         self._next_scan = 0.0
-        self._scan_troubles, self._troubles = _Troubles(), _Troubles()
-        self._keep_troubles, self._broker_troubles = _Troubles(), _Troubles()
+        self._troubles: dict[str, Collection[str]] = {}  # by what has them
         self._is_stopping = False  # an Event could deadlock: it is set in handlers of signals
 
     def stop(self) -> None:
@@ -88,7 +80,7 @@ class FolderWatcher:
         try:
             while not self._is_stopping:
                 self.poll()
-                time.sleep(self._timing.poll)
+                time.sleep(POLL)
         finally:
             self._pool.kill()
             self._results.close()
@@ -96,7 +88,7 @@ class FolderWatcher:
     def poll(self) -> None:
         """Scan the folder if it is time, and read what is ready, the oldest first."""
         if self._publisher:
-            self._broker_troubles.report(self._publisher.troubles())
+            self._note("broker", self._publisher.troubles())
         now = self._clock()
         if now >= self._next_scan:
             self._scan(now)
@@ -116,8 +108,8 @@ class FolderWatcher:
             if self._is_stopping:
                 return
             if picture not in self._due and hash(picture.cells) not in self.done:
-                self._due[picture] = now + self._timing.stable
-        self._scan_troubles.report([*map(str, errors)])
+                self._due[picture] = now + STABLE
+        self._note("folder", [*map(str, errors)])
 
     def _read(self, picture: FileStamp) -> bool:
         """Read a picture and write its row; False if that can't be done now."""
@@ -125,14 +117,14 @@ class FolderWatcher:
             row = self._ask(picture)
             if row and row.error and picture not in self._failed:
                 self._failed.add(picture)
-                self._due[picture] += self._timing.damaged - self._timing.stable
+                self._due[picture] += DAMAGED - STABLE
                 return True
             if row:
                 self._results.append(row.lines)
         except (StartFailed, WriteFailed) as error:
-            self._troubles.report([str(error)])
+            self._note("reading", [str(error)])
             return False
-        self._troubles.report([])
+        self._note("reading", [])
         del self._due[picture]
         self._failed.discard(picture)
         if row:
@@ -147,15 +139,15 @@ class FolderWatcher:
         if self._publisher:
             self._publisher.publish(row.messages)
         if self._keep and row.is_doubtful:
-            self._keep_troubles.report(self._keep.add(picture, row.lines))
+            self._note("keeping", self._keep.add(picture, row.lines))
         print_result(row.text)
 
     def _ask(self, picture: FileStamp) -> Row | None:
         """The row of a picture; None if it has changed, or isn't read when `run` has to end."""
-        reading = self._pool.submit(picture, self._timing.limit)
-        while not (self._is_stopping or wait([reading], self._timing.poll).done):
+        reading = self._pool.submit(picture, LIMIT)
+        while not (self._is_stopping or wait([reading], POLL).done):
             pass
-        if not wait([reading], self._timing.shutdown).done:
+        if not wait([reading], SHUTDOWN).done:
             return None
         try:
             return reading.result()
@@ -163,20 +155,15 @@ class FolderWatcher:
             return self._reader.row(picture, None, f"digits died while reading {picture.name}")
         except TimeoutError:
             self._failed.add(picture)
-            seconds = f"{self._timing.limit:.0f} seconds"
+            seconds = f"{LIMIT:.0f} seconds"
             return self._reader.row(picture, None, f"{picture.name} takes longer than {seconds}")
 
-
-class _Troubles:
-    """Reports each trouble once, and when all are over."""
-
-    _known: Collection[str] = ()
-
-    def report(self, troubles: Collection[str]) -> None:
-        """Report those that are new. troubles: all that there are now."""
+    def _note(self, of: str, troubles: Collection[str]) -> None:
+        """Report each trouble once, and when all of this part are over. troubles: those of now."""
+        known = self._troubles.get(of, ())
         for trouble in troubles:
-            if trouble not in self._known:
+            if trouble not in known:
                 print_stderr(f"error: {trouble}; trying again")
-        if self._known and not troubles:
+        if known and not troubles:
             print_stderr("recovered")
-        self._known = troubles
+        self._troubles[of] = troubles

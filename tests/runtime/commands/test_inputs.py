@@ -20,39 +20,35 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def expand(*paths: Path | str, recursive: bool = False) -> tuple[list[str], list[str]]:
-    """The names of the files, and the errors."""
-    errors: list[PictureError] = []
-    files = inputs.expand_paths(list(map(str, paths)), recursive, errors.append)
-    return [os.path.basename(file) for file in files], [str(error) for error in errors]
-
-
 @pytest.mark.parametrize(
     ("argument", "recursive", "expected"),
     [
-        ("", False, ["a.JPG", "b.png", "c.webp"]),
-        ("", True, ["a.JPG", "b.png", "c.webp", "d.png", "e.tif"]),
-        ("*.p?g", False, ["b.png"]),
-        ("*.bmp", False, "no file matches FOLDER/*.bmp"),
-        ("empty", False, "no pictures in FOLDER/empty (-r includes subfolders)"),
-        ("empty", True, "no pictures in FOLDER/empty"),
+        (".", False, ["[1].png", "a.JPG", "b.png", "c.webp"]),
+        (".", True, ["[1].png", "a.JPG", "b.png", "c.webp", "d.png", "e.tif"]),
+        ("b.p?g", False, ["b.png"]),
+        ("*.bmp", False, "no file matches *.bmp"),
+        ("empty", False, "no pictures in empty (-r includes subfolders)"),
+        ("empty", True, "no pictures in empty"),
+        ("", False, "'' is not a file name"),
         ("[1].png", False, ["[1].png"]),  # a file, although it looks like a pattern
         ("missing.png", False, ["missing.png"]),  # reported when it is opened
     ],
 )
-def test_expand(folder: Path, argument: str, recursive: bool, expected: str | list[str]) -> None:
-    (folder / "empty").mkdir()
-    if argument == "[1].png":
-        (folder / argument).touch()
-    names, errors = expand(f"{folder}/{argument}", folder / "b.png", recursive=recursive)
-    if isinstance(expected, str):
-        assert (names, errors) == (["b.png"], [expected.replace("FOLDER", str(folder))])
-    else:
-        assert (names, errors) == ([*expected, "b.png"], [])
-
-
-def test_empty_name_is_an_error() -> None:
-    assert expand("") == ([], ["'' is not a file name"])
+def test_resolve(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    argument: str,
+    recursive: bool,
+    expected: str | list[str],
+) -> None:
+    monkeypatch.chdir(folder)
+    Path("empty").mkdir()
+    Path("[1].png").touch()
+    given = inputs.resolve([argument, "b.png"], recursive)
+    names, error = ([], f"error: {expected}\n") if isinstance(expected, str) else (expected, "")
+    assert [os.path.basename(file) for file in given.files] == [*names, "b.png"]
+    assert capsys.readouterr().err == error
 
 
 @pytest.mark.parametrize(
@@ -74,7 +70,8 @@ def test_links_to_folders_are_skipped(folder: Path) -> None:
     for name in ("one", "two.png"):
         (folder / "deeper" / name).symlink_to(folder)
     (folder / "deeper" / "round.png").symlink_to("round.png")  # reported when it is opened
-    assert expand(folder / "deeper", recursive=True)[0] == ["d.png", "round.png", "e.tif"]
+    files = inputs.resolve([str(folder / "deeper")], recursive=True).files
+    assert [os.path.basename(file) for file in files] == ["d.png", "round.png", "e.tif"]
 
 
 class Torn(io.RawIOBase):

@@ -24,13 +24,13 @@ class Bench:
         self.now = 1000.0
         self.failures: dict[str, Exception] = {}  # by file name
         self.start_failure: Exception | None = None
-        self.reader = reader or Reader(str(self.inbox))
+        self.reader = reader or Reader(str(self.inbox), self.results)
         self.work = self.reader.start()
         self.watcher = self.watch()
 
     def watch(self, keep: Path | None = None) -> FolderWatcher:
         return FolderWatcher(
-            *(self.reader, self.results, True, None, keep),
+            *(self.reader, True, None, keep),
             start_worker=self.start_worker,
             clock=lambda: self.now,
         )
@@ -56,7 +56,7 @@ class Bench:
     def advance(self, *waits: float) -> None:
         """After each of these seconds, scan once and read what is ready."""
         for seconds in waits:
-            self.now += max(seconds, watcher.TIMING.poll)
+            self.now += max(seconds, watcher.POLL)
             self.watcher.poll()
 
     @property
