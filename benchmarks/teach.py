@@ -27,10 +27,10 @@ from digits_train import calibration
 from digits_train.augment import BatchRng, augment
 from digits_train.camera import fonts
 from digits_train.config import Augmentation, Recipe, TrainConfig
-from digits_train.distributed import init_distributed
+from digits_train.distributed import CPU
 from digits_train.examples import Pool, generate_pools
 from digits_train.fit import fit
-from digits_train.models import AnyNetwork, Network, get_recipe
+from digits_train.models import BaseNetwork, Network, get_recipe
 from digits_train.start import Start, load_start
 from digits_train.tasks.classification import Classification, count_errors
 from digits_train.training import begin
@@ -54,14 +54,13 @@ class Teacher:
         self.pools = generate_pools(recipe, self.train, seed=0)
         self.frames = calibration.draw_frames(self.validation)
 
-    def teach(self, labelled: Split) -> AnyNetwork:
+    def teach(self, labelled: Split) -> BaseNetwork:
         own = OwnPictures(labelled, labelled, "")
         task = Classification(self.recipe, self.train, self.validation, own=own, parent=self.before)
         task.pools = [*self.pools, Pool(labelled.images, labelled.labels, self.recipe.own)]
-        with init_distributed("cpu") as dist:
-            training = begin(self.config, dist.device, self.before)
-            for _ in fit(training, task, dist):
-                pass
+        training = begin(self.config, CPU.device, self.before)
+        for _ in fit(training, task):
+            pass
         return training.eval_model
 
     def compare(self, name: str, labelled: Split, measured: Split) -> None:

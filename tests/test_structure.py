@@ -15,7 +15,7 @@ import pytest
 import digits
 
 ROOT = Path(__file__).parent.parent
-RUNTIME = ROOT / "runtime" / "digits"
+RUNTIME, TRAIN = ROOT / "runtime" / "digits", ROOT / "train" / "digits_train"
 HEAVY = {"torch", "onnx", "matplotlib", "scipy", "cv2", "safetensors"}
 # Files, those among them that may, and the packages that the others must not import.
 FORBIDDEN = [
@@ -47,6 +47,7 @@ HIGHER_LAYERS = {
     "watch": {"serve", "review", "cli"},
     "serve": {"review", "cli"},
 }
+TRAINING_LOOP = {"fit", "trainer", "cli"}
 
 MAX_LINES = 300
 VAGUE = {"found", "one", "place"}
@@ -70,9 +71,9 @@ def imports(file: Path) -> set[tuple[str, ...]]:
     return {tuple(name.split(".")) for name in names}
 
 
-def parts_of_digits(file: Path) -> set[str]:
-    """Return the names directly below `digits` that a file imports from."""
-    return {name[1] for name in imports(file) if name[0] == "digits" and len(name) > 1}
+def parts_of(package: str, file: Path) -> set[str]:
+    """Return the names directly below a package that a file imports from."""
+    return {name[1] for name in imports(file) if name[0] == package and len(name) > 1}
 
 
 @pytest.mark.parametrize(("pattern", "allowed", "packages"), FORBIDDEN)
@@ -90,16 +91,29 @@ def test_subpackage_imports_no_higher_layer(subpackage: str) -> None:
     files = list((RUNTIME / subpackage).glob("*.py"))
     assert files
     for file in files:
-        assert not HIGHER_LAYERS[subpackage] & parts_of_digits(file), file
+        assert not HIGHER_LAYERS[subpackage] & parts_of("digits", file), file
 
 
-def test_subpackages_have_no_import_cycle() -> None:
+def import_graph(package: Path) -> dict[str, set[str]]:
+    """For each subpackage, those that it imports from."""
     graph: dict[str, set[str]] = {}
-    for file in RUNTIME.rglob("*.py"):
-        subpackage = file.relative_to(RUNTIME).parts[0].removesuffix(".py")
-        graph.setdefault(subpackage, set()).update(parts_of_digits(file) - {subpackage})
-    assert {"vision", "prediction", "evaluation"} <= graph.keys()
+    for file in package.rglob("*.py"):
+        subpackage = file.relative_to(package).parts[0].removesuffix(".py")
+        graph.setdefault(subpackage, set()).update(parts_of(package.name, file) - {subpackage})
+    return graph
+
+
+@pytest.mark.parametrize("package", [RUNTIME, TRAIN])
+def test_subpackages_have_no_import_cycle(package: Path) -> None:
+    graph = import_graph(package)
+    assert {"cli", "__init__"} < graph.keys()
     TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def test_training_loop_is_imported_by_nothing_below_it() -> None:
+    graph = import_graph(TRAIN)
+    for subpackage in graph.keys() - TRAINING_LOOP:
+        assert not graph[subpackage] & TRAINING_LOOP, subpackage
 
 
 def test_few_files_import_by_name() -> None:

@@ -38,7 +38,7 @@ def assert_intact(folder: Path) -> None:
             case ".csv":
                 assert_rows(path.read_text())
             case ".md":
-                assert path.read_text().endswith("below the threshold.\n")
+                assert path.read_text().endswith("check what is unsure.\n")
             case _:
                 raise AssertionError(f"unexpected file: {path.name}")
 

@@ -4,9 +4,10 @@ import pytest
 
 from digits.data.mnist import Split
 from digits_train.config import Recipe, TrainConfig
+from digits_train.distributed import CPU
 from digits_train.models import Network
 from digits_train.training import begin
-from tests.train.short import CPU, fit_digits
+from tests.train.short import fit_digits
 
 
 @pytest.fixture(scope="session")

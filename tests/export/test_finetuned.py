@@ -12,7 +12,7 @@ from digits_export.export import ExportConfig, export_run
 from digits_train import checkpoint
 from digits_train.checkpoint import Provenance
 from digits_train.comparison import Comparison
-from digits_train.models import AnyNetwork, Network
+from digits_train.models import BaseNetwork, Network
 from digits_train.run import RunDir
 
 SHA256 = mnist.SHA256 | {"own": "01"}
@@ -31,7 +31,7 @@ ROW = "| 40 pictures of your own, held back | 30.00% (18.07% to 45.43%) |"
 pytestmark = pytest.mark.usefixtures("slice_as_mnist")
 
 
-def save(folder: Path, network: AnyNetwork, compared: tuple[Comparison, ...]) -> RunDir:
+def save(folder: Path, network: BaseNetwork, compared: tuple[Comparison, ...]) -> RunDir:
     run = RunDir(folder / "run")
     checkpoint.save(run.checkpoint, network, PROVENANCE)
     values = {"comparison": [*map(asdict, compared)]} if compared else {}

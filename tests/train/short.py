@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from torch import nn
 
 from digits.data.mnist import Split
 from digits_train import run, trainer
 from digits_train.config import Augmentation, Recipe, TrainConfig
-from digits_train.distributed import DistributedContext
+from digits_train.distributed import CPU, DistributedContext
 from digits_train.fit import fit
-from digits_train.metrics import EpochMetrics
+from digits_train.metrics import Metrics
 from digits_train.models import Network
 from digits_train.run import RunDir
 from digits_train.tasks.classification import Classification
@@ -23,7 +22,6 @@ from digits_train.training import Training
 CONFIG = TrainConfig(
     "lenet5", Recipe("test", epochs=2, batch_size=100, ema_decay=0.9, augmentation=Augmentation())
 )
-CPU = DistributedContext(torch.device("cpu"))
 FILES = run.FILES
 
 
@@ -49,23 +47,23 @@ def resume(folder: Path, data: Path | None = None) -> tuple[RunDir, dict[str, An
 
 
 def fit_digits(
-    training: Training, recipe: Recipe, train: Split, validation: Split | None = None, **rest: Any
-) -> Iterator[EpochMetrics]:
-    """Train on digits. rest: arguments of `fit`, and further fields of `Classification`."""
-    arguments = {"dist": CPU} | {
-        name: rest.pop(name) for name in ("dist", "bfloat16", "on_step") if name in rest
-    }
-    task = Classification(recipe, train, validation or train, **rest)
-    for epoch in fit(training, task, **arguments):
-        assert isinstance(epoch, EpochMetrics)
-        yield epoch
+    training: Training,
+    recipe: Recipe,
+    train: Split,
+    validation: Split | None = None,
+    dist: DistributedContext = CPU,
+    **rest: Any,
+) -> Iterator[Metrics]:
+    """Train on digits. rest: arguments of `fit`."""
+    task = Classification(recipe, train, validation or train, dist=dist)
+    return fit(training, task, **rest)
 
 
 def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Raise KeyboardInterrupt after this many epochs."""
-    real: Callable[..., Iterator[EpochMetrics]] = vars(trainer)["fit"]
+    real: Callable[..., Iterator[Metrics]] = vars(trainer)["fit"]
 
-    def fit(*arguments: Any) -> Iterator[EpochMetrics]:
+    def fit(*arguments: Any) -> Iterator[Metrics]:
         yield from islice(real(*arguments), epochs)
         raise KeyboardInterrupt
 

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from digits.data.datasets import OwnPictures
 from digits.data.mnist import Split
 from digits_train import examples
 from digits_train.config import Augmentation, Recipe
-from digits_train.examples import Examples, Pool, prefetch
+from digits_train.examples import Pool, prefetch
+from digits_train.models import LeNet5
 from digits_train.models.network import NONE
-from tests.train.short import CPU, few
+from digits_train.tasks.classification import Batch, Classification
+from tests.train.short import few
 
 
 def pool(label: int, share: float, count: int = 20) -> Pool:
@@ -19,31 +22,27 @@ def pool(label: int, share: float, count: int = 20) -> Pool:
     return Pool(images, np.full(count, label, np.uint8), share)
 
 
-def test_batch_has_digits_and_pool_shares(train_slice: Split) -> None:
-    digits, batch = few(train_slice, 100), torch.arange(40)
-    mixed = Examples(digits, [pool(3, 0.5), pool(NONE, 0.25)], CPU.device)
-    chosen = mixed.add_pool_samples(batch, torch.Generator().manual_seed(0))
-    assert sorted(chosen[chosen < 100].tolist()) == batch.tolist()
-    added = mixed.labels[chosen[chosen >= 100]]
-    assert [(added == label).sum() for label in (3, NONE)] == [20, 10]
-    assert not torch.equal(chosen[:40], batch)  # or one of two processes would get no digit
-    for index in chosen[chosen >= 100].tolist():
-        assert (mixed.images[index] == mixed.labels[index]).all()
-    assert len(mixed.add_pool_samples(batch[:1], torch.Generator())) == 3  # at least one of each
-    alone = Examples(digits, [], CPU.device)
-    assert alone.add_pool_samples(batch, torch.Generator()).tolist() == batch.tolist()
+def first_batch(task: Classification, epoch: int = 0) -> Batch:
+    return next(task.batches(epoch, torch.Generator().manual_seed(0), LeNet5()))
 
 
 @pytest.mark.parametrize("own", [0.0, 0.25])
-def test_batch_marks_training_digits_and_ones_own(train_slice: Split, own: float) -> None:
-    recipe = Recipe("test", epochs=1, outlier_weight=0.1, own=own)
+def test_batch_has_digits_and_pool_shares(train_slice: Split, own: float) -> None:
+    recipe = Recipe("test", epochs=1, batch_size=40, outlier_weight=0.1, own=own)
     pools = [pool(3, 0.5), pool(NONE, 0.25)]
     mine = Split(np.full((20, 28, 28), 99, np.uint8), np.array([7, NONE] * 10, np.uint8))
+    digits, pictures = few(train_slice, 40), OwnPictures(mine, mine, "") if own else None
     pools += [Pool(mine.images, mine.labels, own)] if own else []
-    mixed = Examples(few(train_slice, 100), pools, CPU.device)
-    batch = mixed.batch(recipe, 0, torch.Generator().manual_seed(0), CPU, torch.arange(40))
-    assert batch.trained.sum() == 40
-    assert batch.own.tolist() == (batch.images == 99).all((1, 2, 3)).tolist()
+    batch = first_batch(Classification(recipe, digits, digits, own=pictures, pools=pools))
+    assert batch.size == 40
+    shown = sorted(image.numpy().tobytes() for image in batch.inputs[batch.trained])
+    assert shown == sorted(image.tobytes() for image in digits.images)
+    added = batch.labels[~batch.trained & ~batch.own]
+    assert [(added == label).sum() for label in (3, NONE)] == [20, 10]
+    assert not batch.trained[:40].all()  # or one of two processes would get no digit
+    same = (batch.inputs == batch.labels[:, None, None, None]).all((1, 2, 3))
+    assert same[~batch.trained & ~batch.own].all()
+    assert batch.own.tolist() == (batch.inputs == 99).all((1, 2, 3)).tolist()
     assert batch.own.sum() == 40 * own and not (batch.own & batch.trained).any()
     outliers = batch.labels == NONE
     assert (outliers & batch.own).any() == bool(own)
@@ -51,14 +50,22 @@ def test_batch_marks_training_digits_and_ones_own(train_slice: Split, own: float
     assert batch.weights[~outliers].sum() == pytest.approx(1)
 
 
+def test_batch_of_one_digit(train_slice: Split) -> None:
+    recipe, digit = Recipe("test", epochs=1), few(train_slice, 1)
+    for pools in ([], [pool(3, 0.5), pool(NONE, 0.25)]):
+        batch = first_batch(Classification(recipe, digit, digit, pools=pools))
+        assert len(batch.inputs) == 1 + len(pools)  # at least one of each
+
+
 def test_pools_stay_augmented_in_the_last_epochs(train_slice: Split) -> None:
     digits = few(train_slice, 8)
     recipe = Recipe("test", epochs=2, augmentation=Augmentation(), no_aug_fraction=0.5)
-    mixed = Examples(digits, [Pool(digits.images, digits.labels, 1.0)], CPU.device)
+    pools = [Pool(digits.images, digits.labels, 1.0)]
+    task = Classification(recipe, digits, digits, pools=pools)
     plain = {image.tobytes() for image in digits.images.astype(np.float32)}
     for epoch in range(2):
-        batch = mixed.batch(recipe, epoch, torch.Generator(), CPU, torch.arange(8))
-        kept = [image.numpy().tobytes() in plain for image in batch.images[:, 0].float()]
+        batch = first_batch(task, epoch)
+        kept = [image.numpy().tobytes() in plain for image in batch.inputs[:, 0].float()]
         assert kept == (batch.trained.tolist() if epoch else [False] * 16)
 
 

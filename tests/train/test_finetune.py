@@ -21,7 +21,7 @@ from digits_train.models import LeNet5, Network
 from digits_train.models.network import NONE, with_none
 from digits_train.start import load_start
 from digits_train.tasks.classification import Classification
-from tests.train.short import CPU, FILES, interrupt_after, resume, train
+from tests.train.short import FILES, interrupt_after, resume, train
 from tests.train.test_checkpoint import PROVENANCE
 
 FINETUNE = replace(LeNet5.recipes["finetune"], augmentation=Augmentation(), ema_decay=0.8)
@@ -75,14 +75,14 @@ def test_parent_teaches_all_but_own_pictures(train_slice: Split) -> None:
     assert isinstance(parent, Network)
     own = OwnPictures(mine, mine, "")
     task = Classification(recipe, train_slice, train_slice, own=own, parent=parent)
-    task.start(CPU)
+    task.start()
     task.pools = [Pool(train_slice.images[7:14], np.full(7, NONE, np.uint8), 0.25), *task.pools]
-    batch = next(iter(task.batches(0, torch.Generator().manual_seed(0), CPU, parent)))
-    images, labels, weights, trained, is_own, _ = batch.targets
+    batch = next(task.batches(0, torch.Generator().manual_seed(0), parent))
+    images, labels, weights, trained, is_own, *_ = batch
     assert is_own.any() and (labels == NONE).any() and not torch.equal(images, images.round())
     logits = torch.randn(len(labels), 10, requires_grad=True)
-    loss = task.loss(logits, batch)
-    loss.objective.backward()  # type: ignore[no-untyped-call]
+    objective, sums = task.loss(logits, batch)
+    objective.backward()  # type: ignore[no-untyped-call]
     answers = with_none(parent(images)).softmax(1)
     wanted = torch.where(is_own[:, None], one_hot(labels, NONE + 1), answers)
     expected = (with_none(logits).softmax(1) - wanted)[:, :NONE] * weights[:, None]
@@ -91,7 +91,7 @@ def test_parent_teaches_all_but_own_pictures(train_slice: Split) -> None:
     digits = logits[trained], labels[trained]
     right = (digits[0].argmax(1) == digits[1]).sum()
     losses = cross_entropy(with_none(digits[0]), digits[1], reduction="sum")
-    torch.testing.assert_close(loss.sums, torch.stack([losses, right]).detach())
+    torch.testing.assert_close(sums, torch.stack([losses, right]).detach())
 
 
 @pytest.mark.slow

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from digits.data.mnist import Split
 from digits.errors import DigitsError
-from digits_train import distributed, examples, models, optim
+from digits_train import models, optim
 from digits_train.augment import augment
 from digits_train.config import ReaderRecipe, Recipe, TrainConfig
-from digits_train.distributed import DistributedContext
+from digits_train.distributed import DistributedContext, has_bfloat16
 from digits_train.metrics import loss_and_accuracy, predict
 from digits_train.models import Normalize
+from digits_train.tasks import classification
 from digits_train.training import Training, restore
 from digits_train.training import begin as begin_training
 from tests.train.short import Chain, few, fit_digits
@@ -42,12 +43,12 @@ def begin(recipe: Recipe = RECIPE, device: str = "cpu", architecture: str = "len
 def test_fit_learns(train_slice: Split, test_slice: Split, recipe: Recipe) -> None:
     state = begin(recipe)
     epochs = list(fit_digits(state, recipe, few(train_slice, 800), test_slice))
-    assert [epoch.number for epoch in epochs] == list(range(1, recipe.epochs + 1))
-    assert epochs[-1].train_loss < 0.4 * epochs[0].train_loss
-    assert epochs[-1].train_accuracy > 0.85
+    assert [epoch["number"] for epoch in epochs] == list(range(1, recipe.epochs + 1))
+    assert epochs[-1]["train_loss"] < 0.4 * epochs[0]["train_loss"]
+    assert epochs[-1]["train_accuracy"] > 0.85
     assert state.eval_model is (state.model if recipe.ema_decay is None else state.ema_model)
     _, accuracy = loss_and_accuracy(predict(state.eval_model, test_slice), test_slice)
-    assert epochs[-1].validation_accuracy == accuracy > 0.8
+    assert epochs[-1]["validation_accuracy"] == accuracy > 0.8
 
 
 def test_fit_ends_without_augmentation_of_nearly_equal_batches(
@@ -61,7 +62,7 @@ def test_fit_ends_without_augmentation_of_nearly_equal_batches(
         augmented.add(state.epoch)
         return augment(images, *rest)
 
-    monkeypatch.setattr(examples, "augment", record)
+    monkeypatch.setattr(classification, "augment", record)
     assert len(list(fit_digits(state, recipe, few(train_slice, 100), on_step=sizes.append))) == 3
     assert augmented == {0, 1}
     assert sizes == [25] * 4 * 3
@@ -99,7 +100,7 @@ def test_seed_decides_weights_even_if_restored(
     torch.manual_seed(999)
     next(fit_digits(parts, recipe, digits))
     restored = restore(Path("state.pt"), parts.state_dict(), torch.device("cpu"))
-    assert [epoch.number for epoch in fit_digits(restored, recipe, digits)] == [2, 3]
+    assert [epoch["number"] for epoch in fit_digits(restored, recipe, digits)] == [2, 3]
     for first, second in ((whole.model, restored.model), (whole.eval_model, restored.eval_model)):
         torch.testing.assert_close(first.state_dict(), second.state_dict(), rtol=0, atol=0)
 
@@ -124,9 +125,10 @@ def test_fit_learns_on_gpu(train_slice: Split, test_slice: Split, architecture: 
     dist = DistributedContext(torch.device("cuda"))
     recipe = replace(RECIPE, epochs=15, batch_size=32)
     state = begin(recipe, "cuda", architecture)
-    bfloat16 = distributed.has_bfloat16(dist.device)
-    [*_, last] = fit_digits(state, recipe, train_slice, test_slice, dist=dist, bfloat16=bfloat16)
-    assert last.validation_accuracy > 0.8
+    if has_bfloat16(dist.device):
+        state.config = replace(state.config, precision="bfloat16")
+    [*_, last] = fit_digits(state, recipe, train_slice, test_slice, dist=dist)
+    assert last["validation_accuracy"] > 0.8
 
 
 @pytest.mark.parametrize(

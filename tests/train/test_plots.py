@@ -11,11 +11,14 @@ from digits.evaluation.pages import PageEvaluation
 from digits.prediction import Number, Symbol
 from digits_train import plots
 from digits_train.matching import LabelledPage, Match, Truth, confusion
-from digits_train.metrics import DetectionMetrics, EpochMetrics, Metrics
 from tests.synthetic import reading
 
-TRAINED = [EpochMetrics(number, 1 / number, 0.9, 0.5, 0.95, 7.5, 1000.0) for number in (1, 2, 3)]
-READER = [DetectionMetrics(1, 2.5, 2.25, 0.75, 0.5, 0.125, 0.25, 0.125, 7.5, 50.0)]
+VALIDATED = {"validation_loss": 0.5, "validation_accuracy": 0.95}
+TRAINED = [
+    {"number": number, "train_loss": 1 / number, "train_accuracy": 0.9, **VALIDATED}
+    for number in (1, 2, 3)
+]
+READER = [{"number": 1, "train_loss": 2.5, **VALIDATED, "validation_errors": 1.5}]
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def drawn(path: Path, color: str) -> bool:
 
 
 @pytest.mark.parametrize("epochs", [TRAINED, READER])
-def test_curves(path: Path, epochs: list[Metrics]) -> None:
+def test_curves(path: Path, epochs: list[dict[str, float]]) -> None:
     plots.curves(path, epochs)
     assert np.asarray(Image.open(path)).std() > 10
 

@@ -11,11 +11,12 @@ import pytest
 
 from digits_train import checkpoint, models
 from digits_train.config import TrainConfig
+from digits_train.distributed import CPU
 from digits_train.run import RunDir
 from digits_train.training import begin
 from tests.rounding import distance
 from tests.train import subset_digits, tiny_pages
-from tests.train.short import CPU, train
+from tests.train.short import train
 
 pytestmark = pytest.mark.slow
 

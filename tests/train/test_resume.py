@@ -92,7 +92,9 @@ def test_resume_locked_run(run_copy: RunDir) -> None:
         (lambda state: state["config"]["recipe"].update(epochs=0), "epochs must be above 0"),
         (lambda state: state["config"]["recipe"].update(epochs=1), "number of epochs"),
         (lambda state: state.update(model={}), "is missing"),
-        (lambda state: state.update(history=[{"number": 1}]), ""),
+        (lambda state: state["history"][1].pop("seconds"), "an epoch lacks metrics"),
+        (lambda state: state["history"][0].update(train_loss=NAN), "an epoch lacks metrics"),
+        (lambda state: state["history"][0].update(number="1"), "must be real number"),
         (lambda state: state["model"]["fc3.bias"].fill_(NAN), "fc3.bias has NaN"),
         (lambda state: state["average"].pop("fc3.bias"), "fc3.bias is missing"),
         # Fused kernels would write past the end of a state that is too small.

@@ -16,10 +16,10 @@ from digits.data.mnist import Split
 from digits.errors import DigitsError, ModelError
 from digits_train import checkpoint, run, trainer
 from digits_train.config import ReaderRecipe, Recipe
-from digits_train.distributed import DistributedContext
+from digits_train.distributed import CPU, DistributedContext
 from digits_train.run import RunDir
 from digits_train.start import load_start
-from tests.train.short import CONFIG, CPU, FILES, train
+from tests.train.short import CONFIG, FILES, train
 
 pytestmark = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
 

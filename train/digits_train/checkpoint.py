@@ -22,7 +22,7 @@ from digits.errors import DigitsError, ModelError
 from digits.files import write_bytes
 from digits_train import models
 from digits_train.config import from_dict
-from digits_train.models import AnyNetwork
+from digits_train.models import BaseNetwork
 
 FORMAT = "digits checkpoint 2"  # 2: recipes have the names of `digits_train.config`
 
@@ -45,25 +45,15 @@ class Provenance:
     init: str | None = None  # SHA-256 of the file it started from; None: random weights
 
 
-class Contents(NamedTuple):
-    """What an intact checkpoint holds. bytes: the file's size. sha256: of the file."""
-
-    provenance: Provenance
-    tensors: dict[str, Tensor]
-    bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     """A loaded network. sha256: of the file."""
 
-    model: AnyNetwork
+    model: BaseNetwork
     provenance: Provenance
     sha256: str
 
 
-def save(path: Path, model: AnyNetwork, provenance: Provenance) -> None:
+def save(path: Path, model: BaseNetwork, provenance: Provenance) -> None:
     """Write the file atomically; the same network and provenance give the same bytes.
 
     Raises DigitsError if it can't be written.
@@ -83,7 +73,7 @@ def load(path: Path) -> Checkpoint:
     Raises ModelError if the file is missing, damaged, not ours, or of an unknown architecture, or
     if its weights are not finite or don't fit it.
     """
-    provenance, tensors, _, sha256 = read(path)
+    provenance, tensors, sha256 = read(path)
     try:
         model = models.build(provenance.architecture)
         model.load_weights(tensors)
@@ -95,8 +85,8 @@ def load(path: Path) -> Checkpoint:
     return Checkpoint(model.eval(), provenance, sha256)
 
 
-def read(path: Path) -> Contents:
-    """Read a checkpoint of any network, known or not.
+def read(path: Path) -> tuple[Provenance, dict[str, Tensor], str]:
+    """Read a checkpoint of any network, known or not; and the SHA-256 of the file.
 
     Raises ModelError if the file is missing, damaged or not ours.
     """
@@ -117,7 +107,7 @@ def read(path: Path) -> Contents:
         raise ModelError(
             f"{path} is damaged, or not a checkpoint of this version of digits ({error})"
         ) from error
-    return Contents(provenance, tensors, len(raw), hashlib.sha256(raw).hexdigest())
+    return provenance, tensors, hashlib.sha256(raw).hexdigest()
 
 
 def _digest(weights: dict[str, Tensor], provenance: dict[str, Any]) -> str:

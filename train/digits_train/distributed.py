@@ -7,7 +7,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -65,6 +65,9 @@ class DistributedContext:
         return result
 
 
+CPU = DistributedContext(torch.device("cpu"))  # this process alone
+
+
 @contextmanager
 def init_distributed(device_name: str) -> Iterator[DistributedContext]:
     """Join the processes that torchrun started, if any, while the context lasts.
@@ -115,11 +118,6 @@ def has_bfloat16(device: torch.device) -> bool:
     # PyTorch before 2.6 can't tell.
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     return device.type == "cpu" and bool(supported())
-
-
-def autocast(device: torch.device, bfloat16: bool) -> AbstractContextManager[object]:
-    """Compute convolutions and products in bfloat16, or everything as it is."""
-    return torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
 
 
 def set_threads(threads: int | None, device: torch.device) -> None:

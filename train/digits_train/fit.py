@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from random import Random
+from typing import Any
 
 import torch
 from torch import nn
 from torch.optim.swa_utils import update_bn
 
 from digits.errors import DigitsError
-from digits_train.distributed import DistributedContext, autocast
+from digits_train.distributed import DistributedContext
 from digits_train.metrics import Metrics
 from digits_train.optim import clip_gradients, learning_rate, update_ema
 from digits_train.tasks import Task
@@ -25,8 +26,6 @@ _SHORT = 200
 def fit(
     training: Training,
     task: Task,
-    dist: DistributedContext,
-    bfloat16: bool = False,
     on_step: Callable[[int], object] = lambda examples: None,
 ) -> Iterator[Metrics]:
     """Train epoch by epoch. Yields each, so that the caller can save, draw or stop there.
@@ -35,19 +34,18 @@ def fit(
     bit. Another number of processes gives them within rounding unless the network has batch norm or
     dropout, which see a process's own share of the batch.
 
-    bfloat16: for convolutions and products; otherwise all is float32. on_step is called after each
-    step with its number of examples, over all processes.
-
-    Raises DigitsError if the training diverges.
+    on_step is called after each step with its number of examples, over all processes. Raises
+    DigitsError if the training diverges.
     """
     network: nn.Module = training.model
+    dist = task.dist
     if dist.world_size > 1:
         network = nn.parallel.DistributedDataParallel(network)
     while training.epoch < task.recipe.epochs:
         started = time.perf_counter()
-        means = _train_epoch(network, training, task, dist, bfloat16, on_step)
+        means = _train_epoch(network, training, task, on_step)
         trained = time.perf_counter()
-        with autocast(dist.device, bfloat16):
+        with _autocast(training, task):
             if task.recipe.epochs * task.steps < _SHORT:
                 update_bn([task.samples.to(dist.device)], training.eval_model)
             epoch = dist.run_on_main(partial(_measure, training, task, means, started, trained))
@@ -56,26 +54,21 @@ def fit(
 
 
 def _train_epoch(
-    network: nn.Module,
-    training: Training,
-    task: Task,
-    dist: DistributedContext,
-    bfloat16: bool,
-    on_step: Callable[[int], object],
+    network: nn.Module, training: Training, task: Task, on_step: Callable[[int], object]
 ) -> list[float]:
-    """One pass over the examples. Returns the means of `Loss.sums`."""
-    optimizer, recipe = training.optimizer, task.recipe
+    """One pass over the examples. Returns the means of the sums."""
+    optimizer, recipe, dist = training.optimizer, task.recipe, task.dist
     rng = _seed(training, dist)
     sums = torch.zeros((), device=dist.device)
     network.train()
-    batches = task.batches(training.epoch, rng, dist, training.eval_model)
+    batches: Iterator[Any] = task.batches(training.epoch, rng, training.eval_model)
     for step, batch in enumerate(batches, training.epoch * task.steps):
-        with autocast(dist.device, bfloat16):
+        with _autocast(training, task):
             outputs = network(batch.inputs)
-        loss = task.loss(outputs, batch)
+        objective, batch_sums = task.loss(outputs, batch)
         optimizer.zero_grad()
         # DDP averages gradients over the processes; this makes it the mean over the batch.
-        (loss.objective * dist.world_size).backward()  # type: ignore[no-untyped-call]
+        (objective * dist.world_size).backward()  # type: ignore[no-untyped-call]
         clip_gradients(training.model, recipe)
         # The middle of the step: at its ends, the first or the last one would learn nothing.
         progress = (step + 0.5) / (recipe.epochs * task.steps)
@@ -84,10 +77,15 @@ def _train_epoch(
         optimizer.step()
         if training.ema_model is not None and recipe.ema_decay is not None:
             update_ema(training.ema_model, training.model, recipe.ema_decay, step)
-        sums = sums + loss.sums
+        sums = sums + batch_sums
         on_step(batch.size)
     means: list[float] = (dist.all_reduce(sums) / task.examples).tolist()
     return means
+
+
+def _autocast(training: Training, task: Task) -> torch.autocast:
+    bfloat16 = training.config.precision == "bfloat16"
+    return torch.autocast(task.dist.device.type, torch.bfloat16, enabled=bfloat16)
 
 
 def _measure(
@@ -104,7 +102,7 @@ def _measure(
         )
     seconds, rate = time.perf_counter() - started, task.examples / (trained - started)
     times = {"seconds": seconds, "images_per_second": rate}
-    return task.metrics(number, *means, **validated, **times)
+    return {"number": number, **dict(zip(task.means, means, strict=True)), **validated, **times}
 
 
 def _seed(training: Training, dist: DistributedContext) -> torch.Generator:

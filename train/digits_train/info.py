@@ -21,17 +21,16 @@ def inspect(path: Path) -> dict[str, Any]:
     damaged or not ours.
     """
     path = checkpoint_at(path)
-    contents = checkpoint.read(path)
-    shapes = {name: list(tensor.shape) for name, tensor in sorted(contents.tensors.items())}
+    provenance, tensors, sha256 = checkpoint.read(path)
+    shapes = {name: list(tensor.shape) for name, tensor in sorted(tensors.items())}
     learnt = [shape for name, shape in shapes.items() if not name.endswith(_STATISTICS)]
-    about = vars(contents.provenance)
     return {
         "file": str(path),
-        "bytes": contents.bytes,
-        "sha256": contents.sha256,
+        "bytes": path.stat().st_size,
+        "sha256": sha256,
         "provenance": {
             name: text if is_deep(text := json.dumps(value)) else value
-            for name, value in about.items()
+            for name, value in vars(provenance).items()
         },
         "parameters": sum(map(math.prod, learnt)),
         "tensors": shapes,

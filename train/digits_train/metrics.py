@@ -1,6 +1,6 @@
 """What is measured of a network: per epoch, and on a split of the data."""
 
-from dataclasses import dataclass
+import math
 
 import torch
 from torch import Tensor, nn
@@ -9,63 +9,22 @@ from torch.nn.functional import cross_entropy
 from digits.data.mnist import Split
 from digits_train.models.network import with_none
 
-
-@dataclass(frozen=True)
-class EpochMetrics:
-    """One pass over the training digits. Losses are mean cross-entropy in nats.
-
-    That holds in a fine-tuning too, although the network then minimises something else.
-    """
-
-    number: int  # from 1
-    train_loss: float
-    train_accuracy: float  # 0 to 1, of the batches as they were trained on
-    validation_loss: float
-    validation_accuracy: float
-    seconds: float = 0.0  # training and validation
-    images_per_second: float = 0.0  # training alone
-
-    @property
-    def train_errors(self) -> float:
-        return 1 - self.train_accuracy
-
-    @property
-    def validation_errors(self) -> float:
-        return 1 - self.validation_accuracy
-
-    def __str__(self) -> str:
-        return (
-            f"loss {self.train_loss:.4f}  accuracy {self.train_accuracy:.2%}"
-            f"  validation loss {self.validation_loss:.4f}  accuracy {self.validation_accuracy:.2%}"
-        )
+# An epoch's row of metrics.csv: these columns, and what a task adds (`digits_train.tasks`).
+Metrics = dict[str, float]
+_COMMON = {
+    "number",  # from 1
+    *("train_loss", "validation_loss"),  # means over the examples
+    "validation_accuracy",  # 0 to 1
+    "seconds",  # of training and validation
+    "images_per_second",  # of training alone
+}
 
 
-@dataclass(frozen=True)
-class DetectionMetrics:
-    """An epoch of a reader. Losses are `detection_loss` per crop; errors are shares of the symbols.
-
-    Only the validation crops tell the errors: no training crop is seen twice.
-    """
-
-    number: int  # from 1
-    train_loss: float
-    validation_loss: float
-    validation_accuracy: float  # 0 to 1: found and read right
-    validation_errors: float  # missed, invented or wrong: of a bad reader more than 1
-    validation_missed: float
-    validation_invented: float
-    validation_wrong: float
-    seconds: float = 0.0  # training and validation
-    images_per_second: float = 0.0  # crops; training alone
-
-    def __str__(self) -> str:
-        return (
-            f"loss {self.train_loss:.4f}  validation loss {self.validation_loss:.4f}"
-            f"  errors {self.validation_errors:.2%}"
-        )
-
-
-Metrics = EpochMetrics | DetectionMetrics
+def checked(epoch: Metrics) -> Metrics:
+    """Raises ValueError, TypeError or AttributeError if they aren't an epoch's."""
+    if not (epoch.keys() >= _COMMON and all(map(math.isfinite, epoch.values()))):
+        raise ValueError("an epoch lacks metrics")
+    return epoch
 
 
 @torch.inference_mode()

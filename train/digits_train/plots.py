@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,8 @@ with own_settings():
     from matplotlib.patches import Rectangle
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-if TYPE_CHECKING:  # they need torch; `digits eval --plot` has none
+if TYPE_CHECKING:  # it needs torch; `digits eval --plot` has none
     from digits_train.matching import Match
-    from digits_train.metrics import Metrics
 
 # Distinguishable in print and for colour-blind readers (Okabe and Ito, 2008).
 _ORANGE, _BLUE = "#E69F00", "#0072B2"
@@ -33,20 +32,21 @@ _MAX_TEXT = 64  # characters of a page's name and text
 RIGHT, MISSED, FALSE = "#009E73", _BLUE, "#D55E00"  # symbols on crops
 
 
-def curves(path: Path, epochs: "Sequence[Metrics]") -> None:
+def curves(path: Path, epochs: Sequence[dict[str, float]]) -> None:
     """Plot loss and errors per epoch, for training and validation, side by side.
 
     Scales are logarithmic: on a linear one the last nine tenths of a training are flat.
     """
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     losses, shares = figure.subplots(1, 2)
-    numbers = [epoch.number for epoch in epochs]
+    table = {name: np.array([epoch[name] for epoch in epochs]) for name in epochs[0]}
     for split, color in (("train", _ORANGE), ("validation", _BLUE)):
-        for axes, name, scale in ((losses, "loss", 1), (shares, "errors", 100)):
-            # A reader's errors in training are not measured: no crop is seen twice.
-            if hasattr(epochs[0], f"{split}_{name}"):
-                values = [scale * getattr(epoch, f"{split}_{name}") for epoch in epochs]
-                axes.plot(numbers, values, ".-", color=color, label=split)
+        style: dict[str, Any] = {"marker": ".", "color": color, "label": split}
+        losses.plot(table["number"], table[f"{split}_loss"], **style)
+        # A reader's errors in training are not measured: no crop is seen twice.
+        if f"{split}_accuracy" in table:
+            errors = table.get(f"{split}_errors", 1 - table[f"{split}_accuracy"])
+            shares.plot(table["number"], 100 * errors, **style)
     for axes, title in ((losses, "Loss"), (shares, "Errors (%)")):
         axes.set(title=title, xlabel="epoch", yscale="log")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -73,14 +73,14 @@ class RunDir:
             epoch=training.epoch,
             data_sha256=config.data_sha256,
             training_digits=training_digits,
-            validation_accuracy=history[-1].validation_accuracy,
+            validation_accuracy=history[-1]["validation_accuracy"],
             init=config.init,
         )
         checkpoint.save(self.checkpoint, training.eval_model, provenance)
         table = io.StringIO()
-        rows = csv.DictWriter(table, vars(history[0]), lineterminator="\n")
+        rows = csv.DictWriter(table, history[0], lineterminator="\n")
         rows.writeheader()
-        rows.writerows(map(vars, history))
+        rows.writerows(history)
         write_text(self.folder / "metrics.csv", table.getvalue())
         self.write_summary(training.summary())
 

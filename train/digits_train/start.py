@@ -21,7 +21,7 @@ from digits.inference import model_file
 from digits.inference.metadata import AnyMetadata
 from digits.inference.scan import scan
 from digits_train import checkpoint, models
-from digits_train.models import AnyNetwork, Normalize
+from digits_train.models import BaseNetwork, Normalize
 from digits_train.run import checkpoint_at
 
 _BUNDLED = {"lenet5": model_file.BUNDLED, "reader": model_file.BUNDLED_READER}
@@ -29,15 +29,11 @@ _EPSILON = 1e-5  # that batch norm adds to variances
 
 
 class Start(NamedTuple):
-    """A network on the CPU, in evaluation mode. sha256: of its file.
-
-    is_folded: whether its batch norms only scale and shift, as in what comes from an exported file.
-    """
+    """A network on the CPU, in evaluation mode. sha256: of its file."""
 
     architecture: str
-    model: AnyNetwork
+    model: BaseNetwork
     sha256: str
-    is_folded: bool = False
 
 
 def load_start(source: Path | None, architecture: str | None) -> Start:
@@ -64,10 +60,10 @@ def load_start(source: Path | None, architecture: str | None) -> Start:
 
 @torch.no_grad()
 def restore_norms(model: nn.Module, samples: Tensor) -> None:
-    """Give each batch norm the statistics of its inputs, without changing what it computes.
+    """Give each batch norm that lacks them the statistics of its inputs; it computes the same.
 
     Exported files don't have them; without, a network computes something else in training. samples:
-    typical inputs, on the network's device. Leaves it in evaluation mode.
+    typical inputs. Leaves it in evaluation mode.
     """
 
     def restate(norm: Any, inputs: tuple[Tensor]) -> None:
@@ -80,9 +76,9 @@ def restore_norms(model: nn.Module, samples: Tensor) -> None:
 
     with ExitStack() as hooks:
         for norm in model.modules():
-            if isinstance(norm, nn.BatchNorm2d):
+            if isinstance(norm, nn.BatchNorm2d) and not norm.num_batches_tracked:
                 hooks.enter_context(norm.register_forward_pre_hook(restate))
-        model.eval()(samples)
+        model.eval()(samples.to(next(model.parameters()).device))
 
 
 def _load_export(path: Path) -> Start:
@@ -98,7 +94,7 @@ def _load_export(path: Path) -> Start:
     except (LookupError, ValueError, TypeError, RuntimeError) as error:
         cause = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise ModelError(f"{path} is not a usable {architecture}: {cause}") from error
-    return Start(architecture, model.eval(), file.sha256, is_folded=True)
+    return Start(architecture, model.eval(), file.sha256)
 
 
 def _dequantize(stored: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
@@ -114,7 +110,7 @@ def _dequantize(stored: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
     return weights
 
 
-def _unfold(model: AnyNetwork, stored: dict[str, Tensor], temperature: float) -> dict[str, Tensor]:
+def _unfold(model: BaseNetwork, stored: dict[str, Tensor], temperature: float) -> dict[str, Tensor]:
     """The network's state: undo what PyTorch's exporter and `digits_export.optimize` do."""
     state = model.state_dict()
     for path, layer in model.named_modules():

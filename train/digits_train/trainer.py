@@ -19,7 +19,7 @@ from digits_train.camera import fonts
 from digits_train.config import Recipe, TrainConfig
 from digits_train.distributed import DistributedContext, has_bfloat16, init_distributed
 from digits_train.fit import fit
-from digits_train.models import AnyNetwork, Reader, get_network
+from digits_train.models import BaseNetwork, Reader, get_network
 from digits_train.run import RunDir, create_run
 from digits_train.start import Start, restore_norms
 from digits_train.tasks import Classification, Detection, Task
@@ -61,13 +61,12 @@ def train(
         init = parent and parent.sha256
         config = replace(config, precision=precision, data_sha256=dataset.sha256, init=init)
         task = make_task(config, dataset, before, dist)
+        if parent:
+            restore_norms(parent.model, task.samples)
         training = begin(config, dist.device, parent and parent.model)
         training.parent = before
-        if parent and parent.is_folded:
-            for network in filter(None, (training.model, training.ema_model)):
-                restore_norms(network, task.samples.to(dist.device))
         run = dist.run_on_main(lambda: lock.enter_context(create_run(config.architecture, out)))
-        return _train_to_end(run, training, task, dist)
+        return _train_to_end(run, training, task)
 
 
 def resume(run: RunDir, device: str = "auto", data: Path | None = None) -> TrainResult | None:
@@ -84,11 +83,11 @@ def resume(run: RunDir, device: str = "auto", data: Path | None = None) -> Train
         dataset = _load_data(training.config, data, training.parent, dist)
         datasets.verify_checksums(dataset, training.config.data_sha256, data)
         task = make_task(training.config, dataset, training.parent, dist)
-        return _train_to_end(run, training, task, dist)
+        return _train_to_end(run, training, task)
 
 
 def _load_data(
-    config: TrainConfig, data: Path | None, parent: AnyNetwork | None, dist: DistributedContext
+    config: TrainConfig, data: Path | None, parent: BaseNetwork | None, dist: DistributedContext
 ) -> Dataset:
     """Load the splits to train on, to validate on and to test on, and the fonts to draw with.
 
@@ -111,7 +110,7 @@ def _load_data(
     return dist.run_on_main(load)
 
 
-def _load_own(recipe: str, data: Path | None, parent: AnyNetwork | None) -> Dataset:
+def _load_own(recipe: str, data: Path | None, parent: BaseNetwork | None) -> Dataset:
     if parent is None:
         raise DigitsError(f"the recipe {recipe} needs --start: what to fine-tune")
     if data is None:
@@ -131,7 +130,7 @@ def _load_own(recipe: str, data: Path | None, parent: AnyNetwork | None) -> Data
 
 
 def make_task(
-    config: TrainConfig, data: Dataset, parent: AnyNetwork | None, dist: DistributedContext
+    config: TrainConfig, data: Dataset, parent: BaseNetwork | None, dist: DistributedContext
 ) -> Task:
     """What the network is to learn. Raises DigitsError if it can't be taught so.
 
@@ -139,7 +138,7 @@ def make_task(
     """
     splits, recipe = data.splits, config.recipe
     before: Any = parent and parent.to_device(dist.device).eval()
-    shared = splits["train"], splits["validation"], config.seed, data.own, before
+    shared = splits["train"], splits["validation"], config.seed, data.own, before, dist
     task: Task
     if isinstance(recipe, Recipe):
         task = Classification(recipe, *shared, splits["test"])
@@ -154,11 +153,9 @@ def make_task(
     return task
 
 
-def _train_to_end(
-    run: RunDir, training: Training, task: Task, dist: DistributedContext
-) -> TrainResult | None:
+def _train_to_end(run: RunDir, training: Training, task: Task) -> TrainResult | None:
     """Train the remaining epochs, saving after each; then evaluate and plot."""
-    recipe, history = training.config.recipe, training.history
+    recipe, history, dist = training.config.recipe, training.history, task.dist
 
     def finish() -> TrainResult:
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
@@ -170,7 +167,7 @@ def _train_to_end(
                 compared = task.compare(training.eval_model)
                 results["comparison"] = [asdict(each) for each in compared]
         plots.curves(run.folder / "curves.png", history)
-        seconds = round(sum(epoch.seconds for epoch in history), 1)
+        seconds = round(sum(epoch["seconds"] for epoch in history), 1)
         summary = training.summary() | {"epochs": training.epoch, "seconds": seconds} | results
         run.write_summary(summary)
         return TrainResult(run, summary, failure)
@@ -179,7 +176,7 @@ def _train_to_end(
         # From here on, a killed run can be resumed; what a kill left between two files is mended.
         dist.run_on_main(lambda: run.save(training, len(task.train)))
         if training.epoch < recipe.epochs:
-            _train_epochs(run, training, task, dist)
+            _train_epochs(run, training, task)
         result = dist.run_on_main(finish)
         return result if dist.is_main else None
     except KeyboardInterrupt:
@@ -196,18 +193,19 @@ def _train_to_end(
         raise
 
 
-def _train_epochs(run: RunDir, training: Training, task: Task, dist: DistributedContext) -> None:
-    task.start(dist)
+def _train_epochs(run: RunDir, training: Training, task: Task) -> None:
+    epochs, dist = training.config.recipe.epochs, task.dist
+    task.start()
     training.record_machine(dist)
-    epochs, bfloat16 = training.config.recipe.epochs, training.config.precision == "bfloat16"
     with progress_bar(shown=dist.is_main) as bar:
         total, completed = epochs * task.examples, training.epoch * task.examples
         shown = bar.add_task("training", total=total, completed=completed)
-        for epoch in fit(training, task, dist, bfloat16, partial(bar.advance, shown)):
+        for epoch in fit(training, task, partial(bar.advance, shown)):
             dist.run_on_main(lambda: run.save(training, len(task.train)))
             if dist.is_main:
-                number = f"epoch {epoch.number:{len(str(epochs))}}/{epochs}"
-                line = f"{number}  {epoch}  {epoch.images_per_second:,.0f} images/s"
+                number = f"epoch {epoch['number']:{len(str(epochs))}}/{epochs}"
+                rate = f"{epoch['images_per_second']:,.0f} images/s"
+                line = f"{number}  {task.line.format(**epoch)}  {rate}"
                 bar.console.print(line, highlight=False, soft_wrap=True)
 
 

@@ -11,10 +11,10 @@ import torch
 import digits
 from digits.errors import ModelError
 from digits_train import models, optim
-from digits_train.config import Recipe, TrainConfig, config_from_dict, from_dict
+from digits_train.config import TrainConfig, config_from_dict
 from digits_train.distributed import DistributedContext, set_threads
-from digits_train.metrics import DetectionMetrics, EpochMetrics, Metrics
-from digits_train.models import AnyNetwork
+from digits_train.metrics import Metrics, checked
+from digits_train.models import BaseNetwork
 
 
 @dataclass
@@ -26,10 +26,10 @@ class Training:
     """
 
     config: TrainConfig
-    model: AnyNetwork
+    model: BaseNetwork
     optimizer: torch.optim.Optimizer
-    ema_model: AnyNetwork | None = None
-    parent: AnyNetwork | None = None
+    ema_model: BaseNetwork | None = None
+    parent: BaseNetwork | None = None
     history: list[Metrics] = field(default_factory=list)
     machines: list[dict[str, Any]] = field(default_factory=list)
 
@@ -39,7 +39,7 @@ class Training:
         return len(self.history)
 
     @property
-    def eval_model(self) -> AnyNetwork:
+    def eval_model(self) -> BaseNetwork:
         """The network to evaluate and save."""
         return self.model if self.ema_model is None else self.ema_model
 
@@ -74,12 +74,12 @@ class Training:
             "optimizer": self.optimizer.state_dict()["state"],
             "average": self.ema_model and self.ema_model.state_dict(),
             "parent": self.parent and self.parent.state_dict(),
-            "history": [asdict(epoch) for epoch in self.history],
+            "history": self.history,
             "machines": self.machines,
         }
 
 
-def begin(config: TrainConfig, device: torch.device, start: AnyNetwork | None = None) -> Training:
+def begin(config: TrainConfig, device: torch.device, start: BaseNetwork | None = None) -> Training:
     """Make a new network, its moving average and its optimizer, on the device.
 
     start: whose weights to begin with instead of random ones.
@@ -103,8 +103,7 @@ def restore(path: Path, stored: dict[str, Any], device: torch.device) -> Trainin
     try:
         training = begin(config_from_dict(stored["config"]), device)
         recipe, optimizer = training.config.recipe, training.optimizer
-        kind: Any = EpochMetrics if isinstance(recipe, Recipe) else DetectionMetrics
-        training.history = [from_dict(kind, epoch) for epoch in stored["history"]]
+        training.history = [checked(epoch) for epoch in stored["history"]]
         training.machines = [*stored["machines"]]
         if training.epoch > recipe.epochs:
             raise ValueError("wrong number of epochs")

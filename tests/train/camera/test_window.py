@@ -170,11 +170,11 @@ def test_small_crops_count_as_the_windows_in_whose_place_they_are(
     monkeypatch.setattr(detection, "num_workers", lambda: 0)
     recipe = replace(tiny_pages.RECIPE, crops=4)
     crops = materials._replace(ranges=replace(RANGES, crops=1.0))
-    task = detection.Detection(recipe, train_slice, train_slice, materials=crops)
     model, parts = Reader(), []
     for rank in range(3):
         here = DistributedContext(torch.device("cpu"), rank, 3)
-        [batch] = task.batches(0, torch.Generator(), here, model)
+        task = detection.Detection(recipe, train_slice, train_slice, dist=here, materials=crops)
+        [batch] = task.batches(0, torch.Generator(), model)
         cells = (len(batch.inputs), CROP_SIDE // 4, CROP_SIDE // 4)
         maps = Maps(*(torch.zeros(cells[0], n, *cells[1:]) for n in (1, 12, 4)))
         parts.append((batch, task.loss(maps, batch)))
@@ -183,5 +183,5 @@ def test_small_crops_count_as_the_windows_in_whose_place_they_are(
     assert together.shape == (16, 1, CROP_SIDE, CROP_SIDE)
     assert [batch.size for batch, _ in parts] == [task.examples] * 3
     assert task.examples == 4
-    for _, loss in parts:
-        assert loss.objective.item() == pytest.approx(loss.sums.item() / 4)
+    for _, (objective, sums) in parts:
+        assert objective.item() == pytest.approx(sums.item() / 4)

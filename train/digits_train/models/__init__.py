@@ -3,7 +3,6 @@
 LeNet-5 and VGG-16 classify digits; the reader finds the symbols of a page.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,10 +17,8 @@ from digits_train.models.vgg16 import VGG16
 # What is defined elsewhere.
 __all__ = ["VGG16", "BaseNetwork", "LeNet5", "Network", "Normalize", "Reader"]
 
-AnyNetwork = Network | Reader
-
 # `register` adds the user's own.
-ARCHITECTURES: dict[str, type[Network] | type[Reader]] = {
+ARCHITECTURES: dict[str, type[BaseNetwork]] = {
     "lenet5": LeNet5,
     "vgg16": VGG16,
     "reader": Reader,
@@ -45,7 +42,7 @@ def register(spec: str) -> str:
     return name
 
 
-def get_network(architecture: str) -> type[Network] | type[Reader]:
+def get_network(architecture: str) -> type[BaseNetwork]:
     """The class of a network. Raises DigitsError for an unknown name."""
     if architecture not in ARCHITECTURES:
         raise DigitsError(
@@ -55,7 +52,7 @@ def get_network(architecture: str) -> type[Network] | type[Reader]:
     return ARCHITECTURES[architecture]
 
 
-def build(architecture: str) -> AnyNetwork:
+def build(architecture: str) -> BaseNetwork:
     """A new network with random weights. Raises DigitsError for an unknown name."""
     return get_network(architecture)()
 
@@ -65,7 +62,7 @@ def get_recipe(architecture: str, name: str, **changes: Any) -> Recipe | ReaderR
 
     Raises DigitsError for an unknown name or a value out of range.
     """
-    recipes: Mapping[str, Recipe | ReaderRecipe] = get_network(architecture).recipes
+    recipes = get_network(architecture).recipes
     if name not in recipes:
         raise DigitsError(f"no recipe called {name!r}; there are: {', '.join(recipes)}")
     given = {field: value for field, value in changes.items() if value is not None}

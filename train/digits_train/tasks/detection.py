@@ -1,11 +1,11 @@
 """Readers, which find the symbols of a page."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -20,14 +20,14 @@ from digits_train.camera.materials import Materials, make_materials
 from digits_train.comparison import Comparison
 from digits_train.config import ReaderRecipe
 from digits_train.detection import Targets, detection_loss
-from digits_train.distributed import DistributedContext
+from digits_train.distributed import CPU, DistributedContext
 from digits_train.matching import LabelledPage, Match, confusion, score
-from digits_train.metrics import DetectionMetrics, Metrics
+from digits_train.metrics import Metrics
 from digits_train.mining import with_hard_negatives
-from digits_train.models import AnyNetwork, Reader
+from digits_train.models import BaseNetwork, Reader
+from digits_train.models.reader import Maps
 from digits_train.own_pages import OwnPages, network_maps, read_right
 from digits_train.reader_data import Windows
-from digits_train.tasks.minibatch import Loss, Minibatch
 
 # The validation crops: the same for all trainings, whose own seeds are smaller.
 VALIDATION_SEED = 2**63
@@ -36,6 +36,19 @@ NUM_VALIDATION = 20  # batches
 TOLERANCE = 0.002
 _BATCH = 16  # validation crops at a time
 _BANK, _TEXTS = 2_000, 1_000  # glyphs and words that they are composed of
+
+
+class Batch(NamedTuple):
+    """What a process learns from in one step.
+
+    inputs: uint8 [n, 1, height, width]. windows: as how many these count: small crops count less.
+    size: of the batch, over all processes.
+    """
+
+    inputs: Tensor
+    targets: Targets
+    windows: float
+    size: int
 
 
 @dataclass
@@ -51,10 +64,15 @@ class Detection:
     seed: int = 0
     own: OwnPages | None = None
     parent: Reader | None = None
+    dist: DistributedContext = CPU
     materials: Materials | None = None
 
     divergence: ClassVar = math.inf
-    metrics: ClassVar[Callable[..., Metrics]] = DetectionMetrics
+    means: ClassVar = ("train_loss",)
+    line: ClassVar = (
+        "loss {train_loss:.4f}  validation loss {validation_loss:.4f}"
+        "  errors {validation_errors:.2%}"
+    )
 
     @property
     def steps(self) -> int:
@@ -68,16 +86,14 @@ class Detection:
     def samples(self) -> Tensor:
         return self._validation[0][0]
 
-    def start(self, dist: DistributedContext) -> None:
+    def start(self) -> None:
         """Draw the glyphs and words that pages are composed of."""
-        with progress_bar(shown=dist.is_main) as bar:
+        with progress_bar(shown=self.dist.is_main) as bar:
             bar.add_task("drawing glyphs and words", total=None)
             few = (_BANK, _TEXTS) if self.own else ()  # in the minutes that a fine-tuning takes
             self.materials = make_materials(self.train, self.seed, *few)
 
-    def batches(
-        self, epoch: int, rng: torch.Generator, dist: DistributedContext, model: AnyNetwork
-    ) -> Iterator[Minibatch]:
+    def batches(self, epoch: int, rng: torch.Generator, model: BaseNetwork) -> Iterator[Batch]:
         """Crops that no other epoch has, with more of the words that mislead the network so far."""
         materials, recipe = self.materials, self.recipe
         assert materials is not None
@@ -89,22 +105,20 @@ class Detection:
             materials, self.seed, epoch, self.steps, size, own=self.own, share=recipe.own
         )
         for pages, targets in reader_data.batches(windows, num_workers()):
-            rows = dist.local_slice(len(pages))
-            inputs = pages[rows].to(dist.device)
-            share = Targets(*(tensor[rows].to(dist.device) for tensor in targets))
-            # Small crops count as the windows in whose place they are.
-            yield Minibatch(inputs, (share, size * len(inputs) / len(pages)), size)
+            rows, device = self.dist.local_slice(len(pages)), self.dist.device
+            inputs = pages[rows].to(device)
+            share = Targets(*(tensor[rows].to(device) for tensor in targets))
+            yield Batch(inputs, share, size * len(inputs) / len(pages), size)
 
-    def loss(self, outputs: Any, batch: Minibatch) -> Loss:
-        """This process's share of the mean over the crops. sums: of the loss."""
-        targets, count = batch.targets
-        total = detection_loss(outputs, targets)
-        return Loss(total * count / batch.size, total.detach()[None] * count)
+    def loss(self, outputs: Maps, batch: Batch) -> tuple[Tensor, Tensor]:
+        """This process's share of the mean over the crops; and of the sum."""
+        total = detection_loss(outputs, batch.targets)
+        return total * batch.windows / batch.size, total.detach()[None] * batch.windows
 
-    def validate(self, model: AnyNetwork) -> dict[str, float]:
+    def validate(self, model: BaseNetwork) -> Metrics:
         return self._judge(model)[0]
 
-    def evaluate(self, model: AnyNetwork, folder: Path) -> tuple[dict[str, Any], str | None]:
+    def evaluate(self, model: BaseNetwork, folder: Path) -> tuple[dict[str, Any], str | None]:
         """MNIST's test digits are not looked at."""
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
@@ -115,7 +129,7 @@ class Detection:
         plots.crops(folder / "mistakes.png", "validation crops", crops)
         return figures | counts, diagnose.reader_failure(result)
 
-    def compare(self, model: AnyNetwork) -> Iterator[Comparison]:
+    def compare(self, model: BaseNetwork) -> Iterator[Comparison]:
         assert self.own is not None and self.parent is not None
         pages = self.own.held_back
         right = [read_right(network_maps(each), pages) for each in (self.parent, model)]
@@ -132,8 +146,8 @@ class Detection:
         windows = Windows(materials, VALIDATION_SEED, 0, NUM_VALIDATION, _BATCH)
         return list(reader_data.batches(windows, num_workers()))
 
-    def _judge(self, model: AnyNetwork) -> tuple[dict[str, float], Score, list[Match]]:
-        """The fields of `DetectionMetrics`; the errors; the crops, the worst first."""
+    def _judge(self, model: BaseNetwork) -> tuple[Metrics, Score, list[Match]]:
+        """Shares of the symbols; their counts; the crops, the worst first."""
         losses, crops = [], []
         for pages, targets in self._validation:
             maps = matching.predict_maps(model, pages)
@@ -147,9 +161,9 @@ class Detection:
         result = score(confusion(crops))
         total = max(result.symbols, 1)
         figures = {
-            "validation_accuracy": 1 - (result.missed + result.wrong) / total,
             "validation_loss": sum(losses) / len(losses),
-            "validation_errors": result.errors / total,
+            "validation_accuracy": 1 - (result.missed + result.wrong) / total,
+            "validation_errors": result.errors / total,  # of a bad reader more than 1
         }
         kinds = ("missed", "invented", "wrong")
         figures |= {f"validation_{kind}": getattr(result, kind) / total for kind in kinds}
