@@ -46,8 +46,7 @@ _STEEPEST = 0.1  # slope of lines
 @cache
 def half() -> Split:
     """The validation digits with which nothing is fitted."""
-    validation = mnist.load("validation")
-    return Split(validation.images[FITTED:], validation.labels[FITTED:])
+    return mnist.load("validation")[FITTED:]
 
 
 @cache
@@ -201,7 +200,7 @@ def _wiped(window: Window, height: float, random: Random) -> None:
     """What somebody else wrote there before is smeared, but hasn't gone."""
     before = Window.empty((window.ink.shape[0], window.ink.shape[1]))
     style = random_style(random, height=random.uniform(0.8, 1.6) * height)._replace(cell=0)
-    Rows(before, style, unseen(), random, unseen().pens.writer(random)).write_all(True)
+    Rows(before, style, unseen()._replace(fonts=()), random).write_all(True)
     smear = max(2, round(random.uniform(0.1, 0.4) * height))
     soft = ndimage.gaussian_filter(ndimage.uniform_filter1d(before.ink, smear, axis=1), 1)
     _print(window, soft * random.uniform(0.1, 0.3))
@@ -257,9 +256,8 @@ def page(kind: str, random: Random) -> LabelledPage:
     window = Window.empty((round(_CANVAS * height),) * 2, margin=0)
     style = random_style(random, height=height)._replace(cell=0)
     style = style._replace(slope=float(np.clip(style.slope, -_STEEPEST, _STEEPEST)))
-    writer = materials.pens.writer(random)
-    if kind == FONTS:
-        writer = materials.fonts[int(random.integers(len(materials.fonts)))]
+    hands = materials.fonts if kind == FONTS else materials.pens
+    writer = hands[int(random.integers(len(hands)))]
     if kind in PENS:
         writer = _Changed(writer.pen, writer.variants, PENS[kind])
         style = style._replace(bare=0, taught=0)

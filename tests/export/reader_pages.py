@@ -5,6 +5,7 @@ import torch
 
 from digits.images.grey import Grey
 from digits.reader.pyramid import Map
+from digits_train.camera.window import Symbol
 from digits_train.detection import Targets, detection_loss, make_targets
 from digits_train.matching import LabelledPage, Truth
 from digits_train.models.reader import Reader
@@ -46,11 +47,10 @@ def trained_reader(steps: int = 50) -> Reader:
     torch.manual_seed(0)
     model = Reader().train()
     optimizer = torch.optim.AdamW(model.parameters())
-    heights = np.full(2, 20, np.float32)
     for step in range(steps):
         batch = [drawn_page(1000 + 2 * step, 1), drawn_page(1001 + 2 * step, 2)]
         maps = [
-            make_targets((88, 112), *page.truth, heights[: len(page.truth.symbols)])
+            make_targets((88, 112), [Symbol(box, 7, 20) for box in page.truth.boxes.tolist()])
             for page in batch
         ]
         targets = Targets(*map(torch.stack, zip(*maps, strict=True)))

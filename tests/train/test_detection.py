@@ -1,27 +1,20 @@
 """What the reader learns."""
 
-import numpy as np
 import pytest
 import torch
 from torch.nn.functional import one_hot
 
 from digits.inference.interface import LARGEST, SMALLEST, SYMBOLS
+from digits_train.camera.window import Box, Symbol
 from digits_train.detection import Targets, detection_loss, make_targets
 from digits_train.models.reader import Maps
-
-Box = tuple[float, float, float, float]
 
 
 def targets_of(
     *boxes: Box, symbol: int = 7, height: float | None = None, doubtful: tuple[Box, ...] = ()
 ) -> Targets:
-    return make_targets(
-        (64, 96),
-        np.array(boxes, np.float32).reshape(-1, 4),
-        np.full(len(boxes), symbol, np.int64),
-        np.array([height or bottom - top for _, top, _, bottom in boxes], np.float32),
-        doubtful,
-    )
+    symbols = [Symbol(box, symbol, height or box[3] - box[1]) for box in boxes]
+    return make_targets((64, 96), symbols, doubtful)
 
 
 def test_neighbours_keep_peaks_of_their_own() -> None:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from digits_train.camera.window import Symbol
 from digits_train.detection import Targets, make_targets
 from digits_train.matching import (
     DOUBTFUL,
@@ -67,8 +68,9 @@ def test_what_is_doubtful_is_no_error() -> None:
 
 def test_perfect_maps_have_no_errors_and_the_surest_are_first() -> None:
     minus, point = (20.0, 70.0, 38.0, 74.0), (60.0, 70.0, 64.0, 74.0)
-    written = labelled([(ONE, 1), (TWO, 2), (minus, 10), (point, 11)])
-    made = make_targets((96, 96), *written, np.full(4, 30, np.float32))
+    symbols: Symbols = [(ONE, 1), (TWO, 2), (minus, 10), (point, 11)]
+    written = labelled(symbols)
+    made = make_targets((96, 96), [Symbol(box, label, 30) for box, label in symbols])
     targets = Targets(*(part[None] for part in made))
     classes = torch.nn.functional.one_hot(targets.symbols.clamp(min=0), 12).movedim(-1, 1)
     centres = (targets.heat[:, None] - 0.7) * 20

@@ -7,7 +7,7 @@ from torch.nn.functional import avg_pool2d
 
 from digits.data.mnist import Split
 from digits_train import mining
-from digits_train.camera.glyphs import PenBank
+from digits_train.camera.glyphs import pen_writers
 from digits_train.camera.ink import NO_BOXES, Glyph
 from digits_train.camera.materials import Materials
 from digits_train.models.network import BaseNetwork
@@ -35,7 +35,7 @@ def test_the_most_misleading_of_the_tried_are_chosen(train_slice: Split) -> None
     everywhere = np.array([(0, 0, 90, 40)], np.float32)
     texts = [[text(50), text(255), text(255, everywhere)], [text(150)]]
     marks = [Glyph(np.full((300, 2000), 200, np.uint8))]  # so large that it is cut off
-    materials = Materials(PenBank(train_slice, 20, random), (), texts, marks)
+    materials = Materials(pen_writers(train_slice, 20, random), (), texts, marks)
     chosen = mining.with_hard_negatives(materials, model, random, limit=3)
     assert [int(hard.coverage.max()) for hard in chosen.hard] == [255, 200, 150]
     assert not len(chosen.hard[0].doubtful)  # the other one of 255 may well be a symbol

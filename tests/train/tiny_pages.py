@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from digits.__main__ import main
 from digits_train import models
+from digits_train.camera.window import Symbol
 from digits_train.config import ReaderRecipe
 from digits_train.detection import Targets, make_targets
 from digits_train.own_pages import OwnPages
@@ -52,15 +53,14 @@ class TinyWindows(Dataset[tuple[Tensor, Targets]]):
         pages = np.full((self.batch_size, 1, SIDE, SIDE), 220, np.uint8)
         maps = []
         for page in pages[:, 0]:
-            boxes, symbols = [], random.choice(list(_SHAPES), 4)
-            for quarter, symbol in enumerate(symbols.tolist()):
+            symbols = []
+            for quarter, symbol in enumerate(random.choice(list(_SHAPES), 4).tolist()):
                 width, height = _SHAPES[symbol]
                 left = quarter % 2 * 32 + int(random.integers(1, 31 - width))
                 top = quarter // 2 * 32 + int(random.integers(1, 31 - height))
                 page[top : top + height, left : left + width] = 30
-                boxes.append((left, top, left + width, top + height))
-            heights = np.full(4, 24, np.float32)
-            maps.append(make_targets(page.shape, np.array(boxes, np.float32), symbols, heights))
+                symbols.append(Symbol((left, top, left + width, top + height), symbol, 24))
+            maps.append(make_targets(page.shape, symbols))
         count = round(self.share * self.batch_size) if self.own else 0
         for page in range(count):
             assert self.own is not None

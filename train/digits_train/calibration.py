@@ -54,6 +54,5 @@ def draw_number_pages() -> list[LabelledPage]:
 @cache
 def _materials() -> Materials:
     """The hands of the first half of MNIST's validation digits and of training's fonts."""
-    validation = mnist.load("validation")
-    digits = Split(validation.images[:FITTED], validation.labels[:FITTED])
+    digits = mnist.load("validation")[:FITTED]
     return make_materials(digits, _PAGES_SEED, _PAGE_GLYPHS, _PAGE_TEXTS)

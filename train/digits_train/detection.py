@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy, smooth_l1_loss
 
 from digits.inference.interface import LARGEST, SMALLEST, STRIDE
 from digits.reader.pyramid import BOX_UNIT
+from digits_train.camera.window import Box, Symbol, columns
 from digits_train.models.reader import Maps
 
 _VAGUE = 95.0  # pixels: of still larger digits even the middle is no digit
@@ -58,27 +59,22 @@ def detection_loss(maps: Maps, targets: Targets) -> Tensor:
 
 
 def make_targets(
-    shape: tuple[int, int],
-    boxes: NDArray[np.float32],
-    symbols: NDArray[np.int64],
-    heights: NDArray[np.float32],
-    doubtful: Sequence[tuple[float, float, float, float]] = (),
+    shape: tuple[int, int], symbols: Sequence[Symbol], doubtful: Sequence[Box] = ()
 ) -> Targets:
     """Targets of a page of a height and width in pixels.
 
-    boxes: float32 [n, 4], left, top, right, bottom. symbols: int64 [n]. heights: float32 [n], in
-    pixels: of the symbol, or for a minus or a point of the digits beside it. doubtful: boxes in
-    which finding something is neither right nor wrong.
+    doubtful: boxes in which finding something is neither right nor wrong.
     """
-    rows, columns = shape[0] // STRIDE, shape[1] // STRIDE
-    grid = (np.indices((rows, columns))[::-1] + 0.5) * STRIDE  # x and y of the cells' centres
-    heat, weight = np.zeros((rows, columns), np.float32), np.ones((rows, columns), np.float32)
+    boxes, labels, heights = columns(symbols)
+    down, across = shape[0] // STRIDE, shape[1] // STRIDE
+    grid = (np.indices((down, across))[::-1] + 0.5) * STRIDE  # x and y of the cells' centres
+    heat, weight = np.zeros((down, across), np.float32), np.ones((down, across), np.float32)
     owner, maps = np.full(heat.shape, -1, np.int64), np.zeros((4, *heat.shape), np.float32)
     centres = (boxes[:, :2] + boxes[:, 2:]) / np.float32(2)
     spreads = _spreads(boxes, centres)
     middles = (centres // STRIDE).astype(int)
     fits = (heights >= SMALLEST) & (heights <= LARGEST)
-    learnt = fits & ((middles >= 0) & (middles < (columns, rows))).all(1)
+    learnt = fits & ((middles >= 0) & (middles < (across, down))).all(1)
     beyond = boxes[fits & ~learnt].tolist()
     unfit = map(_uncertain, boxes[~fits], heights[~fits].tolist())
     for box in (*doubtful, *beyond, *unfit):
@@ -90,7 +86,7 @@ def make_targets(
         peak[row, column] = weight[row, column] = 1
         mine = (peak > heat) & (peak > _NEAR)
         heat = np.maximum(heat, peak)
-        owner[mine] = symbols[index]
+        owner[mine] = labels[index]
         sides = np.maximum(boxes[index, 2:] - boxes[index, :2], 1)
         maps[:2, mine] = away[:, mine] / BOX_UNIT
         maps[2:, mine] = np.log(sides / BOX_UNIT)[:, None]

@@ -15,7 +15,6 @@ from scipy.optimize import minimize
 from scipy.special import softmax
 
 from digits.data import mnist
-from digits.data.mnist import Split
 from digits.images import picture
 from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED
@@ -23,9 +22,9 @@ from digits.terminal import track
 from digits.vision import ranker, weights
 from digits.vision.candidates import Candidates, examine_alone
 from digits.vision.hypotheses import MAX_OF_BOTH
-from digits_train.camera import FITTED
+from digits_train.camera import FITTED, single
 from digits_train.camera.materials import Materials, make_materials
-from digits_train.camera.single import KINDS, SEVERAL
+from digits_train.camera.single import SEVERAL
 
 PICTURES = 4_000  # with half as many, other pictures are 0.1 % less likely
 GLYPHS, TEXTS = 4_000, 4_000  # that they are written with
@@ -66,8 +65,7 @@ def samples(materials: Materials, seeds: Iterable[int]) -> Samples:
     model, drawn = Model(BUNDLED), []
     for seed in seeds:
         random = np.random.default_rng([_SEED, seed])
-        kind = str(random.choice(list(_SHARES), p=list(_SHARES.values())))
-        shown = KINDS[kind](random, materials)
+        shown = single.draw(_SHARES, random, materials)
         for both in (False, True):  # `examine` starts with the one, and goes on with the other
             [seen] = examine_alone(model, [picture.load(shown.pixels)], both)
             if seen.hypotheses:
@@ -116,9 +114,7 @@ def fit_ranker(drawn: Samples) -> Floats:
 
 
 def main() -> None:
-    validation = mnist.load("validation")
-    half = Split(validation.images[:FITTED], validation.labels[:FITTED])
-    materials = make_materials(half, _SEED, GLYPHS, TEXTS)
+    materials = make_materials(mnist.load("validation")[:FITTED], _SEED, GLYPHS, TEXTS)
     fitted = fit_ranker(samples(materials, track(range(PICTURES), PICTURES, "pictures"))).tolist()
     text = HEADER
     for name, features in (("RANKER", ranker.FEATURES), ("SEVERAL", ranker.SEVERAL_FEATURES)):

@@ -6,7 +6,7 @@ framed, too; without such frames a network is sure of everything (D. Hendrycks, 
 T. Dietterich, "Deep anomaly detection with outlier exposure", ICLR 2019).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -26,7 +26,7 @@ _MIN_INK_FOUND, _MIN_RELATIVE_SIZE, _MIN_INK_SHARE = 0.8, 0.6, 0.5
 _MAX_FRAMES = 2  # of a picture; more would hardly differ
 _STEEPEST = 1.5  # height by width; of paper and rules, what is steeper may be a 1
 _LARGEST = 100.0  # pixels of the writing: more wouldn't be seen in a frame
-_OUTLIERS, _SHARES = (single.blank, single.several, single.other), (0.15, 0.15, 0.7)
+_OUTLIERS = {"blank": 0.15, "several": 0.15, "other": 0.7}  # shares
 _CHUNK = 500  # frames at a time
 
 
@@ -36,20 +36,16 @@ def digits(materials: Materials, count: int, seed: int | Sequence[int]) -> tuple
     The same seed gives the same frames. A picture gives several frames, or none if the digit isn't
     found.
     """
-    return _collect(materials, count, seed, (single.digit,), (1.0,))
+    return _collect(materials, count, seed, {"digit": 1.0})
 
 
 def outliers(materials: Materials, count: int, seed: int | Sequence[int]) -> Bytes:
     """Frames in which no digit is, uint8 [count, 28, 28]: of words and marks, several, nothing."""
-    return _collect(materials, count, seed, _OUTLIERS, _SHARES)[0]
+    return _collect(materials, count, seed, _OUTLIERS)[0]
 
 
 def _collect(
-    materials: Materials,
-    count: int,
-    seed: int | Sequence[int],
-    kinds: Sequence[single.Kind],
-    shares: Sequence[float],
+    materials: Materials, count: int, seed: int | Sequence[int], shares: Mapping[str, float]
 ) -> tuple[Bytes, Bytes]:
     """Frames of kinds of pictures, and their labels."""
     random = np.random.default_rng(seed)
@@ -57,7 +53,7 @@ def _collect(
 
     def parts() -> Iterator[tuple[Component, int]]:
         while True:
-            shown = kinds[int(random.choice(len(kinds), p=shares))](random, small)
+            shown = single.draw(shares, random, small)
             for part in islice(_framed(shown), _MAX_FRAMES):
                 yield part, shown.label
 

@@ -22,7 +22,7 @@ from digits.data.table import NumberLabel, OnError, rows
 from digits.errors import DataError, PictureError
 from digits.images import picture
 from digits.images.grey import Grey
-from digits.inference.interface import LARGEST, SMALLEST, STRIDE, SYMBOLS
+from digits.inference.interface import LARGEST, SMALLEST, SYMBOLS
 from digits.inference.metadata import ReaderMetadata
 from digits.inference.model_file import BUNDLED_READER, load
 from digits.inference.reader_model import run_maps
@@ -34,8 +34,8 @@ from digits.reader.pyramid import MapsFn
 from digits.reader.search import NO_PATHS, search
 from digits_train.camera.exposure import lens
 from digits_train.camera.ranges import RANGES
-from digits_train.camera.window import Box, Symbol, columns
-from digits_train.detection import Targets, make_targets
+from digits_train.camera.window import Box, Symbol, moved
+from digits_train.detection import Targets, cells, make_targets
 from digits_train.matching import predict_maps
 from digits_train.models import BaseNetwork
 from digits_train.raster import Random, resized
@@ -62,15 +62,12 @@ class OwnPage(NamedTuple):
 class AlignedPage(NamedTuple):
     """The part of a page with labels, and its symbols.
 
-    boxes: [n, 4] of the symbols. symbols: [n], places in SYMBOLS, or -1 where nothing is. heights:
-    [n], of the digits. known: [m, 4], boxes without other symbols.
+    symbols: with the label -1 where nothing is. known: boxes without other symbols.
     """
 
     pixels: Grey
-    boxes: NDArray[np.float32]
-    symbols: NDArray[np.int64]
-    heights: NDArray[np.float32]
-    known: NDArray[np.float32]
+    symbols: list[Symbol]
+    known: list[Box]
 
 
 @dataclass(frozen=True)
@@ -157,15 +154,14 @@ def align(page: OwnPage, maps: MapsFn) -> AlignedPage | None:
         known.append(box)
     if not known:
         return None
-    boxes, labels, heights = columns(symbols)
     # Only the part with labels, and what may be seen around it: whole pages take too much memory.
-    around = np.concatenate([np.array(known, np.float32), boxes])
-    margin = (around[:, 3] - around[:, 1]).max()
-    start = np.maximum(around[:, :2].min(0) - margin, 0).astype(int)
-    right, bottom = np.ceil(around[:, 2:].max(0) + margin).astype(int).tolist()
-    part = pixels[start[1] : bottom, start[0] : right].copy()
-    around -= np.tile(start, 2).astype(np.float32)
-    return AlignedPage(part, around[len(known) :], labels, heights, around[: len(known)])
+    boxes = np.array([*known, *(symbol.box for symbol in symbols)])
+    margin = (boxes[:, 3] - boxes[:, 1]).max()
+    left, top = np.maximum(boxes[:, :2].min(0) - margin, 0).astype(int).tolist()
+    right, bottom = np.ceil(boxes[:, 2:].max(0) + margin).astype(int).tolist()
+    part = pixels[top:bottom, left:right].copy()
+    symbols = [each._replace(box=moved(each.box, left, top)) for each in symbols]
+    return AlignedPage(part, symbols, [moved(box, left, top) for box in known])
 
 
 def _is_in(boxes: Floats, box: Box | Floats, beside: float = 0.0) -> Mask:
@@ -183,10 +179,10 @@ def show(page: AlignedPage, number: int, random: Random, side: int) -> tuple[Gre
     Where it isn't known what is written, such as beyond the page's edge, nothing is wrong.
     """
     height = np.exp(random.normal(np.log(RANGES.height), RANGES.heights))
-    size = float(height.clip(SMALLEST, LARGEST))
-    scale = size / float(page.heights[number])
+    size, chosen = float(height.clip(SMALLEST, LARGEST)), page.symbols[number]
+    scale = size / chosen.height
     scales = scale * (1 + random.normal(0, _STRETCHED, 2))
-    middle = random.uniform(page.boxes[number, :2], page.boxes[number, 2:])
+    middle = random.uniform(chosen.box[:2], chosen.box[2:])
     low = np.floor(middle - side * random.uniform(0.2, 0.8, 2) / scales).astype(int)
     far = np.ceil(low + side / scales).astype(int)
     scales = side / (far - low)
@@ -196,14 +192,18 @@ def show(page: AlignedPage, number: int, random: Random, side: int) -> tuple[Gre
     pixels = resized(part.astype(np.float32), (side, side))
     contrast = 2 * float(pixels.std())  # of the writing, which is a tenth of the pixels or less
 
-    boxes = ((page.boxes - np.tile(low, 2)) * np.tile(scales, 2)).astype(np.float32)
-    visible = ((boxes[:, :2] < side) & (boxes[:, 2:] > 0)).all(1) & (page.symbols >= 0)
-    heights = (scale * page.heights).astype(np.float32)
-    targets = make_targets((side, side), boxes[visible], page.symbols[visible], heights[visible])
-    shape = targets.weight.shape
-    cells = STRIDE * (np.indices(shape)[::-1].reshape(2, -1).T + 0.5) / scales + low
-    known = np.any([_is_in(np.tile(cells, 2), box) for box in page.known], 0).reshape(shape)
-    weight = targets.weight * torch.from_numpy(known)
+    view = (*low.tolist(), *scales.tolist())
+    symbols = [
+        Symbol(box, symbol.label, scale * symbol.height)
+        for symbol in page.symbols
+        for box in [moved(symbol.box, *view)]
+        if symbol.label >= 0 and max(box[:2]) < side and min(box[2:]) > 0
+    ]
+    targets = make_targets((side, side), symbols)
+    known = torch.zeros_like(targets.weight)
+    for box in page.known:
+        known[cells(moved(box, *view))] = 1
+    weight = targets.weight * known
     return lens(pixels, size, contrast, random), targets._replace(weight=weight)
 
 

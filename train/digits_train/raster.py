@@ -59,18 +59,3 @@ def scaled(coverage: Bytes, width: int, height: int) -> Bytes:
     reduced = width < coverage.shape[1]
     resample = Image.Resampling.BOX if reduced else Image.Resampling.BILINEAR
     return np.asarray(Image.fromarray(coverage).resize((width, height), resample))
-
-
-def sheared(coverage: Bytes, slant: float, slope: float) -> Bytes:
-    """Lean to the right by a share of the height, and descend by a share of the width."""
-    height, width = coverage.shape
-    wider, higher = abs(slant) * height, abs(slope) * width
-    if max(wider, higher) < 1 or min(height, width) < 3:
-        return coverage
-    right, down = max(0.0, slant) * height, max(0.0, -slope) * width
-    # PIL asks where a pixel of the result comes from.
-    forward = np.array([[1, -slant, right], [slope, 1, down], [0, 0, 1]])
-    places = tuple(np.linalg.inv(forward)[:2].ravel())
-    size = (width + round(wider), height + round(higher))
-    how = Image.Transform.AFFINE, places, Image.Resampling.BILINEAR
-    return np.asarray(Image.fromarray(coverage).transform(size, *how))

@@ -16,7 +16,7 @@ from digits import system
 from digits_train.camera.exposure import Photograph, photograph, texture
 from digits_train.camera.materials import Materials
 from digits_train.camera.page import compose
-from digits_train.camera.window import Box, Window, columns
+from digits_train.camera.window import Box, Window
 from digits_train.detection import Targets, make_targets
 from digits_train.own_pages import OwnPages
 from digits_train.raster import Random
@@ -88,9 +88,8 @@ def crop(shown: Photograph, box: Box, room: NDArray[np.float64]) -> Photograph:
 
 def targets(shown: Photograph) -> Targets:
     """What the reader should find in a window."""
-    symbols, doubtful = shown.visible()
     height, width = shown.pixels.shape
-    return make_targets((height, width), *columns(symbols), doubtful)
+    return make_targets((height, width), *shown.visible())
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from skimage.morphology import skeletonize
 from digits import Classifier
 from digits.data.mnist import Split
 from digits_train.camera import allographs, fonts, scene
-from digits_train.camera.glyphs import PenBank, font_writers
+from digits_train.camera.glyphs import font_writers, pen_writers
 from digits_train.camera.ink import EM
 from digits_train.camera.lettering import doubtful_letters, write
 from digits_train.camera.marks import draw_mark
@@ -37,9 +37,9 @@ def test_numbers_that_readers_lose_are_frequent(kind: str, pattern: str, least: 
 
 @pytest.mark.parametrize("by", ["pen", "font"])
 def test_a_writer_writes_what_it_is_asked(by: str, train_slice: Split) -> None:
-    random, bank = np.random.default_rng(1), PenBank(train_slice, 60, np.random.default_rng(0))
-    [in_font] = font_writers([FONT], random)
-    writer = bank.writer(random) if by == "pen" else in_font
+    random = np.random.default_rng(1)
+    hands = pen_writers(train_slice, 60, random) if by == "pen" else font_writers([FONT], random)
+    [writer] = hands
     assert 1 < writer.pen < 0.35 * EM
     for character in "0123456789-.,":
         glyph = writer.glyph(character, random)
@@ -121,6 +121,7 @@ def test_materials_are_of_all_fonts(train_slice: Split, monkeypatch: pytest.Monk
     for kind in ("hands", "printed"):  # they would have to be fetched
         monkeypatch.setattr(fonts, kind, lambda use="training": fonts.bundled(use)[:2])
     made = make_materials(train_slice, 0, bank=20, texts=40, letters=5)
-    assert (len(made.pens.digits), len(made.fonts)) == (20, 2)
+    assert (len(made.pens), len(made.fonts)) == (1, 2)
+    assert sum(map(len, made.pens[0].variants.values())) == 20
     assert [len(texts) for texts in made.texts] == [10] * 4
     assert (len(made.marks), len(made.hard)) == (10, 5)

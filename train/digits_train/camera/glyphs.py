@@ -1,5 +1,6 @@
 """The hands that write numbers: MNIST's writers, and fonts."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ DIGITS = "0123456789"
 _VARIANTS = 4  # of each symbol of a font
 _TRIES = 20  # to draw a legible digit; someone's own may all be illegible
 _NEIGHBOURS = 300  # of similar pens, which make one writer's digits
+_STEP = 50  # to the next writer's
 
 
 @dataclass
@@ -37,24 +39,17 @@ class Writer:
         return _SIGNS[character](random, self.pen) if character in _SIGNS else None
 
 
-class PenBank:
-    """Digits of many writers, in order of their pens' width."""
-
-    def __init__(self, digits: Split, count: int, random: Random) -> None:
-        drawn = [_draw(digits, random) for _ in range(count)]
-        widths = np.array([_pen(glyph) for _, glyph in drawn])
-        order = np.argsort(widths)
-        self.digits = [drawn[index] for index in order]
-        self.widths = widths[order]
-
-    def writer(self, random: Random) -> Writer:
-        """A random writer: digits of several people with about the same pen."""
-        start = int(random.integers(max(1, len(self.digits) - _NEIGHBOURS)))
-        part = slice(start, start + _NEIGHBOURS)
-        variants: dict[str, list[Glyph]] = {digit: [] for digit in DIGITS}
-        for digit, glyph in self.digits[part]:
+def pen_writers(digits: Split, count: int, random: Random) -> list[Writer]:
+    """Hands from this many digits of MNIST: each has those of several people with alike pens."""
+    drawn = [_draw(digits, random) for _ in range(count)]
+    widths = np.array([_pen(glyph) for _, glyph in drawn])
+    order, writers = np.argsort(widths), []
+    for start in range(0, max(1, count - _NEIGHBOURS + 1), _STEP):
+        near, variants = order[start : start + _NEIGHBOURS], defaultdict[str, list[Glyph]](list)
+        for digit, glyph in (drawn[index] for index in near):
             variants[digit].append(glyph)
-        return Writer(float(np.median(self.widths[part])), variants)
+        writers.append(Writer(float(np.median(widths[near])), dict(variants)))
+    return writers
 
 
 def font_writers(files: Sequence[Path], random: Random) -> list[Writer]:

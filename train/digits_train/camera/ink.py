@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.interpolate import CubicHermiteSpline
 
-from digits_train.raster import Bytes, cropped, ink_box, scaled, sheared
+from digits_train.raster import Bytes, cropped, ink_box, scaled
 
 EM = 56  # pixels: the height of the digits and capitals of which pages are composed
 NO_BOXES = np.zeros((0, 4), np.float32)
@@ -40,14 +40,26 @@ class Glyph(NamedTuple):
         return Glyph(coverage, self.below * scale, self.doubtful * np.float32(scale))
 
     def leaning(self, slant: float, slope: float) -> "Glyph":
-        """With strokes that lean to the right, on a line that descends; see `sheared`."""
-        coverage = sheared(self.coverage, slant, slope)
+        """Lean to the right by a share of the height, and descend by a share of the width."""
+        size = np.array(self.coverage.shape[::-1])
+        grown = size + np.round(np.abs((slant, slope)) * size[::-1]).astype(int)
+        if min(size) < 3 or (grown == size).all():
+            return self
+        turn = np.array([(1, -slant), (slope, 1)])
+        # PIL asks where a pixel of the result comes from; the middle stays the middle.
+        back = np.linalg.inv(turn)
+        places = tuple(np.column_stack([back, (size - back @ grown) / 2]).ravel())
+        image = Image.fromarray(self.coverage).transform(
+            tuple(grown.tolist()), Image.Transform.AFFINE, places, Image.Resampling.BILINEAR
+        )
+        coverage = np.asarray(image)
         rows, columns = ink_box(coverage)
-        size, grown = np.array(self.coverage.shape[::-1]), np.array(coverage.shape[::-1])
-        middles = (self.doubtful[:, :2] + self.doubtful[:, 2:] - size) / 2
-        moved = (grown - size) / 2 + middles[:, ::-1] * (-slant, slope)
-        moved -= columns.start, rows.start
-        boxes = (self.doubtful + np.tile(moved, 2)).astype(np.float32)
+        boxes = self.doubtful
+        if len(boxes):  # digits, which are most of what is written, have none
+            middles = (boxes[:, :2] + boxes[:, 2:] - size) / 2
+            moved = middles @ (turn - np.eye(2)).T + (grown - size) / 2
+            moved -= columns.start, rows.start
+            boxes = (boxes + np.tile(moved, 2)).astype(np.float32)
         below = self.below + rows.stop - float(size[1] + grown[1]) / 2
         return Glyph(coverage[rows, columns], below, boxes)
 

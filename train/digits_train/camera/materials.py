@@ -8,7 +8,7 @@ import numpy as np
 
 from digits.data.mnist import Split
 from digits_train.camera import fonts
-from digits_train.camera.glyphs import PenBank, Writer, font_writers
+from digits_train.camera.glyphs import Writer, font_writers, pen_writers
 from digits_train.camera.ink import EM, Glyph
 from digits_train.camera.lettering import OTHERS, doubtful_letters, library, write
 from digits_train.camera.marks import draw_mark
@@ -22,11 +22,12 @@ _LETTERS = [each for each in string.ascii_letters + OTHERS if not doubtful_lette
 class Materials(NamedTuple):
     """What windows are made of.
 
-    texts: for each hand or font, what it writes without digits. hard: texts and marks of which more
-    than their share is wanted. ranges: how composing and photographing varies.
+    pens, fonts: the hands. texts: for each hand or font, what it writes without digits. hard: texts
+    and marks of which more than their share is wanted. ranges: how composing and photographing
+    varies.
     """
 
-    pens: PenBank
+    pens: Sequence[Writer]
     fonts: Sequence[Writer]
     texts: Sequence[Sequence[Glyph]]
     marks: Sequence[Glyph]
@@ -35,9 +36,9 @@ class Materials(NamedTuple):
 
     def writer(self, random: Random) -> Writer:
         """A random hand: one of MNIST's writers, or a font."""
-        if random.random() < self.ranges.in_font and self.fonts:
-            return self.fonts[int(random.integers(len(self.fonts)))]
-        return self.pens.writer(random)
+        in_font = random.random() < self.ranges.in_font and self.fonts
+        hands = self.fonts if in_font else self.pens
+        return hands[int(random.integers(len(hands)))]
 
 
 def make_materials(
@@ -57,7 +58,7 @@ def make_materials(
         able = [file for file in files if fonts.has(file, letter)]
         hard.append(write(letter, able[int(random.integers(len(able)))], random))
     return Materials(
-        PenBank(digits, bank, random),
+        pen_writers(digits, bank, random),
         font_writers(hands, random),
         library(files, texts, random),
         [draw_mark(EM, random) for _ in range(texts // 4)],

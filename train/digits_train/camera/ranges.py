@@ -32,7 +32,7 @@ class Ranges:
     # Hand
     in_font: float = 0.35  # chance that a font writes, not MNIST's writers
     bent: Range = (0.0, 0.8)  # pixels of 28: displacement of an MNIST digit's strokes
-    pen: Range = (0.03, 0.21)  # heights: of MNIST's writers
+    pen: Range = (0.035, 0.223)  # heights: of MNIST's writers
     pen_shape: tuple[float, float] = (1.1, 2.0)  # of the beta distribution in this range
     wobble: Range = (0.005, 0.03)  # heights: displacement of a font's strokes
     other_pen: float = 0.5  # chance that a font's character is thicker or thinner

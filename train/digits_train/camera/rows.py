@@ -78,7 +78,7 @@ class Rows:
         random, slope = self.random, self.style.slope
         text = self.texts[int(random.integers(len(self.texts)))]
         size = float(np.exp(random.normal(0, self.ranges.word_sizes)))
-        word = text.leaning(slope, slope).scaled(self.style.height / EM * size)
+        word = text.scaled(self.style.height / EM * size).leaning(slope, slope)
         self._put(word, x, y, random.uniform(*self.ranges.ink), _ON_WORDS)
         return x + float(word.coverage.shape[1])
 

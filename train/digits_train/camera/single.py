@@ -1,6 +1,6 @@
 """Pictures of one digit, of several, or of none: what people send to be read as one digit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +38,10 @@ class Single(NamedTuple):
     ink: Mask
 
 
-Kind = Callable[[Random, Materials], Single]
+def draw(shares: Mapping[str, float], random: Random, materials: Materials) -> Single:
+    """A picture of one of KINDS, each with its share of the chance."""
+    kind = str(random.choice(list(shares), p=list(shares.values())))
+    return KINDS[kind](random, materials)
 
 
 def digit(random: Random, materials: Materials) -> Single:
@@ -183,4 +186,6 @@ def _table(ink: Mask, random: Random, ranges: Ranges) -> dict[int, float]:
     return {side: end for side, end in enumerate(ends) if random.random() < ranges.table_side}
 
 
-KINDS: dict[str, Kind] = {kind.__name__: kind for kind in (digit, several, other, blank)}
+KINDS: dict[str, Callable[[Random, Materials], Single]] = {
+    kind.__name__: kind for kind in (digit, several, other, blank)
+}

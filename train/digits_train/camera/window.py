@@ -25,6 +25,12 @@ class Symbol(NamedTuple):
     height: float
 
 
+def moved(box: Box, left: float, top: float, across: float = 1, down: float = 1) -> Box:
+    """A box in a picture that begins at (left, top), and is enlarged."""
+    near, high, far, low = box
+    return across * (near - left), down * (high - top), across * (far - left), down * (low - top)
+
+
 def columns(
     symbols: Sequence[Symbol],
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
@@ -81,13 +87,9 @@ class Window:
     def crop(self, box: Box) -> "Window":
         """Cut out a box, in whole pixels; beyond the window nothing is written."""
         left, top, *_ = map(round, box)
-        symbols = [each._replace(box=_moved(each.box, left, top)) for each in self.symbols]
-        doubtful = [_moved(each, left, top) for each in self.doubtful]
+        symbols = [each._replace(box=moved(each.box, left, top)) for each in self.symbols]
+        doubtful = [moved(each, left, top) for each in self.doubtful]
         return Window(cut_out(self.ink, box), cut_out(self.printed, box), symbols, doubtful)
-
-
-def _moved(box: Box, left: int, top: int) -> Box:
-    return box[0] - left, box[1] - top, box[2] - left, box[3] - top
 
 
 def cut_out(layer: NDArray[Scalar], box: Box) -> NDArray[Scalar]:
