@@ -65,7 +65,7 @@ def read_number(
         return free
     weight = search(lattice, OnlyText(text, signless), temperature).total
     probability = min(math.exp(weight - log_sum(satisfying.total, chance)), 1.0)
-    second = search(lattice, Excluding(automaton, text, signless), temperature).symbols
+    second = search(lattice, excluding(automaton, [text], signless), temperature).symbols
     return NumberReading(symbols, probability, to_text(skip_signs(second, signless)), free.text)
 
 
@@ -85,37 +85,26 @@ def to_text(symbols: Symbols) -> str:
 
 
 class OnlyText:
-    """Accepts one text. signless: whatever signs are between its digits."""
+    """Accepts one text, or all others. signless: whatever signs are between its digits."""
 
     start: State = 0
 
-    def __init__(self, text: str, signless: bool = False) -> None:
-        self._text, self._signless = text, signless
+    def __init__(self, text: str, signless: bool = False, excluded: bool = False) -> None:
+        self._text, self._signless, self._excluded = text, signless, excluded
 
     def step(self, state: State, symbol: str) -> State | None:
         if self._signless and not symbol.isdigit():
             return state
         assert isinstance(state, int)
-        return state + 1 if self._text[state : state + 1] == symbol else None
+        if self._text[state : state + 1] == symbol:
+            return state + 1
+        return -1 if self._excluded else None  # where no symbol is the text's
 
     def accepts(self, state: State) -> bool:
-        return state == len(self._text)
+        return (state == len(self._text)) != self._excluded
 
 
-class Excluding:
-    """Accepts what another automaton accepts, but for one text."""
-
-    def __init__(self, automaton: Automaton, text: str, signless: bool = False) -> None:
-        self._automaton, self._text = automaton, OnlyText(text, signless)
-        self.start: State = (automaton.start, self._text.start)
-
-    def step(self, state: State, symbol: str) -> State | None:
-        assert isinstance(state, tuple)
-        following = self._automaton.step(state[0], symbol)
-        if following is None:
-            return None
-        return following, None if state[1] is None else self._text.step(state[1], symbol)
-
-    def accepts(self, state: State) -> bool:
-        assert isinstance(state, tuple)
-        return self._automaton.accepts(state[0]) and not self._text.accepts(state[1])
+def excluding(automaton: Automaton, texts: Sequence[str], signless: bool) -> Automaton:
+    """Accepts what an automaton accepts, but for some texts."""
+    others = [OnlyText(text, signless, excluded=True) for text in texts]
+    return product([automaton, *others], 0, math.inf, ignored="")

@@ -8,7 +8,6 @@ probability that any of the pictures reads so: of several numbers, a mixture has
 
 import math
 from collections.abc import Sequence
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +20,7 @@ from digits.inference.reader_model import ReaderModel
 from digits.prediction import Number
 from digits.reader import numbers
 from digits.reader.lattice import Arc, best_path
-from digits.reader.numbers import ANY_TEXT, Excluding, NumberReading, OnlyText
+from digits.reader.numbers import ANY_TEXT, NumberReading, OnlyText, excluding
 from digits.reader.reading import Rules, find_lattices, to_number
 from digits.reader.search import search
 
@@ -42,18 +41,6 @@ class Sighting(NamedTuple):
         return [
             math.exp(search(self.lattice, each, temperature).total - every) for each in automata
         ]
-
-    def likely_texts(self, constraints: Constraints, temperature: float) -> list[str]:
-        """The likeliest texts that satisfy the constraints."""
-        texts: list[str] = []
-        automaton, signless = constraints.automaton, constraints.digits_only
-        while len(texts) < _MAX_TEXTS:
-            symbols = search(self.lattice, automaton, temperature).symbols
-            if not symbols:
-                break
-            texts.append(numbers.to_text(numbers.skip_signs(symbols, signless)))
-            automaton = Excluding(automaton, texts[-1], signless)
-        return texts
 
 
 def find_number(
@@ -115,6 +102,15 @@ def vote(sightings: Sequence[Sighting], rules: Rules, temperature: float) -> Num
 def _likely_texts(
     sightings: Sequence[Sighting], constraints: Constraints, temperature: float
 ) -> list[str]:
-    """The likeliest texts of each picture that satisfy the constraints."""
-    texts = (sighting.likely_texts(constraints, temperature) for sighting in sightings)
-    return [*dict.fromkeys(chain.from_iterable(texts))]
+    """The likeliest texts of each picture that satisfy the constraints, each once."""
+    signless, likely = constraints.digits_only, list[str]()
+    for sighting in sightings:
+        texts: list[str] = []
+        while len(texts) < _MAX_TEXTS:
+            automaton = excluding(constraints.automaton, texts, signless)
+            symbols = search(sighting.lattice, automaton, temperature).symbols
+            if not symbols:
+                break
+            texts.append(numbers.to_text(numbers.skip_signs(symbols, signless)))
+        likely += texts
+    return [*dict.fromkeys(likely)]

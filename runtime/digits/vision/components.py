@@ -133,16 +133,17 @@ def label_components(mask: Mask, ink: Ink) -> Components:
     rows, starts, ends = run_lengths(mask)
     labels = _label_runs(rows, starts, ends, mask.shape[1])
     lengths, inked = ends - starts, ink[mask]
-    first = np.cumsum(lengths) - lengths  # of each run among the pixels
+    first = lengths.cumsum() - lengths  # of each run among the pixels
     mass, peak = np.add.reduceat(inked, first, dtype=np.int64), np.maximum.reduceat(inked, first)
-    order = np.argsort(labels, kind="stable")
+    order = labels.argsort(kind="stable")
     columns = (rows, starts, ends, labels, mass, peak)
     rows, starts, ends, labels, mass, peak = (column[order] for column in columns)
-    first = np.flatnonzero(np.diff(labels, prepend=-1))  # of each component among the runs
+    # Of each component among the runs.
+    first = labels.searchsorted(np.arange(labels.max(initial=-1) + 1))
     near = (np.minimum.reduceat(values, first) for values in (starts, rows))
     far = (np.maximum.reduceat(values, first) for values in (ends, rows + 1))
     mass, peak = np.add.reduceat(mass, first), np.maximum.reduceat(peak, first)
-    return Components(rows, starts, ends, labels, np.stack([*near, *far], 1), mass, peak)
+    return Components(rows, starts, ends, labels, np.array([*near, *far]).T, mass, peak)
 
 
 def run_lengths(mask: Mask) -> tuple[Integers, Integers, Integers]:
@@ -163,7 +164,7 @@ def _framed(mask: Mask) -> Mask:
 
 def spans(first: Integers, lengths: Integers) -> Integers:
     """The integers from each `first` on, so many, one span after the other."""
-    before = np.cumsum(lengths) - lengths
+    before = lengths.cumsum() - lengths
     integers: Integers = np.arange(lengths.sum()) + np.repeat(first - before, lengths)
     return integers
 
@@ -190,5 +191,5 @@ def _label_runs(rows: Integers, starts: Integers, ends: Integers, width: int) ->
         upper, lower = upper[differ], lower[differ]
         pairs = root[upper], root[lower]
         np.minimum.at(root, np.maximum(*pairs), np.minimum(*pairs))
-    labels: Integers = (np.cumsum(root == runs) - 1)[root]
+    labels: Integers = ((root == runs).cumsum() - 1)[root]
     return labels

@@ -1,6 +1,8 @@
 """Grey pixels to ink, whatever the light and the pen."""
 
 import math
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -40,33 +42,75 @@ class Levels(NamedTuple):
     dark: int
 
 
-class Polarity(NamedTuple):
-    """The ink of a picture, assuming that it is dark (or that it is light).
+@dataclass
+class Polarity:
+    """A picture, assuming that its ink is dark; light ink is dark in the negative.
 
-    ink: uint8 [height, width], corrected for uneven light; 255 = black on white paper (or white on
-    black). narrow: without anything wider than the strokes of small digits. uncorrected: as lit,
-    for a crop too tight to tell light from ink. On paper of a single grey, all three are the same.
-    paper: float32 [h, w], the brightness of the bare paper, each for `factor` pixels squared.
+    grey: uint8 [height, width]. small: float32 [h, w], its thumbnail, each pixel for `factor`
+    pixels squared. smooth: its background. On paper of a single grey, both are this: [1, 1].
     """
 
-    ink: Ink
-    narrow: Ink
-    uncorrected: Ink
-    paper: Floats
+    grey: Grey
+    small: Floats
+    smooth: Floats
     factor: int
 
     @property
     def flat(self) -> bool:
-        """Whether the paper has a single grey."""
-        return self.paper.size == 1
+        """Whether the paper has a single grey; then all kinds of ink are the same."""
+        return self.small.size == 1
+
+    @property
+    def ink(self) -> Ink:
+        """The ink, corrected for uneven light; 255 = black on white paper (or white on black)."""
+        return self._ink_on(self._paper)
+
+    @property
+    def narrow(self) -> Ink:
+        """The ink without anything wider than the strokes of small digits."""
+        return self._ink_on(self._paper_under(_NARROW_STROKE))
+
+    @cached_property
+    def uncorrected(self) -> Ink:
+        """The ink as lit, for a crop too tight to tell light from ink."""
+        return _normalize(self.grey, self.small.max())
 
     def unevenness(self, left: int, top: int, right: int, bottom: int) -> float:
         """How much the light changes within a box, as a share of the brightest: 0 to 1."""
         if self.flat:
             return 0.0
         rows = slice(top // self.factor, -(-bottom // self.factor))
-        paper = self.paper[rows, left // self.factor : -(-right // self.factor)]
+        paper = self._paper[rows, left // self.factor : -(-right // self.factor)]
         return float((paper.max() - paper.min()) / max(paper.max(), _DARKEST_PAPER))
+
+    @cached_property
+    def _paper(self) -> Floats:
+        return self._paper_under(_WIDEST_STROKE)
+
+    def _paper_under(self, widest: float) -> Floats:
+        """The brightness of the bare paper, as `small`. widest: stroke, by the longer side.
+
+        Closing a picture removes its strokes, which are dark and narrow, and keeps the edges of
+        shadows, but is too bright where the light fades towards the border. Closing what is left
+        without the smooth background keeps the fading light, but is too bright beside the edges of
+        shadows. Neither is darker than the paper, so the darker one is closer to it.
+        """
+        if self.flat:
+            return self.small
+        radius = max(1, round(widest * max(self.small.shape) / 2))
+        whole = self.small.astype(np.uint8)  # its values are whole numbers
+        rest = close(self.small - self.smooth, radius)
+        paper: Floats = np.minimum(close(whole, radius), self.smooth + rest)
+        return paper
+
+    def _ink_on(self, paper: Floats) -> Ink:
+        if self.factor > 1 and not self.flat:
+            height, width = self.grey.shape
+            # The thumbnail's last row and column may stand for pixels outside of the picture.
+            shown = (0, 0, width / self.factor, height / self.factor)
+            large = Image.fromarray(paper).resize((width, height), Image.Resampling.BILINEAR, shown)
+            paper = np.asarray(large)
+        return _normalize(self.grey, paper)
 
 
 def extract(grey: Grey, both: bool = False) -> list[Polarity]:
@@ -75,24 +119,24 @@ def extract(grey: Grey, both: bool = False) -> list[Polarity]:
     grey: uint8 [height, width]. both: both polarities in any case, unless the paper is flat.
     """
     factor, counts = -(-max(grey.shape) // _THUMBNAIL), _histogram(grey)
-    flat = 2 * counts.max() >= grey.size  # most of it has one grey: paper without light and noise
-    small: NDArray[Any] = grey
-    if flat:
-        smooth = np.full((1, 1), counts.argmax(), np.float32)
+    if 2 * counts.max() >= grey.size:  # most of it has one grey: paper without light and noise
+        small = smooth = np.full((1, 1), counts.argmax(), np.float32)
         few = round(_MIN_INK * grey.size)
-        farthest = np.cumsum(counts).searchsorted([few, grey.size - 1 - few], "right") - smooth[0]
+        farthest = counts.cumsum().searchsorted([few, grey.size - 1 - few], "right") - smooth[0]
+        dark, is_clear = _is_dark(grey, farthest)
     else:
-        reduced = Image.fromarray(grey).reduce(factor) if factor > 1 else grey
-        small = np.asarray(reduced, np.float32)
+        small = np.asarray(Image.fromarray(grey).reduce(factor) if factor > 1 else grey, np.float32)
         smooth = fit_background(small)
         few = round(_MIN_INK * small.size)
         farthest = np.partition((small - smooth).reshape(-1), [few, -1 - few])[[few, -1 - few]]
-    dark, is_clear = _is_dark(small, farthest)
-    polarities = [_separate(grey, small, smooth, factor, dark)]
-    # The cues can agree and be wrong: paper between two shadows looks like light ink.
-    if not is_clear or (both and not flat):
-        polarities.append(_separate(grey, small, smooth, factor, not dark))
-    return polarities
+        dark, is_clear = _is_dark(small, farthest)
+        is_clear &= not both  # the cues can agree and be wrong: shadows make paper look like ink
+    return [
+        Polarity(grey, small, smooth, factor)
+        if is_dark
+        else Polarity(255 - grey, 255 - small, 255 - smooth, factor)
+        for is_dark in (dark, not dark)[: 2 - is_clear]
+    ]
 
 
 def _is_dark(grey: NDArray[Any], farthest: NDArray[Any]) -> tuple[bool, bool]:
@@ -104,47 +148,12 @@ def _is_dark(grey: NDArray[Any], farthest: NDArray[Any]) -> tuple[bool, bool]:
     pixels are than the background.
     """
     height, width = grey.shape
-    half = (float(grey.min()) + float(grey.max())) / 2
+    half = (int(grey.min()) + int(grey.max())) // 2  # all values are whole numbers
     border = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
     middle = grey[height // 4 : height - height // 4, width // 4 : width - width // 4]
     votes = [bool(2 * np.count_nonzero(part > half) >= part.size) for part in (border, middle)]
-    votes.append(bool(farthest.sum() <= 0))
+    votes.append(bool(farthest[0] + farthest[1] <= 0))
     return sum(votes) >= 2, len({*votes}) == 1
-
-
-def _separate(grey: Grey, small: NDArray[Any], smooth: Floats, factor: int, dark: bool) -> Polarity:
-    """small: the thumbnail, unless the paper is flat; smooth: its background, or [1, 1]."""
-    if not dark:  # light ink is dark ink in the negative
-        grey, small, smooth = 255 - grey, 255 - small, 255 - smooth
-    if smooth.size == 1:
-        ink = _normalize(grey, smooth)
-        return Polarity(ink, ink, ink, smooth, factor)
-    height, width = grey.shape
-
-    def ink_on(paper: Floats) -> Ink:
-        if factor > 1:
-            # The thumbnail's last row and column may stand for pixels outside of the picture.
-            shown = (0, 0, width / factor, height / factor)
-            large = Image.fromarray(paper).resize((width, height), Image.Resampling.BILINEAR, shown)
-            paper = np.asarray(large)
-        return _normalize(grey, paper)
-
-    wide, narrow = (_paper(small, smooth, widest) for widest in (_WIDEST_STROKE, _NARROW_STROKE))
-    return Polarity(ink_on(wide), ink_on(narrow), _normalize(grey, small.max()), wide, factor)
-
-
-def _paper(small: Floats, smooth: Floats, widest: float) -> Floats:
-    """The brightness of the bare paper, as the thumbnail. widest: stroke, by the longer side.
-
-    Closing a picture removes its strokes, which are dark and narrow, and keeps the edges of
-    shadows, but is too bright where the light fades towards the border. Closing what is left
-    without the smooth background keeps the fading light, but is too bright beside the edges of
-    shadows. Neither is darker than the paper, so the darker one is closer to it.
-    """
-    radius = max(1, round(widest * max(small.shape) / 2))
-    whole, rest = small.astype(np.uint8), small - smooth  # its values are whole numbers
-    paper: Floats = np.minimum(close(whole, radius), smooth + close(rest, radius))
-    return paper
 
 
 def _normalize(grey: Grey, paper: Floats | np.float32) -> Ink:
@@ -152,8 +161,7 @@ def _normalize(grey: Grey, paper: Floats | np.float32) -> Ink:
     ink = (paper - grey) * (255 / np.maximum(paper, np.float32(_DARKEST_PAPER)))
     # Rounded, not truncated: on flat paper these are whole numbers but for the last bit, which
     # differs from processor to processor.
-    np.clip(ink, 0, 255, out=ink)
-    np.rint(ink, out=ink)
+    np.rint(ink.clip(0, 255, out=ink), out=ink)
     return ink.astype(np.uint8)
 
 
@@ -208,10 +216,10 @@ def otsu_levels(ink: Ink, around: int = 0) -> Levels | None:
     counts = _histogram(ink).astype(np.float64)
     counts[0] += around
     split, paper, full = _otsu(counts)
-    below = np.cumsum(counts)
+    below = counts.cumsum()
     size, bare = float(below[-1]), float(below[split])
     few = min(_MIN_INK * size, (size - bare) / 2)
-    darkest = float(np.searchsorted(below, size - few))
+    darkest = float(below.searchsorted(size - few))
     if bare in (0, size) or darkest - paper < _VISIBLE:
         return None
     off = _LEVELS[: split + 1] - paper
@@ -224,7 +232,7 @@ def otsu_levels(ink: Ink, around: int = 0) -> Levels | None:
 
 def _otsu(counts: NDArray[np.float64]) -> tuple[int, float, float]:
     """The last level of the lower of two classes, and their means, by a histogram."""
-    below, sums = np.cumsum(counts), np.cumsum(counts * _LEVELS)
+    below, sums = counts.cumsum(), (counts * _LEVELS).cumsum()
     above = below[-1] - below
     low, high = sums / np.maximum(below, 1), (sums[-1] - sums) / np.maximum(above, 1)
     split = int((below * above * (high - low) ** 2).argmax())

@@ -1,15 +1,16 @@
 """Rank the hypotheses with a small model, and combine what they and the reader say."""
 
 import math
+import operator
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digits.vision import weights
 from digits.vision.frame import DIGIT_SIDE, stroke_width
-from digits.vision.hypotheses import KINDS, Hypothesis
+from digits.vision.hypotheses import Hypothesis
 
 Floats = NDArray[np.float64]
 
@@ -100,35 +101,37 @@ def features(
     shape: tuple[int, ...],
 ) -> Floats:
     """FEATURES of each hypothesis, float64 [n, features]; arguments as for `rank`."""
-    names, components, shares, inverted, uneven = zip(*hypotheses, strict=True)
     height, width = shape
-    boxes = np.array([component.box for component in components])
-    longer = (boxes[:, 2:] - boxes[:, :2]).max(1)
-    contrast = np.array([ink.sum() / np.count_nonzero(ink) for ink, _ in components]) / 255
+    kinds = {view.kind for view in hypotheses}
     likeliest = answers.argmax(1)
-    strokes = stroke_width(frames.astype(np.float32) / np.float32(255)) / DIGIT_SIDE
-    columns: dict[str, Any] = {kind: [name == kind for name in names] for kind in KINDS}
-    columns |= {
-        "inverted": inverted,  # whether the ink is on the less likely of dark and light
-        "confidence": log_odds(answers.max(1)),
-        "agreement": log_odds(answers.mean(0)[likeliest]),  # of all hypotheses on its digit
-        "share": np.log(shares),  # of all ink that it explains
-        # Of its middle from the picture's; 1 is the middle of a side.
-        "distance": (((boxes[:, :2] + boxes[:, 2:]) / (width, height) - 1) ** 2).sum(1),
-        "border": (boxes == (0, 0, width, height)).sum(1),  # the picture's sides that it touches
-        "size": np.log(longer / max(width, height)),
-        "width": np.log(strokes),  # of its strokes, by its longer side
-        "contrast": np.log(contrast),  # the mean ink of its inked pixels, 0 to 1
-        "unevenness": np.log1p(uneven / contrast),
-        "enlarged": np.maximum(np.log(DIGIT_SIDE / longer), 0),  # the factor by which it was
-        "one": likeliest == 1,  # as the network reads every bare stroke
-        # Nothing looks like a line of the paper.
-        "dark, no lines": [name == "dark" and "unruled" not in names for name in names],
-    }
-    table = np.zeros((len(hypotheses), len(FEATURES)))
-    for index, name in enumerate(FEATURES):
-        table[:, index] = columns[name]
-    return table
+    odds = log_odds(np.array([answers.max(1), answers.mean(0)[likeliest]])).tolist()
+    strokes = stroke_width(frames.astype(np.float32) / np.float32(255)).tolist()
+    rows = []
+    for (kind, (ink, box), share, inverted, uneven), digit, confidence, agreement, stroke in zip(
+        hypotheses, likeliest.tolist(), *odds, strokes, strict=True
+    ):
+        contrast = int(ink.sum()) / (255 * np.count_nonzero(ink))
+        x, y = (box.left + box.right) / width - 1, (box.top + box.bottom) / height - 1
+        values = {
+            kind: 1.0,
+            "inverted": inverted,  # whether the ink is on the less likely of dark and light
+            "confidence": confidence,
+            "agreement": agreement,  # log odds of all hypotheses on its digit
+            "share": math.log(share),  # of all ink that it explains
+            "distance": x * x + y * y,  # of its middle from the picture's; 1: a side's middle
+            # The picture's sides that it touches.
+            "border": sum(map(operator.eq, box, (0, 0, width, height))),
+            "size": math.log(box.longer / max(width, height)),
+            "width": math.log(stroke / DIGIT_SIDE),  # of its strokes, by its longer side
+            "contrast": math.log(contrast),  # the mean ink of its inked pixels, 0 to 1
+            "unevenness": math.log1p(uneven / contrast),
+            "enlarged": max(math.log(DIGIT_SIDE / box.longer), 0),  # the factor by which it was
+            "one": digit == 1,  # as the network reads every bare stroke
+            # Nothing looks like a line of the paper.
+            "dark, no lines": kind == "dark" and "unruled" not in kinds,
+        }
+        rows.append([values.get(name, 0.0) for name in FEATURES])
+    return np.array(rows)
 
 
 def several_features(hypotheses: Sequence[Hypothesis], table: Floats) -> Floats | None:

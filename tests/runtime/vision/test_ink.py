@@ -41,7 +41,7 @@ def test_flat_picture_has_one_ink(page: Sheet, paper: int) -> None:
     grey = (paper + ((60 if paper > 128 else 220) - paper) * mask).astype(np.uint8)
     [side] = ink.extract(grey)
     assert side.flat
-    assert side.ink is side.narrow is side.uncorrected
+    assert (side.ink == side.narrow).all() and (side.ink == side.uncorrected).all()
     assert likeness(side.ink, mask) > 0.999
     assert (side.ink == 0).mean() > 0.5
 
