@@ -5,10 +5,10 @@ import torch
 
 from digits.images.grey import Grey
 from digits.reader.pyramid import Map
-from digits_train.camera.window import Symbol
 from digits_train.detection import Targets, detection_loss, make_targets
 from digits_train.matching import LabelledPage, Truth
 from digits_train.models.reader import Reader
+from digits_train.symbols import Symbol
 
 SEVEN = np.array([[1, 1, 1], [0, 0, 1], [0, 1, 0], [0, 1, 0], [0, 1, 0]], np.uint8)
 

@@ -5,9 +5,9 @@ import torch
 from torch.nn.functional import one_hot
 
 from digits.inference.interface import LARGEST, SMALLEST, SYMBOLS
-from digits_train.camera.window import Box, Symbol
 from digits_train.detection import Targets, detection_loss, make_targets
 from digits_train.models.reader import Maps
+from digits_train.symbols import Box, Symbol
 
 
 def targets_of(

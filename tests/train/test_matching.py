@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 
-from digits_train.camera.window import Symbol
 from digits_train.detection import Targets, make_targets
 from digits_train.matching import (
     DOUBTFUL,
@@ -16,6 +15,7 @@ from digits_train.matching import (
     true_symbols,
 )
 from digits_train.models.reader import Maps
+from digits_train.symbols import Symbol
 
 ALL = np.ones((24, 24), np.float32)
 Box = tuple[float, float, float, float]

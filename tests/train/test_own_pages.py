@@ -15,11 +15,11 @@ from digits.errors import DataError, DigitsError
 from digits.images.grey import Grey
 from digits.inference.reader_model import ReaderModel
 from digits.reader.pyramid import Map
-from digits_train.camera.window import columns
 from digits_train.detection import Targets
 from digits_train.matching import LabelledPage, Truth, true_symbols
 from digits_train.own_pages import OwnPages, load_own_pages, network_maps, read_right
 from digits_train.start import load_start
+from digits_train.symbols import columns
 from tests.export.reader_pages import drawn_page, ink_maps
 from tests.rounding import assert_agree
 

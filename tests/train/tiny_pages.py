@@ -13,10 +13,10 @@ from torch.utils.data import Dataset
 
 from digits.__main__ import main
 from digits_train import models
-from digits_train.camera.window import Symbol
 from digits_train.config import ReaderRecipe
 from digits_train.detection import Targets, make_targets
 from digits_train.own_pages import OwnPages
+from digits_train.symbols import Symbol
 from digits_train.tasks import detection
 from tests.train import subset_digits
 

@@ -11,8 +11,8 @@ from torch.nn.functional import cross_entropy, smooth_l1_loss
 
 from digits.inference.interface import LARGEST, SMALLEST, STRIDE
 from digits.reader.pyramid import BOX_UNIT
-from digits_train.camera.window import Box, Symbol, columns
 from digits_train.models.reader import Maps
+from digits_train.symbols import Box, Symbol, columns
 
 _VAGUE = 95.0  # pixels: of still larger digits even the middle is no digit
 _SPREAD = 0.14  # standard deviation of a peak, as a share of the symbol's width or height

@@ -34,11 +34,11 @@ from digits.reader.pyramid import MapsFn
 from digits.reader.search import NO_PATHS, search
 from digits_train.camera.exposure import lens
 from digits_train.camera.ranges import RANGES
-from digits_train.camera.window import Box, Symbol, moved
 from digits_train.detection import Targets, cells, make_targets
 from digits_train.matching import predict_maps
 from digits_train.models import BaseNetwork
 from digits_train.raster import Random, resized
+from digits_train.symbols import Box, Symbol, moved
 
 _TEMPERATURE = 8.0  # of the search: no path is so unlikely that it is left out
 _BESIDE = 0.5  # heights of a box, beside which a symbol may be that was overlooked

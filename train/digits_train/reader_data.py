@@ -16,10 +16,11 @@ from digits import system
 from digits_train.camera.exposure import Photograph, photograph, texture
 from digits_train.camera.materials import Materials
 from digits_train.camera.page import compose
-from digits_train.camera.window import Box, Window
+from digits_train.camera.window import Window
 from digits_train.detection import Targets, make_targets
 from digits_train.own_pages import OwnPages
 from digits_train.raster import Random
+from digits_train.symbols import Box
 
 SIDE = 192  # pixels of a window
 _PHOTOGRAPHS = 2  # of each window

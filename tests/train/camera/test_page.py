@@ -7,8 +7,9 @@ from digits.data.mnist import Split
 from digits_train.camera.exposure import Photograph
 from digits_train.camera.materials import Materials
 from digits_train.camera.page import labelled, number_page, page, random_lines
-from digits_train.camera.window import Symbol, Window
+from digits_train.camera.window import Window
 from digits_train.matching import LabelledPage
+from digits_train.symbols import Symbol
 from tests.train import small_materials
 
 

@@ -16,11 +16,12 @@ from digits_train.camera.page import compose
 from digits_train.camera.ranges import RANGES
 from digits_train.camera.rows import Rows
 from digits_train.camera.style import Style, random_style
-from digits_train.camera.window import Symbol, Window, columns
+from digits_train.camera.window import Window
 from digits_train.distributed import DistributedContext
 from digits_train.models import Reader
 from digits_train.models.reader import Maps
 from digits_train.reader_data import CROP_SIDE, Windows, batches, crop, make_crops, targets
+from digits_train.symbols import Symbol, columns
 from digits_train.tasks import detection
 from tests.train import small_materials, tiny_pages
 

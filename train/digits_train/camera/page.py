@@ -12,10 +12,11 @@ from digits_train.camera.numbers import digits
 from digits_train.camera.ranges import RANGES, Ranges, legible
 from digits_train.camera.rows import Rows
 from digits_train.camera.style import random_style
-from digits_train.camera.window import Window, columns
+from digits_train.camera.window import Window
 from digits_train.detection import cells
 from digits_train.matching import LabelledPage, Truth
 from digits_train.raster import Random, ink_box, log_uniform
+from digits_train.symbols import columns
 
 
 def compose(

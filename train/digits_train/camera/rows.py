@@ -10,8 +10,9 @@ from digits_train.camera.ink import EM, Glyph, smooth
 from digits_train.camera.materials import Materials
 from digits_train.camera.numbers import KINDS
 from digits_train.camera.style import Style
-from digits_train.camera.window import Box, Symbol, Window, columns
+from digits_train.camera.window import Window
 from digits_train.raster import Random
+from digits_train.symbols import Box, Symbol, columns
 
 _LABELS = {character: index for index, character in enumerate(SYMBOLS)} | {",": 11}
 _SIGNS = "-.,"
