@@ -48,8 +48,8 @@ Scaling, softmax and the calibration temperature ({temperature:g}) are inside. `
 PICTURE` does the rest. Reject answers with less than {rejection_threshold:.2%} confidence;
 {accepted:.1%} of the validation digits reach that. This file is fastest with {kernels} kernels.""",
         "figures": """\
-Epoch, temperature and threshold were chosen on the validation digits, and nothing on the test
-digits. "Changed" is the share of these read differently from the float file; "ECE" is the expected
+Temperature and threshold were chosen on the validation digits, and nothing on the test digits.
+"Changed" is the share of these read differently from the float file; "ECE" is the expected
 calibration error in 15 bins.""",
         "limits": """\
 It has seen the handwriting of its data, and what its recipe adds: `frames` are digits of generated

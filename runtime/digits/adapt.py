@@ -35,7 +35,9 @@ LEAST = 5  # pictures of each digit: of one without any, most would be forgotten
 FOLDS = 5
 _BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB for each digit
 _MAX_BIAS = 1 << 30  # of an int32
-_STEPS, _FLAT = 1000, 1e-4  # at which the minimization ends; the latter of the gradient's norm
+_MAX_FEATURES = 4096  # VGG-16 has 512; the time to fit grows with their square
+# At which the minimization ends; the latter of the gradient's norm for each picture.
+_STEPS, _FLAT = 1000, 1e-4
 
 
 class Adapted(NamedTuple):
@@ -63,7 +65,8 @@ class LastLayer(NamedTuple):
             weights, scales, biases, bias_scales = layer.tensors(content)
             shapes = {weights.shape[:-1], scales.shape, biases.shape, bias_scales.shape}
             divisors = np.concatenate([scales, bias_scales])
-            if shapes == {(NO_DIGIT + 1,)} and 1e-20 < divisors.min() <= divisors.max() < 1e20:
+            fits = shapes == {(NO_DIGIT + 1,)} and weights.shape[-1] <= _MAX_FEATURES
+            if fits and 1e-20 < divisors.min() <= divisors.max() < 1e20:
                 return layer
         raise ModelError(f"{name} isn't an int8 file of `digits export --quantize`")
 
@@ -159,7 +162,7 @@ def fit(old: Doubles, features: Doubles, labels: NDArray[np.uint8], penalty: flo
         shares = np.exp(_log_probabilities(features @ ahead.T))
         slope = (shares - truth).T @ features + penalty * (ahead - old)
         slope[NO_DIGIT] = 0
-        if np.linalg.norm(slope) < _FLAT:
+        if np.linalg.norm(slope) < _FLAT * len(labels):
             break
         age = age + 1 if (slope * (new - before)).sum() < 0 else 0  # downhill, or from anew
         before, new = new, ahead - slope @ inverse

@@ -119,6 +119,8 @@ def evaluate(
             raise typer.BadParameter("--data and --numbers exclude each other")
         if calibrate and calibrate.suffix.lower() != ".json":
             raise typer.BadParameter("--calibrate writes a .json file")
+        if calibrate and asked.max_errors and os.path.isfile(asked.max_errors):
+            raise typer.BadParameter("with --calibrate, --max-errors is a share, not a file")
         if calibrate and os.path.lexists(calibrate):
             acceptance.load(calibrate)  # only such a file is replaced
         report = evaluate.evaluate_numbers(task, numbers, calibrate, errors.report)

@@ -36,10 +36,12 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
                 temporary.replace(path)
             except BaseException:
                 with suppress(OSError):
+                    file.close()  # on Windows, an open file can't be deleted either
+                with suppress(OSError):
                     temporary.unlink()
                 raise
-    except FileExistsError as error:  # of mkdir
-        raise DigitsError(f"can't write {path}: {error.filename} is not a folder") from error
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise DigitsError(f"can't write {path}: {error.filename} is in the way") from error
     except OSError as error:
         raise DigitsError(f"can't write {path}: {error.strerror or error}") from error
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from digits.text import escape_control, to_json
+from digits.text import escape_name, to_json
 
 if TYPE_CHECKING:
     from digits.prediction import Prediction, Reading
@@ -30,7 +30,7 @@ class Format:
 
     def name(self, file: str) -> str:
         """The file's name as it is written."""
-        return escape_control(file)
+        return escape_name(file)
 
     def lines(self, file: str, answer: "Answer", show_name: bool) -> str:
         """Format an answer, without the last line end. show_name: whether people need the file."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from digits.inference.interface import SYMBOLS
-from digits.text import escape_control
+from digits.text import escape_control, escape_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,12 +62,12 @@ class Prediction:
     def to_dict(self, file: str, frame: bool = False) -> dict[str, Any]:
         """The fields of a JSON object. frame: whether to include the 28x28 pixels, as rows."""
         fields = _fields(self, frame) | {"note": escape_control(self.note)}
-        return {"file": escape_control(file), **fields}
+        return {"file": escape_name(file), **fields}
 
     def to_rows(self, file: str) -> list[list[object]]:
         """The cells of the one row of a table; a rejected digit is None."""
         cells = [self.digit, self.confidence, *self.box, *self.probabilities, self.status]
-        return [[escape_control(file), *cells, escape_control(self.note)]]
+        return [[escape_name(file), *cells, escape_control(self.note)]]
 
 
 @dataclass(frozen=True)
@@ -172,12 +172,12 @@ class Reading:
     def to_dict(self, file: str, frame: bool = False) -> dict[str, Any]:
         """The fields of a JSON object. frame: whether to include 28x28 pixels of each symbol."""
         numbers = [number.to_dict(frame) for number in self.numbers]
-        name = escape_control(file)
+        name = escape_name(file)
         return {"file": name, "text": self.text, "status": self.status, "numbers": numbers}
 
     def to_rows(self, file: str) -> list[list[object]]:
         """The cells of a table's rows, one for each number."""
-        name = escape_control(file)
+        name = escape_name(file)
         return [
             [
                 *(name, number.line, number.column, number.text, number.probability),

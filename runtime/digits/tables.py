@@ -11,7 +11,7 @@ from typing import TextIO
 
 from digits.errors import DataError
 from digits.files import kind_of
-from digits.text import escape, escape_control
+from digits.text import escape, escape_name
 
 # What makes a spreadsheet compute a cell, or a part of it where `;` separates cells, but no number.
 # https://owasp.org/www-community/attacks/CSV_Injection
@@ -36,7 +36,7 @@ def csv_row(cells: Iterable[object]) -> str:
 
 def csv_name(file: str) -> str:
     """Escape a file name as a cell."""
-    return _escape_formula(escape_control(file))
+    return _escape_formula(escape_name(file))
 
 
 def csv_cells(line: str) -> list[str]:

@@ -1,7 +1,8 @@
 """Text that terminals, spreadsheets and JSON parsers take as it is: file names, notes, results.
 
 Linux allows any bytes in a file name. In results, `\\xff` stands for a byte that isn't UTF-8 or for
-an ASCII control character, and `\\u202e` for another control character or an invisible one.
+an ASCII control character, `\\u202e` for another control character or an invisible one, and `\\x5c`
+for the backslash of a name that looks like that already. So no two names become one.
 """
 
 import re
@@ -13,6 +14,7 @@ _CONTROL = (
     r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e"
     r"\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb]"
 )
+_ESCAPED = r"(x[0-9a-f]{2}|u[0-9a-f]{4})"  # behind a backslash
 _BYTES = 0xDC00  # Python decodes a byte of a name that isn't UTF-8 as this and the byte
 
 
@@ -27,9 +29,14 @@ def escape_control(text: str) -> str:
     return re.sub(_CONTROL, escape, text)
 
 
+def escape_name(name: str) -> str:
+    """Escape a file name for results, reversibly."""
+    return escape_control(re.sub(rf"\\(?={_ESCAPED})", r"\\x5c", name))
+
+
 def unescape_name(text: str) -> str:
-    """Undo `escape_control` and the escapes of CSV; other text stays as it is."""
-    return re.sub(r"\\(x[0-9a-f]{2}|u[0-9a-f]{4})", _unescape, text)
+    """Undo `escape_name` and the escapes of CSV; other text stays as it is."""
+    return re.sub(rf"\\{_ESCAPED}", _unescape, text)
 
 
 def to_json(values: object) -> str:

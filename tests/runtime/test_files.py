@@ -48,8 +48,8 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     os.mkfifo(tmp_path / "pipe")
     for path, cause in (
-        (tmp_path / "file" / "below", f"{tmp_path / 'file'} is not a folder"),
-        (tmp_path / "file" / "deep" / "below", "Not a directory"),
+        (tmp_path / "file" / "below", f"{tmp_path / 'file'} is in the way"),
+        (tmp_path / "file" / "deep" / "below", f"{tmp_path / 'file' / 'deep'} is in the way"),
         (tmp_path, "it is a folder, not a file"),
         (tmp_path / "pipe", "it is a device or a pipe, not a file"),
     ):

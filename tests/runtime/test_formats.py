@@ -60,6 +60,7 @@ def test_a_format_is_a_class_and_a_line(
         ("\r=1.png", r"\x0d=1.png"),
         ("\uff1d1.png", r"\uff1d1.png"),  # full-width, which some spreadsheets also evaluate
         ("a;=1;b.png", r"a;\x3d1;b.png"),  # for spreadsheets that split cells at `;`
+        (r"\x3d1.png", r"\x5cx3d1.png"),
         ("a=1-2+3@4.png", "a=1-2+3@4.png"),
         ("/=/-7.png", "/=/-7.png"),
     ],

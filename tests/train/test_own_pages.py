@@ -92,6 +92,10 @@ def test_symbols_are_found(tmp_path: Path, box: str, text: str, symbols: list[in
         ([("0.png", ALL, "7777")], ink_maps, "labels with symbols that the reader doesn't see: 1$"),
         ([("0.png", ALL, "777")], blind_to_the_last, "doesn't see: 1$"),
         ([("0.png", ALL, "777"), ("copy.png", ALL, "1")], ink_maps, "0.png: its labels contradict"),
+        (
+            [("0.png", ALL, "777"), ("copy.png", ALL, "1"), ("0.png", ALL, "77")],
+            *(ink_maps, "0.png: its labels contradict"),
+        ),
         ([("gone.png", ALL, "777")], ink_maps, "can't open .*gone.png"),
         ([("0.png", "200 0 220 20", "7")], ink_maps, r"the box \(200, 0, 220, 20\) is outside"),
     ],

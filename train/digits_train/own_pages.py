@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from digits.data.image_folder import assign_split, digest_of
 from digits.data.table import NumberLabel, OnError, rows
@@ -110,7 +111,7 @@ def _load(path: Path, on_error: OnError) -> list[OwnPage]:
     files = defaultdict[Path, list[NumberLabel]](list)
     for file, label in rows(path, on_error, "text"):
         files[file].append(label)
-    pages: dict[bytes, OwnPage] = {}
+    pages, contradictory = dict[bytes, OwnPage](), set[tuple[bytes, Box]]()
     for file, labels in files.items():
         try:
             _, pixels, downscale, size = picture.load(file, picture.PAGE_MAX_SIDE)
@@ -125,9 +126,11 @@ def _load(path: Path, on_error: OnError) -> list[OwnPage]:
             if left >= right or top >= bottom:
                 on_error(DataError(f"{file}: the box {box} is outside the picture"))
             elif page.labels.setdefault((left, top, right, bottom), text) != text:
-                del page.labels[left, top, right, bottom]
-                on_error(DataError(f"{page.file}: its labels contradict each other"))
-    return [*pages.values()]
+                contradictory.add((digest, (left, top, right, bottom)))
+    for digest, box_of in sorted(contradictory):
+        del pages[digest].labels[box_of]
+        on_error(DataError(f"{pages[digest].file}: its labels contradict each other"))
+    return [page for page in pages.values() if page.labels]
 
 
 def align(page: OwnPage, maps: MapsFn) -> AlignedPage | None:
@@ -183,12 +186,15 @@ def show(page: AlignedPage, number: int, random: Random, side: int) -> tuple[Gre
     scale = size / chosen.height
     scales = scale * (1 + random.normal(0, _STRETCHED, 2))
     middle = random.uniform(chosen.box[:2], chosen.box[2:])
-    low = np.floor(middle - side * random.uniform(0.2, 0.8, 2) / scales).astype(int)
-    far = np.ceil(low + side / scales).astype(int)
+    step = max(1, int(0.5 / scales.max()))  # or a window of large digits takes hundreds of MB
+    corner = middle - side * random.uniform(0.2, 0.8, 2) / scales
+    low = step * np.floor(corner / step).astype(int)
+    far = low + step * np.ceil(side / scales / step).astype(int)
     scales = side / (far - low)
-    x, y = (np.arange(low[axis], far[axis]) for axis in (0, 1))
-    bottom, right = page.pixels.shape
-    part = page.pixels[np.ix_(y.clip(0, bottom - 1), x.clip(0, right - 1))]  # its edges repeat
+    x, y = (np.arange(low[axis], far[axis], step) // step for axis in (0, 1))
+    reduced = np.asarray(Image.fromarray(page.pixels).reduce(step))
+    bottom, right = reduced.shape
+    part = reduced[np.ix_(y.clip(0, bottom - 1), x.clip(0, right - 1))]  # its edges repeat
     pixels = resized(part.astype(np.float32), (side, side))
     contrast = 2 * float(pixels.std())  # of the writing, which is a tenth of the pixels or less
 

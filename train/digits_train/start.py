@@ -76,7 +76,7 @@ def restore_norms(model: nn.Module, samples: Tensor) -> None:
 
     with ExitStack() as hooks:
         for norm in model.modules():
-            if isinstance(norm, nn.BatchNorm2d) and not norm.num_batches_tracked:
+            if isinstance(norm, nn.BatchNorm2d) and norm.affine and norm.num_batches_tracked == 0:
                 hooks.enter_context(norm.register_forward_pre_hook(restate))
         model.eval()(samples.to(next(model.parameters()).device))
 

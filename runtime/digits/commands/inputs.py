@@ -45,9 +45,13 @@ def read_source(file: str) -> str | bytes:
         return file
     if sys.stdin is None:
         raise PictureError("can't read a picture from stdin: it is closed")
+    from digits.images.decoder import identify_format  # Pillow is slow to import
+
     data = io.BytesIO()
     try:
         while data.tell() <= MAX_STDIN and (part := sys.stdin.buffer.read(_BLOCK)):
+            if not data.tell():
+                identify_format("stdin", part)
             data.write(part)
     except OSError as error:
         raise PictureError(f"can't read a picture from stdin: {error.strerror}") from error
@@ -75,7 +79,10 @@ def expand(argument: str, recursive: bool, on_error: OnError) -> list[str]:
         return [argument]
     from glob import glob  # a plain `digits predict` must start fast
 
-    files = sorted(path for path in glob(argument) if not os.path.isdir(path))
+    try:
+        files = sorted(path for path in glob(argument) if not os.path.isdir(path))
+    except RecursionError as error:  # for each *
+        raise PictureError("the pattern is too complex") from error
     if not files:
         raise PictureError(f"no file matches {argument}")
     return files

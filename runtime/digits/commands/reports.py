@@ -78,17 +78,21 @@ def _flatten(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, A
 
 
 def _is_table(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], list | dict)
+    if not isinstance(value, list) or not value:
+        return False
+    return all(isinstance(row, list | dict) for row in value)
 
 
 def _table(rows: Sequence[Any]) -> Iterator[str]:
     """The lines of a table: a column for each path, or of a matrix for each index."""
-    flat = [dict(_flatten(row) if isinstance(row, dict) else enumerate(row)) for row in rows]
-    if any(map(_is_table, flat[0].values())):  # which is too much for a line
-        yield from (line for row in rows for line in (*lines(row), ""))
+    named = (row if isinstance(row, dict) else dict(enumerate(row)) for row in rows)
+    flat = [dict(_flatten({str(key): value for key, value in row.items()})) for row in named]
+    columns = [*dict.fromkeys(column for row in flat for column in row)]
+    if any(_is_table(value) for row in flat for value in row.values()):  # too much for a line
+        yield from (line for row in flat for line in (*lines(row), ""))
         return
-    cells = [[*map(str, flat[0])]]
-    cells += [[_format(value)[:_MAX_CELL] for value in row.values()] for row in flat[:_MAX_ROWS]]
+    cells = [columns]
+    cells += [[_format(row.get(key))[:_MAX_CELL] for key in columns] for row in flat[:_MAX_ROWS]]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         yield escape_control("  ".join(map(str.ljust, line, widths)))

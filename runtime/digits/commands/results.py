@@ -52,7 +52,7 @@ class ResultsFile:
         columns, has taken its place.
         """
         with self._reporting():
-            if self._state() != self._known:
+            if self._file.closed or self._path_state() != self._known:
                 self.close()
                 self._open()
             size = begin = self._known[-1]
@@ -80,7 +80,7 @@ class ResultsFile:
         Raises WriteFailed, and DigitsError if something else has changed or replaced the file.
         """
         with self._reporting():
-            if self._state() != self._known or not self._ours <= size <= self._known[-1]:
+            if self._path_state() != self._known or not self._ours <= size <= self._known[-1]:
                 raise DigitsError(f"something else has changed {self.path}; correct it there")
             self._file.truncate(size)
             self._known = self._state()
@@ -101,12 +101,16 @@ class ResultsFile:
             data = data[os.write(self._file.fileno(), data) :]
         return self._file.tell()
 
-    def _state(self) -> tuple[int, ...]:
-        """Which file the path leads to, when it was changed, and its size; zeros if none."""
+    def _path_state(self) -> tuple[int, ...]:
+        """That of the file to which the path leads; empty if there is none."""
         try:
-            status = os.stat(self.path)
+            return self._state(os.stat(self.path))
         except FileNotFoundError:
-            return 0, 0, 0, 0
+            return ()
+
+    def _state(self, status: os.stat_result | None = None) -> tuple[int, ...]:
+        """Which file it is, when it was changed, and its size, by default of the open one."""
+        status = status or os.fstat(self._file.fileno())
         return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 
     @contextmanager
@@ -159,7 +163,12 @@ class ResultsFile:
         if line.endswith(b"\n"):
             return cells == self._columns if header else bool(cells)
         opening = f"{header}\n".encode() if header else self._format.opening.encode()
-        return opening.startswith(line) or line.startswith(opening)
+        if header or opening.startswith(line):
+            return opening.startswith(line)
+        try:
+            return bool(self._format.parse(line.decode(errors="replace"), self._columns))
+        except ValueError:  # torn
+            return line.startswith(opening)
 
     def _parse(self, line: bytes) -> list[object]:
         """What the line says; nothing if it is damaged."""

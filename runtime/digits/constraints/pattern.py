@@ -16,6 +16,7 @@ from typing import Any
 from digits.constraints.automaton import State
 from digits.inference.interface import SYMBOLS
 
+_MAY_HAVE = r"it may have digits, - , \. \d [0-9] ( ) | * + ? and {2,3}"
 _MAX_CHARACTERS = 1000
 _MAX_NODES = 1000
 _MAX_STATES = 2000  # of the deterministic automaton
@@ -72,10 +73,7 @@ class Pattern:
             return self._repeated(least, most, items, following)
         if symbols := _symbols(operator, argument):
             return self._node(symbols, [following])
-        raise ValueError(
-            "pattern: a part of it stands for no symbol;"
-            r" it may have digits, - , \. \d [0-9] ( ) | * + ? and {2,3}"
-        )
+        raise ValueError(f"pattern: a part of it stands for no symbol; {_MAY_HAVE}")
 
     def _repeated(self, least: int, most: int, items: Any, following: int) -> int:
         end = following
@@ -140,7 +138,9 @@ def _symbols(operator: Any, argument: Any) -> set[str]:
         symbols = set[str]().union(*(_symbols(*part) for part in argument))
         return {*SYMBOLS} - symbols if argument[0][0] is ops.NEGATE else symbols
     if operator is ops.LITERAL:
-        return {chr(argument).replace(",", ".")} & {*SYMBOLS}
+        if (symbol := chr(argument).replace(",", ".")) not in SYMBOLS:
+            raise ValueError(f"pattern: {symbol!r} is no digit, minus or point; {_MAY_HAVE}")
+        return {symbol}
     if operator is ops.NOT_LITERAL:
         return {*SYMBOLS} - _symbols(ops.LITERAL, argument)
     if operator is ops.RANGE:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.data import fetch
-from digits.errors import DataError
+from digits.errors import DataError, DigitsError
 from digits.files import write_all
 from digits.system import variable
 from digits.terminal import print_stderr
@@ -61,7 +61,7 @@ def load_all(data: Path | None = None) -> Splits:
 
     data: a folder with the four files, raw or gzipped; by default $DIGITS_DATA, else the user's
     cache folder, which the first call fills from the internet. Raises DataError if a file can't be
-    found or isn't MNIST's, and DigitsError if the cache can't be written.
+    found or isn't MNIST's.
     """
     files = _files(data)
     arrays = [parse_idx(files[name]) for name in SHA256]
@@ -120,7 +120,10 @@ def _files(data: Path | None) -> dict[str, bytes]:
         except DataError as error:
             tried.append(str(error))
             continue
-        write_all({cache / name: content for name, content in files.items()})
+        try:
+            write_all({cache / name: content for name, content in files.items()})
+        except DigitsError as error:
+            print_stderr(f"warning: {error}; MNIST will be downloaded again")
         return files
     raise DataError(
         f"MNIST was not found. Tried: {'; '.join(tried)}. Put its four IDX files, raw or gzipped,"

@@ -4,6 +4,7 @@ A file of a few hundred bytes can declare gigabytes, or thousands of passes over
 """
 
 import os
+import re
 import struct
 from itertools import pairwise
 from typing import Any, BinaryIO
@@ -17,9 +18,10 @@ _MAX_SIDE = 1_000_000  # Pillow has a pointer for each row
 # WebP's decoder holds the picture four times, with transparency: 16 bytes a pixel.
 MAX_WEBP_PIXELS = 50_000_000
 _MAX_WEBP_BYTES = 128 << 20  # held twice, and its EXIF four times
-_MAX_BYTES = 512 << 20  # of a file; the largest picture takes at most 400 MB
+MAX_BYTES = 512 << 20  # of a file; the largest picture takes at most 400 MB
 # What isn't pixels: Pillow holds some four times, and joins some of a JPEG in quadratic time.
 _MAX_METADATA = 8 << 20  # bytes
+_MAX_COMPRESSED = 64  # chunks of a PNG, each of which Pillow inflates to 1 MB
 _MAX_HEADER_READS = 8000  # 2,000 segments of a JPEG
 MAX_READS = 1 << 20  # 2 µs each; a PNG of 512 MB in chunks of 8 KB takes a fourth of them
 # Pixels in all scans of a JPEG, 1 ns each: ten scans, as progressive files have, of the largest
@@ -39,7 +41,8 @@ _TIFF_COMPRESSIONS = {
 # TIFF 6.0, sections 3 and 15.
 _BITS, _STRIPS, _SAMPLES, _TILES = 258, 273, 277, 324
 _BYTE_TYPES = {1, 2, 7}  # their values aren't unpacked
-_SCAN = b"\xff\xda"  # JPEG (ITU-T T.81, table B.1)
+# The header of a scan of one to four components: JPEG (ITU-T T.81, section B.2.3).
+_SCAN = re.compile(rb"\xff\xda\0[\x06\x08\x0a\x0c\x0e]")
 
 
 class LimitedFile:
@@ -89,11 +92,13 @@ def _too_intricate(name: str) -> PictureError:
 
 def check_file(name: str, format: str, file: BinaryIO) -> None:
     """Raise PictureError for a file that would take too much memory or time to open."""
-    most = _MAX_WEBP_BYTES if format == "WEBP" else _MAX_BYTES
+    most = _MAX_WEBP_BYTES if format == "WEBP" else MAX_BYTES
     if file.seek(0, os.SEEK_END) > most:
         raise PictureError(f"{name} is larger than {most >> 20} MB")
     if format == "TIFF":
         _check_tags(name, file)
+    if format == "PNG":
+        _check_chunks(name, file)
 
 
 def _check_tags(name: str, file: BinaryIO) -> None:
@@ -116,13 +121,13 @@ def check_image(name: str, image: ImageFile, file: BinaryIO) -> None:
     position, pixels = file.tell(), image.width * image.height
     if image.format == "WEBP" and pixels > MAX_WEBP_PIXELS:
         raise too_many_pixels(f"{name}, a WebP,", MAX_WEBP_PIXELS)
-    if image.format == "PNG":
-        _check_chunks(name, file)
     if image.format == "JPEG":
         _check_scans(name, image, file)
     if image.format == "TIFF":
         _check_strips(name, image)
     codec = image.tile[0].codec_name if image.tile else ""
+    if codec == "ppm" and pixels > MAX_READS:  # of other maxima than 255, each is read alone
+        raise PictureError(f"{name} has pixels of unusual depth, which is slow: convert it to PNG")
     letters = file.read(_MAX_SLOW + 1) if codec == "ppm_plain" else b""
     # For each comment, Pillow copies what is behind it.
     if len(letters) > _MAX_SLOW or b"#" in letters or (codec == "bmp_rle" and pixels > _MAX_SLOW):
@@ -131,12 +136,20 @@ def check_image(name: str, image: ImageFile, file: BinaryIO) -> None:
 
 
 def _check_chunks(name: str, file: BinaryIO) -> None:
-    position, metadata, kind = 8, 0, b""
-    while kind != b"IEND" and file.seek(position) and len(head := file.read(8)) == 8:
+    position, metadata, compressed = 8, 0, 0
+    for _ in range(MAX_READS):
+        file.seek(position)
+        if len(head := file.read(8)) < 8:
+            break
         length, kind = struct.unpack(">I4s", head)
         metadata += 0 if kind in (b"IDAT", b"IEND") else length
+        compressed += kind in (b"iCCP", b"zTXt", b"iTXt")
         position += 12 + length
-    if metadata > _MAX_METADATA:
+        if kind == b"IEND":
+            break
+    else:
+        raise _too_intricate(name)
+    if metadata > _MAX_METADATA or compressed > _MAX_COMPRESSED:
         raise _too_intricate(name)
 
 
@@ -144,10 +157,10 @@ def _check_scans(name: str, image: Any, file: BinaryIO) -> None:
     """The file is behind the header of the first scan, to which each component adds two bytes."""
     length = 8 + 2 * image.layers
     file.seek(-length, os.SEEK_CUR)
-    has_all_components = file.read(length).rfind(_SCAN) == 0
+    has_all_components = file.read(length).rfind(b"\xff\xda") == 0
     if has_all_components and "progressive" not in image.info:
         return  # the decoder stops after it
-    scans = 1 + file.read().count(_SCAN)
+    scans = 1 + len(_SCAN.findall(file.read()))
     if scans * image.width * image.height > _MAX_SCANNED:
         raise PictureError(f"{name} has too many scans: no program writes so many")
 

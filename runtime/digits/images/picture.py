@@ -21,6 +21,7 @@ Source = (
 
 _ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
 # What turns it upright; from 5 on, these exchange width and height.
+_MAX_EXIF = 1 << 16  # bytes, as in a JPEG's segment; each number of a tag takes an object
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -111,7 +112,7 @@ def _open(source: Any) -> tuple[str, BinaryIO]:
     with decoder.explain_damage(name):
         with suppress(AttributeError, OSError):  # a pipe's
             source.seek(0)
-        return name, io.BytesIO(source.read())
+        return name, io.BytesIO(source.read(limits.MAX_BYTES + 1))
 
 
 def _open_path(path: str) -> BinaryIO:
@@ -139,7 +140,8 @@ def _from_image(
         grey = to_grey(image, factor)
     orientation = 1
     with suppress(*decoder.DECODE_ERRORS):  # junk in its EXIF says nothing
-        orientation = image.getexif().get(_ORIENTATION, 1)
+        if len(image.info.get("exif", b"")) <= _MAX_EXIF:
+            orientation = image.getexif().get(_ORIENTATION, 1)
     if orientation in _UPRIGHT:  # only after the reduction, because this makes a copy
         grey = np.asarray(Image.fromarray(grey).transpose(_UPRIGHT[orientation]))
         size = size[::-1] if orientation >= 5 else size

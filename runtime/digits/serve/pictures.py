@@ -14,7 +14,7 @@ from digits.images import picture
 from digits.processes import Worker
 from digits.serve.constraints import parse_query
 from digits.serve.limits import Limits
-from digits.text import escape_control, to_json
+from digits.text import escape_name, to_json
 
 _GREY_MAX_SIDE = 512  # pixels
 _NO_MEMORY = ("allocate memory", "bad_alloc", "bad allocation")  # what onnxruntime says
@@ -61,7 +61,7 @@ def to_array(names: Iterable[str], answers: Iterable[Answer]) -> str:
     items = (
         answer.text
         if answer.status == 200
-        else to_json({"file": escape_control(name), "error": answer.text})
+        else to_json({"file": escape_name(name), "error": answer.text})
         for name, answer in zip(names, answers, strict=True)
     )
     return f"[{', '.join(items)}]"

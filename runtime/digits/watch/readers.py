@@ -15,7 +15,7 @@ from digits.formats import Format
 from digits.prediction import Prediction, Reading
 from digits.tables import csv_cells, csv_row
 from digits.terminal import print_stderr
-from digits.text import escape_control, to_json
+from digits.text import escape_name, to_json
 from digits.watch.folder import FileStamp, open_picture, stamp
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Reader(NamedTuple):
         if answer is None:
             unreadable = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "unreadable", error)
             answer = unreadable if self.task.kind is Prediction else Reading(())
-        name = escape_control(file.name)
+        name = escape_name(file.name)
         rows = [cells for _, *cells in answer.to_rows(file.name)] or [_NO_NUMBER]
         lines = "\n".join(csv_row([*file.cells, *cells]) for cells in rows)
         text = Format().lines(file.name, answer, show_name=True) or f"{name}  ?"

@@ -31,7 +31,7 @@ LIMIT = 60.0  # for one picture; then its worker is killed
 SHUTDOWN = 0.7  # for the last picture after SIGTERM
 
 _MEMORY_LIMIT = 1 << 30  # bytes for one picture; the largest needs as many
-_BATCH = 1000  # pictures that a power cut may cost their rows
+_MAX_WAITING = 1000  # pictures in the queue; others are found later
 
 
 class FolderWatcher:
@@ -95,20 +95,22 @@ class FolderWatcher:
             after = self._clock()  # a scan of 100,000 pictures takes a while
             self._next_scan = after + 5 * (after - now)
         ready = [picture for picture, due in self._due.items() if due <= now]
-        for picture in sorted(ready, key=lambda picture: picture.modified)[:_BATCH]:
+        for picture in sorted(ready, key=lambda picture: picture.modified):
             if self._is_stopping or not self._read(picture):
                 break
         if ready:
             self._results.fsync()
 
     def _scan(self, now: float) -> None:
-        """Look for more pictures."""
+        """Look for more pictures, until enough are waiting."""
+        waiting = len(self._due) - len(self._failed)
         errors: list[PictureError] = []
         for picture in scan(self._reader.folder, self._recursive, errors.append):
-            if self._is_stopping:
+            if self._is_stopping or waiting >= _MAX_WAITING:
                 return
             if picture not in self._due and hash(picture.cells) not in self.done:
                 self._due[picture] = now + STABLE
+                waiting += 1
         self._note("folder", [*map(str, errors)])
 
     def _read(self, picture: FileStamp) -> bool:

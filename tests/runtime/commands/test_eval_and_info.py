@@ -61,6 +61,14 @@ def test_eval_of_table_examines_each_picture_once(run: Run, table: Path, tmp_pat
     assert calls["probabilities"] == 10 + 1  # and the model's smoke test
 
 
+def test_uneven_rows_are_shown() -> None:
+    values = {"a": [{"x": 1}, {"x": 2, "y": 3}], "b": [[1], 2], "c": [[1, 2], [3]]}
+    assert [*reports.lines(values)] == [
+        *("b  1 2", "", "a", "  x  y", "  1  –", "  2  3"),
+        *("", "c", "  0  1", "  1  2", "  3  –"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("file", "lines", "metadata", "operators"),
     [

@@ -157,6 +157,7 @@ def test_promise_is_for_reading_with_the_same_options(run: Run, labelled: str) -
     out = run(*use, "--length", "1")[1]
     assert json.loads(out)["accepted"] == values["accepted"]
     assert json.loads(out)["promise"] is None
+    assert run(*use, "--length", "1", "--calibrate", "promise.json")[0] == 2  # of itself
     code, _, err = run(*use)
     assert (code, "promise.json is for the constraints --length 1, not none" in err) == (1, True)
 

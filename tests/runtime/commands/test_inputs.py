@@ -95,6 +95,7 @@ def test_read_source(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (None, "can't read a picture from stdin: it is closed"),
         (io.BufferedReader(Torn()), "can't read a picture from stdin: Input/output error"),
+        (io.BytesIO(b"y" * (2 << 20)), "stdin is not a picture in a supported format"),
         (io.BytesIO(PNG + bytes(2 << 20)), "stdin is larger than 1 MB"),
     ],
 )

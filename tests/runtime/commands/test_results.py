@@ -90,7 +90,7 @@ def test_earlier_results_are_continued(
     "content",
     [
         *(b"file,class\na,1\n", b"my notes", b"\x89PNG\r\n\x1a\n" * 20, bytes(9), b"\n"),
-        *(JSON_A.replace(b"digit", b"text"), HEADER[:-1] + b"s"),
+        *(JSON_A.replace(b"digit", b"text"), HEADER[:-1] + b"s", b'{"file": {"a": 1}, "b": [1]}'),
     ],
 )
 def test_something_else_is_refused_unchanged_and_unlocked(
@@ -157,6 +157,43 @@ def test_kill_leaves_all_rows_of_a_picture_or_none(
     with results_at(path) as again:
         assert bool(again.done) == (writes == 3)
     assert path.read_bytes() == (HEADER if writes else b"") + (A + A) * (writes == 3)
+
+
+@pytest.mark.unix
+def test_folder_that_was_gone_is_written_again(tmp_path: Path) -> None:
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    with results_at(folder / "results.csv") as results:
+        results.append("a.png,0")
+        folder.rename(tmp_path / "gone")
+        with pytest.raises(WriteFailed):
+            results.append("b.png,1")
+        (tmp_path / "gone").rename(folder)
+        results.append("b.png,1")
+    assert (folder / "results.csv").read_bytes() == HEADER + A + B
+
+
+@pytest.mark.unix
+@pytest.mark.parametrize("replacement", [None, HEADER + A])
+def test_file_replaced_while_a_row_is_written_loses_that_row_alone(
+    path: Path, replacement: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+
+    def late(file: int, data: bytes) -> int:
+        path.rename(path.with_name("old.csv"))
+        if replacement:
+            path.write_bytes(replacement)
+        monkeypatch.setattr(os, "write", write)
+        return write(file, data)
+
+    with results_at(path) as results:
+        results.append("a.png,0")
+        monkeypatch.setattr(os, "write", late)
+        results.append("b.png,1")
+        results.append("c.png,2")
+    assert path.with_name("old.csv").read_bytes() == HEADER + A + B
+    assert path.read_bytes() == (replacement or HEADER) + C
 
 
 @pytest.mark.unix

@@ -67,7 +67,7 @@ def test_range_compares_values(first: float, second: float, text: str) -> None:
         ({"length": 1, "check": "luhn"}, "the check luhn needs 2 digits at least"),
         ({"check": ["luhn"]}, r"the check is \['luhn'\], not one of luhn"),
         ({"check": "crc32"}, "the check is 'crc32', not one of luhn, ean13"),
-        ({"pattern": "a"}, "pattern: a part of it stands for no symbol"),
+        ({"pattern": "a"}, "pattern: 'a' is no digit, minus or point"),
         ({"pattern": 5}, "the pattern is a text, not 5"),
         ({"range": (2, 1)}, "no number is from 2 to 1"),
         ({"range": (math.nan, 1)}, "no number is from nan to 1"),

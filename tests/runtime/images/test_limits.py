@@ -1,6 +1,8 @@
 """Files that would take too much memory or time; tests/robustness has more of them."""
 
+import random
 import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import nullcontext
 
@@ -97,6 +99,10 @@ def refused() -> Iterator[tuple[str, bytes, str]]:
     yield "WebP of 128 MB", small("WEBP") + bytes(128 << 20), "larger than 128 MB"
     large = encoded(Image.new("L", (8000, 7000)), "WEBP", lossless=True, method=0, quality=0)
     yield "WebP of 56 megapixels", large, "a WebP, has too many pixels: at most 50 million"
+    deep = b"P5 1500 1500 1023\n" + bytes(4_500_000)
+    yield "PPM of ten bits", deep, "pixels of unusual depth, which is slow: convert it to PNG"
+    many = [chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(1 << 20)))] * 100
+    yield "PNG with colour profiles", bombs.png(9, 9, 0, *many), MUCH
     yield "PPM in letters", b"P1 5000 5000\n" + b"0 " * 5_000_000, MUCH
     yield "PPM with comments", b"P2 28 28 255\n" + b"#\n" * 1_000_000, MUCH
     yield "PPM with blanks", b"P5" + b" " * 10_000, MUCH
@@ -114,6 +120,8 @@ def test_refused_before_anything_large_is_allocated() -> None:
 
 
 def test_unusual_files_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    video = random.Random(0).randbytes(8 << 20)  # behind a motion photo
+    assert picture.load(progressive(4000, 0) + video).size == (4000, 4000)
     for raw in (
         jpeg_with(EXIF, 1000),
         jpeg_with(LARGE_EXIF, 50),

@@ -27,7 +27,7 @@ const TROUBLE = { 429: BUSY, 503: BUSY, 502: LOST, 504: LOST, lost: LOST, late: 
  * Post a picture until the server answers, and return the answer.
  *
  * timeout: milliseconds for each try. say(sentence): tells that there is trouble. signal: aborts it.
- * tries: the most. Throws an Error that a visitor can read.
+ * tries: the most, while the server is ready. Throws an Error that a visitor can read.
  */
 export async function post(
   address, picture, { timeout, say, signal = new AbortController().signal, tries = Infinity },
@@ -42,7 +42,10 @@ export async function post(
     else if (status in TROUBLE) {
       tries -= 1;
       say(`${TROUBLE[status]} Trying again …`);
-      await new Promise((resolve) => setTimeout(resolve, RETRY));
+      do {
+        await new Promise((resolve) => setTimeout(resolve, RETRY));
+        signal.throwIfAborted();
+      } while ((await send("v2/health/ready", {}, 2 * RETRY, signal)).status !== 200);
     } else throw new Error(reason(status, String(answer?.error)));
   }
   throw new Error("The server couldn't answer; try this file again later.");
@@ -51,7 +54,7 @@ export async function post(
 /** { status, answer }: the status is "late" or "lost" if nothing comes back, or not from this server. */
 async function send(address, request, timeout, signal) {
   const late = AbortSignal.timeout(timeout);
-  const asked = address === "labelled" ? "" : constraints();
+  const asked = request.body && address !== "labelled" ? constraints() : "";
   try {
     const response = await fetch(address + asked, { ...request, signal: AbortSignal.any([signal, late]) });
     const answer = await response.json().catch(() => null);

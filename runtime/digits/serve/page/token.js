@@ -54,7 +54,7 @@ function takeFromAddress() {
   const [, given] = location.hash.match(/^#token=(.+)/) ?? [];
   if (!given) return;
   history.replaceState(null, "", location.pathname + location.search);
-  take(decodeURIComponent(given));
+  take(/%(?![0-9a-f]{2})/i.test(given) ? given : decodeURIComponent(given));
 }
 
 form.addEventListener("submit", (event) => {
