@@ -24,7 +24,7 @@ from digits.reader.lattice import Arc
 from digits.reader.numbers import read_number
 from digits.reader.page import build_lattices, find_symbols
 from digits.reader.pyramid import MapsFn
-from digits.terminal import track
+from digits.terminal import progress_bar, track
 from digits_export.temperature import TEMPERATURES, Floats, fit
 from digits_train.matching import DOUBTFUL, LabelledPage
 
@@ -170,5 +170,7 @@ def fit_number_temperature(
         given = np.array([reading.probability for reading in readings]).clip(1e-6, 1 - 1e-6)
         return float(-np.log(np.where(right, given, 1 - given)).sum())
 
-    fitted = scipy.optimize.minimize_scalar(loss, bounds=TEMPERATURES, method="bounded")
+    with progress_bar() as bar:
+        bar.add_task("calibrating numbers", total=None)
+        fitted = scipy.optimize.minimize_scalar(loss, bounds=TEMPERATURES, method="bounded")
     return float(fitted.x)
