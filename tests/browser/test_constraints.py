@@ -10,7 +10,7 @@ from tests.browser.conftest import without_storage
 from tests.browser.fakes import READ, fake_read, reading, recorded
 from tests.browser.page import BAR, SEVEN, Page
 
-NOT_CLOSED = "Not read: pattern: missing ), unterminated subpattern at character 1."
+NOT_CLOSED = "Not read: pattern: missing ), unterminated subpattern at position 0."
 
 
 @pytest.fixture
