@@ -1,1 +1,1 @@
-"""Verify, describe and run model files; the bundled one is here."""
+"""Verify, describe and run model files; the bundled ones are here."""

@@ -13,10 +13,11 @@ from starlette.routing import Route
 from digits.classifier import Classifier
 from digits.commands.drawing import close_up
 from digits.commands.results import ResultsFile, WriteFailed
+from digits.data.table import LABELS
 from digits.errors import DigitsError
 from digits.review.items import NUMBER, Item
 from digits.serve.application import Application
-from digits.serve.labelled import LABELS, check_origin
+from digits.serve.labelled import check_origin
 from digits.serve.metrics import Metrics
 from digits.serve.pages import Page
 from digits.serve.refusals import Refused, error_response

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from digits.classifier import Classifier
+from digits.data.table import LABELS
 from digits.errors import DigitsError
 from digits.inference import model_file
 from digits.inference.reader_model import ReaderModel
@@ -23,7 +24,7 @@ from digits.serve.batcher import Batcher
 from digits.serve.body import BodyReader, client_of
 from digits.serve.constraints import FLAGS, PARSERS
 from digits.serve.form import FormFile, is_form, read_files
-from digits.serve.labelled import LABELS, LabelledFolder, check_origin
+from digits.serve.labelled import LabelledFolder, check_origin
 from digits.serve.metrics import Metrics
 from digits.serve.picture_queue import PictureQueue
 from digits.serve.pictures import PictureWorker, Upload, to_array

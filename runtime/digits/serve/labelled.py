@@ -10,12 +10,12 @@ from pathlib import Path
 from starlette.datastructures import Headers
 
 from digits import files
+from digits.data.table import LABELS
 from digits.errors import DigitsError
 from digits.serve.pictures import Answer
 from digits.serve.refusals import Refused
 from digits.terminal import print_stderr
 
-LABELS = (*"0123456789", "none")
 MAX_BYTES = 100 << 20  # of all pictures
 MEASURE_AGAIN = 10.0  # seconds, at least, from one measurement of a full folder to the next
 

@@ -10,9 +10,9 @@ import msgspec
 
 from digits import __version__
 from digits.constraints.checks import CHECKS
+from digits.data.table import LABELS
 from digits.images.formats import FORMATS
 from digits.serve import schemas
-from digits.serve.labelled import LABELS
 from digits.serve.limits import Limits
 
 Json = dict[str, Any]
