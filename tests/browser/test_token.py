@@ -89,9 +89,10 @@ def test_token_is_kept_per_tab(locked: Page) -> None:
 
 
 @pytest.mark.parametrize("opened", [True, False])
-def test_token_in_url_fragment(locked: Page, opened: bool) -> None:
+@pytest.mark.parametrize("given", [TOKEN, "s3cret%2B%2F%25%3D%23%26"])
+def test_token_in_url_fragment(locked: Page, given: str, opened: bool) -> None:
     locked.requests()
-    fragment = "#token=s3cret%2B%2F%25%3D%23%26"
+    fragment = f"#token={given}"
     if opened:
         locked.script("location.hash = arguments[0]", fragment)
     else:

@@ -54,7 +54,11 @@ function takeFromAddress() {
   const [, given] = location.hash.match(/^#token=(.+)/) ?? [];
   if (!given) return;
   history.replaceState(null, "", location.pathname + location.search);
-  take(/%(?![0-9a-f]{2})/i.test(given) ? given : decodeURIComponent(given));
+  try {
+    take(decodeURIComponent(given));
+  } catch {
+    take(given); // with a % that encodes nothing
+  }
 }
 
 form.addEventListener("submit", (event) => {
