@@ -146,10 +146,12 @@ clean:
 	.venv-runtime/$(BIN)/python $(PIP) --no-deps --no-compile --force-reinstall .
 	touch $@
 
+# uv needs half of pip's time. PyTorch comes by pip, whose settings may name its build.
 .venv/done: pyproject.toml locks/dev.txt
 	$(PYTHON) -m venv .venv
-	.venv/$(BIN)/python $(UPGRADE_PIP)
-	.venv/$(BIN)/python $(LOCKED) locks/dev.txt
+	.venv/$(BIN)/python $(UPGRADE_PIP) uv
+	.venv/$(BIN)/uv pip install --quiet --python .venv --compile-bytecode --require-hashes \
+	    --no-deps --requirement locks/dev.txt
 	.venv/$(BIN)/python $(PIP) --editable '.[all]' --group dev
 	touch $@
 
