@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,6 +17,9 @@ from digits.data import fetch, mnist
 from digits.data.mnist import Split
 from digits.errors import DataError
 from tests import synthetic
+
+if TYPE_CHECKING:  # which imports PyTorch
+    from digits_train.run import RunDir
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -102,8 +106,8 @@ def full_test_set() -> Split:
 def mnist_subset(monkeypatch: pytest.MonkeyPatch, train_slice: Split, test_slice: Split) -> None:
     """Replace MNIST by its subset: 800 digits to train, 200 to validate, 500 to test."""
     splits: mnist.Splits = {
-        "train": Split(train_slice.images[:800], train_slice.labels[:800]),
-        "validation": Split(train_slice.images[800:], train_slice.labels[800:]),
+        "train": train_slice[:800],
+        "validation": train_slice[800:],
         "test": test_slice,
     }
     monkeypatch.setattr(mnist, "load", lambda split, data=None: splits[split])
@@ -117,6 +121,18 @@ def slice_as_mnist(monkeypatch: pytest.MonkeyPatch, mnist_subset: None) -> None:
 
     for patch in PATCHES:
         monkeypatch.setattr(*patch)
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory: pytest.TempPathFactory) -> "RunDir":
+    """A finished run of `short.CONFIG`, without figures, which no test changes."""
+    from tests.train import short, subset_digits
+
+    with pytest.MonkeyPatch.context() as patch:
+        short.replace_figures(patch)
+        patch.setattr(mnist, "load_all", subset_digits.load_all)
+        run, _ = short.train(short.CONFIG, out=tmp_path_factory.mktemp("trained") / "run")
+    return run
 
 
 @pytest.fixture

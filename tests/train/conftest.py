@@ -1,23 +1,16 @@
-import shutil
 from pathlib import Path
 
 import pytest
 
-from digits_train import plots, trainer
-from digits_train.run import RunDir
-from tests.train import subset_digits
-from tests.train.short import CONFIG
-
-
-def replace_figures(patch: pytest.MonkeyPatch) -> None:
-    for name in ("curves", "confusion", "mistakes", "crops"):
-        patch.setattr(plots, name, lambda path, *_, **__: path.touch())
+from digits.data.mnist import Split
+from digits_train.camera.materials import Materials
+from tests.train import short, small_materials
 
 
 @pytest.fixture
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write empty files as plots: drawing takes longer than a short training."""
-    replace_figures(monkeypatch)
+    short.replace_figures(monkeypatch)
 
 
 @pytest.fixture
@@ -27,17 +20,5 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
-    """A finished run of CONFIG, which no test changes."""
-    with pytest.MonkeyPatch.context() as patch:
-        replace_figures(patch)
-        patch.setattr("digits.data.mnist.load_all", subset_digits.load_all)
-        result = trainer.train(CONFIG, "cpu", out=tmp_path_factory.mktemp("whole") / "run")
-    assert result is not None
-    return result.run
-
-
-@pytest.fixture
-def run_copy(whole: RunDir, empty_folder: None) -> RunDir:
-    """A copy of that run in the current folder."""
-    return RunDir(Path(shutil.copytree(whole.folder, "runs/lenet5")))
+def materials(train_slice: Split) -> Materials:
+    return small_materials.make(train_slice, 200)

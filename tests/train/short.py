@@ -6,32 +6,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from torch import nn
 
 from digits.data.mnist import Split
-from digits_train import run, trainer
+from digits_train import plots, run, trainer
 from digits_train.config import Augmentation, Recipe, TrainConfig
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.fit import fit
 from digits_train.metrics import Metrics
-from digits_train.models import Network
 from digits_train.run import RunDir
 from digits_train.tasks.classification import Classification
 from digits_train.training import Training
 
-CONFIG = TrainConfig(
-    "lenet5", Recipe("test", epochs=2, batch_size=100, ema_decay=0.9, augmentation=Augmentation())
+RECIPE = Recipe(
+    "test",
+    epochs=2,
+    batch_size=20,
+    learning_rate=5e-3,
+    ema_decay=0.9,
+    augmentation=Augmentation(rotation=5, scale=0.05, shear=0.05, shift=0.5, elastic=0.2),
 )
+CONFIG = TrainConfig("lenet5", RECIPE)
 FILES = run.FILES
 
 
-class Chain(Network, nn.Sequential):
-    """A network of layers, each after the other."""
-
-
-def few(split: Split, count: int) -> Split:
-    """The first digits of a split."""
-    return Split(split.images[:count], split.labels[:count])
+def replace_figures(patch: pytest.MonkeyPatch) -> None:
+    """Write empty files as plots."""
+    for name in ("curves", "confusion", "mistakes", "crops"):
+        patch.setattr(plots, name, lambda path, *_, **__: path.touch())
 
 
 def train(config: TrainConfig, **rest: Any) -> tuple[RunDir, dict[str, Any]]:

@@ -1,3 +1,5 @@
+"""Checkpoints, what `digits info` says of them, and the states of trainings."""
+
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +13,8 @@ from digits.errors import ModelError
 from digits_train import checkpoint, models
 from digits_train.checkpoint import Provenance
 from digits_train.models import LeNet5
+from digits_train.run import RunDir
+from tests.conftest import Run
 
 PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 5}, 3, 5, {}, 50_000, 0.99)
 NAN = torch.full([10], float("nan"))
@@ -24,7 +28,7 @@ class Tied(LeNet5):
         self.again = self.fc2
 
 
-@pytest.mark.parametrize("architecture", ["lenet5", "reader", "tied"])
+@pytest.mark.parametrize("architecture", ["reader", "tied"])
 def test_checkpoint_round_trip(
     tmp_path: Path, architecture: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,3 +96,25 @@ def test_missing_or_damaged_state(tmp_path: Path, state: Any) -> None:
     missing, damaged = ": there is no such file", " is damaged, or not a state that digits wrote"
     with pytest.raises(ModelError, match=f"state.pt{missing if state is None else damaged}"):
         checkpoint.load_state(path)
+
+
+def test_info_of_an_unregistered_network(run: Run, tmp_path: Path) -> None:
+    path = RunDir(tmp_path).checkpoint
+    about = replace(PROVENANCE, architecture="mine", recipe={"name": "classic"})
+    checkpoint.save(path, models.Reader(), about)
+    code, out, err = run("info", tmp_path)
+    assert (code, err) == (0, "")
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert lines[:2] == [f"file {path}", f"bytes {path.stat().st_size:,}"]
+    assert {"provenance.recipe.name classic", "parameters 282,337"} < {*lines}
+    assert {"tensors.up.weight 128 64 1 1", "tensors.neck.0.norm.num_batches_tracked –"} < {*lines}
+
+    values = json.loads(run("info", path, "--json")[1])
+    assert values == json.loads(run("info", tmp_path / "state.pt", "--json")[1])
+    assert values.keys() == {"file", "bytes", "sha256", "provenance", "parameters", "tensors"}
+    assert values["provenance"]["recipe"] == {"name": "classic"}
+    assert (values["parameters"], values["tensors"]["up.bias"]) == (282_337, [128])
+    (tmp_path / "other.pt").touch()
+    code, out, err = run("info", tmp_path / "other.pt")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"error: {tmp_path / 'other.pt'} is damaged, or not a checkpoint")

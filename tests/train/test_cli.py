@@ -3,18 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from digits.errors import DigitsError
-from digits_train import cli, models
+from digits_train import models
+from tests.conftest import Run
 from tests.train.short import FILES
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
+CONTINUES = "--resume continues as the run was started"
 
 
-def test_help_lists_networks_and_recipes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_networks_and_recipes(run: Run) -> None:
     """cli.py spells them out because `--help` must not wait for torch."""
-    with pytest.raises(SystemExit):
-        cli.app(["-h"])
-    shown = capsys.readouterr().out.partition("Networks (--network)")[2]
+    shown = run("train", "-h")[1].partition("Networks (--network)")[2]
     for architecture, network in models.ARCHITECTURES.items():
         told = " ".join(shown.partition(f"  {architecture} ")[2].split())
         told = told[: told.find("textbook's" if architecture != "reader" else "all three")]
@@ -24,49 +23,35 @@ def test_help_lists_networks_and_recipes(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "code", "complaint"),
     [
-        ("--recipe best", "no recipe called 'best'; there are: classic, quick, default, finetune"),
-        ("--network reader --recipe classic", "'classic'; there are: default, quick, finetune"),
-        ("--network ''", "no network called ''; there are: lenet5, vgg16"),
-        ("--learning-rate nan", "Invalid value for '--learning-rate'"),
-        ("--resume runs/x --network vgg16", "continues as the run was started"),
-        ("--resume runs/x --seed 3", "continues as the run was started"),
-        ("--resume runs/x --start bundled", "continues as the run was started"),
-        ("--start ''", "a path must not be empty"),
+        ("--recipe best", 2, "no recipe called 'best'; there are: classic, quick, default, fine"),
+        ("--network reader --recipe classic", 2, "'classic'; there are: default, quick, finetune"),
+        ("--learning-rate nan", 2, "Invalid value for '--learning-rate'"),
+        ("--resume runs/x --network vgg16", 2, CONTINUES),
+        ("--resume runs/x --seed 3", 2, CONTINUES),
+        ("--resume runs/x --start bundled", 2, CONTINUES),
+        ("--start ''", 2, "a path must not be empty"),
+        ("--recipe finetune --data mine", 1, "recipe finetune needs --start: what to fine-tune"),
+        ("--start bundled", 1, "recipe finetune needs --data: your own labelled pictures"),
+        ("--start bundled --data gone.csv", 1, "gone.csv: no such file or folder"),
+        ("--start bundled --data empty", 1, "no labelled pictures in empty: sort them into"),
+        ("--start bundled --data pages.csv", 1, "a reader learns from them (--network reader)"),
+        ("--start bundled --network reader --data empty", 1, "empty is a folder, not a CSV file"),
     ],
 )
-def test_wrong_usage(arguments: str, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        cli.app(shlex.split(arguments))
-    assert stopped.value.code == 2
-    assert complaint in " ".join(capsys.readouterr().err.replace("│", "").split())
-    assert not Path("runs").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        ("--recipe finetune --data mine", "the recipe finetune needs --start: what to fine-tune"),
-        ("--start bundled", "recipe finetune needs --data: your own labelled pictures"),
-        ("--start bundled --data gone.csv", "gone.csv: no such file or folder"),
-        ("--start bundled --data empty", "no labelled pictures in empty: sort them into"),
-        ("--start missing --data empty", "missing.*: there is no such file"),
-        ("--start bundled --network reader --data empty", "empty is a folder, not a CSV file"),
-    ],
-)
-def test_what_cannot_be_fine_tuned(arguments: str, complaint: str) -> None:
+def test_what_cannot_be_trained(run: Run, arguments: str, code: int, complaint: str) -> None:
     Path("empty").mkdir()
-    with pytest.raises(DigitsError, match=complaint):
-        cli.app(shlex.split(arguments))
+    Path("pages.csv").write_text("file,text\n")
+    stopped, out, err = run("train", *shlex.split(arguments))
+    assert (stopped, out) == (code, "")
+    assert complaint in " ".join(err.replace("│", "").split())
     assert not Path("runs").exists()
 
 
 @pytest.mark.usefixtures("slice_as_mnist", "without_figures")
-def test_useless_network_is_printed_and_raises(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(
-        DigitsError, match=r"can't be told from guessing.*try more training digits, more --epochs"
-    ):
-        cli.app(shlex.split("--recipe classic --epochs 1 --learning-rate 1e-9"))
-    assert capsys.readouterr().out.startswith("runs/lenet5  validation ")
+def test_useless_network_is_kept_and_told(run: Run) -> None:
+    code, out, err = run("train", *shlex.split("--recipe classic --epochs 1 --learning-rate 1e-9"))
+    assert code == 1 and out.startswith("runs/lenet5  validation ")
+    assert "can't be told from guessing: it reads " in err
     assert {path.name for path in Path("runs/lenet5").iterdir()} == FILES

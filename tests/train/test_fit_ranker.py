@@ -4,18 +4,16 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad
 
-from digits.data.mnist import Split
 from digits.vision import ranker
 from digits_train import fit_ranker
+from digits_train.camera.materials import Materials
 from digits_train.camera.single import SEVERAL
-from tests.train import small_materials
 
 pytestmark = pytest.mark.slow
 
 
-def test_fit_reduces_the_loss_and_follows_the_gradient(train_slice: Split) -> None:
-    materials = small_materials.make(train_slice, 200)
-    drawn = fit_ranker.samples(materials, range(16))
+def test_fit_reduces_the_loss_and_follows_the_gradient(materials: Materials) -> None:
+    drawn = fit_ranker.samples(materials, range(12))
     assert min(drawn.labels) < SEVERAL <= max(drawn.labels)
     start = np.zeros(len(ranker.FEATURES) + len(ranker.SEVERAL_FEATURES))
     for point in (start, np.random.default_rng(0).normal(0, 0.1, len(start))):
@@ -31,9 +29,11 @@ def test_fit_reduces_the_loss_and_follows_the_gradient(train_slice: Split) -> No
 
 
 @pytest.mark.usefixtures("mnist_subset")
-def test_weights_are_written_as_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_are_written_as_a_module(
+    materials: Materials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(fit_ranker, "PICTURES", 12)
-    monkeypatch.setattr(fit_ranker, "make_materials", lambda half, *_: small_materials.make(half))
+    monkeypatch.setattr(fit_ranker, "make_materials", lambda half, *_: materials)
     monkeypatch.setattr(fit_ranker, "TABLE", tmp_path / "weights.py")
     fit_ranker.main()
     written: dict[str, tuple[float, ...]] = {}

@@ -4,21 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from digits.data.mnist import Split
-from digits.evaluation.digits import Evaluation
 from digits.evaluation.numbers import NumberEvaluation
 from digits.evaluation.pages import PageEvaluation
 from digits.prediction import Number, Symbol
 from digits_train import plots
 from digits_train.matching import LabelledPage, Match, Truth, confusion
 from tests.synthetic import reading
-
-VALIDATED = {"validation_loss": 0.5, "validation_accuracy": 0.95}
-TRAINED = [
-    {"number": number, "train_loss": 1 / number, "train_accuracy": 0.9, **VALIDATED}
-    for number in (1, 2, 3)
-]
-READER = [{"number": 1, "train_loss": 2.5, **VALIDATED, "validation_errors": 1.5}]
 
 
 @pytest.fixture
@@ -33,19 +24,11 @@ def drawn(path: Path, color: str) -> bool:
     return bool((away < 30).sum() > 50)
 
 
-@pytest.mark.parametrize("epochs", [TRAINED, READER])
-def test_curves(path: Path, epochs: list[dict[str, float]]) -> None:
-    plots.curves(path, epochs)
-    assert np.asarray(Image.open(path)).std() > 10
-
-
-def test_digits(path: Path, test_slice: Split) -> None:
-    split, result = Split(test_slice.images[:100], test_slice.labels[:100]), Evaluation()
-    result.add(split, np.eye(10, dtype=np.float32)[split.labels[::-1]])
-    plots.confusion(path, "test digits", result.confusion)
-    assert np.asarray(Image.open(path)).std() > 10
-    plots.mistakes(path, "test digits", result)
-    assert np.asarray(Image.open(path)).std() > 10
+@pytest.mark.parametrize("in_training", [{"train_accuracy": 0.9}, {"validation_errors": 1.5}])
+def test_curves(path: Path, in_training: dict[str, float]) -> None:
+    epoch = {"number": 1, "train_loss": 2.5, "validation_loss": 0.5, "validation_accuracy": 0.95}
+    plots.curves(path, [epoch | in_training])
+    assert drawn(path, "#E69F00") and drawn(path, "#0072B2")
 
 
 def judged(*symbols: int) -> Match:
@@ -80,7 +63,7 @@ def test_pages(path: Path, count: int) -> None:
     assert drawn(path, plots.RIGHT) == drawn(path, plots.FALSE) == bool(count)
 
 
-@pytest.mark.parametrize("count", [0, 1, 100])
+@pytest.mark.parametrize("count", [0, 100])
 def test_numbers(path: Path, count: int) -> None:
     result = NumberEvaluation(written=1)
     for index in range(count):

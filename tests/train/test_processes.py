@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
+from digits.errors import DigitsError
 from digits_train import checkpoint, models
 from digits_train.config import TrainConfig
-from digits_train.distributed import CPU
+from digits_train.distributed import CPU, DistributedContext
 from digits_train.run import RunDir
 from digits_train.training import begin
 from tests.rounding import distance
@@ -19,13 +22,6 @@ from tests.train import subset_digits, tiny_pages
 from tests.train.short import train
 
 pytestmark = pytest.mark.slow
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `digits ARGUMENTS` in two processes."""
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
-    command = [sys.executable, *launcher, subset_digits.__file__, *arguments]
-    return subprocess.run(command, text=True, capture_output=True, timeout=300)
 
 
 @pytest.mark.usefixtures("slice_as_mnist", "without_figures")
@@ -41,7 +37,9 @@ def test_two_processes_train_like_one(tmp_path: Path) -> None:
     alone, summary = train(config, out=tmp_path / "alone")
     together = RunDir(tmp_path / "together")
     options = ("--seed", "1", "--epochs", "6", "--batch-size", "33", "--learning-rate", "0.01")
-    done = run("train", *options, "--out", str(together.folder))
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+    command = [sys.executable, *launcher, subset_digits.__file__, "train", *options, "--out"]
+    done = subprocess.run([*command, together.folder], text=True, capture_output=True, timeout=900)
     assert done.returncode == 0, done.stderr
     shared = json.loads(together.summary.read_text())
     assert shared["machines"][0]["processes"] == 2
@@ -56,12 +54,22 @@ def test_two_processes_train_like_one(tmp_path: Path) -> None:
         assert shared[loss] == pytest.approx(summary[loss], rel=1e-4)
 
 
-def test_error_is_printed_by_one_process(tmp_path: Path) -> None:
-    done = run("train", "--resume", str(tmp_path))
-    assert done.returncode != 0
-    assert done.stderr.count("error: ") == 1
-    assert "there is no such file" in done.stderr
-    assert "digits_train" not in done.stderr  # no traceback through our code
+@pytest.mark.parametrize(("rank", "end"), [(0, DigitsError), (1, SystemExit)])
+def test_error_of_the_main_process_ends_all_and_is_printed_by_it_alone(
+    rank: int, end: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broadcast(outcome: list[Any]) -> None:
+        if rank:
+            outcome[0] = DigitsError("no such file")
+        assert isinstance(outcome[0], DigitsError)
+
+    def load() -> None:
+        assert rank == 0
+        raise DigitsError("no such file")
+
+    monkeypatch.setattr(torch.distributed, "broadcast_object_list", broadcast)
+    with pytest.raises(end, match="no such file" if rank == 0 else "1"):
+        DistributedContext(CPU.device, rank, 2).run_on_main(load)
 
 
 @pytest.mark.unix
@@ -76,7 +84,7 @@ def test_ctrl_c_reaches_all_processes_of_reader(tmp_path: Path) -> None:
     assert process.stderr is not None
     assert any(line.startswith("epoch ") for line in iter(process.stderr.readline, ""))
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
     [sentence] = [line for line in err.splitlines() if line.strip() and line[:6] != "epoch "]
     assert sentence.startswith("interrupted: epoch ")

@@ -15,8 +15,8 @@ from digits_train import fit_ranker, frames
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.config import TrainConfig
 from digits_train.reader_data import Windows
-from tests.train import small_materials, tiny_pages
-from tests.train.short import CONFIG, few, train
+from tests.train import tiny_pages
+from tests.train.short import CONFIG, train
 
 READER = TrainConfig("reader", replace(tiny_pages.RECIPE, epochs=1))
 
@@ -38,11 +38,6 @@ RANDOM: dict[str, Callable[[int, Materials, Split], Any]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def materials(train_slice: Split) -> Materials:
-    return small_materials.make(train_slice, 20)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("drawn", RANDOM)
 @pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
@@ -53,7 +48,7 @@ def test_seed_decides(
         monkeypatch.setattr(*patch)
     results = []
     for seed in (0, 0, 2**31):
-        results.append(pickle.dumps(RANDOM[drawn](seed, materials, few(train_slice, 20))))
+        results.append(pickle.dumps(RANDOM[drawn](seed, materials, train_slice[:20])))
         torch.manual_seed(len(results))
         np.random.seed(len(results))
     assert results[0] == results[1] != results[2]

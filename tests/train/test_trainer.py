@@ -1,7 +1,11 @@
-"""New runs, from the library's call to the files in the run folder, and where that is."""
+"""Runs, new and resumed, from the library's call to the files in the run folder."""
 
+import csv
 import json
 import os
+import re
+import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
@@ -13,44 +17,57 @@ import torch
 
 from digits.data import datasets, mnist
 from digits.data.mnist import Split
-from digits.errors import DigitsError, ModelError
+from digits.errors import DigitsError, Interrupted, ModelError
 from digits_train import checkpoint, run, trainer
 from digits_train.config import ReaderRecipe, Recipe
 from digits_train.distributed import CPU, DistributedContext
+from digits_train.metrics import loss_and_accuracy, predict
 from digits_train.run import RunDir
 from digits_train.start import load_start
-from tests.train.short import CONFIG, FILES, train
+from tests.train.short import CONFIG, FILES, interrupt_after, resume, train
 
 pytestmark = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
+NAN = float("nan")
 
 
-def test_run_folder(whole: RunDir) -> None:
-    assert {path.name for path in whole.folder.iterdir()} == FILES
-    summary = json.loads(whole.summary.read_text())
+def test_run_folder(trained_run: RunDir, train_slice: Split) -> None:
+    assert {path.name for path in trained_run.folder.iterdir()} == FILES
+    summary = json.loads(trained_run.summary.read_text())
     assert (summary["parameters"], summary["epochs"]) == (44_426, 2)
     assert {"recipe", "seed", "machines", "test_accuracy"} <= summary.keys()
-    names, *rows = (whole.folder / "metrics.csv").read_text().splitlines()
-    assert names == (
+    rows = list(csv.DictReader((trained_run.folder / "metrics.csv").open()))
+    assert ",".join(rows[0]) == (
         "number,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds,"
         "images_per_second"
     )
-    assert [row[:2] for row in rows] == ["1,", "2,"]
-    provenance = checkpoint.load(whole.checkpoint).provenance
-    assert (provenance.epoch, provenance.training_digits) == (2, 800)
-    assert provenance.validation_accuracy == summary["validation_accuracy"]
+    assert [row["number"] for row in rows] == ["1", "2"]
+    first, last = ({name: float(value) for name, value in row.items()} for row in rows)
+    assert last["train_loss"] < 0.5 * first["train_loss"]
+    assert last["train_accuracy"] > 0.7
+    model, about, _ = checkpoint.load(trained_run.checkpoint)
+    assert (about.epoch, about.training_digits, about.init) == (2, 800, None)
+    validation = train_slice[800:]
+    measured = loss_and_accuracy(predict(model, validation), validation)
+    assert (last["validation_loss"], last["validation_accuracy"]) == pytest.approx(measured)
+    assert about.validation_accuracy == summary["validation_accuracy"] == measured[1] > 0.8
 
 
-def test_warning_of_unseen_digits(
+def test_lines_and_warnings_of_a_training(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     splits = mnist.load_all()
-    kept = splits["train"].labels > 1
-    seen = Split(splits["train"].images[kept], splits["train"].labels[kept])
-    monkeypatch.setattr(mnist, "load_all", lambda data=None: {**splits, "train": seen})
+    few = splits["train"][:60]
+    seen = few.labels > 1
+    splits["train"] = Split(few.images[seen], few.labels[seen])
+    monkeypatch.setattr(mnist, "load_all", lambda data=None: splits)
     train(replace(CONFIG, recipe=replace(CONFIG.recipe, epochs=1)))
-    err = capsys.readouterr().err
-    assert "warning: no training examples of 0, 1: add pictures of them" in err
-    assert err.count("warning: ") == 1
+    warning, epoch = capsys.readouterr().err.splitlines()
+    assert warning == "warning: no training examples of 0, 1: add pictures of them"
+    assert re.fullmatch(
+        r"epoch 1/1  loss \d\.\d{4}  accuracy \d+\.\d\d%  validation loss \d\.\d{4}"
+        r"  accuracy \d+\.\d\d%  [\d,]+ images/s",
+        epoch,
+    )
 
 
 @pytest.mark.parametrize(
@@ -96,14 +113,13 @@ def test_what_can_be_taught(
         trainer.make_task(replace(CONFIG, recipe=recipe), data, None, dist)
 
 
-def test_start_from_weights() -> None:
-    first, _ = train(CONFIG, out=Path("first"))
-    slow = replace(CONFIG, seed=7, recipe=replace(CONFIG.recipe, learning_rate=1e-9))
-    second, summary = train(slow, parent=load_start(first.folder, "lenet5"), out=Path("second"))
-    before, after = checkpoint.load(first.checkpoint), checkpoint.load(second.checkpoint)
-    assert after.provenance.init == summary["init"] == before.sha256
-    assert before.provenance.init is None
-    for old, new in zip(before.model.parameters(), after.model.parameters(), strict=True):
+def test_start_from_weights(trained_run: RunDir) -> None:
+    parent = load_start(trained_run.folder, "lenet5")
+    recipe = replace(CONFIG.recipe, epochs=1, learning_rate=1e-9)
+    slow, summary = train(replace(CONFIG, seed=7, recipe=recipe), parent=parent)
+    after = checkpoint.load(slow.checkpoint)
+    assert after.provenance.init == summary["init"] == parent.sha256
+    for old, new in zip(parent.model.parameters(), after.model.parameters(), strict=True):
         torch.testing.assert_close(old, new, rtol=0, atol=1e-6)
 
 
@@ -113,11 +129,10 @@ def create(folder: Path | None = None) -> Path:
 
 
 def test_runs_are_numbered() -> None:
-    names = [str(create()) for _ in range(3)]
-    assert names == ["runs/lenet5", "runs/lenet5-2", "runs/lenet5-3"]
+    assert [str(create()) for _ in range(2)] == ["runs/lenet5", "runs/lenet5-2"]
     with ThreadPoolExecutor(8) as threads:
-        folders = list(threads.map(lambda _: create(), range(40)))
-    assert len(set(folders)) == 40
+        folders = threads.map(lambda _: create(), range(40))
+    assert {*folders} == {Path(f"runs/lenet5-{number}") for number in range(3, 43)}
 
 
 def test_create_run_in_given_folder() -> None:
@@ -135,12 +150,14 @@ def test_create_run_in_given_folder() -> None:
 
 
 @pytest.mark.unix
-def test_create_run_in_locked_folder() -> None:
-    with run.create_run("lenet5", Path("mine")) as mine:
-        with pytest.raises(DigitsError, match="another process trains in mine: wait"):
-            create(Path("mine"))
-        assert not list(mine.folder.iterdir())
-    create(Path("mine"))
+def test_folder_of_another_training() -> None:
+    mine = Path("mine")
+    with run.create_run("lenet5", mine):
+        for begin in (create, resume):
+            with pytest.raises(DigitsError, match="another process trains in mine: wait"):
+                begin(mine)
+        assert not list(mine.iterdir())
+    create(mine)
 
 
 def test_latest_run() -> None:
@@ -153,3 +170,87 @@ def test_latest_run() -> None:
             (folder / "checkpoint.safetensors").write_text("")
             os.utime(folder / "checkpoint.safetensors", (10_000 - age, 10_000 - age))
     assert run.latest_run().folder == Path("runs/lenet5-2")
+
+
+def interrupt_before_last_checkpoint(patch: pytest.MonkeyPatch) -> None:
+    """Between two files: the state is that of the second epoch."""
+    real, saved = checkpoint.save, []
+
+    def save(path: Path, *rest: Any) -> None:
+        saved.append(path)
+        if len(saved) == CONFIG.recipe.epochs:
+            raise KeyboardInterrupt
+        real(path, *rest)
+
+    patch.setattr(checkpoint, "save", save)
+
+
+@pytest.mark.parametrize(
+    ("interrupt", "kept", "machines"),
+    [
+        (lambda patch: interrupt_after(0, patch), "in the first epoch", [1]),
+        (lambda patch: interrupt_after(1, patch), "epoch 1 is kept", [1, 2]),
+        (interrupt_before_last_checkpoint, "epoch 2 is kept", [1]),
+    ],
+)
+def test_resumed_run_has_the_same_bytes(
+    interrupt: Callable[[pytest.MonkeyPatch], None],
+    kept: str,
+    machines: list[int],
+    trained_run: RunDir,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    message = f"{kept}; go on with .*--resume runs/lenet5`"
+    with monkeypatch.context() as patch, pytest.raises(Interrupted, match=message):
+        interrupt(patch)
+        train(CONFIG)
+    run = RunDir(Path("runs/lenet5"))
+    if kept == "in the first epoch":
+        assert [path.name for path in run.folder.iterdir()] == ["state.pt"]
+    else:  # only a finished run may look at the test digits
+        assert "test_accuracy" not in run.summary.read_text()
+    (run.folder / ".checkpoint.safetensors.tmp").write_bytes(b"half")  # which a kill left
+    torch.manual_seed(12345)
+    _, summary = resume(run.folder)
+    assert json.loads(run.summary.read_text()) == json.loads(json.dumps(summary))
+    assert summary["test_loss"] == json.loads(trained_run.summary.read_text())["test_loss"]
+    assert [machine["first_epoch"] for machine in summary["machines"]] == machines
+    assert run.checkpoint.read_bytes() == trained_run.checkpoint.read_bytes()
+    assert {path.name for path in run.folder.iterdir()} == FILES
+    before = {name: (run.folder / name).read_bytes() for name in FILES - {"state.pt"}}
+    resume(run.folder)  # it has nothing to do
+    assert before == {name: (run.folder / name).read_bytes() for name in before}
+
+
+@pytest.mark.parametrize(
+    ("damage", "complaint"),
+    [
+        (lambda state: state.update(config={}), ""),
+        (lambda state: state["config"].update(precision="magic"), "precision can't be 'magic'"),
+        (lambda state: state["config"].update(architecture="reader"), ""),
+        (lambda state: state["config"]["recipe"].update(epochs=0), "epochs must be above 0"),
+        (lambda state: state["config"]["recipe"].update(epochs=1), "number of epochs"),
+        (lambda state: state.update(model={}), "is missing"),
+        (lambda state: state["history"][1].pop("seconds"), "an epoch lacks metrics"),
+        (lambda state: state["history"][0].update(train_loss=NAN), "an epoch lacks metrics"),
+        (lambda state: state["history"][0].update(number="1"), "must be real number"),
+        (lambda state: state["model"]["fc3.bias"].fill_(NAN), "fc3.bias has NaN"),
+        (lambda state: state["average"].pop("fc3.bias"), "fc3.bias is missing"),
+        # Fused kernels would write past the end of a state that is too small.
+        (lambda state: state["optimizer"][0].update(exp_avg=torch.zeros(5)), "doesn't fit"),
+        (lambda state: state["optimizer"][0]["exp_avg"].fill_(NAN), "doesn't fit"),
+        (lambda state: state["optimizer"].pop(0), "doesn't fit the weights"),
+    ],
+)
+def test_resume_damaged_state(
+    trained_run: RunDir, damage: Callable[[dict[str, Any]], object], complaint: str
+) -> None:
+    run = RunDir(Path(shutil.copytree(trained_run.folder, "run")))
+    state = checkpoint.load_state(run.state)
+    damage(state)
+    checkpoint.save_state(run.state, state)
+    message = f"state.pt is damaged, or of another version of digits.*{complaint}"
+    with pytest.raises(ModelError, match=message):
+        resume(run.folder)
+    for name in FILES - {"state.pt"}:
+        assert (run.folder / name).read_bytes() == (trained_run.folder / name).read_bytes()

@@ -3,19 +3,19 @@
 python -m tests.train.tiny_pages train --network reader
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from digits.__main__ import main
+from digits.images.grey import Grey
 from digits_train import models
 from digits_train.config import ReaderRecipe
 from digits_train.detection import Targets, make_targets
-from digits_train.own_pages import OwnPages
+from digits_train.reader_data import Windows
 from digits_train.symbols import Symbol
 from digits_train.tasks import detection
 from tests.train import subset_digits
@@ -33,46 +33,34 @@ SIDE = 64
 _SHAPES = {1: (6, 24), 10: (20, 6)}  # width and height of a one and a minus
 
 
-@dataclass(frozen=True)
-class TinyWindows(Dataset[tuple[Tensor, Targets]]):
-    """Like `reader_data.Windows`, with a bar in each quarter of a page."""
+def bars(random: np.random.Generator) -> tuple[Grey, Targets]:
+    """A page with one in each quarter."""
+    page, symbols = np.full((SIDE, SIDE), 220, np.uint8), []
+    for quarter, symbol in enumerate(random.choice(list(_SHAPES), 4).tolist()):
+        width, height = _SHAPES[symbol]
+        left = quarter % 2 * 32 + int(random.integers(1, 31 - width))
+        top = quarter // 2 * 32 + int(random.integers(1, 31 - height))
+        page[top : top + height, left : left + width] = 30
+        symbols.append(Symbol((left, top, left + width, top + height), symbol, 24))
+    return page, make_targets(page.shape, symbols)
 
-    materials: object
-    seed: int
-    epoch: int
-    batches: int
-    batch_size: int
-    own: OwnPages | None = None
-    share: float = 0.0
 
-    def __len__(self) -> int:
-        return self.batches
-
+class TinyWindows(Windows):
     def __getitem__(self, number: int) -> tuple[Tensor, Targets]:
         random = np.random.default_rng([self.seed, self.epoch, number])
-        pages = np.full((self.batch_size, 1, SIDE, SIDE), 220, np.uint8)
-        maps = []
-        for page in pages[:, 0]:
-            symbols = []
-            for quarter, symbol in enumerate(random.choice(list(_SHAPES), 4).tolist()):
-                width, height = _SHAPES[symbol]
-                left = quarter % 2 * 32 + int(random.integers(1, 31 - width))
-                top = quarter // 2 * 32 + int(random.integers(1, 31 - height))
-                page[top : top + height, left : left + width] = 30
-                symbols.append(Symbol((left, top, left + width, top + height), symbol, 24))
-            maps.append(make_targets(page.shape, symbols))
-        count = round(self.share * self.batch_size) if self.own else 0
-        for page in range(count):
-            assert self.own is not None
-            pages[page, 0], maps[page] = self.own.example(random, SIDE)
-        return torch.from_numpy(pages), Targets(*map(torch.stack, zip(*maps, strict=True)))
+        own = round(self.share * self.batch_size) if self.own else 0
+        shown = [self.own.example(random, SIDE) for _ in range(own) if self.own]
+        shown += [bars(random) for _ in range(self.batch_size - own)]
+        pages, maps = zip(*shown, strict=True)
+        targets = Targets(*map(torch.stack, zip(*maps, strict=True)))
+        return torch.from_numpy(np.stack(pages))[:, None], targets
 
 
 def patches() -> list[tuple[Any, str, Any]]:
     """What to set, to train readers on tiny pages: object, attribute and value."""
     recipes = {
         "default": RECIPE,
-        "quick": replace(RECIPE, name="quick", epochs=1),
+        "quick": replace(RECIPE, name="quick", epochs=3, crops=100, ema_decay=0.95),
         "finetune": replace(RECIPE, name="finetune", epochs=2, own=0.5),
     }
     return [

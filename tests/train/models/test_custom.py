@@ -47,21 +47,26 @@ def branching(self: Any, x: Tensor) -> Any:
     return self.fc(pixels if pixels.mean() > 0.1 else pixels.sqrt())
 
 
+def exported(forward: Forward, complaint: str) -> Any:
+    """Parameters of a network that only its export shows to be unfit."""
+    return pytest.param(forward, {}, complaint, marks=pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def ours_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unregister the networks that a test adds."""
     monkeypatch.setattr(models, "ARCHITECTURES", dict(models.ARCHITECTURES))
 
 
-@pytest.mark.slow
-def test_register_plain_module(tmp_path: Path) -> None:
+def test_register_plain_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(custom, "check", lambda network: None)
     tiny = tmp_path / "tiny.py"
     tiny.write_text(TINY)
     for _ in range(2):  # again as for --resume
         assert models.register(f"{tiny}:Tiny") == "tiny"
     assert models.get_recipe("tiny", "default").epochs == 30
     network = models.get_network("tiny")
-    assert issubclass(network, models.Network)
+    assert issubclass(network, Network)
     assert (network.kernels, network.threads, network.mixed_precision) == ("float", None, False)
 
 
@@ -107,16 +112,13 @@ def test_register_invalid_file(tmp_path: Path, text: str, complaint: str) -> Non
     assert "\n" not in str(raised.value)
 
 
-def test_ctrl_c_in_a_file_stops(tmp_path: Path) -> None:
+def test_register_other_specs(tmp_path: Path) -> None:
+    for spec in ("a\0b.py:Tiny", "c:/tiny.py", "tiny.py:"):
+        with pytest.raises(DigitsError, match="there is no such file, or no class"):
+            models.register(spec)
     (tmp_path / "tiny.py").write_text("raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
         models.register(f"{tmp_path}/tiny.py:Tiny")
-
-
-@pytest.mark.parametrize("spec", ["a\0b.py:Tiny", "c:/tiny.py", "tiny.py:"])
-def test_register_invalid_name(spec: str) -> None:
-    with pytest.raises(DigitsError, match="there is no such file, or no class"):
-        models.register(spec)
 
 
 @pytest.mark.parametrize(
@@ -126,28 +128,18 @@ def test_register_invalid_name(spec: str) -> None:
         (lambda self, x: PIXELS(self, x).log(), {}, "it returns NaN or infinite logits"),
         (PIXELS, {"spare": nn.Linear(2, 2)}, "spare.weight has no part in its logits"),
         (PIXELS, {"fc": nn.LazyLinear(10)}, "its lazy layers need their numbers of inputs"),
+        exported(branching, "PyTorch can't export it: line .*, `.*pixels.mean.*`, depends on what"),
+        exported(lambda self, x: self.fc((x / 255).flatten(1).cumsum(1)), "the operator 'CumSum'"),
+        exported(lambda self, x: self.fc((x / 255).view(len(x), 784)), "only 2 pictures at a time"),
+        exported(
+            lambda self, x: self.fc(dropout(x.flatten(1) / 255)),
+            "dropout|Dropout|Random|Bernoulli",
+        ),
     ],
 )
-def test_refused_without_export(
-    forward: Forward, layers: dict[str, nn.Module], complaint: str
-) -> None:
+def test_refused(forward: Forward, layers: dict[str, nn.Module], complaint: str) -> None:
     with pytest.raises(ModelError, match=complaint):
         custom.check(Small(forward, **layers))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("forward", "complaint"),
-    [
-        (branching, "PyTorch can't export it: line .*, `.*pixels.mean.*`, depends on what"),
-        (lambda self, x: self.fc((x / 255).flatten(1).cumsum(1)), "has the operator 'CumSum'"),
-        (lambda self, x: self.fc((x / 255).view(len(x), 784)), "answers only 2 pictures at a time"),
-        (lambda self, x: self.fc(dropout(x.flatten(1) / 255)), "dropout|Dropout|Random|Bernoulli"),
-    ],
-)
-def test_refused_by_export(forward: Forward, complaint: str) -> None:
-    with pytest.raises(ModelError, match=complaint):
-        custom.check(Small(forward))
 
 
 def test_without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
