@@ -1,8 +1,10 @@
-"""Photographs of numbers on paper, drawn from MNIST's digits, for tests."""
+"""Photographs of numbers on paper, drawn from MNIST's digits, and what is read on them."""
 
 from collections.abc import Sequence
 
 import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageDraw, ImageFilter
 
 from digits.data.mnist import Split
@@ -11,20 +13,30 @@ from digits.prediction import Number, Reading, Symbol
 INK, PAPER = 60, 215  # grey values
 
 
-def number(symbols: Sequence[Symbol], line: int = 1, column: int = 1) -> Number:
-    """A number of these symbols, which is to be reviewed."""
-    text = "".join(symbol.symbol for symbol in symbols)
-    return Number(text, 0.8, "review", "", text, tuple(symbols), line, column)
-
-
 def reading(*lines: Sequence[Sequence[Symbol]]) -> Reading:
-    """A reading of these lines, which have columns of symbols."""
+    """A reading of these lines, which have columns of symbols: numbers to be reviewed."""
+
+    def number(symbols: Sequence[Symbol], line: int, column: int) -> Number:
+        text = "".join(symbol.symbol for symbol in symbols)
+        return Number(text, 0.8, "review", "", text, tuple(symbols), line, column)
+
     return Reading(
         tuple(
             tuple(number(symbols, row, column) for column, symbols in enumerate(line, 1))
             for row, line in enumerate(lines, 1)
         )
     )
+
+
+def arrays(most: int, *values: int, dtype: type[np.generic] = np.uint8) -> st.SearchStrategy:
+    """Arrays [height, width] of at most `most` a side. values: of which they are made."""
+    shapes = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=most)
+    return hnp.arrays(dtype, shapes, elements=st.sampled_from(values) if values else None)
+
+
+def likeness(first: np.ndarray, second: np.ndarray) -> float:
+    """The correlation of two pictures, 1 when they are equal."""
+    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
 
 class Sheet:
@@ -63,17 +75,16 @@ class Sheet:
             left += width + gap
         return boxes
 
-    def rule(self, spacing: int, squared: bool = False, grey: int = 150, width: int = 1) -> None:
+    def rule(self, spacing: int, squared: bool = False, grey: int = 150) -> None:
         """Print horizontal lines, and vertical ones, on the paper."""
-        for at in range(spacing, self.height, spacing):
-            self.ground[at : at + width] = grey
-        for at in range(spacing, self.width, spacing) if squared else ():
-            self.ground[:, at : at + width] = grey
+        self.ground[spacing::spacing] = grey
+        if squared:
+            self.ground[:, spacing::spacing] = grey
 
-    def box(self, left: int, top: int, right: int, bottom: int, grey: int = 60) -> None:
+    def box(self, left: int, top: int, right: int, bottom: int) -> None:
         """Print a form's box."""
         ground = Image.fromarray(self.ground)
-        ImageDraw.Draw(ground).rectangle((left, top, right, bottom), outline=grey, width=2)
+        ImageDraw.Draw(ground).rectangle((left, top, right, bottom), outline=INK, width=2)
         self.ground = np.asarray(ground).copy()
 
     def photograph(
@@ -83,7 +94,6 @@ class Sheet:
         table: int = 0,
         noise: float = 2,
         ink: int = INK,
-        seed: int = 0,
     ) -> np.ndarray:
         """uint8 [height, width].
 
@@ -98,7 +108,7 @@ class Sheet:
             values[-table:] = values[:, :table] = 70
         if light is not None:
             values *= light
-        values += np.random.default_rng(seed).normal(0, noise, values.shape)
+        values += np.random.default_rng(0).normal(0, noise, values.shape)
         return values.clip(0, 255).astype(np.uint8)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digits.constraints.automaton import accepts_text
@@ -38,10 +38,11 @@ PLAIN: dict[CheckName, tuple[Callable[[list[int]], bool], int, int, list[str]]] 
 
 
 @pytest.mark.parametrize("check", CHECKS)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_check_agrees_with_its_definition(check: CheckName, data: st.DataObject) -> None:
     is_valid, least, most, _ = PLAIN[check]
-    beginning = data.draw(st.text("0123456789", min_size=least, max_size=most))[:-1]
+    beginning = data.draw(st.text("0123456789", min_size=least - 1, max_size=most - 1))
     for last in "0123456789":
         text = beginning + last
         assert accepts_text(CHECKS[check], text) == is_valid([*map(int, text)])
@@ -49,10 +50,7 @@ def test_check_agrees_with_its_definition(check: CheckName, data: st.DataObject)
 
 
 @pytest.mark.parametrize("check", CHECKS)
-def test_any_wrong_digit_of_known_numbers_is_noticed(check: CheckName) -> None:
+def test_known_numbers_are_valid_but_for_a_wrong_digit(check: CheckName) -> None:
     for number in PLAIN[check][3]:
-        assert accepts_text(CHECKS[check], number)
-        for index, right in enumerate(number):
-            for digit in set("0123456789") - {right}:
-                wrong = number[:index] + digit + number[index + 1 :]
-                assert not accepts_text(CHECKS[check], wrong)
+        wrong = [number[:-1] + digit for digit in "0123456789" if digit != number[-1]]
+        assert [text for text in (number, *wrong) if accepts_text(CHECKS[check], text)] == [number]

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digits.constraints.automaton import accepts_text
+from digits.constraints.automaton import Range, accepts_text
 from digits.constraints.constraints import Constraints
+from digits.inference.interface import SYMBOLS
 
+SIGNED = ["-5", "555-1234", "-1-2.5", "2026-11-28", "-.5", "5.", "1,234"]
 BOUNDS = st.decimals(-1000, 1000, places=1).map(float)
 TEXTS = st.from_regex(r"-?[0-9]{0,5}\.?[0-9]{0,3}-?", fullmatch=True).filter(str.isascii)
 
@@ -28,6 +30,8 @@ TEXTS = st.from_regex(r"-?[0-9]{0,5}\.?[0-9]{0,3}-?", fullmatch=True).filter(str
         (Constraints(check="luhn", length=2), "18", "0018 19 1"),
         (Constraints(check="mod11", length=11), "86011117947", "86011117948 018"),
         (Constraints(values=["12", " 3,50", "\u22127"]), "12 3.50 -7", "1 123 350 3.5 7"),
+        (Constraints(values=SIGNED), "-5 555-1234 -1-2.5 2026-11-28 -.5 5. 1.234", "5 1234 555"),
+        (Constraints(values=["1" * 64]), "1" * 64, "1" * 63),
         (Constraints(range=(100, 999)), "100 999 0100 500.5", "99 1000 -500 99.9 999.01"),
         (Constraints(range=(-5, 12.5)), "-5 12.5 -0 .5 0", "-5.1 12.51 5. 1.2.3 1-2 --1"),
         (Constraints(range=(-math.inf, -7)), "-7 -1000.5", "-6.9 7 0"),
@@ -57,6 +61,18 @@ def test_range_compares_values(first: float, second: float, text: str) -> None:
     assert accepts_text(automaton, str(high))
 
 
+@pytest.mark.parametrize("bounds", [(0, 99_999), (-5, 12.5), (104_320, 104_370), (1e19, math.inf)])
+def test_range_has_few_states(bounds: tuple[float, float]) -> None:
+    automaton = Range(*bounds)
+    pending, known = [automaton.start], {automaton.start}
+    while pending and len(known) < 300:
+        state = pending.pop()
+        following = {automaton.step(state, symbol) for symbol in SYMBOLS} - known - {None}
+        known |= following
+        pending += following
+    assert len(known) < 300
+
+
 @pytest.mark.parametrize(
     ("arguments", "cause"),
     [
@@ -74,6 +90,10 @@ def test_range_compares_values(first: float, second: float, text: str) -> None:
         ({"values": ["1", "one"]}, "'one' is no number"),
         ({"values": [482017]}, "482017 is no text, such as '007'"),
         ({"values": 482017}, "the numbers are a list of texts, not 482017"),
+        ({"values": "123"}, "the numbers are a list of texts, not '123'"),
+        ({"values": []}, "there is no number"),
+        ({"values": [""]}, "there is no number"),
+        ({"values": ["1" * 65]}, "a number has over 64 digits and signs"),
         ({"values": ["."], "digits_only": True}, "'.' is no number"),
     ],
 )
@@ -82,29 +102,29 @@ def test_malformed_constraints_are_refused(arguments: dict[str, Any], cause: str
         Constraints(**arguments)
 
 
-IMPOSSIBLE: list[dict[str, Any]] = [
-    {"pattern": ""},
-    {"pattern": r"[.-]*"},
-    {"pattern": r"1\d*", "values": ["2", "3"]},
-    {"length": 6, "values": ["12345", "1234567"]},
-    {"length": 6, "pattern": r"\d{5}|\d{7}"},
-    {"check": "luhn", "values": ["12", "19"]},
-    {"check": "luhn", "pattern": r"\d+\.\d+"},
-    {"range": (100, 999), "pattern": "-.*"},
-    {"range": (10, 99), "values": ["100", "9"]},
-    {"range": (0.1, 0.2), "pattern": r"\d+"},
-    {"range": (1000, math.inf), "length": 3},
-]
-
-
-@pytest.mark.parametrize("arguments", IMPOSSIBLE)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"pattern": ""},
+        {"pattern": r"[.-]*"},
+        {"pattern": r"1\d*", "values": ["2", "3"]},
+        {"length": 6, "values": ["12345", "1234567"]},
+        {"length": 6, "pattern": r"\d{5}|\d{7}"},
+        {"check": "luhn", "values": ["12", "19"]},
+        {"check": "luhn", "pattern": r"\d+\.\d+"},
+        {"range": (100, 999), "pattern": "-.*"},
+        {"range": (10, 99), "values": ["100", "9"]},
+        {"range": (0.1, 0.2), "pattern": r"\d+"},
+        {"range": (1000, math.inf), "length": 3},
+    ],
+)
 def test_impossible_together_is_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="no number satisfies all of these constraints"):
         Constraints(**arguments)
 
 
 def test_what_takes_too_long_to_tell_is_taken_as_possible() -> None:
-    assert Constraints(pattern=r"(\d{7})*", check="mod11", length=9998)  # no multiple of 7
+    assert Constraints(pattern=r"(\d{7})*", check="luhn", length=9998)  # no multiple of 7
 
 
 def test_nothing_asked_is_false() -> None:
@@ -140,50 +160,43 @@ def test_narrowing_to_nothing_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "length"),
+    ("argument", "given", "parsed"),
     [
-        ("6", (6, 6)),
-        (6, (6, 6)),
-        (" 4-8 ", (4, 8)),
-        ("4 - 8", (4, 8)),
-        ("12-12", (12, 12)),
-        ([4, 8], (4, 8)),
+        *(("length", given, (6, 6)) for given in ("6", 6)),
+        *(("length", given, (4, 8)) for given in (" 4-8 ", "4 - 8", [4, 8])),
+        ("length", "12-12", (12, 12)),
+        ("length", "1-9999", (1, 9999)),
+        ("range", "100-999", (100, 999)),
+        ("range", "-5-12.5", (-5, 12.5)),
+        ("range", "-10--5", (-10, -5)),
+        ("range", " 0,5 - 1,5 ", (0.5, 1.5)),
+        ("range", [1, 5], (1, 5)),
+        ("range", "0-" + 20 * "9", (0, 1e20)),
     ],
 )
-def test_forms_of_a_length(given: Any, length: object) -> None:
-    assert Constraints(length=given) == Constraints(length=length)  # type: ignore[arg-type]
-    assert Constraints(length=given).length == length
+def test_forms_of_a_length_and_a_range(argument: str, given: Any, parsed: Any) -> None:
+    constraints, same = Constraints(**{argument: given}), Constraints(**{argument: parsed})
+    assert getattr(constraints, argument) == parsed
+    assert constraints == same and hash(constraints) == hash(same)
+
+
+NO_LENGTHS = ["", "six", "6-", "-6", "4-8-9", "6.5", "1-100000", "٣", 9999 * "1-"]
+NO_RANGES = ["", "5", "12", "1-2-3", "a-b", "1e5-2e5", "nan-inf", "0-" + 21 * "9", 9999 * "1-"]
 
 
 @pytest.mark.parametrize(
-    ("given", "bounds"),
+    ("argument", "given", "cause"),
     [
-        ("100-999", (100, 999)),
-        ("-5-12.5", (-5, 12.5)),
-        ("-10--5", (-10, -5)),
-        (" 0,5 - 1,5 ", (0.5, 1.5)),
-        ([1, 5], (1, 5)),
+        *(
+            ("length", given, "^the length is 6 or 4-8, .* at most 9999, not ")
+            for given in (*NO_LENGTHS, True, 6.0, (4, None), {4: 8}, -1)
+        ),
+        *(
+            ("range", given, "^the range is 100-999 or .* at most 20 digits, not ")
+            for given in (*NO_RANGES, 5, range(1, 5), ("a", 1), (0, 10**400))
+        ),
     ],
 )
-def test_forms_of_a_range(given: Any, bounds: tuple[float, float]) -> None:
-    constraints = Constraints(range=given)
-    assert constraints.range == bounds and constraints == Constraints(range=bounds)
-    assert hash(constraints) == hash(Constraints(range=bounds))
-
-
-TEXTS_OF_NO_LENGTH = ["", "six", "6-", "-6", "4-8-9", "6.5", "1-100000", "٣", 9999 * "1-"]
-TEXTS_OF_NO_RANGE = ["", "5", "12", "1-2-3", "a-b", "1e5-2e5", "nan-inf", "0-" + 21 * "9"]
-
-
-@pytest.mark.parametrize("given", [*TEXTS_OF_NO_LENGTH, True, 6.0, (4, None), {4: 8}, -1])
-def test_what_is_no_length_is_refused(given: Any) -> None:
-    with pytest.raises(ValueError, match="^the length is 6 or 4-8, .* at most 9999, not "):
-        Constraints(length=given)
-
-
-@pytest.mark.parametrize(
-    "given", [*TEXTS_OF_NO_RANGE, 9999 * "1-", 5, range(1, 5), ("a", 1), (0, 10**400)]
-)
-def test_what_is_no_range_is_refused(given: Any) -> None:
-    with pytest.raises(ValueError, match="^the range is 100-999 or .* at most 20 digits, not "):
-        Constraints(range=given)
+def test_what_is_no_length_or_range_is_refused(argument: str, given: Any, cause: str) -> None:
+    with pytest.raises(ValueError, match=cause):
+        Constraints(**{argument: given})

@@ -29,18 +29,13 @@ PATTERNS = st.recursive(
 
 @given(PATTERNS, st.text("017.-", max_size=6))
 def test_pattern_accepts_what_python_matches(pattern: str, text: str) -> None:
-    assert accepts_text(Pattern(pattern), text) == bool(re.fullmatch(pattern, text))
-
-
-@given(PATTERNS, st.text("017.-", max_size=6))
-def test_step_refuses_only_what_can_go_on_no_way(pattern: str, text: str) -> None:
+    """And a step is refused only where no text can go on."""
     automaton = pickle.loads(pickle.dumps(Pattern(pattern)))
+    assert accepts_text(automaton, text) == bool(re.fullmatch(pattern, text))
     state = automaton.start
     for symbol in text:
-        assert state is not None
         followers = {symbol: automaton.step(state, symbol) for symbol in SYMBOLS}
-        alive = any(follower is not None for follower in followers.values())
-        assert alive or automaton.accepts(state)
+        assert automaton.accepts(state) or any(step is not None for step in followers.values())
         if (state := followers[symbol]) is None:
             break
 
@@ -58,7 +53,7 @@ def test_step_refuses_only_what_can_go_on_no_way(pattern: str, text: str) -> Non
         (r"(\d+)+(\d+)+-", 500 * "1" + "-", 500 * "1"),
         (r"((1?){15}){15}", 225 * "1", 226 * "1"),
         (50 * "(" + "1" + 50 * ")", "1", "11"),
-        ("|".join(["123456"] * 140), "123456", "12345"),
+        ("|".join(["123456"] * 142) + "|654321", "123456", "12345"),  # 1,000 characters
         ("((((){1000}){1000}){1000}){1000}", "", "1"),
     ],
 )
@@ -89,7 +84,7 @@ def test_whole_number_matches(pattern: str, accepted: str, refused: str) -> None
         ("12(3|(4)", "missing ), unterminated subpattern at position 2"),
         ("12)", "unbalanced parenthesis at position 2"),
         ("(" * 500 + ")" * 500, "too many groups in groups"),
-        ("(" * 10_000, "the pattern has over 1,000 characters"),
+        ("1" * 1001, "the pattern has over 1,000 characters"),
         (r"(\d{1,1000}){1,1000}", "over 1,000 symbols with its repetitions"),
         ("((((1){1000}){1000}){1000}){1000}", "over 1,000 symbols with its repetitions"),
         ("|".join(f".*{digit}.{{90}}" for digit in range(10)), "is too complicated: over 2,000"),

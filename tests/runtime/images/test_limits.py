@@ -84,11 +84,8 @@ def refused() -> Iterator[tuple[str, bytes, str]]:
     yield "JPEG of much EXIF", jpeg_with(LARGE_EXIF, 600), MUCH
     yield "JPEG of filling", b"\xff\xd8" + b"\xff" * 10_000, MUCH
     yield "progressive JPEG", progressive(2000, 300), SCANS
-    yield (
-        "progressive JPEG with a false end",
-        progressive(2000, 300, b"\xff\xfe\0\4\xff\xd9"),
-        SCANS,
-    )
+    false_end = b"\xff\xfe\0\4\xff\xd9"
+    yield "progressive JPEG with a false end", progressive(2000, 300, false_end), SCANS
     yield "baseline JPEG", baseline("RGB", 2000, 300), SCANS
     hidden = b"\xff\xfe\0\x08\xff\xda\0\x0e\4\0"  # which ends like a scan of all components
     yield "baseline JPEG with a false scan", baseline("CMYK", 2000, 300, hidden), SCANS
@@ -97,8 +94,9 @@ def refused() -> Iterator[tuple[str, bytes, str]]:
     profile = encoded(Image.new("L", (9, 9)), "PNG", icc_profile=bytes(2 << 20))
     yield "PNG with a colour profile", profile, "a colour profile or a text of more than 1 MB"
     yield "WebP of 128 MB", small("WEBP") + bytes(128 << 20), "larger than 128 MB"
-    large = encoded(Image.new("L", (8000, 7000)), "WEBP", lossless=True, method=0, quality=0)
-    yield "WebP of 56 megapixels", large, "a WebP, has too many pixels: at most 50 million"
+    webp = bytearray(encoded(Image.new("RGB", (9, 9)), "WEBP", lossless=True))
+    webp[21:25] = struct.pack("<I", 7999 | 6999 << 14)  # width and height, less 1
+    yield "WebP of 56 megapixels", bytes(webp), "a WebP, has too many pixels: at most 50 million"
     deep = b"P5 1500 1500 1023\n" + bytes(4_500_000)
     yield "PPM of ten bits", deep, "pixels of unusual depth, which is slow: convert it to PNG"
     many = [chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(1 << 20)))] * 100
@@ -123,6 +121,7 @@ def test_unusual_files_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     video = random.Random(0).randbytes(8 << 20)  # behind a motion photo
     assert picture.load(progressive(4000, 0) + video).size == (4000, 4000)
     for raw in (
+        encoded(Image.new("L", (9, 9)), "TIFF", tiffinfo={278: 1}),  # a strip for each row
         jpeg_with(EXIF, 1000),
         jpeg_with(LARGE_EXIF, 50),
         baseline("RGB", 9, 3),
@@ -151,10 +150,9 @@ def test_sizes_that_are_refused(size: tuple[int, int], cause: str) -> None:
         limits.check_size("it", *size)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("size", [(250_000, 100), (5000, 5000)])
+@pytest.mark.parametrize("size", [(50_000, 100), (2236, 2236)])
 def test_memory_of_large_picture_with_transparency(size: tuple[int, int]) -> None:
     raw = encoded(Image.new("RGBA", size), "PNG", compress_level=1)
     with measured() as usage:
         picture.load(raw)
-    assert usage.megabytes < 200  # four bytes for each pixel, and a band
+    assert usage.megabytes < 40  # four bytes for each pixel, and a band

@@ -30,13 +30,23 @@ def endless(options: Any) -> None:
 
 
 def test_what_runs_too_long_is_ended_and_nothing_else() -> None:
-    session(lambda _: None).run({}, [], 60.0)
-    with ThreadPoolExecutor(2) as pool:
-        patient = pool.submit(session(lambda _: time.sleep(1.5)).run, {}, [], 60.0)
+    ended = threading.Event()
+
+    def wait(options: Any) -> bool:
+        return ended.wait(60) and not options.terminate
+
+    with ThreadPoolExecutor(1) as pool:
+        patient: Any = pool.submit(session(wait).run, {}, [], 60.0)
         with pytest.raises(ModelError, match="^it is too slow: it ran for over 1 s$"):
             session(endless).run({}, [], 0.6)
-        patient.result()
-    time.sleep(0.5)  # until it sleeps
+        ended.set()
+        assert patient.result()
+    [watchdog] = [thread for thread in threading.enumerate() if thread.name == "watchdog"]
+    awake: threading.Event = watchdog.awake  # type: ignore[attr-defined]
+    for _ in range(6000):
+        if not awake.is_set():
+            break
+        time.sleep(0.01)
     with pytest.raises(ModelError, match="it is too slow"):
         session(endless).run({}, [], 0.1)
     assert [thread.name for thread in threading.enumerate()].count("watchdog") == 1

@@ -1,6 +1,6 @@
-"""A network that sees on a page what a test has drawn there."""
+"""A network that sees on a page what a test has drawn there; and what it might say of symbols."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ import pytest
 from digits.inference.interface import LARGEST, SMALLEST, STRIDE, SYMBOLS
 from digits.inference.reader_model import ReaderModel
 from digits.reader.detections import Detections
+from digits.reader.lattice import Arc
 from digits.reader.pyramid import BOX_UNIT
 
 NOTHING = -8.0  # log odds
@@ -27,6 +28,12 @@ class Drawn(NamedTuple):
     score: float = 6.0
 
 
+def cells(page: np.ndarray) -> tuple[int, int]:
+    """Rows and columns of a page's maps."""
+    height, width = (max(32, -(-side // 8) * 8) // STRIDE for side in page.shape)
+    return height, width
+
+
 class Network:
     """Sees each symbol whose digits are 10 to 60 pixels high at the scale at which it looks.
 
@@ -39,10 +46,9 @@ class Network:
 
     def __call__(self, page: np.ndarray) -> Maps:
         self.shapes.append(page.shape)
-        height, width = (max(32, -(-side // 8) * 8) // STRIDE for side in page.shape)
-        centres = np.full((height, width), NOTHING, np.float32)
-        symbols = np.zeros((len(SYMBOLS), height, width), np.float32)
-        boxes = np.zeros((4, height, width), np.float32)
+        centres = np.full(cells(page), NOTHING, np.float32)
+        symbols = np.zeros((len(SYMBOLS), *cells(page)), np.float32)
+        boxes = np.zeros((4, *cells(page)), np.float32)
         scale = [
             (side - 2 * MARGIN) / whole
             for side, whole in zip(page.shape[::-1], self.shape[::-1], strict=True)
@@ -84,6 +90,19 @@ def detections(
     return Detections(np.array(scores, np.float64), symbols, corners)
 
 
+def arc(start: int, score: float, symbols: Mapping[str, float]) -> Arc:
+    """symbols: the probabilities of some; the others share the rest."""
+    others = (1 - sum(symbols.values())) / (len(SYMBOLS) - len(symbols))
+    values = np.array([symbols.get(symbol, others) for symbol in SYMBOLS])
+    return Arc(start, score, np.log(values.clip(1e-12)), (0.0, 0.0, 0.0, 0.0))
+
+
+def lattice(sure: str, *doubtful: Mapping[str, float]) -> list[Arc]:
+    """Symbols one after the other: first those that are sure."""
+    symbols = [*({symbol: 0.999} for symbol in sure), *doubtful]
+    return [arc(index, 7.0, alternatives) for index, alternatives in enumerate(symbols)]
+
+
 def row_of(
     text: str,
     left: float,
@@ -92,20 +111,16 @@ def row_of(
     slope: float = 0,
     jumps: tuple[float, ...] = (0,),
 ) -> list[Drawn]:
-    """Write a line of text, a digit being 0.6 of its height wide and 0.8 from the next one.
+    """Write a line of text, a digit or blank being 0.6 of its height wide, and 0.8 from the next.
 
     slope: how much it descends to the right. jumps: by how many heights each symbol is too low, in
-    turn. A blank is as wide as a digit.
+    turn.
     """
     drawn = []
     for index, symbol in enumerate(text):
         x = left + 0.8 * height * index
         y = top + slope * (x - left) + jumps[index % len(jumps)] * height
-        wide, upper, lower = 0.6, 0.0, 1.0
-        if symbol == "-":
-            wide, upper, lower = 0.5, 0.45, 0.55
-        if symbol == ".":
-            wide, upper, lower = 0.15, 0.85, 1.0
+        wide, upper, lower = {"-": (0.5, 0.45, 0.55), ".": (0.15, 0.85, 1)}.get(symbol, (0.6, 0, 1))
         if symbol != " ":
             box = x, y + upper * height, x + wide * height, y + lower * height
             drawn.append(Drawn(symbol, box))

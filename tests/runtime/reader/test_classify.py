@@ -38,7 +38,7 @@ def test_any_box_gives_ink_or_nothing(boxes: list[tuple[float, float, float, flo
 
 
 @pytest.mark.parametrize(
-    ("classified", "probability", "disputed"), [(9, 0.99, True), (9, 0.6, False), (3, 0.99, False)]
+    ("classified", "probability", "disputed"), [(9, 0.91, True), (9, 0.89, False), (3, 0.99, False)]
 )
 def test_what_both_are_sure_of_but_differ_is_disputed(
     classified: int, probability: float, disputed: bool

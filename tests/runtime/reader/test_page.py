@@ -1,5 +1,4 @@
 import math
-import time
 
 import numpy as np
 import pytest
@@ -11,14 +10,11 @@ from digits.constraints.automaton import State
 from digits.constraints.checks import CHECKS
 from digits.inference.interface import SYMBOLS
 from digits.reader.detections import concatenate
-from digits.reader.lattice import PAGE_STEPS
 from digits.reader.page import build_lattices, find_symbols, read_page, weigh
 from digits.reader.search import search
-from tests.runtime.reader.drawn import Drawn, Maps, Network, detections, row_of, text_of
+from tests.runtime.reader.drawn import Box, Drawn, Maps, Network, cells, detections, row_of, text_of
 
 SHAPE = 600, 800
-
-Boxed = tuple[float, float, float, float]
 
 
 def read(drawn: list[Drawn], shape: tuple[int, int] = SHAPE) -> str:
@@ -46,6 +42,15 @@ def inside(large: float) -> list[Drawn]:
     return [Drawn("8", (80, 90, 150, 170), large), *(symbol._replace(score=2.0) for symbol in four)]
 
 
+def sloping(degrees: float) -> list[Drawn]:
+    slope = math.tan(math.radians(degrees))
+    rows = enumerate(THREE_LINES.split())
+    return [
+        symbol for row, text in rows for symbol in row_of(text, 60, 250 + 48 * row, slope=slope)
+    ]
+
+
+THREE_LINES = "1234567890\n0987654321\n5050505050"
 BEND = tuple(0.8 * math.sin(0.25 * index) for index in range(12))
 LONE_SIGN = Drawn("-", (300, 300, 312, 312)), Drawn(".", (300, 300, 312, 312))
 
@@ -70,6 +75,8 @@ LONE_SIGN = Drawn("-", (300, 300, 312, 312)), Drawn(".", (300, 300, 312, 312))
         (row_of("12", 40, 100) + row_of("345", 300, 104) + row_of("67", 40, 150), "12  345\n67"),
         (row_of("4", 40, 100) + row_of("5", 139, 100), "45"),  # 2.7 heights apart
         (row_of("4", 40, 100) + row_of("5", 157, 100), "4  5"),
+        # The 5 is as near to the line of 12 in height, but further away.
+        (row_of("12", 40, 100) + row_of("34", 200, 121) + row_of("5", 248, 104), "12\n345"),
         # Signs belong to the line beside them.
         (
             row_of("-12.50", 60, 100) + row_of("3.1", 60, 145) + row_of("-7", 400, 145),
@@ -78,6 +85,7 @@ LONE_SIGN = Drawn("-", (300, 300, 312, 312)), Drawn(".", (300, 300, 312, 312))
         ([*row_of("12 5", 60, 100), Drawn(".", (112, 128, 116, 134))], "12.5"),  # a low comma
         *(([sign], "") for sign in LONE_SIGN),
         *(([sign, *row_of("42", 60, 100)], "42") for sign in LONE_SIGN),
+        *((sloping(degrees), THREE_LINES) for degrees in (-20, -4, 10)),
         (ambiguous(9.0), "4"),
         (ambiguous(5.0), "11"),
         (inside(16.0), "8"),
@@ -94,18 +102,6 @@ LONE_SIGN = Drawn("-", (300, 300, 312, 312)), Drawn(".", (300, 300, 312, 312))
 def test_text_of_a_page(drawn: list[Drawn], text: str) -> None:
     assert read(drawn) == text
     assert read(drawn[::-1]) == text
-
-
-@pytest.mark.parametrize("degrees", [-20, -4, 10])
-def test_sloping_lines(degrees: float) -> None:
-    slope = math.tan(math.radians(degrees))
-    rows = ["1234567890", "0987654321", "5050505050"]
-    drawn = [
-        symbol
-        for number, text in enumerate(rows)
-        for symbol in row_of(text, 60, 250 + 48 * number, slope=slope)
-    ]
-    assert read(drawn) == "\n".join(rows)
 
 
 def test_improbable_symbol_is_nothing_but_an_alternative() -> None:
@@ -126,16 +122,16 @@ def test_digits_are_as_probable_as_their_log_odds_say(score: float) -> None:
     assert two.several == pytest.approx(present, abs=1e-3)
 
 
-BESIDE = {
-    "same place": ((6, 0, 30, 40), "4"),
-    "dirt": ((40, 0, 49, 15), "2"),
-    "edge of a sheet": ((40, 0, 94, 90), "2"),
-    "point": ((40, 0, 64, 40), "."),
-}
-
-
-@pytest.mark.parametrize(("box", "symbol"), BESIDE.values(), ids=BESIDE)
-def test_what_is_no_second_digit(box: Boxed, symbol: str) -> None:
+@pytest.mark.parametrize(
+    ("box", "symbol"),
+    [
+        ((6, 0, 30, 40), "4"),  # in the same place
+        ((40, 0, 49, 15), "2"),  # dirt
+        ((40, 0, 94, 90), "2"),  # the edge of a sheet
+        ((40, 0, 64, 40), "."),
+    ],
+)
+def test_what_is_no_second_digit(box: Box, symbol: str) -> None:
     nine = detections([(0, 0, 24, 40)], [7.0], symbol=9)
     evidence = weigh(concatenate([nine, detections([box], [6.0], SYMBOLS.index(symbol))]))
     assert evidence.several == 0
@@ -145,11 +141,9 @@ def test_what_is_no_second_digit(box: Boxed, symbol: str) -> None:
 def noise(page: np.ndarray) -> Maps:
     """What a network might say of noise: everything everywhere."""
     random = np.random.default_rng(0)
-    height, width = (max(32, -(-side // 8) * 8) // 4 for side in page.shape)
-    shapes = (height, width), (12, height, width), (4, height, width)
     centres, symbols, boxes = (
-        random.normal(0, deviation, shape).astype(np.float32)
-        for deviation, shape in zip((3, 3, 1), shapes, strict=True)
+        random.normal(0, deviation, (*channels, *cells(page))).astype(np.float32)
+        for deviation, channels in ((3, ()), (3, (12,)), (1, (4,)))
     )
     return centres, symbols, boxes
 
@@ -170,15 +164,14 @@ def test_any_maps_give_valid_symbols(page: np.ndarray) -> None:
                 assert 0 < left + right < 2 * width and 0 < top + bottom < 2 * height
 
 
-def test_noise_takes_bounded_time() -> None:
-    start = time.process_time()
-    lines = read_page(np.zeros((2048, 2048), np.uint8), noise)
-    assert time.process_time() - start < 20  # it takes 1 s
+def test_many_places_are_weighed_in_parts() -> None:
+    lines = read_page(np.zeros((400, 400), np.uint8), noise)
     assert sum(len(column) for line in lines for column in line) > 100
 
 
-def test_search_of_a_dense_page_takes_bounded_steps() -> None:
-    """4,000 doubtful digits, 80 a line: for Luhn's check digit, up to 100 states at each."""
+def test_search_of_a_dense_page_takes_bounded_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """400 doubtful digits, 80 a line: for Luhn's check digit, up to 100 states at each."""
+    monkeypatch.setattr("digits.reader.page.PAGE_STEPS", 100_000)
     steps = 0
 
     class Counting:
@@ -189,9 +182,9 @@ def test_search_of_a_dense_page_takes_bounded_steps() -> None:
             steps += 1
             return CHECKS["luhn"].step(state, symbol)
 
-    boxes = [(10 * x, 16 * y, 10 * x + 8, 16 * y + 14) for y in range(50) for x in range(80)]
-    page = detections(boxes, [2.0] * len(boxes))
-    lattices = [lattice for line in build_lattices(page) for lattice in line]
-    assert sum(map(len, lattices)) == 4000
+    boxes = [(10 * x, 16 * y, 10 * x + 8, 16 * y + 14) for y in range(5) for x in range(80)]
+    lines = build_lattices(detections(boxes, [2.0] * len(boxes)))
+    lattices = [lattice for line in lines for lattice in line]
+    assert sum(map(len, lattices)) == 400
     assert not any(search(lattice, Counting()).symbols for lattice in lattices)
-    assert steps <= PAGE_STEPS
+    assert 10_000 < steps <= 100_000

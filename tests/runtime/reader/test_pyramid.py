@@ -1,3 +1,6 @@
+import math
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -5,12 +8,7 @@ from digits.errors import ModelError
 from digits.inference.interface import PAGE_MAX_PIXELS
 from digits.reader.page import suppress
 from digits.reader.pyramid import Level, detect, find_peaks
-from tests.runtime.reader.drawn import NOTHING, Maps, Network, row_of
-
-
-def padded(shape: tuple[int, ...]) -> int:
-    height, width = (max(32, -(-side // 8) * 8) for side in shape)
-    return height * width
+from tests.runtime.reader.drawn import NOTHING, Maps, Network, cells, row_of
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 2048), (2048, 40), (300, 150), (2048, 2048)])
@@ -18,17 +16,19 @@ def test_looks_are_few_and_bounded(shape: tuple[int, int]) -> None:
     network = Network([], shape)
     assert len(detect(np.full(shape, 200, np.uint8), network).scores) == 0
     assert len(network.shapes) <= 6
-    assert all(padded(seen) <= PAGE_MAX_PIXELS for seen in network.shapes)
+    costs = [16 * math.prod(cells(np.empty(seen, np.bool_))) for seen in network.shapes]
+    assert all(cost <= PAGE_MAX_PIXELS for cost in costs)
     # All but the last, which looks at the page as closely as can be, cost as much as one.
-    assert sum(map(padded, network.shapes[:-1])) < 1_000_000
+    assert sum(costs[:-1]) < 1_000_000
 
 
-@pytest.mark.parametrize("height", [8, 20, 80, 300])
+@pytest.mark.parametrize("height", [8, 20, 42, 80, 300])
 def test_one_look_is_at_the_scale_of_the_digits(height: float) -> None:
     shape = 700, 1000
     network = Network(row_of("123", 40, 40, height), shape)
     assert len(suppress(detect(np.full(shape, 255, np.uint8), network)).scores) == 3
-    seen = [height * (rows - 32) / shape[0] for rows, _ in network.shapes]
+    seen = sorted(height * (rows - 32) / shape[0] for rows, _ in network.shapes)
+    assert all(larger > 1.15 * smaller for smaller, larger in pairwise(seen))
     # Nothing is enlarged more than twice, and larger digits must be affordable.
     assert any(min(20, 1.9 * height) <= size <= 44 for size in seen)
     assert sum(rows * columns for rows, columns in network.shapes) < 2_000_000 or height < 20
@@ -68,9 +68,9 @@ def look(centres: np.ndarray) -> Level:
 
 def test_peaks_are_local_maxima() -> None:
     centres = np.full((10, 12), NOTHING, np.float32)
-    centres[2, 3], centres[2, 4], centres[7, 8], centres[5, 5] = 3, 2, -1, -5
+    centres[2, 3], centres[2, 4], centres[7, 8], centres[5, 5] = 3, 2, -2.9, -3.1
     detections = find_peaks(look(centres))
-    assert sorted(detections.scores.tolist()) == [-1, 3]
+    assert sorted(detections.scores) == pytest.approx([-2.9, 3])
     box = detections.boxes[detections.scores.argmax()]
     # The centre of cell (3, 2) is (14, 10), less a margin of 8, at half the page's scale.
     np.testing.assert_allclose(box, [-4, -12, 28, 20])

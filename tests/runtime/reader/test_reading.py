@@ -60,22 +60,18 @@ def plain(reading: digits.Reading) -> str:
     return reading.text.replace("?", "")
 
 
-@pytest.mark.parametrize("digit", [0, 4, 7])
 def test_classifier_reads_the_one_digit_that_the_reader_overlooks(
-    classifier: digits.Classifier,
-    monkeypatch: pytest.MonkeyPatch,
-    pictures: list[Path],
-    digit: int,
+    classifier: digits.Classifier, monkeypatch: pytest.MonkeyPatch, pictures: list[Path]
 ) -> None:
-    file = pictures[digit]
-    assert plain(classifier.read(file)) == str(digit)
+    file = pictures[4]
+    assert plain(classifier.read(file)) == "4"
     prediction = classifier.predict(file)
     page = picture.load(file, picture.PAGE_MAX_SIDE)
     left, top, right, bottom = (side / page.downscale for side in prediction.box)
-    faint = Drawn(str(digit), (left, top, right, bottom), -2.0)
+    faint = Drawn("4", (left, top, right, bottom), -2.0)
     show(monkeypatch, [faint], page.pixels.shape)
     [symbol] = classifier.read(file).symbols
-    assert (symbol.symbol, symbol.box) == (str(digit), prediction.box)
+    assert (symbol.symbol, symbol.box) == ("4", prediction.box)
     assert symbol.confidence == max(symbol.probabilities) > 0.6
     assert len(symbol.probabilities) == 12 and sum(symbol.probabilities) <= 1
     assert symbol.frame is not None and symbol.frame.shape == (28, 28)
@@ -91,41 +87,26 @@ def test_digit_that_is_a_small_part_of_the_picture_is_the_readers(
     assert symbol.symbol == "4" and symbol.frame is None
 
 
-@pytest.mark.parametrize(("tilt", "squared"), [(-25, None), (-8, False), (5, True)])
-def test_read_tilted_and_ruled_page(
-    classifier: digits.Classifier, test_slice: Split, tilt: float, squared: bool | None
-) -> None:
+def test_read_tilted_and_squared_page(classifier: digits.Classifier, test_slice: Split) -> None:
     sheet = Sheet()
-    if squared is not None:
-        sheet.rule(36, squared)
+    sheet.rule(36, squared=True)
     sheet.write(chosen(test_slice, "27182"), 150, 130)
     sheet.write(chosen(test_slice, "8459", start=3), 150, 250)
-    reading = classifier.read(sheet.photograph(tilt, light=lamp(500, 700)))
+    reading = classifier.read(sheet.photograph(tilt=5, light=lamp(500, 700)))
     # This 9 is open at the top: the classifier takes it for a 4 as MNIST has it, too.
     assert plain(reading) in ("27182\n8459", "27182\n8454")
 
 
-def test_read_digits_in_form_boxes(classifier: digits.Classifier, test_slice: Split) -> None:
-    """The sides of the boxes were once read as ones."""
-    sheet = Sheet(500, 1000)
-    for index, digit in enumerate(chosen(test_slice, "34567", start=3)):
-        left = 60 + index * 90
-        sheet.box(left, 200, left + 80, 280)
-        sheet.write([digit], left + 22, 212)
-    assert plain(classifier.read(sheet.photograph(tilt=2))) == "34567"
-
-
-@pytest.mark.parametrize("text", ["INVOICE", "and the"])
-def test_page_of_words_has_no_digits(classifier: digits.Classifier, text: str) -> None:
+def test_page_of_words_has_no_digits(classifier: digits.Classifier) -> None:
     page = Image.new("L", (600, 200), 235)
     font = ImageFont.truetype(fonts.bundled()[0], 70)
-    ImageDraw.Draw(page).text((80, 50), text, 40, font)
+    ImageDraw.Draw(page).text((80, 50), "INVOICE", 40, font)
     assert classifier.read(page).lines == ()
 
 
-def test_docs_page_reads_as_documented() -> None:
+def test_docs_page_reads_as_documented(classifier: digits.Classifier) -> None:
     root = Path(__file__).parents[3]
-    text = digits.Classifier().read(root / "docs" / "page.jpg").text
+    text = classifier.read(root / "docs" / "page.jpg").text
     assert repr(text).strip("'") in (root / "README.md").read_text()
     lines = "".join(f"    {line}\n" for line in text.splitlines())
     assert (
@@ -135,6 +116,8 @@ def test_docs_page_reads_as_documented() -> None:
 
 
 @pytest.mark.parametrize("max_errors", ["0.01", 0, 1, float("nan"), [0.01]])
-def test_max_errors_is_a_number_between_0_and_1(max_errors: Any) -> None:
+def test_max_errors_is_a_number_between_0_and_1(
+    classifier: digits.Classifier, max_errors: Any
+) -> None:
     with pytest.raises(ValueError, match="max_errors must be a number between 0 and 1, not "):
-        digits.Classifier().read(np.full((30, 30), 255, np.uint8), max_errors=max_errors)
+        classifier.read(np.full((30, 30), 255, np.uint8), max_errors=max_errors)

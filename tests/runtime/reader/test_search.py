@@ -3,7 +3,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import product
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +12,7 @@ from digits.inference.interface import SYMBOLS
 from digits.reader.lattice import Arc
 from digits.reader.numbers import ANY_TEXT, OnlyText, excluding
 from digits.reader.search import NO_PATHS, search
-
-NO_BOX = (0.0, 0.0, 0.0, 0.0)
+from tests.runtime.reader.drawn import arc
 
 
 class SumIs:
@@ -32,22 +30,14 @@ class SumIs:
         return state == self.remainder
 
 
-def arc(start: int, score: float, **symbols: float) -> Arc:
-    """symbols: probabilities by d0 to d9, minus and point; the others share the rest."""
-    names = [*(f"d{digit}" for digit in range(10)), "minus", "point"]
-    others = (1 - sum(symbols.values())) / (12 - len(symbols))
-    values = np.array([symbols.get(name, others) for name in names])
-    return Arc(start, score, np.log(values.clip(1e-12)), NO_BOX)
-
-
 @st.composite
 def lattices(draw: st.DrawFn) -> list[Arc]:
     """Up to four arcs, of which each may be one of three symbols."""
     arcs = []
     for index in range(draw(st.integers(1, 4))):
         start = draw(st.integers(max(0, index - 2), index))
-        three = {"d1": 0.5, "d2": 0.3, draw(st.sampled_from(["d3", "d7", "point"])): 0.2}
-        arcs.append(arc(start, draw(st.floats(-3, 3)), **three))
+        three = {"1": 0.5, "2": 0.3, draw(st.sampled_from("37.")): 0.2}
+        arcs.append(arc(start, draw(st.floats(-3, 3)), three))
     return arcs
 
 
@@ -66,8 +56,8 @@ def weights(lattice: list[Arc]) -> dict[str, float]:
     """The summed weight of each text, by trying all paths."""
     totals: dict[str, float] = defaultdict(float)
     for path in all_paths(lattice):
-        for chosen in product(range(12), repeat=len(path)):
-            weight = sum(a.score + a.symbols[k] for a, k in zip(path, chosen, strict=True))
+        for chosen in product(*((each.symbols > math.log(0.1)).nonzero()[0] for each in path)):
+            weight = sum(each.score + each.symbols[k] for each, k in zip(path, chosen, strict=True))
             totals["".join(SYMBOLS[k] for k in chosen)] += math.exp(weight)
     return totals
 

@@ -7,47 +7,31 @@ from digits import Constraints
 from digits.data.mnist import Split
 from digits.images import picture
 from digits.prediction import Number
+from digits.reader.lattice import Arc
 from digits.reader.reading import Rules
 from digits.reader.voting import Sighting, vote
-from tests.runtime.reader.test_search import arc
+from tests.runtime.reader.drawn import lattice
 from tests.synthetic import Sheet, chosen
-
-ANY = Constraints()
-
 
 PAGE = picture.load(np.zeros((20, 100), np.uint8))
 
 
-def frame(*alternatives: dict[str, float], line: int = 1) -> Sighting:
-    """A picture of a number: the probabilities of each place's symbols."""
-    lattice = [arc(index, 8.0, **symbols) for index, symbols in enumerate(alternatives)]
-    return Sighting(PAGE, lattice, (line, 1))
-
-
-def sure(text: str, line: int = 1) -> Sighting:
-    return frame(*({f"d{digit}": 0.999} for digit in text), line=line)
-
-
-def read(*frames: Sighting, constraints: Constraints = ANY) -> Number:
-    return vote(frames, Rules.of(constraints, None), 1.0)
-
-
-ONE_OR_SEVEN = {"d1": 0.5, "d7": 0.49}
-SEVEN_OR_ONE = {"d1": 0.1, "d7": 0.89}
-ONE_OR_FOUR = {"d1": 0.5, "d4": 0.49}
+def read(*lattices: list[Arc], constraints: Constraints | None = None) -> Number:
+    """Of pictures of a number in line 1, 2 and so on."""
+    sightings = [Sighting(PAGE, arcs, (line, 1)) for line, arcs in enumerate(lattices, 1)]
+    return vote(sightings, Rules.of(constraints, None), 1.0)
 
 
 def test_alternatives_of_pictures_that_are_all_unsure_decide_together() -> None:
     """Answers would stand one against one; only the 1 is possible in both."""
-    first, second = frame({"d2": 0.999}, ONE_OR_SEVEN), frame({"d2": 0.999}, ONE_OR_FOUR)
+    first, second = lattice("2", {"1": 0.5, "7": 0.49}), lattice("2", {"1": 0.5, "4": 0.49})
     number = read(first, second)
     assert number.text == "21" and 0.7 < number.probability < 0.76  # if one of the two is right
     assert max(read(first).probability, read(second).probability) < 0.6
 
 
 def test_probability_is_that_of_the_geometric_mean() -> None:
-    first, second = frame({"d1": 0.6, "d7": 0.4}), frame({"d1": 0.7, "d7": 0.3})
-    number = read(first, second)
+    number = read(lattice("", {"1": 0.6, "7": 0.4}), lattice("", {"1": 0.7, "7": 0.3}))
     assert number.text == "1" and number.status == "review"
     assert number.probability == pytest.approx(0.42**0.5 / (0.42**0.5 + 0.12**0.5), abs=0.01)
 
@@ -55,14 +39,13 @@ def test_probability_is_that_of_the_geometric_mean() -> None:
 def test_mixture_of_contradicting_pictures_is_not_read() -> None:
     """By the mean alone, it would be 11, which no picture shows."""
     texts = ("07", "14", "21")
-    frames = [frame(*({"d1": 0.005, f"d{digit}": 0.99} for digit in text)) for text in texts]
-    number = read(*frames)
+    number = read(*(lattice("", *({"1": 0.005, digit: 0.99} for digit in text)) for text in texts))
     assert number.text in texts and number.status == "review" and number.probability < 0.5
 
 
 def test_number_is_placed_in_the_last_picture_that_shows_it() -> None:
-    number = read(sure("25", line=3), sure("25", line=4), sure("91", line=5))
-    assert (number.text, number.free, number.line) == ("25", "91", 4) and number.probability > 0.8
+    number = read(lattice("25"), lattice("25"), lattice("91"))
+    assert (number.text, number.free, number.line) == ("25", "91", 2) and number.probability > 0.8
 
 
 @pytest.mark.parametrize(
@@ -74,18 +57,17 @@ def test_number_is_placed_in_the_last_picture_that_shows_it() -> None:
     ],
 )
 def test_constraints_repair_or_reject(constraints: Constraints, text: str) -> None:
-    frames = [frame({"d2": 0.999}, {"d7": 0.8, "d1": 0.1, "d4": 0.09})] * 2
-    number = read(*frames, constraints=constraints)
+    arcs = lattice("2", {"7": 0.8, "1": 0.1, "4": 0.09})
+    number = read(arcs, arcs, constraints=constraints)
     assert (number.text, number.free) == (text, "27")
     assert number.status == ("unreadable" if not text else number.status)
     assert text or (number.probability, number.second) == (0, "")
 
 
 def test_number_that_one_picture_disputes_is_not_accepted() -> None:
-    first, *others = (sure("27"), sure("27"), sure("27"))
-    assert read(first, *others).status == "accepted"
-    first = first._replace(lattice=[arc._replace(disputed=True) for arc in first.lattice])
-    assert read(first, *others).status == "review"
+    arcs = lattice("27")
+    assert read(arcs, arcs, arcs).status == "accepted"
+    assert read([arc._replace(disputed=True) for arc in arcs], arcs, arcs).status == "review"
 
 
 @pytest.fixture

@@ -3,11 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digits.vision.components import Box, Components, label_components
-from tests.runtime.vision.drawn import arrays
+from tests.synthetic import arrays
 
-MASKS = arrays(12, False, True, dtype=np.bool_)
-# Two levels of ink on paper: components have edges, and differ in what they hold.
-INKS = arrays(12, 0, 0, 0, 40, 200, 255)
+# Two levels of ink on paper, and what may just be the edge of some or not.
+INKS = arrays(12, 0, 0, 20, 21, 200, 255)
 
 Pixels = set[tuple[int, int]]
 
@@ -16,24 +15,19 @@ def pixels(mask: np.ndarray) -> Pixels:
     return {(int(y), int(x)) for y, x in zip(*np.nonzero(mask), strict=True)}
 
 
-def drawn(component: Pixels, shape: tuple[int, ...], margin: int = 0) -> np.ndarray:
-    mask = np.zeros(shape, np.bool_)
-    for y, x in component:
-        mask[max(y - margin, 0) : y + margin + 1, max(x - margin, 0) : x + margin + 1] = True
-    return mask
+def neighbours(component: Pixels) -> Pixels:
+    """With the pixels themselves."""
+    steps = (-1, 0, 1)
+    return {(y + dy, x + dx) for y, x in component for dy in steps for dx in steps}
 
 
 def flood_fill(mask: np.ndarray) -> list[Pixels]:
     """The connected components, by a slow reference implementation."""
     left, components = pixels(mask), []
     while left:
-        component: Pixels = set()
-        front = {left.pop()}
-        while front:
-            component |= front
-            front = {
-                (y + dy, x + dx) for y, x in front for dy in (-1, 0, 1) for dx in (-1, 0, 1)
-            } & left
+        component = front = {left.pop()}
+        while front := neighbours(front) & left:
+            component = component | front
             left -= front
         components.append(component)
     return components
@@ -44,12 +38,11 @@ def all_pixels(components: Components, shape: tuple[int, ...]) -> list[Pixels]:
     return [pixels(components.mask([number], window)) for number in range(components.size)]
 
 
-@given(MASKS)
-def test_label_components_equals_flood_fill(mask: np.ndarray) -> None:
-    ink = np.arange(mask.size, dtype=np.uint8).reshape(mask.shape)
-    components = label_components(mask, ink)
-    labelled = all_pixels(components, mask.shape)
-    assert sorted(map(sorted, labelled)) == sorted(map(sorted, flood_fill(mask)))
+@given(INKS, st.data())
+def test_components_equal_those_of_flood_fill(ink: np.ndarray, data: st.DataObject) -> None:
+    components = label_components(ink > 100, ink)
+    labelled = all_pixels(components, ink.shape)
+    assert sorted(map(sorted, labelled)) == sorted(map(sorted, flood_fill(ink > 100)))
     for number, component in enumerate(labelled):
         values = [int(ink[pixel]) for pixel in component]
         assert components.mass[number] == sum(values)
@@ -57,21 +50,15 @@ def test_label_components_equals_flood_fill(mask: np.ndarray) -> None:
         rows, columns = zip(*component, strict=True)
         edges = [min(columns), min(rows), max(columns) + 1, max(rows) + 1]
         assert components.boxes[number].tolist() == edges
-
-
-@given(INKS, st.data())
-def test_mask_and_crop_of_any_components(ink: np.ndarray, data: st.DataObject) -> None:
-    components = label_components(ink > 100, ink)
-    if not components.size:
+    if not labelled:
         return
-    numbers = st.integers(0, components.size - 1)
-    chosen = data.draw(st.lists(numbers, min_size=1, unique=True))
-    every, box = all_pixels(components, ink.shape), components.box(chosen)
-    inside = set[tuple[int, int]]().union(*(every[number] for number in chosen))
-    assert (components.mask(chosen, box) == drawn(inside, ink.shape)[box.pixels]).all()
+    chosen = data.draw(st.lists(st.integers(0, len(labelled) - 1), min_size=1, unique=True))
+    inside = Pixels().union(*(labelled[number] for number in chosen))
+    box = components.box(chosen)
+    assert pixels(components.mask(chosen, box)) == {(y - box.top, x - box.left) for y, x in inside}
     cropped, cropped_box = components.crop(chosen, ink, edge=20)
     again = np.zeros_like(ink)
     again[cropped_box.pixels] = cropped
     # Next to the components, and nowhere else, there are their edges.
-    edges = drawn(inside, ink.shape, margin=1) & (ink > 20)
-    assert (again == np.where(edges, ink, 0)).all()
+    assert pixels(again) == neighbours(inside) & pixels(ink > 20)
+    assert (again[again > 0] == ink[again > 0]).all()

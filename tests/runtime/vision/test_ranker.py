@@ -7,7 +7,7 @@ from digits.vision import ranker, weights
 from digits.vision.components import Box, Component
 from digits.vision.frame import DIGIT_SIDE, to_mnist
 from digits.vision.hypotheses import KINDS, Hypothesis
-from digits.vision.ranker import FEATURES, SEVERAL_FEATURES, Ranking, features, rank
+from digits.vision.ranker import FEATURES, SEVERAL_FEATURES, features, rank
 
 SHAPE = 200, 300
 BOX, BESIDE = Box(100, 60, 140, 120), Box(200, 60, 240, 120)
@@ -38,10 +38,6 @@ def frames(hypotheses: list[Hypothesis]) -> np.ndarray:
     return to_mnist([hypothesis.component.ink for hypothesis in hypotheses])
 
 
-def ranked(hypotheses: list[Hypothesis], *answers: np.ndarray) -> Ranking:
-    return rank(hypotheses, frames(hypotheses), np.array(answers, np.float32), SHAPE)
-
-
 def columns(hypotheses: list[Hypothesis], *answers: np.ndarray) -> np.ndarray:
     """FEATURES; by default the network reads a 1 everywhere."""
     given = np.array(answers or [sure(1)] * len(hypotheses), np.float32)
@@ -59,7 +55,8 @@ def test_softmax_of_linear_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scores of each hypothesis, of "several" and of "none", which is 0."""
     monkeypatch.setattr(weights, "RANKER", {k: float(k == "main") for k in FEATURES})
     monkeypatch.setattr(weights, "SEVERAL", {k: 2.0 * (k == "several") for k in SEVERAL_FEATURES})
-    ranking = ranked([made(), made("second", BESIDE)], sure(3), sure(4))
+    hypotheses = [made(), made("second", BESIDE)]
+    ranking = rank(hypotheses, frames(hypotheses), np.array([sure(3), sure(4)]), SHAPE)
     expected = np.exp([1.0, 0.0, 2.0, 0.0])
     actual = [*ranking.hypotheses, ranking.several, ranking.none]
     assert actual == pytest.approx((expected / expected.sum()).tolist())
@@ -108,15 +105,17 @@ def test_features_of_answers_and_width() -> None:
 
 
 def test_features_of_several() -> None:
-    hypotheses = [made(), made("second", Box(200, 60, 240, 90))]
+    hypotheses = [made(), made("second", Box(200, 60, 240, 90), level=100)]
     first, second = (int(hypothesis.component.ink.sum()) for hypothesis in hypotheses)
-    evidence = several(hypotheses, sure(1, 0.9), sure(2, 0.5))
-    assert evidence["several"] == 1
+    evidence = several(hypotheses, sure(2, 0.9), sure(1, 0.5))
+    assert (evidence["several"], evidence["one"], evidence["inverted"]) == (1, 1, 0)
     assert evidence["less sure"] == pytest.approx(0, abs=1e-4)
     assert evidence["lighter"] == pytest.approx(math.log(second / first))
     assert evidence["lower"] == pytest.approx(math.log(0.5))
+    assert evidence["contrast"] == pytest.approx(math.log(2))
     assert evidence["overlap"] == 0
     assert several([made(), made("second", Box(120, 130, 160, 190))])["overlap"] == 0.5
+    assert several([made(inverted=True), made("second", BESIDE, inverted=True)])["inverted"] == 1
 
 
 @pytest.mark.parametrize("pens", [(3, 3), (3, 6), (6, 3)])
