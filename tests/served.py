@@ -94,19 +94,14 @@ def served(
     serve or review. environment: variables to set, such as DIGITS_TOKEN.
     """
 
-    def limit() -> None:
-        if files:
-            import resource
-
-            resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
-
-    arguments = [str(DIGITS), command, "--port", "0", *options]
+    limit = ["prlimit", f"--nofile={files}"] if files else []
+    arguments = [*limit, str(DIGITS), command, "--port", "0", *options]
     with (
         NamedTemporaryFile("w") as file,
         # A file of its own: reading from the one that the server writes to would move its position.
         Path(file.name).open() as log,
         subprocess.Popen(
-            arguments, stderr=file, text=True, preexec_fn=limit, env=os.environ | environment
+            arguments, stderr=file, text=True, env=os.environ | environment
         ) as process,
     ):
         try:

@@ -1,10 +1,11 @@
-"""The installed `digits serve`: third-party clients, signals, addresses, the model's reload."""
+"""The installed `digits serve`: clients written by others, signals, addresses, lost clients."""
 
 import http.client
 import json
 import os
 import signal
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,6 @@ from typing import Any
 from urllib.request import urlopen
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from digits.classifier import Classifier
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of the model that is served, which a test may replace."""
+    """The file of the model that is served, which a test replaces."""
     path = tmp_path_factory.mktemp("model") / "model.onnx"
     path.write_bytes(Path(BUNDLED).read_bytes())
     return path
@@ -52,16 +52,6 @@ def triton(server: Served) -> Iterator[Any]:
     client.close()
 
 
-@pytest.fixture
-def images(test_slice: Split) -> npt.NDArray[np.uint8]:
-    return test_slice.images[:20, None]
-
-
-@pytest.fixture
-def expected(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    return Classifier().model.probabilities(images)
-
-
 def test_triton_client_gets_metadata_and_errors(triton: Any) -> None:
     assert triton.is_server_live() and triton.is_server_ready()
     assert triton.is_model_ready("lenet5") and triton.is_model_ready("lenet5", "1")
@@ -70,54 +60,30 @@ def test_triton_client_gets_metadata_and_errors(triton: Any) -> None:
     assert (tensor["name"], tensor["datatype"]) == ("images", "UINT8")
     sent = triton.names.InferInput("images", [1, 784], "UINT8")
     sent.set_data_from_numpy(np.zeros((1, 784), np.uint8))
-    for model, words in (
-        ("vgg16", "the only model is lenet5"),
-        ("lenet5", "shape: expected array"),
-    ):
+    for model, words in (("vgg16", "the only model is lenet5"), ("lenet5", "shape: expected")):
         with pytest.raises(triton.names.InferenceServerException, match=words):
             triton.infer(model, [sent])
 
 
-@pytest.mark.parametrize(
-    ("binary_input", "binary_output"), [(True, True), (False, False), (True, None)]
-)
-def test_triton_client_gets_probabilities(
-    triton: Any,
-    images: npt.NDArray[np.uint8],
-    expected: npt.NDArray[np.float32],
-    binary_input: bool,
-    binary_output: bool | None,
+@pytest.mark.parametrize("binary", [True, False])
+def test_triton_client_gets_probabilities_and_classes(
+    triton: Any, test_slice: Split, binary: bool
 ) -> None:
+    images = test_slice.images[:20, None]
+    expected = Classifier().model.probabilities(images)
     sent = triton.names.InferInput("images", list(images.shape), "UINT8")
-    sent.set_data_from_numpy(images, binary_data=binary_input)
-    outputs = None
-    if binary_output is not None:
-        outputs = [triton.names.InferRequestedOutput("probabilities", binary_data=binary_output)]
-    answer = triton.infer("lenet5", [sent], outputs=outputs, request_id="a")
-    np.testing.assert_array_equal(answer.as_numpy("probabilities"), expected)
-    assert answer.get_response()["id"] == "a"
-
-
-@pytest.mark.parametrize(("binary", "count"), [(True, 3), (False, 99)])
-def test_triton_client_gets_classification(
-    triton: Any,
-    images: npt.NDArray[np.uint8],
-    expected: npt.NDArray[np.float32],
-    binary: bool,
-    count: int,
-) -> None:
-    sent = triton.names.InferInput("images", list(images.shape), "UINT8")
-    sent.set_data_from_numpy(images)
-    options = {"binary_data": binary, "class_count": count}
-    wanted = triton.names.InferRequestedOutput("probabilities", **options)
-    rows = triton.infer("lenet5", [sent], outputs=[wanted]).as_numpy("probabilities")
-    assert rows.shape == (20, min(count, 10))
+    sent.set_data_from_numpy(images, binary_data=binary)
+    wanted = triton.names.InferRequestedOutput
+    for outputs in (None, [wanted("probabilities", binary_data=binary)]):
+        answer = triton.infer("lenet5", [sent], outputs=outputs, request_id="a")
+        np.testing.assert_array_equal(answer.as_numpy("probabilities"), expected)
+        assert answer.get_response()["id"] == "a"
+    classes = wanted("probabilities", binary_data=binary, class_count=3)
+    rows = triton.infer("lenet5", [sent], outputs=[classes]).as_numpy("probabilities")
     for texts, probabilities in zip(rows, expected, strict=True):
-        pairs = [(text.decode() if binary else text).split(":") for text in texts]
-        order = np.argsort(-probabilities, kind="stable")[: len(pairs)]
-        assert [int(answer) for _, answer in pairs] == order.tolist()
-        shares = [float(share) for share, _ in pairs]
-        np.testing.assert_allclose(shares, probabilities[order], atol=1e-6)
+        likeliest = np.argsort(-probabilities, kind="stable")[:3]
+        shown = [text.decode() if binary else text for text in texts]
+        assert shown == [f"{probabilities[digit]:f}:{digit}" for digit in likeliest]
 
 
 def test_addresses_and_warnings_are_printed(server: Served) -> None:
@@ -129,36 +95,49 @@ def test_addresses_and_warnings_are_printed(server: Served) -> None:
         assert urlopen(f"{url}v2").status == 200
 
 
+def test_aborted_uploads_leak_no_memory(server: Served) -> None:
+    """They once stayed in memory. So many leaked ones would take 50 MB."""
+
+    def abort_uploads() -> int:
+        for number in range(500):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
+                client.sendall(b"POST /predict HTTP/1.1\r\nhost: localhost\r\n")
+                client.sendall(b"content-length: 200000\r\n\r\n" + bytes(100_000))
+                if number % 2:  # reset the connection
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert urlopen(f"{server.url}/v2").status == 200
+        return server.resident
+
+    abort_uploads()  # to reach its peak of memory
+    before = abort_uploads()
+    assert abort_uploads() - before < 10e6
+
+
 def test_sighup_reloads_model_without_dropped_request(
     server: Served, model: Path, test_slice: Split
 ) -> None:
     """Meanwhile, clients get the answers to their own digits."""
     labels = Classifier().model.probabilities(test_slice.images).argmax(1)
-    wrong: list[int] = []
-    answered, stop = [0], threading.Event()
+    answered, stop = list[bool](), threading.Event()
 
-    def ask(start: int) -> None:
+    def ask(index: int) -> None:
         client = http.client.HTTPConnection("127.0.0.1", server.port)
-        index = start
         while not stop.is_set():
             tensor = {"name": "images", "shape": [1, 1, 28, 28], "datatype": "UINT8"}
             tensor["data"] = test_slice.images[index].ravel().tolist()
             client.request("POST", "/v2/models/lenet5/infer", json.dumps({"inputs": [tensor]}))
             answer = json.loads(client.getresponse().read())
-            if np.argmax(answer["outputs"][0]["data"]) != labels[index]:
-                wrong.append(index)
-            answered[0] += 1
-            index = (index + 16) % 500
+            answered.append(np.argmax(answer["outputs"][0]["data"]) == labels[index])
+            index = (index + 8) % 500
         client.close()
 
     def recipe() -> str:
         described = json.loads(urlopen(f"{server.url}/v2/models/lenet5").read())
         return str(described["parameters"]["recipe"])
 
-    content = model.read_bytes()
     about = replace(load(model, metadata.Metadata).metadata, recipe="another")
-    other = metadata.add_metadata(content, about)
-    threads = [threading.Thread(target=ask, args=(start,)) for start in range(16)]
+    other = metadata.add_metadata(model.read_bytes(), about)
+    threads = [threading.Thread(target=ask, args=(start,)) for start in range(8)]
     for thread in threads:
         thread.start()
     try:
@@ -171,8 +150,8 @@ def test_sighup_reloads_model_without_dropped_request(
             os.replace(model.parent / "new", model)
             server.process.send_signal(signal.SIGHUP)
             server.wait_for(words)
-            count = answered[0]
-            while answered[0] < count + 500:
+            count = len(answered)
+            while len(answered) < count + 100:
                 assert server.process.poll() is None
                 time.sleep(0.01)
         assert recipe() == "another"
@@ -180,7 +159,7 @@ def test_sighup_reloads_model_without_dropped_request(
         stop.set()
         for thread in threads:
             thread.join()
-    assert wrong == []
+    assert all(answered)
 
 
 def begin_upload(server: Served, length: int) -> http.client.HTTPConnection:
@@ -204,40 +183,16 @@ def wait_until_connections_are_refused(server: Served) -> None:
             time.sleep(0.01)
 
 
-def test_sigterm_finishes_requests_and_kept_connections(numbers: Path) -> None:
-    """Each client sends until an answer says that it was the connection's last."""
-    photo, ends = numbers.read_bytes(), list[str]()
-    begun = threading.Event()
-
-    def ask(port: int) -> None:
-        client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        try:
-            while True:
-                client.request("GET", "/v2")
-                answer = client.getresponse()
-                answer.read()
-                begun.set()
-                if answer.getheader("connection") == "close":
-                    ends.append("closed by an answer")
-                    return
-        except (OSError, http.client.HTTPException) as error:
-            ends.append(repr(error))
-
+def test_sigterm_finishes_what_was_accepted(numbers: Path) -> None:
+    photo = numbers.read_bytes()
     with served() as server:
         upload = begin_upload(server, len(photo))
         upload.send(photo[:1000])
-        threads = [threading.Thread(target=ask, args=(server.port,)) for _ in range(48)]
-        for thread in threads:
-            thread.start()
-        assert begun.wait(30)
         server.process.send_signal(signal.SIGTERM)
-        for thread in threads:
-            thread.join()
-        assert ends == ["closed by an answer"] * 48
         wait_until_connections_are_refused(server)
         upload.send(photo[1000:])
         answer = upload.getresponse()
-        assert answer.status == 200
+        assert answer.status == 200 and answer.getheader("connection") == "close"
         assert json.loads(answer.read())["text"] == Classifier().read(photo).text
         assert server.process.wait(60) == 0
 

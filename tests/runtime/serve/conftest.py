@@ -1,3 +1,4 @@
+import io
 import socket
 import threading
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
@@ -35,11 +37,23 @@ def application(classifier: Classifier, **settings: Any) -> App:
     return App(chosen, classifier, worker)
 
 
-@pytest.fixture
+def png(width: int, height: int, mode: str = "1") -> bytes:
+    """A blank picture."""
+    file = io.BytesIO()
+    Image.new(mode, (width, height), 1).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
 def client(classifier: Classifier) -> Iterator[TestClient]:
     """Call the app without sockets or processes; raises the exceptions of its bugs."""
     with TestClient(application(classifier)) as client:
         yield client
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 @contextmanager

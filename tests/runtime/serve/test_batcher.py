@@ -1,6 +1,5 @@
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +12,9 @@ from digits.serve.limits import Limits
 from digits.serve.metrics import Metrics
 from digits.serve.refusals import Refused
 
+pytestmark = pytest.mark.anyio
+
 Images = npt.NDArray[np.uint8]
-
-
-@pytest.fixture
-def images(test_slice: Split) -> Images:
-    return test_slice.images[:, None]
 
 
 class BlockingModel:
@@ -31,7 +27,7 @@ class BlockingModel:
 
     def probabilities(self, images: Images) -> npt.NDArray[np.float32]:
         self.sizes.append(len(images))
-        self.go.wait(10)
+        self.go.wait(60)
         if self.error:
             raise self.error
         return self.wrapped.probabilities(images)
@@ -42,18 +38,17 @@ def model(classifier: Classifier) -> BlockingModel:
     return BlockingModel(classifier)
 
 
-def run(model: BlockingModel, use: Callable[[Batcher], Awaitable[object]]) -> None:
-    async def main() -> None:
-        limits = Limits(max_queued_digits=400)
-        await use(Batcher(model, limits, Metrics()))  # type: ignore[arg-type]
-
-    asyncio.run(main())
+@pytest.fixture
+def batcher(model: BlockingModel) -> Batcher:
+    limits = Limits(max_queued_digits=400)
+    return Batcher(model, limits, Metrics())  # type: ignore[arg-type]
 
 
 async def begin(batcher: Batcher, images: Images) -> "asyncio.Task[npt.NDArray[np.float32]]":
     """Send a request, and let it be queued."""
     task = asyncio.create_task(batcher.probabilities(images))
-    await asyncio.sleep(0.01)
+    for _ in range(3):  # turns of the event loop
+        await asyncio.sleep(0)
     return task
 
 
@@ -61,38 +56,33 @@ async def begin(batcher: Batcher, images: Images) -> "asyncio.Task[npt.NDArray[n
     ("sizes", "runs"),
     [
         ([1, 3, 1, 20], [1, 24]),
-        ([1, Limits.max_batch - 1, 2, 100], [1, Limits.max_batch - 1, 102]),
+        ([1, 255, 1, 100], [1, 256, 100]),
+        ([1, 255, 2, 142], [1, 255, 144]),  # as many as may wait
     ],
 )
-def test_requests_share_the_next_batch(
-    model: BlockingModel, images: Images, sizes: list[int], runs: list[int]
+async def test_requests_share_the_next_batch(
+    batcher: Batcher, model: BlockingModel, test_slice: Split, sizes: list[int], runs: list[int]
 ) -> None:
     """All but the first arrive while the first one runs. The answers are those of the runs."""
-
-    async def use(batcher: Batcher) -> None:
-        parts = np.split(images[: sum(sizes)], np.cumsum(sizes)[:-1])
-        tasks = [await begin(batcher, part) for part in parts]
-        with pytest.raises(Refused, match="too many digits are waiting"):
-            await batcher.probabilities(images[: Limits.max_batch + 150])
-        model.go.set()
-        answers = await asyncio.gather(*tasks)
-        assert model.sizes == runs and [len(rows) for rows in answers] == sizes
-        batches = np.split(images[: sum(sizes)], np.cumsum(runs)[:-1])
-        expected = np.concatenate([model.wrapped.probabilities(batch) for batch in batches])
-        np.testing.assert_array_equal(np.concatenate(answers), expected)
-
-    run(model, use)
+    images = test_slice.images[: sum(sizes), None]
+    tasks = [await begin(batcher, part) for part in np.split(images, np.cumsum(sizes)[:-1])]
+    with pytest.raises(Refused, match="too many digits are waiting"):
+        await batcher.probabilities(test_slice.images[: 401 - sum(sizes), None])
+    model.go.set()
+    answers = await asyncio.gather(*tasks)
+    assert model.sizes == runs and [len(rows) for rows in answers] == sizes
+    batches = np.split(images, np.cumsum(runs)[:-1])
+    expected = np.concatenate([model.wrapped.probabilities(batch) for batch in batches])
+    np.testing.assert_array_equal(np.concatenate(answers), expected)
+    assert batcher.waiting == 0
 
 
-def test_model_error_reaches_all_waiting_then_recovers(
-    model: BlockingModel, images: Images
+async def test_model_error_reaches_all_waiting_then_recovers(
+    batcher: Batcher, model: BlockingModel, test_slice: Split
 ) -> None:
-    async def use(batcher: Batcher) -> None:
-        asked = (batcher.probabilities(images[:1]) for _ in range(3))
-        assert await asyncio.gather(*asked, return_exceptions=True) == [model.error] * 3
-        model.error = None
-        assert len(await batcher.probabilities(images[:1])) == 1
-
     model.go.set()
     model.error = ZeroDivisionError()
-    run(model, use)
+    asked = (batcher.probabilities(test_slice.images[:1, None]) for _ in range(3))
+    assert await asyncio.gather(*asked, return_exceptions=True) == [model.error] * 3
+    model.error = None
+    assert len(await batcher.probabilities(test_slice.images[:1, None])) == 1

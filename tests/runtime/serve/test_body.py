@@ -2,7 +2,6 @@
 
 import asyncio
 
-import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
@@ -21,15 +20,21 @@ def request(client: str, body: bytes) -> Request:
 def test_one_client_gets_half_of_the_memory() -> None:
     reader = BodyReader(Limits(max_total_bytes=1000))
 
+    async def is_refused(client: str, size: int) -> bool:
+        try:
+            async with reader.read(request(client, bytes(size)), 400):
+                return False
+        except Refused as refused:
+            return refused.status_code == 429
+
     async def run() -> None:
         async with reader.read(request("a", bytes(300)), 400):
-            with pytest.raises(Refused) as refused:
-                async with reader.read(request("a", bytes(300)), 400):
-                    pass
-            assert refused.value.status_code == 429
-            async with reader.read(request("b", bytes(300)), 400):
-                pass
-        async with reader.read(request("a", bytes(300)), 400) as body:
-            assert body == bytes(300)
+            assert await is_refused("a", 201)
+            assert not await is_refused("a", 200)
+            async with reader.read(request("b", bytes(400)), 400):
+                assert await is_refused("c", 301)
+                assert not await is_refused("c", 300)
+        async with reader.read(request("a", bytes(600)), 600) as body:  # more than half is allowed
+            assert body == bytes(600)
 
     asyncio.run(run())

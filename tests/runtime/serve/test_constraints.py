@@ -1,7 +1,6 @@
 """What a request asks of numbers."""
 
 import json
-from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -10,14 +9,7 @@ from digits import Constraints
 from digits.classifier import Classifier
 from digits.serve.constraints import parse_query
 from digits.text import to_json
-from tests.runtime.serve.conftest import application
-
-NUMBER = Path(__file__).parents[3] / "runtime/digits/serve/page/chalk.webp"  # 2718
-
-
-@pytest.fixture(scope="module")
-def client(classifier: Classifier) -> TestClient:
-    return TestClient(application(classifier))
+from tests.conftest import PICTURES
 
 
 @pytest.mark.parametrize(
@@ -37,42 +29,32 @@ def test_query_is_parsed(query: str, constraints: Constraints, max_errors: float
 
 
 def test_answer_is_that_of_classifier(client: TestClient, classifier: Classifier) -> None:
-    answer = client.post("/read?list=2717+9999&max_errors=50%25", content=NUMBER.read_bytes())
-    reading = classifier.read(NUMBER, Constraints(values=["2717", "9999"]), 0.5)
+    picture = PICTURES / "2.jpg"
+    answer = client.post("/read?list=7+9&max_errors=50%25", content=picture.read_bytes())
+    reading = classifier.read(picture, Constraints(values=["7", "9"]), 0.5)
     assert answer.json() == json.loads(to_json(reading.to_dict("")))
 
 
 @pytest.mark.parametrize(
-    ("query", "words"),
+    ("url", "sentence"),
     [
-        ("max_errors=2", "between 0 and 100%, not '2'; is 2% meant?"),
-        ("digits_only=x", "digits_only must be true or false"),
-        ("length=3&list=1234", "no number satisfies all of these constraints"),
+        ("/read?digits_only=x", "constraints: digits_only must be true or false"),
+        ("/predict?length=6", "the query may have, once each: frame; not 'length'"),
+        ("/read?length=6&frame=1&length=7", "the query may have, once each: {}; not 'length'"),
+        (
+            "/read?" + "&".join(f"{number}{'a' * 40}" for number in range(999)),
+            f"the query may have, once each: {{}}; not '0{'a' * 29}'",
+        ),
     ],
 )
-def test_malformed_or_impossible_constraints(client: TestClient, query: str, words: str) -> None:
-    content = NUMBER.read_bytes()
-    answer = client.post(f"/read?{query}", content=content)
-    assert answer.status_code == 422
-    sentence = answer.json()["error"]
-    assert sentence.startswith("constraints: ") and words in sentence
-    several = client.post(f"/read?{query}", files=[("file", ("a", content))] * 2)
-    assert several.json() == [{"file": "a", "error": sentence}] * 2
+def test_query_that_is_not_understood(client: TestClient, url: str, sentence: str) -> None:
+    known = "frame, length, pattern, check, range, list, digits_only, max_errors"
+    answer = client.post(url, content=(PICTURES / "2.jpg").read_bytes())
+    assert answer.status_code == 422 and answer.json() == {"error": sentence.format(known)}
 
 
-@pytest.mark.parametrize(
-    ("url", "name", "known"),
-    [
-        ("/read?length=6&frame=1&length=7", "length", "frame, length, "),
-        ("/read?" + "&".join(map(str, range(9999))), "0", "frame, length, "),
-        ("/predict?length=6", "length", "frame"),
-    ],
-)
-def test_parameter_that_is_unknown_or_given_twice(
-    client: TestClient, url: str, name: str, known: str
-) -> None:
-    answer = client.post(url, content=NUMBER.read_bytes())
-    assert answer.status_code == 422
-    sentence = f"the query may have, once each: {known}"
-    assert answer.json()["error"].startswith(sentence)
-    assert answer.json()["error"].endswith(f"; not {name!r}")
+def test_impossible_constraints_are_told_for_each_file(client: TestClient) -> None:
+    files = [("file", ("a", (PICTURES / "2.jpg").read_bytes()))] * 2
+    sentence = "constraints: no number satisfies all of these constraints"
+    answer = client.post("/read?length=3&list=1234", files=files)
+    assert answer.json() == [{"file": "a", "error": sentence}] * 2

@@ -3,8 +3,7 @@
 import http.client
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,6 @@ from digits.serve import listener, probe
 from digits.serve.settings import Settings
 from tests.runtime.serve.conftest import serving
 from tests.served import make_certificate
-
-pytestmark = pytest.mark.slow  # they wait for limits of time
-
-GET = b"GET /v2 HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -83,57 +78,31 @@ def test_unusable_address_or_certificate(
     assert Path("file").read_text() == "text"
 
 
-@pytest.mark.unix
-def test_stale_unix_socket_is_replaced(classifier: Classifier, tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as killed:
-        killed.bind(str(tmp_path / "socket"))
-    with (
-        serving(classifier, uds=tmp_path / "socket"),
-        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client,
-    ):
-        client.connect(str(tmp_path / "socket"))
-        client.sendall(GET)
-        assert client.recv(65536).startswith(b"HTTP/1.1 200")
-
-
-@contextmanager
-def serving_tls(classifier: Classifier, tls: Path, **limits: float) -> Iterator[int]:
-    """The port of a server with HTTPS."""
-    files = {"ssl_certfile": tls / "cert.pem", "ssl_keyfile": tls / "key.pem"}
-    with serving(classifier, **files, **limits) as (_, port):
-        yield port
-
-
-def get_https(tls: Path, port: int, path: str) -> bytes:
-    context = ssl.create_default_context(cafile=str(tls / "cert.pem"))
-    client = http.client.HTTPSConnection("localhost", port, context=context)
-    client.request("GET", path)
-    answer = client.getresponse()
-    assert answer.status == 200
-    content = answer.read()
-    client.close()
-    return content
-
-
-def test_https_refuses_plain_http(
+@pytest.mark.slow
+def test_https_bears_plain_http_and_incomplete_handshakes(
     classifier: Classifier, tls: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with serving_tls(classifier, tls) as port:
-        assert b"digits" in get_https(tls, port, "/v2")
-        with socket.create_connection(("127.0.0.1", port), timeout=30) as plain:
-            plain.sendall(GET)
-            assert b"200" not in plain.recv(65536)
-        probe.check(Settings(port=port, ssl_certfile=tls / "cert.pem"))
-    assert capfd.readouterr().err == ""
+    """Handshakes that never end make room for others, and time out."""
+    certificate = tls / "cert.pem"
+    files = {"ssl_certfile": certificate, "ssl_keyfile": tls / "key.pem"}
+    context = ssl.create_default_context(cafile=str(certificate))
 
+    def metrics() -> bytes:
+        client = http.client.HTTPSConnection("localhost", port, context=context)
+        client.request("GET", "/metrics", headers={"connection": "close"})
+        return client.getresponse().read()
 
-def test_incomplete_handshakes_time_out_and_make_room(classifier: Classifier, tls: Path) -> None:
-    with serving_tls(classifier, tls, max_connections=20, header_timeout=2) as port:
+    with serving(classifier, **files, max_connections=20, header_timeout=1) as (_, port):
         with ExitStack() as opened:
             clients = [
-                opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
-                for _ in range(200)
+                opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+                for _ in range(100)
             ]
-            assert b'reason="crowded_out"' in get_https(tls, port, "/metrics")
+            assert b'reason="crowded_out"' in metrics()
             assert all(client.recv(65536) == b"" for client in clients)
-        assert b'reason="slow_head"' in get_https(tls, port, "/metrics")
+        assert b'reason="slow_head"' in metrics()
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as plain:
+            plain.sendall(b"GET /v2 HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            assert b"200" not in plain.recv(65536)
+        probe.check(Settings(port=port, ssl_certfile=certificate))
+    assert capfd.readouterr().err == ""

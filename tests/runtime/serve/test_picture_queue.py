@@ -1,35 +1,36 @@
 """Waiting pictures share a batch, and none fails because of another."""
 
 import asyncio
-import json
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
-from pathlib import Path
 
 import pytest
 
-from digits.classifier import Classifier
 from digits.errors import ModelError
-from digits.inference.model import Model
-from digits.processes import WorkerDied
+from digits.processes import StartFailed, WorkerDied
 from digits.serve.limits import Limits
 from digits.serve.metrics import Metrics
 from digits.serve.picture_queue import PictureQueue
-from digits.serve.pictures import Answer, PictureWorker, TooMuch, Upload, answer
+from digits.serve.pictures import Answer, PictureWorker, TooMuch, Upload
 from digits.serve.refusals import Refused
 from tests.in_process import InProcess
-from tests.runtime.conftest import count_calls
-from tests.runtime.serve.test_app import png
 
 pytestmark = pytest.mark.anyio
 
-LARGE, FILE = b"large", b"0" * ((256 << 10) + 1)
+SMALL, FILE = b"0" * (256 << 10), b"0" * ((256 << 10) + 1)
+FAILURES: dict[bytes, Exception] = {
+    b"die": WorkerDied(-9),
+    b"bug": WorkerDied(1),
+    b"large": TooMuch(),
+    b"late": TimeoutError(),
+    b"unstarted": StartFailed("can't start"),
+    b"lie": ModelError("no probabilities"),
+}
 
 
 class BlockingReader:
-    """Answers each picture with its content, once `go` is set."""
+    """Answers each picture with its content, or raises what it says, once `go` is set."""
 
     def __init__(self) -> None:
         self.batches: list[list[bytes]] = []
@@ -39,13 +40,10 @@ class BlockingReader:
         contents = [upload.content for upload in uploads]
         self.batches.append(contents)
         self.begun.set()
-        assert self.go.wait(10)
-        if b"die" in contents:
-            raise WorkerDied(-9)
-        if b"lie" in contents:
-            raise ModelError("no probabilities")
-        if LARGE in contents and len(contents) > 1:
-            raise TooMuch
+        assert self.go.wait(60)
+        for content in contents:
+            if content in FAILURES:
+                raise FAILURES[content]
         return [Answer(200, content[:9].decode()) for content in contents]
 
     def start(self) -> PictureWorker:
@@ -57,23 +55,18 @@ def upload(content: bytes, command: str = "predict") -> Upload:
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def reader() -> BlockingReader:
     return BlockingReader()
 
 
 @asynccontextmanager
 async def busy_queue(
-    reader: BlockingReader, client: str = "", workers: int = 1, **limits: int
+    reader: BlockingReader, client: str = "", **limits: int
 ) -> AsyncIterator[PictureQueue]:
     """A queue whose process is reading a picture until the context ends."""
-    queue = PictureQueue(reader.start, workers, Limits(**limits), Metrics())
+    queue = PictureQueue(reader.start, 1, Limits(**limits), Metrics())
     first = asyncio.create_task(queue.answer(upload(b"first"), client))
-    await asyncio.to_thread(reader.begun.wait, 10)
+    await asyncio.to_thread(reader.begun.wait, 60)
     try:
         yield queue
     finally:
@@ -108,21 +101,9 @@ async def texts(tasks: "Sequence[asyncio.Task[Answer]]") -> list[str]:
             [f"{number}" for number in range(20)],
             [[b"%d" % number for number in part] for part in (range(16), range(16, 20))],
         ),
-        # Many pixels in small files: only the process notices.
-        (
-            [b"a", LARGE, b"b"],
-            ["a", "large", "b"],
-            [[b"a", LARGE, b"b"], [b"a"], [LARGE], [b"b"]],
-        ),
         # A large file is alone from the start.
-        ([b"a", FILE, b"b"], ["a", "0" * 9, "b"], [[b"a"], [FILE], [b"b"]]),
-        # Only the cause fails.
-        (
-            [b"a", b"die", b"b"],
-            ["a", "the process that read the picture was killed", "b"],
-            [[b"a", b"die", b"b"], [b"a"], [b"die"], [b"b"]],
-        ),
-        ([b"lie"], ["ModelError"], [[b"lie"]]),
+        ([b"a", FILE, SMALL], ["a", "0" * 9, "0" * 9], [[b"a"], [FILE], [SMALL]]),
+        ([b"a", SMALL], ["a", "0" * 9], [[b"a", SMALL]]),
     ],
 )
 async def test_waiting_pictures_share_batches(
@@ -137,23 +118,46 @@ async def test_waiting_pictures_share_batches(
     assert reader.batches[1:] == batches and queue.waiting == 0
 
 
+@pytest.mark.parametrize(
+    ("cause", "answer"),
+    [
+        (b"die", "the process that read the picture was killed"),
+        (b"large", "the picture takes too much memory"),
+        (b"late", "the picture takes too much time"),
+        (b"unstarted", "can't start"),
+        (b"bug", "WorkerDied"),
+        (b"lie", "ModelError"),
+    ],
+)
+async def test_only_the_cause_of_a_failure_fails(
+    reader: BlockingReader, cause: bytes, answer: str
+) -> None:
+    async with busy_queue(reader) as queue:
+        asked = await ask(queue, b"a", cause, b"b")
+    assert await texts(asked) == ["a", answer, "b"]
+    assert reader.batches[1:] == [[b"a", cause, b"b"], [b"a"], [cause], [b"b"]]
+    assert queue.waiting == 0
+
+
 async def test_clients_take_turns(reader: BlockingReader) -> None:
     async with busy_queue(reader, client="a") as queue:
-        asked = await ask(queue, b"a1", b"a2", client="a", command="read")
-        asked += await ask(queue, b"b1", client="b", command="read")
-        asked += await ask(queue, b"a3", client="a", command="read")
-        asked += await ask(queue, b"b2", client="b", command="read")
+        asked = []
+        for content in (b"a1", b"a2", b"b1", b"a3", b"b2"):
+            asked += await ask(queue, content, client=chr(content[0]), command="read")
     await texts(asked)
     assert reader.batches[1:] == [[b"a1"], [b"b1"], [b"a2"], [b"b2"], [b"a3"]]
 
 
+@pytest.mark.slow
 async def test_client_gets_half_of_the_queue(reader: BlockingReader) -> None:
     async with busy_queue(reader, client="a", max_queued_pictures=4) as queue:
         asked = await ask(queue, b"a", b"a", client="a")
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(Refused, match="too many pictures are waiting") as refused:
             await queue.answer(upload(b"a"), "a")
         assert refused.value.status_code == 429
         asked += await ask(queue, b"b", client="b")
+        with pytest.raises(Refused):  # nobody else has room
+            await queue.wait_for_room("c")
     assert await texts(asked) == ["a", "a", "b"]
 
 
@@ -187,9 +191,9 @@ async def test_files_of_a_form_take_turns_with_others(reader: BlockingReader) ->
 async def test_refused_file_costs_only_itself(reader: BlockingReader) -> None:
     reader.go.set()
     queue = PictureQueue(reader.start, 1, Limits(max_picture_bytes=5), Metrics())
-    contents = (b"a", b"too large", b"die", b"b")
+    contents = (b"right", b"too large", b"die", b"b")
     assert [answer[:2] for answer in await queue.answer_all(map(upload, contents), 4)] == [
-        (200, "a"),
+        (200, "right"),
         (413, "a picture may have at most 5 bytes"),
         (503, "the process that read the picture was killed"),
         (200, "b"),
@@ -201,23 +205,3 @@ async def test_files_that_are_not_read_in_time_are_told(reader: BlockingReader) 
     answers = await queue.answer_all(map(upload, (b"1", b"2")), 2)
     assert [answer[:2] for answer in answers] == [(503, "the answer wasn't ready in time")] * 2
     reader.go.set()
-
-
-def test_batched_pictures_share_one_network_run(
-    classifier: Classifier, pictures: list[Path]
-) -> None:
-    contents = [picture.read_bytes() for picture in pictures]
-    uploads = [upload(content) for content in (contents[0], b"no picture", *contents[1:])]
-    read = partial(answer, classifier, Limits.max_pixels)
-    with count_calls(Model.probabilities) as counts:
-        first, broken, *others = read(uploads)
-    assert counts["probabilities"] == 1 and broken.status == 422
-    assert [json.loads(each.text)["digit"] for each in (first, *others)] == list(range(10))
-
-
-def test_large_picture_shares_no_batch(classifier: Classifier) -> None:
-    large, small = upload(png(2000, 2000, "L")), upload(png(9, 9))
-    read = partial(answer, classifier, Limits.max_pixels)
-    with pytest.raises(TooMuch):
-        read([small, large])
-    assert read([large])[0].status == 200

@@ -1,8 +1,10 @@
 """Another model in a running application, as after SIGHUP."""
 
 import asyncio
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -17,54 +19,43 @@ from tests.in_process import InProcess
 from tests.runtime.serve.conftest import serving
 
 
-class Started:
-    """An application whose files can be changed, and the readers with which it starts workers."""
+def test_reload_takes_the_new_files_if_both_are_usable(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = model, reader = tmp_path / "model.onnx", tmp_path / "reader.onnx"
+    model.write_bytes(model_file.read_file().content)
+    reader.write_bytes(model_file.read_file(task="reader").content)
+    recipes = list[str]()  # of the readers with which workers were started
 
-    def __init__(self, folder: Path) -> None:
-        self.model, self.reader = folder / "model.onnx", folder / "reader.onnx"
-        self.model.write_bytes(model_file.read_file().content)
-        self.reader.write_bytes(model_file.read_file(task="reader").content)
-        self.recipes: list[str] = []
-        settings = Settings(model=self.model, reader=self.reader, allowed_hosts="testserver")
-        self.app = App(settings, start_worker=self._start)
-
-    def _start(self, classifier: Classifier) -> PictureWorker:
-        self.recipes.append(classifier.reader.metadata.recipe)
+    def start(classifier: Classifier) -> PictureWorker:
+        recipes.append(classifier.reader.metadata.recipe)
         return InProcess(lambda _: [])
 
-    def described(self) -> tuple[str, str]:
-        """The recipes of the model that is served and of the newest reader."""
-        answer = TestClient(self.app).get("/v2/models/lenet5").json()
-        return answer["parameters"]["recipe"], self.recipes[-1]
+    app = App(Settings(model=model, reader=reader, allowed_hosts="testserver"), start_worker=start)
 
+    def served() -> tuple[str, str]:
+        answer = TestClient(app).get("/v2/models/lenet5").json()
+        return answer["parameters"]["recipe"], recipes[-1]
 
-def test_reload_takes_the_new_files(tmp_path: Path) -> None:
-    started = Started(tmp_path)
-    content = started.model.read_bytes()
-    changed = replace(model_file.load(started.model, metadata.Metadata).metadata, recipe="another")
-    started.model.write_bytes(metadata.add_metadata(content, changed))
-    content = started.reader.read_bytes()
-    about = model_file.load(started.reader, metadata.ReaderMetadata).metadata
-    changed_reader = replace(about, recipe="a third")
-    started.reader.write_bytes(metadata.add_metadata(content, changed_reader))
-    assert started.described() != ("another", "a third")
-    asyncio.run(started.app.reload())
-    assert started.described() == ("another", "a third")
-    assert b'digits_model_reloads_total{result="done"} 1.0' in started.app.metrics.render()
-
-
-@pytest.mark.parametrize("name", ["model.onnx", "reader.onnx"])
-def test_reload_of_an_unusable_file_changes_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
-) -> None:
-    started = Started(tmp_path)
-    before = started.described()
-    (tmp_path / name).write_bytes(b"nonsense")
-    asyncio.run(started.app.reload())
-    assert started.described() == before
-    err = capsys.readouterr().err
-    assert "error: the model was not reloaded: " in err and name in err
-    assert b'digits_model_reloads_total{result="failed"} 1.0' in started.app.metrics.render()
+    before = served()
+    for path in paths:
+        content = path.read_bytes()
+        path.write_bytes(b"nonsense")
+        asyncio.run(app.reload())
+        err = capsys.readouterr().err
+        assert "error: the model was not reloaded: " in err and path.name in err
+        path.write_bytes(content)
+    assert served() == before
+    kinds: list[Any] = [metadata.Metadata, metadata.ReaderMetadata]
+    for path, kind in zip(paths, kinds, strict=True):
+        about = replace(model_file.load(path, kind).metadata, recipe=path.stem)
+        path.write_bytes(metadata.add_metadata(path.read_bytes(), about))
+    assert served() == before
+    asyncio.run(app.reload())
+    assert served() == ("model", "reader")
+    metrics = app.metrics.render()
+    for line in (b'{result="failed"} 2.0', b'{result="done"} 1.0'):
+        assert b"digits_model_reloads_total" + line in metrics
 
 
 def test_many_reloads_are_one_after_the_other(
@@ -82,11 +73,11 @@ def test_many_reloads_are_one_after_the_other(
     monkeypatch.setattr(App, "reload", reload)
     with serving(classifier) as (server, _):
         while not server.started:
-            pass
+            time.sleep(0.01)
         for calls in range(100):  # noqa: B007
             server.reload()
         while ended[-1:] != [99]:
-            pass
+            time.sleep(0.01)
     assert begun == ended and len(begun) < 99
 
 
