@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -16,10 +17,8 @@ from digits.data.mnist import Split
 from tests.conftest import Run
 from tests.synthetic import Sheet, chosen, lamp
 
-COMMANDS = [
-    *("predict", "read", "watch", "eval", "info", "bench", "adapt", "serve", "review"),
-    *("train", "export"),
-]
+COMMANDS = ["predict", "read", "watch", "eval", "info", "bench", "adapt", "serve", "review"]
+COMMANDS += ["train", "export"]
 
 
 @pytest.fixture
@@ -39,18 +38,15 @@ def blank(tmp_path: Path) -> Path:
     return tmp_path / "blank.png"
 
 
-@pytest.mark.parametrize("arguments", [["-h"], ["--help"], *([name, "-h"] for name in COMMANDS)])
-def test_help(run: Run, arguments: list[str]) -> None:
-    code, out, err = run(*arguments)
-    assert (code, err) == (0, "")
-    assert out.startswith("Usage: digits")
-    assert not re.search(r"<(list|Path|str|int range|float range)\b", out)
-
-
-def test_there_are_few_options(run: Run) -> None:
-    text = "".join(run(command, "--help")[1] for command in COMMANDS)
-    options = re.findall(r"^  (?:-\w, )?--([\w-]+)", text, re.MULTILINE)
-    assert 80 < len(options) - options.count("help") <= 95  # 31 of them say what numbers are like
+def test_help(run: Run) -> None:
+    options = list[str]()
+    for command in ([], *([name] for name in COMMANDS)):
+        code, out, err = run(*command, "-h")
+        assert (code, err) == (0, "") and run(*command, "--help")[1] == out
+        assert out.startswith(" ".join(["Usage: digits", *command]))
+        assert not re.search(r"<(list|Path|str|int range|float range)\b", out)
+        options += re.findall(r"^  (?:-\w, )?--([\w-]+)", out, re.MULTILINE)
+    assert 80 < len(options) - options.count("help") <= 96  # 31 of them say what numbers are like
 
 
 def test_version(run: Run) -> None:
@@ -63,13 +59,11 @@ def test_predict_text(run: Run, pictures: list[Path]) -> None:
     assert re.fullmatch(r"2  \(\d+\.\d %\)\n", out)
     code, out, _ = run("predict", pictures[4], pictures[1])
     assert code == 0
-    assert [line.split("  ")[:2] for line in out.splitlines()] == [
-        [str(pictures[4]), "4"],
-        [str(pictures[1]), "1"],
-    ]
-    code, out, _ = run("predict", pictures[0].parent)
-    assert code == 0
-    assert [Path(line.split("  ")[0]) for line in out.splitlines()] == pictures
+    lines = [line.split("  ")[:2] for line in out.splitlines()]
+    assert lines == [[str(pictures[4]), "4"], [str(pictures[1]), "1"]]
+    code, out, err = run("predict", pictures[4], "--threshold", "1")
+    assert (code, err) == (0, "")
+    assert re.fullmatch(r"\?  \(\d+\.\d %, perhaps 4\)\n", out)
 
 
 def test_predict_json(run: Run, pictures: list[Path], blank: Path) -> None:
@@ -82,13 +76,6 @@ def test_predict_json(run: Run, pictures: list[Path], blank: Path) -> None:
     assert err == f"error: {blank}: no ink found\n"
 
 
-def test_threshold(run: Run, pictures: list[Path], page: Path) -> None:
-    code, out, err = run("predict", pictures[4], "--threshold", "1")
-    assert (code, err) == (0, "")
-    assert re.fullmatch(r"\?  \(\d+\.\d %, perhaps 4\)\n", out)
-    assert re.match(r"\d  \(", run("predict", page, "--threshold", "0")[1])  # several digits
-
-
 def test_bad_pictures_cost_themselves(
     run: Run, pictures: list[Path], blank: Path, page: Path, tmp_path: Path
 ) -> None:
@@ -96,47 +83,45 @@ def test_bad_pictures_cost_themselves(
     files = [tmp_path / "missing.png", tmp_path / "empty", "long" * 100, blank, page]
     code, out, err = run("predict", pictures[3], *files, "red\x1b[31m\nname.png", pictures[7])
     assert code == 1
-    assert [line.rsplit("  ", 2)[-2:] for line in out.splitlines()][1:-1] == [
-        ["?", "(no ink found)"],
-        ["?", "(perhaps several digits: `digits read` reads them all)"],
+    _, *middle, _ = out.splitlines()
+    assert [line.rpartition("?  ")[2] for line in middle] == [
+        "(no ink found)",
+        "(perhaps several digits: `digits read` reads them all)",
     ]
-    assert len(out.splitlines()) == 4
     causes = (
         *("no pictures in", "no file matches red\\x1b[31m\\x0aname.png", "missing.png"),
         *("can't open longlong", "blank.png: no ink found", "page.png: perhaps several digits"),
     )
-    lines = err.splitlines()
-    assert len(lines) == len(causes)
-    assert all(line.startswith("error: ") for line in lines)
+    assert err.count("\n") == ("\n" + err).count("\nerror: ") == len(causes)
     assert all(cause in err for cause in causes)
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "sentence"),
     [
-        "fly",
-        "predict",
-        "predict a.png --model ''",
-        "predict a.png --json --csv",
-        "predict a.png -o a.csv --format json",
-        "predict a.png --format xml",
-        "predict a.png -o a.dat",
-        "predict a.png --threshold 1.1",
-        "read",
-        "read a.png --annotate a.txt",
-        "read a.png b.png --annotate out.png",
-        "read a.png --annotate ./a.png",
-        "train --epochs 0",
-        f"train --seed {2**64}",
-        "train --learning-rate -1",
+        ("fly", "No such command 'fly'"),
+        ("predict", "Missing argument"),
+        ("predict a.png --json --csv", "--json, --csv and the name of --output contradict"),
+        ("predict a.png -o a.csv --format json", "the name of --output contradict"),
+        ("predict a.png --format xml", "'xml' is not one of text, json, csv"),
+        ("predict a.png -o a.dat", "--output writes .csv or .jsonl; or add --csv or --json"),
+        ("predict a.png --threshold 1.1", "Input should be less than or equal to 1"),
+        ("read a.png --annotate a.txt", "--annotate writes .png or .jpg files"),
+        ("read a.png b.png --annotate out.png", "--annotate draws one picture"),
+        ("read a.png --annotate ./a.png", "--annotate would overwrite the picture"),
+        ("read a.png --length six", "the length is 6 or 4-8, for example"),
+        ("read a.png --list ''", "a list is FILE or FILE.csv:COLUMN, not ''"),
+        ("read a.png --list a.csv:", "a list is FILE or FILE.csv:COLUMN, not 'a.csv:'"),
+        ("read a.png --max-errors a", "'a' is neither a share, such as 1% or 0.01, nor a file"),
+        ("train --epochs 0", "Input should be greater than or equal to 1"),
+        (f"train --seed {2**64}", f"equal to {2**63 - 1}"),
+        ("train --learning-rate -1", "Input should be greater than or equal to 0.0"),
     ],
 )
-def test_usage_error_exits_with_2(run: Run, arguments: str) -> None:
-    words = ["" if word == "''" else word for word in arguments.split()]
-    code, out, err = run(*words)
+def test_usage_error_exits_with_2(run: Run, arguments: str, sentence: str) -> None:
+    code, out, err = run(*shlex.split(arguments))
     assert (code, out) == (2, "")
-    assert "Usage: digits" in err
-    assert "Traceback" not in err
+    assert "Usage: digits" in err and sentence in err
 
 
 @pytest.mark.parametrize(
@@ -160,22 +145,17 @@ def test_missing_extra_is_named(
 
 
 def test_read_page(run: Run, page: Path, tmp_path: Path) -> None:
-    arguments = "read", page, "--annotate", tmp_path / "out.png"
-    code, out, err = run(*arguments)
+    code, out, err = run("read", page, "--annotate", tmp_path / "out.png")
     assert (code, out.replace("?", ""), err) == (0, "2718  28\n459\n", "")
     with Image.open(tmp_path / "out.png") as image:
         assert image.size == (700, 500)
     record = json.loads(run("read", "--json", page)[1])
     assert record["text"] == out.removesuffix("\n")
     assert record["status"] == ("unsure" if "?" in out else "sure")
-    assert [(number["text"], number["line"], number["column"]) for number in record["numbers"]] == [
-        ("2718", 1, 1),
-        ("28", 1, 2),
-        ("459", 2, 1),
-    ]
+    numbers = [(number["text"], number["line"], number["column"]) for number in record["numbers"]]
+    assert numbers == [("2718", 1, 1), ("28", 1, 2), ("459", 2, 1)]
     left, top, right, bottom = record["numbers"][2]["symbols"][0]["box"]
-    assert 50 < left < right < 120
-    assert 210 < top < bottom < 290
+    assert 50 < left < right < 120 and 210 < top < bottom < 290
     rows = list(csv.DictReader(io.StringIO(run("read", "--csv", page)[1])))
     assert [row["number"] for row in rows] == ["2718", "28", "459"]
     assert {row["status"] for row in rows} <= {"accepted", "review"}
@@ -201,24 +181,6 @@ def test_read_with_constraints(
     assert run(*arguments) == (0, f"{text}\n", "")
     numbers = json.loads(run(*arguments, "--json")[1])["numbers"]
     assert [number["status"] for number in numbers] == statuses.split()
-
-
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        (["--length", "six"], "the length is 6 or 4-8, for example"),
-        (["--pattern", "(1"], "missing ), unterminated subpattern"),
-        (["--range", "9-1"], "no number is from 9 to 1"),
-        (["--list", ""], "a list is FILE or FILE.csv:COLUMN, not ''"),
-        (["--list", "a.csv:"], "a list is FILE or FILE.csv:COLUMN, not 'a.csv:'"),
-        (["--max-errors", "a"], "'a' is neither a share, such as 1% or 0.01, nor a file"),
-    ],
-)
-def test_read_refuses_malformed_constraints(
-    run: Run, pages: Path, options: list[str], sentence: str
-) -> None:
-    code, out, err = run("read", "a.png", *options)
-    assert (code, out) == (2, "") and sentence in err
 
 
 def test_read_several_pages_prints_names(run: Run, page: Path, blank: Path, tmp_path: Path) -> None:

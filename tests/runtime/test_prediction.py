@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from digits.formats import Format, Json
 from digits.prediction import Number, Prediction, Reading, Symbol
@@ -19,11 +20,8 @@ def test_text_of_a_reading() -> None:
     assert page.text == "-7?  8?\n77?"
     assert Format().lines("a.png", page, show_name=True) == "a.png  -7?  8?\na.png  77?"
     assert page.symbols == (MINUS, SYMBOL, EIGHT, SYMBOL, SYMBOL)
-    assert [(number.text, number.line, number.column) for number in page.numbers] == [
-        ("-7", 1, 1),
-        ("8", 1, 2),
-        ("77", 2, 1),
-    ]
+    numbers = [(number.text, number.line, number.column) for number in page.numbers]
+    assert numbers == [("-7", 1, 1), ("8", 1, 2), ("77", 2, 1)]
     assert page.numbers[0].box == (0, 2, 6, 7)
 
 
@@ -31,24 +29,10 @@ def test_numbers_as_json() -> None:
     page = reading([[MINUS, SYMBOL], [EIGHT]])
     record = json.loads(Json().lines("a.png", page, show_name=True))
     assert tuple(record) == Reading.KEYS and record["text"] == "-7?  8?"
-    assert record["numbers"][1] == {
-        "text": "8",
-        "probability": 0.8,
-        "status": "review",
-        "second": "",
-        "free": "8",
-        "symbols": [
-            {
-                "symbol": "8",
-                "confidence": 0.4,
-                "probabilities": list(EIGHT.probabilities),
-                "box": [9, 2, 12, 4],
-            }
-        ],
-        "line": 1,
-        "column": 2,
-        "box": [9, 2, 12, 4],
-    }
+    symbol = {"symbol": "8", "confidence": 0.4, "probabilities": list(EIGHT.probabilities)}
+    expected = {"text": "8", "probability": 0.8, "status": "review", "second": "", "free": "8"}
+    expected |= {"symbols": [symbol | {"box": [9, 2, 12, 4]}], "line": 1, "column": 2}
+    assert record["numbers"][1] == expected | {"box": [9, 2, 12, 4]}
     assert tuple(SEVEN.to_dict("a.png")) == Prediction.KEYS
 
 
@@ -61,11 +45,9 @@ def test_frames_are_included_on_request() -> None:
 
 
 def test_repr_is_short() -> None:
-    assert repr(SEVEN) == (
-        "Prediction(digit=7, confidence=0.9, box=(1, 2, 3, 4), status='sure', note='')"
-    )
-    page = reading([[SYMBOL] * 100])
-    assert repr(page) == f"<Reading '{'7' * 59}, unsure>"
+    fields = "digit=7, confidence=0.9, box=(1, 2, 3, 4), status='sure', note=''"
+    assert repr(SEVEN) == f"Prediction({fields})"
+    assert repr(reading([[SYMBOL] * 100])) == f"<Reading '{'7' * 59}, unsure>"
     assert repr(Reading(())) == "<Reading '', blank>"
 
 
@@ -81,6 +63,9 @@ def test_only_accepted_numbers_look_sure() -> None:
         assert (page.text, page.status) == (text, status)
 
 
-def test_uniform_probabilities_print_no_guess() -> None:
-    unsure = Prediction(None, 0.1, (0.1,) * 10, (1, 2, 3, 4))
-    assert Format().lines("a.png", unsure, show_name=False) == "?  (10.0 %)"
+@pytest.mark.parametrize(
+    ("confidence", "text"), [(0.1004, "?  (10.0 %)"), (0.1006, "?  (10.1 %, perhaps 3)")]
+)
+def test_uniform_probabilities_print_no_guess(confidence: float, text: str) -> None:
+    unsure = Prediction(None, confidence, (*(0.1,) * 3, confidence), (1, 2, 3, 4))
+    assert Format().lines("a.png", unsure, show_name=False) == text

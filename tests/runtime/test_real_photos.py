@@ -2,6 +2,7 @@
 
 import csv
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,33 +12,26 @@ import digits
 from digits.evaluation.alignment import align
 
 SHARED = Path(__file__).parents[3] / "shared" / "photos"
-real_photos = pytest.mark.skipif(
-    not SHARED.is_dir(), reason="needs photographs that are not distributed"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not SHARED.is_dir(), reason="needs photographs that are not distributed"),
+]
 
 
-@pytest.mark.slow
-@real_photos
 def test_accuracy_on_real_photos(classifier: digits.Classifier) -> None:
     """The bounds are requirements, below the measured accuracy."""
     right, total = Counter[str](), Counter[str]()
     with (SHARED / "single.csv").open() as table:
-        for row in csv.DictReader(table):
+        for row in islice(csv.DictReader(table), 0, None, 3):  # for speed
             kind = Path(row["file"]).name.split("_")[0]
-            prediction = classifier.predict(SHARED / row["file"])
-            answer = int(np.argmax(prediction.probabilities))
-            right[kind] += answer == int(row["digit"])
+            probabilities = classifier.predict(SHARED / row["file"]).probabilities
+            right[kind] += int(np.argmax(probabilities)) == int(row["digit"])
             total[kind] += 1
-    share = {kind: right[kind] / total[kind] for kind in total}
-    assert share["phone"] >= 0.9
-    assert share["sudoku"] >= 0.9
-    assert share["exam"] >= 0.9
-    assert share["mouse"] >= 0.98
+    for kind, least in {"phone": 0.9, "sudoku": 0.9, "exam": 0.9, "mouse": 0.98}.items():
+        assert right[kind] >= least * total[kind] > 0
 
 
-@real_photos
-def test_error_rate_on_real_pages() -> None:
-    classifier = digits.Classifier()
+def test_error_rate_on_real_pages(classifier: digits.Classifier) -> None:
     with (SHARED / "lines.csv").open() as table:
         scores = [
             align(

@@ -1,4 +1,3 @@
-import os
 import shutil
 from pathlib import Path
 
@@ -49,29 +48,16 @@ def test_folders_named_by_digit_give_labels(
     assert read(folder) == (expected[1:], [])
 
 
-def test_bad_and_blank_pictures_are_reported_and_skipped(folder: Path) -> None:
+def test_what_shows_no_digit_is_reported_and_skipped(folder: Path) -> None:
     (folder / "4" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     blank = folder / "5" / "blank.png"
     Image.new("L", (40, 60), 200).save(blank)
+    shutil.rmtree(folder / "9")
+    (folder / "9").write_text("a file")
     digits, errors = read(folder)
-    assert len(digits) == 10
-    assert "broken.png" in errors[0]
-    assert errors[1:] == [f"{blank}: no ink found"]
-
-
-def test_folder_that_cannot_be_listed_is_reported(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = os.scandir
-
-    def scandir(path: Path) -> object:
-        if path.name == "4":
-            raise PermissionError(13, "Permission denied", str(path))
-        return real(path)
-
-    monkeypatch.setattr("os.scandir", scandir)
-    digits, errors = read(folder)
-    assert (len(digits), errors) == (9, [f"can't open {folder}/4: Permission denied"])
+    assert [label for _, label in digits] == [*range(9)]
+    assert "broken.png" in errors[1]
+    assert errors[::2] == [f"can't open {folder}/9: Not a directory", f"{blank}: no ink found"]
 
 
 def test_frames_and_probabilities_match_the_classifier(folder: Path) -> None:
@@ -85,17 +71,13 @@ def test_frames_and_probabilities_match_the_classifier(folder: Path) -> None:
     assert bundled != [digit.probabilities for digit in digits]
 
 
-@pytest.mark.parametrize("row", ["0/0.png,10", "0/0.png,x", "0/0.png", ",3", "0/0.png,-1"])
-def test_table_gives_labels_and_reports_bad_rows(folder: Path, row: str) -> None:
+def test_table_gives_labels_and_reports_bad_rows(folder: Path) -> None:
     table = folder / "any.csv"
-    rows = "1/1.png, 1,mine\n0/0.png,0,\n0/gone.png,0,\n"
-    table.write_text(f"file,digit,source\n{row}\n{rows}", encoding="utf-8-sig")
+    table.write_text("file,digit\n0/0.png,10\n1/1.png, 1\n0/0.png,0\n0/gone.png,0\n")
     digits, errors = read(table)
     assert [label for _, label in digits] == [1, 0]
-    name, _, label = row.partition(",")
-    wrong = name and label and f"the digit is {label!r}, not 0 to 9"
-    assert f"any.csv, line 2: {wrong or 'file or digit is missing'}" in errors[0]
-    assert "gone.png" in errors[-1]
+    assert errors[0] == f"{table}, line 2: the digit is '10', not 0 to 9 or none"
+    assert len(errors) == 2 and "gone.png" in errors[1]
 
 
 @pytest.mark.unix
@@ -108,13 +90,11 @@ def test_table_gives_labels_and_reports_bad_rows(folder: Path, row: str) -> None
         (".", "no labelled digits: sort .* 0 to 9 .* CSV file .* MNIST.* it has no train"),
         ("empty", "no labelled pictures in .*empty: sort them into"),
         ("bad.csv", "bad.csv, line 2: the digit is 'one', not 0 to 9 or none$"),
-        ("results.csv", "has predictions, not labels"),
     ],
 )
 def test_path_without_labelled_pictures_is_an_error(tmp_path: Path, data: str, reason: str) -> None:
     (tmp_path / "empty" / "7").mkdir(parents=True)
     (tmp_path / "bad.csv").write_text("file,digit\n1/1.jpg,one\n")
-    (tmp_path / "results.csv").write_text("file,digit,confidence\na.png,7,0.99\n")
     with pytest.raises(DataError, match=reason):
         datasets.load(tmp_path / data, fail)
 
@@ -128,25 +108,15 @@ def test_pictures_stay_in_their_splits() -> None:
 
 def test_groups_stay_in_one_split() -> None:
     digests = [bytes(7) + bytes([number]) for number in range(7)]
-    splits = {
-        group: {image_folder.assign_split(digest, group) for digest in digests}
-        for group in [f"writer {number}" for number in range(30)] + ["\udcff"]
-    }
-    assert {len(names) for names in splits.values()} == {1}
-    assert set.union(*splits.values()) == {"train", "validation", "test"}
-    assert {image_folder.assign_split(digest) for digest in digests} == set.union(*splits.values())
+    groups = [*(f"writer {number}" for number in range(30)), "\udcff"]
+    splits = [{image_folder.assign_split(d, group) for d in digests} for group in groups]
+    assert {len(names) for names in splits} == {1}
+    assert set.union(*splits) == {"train", "validation", "test"}
 
 
-@pytest.mark.parametrize("kind", ["folder", "table"])
-def test_pictures_without_a_digit_are_passed_over_or_taken(folder: Path, kind: str) -> None:
+def test_pictures_without_a_digit_are_passed_over_or_taken(folder: Path) -> None:
     (folder / "3").rename(folder / "none")
-    data = folder
-    if kind == "table":
-        data = folder / "labels.csv"
-        files = sorted(folder.glob("*/*"))
-        rows = [f"{path.relative_to(folder)},{path.parent.name}" for path in files]
-        data.write_text("\n".join(["file,digit", *rows]))
-    digits, errors = read(data)
+    digits, errors = read(folder)
     assert ([label for _, label in digits], errors) == ([0, 1, 2, 4, 5, 6, 7, 8, 9], [])
-    labels = [digit.label for digit in read_pictures(data, fail, with_none=True)]
+    labels = [digit.label for digit in read_pictures(folder, fail, with_none=True)]
     assert labels == [0, 1, 2, 4, 5, 6, 7, 8, 9, NO_DIGIT]

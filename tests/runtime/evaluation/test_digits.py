@@ -33,8 +33,7 @@ def test_accuracy_precision_recall_by_hand() -> None:
     assert result.recall[1] == pytest.approx(2 / 3)
     assert result.precision[7] == 0.5
     assert (result.precision[1], result.recall[7]) == (1.0, 1.0)
-    assert math.isnan(result.recall[0])
-    assert math.isnan(result.precision[0])
+    assert math.isnan(result.recall[0]) and math.isnan(result.precision[0])
 
 
 def test_interval_matches_wilson() -> None:
@@ -57,26 +56,24 @@ def test_nan_probabilities_are_an_error() -> None:
 
 
 def test_rejected_predictions_are_counted() -> None:
-    result = evaluate(
-        [3, 3, 3, 3], make_probabilities([3, 3, 5, 5], [0.9, 0.4, 0.4, 0.9]), threshold=0.5
-    )
+    probabilities = make_probabilities([3, 3, 5, 5, 3], [0.9, 0.4, 0.4, 0.9, 0.5])
+    result = evaluate([3] * 5, probabilities, threshold=0.5)
     assert (result.rejected, result.rejected_right, result.wrong) == (2, 1, 2)
-    assert result.selective_accuracy == 0.5
+    assert result.selective_accuracy == 2 / 3
 
 
-def test_calibration_error_of_calibrated_and_overconfident() -> None:
-    """With nine of ten right, 90 % is calibrated, 100 % is overconfident."""
-    labels = [0] * 9 + [1]
-    calibrated = evaluate(labels, make_probabilities([0] * 10, 0.9))
-    overconfident = evaluate(labels, make_probabilities([0] * 10, 1.0))
-    assert calibrated.calibration.error == pytest.approx(0, abs=1e-6)
-    assert overconfident.calibration.error == pytest.approx(0.1, abs=1e-6)
-
-
-def test_calibration_error_is_computed_per_bin() -> None:
-    """Half underconfident, half overconfident: over all bins together, they would partly cancel."""
-    result = evaluate([0, 0, 1, 1], make_probabilities([0] * 4, [0.5, 0.5, 0.99, 0.99]))
-    assert result.calibration.error == pytest.approx((0.5 + 0.99) / 2)
+@pytest.mark.parametrize(
+    ("labels", "confidence", "error"),  # all are read as 0
+    [
+        ([0] * 9 + [1], [0.9] * 10, 0.0),
+        ([0] * 9 + [1], [1.0] * 10, 0.1),
+        # Over all bins together, they would partly cancel.
+        ([0, 0, 1, 1], [0.5, 0.5, 0.99, 0.99], (0.5 + 0.99) / 2),
+    ],
+)
+def test_calibration_error(labels: list[int], confidence: list[float], error: float) -> None:
+    result = evaluate(labels, make_probabilities([0] * len(labels), confidence))
+    assert result.calibration.error == pytest.approx(error, abs=1e-6)
 
 
 def test_only_the_worst_mistakes_are_kept() -> None:

@@ -40,11 +40,7 @@ def reading(text: str, confidence: float = 0.9) -> Reading:
         ("134", "1234", (4, 1, 0, 0)),
         ("9128", "1234", (4, 1, 1, 1)),
         ("2341", "1234", (4, 1, 0, 1)),
-        (
-            "12",
-            "21",
-            (2, 1, 0, 1),
-        ),  # not two wrong ones
+        ("12", "21", (2, 1, 0, 1)),  # not two wrong ones
     ],
 )
 def test_score(read: str, written: str, differs: tuple[int, int, int, int]) -> None:
