@@ -1,81 +1,190 @@
 """Interrupted commands leave nothing damaged, and give the same result when they are run again."""
 
-import time
+import csv
+import errno
+import json
+import os
+import shutil
+import signal
 from collections.abc import Callable
-from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from tests.crash.invariants import assert_failed_with_error
-from tests.crash.running import (
-    Driver,
-    faults,
-    kill_times,
-    select_faults,
-)
-from tests.crash.scenarios import Export, Output, Scenario, Train
+from digits.watch import watcher
+from digits.watch.watcher import FolderWatcher
+from digits_train import checkpoint
+from tests.conftest import PICTURES, Run
+from tests.crash.disk import ERRORS, Disk, Files, files_in
+from tests.in_process import InProcess
+from tests.train.conftest import replace_figures
+from tests.train.short import FILES
 
-SCENARIOS: dict[str, Callable[[Driver, Path], Scenario]] = {
-    "train": Train,
-    "export": Export,
-    "predict": partial(Output, command="predict", form="csv"),
-    "predict --jobs 2": partial(Output, command="predict", form="csv", jobs=2),
-    "predict --json": partial(Output, command="predict", form="jsonl"),
-    "read": partial(Output, command="read", form="csv"),
-    "read --json": partial(Output, command="read", form="jsonl"),
+pytestmark = [pytest.mark.slow, pytest.mark.linux, pytest.mark.usefixtures("slice_as_mnist")]
+
+TRAIN = "train --recipe classic --epochs 2 --out out/run"
+EXPORT = "export out/run --quantize --force"
+EXPORTED = ("lenet5.onnx", "lenet5.int8.onnx", "export.json", "MODEL_CARD.md")
+
+
+def complete(files: Files) -> Files:
+    """Those without the temporary ones of writes that were killed."""
+    return {name: data for name, data in files.items() if not name.endswith(".tmp")}
+
+
+def assert_old_or_new(state: Files, before: Files, after: Files) -> None:
+    assert before.keys() <= complete(state).keys()
+    for name, data in complete(state).items():
+        assert data in (before.get(name), after[name]), name
+
+
+def assert_beginning(state: Files, _: Files, after: Files) -> None:
+    for name, data in state.items():  # a zero is before rows that aren't all on the disk
+        assert after[name].startswith(data.split(b"\0")[0])
+
+
+def assert_readable(state: Files, _: Files, __: Files) -> None:
+    for name, data in complete(state).items():
+        Path("file").write_bytes(data)
+        match Path(name).suffix:
+            case ".safetensors":
+                checkpoint.load(Path("file"))
+            case ".pt":
+                checkpoint.load_state(Path("file"))
+            case ".json":
+                json.loads(data)
+            case ".csv":
+                assert data.endswith(b"\n")
+                assert len({len(row) for row in csv.reader(data.decode().splitlines())}) == 1
+            case _:
+                assert not data, name  # no figure is drawn
+    assert len(state) <= len(complete(state)) + 1
+
+
+COMMANDS: dict[str, Callable[[Files, Files, Files], None]] = {
+    TRAIN: assert_readable,
+    EXPORT: assert_old_or_new,
+    "predict pictures -o out/predicted.jsonl": assert_beginning,
+    "read page.jpg pictures -o out/read.csv": assert_beginning,
+    "watch pictures out/watched.csv": assert_beginning,
 }
 
 
-every_scenario = pytest.mark.parametrize("scenario", SCENARIOS, indirect=True, scope="module")
-different_scenarios = pytest.mark.parametrize(
-    "scenario", ["train", "export", "predict", "predict --json"], indirect=True, scope="module"
-)
+def result(files: Files) -> dict[str, object]:
+    """What must not depend on interruptions."""
+    if "run/run.json" not in files or "run/export.json" in files:
+        return {**files}
+    assert files.keys() == {f"run/{name}" for name in FILES}
+    timed = ("seconds", "images_per_second", "machines")
+    rows = csv.DictReader(files["run/metrics.csv"].decode().splitlines())
+    summary = json.loads(files["run/run.json"])
+    return {
+        "metrics": [{k: v for k, v in row.items() if k not in timed} for row in rows],
+        "summary": {k: v for k, v in summary.items() if k not in timed},
+        "checkpoint": files["run/checkpoint.safetensors"],
+    }
 
 
-@pytest.fixture(scope="module")
-def scenario(
-    request: pytest.FixtureRequest, driver: Driver, tmp_path_factory: pytest.TempPathFactory
-) -> Scenario:
-    return SCENARIOS[request.param](driver, tmp_path_factory.mktemp("scratch"))
+class Bench:
+    """A command, and the folder `out` that it writes. before: the files there."""
+
+    def __init__(self, run: Run, command: str) -> None:
+        self._run, self.command, self.out = run, command, Path("out").resolve()
+        self.before = files_in(self.out)
+
+    def restore(self, files: Files) -> None:
+        shutil.rmtree(self.out)
+        self.out.mkdir()
+        for name, data in files.items():
+            (self.out / name).parent.mkdir(exist_ok=True)
+            (self.out / name).write_bytes(data)
+
+    def start(self) -> tuple[int, str, str]:
+        """Run the command, or continue it; returns exit code, stdout and stderr."""
+        resumes = self.command == TRAIN and (self.out / "run" / "state.pt").exists()
+        command = "train --resume out/run" if resumes else self.command
+        return self._run(*command.split())
+
+    def start_on_disk(self, error: str = "", at: int = 0) -> tuple[int, str, Disk]:
+        """Start it on such a disk; returns exit code, stderr and the disk."""
+        with pytest.MonkeyPatch.context() as patch:
+            disk = Disk(self.out, patch, error, at)
+            code, _, err = self.start()
+        return code, err, disk
+
+    def finish(self) -> dict[str, object]:
+        code, _, err = self.start()
+        assert code == 0, err
+        return result(files_in(self.out))
+
+    def check(self, state: Files, after: Files) -> None:
+        COMMANDS[self.command](state, self.before, after)
 
 
-@every_scenario
-def test_continued_after_sigkill(scenario: Scenario, tmp_path: Path) -> None:
-    began = time.monotonic()
-    scenario.prepare(tmp_path)
-    scenario.complete(tmp_path)
-    span = time.monotonic() - began
-    scenario.prepare(tmp_path)
-    for moment in kill_times(span):
-        command = scenario.start(tmp_path)
-        if command.wait(moment) is None:
-            command.kill()
-            scenario.check_interrupted(tmp_path)
-        else:
-            assert command.code == 0, command.err
-            scenario.check_completed(tmp_path)
-            scenario.prepare(tmp_path)
-    scenario.complete(tmp_path)
+def watch_until_all_is_read(patch: pytest.MonkeyPatch) -> None:
+    """Have `digits watch` read the three pictures in this process, and end, as by SIGTERM."""
+    for name in ("STABLE", "POLL"):
+        patch.setattr(watcher, name, 0)
+    patch.setattr(watcher, "Worker", lambda start, _: InProcess(start()))
+    patch.setattr(signal, "signal", lambda *_: None)
+    poll, polls = FolderWatcher.poll, count(1)
+
+    def poll_and_stop(watching: FolderWatcher) -> None:
+        poll(watching)
+        if len(watching.done) == 3 or next(polls) % 20 == 0:
+            watching.stop()
+
+    patch.setattr(FolderWatcher, "poll", poll_and_stop)
 
 
-@different_scenarios
-def test_continued_after_write_error(scenario: Scenario, tmp_path: Path) -> None:
-    folder, log = tmp_path / "disk", tmp_path / "log"
-    folder.mkdir()
-    scenario.prepare(folder)
-    scenario.run(folder, faults(folder, None, log))
-    for fault in select_faults(len(log.read_text().splitlines())):
-        scenario.prepare(folder)
-        command = scenario.start(folder, faults(folder, fault, tmp_path / "other"))
-        if command.wait() == 0:
-            scenario.check_completed(folder)  # only a cleanup failed
-            continue
-        scenario.check_interrupted(folder)
-        if fault[0] == "KILL":
-            assert command.code == -9
-        else:
-            assert_failed_with_error(command.code, command.err)
-        if fault[0] == "ENOSPC":
-            assert "No space left" in command.err
-        scenario.complete(folder)
+@pytest.fixture
+def bench(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run: Run,
+    numbers: Path,
+) -> Bench:
+    """The command, in a folder with what it reads."""
+    monkeypatch.chdir(tmp_path)
+    for number in (0, 1, 4):
+        Path("pictures").mkdir(exist_ok=True)
+        os.utime(shutil.copy(PICTURES / f"{number}.png", "pictures"), (number, number))
+    shutil.copy(numbers, "page.jpg")
+    Path("out").mkdir()
+    command: str = request.param
+    replace_figures(monkeypatch)
+    if command == EXPORT:
+        assert run(*TRAIN.split())[0] == 0
+        for name in EXPORTED:
+            Path("out", "run", name).write_text("old")
+    if command.startswith("watch"):
+        watch_until_all_is_read(monkeypatch)
+    return Bench(run, command)
+
+
+@pytest.mark.parametrize("bench", COMMANDS, indirect=True)
+def test_kill_at_any_call_and_failing_disk(bench: Bench) -> None:
+    code, err, disk = bench.start_on_disk()
+    assert code == 0, err
+    after = files_in(bench.out)
+    assert after != bench.before
+    states = [*{tuple(complete(state).items()): state for state in disk.states}.values()]
+    for state in states:
+        bench.check(state, after)
+    step = 1 if COMMANDS[bench.command] is assert_beginning else 3
+    for state in states[step - 1 :: step]:
+        bench.restore(state)
+        assert bench.finish() == result(after)
+    for error, at in zip(ERRORS, (1, disk.calls // 2, disk.calls - 1), strict=True):
+        bench.restore(bench.before)
+        code, err, _ = bench.start_on_disk(error, at)
+        bench.check(files_in(bench.out), after)
+        errors = [line for line in err.splitlines() if line.startswith("error: ")]
+        if errors or code:
+            assert len(errors) == 1 and os.strerror(getattr(errno, error)) in err, err
+            assert (code, err.splitlines()[-1:]) == (1, errors) or "; trying again" in err
+        assert "Traceback" not in err
+        if complete(files_in(bench.out)) != bench.before:
+            assert bench.finish() == result(after)

@@ -1,74 +1,55 @@
 """Teach the bundled network a way of writing that it can't read: label, fine-tune, export, read."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 from digits.data.mnist import Split
-
-from .conftest import Run
-
-TESTS = Path(__file__).parent.parent
-
-pytestmark = pytest.mark.slow
+from tests.conftest import Run
 
 
 def mirrored_sixes(digits: Split, folder: Path) -> list[Path]:
     """Write them into a new folder."""
     folder.mkdir()
-    sixes: list[NDArray[np.uint8]] = [*digits.images[digits.labels == 6]]
-    for number, image in enumerate(sixes):
+    for number, image in enumerate(digits.images[digits.labels == 6]):
         Image.fromarray(255 - image[:, ::-1]).save(folder / f"{number}.png")
     return sorted(folder.iterdir())
 
 
-def run_on_subset(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Call `digits` with a subset of MNIST: with all of it, an epoch takes a minute."""
-    command = [sys.executable, "-m", "tests.train.subset_digits", *map(str, arguments)]
-    return subprocess.run(
-        command,
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "PYTHONPATH": str(TESTS.parent)},
-    )
-
-
-def count_sixes(run_digits: Run, pictures: list[Path], *options: object) -> int:
-    done = run_digits("predict", "--json", *options, *pictures)
-    assert done.returncode in (0, 1), done.stderr  # 1: one without an answer
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
+def count_sixes(run: Run, pictures: list[Path], *options: object) -> int:
+    code, out, err = run("predict", "--json", *options, *pictures)
+    assert code in (0, 1), err  # 1: one without an answer
+    answers = [json.loads(line)["digit"] for line in out.splitlines()]
     assert len(answers) == len(pictures)
-    return sum(answer["digit"] == 6 for answer in answers)
+    return answers.count(6)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("slice_as_mnist")
 def test_mirrored_sixes(
-    tmp_path: Path, run_digits: Run, train_slice: Split, test_slice: Split
+    tmp_path: Path,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    train_slice: Split,
+    test_slice: Split,
 ) -> None:
-    labelled = mirrored_sixes(train_slice, tmp_path / "mine")
-    rows = [f"{path.name},6" for path in labelled]
-    (tmp_path / "mine" / "labels.csv").write_text("\n".join(["file,digit", *rows]))
-    how = ("--data", "mine/labels.csv", "--epochs", 6, "--batch-size", 32)
-    trained = run_on_subset("train", "--start", "bundled", *how, cwd=tmp_path)
-    assert trained.returncode == 0, trained.stderr
-    table = [line.strip() for line in trained.stdout.splitlines()[3:]]
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{path.name},6" for path in mirrored_sixes(train_slice, tmp_path / "mine")]
+    Path("mine", "labels.csv").write_text("\n".join(["file,digit", *rows]))
+    how = ("--data", "mine/labels.csv", "--epochs", 3, "--batch-size", 32)
+    code, out, err = run("train", "--start", "bundled", *how)
+    assert code == 0, err
+    table = [line.strip() for line in out.splitlines()[3:]]
     assert table[0].split() == ["examples", "errors", "before", "errors", "after"]
     assert "pictures of your own, held back  100.00% (" in table[1]
     # Of so few validation digits, one is more than may be lost.
-    exported = run_on_subset("export", "--quantize", "--force", cwd=tmp_path)
-    assert exported.returncode == 0, exported.stderr
-    run = tmp_path / "runs" / "lenet5"
-    assert table[1].split("  ")[1] in (run / "MODEL_CARD.md").read_text()
+    code, _, err = run("export", "--quantize", "--force")
+    assert code == 0, err
+    result = Path("runs", "lenet5")
+    assert table[1].split("  ")[1] in (result / "MODEL_CARD.md").read_text()
 
     others = mirrored_sixes(test_slice, tmp_path / "others")
-    assert count_sixes(run_digits, others) < 0.1 * len(others)
-    mine = count_sixes(run_digits, others, "--model", run / "lenet5.int8.onnx")
-    assert mine > 0.8 * len(others)
+    assert count_sixes(run, others) < 0.1 * len(others)
+    assert count_sixes(run, others, "--model", result / "lenet5.int8.onnx") > 0.8 * len(others)

@@ -5,6 +5,7 @@ import json
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,14 @@ def set_process(monkeypatch: pytest.MonkeyPatch, code: int, out: str, err: str) 
 
 
 def test_json(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, done = subprocess.run, dict[str, subprocess.CompletedProcess[str]]()
+
+    def start_once(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        code = command[2]
+        done[code] = done.get(code) or start(command, **options)
+        return done[code]
+
+    monkeypatch.setattr(subprocess, "run", start_once)
     set_clock(monkeypatch, 1.0)
     code, out, err = run("bench", "--json")
     report = json.loads(out)

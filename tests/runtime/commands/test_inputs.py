@@ -9,59 +9,63 @@ import pytest
 from digits.commands import inputs
 from digits.errors import PictureError
 
+ALL = ["[1].png", "a.JPG", "b.png", "c.webp"]
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100_000)
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for name in ("b.png", "a.JPG", "notes.txt", "c.webp", "deeper/d.png", "deeper/still/e.tif"):
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current one."""
+    monkeypatch.chdir(tmp_path)
+    for name in (
+        "b.png",
+        "a.JPG",
+        "notes.txt",
+        "c.webp",
+        "[1].png",
+        "deeper/d.png",
+        "deeper/e/f.tif",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(b"")
+        (tmp_path / name).touch()
+    (tmp_path / "empty").mkdir()
     return tmp_path
 
 
 @pytest.mark.parametrize(
-    ("argument", "recursive", "expected"),
+    ("argument", "recursive", "expected", "show_name"),
     [
-        (".", False, ["[1].png", "a.JPG", "b.png", "c.webp"]),
-        (".", True, ["[1].png", "a.JPG", "b.png", "c.webp", "d.png", "e.tif"]),
-        ("b.p?g", False, ["b.png"]),
-        ("*.bmp", False, "no file matches *.bmp"),
-        ("empty", False, "no pictures in empty (-r includes subfolders)"),
-        ("empty", True, "no pictures in empty"),
-        ("", False, "'' is not a file name"),
-        ("[1].png", False, ["[1].png"]),  # a file, although it looks like a pattern
-        ("missing.png", False, ["missing.png"]),  # reported when it is opened
+        (".", False, ALL, True),
+        (".", True, [*ALL, "d.png", "f.tif"], True),
+        ("deeper", False, ["d.png"], True),
+        ("b.p?g", False, ["b.png"], True),
+        ("[1].png", False, ["[1].png"], False),  # a file, although it looks like a pattern
+        ("missing.png", False, ["missing.png"], False),  # reported when it is opened
+        ("*.bmp", False, "no file matches *.bmp", True),
+        ("empty", False, "no pictures in empty (-r includes subfolders)", True),
+        ("empty", True, "no pictures in empty", True),
+        ("", False, "'' is not a file name", True),
     ],
 )
 def test_resolve(
     folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     argument: str,
     recursive: bool,
     expected: str | list[str],
+    show_name: bool,
 ) -> None:
-    monkeypatch.chdir(folder)
-    Path("empty").mkdir()
-    Path("[1].png").touch()
-    given = inputs.resolve([argument, "b.png"], recursive)
+    given = inputs.resolve([argument], recursive)
     names, error = ([], f"error: {expected}\n") if isinstance(expected, str) else (expected, "")
-    assert [os.path.basename(file) for file in given.files] == [*names, "b.png"]
-    assert capsys.readouterr().err == error
+    assert [os.path.basename(file) for file in given.files] == names
+    assert (given.show_name, capsys.readouterr().err) == (show_name, error)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "show_name"), [(["b.png"], False), ([""], True), (["b.png"] * 2, True)]
-)
-def test_resolve_shows_names_unless_one_file_is_named(
-    folder: Path, arguments: list[str], show_name: bool
-) -> None:
-    paths = [f"{folder}/{argument}" for argument in arguments]
-    for name in ("a.JPG", "c.webp"):
-        (folder / name).unlink()
-    given = inputs.resolve(paths, recursive=False)
-    assert (len(given.files), given.show_name) == (len(arguments), show_name)
+def test_resolve_several_shows_names(folder: Path) -> None:
+    for arguments in (["b.png", "b.png"], ["", "b.png"]):
+        given = inputs.resolve(arguments, recursive=False)
+        assert given.files == [name for name in arguments if name]
+        assert given.show_name
 
 
 @pytest.mark.unix
@@ -71,7 +75,7 @@ def test_links_to_folders_are_skipped(folder: Path) -> None:
         (folder / "deeper" / name).symlink_to(folder)
     (folder / "deeper" / "round.png").symlink_to("round.png")  # reported when it is opened
     files = inputs.resolve([str(folder / "deeper")], recursive=True).files
-    assert [os.path.basename(file) for file in files] == ["d.png", "round.png", "e.tif"]
+    assert [os.path.basename(file) for file in files] == ["d.png", "f.tif", "round.png"]
 
 
 class Torn(io.RawIOBase):
@@ -84,10 +88,10 @@ class Torn(io.RawIOBase):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
-def test_read_source(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_largest_stdin_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(PNG)))
+    monkeypatch.setattr(inputs, "MAX_STDIN", len(PNG))
     assert inputs.read_source("-") == PNG
-    assert inputs.read_source("a.png") == "a.png"
 
 
 @pytest.mark.parametrize(

@@ -12,19 +12,7 @@ from httpx2 import Response
 from PIL import Image, ImageOps
 from starlette.testclient import TestClient
 
-from tests.runtime.review.conftest import NUMBERS, Open
-
-ROWS = (
-    "page.png,12,0.2,review,17,12,40,50,90,80\n"
-    "page.png,,0.3,unreadable,,345,200,50,260,80\n"
-    "page.png,678,0.9,accepted,,678,40,200,90,230\n"
-)
-
-
-@pytest.fixture
-def table(folder: Path) -> Path:
-    (folder / "results.csv").write_text(NUMBERS + ROWS)
-    return folder / "results.csv"
+from tests.runtime.review.conftest import Open
 
 
 def item_at(client: TestClient, number: int) -> str:
@@ -95,7 +83,7 @@ def test_labelling_goes_on_where_it_stopped(table: Path, opened: Open) -> None:
     client = opened(table)
     store(client, 1, "345")
     with (table.parent / "labels.csv").open("a") as file:
-        file.write("page.png,40 200")  # a power cut
+        file.write("page.png,40 200 90 230,67")  # a power cut: no line end, so no label of 678
     again = opened(table)
     state = again.get("/state").json()
     assert (state["total"], state["unsure"], state["before"]) == (2, 1, 1)
@@ -124,27 +112,20 @@ def test_labels_are_undone_from_the_last(table: Path, opened: Open) -> None:
     assert lines(table.parent) == ["file,box,text", "page.png,200 50 260 80,2"]
 
 
-@pytest.mark.parametrize("label", ["", "x", "7" * 65, "٣", "1\n", "None"])
-def test_other_labels_are_refused(table: Path, opened: Open, label: str) -> None:
+def test_other_labels_are_refused(table: Path, opened: Open) -> None:
     client = opened(table)
-    assert store(client, 0, label).status_code == 422
+    for label in ("", "x", "7" * 65, "٣", "1\n", "None"):
+        assert store(client, 0, label).status_code == 422, label
     assert lines(table.parent) == []
+    assert store(client, 0, "7" * 64).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({"sec-fetch-site": "same-origin"}, 200),
-        ({"origin": "http://evil.example"}, 403),
-        ({"host": "evil.example"}, 421),
-    ],
-)
-def test_only_own_page_stores(
-    table: Path, opened: Open, headers: dict[str, str], status: int
-) -> None:
+def test_only_own_page_stores(table: Path, opened: Open) -> None:
     client = opened(table)
-    assert store(client, 0, "12", **headers).status_code == status
-    assert len(lines(table.parent)) == (2 if status == 200 else 0)
+    assert store(client, 0, "12", origin="http://evil.example").status_code == 403
+    assert store(client, 0, "12", host="evil.example").status_code == 421
+    assert lines(table.parent) == []
+    assert store(client, 0, "12", **{"sec-fetch-site": "same-origin"}).status_code == 200
 
 
 def test_nothing_else_is_served(table: Path, opened: Open) -> None:

@@ -3,7 +3,7 @@
 import signal
 import socket
 import sys
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -12,16 +12,7 @@ import pytest
 
 from digits.serve.server import Server
 from tests.conftest import Run
-from tests.runtime.review.conftest import NUMBERS, labels_at
 from tests.served import Served, served
-
-ROW = "page.png,12,0.2,review,17,12,40,50,90,80\n"
-
-
-@pytest.fixture
-def table(folder: Path) -> Path:
-    (folder / "results.csv").write_text(NUMBERS + ROW)
-    return folder / "results.csv"
 
 
 @pytest.fixture
@@ -76,20 +67,6 @@ def test_labels_behind_a_link_that_nobody_named(run: Run, table: Path, stopped: 
     assert not (table.parent / "private").stat().st_size
 
 
-def test_label_that_was_cut_off_does_not_count(run: Run, table: Path, stopped: None) -> None:
-    """Or a power cut would make 31 of 3141592653."""
-    labels = table.parent / "labels.csv"
-    labels.write_text("file,box,text\npage.png,1 2 3 4,7\npage.png,40 50 90 80,31")
-    assert run("review", table, "--port", 0)[0] == 0
-    assert labels.read_text() == "file,box,text\npage.png,1 2 3 4,7\n"
-
-
-def test_second_reviewer_gets_a_sentence(run: Run, table: Path, stopped: None) -> None:
-    with closing(labels_at(table.parent / "labels.csv", numbers=True)):
-        code, _, err = run("review", table)
-    assert code == 1 and "another process is writing" in err
-
-
 def post(server: Served, label: str) -> None:
     with urlopen(f"{server.url}/state") as answer:
         session = answer.read().decode().split('"session":"')[1][:16]
@@ -114,7 +91,6 @@ def test_silent_and_endless_clients_shut_nobody_out(table: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.unix
 def test_kill_loses_no_label_and_ctrl_c_ends_it(table: Path) -> None:
-    table.write_text(NUMBERS + ROW + ROW.replace("40,", "30,"))
     labels = table.parent / "labels.csv"
     with pytest.raises(AssertionError), served(str(table), command="review") as server:
         post(server, "11")

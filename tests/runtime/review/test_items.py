@@ -22,23 +22,9 @@ def loaded(source: Path, classifier: Classifier) -> tuple[list[Item], int]:
         return load(source, read_rows(source), classifier, labels)
 
 
-def written(folder: Path, text: str, name: str = "results.csv") -> Path:
-    (folder / name).write_text(text)
-    return folder / name
-
-
-def test_folder_is_read_and_sorted(
-    tmp_path: Path, pictures: list[Path], classifier: Classifier
-) -> None:
-    for digit in (3, 7):
-        (tmp_path / pictures[digit].name).write_bytes(pictures[digit].read_bytes())
-    Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
-    (tmp_path / "notes.txt").write_text("no picture")
-    items, before = loaded(tmp_path, classifier)
-    assert before == 0
-    assert Path(items[0].file).name == "blank.png" and items[0].is_unsure
-    assert not any(item.is_unsure for item in items[1:])
-    assert items[1].confidence <= items[2].confidence
+def written(folder: Path, text: str) -> Path:
+    (folder / "results.csv").write_text(text)
+    return folder / "results.csv"
 
 
 def test_results_of_every_command(
@@ -65,6 +51,7 @@ def test_results_of_every_command(
         (f"page.png,1,0.5,review,,1,{BOX}\npage.png,2,0.5,review,,2,{BOX}\n", ["2"]),
         (f"page.png,\\x2d5-3,0.5,review,,\\x2d5-3,{BOX}\n", ["-5-3"]),
         (f"page.png,1,0.5,accepted,,1,{BOX},,,,,more\n", ["1"]),
+        ("page.png,1,1,accepted,,1,0,0,1000000,1000000\n", ["1"]),
     ],
 )
 def test_order_of_numbers(
@@ -82,7 +69,10 @@ def test_order_of_numbers(
         "page.png,1,0.5,perhaps,,1,1,2,3,4",
         "page.png,seven,0.5,review,,seven,1,2,3,4",
         "page.png,1,0.5,review,,1,3,2,1,4",
-        "page.png,1,0.5,review,,1,1,2,3,9" + "9" * 99,
+        "page.png,1,0.5,review,,1,1,2,1,4",
+        "page.png,1,0.5,review,,1,1,2,1000001,4",
+        "page.png,1,0.5,review,,1,1,2,3,1000001",
+        "page.png,1,1.01,review,,1,1,2,3,4",
         "page.txt,,0,unreadable,,,,,,",
         "",
     ],
@@ -124,21 +114,14 @@ def test_folder_without_pictures(tmp_path: Path, classifier: Classifier) -> None
 def test_picture_is_sought_in_folder_of_table_first(
     folder: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Names are escaped as in results."""
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
-    for name in ("page.png", "other.png"):
+    for name in ("page.png", "=\u202e.png"):
         Image.new("L", (9, 9)).save(elsewhere / name)
     monkeypatch.chdir(elsewhere)
-    rows = "page.png,7,0.5,sure\nother.png,7,0.4,sure\n"
+    rows = "page.png,7,0.5,sure\n\\x3d\\u202e.png,7,0.4,sure\n"
     items, _ = loaded(written(folder, DIGITS + rows), classifier)
-    assert [item.cells(folder) for item in items] == [["elsewhere/other.png"], ["page.png"]]
-
-
-def test_names_are_escaped_as_in_results(tmp_path: Path, classifier: Classifier) -> None:
-    name = "=1\u202e.png"
-    Image.new("L", (9, 9)).save(tmp_path / name)
-    [item] = loaded(tmp_path, classifier)[0]
-    [cell] = item.cells(tmp_path)
-    assert cell == r"\x3d1\u202e.png"
-    items, _ = loaded(written(tmp_path, f"{DIGITS}{cell},7,0.5,sure\n"), classifier)
-    assert [Path(item.file).name for item in items] == [name]
+    names = [item.cells(folder) for item in items]
+    assert names == [["elsewhere/=\\u202e.png"], ["page.png"]]
+    assert items[0].cells(elsewhere) == ["\\x3d\\u202e.png"]

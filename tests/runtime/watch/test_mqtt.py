@@ -25,32 +25,28 @@ from digits.watch.mqtt import Publisher, discovery
     ],
 )
 def test_malformed_url_is_not_repeated(url: str, message: str) -> None:
+    Publisher(f"mqtt://broker/{'a' * 200}")
     with pytest.raises(ValueError, match=message) as caught:
         Publisher(url)
     assert "secret" not in str(caught.value) and "sec" not in str(caught.value)
 
 
 def test_home_assistant_finds_four_entities() -> None:
-    configs = {topic: json.loads(message) for topic, message in discovery("home/meter").items()}
+    messages = discovery("home/meter", "m³", "water", "total_increasing")
+    configs = {topic: json.loads(message) for topic, message in messages.items()}
     [device] = {config["device"]["identifiers"][0] for config in configs.values()}
-    assert sorted(configs) == [
-        f"homeassistant/image/{device}/picture/config",
-        *(f"homeassistant/sensor/{device}/{name}/config" for name in ("confidence", "number")),
-        f"homeassistant/sensor/{device}/status/config",
-    ]
+    names = ("image", "picture"), *(("sensor", name) for name in ("confidence", "number", "status"))
+    topics = [f"homeassistant/{kind}/{device}/{name}/config" for kind, name in names]
+    assert sorted(configs) == topics
     assert len({config["unique_id"] for config in configs.values()}) == 4
     for config in configs.values():
         assert (config["~"], config["availability_topic"]) == ("home/meter", "~/availability")
-        topic = config.get("state_topic", config.get("image_topic"))
-        assert topic in ("~/state", "~/number", "~/picture")
-
-
-def test_unit_and_classes_are_those_of_the_number() -> None:
-    configs = discovery("meter", "m³", "water", "total_increasing")
-    [number] = (json.loads(text) for topic, text in configs.items() if "/number/" in topic)
+    _, confidence, number, status = (configs[topic] for topic in topics)
+    assert configs[topics[0]]["image_topic"] == "~/picture"
+    assert (number["state_topic"], status["state_topic"]) == ("~/number", "~/state")
     assert (number["unit_of_measurement"], number["device_class"]) == ("m³", "water")
-    classes = [json.loads(message).get("state_class") for message in configs.values()]
-    assert sorted(filter(None, classes)) == ["total_increasing"]
+    assert number["state_class"] == "total_increasing"
+    assert "state_class" not in confidence and "state_class" not in status
     assert not any(b"_class" in message for message in discovery("meter", None, None).values())
 
 

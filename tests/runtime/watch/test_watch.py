@@ -29,7 +29,9 @@ def test_stable_picture_is_read_once(
     bench.add(pictures[7])
     bench.advance(0, 0.5)
     assert not bench.results.read_bytes()  # it may still be written
-    bench.advance(2, 2)
+    bench.advance(0.5)
+    assert len(bench.rows) == 1
+    bench.advance(2)
     bench.restart()
     bench.add(pictures[5])
     bench.advance(0, 2, 2)
@@ -54,11 +56,11 @@ def test_partial_picture_is_read_when_complete(bench: Bench, pictures: list[Path
 
 
 @pytest.mark.linux
-@pytest.mark.parametrize("name", [b"two\nlines\x1b.png", b"\xff.png", b'a,"b".png', b"=1.png"])
 def test_damaged_picture_of_any_name_gets_one_row(
-    bench: Bench, pictures: list[Path], capsys: pytest.CaptureFixture[str], name: bytes
+    bench: Bench, pictures: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bench.add(pictures[6], os.fsdecode(name)).write_bytes(b"\x89PNG")
+    name = os.fsdecode(b'=a,"b"\n\x1b\xff.png')
+    bench.add(pictures[6], name).write_bytes(b"\x89PNG")
     bench.add(pictures[7])
     bench.advance(0, 2, 55)
     assert bench.rows == [(pictures[7].name, "7")]
@@ -177,19 +179,18 @@ def test_picture_that_costs_a_worker_is_given_up(
     assert capsys.readouterr().err == f"error: {message}\n"
 
 
-@pytest.mark.parametrize("failure", ["model", "stdout"])
+@pytest.mark.parametrize("failure", ["it gives no probabilities", "stdout is closed"])
 def test_what_no_other_picture_would_survive_ends_it(
     bench: Bench, pictures: list[Path], monkeypatch: pytest.MonkeyPatch, failure: str
 ) -> None:
     bench.add(pictures[1])
     bench.advance(0)
     with monkeypatch.context() as patch:
-        match failure:
-            case "model":
-                bench.failures[pictures[1].name] = ModelError("it gives no probabilities")
-            case "stdout":
-                patch.setattr(sys, "stdout", None)
-        with pytest.raises(DigitsError, match="no probabilities|stdout is closed"):
+        if failure == "stdout is closed":
+            patch.setattr(sys, "stdout", None)
+        else:
+            bench.failures[pictures[1].name] = ModelError(failure)
+        with pytest.raises(DigitsError, match=failure):
             bench.advance(2)
     bench.failures.clear()
     bench.restart()
@@ -197,12 +198,10 @@ def test_what_no_other_picture_would_survive_ends_it(
     assert bench.rows == [(pictures[1].name, "1")]
 
 
-def test_missing_folder_and_other_results_are_errors(bench: Bench, tmp_path: Path) -> None:
-    (tmp_path / "other.csv").write_text("file,digit\n")
-    for folder, results in ((bench.inbox, "other.csv"), (tmp_path / "missing", "new.csv")):
-        with pytest.raises(DigitsError, match="holds something else|is not a folder"):
-            FolderWatcher(Reader(str(folder), tmp_path / results), True)
-    assert (tmp_path / "other.csv").read_text() == "file,digit\n"
+def test_missing_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DigitsError, match="missing is not a folder"):
+        FolderWatcher(Reader(str(tmp_path / "missing"), tmp_path / "new.csv"), True)
+    assert not (tmp_path / "new.csv").exists()
 
 
 class SlowReader(NamedTuple):

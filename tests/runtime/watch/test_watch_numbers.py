@@ -82,26 +82,6 @@ def test_each_number_has_a_row(
     assert not any((blank["line"], blank["second"], blank["free"], blank["left"]))
 
 
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({}, ["accepted", "accepted", "accepted"]),
-        ({"not_below_last": True}, ["accepted", "unreadable", "accepted"]),
-        ({"max_step": 50}, ["accepted", "accepted", "unreadable"]),
-        ({"max_step": 50, "not_below_last": True}, ["accepted", "unreadable", "unreadable"]),
-    ],
-)
-def test_implausible_numbers_are_unreadable(
-    tmp_path: Path, test_slice: Split, options: dict[str, float], expected: list[str]
-) -> None:
-    meter = Meter(tmp_path, test_slice, **options)
-    for number in ("459", "431", "548"):
-        meter.show(number)
-    assert [status for *_, status in meter.numbers] == expected
-    with meter.results.open() as file:
-        assert [row["free"] for row in csv.DictReader(file)] == ["459", "431", "548"]
-
-
 def test_last_accepted_number_survives_a_restart(tmp_path: Path, test_slice: Split) -> None:
     meter = Meter(tmp_path, test_slice, not_below_last=True, max_step=9, start_at=450)
     meter.show("459", name="a, b.png")

@@ -1,4 +1,4 @@
-"""`digits eval --numbers`, with a reader that sees "-12.5 8" on every page of the right shape."""
+"""`digits eval` of pages and numbers, with a reader that sees "-12.5 8" on pages of its shape."""
 
 import json
 from pathlib import Path
@@ -17,8 +17,59 @@ ONE = Symbol("1", 0.9, (0.0, 0.9) + (0.0,) * 10, (0, 0, 9, 20))
 
 
 def write_table(*rows: str, column: str = "text") -> str:
-    Path("numbers.csv").write_text("\n".join([f"file;{column}", *rows]))
-    return "numbers.csv"
+    Path("table.csv").write_text("\n".join([f"file;{column}", *rows]))
+    return "table.csv"
+
+
+def words(out: str) -> list[str]:
+    return [" ".join(line.split()) for line in out.splitlines()]
+
+
+def test_errors_exact_pages_and_worst_pages(run: Run, pages: Path) -> None:
+    table = write_table("a.png;-12.5 8", "b.png;-12,5/78", "grey.png;30")
+    code, out, err = run("eval", "--data", table)
+    assert (code, err) == (0, "")
+    lines = words(out)
+    assert {"data table.csv", "error_rate 0.2", "symbols 15", "missed 3", "exact 1"} < {*lines}
+    assert lines[-4:] == [
+        "worst",
+        "name text read missed wrong invented",
+        "grey.png 30 2 0 0",
+        "b.png -12.5/78 -12.5 8 1 0 0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        # Signs are ignored where the table has none.
+        (
+            ["a.png;125 8", "b.png;125/8"],
+            {"signs": False, "symbols": 8, "exact": 2, "same_layout": 1, "error_rate": 0},
+        ),
+        # Digits are invented on a page without any.
+        (["a.png;"], {"symbols": 0, "invented": 4, "error_rate": None, "calibration_error": 0.97}),
+    ],
+)
+def test_json_of_pages(run: Run, pages: Path, rows: list[str], expected: dict[str, object]) -> None:
+    code, out, _ = run("eval", "--data", write_table(*rows), "--json")
+    values = json.loads(out)
+    assert code == 0
+    assert {key: values[key] for key in expected} == pytest.approx(expected, abs=0.05)
+    assert [page["read"] for page in values["worst"]] == ["125  8"] * (values["symbols"] == 0)
+
+
+def test_bad_pages_cost_themselves(run: Run, pages: Path) -> None:
+    Path("empty.png").touch()
+    table = write_table("missing.png;1", "a.png;-12.5 8", "empty.png;2", "b.png;seven")
+    code, out, err = run("eval", "--data", table, "--json")
+    assert code == 1
+    assert [line.startswith("error: ") for line in err.splitlines()] == [True] * 3
+    assert "line 5: the text may have digits" in err
+    assert "missing.png" in err and "empty.png is empty" in err
+    assert (json.loads(out)["pages"], json.loads(out)["exact"]) == (1, 1)
+    code, out, err = run("eval", "--data", write_table("missing.png;1"))
+    assert (code, out) == (1, "") and "no readable pages in" in err
 
 
 @pytest.fixture
@@ -38,11 +89,11 @@ def labelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.parametrize("column", ["text", "number"])
-def test_lines(run: Run, pages: Path, column: str) -> None:
+def test_lines_of_numbers(run: Run, pages: Path, column: str) -> None:
     numbers = write_table("a.png;-12.5 8", "b.png;-12,5/7", "grey.png;30", column=column)
     code, out, err = run("eval", "--numbers", numbers, "--max-errors", "30%")
     assert (code, err) == (0, "")
-    lines = [" ".join(line.split()) for line in out.splitlines()]
+    lines = words(out)
     assert {f"model {BUNDLED_READER} with {BUNDLED}", "accuracy 0.6", "risk 0.25"} < {*lines}
     curve = lines.index("curve")
     assert lines[curve + 2].startswith("0.3 4 1 0.8 0.25 0.0")
@@ -61,7 +112,7 @@ def test_lines(run: Run, pages: Path, column: str) -> None:
         (["grey.png;1"], [], {"numbers": 1, "coverage": 0, "risk": None, "worst": []}),
     ],
 )
-def test_json(
+def test_json_of_numbers(
     run: Run, pages: Path, rows: list[str], options: list[str], expected: dict[str, object]
 ) -> None:
     code, out, err = run("eval", "--numbers", write_table(*rows), "--json", *options)
@@ -123,20 +174,22 @@ def test_label_that_contradicts_the_constraints_is_an_error(run: Run, pages: Pat
 @pytest.mark.parametrize(
     ("options", "code", "cause"),
     [
-        (["--numbers", "numbers.csv", "--data", "numbers.csv"], 2, "exclude each other"),
-        (["--numbers", "numbers.csv", "--max-errors", "a.png"], 1, "a.png isn't a file from"),
-        (["--numbers", "numbers.csv", "--calibrate", "numbers.csv"], 2, "writes a .json"),
-        (["--numbers", "numbers.csv", "--calibrate", "labels.json"], 1, "isn't a file from"),
-        (["--numbers", "."], 1, "is a folder, not a CSV file"),
-        (["--numbers", "numbers.csv"], 1, "no readable numbers in numbers.csv"),
-        (["--data", "numbers.csv", "--length", "6"], 2, "are for --numbers"),
-        (["--calibrate", "promise.json"], 2, "are for --numbers"),
+        ("--numbers table.csv --data table.csv", 2, "exclude each other"),
+        ("--numbers table.csv --max-errors a.png", 1, "a.png isn't a file from"),
+        ("--numbers table.csv --calibrate table.csv", 2, "writes a .json"),
+        ("--numbers table.csv --calibrate labels.json", 1, "isn't a file from"),
+        ("--numbers .", 1, "is a folder, not a CSV file"),
+        ("--numbers table.csv", 1, "no readable numbers in table.csv"),
+        ("--data table.csv --length 6", 2, "are for --numbers"),
+        ("--data boxes.csv", 1, "measure it with --numbers"),
+        ("--calibrate promise.json", 2, "are for --numbers"),
     ],
 )
-def test_error(run: Run, pages: Path, options: list[str], code: int, cause: str) -> None:
+def test_error(run: Run, pages: Path, options: str, code: int, cause: str) -> None:
     write_table()
     Path("labels.json").write_text("{}")
-    status, out, err = run("eval", *options)
+    Path("boxes.csv").write_text("file,box,text\na.png,1 2 3 4,7\n")
+    status, out, err = run("eval", *options.split())
     assert (status, out) == (code, "")
     assert Path("labels.json").read_text() == "{}"
     assert cause in " ".join(err.split())
@@ -169,9 +222,19 @@ def test_results_are_printed_if_nothing_can_be_promised(run: Run, labelled: str)
     assert err.startswith("error: 300 labelled numbers were read; to promise at most 0.5% wrong")
 
 
-@pytest.mark.parametrize("row", ["a.png;-12.5 8", "a.png;1 2 3", "grey.png;1"])
-def test_plot(run: Run, pages: Path, row: str) -> None:
-    code, _, err = run("eval", "--numbers", write_table(row), "--plot", "plots")
+@pytest.mark.parametrize(
+    ("option", "row", "contrast"),
+    [
+        ("--data", "a.png;-12.5 8", 0),  # without an error, there is nothing to draw
+        ("--data", "a.png;-12.5/78", 5),
+        ("--numbers", "a.png;-12.5 8", 10),
+        ("--numbers", "a.png;1 2 3", 10),
+        ("--numbers", "grey.png;1", 10),
+    ],
+)
+def test_plot(run: Run, pages: Path, option: str, row: str, contrast: float) -> None:
+    code, _, err = run("eval", option, write_table(row), "--plot", "plots")
     assert (code, err) == (0, "")
-    with Image.open(pages / "plots" / "numbers.png") as plot:
-        assert np.asarray(plot).std() > 10
+    name = "pages.png" if option == "--data" else "numbers.png"
+    with Image.open(pages / "plots" / name) as plot:
+        assert np.asarray(plot).std() >= contrast
