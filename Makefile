@@ -1,10 +1,10 @@
 # make demo          set up the runtime alone and read the sample pictures
 # make check         check style and types, run the quick unit tests: after every edit; 75 seconds
 # make test          set up everything, check style and types, run all tests but the next four
-# make test-browser  use the page of `digits serve` in a real browser; 5 minutes
-# make test-arm      run the runtime as on a Raspberry Pi 4 and 5, emulated; 10 minutes, Debian only
+# make test-browser  use the page of `digits serve` in a real browser; 75 seconds
+# make test-arm      run the runtime as on a Raspberry Pi 4 and 5, emulated; 4 minutes, Debian only
 # make test-bounds   run the runtime with the oldest and newest dependencies; 15 minutes, needs Pythons
-# make test-ray      read pictures with Ray, as docs/devices.md does; 2 minutes
+# make test-ray      read pictures with Ray, as docs/devices.md does; 1 minute
 # make test-all      all of these five; half an hour
 # make coverage      say which lines and branches the unit tests don't reach; 4 minutes
 # make lock          renew locks/: the versions that are installed, with hashes
@@ -44,20 +44,23 @@ test: lint
 test-browser: .venv/done
 	@command -v chromium chromedriver >/dev/null || \
 	    { echo "Chromium is missing. On Debian: apt-get install chromium chromium-driver"; exit 1; }
-	.venv/$(BIN)/python -m pytest tests/browser
+	$(PYTEST) tests/browser
 
 test-bounds: .venv/done
 	tests/dependency_bounds.sh
 
 test-arm: .venv/done
 	tests/arm/root.sh
-	DIGITS_ARM=$(CURDIR)/.arm .venv/$(BIN)/python -m pytest tests/arm --durations=8
+	DIGITS_ARM=$(CURDIR)/.arm .venv/$(BIN)/python -m pytest tests/arm
 
-test-ray:
-	$(PYTHON) -m venv .venv-ray
-	.venv-ray/$(BIN)/python $(LOCKED) locks/ray.txt
-	.venv-ray/$(BIN)/python $(PIP) --no-deps --editable .
-	.venv-ray/$(BIN)/python -m pytest tests/ray
+# Ray's processes start sooner with bytecode.
+test-ray: .venv/done
+	.venv/$(BIN)/uv venv --quiet --clear --python .venv/$(BIN)/python .venv-ray
+	VIRTUAL_ENV=.venv-ray .venv/$(BIN)/uv pip install --quiet --require-hashes \
+	    --requirement locks/ray.txt
+	PYTHONPATH=$(CURDIR)/runtime PYTHONDONTWRITEBYTECODE= \
+	    PYTHONPYCACHEPREFIX=$(CURDIR)/.venv-ray/bytecode \
+	    .venv-ray/$(BIN)/python -m pytest tests/ray
 
 test-all: test test-browser test-ray test-arm test-bounds
 

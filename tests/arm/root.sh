@@ -1,40 +1,58 @@
 #!/usr/bin/env bash
-# Build .arm/ for `make test-arm`: a 64-bit Arm Debian with Python, and packages from PyPI. Both are
-# kept; digits itself is reinstalled each time.
+# Build .arm/ for `make test-arm`: the Python of a 64-bit Arm Debian, and packages from PyPI.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-PATH="$PATH:/usr/sbin"
-pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
 
-if ! type debootstrap fakeroot qemu-aarch64 >/dev/null 2>&1; then
-    echo "make test-arm needs packages, which root installs: apt-get install debootstrap fakeroot qemu-user" >&2
+if ! type apt-get qemu-aarch64 >/dev/null 2>&1; then
+    echo "make test-arm needs Debian, and a package that root installs: apt-get install qemu-user" >&2
     exit 1
 fi
 mkdir -p .arm
 
-# A folder is renamed only when complete.
-if [ ! -d .arm/debian ]; then
-    rm -rf .arm/download .arm/debian.part
-    fakeroot debootstrap --foreign --arch=arm64 --variant=minbase --include=python3,libgomp1,libstdc++6 \
-        trixie .arm/download >.arm/debootstrap.log || { tail -3 .arm/debootstrap.log >&2; exit 1; }
-    mkdir .arm/debian.part
-    for package in .arm/download/var/cache/apt/archives/*.deb; do
-        dpkg-deb --extract "$package" .arm/debian.part
+# apt with folders of its own, in which nothing is installed: it gets all that Python needs.
+get_debian() {
+    local apt=$PWD/.arm/apt
+    mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/debian"
+    touch "$apt/status"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main" \
+        >"$apt/sources.list"
+    apt_arm() {
+        apt-get --quiet=2 -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o APT::Sandbox::User= \
+            -o Dir::State="$apt" -o Dir::State::Status="$apt/status" -o Dir::Cache="$apt" \
+            -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=- \
+            -o Acquire::Languages=none "$@"
+    }
+    apt_arm update
+    apt_arm install --download-only --no-install-recommends --yes python3 libgomp1 libstdc++6
+    for package in "$apt"/archives/*.deb; do
+        dpkg-deb --extract "$package" "$apt/debian"
     done
-    rm -r .arm/download
-    mv .arm/debian.part .arm/debian
-fi
+    ln -s usr/lib "$apt/debian/lib" # where programs look for their loader
+    mv "$apt/debian" .arm/debian
+    rm -r "$apt"
+}
 
 # The same versions as on this machine, so that Arm is the only difference.
-pip freeze --exclude-editable >.arm/versions
-if ! cmp --silent .arm/versions .arm/packages/versions; then
+get_packages() {
     rm -rf .arm/packages .arm/packages.part
-    pip install --quiet --no-compile --target .arm/packages.part --constraint .arm/versions \
-        --implementation cp --python-version 3.13 --only-binary=:all: \
-        --platform manylinux_2_28_aarch64 --platform manylinux_2_27_aarch64 \
-        --platform manylinux_2_17_aarch64 --platform manylinux2014_aarch64 .
-    cp .arm/versions .arm/packages.part/
+    .venv/bin/uv pip install --quiet --target .arm/packages.part --constraint .arm/versions.new \
+        --python-platform aarch64-manylinux_2_28 --python-version 3.13 --only-binary :all: \
+        --requirements pyproject.toml
     mv .arm/packages.part .arm/packages
+}
+
+# Both are kept; a folder is renamed only when complete.
+if [ ! -d .arm/debian ]; then
+    rm -rf .arm/apt
+    get_debian >.arm/apt.log 2>&1 &
+    debian=$!
 fi
-pip install --quiet --no-compile --target .arm/packages --upgrade --no-deps .
+.venv/bin/uv pip freeze --exclude-editable >.arm/versions.new
+if ! cmp --silent .arm/versions.new .arm/versions; then
+    get_packages
+    mv .arm/versions.new .arm/versions
+fi
+if [ -v debian ]; then
+    wait "$debian" || { tail -3 .arm/apt.log >&2; exit 1; }
+fi
 echo "the Arm root is ready after $SECONDS s"

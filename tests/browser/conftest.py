@@ -1,19 +1,17 @@
-"""Debian's Chromium in headless mode, and a running server."""
+"""Debian's Chromium in headless mode, and running servers."""
 
 import shutil
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from digits.data.mnist import Split
 from tests.browser.page import Page
-from tests.served import Served, served
+from tests.served import served
+from tests.synthetic import Sheet, chosen
 
-NO_STORAGE = """
-for (const name of ["localStorage", "sessionStorage"])
-  Object.defineProperty(window, name, { get() { throw new Error("denied"); } });
-"""
 SIZES = {"phone": (390, 844), "desktop": (1280, 800)}
 
 
@@ -29,67 +27,53 @@ def url(chromium: None) -> Iterator[str]:
         yield server.url
 
 
-@pytest.fixture(scope="session", params=SIZES)
-def browser(request: pytest.FixtureRequest, url: str) -> Iterator[Page]:
-    with Page(url, *SIZES[request.param], phone=request.param == "phone") as page:
+@pytest.fixture(scope="session")
+def phone_browser() -> Iterator[Page]:
+    with Page("", *SIZES["phone"], phone=True) as page:
         yield page
-
-
-@pytest.fixture
-def page(browser: Page) -> Iterator[Page]:
-    """The page, newly opened; afterwards, the browser must have logged no errors."""
-    browser.open()
-    yield browser
-    assert browser.complaints() == []
-
-
-@pytest.fixture(scope="module")
-def desktop_browser(url: str) -> Iterator[Page]:
-    with Page(url, *SIZES["desktop"], phone=False) as page:
-        yield page
-
-
-@pytest.fixture
-def desktop_page(desktop_browser: Page) -> Page:
-    """The page on a desktop, newly opened; errors in the browser's log are allowed."""
-    desktop_browser.open()
-    return desktop_browser
-
-
-@contextmanager
-def visiting(page: Page, url: str) -> Iterator[Page]:
-    """Open the page of another server, and go back to the first one afterwards."""
-    before, page.url = page.url, url
-    page.open()
-    yield page
-    page.url = before
-
-
-@contextmanager
-def without_storage(page: Page) -> Iterator[None]:
-    """Reload the page in a browser that keeps nothing for pages; afterwards, in one that does."""
-    script = page.cdp("Page.addScriptToEvaluateOnNewDocument", {"source": NO_STORAGE})
-    page.open()
-    yield
-    page.cdp("Page.removeScriptToEvaluateOnNewDocument", script)
-    page.open()
-
-
-@pytest.fixture
-def server(chromium: None) -> Iterator[Served]:
-    """A server that the test may stop."""
-    with served("--access-log", complains=True) as server:
-        yield server
 
 
 @pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core, https://github.com/dequelabs/axe-core."""
-    folder = tmp_path_factory.mktemp("axe")
-    npm = shutil.which("npm")
-    command = [npm or "npm", "pack", "--silent", "axe-core@4"]
-    if not npm or subprocess.run(command, cwd=folder, capture_output=True, timeout=120).returncode:
-        pytest.skip("npm can't download axe-core")
-    [archive] = folder.glob("*.tgz")
-    shutil.unpack_archive(archive, folder, filter="data")
-    return (folder / "package" / "axe.min.js").read_text()
+def film(tmp_path_factory: pytest.TempPathFactory, test_slice: Split) -> Path:
+    """What the camera sees: a sheet with 3141."""
+    sheet = Sheet(480, 640)
+    sheet.write(chosen(test_slice, "3141", start=40), 120, 180, size=120, gap=20)
+    path = tmp_path_factory.mktemp("film") / "film.mjpeg"
+    Image.fromarray(sheet.photograph()).save(path, "JPEG", quality=90)
+    return path
+
+
+@pytest.fixture(scope="session")
+def desktop_browser(film: Path) -> Iterator[Page]:
+    """A browser with a camera."""
+    camera = [f"--use-fake-{part}-for-media-stream" for part in ("device", "ui")]
+    camera.append(f"--use-file-for-fake-video-capture={film}")
+    with Page("", *SIZES["desktop"], phone=False, arguments=camera) as page:
+        yield page
+
+
+def fresh(page: Page, url: str) -> Iterator[Page]:
+    """The page, newly opened; afterwards, nothing is kept, and no errors were logged."""
+    page.open(url=url)
+    page.resize(*page.size)
+    page.complaints()
+    yield page
+    page.script("localStorage.clear(); sessionStorage.clear()")
+    assert page.complaints() == []
+
+
+@pytest.fixture
+def phone(phone_browser: Page, url: str) -> Iterator[Page]:
+    yield from fresh(phone_browser, url)
+
+
+@pytest.fixture
+def desktop(desktop_browser: Page, url: str) -> Iterator[Page]:
+    yield from fresh(desktop_browser, url)
+
+
+@pytest.fixture(params=SIZES)
+def page(request: pytest.FixtureRequest) -> Page:
+    """The page on a phone, and on a desktop."""
+    page: Page = request.getfixturevalue(request.param)
+    return page

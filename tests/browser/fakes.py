@@ -7,11 +7,18 @@ from tests.browser.page import Page
 
 READ = "read?frame=true"
 NOTHING: Mapping[str, object] = MappingProxyType({})
+# Shortens all that the page waits for, to 20 milliseconds, or to a second for an answer.
+_HASTEN = """
+const [later, timeout] = [window.setTimeout, AbortSignal.timeout];
+window.setTimeout = (call, delay) => later(call, Math.min(delay, 20));
+AbortSignal.timeout = (delay) => timeout.call(AbortSignal, Math.min(delay, 1000));
+"""
 # Replaces `fetch` for pictures: after a delay in milliseconds, the next of `statuses`, then 200.
 # Other requests are answered with {}.
 _FAKE_READ = """
 const [body, delay, statuses] = arguments;
-Object.assign(window, { asked: [], aborted: [], shown: [], pending: 0, most: 0 });
+Object.assign(window, { asked: [], aborted: [], shown: [], said: [], pending: 0, most: 0 });
+const later = window.setTimeout;
 window.fetch = (address, { signal } = {}) => new Promise((resolve, reject) => {
   const isRead = address.startsWith("read");
   if (isRead) asked.push(address);
@@ -19,13 +26,20 @@ window.fetch = (address, { signal } = {}) => new Promise((resolve, reject) => {
   const status = (isRead && statuses.shift()) || 200;
   signal?.addEventListener("abort", () => { aborted.push(address); reject(signal.reason); });
   const answer = () => resolve(new Response(JSON.stringify(isRead ? body : {}), { status }));
-  setTimeout(answer, isRead ? delay : 0);
+  later(answer, isRead ? delay : 0);
 }).finally(() => { pending -= 1; });
-const text = document.getElementById("text");
-new MutationObserver(() => {
-  if (shown.at(-1) !== text.textContent) shown.push(text.textContent);
-}).observe(text, { childList: true, characterData: true, subtree: true });
+for (const [id, texts] of [["text", shown], ["status", said]]) {
+  const element = document.getElementById(id);
+  new MutationObserver(() => {
+    if (texts.at(-1) !== element.textContent) texts.push(element.textContent);
+  }).observe(element, { childList: true, characterData: true, subtree: true });
+}
 """
+
+
+def hasten(page: Page) -> None:
+    """Let the page not wait long before it tries again, until it is reloaded."""
+    page.script(_HASTEN)
 
 
 def reading(
@@ -41,21 +55,12 @@ def reading(
         confidence = confidences[index] if confidences else 0.91
         probabilities = [0.0] * 12
         probabilities["0123456789-.".index(symbol)] = confidence
-        symbols.append(
-            {
-                "symbol": symbol,
-                "confidence": confidence,
-                "probabilities": probabilities,
-                "box": [0, 0, 9, 9],
-                "frame": None,
-            }
-            | properties
-        )
+        fields = {"symbol": symbol, "confidence": confidence, "probabilities": probabilities}
+        symbols.append({**fields, "box": [0, 0, 9, 9], "frame": None, **properties})
     status = "unsure" if "?" in text else "sure" if text else "blank"
-    answer = "review" if status == "unsure" else "accepted"
-    fields: dict[str, object] = {"text": read, "probability": 0.99, "status": answer}
-    fields |= {"second": "", "free": read, "line": 1, "column": 1, "symbols": symbols}
-    numbers = [{**fields, **number}] if text else []
+    answer = {"text": read, "probability": 0.99, "second": "", "free": read, "symbols": symbols}
+    answer |= {"status": "review" if status == "unsure" else "accepted", "line": 1, "column": 1}
+    numbers = [{**answer, **number}] if text else []
     return {"file": "", "status": status, "text": text, "numbers": numbers}
 
 
@@ -70,6 +75,6 @@ def fake_read(
 
 
 def recorded(page: Page, name: str) -> list[str]:
-    """Return what happened since `fake_read`. name: asked or aborted (addresses), shown (texts)."""
+    """Return what happened since `fake_read`. name: asked or aborted (addresses), shown or said."""
     values: list[str] = page.script(f"return {name}")
     return values

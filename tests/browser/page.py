@@ -1,17 +1,21 @@
 """Control the page like a user: pointer, keys and files; and read what it shows."""
 
 import base64
+import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.actions.action_builder import ActionBuilder
 from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -19,12 +23,19 @@ Stroke = Sequence[tuple[float, float]]  # points on the paper, from 0 to 1
 
 SEVEN: list[Stroke] = [[(0.3, 0.25), (0.7, 0.25), (0.6, 0.5), (0.48, 0.8)]]
 BAR: list[Stroke] = [[(0.1, 0.25), (0.1, 0.8)]]  # left of the seven
-TIMEOUT = 20  # seconds
+TIMEOUT = 60  # seconds
 # Without these, a new browser downloads updates and lists, which the tests of requests would see.
 _QUIET = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+# Line by line, with two spaces between columns.
+_TEXT = """
+const text = document.getElementById("text");
+if (!text.childElementCount) return text.textContent;
+const columns = (line) => [...line.children].map(({ textContent }) => textContent);
+return [...text.children].map((line) => columns(line).join("  ")).join("\\n");
+"""
 
 
 class Page:
@@ -44,14 +55,13 @@ class Page:
         if phone:
             metrics = {"width": width, "height": height, "pixelRatio": 3, "touch": True}
             options.add_experimental_option("mobileEmulation", {"deviceMetrics": metrics})
-        self.url, self.phone = url, phone
+        self.url, self.size, self.phone = url, (width, height), phone
         self.driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
         self.script = self.driver.execute_script
         self.async_script = self.driver.execute_async_script
         self.cdp = self.driver.execute_cdp_cmd
         if not phone:
-            metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-            self.cdp("Emulation.setDeviceMetricsOverride", metrics)
+            self.resize(width, height)
 
     def __enter__(self) -> Self:
         return self
@@ -59,13 +69,23 @@ class Page:
     def __exit__(self, *_: object) -> None:
         self.driver.quit()
 
-    def open(self, scheme: str = "light") -> None:
-        """Reload the page. scheme: the system's colour scheme, light or dark."""
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        self.cdp("Emulation.setEmulatedMedia", {"features": features})
-        self.driver.get_log("browser")
+    def open(self, scheme: str = "light", url: str = "") -> None:
+        """Reload the page, or open another. scheme: the system's colours, light or dark."""
+        self.url = url or self.url
+        self.prefer(scheme)
         self.driver.get(self.url)
         self.wait_for_status("Draw a digit.")
+
+    def prefer(self, scheme: str) -> None:
+        """Change the system's colours."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.cdp("Emulation.setEmulatedMedia", {"features": features})
+
+    def resize(self, width: int, height: int) -> None:
+        scale = 3 if self.phone else 1
+        metrics = {"width": width, "height": height, "deviceScaleFactor": scale}
+        self.cdp("Emulation.setDeviceMetricsOverride", metrics | {"mobile": self.phone})
+        self.wait(lambda: self.script("return innerWidth") == width)
 
     def find(self, name: str) -> WebElement:
         return self.driver.find_element(By.ID, name)
@@ -73,6 +93,10 @@ class Page:
     def select(self, selector: str) -> list[WebElement]:
         """Return what a CSS selector matches."""
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def button(self, section: str, name: str) -> WebElement:
+        """Return the button of that name in a section, by its id."""
+        return self.driver.find_element(By.XPATH, f"//*[@id='{section}']//button[.='{name}']")
 
     def draw(self, strokes: Sequence[Stroke], kind: str = "", lift: bool = True) -> None:
         """Draw strokes with a pointer. kind: mouse, pen or touch. lift: at the end of each."""
@@ -106,7 +130,7 @@ class Page:
 
     def choose(self, *files: Path, name: str = "file") -> None:
         """Choose files. name: of the input, file or camera."""
-        self.find(name).send_keys("\n".join(str(file.resolve()) for file in files))
+        self.find(name).send_keys("\n".join(map(str, files)))
 
     def drop(self, *paths: Path) -> None:
         """Drop files and folders as a file manager does."""
@@ -115,47 +139,16 @@ class Page:
         for kind in ("dragEnter", "dragOver", "drop"):
             self.cdp("Input.dispatchDragEvent", {"type": kind, "x": x, "y": y, "data": data})
 
-    def paste(self, file: Path) -> None:
-        content = base64.b64encode(file.read_bytes()).decode()
-        self.script(
-            """
-            const bytes = Uint8Array.from(atob(arguments[0]), (byte) => byte.charCodeAt(0));
-            const data = new DataTransfer();
-            data.items.add(new File([bytes], "a", { type: "image/jpeg" }));
-            const options = { clipboardData: data, bubbles: true };
-            document.body.dispatchEvent(new ClipboardEvent("paste", options));
-            """,
-            content,
-        )
-
-    def button(self, section: str, name: str) -> WebElement:
-        """Return the button of that name in a section, by its id."""
-        return self.driver.find_element(By.XPATH, f"//*[@id='{section}']//button[.='{name}']")
-
-    def status_of(self, section: str) -> str:
-        """What a section says, by its id."""
-        return self.driver.find_element(By.CSS_SELECTOR, f"#{section} [role=status]").text
-
-    def download(self, element: WebElement, file: Path) -> Path:
-        """Click a button or a link that downloads the file, and wait until all of it is there."""
-        behavior = {"behavior": "allow", "downloadPath": str(file.parent)}
-        self.cdp("Browser.setDownloadBehavior", behavior)
-        element.click()
-        # Until then, the browser keeps an empty file of that name.
-        self.wait(lambda: file.exists() and file.stat().st_size > 0)
-        return file
+    def constrain(self, name: str, text: str) -> None:
+        """Open the panel of constraints, replace what is in a field, and leave it."""
+        self.script("document.getElementById('constraints').open = true")
+        [field] = self.select(f"#constraints [name={name}]")
+        field.send_keys(Keys.CONTROL, "a", Keys.NULL, text or Keys.DELETE, Keys.TAB)
 
     @property
     def text(self) -> str:
         """The digits shown, line by line, with two spaces between columns."""
-        text: str = self.script(
-            """
-            const text = document.getElementById("text");
-            if (!text.childElementCount) return text.textContent;
-            return [...text.children].map((line) => [...line.children]
-              .map((column) => column.textContent).join("  ")).join("\\n");
-            """
-        )
+        text: str = self.script(_TEXT)
         return text
 
     @property
@@ -174,18 +167,11 @@ class Page:
         values: list[float] = self.script(meters)
         return values
 
-    def pixels(self, name: str) -> NDArray[np.int64]:
+    def pixels(self, name: str) -> NDArray[np.uint8]:
         """Return the pixels of a canvas, paper or frame: [height, width, RGBA]."""
-        height, width, data = self.script(
-            """
-            const canvas = document.getElementById(arguments[0]);
-            const { width, height } = canvas;
-            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-            return [height, width, [...data]];
-            """,
-            name,
-        )
-        return np.array(data).reshape(height, width, 4)
+        url = self.script("return document.getElementById(arguments[0]).toDataURL()", name)
+        png = io.BytesIO(base64.b64decode(url.partition(",")[2]))
+        return np.asarray(Image.open(png).convert("RGBA"))
 
     @property
     def boxes(self) -> NDArray[np.bool_]:
@@ -205,41 +191,6 @@ class Page:
         """Whether no request is pending."""
         return self.find("answer").get_attribute("aria-busy") == "false"
 
-    def wait_for_text(self, text: str) -> None:
-        """Wait until it is shown and no request is pending."""
-        self.wait(
-            lambda: self.text == text and self.settled,
-            lambda: f"{self.text!r} is shown, not {text!r}",
-        )
-
-    def wait_until_settled(self) -> None:
-        self.wait(lambda: self.settled)
-
-    def wait_for_status(self, words: str, section: str = "answer") -> None:
-        self.wait(
-            lambda: words in self.status_of(section),
-            lambda: f"{self.status_of(section)!r}, not {words!r}",
-        )
-
-    def complaints(self) -> list[str]:
-        """Return the errors logged since the page was opened, without 422: no picture."""
-        severe = [log for log in self.driver.get_log("browser") if log["level"] == "SEVERE"]
-        return [log["message"] for log in severe if "status of 422" not in log["message"]]
-
-    def violations(self, axe: str) -> list[str]:
-        """Return the violations that axe-core finds. axe: its source."""
-        self.script(axe)
-        result = self.async_script("axe.run().then(arguments[0])")
-        assert len(result["passes"]) > 10
-        return [f"{rule['id']}: {rule['nodes']}" for rule in result["violations"]]
-
-    def requests(self) -> list[str]:
-        """Return the URLs requested since the last call."""
-        messages = [json.loads(log["message"]) for log in self.driver.get_log("performance")]
-        events = [message["message"] for message in messages]
-        sent = [event for event in events if event["method"] == "Network.requestWillBeSent"]
-        return [event["params"]["request"]["url"] for event in sent]
-
     def wait(
         self, reached: Callable[[], object], otherwise: Callable[[], str] = lambda: "in vain"
     ) -> None:
@@ -248,3 +199,38 @@ class Page:
             WebDriverWait(self.driver, TIMEOUT, 0.02).until(lambda _: reached())
         except Exception as error:
             raise AssertionError(otherwise()) from error
+
+    def wait_until_settled(self) -> None:
+        self.wait(lambda: self.settled)
+
+    def wait_for_text(self, text: str) -> None:
+        """Wait until it is shown and no request is pending."""
+        self.wait(
+            lambda: self.text == text and self.settled,
+            lambda: f"{self.text!r} is shown, not {text!r}",
+        )
+
+    def wait_for_status(self, words: str, section: str = "answer") -> None:
+        """Wait until a section says so, by its id."""
+        self.wait_for(f"#{section} [role=status]", words)
+
+    def wait_for(self, selector: str, words: str) -> None:
+        """Wait until the words are in an element's text."""
+
+        def text() -> str:
+            return self.driver.find_element(By.CSS_SELECTOR, selector).text
+
+        self.wait(lambda: words in text(), lambda: f"{text()!r}, not {words!r}")
+
+    def complaints(self) -> list[str]:
+        """Return the errors logged since the last call, without those about files of no use."""
+        logs = self.driver.get_log("browser")
+        messages = [log["message"] for log in logs if log["level"] == "SEVERE"]
+        return [text for text in messages if not re.search("status of 422|FILE_NOT_FOUND", text)]
+
+    def requests(self) -> list[str]:
+        """Return the URLs requested since the last call."""
+        messages = [json.loads(log["message"]) for log in self.driver.get_log("performance")]
+        events = [message["message"] for message in messages]
+        sent = [event for event in events if event["method"] == "Network.requestWillBeSent"]
+        return [event["params"]["request"]["url"] for event in sent]

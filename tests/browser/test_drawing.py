@@ -1,22 +1,23 @@
 """Drawing by mouse, pen and finger; undo and clear; what is sent for it, and when."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 from selenium.webdriver.common.keys import Keys
 
 from tests.browser.fakes import READ, fake_read, reading, recorded
-from tests.browser.page import BAR, SEVEN, Page, Stroke
+from tests.browser.page import BAR, SEVEN, Page
 
 
-def draw(page: Page, strokes: Sequence[Stroke], text: str) -> None:
-    page.draw(strokes)
-    page.wait_for_text(text)
-
-
-@pytest.mark.parametrize("kind", ["mouse", "pen", "touch"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("page", "kind", "scheme"),
+    [
+        ("phone", "touch", "light"),
+        ("phone", "pen", "dark"),
+        ("desktop", "mouse", "dark"),
+        ("desktop", "touch", "light"),
+    ],
+    indirect=["page"],
+)
 def test_drawn_digit_is_predicted(page: Page, kind: str, scheme: str) -> None:
     page.open(scheme)
     page.draw(SEVEN, kind)
@@ -37,7 +38,8 @@ def test_undo_and_clear(page: Page) -> None:
     page.find("undo").click()
     page.find("undo").click()
     page.wait_for_text("7")
-    draw(page, BAR, "17")
+    page.draw(BAR)
+    page.wait_for_text("17")
     page.find("clear").send_keys(Keys.ENTER)
     page.wait_for_status("Draw a digit.")
     assert page.text == "" and sum(page.bars) == 0
@@ -51,14 +53,13 @@ def test_undo_and_clear(page: Page) -> None:
     page.wait_for_text("7")
 
 
-def test_resting_finger_does_not_block_drawing(page: Page) -> None:
-    """The first finger rests on the paper without leaving ink."""
-    pixel = page.paper()
+def test_resting_finger_leaves_no_ink(phone: Page) -> None:
+    pixel = phone.paper()
 
     def touch(kind: str, *points: tuple[float, float]) -> None:
         pixels = [pixel(*point) for point in points]
         fingers = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(pixels)]
-        page.cdp("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+        phone.cdp("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
 
     resting = (0.9, 0.9)
     start, *others = SEVEN[0]
@@ -68,8 +69,8 @@ def test_resting_finger_does_not_block_drawing(page: Page) -> None:
         touch("touchMove", resting, point)
     touch("touchEnd", resting)
     touch("touchEnd")
-    page.wait_for_text("7")
-    ink = page.pixels("paper")[..., 3]
+    phone.wait_for_text("7")
+    ink = phone.pixels("paper")[..., 3]
     corner = round(0.85 * len(ink))
     assert ink.max() == 255 and ink[corner:, corner:].max() == 0
 
@@ -79,6 +80,7 @@ def test_tap_leaves_dot(page: Page) -> None:
     page.draw([[(0.3, 0.7)]])
     page.wait_for_text("?")  # it is no digit
     page.wait_for_status("No digit found.")
+    assert page.bars == [0] * 12 + [1]
     ink = page.pixels("paper")[..., 3]
     rows, columns = np.nonzero(ink > 127)
     for pixels, expected in ((rows, 0.7), (columns, 0.3)):
@@ -86,26 +88,27 @@ def test_tap_leaves_dot(page: Page) -> None:
         assert abs((pixels.max() - pixels.min() + 1) / len(ink) - 1 / 56) < 0.006
 
 
-def test_answer_stays_until_next_one_arrives(desktop_page: Page) -> None:
+def test_answer_stays_until_next_one_arrives(desktop: Page) -> None:
     """While a stroke is drawn, nothing is requested, shown or announced."""
-    fake_read(desktop_page, reading("17"))
-    draw(desktop_page, SEVEN, "17")
-    status = desktop_page.status
-    fake_read(desktop_page, reading("177"), delay=100)
-    desktop_page.draw(BAR, lift=False)
-    assert desktop_page.status == status and not desktop_page.settled
-    assert recorded(desktop_page, "asked") == []
-    desktop_page.lift()
-    desktop_page.wait_for_text("177")
-    assert recorded(desktop_page, "asked") == [READ]
-    assert recorded(desktop_page, "shown") == ["177"]
+    fake_read(desktop, reading("17"))
+    desktop.draw(SEVEN)
+    desktop.wait_for_text("17")
+    status = desktop.status
+    fake_read(desktop, reading("177"), delay=100)
+    desktop.draw(BAR, lift=False)
+    assert desktop.status == status and not desktop.settled
+    assert recorded(desktop, "asked") == []
+    desktop.lift()
+    desktop.wait_for_text("177")
+    assert recorded(desktop, "asked") == [READ]
+    assert recorded(desktop, "shown") == ["177"]
 
 
-def test_outdated_request_is_aborted(desktop_page: Page) -> None:
-    fake_read(desktop_page, reading("1"), delay=60_000)
-    desktop_page.draw(SEVEN)
-    desktop_page.wait(lambda: recorded(desktop_page, "asked"))
-    desktop_page.find("undo").click()
-    desktop_page.wait_for_text("")
-    assert recorded(desktop_page, "aborted") == [READ]
-    assert recorded(desktop_page, "shown") == []
+def test_outdated_request_is_aborted(desktop: Page) -> None:
+    fake_read(desktop, reading("1"), delay=60_000)
+    desktop.draw(SEVEN)
+    desktop.wait(lambda: recorded(desktop, "asked"))
+    desktop.find("undo").click()
+    desktop.wait_for_text("")
+    assert recorded(desktop, "aborted") == [READ]
+    assert recorded(desktop, "shown") == []

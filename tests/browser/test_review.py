@@ -1,7 +1,6 @@
 """`digits review`: labelling with keys and by touch, and a server that goes away."""
 
 import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,6 @@ return [...document.querySelectorAll("button, #paper img")].every((each) => {
   return top >= 0 && left >= 0 && bottom <= innerHeight && right <= innerWidth;
 });
 """
-
-
-@pytest.fixture(scope="module", params=SIZES)
-def browser(request: pytest.FixtureRequest, chromium: None) -> Iterator[Page]:
-    with Page("", *SIZES[request.param], phone=request.param == "phone") as page:
-        yield page
 
 
 @pytest.fixture
@@ -48,15 +41,14 @@ def table(tmp_path: Path, numbers: Path) -> Path:
 
 
 def visit(page: Page, server: Served) -> None:
-    page.driver.get_log("browser")
     page.driver.get(server.url)
     page.wait(lambda: page.find("progress").text)
 
 
-def wait_for(page: Page, name: str, words: str) -> None:
-    page.wait(
-        lambda: words in page.find(name).text, lambda: f"{page.find(name).text!r}, no {words}"
-    )
+def assert_all_in_viewport(page: Page) -> None:
+    for size in SIZES.values():
+        page.resize(*size)
+        assert page.script(IN_VIEWPORT), size
 
 
 def shown_digit(page: Page) -> str:
@@ -77,129 +69,118 @@ def lines(folder: Path) -> list[str]:
     return (folder / "labels.csv").read_text().splitlines()[1:]
 
 
-def label_all(page: Page, act: Callable[[Page, str], None], count: int) -> list[str]:
-    """Label pictures by their names; returns those."""
-    labelled = []
-    for number in range(count):
-        labelled.append(shown_digit(page))
-        act(page, labelled[-1])
-        wait_for(page, "progress", f"{number + 1} labelled, {2 - number} left")
-    return labelled
-
-
-@pytest.mark.parametrize("act", [press, tap])
-def test_digits(browser: Page, folder: Path, act: Callable[[Page, str], None]) -> None:
+def test_digits_by_touch(phone: Page, folder: Path) -> None:
+    digits = []
     with served(str(folder), "-o", f"{folder}/labels.csv", command="review") as server:
-        visit(browser, server)
-        first = shown_digit(browser)
-        assert browser.script(IN_VIEWPORT)
-        assert browser.find("text").text == first
-        assert browser.bars[int(first)] == max(browser.bars)
-        assert browser.pixels("frame")[..., 0].max() == 255
-        wait_for(browser, "progress", "0 labelled, 3 left, 0 of them unsure.")
-        digits = label_all(browser, act, 3)
-        wait_for(browser, "status", "All have a label. Next: digits train --start bundled --data ")
+        visit(phone, server)
+        first = shown_digit(phone)
+        assert_all_in_viewport(phone)
+        assert phone.find("text").text == first
+        assert phone.bars[int(first)] == max(phone.bars)
+        assert phone.pixels("frame")[..., 0].max() == 255
+        phone.wait_for("#progress", "0 labelled, 3 left, 0 of them unsure.")
+        for number in (1, 2, 3):
+            digits.append(shown_digit(phone))
+            tap(phone, digits[-1])
+            phone.wait_for("#progress", f"{number} labelled, {3 - number} left")
+        phone.wait_for("#status", "All have a label. Next: digits train --start bundled --data ")
     assert sorted(digits) == ["3", "5", "7"]
     assert [line[-1] for line in lines(folder)] == digits
-    assert browser.complaints() == []
 
 
-def test_every_key(browser: Page, folder: Path) -> None:
+def test_every_key(desktop: Page, folder: Path) -> None:
     with served(str(folder), "-o", f"{folder}/labels.csv", command="review") as server:
-        visit(browser, server)
-        first = shown_digit(browser)
-        press(browser, " ")
-        wait_for(browser, "progress", "1 labelled, 2 left")
-        second = shown_digit(browser)
+        visit(desktop, server)
+        first = shown_digit(desktop)
+        press(desktop, " ")
+        desktop.wait_for("#progress", "1 labelled, 2 left")
+        second = shown_digit(desktop)
         assert second != first
-        press(browser, "n")
-        wait_for(browser, "progress", "2 labelled, 1 left")
-        press(browser, "u")
-        wait_for(browser, "progress", "1 labelled, 2 left")
-        browser.wait(lambda: shown_digit(browser) == second)
+        press(desktop, "n")
+        desktop.wait_for("#progress", "2 labelled, 1 left")
+        press(desktop, "u")
+        desktop.wait_for("#progress", "1 labelled, 2 left")
+        desktop.wait(lambda: shown_digit(desktop) == second)
         assert len(lines(folder)) == 1
-        press(browser, "s")
-        third = shown_digit(browser)
+        press(desktop, "s")
+        third = shown_digit(desktop)
         assert third not in (first, second)
-        press(browser, "S")
-        wait_for(browser, "status", "The others were skipped; reload the page to see them again.")
-        press(browser, "u")
-        browser.wait(lambda: shown_digit(browser) == third)
-        press(browser, "9")
-        wait_for(browser, "progress", "2 labelled, 1 left")
-        browser.driver.refresh()
-        browser.wait(lambda: shown_digit(browser) == second)
-        press(browser, "u")  # what was labelled before the reload
-        browser.wait(lambda: shown_digit(browser) == third)
-        wait_for(browser, "progress", "1 labelled, 2 left")
+        press(desktop, "S")
+        desktop.wait_for("#status", "The others were skipped; reload the page to see them again.")
+        press(desktop, "u")
+        desktop.wait(lambda: shown_digit(desktop) == third)
+        press(desktop, "9")
+        desktop.wait_for("#progress", "2 labelled, 1 left")
+        desktop.driver.refresh()
+        desktop.wait(lambda: shown_digit(desktop) == second)
+        press(desktop, "u")  # what was labelled before the reload
+        desktop.wait(lambda: shown_digit(desktop) == third)
+        desktop.wait_for("#progress", "1 labelled, 2 left")
     [line] = lines(folder)
     assert line.endswith(f",{first}")
-    assert browser.complaints() == []
 
 
-def test_numbers(browser: Page, table: Path) -> None:
-    folder = table.parent
+def test_numbers(desktop: Page, table: Path) -> None:
     with served(str(table), command="review") as server:
-        visit(browser, server)
-        wait_for(browser, "text", "3141592453")
-        assert browser.script(IN_VIEWPORT)
-        wait_for(browser, "remark", "review, 64.0 %, or 3141592653")
-        press(browser, *"\b\b\b", *"653", "\n")
-        wait_for(browser, "remark", UNREADABLE)
-        press(browser, " ", "\n")  # neither stores it
+        visit(desktop, server)
+        desktop.wait_for("#text", "3141592453")
+        assert_all_in_viewport(desktop)
+        desktop.wait_for("#remark", "review, 64.0 %, or 3141592653")
+        press(desktop, *"\b\b\b", *"653", "\n")
+        desktop.wait_for("#remark", UNREADABLE)
+        press(desktop, " ", "\n")  # neither stores it
         for name in ("1", "2", ".", "⌫", "-", "7", "Store"):
-            tap(browser, name)
-        wait_for(browser, "text", "1987")
-        press(browser, "\b", "u")  # what was typed goes, too
-        wait_for(browser, "remark", UNREADABLE)
-        press(browser, "1", ",", "5", "\n")
-        wait_for(browser, "text", "1987")
-        press(browser, "n")
-        wait_for(browser, "status", "Next: digits train --network reader --start bundled --data ")
-    assert lines(folder) == [
+            tap(desktop, name)
+        desktop.wait_for("#text", "1987")
+        press(desktop, "\b", "u")  # what was typed goes, too
+        desktop.wait_for("#remark", UNREADABLE)
+        press(desktop, "1", ",", "5", "\n")
+        desktop.wait_for("#text", "1987")
+        press(desktop, "n")
+        desktop.wait_for("#status", "Next: digits train --network reader --start bundled --data ")
+    assert lines(table.parent) == [
         "page.jpg,93 189 440 257,3141592653",
         "page.jpg,77 310 278 366,1.5",
         "page.jpg,551 58 655 105,",
     ]
-    assert browser.complaints() == []
 
 
-def test_it_goes_on_after_a_restart(browser: Page, table: Path) -> None:
+def test_it_goes_on_after_a_restart(desktop: Page, table: Path) -> None:
     with served(str(table), command="review") as server:
-        visit(browser, server)
-        wait_for(browser, "text", "3141592453")
-        press(browser, " ")
-        wait_for(browser, "progress", "1 labelled, 2 left, 0 of them unsure.")
+        visit(desktop, server)
+        desktop.wait_for("#text", "3141592453")
+        press(desktop, " ")
+        desktop.wait_for("#progress", "1 labelled, 2 left, 0 of them unsure.")
     with served("--port", str(server.port), str(table), command="review"):
-        wait_for(browser, "remark", UNREADABLE)
-        press(browser, "n")  # its number is another now
-        wait_for(browser, "status", "Not stored: the server has been restarted; reload the page.")
-        browser.driver.refresh()
-        wait_for(browser, "progress", "1 labelled, 2 left, 0 of them unsure.")
-        wait_for(browser, "remark", UNREADABLE)
-        press(browser, "n")
-        wait_for(browser, "progress", "2 labelled, 1 left, 0 of them unsure.")
+        desktop.wait_for("#remark", UNREADABLE)
+        press(desktop, "n")  # its number is another now
+        desktop.wait_for("#status", "Not stored: the server has been restarted; reload the page.")
+        desktop.driver.refresh()
+        desktop.wait_for("#progress", "1 labelled, 2 left, 0 of them unsure.")
+        desktop.wait_for("#remark", UNREADABLE)
+        press(desktop, "n")
+        desktop.wait_for("#progress", "2 labelled, 1 left, 0 of them unsure.")
     assert len(lines(table.parent)) == 2
+    assert desktop.complaints()
 
 
-def test_labels_wait_for_the_server(browser: Page, folder: Path) -> None:
+def test_labels_wait_for_the_server(desktop: Page, folder: Path) -> None:
+    offline = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    loaded = "return performance.getEntriesByType('resource').length > 8"
     with served(str(folder), "-o", f"{folder}/labels.csv", command="review") as server:
-        visit(browser, server)
-        shown_digit(browser)
-        browser.cdp("Network.enable", {})
-        offline = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-        browser.wait(
-            lambda: browser.script("return performance.getEntriesByType('resource').length") > 8
-        )
-        browser.cdp("Network.emulateNetworkConditions", offline)
-        first = shown_digit(browser)
-        press(browser, "1")
-        browser.wait(lambda: shown_digit(browser) != first)
-        press(browser, "2")
-        wait_for(browser, "trouble", "The server can't be reached. Trying again …")
-        wait_for(browser, "progress", "0 labelled, 3 left, 0 of them unsure. 2 not stored yet.")
+        visit(desktop, server)
+        first = shown_digit(desktop)
+        desktop.wait(lambda: desktop.script(loaded))
+        desktop.cdp("Network.enable", {})
+        desktop.cdp("Network.emulateNetworkConditions", offline)
+        press(desktop, "1")
+        desktop.wait(lambda: shown_digit(desktop) != first)
+        press(desktop, "2")
+        desktop.wait_for("#trouble", "The server can't be reached. Trying again …")
+        desktop.wait_for("#progress", "0 labelled, 3 left, 0 of them unsure. 2 not stored yet.")
         assert lines(folder) == []
-        browser.cdp("Network.emulateNetworkConditions", offline | {"offline": False})
-        wait_for(browser, "progress", "2 labelled, 1 left, 0 of them unsure.")
-        browser.wait(lambda: not browser.find("trouble").text)
+        desktop.cdp("Network.emulateNetworkConditions", offline | {"offline": False})
+        desktop.wait_for("#progress", "2 labelled, 1 left, 0 of them unsure.")
+        desktop.wait(lambda: not desktop.find("trouble").text)
     assert [line[-1] for line in lines(folder)] == ["1", "2"]
+    assert desktop.complaints()
