@@ -148,3 +148,10 @@ def test_own_pictures_that_are_all_lines_blots_or_labelled_wrong(kind: str) -> N
     digits = Split(images, np.full(4, 8 if kind == "no loops" else 1, np.uint8))
     materials = small_materials.make(digits, 3)
     assert len(frames.outliers(materials, 5, 0)) == 5
+
+
+def test_people_who_wrote_few_digits(train_slice: Split) -> None:
+    fives = small_materials.make(train_slice[train_slice.labels == 5], 3)
+    images, labels = frames.digits(fives, 5, 0)
+    assert images.any((1, 2)).all() and (labels == 5).all()
+    assert len(frames.outliers(fives, 5, 0)) == 5

@@ -38,6 +38,10 @@ class Writer:
             return variants[int(random.integers(len(variants)))]
         return _SIGNS[character](random, self.pen) if character in _SIGNS else None
 
+    def digits(self) -> list[str]:
+        """Those that the hand has: the people of a small data set may have written few."""
+        return [digit for digit in DIGITS if self.variants.get(digit)]
+
 
 def pen_writers(digits: Split, count: int, random: Random) -> list[Writer]:
     """Hands from this many digits of MNIST: each has those of several people with alike pens."""

@@ -48,7 +48,8 @@ def digit(random: Random, materials: Materials) -> Single:
     """One digit, perhaps framed, cut by the picture's edge or with the end of a neighbour."""
     ranges = materials.ranges
     rows, start, baseline = _sheet(random, materials, ranges.single_height, 6, 2)
-    label, window, height = int(random.integers(10)), rows.window, rows.style.height
+    able, window, height = rows.writer.digits(), rows.window, rows.style.height
+    label = int(able[int(random.integers(len(able)))])
     beside, gap = random.random() < ranges.neighbour, random.uniform(*ranges.neighbour_gap) * height
     neighbour, on_left = str(random.integers(10)), random.random() < 0.5
     if beside and on_left:
@@ -74,8 +75,9 @@ def several(random: Random, materials: Materials) -> Single:
     """Two to four digits in a row, or in two."""
     rows, start, baseline = _sheet(random, materials, materials.ranges.several_height)
     spacing, height = str(random.choice(SPACINGS)), rows.style.height
+    able = rows.writer.digits()
     for line in range(2 if random.random() < 0.2 else 1):
-        text = "".join(map(str, random.integers(0, 10, random.integers(2, 5))))
+        text = "".join(able[i] for i in random.integers(0, len(able), random.integers(2, 5)))
         rows.write(text, start, baseline + 1.3 * line * height, spacing)
     return _photograph(rows, _inked(rows.window.ink), SEVERAL)
 
