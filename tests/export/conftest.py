@@ -1,13 +1,93 @@
-"""A small trained network, shared by the tests of the exporter."""
+"""Small networks, each trained, exported and quantized once for all tests of the exporter."""
 
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
+from torch import nn
 
+from digits.data import mnist
 from digits.data.mnist import Split
+from digits.inference import interface
+from digits.inference.interface import Interface
+from digits.inference.metadata import Kernels
+from digits.inference.session import open_session
+from digits_export import export
+from digits_export.export import ExportConfig, export_run
+from digits_export.optimize import optimize
+from digits_export.quantize import quantize, quantize_weights
+from digits_export.reader_calibrate import CalibratedReader, MapScaling
+from digits_export.report import Report
+from digits_export.temperature import CalibratedClassifier, TemperatureScaling
+from digits_train import calibration, checkpoint
+from digits_train.checkpoint import Provenance
 from digits_train.config import Recipe, TrainConfig
 from digits_train.distributed import CPU
-from digits_train.models import Network
+from digits_train.models import BaseNetwork, Network, Reader
+from digits_train.onnx_graph import to_onnx
+from digits_train.run import RunDir
 from digits_train.training import begin
+from tests.export.reader_pages import PAGES, random_reader, trained_reader
+from tests.train import subset_digits
 from tests.train.short import fit_digits
+
+INT8 = ExportConfig(quantize=True)
+PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 10}, 4, 10, mnist.SHA256, 50_000, 0.9)
+READER = replace(PROVENANCE, architecture="reader", recipe={"epochs": 10, "crops": 640})
+
+Graphs = dict[str, onnx.ModelProto]  # float and int8
+Exported = tuple[Path, Report]  # the run's folder, which no test changes
+
+
+SCALING, MAP_SCALING = TemperatureScaling(1.7, 2.5), MapScaling(0.7, 0.4, -2.5)
+
+
+def classifier_graph(network: nn.Module, scaling: TemperatureScaling = SCALING) -> onnx.ModelProto:
+    return optimize(to_onnx(CalibratedClassifier(network.eval(), scaling), interface.CLASSIFIER))
+
+
+def reader_graph(network: nn.Module) -> onnx.ModelProto:
+    return optimize(to_onnx(CalibratedReader(network, MAP_SCALING), interface.READER))
+
+
+def stored(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+
+
+def outputs(
+    model: onnx.ModelProto, pixels: np.ndarray, kernels: Kernels = "float"
+) -> Sequence[np.ndarray]:
+    session = open_session(model.SerializeToString(), kernels)
+    results: Sequence[np.ndarray] = session.run(None, {model.graph.input[0].name: pixels})
+    return results
+
+
+def save(folder: Path, network: BaseNetwork, about: Provenance = PROVENANCE) -> RunDir:
+    run = RunDir(folder / "run")
+    checkpoint.save(run.checkpoint, network, about)
+    return run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def to_onnx_once() -> Iterator[None]:
+    """Each run of the same weights gets the graph that PyTorch, in up to ten seconds, once made."""
+    made: dict[object, onnx.ModelProto] = {}
+
+    def once(module: nn.Module, interface: Interface) -> onnx.ModelProto:
+        weights = (tensor.numpy().tobytes() for tensor in module.state_dict().values())
+        key = type(module.network), *weights
+        if key not in made:
+            made[key] = to_onnx(module, interface)
+        return copy.deepcopy(made[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "to_onnx", once)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +95,51 @@ def network(train_slice: Split) -> Network:
     """A LeNet-5 that has learnt the 800 training digits of `slice_as_mnist`."""
     recipe = Recipe("test", epochs=10, batch_size=32, learning_rate=2e-3)
     training = begin(TrainConfig("lenet5", recipe), CPU.device)
-    list(fit_digits(training, recipe, Split(train_slice.images[:800], train_slice.labels[:800])))
+    list(fit_digits(training, recipe, train_slice[:800]))
     assert isinstance(training.model, Network)
     return training.model.eval()
+
+
+@pytest.fixture(scope="session")
+def graphs(network: Network, train_slice: Split) -> Graphs:
+    exact = classifier_graph(network)
+    return {"float": exact, "int8": quantize(exact, train_slice.images[:, None])}
+
+
+@pytest.fixture(scope="session")
+def reader_graphs() -> Graphs:
+    """Of `random_reader`."""
+    exact = reader_graph(random_reader())
+    return {"float": exact, "int8": quantize_weights(exact)}
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory, network: Network) -> Exported:
+    run = save(tmp_path_factory.mktemp("exported"), network)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mnist, "load_all", subset_digits.load_all)
+        return run.folder, export_run(run, INT8)
+
+
+@pytest.fixture(scope="session")
+def simple_pages() -> Iterator[None]:
+    """Calibrate readers on simple pages instead of the camera's."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("draw_pages", "draw_number_pages"):
+            patch.setattr(calibration, name, lambda: PAGES)
+        yield
+
+
+@pytest.fixture(scope="session")
+def reader() -> Reader:
+    return trained_reader()
+
+
+@pytest.fixture(scope="session")
+def exported_reader(
+    tmp_path_factory: pytest.TempPathFactory, reader: Reader, simple_pages: None
+) -> Exported:
+    """With a Triton repository beside it; forced, as a reader so small may lose a symbol."""
+    folder = tmp_path_factory.mktemp("reader")
+    run = save(folder, reader, READER)
+    return run.folder, export_run(run, replace(INT8, force=True, triton=folder / "models"))

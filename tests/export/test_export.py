@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,27 +13,18 @@ from digits.data import mnist
 from digits.errors import DigitsError, ModelError
 from digits.inference.model import Model
 from digits.inference.model_file import ModelBytes
-from digits_export import classifier_export, export, model_card
+from digits_export import classifier_export, cli, export, model_card
 from digits_export.classifier_export import ClassifierExporter
 from digits_export.export import ExportConfig, export_run
-from digits_export.report import Report
 from digits_train import calibration, checkpoint
-from digits_train.checkpoint import Provenance
+from digits_train.comparison import Comparison
 from digits_train.models import LeNet5, Network
 from digits_train.run import RunDir
-from tests.train import subset_digits
+from tests.export.conftest import INT8, PROVENANCE, Exported, save
 
-INT8 = ExportConfig(quantize=True)
-PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 10}, 4, 10, mnist.SHA256, 50_000, 0.9)
 FILES = {"lenet5.onnx", "lenet5.int8.onnx", "export.json", "MODEL_CARD.md"}
 
 pytestmark = pytest.mark.usefixtures("slice_as_mnist")
-
-
-def save(folder: Path, network: Network, provenance: Provenance = PROVENANCE) -> RunDir:
-    run = RunDir(folder / "run")
-    checkpoint.save(run.checkpoint, network, provenance)
-    return run
 
 
 @pytest.fixture
@@ -41,16 +32,7 @@ def run(tmp_path: Path, network: Network) -> RunDir:
     return save(tmp_path, network)
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory, network: Network) -> tuple[Path, Report]:
-    """The folder of an exported run, which no test changes, and its report."""
-    run = save(tmp_path_factory.mktemp("exported"), network)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mnist, "load_all", subset_digits.load_all)
-        return run.folder, export_run(run, INT8)
-
-
-def test_writes_both_files_and_their_metadata(exported: tuple[Path, Report]) -> None:
+def test_writes_both_files_and_their_metadata(exported: Exported) -> None:
     folder, report = exported
     assert {path.name for path in folder.iterdir()} == {"checkpoint.safetensors", *FILES}
     forms = json.loads((folder / "export.json").read_text())["forms"]
@@ -75,26 +57,60 @@ def test_writes_both_files_and_their_metadata(exported: tuple[Path, Report]) -> 
     assert 0 < small.metadata.rejection_threshold < 1
 
 
-def test_export_is_reproducible_and_deletes_an_old_int8_file(
-    exported: tuple[Path, Report], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_card(exported: Exported) -> None:
+    folder, report = exported
+    text = (folder / "MODEL_CARD.md").read_text()
+    for form in report.forms:
+        assert f"| {form['name']} | {form['kernels']} | {form['bytes']:,} bytes |" in text
+        assert f"{form['test_accuracy']:.2%}" in text
+    assert "50,000 digits with seed 4" in text
+    assert '- **Data**: MNIST (LeCun, Cortes, Burges, 1998)\n- **Recipe**: `{"epochs": 10}`' in text
+    about = Model(folder / "lenet5.onnx").metadata
+    own = model_card.render(replace(about, data_sha256='{"pictures": "01"}'), report.table())
+    assert "- **Data**: custom images\n" in own
+
+
+def command(*arguments: str) -> None:
+    """Run `digits export ARGUMENTS`."""
+    with pytest.raises(SystemExit) as stopped:
+        cli.app(arguments)
+    assert stopped.value.code == 0
+
+
+def test_command_is_reproducible_and_deletes_an_old_int8_file(
+    exported: Exported,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     before, _ = exported
-    run = RunDir(Path(shutil.copytree(before, tmp_path / "run")))
-    export_run(run, INT8)
+    folder = Path(shutil.copytree(before, tmp_path / "runs" / "new"))
+    monkeypatch.chdir(tmp_path)
     # Without an argument it is the newest run, which may still be training.
-    assert capsys.readouterr().err == f"exporting {run.folder}, epoch 10 of 10\n"
+    command("--quantize", "--triton", "models")
+    out, err = capsys.readouterr()
+    served = "models will serve lenet5.onnx\n"
+    assert err == f"exporting runs/new, epoch 10 of 10\n{served}"
+    head, _, int8, _ = out.splitlines()
+    assert " ".join(head.split()) == "form kernels size validation test ECE changed file"
+    size = (before / "lenet5.int8.onnx").stat().st_size
+    assert int8.startswith(f"int8  float    {size:,} bytes ")
+    assert int8.endswith("%    runs/new/lenet5.int8.onnx")
     for name in FILES - {"export.json"}:
-        assert (run.folder / name).read_bytes() == (before / name).read_bytes()
-    export_run(run, ExportConfig())
-    assert not (run.folder / "lenet5.int8.onnx").exists()  # export.json no longer mentions it
-    assert (run.folder / "lenet5.onnx").exists()
+        assert (folder / name).read_bytes() == (before / name).read_bytes()
+    with pytest.raises(DigitsError, match="gone: no such file or folder"):
+        command("runs/new", "--data", "gone")
+    command("runs/new/state.pt", "--network", "lenet5")
+    assert not (folder / "lenet5.int8.onnx").exists()  # export.json no longer mentions it
+    assert (folder / "lenet5.onnx").exists()
 
 
 def fails(run: RunDir, message: str, config: ExportConfig = INT8) -> None:
     """An export must fail and write nothing."""
+    before = {*run.folder.iterdir()}
     with pytest.raises(DigitsError, match=message):
         export_run(run, config)
-    assert [path.name for path in run.folder.iterdir()] == ["checkpoint.safetensors"]
+    assert {*run.folder.iterdir()} == before
 
 
 def test_large_accuracy_drop_needs_force(run: RunDir, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,7 +124,7 @@ def test_large_accuracy_drop_needs_force(run: RunDir, capsys: pytest.CaptureFixt
     fails(run, r"quantization raises the error rate on .*; --force exports it all the same")
     export_run(run, ExportConfig())  # the float file is as good as before
     capsys.readouterr()
-    export_run(run, replace(INT8, force=True))
+    command(str(run.folder), "--quantize", "--force")
     assert "warning: quantization raises the error rate" in capsys.readouterr().err
     assert (run.folder / "lenet5.int8.onnx").exists()
 
@@ -151,23 +167,48 @@ def test_served_and_run_as_is_fastest(
     assert "dynamic_batching" in config
 
 
-def test_outliers(tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+OWN = Comparison("pictures of your own, held back", None, 40, 12, 3)
+DIGITS = Comparison("validation digits of MNIST", 0.001, 10_000, 43, 50)
+PROBLEMS = [
+    "it reads your own pictures no better: 12 errors before, 12 after, of 40",
+    "it reads validation digits of MNIST worse: 43 errors before, 70 after, of 10,000",
+]
+ROW = "| 40 pictures of your own, held back | 30.00% (18.07% to 45.43%) |"
+
+
+def test_fine_tuned_run(
+    tmp_path: Path,
+    network: Network,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Exported if it isn't worse than what it began as; the card says what that was."""
     noise = np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8)
     monkeypatch.setattr(calibration, "draw_outliers", lambda validation: noise)
-    recipe = {"epochs": 10, "outlier_weight": 0.1, "frames": 0.2}
-    run = save(tmp_path, network, replace(PROVENANCE, recipe=recipe))
-    report = export_run(run, ExportConfig())
-    assert report.to_dict()["none_logit"] != 0
+    recipe, sha256 = {"epochs": 3, "own": 0.25, "outlier_weight": 0.1}, mnist.SHA256 | {"own": "01"}
+    about = replace(PROVENANCE, recipe=recipe, data_sha256=sha256, init="5f" * 32)
+    run = save(tmp_path, network, about)
 
+    def compare(*compared: Comparison) -> None:
+        run.summary.write_text(json.dumps({"comparison": [*map(asdict, compared)]}))
 
-def test_cards(exported: tuple[Path, Report]) -> None:
-    folder, report = exported
-    text = (folder / "MODEL_CARD.md").read_text()
-    for form in report.forms:
-        assert f"| {form['name']} | {form['kernels']} | {form['bytes']:,} bytes |" in text
-        assert f"{form['test_accuracy']:.2%}" in text
-    assert "50,000 digits with seed 4" in text
-    assert '- **Data**: MNIST (LeCun, Cortes, Burges, 1998)\n- **Recipe**: `{"epochs": 10}`' in text
-    about = Model(folder / "lenet5.onnx").metadata
-    own = model_card.render(replace(about, data_sha256='{"pictures": "01"}'), report.table())
-    assert "- **Data**: custom images\n" in own
+    run.summary.write_text("{}")
+    message = f"doesn't compare .*: finish its training with .*--resume {run.folder} --data ...`"
+    fails(run, message, ExportConfig(force=True))
+    compare(replace(OWN, after=12), replace(DIGITS, after=70))
+    fails(run, f"^{run.folder}: {PROBLEMS[0]}; --force exports it all the same$", ExportConfig())
+    capsys.readouterr()
+    export_run(run, ExportConfig(force=True))
+    warned = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning")]
+    assert warned == [f"warning: {run.folder}: {problem}" for problem in PROBLEMS]
+    assert ROW in (run.folder / "MODEL_CARD.md").read_text()
+
+    compare(OWN, DIGITS)
+    assert export_run(run, ExportConfig()).to_dict()["none_logit"] != 0
+    assert "warning" not in capsys.readouterr().err
+    section = (run.folder / "MODEL_CARD.md").read_text().partition("\n## Fine-tuning\n")[2]
+    assert f"SHA-256 `{about.init}`" in section
+    lines = section.splitlines()
+    assert "| examples | errors before | errors after |" in lines
+    assert f"{ROW} 7.50% (2.58% to 19.86%) |" in lines
+    assert any(line.startswith("| 10,000 validation digits of MNIST | 0.43% (") for line in lines)

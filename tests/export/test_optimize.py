@@ -10,33 +10,29 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from digits.data.mnist import Split
 from digits.inference.interface import READER
 from digits.inference.metadata import Kernels
 from digits.inference.session import open_session
 from digits_export import verify
 from digits_export.quantize import quantize
-from digits_export.reader_calibrate import CalibratedReader, MapScaling
+from digits_export.reader_calibrate import CalibratedReader
 from digits_export.reader_export import parity_inputs
 from digits_export.temperature import TemperatureScaling
-from digits_train.models import VGG16, Normalize
+from digits_train.models import Network, Normalize
 from digits_train.models.network import probabilities
-from tests.export.graphs import classifier_graph, outputs, reader_graph, stored
-from tests.export.reader_pages import drawn_page, random_reader
+from tests.export.conftest import MAP_SCALING, SCALING, Graphs, classifier_graph, outputs, stored
+from tests.export.reader_pages import PAGES, random_reader
 
-UNSCALED = TemperatureScaling()
+NOISE = np.random.default_rng(0).integers(0, 256, (20, 1, 28, 28), np.uint8)
 
 
-def exported(network: nn.Module, scaling: TemperatureScaling = UNSCALED) -> onnx.ModelProto:
-    """The optimized graph of a classifier, compared with PyTorch."""
-    model = classifier_graph(network, scaling)
+def check(model: onnx.ModelProto, network: nn.Module, scaling: TemperatureScaling) -> None:
+    """Compare the graph of a classifier with PyTorch."""
     verify.serialize(model)
-    noise = np.random.default_rng(0).integers(0, 256, (7, 1, 28, 28), np.uint8)
     with torch.inference_mode():
-        logits = network(torch.tensor(noise)) / scaling.temperature
+        logits = network(torch.tensor(NOISE[:7])) / scaling.temperature
         expected = probabilities(logits, scaling.none_logit)
-    np.testing.assert_allclose(outputs(model, noise)[0], expected, atol=1e-5)
-    return model
+    np.testing.assert_allclose(outputs(model, NOISE[:7])[0], expected, atol=1e-5)
 
 
 def operators(model: onnx.ModelProto) -> str:
@@ -110,11 +106,12 @@ NETWORKS = {
 def test_any_network(name: str) -> None:
     torch.manual_seed(0)
     make, expected = NETWORKS[name]
-    network = make()
+    network, unscaled = make(), TemperatureScaling()
     network(torch.randint(0, 256, (4, 1, 28, 28), dtype=torch.uint8))
-    model = exported(network)
+    model = classifier_graph(network, unscaled)
+    check(model, network, unscaled)
     assert operators(model) == expected
-    small = quantize(model, np.random.default_rng(0).integers(0, 256, (20, 1, 28, 28), np.uint8))
+    small = quantize(model, NOISE)
     verify.serialize(small)
     images = np.full((3, 1, 28, 28), 99, np.uint8)
     [exact] = outputs(model, images)
@@ -122,9 +119,9 @@ def test_any_network(name: str) -> None:
         assert np.abs(outputs(small, images, kernels)[0] - exact).max() < 0.02
 
 
-@pytest.mark.parametrize("scaling", [UNSCALED, TemperatureScaling(0.7, 3.0)])
-def test_lenet5(network: nn.Module, scaling: TemperatureScaling) -> None:
-    model = exported(network, scaling)
+def test_lenet5(network: Network, graphs: Graphs) -> None:
+    model = graphs["float"]
+    check(model, network, SCALING)
     assert operators(model) == (
         "DequantizeLinear Conv Relu Reshape MaxPool Reshape Conv Relu MaxPool Reshape"
         " Gemm Relu Gemm Relu Gemm Softmax MatMul"
@@ -135,33 +132,16 @@ def test_lenet5(network: nn.Module, scaling: TemperatureScaling) -> None:
     assert len(model.SerializeToString()) < 184_000
 
 
-@pytest.mark.slow
-def test_vgg16(train_slice: Split) -> None:
-    torch.manual_seed(0)
-    network = VGG16().train()
-    for layer in network:
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = None  # the mean over all batches, not one that moves towards it
-    with torch.inference_mode():
-        network(torch.tensor(train_slice.images[:64, None]))  # or the digit hardly matters
-    model = exported(network, TemperatureScaling(1.3, 2.0))
-    groups = ["Conv Relu " * count + "MaxPool" for count in (2, 2, 3, 3, 3)]
-    last = "Reshape Gemm Relu Gemm Softmax MatMul"
-    assert operators(model) == " ".join(["DequantizeLinear", *groups, last])
-
-
-def test_reader(test_slice: Split) -> None:
-    scaling, network = MapScaling(0.7, 1.9, -2.5), random_reader()
-    model = reader_graph(network, scaling)
+def test_reader(reader_graphs: Graphs) -> None:
+    model = reader_graphs["float"]
     assert Counter(node.op_type for node in model.graph.node) == {
         **{"Cast": 1, "AveragePool": 4, "Resize": 2, "Sub": 1, "Mul": 1, "Sqrt": 1, "Div": 1 + 2},
         **{"Clip": 1, "DepthToSpace": 1, "Conv": 12 + 1 + 3, "Relu": 12 + 1},
         "Add": 1 + 9 + 1 + 1,  # deviation, residual connections, merged maps, calibration
     }
-    session = open_session(verify.serialize(model), "float")
-    pages = [drawn_page(0).pixels, np.full((64, 40), 255, np.uint8)]
-    run = verify.session_outputs(session, READER)
-    calibrated = verify.module_outputs(CalibratedReader(network, scaling))
+    run = verify.session_outputs(open_session(verify.serialize(model), "float"), READER)
+    calibrated = verify.module_outputs(CalibratedReader(random_reader(), MAP_SCALING))
+    pages = [PAGES[0].pixels, np.full((64, 40), 255, np.uint8)]
     verify.check_parity(run, calibrated, parity_inputs(pages), 1e-4)
-    batch = np.stack([drawn_page(number).pixels for number in range(3)])[:, None]
+    batch = np.stack([page.pixels for page in PAGES[:3]])[:, None]
     assert [len(maps) for maps in run(batch)] == [3, 3, 3]

@@ -1,6 +1,5 @@
 """A network from its source file to a prediction: that of docs/resnet8.py, and one of ours."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +16,11 @@ from digits_export import cli as export_cli
 from digits_train import checkpoint, models
 from digits_train import cli as train_cli
 from digits_train.metrics import loss_and_accuracy, predict
-from digits_train.models import Network, Normalize
+from digits_train.models import BaseNetwork, Network, Normalize
 
 NETWORK = ("--network", f"{Path(__file__).parents[2] / 'docs' / 'resnet8.py'}:ResNet8")
-Digits = Callable[..., None]
 
-pytestmark = [pytest.mark.usefixtures("slice_as_mnist"), pytest.mark.slow]
+pytestmark = [pytest.mark.usefixtures("slice_as_mnist", "in_a_folder"), pytest.mark.slow]
 
 
 class Perceptron(Network):
@@ -37,23 +35,25 @@ class Perceptron(Network):
         return logits
 
 
+OURS: dict[str, type[BaseNetwork]] = models.ARCHITECTURES | {"perceptron": Perceptron}
+
+
 @pytest.fixture
-def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Digits:
-    """Run `digits` in an empty folder, with our networks only, like a new process."""
+def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    ours = dict(models.ARCHITECTURES)
-
-    def run(command: str, *arguments: str) -> None:
-        monkeypatch.setattr(models, "ARCHITECTURES", dict(ours))
-        app = {"train": train_cli.app, "export": export_cli.app}[command]
-        with pytest.raises(SystemExit) as stopped:
-            app(list(arguments))
-        assert stopped.value.code == 0
-
-    return run
+    monkeypatch.setattr(models, "ARCHITECTURES", {})  # which `digits` sets
 
 
-def test_example(digits: Digits) -> None:
+def digits(command: str, *arguments: str) -> None:
+    """Run `digits` like a new process: with our networks only."""
+    models.ARCHITECTURES = dict(OURS)
+    app = {"train": train_cli.app, "export": export_cli.app}[command]
+    with pytest.raises(SystemExit) as stopped:
+        app(list(arguments))
+    assert stopped.value.code == 0
+
+
+def test_example(monkeypatch: pytest.MonkeyPatch) -> None:
     digits("train", *NETWORK, "--epochs", "3", "--batch-size", "50")
     trained = Path("runs/resnet8/checkpoint.safetensors").read_bytes()
     digits("train", *NETWORK, "--resume", "runs/resnet8")
@@ -67,33 +67,29 @@ def test_example(digits: Digits) -> None:
     Image.fromarray(255 - test.images[0]).save("digit.png")
     for name in ("runs/resnet8/resnet8.onnx", "runs/resnet8/resnet8.int8.onnx"):
         assert load(name, Metadata).metadata.architecture == "resnet8"
-        answers = Classifier(name).model.probabilities(test.images)
+        classifier = Classifier(name)
+        answers = classifier.model.probabilities(test.images)
         assert abs((answers.argmax(1) == test.labels).mean() - accuracy) <= 0.02
-        assert np.isclose(sum(Classifier(name).predict("digit.png").probabilities), 1, atol=1e-5)
+        assert np.isclose(sum(classifier.predict("digit.png").probabilities), 1, atol=1e-5)
+
+    # Its file is still there, but a run folder may be a stranger's: it is named each time.
+    short = ("--epochs", "1", "--recipe", "default")
+    for command in (
+        ("export", "runs/resnet8"),
+        ("train", "--resume", "runs/resnet8"),
+        ("train", "--start", "runs/resnet8", *short),
+    ):
+        with pytest.raises(DigitsError, match="called 'resnet8'; .* needs --network FILE.py:CLASS"):
+            digits(*command)
+    few = {name: split[:100] for name, split in mnist.load_all().items()}
+    monkeypatch.setattr(mnist, "load_all", lambda data=None: few)
+    digits("train", "--start", "runs/resnet8", *NETWORK, *short)
+    assert Path("runs/resnet8-2").exists()
 
 
-def test_a_network_is_a_file_and_a_line(
-    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, pictures: list[Path]
-) -> None:
-    monkeypatch.setitem(models.ARCHITECTURES, "perceptron", Perceptron)
-    digits: Digits = request.getfixturevalue("digits")
+def test_a_network_is_a_file_and_a_line(pictures: list[Path]) -> None:
     digits("train", "--network", "perceptron", "--recipe", "classic", "--batch-size", "50")
     digits("export", "--quantize", "--force", "runs/perceptron")
     for name in ("perceptron.onnx", "perceptron.int8.onnx"):
         classifier = Classifier(Path("runs/perceptron") / name)
         assert classifier.predict(pictures[7]).probabilities[7] > 0.5
-
-
-def test_own_network_needs_its_option(digits: Digits) -> None:
-    """Even if the file is still there: a run folder may be a stranger's."""
-    short = (*NETWORK, "--recipe", "default", "--epochs", "1")
-    digits("train", *short)
-    for command in (
-        ("export", "runs/resnet8"),
-        ("train", "--resume", "runs/resnet8"),
-        ("train", "--start", "runs/resnet8", "--recipe", "classic"),
-    ):
-        with pytest.raises(DigitsError, match="called 'resnet8'; .* needs --network FILE.py:CLASS"):
-            digits(*command)
-    digits("train", "--start", "runs/resnet8", *short)
-    assert Path("runs/resnet8-2").exists()

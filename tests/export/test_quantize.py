@@ -1,7 +1,6 @@
 from collections import Counter
 
 import numpy as np
-import onnx
 import pytest
 import torch
 from onnx import TensorProto
@@ -10,28 +9,14 @@ from digits.data.mnist import Split
 from digits.inference.interface import QMAX
 from digits.inference.metadata import Kernels
 from digits_export import verify
-from digits_export.quantize import FLOAT_LAYERS, quantize, quantize_weights
-from digits_export.reader_calibrate import UNSCALED
-from digits_export.temperature import TemperatureScaling
+from digits_export.quantize import FLOAT_LAYERS, quantize
 from digits_train.models import LeNet5, Network
-from tests.export.graphs import classifier_graph, outputs, reader_graph, stored
-from tests.export.reader_pages import drawn_page, random_reader
-
-NONE_LOGIT = 2.5
-SCALING = TemperatureScaling(none_logit=NONE_LOGIT)
+from tests.export.conftest import SCALING, Graphs, classifier_graph, outputs, stored
+from tests.export.reader_pages import PAGES
 
 
-@pytest.fixture(scope="module")
-def exact(network: Network) -> onnx.ModelProto:
-    return classifier_graph(network, SCALING)
-
-
-@pytest.fixture(scope="module")
-def quantized(exact: onnx.ModelProto, train_slice: Split) -> onnx.ModelProto:
-    return quantize(exact, train_slice.images[:, None])
-
-
-def test_weights_are_int8_and_biases_int32(quantized: onnx.ModelProto) -> None:
+def test_weights_are_int8_and_biases_int32(graphs: Graphs) -> None:
+    quantized = graphs["int8"]
     verify.serialize(quantized)
     elements: Counter[str] = Counter()
     for name, values in stored(quantized).items():
@@ -46,9 +31,9 @@ def test_weights_are_int8_and_biases_int32(quantized: onnx.ModelProto) -> None:
 
 
 def test_each_output_channel_has_a_scale_and_rounds_to_nearest(
-    network: Network, quantized: onnx.ModelProto
+    network: Network, graphs: Graphs
 ) -> None:
-    tensors = stored(quantized)
+    tensors = stored(graphs["int8"])
     for layer, channels in (("conv1", 24), ("conv2", 16), ("fc1", 120), ("fc2", 84), ("fc3", 11)):
         assert tensors[f"{layer}.weight.scale"].shape == (channels,)
         largest = np.abs(tensors[f"{layer}.weight.int"].astype(int)).reshape(channels, -1).max(1)
@@ -56,7 +41,7 @@ def test_each_output_channel_has_a_scale_and_rounds_to_nearest(
         assert (largest[: channels - none] == QMAX).all()
         assert (largest <= QMAX).all()
     restored = (tensors["fc3.bias.int"] * tensors["fc3.bias.scale"])[-1]
-    assert restored == pytest.approx(NONE_LOGIT, rel=1e-4)  # although its weights are zeros
+    assert restored == pytest.approx(SCALING.none_logit, rel=1e-4)  # though its weights are zeros
     exact = network.get_parameter("fc2.weight").detach().numpy()
     scale = tensors["fc2.weight.scale"][:, None]
     error = np.abs(tensors["fc2.weight.int"] * scale - exact)
@@ -76,27 +61,16 @@ def test_zeros(dead: str, train_slice: Split) -> None:
         else:
             network.get_parameter("conv1.weight").fill_(0)
             network.get_parameter("conv1.bias").fill_(-1)
-    exact = classifier_graph(network, SCALING)
+    exact = classifier_graph(network)
     [wanted], [rounded] = (outputs(form, images) for form in (exact, quantize(exact, images)))
     np.testing.assert_allclose(rounded, wanted, atol=0.02)
 
 
-@pytest.fixture(scope="module")
-def reader() -> onnx.ModelProto:
-    return reader_graph(random_reader(), UNSCALED)
-
-
-@pytest.fixture(scope="module")
-def small_reader(reader: onnx.ModelProto) -> onnx.ModelProto:
-    return quantize_weights(reader)
-
-
-def test_weights_of_a_reader_are_int8_per_output_channel(
-    reader: onnx.ModelProto, small_reader: onnx.ModelProto
-) -> None:
-    verify.serialize(small_reader)
-    exact, rounded = stored(reader), stored(small_reader)
-    for node in reader.graph.node:
+def test_weights_of_a_reader_are_int8_per_output_channel(reader_graphs: Graphs) -> None:
+    small = reader_graphs["int8"]
+    verify.serialize(small)
+    exact, rounded = stored(reader_graphs["float"]), stored(small)
+    for node in reader_graphs["float"].graph.node:
         if node.op_type != "Conv":
             continue
         weight, bias = node.input[1:]
@@ -108,16 +82,15 @@ def test_weights_of_a_reader_are_int8_per_output_channel(
         assert (np.abs(integers.astype(int)).reshape(len(scale), -1).max(1) == 127).all()
         shaped = scale.reshape(-1, 1, 1, 1)
         assert (np.abs(integers * shaped - exact[weight]) <= shaped * 0.501).all()
-    floats = [t for t in small_reader.graph.initializer if t.data_type == TensorProto.FLOAT]
+    floats = [t for t in small.graph.initializer if t.data_type == TensorProto.FLOAT]
     assert sum(int(np.prod(tensor.dims)) for tensor in floats) < 25_000
-    assert len(small_reader.SerializeToString()) < 360_000
+    assert len(small.SerializeToString()) < 360_000
 
 
 @pytest.mark.parametrize("kernels", ["float", "integer"])
-def test_quantized_maps_are_close(
-    reader: onnx.ModelProto, small_reader: onnx.ModelProto, kernels: Kernels
-) -> None:
-    page = drawn_page(5).pixels[None, None]
-    exact, rounded = outputs(reader, page), outputs(small_reader, page, kernels)
+def test_quantized_maps_are_close(reader_graphs: Graphs, kernels: Kernels) -> None:
+    page = PAGES[5].pixels[None, None]
+    exact = outputs(reader_graphs["float"], page)
+    rounded = outputs(reader_graphs["int8"], page, kernels)
     for expected, values in zip(exact, rounded, strict=True):
         assert 0 < np.abs(expected - values).max() < 0.1 * np.abs(expected - expected.mean()).max()

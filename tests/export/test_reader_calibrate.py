@@ -63,16 +63,15 @@ def test_overconfident_maps_are_corrected() -> None:
     assert scaling.temperature < 0.3  # no seven is read as another digit
 
 
-def doubted(page: np.ndarray) -> tuple[Map, Map, Map]:
-    """All sevens of the page with log odds of 2."""
-    centres, symbols, boxes = ink_maps(page)
-    return np.where(centres > 0, np.float32(2.0), centres), symbols, boxes
-
-
 def test_number_temperature_sharpens_what_is_mostly_right() -> None:
     """Nine of ten numbers "777" are right; each of their digits seems to be so with 88 %."""
     pages = [drawn_page(seed)._replace(text="777") for seed in range(10)]
     pages[3] = pages[3]._replace(text="771")
+
+    def doubted(page: np.ndarray) -> tuple[Map, Map, Map]:
+        """All sevens of the page with log odds of 2."""
+        centres, symbols, boxes = ink_maps(page)
+        return np.where(centres > 0, np.float32(2.0), centres), symbols, boxes
 
     def fitted(pages: list[LabelledPage], maps: MapsFn) -> float:
         return fit_number_temperature(see(pages, maps), as_sevens, Weights(1.0, 1.0))
@@ -98,6 +97,8 @@ def test_weights_follow_who_is_right() -> None:
     doubtful = fit_weights(see([*pages[:5], *ones], ink_maps), as_sevens)
     assert sum(doubtful) < sum(trusted)
     assert fit_weights([], as_sevens) == (0.5, 0.5)
+    unlabelled = without(drawn_page(0, 1), 0)
+    assert fit_weights(see([unlabelled], ink_maps), as_sevens) == (0.5, 0.5)
 
 
 @pytest.mark.parametrize("labelled", [True, False])

@@ -15,31 +15,16 @@ from torch import Tensor
 from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.inference import metadata
-from digits.inference.interface import CLASSIFIER, READER
-from digits.inference.session import open_session
-from digits_export import quantize
-from digits_export.optimize import optimize
-from digits_export.reader_calibrate import CalibratedReader, MapScaling
-from digits_export.temperature import CalibratedClassifier, TemperatureScaling
-from digits_export.verify import module_outputs, session_outputs
-from digits_train.models import Network, Reader
-from digits_train.models.network import probabilities
-from digits_train.onnx_graph import to_onnx
+from digits_export.reader_calibrate import CalibratedReader
+from digits_export.verify import module_outputs
+from digits_train.models import Network
 from digits_train.start import Start, load_start, restore_norms
-from tests.export.reader_pages import drawn_page, random_reader
+from tests.export.conftest import MAP_SCALING, SCALING, Graphs, outputs
+from tests.export.reader_pages import PAGES
 from tests.robustness import forgery
-from tests.rounding import MAX_DIFFERENCE, assert_agree
+from tests.rounding import assert_agree
 
-SCALING, MAP_SCALING = TemperatureScaling(1.7, 2.5), MapScaling(0.7, 0.4, -2.5)
 Begin = Callable[[onnx.ModelProto, str], Start]
-
-
-def build(network: Network) -> onnx.ModelProto:
-    return optimize(to_onnx(CalibratedClassifier(network, SCALING), CLASSIFIER))
-
-
-def build_reader(network: Reader) -> onnx.ModelProto:
-    return optimize(to_onnx(CalibratedReader(network, MAP_SCALING), READER))
 
 
 @pytest.fixture
@@ -59,57 +44,25 @@ def start(tmp_path: Path) -> Begin:
     return load
 
 
-def dequantized(exact: onnx.ModelProto, rounded: onnx.ModelProto) -> onnx.ModelProto:
-    """The float graph with the weights of the quantized one."""
-    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in rounded.graph.initializer}
-    result = onnx.ModelProto()
-    result.CopyFrom(exact)
-    for tensor in result.graph.initializer:
-        if f"{tensor.name}.int" in stored:
-            values = stored[f"{tensor.name}.int"].astype(np.float64)
-            scale = stored[f"{tensor.name}.scale"].reshape(-1, *[1] * (values.ndim - 1))
-            restored = (values * scale).astype(np.float32)
-            tensor.CopyFrom(numpy_helper.from_array(restored, tensor.name))
-    return result
-
-
-@pytest.mark.parametrize("form", ["float", "int8"])
-def test_classifier(form: str, start: Begin, network: Network, test_slice: Split) -> None:
-    images = test_slice.images[:30, None]
-    exact = file = build(network)
-    if form == "int8":
-        file = quantize.quantize(exact, images)
-        exact = dequantized(exact, file)
-    restored = start(file, "lenet5").model
-    assert not restored.training
+def test_classifier(start: Begin, network: Network, graphs: Graphs, test_slice: Split) -> None:
+    images = torch.tensor(test_slice.images[:30, None])
+    restored = start(graphs["float"], "lenet5").model
     with torch.inference_mode():
-        logits = restored(torch.tensor(images))
-        exact_logits = network(torch.tensor(images))
-    difference = (logits - exact_logits).abs().max() / exact_logits.abs().max()
-    assert (difference < MAX_DIFFERENCE) == (form == "float")
-    session = open_session(exact.SerializeToString(), "float")
-    [expected] = session.run(None, {"images": images})
-    actual = probabilities(logits / SCALING.temperature, SCALING.none_logit)
-    np.testing.assert_allclose(actual, expected, atol=1e-5)
+        assert_agree(restored(images), network(images))
 
 
 @pytest.mark.parametrize("form", ["float", "int8"])
-def test_readers(form: str, start: Begin) -> None:
-    reader, page = random_reader(), drawn_page(5).pixels[None, None]
-    file = build_reader(reader)
-    if form == "int8":
-        file = quantize.quantize_weights(file)
-    restored = start(file, "reader").model
-    assert isinstance(restored, Reader)
-    expected = session_outputs(open_session(file.SerializeToString(), "float"), READER)(page)
+def test_readers(form: str, start: Begin, reader_graphs: Graphs) -> None:
+    page = PAGES[5].pixels[None, None]
+    restored = start(reader_graphs[form], "reader").model
     actual = module_outputs(CalibratedReader(restored, MAP_SCALING))(page)
-    for values, wanted in zip(actual, expected, strict=True):
+    for values, wanted in zip(actual, outputs(reader_graphs[form], page), strict=True):
         assert_agree(values, wanted)
 
 
-def test_restored_norms_compute_the_same_in_training(start: Begin) -> None:
-    inputs = torch.stack([torch.tensor(drawn_page(n).pixels[None]) for n in range(4)])
-    model = start(build_reader(random_reader()), "reader").model
+def test_restored_norms_compute_the_same_in_training(start: Begin, reader_graphs: Graphs) -> None:
+    inputs = torch.stack([torch.tensor(page.pixels[None]) for page in PAGES[:4]])
+    model = start(reader_graphs["float"], "reader").model
 
     @torch.inference_mode()
     def outputs(training: bool = False) -> Tensor:
@@ -132,9 +85,9 @@ def test_restored_norms_compute_the_same_in_training(start: Begin) -> None:
     ],
 )
 def test_weights_that_do_not_fit(
-    message: str, name: str, values: np.ndarray, network: Network, start: Begin
+    message: str, name: str, values: np.ndarray, graphs: Graphs, start: Begin
 ) -> None:
-    model = build(network)
+    model = copy.deepcopy(graphs["float"])
     tensors = [tensor for tensor in model.graph.initializer if tensor.name != name]
     tensors.append(numpy_helper.from_array(values.astype(np.float32), name))
     del model.graph.initializer[:]

@@ -2,7 +2,6 @@
 
 import struct
 import zlib
-from collections.abc import Iterator
 
 from PIL import Image
 
@@ -40,25 +39,31 @@ def grey_tiff(width: int, height: int, *more: tuple[int, int, int, int]) -> byte
     return tiff(*base, *more, tail=bytes(1000))
 
 
-def pictures() -> Iterator[tuple[str, bytes]]:
-    """Yield each bomb with its name."""
-    yield "PNG of 100 megapixels", png(10_000, 10_000, 0, pixels(100))
-    yield "PNG with more pixels than it says", png(28, 28, 0, pixels(500))
-    for kind in (b"zTXt", b"iCCP"):
-        large = chunk(kind, b"a\0\0" + deflated(100))
-        yield f"PNG with a {kind.decode()} of 100 MB", png(28, 28, 0, large, pixels(1))
-    yield from _malformed().items()
-    yield "TIFF of 100 million integers", _largest_tiff(32, 1, 1, kind=2)
-    yield "TIFF of 100 million deep pixels", _largest_tiff(16, 1, 1)
-    yield "TIFF of 100 million printed pixels", _largest_tiff(8, 4, 5)
+def pictures() -> dict[str, bytes]:
+    """Return all bombs with their names."""
     wide = Image.new("L", (100_000, 1000), 255)
     wide.putpixel((99_999, 999), 0)
-    yield "PNG of a hundred to one", encoded(wide, "PNG", compress_level=1)
-    yield "PNG that is one pixel high", encoded(Image.new("L", (1_000_000, 1), 9), "PNG")
+    texts = {
+        f"PNG with a {kind.decode()} of 100 MB": png(
+            28, 28, 0, chunk(kind, b"a\0\0" + deflated(100)), pixels(1)
+        )
+        for kind in (b"zTXt", b"iCCP")
+    }
+    return {
+        "PNG of 100 megapixels": png(10_000, 10_000, 0, pixels(100)),
+        "PNG with more pixels than it says": png(28, 28, 0, pixels(500)),
+        **texts,
+        "JPEG of 10,000 pixels a side": _jpeg(10_000, 10_000),
+        "TIFF of 100 million integers": _largest_tiff(32, 1, 1, kind=2),
+        "TIFF of 100 million deep pixels": _largest_tiff(16, 1, 1),
+        "TIFF of 100 million printed pixels": _largest_tiff(8, 4, 5),
+        "PNG of a hundred to one": encoded(wide, "PNG", compress_level=1),
+        "PNG that is one pixel high": encoded(Image.new("L", (1_000_000, 1), 9), "PNG"),
+    }
 
 
-def _malformed() -> dict[str, bytes]:
-    """Return small files whose headers claim what they don't hold, or lead nowhere."""
+def malformed() -> dict[str, bytes]:
+    """Return small files to be refused: they claim what they don't hold, or lead nowhere."""
     frame = b"!\xf9\4\0\0\0\0\0,\0\0\0\0\x10'\x10'\0\2\1\0\0"
     animation = [chunk(b"acTL", b"\xff" * 8), chunk(b"fcTL", b"\xff" * 26)]
     webp = specimens.pictures()["WEBP RGBA"]
@@ -82,7 +87,6 @@ def _malformed() -> dict[str, bytes]:
         "PPM of floats that are none": b"Pf 9 9 -1.0\n" + b"\xff" * 4 * 81,
         "PPM with a scale of 0": b"Pf 9 9 0.0\n" + bytes(4 * 81),
         "JPEG of 65,535 pixels a side": _jpeg(65_535, 65_535),
-        "JPEG of 10,000 pixels a side": _jpeg(10_000, 10_000),
         "WEBP of 2**24 pixels a side": webp[:24] + b"\xff" * 6 + webp[30:],
     }
 

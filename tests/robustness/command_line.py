@@ -15,17 +15,9 @@ from digits_export.cli import export
 from digits_train.cli import train
 
 COMMANDS: dict[str, Callable[..., Any]] = {
-    "predict": cli.predict,
-    "read": cli.read,
-    "watch": watch,
-    "eval": cli.evaluate,
-    "info": cli.info,
-    "bench": cli.bench,
-    "adapt": cli.adapt,
-    "review": review,
-    "serve": Options,
-    "train": train,
-    "export": export,
+    **{"predict": cli.predict, "read": cli.read, "watch": watch, "eval": cli.evaluate},
+    **{"info": cli.info, "bench": cli.bench, "adapt": cli.adapt, "review": review},
+    **{"serve": Options, "train": train, "export": export},
 }
 
 
@@ -45,7 +37,7 @@ def parameters(command: str) -> list[Parameter]:
             kind, about, *_ = get_args(hint)
             option = next(iter(about.param_decls or ()), f"--{name.replace('_', '-')}")
             is_argument = isinstance(about, ArgumentInfo)
-            is_path = Path in (kind, *get_args(kind))
+            is_path = Path in (kind, *get_args(kind)) or name == "pictures"
             described.append(Parameter(name, "" if is_argument else option, is_path))
     return described
 

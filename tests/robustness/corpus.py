@@ -1,101 +1,97 @@
-"""Reproducible random mutants of valid files."""
+"""One corpus of broken and strange files, by kind: every door is tried with all of its kinds."""
 
 import os
-import random
-import re
-from collections.abc import Callable, Iterator, Mapping
+import socket
+from collections.abc import Iterator
+from pathlib import Path
 
-# Multiplies the number of mutants, for long runs: DIGITS_HOSTILE=20.
-FACTOR = float(os.environ.get("DIGITS_HOSTILE", "1"))
+import safetensors.numpy
 
-_HEADER_BYTES = 128  # where most formats have their sizes and counts
-_MAX_MUTATIONS = 4  # of one mutant
-# Edge cases of lengths and counts.
-_INTEGERS = (0, 1, -1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 2**63 - 1)
-_DECIMALS = (b"0", b"-1", b"1e9", b"65536", b"99999999999999999999", b"\xd9\xa3", b"")
+from tests.robustness import bombs, checkpoints, forgery, refused, specimens
 
+_PNG = specimens.pictures()["PNG L"]
+_COLUMNS = b"file,digit,text,number,confidence,status,left,top,right,bottom\n"
 
-def mutants(specimen: bytes, count: int, seed: str) -> Iterator[bytes]:
-    """Yield `count` times DIGITS_HOSTILE mutants of a specimen, each with one to four mutations.
+_ANYTHING = {"empty": b"", "zeros": bytes(1000), "text": b"neither one nor the other\n"}
 
-    seed: distinguishes them from those of other specimens.
-    """
-    for number in range(max(1, round(count * FACTOR))):
-        rng = random.Random(f"{seed} {number}")
-        mutant = bytearray(specimen)
-        for _ in range(rng.randint(1, _MAX_MUTATIONS)):
-            if mutant:
-                rng.choice(_MUTATIONS)(rng, mutant)
-        yield bytes(mutant)
-
-
-def all_mutants(specimens: Mapping[str, bytes], count: int) -> Iterator[tuple[str, bytes]]:
-    """Yield mutants of each specimen, with names that identify them."""
-    for name, specimen in specimens.items():
-        for number, mutant in enumerate(mutants(specimen, count, name)):
-            yield f"{name}, mutant {number}", mutant
-
-
-def _position(rng: random.Random, raw: bytearray) -> int:
-    """Return a random position; in half of the cases, in the header."""
-    end = min(len(raw), _HEADER_BYTES) if rng.random() < 0.5 else len(raw)
-    return rng.randrange(end) if end else 0
-
-
-def _part(rng: random.Random, raw: bytearray) -> slice:
-    """Return a random part, mostly a short one."""
-    start = _position(rng, raw)
-    length = rng.choice((1, 2, 4, rng.randint(1, 64), rng.randint(1, len(raw) + 1)))
-    return slice(start, start + length)
-
-
-def _flip_bits(rng: random.Random, raw: bytearray) -> None:
-    for _ in range(rng.randint(1, 8)):
-        raw[_position(rng, raw)] ^= 1 << rng.randrange(8)
-
-
-def _overwrite(rng: random.Random, raw: bytearray) -> None:
-    start = _position(rng, raw)
-    raw[start : start + 8] = rng.randbytes(rng.randint(1, 8))
-
-
-def _delete(rng: random.Random, raw: bytearray) -> None:
-    del raw[_part(rng, raw)]
-
-
-def _duplicate(rng: random.Random, raw: bytearray) -> None:
-    part = _part(rng, raw)
-    raw[part.start : part.start] = raw[part]
-
-
-def _move(rng: random.Random, raw: bytearray) -> None:
-    part = _part(rng, raw)
-    moved = raw[part]
-    del raw[part]
-    target = _position(rng, raw)
-    raw[target:target] = moved
-
-
-def _truncate(rng: random.Random, raw: bytearray) -> None:
-    del raw[rng.randrange(len(raw) + 1) :]
-
-
-def _write_integer(rng: random.Random, raw: bytearray) -> None:
-    """Write an integer of 1, 2, 4 or 8 bytes in either byte order."""
-    size, start = rng.choice((1, 2, 4, 8)), _position(rng, raw)
-    number = rng.choice(_INTEGERS) % (1 << 8 * size)
-    raw[start : start + size] = number.to_bytes(size, rng.choice(("little", "big")))
-
-
-def _replace_decimal(rng: random.Random, raw: bytearray) -> None:
-    """Replace a decimal number, as in the headers of PPM, tar, JSON and HTTP."""
-    numbers = [match.span() for match in re.finditer(rb"\d+", raw[:4096])]
-    if numbers:
-        start, end = rng.choice(numbers)
-        raw[start:end] = rng.choice(_DECIMALS)
-
-
-_MUTATIONS: tuple[Callable[[random.Random, bytearray], None], ...] = (
-    *(_flip_bits, _overwrite, _delete, _duplicate, _move, _truncate),
-    *(_write_integer, _write_integer, _replace_decimal),
+# Of each kind, all are refused.
+PICTURES = (
+    _ANYTHING
+    | bombs.malformed()
+    | {
+        "signature": _PNG[:8],
+        "cut off": _PNG[:60],
+        "SVG": b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>",
+    }
 )
+_CLASSIFIERS = refused.classifiers()
+MODELS = _ANYTHING | {
+    "cut off": forgery.RAW[:-9],
+    "more behind it": forgery.RAW + b"x",
+    "another byte": forgery.RAW[:900] + b"x" + forgery.RAW[901:],
+    "another network": forgery.honest().SerializeToString(),
+    "another version": forgery.sealed(forgery.honest(), format_version="99"),
+    "a loop": forgery.sealed(_CLASSIFIERS["Loop"][0]),
+    "weights elsewhere": forgery.sealed(_CLASSIFIERS["weights elsewhere"][0]),
+    "a renamed classifier": forgery.as_reader(forgery.RAW),
+    "a renamed reader": forgery.as_classifier(forgery.READER_RAW),
+}
+CHECKPOINTS = (
+    _ANYTHING
+    | checkpoints.hiding_code()
+    | {
+        "another network": safetensors.numpy.save({"x": forgery.zeros(1)}),
+        **{f"a header of {n}": n.to_bytes(8, "little") + b"{}" for n in (0, 1, 2**40, 2**64 - 1)},
+    }
+)
+STATES = {
+    **_ANYTHING,
+    **{
+        name: checkpoints.sealed(raw)
+        for name, raw in (checkpoints.malformed_states() | checkpoints.hiding_code()).items()
+    },
+    "half a zip": b"PK\3\4 half a zip",
+}
+# For what continues a table, reads it, or takes its labels.
+TABLES = _ANYTHING | {
+    "blank lines": b"\n" * 100_000,
+    "many zeros": b"\0" * 100_000,
+    "one long line": b"x" * 10_000_000,
+    "other columns": b"a,b\n1,2\n",
+    "UTF-16 cut off": _COLUMNS.decode().encode("utf-16")[:-1],
+    "bytes": b"\xff\xfe\xfd" * 99,
+    "a quote": _COLUMNS + b'"' * 1_000_001 + b"\n",
+    "a long cell": _COLUMNS + b"x" * 200_000 + b",1\n",
+    "a cell of many lines": _COLUMNS + b'"' + b"a\n" * 500_000,
+    "many cells": _COLUMNS + b"," * 1_000_000 + b"\n",
+    "a deep list": b"[" * 1_000_000 + b"\n",
+    "a long number": b'{"file": ' + b"9" * 10_000 + b"}\n",
+}
+# Of these, no part could be results that somebody wants to continue.
+NO_RESULTS = ("text", "other columns", "bytes", "a deep list", "many cells")
+OPTIONS = {  # constraints and their malformed values; a list is a file's content
+    "length": ["x", "5-3", "-1", "1-", "9" * 30],
+    "pattern": ["(", "a", "[", r"\d{9999}", "(?=1)"],
+    "check": ["luhn2", "x"],
+    "range": ["x", "9-1", "1e400-2", "nan-1"],
+    "list": ["1;x", "a"],
+    "max_errors": ["2", "x", "nan", "-1%"],
+}
+NAMES = ("a\nb\x1b]0;x\x07\u202e.png", "-\udcff\udcfe", "x" * 300)
+
+
+def paths(folder: Path) -> Iterator[Path]:
+    """Yield paths that don't lead to regular files with contents."""
+    os.mkfifo(folder / "pipe.png")
+    (folder / "round.png").symlink_to("round.png")
+    (folder / "nowhere.png").symlink_to("missing")
+    (folder / "folder.png").mkdir()
+    (folder / "empty.png").touch()
+    (folder / "picture.png").write_bytes(_PNG)
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind("socket.png")
+    names = ("pipe", "round", "nowhere", "folder", "empty", "socket")
+    yield from (folder / f"{name}.png" for name in names)
+    yield folder / "picture.png" / "below"
+    yield from (folder / name for name in NAMES)
+    yield from map(Path, ("/dev/zero", "/dev/null", "/dev/full", "/proc/self/mem", "/"))

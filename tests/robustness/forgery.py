@@ -4,6 +4,7 @@ Graphs are in ONNX's text syntax: https://onnx.ai/onnx/repo-docs/Syntax.html
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,17 @@ READER_METADATA = load(BUNDLED_READER, metadata.ReaderMetadata).metadata
 _NEED = "most = ReduceMax<keepdims = 0>({})\nseen = Add(pixels, most)"
 
 
-def sealed(model: ModelProto) -> bytes:
+def sealed(model: ModelProto, **changes: Any) -> bytes:
     """Serialize the model with the bundled model's metadata and a valid checksum."""
-    return metadata.add_metadata(model.SerializeToString(), METADATA)
+    return metadata.add_metadata(model.SerializeToString(), replace(METADATA, **changes))
 
 
-def sealed_reader(model: ModelProto) -> bytes:
-    """Serialize the model with the bundled reader's metadata and a valid checksum."""
-    return metadata.add_metadata(model.SerializeToString(), READER_METADATA)
+def as_classifier(model: bytes) -> bytes:
+    return metadata.add_metadata(model, METADATA)
+
+
+def as_reader(model: bytes) -> bytes:
+    return metadata.add_metadata(model, READER_METADATA)
 
 
 def network(*nodes: str, **weights: Any) -> ModelProto:

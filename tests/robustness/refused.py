@@ -80,69 +80,50 @@ _INTERFACES: Edits = {
 }
 
 
+def _chain(count: int, node: str) -> list[str]:
+    """Repeat a node; n and m are the numbers of its input and its output."""
+    return [node.format(n=number, m=number + 1) for number in range(count)]
+
+
 def _demanding() -> Refused:
     """Return small files that onnxruntime would take much memory or time to open or to run."""
-    forged: dict[str, tuple[list[str], dict[str, Any], str]] = {
-        "folded": (["x = Pad(unit, far)"], {}, _CONSTANTS),
-        "folded before it is there": (
-            ["x = Pad(later, far)", "later = DequantizeLinear(eight, scale)"],
-            {"eight": np.zeros((1, 1, 1, 1), np.int8)},
-            "reads what no node before it writes",
-        ),
+    wide = "x0 = Pad(pixels, wider)"
+    dequantized = _chain(30, "square{n} = DequantizeLinear(eight, scale)")
+    squares = _chain(30, "x{m} = MatMul(x{n}, square{n})")
+    joined = _chain(25, "s{m} = Concat<axis = 0>(s{n}, s{n})")
+    products = _chain(900, "y{m} = MatMul(y{n}, y0)")
+    later = ["x = Pad(later, far)", "later = DequantizeLinear(tiny, scale)"]
+    nodes: dict[str, tuple[list[str], str]] = {
+        "folded": (["x = Pad(unit, far)"], _CONSTANTS),
+        "folded before it is there": (later, "reads what no node before it writes"),
         "one matrix in many products": (
-            [
-                "x0 = Pad(pixels, wider)",
-                *(f"x{n + 1} = MatMul(x{n}, square)" for n in range(40)),
-                "x = Relu(x40)",
-            ],
-            {"square": zeros(1000, 1000)},
+            [wide, *_chain(40, "x{m} = MatMul(x{n}, square)"), "x = Relu(x40)"],
             _COPIES,
         ),
-        "one matrix dequantized many times": (
-            [
-                "x0 = Pad(pixels, wider)",
-                *(f"square{n} = DequantizeLinear(eight, scale)" for n in range(30)),
-                *(f"x{n + 1} = MatMul(x{n}, square{n})" for n in range(30)),
-                "x = Relu(x30)",
-            ],
-            {"eight": np.zeros((1000, 1000), np.int8)},
-            _COPIES,
-        ),
+        "one matrix dequantized often": ([wide, *dequantized, *squares, "x = Relu(x30)"], _COPIES),
         "counted": (
             ["x = Split<axis = 3, num_outputs = 2147483648>(pixels)"],
-            {},
             "the attribute 'num_outputs' of its Split is too large",
         ),
-        "nodes": ([*(f"r{n} = Relu(pixels)" for n in range(2000)), "x = Relu(r0)"], {}, "nodes"),
-        "padded": (["x = Pad(pixels, far)"], {}, _MEMORY),
+        "nodes": ([*_chain(2000, "r{n} = Relu(pixels)"), "x = Relu(r0)"], "over 1024 nodes"),
+        "padded": (["x = Pad(pixels, far)"], _MEMORY),
         "joined shapes": (
-            [
-                "s0 = Shape<start = 1>(pixels)",
-                *(f"s{n + 1} = Concat<axis = 0>(s{n}, s{n})" for n in range(25)),
-                "x = Cast<to = 1>(s25)",
-            ],
-            {},
+            ["s0 = Shape<start = 1>(pixels)", *joined, "x = Cast<to = 1>(s25)"],
             _CONSTANTS,
         ),
         "many products": (
-            [
-                "x0 = Pad(pixels, wider)",
-                "y0 = Pad(x0, higher)",
-                *(f"y{n + 1} = MatMul(y{n}, y0)" for n in range(900)),
-                "x = Relu(y900)",
-            ],
-            {},
+            [wide, "y0 = Pad(x0, higher)", *products, "x = Relu(y900)"],
             "is too slow: it ran for over 1 s",
         ),
     }
     weights: dict[str, Any] = {
-        "unit": zeros(1, 1, 1, 1),
-        "far": [0] * 6 + [50_000, 50_000],
-        "wider": [0] * 7 + [972],
-        "higher": [0] * 6 + [972, 0],
-        "scale": np.float32(1),
+        **{"unit": zeros(1, 1, 1, 1), "tiny": np.zeros((1, 1, 1, 1), np.int8)},
+        **{"square": zeros(1000, 1000), "eight": np.zeros((1000, 1000), np.int8)},
+        **{"far": [0] * 6 + [50_000, 50_000], "wider": [0] * 7 + [972]},
+        **{"higher": [0] * 6 + [972, 0], "scale": np.float32(1)},
     }
-    return {
-        name: (honest(*nodes, needed="x", **weights, **more), reason)
-        for name, (nodes, more, reason) in forged.items()
-    }
+    models = {}
+    for name, (chosen, reason) in nodes.items():
+        read = {key: weights[key] for key in weights if any(key in node for node in chosen)}
+        models[name] = (honest(*chosen, needed="x", **read), reason)
+    return models

@@ -4,7 +4,6 @@ import ctypes
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -32,21 +31,22 @@ class _Watch:
     harm: list[str] = field(default_factory=list)
 
     def check(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open":
-            path, _, flags = arguments
-            harmful = bool(flags & _WRITING) and not self._may_write(path)
-        elif event in _CHANGES:
-            harmful = not self._may_write(_absolute(*arguments))
-        elif event == "socket.connect":
-            address = arguments[1]
-            is_unix = not isinstance(address, tuple)
-            harmful = not (self._may_write(address) if is_unix else address[0] == "127.0.0.1")
-        elif event == "socket.getaddrinfo":
-            harmful = arguments[0] not in ("127.0.0.1", b"127.0.0.1")
-        elif event == "pickle.find_class":  # workers send these
-            harmful = not str(arguments[0]).startswith("digits.")
-        else:
-            harmful = event in _FORBIDDEN
+        first = arguments[0] if arguments else None
+        match event:
+            case "open":
+                harmful = bool(arguments[2] & _WRITING) and not self._may_write(first)
+            case "socket.connect":
+                to = arguments[1]
+                is_unix = not isinstance(to, tuple)
+                harmful = not (self._may_write(to) if is_unix else to[0] == "127.0.0.1")
+            case "socket.getaddrinfo":
+                harmful = first not in ("127.0.0.1", b"127.0.0.1")
+            case "pickle.find_class":  # workers send these
+                harmful = not str(first).startswith("digits.")
+            case _ if event in _CHANGES:
+                harmful = not self._may_write(first, arguments[-1])
+            case _:
+                harmful = event in _FORBIDDEN
         if harmful:
             self.report(f"{event} {arguments!r}")
 
@@ -55,20 +55,17 @@ class _Watch:
         self.harm.append(harm)
         raise AssertionError(harm)
 
-    def _may_write(self, path: Any) -> bool:
+    def _may_write(self, path: Any, opened: Any = -1) -> bool:
+        """opened: the folder (dir_fd) to which the path is relative, if that is not negative."""
         if isinstance(path, int):
             return True  # checked when it was opened
-        name = os.path.realpath(os.fsdecode(path))
+        name = os.fsdecode(path)
+        if isinstance(opened, int) and opened >= 0:
+            name = os.path.join(os.readlink(f"/proc/self/fd/{opened}"), name)
+        name = os.path.realpath(name)
         return name == os.devnull or (
             self.folder is not None and f"{name}/".startswith(self.folder)
         )
-
-
-def _absolute(path: Any, *others: Any) -> Any:
-    """Resolve a path relative to an open folder (dir_fd, the last of the arguments)."""
-    if isinstance(path, str | bytes) and others and isinstance(others[-1], int) and others[-1] >= 0:
-        return os.path.join(os.readlink(f"/proc/self/fd/{others[-1]}"), os.fsdecode(path))
-    return path
 
 
 _watch: _Watch | None = None  # the block that runs
@@ -84,9 +81,8 @@ sys.addaudithook(_audit)  # once, because hooks can't be removed
 
 @dataclass
 class Usage:
-    """seconds: processor time. megabytes: peak of memory, minus that in use before."""
+    """The peak of memory, minus that in use before."""
 
-    seconds: float = 0.0
     megabytes: float = 0.0
 
 
@@ -96,11 +92,10 @@ def measured() -> Iterator[Usage]:
     usage = Usage()
     with suppress(AttributeError, OSError, TypeError):  # what is free could be used unseen
         ctypes.CDLL(None).malloc_trim(0)
-    before, started = _fresh_peak(), time.process_time()
+    before = _peak(reset=True)
     try:
         yield usage
     finally:
-        usage.seconds = time.process_time() - started
         usage.megabytes = _peak() - before
 
 
@@ -142,20 +137,13 @@ def _limited_cpu_time(watch: _Watch) -> Iterator[None]:
         signal.signal(signal.SIGPROF, previous)
 
 
-def _fresh_peak() -> float:
-    """Reset the peak of memory; returns the megabytes in use."""
+def _peak(reset: bool = False) -> float:
+    """Return this process's peak of memory since the last reset, in megabytes."""
     try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:  # not on Linux, or not permitted
-        return float("inf")
-    return _peak()
-
-
-def _peak() -> float:
-    """Return this process's peak of memory since `_fresh_peak`, in megabytes."""
-    try:
+        if reset:
+            Path("/proc/self/clear_refs").write_text("5")
         status = Path("/proc/self/status").read_text()
-    except OSError:
-        return 0.0
+    except OSError:  # not on Linux, or not permitted
+        return float("inf") if reset else 0.0
     line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024

@@ -11,11 +11,6 @@ _SIZE = (40, 48)
 _ORIENTATION = 0x0112
 
 
-def pictures() -> dict[str, bytes]:
-    """Return a 7 in all formats, depths and compressions. Names begin with the format."""
-    return {**_in_all_modes(), **_with_options(), **_written_by_hand()}
-
-
 def chunk(kind: bytes, content: bytes) -> bytes:
     """Build a chunk of a PNG, with its length and checksum."""
     return struct.pack(">I", len(content)) + kind + content + _crc(kind + content)
@@ -59,54 +54,47 @@ def _seven(mode: str = "L", shift: int = 0) -> Image.Image:
     return grey.convert(mode)
 
 
-def _in_all_modes() -> dict[str, bytes]:
-    modes = {
-        "PNG": ("1", "L", "P", "RGB", "LA", "I;16"),
-        "JPEG": ("L", "RGB", "CMYK"),
-        "GIF": ("L",),
-        "BMP": ("1", "L", "P", "RGB", "RGBA"),
-        "TIFF": ("1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"),
-        "WEBP": ("RGB", "RGBA"),
-        "PPM": ("1", "L", "RGB", "F"),
-    }
-    return {
-        f"{format} {mode}": encoded(_seven(mode), format)
-        for format in modes
-        for mode in modes[format]
-    }
-
-
-def _with_options() -> dict[str, bytes]:
-    def frames(**options: Any) -> dict[str, Any]:
-        # new images for each file: Pillow leaves a format's settings in them
-        return {"save_all": True, "append_images": [_seven(shift=2), _seven(shift=4)], **options}
-
+def pictures() -> dict[str, bytes]:
+    """Return a 7 in all formats, depths and compressions. Names begin with the format."""
     exif = Image.Exif()
     exif[_ORIENTATION] = 6
-    sideways = _seven("RGB").transpose(Image.Transpose.ROTATE_90)
     deep = _seven("I").point(lambda value: value * 257)
-    files: dict[str, tuple[Image.Image, str, dict[str, Any]]] = {
-        "PNG palette transparent": (_seven("P"), "PNG", {"transparency": 3}),
-        "PNG grey transparent": (_seven(), "PNG", {"transparency": 230}),
-        "PNG animated": (_seven(), "PNG", frames(duration=40)),
-        "JPEG progressive": (_seven("RGB"), "JPEG", {"progressive": True}),
-        "JPEG of several": (_seven("RGB"), "MPO", frames()),
-        "GIF animated": (_seven(), "GIF", frames(duration=40, disposal=2, loop=0)),
-        "GIF transparent": (_seven("P"), "GIF", {"transparency": 3}),
-        "TIFF of several": (_seven(), "TIFF", frames()),
-        "WEBP lossless": (_seven("RGB"), "WEBP", {"lossless": True}),
-        "WEBP animated": (_seven("RGB"), "WEBP", frames(duration=40)),
-        "PPM deep": (deep, "PPM", {}),
-    }
+    files: list[tuple[str, Image.Image, dict[str, Any]]] = [
+        *((f"{format} {mode}", _seven(mode), {}) for format in _MODES for mode in _MODES[format]),
+        ("PNG palette transparent", _seven("P"), {"transparency": 3}),
+        ("PNG grey transparent", _seven(), {"transparency": 230}),
+        ("JPEG progressive", _seven("RGB"), {"progressive": True}),
+        ("GIF transparent", _seven("P"), {"transparency": 3}),
+        ("WEBP lossless", _seven("RGB"), {"lossless": True}),
+        ("PPM deep", deep, {}),
+    ]
+    for format in ("PNG", "GIF", "TIFF", "WEBP", "MPO"):
+        # New images for each file: Pillow leaves a format's settings in them.
+        frames = [_seven("RGB", shift=2), _seven("RGB", shift=4)]
+        files.append((f"{format} animated", _seven(), {"save_all": True, "append_images": frames}))
     for format in ("PNG", "JPEG", "TIFF", "WEBP"):
-        files[f"{format} turned"] = (sideways, format, {"exif": exif})
+        sideways = _seven("RGB").transpose(Image.Transpose.ROTATE_90)
+        files.append((f"{format} turned", sideways, {"exif": exif}))
     for kind in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "zstd"):
-        files[f"TIFF {kind}"] = (_seven("RGB"), "TIFF", {"compression": kind})
+        files.append((f"TIFF {kind}", _seven("RGB"), {"compression": kind}))
     for kind in ("group3", "group4"):
-        files[f"TIFF {kind}"] = (_seven("1"), "TIFF", {"compression": kind})
-    return {
-        name: encoded(image, format, **options) for name, (image, format, options) in files.items()
+        files.append((f"TIFF {kind}", _seven("1"), {"compression": kind}))
+    made = {
+        name.replace("MPO", "JPEG"): encoded(image, name.partition(" ")[0], **options)
+        for name, image, options in files
     }
+    return made | _written_by_hand()
+
+
+_MODES = {
+    "PNG": ("1", "L", "P", "RGB", "LA", "I;16"),
+    "JPEG": ("L", "RGB", "CMYK"),
+    "GIF": ("L",),
+    "BMP": ("1", "L", "P", "RGB", "RGBA"),
+    "TIFF": ("1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"),
+    "WEBP": ("RGB", "RGBA"),
+    "PPM": ("1", "L", "RGB", "F"),
+}
 
 
 def _written_by_hand() -> dict[str, bytes]:
@@ -117,13 +105,12 @@ def _written_by_hand() -> dict[str, bytes]:
     [start] = struct.unpack_from("<I", bmp, 10)
     rows = [bmp[row : row + _SIZE[0]] for row in range(start, len(bmp), _SIZE[0])]
     runs = b"".join(bytes(byte for value in row for byte in (1, value)) + b"\0\0" for row in rows)
-    size = b"%d %d\n" % _SIZE
+    head = b"%d %d\n" % _SIZE
+    letters = b" ".join(b"%d" % value for value in grey)
+    bits = b" ".join(b"%d" % (value < 128) for value in grey)
     return {
         "PNG with texts": png[:33] + text + profile + png[33:],
         "BMP in runs": bmp[:30] + struct.pack("<I", 1) + bmp[34:start] + runs + b"\0\1",
-        "PPM grey in letters": b"P2\n# seven\n"
-        + size
-        + b"255\n"
-        + b" ".join(b"%d" % v for v in grey),
-        "PPM bits in letters": b"P1\n" + size + b" ".join(b"%d" % (v < 128) for v in grey),
+        "PPM grey in letters": b"P2\n# seven\n" + head + b"255\n" + letters,
+        "PPM bits in letters": b"P1\n" + head + bits,
     }

@@ -1,0 +1,273 @@
+"""Every door is tried with the corpus, and commands with unusual lines: one sentence, no harm."""
+
+import importlib
+import io
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+from uvicorn import Server
+
+import digits
+from digits.classifier import Classifier
+from digits.data import fetch, mnist
+from digits.errors import DigitsError
+from digits.watch.readers import Reader
+from digits.watch.watcher import FolderWatcher
+from tests.conftest import PICTURES, Run
+from tests.in_process import InProcess
+from tests.robustness import corpus
+from tests.robustness.checkpoints import saved
+from tests.robustness.command_line import COMMANDS, options, parameters, with_value
+from tests.robustness.mutants import FACTOR
+from tests.robustness.sandbox import harmless
+from tests.runtime.serve.conftest import application
+
+SEVEN = PICTURES / "7.jpg"
+CORPUS = {
+    "picture": corpus.PICTURES,
+    "model": corpus.MODELS,
+    "checkpoint": corpus.CHECKPOINTS,
+    "state": corpus.STATES,
+    "table": corpus.TABLES,
+    "results": {name: corpus.TABLES[name] for name in corpus.NO_RESULTS},
+}
+# What takes files of each kind: FILE, its folder RUN in FOLDER, or a table that lists it.
+DOORS = {
+    "picture": [
+        *("predict FILE", "read FILE", "predict -r FOLDER", "eval --data FOLDER"),
+        *("eval --data DIGITS", "eval --data PAGES", "eval --numbers PAGES"),
+        *("adapt DIGITS -o new.onnx", "review RUN -o labels.csv", "train --data FOLDER"),
+    ],
+    "model": [
+        *("info FILE", "predict SEVEN --model FILE", "read SEVEN --model FILE"),
+        *("eval --data SEVENS --model FILE", "bench --model FILE", "serve --model FILE"),
+        *("serve --reader FILE", "adapt SEVENS -o new.onnx --model FILE"),
+        *("review RESULTS -o labels.csv --model FILE", "watch FOLDER results.csv --model FILE"),
+        "train --start FILE --data SEVENS",
+    ],
+    "checkpoint": ["info RUN", "export RUN", "train --start RUN --data SEVENS"],
+    "state": ["train --resume RUN"],
+    "table": [
+        *("eval --data FILE", "eval --numbers FILE", "adapt FILE -o new.onnx", "review FILE"),
+        *("train --data FILE", "read SEVEN --max-errors FILE", "read SEVEN --list FILE"),
+    ],
+    "results": ["predict SEVEN --csv -o FILE", "read SEVEN --json -o FILE", "watch FOLDER FILE"],
+}
+NAMES = {
+    "picture": "7.png",
+    "checkpoint": "checkpoint.safetensors",
+    "model": "m.onnx",
+    "table": "t.csv",
+    "state": "state.pt",
+    "results": "r",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lazy_imports() -> None:
+    """Import what the commands import lazily: matplotlib creates a folder then."""
+    for module in (
+        *("digits.serve.server", "digits_train.trainer", "digits_train.plots"),
+        "digits_export.export",
+    ):
+        importlib.import_module(module)
+
+
+@pytest.fixture
+def digits_command(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Call `digits ARGUMENTS` in an empty folder, without MNIST; checks how it ends."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fetch, "cache_folder", lambda: tmp_path / "no cache")
+    monkeypatch.setattr(fetch, "SOURCES", ())
+    monkeypatch.setattr(FolderWatcher, "run", lambda *_: None)  # these two run until stopped
+    monkeypatch.setattr(Server, "run", lambda *_: None)
+    monkeypatch.delenv("DIGITS_DATA", raising=False)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        words = list(map(str, arguments))
+        assert isinstance(sys.stderr, io.TextIOWrapper)
+        sys.stderr.reconfigure(errors="backslashreplace")  # as it is without pytest
+        with harmless(repr(words)[:200], tmp_path):
+            code, out, err = run(*words)
+        assert code in (0, 1, 2), words
+        assert "Traceback" not in err and "\x1b" not in err, words
+        assert (code == 0) or err.strip(), words
+        return code, out, err
+
+    return call
+
+
+def prepare(kind: str, content: bytes) -> dict[str, Path]:
+    """Write a file of a kind, and what refers to it; returns the paths for the words in DOORS."""
+    folder = Path("folder", "7").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / NAMES[kind]
+    file.write_bytes(content)
+    if kind == "state":
+        (folder / "checkpoint.safetensors").write_bytes(saved())
+    tables = {
+        "DIGITS": f"file,digit\n{file},7",
+        "SEVENS": f"file,digit\n{SEVEN},7",
+        "PAGES": f"file,text\n{file},77",
+        "RESULTS": f"file,digit,confidence,status\n{SEVEN},7,0.5,unsure",
+    }
+    for name, text in tables.items():
+        Path(name).write_text(f"{text}\n")
+    paths = {"FILE": file, "RUN": folder, "FOLDER": folder.parent, "SEVEN": SEVEN}
+    return paths | {name: Path(name).absolute() for name in tables}
+
+
+@pytest.mark.parametrize(
+    ("kind", "door"), [(kind, door) for kind, doors in DOORS.items() for door in doors]
+)
+def test_broken_file_is_refused_in_one_sentence(digits_command: Run, kind: str, door: str) -> None:
+    for name, content in CORPUS[kind].items():
+        paths = prepare(kind, content)
+        code, out, err = digits_command(*(paths.get(word, word) for word in door.split()))
+        assert (code, out) == (1, ""), (name, err)
+        assert err.splitlines()[-1].startswith("error: "), (name, err)
+        assert str(paths["RUN"]) in err, (name, err)  # or the file in it
+        assert paths["FILE"].read_bytes() == content, name
+        assert not Path("boom").exists(), name
+
+
+def test_broken_picture_in_a_watched_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, content in corpus.PICTURES.items():
+        (tmp_path / f"{name}.png").write_bytes(content)
+    reader = Reader(str(tmp_path), tmp_path / "results.csv")
+    times = iter(range(0, 10_000, 100))
+    watcher = FolderWatcher(
+        *(reader, False),
+        start_worker=lambda: InProcess(reader.start()),
+        clock=lambda: next(times),
+    )
+    with harmless("watch", tmp_path):
+        for _ in range(4):
+            watcher.poll()
+    rows = (tmp_path / "results.csv").read_text().splitlines()[1:]
+    assert len(rows) == len(corpus.PICTURES)
+    assert all(",unreadable," in row for row in rows)
+    assert capsys.readouterr().err.count("error: ") == len(rows)
+
+
+@pytest.fixture
+def client(classifier: Classifier, tmp_path: Path) -> TestClient:
+    return TestClient(application(classifier, save_labelled=tmp_path / "labelled"))
+
+
+@pytest.mark.parametrize("path", ["/predict", "/read", "/labelled"])
+def test_broken_picture_at_the_server(client: TestClient, tmp_path: Path, path: str) -> None:
+    for name, content in corpus.PICTURES.items():
+        forms = [client.post(path, files=[("7", (name, content))])]
+        raw = [client.post(path, content=content)] if path != "/labelled" else []
+        for answer in (*forms, *raw):
+            assert answer.status_code in (413, 422), name
+            [(key, sentence)] = answer.json().items()
+            assert key == "error" and sentence and "\n" not in sentence, name
+    assert not list((tmp_path / "labelled").iterdir())
+
+
+@pytest.mark.parametrize("option", corpus.OPTIONS)
+def test_malformed_constraint(
+    digits_command: Run, client: TestClient, tmp_path: Path, option: str
+) -> None:
+    for value in corpus.OPTIONS[option]:
+        (tmp_path / "list").write_text(value)
+        given = tmp_path / "list" if option == "list" else value
+        code, out, err = digits_command("read", SEVEN, f"--{option.replace('_', '-')}", given)
+        assert (code, out) == (1 if option == "list" else 2, ""), (value, err)
+        assert err.splitlines()[-1].lower().startswith("error: "), value
+        url = f"/read?{option}="
+        answer = client.post(url, params={option: value}, content=SEVEN.read_bytes())
+        assert answer.status_code == 422 and answer.json()["error"], value
+
+
+OUTPUTS = (
+    *("keep", "output", "debug", "annotate", "plot", "out", "triton", "results", "uds"),
+    *("save_labelled", "calibrate"),
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_unusual_paths(digits_command: Run, tmp_path: Path, command: str) -> None:
+    """None is taken for an input, and none as an output does harm."""
+    paths = list(corpus.paths(tmp_path))
+    for parameter in parameters(command):
+        may_succeed = parameter.name in (*OUTPUTS, "folder")
+        for path in paths if parameter.is_path else ():
+            if may_succeed and tmp_path not in path.parents:
+                continue  # it may write where it is told to
+            if parameter.name.startswith("ssl") and path.name == "pipe.png":
+                continue  # whose writer may be another program, <(pass certificate)
+            line = [*with_value(command, parameter, path)]
+            if parameter.option and command in ("predict", "read"):
+                line[1] = tmp_path / "picture.png"
+            if parameter.name == "output":
+                line.append("--csv")
+            assert digits_command(*line)[0] != 0 or may_succeed, line
+    if command == "train":
+        for path in paths:
+            assert digits_command("train", "--network", f"{path}:Net")[0] != 0
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_empty_path_is_wrong_usage(digits_command: Run, tmp_path: Path, command: str) -> None:
+    """An empty path or variable, as of a script's unset variable, is no default."""
+    for path in parameters(command):
+        if path.is_path and path.name != "pictures":
+            code, out, err = digits_command(*with_value(command, path, ""))
+            assert (code, out) == (2, ""), path
+            assert err.endswith(": a path must not be empty\n"), path
+    assert not list(tmp_path.iterdir())
+
+
+VARIABLES = [
+    *("DIGITS_MODEL", "DIGITS_MODEL_SHA256", "DIGITS_READER", "DIGITS_READER_SHA256"),
+    *("DIGITS_DATA", "DIGITS_TOKEN", "DIGITS_SSL_CERTFILE", "DIGITS_ALLOWED_HOSTS"),
+]
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_empty_variable_is_refused(
+    run: Run, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "")
+    for command in COMMANDS:
+        code, out, err = run(command)
+        assert (code, out) == (1, "")
+        assert err == f"error: ${variable} is empty; set a value, or unset the variable\n"
+    if variable in VARIABLES[:5]:
+        with pytest.raises(DigitsError, match=rf"^\${variable} is empty"):
+            if variable == "DIGITS_DATA":
+                mnist.load("test")
+            digits.Classifier().read(SEVEN)
+
+
+VALUES = (
+    *("0", "-1", "1e400", "nan", "-inf", "9" * 500, "0x10", "٣", "1_0", " ", ""),
+    *("-", "--", "---", "=", "a\nb", "\x1b[31m", "\udcff\udcfe", "%s%n", "~", "*", "["),
+    *(":", "a:b", ".py"),
+)
+
+
+def unusual_lines(command: str) -> Iterator[list[str]]:
+    """Each option with some unusual values, and random lines."""
+    rng = random.Random(command)
+    for option in options(command):
+        for value in rng.sample(VALUES, min(len(VALUES), round(6 * FACTOR))):
+            yield [option, value]
+    words = [*COMMANDS, *VALUES, *(option for name in COMMANDS for option in options(name))]
+    for _ in range(round(20 * FACTOR)):
+        yield rng.choices(words, k=rng.randint(1, 6))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_unusual_command_lines(digits_command: Run, command: str) -> None:
+    for words in unusual_lines(command):
+        digits_command(command, "none", *words)
