@@ -18,8 +18,7 @@ from digits_train import checkpoint
 from tests.conftest import PICTURES, Run
 from tests.crash.disk import ERRORS, Disk, Files, files_in
 from tests.in_process import InProcess
-from tests.train.conftest import replace_figures
-from tests.train.short import FILES
+from tests.train.short import FILES, replace_figures
 
 pytestmark = [pytest.mark.slow, pytest.mark.linux, pytest.mark.usefixtures("slice_as_mnist")]
 

@@ -121,6 +121,8 @@ class Publisher(AbstractContextManager["Publisher"]):
                 if sent.is_published():
                     self._client.disconnect()
                     self._client.loop_stop()  # waits for the farewell
+            else:
+                self._client.disconnect()  # tries to connect no more
 
     def publish(self, messages: Mapping[str, bytes]) -> MQTTMessageInfo | None:
         """Send these by the ends of their topics. Returns the last one, unless all have to wait."""
