@@ -1,11 +1,12 @@
 # make demo          set up the runtime alone and read the sample pictures
-# make check         check style and types, run the quick unit tests: after every edit; 75 seconds
-# make test          set up everything, check style and types, run all tests but the next four
+# make check         check style and types, run the quick unit tests: after every edit; 30 seconds
+# make test          set up everything, check style and types, run all tests but the next three
 # make test-browser  use the page of `digits serve` in a real browser; 75 seconds
-# make test-arm      run the runtime as on a Raspberry Pi 4 and 5, emulated; 4 minutes, Debian only
-# make test-bounds   run the runtime with the oldest and newest dependencies; 15 minutes, needs Pythons
 # make test-ray      read pictures with Ray, as docs/devices.md does; 1 minute
-# make test-all      all of these five; half an hour
+# make test-arm      run the runtime as on a Raspberry Pi 4 and 5, emulated; 4 minutes, Debian only
+# make test-all      all of these four, before a change lands; 12 minutes
+# make test-bounds   run the runtime with the oldest and newest dependencies; 15 minutes, needs Pythons
+# make mutation      break the code in 20 random places, and count what `make test` notices; an hour
 # make coverage      say which lines and branches the unit tests don't reach; 4 minutes
 # make lock          renew locks/: the versions that are installed, with hashes
 # make audit         check what is installed for known vulnerabilities, and GitHub's workflows
@@ -26,8 +27,8 @@ UPGRADE_PIP := $(PIP) --upgrade 'pip>=25.1'
 BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo check test test-browser test-arm test-bounds test-ray test-all coverage fuzz lint lock
-.PHONY: audit docs wheel bench weights model reader clean
+.PHONY: demo check test test-browser test-arm test-bounds test-ray test-all coverage mutation fuzz lint
+.PHONY: lock audit docs wheel bench weights model reader clean
 
 demo: .venv-runtime/done
 	.venv-runtime/$(BIN)/digits predict tests/pictures
@@ -62,7 +63,10 @@ test-ray: .venv/done
 	    PYTHONPYCACHEPREFIX=$(CURDIR)/.venv-ray/bytecode \
 	    .venv-ray/$(BIN)/python -m pytest tests/ray
 
-test-all: test test-browser test-ray test-arm test-bounds
+test-all: test test-browser test-ray test-arm
+
+mutation: .venv/done
+	.venv/$(BIN)/python -m tests.mutation
 
 coverage: .venv/done
 	$(PYTEST) --cov --cov-report=term tests/runtime tests/train tests/export
