@@ -102,13 +102,13 @@ def plain() -> Iterator[Served]:
                 break
             except ConnectionRefusedError:
                 time.sleep(0.01)
-        yield Served(process, port)
+        yield Served(process, port, io.StringIO())
         process.kill()
 
 
 def load(server: Served, path: str, seconds: int, script: Path, connections: int = 64) -> float:
     """Load the server and print the figures; return the answers with 200 per second."""
-    before, busy = server.resident, cpu_seconds(server)
+    before, busy = resident(server), cpu_seconds(server)
     done = subprocess.run(
         [
             *("wrk", f"-c{connections}", "-t1", f"-d{seconds}s", "--latency", "--timeout", "60s"),
@@ -126,15 +126,27 @@ def load(server: Served, path: str, seconds: int, script: Path, connections: int
     print(f"{rate:8,.0f} answers/s  {refused / float(took):6,.0f} refusals/s", end="")
     print(f"   p50 {share['50']:>8}   p99 {share['99']:>8}   {', '.join(errors)}", end="")
     print(f"   {1000 * (cpu_seconds(server) - busy) / int(total):.2f} ms of CPU", end="")
-    print(f"   {before / 1e6:.0f} -> {server.resident / 1e6:.0f} MB", flush=True)
+    print(f"   {before / 1e6:.0f} -> {resident(server) / 1e6:.0f} MB", flush=True)
     return rate
+
+
+def processes(server: Served) -> list[Path]:
+    """The server's and its workers' folders in /proc."""
+    own = Path(f"/proc/{server.process.pid}")
+    children = [child for task in own.glob("task/*/children") for child in task.read_text().split()]
+    return [own, *(own.with_name(child) for child in children)]
+
+
+def resident(server: Served) -> int:
+    """Resident memory in bytes."""
+    pages = sum(int((each / "statm").read_text().split()[1]) for each in processes(server))
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def cpu_seconds(server: Served) -> float:
     """That the server and its processes have used."""
     fields = [
-        Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        for process in [str(server.process.pid), *server.children]
+        (process / "stat").read_text().rpartition(")")[2].split() for process in processes(server)
     ]
     return sum(int(user) + int(system) for *_, user, system in (each[:13] for each in fields)) / (
         os.sysconf("SC_CLK_TCK")

@@ -2,34 +2,17 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from io import StringIO
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TextIO
 
-import pytest
-
 DIGITS = Path(sys.executable).parent / "digits"
-
-
-def make_certificate(folder: Path, host: str, key: str = "key.pem", password: str = "") -> None:
-    """Make cert.pem for a host, and its key; with a password, the certificate is other.pem."""
-    if not shutil.which("openssl"):
-        pytest.skip("openssl is not installed")
-    command = [
-        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-        *("-days", "2", "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}"),
-        *("-keyout", key, "-out", "other.pem" if password else "cert.pem"),
-        *(("-passout", f"pass:{password}") if password else ("-nodes",)),
-    ]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
 @dataclass(frozen=True)
@@ -38,14 +21,13 @@ class Served:
 
     process: subprocess.Popen[str]
     port: int
-    log: TextIO = field(default_factory=StringIO)
+    log: TextIO
 
-    def wait_for(self, words: str) -> str:
-        """Wait until the log contains these words; returns the log."""
-        while words not in (written := self.written()):
-            assert self.process.poll() is None, written
+    def wait_for(self, words: str) -> None:
+        """Wait until the log contains these words."""
+        while words not in self.written():
+            assert self.process.poll() is None, self.written()
             time.sleep(0.01)
-        return written
 
     def written(self) -> str:
         """Return what it has written to stderr so far."""
@@ -53,31 +35,8 @@ class Served:
         return self.log.read()
 
     @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    @property
     def url(self) -> str:
-        return f"http://{self.address}"
-
-    @property
-    def resident(self) -> int:
-        """Resident memory in bytes, including its worker processes."""
-        return sum(map(_resident_bytes, [str(self.process.pid), *self.children]))
-
-    @property
-    def children(self) -> list[str]:
-        """Its worker processes."""
-        tasks = Path(f"/proc/{self.process.pid}").glob("task/*/children")
-        return [child for task in tasks for child in task.read_text().split()]
-
-
-def _resident_bytes(pid: str) -> int:
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
+        return f"http://127.0.0.1:{self.port}"
 
 
 @contextmanager
@@ -93,7 +52,6 @@ def served(
     files: limit of open files. complains: whether it may log anything but its address. command:
     serve or review. environment: variables to set, such as DIGITS_TOKEN.
     """
-
     limit = ["prlimit", f"--nofile={files}"] if files else []
     arguments = [*limit, str(DIGITS), command, "--port", "0", *options]
     with (

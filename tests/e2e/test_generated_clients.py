@@ -33,27 +33,21 @@ from digits_client.types import File
 
 client = Client(base_url=url)
 digit = predict.sync(client=client, body=File(BytesIO(content)), frame=True)
-assert isinstance(digit, Prediction) and digit.digit == 7 and len(digit.frame) == 28, digit
+assert isinstance(digit, Prediction) and digit.digit == 7, digit
 files = [File(BytesIO(content), "7.png", "image/png"), File(BytesIO(b""), "no.png", "image/png")]
 several = predict.sync(client=client, body=PredictFilesBody(files=files))
-assert isinstance(several[0], Prediction) and several[0].file == "7.png", several
-assert isinstance(several[1], RefusedFile) and several[1].file == "no.png", several
-page = read.sync(client=client, body=File(BytesIO(content)), frame=True, length="1")
+assert [*map(type, several)] == [Prediction, RefusedFile], several
+page = read.sync(client=client, body=File(BytesIO(content)), length="1")
 assert isinstance(page, Reading) and page.numbers[0].text == "7", page
-assert len(page.numbers[0].symbols[0].frame) == 28, page
 refused = label.sync(client=client, body=LabelBody(none=files))
 assert isinstance(refused, Error) and "save-labelled" in refused.error, refused
 pixels = [pixel for row in digit.frame for pixel in row]
 tensor = InputTensor(name="images", shape=[1, 1, 28, 28], datatype="UINT8", data=pixels)
-answer = infer.sync("lenet5", client=client, body=InferRequest(inputs=[tensor], id="a"))
-assert isinstance(answer, InferResponse) and answer.id == "a", answer
-[output] = answer.outputs
-assert isinstance(output, OutputTensor) and output.data.index(max(output.data)) == 7, output
 wanted = WantedOutput("probabilities", parameters=OutputParameters(classification=2))
-request = InferRequest(inputs=[tensor], outputs=[wanted])
-[classes] = infer.sync("lenet5", client=client, body=request).outputs
-assert isinstance(classes, ClassTensor) and classes.data[0].endswith(":7"), classes
-print("typed")
+request = InferRequest(inputs=[tensor], outputs=[wanted], id="a")
+answer = infer.sync("lenet5", client=client, body=request)
+assert isinstance(answer, InferResponse) and answer.id == "a", answer
+assert answer.outputs[0].data[0].endswith(":7"), answer
 """
 
 
@@ -67,4 +61,4 @@ def test_generated_client(tmp_path: Path, pictures: list[Path]) -> None:
         done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True)
     if done.returncode and "dns error" in done.stderr:
         pytest.skip("there is no network")
-    assert (done.returncode, done.stdout) == (0, "typed\n"), done.stderr
+    assert done.returncode == 0, done.stderr

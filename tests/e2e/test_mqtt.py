@@ -20,7 +20,6 @@ from paho.mqtt.enums import CallbackAPIVersion
 from digits.watch import mqtt
 from digits.watch.mqtt import Publisher
 from tests.conftest import Run
-from tests.served import make_certificate
 
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
 pytestmark = [
@@ -243,20 +242,12 @@ def test_wrong_password(
     assert (code, err.splitlines()[1:]) == (1, [error])
 
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is missing")
-@pytest.mark.parametrize("is_trusted", [True, False])
-def test_tls(
-    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_trusted: bool
-) -> None:
-    make_certificate(tmp_path, "localhost")
-    certificate = tmp_path / "cert.pem"
-    broker.start(f"certfile {certificate}", f"keyfile {tmp_path / 'key.pem'}")
-    if is_trusted:
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+def test_tls(broker: Broker, tls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker.start(f"certfile {tls}/cert.pem", f"keyfile {tls}/key.pem")
     with Publisher(f"mqtts://localhost:{broker.port}") as publisher:
-        if is_trusted:
-            wait_for(lambda: publisher.publish({"number": b"7"}))
-            assert not publisher.troubles()
-        else:
-            wait_for(publisher.troubles)
-            assert "certificate verify failed" in publisher.troubles()[0]
+        wait_for(publisher.troubles)
+    assert "certificate verify failed" in publisher.troubles()[0]
+    monkeypatch.setenv("SSL_CERT_FILE", f"{tls}/cert.pem")
+    with Publisher(f"mqtts://localhost:{broker.port}") as publisher:
+        wait_for(lambda: publisher.publish({"number": b"7"}))
+        assert not publisher.troubles()

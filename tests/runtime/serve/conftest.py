@@ -24,10 +24,7 @@ LIMITS = {field.name for field in fields(Limits)}
 
 
 def application(classifier: Classifier, **settings: Any) -> App:
-    """The app, reading pictures in this process and accepting the host of TestClient.
-
-    settings: of Settings and of its Limits.
-    """
+    """The app, reading pictures in this process. settings: of Settings and of its Limits."""
     limits = Limits(**{name: settings.pop(name) for name in LIMITS & settings.keys()})
 
     def worker(classifier: Classifier) -> pictures.PictureWorker:

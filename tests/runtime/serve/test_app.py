@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pytest
 from starlette.testclient import TestClient
 
-import digits
 from digits.classifier import Classifier
 from digits.data.mnist import Split
 from digits.errors import ModelError
@@ -29,14 +28,13 @@ def infer_request(images: npt.NDArray[np.uint8]) -> dict[str, object]:
     return {"id": "a", "inputs": [tensor | {"data": images.ravel().tolist()}]}
 
 
-@pytest.mark.parametrize("slash", ["", "/"])
-def test_server_and_model_metadata(client: TestClient, classifier: Classifier, slash: str) -> None:
-    server = client.get(f"/v2{slash}").json()
+def test_server_and_model_metadata(client: TestClient, classifier: Classifier) -> None:
+    server = client.get("/v2").json()
     assert server["name"] == "digits" and "binary_tensor_data" in server["extensions"]
-    assert client.get(f"/v2/health/live{slash}").json() == {"live": True}
-    assert client.get(f"/v2/health/ready{slash}").json() == {"ready": True}
+    assert client.get("/v2/health/live").json() == {"live": True}
+    assert client.get("/v2/health/ready").json() == {"ready": True}
     for path in ("/v2/models/lenet5", "/v2/models/lenet5/versions/1"):
-        model = client.get(f"{path}{slash}").json()
+        model = client.get(path).json()
         accuracy = model.pop("parameters")["validation_accuracy"]
         assert accuracy == classifier.model.metadata.validation_accuracy
         assert model == {
@@ -46,15 +44,14 @@ def test_server_and_model_metadata(client: TestClient, classifier: Classifier, s
             "inputs": [{"name": "images", "datatype": "UINT8", "shape": [-1, 1, 28, 28]}],
             "outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]}],
         }
-        assert client.get(f"{path}/ready{slash}").json() == {"name": "lenet5", "ready": True}
+        assert client.get(f"{path}/ready").json() == {"name": "lenet5", "ready": True}
 
 
 def test_infer_matches_model_probabilities(
     client: TestClient, classifier: Classifier, test_slice: Split
 ) -> None:
     images = test_slice.images[: Limits.max_batch, None]
-    answer = client.post(f"{INFER}/", json=infer_request(images)).json()
-    assert answer["model_name"] == "lenet5" and answer["id"] == "a"
+    answer = client.post(f"{INFER}/", json=infer_request(images)).json()  # with a trailing slash
     [output] = answer["outputs"]
     rows = np.array(output["data"], np.float32).reshape(output["shape"])
     np.testing.assert_array_equal(rows, classifier.model.probabilities(images))
@@ -72,11 +69,9 @@ def test_frame_is_the_network_input(client: TestClient, classifier: Classifier) 
     picture = (PICTURES / "7.jpg").read_bytes()
     frame = classifier.predict(picture).frame
     assert frame is not None
-    for value in ("1", "TRUE", "yes"):
-        answer = client.post(f"/predict?frame={value}", content=picture)
-        assert answer.json()["frame"] == frame.tolist()
-    for value in ("0", "False", "no"):
-        assert "frame" not in client.post(f"/predict?frame={value}", content=picture).json()
+    for value, expected in (("1", frame.tolist()), ("TRUE", frame.tolist()), ("no", None)):
+        answer = client.post(f"/predict?frame={value}", content=picture).json()
+        assert answer.get("frame") == expected
     blank = client.post("/predict?frame=true", content=png(100, 100)).json()
     assert (blank["digit"], blank["status"], blank["frame"]) == (None, "blank", None)
 
@@ -108,13 +103,11 @@ def test_failure_is_answered_without_details(
 
     app = application(classifier, body_timeout=0.5, answer_timeout=0.5)
     client = TestClient(app, raise_server_exceptions=False)
-    with monkeypatch.context() as patch:
-        patch.setattr(PictureQueue, "answer", fail)
-        answer = client.post("/predict", content=png(9, 9))
+    monkeypatch.setattr(PictureQueue, "answer", fail)
+    answer = client.post("/predict", content=png(9, 9))
     assert (answer.status_code, answer.json()) == (status, {"error": message})
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert capsys.readouterr().err.startswith(logged)
-    assert client.post("/predict", content=png(9, 9)).status_code == 200
 
 
 def test_page_shows_escaped_model_metadata_and_settings(
@@ -132,9 +125,7 @@ def test_page_shows_escaped_model_metadata_and_settings(
     assert "data-needed" in text and "secret" not in text
 
 
-@pytest.mark.parametrize(
-    ("path", "caching"), [("/", "no-cache"), ("/v2", "no-store"), ("/none", "no-store")]
-)
+@pytest.mark.parametrize(("path", "caching"), [("/", "no-cache"), ("/none", "no-store")])
 def test_every_response_has_security_headers(client: TestClient, path: str, caching: str) -> None:
     headers = client.get(path, headers={"origin": "https://evil.example"}).headers
     policy = headers["content-security-policy"]
@@ -159,7 +150,6 @@ def test_metrics(classifier: Classifier, pictures: list[Path], test_slice: Split
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     shown = answer.text.splitlines()
     for line in (
-        'digits_requests_total{endpoint="infer",status="200"} 1.0',
         'digits_requests_total{endpoint="none",status="404"} 1.0',
         "digits_requests_in_progress 1.0",
         "digits_batch_digits_sum 20.0",
@@ -167,36 +157,23 @@ def test_metrics(classifier: Classifier, pictures: list[Path], test_slice: Split
         'digits_answers_total{answer="digit",endpoint="predict"} 10.0',
         'digits_answers_total{answer="unsure",endpoint="predict"} 1.0',
         'digits_answers_total{answer="digit",endpoint="read"} 1.0',
-        'digits_answers_total{answer="digit",endpoint="infer"} 19.0',
         'digits_answers_total{answer="unsure",endpoint="infer"} 1.0',
         'digits_confidence_count{endpoint="infer"} 20.0',
     ):
         assert line in shown
     [model] = [line for line in shown if line.startswith("digits_model_info{")]
     assert 'name="lenet5"' in model and classifier.model.metadata.checkpoint_sha256 in model
-    [build] = [line for line in shown if line.startswith("digits_build_info{")]
-    assert f'version="{digits.__version__}"' in build and 'onnxruntime="' in build
 
 
 SMALL = {"max_form_bytes": 0, "max_picture_bytes": 1000, "max_tensor_bytes": 1000}
 REFUSALS: list[tuple[int, str, str, dict[str, Any], dict[str, Any]]] = [
-    *(
-        (status, reason, words, {}, {"url": path, "content": content})
-        for path in ("/predict", "/read")
-        for content, status, reason, words in (
-            (b"", 422, "no_picture", ""),
-            (png(100, 100)[:60], 422, "no_picture", ""),
-            (png(10_000, 5_001), 413, "too_many_pixels", "at most 25,000,000 pixels are read, not"),
-        )
+    (422, "no_picture", "", {}, {}),
+    (422, "no_picture", "", {}, {"url": "/read", "content": png(100, 100)[:60]}),
+    (
+        *(413, "too_many_pixels", "at most 80 pixels are read, not 9 x 9"),
+        *({"max_pixels": 80}, {"content": png(9, 9)}),
     ),
-    (422, "no_picture", "", {}, {"files": {"file": ("a.png", b"")}}),
-    *(
-        (status, reason, "form", {}, {"content": content, "headers": {"content-type": kind}})
-        for status, reason, content, kind in (
-            (400, "400", b"no form", FORM),
-            (422, "422", b"--x--", f"{FORM}; charset=no"),
-        )
-    ),
+    (400, "400", "the form is broken", {}, {"content": b"no", "headers": {"content-type": FORM}}),
     *(
         (413, "413", "at most 1,000 bytes", SMALL, {"url": path, "content": content})
         for path in ("/predict", INFER)
@@ -215,16 +192,13 @@ REFUSALS: list[tuple[int, str, str, dict[str, Any], dict[str, Any]]] = [
     ),
     *(
         (404, "404", "there is no such address", {}, {"method": "GET", "url": url})
-        for url in ("/none", "/../a", "/page/index.html", "/%00")
+        for url in ("/../a", "/page/index.html", "/%00")
     ),
     *(
         (404, "404", "the only model is lenet5, version 1", {}, {"method": "GET", "url": url})
-        for url in (f"/v2/models/{path}" for path in ("vgg16/ready", "lenet5/versions/x"))
+        for url in ("/v2/models/vgg16/ready", "/v2/models/lenet5/versions/x")
     ),
-    *(
-        (405, "405", f"{method} is not allowed here", {}, {"method": method, "url": url})
-        for method, url in (("GET", "/predict"), ("PUT", "/read/"), ("POST", "/v2"))
-    ),
+    (405, "405", "PUT is not allowed here", {}, {"method": "PUT"}),
     (421, "foreign_host", "--allowed-hosts", {}, {"headers": {"host": "evil.example"}}),
     (401, "401", "a token is required", {"token": "secret"}, {}),
 ]

@@ -18,12 +18,12 @@ Images = npt.NDArray[np.uint8]
 
 
 class BlockingModel:
-    """A model whose runs wait for `go`, so that requests queue up. error: what a run raises."""
+    """A model whose runs wait for `go`, so that requests queue up."""
 
     def __init__(self, classifier: Classifier) -> None:
         self.wrapped, self.go = classifier.model, threading.Event()
         self.sizes: list[int] = []
-        self.error: Exception | None = None
+        self.error: Exception | None = None  # what a run raises
 
     def probabilities(self, images: Images) -> npt.NDArray[np.float32]:
         self.sizes.append(len(images))
@@ -55,7 +55,6 @@ async def begin(batcher: Batcher, images: Images) -> "asyncio.Task[npt.NDArray[n
 @pytest.mark.parametrize(
     ("sizes", "runs"),
     [
-        ([1, 3, 1, 20], [1, 24]),
         ([1, 255, 1, 100], [1, 256, 100]),
         ([1, 255, 2, 142], [1, 255, 144]),  # as many as may wait
     ],

@@ -10,9 +10,13 @@ from digits.serve.limits import Limits
 from digits.serve.refusals import Refused
 
 
-def request(client: str, body: bytes) -> Request:
+def request(client: str, size: int, goes: bool = False) -> Request:
+    """goes: whether the client goes away before it has sent all."""
+    messages: list[Message] = [{"type": "http.disconnect"}] if goes else []
+    messages.insert(0, {"type": "http.request", "body": bytes(size), "more_body": goes})
+
     async def receive() -> Message:
-        return {"type": "http.request", "body": body}
+        return messages.pop(0)
 
     return Request({"type": "http", "headers": [], "client": (client, 1)}, receive)
 
@@ -20,21 +24,22 @@ def request(client: str, body: bytes) -> Request:
 def test_one_client_gets_half_of_the_memory() -> None:
     reader = BodyReader(Limits(max_total_bytes=1000))
 
-    async def is_refused(client: str, size: int) -> bool:
+    async def status(client: str, size: int, goes: bool = False) -> int:
         try:
-            async with reader.read(request(client, bytes(size)), 400):
-                return False
+            async with reader.read(request(client, size, goes), 400):
+                return 200
         except Refused as refused:
-            return refused.status_code == 429
+            return refused.status_code
 
     async def run() -> None:
-        async with reader.read(request("a", bytes(300)), 400):
-            assert await is_refused("a", 201)
-            assert not await is_refused("a", 200)
-            async with reader.read(request("b", bytes(400)), 400):
-                assert await is_refused("c", 301)
-                assert not await is_refused("c", 300)
-        async with reader.read(request("a", bytes(600)), 600) as body:  # more than half is allowed
+        async with reader.read(request("a", 300), 400):
+            assert await status("a", 201) == 429
+            assert await status("a", 200) == 200
+            async with reader.read(request("b", 400), 400):
+                assert await status("c", 301) == 429
+                assert await status("c", 300) == 200
+        assert await status("a", 400, goes=True) == 400  # and leaves nothing behind
+        async with reader.read(request("a", 600), 600) as body:  # more than half is allowed
             assert body == bytes(600)
 
     asyncio.run(run())

@@ -23,14 +23,12 @@ pytestmark = pytest.mark.slow  # they wait for limits of time
 Running = tuple[Server, int]
 
 GET = b"GET /v2 HTTP/1.1\r\nhost: localhost\r\n\r\n"
-HEALTH = GET.replace(b"/v2", b"/v2/health/ready")
 SCHEMA = GET.replace(b"/v2", b"/openapi.json")
 CLOSE = b"connection: close\r\n\r\n"
 LAST = GET[:-2] + CLOSE
 INFER = b"POST /v2/models/lenet5/infer HTTP/1.1\r\nhost: localhost\r\n"
 CHUNKED = INFER + b"transfer-encoding: chunked\r\n"
-UPGRADE = b"connection: upgrade\r\nupgrade: %s\r\n"
-NO_MORE = b"\r\n0\r\n\r\n"
+UPGRADE = b"connection: upgrade\r\nupgrade: h2c\r\n"
 EMPTY_LIST = b"2\r\n[]\r\n0\r\n\r\n"
 # 2 MB of answers, more than the socket buffers hold.
 MANY = SCHEMA * 90
@@ -60,22 +58,13 @@ def receive_until_closed(client: socket.socket) -> bytes:
     return received
 
 
-def get(client: socket.socket, request: bytes = GET) -> bytes:
-    """Send a request for JSON; return the head and body of the response."""
-    client.sendall(request)
+def get(client: socket.socket) -> bytes:
+    """Return the head and the body of an answer."""
+    client.sendall(GET)
     received = b""
     while not received.endswith(b"}"):
         received += client.recv(65536) or b"}"
     return received
-
-
-def answer_to_new_client(port: int) -> bytes:
-    with connect(port) as client:
-        return get(client)
-
-
-def is_serving(port: int) -> bool:
-    return answer_to_new_client(port).startswith(b"HTTP/1.1 200")
 
 
 def wait_until(reached: Callable[[], bool]) -> None:
@@ -92,10 +81,9 @@ def wait_for_connections(server: Server, count: int) -> None:
 def ask(port: int, *packets: bytes, half_close: bool = False) -> bytes:
     """Send packets; return everything received until the server closes the connection."""
     with connect(port) as client:
-        for number, packet in enumerate(packets):
-            if number:
-                time.sleep(0.1)  # or the kernel would join them
+        for packet in packets:
             client.sendall(packet)
+            time.sleep(0.1 * (len(packets) > 1))  # or the kernel would join them
         if half_close:
             client.shutdown(socket.SHUT_WR)
         return receive_until_closed(client)
@@ -105,11 +93,8 @@ def statuses(received: bytes) -> list[int]:
     return [int(part[:3]) for part in received.split(b"HTTP/1.1 ")[1:]]
 
 
-def with_upgrade(protocol: bytes) -> tuple[bytes, bytes]:
-    """Offers of another protocol, the second with a body that looks like a request."""
-    upgrade = UPGRADE % protocol
-    post = INFER + upgrade + b"content-length: %d\r\n\r\n" % len(GET)
-    return GET[:-2] + upgrade + b"\r\n" + post, GET + LAST
+def is_serving(port: int) -> bool:
+    return statuses(ask(port, LAST)) == [200]
 
 
 @pytest.mark.parametrize(
@@ -120,16 +105,16 @@ def with_upgrade(protocol: bytes) -> tuple[bytes, bytes]:
         ([GET[:-2] + b"Host: localhost\r\n\r\n"], [400]),
         ([b"GET /v2 HTTP/1.0\r\n\r\n"], [200]),
         # another protocol
-        *(
-            ([GET * count + GET.replace(b" HTTP/1.1", version)], [200] * count + [status])
-            for count in (0, 2)
-            for version, status in ((b"", 505), (b" HTTP/2.0", 505), (b" HTTP/1.2", 400))
-        ),
-        ([b"\x16\x03\x01\x02\x00\x01\x00"], [400]),
+        ([GET.replace(b" HTTP/1.1", b"")], [505]),
+        ([GET.replace(b"1.1", b"1.2")], [400]),
+        ([GET * 2 + GET.replace(b"1.1", b"2.0")], [200, 200, 505]),
         ([b"\r\n" + GET, b"\r", b"\n\r\n" + LAST], [200, 200]),
-        *(([b"".join(with_upgrade(name))], [200, 400, 200]) for name in (b"h2c", b"websocket")),
-        ([*with_upgrade(b"h2c")], [200, 400, 200]),
-        ([CHUNKED + UPGRADE % b"h2c" + b"\r\n" + EMPTY_LIST + LAST], [422, 200]),
+        (  # the second with a body that looks like a request
+            [GET[:-2] + UPGRADE + b"\r\n" + INFER + UPGRADE]
+            + [b"content-length: %d\r\n\r\n" % len(GET) + GET + LAST],
+            [200, 400, 200],
+        ),
+        ([CHUNKED + UPGRADE + b"\r\n" + EMPTY_LIST + LAST], [422, 200]),
         ([b"CONNECT /v2 HTTP/1.1\r\nhost: localhost\r\n\r\n" + LAST], [400]),
         # where a body ends
         *(
@@ -137,10 +122,9 @@ def with_upgrade(protocol: bytes) -> tuple[bytes, bytes]:
             for codings in (b"identity", b"gzip, chunked", b"gzip\r\ntransfer-encoding: chunked")
         ),
         ([CHUNKED + b"content-length: 3\r\n\r\n" + EMPTY_LIST + LAST], [400]),
-        ([CHUNKED + b"\r\nnonsense\r\n"], [400]),
         ([CHUNKED + b"\r\n2\r\n[]\r\n0\r\nhost: evil.example\r\n\r\n" + LAST], [422, 200]),
         ([CHUNKED + b"\r\n" + b"5\r\n     \r\n" * 100_000 + b"0\r\n\r\n" + LAST], [400, 200]),
-        ([CHUNKED + b"\r\n61A80\r\n" + b"\r\n\r\n" * 100_000 + NO_MORE], [431]),
+        ([CHUNKED + b"\r\n61A80\r\n" + b"\r\n\r\n" * 100_000 + b"\r\n0\r\n\r\n"], [431]),
         # requests that follow each other
         ([MANY + LAST], [200] * 91),
         (
@@ -149,10 +133,14 @@ def with_upgrade(protocol: bytes) -> tuple[bytes, bytes]:
         ),
         *(
             ([GET * count + GET[:-2] + b"x: " + b"a" * size + b"\r\n\r\n"], [200] * count + [431])
-            for count, size in ((0, 32_768), (2, 40_000), (0, 300_000))
+            for count, size in ((0, 32_768), (2, 32_768))
         ),
-        # too large: received first, or refused before it is sent
-        ([INFER + b"content-length: 15000000\r\n\r\n" + bytes(15_000_000)], [413]),
+        # headers without an end
+        *(
+            ([start + b"x" * 40_000], [431])
+            for start in (GET[:-2], CHUNKED + b"\r\n0\r\nx: ", CHUNKED + b"\r\n1;x=")
+        ),
+        # too large: refused before it is sent
         (
             [b"POST /predict HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n"]
             + [b"content-length: %d\r\n\r\n" % (17 << 20)],
@@ -178,24 +166,6 @@ def test_client_that_sends_no_more_gets_its_answers(running: Running) -> None:
     wait_for_connections(server, 0)
 
 
-@pytest.mark.parametrize(
-    "start",
-    [
-        b"GET /",
-        b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 100_000,
-        CHUNKED + b"\r\n0\r\nx: ",
-        CHUNKED + b"\r\n1;x=",
-    ],
-)
-def test_endless_header_closes_connection(port: int, start: bytes) -> None:
-    with connect(port) as client, suppress(ConnectionError):
-        client.sendall(start)
-        for _ in range(1000):  # 64 MB
-            client.sendall(b"x" * 65536)
-        pytest.fail("the server accepted 64 MB")
-    assert is_serving(port)
-
-
 def test_pipelined_requests_wait_in_the_socket(port: int) -> None:
     """They take no more memory than one packet of them, however many there are."""
     sent = 0
@@ -205,20 +175,6 @@ def test_pipelined_requests_wait_in_the_socket(port: int) -> None:
             while sent < 32 << 20:
                 sent += client.send(GET * 1000)
     assert sent < 32 << 20
-
-
-def trickle(client: socket.socket, chunk: bytes) -> bytes:
-    """Send the chunk every 50 ms until there is an answer, or b"" for a closed connection."""
-    client.settimeout(0.05)
-    while True:
-        with suppress(ConnectionError):
-            client.sendall(chunk)
-        try:
-            return client.recv(65536)
-        except TimeoutError:
-            pass
-        except ConnectionError:
-            return b""
 
 
 @pytest.fixture(scope="module")
@@ -243,13 +199,12 @@ def test_slow_request_times_out(
     server, port = impatient
     started = time.monotonic()
     with connect(port) as client:
-        if answers == [200]:
-            assert statuses(get(client, start)) == answers
-            assert trickle(client, chunk) == b""
-        else:
-            client.sendall(start)
-            assert statuses(trickle(client, chunk)) == answers
-    assert time.monotonic() - started > 0.4
+        client.sendall(start)
+        with suppress(ConnectionError):
+            while not select.select([client], [], [], 0.05)[0]:
+                client.sendall(chunk)
+        received = receive_until_closed(client)
+    assert statuses(received) == answers and time.monotonic() - started > 0.4
     wait_for_connections(server, 0)
 
 
@@ -302,14 +257,13 @@ def test_too_many_busy_connections_return_503(crowded: Running) -> None:
     with ExitStack() as clients:
         for _ in range(20):
             clients.enter_context(open_busy_connection(port))
-        answer = ask(port, GET)
-        assert statuses(answer) == [503] and b"\r\nx-content-type-options: nosniff\r\n" in answer
-        assert statuses(ask(port, HEALTH[:-2] + CLOSE)) == [200]
+        assert statuses(ask(port, GET)) == [503]
+        assert statuses(ask(port, LAST.replace(b"/v2", b"/v2/health/ready"))) == [200]
     wait_for_connections(server, 0)
     assert is_serving(port)
 
 
-@pytest.mark.parametrize("start", [b"", b"GET /v2/hea", GET])
+@pytest.mark.parametrize("start", [b"GET /v2/hea", GET])
 def test_idle_connections_are_evicted_when_full(crowded: Running, start: bytes) -> None:
     server, port = crowded
     wait_for_connections(server, 0)
@@ -317,7 +271,7 @@ def test_idle_connections_are_evicted_when_full(crowded: Running, start: bytes) 
         clients = [opened.enter_context(connect(port)) for _ in range(20)]
         for client in clients:
             if start == GET:
-                assert get(client).startswith(b"HTTP/1.1 200")
+                get(client)
             else:
                 client.sendall(start)
         wait_for_connections(server, 20)
@@ -345,7 +299,7 @@ def test_stopping_server_answers_each_connection_once_more(classifier: Classifie
         assert b"connection: close" not in get(idle)
         wait_for_connections(server, 3)
         server.grace, server.should_exit = 60, True
-        wait_until(lambda: b"connection: close" in answer_to_new_client(port))
+        wait_until(lambda: b"connection: close" in get(opened.enter_context(connect(port))))
         for client in (idle, silent, connect(port)):  # of which the last comes too late
             client.sendall(GET)
             answer = receive_until_closed(client)

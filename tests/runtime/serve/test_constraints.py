@@ -11,17 +11,18 @@ from digits.serve.constraints import parse_query
 from digits.text import to_json
 from tests.conftest import PICTURES
 
+TWO = (PICTURES / "2.jpg").read_bytes()
+KNOWN = "frame, length, pattern, check, range, list, digits_only, max_errors"
+
 
 @pytest.mark.parametrize(
     ("query", "constraints", "max_errors"),
     [
         ("length=5-8&frame=0", Constraints(length=(5, 8)), None),
-        ("pattern=4%5Cd%2B", Constraints(pattern=r"4\d+"), None),
-        ("check=mod11", Constraints(check="mod11"), None),
+        ("pattern=4%5Cd%2B&check=mod11", Constraints(pattern=r"4\d+", check="mod11"), None),
         ("list=4718+9999%0A1.5,12", Constraints(values=["4718", "9999", "1.5", "12"]), None),
         ("range=-9.5-4000", Constraints(range=(-9.5, 4000)), None),
-        ("digits_only=yes&length=4", Constraints(length=4, digits_only=True), None),
-        ("max_errors=1e-9&length=4&check=", Constraints(length=4), 1e-9),
+        ("digits_only=YES&max_errors=1e-9&check=", Constraints(digits_only=True), 1e-9),
     ],
 )
 def test_query_is_parsed(query: str, constraints: Constraints, max_errors: float | None) -> None:
@@ -29,9 +30,8 @@ def test_query_is_parsed(query: str, constraints: Constraints, max_errors: float
 
 
 def test_answer_is_that_of_classifier(client: TestClient, classifier: Classifier) -> None:
-    picture = PICTURES / "2.jpg"
-    answer = client.post("/read?list=7+9&max_errors=50%25", content=picture.read_bytes())
-    reading = classifier.read(picture, Constraints(values=["7", "9"]), 0.5)
+    answer = client.post("/read?list=7+9&max_errors=50%25", content=TWO)
+    reading = classifier.read(TWO, Constraints(values=["7", "9"]), 0.5)
     assert answer.json() == json.loads(to_json(reading.to_dict("")))
 
 
@@ -40,21 +40,19 @@ def test_answer_is_that_of_classifier(client: TestClient, classifier: Classifier
     [
         ("/read?digits_only=x", "constraints: digits_only must be true or false"),
         ("/predict?length=6", "the query may have, once each: frame; not 'length'"),
-        ("/read?length=6&frame=1&length=7", "the query may have, once each: {}; not 'length'"),
         (
-            "/read?" + "&".join(f"{number}{'a' * 40}" for number in range(999)),
-            f"the query may have, once each: {{}}; not '0{'a' * 29}'",
+            "/read?length=6&frame=1&length=7",
+            f"the query may have, once each: {KNOWN}; not 'length'",
         ),
+        (f"/read?{'a' * 40}", f"the query may have, once each: {KNOWN}; not '{'a' * 30}'"),
     ],
 )
 def test_query_that_is_not_understood(client: TestClient, url: str, sentence: str) -> None:
-    known = "frame, length, pattern, check, range, list, digits_only, max_errors"
-    answer = client.post(url, content=(PICTURES / "2.jpg").read_bytes())
-    assert answer.status_code == 422 and answer.json() == {"error": sentence.format(known)}
+    answer = client.post(url, content=TWO)
+    assert (answer.status_code, answer.json()) == (422, {"error": sentence})
 
 
 def test_impossible_constraints_are_told_for_each_file(client: TestClient) -> None:
-    files = [("file", ("a", (PICTURES / "2.jpg").read_bytes()))] * 2
+    answer = client.post("/read?length=3&list=1234", files=[("file", ("a", TWO))] * 2)
     sentence = "constraints: no number satisfies all of these constraints"
-    answer = client.post("/read?length=3&list=1234", files=files)
     assert answer.json() == [{"file": "a", "error": sentence}] * 2

@@ -18,7 +18,7 @@ def part(content: bytes, parameters: bytes = b'name="file"; filename="a.png"') -
 
 def test_several_files_keep_their_order() -> None:
     parts = [part(b"%d" % n, b'name="%d"; filename="%d.png"' % (n % 3, n)) for n in range(100)]
-    parts[50:50] = [part(b"1", b'name="a"')] * 8
+    parts[50:50] = [part(b"1", b'name="a"')] * 8  # fields that aren't files
     expected = [FormFile(str(n % 3), f"{n}.png", memoryview(b"%d" % n)) for n in range(100)]
     assert read_files(KIND, b"".join(parts) + END) == expected
 
@@ -27,13 +27,7 @@ def test_several_files_keep_their_order() -> None:
     ("kind", "body", "expected"),
     [
         ("image/png", b"a", ("", b"a")),
-        *(
-            (kind, part(b"a") + END, ("a.png", b"a"))
-            for kind in (
-                "Multipart/Form-Data; charset=utf-8; BOUNDARY=x",
-                'multipart/form-data; boundary="x"; charset=x',
-            )
-        ),
+        ('Multipart/Form-Data; charset=x; BOUNDARY="x"', part(b"a") + END, ("a.png", b"a")),
         *(
             (KIND, part(content) + END + b"\r\n", ("a.png", content))
             for content in (b"", b"\r\n--y\r\n", b"a--x\r\n", b"\0\xff" * 9999)
@@ -45,15 +39,10 @@ def test_several_files_keep_their_order() -> None:
                 (b'name="file"; filename=""', ""),
                 (b'filename="a;b.png"; name="filename=c"', "a;b.png"),
                 (b'name="file"; filename="a\\"b.png"', 'a"b.png'),
-                (b'name="file"; filename="%22\xc3\xa9.png"', "%22\xe9.png"),
-                (b'name="file"; filename="\xe9.png"', "\ufffd.png"),
+                (b'name="file"; filename="%22\xc3\xa9\xe9.png"', "%22\xe9\ufffd.png"),
             )
         ),
-        (  # with a preamble, fields and an epilogue
-            KIND,
-            b"preamble\r\n" + part(b"1", b'name="a"') * 8 + part(b"a") + END + b"\r\nepilogue",
-            ("a.png", b"a"),
-        ),
+        (KIND, b"preamble\r\n" + part(b"a") + END + b"\r\nepilogue", ("a.png", b"a")),
     ],
 )
 def test_file_is_read(kind: str, body: bytes, expected: tuple[str, bytes]) -> None:
@@ -75,14 +64,12 @@ def test_charset_is_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        *((400, body, KIND) for body in (b"", b"no form", b"--x\r\n", b"--x\r\n\r\n--x--")),
+        *((400, body, KIND) for body in (b"", b"--x\r\n", b"--x\r\n\r\n--x--")),
         (400, part(b"a"), KIND),
-        (400, part(b"a")[:-9] + END, KIND),
         (400, part(b"a") + b"--xy\r\n--x--", KIND),
         (400, part(b"a", b'filename="a"') + END, KIND),
         (400, part(b"a", b'name="' + b"a" * 9000 + b'"') + END, KIND),
         (400, part(b"a", b'name="a"') * 109 + END, KIND),
-        (422, part(b"a", b'name="a"') * 108 + END, KIND),
         (400, part(b"a") + END, "multipart/form-data"),
         (413, part(b"a") * 101 + END, KIND),
         (422, END, KIND),

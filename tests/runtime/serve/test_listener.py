@@ -13,7 +13,6 @@ from digits.errors import DigitsError
 from digits.serve import listener, probe
 from digits.serve.settings import Settings
 from tests.runtime.serve.conftest import serving
-from tests.served import make_certificate
 
 
 @pytest.mark.parametrize(
@@ -30,26 +29,43 @@ def test_reachable_address(
 ) -> None:
     """route: this machine's address in the network."""
 
-    class Socket(socket.socket):
-        def connect(self, address: object) -> None:
-            assert address in (("192.0.2.1", 9), ("2001:db8::1", 9))
-            if not route:
-                raise OSError("Network is unreachable")
+    def connect(_: socket.socket, address: object) -> None:
+        assert address in (("192.0.2.1", 9), ("2001:db8::1", 9))
+        if not route:
+            raise OSError("Network is unreachable")
 
-        def getsockname(self) -> tuple[str, int]:
-            return route, 40_000
-
-    monkeypatch.setattr(socket, "socket", Socket)
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(socket.socket, "getsockname", lambda _: (route, 40_000))
     assert listener.reachable_address(address) == expected
 
 
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a certificate for localhost, its key and a second key, which is encrypted."""
-    folder = tmp_path_factory.mktemp("tls")
-    make_certificate(folder, "localhost")
-    make_certificate(folder, "localhost", "encrypted.pem", "secret")
-    return folder
+LOCAL = """\
+serving http://127.0.0.1:{0}/ until Ctrl-C
+the API requires the token; the page asks for it, or takes it from /#token=TOKEN
+"""
+PUBLIC = """\
+serving http://0.0.0.0:{0}/ until Ctrl-C
+from other devices: http://[2001:db8::7]:{0}/
+warning: no TLS; requests can be read on the way (--ssl-certfile)
+warning: no token; anyone who can reach it can use it (--token)
+"""
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "words"), [("127.0.0.1", "secret", LOCAL), ("0.0.0.0", None, PUBLIC)]
+)
+def test_announcement(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    host: str,
+    token: str | None,
+    words: str,
+) -> None:
+    monkeypatch.setattr(listener, "reachable_address", lambda address: "2001:db8::7")
+    settings = Settings(host=host, port=0, token=token)
+    with listener.bind(settings) as bound:
+        listener.announce(bound, settings)
+        assert capsys.readouterr().err == words.format(bound.getsockname()[1])
 
 
 @pytest.mark.parametrize(
@@ -60,7 +76,6 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ({"uds": "alive"}, "Address already in use"),
         ({"ssl_keyfile": "key.pem"}, "--ssl-keyfile needs --ssl-certfile"),
         ({"ssl_certfile": "cert.pem"}, "can't use .*cert.pem as certificate and key: "),
-        ({"ssl_certfile": "key.pem", "ssl_keyfile": "cert.pem"}, "can't use .* and .*"),
         ({"ssl_certfile": "other.pem", "ssl_keyfile": "encrypted.pem"}, "is encrypted; a server"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -18,14 +18,15 @@ from tests.in_process import InProcess
 
 pytestmark = pytest.mark.anyio
 
+DIGITS = [bytes([letter]) for letter in b"abcdefghijklmnopqrst"]
 SMALL, FILE = b"0" * (256 << 10), b"0" * ((256 << 10) + 1)
-FAILURES: dict[bytes, Exception] = {
-    b"die": WorkerDied(-9),
-    b"bug": WorkerDied(1),
-    b"large": TooMuch(),
-    b"late": TimeoutError(),
-    b"unstarted": StartFailed("can't start"),
-    b"lie": ModelError("no probabilities"),
+FAILURES: dict[bytes, tuple[Exception, str]] = {  # and what is answered
+    b"die": (WorkerDied(-9), "the process that read the picture was killed"),
+    b"bug": (WorkerDied(1), "WorkerDied"),
+    b"large": (TooMuch(), "the picture takes too much memory"),
+    b"late": (TimeoutError(), "the picture takes too much time"),
+    b"unstarted": (StartFailed("can't start"), "can't start"),
+    b"lie": (ModelError("no probabilities"), "ModelError"),
 }
 
 
@@ -43,7 +44,7 @@ class BlockingReader:
         assert self.go.wait(60)
         for content in contents:
             if content in FAILURES:
-                raise FAILURES[content]
+                raise FAILURES[content][0]
         return [Answer(200, content[:9].decode()) for content in contents]
 
     def start(self) -> PictureWorker:
@@ -96,14 +97,13 @@ async def texts(tasks: "Sequence[asyncio.Task[Answer]]") -> list[str]:
 @pytest.mark.parametrize(
     ("contents", "answers", "batches"),
     [
-        (
-            [b"%d" % number for number in range(20)],
-            [f"{number}" for number in range(20)],
-            [[b"%d" % number for number in part] for part in (range(16), range(16, 20))],
-        ),
+        (DIGITS, [*"abcdefghijklmnopqrst"], [DIGITS[:16], DIGITS[16:]]),
         # A large file is alone from the start.
-        ([b"a", FILE, SMALL], ["a", "0" * 9, "0" * 9], [[b"a"], [FILE], [SMALL]]),
-        ([b"a", SMALL], ["a", "0" * 9], [[b"a", SMALL]]),
+        (
+            [b"a", SMALL, FILE, b"b"],
+            ["a", "0" * 9, "0" * 9, "b"],
+            [[b"a", SMALL], [FILE], [b"b"]],
+        ),
     ],
 )
 async def test_waiting_pictures_share_batches(
@@ -118,23 +118,11 @@ async def test_waiting_pictures_share_batches(
     assert reader.batches[1:] == batches and queue.waiting == 0
 
 
-@pytest.mark.parametrize(
-    ("cause", "answer"),
-    [
-        (b"die", "the process that read the picture was killed"),
-        (b"large", "the picture takes too much memory"),
-        (b"late", "the picture takes too much time"),
-        (b"unstarted", "can't start"),
-        (b"bug", "WorkerDied"),
-        (b"lie", "ModelError"),
-    ],
-)
-async def test_only_the_cause_of_a_failure_fails(
-    reader: BlockingReader, cause: bytes, answer: str
-) -> None:
+@pytest.mark.parametrize("cause", FAILURES)
+async def test_only_the_cause_of_a_failure_fails(reader: BlockingReader, cause: bytes) -> None:
     async with busy_queue(reader) as queue:
         asked = await ask(queue, b"a", cause, b"b")
-    assert await texts(asked) == ["a", answer, "b"]
+    assert await texts(asked) == ["a", FAILURES[cause][1], "b"]
     assert reader.batches[1:] == [[b"a", cause, b"b"], [b"a"], [cause], [b"b"]]
     assert queue.waiting == 0
 
@@ -171,33 +159,15 @@ async def test_picture_of_a_gone_client_is_not_read(reader: BlockingReader) -> N
 
 
 async def test_files_of_a_form_take_turns_with_others(reader: BlockingReader) -> None:
-    taken = []
-
-    def uploads() -> Iterator[Upload]:
-        for number in range(20):
-            taken.append(number)
-            yield upload(b"%d" % number, "read")
-
     async with busy_queue(reader, client="a", max_queued_pictures=8) as queue:
-        form = asyncio.create_task(queue.answer_all(uploads(), 20, "a"))
+        uploads = (upload(content, "read") for content in DIGITS)
+        form = asyncio.create_task(queue.answer_all(uploads, 20, "a"))
         await asyncio.sleep(0)
-        others = [*await ask(queue, b"b", client="b"), *await ask(queue, b"c", client="c")]
-        assert len(taken) == 2 and not form.done()
-    assert [answer.text for answer in await form] == [f"{number}" for number in range(20)]
+        others = [*await ask(queue, b"1", client="b"), *await ask(queue, b"2", client="c")]
+        assert queue.waiting == 5 and not form.done()
+    assert [answer.text for answer in await form] == [*"abcdefghijklmnopqrst"]
     await texts(others)
-    assert max(index for index, batch in enumerate(reader.batches) if batch[0] in b"bc") < 5
-
-
-async def test_refused_file_costs_only_itself(reader: BlockingReader) -> None:
-    reader.go.set()
-    queue = PictureQueue(reader.start, 1, Limits(max_picture_bytes=5), Metrics())
-    contents = (b"right", b"too large", b"die", b"b")
-    assert [answer[:2] for answer in await queue.answer_all(map(upload, contents), 4)] == [
-        (200, "right"),
-        (413, "a picture may have at most 5 bytes"),
-        (503, "the process that read the picture was killed"),
-        (200, "b"),
-    ]
+    assert max(index for index, batch in enumerate(reader.batches) if batch[0] in b"12") < 5
 
 
 async def test_files_that_are_not_read_in_time_are_told(reader: BlockingReader) -> None:

