@@ -3,7 +3,7 @@
     python -m tests.mutation [--seed 0] [--count 20]
 
 Each time, one operator, bound or condition of one file is changed in a copy of the repository, and
-the tests of `make test` run there until one fails: those of the same name first. Left out are the
+the tests of `make test` run there until one fails: the nearest first. Left out are the
 generators of pictures, whose numbers are ranges for random choices.
 """
 
@@ -101,9 +101,12 @@ def sample(seed: int, count: int) -> list[Mutation]:
 
 
 def test_files(file: Path) -> list[list[str]]:
-    """Return the tests to run: those of the same name, then all."""
-    own = Path("tests", file.parts[0], *file.parts[2:-1], f"test_{file.name}")
-    return [[str(own)]] * (ROOT / own).exists() + [[]]
+    """Return the tests to run, one after the other: of the same name, of the same folder, all."""
+    folder = Path("tests", file.parts[0], *file.parts[2:-1])
+    nearest = [
+        str(path) for path in (folder / f"test_{file.name}", folder) if (ROOT / path).exists()
+    ]
+    return [*([path] for path in nearest), []]
 
 
 def failing_test(root: Path, tests: list[str]) -> str | None:
