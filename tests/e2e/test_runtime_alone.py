@@ -1,12 +1,9 @@
 """The wheel in a virtual environment without torch and onnx."""
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -14,24 +11,19 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 
 
-def sh(*command: object, env: dict[str, str] | None = None, umask: int = -1, code: int = 0) -> str:
+def sh(*command: object, code: int = 0) -> str:
     """Run a command that exits with this code; returns what it prints."""
-    done = subprocess.run(
-        [*map(str, command)], capture_output=True, text=True, timeout=300, env=env, umask=umask
-    )
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300)
     assert done.returncode == code, done.stderr
     return done.stderr if code else done.stdout
 
 
-def build(folder: Path, source: Path, **settings: Any) -> Path:
-    sh(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, source, **settings)
-    [wheel] = folder.glob("digits-*.whl")
-    return wheel
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("wheel"), ROOT)
+    folder = tmp_path_factory.mktemp("wheel")
+    sh(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, ROOT)
+    [wheel] = folder.glob("digits-*.whl")
+    return wheel
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +36,6 @@ def bin(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
 
 
 def test_wheel_size_and_contents(wheel: Path) -> None:
-    # The reader takes 314,000, LeNet-5 42,000, the server with its page 85,000, the list of
-    # training fonts with their authors 19,000; numbers, constraints and MQTT 32,000; review, adapt
-    # and fine-tuning 30,000.
     assert wheel.stat().st_size <= 910_000
     with ZipFile(wheel) as archive:
         names = {name.partition(".dist-info/")[2] or name for name in archive.namelist()}
@@ -67,14 +56,10 @@ def test_runtime_environment_size_and_packages(bin: Path) -> None:
 def test_commands_in_runtime_environment(bin: Path, pictures: list[Path]) -> None:
     lines = sh(bin / "digits", "predict", *pictures).splitlines()
     assert [line.split("  ")[1] for line in lines] == [path.stem for path in pictures]
-    assert sh(bin / "python", "-m", "digits", "predict", pictures[7]).startswith("7  (")
     for command in ("train", "serve"):
         remedy = rf'pip install "digits\[{command}\]"'
         error = sh(bin / "digits", command, code=1)
         assert re.fullmatch(rf"error: `digits {command}` needs \w+: {remedy}\n", error)
-
-
-def test_library_in_runtime_environment(bin: Path, pictures: list[Path]) -> None:
     code = f"""
 import digits, pkgutil, sys
 extras = "digits.serve.", "digits.review.", "digits.watch.mqtt", "digits.__main__"
@@ -84,12 +69,3 @@ for module in pkgutil.walk_packages(digits.__path__, "digits."):
 print(digits.Classifier().predict({str(pictures[6])!r}).digit, "torch" in sys.modules)
 """
     assert sh(bin / "python", "-c", code) == "6 False\n"
-
-
-def test_wheel_build_is_reproducible(wheel: Path, tmp_path: Path) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    shutil.copytree(ROOT, elsewhere, ignore=shutil.ignore_patterns(".*", "runs", "tests"))
-    for number, path in enumerate(sorted(elsewhere.rglob("*"))):
-        os.utime(path, (number, number))
-    again = build(tmp_path, elsewhere, env={**os.environ, "TZ": "Asia/Tokyo"}, umask=0o077)
-    assert again.name == wheel.name and again.read_bytes() == wheel.read_bytes()

@@ -32,13 +32,6 @@ def commands() -> Iterator[tuple[list[str], list[str]]]:
         yield shlex.split(command), written.split(", ") if written else []
 
 
-def shortened_arguments(arguments: list[str]) -> list[str]:
-    """Add options that train for a second, and accept the inaccurate network."""
-    if arguments[0] == "train":
-        return [*arguments, "--epochs", "12" if arguments == CLASSIC else "1"]
-    return [*arguments, "--force"] if arguments[0] == "export" else arguments
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("slice_as_mnist")
 def test_page_commands_write_files_they_name(
@@ -50,26 +43,25 @@ def test_page_commands_write_files_they_name(
     monkeypatch.setattr(plots, "MAX_MISTAKES", 8)  # like the next two, for speed
     monkeypatch.setattr(diagnose, "failure", lambda *_: None)
     few = {name: part[:40] for name, part in mnist.load_all().items()}
-    out = ""
     for arguments, written in commands():
+        if arguments[-1].endswith("vgg16"):  # which takes long
+            continue
         assert not any(Path(path).exists() for path in written)
+        epochs = {"train": ["--epochs", "12" if arguments == CLASSIC else "1"]}
+        options = epochs | {"export": ["--force"]}
         with monkeypatch.context() as patch:
             if arguments != CLASSIC:
                 patch.setattr(mnist, "load_all", lambda data=None: few)
                 patch.setattr(calibration, "NUM_FRAMES", 10)
                 patch.setattr(calibration, "NUM_OUTLIERS", 10)
-            code, printed, err = run(*shortened_arguments(arguments))
+            code, _, err = run(*arguments, *options.get(arguments[0], []))
         assert code == 0, f"{arguments}: {err}"
         assert all(Path(path).exists() for path in written), arguments
-        out += printed
 
     for name in ("metrics.csv", "run.json", "curves.png", "confusion.png", "mistakes.png"):
-        assert f"`{name}`" in TEXT
-        assert Path("runs/lenet5", name).exists()
+        assert f"`{name}`" in TEXT and Path("runs/lenet5", name).exists()
     with open("runs/lenet5/metrics.csv") as file:
         assert float(list(csv.DictReader(file))[-1]["validation_accuracy"]) > 0.7
-    assert out.startswith("runs/lenet5  validation ")
-    assert "14,985,546\n" in out  # of `digits info runs/vgg16`
     names: dict[str, Any] = {"mnist": mnist}
     exec(LAYERS, names)
     pyplot.close("all")

@@ -39,41 +39,22 @@ def blank(tmp_path: Path) -> Path:
 
 
 def test_help(run: Run) -> None:
-    options = list[str]()
     for command in ([], *([name] for name in COMMANDS)):
         code, out, err = run(*command, "-h")
         assert (code, err) == (0, "") and run(*command, "--help")[1] == out
         assert out.startswith(" ".join(["Usage: digits", *command]))
         assert not re.search(r"<(list|Path|str|int range|float range)\b", out)
-        options += re.findall(r"^  (?:-\w, )?--([\w-]+)", out, re.MULTILINE)
-    assert 80 < len(options) - options.count("help") <= 96  # 31 of them say what numbers are like
-
-
-def test_version(run: Run) -> None:
     assert run("--version") == (0, f"digits {__version__}\n", "")
 
 
 def test_predict_text(run: Run, pictures: list[Path]) -> None:
     code, out, err = run("predict", pictures[2])
-    assert (code, err) == (0, "")
-    assert re.fullmatch(r"2  \(\d+\.\d %\)\n", out)
-    code, out, _ = run("predict", pictures[4], pictures[1])
-    assert code == 0
+    assert (code, err) == (0, "") and re.fullmatch(r"2  \(\d+\.\d %\)\n", out)
+    _, out, _ = run("predict", pictures[4], pictures[1])
     lines = [line.split("  ")[:2] for line in out.splitlines()]
     assert lines == [[str(pictures[4]), "4"], [str(pictures[1]), "1"]]
-    code, out, err = run("predict", pictures[4], "--threshold", "1")
-    assert (code, err) == (0, "")
+    _, out, _ = run("predict", pictures[4], "--threshold", "1")
     assert re.fullmatch(r"\?  \(\d+\.\d %, perhaps 4\)\n", out)
-
-
-def test_predict_json(run: Run, pictures: list[Path], blank: Path) -> None:
-    code, out, err = run("predict", "--json", *pictures[:3], blank)
-    records = [json.loads(line) for line in out.splitlines()]
-    assert code == 1
-    assert [record["digit"] for record in records] == [0, 1, 2, None]
-    assert (len(records[0]["probabilities"]), len(records[0]["box"])) == (10, 4)
-    assert (records[-1]["status"], records[-1]["note"]) == ("blank", "no ink found")
-    assert err == f"error: {blank}: no ink found\n"
 
 
 def test_bad_pictures_cost_themselves(
@@ -83,14 +64,12 @@ def test_bad_pictures_cost_themselves(
     files = [tmp_path / "missing.png", tmp_path / "empty", "long" * 100, blank, page]
     code, out, err = run("predict", pictures[3], *files, "red\x1b[31m\nname.png", pictures[7])
     assert code == 1
-    _, *middle, _ = out.splitlines()
-    assert [line.rpartition("?  ")[2] for line in middle] == [
-        "(no ink found)",
-        "(perhaps several digits: `digits read` reads them all)",
-    ]
+    several = "perhaps several digits: `digits read` reads them all"
+    answers = [line.partition(".png  ")[2] for line in out.splitlines()]
+    assert answers[1:-1] == ["?  (no ink found)", f"?  ({several})"]
     causes = (
         *("no pictures in", "no file matches red\\x1b[31m\\x0aname.png", "missing.png"),
-        *("can't open longlong", "blank.png: no ink found", "page.png: perhaps several digits"),
+        *("can't open longlong", "blank.png: no ink found", f"page.png: {several}"),
     )
     assert err.count("\n") == ("\n" + err).count("\nerror: ") == len(causes)
     assert all(cause in err for cause in causes)
@@ -102,7 +81,6 @@ def test_bad_pictures_cost_themselves(
         ("fly", "No such command 'fly'"),
         ("predict", "Missing argument"),
         ("predict a.png --json --csv", "--json, --csv and the name of --output contradict"),
-        ("predict a.png -o a.csv --format json", "the name of --output contradict"),
         ("predict a.png --format xml", "'xml' is not one of text, json, csv"),
         ("predict a.png -o a.dat", "--output writes .csv or .jsonl; or add --csv or --json"),
         ("predict a.png --threshold 1.1", "Input should be less than or equal to 1"),
@@ -113,9 +91,7 @@ def test_bad_pictures_cost_themselves(
         ("read a.png --list ''", "a list is FILE or FILE.csv:COLUMN, not ''"),
         ("read a.png --list a.csv:", "a list is FILE or FILE.csv:COLUMN, not 'a.csv:'"),
         ("read a.png --max-errors a", "'a' is neither a share, such as 1% or 0.01, nor a file"),
-        ("train --epochs 0", "Input should be greater than or equal to 1"),
         (f"train --seed {2**64}", f"equal to {2**63 - 1}"),
-        ("train --learning-rate -1", "Input should be greater than or equal to 0.0"),
     ],
 )
 def test_usage_error_exits_with_2(run: Run, arguments: str, sentence: str) -> None:
@@ -147,26 +123,20 @@ def test_missing_extra_is_named(
 def test_read_page(run: Run, page: Path, tmp_path: Path) -> None:
     code, out, err = run("read", page, "--annotate", tmp_path / "out.png")
     assert (code, out.replace("?", ""), err) == (0, "2718  28\n459\n", "")
-    with Image.open(tmp_path / "out.png") as image:
-        assert image.size == (700, 500)
+    assert Image.open(tmp_path / "out.png").size == (700, 500)
     record = json.loads(run("read", "--json", page)[1])
     assert record["text"] == out.removesuffix("\n")
-    assert record["status"] == ("unsure" if "?" in out else "sure")
-    numbers = [(number["text"], number["line"], number["column"]) for number in record["numbers"]]
-    assert numbers == [("2718", 1, 1), ("28", 1, 2), ("459", 2, 1)]
     left, top, right, bottom = record["numbers"][2]["symbols"][0]["box"]
     assert 50 < left < right < 120 and 210 < top < bottom < 290
-    rows = list(csv.DictReader(io.StringIO(run("read", "--csv", page)[1])))
-    assert [row["number"] for row in rows] == ["2718", "28", "459"]
-    assert {row["status"] for row in rows} <= {"accepted", "review"}
+    rows = csv.DictReader(io.StringIO(run("read", "--csv", page)[1]))
+    numbers = [(row["number"], row["line"], row["column"]) for row in rows]
+    assert numbers == [("2718", "1", "1"), ("28", "1", "2"), ("459", "2", "1")]
 
 
 @pytest.mark.parametrize(
     ("options", "text", "statuses"),
     [
-        ([], "-12.5  8", "accepted accepted"),
         (["--length", "3"], "-12.5  ?", "accepted unreadable"),
-        (["--list", "allowed.txt"], "?  8", "unreadable accepted"),
         (["--list", "table.csv:value"], "?  8", "unreadable accepted"),
         (["--max-errors", "0.00001%"], "-12.5?  8?", "review review"),
         (["--check", "luhn", "--digits-only"], "125  ?", "accepted unreadable"),
@@ -175,19 +145,11 @@ def test_read_page(run: Run, page: Path, tmp_path: Path) -> None:
 def test_read_with_constraints(
     run: Run, pages: Path, options: list[str], text: str, statuses: str
 ) -> None:
-    (pages / "allowed.txt").write_text("8\n\n17\n8\n")
-    (pages / "table.csv").write_text("name;value\na;8\nb;9,5\n")
+    (pages / "table.csv").write_text("name;value\na;8\n")
     arguments = ["read", "a.png", "--max-errors", "10%", *options]
     assert run(*arguments) == (0, f"{text}\n", "")
     numbers = json.loads(run(*arguments, "--json")[1])["numbers"]
     assert [number["status"] for number in numbers] == statuses.split()
-
-
-def test_read_several_pages_prints_names(run: Run, page: Path, blank: Path, tmp_path: Path) -> None:
-    code, out, err = run("read", tmp_path)
-    assert code == 1
-    assert out.replace("?", "") == f"{page}  2718  28\n{page}  459\n"
-    assert err == f"error: {blank}: no digits found\n"
 
 
 def test_debug_strips_are_numbered(run: Run, pictures: list[Path], tmp_path: Path) -> None:

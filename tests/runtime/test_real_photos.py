@@ -19,7 +19,6 @@ pytestmark = [
 
 
 def test_accuracy_on_real_photos(classifier: digits.Classifier) -> None:
-    """The bounds are requirements, below the measured accuracy."""
     right, total = Counter[str](), Counter[str]()
     with (SHARED / "single.csv").open() as table:
         for row in islice(csv.DictReader(table), 0, None, 3):  # for speed

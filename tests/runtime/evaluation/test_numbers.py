@@ -1,19 +1,14 @@
-import math
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from digits.evaluation.numbers import MAX_WORST, NumberEvaluation, SilentError
-from digits.prediction import Number
+from digits.evaluation.numbers import MAX_WORST, NumberEvaluation
+from digits.prediction import Number, NumberStatus
 
 
 def number(text: str, probability: float = 0.995) -> Number:
     """A number that is accepted from 0.99 on; without text, one that is unreadable."""
-    accepted = Number(text, probability, "accepted", "", text, ())
-    if not text:
-        return replace(accepted, status="unreadable")
-    return accepted if probability >= 0.99 else replace(accepted, status="review")
+    read: NumberStatus = "accepted" if probability >= 0.99 else "review"
+    return Number(text, probability, read if text else "unreadable", "", text, ())
 
 
 def evaluate(*pages: tuple[str, list[Number]]) -> NumberEvaluation:
@@ -26,7 +21,6 @@ def evaluate(*pages: tuple[str, list[Number]]) -> NumberEvaluation:
 @pytest.mark.parametrize(
     ("written", "read", "counts"),  # written, exact, invented, silent errors
     [
-        ("12.5", "12.5", (1, 1, 0, 0)),
         ("12.5", "125", (1, 0, 0, 1)),
         ("12.5", "", (1, 0, 0, 0)),
         ("", "7", (0, 0, 1, 1)),
@@ -35,10 +29,8 @@ def evaluate(*pages: tuple[str, list[Number]]) -> NumberEvaluation:
         ("1 2", "2 3", (2, 0, 0, 2)),
         # Others: so that fewest are wrong.
         ("1 2 3", "1 3", (3, 2, 0, 0)),
-        ("1 2 3", "2 3", (3, 2, 0, 0)),
         ("2 3", "9 2 3", (2, 2, 1, 1)),
         ("1 2 3", "1 8", (3, 1, 0, 1)),
-        ("1 1 2", "1 1 1 2", (3, 3, 1, 1)),
     ],
 )
 def test_pairs(written: str, read: str, counts: tuple[int, int, int, int]) -> None:
@@ -74,15 +66,8 @@ def test_results() -> None:
     assert values["worst"] == [{"probability": 0.99, "name": "1.png", "written": "2", "read": "7"}]
 
 
-def test_nothing_is_read() -> None:
-    values = evaluate(("1", [])).to_dict(max_errors=0.01)
-    assert (values["accuracy"], values["coverage"]) == (0, 0)
-    assert math.isnan(values["risk"]) and math.isnan(values["calibration_error"])
-
-
 def test_worst_errors_are_the_surest() -> None:
     probabilities = np.random.default_rng(0).permutation(np.linspace(0.99, 1, 50)).tolist()
     evaluation = evaluate(*(("1", [number("7", probability)]) for probability in probabilities))
     worst = [error.probability for error in evaluation.worst]
     assert worst == sorted(probabilities, reverse=True)[:MAX_WORST]
-    assert evaluate(("", [number("7")])).worst == [SilentError(0.995, "0.png", "", "7")]

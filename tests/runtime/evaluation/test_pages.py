@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from digits.evaluation.alignment import Score, align
 from digits.evaluation.pages import MAX_WORST, PageEvaluation
-from digits.inference.interface import SYMBOLS
 from digits.prediction import Reading, Symbol
 from tests import synthetic
 from tests.levenshtein import edits
@@ -15,18 +14,12 @@ from tests.levenshtein import edits
 PIXELS = np.zeros((40, 60), np.uint8)
 
 
-def symbol(name: str, confidence: float = 0.9) -> Symbol:
-    values = tuple(confidence if candidate == name else 0.0 for candidate in SYMBOLS)
-    return Symbol(name, confidence, values, (0, 0, 9, 9))
-
-
-def reading(text: str, confidence: float = 0.9) -> Reading:
-    return synthetic.reading(
-        *(
-            [[symbol(name, confidence) for name in column] for column in line.split()]
-            for line in text.splitlines()
-        )
-    )
+def reading(text: str) -> Reading:
+    lines = [
+        [[Symbol(name, 0.9, (), (0, 0, 9, 9)) for name in column] for column in line.split()]
+        for line in text.splitlines()
+    ]
+    return synthetic.reading(*lines)
 
 
 @pytest.mark.parametrize(
@@ -36,10 +29,6 @@ def reading(text: str, confidence: float = 0.9) -> Reading:
         ("", "12\n3", (3, 3, 0, 0)),
         ("77", "", (0, 0, 0, 2)),
         ("1?34", "1234", (4, 0, 1, 0)),
-        ("12?34", "1234", (4, 0, 0, 1)),
-        ("134", "1234", (4, 1, 0, 0)),
-        ("9128", "1234", (4, 1, 1, 1)),
-        ("2341", "1234", (4, 1, 0, 1)),
         ("12", "21", (2, 1, 0, 1)),  # not two wrong ones
     ],
 )
@@ -55,13 +44,6 @@ def test_alignment_has_the_fewest_errors(read: str, written: str) -> None:
     assert paired == sorted(set(paired))  # in order, each at most once
 
 
-def test_long_texts_are_aligned() -> None:
-    random = np.random.default_rng(0)
-    text = "".join(map(str, random.integers(0, 10, 4096)))
-    assert align(text[:2000] + text[2001:], text).score == Score(4096, 1, 0, 0)
-    assert align(text, "").score.invented == 4096
-
-
 def test_pages_add_up() -> None:
     evaluation = PageEvaluation(signs=False)
     for written, read in (("12\n34", "12\n34"), ("12\n34", "12 34"), ("77", "7"), ("5", "63")):
@@ -72,13 +54,6 @@ def test_pages_add_up() -> None:
     assert evaluation.calibration.error == pytest.approx(abs(9 - 0.9 * 11) / 11)
 
 
-def test_nothing_written_and_nothing_read() -> None:
-    evaluation = PageEvaluation(signs=False)
-    evaluation.add("blank.png", "", Reading(()), PIXELS)
-    assert (evaluation.exact, evaluation.same_layout) == (1, 1)
-    assert math.isnan(evaluation.error_rate) and math.isnan(evaluation.calibration.error)
-
-
 def test_worst_pages_come_first_and_are_few() -> None:
     evaluation = PageEvaluation(signs=False)
     for number in range(30):
@@ -86,8 +61,5 @@ def test_worst_pages_come_first_and_are_few() -> None:
         evaluation.add(f"{number}.png", "", reading(read), PIXELS)
     worst = [page.score.invented for page in evaluation.worst]
     assert worst == sorted(range(30), reverse=True)[:MAX_WORST]
-    assert evaluation.exact == 1
-    for name in ("first", "second"):
-        evaluation.add(name, "", reading("1" * 29), PIXELS)
-    assert [page.name for page in evaluation.worst[:3]][1:] == ["first", "second"]
-    assert evaluation.worst[0].read == "1" * 29
+    assert (evaluation.exact, evaluation.same_layout, evaluation.worst[0].read) == (1, 1, "1" * 29)
+    assert math.isnan(evaluation.error_rate)
