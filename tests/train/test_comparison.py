@@ -21,7 +21,6 @@ MNIST = Comparison("validation digits of MNIST", 0.001, 10_000, 43, 50)
         (None, 0, 0, 0, "none of your own pictures were held back to measure with: label more"),
         (0.001, 10_000, 40, 50, ""),
         (0.001, 10_000, 40, 51, "it reads these worse: 40 errors before, 51 after, of 10,000"),
-        (0.002, 0, 0, 0, ""),
     ],
 )
 def test_problem(
@@ -33,27 +32,17 @@ def test_problem(
 
 
 def test_row() -> None:
-    assert MNIST.row() == {
-        "examples": "10,000 validation digits of MNIST",
-        "errors before": "0.43% (0.32% to 0.58%)",
-        "errors after": "0.50% (0.38% to 0.66%)",
-    }
+    rates = {"errors before": "0.43% (0.32% to 0.58%)", "errors after": "0.50% (0.38% to 0.66%)"}
+    assert MNIST.row() == {"examples": "10,000 validation digits of MNIST"} | rates
     assert [*Comparison("own", None, 0, 0, 0).row().values()] == ["0 own", "-", "-"]
     inventive = Comparison("symbols", 0.002, 50, 60, 25)
     assert [*inventive.row().values()] == ["50 symbols", "120.00%", "50.00% (36.64% to 63.36%)"]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        *(None, "[" * 100_000, "{}", '{"comparison": ["own"]}'),
-        '{"comparison": [{"name": "own", "tolerance": NaN, "total": 4, "before": 1, "after": 0}]}',
-    ],
-)
-def test_damaged_or_missing_summary(tmp_path: Path, content: str | None) -> None:
+@pytest.mark.parametrize("content", ["{}", "[" * 100_000, '{"comparison": [{"name": "own"}]}'])
+def test_damaged_summary(tmp_path: Path, content: str) -> None:
     summary = tmp_path / "run.json"
-    if content is not None:
-        summary.write_text(content)
+    summary.write_text(content)
     message = (
         f"{summary} doesn't compare .*: finish its training with .*--resume {tmp_path} --data ...`$"
     )

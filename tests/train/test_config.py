@@ -1,53 +1,33 @@
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import asdict, replace
 
 import pytest
 
-from digits.errors import DigitsError
 from digits_train import models
-from digits_train.config import from_dict
-
-INFINITE, NAN = float("inf"), float("nan")
+from digits_train.config import QUICK, TrainConfig, UnfitValueError, config_from_dict
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("epochs", 0), ("epochs", "5"), ("batch_size", 1.5), ("learning_rate", -1.0)),
-        *(("learning_rate", NAN), ("frames", INFINITE), ("optimizer", "adam")),
+        *(("epochs", 0), ("epochs", True), ("batch_size", 1.5), ("learning_rate", -1.0)),
+        *(("learning_rate", float("nan")), ("frames", float("inf")), ("frames", "0.5")),
+        *(("frames", True), ("optimizer", "adam"), ("name", 7), ("ema_decay", "none")),
     ],
 )
 def test_unfit_values_of_recipes(name: str, value: object) -> None:
-    with pytest.raises(DigitsError, match=f"{name} (must be above 0, not|can't be)"):
-        models.get_recipe("lenet5", "default", **{name: value})
+    with pytest.raises(UnfitValueError, match=f"{name} (must be above 0, not|can't be)"):
+        replace(QUICK, **{name: value})  # type: ignore[arg-type]
 
 
-@dataclass
-class Sample:
-    count: int
-    share: float
-    name: str | None
-    kind: Literal["a", "b"]
-    more: dict[str, Any]
-
-
-GOOD: dict[str, Any] = {"count": 1, "share": 0.5, "name": None, "kind": "a", "more": {"x": [1]}}
-
-
-def test_from_dict() -> None:
-    assert from_dict(Sample, GOOD) == Sample(**GOOD)
-    assert from_dict(Sample, {**GOOD, "share": 1, "name": "n"}).share == 1
-    with pytest.raises(TypeError, match="count is missing"):
-        from_dict(Sample, {"share": 0.5, "name": None, "kind": "a", "more": {}})
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        *(("count", 1.0), ("count", True), ("share", NAN), ("share", True), ("share", "0.5")),
-        *(("name", 7), ("kind", "c"), ("more", []), ("other", 1)),
-    ],
-)
-def test_from_dict_refuses_other_types_and_fields(name: str, value: object) -> None:
-    with pytest.raises(TypeError, match=name):
-        from_dict(Sample, {**GOOD, name: value})
+@pytest.mark.parametrize("architecture", ["lenet5", "reader"])
+def test_config_from_dict(architecture: str) -> None:
+    config = TrainConfig(architecture, models.get_recipe(architecture, "default", learning_rate=1))
+    values = asdict(config)
+    assert config_from_dict(values) == config
+    for changed, complaint in (
+        (values | {"other": 1}, "other"),
+        (values | {"data_sha256": []}, "data_sha256 can't be"),
+        ({key: value for key, value in values.items() if key != "init"}, "init is missing"),
+    ):
+        with pytest.raises(TypeError, match=complaint):
+            config_from_dict(changed)

@@ -12,26 +12,24 @@ ALL, MOST = [*range(10)] * 10, [*range(8)] * 13
 
 
 @pytest.mark.parametrize(
-    ("train", "validation", "test", "warnings"),
+    ("train", "test", "warnings"),
     [
-        (ALL[:10], ALL, ALL, []),
+        (ALL[:10], ALL, []),
         (
-            *(MOST, ALL, MOST),
+            *(MOST, MOST),
             [f"no {name} examples of 8, 9: add pictures of them" for name in ("training", "test")],
         ),
         (
-            *(ALL, ALL[:20], ALL[1:]),
+            *(ALL, ALL[:20]),
             [
-                "only 20 validation and 99 test digits: an accuracy of 95% measured on 20 means"
+                "only 100 validation and 20 test digits: an accuracy of 95% measured on 20 means"
                 " 76% to 99% (95 % interval); with 700 pictures each has about 100"
             ],
         ),
     ],
 )
-def test_data_warnings(
-    train: list[int], validation: list[int], test: list[int], warnings: list[str]
-) -> None:
-    labels: dict[SplitName, list[int]] = {"train": train, "validation": validation, "test": test}
+def test_data_warnings(train: list[int], test: list[int], warnings: list[str]) -> None:
+    labels: dict[SplitName, list[int]] = {"train": train, "validation": ALL, "test": test}
     images = np.zeros((0, 28, 28), np.uint8)
     splits = {name: Split(images, np.array(each)) for name, each in labels.items()}
     assert [*diagnose.data_warnings(splits)] == warnings
@@ -40,8 +38,6 @@ def test_data_warnings(
 @pytest.mark.parametrize(
     ("labels", "right", "fails"),
     [
-        ([*range(10)] * 2, 3, True),  # 15 %: 5 to 36
-        ([*range(10)] * 2, 10, False),
         ([*range(10)] * 100, 110, True),  # 9.2 to 13.1 %
         ([*range(10)] * 100, 130, False),
         ([7] * 90 + [*range(10)], 91, True),  # as many as 7s
@@ -55,18 +51,12 @@ def test_failure_if_no_better_than_guessing(labels: Sequence[int], right: int, f
     for index, label in enumerate(labels):
         counts[label, label if index < right else (label + 1) % 10] += 1
     message = diagnose.failure(Evaluation(confusion=counts))
-    assert (message is not None) == fails
-    if message:
-        assert f"{counts.trace() / counts.sum():.2%} of {len(labels)} digits" in message
+    complaint = f"it reads {counts.trace() / counts.sum():.2%} of {len(labels)} digits"
+    assert complaint in message if message else not fails
 
 
 @pytest.mark.parametrize(
-    ("score", "fails"),
-    [
-        (Score(10, missed=7, wrong=0, invented=3), True),
-        (Score(10, missed=6, wrong=1, invented=2), False),
-        (Score(0, 0, 0, 0), True),
-    ],
+    ("score", "fails"), [(Score(10, 7, 0, 3), True), (Score(10, 6, 1, 2), False)]
 )
 def test_failure_of_reader(score: Score, fails: bool) -> None:
     assert (diagnose.reader_failure(score) is not None) == fails

@@ -6,15 +6,13 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits_train import models, optim
-from digits_train.augment import augment
 from digits_train.config import ReaderRecipe, Recipe, TrainConfig
-from digits_train.distributed import DistributedContext, has_bfloat16
-from digits_train.tasks import classification
+from digits_train.distributed import CPU, DistributedContext
 from digits_train.training import Training, restore
 from digits_train.training import begin as begin_training
 from tests.train.short import fit_digits
@@ -25,25 +23,14 @@ RECIPE = replace(
 PLAIN = Recipe("test", epochs=1)
 
 
-def begin(recipe: Recipe = RECIPE, device: str = "cpu", architecture: str = "lenet5") -> Training:
-    return begin_training(TrainConfig(architecture, recipe), torch.device(device))
+def begin(recipe: Recipe = RECIPE, architecture: str = "lenet5") -> Training:
+    return begin_training(TrainConfig(architecture, recipe), CPU.device)
 
 
-def test_fit_ends_without_augmentation_of_nearly_equal_batches(
-    train_slice: Split, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe = replace(RECIPE, no_aug_fraction=0.3, batch_size=33)
-    state = begin(recipe)
-    augmented, sizes = set(), list[int]()
-
-    def record(images: Tensor, *rest: Any) -> Tensor:
-        augmented.add(state.epoch)
-        return augment(images, *rest)
-
-    monkeypatch.setattr(classification, "augment", record)
-    assert len(list(fit_digits(state, recipe, train_slice[:100], on_step=sizes.append))) == 3
-    assert augmented == {0, 1}
-    assert sizes == [25] * 4 * 3
+def test_batches_are_nearly_equal(train_slice: Split) -> None:
+    recipe, sizes = replace(RECIPE, batch_size=33), list[int]()
+    assert len([*fit_digits(begin(recipe), recipe, train_slice[:98], on_step=sizes.append)]) == 3
+    assert sizes == [33, 33, 32] * 3
 
 
 def test_few_steps_of_layers_with_batch_norm_and_dropout(
@@ -53,11 +40,11 @@ def test_few_steps_of_layers_with_batch_norm_and_dropout(
     groups = ((8, 8), (16, 16), (16, 16, 16), (32, 32, 32), (32, 32, 512))
     monkeypatch.setattr(models.VGG16, "GROUPS", groups)
     digits, recipe = train_slice[:40], replace(RECIPE, batch_size=20)
-    whole, parts = (begin(recipe, architecture="vgg16") for _ in range(2))
+    whole, parts = (begin(recipe, "vgg16") for _ in range(2))
     list(fit_digits(whole, recipe, digits))
     torch.manual_seed(999)
     next(fit_digits(parts, recipe, digits))
-    restored = restore(Path("state.pt"), parts.state_dict(), torch.device("cpu"))
+    restored = restore(Path("state.pt"), parts.state_dict(), CPU.device)
     assert [epoch["number"] for epoch in fit_digits(restored, recipe, digits)] == [2, 3]
     for first, second in ((whole.model, restored.model), (whole.eval_model, restored.eval_model)):
         torch.testing.assert_close(first.state_dict(), second.state_dict(), rtol=0, atol=0)
@@ -72,7 +59,6 @@ def test_few_steps_of_layers_with_batch_norm_and_dropout(
     ("recipe", "complaint"),
     [
         (replace(PLAIN, epochs=3, batch_size=64, learning_rate=10.0), "loss"),
-        (replace(PLAIN, epochs=3, batch_size=64, optimizer="sgd", learning_rate=1e30), "loss nan"),
         # In an epoch of one step the loss is computed before the step.
         (replace(PLAIN, batch_size=1000, learning_rate=1e30), "loss 2.*, validation loss nan; try"),
     ],
@@ -83,13 +69,9 @@ def test_divergence_is_an_error(train_slice: Split, recipe: Recipe, complaint: s
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-@pytest.mark.parametrize("architecture", ["lenet5", "vgg16"])
-def test_fit_learns_on_gpu(train_slice: Split, test_slice: Split, architecture: str) -> None:
-    dist = DistributedContext(torch.device("cuda"))
-    recipe = replace(RECIPE, epochs=15, batch_size=32)
-    state = begin(recipe, "cuda", architecture)
-    if has_bfloat16(dist.device):
-        state.config = replace(state.config, precision="bfloat16")
+def test_fit_learns_on_gpu(train_slice: Split, test_slice: Split) -> None:
+    recipe, dist = replace(RECIPE, epochs=30), DistributedContext(torch.device("cuda"))
+    state = begin_training(TrainConfig("vgg16", recipe, precision="bfloat16"), dist.device)
     [*_, last] = fit_digits(state, recipe, train_slice, test_slice, dist=dist)
     assert last["validation_accuracy"] > 0.8
 
@@ -97,7 +79,6 @@ def test_fit_learns_on_gpu(train_slice: Split, test_slice: Split, architecture: 
 @pytest.mark.parametrize(
     ("schedule", "warmup", "rates"),
     [
-        ("constant", 0.0, [0.5, 0.5, 0.5, 0.5, 0.5]),
         ("cosine", 0.0, [0.5, 0.427, 0.25, 0.073, 0.0]),
         ("cosine", 0.5, [0.0, 0.25, 0.5, 0.25, 0.0]),
         ("constant", 0.5, [0.0, 0.25, 0.5, 0.5, 0.5]),
@@ -109,23 +90,16 @@ def test_learning_rate_schedules(schedule: Any, warmup: float, rates: list[float
     assert computed == pytest.approx(rates, abs=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("architecture", "optimizer"), [("lenet5", "adamw"), ("reader", "adamw"), ("reader", "sgd")]
-)
+@pytest.mark.parametrize(("architecture", "optimizer"), [("lenet5", "adamw"), ("reader", "sgd")])
 def test_weight_decay_of_kernels_and_matrices_only(architecture: str, optimizer: Any) -> None:
     model = models.build(architecture)
     recipe = Recipe("test", epochs=1, optimizer=optimizer, weight_decay=0.1)
-    decay = {
-        id(parameter): group["weight_decay"]
-        for group in optim.make_optimizer(model, recipe).param_groups
-        for parameter in group["params"]
-    }
-    assert {n for n, p in model.named_parameters() if decay[id(p)] == 0.1} == {
-        f"{n}.weight"
-        for n, layer in model.named_modules()
-        if isinstance(layer, nn.Conv2d | nn.Linear)
-    }
-    assert len(decay) == len(list(model.parameters()))
+    decayed, others = optim.make_optimizer(model, recipe).param_groups
+    assert (decayed["weight_decay"], others["weight_decay"]) == (0.1, 0)
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    assert {*map(id, decayed["params"])} == {id(layer.weight) for layer in layers}
+    assert len(decayed["params"]) + len(others["params"]) == len([*model.parameters()])
+    assert optimizer == "adamw" or (decayed["momentum"], decayed["nesterov"]) == (0.9, True)
 
 
 def test_readers_second_moments_and_clipped_gradients() -> None:

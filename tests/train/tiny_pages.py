@@ -1,7 +1,4 @@
-"""Pages of bars instead of writing, and the `digits` command that trains a reader on them.
-
-python -m tests.train.tiny_pages train --network reader
-"""
+"""Pages of bars instead of writing, to train readers on."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from digits.__main__ import main
 from digits.images.grey import Grey
 from digits_train import models
 from digits_train.config import ReaderRecipe
@@ -18,16 +14,9 @@ from digits_train.detection import Targets, make_targets
 from digits_train.reader_data import Windows
 from digits_train.symbols import Symbol
 from digits_train.tasks import detection
-from tests.train import subset_digits
 
 RECIPE = ReaderRecipe(
-    "default",
-    epochs=2,
-    batch_size=4,
-    learning_rate=3e-3,
-    weight_decay=0.02,
-    ema_decay=0.9,
-    crops=12,
+    "default", 2, batch_size=4, learning_rate=3e-3, weight_decay=0.02, ema_decay=0.9, crops=12
 )
 SIDE = 64
 _SHAPES = {1: (6, 24), 10: (20, 6)}  # width and height of a one and a minus
@@ -70,10 +59,3 @@ def patches() -> list[tuple[Any, str, Any]]:
         (detection, "NUM_VALIDATION", 2),
         (models.Reader, "recipes", recipes),
     ]
-
-
-if __name__ == "__main__":
-    subset_digits.install()
-    for patch in patches():
-        setattr(*patch)
-    main()
