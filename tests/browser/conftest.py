@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -34,18 +33,12 @@ def phone_browser() -> Iterator[Page]:
 
 
 @pytest.fixture(scope="session")
-def film(tmp_path_factory: pytest.TempPathFactory, test_slice: Split) -> Path:
-    """What the camera sees: a sheet with 3141."""
+def desktop_browser(tmp_path_factory: pytest.TempPathFactory, test_slice: Split) -> Iterator[Page]:
+    """A browser whose camera sees a sheet with 3141."""
     sheet = Sheet(480, 640)
     sheet.write(chosen(test_slice, "3141", start=40), 120, 180, size=120, gap=20)
-    path = tmp_path_factory.mktemp("film") / "film.mjpeg"
-    Image.fromarray(sheet.photograph()).save(path, "JPEG", quality=90)
-    return path
-
-
-@pytest.fixture(scope="session")
-def desktop_browser(film: Path) -> Iterator[Page]:
-    """A browser with a camera."""
+    film = tmp_path_factory.mktemp("film") / "film.mjpeg"
+    Image.fromarray(sheet.photograph()).save(film, "JPEG", quality=90)
     camera = [f"--use-fake-{part}-for-media-stream" for part in ("device", "ui")]
     camera.append(f"--use-file-for-fake-video-capture={film}")
     with Page("", *SIZES["desktop"], phone=False, arguments=camera) as page:

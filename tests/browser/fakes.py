@@ -1,12 +1,11 @@
 """The server's answers as the tests need them, so that they don't depend on a model."""
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
+from typing import Any
 
 from tests.browser.page import Page
 
 READ = "read?frame=true"
-NOTHING: Mapping[str, object] = MappingProxyType({})
 # Shortens all that the page waits for, to 20 milliseconds, or to a second for an answer.
 _HASTEN = """
 const [later, timeout] = [window.setTimeout, AbortSignal.timeout];
@@ -17,7 +16,7 @@ AbortSignal.timeout = (delay) => timeout.call(AbortSignal, Math.min(delay, 1000)
 # Other requests are answered with {}.
 _FAKE_READ = """
 const [body, delay, statuses] = arguments;
-Object.assign(window, { asked: [], aborted: [], shown: [], said: [], pending: 0, most: 0 });
+Object.assign(window, { asked: [], aborted: [], shown: [], pending: 0, most: 0 });
 const later = window.setTimeout;
 window.fetch = (address, { signal } = {}) => new Promise((resolve, reject) => {
   const isRead = address.startsWith("read");
@@ -28,12 +27,10 @@ window.fetch = (address, { signal } = {}) => new Promise((resolve, reject) => {
   const answer = () => resolve(new Response(JSON.stringify(isRead ? body : {}), { status }));
   later(answer, isRead ? delay : 0);
 }).finally(() => { pending -= 1; });
-for (const [id, texts] of [["text", shown], ["status", said]]) {
-  const element = document.getElementById(id);
-  new MutationObserver(() => {
-    if (texts.at(-1) !== element.textContent) texts.push(element.textContent);
-  }).observe(element, { childList: true, characterData: true, subtree: true });
-}
+const text = document.getElementById("text");
+new MutationObserver(() => {
+  if (shown.at(-1) !== text.textContent) shown.push(text.textContent);
+}).observe(text, { childList: true, characterData: true, subtree: true });
 """
 
 
@@ -43,29 +40,27 @@ def hasten(page: Page) -> None:
 
 
 def reading(
-    text: str, *confidences: float, number: Mapping[str, object] = NOTHING, **properties: object
-) -> dict[str, object]:
+    text: str, /, *confidences: float, frame: object = None, **more: object
+) -> dict[str, Any]:
     """Return the API's answer of one number, or of none for no text.
 
     text: its symbols, and `?` behind them if it is to be reviewed. confidences: 0.91 by default.
-    number: more of the number. properties: more of each symbol.
+    frame: of each symbol. more: of the number.
     """
     symbols, read = [], text.removesuffix("?")
-    for index, symbol in enumerate(read):
-        confidence = confidences[index] if confidences else 0.91
+    for symbol, confidence in zip(read, confidences or [0.91] * len(read), strict=True):
         probabilities = [0.0] * 12
         probabilities["0123456789-.".index(symbol)] = confidence
-        fields = {"symbol": symbol, "confidence": confidence, "probabilities": probabilities}
-        symbols.append({**fields, "box": [0, 0, 9, 9], "frame": None, **properties})
+        likely = {"symbol": symbol, "confidence": confidence, "probabilities": probabilities}
+        symbols.append(likely | {"box": [0, 0, 9, 9], "frame": frame})
     status = "unsure" if "?" in text else "sure" if text else "blank"
     answer = {"text": read, "probability": 0.99, "second": "", "free": read, "symbols": symbols}
     answer |= {"status": "review" if status == "unsure" else "accepted", "line": 1, "column": 1}
-    numbers = [{**answer, **number}] if text else []
-    return {"file": "", "status": status, "text": text, "numbers": numbers}
+    return {"file": "", "status": status, "text": text, "numbers": [answer | more] if text else []}
 
 
 def fake_read(
-    page: Page, answer: dict[str, object], delay: int = 0, statuses: Sequence[int] = ()
+    page: Page, answer: dict[str, Any], delay: int = 0, statuses: Sequence[int] = ()
 ) -> None:
     """Fake the answers to pictures, until the page is reloaded.
 
@@ -75,6 +70,6 @@ def fake_read(
 
 
 def recorded(page: Page, name: str) -> list[str]:
-    """Return what happened since `fake_read`. name: asked or aborted (addresses), shown or said."""
+    """Return what happened since `fake_read`. name: asked or aborted (addresses), or shown."""
     values: list[str] = page.script(f"return {name}")
     return values

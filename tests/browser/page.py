@@ -24,7 +24,7 @@ Stroke = Sequence[tuple[float, float]]  # points on the paper, from 0 to 1
 SEVEN: list[Stroke] = [[(0.3, 0.25), (0.7, 0.25), (0.6, 0.5), (0.48, 0.8)]]
 BAR: list[Stroke] = [[(0.1, 0.25), (0.1, 0.8)]]  # left of the seven
 TIMEOUT = 60  # seconds
-# Without these, a new browser downloads updates and lists, which the tests of requests would see.
+# With these, a new browser downloads no updates and lists, which the tests of requests would see.
 _QUIET = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -98,24 +98,17 @@ class Page:
         """Return the button of that name in a section, by its id."""
         return self.driver.find_element(By.XPATH, f"//*[@id='{section}']//button[.='{name}']")
 
-    def draw(self, strokes: Sequence[Stroke], kind: str = "", lift: bool = True) -> None:
-        """Draw strokes with a pointer. kind: mouse, pen or touch. lift: at the end of each."""
-        kind = kind or ("touch" if self.phone else "mouse")
+    def draw(self, strokes: Sequence[Stroke], lift: bool = True) -> None:
+        """Draw strokes by touch or with the mouse. lift: at the end of each."""
+        kind = "touch" if self.phone else "mouse"
         actions = ActionBuilder(self.driver, mouse=PointerInput(kind, kind), duration=20)
-        pointer = actions.pointer_action
-        pixel = self.paper()
+        pointer, pixel = actions.pointer_action, self.paper()
         for start, *others in strokes:
             pointer.move_to_location(*pixel(*start)).pointer_down()
             for point in others:
                 pointer.move_to_location(*pixel(*point))
             if lift:
                 pointer.pointer_up()
-        actions.perform()
-
-    def lift(self) -> None:
-        """End a stroke that was drawn with the mouse, without `lift`."""
-        actions = ActionBuilder(self.driver, mouse=PointerInput("mouse", "mouse"))
-        actions.pointer_action.pointer_up()
         actions.perform()
 
     def paper(self) -> Callable[[float, float], tuple[int, int]]:
@@ -168,7 +161,7 @@ class Page:
         return values
 
     def pixels(self, name: str) -> NDArray[np.uint8]:
-        """Return the pixels of a canvas, paper or frame: [height, width, RGBA]."""
+        """The pixels of a canvas, paper or frame: [height, width, RGBA]."""
         url = self.script("return document.getElementById(arguments[0]).toDataURL()", name)
         png = io.BytesIO(base64.b64decode(url.partition(",")[2]))
         return np.asarray(Image.open(png).convert("RGBA"))
@@ -178,13 +171,6 @@ class Page:
         """Which pixels of the paper have the colour of boxes: [height, width]."""
         paper = self.pixels("paper")
         return np.asarray((paper[..., 2] > 150) & (paper[..., 0] < 60))
-
-    @property
-    def clipboard(self) -> str:
-        permission = {"permission": {"name": "clipboard-read"}, "setting": "granted"}
-        self.cdp("Browser.setPermission", permission)
-        text: str = self.async_script("navigator.clipboard.readText().then(arguments[0])")
-        return text
 
     @property
     def settled(self) -> bool:

