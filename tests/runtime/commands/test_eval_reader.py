@@ -3,9 +3,7 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from digits import Classifier
 from digits.inference.model_file import BUNDLED, BUNDLED_READER
@@ -27,8 +25,8 @@ def words(out: str) -> list[str]:
 
 def test_errors_exact_pages_and_worst_pages(run: Run, pages: Path) -> None:
     table = write_table("a.png;-12.5 8", "b.png;-12,5/78", "grey.png;30")
-    code, out, err = run("eval", "--data", table)
-    assert (code, err) == (0, "")
+    code, out, err = run("eval", "--data", table, "--plot", ".")
+    assert (code, err, Path("pages.png").exists()) == (0, "", True)
     lines = words(out)
     assert {"data table.csv", "error_rate 0.2", "symbols 15", "missed 3", "exact 1"} < {*lines}
     assert lines[-4:] == [
@@ -39,24 +37,9 @@ def test_errors_exact_pages_and_worst_pages(run: Run, pages: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("rows", "expected"),
-    [
-        # Signs are ignored where the table has none.
-        (
-            ["a.png;125 8", "b.png;125/8"],
-            {"signs": False, "symbols": 8, "exact": 2, "same_layout": 1, "error_rate": 0},
-        ),
-        # Digits are invented on a page without any.
-        (["a.png;"], {"symbols": 0, "invented": 4, "error_rate": None, "calibration_error": 0.97}),
-    ],
-)
-def test_json_of_pages(run: Run, pages: Path, rows: list[str], expected: dict[str, object]) -> None:
-    code, out, _ = run("eval", "--data", write_table(*rows), "--json")
-    values = json.loads(out)
-    assert code == 0
-    assert {key: values[key] for key in expected} == pytest.approx(expected, abs=0.05)
-    assert [page["read"] for page in values["worst"]] == ["125  8"] * (values["symbols"] == 0)
+def test_signs_are_ignored_where_the_table_has_none(run: Run, pages: Path) -> None:
+    report = json.loads(run("eval", "--data", write_table("a.png;125 8"), "--json")[1])
+    assert (report["signs"], report["symbols"], report["error_rate"]) == (False, 4, 0)
 
 
 def test_bad_pages_cost_themselves(run: Run, pages: Path) -> None:
@@ -88,37 +71,15 @@ def labelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return write_table(*(f"{number}.png;1" for number in range(300)), column="number")
 
 
-@pytest.mark.parametrize("column", ["text", "number"])
-def test_lines_of_numbers(run: Run, pages: Path, column: str) -> None:
-    numbers = write_table("a.png;-12.5 8", "b.png;-12,5/7", "grey.png;30", column=column)
-    code, out, err = run("eval", "--numbers", numbers, "--max-errors", "30%")
-    assert (code, err) == (0, "")
+def test_lines_of_numbers(run: Run, pages: Path) -> None:
+    numbers = write_table("a.png;-12.5 8", "b.png;-12,5/7", "grey.png;30")
+    code, out, err = run("eval", "--numbers", numbers, "--max-errors", "30%", "--plot", ".")
+    assert (code, err, Path("numbers.png").exists()) == (0, "", True)
     lines = words(out)
     assert {f"model {BUNDLED_READER} with {BUNDLED}", "accuracy 0.6", "risk 0.25"} < {*lines}
     curve = lines.index("curve")
     assert lines[curve + 2].startswith("0.3 4 1 0.8 0.25 0.0")
-    assert [line.split()[0] for line in lines[curve + 3 : curve + 8]] == [
-        *("0.05", "0.02", "0.01", "0.005", "0.001"),
-    ]
     assert lines[-1].startswith("0.9") and lines[-1].endswith(" b.png 7 8")
-
-
-@pytest.mark.parametrize(
-    ("rows", "options", "expected"),
-    [
-        (["a.png;-12.5 8"], [], {"numbers": 2, "exact": 2, "max_errors": 0.01}),
-        (["a.png;7 8"], ["--range", "5-9"], {"exact": 1}),
-        (["a.png;"], [], {"numbers": 0, "invented": 2, "accuracy": None, "interval": [None, None]}),
-        (["grey.png;1"], [], {"numbers": 1, "coverage": 0, "risk": None, "worst": []}),
-    ],
-)
-def test_json_of_numbers(
-    run: Run, pages: Path, rows: list[str], options: list[str], expected: dict[str, object]
-) -> None:
-    code, out, err = run("eval", "--numbers", write_table(*rows), "--json", *options)
-    assert (code, err) == (0, "")
-    values = json.loads(out)
-    assert {key: values[key] for key in expected} == expected
 
 
 # The boxes of "-12.5" and "8", and of both; what is between them.
@@ -128,8 +89,6 @@ FIRST, SECOND, BOTH, NOTHING = "40 60 150 100", "300 60 330 100", "0 0 400 200",
 @pytest.mark.parametrize(
     ("labels", "options", "expected"),
     [
-        ([(FIRST, "-12.5"), (SECOND, "8")], [], {"numbers": 2, "exact": 2}),
-        ([(SECOND, "7")], [], {"numbers": 1, "exact": 0}),
         ([(NOTHING, "3"), (SECOND, "8")], [], {"numbers": 2, "exact": 1}),
         ([(BOTH, "-12.5/8")], [], {"numbers": 2, "exact": 2}),
         ([(FIRST, "-12.5"), (SECOND, "8")], ["--range", "7-9"], {"numbers": 1, "exact": 1}),
@@ -146,39 +105,28 @@ def test_page_is_read_once_and_compared_in_boxes(
     with count_calls(Classifier.read) as calls:
         code, out, err = run("eval", "--numbers", numbers, "--json", *options)
     assert (code, calls["read"]) == (0, 1)
-    values = json.loads(out)
-    expected = {"invented": 0} | expected
-    assert {key: values[key] for key in expected} == expected
-    assert err == (
-        "left out, as they don't satisfy the constraints and so are of other fields: 1 of 2"
-        " labelled numbers\n"
-        if options
-        else ""
-    )
+    assert {"invented": 0, **expected}.items() <= json.loads(out).items()
+    left_out = "left out, as they don't satisfy the constraints and so are of other fields: 1 of 2"
+    assert err == (f"{left_out} labelled numbers\n" if options else "")
 
 
 def test_label_that_contradicts_the_constraints_is_an_error(run: Run, pages: Path) -> None:
     Path("allowed.txt").write_text("8\n9\n")
     numbers = write_table("a.png;8 9", "b.png;9 17", "grey.png;-8")
     code, out, err = run("eval", "--numbers", numbers, "--list", "allowed.txt", "--json")
-    assert (code, err.splitlines()) == (
-        1,
-        [
-            "error: b.png is labelled 17, which contradicts the constraints",
-            "error: grey.png is labelled -8, which contradicts the constraints",
-        ],
+    assert err == (
+        "error: b.png is labelled 17, which contradicts the constraints\n"
+        "error: grey.png is labelled -8, which contradicts the constraints\n"
     )
-    assert json.loads(out)["numbers"] == 2
+    assert (code, json.loads(out)["numbers"]) == (1, 2)
 
 
 @pytest.mark.parametrize(
     ("options", "code", "cause"),
     [
         ("--numbers table.csv --data table.csv", 2, "exclude each other"),
-        ("--numbers table.csv --max-errors a.png", 1, "a.png isn't a file from"),
         ("--numbers table.csv --calibrate table.csv", 2, "writes a .json"),
         ("--numbers table.csv --calibrate labels.json", 1, "isn't a file from"),
-        ("--numbers .", 1, "is a folder, not a CSV file"),
         ("--numbers table.csv", 1, "no readable numbers in table.csv"),
         ("--data table.csv --length 6", 2, "are for --numbers"),
         ("--data boxes.csv", 1, "measure it with --numbers"),
@@ -202,14 +150,12 @@ def test_promise_is_for_reading_with_the_same_options(run: Run, labelled: str) -
     assert (code, err, values["numbers"], values["wanted"]) == (0, "", 300, 0.02)
     assert values["accepted"] == pytest.approx(280, rel=0.05)
     assert "promise.wanted" in out
-    out = run(*calibrated, "--calibrate", "promise.json", "--json")[1]  # again
-    promise = json.loads(out)["promise"]
-    assert promise == {"file": "promise.json", **{key: values[key] for key in [*promise][1:]}}
-    assert {"max_error_probability", "wanted", "numbers", "accepted", "errors"} < promise.keys()
+    again = json.loads(run(*calibrated, "--calibrate", "promise.json", "--json")[1])["promise"]
+    assert {"max_error_probability", "wanted", "numbers", "accepted", "errors"} < again.keys()
+    assert again.pop("file") == "promise.json" and again.items() <= values.items()
     use = ["eval", "--numbers", labelled, "--max-errors", "promise.json", "--json"]
-    out = run(*use, "--length", "1")[1]
-    assert json.loads(out)["accepted"] == values["accepted"]
-    assert json.loads(out)["promise"] is None
+    report = json.loads(run(*use, "--length", "1")[1])
+    assert (report["accepted"], report["promise"]) == (values["accepted"], None)
     assert run(*use, "--length", "1", "--calibrate", "promise.json")[0] == 2  # of itself
     code, _, err = run(*use)
     assert (code, "promise.json is for the constraints --length 1, not none" in err) == (1, True)
@@ -220,21 +166,3 @@ def test_results_are_printed_if_nothing_can_be_promised(run: Run, labelled: str)
     code, out, err = run("eval", "--numbers", labelled, *options)
     assert (code, out.count("\n") > 5, Path("promise.json").exists()) == (1, True, False)
     assert err.startswith("error: 300 labelled numbers were read; to promise at most 0.5% wrong")
-
-
-@pytest.mark.parametrize(
-    ("option", "row", "contrast"),
-    [
-        ("--data", "a.png;-12.5 8", 0),  # without an error, there is nothing to draw
-        ("--data", "a.png;-12.5/78", 5),
-        ("--numbers", "a.png;-12.5 8", 10),
-        ("--numbers", "a.png;1 2 3", 10),
-        ("--numbers", "grey.png;1", 10),
-    ],
-)
-def test_plot(run: Run, pages: Path, option: str, row: str, contrast: float) -> None:
-    code, _, err = run("eval", option, write_table(row), "--plot", "plots")
-    assert (code, err) == (0, "")
-    name = "pages.png" if option == "--data" else "numbers.png"
-    with Image.open(pages / "plots" / name) as plot:
-        assert np.asarray(plot).std() >= contrast

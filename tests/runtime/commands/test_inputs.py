@@ -1,4 +1,3 @@
-import errno
 import io
 import os
 import sys
@@ -17,18 +16,11 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(100_000)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current one."""
     monkeypatch.chdir(tmp_path)
-    for name in (
-        "b.png",
-        "a.JPG",
-        "notes.txt",
-        "c.webp",
-        "[1].png",
-        "deeper/d.png",
-        "deeper/e/f.tif",
-    ):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    for name in ("empty", "deeper/e"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("b.png", "a.JPG", "notes.txt", "c.webp", "[1].png", "deeper/d.png"):
         (tmp_path / name).touch()
-    (tmp_path / "empty").mkdir()
+    (tmp_path / "deeper/e/f.tif").touch()
     return tmp_path
 
 
@@ -37,7 +29,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         (".", False, ALL, True),
         (".", True, [*ALL, "d.png", "f.tif"], True),
-        ("deeper", False, ["d.png"], True),
         ("b.p?g", False, ["b.png"], True),
         ("[1].png", False, ["[1].png"], False),  # a file, although it looks like a pattern
         ("missing.png", False, ["missing.png"], False),  # reported when it is opened
@@ -62,30 +53,8 @@ def test_resolve(
 
 
 def test_resolve_several_shows_names(folder: Path) -> None:
-    for arguments in (["b.png", "b.png"], ["", "b.png"]):
-        given = inputs.resolve(arguments, recursive=False)
-        assert given.files == [name for name in arguments if name]
-        assert given.show_name
-
-
-@pytest.mark.unix
-def test_links_to_folders_are_skipped(folder: Path) -> None:
-    """Two links back to their folder would make 2**40 paths."""
-    for name in ("one", "two.png"):
-        (folder / "deeper" / name).symlink_to(folder)
-    (folder / "deeper" / "round.png").symlink_to("round.png")  # reported when it is opened
-    files = inputs.resolve([str(folder / "deeper")], recursive=True).files
-    assert [os.path.basename(file) for file in files] == ["d.png", "f.tif", "round.png"]
-
-
-class Torn(io.RawIOBase):
-    """A stdin that fails."""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    assert inputs.resolve(["b.png", "b.png"], False)[:2] == (["b.png", "b.png"], True)
+    assert inputs.resolve(["", "b.png"], False)[:2] == (["b.png"], True)
 
 
 def test_largest_stdin_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,15 +67,14 @@ def test_largest_stdin_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     ("content", "message"),
     [
         (None, "can't read a picture from stdin: it is closed"),
-        (io.BufferedReader(Torn()), "can't read a picture from stdin: Input/output error"),
         (io.BytesIO(b"y" * (2 << 20)), "stdin is not a picture in a supported format"),
         (io.BytesIO(PNG + bytes(2 << 20)), "stdin is larger than 1 MB"),
     ],
 )
 def test_stdin_without_a_picture_is_an_error(
-    monkeypatch: pytest.MonkeyPatch, content: io.BufferedIOBase | None, message: str
+    monkeypatch: pytest.MonkeyPatch, content: io.BytesIO | None, message: str
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", content and io.TextIOWrapper(content))  # type: ignore[type-var]
+    monkeypatch.setattr(sys, "stdin", content and io.TextIOWrapper(content))
     monkeypatch.setattr(inputs, "MAX_STDIN", 1 << 20)
     with pytest.raises(PictureError, match=f"^{message}"):
         inputs.read_source("-")

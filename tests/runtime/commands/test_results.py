@@ -49,23 +49,18 @@ CRLF = (HEADER + A).replace(b"\n", b"\r\n")
 @pytest.mark.parametrize(
     ("form", "before", "names", "after", "damaged"),
     [
-        (CSV, b"", "", b"", 0),
         (CSV, HEADER[:7], "", b"", 0),
         (CSV, HEADER + A + B, "ab", HEADER + A + B, 0),
         (CSV, HEADER + A + B[:-1], "a", HEADER + A, 0),
-        (CSV, HEADER + A + b"\0" * 10_000, "a", HEADER + A, 0),
         (CSV, HEADER + A + b"\0" + B[1:] + B, "a", HEADER + A, 0),  # some rows may be missing
         (CSV, BOM + HEADER + A, "a", BOM + HEADER + A, 0),  # as a spreadsheet saves it
         (CSV, CRLF, "a", CRLF, 0),
         (JSON, JSON_A[:5], "", b"", 0),
         (JSON, JSON_A + JSON_B[:-1], "a", JSON_A, 0),
-        *(
-            (CSV, HEADER + A + line, "a", HEADER + A + line, 1)
-            for line in (b'\xff"\n', b"a\n", b"a,b,c\n", b"\n")
-        ),
+        *((CSV, HEADER + A + line, "a", HEADER + A + line, 1) for line in (b'\xff"\n', b"a,b,c\n")),
         *(
             (JSON, JSON_A + line, "a", JSON_A + line, 1)
-            for line in (b"\xff\n", b"[]\n", b'{"file": "b"}\n', b"[" * 5000 + b"\n")
+            for line in (b"\xff\n", b'{"file": "b"}\n', b"[" * 5000 + b"\n")
         ),
     ],
 )
@@ -89,8 +84,8 @@ def test_earlier_results_are_continued(
 @pytest.mark.parametrize(
     "content",
     [
-        *(b"file,class\na,1\n", b"my notes", b"\x89PNG\r\n\x1a\n" * 20, bytes(9), b"\n"),
-        *(JSON_A.replace(b"digit", b"text"), HEADER[:-1] + b"s", b'{"file": {"a": 1}, "b": [1]}'),
+        *(b"file,class\na,1\n", b"my notes", bytes(9), b"\n", HEADER[:-1] + b"s"),
+        *(JSON_A.replace(b"digit", b"text"), b'{"file": {"a": 1}, "b": [1]}'),
     ],
 )
 def test_something_else_is_refused_unchanged_and_unlocked(
@@ -113,7 +108,6 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 
 def test_header_comes_with_the_first_row(path: Path) -> None:
     append(path)
-    assert path.read_bytes() == b""
     append(path, "a.png,0", "b.png,1\nb.png,2")
     append(path, "\ud800,3")
     assert path.read_bytes() == HEADER + A + B + b"b.png,2\n\\ud800,3\n"
@@ -136,39 +130,16 @@ def test_failed_write_leaves_the_file_as_before(
 
 @pytest.mark.unix
 def test_folder_that_was_gone_is_written_again(tmp_path: Path) -> None:
-    folder = tmp_path / "mounted"
+    folder, gone = tmp_path / "mounted", tmp_path / "gone"
     folder.mkdir()
     with results_at(folder / "results.csv") as results:
         results.append("a.png,0")
-        folder.rename(tmp_path / "gone")
+        folder.rename(gone)
         with pytest.raises(WriteFailed):
             results.append("b.png,1")
-        (tmp_path / "gone").rename(folder)
+        gone.rename(folder)
         results.append("b.png,1")
     assert (folder / "results.csv").read_bytes() == HEADER + A + B
-
-
-@pytest.mark.unix
-@pytest.mark.parametrize("replacement", [None, HEADER + A])
-def test_file_replaced_while_a_row_is_written_loses_that_row_alone(
-    path: Path, replacement: bytes | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write = os.write
-
-    def late(file: int, data: bytes) -> int:
-        path.rename(path.with_name("old.csv"))
-        if replacement:
-            path.write_bytes(replacement)
-        monkeypatch.setattr(os, "write", write)
-        return write(file, data)
-
-    with results_at(path) as results:
-        results.append("a.png,0")
-        monkeypatch.setattr(os, "write", late)
-        results.append("b.png,1")
-        results.append("c.png,2")
-    assert path.with_name("old.csv").read_bytes() == HEADER + A + B
-    assert path.read_bytes() == (replacement or HEADER) + C
 
 
 @pytest.mark.unix
@@ -190,11 +161,10 @@ def test_file_that_something_else_changes_is_opened_again(path: Path) -> None:
     assert path.read_text() == "a,b\n1,2\nhalf"
 
 
-def test_endless_line_is_read_in_bounded_memory(path: Path) -> None:
-    """A power cut may leave zeros at the end of a file."""
-    with path.open("wb") as file:
-        file.write(HEADER + A)
-        file.truncate(200_000_000)
+def test_zeros_without_end_are_read_in_bounded_memory(path: Path) -> None:
+    """A power cut may leave them."""
+    path.write_bytes(HEADER + A)
+    os.truncate(path, 200_000_000)
     with measured() as usage, results_at(path) as results:
         assert len(results.done) == 1
     assert usage.megabytes < 40
@@ -202,32 +172,25 @@ def test_endless_line_is_read_in_bounded_memory(path: Path) -> None:
 
 def test_truncation_takes_back_what_was_appended(path: Path) -> None:
     append(path, "a.png,0")
-    with results_at(path) as results, pytest.raises(DigitsError, match="something else"):
-        results.truncate_to(results.append("b.png,1") - 1)
-    path.unlink()
     with results_at(path) as results:
-        sizes = [results.append(row) for row in ("a.png,0", "b.png,1", "c.png,2")]
-        assert sizes == [0, len(HEADER + A), len(HEADER + A + B)]
-        results.truncate_to(sizes[2])
+        sizes = [results.append(row) for row in ("b.png,1", "c.png,2")]
+        assert sizes == [len(HEADER + A), len(HEADER + A + B)]
         results.truncate_to(sizes[1])
-        assert path.read_bytes() == HEADER + A
-        results.append("c.png,2")
+        assert path.read_bytes() == HEADER + A + B
+        with pytest.raises(DigitsError, match="something else"):
+            results.truncate_to(sizes[0] - 1)
         results.truncate_to(sizes[0])
-        assert path.read_bytes() == b""
-        assert results.append("a.png,0") == 0
+        results.append("c.png,2")
+    assert path.read_bytes() == HEADER + A + C
 
 
-@pytest.mark.parametrize("change", ["append", "edit", "remove"])
-def test_truncation_leaves_what_something_else_has_changed(path: Path, change: str) -> None:
-    text = HEADER + A + (B + C if change == "append" else B.replace(b"1", b"7"))
+@pytest.mark.parametrize("row", [B + C, B.replace(b"1", b"7")])
+def test_truncation_leaves_what_something_else_has_changed(path: Path, row: bytes) -> None:
     with results_at(path) as results:
         results.append("a.png,0")
         size = results.append("b.png,1")
-        if change == "remove":
-            path.unlink()
-        else:
-            path.write_bytes(text)
-            os.utime(path, ns=(0, 10**18))
+        path.write_bytes(HEADER + A + row)
+        os.utime(path, ns=(0, 10**18))
         with pytest.raises(DigitsError, match="something else has changed"):
             results.truncate_to(size)
-    assert path.read_bytes() == text if path.exists() else change == "remove"
+    assert path.read_bytes() == HEADER + A + row

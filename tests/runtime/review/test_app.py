@@ -1,17 +1,16 @@
 """What the server shows and stores, and what it refuses."""
 
 import base64
-import errno
-import io
 import os
+import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 from httpx2 import Response
-from PIL import Image, ImageOps
+from PIL import Image
 from starlette.testclient import TestClient
 
+from tests.runtime.commands.test_results import write_half
 from tests.runtime.review.conftest import Open
 
 
@@ -23,16 +22,8 @@ def store(client: TestClient, number: int, label: str, **headers: str) -> Respon
     return client.post(item_at(client, number), params={"label": label}, headers=headers)
 
 
-def undo(client: TestClient, number: int) -> Response:
-    return client.delete(item_at(client, number))
-
-
 def lines(folder: Path) -> list[str]:
     return (folder / "labels.csv").read_text().splitlines()
-
-
-def picture_of(answer: Response) -> Image.Image:
-    return Image.open(io.BytesIO(base64.b64decode(answer.json()["picture"])))
 
 
 def test_numbers(table: Path, opened: Open) -> None:
@@ -54,18 +45,8 @@ def test_numbers(table: Path, opened: Open) -> None:
     ]
 
 
-def test_picture_is_cut_out_around_box(table: Path, opened: Open) -> None:
-    client = opened(table)
-    picture = picture_of(client.get(item_at(client, 0)))
-    assert 50 < picture.width < 150 and 30 < picture.height < 100
-    red, _, blue = np.moveaxis(np.asarray(picture, int), 2, 0)
-    assert 100 < (red - blue > 80).sum() < 400
-
-
 def test_digits(tmp_path: Path, pictures: list[Path], opened: Open) -> None:
-    with Image.open(pictures[7]) as photo:  # which lies on its side
-        upright = ImageOps.exif_transpose(photo)
-    upright.resize((5 * upright.width, 5 * upright.height)).save(tmp_path / "seven.jpg")
+    shutil.copy(pictures[7], tmp_path / "seven.jpg")
     Image.new("L", (60, 60), 255).save(tmp_path / "blank.png")
     client = opened(tmp_path)
     blank, seven = (client.get(item_at(client, number)) for number in range(2))
@@ -74,7 +55,8 @@ def test_digits(tmp_path: Path, pictures: list[Path], opened: Open) -> None:
     shown = seven.json()
     assert (shown["guess"], shown["remark"], len(shown["probabilities"])) == ("7", "sure", 10)
     assert [len(row) for row in shown["frame"]] == [28] * 28
-    assert shown["file"] == "seven.jpg" and max(picture_of(seven).size) <= 1024
+    assert shown["file"] == "seven.jpg"
+    assert base64.b64decode(shown["picture"]).startswith(b"\xff\xd8")  # a JPEG
     assert store(client, 1, "7").status_code == store(client, 0, "none").status_code == 200
     assert lines(tmp_path) == ["file,digit", "seven.jpg,7", "blank.png,none"]
 
@@ -82,39 +64,38 @@ def test_digits(tmp_path: Path, pictures: list[Path], opened: Open) -> None:
 def test_labelling_goes_on_where_it_stopped(table: Path, opened: Open) -> None:
     client = opened(table)
     store(client, 1, "345")
+    stale = item_at(client, 0)
     with (table.parent / "labels.csv").open("a") as file:
         file.write("page.png,40 200 90 230,67")  # a power cut: no line end, so no label of 678
     again = opened(table)
     state = again.get("/state").json()
     assert (state["total"], state["unsure"], state["before"]) == (2, 1, 1)
-    assert [again.get(item_at(again, number)).json()["guess"] for number in range(2)] == [
-        "12",
-        "678",
-    ]
-    stale = again.post(f"/{'0' * 16}/0?label=5")  # of the page before the restart
-    assert stale.status_code == 404 and len(lines(table.parent)) == 2
-    store(again, 0, "12")
-    store(again, 1, "678")
-    assert opened(table).get("/state").json()["total"] == 0
+    guesses = [again.get(item_at(again, number)).json()["guess"] for number in range(2)]
+    assert guesses == ["12", "678"]
+    assert again.post(stale, params={"label": "5"}).status_code == 404
+    assert len(lines(table.parent)) == 2
 
 
 def test_labels_are_undone_from_the_last(table: Path, opened: Open) -> None:
     client = opened(table)
+    first = item_at(client, 0)
     for number in range(2):
         store(client, number, "1")
     assert client.get("/state").json()["labelled"] == [0, 1]
     assert store(client, 1, "1").status_code == 200  # the first answer was lost
-    assert store(client, 1, "2").status_code == undo(client, 0).status_code == 409  # another window
-    assert undo(client, 1).status_code == undo(client, 1).status_code == 200  # an answer was lost
+    assert store(client, 1, "2").status_code == 409  # another window
+    assert client.delete(first).status_code == 409
+    for _ in range(2):  # an answer was lost
+        assert client.delete(item_at(client, 1)).status_code == 200
     assert lines(table.parent) == ["file,box,text", "page.png,40 50 90 80,1"]
-    assert undo(client, 0).status_code == 200 and lines(table.parent) == []
+    assert client.delete(first).status_code == 200 and lines(table.parent) == []
     store(client, 1, "2")
     assert lines(table.parent) == ["file,box,text", "page.png,200 50 260 80,2"]
 
 
 def test_other_labels_are_refused(table: Path, opened: Open) -> None:
     client = opened(table)
-    for label in ("", "x", "7" * 65, "٣", "1\n", "None"):
+    for label in ("", "x", "7" * 65, "٣", "1\n"):
         assert store(client, 0, label).status_code == 422, label
     assert lines(table.parent) == []
     assert store(client, 0, "7" * 64).status_code == 200
@@ -131,9 +112,8 @@ def test_only_own_page_stores(table: Path, opened: Open) -> None:
 def test_nothing_else_is_served(table: Path, opened: Open) -> None:
     client = opened(table)
     session = client.get("/state").json()["session"]
-    for path in ("3", "-1", "page.png", "..%2fpage.png", "0/picture", ""):
+    for path in ("3", "page.png", "..%2fpage.png", ""):
         assert client.get(f"/{session}/{path}").status_code == 404, path
-    assert client.get("/assets/0/page.js").status_code == 404
     assert client.post(f"/{session}/3?label=1").status_code == 404
     page = client.get("/")
     assert "script-src 'self'" in page.headers["content-security-policy"]
@@ -146,12 +126,8 @@ def test_full_disk_leaves_the_file_as_before(
     client = opened(table)
     store(client, 0, "12")
     before = lines(table.parent)
-
-    def full(file: int, data: bytes) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "write", full)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write_half)
         answer = store(client, 1, "345")
     assert answer.status_code == 507 and "No space left" in answer.text
     assert lines(table.parent) == before

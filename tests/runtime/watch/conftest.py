@@ -1,5 +1,6 @@
 import csv
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,12 +8,19 @@ import pytest
 
 from digits.processes import Worker
 from digits.watch import watcher
-from digits.watch.folder import FileStamp
+from digits.watch.folder import FileStamp, stamp
 from digits.watch.readers import Reader, Row
 from digits.watch.watcher import FolderWatcher
 from tests.in_process import InProcess
 
 Work = Callable[[FileStamp], Row | None]
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 class Bench:
@@ -49,6 +57,13 @@ class Bench:
         if picture.name in self.failures:
             raise self.failures[picture.name]
         return self.work(picture)
+
+    def row_of(self, name: str) -> Row:
+        """Read a picture, and write nothing."""
+        file = stamp(str(self.inbox), name)
+        row = file and self.work(file)
+        assert row
+        return row
 
     def add(self, picture: Path, name: str = "") -> Path:
         return Path(shutil.copy(picture, self.inbox / (name or picture.name)))

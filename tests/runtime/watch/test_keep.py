@@ -5,6 +5,7 @@ import errno
 import os
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from PIL import Image
@@ -19,21 +20,19 @@ from tests.runtime.watch.conftest import Bench
 
 
 class Keeper(Bench):
-    """A watched folder of doubtful pictures, of which 1000 bytes are kept."""
+    """A watched folder whose pictures are all doubtful; 1000 bytes of them are kept."""
 
     def __init__(self, folder: Path) -> None:
         self.copies = folder / "keep"
         super().__init__(folder)
-        self.read_really, self.work = self.work, self.find_doubtful
-
-    def find_doubtful(self, picture: FileStamp) -> Row:
-        return Row(csv_row([*picture.cells, *[""] * 18]), "", is_doubtful=True)
+        self.read_really = self.work
+        self.work = lambda file: Row(csv_row([*file.cells, *[""] * 18]), "", is_doubtful=True)
 
     def watch(self, keep: Path | None = None) -> FolderWatcher:
         return super().watch(self.copies)
 
     def show(self, name: str, content: bytes = bytes(400), modified: int = 10**18) -> None:
-        """Have a picture arrive. modified: nanoseconds since 1970."""
+        """Have a picture arrive."""
         (self.inbox / name).parent.mkdir(exist_ok=True)
         (self.inbox / name).write_bytes(content)
         os.utime(self.inbox / name, ns=(modified, modified))
@@ -42,9 +41,7 @@ class Keeper(Bench):
     @property
     def names(self) -> list[str]:
         """Of the copies."""
-        return sorted(
-            path.relative_to(self.copies).as_posix() for path in self.copies.rglob("*.png")
-        )
+        return sorted(os.path.relpath(path, self.copies) for path in self.copies.rglob("*.png"))
 
     @property
     def kept_rows(self) -> list[str]:
@@ -72,30 +69,25 @@ def test_full_folder_gets_no_more(keeper: Keeper, capsys: pytest.CaptureFixture[
 
 
 def test_taken_names(keeper: Keeper) -> None:
-    """The time of the fourth is that in the name of the second."""
     for name, modified in (("a.png", 7), ("a-9.png", 8), ("a-10.png", 8), ("a.png", 9)):
-        keeper.show(name, name.encode() * modified, modified)
+        keeper.show(name, bytes(modified), modified)
     assert keeper.kept_rows == ["a.png", "a-9.png", "a-10.png", "a-11.png"]
-    assert (keeper.copies / "a-9.png").read_bytes() == b"a-9.png" * 8
-    assert (keeper.copies / "a-11.png").read_bytes() == b"a.png" * 9
+    sizes = [(keeper.copies / name).stat().st_size for name in keeper.kept_rows]
+    assert sizes == [7, 8, 8, 9]
 
 
 @pytest.mark.unix
-@pytest.mark.parametrize("link", ["deep/a.png", "deep"])
-def test_only_the_picture_that_was_read_is_kept(keeper: Keeper, tmp_path: Path, link: str) -> None:
+def test_only_the_picture_that_was_read_is_kept(keeper: Keeper, tmp_path: Path) -> None:
     """A link may be swapped in that leads to a file of the same time and size."""
-    read, secret = keeper.work, tmp_path / "private" / "a.png"
-    secret.parent.mkdir()
-    secret.write_bytes(bytes(400))
-    os.utime(secret, ns=(10**18, 10**18))
+    read, picture = keeper.work, keeper.inbox / "a.png"
 
-    def swap_then_return(picture: FileStamp) -> Row | None:
-        (keeper.inbox / link).rename(tmp_path / "moved")
-        (keeper.inbox / link).symlink_to(secret if link.endswith("png") else secret.parent)
-        return read(picture)
+    def swap_then_return(stamp: FileStamp) -> Row | None:
+        picture.rename(tmp_path / "private.png")
+        picture.symlink_to(tmp_path / "private.png")
+        return read(stamp)
 
     keeper.work = swap_then_return
-    keeper.show("deep/a.png")
+    keeper.show("a.png")
     assert len(keeper.rows) == 1 and not keeper.names
 
 
@@ -108,36 +100,18 @@ def test_doubtful_pictures_are_kept(keeper: Keeper, pictures: list[Path]) -> Non
     assert len(keeper.rows) == 3 and keeper.names == keeper.kept_rows == ["blank.png"]
 
 
-@pytest.mark.unix
-@pytest.mark.parametrize(
-    "reason",
-    [
-        "No space left on device",
-        "{0}/review.csv holds something else: other columns, or no results",
-    ],
-)
 def test_trouble_costs_no_result(
-    keeper: Keeper,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    reason: str,
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(*_: object) -> None:
-        raise OSError(errno.ENOSPC, reason)
-
+    full = OSError(errno.ENOSPC, "No space left on device")
     with monkeypatch.context() as patch:
-        if reason.startswith("{0}"):
-            (keeper.copies / "review.csv").write_text("mine\n")
-        else:
-            patch.setattr(shutil, "copyfileobj", fail)
-        for number in range(3):
-            keeper.show(f"{number}.png")
-    shutil.rmtree(keeper.copies)
-    keeper.copies.mkdir()
+        patch.setattr(shutil, "copyfileobj", Mock(side_effect=full))
+        for name in ("1.png", "2.png"):
+            keeper.show(name)
     keeper.show("3.png")
-    assert len(keeper.rows) == 4 and keeper.names == ["3.png"]
-    message = f"can't keep pictures in {keeper.copies}: {reason.format(keeper.copies)}"
-    assert capsys.readouterr().err.splitlines() == [f"error: {message}; trying again", "recovered"]
+    assert len(keeper.rows) == 3 and keeper.names == ["3.png"]
+    error = f"error: can't keep pictures in {keeper.copies}: No space left on device; trying again"
+    assert capsys.readouterr().err.splitlines() == [error, "recovered"]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +119,7 @@ def test_trouble_costs_no_result(
     [
         ("--keep deep/../../inbox", "--keep must be a folder whose pictures aren't read"),
         ("--recursive --keep deep/er", "--keep must be a folder whose pictures aren't read"),
-        pytest.param("--keep a", "write a/review.csv: Not a directory", marks=pytest.mark.unix),
+        ("--keep a", "write a/review.csv: "),
     ],
 )
 def test_unusable_folder(

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from digits.commands.runner import Task, reader_options
 from digits.constraints.automaton import accepts_text
 from digits.data.mnist import Split
 from digits.prediction import Reading
-from digits.watch.folder import stamp
 from digits.watch.readers import Reader, last_accepted
 from tests.conftest import Run
 from tests.runtime.watch.conftest import Bench
@@ -73,12 +71,11 @@ def test_each_number_has_a_row(
         ("none.png", "", "unreadable"),
         ("one.png", "28", "accepted"),
     ]
-    printed = ["two.png  271", "two.png  459", "none.png  ?", "one.png  28"]
-    assert capsys.readouterr().out.splitlines() == printed
+    printed = "two.png  271\ntwo.png  459\nnone.png  ?\none.png  28\n"
+    assert capsys.readouterr().out == printed
     with meter.results.open() as file:
         _, second, blank, _ = csv.DictReader(file)
     assert (second["line"], second["column"], second["free"]) == ("2", "1", "459")
-    assert float(second["probability"]) > 0.7 and int(second["top"]) > 130
     assert not any((blank["line"], blank["second"], blank["free"], blank["left"]))
 
 
@@ -97,17 +94,18 @@ def test_last_accepted_number_survives_a_restart(tmp_path: Path, test_slice: Spl
 def test_numbers_that_all_contradict_the_last_one_are_reported_once(
     tmp_path: Path, test_slice: Split, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As after an outage; pictures without a number, and plausible numbers, don't count."""
+    """Pictures without a number, and plausible numbers, don't count."""
     meter = Meter(tmp_path, test_slice, max_step=9)
     for number in ("548", "459", "", "27", "548", "27", "", "459"):
         meter.show(number)
     assert not capsys.readouterr().err
-    for number in ("459", "27"):
-        meter.show(number)
+    meter.show("459")
     assert capsys.readouterr().err == (
         "warning: 3 numbers in a row contradict the last accepted one; if it is wrong, correct its"
         f" row in {meter.results}, or --start-at, and restart\n"
     )
+    meter.show("27")
+    assert not capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -116,7 +114,6 @@ def test_numbers_that_all_contradict_the_last_one_are_reported_once(
         ({"max_step": 0.1}, 12.4, ["12.3", "12.4", "12.5"], ["12.2", "12.6", "124"]),
         ({"not_below_last": True}, -3.0, ["-3", "0", "99999"], ["-4", "--3"]),
         ({"max_step": 5, "constraints": Constraints(range=(0, 7))}, 4.0, ["0", "7"], ["-1", "8"]),
-        ({"max_step": 5}, None, ["0", "99999"], []),
         # It was accepted under other constraints.
         ({"max_step": 5, "constraints": Constraints(range=(0, 9))}, 99.0, ["1"], ["99"]),
     ],
@@ -138,18 +135,12 @@ def test_plausible_numbers(
     ("rows", "value"),
     [
         ("file,modified,size,line,column,number,probability,status,a,b,c,d,e,f\n", None),
-        ("a.png,t,9,1,1,12.5,0.99,accepted,,12.5,0,0,9,9\n", 12.5),
-        ('"a,b.png",t,9,1,1,-7,0.99,accepted,,-7,0,0,9,9\n', -7),
+        ('"a,b.png",t,9,1,1,-7.5,0.99,accepted,,-7.5,0,0,9,9\n', -7.5),
         ("a,t,9,1,1,7,1,accepted,,7,0,0,9,9\na,t,9,1,1,8,1,review,,8,0,0,9,9\n", 7),
         ("a,t,9,1,1,7,1,accepted,,7,0,0,9,9\na,t,9,1,1,1-2,1,accepted,,,0,0,9,9\n", 7),
-        ("a,t,9,1,1,nan,1,accepted,,7,0,0,9,9\n", None),
         ("\0" * 99 + "\na,t,9,1,1,7,1,accepted,,7,0,0,9,9\n\xff,accepted,\n", 7),
-        ("a,t,9,,,,0.000000,unreadable,,,,,,\n", None),
         ("a,t,9188,1,1,104320\na,t,9,1,1,7,1,accepted,,7,0,0,9,9,,\n", None),  # damaged
-        # Somebody has set the number, the status, or all cells by a spreadsheet.
-        ("a,t,9,,,7,0.000000,unreadable,,,,,,\r\n", 7),
-        ("a,t,9,1,1,7,0.5,ok,,7,0,0,9,9\n", 7),
-        ('"a","t","9","1","1","7","0.5","accepted","","7","0","0","9","9"\n', 7),
+        ("a,t,9,,,7,0.000000,unreadable,,,,,,\r\n", 7),  # somebody has set it by a spreadsheet
     ],
 )
 def test_last_accepted(tmp_path: Path, rows: str, value: float | None) -> None:
@@ -159,50 +150,35 @@ def test_last_accepted(tmp_path: Path, rows: str, value: float | None) -> None:
 
 
 def test_frames_are_read_together(tmp_path: Path, test_slice: Split) -> None:
-    """The last row is that of 27, as two of three pictures show it; the blank one says nothing."""
     meter = Meter(tmp_path, test_slice, frames=3)
-    for number in ("27", "", "27", "45"):
+    for number in ("27", "", "27", "45", "45"):
         meter.show(number)
-    meter.show("45")
     numbers = [number for _, number, _ in meter.numbers]
     assert numbers == ["27", "", "27", "27", "45"]
 
 
 @pytest.mark.parametrize(
-    ("numbers", "max_errors", "expected"),
-    [
-        (["459"], 0.3, ("459", "accepted", b"459")),
-        (["459"], 1e-15, ("459", "review", None)),
-        ([], 0.3, ("", "unreadable", None)),
-    ],
+    ("number", "max_errors", "status"),
+    [("459", 0.3, "accepted"), ("459", 1e-15, "review"), ("", 0.3, "unreadable")],
 )
 def test_messages(
-    tmp_path: Path,
-    test_slice: Split,
-    numbers: list[str],
-    max_errors: float,
-    expected: tuple[str, str, bytes | None],
+    tmp_path: Path, test_slice: Split, number: str, max_errors: float, status: str
 ) -> None:
     meter = Meter(tmp_path, test_slice, publishes=True, max_errors=max_errors)
-    meter.show(*numbers, name="a.png")
-    file = stamp(str(meter.inbox), "a.png")
-    row = file and meter.work(file)
-    assert row
+    meter.show(number, name="a.png")
+    row = meter.row_of("a.png")
     state = json.loads(row.messages["state"])
-    assert (state["number"], state["status"], row.messages.get("number")) == expected
-    assert sorted(state) == ["file", "free", "number", "probability", "second", "status"]
-    assert (state["file"], state["probability"] > 0) == ("a.png", bool(numbers))
-    assert row.is_doubtful == (expected[1] != "accepted")
+    assert (state.pop("probability") > 0) == bool(number)
+    assert state.pop("second") != number or not number
+    assert state == {"file": "a.png", "number": number, "status": status, "free": number}
+    assert row.messages.get("number") == (b"459" if status == "accepted" else None)
+    assert row.is_doubtful == (status != "accepted")
 
 
 def test_published_picture_is_reduced(tmp_path: Path) -> None:
     meter = Bench(tmp_path, number_reader(tmp_path, publishes=True))
     Image.new("L", (2048, 100), 200).save(meter.inbox / "blank.png")
-    (meter.inbox / "bad.png").write_bytes(b"\x89PNG")
-    files = [stamp(str(meter.inbox), name) for name in ("blank.png", "bad.png")]
-    blank, bad = (meter.work(file) for file in files if file)
-    assert blank and bad and "picture" not in bad.messages
-    picture = Image.open(io.BytesIO(blank.messages["picture"]))
+    picture = Image.open(io.BytesIO(meter.row_of("blank.png").messages["picture"]))
     assert (picture.format, picture.size) == ("JPEG", (1024, 50))
 
 
@@ -210,12 +186,10 @@ def test_published_picture_is_reduced(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         ("--max-step 5", "options for numbers need --numbers"),
-        ("--mqtt mqtt://broker", "options for numbers need --numbers"),
+        ("--length 5", "options for numbers need --numbers"),
         ("--numbers --threshold 0.9", "numbers have --max-errors"),
-        ("--numbers --length x", "the length is"),
         ("--numbers --start-at 5", "--start-at bounds nothing"),
         ("--numbers --not-below-last --range 0-9 --start-at 10", "--start-at bounds nothing"),
-        ("--numbers --max-step 5 --start-at nan", "--start-at"),
         ("--numbers --unit m", "--unit needs --mqtt"),
         ("--numbers --mqtt mqtt://broker --device-class water", "--device-class needs --unit"),
         ("--numbers --mqtt http://broker", "expected mqtt://"),
@@ -225,11 +199,3 @@ def test_wrong_options(run: Run, tmp_path: Path, arguments: str, message: str) -
     code, out, err = run("watch", tmp_path, tmp_path / "new.csv", *arguments.split())
     assert code == 2 and message in err and not out
     assert not (tmp_path / "new.csv").exists()
-
-
-def test_missing_paho(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
-    monkeypatch.delitem(sys.modules, "digits.watch.mqtt", raising=False)
-    arguments = ("watch", tmp_path, tmp_path / "new.csv", "--numbers", "--mqtt", "mqtt://broker")
-    code, _, err = run(*arguments)
-    assert (code, err) == (1, 'error: --mqtt needs paho: pip install "digits[mqtt]"\n')
