@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageFilter
 
 from digits.data.mnist import Split
 from digits.prediction import Number, Reading, Symbol
@@ -28,10 +28,10 @@ def reading(*lines: Sequence[Sequence[Symbol]]) -> Reading:
     )
 
 
-def arrays(most: int, *values: int, dtype: type[np.generic] = np.uint8) -> st.SearchStrategy:
+def arrays(most: int, *values: int) -> st.SearchStrategy:
     """Arrays [height, width] of at most `most` a side. values: of which they are made."""
     shapes = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=most)
-    return hnp.arrays(dtype, shapes, elements=st.sampled_from(values) if values else None)
+    return hnp.arrays(np.uint8, shapes, elements=st.sampled_from(values) if values else None)
 
 
 def likeness(first: np.ndarray, second: np.ndarray) -> float:
@@ -40,10 +40,7 @@ def likeness(first: np.ndarray, second: np.ndarray) -> float:
 
 
 class Sheet:
-    """A sheet of paper to write on and then photograph.
-
-    height, width: pixels of the photograph.
-    """
+    """A sheet of paper to write on and then photograph. height, width: pixels."""
 
     def __init__(self, height: int = 500, width: int = 700) -> None:
         self.height, self.width = height, width
@@ -51,29 +48,16 @@ class Sheet:
         self.ground = np.full((height, width), PAPER, np.float32)
 
     def write(
-        self,
-        digits: Sequence[np.ndarray],
-        left: int,
-        top: int,
-        size: int = 56,
-        gap: int = 8,
-    ) -> list[tuple[int, int, int, int]]:
-        """Digits [28, 28] in a row, `size` pixels for MNIST's 28, `gap` pixels apart.
-
-        A negative gap makes them overlap. Returns their boxes.
-        """
-        boxes = []
+        self, digits: Sequence[np.ndarray], left: int, top: int, size: int = 56, gap: int = 8
+    ) -> None:
+        """Digits [28, 28] in a row, `size` pixels for MNIST's 28, `gap` pixels apart."""
         for digit in digits:
             columns = np.flatnonzero((digit > 60).any(0))
-            rows = np.flatnonzero((digit > 60).any(1))
             cut = digit[:, columns[0] : columns[-1] + 1]
             width = round(cut.shape[1] * size / 28)
             scaled = Image.fromarray(cut).resize((width, size), Image.Resampling.BICUBIC)
             self.ink.paste(255, (left, top), scaled)
-            upper, lower = top + rows[0] * size // 28, top + (rows[-1] + 1) * size // 28
-            boxes.append((left, upper, left + width, lower))
             left += width + gap
-        return boxes
 
     def rule(self, spacing: int, squared: bool = False, grey: int = 150) -> None:
         """Print horizontal lines, and vertical ones, on the paper."""
@@ -81,31 +65,22 @@ class Sheet:
         if squared:
             self.ground[:, spacing::spacing] = grey
 
-    def box(self, left: int, top: int, right: int, bottom: int) -> None:
-        """Print a form's box."""
-        ground = Image.fromarray(self.ground)
-        ImageDraw.Draw(ground).rectangle((left, top, right, bottom), outline=INK, width=2)
-        self.ground = np.asarray(ground).copy()
-
     def photograph(
         self,
         tilt: float = 0,
         light: np.ndarray | None = None,
-        table: int = 0,
         noise: float = 2,
         ink: int = INK,
     ) -> np.ndarray:
         """uint8 [height, width].
 
-        tilt: degrees, anticlockwise. light: [height, width], 1 where the lamp shines fully.
-        table: pixels of dark table to the left of and below the sheet. ink: its grey value.
+        tilt: degrees, anticlockwise. light: [height, width], 1 where the lamp shines fully. ink:
+        its grey value.
         """
         mask = np.asarray(self.ink.filter(ImageFilter.GaussianBlur(0.7)), np.float32) / 255
         page = Image.fromarray(self.ground + (ink - self.ground) * mask)
         page = page.rotate(tilt, Image.Resampling.BICUBIC, fillcolor=PAPER)
         values = np.asarray(page).copy()
-        if table:
-            values[-table:] = values[:, :table] = 70
         if light is not None:
             values *= light
         values += np.random.default_rng(0).normal(0, noise, values.shape)

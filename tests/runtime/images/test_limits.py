@@ -75,35 +75,29 @@ def refused() -> Iterator[tuple[str, bytes, str]]:
     yield "tiles", bombs.grey_tiff(9, 9, *tiles), "a TIFF in tiles, which isn't read"
     yield "a deep strip", deep_strip(), "takes more than 400 MB of memory"
     yield "overlapping strips", overlapping_strips(), MUCH
-    # Pillow makes a few Python objects for each value, before it knows the picture's size.
-    for tag, kind in ((273, 1), (258, 3), (282, 5)):
+    for tag, kind in ((273, 1), (258, 3)):  # Pillow makes a few Python objects for each value
         raw = bombs.grey_tiff(9, 9, (tag, kind, 1 << 20, 100)) + bytes(8 << 20)
         yield f"a million values of kind {kind} in tag {tag}", raw, MUCH
-    yield "LZMA", bombs.grey_tiff(9, 9, (259, 3, 1, 34925)), "compression"
     yield "JPEG of many segments", jpeg_with(EXIF, 100_000), MUCH
     yield "JPEG of much EXIF", jpeg_with(LARGE_EXIF, 600), MUCH
-    yield "JPEG of filling", b"\xff\xd8" + b"\xff" * 10_000, MUCH
     yield "progressive JPEG", progressive(2000, 300), SCANS
     false_end = b"\xff\xfe\0\4\xff\xd9"
     yield "progressive JPEG with a false end", progressive(2000, 300, false_end), SCANS
     yield "baseline JPEG", baseline("RGB", 2000, 300), SCANS
     hidden = b"\xff\xfe\0\x08\xff\xda\0\x0e\4\0"  # which ends like a scan of all components
     yield "baseline JPEG with a false scan", baseline("CMYK", 2000, 300, hidden), SCANS
-    for name in (b"IDAT", b"IEND"):
-        yield f"PNG with EXIF before {name!r}", png_with(EXIF_CHUNK, name), MUCH
+    yield "PNG with EXIF", png_with(EXIF_CHUNK, b"IEND"), MUCH
     profile = encoded(Image.new("L", (9, 9)), "PNG", icc_profile=bytes(2 << 20))
     yield "PNG with a colour profile", profile, "a colour profile or a text of more than 1 MB"
     yield "WebP of 128 MB", small("WEBP") + bytes(128 << 20), "larger than 128 MB"
     webp = bytearray(encoded(Image.new("RGB", (9, 9)), "WEBP", lossless=True))
     webp[21:25] = struct.pack("<I", 7999 | 6999 << 14)  # width and height, less 1
     yield "WebP of 56 megapixels", bytes(webp), "a WebP, has too many pixels: at most 50 million"
-    deep = b"P5 1500 1500 1023\n" + bytes(4_500_000)
-    yield "PPM of ten bits", deep, "pixels of unusual depth, which is slow: convert it to PNG"
+    yield "PPM of ten bits", b"P5 1500 1500 1023\n", "pixels of unusual depth, which is slow"
     many = [chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(1 << 20)))] * 100
     yield "PNG with colour profiles", bombs.png(9, 9, 0, *many), MUCH
     yield "PPM in letters", b"P1 5000 5000\n" + b"0 " * 5_000_000, MUCH
     yield "PPM with comments", b"P2 28 28 255\n" + b"#\n" * 1_000_000, MUCH
-    yield "PPM with blanks", b"P5" + b" " * 10_000, MUCH
     yield "BMP in runs", bombs.bmp(100_000, 1000, 1) + b"\1\1\0\0" * 1000, MUCH
     yield "GIF with zeros before its picture", b"GIF89a\x09\0\x09\0\0\0\0" + bytes(10_000), MUCH
 
@@ -122,9 +116,7 @@ def test_unusual_files_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert picture.load(progressive(4000, 0) + video).size == (4000, 4000)
     for raw in (
         encoded(Image.new("L", (9, 9)), "TIFF", tiffinfo={278: 1}),  # a strip for each row
-        jpeg_with(EXIF, 1000),
         jpeg_with(LARGE_EXIF, 50),
-        baseline("RGB", 9, 3),
         progressive(9, 0) + b"\xff\xda" * 1000,  # behind its end
         small("PNG") + EXIF_CHUNK,  # behind its end
         png_with(chunk(b"IDAT", b"") * 100_000, b"IDAT"),
@@ -148,11 +140,3 @@ def test_unusual_files_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_sizes_that_are_refused(size: tuple[int, int], cause: str) -> None:
     with pytest.raises(PictureError, match=cause) if cause else nullcontext():
         limits.check_size("it", *size)
-
-
-@pytest.mark.parametrize("size", [(50_000, 100), (2236, 2236)])
-def test_memory_of_large_picture_with_transparency(size: tuple[int, int]) -> None:
-    raw = encoded(Image.new("RGBA", size), "PNG", compress_level=1)
-    with measured() as usage:
-        picture.load(raw)
-    assert usage.megabytes < 40  # four bytes for each pixel, and a band

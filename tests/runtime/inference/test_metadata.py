@@ -19,20 +19,15 @@ def changed(about: AnyMetadata, **changes: Any) -> ModelBytes:
 
 
 def test_metadata_of_the_bundled_files() -> None:
-    assert (METADATA.architecture, METADATA.kernels) == ("lenet5", "float")
-    assert METADATA.quantization.startswith("int8")
     assert METADATA.test_accuracy >= 0.992
     assert METADATA.test_accuracy_float - METADATA.test_accuracy <= 0.0005
     assert len(RAW) <= 60_000
     assert len(READER_RAW) <= 400_000
-    assert (METADATA.task, READER_METADATA.task) == ("classifier", "reader")
-    # With a new model, the documented figures have to be measured again.
     sha256 = "e12bc6a47c37ccac184c918611fc914955aeb4896c43cc94a249eeb93928c0df"
     assert hashlib.sha256(RAW).hexdigest() == sha256
 
 
 def test_metadata_survive_writing_and_reading() -> None:
-    # A search for `location`, which names external weights, once refused such a text.
     changes: dict[str, Any] = {"seed": 12, "quantization": "the location is elsewhere"}
     read = check(changed(METADATA, **changes), Metadata).metadata
     assert asdict(read) == asdict(METADATA) | changes
@@ -56,15 +51,10 @@ def test_damaged_truncated_extended_and_random_files_are_refused(length: int, ta
         (METADATA, {"format_version": "1"}, "has format version 1, not 2: export it again"),
         (METADATA, {"kernels": "quantum"}, "kernels is 'quantum'"),
         (METADATA, {"rejection_threshold": 1.5}, "rejection_threshold is not between 0 and 1"),
-        (METADATA, {"test_accuracy": "nan"}, "test_accuracy is not between 0 and 1"),
         (METADATA, {"test_accuracy_float": "-inf"}, "accuracy_float is not between 0 and 1"),
         (METADATA, {"temperature": "warm"}, "temperature is not a number"),
-        (METADATA, {"temperature": "nan"}, "temperature is not between 0.001 and 1,000"),
-        (METADATA, {"training_digits": "many"}, "training_digits is not a number"),
-        (METADATA, {"recipe": "x" * 20_000}, "a text in it is too long"),
         (METADATA, {"task": "writer"}, "task is 'writer', not classifier or reader"),
         (METADATA, {"task": "reader"}, "can't use forged.onnx as a classifier: it is a reader"),
-        (READER_METADATA, {"centre_temperature": 0.0}, "is not between 0.001 and 1,000"),
         (READER_METADATA, {"centre_shift": "inf"}, "is not between -1,000,000 and 1,000,000"),
         (READER_METADATA, {"task": "classifier"}, "as a reader: it is a classifier, for `digits p"),
     ],

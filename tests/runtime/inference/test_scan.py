@@ -5,18 +5,16 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, numpy_helper
+from onnx import numpy_helper
 
 from digits.errors import ModelError
 from digits.inference.metadata import bytes_field
-from digits.inference.model_file import BUNDLED, BUNDLED_READER
+from digits.inference.model_file import BUNDLED
 from digits.inference.scan import scan
 
-RAW, READER_RAW = Path(BUNDLED).read_bytes(), Path(BUNDLED_READER).read_bytes()
 
-
-@pytest.mark.parametrize("raw", [RAW, READER_RAW])
-def test_matches_the_onnx_package(raw: bytes) -> None:
+def test_matches_the_onnx_package() -> None:
+    raw = Path(BUNDLED).read_bytes()
     scanned, graph = scan(bytearray(raw), "it"), onnx.load_from_string(raw).graph
     assert [node.operator for node in scanned.nodes] == [node.op_type for node in graph.node]
     assert [node.inputs for node in scanned.nodes] == [node.input for node in graph.node]
@@ -28,23 +26,16 @@ def test_matches_the_onnx_package(raw: bytes) -> None:
         assert array.flags.writeable
 
 
-FLOAT, BYTES, TEXT = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.STRING
-
-
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
         (b"\x08\1\x08\1", "field 1 of its model is unknown, or one too many"),
-        (bytes_field(7, b"") * 2, "field 7 of its model is unknown, or one too many"),
         (bytes_field(1, b"\1"), "field 1 of its model is"),  # bytes, not a number
         (b"\0\0", "field 0 of its model is"),
-        (b"\x0b\x0c", "field 1 of its model is"),  # a group
-        (b"\x0d\0\0\0\0", "field 1 of its model is"),  # four bytes
         (bytes_field(7, bytes_field(1, bytes_field(1, b"x" * 20_000))), "a text in it is too long"),
         (bytes_field(2, b"\xff"), "codec can't decode byte"),
         (bytes_field(14, b"") * (1 << 17), "field 14 of its model is unknown, or one too many"),
         (bytes_field(2, b"abc")[:-1], "is truncated"),
-        (b"\x08", "is truncated"),
         (b"\x08" + b"\x80" * 11, "is truncated"),
     ],
     ids=lambda value: repr(value[:20]),

@@ -28,43 +28,28 @@ class Drawn(NamedTuple):
     score: float = 6.0
 
 
-def cells(page: np.ndarray) -> tuple[int, int]:
-    """Rows and columns of a page's maps."""
-    height, width = (max(32, -(-side // 8) * 8) // STRIDE for side in page.shape)
-    return height, width
-
-
 class Network:
-    """Sees each symbol whose digits are 10 to 60 pixels high at the scale at which it looks.
-
-    shape: of the page. shapes: of what it was shown.
-    """
+    """Sees each symbol whose digits are 10 to 60 pixels high at the scale at which it looks."""
 
     def __init__(self, drawn: list[Drawn], shape: tuple[int, int]) -> None:
         self.drawn, self.shape = drawn, shape
-        self.shapes: list[tuple[int, ...]] = []
+        self.shapes: list[tuple[int, ...]] = []  # of what it was shown
 
     def __call__(self, page: np.ndarray) -> Maps:
         self.shapes.append(page.shape)
-        centres = np.full(cells(page), NOTHING, np.float32)
-        symbols = np.zeros((len(SYMBOLS), *cells(page)), np.float32)
-        boxes = np.zeros((4, *cells(page)), np.float32)
-        scale = [
-            (side - 2 * MARGIN) / whole
-            for side, whole in zip(page.shape[::-1], self.shape[::-1], strict=True)
-        ]
+        rows, columns = (max(32, -(-side // 8) * 8) // STRIDE for side in page.shape)
+        centres = np.full((rows, columns), NOTHING, np.float32)
+        symbols, boxes = (np.zeros((count, rows, columns), np.float32) for count in (12, 4))
+        scale = (np.array(page.shape[::-1]) - 2 * MARGIN) / self.shape[::-1]
         for symbol, box, score in self.drawn:
             left, top, right, bottom = np.array(box) * np.tile(scale, 2) + MARGIN
-            size = (bottom - top) * (1 if symbol.isdigit() else SIGN_SIZE[symbol])
-            if not SMALLEST <= size <= LARGEST:
-                continue
+            size = (bottom - top) * SIGN_SIZE.get(symbol, 1)
             x, y = (left + right) / 2, (top + bottom) / 2
             row, column = int(y / STRIDE), int(x / STRIDE)
-            if centres[row, column] >= score:
+            if not SMALLEST <= size <= LARGEST or centres[row, column] >= score:
                 continue
             centres[row, column] = score
-            symbols[:, row, column] = 0
-            symbols[SYMBOLS.index(symbol), row, column] = 8
+            symbols[:, row, column] = [8 * (symbol == each) for each in SYMBOLS]
             boxes[:, row, column] = (
                 (x - STRIDE * (column + 0.5)) / BOX_UNIT,
                 (y - STRIDE * (row + 0.5)) / BOX_UNIT,
@@ -111,11 +96,7 @@ def row_of(
     slope: float = 0,
     jumps: tuple[float, ...] = (0,),
 ) -> list[Drawn]:
-    """Write a line of text, a digit or blank being 0.6 of its height wide, and 0.8 from the next.
-
-    slope: how much it descends to the right. jumps: by how many heights each symbol is too low, in
-    turn.
-    """
+    """A line that descends by a slope. jumps: by how many heights each symbol in turn is lower."""
     drawn = []
     for index, symbol in enumerate(text):
         x = left + 0.8 * height * index

@@ -6,11 +6,12 @@ from tests.runtime.reader.drawn import arc, lattice
 
 
 def test_a_wrong_digit_is_repaired() -> None:
-    """The network prefers 49927398717, which Luhn's check digit refuses."""
-    arcs = lattice("4992739871", {"7": 0.699, "6": 0.3})
-    reading = read_number(arcs, Constraints(check="luhn"), 1.0)
+    """And the second best satisfies the constraints, too."""
+    arcs = lattice("4992739871", {"7": 0.6, "6": 0.3, "1": 0.09})
+    reading = read_number(arcs, Constraints(pattern=r"\d*[16]"), 1.0)
     assert (reading.text, reading.unconstrained) == ("49927398716", "49927398717")
-    assert reading.satisfies and 0.9 < reading.probability < 1
+    assert reading.runner_up == "49927398711" and reading.satisfies
+    assert reading.probability == pytest.approx(0.3 / 0.396, abs=0.02)
 
 
 @pytest.mark.parametrize(("score", "length"), [(-1.0, 3), (1.0, 2)])
@@ -22,9 +23,8 @@ def test_a_missing_or_doubled_digit_is_repaired(score: float, length: int) -> No
     assert reading.satisfies and reading.probability > 0.9
 
 
-@pytest.mark.parametrize("constraints", [Constraints(length=8), Constraints(values=["555"])])
-def test_what_satisfies_nothing_is_unreadable(constraints: Constraints) -> None:
-    reading = read_number(lattice("12", {"7": 0.899, "1": 0.1}), constraints, 1.0)
+def test_what_satisfies_nothing_is_unreadable() -> None:
+    reading = read_number(lattice("12", {"7": 0.899, "1": 0.1}), Constraints(length=8), 1.0)
     assert not reading.satisfies and reading.probability == 0
     assert (reading.text, reading.unconstrained, reading.runner_up) == ("127", "127", "")
 
@@ -38,17 +38,10 @@ def test_a_list_is_stronger_evidence_than_a_length() -> None:
     assert matching.probability == 0  # 3 in 1,000, but 1 % of numbers break their constraints
 
 
-def test_second_best_satisfies_the_constraints_too() -> None:
-    arcs = lattice("12", {"7": 0.699, "1": 0.1, "3": 0.2})
-    reading = read_number(arcs, Constraints(pattern="..[17]"), 1.0)
-    assert (reading.text, reading.runner_up) == ("127", "121")
-
-
 def test_digits_only_leaves_signs_out() -> None:
     minus, *digits = lattice("", {"-": 0.99}, {"1": 0.999}, {"2": 0.999})
     minus = minus._replace(score=3.0)
     reading = read_number([minus, *digits], Constraints(digits_only=True), 1.0)
-    assert (reading.text, reading.unconstrained, reading.runner_up) != ("-12", "-12", "12")
     assert reading.text == "12" and reading.probability > 0.98
     both = Constraints(length=2, digits_only=True)
     assert read_number([minus, *digits], both, 1.0).text == "12"

@@ -6,45 +6,32 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFont
 
 import digits
-from digits.data.mnist import Split
 from digits.images import picture
-from digits_train.camera import fonts
 from tests.runtime.reader.drawn import Drawn, row_of, show
-from tests.synthetic import Sheet, chosen, lamp
 
 
-@pytest.fixture
-def drawn_page(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+def test_reading_of_drawn_page(
+    classifier: digits.Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A blank page on which the reader sees "-1.5 27", the 7 not quite sure."""
     drawn = [*row_of("-1.5", 40, 60), *row_of("27", 250, 60)]
     drawn[-1] = drawn[-1]._replace(score=1.5)
     page = np.full((300, 500), 255, np.uint8)
     show(monkeypatch, drawn, page.shape)
-    return page
-
-
-def test_reading_of_drawn_page(classifier: digits.Classifier, drawn_page: np.ndarray) -> None:
-    reading = classifier.read(drawn_page)
-    assert [symbol.symbol for symbol in reading.symbols] == list("-1.527")
+    reading = classifier.read(page)
+    assert (reading.text, reading.status) == ("-1.5?  27?", "unsure")
+    lenient = classifier.read(page, max_errors=0.5)
+    assert (lenient.text, lenient.status) == ("-1.5  27", "sure")
     symbol = reading.symbols[1]
-    assert symbol.symbol == "1" and symbol.box == (64, 60, 82, 90)
+    assert symbol.box == (64, 60, 82, 90)
     assert symbol.confidence == max(symbol.probabilities) == symbol.probabilities[1] > 0.9
     assert len(symbol.probabilities) == 12 and sum(symbol.probabilities) < 1
-    digits_only = classifier.read(drawn_page, digits.Constraints(digits_only=True))
+    digits_only = classifier.read(page, digits.Constraints(digits_only=True))
     assert [number.text for number in digits_only.numbers] == ["15", "27"]
     assert pickle.loads(pickle.dumps(reading)) == reading
-    assert pickle.loads(pickle.dumps(classifier)).read(drawn_page) == reading
-
-
-def test_number_that_may_be_wrong_does_not_look_accepted(
-    classifier: digits.Classifier, drawn_page: np.ndarray
-) -> None:
-    for max_errors, text, status in ((None, "-1.5?  27?", "unsure"), (0.5, "-1.5  27", "sure")):
-        reading = classifier.read(drawn_page, max_errors=max_errors)
-        assert (reading.text, reading.status) == (text, status)
+    assert pickle.loads(pickle.dumps(classifier)).read(page) == reading
 
 
 def test_boxes_are_in_pixels_of_the_picture(
@@ -55,16 +42,10 @@ def test_boxes_are_in_pixels_of_the_picture(
     np.testing.assert_allclose(reading.symbols[0].box, (400, 800, 496, 960), atol=8)
 
 
-def plain(reading: digits.Reading) -> str:
-    """Its text, whether or not the numbers are accepted."""
-    return reading.text.replace("?", "")
-
-
 def test_classifier_reads_the_one_digit_that_the_reader_overlooks(
     classifier: digits.Classifier, monkeypatch: pytest.MonkeyPatch, pictures: list[Path]
 ) -> None:
     file = pictures[4]
-    assert plain(classifier.read(file)) == "4"
     prediction = classifier.predict(file)
     page = picture.load(file, picture.PAGE_MAX_SIDE)
     left, top, right, bottom = (side / page.downscale for side in prediction.box)
@@ -87,23 +68,6 @@ def test_digit_that_is_a_small_part_of_the_picture_is_the_readers(
     assert symbol.symbol == "4" and symbol.frame is None
 
 
-def test_read_tilted_and_squared_page(classifier: digits.Classifier, test_slice: Split) -> None:
-    sheet = Sheet()
-    sheet.rule(36, squared=True)
-    sheet.write(chosen(test_slice, "27182"), 150, 130)
-    sheet.write(chosen(test_slice, "8459", start=3), 150, 250)
-    reading = classifier.read(sheet.photograph(tilt=5, light=lamp(500, 700)))
-    # This 9 is open at the top: the classifier takes it for a 4 as MNIST has it, too.
-    assert plain(reading) in ("27182\n8459", "27182\n8454")
-
-
-def test_page_of_words_has_no_digits(classifier: digits.Classifier) -> None:
-    page = Image.new("L", (600, 200), 235)
-    font = ImageFont.truetype(fonts.bundled()[0], 70)
-    ImageDraw.Draw(page).text((80, 50), "INVOICE", 40, font)
-    assert classifier.read(page).lines == ()
-
-
 def test_docs_page_reads_as_documented(classifier: digits.Classifier) -> None:
     root = Path(__file__).parents[3]
     text = classifier.read(root / "docs" / "page.jpg").text
@@ -115,7 +79,7 @@ def test_docs_page_reads_as_documented(classifier: digits.Classifier) -> None:
     )
 
 
-@pytest.mark.parametrize("max_errors", ["0.01", 0, 1, float("nan"), [0.01]])
+@pytest.mark.parametrize("max_errors", ["0.01", 0, 1])
 def test_max_errors_is_a_number_between_0_and_1(
     classifier: digits.Classifier, max_errors: Any
 ) -> None:

@@ -2,11 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digits.vision.components import Box, Components, label_components
+from digits.vision.components import Box, label_components
 from tests.synthetic import arrays
-
-# Two levels of ink on paper, and what may just be the edge of some or not.
-INKS = arrays(12, 0, 0, 20, 21, 200, 255)
 
 Pixels = set[tuple[int, int]]
 
@@ -33,15 +30,11 @@ def flood_fill(mask: np.ndarray) -> list[Pixels]:
     return components
 
 
-def all_pixels(components: Components, shape: tuple[int, ...]) -> list[Pixels]:
-    window = Box(0, 0, shape[1], shape[0])
-    return [pixels(components.mask([number], window)) for number in range(components.size)]
-
-
-@given(INKS, st.data())
+@given(arrays(12, 0, 0, 20, 21, 200, 255), st.data())
 def test_components_equal_those_of_flood_fill(ink: np.ndarray, data: st.DataObject) -> None:
     components = label_components(ink > 100, ink)
-    labelled = all_pixels(components, ink.shape)
+    window = Box(0, 0, *ink.shape[::-1])
+    labelled = [pixels(components.mask([number], window)) for number in range(components.size)]
     assert sorted(map(sorted, labelled)) == sorted(map(sorted, flood_fill(ink > 100)))
     for number, component in enumerate(labelled):
         values = [int(ink[pixel]) for pixel in component]

@@ -6,7 +6,7 @@ import pytest
 from digits.vision import ranker, weights
 from digits.vision.components import Box, Component
 from digits.vision.frame import DIGIT_SIDE, to_mnist
-from digits.vision.hypotheses import KINDS, Hypothesis
+from digits.vision.hypotheses import Hypothesis
 from digits.vision.ranker import FEATURES, SEVERAL_FEATURES, features, rank
 
 SHAPE = 200, 300
@@ -28,7 +28,6 @@ def made(
 
 
 def sure(digit: int, confidence: float = 0.99) -> np.ndarray:
-    """Probabilities of one digit, with the rest spread evenly."""
     answer = np.full(10, (1 - confidence) / 9, np.float32)
     answer[digit] = confidence
     return answer
@@ -69,16 +68,11 @@ SMALL, LARGE = Box(50, 50, 60, 60), Box(50, 50, 90, 90)
 @pytest.mark.parametrize(
     ("name", "hypotheses", "expected"),
     [
-        *(
-            (kind, [made(rival) for rival in KINDS], [float(kind == rival) for rival in KINDS])
-            for kind in KINDS
-        ),
+        ("crop", [made(), made("crop")], [0, 1]),
         ("inverted", [made(), made(inverted=True)], [0, 1]),
-        ("distance", [made(box=MIDDLE), made(box=WHOLE)], [0, 0]),
         ("distance", [made(box=CORNER)], [(10 / 150 - 1) ** 2 + (10 / 100 - 1) ** 2]),
         ("border", [made(box=MIDDLE), made(box=CORNER), made(box=WHOLE)], [0, 2, 4]),
         ("size", [made(box=WHOLE), made(box=MIDDLE)], [0, math.log(1 / 3)]),
-        ("share", [made(), made(share=0.5)], [0, math.log(0.5)]),
         ("contrast", [made(level=255), made(level=51)], [0, math.log(0.2)]),
         ("unevenness", [made(), made(level=51, unevenness=0.2)], [0, math.log(2)]),
         ("enlarged", [made(box=SMALL), made(box=LARGE)], [math.log(DIGIT_SIDE / 10), 0]),
@@ -96,10 +90,7 @@ def test_features_of_answers_and_width() -> None:
     table = columns(hypotheses, sure(3, 0.9), sure(3, 0.5), sure(7, 0.9))
     confidence, agreement = (table[:, FEATURES.index(name)] for name in ("confidence", "agreement"))
     assert confidence == pytest.approx([math.log(9), 0, math.log(9)], abs=1e-4)
-    assert agreement[0] == agreement[1] > agreement[2]  # two of three say 3
-    certain = columns([made()], np.eye(10)[4])
-    assert np.isfinite(certain).all()
-    assert 5 < certain[0, FEATURES.index("confidence")] < 10
+    assert agreement[0] == agreement[1] > agreement[2]
     thick, thin = columns([made(box=SMALL), made(box=Box(0, 0, 150, 150))])
     assert thick[FEATURES.index("width")] > thin[FEATURES.index("width")]
 
@@ -109,22 +100,10 @@ def test_features_of_several() -> None:
     first, second = (int(hypothesis.component.ink.sum()) for hypothesis in hypotheses)
     evidence = several(hypotheses, sure(2, 0.9), sure(1, 0.5))
     assert (evidence["several"], evidence["one"], evidence["inverted"]) == (1, 1, 0)
-    assert evidence["less sure"] == pytest.approx(0, abs=1e-4)
-    assert evidence["lighter"] == pytest.approx(math.log(second / first))
-    assert evidence["lower"] == pytest.approx(math.log(0.5))
-    assert evidence["contrast"] == pytest.approx(math.log(2))
-    assert evidence["overlap"] == 0
-    assert several([made(), made("second", Box(120, 130, 160, 190))])["overlap"] == 0.5
+    widths = columns(hypotheses)[:, FEATURES.index("width")]  # of pens, by the longer sides
+    pens = abs(widths[0] - widths[1] + math.log(60 / 40))
+    expected = (0, math.log(second / first), math.log(0.5), pens, math.log(2), 0)
+    names = ("less sure", "lighter", "lower", "pen", "contrast", "overlap")
+    assert [evidence[name] for name in names] == pytest.approx(expected, abs=1e-4)
+    assert several([made(), made("second", Box(120, 130, 145, 190))])["overlap"] == 0.8
     assert several([made(inverted=True), made("second", BESIDE, inverted=True)])["inverted"] == 1
-
-
-@pytest.mark.parametrize("pens", [(3, 3), (3, 6), (6, 3)])
-def test_pens_of_several_are_compared_in_pixels_of_the_picture(pens: tuple[int, int]) -> None:
-    """The same pen draws a thicker line in the frame of the smaller digit."""
-    hypotheses = [made(), made("second", Box(200, 60, 220, 90))]
-    table = columns(hypotheses)
-    table[:, FEATURES.index("width")] = np.log(np.divide(pens, [60, 30]))
-    values = ranker.several_features(hypotheses, table)
-    assert values is not None
-    apart = abs(math.log(pens[0] / pens[1]))
-    assert values[SEVERAL_FEATURES.index("pen")] == pytest.approx(apart)
