@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import numpy_helper
 from torch import nn
 
@@ -27,12 +28,14 @@ from digits_export.temperature import CalibratedClassifier, TemperatureScaling
 from digits_train import calibration, checkpoint
 from digits_train.checkpoint import Provenance
 from digits_train.config import Recipe, TrainConfig
+from digits_train.detection import Targets, detection_loss, make_targets
 from digits_train.distributed import CPU
 from digits_train.models import BaseNetwork, Network, Reader
 from digits_train.onnx_graph import to_onnx
 from digits_train.run import RunDir
+from digits_train.symbols import Symbol
 from digits_train.training import begin
-from tests.export.reader_pages import PAGES, random_reader, trained_reader
+from tests.export.reader_pages import PAGES, drawn_page
 from tests.train import subset_digits
 from tests.train.short import fit_digits
 
@@ -49,10 +52,6 @@ SCALING, MAP_SCALING = TemperatureScaling(1.7, 2.5), MapScaling(0.7, 0.4, -2.5)
 
 def classifier_graph(network: nn.Module, scaling: TemperatureScaling = SCALING) -> onnx.ModelProto:
     return optimize(to_onnx(CalibratedClassifier(network.eval(), scaling), interface.CLASSIFIER))
-
-
-def reader_graph(network: nn.Module) -> onnx.ModelProto:
-    return optimize(to_onnx(CalibratedReader(network, MAP_SCALING), interface.READER))
 
 
 def stored(model: onnx.ModelProto) -> dict[str, np.ndarray]:
@@ -107,9 +106,30 @@ def graphs(network: Network, train_slice: Split) -> Graphs:
 
 
 @pytest.fixture(scope="session")
-def reader_graphs() -> Graphs:
-    """Of `random_reader`."""
-    exact = reader_graph(random_reader())
+def reader() -> Reader:
+    """It has begun to find the sevens of simple pages."""
+    torch.manual_seed(0)
+    steps = 50
+    model = Reader().train()
+    optimizer = torch.optim.AdamW(model.parameters())
+    for step in range(steps):
+        batch = [drawn_page(1000 + 2 * step, 1), drawn_page(1001 + 2 * step, 2)]
+        maps = [
+            make_targets((88, 112), [Symbol(box, 7, 20) for box in page.truth.boxes.tolist()])
+            for page in batch
+        ]
+        targets = Targets(*map(torch.stack, zip(*maps, strict=True)))
+        pages = torch.from_numpy(np.stack([page.pixels[:88, :112] for page in batch]))[:, None]
+        optimizer.param_groups[0]["lr"] = 2e-2 * (1 - step / steps)
+        optimizer.zero_grad()
+        detection_loss(model(pages), targets).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    return model.eval()
+
+
+@pytest.fixture(scope="session")
+def reader_graphs(reader: Reader) -> Graphs:
+    exact = optimize(to_onnx(CalibratedReader(reader, MAP_SCALING), interface.READER))
     return {"float": exact, "int8": quantize_weights(exact)}
 
 
@@ -131,15 +151,10 @@ def simple_pages() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def reader() -> Reader:
-    return trained_reader()
-
-
-@pytest.fixture(scope="session")
 def exported_reader(
     tmp_path_factory: pytest.TempPathFactory, reader: Reader, simple_pages: None
 ) -> Exported:
-    """With a Triton repository beside it; forced, as a reader so small may lose a symbol."""
+    """With a Triton repository beside it; forced, as such a reader may lose a symbol."""
     folder = tmp_path_factory.mktemp("reader")
     run = save(folder, reader, READER)
     return run.folder, export_run(run, replace(INT8, force=True, triton=folder / "models"))

@@ -1,14 +1,10 @@
-"""Simple pages with labels, and a reader that knows them, for the tests of the exporter."""
+"""Simple pages with labels, and the maps of a reader that knows them."""
 
 import numpy as np
-import torch
 
 from digits.images.grey import Grey
 from digits.reader.pyramid import Map
-from digits_train.detection import Targets, detection_loss, make_targets
 from digits_train.matching import LabelledPage, Truth
-from digits_train.models.reader import Reader
-from digits_train.symbols import Symbol
 
 SEVEN = np.array([[1, 1, 1], [0, 0, 1], [0, 1, 0], [0, 1, 0], [0, 1, 0]], np.uint8)
 
@@ -28,42 +24,6 @@ def drawn_page(seed: int, count: int = 3) -> LabelledPage:
 
 
 PAGES = [drawn_page(number) for number in range(6)]
-
-
-def random_reader() -> Reader:
-    """A reader with random weights, and the statistics of pages in its batch norms."""
-    torch.manual_seed(0)
-    model = Reader().train()
-    for layer in model.modules():
-        if isinstance(layer, torch.nn.BatchNorm2d):
-            layer.momentum = None  # the mean over all batches, not one that moves towards it
-            torch.nn.init.uniform_(layer.weight, 0.5, 1.5)
-            torch.nn.init.normal_(layer.bias, std=0.2)
-    with torch.inference_mode():
-        for number in range(3):
-            model(torch.from_numpy(drawn_page(number).pixels)[None, None])
-    return model.eval()
-
-
-def trained_reader() -> Reader:
-    """A reader that has begun to find the sevens of such pages: a second's work."""
-    torch.manual_seed(0)
-    steps = 50
-    model = Reader().train()
-    optimizer = torch.optim.AdamW(model.parameters())
-    for step in range(steps):
-        batch = [drawn_page(1000 + 2 * step, 1), drawn_page(1001 + 2 * step, 2)]
-        maps = [
-            make_targets((88, 112), [Symbol(box, 7, 20) for box in page.truth.boxes.tolist()])
-            for page in batch
-        ]
-        targets = Targets(*map(torch.stack, zip(*maps, strict=True)))
-        pages = torch.from_numpy(np.stack([page.pixels[:88, :112] for page in batch]))[:, None]
-        optimizer.param_groups[0]["lr"] = 2e-2 * (1 - step / steps)
-        optimizer.zero_grad()
-        detection_loss(model(pages), targets).backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-    return model.eval()
 
 
 def ink_maps(page: Grey) -> tuple[Map, Map, Map]:

@@ -101,9 +101,5 @@ def test_weights_follow_who_is_right() -> None:
     assert fit_weights(see([unlabelled], ink_maps), as_sevens) == (0.5, 0.5)
 
 
-@pytest.mark.parametrize("labelled", [True, False])
-def test_nothing_to_fit_changes_nothing(labelled: bool) -> None:
-    page = np.full((64, 64), 200, np.uint8)
-    truth = Truth(np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
-    nothing = LabelledPage(page, "", truth, np.ones((16, 16), np.float32))
-    assert fit_scaling([nothing] if labelled else [], ink_maps) == UNSCALED
+def test_nothing_to_fit_changes_nothing() -> None:
+    assert fit_scaling([], ink_maps) == fit_scaling([drawn_page(0, 0)], ink_maps) == UNSCALED

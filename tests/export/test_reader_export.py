@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 
 from digits.errors import DigitsError
-from digits.inference.reader_model import ReaderModel, run_maps
-from digits_export import quantize, verify
+from digits.inference.reader_model import ReaderModel
+from digits_export import quantize
 from digits_export.export import export_run
 from digits_export.reader_export import ReaderExporter, judge
-from digits_train import checkpoint
 from digits_train.models.reader import Reader
-from digits_train.run import RunDir
 from tests.export.conftest import INT8, READER, Exported, save
 from tests.export.reader_pages import PAGES, ink_maps
 
@@ -29,41 +27,29 @@ def test_writes_both_files_and_their_metadata(exported_reader: Exported) -> None
     about, written = small.metadata, json.loads((folder / "export.json").read_text())
     assert full.metadata.quantization == "none"
     assert about.quantization == ReaderExporter.quantization
-    assert about.checkpoint_sha256 == checkpoint.load(RunDir(folder).checkpoint).sha256
     assert (about.seed, about.training_pages) == (4, 6400)
     assert about.validation_error_float == full.metadata.validation_error
     assert (about.validation_pages, about.validation_symbols) == (6, 18)
-    assert json.loads(about.recipe) == {"epochs": 10, "crops": 640}
     assert about.centre_shift == pytest.approx(written["centre_shift"], abs=1e-6)
-    assert [form["name"] for form in written["forms"]] == ["fp32", "int8"]
     assert written["forms"] == report.forms
     head, *lines = (line.split() for line in report.lines())
     assert " ".join(head) == "form size errors missed wrong invented file"
     assert [line[0] for line in lines] == ["fp32", "int8"]
     for form in report.forms:
         assert form.items() >= judge(PAGES, ReaderModel(form["file"]).maps).items()
+        assert form["error"] < 0.5  # uncalibrated, it would miss most: it is sure of nothing
 
 
-def test_calibration_finds_what_uncalibrated_maps_miss(
-    exported_reader: Exported, reader: Reader
-) -> None:
-    """This reader was trained so shortly that it is sure of nothing."""
+def test_judge() -> None:
+    assert judge(PAGES, ink_maps)["error"] == 0
     nothing = judge(PAGES, lambda page: ink_maps(np.full_like(page, 200)))
     assert (nothing["missed"], nothing["error"]) == (18, 1.0)
-    run = verify.module_outputs(reader)
-    assert judge(PAGES, lambda page: run_maps(run, page, "reader"))["missed"] > 9
-    for form in exported_reader[1].forms:
-        assert form["symbols"] == 18
-        assert form["error"] < 0.5
 
 
 def test_card_and_triton_repository(exported_reader: Exported) -> None:
     folder, _ = exported_reader
     card = (folder / "MODEL_CARD.md").read_text()
-    about = ReaderModel(folder / "reader.int8.onnx").metadata
-    assert f"`{about.checkpoint_sha256}`" in card
-    assert "trained on 6,400 synthetic pages and crops with seed" in card
-    assert '`{"epochs": 10, "crops": 640}`' in card
+    assert "trained on 6,400 synthetic pages and crops with seed 4" in card
     assert f"| int8 | {(folder / 'reader.int8.onnx').stat().st_size:,} bytes |" in card
     assert "On 6 synthetic pages with 18 symbols" in card
 
@@ -79,17 +65,8 @@ def test_card_and_triton_repository(exported_reader: Exported) -> None:
 def test_failed_check_writes_nothing(
     tmp_path: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(message: str) -> None:
-        with pytest.raises(DigitsError, match=message):
-            export_run(run, INT8)
-        assert [path.name for path in run.folder.iterdir()] == ["checkpoint.safetensors"]
-
     run = save(tmp_path, reader, READER)
-    with monkeypatch.context() as patch:
-        patch.setattr(quantize, "READER_QMAX", 1)
-        fails("quantization raises the error rate on valid")
-    # Boxes larger than any page: the runtime wouldn't open the file.
-    loaded = checkpoint.load(run.checkpoint)
-    loaded.model.get_parameter("boxes.bias").data.fill_(1e4)
-    checkpoint.save(run.checkpoint, loaded.model, loaded.provenance)
-    fails("outputs invalid maps")
+    monkeypatch.setattr(quantize, "READER_QMAX", 1)
+    with pytest.raises(DigitsError, match="quantization raises the error rate on valid"):
+        export_run(run, INT8)
+    assert [path.name for path in run.folder.iterdir()] == ["checkpoint.safetensors"]

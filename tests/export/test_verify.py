@@ -1,5 +1,7 @@
 """What stops an export."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from onnx import parser
@@ -12,19 +14,15 @@ from digits_export import verify
 def test_parity_is_the_largest_difference_of_all_inputs(wrong: float) -> None:
     inputs = [np.zeros((size, 1, 28, 28), np.uint8) for size in (1, 7, 256)]
 
-    def answers(images: np.ndarray, difference: float) -> list[np.ndarray]:
+    def answers(images: np.ndarray, difference: float = 0) -> list[np.ndarray]:
         probabilities = np.full((len(images), 10), 0.3, np.float32)
         if len(images) == 7:
             probabilities[5, 4] += difference
         return [probabilities]
 
     def compare(difference: float) -> float:
-        return verify.check_parity(
-            lambda images: answers(images, difference),
-            lambda images: answers(images, 0),
-            inputs,
-            1e-5,
-        )
+        exported = partial(answers, difference=difference)
+        return verify.check_parity(exported, answers, inputs, 1e-5)
 
     assert compare(5e-6) == pytest.approx(5e-6, rel=0.01)
     with pytest.raises(ModelError, match=r"disagrees .* of shape \[7, 1, 28, 28\]"):

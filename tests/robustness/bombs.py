@@ -43,20 +43,13 @@ def pictures() -> dict[str, bytes]:
     """Return all bombs with their names."""
     wide = Image.new("L", (100_000, 1000), 255)
     wide.putpixel((99_999, 999), 0)
-    texts = {
-        f"PNG with a {kind.decode()} of 100 MB": png(
-            28, 28, 0, chunk(kind, b"a\0\0" + deflated(100)), pixels(1)
-        )
-        for kind in (b"zTXt", b"iCCP")
-    }
+    text = chunk(b"zTXt", b"a\0\0" + deflated(100))
     return {
         "PNG of 100 megapixels": png(10_000, 10_000, 0, pixels(100)),
         "PNG with more pixels than it says": png(28, 28, 0, pixels(500)),
-        **texts,
+        "PNG with a text of 100 MB": png(28, 28, 0, text, pixels(1)),
         "JPEG of 10,000 pixels a side": _jpeg(10_000, 10_000),
-        "TIFF of 100 million integers": _largest_tiff(32, 1, 1, kind=2),
-        "TIFF of 100 million deep pixels": _largest_tiff(16, 1, 1),
-        "TIFF of 100 million printed pixels": _largest_tiff(8, 4, 5),
+        "TIFF of 100 million deep pixels": _largest_tiff(),
         "PNG of a hundred to one": encoded(wide, "PNG", compress_level=1),
         "PNG that is one pixel high": encoded(Image.new("L", (1_000_000, 1), 9), "PNG"),
     }
@@ -66,28 +59,21 @@ def malformed() -> dict[str, bytes]:
     """Return small files to be refused: they claim what they don't hold, or lead nowhere."""
     frame = b"!\xf9\4\0\0\0\0\0,\0\0\0\0\x10'\x10'\0\2\1\0\0"
     animation = [chunk(b"acTL", b"\xff" * 8), chunk(b"fcTL", b"\xff" * 26)]
-    webp = specimens.pictures()["WEBP RGBA"]
     return {
-        "PNG of 100 megapixels with alpha, and no pixels": png(10_000, 10_000, 6),
         "PNG of 2**62 pixels": png(2**31 - 1, 2**31 - 1, 0, pixels(1)),
         "PNG without its palette": png(28, 28, 3, pixels(1)),
         "PNG with frames beyond count": png(28, 28, 0, *animation, pixels(1)),
-        "GIF of 65,535 pixels a side": b"GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\xff\xff\xff\xff\0;",
         "GIF of 5,000 large frames": b"GIF89a\x10'\x10'\0\0\0" + frame * 5000 + b";",
-        "BMP of negative width": bmp(-40, 40),
         "BMP of the least height": bmp(40, -(2**31)),
-        "TIFF of 10,000 pixels a side": grey_tiff(10_000, 10_000, (273, 4, 1, 200), (279, 4, 1, 9)),
         "TIFF with 2**31 strips": grey_tiff(9, 9, (273, 4, 2**31, 8), (279, 4, 2**31, 8)),
         "TIFF with rows of strips for 0": grey_tiff(9, 9, (278, 4, 1, 0), (273, 4, 1, 8)),
         "TIFF whose EXIF leads to itself": grey_tiff(9, 9, (34665, 4, 1, 8), (34853, 4, 1, 8)),
         "TIFF that follows itself": tiff((256, 4, 1, 9), (257, 4, 1, 9), following=8),
         "TIFF of 65,535 samples": grey_tiff(99, 99, (277, 3, 1, 65535), (273, 4, 1, 8)),
         "PPM of 10^10 pixels": b"P6 100000 100000 255\n" + bytes(100),
-        "PPM of 100 megapixels in letters": b"P2 10000 10000 255\n" + b"1 " * 100,
         "PPM of floats that are none": b"Pf 9 9 -1.0\n" + b"\xff" * 4 * 81,
         "PPM with a scale of 0": b"Pf 9 9 0.0\n" + bytes(4 * 81),
         "JPEG of 65,535 pixels a side": _jpeg(65_535, 65_535),
-        "WEBP of 2**24 pixels a side": webp[:24] + b"\xff" * 6 + webp[30:],
     }
 
 
@@ -104,19 +90,15 @@ def _jpeg(width: int, height: int) -> bytes:
     return bytes(raw)
 
 
-def _largest_tiff(bits: int, samples: int, photometric: int, kind: int = 1) -> bytes:
-    """Build a TIFF of the largest size allowed, whose strips all share the same bytes."""
-    rows, strips, entries = 100, 100, 11
-    strip = zlib.compress(bytes(10_000 * rows * samples * bits // 8))
+def _largest_tiff() -> bytes:
+    """Build a TIFF of 100 million pixels of 16 bits, whose strips all share the same bytes."""
+    strips, entries = 100, 10
+    strip = zlib.compress(bytes(2 * 10_000 * 10_000 // strips))
     start = 8 + 2 + 12 * entries + 4  # of the strips' offsets, their lengths and the strip
     offsets, lengths = struct.pack("<I", start + 8 * strips), struct.pack("<I", len(strip))
-    bits_per_sample = (258, 3, 1, bits)
-    if samples > 1:  # behind the strip
-        bits_per_sample = (258, 3, samples, start + 8 * strips + len(strip))
     return tiff(
-        *[(256, 4, 1, 10_000), (257, 4, 1, 10_000), bits_per_sample, (259, 3, 1, 8)],
-        *[(262, 3, 1, photometric), (273, 4, strips, start), (277, 3, 1, samples)],
-        *[(278, 4, 1, rows), (279, 4, strips, start + 4 * strips), (284, 3, 1, 1)],
-        (339, 3, 1, kind),
-        tail=offsets * strips + lengths * strips + strip + struct.pack("<H", bits) * samples,
+        *[(256, 4, 1, 10_000), (257, 4, 1, 10_000), (258, 3, 1, 16), (259, 3, 1, 8)],
+        *[(262, 3, 1, 1), (273, 4, strips, start), (277, 3, 1, 1), (278, 4, 1, 10_000 // strips)],
+        *[(279, 4, strips, start + 4 * strips), (284, 3, 1, 1)],
+        tail=offsets * strips + lengths * strips + strip,
     )

@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import sys
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -23,19 +22,14 @@ from digits_train.models import LeNet5
 
 PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 5}, 3, 5, {}, 50_000, 0.99)
 EVIL_VALUES: tuple[Any, ...] = (
-    *(None, True, -1, 2**70, 1e308, float("nan"), "", "../../etc", "lenet5\0", "\ud800"),
-    *([], {}, {"a": [{}]}, [[]], "vgg16", ["lenet5"]),
+    *(None, True, -1, 2**70, float("nan"), "lenet5\0", "\ud800", {"a": [{}]}, "vgg16"),
 )
 _LEGACY_MAGIC = b"\x80\2\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # of PyTorch's files before 1.6
 
 
 def saved() -> bytes:
-    """The bytes of a checkpoint."""
-    torch.manual_seed(0)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "checkpoint.safetensors")
-        checkpoint.save(path, LeNet5(), PROVENANCE)
-        return path.read_bytes()
+    """A checkpoint as `checkpoint.save` writes it."""
+    return _with_provenance(asdict(PROVENANCE))
 
 
 def forged() -> Iterator[tuple[str, bytes]]:
@@ -44,10 +38,10 @@ def forged() -> Iterator[tuple[str, bytes]]:
     for field in provenance:
         for value in EVIL_VALUES:
             yield f"{field} {value!r}", _with_provenance(provenance | {field: value})
-        yield f"no {field}", _with_provenance(provenance, field)
+    yield "a field alone", _with_provenance({"architecture": "lenet5"})
     yield "unknown field", _with_provenance(provenance | {"self": 1})
     for field in ("recipe", "data_sha256"):
-        for depth in (50, 900, 960, 980, 3000):
+        for depth in (900, 960, 980, 3000):
             yield f"{field} {depth} deep", _with_provenance(provenance | {field: _nested(depth)})
 
 
@@ -59,15 +53,9 @@ def _nested(depth: int) -> Any:
     return value
 
 
-@cache
-def _weights() -> dict[str, torch.Tensor]:
-    return LeNet5().state_dict()
-
-
-def _with_provenance(provenance: dict[str, Any], without: str = "") -> bytes:
-    weights = _weights()
-    provenance = {name: value for name, value in provenance.items() if name != without}
-    before = sys.getrecursionlimit()
+def _with_provenance(provenance: dict[str, Any]) -> bytes:
+    torch.manual_seed(0)
+    weights, before = LeNet5().state_dict(), sys.getrecursionlimit()
     sys.setrecursionlimit(10_000)
     try:
         text = json.dumps(provenance, sort_keys=True)
@@ -77,8 +65,7 @@ def _with_provenance(provenance: dict[str, Any], without: str = "") -> bytes:
     for name, tensor in sorted(weights.items()):
         digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
         digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
-    sha256 = digest.hexdigest()
-    header = json.dumps({"format": checkpoint.FORMAT, "sha256": sha256})
+    header = json.dumps({"format": checkpoint.FORMAT, "sha256": digest.hexdigest()})
     text = f'{header[:-1]}, "provenance": {text}}}'
     return safetensors.torch.save(weights, {"digits": text})
 
@@ -143,10 +130,8 @@ def malformed_states() -> dict[str, bytes]:
         "an integer of 2 GB": b"\x80\2\x8b\xff\xff\xff\x7f.",
         "bytes of 4 GB": b"\x80\2B\xff\xff\xff\xff.",
         "nested lists": b"\x80\2" + b"]" * 200_000 + b"a" * 199_999 + b".",
-        "many marks": b"\x80\2" + b"(" * 200_000 + b".",
         "no pickle": b"",
         "a stride beyond its storage": whole.replace(b"K\4\x85", b"J\xff\xff\xff\x7f\x85"),
         "an offset beyond it": whole.replace(b"K\0K\4\x85", b"J\xff\xff\xff\x7fK\4\x85"),
     }
-    assert whole not in pickles.values()
     return {name: with_pickle(pickled) for name, pickled in pickles.items()}

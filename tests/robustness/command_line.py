@@ -42,10 +42,6 @@ def parameters(command: str) -> list[Parameter]:
     return described
 
 
-def options(command: str) -> list[str]:
-    return [parameter.option for parameter in parameters(command) if parameter.option]
-
-
 def with_value(command: str, parameter: Parameter, value: object) -> list[object]:
     """Return a command line in which the other arguments are `x`."""
     arguments = [other for other in parameters(command) if not other.option]

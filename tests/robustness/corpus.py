@@ -30,7 +30,6 @@ MODELS = _ANYTHING | {
     "more behind it": forgery.RAW + b"x",
     "another byte": forgery.RAW[:900] + b"x" + forgery.RAW[901:],
     "another network": forgery.honest().SerializeToString(),
-    "another version": forgery.sealed(forgery.honest(), format_version="99"),
     "a loop": forgery.sealed(_CLASSIFIERS["Loop"][0]),
     "weights elsewhere": forgery.sealed(_CLASSIFIERS["weights elsewhere"][0]),
     "a renamed classifier": forgery.as_reader(forgery.RAW),
@@ -61,7 +60,6 @@ TABLES = _ANYTHING | {
     "UTF-16 cut off": _COLUMNS.decode().encode("utf-16")[:-1],
     "bytes": b"\xff\xfe\xfd" * 99,
     "a quote": _COLUMNS + b'"' * 1_000_001 + b"\n",
-    "a long cell": _COLUMNS + b"x" * 200_000 + b",1\n",
     "a cell of many lines": _COLUMNS + b'"' + b"a\n" * 500_000,
     "many cells": _COLUMNS + b"," * 1_000_000 + b"\n",
     "a deep list": b"[" * 1_000_000 + b"\n",
@@ -83,14 +81,12 @@ NAMES = ("a\nb\x1b]0;x\x07\u202e.png", "-\udcff\udcfe", "x" * 300)
 def paths(folder: Path) -> Iterator[Path]:
     """Yield paths that don't lead to regular files with contents."""
     os.mkfifo(folder / "pipe.png")
-    (folder / "round.png").symlink_to("round.png")
     (folder / "nowhere.png").symlink_to("missing")
     (folder / "folder.png").mkdir()
-    (folder / "empty.png").touch()
     (folder / "picture.png").write_bytes(_PNG)
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind("socket.png")
-    names = ("pipe", "round", "nowhere", "folder", "empty", "socket")
+    names = ("pipe", "nowhere", "folder", "socket")
     yield from (folder / f"{name}.png" for name in names)
     yield folder / "picture.png" / "below"
     yield from (folder / name for name in NAMES)

@@ -1,14 +1,9 @@
-"""Reproducible random mutants of valid files, and doors that must take or refuse each."""
+"""Reproducible random mutants of valid files."""
 
 import os
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from pathlib import Path
-from typing import NamedTuple
-
-from digits.errors import DigitsError
-from tests.robustness.sandbox import harmless
+from collections.abc import Iterator, Mapping
 
 # Multiplies the number of mutants, for long runs: DIGITS_HOSTILE=20.
 FACTOR = float(os.environ.get("DIGITS_HOSTILE", "1"))
@@ -21,10 +16,7 @@ _DECIMALS = (b"0", b"-1", b"1e9", b"65536", b"99999999999999999999", b"\xd9\xa3"
 
 
 def mutants(specimens: Mapping[str, bytes], count: float) -> Iterator[tuple[str, bytes]]:
-    """Yield `count` times DIGITS_HOSTILE mutants of each specimen, with names that identify them.
-
-    Each has one to four mutations.
-    """
+    """Yield `count` times DIGITS_HOSTILE mutants of each specimen, with their names."""
     for name, specimen in specimens.items():
         for number in range(max(1, round(count * FACTOR))):
             rng = random.Random(f"{name} {number}")
@@ -62,46 +54,3 @@ def _mutate(rng: random.Random, raw: bytearray) -> None:
             if numbers:
                 start, end = rng.choice(numbers)
                 raw[start:end] = rng.choice(_DECIMALS)
-
-
-Files = dict[str, bytes]
-Attempt = Callable[[Path], object]
-
-
-class Door(NamedTuple):
-    """What reads such bytes.
-
-    specimens: valid ones. attempt: takes the file, or raises a DigitsError. mutants: of each.
-    seal: makes them pass a checksum, or be part of something larger. taken: whether mutants are,
-    some of which may do no harm. also: what is malformed by hand, with names.
-    """
-
-    specimens: Files
-    attempt: Attempt
-    mutants: float
-    seal: Callable[[bytes], bytes] = bytes
-    also: Callable[[], Iterable[tuple[str, bytes]]] = tuple
-    taken: Set[bool] = frozenset({True, False})
-
-    def check(self, folder: Path) -> None:
-        """Try specimens, which also import lazily, then mutants, then what is malformed."""
-        path, taken = folder / "file", set()
-        for title, raw in self.specimens.items():
-            assert self.takes(path, self.seal(raw)), title
-        for title, raw in mutants(self.specimens, self.mutants):
-            with harmless(title, folder):
-                if raw not in self.specimens.values():
-                    taken.add(self.takes(path, self.seal(raw)))
-        assert taken == self.taken
-        for title, raw in self.also():
-            with harmless(title, folder):
-                self.takes(path, raw)
-
-    def takes(self, path: Path, raw: bytes) -> bool:
-        path.write_bytes(raw)
-        try:
-            self.attempt(path)
-        except DigitsError as error:
-            assert str(path) in str(error) and "\n" not in str(error)
-            return False
-        return True
