@@ -15,11 +15,11 @@ from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
-from tests.browser.page import SEVEN, Page
-from tests.served import served
 
 from benchmarks import strokes
 from digits.data import mnist
+from tests.browser.page import SEVEN, Page
+from tests.served import served
 
 NUMBERS = 400
 TIMED = 40  # drawings whose answers are timed

@@ -8,12 +8,12 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image
-from tests.synthetic import Sheet, chosen
 
 from benchmarks.timing import microseconds, pin, show
 from digits import Classifier
 from digits.data import mnist
 from digits.inference.model_file import BUNDLED
+from tests.synthetic import Sheet, chosen
 
 
 def photo(folder: Path) -> Path:

@@ -23,11 +23,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image, ImageDraw
-from tests.served import Served, served
 
 from benchmarks import strokes
 from digits.data import mnist
 from digits.inference.model_file import BUNDLED
+from tests.served import Served, served
 
 INFER = "/v2/models/lenet5/infer"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from tests.synthetic import Sheet, chosen, lamp, page, shadow
 
 from digits.data import mnist
 from digits.data.mnist import Split
+from tests.synthetic import Sheet, chosen, lamp, page, shadow
 
 FOLDER = Path(__file__).parent.parent / "runtime" / "digits" / "serve" / "page"
 QUALITY = 20  # of 100; enough for small pictures

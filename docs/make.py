@@ -16,8 +16,6 @@ from benchmarks import whole_numbers
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image, ImageDraw, ImageOps
-from tests import synthetic
-from tests.synthetic import Sheet, chosen, shadow
 
 from digits import Classifier, Constraints
 from digits.classifier import examine
@@ -28,6 +26,8 @@ from digits_train import frames, reader_data
 from digits_train.augment import BatchRng, augment
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.models import LeNet5
+from tests import synthetic
+from tests.synthetic import Sheet, chosen, shadow
 
 HERE = Path(__file__).parent
 SAMPLES = sorted((HERE.parent / "tests" / "pictures").glob("[0-9].*"))

@@ -6,15 +6,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from PIL import Image
-from tests import synthetic
-from tests.browser.page import SEVEN, Page
-from tests.served import served
 
 from digits import Classifier
 from digits.commands.results import ResultsFile
 from digits.data import mnist
 from digits.prediction import Reading
 from digits.tables import csv_row
+from tests import synthetic
+from tests.browser.page import SEVEN, Page
+from tests.served import served
 
 HERE = Path(__file__).parent
 HEIGHT = 640  # pixels of the picture

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -96,13 +97,21 @@ def harmless(name: str, folder: Path | None = None, megabytes: float = MEGABYTES
     start = process_time()
     with measured() as usage:
         _watch = watch
+        _limit_cpu_time(10 * SECONDS)
         try:
             yield
         finally:
+            _limit_cpu_time(0)
             _watch = None
     assert not watch.harm, f"{name}: {watch.harm}"
     assert usage.megabytes < megabytes, f"{name} took {usage.megabytes:.0f} MB"
     assert process_time() - start < SECONDS, name
+
+
+def _limit_cpu_time(seconds: float) -> None:
+    """End this process after that, as in an endless loop; 0: never."""
+    if hasattr(signal, "setitimer"):  # not on Windows
+        signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def _peak(reset: bool = False) -> float:
