@@ -27,7 +27,7 @@ UPGRADE_PIP := $(PIP) --upgrade 'pip>=25.1'
 BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo check test test-browser test-arm test-bounds test-ray test-all coverage mutation fuzz lint
+.PHONY: demo check quick test test-browser test-arm test-bounds test-ray test-all coverage mutation fuzz lint
 .PHONY: lock audit docs wheel bench weights model reader clean
 
 demo: .venv-runtime/done
@@ -36,8 +36,11 @@ demo: .venv-runtime/done
 # A file's tests stay together: they share what takes long to make.
 PYTEST := .venv/$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-check: lint
-	$(PYTEST) -m "not slow" tests/runtime tests/train tests/export tests/test_*.py
+check: .venv/done
+	@$(MAKE) --no-print-directory --jobs 2 lint quick
+
+quick: .venv/done
+	$(PYTEST) --quiet -m "not slow" tests/runtime tests/train tests/test_*.py
 
 test: lint
 	$(PYTEST)

@@ -20,7 +20,7 @@ from tests.crash.disk import ERRORS, Disk, Files, files_in
 from tests.in_process import InProcess
 from tests.train.short import FILES, replace_figures
 
-pytestmark = [pytest.mark.slow, pytest.mark.linux, pytest.mark.usefixtures("slice_as_mnist")]
+pytestmark = [pytest.mark.linux, pytest.mark.usefixtures("slice_as_mnist")]
 
 TRAIN = "train --recipe classic --epochs 2 --out out/run"
 EXPORT = "export out/run --quantize --force"

@@ -8,8 +8,6 @@ import pytest
 
 from tests.served import served
 
-pytestmark = pytest.mark.slow
-
 # In an environment of its own: it needs an older Typer.
 PACKAGES = ["--with", "openapi-python-client==0.29.1", "--with", "ruff"]
 

@@ -22,7 +22,6 @@ from tests.runtime.watch.conftest import wait_for
 
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.unix,
     pytest.mark.skipif(not MOSQUITTO, reason="mosquitto is missing"),
 ]

@@ -22,8 +22,6 @@ from digits.inference import metadata
 from digits.inference.model_file import BUNDLED, load
 from tests.served import Served, served
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:

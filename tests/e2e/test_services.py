@@ -16,7 +16,7 @@ import pytest
 
 from digits.serve.limits import Limits
 
-pytestmark = [pytest.mark.slow, pytest.mark.linux]
+pytestmark = pytest.mark.linux
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "docs" / "deploy"

@@ -18,7 +18,6 @@ def mirrored_sixes(digits: Split, folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("slice_as_mnist")
 def test_mirrored_sixes(
     tmp_path: Path,

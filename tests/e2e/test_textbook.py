@@ -32,7 +32,6 @@ def commands() -> Iterator[tuple[list[str], list[str]]]:
         yield shlex.split(command), written.split(", ") if written else []
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("slice_as_mnist")
 def test_page_commands_write_files_they_name(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

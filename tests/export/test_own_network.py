@@ -12,7 +12,6 @@ from tests.conftest import Run
 NETWORK = ("--network", f"{Path(__file__).parents[2] / 'docs' / 'resnet8.py'}:ResNet8")
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("slice_as_mnist")
 def test_own_network(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

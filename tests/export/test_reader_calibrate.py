@@ -48,7 +48,6 @@ def test_detections_are_right_or_invented_unless_doubtful() -> None:
     assert sorted(labels) == [-1] + 7 * [7]
 
 
-@pytest.mark.slow
 def test_overconfident_maps_are_corrected() -> None:
     """A fourth of what looks like a seven is none; the maps are always as sure."""
     pages = [without(drawn_page(seed), seed % 4) for seed in range(40)]

@@ -17,7 +17,7 @@ from tests.export.reader_pages import PAGES, ink_maps
 
 FILES = {"reader.onnx", "reader.int8.onnx", "export.json", "MODEL_CARD.md"}
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("simple_pages")]
+pytestmark = pytest.mark.usefixtures("simple_pages")
 
 
 def test_writes_both_files_and_their_metadata(exported_reader: Exported) -> None:

@@ -11,8 +11,6 @@ import pytest
 
 from tests.conftest import PICTURES
 
-pytestmark = pytest.mark.slow
-
 # `digits`; `bench` measures everything twice.
 DIGITS = """
 import sys

@@ -40,7 +40,6 @@ def test_bombs(classifier: Classifier) -> None:
 
 
 @pytest.mark.linux
-@pytest.mark.slow
 def test_50_megapixels_take_under_400_mb(tmp_path: Path) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (6100, 8200), np.uint8)
     picture[600:] = PAPER  # patterns, below, are noise all over
@@ -91,7 +90,6 @@ PATTERNS: dict[str, Callable[[], Grey]] = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", PATTERNS)
 def test_pattern_stays_within_limits(name: str) -> None:
     picture = PATTERNS[name]()

@@ -51,6 +51,7 @@ def labelled(sixes: NDArray[np.uint8], train_slice: Split) -> Split:
     return Split(images, labels)
 
 
+@pytest.mark.slow
 def test_learns_and_keeps(sixes: NDArray[np.uint8], labelled: Split, test_slice: Split) -> None:
     adapted = adapt(FILE, own(labelled))
     before, after = (
@@ -91,6 +92,7 @@ def test_fit_is_a_minimum(penalty: float) -> None:
     assert (new[10] == old[10]).all()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_learned_is_an_error(labelled: Split, test_slice: Split) -> None:
     images = test_slice.images[:150]
     right = Model(BUNDLED, sha256="").probabilities(images).argmax(1)
@@ -100,6 +102,7 @@ def test_what_cannot_be_learned_is_an_error(labelled: Split, test_slice: Split) 
         adapt(FILE, own(labelled[6:]))
 
 
+@pytest.mark.slow
 def test_command(labelled: Split, tmp_path: Path, run: Run) -> None:
     rows = ["file,digit", "gone.png,6"]
     for number, image in enumerate(labelled.images):

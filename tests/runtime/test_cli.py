@@ -120,6 +120,7 @@ def test_missing_extra_is_named(
         run("info", "a.pt")
 
 
+@pytest.mark.slow
 def test_read_page(run: Run, page: Path, tmp_path: Path) -> None:
     code, out, err = run("read", page, "--annotate", tmp_path / "out.png")
     assert (code, out.replace("?", ""), err) == (0, "2718  28\n459\n", "")

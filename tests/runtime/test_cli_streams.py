@@ -11,6 +11,7 @@ import pytest
 from digits.terminal import track
 
 
+@pytest.mark.slow
 @pytest.mark.linux
 @pytest.mark.parametrize(
     ("command", "code", "lines", "error"),

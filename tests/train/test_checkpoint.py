@@ -28,6 +28,7 @@ class Tied(LeNet5):
         self.again = self.fc2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["reader", "tied"])
 def test_checkpoint_round_trip(
     tmp_path: Path, architecture: str, monkeypatch: pytest.MonkeyPatch

@@ -40,6 +40,7 @@ def test_none_comes_last_and_is_shared_evenly() -> None:
     assert rows[1] == pytest.approx(np.full(10, 0.1), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_parent_teaches_all_but_own_pictures(train_slice: Split, parent: Network) -> None:
     """It answers the changed pictures."""
     mine = Split(train_slice.images[:7], np.full(7, 3, np.uint8))
@@ -64,6 +65,7 @@ def test_parent_teaches_all_but_own_pictures(train_slice: Split, parent: Network
     torch.testing.assert_close(sums, torch.stack([losses, right]).detach())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("slice_as_mnist")
 def test_comparison_counts_errors_of_both_networks(train_slice: Split, parent: Network) -> None:
     threes = LeNet5()  # which takes everything for a 3

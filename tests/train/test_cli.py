@@ -49,6 +49,7 @@ def test_what_cannot_be_trained(run: Run, arguments: str, code: int, complaint: 
     assert not Path("runs").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("slice_as_mnist", "without_figures")
 def test_useless_network_is_kept_and_told(run: Run) -> None:
     code, out, err = run("train", *shlex.split("--recipe classic --epochs 1 --learning-rate 1e-9"))

@@ -70,6 +70,7 @@ def test_pools_stay_augmented_in_the_last_epochs(train_slice: Split) -> None:
         assert kept == (batch.trained.tolist() if epoch else [False] * 16)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("slice_as_mnist")
 def test_generate_pools(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(examples, "MAX_FRAMES", 20)
@@ -96,6 +97,7 @@ def test_matches(ink: np.ndarray, left: int, top: int, expected: bool) -> None:
     assert frames.matches(Component(ink.astype(np.uint8) * 200, box), DIGIT) is expected
 
 
+@pytest.mark.slow
 def test_most_frames_are_what_they_should_be(materials: Materials, classifier: Classifier) -> None:
     images, labels = frames.digits(materials, 60, 0)
     others = frames.outliers(materials, 30, 0)
@@ -112,6 +114,7 @@ def test_people_who_wrote_few_digits(train_slice: Split) -> None:
     assert len(frames.outliers(fives, 5, 0)) == 5
 
 
+@pytest.mark.slow
 def test_own_pictures_that_are_all_blots() -> None:
     blots = Split(np.full((4, 28, 28), 255, np.uint8), np.full(4, 8, np.uint8))
     assert len(frames.outliers(small_materials.make(blots, 3), 5, 0)) == 5

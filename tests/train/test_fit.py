@@ -27,12 +27,14 @@ def begin(recipe: Recipe = RECIPE, architecture: str = "lenet5") -> Training:
     return begin_training(TrainConfig(architecture, recipe), CPU.device)
 
 
+@pytest.mark.slow
 def test_batches_are_nearly_equal(train_slice: Split) -> None:
     recipe, sizes = replace(RECIPE, batch_size=33), list[int]()
     assert len([*fit_digits(begin(recipe), recipe, train_slice[:98], on_step=sizes.append)]) == 3
     assert sizes == [33, 33, 32] * 3
 
 
+@pytest.mark.slow
 def test_few_steps_of_layers_with_batch_norm_and_dropout(
     train_slice: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:

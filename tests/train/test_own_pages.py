@@ -103,6 +103,7 @@ def symbols_of(targets: Targets) -> Truth:
     return true_symbols(Targets(*(part[None] for part in targets)))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("enlarged", [1, 6])
 def test_targets_of_windows_lie_on_the_digits(enlarged: int) -> None:
     page = np.kron(PAGES[0], np.ones((enlarged, enlarged), np.uint8))

@@ -15,6 +15,7 @@ def drawn(path: Path, color: str) -> bool:
     return bool((away < 30).sum() > 50)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [{"train_accuracy": 0.9}, {"validation_errors": 1.5}])
 def test_curves(tmp_path: Path, more: dict[str, float]) -> None:
     epoch = {"number": 1, "train_loss": 2.5, "validation_loss": 0.5, "validation_accuracy": 0.95}
@@ -23,6 +24,7 @@ def test_curves(tmp_path: Path, more: dict[str, float]) -> None:
     assert drawn(path, "#E69F00") and drawn(path, "#0072B2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("symbol", [4, 7])
 def test_crops(tmp_path: Path, symbol: int) -> None:
     """Of a 4 and a minus the first is read as `symbol`."""

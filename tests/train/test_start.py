@@ -13,6 +13,7 @@ from digits_train.run import RunDir
 from digits_train.start import load_start
 
 
+@pytest.mark.slow
 def test_bundled_file_and_run(trained_run: RunDir) -> None:
     for source, file in (
         (None, Path(BUNDLED)),

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_
 NAN = float("nan")
 
 
+@pytest.mark.slow
 def test_run_folder(trained_run: RunDir, train_slice: Split) -> None:
     summary = json.loads(trained_run.summary.read_text())
     assert (summary["parameters"], summary["epochs"]) == (44_426, 2)
@@ -48,6 +49,7 @@ def test_run_folder(trained_run: RunDir, train_slice: Split) -> None:
     assert about.validation_accuracy == summary["validation_accuracy"] == measured[1] > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
@@ -126,6 +128,7 @@ def test_latest_run() -> None:
     assert run.latest_run().folder == Path("runs/lenet5-2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("epochs", "kept", "machines"),
     [(0, "in the first epoch", [1]), (1, "epoch 1 is kept", [1, 2]), (2, "epoch 2 is kept", [1])],
@@ -153,6 +156,7 @@ def test_resumed_run_has_the_same_bytes(
     assert run.checkpoint.read_bytes() == trained_run.checkpoint.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [

@@ -27,6 +27,7 @@ def test_eval_of_mnist(run: Run) -> None:
     assert re.search(r"^mistakes\n +name +label +predicted ", out, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_eval_of_table_examines_each_picture_once(
     run: Run, pictures: list[Path], tmp_path: Path
 ) -> None:
@@ -66,6 +67,7 @@ def test_info(run: Run) -> None:
     assert (values["metadata"]["task"], values["operators"]["DequantizeLinear"]) == ("reader", 11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "variable"),
     [

@@ -23,6 +23,7 @@ def words(out: str) -> list[str]:
     return [" ".join(line.split()) for line in out.splitlines()]
 
 
+@pytest.mark.slow
 def test_errors_exact_pages_and_worst_pages(run: Run, pages: Path) -> None:
     table = write_table("a.png;-12.5 8", "b.png;-12,5/78", "grey.png;30")
     code, out, err = run("eval", "--data", table, "--plot", ".")

@@ -14,6 +14,7 @@ from digits.errors import DataError
 NUMBERS = st.from_regex(r"-?[12]{1,3}(-[12])?(\.[12]?)?", fullmatch=True)
 
 
+@pytest.mark.slow
 @given(st.lists(NUMBERS, min_size=1, max_size=8), NUMBERS)
 def test_allowed_are_those_of_the_list(numbers: list[str], text: str) -> None:
     allowed = pickle.loads(pickle.dumps(AllowedNumbers(numbers)))
@@ -50,6 +51,7 @@ def test_list_in_any_dialect_and_encoding(
     assert all(accepts_text(allowed, number) for number in ("12", "3.50", "-7"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("raw", "column", "cause"),
     [

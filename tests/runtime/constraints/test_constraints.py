@@ -86,6 +86,7 @@ def test_impossible_together_is_refused(arguments: dict[str, Any]) -> None:
         Constraints(**arguments)
 
 
+@pytest.mark.slow
 def test_what_takes_too_long_to_tell_is_taken_as_possible() -> None:
     assert Constraints(pattern=r"(\d{7})*", check="luhn", length=9998)  # no multiple of 7
 

@@ -30,6 +30,7 @@ def folder(tmp_path: Path, pictures: list[Path]) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_folders_named_by_digit_give_labels(
     folder: Path, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

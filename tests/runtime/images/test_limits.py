@@ -102,6 +102,7 @@ def refused() -> Iterator[tuple[str, bytes, str]]:
     yield "GIF with zeros before its picture", b"GIF89a\x09\0\x09\0\0\0\0" + bytes(10_000), MUCH
 
 
+@pytest.mark.slow
 def test_refused_before_anything_large_is_allocated() -> None:
     picture.load(small("PNG"))  # imports
     for name, raw, reason in refused():
@@ -111,6 +112,7 @@ def test_refused_before_anything_large_is_allocated() -> None:
         assert usage.megabytes < 64, name  # eight times what may be beside the pixels
 
 
+@pytest.mark.slow
 def test_unusual_files_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     video = random.Random(0).randbytes(8 << 20)  # behind a motion photo
     assert picture.load(progressive(4000, 0) + video).size == (4000, 4000)

@@ -26,6 +26,7 @@ def test_matches_the_onnx_package() -> None:
         assert array.flags.writeable
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [

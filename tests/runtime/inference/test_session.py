@@ -31,6 +31,7 @@ def watchdogs() -> list[Any]:
     return [thread for thread in threading.enumerate() if thread.name == "watchdog"]
 
 
+@pytest.mark.slow
 def test_what_runs_too_long_is_ended_and_nothing_else() -> None:
     ended = threading.Event()
 

@@ -33,6 +33,7 @@ BEND = tuple(0.8 * math.sin(0.25 * index) for index in range(12))
 LONE_SIGN = Drawn("-", (300, 300, 312, 312)), Drawn(".", (300, 300, 312, 312))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("drawn", "text"),
     [

@@ -74,6 +74,7 @@ def test_more_peaks_than_a_page_has_room_for_are_refused(step: int, is_possible:
             find_peaks(level)
 
 
+@pytest.mark.slow
 def test_all_of_many_places_are_weighed() -> None:
     def maps(page: np.ndarray) -> Maps:
         centres = np.full((-(-page.shape[0] // 4), -(-page.shape[1] // 4)), NOTHING, np.float32)

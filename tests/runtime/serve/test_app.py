@@ -76,6 +76,7 @@ def test_frame_is_the_network_input(client: TestClient, classifier: Classifier) 
     assert (blank["digit"], blank["status"], blank["frame"]) == (None, "blank", None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "status", "message", "logged"),
     [
@@ -204,6 +205,7 @@ REFUSALS: list[tuple[int, str, str, dict[str, Any], dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "reason", "words", "settings", "sent"), REFUSALS)
 def test_refusal(
     classifier: Classifier,

@@ -122,6 +122,7 @@ def test_blank_picture_and_speck() -> None:
     assert [view.kind for view in propose(bars((30, 30, 33, 33)))] == ["main"]
 
 
+@pytest.mark.slow
 # Noise, few levels, and paper that is nearly even.
 @settings(max_examples=150)
 @given(arrays(60) | arrays(30, *range(256)) | arrays(30, 20, 140, 228, 229, 232), st.booleans())

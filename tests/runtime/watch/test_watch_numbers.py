@@ -91,6 +91,7 @@ def test_last_accepted_number_survives_a_restart(tmp_path: Path, test_slice: Spl
     assert statuses == ["accepted", "unreadable", "unreadable", "accepted"]
 
 
+@pytest.mark.slow
 def test_numbers_that_all_contradict_the_last_one_are_reported_once(
     tmp_path: Path, test_slice: Split, capsys: pytest.CaptureFixture[str]
 ) -> None:

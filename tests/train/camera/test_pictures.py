@@ -15,6 +15,7 @@ from digits_train.symbols import Symbol
 from tests.train.small_materials import FONT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "labels"),
     [("digit", set(range(10))), ("several", {SEVERAL}), ("other", {NONE}), ("blank", {NONE})],
@@ -38,6 +39,7 @@ def ink_shows(shown: LabelledPage) -> list[bool]:
     return shows
 
 
+@pytest.mark.slow
 def test_pages_show_their_digits_whole(materials: Materials) -> None:
     randoms = [np.random.default_rng([seed, 4]) for seed in range(6)]
     pages = [page(random, materials, "numbers") for random in randoms[:5]]

@@ -23,6 +23,7 @@ from tests.train import tiny_pages
 SIDE = 160
 
 
+@pytest.mark.slow
 def test_windows_hold_all_symbols_or_no_numbers(materials: Materials) -> None:
     random = np.random.default_rng(0)
     windows = [compose(random, materials, (SIDE, SIDE)) for _ in range(40)]
@@ -58,6 +59,7 @@ def test_crops_show_their_symbol_and_hide_what_is_outside() -> None:
     assert (1 - large.hidden).sum() == (CROP_SIDE - 32) ** 2
 
 
+@pytest.mark.slow
 def test_small_crops_count_as_the_windows_in_whose_place_they_are(
     materials: Materials, train_slice: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
