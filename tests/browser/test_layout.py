@@ -1,4 +1,4 @@
-"""The page's layout on all screens, and accessibility by axe-core."""
+"""The layout on all screens, accessibility by axe-core, and what a visit loads."""
 
 import shutil
 import subprocess
@@ -91,3 +91,14 @@ def test_answers_table_and_token_form_are_accessible(
     page.draw(SEVEN)
     page.wait(page.find("token").is_displayed)
     assert_accessible(page, axe)
+
+
+def test_each_file_is_loaded_once_and_from_this_server(desktop: Page) -> None:
+    desktop.requests()
+    desktop.open()
+    files = [address for address in desktop.requests() if "icon" not in address]
+    assert len(files) == len({*files}) > 10
+    desktop.draw(SEVEN)
+    desktop.wait_for_text("7")
+    addresses = files + desktop.requests()
+    assert all(address.startswith((desktop.url, "blob:", "data:")) for address in addresses)

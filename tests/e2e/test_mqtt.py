@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from digits.watch import mqtt
 from digits.watch.mqtt import Publisher
 from tests.conftest import Run
-from tests.runtime.watch.conftest import wait_for
+from tests.waiting import wait_until
 
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
 pytestmark = [
@@ -60,7 +60,7 @@ class Broker:
         self._config.write_text("\n".join([*self._lines, *options, ""]))
         command = [MOSQUITTO, "-c", str(self._config)]
         self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", self.port)) == 0)
+        wait_until(lambda: socket.socket().connect_ex(("127.0.0.1", self.port)) == 0)
 
     def stop(self) -> None:
         self.process.kill()
@@ -83,7 +83,7 @@ class Broker:
         client.subscribe("#", 1)
         client.loop_start()
         client.publish("end", "")
-        wait_for(lambda: "end" in messages)
+        wait_until(lambda: "end" in messages)
         client.disconnect()
         client.loop_stop()
         return messages
@@ -124,13 +124,13 @@ def test_kill_and_restarted_broker(
 
     def add(number: int) -> None:
         shutil.copy(pictures[number], inbox / f"{number}.png")
-        wait_for(lambda: f"\n{number}.png," in (tmp_path / "results.csv").read_text())
+        wait_until(lambda: f"\n{number}.png," in (tmp_path / "results.csv").read_text())
 
     broker.start()
     inbox.mkdir()
     shutil.copy(pictures[7], inbox / "7.png")
     with watching(tmp_path, url):
-        wait_for(lambda: f"{TOPIC}/picture" in broker.retained())
+        wait_until(lambda: f"{TOPIC}/picture" in broker.retained())
         messages = broker.retained()
         state = json.loads(messages[f"{TOPIC}/state"])
         assert state.pop("probability") > 0.99 and state.pop("second") != "7"
@@ -138,16 +138,16 @@ def test_kill_and_restarted_broker(
         assert (messages[f"{TOPIC}/number"], messages[AVAILABILITY]) == (b"7", b"online")
         assert messages[f"{TOPIC}/picture"].startswith(b"\xff\xd8")
         assert sum(topic.startswith("homeassistant/") for topic in messages) == 4
-    wait_for(lambda: broker.retained()[AVAILABILITY] == b"offline")
+    wait_until(lambda: broker.retained()[AVAILABILITY] == b"offline")
     with watching(tmp_path, url) as process:
-        wait_for(lambda: broker.retained()[AVAILABILITY] == b"online")
+        wait_until(lambda: broker.retained()[AVAILABILITY] == b"online")
         broker.stop()
-        wait_for(errors)
+        wait_until(errors)
         add(4)
         add(2)
         broker.start()  # it has lost all that it retained, and gets the newest
-        wait_for(lambda: broker.retained().get(f"{TOPIC}/number") == b"2")
-        wait_for(lambda: len(errors()) == 2)
+        wait_until(lambda: broker.retained().get(f"{TOPIC}/number") == b"2")
+        wait_until(lambda: len(errors()) == 2)
         add(1)
         process.terminate()
         assert process.wait(60) == 0
@@ -162,17 +162,17 @@ def test_broker_stalls(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mqtt, "KEEPALIVE", 1)
     broker.start()
     with Publisher(f"mqtt://{broker.url}") as publisher:
-        wait_for(lambda: broker.retained().get(AVAILABILITY) == b"online")
+        wait_until(lambda: broker.retained().get(AVAILABILITY) == b"online")
         broker.process.send_signal(signal.SIGSTOP)
         publisher.publish({"number": b"7", "picture": bytes(5_000_000)})
-        wait_for(publisher.troubles)
+        wait_until(publisher.troubles)
         assert publisher.troubles() == [f"MQTT broker 127.0.0.1:{broker.port}: no answer"]
         broker.process.send_signal(signal.SIGCONT)
-        wait_for(lambda: broker.retained().get(f"{TOPIC}/number") == b"7")
-        wait_for(lambda: not publisher.troubles())
+        wait_until(lambda: broker.retained().get(f"{TOPIC}/number") == b"7")
+        wait_until(lambda: not publisher.troubles())
         broker.process.send_signal(signal.SIGSTOP)  # which doesn't hinder its end
     broker.process.send_signal(signal.SIGCONT)
-    wait_for(lambda: broker.retained()[AVAILABILITY] == b"offline")
+    wait_until(lambda: broker.retained()[AVAILABILITY] == b"offline")
 
 
 def test_wrong_password(
@@ -190,9 +190,9 @@ def test_wrong_password(
 def test_tls(broker: Broker, tls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broker.start(f"certfile {tls}/cert.pem", f"keyfile {tls}/key.pem")
     with Publisher(f"mqtts://localhost:{broker.port}") as publisher:
-        wait_for(publisher.troubles)
+        wait_until(publisher.troubles)
     assert "certificate verify failed" in publisher.troubles()[0]
     monkeypatch.setenv("SSL_CERT_FILE", f"{tls}/cert.pem")
     with Publisher(f"mqtts://localhost:{broker.port}") as publisher:
-        wait_for(lambda: publisher.publish({"number": b"7"}))
+        wait_until(lambda: publisher.publish({"number": b"7"}))
         assert not publisher.troubles()

@@ -16,17 +16,11 @@ import pytest
 
 from digits.errors import DigitsError, ModelError, PictureError
 from digits.processes import Pool, StartFailed, Worker, WorkerDied, parallel_map
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow  # they start processes
 
 ROOT = Path(__file__).parents[2]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "waited for a minute"
-        time.sleep(0.01)
 
 
 def obey(command: str) -> object:

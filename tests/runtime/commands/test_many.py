@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from digits.commands.results import ResultsFile
 from digits.prediction import Prediction
 from tests.conftest import Run
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -70,9 +70,7 @@ def test_output_is_continued_after_sigint(pictures: list[Path], run: Run) -> Non
         stderr=subprocess.PIPE,
         start_new_session=True,
     ) as process:
-        while not results.exists() or results.read_bytes().count(b"\n") < 20:
-            assert process.poll() is None
-            time.sleep(0.001)
+        wait_until(lambda: results.exists() and results.read_bytes().count(b"\n") >= 20)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it too
         _, err = process.communicate()
     assert process.returncode == 130 and "Traceback" not in err

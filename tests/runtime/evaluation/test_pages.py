@@ -9,9 +9,19 @@ from digits.evaluation.alignment import Score, align
 from digits.evaluation.pages import MAX_WORST, PageEvaluation
 from digits.prediction import Reading, Symbol
 from tests import synthetic
-from tests.levenshtein import edits
 
 PIXELS = np.zeros((40, 60), np.uint8)
+
+
+def edits(text: str, expected: str) -> int:
+    """Their Levenshtein distance."""
+    row = list(range(len(expected) + 1))
+    for number, character in enumerate(text, 1):
+        before, row = row, [number]
+        for column, candidate in enumerate(expected):
+            substituted = before[column] + (character != candidate)
+            row.append(min(before[column + 1] + 1, row[-1] + 1, substituted))
+    return row[-1]
 
 
 def reading(text: str) -> Reading:

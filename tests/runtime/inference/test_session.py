@@ -10,6 +10,7 @@ import pytest
 from digits.errors import ModelError
 from digits.inference.model_file import BUNDLED
 from digits.inference.session import Session
+from tests.waiting import wait_until
 
 
 def session(run: Any) -> Session:
@@ -45,9 +46,7 @@ def test_what_runs_too_long_is_ended_and_nothing_else() -> None:
         ended.set()
         assert patient.result()
     [watchdog] = watchdogs()
-    deadline = time.monotonic() + 60
-    while watchdog.awake.is_set() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: not watchdog.awake.is_set())
     with pytest.raises(ModelError, match="it is too slow"):
         session(endless).run({}, [], 0.1)
     assert watchdogs() == [watchdog]

@@ -4,7 +4,7 @@ import json
 import select
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from typing import Any
@@ -17,6 +17,7 @@ from digits.serve.app import App
 from digits.serve.server import Server, make_server
 from digits.serve.settings import Settings
 from tests.runtime.serve.conftest import serving
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow  # they wait for limits of time
 
@@ -65,13 +66,6 @@ def get(client: socket.socket) -> bytes:
     while not received.endswith(b"}"):
         received += client.recv(65536) or b"}"
     return received
-
-
-def wait_until(reached: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not reached():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def wait_for_connections(server: Server, count: int) -> None:

@@ -1,7 +1,6 @@
 """Another model in a running application, as after SIGHUP."""
 
 import asyncio
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from digits.serve.pictures import PictureWorker
 from digits.serve.settings import Settings
 from tests.in_process import InProcess
 from tests.runtime.serve.conftest import serving
+from tests.waiting import wait_until
 
 
 def test_reload_takes_the_new_files_if_both_are_usable(
@@ -68,10 +68,8 @@ def test_many_reloads_are_one_after_the_other(
 
     monkeypatch.setattr(App, "reload", reload)
     with serving(classifier) as (server, _):
-        while not server.started:
-            time.sleep(0.01)
+        wait_until(lambda: server.started)
         for calls in range(100):  # noqa: B007
             server.reload()
-        while ended[-1:] != [99]:
-            time.sleep(0.01)
+        wait_until(lambda: ended[-1:] == [99])
     assert begun == ended and len(begun) < 99

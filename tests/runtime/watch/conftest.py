@@ -1,6 +1,5 @@
 import csv
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,13 +13,6 @@ from digits.watch.watcher import FolderWatcher
 from tests.in_process import InProcess
 
 Work = Callable[[FileStamp], Row | None]
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 class Bench:

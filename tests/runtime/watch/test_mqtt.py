@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from digits.watch.mqtt import Publisher, discovery
-from tests.runtime.watch.conftest import wait_for
+from tests.waiting import wait_until
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_missing_broker_is_a_trouble() -> None:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         with Publisher(f"mqtt://{address}") as publisher:
             publisher.publish({"picture": bytes(1_000_000)})
-            wait_for(publisher.troubles)
+            wait_until(publisher.troubles)
     assert publisher.troubles() == [f"MQTT broker {address}: Connection refused"]
 
 
@@ -82,5 +82,5 @@ def test_broker_that_sends_more_than_answers_is_left(message: bytes) -> None:
                 with suppress(ConnectionResetError):
                     while connection.recv(1000):
                         pass
-            wait_for(publisher.troubles)
+            wait_until(publisher.troubles)
     assert "the connection is lost" in publisher.troubles()[0]
