@@ -21,7 +21,7 @@ def test_own_network(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(models, "ARCHITECTURES", dict(ours))  # as in a new process
         return run(*arguments)
 
-    assert digits("train", *NETWORK, "--epochs", 3, "--batch-size", 50)[0] == 0
+    assert digits("train", *NETWORK, "--epochs", 2, "--batch-size", 50)[0] == 0
     assert digits("export", *NETWORK, "--quantize", "--force")[0] == 0
     test = mnist.load("test")
     for name in ("resnet8.onnx", "resnet8.int8.onnx"):
