@@ -4,13 +4,14 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TextIO
+
+from tests.waiting import wait_until
 
 DIGITS = Path(sys.executable).parent / "digits"
 
@@ -25,9 +26,8 @@ class Served:
 
     def wait_for(self, words: str) -> None:
         """Wait until the log contains these words."""
-        while words not in self.written():
-            assert self.process.poll() is None, self.written()
-            time.sleep(0.01)
+        wait_until(lambda: words in self.written() or self.process.poll() is not None)
+        assert words in self.written(), self.written()
 
     def written(self) -> str:
         """Return what it has written to stderr so far."""
@@ -42,18 +42,16 @@ class Served:
 @contextmanager
 def served(
     *options: str,
-    files: int | None = None,
     complains: bool = False,
     command: str = "serve",
     **environment: str,
 ) -> Iterator[Served]:
     """Serve on a free port; afterwards, check that SIGTERM ends it with exit code 0.
 
-    files: limit of open files. complains: whether it may log anything but its address. command:
-    serve or review. environment: variables to set, such as DIGITS_TOKEN.
+    complains: whether it may log anything but its address. command: serve or review. environment:
+    variables to set, such as DIGITS_TOKEN.
     """
-    limit = ["prlimit", f"--nofile={files}"] if files else []
-    arguments = [*limit, str(DIGITS), command, "--port", "0", *options]
+    arguments = [str(DIGITS), command, "--port", "0", *options]
     with (
         NamedTemporaryFile("w") as file,
         # A file of its own: reading from the one that the server writes to would move its position.
@@ -74,10 +72,14 @@ def served(
 
 def _port(process: subprocess.Popen[str], log: TextIO) -> int:
     """Wait until the server has logged its address; returns the port, 0 for a Unix socket."""
-    while process.poll() is None:
+    written = [""]
+
+    def has_started_or_ended() -> bool:
         log.seek(0)
-        if address := re.search(r"serving (?:https?://\S+:(\d+)/|unix:)", log.read()):
-            return int(address[1] or 0)
-        time.sleep(0.01)
-    log.seek(0)
-    raise AssertionError(log.read())
+        written[:] = [log.read()]
+        return "serving " in written[0] or process.poll() is not None
+
+    wait_until(has_started_or_ended)
+    address = re.search(r"serving (?:https?://\S+:(\d+)/|unix:)", written[0])
+    assert address, written
+    return int(address[1] or 0)

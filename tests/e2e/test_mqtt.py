@@ -29,11 +29,10 @@ pytestmark = [
 PASSWORD = "correct horse"
 TOPIC = "home/meter"
 AVAILABILITY = f"{TOPIC}/availability"
-# Pictures are read at once, and a silent broker is noticed in a second.
+# Pictures are read at once.
 PREPARE = """
-from digits.watch import mqtt, watcher
+from digits.watch import watcher
 watcher.STABLE, watcher.POLL = 0, 0.01
-mqtt.KEEPALIVE = 1
 from digits.__main__ import main
 main()
 """

@@ -121,6 +121,11 @@ def test_proxies_allow_what_the_server_does() -> None:
     assert f"large_client_header_buffers 4 {limits.max_header_bytes >> 10}k;" in nginx
     [seconds] = re.findall(r"proxy_read_timeout (\d+)s;", nginx)
     assert int(seconds) > limits.body_timeout + limits.answer_timeout
+    for words in ("limit_conn digits_connections 32;", "proxy_request_buffering off;", "deny all;"):
+        assert words in nginx
+    assert "respond @foreign_metrics 403" in caddy
+    for words in ("Restart=on-failure", "Group=www-data", "UMask=0007", "DynamicUser=yes"):
+        assert words in UNIT.read_text()
     for text in (nginx, caddy, UNIT.read_text()):
         assert "/run/digits/digits.sock" in text
 

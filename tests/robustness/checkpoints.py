@@ -125,6 +125,7 @@ def hiding_code() -> dict[str, bytes]:
 
 def malformed_states() -> dict[str, bytes]:
     whole = pickle_of_state()
+    assert b"K\0K\4\x85" in whole  # the offset, then the stride
     pickles = {
         "a memo index of 2**31": b"\x80\2r\xff\xff\xff\x7f.",
         "an integer of 2 GB": b"\x80\2\x8b\xff\xff\xff\x7f.",

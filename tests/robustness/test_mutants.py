@@ -25,6 +25,7 @@ from digits.inference.model import Model
 from digits.inference.model_file import load
 from digits.inference.reader_model import ReaderModel
 from digits_train import checkpoint, info
+from digits_train.checkpoint import load_state
 from tests.robustness import checkpoints, forgery, specimens
 from tests.robustness.mutants import mutants
 from tests.robustness.sandbox import harmless
@@ -219,6 +220,31 @@ def test_mutants_are_taken_or_refused(name: str, tmp_path: Path) -> None:
 def test_forged_descriptions_are_taken_or_refused(
     attempt: Callable[[Path], object], files: Callable[[], Forged], tmp_path: Path
 ) -> None:
-    door = Door({}, attempt, 0)
-    taken = {door.takes(tmp_path / "file", raw) for _, raw in files()}
+    door, taken = Door({}, attempt, 0), set()
+    for title, raw in files():
+        with harmless(title, tmp_path):
+            taken.add(door.takes(tmp_path / "file", raw))
     assert taken == {True, False}
+
+
+def test_malformed_states_are_refused(tmp_path: Path) -> None:
+    for name, raw in checkpoints.malformed_states().items():
+        (tmp_path / "state.pt").write_bytes(raw)
+        with pytest.raises(DigitsError), harmless(name, tmp_path):
+            load_state(tmp_path / "state.pt")
+
+
+@pytest.mark.parametrize(
+    ("raw", "load"),
+    [(checkpoints.saved(), checkpoint.load), (checkpoints.sealed(checkpoints.state()), load_state)],
+)
+def test_changed_byte_is_noticed(
+    tmp_path: Path, raw: bytes, load: Callable[[Path], object]
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(raw)
+    load(path)
+    for position in (len(raw) // 2, len(raw) - 1):
+        path.write_bytes(raw[:position] + bytes([raw[position] ^ 1]) + raw[position + 1 :])
+        with pytest.raises(DigitsError):
+            load(path)

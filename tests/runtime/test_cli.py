@@ -153,6 +153,12 @@ def test_read_with_constraints(
     assert [number["status"] for number in numbers] == statuses.split()
 
 
+def test_read_several_pages(run: Run, pages: Path) -> None:
+    answer = 1, "a.png  -12.5  8\n", "error: grey.png: no digits found\n"
+    code, out, err = run("read", "a.png", "grey.png")
+    assert (code, out.replace("?", ""), err) == answer
+
+
 def test_debug_strips_are_numbered(run: Run, pictures: list[Path], tmp_path: Path) -> None:
     long = tmp_path / f"{'é' * 125}.jpg"
     shutil.copy(pictures[7], long)

@@ -1,11 +1,17 @@
 """What `import digits` offers."""
 
+from importlib.metadata import version
+
 import pytest
 
 import digits
 from digits import errors, prediction
 from digits.classifier import Classifier
 from digits.constraints.constraints import Constraints
+
+
+def test_version_is_that_of_the_distribution() -> None:
+    assert digits.__version__ == version("digits")
 
 
 def test_public_names() -> None:

@@ -5,11 +5,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from threading import Thread
 from unittest.mock import Mock
 
 import pytest
@@ -90,9 +90,16 @@ def test_process_that_dies_before_it_reads_the_model_is_an_error(
 ) -> None:
     monkeypatch.setattr("multiprocessing.spawn._python_exe", b"/bin/false")
     start_large = partial(Worker, partial(start, "", bytes(1 << 20)))
-    asked = ThreadPoolExecutor(1).submit(lambda: start_large().ask(""))
-    with pytest.raises(StartFailed):
-        asked.result(60)
+    errors = list[Exception]()
+
+    def ask() -> None:
+        try:
+            start_large().ask("")
+        except StartFailed as error:
+            errors.append(error)
+
+    Thread(target=ask, daemon=True).start()  # it must not hang, nor this process at its end
+    wait_until(lambda: errors)
 
 
 @pytest.mark.unix
@@ -205,14 +212,17 @@ def test_kill_ends_workers_at_work(pool: Pool[str, object]) -> None:
 
 
 def start_map(folder: Path) -> Callable[[str], str]:
-    """Return what writes a file and returns its name, slowly one that ends with 0; die at 40."""
+    """Return what writes a file, slowly if its name ends with 0; die at 40.
+
+    It returns the name many times: more than a pipe holds.
+    """
 
     def answer(item: str) -> str:
         time.sleep(0.02 if item.endswith("0") else 0)
         if item == "40":
             os.kill(os.getpid(), signal.SIGKILL)
         (folder / item).touch()
-        return item
+        return item * 10_000
 
     return answer
 
@@ -222,11 +232,16 @@ def start_map(folder: Path) -> Callable[[str], str]:
 def test_parallel_map_gives_results_in_order(tmp_path: Path, count: int, jobs: int) -> None:
     items = [*map(str, range(count))]
     results = parallel_map(partial(start_map, tmp_path), items, jobs, lambda item: f"dead {item}")
-    assert list(results) == ["dead 40" if item == "40" else item for item in items]
+    assert list(results) == ["dead 40" if item == "40" else item * 10_000 for item in items]
+
+
+def test_parallel_map_raises_a_failing_start() -> None:
+    with pytest.raises(ModelError):
+        list(parallel_map(partial(start, "error"), ["1"] * 40, 2, str))
 
 
 def test_closed_parallel_map_starts_no_more_items(tmp_path: Path) -> None:
     items = [*map(str, range(1000))]
     with closing(parallel_map(partial(start_map, tmp_path), items, 2, str)) as results:
-        assert next(results) == "0"
+        assert next(results) == "0" * 10_000
     assert len(list(tmp_path.iterdir())) < 200

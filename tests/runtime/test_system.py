@@ -69,7 +69,9 @@ def test_what_other_systems_lack_is_done_without(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(ctypes, "CDLL", Mock(side_effect=error))
         system.die_with_parent()
     monkeypatch.setattr(builtins, "open", Mock(side_effect=FileNotFoundError))
+    before = resource.getrlimit(resource.RLIMIT_DATA)
     system.limit_memory(0)
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
     assert system.peak_memory() is None
 
 

@@ -1,5 +1,6 @@
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 
 from digits_train import models
 from tests.conftest import Run
-from tests.train.short import FILES
+from tests.train.short import FILES, interrupt_after
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -47,6 +48,19 @@ def test_what_cannot_be_trained(run: Run, arguments: str, code: int, complaint: 
     assert (stopped, out) == (code, "")
     assert complaint in " ".join(err.replace("│", "").split())
     assert not Path("runs").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("slice_as_mnist", "without_figures")
+def test_ctrl_c_keeps_an_epoch_and_names_the_command(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_after(1, monkeypatch)
+    monkeypatch.setattr("os._exit", sys.exit)
+    code, out, err = run("train", "--recipe", "classic", "--epochs", 2)
+    assert (code, out) == (130, "")
+    assert err.splitlines()[-1].startswith("interrupted: epoch 1 is kept; go on with ")
+    assert err.endswith("digits train --resume runs/lenet5`\n")
 
 
 @pytest.mark.slow

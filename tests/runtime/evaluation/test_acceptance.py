@@ -101,7 +101,7 @@ def test_as_many_as_possible_are_accepted() -> None:
     ("right", "wanted", "cause"),
     [
         ([1] * 28, 0.1, "28 labelled numbers were read; to promise at most 10% wrong takes 1 more"),
-        ([], 0.01, "takes 299 more"),  # docs/numbers.md says it
+        ([], 0.01, "takes 299 more"),
         ([], 0.001, "takes 2,995 more"),
         ([1, 0] * 500, 0.1, "1,000 numbers can't promise at most 10% wrong, but at most 5[4-9]%"),
         ([0] * 300, 0.1, "but at most 100%"),
@@ -110,6 +110,11 @@ def test_as_many_as_possible_are_accepted() -> None:
 def test_no_promise(right: list[int], wanted: float, cause: str) -> None:
     with pytest.raises(DataError, match=cause):
         calibrate(np.linspace(1, 0.5, len(right)).tolist(), right, wanted)
+
+
+def test_documentation_says_how_many_it_takes() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "numbers.md").read_text()
+    assert "1 % takes 299 right ones, 0.1 % 2,995." in text
 
 
 def test_bound_is_one_that_can_be_loaded() -> None:

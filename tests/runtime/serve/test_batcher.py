@@ -47,7 +47,7 @@ def batcher(model: BlockingModel) -> Batcher:
 async def begin(batcher: Batcher, images: Images) -> "asyncio.Task[npt.NDArray[np.float32]]":
     """Send a request, and let it be queued."""
     task = asyncio.create_task(batcher.probabilities(images))
-    for _ in range(3):  # turns of the event loop
+    for _ in range(20):  # turns of the event loop, more than it takes
         await asyncio.sleep(0)
     return task
 

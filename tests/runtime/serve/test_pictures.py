@@ -37,7 +37,8 @@ def test_process_is_limited(classifier: Classifier, limit: dict[str, Any], sente
         refused = client.post("/read", content=png(5000, 5000, "RGB"))
         assert (refused.status_code, refused.json()) == (503, {"error": sentence})
         # On a busy machine, a small one may take too much time, too.
-        assert any(client.post("/predict", content=png(9, 9)).is_success for _ in range(100))
+        tries = range(100 if "picture_timeout" in limit else 1)
+        assert any(client.post("/predict", content=png(9, 9)).is_success for _ in tries)
 
 
 def test_batched_pictures_share_one_network_run(

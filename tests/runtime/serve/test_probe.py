@@ -45,9 +45,10 @@ def test_server_that_is_not_ready(
                 client.recv(65536)
                 client.sendall(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n")
 
-        threading.Thread(target=refuse).start()
+        threading.Thread(target=refuse, daemon=True).start()
         monkeypatch.setenv("DIGITS_PORT", str(listener.getsockname()[1]))
         assert check() == "error: the server is not ready\n"
+    monkeypatch.setenv("DIGITS_HOST", "127.0.0.2")
     assert check().startswith("error: ")  # none listens
     monkeypatch.setenv("DIGITS_WORKERS", "many")
     assert check().startswith("error: ")
