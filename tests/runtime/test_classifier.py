@@ -38,6 +38,12 @@ def test_sample_pictures_are_all_read_right(
         classifier.predict_batch("7.jpg")
 
 
+def test_threads_share_a_classifier(classifier: digits.Classifier, pictures: list[Path]) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = [each.digit for each in pool.map(classifier.predict, pictures * 3)]
+    assert answers == [*range(10)] * 3
+
+
 def test_box_is_in_original_pixels(classifier: digits.Classifier, test_slice: Split) -> None:
     page = np.full((100, 160), 240, np.uint8)
     page[40:68, 100:128] -= (test_slice.images[0] * 0.9).astype(np.uint8)

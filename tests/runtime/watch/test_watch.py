@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from digits import Classifier
-from digits.errors import DigitsError
+from digits.errors import DigitsError, ModelError
 from digits.processes import StartFailed, WorkerDied
 from digits.watch import watcher
 from digits.watch.folder import FileStamp
@@ -148,6 +148,15 @@ def test_picture_that_costs_a_worker_is_given_up(
     bench.advance(60)
     assert sorted(bench.rows) == sorted(rows)
     assert capsys.readouterr().err == f"error: {message}\n"
+
+
+def test_failing_model_ends_it_and_no_picture_counts_as_read(
+    bench: Bench, pictures: list[Path]
+) -> None:
+    bench.failures[bench.add(pictures[1]).name] = ModelError("no probabilities")
+    with pytest.raises(ModelError, match="no probabilities"):
+        bench.advance(0, 2)
+    assert not bench.results.read_bytes()
 
 
 def test_missing_folder_is_an_error(tmp_path: Path) -> None:
