@@ -7,6 +7,7 @@ from digits.constraints.automaton import Product, State
 from digits.constraints.checks import CHECKS
 from digits.inference.interface import SYMBOLS
 from digits.reader.detections import concatenate
+from digits.reader.lines import text_lines
 from digits.reader.page import build_lattices, find_symbols, read_page, weigh
 from digits.reader.search import search
 from tests.runtime.reader.drawn import Box, Drawn, Network, detections, row_of, text_of
@@ -120,3 +121,13 @@ def test_search_of_a_dense_page_takes_bounded_steps(monkeypatch: pytest.MonkeyPa
     assert sum(map(len, lattices)) == 400
     assert not any(search(lattice, counting).symbols for lattice in lattices)
     assert 10_000 < len(steps) <= 100_000
+
+
+@pytest.mark.parametrize(("gap", "columns"), [(2.8, 1), (3.2, 2)])
+def test_gaps_are_measured_along_the_line(gap: float, columns: int) -> None:
+    """In heights of a digit."""
+    first = np.arange(0, 300, 30)  # digits that are 30 high and 20 wide, 10 apart
+    along = np.concatenate([first, 290 + 30 * gap + first]) / math.hypot(1, 0.2)
+    boxes = [(x, 0.2 * x, x + 20, 0.2 * x + 30) for x in along.tolist()]
+    [line] = text_lines(detections(boxes, [6.0] * len(boxes)))
+    assert len(line) == columns
