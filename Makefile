@@ -2,12 +2,12 @@
 # make check         check style and types, run the quick unit tests: after every edit; 30 seconds
 # make test          set up everything, check style and types, run all tests but the next three
 # make test-browser  use the page of `digits serve` in a real browser; 75 seconds
-# make test-ray      read pictures with Ray, as docs/devices.md does; 1 minute
-# make test-arm      run the runtime as on a Raspberry Pi 4 and 5, emulated; 4 minutes, Debian only
-# make test-all      all of these four, before a change lands; 12 minutes
+# make test-ray      read pictures with Ray, as docs/devices.md does; half a minute
+# make test-arm      run the runtime as on a Raspberry Pi 4 and 5, emulated; 70 seconds, Debian only
+# make test-all      all of these four, before a change lands; 7 minutes
 # make test-bounds   run the runtime with the oldest and newest dependencies; 15 minutes, needs Pythons
 # make mutation      break the code in 20 random places, and count what `make test` notices; an hour
-# make coverage      say which lines and branches the unit tests don't reach; 4 minutes
+# make coverage      say which lines and branches the unit tests don't reach; 3 minutes
 # make lock          renew locks/: the versions that are installed, with hashes
 # make audit         check what is installed for known vulnerabilities, and GitHub's workflows
 # make fuzz          look for pictures that crash the runtime; 10 minutes
