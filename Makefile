@@ -27,7 +27,7 @@ UPGRADE_PIP := $(PIP) --upgrade 'pip>=25.1'
 BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo check quick test test-browser test-arm test-bounds test-ray test-all coverage mutation fuzz lint
+.PHONY: demo check quick test pytest test-browser test-arm test-bounds test-ray test-all coverage mutation fuzz lint
 .PHONY: lock audit docs wheel bench weights model reader clean
 
 demo: .venv-runtime/done
@@ -42,7 +42,11 @@ check: .venv/done
 quick: .venv/done
 	$(PYTEST) --quiet -m "not slow" tests/runtime tests/train tests/test_*.py
 
-test: lint
+# Style and types are checked beside the tests.
+test: .venv/done
+	@$(MAKE) --no-print-directory --jobs 2 lint pytest
+
+pytest: .venv/done
 	$(PYTEST)
 
 test-browser: .venv/done
