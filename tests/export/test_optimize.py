@@ -71,6 +71,10 @@ NETWORKS = {
     "odd maps": (chain(Normalize(), *convolution(4, 4)), PLAIN),
     "large pool": (chain(Normalize(), *convolution(5, 5, pool=3)), PLAIN),
     "padded pixels": (chain(nn.ZeroPad2d(2), Normalize(), *convolution(5, 5)), PLAIN),
+    "reflected pixels": (
+        chain(nn.ReflectionPad2d(2), Normalize(), *convolution(5, 5)),
+        f"Pad {RAW} Conv Relu MaxPool Reshape Gemm Softmax MatMul",
+    ),
     "padded later": (
         chain(Normalize(), *convolution(3, 3, padding=1)),
         f"{RAW} Conv Relu MaxPool Reshape Gemm Softmax MatMul",
