@@ -3,8 +3,8 @@
     python -m tests.mutation [--seed 0] [--count 20]
 
 Each time, one operator, bound or condition of one file is changed in a copy of the repository, and
-the tests of `make test` run there until one fails: the nearest first. Left out are the
-generators of pictures, whose numbers are ranges for random choices.
+the tests of `make test` run there until one fails, the nearest first. Left out are the generators
+of pictures, whose numbers are ranges for random choices.
 """
 
 import argparse

@@ -1,6 +1,5 @@
 import csv
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,6 @@ from digits.watch.folder import FileStamp, stamp
 from digits.watch.readers import Reader, Row
 from digits.watch.watcher import FolderWatcher
 from tests.in_process import InProcess
-
-Work = Callable[[FileStamp], Row | None]
 
 
 class Bench:
