@@ -1,6 +1,7 @@
 """What may be the one digit of a picture, and the prediction that follows."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -49,6 +50,12 @@ class Candidates(NamedTuple):
         borders = (0, 0, *self.picture.pixels.shape[::-1])
         return any(side == border for side, border in zip(self.box, borders, strict=True))
 
+    def is_settled(self, least: float) -> bool:
+        """Whether its only hypothesis explains all ink, and a digit with this confidence."""
+        if len(self.hypotheses) != 1 or self.hypotheses[0].share < 1 or self.is_cut:
+            return False
+        return bool(self.ranking.probabilities.max() >= least)
+
     def combine(self, evidence: Evidence) -> "Candidates":
         """Combine this with what the reader sees in the same picture."""
         return self._replace(ranking=self.ranking.combine(self.answers, evidence))
@@ -84,7 +91,27 @@ def examine_alone(
 
     both: see `propose`.
     """
-    proposed = [propose(picture.pixels, both) for picture in pictures]
+    return _classify(model, pictures, [[*propose(picture.pixels, both)] for picture in pictures])
+
+
+def examine_briefly(model: Model, pictures: Sequence[GreyImage], least: float) -> list[Candidates]:
+    """The same, where the first hypothesis isn't enough: it is if it explains all ink.
+
+    least: with which confidence.
+    """
+    proposed = [propose(picture.pixels) for picture in pictures]
+    examined = _classify(model, pictures, [[*islice(each, 1)] for each in proposed])
+    doubtful = [index for index, each in enumerate(examined) if not each.is_settled(least)]
+    hypotheses = [[*examined[index].hypotheses, *proposed[index]] for index in doubtful]
+    further = _classify(model, [pictures[index] for index in doubtful], hypotheses)
+    for index, candidates in zip(doubtful, further, strict=True):
+        examined[index] = candidates
+    return examined
+
+
+def _classify(
+    model: Model, pictures: Sequence[GreyImage], proposed: Sequence[list[Hypothesis]]
+) -> list[Candidates]:
     frames = to_mnist([view.component.ink for hypotheses in proposed for view in hypotheses])
     answers = model.probabilities(frames) if len(frames) else np.zeros((0, 10), np.float32)
     examined, end = [], 0

@@ -1,6 +1,7 @@
 """Hypotheses of what the one digit of a picture is. Rules only add hypotheses; none removes one."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -56,24 +57,31 @@ class Hypothesis(NamedTuple):
     unevenness: float
 
 
-def propose(grey: Grey, both: bool = False) -> list[Hypothesis]:
-    """Propose where the digit is: likelier hypotheses first; none if blank.
+def propose(grey: Grey, both: bool = False) -> Iterator[Hypothesis]:
+    """Propose where the digit is: likelier hypotheses first, none if blank.
 
     grey: uint8 [height, width]. both: propose light ink, too, where the ink seems to be dark, and
-    vice versa; that takes twice as long.
+    vice versa; that takes twice as long. What comes after the first takes several times as long.
     """
-    hypotheses: list[Hypothesis] = []
+    polarities = extract(grey, both)
+    likelier = _distinct(polarities[0], inverted=False)
+    yield from islice(likelier, 1)
     most = MAX_OF_BOTH if both else MAX_HYPOTHESES
-    for number, polarity in enumerate(extract(grey, both)):
-        more: list[Hypothesis] = []
-        for kind, (ink, box), share in _views(polarity):
-            alike = (view.component.ink for view in more if view.component.box == box)
-            if box.longer >= _MIN_SIDE and not any(np.array_equal(ink, other) for other in alike):
-                uneven = polarity.unevenness(*box)
-                more.append(Hypothesis(kind, Component(ink, box), share, number > 0, uneven))
-        # The likelier polarity keeps at least half of them.
-        hypotheses = hypotheses[: max(most - len(more), most // 2)] + more
-    return hypotheses[:most]
+    others = [*_distinct(polarities[1], inverted=True)] if len(polarities) > 1 else []
+    # The likelier polarity keeps at least half of them.
+    kept = max(most - len(others), most // 2)
+    first = [*islice(likelier, kept - 1)]
+    yield from first + others[: most - 1 - len(first)]
+
+
+def _distinct(polarity: Polarity, inverted: bool) -> Iterator[Hypothesis]:
+    """The hypotheses of one polarity, each once."""
+    seen: list[Component] = []
+    for kind, (ink, box), share in _views(polarity):
+        alike = (other.ink for other in seen if other.box == box)
+        if box.longer >= _MIN_SIDE and not any(np.array_equal(ink, other) for other in alike):
+            seen.append(Component(ink, box))
+            yield Hypothesis(kind, seen[-1], share, inverted, polarity.unevenness(*box))
 
 
 View = tuple[str, Component, float]  # as in a Hypothesis: kind, component and share

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -13,7 +13,7 @@ from digits.images.grey import Grey
 
 Ink = NDArray[np.uint8]  # [height, width]: 0 = paper, 255 = full ink
 Floats = NDArray[np.float32]
-Pixel = TypeVar("Pixel", np.uint8, np.float32)
+Pixel = TypeVar("Pixel", np.uint8, np.int16)
 
 _THUMBNAIL = 256  # pixels of the longer side; light changes slowly, so a small picture shows it
 _FIT = 20  # samples along the longer side determine a surface with six coefficients
@@ -24,6 +24,8 @@ _WIDEST_STROKE = 0.25
 _NARROW_STROKE = _WIDEST_STROKE / 3
 _DARKEST_PAPER = 64  # of 255; in deeper shadow, ink drowns in the camera's noise
 _LEVELS = np.arange(256) + 0.5
+_POWERS = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 1, 2, 0, 1, 0])  # of y and x: up to 2 together
+_RIDGE = 1e-3 * np.eye(6, dtype=np.float32)
 _VISIBLE = 5  # of 255: the 2 % that people just notice (Weber fraction)
 
 
@@ -73,7 +75,7 @@ class Polarity:
     @cached_property
     def uncorrected(self) -> Ink:
         """The ink as lit, for a crop too tight to tell light from ink."""
-        return _normalize(self.grey, self.small.max())
+        return self._ink_on(self.small.max(keepdims=True))
 
     def unevenness(self, left: int, top: int, right: int, bottom: int) -> float:
         """How much the light changes within a box, as a share of the brightest: 0 to 1."""
@@ -99,18 +101,28 @@ class Polarity:
             return self.small
         radius = max(1, round(widest * max(self.small.shape) / 2))
         whole = self.small.astype(np.uint8)  # its values are whole numbers
-        rest = close(self.small - self.smooth, radius)
+        rest = close(np.rint(self.small - self.smooth).astype(np.int16), radius)
         paper: Floats = np.minimum(close(whole, radius), self.smooth + rest)
         return paper
 
     def _ink_on(self, paper: Floats) -> Ink:
-        if self.factor > 1 and not self.flat:
-            height, width = self.grey.shape
-            # The thumbnail's last row and column may stand for pixels outside of the picture.
-            shown = (0, 0, width / self.factor, height / self.factor)
-            large = Image.fromarray(paper).resize((width, height), Image.Resampling.BILINEAR, shown)
-            paper = np.asarray(large)
-        return _normalize(self.grey, paper)
+        """How much darker than its paper each pixel is, as a share of it: 255 is black."""
+        scale = 255 / np.maximum(paper, np.float32(_DARKEST_PAPER))
+        white = paper * scale if paper.min() < _DARKEST_PAPER else np.full((1, 1), 255, np.float32)
+        ink = self.grey * -self._enlarge(scale)
+        ink += self._enlarge(white)
+        ink += np.float32(0.5)  # it is rounded, not truncated
+        return np.maximum(ink, 0, out=ink).astype(np.uint8)
+
+    def _enlarge(self, values: Floats) -> Floats:
+        """Values of the thumbnail to those of the picture; a single one stays."""
+        if self.factor == 1 or values.size == 1:
+            return values
+        height, width = self.grey.shape
+        # The thumbnail's last row and column may stand for pixels outside of the picture.
+        shown = (0, 0, width / self.factor, height / self.factor)
+        large = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR, shown)
+        return np.asarray(large)
 
 
 def extract(grey: Grey, both: bool = False) -> list[Polarity]:
@@ -156,39 +168,41 @@ def _is_dark(grey: NDArray[Any], farthest: NDArray[Any]) -> tuple[bool, bool]:
     return sum(votes) >= 2, len({*votes}) == 1
 
 
-def _normalize(grey: Grey, paper: Floats | np.float32) -> Ink:
-    """How much darker than its paper each pixel is: 255 is black."""
-    ink = (paper - grey) * (255 / np.maximum(paper, np.float32(_DARKEST_PAPER)))
-    # Rounded, not truncated: on flat paper these are whole numbers but for the last bit, which
-    # differs from processor to processor.
-    np.rint(ink.clip(0, 255, out=ink), out=ink)
-    return ink.astype(np.uint8)
-
-
 def fit_background(small: Floats) -> Floats:
     """The gradual part of the background: float32 [height, width].
 
     A quadratic surface, fitted to the pixels near it (iteratively reweighted least squares), is
     smooth enough to pass under the ink and curved enough for a lamp or a shadow's soft edge.
     """
-    y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in small.shape)
-    y = y[:, None]
-    terms = np.ones((*small.shape, 6), np.float32)
-    for index, term in enumerate((x, y, x * x, x * y, y * y), 1):
-        terms[..., index] = term
+    rows, columns, design = _powers(small.shape)
     step = -(-max(small.shape) // _FIT)
-    design, values = terms[::step, ::step].reshape(-1, 6), small[::step, ::step].ravel()
-    ridge = 1e-3 * np.eye(6, dtype=np.float32)
+    values = small[::step, ::step].reshape(-1)
     middle = len(values) // 2  # np.median takes longer
-    coefficients = np.zeros(6, np.float32)
-    coefficients[0] = np.sort(values)[middle]
+    background = np.sort(values)[middle]
     for _ in range(5):
-        distance = np.abs(values - design @ coefficients)
+        distance = np.abs(values - background)
         relative = distance / max(1.5 * float(np.sort(distance)[middle]), 2)  # a camera's noise
-        weighted = design / np.square(1 + relative * relative)[:, None]
-        coefficients = np.linalg.solve(weighted.T @ design + ridge, weighted.T @ values)
-    surface: Floats = terms @ coefficients
+        weighted = design / np.square(1 + relative * relative)
+        coefficients = np.linalg.solve(weighted @ design.T + _RIDGE, weighted @ values)
+        background = coefficients @ design
+    curve = np.zeros((3, 3), np.float32)
+    curve[_POWERS] = coefficients
+    surface: Floats = rows @ curve @ columns
     return surface
+
+
+@lru_cache(64)
+def _powers(shape: tuple[int, int]) -> tuple[Floats, Floats, Floats]:
+    """Of -1 to 1 along each axis from 0 to 2, [h, 3] and [3, w]; and the terms at n samples [6, n].
+
+    They are cached for their shape, as pictures of one camera have.
+    """
+    rows, columns = (
+        np.vander(np.linspace(-1, 1, side), 3, True).astype(np.float32) for side in shape
+    )
+    step = -(-max(shape) // _FIT)
+    products = rows[::step, None, :, None] * columns[None, ::step, None, :]
+    return rows, columns.T, products.reshape(-1, 3, 3)[(slice(None), *_POWERS)].T.copy()
 
 
 def close(values: NDArray[Pixel], radius: int) -> NDArray[Pixel]:

@@ -32,7 +32,7 @@ def sheet(test_slice: Split) -> Sheet:
 )
 def test_digit_in_uneven_light_with_a_printed_line(sheet: Sheet, kind: str, line: slice) -> None:
     sheet.ground[90:93, line] = 100
-    proposed = propose(sheet.photograph(light=lamp(200, 200)))
+    proposed = [*propose(sheet.photograph(light=lamp(200, 200)))]
     assert proposed[0].kind == "main"
     [view] = [view for view in proposed if view.kind == kind and not view.inverted]
     assert likeness(drawn(view, (200, 200)), np.asarray(sheet.ink)) > 0.98
@@ -41,7 +41,7 @@ def test_digit_in_uneven_light_with_a_printed_line(sheet: Sheet, kind: str, line
 @pytest.mark.parametrize("negative", [0, 255])
 def test_sheet_on_table(sheet: Sheet, negative: int) -> None:
     """The border suggests the other polarity, which is proposed too; the likelier comes first."""
-    proposed = propose(np.pad(sheet.photograph(), 25, constant_values=40) ^ np.uint8(negative))
+    proposed = [*propose(np.pad(sheet.photograph(), 25, constant_values=40) ^ np.uint8(negative))]
     assert proposed[-1].inverted
     ink = np.pad(np.asarray(sheet.ink), 25)
     best = max(proposed, key=lambda view: likeness(drawn(view, ink.shape), ink))
@@ -55,7 +55,7 @@ def test_digit_at_border_keeps_its_ink(test_slice: Split) -> None:
     left, top, right, bottom = ink_box(np.asarray(page.ink) > 60)
     window = slice(top + 20, bottom - 20), slice(left + 20, right - 20)
     ink = np.asarray(page.ink)[window]
-    proposed = propose(page.photograph()[window])
+    proposed = [*propose(page.photograph()[window])]
     crop = next(drawn(view, ink.shape) for view in proposed if view.kind == "crop")
     assert likeness(crop, ink) > 0.93 and (crop > 0)[ink > 128].mean() > 0.99
 
@@ -118,7 +118,7 @@ def test_kinds_of_components(boxes: list[Bar], kinds: dict[str, tuple[Bar, float
 
 def test_blank_picture_and_speck() -> None:
     for photo in (bars(side=1), bars(), bars((30, 30, 31, 31)), bars((30, 30, 32, 32))):
-        assert propose(photo) == []
+        assert not [*propose(photo)]
     assert [view.kind for view in propose(bars((30, 30, 33, 33)))] == ["main"]
 
 
@@ -128,7 +128,7 @@ def test_blank_picture_and_speck() -> None:
 @given(arrays(60) | arrays(30, *range(256)) | arrays(30, 20, 140, 228, 229, 232), st.booleans())
 def test_any_grey_picture(grey: np.ndarray, both: bool) -> None:
     height, width = grey.shape
-    proposed = propose(grey, both)
+    proposed = [*propose(grey, both)]
     assert len(proposed) <= (MAX_OF_BOTH if both else MAX_HYPOTHESES) == (12 if both else 8)
     for first, second in combinations((view.component for view in proposed), 2):
         assert first.box != second.box or not np.array_equal(first.ink, second.ink)
