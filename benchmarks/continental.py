@@ -79,7 +79,7 @@ def _stem(fine: Bytes) -> Stem:
     ink = fine > _INK
     rows = np.flatnonzero(ink.any(1))
     band = max(1, len(rows) // 12)
-    width = float(stroke_width(fine[None].astype(np.float32) / np.float32(255))[0])
+    width = float(stroke_width(fine[None].astype(np.float32))[0])
 
     def middle(part: NDArray[np.intp]) -> NDArray[np.float64]:
         y, x = np.nonzero(ink[part[0] : part[-1] + 1])

@@ -11,11 +11,11 @@ from digits.errors import ModelError
 from digits.inference.interface import INPUT, OUTPUT
 from digits.inference.metadata import Kernels, M, Metadata
 from digits.inference.model_file import ModelBytes, ModelSource, load
-from digits.inference.probabilities import are_probabilities
+from digits.inference.probabilities import ROUNDING, are_probabilities
 from digits.inference.session import Session
 from digits.system import cpu_count
 
-_PIXEL = np.dtype(np.uint8)
+_PIXEL, _SHAPES = np.dtype(np.uint8), ((28, 28), (1, 28, 28))
 # Digits at a time and thread: the activations of more don't fit into a core's cache (measured from
 # 16 to 256), and memory doesn't grow with the batch.
 _CHUNK = 128
@@ -87,19 +87,21 @@ class Model(Network[Metadata]):
         Returns float32 [n, 10]; each row sums to 1. Raises ValueError for another shape or dtype,
         and ModelError if the network fails or outputs anything but probabilities.
         """
-        if images.dtype != _PIXEL or images.shape[1:] not in ((28, 28), (1, 28, 28)):
-            raise ValueError(f"images must be uint8 [n, 28, 28], not {images.dtype} {images.shape}")
-        rows = self._single.run(images) if len(images) == 1 else self._run(images)
-        if rows.shape != (len(images), 10) or not are_probabilities(rows):
+        shape = images.shape
+        if images.dtype != _PIXEL or shape[1:] not in _SHAPES:
+            raise ValueError(f"images must be uint8 [n, 28, 28], not {images.dtype} {shape}")
+        rows = self._single.run(images) if shape[0] == 1 else self._run(images)
+        if rows is None:
             raise ModelError(f"{self.name} outputs invalid probabilities")
         return rows
 
-    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         batch, answers = images.reshape(-1, 1, 28, 28), []
         for start in range(0, max(len(batch), 1), self._chunk):
             pixels = {INPUT[0]: batch[start : start + self._chunk]}
             answers += self.session.run(pixels, [OUTPUT[0]], MAX_SECONDS)
-        return answers[0] if len(answers) == 1 else np.concatenate(answers)
+        rows = answers[0] if len(answers) == 1 else np.concatenate(answers)
+        return rows if rows.shape == (len(images), 10) and are_probabilities(rows) else None
 
 
 class _Single(threading.local):
@@ -111,11 +113,14 @@ class _Single(threading.local):
         binding = session.graph.io_binding()
         binding.bind_input(INPUT[0], "cpu", 0, np.uint8, pixels.shape, pixels.ctypes.data)
         binding.bind_output(OUTPUT[0], "cpu", 0, np.float32, answer.shape, answer.ctypes.data)
+        flat = answer[0]
         run_bound = partial(session.graph.run_with_iobinding, binding)
 
-        def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        def run(images: NDArray[np.uint8]) -> NDArray[np.float32] | None:
             pixels[...] = images
             session.watch(run_bound, MAX_SECONDS)
-            return answer.copy()
+            row = flat.tolist()  # six times as fast as NumPy
+            is_valid = min(row) >= 0 and abs(sum(row) - 1) <= ROUNDING
+            return answer.copy() if is_valid else None
 
         self.run = run  # a closure, because attributes of a threading.local are slow

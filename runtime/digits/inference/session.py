@@ -55,10 +55,7 @@ class Session:
 
         run: calls onnxruntime. Raises ModelError if it takes longer, or fails.
         """
-        global _watchdog
-        if _watchdog is None or _watchdog.process != os.getpid():  # a fork has no threads
-            _watchdog = _Watchdog()
-        watchdog, options = _watchdog, _thread.options
+        watchdog, options = _watchdog or _start_watchdog(), _thread.options
         options.terminate = False
         watchdog.deadlines[options] = monotonic() + seconds
         if not watchdog.awake.is_set():
@@ -85,7 +82,6 @@ class _Watchdog(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="watchdog", daemon=True)
-        self.process = os.getpid()
         self.deadlines: dict[onnxruntime.RunOptions, float] = {}
         self.awake = threading.Event()
         self.start()
@@ -110,8 +106,21 @@ class _Thread(threading.local):
         self.options.add_run_config_entry("gpu_graph_id", "-1")
 
 
+def _start_watchdog() -> _Watchdog:
+    global _watchdog
+    _watchdog = _Watchdog()
+    return _watchdog
+
+
+def _forget_watchdog() -> None:
+    global _watchdog
+    _watchdog = None
+
+
 _thread = _Thread()
 _watchdog: _Watchdog | None = None
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget_watchdog)  # a fork has no threads
 
 
 def open_session(model: bytes, kernels: Kernels, threads: int = 1) -> onnxruntime.InferenceSession:

@@ -90,7 +90,7 @@ def _find_digit(
     if not (shared > SAME).any():
         return None
     digits = (probabilities - (several + none) / DIGITS).clip(1e-12)
-    score = float(log_odds(digits.sum()))
+    score = log_odds(float(digits.sum()))
     symbols = np.log(np.append(digits / digits.sum(), [1e-12] * len(SIGNS)))
     classified = alone.ranking.probabilities
     disputed = bool(are_disputed(evidence.probabilities, classified))

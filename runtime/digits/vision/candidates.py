@@ -102,6 +102,8 @@ def examine_briefly(model: Model, pictures: Sequence[GreyImage], least: float) -
     proposed = [propose(picture.pixels) for picture in pictures]
     examined = _classify(model, pictures, [[*islice(each, 1)] for each in proposed])
     doubtful = [index for index, each in enumerate(examined) if not each.is_settled(least)]
+    if not doubtful:
+        return examined
     hypotheses = [[*examined[index].hypotheses, *proposed[index]] for index in doubtful]
     further = _classify(model, [pictures[index] for index in doubtful], hypotheses)
     for index, candidates in zip(doubtful, further, strict=True):

@@ -86,9 +86,11 @@ class Components(NamedTuple):
 
     def mask(self, chosen: list[int], window: Box) -> Mask:
         """Draw the chosen components in a window that holds them: bool [height, width]."""
-        drawn = np.zeros(self.size, np.bool_)
-        drawn[chosen] = True
-        rows, starts, ends = (column[drawn[self.labels]] for column in self[:3])
+        rows, starts, ends = self[:3]
+        if len(chosen) < self.size:
+            drawn = np.zeros(self.size, np.bool_)
+            drawn[chosen] = True
+            rows, starts, ends = (column[drawn[self.labels]] for column in self[:3])
         first = (rows - window.top) * window.width + (starts - window.left)
         mask = np.zeros((window.height, window.width), np.bool_)
         mask.reshape(-1)[spans(first, ends - starts)] = True
@@ -131,8 +133,12 @@ def dilate(mask: Mask) -> Mask:
 def label_components(mask: Mask, ink: Ink) -> Components:
     """Label the connected components of a mask of ink, diagonals included."""
     rows, starts, ends = run_lengths(mask)
-    labels = _label_runs(rows, starts, ends, mask.shape[1])
-    lengths, inked = ends - starts, ink[mask]
+    labels, inked = _label_runs(rows, starts, ends, mask.shape[1]), ink[mask]
+    if len(labels) and not labels.any():  # a single component, as of most digits
+        box = np.array([[starts.min(), rows[0], ends.max(), rows[-1] + 1]])
+        mass, peak = inked.sum(keepdims=True, dtype=np.int64), inked.max(keepdims=True)
+        return Components(rows, starts, ends, labels, box, mass, peak)
+    lengths = ends - starts
     first = lengths.cumsum() - lengths  # of each run among the pixels
     mass, peak = np.add.reduceat(inked, first, dtype=np.int64), np.maximum.reduceat(inked, first)
     order = labels.argsort(kind="stable")
@@ -184,6 +190,8 @@ def _label_runs(rows: Integers, starts: Integers, ends: Integers, width: int) ->
     upper, lower = np.repeat(runs, counts), spans(first, counts)
     root = runs.copy()
     root[lower[::-1]] = upper[::-1]  # the first that each touches
+    if np.count_nonzero(root == runs) == 1:
+        return np.zeros_like(root)
     while len(upper):
         while ((shorter := root[root]) != root).any():
             root = shorter

@@ -18,14 +18,14 @@ from digits.vision.components import (
     label_components,
     trim,
 )
-from digits.vision.ink import Ink, Levels, Polarity, extract, otsu_levels
+from digits.vision.ink import Ink, Levels, Polarity, darker_level, extract, otsu_levels
 
 MAX_HYPOTHESES = 8  # a picture
 MAX_OF_BOTH = 12  # a picture, if both polarities are asked for
 
 _MIN_SIDE = 3  # pixels; nothing smaller is a digit
 _MIN_MASS = 0.1  # of the main component's mass; less is a speck
-_BLANK = Levels(0, 63, 255, 255, 255)  # of a picture without ink
+_BLANK = Levels(0, 63, 255, 255)  # of a picture without ink
 _CENTRAL = 5.0  # weight of the squared distance; with 3 to 6, 500 mixed pictures lose 3.0 %
 _MAX_GAP = 0.5  # of the main component's longer side; pieces of one digit are not further apart
 
@@ -105,7 +105,7 @@ def _views(polarity: Polarity) -> Iterator[View]:
             yield "crop", _crop(polarity.uncorrected, levels), 1.0
     yield from layer.view_without("inner", layer.border())
     yield from layer.view_without("unruled", layer.lines(components, main))
-    dark = layer.ink > layer.levels.dark
+    dark = layer.ink > darker_level(layer.ink, layer.levels.low)
     if (layer.mask & ~dilate(dark)).any():  # more than the soft edges of the same strokes
         darker = label_components(dark, layer.ink)
         yield from layer.view("dark", darker, layer.main(darker))

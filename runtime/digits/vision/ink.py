@@ -15,7 +15,7 @@ Ink = NDArray[np.uint8]  # [height, width]: 0 = paper, 255 = full ink
 Floats = NDArray[np.float32]
 Pixel = TypeVar("Pixel", np.uint8, np.int16)
 
-_THUMBNAIL = 256  # pixels of the longer side; light changes slowly, so a small picture shows it
+_THUMBNAIL = 160  # pixels of the longer side; light changes slowly, so a small picture shows it
 _FIT = 20  # samples along the longer side determine a surface with six coefficients
 _MIN_INK = 0.003  # of the pixels are ink, in a picture with some
 # Share of the picture. Anything wider is no stroke, but a table, a dark wall or a shadow.
@@ -34,14 +34,12 @@ class Levels(NamedTuple):
 
     paper: the mean of bare paper. edge: what the soft edge of a stroke fades to. threshold: halfway
     from paper to the mean of ink. low: what a stroke may fade to, if it stands out from the noise.
-    dark: what separates darker ink from fainter, such as a pen's from the lines of the paper.
     """
 
     paper: int
     edge: int
     threshold: int
     low: int
-    dark: int
 
 
 @dataclass
@@ -107,12 +105,13 @@ class Polarity:
 
     def _ink_on(self, paper: Floats) -> Ink:
         """How much darker than its paper each pixel is, as a share of it: 255 is black."""
-        scale = 255 / np.maximum(paper, np.float32(_DARKEST_PAPER))
-        white = paper * scale if paper.min() < _DARKEST_PAPER else np.full((1, 1), 255, np.float32)
-        ink = self.grey * -self._enlarge(scale)
-        ink += self._enlarge(white)
-        ink += np.float32(0.5)  # it is rounded, not truncated
-        return np.maximum(ink, 0, out=ink).astype(np.uint8)
+        scale: Floats = np.divide(255, paper.clip(_DARKEST_PAPER), dtype=np.float32)
+        ink: Floats = self.grey * self._enlarge(-scale)
+        half = np.float32(0.5)  # it is rounded, not truncated
+        is_bright = paper.min() >= _DARKEST_PAPER  # then all paper is white
+        ink += 255 + half if is_bright else self._enlarge(paper * scale + half)
+        np.maximum(ink, 0, out=ink)
+        return ink.astype(np.uint8)
 
     def _enlarge(self, values: Floats) -> Floats:
         """Values of the thumbnail to those of the picture; a single one stays."""
@@ -130,12 +129,14 @@ def extract(grey: Grey, both: bool = False) -> list[Polarity]:
 
     grey: uint8 [height, width]. both: both polarities in any case, unless the paper is flat.
     """
-    factor, counts = -(-max(grey.shape) // _THUMBNAIL), _histogram(grey)
-    if 2 * counts.max() >= grey.size:  # most of it has one grey: paper without light and noise
+    factor = -(-max(grey.shape) // _THUMBNAIL)
+    sample = grey[::factor, ::factor]
+    counts = _histogram(sample)
+    if 2 * counts.max() >= sample.size:  # most of it has one grey: paper without light and noise
         small = smooth = np.full((1, 1), counts.argmax(), np.float32)
-        few = round(_MIN_INK * grey.size)
-        farthest = counts.cumsum().searchsorted([few, grey.size - 1 - few], "right") - smooth[0]
-        dark, is_clear = _is_dark(grey, farthest)
+        few = round(_MIN_INK * sample.size)
+        levels = counts.cumsum().searchsorted([few, sample.size - 1 - few], "right")
+        dark, is_clear = _is_dark(grey, levels - smooth[0])
     else:
         small = np.asarray(Image.fromarray(grey).reduce(factor) if factor > 1 else grey, np.float32)
         smooth = fit_background(small)
@@ -178,13 +179,13 @@ def fit_background(small: Floats) -> Floats:
     step = -(-max(small.shape) // _FIT)
     values = small[::step, ::step].reshape(-1)
     middle = len(values) // 2  # np.median takes longer
-    background = np.sort(values)[middle]
+    background = np.full_like(values, np.sort(values)[middle])
     for _ in range(5):
         distance = np.abs(values - background)
         relative = distance / max(1.5 * float(np.sort(distance)[middle]), 2)  # a camera's noise
         weighted = design / np.square(1 + relative * relative)
         coefficients = np.linalg.solve(weighted @ design.T + _RIDGE, weighted @ values)
-        background = coefficients @ design
+        background = (coefficients @ design).astype(np.float32, copy=False)
     curve = np.zeros((3, 3), np.float32)
     curve[_POWERS] = coefficients
     surface: Floats = rows @ curve @ columns
@@ -224,8 +225,7 @@ def otsu_levels(ink: Ink, around: int = 0) -> Levels | None:
     """Find the levels that separate ink from paper; None for bare paper.
 
     around: the number of further pixels, all of them 0. The threshold best separates two classes
-    (N. Otsu, "A threshold selection method from gray-level histograms", 1979); `dark` does so among
-    the inked pixels.
+    (N. Otsu, "A threshold selection method from gray-level histograms", 1979).
     """
     counts = _histogram(ink).astype(np.float64)
     counts[0] += around
@@ -240,8 +240,17 @@ def otsu_levels(ink: Ink, around: int = 0) -> Levels | None:
     noise = math.sqrt((counts[: split + 1] * off**2).sum() / bare)
     half = (full - paper) / 2
     low = paper + max(half / 3, min(3 * noise, half))
-    counts[: int(low) + 1] = 0
-    return Levels(int(paper), int(paper + half / 4), int(paper + half), int(low), _otsu(counts)[0])
+    return Levels(int(paper), int(paper + half / 4), int(paper + half), int(low))
+
+
+def darker_level(ink: Ink, low: int) -> int:
+    """What separates darker ink from fainter, such as a pen's from the lines of the paper.
+
+    low: what ink is above.
+    """
+    counts = _histogram(ink).astype(np.float64)
+    counts[: low + 1] = 0
+    return _otsu(counts)[0]
 
 
 def _otsu(counts: NDArray[np.float64]) -> tuple[int, float, float]:

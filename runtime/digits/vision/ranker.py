@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -85,13 +85,19 @@ def rank(
     if not hypotheses:
         return Ranking(np.full(10, 0.1), np.zeros(0), 0.0, 1.0)
     table = features(hypotheses, frames, answers, shape)
+    scores = [_dot(row, weights.RANKER) for row in table]
     values = several_features(hypotheses, table)
-    several = -np.inf if values is None else float(values @ [*weights.SEVERAL.values()])
-    scores = np.append(table @ [*weights.RANKER.values()], (several, 0.0))
-    likely = np.exp(scores - scores.max())
-    likely /= likely.sum()
-    digit = likely[:-2] @ answers + (likely[-2] + likely[-1]) / 10
-    return Ranking(digit / digit.sum(), likely[:-2], float(likely[-2]), float(likely[-1]))
+    scores += [-math.inf if values is None else _dot(values, weights.SEVERAL), 0.0]
+    top = max(scores)
+    likely = [math.exp(score - top) for score in scores]
+    total = sum(likely)
+    *shares, several, none = (each / total for each in likely)
+    digit = np.array(shares) @ answers + (several + none) / 10
+    return Ranking(digit / digit.sum(), np.array(shares), several, none)
+
+
+def _dot(values: Sequence[float], fitted: Mapping[str, float]) -> float:
+    return sum(value * weight for value, weight in zip(values, fitted.values(), strict=True))
 
 
 def features(
@@ -99,24 +105,24 @@ def features(
     frames: NDArray[np.uint8],
     answers: NDArray[np.float32],
     shape: tuple[int, ...],
-) -> Floats:
-    """FEATURES of each hypothesis, float64 [n, features]; arguments as for `rank`."""
+) -> list[list[float]]:
+    """FEATURES of each hypothesis, n times as many; arguments as for `rank`."""
     height, width = shape
-    kinds = {view.kind for view in hypotheses}
-    likeliest = answers.argmax(1)
-    odds = log_odds(np.array([answers.max(1), answers.mean(0)[likeliest]])).tolist()
-    strokes = stroke_width(frames.astype(np.float32) / np.float32(255)).tolist()
-    rows = []
-    for (kind, (ink, box), share, inverted, uneven), digit, confidence, agreement, stroke in zip(
-        hypotheses, likeliest.tolist(), *odds, strokes, strict=True
+    kinds, rows = {view.kind for view in hypotheses}, []
+    mean = answers.mean(0).tolist()
+    strokes = stroke_width(frames.astype(np.float32)).tolist()
+    for (kind, (ink, box), share, inverted, uneven), answer, stroke in zip(
+        hypotheses, answers.tolist(), strokes, strict=True
     ):
+        confidence = max(answer)
+        digit = answer.index(confidence)
         contrast = int(ink.sum()) / (255 * np.count_nonzero(ink))
         x, y = (box.left + box.right) / width - 1, (box.top + box.bottom) / height - 1
         values = {
             kind: 1.0,
             "inverted": inverted,  # whether the ink is on the less likely of dark and light
-            "confidence": confidence,
-            "agreement": agreement,  # log odds of all hypotheses on its digit
+            "confidence": log_odds(confidence),
+            "agreement": log_odds(mean[digit]),  # of all hypotheses on its digit
             "share": math.log(share),  # of all ink that it explains
             "distance": x * x + y * y,  # of its middle from the picture's; 1: a side's middle
             # The picture's sides that it touches.
@@ -131,10 +137,12 @@ def features(
             "dark, no lines": kind == "dark" and "unruled" not in kinds,
         }
         rows.append([values.get(name, 0.0) for name in FEATURES])
-    return np.array(rows)
+    return rows
 
 
-def several_features(hypotheses: Sequence[Hypothesis], table: Floats) -> Floats | None:
+def several_features(
+    hypotheses: Sequence[Hypothesis], table: Sequence[Sequence[float]]
+) -> list[float] | None:
     """SEVERAL_FEATURES of the two heaviest components; None if there is only one.
 
     table: what `features` returns.
@@ -150,11 +158,15 @@ def several_features(hypotheses: Sequence[Hypothesis], table: Floats) -> Floats 
     (first, first_box), (second, second_box) = (hypotheses[row].component for row in pair)
     common = min(first_box.right, second_box.right) - max(first_box.left, second_box.left)
     columns = [FEATURES.index(name) for name in ("confidence", "width", "contrast", "one")]
-    confidence, width, contrast, ones = table[pair][:, columns].T
-    pens = width + np.log([first_box.longer, second_box.longer])  # in the picture's pixels
+    confidence, width, contrast, ones = ([table[row][at] for row in pair] for at in columns)
+    # In the picture's pixels.
+    pens = [
+        each + math.log(box.longer)
+        for each, box in zip(width, (first_box, second_box), strict=True)
+    ]
     values = {
         "several": 1.0,
-        "less sure": confidence.min(),
+        "less sure": min(confidence),
         "lighter": math.log(second.sum() / first.sum()),
         "lower": -abs(math.log(first_box.height / second_box.height)),
         "overlap": max(common, 0) / min(first_box.width, second_box.width),  # across
@@ -163,11 +175,10 @@ def several_features(hypotheses: Sequence[Hypothesis], table: Floats) -> Floats 
         "one": ones[1],
         "inverted": inverted,
     }
-    return np.array([values[name] for name in SEVERAL_FEATURES])
+    return [values[name] for name in SEVERAL_FEATURES]
 
 
-def log_odds(probability: NDArray[np.floating]) -> Floats:
-    """Log odds of probabilities, kept finite."""
-    inside = np.clip(probability, _MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
-    odds: Floats = np.log(inside / (1 - inside))
-    return odds
+def log_odds(probability: float) -> float:
+    """Log odds of a probability, kept finite."""
+    inside = min(max(probability, _MIN_PROBABILITY), 1 - _MIN_PROBABILITY)
+    return math.log(inside / (1 - inside))

@@ -26,7 +26,7 @@ def test_hairline_drawn_thicker(side: int) -> None:
     ring = np.zeros((side, side), np.uint8)
     ring[[0, -1]] = ring[:, [0, -1]] = 200
     [framed] = to_mnist([ring])
-    [width] = stroke_width(framed[None].astype(np.float32) / np.float32(255))
+    [width] = stroke_width(framed[None].astype(np.float32))
     assert 1.1 <= width <= 1.8
     assert trim(framed).box.longer in (19, 20)
     ink = trim(framed).ink

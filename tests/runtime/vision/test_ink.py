@@ -40,18 +40,19 @@ def test_flat_picture_has_one_ink(page: Sheet, paper: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "counts", "levels"),
+    ("values", "counts", "levels", "darker"),
     [
-        ([20, 180], [90, 10], (20, 40, 100, 47, 0)),
-        ([10, 30, 180], [45, 45, 10], (20, 40, 100, 50, 0)),  # noise on the paper
-        ([0, 150, 220], [94, 3, 3], (0, 23, 93, 31, 150)),  # two inks
+        ([20, 180], [90, 10], (20, 40, 100, 47), 0),
+        ([10, 30, 180], [45, 45, 10], (20, 40, 100, 50), 0),  # noise on the paper
+        ([0, 150, 220], [94, 3, 3], (0, 23, 93, 31), 150),  # two inks
     ],
 )
-def test_levels(values: list[int], counts: list[int], levels: tuple[int, ...]) -> None:
+def test_levels(values: list[int], counts: list[int], levels: tuple[int, ...], darker: int) -> None:
     picture = np.repeat(np.array(values, np.uint8), counts)[None]
     assert ink.otsu_levels(picture) == levels
     bare = np.zeros((1, values.count(0) * 80), np.uint8)
     assert ink.otsu_levels(picture[:, bare.size :], bare.size) == levels
+    assert ink.darker_level(picture, levels[-1]) == darker
 
 
 @pytest.mark.parametrize("light", [np.zeros((1, 1)), np.ones((1, 500)), lamp(200, 300)])

@@ -40,14 +40,14 @@ def frames(hypotheses: list[Hypothesis]) -> np.ndarray:
 def columns(hypotheses: list[Hypothesis], *answers: np.ndarray) -> np.ndarray:
     """FEATURES; by default the network reads a 1 everywhere."""
     given = np.array(answers or [sure(1)] * len(hypotheses), np.float32)
-    return features(hypotheses, frames(hypotheses), given, SHAPE)
+    return np.array(features(hypotheses, frames(hypotheses), given, SHAPE))
 
 
 def several(hypotheses: list[Hypothesis], *answers: np.ndarray) -> dict[str, float]:
     """SEVERAL_FEATURES by name."""
-    values = ranker.several_features(hypotheses, columns(hypotheses, *answers))
+    values = ranker.several_features(hypotheses, columns(hypotheses, *answers).tolist())
     assert values is not None
-    return dict(zip(SEVERAL_FEATURES, values.tolist(), strict=True))
+    return dict(zip(SEVERAL_FEATURES, values, strict=True))
 
 
 def test_softmax_of_linear_scores(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,7 @@ def font_writers(files: Sequence[Path], random: Random) -> list[Writer]:
 
 
 def _pen(glyph: Glyph) -> float:
-    return float(stroke_width(glyph.coverage[None].astype(np.float32) / np.float32(255))[0])
+    return float(stroke_width(np.pad(glyph.coverage, 1)[None].astype(np.float32))[0])
 
 
 def _draw(digits: Split, random: Random, ranges: Ranges = RANGES) -> tuple[str, Glyph]:
