@@ -160,13 +160,12 @@ def examine(classifier: Classifier, pictures: Sequence[GreyImage]) -> list[Candi
     for index, candidates in enumerate(examined):
         if not candidates.hypotheses or candidates.is_settled(least):
             continue
-        if candidates.is_cut or candidates.ranking.probabilities.max() < least:
+        if candidates.is_cut or candidates.ranking.confidence < least:
             [candidates] = examine_alone(classifier.model, [candidates.picture], both=True)
-        probabilities = candidates.ranking.probabilities
-        is_sure = probabilities.max() >= least
+        is_sure = candidates.ranking.confidence >= least
         if is_sure and len(candidates.hypotheses) > 1:  # is it this digit and no other?
             seen = _see(classifier, candidates.picture, candidates.box.longer)
-            is_sure = seen.probabilities[probabilities.argmax()] > 0.5
+            is_sure = seen.probabilities[candidates.ranking.probabilities.argmax()] > 0.5
         if not is_sure:
             candidates = candidates.combine(_see(classifier, candidates.picture))
         examined[index] = candidates

@@ -21,6 +21,7 @@ from digits.inference.model_file import BUNDLED
 from digits.terminal import track
 from digits.vision import ranker, weights
 from digits.vision.candidates import Candidates, examine_alone
+from digits.vision.frame import stroke_width
 from digits.vision.hypotheses import MAX_OF_BOTH
 from digits_train.camera import FITTED, single
 from digits_train.camera.materials import Materials, make_materials
@@ -80,7 +81,8 @@ def _alternatives(seen: Candidates, label: int) -> tuple[Floats, Floats, Floats]
     features = np.zeros((MAX_OF_BOTH + 2, split + len(ranker.SEVERAL_FEATURES)))
     exist, fits = np.zeros((2, len(features)))
     shape = seen.picture.pixels.shape
-    table = ranker.features(seen.hypotheses, seen.frames, seen.answers, shape)
+    strokes = stroke_width(seen.frames.astype(np.float32)).tolist()
+    table = ranker.features(seen.hypotheses, strokes, seen.answers, shape)
     several = ranker.several_features(seen.hypotheses, table)
     features[:count, :split] = table
     features[-2, split:] = 0 if several is None else several

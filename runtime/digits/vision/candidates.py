@@ -11,7 +11,7 @@ from digits.images.picture import GreyImage
 from digits.inference.model import Model
 from digits.prediction import Prediction, Status
 from digits.vision.components import Box
-from digits.vision.frame import to_mnist
+from digits.vision.frame import draw
 from digits.vision.hypotheses import Hypothesis, propose
 from digits.vision.ranker import Evidence, Ranking, rank
 
@@ -54,7 +54,7 @@ class Candidates(NamedTuple):
         """Whether its only hypothesis explains all ink, and a digit with this confidence."""
         if len(self.hypotheses) != 1 or self.hypotheses[0].share < 1 or self.is_cut:
             return False
-        return bool(self.ranking.probabilities.max() >= least)
+        return self.ranking.confidence >= least
 
     def combine(self, evidence: Evidence) -> "Candidates":
         """Combine this with what the reader sees in the same picture."""
@@ -114,12 +114,12 @@ def examine_briefly(model: Model, pictures: Sequence[GreyImage], least: float) -
 def _classify(
     model: Model, pictures: Sequence[GreyImage], proposed: Sequence[list[Hypothesis]]
 ) -> list[Candidates]:
-    frames = to_mnist([view.component.ink for hypotheses in proposed for view in hypotheses])
+    frames, strokes = draw([view.component.ink for hypotheses in proposed for view in hypotheses])
     answers = model.probabilities(frames) if len(frames) else np.zeros((0, 10), np.float32)
     examined, end = [], 0
     for picture, views in zip(pictures, proposed, strict=True):
         part = slice(end, end := end + len(views))
         inputs, outputs = frames[part], answers[part]
-        ranking = rank(views, inputs, outputs, picture.pixels.shape)
+        ranking = rank(views, strokes[part], outputs, picture.pixels.shape)
         examined.append(Candidates(picture, views, inputs, outputs, ranking))
     return examined

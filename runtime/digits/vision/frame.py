@@ -30,21 +30,28 @@ _UPSAMPLE = 4  # strokes are thickened in finer pixels, by fractions of the fram
 
 
 def to_mnist(inks: Sequence[Ink]) -> NDArray[np.uint8]:
+    """Draw digits as MNIST did; see `draw`. Returns uint8 [n, 28, 28]."""
+    return draw(inks)[0]
+
+
+def draw(inks: Sequence[Ink]) -> tuple[NDArray[np.uint8], list[float]]:
     """Draw digits as MNIST did: longest side 20 px, centre of mass in the middle of 28x28.
 
     inks: n times uint8 [height, width], each a digit cropped to its edges. Y. LeCun, C. Cortes,
     C. Burges, "The MNIST database of handwritten digits". Returns uint8 [n, 28, 28], 0 = paper,
-    255 = full ink.
+    255 = full ink, and the `stroke_width` of each.
     """
     canvas = np.zeros((len(inks), SIDE + 1, SIDE + 1), np.float32)  # paper is before each digit
     sizes = [
         _draw(part, _resize(ink.astype(np.float32), DIGIT_SIDE))
         for part, ink in zip(canvas, inks, strict=True)
     ]
-    for index, pen in enumerate(stroke_width(canvas).tolist()):
-        if pen < _MIN_STROKE_WIDTH:
+    strokes = stroke_width(canvas).tolist()
+    for index, width in enumerate(strokes):
+        if width < _MIN_STROKE_WIDTH:
             canvas[index] = 0
             sizes[index] = _draw(canvas[index], _thicken(inks[index].astype(np.float32)))
+            [strokes[index]] = stroke_width(canvas[index : index + 1]).tolist()
     frames = np.zeros((len(inks), SIDE, SIDE), np.uint8)
     pixels = np.rint(canvas * 255).astype(np.uint8)
     moments = canvas.reshape(-1, _MOMENTS.shape[0]) @ _MOMENTS
@@ -57,7 +64,7 @@ def to_mnist(inks: Sequence[Ink]) -> NDArray[np.uint8]:
         top = min(max(round(down), 0), SIDE - height)
         left = min(max(round(right), 0), SIDE - width)
         frame[top : top + height, left : left + width] = drawn[1 : 1 + height, 1 : 1 + width]
-    return frames
+    return frames, strokes
 
 
 def _draw(canvas: Floats, digit: Floats) -> tuple[int, int]:

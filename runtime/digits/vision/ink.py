@@ -179,13 +179,13 @@ def fit_background(small: Floats) -> Floats:
     step = -(-max(small.shape) // _FIT)
     values = small[::step, ::step].reshape(-1)
     middle = len(values) // 2  # np.median takes longer
-    background = np.full_like(values, np.sort(values)[middle])
+    background: NDArray[np.floating] = np.full_like(values, np.sort(values)[middle])
     for _ in range(5):
         distance = np.abs(values - background)
         relative = distance / max(1.5 * float(np.sort(distance)[middle]), 2)  # a camera's noise
         weighted = design / np.square(1 + relative * relative)
         coefficients = np.linalg.solve(weighted @ design.T + _RIDGE, weighted @ values)
-        background = (coefficients @ design).astype(np.float32, copy=False)
+        background = coefficients @ design
     curve = np.zeros((3, 3), np.float32)
     curve[_POWERS] = coefficients
     surface: Floats = rows @ curve @ columns

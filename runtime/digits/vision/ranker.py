@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.vision import weights
-from digits.vision.frame import DIGIT_SIDE, stroke_width
+from digits.vision.frame import DIGIT_SIDE
 from digits.vision.hypotheses import Hypothesis
 
 Floats = NDArray[np.float64]
@@ -45,6 +45,12 @@ class Ranking(NamedTuple):
     several: float
     none: float
 
+    @property
+    def confidence(self) -> float:
+        """The largest probability of a digit."""
+        listed: list[float] = self.probabilities.tolist()
+        return max(listed)
+
     def combine(self, answers: NDArray[np.float32], evidence: Evidence) -> "Ranking":
         """Combine it with what the reader says of the picture: Dempster's rule.
 
@@ -71,29 +77,29 @@ class Ranking(NamedTuple):
 
 def rank(
     hypotheses: Sequence[Hypothesis],
-    frames: NDArray[np.uint8],
+    strokes: Sequence[float],
     answers: NDArray[np.float32],
     shape: tuple[int, ...],
 ) -> Ranking:
     """Rank n hypotheses of one picture: Σ P(hypothesis | picture) · P(digit | hypothesis).
 
-    frames: uint8 [n, 28, 28]; answers: float32 [n, 10], the network's probabilities; shape: rows
-    and columns of the picture. The probability of each hypothesis, of several digits and of none is
-    a softmax over linear scores. digits_train/fit_ranker.py fits their weights on synthetic
-    pictures.
+    strokes: the width of each in its frame; answers: float32 [n, 10], the network's probabilities;
+    shape: rows and columns of the picture. The probability of each hypothesis, of several digits
+    and of none is a softmax over linear scores. digits_train/fit_ranker.py fits their weights on
+    synthetic pictures.
     """
     if not hypotheses:
         return Ranking(np.full(10, 0.1), np.zeros(0), 0.0, 1.0)
-    table = features(hypotheses, frames, answers, shape)
+    table = features(hypotheses, strokes, answers, shape)
     scores = [_dot(row, weights.RANKER) for row in table]
     values = several_features(hypotheses, table)
     scores += [-math.inf if values is None else _dot(values, weights.SEVERAL), 0.0]
     top = max(scores)
     likely = [math.exp(score - top) for score in scores]
-    total = sum(likely)
-    *shares, several, none = (each / total for each in likely)
-    digit = np.array(shares) @ answers + (several + none) / 10
-    return Ranking(digit / digit.sum(), np.array(shares), several, none)
+    shares = np.array(likely) / sum(likely)
+    several, none = shares[-2:].tolist()
+    digit = shares[:-2] @ answers + (several + none) / 10
+    return Ranking(digit / digit.sum(), shares[:-2], several, none)
 
 
 def _dot(values: Sequence[float], fitted: Mapping[str, float]) -> float:
@@ -102,17 +108,17 @@ def _dot(values: Sequence[float], fitted: Mapping[str, float]) -> float:
 
 def features(
     hypotheses: Sequence[Hypothesis],
-    frames: NDArray[np.uint8],
+    strokes: Sequence[float],
     answers: NDArray[np.float32],
     shape: tuple[int, ...],
 ) -> list[list[float]]:
     """FEATURES of each hypothesis, n times as many; arguments as for `rank`."""
     height, width = shape
     kinds, rows = {view.kind for view in hypotheses}, []
-    mean = answers.mean(0).tolist()
-    strokes = stroke_width(frames.astype(np.float32)).tolist()
+    listed = answers.tolist()
+    mean = [sum(column) / len(listed) for column in zip(*listed, strict=True)]
     for (kind, (ink, box), share, inverted, uneven), answer, stroke in zip(
-        hypotheses, answers.tolist(), strokes, strict=True
+        hypotheses, listed, strokes, strict=True
     ):
         confidence = max(answer)
         digit = answer.index(confidence)

@@ -5,7 +5,7 @@ import pytest
 
 from digits.vision import ranker, weights
 from digits.vision.components import Box, Component
-from digits.vision.frame import DIGIT_SIDE, to_mnist
+from digits.vision.frame import DIGIT_SIDE, draw
 from digits.vision.hypotheses import Hypothesis
 from digits.vision.ranker import FEATURES, SEVERAL_FEATURES, features, rank
 
@@ -33,14 +33,14 @@ def sure(digit: int, confidence: float = 0.99) -> np.ndarray:
     return answer
 
 
-def frames(hypotheses: list[Hypothesis]) -> np.ndarray:
-    return to_mnist([hypothesis.component.ink for hypothesis in hypotheses])
+def strokes(hypotheses: list[Hypothesis]) -> list[float]:
+    return draw([hypothesis.component.ink for hypothesis in hypotheses])[1]
 
 
 def columns(hypotheses: list[Hypothesis], *answers: np.ndarray) -> np.ndarray:
     """FEATURES; by default the network reads a 1 everywhere."""
     given = np.array(answers or [sure(1)] * len(hypotheses), np.float32)
-    return np.array(features(hypotheses, frames(hypotheses), given, SHAPE))
+    return np.array(features(hypotheses, strokes(hypotheses), given, SHAPE))
 
 
 def several(hypotheses: list[Hypothesis], *answers: np.ndarray) -> dict[str, float]:
@@ -55,7 +55,7 @@ def test_softmax_of_linear_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "RANKER", {k: float(k == "main") for k in FEATURES})
     monkeypatch.setattr(weights, "SEVERAL", {k: 2.0 * (k == "several") for k in SEVERAL_FEATURES})
     hypotheses = [made(), made("second", BESIDE)]
-    ranking = rank(hypotheses, frames(hypotheses), np.array([sure(3), sure(4)]), SHAPE)
+    ranking = rank(hypotheses, strokes(hypotheses), np.array([sure(3), sure(4)]), SHAPE)
     expected = np.exp([1.0, 0.0, 2.0, 0.0])
     actual = [*ranking.hypotheses, ranking.several, ranking.none]
     assert actual == pytest.approx((expected / expected.sum()).tolist())
