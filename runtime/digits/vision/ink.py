@@ -188,7 +188,7 @@ def fit_background(small: Floats) -> Floats:
         background = coefficients @ design
     curve = np.zeros((3, 3), np.float32)
     curve[_POWERS] = coefficients
-    surface: Floats = rows @ curve @ columns
+    surface: Floats = np.matmul(rows @ curve, columns)
     return surface
 
 
