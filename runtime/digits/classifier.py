@@ -11,7 +11,7 @@ from digits.inference.metadata import Kernels
 from digits.inference.model import Model
 from digits.inference.model_file import ModelSource
 from digits.prediction import Number, Prediction, Reading
-from digits.vision.candidates import Candidates, examine_alone, examine_briefly
+from digits.vision.candidates import Candidates, examine_briefly, examine_inverted
 from digits.vision.ranker import Evidence
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def examine(classifier: Classifier, pictures: Sequence[GreyImage]) -> list[Candi
         if not candidates.hypotheses or candidates.is_settled(least):
             continue
         if candidates.is_cut or candidates.ranking.confidence < least:
-            [candidates] = examine_alone(classifier.model, [candidates.picture], both=True)
+            candidates = examine_inverted(classifier.model, candidates)
         is_sure = candidates.ranking.confidence >= least
         if is_sure and len(candidates.hypotheses) > 1:  # is it this digit and no other?
             seen = _see(classifier, candidates.picture, candidates.box.longer)

@@ -20,8 +20,7 @@ from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED
 from digits.terminal import track
 from digits.vision import ranker, weights
-from digits.vision.candidates import Candidates, examine_alone
-from digits.vision.frame import stroke_width
+from digits.vision.candidates import Candidates, examine_alone, examine_inverted
 from digits.vision.hypotheses import MAX_OF_BOTH
 from digits_train.camera import FITTED, single
 from digits_train.camera.materials import Materials, make_materials
@@ -67,8 +66,9 @@ def samples(materials: Materials, seeds: Iterable[int]) -> Samples:
     for seed in seeds:
         random = np.random.default_rng([_SEED, seed])
         shown = single.draw(_SHARES, random, materials)
-        for both in (False, True):  # `examine` starts with the one, and goes on with the other
-            [seen] = examine_alone(model, [picture.load(shown.pixels)], both)
+        [alone] = examine_alone(model, [picture.load(shown.pixels)])
+        # `examine` starts with the one, and goes on with the other.
+        for seen in (alone, examine_inverted(model, alone)):
             if seen.hypotheses:
                 drawn.append((shown.label, *_alternatives(seen, shown.label)))
     labels, features, exist, fits = (np.array(column) for column in zip(*drawn, strict=True))
@@ -81,8 +81,7 @@ def _alternatives(seen: Candidates, label: int) -> tuple[Floats, Floats, Floats]
     features = np.zeros((MAX_OF_BOTH + 2, split + len(ranker.SEVERAL_FEATURES)))
     exist, fits = np.zeros((2, len(features)))
     shape = seen.picture.pixels.shape
-    strokes = stroke_width(seen.frames.astype(np.float32)).tolist()
-    table = ranker.features(seen.hypotheses, strokes, seen.answers, shape)
+    table = ranker.features(seen.hypotheses, seen.strokes, seen.answers, shape)
     several = ranker.several_features(seen.hypotheses, table)
     features[:count, :split] = table
     features[-2, split:] = 0 if several is None else several

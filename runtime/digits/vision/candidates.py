@@ -12,7 +12,7 @@ from digits.inference.model import Model
 from digits.prediction import Prediction, Status
 from digits.vision.components import Box
 from digits.vision.frame import draw
-from digits.vision.hypotheses import Hypothesis, propose
+from digits.vision.hypotheses import MAX_OF_BOTH, Hypothesis, propose, propose_inverted
 from digits.vision.ranker import Evidence, Ranking, rank
 
 NOTES: dict[Status, str] = {
@@ -24,13 +24,14 @@ NOTES: dict[Status, str] = {
 class Candidates(NamedTuple):
     """What may be the one digit of a picture.
 
-    frames: uint8 [n, 28, 28], the network's input for each of n hypotheses. answers: float32
-    [n, 10], its output. n is 0 for a blank picture.
+    frames: uint8 [n, 28, 28], the network's input for each of n hypotheses. strokes: their widths
+    in these. answers: float32 [n, 10], its output. n is 0 for a blank picture.
     """
 
     picture: GreyImage
     hypotheses: list[Hypothesis]
     frames: NDArray[np.uint8]
+    strokes: list[float]
     answers: NDArray[np.float32]
     ranking: Ranking
 
@@ -84,14 +85,9 @@ class Candidates(NamedTuple):
         return "none" if none > 0.5 else "unsure"
 
 
-def examine_alone(
-    model: Model, pictures: Sequence[GreyImage], both: bool = False
-) -> list[Candidates]:
-    """Examine pictures, in one batch, without the reader. Raises ModelError if the model fails.
-
-    both: see `propose`.
-    """
-    return _classify(model, pictures, [[*propose(picture.pixels, both)] for picture in pictures])
+def examine_alone(model: Model, pictures: Sequence[GreyImage]) -> list[Candidates]:
+    """Examine pictures, in one batch, without the reader. Raises ModelError if the model fails."""
+    return _classify(model, pictures, [[*propose(picture.pixels)] for picture in pictures])
 
 
 def examine_briefly(model: Model, pictures: Sequence[GreyImage], least: float) -> list[Candidates]:
@@ -111,6 +107,29 @@ def examine_briefly(model: Model, pictures: Sequence[GreyImage], least: float) -
     return examined
 
 
+def examine_inverted(model: Model, candidates: Candidates) -> Candidates:
+    """Examine a picture for light ink, too, where the ink seems to be dark, or vice versa.
+
+    candidates: of `examine_alone`. Raises ModelError if the model fails.
+    """
+    picture, hypotheses, frames, strokes, answers, _ = candidates
+    inverted = propose_inverted(picture.pixels)
+    if not inverted:
+        return candidates
+    [others] = _classify(model, [picture], [inverted])
+    # The likelier polarity keeps at least half of them.
+    most = max(MAX_OF_BOTH - len(inverted), MAX_OF_BOTH // 2)
+    kept = sum(not view.inverted for view in hypotheses[:most])
+    room = MAX_OF_BOTH - kept
+    both = (
+        hypotheses[:kept] + inverted[:room],
+        np.concatenate([frames[:kept], others.frames[:room]]),
+        strokes[:kept] + others.strokes[:room],
+        np.concatenate([answers[:kept], others.answers[:room]]),
+    )
+    return _rank(picture, *both)
+
+
 def _classify(
     model: Model, pictures: Sequence[GreyImage], proposed: Sequence[list[Hypothesis]]
 ) -> list[Candidates]:
@@ -119,7 +138,16 @@ def _classify(
     examined, end = [], 0
     for picture, views in zip(pictures, proposed, strict=True):
         part = slice(end, end := end + len(views))
-        inputs, outputs = frames[part], answers[part]
-        ranking = rank(views, strokes[part], outputs, picture.pixels.shape)
-        examined.append(Candidates(picture, views, inputs, outputs, ranking))
+        examined.append(_rank(picture, views, frames[part], strokes[part], answers[part]))
     return examined
+
+
+def _rank(
+    picture: GreyImage,
+    hypotheses: list[Hypothesis],
+    frames: NDArray[np.uint8],
+    strokes: list[float],
+    answers: NDArray[np.float32],
+) -> Candidates:
+    ranking = rank(hypotheses, strokes, answers, picture.pixels.shape)
+    return Candidates(picture, hypotheses, frames, strokes, answers, ranking)

@@ -57,21 +57,27 @@ class Hypothesis(NamedTuple):
     unevenness: float
 
 
-def propose(grey: Grey, both: bool = False) -> Iterator[Hypothesis]:
+def propose(grey: Grey) -> Iterator[Hypothesis]:
     """Propose where the digit is: likelier hypotheses first, none if blank.
 
-    grey: uint8 [height, width]. both: propose light ink, too, where the ink seems to be dark, and
-    vice versa; that takes twice as long. What comes after the first takes several times as long.
+    grey: uint8 [height, width]. What comes after the first takes several times as long.
     """
-    polarities = extract(grey, both)
-    likelier = _distinct(polarities[0], inverted=False)
-    yield from islice(likelier, 1)
-    most = MAX_OF_BOTH if both else MAX_HYPOTHESES
-    others = [*_distinct(polarities[1], inverted=True)] if len(polarities) > 1 else []
+    likelier, *others = extract(grey)
+    first = _distinct(likelier, inverted=False)
+    yield from islice(first, 1)
+    inverted = [view for other in others for view in _distinct(other, inverted=True)]
     # The likelier polarity keeps at least half of them.
-    kept = max(most - len(others), most // 2)
-    first = [*islice(likelier, kept - 1)]
-    yield from first + others[: most - 1 - len(first)]
+    kept = [*islice(first, max(MAX_HYPOTHESES - len(inverted), MAX_HYPOTHESES // 2) - 1)]
+    yield from (kept + inverted)[: MAX_HYPOTHESES - 1]
+
+
+def propose_inverted(grey: Grey) -> list[Hypothesis]:
+    """Propose light ink where the ink seems to be dark, or vice versa; none on flat paper.
+
+    Its light is clear enough.
+    """
+    _, *others = extract(grey, both=True)
+    return [view for other in others for view in _distinct(other, inverted=True)]
 
 
 def _distinct(polarity: Polarity, inverted: bool) -> Iterator[Hypothesis]:
