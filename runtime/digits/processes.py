@@ -8,7 +8,7 @@ kill nor limit a single worker.
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -27,8 +27,7 @@ Answer = TypeVar("Answer")
 Start = Callable[[], Callable[[Request], Answer]]
 
 _SECONDS_TO_DIE = 5.0  # after SIGKILL, unless a disk doesn't respond
-# Items per request, and requests per worker: one at work, one waiting.
-_CHUNK, _PREFETCH = 16, 2
+_PREFETCH = 2  # requests per worker: one at work, one waiting
 
 
 class StartFailed(DigitsError):
@@ -217,20 +216,21 @@ class Pool(Generic[Request, Answer]):
 
 
 def parallel_map(
-    start: Callable[[], Callable[[str], T]],
-    items: Sequence[str],
+    start: Start[Sequence[str], list[T]],
+    chunks: Iterable[Sequence[str]],
     jobs: int,
     on_worker_death: Callable[[str], T],
 ) -> Generator[T, None, None]:
-    """Apply a function to each item in at most `jobs` processes; yield the results in order.
+    """Apply a function to chunks of items in at most `jobs` processes; yield the results in order.
 
-    start: picklable; called once in each process, returns the function. on_worker_death: gives the
-    result of an item that kills its process, as when memory runs out. Memory doesn't grow with the
-    number of items. Raises the DigitsError that start or the function raises, and StartFailed.
+    start: picklable; called once in each process, returns the function, which gives a result for
+    each item. on_worker_death: gives the result of an item that kills its process, as when memory
+    runs out. Memory doesn't grow with the number of items. Raises the DigitsError that start or the
+    function raises, and StartFailed.
     """
-    pool = Pool(partial(Worker, partial(_start_map, start)), jobs)
-    chunks = (items[first : first + _CHUNK] for first in range(0, len(items), _CHUNK))
-    pending = deque((chunk, pool.submit(chunk)) for chunk in islice(chunks, _PREFETCH * jobs))
+    pool = Pool(partial(Worker, start), jobs)
+    waiting = ((chunk, pool.submit(chunk)) for chunk in chunks)
+    pending = deque(islice(waiting, _PREFETCH * jobs))
     try:
         while pending:
             chunk, answers = pending.popleft()
@@ -242,14 +242,9 @@ def parallel_map(
                         yield from pool.submit([item]).result()
                     except WorkerDied:
                         yield on_worker_death(item)
-            pending.extend((chunk, pool.submit(chunk)) for chunk in islice(chunks, 1))
+            pending.extend(islice(waiting, 1))
     finally:
         pool.kill()
-
-
-def _start_map(start: Callable[[], Callable[[str], T]]) -> Callable[[Sequence[str]], list[T]]:
-    work = start()
-    return lambda items: [work(item) for item in items]
 
 
 def _serve(pipe: Connection, memory: int | None) -> None:

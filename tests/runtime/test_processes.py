@@ -4,12 +4,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -211,8 +212,8 @@ def test_kill_ends_workers_at_work(pool: Pool[str, object]) -> None:
         pool.submit("")
 
 
-def start_map(folder: Path) -> Callable[[str], str]:
-    """Return what writes a file, slowly if its name ends with 0; die at 40.
+def start_map(folder: Path) -> Callable[[Sequence[str]], list[str]]:
+    """Return what writes files, slowly if a name ends with 0; die at 40.
 
     It returns the name many times: more than a pipe holds.
     """
@@ -224,24 +225,31 @@ def start_map(folder: Path) -> Callable[[str], str]:
         (folder / item).touch()
         return item * 10_000
 
-    return answer
+    return lambda items: [*map(answer, items)]
+
+
+def chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (items[first : first + 16] for first in range(0, len(items), 16))
 
 
 @pytest.mark.unix
 @pytest.mark.parametrize(("count", "jobs"), [(0, 2), (16, 2), (17, 2), (100, 3)])
 def test_parallel_map_gives_results_in_order(tmp_path: Path, count: int, jobs: int) -> None:
     items = [*map(str, range(count))]
-    results = parallel_map(partial(start_map, tmp_path), items, jobs, lambda item: f"dead {item}")
+    results = parallel_map(
+        partial(start_map, tmp_path), chunks(items), jobs, lambda item: f"dead {item}"
+    )
     assert list(results) == ["dead 40" if item == "40" else item * 10_000 for item in items]
 
 
 def test_parallel_map_raises_a_failing_start() -> None:
     with pytest.raises(ModelError):
-        list(parallel_map(partial(start, "error"), ["1"] * 40, 2, str))
+        failing: Any = partial(start, "error")
+        list(parallel_map(failing, chunks(["1"] * 40), 2, str))
 
 
 def test_closed_parallel_map_starts_no_more_items(tmp_path: Path) -> None:
     items = [*map(str, range(1000))]
-    with closing(parallel_map(partial(start_map, tmp_path), items, 2, str)) as results:
+    with closing(parallel_map(partial(start_map, tmp_path), chunks(items), 2, str)) as results:
         assert next(results) == "0" * 10_000
     assert len(list(tmp_path.iterdir())) < 200

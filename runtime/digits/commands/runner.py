@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
-from itertools import count
+from itertools import chain, count
 from typing import TYPE_CHECKING, NamedTuple
 
 from digits.commands import inputs
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # Two workers take 0.25 s to start; one process reads 250 small pictures in that time.
 _MIN_FILES_FOR_WORKERS = 500
+_CHUNK = 16  # digits that share a run of the network
 
 
 class ClassifierOptions(NamedTuple):
@@ -124,7 +125,9 @@ def run(
             if processes > 1:
                 task = task._replace(networks=task.networks._replace(threads=1))
             start = partial(_start, task, form, given.show_name)
-            results = stack.enter_context(_results(start, files, processes))
+            size = _CHUNK if task.kind is Prediction else 1
+            chunks = [files[first : first + size] for first in range(0, len(files), size)]
+            results = stack.enter_context(_results(start, chunks, processes))
             if header:
                 write(header)
             for text, error in track(results, len(files), "reading", printed=not output):
@@ -151,20 +154,23 @@ def _name(form: Format, file: str) -> str:
 
 @contextmanager
 def _results(
-    start: Callable[[], Callable[[str], Result]], files: Sequence[str], processes: int
+    start: Callable[[], Callable[[Sequence[str]], list[Result]]],
+    chunks: Sequence[Sequence[str]],
+    processes: int,
 ) -> Iterator[Iterable[Result]]:
     if processes == 1:
-        yield map(start(), files) if files else ()
+        yield chain.from_iterable(map(start(), chunks)) if chunks else ()
     else:
         from digits.processes import parallel_map
 
-        with closing(parallel_map(start, files, processes, _worker_died)) as results:
+        with closing(parallel_map(start, chunks, processes, _worker_died)) as results:
             yield results
 
 
-def _start(task: Task, form: Format, show_name: bool) -> Callable[[str], Result]:
+def _start(task: Task, form: Format, show_name: bool) -> Callable[[Sequence[str]], list[Result]]:
     """Open the model; return what goes on after a picture that can't be read."""
     classifier, numbers = task.networks.open(), count(1)
+    is_plain = task.kind is Prediction and not task.drawing
 
     def result(file: str) -> Result:
         try:
@@ -173,10 +179,19 @@ def _start(task: Task, form: Format, show_name: bool) -> Callable[[str], Result]
             if reason := too_many_files(error):
                 raise DigitsError(reason) from error
             return "", error
+        return format_answer(file, answer)
+
+    def format_answer(file: str, answer: Prediction | Reading) -> Result:
         noted = PictureError(f"{file}: {answer.note}") if answer.note else None
         return form.lines(file, answer, show_name), noted
 
-    return result
+    def results(files: Sequence[str]) -> list[Result]:
+        if is_plain and len(files) > 1 and inputs.STDIN not in files:
+            with suppress(PictureError):  # one of them can't be read
+                return [*map(format_answer, files, classifier.predict_batch(files))]
+        return [*map(result, files)]
+
+    return results
 
 
 def _answer(task: Task, classifier: "Classifier", file: str, number: int) -> Prediction | Reading:

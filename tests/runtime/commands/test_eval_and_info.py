@@ -12,7 +12,7 @@ from digits.images import picture
 from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from digits.vision.candidates import Candidates
-from digits.vision.hypotheses import propose
+from digits.vision.ink import extract
 from tests.conftest import Run
 from tests.runtime.conftest import count_calls
 
@@ -34,7 +34,7 @@ def test_eval_of_table_examines_each_picture_once(
     table = tmp_path / "labels.csv"
     rows = [f"{picture},{picture.stem}" for picture in pictures]
     table.write_text("\n".join(["file,digit", *rows, "missing.png,3"]))
-    functions = examine, Candidates.prediction, propose
+    functions = examine, Candidates.prediction, extract
     with count_calls(Model.__init__, picture.load, *functions, Model.probabilities) as calls:
         code, out, err = run("eval", "--data", table, "--plot", tmp_path / "plots", "--json")
     assert (code, json.loads(out)["total"]) == (1, 10) and "missing.png" in err
