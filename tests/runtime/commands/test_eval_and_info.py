@@ -41,7 +41,7 @@ def test_eval_of_table_examines_each_picture_once(
     plots = {path.name for path in (tmp_path / "plots").iterdir()}
     assert plots == {"confusion.png", "mistakes.png"}
     assert [calls[function.__name__] for function in functions] == [10] * 3
-    assert (calls["__init__"], calls["load"]) == (2, 11)  # classifier and reader
+    assert (calls["__init__"], calls["load"]) == (1, 11)  # none needs the reader
     assert calls["probabilities"] == 10 + 1  # and the model's smoke test
 
 
