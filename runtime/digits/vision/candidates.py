@@ -1,6 +1,6 @@
 """What may be the one digit of a picture, and the prediction that follows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -11,9 +11,9 @@ from digits.images.picture import GreyImage
 from digits.inference.model import Model
 from digits.prediction import Prediction, Status
 from digits.vision.components import Box
-from digits.vision.frame import draw
+from digits.vision.frame import SIDE, draw
 from digits.vision.hypotheses import MAX_OF_BOTH, Hypothesis, propose, propose_inverted
-from digits.vision.ranker import Evidence, Ranking, rank
+from digits.vision.ranker import UNRANKED, Evidence, Ranking, rank
 
 NOTES: dict[Status, str] = {
     "blank": "no ink found",
@@ -29,11 +29,25 @@ class Candidates(NamedTuple):
     """
 
     picture: GreyImage
-    hypotheses: list[Hypothesis]
-    frames: NDArray[np.uint8]
-    strokes: list[float]
-    answers: NDArray[np.float32]
-    ranking: Ranking
+    hypotheses: list[Hypothesis] = []
+    frames: NDArray[np.uint8] = np.zeros((0, SIDE, SIDE), np.uint8)
+    strokes: list[float] = []
+    answers: NDArray[np.float32] = np.zeros((0, 10), np.float32)
+    ranking: Ranking = UNRANKED
+
+    def add(
+        self,
+        hypotheses: list[Hypothesis],
+        frames: NDArray[np.uint8],
+        strokes: list[float],
+        answers: NDArray[np.float32],
+    ) -> "Candidates":
+        """Add further hypotheses, and rank them all."""
+        hypotheses, strokes = self.hypotheses + hypotheses, self.strokes + strokes
+        frames = np.concatenate([self.frames, frames])
+        answers = np.concatenate([self.answers, answers])
+        ranking = rank(hypotheses, strokes, answers, self.picture.pixels.shape)
+        return Candidates(self.picture, hypotheses, frames, strokes, answers, ranking)
 
     @property
     def likeliest(self) -> int:
@@ -87,7 +101,8 @@ class Candidates(NamedTuple):
 
 def examine_alone(model: Model, pictures: Sequence[GreyImage]) -> list[Candidates]:
     """Examine pictures, in one batch, without the reader. Raises ModelError if the model fails."""
-    return _classify(model, pictures, [[*propose(picture.pixels)] for picture in pictures])
+    hypotheses = [[*propose(picture.pixels)] for picture in pictures]
+    return _examine(model, map(Candidates, pictures), hypotheses)
 
 
 def examine_briefly(model: Model, pictures: Sequence[GreyImage], least: float) -> list[Candidates]:
@@ -96,12 +111,11 @@ def examine_briefly(model: Model, pictures: Sequence[GreyImage], least: float) -
     least: with which confidence.
     """
     proposed = [propose(picture.pixels) for picture in pictures]
-    examined = _classify(model, pictures, [[*islice(each, 1)] for each in proposed])
+    first = [[*islice(each, 1)] for each in proposed]
+    examined = _examine(model, map(Candidates, pictures), first)
     doubtful = [index for index, each in enumerate(examined) if not each.is_settled(least)]
-    if not doubtful:
-        return examined
-    hypotheses = [[*examined[index].hypotheses, *proposed[index]] for index in doubtful]
-    further = _classify(model, [pictures[index] for index in doubtful], hypotheses)
+    others = [[*proposed[index]] for index in doubtful]
+    further = _examine(model, [examined[index] for index in doubtful], others)
     for index, candidates in zip(doubtful, further, strict=True):
         examined[index] = candidates
     return examined
@@ -116,38 +130,23 @@ def examine_inverted(model: Model, candidates: Candidates) -> Candidates:
     inverted = propose_inverted(picture.pixels)
     if not inverted:
         return candidates
-    [others] = _classify(model, [picture], [inverted])
     # The likelier polarity keeps at least half of them.
     most = max(MAX_OF_BOTH - len(inverted), MAX_OF_BOTH // 2)
     kept = sum(not view.inverted for view in hypotheses[:most])
-    room = MAX_OF_BOTH - kept
-    both = (
-        hypotheses[:kept] + inverted[:room],
-        np.concatenate([frames[:kept], others.frames[:room]]),
-        strokes[:kept] + others.strokes[:room],
-        np.concatenate([answers[:kept], others.answers[:room]]),
-    )
-    return _rank(picture, *both)
+    known = Candidates(picture, hypotheses[:kept], frames[:kept], strokes[:kept], answers[:kept])
+    return _examine(model, [known], [inverted[: MAX_OF_BOTH - kept]])[0]
 
 
-def _classify(
-    model: Model, pictures: Sequence[GreyImage], proposed: Sequence[list[Hypothesis]]
+def _examine(
+    model: Model, examined: Iterable[Candidates], proposed: Sequence[list[Hypothesis]]
 ) -> list[Candidates]:
-    frames, strokes = draw([view.component.ink for hypotheses in proposed for view in hypotheses])
-    answers = model.probabilities(frames) if len(frames) else np.zeros((0, 10), np.float32)
-    examined, end = [], 0
-    for picture, views in zip(pictures, proposed, strict=True):
-        part = slice(end, end := end + len(views))
-        examined.append(_rank(picture, views, frames[part], strokes[part], answers[part]))
-    return examined
-
-
-def _rank(
-    picture: GreyImage,
-    hypotheses: list[Hypothesis],
-    frames: NDArray[np.uint8],
-    strokes: list[float],
-    answers: NDArray[np.float32],
-) -> Candidates:
-    ranking = rank(hypotheses, strokes, answers, picture.pixels.shape)
-    return Candidates(picture, hypotheses, frames, strokes, answers, ranking)
+    """Examine further hypotheses of each picture, all in one batch."""
+    inks = [view.component.ink for hypotheses in proposed for view in hypotheses]
+    if not inks:
+        return [*examined]
+    (frames, strokes), end, extended = draw(inks), 0, []
+    answers = model.probabilities(frames)
+    for candidates, hypotheses in zip(examined, proposed, strict=True):
+        part = slice(end, end := end + len(hypotheses))
+        extended.append(candidates.add(hypotheses, frames[part], strokes[part], answers[part]))
+    return extended

@@ -19,13 +19,10 @@ _FULL_CONTRAST = 0.8
 # training digits have 1.28, half of them at least 2.36).
 _MIN_STROKE_WIDTH = 1.2
 _OVERSAMPLING = 8  # finer pixels than this don't show in the frame
-# Of ink in the canvas of a digit that begins at its pixel (1, 1): by how many rows and columns its
-# mass is away from the digit's corner, and the mass.
-_MOMENTS = (
-    np.stack([*(np.mgrid[: SIDE + 1, : SIDE + 1] - 0.5), np.ones((SIDE + 1, SIDE + 1))], -1)
-    .reshape(-1, 3)
-    .astype(np.float32)
-)
+# Of each pixel in a canvas whose digit begins at (1, 1): how far it is from the digit's corner, and
+# 1. By these, ink has its moments and its mass.
+_PLACES = np.arange(SIDE + 1) - 0.5
+_MOMENTS = np.stack(np.broadcast_arrays(_PLACES[:, None], _PLACES, 1.0), -1).astype(np.float32)
 _UPSAMPLE = 4  # strokes are thickened in finer pixels, by fractions of the frame's
 
 
@@ -54,7 +51,7 @@ def draw(inks: Sequence[Ink]) -> tuple[NDArray[np.uint8], list[float]]:
             [strokes[index]] = stroke_width(canvas[index : index + 1]).tolist()
     frames = np.zeros((len(inks), SIDE, SIDE), np.uint8)
     pixels = np.rint(canvas * 255).astype(np.uint8)
-    moments = canvas.reshape(-1, _MOMENTS.shape[0]) @ _MOMENTS
+    moments = canvas.reshape(len(inks), -1) @ _MOMENTS.reshape(-1, 3)
     # In MNIST the centre is anywhere inside pixel 14, counted from 0, not on the line between
     # pixels 13 and 14.
     moves = ((SIDE + 1) / 2 - moments[:, :2] / moments[:, 2:]).tolist()

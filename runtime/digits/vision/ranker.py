@@ -75,6 +75,9 @@ class Ranking(NamedTuple):
         return Ranking(probabilities / probabilities.sum(), share * hypotheses, several, none)
 
 
+UNRANKED = Ranking(np.full(10, 0.1), np.zeros(0), 0.0, 1.0)  # without hypotheses
+
+
 def rank(
     hypotheses: Sequence[Hypothesis],
     strokes: Sequence[float],
@@ -89,7 +92,7 @@ def rank(
     synthetic pictures.
     """
     if not hypotheses:
-        return Ranking(np.full(10, 0.1), np.zeros(0), 0.0, 1.0)
+        return UNRANKED
     table = features(hypotheses, strokes, answers, shape)
     scores = [_dot(row, weights.RANKER) for row in table]
     values = several_features(hypotheses, table)
