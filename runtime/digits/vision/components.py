@@ -60,6 +60,7 @@ class Components(NamedTuple):
     boxes: Integers  # [components, 4]: left, top, right, bottom
     mass: Integers  # [components]: the sum of its ink, 0 to 255 a pixel
     peak: Ink  # [components]: its darkest pixel
+    drawn: Mask | None = None  # [height, width], of the only component
 
     @property
     def size(self) -> int:
@@ -88,11 +89,11 @@ class Components(NamedTuple):
 
     def mask(self, chosen: list[int], window: Box) -> Mask:
         """Draw the chosen components in a window that holds them: bool [height, width]."""
-        rows, starts, ends = self[:3]
-        if len(chosen) < self.size:
-            drawn = np.zeros(self.size, np.bool_)
-            drawn[chosen] = True
-            rows, starts, ends = (column[drawn[self.labels]] for column in self[:3])
+        if self.drawn is not None:
+            return self.drawn[window.pixels]
+        drawn = np.zeros(self.size, np.bool_)
+        drawn[chosen] = True
+        rows, starts, ends = (column[drawn[self.labels]] for column in self[:3])
         first = (rows - window.top) * window.width + (starts - window.left)
         mask = np.zeros((window.height, window.width), np.bool_)
         mask.reshape(-1)[spans(first, ends - starts)] = True
@@ -116,7 +117,7 @@ def trim(ink: Ink, left: int = 0, top: int = 0) -> Component:
 
 def ink_box(ink: NDArray[Any]) -> Box:
     """The box around all ink, of which there must be some."""
-    rows, columns = np.flatnonzero(ink.max(1)), np.flatnonzero(ink.max(0))
+    [rows], [columns] = ink.max(1).nonzero(), ink.max(0).nonzero()
     return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
@@ -139,7 +140,7 @@ def label_components(mask: Mask, ink: Ink) -> Components:
     if len(labels) and not labels.any():  # a single component, as of most digits
         box = np.array([[starts.min(), rows[0], ends.max(), rows[-1] + 1]])
         mass, peak = inked.sum(keepdims=True, dtype=np.int64), inked.max(keepdims=True)
-        return Components(rows, starts, ends, labels, box, mass, peak)
+        return Components(rows, starts, ends, labels, box, mass, peak, mask)
     lengths = ends - starts
     first = lengths.cumsum() - lengths  # of each run among the pixels
     mass, peak = np.add.reduceat(inked, first, dtype=np.int64), np.maximum.reduceat(inked, first)
@@ -158,7 +159,7 @@ def run_lengths(mask: Mask) -> tuple[Integers, Integers, Integers]:
     """Row, first column and column after the last of each run of True along a row."""
     width = mask.shape[1] + 2
     pixels = _framed(mask).reshape(-1)  # a run ends at the border
-    changes = np.flatnonzero(pixels[1:] != pixels[:-1])
+    [changes] = (pixels[1:] != pixels[:-1]).nonzero()
     rows = changes[::2] // width  # np.divmod takes longer
     return rows - 1, changes[::2] - rows * width, changes[1::2] - rows * width
 
