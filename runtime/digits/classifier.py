@@ -11,7 +11,7 @@ from digits.inference.metadata import Kernels
 from digits.inference.model import Model
 from digits.inference.model_file import ModelSource
 from digits.prediction import Number, Prediction, Reading
-from digits.vision.candidates import Candidates, examine_briefly, examine_inverted
+from digits.vision.candidates import Candidates, examine_alone, examine_inverted
 from digits.vision.ranker import Evidence
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def examine(classifier: Classifier, pictures: Sequence[GreyImage]) -> list[Candi
     or the reader can't be used.
     """
     least = classifier.model.metadata.rejection_threshold
-    examined = examine_briefly(classifier.model, pictures, least)
+    examined = examine_alone(classifier.model, pictures)
     for index, candidates in enumerate(examined):
         if not candidates.hypotheses or candidates.is_settled(least):
             continue

@@ -5,6 +5,7 @@ Writes runtime/digits/vision/weights.py. The pictures are those of the synthetic
 fonts: of one digit, of several and of none. `benchmarks.camera` measures with the other half.
 """
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -66,7 +67,7 @@ def samples(materials: Materials, seeds: Iterable[int]) -> Samples:
     for seed in seeds:
         random = np.random.default_rng([_SEED, seed])
         shown = single.draw(_SHARES, random, materials)
-        [alone] = examine_alone(model, [picture.load(shown.pixels)])
+        [alone] = examine_alone(model, [picture.load(shown.pixels)], least=math.inf)
         # `examine` starts with the one, and goes on with the other.
         for seen in (alone, examine_inverted(model, alone)):
             if seen.hypotheses:

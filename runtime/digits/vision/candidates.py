@@ -99,17 +99,15 @@ class Candidates(NamedTuple):
         return "none" if none > 0.5 else "unsure"
 
 
-def examine_alone(model: Model, pictures: Sequence[GreyImage]) -> list[Candidates]:
-    """Examine pictures, in one batch, without the reader. Raises ModelError if the model fails."""
-    hypotheses = [[*propose(picture.pixels)] for picture in pictures]
-    return _examine(model, map(Candidates, pictures), hypotheses)
+def examine_alone(
+    model: Model, pictures: Sequence[GreyImage], least: float | None = None
+) -> list[Candidates]:
+    """Examine pictures, in one batch, without the reader. Raises ModelError if the model fails.
 
-
-def examine_briefly(model: Model, pictures: Sequence[GreyImage], least: float) -> list[Candidates]:
-    """The same, where the first hypothesis isn't enough: it is if it explains all ink.
-
-    least: with which confidence.
+    Where the first hypothesis explains all ink, with this least confidence, by default that of the
+    model's file, it is the only one.
     """
+    least = model.metadata.rejection_threshold if least is None else least
     proposed = [propose(picture.pixels) for picture in pictures]
     first = [[*islice(each, 1)] for each in proposed]
     examined = _examine(model, map(Candidates, pictures), first)
