@@ -133,13 +133,14 @@ class _Layer:
     """One kind of ink of a picture, and its connected components."""
 
     def __init__(self, ink: Ink) -> None:
+        self.levels = otsu_levels(ink) or _BLANK
+        mask = ink > self.levels.low
         # Bare paper around the ink only costs time; boxes are shifted back at the end.
-        left, top, right, bottom = ink_box(ink) if ink.any() else (0, 0, 1, 1)
+        left, top, right, bottom = ink_box(mask) if mask.any() else (0, 0, 1, 1)
         self._corner = max(left - 1, 0), max(top - 1, 0)
-        self.ink = ink[self._corner[1] : bottom + 1, self._corner[0] : right + 1]
+        window = slice(self._corner[1], bottom + 1), slice(self._corner[0], right + 1)
+        self.ink, self.mask = ink[window], mask[window]
         self._shape, self._around = ink.shape, ink.size - self.ink.size
-        self.levels = otsu_levels(self.ink, self._around) or _BLANK
-        self.mask = self.ink > self.levels.low
         self.components = _inked_components(self.mask, self.ink, self.levels)
         self._total = max(int(self.components.mass.sum()), 1)
 

@@ -26,6 +26,7 @@ _DARKEST_PAPER = 64  # of 255; in deeper shadow, ink drowns in the camera's nois
 _LEVELS = np.arange(256) + 0.5
 _POWERS = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 1, 2, 0, 1, 0])  # of y and x: up to 2 together
 _RIDGE = 1e-3 * np.eye(6, dtype=np.float32)
+_BAND = 1 << 14  # pixels that are computed at a time
 _VISIBLE = 5  # of 255: the 2 % that people just notice (Weber fraction)
 
 
@@ -105,23 +106,26 @@ class Polarity:
 
     def _ink_on(self, paper: Floats) -> Ink:
         """How much darker than its paper each pixel is, as a share of it: 255 is black."""
-        scale: Floats = np.divide(255, paper.clip(_DARKEST_PAPER), dtype=np.float32)
-        ink: Floats = self.grey * self._enlarge(-scale)
-        half = np.float32(0.5)  # it is rounded, not truncated
-        is_bright = paper.min() >= _DARKEST_PAPER  # then all paper is white
-        ink += 255 + half if is_bright else self._enlarge(paper * scale + half)
-        np.maximum(ink, 0, out=ink)
-        return ink.astype(np.uint8)
+        (height, width), ink = self.grey.shape, np.empty_like(self.grey)
+        # In bands that fit into a core's cache, and into memory that isn't given back: new pages
+        # for a large array take longer than what is computed in it.
+        step = max(1, _BAND // (self.factor * width))
+        if paper.size > 1:
+            paper = paper.repeat(self.factor, 1)[:, :width]
+        for top in range(0, -(-height // self.factor), step):
+            band = self.grey[top * self.factor : (top + step) * self.factor]
+            part = paper
+            if paper.size > 1:
+                part = paper[top : top + step].repeat(self.factor, 0)[: len(band)]
+            ink[top * self.factor : (top + step) * self.factor] = _normalize(band, part)
+        return ink
 
-    def _enlarge(self, values: Floats) -> Floats:
-        """Values of the thumbnail to those of the picture; a single one stays."""
-        if self.factor == 1 or values.size == 1:
-            return values
-        height, width = self.grey.shape
-        # The thumbnail's last row and column may stand for pixels outside of the picture.
-        shown = (0, 0, width / self.factor, height / self.factor)
-        large = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR, shown)
-        return np.asarray(large)
+
+def _normalize(grey: Grey, paper: Floats) -> Floats:
+    ink: NDArray[np.float32] = paper - grey
+    ink *= 255 / np.maximum(paper, np.float32(_DARKEST_PAPER))
+    ink += np.float32(0.5)  # it is rounded, not truncated
+    return np.maximum(ink, 0, out=ink)
 
 
 def extract(grey: Grey, both: bool = False) -> list[Polarity]:
