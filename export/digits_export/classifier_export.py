@@ -71,7 +71,7 @@ class ClassifierExporter:
         self.inputs = [self._validation.images[:size, None] for size in (1, 7, 256)]
 
     def quantize(self, graph: onnx.ModelProto) -> onnx.ModelProto:
-        return quantize.quantize(graph, self._calibration)
+        return quantize.quantize(graph, quantize.batches(self._calibration))
 
     def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
         """The figures of a file, of which the float one comes first.

@@ -43,9 +43,8 @@ class ReaderExporter:
     # Of a few thousand symbols, some are as likely as not, and turn either way. One reader, rounded
     # in five ways, made 16.3 to 16.8 % errors, and not fewer with more bits.
     max_drop, judges = 0.5, "validation pages"
-    # onnxruntime would dequantize the weights at each run with integer kernels.
-    int8_kernels: tuple[Kernels, ...] = ("float",)
-    quantization = "int8, weights alone, per channel; neck and heads float"
+    int8_kernels: tuple[Kernels, ...] = ("integer",)
+    quantization = "int8, static (QDQ): weights per channel, activations minmax; heads float"
     columns = {
         "form": "{name}",
         "size": "{bytes:,} bytes",
@@ -77,7 +76,7 @@ class ReaderExporter:
         self._number_temperature = fit_number_temperature(seen, classify_bundled, self._weights)
 
     def quantize(self, graph: onnx.ModelProto) -> onnx.ModelProto:
-        return quantize.quantize_weights(graph)
+        return quantize.quantize_reader(graph, as_inputs([page.pixels for page in self._pages]))
 
     def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
         """The figures of a file, see `judge`."""
@@ -108,7 +107,11 @@ class ReaderExporter:
 def parity_inputs(pages: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
     """Return noise of several sizes and pages, uint8 [h, w], as inputs of a network."""
     noise = np.random.default_rng(0).integers(0, 256, (400, 300), np.uint8)
-    pages = (noise, noise[:32, :32], noise[:104, :56], *pages)
+    return as_inputs([noise, noise[:32, :32], noise[:104, :56], *pages])
+
+
+def as_inputs(pages: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    """Return pages, uint8 [h, w], as inputs of a network; up to seven rows and columns are cut."""
     sides = ([side - side % PAGE_MULTIPLE for side in page.shape] for page in pages)
     return [page[None, None, :h, :w] for page, (h, w) in zip(pages, sides, strict=True)]
 

@@ -21,8 +21,9 @@ from digits.inference.session import open_session
 from digits_export import export
 from digits_export.export import ExportConfig, export_run
 from digits_export.optimize import optimize
-from digits_export.quantize import quantize, quantize_weights
+from digits_export.quantize import batches, quantize, quantize_reader
 from digits_export.reader_calibrate import CalibratedReader, MapScaling
+from digits_export.reader_export import as_inputs
 from digits_export.report import Report
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
 from digits_train import calibration, checkpoint
@@ -102,7 +103,7 @@ def network(train_slice: Split) -> Network:
 @pytest.fixture(scope="session")
 def graphs(network: Network, train_slice: Split) -> Graphs:
     exact = classifier_graph(network)
-    return {"float": exact, "int8": quantize(exact, train_slice.images[:, None])}
+    return {"float": exact, "int8": quantize(exact, batches(train_slice.images[:, None]))}
 
 
 @pytest.fixture(scope="session")
@@ -130,7 +131,7 @@ def reader() -> Reader:
 @pytest.fixture(scope="session")
 def reader_graphs(reader: Reader) -> Graphs:
     exact = optimize(to_onnx(CalibratedReader(reader, MAP_SCALING), interface.READER))
-    return {"float": exact, "int8": quantize_weights(exact)}
+    return {"float": exact, "int8": quantize_reader(exact, as_inputs([page.pixels for page in PAGES]))}
 
 
 @pytest.fixture(scope="session")

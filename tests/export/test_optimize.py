@@ -99,7 +99,7 @@ def test_any_network(name: str) -> None:
     model = classifier_graph(network, TemperatureScaling())
     check(model, network, TemperatureScaling())
     assert operators(model) == expected
-    small, images = quantize(model, NOISE), np.full((3, 1, 28, 28), 99, np.uint8)
+    small, images = quantize(model, [NOISE]), np.full((3, 1, 28, 28), 99, np.uint8)
     for kernels in get_args(Kernels):
         [rounded], [exact] = outputs(small, images, kernels), outputs(model, images)
         assert np.abs(rounded - exact).max() < 0.02
