@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from onnx import helper
 
 from digits.inference.interface import INPUT
 from digits_export.graph import Graph, attributes, make_node, set_attributes
@@ -18,6 +19,7 @@ Doubles = NDArray[np.float64]
 _ARITHMETIC = {"Mul": np.multiply, "Div": np.divide, "Add": np.add, "Sub": np.subtract}
 _DENSE = {"transB": 1, "alpha": 1.0, "beta": 1.0}  # with a row of weights for each output
 _PLAIN = {"strides": [1, 1], "dilations": [1, 1], "pads": [0, 0, 0, 0]}
+_POINTWISE = _PLAIN | {"kernel_shape": [1, 1], "group": 1}
 _HALVING = _PLAIN | {"kernel_shape": [2, 2], "strides": [2, 2]}
 _POSITIONS = 4  # in a 2x2 pool
 
@@ -28,6 +30,7 @@ def optimize(model: onnx.ModelProto) -> onnx.ModelProto:
     graph.rename(lambda name: name.removeprefix("network.").replace(".weight_bias", ".bias"))
     fold_normalization(graph)
     merge_calibration(graph)
+    merge_heads(graph)
     split_phases(graph)
     return graph.to_model()
 
@@ -101,6 +104,26 @@ def merge_calibration(graph: Graph) -> None:
             first.output[:] = second.output
             graph.replace([second])
         return
+
+
+def merge_heads(graph: Graph) -> None:
+    """Compute 1x1 convolutions of the same maps as one: a tenth of a reader's time in int8."""
+    pointwise = [node for node in graph.nodes if attributes(node).items() >= _POINTWISE.items()]
+    for source in dict.fromkeys(node.input[0] for node in pointwise):
+        heads = [node for node in pointwise if node.input[0] == source]
+        parameters = [each for each in (_parameters(graph, node) for node in heads) if each]
+        if not 1 < len(heads) == len(parameters):
+            continue
+        weights, biases = zip(*parameters, strict=True)
+        weight = graph.store("heads.weight", np.concatenate(weights))
+        bias = graph.store("heads.bias", np.concatenate(biases))
+        channels = graph.store("channels", [*map(len, weights)], np.int64)
+        outputs = [node.output[0] for node in heads]
+        graph.replace(
+            heads,
+            make_node("Conv", "heads", source, weight, bias, **attributes(heads[0])),
+            helper.make_node("Split", ["heads", channels], outputs, "split", axis=1),
+        )
 
 
 def split_phases(graph: Graph) -> None:

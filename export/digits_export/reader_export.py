@@ -44,7 +44,7 @@ class ReaderExporter:
     # in five ways, made 16.3 to 16.8 % errors, and not fewer with more bits.
     max_drop, judges = 0.5, "validation pages"
     int8_kernels: tuple[Kernels, ...] = ("integer",)
-    quantization = "int8, static (QDQ): weights per channel, activations minmax; heads float"
+    quantization = "int8, static (QDQ): weights per channel, activations minmax; first layer float"
     columns = {
         "form": "{name}",
         "size": "{bytes:,} bytes",

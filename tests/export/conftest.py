@@ -131,7 +131,8 @@ def reader() -> Reader:
 @pytest.fixture(scope="session")
 def reader_graphs(reader: Reader) -> Graphs:
     exact = optimize(to_onnx(CalibratedReader(reader, MAP_SCALING), interface.READER))
-    return {"float": exact, "int8": quantize_reader(exact, as_inputs([page.pixels for page in PAGES]))}
+    pages = as_inputs([page.pixels for page in PAGES])
+    return {"float": exact, "int8": quantize_reader(exact, pages)}
 
 
 @pytest.fixture(scope="session")
