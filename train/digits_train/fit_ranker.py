@@ -82,11 +82,11 @@ def _alternatives(seen: Candidates, label: int) -> tuple[Floats, Floats, Floats]
     features = np.zeros((MAX_OF_BOTH + 2, split + len(ranker.SEVERAL_FEATURES)))
     exist, fits = np.zeros((2, len(features)))
     shape = seen.picture.pixels.shape
-    table = ranker.features(seen.hypotheses, seen.strokes, seen.answers, shape)
-    several = ranker.several_features(seen.hypotheses, table)
-    features[:count, :split] = table
-    features[-2, split:] = 0 if several is None else several
-    exist[:count], exist[-2:] = 1, (several is not None, 1)
+    views = ranker.features(seen.hypotheses, seen.strokes, seen.answers, shape)
+    pair = ranker.several_features(seen.hypotheses, views)
+    features[:count, :split] = [[each.get(name, 0) for name in ranker.FEATURES] for each in views]
+    features[-2, split:] = [pair.get(name, 0) for name in ranker.SEVERAL_FEATURES]
+    exist[:count], exist[-2:] = 1, (bool(pair), 1)
     if label < SEVERAL:
         fits[:count], fits[-2:] = seen.answers[:, label], 0.1  # as `rank` spreads them
     else:

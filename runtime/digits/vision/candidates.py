@@ -35,20 +35,6 @@ class Candidates(NamedTuple):
     answers: NDArray[np.float32] = np.zeros((0, 10), np.float32)
     ranking: Ranking = UNRANKED
 
-    def add(
-        self,
-        hypotheses: list[Hypothesis],
-        frames: NDArray[np.uint8],
-        strokes: list[float],
-        answers: NDArray[np.float32],
-    ) -> "Candidates":
-        """Add further hypotheses, and rank them all."""
-        hypotheses, strokes = self.hypotheses + hypotheses, self.strokes + strokes
-        frames = np.concatenate([self.frames, frames])
-        answers = np.concatenate([self.answers, answers])
-        ranking = rank(hypotheses, strokes, answers, self.picture.pixels.shape)
-        return Candidates(self.picture, hypotheses, frames, strokes, answers, ranking)
-
     @property
     def likeliest(self) -> int:
         """The number of the likeliest hypothesis; n must not be 0."""
@@ -139,12 +125,19 @@ def _examine(
     model: Model, examined: Iterable[Candidates], proposed: Sequence[list[Hypothesis]]
 ) -> list[Candidates]:
     """Examine further hypotheses of each picture, all in one batch."""
-    inks = [view.component.ink for hypotheses in proposed for view in hypotheses]
+    inks = [view.component.ink for views in proposed for view in views]
     if not inks:
         return [*examined]
     (frames, strokes), end, extended = draw(inks), 0, []
     answers = model.probabilities(frames)
-    for candidates, hypotheses in zip(examined, proposed, strict=True):
-        part = slice(end, end := end + len(hypotheses))
-        extended.append(candidates.add(hypotheses, frames[part], strokes[part], answers[part]))
+    for known, views in zip(examined, proposed, strict=True):
+        part = slice(end, end := end + len(views))
+        more = known._replace(
+            hypotheses=known.hypotheses + views,
+            frames=np.concatenate([known.frames, frames[part]]),
+            strokes=known.strokes + strokes[part],
+            answers=np.concatenate([known.answers, answers[part]]),
+        )
+        ranking = rank(more.hypotheses, more.strokes, more.answers, known.picture.pixels.shape)
+        extended.append(more._replace(ranking=ranking))
     return extended

@@ -93,20 +93,20 @@ def rank(
     """
     if not hypotheses:
         return UNRANKED
-    table = features(hypotheses, strokes, answers, shape)
-    scores = [_dot(row, weights.RANKER) for row in table]
-    values = several_features(hypotheses, table)
-    scores += [-math.inf if values is None else _dot(values, weights.SEVERAL), 0.0]
+    views = features(hypotheses, strokes, answers, shape)
+    pair = several_features(hypotheses, views)
+    scores = [_score(values, weights.RANKER) for values in views]
+    scores += [_score(pair, weights.SEVERAL) if pair else -math.inf, 0.0]
     top = max(scores)
-    likely = [math.exp(score - top) for score in scores]
-    shares = np.array(likely) / sum(likely)
-    several, none = shares[-2:].tolist()
-    digit = shares[:-2] @ answers + (several + none) / 10
-    return Ranking(digit / digit.sum(), shares[:-2], several, none)
+    likely = np.array([math.exp(score - top) for score in scores])
+    likely /= likely.sum()
+    several, none = likely[-2:].tolist()
+    digit = likely[:-2] @ answers + (several + none) / 10
+    return Ranking(digit / digit.sum(), likely[:-2], several, none)
 
 
-def _dot(values: Sequence[float], fitted: Mapping[str, float]) -> float:
-    return sum(value * weight for value, weight in zip(values, fitted.values(), strict=True))
+def _score(values: Mapping[str, float], fitted: Mapping[str, float]) -> float:
+    return sum(fitted[name] * value for name, value in values.items())
 
 
 def features(
@@ -114,10 +114,10 @@ def features(
     strokes: Sequence[float],
     answers: NDArray[np.float32],
     shape: tuple[int, ...],
-) -> list[list[float]]:
-    """FEATURES of each hypothesis, n times as many; arguments as for `rank`."""
+) -> list[dict[str, float]]:
+    """FEATURES of each of n hypotheses, but for zeros; arguments as for `rank`."""
     height, width = shape
-    kinds, rows = {view.kind for view in hypotheses}, []
+    kinds, views = {view.kind for view in hypotheses}, []
     listed = answers.tolist()
     mean = [sum(column) / len(listed) for column in zip(*listed, strict=True)]
     for (kind, (ink, box), share, inverted, uneven), answer, stroke in zip(
@@ -127,7 +127,7 @@ def features(
         digit = answer.index(confidence)
         contrast = int(ink.sum()) / (255 * np.count_nonzero(ink))
         x, y = (box.left + box.right) / width - 1, (box.top + box.bottom) / height - 1
-        values = {
+        values: dict[str, float] = {
             kind: 1.0,
             "inverted": inverted,  # whether the ink is on the less likely of dark and light
             "confidence": log_odds(confidence),
@@ -145,16 +145,16 @@ def features(
             # Nothing looks like a line of the paper.
             "dark, no lines": kind == "dark" and "unruled" not in kinds,
         }
-        rows.append([values.get(name, 0.0) for name in FEATURES])
-    return rows
+        views.append(values)
+    return views
 
 
 def several_features(
-    hypotheses: Sequence[Hypothesis], table: Sequence[Sequence[float]]
-) -> list[float] | None:
-    """SEVERAL_FEATURES of the two heaviest components; None if there is only one.
+    hypotheses: Sequence[Hypothesis], views: Sequence[Mapping[str, float]]
+) -> dict[str, float]:
+    """SEVERAL_FEATURES of the two heaviest components; empty if there is only one.
 
-    table: what `features` returns.
+    views: what `features` returns.
     """
     rows = {(view.kind, view.inverted): row for row, view in enumerate(hypotheses)}
     for inverted in (False, True):
@@ -162,29 +162,23 @@ def several_features(
         if alone and ("second", inverted) in rows:
             break
     else:
-        return None
-    pair = [alone[0], rows["second", inverted]]
+        return {}
+    pair = alone[0], rows["second", inverted]
     (first, first_box), (second, second_box) = (hypotheses[row].component for row in pair)
+    one, other = (views[row] for row in pair)
     common = min(first_box.right, second_box.right) - max(first_box.left, second_box.left)
-    columns = [FEATURES.index(name) for name in ("confidence", "width", "contrast", "one")]
-    confidence, width, contrast, ones = ([table[row][at] for row in pair] for at in columns)
-    # In the picture's pixels.
-    pens = [
-        each + math.log(box.longer)
-        for each, box in zip(width, (first_box, second_box), strict=True)
-    ]
-    values = {
+    wider = one["width"] + math.log(first_box.longer / second_box.longer) - other["width"]
+    return {
         "several": 1.0,
-        "less sure": min(confidence),
+        "less sure": min(one["confidence"], other["confidence"]),
         "lighter": math.log(second.sum() / first.sum()),
         "lower": -abs(math.log(first_box.height / second_box.height)),
         "overlap": max(common, 0) / min(first_box.width, second_box.width),  # across
-        "pen": abs(pens[0] - pens[1]),
-        "contrast": abs(contrast[0] - contrast[1]),
-        "one": ones[1],
+        "pen": abs(wider),  # of the first, in the picture's pixels
+        "contrast": abs(one["contrast"] - other["contrast"]),
+        "one": other["one"],
         "inverted": inverted,
     }
-    return [values[name] for name in SEVERAL_FEATURES]
 
 
 def log_odds(probability: float) -> float:

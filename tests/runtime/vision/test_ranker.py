@@ -40,14 +40,15 @@ def strokes(hypotheses: list[Hypothesis]) -> list[float]:
 def columns(hypotheses: list[Hypothesis], *answers: np.ndarray) -> np.ndarray:
     """FEATURES; by default the network reads a 1 everywhere."""
     given = np.array(answers or [sure(1)] * len(hypotheses), np.float32)
-    return np.array(features(hypotheses, strokes(hypotheses), given, SHAPE))
+    views = features(hypotheses, strokes(hypotheses), given, SHAPE)
+    return np.array([[values.get(name, 0) for name in FEATURES] for values in views])
 
 
 def several(hypotheses: list[Hypothesis], *answers: np.ndarray) -> dict[str, float]:
     """SEVERAL_FEATURES by name."""
-    values = ranker.several_features(hypotheses, columns(hypotheses, *answers).tolist())
-    assert values is not None
-    return dict(zip(SEVERAL_FEATURES, values, strict=True))
+    given = np.array(answers or [sure(1)] * len(hypotheses), np.float32)
+    views = features(hypotheses, strokes(hypotheses), given, SHAPE)
+    return ranker.several_features(hypotheses, views)
 
 
 def test_softmax_of_linear_scores(monkeypatch: pytest.MonkeyPatch) -> None:
