@@ -42,9 +42,14 @@ class LeNet5(Network):
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.normalize(images)
-        x = self.pool(relu(self.conv1(x)))
-        x = self.pool(relu(self.conv2(x))).flatten(1)
+        x = self._pooled(self.conv1(x))
+        x = self._pooled(self.conv2(x)).flatten(1)
         x = relu(self.fc1(x))
         x = relu(self.fc2(x))
         logits: Tensor = self.fc3(x)
         return logits
+
+    def _pooled(self, x: Tensor) -> Tensor:
+        # The order changes nothing. Training gains from a ReLU of a quarter of the values; engines
+        # fuse one with the convolution before it.
+        return relu(self.pool(x)) if self.training else self.pool(relu(x))
