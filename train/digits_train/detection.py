@@ -67,7 +67,7 @@ def make_targets(
     """
     boxes, labels, heights = columns(symbols)
     down, across = shape[0] // STRIDE, shape[1] // STRIDE
-    grid = (np.indices((down, across))[::-1] + 0.5) * STRIDE  # x and y of the cells' centres
+    x, y = ((np.arange(count, dtype=np.float32) + 0.5) * STRIDE for count in (across, down))
     heat, weight = np.zeros((down, across), np.float32), np.ones((down, across), np.float32)
     owner, maps = np.full(heat.shape, -1, np.int64), np.zeros((4, *heat.shape), np.float32)
     centres = (boxes[:, :2] + boxes[:, 2:]) / np.float32(2)
@@ -79,17 +79,22 @@ def make_targets(
     unfit = map(_uncertain, boxes[~fits], heights[~fits].tolist())
     for box in (*doubtful, *beyond, *unfit):
         weight[cells(box)] = 0
+    along, beside = (
+        np.exp(-(((places - centres[:, [axis]]) / spreads[:, [axis]]) ** 2) / 2)
+        for axis, places in enumerate((x, y))
+    )
     for index in np.flatnonzero(learnt):
-        away = centres[index, :, None, None] - grid
-        peak = np.exp(-((away / spreads[index, :, None, None]) ** 2).sum(0) / 2).astype(np.float32)
+        peak = along[index] * beside[index, :, None]
         column, row = middles[index]
         peak[row, column] = weight[row, column] = 1
-        mine = (peak > heat) & (peak > _NEAR)
-        heat = np.maximum(heat, peak)
-        owner[mine] = labels[index]
-        sides = np.maximum(boxes[index, 2:] - boxes[index, :2], 1)
-        maps[:2, mine] = away[:, mine] / BOX_UNIT
-        maps[2:, mine] = np.log(sides / BOX_UNIT)[:, None]
+        owner[(peak > heat) & (peak > _NEAR)] = index
+        np.maximum(heat, peak, out=heat)
+    row, column = near = (owner >= 0).nonzero()
+    nearest = owner[near]
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1)
+    maps[:2, row, column] = (centres[nearest].T - (x[column], y[row])) / BOX_UNIT
+    maps[2:, row, column] = np.log(sides / BOX_UNIT)[nearest].T
+    owner[near] = labels[nearest]
     return Targets(*map(torch.from_numpy, (heat, weight, owner, maps)))
 
 

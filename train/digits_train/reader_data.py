@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
@@ -55,8 +55,11 @@ def make_crops(materials: Materials, random: Random) -> Iterator[Photograph]:
 
     Not of words and marks, whose parts may look like a 0 or a 1 with good reason.
     """
-    while True:
-        shown = next(make_examples(materials, random))
+    ranges = materials.ranges
+    # As often in the crops, of which a window gives twice as many as a texture.
+    textures = 2 * ranges.textures / (1 + ranges.textures)
+    varied = replace(ranges, textures=textures, shining_through=0.0)
+    for shown in make_examples(materials._replace(ranges=varied), random):
         height = _height(shown.window)
         boxes = [symbol.box for symbol in shown.window.symbols]
         boxes = [box for box in boxes if min(box) >= 0 and max(box) <= SIDE]
@@ -64,7 +67,7 @@ def make_crops(materials: Materials, random: Random) -> Iterator[Photograph]:
             corners = random.uniform(0, SIDE - height, (_CROPS_OF_WINDOW, 2))
             boxes = [(x, y, x + height, y + height) for x, y in corners.tolist()]
         for index in random.permutation(len(boxes))[:_CROPS_OF_WINDOW]:
-            yield crop(shown, boxes[index], random.uniform(*materials.ranges.room, 4) * height)
+            yield crop(shown, boxes[index], random.uniform(*ranges.room, 4) * height)
 
 
 def crop(shown: Photograph, box: Box, room: NDArray[np.float64]) -> Photograph:

@@ -33,9 +33,8 @@ def along(shape: Shape, angle: float) -> Array:
 
     angle: in radians, from the right downwards.
     """
-    y, x = np.ogrid[: shape[0], : shape[1]]
-    x, y = x.astype(np.float32) - shape[1] / 2, y.astype(np.float32) - shape[0] / 2
-    return np.asarray(x * np.cos(angle) + y * np.sin(angle), np.float32)
+    y, x = (np.arange(side, dtype=np.float32) - side / 2 for side in shape)
+    return x * np.float32(np.cos(angle)) + (y * np.float32(np.sin(angle)))[:, None]
 
 
 def rules(
@@ -64,8 +63,8 @@ def rules(
 
 def _from_nearest(position: Array, spacing: float) -> Array:
     """How far from the nearest multiple of the spacing."""
-    away = np.abs(np.mod(position / np.float32(spacing) + 0.5, 1) - 0.5) * np.float32(spacing)
-    return np.asarray(away, np.float32)
+    lines = position / np.float32(spacing)
+    return np.abs(lines - np.rint(lines)) * np.float32(spacing)
 
 
 def random_edge(shape: Shape, random: Random, at: Range) -> dict[int, float]:
