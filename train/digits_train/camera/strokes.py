@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial.distance import cdist
 from skimage.morphology import skeletonize
 
 from digits_train.camera.scene import clouds
@@ -39,7 +40,7 @@ def strokes(digit: Bytes, height: int, pen: float, random: Random) -> Bytes:
     thin = _middle(np.pad(cropped(field > min(_EDGE, 0.6 * float(field.max()))), 1))
     down, across = np.ptp(np.argwhere(thin), axis=0).tolist()
     width = pen * max(1, down, across / 4) / (1 - pen)
-    away = ndimage.distance_transform_edt(~np.pad(thin, int(width) + 2))
+    away = ndimage.distance_transform_edt(~np.pad(thin, int(0.6 * width) + 2))
     pressure = clouds((len(away), away.shape[1]), random, len(away) / 3)
     radius = width / 2 * (1 + 0.1 * np.clip(pressure, -2, 2))
     drawn = cropped((255 * np.clip(radius - away + 0.5, 0, 1)).astype(np.uint8))
@@ -51,17 +52,17 @@ def _middle(ink: Mask) -> Mask:
 
     Such a branch ends inside the stroke from which it branches.
     """
-    thin, spread = skeletonize(ink), ndimage.distance_transform_edt(ink)
+    thin = skeletonize(ink)
     neighbours = ndimage.convolve(thin.astype(int), _AROUND) * thin
     crossings = ndimage.binary_dilation(neighbours > 3, _AROUND) & thin
     if not crossings.any():
         return np.asarray(thin)
-    away, nearest = ndimage.distance_transform_edt(~crossings, return_indices=True)
-    beyond = away > 1.1 * spread[tuple(nearest)] + 2
-    pieces, count = ndimage.label(thin & ~crossings, _AROUND)
-    numbers = np.arange(1, count + 1)
-    long, has_end = (ndimage.maximum(part, pieces, numbers) for part in (beyond, neighbours == 2))
-    return np.asarray(thin & ~np.isin(pieces, numbers[(long == 0) & (has_end == 1)]))
+    away = cdist(np.argwhere(thin), np.argwhere(crossings))
+    spread = ndimage.distance_transform_edt(ink)[crossings][away.argmin(1)]
+    pieces, _ = ndimage.label(thin & ~crossings, _AROUND)
+    long = pieces[thin][away.min(1) > 1.1 * spread + 2]
+    short = np.setdiff1d(pieces[neighbours == 2], [0, *long])  # and with an end
+    return np.asarray(thin & ~np.isin(pieces, short))
 
 
 def is_legible(image: Bytes, label: int, drawn: Bytes, pen: float) -> bool:
