@@ -112,7 +112,7 @@ def test_predict_loads_no_unused_module() -> None:
         f"sys.argv[1:] = {arguments}; from digits.__main__ import main; main()"
     )
     assert "onnxruntime" in loaded
-    unused = {"typer", "rich", "json", "csv", "pathlib", "glob", "multiprocessing", "numpy.ma"}
+    unused = {"pydantic", "rich", "json", "csv", "glob", "multiprocessing", "numpy.ma"}
     unused |= {"PIL.JpegImagePlugin", "PIL.ImageDraw", "digits.inference.reader_model"}
     assert not loaded & (unused | {"digits.reader", "digits.reader.page", *HEAVY})
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Build .arm/ for `make test-arm`: the Python of a 64-bit Arm Debian, and packages from PyPI.
+# Build .arm/ for `make test-arm`: the Python of a 64-bit Arm Debian, and packages from PyPI. With the
+# argument plugins also a QEMU that takes plugins, as Debian 12's does, for benchmarks/instructions.py.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -9,26 +10,27 @@ if ! type apt-get qemu-aarch64 >/dev/null 2>&1; then
 fi
 mkdir -p .arm
 
-# apt with folders of its own, in which nothing is installed: it gets all that Python needs.
-get_debian() {
-    local apt=$PWD/.arm/apt
-    mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/debian"
+# apt with folders of its own, in which nothing is installed: it gets all that the packages need.
+get_debian() { # NAME RELEASE ARCHITECTURE PACKAGE...
+    local name=$1 release=$2 architecture=$3 apt=$PWD/.arm/apt-$1
+    rm -rf "$apt"
+    mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/root"
     touch "$apt/status"
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main" \
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $release main" \
         >"$apt/sources.list"
-    apt_arm() {
-        apt-get --quiet=2 -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o APT::Sandbox::User= \
-            -o Dir::State="$apt" -o Dir::State::Status="$apt/status" -o Dir::Cache="$apt" \
-            -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=- \
-            -o Acquire::Languages=none "$@"
+    apt_own() {
+        apt-get --quiet=2 -o APT::Architecture="$architecture" -o APT::Architectures="$architecture" \
+            -o APT::Sandbox::User= -o Dir::State="$apt" -o Dir::State::Status="$apt/status" \
+            -o Dir::Cache="$apt" -o Dir::Etc::SourceList="$apt/sources.list" \
+            -o Dir::Etc::SourceParts=- -o Acquire::Languages=none "$@"
     }
-    apt_arm update
-    apt_arm install --download-only --no-install-recommends --yes python3 libgomp1 libstdc++6
+    apt_own update
+    apt_own install --download-only --no-install-recommends --yes "${@:4}"
     for package in "$apt"/archives/*.deb; do
-        dpkg-deb --extract "$package" "$apt/debian"
+        dpkg-deb --extract "$package" "$apt/root"
     done
-    ln -s usr/lib "$apt/debian/lib" # where programs look for their loader
-    mv "$apt/debian" .arm/debian
+    [ -d "$apt/root/lib" ] || ln -s usr/lib "$apt/root/lib" # where programs look for their loader
+    mv "$apt/root" ".arm/$name"
     rm -r "$apt"
 }
 
@@ -43,9 +45,11 @@ get_packages() {
 
 # Both are kept; a folder is renamed only when complete.
 if [ ! -d .arm/debian ]; then
-    rm -rf .arm/apt
-    get_debian >.arm/apt.log 2>&1 &
+    get_debian debian trixie arm64 python3 libgomp1 libstdc++6 >.arm/apt.log 2>&1 &
     debian=$!
+fi
+if [ "${1-}" = plugins ] && [ ! -d .arm/qemu ]; then
+    get_debian qemu bookworm amd64 qemu-user >.arm/qemu.log 2>&1
 fi
 .venv/bin/uv pip freeze --exclude-editable >.arm/versions.new
 if ! cmp --silent .arm/versions.new .arm/versions; then

@@ -83,7 +83,7 @@ def test_bad_pictures_cost_themselves(
         ("predict a.png --json --csv", "--json, --csv and the name of --output contradict"),
         ("predict a.png --format xml", "'xml' is not one of text, json, csv"),
         ("predict a.png -o a.dat", "--output writes .csv or .jsonl; or add --csv or --json"),
-        ("predict a.png --threshold 1.1", "Input should be less than or equal to 1"),
+        ("predict a.png --threshold 1.1", "1.1 is not in the range 0<=x<=1"),
         ("read a.png --annotate a.txt", "--annotate writes .png or .jpg files"),
         ("read a.png b.png --annotate out.png", "--annotate draws one picture"),
         ("read a.png --annotate ./a.png", "--annotate would overwrite the picture"),
@@ -91,7 +91,7 @@ def test_bad_pictures_cost_themselves(
         ("read a.png --list ''", "a list is FILE or FILE.csv:COLUMN, not ''"),
         ("read a.png --list a.csv:", "a list is FILE or FILE.csv:COLUMN, not 'a.csv:'"),
         ("read a.png --max-errors a", "'a' is neither a share, such as 1% or 0.01, nor a file"),
-        (f"train --seed {2**64}", f"equal to {2**63 - 1}"),
+        (f"train --seed {2**64}", f"0<=x<={2**63 - 1}"),
     ],
 )
 def test_usage_error_exits_with_2(run: Run, arguments: str, sentence: str) -> None:

@@ -58,7 +58,7 @@ def work(**_):
         {INTERRUPT}
     finally:
         print("cleaned up", file=sys.stderr)
-cli.app = work
+cli.run = work
 __main__.main()
 """
     assert run_code(code) == (130, "cleaned up\nstopped\n")
@@ -82,7 +82,7 @@ def test_ignored_sigint_is_still_ignored() -> None:
 def test_error_while_working_is_one_line(
     run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, sentence: str
 ) -> None:
-    monkeypatch.setattr(cli, "app", Mock(side_effect=error))
+    monkeypatch.setattr(cli, "run", Mock(side_effect=error))
     if sentence:
         assert run("info") == (1, "", f"error: {sentence}\n")
     else:

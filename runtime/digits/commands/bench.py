@@ -42,14 +42,10 @@ _MIN_CALLS, _RUNS = 5, 3  # of a function, and of a process
 # Of Linux: a board's name, as of a Raspberry Pi, or a processor's.
 _DEVICES = {"/proc/device-tree/model": r"()([^\0]+)", "/proc/cpuinfo": r"(model name\s*: )(.+)"}
 
-_PREDICT = "from digits.__main__ import main; main()"
-_LOOK = """
-import sys
-import numpy as np
-from digits.inference.reader_model import ReaderModel
-ReaderModel(sys.argv[1]).maps(np.full((1024, 1024), 255, np.uint8))
-"""
-_PRINT_PEAK = "\nfrom digits.system import peak_memory; print(peak_memory())"
+_PREDICT = "from digits.__main__ import start; start()"
+_LOOK = """import sys; import numpy as np; from digits.inference.reader_model import ReaderModel
+ReaderModel(sys.argv[1]).maps(np.full((1024, 1024), 255, np.uint8))"""
+_PEAK = "from digits.system import peak_memory; print(peak_memory(), flush=True)"
 
 
 def benchmark(model: Path | None) -> _Figures:
@@ -134,7 +130,7 @@ def _measure_reader(model: ReaderModel) -> _Figures:
 
 def _measure_start(model: Model | ReaderModel, code: str, *arguments: str) -> _Figures:
     """Measure a file, its session, and a process. Raises DigitsError if that fails."""
-    command = [sys.executable, "-c", code + _PRINT_PEAK, *arguments]
+    command = [sys.executable, "-c", f"try: exec({code!r})\nfinally: {_PEAK}", *arguments]
     environment = os.environ | {"DIGITS_MODEL": model.name}  # a reader's process opens no other
     times = []
     for _ in range(_RUNS):

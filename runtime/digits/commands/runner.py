@@ -1,5 +1,6 @@
 """Run `digits predict` or `digits read` on its pictures, in one process or several."""
 
+import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -93,13 +94,7 @@ class Task(NamedTuple):
 Result = tuple[str, DigitsError | None]  # the lines of a picture, and what is wrong with it
 
 
-def run(
-    task: Task,
-    given: Inputs,
-    form: Format,
-    jobs: int | None = None,
-    output: "Path | None" = None,
-) -> None:
+def run(task: Task, given: Inputs, form: Format, jobs: int | None, output: "Path | None") -> None:
     """Print the results in the order of the files, and an error for each that can't be read.
 
     jobs: see `process_count`. output: a file that gets the results instead, as CSV or JSON;
@@ -169,7 +164,10 @@ def _results(
 
 def _start(task: Task, form: Format, show_name: bool) -> Callable[[Sequence[str]], list[Result]]:
     """Open the model; return what goes on after a picture that can't be read."""
-    classifier, numbers = task.networks.open(), count(1)
+    gc.disable()  # the libraries make 50,000 objects, none of which is garbage
+    classifier, numbers = task.networks.open(), count(1)  # an error ends the process
+    gc.freeze()
+    gc.enable()
     is_plain = task.kind is Prediction and not task.drawing
 
     def result(file: str) -> Result:
