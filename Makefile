@@ -13,7 +13,7 @@
 # make fuzz          look for pictures that crash the runtime; 10 minutes
 # make docs          build site/, the documentation; warnings are errors
 # make wheel         build the wheel and the sdist in dist/, and check them
-# make bench         our speed, memory and accuracy beside the alternatives'
+# make bench         our speed and memory beside the alternatives', into docs/results.md; 10 minutes
 # make weights       fit the weights of the hypotheses again; 10 minutes
 # make reader        train, export and install the bundled reader again; docs/train.md says how long it takes
 # make model         train, export and install the bundled classifier again, and redraw the docs' pictures
@@ -117,16 +117,8 @@ wheel: .venv-release/done
 
 bench: .venv/done
 	.venv/$(BIN)/python $(PIP) --group bench
-	.venv/$(BIN)/python -m benchmarks.speed
-	.venv/$(BIN)/python -m benchmarks.pictures
-	.venv/$(BIN)/python -m benchmarks.processes
-	-.venv/$(BIN)/python -m benchmarks.serving
-	.venv/$(BIN)/python -m benchmarks.corruptions
-	.venv/$(BIN)/python -m benchmarks.nondigits
-	.venv/$(BIN)/python -m benchmarks.handwriting
-	.venv/$(BIN)/python -m benchmarks.camera
-	-.venv/$(BIN)/python -m benchmarks.reader
-	-.venv/$(BIN)/python -m benchmarks.whole_numbers
+	.venv/$(BIN)/python -m benchmarks
+	.venv/$(BIN)/python -m benchmarks.tables
 
 # They judge where the digit of a picture is (runtime/digits/vision/weights.py).
 weights: .venv/done

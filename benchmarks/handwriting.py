@@ -5,8 +5,7 @@
 - pictures in ../shared/photos next to the checkout; they aren't part of the project
   (benchmarks/reader.py measures the pages there);
 - UCI's optdigits of 8x8 pixels (E. Alpaydin, C. Kaynak, 1998): the 1,797 of its test half, by 13
-  writers, that scikit-learn ships;
-- MNIST's 1s with an upstroke and 7s with a bar (benchmarks/continental.py).
+  writers, that scikit-learn ships.
 
 Nothing is trained on any of them. Answers with a `?` count by their most probable digit.
 """
@@ -14,12 +13,10 @@ Nothing is trained on any of them. Answers with a `?` count by their most probab
 import csv
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks import continental
 from benchmarks.timing import print_row
 from digits import Classifier
 from digits.images.picture import Source
@@ -53,12 +50,8 @@ def pictures() -> dict[str, Labelled]:
     return kinds
 
 
-def measure(kind: str, answers: Sequence[bool], unsure: int | str) -> None:
-    print_row(f"  {kind}", len(answers), 100 * float(np.mean(answers)), unsure)
-
-
 def main() -> None:
-    kinds, drawn = pictures(), continental.digits(np.random.default_rng(0))
+    kinds = pictures()
     print_row("", "pictures", "right", "?")
     for path in sys.argv[1:] or [BUNDLED]:
         print(path)
@@ -67,10 +60,8 @@ def main() -> None:
             predictions = classifier.predict_batch([picture for picture, _ in labelled])
             pairs = zip(predictions, labelled, strict=True)
             right = [prediction.top1 == label for prediction, (_, label) in pairs]
-            measure(kind, right, sum(prediction.digit is None for prediction in predictions))
-        for kind, (label, frames) in drawn.items():
-            answers = classifier.model.probabilities(frames).argmax(1)
-            measure(kind, (answers == label).tolist(), "")
+            unsure = sum(prediction.digit is None for prediction in predictions)
+            print_row(f"  {kind}", len(right), 100 * float(np.mean(right)), unsure)
 
 
 if __name__ == "__main__":

@@ -1,36 +1,35 @@
-"""The time to read a picture file, compared with only decoding it in Pillow, on one core.
+"""The time to read a picture file, beside only decoding it in Pillow."""
 
-make bench
-"""
-
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.timing import microseconds, pin, show
+from benchmarks.timing import Row, seconds
 from digits import Classifier
 from digits.data import mnist
-from digits.inference.model_file import BUNDLED
-from tests.synthetic import Sheet, chosen
+from tests.synthetic import PAPER, Sheet, chosen
+
+SIZES = ((28, 28), (64, 64), (100, 100), (256, 256), (640, 480))
+
+
+def three(width: int, height: int) -> Sheet:
+    """A 3 in the middle of a sheet."""
+    sheet, size = Sheet(height, width), round(0.7 * height)
+    sheet.write(chosen(mnist.load("validation"), "3"), (width - size) // 2, height // 7, size=size)
+    return sheet
 
 
 def photo(folder: Path) -> Path:
     """A 3 on paper as a JPEG of 12 megapixels, as noisy as a phone's."""
-    sheet = Sheet(750, 1000)
-    sheet.write(chosen(mnist.load("validation"), "3"), 400, 200, size=350)
-    large = Image.fromarray(sheet.photograph()).resize((4000, 3000), Image.Resampling.BICUBIC)
+    large = Image.fromarray(three(1000, 750).photograph()).resize((4000, 3000))
     pixels = np.asarray(large.convert("RGB"), np.float32)
     pixels += np.random.default_rng(0).normal(0, 4, pixels.shape)
-    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / "photo.jpg", quality=90)
-    return folder / "photo.jpg"
-
-
-def small(folder: Path) -> Path:
-    """One of MNIST's digits as a PNG."""
-    Image.fromarray(mnist.load("validation").images[0]).save(folder / "digit.png")
-    return folder / "digit.png"
+    return saved(pixels.clip(0, 255).astype(np.uint8), folder / "photo.jpg")
 
 
 def a4(folder: Path) -> Path:
@@ -40,41 +39,44 @@ def a4(folder: Path) -> Path:
     for row in range(12):
         digits = chosen(mnist.load("validation"), f"{(row + 1) * 7919173 % 10**7:07}", start=row)
         sheet.write(digits, 60 + 20 * row, 80 + 90 * row, size=40)
-    Image.fromarray(sheet.photograph()).resize((2912, 4118)).save(folder / "a4.jpg", quality=90)
-    return folder / "a4.jpg"
+    large = Image.fromarray(sheet.photograph()).resize((2912, 4118))
+    return saved(np.asarray(large), folder / "a4.jpg")
 
 
 def crop(folder: Path) -> Path:
     """A number of four digits as a JPEG of 300x150 pixels."""
     sheet = Sheet(150, 300)
     sheet.write(chosen(mnist.load("validation"), "2718"), 30, 40)
-    Image.fromarray(sheet.photograph()).save(folder / "crop.jpg", quality=90)
-    return folder / "crop.jpg"
+    return saved(sheet.photograph(), folder / "crop.jpg")
 
 
-def milliseconds(path: Path, calls: int, whole: bool = False) -> dict[str, float]:
-    """The times to read the picture and to decode it. whole: read all digits."""
-    classifier = Classifier(BUNDLED)
-    ours = classifier.read if whole else classifier.predict
-
-    def decode() -> None:
-        with Image.open(path) as image:
-            image.load()
-
-    times = microseconds(
-        {f"digits, `{ours.__name__}`": lambda: ours(path), "Pillow": decode}, calls
-    )
-    return {name: time / 1000 for name, time in times.items()}
+def saved(pixels: NDArray[np.uint8], path: Path) -> Path:
+    Image.fromarray(pixels).save(path, quality=90, compress_level=6)
+    return path
 
 
-def main() -> None:
-    print(pin())
-    with TemporaryDirectory() as folder:
-        show("One picture, JPEG of 12 megapixels", "ms", milliseconds(photo(Path(folder)), 3))
-        show("One picture, PNG of 28x28", "ms", milliseconds(small(Path(folder)), 200))
-        show("A4, JPEG of 12 megapixels", "ms", milliseconds(a4(Path(folder)), 1, whole=True))
-        show("JPEG of 300x150", "ms", milliseconds(crop(Path(folder)), 5, whole=True))
+def decoding(path: Path) -> dict[str, Callable[[], object]]:
+    """What Pillow alone does, at full size."""
+    return {"Pillow": lambda: Image.open(path).load()}
 
 
-if __name__ == "__main__":
-    main()
+def rows() -> Iterator[Row]:
+    classifier, two = Classifier(), Classifier(threads=2)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for width, height in SIZES:
+            sheet = three(width, height)
+            flat = (PAPER - 0.7 * np.asarray(sheet.ink)).astype(np.uint8)  # paper of one grey value
+            for paper, pixels in (("flat", flat), ("photographed", sheet.photograph())):
+                path = saved(pixels, folder / f"{paper}.png")
+                times = seconds({"digits": partial(classifier.predict, path), **decoding(path)})
+                yield Row(f"PNG, {width}x{height}, {paper}", "s", times)
+        path = photo(folder)
+        times = seconds({"digits": partial(classifier.predict, path), **decoding(path)})
+        yield Row("JPEG, 12 megapixels", "s", times)
+        for title, path in (("A4, 12 megapixels", a4(folder)), ("300x150", crop(folder))):
+            calls: dict[str, Callable[[], object]] = {
+                "digits": partial(classifier.read, path),
+                "digits, two threads": partial(two.read, path),
+            }
+            yield Row(f"`read`: {title}", "s", seconds(calls | decoding(path)))

@@ -11,8 +11,7 @@ counts neither way. Signs, minus and point, count apart. A sure digit is one of 
   back (benchmarks/held_back.py);
 - pairs that touch or are joined; 11, 111, 101 and 10 to 19 drawn with a pen;
 - pages without a digit: print, words in hands held back, shapes, empty sheets;
-- photographed pages in ../shared/photos, if they are there;
-- the times of an A4 photo and of a small crop, from the file on.
+- photographed pages in ../shared/photos, if they are there.
 """
 
 import argparse
@@ -26,7 +25,6 @@ import numpy as np
 from benchmarks import held_back
 from benchmarks.reader_pictures import (
     EMPTY,
-    FILES,
     PAIRS,
     REAL,
     SIGNED,
@@ -190,8 +188,7 @@ def figures(answers: dict[str, list[Answer]]) -> dict[str, float]:
     if answers[REAL]:
         table |= photo_figures(answers[REAL])
     pages = [answer for kinds in GROUPS.values() for kind in kinds for answer in answers[kind]]
-    for name, some in {"a page": pages, **{kind: answers[kind] for kind in FILES}}.items():
-        table[f"{name}: median ms"] = 1000 * float(np.median([answer.seconds for answer in some]))
+    table["a page: median ms"] = 1000 * float(np.median([answer.seconds for answer in pages]))
     return table
 
 

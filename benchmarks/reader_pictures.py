@@ -2,8 +2,6 @@
 
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +9,6 @@ from PIL import Image, ImageOps
 
 from benchmarks import held_back, nondigits, strokes
 from benchmarks.handwriting import PHOTOS, rows
-from benchmarks.pictures import a4, crop
 from digits.images.picture import Source
 from digits_train.camera import fonts
 from digits_train.camera.exposure import photograph
@@ -25,11 +22,9 @@ PAIRS, STROKES = {"touching pairs": "touching", "joined pairs": "joined"}, "11, 
 PRINT, WORDS = "print", "words in hands held back"
 SHAPES, EMPTY_SHEETS = "shapes", "empty sheets"
 EMPTY = (PRINT, WORDS, SHAPES, EMPTY_SHEETS)
-FILES = {"A4 of 12 megapixels, from the file on": a4, "300x150 pixels, from the file on": crop}
 _PAIRS = 100  # from 00 to 99
 _EACH = 12  # drawings of each number
 _WITHOUT = 100  # pictures of each kind without a digit
-_TIMES = 9  # that each file is read
 
 
 class Picture(NamedTuple):
@@ -65,7 +60,6 @@ def pictures(pages: int) -> Iterator[Picture]:
             yield Picture(STROKES, strokes.drawn(text, held_back.half(), random), text)
     yield from without_digits()
     yield from photos()
-    yield from files()
 
 
 def without_digits() -> Iterator[Picture]:
@@ -86,13 +80,6 @@ def photos() -> Iterator[Picture]:
     for photo in rows("lines.csv"):
         image = ImageOps.exif_transpose(Image.open(PHOTOS / photo["file"])).convert("RGB")
         yield Picture(REAL, np.asarray(image), photo["digits"].replace("/", "\n"))
-
-
-def files() -> Iterator[Picture]:
-    """Pictures whose reading is timed."""
-    with TemporaryDirectory() as folder:
-        for kind, make in FILES.items():
-            yield from [Picture(kind, make(Path(folder)).read_bytes())] * _TIMES
 
 
 def _seed(kind: str, number: int) -> Random:

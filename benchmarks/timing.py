@@ -1,66 +1,59 @@
 """Time contestants in turn, so that other load affects all of them alike."""
 
-import os
-import statistics
-import sys
 import timeit
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 
-WINDOWS = 9
+WINDOW = 0.005  # seconds of calls: other load spares some windows
+BUDGET, FEWEST, MOST = 3.0, 3, 50  # seconds of windows; how many of these
 
 
-def pin() -> str:
-    """Pin this process and its children to one core; return a description.
+class Row(NamedTuple):
+    """Figures of contestants, ours first.
 
-    Restarts the program, because libraries count the cores when they are imported: a second thread
-    of NumPy on the same core would take half of it from the next contestant. Threads that pin
-    themselves escape: those of onnxruntime by default.
+    unit: s, MB, or what ends in /s, of which more is better. values: by contestant, the names of
+    ours beginning with "digits"; or one curve by the number on the abscissa.
     """
-    if not hasattr(os, "sched_setaffinity"):
-        return "not pinned to a core, which this system can't"
-    cores = os.sched_getaffinity(0)
-    if len(cores) > 1:
-        os.sched_setaffinity(0, {min(cores)})
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-    return f"pinned to core {min(cores)}"
+
+    title: str
+    unit: str
+    values: dict[str, float]
 
 
 def in_turn(contestants: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """What each returns in some rounds, after one that warms up."""
+    """What each returns in some rounds. Call them before, so that all are warm."""
     results: dict[str, list[T]] = {name: [] for name in contestants}
-    for _ in range(rounds + 1):
+    for _ in range(rounds):
         for name, call in contestants.items():
             results[name].append(call())
-    return {name: values[1:] for name, values in results.items()}
+    return results
 
 
-def microseconds(contestants: Mapping[str, Callable[[], object]], calls: int) -> dict[str, float]:
-    """The time of one call of each: the median over windows of `calls` calls."""
-    windows = {
-        name: partial(timeit.timeit, call, number=calls) for name, call in contestants.items()
-    }
-    times = in_turn(windows, WINDOWS)
-    return {name: statistics.median(values) / calls * 1e6 for name, values in times.items()}
+def seconds(contestants: Mapping[str, Callable[[], object]]) -> dict[str, float]:
+    """The time of one call of each: the least of some windows, as other load only adds to it."""
+    timed, total = {}, 0.0
+    for name, call in contestants.items():
+        call()
+        took = timeit.timeit(call, number=1)
+        calls = max(1, round(WINDOW / took))
+        timed[name] = partial(_mean, call, calls)
+        total += calls * took
+    windows = max(FEWEST, min(MOST, round(BUDGET / total)))
+    return {name: min(times) for name, times in in_turn(timed, windows).items()}
 
 
-def show(title: str, unit: str, results: dict[str, float], rates: bool = False) -> None:
-    """Print the figures, and each one's time relative to the first.
+def _mean(call: Callable[[], object], calls: int) -> float:
+    return timeit.timeit(call, number=calls) / calls
 
-    rates: whether more is better.
-    """
-    ours = next(iter(results.values()))
-    print(f"\n{title}")
-    for name, value in results.items():
-        longer = ours / value if rates else value / ours
-        shown = f"{value:11,.0f}" if value >= 1000 else f"{value:11.2f}"
-        print(f"  {name:46}{shown} {unit}   x {longer:.2f}", flush=True)
+
+printed: list[list[object]] = []  # all rows, which `python -m benchmarks` records
 
 
 def print_row(name: str, *cells: object) -> None:
-    """Print a row of a table of figures."""
+    """Print a row of a table of figures. A row of texts is the head of those that follow."""
+    printed.append([name, *(round(each, 2) if isinstance(each, float) else each for each in cells)])
     texts = (f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in cells)
     print(f"{name:50}" + "".join(f"{text:>14}" for text in texts), flush=True)

@@ -1,0 +1,147 @@
+"""Measure speed and memory in ten minutes: python -m benchmarks [--before TREE] [NAME ...]
+
+The figures go into docs/results.json, from which `python -m benchmarks.tables` makes the tables and
+the plots of docs/. NAME: which benchmarks to run, instead of all of SPEED; those of accuracy are
+run one at a time, with options of their own: `python -m benchmarks reader --pages 40`.
+
+--before: another checkout, such as the last commit's. Its figures are measured in turn with ours,
+and those of the others twice.
+"""
+
+import argparse
+import json
+import math
+import os
+import platform
+import re
+import runpy
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks import timing
+from benchmarks.tables import RESULTS, ROOT, shown
+from benchmarks.timing import Row
+
+SPEED = ("speed", "pictures", "processes", "serving", "training", "growth")
+COMMIT = ("git", "describe", "--always", "--dirty", "--abbrev=7")
+FLAGS = {"avx2", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "asimddp", "i8mm", "bf16"}
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on."""
+    cpuinfo = Path("/proc/cpuinfo").read_text() if sys.platform == "linux" else ""
+    sizes = ("SC_PHYS_PAGES", "SC_PAGE_SIZE") if cpuinfo else ()
+    return {
+        "processor": (re.findall(r"model name\s*: (.*)", cpuinfo) or [platform.processor()])[0],
+        "cores": os.cpu_count(),
+        "flags": " ".join(sorted(FLAGS & set(cpuinfo.split()))),
+        "memory": f"{math.prod(map(os.sysconf, sizes)) / 2**30:.0f} GiB",
+        "system": platform.platform(),
+        "Python": platform.python_version(),
+        **{name: version(name) for name in ("numpy", "onnxruntime", "pillow", "torch")},
+        "commit": subprocess.run(COMMIT, cwd=ROOT, capture_output=True, text=True).stdout.strip(),
+    }
+
+
+def rows_of(name: str, tree: Path) -> Iterator[Row]:
+    """The rows of a benchmark of the packages in `tree`, each measured when it is asked for."""
+    packages = os.pathsep.join(str(tree / each) for each in ("runtime", "train", "export"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks", "--serve", name],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": packages},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin and process.stdout
+    with process:
+        while line := process.stdout.readline():
+            yield Row(*json.loads(line))
+            print(file=process.stdin, flush=True)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, process.args)
+
+
+def serve(name: str) -> None:
+    """Print the rows as JSON, each after the first when a line comes on stdin."""
+    stdout = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # for what libraries print
+    for title, unit, values in import_module(f"benchmarks.{name}").rows():
+        # The digits after the third change from run to run.
+        rounded = {name: float(f"{value:.3g}") for name, value in values.items()}
+        print(json.dumps((title, unit, rounded)), file=stdout, flush=True)
+        sys.stdin.readline()
+
+
+def measure(name: str, before: Path | None) -> Iterator[Row]:
+    """The rows of a benchmark, with the figures of the other checkout after ours."""
+    others = rows_of(name, before) if before else iter(())
+    for row in rows_of(name, ROOT):
+        other = next(others, row._replace(values={}))
+        theirs = {
+            each.replace("digits", "before", 1): value
+            for each, value in other.values.items()
+            if each.startswith("digits")
+        }
+        yield row._replace(values=row.values | theirs)
+
+
+def show(row: Row) -> None:
+    """Print the figures, and the time of each relative to the first."""
+    print(row.title)
+    first, *_ = row.values.values()
+    for name, value in row.values.items():
+        ratio = first / value if row.unit.endswith("/s") else value / first
+        print(f"  {name:36}{shown(value, row.unit):>20}   x {ratio:.2f}", flush=True)
+
+
+def record(results: dict[str, Any], name: str, rows: list[Any]) -> None:
+    """Write all results so far, a row a line."""
+    results |= {"machine": machine(), name: rows}
+    lines = []
+    for key, value in results.items():
+        if isinstance(value, list):
+            parts = ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in value)
+            lines.append(f'"{key}": [\n  {parts}\n ]')
+        else:
+            lines.append(f'"{key}": {json.dumps(value)}')
+    RESULTS.write_text("{\n " + ",\n ".join(lines) + "\n}\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--before", type=Path, metavar="TREE")
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    options, others = parser.parse_known_args()
+    if options.serve:
+        serve(options.serve)
+        return
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    if options.names and not set(options.names) <= set(SPEED):
+        [name, *arguments] = sys.argv[1:]
+        sys.argv[1:] = arguments
+        runpy.run_module(f"benchmarks.{name}", run_name="__main__")
+        record(results, name, timing.printed)
+        return
+    if others:
+        parser.error(f"unrecognized: {' '.join(others)}")
+    started, names = time.perf_counter(), options.names or SPEED
+    for number, name in enumerate(names, 1):
+        print(f"{name} ({number} of {len(names)}, after {time.perf_counter() - started:.0f} s)")
+        rows = []
+        for row in measure(name, options.before):
+            show(row)
+            rows.append(row)
+        record(results, name, rows)
+
+
+if __name__ == "__main__":
+    main()
