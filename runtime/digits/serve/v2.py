@@ -6,7 +6,6 @@ https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/pro
 https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/protocol/extension_classification.html
 """
 
-import re
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -32,9 +31,6 @@ JSON_LENGTH = "inference-header-content-length"  # where the JSON ends and the t
 _PIXELS = 28 * 28
 _REQUEST, _DATA = msgspec.json.Decoder(schemas.InferRequest), msgspec.json.Decoder(schemas.Pixels)
 _T = TypeVar("_T")
-
-_MESSAGE = re.compile(r"(.*?)(?: - at `\$([\w.[\]]*)`)?", re.DOTALL)
-_CLIENTS = re.compile(r"(enum value|unknown field) .*", re.DOTALL)
 
 
 class Request(NamedTuple):
@@ -147,25 +143,11 @@ def _flatten(data: Raw | UnsetType) -> bytes:
     return bytes(_decode(_DATA, text, "inputs[0].data"))
 
 
-def _decode(decoder: msgspec.json.Decoder[_T], content: bytes, path: str = "") -> _T:
-    """Decode JSON. path: of the content in the request. Raises HTTPException."""
+def _decode(decoder: msgspec.json.Decoder[_T], content: bytes, name: str = "the request") -> _T:
+    """Decode JSON. name: what errors call it. Raises HTTPException."""
     try:
         return decoder.decode(content.decode())
     except msgspec.ValidationError as error:
-        raise HTTPException(422, _sentence(str(error), path)) from error
-    except msgspec.DecodeError as error:
-        reason = str(error).removeprefix("JSON is malformed: ").removeprefix("Input data ")
-    except UnicodeDecodeError:
-        reason = "it is not UTF-8"
-    except RecursionError:
-        reason = "it is nested too deeply"
-    raise HTTPException(400, f"the request is not JSON: {reason}")
-
-
-def _sentence(message: str, path: str) -> str:
-    """Say what msgspec says, without what the client has sent."""
-    parts = _MESSAGE.fullmatch(message)
-    assert parts
-    where = (path + (parts[2] or "")).removeprefix(".") or "the request"
-    what = _CLIENTS.sub(r"\1", parts[1]).replace("`", "")
-    return f"{where}: {what[0].lower()}{what[1:]}"
+        raise HTTPException(422, f"{name}: {str(error)[:200]}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise HTTPException(400, f"{name} is not JSON: {error}") from error
