@@ -59,17 +59,15 @@ def rows(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, str], bool]]
     needed: columns that the table must have. Raises DataError if it isn't such a table.
     """
     with _open(path) as (title, lines):
-        separator, _ = _header(title, needed)
-        reader = csv.reader(chain([title], lines), delimiter=separator, strict=True)
-        begin = 1  # the line where the row begins
+        separator, columns = _header(title, needed)
+        _check_columns(columns, path, needed)
+        reader = csv.reader(lines, delimiter=separator, strict=True)
+        begin = 2  # the line where the row begins
         try:
-            columns = [cell.strip().lower() for cell in next(reader, [])]
-            _check_columns(columns, path, needed)
-            begin = 1 + reader.line_num
             for cells in reader:
                 row = dict(zip(columns, map(str.strip, cells), strict=False))
                 yield begin, row, any(cells[len(columns) :])
-                begin = 1 + reader.line_num
+                begin = 2 + reader.line_num
         except csv.Error as error:
             raise DataError(f"{path}, line {begin}: {error}; is a quote unclosed?") from error
 

@@ -85,9 +85,10 @@ def test_load_from_folder(
     write_files(data / inner, {f"{name}{suffix}": pack(raw) for name, raw in files.items()})
     monkeypatch.setenv("DIGITS_DATA", str(data))
     assert len(mnist.load("test")) == 5
-    for folder, reason in (("gone", "no such folder"), (tmp_path, "has no train-images")):
+    for folder in ("gone", tmp_path):
         monkeypatch.setenv("DIGITS_DATA", str(folder))
-        with pytest.raises(DataError, match=rf"^{folder} \(\$DIGITS_DATA\):? {reason}"):
+        reason = r"\(\$DIGITS_DATA\) is missing, or has no train-images"
+        with pytest.raises(DataError, match=f"^{folder} {reason}"):
             mnist.load("test")
     train, validation, test = mnist.load_all(data).values()
     assert [*map(len, (train, validation, test))] == [3, 10_000, 5]
