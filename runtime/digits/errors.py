@@ -4,6 +4,9 @@ Library code raises them; the command line prints `error: …` and exits with 1,
 130. Any other exception is a bug in digits.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class DigitsError(Exception):
     """Base of all errors that a user can cause."""
@@ -27,3 +30,12 @@ class DataError(DigitsError):
 
 class Interrupted(DigitsError):
     """Ctrl-C; the message says what is kept."""
+
+
+@contextmanager
+def reporting(action: str, kind: type[DigitsError] = DigitsError) -> Iterator[None]:
+    """Say that an action can't be done, and why, where the block raises an OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"can't {action}: {error.strerror or error}") from error

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from digits.errors import DigitsError
+from digits.errors import DigitsError, reporting
 from digits.system import try_lock
 
 
@@ -96,10 +96,8 @@ def locked_folder(folder: Path) -> Iterator[bool]:
 
 def remove(path: Path) -> None:
     """Delete the file if it exists. Raises DigitsError."""
-    try:
+    with reporting(f"delete {path}"):
         path.unlink(missing_ok=True)
-    except OSError as error:
-        raise DigitsError(f"can't delete {path}: {error.strerror}") from error
 
 
 def _open_locked(temporary: Path) -> BinaryIO:

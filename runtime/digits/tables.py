@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
-from digits.errors import DataError
+from digits.errors import DataError, reporting
 from digits.files import kind_of
 from digits.text import escape, escape_name
 
@@ -101,7 +101,7 @@ def plain_signs(text: str) -> str:
 @contextmanager
 def _open(path: Path) -> Iterator[tuple[str, Iterator[str]]]:
     """The first line and the others. Raises DataError for what isn't text or can't be read."""
-    try:
+    with reporting(f"read {path}", DataError):
         if path.exists() and not path.is_file():
             raise DataError(f"{path} is {kind_of(path)}, not a CSV file")
         with path.open("rb") as file:
@@ -113,8 +113,6 @@ def _open(path: Path) -> Iterator[tuple[str, Iterator[str]]]:
         with path.open(newline="", encoding=encoding, errors=errors) as text:
             lines = _lines(text, path)
             yield next(lines, ""), lines
-    except OSError as error:
-        raise DataError(f"can't read {path}: {error.strerror}") from error
 
 
 def _cell(value: object) -> object:

@@ -6,11 +6,11 @@ last picture.
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from digits.errors import DigitsError
+from digits.errors import DigitsError, reporting
 from digits.files import kind_of
 from digits.formats import Csv, Format
 from digits.system import try_lock
@@ -42,7 +42,7 @@ class ResultsFile:
         self._format = form or Csv()
         self.done = set[int]()
         self._known: tuple[int, ...]  # as we have left it
-        with self._reporting():
+        with reporting(f"write {path}", WriteFailed):
             self._open()
 
     def append(self, lines: str) -> int:
@@ -51,7 +51,7 @@ class ResultsFile:
         Raises WriteFailed, with the file as before, and DigitsError if another file, with other
         columns, has taken its place.
         """
-        with self._reporting():
+        with reporting(f"write {self.path}", WriteFailed):
             if self._file.closed or self._path_state() != self._known:
                 self.close()
                 self._open()
@@ -79,7 +79,7 @@ class ResultsFile:
 
         Raises WriteFailed, and DigitsError if something else has changed or replaced the file.
         """
-        with self._reporting():
+        with reporting(f"write {self.path}", WriteFailed):
             if self._path_state() != self._known or not self._ours <= size <= self._known[-1]:
                 raise DigitsError(f"something else has changed {self.path}; correct it there")
             self._file.truncate(size)
@@ -112,14 +112,6 @@ class ResultsFile:
         """Which file it is, when it was changed, and its size, by default of the open one."""
         status = status or os.fstat(self._file.fileno())
         return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
-
-    @contextmanager
-    def _reporting(self) -> Iterator[None]:
-        """Raise WriteFailed for an OSError."""
-        try:
-            yield
-        except OSError as error:
-            raise WriteFailed(f"can't write {self.path}: {error.strerror or error}") from error
 
     def _open(self) -> None:
         """Open and lock the file, and load it."""

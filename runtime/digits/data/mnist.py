@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.data import fetch
-from digits.errors import DataError, DigitsError
+from digits.errors import DataError, DigitsError, reporting
 from digits.files import write_all
 from digits.system import variable
 from digits.terminal import print_stderr
@@ -132,12 +132,10 @@ def _from_folder(name: str, folder: Path, missing: str) -> bytes:
     """Read NAME or NAME.gz from the folder, or from MNIST/raw, where torchvision keeps them."""
     for file in (name, f"{name}.gz", f"MNIST/raw/{name}", f"MNIST/raw/{name}.gz"):
         path = folder / file
-        try:
+        with reporting(f"read {path}", DataError):
             if path.is_file():
                 with path.open("rb") as opened:
                     return _verified(name, opened.read(fetch.MAX_BYTES), str(path))
-        except OSError as error:
-            raise DataError(f"can't read {path}: {error.strerror}") from error
     raise DataError(f"{missing} {name} or {name}.gz")
 
 

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 
 from digits import files
 from digits.data.table import LABELS
-from digits.errors import DigitsError
+from digits.errors import DigitsError, reporting
 from digits.serve.pictures import Answer
 from digits.serve.refusals import Refused
 from digits.terminal import print_stderr
@@ -33,14 +33,9 @@ class LabelledFolder:
         self._path = path
         # One: what is kept at the same time would exceed the limit, or get two labels.
         self._thread = ThreadPoolExecutor(1, "labelled")
-        try:
+        with reporting(f"keep labelled digits in {path}"):
             path.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=path):
-                pass
-        except OSError as error:
-            raise DigitsError(
-                f"can't keep labelled digits in {path}: {error.strerror or error}"
-            ) from error
+            tempfile.TemporaryFile(dir=path).close()
         self._measure()
 
     async def keep(self, labels: Sequence[str], answers: Sequence[Answer]) -> None:

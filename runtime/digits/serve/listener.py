@@ -3,11 +3,10 @@
 import ipaddress
 import socket
 import ssl
-import stat
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from digits.errors import DigitsError
+from digits.errors import DigitsError, reporting
 from digits.serve.settings import Settings
 from digits.terminal import print_stderr
 
@@ -40,21 +39,19 @@ def bind(settings: Settings) -> socket.socket:
 
 def _bind_unix(path: Path) -> socket.socket:
     """Open a Unix socket, replacing one that nobody listens on any more."""
-    listener = socket.socket(socket.AF_UNIX)
-    try:
+    with reporting(f"listen on {path}"), ExitStack() as opened:
         if path.exists():
-            if not stat.S_ISSOCK(path.stat().st_mode):
+            if not path.is_socket():
                 raise FileExistsError(None, "it exists, and is not a Unix socket")
             with socket.socket(socket.AF_UNIX) as client:
                 is_alive = client.connect_ex(str(path)) == 0
             if not is_alive:
                 path.unlink()
+        listener = opened.enter_context(socket.socket(socket.AF_UNIX))
         listener.bind(str(path))
         listener.listen(BACKLOG)
+        opened.pop_all()
         return listener
-    except OSError as error:
-        listener.close()
-        raise DigitsError(f"can't listen on {path}: {error.strerror or error}") from error
 
 
 def ssl_context(settings: Settings) -> ssl.SSLContext | None:
@@ -71,12 +68,9 @@ def ssl_context(settings: Settings) -> ssl.SSLContext | None:
             f"{key or certificate} is encrypted; a server needs a key without a password"
         )
 
-    try:
+    names = f"{certificate} and {key}" if key else certificate
+    with reporting(f"use {names} as certificate and key"):  # ssl.SSLError is an OSError
         context.load_cert_chain(certificate, key, no_password)
-    except OSError as error:  # ssl.SSLError is one
-        names = f"{certificate} and {key}" if key else certificate
-        reason = error.strerror or error
-        raise DigitsError(f"can't use {names} as certificate and key: {reason}") from error
     return context
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from digits.commands.inputs import OnError, walk
-from digits.errors import PictureError
+from digits.errors import PictureError, reporting
 from digits.tables import csv_name
 
 
@@ -45,10 +45,8 @@ def open_picture(folder: str, name: str) -> BinaryIO:
     Who may write into the folder may not be allowed to read what a link leads to.
     """
     path = os.path.join(folder, name)
-    try:
+    with reporting(f"open {path}", PictureError):
         return open(path, "rb", opener=lambda *_: _open_inside(folder, name))
-    except OSError as error:
-        raise PictureError(f"can't open {path}: {error.strerror}") from error
 
 
 def _open_inside(folder: str, name: str) -> int:
