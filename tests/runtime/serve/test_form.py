@@ -69,9 +69,9 @@ def test_charset_is_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
         (400, part(b"a") + b"--xy\r\n--x--", KIND),
         (400, part(b"a", b'filename="a"') + END, KIND),
         (400, part(b"a", b'name="' + b"a" * 9000 + b'"') + END, KIND),
-        (400, part(b"a", b'name="a"') * 109 + END, KIND),
+        (413, part(b"a", b'name="a"') * 109 + END, KIND),
         (400, part(b"a") + END, "multipart/form-data"),
-        (413, part(b"a") * 101 + END, KIND),
+        (413, part(b"a") * 109 + END, KIND),
         (422, END, KIND),
     ],
 )
