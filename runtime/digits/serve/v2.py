@@ -97,24 +97,20 @@ def encode_response(
     asked: Request, probabilities: NDArray[np.float32], name: str
 ) -> tuple[bytes, dict[str, str]]:
     """Encode the answer's body and headers. probabilities: float32 [n, 10]."""
-    tail = b""
     output: schemas.OutputTensor | schemas.ClassTensor
     if asked.classes:
-        classes = _likeliest(probabilities, asked.classes)
-        shape = [len(probabilities), len(classes) // len(probabilities)]
-        output = schemas.ClassTensor("probabilities", shape, data=classes)
-        if asked.binary:
-            tail = b"".join(len(text).to_bytes(4, "little") + text.encode() for text in classes)
+        texts = _likeliest(probabilities, asked.classes)
+        shape = [len(probabilities), len(texts) // len(probabilities)]
+        output = schemas.ClassTensor("probabilities", shape, data=texts)
+        tail = b"".join(len(text).to_bytes(4, "little") + text.encode() for text in texts)
     else:
-        output = schemas.OutputTensor("probabilities", list(probabilities.shape))
-        if asked.binary:
-            tail = probabilities.astype("<f4").tobytes()
-        else:
-            output.data = probabilities.ravel().tolist()
-    if tail:
+        values = probabilities.ravel().tolist()
+        output = schemas.OutputTensor("probabilities", list(probabilities.shape), data=values)
+        tail = probabilities.astype("<f4").tobytes()
+    if asked.binary:
         output.parameters, output.data = schemas.TensorParameters(len(tail)), UNSET
     head = msgspec.json.encode(schemas.InferResponse(name, VERSION, [output], asked.id))
-    if not tail:
+    if not asked.binary:
         return head, {"content-type": "application/json"}
     return head + tail, {"content-type": "application/octet-stream", JSON_LENGTH: str(len(head))}
 
