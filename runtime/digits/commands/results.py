@@ -52,7 +52,7 @@ class ResultsFile:
         columns, has taken its place.
         """
         with reporting(f"write {self.path}", WriteFailed):
-            if self._file.closed or self._path_state() != self._known:
+            if self._file.closed or _state(self.path) != self._known:
                 self.close()
                 self._open()
             size = begin = self._known[-1]
@@ -71,7 +71,7 @@ class ResultsFile:
                 self._file.truncate(size)
                 raise
             finally:
-                self._known = self._state()
+                self._known = _state(self._file.fileno())
         return size
 
     def truncate_to(self, size: int) -> None:
@@ -80,10 +80,10 @@ class ResultsFile:
         Raises WriteFailed, and DigitsError if something else has changed or replaced the file.
         """
         with reporting(f"write {self.path}", WriteFailed):
-            if self._path_state() != self._known or not self._ours <= size <= self._known[-1]:
+            if _state(self.path) != self._known or not self._ours <= size <= self._known[-1]:
                 raise DigitsError(f"something else has changed {self.path}; correct it there")
             self._file.truncate(size)
-            self._known = self._state()
+            self._known = _state(self._file.fileno())
 
     def fsync(self) -> None:
         """Make the lines so far survive a power cut."""
@@ -101,18 +101,6 @@ class ResultsFile:
             data = data[os.write(self._file.fileno(), data) :]
         return self._file.tell()
 
-    def _path_state(self) -> tuple[int, ...]:
-        """That of the file to which the path leads; empty if there is none."""
-        try:
-            return self._state(os.stat(self.path))
-        except FileNotFoundError:
-            return ()
-
-    def _state(self, status: os.stat_result | None = None) -> tuple[int, ...]:
-        """Which file it is, when it was changed, and its size, by default of the open one."""
-        status = status or os.fstat(self._file.fileno())
-        return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
-
     def _open(self) -> None:
         """Open and lock the file, and load it."""
         if self.path.exists() and not self.path.is_file():  # opening a pipe would block
@@ -126,7 +114,7 @@ class ResultsFile:
         except (DigitsError, OSError):
             self.close()
             raise
-        self._known = self._state()
+        self._known = _state(self._file.fileno())
         self._ours = self._known[-1]  # from which size on only we have written
 
     def _load(self) -> None:
@@ -168,3 +156,12 @@ class ResultsFile:
             return self._format.parse(line.decode("utf-8-sig"), self._columns)
         except ValueError:
             return []
+
+
+def _state(file: Path | int) -> tuple[int, ...]:
+    """Which file it is, when it was changed, and its size; empty if there is none."""
+    try:
+        status = os.stat(file)
+    except FileNotFoundError:
+        return ()
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
