@@ -76,8 +76,7 @@ def _box(text: str) -> Box:
 
 def _digit(text: str) -> str:
     if text not in LABELS:
-        wrong = f"the digit is {text[:20]!r}, not 0 to 9 or none"
-        raise DataError(wrong if text else "digit is missing")
+        raise DataError(f"the digit is {text[:20]!r}, not 0 to 9 or none")
     return text
 
 

@@ -112,19 +112,12 @@ class Settings(Options):
     """The options, in valid form, and what is not an option."""
 
     limits: Limits = field(default_factory=Limits)
+    hosts: list[str] = field(init=False)  # the names in `allowed_hosts`
+    origins: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.workers = self.workers or cpu_count()
-
-    @property
-    def hosts(self) -> list[str]:
-        """The names in `allowed_hosts`."""
-        return _names(self.allowed_hosts)
-
-    @property
-    def origins(self) -> list[str]:
-        """The origins in `allowed_origins`."""
-        return _names(self.allowed_origins)
+        self.hosts, self.origins = _names(self.allowed_hosts), _names(self.allowed_origins)
 
 
 def _names(text: str) -> list[str]:
