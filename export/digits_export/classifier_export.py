@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
@@ -12,7 +11,7 @@ from digits.evaluation.statistics import Calibration
 from digits.inference.interface import CLASSIFIER, INPUT
 from digits.inference.metadata import Kernels, Metadata
 from digits.inference.session import open_session
-from digits_export import quantize
+from digits_export.quantize import batches
 from digits_export.report import Form
 from digits_export.temperature import (
     REJECTION_RATE,
@@ -29,9 +28,10 @@ CALIBRATION_IMAGES = 1000  # from the training set
 
 class ClassifierExporter:
     """calibrated: what is exported. inputs, max_difference: what it is compared with its file on,
-    and how far apart the outputs may be. int8_kernels: those to judge the int8 file with, the
-    fastest first: clients in other languages run it with integer kernels by default. quantization:
-    how that file is made. max_drop: percentage points of `total`, the judges, that it may cost.
+    and how far apart the outputs may be. calibration: see `quantize`. int8_kernels: those to judge
+    the int8 file with, the fastest first: clients in other languages run it with integer kernels by
+    default. quantization: how that file is made. max_drop: percentage points of `total`, the
+    judges, that it may cost.
     """
 
     interface, metadata = CLASSIFIER, Metadata
@@ -57,10 +57,11 @@ class ClassifierExporter:
         self.int8_kernels = tuple(dict.fromkeys([network.kernels, "integer"]))
         self._validation, self._test = splits["validation"], splits["test"]
         self.total = len(self._validation)
-        self._calibration = splits["train"].images[:CALIBRATION_IMAGES, None]
+        images = splits["train"].images[:CALIBRATION_IMAGES, None]
+        self.calibration = batches(images)
         self.quantization = (
             "int8, static (QDQ): weights per channel, activations minmax over"
-            f" {len(self._calibration)} training digits"
+            f" {len(images)} training digits"
         )
         logits, outlier_logits = predict(network, self._validation).double().numpy(), None
         if outliers is not None:
@@ -69,9 +70,6 @@ class ClassifierExporter:
         self.scaling = fit_temperature(logits, self._validation.labels, outlier_logits)
         self.calibrated = CalibratedClassifier(network, self.scaling)
         self.inputs = [self._validation.images[:size, None] for size in (1, 7, 256)]
-
-    def quantize(self, graph: onnx.ModelProto) -> onnx.ModelProto:
-        return quantize.quantize(graph, quantize.batches(self._calibration))
 
     def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
         """The figures of a file, of which the float one comes first.
@@ -115,5 +113,5 @@ def probabilities(
     session: onnxruntime.InferenceSession, images: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
     """Return the probabilities of digits, float32 [n, 10]. images: uint8 [n, 1, 28, 28]."""
-    rows = [session.run(None, {INPUT[0]: batch})[0] for batch in quantize.batches(images)]
+    rows = [session.run(None, {INPUT[0]: batch})[0] for batch in batches(images)]
     return np.concatenate(rows)

@@ -17,6 +17,7 @@ from digits.text import escape_control
 from digits_export import model_card, triton, verify
 from digits_export.classifier_export import ClassifierExporter
 from digits_export.optimize import optimize
+from digits_export.quantize import quantize
 from digits_export.reader_export import ReaderExporter
 from digits_export.report import Form, Report
 from digits_train import calibration, checkpoint, comparison
@@ -71,7 +72,7 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
         exact = _make_artifact("fp32", path, raw, exporter)
         artifacts = [exact]
         if config.quantize:
-            small = verify.serialize(exporter.quantize(graph))
+            small = verify.serialize(quantize(graph, exporter.calibration))
             artifacts.append(_make_artifact("int8", small_path, small, exporter, exact.forms[0]))
             for form in artifacts[1].forms:
                 where = f"{exporter.judges} with {form['kernels']} kernels"

@@ -19,8 +19,8 @@ Doubles = NDArray[np.float64]
 _ARITHMETIC = {"Mul": np.multiply, "Div": np.divide, "Add": np.add, "Sub": np.subtract}
 _DENSE = {"transB": 1, "alpha": 1.0, "beta": 1.0}  # with a row of weights for each output
 _PLAIN = {"strides": [1, 1], "dilations": [1, 1], "pads": [0, 0, 0, 0]}
-_POINTWISE = _PLAIN | {"kernel_shape": [1, 1], "group": 1}
 _HALVING = _PLAIN | {"kernel_shape": [2, 2], "strides": [2, 2]}
+_HEADS = {"centres.weight", "symbols.weight", "boxes.weight"}
 _POSITIONS = 4  # in a 2x2 pool
 
 
@@ -107,23 +107,17 @@ def merge_calibration(graph: Graph) -> None:
 
 
 def merge_heads(graph: Graph) -> None:
-    """Compute 1x1 convolutions of the same maps as one: a tenth of a reader's time in int8."""
-    pointwise = [node for node in graph.nodes if attributes(node).items() >= _POINTWISE.items()]
-    for source in dict.fromkeys(node.input[0] for node in pointwise):
-        heads = [node for node in pointwise if node.input[0] == source]
-        parameters = [each for each in (_parameters(graph, node) for node in heads) if each]
-        if not 1 < len(heads) == len(parameters):
-            continue
-        weights, biases = zip(*parameters, strict=True)
-        weight = graph.store("heads.weight", np.concatenate(weights))
-        bias = graph.store("heads.bias", np.concatenate(biases))
-        channels = graph.store("channels", [*map(len, weights)], np.int64)
-        outputs = [node.output[0] for node in heads]
-        graph.replace(
-            heads,
-            make_node("Conv", "heads", source, weight, bias, **attributes(heads[0])),
-            helper.make_node("Split", ["heads", channels], outputs, "split", axis=1),
-        )
+    """Compute the last three layers of a reader as one, which read the same: 8 % of its time."""
+    heads = [node for node in graph.nodes if _HEADS.intersection(node.input)]
+    if not heads:
+        return
+    weights, biases = ([graph.constants[node.input[i]] for node in heads] for i in (1, 2))
+    graph.store("heads.weight", np.concatenate(weights))
+    inputs = heads[0].input[0], "heads.weight", graph.store("heads.bias", np.concatenate(biases))
+    channels = graph.store("channels", [*map(len, weights)], np.int64)
+    names = [node.output[0] for node in heads]
+    split = helper.make_node("Split", ["heads", channels], names, "split", axis=1)
+    graph.replace(heads, make_node("Conv", "heads", *inputs, **attributes(heads[0])), split)
 
 
 def split_phases(graph: Graph) -> None:

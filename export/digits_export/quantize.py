@@ -25,7 +25,7 @@ from digits_export.graph import Graph
 from digits_train.onnx_graph import quiet
 
 _BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB a digit
-_PRODUCTS = ["Conv", "Gemm", "MatMul"]
+_OPERATORS = ["Conv", "Gemm", "MatMul", "Add"]
 
 Batches = Sequence[NDArray[np.uint8]]  # each [n, 1, height, width]
 
@@ -36,23 +36,29 @@ def batches(images: NDArray[np.uint8]) -> Batches:
 
 class _Batches(CalibrationDataReader):  # type: ignore[misc]
     def __init__(self, name: str, inputs: Batches) -> None:
-        self._inputs = iter([{name: pixels} for pixels in inputs])
+        self._inputs = iter(inputs)
+        self._name = name
 
     def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
-        return next(self._inputs, None)
+        batch = next(self._inputs, None)
+        return None if batch is None else {self._name: batch}
 
 
-def quantize(
-    model: onnx.ModelProto,
-    inputs: Batches,
-    operators: Sequence[str] = _PRODUCTS,
-    floats: Sequence[str] = (OUTPUT[0],),
-) -> onnx.ModelProto:
+def quantize(model: onnx.ModelProto, inputs: Batches) -> onnx.ModelProto:
     """Return a graph with int8 weights, int32 biases, and uint8 inputs of products.
 
-    inputs: whose activations the scales cover. operators: what to quantize, but for the nodes
-    called floats; by default all but the softmax, which needs its full range.
+    inputs: whose activations the scales cover. Residual sums are of integers, too. A reader takes a
+    third of the time of float kernels then (onnxruntime 1.32, AVX-512 VNNI), but its first layer,
+    of one channel, would take ten times as long.
     """
+    constants = {tensor.name for tensor in model.graph.initializer}
+    floats = [
+        node.name
+        for node in model.graph.node
+        if node.name == OUTPUT[0]  # softmax needs its full range
+        or "stem.0.conv.weight" in node.input
+        or (node.op_type == "Add" and constants.intersection(node.input))
+    ]
     with TemporaryDirectory() as folder:
         path = Path(folder, "int8.onnx")
         with quiet():  # it recommends what the exporter has done
@@ -61,7 +67,7 @@ def quantize(
                 path,
                 _Batches(model.graph.input[0].name, inputs),
                 quant_format=QuantFormat.QDQ,
-                op_types_to_quantize=operators,
+                op_types_to_quantize=_OPERATORS,
                 nodes_to_exclude=floats,
                 per_channel=True,
                 reduce_range=True,  # to `interface.QMAX`
@@ -70,7 +76,7 @@ def quantize(
                 extra_options={
                     # Without these, float kernels get a graph without ReLUs: 42 % right (1.32).
                     "QDQKeepRemovableActivations": True,
-                    "OpTypesToExcludeOutputQuantization": operators,
+                    "OpTypesToExcludeOutputQuantization": _OPERATORS,
                     # Or a channel of zeros gets a scale of 1, in which its bias is rounded, too.
                     "MinimumRealRange": 1e-5,
                 },
@@ -78,6 +84,13 @@ def quantize(
         graph = Graph(onnx.load(path))
     weights = {tensor.name for tensor in model.graph.initializer}
     graph.rename(lambda name: _short_name(name, weights))
+    for shuffle in [node for node in graph.nodes if node.op_type == "DepthToSpace"]:
+        # Round before pixels are moved: so the convolution is of integers, and bytes are moved.
+        rounding = next(graph.chain(shuffle.output[0]))
+        shuffle.input[0], rounding.input[0] = shuffle.output[0], shuffle.input[0]
+        shuffle.output[0], rounding.output[0] = rounding.output[0], shuffle.output[0]
+        graph.nodes.remove(rounding)
+        graph.nodes.insert(graph.nodes.index(shuffle), rounding)
     return graph.to_model()
 
 
@@ -89,27 +102,3 @@ def _short_name(name: str, weights: set[str]) -> str:
     name = re.sub("(_quantized|_QuantizeLinear_Output)$", ".int", name)
     name = re.sub("(_quantized)?_zero_point$", ".zero", name)
     return re.sub("(_quantized)?_scale$", ".scale", name)
-
-
-def quantize_reader(model: onnx.ModelProto, pages: Batches) -> onnx.ModelProto:
-    """Return a reader's graph whose convolutions and residual sums are of integers.
-
-    It takes a third of the time that float kernels take (onnxruntime 1.32, AVX-512 VNNI), but the
-    first convolution, of a single channel, would take ten times as long, and stays.
-    """
-    constants = {tensor.name for tensor in model.graph.initializer}
-    floats = [
-        node.name
-        for node in model.graph.node
-        if "stem.0.conv.weight" in node.input
-        or (node.op_type == "Add" and constants.intersection(node.input))
-    ]
-    graph = Graph(quantize(model, pages, [*_PRODUCTS, "Add"], floats))
-    for shuffle in [node for node in graph.nodes if node.op_type == "DepthToSpace"]:
-        # Round before pixels are moved: so the convolution is of integers, and bytes are moved.
-        rounding = next(graph.chain(shuffle.output[0]))
-        shuffle.input[0], rounding.input[0] = shuffle.output[0], shuffle.input[0]
-        shuffle.output[0], rounding.output[0] = rounding.output[0], shuffle.output[0]
-        graph.nodes.remove(rounding)
-        graph.nodes.insert(graph.nodes.index(shuffle), rounding)
-    return graph.to_model()

@@ -6,7 +6,6 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
 from digits.inference.interface import PAGE_MULTIPLE, READER
@@ -19,7 +18,7 @@ from digits.reader.classify import classify_inks
 from digits.reader.page import read_page
 from digits.reader.pyramid import MapsFn
 from digits.terminal import track
-from digits_export import quantize, verify
+from digits_export import verify
 from digits_export.reader_calibrate import (
     CalibratedReader,
     fit_number_temperature,
@@ -69,14 +68,12 @@ class ReaderExporter:
         maps: MapsFn = partial(run_maps, run, name="the network")
         self.scaling = fit_scaling(pages, maps)
         self.calibrated = CalibratedReader(network, self.scaling)
-        self.inputs = parity_inputs([page.pixels for page in pages[:_PARITY_PAGES]])
+        some = [page.pixels for page in pages[:_PARITY_PAGES]]
+        self.inputs = self.calibration = parity_inputs(some)
         classify_bundled = partial(classify_inks, Model(BUNDLED, sha256=""))
         seen = see(number_pages, maps, self.scaling)
         self._weights = fit_weights(seen, classify_bundled)
         self._number_temperature = fit_number_temperature(seen, classify_bundled, self._weights)
-
-    def quantize(self, graph: onnx.ModelProto) -> onnx.ModelProto:
-        return quantize.quantize_reader(graph, as_inputs([page.pixels for page in self._pages]))
 
     def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
         """The figures of a file, see `judge`."""
@@ -107,11 +104,7 @@ class ReaderExporter:
 def parity_inputs(pages: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
     """Return noise of several sizes and pages, uint8 [h, w], as inputs of a network."""
     noise = np.random.default_rng(0).integers(0, 256, (400, 300), np.uint8)
-    return as_inputs([noise, noise[:32, :32], noise[:104, :56], *pages])
-
-
-def as_inputs(pages: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-    """Return pages, uint8 [h, w], as inputs of a network; up to seven rows and columns are cut."""
+    pages = (noise, noise[:32, :32], noise[:104, :56], *pages)
     sides = ([side - side % PAGE_MULTIPLE for side in page.shape] for page in pages)
     return [page[None, None, :h, :w] for page, (h, w) in zip(pages, sides, strict=True)]
 

@@ -21,9 +21,9 @@ from digits.inference.session import open_session
 from digits_export import export
 from digits_export.export import ExportConfig, export_run
 from digits_export.optimize import optimize
-from digits_export.quantize import batches, quantize, quantize_reader
+from digits_export.quantize import batches, quantize
 from digits_export.reader_calibrate import CalibratedReader, MapScaling
-from digits_export.reader_export import as_inputs
+from digits_export.reader_export import parity_inputs
 from digits_export.report import Report
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
 from digits_train import calibration, checkpoint
@@ -131,8 +131,8 @@ def reader() -> Reader:
 @pytest.fixture(scope="session")
 def reader_graphs(reader: Reader) -> Graphs:
     exact = optimize(to_onnx(CalibratedReader(reader, MAP_SCALING), interface.READER))
-    pages = as_inputs([page.pixels for page in PAGES])
-    return {"float": exact, "int8": quantize_reader(exact, pages)}
+    pages = parity_inputs([page.pixels for page in PAGES])
+    return {"float": exact, "int8": quantize(exact, pages)}
 
 
 @pytest.fixture(scope="session")

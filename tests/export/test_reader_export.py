@@ -66,8 +66,8 @@ def test_failed_check_writes_nothing(
     tmp_path: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = save(tmp_path, reader, READER)
-    blank = [np.zeros((1, 1, 32, 32), np.uint8)]
-    monkeypatch.setattr(reader_export, "as_inputs", lambda pages: blank)
+    blank = [np.zeros((1, 1, 32, 32), np.uint8)]  # whose activations are none
+    monkeypatch.setattr(reader_export, "parity_inputs", lambda pages: blank)
     with pytest.raises(DigitsError, match="quantization raises the error rate on valid"):
         export_run(run, INT8)
     assert [path.name for path in run.folder.iterdir()] == ["checkpoint.safetensors"]
