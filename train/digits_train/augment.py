@@ -28,9 +28,8 @@ class BatchRng:
 
     def uniform(self, *shape: int) -> Tensor:
         """float32 [rows, *shape] between -1 and 1."""
-        device = self.generator.device
-        values = torch.rand(self.batch, *shape, generator=self.generator, device=device)
-        return values[self.rows] * 2 - 1
+        rng = self.generator
+        return torch.rand(self.batch, *shape, generator=rng, device=rng.device)[self.rows] * 2 - 1
 
     def normal(self, *shape: int) -> Tensor:
         """float32 [rows, *shape] with mean 0 and standard deviation 1."""
@@ -72,8 +71,7 @@ def augment(images: Tensor, params: Augmentation, rng: BatchRng) -> Tensor:
             chosen, chosen_rng = rng.choose(share)
             ink[chosen] = change(ink[chosen], chosen_rng)
     if params.noise:
-        noise = rng.normal(*ink.shape[1:])
-        ink = torch.addcmul(ink, noise, params.noise * rng.uniform(1, 1, 1).relu())
+        ink = ink.addcmul(rng.normal(*ink.shape[1:]), params.noise * rng.uniform(1, 1, 1).relu())
     return ink.clamp(0, 1) * 255
 
 
@@ -82,13 +80,12 @@ def _grid(params: Augmentation, ink: Tensor, rng: BatchRng) -> Tensor:
     angle = math.radians(params.rotation) * rng.uniform()
     x_scale, y_scale = 1 + params.scale * rng.uniform(), 1 + params.scale * rng.uniform()
     shear = params.shear * rng.uniform()
-    x_shift, y_shift = (params.shift * _PIXEL * rng.uniform() for _ in "xy")
+    shift = params.shift * _PIXEL * torch.stack([rng.uniform(), rng.uniform()], 1)
     cos, sin = angle.cos(), angle.sin()
     right = torch.stack([cos / x_scale, sin / y_scale], 1)[..., None, None]
     down = torch.stack([(shear * cos - sin) / x_scale, (shear * sin + cos) / y_scale], 1)
     places = _PIXEL * (torch.arange(ink.shape[-1], device=ink.device) + 0.5) - 1
-    shift = torch.stack([x_shift, y_shift], 1)[..., None, None]
-    grid = right * places + shift + down[..., None, None] * places[:, None]
+    grid = right * places + shift[..., None, None] + down[..., None, None] * places[:, None]
     if params.elastic:
         lattice = rng.normal(2, _LATTICE, _LATTICE) * rng.uniform(1, 1, 1)
         grid = grid + _smooth(lattice * (params.elastic * _PIXEL), ink.shape[-1])
@@ -100,7 +97,7 @@ def _smooth(lattice: Tensor, side: int) -> Tensor:
     # Bicubic interpolation is linear: a matrix product is many times as fast.
     points = torch.eye(lattice.shape[-1], device=lattice.device)[None, None]
     bicubic = interpolate(points, size=(side, lattice.shape[-1]), mode="bicubic")[0, 0]
-    return (lattice.flatten(2) @ torch.kron(bicubic, bicubic).mT).unflatten(2, (side, side))
+    return torch.unflatten(lattice.flatten(2) @ torch.kron(bicubic, bicubic).mT, 2, (side, side))
 
 
 def _vary_stroke_width(ink: Tensor, amount: Tensor) -> Tensor:

@@ -67,7 +67,7 @@ def make_targets(
     """
     boxes, labels, heights = columns(symbols)
     down, across = shape[0] // STRIDE, shape[1] // STRIDE
-    x, y = ((np.arange(count, dtype=np.float32) + 0.5) * STRIDE for count in (across, down))
+    places = (np.arange(max(down, across), dtype=np.float32) + 0.5) * STRIDE  # across and down
     heat, weight = np.zeros((down, across), np.float32), np.ones((down, across), np.float32)
     owner, maps = np.full(heat.shape, -1, np.int64), np.zeros((4, *heat.shape), np.float32)
     centres = (boxes[:, :2] + boxes[:, 2:]) / np.float32(2)
@@ -79,21 +79,17 @@ def make_targets(
     unfit = map(_uncertain, boxes[~fits], heights[~fits].tolist())
     for box in (*doubtful, *beyond, *unfit):
         weight[cells(box)] = 0
-    along, beside = (
-        np.exp(-(((places - centres[:, [axis]]) / spreads[:, [axis]]) ** 2) / 2)
-        for axis, places in enumerate((x, y))
-    )
+    curves = np.exp(-(((places - centres[..., None]) / spreads[..., None]) ** 2) / 2)
     for index in np.flatnonzero(learnt):
-        peak = along[index] * beside[index, :, None]
+        peak = curves[index, 0, :across] * curves[index, 1, :down, None]
         column, row = middles[index]
         peak[row, column] = weight[row, column] = 1
         owner[(peak > heat) & (peak > _NEAR)] = index
         np.maximum(heat, peak, out=heat)
     row, column = near = (owner >= 0).nonzero()
     nearest = owner[near]
-    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1)
-    maps[:2, row, column] = (centres[nearest].T - (x[column], y[row])) / BOX_UNIT
-    maps[2:, row, column] = np.log(sides / BOX_UNIT)[nearest].T
+    maps[:2, row, column] = (centres[nearest].T - (places[column], places[row])) / BOX_UNIT
+    maps[2:, row, column] = np.log((boxes[:, 2:] - boxes[:, :2]).clip(1)[nearest].T / BOX_UNIT)
     owner[near] = labels[nearest]
     return Targets(*map(torch.from_numpy, (heat, weight, owner, maps)))
 
@@ -106,9 +102,8 @@ def _spreads(boxes: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArra
     far = np.hypot(away[..., 0], away[..., 1])
     far[away[..., 1] > 0.5 * np.maximum(sides[:, 1:], sides[:, 1])] = np.inf  # another line
     np.fill_diagonal(far, np.inf)
-    if len(boxes) > 1:
-        nearest = np.maximum(_NEIGHBOUR_SPREAD * far.min(1), _MIN_NEIGHBOUR_SPREAD)
-        spreads[:, 0] = np.minimum(spreads[:, 0], nearest)
+    nearest = np.maximum(_NEIGHBOUR_SPREAD * far.min(1, initial=np.inf), _MIN_NEIGHBOUR_SPREAD)
+    spreads[:, 0] = np.minimum(spreads[:, 0], nearest)
     return np.asarray(spreads, np.float32)
 
 

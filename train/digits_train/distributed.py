@@ -36,8 +36,7 @@ class DistributedContext:
 
     def local_slice(self, count: int) -> slice:
         """This process's rows of a batch."""
-        first, end = (count * rank // self.world_size for rank in (self.rank, self.rank + 1))
-        return slice(first, end)
+        return slice(*(count * rank // self.world_size for rank in (self.rank, self.rank + 1)))
 
     def all_reduce(self, values: Tensor) -> Tensor:
         """Sum the values over all processes, in place."""

@@ -193,8 +193,7 @@ def show(page: AlignedPage, number: int, random: Random, side: int) -> tuple[Gre
     scales = side / (far - low)
     x, y = (np.arange(low[axis], far[axis], step) // step for axis in (0, 1))
     reduced = np.asarray(Image.fromarray(page.pixels).reduce(step))
-    bottom, right = reduced.shape
-    part = reduced[np.ix_(y.clip(0, bottom - 1), x.clip(0, right - 1))]  # its edges repeat
+    part = reduced.take(y, 0, mode="clip").take(x, 1, mode="clip")  # its edges repeat
     pixels = resized(part.astype(np.float32), (side, side))
     contrast = 2 * float(pixels.std())  # of the writing, which is a tenth of the pixels or less
 

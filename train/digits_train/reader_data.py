@@ -56,8 +56,7 @@ def make_crops(materials: Materials, random: Random) -> Iterator[Photograph]:
     Not of words and marks, whose parts may look like a 0 or a 1 with good reason.
     """
     ranges = materials.ranges
-    # As often in the crops, of which a window gives twice as many as a texture.
-    textures = 2 * ranges.textures / (1 + ranges.textures)
+    textures = 2 * ranges.textures / (1 + ranges.textures)  # which are photographed only once
     varied = replace(ranges, textures=textures, shining_through=0.0)
     for shown in make_examples(materials._replace(ranges=varied), random):
         height = _height(shown.window)

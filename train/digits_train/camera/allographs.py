@@ -40,10 +40,8 @@ def draw(digit: str, pen: float, random: Random) -> Glyph | None:
     if digit not in _FORMS:
         return None
     form = _FORMS[digit][int(random.integers(len(_FORMS[digit])))]
-    strokes = [
-        np.array([point.split(",") for point in line.split()], np.float64) / 100
-        for line in form.split("/")
-    ]
+    lines = form.replace(",", " ").split("/")
+    strokes = [np.array(line.split(), np.float64).reshape(-1, 2) / 100 for line in lines]
     if digit == "1":
         angle, length = np.radians(random.uniform(*_FROM_STEM)), random.uniform(*_UPSTROKE)
         start = length * np.array([-np.sin(angle), np.cos(angle)])

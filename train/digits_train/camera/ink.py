@@ -15,9 +15,8 @@ from digits_train.raster import Bytes, cropped, scaled
 EM = 56  # pixels: the height of the digits and capitals of which pages are composed
 NO_BOXES = np.zeros((0, 4), np.float32)
 # Six points on the way from one to the next, by these two and the slopes there: [6, 4].
-_HERMITE = (np.arange(6)[:, None] / 6) ** (3, 2, 1, 0) @ np.array(
-    [(2, 1, -2, 1), (-3, -2, 3, -1), (0, 1, 0, 0), (1, 0, 0, 0)]
-)
+_POWERS = (np.arange(6)[:, None] / 6) ** (3, 2, 1, 0)
+_HERMITE = _POWERS @ np.array([(2, 1, -2, 1), (-3, -2, 3, -1), (0, 1, 0, 0), (1, 0, 0, 0)])
 
 Points = NDArray[np.float64]  # [n, 2], x and y
 
@@ -48,9 +47,10 @@ class Glyph(NamedTuple):
         if min(high, wide) < 3 or (across, down) == (wide, high):
             return self
         # PIL asks where a pixel of the result comes from; the middle stays the middle.
-        one = 1 / (1 + slant * slope)
-        back = one, slant * one, (wide - one * (across + slant * down)) / 2
-        back += -slope * one, one, (high - one * (down - slope * across)) / 2
+        scale = 1 / (1 + slant * slope)
+        from_x = wide - scale * (across + slant * down)
+        from_y = high - scale * (down - slope * across)
+        back = scale, scale * slant, from_x / 2, -scale * slope, scale, from_y / 2
         image = Image.fromarray(self.coverage).transform(
             (across, down), Image.Transform.AFFINE, back, Image.Resampling.BILINEAR
         )
@@ -58,8 +58,8 @@ class Glyph(NamedTuple):
         boxes = self.doubtful
         if len(boxes):  # digits, which are most of what is written, have none
             x, y = ((boxes[:, :2] + boxes[:, 2:] - (wide, high)) / 2).T
-            away = (across - wide) / 2 - left - slant * y, (down - high) / 2 - top + slope * x
-            boxes = (boxes + np.tile(np.stack(away, 1), 2)).astype(np.float32)
+            x, y = (across - wide) / 2 - left - slant * y, (down - high) / 2 - top + slope * x
+            boxes = boxes + np.stack([x, y, x, y], 1, dtype=np.float32)
         below = self.below + bottom - (high + down) / 2
         return Glyph(np.asarray(image)[top:bottom, left:right], below, boxes)
 
@@ -79,10 +79,8 @@ def stroke(lines: Sequence[Points], width: float, filled: bool = False) -> Bytes
         if filled:
             pen.polygon(at, 255)
         pen.line(at, fill=255, width=thick)
-        rounded = [(at[0], thick / 2), (at[-1], thick / 2)]
-        rounded += [(bend, thick / 2 - 1) for bend in at[1:-1]]  # five times as fast as joints
-        for middle, radius in rounded if thick > 2 else ():
-            pen.circle(middle, radius, 255)
+        for index, middle in enumerate(at if thick > 2 else ()):  # PIL's own joints are slow
+            pen.circle(middle, thick / 2 - (0 < index < len(at) - 1), 255)
     return cropped(np.asarray(image.reduce(2)))
 
 

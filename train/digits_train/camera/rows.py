@@ -122,8 +122,7 @@ class Rows:
                     middle = (before[0] + before[2]) / 2
                     left = max(left, middle + max(5.0, 0.2 * style.height) - width / 2)
             baseline = y + random.normal(0, style.jitter) * style.height
-            if style.centred and character.isdecimal():
-                baseline += (height - style.height) / 2
+            baseline += (style.centred and character.isdecimal()) * (height - style.height) / 2
             box = self._put(glyph, left, baseline, 1 - style.faint * random.uniform(0, 1), most)
             if box is None:
                 x, before = left + width + style.gap * style.height, None
@@ -133,6 +132,8 @@ class Rows:
             if character in _LABELS:
                 self.window.symbols.append(Symbol(box, _LABELS[character], style.height))
             x, before, right = box[2], box, box[0] + upright
+            if x > width + self.window.ink.shape[1]:  # the next ones can't be seen either
+                break
         return max(x, start)
 
     def _put(self, glyph: Glyph, left: float, y: float, level: float, most: float) -> Box | None:

@@ -64,7 +64,7 @@ def rules(
 def _from_nearest(position: Array, spacing: float) -> Array:
     """How far from the nearest multiple of the spacing."""
     lines = position / np.float32(spacing)
-    return np.abs(lines - np.rint(lines)) * np.float32(spacing)
+    return np.asarray(np.abs(lines - np.rint(lines)) * np.float32(spacing))
 
 
 def random_edge(shape: Shape, random: Random, at: Range) -> dict[int, float]:

@@ -2,8 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.spatial.distance import cdist
+from scipy import ndimage, spatial
 from skimage.morphology import skeletonize
 
 from digits_train.camera.scene import clouds
@@ -57,7 +56,7 @@ def _middle(ink: Mask) -> Mask:
     crossings = ndimage.binary_dilation(neighbours > 3, _AROUND) & thin
     if not crossings.any():
         return np.asarray(thin)
-    away = cdist(np.argwhere(thin), np.argwhere(crossings))
+    away = spatial.distance.cdist(np.argwhere(thin), np.argwhere(crossings))
     spread = ndimage.distance_transform_edt(ink)[crossings][away.argmin(1)]
     pieces, _ = ndimage.label(thin & ~crossings, _AROUND)
     long = pieces[thin][away.min(1) > 1.1 * spread + 2]

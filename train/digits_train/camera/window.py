@@ -43,9 +43,8 @@ class Window:
             if min(left, top, across - left - width, down - top - height) < self.margin:
                 return False
         part, cut = overlap(self.ink, coverage, left, top)
-        added = cut.astype(np.float32) / np.float32(255)
-        on_ink = np.count_nonzero(np.minimum(part, added) > 0.25)
-        if on_ink > most * np.count_nonzero(added > 0.4):
+        added = cut / np.float32(255)
+        if np.count_nonzero(np.minimum(part, added) > 0.25) > most * np.count_nonzero(added > 0.4):
             return False
         np.maximum(part, added * np.float32(level), out=part)
         return True

@@ -158,9 +158,7 @@ class Classification:
         if batch.answers is not None:
             distilled = cross_entropy(with_none(logits), batch.answers, reduction="none")
             objective = torch.where(batch.own, losses, distilled)
-        correct = logits.argmax(1) == labels
-        # Picking out the digits would cost a twentieth of LeNet-5's step.
-        sums = torch.stack([losses.detach(), correct]) @ batch.trained.float()
+        sums = torch.stack([losses.detach(), logits.argmax(1) == labels]) @ batch.trained.float()
         return (objective * batch.weights).sum(), sums
 
     def validate(self, model: BaseNetwork) -> Metrics:
