@@ -169,8 +169,8 @@ def _plot(axes: Axes, index: int, title: str, unit: str, values: dict[str, float
     if unit == "s":
         linear = [figures[-1] * size / sizes[-1] for size in sizes]
         axes.plot(sizes, linear, "--", color=colour, alpha=0.5)
-        place, name = (0.04, 0.95 - 0.12 * index), title.partition(": ")[2]
-        axes.text(*place, name, color=colour, va="top", transform=axes.transAxes)
+        corner, name = (0.04, 0.95 - 0.12 * index), title.partition(": ")[2]
+        axes.text(*corner, name, color=colour, va="top", transform=axes.transAxes)
 
 
 def _tick(unit: str, value: float, _: object) -> str:

@@ -50,7 +50,7 @@ def vgg16() -> dict[str, float]:
     network.eval()
     calibrated = CalibratedClassifier(network, TemperatureScaling())
     exact = optimize(to_onnx(calibrated, CLASSIFIER))
-    rounded = quantize(exact, pixels).SerializeToString()
+    rounded = quantize(exact, [pixels]).SerializeToString()
     plain = open_session(exact.SerializeToString(), "float")
     integer = open_session(rounded, "integer")
     single, tensor = pixels[:1], torch.tensor(pixels[:1])

@@ -165,18 +165,18 @@ def several_features(
         return {}
     pair = alone[0], rows["second", inverted]
     (first, first_box), (second, second_box) = (hypotheses[row].component for row in pair)
-    one, other = (views[row] for row in pair)
+    heavier, lighter = (views[row] for row in pair)
     common = min(first_box.right, second_box.right) - max(first_box.left, second_box.left)
-    wider = one["width"] + math.log(first_box.longer / second_box.longer) - other["width"]
+    wider = heavier["width"] + math.log(first_box.longer / second_box.longer) - lighter["width"]
     return {
         "several": 1.0,
-        "less sure": min(one["confidence"], other["confidence"]),
+        "less sure": min(heavier["confidence"], lighter["confidence"]),
         "lighter": math.log(second.sum() / first.sum()),
         "lower": -abs(math.log(first_box.height / second_box.height)),
         "overlap": max(common, 0) / min(first_box.width, second_box.width),  # across
         "pen": abs(wider),  # of the first, in the picture's pixels
-        "contrast": abs(one["contrast"] - other["contrast"]),
-        "one": other["one"],
+        "contrast": abs(heavier["contrast"] - lighter["contrast"]),
+        "one": lighter["one"],
         "inverted": inverted,
     }
 
