@@ -4,8 +4,8 @@ The figures go into docs/results.json, from which `python -m benchmarks.tables` 
 the plots of docs/. NAME: which benchmarks to run, instead of all of SPEED; those of accuracy are
 run one at a time, with options of their own: `python -m benchmarks reader --pages 40`.
 
---before: another checkout, such as the last commit's. Its figures are measured in turn with ours,
-and those of the others twice.
+--before: another checkout, such as the last commit's, whose figures are measured in turn with ours,
+twice: it takes four times as long.
 """
 
 import argparse
@@ -81,16 +81,17 @@ def serve(name: str) -> None:
 
 
 def measure(name: str, before: Path | None) -> Iterator[Row]:
-    """The rows of a benchmark, with the figures of the other checkout after ours."""
-    others = rows_of(name, before) if before else iter(())
-    for row in rows_of(name, ROOT):
-        other = next(others, row._replace(values={}))
-        theirs = {
-            each.replace("digits", "before", 1): value
-            for each, value in other.values.items()
-            if each.startswith("digits")
-        }
-        yield row._replace(values=row.values | theirs)
+    """The rows of a benchmark. With another checkout's, the better of two figures counts."""
+    trees = [ROOT, before] * 2 if before else [ROOT]
+    for measured in zip(*(rows_of(name, tree) for tree in trees), strict=True):
+        values: dict[str, float] = {}
+        for row, tree in zip(measured, trees, strict=True):
+            best = min if row.unit == "s" else max
+            for each, value in row.values.items():
+                label = each if tree == ROOT else each.replace("digits", "before", 1)
+                if tree == ROOT or label != each:
+                    values[label] = best(value, values.get(label, value))
+        yield row._replace(values=values)
 
 
 def show(row: Row) -> None:

@@ -82,7 +82,7 @@ def printed_table(rows: Rows) -> Iterable[list[str]]:
         rows = [[""] * width, *rows]
     for number, (name, *cells) in enumerate(rows):
         texts = (f"{cell:.1f}" if isinstance(cell, float) else f"{cell}" for cell in cells)
-        yield [name.strip() if number else "", *texts]
+        yield [name.strip().rpartition("/")[2], *texts]  # of a model's path its name
         if not number:
             yield ["---"] * width
 

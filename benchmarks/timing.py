@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 T = TypeVar("T")
 
 WINDOW = 0.005  # seconds of calls: other load spares some windows
-BUDGET, FEWEST, MOST = 3.0, 3, 50  # seconds of windows; how many of these
+BUDGET, FEWEST, MOST = 2.0, 5, 200  # seconds of windows; how many of these
 
 
 class Row(NamedTuple):
