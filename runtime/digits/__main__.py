@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from digits.errors import DigitsError, Interrupted, WrongTask
 from digits.system import is_out_of_memory, refuse_empty_variables, require_64_bit, too_many_files
-from digits.terminal import EXIT_INTERRUPTED, discard_stdout, print_stderr, silence_pillow
+from digits.terminal import EXIT_INTERRUPTED, print_stderr, silence_pillow
 
 
 def start() -> None:
@@ -41,7 +41,6 @@ def main() -> None:
         command = f"`digits {sys.argv[1]}` " if isinstance(wrong, WrongTask) else ""
         error = f"{command}{too_many_files(wrong) or wrong}"
     except OSError as wrong:  # Typer prints the help itself
-        discard_stdout()
         where = f"{wrong.filename}: " if wrong.filename else ""
         error = f"{where}{too_many_files(wrong) or wrong.strerror or wrong}"
     except (MemoryError, ImportError) as wrong:
@@ -75,7 +74,7 @@ def _set_up() -> None:
 def _leave(code: int) -> NoReturn:
     """End the process without waiting for threads: PyTorch's would make Python abort."""
     for stream in filter(None, (sys.stdout, sys.stderr)):
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError):  # what can't be written was an error before
             stream.flush()
     os._exit(code)
 

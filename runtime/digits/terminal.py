@@ -1,6 +1,5 @@
 """Print results on stdout and everything else on stderr, with progress bars on terminals."""
 
-import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -28,10 +27,8 @@ def print_result(line: str) -> None:
     try:
         print(line, flush=True)
     except BrokenPipeError:  # the reader has stopped, as `head` does
-        discard_stdout()
         sys.exit(_EXIT_BROKEN_PIPE)
     except OSError as error:
-        discard_stdout()
         raise DigitsError(f"can't write the results: {error.strerror}") from error
 
 
@@ -63,13 +60,6 @@ class ErrorReporter:
 def silence_pillow() -> None:
     """Ignore Pillow's warnings about files that it can read nevertheless."""
     warnings.filterwarnings("ignore", module="PIL")
-
-
-def discard_stdout() -> None:
-    """Redirect stdout to nowhere, because flushing its buffer at exit would fail again."""
-    if sys.stdout is not None:
-        with suppress(OSError):  # such as too many open files
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def progress_bar(*fields: str, shown: bool = True) -> "Progress":

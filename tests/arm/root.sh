@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Build .arm/ for `make test-arm`: the Python of a 64-bit Arm Debian, and packages from PyPI. With the
-# argument plugins also a QEMU that takes plugins, as Debian 12's does, for benchmarks/instructions.py.
+# argument `plugins`, for benchmarks/instructions.py, also Debian 12's QEMU, which takes plugins.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -26,9 +26,7 @@ get_debian() { # NAME RELEASE ARCHITECTURE PACKAGE...
     }
     apt_own update
     apt_own install --download-only --no-install-recommends --yes "${@:4}"
-    for package in "$apt"/archives/*.deb; do
-        dpkg-deb --extract "$package" "$apt/root"
-    done
+    for package in "$apt"/archives/*.deb; do dpkg-deb --extract "$package" "$apt/root"; done
     [ -d "$apt/root/lib" ] || ln -s usr/lib "$apt/root/lib" # where programs look for their loader
     mv "$apt/root" ".arm/$name"
     rm -r "$apt"
@@ -48,9 +46,7 @@ if [ ! -d .arm/debian ]; then
     get_debian debian trixie arm64 python3 libgomp1 libstdc++6 >.arm/apt.log 2>&1 &
     debian=$!
 fi
-if [ "${1-}" = plugins ] && [ ! -d .arm/qemu ]; then
-    get_debian qemu bookworm amd64 qemu-user >.arm/qemu.log 2>&1
-fi
+[ "${1-}" != plugins ] || [ -d .arm/qemu ] || get_debian qemu bookworm amd64 qemu-user >.arm/qemu.log 2>&1
 .venv/bin/uv pip freeze --exclude-editable >.arm/versions.new
 if ! cmp --silent .arm/versions.new .arm/versions; then
     get_packages

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from itertools import chain, count
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from digits.commands import inputs
@@ -17,8 +18,6 @@ from digits.system import cpu_count, too_many_files, variable
 from digits.terminal import print_result, print_stderr, track
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from digits.classifier import Classifier
     from digits.constraints.constraints import Constraints
     from digits.images.picture import Source
@@ -31,13 +30,13 @@ _CHUNK = 16  # digits that share a run of the network
 class ClassifierOptions(NamedTuple):
     """The arguments of a Classifier that another process opens."""
 
-    model: "Path | str | None" = None
+    model: Path | str | None = None
     threshold: float | None = None
-    reader: "Path | None" = None
+    reader: Path | None = None
     threads: int = 1
 
     @property
-    def files(self) -> "tuple[Path | str | None, Path | None]":
+    def files(self) -> tuple[Path | str | None, Path | None]:
         """The model and the reader."""
         return self.model, self.reader
 
@@ -53,7 +52,7 @@ class ClassifierOptions(NamedTuple):
         return classifier
 
 
-def reader_options(models: "Sequence[Path] | None" = None) -> ClassifierOptions:
+def reader_options(models: Sequence[Path] | None = None) -> ClassifierOptions:
     """The arguments of a Classifier that reads pages, with all cores.
 
     models: files of a reader, a classifier or one of each. Raises ModelError if they aren't.
@@ -82,7 +81,7 @@ class Task(NamedTuple):
     kind: type[Prediction] | type[Reading] = Prediction
     constraints: "Constraints | None" = None
     max_errors: float | None = None
-    drawing: "Path | None" = None
+    drawing: Path | None = None
 
     def ask(self, classifier: "Classifier", source: "Source") -> Prediction | Reading:
         """Raises PictureError if the picture can't be opened."""
@@ -94,7 +93,7 @@ class Task(NamedTuple):
 Result = tuple[str, DigitsError | None]  # the lines of a picture, and what is wrong with it
 
 
-def run(task: Task, given: Inputs, form: Format, jobs: int | None, output: "Path | None") -> None:
+def run(task: Task, given: Inputs, form: Format, jobs: int | None, output: Path | None) -> None:
     """Print the results in the order of the files, and an error for each that can't be read.
 
     jobs: see `process_count`. output: a file that gets the results instead, as CSV or JSON;

@@ -22,7 +22,7 @@ Kernels = Literal["integer", "float"]
 Task = Literal["classifier", "reader"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)  # made at each start
 class AnyMetadata:
     """A network's pairs in metadata_props. Accuracies and probabilities are 0 to 1."""
 
