@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.timing import show
+from benchmarks.timing import print_row
 
 REPOSITORY = Path(__file__).parents[1]
 ARM = Path(os.environ.get("DIGITS_ARM", REPOSITORY / ".arm"))

@@ -1,6 +1,7 @@
 """Start the `digits` command."""
 
 import atexit
+import gc
 import io
 import os
 import signal
@@ -18,6 +19,7 @@ def start() -> None:
     """Run `main`, and end its process before Python frees all objects of the libraries: 25 ms."""
     code: object = None
     atexit.register(lambda: _leave(code) if isinstance(code, int) else None)  # first in, last out
+    gc.disable()  # until a command runs: what is imported isn't garbage
     try:
         main()
     except SystemExit as stop:

@@ -1,5 +1,6 @@
 """The commands of `digits` and their options; `digits.commands` does the work."""
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -37,6 +38,8 @@ def run() -> None:
     """Parse and run the command line. Only the command that it names is built: all take 3 ms."""
     every, named = app.registered_commands, copy(app)
     named.registered_commands = [each for each in every if each.name in sys.argv[1:2]] or every
+    gc.freeze()
+    gc.enable()
     named(prog_name="digits")
 
 
