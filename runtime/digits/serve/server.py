@@ -105,14 +105,8 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop; the second time at once."""
-        if self.should_exit and self._loop:
-            self.force_exit = True
-            self._loop.call_soon_threadsafe(self._abandon_requests)
+        self.force_exit = self.should_exit  # asyncio then cancels what is being answered
         super().handle_exit(sig, frame)
-
-    def _abandon_requests(self) -> None:
-        for task in self.server_state.tasks:
-            task.cancel()
 
     def reload(self) -> None:
         """Schedule a reload of the model; from any thread or signal handler.
