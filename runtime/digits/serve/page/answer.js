@@ -86,7 +86,9 @@ export class Answer {
   #write() {
     const shown = this.#numbers.flatMap(({ status, symbols }) =>
       symbols.map(({ symbol }) => (status === "unreadable" ? "?" : symbol)));
-    this.#buttons = shown.map((text, index) => this.#button(text, index));
+    this.#buttons = shown.map((text, index) => button(text, () => this.#choose(index)));
+    if (shown.length > 1)
+      Object.assign(this.#buttons[this.#least], { className: "least", title: "The least sure" });
     this.#fit(this.#lines);
     const unplaced = [...this.#buttons];
     this.text.replaceChildren(...this.#lines.map((numbers) => {
@@ -100,13 +102,6 @@ export class Answer {
       }));
       return line;
     }));
-  }
-
-  #button(text, index) {
-    const made = button(text, () => this.#choose(index));
-    if (index === this.#least && this.#symbols.length > 1)
-      Object.assign(made, { className: "least", title: "The least sure" });
-    return made;
   }
 
   /** Tell the style sheet how much has to fit, in the font's size and in lines. */
