@@ -80,13 +80,11 @@ def load(
         try:
             item = Item(row["file"]) if is_folder else _item(source, row)
             cells = tuple(item.cells(labels.path.parent))
-            if hash(cells) in labels.done:
-                items[cells] = None
-            elif is_folder:
+            is_done = hash(cells) in labels.done
+            if is_folder and not is_done:
                 read = classifier.predict(item.file)
-                items[cells] = Item(item.file, read.confidence, read.status)
-            else:
-                items[cells] = item
+                item = Item(item.file, read.confidence, read.status)
+            items[cells] = None if is_done else item
         except (StopIteration, KeyError, ValueError, PictureError):
             passed += 1
     if passed:
