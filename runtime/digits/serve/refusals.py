@@ -32,16 +32,10 @@ def error_response(status: int, message: str, headers: Mapping[str, str] | None 
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    """Answer what was refused, here or by Starlette, which has no sentence of its own for it."""
+    """Answer what was refused, here or by Starlette."""
     assert isinstance(error, HTTPException)
-    message = error.detail
-    if isinstance(error, Refused):
-        request.scope["digits.refusal"] = error.reason
-    elif error.status_code == 404:
-        message = "there is no such address"
-    elif error.status_code == 405:
-        message = f"{request.method} is not allowed here"
-    return error_response(error.status_code, message, error.headers)
+    request.scope["digits.refusal"] = getattr(error, "reason", "")
+    return error_response(error.status_code, error.detail, error.headers)
 
 
 async def _answer_model_error(request: Request, error: Exception) -> Response:

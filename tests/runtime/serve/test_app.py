@@ -192,14 +192,14 @@ REFUSALS: list[tuple[int, str, str, dict[str, Any], dict[str, Any]]] = [
         {"url": INFER, "json": infer_request(np.zeros((2, 1, 28, 28), np.uint8))},
     ),
     *(
-        (404, "404", "there is no such address", {}, {"method": "GET", "url": url})
+        (404, "404", "Not Found", {}, {"method": "GET", "url": url})
         for url in ("/../a", "/page/index.html", "/%00")
     ),
     *(
         (404, "404", "the only model is lenet5, version 1", {}, {"method": "GET", "url": url})
         for url in ("/v2/models/vgg16/ready", "/v2/models/lenet5/versions/x")
     ),
-    (405, "405", "PUT is not allowed here", {}, {"method": "PUT"}),
+    (405, "405", "Method Not Allowed", {}, {"method": "PUT"}),
     (421, "foreign_host", "--allowed-hosts", {}, {"headers": {"host": "evil.example"}}),
     (401, "401", "a token is required", {"token": "secret"}, {}),
 ]
