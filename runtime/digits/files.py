@@ -23,7 +23,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         if path.exists() and not path.is_file():
-            raise DigitsError(f"can't write {path}: it is {kind_of(path)}, not a file")
+            raise DigitsError(f"can't write {path}: it is not a file")
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = temporary_path(path)
         with _open_locked(temporary) as file:
@@ -49,13 +49,6 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 def temporary_path(path: Path) -> Path:
     """Where a process that is killed while it writes `path` leaves what it has written."""
     return path.with_name(f".{path.name}.tmp")
-
-
-def kind_of(path: Path) -> str:
-    """What is at a path, for errors."""
-    if path.is_file() or path.is_dir():
-        return "a file" if path.is_file() else "a folder"
-    return "a device or a pipe" if path.exists() else "a broken link"
 
 
 def write_bytes(path: Path, data: bytes) -> None:

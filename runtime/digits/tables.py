@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TextIO
 
 from digits.errors import DataError, reporting
-from digits.files import kind_of
 from digits.text import escape, escape_name
 
 # What makes a spreadsheet compute a cell, or a part of it where `;` separates cells, but no number.
@@ -103,7 +102,7 @@ def _open(path: Path) -> Iterator[tuple[str, Iterator[str]]]:
     """The first line and the others. Raises DataError for what isn't text or can't be read."""
     with reporting(f"read {path}", DataError):
         if path.exists() and not path.is_file():
-            raise DataError(f"{path} is {kind_of(path)}, not a CSV file")
+            raise DataError(f"{path} is not a CSV file: it is no file")
         with path.open("rb") as file:
             start = file.read(_START)
         wide = start.startswith(_UTF_16)

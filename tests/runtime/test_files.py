@@ -51,8 +51,8 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
     temporary_path(tmp_path / "new").symlink_to("file")
     for path, cause in (
         (tmp_path / "file" / "below", f"{tmp_path / 'file'} is in the way"),
-        (tmp_path, "it is a folder, not a file"),
-        (tmp_path / "pipe", "it is a device or a pipe, not a file"),
+        (tmp_path, "it is not a file"),
+        (tmp_path / "pipe", "it is not a file"),
         (tmp_path / "new", "Too many levels of symbolic links"),
     ):
         with pytest.raises(DigitsError, match=f"^can't write {path}: {cause}$"):

@@ -11,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from digits.errors import DigitsError, reporting
-from digits.files import kind_of
 from digits.formats import Csv, Format
 from digits.system import try_lock
 from digits.terminal import print_stderr
@@ -104,7 +103,7 @@ class ResultsFile:
     def _open(self) -> None:
         """Open and lock the file, and load it."""
         if self.path.exists() and not self.path.is_file():  # opening a pipe would block
-            raise DigitsError(f"can't write {self.path}: it is {kind_of(self.path)}, not a file")
+            raise DigitsError(f"can't write {self.path}: it is not a file")
         self.path.touch()
         self._file = self.path.open("r+b", buffering=0)
         try:

@@ -161,8 +161,7 @@ class Publisher(AbstractContextManager["Publisher"]):
 
     def _on_disconnect(self, _: Client, __: Any, ___: Any, reason: ReasonCode, ____: Any) -> None:
         if reason.is_failure:
-            is_silent = str(reason) == "Keep alive timeout"
-            self._note("no answer" if is_silent else "the connection is lost")
+            self._note("the connection is lost")
 
     def _note(self, trouble: str) -> None:
         self._trouble = self._trouble or f"{self._broker}: {trouble}"
