@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from digits.data import table
 from digits.data.mnist import SplitName
 from digits.data.table import LABELS, NO_DIGIT, OnError
-from digits.errors import DataError, PictureError
+from digits.errors import DataError, PictureError, reporting
 from digits.images.formats import SUFFIXES
 from digits.terminal import track
 
@@ -53,8 +54,6 @@ def read_pictures(
     labels = range(NO_DIGIT + with_none)
     listed = [each for each in _list(data, on_error) if each[1] in labels]
     if not listed:
-        if not os.path.lexists(data):
-            raise DataError(f"{data}: no such file or folder")
         raise DataError(f"no labelled pictures in {data}: sort them into folders 0 to 9 (7/a.png)")
     if classifier is None:
         from digits.classifier import Classifier
@@ -118,12 +117,8 @@ def _list(data: Path, on_error: OnError) -> Iterator[tuple[Path, int, str]]:
             yield path, LABELS.index(digit), group
         return
     for label, name in enumerate(LABELS):
-        try:
+        with reporting(f"open {data / name}", DataError), suppress(FileNotFoundError):
             for entry in os.scandir(data / name):
                 hidden = entry.name[0] == "."  # unfinished, as of `digits serve`
                 if not hidden and Path(entry.name).suffix.lower() in SUFFIXES:
                     yield Path(entry.path), label, ""
-        except FileNotFoundError:
-            pass  # not every digit must be there
-        except OSError as error:
-            on_error(DataError(f"can't open {error.filename}: {error.strerror}"))
