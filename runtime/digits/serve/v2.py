@@ -18,7 +18,6 @@ from digits import __version__
 from digits.inference.interface import INPUT, OUTPUT
 from digits.inference.metadata import Metadata
 from digits.serve import schemas
-from digits.serve.limits import Limits
 
 SERVER = {
     "name": "digits",
@@ -58,9 +57,7 @@ def model_metadata(name: str, metadata: Metadata) -> dict[str, object]:
     }
 
 
-def parse_request(
-    body: bytes, json_length: str | None, max_batch: int = Limits.max_batch
-) -> Request:
+def parse_request(body: bytes, json_length: str | None, max_batch: int) -> Request:
     """Parse a request.
 
     json_length: how many bytes of the body are JSON, if a tensor follows as bytes. max_batch: the

@@ -29,7 +29,7 @@ def tensor(**changed: Any) -> dict[str, Any]:
 
 def refusal(body: bytes, json_length: str | None = None) -> tuple[int, str]:
     with pytest.raises(HTTPException) as refused:
-        v2.parse_request(body, json_length)
+        v2.parse_request(body, json_length, 256)
     return refused.value.status_code, refused.value.detail
 
 
@@ -50,7 +50,7 @@ def binary(size: object, tail: bytes) -> tuple[bytes, str]:
     ],
 )
 def test_tensor_is_decoded(content: bytes, json_length: str | None) -> None:
-    asked = v2.parse_request(content, json_length)
+    asked = v2.parse_request(content, json_length, 256)
     np.testing.assert_array_equal(asked.images, IMAGES)
     assert asked.id is UNSET and not asked.binary and asked.classes is None
 
@@ -73,7 +73,7 @@ def test_classification_names_the_likeliest_answers(
     rows = np.full((2, 10), 0.01, np.float32)
     rows[0, 7], rows[1, [3, 5]] = 0.91, (0.4, 0.52)
     request = body(id="one", parameters=all_outputs, outputs=output(**wanted))
-    asked = v2.parse_request(request, None)
+    asked = v2.parse_request(request, None, 256)
     content, headers = v2.encode_response(asked, rows, "lenet5")
     length = int(headers.get(v2.JSON_LENGTH, len(content)))
     answer, tail = json.loads(content[:length]), content[length:]
