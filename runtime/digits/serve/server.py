@@ -9,7 +9,6 @@ import sys
 from contextlib import suppress
 from functools import partial
 from types import FrameType
-from typing import Any
 
 import uvicorn
 
@@ -78,23 +77,13 @@ class Server(uvicorn.Server):
         """Answer once more on each connection; uvicorn loses what idle ones have just sent."""
         self.app.stop()
         await self._wait_for_clients()
-        await self._accept_rest(sockets or [])
+        # Let asyncio accept what still waits, as closing would reset it, and make its transports.
+        for _ in range(2 * listener.BACKLOG // _ACCEPTED):
+            await asyncio.sleep(0)
         for accepting in self.servers:
             accepting.close()
         await self._wait_for_clients()
         await super().shutdown(sockets)
-
-    async def _accept_rest(self, sockets: list[socket.socket]) -> None:
-        """Accept what still waits; closing the sockets would reset it."""
-        loop = asyncio.get_running_loop()
-        options: Any = {"config": self.config, "server_state": self.server_state, "app_state": {}}
-        protocol = partial(self.config.http_protocol_class, **options)
-        for bound in sockets:
-            with suppress(OSError):  # BlockingIOError: that was the last
-                for _ in range(listener.BACKLOG):
-                    client = bound.accept()[0]
-                    client.setblocking(False)
-                    await loop.connect_accepted_socket(protocol, client)
 
     async def _wait_for_clients(self) -> None:
         """Wait until none is connected, or their time is over."""
