@@ -77,24 +77,22 @@ def ssl_context(settings: Settings) -> ssl.SSLContext | None:
 def announce(listener: socket.socket, settings: Settings) -> None:
     """Tell on stderr where the server is, and who may use it."""
     if settings.uds:
-        lines = [f"serving unix:{settings.uds} until Ctrl-C"]
+        print_stderr(f"serving unix:{settings.uds} until Ctrl-C")
     else:
         address, port = listener.getsockname()[:2]
         scheme = "https" if settings.ssl_certfile else "http"
-        lines = [f"serving {_url(scheme, address, port)} until Ctrl-C"]
+        print_stderr(f"serving {_url(scheme, address, port)} until Ctrl-C")
         if not ipaddress.ip_address(address).is_loopback:
             if reachable := reachable_address(address):
-                lines.append(f"from other devices: {_url(scheme, reachable, port)}")
+                print_stderr(f"from other devices: {_url(scheme, reachable, port)}")
             if scheme == "http":
-                lines.append("warning: no TLS; requests can be read on the way (--ssl-certfile)")
+                print_stderr("warning: no TLS; requests can be read on the way (--ssl-certfile)")
             if settings.token is None:
-                lines.append("warning: no token; anyone who can reach it can use it (--token)")
+                print_stderr("warning: no token; anyone who can reach it can use it (--token)")
     if settings.token is not None:
-        lines.append(
+        print_stderr(
             "the API requires the token; the page asks for it, or takes it from /#token=TOKEN"
         )
-    for line in lines:
-        print_stderr(line)
 
 
 def _url(scheme: str, address: str, port: int) -> str:
