@@ -4,7 +4,6 @@ While one batch runs, the next one fills; no request waits for a batch to fill.
 """
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +33,7 @@ class Batcher:
         self.model, self._limits, self._metrics = model, limits, metrics
         self._pending_batch: _Batch | None = None
         self.waiting = 0  # digits
-        self._lock = asyncio.Lock()
-        self._thread = ThreadPoolExecutor(1, "network")
+        self._lock = asyncio.Lock()  # one run at a time
 
     async def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return what `Model.probabilities` returns for 1 to `max_batch` digits.
@@ -62,8 +60,7 @@ class Batcher:
                 self._pending_batch = None
             self._metrics.batch.observe(batch.size)
             try:
-                loop = asyncio.get_running_loop()
                 images = np.concatenate(batch.images)
-                return await loop.run_in_executor(self._thread, self.model.probabilities, images)
+                return await asyncio.to_thread(self.model.probabilities, images)
             finally:
                 self.waiting -= batch.size
