@@ -2,7 +2,7 @@
 
 import asyncio
 from bisect import insort
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from digits.processes import Pool, StartFailed, WorkerDied
@@ -139,12 +139,11 @@ class PictureQueue:
         return batch
 
     async def _read(self, batch: list[_Waiting]) -> None:
-        answers: Sequence[Answer | Exception]
+        answers: list[Answer | Exception]
         try:
             uploads = [waiting.upload for waiting in batch]
             submitted = self._pool.submit(uploads, self._limits.picture_timeout)
-            reading: asyncio.Future[list[Answer]] = asyncio.wrap_future(submitted)
-            answers = await reading
+            answers = [*await asyncio.wrap_future(submitted)]
         except Exception as error:
             answers = [error] * len(batch)
         finally:
