@@ -7,10 +7,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Literal
 
-import msgspec
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from digits.classifier import Classifier
@@ -88,7 +87,7 @@ class App(Application):
 
     def _publish_model(self, classifier: Classifier) -> None:
         network = classifier.model
-        self._model = _json(v2.model_metadata(self._name, network.metadata))
+        self._model = JSONResponse(v2.model_metadata(self._name, network.metadata))
         self._page.publish(pages.values(network.metadata, self.settings))
         self._threshold = classifier.threshold
         self.metrics.set_model(self._name, v2.VERSION, network)
@@ -118,7 +117,7 @@ class App(Application):
 
     async def model_ready(self, request: Request) -> Response:
         self._check_model(request)
-        return _json({"name": self._name, "ready": True})
+        return JSONResponse({"name": self._name, "ready": True})
 
     async def infer(self, request: Request) -> Response:
         self._check_model(request)
@@ -209,13 +208,9 @@ def _load(settings: Settings) -> Classifier:
     return Classifier(model_file.read_file(settings.model), reader=reader)
 
 
-def _json(content: object) -> Response:
-    return Response(msgspec.json.encode(content), media_type="application/json")
-
-
 def _constant(path: str, name: str, content: object) -> Route:
     """The route of JSON that never changes. name: of the endpoint, in the metrics."""
-    response = _json(content)
+    response = JSONResponse(content)
 
     async def endpoint(_: Request) -> Response:
         return response

@@ -6,6 +6,7 @@ https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/pro
 https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/protocol/extension_classification.html
 """
 
+from dataclasses import asdict
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -53,7 +54,7 @@ def model_metadata(name: str, metadata: Metadata) -> dict[str, object]:
         "platform": "onnxruntime_onnx",
         "inputs": [{"name": INPUT[0], "datatype": "UINT8", "shape": [-1, *INPUT[2]]}],
         "outputs": [{"name": OUTPUT[0], "datatype": "FP32", "shape": [-1, *OUTPUT[2]]}],
-        "parameters": metadata,
+        "parameters": asdict(metadata),
     }
 
 
