@@ -135,8 +135,17 @@ def _conditions(files: Files, constraints: Constraints) -> dict[str, str]:
     read = read_file(model), read_file(reader, "reader")
     digests = [hashlib.sha256(file.content).hexdigest() for file in read]
     given = ((each.name, getattr(constraints, each.name)) for each in fields(constraints))
-    asked = ", ".join(f"{name} {value}" for name, value in given if value not in (None, False))
-    return dict(zip(_CONDITIONS, [*digests, asked or "none"], strict=True))
+    asked = (_as_option(name, value) for name, value in given if value not in (None, False))
+    conditions = [*digests, " ".join(asked) or "none"]
+    return dict(zip(_CONDITIONS, conditions, strict=True))
+
+
+def _as_option(name: str, value: object) -> str:
+    """As the command line asks for it, in the same words for what is equal."""
+    option = "--" + name.replace("values", "list").replace("_", "-")
+    if isinstance(value, tuple):
+        value = "-".join(str(float(bound)).removesuffix(".0") for bound in dict.fromkeys(value))
+    return option if value is True else f"{option} {value}"
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -159,7 +159,7 @@ def test_promise_is_for_reading_with_the_same_options(run: Run, labelled: str) -
     assert (report["accepted"], report["promise"]) == (values["accepted"], None)
     assert run(*use, "--length", "1", "--calibrate", "promise.json")[0] == 2  # of itself
     code, _, err = run(*use)
-    assert (code, "promise.json is for the constraints length (1, 1), not none" in err) == (1, True)
+    assert (code, "promise.json is for the constraints --length 1, not none" in err) == (1, True)
 
 
 def test_results_are_printed_if_nothing_can_be_promised(run: Run, labelled: str) -> None:
