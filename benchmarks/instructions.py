@@ -101,9 +101,10 @@ def main() -> None:
             ):
                 once, twice = (count(plugin, tree, "-c", WARM, *words, n * calls) for n in (1, 2))
                 counts[name] = (twice - once) / calls
-    show("A cold `digits predict`", "million", cold)
-    show("A warm PNG of 28x28", "million", picture)
-    show("A warm page, docs/page.jpg", "million", page)
+    print_row("instructions in millions", *trees)
+    print_row("a cold `digits predict`", *cold.values())
+    print_row("a warm PNG of 28x28", *picture.values())
+    print_row("a warm page, docs/page.jpg", *page.values())
 
 
 if __name__ == "__main__":
