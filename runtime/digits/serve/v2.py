@@ -95,20 +95,24 @@ def encode_response(
     asked: Request, probabilities: NDArray[np.float32], name: str
 ) -> tuple[bytes, dict[str, str]]:
     """Encode the answer's body and headers. probabilities: float32 [n, 10]."""
+    tail = b""
     output: schemas.OutputTensor | schemas.ClassTensor
     if asked.classes:
-        texts = _likeliest(probabilities, asked.classes)
-        shape = [len(probabilities), len(texts) // len(probabilities)]
-        output = schemas.ClassTensor("probabilities", shape, data=texts)
-        tail = b"".join(len(text).to_bytes(4, "little") + text.encode() for text in texts)
+        classes = _likeliest(probabilities, asked.classes)
+        shape = [len(probabilities), len(classes) // len(probabilities)]
+        output = schemas.ClassTensor("probabilities", shape, data=classes)
+        if asked.binary:
+            tail = b"".join(len(text).to_bytes(4, "little") + text.encode() for text in classes)
     else:
-        values = probabilities.ravel().tolist()
-        output = schemas.OutputTensor("probabilities", list(probabilities.shape), data=values)
-        tail = probabilities.astype("<f4").tobytes()
-    if asked.binary:
+        output = schemas.OutputTensor("probabilities", list(probabilities.shape))
+        if asked.binary:
+            tail = probabilities.astype("<f4").tobytes()
+        else:
+            output.data = probabilities.ravel().tolist()
+    if tail:
         output.parameters, output.data = schemas.TensorParameters(len(tail)), UNSET
     head = msgspec.json.encode(schemas.InferResponse(name, VERSION, [output], asked.id))
-    if not asked.binary:
+    if not tail:
         return head, {"content-type": "application/json"}
     return head + tail, {"content-type": "application/octet-stream", JSON_LENGTH: str(len(head))}
 
