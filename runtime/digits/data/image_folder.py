@@ -54,6 +54,8 @@ def read_pictures(
     labels = range(NO_DIGIT + with_none)
     listed = [each for each in _list(data, on_error) if each[1] in labels]
     if not listed:
+        if not os.path.lexists(data):
+            raise DataError(f"{data}: no such file or folder")
         raise DataError(f"no labelled pictures in {data}: sort them into folders 0 to 9 (7/a.png)")
     if classifier is None:
         from digits.classifier import Classifier

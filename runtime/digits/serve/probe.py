@@ -17,11 +17,13 @@ from digits.serve.settings import Settings
 from digits.terminal import print_stderr
 
 _SECONDS = 3.0
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def check(settings: Settings) -> None:
     """Ask a server with these settings. Raises OSError or HTTPException unless it is ready."""
-    connection = http.client.HTTPConnection(settings.host, settings.port, timeout=_SECONDS)
+    host = _ANY.get(settings.host, settings.host)
+    connection = http.client.HTTPConnection(host, settings.port, timeout=_SECONDS)
     if settings.uds:
         connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.settimeout(_SECONDS)
