@@ -14,15 +14,6 @@ from digits.serve.metrics import Metrics
 from digits.serve.refusals import Refused
 
 
-class _Batch:
-    """Digits for one run."""
-
-    def __init__(self) -> None:
-        self.images: list[NDArray[np.uint8]] = []
-        self.size = 0
-        self.rows: asyncio.Task[NDArray[np.float32]]
-
-
 class Batcher:
     """Batches digits for the network. Belongs to one event loop.
 
@@ -31,7 +22,8 @@ class Batcher:
 
     def __init__(self, model: Model, limits: Limits, metrics: Metrics) -> None:
         self.model, self._limits, self._metrics = model, limits, metrics
-        self._pending_batch: _Batch | None = None
+        self._pending: list[NDArray[np.uint8]] = []  # for the next run
+        self._rows: asyncio.Task[NDArray[np.float32]]  # of that run
         self.waiting = 0  # digits
         self._lock = asyncio.Lock()  # one run at a time
 
@@ -43,24 +35,22 @@ class Batcher:
         if self.waiting + len(images) > self._limits.max_queued_digits:
             message = "too many digits are waiting"
             raise Refused(429, message, {"retry-after": "1"}, "digits_queue_full")
-        batch = self._pending_batch
-        if batch is None or batch.size + len(images) > self._limits.max_batch:
-            batch = self._pending_batch = _Batch()
-            batch.rows = asyncio.create_task(self._run(batch))
-        start = batch.size
-        batch.images.append(images)
-        batch.size += len(images)
+        start = sum(map(len, self._pending))
+        if not start or start + len(images) > self._limits.max_batch:
+            start, self._pending = 0, []
+            self._rows = asyncio.create_task(self._run(self._pending))
+        self._pending.append(images)
         self.waiting += len(images)
         # A client that disconnects must not cancel the batch for the others.
-        return (await asyncio.shield(batch.rows))[start : start + len(images)]
+        return (await asyncio.shield(self._rows))[start : start + len(images)]
 
-    async def _run(self, batch: _Batch) -> NDArray[np.float32]:
+    async def _run(self, batch: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         async with self._lock:
-            if self._pending_batch is batch:
-                self._pending_batch = None
-            self._metrics.batch.observe(batch.size)
+            if self._pending is batch:
+                self._pending = []
+            images = np.concatenate(batch)
+            self._metrics.batch.observe(len(images))
             try:
-                images = np.concatenate(batch.images)
                 return await asyncio.to_thread(self.model.probabilities, images)
             finally:
-                self.waiting -= batch.size
+                self.waiting -= len(images)
