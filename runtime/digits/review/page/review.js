@@ -1,6 +1,6 @@
 // The page: it shows one picture after the other, and has the server store what a person says.
 
-import { Bars, DIGITS, pixels, SIDE } from "./evidence.js";
+import { bars, DIGITS, pixels, SIDE } from "./evidence.js";
 import { element } from "./helpers.js";
 import { keypad, labelKeys, words } from "./keypad.js";
 
@@ -9,7 +9,7 @@ const RETRY = 1000; // milliseconds from one try to the next
 const TIMEOUT = 30_000; // of each
 
 const find = (id) => document.getElementById(id);
-const bars = new Bars(find("bars"), DIGITS);
+const showBars = bars(find("bars"), DIGITS);
 const views = new Map(); // promises of what is shown, by the item's number
 let [number, shown, typed] = [0, null, null]; // the item; its view, once it may be labelled; its text
 let [waiting, storing] = [0, Promise.resolve()]; // what isn't stored yet
@@ -65,7 +65,7 @@ async function show(item) {
   find("paper").replaceChildren(view.image ?? "");
   find("file").textContent = view.file ?? "";
   find("remark").textContent = view.error ?? view.remark ?? "";
-  bars.show(view.probabilities ?? null);
+  showBars(view.probabilities ?? null);
   const context = find("frame").getContext("2d");
   context.clearRect(0, 0, SIDE, SIDE);
   if (view.frame) context.drawImage(pixels(view.frame), 0, 0);

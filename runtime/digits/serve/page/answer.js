@@ -1,6 +1,6 @@
 // The answer: the symbols, the probabilities of one of them, and what the network saw of it.
 
-import { Bars, DIGITS, named, none, percent, pixels, SIDE } from "./evidence.js";
+import { bars, DIGITS, named, none, percent, pixels, SIDE } from "./evidence.js";
 import { button, element } from "./helpers.js";
 import { drawFitted } from "./pictures.js";
 
@@ -20,7 +20,7 @@ export class Answer {
   constructor(elements, chose) {
     Object.assign(this, elements); // region, text, status, bars, frame
     this.chose = chose;
-    this.probabilities = new Bars(this.bars, SYMBOLS);
+    this.showBars = bars(this.bars, SYMBOLS);
   }
 
   /** More is to come: nothing of it is read aloud yet. */
@@ -34,7 +34,7 @@ export class Answer {
     this.#fit([[]]);
     this.text.textContent = text;
     this.status.textContent = sentence;
-    this.probabilities.show(null);
+    this.showBars(null);
     this.#showFrame(null);
     this.chose([], -1, null);
   }
@@ -46,7 +46,7 @@ export class Answer {
     this.#symbols = numbers.flatMap(({ symbols }) => symbols);
     if (!this.#symbols.length) {
       this.say("No digit found.", "?");
-      this.probabilities.show(Array(12).fill(0));
+      this.showBars(Array(12).fill(0));
       return;
     }
     const confidences = this.#symbols.map(({ confidence }) => confidence);
@@ -78,7 +78,7 @@ export class Answer {
     const { probabilities, frame, box } = this.#symbols[index];
     this.#buttons.forEach((each, position) => (each.ariaPressed = position === index));
     this.status.textContent = this.#sentence(index);
-    this.probabilities.show(probabilities);
+    this.showBars(probabilities);
     this.#showFrame(frame ? pixels(frame) : this.#picture.image, frame ? [0, 0, SIDE, SIDE] : box);
     this.chose(this.#symbols, index, this.#picture);
   }

@@ -6,29 +6,25 @@ export const DIGITS = [..."0123456789"];
 const NAMES = { "-": "minus", ".": "point" };
 export const SIDE = 28; // pixels of what the network sees of a digit
 
-/** A bar for each symbol, and for none, in a list. */
-export class Bars {
-  constructor(list, symbols) {
-    this.rows = [...symbols.map(named), "none"].map((name) => {
-      const row = element("li");
-      const meter = element("meter", "", { ariaLabel: name === "none" ? "No digit" : name });
-      row.append(element("span", name), meter, element("span"));
-      list.append(row);
-      return row;
-    });
-  }
-
-  /** probabilities: of the symbols; null for none. */
-  show(probabilities) {
+/** Fill a list with a bar for each symbol, and for none. Returns what shows probabilities, or null. */
+export function bars(list, symbols) {
+  const rows = [...symbols.map(named), "none"].map((name) => {
+    const row = element("li");
+    const meter = element("meter", "", { ariaLabel: name === "none" ? "No digit" : name });
+    row.append(element("span", name), meter, element("span"));
+    list.append(row);
+    return row;
+  });
+  return (probabilities) => {
     const shares = probabilities ? [...probabilities, none(probabilities)] : [];
     const largest = Math.max(...shares);
-    this.rows.forEach((row, index) => {
+    rows.forEach((row, index) => {
       const [, meter, number] = row.children;
       meter.value = shares[index] ?? 0;
       number.textContent = probabilities ? percent(shares[index]) : "";
       row.classList.toggle("likeliest", shares[index] === largest);
     });
-  }
+  };
 }
 
 /** rows: of grey levels. */
