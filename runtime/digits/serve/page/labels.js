@@ -4,47 +4,44 @@ import { cropped } from "./crop.js";
 import { keypad, labelKeys, LABELS, words } from "./keypad.js";
 import { post, SMALL_TIMEOUT } from "./server.js";
 
-export class Labels {
-  #digit = null; // of the answer, as the API describes it
-  #image = null; // where it is
-  #sending = Promise.resolve();
+/**
+ * Let visitors label the digits of an answer. Returns offer(digit, image), which asks about a digit,
+ * as the API describes it, of an image, or about nothing: null.
+ *
+ * box: the buttons, and what is said of them. answer: where the keys 0 to 9 and n do as much.
+ * labelled(digit): called when a digit of the answer has a new `label`, one of LABELS.
+ */
+export function labels(box, answer, labelled) {
+  const saves = document.querySelector("main").dataset.saves === "yes";
+  const buttons = keypad(box.querySelector("[role=group]"), answer, labelKeys(label));
+  let [digit, image, sending] = [null, null, Promise.resolve()];
 
-  /**
-   * box: the buttons, and what is said of them. answer: where the keys 0 to 9 and n do as much.
-   * labelled(digit): called when a digit of the answer has a new `label`, one of LABELS.
-   */
-  constructor(box, answer, labelled) {
-    Object.assign(this, { box, labelled });
-    this.saves = document.querySelector("main").dataset.saves === "yes";
-    this.status = box.querySelector("p");
-    const keys = labelKeys((label) => this.#digit && this.#label(label));
-    this.buttons = keypad(box.querySelector("[role=group]"), answer, keys);
+  function offer(newDigit, newImage) {
+    [digit, image] = [saves && newImage ? newDigit : null, newImage];
+    box.hidden = !digit;
+    buttons.forEach((each, index) => (each.ariaPressed = LABELS[index] === newDigit?.label));
   }
 
-  /** Ask about a digit, or about nothing: null. image: where it is, or null. */
-  offer(digit, image) {
-    [this.#digit, this.#image] = [this.saves && image ? digit : null, image];
-    this.box.hidden = !this.#digit;
-    this.buttons.forEach((each, index) => (each.ariaPressed = LABELS[index] === digit?.label));
+  function label(given) {
+    if (!digit) return;
+    const picture = cropped(image, digit.box);
+    digit.label = given;
+    labelled(digit);
+    offer(digit, image);
+    sending = sending.then(() => send(given, picture));
   }
 
-  #label(label) {
-    const picture = cropped(this.#image, this.#digit.box);
-    this.#digit.label = label;
-    this.labelled(this.#digit);
-    this.offer(this.#digit, this.#image);
-    this.#sending = this.#sending.then(() => this.#send(label, picture));
-  }
-
-  async #send(label, picture) {
+  async function send(given, picture) {
     const form = new FormData();
-    form.append(label, await picture, "digit.png");
-    const say = (sentence) => (this.status.textContent = sentence);
+    form.append(given, await picture, "digit.png");
+    const say = (sentence) => (box.querySelector("p").textContent = sentence);
     try {
       await post("labelled", form, { timeout: SMALL_TIMEOUT, say });
-      say(`The server has kept it as ${words(label)}.`);
+      say(`The server has kept it as ${words(given)}.`);
     } catch (error) {
       say(error.message);
     }
   }
+
+  return offer;
 }

@@ -2,7 +2,7 @@
 
 import { Answer } from "./answer.js";
 import { copies } from "./helpers.js";
-import { Labels } from "./labels.js";
+import { labels } from "./labels.js";
 import { Paper } from "./paper.js";
 import { frameOf, hasCamera, open, startCamera } from "./pictures.js";
 import { FILE_TIMEOUT, post, SMALL_TIMEOUT } from "./server.js";
@@ -11,7 +11,7 @@ import { FileTable } from "./table.js";
 const find = (id) => document.getElementById(id);
 const [region, text, status, bars, frame] = ["answer", "text", "status", "bars", "frame"].map(find);
 const answer = new Answer({ region, text, status, bars, frame }, chose);
-const labels = new Labels(find("labels"), text, (digit) => answer.correct(digit));
+const offerLabels = labels(find("labels"), text, (digit) => answer.correct(digit));
 const table = new FileTable(find("files"), openFile);
 const paper = new Paper(find("paper"), changed);
 let task = new AbortController(); // what is under way for the paper
@@ -80,7 +80,7 @@ function openFile(file) {
 function chose(symbols, index, picture) {
   paper.box(symbols.map(({ box }) => box), index);
   find("copy").ariaDisabled = !symbols.length;
-  labels.offer(symbols[index], video ? null : picture?.image);
+  offerLabels(symbols[index], video ? null : picture?.image);
 }
 
 /** What does nothing now stays where it is, so that the keyboard doesn't lose its place. */
