@@ -216,6 +216,8 @@ def _decode(content: memoryview, kind: Any, budget: Iterator[int]) -> Any:
 
 
 def _varint(raw: memoryview, position: int) -> tuple[int, int]:
+    if position < len(raw) and raw[position] < 0x80:  # most have one byte
+        return raw[position], position + 1
     value = shift = 0
     for byte in raw[position : position + 10]:
         value |= (byte & 0x7F) << shift
