@@ -15,6 +15,12 @@ from digits.inference.reader_model import ReaderModel
 from tests.runtime.reader.drawn import NOTHING, Network, row_of
 
 
+@pytest.fixture(autouse=True)
+def whole_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drawn network doesn't know at which part of a page it looks."""
+    monkeypatch.setattr("digits.reader.pyramid._AROUND", np.inf)
+
+
 @pytest.fixture
 def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder: a page "-12.5 8" under two names, and one without any digit.

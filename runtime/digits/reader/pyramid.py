@@ -32,17 +32,18 @@ _MAX_ENLARGED = 2.0  # digits smaller than half of SMALLEST can't be read
 _SAME_SCALE = 2**0.25  # a factor; nearer scales show the same
 _CHUNK = 4096  # places at a time, each of which takes some KB a level
 _MARGIN = 16  # pixels of paper around the page, for digits that touch its border
+_AROUND = LARGEST  # pixels of paper around what was seen coarsely, in the look at the digits' scale
 
 
 class Level(NamedTuple):
     """What the network says of the page at one scale.
 
-    scale: float64 [2], of x and y: its pixels by the page's. margin: its pixels before the page
-    begins, on the left and above. Maps as those of ReaderModel.
+    scale: float64 [2], of x and y: its pixels by the page's. origin: float64 [2], where in its
+    pixels the page begins. Maps as those of ReaderModel.
     """
 
     scale: Floats
-    margin: int
+    origin: Floats
     centres: Map
     symbols: Map
     boxes: Map
@@ -57,7 +58,7 @@ class Level(NamedTuple):
         """The boxes of cells: float64 [..., 4]."""
         offsets = np.moveaxis(self.boxes[:, rows, columns], 0, -1).astype(np.float64)
         cells = np.stack([columns, rows], -1) * STRIDE + STRIDE / 2
-        middles = cells + BOX_UNIT * offsets[..., :2] - self.margin
+        middles = cells + BOX_UNIT * offsets[..., :2] - self.origin
         halves = BOX_UNIT / 2 * np.exp(offsets[..., 2:].clip(-_MAX_EXPONENT, _MAX_EXPONENT))
         return np.concatenate([middles - halves, middles + halves], -1) / np.tile(self.scale, 2)
 
@@ -66,7 +67,7 @@ class Level(NamedTuple):
 
         Its peak may be in the next cell; but there it may be of a neighbour, whose box is another.
         """
-        nearest = ((detections.centres * self.scale + self.margin) / STRIDE).astype(np.int64)
+        nearest = ((detections.centres * self.scale + self.origin) / STRIDE).astype(np.int64)
         cells = nearest[:, None] + _NEIGHBOURS
         columns, rows = np.moveaxis(cells.clip(0, np.array(self.centres.shape[::-1]) - 1), -1, 0)
         shared, _ = overlaps(detections.boxes[:, None], self._boxes(rows, columns))
@@ -97,7 +98,8 @@ def detect(page: Grey, maps: MapsFn, height: float | None = None) -> Detections:
     for scale in sorted({min(closest, wanted), closest}):
         ratios = [scale / level.scale.max() for level in levels]
         if all(max(ratio, 1 / ratio) > _SAME_SCALE for ratio in ratios):
-            levels.append(_level(page, scale, maps))
+            seen = concatenate(peaks).boxes if scale < closest else None
+            levels.append(_level(page, scale, maps, seen))
             peaks.append(find_peaks(levels[-1]))
         combined = _combine(concatenate(peaks), levels, typical or _IDEAL / scale)
         if (combined.are_digits & (combined.scores > 0)).any():
@@ -155,13 +157,19 @@ def _log_softmax(logits: Floats) -> Floats:
     return logarithms
 
 
-def _level(page: Grey, scale: float, maps: MapsFn) -> Level:
-    height, width = page.shape
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+def _level(page: Grey, scale: float, maps: MapsFn, seen: Floats | None = None) -> Level:
+    """Look at a page, or at its part with the boxes seen; the rest is blank."""
+    sides = np.array(page.shape[::-1])
+    near, far = 0 * sides, sides
+    if seen is not None:
+        near = np.floor(seen[:, :2].min(0) - _AROUND / scale).clip(0, sides - 1).astype(int)
+        far = np.ceil(seen[:, 2:].max(0) + _AROUND / scale).clip(near + 1, sides).astype(int)
+    page, sides = page[near[1] : far[1], near[0] : far[0]], far - near
+    size = (sides * scale).round().clip(1).astype(int)
     method = Image.Resampling.BILINEAR if scale < 1 else Image.Resampling.BICUBIC
     resized = page if scale == 1 else Image.fromarray(page).resize(size, method, reducing_gap=2.0)
     framed = np.pad(np.asarray(resized), _MARGIN, mode="edge")
-    return Level(np.array(size) / (width, height), _MARGIN, *maps(framed))
+    return Level(size / sides, _MARGIN - near * size / sides, *maps(framed))
 
 
 def _typical_height(detections: Detections) -> float | None:

@@ -2,11 +2,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from digits.errors import ModelError
-from digits.reader.page import suppress
+from digits.inference.interface import LARGEST
+from digits.inference.reader_model import ReaderModel
+from digits.reader.page import read_page, suppress
 from digits.reader.pyramid import Level, detect, find_peaks
-from tests.runtime.reader.drawn import NOTHING, Maps, Network, row_of
+from tests.runtime.reader.drawn import NOTHING, Maps, Network, row_of, text_of
 
 
 @pytest.mark.parametrize("height", [8, 42, 300])
@@ -44,10 +47,25 @@ def test_agreement_of_looks_counts() -> None:
     assert detections.scores[0] > detections.scores[1] + 2
 
 
+def test_last_look_leaves_blank_margins_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    page, written = np.full((1000, 800), 220, np.uint8), Image.open("docs/page.jpg").convert("L")
+    page[300:600, 90:490] = np.asarray(written.resize((400, 300)))
+    areas, texts, reader = list[int](), set[str](), ReaderModel()
+
+    def maps(pixels: np.ndarray) -> Maps:
+        areas.append(pixels.size)
+        return reader.maps(pixels)
+
+    for around in (np.inf, LARGEST):
+        monkeypatch.setattr("digits.reader.pyramid._AROUND", around)
+        texts.add(text_of(read_page(page, maps)))
+    assert len(texts) == 1 and areas[-1] < max(areas) / 2
+
+
 def look(centres: np.ndarray) -> Level:
     shape = centres.shape
     symbols, boxes = np.zeros((12, *shape), np.float32), np.zeros((4, *shape), np.float32)
-    return Level(np.array([0.5, 0.5]), 8, centres, symbols, boxes)
+    return Level(np.full(2, 0.5), np.full(2, 8.0), centres, symbols, boxes)
 
 
 def test_peaks_are_local_maxima() -> None:
