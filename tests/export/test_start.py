@@ -49,11 +49,11 @@ def test_classifier(start: Begin, network: Network, graphs: Graphs, test_slice: 
         assert_agree(restored(images), network(images))
 
 
-def test_int8_reader(start: Begin, reader_graphs: Graphs) -> None:
+def test_reader(start: Begin, reader_graphs: Graphs) -> None:
     page = PAGES[5].pixels[None, None]
-    restored = start(reader_graphs["int8"], "reader").model
+    restored = start(reader_graphs["float"], "reader").model
     actual = module_outputs(CalibratedReader(restored, MAP_SCALING))(page)
-    for values, wanted in zip(actual, outputs(reader_graphs["int8"], page), strict=True):
+    for values, wanted in zip(actual, outputs(reader_graphs["float"], page), strict=True):
         assert_agree(values, wanted)
 
 

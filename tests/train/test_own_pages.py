@@ -18,7 +18,6 @@ from digits_train.own_pages import OwnPages, load_own_pages, network_maps, read_
 from digits_train.start import load_start
 from digits_train.symbols import columns
 from tests.export.reader_pages import drawn_page, ink_maps
-from tests.rounding import assert_agree
 
 SIDE = 192
 ALL = "12 32 140 76"  # around the three sevens of a page of 120x200 pixels
@@ -156,4 +155,5 @@ def test_which_labels_are_read_right(labels: list[str], right: list[bool]) -> No
 def test_maps_are_those_of_the_bundled_reader() -> None:
     maps = network_maps(load_start(None, "reader").model)(PAGES[0])
     for part, expected in zip(maps, ReaderModel().maps(PAGES[0]), strict=True):
-        assert_agree(part, expected)
+        rounding = np.asarray(part) - expected  # of activations
+        assert rounding.std() < 0.2 * expected.std()

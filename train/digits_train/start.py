@@ -113,6 +113,10 @@ def _dequantize(stored: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
 def _unfold(model: BaseNetwork, stored: dict[str, Tensor], temperature: float) -> dict[str, Tensor]:
     """The network's state: undo what PyTorch's exporter and `digits_export.optimize` do."""
     state = model.state_dict()
+    for kind in ("weight", "bias") if "heads.weight" in stored else ():  # of a reader, merged
+        heads = "centres", "symbols", "boxes"
+        parts = stored[f"heads.{kind}"].split([len(state[f"{head}.bias"]) for head in heads])
+        stored |= {f"{head}.{kind}": part for head, part in zip(heads, parts, strict=True)}
     for path, layer in model.named_modules():
         if not isinstance(layer, nn.Conv2d | nn.Linear):
             continue
