@@ -133,9 +133,9 @@ def find_symbols(maps: Maps) -> list[Detections]:
     """The symbols of each page that are there more likely than not, surest first."""
     centres, symbols, boxes = (part.float().numpy() for part in maps)
     high = np.where(centres[:, 0] > 0, centres[:, 0], -np.inf)
-    pages = (
-        find_peaks(Level(np.ones(2), 0, *page)) for page in zip(high, symbols, boxes, strict=True)
-    )
+    scale, origin = np.ones(2), np.zeros(2)
+    parts = zip(high, symbols, boxes, strict=True)
+    pages = (find_peaks(Level(scale, origin, *part)) for part in parts)
     return [page.select(np.argsort(-page.scores, kind="stable")) for page in pages]
 
 

@@ -115,7 +115,8 @@ def _unfold(model: BaseNetwork, stored: dict[str, Tensor], temperature: float) -
     state = model.state_dict()
     for kind in ("weight", "bias") if "heads.weight" in stored else ():  # of a reader, merged
         heads = "centres", "symbols", "boxes"
-        parts = stored[f"heads.{kind}"].split([len(state[f"{head}.bias"]) for head in heads])
+        sizes = [len(state[f"{head}.bias"]) for head in heads]
+        parts = torch.split(stored[f"heads.{kind}"], sizes)
         stored |= {f"{head}.{kind}": part for head, part in zip(heads, parts, strict=True)}
     for path, layer in model.named_modules():
         if not isinstance(layer, nn.Conv2d | nn.Linear):
