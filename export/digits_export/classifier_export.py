@@ -28,10 +28,9 @@ CALIBRATION_IMAGES = 1000  # from the training set
 
 class ClassifierExporter:
     """calibrated: what is exported. inputs, max_difference: what it is compared with its file on,
-    and how far apart the outputs may be. calibration: see `quantize`. int8_kernels: those to judge
-    the int8 file with, the fastest first: clients in other languages run it with integer kernels by
-    default. quantization: how that file is made. max_drop: percentage points of `total`, the
-    judges, that it may cost.
+    and how far apart the outputs may be. int8_kernels: those to judge the int8 file with, the
+    fastest first: clients in other languages run it with integer kernels by default. calibration,
+    quantization: how that file is made. max_drop: points of `total`, the judges, it may cost.
     """
 
     interface, metadata = CLASSIFIER, Metadata

@@ -37,20 +37,17 @@ def batches(images: NDArray[np.uint8]) -> Batches:
 
 class _Batches(CalibrationDataReader):  # type: ignore[misc]
     def __init__(self, name: str, inputs: Batches) -> None:
-        self._inputs = iter(inputs)
-        self._name = name
+        self._inputs = iter([{name: pixels} for pixels in inputs])
 
     def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
-        batch = next(self._inputs, None)
-        return None if batch is None else {self._name: batch}
+        return next(self._inputs, None)
 
 
 def quantize(model: onnx.ModelProto, inputs: Batches) -> onnx.ModelProto:
     """Return a graph with int8 weights, int32 biases, and uint8 inputs of products.
 
-    inputs: whose activations the scales cover. Residual sums are of integers, too. A reader takes a
-    third of the time of float kernels then (onnxruntime 1.32, AVX-512 VNNI), but its first layer,
-    of one channel, would take ten times as long.
+    inputs: whose activations the scales cover. A reader takes a third of the time then (onnxruntime
+    1.32, AVX-512 VNNI), but its first layer, of one channel, would take ten times as long.
     """
     constants = {tensor.name for tensor in model.graph.initializer}
     floats = [

@@ -39,8 +39,7 @@ class ReaderExporter:
 
     interface, metadata = READER, ReaderMetadata
     max_difference = 1e-4  # in log odds and logits, of which most are below 10
-    # Of a few thousand symbols, some are as likely as not, and turn either way. One reader, rounded
-    # in five ways, made 16.3 to 16.8 % errors, and not fewer with more bits.
+    # Of a few thousand symbols, some are as likely as not, and turn either way.
     max_drop, judges = 0.5, "validation pages"
     int8_kernels: tuple[Kernels, ...] = ("integer",)
     quantization = "int8, static (QDQ): weights per channel, activations minmax; first layer float"

@@ -42,10 +42,6 @@ class Paths(NamedTuple):
             link = link.before
         return symbols[::-1]
 
-    @property
-    def text(self) -> str:
-        return "".join(symbol for symbol, _ in self.symbols)
-
 
 NO_PATHS = Paths(-math.inf, -math.inf, None)
 

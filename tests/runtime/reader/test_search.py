@@ -11,7 +11,7 @@ from digits.constraints.automaton import accepts_text
 from digits.constraints.checks import Check
 from digits.inference.interface import SYMBOLS
 from digits.reader.lattice import Arc
-from digits.reader.numbers import ANY_TEXT, OnlyText, excluding
+from digits.reader.numbers import ANY_TEXT, OnlyText, excluding, to_text
 from digits.reader.search import NO_PATHS, search
 from tests.runtime.reader.drawn import arc
 
@@ -55,8 +55,8 @@ def test_total_and_best_are_those_of_all_paths(lattice: list[Arc]) -> None:
         paths = search(lattice, automaton)
         assert math.exp(paths.total) == pytest.approx(sum(accepted.values()), rel=1e-3)
         if accepted:
-            assert accepts_text(automaton, paths.text)
+            assert accepts_text(automaton, to_text(paths.symbols))
             assert paths.best <= paths.total + 1e-9
-    text = search(lattice, ANY_TEXT).text
+    text = to_text(search(lattice, ANY_TEXT).symbols)
     assert search(lattice, OnlyText(text)).total == pytest.approx(math.log(by_text[text]), abs=1e-6)
     assert search(lattice, OnlyText("999")) == NO_PATHS
