@@ -83,7 +83,7 @@ def font_digits(file: Path, count: int, seed: int) -> Split:
         glyphs.append(np.asarray(sheet.crop(sheet.getbbox())))
     labels = np.arange(count, dtype=np.uint8) % 10
     rng = BatchRng(torch.Generator().manual_seed(seed), count, slice(0, count))
-    bent = augment(torch.from_numpy(to_mnist(glyphs)[labels])[:, None], BENDING, rng)
+    bent = augment(torch.from_numpy(to_mnist(glyphs)[0][labels])[:, None], BENDING, rng)
     return Split(bent[:, 0].round().to(torch.uint8).numpy(), labels)
 
 

@@ -18,7 +18,7 @@ from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from digits import system
-from digits.errors import DigitsError
+from digits.errors import DigitsError, reporting
 from digits.terminal import silence_pillow
 
 T = TypeVar("T")
@@ -60,11 +60,8 @@ class Worker(Generic[Request, Answer]):
         context = multiprocessing.get_context("spawn")
         self._pipe, its_end = context.Pipe()
         self._process = context.Process(target=_serve, args=(its_end, memory), daemon=True)
-        try:
-            with system.sigint_blocked():
-                self._process.start()
-        except OSError as error:
-            raise StartFailed(f"can't start another process: {error.strerror}") from error
+        with reporting("start another process", StartFailed), system.sigint_blocked():
+            self._process.start()
         its_end.close()  # so that each end notices if the other is gone
         self._started = False
         # Not as an argument: `Process.start` would wait for ever for a process that has died to

@@ -31,7 +31,7 @@ def test_help_lists_networks_and_recipes(run: Run) -> None:
     [
         ("--recipe best", 2, "no recipe called 'best'; there are: classic, quick, default, fine"),
         ("--network reader --recipe classic", 2, "'classic'; there are: default, quick, finetune"),
-        ("--learning-rate nan", 2, "Invalid value for '--learning-rate'"),
+        ("--learning-rate nan", 2, "Invalid value: learning_rate can't be nan"),
         ("--resume runs/x --network vgg16", 2, CONTINUES),
         ("--resume runs/x --seed 3", 2, CONTINUES),
         ("--recipe finetune --data mine", 1, "recipe finetune needs --start: what to fine-tune"),

@@ -18,7 +18,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from digits.errors import DigitsError, ModelError
+from digits.errors import DigitsError, ModelError, reporting
 from digits.files import write_bytes
 from digits_train import models
 from digits_train.config import from_dict
@@ -154,7 +154,5 @@ def _read_bytes(path: Path) -> bytes:
         raise ModelError(
             f"{path}: there is no such file; name a run folder that `digits train` wrote"
         )
-    try:
+    with reporting(f"read {path}", ModelError):
         return path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path} can't be read: {error.strerror}") from error

@@ -59,7 +59,7 @@ def _collect(
 
     chosen = list(islice(parts(), count))
     inks = [part.ink for part, _ in chosen]
-    images = [to_mnist(inks[n : n + _CHUNK]) for n in range(0, count, _CHUNK)]
+    images = [to_mnist(inks[n : n + _CHUNK])[0] for n in range(0, count, _CHUNK)]
     return np.concatenate(images), np.array([label for _, label in chosen], np.uint8)
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from digits.errors import PictureError
+from digits.errors import PictureError, reporting
 from digits.images.formats import SUFFIXES
 from digits.terminal import ErrorReporter
 
@@ -48,13 +48,11 @@ def read_source(file: str) -> str | bytes:
     from digits.images.decoder import identify_format  # Pillow is slow to import
 
     data = io.BytesIO()
-    try:
+    with reporting("read a picture from stdin", PictureError):
         while data.tell() <= MAX_STDIN and (part := sys.stdin.buffer.read(_BLOCK)):
             if not data.tell():
                 identify_format("stdin", part)
             data.write(part)
-    except OSError as error:
-        raise PictureError(f"can't read a picture from stdin: {error.strerror}") from error
     if data.tell() > MAX_STDIN:
         raise PictureError(f"stdin is larger than {MAX_STDIN >> 20} MB")
     return data.getvalue()

@@ -4,7 +4,7 @@ import hashlib
 import os
 from typing import Generic, NamedTuple
 
-from digits.errors import ModelError
+from digits.errors import ModelError, reporting
 from digits.inference import metadata
 from digits.inference.interface import CLASSIFIER, READER
 from digits.inference.metadata import AnyMetadata, M, Task
@@ -76,7 +76,7 @@ def read_file(path: str | os.PathLike[str] | None = None, task: Task = "classifi
     name = os.fspath(variable(file_variable) or bundled if path is None else path)
     if not name:  # as of a script's unset variable
         raise ModelError("'' is not a file name")
-    try:
+    with reporting(f"read {name}", ModelError):
         if not os.path.exists(name):
             raise ModelError(f"{_origin(name, task)}: no such model")
         if not os.path.isfile(name):
@@ -85,8 +85,6 @@ def read_file(path: str | os.PathLike[str] | None = None, task: Task = "classifi
             raise ModelError(f"{name} is larger than any model that digits makes")
         with open(name, "rb") as file:
             return ModelBytes(name, file.read())
-    except OSError as error:
-        raise ModelError(f"can't read {name}: {error.strerror}") from error
 
 
 def check(source: ModelBytes, kind: type[M]) -> ModelFile[M]:

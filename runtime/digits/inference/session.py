@@ -55,7 +55,7 @@ class Session:
 
         run: calls onnxruntime. Raises ModelError if it takes longer, or fails.
         """
-        watchdog, options = _watchdog or _start_watchdog(), _thread.options
+        watchdog, options = _watchdog(), _thread.options
         options.terminate = False
         watchdog.deadlines[options] = monotonic() + seconds
         if not watchdog.awake.is_set():
@@ -106,21 +106,9 @@ class _Thread(threading.local):
         self.options.add_run_config_entry("gpu_graph_id", "-1")
 
 
-def _start_watchdog() -> _Watchdog:
-    global _watchdog
-    _watchdog = _Watchdog()
-    return _watchdog
-
-
-def _forget_watchdog() -> None:
-    global _watchdog
-    _watchdog = None
-
-
-_thread = _Thread()
-_watchdog: _Watchdog | None = None
+_thread, _watchdog = _Thread(), cache(_Watchdog)
 if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_forget_watchdog)  # a fork has no threads
+    os.register_at_fork(after_in_child=_watchdog.cache_clear)  # a fork has no threads
 
 
 def open_session(model: bytes, kernels: Kernels, threads: int = 1) -> onnxruntime.InferenceSession:

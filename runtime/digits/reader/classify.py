@@ -20,6 +20,7 @@ from digits.vision.ink import Ink
 # The ink of n digits, each cropped to its edges, to probabilities: float32 [n, 10].
 ClassifyFn = Callable[[Sequence[Ink]], NDArray[np.float32]]
 
+_CHUNK = 256  # digits at a time, so that memory hardly grows with them
 _LEAST = np.log(1e-6)  # of a probability: neither network rules a digit out alone
 _SURE = 0.9  # where both are so sure of different digits, a person has to look
 _MOST_AREA = 20.0  # pages: what boxes have together that a forged network draws everywhere
@@ -62,7 +63,8 @@ def classify(lines: Lattices, page: Grey, classify_inks: ClassifyFn, weights: We
 
 def classify_inks(model: Model, inks: Sequence[Ink]) -> NDArray[np.float32]:
     """The probabilities of n digits, float32 [n, 10], by their ink; see `to_mnist`."""
-    return model.probabilities(to_mnist(inks))
+    parts = (inks[first : first + _CHUNK] for first in range(0, len(inks), _CHUNK))
+    return np.concatenate([model.probabilities(to_mnist(part)[0]) for part in parts])
 
 
 def are_disputed(read: Floats, answers: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ from digits.images.picture import GreyImage
 from digits.inference.model import Model
 from digits.prediction import Prediction, Status
 from digits.vision.components import Box
-from digits.vision.frame import SIDE, draw
+from digits.vision.frame import SIDE, to_mnist
 from digits.vision.hypotheses import MAX_OF_BOTH, Hypothesis, propose, propose_inverted
 from digits.vision.ranker import UNRANKED, Evidence, Ranking, rank
 
@@ -128,7 +128,7 @@ def _examine(
     inks = [view.component.ink for views in proposed for view in views]
     if not inks:
         return [*examined]
-    (frames, strokes), end, extended = draw(inks), 0, []
+    (frames, strokes), end, extended = to_mnist(inks), 0, []
     answers = model.probabilities(frames)
     for known, views in zip(examined, proposed, strict=True):
         part = slice(end, end := end + len(views))

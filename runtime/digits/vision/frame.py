@@ -26,12 +26,7 @@ _MOMENTS = np.stack(np.broadcast_arrays(_PLACES[:, None], _PLACES, 1.0), -1).ast
 _UPSAMPLE = 4  # strokes are thickened in finer pixels, by fractions of the frame's
 
 
-def to_mnist(inks: Sequence[Ink]) -> NDArray[np.uint8]:
-    """Draw digits as MNIST did; see `draw`. Returns uint8 [n, 28, 28]."""
-    return draw(inks)[0]
-
-
-def draw(inks: Sequence[Ink]) -> tuple[NDArray[np.uint8], list[float]]:
+def to_mnist(inks: Sequence[Ink]) -> tuple[NDArray[np.uint8], list[float]]:
     """Draw digits as MNIST did: longest side 20 px, centre of mass in the middle of 28x28.
 
     inks: n times uint8 [height, width], each a digit cropped to its edges. Y. LeCun, C. Cortes,

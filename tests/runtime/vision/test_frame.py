@@ -11,7 +11,7 @@ from digits.vision.frame import stroke_width, to_mnist
 def test_frame_like_mnist(test_slice: Split, side: int) -> None:
     images = [Image.fromarray(image) for image in test_slice.images[:50]]
     enlarged = [image.resize((side, side), Image.Resampling.BICUBIC) for image in images]
-    frames = to_mnist([trim(np.asarray(image)).ink for image in enlarged])
+    frames, _ = to_mnist([trim(np.asarray(image)).ink for image in enlarged])
     assert frames.shape == (50, 28, 28) and frames.dtype == np.uint8
     for framed in frames:
         assert trim(framed).box.longer in (18, 19, 20)
@@ -25,7 +25,7 @@ def test_frame_like_mnist(test_slice: Split, side: int) -> None:
 def test_hairline_drawn_thicker(side: int) -> None:
     ring = np.zeros((side, side), np.uint8)
     ring[[0, -1]] = ring[:, [0, -1]] = 200
-    [framed] = to_mnist([ring])
+    [framed], _ = to_mnist([ring])
     [width] = stroke_width(framed[None].astype(np.float32))
     assert 1.1 <= width <= 1.8
     assert trim(framed).box.longer in (19, 20)
@@ -38,5 +38,5 @@ def test_lopsided_digit_is_not_cut_off(turns: int) -> None:
     """Its centre of mass can't be in the middle: the end of its tail would be outside."""
     ink = np.zeros((20, 20), np.uint8)
     ink[:, :5] = ink[9:11] = 255
-    [framed] = to_mnist([np.rot90(ink, turns)])
+    [framed], _ = to_mnist([np.rot90(ink, turns)])
     assert (framed > 0).sum() == (ink > 0).sum()

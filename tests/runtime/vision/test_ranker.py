@@ -5,7 +5,7 @@ import pytest
 
 from digits.vision import ranker, weights
 from digits.vision.components import Box, Component
-from digits.vision.frame import DIGIT_SIDE, draw
+from digits.vision.frame import DIGIT_SIDE, to_mnist
 from digits.vision.hypotheses import Hypothesis
 from digits.vision.ranker import FEATURES, SEVERAL_FEATURES, features, rank
 
@@ -34,7 +34,7 @@ def sure(digit: int, confidence: float = 0.99) -> np.ndarray:
 
 
 def strokes(hypotheses: list[Hypothesis]) -> list[float]:
-    return draw([hypothesis.component.ink for hypothesis in hypotheses])[1]
+    return to_mnist([hypothesis.component.ink for hypothesis in hypotheses])[1]
 
 
 def columns(hypotheses: list[Hypothesis], *answers: np.ndarray) -> np.ndarray:
