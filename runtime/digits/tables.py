@@ -102,7 +102,7 @@ def _open(path: Path) -> Iterator[tuple[str, Iterator[str]]]:
     """The first line and the others. Raises DataError for what isn't text or can't be read."""
     with reporting(f"read {path}", DataError):
         if path.exists() and not path.is_file():
-            raise DataError(f"{path} is not a CSV file: it is no file")
+            raise DataError(f"{path} is not a file")
         with path.open("rb") as file:
             start = file.read(_START)
         wide = start.startswith(_UTF_16)

@@ -60,6 +60,7 @@ def test_all_but_the_first_layer_of_a_reader_is_of_integers(reader_graphs: Graph
             np.testing.assert_array_equal(rounded[name], exact[name])
         else:
             assert np.abs(rounded[f"{name}.int"].astype(int)).max() == 127
+            assert len(rounded[f"{name}.scale"]) == len(rounded[f"{name}.int"])
     nodes = reader_graphs["int8"].graph.node
     rounds = {node.output[0] for node in nodes if node.op_type == "QuantizeLinear"}
     assert [node.input[0] in rounds for node in nodes if node.op_type == "DepthToSpace"] == [True]

@@ -15,7 +15,7 @@ from digits.inference.reader_model import ReaderModel
 from tests.runtime.reader.drawn import NOTHING, Network, row_of
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def whole_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """A drawn network doesn't know at which part of a page it looks."""
     monkeypatch.setattr("digits.reader.pyramid._AROUND", np.inf)

@@ -1,8 +1,8 @@
 """A file of results, as CSV or JSON lines, that a later run continues after any interruption.
 
 A line without its end counts as not written. Where a picture has several, the first byte of the
-first is a zero until all are on the disk. So a kill, a full disk or a power cut costs at most the
-last picture.
+first is a zero until all are on the disk. So a full disk or a power cut costs at most the last
+picture, and a kill the sixteen that are read together.
 """
 
 import os

@@ -164,9 +164,11 @@ def _results(
 def _start(task: Task, form: Format, show_name: bool) -> Callable[[Sequence[str]], list[Result]]:
     """Open the model; return what goes on after a picture that can't be read."""
     gc.disable()  # the libraries make 50,000 objects, none of which is garbage
-    classifier, numbers = task.networks.open(), count(1)  # an error ends the process
-    gc.freeze()
-    gc.enable()
+    try:
+        classifier, numbers = task.networks.open(), count(1)
+    finally:
+        gc.freeze()
+        gc.enable()
     is_plain = task.kind is Prediction and not task.drawing
 
     def result(file: str) -> Result:

@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from digits.data import table
 from digits.data.mnist import SplitName
 from digits.data.table import LABELS, NO_DIGIT, OnError
-from digits.errors import DataError, PictureError, reporting
+from digits.errors import DataError, PictureError
 from digits.images.formats import SUFFIXES
 from digits.terminal import track
 
@@ -119,8 +118,12 @@ def _list(data: Path, on_error: OnError) -> Iterator[tuple[Path, int, str]]:
             yield path, LABELS.index(digit), group
         return
     for label, name in enumerate(LABELS):
-        with reporting(f"open {data / name}", DataError), suppress(FileNotFoundError):
+        try:
             for entry in os.scandir(data / name):
                 hidden = entry.name[0] == "."  # unfinished, as of `digits serve`
                 if not hidden and Path(entry.name).suffix.lower() in SUFFIXES:
                     yield Path(entry.path), label, ""
+        except FileNotFoundError:
+            pass  # not every digit must be there
+        except OSError as error:
+            on_error(DataError(f"can't open {error.filename}: {error.strerror}"))

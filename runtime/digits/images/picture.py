@@ -140,8 +140,7 @@ def _from_image(
         grey = to_grey(image, factor)
     orientation = 1
     with suppress(*decoder.DECODE_ERRORS):  # junk in its EXIF says nothing
-        has_tags = image.info or image.format == "TIFF"
-        if has_tags and len(image.info.get("exif", b"")) <= _MAX_EXIF:
+        if len(image.info.get("exif", b"")) <= _MAX_EXIF:
             orientation = image.getexif().get(_ORIENTATION, 1)
     if orientation in _UPRIGHT:  # only after the reduction, because this makes a copy
         grey = np.asarray(Image.fromarray(grey).transpose(_UPRIGHT[orientation]))

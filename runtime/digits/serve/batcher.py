@@ -4,6 +4,7 @@ While one batch runs, the next one fills; no request waits for a batch to fill.
 """
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,9 @@ class Batcher:
         self._pending: list[NDArray[np.uint8]] = []  # for the next run
         self._rows: asyncio.Task[NDArray[np.float32]]  # of that run
         self.waiting = 0  # digits
-        self._lock = asyncio.Lock()  # one run at a time
+        self._lock = asyncio.Lock()
+        # One of our own: at a second Ctrl-C, asyncio would wait for those of `to_thread`.
+        self._thread = ThreadPoolExecutor(1, "network")
 
     async def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return what `Model.probabilities` returns for 1 to `max_batch` digits.
@@ -51,6 +54,7 @@ class Batcher:
             images = np.concatenate(batch)
             self._metrics.batch.observe(len(images))
             try:
-                return await asyncio.to_thread(self.model.probabilities, images)
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._thread, self.model.probabilities, images)
             finally:
                 self.waiting -= len(images)

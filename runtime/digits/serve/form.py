@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from digits.serve.refusals import Refused
 
-_MAX_PARTS = 108  # 100 files and some other fields
+_MAX_PARTS = 108  # files, and a few other fields
 _HEAD_BYTES = 8192  # of a part's headers
 
 _BOUNDARY = re.compile(r';\s*boundary=(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE | re.ASCII)

@@ -16,7 +16,7 @@ class Limits:
     # several at once.
     max_pixels: int = 25_000_000
     # Of a process that reads pictures: what WebP, the most costly format, needs for that size.
-    max_picture_memory: int = 450 << 20
+    max_picture_memory: int = 640 << 20
     max_batch: int = 256  # digits in a request with tensors, and in a batch
     max_queued_digits: int = 16_384  # that wait for the network, 784 bytes each
     max_queued_pictures: int = 64  # that wait or are being read

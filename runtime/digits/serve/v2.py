@@ -6,6 +6,7 @@ https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/pro
 https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/protocol/extension_classification.html
 """
 
+import re
 from dataclasses import asdict
 from typing import NamedTuple, TypeVar
 
@@ -31,6 +32,7 @@ JSON_LENGTH = "inference-header-content-length"  # where the JSON ends and the t
 _PIXELS = 28 * 28
 _REQUEST, _DATA = msgspec.json.Decoder(schemas.InferRequest), msgspec.json.Decoder(schemas.Pixels)
 _T = TypeVar("_T")
+_CLIENTS = re.compile(r"(enum value|unknown field) .*?(?= - at|$)", re.DOTALL)  # what it has sent
 
 
 class Request(NamedTuple):
@@ -146,6 +148,7 @@ def _decode(decoder: msgspec.json.Decoder[_T], content: bytes, name: str = "the 
     try:
         return decoder.decode(content.decode())
     except msgspec.ValidationError as error:
-        raise HTTPException(422, f"{name}: {str(error)[:200]}") from error
+        sentence = _CLIENTS.sub(r"\1", str(error))
+        raise HTTPException(422, f"{name}: {sentence}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise HTTPException(400, f"{name} is not JSON: {error}") from error

@@ -52,7 +52,7 @@ class Candidates(NamedTuple):
         return any(side == border for side, border in zip(self.box, borders, strict=True))
 
     def is_settled(self, least: float) -> bool:
-        """Whether its only hypothesis explains all ink, and a digit with this confidence."""
+        """Whether its only hypothesis holds all ink, isn't cut, and gives a digit this sure."""
         if len(self.hypotheses) != 1 or self.hypotheses[0].share < 1 or self.is_cut:
             return False
         return self.ranking.confidence >= least
@@ -114,7 +114,7 @@ def examine_inverted(model: Model, candidates: Candidates) -> Candidates:
     inverted = propose_inverted(picture.pixels)
     if not inverted:
         return candidates
-    # The likelier polarity keeps at least half of them.
+    # The likelier polarity keeps at least half of the room.
     most = max(MAX_OF_BOTH - len(inverted), MAX_OF_BOTH // 2)
     kept = sum(not view.inverted for view in hypotheses[:most])
     known = Candidates(picture, hypotheses[:kept], frames[:kept], strokes[:kept], answers[:kept])

@@ -72,6 +72,7 @@ def labelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return write_table(*(f"{number}.png;1" for number in range(300)), column="number")
 
 
+@pytest.mark.usefixtures("whole_pages")
 def test_lines_of_numbers(run: Run, pages: Path) -> None:
     numbers = write_table("a.png;-12.5 8", "b.png;-12,5/7", "grey.png;30")
     code, out, err = run("eval", "--numbers", numbers, "--max-errors", "30%", "--plot", ".")

@@ -49,13 +49,12 @@ def test_what_shows_no_digit_is_reported_and_skipped(folder: Path) -> None:
     (folder / "4" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     blank = folder / "5" / "blank.png"
     Image.new("L", (40, 60), 200).save(blank)
-    digits, errors = read(folder)
-    assert [label for _, label in digits] == [*range(10)]
-    assert "broken.png" in errors[0] and errors[1] == f"{blank}: no ink found"
     shutil.rmtree(folder / "9")
     (folder / "9").write_text("a file")
-    with pytest.raises(DataError, match=f"^can't open {folder}/9: Not a directory$"):
-        read(folder)
+    digits, errors = read(folder)
+    assert [label for _, label in digits] == [*range(9)]
+    assert "broken.png" in errors[1]
+    assert errors[::2] == [f"can't open {folder}/9: Not a directory", f"{blank}: no ink found"]
 
 
 @pytest.mark.unix

@@ -66,6 +66,7 @@ LONE_SIGN = Drawn("-", (300, 300, 312, 312)), Drawn(".", (300, 300, 312, 312))
         (inside(4.0), "12\n34"),
     ],
 )
+@pytest.mark.usefixtures("whole_pages")
 def test_text_of_a_page(drawn: list[Drawn], text: str) -> None:
     for order in (drawn, drawn[::-1]):
         assert text_of(read_page(np.full(SHAPE, 255, np.uint8), Network(order, SHAPE))) == text

@@ -32,6 +32,7 @@ def test_small_digits_of_a_large_page_are_looked_for() -> None:
     assert network.shapes[-1][0] > 2000
 
 
+@pytest.mark.usefixtures("whole_pages")
 def test_agreement_of_looks_counts() -> None:
     """What is a peak at one scale alone is less likely than what is one at all."""
     shape = 200, 300

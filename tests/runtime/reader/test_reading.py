@@ -12,6 +12,7 @@ from digits.images import picture
 from tests.runtime.reader.drawn import Drawn, row_of, show
 
 
+@pytest.mark.usefixtures("whole_pages")
 def test_reading_of_drawn_page(
     classifier: digits.Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -112,7 +112,7 @@ REFUSED: list[tuple[int, bytes, str]] = [
     (422, b"9" * 10_000, "the request: Number out of range"),
     (422, b"{}", "the request: Object missing required field `inputs`"),
     (422, body(inputs=[tensor(), tensor()]), "Expected `array` of length <= 1 - at `$.inputs`"),
-    (422, body(outputs=output(a=3)), "Object contains unknown field `a` - at"),
+    (422, body(outputs=output(a=3)), "Object contains unknown field - at"),
     *((status, body(inputs=[tensor(**fields)]), words) for status, fields, words in TENSORS),
 ]
 

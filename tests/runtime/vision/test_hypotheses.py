@@ -7,6 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digits.data.mnist import Split
+from digits.images.picture import GreyImage
+from digits.inference.model import Model
+from digits.vision.candidates import examine_alone
 from digits.vision.components import ink_box
 from digits.vision.hypotheses import KINDS, MAX_HYPOTHESES, Hypothesis, propose, propose_inverted
 from tests.synthetic import Sheet, arrays, chosen, lamp, likeness
@@ -120,6 +123,20 @@ def test_blank_picture_and_speck() -> None:
     for photo in (bars(side=1), bars(), bars((30, 30, 31, 31)), bars((30, 30, 32, 32))):
         assert not [*propose(photo)]
     assert [view.kind for view in propose(bars((30, 30, 33, 33)))] == ["main"]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "is_settled"),
+    [
+        ([(55, 42, 61, 78)], True),
+        ([(55, 0, 61, 78)], False),  # perhaps cut
+        ([(55, 42, 61, 78), (5, 5, 11, 41)], False),
+    ],
+)
+def test_first_hypothesis_is_enough(boxes: list[Bar], is_settled: bool) -> None:
+    pixels = bars(*boxes)
+    [seen] = examine_alone(Model(), [GreyImage("it", pixels, 1, (120, 120))], least=0)
+    assert seen.is_settled(0) == is_settled
 
 
 @pytest.mark.slow
