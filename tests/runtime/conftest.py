@@ -22,7 +22,7 @@ def whole_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole_pages: None) -> Path:
     """The current folder: a page "-12.5 8" under two names, and one without any digit.
 
     The reader sees that on every page of their shape.
