@@ -54,7 +54,6 @@ class LimitedFile:
 
     def __init__(self, name: str, file: BinaryIO, format: str) -> None:
         self._name, self._file, self._reads = name, file, _MAX_HEADER_READS
-        self.seek, self.tell = file.seek, file.tell  # faster than __getattr__
         self._bytes: float = _MAX_WEBP_BYTES if format == "WEBP" else _MAX_METADATA
 
     def opened(self) -> None:

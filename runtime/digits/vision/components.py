@@ -77,8 +77,6 @@ class Components(NamedTuple):
 
     def box(self, chosen: list[int]) -> Box:
         """The bounding box of the chosen components, at least one."""
-        if len(chosen) == 1:
-            return Box(*self.boxes[chosen[0]].tolist())
         boxes = self.boxes[chosen]
         return Box(*boxes[:, :2].min(0).tolist(), *boxes[:, 2:].max(0).tolist())
 

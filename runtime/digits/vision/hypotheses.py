@@ -72,10 +72,7 @@ def propose(grey: Grey) -> Iterator[Hypothesis]:
 
 
 def propose_inverted(grey: Grey) -> list[Hypothesis]:
-    """Propose light ink where the ink seems to be dark, or vice versa.
-
-    None on flat paper, where the ink is hardly ever in doubt.
-    """
+    """Propose light ink where the ink seems to be dark, or vice versa; none on flat paper."""
     _, *others = extract(grey, both=True)
     return [view for other in others for view in _distinct(other, inverted=True)]
 

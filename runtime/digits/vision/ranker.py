@@ -48,8 +48,7 @@ class Ranking(NamedTuple):
     @property
     def confidence(self) -> float:
         """The largest probability of a digit."""
-        listed: list[float] = self.probabilities.tolist()
-        return max(listed)
+        return float(self.probabilities.max())
 
     def combine(self, answers: NDArray[np.float32], evidence: Evidence) -> "Ranking":
         """Combine it with what the reader says of the picture: Dempster's rule.
