@@ -26,6 +26,9 @@ PROCESSORS = ("cortex-a72", "cortex-a76")
 RUNTIME = Path(__file__).parents[2] / "runtime"
 FRACTION = r"\d+\.\d+(?:e-\d+)?|\d+e-\d+"  # in JSON
 ROUNDING = 1e-5  # measured: 5.4e-7. The export allows as much between onnxruntime and PyTorch
+# Of a page: where the first, float layer differs in the last bit, a rounding of activations to
+# eight bits turns over. Measured: 0.006.
+TURNED = 0.02
 
 Computed = dict[str, Any]  # by the name that compute.py gives
 
@@ -74,8 +77,12 @@ def arm(request: pytest.FixtureRequest, computed: dict[str, Computed]) -> Comput
     return computed[request.param]
 
 
-@pytest.mark.parametrize(("command", "code"), [("pictures", 1), ("page", 0)])
-def test_answers_match_this_machine(arm: Computed, here: Computed, command: str, code: int) -> None:
+@pytest.mark.parametrize(
+    ("command", "code", "tolerance"), [("pictures", 1, ROUNDING), ("page", 0, TURNED)]
+)
+def test_answers_match_this_machine(
+    arm: Computed, here: Computed, command: str, code: int, tolerance: float
+) -> None:
     arm_code, arm_out, arm_err = arm[command]
     here_code, here_out, here_err = here[command]
     assert arm["machine"] == "aarch64"
@@ -83,7 +90,7 @@ def test_answers_match_this_machine(arm: Computed, here: Computed, command: str,
     assert arm_code == code
     assert re.sub(FRACTION, "", arm_out) == re.sub(FRACTION, "", here_out) != ""
     ours, theirs = (np.array(re.findall(FRACTION, out), float) for out in (arm_out, here_out))
-    np.testing.assert_allclose(ours, theirs, rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize(("kernels", "tolerance"), [("integer", 1e-6), ("float", ROUNDING)])
