@@ -82,7 +82,7 @@ def test_csv_is_as_from_command_line(desktop: Page, tmp_path: Path) -> None:
 
 
 def test_two_are_read_at_once_until_closed(desktop: Page, tmp_path: Path) -> None:
-    fake_read(desktop, reading("7?"), delay=50)
+    fake_read(desktop, reading("7?"), delay=300)
     files = blank(tmp_path, [f"{number}.png" for number in range(30)])
     desktop.choose(*files)
     desktop.choose(*files)

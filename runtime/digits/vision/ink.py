@@ -106,25 +106,25 @@ class Polarity:
 
     def _ink_on(self, paper: Floats) -> Ink:
         """How much darker than its paper each pixel is, as a share of it: 255 is black."""
-        (height, width), ink = self.grey.shape, np.empty_like(self.grey)
+        (height, width), factor = self.grey.shape, self.factor
+        ink, is_even = np.empty_like(self.grey), paper.size == 1
         # In bands that fit into a core's cache, and into memory that isn't given back: new pages
         # for a large array take longer than what is computed in it.
-        step = max(1, _BAND // (self.factor * width))
-        if paper.size > 1:
-            paper = paper.repeat(self.factor, 1)[:, :width]
-        for top in range(0, -(-height // self.factor), step):
-            band = self.grey[top * self.factor : (top + step) * self.factor]
-            part = paper
-            if paper.size > 1:
-                part = paper[top : top + step].repeat(self.factor, 0)[: len(band)]
-            ink[top * self.factor : (top + step) * self.factor] = _normalize(band, part)
+        step = factor * max(1, _BAND // (factor * width))
+        wide = paper if is_even else paper.repeat(factor, 1)[:, :width]
+        for top in range(0, height, step):
+            part, band = wide, slice(top, top + step)
+            if not is_even:
+                part = wide[top // factor : (top + step) // factor].repeat(factor, 0)
+            ink[band] = _normalize(self.grey[band], part[: height - top])
         return ink
 
 
 def _normalize(grey: Grey, paper: Floats) -> Floats:
+    """The ink and a half, which is cut off where it becomes an integer: that rounds."""
     ink: NDArray[np.float32] = paper - grey
     ink *= 255 / np.maximum(paper, np.float32(_DARKEST_PAPER))
-    ink += np.float32(0.5)  # it is rounded, not truncated
+    ink += np.float32(0.5)
     return np.maximum(ink, 0, out=ink)
 
 
