@@ -15,7 +15,11 @@ TRAIN, EXPORT = ROOT / "train" / "digits_train", ROOT / "export" / "digits_expor
 HEAVY = {"torch", "onnx", "matplotlib", "scipy", "cv2", "safetensors"}
 # Files, those among them that may, and the packages that the others must not import.
 FORBIDDEN = [
-    ("runtime/digits/**/*.py", "", HEAVY | {"digits_train", "digits_export"}),
+    (
+        "runtime/digits/**/*.py",
+        "runtime/digits/fields/locate.py runtime/digits/fields/boxes.py",
+        HEAVY | {"digits_train", "digits_export"},
+    ),
     (
         "train/digits_train/**/*.py",
         "train/digits_train/onnx_graph.py",
@@ -23,7 +27,8 @@ FORBIDDEN = [
     ),
     (
         "runtime/digits/**/*.py",
-        "runtime/digits/serve/*.py runtime/digits/review/*.py",
+        "runtime/digits/serve/*.py runtime/digits/review/*.py runtime/digits/editor/*.py"
+        " runtime/digits/fields/form_file.py",
         {"starlette", "uvicorn", "httptools", "prometheus_client", "msgspec"},
     ),
     ("runtime/digits/**/*.py", "runtime/digits/watch/mqtt.py", {"paho"}),
@@ -34,8 +39,8 @@ FORBIDDEN = [
 LAYERS = {
     RUNTIME: """
         errors text | system | files images inference terminal | prediction processes tables
-        constraints formats vision | reader | classifier | __init__ data | adapt evaluation
-        commands | serve watch | cli review | __main__
+        constraints formats vision | reader | fields | classifier | __init__ data | adapt evaluation
+        commands | serve watch | cli editor review | __main__
     """,
     TRAIN: """
         __init__ config diagnose distributed matplotlib_data onnx_graph raster symbols

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-NumberStatus = Literal["accepted", "review", "unreadable"]
+NumberStatus = Literal["accepted", "review", "unreadable", "blank"]
 Status = Literal["sure", "unsure", "several", "none", "blank", "unreadable"]
 
 _LOCATION = ("confidence", "left", "top", "right", "bottom")
@@ -94,9 +94,10 @@ class Number:
 
     text: its likeliest reading that satisfies the constraints; empty if it is unreadable.
     probability: that the text is right as a whole, 0 to 1. status: "accepted"; "review" if it is
-    more likely wrong than `max_errors` allows; "unreadable" if it satisfies no constraints. second:
-    the second-best reading that does, or empty. free: the reading without constraints. symbols: of
-    the text, or of the free reading if it is unreadable. line, column: counted from 1.
+    more likely wrong than `max_errors` allows; "unreadable" if it satisfies no constraints; "blank"
+    for a form's field without a digit. second: the second-best reading that does, or empty. free:
+    the reading without constraints. symbols: of the text, or of the free reading if it is
+    unreadable. line, column: counted from 1.
     """
 
     text: str

@@ -2,13 +2,12 @@
 
 import inspect
 import io
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -17,9 +16,6 @@ from digits.constraints.checks import CheckName
 from digits.errors import DigitsError
 from digits.formats import FORMATS, Format
 from digits.prediction import Reading
-
-if TYPE_CHECKING:
-    from digits.constraints.allowed import AllowedNumbers
 
 
 def make_app() -> typer.Typer:
@@ -175,10 +171,11 @@ class NumberOptions(NamedTuple):
         Raises BadParameter for options that are malformed or contradict each other, and DigitsError
         for a file that can't be read, or is for other constraints or networks.
         """
+        from digits.constraints.allowed import AllowedNumbers
         from digits.constraints.constraints import Constraints
 
         try:
-            allowed = None if self.allowed is None else _load_allowed(self.allowed)
+            allowed = None if self.allowed is None else AllowedNumbers.parse(self.allowed)
             asked = self.length, self.pattern, self.check, allowed, self.value_range
             constraints, networks = Constraints(*asked, self.digits_only), reader_options(models)
             if self.max_errors is None:
@@ -189,14 +186,3 @@ class NumberOptions(NamedTuple):
             return Task(networks, Reading, constraints, share)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
-
-
-def _load_allowed(file: str) -> "AllowedNumbers":
-    from digits.constraints.allowed import AllowedNumbers
-
-    path, separator, column = file.rpartition(":")
-    if file and (not separator or os.path.exists(file)):
-        return AllowedNumbers.load(Path(file))
-    if not path or not column.strip():
-        raise ValueError(f"a list is FILE or FILE.csv:COLUMN, not {file!r}")
-    return AllowedNumbers.load(Path(path), column)

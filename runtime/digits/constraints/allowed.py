@@ -57,6 +57,16 @@ class AllowedNumbers:
         except ValueError as error:
             raise DataError(f"{path}, line {max(line, 1)}: {error}") from error
 
+    @classmethod
+    def parse(cls, text: str, folder: Path = Path()) -> "AllowedNumbers":
+        """Load FILE or FILE.csv:COLUMN. Raises ValueError for neither, and what `load` raises."""
+        path, separator, column = text.rpartition(":")
+        if text and (not separator or (folder / text).exists()):
+            return cls.load(folder / text)
+        if not path or not column.strip():
+            raise ValueError(f"a list is FILE or FILE.csv:COLUMN, not {text!r}")
+        return cls.load(folder / path, column)
+
     def without_signs(self) -> "AllowedNumbers":
         """The digits of each number."""
         return AllowedNumbers(re.sub("[-.]", "", "\n".join(self._numbers)).split())

@@ -1,0 +1,112 @@
+"""A form as a file: TOML, which people and `digits fields` write."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import tomli_w
+from msgspec import Meta, Struct
+
+from digits import tables
+from digits.constraints.allowed import AllowedNumbers
+from digits.constraints.checks import CheckName
+from digits.constraints.constraints import Constraints
+from digits.errors import DataError, reporting
+from digits.fields.form import MARKER_SETS, Field, FindBy, Form, Roster, Sum
+from digits.files import write_text
+
+_MAX_BYTES = 1 << 20
+_MAX_ROWS = 1 << 20  # of a roster
+
+
+class FieldTable(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """One of `[[fields]]`: the arguments of a Field, and the constraints of `digits read`."""
+
+    name: Annotated[str, Meta(pattern=r"^\w([\w -]{0,38}\w)?$")]
+    box: tuple[float, float, float, float]
+    cells: Annotated[int, Meta(ge=0, le=64)] = 0
+    key: bool = False
+    optional: bool = False
+    digits_only: bool = False
+    length: int | str | None = None
+    pattern: str | None = None
+    check: CheckName | None = None
+    list: str | None = None
+    range: str | None = None
+
+    def field(self, folder: Path) -> Field:
+        """Raises ValueError and DataError for wrong constraints."""
+        values = None
+        if self.list is not None:
+            values = AllowedNumbers.parse(self.list, folder)
+        asked = self.length, self.pattern, self.check, values, self.range, self.digits_only
+        return Field(self.name, self.box, Constraints(*asked), self.cells, self.key, self.optional)
+
+
+class FormTable(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """The whole file: the arguments of a Form. Paths are relative to it."""
+
+    size: tuple[Annotated[float, Meta(gt=0)], Annotated[float, Meta(gt=0)]]
+    find: FindBy
+    fields: Annotated[list[FieldTable], Meta(max_length=200)]
+    markers: Annotated[int, Meta(ge=0, lt=MARKER_SETS)] = 0
+    blank: str | None = None
+    roster: str | None = None
+    sums: list[str] = []
+
+
+def load(path: Path) -> Form:
+    """Read a form. Raises DataError if it can't be read, or makes no sense."""
+    with reporting(f"read {path}", DataError), path.open("rb") as file:
+        content = file.read(_MAX_BYTES + 1)
+    try:
+        if len(content) > _MAX_BYTES:
+            raise ValueError("it is larger than 1 MB")
+        table = msgspec.convert(tomllib.loads(content.decode()), FormTable)
+        return to_form(table, path)
+    except (ValueError, RecursionError) as error:  # also what is no UTF-8, TOML, or such a table
+        raise DataError(f"{path}: {error}") from error
+
+
+def to_form(table: FormTable, path: Path) -> Form:
+    """The form that a table in this file describes. Raises ValueError and DataError."""
+    folder, fields = path.parent, list[Field]()
+    for each in table.fields:
+        try:
+            fields.append(each.field(folder))
+        except ValueError as error:
+            raise ValueError(f"the field {each.name}: {error}") from error
+    return Form(
+        table.size,
+        tuple(fields),
+        table.find,
+        table.markers,
+        None if table.blank is None else folder / table.blank,
+        None if table.roster is None else _load_roster(folder / table.roster),
+        tuple(map(_parse_sum, table.sums)),
+        str(path),
+    )
+
+
+def save(path: Path, table: FormTable) -> None:
+    """Write a form. Raises DigitsError."""
+    values: dict[str, Any] = msgspec.to_builtins(table)
+    write_text(path, tomli_w.dumps(values))
+
+
+def _parse_sum(text: str) -> Sum:
+    total, equals, addends = text.partition("=")
+    names = [name.strip() for name in addends.split("+")]
+    if not (equals and total.strip() and all(names)):
+        raise ValueError(f"a sum is `total = a + b`, not {text[:40]!r}")
+    return Sum(total.strip(), tuple(names))
+
+
+def _load_roster(path: Path) -> Roster:
+    columns, rows = tuple(tables.header(path)), list[tuple[str, ...]]()
+    for line, row, _ in tables.rows(path):
+        if line > _MAX_ROWS:
+            raise DataError(f"{path} has over {_MAX_ROWS:,} rows")
+        rows.append(tuple(row.get(name, "") for name in columns))
+    return Roster(columns, tuple(rows))
