@@ -16,6 +16,8 @@ from digits.vision.ranker import Evidence
 
 if TYPE_CHECKING:
     from digits.constraints.constraints import Constraints
+    from digits.fields.form import Form
+    from digits.fields.sheet import Sheet
     from digits.inference.reader_model import ReaderModel
 
 _OPENING = Lock()  # of readers; a lock of each classifier couldn't be sent to a worker process
@@ -147,6 +149,18 @@ class Classifier:
         sightings = [*filter(None, map(find, pages))]
         temperature = self.reader.metadata.number_temperature
         return vote(sightings, rules, temperature) if sightings else None
+
+    def read_fields(self, source: Source, form: "Form", max_errors: float | None = None) -> "Sheet":
+        """Read the number in each field of a filled form.
+
+        source: see `predict`. form: from `fields.form_file.load`. max_errors: see `read`. A sheet
+        that isn't in the picture as a whole has no numbers, and a note that says why. Raises
+        PictureError if the picture can't be opened, and DataError if the form's picture can't.
+        """
+        from digits.fields.reading import read_sheet
+
+        page = picture.load(source, picture.PAGE_MAX_SIDE)
+        return read_sheet(self.model, self.reader, page, form, max_errors)
 
 
 def examine(classifier: Classifier, pictures: Sequence[GreyImage]) -> list[Candidates]:

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, ClassVar
 from digits.text import escape_name, to_json
 
 if TYPE_CHECKING:
+    from digits.fields.form import Form
+    from digits.fields.sheet import Sheet
     from digits.prediction import Prediction, Reading
 
-    Answer = Prediction | Reading
+    Answer = Prediction | Reading | Sheet
+    Kind = type[Prediction] | type[Reading] | Form
 
 
 class Format:
@@ -20,7 +23,7 @@ class Format:
     suffixes: ClassVar[tuple[str, ...]] = ()
     opening: ClassVar[str] = ""
 
-    def columns(self, kind: "type[Answer]") -> tuple[str, ...]:
+    def columns(self, kind: "Kind") -> tuple[str, ...]:
         """The names of what is said of a picture; the first one is `file`."""
         return kind.KEYS
 
@@ -67,7 +70,7 @@ class Csv(Format):
 
     suffixes = (".csv",)
 
-    def columns(self, kind: "type[Answer]") -> tuple[str, ...]:
+    def columns(self, kind: "Kind") -> tuple[str, ...]:
         return kind.COLUMNS
 
     def header(self, columns: Sequence[str]) -> str:

@@ -111,7 +111,9 @@ class Number:
 
     @property
     def box(self) -> tuple[int, int, int, int]:
-        """Left, top, right and bottom in pixels of the upright picture."""
+        """Left, top, right and bottom in pixels of the upright picture; 0 without symbols."""
+        if not self.symbols:
+            return 0, 0, 0, 0
         lefts, tops, rights, bottoms = zip(*(symbol.box for symbol in self.symbols), strict=True)
         return min(lefts), min(tops), max(rights), max(bottoms)
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +15,9 @@ from digits.tables import csv_name
 from digits.text import unescape_name
 from tests.conftest import Run
 from tests.synthetic import reading
+
+if TYPE_CHECKING:
+    from digits.formats import Answer
 
 SEVEN = Prediction(7, 0.9, (0.01,) * 7 + (0.9, 0.02, 0.01), (1, 2, 3, 4))
 SYMBOL = Symbol("7", 0.9, (0.01,) * 7 + (0.9, 0.02, 0.0, 0.0, 0.01), (1, 2, 3, 4))
@@ -25,7 +29,7 @@ class Xml(Format):
     suffixes = (".xml",)
     opening = "<picture "
 
-    def lines(self, file: str, answer: Prediction | Reading, show_name: bool) -> str:
+    def lines(self, file: str, answer: "Answer", show_name: bool) -> str:
         return f'<picture file="{file}">{answer.to_text()}</picture>'
 
     def parse(self, line: str, columns: Sequence[str]) -> list[object]:

@@ -20,6 +20,8 @@ from digits.terminal import print_result, print_stderr, track
 if TYPE_CHECKING:
     from digits.classifier import Classifier
     from digits.constraints.constraints import Constraints
+    from digits.fields.form import Form
+    from digits.formats import Answer
     from digits.images.picture import Source
 
 # Two workers take 0.25 s to start; one process reads 250 small pictures in that time.
@@ -71,23 +73,26 @@ def reader_options(models: Sequence[Path] | None = None) -> ClassifierOptions:
 
 
 class Task(NamedTuple):
-    """What to read in pictures: the digit in each, or all numbers.
+    """What to read in pictures: the digit in each, all numbers, or the fields of a form.
 
-    kind: Prediction or Reading. constraints, max_errors: as for `Classifier.read`. drawing: a
-    folder for what was considered for each digit, or a file for the only picture, with boxes.
+    kind: Prediction, Reading, or the form. constraints, max_errors: as for `Classifier.read`.
+    drawing: a folder for what was considered for each digit, or a file for the only picture, with
+    boxes.
     """
 
     networks: ClassifierOptions = ClassifierOptions()
-    kind: type[Prediction] | type[Reading] = Prediction
+    kind: "type[Prediction] | type[Reading] | Form" = Prediction
     constraints: "Constraints | None" = None
     max_errors: float | None = None
     drawing: Path | None = None
 
-    def ask(self, classifier: "Classifier", source: "Source") -> Prediction | Reading:
+    def ask(self, classifier: "Classifier", source: "Source") -> "Answer":
         """Raises PictureError if the picture can't be opened."""
         if self.kind is Prediction:
             return classifier.predict(source)
-        return classifier.read(source, self.constraints, self.max_errors)
+        if isinstance(self.kind, type):
+            return classifier.read(source, self.constraints, self.max_errors)
+        return classifier.read_fields(source, self.kind, self.max_errors)
 
 
 Result = tuple[str, DigitsError | None]  # the lines of a picture, and what is wrong with it
@@ -180,8 +185,9 @@ def _start(task: Task, form: Format, show_name: bool) -> Callable[[Sequence[str]
             return "", error
         return format_answer(file, answer)
 
-    def format_answer(file: str, answer: Prediction | Reading) -> Result:
-        noted = PictureError(f"{file}: {answer.note}") if answer.note else None
+    def format_answer(file: str, answer: "Answer") -> Result:
+        is_read = getattr(answer, "numbers", ())  # then a sheet's note is but a remark
+        noted = PictureError(f"{file}: {answer.note}") if answer.note and not is_read else None
         return form.lines(file, answer, show_name), noted
 
     def results(files: Sequence[str]) -> list[Result]:
@@ -193,7 +199,7 @@ def _start(task: Task, form: Format, show_name: bool) -> Callable[[Sequence[str]
     return results
 
 
-def _answer(task: Task, classifier: "Classifier", file: str, number: int) -> Prediction | Reading:
+def _answer(task: Task, classifier: "Classifier", file: str, number: int) -> "Answer":
     """Read a picture, and draw it if that is asked for. number: of the picture."""
     source = inputs.read_source(file)
     answer = task.ask(classifier, source)
@@ -204,7 +210,7 @@ def _answer(task: Task, classifier: "Classifier", file: str, number: int) -> Pre
         from digits.commands import drawing
         from digits.images import picture
 
-        if isinstance(answer, Reading):
+        if not isinstance(answer, Prediction):
             drawing.save(task.drawing, drawing.annotate(source, answer.numbers))
         else:
             [examined] = examine(classifier, [picture.load(source)])

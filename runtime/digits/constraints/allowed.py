@@ -71,6 +71,9 @@ class AllowedNumbers:
         """The digits of each number."""
         return AllowedNumbers(re.sub("[-.]", "", "\n".join(self._numbers)).split())
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
+
     def __repr__(self) -> str:
         width = max(self._lengths)
         checksum = zlib.crc32("".join(n.ljust(width, "\0") for n in self._numbers).encode())

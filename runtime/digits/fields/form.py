@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from digits.constraints.constraints import Constraints
+
+if TYPE_CHECKING:
+    from digits.fields.locate import Locator
 
 FindBy = Literal["marks", "blank", "fixed"]
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in the form's unit
@@ -117,10 +121,21 @@ class Form:
         """Of a sheet's JSON object."""
         return "file", "status", "note", "form", "fields"
 
+    @cached_property
+    def locator(self) -> "Locator":
+        """Finds its sheets. Raises DataError if the blank can't be used."""
+        from digits.fields.locate import Locator  # needs OpenCV
+
+        return Locator(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the locator, which has objects of OpenCV."""
+        return {name: value for name, value in vars(self).items() if name != "locator"}
+
     @property
-    def key(self) -> int | None:
-        """The number of the field that tells sheets apart, if there is one."""
-        return next((number for number, each in enumerate(self.fields) if each.is_key), None)
+    def key(self) -> Field | None:
+        """The field that tells sheets apart, if there is one."""
+        return next((each for each in self.fields if each.is_key), None)
 
 
 def _check_names(fields: Sequence[Field]) -> None:

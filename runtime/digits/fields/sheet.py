@@ -1,5 +1,6 @@
 """What is read on a sheet, and what text, JSON and CSV say of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,7 +11,7 @@ from digits.text import escape_control, escape_name
 if TYPE_CHECKING:
     from digits.reader.detections import Floats
 
-SheetStatus = Literal["complete", "review", "duplicate", "not found"]
+SheetStatus = Literal["complete", "review", "not found"]
 
 
 @dataclass(frozen=True)
@@ -20,28 +21,18 @@ class Sheet:
     numbers: what is in each field, in the form's order; empty if the sheet isn't found. note: a
     remark for people, such as why it isn't found, or which rule doesn't hold; or empty.
     location: float64 [3, 3], the homography from the form's unit to the upright picture's pixels;
-    None if it isn't found. duplicate: whether another sheet has the same key.
+    None if it isn't found.
     """
 
     form: Form = field(repr=False)
     numbers: tuple[Number, ...]
     note: str = ""
     location: "Floats | None" = field(default=None, repr=False, compare=False)
-    duplicate: bool = False
 
     @property
     def status(self) -> SheetStatus:
         """ "complete" if each number is accepted, or blank in an optional field."""
-        if not self.numbers:
-            return "not found"
-        if self.duplicate:
-            return "duplicate"
-        pairs = zip(self.form.fields, self.numbers, strict=True)
-        is_complete = all(
-            number.status == "accepted" or of.is_optional and number.status == "blank"
-            for of, number in pairs
-        )
-        return "complete" if is_complete else "review"
+        return overall_status(self.form, [number.status for number in self.numbers])
 
     def to_text(self) -> str:
         """For people: `student 123456  q1 7?  q2 –  (review)`."""
@@ -67,3 +58,14 @@ class Sheet:
         ]
         note = escape_control(self.note)
         return [[escape_name(file), *cells, self.status, note, escape_name(self.form.file)]]
+
+
+def overall_status(form: Form, statuses: Sequence[str]) -> SheetStatus:
+    """A sheet's status by those of its fields, which somebody may have corrected."""
+    if not statuses:
+        return "not found"
+    is_complete = all(
+        status in ("accepted", "corrected") or of.is_optional and status == "blank"
+        for of, status in zip(form.fields, statuses, strict=True)
+    )
+    return "complete" if is_complete else "review"

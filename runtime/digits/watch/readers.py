@@ -20,6 +20,7 @@ from digits.watch.folder import FileStamp, open_picture, stamp
 
 if TYPE_CHECKING:
     from digits.classifier import Classifier
+    from digits.formats import Answer
     from digits.images.picture import GreyImage
     from digits.reader.voting import Sighting
 
@@ -110,7 +111,7 @@ class Reader(NamedTuple):
     def row(
         self,
         file: FileStamp,
-        answer: Prediction | Reading | None,
+        answer: "Answer | None",
         error: str = "",
         jpeg: bytes = b"",
     ) -> Row:

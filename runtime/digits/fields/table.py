@@ -1,0 +1,78 @@
+"""The table of a form's sheets: which are there twice or missing, and a spreadsheet of them."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from openpyxl import Workbook
+from openpyxl.styles import Font, PatternFill
+
+from digits import tables
+from digits.constraints.allowed import AllowedNumbers
+from digits.fields.form import Form
+from digits.fields.sheet import overall_status
+from digits.files import atomic_write, write_text
+
+_SHOWN = 10  # missing keys
+_PLAIN = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,14})?")  # a spreadsheet keeps it as it is
+_LOOK, _WRONG = PatternFill("solid", "FFF2CC"), PatternFill("solid", "F8CBAD")
+_FILLS = {"review": _LOOK, "unreadable": _WRONG, "not found": _WRONG, "duplicate": _WRONG}
+
+
+class SheetTable:
+    """The rows of a CSV of `digits read --fields`. Raises DataError if it isn't one of this form.
+
+    rows: the cells of each sheet, by the column's name in small letters.
+    """
+
+    def __init__(self, path: Path, form: Form) -> None:
+        self.path, self.form = path, form
+        names = {column.lower(): column for column in form.COLUMNS}
+        self.rows = [row for _, row, _ in tables.rows(path, *names)]
+        self._columns = [names.get(name, name) for name in tables.header(path, *names)]
+
+    def check(self) -> Iterator[str]:
+        """Set the status of each sheet, and say which keys are there twice or missing."""
+        key, sheets = self.form.key, defaultdict[str, list[dict[str, str]]](list)
+        for row in self.rows:
+            statuses = [row[of.columns[2].lower()] for of in self.form.fields]
+            row["status"] = overall_status(self.form, statuses if any(statuses) else ())
+            if key and row[key.name.lower()]:
+                sheets[row[key.name.lower()]].append(row)
+        for text, rows in sheets.items():
+            if key and len(rows) > 1:
+                files = ", ".join(row["file"] for row in rows)
+                yield f"{key.name} {text} is on {len(rows)} sheets: {files}"
+                for row in rows:
+                    row["status"] = "duplicate"
+        listed = key.constraints.values if key else None
+        expected = listed if isinstance(listed, AllowedNumbers) else ()
+        if key and (missing := [text for text in expected if text not in sheets]):
+            shown = ", ".join(missing[:_SHOWN]) + ", …" * (len(missing) > _SHOWN)
+            yield f"{len(missing)} of the list of {key.name} have no sheet: {shown}"
+
+    def save(self) -> None:
+        """Write the table again. Raises DigitsError."""
+        lines = [",".join(self._columns)]
+        lines += (tables.csv_row(row[name.lower()] for name in self._columns) for row in self.rows)
+        write_text(self.path, "\n".join(lines) + "\n")
+
+    def save_spreadsheet(self, path: Path) -> None:
+        """Write it as XLSX, with what is in doubt in colour. Raises DigitsError."""
+        book = Workbook()
+        sheet = book.active
+        sheet.append(self._columns)
+        sheet.freeze_panes = "B2"
+        for cell in sheet[1]:
+            cell.font = Font(bold=True)
+        # A column stays text if its numbers would change, such as 007.
+        texts = {name: [row[name.lower()] for row in self.rows] for name in self._columns}
+        plain = {n for n, cells in texts.items() if all(_PLAIN.fullmatch(c or "0") for c in cells)}
+        for row in self.rows:
+            cells = ((name, row[name.lower()]) for name in self._columns)
+            sheet.append([float(c) if c and name in plain else c for name, c in cells])
+            for cell in sheet[sheet.max_row]:
+                cell.fill = _FILLS.get(str(cell.value), cell.fill)
+        with atomic_write(path) as file:
+            book.save(file)
