@@ -39,7 +39,7 @@ FORBIDDEN = [
 LAYERS = {
     RUNTIME: """
         errors text | system | files images inference terminal | prediction processes tables
-        constraints formats vision | reader | fields | classifier | __init__ data | adapt evaluation
+        constraints vision | reader | fields | classifier formats | __init__ data | adapt evaluation
         commands | serve watch | cli editor review | __main__
     """,
     TRAIN: """
