@@ -1,5 +1,6 @@
 """A form: its fields, what each may hold, how fields depend on each other, and how to find it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -7,6 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from digits import tables
 from digits.constraints.constraints import Constraints
 
 if TYPE_CHECKING:
@@ -95,7 +97,7 @@ class Form:
         for rule in self.sums:
             if unknown := sorted({rule.total, *rule.addends} - names):
                 raise ValueError(f"the sum of {rule.total} names no field: {unknown[0]}")
-        if self.roster and not names & {*self.roster.columns}:
+        if self.roster and not self.roster_fields:
             raise ValueError("no field has the name of a column of the roster")
 
     @property
@@ -110,6 +112,31 @@ class Form:
         corners = (edge, edge), (right, edge), (right, bottom), (edge, bottom)
         numbers = range(4 * self.markers, 4 * self.markers + 4)
         return {n: (x, y, x + side, y + side) for n, (x, y) in zip(numbers, corners, strict=True)}
+
+    @property
+    def roster_fields(self) -> dict[int, int]:
+        """The numbers of those whose names are columns of the roster, and of these columns."""
+        columns = [column.lower() for column in self.roster.columns] if self.roster else []
+        names = [each.name.lower() for each in self.fields]
+        return {i: columns.index(name) for i, name in enumerate(names) if name in columns}
+
+    @cached_property
+    def roster_texts(self) -> frozenset[tuple[str, ...]]:
+        """What these fields hold in each row of the roster, written as it is read."""
+        rows, columns = self.roster.rows if self.roster else (), list[list[str]]()
+        for number, column in self.roster_fields.items():
+            skipped = str.maketrans("", "", "-." * self.fields[number].constraints.digits_only)
+            cells = (row[column].strip() for row in rows)
+            columns.append(
+                [c if c.isdigit() else tables.plain_signs(c).translate(skipped) for c in cells]
+            )
+        return frozenset(zip(*columns, strict=True))
+
+    @cached_property
+    def roster_share(self) -> float:
+        """How many combinations of what is in these columns are in a row, 0 to 1."""
+        columns = zip(*self.roster_texts, strict=True)
+        return len(self.roster_texts) / math.prod(len({*column}) for column in columns)
 
     @property
     def COLUMNS(self) -> tuple[str, ...]:

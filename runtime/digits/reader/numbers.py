@@ -2,19 +2,21 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from heapq import nlargest
+from typing import Any, NamedTuple
 
-from digits.constraints.automaton import Automaton, State, product
+from digits.constraints.automaton import Automaton, Product, State, product
 from digits.constraints.constraints import Constraints
 from digits.inference.interface import SYMBOLS
 from digits.reader.lattice import Arc, best_path
-from digits.reader.search import log_sum, search
+from digits.reader.search import Paths, accepted_paths, log_sum, search
 
 Symbols = list[tuple[str, Arc]]
 
 # How many numbers break the constraints that they should satisfy: slips of the pen, and other
 # things on the page. Without that, one allowed number would be found in every scribble.
 BROKEN = 0.01
+_MAX_TEXTS = 8
 ANY_TEXT: Automaton = product([], 0, math.inf, ignored=SYMBOLS)
 
 
@@ -82,6 +84,25 @@ def skip_signs(symbols: Symbols, signless: bool) -> Symbols:
 
 def to_text(symbols: Symbols) -> str:
     return "".join(symbol for symbol, _ in symbols)
+
+
+def likely_texts(
+    lattice: Sequence[Arc], constraints: Constraints, temperature: float
+) -> dict[str, Paths]:
+    """The likeliest texts that satisfy the constraints, at most 8, and the paths that read so."""
+    automaton, ignored = constraints.automaton, "-." if constraints.digits_only else ""
+
+    def step(state: Any, symbol: str) -> State | None:
+        following = automaton.step(state[0], symbol)
+        return None if following is None else (following, state[1] + symbol.strip(ignored))
+
+    def accepts(state: Any) -> bool:
+        return automaton.accepts(state[0])
+
+    spelled = Product((automaton.start, ""), step, accepts)
+    accepted: dict[Any, Paths] = {**accepted_paths(lattice, spelled, temperature)}
+    likeliest = nlargest(_MAX_TEXTS, accepted.items(), key=lambda pair: pair[1].total)
+    return {text: paths for (_, text), paths in likeliest}
 
 
 class OnlyText:

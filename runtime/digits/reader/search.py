@@ -49,6 +49,21 @@ NO_PATHS = Paths(-math.inf, -math.inf, None)
 def search(lattice: Sequence[Arc], automaton: Automaton, temperature: float = 1.0) -> Paths:
     """The accepted paths of a lattice: their summed weight, and the best of them.
 
+    For the arguments, and where there are none, see `accepted_paths`.
+    """
+    accepted = accepted_paths(lattice, automaton, temperature).values()
+    total = NO_PATHS.total
+    for paths in accepted:
+        total = log_sum(total, paths.total)
+    best = max(accepted, key=lambda paths: paths.best, default=NO_PATHS)
+    return best._replace(total=total)
+
+
+def accepted_paths(
+    lattice: Sequence[Arc], automaton: Automaton, temperature: float
+) -> dict[State, Paths]:
+    """The accepted paths of a lattice, by the state that they lead to.
+
     A path's weight is the product of its symbols' odds: that each is there, and not nothing.
     temperature: divides the logarithms of these odds. No path if that takes more steps than the
     arcs allow.
@@ -62,7 +77,7 @@ def search(lattice: Sequence[Arc], automaton: Automaton, temperature: float = 1.
         symbols = _likely_symbols(arc, temperature)
         left -= len(symbols) * len(nodes[arc.start])
         if left < 0:
-            return NO_PATHS
+            return {}
         for state, paths in nodes[arc.start].items():
             for symbol, weight in symbols:
                 total, best = paths.total + weight, paths.best + weight
@@ -79,13 +94,7 @@ def search(lattice: Sequence[Arc], automaton: Automaton, temperature: float = 1.
                 else:
                     reached[following] = known._replace(total=log_sum(total, known.total))
         nodes.append(_likely_states(reached))
-    accepted = [paths for state, paths in nodes[-1].items() if automaton.accepts(state)]
-    if not accepted:
-        return NO_PATHS
-    total = NO_PATHS.total
-    for paths in accepted:
-        total = log_sum(total, paths.total)
-    return max(accepted, key=lambda paths: paths.best)._replace(total=total)
+    return {state: paths for state, paths in nodes[-1].items() if automaton.accepts(state)}
 
 
 def log_sum(first: float, second: float) -> float:

@@ -20,11 +20,10 @@ from digits.inference.reader_model import ReaderModel
 from digits.prediction import Number
 from digits.reader import numbers
 from digits.reader.lattice import Arc, best_path
-from digits.reader.numbers import ANY_TEXT, NumberReading, OnlyText, excluding
+from digits.reader.numbers import ANY_TEXT, NumberReading, OnlyText, likely_texts
 from digits.reader.reading import Rules, find_lattices, to_number
 from digits.reader.search import search
 
-_MAX_TEXTS = 8  # the likeliest of each picture, which are weighed in all
 _LEAST_SHARE = 1e-8  # of a text: no picture rules out alone what the others show
 
 
@@ -103,14 +102,7 @@ def _likely_texts(
     sightings: Sequence[Sighting], constraints: Constraints, temperature: float
 ) -> list[str]:
     """The likeliest texts of each picture that satisfy the constraints, each once."""
-    signless, likely = constraints.digits_only, list[str]()
-    for sighting in sightings:
-        texts: list[str] = []
-        while len(texts) < _MAX_TEXTS:
-            automaton = excluding(constraints.automaton, texts, signless)
-            symbols = search(sighting.lattice, automaton, temperature).symbols
-            if not symbols:
-                break
-            texts.append(numbers.to_text(numbers.skip_signs(symbols, signless)))
-        likely += texts
+    likely = [
+        text for each in sightings for text in likely_texts(each.lattice, constraints, temperature)
+    ]
     return [*dict.fromkeys(likely)]

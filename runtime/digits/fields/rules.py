@@ -1,0 +1,131 @@
+"""Rules across the fields of a sheet: sums, and a roster of which it has a row.
+
+By Bayes' rule, as in `read_number`: a combination of texts is as likely as each of them is in its
+field, and less for each rule that it breaks: by the share of sheets that do and look so by chance.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Context
+from functools import reduce
+from heapq import nlargest
+from operator import itemgetter
+from typing import NamedTuple
+
+import numpy as np
+
+from digits.fields.form import Form
+from digits.reader.lattice import Arc
+from digits.reader.numbers import BROKEN, NumberReading, likely_texts, skip_signs
+from digits.reader.search import Paths
+
+_MAX_COMBINATIONS = 1000
+_LEAST = BROKEN**2  # what is less likely isn't weighed: rather, a rule is broken
+_EXACT = Context(prec=200, traps=[])  # makes NaN of what is no number, as a date
+
+
+class _Rule(NamedTuple):
+    """fields: their numbers; not blank are `filled`. share: of texts that satisfy it by chance."""
+
+    fields: tuple[int, ...]
+    filled: tuple[int, ...]
+    test: Callable[[tuple[str, ...]], bool]
+    share: float
+    failure: str
+
+    def holds(self, texts: Mapping[int, str] | Sequence[str]) -> bool:
+        return self.test(tuple(texts[i] for i in self.fields))
+
+
+def apply_rules(
+    form: Form, lattices: Sequence[Sequence[Arc]], read: Sequence[NumberReading], temperature: float
+) -> tuple[list[NumberReading], list[str]]:
+    """What is in the fields by the form's rules, too, and notes: which of them don't hold.
+
+    read: by `read_number`, in each field; of a blank one, no symbols and the probability of that. A
+    blank addend is 0. A rule that can't be checked, as another field is blank or unreadable,
+    changes nothing. In one that doesn't hold, symbols become disputed, so that no number is
+    accepted. Where a text changes, the earlier one is the runner-up.
+    """
+    rules, notes = _checkable(form, read)
+    constraints, numbers = [each.constraints for each in form.fields], [*read]
+    texts = {
+        i: likely_texts(lattices[i], constraints[i], temperature) if read[i].symbols else {}
+        for i in {i for rule in rules for i in rule.fields}
+    }
+    fields = {i: _probabilities(read[i], paths) for i, paths in texts.items()}
+    for i, (text, probability) in _weigh(rules, fields).items():
+        if text != read[i].text:
+            symbols = skip_signs(texts[i][text].symbols, constraints[i].digits_only)
+            numbers[i] = read[i]._replace(symbols=symbols, runner_up=read[i].text)
+        numbers[i] = numbers[i]._replace(probability=probability)
+    for rule in rules:
+        if not rule.holds([each.text for each in numbers]):
+            notes.append(rule.failure)
+            for i in rule.fields:
+                symbols = [(text, arc._replace(disputed=True)) for text, arc in numbers[i].symbols]
+                numbers[i] = numbers[i]._replace(symbols=symbols)
+    return numbers, notes
+
+
+def _checkable(form: Form, read: Sequence[NumberReading]) -> tuple[list[_Rule], list[str]]:
+    """Rules whose fields have what they need, and notes on the others."""
+    rules, notes = list[_Rule](), list[str]()
+    for rule in _rules(form):
+        missing = {i: "unreadable" for i in rule.fields if not read[i].satisfies}
+        missing |= {i: "blank" for i in missing if not read[i].symbols}
+        causes = [i for i in missing if i in rule.filled or missing[i] == "unreadable"]
+        if not causes:
+            # As in `Constraints.share`: at worst, a slip of the pen is in the shortest number.
+            shortest = min(len(read[i].text) for i in rule.fields if i not in missing)
+            rules.append(rule._replace(share=max(rule.share, 0.1 / shortest)))
+        elif any(read[i].symbols for i in rule.fields):
+            cause = f"{form.fields[causes[0]].name} is {missing[causes[0]]}"
+            notes.append(f"{form.fields[rule.fields[0]].name} can't be checked: {cause}")
+    return rules, notes
+
+
+def _rules(form: Form) -> Iterator[_Rule]:
+    names = [each.name for each in form.fields]
+    for each in form.sums:
+        fields = tuple(map(names.index, (each.total, *each.addends)))
+        failure = f"{each.total} isn't {' + '.join(each.addends)}"
+        yield _Rule(fields, fields[:1], _adds_up, 0.0, failure)
+    if form.roster:
+        fields = tuple(form.roster_fields)
+        failure = f"no row of the roster has this {' and '.join(names[i] for i in fields)}"
+        yield _Rule(fields, fields, form.roster_texts.__contains__, form.roster_share, failure)
+
+
+def _adds_up(texts: tuple[str, ...]) -> bool:
+    total, *addends = (_EXACT.create_decimal(text or 0) for text in texts)
+    return reduce(_EXACT.subtract, addends, total) == 0
+
+
+def _probabilities(read: NumberReading, texts: Mapping[str, Paths]) -> dict[str, float]:
+    """Of texts that are likely enough; those of a blank field are none."""
+    own = texts[read.text].total if read.text in texts else math.inf
+    shares = {text: math.exp(paths.total - own) for text, paths in texts.items()}
+    scaled = {text: read.probability * x for text, x in ({read.text: 1.0} | shares).items()}
+    return {text: p for text, p in scaled.items() if p > _LEAST} or scaled
+
+
+def _weigh(
+    rules: Sequence[_Rule], fields: Mapping[int, dict[str, float]]
+) -> dict[int, tuple[str, float]]:
+    """The likeliest combination of these texts, and the probability of each of them."""
+    pairs: list[tuple[dict[int, str], float]] = [({}, 1.0)]
+    for i, texts in fields.items():
+        longer = (({**read, i: text}, p * q) for read, p in pairs for text, q in texts.items())
+        pairs = nlargest(_MAX_COMBINATIONS, longer, itemgetter(1))
+    broken = [[BROKEN * rule.share for rule in rules if not rule.holds(read)] for read, _ in pairs]
+    weights, shares = np.array([*map(math.prod, broken)]), np.array([p for _, p in pairs])
+    best, _ = pairs[int((weights * shares).argmax())]
+    # Of the combinations that are left out, some satisfy the rules by chance.
+    others = max((rule.share for rule in rules), default=1.0)
+    changes = shares * (weights - others)
+    total, weighed = others + changes.sum(), dict[int, tuple[str, float]]()
+    for i, text in best.items():
+        change = changes[[read[i] == text for read, _ in pairs]].sum()
+        weighed[i] = text, min(float((others * fields[i][text] + change) / total), 1.0)
+    return weighed
