@@ -8,7 +8,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from digits import tables
 from digits.constraints.constraints import Constraints
 
 if TYPE_CHECKING:
@@ -54,13 +53,19 @@ class Sum:
 
 @dataclass(frozen=True)
 class Roster:
-    """Rows, of which each sheet has one: the text of each field whose name is a column.
+    """What is written together on a sheet.
 
-    columns: names. rows: the cells of each, as in `AllowedNumbers` where the column is a field.
+    fields: their numbers. rows: the texts of these fields in each row.
     """
 
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...] = field(repr=False)
+    fields: tuple[int, ...]
+    rows: frozenset[tuple[str, ...]] = field(repr=False)
+
+    @cached_property
+    def share(self) -> float:
+        """How many combinations of these texts are in a row, 0 to 1."""
+        columns = zip(*self.rows, strict=True)
+        return len(self.rows) / math.prod(len({*column}) for column in columns)
 
 
 @dataclass(frozen=True)
@@ -97,8 +102,6 @@ class Form:
         for rule in self.sums:
             if unknown := sorted({rule.total, *rule.addends} - names):
                 raise ValueError(f"the sum of {rule.total} names no field: {unknown[0]}")
-        if self.roster and not self.roster_fields:
-            raise ValueError("no field has the name of a column of the roster")
 
     @property
     def marker_boxes(self) -> dict[int, Box]:
@@ -112,31 +115,6 @@ class Form:
         corners = (edge, edge), (right, edge), (right, bottom), (edge, bottom)
         numbers = range(4 * self.markers, 4 * self.markers + 4)
         return {n: (x, y, x + side, y + side) for n, (x, y) in zip(numbers, corners, strict=True)}
-
-    @property
-    def roster_fields(self) -> dict[int, int]:
-        """The numbers of those whose names are columns of the roster, and of these columns."""
-        columns = [column.lower() for column in self.roster.columns] if self.roster else []
-        names = [each.name.lower() for each in self.fields]
-        return {i: columns.index(name) for i, name in enumerate(names) if name in columns}
-
-    @cached_property
-    def roster_texts(self) -> frozenset[tuple[str, ...]]:
-        """What these fields hold in each row of the roster, written as it is read."""
-        rows, columns = self.roster.rows if self.roster else (), list[list[str]]()
-        for number, column in self.roster_fields.items():
-            skipped = str.maketrans("", "", "-." * self.fields[number].constraints.digits_only)
-            cells = (row[column].strip() for row in rows)
-            columns.append(
-                [c if c.isdigit() else tables.plain_signs(c).translate(skipped) for c in cells]
-            )
-        return frozenset(zip(*columns, strict=True))
-
-    @cached_property
-    def roster_share(self) -> float:
-        """How many combinations of what is in these columns are in a row, 0 to 1."""
-        columns = zip(*self.roster_texts, strict=True)
-        return len(self.roster_texts) / math.prod(len({*column}) for column in columns)
 
     @property
     def COLUMNS(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """A form as a file: TOML, which people and `digits fields` write."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -77,13 +78,14 @@ def to_form(table: FormTable, path: Path) -> Form:
             fields.append(each.field(folder))
         except ValueError as error:
             raise ValueError(f"the field {each.name}: {error}") from error
+    roster = None if table.roster is None else _load_roster(folder / table.roster, fields)
     return Form(
         table.size,
         tuple(fields),
         table.find,
         table.markers,
         None if table.blank is None else folder / table.blank,
-        None if table.roster is None else _load_roster(folder / table.roster),
+        roster,
         tuple(map(_parse_sum, table.sums)),
         str(path),
     )
@@ -103,10 +105,19 @@ def _parse_sum(text: str) -> Sum:
     return Sum(total.strip(), tuple(names))
 
 
-def _load_roster(path: Path) -> Roster:
-    columns, rows = tuple(tables.header(path)), list[tuple[str, ...]]()
-    for line, row, _ in tables.rows(path):
+def _load_roster(path: Path, fields: list[Field]) -> Roster:
+    """The roster of these fields; those that are in it may hold nothing else."""
+    named = {each.name.lower(): number for number, each in enumerate(fields)}
+    columns = [name for name in tables.header(path, *named) if name in named]
+    if not columns:
+        raise ValueError("no field has the name of a column of the roster")
+    rows = set[tuple[str, ...]]()
+    for line, row, _ in tables.rows(path, *columns):
         if line > _MAX_ROWS:
             raise DataError(f"{path} has over {_MAX_ROWS:,} rows")
-        rows.append(tuple(row.get(name, "") for name in columns))
-    return Roster(columns, tuple(rows))
+        rows.add(tuple(tables.plain_signs(row.get(name, "")) for name in columns))
+    for name, texts in zip(columns, zip(*rows, strict=True), strict=bool(rows)):
+        of = fields[named[name]]
+        values = of.constraints.values or texts
+        fields[named[name]] = replace(of, constraints=replace(of.constraints, values=values))
+    return Roster(tuple(named[name] for name in columns), frozenset(rows))

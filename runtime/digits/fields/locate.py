@@ -166,7 +166,9 @@ def _even(pixels: Grey) -> Grey:
 
 def _features(pixels: Grey) -> tuple[Floats, Floats]:
     """SIFT (Lowe 2004): points [n, 2], and descriptors whose roots compare better (RootSIFT)."""
-    points, values = cv2.SIFT_create(nfeatures=20_000, contrastThreshold=0.02).detectAndCompute(pixels, None)  # type: ignore[call-overload]
+    points, values = cv2.SIFT_create(nfeatures=20_000, contrastThreshold=0.02).detectAndCompute(
+        pixels, None
+    )  # type: ignore[call-overload]
     if not points:
         return np.empty((0, 2)), np.empty((0, 128), np.float32)
     roots = np.sqrt(values / (values.sum(1, keepdims=True) + 1e-9))
@@ -214,7 +216,10 @@ class _Print:
         matches = cv2.BFMatcher().knnMatch(descriptors, self._descriptors, 2) if len(points) else []
         pairs = [(a.trainIdx, a.queryIdx) for a, b in matches if a.distance < 0.8 * b.distance]
         on_blank, on_page = np.array(pairs, int).reshape(-1, 2).T
-        source, target = self._points[on_blank], points[on_page] * (max(page.shape) / max(small.shape))
+        source, target = (
+            self._points[on_blank],
+            points[on_page] * (max(page.shape) / max(small.shape)),
+        )
         sheets = list[Floats]()
         for _ in range(2):
             try:

@@ -5,8 +5,10 @@ from functools import partial
 
 import numpy as np
 
+from digits.constraints.constraints import Constraints
 from digits.fields.form import Field, Form
 from digits.fields.locate import Location, SheetNotFound, project, rectify
+from digits.fields.rules import apply_rules
 from digits.fields.sheet import Sheet
 from digits.images.picture import GreyImage
 from digits.inference.model import Model
@@ -15,7 +17,7 @@ from digits.prediction import Number
 from digits.reader.classify import Weights, classify, classify_inks
 from digits.reader.detections import Floats
 from digits.reader.lattice import Arc, build_lattice
-from digits.reader.numbers import ANY_TEXT, read_number
+from digits.reader.numbers import ANY_TEXT, NumberReading, read_number
 from digits.reader.page import find_symbols
 from digits.reader.reading import Rules, to_number
 from digits.reader.search import search
@@ -32,12 +34,14 @@ def read_sheet(
     except SheetNotFound as error:
         return Sheet(form, (), str(error))
     temperature = reader.metadata.number_temperature
-    numbers = list[Number]()
-    for of in form.fields:
-        lattice = find_lattice(model, reader, page, of, location)
-        rules = Rules.of(of.constraints, max_errors)
-        numbers.append(_read(lattice, page, rules, temperature))
-    return Sheet(form, tuple(numbers), location.note, location.homography)
+    lattices = [find_lattice(model, reader, page, of, location) for of in form.fields]
+    pairs = zip(lattices, form.fields, strict=True)
+    readings = [_read_field(lattice, of.constraints, temperature) for lattice, of in pairs]
+    readings, notes = apply_rules(form, lattices, readings, temperature)
+    rules = (Rules.of(of.constraints, max_errors) for of in form.fields)
+    numbers = (_to_number(page, *each) for each in zip(readings, rules, strict=True))
+    note = "; ".join(filter(None, (location.note, *notes)))
+    return Sheet(form, tuple(numbers), note, location.homography)
 
 
 def find_lattice(
@@ -77,11 +81,16 @@ def _bounds(to_page: Floats, box: tuple[float, ...]) -> tuple[float, float, floa
     return (*projected.min(0).tolist(), *projected.max(0).tolist())
 
 
-def _read(lattice: list[Arc], page: GreyImage, rules: Rules, temperature: float) -> Number:
-    """The number of a field; blank if that is likelier than any text."""
+def _read_field(lattice: list[Arc], constraints: Constraints, temperature: float) -> NumberReading:
+    """The number in a field; no symbols if that it is blank is likelier than any text."""
     blank = math.exp(-search(lattice, ANY_TEXT, temperature).total)
     if blank > 0.5:
-        is_sure = blank >= 1 - rules.max_errors
-        return Number("", blank, "blank" if is_sure else "review", "", "", ())
-    reading = read_number(lattice, rules.constraints, temperature)
-    return to_number(page, reading, (1, 1), rules)
+        return NumberReading([], blank, "", "", False)
+    return read_number(lattice, constraints, temperature)
+
+
+def _to_number(page: GreyImage, reading: NumberReading, rules: Rules) -> Number:
+    if reading.symbols or reading.probability <= 0.5:
+        return to_number(page, reading, (1, 1), rules)
+    is_sure = reading.probability >= 1 - rules.max_errors
+    return Number("", reading.probability, "blank" if is_sure else "review", "", "", ())

@@ -92,9 +92,9 @@ def _rules(form: Form) -> Iterator[_Rule]:
         failure = f"{each.total} isn't {' + '.join(each.addends)}"
         yield _Rule(fields, fields[:1], _adds_up, 0.0, failure)
     if form.roster:
-        fields = tuple(form.roster_fields)
+        fields = form.roster.fields
         failure = f"no row of the roster has this {' and '.join(names[i] for i in fields)}"
-        yield _Rule(fields, fields, form.roster_texts.__contains__, form.roster_share, failure)
+        yield _Rule(fields, fields, form.roster.rows.__contains__, form.roster.share, failure)
 
 
 def _adds_up(texts: tuple[str, ...]) -> bool:
