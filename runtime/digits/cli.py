@@ -23,7 +23,6 @@ _CHECKPOINT = "checkpoint.safetensors"  # in a run folder
 
 _DEBUG = "Draw what the network saw in each picture, and its answer, to this folder."
 _ANNOTATE = "Draw boxes and symbols on the picture, in this file (.png, .jpg)."
-_FIELDS = "Read the sheets of a form, a row each: `digits fields` makes it; docs/fields.md."
 _LABELS = (
     "Folder of pictures sorted by digit (7/any.png), CSV of file and digit, or MNIST's folder; or"
     " CSV of file and text (12.5 -3/77: a blank begins a column, / a line), to measure a reader."
@@ -89,7 +88,7 @@ def read(
     model: options.Models = None,
     jobs: options.Jobs = None,
     annotate: Annotated[Path | None, options.path_option("FILE", _ANNOTATE)] = None,
-    fields: Annotated[Path | None, options.path_option("FORM.toml", _FIELDS)] = None,
+    fields: options.Fields = None,
 ) -> None:
     """Read all numbers in each picture: digits, minus signs and points.
 

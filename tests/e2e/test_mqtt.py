@@ -96,10 +96,10 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 
 @contextmanager
-def watching(folder: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
+def watching(folder: Path, url: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run `digits watch --numbers --mqtt` of the folder `inbox`, and kill it."""
     command = [sys.executable, "-c", PREPARE, "watch", "inbox", "results.csv"]
-    command += ["--numbers", "--mqtt", url]
+    command += [*(options or ["--numbers"]), "--mqtt", url]
     with (
         (folder / "errors").open("a") as errors,
         subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=errors) as process,
@@ -154,6 +154,21 @@ def test_kill_and_restarted_broker(
     assert (messages[f"{TOPIC}/number"], messages[AVAILABILITY]) == (b"1", b"offline")
     lost = f"error: MQTT broker 127.0.0.1:{broker.port}: the connection is lost; trying again"
     assert errors() == [lost, "recovered"]
+
+
+def test_fields_of_a_form(broker: Broker, tmp_path: Path, pictures: list[Path]) -> None:
+    broker.start()
+    (tmp_path / "inbox").mkdir()
+    shutil.copy(pictures[4], tmp_path / "inbox")
+    form = "find = 'fixed'\nsize = [9, 9]\n[[fields]]\nname = 'Größe 1'\nbox = [1, 1, 8, 8]\n"
+    (tmp_path / "form.toml").write_text(form, encoding="utf-8")
+    with watching(tmp_path, f"mqtt://{broker.url}", "--fields", "form.toml"):
+        wait_until(lambda: f"{TOPIC}/picture" in broker.retained())
+        messages = broker.retained()
+    assert json.loads(messages[f"{TOPIC}/state"])["status"] == "complete"
+    assert messages[f"{TOPIC}/Größe 1/number"] == b"4"
+    assert json.loads(messages[f"{TOPIC}/Größe 1/state"])["status"] == "accepted"
+    assert sum(topic.startswith("homeassistant/") for topic in messages) == 3
 
 
 def test_broker_stalls(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,6 +101,8 @@ _MODELS = (
 Model = Annotated[Path | None, path_option("FILE", _MODEL)]
 Reader = Annotated[Path | None, path_option("FILE", _READER)]
 Models = Annotated[list[Path] | None, path_option("FILE", _MODELS)]
+_FIELDS = "Read the sheets of a form, a row each: `digits fields` makes it; docs/fields.md."
+Fields = Annotated[Path | None, path_option("FORM.toml", _FIELDS)]
 _THRESHOLD = "Answer ? below this confidence; 0: never."
 Threshold = Annotated[
     float | None, option("P", _THRESHOLD, min=0, max=1, show_default="as the model file says")

@@ -8,7 +8,7 @@ file. paho's own thread waits for the broker, so nothing else does.
 import re
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from threading import Lock
 from typing import Any, Self
@@ -30,14 +30,17 @@ _REFUSALS = ("Bad user name or password", "Not authorized")
 _PASSWORD = "DIGITS_MQTT_PASSWORD"
 
 
-def discovery(topic: str, *meter: str | None) -> dict[str, bytes]:
+def discovery(topic: str, *meter: str | None, fields: Sequence[str] = ()) -> dict[str, bytes]:
     """What Home Assistant must know of the topics below this one, by topic.
 
-    meter: the number's unit, device class and state class, if any.
+    meter: the number's unit, device class and state class, if any. fields: names of a form's.
     https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery
     https://www.home-assistant.io/integrations/sensor.mqtt
     """
-    device = f"digits_{re.sub('[^a-zA-Z0-9_-]', '_', topic)}_{zlib.crc32(topic.encode()):08x}"
+    device, *ids = (
+        f"digits_{re.sub('[^a-zA-Z0-9_-]', '_', name)}_{zlib.crc32(name.encode()):08x}"
+        for name in (topic, *fields)
+    )
     common = {
         "~": topic,
         "availability_topic": "~/availability",
@@ -53,9 +56,14 @@ def discovery(topic: str, *meter: str | None) -> dict[str, bytes]:
         ("sensor", "confidence"): state | {"value_template": percentage, keys[0]: "%"},
         ("image", "picture"): {"image_topic": "~/picture", "content_type": "image/jpeg"},
     }
+    if fields:
+        del entities["sensor", "number"], entities["sensor", "confidence"]
+    for name, id_ in zip(fields, ids, strict=True):
+        topics = {"state_topic": f"~/{name}/number", "json_attributes_topic": f"~/{name}/state"}
+        entities["sensor", id_] = {"name": name, **topics}
     messages = {}
-    for (kind, name), fields in entities.items():
-        config = common | fields | {"name": name.capitalize(), "unique_id": f"{device}_{name}"}
+    for (kind, name), own in entities.items():
+        config = {"name": name.capitalize(), "unique_id": f"{device}_{name}"} | common | own
         messages[f"homeassistant/{kind}/{device}/{name}/config"] = to_json(config).encode()
     return messages
 
@@ -73,11 +81,11 @@ class Publisher(AbstractContextManager["Publisher"]):
     """Keeps a broker up to date during a block.
 
     url: mqtt://USER@HOST:PORT/TOPIC, or mqtts:// for TLS; user, port and topic may be missing. The
-    password is in $DIGITS_MQTT_PASSWORD. meter: see `discovery`. Raises ValueError, without the
-    URL: it may hold a secret.
+    password is in $DIGITS_MQTT_PASSWORD. meter, fields: see `discovery`. Raises ValueError, without
+    the URL: it may hold a secret.
     """
 
-    def __init__(self, url: str, *meter: str | None) -> None:
+    def __init__(self, url: str, *meter: str | None, fields: Sequence[str] = ()) -> None:
         try:
             parts = urlsplit(url)
             port, host = parts.port, (parts.hostname or "").encode("idna").decode()
@@ -92,7 +100,8 @@ class Publisher(AbstractContextManager["Publisher"]):
             raise ValueError("a topic has at most 200 characters, and none of $ + #")
         port = port or (8883 if parts.scheme == "mqtts" else 1883)
         self._broker = f"MQTT broker {host}:{port}"
-        self._newest = {f"{self._topic}/availability": b"online", **discovery(self._topic, *meter)}
+        self._newest = discovery(self._topic, *meter, fields=fields)
+        self._newest[f"{self._topic}/availability"] = b"online"
         self._was_connected = False
         self._trouble = self._refusal = ""  # that of the password, from the start
         self._lock = Lock()  # or an older message might be sent after a newer one

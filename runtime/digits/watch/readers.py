@@ -1,4 +1,4 @@
-"""What `digits watch` makes of a picture, in a worker: the row of its digit, or rows of numbers."""
+"""What `digits watch` makes of a picture, in a worker: a row, or rows of numbers."""
 
 import io
 import math
@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from digits.commands.runner import Task
 from digits.constraints.constraints import Constraints
 from digits.errors import PictureError
+from digits.fields.sheet import Sheet
 from digits.formats import Format
 from digits.prediction import Prediction, Reading
 from digits.tables import csv_cells, csv_row
 from digits.terminal import print_stderr
-from digits.text import escape_name, to_json
+from digits.text import escape_control, escape_name, to_json
 from digits.watch.folder import FileStamp, open_picture, stamp
 
 if TYPE_CHECKING:
     from digits.classifier import Classifier
     from digits.formats import Answer
-    from digits.images.picture import GreyImage
+    from digits.images.picture import Source
     from digits.reader.voting import Sighting
 
 _STAMP = ("file", "modified", "size")
@@ -46,7 +47,7 @@ class Row(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """Reads the digit, or the numbers, of each picture in a folder, or one number in all of them.
+    """Reads the digit, numbers or sheet of each picture in a folder, or one number in all of them.
 
     results: the file of rows. If anything after the task is given, a picture holds one number.
     frames: it is read from so many pictures, the last ones. not_below_last, max_step: how it
@@ -74,13 +75,14 @@ class Reader(NamedTuple):
         return self.not_below_last or self.max_step is not None
 
     def start(self) -> Callable[[FileStamp], Row | None]:
-        """Open the model; return what reads a picture. Raises ModelError if it can't be used.
+        """Open model and form; return what reads a picture. Raises DigitsError if one is no use.
 
         It returns None for a picture that has changed meanwhile.
         """
         classifier = self.task.networks.open()
+        getattr(self.task.kind, "locator", None)  # fails now, not at the first picture
         is_series = self.frames > 1 or self.follows or self.publishes
-        series = _Series(self, classifier) if is_series else None
+        series = _Series(self, classifier) if is_series and self.task.kind is Reading else None
 
         def read(file: FileStamp) -> Row | None:
             try:
@@ -89,6 +91,8 @@ class Reader(NamedTuple):
                         row = series.read(file, source)
                     else:
                         row = self.row(file, self.task.ask(classifier, source))
+                    if self.publishes:
+                        row = row._replace(messages={**row.messages, "picture": _to_jpeg(source)})
             except PictureError as error:
                 row = self.row(file, None, str(error))
             current = stamp(self.folder, file.name)
@@ -108,31 +112,37 @@ class Reader(NamedTuple):
             return constraints.narrowed(least, last + step)
         return constraints
 
-    def row(
-        self,
-        file: FileStamp,
-        answer: "Answer | None",
-        error: str = "",
-        jpeg: bytes = b"",
-    ) -> Row:
-        """Format the result of a picture. error: why there is none. jpeg: what to publish of it."""
+    def row(self, file: FileStamp, answer: "Answer | None", error: str = "") -> Row:
+        """Format the result of a picture. error: why there is none."""
         if answer is None:
             unreadable = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "unreadable", error)
             answer = unreadable if self.task.kind is Prediction else Reading(())
+            if not isinstance(self.task.kind, type):
+                answer = Sheet(self.task.kind, (), error)
         name = escape_name(file.name)
         rows = [cells for _, *cells in answer.to_rows(file.name)] or [_NO_NUMBER]
         lines = "\n".join(csv_row([*file.cells, *cells]) for cells in rows)
         text = Format().lines(file.name, answer, show_name=True) or f"{name}  ?"
-        messages: dict[str, bytes] = {}
-        if self.publishes:
-            number = dict(zip(Reading.COLUMNS[1:], rows[0], strict=True))
-            state = {key: number[key] for key in _PUBLISHED} | {"file": name}
-            messages["state"] = to_json(state).encode()
-            if number["status"] == "accepted":
-                messages["number"] = str(number["number"]).encode()
-            if jpeg:
-                messages["picture"] = jpeg
-        return Row(lines, text, error, messages, not error and answer.status != "sure")
+        messages = _messages(answer, rows[0], name) if self.publishes else {}
+        is_doubtful = not error and answer.status not in ("sure", "complete")
+        return Row(lines, text, error, messages, is_doubtful)
+
+
+def _messages(answer: "Answer", cells: list[object], file: str) -> dict[str, bytes]:
+    """What to publish of a number, in these cells, or of a sheet, by the end of its topic."""
+    if isinstance(answer, Sheet):
+        pairs = zip(answer.form.fields, answer.numbers, strict=False)
+        numbers = {f"{of.name}/": {"number": n.text, **vars(n)} for of, n in pairs}
+        sheet = {"status": answer.status, "note": escape_control(answer.note), "file": file}
+        messages = {"state": to_json(sheet).encode()}
+    else:
+        numbers, messages = {"": dict(zip(Reading.COLUMNS[1:], cells, strict=True))}, {}
+    for field, number in numbers.items():
+        state = {key: number[key] for key in _PUBLISHED} | {"file": file}
+        messages[f"{field}state"] = to_json(state).encode()
+        if number["status"] == "accepted":
+            messages[f"{field}number"] = str(number["number"]).encode()
+    return messages
 
 
 class _Series:
@@ -153,10 +163,9 @@ class _Series:
 
         reader, classifier = self._reader, self._classifier
         page = picture.load(source, picture.PAGE_MAX_SIDE)
-        jpeg = _to_jpeg(page) if reader.publishes else b""
         frame = find_number(classifier.model, classifier.reader, page, self._constraints)
         if frame is None:
-            return reader.row(file, None, jpeg=jpeg)
+            return reader.row(file, None)
         self._frames[file] = frame  # perhaps again, if its row couldn't be written
         self._frames = dict([*self._frames.items()][-reader.frames :])
         temperature = classifier.reader.metadata.number_temperature
@@ -175,7 +184,7 @@ class _Series:
                     f"warning: {_MANY} numbers in a row contradict the last accepted one; if it is"
                     f" wrong, correct its row in {reader.results}, or --start-at, and restart"
                 )
-        return reader.row(file, Reading(((number,),)), jpeg=jpeg)
+        return reader.row(file, Reading(((number,),)))
 
 
 def last_accepted(results: Path) -> float | None:
@@ -194,10 +203,13 @@ def last_accepted(results: Path) -> float | None:
     return value
 
 
-def _to_jpeg(page: "GreyImage") -> bytes:
+def _to_jpeg(source: "Source") -> bytes:
     from PIL import Image
 
-    image, buffer = Image.fromarray(page.pixels), io.BytesIO()
+    from digits.images import picture
+
+    page, buffer = picture.load(source, picture.PAGE_MAX_SIDE), io.BytesIO()
+    image = Image.fromarray(page.pixels)
     image.thumbnail((_MAX_SIDE, _MAX_SIDE))
     image.save(buffer, "JPEG")
     return buffer.getvalue()

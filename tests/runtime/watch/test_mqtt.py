@@ -51,6 +51,16 @@ def test_home_assistant_finds_four_entities() -> None:
     assert all(topic.isascii() and topic.count("/") == 4 for topic in others)
 
 
+def test_home_assistant_finds_each_field_of_a_form() -> None:
+    names = "Größe 1", "Gr__e 1", "picture"
+    messages = discovery("exam", None, None, None, fields=names)
+    assert all(topic.isascii() and topic.count("/") == 4 for topic in messages)
+    configs = {config["name"]: config for config in map(json.loads, messages.values())}
+    assert configs.keys() == {*names, "Status", "Picture"} and len(messages) == 5
+    assert len({config["unique_id"] for config in configs.values()}) == 5
+    assert configs["Größe 1"]["state_topic"] == "~/Größe 1/number"
+
+
 @pytest.mark.unix
 def test_missing_broker_is_a_trouble() -> None:
     with socket.socket() as server:

@@ -1,9 +1,10 @@
-"""`digits watch --numbers`, mostly with a fake clock."""
+"""`digits watch` with --numbers or --fields, mostly with a fake clock."""
 
 import csv
 import io
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from digits import Constraints
 from digits.commands.runner import Task, reader_options
 from digits.constraints.automaton import accepts_text
 from digits.data.mnist import Split
+from digits.errors import DataError
+from digits.fields.form import Field, Form
 from digits.prediction import Reading
 from digits.watch.readers import Reader, last_accepted
 from tests.conftest import Run
@@ -25,9 +28,10 @@ def number_reader(
     folder: Path,
     constraints: Constraints = Constraints(),  # noqa: B008
     max_errors: float = 0.3,
+    kind: type[Reading] | Form = Reading,
     **options: Any,
 ) -> Reader:
-    task = Task(reader_options(), Reading, constraints, max_errors)
+    task = Task(reader_options(), kind, constraints, max_errors)
     return Reader(str(folder / "inbox"), folder / "results.csv", task, **options)
 
 
@@ -183,12 +187,38 @@ def test_published_picture_is_reduced(tmp_path: Path) -> None:
     assert (picture.format, picture.size) == ("JPEG", (1024, 50))
 
 
+def test_each_sheet_has_a_row(tmp_path: Path, test_slice: Split) -> None:
+    fields = Field("Größe", (20, 20, 340, 110)), Field("2", (20, 130, 340, 220), is_optional=True)
+    form = Form((360, 260), fields, "fixed")
+    meter = Meter(tmp_path, test_slice, kind=form, publishes=True)
+    meter.show("28", "", name="complete.png")
+    meter.show("", "459", name="lacking.png")
+    (meter.inbox / "bad.png").write_bytes(b"\x89PNG")
+    meter.advance(0, 2, 61)
+    with meter.results.open() as file:
+        rows = [(row["Größe"], row["2"], row["status"]) for row in csv.DictReader(file)]
+    assert rows == [("28", "", "complete"), ("", "459", "review"), ("", "", "not found")]
+    row = meter.row_of("lacking.png")
+    texts = {topic: text for topic, text in row.messages.items() if topic != "picture"}
+    assert texts.pop("2/number") == b"459" and row.is_doubtful
+    state, blank, second = (json.loads(texts[f"{of}state"]) for of in ("", "Größe/", "2/"))
+    assert state == {"status": "review", "note": "", "file": "lacking.png"} and len(texts) == 3
+    assert (blank["status"], blank["number"], second["free"]) == ("blank", "", "459")
+    form = replace(form, find="blank", blank=tmp_path / "blank.png")
+    with pytest.raises(DataError, match=r"blank\.png"):
+        number_reader(tmp_path, kind=form).start()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ("--max-step 5", "options for numbers need --numbers"),
         ("--length 5", "options for numbers need --numbers"),
         ("--numbers --threshold 0.9", "numbers have --max-errors"),
+        ("--fields a.toml --threshold 0.9", "numbers have --max-errors"),
+        ("--fields a.toml --length 6", "constraints are in the form"),
+        ("--fields a.toml --start-at 0", "--fields excludes numbers' options"),
+        ("--fields a.toml --mqtt mqtt://broker --unit m", "--fields excludes numbers' options"),
         ("--numbers --start-at 5", "--start-at bounds nothing"),
         ("--numbers --not-below-last --range 0-9 --start-at 10", "--start-at bounds nothing"),
         ("--numbers --unit m", "--unit needs --mqtt"),
