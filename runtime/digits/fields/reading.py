@@ -1,7 +1,6 @@
 """Read the sheets of a form: find each field, and read the one number in it."""
 
 import math
-from functools import partial
 
 import numpy as np
 
@@ -14,12 +13,11 @@ from digits.images.picture import GreyImage
 from digits.inference.model import Model
 from digits.inference.reader_model import ReaderModel
 from digits.prediction import Number
-from digits.reader.classify import Weights, classify, classify_inks
 from digits.reader.detections import Floats
 from digits.reader.lattice import Arc, build_lattice
 from digits.reader.numbers import ANY_TEXT, NumberReading, read_number
 from digits.reader.page import find_symbols
-from digits.reader.reading import Rules, to_number
+from digits.reader.reading import Rules, look_closer, to_number
 from digits.reader.search import search
 
 _AROUND = 0.25  # of a box's height: writing crosses its lines
@@ -41,7 +39,8 @@ def read_sheet(
     rules = (Rules.of(of.constraints, max_errors) for of in form.fields)
     numbers = (_to_number(page, *each) for each in zip(readings, rules, strict=True))
     note = "; ".join(filter(None, (location.note, *notes)))
-    return Sheet(form, tuple(numbers), note, location.homography)
+    to_picture = np.diag([page.downscale, page.downscale, 1]) @ location.homography
+    return Sheet(form, tuple(numbers), note, to_picture)
 
 
 def find_lattice(
@@ -57,8 +56,9 @@ def find_lattice(
     seen = find_symbols(crop, reader.maps)
     middles = seen.centres - around * scale
     seen = seen.select(((middles > 0) & (middles < size)).all(1))
-    weights = Weights(reader.metadata.reader_weight, reader.metadata.classifier_weight)
-    [[lattice]] = classify([[build_lattice(seen)]], crop, partial(classify_inks, model), weights)
+    picture = GreyImage(page.name, crop, 1.0, crop.shape[::-1])
+    lines = look_closer(model, reader, picture, seen, [[build_lattice(seen)]])
+    lattice = lines[0][0] if lines else []
     if of.cells:
         lattice = _snap(lattice, around * scale, size[0] / of.cells, of.cells)
     return [arc._replace(box=_bounds(to_page, arc.box)) for arc in lattice]

@@ -57,7 +57,13 @@ def read_numbers(model: Model, reader: ReaderModel, page: GreyImage, rules: Rule
 def find_lattices(model: Model, reader: ReaderModel, page: GreyImage) -> Lattices:
     """The lattices of the columns of each line that have a digit; as for `read_numbers`."""
     detections = find_symbols(page.pixels, reader.maps)
-    lines = build_lattices(detections)
+    return look_closer(model, reader, page, detections, build_lattices(detections))
+
+
+def look_closer(
+    model: Model, reader: ReaderModel, page: GreyImage, detections: Detections, lines: Lattices
+) -> Lattices:
+    """The same lattices as the classifier sees them, too; or that of the page's only digit."""
     seen = [arc for line in lines for lattice in line for arc in best_path(lattice)]
     if len(seen) < 2 and (alone := _find_digit(model, page, detections, seen)) is not None:
         return alone
