@@ -12,24 +12,24 @@ def propose(page: Grey) -> list[tuple[Box, int]]:
 
     page: uint8 [h, w]. Boxes are in its pixels, in reading order; plain ones have 0 cells.
     """
-    block = max(page.shape) // 40 * 2 + 3
-    how = cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV
-    ink = cv2.adaptiveThreshold(page, 255, *how, block, 10)
+    paper = cv2.blur(page, [max(page.shape) // 20 + 3] * 2)
+    ink = (page < paper - 10.0).astype(np.uint8)
     outlines, tree = cv2.findContours(ink, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    cells = list[list[int]]()
+    cells, boxes = list[list[int]](), list[list[int]]()
     for outline, (*_, parent) in zip(outlines, [] if tree is None else tree[0], strict=True):
         x, y, width, height = cv2.boundingRect(outline)
         is_straight = cv2.contourArea(outline) > 0.9 * (width - 1) * (height - 1)
         if parent >= 0 and is_straight and min(width, height) > max(page.shape) / 100:
             cells.append([x, y, x + width, y + height, 1])
-    cells.sort(key=lambda cell: cell[0])
-    boxes = list[list[int]]()
-    for cell in cells:
+    for cell in sorted(cells):
         height, width = cell[3] - cell[1], cell[2] - cell[0]
         for box in boxes:
-            of_one = (box[2] - box[0]) / box[4]
             is_level = np.abs(np.subtract(box[1:4:2], cell[1:4:2])).max() < height / 8
-            if is_level and 0 <= cell[0] - box[2] < width / 3 and abs(of_one / width - 1) < 0.3:
+            if (
+                is_level
+                and 0 <= cell[0] - box[2] < width / 3
+                and abs((box[2] - box[0]) / box[4] / width - 1) < 0.3
+            ):
                 box[2], box[4] = cell[2], box[4] + 1
                 break
         else:

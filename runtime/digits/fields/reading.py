@@ -57,8 +57,9 @@ def find_lattice(
     middles = seen.centres - around * scale
     seen = seen.select(((middles > 0) & (middles < size)).all(1))
     picture = GreyImage(page.name, crop, 1.0, crop.shape[::-1])
-    lines = look_closer(model, reader, picture, seen, [[build_lattice(seen)]])
-    lattice = lines[0][0] if lines else []
+    lattice = build_lattice(seen)
+    lines = look_closer(model, reader, picture, seen, [[lattice]])
+    lattice = lines[0][0] if lines else lattice  # nothing is seen: how likely, says the reader
     if of.cells:
         lattice = _snap(lattice, around * scale, size[0] / of.cells, of.cells)
     return [arc._replace(box=_bounds(to_page, arc.box)) for arc in lattice]
