@@ -159,7 +159,7 @@ class Classifier:
         """
         from digits.fields.reading import read_sheet
 
-        page = picture.load(source, picture.PAGE_MAX_SIDE)
+        page = picture.load(source, picture.SHEET_MAX_SIDE)
         return read_sheet(self.model, self.reader, page, form, max_errors)
 
 

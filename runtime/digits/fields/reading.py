@@ -6,9 +6,11 @@ import numpy as np
 
 from digits.constraints.constraints import Constraints
 from digits.fields.form import Field, Form
-from digits.fields.locate import Location, SheetNotFound, project, rectify
+from digits.fields.locate import SheetNotFound, project, rectify
 from digits.fields.rules import apply_rules
 from digits.fields.sheet import Sheet
+from digits.images import picture
+from digits.images.grey import Grey
 from digits.images.picture import GreyImage
 from digits.inference.model import Model
 from digits.inference.reader_model import ReaderModel
@@ -17,7 +19,7 @@ from digits.reader.detections import Floats
 from digits.reader.lattice import Arc, build_lattice
 from digits.reader.numbers import ANY_TEXT, NumberReading, read_number
 from digits.reader.page import find_symbols
-from digits.reader.reading import Rules, look_closer, to_number
+from digits.reader.reading import Rules, classify_symbols, to_number
 from digits.reader.search import search
 
 _AROUND = 0.25  # of a box's height: writing crosses its lines
@@ -26,43 +28,45 @@ _AROUND = 0.25  # of a box's height: writing crosses its lines
 def read_sheet(
     model: Model, reader: ReaderModel, page: GreyImage, form: Form, max_errors: float | None
 ) -> Sheet:
-    """Read a sheet in a page that was loaded with PAGE_MAX_SIDE; see `Classifier.read_fields`."""
+    """Read a sheet in a page that was loaded with SHEET_MAX_SIDE; see `Classifier.read_fields`."""
+    small = picture.reduce(page, picture.PAGE_MAX_SIDE)
     try:
-        location = form.locator.locate(page.pixels)
+        location = form.locator.locate(small.pixels)
     except SheetNotFound as error:
         return Sheet(form, (), str(error))
+    to_picture = np.diag([small.downscale, small.downscale, 1]) @ location.homography
+    to_page = np.diag([1 / page.downscale, 1 / page.downscale, 1]) @ to_picture
     temperature = reader.metadata.number_temperature
-    lattices = [find_lattice(model, reader, page, of, location) for of in form.fields]
+    lattices = [find_lattice(model, reader, page.pixels, of, to_page) for of in form.fields]
     pairs = zip(lattices, form.fields, strict=True)
     readings = [_read_field(lattice, of.constraints, temperature) for lattice, of in pairs]
     readings, notes = apply_rules(form, lattices, readings, temperature)
     rules = (Rules.of(of.constraints, max_errors) for of in form.fields)
     numbers = (_to_number(page, *each) for each in zip(readings, rules, strict=True))
     note = "; ".join(filter(None, (location.note, *notes)))
-    to_picture = np.diag([page.downscale, page.downscale, 1]) @ location.homography
     return Sheet(form, tuple(numbers), note, to_picture)
 
 
 def find_lattice(
-    model: Model, reader: ReaderModel, page: GreyImage, of: Field, location: Location
+    model: Model, reader: ReaderModel, page: Grey, of: Field, to_page: Floats
 ) -> list[Arc]:
-    """The lattice of what is in a field, its boxes in the page's pixels."""
+    """The lattice of what is in a field, its boxes in the page's pixels.
+
+    page: uint8 [h, w]. to_page: the homography from the form's unit to its pixels.
+    """
     left, top, right, bottom = of.box
     around = _AROUND * (bottom - top)
     grown = left - around, top - around, right + around, bottom + around
-    crop, to_page = rectify(page.pixels, location.homography, grown)
+    crop, from_crop = rectify(page, to_page, grown)
     scale = crop.shape[0] / (bottom - top + 2 * around)  # pixels of the crop for a unit
     size = np.array([right - left, bottom - top]) * scale
     seen = find_symbols(crop, reader.maps)
     middles = seen.centres - around * scale
     seen = seen.select(((middles > 0) & (middles < size)).all(1))
-    picture = GreyImage(page.name, crop, 1.0, crop.shape[::-1])
-    lattice = build_lattice(seen)
-    lines = look_closer(model, reader, picture, seen, [[lattice]])
-    lattice = lines[0][0] if lines else lattice  # nothing is seen: how likely, says the reader
+    [[lattice]] = classify_symbols(model, reader, crop, [[build_lattice(seen)]])
     if of.cells:
         lattice = _snap(lattice, around * scale, size[0] / of.cells, of.cells)
-    return [arc._replace(box=_bounds(to_page, arc.box)) for arc in lattice]
+    return [arc._replace(box=_bounds(from_crop, arc.box)) for arc in lattice]
 
 
 def _snap(lattice: list[Arc], left: float, width: float, cells: int) -> list[Arc]:
@@ -74,11 +78,11 @@ def _snap(lattice: list[Arc], left: float, width: float, cells: int) -> list[Arc
     return [lattice[n]._replace(start=start) for n, start in zip(order, starts, strict=True)]
 
 
-def _bounds(to_page: Floats, box: tuple[float, ...]) -> tuple[float, float, float, float]:
+def _bounds(from_crop: Floats, box: tuple[float, ...]) -> tuple[float, float, float, float]:
     """What a box of the crop takes of the page."""
     left, top, right, bottom = box
     corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
-    projected = project(to_page, np.array(corners))
+    projected = project(from_crop, np.array(corners))
     return (*projected.min(0).tolist(), *projected.max(0).tolist())
 
 

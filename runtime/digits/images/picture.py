@@ -34,6 +34,7 @@ _UPRIGHT = {
 # Pixels of the longer side; larger pictures are reduced, to no less than half of it.
 DIGIT_MAX_SIDE = 640  # for one digit
 PAGE_MAX_SIDE = 2048  # for many small ones
+SHEET_MAX_SIDE = 4096  # for a form's fields, which are a small part of it
 
 
 class GreyImage(NamedTuple):

@@ -10,6 +10,7 @@ import numpy as np
 
 from digits.constraints.constraints import Constraints
 from digits.images import picture
+from digits.images.grey import Grey
 from digits.images.picture import GreyImage
 from digits.inference.interface import SYMBOLS
 from digits.inference.model import Model
@@ -57,18 +58,17 @@ def read_numbers(model: Model, reader: ReaderModel, page: GreyImage, rules: Rule
 def find_lattices(model: Model, reader: ReaderModel, page: GreyImage) -> Lattices:
     """The lattices of the columns of each line that have a digit; as for `read_numbers`."""
     detections = find_symbols(page.pixels, reader.maps)
-    return look_closer(model, reader, page, detections, build_lattices(detections))
-
-
-def look_closer(
-    model: Model, reader: ReaderModel, page: GreyImage, detections: Detections, lines: Lattices
-) -> Lattices:
-    """The same lattices as the classifier sees them, too; or that of the page's only digit."""
+    lines = build_lattices(detections)
     seen = [arc for line in lines for lattice in line for arc in best_path(lattice)]
     if len(seen) < 2 and (alone := _find_digit(model, page, detections, seen)) is not None:
         return alone
+    return classify_symbols(model, reader, page.pixels, lines)
+
+
+def classify_symbols(model: Model, reader: ReaderModel, page: Grey, lines: Lattices) -> Lattices:
+    """What both networks say of the symbols in lattices. page: uint8 [height, width]."""
     weights = Weights(reader.metadata.reader_weight, reader.metadata.classifier_weight)
-    return classify(lines, page.pixels, partial(classify_inks, model), weights)
+    return classify(lines, page, partial(classify_inks, model), weights)
 
 
 def _find_digit(
