@@ -1,4 +1,4 @@
-"""Draw the pictures of `digits serve` and `review` in a browser: python -m docs.screenshot"""
+"""Draw the pictures of `digits serve`, `review` and `fields`: python -m docs.screenshot"""
 
 import io
 import shutil
@@ -18,6 +18,17 @@ from tests.served import served
 
 HERE = Path(__file__).parent
 HEIGHT = 640  # pixels of the picture
+FORM = """
+size = [210, 297]
+find = "marks"
+sums = ["total = q1 + q2"]
+fields = [
+    {name = "student", box = [30, 40, 102, 52], cells = 6, list = "students.csv:id", key = true},
+    {name = "q1", box = [30, 80, 60, 92], range = "0-20"},
+    {name = "q2", box = [70, 80, 100, 92], range = "0-20"},
+    {name = "total", box = [150, 80, 180, 92], range = "0-40"},
+]
+"""
 
 
 def serve() -> None:
@@ -54,6 +65,31 @@ def review() -> None:
     save(phone, desktop, "review.png", colours=64)
 
 
+def fields() -> None:
+    """Lay out a form on a phone, next to a desktop."""
+    with TemporaryDirectory() as name:
+        file = Path(name) / "exam.toml"
+        file.write_text(FORM)
+        (Path(name) / "students.csv").write_text("id\n104132\n")
+        phone = fields_shot(file, 390, 844, "dark")
+        desktop = fields_shot(file, 960, 640, "light")
+    save(phone, desktop, "fields.png", colours=128)
+
+
+def fields_shot(file: Path, width: int, height: int, scheme: str) -> Image.Image:
+    """What is shown when the first field is chosen."""
+    with (
+        served("-o", str(file), command="fields") as server,
+        Page(server.url, width, height, phone=width < height) as page,
+    ):
+        page.prefer(scheme)
+        page.driver.get(server.url)
+        page.wait(lambda: page.select("fieldset:disabled"))
+        page.draw([[(0.3, 0.155)]])
+        page.script("scrollTo(0, 0)")
+        return shot(page)
+
+
 def review_shot(
     source: Path, width: int, height: int, phone: bool, scheme: str, *options: str
 ) -> Image.Image:
@@ -86,3 +122,4 @@ def shot(page: Page) -> Image.Image:
 if __name__ == "__main__":
     serve()
     review()
+    fields()

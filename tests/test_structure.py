@@ -17,7 +17,8 @@ HEAVY = {"torch", "onnx", "matplotlib", "scipy", "cv2", "safetensors"}
 FORBIDDEN = [
     (
         "runtime/digits/**/*.py",
-        "runtime/digits/fields/locate.py runtime/digits/fields/boxes.py",
+        "runtime/digits/fields/locate.py runtime/digits/fields/boxes.py"
+        " runtime/digits/editor/pdf.py",
         HEAVY | {"digits_train", "digits_export"},
     ),
     (

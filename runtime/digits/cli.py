@@ -229,6 +229,7 @@ def _delegate(name: str, module: str, help: str, extra: str = "") -> None:
 
 _delegate("serve", "digits.serve.cli", "Serve a web page and an API")
 _delegate("review", "digits.review.cli", "Label what is worth a look, on a web page", "serve")
+_delegate("fields", "digits.editor.cli", "Lay out a form: where its numbers are, and of what kind")
 _delegate("train", "digits_train.cli", "Train a network on MNIST or your own pictures")
 _delegate("export", "digits_export.cli", "Export a trained network to a verified ONNX file")
 
