@@ -1,0 +1,101 @@
+"""How well stacks of photographed forms are read: sheets found, and fields accepted, and wrong.
+
+    python -m benchmarks.fields [--stacks N] [--sheets N] [--seed N]
+
+Each stack has a form of its own (benchmarks/forms.py), and each sheet a hand that training never
+shows; one more sheet is empty. Half of the stacks are found by markers, half by a blank form. A
+sheet is found if the corners of its fields are within a millimetre of where they are. Alone:
+without the roster and the sum.
+"""
+
+import argparse
+import time
+from collections import Counter, defaultdict
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import cv2
+import numpy as np
+
+from benchmarks.forms import MARKS, Blank, Matrix, blank_sheet, fill
+from benchmarks.timing import print_row
+from digits.classifier import Classifier
+from digits.constraints.constraints import Constraints
+from digits.fields.form import FindBy
+from digits.fields.sheet import Sheet
+from digits.terminal import progress_bar
+
+SEED, TOLERANCE = 51, 1.0  # millimetres
+FIND_BY: tuple[FindBy, ...] = ("marks", "blank")
+Counts = defaultdict[str, Counter[str]]  # by kind of field
+
+
+def error(sheet: Sheet, blank: Blank, homography: Matrix) -> float:
+    """How far a field's corner is from where it was located, at most, in millimetres."""
+    if sheet.location is None:
+        return np.inf
+    boxes = np.array([of.box for of in blank.form.fields])
+    corners = boxes[None, :, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(1, -1, 2)
+    located = np.linalg.inv(sheet.location) @ homography
+    far = cv2.perspectiveTransform(corners, located) - corners
+    return float(np.hypot(*far[0].T).max()) / blank.unit
+
+
+def tally(counts: Counts, sheet: Sheet, texts: list[str]) -> None:
+    """Count what is in fields, with the roster and the sum or alone; nothing in a lost sheet."""
+    numbers = sheet.numbers or [None] * len(texts)
+    for of, number, text in zip(sheet.form.fields, numbers, texts, strict=True):
+        name = "mark" if of.name in MARKS else f"{of.name}, cells" if of.cells else of.name
+        count = counts[f"  {name if text else 'empty'}{'' if sheet.form.sums else ', alone'}"]
+        is_right = number is not None and number.text == text
+        is_accepted = number is not None and number.status == "accepted"
+        count.update(numbers=1, exact=is_right, accepted=is_accepted)
+        count["wrong"] += is_accepted and not is_right
+
+
+def report(find: str, counts: Counts, errors: list[float], times: list[float]) -> None:
+    near = [each for each in errors if each < TOLERANCE]
+    print_row(find, "sheets", "found, %", "elsewhere", "error, mm", "s a sheet", "longest, s")
+    elsewhere = sum(TOLERANCE <= each < np.inf for each in errors)
+    share, mean = 100 * len(near) / len(errors), float(np.mean(times))
+    print_row("", len(errors), share, elsewhere, max(near, default=0.0), mean, max(times))
+    print_row("", "numbers", "exact, %", "accepted, %", "wrong of them")
+    for name, count in sorted(counts.items()):
+        shares = (100 * count[each] / count["numbers"] for each in ("exact", "accepted"))
+        print_row(name, count["numbers"], *shares, count["wrong"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--stacks", type=int, default=200)
+    parser.add_argument("--sheets", type=int, default=5, help="of each stack")
+    parser.add_argument("--seed", type=int, default=SEED)
+    options = parser.parse_args()
+    classifier = Classifier(threads=2)
+    with progress_bar() as bar, TemporaryDirectory() as folder:
+        for kind, find in enumerate(FIND_BY):
+            counts, errors, times = Counts(Counter), list[float](), list[float]()
+            stacks = range(kind, options.stacks, len(FIND_BY))
+            for stack in bar.track(stacks, description=find):
+                blank = blank_sheet(
+                    np.random.default_rng([options.seed, stack]), Path(folder), find
+                )
+                student = replace(blank.form.fields[0], constraints=Constraints(length=6))
+                fields = student, *blank.form.fields[1:]
+                alone = replace(blank.form, fields=fields, roster=None, sums=())
+                for number in range(options.sheets + 1):
+                    random = np.random.default_rng([options.seed, stack, number + 1])
+                    name = blank.students[number] if number < options.sheets else ""
+                    texts, photo, homography = fill(blank, name, random)
+                    start = time.perf_counter()
+                    sheet = classifier.read_fields(photo, blank.form)
+                    times.append(time.perf_counter() - start)
+                    errors.append(error(sheet, blank, homography))
+                    tally(counts, sheet, texts)
+                    tally(counts, classifier.read_fields(photo, alone), texts)
+            report(find, counts, errors, times)
+
+
+if __name__ == "__main__":
+    main()
