@@ -12,7 +12,7 @@ from digits import tables
 from digits.constraints.allowed import AllowedNumbers
 from digits.fields.form import Form
 from digits.fields.sheet import overall_status
-from digits.files import atomic_write, write_text
+from digits.files import atomic_write, write_bytes
 
 _SHOWN = 10  # missing keys
 _PLAIN = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,14})?")  # a spreadsheet keeps it as it is
@@ -29,8 +29,9 @@ class SheetTable:
     def __init__(self, path: Path, form: Form) -> None:
         self.path, self.form = path, form
         names = {column.lower(): column for column in form.COLUMNS}
-        self.rows = [row for _, row, _ in tables.rows(path, *names)]
-        self._columns = [names.get(name, name) for name in tables.header(path, *names)]
+        empty = dict.fromkeys(tables.header(path, *names), "")
+        self.rows = [empty | row for _, row, _ in tables.rows(path, *names) if any(row.values())]
+        self._columns = [names.get(name, name) for name in empty]
 
     def check(self) -> Iterator[str]:
         """Set the status of each sheet, and say which keys are there twice or missing."""
@@ -54,9 +55,9 @@ class SheetTable:
 
     def save(self) -> None:
         """Write the table again. Raises DigitsError."""
-        lines = [",".join(self._columns)]
+        lines = [tables.csv_row(self._columns)]
         lines += (tables.csv_row(row[name.lower()] for name in self._columns) for row in self.rows)
-        write_text(self.path, "\n".join(lines) + "\n")
+        write_bytes(self.path, "\n".join([*lines, ""]).encode(errors="surrogateescape"))
 
     def save_spreadsheet(self, path: Path) -> None:
         """Write it as XLSX, with what is in doubt in colour. Raises DigitsError."""
