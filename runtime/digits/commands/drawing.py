@@ -46,19 +46,20 @@ def annotate(source: str | bytes, numbers: Iterable[Number]) -> Image.Image:
     return image
 
 
-def close_up(file: str, box: Sequence[int]) -> bytes:
+def close_up(source: picture.Source, box: Sequence[int], around: float = 0.5) -> bytes:
     """Draw a box in the upright picture, and cut out what is around it, as a JPEG.
 
-    box: as in `Prediction`; the whole picture for zeros, or one outside. Raises PictureError.
+    box: as in `Prediction`; the whole picture for zeros, or one outside. around: so many heights of
+    the box, or quarters of its width. Raises PictureError.
     """
-    image, scale = _load(file)
+    image, scale = _load(source)
     left, top, right, bottom = (round(side * scale) for side in box)
     if any(box) and left < image.width and top < image.height:
         right, bottom = min(right, image.width), min(bottom, image.height)
         width = max(1, (right - left) // 100)
         outside = left - width, top - width, right + width - 1, bottom + width - 1
         ImageDraw.Draw(image).rectangle(outside, outline=UNSURE, width=width)
-        margin = max(bottom - top, (right - left) // 4) // 2 + width
+        margin = int(around * max(bottom - top, (right - left) // 4)) + width
         near = max(0, left - margin), max(0, top - margin)
         far = min(image.width, right + margin), min(image.height, bottom + margin)
         image = image.crop((*near, *far))
@@ -112,7 +113,7 @@ def save(path: Path, image: Image.Image) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def _load(source: str | bytes) -> tuple[Image.Image, float]:
+def _load(source: picture.Source) -> tuple[Image.Image, float]:
     """A picture to draw on, and how many of its pixels one of the file's makes."""
     loaded = picture.load(source, picture.PAGE_MAX_SIDE)
     image = Image.fromarray(loaded.pixels).convert("RGB")

@@ -22,7 +22,7 @@ from digits.reader.page import find_symbols
 from digits.reader.reading import Rules, classify_symbols, to_number
 from digits.reader.search import search
 
-_AROUND = 0.25  # of a box's height: writing crosses its lines
+AROUND = 0.25  # of a box's height: writing crosses its lines
 
 
 def read_sheet(
@@ -55,7 +55,7 @@ def find_lattice(
     page: uint8 [h, w]. to_page: the homography from the form's unit to its pixels.
     """
     left, top, right, bottom = of.box
-    around = _AROUND * (bottom - top)
+    around = AROUND * (bottom - top)
     grown = left - around, top - around, right + around, bottom + around
     crop, from_crop = rectify(page, to_page, grown)
     scale = crop.shape[0] / (bottom - top + 2 * around)  # pixels of the crop for a unit

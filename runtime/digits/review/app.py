@@ -95,14 +95,14 @@ class Review(Application):
         """What the page shows. Raises PictureError."""
         shown: dict[str, object] = {"guess": item.guess, "remark": item.remark}
         box = item.box
-        if not box:
+        if not (box or item.sheet):
             read = self._classifier.predict(item.file)
             guess, box = _NO_DIGIT.get(read.status, str(read.top1)), read.box
             shown = {"guess": guess, "remark": read.note or read.status}
             shown |= read.to_dict(item.file, frame=True)
         name = item.cells(self._labels.path.parent)[0]
-        jpeg = base64.b64encode(close_up(item.file, box)).decode()
-        return shown | {"file": name, "picture": jpeg}
+        jpeg = item.sheet.close_up() if item.sheet else close_up(item.file, box)
+        return shown | {"file": name, "picture": base64.b64encode(jpeg).decode()}
 
     def _store(self, number: str, item: Item, label: str) -> None:
         """Raises Refused and DigitsError, as `_undo`."""
@@ -111,8 +111,9 @@ class Review(Application):
         if not (label and fits):
             raise Refused(422, "a label is none, 0 to 9, or a number of up to 64 symbols")
         if number not in self._stored:
-            cell = text if self._has_numbers else label
-            line = csv_row([*item.cells(self._labels.path.parent), cell])
+            path, of = self._labels.path, item.sheet
+            cells = [of.correct(text, path, self._classifier)] if of else item.cells(path.parent)
+            line = csv_row([*cells, text if self._has_numbers else label])
             self._stored[number] = label, self._labels.append(line)
         elif self._stored[number][0] != label:  # else the first answer was lost
             raise Refused(409, _OTHER_WINDOW)
@@ -121,7 +122,10 @@ class Review(Application):
         """Take back the last label."""
         if number != next(reversed(self._stored)):
             raise Refused(409, _OTHER_WINDOW)
-        self._labels.truncate_to(self._stored[number][1])
+        (label, size), sheet = self._stored[number], self._items[number].sheet
+        self._labels.truncate_to(size)
+        if sheet:
+            sheet.correct(label, self._labels.path, self._classifier, undo=True)
         del self._stored[number]
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from digits import tables
 from digits.commands import options, runner
 from digits.commands.results import ResultsFile
 from digits.review.app import Review
@@ -33,16 +34,20 @@ def review(
 
     SOURCE is a folder of pictures of single digits, or a CSV of `digits predict` or `read`, or
     the review.csv of `digits watch --keep`. Run again, it goes on where it stopped. `digits train
-    --data` reads the labels.
+    --data` reads the labels. In a CSV of `digits read --fields`, it corrects the fields, too.
     """
     path = output or source.parent / "labels.csv"
-    if not output and (source.is_dir() or path.is_symlink()):
+    if not output and (source.is_dir() or path.is_symlink() or path.with_suffix("").is_symlink()):
         raise typer.BadParameter(  # whoever sent the pictures may have put it there
             "name the table of labels, -o LABELS.csv: SOURCE is a folder, or labels.csv a link"
         )
-    numbers, rows = has_numbers(source), read_rows(source)
+    if sheets := not source.is_dir() and "form" in tables.header(source, "file", "form"):
+        with options.needs_package("a table of sheets", '"digits[fields]"'):
+            from digits.review.sheets import fields_of  # OpenCV, before all else
+    numbers, rows = (True, []) if sheets else (has_numbers(source), read_rows(source))
     columns = ("file", "box", "text") if numbers else ("file", "digit")
+    columns = ("file", "text") if sheets else columns
     with closing(ResultsFile(path, columns, key=len(columns) - 1)) as labels:
         classifier = runner.ClassifierOptions(model).open()
-        items, before = load(source, rows, classifier, labels)
+        items, before = fields_of(source) if sheets else load(source, rows, classifier, labels)
         server.run(Review(items, before, labels, numbers, classifier, Settings(port=port)))

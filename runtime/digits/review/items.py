@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 from digits import tables
 from digits.classifier import Classifier
@@ -29,6 +29,7 @@ class Item(NamedTuple):
     file: the picture's path. confidence, status: of the result. box, guess, remark: of a number, as
     in `Number`, and what is said of it; a digit is classified when it is shown. One that is
     unreadable has no guess: nobody shall store with one key what nobody asked for.
+    sheet: a `FieldOnSheet`.
     """
 
     file: str
@@ -37,6 +38,7 @@ class Item(NamedTuple):
     box: tuple[int, ...] = ()
     guess: str = ""
     remark: str = ""
+    sheet: Any = None
 
     @property
     def is_unsure(self) -> bool:
@@ -47,6 +49,12 @@ class Item(NamedTuple):
         """What identifies it in a table of labels in this folder."""
         name = tables.csv_name(Path(os.path.relpath(self.file, folder)).as_posix())
         return [name, " ".join(map(str, self.box))] if self.box else [name]
+
+
+def find_file(table: Path, name: str) -> str:
+    """The path of a file that a table names: from its folder, or else from this one."""
+    beside = os.path.join(table.parent, unescape_name(name))
+    return beside if os.path.isfile(beside) else unescape_name(name)
 
 
 def has_numbers(source: Path) -> bool:
@@ -85,7 +93,7 @@ def load(
                 read = classifier.predict(item.file)
                 item = Item(item.file, read.confidence, read.status)
             items[cells] = None if is_done else item
-        except (StopIteration, KeyError, ValueError, PictureError):
+        except (KeyError, ValueError, PictureError):
             passed += 1
     if passed:
         reason = "the picture is gone or damaged, or the row makes no sense"
@@ -102,16 +110,14 @@ def _fail(error: DigitsError) -> None:
 
 
 def _item(table: Path, row: dict[str, str]) -> Item:
-    """The item of a row, whose picture is sought in the table's folder, then in this one.
+    """The item of a row; one without a box is about the whole picture.
 
-    Raises StopIteration if it is gone, and KeyError, ValueError or PictureError if the row makes no
-    sense. A row without a box is about the whole picture.
+    Raises KeyError, ValueError or PictureError if the picture is gone or the row makes no sense.
     """
-    name = unescape_name(row["file"])
-    file = next(filter(os.path.isfile, (os.path.join(table.parent, name), name)))
-    share, status = float(row.get("probability") or row["confidence"]), row["status"]
-    if status not in _STATUSES or not 0 <= share <= 1:
-        raise ValueError("no status or no probability")
+    file, status = find_file(table, row["file"]), row["status"]
+    share = float(row.get("probability") or row["confidence"])
+    if not os.path.isfile(file) or status not in _STATUSES or not 0 <= share <= 1:
+        raise ValueError("no picture, status or probability")
     if "number" not in row:
         return Item(file, share, status)
     edges = [row[edge] for edge in Reading.COLUMNS[-4:]]

@@ -1,0 +1,101 @@
+"""The fields of a table of sheets: what is in doubt, and where a person's corrections go."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from digits.classifier import Classifier
+from digits.commands import drawing
+from digits.data.image_folder import digest_of
+from digits.fields import form_file
+from digits.fields.form import Field
+from digits.fields.locate import Location, rectify
+from digits.fields.reading import AROUND, find_lattice
+from digits.fields.table import SheetTable
+from digits.images import picture
+from digits.reader.classify import cut_inks
+from digits.reader.numbers import OnlyText
+from digits.reader.search import search
+from digits.review.items import Item, find_file
+from digits.tables import rows
+
+_RANKS = {"blank": 1, "accepted": 3, "corrected": 4}  # by status, else 0; 2: a duplicate's key
+_AROUND = 1.5  # of a field's height is shown around it
+
+
+class FieldOnSheet(NamedTuple):
+    """A field, and its row of a table as that was opened. The methods raise DigitsError."""
+
+    table: SheetTable
+    of: Field
+    row: dict[str, str]
+
+    def close_up(self) -> bytes:
+        """A JPEG of the sheet around it, from straight above."""
+        crop = self._cut(_AROUND)[0].pixels
+        edge = round(crop.shape[0] * _AROUND / (1 + 2 * _AROUND))
+        box = edge, edge, crop.shape[1] - edge, crop.shape[0] - edge
+        return drawing.close_up(crop, box, _AROUND)
+
+    def correct(self, text: str, labels: Path, classifier: Classifier, undo: bool = False) -> str:
+        """Store a text and crops, or take them back. Returns the crop's name for the labels."""
+        crops = self._crops(text, labels.stem, classifier)
+        for file, image in crops.items():
+            path = labels.parent / file
+            path.unlink(missing_ok=True) if undo else drawing.save(path, image)
+        table = SheetTable(self.table.path, self.table.form)  # others may have changed it
+        name, _, status = (column.lower() for column in self.of.columns)
+        for row in (each for each in table.rows if each["file"] == self.row["file"]):
+            cells = (self.row[name], self.row[status]) if undo else (text, "corrected")
+            row[name], row[status] = cells
+        list(table.check())
+        table.save()
+        return next(iter(crops))
+
+    def _cut(self, around: float) -> tuple[picture.GreyImage, Location]:
+        """It from straight above, and where the sheet is in that."""
+        page = picture.load(find_file(self.table.path, self.row["file"]), picture.PAGE_MAX_SIDE)
+        homography = self.table.form.locator.locate(page.pixels).homography
+        left, top, right, bottom = self.of.box
+        far = around * (bottom - top)
+        grown = left - far, top - far, right + far, bottom + far
+        pixels, to_page = rectify(page.pixels, homography, grown)
+        crop = page._replace(pixels=pixels, downscale=1.0, size=pixels.shape[::-1])
+        return crop, Location(np.linalg.inv(to_page) @ homography)
+
+    def _crops(self, text: str, folder: str, classifier: Classifier) -> dict[str, Image.Image]:
+        """The field and, if they can be told apart, its digits, by the names of their files."""
+        crop, location = self._cut(AROUND)
+        stem = "".join(filter(str.isalnum, Path(crop.name).stem))[:20]
+        name = f"{self.of.name} {stem} {digest_of(crop.pixels).hex()[:16]}.png"
+        lattice = find_lattice(classifier.model, classifier.reader, crop, self.of, location)
+        symbols = search(lattice, OnlyText(text, self.of.constraints.digits_only)).symbols
+        inks = cut_inks(crop.pixels, np.array([arc.box for _, arc in symbols]).reshape(-1, 4))
+        crops = {f"{folder}/{name}": Image.fromarray(crop.pixels)}
+        for number, ((digit, _), ink) in enumerate(zip(symbols, inks, strict=True)):
+            if digit.isdigit() and ink.size:
+                image = Image.fromarray(255 - np.pad(ink, max(ink.shape) // 4))
+                crops[f"{folder}/digits/{digit}/{number} {name}"] = image
+        return crops
+
+
+def fields_of(source: Path) -> tuple[list[Item], int]:
+    """The fields that nobody has corrected, most in doubt first; and how many somebody has."""
+    names = (row["form"] for _, row, _ in rows(source, "file", "form") if row.get("form"))
+    form = form_file.load(Path(find_file(source, next(names, "the form"))))
+    table, ranked = SheetTable(source, form), list[tuple[int, str, Item]]()
+    for row in table.rows:
+        for of in form.fields:
+            text, share, status = (row[name.lower()] for name in of.columns)
+            rank = 3 if status == "blank" and of.is_optional else _RANKS.get(status, 0)
+            rank -= rank == 3 and of.is_key and row["status"] == "duplicate"
+            note = f"sheet: {row['status']}; {row['note']}".rstrip("; ")
+            remark = f"{of.name}: {status}, probability {share[:5]}; {note}"
+            state, sheet = "accepted" if rank == 3 else "review", FieldOnSheet(table, of, row)
+            item = Item(find_file(source, row["file"]), 0, state, (), text, remark, sheet)
+            ranked += [(rank, share, item)] * bool(status)  # else the sheet isn't found
+    ranked.sort(key=lambda each: each[:2])
+    left = [item for rank, _, item in ranked if rank < 4]
+    return left, len(ranked) - len(left)

@@ -1,0 +1,80 @@
+"""Fields of sheets: which are shown first, and where corrections go."""
+
+import base64
+import io
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from digits.classifier import Classifier
+from digits.commands.results import ResultsFile
+from digits.review.app import Review
+from digits.review.sheets import fields_of
+from digits.serve.settings import Settings
+from tests.conftest import Run
+
+FORM = """size = [800, 420]\nfind = "fixed"\nfields = [
+    {name = "id", box = [80, 170, 560, 270], key = true},
+    {name = "q 1", box = [60, 290, 300, 375], cells = 5},
+    {name = "q2", box = [600, 290, 700, 375], optional = true}]"""
+TABLE = """file,id,id probability,id status,q 1,q 1 probability,q 1 status,q2,q2 probability,\
+q2 status,status,note,form
+a.jpg,7,0.98,accepted,,0.1,unreadable,,1.0,blank,duplicate,,form.toml
+b.jpg,7,0.97,accepted,,0.9,blank,5,0.2,review,duplicate,a note,form.toml
+gone.jpg,8,0.99,accepted,1,1.0,corrected,,1.0,blank,complete,,form.toml
+c.jpg,,,,,,,,,,not found,half a sheet,form.toml\n"""
+ORDER = ["q 1 a", "q2 b", "q 1 b", "id b", "id a", "id gone", "q2 a", "q2 gone"]
+CHANGED = ",corrected,,1.0,blank,complete,,form.toml\nb.jpg,7,0.97,accepted,,0.9,corrected,5,"
+OTHERS = {"can't read gone.toml: No": ("form.", "gone."), "needs file and id": (",q2,", ",q3,")}
+
+
+@pytest.fixture
+def table(tmp_path: Path, numbers: Path) -> Path:
+    (tmp_path / "form.toml").write_text(FORM)
+    (tmp_path / "marks.csv").write_text(TABLE)
+    return Path(shutil.copy(numbers, tmp_path / "a.jpg")).with_name("marks.csv")
+
+
+def test_corrections_go_into_table_and_labels(table: Path, classifier: Classifier) -> None:
+    shutil.copy(table.parent / "a.jpg", table.parent / "b.jpg")
+    labels, items = ResultsFile(table.parent / "labels.csv", ("file", "text")), fields_of(table)[0]
+    names = [f"{item.remark.partition(':')[0]} {Path(item.file).stem}" for item in items]
+    assert (names, sum(item.is_unsure for item in items)) == (ORDER, 5)
+    client = TestClient(Review(items, 1, labels, True, classifier, Settings()), "http://127.0.0.1")
+    address = f"/{client.get('/state').json()['session']}/"
+    shown = client.get(f"{address}1").json()
+    assert shown["remark"] == "q2: review, probability 0.2; sheet: duplicate; a note"
+    picture = Image.open(io.BytesIO(base64.b64decode(shown["picture"])))
+    assert np.ptp(np.asarray(picture), 2).max() > 150  # the outline is in colour
+    assert client.get(f"{address}5").status_code == 422  # its picture is gone
+    for number, text in ((4, "314159"), (0, "20260"), (2, "none")):
+        assert client.post(f"{address}{number}?label={text}").json() == {}
+    assert CHANGED in table.read_text()
+    files, texts = zip(*(line.split(",") for line in labels.path.open()), strict=True)
+    assert texts == ("text\n", "314159\n", "20260\n", "\n")
+    assert all((table.parent / file).is_file() for file in files[1:])
+    digits = sorted(table.parent.glob("labels/digits/*/*.png"))
+    read = [prediction.top1 for prediction in classifier.predict_batch(digits)]
+    assert read == [int(file.parent.name) for file in digits] == sorted(map(int, "31415920260"))
+    assert all(client.delete(f"{address}{number}").is_success for number in (2, 0, 4))
+    assert table.read_text() == TABLE and not [*table.parent.glob("labels/**/*.png")]
+
+
+def test_spreadsheets_and_other_programs_write_it_too(table: Path, classifier: Classifier) -> None:
+    table.write_text(TABLE.replace(",", ";").replace("a note", "\u00fc"), encoding="latin-1")
+    items, _ = fields_of(table)
+    table.write_bytes(table.read_bytes() + b"\nd.jpg\n")
+    items[0].sheet.correct("1", table.with_name("labels.csv"), classifier)
+    assert [line[:5] for line in table.read_bytes().split(b"\n")][4:] == [b"c.jpg", b"d.jpg", b""]
+    assert b",\xfc,form.toml" in table.read_bytes() and len(fields_of(table)[0]) == len(ORDER) - 1
+
+
+@pytest.mark.parametrize("message", OTHERS)
+def test_other_tables(table: Path, message: str, run: Run) -> None:
+    table.write_text(TABLE.replace(*OTHERS[message]))
+    code, _, err = run("review", table)
+    assert code == 1 and message in err
