@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from digits.constraints.constraints import Constraints
 from digits.fields.form import Field, Form
 from digits.fields.locate import SheetNotFound, project, rectify
 from digits.fields.rules import apply_rules
@@ -23,6 +22,8 @@ from digits.reader.reading import Rules, classify_symbols, to_number
 from digits.reader.search import search
 
 AROUND = 0.25  # of a box's height: writing crosses its lines
+_LOOKS = AROUND, -0.04  # and what is in a box without its lines
+_INDEPENDENCE = 2 / 3  # of the looks' errors: 1/2 if they were the same, 1 if independent
 
 
 def read_sheet(
@@ -36,11 +37,9 @@ def read_sheet(
         return Sheet(form, (), str(error))
     to_picture = np.diag([small.downscale, small.downscale, 1]) @ location.homography
     to_page = np.diag([1 / page.downscale, 1 / page.downscale, 1]) @ to_picture
-    temperature = reader.metadata.number_temperature
-    lattices = [find_lattice(model, reader, page.pixels, of, to_page) for of in form.fields]
-    pairs = zip(lattices, form.fields, strict=True)
-    readings = [_read_field(lattice, of.constraints, temperature) for lattice, of in pairs]
-    readings, notes = apply_rules(form, lattices, readings, temperature)
+    fields = [_read_field(model, reader, page.pixels, of, to_page) for of in form.fields]
+    lattices, looks = [lattice for lattice, _ in fields], [reading for _, reading in fields]
+    readings, notes = apply_rules(form, lattices, looks, reader.metadata.number_temperature)
     rules = (Rules.of(of.constraints, max_errors) for of in form.fields)
     numbers = (_to_number(page, *each) for each in zip(readings, rules, strict=True))
     note = "; ".join(filter(None, (location.note, *notes)))
@@ -48,14 +47,20 @@ def read_sheet(
 
 
 def find_lattice(
-    model: Model, reader: ReaderModel, page: Grey, of: Field, to_page: Floats
+    model: Model,
+    reader: ReaderModel,
+    page: Grey,
+    of: Field,
+    to_page: Floats,
+    around: float = AROUND,
 ) -> list[Arc]:
     """The lattice of what is in a field, its boxes in the page's pixels.
 
-    page: uint8 [h, w]. to_page: the homography from the form's unit to its pixels.
+    page: uint8 [h, w]. to_page: the homography from the form's unit to its pixels. around: how much
+    is seen around the field, in heights of its box.
     """
     left, top, right, bottom = of.box
-    around = AROUND * (bottom - top)
+    around *= bottom - top
     grown = left - around, top - around, right + around, bottom + around
     crop, from_crop = rectify(page, to_page, grown)
     scale = crop.shape[0] / (bottom - top + 2 * around)  # pixels of the crop for a unit
@@ -86,12 +91,35 @@ def _bounds(from_crop: Floats, box: tuple[float, ...]) -> tuple[float, float, fl
     return (*projected.min(0).tolist(), *projected.max(0).tolist())
 
 
-def _read_field(lattice: list[Arc], constraints: Constraints, temperature: float) -> NumberReading:
-    """The number in a field; no symbols if that it is blank is likelier than any text."""
+def _read_field(
+    model: Model, reader: ReaderModel, page: Grey, of: Field, to_page: Floats
+) -> tuple[list[Arc], NumberReading]:
+    """The number in a field, and its lattice, by two looks; arguments as for `find_lattice`.
+
+    Where they agree, both are wrong more seldom than either, though not as if they were
+    independent; where not, the surer one may be wrong as well as not.
+    """
+    looks = list[tuple[list[Arc], NumberReading]]()
+    for around in _LOOKS:
+        lattice = find_lattice(model, reader, page, of, to_page, around)
+        looks.append((lattice, _read(lattice, of, reader.metadata.number_temperature)))
+    (_, other), (lattice, reading) = sorted(looks, key=lambda look: look[1].probability)
+    if (reading.text, reading.satisfies) != (other.text, other.satisfies):
+        probability = min(reading.probability, 0.5)
+    elif not reading.symbols:  # the same thin strokes may be overlooked twice
+        probability = other.probability
+    else:
+        both = (1 - reading.probability) * (1 - other.probability)
+        probability = 1 - both**_INDEPENDENCE
+    return lattice, reading._replace(probability=probability)
+
+
+def _read(lattice: list[Arc], of: Field, temperature: float) -> NumberReading:
+    """The number in a lattice; no symbols if that there is none is likelier than any text."""
     blank = math.exp(-search(lattice, ANY_TEXT, temperature).total)
     if blank > 0.5:
         return NumberReading([], blank, "", "", False)
-    return read_number(lattice, constraints, temperature)
+    return read_number(lattice, of.constraints, temperature)
 
 
 def _to_number(page: GreyImage, reading: NumberReading, rules: Rules) -> Number:

@@ -11,11 +11,12 @@ from digits.commands import drawing
 from digits.data.image_folder import digest_of
 from digits.fields import form_file
 from digits.fields.form import Field
-from digits.fields.locate import Location, rectify
+from digits.fields.locate import rectify
 from digits.fields.reading import AROUND, find_lattice
 from digits.fields.table import SheetTable
 from digits.images import picture
 from digits.reader.classify import cut_inks
+from digits.reader.detections import Floats
 from digits.reader.numbers import OnlyText
 from digits.reader.search import search
 from digits.review.items import Item, find_file
@@ -54,8 +55,8 @@ class FieldOnSheet(NamedTuple):
         table.save()
         return next(iter(crops))
 
-    def _cut(self, around: float) -> tuple[picture.GreyImage, Location]:
-        """It from straight above, and where the sheet is in that."""
+    def _cut(self, around: float) -> tuple[picture.GreyImage, Floats]:
+        """It from straight above, and the homography from the form's unit to that."""
         page = picture.load(find_file(self.table.path, self.row["file"]), picture.PAGE_MAX_SIDE)
         homography = self.table.form.locator.locate(page.pixels).homography
         left, top, right, bottom = self.of.box
@@ -63,14 +64,14 @@ class FieldOnSheet(NamedTuple):
         grown = left - far, top - far, right + far, bottom + far
         pixels, to_page = rectify(page.pixels, homography, grown)
         crop = page._replace(pixels=pixels, downscale=1.0, size=pixels.shape[::-1])
-        return crop, Location(np.linalg.inv(to_page) @ homography)
+        return crop, np.linalg.inv(to_page) @ homography
 
     def _crops(self, text: str, folder: str, classifier: Classifier) -> dict[str, Image.Image]:
         """The field and, if they can be told apart, its digits, by the names of their files."""
-        crop, location = self._cut(AROUND)
+        crop, to_crop = self._cut(AROUND)
         stem = "".join(filter(str.isalnum, Path(crop.name).stem))[:20]
         name = f"{self.of.name} {stem} {digest_of(crop.pixels).hex()[:16]}.png"
-        lattice = find_lattice(classifier.model, classifier.reader, crop, self.of, location)
+        lattice = find_lattice(classifier.model, classifier.reader, crop.pixels, self.of, to_crop)
         symbols = search(lattice, OnlyText(text, self.of.constraints.digits_only)).symbols
         inks = cut_inks(crop.pixels, np.array([arc.box for _, arc in symbols]).reshape(-1, 4))
         crops = {f"{folder}/{name}": Image.fromarray(crop.pixels)}
