@@ -74,6 +74,7 @@ class SheetTable:
             cells = ((name, row[name.lower()]) for name in self._columns)
             sheet.append([float(c) if c and name in plain else c for name, c in cells])
             for cell in sheet[sheet.max_row]:
-                cell.fill = _FILLS.get(str(cell.value), cell.fill)
+                if fill := _FILLS.get(str(cell.value)):
+                    cell.fill = fill
         with atomic_write(path) as file:
             book.save(file)

@@ -1,0 +1,105 @@
+"""A form from its file to the table: printed, filled in, photographed and read."""
+
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import openpyxl
+import pytest
+from PIL import Image
+
+from digits.classifier import Classifier
+from digits.data.mnist import Split
+from digits.editor import pdf
+from digits.fields import form_file
+from digits.fields.form import Form
+from digits.images.grey import Grey
+from tests.conftest import Run
+
+DOTS = 10  # a millimetre of a sheet
+FORM = """
+size = [210, 297]
+find = "marks"
+markers = 7
+sums = ["total = a + b"]
+roster = "roster.csv"
+fields = [
+    {name = "number", box = [30, 40, 102, 52], cells = 4, key = true},
+    {name = "a", box = [30, 80, 60, 92], range = "0-20"},
+    {name = "b", box = [70, 80, 100, 92], range = "0-20", optional = true},
+    {name = "total", box = [150, 80, 180, 92], range = "0-40"},
+]
+"""
+
+
+@pytest.fixture
+def form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Form:
+    monkeypatch.chdir(tmp_path)
+    Path("exam.toml").write_text(FORM)
+    Path("roster.csv").write_text("name;Number\nA;7210\nB;4149\nC;3590\n")
+    return form_file.load(Path("exam.toml"))
+
+
+def filled(form: Form, digits: Split, *texts: str) -> Grey:
+    """A sheet with these digits of MNIST in its fields, each in its cell."""
+    sheet = pdf.draw(form).copy()
+    for of, text in zip(form.fields, texts, strict=True):
+        left, top, right, bottom = (round(DOTS * edge) for edge in of.box)
+        cv2.rectangle(sheet, (left, top), (right, bottom), 166, 3)
+        pitch = (right - left) / of.cells if of.cells else 80
+        for number, digit in enumerate(text):
+            image = digits.images[np.flatnonzero(digits.labels == int(digit))[3]]
+            ink = cv2.resize(image, (100, 100), interpolation=cv2.INTER_CUBIC)
+            x = round(left + number * pitch + 10)
+            part = sheet[top + 10 : top + 110, x : x + 100]
+            np.minimum(part, 255 - ink, out=part)
+    return sheet
+
+
+def photograph(sheet: Grey, file: str, turns: int = 0) -> None:
+    """Lay it on a grey table, and see it aslant."""
+    height, width = sheet.shape
+    seen = np.array([(300, 250), (1950, 150), (2100, 2650), (150, 2550)], np.float32)
+    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    matrix = cv2.getPerspectiveTransform(corners, np.roll(seen, turns, 0))
+    photo = np.full((2800, 2250), 90, np.uint8)
+    cv2.warpPerspective(sheet, matrix, photo.shape[::-1], photo, borderMode=cv2.BORDER_TRANSPARENT)
+    Image.fromarray(photo).save(file, quality=85)
+
+
+@pytest.mark.slow
+def test_stack_becomes_a_table(form: Form, test_slice: Split, run: Run) -> None:
+    photograph(filled(form, test_slice, "7210", "12", "7", "19"), "1.jpg")
+    photograph(filled(form, test_slice, "4149", "9", "", "9"), "2.jpg", turns=2)
+    photograph(filled(form, test_slice, "7210", "4", "5", "10"), "3.jpg")  # and a wrong sum
+    Image.new("L", (2250, 2800), 200).save("4.jpg")
+    Path("5.jpg").write_bytes(b"no picture")
+    photos = [f"{number}.jpg" for number in range(1, 6)]
+    for _ in range(2):  # and again, which goes on
+        code, _, err = run("read", "--fields", "exam.toml", *photos, "-o", "marks.xlsx")
+    assert code == 1 and "5.jpg is not a picture" in err and "4.jpg" not in err  # it has a row
+    assert "warning: number 7210 is on 2 sheets: 1.jpg, 3.jpg" in err
+    assert "1 of the list of number have no sheet: 3590" in err
+    rows = list(csv.DictReader(Path("marks.csv").read_text().splitlines()))
+    shown = [[row["file"], row["number"], row["a"], row["b"], row["total"]] for row in rows]
+    assert shown[:2] == [["1.jpg", "7210", "12", "7", "19"], ["2.jpg", "4149", "9", "", "9"]]
+    assert [row["status"] for row in rows] == ["duplicate", "complete", "duplicate", "not found"]
+    assert rows[2]["note"] == "total isn't a + b" and "markers" in rows[3]["note"]
+    assert {row["total status"] for row in rows[:2]} == {"accepted"}
+    sheet = openpyxl.load_workbook("marks.xlsx").active
+    assert [cell.value for cell in sheet[2]][:2] == ["1.jpg", 7210]
+    code, out, _ = run("read", "--fields", "exam.toml", "1.jpg", "--json")
+    values = json.loads(out)
+    assert values["fields"]["a"]["text"] == "12" and values["form"] == "exam.toml"
+
+
+def test_read_fields_by_camera(form: Form, test_slice: Split, classifier: Classifier) -> None:
+    """The camera doesn't move, and sees all at a third of the size."""
+    Path("fixed.toml").write_text(FORM.replace("marks", "fixed"))
+    sheet = filled(form, test_slice, "7210", "12", "7", "19")
+    small = cv2.resize(sheet, (700, 990), interpolation=cv2.INTER_AREA)
+    read = classifier.read_fields(small, form_file.load(Path("fixed.toml")))
+    assert [number.text for number in read.numbers] == ["7210", "12", "7", "19"]
+    assert classifier.read_fields(small.T, read.form).status == "not found"

@@ -1,0 +1,54 @@
+"""Forms as files: what is wrong with one is said in a sentence."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from digits.errors import DataError
+from digits.fields import form_file
+
+FORM = """size = [210, 297]
+find = "marks"
+sums = ["total = a + b"]
+fields = [
+    {name = "a", box = [30, 80, 60, 92], length = "1-2"},
+    {name = "b", box = [70, 80, 100, 92], check = "luhn", optional = true},
+    {name = "total", box = [150, 80, 180, 92], key = true},
+]
+"""
+WRONG = {
+    "outside the sheet": ("[30, 80, 60, 92]", "[30, 80, 60, 300]"),
+    "a and b overlap": ("[70, 80,", "[50, 80,"),
+    "a overlaps a marker": ("[30, 80, 60, 92]", "[10, 10, 60, 30]"),
+    "not left, top, right and bottom": ("[30, 80, 60, 92]", "[60, 80, 30, 92]"),
+    "missing required field `name`": ('name = "a", ', ""),
+    "two columns of the table": ('name = "b"', 'name = "A"'),
+    "the field a: the length": ('"1-2"', '"two"'),
+    "Invalid enum value 'md5'": ("luhn", "md5"),
+    "contains unknown field `lenght`": ("length", "lenght"),
+    "Expected `array` of length 4": ("[70, 80, 100, 92]", "[70, 80, 100]"),
+    "names no field: c": ("a + b", "a + c"),
+    "a sum is": ("total = a + b", "a + b"),
+    "can't read": ("optional = true", 'list = "gone.txt"'),
+    "Invalid enum value 'qr'": ("marks", "qr"),
+    "only one field can be the key": ("optional", "key"),
+    "Expected `float` > 0": ("[210, 297]", "[0, 297]"),
+    "Invalid value": ("180, 92]", "180, 92"),
+}
+
+
+@pytest.mark.parametrize("sentence", WRONG)
+def test_what_is_wrong_is_said(tmp_path: Path, sentence: str) -> None:
+    path, (old, new) = tmp_path / "form.toml", WRONG[sentence]
+    path.write_text(FORM.replace(old, new))
+    with pytest.raises(DataError, match=re.escape(sentence)):
+        form_file.load(path)
+
+
+def test_saved_form_is_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "form.toml"
+    path.write_text(FORM)
+    form = form_file.load(path)
+    assert [each.name for each in form.fields] == ["a", "b", "total"]
+    assert (form.fields[0].constraints.length, form.sums[0].addends) == ((1, 2), ("a", "b"))
