@@ -21,7 +21,7 @@ from benchmarks.timing import print_row
 from digits.data import mnist
 from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED
-from digits.terminal import progress_bar
+from digits.terminal import track
 
 Grey = NDArray[np.float64]  # [28, 28], 0 = paper, 1 = ink
 Dice = np.random.Generator
@@ -193,20 +193,14 @@ def main() -> None:
     models = [Model(path, threads=0) for path in paths]
     test = mnist.load("test")
     print_row("accuracy in %", *(path.parent.name[-13:] for path in paths))
-    means = np.zeros(len(models))
-    with progress_bar() as bar:
-        task = bar.add_task("", total=len(CORRUPTIONS) * len(test))
-        for corrupt in CORRUPTIONS:
-            dice = np.random.default_rng(0)
-            bar.update(task, description=corrupt.__name__)
-            damaged = np.empty_like(test.images)
-            for index, image in enumerate(test.images):
-                damaged[index] = np.clip(corrupt(image / 255, dice), 0, 1) * 255
-                bar.advance(task)
-            right = [100 * _accuracy(model, damaged, test.labels) for model in models]
-            means += np.array(right) / len(CORRUPTIONS)
-            print_row(corrupt.__name__, *right)
-    print_row("mean", *means.tolist())
+    rows = []
+    for corrupt in track(CORRUPTIONS, len(CORRUPTIONS), "corruptions"):
+        dice = np.random.default_rng(0)
+        damaged = [np.clip(corrupt(image / 255, dice), 0, 1) * 255 for image in test.images]
+        images = np.array(damaged).astype(np.uint8)
+        rows.append([100 * _accuracy(model, images, test.labels) for model in models])
+        print_row(corrupt.__name__, *rows[-1])
+    print_row("mean", *np.mean(rows, axis=0).tolist())
 
 
 def _accuracy(model: Model, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> float:

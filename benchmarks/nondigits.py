@@ -23,6 +23,7 @@ import numpy as np
 from matplotlib import font_manager
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from scipy.stats import mannwhitneyu
 
 from benchmarks import held_back, strokes
 from benchmarks.timing import print_row
@@ -76,11 +77,9 @@ def fonts() -> list[str]:
 
 
 def drawn_letter(font: str, letter: str) -> Image.Image | None:
-    image, pen = canvas()
+    (image, pen), middle = canvas(), (SIDE / 2, SIDE / 2)
     try:
-        pen.text(
-            (SIDE / 2, SIDE / 2), letter, fill=255, anchor="mm", font=ImageFont.truetype(font, 90)
-        )
+        pen.text(middle, letter, fill=255, anchor="mm", font=ImageFont.truetype(font, 90))
     except (OSError, ValueError):
         return None
     return image if image.getbbox() else None
@@ -183,20 +182,6 @@ KINDS: dict[str, Callable[[Random], Image.Image]] = {
 }
 
 
-def pages_of_text(random: Random) -> Iterator[Source]:
-    files = printed_fonts("held back")
-    for number in range(PAGES):
-        yield held_back.words_page(files[number % len(files)], random).pixels
-
-
-def numbers(random: Random) -> Iterator[Source]:
-    """In turn one of 10 to 19, 11, 111 and 101, and any of two digits."""
-    for number in range(EACH):
-        ones = DRAWN[number // 2 % len(DRAWN)]
-        text = ones if number % 2 else str(random.integers(10, 100))
-        yield strokes.drawn(text, held_back.half(), random)
-
-
 def pictures() -> Iterator[tuple[str, Source]]:
     random = np.random.default_rng(0)
     hands = [str(file) for file in handwriting_fonts("held back")]
@@ -210,10 +195,13 @@ def pictures() -> Iterator[tuple[str, Source]]:
     for kind, draw in KINDS.items():
         for _ in range(EACH):
             yield kind, draw(random)
-    for page in pages_of_text(random):
-        yield TEXT, page
-    for number in numbers(random):
-        yield NUMBERS, number
+    prints = printed_fonts("held back")
+    for number in range(PAGES):
+        yield TEXT, held_back.words_page(prints[number % len(prints)], random).pixels
+    for number in range(EACH):  # in turn any of two digits, and one of DRAWN
+        ones = DRAWN[number // 2 % len(DRAWN)]
+        text = ones if number % 2 else str(random.integers(10, 100))
+        yield NUMBERS, strokes.drawn(text, held_back.half(), random)
 
 
 class Answers(NamedTuple):
@@ -233,9 +221,7 @@ def answers(classifier: Classifier, images: Sequence[Source]) -> Answers:
 
 def auroc(digits: NDArray[np.float64], others: NDArray[np.float64]) -> float:
     """The probability that a digit's confidence exceeds another's; ties count half."""
-    ordered = np.sort(others)
-    below = np.searchsorted(ordered, digits, "left") + np.searchsorted(ordered, digits, "right")
-    return float(below.mean() / (2 * len(others)))
+    return float(mannwhitneyu(digits, others).statistic / (len(digits) * len(others)))
 
 
 def main() -> None:
@@ -250,12 +236,9 @@ def main() -> None:
         results = {kind: answers(classifier, images) for kind, images in kinds.items()}
         print_row(path, "?", "AUROC", "at 99 %")
         for kind, (confidence, rejected) in (results | {DIGITS: digits}).items():
-            shares = (
-                rejected.mean(),
-                auroc(digits.confidence, confidence),
-                (confidence >= least).mean(),
-            )
-            print_row(f"  {kind} ({len(rejected):,})", *(100 * float(share) for share in shares))
+            above, taken = auroc(digits.confidence, confidence), (confidence >= least).mean()
+            shares = (100 * float(share) for share in (rejected.mean(), above, taken))
+            print_row(f"  {kind} ({len(rejected):,})", *shares)
 
 
 if __name__ == "__main__":

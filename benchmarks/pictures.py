@@ -1,6 +1,6 @@
 """The time to read a picture file, beside only decoding it in Pillow."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,13 +55,16 @@ def saved(pixels: NDArray[np.uint8], path: Path) -> Path:
     return path
 
 
-def decoding(path: Path) -> dict[str, Callable[[], object]]:
-    """What Pillow alone does, at full size."""
-    return {"Pillow": lambda: Image.open(path).load()}
+def timed(title: str, path: Path, ours: Mapping[str, Callable[[Path], object]]) -> Row:
+    """The times of ours, and of what Pillow alone does, at full size."""
+    calls = {name: partial(call, path) for name, call in ours.items()}
+    return Row(title, "s", seconds({**calls, "Pillow": lambda: Image.open(path).load()}))
 
 
 def rows() -> Iterator[Row]:
-    classifier, two = Classifier(), Classifier(threads=2)
+    classifier = Classifier()
+    predict = {"digits": classifier.predict}
+    read = {"digits": classifier.read, "digits, two threads": Classifier(threads=2).read}
     with TemporaryDirectory() as name:
         folder = Path(name)
         for width, height in SIZES:
@@ -69,14 +72,7 @@ def rows() -> Iterator[Row]:
             flat = (PAPER - 0.7 * np.asarray(sheet.ink)).astype(np.uint8)  # paper of one grey value
             for paper, pixels in (("flat", flat), ("photographed", sheet.photograph())):
                 path = saved(pixels, folder / f"{paper}.png")
-                times = seconds({"digits": partial(classifier.predict, path), **decoding(path)})
-                yield Row(f"PNG, {width}x{height}, {paper}", "s", times)
-        path = photo(folder)
-        times = seconds({"digits": partial(classifier.predict, path), **decoding(path)})
-        yield Row("JPEG, 12 megapixels", "s", times)
-        for title, path in (("A4, 12 megapixels", a4(folder)), ("300x150", crop(folder))):
-            calls: dict[str, Callable[[], object]] = {
-                "digits": partial(classifier.read, path),
-                "digits, two threads": partial(two.read, path),
-            }
-            yield Row(f"`read`: {title}", "s", seconds(calls | decoding(path)))
+                yield timed(f"PNG, {width}x{height}, {paper}", path, predict)
+        yield timed("JPEG, 12 megapixels", photo(folder), predict)
+        yield timed("`read`: A4, 12 megapixels", a4(folder), read)
+        yield timed("`read`: 300x150", crop(folder), read)

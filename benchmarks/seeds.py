@@ -65,10 +65,7 @@ def main() -> int:
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     parser.add_argument("--out", type=Path, default=Path("runs/seeds"))
     options = parser.parse_args()
-    try:
-        recipe = models.get_recipe(options.network, options.recipe, epochs=options.epochs)
-    except DigitsError as error:
-        parser.error(str(error))
+    recipe = models.get_recipe(options.network, options.recipe, epochs=options.epochs)
     rows = []
     print_row("", *COLUMNS)
     for seed in range(options.first, options.first + options.count):

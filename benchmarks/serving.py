@@ -82,7 +82,7 @@ def plain() -> Iterator[Served]:
                 break
             except ConnectionRefusedError:
                 time.sleep(0.01)
-        yield Served(process, port, io.StringIO())
+        yield Served(process, io.StringIO(f"serving http://127.0.0.1:{port}/"))
         process.kill()
 
 

@@ -8,20 +8,17 @@ have to be edited have changed. Pages: as in training, with validation digits th
 those of strangers in ../shared/photos, if they are there.
 """
 
-import argparse
 import io
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from benchmarks.held_back import as_in_training
-from benchmarks.reader_pictures import REAL, TRAINED, photos
+from benchmarks.reader import REAL, TRAINED, chosen, photos
 from benchmarks.timing import print_row
 from digits import Classifier
 from digits.evaluation.alignment import align
-from digits.inference.interface import SYMBOLS
 from digits.system import cpu_count
 from digits.terminal import track
 from digits_train.camera.page import page
@@ -64,10 +61,7 @@ CHANGES: dict[str, Change] = {
 
 def numbers(classifier: Classifier, image: Image.Image) -> list[str]:
     """The likeliest reading of each number, accepted or not."""
-    return [
-        "".join(SYMBOLS[int(np.argmax(symbol.probabilities))] for symbol in number.symbols)
-        for number in classifier.read(image).numbers
-    ]
+    return [number.free for number in classifier.read(image).numbers]
 
 
 def generated(count: int) -> list[Image.Image]:
@@ -94,12 +88,8 @@ def measure(classifier: Classifier, name: str, pages: Sequence[Image.Image]) -> 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--pages", type=int, default=100)
-    parser.add_argument("--model", type=Path, help="by default the bundled reader")
-    options = parser.parse_args()
-    classifier = Classifier(reader=options.model, threads=cpu_count())
-    measure(classifier, TRAINED, generated(options.pages))
+    classifier, pages = chosen(__doc__, threads=cpu_count())
+    measure(classifier, TRAINED, generated(pages))
     if real := [Image.fromarray(np.asarray(picture.image)) for picture in photos()]:
         measure(classifier, REAL, real)
 

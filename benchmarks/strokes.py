@@ -99,16 +99,11 @@ def holes(drawing: Drawing) -> int:
     return int((areas >= _PEN**2).sum()) - 1  # less what is around it
 
 
-def is_legible(digit: int, drawing: Drawing) -> bool:
-    """Whether the drawing of a digit has the holes that the digit must have."""
-    return digit not in _HOLES or holes(drawing) == _HOLES[digit]
-
-
 def _traced(split: Split, indices: Iterable[int]) -> Iterator[tuple[str, Drawing]]:
-    """Those of the images that are legible."""
+    """Those of the images whose drawing has the holes that the digit must have."""
     for index in indices:
         digit, drawing = int(split.labels[index]), trace(split.images[index])
-        if is_legible(digit, drawing):
+        if digit not in _HOLES or holes(drawing) == _HOLES[digit]:
             yield str(digit), drawing
 
 

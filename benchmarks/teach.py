@@ -15,13 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from digits.data import datasets, mnist
 from digits.data.datasets import OwnPictures
 from digits.data.mnist import Split
-from digits.errors import DigitsError
+from digits.terminal import print_stderr
 from digits.vision.frame import to_mnist
 from digits_train import calibration
 from digits_train.augment import BatchRng, augment
@@ -30,7 +29,7 @@ from digits_train.config import Augmentation, Recipe, TrainConfig
 from digits_train.distributed import CPU
 from digits_train.examples import Pool, generate_pools
 from digits_train.fit import fit
-from digits_train.models import BaseNetwork, Network, get_recipe
+from digits_train.models import Network, get_recipe
 from digits_train.start import Start, load_start
 from digits_train.tasks.classification import Classification, count_errors
 from digits_train.training import begin
@@ -54,18 +53,15 @@ class Teacher:
         self.pools = generate_pools(recipe, self.train, seed=0)
         self.frames = calibration.draw_frames(self.validation)
 
-    def teach(self, labelled: Split) -> BaseNetwork:
+    def compare(self, name: str, labelled: Split, measured: Split) -> None:
+        """Teach what is labelled, and print the errors before and after."""
         own = OwnPictures(labelled, labelled, "")
         task = Classification(self.recipe, self.train, self.validation, own=own, parent=self.before)
         task.pools = [*self.pools, Pool(labelled.images, labelled.labels, self.recipe.own)]
         training = begin(self.config, CPU.device, self.before)
         for _ in fit(training, task):
             pass
-        return training.eval_model
-
-    def compare(self, name: str, labelled: Split, measured: Split) -> None:
-        """Print the errors before and after."""
-        taught = self.teach(labelled)
+        taught = training.eval_model
         counts = [
             f"{count_errors(self.before, split):4} {count_errors(taught, split):4}"
             for split in (measured, self.validation, self.frames)
@@ -97,21 +93,7 @@ def writers(count: int) -> Iterator[tuple[str, Split]]:
 def first_of_each(split: Split, count: int) -> Split:
     """The first `count` of each digit."""
     places = [np.flatnonzero(split.labels == digit)[:count] for digit in range(10)]
-    return part(split, np.concatenate(places))
-
-
-def part(split: Split, indices: NDArray[np.intp]) -> Split:
-    return Split(split.images[indices], split.labels[indices])
-
-
-def own_pictures(table: Path) -> Split:
-    """All pictures of a table."""
-
-    def fail(error: DigitsError) -> None:
-        raise error
-
-    own = datasets.load_own(table, fail)
-    return mnist.concat(own.train, own.held_back)
+    return split[np.concatenate(places)]
 
 
 def main() -> None:
@@ -125,18 +107,18 @@ def main() -> None:
     teacher = Teacher(load_start(start, None if start else "lenet5"))
     print(f"{'errors before, after':44} labels measured        own     MNIST    camera")
     if given.table:
-        split = own_pictures(given.table)
+        own = datasets.load_own(given.table, lambda error: print_stderr(str(error)))
+        split = mnist.concat(own.train, own.held_back)
         for seed in range(given.count):
             order = np.random.default_rng(seed).permutation(len(split))
             labelled, others = np.split(order, [given.labelled])
-            teacher.compare(f"choice {seed}", part(split, labelled), part(split, others))
+            teacher.compare(f"choice {seed}", split[labelled], split[others])
         return
     model = teacher.before
     needed = 10 * max(LABELS) + MEASURED
     by_errors = sorted(writers(needed), key=lambda writer: -count_errors(model, writer[1]))
     for name, split in by_errors[: given.count]:
-        measured = part(split, np.arange(len(split) - MEASURED, len(split)))
-        rest = part(split, np.arange(len(split) - MEASURED))
+        rest, measured = split[:-MEASURED], split[-MEASURED:]
         for count in LABELS:
             teacher.compare(name, first_of_each(rest, count), measured)
 

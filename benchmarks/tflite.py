@@ -37,14 +37,13 @@ class Chain:
         inputs, self.tail = [self.tail, *constants], self.tensor(kind, shape)
         code = getattr(schema.BuiltinOperator, operator)
         self.codes.append(schema.OperatorCodeT(builtinCode=code, deprecatedBuiltinCode=code))
+        name = type(options).__name__.removesuffix("T")
         self.graph.operators.append(
             schema.OperatorT(
                 opcodeIndex=len(self.codes) - 1,
                 inputs=inputs,
                 outputs=[self.tail],
-                builtinOptionsType=getattr(
-                    schema.BuiltinOptions, type(options).__name__.removesuffix("T")
-                ),
+                builtinOptionsType=getattr(schema.BuiltinOptions, name),
                 builtinOptions=options,
             )
         )

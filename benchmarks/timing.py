@@ -34,19 +34,15 @@ def in_turn(contestants: Mapping[str, Callable[[], T]], rounds: int) -> dict[str
 
 def seconds(contestants: Mapping[str, Callable[[], object]]) -> dict[str, float]:
     """The time of one call of each: the least of some windows, as other load only adds to it."""
-    timed, total = {}, 0.0
+    timed, counts, total = {}, {}, 0.0
     for name, call in contestants.items():
         call()
         took = timeit.timeit(call, number=1)
-        calls = max(1, round(WINDOW / took))
-        timed[name] = partial(_mean, call, calls)
-        total += calls * took
+        counts[name] = max(1, round(WINDOW / took))
+        timed[name] = partial(timeit.timeit, call, number=counts[name])
+        total += counts[name] * took
     windows = max(FEWEST, min(MOST, round(BUDGET / total)))
-    return {name: min(times) for name, times in in_turn(timed, windows).items()}
-
-
-def _mean(call: Callable[[], object], calls: int) -> float:
-    return timeit.timeit(call, number=calls) / calls
+    return {name: min(times) / counts[name] for name, times in in_turn(timed, windows).items()}
 
 
 printed: list[list[object]] = []  # all rows, which `python -m benchmarks` records

@@ -8,7 +8,6 @@ numbers is read freely and with constraints. Accepted: with a probability of at 
 99.9 %. More time: of the search, by that of `read` without constraints.
 """
 
-import argparse
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks import held_back
+from benchmarks.reader import chosen
 from benchmarks.timing import print_row
 from digits.classifier import Classifier
 from digits.constraints.automaton import accepts_text
@@ -149,16 +149,12 @@ def figures(results: list[Result], columns: list[Column], free: list[Result]) ->
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--pages", type=int, default=300, help="of each kind")
-    parser.add_argument("--model", help="a reader's ONNX file; by default the bundled one")
-    options = parser.parse_args()
-    classifier = Classifier(reader=options.model)
+    classifier, count = chosen(__doc__, pages=300)
     temperature = classifier.reader.metadata.number_temperature
     with progress_bar() as bar:
         for kind, (_, by_constraint) in KINDS.items():
-            pages = find(kind, options.pages, classifier)
-            tracked = bar.track(pages, total=options.pages, description=kind)
+            pages = find(kind, count, classifier)
+            tracked = bar.track(pages, total=count, description=kind)
             numbers = [column for page in tracked for column in page]
             free = [read(column, Constraints(), temperature) for column in numbers]
             for name, constraints in by_constraint.items():

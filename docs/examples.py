@@ -11,16 +11,24 @@ from PIL import Image, ImageDraw
 
 from digits.data import mnist
 from digits.data.mnist import Split
-from tests.synthetic import Sheet, chosen, lamp, page, shadow
+from tests.synthetic import Sheet, chosen, lamp, page
 
 FOLDER = Path(__file__).parent.parent / "runtime" / "digits" / "serve" / "page"
 QUALITY = 20  # of 100; enough for small pictures
 
 
+def shadow(height: int, width: int) -> np.ndarray:
+    """A shadow over the lower left half, with a blurred edge: float32 [height, width]."""
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    light: np.ndarray = (1 - 0.45 / (1 + np.exp(-(y - x) * 40))).astype(np.float32)
+    return light
+
+
 def pencil(digits: Split) -> NDArray[np.uint8]:
     """A digit in pencil on squared paper."""
     sheet = Sheet(180, 180)
-    sheet.rule(24, squared=True, grey=190)
+    sheet.rule(24, grey=190)
+    sheet.ground[:, 24::24] = 190
     sheet.write(chosen(digits, "5", start=7), 55, 40, size=100)
     return sheet.photograph(tilt=3, ink=110, noise=1)
 

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 from benchmarks import whole_numbers
+from docs.examples import shadow
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image, ImageDraw, ImageOps
@@ -27,7 +28,7 @@ from digits_train.augment import BatchRng, augment
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.models import LeNet5
 from tests import synthetic
-from tests.synthetic import Sheet, chosen, shadow
+from tests.synthetic import Sheet, chosen
 
 HERE = Path(__file__).parent
 SAMPLES = sorted((HERE.parent / "tests" / "pictures").glob("[0-9].*"))

@@ -15,19 +15,19 @@ from PIL import Image
 
 from digits.__main__ import main
 from digits.classifier import Classifier
-from digits.data import fetch, mnist
+from digits.data import mnist
 from digits.data.mnist import Split
 from digits.errors import DataError
 from tests import synthetic
+from tests.train import subset_digits
 
 if TYPE_CHECKING:  # which imports PyTorch
     from digits_train.run import RunDir
 
 Run = Callable[..., tuple[int, str, str]]
 
-TESTS = Path(__file__).parent
+PICTURES = Path(__file__).parent / "pictures"
 _SYSTEMS = {"unix": sys.platform != "win32", "linux": sys.platform == "linux"}
-PICTURES = TESTS / "pictures"
 
 # Tests run in parallel: the threads of one network would busy-wait for each other. Set before torch
 # is imported, and inherited by all processes that tests start.
@@ -48,14 +48,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _load_subset(prefix: str) -> Split:
-    arrays = []
-    for kind in ("images-idx3", "labels-idx1"):
-        path = TESTS / "mnist_subset" / f"{prefix}-{kind}-ubyte.gz"
-        arrays.append(mnist.parse_idx(fetch.gunzip(path.read_bytes(), path.name)))
-    return Split(*arrays)
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip tests marked `unix` or `linux` on other systems."""
     for system, is_this in _SYSTEMS.items():
@@ -66,13 +58,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def train_slice() -> Split:
     """The first 1,000 training digits of MNIST, as IDX files like its own."""
-    return _load_subset("train")
+    return mnist.concat(subset_digits.load("train"), subset_digits.load("validation"))
 
 
 @pytest.fixture(scope="session")
 def test_slice() -> Split:
     """The first 500 test digits."""
-    return _load_subset("t10k")
+    return subset_digits.load("test")
 
 
 @pytest.fixture(scope="session")
@@ -111,30 +103,16 @@ def full_test_set() -> Split:
 
 
 @pytest.fixture
-def mnist_subset(monkeypatch: pytest.MonkeyPatch, train_slice: Split, test_slice: Split) -> None:
-    """Replace MNIST by its subset: 800 digits to train, 200 to validate, 500 to test."""
-    splits: mnist.Splits = {
-        "train": train_slice[:800],
-        "validation": train_slice[800:],
-        "test": test_slice,
-    }
-    monkeypatch.setattr(mnist, "load", lambda split, data=None: splits[split])
-    monkeypatch.setattr(mnist, "load_all", lambda data=None: dict(splits))
-
-
-@pytest.fixture
-def slice_as_mnist(monkeypatch: pytest.MonkeyPatch, mnist_subset: None) -> None:
+def slice_as_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace MNIST by its subset, generate little, and download no font."""
-    from tests.train.subset_digits import PATCHES  # which imports PyTorch
-
-    for patch in PATCHES:
+    for patch in subset_digits.patches():
         monkeypatch.setattr(*patch)
 
 
 @pytest.fixture(scope="session")
 def trained_run(tmp_path_factory: pytest.TempPathFactory) -> "RunDir":
     """A finished run of `short.CONFIG`, without figures, which no test changes."""
-    from tests.train import short, subset_digits
+    from tests.train import short
 
     with pytest.MonkeyPatch.context() as patch:
         short.replace_figures(patch)

@@ -9,15 +9,15 @@ of pictures, whose numbers are ranges for random choices.
 
 import argparse
 import ast
+import copy
 import os
 import random
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {"runtime": "digits", "train": "digits_train", "export": "digits_export"}
@@ -28,75 +28,54 @@ _SWAPPED = [
     *((ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq), (ast.Is, ast.IsNot)),
     *((ast.In, ast.NotIn), (ast.And, ast.Or), (ast.Add, ast.Sub), (ast.Mult, ast.Div)),
 ]
-SWAPS: dict[type, Any] = {
-    first: second for pair in _SWAPPED for first, second in (pair, pair[::-1])
-}
+SWAPS: dict[type, Any] = {a: b for pair in _SWAPPED for a, b in (pair, pair[::-1])}
 
 
-class Mutation(NamedTuple):
-    """An expression of a file, as in the source and as changed."""
-
-    file: Path
-    line: int
-    start: int  # bytes from the beginning of the file
-    before: str
-    after: str
-
-    def apply(self, root: Path) -> None:
-        raw = (root / self.file).read_bytes()
-        end = self.start + len(self.before.encode())
-        (root / self.file).write_bytes(raw[: self.start] + self.after.encode() + raw[end:])
-
-
-def mutate(node: ast.AST) -> ast.expr | None:
-    """Return the changed expression; None for a node that isn't changed."""
+def mutate(node: ast.AST) -> bool:
+    """Change an expression in place. Returns whether it is of a kind that is changed."""
     match node:
-        case ast.Compare(left, [operator], comparators) if type(operator) in SWAPS:
-            return ast.Compare(left, [SWAPS[type(operator)]()], comparators)
-        case ast.BoolOp(operator, values):
-            return ast.BoolOp(SWAPS[type(operator)](), values)
-        case ast.BinOp(left, operator, right) if type(operator) in SWAPS:
-            return ast.BinOp(left, SWAPS[type(operator)](), right)
-        case ast.UnaryOp(ast.Not(), operand):
-            return operand
-        case ast.IfExp(test, body, other):
-            return ast.IfExp(test, other, body)
-    return None
+        case ast.Compare(ops=[operator]) if type(operator) in SWAPS:
+            node.ops = [SWAPS[type(operator)]()]
+        case ast.BoolOp(op=operator) | ast.BinOp(op=operator) if type(operator) in SWAPS:
+            node.op = SWAPS[type(operator)]()
+        case ast.UnaryOp(op=ast.Not()):
+            node.operand = ast.UnaryOp(ast.Not(), node.operand)
+        case ast.IfExp(body=body, orelse=other):
+            node.body, node.orelse = other, body
+        case _:
+            return False
+    return True
 
 
-def mutations(file: Path) -> Iterator[Mutation]:
-    """Yield all mutations of what the functions of a file do."""
-    source = (ROOT / file).read_text(encoding="utf-8")
-    starts = [0]
-    for line in source.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line.encode()))
-    nodes = {
-        node
-        for function in ast.walk(ast.parse(source))
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        for part in function.body
-        for node in ast.walk(part)
-    }
-    # Before Python 3.12, what is in an f-string has the wrong position.
-    for text in [node for node in nodes if isinstance(node, ast.JoinedStr)]:
-        nodes -= {*ast.walk(text)}
-    for node in sorted(nodes, key=lambda node: (getattr(node, "lineno", 0), ast.dump(node))):
-        changed = mutate(node)
-        before = ast.get_source_segment(source, node)
-        if changed and before and isinstance(node, ast.expr):
-            start = starts[node.lineno - 1] + node.col_offset
-            yield Mutation(file, node.lineno, start, before, f"({ast.unparse(changed)})")
+def changeable(tree: ast.Module) -> list[ast.expr]:
+    """What may be changed of what functions do."""
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    nodes = (node for each in functions for part in each.body for node in ast.walk(part))
+    unique = dict.fromkeys(node for node in nodes if isinstance(node, ast.expr))
+    return [node for node in unique if mutate(copy.copy(node))]
 
 
-def sample(seed: int, count: int) -> list[Mutation]:
-    """Draw mutations, of each package alike many."""
-    rng = random.Random(seed)
-    drawn = []
+def parsed(file: Path) -> ast.Module:
+    return ast.parse((ROOT / file).read_text(encoding="utf-8"))
+
+
+def mutation(file: Path, number: int) -> tuple[str, str]:
+    """What is changed, and the whole source with this change."""
+    tree = parsed(file)
+    node = changeable(tree)[number]
+    before = ast.unparse(node)
+    mutate(node)
+    return f"{file}:{node.lineno}: {before} -> {ast.unparse(node)}", ast.unparse(tree)
+
+
+def sample(seed: int, count: int) -> list[tuple[Path, int]]:
+    """Draw mutations, of each package alike many: a file, and the number of one in it."""
+    rng, drawn = random.Random(seed), list[tuple[Path, int]]()
     for number, (folder, package) in enumerate(PACKAGES.items()):
-        files = (path.relative_to(ROOT) for path in (ROOT / folder / package).rglob("*.py"))
-        files = (file for file in sorted(files) if not LEFT_OUT & {*file.parts})
-        share = (count + number) // len(PACKAGES)
-        drawn += rng.sample([each for file in files for each in mutations(file)], share)
+        paths = (path.relative_to(ROOT) for path in (ROOT / folder / package).rglob("*.py"))
+        files = [file for file in sorted(paths) if not LEFT_OUT & {*file.parts}]
+        all_of_them = [(file, n) for file in files for n in range(len(changeable(parsed(file))))]
+        drawn += rng.sample(all_of_them, (count + number) // len(PACKAGES))
     return drawn
 
 
@@ -142,14 +121,14 @@ def main() -> None:
             shutil.copy2(ROOT / name, root / name)
         if failed := failing_test(root, []):
             sys.exit(f"The tests fail without a mutation, too: {failed}")
-        for mutation in sample(options.seed, options.count):
-            mutation.apply(root)
-            runs = (failing_test(root, tests) for tests in test_files(mutation.file))
+        for file, number in sample(options.seed, options.count):
+            change, source = mutation(file, number)
+            (root / file).write_text(source, encoding="utf-8")
+            runs = (failing_test(root, tests) for tests in test_files(file))
             test = next((name for name in runs if name), None)
-            shutil.copy2(ROOT / mutation.file, root / mutation.file)
+            shutil.copy2(ROOT / file, root / file)
             noticed += test is not None
-            print(f"{mutation.file}:{mutation.line}: {mutation.before} -> {mutation.after}")
-            print(f"    {test or 'NOT NOTICED'}", flush=True)
+            print(f"{change}\n    {test or 'NOT NOTICED'}", flush=True)
     print(f"{noticed} of {options.count} noticed")
 
 

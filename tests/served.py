@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TextIO
@@ -21,18 +22,24 @@ class Served:
     """A running server, and what it logs."""
 
     process: subprocess.Popen[str]
-    port: int
     log: TextIO
 
-    def wait_for(self, words: str) -> None:
-        """Wait until the log contains these words."""
-        wait_until(lambda: words in self.written() or self.process.poll() is not None)
-        assert words in self.written(), self.written()
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Wait until the log has it."""
+        wait_until(lambda: re.search(pattern, self.written()) or self.process.poll() is not None)
+        match = re.search(pattern, self.written())
+        assert match, self.written()
+        return match
 
     def written(self) -> str:
         """Return what it has written to stderr so far."""
         self.log.seek(0)
         return self.log.read()
+
+    @cached_property
+    def port(self) -> int:
+        """0 for a Unix socket."""
+        return int(self.wait_for(r"serving (?:https?://\S+:(\d+)/|unix:)")[1] or 0)
 
     @property
     def url(self) -> str:
@@ -41,10 +48,7 @@ class Served:
 
 @contextmanager
 def served(
-    *options: str,
-    complains: bool = False,
-    command: str = "serve",
-    **environment: str,
+    *options: str, complains: bool = False, command: str = "serve", **environment: str
 ) -> Iterator[Served]:
     """Serve on a free port; afterwards, check that SIGTERM ends it with exit code 0.
 
@@ -61,25 +65,12 @@ def served(
         ) as process,
     ):
         try:
-            yield Served(process, _port(process, log), log)
+            server = Served(process, log)
+            server.wait_for("serving .*\n")
+            yield server
             process.terminate()
             assert process.wait(timeout=90) == 0
             log.seek(0)
             assert complains or [line for line in log if not line.startswith("serving ")] == []
         finally:
             process.kill()
-
-
-def _port(process: subprocess.Popen[str], log: TextIO) -> int:
-    """Wait until the server has logged its address; returns the port, 0 for a Unix socket."""
-    written = [""]
-
-    def has_started_or_ended() -> bool:
-        log.seek(0)
-        written[:] = [log.read()]
-        return "serving " in written[0] or process.poll() is not None
-
-    wait_until(has_started_or_ended)
-    address = re.search(r"serving (?:https?://\S+:(\d+)/|unix:)", written[0])
-    assert address, written
-    return int(address[1] or 0)

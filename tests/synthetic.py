@@ -59,18 +59,12 @@ class Sheet:
             self.ink.paste(255, (left, top), scaled)
             left += width + gap
 
-    def rule(self, spacing: int, squared: bool = False, grey: int = 150) -> None:
-        """Print horizontal lines, and vertical ones, on the paper."""
+    def rule(self, spacing: int, grey: int) -> None:
+        """Print horizontal lines on the paper."""
         self.ground[spacing::spacing] = grey
-        if squared:
-            self.ground[:, spacing::spacing] = grey
 
     def photograph(
-        self,
-        tilt: float = 0,
-        light: np.ndarray | None = None,
-        noise: float = 2,
-        ink: int = INK,
+        self, tilt: float = 0, light: np.ndarray | None = None, noise: float = 2, ink: int = INK
     ) -> np.ndarray:
         """uint8 [height, width].
 
@@ -102,13 +96,6 @@ def lamp(height: int, width: int) -> np.ndarray:
     """Light that falls off to 45 % towards the lower right corner: float32 [height, width]."""
     down, right = np.linspace(1, 0.7, height), np.linspace(1, 0.65, width)
     light: np.ndarray = np.outer(down, right).astype(np.float32)
-    return light
-
-
-def shadow(height: int, width: int) -> np.ndarray:
-    """A shadow over the lower left half, with a blurred edge: float32 [height, width]."""
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    light: np.ndarray = (1 - 0.45 / (1 + np.exp(-(y - x) * 40))).astype(np.float32)
     return light
 
 

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Build .arm/ for `make test-arm`: the Python of a 64-bit Arm Debian, and packages from PyPI. With the
-# argument `plugins`, for benchmarks/instructions.py, also Debian 12's QEMU, which takes plugins.
+# Build .arm/ for `make test-arm`: the Python of a 64-bit Arm Debian, and packages from PyPI.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -11,24 +10,24 @@ fi
 mkdir -p .arm
 
 # apt with folders of its own, in which nothing is installed: it gets all that the packages need.
-get_debian() { # NAME RELEASE ARCHITECTURE PACKAGE...
-    local name=$1 release=$2 architecture=$3 apt=$PWD/.arm/apt-$1
+get_debian() { # PACKAGE...
+    local apt=$PWD/.arm/apt-debian
     rm -rf "$apt"
     mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/root"
     touch "$apt/status"
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $release main" \
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main" \
         >"$apt/sources.list"
     apt_own() {
-        apt-get --quiet=2 -o APT::Architecture="$architecture" -o APT::Architectures="$architecture" \
+        apt-get --quiet=2 -o APT::Architecture=arm64 -o APT::Architectures=arm64 \
             -o APT::Sandbox::User= -o Dir::State="$apt" -o Dir::State::Status="$apt/status" \
             -o Dir::Cache="$apt" -o Dir::Etc::SourceList="$apt/sources.list" \
             -o Dir::Etc::SourceParts=- -o Acquire::Languages=none "$@"
     }
     apt_own update
-    apt_own install --download-only --no-install-recommends --yes "${@:4}"
+    apt_own install --download-only --no-install-recommends --yes "$@"
     for package in "$apt"/archives/*.deb; do dpkg-deb --extract "$package" "$apt/root"; done
     [ -d "$apt/root/lib" ] || ln -s usr/lib "$apt/root/lib" # where programs look for their loader
-    mv "$apt/root" ".arm/$name"
+    mv "$apt/root" .arm/debian
     rm -r "$apt"
 }
 
@@ -43,10 +42,9 @@ get_packages() {
 
 # Both are kept; a folder is renamed only when complete.
 if [ ! -d .arm/debian ]; then
-    get_debian debian trixie arm64 python3 libgomp1 libstdc++6 >.arm/apt.log 2>&1 &
+    get_debian python3 libgomp1 libstdc++6 >.arm/apt.log 2>&1 &
     debian=$!
 fi
-[ "${1-}" != plugins ] || [ -d .arm/qemu ] || get_debian qemu bookworm amd64 qemu-user >.arm/qemu.log 2>&1
 .venv/bin/uv pip freeze --exclude-editable >.arm/versions.new
 if ! cmp --silent .arm/versions.new .arm/versions; then
     get_packages

@@ -5,8 +5,7 @@ import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser.fakes import READ, fake_read, reading, recorded
-from tests.browser.page import BAR, SEVEN, Page
+from tests.browser.page import BAR, READ, SEVEN, Page, fake_read, reading, recorded
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.fakes import fake_read, reading
-from tests.browser.page import SEVEN, Page
+from tests.browser.page import SEVEN, Page, fake_read, reading
 
 # In CSS pixels. A window of 1280x800 at 200 % is one of 640x400.
 SCREENS = {

@@ -10,7 +10,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 
 from tests.browser.conftest import SIZES
 from tests.browser.page import Page
-from tests.runtime.review.conftest import NUMBERS
+from tests.runtime.review.test_review import NUMBERS
 from tests.served import Served, served
 
 UNREADABLE = "unreadable as asked for; freely 20260"

@@ -1,9 +1,11 @@
-"""A stopped, hung, restarted, slow or busy server."""
+"""A stopped, hung, restarted, slow or busy server, and one that requires a token."""
+
+from collections.abc import Iterator
 
 import pytest
+from selenium.webdriver.common.keys import Keys
 
-from tests.browser.fakes import fake_read, hasten, reading, recorded
-from tests.browser.page import SEVEN, Page
+from tests.browser.page import SEVEN, Page, fake_read, hasten, reading, recorded
 from tests.served import served
 
 LOST = "The server can't be reached. Trying again"
@@ -59,3 +61,76 @@ def test_refusals_show_plain_messages(desktop: Page, status: int, words: str) ->
     desktop.draw(SEVEN)
     desktop.wait_for_status(words)
     assert desktop.settled and "chunk" not in desktop.status
+
+
+TOKEN = "s3cret+/%=#&"  # with special characters of URLs
+
+
+@pytest.fixture(scope="module")
+def locked_url(chromium: None) -> Iterator[str]:
+    with served(complains=True, DIGITS_TOKEN=TOKEN) as server:
+        yield server.url
+
+
+@pytest.fixture
+def locked(desktop: Page, locked_url: str) -> Page:
+    """The page of a server that requires a token, in a tab without one."""
+    desktop.open(url=locked_url)
+    return desktop
+
+
+def is_asked(page: Page) -> bool:
+    return page.find("token").is_displayed()
+
+
+def enter(page: Page, token: str) -> None:
+    [field] = page.select("#token input")
+    field.clear()
+    field.send_keys(token, Keys.ENTER)
+
+
+def test_drawing_is_read_after_token_is_entered(locked: Page) -> None:
+    [field] = locked.select("#token input")
+    assert is_asked(locked) and locked.driver.switch_to.active_element == field
+    assert field.accessible_name == "This server wants a token"
+    assert field.get_attribute("type") == "password"
+    locked.requests()
+    locked.draw(SEVEN)
+    locked.wait_for_status("This server wants a token.")
+    assert not [url for url in locked.requests() if "read" in url]  # without a token, none is sent
+    error = locked.find("token-error")
+    for wrong in ("\N{SNOWMAN}", "wrong"):  # the first can't be sent
+        enter(locked, wrong)
+        locked.wait(lambda: is_asked(locked) and "This token is wrong" in error.text)
+        assert field.get_attribute("aria-invalid") == "true"
+        locked.script("arguments[0].textContent = ''", error)
+    assert locked.complaints()
+    enter(locked, TOKEN)
+    locked.wait_for_text("7")
+    assert field.get_property("value") == "" and TOKEN not in locked.driver.page_source
+
+
+def test_token_is_kept_per_tab(locked: Page) -> None:
+    enter(locked, TOKEN)
+    locked.open()
+    locked.draw(SEVEN)
+    locked.wait_for_text("7")
+    assert not is_asked(locked)
+    first = locked.driver.current_window_handle
+    locked.driver.switch_to.new_window("tab")
+    locked.open()
+    assert is_asked(locked)
+    locked.driver.close()
+    locked.driver.switch_to.window(first)
+
+
+@pytest.mark.parametrize("given", [TOKEN, "s3cret%2B%2F%25%3D%23%26"])
+def test_token_in_url_fragment(locked: Page, given: str) -> None:
+    locked.requests()
+    locked.driver.get("about:blank")
+    locked.driver.get(f"{locked.url}/#token={given}")
+    locked.wait(lambda: not is_asked(locked))
+    assert locked.driver.current_url == f"{locked.url}/"
+    locked.draw(SEVEN)
+    locked.wait_for_text("7")
+    assert all("#" not in url and "s3cret" not in url for url in locked.requests())

@@ -21,7 +21,6 @@ from tests.conftest import PICTURES, Run
 PAGE = Path(__file__).parents[2] / "docs" / "textbook.md"
 TEXT = PAGE.read_text()
 DATA, LOSS, LAYERS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-VGG16 = ["train", "--network", "vgg16"]
 CLASSIC = ["train", "--recipe", "classic", "--seed", "0"]
 
 
@@ -66,12 +65,6 @@ def test_page_commands_write_files_they_name(
     pyplot.close("all")
     assert f"# {list(names['first'].shape)}, {list(names['second'].shape)}\n" in LAYERS
     assert Path("maps.png").exists()
-
-
-def test_page_uses_every_command() -> None:
-    used = [arguments for arguments, _ in commands()]
-    assert {name for name, *_ in used} == {"train", "info", "export", "predict", "eval"}
-    assert [each for each in used if each[0] == "train"] == [CLASSIC, VGG16, ["train"]]
 
 
 def test_page_table_counts_parameters() -> None:

@@ -1,15 +1,20 @@
-"""Exported graphs: they compute what PyTorch does, in as few nodes as can be."""
+"""Exported graphs: they compute what PyTorch does, in few nodes and in integers; or no export."""
 
+from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import get_args
 
 import numpy as np
 import onnx
 import pytest
 import torch
+from onnx import parser
 from torch import Tensor, nn
 
-from digits.inference.interface import READER
+from digits.data.mnist import Split
+from digits.errors import ModelError
+from digits.inference.interface import QMAX, READER
 from digits.inference.metadata import Kernels
 from digits.inference.session import open_session
 from digits_export import verify
@@ -17,7 +22,7 @@ from digits_export.quantize import quantize
 from digits_export.reader_calibrate import CalibratedReader
 from digits_export.reader_export import parity_inputs
 from digits_export.temperature import TemperatureScaling
-from digits_train.models import Network, Normalize, Reader
+from digits_train.models import LeNet5, Network, Normalize, Reader
 from digits_train.models.network import probabilities
 from tests.export.conftest import MAP_SCALING, SCALING, Graphs, classifier_graph, outputs, stored
 from tests.export.reader_pages import PAGES
@@ -124,3 +129,97 @@ def test_reader(reader: Reader, reader_graphs: Graphs) -> None:
     batch = np.stack([page.pixels for page in PAGES[:3]])[:, None]
     pages = parity_inputs([PAGES[0].pixels, np.full((64, 40), 255, np.uint8)])
     verify.check_parity(run, calibrated, [*pages, batch], 1e-4)
+
+
+def test_weights_are_int8_and_biases_int32(graphs: Graphs) -> None:
+    elements: Counter[str] = Counter()
+    for name, values in stored(graphs["int8"]).items():
+        elements[str(values.dtype)] += values.size * name.endswith(".int")
+    assert (elements["int8"], elements["int32"]) == (44_988, 255)
+    assert len(verify.serialize(graphs["int8"])) < 55_000
+    operators = [node.op_type for node in graphs["int8"].graph.node]
+    assert operators.count("QuantizeLinear") == 4  # before each product but the first
+
+
+def test_each_output_channel_has_a_scale(graphs: Graphs) -> None:
+    tensors = stored(graphs["int8"])
+    for layer, channels in (("conv1", 24), ("conv2", 16), ("fc1", 120), ("fc2", 84), ("fc3", 11)):
+        largest = np.abs(tensors[f"{layer}.weight.int"].astype(int)).reshape(channels, -1).max(1)
+        none = layer == "fc3"  # its last logit, of no digit, is constant
+        assert (largest[: channels - none] == QMAX).all() and (largest <= QMAX).all()
+    restored = (tensors["fc3.bias.int"] * tensors["fc3.bias.scale"])[-1]
+    assert restored == pytest.approx(SCALING.none_logit, rel=1e-4)  # though its weights are zeros
+    assert 2 * 255 * QMAX < 2**15  # vpmaddubsw adds two products of uint8 and int8 in int16
+
+
+def test_dead_channel(train_slice: Split) -> None:
+    torch.manual_seed(0)
+    network, images = LeNet5().eval(), train_slice.images[:50, None]
+    with torch.no_grad():
+        network.get_parameter("fc1.weight")[3] = 0
+        network.get_parameter("fc1.bias")[3] = 7.5
+    exact = classifier_graph(network)
+    [wanted], [rounded] = (outputs(form, images) for form in (exact, quantize(exact, [images])))
+    np.testing.assert_allclose(rounded, wanted, atol=0.02)
+
+
+def test_all_but_the_first_layer_of_a_reader_is_of_integers(reader_graphs: Graphs) -> None:
+    exact, rounded = stored(reader_graphs["float"]), stored(reader_graphs["int8"])
+    for name in (name for name in exact if name.endswith(".weight")):
+        if name.startswith("stem.0."):
+            np.testing.assert_array_equal(rounded[name], exact[name])
+        else:
+            assert np.abs(rounded[f"{name}.int"].astype(int)).max() == 127
+            assert len(rounded[f"{name}.scale"]) == len(rounded[f"{name}.int"])
+    nodes = reader_graphs["int8"].graph.node
+    rounds = {node.output[0] for node in nodes if node.op_type == "QuantizeLinear"}
+    assert [node.input[0] in rounds for node in nodes if node.op_type == "DepthToSpace"] == [True]
+    assert len(verify.serialize(reader_graphs["int8"])) < 330_000
+
+
+@pytest.mark.parametrize("kernels", ["float", "integer"])
+def test_quantized_maps_are_close(reader_graphs: Graphs, kernels: Kernels) -> None:
+    page = PAGES[5].pixels[None, None]
+    exact = outputs(reader_graphs["float"], page)
+    for expected, values in zip(exact, outputs(reader_graphs["int8"], page, kernels), strict=True):
+        assert 0 < np.abs(expected - values).max() < 0.1 * np.abs(expected - expected.mean()).max()
+
+
+@pytest.mark.parametrize("wrong", [0.01, np.nan])
+def test_parity_is_the_largest_difference_of_all_inputs(wrong: float) -> None:
+    inputs = [np.zeros((size, 1, 28, 28), np.uint8) for size in (1, 7, 256)]
+
+    def answers(images: np.ndarray, difference: float = 0) -> list[np.ndarray]:
+        probabilities = np.full((len(images), 10), 0.3, np.float32)
+        if len(images) == 7:
+            probabilities[5, 4] += difference
+        return [probabilities]
+
+    def compare(difference: float) -> float:
+        exported = partial(answers, difference=difference)
+        return verify.check_parity(exported, answers, inputs, 1e-5)
+
+    assert compare(5e-6) == pytest.approx(5e-6, rel=0.01)
+    with pytest.raises(ModelError, match=r"disagrees .* of shape \[7, 1, 28, 28\]"):
+        compare(wrong)
+
+
+@pytest.mark.parametrize("source", ["nowhere", "images"])
+def test_invalid_graph_is_an_error(source: str) -> None:
+    model = parser.parse_model(
+        '<ir_version: 8, opset_import: ["": 18]> g (uint8[n] images) => (float[n] y)'
+        f"{{ x = Cast<to = 1>(images) y = Relu({source}) }}"
+    )
+    with pytest.raises(ModelError, match="not valid ONNX"):
+        verify.serialize(model)
+
+
+@pytest.mark.parametrize(("points", "allowed"), [(0, 0), (0.05, 1), (25, 1), (26, 2)])
+def test_errors_are_rounded_up_to_whole_digits(points: float, allowed: int) -> None:
+    """Or of a few hundred pictures, none might change."""
+    verify.check_errors(1 / 4, (1 + allowed) / 4, 4, points, "pages", force=False)
+    with pytest.raises(
+        ModelError, match=f"raises the error rate on pages from 25.00% to {25 * (2 + allowed)}.00%"
+    ):
+        verify.check_errors(1 / 4, (2 + allowed) / 4, 4, points, "pages", force=False)
+    verify.check_errors(1 / 4, (2 + allowed) / 4, 4, points, "pages", force=True)

@@ -26,7 +26,7 @@ with atheris.instrument_imports(include=["digits", "PIL"]) if atheris else nullc
     from digits.vision.frame import to_mnist
     from digits.vision.hypotheses import propose
 
-from tests.robustness import mutants, specimens
+from tests.robustness import specimens
 
 FINDINGS = Path(".fuzz")
 # After so many seconds another process continues from the corpus, because code instrumented by
@@ -50,7 +50,7 @@ def fuzz(seconds: float, options: list[str]) -> None:
     """Fuzz in one process after the other, and exit with libFuzzer's exit code on a finding."""
     FINDINGS.mkdir(exist_ok=True)
     files = specimens.pictures()
-    seeds = [*files.values(), *(mutant for _, mutant in mutants.mutants(files, 5))]
+    seeds = [*files.values(), *(mutant for _, mutant in specimens.mutants(files, 5))]
     with tempfile.TemporaryDirectory(prefix="digits-fuzz-") as folder:
         for number, seed in enumerate(seeds):
             (Path(folder) / f"{number:05}").write_bytes(seed)

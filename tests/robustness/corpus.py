@@ -7,7 +7,7 @@ from pathlib import Path
 
 import safetensors.numpy
 
-from tests.robustness import bombs, checkpoints, forgery, refused, specimens
+from tests.robustness import bombs, checkpoints, forgery, specimens
 
 _PNG = specimens.pictures()["PNG L"]
 _COLUMNS = b"file,digit,text,number,confidence,status,left,top,right,bottom\n"
@@ -24,7 +24,7 @@ PICTURES = (
         "SVG": b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>",
     }
 )
-_CLASSIFIERS = refused.classifiers()
+_CLASSIFIERS = forgery.classifiers()
 MODELS = _ANYTHING | {
     "cut off": forgery.RAW[:-9],
     "more behind it": forgery.RAW + b"x",

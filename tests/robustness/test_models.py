@@ -13,14 +13,14 @@ from digits.inference.model import Model
 from digits.inference.model_file import load
 from digits.inference.reader_model import ReaderModel
 from tests.conftest import Run
-from tests.robustness import forgery, refused
+from tests.robustness import forgery
 from tests.robustness.sandbox import harmless
 
 REFUSED = {
-    **{name: (Model, forgery.as_classifier, *each) for name, each in refused.classifiers().items()},
+    **{name: (Model, forgery.as_classifier, *each) for name, each in forgery.classifiers().items()},
     **{
         f"reader: {name}": (ReaderModel, forgery.as_reader, *each)
-        for name, each in refused.readers().items()
+        for name, each in forgery.readers().items()
     },
 }
 

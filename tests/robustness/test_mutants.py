@@ -27,8 +27,8 @@ from digits.inference.reader_model import ReaderModel
 from digits_train import checkpoint, info
 from digits_train.checkpoint import load_state
 from tests.robustness import checkpoints, forgery, specimens
-from tests.robustness.mutants import mutants
 from tests.robustness.sandbox import harmless
+from tests.robustness.specimens import mutants
 from tests.runtime.serve.conftest import application
 
 # torch warns about files that it wouldn't have written itself.

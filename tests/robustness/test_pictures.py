@@ -1,5 +1,7 @@
-"""No picture takes excessive time or memory: bombs, and patterns."""
+"""No picture takes excessive time or memory: bombs, and patterns; and what is noticed as harm."""
 
+import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -101,3 +103,24 @@ def test_pattern_stays_within_limits(name: str) -> None:
     for left, top, right, bottom in boxes:
         assert 0 <= left < right <= picture.shape[1]
         assert 0 <= top < bottom <= picture.shape[0]
+
+
+@pytest.mark.linux
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda folder: (folder / "../outside").touch(),
+        lambda folder: (folder / "inside").rename(folder / "../outside"),
+        lambda folder: (folder / "..").chmod(0o777),
+        lambda _: os.system("true"),
+        lambda _: socket.create_connection(("127.0.0.1", 9)),
+        lambda _: b"1" * 700_000_000,
+    ],
+)
+def test_harm_is_noticed(tmp_path: Path, harm: Callable[[Path], object]) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with harmless("", folder):
+        (folder / "inside").touch()
+    with pytest.raises(AssertionError), harmless("", folder):
+        harm(folder)

@@ -1,5 +1,7 @@
+import csv
 import dataclasses
 import pickle
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from PIL import Image
 import digits
 from digits.data.mnist import Split
 from digits.errors import ModelError
+from digits.evaluation.alignment import align
 from digits.inference import metadata
 from digits.inference.model_file import BUNDLED, BUNDLED_READER, load
 from digits.inference.reader_model import ReaderModel
@@ -120,3 +123,35 @@ def test_arguments_out_of_range_are_refused(
 ) -> None:
     with pytest.raises(error, match=reason):
         digits.Classifier(**arguments)
+
+
+SHARED = Path(__file__).parents[3] / "shared" / "photos"
+has_photos = pytest.mark.skipif(not SHARED.is_dir(), reason="needs undistributed photographs")
+
+
+@pytest.mark.slow
+@has_photos
+def test_accuracy_on_real_photos(classifier: digits.Classifier) -> None:
+    right, total = Counter[str](), Counter[str]()
+    with (SHARED / "single.csv").open() as table:
+        for row in csv.DictReader(table):
+            kind = Path(row["file"]).name.split("_")[0]
+            probabilities = classifier.predict(SHARED / row["file"]).probabilities
+            right[kind] += int(np.argmax(probabilities)) == int(row["digit"])
+            total[kind] += 1
+    for kind, least in {"phone": 0.9, "sudoku": 0.9, "exam": 0.9, "mouse": 0.98}.items():
+        assert right[kind] >= least * total[kind] > 0
+
+
+@pytest.mark.slow
+@has_photos
+def test_error_rate_on_real_pages(classifier: digits.Classifier) -> None:
+    with (SHARED / "lines.csv").open() as table:
+        scores = [
+            align(
+                "".join(number.free for number in classifier.read(SHARED / row["file"]).numbers),
+                row["digits"].replace("/", " "),
+            ).score
+            for row in csv.DictReader(table)
+        ]
+    assert sum(score.errors for score in scores) <= 0.1 * sum(score.symbols for score in scores)

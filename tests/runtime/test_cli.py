@@ -149,8 +149,9 @@ def test_read_with_constraints(
     (pages / "table.csv").write_text("name;value\na;8\n")
     arguments = ["read", "a.png", "--max-errors", "10%", *options]
     assert run(*arguments) == (0, f"{text}\n", "")
-    numbers = json.loads(run(*arguments, "--json")[1])["numbers"]
-    assert [number["status"] for number in numbers] == statuses.split()
+    page = json.loads(run(*arguments, "--json")[1])
+    assert [number["status"] for number in page["numbers"]] == statuses.split()
+    assert (page["text"], page["status"]) == (text, "unsure")
 
 
 def test_read_several_pages(run: Run, pages: Path) -> None:

@@ -1,18 +1,24 @@
-"""Results as text, JSON and CSV, and what it takes to add a format."""
+"""Answers, and how they look as text, JSON and CSV; text from anyone; how to add a format."""
 
 import csv
 import json
+import math
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from digits.formats import FORMATS, Csv, Format, Json
 from digits.prediction import Number, Prediction, Reading, Symbol
 from digits.tables import csv_name
-from digits.text import unescape_name
+from digits.terminal import print_stderr
+from digits.text import escape_name, to_json, unescape_name
 from tests.conftest import Run
 from tests.synthetic import reading
 
@@ -89,3 +95,78 @@ def test_name_is_the_same_in_all_formats(form: Format, answer: Prediction | Read
     line = form.lines("\udcff\n.png", answer, show_name=True)
     named = json.loads(line)["file"] if isinstance(form, Json) else line
     assert named.startswith(r"\xff\x0a.png")
+
+
+MINUS = Symbol("-", 0.8, (0.0,) * 10 + (0.8, 0.1), (0, 5, 6, 7))
+EIGHT = Symbol("8", 0.4, (0.0,) * 8 + (0.4, 0.2, 0.0, 0.0), (9, 2, 12, 4))
+
+
+def test_text_of_a_reading() -> None:
+    page = reading([[MINUS, SYMBOL], [EIGHT]], [[SYMBOL, SYMBOL]])
+    assert Format().lines("a.png", page, show_name=True) == "a.png  -7?  8?\na.png  77?"
+    assert page.symbols == (MINUS, SYMBOL, EIGHT, SYMBOL, SYMBOL)
+    assert page.numbers[0].box == (0, 2, 6, 7)
+
+
+def test_numbers_as_json() -> None:
+    page = reading([[MINUS, SYMBOL], [EIGHT]])
+    record = json.loads(Json().lines("a.png", page, show_name=True))
+    assert tuple(record) == Reading.KEYS and record["text"] == "-7?  8?"
+    symbol = {"symbol": "8", "confidence": 0.4, "probabilities": list(EIGHT.probabilities)}
+    expected = {"text": "8", "probability": 0.8, "status": "review", "second": "", "free": "8"}
+    expected |= {"symbols": [symbol | {"box": [9, 2, 12, 4]}], "line": 1, "column": 2}
+    assert record["numbers"][1] == expected | {"box": [9, 2, 12, 4]}
+    assert tuple(SEVEN.to_dict("a.png")) == Prediction.KEYS
+
+
+def test_frames_are_included_on_request() -> None:
+    page = reading([[replace(SYMBOL, frame=np.eye(28, dtype=np.uint8)), MINUS]])
+    symbols = page.to_dict("a.png", frame=True)["numbers"][0]["symbols"]
+    assert [symbol["frame"] for symbol in symbols] == [np.eye(28).tolist(), None]
+    assert "frame" not in str(page.to_dict("a.png"))
+
+
+@pytest.mark.parametrize(
+    ("confidence", "text"), [(0.1004, "?  (10.0 %)"), (0.1006, "?  (10.1 %, perhaps 3)")]
+)
+def test_uniform_probabilities_print_no_guess(confidence: float, text: str) -> None:
+    unsure = Prediction(None, confidence, (*(0.1,) * 3, confidence), (1, 2, 3, 4))
+    assert Format().lines("a.png", unsure, show_name=False) == text
+
+
+NAMES = {
+    "zwölf 十二.png".encode(): "zwölf 十二.png",
+    b"\xff.png": r"\xff.png",
+    b"a\nb\x1b\x7f": r"a\x0ab\x1b\x7f",
+    b"a\\nb\\x0g\\xFF": r"a\nb\x0g\xFF",
+    b"scans\\xab1.png": r"scans\x5cxab1.png",
+    "\x85\u202e\u2028".encode(): r"\u0085\u202e\u2028",
+    "\ufeffa\u200b\xad.png".encode(): r"\ufeffa\u200b\u00ad.png",
+    "\u0646\u200c\u0645 \u2764\ufe0f.png".encode(): "\u0646\u200c\u0645 \u2764\ufe0f.png",
+    b"\xed\xb3\xbf": r"\xed\xb3\xbf",  # an encoded surrogate, which is invalid UTF-8
+}
+
+
+@pytest.mark.unix
+def test_escaped_name() -> None:
+    assert {raw: escape_name(os.fsdecode(raw)) for raw in NAMES} == NAMES
+
+
+@pytest.mark.unix
+@given(st.binary() | st.text("\\xu0123abf\x85\u202eé\ufeff").map(str.encode))
+def test_escaped_name_is_valid_unicode_and_unescaped(raw: bytes) -> None:
+    escaped = escape_name(os.fsdecode(raw))
+    assert not set(map(chr, range(32))) & set(escaped)
+    assert escaped.encode().decode() == escaped
+    assert os.fsencode(unescape_name(escaped)) == raw
+
+
+def test_stderr_gets_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_stderr("error: a\x1b[31m\nb\udcff\ud800")
+    assert capsys.readouterr().err == "error: a\\x1b[31m\\x0ab\\xff\\ud800\n"
+
+
+def test_json_has_no_nan_or_surrogates() -> None:
+    values = {"a": [math.nan, (1.5, -math.inf)], "b\ud800": {"c": "d\udcff\n"}, "e": None}
+    read = json.loads(to_json(values), parse_constant=pytest.fail)
+    assert read == {"a": [None, [1.5, None]], r"b\ud800": {"c": "d\\xff\n"}, "e": None}

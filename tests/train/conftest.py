@@ -1,10 +1,26 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from digits.data.mnist import Split
+from digits_train.camera import fonts
+from digits_train.camera.glyphs import pen_writers
+from digits_train.camera.ink import EM
+from digits_train.camera.lettering import write
+from digits_train.camera.marks import draw_mark
 from digits_train.camera.materials import Materials
-from tests.train import short, small_materials
+from tests.train import short
+
+FONT = fonts.bundled()[0]
+
+
+def small_materials(digits: Split, bank: int = 400) -> Materials:
+    """With few glyphs and texts."""
+    random = np.random.default_rng(0)
+    texts = [write(text, FONT, random) for text in ("sum", "Tel.", "&", "O", "date")]
+    marks = [draw_mark(EM, random) for _ in range(20)]
+    return Materials(pen_writers(digits, bank, random), (), [texts], marks)
 
 
 @pytest.fixture
@@ -21,4 +37,4 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def materials(train_slice: Split) -> Materials:
-    return small_materials.make(train_slice, 200)
+    return small_materials(train_slice, 200)

@@ -1,4 +1,4 @@
-"""The `digits` command with a subset of MNIST, for tests of processes.
+"""A subset of MNIST, and the `digits` command with it, for tests of processes.
 
 python tests/train/subset_digits.py train --epochs 2
 """
@@ -9,21 +9,8 @@ from typing import Any, get_args
 from digits.__main__ import main
 from digits.data import fetch, mnist
 from digits.data.mnist import Split
-from digits_train import calibration, examples, plots
-from digits_train.camera import fonts
 
 SUBSET = Path(__file__).parent.parent / "mnist_subset"
-# What to set, to generate little and download no font: object, attribute and value.
-PATCHES: list[tuple[Any, str, Any]] = [
-    (examples, "MAX_FRAMES", 100),
-    (examples, "MAX_OUTLIERS", 150),
-    (calibration, "NUM_FRAMES", 100),
-    (calibration, "NUM_OUTLIERS", 60),
-    (calibration, "GLYPHS", 60),
-    (calibration, "TEXTS", 60),
-    (fonts, "hands", fonts.bundled),
-    (fonts, "printed", fonts.bundled),
-]
 
 
 def load(split: mnist.SplitName, data: Path | None = None) -> Split:
@@ -41,13 +28,21 @@ def load_all(data: Path | None = None) -> mnist.Splits:
     return {split: load(split) for split in get_args(mnist.SplitName)}
 
 
-def install() -> None:
-    """Let `mnist` load the subset; draw fewer additional pictures and smaller figures."""
-    mnist.load, mnist.load_all = load, load_all
-    for patch in (*PATCHES, (plots, "MAX_MISTAKES", 8)):
-        setattr(*patch)
+def patches() -> list[tuple[Any, str, Any]]:
+    """What to set, to load it, generate little and download no font: object, attribute, value."""
+    from digits_train import calibration, examples  # which import PyTorch
+    from digits_train.camera import fonts
+
+    return [
+        *((mnist, "load", load), (mnist, "load_all", load_all)),
+        *((examples, "MAX_FRAMES", 100), (examples, "MAX_OUTLIERS", 150)),
+        *((calibration, "NUM_FRAMES", 100), (calibration, "NUM_OUTLIERS", 60)),
+        *((calibration, "GLYPHS", 60), (calibration, "TEXTS", 60)),
+        *((fonts, "hands", fonts.bundled), (fonts, "printed", fonts.bundled)),
+    ]
 
 
 if __name__ == "__main__":
-    install()
+    for patch in patches():
+        setattr(*patch)
     main()

@@ -1,5 +1,6 @@
-"""Checkpoints, what `digits info` says of them, and the states of trainings."""
+"""Checkpoints, what `digits info` says of them, states of trainings; bundled files as a start."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,14 @@ import pytest
 import safetensors.torch
 import torch
 
-from digits.errors import ModelError
+from digits.errors import DigitsError, ModelError
+from digits.inference import metadata
+from digits.inference.model_file import BUNDLED, load
 from digits_train import checkpoint, models
 from digits_train.checkpoint import Provenance
 from digits_train.models import LeNet5
 from digits_train.run import RunDir
+from digits_train.start import load_start
 from tests.conftest import Run
 
 PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 5}, 3, 5, {}, 50_000, 0.99)
@@ -73,12 +77,10 @@ def test_checkpoint_of_another_version(tmp_path: Path) -> None:
 
 
 def test_missing_or_damaged_state(tmp_path: Path) -> None:
-    path = tmp_path / "state.pt"
-    with pytest.raises(ModelError, match="state.pt: there is no such file"):
-        checkpoint.load_state(path)
-    path.touch()
-    with pytest.raises(ModelError, match="state.pt is damaged, or not a state that digits wrote"):
-        checkpoint.load_state(path)
+    (tmp_path / "empty.pt").touch()
+    for name, cause in (("state", "there is no such file"), ("empty", "not a state that digits")):
+        with pytest.raises(ModelError, match=f"{name}.pt.*{cause}"):
+            checkpoint.load_state(tmp_path / f"{name}.pt")
 
 
 def test_info_of_an_unregistered_network(run: Run, tmp_path: Path) -> None:
@@ -95,3 +97,36 @@ def test_info_of_an_unregistered_network(run: Run, tmp_path: Path) -> None:
     assert values == json.loads(run("info", tmp_path / "state.pt", "--json")[1])
     assert values.keys() == {"file", "bytes", "sha256", "provenance", "parameters", "tensors"}
     assert values["tensors"]["up.bias"] == [128]
+
+
+@pytest.mark.slow
+def test_bundled_file_and_run(trained_run: RunDir) -> None:
+    for source, file in (
+        (None, Path(BUNDLED)),
+        (trained_run.folder, trained_run.checkpoint),
+        (trained_run.state, trained_run.checkpoint),
+    ):
+        architecture, model, sha256 = load_start(source, None)
+        assert (architecture, model.training) == ("lenet5", False)
+        assert sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (None, "no vgg16 is bundled: name a run, or an exported ONNX file"),
+        (Path(BUNDLED), "is a lenet5: a vgg16 can't start from its weights"),
+        (Path("missing.onnx"), "missing.onnx: no such model"),
+    ],
+)
+def test_unusable_sources(source: Path | None, message: str) -> None:
+    with pytest.raises(DigitsError, match=message):
+        load_start(source, "vgg16")
+
+
+def test_other_exported_files(tmp_path: Path) -> None:
+    path, about = tmp_path / "own.onnx", load(BUNDLED, metadata.Metadata).metadata
+    other = replace(about, architecture="vgg16")  # of pairs with the same key, the last counts
+    path.write_bytes(metadata.add_metadata(Path(BUNDLED).read_bytes(), other))
+    with pytest.raises(ModelError, match="own.onnx is a vgg16: only its run can be a start, not"):
+        load_start(path, None)

@@ -1,12 +1,14 @@
 import re
 import shlex
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from digits_train import models
+from digits_train.config import QUICK, TrainConfig, UnfitValueError, config_from_dict
 from tests.conftest import Run
 from tests.train.short import FILES, interrupt_after
 
@@ -37,6 +39,7 @@ def test_help_lists_networks_and_recipes(run: Run) -> None:
         ("--recipe finetune --data mine", 1, "recipe finetune needs --start: what to fine-tune"),
         pytest.param("--device cuda", 1, "PyTorch finds no cuda device", marks=NO_GPU),
         ("--start bundled", 1, "recipe finetune needs --data: your own labelled pictures"),
+        ("--start nowhere", 1, "name a run folder that `digits train` wrote"),
         ("--start bundled --data empty", 1, "no labelled pictures in empty: sort them into"),
         ("--start bundled --data pages.csv", 1, "a reader learns from them (--network reader)"),
     ],
@@ -72,3 +75,30 @@ def test_useless_network_is_kept_and_told(run: Run) -> None:
     line = "epoch #/#  loss #  accuracy #%  validation loss #  accuracy #%  # images/s"
     assert line in re.sub(r"[\d.,]+", "#", err)
     assert {path.name for path in Path("runs/lenet5").iterdir()} == FILES
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("epochs", 0), ("epochs", True), ("batch_size", 1.5), ("learning_rate", -1.0)),
+        *(("learning_rate", float("nan")), ("frames", float("inf")), ("frames", "0.5")),
+        *(("frames", True), ("optimizer", "adam"), ("name", 7), ("ema_decay", "none")),
+    ],
+)
+def test_unfit_values_of_recipes(name: str, value: object) -> None:
+    with pytest.raises(UnfitValueError, match=f"{name} (must be above 0, not|can't be)"):
+        replace(QUICK, **{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("architecture", ["lenet5", "reader"])
+def test_config_from_dict(architecture: str) -> None:
+    config = TrainConfig(architecture, models.get_recipe(architecture, "default", learning_rate=1))
+    values = asdict(config)
+    assert config_from_dict(values) == config
+    for changed, complaint in (
+        (values | {"other": 1}, "other"),
+        (values | {"data_sha256": []}, "data_sha256 can't be"),
+        ({key: value for key, value in values.items() if key != "init"}, "init is missing"),
+    ):
+        with pytest.raises(TypeError, match=complaint):
+            config_from_dict(changed)

@@ -1,11 +1,15 @@
-"""What the reader learns, and what it is judged by."""
+"""What the reader learns, and what it is judged by; hard negatives."""
 
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import one_hot
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, one_hot
 
 from digits.inference.interface import SYMBOLS
+from digits_train import mining
+from digits_train.camera.ink import NO_BOXES, Glyph
+from digits_train.camera.materials import Materials
 from digits_train.detection import Targets, detection_loss, make_targets
 from digits_train.matching import (
     DOUBTFUL,
@@ -18,7 +22,7 @@ from digits_train.matching import (
     find_symbols,
     true_symbols,
 )
-from digits_train.models.reader import Maps
+from digits_train.models.reader import Maps, Reader
 from digits_train.symbols import Box, Symbol
 
 ALL = np.ones((24, 24), np.float32)
@@ -139,3 +143,27 @@ def test_perfect_maps_have_no_errors_and_the_surest_are_first() -> None:
     page = LabelledPage(np.zeros((96, 96), np.uint8), "", truth, ALL)
     assert page.match(detections.boxes, detections.symbols.argmax(1)).score == (4, 0, 0, 0)
     assert detections.symbols[0].argmax() == 11
+
+
+def text(level: int, doubtful: np.ndarray = NO_BOXES) -> Glyph:
+    return Glyph(np.full((40, 90), level, np.uint8), 0.0, doubtful)
+
+
+def ink_maps(model: object, pages: Tensor) -> Maps:
+    """The blacker a cell of 4x4 pixels, the surer a symbol."""
+    ink = avg_pool2d(255 - pages.float(), 4)
+    return Maps(ink, ink, ink)
+
+
+def test_the_most_misleading_of_the_tried_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mining, "predict_maps", ink_maps)
+    random, model = np.random.default_rng(0), Reader()
+    everywhere = np.array([(0, 0, 90, 40)], np.float32)
+    texts = [[text(50), text(255), text(255, everywhere)], [text(150)]]
+    marks = [Glyph(np.full((300, 2000), 200, np.uint8))]  # so large that it is cut off
+    materials = Materials((), (), texts, marks)
+    chosen = mining.with_hard_negatives(materials, model, random, limit=3)
+    assert [int(hard.coverage.max()) for hard in chosen.hard] == [255, 200, 150]
+    assert not len(chosen.hard[0].doubtful)  # the other one of 255 may well be a symbol
+    assert chosen._replace(hard=()) == materials
+    assert len(mining.with_hard_negatives(materials, model, random, tried=2).hard) == 2

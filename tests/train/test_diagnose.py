@@ -1,12 +1,19 @@
+"""What is told of data, of a training that failed, of a fine-tuning, and in figures."""
+
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageColor
 
 from digits.data.mnist import Split, SplitName
+from digits.errors import ModelError
 from digits.evaluation.alignment import Score
 from digits.evaluation.digits import Evaluation
-from digits_train import diagnose
+from digits_train import comparison, diagnose, plots
+from digits_train.comparison import Comparison
+from digits_train.matching import LabelledPage, Truth
 
 ALL, MOST = [*range(10)] * 10, [*range(8)] * 13
 
@@ -60,3 +67,74 @@ def test_failure_if_no_better_than_guessing(labels: Sequence[int], right: int, f
 )
 def test_failure_of_reader(score: Score, fails: bool) -> None:
     assert (diagnose.reader_failure(score) is not None) == fails
+
+
+MNIST = Comparison("validation digits of MNIST", 0.001, 10_000, 43, 50)
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "total", "before", "after", "problem"),
+    [
+        (None, 40, 12, 11, ""),
+        (None, 40, 0, 0, ""),
+        (None, 1_040, 12, 12, "it reads your own pictures no better: 12 errors before, 12 after"),
+        (None, 40, 0, 1, "it reads your own pictures no better: "),
+        (None, 0, 0, 0, "none of your own pictures were held back to measure with: label more"),
+        (0.001, 10_000, 40, 50, ""),
+        (0.001, 10_000, 40, 51, "it reads these worse: 40 errors before, 51 after, of 10,000"),
+    ],
+)
+def test_problem(
+    tolerance: float | None, total: int, before: int, after: int, problem: str
+) -> None:
+    compared = Comparison("these", tolerance, total, before, after)
+    assert compared.problem.startswith(problem) and bool(compared.problem) == bool(problem)
+    assert comparison.problems([compared, MNIST]) == [compared.problem] * bool(problem)
+
+
+def test_row() -> None:
+    rates = {"errors before": "0.43% (0.32% to 0.58%)", "errors after": "0.50% (0.38% to 0.66%)"}
+    assert MNIST.row() == {"examples": "10,000 validation digits of MNIST"} | rates
+    assert [*Comparison("own", None, 0, 0, 0).row().values()] == ["0 own", "-", "-"]
+    inventive = Comparison("symbols", 0.002, 50, 60, 25)
+    assert [*inventive.row().values()] == ["50 symbols", "120.00%", "50.00% (36.64% to 63.36%)"]
+
+
+@pytest.mark.parametrize("content", ["{}", "[" * 100_000, '{"comparison": [{"name": "own"}]}'])
+def test_damaged_summary(tmp_path: Path, content: str) -> None:
+    summary = tmp_path / "run.json"
+    summary.write_text(content)
+    message = (
+        f"{summary} doesn't compare .*: finish its training with .*--resume {tmp_path} --data ...`$"
+    )
+    with pytest.raises(ModelError, match=message):
+        comparison.load(summary)
+
+
+def drawn(path: Path, color: str) -> bool:
+    """Whether a colour is in the picture."""
+    pixels = np.asarray(Image.open(path).convert("RGB")).reshape(-1, 3)
+    away = np.abs(pixels - np.array(ImageColor.getrgb(color))).max(1)
+    return bool((away < 30).sum() > 50)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [{"train_accuracy": 0.9}, {"validation_errors": 1.5}])
+def test_curves(tmp_path: Path, more: dict[str, float]) -> None:
+    epoch = {"number": 1, "train_loss": 2.5, "validation_loss": 0.5, "validation_accuracy": 0.95}
+    path = tmp_path / "curves.png"
+    plots.curves(path, [epoch | more])
+    assert drawn(path, "#E69F00") and drawn(path, "#0072B2")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("symbol", [4, 7])
+def test_crops(tmp_path: Path, symbol: int) -> None:
+    """Of a 4 and a minus the first is read as `symbol`."""
+    boxes = np.array([(10, 10, 30, 40), (60, 24, 80, 28)])
+    truth, weight = Truth(boxes, np.array([4, 10])), np.ones((24, 24), np.float32)
+    page = LabelledPage(np.full((96, 96), 200, np.uint8), "", truth, weight)
+    path = tmp_path / "crops.png"
+    plots.crops(path, "crops", [page.match(boxes[:1], np.array([symbol]))])
+    colors = [drawn(path, color) for color in (plots.RIGHT, plots.FALSE, plots.MISSED)]
+    assert colors == [symbol == 4, symbol == 7, True]

@@ -1,20 +1,24 @@
-"""The training loop and its optimizer, without run folders."""
+"""The training loop and its optimizer, without run folders; and the fit of the ranker."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from scipy.optimize import check_grad
 from torch import nn
 
 from digits.data.mnist import Split
 from digits.errors import DigitsError
-from digits_train import models, optim
+from digits.vision import ranker
+from digits_train import fit_ranker, models, optim
 from digits_train.config import ReaderRecipe, Recipe, TrainConfig
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.training import Training, restore
 from digits_train.training import begin as begin_training
+from tests.train.conftest import small_materials
 from tests.train.short import fit_digits
 
 RECIPE = replace(
@@ -28,22 +32,16 @@ def begin(recipe: Recipe = RECIPE, architecture: str = "lenet5") -> Training:
 
 
 @pytest.mark.slow
-def test_batches_are_nearly_equal(train_slice: Split) -> None:
-    recipe, sizes = replace(RECIPE, batch_size=33), list[int]()
-    assert len([*fit_digits(begin(recipe), recipe, train_slice[:98], on_step=sizes.append)]) == 3
-    assert sizes == [33, 33, 32] * 3
-
-
-@pytest.mark.slow
 def test_few_steps_of_layers_with_batch_norm_and_dropout(
     train_slice: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Restored, they end with the same weights; statistics are those of the trained network."""
     groups = ((8, 8), (16, 16), (16, 16, 16), (32, 32, 32), (32, 32, 512))
     monkeypatch.setattr(models.VGG16, "GROUPS", groups)
-    digits, recipe = train_slice[:40], replace(RECIPE, batch_size=20)
+    digits, recipe, sizes = train_slice[:41], replace(RECIPE, batch_size=21), list[int]()
     whole, parts = (begin(recipe, "vgg16") for _ in range(2))
-    list(fit_digits(whole, recipe, digits))
+    assert len([*fit_digits(whole, recipe, digits, on_step=sizes.append)]) == 3
+    assert sizes == [21, 20] * 3  # nearly equal
     torch.manual_seed(999)
     next(fit_digits(parts, recipe, digits))
     restored = restore(Path("state.pt"), parts.state_dict(), CPU.device)
@@ -130,3 +128,18 @@ def test_ema_follows_weights_and_forgets_random_start() -> None:
     for step in range(20):
         optim.update_ema(average, model, decay=0.999, step=step)
     assert average.weight.min() > 0.99
+
+
+@pytest.mark.slow
+def test_fit_reduces_the_loss_and_follows_the_gradient(train_slice: Split) -> None:
+    drawn = fit_ranker.samples(small_materials(train_slice, 200), range(16))
+    point = np.random.default_rng(0).normal(0, 0.1, len(ranker.FEATURES + ranker.SEVERAL_FEATURES))
+    error = check_grad(
+        lambda weights: fit_ranker.loss_and_gradient(weights, drawn)[0],
+        lambda weights: fit_ranker.loss_and_gradient(weights, drawn)[1],
+        point,
+    )
+    assert error < 1e-5
+    before, _ = fit_ranker.loss_and_gradient(np.zeros_like(point), drawn)
+    after, _ = fit_ranker.loss_and_gradient(fit_ranker.fit_ranker(drawn), drawn)
+    assert after < 0.9 * before

@@ -17,7 +17,7 @@ from digits_train.start import load_start
 from digits_train.tasks import detection
 from tests.conftest import Run
 from tests.export.reader_pages import drawn_page
-from tests.train import tiny_pages
+from tests.train import short
 from tests.train.short import FILES, interrupt_after, resume, train
 
 pytestmark = [
@@ -28,12 +28,12 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def pages_are_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    for patch in tiny_pages.patches():
+    for patch in short.bar_patches():
         monkeypatch.setattr(*patch)
 
 
 def test_bars_are_found_and_told_apart(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    windows = Mock(side_effect=tiny_pages.TinyWindows)
+    windows = Mock(side_effect=short.TinyWindows)
     mine = Mock(side_effect=lambda materials, *_: materials)
     monkeypatch.setattr(detection, "Windows", windows)
     monkeypatch.setattr(detection, "with_hard_negatives", mine)

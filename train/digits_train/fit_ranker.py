@@ -2,7 +2,7 @@
 
 Writes runtime/digits/vision/weights.py. The pictures are those of the synthetic camera
 (digits_train/camera/single.py), with the first half of MNIST's validation digits and training's
-fonts: of one digit, of several and of none. `benchmarks.camera` measures with the other half.
+fonts: of one digit, of several and of none.
 """
 
 import math

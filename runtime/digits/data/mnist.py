@@ -43,7 +43,7 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, part: slice) -> "Split":
+    def __getitem__(self, part: slice | NDArray[np.intp]) -> "Split":
         return Split(self.images[part], self.labels[part])
 
 

@@ -59,6 +59,8 @@ class FormTable(Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 def load(path: Path) -> Form:
     """Read a form. Raises DataError if it can't be read, or makes no sense."""
+    if path.exists() and not path.is_file():  # opening a pipe would block
+        raise DataError(f"{path} is not a file")
     with reporting(f"read {path}", DataError), path.open("rb") as file:
         content = file.read(_MAX_BYTES + 1)
     try:

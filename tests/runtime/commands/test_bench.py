@@ -1,4 +1,4 @@
-"""`digits bench` with a fake clock and fake processes; tests/test_output.py has real ones."""
+"""`digits bench` with a fake clock and fake processes; tests/test_structure.py has real ones."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""Folders of many pictures: several jobs, interruptions, and `--output`."""
+"""What a run reads, by how many processes and networks; interruptions, and `--output`."""
 
 import io
 import os
@@ -11,9 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from digits.commands import inputs, runner
 from digits.commands.results import ResultsFile
+from digits.errors import PictureError
+from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from digits.prediction import Prediction
+from digits.system import cpu_count
 from tests.conftest import Run
+from tests.runtime.conftest import no_free_file_descriptors
 from tests.waiting import wait_until
 
 
@@ -78,3 +83,100 @@ def test_output_is_continued_after_sigint(pictures: list[Path], run: Run) -> Non
     assert (code, out) == (1, "") and "error: many/003.png" in err  # it is tried again
     names = [line.split(",")[0] for line in results.read_text().splitlines()[1:]]
     assert names == [f"many/{number:03}.png" for number in range(300) if number != 3]
+
+
+@pytest.mark.unix
+@pytest.mark.parametrize("command", ["predict 7/7.jpg", "info", "predict -r .", "eval --data ."])
+def test_too_many_open_files_is_one_error(run: Run, pictures: list[Path], command: str) -> None:
+    Path("7").mkdir()
+    shutil.copy(pictures[7], "7/7.jpg")
+    assert run(*command.split())[0] == 0  # so that late imports are done
+    with no_free_file_descriptors():
+        answer = run(*command.split())
+    assert answer == (1, "", "error: too many files are open: raise `ulimit -n`\n")
+
+
+def test_process_count() -> None:
+    assert runner.process_count(["a.png"], 4) == 1
+    assert runner.process_count(["a.png", "b.png"], 4) == 4
+    assert runner.process_count(["a.png", "-"], 4) == 1
+    assert runner.process_count(["a.png"] * 499, None) == 1
+    assert runner.process_count(["a.png"] * 500, None) == cpu_count()
+
+
+def test_read_takes_a_file_of_each_kind(run: Run, pictures: list[Path]) -> None:
+    options = ["--model", BUNDLED_READER, "--model", BUNDLED]
+    assert run("read", pictures[7], *options) == (0, "7\n", "")
+    code, _, err = run("read", pictures[7], *options[:2], *options[:2])
+    assert code == 1 and "are both a reader: name one of each kind" in err
+
+
+ALL = ["[1].png", "a.JPG", "b.png", "c.webp"]
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(100_000)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The current one."""
+    for name in ("empty", "deeper/e"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("b.png", "a.JPG", "notes.txt", "c.webp", "[1].png", "deeper/d.png"):
+        (tmp_path / name).touch()
+    (tmp_path / "deeper/e/f.tif").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("argument", "recursive", "expected", "show_name"),
+    [
+        (".", False, ALL, True),
+        (".", True, [*ALL, "d.png", "f.tif"], True),
+        ("b.p?g", False, ["b.png"], True),
+        ("[1].png", False, ["[1].png"], False),  # a file, although it looks like a pattern
+        ("missing.png", False, ["missing.png"], False),  # reported when it is opened
+        ("*.bmp", False, "no file matches *.bmp", True),
+        ("empty", False, "no pictures in empty (-r includes subfolders)", True),
+        ("empty", True, "no pictures in empty", True),
+        ("", False, "'' is not a file name", True),
+    ],
+)
+def test_resolve(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    argument: str,
+    recursive: bool,
+    expected: str | list[str],
+    show_name: bool,
+) -> None:
+    given = inputs.resolve([argument], recursive)
+    names, error = ([], f"error: {expected}\n") if isinstance(expected, str) else (expected, "")
+    assert [os.path.basename(file) for file in given.files] == names
+    assert (given.show_name, capsys.readouterr().err) == (show_name, error)
+
+
+def test_resolve_several_shows_names(folder: Path) -> None:
+    assert inputs.resolve(["b.png", "b.png"], False)[:2] == (["b.png", "b.png"], True)
+    assert inputs.resolve(["", "b.png"], False)[:2] == (["b.png"], True)
+
+
+def test_largest_stdin_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(PNG)))
+    monkeypatch.setattr(inputs, "MAX_STDIN", len(PNG))
+    assert inputs.read_source("-") == PNG
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "can't read a picture from stdin: it is closed"),
+        (io.BytesIO(b"y" * (2 << 20)), "stdin is not a picture in a supported format"),
+        (io.BytesIO(PNG + bytes(2 << 20)), "stdin is larger than 1 MB"),
+    ],
+)
+def test_stdin_without_a_picture_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, content: io.BytesIO | None, message: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", content and io.TextIOWrapper(content))
+    monkeypatch.setattr(inputs, "MAX_STDIN", 1 << 20)
+    with pytest.raises(PictureError, match=f"^{message}"):
+        inputs.read_source("-")

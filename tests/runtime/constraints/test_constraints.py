@@ -1,16 +1,22 @@
-"""Constraints: what they accept together, what can't be, and how they are written."""
+"""Constraints, lists and patterns: what they accept, what can't be, and how they are written."""
 
 import math
 import pickle
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from digits.constraints.allowed import AllowedNumbers
 from digits.constraints.automaton import accepts_text
+from digits.constraints.checks import CHECKS, CheckName
 from digits.constraints.constraints import Constraints
+from digits.constraints.pattern import Pattern
+from digits.errors import DataError
+from digits.inference.interface import SYMBOLS
 
 SIGNED = ["-5", "555-1234", "-1-2.5", "2026-11-28", "-.5", "5.", "1,234"]
 BOUNDS = st.decimals(-1000, 1000, places=1).map(float)
@@ -145,3 +151,159 @@ def test_what_is_no_length_is_refused(given: Any) -> None:
 def test_what_is_no_range_is_refused(given: Any) -> None:
     with pytest.raises(ValueError, match="^the range is 100-999 or .* at most 20 digits, not "):
         Constraints(range=given)
+
+
+@pytest.mark.parametrize(
+    ("check", "number"),
+    [
+        *(("luhn", number) for number in ("4111111111111111", "79927398713", "490154203237518")),
+        *(("ean13", number) for number in ("4006381333931", "9780306406157")),
+        *(("isbn10", number) for number in ("0306406152", "0198526636")),
+        *(("mod11", number) for number in ("86011117947", "12345678903")),
+    ],
+)
+def test_numbers_in_use_are_valid_but_for_a_wrong_digit(check: CheckName, number: str) -> None:
+    changed = {
+        number[:index] + digit + number[index + 1 :]
+        for index in range(len(number))
+        for digit in "0123456789"
+    }
+    assert [text for text in changed if accepts_text(CHECKS[check], text)] == [number]
+    assert not accepts_text(CHECKS[check], f"-{number}")
+
+
+NUMBERS = st.from_regex(r"-?[12]{1,3}(-[12])?(\.[12]?)?", fullmatch=True)
+
+
+@pytest.mark.slow
+@given(st.lists(NUMBERS, min_size=1, max_size=8), NUMBERS)
+def test_allowed_are_those_of_the_list(numbers: list[str], text: str) -> None:
+    allowed = pickle.loads(pickle.dumps(AllowedNumbers(numbers)))
+    for number in [*numbers, text, numbers[0] + "0"]:
+        assert accepts_text(allowed, number) == (number in numbers)
+        begins = any(entry.startswith(number) for entry in numbers)
+        assert (allowed.step(number[:-1], number[-1]) is not None) == begins
+    assert repr(allowed) == repr(AllowedNumbers(sorted(numbers, reverse=True)))
+    for length in range(22):
+        assert allowed.count(length) == len({n for n in numbers if len(n) == length})
+
+
+LISTS = [
+    ("12\n3.50\n-7\n12\n\n", None),
+    ("12\r\n3.50\r\n-7", None),
+    (" 12 \n3,50\t\n\n\u22127\n", None),
+    ('"12"\n"3,50"\n"-7"\n', None),
+    ("Our numbers\n12\n3,50\n-7\n", None),
+    ("name;number;x\na;12;\nb;3,50;4\n\n;;\nc;-7;\n", None),
+    ('name,Number\na,12\nb,"3,50"\nc, -7\n', "number"),
+    ('meter\tname 1\n12\ta\n"3.50"\tb\n-7\tc\n', "Meter"),
+]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize(("text", "column"), LISTS)
+def test_list_in_any_dialect_and_encoding(
+    tmp_path: Path, text: str, column: str | None, encoding: str
+) -> None:
+    mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
+    (tmp_path / "any.csv").write_bytes(mark + text.encode(encoding))
+    allowed = AllowedNumbers.load(tmp_path / "any.csv", column)
+    assert [allowed.count(length) for length in range(6)] == [0, 0, 2, 0, 1, 0]
+    assert all(accepts_text(allowed, number) for number in ("12", "3.50", "-7"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("raw", "column", "cause"),
+    [
+        (b"", None, ", line 1: there is no number"),
+        (b"12a4\n12\n", None, ", line 1: '12a4' is no number"),
+        (b"12\n482017,482018\n", None, ", line 2: '482017,482018' is no number"),
+        (b"3.50\n1.234,50", None, ", line 2: '1.234,50' is no number"),
+        (b"-7\n--5\n", None, ", line 2: '--5' is no number"),
+        (b"12-34\n12-34-\n", None, ", line 2: '12-34-' is no number"),
+        (b"12\n\xe9\n", None, ", line 2: '\\udce9' is no number"),
+        (b"12\n\n" + b"1" * 65 + b"\n", None, ", line 3: a number has over 64 digits and signs"),
+        (b"number\n" + b"\n" * 1_048_576, None, " has over 1,048,576 lines, too many for a list"),
+        (b"a;number\nb;12\nc;1,2;3\n", None, ", line 3: more cells than columns"),
+        (b"a;b\nb;12\n", None, ": its columns are a, b; needs number"),
+        (b"a;a\nb;12\n", "a", ": several columns are named a"),
+        (b'name,number\na,12\nb,"13\n', None, ", line 3: unexpected end of data; is a quote"),
+    ],
+)
+def test_what_is_no_list_is_refused(
+    tmp_path: Path, raw: bytes, column: str | None, cause: str
+) -> None:
+    path = tmp_path / "any.csv"
+    path.write_bytes(raw)
+    with pytest.raises(DataError) as caught:
+        AllowedNumbers.load(path, column)
+    assert str(caught.value).startswith(f"{path}{cause}")
+
+
+ATOMS = ["0", "1", "-", r"\.", ".", r"\d", r"\W", "[0-3]", "[^0-4]", "[1.-]", "()", r"[^-\d]"]
+REPEATS = ["", "", "*", "+", "?", "{2}", "{1,2}", "{0}", "{0,2}", "{1,}"]
+PATTERNS = st.recursive(
+    st.sampled_from(ATOMS),
+    lambda part: st.one_of(
+        st.tuples(part, part).map("".join),
+        st.tuples(part, part).map("|".join),
+        st.tuples(part, st.sampled_from(REPEATS)).map(lambda parts: f"({parts[0]}){parts[1]}"),
+    ),
+    max_leaves=6,
+)
+
+
+@given(PATTERNS, st.text("017.-", max_size=6))
+def test_pattern_accepts_what_python_matches(pattern: str, text: str) -> None:
+    """And a step is refused only where no text can go on."""
+    automaton = pickle.loads(pickle.dumps(Pattern(pattern)))
+    assert accepts_text(automaton, text) == bool(re.fullmatch(pattern, text))
+    state = automaton.start
+    for symbol in text:
+        followers = {symbol: automaton.step(state, symbol) for symbol in SYMBOLS}
+        assert automaton.accepts(state) or any(step is not None for step in followers.values())
+        if (state := followers[symbol]) is None:
+            break
+
+
+@pytest.mark.parametrize(
+    ("pattern", "accepted", "refused"),
+    [
+        ("", "", "0"),
+        (r"\d{1,3},\d\d", "12.50", "1250"),
+        (r"[-5]\-[5-]", "5--", "5-."),
+        (r"(\d+)+(\d+)+-", 500 * "1" + "-", 500 * "1"),
+        (r"((1?){15}){15}", 225 * "1", 226 * "1"),
+        ("|".join(["123456"] * 142) + "|654321", "123456", "12345"),  # 1,000 characters
+        ("((((){1000}){1000}){1000}){1000}", "", "1"),
+    ],
+)
+def test_whole_number_matches(pattern: str, accepted: str, refused: str) -> None:
+    automaton = Pattern(pattern)
+    assert accepts_text(automaton, accepted)
+    assert not accepts_text(automaton, refused)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "cause"),
+    [
+        *(
+            (pattern, "a part of it stands for no symbol; it may have digits")
+            for pattern in (r"1\s", r"(1)\1", "1$2", r"[^\d.-]", "1*+")
+        ),
+        *(
+            (pattern, f"pattern: {symbol!r} is no digit, minus or point; it may have digits")
+            for pattern, symbol in (("12a", "a"), ("٣", "٣"), ("[0O1]", "O"))
+        ),
+        ("[]", "unterminated character set at position 0"),
+        ("(" * 500 + ")" * 500, "too many groups in groups"),
+        ("1" * 1001, "the pattern has over 1,000 characters"),
+        (r"(\d{1,1000}){1,1000}", "over 1,000 symbols with its repetitions"),
+        ("|".join(f".*{digit}.{{90}}" for digit in range(10)), "is too complicated: over 2,000"),
+    ],
+)
+def test_what_is_no_pattern_is_refused(pattern: str, cause: str) -> None:
+    with pytest.raises(ValueError, match="pattern") as caught:
+        Pattern(pattern)
+    assert cause in str(caught.value)

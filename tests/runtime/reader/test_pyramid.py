@@ -69,16 +69,6 @@ def look(centres: np.ndarray) -> Level:
     return Level(np.full(2, 0.5), np.full(2, 8.0), centres, symbols, boxes)
 
 
-def test_peaks_are_local_maxima() -> None:
-    centres = np.full((10, 12), NOTHING, np.float32)
-    centres[2, 3], centres[2, 4], centres[7, 8], centres[5, 5] = 3, 2, -2.9, -3.1
-    detections = find_peaks(look(centres))
-    assert sorted(detections.scores) == pytest.approx([-2.9, 3])
-    box = detections.boxes[detections.scores.argmax()]
-    # The centre of cell (3, 2) is (14, 10), less a margin of 8, at half the page's scale.
-    np.testing.assert_allclose(box, [-4, -12, 28, 20])
-
-
 @pytest.mark.parametrize(("step", "is_possible"), [(2, True), (1, False)])
 def test_more_peaks_than_a_page_has_room_for_are_refused(step: int, is_possible: bool) -> None:
     """And the boxes that a forged network makes up are no wider than a page of such digits."""

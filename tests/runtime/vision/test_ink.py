@@ -1,9 +1,51 @@
+"""From pixels to ink, its components and the frame of a network."""
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
 
 from digits.data.mnist import Split
 from digits.vision import ink
-from tests.synthetic import PAPER, Sheet, chosen, lamp, likeness
+from digits.vision.background import remove_lines
+from digits.vision.components import Box, label_components, trim
+from digits.vision.frame import stroke_width, to_mnist
+from tests.synthetic import PAPER, Sheet, arrays, chosen, lamp, likeness
+
+
+@pytest.mark.parametrize(
+    ("columns", "thickest", "removed"),
+    [
+        (slice(0, 200), 6, True),
+        (slice(0, 200), 5, False),  # it is thicker
+        (slice(20, 145), 6, True),
+        (slice(20, 135), 6, False),  # it is short
+    ],
+)
+def test_long_and_thin_is_a_line(columns: slice, thickest: int, removed: bool) -> None:
+    mask = np.zeros((100, 200), np.bool_)
+    mask[40:46, columns] = True
+    assert (remove_lines(mask, thickest) == (mask & (not removed))).all()
+    assert (remove_lines(mask.T, thickest) == (mask & (not removed)).T).all()
+
+
+@pytest.mark.parametrize("slope", [0, -0.2])
+@pytest.mark.parametrize(
+    ("lines", "shortest", "is_left"), [(3, 0.3, False), (3, 0.2, True), (2, 0.3, True)]
+)
+def test_ruled_paper(slope: float, lines: int, shortest: float, is_left: bool) -> None:
+    """A line of which writing hides a part is one of several; what crosses them stays."""
+    stroke, ruled, short = np.zeros((3, 400, 300), np.bool_)
+    stroke[20:380, 140:150] = True
+    columns = np.arange(300)
+    for number in range(lines + 1):
+        length = 300 if number else round(shortest * 300)
+        rows = 90 + 60 * number + (slope * (columns - 150)).astype(int)
+        for row in (rows, rows + 1):
+            (ruled if number else short)[row[:length], columns[:length]] = True
+    cleaned = remove_lines(stroke | ruled | short, 3)
+    assert (cleaned == stroke | (short & is_left)).all()
 
 
 @pytest.fixture
@@ -67,3 +109,90 @@ def test_faint_pen(page: Sheet, contrast: int, visible: bool) -> None:
     """People see a contrast of 2 %."""
     [side] = ink.extract(page.photograph(ink=PAPER - contrast, noise=0))
     assert (ink.otsu_levels(side.ink) is not None) == visible
+
+
+Pixels = set[tuple[int, int]]
+
+
+def pixels(mask: np.ndarray) -> Pixels:
+    return {(int(y), int(x)) for y, x in zip(*np.nonzero(mask), strict=True)}
+
+
+def neighbours(component: Pixels) -> Pixels:
+    """With the pixels themselves."""
+    steps = (-1, 0, 1)
+    return {(y + dy, x + dx) for y, x in component for dy in steps for dx in steps}
+
+
+def flood_fill(mask: np.ndarray) -> list[Pixels]:
+    """The connected components, by a slow reference implementation."""
+    left, components = pixels(mask), []
+    while left:
+        component = front = {left.pop()}
+        while front := neighbours(front) & left:
+            component = component | front
+            left -= front
+        components.append(component)
+    return components
+
+
+@given(arrays(12, 0, 0, 20, 21, 200, 255), st.data())
+def test_components_equal_those_of_flood_fill(ink: np.ndarray, data: st.DataObject) -> None:
+    components = label_components(ink > 100, ink)
+    window = Box(0, 0, *ink.shape[::-1])
+    labelled = [pixels(components.mask([number], window)) for number in range(components.size)]
+    assert sorted(map(sorted, labelled)) == sorted(map(sorted, flood_fill(ink > 100)))
+    for number, component in enumerate(labelled):
+        values = [int(ink[pixel]) for pixel in component]
+        assert components.mass[number] == sum(values)
+        assert components.peak[number] == max(values)
+        rows, columns = zip(*component, strict=True)
+        edges = [min(columns), min(rows), max(columns) + 1, max(rows) + 1]
+        assert components.boxes[number].tolist() == edges
+    if not labelled:
+        return
+    chosen = data.draw(st.lists(st.integers(0, len(labelled) - 1), min_size=1, unique=True))
+    inside = Pixels().union(*(labelled[number] for number in chosen))
+    box = components.box(chosen)
+    assert pixels(components.mask(chosen, box)) == {(y - box.top, x - box.left) for y, x in inside}
+    cropped, cropped_box = components.crop(chosen, ink, edge=20)
+    again = np.zeros_like(ink)
+    again[cropped_box.pixels] = cropped
+    # Next to the components, and nowhere else, there are their edges.
+    assert pixels(again) == neighbours(inside) & pixels(ink > 20)
+    assert (again[again > 0] == ink[again > 0]).all()
+
+
+@pytest.mark.parametrize("side", [14, 500])
+def test_frame_like_mnist(test_slice: Split, side: int) -> None:
+    images = [Image.fromarray(image) for image in test_slice.images[:50]]
+    enlarged = [image.resize((side, side), Image.Resampling.BICUBIC) for image in images]
+    frames, _ = to_mnist([trim(np.asarray(image)).ink for image in enlarged])
+    assert frames.shape == (50, 28, 28) and frames.dtype == np.uint8
+    for framed in frames:
+        assert trim(framed).box.longer in (18, 19, 20)
+        assert framed.max() == 255
+        for axis in (0, 1):
+            middle = (framed.sum(axis) * (np.arange(28) + 0.5)).sum() / framed.sum()
+            assert abs(middle - 14.5) <= 0.51
+
+
+@pytest.mark.parametrize("side", [60, 400])
+def test_hairline_drawn_thicker(side: int) -> None:
+    ring = np.zeros((side, side), np.uint8)
+    ring[[0, -1]] = ring[:, [0, -1]] = 200
+    [framed], _ = to_mnist([ring])
+    [width] = stroke_width(framed[None].astype(np.float32))
+    assert 1.1 <= width <= 1.8
+    assert trim(framed).box.longer in (19, 20)
+    ink = trim(framed).ink
+    np.testing.assert_allclose(ink, ink[::-1, ::-1], atol=2)  # on all sides alike
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_lopsided_digit_is_not_cut_off(turns: int) -> None:
+    """Its centre of mass can't be in the middle: the end of its tail would be outside."""
+    ink = np.zeros((20, 20), np.uint8)
+    ink[:, :5] = ink[9:11] = 255
+    [framed], _ = to_mnist([np.rot90(ink, turns)])
+    assert (framed > 0).sum() == (ink > 0).sum()

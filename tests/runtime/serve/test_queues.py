@@ -1,14 +1,22 @@
-"""Waiting pictures share a batch, and none fails because of another."""
+"""Bodies, digits and pictures that wait: how clients share memory, batches and turns."""
 
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import numpy as np
+import numpy.typing as npt
 import pytest
+from starlette.requests import Request
+from starlette.types import Message
 
+from digits.classifier import Classifier
+from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.processes import StartFailed, WorkerDied
+from digits.serve.batcher import Batcher
+from digits.serve.body import BodyReader
 from digits.serve.limits import Limits
 from digits.serve.metrics import Metrics
 from digits.serve.picture_queue import PictureQueue
@@ -16,7 +24,116 @@ from digits.serve.pictures import Answer, PictureWorker, TooMuch, Upload
 from digits.serve.refusals import Refused
 from tests.in_process import InProcess
 
+
+def request(client: str, size: int, goes: bool = False) -> Request:
+    """goes: whether the client goes away before it has sent all."""
+    messages: list[Message] = [{"type": "http.disconnect"}] if goes else []
+    messages.insert(0, {"type": "http.request", "body": bytes(size), "more_body": goes})
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    return Request({"type": "http", "headers": [], "client": (client, 1)}, receive)
+
+
+def test_one_client_gets_half_of_the_memory() -> None:
+    reader = BodyReader(Limits(max_total_bytes=1000))
+
+    async def status(client: str, size: int, goes: bool = False) -> int:
+        try:
+            async with reader.read(request(client, size, goes), 400):
+                return 200
+        except Refused as refused:
+            return refused.status_code
+
+    async def run() -> None:
+        async with reader.read(request("a", 300), 400):
+            assert await status("a", 201) == 429
+            assert await status("a", 200) == 200
+            async with reader.read(request("b", 400), 400):
+                assert await status("c", 301) == 429
+                assert await status("c", 300) == 200
+        assert await status("a", 400, goes=True) == 400  # and leaves nothing behind
+        async with reader.read(request("a", 600), 600) as body:  # more than half is allowed
+            assert body == bytes(600)
+
+    asyncio.run(run())
+
+
 pytestmark = pytest.mark.anyio
+
+Images = npt.NDArray[np.uint8]
+
+
+class BlockingModel:
+    """A model whose runs wait for `go`, so that requests queue up."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.wrapped, self.go = classifier.model, threading.Event()
+        self.sizes: list[int] = []
+        self.error: Exception | None = None  # what a run raises
+
+    def probabilities(self, images: Images) -> npt.NDArray[np.float32]:
+        self.sizes.append(len(images))
+        self.go.wait(60)
+        if self.error:
+            raise self.error
+        return self.wrapped.probabilities(images)
+
+
+@pytest.fixture
+def model(classifier: Classifier) -> BlockingModel:
+    return BlockingModel(classifier)
+
+
+@pytest.fixture
+def batcher(model: BlockingModel) -> Batcher:
+    limits = Limits(max_queued_digits=400)
+    return Batcher(model, limits, Metrics())  # type: ignore[arg-type]
+
+
+async def begin(batcher: Batcher, images: Images) -> "asyncio.Task[npt.NDArray[np.float32]]":
+    """Send a request, and let it be queued."""
+    task = asyncio.create_task(batcher.probabilities(images))
+    for _ in range(20):  # turns of the event loop, more than it takes
+        await asyncio.sleep(0)
+    return task
+
+
+@pytest.mark.parametrize(
+    ("sizes", "runs"),
+    [
+        ([1, 255, 1, 100], [1, 256, 100]),
+        ([1, 255, 2, 142], [1, 255, 144]),  # as many as may wait
+    ],
+)
+async def test_requests_share_the_next_batch(
+    batcher: Batcher, model: BlockingModel, test_slice: Split, sizes: list[int], runs: list[int]
+) -> None:
+    """All but the first arrive while the first one runs. The answers are those of the runs."""
+    images = test_slice.images[: sum(sizes), None]
+    tasks = [await begin(batcher, part) for part in np.split(images, np.cumsum(sizes)[:-1])]
+    with pytest.raises(Refused, match="too many digits are waiting"):
+        await batcher.probabilities(test_slice.images[: 401 - sum(sizes), None])
+    model.go.set()
+    answers = await asyncio.gather(*tasks)
+    assert model.sizes == runs and [len(rows) for rows in answers] == sizes
+    batches = np.split(images, np.cumsum(runs)[:-1])
+    expected = np.concatenate([model.wrapped.probabilities(batch) for batch in batches])
+    np.testing.assert_array_equal(np.concatenate(answers), expected)
+    assert batcher.waiting == 0
+
+
+async def test_model_error_reaches_all_waiting_then_recovers(
+    batcher: Batcher, model: BlockingModel, test_slice: Split
+) -> None:
+    model.go.set()
+    model.error = ZeroDivisionError()
+    asked = (batcher.probabilities(test_slice.images[:1, None]) for _ in range(3))
+    assert await asyncio.gather(*asked, return_exceptions=True) == [model.error] * 3
+    model.error = None
+    assert len(await batcher.probabilities(test_slice.images[:1, None])) == 1
+
 
 DIGITS = [bytes([letter]) for letter in b"abcdefghijklmnopqrst"]
 SMALL, FILE = b"0" * (256 << 10), b"0" * ((256 << 10) + 1)
@@ -107,10 +224,7 @@ async def texts(tasks: "Sequence[asyncio.Task[Answer]]") -> list[str]:
     ],
 )
 async def test_waiting_pictures_share_batches(
-    reader: BlockingReader,
-    contents: list[bytes],
-    answers: list[str],
-    batches: list[list[bytes]],
+    reader: BlockingReader, contents: list[bytes], answers: list[str], batches: list[list[bytes]]
 ) -> None:
     async with busy_queue(reader) as queue:
         asked = await ask(queue, *contents)

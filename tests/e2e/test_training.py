@@ -1,0 +1,151 @@
+"""Training and export: on MNIST, one's own images or network, and of a way of writing."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from digits.data import mnist
+from digits.data.mnist import Split
+from digits.inference.model import Model
+from digits_train import models
+from tests.conftest import Run
+from tests.served import DIGITS
+
+COUNT = 500
+
+
+def digits(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Call the `digits` installed with this Python, in a folder."""
+    words = [str(DIGITS), *map(str, arguments)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=folder, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, full_test_set: Split) -> Path:
+    """The run folder of `digits train` and `digits export --quantize`."""
+    folder = tmp_path_factory.mktemp("exported")
+    how = ("--recipe", "classic", "--epochs", 1, "--learning-rate", 3e-3)
+    done = digits(folder, "train", *how)
+    assert done.stdout.startswith("runs/lenet5  validation 9")
+    assert done.stderr.splitlines()[-1].startswith("epoch 1/1")
+    # After one epoch many digits are near a decision boundary: quantization changes more of them.
+    digits(folder, "export", "--quantize", "--force")
+    return folder / "runs" / "lenet5"
+
+
+def test_training_reaches_97_percent_and_export_keeps_them(exported: Path) -> None:
+    assert json.loads((exported / "run.json").read_text())["test_accuracy"] > 0.97
+    report = json.loads((exported / "export.json").read_text())
+    fp32, *quantized = report["forms"]
+    assert report["largest_difference"] <= 1e-5
+    assert fp32["changed"] == 0
+    for form in quantized:
+        assert form["bytes"] <= 60_000
+        assert fp32["test_accuracy"] - form["test_accuracy"] <= 0.001  # ten of 10,000 digits
+
+
+def test_exported_model_predicts_held_out_digits(
+    exported: Path, full_test_set: Split, run: Run, tmp_path: Path
+) -> None:
+    held_out = full_test_set[-200:]
+    for index, image in enumerate(held_out.images):
+        Image.fromarray(255 - image).save(tmp_path / f"{index:03}.png")
+    code, out, err = run("predict", tmp_path, "--model", exported / "lenet5.int8.onnx", "--json")
+    assert code in (0, 1), err  # 1 if it finds several digits in an image
+    answers = [json.loads(line)["digit"] for line in out.splitlines()]
+    labels = held_out.labels.tolist()
+    assert sum(answer == label for answer, label in zip(answers, labels, strict=True)) >= 190
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory, train_slice: Split) -> Path:
+    """A folder with `pictures`, of which one can't be read, and the run that learnt them."""
+    folder = tmp_path_factory.mktemp("own")
+    for digit in range(10):
+        (folder / "pictures" / str(digit)).mkdir(parents=True)
+    for number, label in enumerate(train_slice.labels[:COUNT]):
+        file = folder / "pictures" / str(label) / f"{number}.png"
+        Image.fromarray(255 - train_slice.images[number]).save(file)
+    (folder / "pictures" / "0" / "broken.png").write_text("no picture")
+    how = ("--recipe", "classic", "--epochs", 5, "--batch-size", 16, "--learning-rate", 3e-3)
+    done = digits(folder, "train", "--data", "pictures", *how)
+    broken, few = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert "broken.png" in broken and "only 67 validation and 86 test digits" in few
+    return folder
+
+
+def test_own_pictures(own: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(own)
+    digits(own, "export", "--quantize", "--data", "pictures", "--force")
+    model = "runs/lenet5/lenet5.int8.onnx"
+    _, about, _ = run("info", model, "--json")
+    assert list(json.loads(about)["metadata"]["data_sha256"]) == ["pictures"]
+    _, report, _ = run("eval", "--model", model, "--data", "pictures", "--json")
+    values = json.loads(report)
+    assert values["total"] == COUNT and values["accuracy"] > 0.7
+    for command in ("export", "train --resume runs/lenet5"):
+        code, _, err = run(*command.split())
+        assert code == 1 and "trained on other digits than those in MNIST: name with --data" in err
+
+
+def mirrored_sixes(digits: Split, folder: Path) -> list[Path]:
+    """Write them into a new folder."""
+    folder.mkdir()
+    for number, image in enumerate(digits.images[digits.labels == 6]):
+        Image.fromarray(255 - image[:, ::-1]).save(folder / f"{number}.png")
+    return sorted(folder.iterdir())
+
+
+@pytest.mark.usefixtures("slice_as_mnist")
+def test_mirrored_sixes(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, train_slice: Split, test_slice: Split
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{path.name},6" for path in mirrored_sixes(train_slice, tmp_path / "mine")]
+    Path("mine", "labels.csv").write_text("\n".join(["file,digit", *rows]))
+    how = ("--data", "mine/labels.csv", "--epochs", 3, "--batch-size", 32)
+    code, out, err = run("train", "--start", "bundled", *how)
+    assert code == 0, err
+    table = [line.strip() for line in out.splitlines()[3:]]
+    assert table[0].split() == ["examples", "errors", "before", "errors", "after"]
+    assert "pictures of your own, held back  100.00% (" in table[1]
+    # Of so few validation digits, one is more than may be lost.
+    code, _, err = run("export", "--quantize", "--force")
+    assert code == 0, err
+    result = Path("runs", "lenet5")
+    assert table[1].split("  ")[1] in (result / "MODEL_CARD.md").read_text()
+
+    others = mirrored_sixes(test_slice, tmp_path / "others")
+    _, out, _ = run("predict", "--json", "--model", result / "lenet5.int8.onnx", *others)
+    answers = [json.loads(line)["digit"] for line in out.splitlines()]
+    assert answers.count(6) > 0.8 * len(others)
+
+
+NETWORK = ("--network", f"{Path(__file__).parents[2] / 'docs' / 'resnet8.py'}:ResNet8")
+
+
+@pytest.mark.usefixtures("slice_as_mnist")
+def test_own_network(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ours = dict(models.ARCHITECTURES)
+
+    def digits(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(models, "ARCHITECTURES", dict(ours))  # as in a new process
+        return run(*arguments)
+
+    assert digits("train", *NETWORK, "--epochs", 2, "--batch-size", 50)[0] == 0
+    assert digits("export", *NETWORK, "--quantize", "--force")[0] == 0
+    test = mnist.load("test")
+    for name in ("resnet8.onnx", "resnet8.int8.onnx"):
+        answers = Model(Path("runs/resnet8", name)).probabilities(test.images)
+        assert (answers.argmax(1) == test.labels).mean() > 0.5
+    # Its file is still there, but a run folder may be a stranger's: it is named each time.
+    for command in ("export", "train --resume", "train --recipe default --start"):
+        code, _, err = digits(*command.split(), "runs/resnet8")
+        assert code == 1
+        assert "called 'resnet8'; " in err and "needs --network FILE.py:CLASS" in err

@@ -1,0 +1,346 @@
+"""Digits, pages and numbers beside their labels, and what is promised of numbers."""
+
+import json
+import math
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digits import DataError
+from digits.constraints.constraints import Constraints
+from digits.data.mnist import Split
+from digits.errors import ModelError
+from digits.evaluation import acceptance
+from digits.evaluation.acceptance import RiskBound, calibrate, parse_max_errors, save
+from digits.evaluation.alignment import Score, align
+from digits.evaluation.digits import MAX_MISTAKES, Evaluation
+from digits.evaluation.numbers import MAX_WORST, NumberEvaluation
+from digits.evaluation.pages import MAX_WORST as MOST_PAGES
+from digits.evaluation.pages import PageEvaluation
+from digits.evaluation.statistics import wilson_interval
+from digits.inference.model_file import BUNDLED, BUNDLED_READER
+from digits.prediction import Number, NumberStatus, Reading, Symbol
+from tests import synthetic
+
+
+def evaluate(labels: list[int], probabilities: np.ndarray, threshold: float = 0.0) -> Evaluation:
+    """In three batches."""
+    result = Evaluation(threshold)
+    images = np.zeros((len(labels), 28, 28), np.uint8)
+    for rows in np.array_split(np.arange(len(labels)), 3):
+        part = Split(images[rows], np.array(labels, np.uint8)[rows])
+        result.add(part, probabilities[rows])
+    return result
+
+
+def make_probabilities(digits: list[int], confidence: list[float] | float = 0.9) -> np.ndarray:
+    """Give each digit its confidence; the other nine share the rest. float32 [n, 10]."""
+    sure = np.broadcast_to(confidence, len(digits))
+    rows = np.repeat((1 - sure)[:, None] / 9, 10, axis=1)
+    rows[np.arange(len(digits)), digits] = sure
+    return rows.astype(np.float32)
+
+
+def test_accuracy_precision_recall_by_hand() -> None:
+    result = evaluate([1, 1, 1, 7], make_probabilities([1, 1, 7, 7]))
+    assert (result.total, result.wrong, result.accuracy) == (4, 1, 0.75)
+    assert result.confusion[1, 7] == 1
+    for digit, precision, recall in ((1, 1, 2 / 3), (7, 0.5, 1), (0, math.nan, math.nan)):
+        shares = result.precision[digit], result.recall[digit]
+        assert shares == pytest.approx((precision, recall), nan_ok=True)
+
+
+def test_interval_matches_wilson() -> None:
+    """As R's binom.wilson calculates it."""
+    assert wilson_interval(0.8, 10) == pytest.approx((0.4901625, 0.9433178), abs=1e-6)
+    assert wilson_interval(1, 10) == pytest.approx((0.7224672, 1.0), abs=1e-6)
+
+
+def test_nothing_and_nan() -> None:
+    empty = Evaluation()
+    shares = [empty.accuracy, *empty.interval, empty.calibration.error, empty.selective_accuracy]
+    assert all(map(math.isnan, shares))
+    with pytest.raises(ModelError, match="invalid probabilities"):
+        evaluate([3], np.full((1, 10), np.nan, np.float32))
+
+
+def test_rejected_predictions_are_counted() -> None:
+    probabilities = make_probabilities([3, 3, 5, 5, 3], [0.9, 0.4, 0.4, 0.9, 0.5])
+    result = evaluate([3] * 5, probabilities, threshold=0.5)
+    assert (result.rejected, result.rejected_right, result.wrong) == (2, 1, 2)
+    assert result.selective_accuracy == 2 / 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "confidence", "error"),  # all are read as 0
+    [
+        ([0] * 9 + [1], [0.9] * 10, 0.0),
+        ([0] * 9 + [1], [1.0] * 10, 0.1),
+        # Over all bins together, they would partly cancel.
+        ([0, 0, 1, 1], [0.5, 0.5, 0.99, 0.99], (0.5 + 0.99) / 2),
+    ],
+)
+def test_calibration_error(labels: list[int], confidence: list[float], error: float) -> None:
+    result = evaluate(labels, make_probabilities([0] * len(labels), confidence))
+    assert result.calibration.error == pytest.approx(error, abs=1e-6)
+
+
+def test_only_the_worst_mistakes_are_kept() -> None:
+    count = 3 * MAX_MISTAKES
+    sure = np.linspace(0.5, 0.99, count)
+    result = evaluate([4] * count, make_probabilities([9] * count, sure.tolist()))
+    assert result.wrong == count
+    names = [f"digit {number}" for number in range(95, 95 - MAX_MISTAKES, -1)]
+    assert [mistake.name for mistake in result.mistakes] == names
+    assert result.mistakes[0][2:] == pytest.approx((4, 9, 0.99, 0.01 / 9))
+
+
+PIXELS = np.zeros((40, 60), np.uint8)
+
+
+def edits(text: str, expected: str) -> int:
+    """Their Levenshtein distance."""
+    row = list(range(len(expected) + 1))
+    for number, character in enumerate(text, 1):
+        before, row = row, [number]
+        for column, candidate in enumerate(expected):
+            substituted = before[column] + (character != candidate)
+            row.append(min(before[column + 1] + 1, row[-1] + 1, substituted))
+    return row[-1]
+
+
+def reading(text: str) -> Reading:
+    lines = [
+        [[Symbol(name, 0.9, (), (0, 0, 9, 9)) for name in column] for column in line.split()]
+        for line in text.splitlines()
+    ]
+    return synthetic.reading(*lines)
+
+
+@pytest.mark.parametrize(
+    ("read", "written", "differs"),
+    [
+        ("12 3\n4", "1234", (4, 0, 0, 0)),
+        ("", "12\n3", (3, 3, 0, 0)),
+        ("77", "", (0, 0, 0, 2)),
+        ("1?34", "1234", (4, 0, 1, 0)),
+        ("12", "21", (2, 1, 0, 1)),  # not two wrong ones
+    ],
+)
+def test_score(read: str, written: str, differs: tuple[int, int, int, int]) -> None:
+    assert align(read, written).score == Score(*differs)
+
+
+@given(st.text("012-.", max_size=12), st.text("012-.", max_size=12))
+def test_alignment_has_the_fewest_errors(read: str, written: str) -> None:
+    alignment = align(read, written)
+    assert alignment.score.errors == edits(read, written)
+    paired = [partner for partner in alignment.partners if partner >= 0]
+    assert paired == sorted(set(paired))  # in order, each at most once
+
+
+def test_pages_add_up() -> None:
+    evaluation = PageEvaluation(signs=False)
+    for written, read in (("12\n34", "12\n34"), ("12\n34", "12 34"), ("77", "7"), ("5", "63")):
+        evaluation.add("some.png", written, reading(read), PIXELS)
+    assert (evaluation.pages, evaluation.exact, evaluation.same_layout) == (4, 2, 1)
+    assert evaluation.score == Score(11, 1, 1, 1)
+    assert evaluation.error_rate == pytest.approx(3 / 11)
+    assert evaluation.calibration.error == pytest.approx(abs(9 - 0.9 * 11) / 11)
+
+
+def test_worst_pages_come_first_and_are_few() -> None:
+    evaluation = PageEvaluation(signs=False)
+    for number in range(30):
+        read = "1" * (7 * number % 30)
+        evaluation.add(f"{number}.png", "", reading(read), PIXELS)
+    worst = [page.score.invented for page in evaluation.worst]
+    assert worst == sorted(range(30), reverse=True)[:MOST_PAGES]
+    assert (evaluation.exact, evaluation.same_layout, evaluation.worst[0].read) == (1, 1, "1" * 29)
+    assert math.isnan(evaluation.error_rate)
+
+
+def number(text: str, probability: float = 0.995) -> Number:
+    """A number that is accepted from 0.99 on; without text, one that is unreadable."""
+    read: NumberStatus = "accepted" if probability >= 0.99 else "review"
+    return Number(text, probability, read if text else "unreadable", "", text, ())
+
+
+def evaluate_numbers(*pages: tuple[str, list[Number]]) -> NumberEvaluation:
+    evaluation = NumberEvaluation()
+    for index, (written, numbers) in enumerate(pages):
+        evaluation.add(f"{index}.png", written.split(), numbers)
+    return evaluation
+
+
+@pytest.mark.parametrize(
+    ("written", "read", "counts"),  # written, exact, invented, silent errors
+    [
+        ("12.5", "125", (1, 0, 0, 1)),
+        ("12.5", "", (1, 0, 0, 0)),
+        ("", "7", (0, 0, 1, 1)),
+        # As many: in reading order.
+        ("1 2 3", "1 3 2", (3, 1, 0, 2)),
+        ("1 2", "2 3", (2, 0, 0, 2)),
+        # Others: so that fewest are wrong.
+        ("1 2 3", "1 3", (3, 2, 0, 0)),
+        ("2 3", "9 2 3", (2, 2, 1, 1)),
+        ("1 2 3", "1 8", (3, 1, 0, 1)),
+    ],
+)
+def test_pairs(written: str, read: str, counts: tuple[int, int, int, int]) -> None:
+    evaluation = evaluate_numbers((written, [number(text) for text in read.split()]))
+    values = evaluation.to_dict(max_errors=0.01)
+    keys = ("numbers", "exact", "invented", "silent_errors")
+    assert tuple(values[key] for key in keys) == counts
+    assert len(evaluation.worst) == values["silent_errors"]
+
+
+def test_unreadable_number_takes_its_turn() -> None:
+    evaluation = evaluate_numbers(("1 2 3", [number("1"), number(""), number("3")]))
+    assert (evaluation.written, evaluation.right.tolist()) == (3, [1, 1])
+    assert evaluate_numbers(("", [number("")])).invented == 0
+
+
+def test_results() -> None:
+    evaluation = evaluate_numbers(
+        ("1", [number("1", 0.999)]),
+        ("2", [number("7", 0.99)]),
+        ("3 4", [number("3", 0.97), number("")]),
+        ("", [number("5", 0.3)]),
+    )
+    values = evaluation.to_dict(max_errors=0.01)
+    expected = {"numbers": 4, "exact": 2, "invented": 1, "accuracy": 0.5, "accepted": 2}
+    expected |= {"coverage": 2 / 5, "silent_errors": 1, "risk": 0.5, "max_errors": 0.01}
+    assert {key: values[key] for key in expected} == expected
+    assert values["interval"][0] < 0.5 < values["interval"][1]
+    assert values["calibration_error"] == pytest.approx((0.999 + 0.99 + 0.97 - 2 + 0.3) / 4)
+    curve = [(row["max_errors"], row["accepted"], row["risk"]) for row in values["curve"]]
+    assert curve[:3] == [(0.05, 3, 1 / 3), (0.02, 2, 0.5), (0.01, 2, 0.5)]
+    assert curve[3:] == [(0.005, 1, 0), (0.001, 1, 0)]
+    assert values["worst"] == [{"probability": 0.99, "name": "1.png", "written": "2", "read": "7"}]
+
+
+def test_worst_errors_are_the_surest() -> None:
+    probabilities = np.random.default_rng(0).permutation(np.linspace(0.99, 1, 50)).tolist()
+    evaluation = evaluate_numbers(
+        *(("1", [number("7", probability)]) for probability in probabilities)
+    )
+    worst = [error.probability for error in evaluation.worst]
+    assert worst == sorted(probabilities, reverse=True)[:MAX_WORST]
+
+
+FILES = None, Path(BUNDLED_READER)
+SIX = Constraints(length=6)
+BOUND = RiskBound(0.25, 0.01, 400, 330, 0)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """What is promised of numbers with six digits, by the bundled reader."""
+    path = tmp_path / "promise.json"
+    save(path, BOUND, FILES, SIX)
+    return path
+
+
+def test_share() -> None:
+    for text, share in (("0.1%", 0.001), ("0,1 %", 0.001), (" 1e-3", 0.001), ("99.9%", 0.999)):
+        assert parse_max_errors(text, FILES, SIX) == pytest.approx(share)
+    hints = dict.fromkeys(("0", "-1%", "nan", "100%", "100"), "")
+    hints |= {"1": "; is 1% meant[?]", "99,9": "; is 99.9% meant[?]"}
+    for text, hint in hints.items():
+        with pytest.raises(ValueError, match=f"between 0 and 100%, not '{text}'{hint}$"):
+            parse_max_errors(text, FILES, SIX)
+
+
+def test_file(file: Path) -> None:
+    assert parse_max_errors(str(file), FILES, SIX) == 0.25
+    assert parse_max_errors(str(file), (None, None), Constraints(length=(6, 6))) == 0.25
+    values = json.loads(file.read_text())
+    assert {key: values[key] for key in BOUND._fields} == BOUND._asdict()
+
+
+@pytest.mark.parametrize(
+    ("files", "constraints", "cause"),
+    [
+        (
+            FILES,
+            Constraints(values=["8", "7"]),
+            "length 6, not --list <2 allowed numbers, CRC [0-9a-f]{8}>$",
+        ),
+        (FILES, replace(SIX, digits_only=True), "--length 6, not --length 6 --digits-only$"),
+        (FILES, Constraints(), "is for the constraints --length 6, not none$"),
+        (FILES, Constraints((6, 8), "2.*", "luhn"), "length 6-8 --pattern 2.* --check luhn$"),
+        (FILES, Constraints(range=(-0.5, 5_000_000)), "not --range -0.5-5000000$"),
+        ((None, Path(BUNDLED)), SIX, "is for the reader [0-9a-f]{64}, not [0-9a-f]{64}$"),
+        ((Path(BUNDLED_READER), None), SIX, "is for the model [0-9a-f]{64}, not [0-9a-f]{64}$"),
+    ],
+)
+def test_file_holds_for_its_networks_and_constraints(
+    file: Path, files: acceptance.Files, constraints: Constraints, cause: str
+) -> None:
+    with pytest.raises(DataError, match=cause):
+        parse_max_errors(str(file), files, constraints)
+
+
+def test_order_of_a_list_does_not_matter(tmp_path: Path) -> None:
+    save(tmp_path / "file", BOUND, FILES, Constraints(values=["8", "7"]))
+    assert parse_max_errors(f"{tmp_path}/file", FILES, Constraints(values=["7", "8"])) == 0.25
+
+
+@pytest.mark.unix
+def test_any_other_file_is_refused(file: Path, tmp_path: Path) -> None:
+    whole = file.read_text()
+    contents = [
+        *(whole.replace("0.25", value) for value in ("0", "1", "NaN", '"0.1"')),
+        *('{"max_error_probability": 0.25}', "[0.25]", whole[:40], "[" * 60_000),
+        " " * (1 << 16) + whole,
+    ]
+    paths = [tmp_path / str(number) for number in range(len(contents))]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_text(content)
+    os.mkfifo(tmp_path / "pipe")
+    for path in (*paths, tmp_path / "pipe"):
+        with pytest.raises(DataError, match=f"^{path} isn't a file from `digits eval --calibrate`"):
+            parse_max_errors(str(path), FILES, SIX)
+
+
+def test_as_many_as_possible_are_accepted() -> None:
+    probabilities = np.linspace(1, 0.5, 1000).tolist()
+    bound = calibrate(probabilities, [1] * 800 + [0] * 200, 0.02)
+    assert bound == RiskBound(1 - probabilities[785], 0.02, 1000, 786, 0)
+    # Of 400 at a rate of 2 %, at most 3 are wrong with a chance of 4.1 %, at most 4 of 9.7 %.
+    assert calibrate([0.9] * 400, [1] * 397 + [0] * 3, 0.02).errors == 3
+    with pytest.raises(DataError, match="can't promise"):
+        calibrate([0.9] * 400, [1] * 396 + [0] * 4, 0.02)
+
+
+@pytest.mark.parametrize(
+    ("right", "wanted", "cause"),
+    [
+        ([1] * 28, 0.1, "28 labelled numbers were read; to promise at most 10% wrong takes 1 more"),
+        ([], 0.01, "takes 299 more"),
+        ([], 0.001, "takes 2,995 more"),
+        ([1, 0] * 500, 0.1, "1,000 numbers can't promise at most 10% wrong, but at most 5[4-9]%"),
+        ([0] * 300, 0.1, "but at most 100%"),
+    ],
+)
+def test_no_promise(right: list[int], wanted: float, cause: str) -> None:
+    with pytest.raises(DataError, match=cause):
+        calibrate(np.linspace(1, 0.5, len(right)).tolist(), right, wanted)
+
+
+def test_documentation_says_how_many_it_takes() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "numbers.md").read_text()
+    assert "1 % takes 299 right ones, 0.1 % 2,995." in text
+
+
+def test_bound_is_one_that_can_be_loaded() -> None:
+    for probability, expected in ((1.0, 2**-53), (0.5, 0.5), (1e-20, 1 - 2**-53)):
+        bound = calibrate([probability] * 300, [1] * 300, 0.01)
+        assert bound == RiskBound(expected, 0.01, 300, 300, 0)

@@ -1,0 +1,343 @@
+"""`digits review`: what of a folder or a table is shown, in which order, and what is stored."""
+
+import base64
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+from httpx2 import Response
+from PIL import Image
+from starlette.testclient import TestClient
+
+from digits.classifier import Classifier
+from digits.commands.results import ResultsFile
+from digits.errors import DigitsError
+from digits.review.app import Review
+from digits.review.items import Item, has_numbers, load, read_rows
+from digits.serve.server import Server
+from digits.serve.settings import Settings
+from tests.conftest import Run
+from tests.runtime.commands.test_results import write_half
+from tests.served import served
+
+NUMBERS = "file,number,probability,status,second,free,left,top,right,bottom\n"
+ROWS = (
+    "page.png,12,0.2,review,17,12,40,50,90,80\n"
+    "page.png,,0.3,unreadable,,345,200,50,260,80\n"
+    "page.png,678,0.9,accepted,,678,40,200,90,230\n"
+)
+Open = Callable[..., TestClient]
+
+
+def labels_at(path: Path, numbers: bool = False) -> ResultsFile:
+    columns = ("file", "box", "text") if numbers else ("file", "digit")
+    return ResultsFile(path, columns, key=len(columns) - 1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a page of 400x300 pixels."""
+    Image.new("L", (400, 300), 255).save(tmp_path / "page.png")
+    return tmp_path
+
+
+@pytest.fixture
+def table(folder: Path) -> Path:
+    """Three numbers of that page."""
+    (folder / "results.csv").write_text(NUMBERS + ROWS)
+    return folder / "results.csv"
+
+
+@pytest.fixture
+def opened(classifier: Classifier) -> Iterator[Open]:
+    """Open a review; the first one is closed when another is opened."""
+    with ExitStack() as files:
+
+        def open_review(source: Path) -> TestClient:
+            files.close()
+            numbers = has_numbers(source)
+            folder = source if source.is_dir() else source.parent
+            labels = files.enter_context(closing(labels_at(folder / "labels.csv", numbers)))
+            items, before = load(source, read_rows(source), classifier, labels)
+            review = Review(items, before, labels, numbers, classifier, Settings())
+            return TestClient(review, "http://127.0.0.1")
+
+        yield open_review
+
+
+DIGITS = "file,digit,confidence,status\n"
+BOX = "1,2,30,40"
+
+
+def loaded(source: Path, classifier: Classifier) -> tuple[list[Item], int]:
+    folder = source if source.is_dir() else source.parent
+    with closing(labels_at(folder / "labels.csv", has_numbers(source))) as labels:
+        return load(source, read_rows(source), classifier, labels)
+
+
+def written(folder: Path, text: str) -> Path:
+    (folder / "results.csv").write_text(text)
+    return folder / "results.csv"
+
+
+def test_results_of_every_command(
+    tmp_path: Path, pictures: list[Path], numbers: Path, classifier: Classifier, run: Run
+) -> None:
+    assert run("predict", *pictures, "-o", tmp_path / "digits.csv")[0] == 0
+    items, _ = loaded(tmp_path / "digits.csv", classifier)
+    assert {Path(item.file) for item in items} == {*pictures}
+    (tmp_path / "labels.csv").unlink()
+    items, _ = loaded(written(tmp_path, run("read", numbers, "--csv")[1]), classifier)
+    assert len(items) == 4 and all(item.guess.isdigit() for item in items)
+
+
+@pytest.mark.parametrize(
+    ("rows", "guesses"),
+    [
+        (  # what is in doubt and as asked for comes first
+            f"page.png,,0,unreadable,,99,{BOX}\npage.png,1,.9,accepted,,1,0,0,9,9\n"
+            "page.png,2,.8,review,,2,5,5,9,9\npage.png,3,.7,review,,3,6,6,9,9\n",
+            ["3", "2", "", "1"],
+        ),
+        (f"page.png,1,0.5,review,,1,{BOX}\npage.png,2,0.5,review,,2,{BOX}\n", ["2"]),
+        (f"page.png,\\x2d5-3,0.5,review,,\\x2d5-3,{BOX}\n", ["-5-3"]),
+        ("page.png,1,1,accepted,,1,0,0,1000000,1000000\n", ["1"]),
+    ],
+)
+def test_order_of_numbers(
+    folder: Path, rows: str, guesses: list[str], classifier: Classifier
+) -> None:
+    items, _ = loaded(written(folder, NUMBERS + rows), classifier)
+    assert [item.guess for item in items] == guesses
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "gone.png,1,0.5,review,,1,1,2,3,4",
+        "page.png,1,nan,review,,1,1,2,3,4",
+        "page.png,1,0.5,perhaps,,1,1,2,3,4",
+        "page.png,seven,0.5,review,,seven,1,2,3,4",
+        "page.png,1,0.5,review,,1,1,2,1,4",
+        "page.png,1,0.5,review,,1,1,2,1000001,4",
+        "page.png,1,0.5,review,,1,1,2,3,1000001",
+        "page.png,1,1.01,review,,1,1,2,3,4",
+        "page.txt,,0,unreadable,,,,,,",
+        "",
+    ],
+)
+def test_rows_without_sense_are_counted(
+    folder: Path, row: str, classifier: Classifier, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "page.txt").write_text("no picture")
+    good = f"page.png,1,0.5,review,,1,{BOX}\n"
+    items, _ = loaded(written(folder, f"{NUMBERS}{good}{row}\n{good}"), classifier)
+    assert len(items) == 1
+    err = capsys.readouterr().err
+    assert "passed over 1 of 3" in err if row else not err
+
+
+def test_table_of_other_columns(folder: Path, classifier: Classifier) -> None:
+    with pytest.raises(DigitsError, match="its columns are file, digit; needs"):
+        loaded(written(folder, "file,digit\npage.png,7\n"), classifier)
+
+
+def test_folder_without_pictures(tmp_path: Path, classifier: Classifier) -> None:
+    (tmp_path / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(DigitsError, match="nothing that can be shown"):
+        loaded(tmp_path, classifier)
+
+
+def test_picture_is_sought_in_folder_of_table_first(
+    folder: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names are escaped as in results."""
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("page.png", "=\u202e.png"):
+        Image.new("L", (9, 9)).save(elsewhere / name)
+    monkeypatch.chdir(elsewhere)
+    rows = "page.png,7,0.5,sure\n\\x3d\\u202e.png,7,0.4,sure\n"
+    items, _ = loaded(written(folder, DIGITS + rows), classifier)
+    names = [item.cells(folder) for item in items]
+    assert names == [["elsewhere/=\\u202e.png"], ["page.png"]]
+    assert items[0].cells(elsewhere) == ["\\x3d\\u202e.png"]
+
+
+def item_at(client: TestClient, number: int) -> str:
+    return f"/{client.get('/state').json()['session']}/{number}"
+
+
+def store(client: TestClient, number: int, label: str, **headers: str) -> Response:
+    return client.post(item_at(client, number), params={"label": label}, headers=headers)
+
+
+def lines(folder: Path) -> list[str]:
+    return (folder / "labels.csv").read_text().splitlines()
+
+
+def test_numbers(table: Path, opened: Open) -> None:
+    client = opened(table)
+    state = client.get("/state").json()
+    assert (state["total"], state["unsure"], state["before"], state["numbers"]) == (3, 1, 0, True)
+    assert "--network reader --start bundled --data" in state["next"]
+    items = [client.get(item_at(client, number)).json() for number in range(3)]
+    assert [item["guess"] for item in items] == ["12", "", "678"]
+    remarks = ["review, 20.0 %, or 17", "unreadable as asked for; freely 345", "accepted, 90.0 %"]
+    assert [item["remark"] for item in items] == remarks
+    for number, label in enumerate(("12,5", "none", "-1-2")):
+        assert store(client, number, label).json() == {}
+    assert lines(table.parent) == [
+        "file,box,text",
+        "page.png,40 50 90 80,12.5",
+        "page.png,200 50 260 80,",
+        r"page.png,40 200 90 230,\x2d1-2",
+    ]
+
+
+def test_digits(tmp_path: Path, pictures: list[Path], opened: Open) -> None:
+    shutil.copy(pictures[7], tmp_path / "seven.jpg")
+    Image.new("L", (60, 60), 255).save(tmp_path / "blank.png")
+    client = opened(tmp_path)
+    blank, seven = (client.get(item_at(client, number)) for number in range(2))
+    assert store(client, 1, "12").status_code == 422  # no digit
+    assert (blank.json()["guess"], blank.json()["frame"]) == ("none", None)
+    shown = seven.json()
+    assert (shown["guess"], shown["remark"], len(shown["probabilities"])) == ("7", "sure", 10)
+    assert [len(row) for row in shown["frame"]] == [28] * 28
+    assert shown["file"] == "seven.jpg"
+    assert base64.b64decode(shown["picture"]).startswith(b"\xff\xd8")  # a JPEG
+    assert store(client, 1, "7").status_code == store(client, 0, "none").status_code == 200
+    assert lines(tmp_path) == ["file,digit", "seven.jpg,7", "blank.png,none"]
+
+
+def test_labelling_goes_on_where_it_stopped(table: Path, opened: Open) -> None:
+    client = opened(table)
+    store(client, 1, "345")
+    stale = item_at(client, 0)
+    with (table.parent / "labels.csv").open("a") as file:
+        file.write("page.png,40 200 90 230,67")  # a power cut: no line end, so no label of 678
+    again = opened(table)
+    state = again.get("/state").json()
+    assert (state["total"], state["unsure"], state["before"]) == (2, 1, 1)
+    guesses = [again.get(item_at(again, number)).json()["guess"] for number in range(2)]
+    assert guesses == ["12", "678"]
+    assert again.post(stale, params={"label": "5"}).status_code == 404
+    assert len(lines(table.parent)) == 2
+
+
+def test_labels_are_undone_from_the_last(table: Path, opened: Open) -> None:
+    client = opened(table)
+    first = item_at(client, 0)
+    for number in range(2):
+        store(client, number, "1")
+    assert client.get("/state").json()["labelled"] == [0, 1]
+    assert store(client, 1, "1").status_code == 200  # the first answer was lost
+    assert store(client, 1, "2").status_code == 409  # another window
+    assert client.delete(first).status_code == 409
+    for _ in range(2):  # an answer was lost
+        assert client.delete(item_at(client, 1)).status_code == 200
+    assert lines(table.parent) == ["file,box,text", "page.png,40 50 90 80,1"]
+    assert client.delete(first).status_code == 200 and lines(table.parent) == []
+    store(client, 1, "2")
+    assert lines(table.parent) == ["file,box,text", "page.png,200 50 260 80,2"]
+
+
+def test_other_labels_are_refused(table: Path, opened: Open) -> None:
+    client = opened(table)
+    for label in ("", "x", "7" * 65, "٣", "1\n"):
+        assert store(client, 0, label).status_code == 422, label
+    assert lines(table.parent) == []
+    assert store(client, 0, "7" * 64).status_code == 200
+
+
+def test_only_own_page_stores(table: Path, opened: Open) -> None:
+    client = opened(table)
+    assert store(client, 0, "12", origin="http://evil.example").status_code == 403
+    assert store(client, 0, "12", host="evil.example").status_code == 421
+    assert lines(table.parent) == []
+    assert store(client, 0, "12", **{"sec-fetch-site": "same-origin"}).status_code == 200
+
+
+def test_nothing_else_is_served(table: Path, opened: Open) -> None:
+    client = opened(table)
+    session = client.get("/state").json()["session"]
+    for path in ("3", "page.png", "..%2fpage.png", ""):
+        assert client.get(f"/{session}/{path}").status_code == 404, path
+    assert client.post(f"/{session}/3?label=1").status_code == 404
+    page = client.get("/")
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert "<style" not in page.text and "onclick" not in page.text
+
+
+def test_full_disk_leaves_the_file_as_before(
+    table: Path, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = opened(table)
+    store(client, 0, "12")
+    before = lines(table.parent)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write_half)
+        answer = store(client, 1, "345")
+    assert answer.status_code == 507 and "No space left" in answer.text
+    assert lines(table.parent) == before
+    assert store(client, 1, "345").status_code == 200
+
+
+@pytest.fixture
+def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server stops at once."""
+    monkeypatch.setattr(Server, "run", lambda *_: None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["results.csv"], 0, "serving http://127.0.0.1:"),
+        ([".", "-o", "mine.csv"], 0, "serving http://127.0.0.1:"),
+        (["."], 2, "-o LABELS.csv"),
+        (["results.csv", "-o", "results.csv"], 1, "holds something else"),
+        (["results.csv", "--model", "page.png"], 1, "page.png"),
+    ],
+)
+def test_start(
+    run: Run,
+    table: Path,
+    stopped: None,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(table.parent)
+    answer = run("review", "--port", "0", *arguments)
+    assert (answer[0], answer[1]) == (code, "") and message in answer[2]
+    assert len(list(Path().glob("*.csv"))) == 1 + (code == 0 or "--model" in arguments)
+
+
+@pytest.mark.unix
+def test_labels_behind_a_link_that_nobody_named(run: Run, table: Path, stopped: None) -> None:
+    (table.parent / "private").touch()
+    (table.parent / "labels.csv").symlink_to("private")
+    code, _, err = run("review", table)
+    assert code == 2 and "labels.csv a link" in err
+    assert not (table.parent / "private").stat().st_size
+
+
+@pytest.mark.slow
+@pytest.mark.unix
+def test_kill_loses_no_label(table: Path) -> None:
+    with pytest.raises(AssertionError), served(str(table), command="review") as server:
+        with urlopen(f"{server.url}/state") as state:
+            session = json.load(state)["session"]
+        with urlopen(Request(f"{server.url}/{session}/0?label=11", method="POST")):
+            server.process.kill()
+    labels = (table.parent / "labels.csv").read_text()
+    assert labels == "file,box,text\npage.png,40 50 90 80,11\n"
