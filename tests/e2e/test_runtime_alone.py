@@ -62,7 +62,7 @@ def test_commands_in_runtime_environment(bin: Path, pictures: list[Path]) -> Non
         assert re.fullmatch(rf"error: `digits {command}` needs \w+: {remedy}\n", error)
     code = f"""
 import digits, pkgutil, sys
-extras = "digits.serve.", "digits.review.", "digits.watch.mqtt", "digits.__main__"
+extras = "digits.serve.", "digits.fields.", "digits.editor.", "digits.review.", "digits.watch.mqtt", "digits.__main__"
 for module in pkgutil.walk_packages(digits.__path__, "digits."):
     if not module.name.startswith(extras):
         __import__(module.name)
