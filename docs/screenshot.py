@@ -2,6 +2,7 @@
 
 import io
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,11 +14,13 @@ from digits.data import mnist
 from digits.prediction import Reading
 from digits.tables import csv_row
 from tests import synthetic
-from tests.browser.page import SEVEN, Page
+from tests.browser.page import SEVEN, Page, Stroke
 from tests.served import served
 
 HERE = Path(__file__).parent
 HEIGHT = 640  # pixels of the picture
+FIRST_FIELD: list[Stroke] = [[(0.3, 0.155)]]
+PHONE, DESKTOP = (390, 844, "dark"), (960, 640, "light")  # in CSS pixels
 FORM = """
 size = [210, 297]
 find = "marks"
@@ -52,56 +55,47 @@ def serve() -> None:
 
 def review() -> None:
     """Review a digit on a phone, next to a number on a desktop."""
+    ready = "body:has(#paper img) #text:not(:empty)"
     with TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copy(HERE.parent / "tests" / "pictures" / "5.png", folder)
-        phone = review_shot(folder, 390, 844, True, "dark", "-o", str(folder / "digits.csv"))
+        labels = str(folder / "digits.csv")
+        phone = shot_of(PHONE, ready, "review", str(folder), "-o", labels)
         shutil.copy(HERE / "page.jpg", folder)
         results = ResultsFile(folder / "results.csv", Reading.COLUMNS)
         for cells in Classifier().read(folder / "page.jpg").to_rows("page.jpg"):
             results.append(csv_row(cells))
-        source = folder / "results.csv"
-        desktop = review_shot(source, 960, 640, False, "light")
+        desktop = shot_of(DESKTOP, ready, "review", str(folder / "results.csv"))
     save(phone, desktop, "review.png", colours=64)
 
 
 def fields() -> None:
-    """Lay out a form on a phone, next to a desktop."""
+    """Lay out a form on a phone, next to a desktop: the first field is chosen."""
     with TemporaryDirectory() as name:
         file = Path(name) / "exam.toml"
         file.write_text(FORM)
         (Path(name) / "students.csv").write_text("id\n104132\n")
-        phone = fields_shot(file, 390, 844, "dark")
-        desktop = fields_shot(file, 960, 640, "light")
+        arguments = "fieldset:disabled", "fields", "-o", str(file)
+        phone = shot_of(PHONE, *arguments, taps=FIRST_FIELD)
+        desktop = shot_of(DESKTOP, *arguments, taps=FIRST_FIELD)
     save(phone, desktop, "fields.png", colours=128)
 
 
-def fields_shot(file: Path, width: int, height: int, scheme: str) -> Image.Image:
-    """What is shown when the first field is chosen."""
+def shot_of(
+    view: tuple[int, int, str], ready: str, command: str, *options: str, taps: Sequence[Stroke] = ()
+) -> Image.Image:
+    """What a command's page shows once the selector `ready` matches, after taps on the paper."""
+    width, height, scheme = view
     with (
-        served("-o", str(file), command="fields") as server,
+        served(*options, command=command) as server,
         Page(server.url, width, height, phone=width < height) as page,
     ):
         page.prefer(scheme)
         page.driver.get(server.url)
-        page.wait(lambda: page.select("fieldset:disabled"))
-        page.draw([[(0.3, 0.155)]])
-        page.script("scrollTo(0, 0)")
-        return shot(page)
-
-
-def review_shot(
-    source: Path, width: int, height: int, phone: bool, scheme: str, *options: str
-) -> Image.Image:
-    """What is shown first."""
-    with (
-        served(str(source), *options, command="review") as server,
-        Page(server.url, width, height, phone) as page,
-    ):
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        page.cdp("Emulation.setEmulatedMedia", {"features": features})
-        page.driver.get(server.url)
-        page.wait(lambda: page.select("#paper img") and page.find("text").text)
+        page.wait(lambda: page.select(ready))
+        if taps:
+            page.draw(taps)
+            page.script("scrollTo(0, 0)")
         return shot(page)
 
 

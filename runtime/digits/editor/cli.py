@@ -1,6 +1,9 @@
-"""The options of `digits fields` and of `digits fields print`."""
+"""The options of `digits fields`, the page that it shows, and `digits fields print`."""
 
+import io
 import os
+import random
+import shlex
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,14 +11,26 @@ from typing import Annotated, Literal
 
 import msgspec
 import typer
+from PIL import Image
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from digits.commands import options
 from digits.editor import pdf
-from digits.editor.app import Editor
+from digits.errors import DigitsError
 from digits.fields import form_file
 from digits.fields.boxes import propose
+from digits.fields.form import MARKER_SETS
+from digits.fields.form_file import FieldTable, FormTable
 from digits.images import picture
 from digits.serve import server
+from digits.serve.application import Application
+from digits.serve.body import BodyReader
+from digits.serve.labelled import check_origin
+from digits.serve.metrics import Metrics
+from digits.serve.pages import Page
+from digits.serve.refusals import Refused
 from digits.serve.settings import Port, Settings
 
 _FIND = typer.Option(help="How sheets that look like BLANK.jpg are found.")
@@ -46,20 +61,19 @@ def edit(
     """
     if output.exists():
         form_file.load(output)  # which says what is wrong with it
-        values = tomllib.loads(output.read_text("utf-8"))
+        table = msgspec.convert(tomllib.loads(output.read_text("utf-8")), FormTable)
     elif blank:
         sheet = picture.load(blank, picture.PAGE_MAX_SIDE)
-        fields = list[dict[str, object]]()
+        fields = list[FieldTable]()
         for box, cells in propose(sheet.pixels)[:_MAX_FIELDS]:
-            edges = [round(sheet.downscale * edge) for edge in box]
-            fields.append(
-                {"name": f"field{len(fields) + 1}", "box": edges, "cells": min(cells, 64)}
-            )
+            left, top, right, bottom = (round(sheet.downscale * edge) for edge in box)
+            edges, name = (left, top, right, bottom), f"field{len(fields) + 1}"
+            fields.append(FieldTable(name=name, box=edges, cells=min(cells, 64)))
         path = Path(os.path.relpath(blank, output.parent)).as_posix()
-        values = {"size": sheet.size, "find": find, "blank": path, "fields": fields}
+        table = FormTable(size=sheet.size, find=find, blank=path, fields=fields)
     else:
-        values = {"size": pdf.PAPERS[page], "find": "marks", "fields": []}
-    table = msgspec.convert(values, form_file.FormTable)
+        markers = random.randrange(MARKER_SETS)  # so that each form refuses the sheets of others
+        table = FormTable(size=pdf.PAPERS[page], find="marks", markers=markers, fields=[])
     server.run(Editor(table, output, Settings(port=port)))
 
 
@@ -67,9 +81,40 @@ def edit(
 def print_sheet(
     form: Annotated[Path, options.path_argument("FORM.toml")],
     output: Annotated[Path, options.path_option("FORM.pdf", "The sheet.", "--output", "-o")],
-    page: Annotated[pdf.Paper | None, typer.Option(help="Its paper; by default by shape.")] = None,
 ) -> None:
     """Write a sheet as a PDF: its markers or what is printed on it, its boxes and their names."""
     if output.suffix.lower() != ".pdf":  # such as that of the form
         raise typer.BadParameter("--output writes a .pdf file")
-    pdf.write(output, form_file.load(form), page)
+    pdf.write(output, form_file.load(form))
+
+
+class Editor(Application):
+    """Shows a form on its sheet, and writes what comes back to the path. Raises DigitsError."""
+
+    def __init__(self, table: FormTable, path: Path, settings: Settings) -> None:
+        self._table, self._path, sheet = table, path, io.BytesIO()
+        bare = msgspec.structs.replace(table, fields=[], roster=None, sums=[])
+        Image.fromarray(pdf.draw(form_file.to_form(bare, path))).save(sheet, "JPEG", quality=90)
+        routes = [
+            *Page("digits.editor", ("icon.svg", "style.css")).routes(),
+            Route("/sheet", Response(sheet.getvalue(), media_type="image/jpeg")),
+            Route("/form", self.form, methods=["GET", "PUT"]),
+        ]
+        super().__init__(routes, settings, Metrics())
+
+    async def form(self, request: Request) -> Response:
+        """The form, and what comes next; stores it first. Raises Refused if it makes no sense."""
+        if request.method == "PUT":
+            check_origin(request.headers, ())
+            async with BodyReader(self.settings.limits).read(request, form_file.MAX_BYTES) as body:
+                self._store(body)
+        following = f"digits read --fields {shlex.quote(str(self._path))} photos/*.jpg -o marks.csv"
+        return JSONResponse({"form": msgspec.to_builtins(self._table), "next": following})
+
+    def _store(self, body: bytes) -> None:
+        try:
+            table = msgspec.json.decode(body, type=FormTable)
+            form_file.save(self._path, table)
+        except (ValueError, RecursionError, DigitsError) as error:
+            raise Refused(422, str(error)) from error
+        self._table = table

@@ -38,17 +38,15 @@ def draw(form: Form) -> Grey:
     return sheet
 
 
-def write(path: Path, form: Form, paper: Paper | None) -> None:
-    """Write the sheet as a PDF. paper: by default the one that is most like the form's shape.
+def write(path: Path, form: Form) -> None:
+    """Write the sheet as a PDF, on the paper that is most like the form's shape.
 
     Raises DigitsError if it can't be written, or its font lacks a symbol of a name.
     """
-    (width, height), sizes = form.size, [PAPERS[paper]] if paper else PAPERS.values()
-    shape = max(form.size) / min(form.size)
-    size = min(sizes, key=lambda size: abs(size[1] / size[0] - shape))
-    size = size if width <= height else size[::-1]
-    scale = min(size[0] / width, size[1] / height)  # millimetres of the form's unit
-    pdf = FPDF(format=size)
+    (width, height), shape = form.size, max(form.size) / min(form.size)
+    paper = min(PAPERS.values(), key=lambda size: abs(size[1] / size[0] - shape))
+    pdf = FPDF("portrait" if width <= height else "landscape", format=paper)
+    scale = min(pdf.w / width, pdf.h / height)  # millimetres of the form's unit
     pdf.add_page()
     pdf.image(Image.fromarray(draw(form)), 0, 0, scale * width, scale * height)
     pdf.set_font("helvetica", size=8)

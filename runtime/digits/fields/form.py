@@ -18,7 +18,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom, in the form
 
 MARKER_SETS = 146  # of four markers each, in the dictionary of 587
 _MARKER, _EDGE = 12 / 210, 8 / 210  # of the sheet's width
-_FIXED_COLUMNS = ("file", "status", "note", "form", "modified", "size")
+_RESERVED = "file", "status", "note", "form", "modified", "size", "probability", "confidence"
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,8 @@ class Form:
     file: str = ""
 
     def __post_init__(self) -> None:
+        if self.find == "blank" and not self.blank:
+            raise ValueError('`find = "blank"` needs `blank`, a picture of an empty sheet')
         _check_names(self.fields)
         for each in self.fields:
             _check_box(each, self.size)
@@ -146,7 +148,7 @@ class Form:
 def _check_names(fields: Sequence[Field]) -> None:
     columns = [column.lower() for each in fields for column in each.columns]
     for name in columns:
-        if columns.count(name) > 1 or name in _FIXED_COLUMNS:
+        if columns.count(name) > 1 or name in _RESERVED:
             raise ValueError(f"two columns of the table would have the name {name}")
     if sum(each.is_key for each in fields) > 1:
         raise ValueError("only one field can be the key")

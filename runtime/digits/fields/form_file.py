@@ -1,5 +1,6 @@
 """A form as a file: TOML, which people and `digits fields` write."""
 
+import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -17,14 +18,14 @@ from digits.errors import DataError, reporting
 from digits.fields.form import MARKER_SETS, Field, FindBy, Form, Roster, Sum
 from digits.files import write_text
 
-_MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 20  # of a form
 _MAX_ROWS = 1 << 20  # of a roster
 
 
-class FieldTable(Struct, forbid_unknown_fields=True, omit_defaults=True):
+class FieldTable(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """One of `[[fields]]`: the arguments of a Field, and the constraints of `digits read`."""
 
-    name: Annotated[str, Meta(pattern=r"^\w([\w -]{0,38}\w)?$")]
+    name: str = ""
     box: tuple[float, float, float, float]
     cells: Annotated[int, Meta(ge=0, le=64)] = 0
     key: bool = False
@@ -35,6 +36,10 @@ class FieldTable(Struct, forbid_unknown_fields=True, omit_defaults=True):
     check: CheckName | None = None
     list: str | None = None
     range: str | None = None
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"\w([\w -]{0,38}\w)?", self.name):
+            raise ValueError("a field's name has 1 to 40 letters, digits, blanks, - and _")
 
     def field(self, folder: Path) -> Field:
         """Raises ValueError and DataError for wrong constraints."""
@@ -62,9 +67,9 @@ def load(path: Path) -> Form:
     if path.exists() and not path.is_file():  # opening a pipe would block
         raise DataError(f"{path} is not a file")
     with reporting(f"read {path}", DataError), path.open("rb") as file:
-        content = file.read(_MAX_BYTES + 1)
+        content = file.read(MAX_BYTES + 1)
     try:
-        if len(content) > _MAX_BYTES:
+        if len(content) > MAX_BYTES:
             raise ValueError("it is larger than 1 MB")
         table = msgspec.convert(tomllib.loads(content.decode()), FormTable)
         return to_form(table, path)
@@ -94,9 +99,11 @@ def to_form(table: FormTable, path: Path) -> Form:
 
 
 def save(path: Path, table: FormTable) -> None:
-    """Write a form. Raises DigitsError."""
+    """Write a form. Raises ValueError if it makes no sense, and DigitsError."""
+    to_form(table, path)
     values: dict[str, Any] = msgspec.to_builtins(table)
-    write_text(path, tomli_w.dumps(values))
+    text = re.sub(r"(?<=\[)\n {4}|,\n(?=])", "", tomli_w.dumps(values)).replace("\n    ", " ")
+    write_text(path, text)  # a list on a line
 
 
 def _parse_sum(text: str) -> Sum:

@@ -1,6 +1,5 @@
 // The page: boxes on a sheet, and what each field may hold. The server checks and stores them.
 
-const ARROWS = { ArrowLeft: [-1, 0], ArrowUp: [0, -1], ArrowRight: [1, 0], ArrowDown: [0, 1] };
 const [SLIP, REACH] = [8, 14]; // CSS pixels that a tap may move, and around a corner that takes hold of it
 
 const [paper, entries, group] = ["#paper", "form", "fieldset"].map((each) => document.querySelector(each));
@@ -8,13 +7,15 @@ const { form } = await (await fetch("form")).json();
 const sheet = Object.assign(new Image(), { src: "sheet" });
 await sheet.decode();
 [paper.width, paper.height] = [sheet.width, sheet.height];
-const [pen, thick] = [paper.getContext("2d"), Math.max(sheet.width, sheet.height) / 500];
+const [pen, thick] = [paper.getContext("2d"), Math.max(...form.size) / 500];
+pen.scale(sheet.width / form.size[0], sheet.height / form.size[1]);
+Object.assign(pen, { lineWidth: thick, font: `${10 * thick}px sans-serif` });
 let [chosen, drag, saved] = [null, null, JSON.stringify(form)]; // a field, what a pointer does, what is stored
 
 function draw() {
-  Object.assign(pen, { lineWidth: thick, font: `${10 * thick}px sans-serif` }).drawImage(sheet, 0, 0);
+  pen.drawImage(sheet, 0, 0, ...form.size);
   for (const field of form.fields) {
-    const [left, top, right, bottom] = field.box.map((edge) => (edge * sheet.width) / form.size[0]);
+    const [left, top, right, bottom] = field.box;
     const cells = Math.min(field.cells || 1, 64);
     pen.fillStyle = pen.strokeStyle = field === chosen ? "#c64600" : "#1a5fb4";
     for (let cell = 1; cell <= cells; cell += 1)
@@ -37,10 +38,13 @@ function choose(field) {
   draw();
 }
 
-function remove() {
-  form.fields = form.fields.filter((field) => field !== chosen);
+/** Replace all fields, none of which is chosen then. */
+function replace(fields) {
+  [form.fields, drag] = [fields, null];
   choose(null);
 }
+
+const remove = () => replace(form.fields.filter((field) => field !== chosen));
 
 /** Give the chosen field a box that was moved, or only its lower right corner, as far as the sheet goes. */
 function move(box, way, corner) {
@@ -60,40 +64,36 @@ function locate({ offsetX, offsetY }) {
   return [offsetX * unit, offsetY * unit, unit / visualViewport.scale];
 }
 
-function cancel() {
-  if (drag?.isNew) remove();
-  else if (drag) move(drag.box, [0, 0]);
-  drag = null;
-}
-
 paper.addEventListener("pointerdown", (event) => {
-  if (!event.isPrimary) cancel(); // a second finger: the two scroll and zoom
+  if (drag) replace(drag.fields); // a second finger: the two scroll and zoom
   if (!event.isPrimary || event.button) return;
   const [x, y, pixel] = locate(event);
   const corner = chosen && Math.hypot(chosen.box[2] - x, chosen.box[3] - y) < REACH * pixel;
   if (!corner) choose(form.fields.find(({ box }) => x > box[0] && y > box[1] && x < box[2] && y < box[3]));
-  drag = { x, y, isNew: !chosen, corner: corner || !chosen, box: chosen?.box ?? [x, y, x, y] };
+  const fields = structuredClone(form.fields);
+  drag = { x, y, fields, corner: corner || !chosen, box: chosen?.box ?? [x, y, x, y] };
   paper.setPointerCapture(event.pointerId);
 });
 paper.addEventListener("pointermove", (event) => {
   const [x, y, pixel] = locate(event);
-  if (!drag || !event.isPrimary || Math.hypot(x - drag.x, y - drag.y) < SLIP * pixel) return;
+  if (!drag || Math.hypot(x - drag.x, y - drag.y) < SLIP * pixel) return;
   if (!chosen) {
-    const numbers = form.fields.map(({ name }) => Number(/^field(\d+)$/.exec(name)?.[1] ?? 0));
+    const numbers = form.fields.map(({ name }) => /^field(\d+)$/.exec(name)?.[1] ?? 0);
     form.fields.push({ name: `field${Math.max(0, ...numbers) + 1}`, box: drag.box });
     choose(form.fields.at(-1));
   }
   move(drag.box, [x - drag.x, y - drag.y], drag.corner);
 });
 paper.addEventListener("pointerup", () => (drag = null));
-paper.addEventListener("pointercancel", cancel);
+paper.addEventListener("pointercancel", () => drag && replace(drag.fields));
 // Or a swift stroke is a fling to Chromium, and the next tap, on Save, does no more than end it.
 paper.addEventListener("touchmove", (event) => event.touches[1] || event.preventDefault(), { passive: false });
 paper.addEventListener("keydown", (event) => {
-  const way = ARROWS[event.key]?.map((sign) => (sign * form.size[0]) / 500);
+  const ways = { ArrowLeft: [-thick, 0], ArrowUp: [0, -thick], ArrowRight: [thick, 0], ArrowDown: [0, thick] };
+  const way = ways[event.key];
   if (event.key === "Enter") choose(form.fields[form.fields.indexOf(chosen) + 1]);
   else if (event.key === "Delete") remove();
-  else if (way && chosen) move(chosen.box, way, event.shiftKey);
+  else if (way && chosen) move(chosen.box, way);
   if (way) event.preventDefault(); // or the page scrolls
 });
 document.querySelector("#delete").addEventListener("click", remove);
