@@ -47,7 +47,7 @@ def tally(counts: Counts, sheet: Sheet, texts: list[str]) -> None:
     numbers = sheet.numbers or [None] * len(texts)
     for of, number, text in zip(sheet.form.fields, numbers, texts, strict=True):
         name = "mark" if of.name in MARKS else f"{of.name}, cells" if of.cells else of.name
-        count = counts[f"  {name if text else 'empty'}{'' if sheet.form.sums else ', alone'}"]
+        count = counts[f"  {name if text else 'empty'}{'' if sheet.form.rules else ', alone'}"]
         is_right = number is not None and number.text == text
         is_accepted = number is not None and number.status == "accepted"
         count.update(numbers=1, exact=is_right, accepted=is_accepted)
@@ -83,7 +83,7 @@ def main() -> None:
                 )
                 student = replace(blank.form.fields[0], constraints=Constraints(length=6))
                 fields = student, *blank.form.fields[1:]
-                alone = replace(blank.form, fields=fields, roster=None, sums=())
+                alone = replace(blank.form, fields=fields, rules=())
                 for number in range(options.sheets + 1):
                     random = np.random.default_rng([options.seed, stack, number + 1])
                     name = blank.students[number] if number < options.sheets else ""

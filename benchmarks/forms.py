@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from benchmarks.held_back import unseen
 from digits.constraints.constraints import Constraints
-from digits.fields.form import Field, FindBy, Form, Roster, Sum
+from digits.fields.form import Field, FindBy, Form, Rule
 from digits_train.camera import fonts, scene
 from digits_train.camera.exposure import lens, photograph
 from digits_train.camera.ink import EM
@@ -77,8 +77,10 @@ def blank_sheet(random: Random, folder: Path, find: FindBy) -> Blank:
     students = [str(n) for n in random.choice(900_000, 200, replace=False) + 100_000]
     listed = Constraints(length=6, values=students)
     fields[0] = replace(fields[0], constraints=listed)
-    rules = Roster((0,), frozenset((number,) for number in students)), (Sum("total", MARKS),)
-    form = Form(size, tuple(fields), find, int(random.integers(146)), file, *rules)
+    names = [each.name for each in fields]
+    total = Rule(tuple(map(names.index, ("total", *MARKS))))
+    rules = total, Rule((0,), frozenset((number,) for number in students))
+    form = Form(size, tuple(fields), find, int(random.integers(146)), file, rules)
     for number, box in form.marker_boxes.items() if find == "marks" else ():
         left, top, right, _ = (round(side * DOTS) for side in box)
         marker = cv2.aruco.generateImageMarker(_MARKERS, number, right - left)

@@ -38,7 +38,7 @@ def test_fields(page: Page, tmp_path: Path) -> None:
         change = np.subtract(save()[1]["box"], moved["box"])
         assert change.round(1).tolist() == [-2, 2, -2, 2]
         page.draw([[(0.3, 0.35), (0.6, 0.75)]])  # onto the other
-        save("Not saved: the fields student and field1 overlap.")
+        save("Not saved: the field student overlaps the field field1.")
         page.find("paper").send_keys(Keys.DELETE, Keys.ENTER)
         page.constrain("length", "4-8")
         [left] = save()

@@ -14,12 +14,14 @@ from digits.terminal import print_stderr
 
 
 def load_form(path: Path, asked: NumberOptions, *others: object) -> Form:
-    """Read a form. others: more options for numbers, which it excludes. Raises DigitsError."""
+    """Read a form. others: more options that it excludes. Raises DigitsError."""
     if any(others) or asked != NumberOptions(max_errors=asked.max_errors):
         raise typer.BadParameter("constraints are in the form; --fields excludes numbers' options")
     with needs_package("--fields", '"digits[fields]"'):
-        from digits.fields import form_file, locate, table  # noqa: F401 - OpenCV, before all else
-    return form_file.load(path)
+        from digits.fields import form_file, reading, table  # noqa: F401 - OpenCV, before all else
+    form = form_file.load(path)
+    reading.locator(form)  # fails now, not at the first picture
+    return form
 
 
 def run(
@@ -36,17 +38,18 @@ def run(
     made from file.csv, which a later run continues. Raises DigitsError for a wrong form.
     """
     form, written = load_form(path, asked), output.output
-    from digits.fields import table  # needs a package
+    from digits.fields.table import SheetTable  # needs a package
 
+    results = written
     if written and written.suffix.lower() == ".xlsx":
-        output = output._replace(output=written.with_suffix(".csv"))
-    task, results, code = asked.task(models)._replace(kind=form), output.output, None
+        results = written.with_suffix(".csv")
+    task, code = asked.task(models)._replace(kind=form), None
     try:
-        runner.run(task, given, output.chosen(), jobs, results)
+        runner.run(task, given, output._replace(output=results).chosen(), jobs, results)
     except SystemExit as error:  # some picture failed
         code = error.code
     if results and results.suffix.lower() == ".csv" and results.stat().st_size:
-        sheets = table.SheetTable(results, form)
+        sheets = SheetTable(results, form)
         for trouble in sheets.check():
             print_stderr(f"warning: {trouble}")
         sheets.save()

@@ -6,12 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import ClassVar, Literal
 
 from digits.constraints.constraints import Constraints
-
-if TYPE_CHECKING:
-    from digits.fields.locate import Locator
 
 FindBy = Literal["marks", "blank", "fixed"]
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in the form's unit
@@ -44,28 +41,21 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Sum:
-    """A field that is the sum of others; a blank one counts as 0."""
+class Rule:
+    """What some fields, by their numbers, hold together.
 
-    total: str
-    addends: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Roster:
-    """What is written together on a sheet.
-
-    fields: their numbers. rows: the texts of these fields in each row.
+    rows: a roster, which has their texts in one of its rows. Without, the first field is the sum of
+    the others, of which a blank one counts as 0.
     """
 
     fields: tuple[int, ...]
-    rows: frozenset[tuple[str, ...]] = field(repr=False)
+    rows: frozenset[tuple[str, ...]] | None = field(default=None, repr=False)
 
     @cached_property
     def share(self) -> float:
-        """How many combinations of these texts are in a row, 0 to 1."""
-        columns = zip(*self.rows, strict=True)
-        return len(self.rows) / math.prod(len({*column}) for column in columns)
+        """How many combinations of the roster's texts are in a row, 0 to 1; 0 for a sum."""
+        rows = self.rows or ()
+        return len(rows) / math.prod(len({*column}) for column in zip(*rows, strict=True))
 
 
 @dataclass(frozen=True)
@@ -76,34 +66,25 @@ class Form:
     blank or fixed picture. find: how its sheets are found: by four printed "marks", by what is
     printed on a "blank" one, or not at all, where a "fixed" camera or a scanner shows the same part
     always. markers: which set of marks, 0 to 145. blank: a picture of an empty sheet. file: where
-    the form is from. Raises ValueError for fields that are outside, overlap or have the same name.
+    the form is from, escaped. Raises ValueError for fields that are outside, overlap, or would have
+    the same columns.
     """
+
+    KEYS: ClassVar = ("file", "status", "note", "form", "fields")  # of a sheet's JSON object
 
     size: tuple[float, float]
     fields: tuple[Field, ...]
     find: FindBy = "marks"
     markers: int = 0
     blank: Path | None = None
-    roster: Roster | None = None
-    sums: tuple[Sum, ...] = ()
+    rules: tuple[Rule, ...] = ()
     file: str = ""
 
     def __post_init__(self) -> None:
         if self.find == "blank" and not self.blank:
             raise ValueError('`find = "blank"` needs `blank`, a picture of an empty sheet')
         _check_names(self.fields)
-        for each in self.fields:
-            _check_box(each, self.size)
-            on_paper = self.marker_boxes.values() if self.find == "marks" else ()
-            if any(_overlap(each.box, box) for box in on_paper):
-                raise ValueError(f"the field {each.name} overlaps a marker")
-        for first, second in combinations(self.fields, 2):
-            if _overlap(first.box, second.box):
-                raise ValueError(f"the fields {first.name} and {second.name} overlap")
-        names = {each.name for each in self.fields}
-        for rule in self.sums:
-            if unknown := sorted({rule.total, *rule.addends} - names):
-                raise ValueError(f"the sum of {rule.total} names no field: {unknown[0]}")
+        _check_boxes(self)
 
     @property
     def marker_boxes(self) -> dict[int, Box]:
@@ -123,27 +104,6 @@ class Form:
         """Of a table of sheets, as of a Prediction."""
         return "file", *(c for each in self.fields for c in each.columns), "status", "note", "form"
 
-    @property
-    def KEYS(self) -> tuple[str, ...]:
-        """Of a sheet's JSON object."""
-        return "file", "status", "note", "form", "fields"
-
-    @cached_property
-    def locator(self) -> "Locator":
-        """Finds its sheets. Raises DataError if the blank can't be used."""
-        from digits.fields.locate import Locator  # needs OpenCV
-
-        return Locator(self)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """All but the locator, which has objects of OpenCV."""
-        return {name: value for name, value in vars(self).items() if name != "locator"}
-
-    @property
-    def key(self) -> Field | None:
-        """The field that tells sheets apart, if there is one."""
-        return next((each for each in self.fields if each.is_key), None)
-
 
 def _check_names(fields: Sequence[Field]) -> None:
     columns = [column.lower() for each in fields for column in each.columns]
@@ -154,15 +114,15 @@ def _check_names(fields: Sequence[Field]) -> None:
         raise ValueError("only one field can be the key")
 
 
-def _check_box(of: Field, size: tuple[float, float]) -> None:
-    (left, top, right, bottom), (width, height) = of.box, size
-    if not (left < right and top < bottom):
-        raise ValueError(f"the box of {of.name} is not left, top, right and bottom")
-    if left < 0 or top < 0 or right > width or bottom > height:
-        raise ValueError(f"the field {of.name} is outside the sheet of {width:g} x {height:g}")
-
-
-def _overlap(box: Box, other: Box) -> bool:
-    return max(box[0], other[0]) < min(box[2], other[2]) and (
-        max(box[1], other[1]) < min(box[3], other[3])
-    )
+def _check_boxes(form: Form) -> None:
+    (width, height), taken = form.size, [(f"the field {of.name}", of.box) for of in form.fields]
+    for name, (left, top, right, bottom) in taken:
+        if not (left < right and top < bottom):
+            raise ValueError(f"the box of {name} is not left, top, right and bottom")
+        if left < 0 or top < 0 or right > width or bottom > height:
+            raise ValueError(f"{name} is outside the sheet of {width:g} x {height:g}")
+    if form.find == "marks":
+        taken += [("a marker", box) for box in form.marker_boxes.values()]
+    for (name, box), (other, near) in combinations(taken, 2):
+        if all(max(box[i], near[i]) < min(box[i + 2], near[i + 2]) for i in (0, 1)):
+            raise ValueError(f"{name} overlaps {other}")

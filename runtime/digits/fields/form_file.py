@@ -2,9 +2,10 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import tomli_w
@@ -15,8 +16,9 @@ from digits.constraints.allowed import AllowedNumbers
 from digits.constraints.checks import CheckName
 from digits.constraints.constraints import Constraints
 from digits.errors import DataError, reporting
-from digits.fields.form import MARKER_SETS, Field, FindBy, Form, Roster, Sum
+from digits.fields.form import MARKER_SETS, Field, FindBy, Form, Rule
 from digits.files import write_text
+from digits.text import escape_name
 
 MAX_BYTES = 1 << 20  # of a form
 _MAX_ROWS = 1 << 20  # of a roster
@@ -43,9 +45,7 @@ class FieldTable(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only
 
     def field(self, folder: Path) -> Field:
         """Raises ValueError and DataError for wrong constraints."""
-        values = None
-        if self.list is not None:
-            values = AllowedNumbers.parse(self.list, folder)
+        values = None if self.list is None else AllowedNumbers.parse(self.list, folder)
         asked = self.length, self.pattern, self.check, values, self.range, self.digits_only
         return Field(self.name, self.box, Constraints(*asked), self.cells, self.key, self.optional)
 
@@ -85,39 +85,34 @@ def to_form(table: FormTable, path: Path) -> Form:
             fields.append(each.field(folder))
         except ValueError as error:
             raise ValueError(f"the field {each.name}: {error}") from error
-    roster = None if table.roster is None else _load_roster(folder / table.roster, fields)
-    return Form(
-        table.size,
-        tuple(fields),
-        table.find,
-        table.markers,
-        None if table.blank is None else folder / table.blank,
-        roster,
-        tuple(map(_parse_sum, table.sums)),
-        str(path),
-    )
+    numbers = {each.name.lower(): number for number, each in enumerate(fields)}
+    rules = [_parse_sum(text, numbers) for text in table.sums]
+    if table.roster is not None:
+        rules.append(_load_roster(folder / table.roster, fields, numbers))
+    blank = None if table.blank is None else folder / table.blank
+    given = table.size, tuple(fields), table.find, table.markers, blank, tuple(rules)
+    return Form(*given, escape_name(str(path)))
 
 
 def save(path: Path, table: FormTable) -> None:
     """Write a form. Raises ValueError if it makes no sense, and DigitsError."""
     to_form(table, path)
-    values: dict[str, Any] = msgspec.to_builtins(table)
-    text = re.sub(r"(?<=\[)\n {4}|,\n(?=])", "", tomli_w.dumps(values)).replace("\n    ", " ")
+    text = tomli_w.dumps(msgspec.to_builtins(table))
+    text = re.sub(r"(?<=\[)\n {4}|,\n(?=])", "", text).replace("\n    ", " ")
     write_text(path, text)  # a list on a line
 
 
-def _parse_sum(text: str) -> Sum:
-    total, equals, addends = text.partition("=")
-    names = [name.strip() for name in addends.split("+")]
-    if not (equals and total.strip() and all(names)):
-        raise ValueError(f"a sum is `total = a + b`, not {text[:40]!r}")
-    return Sum(total.strip(), tuple(names))
+def _parse_sum(text: str, numbers: Mapping[str, int]) -> Rule:
+    total, _, addends = text.partition("=")
+    names = [name.strip() for name in (total, *addends.split("+"))]
+    if unknown := [name for name in names if name.lower() not in numbers]:
+        raise ValueError(f"a sum is `total = a + b`; in {text[:80]!r}, no field is {unknown[0]!r}")
+    return Rule(tuple(numbers[name.lower()] for name in names))
 
 
-def _load_roster(path: Path, fields: list[Field]) -> Roster:
-    """The roster of these fields; those that are in it may hold nothing else."""
-    named = {each.name.lower(): number for number, each in enumerate(fields)}
-    columns = [name for name in tables.header(path, *named) if name in named]
+def _load_roster(path: Path, fields: list[Field], numbers: Mapping[str, int]) -> Rule:
+    """The roster of fields with these numbers; those that are in it may hold nothing else."""
+    columns = [name for name in tables.header(path, *numbers) if name in numbers]
     if not columns:
         raise ValueError("no field has the name of a column of the roster")
     rows = set[tuple[str, ...]]()
@@ -125,8 +120,9 @@ def _load_roster(path: Path, fields: list[Field]) -> Roster:
         if line > _MAX_ROWS:
             raise DataError(f"{path} has over {_MAX_ROWS:,} rows")
         rows.add(tuple(tables.plain_signs(row.get(name, "")) for name in columns))
-    for name, texts in zip(columns, zip(*rows, strict=True), strict=bool(rows)):
-        of = fields[named[name]]
-        values = of.constraints.values or texts
-        fields[named[name]] = replace(of, constraints=replace(of.constraints, values=values))
-    return Roster(tuple(named[name] for name in columns), frozenset(rows))
+    among = tuple(numbers[name] for name in columns)
+    for number, texts in zip(among, zip(*rows, strict=True), strict=bool(rows)):
+        asked = fields[number].constraints
+        asked = replace(asked, values=asked.values or texts)
+        fields[number] = replace(fields[number], constraints=asked)
+    return Rule(among, frozenset(rows))

@@ -1,11 +1,12 @@
 """Read the sheets of a form: find each field, and read the one number in it."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
 from digits.fields.form import Field, Form
-from digits.fields.locate import SheetNotFound, project, rectify
+from digits.fields.locate import Locator, SheetNotFound, project, rectify
 from digits.fields.rules import apply_rules
 from digits.fields.sheet import Sheet
 from digits.images import picture
@@ -25,6 +26,8 @@ AROUND = 0.25  # of a box's height: writing crosses its lines
 _LOOKS = AROUND, -0.04  # and what is in a box without its lines
 _INDEPENDENCE = 2 / 3  # of the looks' errors: 1/2 if they were the same, 1 if independent
 
+locator = lru_cache(Locator)
+
 
 def read_sheet(
     model: Model, reader: ReaderModel, page: GreyImage, form: Form, max_errors: float | None
@@ -32,46 +35,40 @@ def read_sheet(
     """Read a sheet in a page that was loaded with SHEET_MAX_SIDE; see `Classifier.read_fields`."""
     small = picture.reduce(page, picture.PAGE_MAX_SIDE)
     try:
-        location = form.locator.locate(small.pixels)
+        location = locator(form).locate(small.pixels)
     except SheetNotFound as error:
         return Sheet(form, (), str(error))
     to_picture = np.diag([small.downscale, small.downscale, 1]) @ location.homography
     to_page = np.diag([1 / page.downscale, 1 / page.downscale, 1]) @ to_picture
-    fields = [_read_field(model, reader, page.pixels, of, to_page) for of in form.fields]
-    lattices, looks = [lattice for lattice, _ in fields], [reading for _, reading in fields]
-    readings, notes = apply_rules(form, lattices, looks, reader.metadata.number_temperature)
+    looks = (_read_field(model, reader, page.pixels, of, to_page) for of in form.fields)
+    lattices, read = zip(*looks, strict=True) if form.fields else ((), ())
+    readings, notes = apply_rules(form, lattices, read, reader.metadata.number_temperature)
     rules = (Rules.of(of.constraints, max_errors) for of in form.fields)
     numbers = (_to_number(page, *each) for each in zip(readings, rules, strict=True))
     note = "; ".join(filter(None, (location.note, *notes)))
     return Sheet(form, tuple(numbers), note, to_picture)
 
 
-def find_lattice(
-    model: Model,
-    reader: ReaderModel,
-    page: Grey,
-    of: Field,
-    to_page: Floats,
-    around: float = AROUND,
-) -> list[Arc]:
-    """The lattice of what is in a field, its boxes in the page's pixels.
-
-    page: uint8 [h, w]. to_page: the homography from the form's unit to its pixels. around: how much
-    is seen around the field, in heights of its box.
-    """
+def cut(page: Grey, of: Field, to_page: Floats, around: float = AROUND) -> tuple[Grey, Floats]:
+    """See a field from straight above, as `rectify`, and so many of its heights around it."""
     left, top, right, bottom = of.box
-    around *= bottom - top
-    grown = left - around, top - around, right + around, bottom + around
-    crop, from_crop = rectify(page, to_page, grown)
-    scale = crop.shape[0] / (bottom - top + 2 * around)  # pixels of the crop for a unit
-    size = np.array([right - left, bottom - top]) * scale
+    margin = around * (bottom - top)
+    grown = left - margin, top - margin, right + margin, bottom + margin
+    return rectify(page, to_page, grown)
+
+
+def find_lattice(
+    model: Model, reader: ReaderModel, crop: Grey, cells: int, around: float = AROUND
+) -> list[Arc]:
+    """The lattice of what is in a field, of so many cells, in a crop by `cut`."""
+    height = crop.shape[0] / (1 + 2 * around)
+    edge = around * height
+    size = np.array([crop.shape[1] - 2 * edge, height])
     seen = find_symbols(crop, reader.maps)
-    middles = seen.centres - around * scale
+    middles = seen.centres - edge
     seen = seen.select(((middles > 0) & (middles < size)).all(1))
     [[lattice]] = classify_symbols(model, reader, crop, [[build_lattice(seen)]])
-    if of.cells:
-        lattice = _snap(lattice, around * scale, size[0] / of.cells, of.cells)
-    return [arc._replace(box=_bounds(from_crop, arc.box)) for arc in lattice]
+    return _snap(lattice, edge, size[0] / cells, cells) if cells else lattice
 
 
 def _snap(lattice: list[Arc], left: float, width: float, cells: int) -> list[Arc]:
@@ -94,14 +91,16 @@ def _bounds(from_crop: Floats, box: tuple[float, ...]) -> tuple[float, float, fl
 def _read_field(
     model: Model, reader: ReaderModel, page: Grey, of: Field, to_page: Floats
 ) -> tuple[list[Arc], NumberReading]:
-    """The number in a field, and its lattice, by two looks; arguments as for `find_lattice`.
+    """The number in a field, and its lattice, by two looks; arguments as for `cut`.
 
     Where they agree, both are wrong more seldom than either, though not as if they were
     independent; where not, the surer one may be wrong as well as not.
     """
     looks = list[tuple[list[Arc], NumberReading]]()
     for around in _LOOKS:
-        lattice = find_lattice(model, reader, page, of, to_page, around)
+        crop, from_crop = cut(page, of, to_page, around)
+        seen = find_lattice(model, reader, crop, of.cells, around)
+        lattice = [arc._replace(box=_bounds(from_crop, arc.box)) for arc in seen]
         looks.append((lattice, _read(lattice, of, reader.metadata.number_temperature)))
     (_, other), (lattice, reading) = sorted(looks, key=lambda look: look[1].probability)
     if (reading.text, reading.satisfies) != (other.text, other.satisfies):

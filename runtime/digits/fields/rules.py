@@ -5,16 +5,15 @@ field, and less for each rule that it breaks: by the share of sheets that do and
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Context
 from functools import reduce
 from heapq import nlargest
 from operator import itemgetter
-from typing import NamedTuple
 
 import numpy as np
 
-from digits.fields.form import Form
+from digits.fields.form import Form, Rule
 from digits.reader.lattice import Arc
 from digits.reader.numbers import BROKEN, NumberReading, likely_texts, skip_signs
 from digits.reader.search import Paths
@@ -22,19 +21,6 @@ from digits.reader.search import Paths
 _MAX_COMBINATIONS = 1000
 _LEAST = BROKEN**2  # what is less likely isn't weighed: rather, a rule is broken
 _EXACT = Context(prec=200, traps=[])  # makes NaN of what is no number, as a date
-
-
-class _Rule(NamedTuple):
-    """fields: their numbers; not blank are `filled`. share: of texts that satisfy it by chance."""
-
-    fields: tuple[int, ...]
-    filled: tuple[int, ...]
-    test: Callable[[tuple[str, ...]], bool]
-    share: float
-    failure: str
-
-    def holds(self, texts: Mapping[int, str] | Sequence[str]) -> bool:
-        return self.test(tuple(texts[i] for i in self.fields))
 
 
 def apply_rules(
@@ -49,10 +35,8 @@ def apply_rules(
     """
     rules, notes = _checkable(form, read)
     constraints, numbers = [each.constraints for each in form.fields], [*read]
-    texts = {
-        i: likely_texts(lattices[i], constraints[i], temperature) if read[i].symbols else {}
-        for i in {i for rule in rules for i in rule.fields}
-    }
+    among = {i for rule in rules for i in rule.fields}
+    texts = {i: likely_texts(lattices[i], constraints[i], temperature) for i in among}
     fields = {i: _probabilities(read[i], paths) for i, paths in texts.items()}
     for i, (text, probability) in _weigh(rules, fields).items():
         if text != read[i].text:
@@ -60,45 +44,43 @@ def apply_rules(
             numbers[i] = read[i]._replace(symbols=symbols, runner_up=read[i].text)
         numbers[i] = numbers[i]._replace(probability=probability)
     for rule in rules:
-        if not rule.holds([each.text for each in numbers]):
-            notes.append(rule.failure)
+        if not _holds(rule, [each.text for each in numbers]):
+            names = [form.fields[i].name for i in rule.fields]
+            no_row = f"no row of the roster has this {' and '.join(names)}"
+            is_sum = rule.rows is None
+            notes.append(f"{names[0]} isn't {' + '.join(names[1:])}" if is_sum else no_row)
             for i in rule.fields:
                 symbols = [(text, arc._replace(disputed=True)) for text, arc in numbers[i].symbols]
                 numbers[i] = numbers[i]._replace(symbols=symbols)
     return numbers, notes
 
 
-def _checkable(form: Form, read: Sequence[NumberReading]) -> tuple[list[_Rule], list[str]]:
-    """Rules whose fields have what they need, and notes on the others."""
-    rules, notes = list[_Rule](), list[str]()
-    for rule in _rules(form):
-        missing = {i: "unreadable" for i in rule.fields if not read[i].satisfies}
-        missing |= {i: "blank" for i in missing if not read[i].symbols}
-        causes = [i for i in missing if i in rule.filled or missing[i] == "unreadable"]
+def _checkable(form: Form, read: Sequence[NumberReading]) -> tuple[dict[Rule, float], list[str]]:
+    """Rules whose fields have what they need, with shares of texts that satisfy each by chance.
+
+    And notes on the others.
+    """
+    rules, notes = dict[Rule, float](), list[str]()
+    for rule in form.rules:
+        lacking = [i for i in rule.fields if not read[i].satisfies]
+        filled = rule.fields[:1] if rule.rows is None else rule.fields
+        causes = [i for i in lacking if read[i].symbols or i in filled]
         if not causes:
             # As in `Constraints.share`: at worst, a slip of the pen is in the shortest number.
-            shortest = min(len(read[i].text) for i in rule.fields if i not in missing)
-            rules.append(rule._replace(share=max(rule.share, 0.1 / shortest)))
+            shortest = min(len(read[i].text) for i in rule.fields if i not in lacking)
+            rules[rule] = max(rule.share, 0.1 / shortest)
         elif any(read[i].symbols for i in rule.fields):
-            cause = f"{form.fields[causes[0]].name} is {missing[causes[0]]}"
-            notes.append(f"{form.fields[rule.fields[0]].name} can't be checked: {cause}")
+            trouble = "unreadable" if read[causes[0]].symbols else "blank"
+            checked, cause = (form.fields[i].name for i in (rule.fields[0], causes[0]))
+            notes.append(f"{checked} can't be checked: {cause} is {trouble}")
     return rules, notes
 
 
-def _rules(form: Form) -> Iterator[_Rule]:
-    names = [each.name for each in form.fields]
-    for each in form.sums:
-        fields = tuple(map(names.index, (each.total, *each.addends)))
-        failure = f"{each.total} isn't {' + '.join(each.addends)}"
-        yield _Rule(fields, fields[:1], _adds_up, 0.0, failure)
-    if form.roster:
-        fields = form.roster.fields
-        failure = f"no row of the roster has this {' and '.join(names[i] for i in fields)}"
-        yield _Rule(fields, fields, form.roster.rows.__contains__, form.roster.share, failure)
-
-
-def _adds_up(texts: tuple[str, ...]) -> bool:
-    total, *addends = (_EXACT.create_decimal(text or 0) for text in texts)
+def _holds(rule: Rule, texts: Mapping[int, str] | Sequence[str]) -> bool:
+    own = tuple(texts[i] for i in rule.fields)
+    if rule.rows is not None:
+        return own in rule.rows
+    total, *addends = (_EXACT.create_decimal(text or 0) for text in own)
     return reduce(_EXACT.subtract, addends, total) == 0
 
 
@@ -111,18 +93,21 @@ def _probabilities(read: NumberReading, texts: Mapping[str, Paths]) -> dict[str,
 
 
 def _weigh(
-    rules: Sequence[_Rule], fields: Mapping[int, dict[str, float]]
+    rules: Mapping[Rule, float], fields: Mapping[int, dict[str, float]]
 ) -> dict[int, tuple[str, float]]:
     """The likeliest combination of these texts, and the probability of each of them."""
     pairs: list[tuple[dict[int, str], float]] = [({}, 1.0)]
     for i, texts in fields.items():
         longer = (({**read, i: text}, p * q) for read, p in pairs for text, q in texts.items())
         pairs = nlargest(_MAX_COMBINATIONS, longer, itemgetter(1))
-    broken = [[BROKEN * rule.share for rule in rules if not rule.holds(read)] for read, _ in pairs]
+    broken = (
+        [BROKEN * share for rule, share in rules.items() if not _holds(rule, read)]
+        for read, _ in pairs
+    )
     weights, shares = np.array([*map(math.prod, broken)]), np.array([p for _, p in pairs])
     best, _ = pairs[int((weights * shares).argmax())]
     # Of the combinations that are left out, some satisfy the rules by chance.
-    others = max((rule.share for rule in rules), default=1.0)
+    others = max(rules.values(), default=1.0)
     changes = shares * (weights - others)
     total, weighed = others + changes.sum(), dict[int, tuple[str, float]]()
     for i, text in best.items():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from digits.fields.form import Form
 from digits.prediction import Number
-from digits.text import escape_control, escape_name
+from digits.text import escape_name
 
 if TYPE_CHECKING:
     from digits.reader.detections import Floats
@@ -34,30 +34,29 @@ class Sheet:
         """ "complete" if each number is accepted, or blank in an optional field."""
         return overall_status(self.form, [number.status for number in self.numbers])
 
+    @property
+    def by_name(self) -> dict[str, Number]:
+        """The numbers by their fields' names."""
+        return dict(zip((of.name for of in self.form.fields), self.numbers, strict=False))
+
     def to_text(self) -> str:
         """For people: `student 123456  q1 7?  q2 –  (review)`."""
-        pairs = zip(self.form.fields, self.numbers, strict=False)
-        cells = (f"{of.name} {'–' if n.status == 'blank' else n.to_text()}" for of, n in pairs)
-        remark = f"{self.status}: {escape_control(self.note)}" if self.note else self.status
+        named = self.by_name.items()
+        cells = (f"{name} {'–' if n.status == 'blank' else n.to_text()}" for name, n in named)
+        remark = f"{self.status}: {self.note}" if self.note else self.status
         return "  ".join((*cells, f"({remark})"))
 
     def to_dict(self, file: str, frame: bool = False) -> dict[str, Any]:
         """The fields of a JSON object. frame: as for `Reading.to_dict`."""
-        names = (each.name for each in self.form.fields)
-        fields = {name: n.to_dict(frame) for name, n in zip(names, self.numbers, strict=False)}
-        values = escape_name(file), self.status, escape_control(self.note), self.form.file, fields
+        fields = {name: number.to_dict(frame) for name, number in self.by_name.items()}
+        values = escape_name(file), self.status, self.note, self.form.file, fields
         return dict(zip(self.form.KEYS, values, strict=True))
 
     def to_rows(self, file: str) -> list[list[object]]:
         """The cells of the one row of a table."""
-        numbers = self.numbers or [None] * len(self.form.fields)
-        cells = [
-            cell
-            for n in numbers
-            for cell in ((n.text, n.probability, n.status) if n else ("",) * 3)
-        ]
-        note = escape_control(self.note)
-        return [[escape_name(file), *cells, self.status, note, escape_name(self.form.file)]]
+        cells = [cell for n in self.numbers for cell in (n.text, n.probability, n.status)]
+        cells = cells or [""] * (3 * len(self.form.fields))
+        return [[escape_name(file), *cells, self.status, self.note, self.form.file]]
 
 
 def overall_status(form: Form, statuses: Sequence[str]) -> SheetStatus:

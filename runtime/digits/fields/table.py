@@ -15,7 +15,7 @@ from digits.fields.sheet import overall_status
 from digits.files import atomic_write, write_bytes
 
 _SHOWN = 10  # missing keys
-_PLAIN = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,14})?")  # a spreadsheet keeps it as it is
+_PLAIN = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,14})?|")  # a spreadsheet keeps it
 _LOOK, _WRONG = PatternFill("solid", "FFF2CC"), PatternFill("solid", "F8CBAD")
 _FILLS = {"review": _LOOK, "unreadable": _WRONG, "not found": _WRONG, "duplicate": _WRONG}
 
@@ -35,21 +35,23 @@ class SheetTable:
 
     def check(self) -> Iterator[str]:
         """Set the status of each sheet, and say which keys are there twice or missing."""
-        key, sheets = self.form.key, defaultdict[str, list[dict[str, str]]](list)
         for row in self.rows:
             statuses = [row[of.columns[2].lower()] for of in self.form.fields]
             row["status"] = overall_status(self.form, statuses if any(statuses) else ())
-            if key and row[key.name.lower()]:
-                sheets[row[key.name.lower()]].append(row)
+        key = next((of for of in self.form.fields if of.is_key), None)
+        if key is None:
+            return
+        sheets = defaultdict[str, list[dict[str, str]]](list)
+        for row in self.rows:
+            sheets[row[key.name.lower()]].append(row)
         for text, rows in sheets.items():
-            if key and len(rows) > 1:
+            if text and len(rows) > 1:
                 files = ", ".join(row["file"] for row in rows)
                 yield f"{key.name} {text} is on {len(rows)} sheets: {files}"
                 for row in rows:
                     row["status"] = "duplicate"
-        listed = key.constraints.values if key else None
-        expected = listed if isinstance(listed, AllowedNumbers) else ()
-        if key and (missing := [text for text in expected if text not in sheets]):
+        expected = key.constraints.values
+        if isinstance(expected, AllowedNumbers) and (missing := sorted({*expected} - {*sheets})):
             shown = ", ".join(missing[:_SHOWN]) + ", …" * (len(missing) > _SHOWN)
             yield f"{len(missing)} of the list of {key.name} have no sheet: {shown}"
 
@@ -63,18 +65,14 @@ class SheetTable:
         """Write it as XLSX, with what is in doubt in colour. Raises DigitsError."""
         book = Workbook()
         sheet = book.active
-        sheet.append(self._columns)
         sheet.freeze_panes = "B2"
-        for cell in sheet[1]:
-            cell.font = Font(bold=True)
-        # A column stays text if its numbers would change, such as 007.
-        texts = {name: [row[name.lower()] for row in self.rows] for name in self._columns}
-        plain = {n for n, cells in texts.items() if all(_PLAIN.fullmatch(c or "0") for c in cells)}
-        for row in self.rows:
-            cells = ((name, row[name.lower()]) for name in self._columns)
-            sheet.append([float(c) if c and name in plain else c for name, c in cells])
-            for cell in sheet[sheet.max_row]:
-                if fill := _FILLS.get(str(cell.value)):
+        for column, name in enumerate(self._columns, 1):
+            sheet.cell(1, column, name).font = Font(bold=True)
+            texts = [row[name.lower()] for row in self.rows]
+            is_plain = all(map(_PLAIN.fullmatch, texts))  # else it stays text, such as 007
+            for line, text in enumerate(texts, 2):
+                cell = sheet.cell(line, column, float(text) if text and is_plain else text)
+                if fill := _FILLS.get(text):
                     cell.fill = fill
         with atomic_write(path) as file:
             book.save(file)

@@ -67,7 +67,8 @@ def read_number(
         return free
     weight = search(lattice, OnlyText(text, signless), temperature).total
     probability = min(math.exp(weight - log_sum(satisfying.total, chance)), 1.0)
-    second = search(lattice, excluding(automaton, [text], signless), temperature).symbols
+    other = product([automaton, OnlyText(text, signless, excluded=True)], 0, math.inf, ignored="")
+    second = search(lattice, other, temperature).symbols
     return NumberReading(symbols, probability, to_text(skip_signs(second, signless)), free.text)
 
 
@@ -123,9 +124,3 @@ class OnlyText:
 
     def accepts(self, state: State) -> bool:
         return (state == len(self._text)) != self._excluded
-
-
-def excluding(automaton: Automaton, texts: Sequence[str], signless: bool) -> Automaton:
-    """Accepts what an automaton accepts, but for some texts."""
-    others = [OnlyText(text, signless, excluded=True) for text in texts]
-    return product([automaton, *others], 0, math.inf, ignored="")

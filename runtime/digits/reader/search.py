@@ -8,6 +8,7 @@ wrong on the best path is repaired by the likeliest other path.
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple
 
 from digits.constraints.automaton import Automaton, State
@@ -52,11 +53,8 @@ def search(lattice: Sequence[Arc], automaton: Automaton, temperature: float = 1.
     For the arguments, and where there are none, see `accepted_paths`.
     """
     accepted = accepted_paths(lattice, automaton, temperature).values()
-    total = NO_PATHS.total
-    for paths in accepted:
-        total = log_sum(total, paths.total)
-    best = max(accepted, key=lambda paths: paths.best, default=NO_PATHS)
-    return best._replace(total=total)
+    total = reduce(log_sum, (paths.total for paths in accepted), -math.inf)
+    return max(accepted, key=lambda paths: paths.best, default=NO_PATHS)._replace(total=total)
 
 
 def accepted_paths(

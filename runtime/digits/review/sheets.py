@@ -11,12 +11,11 @@ from digits.commands import drawing
 from digits.data.image_folder import digest_of
 from digits.fields import form_file
 from digits.fields.form import Field
-from digits.fields.locate import rectify
-from digits.fields.reading import AROUND, find_lattice
+from digits.fields.reading import AROUND, cut, find_lattice, locator
 from digits.fields.table import SheetTable
 from digits.images import picture
+from digits.images.grey import Grey
 from digits.reader.classify import cut_inks
-from digits.reader.detections import Floats
 from digits.reader.numbers import OnlyText
 from digits.reader.search import search
 from digits.review.items import Item, find_file
@@ -35,7 +34,7 @@ class FieldOnSheet(NamedTuple):
 
     def close_up(self) -> bytes:
         """A JPEG of the sheet around it, from straight above."""
-        crop = self._cut(_AROUND)[0].pixels
+        crop = self._cut(_AROUND)
         edge = round(crop.shape[0] * _AROUND / (1 + 2 * _AROUND))
         box = edge, edge, crop.shape[1] - edge, crop.shape[0] - edge
         return drawing.close_up(crop, box, _AROUND)
@@ -55,26 +54,20 @@ class FieldOnSheet(NamedTuple):
         table.save()
         return next(iter(crops))
 
-    def _cut(self, around: float) -> tuple[picture.GreyImage, Floats]:
-        """It from straight above, and the homography from the form's unit to that."""
+    def _cut(self, around: float = AROUND) -> Grey:
         page = picture.load(find_file(self.table.path, self.row["file"]), picture.PAGE_MAX_SIDE)
-        homography = self.table.form.locator.locate(page.pixels).homography
-        left, top, right, bottom = self.of.box
-        far = around * (bottom - top)
-        grown = left - far, top - far, right + far, bottom + far
-        pixels, to_page = rectify(page.pixels, homography, grown)
-        crop = page._replace(pixels=pixels, downscale=1.0, size=pixels.shape[::-1])
-        return crop, np.linalg.inv(to_page) @ homography
+        location = locator(self.table.form).locate(page.pixels)
+        return cut(page.pixels, self.of, location.homography, around)[0]
 
     def _crops(self, text: str, folder: str, classifier: Classifier) -> dict[str, Image.Image]:
         """The field and, if they can be told apart, its digits, by the names of their files."""
-        crop, to_crop = self._cut(AROUND)
-        stem = "".join(filter(str.isalnum, Path(crop.name).stem))[:20]
-        name = f"{self.of.name} {stem} {digest_of(crop.pixels).hex()[:16]}.png"
-        lattice = find_lattice(classifier.model, classifier.reader, crop.pixels, self.of, to_crop)
+        crop = self._cut()
+        stem = "".join(filter(str.isalnum, Path(self.row["file"]).stem))[:20]
+        name = f"{self.of.name} {stem} {digest_of(crop).hex()[:16]}.png"
+        lattice = find_lattice(classifier.model, classifier.reader, crop, self.of.cells)
         symbols = search(lattice, OnlyText(text, self.of.constraints.digits_only)).symbols
-        inks = cut_inks(crop.pixels, np.array([arc.box for _, arc in symbols]).reshape(-1, 4))
-        crops = {f"{folder}/{name}": Image.fromarray(crop.pixels)}
+        inks = cut_inks(crop, np.array([arc.box for _, arc in symbols]).reshape(-1, 4))
+        crops = {f"{folder}/{name}": Image.fromarray(crop)}
         for number, ((digit, _), ink) in enumerate(zip(symbols, inks, strict=True)):
             if digit.isdigit() and ink.size:
                 image = Image.fromarray(255 - np.pad(ink, max(ink.shape) // 4))

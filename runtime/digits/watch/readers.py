@@ -75,12 +75,11 @@ class Reader(NamedTuple):
         return self.not_below_last or self.max_step is not None
 
     def start(self) -> Callable[[FileStamp], Row | None]:
-        """Open model and form; return what reads a picture. Raises DigitsError if one is no use.
+        """Open the model; return what reads a picture. Raises ModelError if it can't be used.
 
         It returns None for a picture that has changed meanwhile.
         """
         classifier = self.task.networks.open()
-        getattr(self.task.kind, "locator", None)  # fails now, not at the first picture
         is_series = self.frames > 1 or self.follows or self.publishes
         series = _Series(self, classifier) if is_series and self.task.kind is Reading else None
 
@@ -118,7 +117,7 @@ class Reader(NamedTuple):
             unreadable = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "unreadable", error)
             answer = unreadable if self.task.kind is Prediction else Reading(())
             if not isinstance(self.task.kind, type):
-                answer = Sheet(self.task.kind, (), error)
+                answer = Sheet(self.task.kind, (), escape_control(error))
         name = escape_name(file.name)
         rows = [cells for _, *cells in answer.to_rows(file.name)] or [_NO_NUMBER]
         lines = "\n".join(csv_row([*file.cells, *cells]) for cells in rows)
@@ -130,13 +129,11 @@ class Reader(NamedTuple):
 
 def _messages(answer: "Answer", cells: list[object], file: str) -> dict[str, bytes]:
     """What to publish of a number, in these cells, or of a sheet, by the end of its topic."""
+    numbers, messages = {"": dict(zip(Reading.COLUMNS[1:], cells, strict=False))}, {}
     if isinstance(answer, Sheet):
-        pairs = zip(answer.form.fields, answer.numbers, strict=False)
-        numbers = {f"{of.name}/": {"number": n.text, **vars(n)} for of, n in pairs}
-        sheet = {"status": answer.status, "note": escape_control(answer.note), "file": file}
+        numbers = {f"{of}/": {"number": n.text, **vars(n)} for of, n in answer.by_name.items()}
+        sheet = {"status": answer.status, "note": answer.note, "file": file}
         messages = {"state": to_json(sheet).encode()}
-    else:
-        numbers, messages = {"": dict(zip(Reading.COLUMNS[1:], cells, strict=True))}, {}
     for field, number in numbers.items():
         state = {key: number[key] for key in _PUBLISHED} | {"file": file}
         messages[f"{field}state"] = to_json(state).encode()

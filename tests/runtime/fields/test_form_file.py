@@ -19,19 +19,19 @@ fields = [
 """
 WRONG = {
     "outside the sheet": ("[30, 80, 60, 92]", "[30, 80, 60, 300]"),
-    "a and b overlap": ("[70, 80,", "[50, 80,"),
+    "a overlaps the field b": ("[70, 80,", "[50, 80,"),
     "a overlaps a marker": ("[30, 80, 60, 92]", "[10, 10, 60, 30]"),
     "not left, top, right and bottom": ("[30, 80, 60, 92]", "[60, 80, 30, 92]"),
     "name has 1 to 40 letters": ('name = "a", ', ""),
     "digits, blanks, - and _": ('name = "a"', r'name = "a\n"'),
-    "the name confidence": ('name = "b"', 'name = "Confidence"'),
+    "the name confidence": ("= [\n", '= [{name = "Confidence", box = [9, 99, 30, 110]},\n'),
     "needs `blank`": ("marks", "blank"),
-    "two columns of the table": ('name = "b"', 'name = "A"'),
+    "two columns of the table": ("= [\n", '= [{name = "A", box = [9, 99, 30, 110]},\n'),
     "the field a: the length": ('"1-2"', '"two"'),
     "Invalid enum value 'md5'": ("luhn", "md5"),
     "contains unknown field `lenght`": ("length", "lenght"),
     "Expected `array` of length 4": ("[70, 80, 100, 92]", "[70, 80, 100]"),
-    "names no field: c": ("a + b", "a + c"),
+    "no field is 'c'": ("a + b", "a + c"),
     "a sum is": ("total = a + b", "a + b"),
     "can't read": ("optional = true", 'list = "gone.txt"'),
     "Invalid enum value 'qr'": ("marks", "qr"),
@@ -54,4 +54,4 @@ def test_saved_form_is_the_same(tmp_path: Path) -> None:
     path.write_text(FORM)
     form = form_file.load(path)
     assert [each.name for each in form.fields] == ["a", "b", "total"]
-    assert (form.fields[0].constraints.length, form.sums[0].addends) == ((1, 2), ("a", "b"))
+    assert (form.fields[0].constraints.length, form.rules[0].fields) == ((1, 2), (2, 0, 1))

@@ -5,24 +5,23 @@ import numpy as np
 import pytest
 
 from digits import Constraints
-from digits.fields.form import Field, Form, Roster, Sum
+from digits.fields.form import Field, Form, Rule
 from digits.fields.rules import apply_rules
 from digits.reader.numbers import BROKEN, NumberReading, read_number
 from tests.runtime.reader.drawn import lattice
 
 Symbols = Sequence[str | Mapping[str, float]]
 Read = tuple[list[NumberReading], list[str]]
-SUM = Sum("total", ("q1", "q2"))
-ROSTER = Roster((0, 1), frozenset({("1234", "7"), ("1294", "3"), ("5586", "7.5")}))
+SUM = Rule((2, 0, 1))
+ROSTER = Rule((0, 1), frozenset({("1234", "7"), ("1294", "3"), ("5586", "7.5")}))
 SEVEN_OR_ONE, THREE_OR_NINE = {"7": 0.55, "1": 0.44}, {"3": 0.55, "9": 0.44}
 
 
-def check(fields: Mapping[str, Symbols], *rules: Sum | Roster, length: int | None = None) -> Read:
+def check(fields: Mapping[str, Symbols], *rules: Rule, length: int | None = None) -> Read:
     """Apply rules to what the fields show."""
-    constraints, sums = Constraints(length), tuple(r for r in rules if isinstance(r, Sum))
-    roster = next((each for each in rules if isinstance(each, Roster)), None)
+    constraints = Constraints(length)
     asked = [Field(name, (9 * i, 50, 9 * i + 5, 60), constraints) for i, name in enumerate(fields)]
-    form = Form((210, 297), tuple(asked), roster=roster, sums=sums)
+    form = Form((210, 297), tuple(asked), rules=rules)
     sure = ([{s: 0.99999} if isinstance(s, str) else s for s in text] for text in fields.values())
     lattices = [[arc._replace(score=40.0) for arc in lattice("", *each)] for each in sure]
     blank = NumberReading([], 0.9999, "", "", False)
@@ -85,10 +84,10 @@ def test_probabilities_are_those_of_all_combinations(seed: int) -> None:
     digits = np.array([random.permutation(5)[:3] for _ in range(4)])
     shares = random.dirichlet([1, 1, 1], 4) * 0.8 + 0.2 / 3
     pairs = ((str(i), str(j)) for i in range(5) for j in (i, i + 1))
-    roster = Roster((0, 3), frozenset(pairs))
+    rules = Rule((2, 0, 1)), Rule((3, 2, 0)), Rule((0, 3), frozenset(pairs))
     symbols = [dict(zip(map(str, d), p, strict=True)) for d, p in zip(digits, shares, strict=True)]
     fields = {name: [each] for name, each in zip(("a", "b", "c", "total"), symbols, strict=True)}
-    numbers, _ = check(fields, Sum("c", ("a", "b")), Sum("total", ("c", "a")), roster)
+    numbers, _ = check(fields, *rules)
     weights = np.zeros((4, 5))
     for picked in product(range(3), repeat=4):
         a, b, c, total = values = digits[range(4), picked]

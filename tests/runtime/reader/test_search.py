@@ -14,7 +14,7 @@ from digits.constraints.automaton import accepts_text
 from digits.constraints.checks import Check
 from digits.inference.interface import SYMBOLS
 from digits.reader.lattice import Arc, best_path, build_lattice
-from digits.reader.numbers import ANY_TEXT, OnlyText, excluding, read_number, to_text
+from digits.reader.numbers import ANY_TEXT, OnlyText, read_number, to_text
 from digits.reader.search import NO_PATHS, search
 from tests.runtime.reader.drawn import arc, detections, lattice
 
@@ -77,7 +77,7 @@ def weights(lattice: list[Arc]) -> dict[str, float]:
 @given(lattices())
 def test_total_and_best_are_those_of_all_paths(lattice: list[Arc]) -> None:
     by_text, divisible = weights(lattice), Check((1,), 3)  # the sum of digits, by 3
-    for automaton in (ANY_TEXT, divisible, excluding(divisible, ["12"], False)):
+    for automaton in (ANY_TEXT, divisible, OnlyText("12", excluded=True)):
         accepted = {text: w for text, w in by_text.items() if accepts_text(automaton, text)}
         paths = search(lattice, automaton)
         assert math.exp(paths.total) == pytest.approx(sum(accepted.values()), rel=1e-3)

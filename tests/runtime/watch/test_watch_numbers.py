@@ -6,7 +6,6 @@ import json
 import os
 import socket
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,9 @@ import pytest
 from PIL import Image
 
 from digits import Constraints
+from digits.commands.options import NumberOptions
 from digits.commands.runner import Task, reader_options
+from digits.commands.sheets import load_form
 from digits.constraints.automaton import accepts_text
 from digits.data.mnist import Split
 from digits.errors import DataError
@@ -208,9 +209,9 @@ def test_each_sheet_has_a_row(tmp_path: Path, test_slice: Split) -> None:
     state, blank, second = (json.loads(texts[f"{of}state"]) for of in ("", "Größe/", "2/"))
     assert state == {"status": "review", "note": "", "file": "lacking.png"} and len(texts) == 3
     assert (blank["status"], blank["number"], second["free"]) == ("blank", "", "459")
-    form = replace(form, find="blank", blank=tmp_path / "blank.png")
-    with pytest.raises(DataError, match=r"blank\.png"):
-        number_reader(tmp_path, kind=form).start()
+    (tmp_path / "a.toml").write_text("size = [9, 9]\nfind = 'blank'\nblank = 'b.png'\nfields = []")
+    with pytest.raises(DataError, match=r"b\.png"):
+        load_form(tmp_path / "a.toml", NumberOptions())
 
 
 @pytest.mark.parametrize(
