@@ -22,7 +22,7 @@ from digits.reader.lattice import Arc, best_path
 from digits.reader.numbers import NumberReading, read_number
 from digits.reader.page import Lattices, build_lattices, find_symbols, weigh
 from digits.vision.candidates import examine_alone
-from digits.vision.ranker import log_odds
+from digits.vision.ranker import Ranking, log_odds
 
 MAX_ERRORS = 0.01  # as long as nobody asks for less or more
 
@@ -84,9 +84,8 @@ def _find_digit(
         return None
     evidence = weigh(detections)
     examined = alone.combine(evidence)
-    probabilities, _, several, none = examined.ranking
     # Several digits of which the reader sees none are something else.
-    if none + several * (not seen) > 0.5:
+    if examined.ranking.none + examined.ranking.several * (not seen) > 0.5:
         return []
     box = np.array(small.to_original(examined.box)) / page.downscale
     # One that the reader sees may be a small part of the picture. Where it holds none possible,
@@ -95,13 +94,18 @@ def _find_digit(
     shared, _ = overlaps(np.array(boxes, np.float64).reshape(-1, 4), box)
     if not (shared > SAME).any():
         return None
-    digits = (probabilities - (several + none) / DIGITS).clip(1e-12)
-    score = log_odds(float(digits.sum()))
-    symbols = np.log(np.append(digits / digits.sum(), [1e-12] * len(SIGNS)))
     classified = alone.ranking.probabilities
     disputed = bool(are_disputed(evidence.probabilities, classified))
-    frame = examined.frames[examined.likeliest]
-    return [[[Arc(0, score, symbols, tuple(box.tolist()), disputed=disputed, frame=frame)]]]
+    arc = digit_arc(0, examined.ranking, tuple(box.tolist()))
+    return [[[arc._replace(disputed=disputed, frame=examined.frames[examined.likeliest])]]]
+
+
+def digit_arc(start: int, ranking: Ranking, box: tuple[float, float, float, float]) -> Arc:
+    """The only digit of a picture, in this box."""
+    probabilities, _, several, none = ranking
+    digits = (probabilities - (several + none) / DIGITS).clip(1e-12)
+    symbols = np.log(np.append(digits / digits.sum(), [1e-12] * len(SIGNS)))
+    return Arc(start, log_odds(float(digits.sum())), symbols, box)
 
 
 def to_number(
