@@ -79,6 +79,8 @@ def find_lattice(
 def _cell_lattice(model: Model, crop: Grey, cells: int) -> list[Arc]:
     """The lattice of the digit in each cell, as `predict` reads it."""
     height, width = crop.shape
+    if width < 4 * cells:  # nobody could read that
+        return []
     inset, edges = round(_CELL * height), np.linspace(0, width, cells + 1).round().astype(int)
     inner, pictures = crop[inset : max(height - inset, inset + 1)], list[GreyImage]()
     for left, right in pairwise(edges):
