@@ -9,33 +9,21 @@ from digits.commands.options import Data, make_app, option, path_argument, path_
 from digits.terminal import print_result
 from digits.text import escape_control
 
+_NETWORK = "Your own network, as given to `digits train --network`."
+_QUANTIZE = "Also write an int8 file; without this option, an earlier one is deleted."
+_FORCE = "Export even if fine-tuning or int8 made the network read worse."
+_TRITON = "Also write a model repository for Triton or KServe to this folder."
+
 app = make_app()
 
 
 @app.command()
 def export(
     run: Annotated[Path | None, path_argument("RUN")] = None,
-    network: Annotated[
-        str | None,
-        option("FILE.py:CLASS", "Your own network, as given to `digits train --network`."),
-    ] = None,
-    quantize: Annotated[
-        bool,
-        typer.Option(
-            "--quantize",
-            help="Also write an int8 file; without this option, an earlier one is deleted.",
-        ),
-    ] = False,
-    force: Annotated[
-        bool,
-        typer.Option(
-            "--force", help="Export even if fine-tuning or int8 made the network read worse."
-        ),
-    ] = False,
-    triton: Annotated[
-        Path | None,
-        path_option("DIR", "Also write a model repository for Triton or KServe to this folder."),
-    ] = None,
+    network: Annotated[str | None, option("FILE.py:CLASS", _NETWORK)] = None,
+    quantize: Annotated[bool, typer.Option("--quantize", help=_QUANTIZE)] = False,
+    force: Annotated[bool, typer.Option("--force", help=_FORCE)] = False,
+    triton: Annotated[Path | None, path_option("DIR", _TRITON)] = None,
     data: Data = None,
 ) -> None:
     """Export a trained network to ONNX files, and verify that they agree with it.

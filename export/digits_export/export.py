@@ -54,7 +54,7 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
     loaded = _load(run, config)
     provenance = loaded.provenance
     compared = comparison.load(run.summary) if provenance.recipe.get("own") else []
-    for problem in comparison.problems(compared):  # where fine-tuning made it worse
+    for problem in filter(None, (each.problem for each in compared)):  # fine-tuning made it worse
         verify.refuse(f"{run.folder}: {problem}", config.force)
     path = run.folder / f"{provenance.architecture}.onnx"
     small_path = path.with_suffix(".int8.onnx")

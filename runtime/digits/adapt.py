@@ -25,6 +25,7 @@ from digits.inference.interface import INPUT, QMAX
 from digits.inference.metadata import Metadata, bytes_field
 from digits.inference.model import MAX_SECONDS
 from digits.inference.model_file import ModelBytes, ModelFile, check
+from digits.inference.probabilities import log_softmax
 from digits.inference.scan import scan
 from digits.inference.session import Session
 
@@ -130,7 +131,7 @@ def adapt(file: ModelFile[Metadata], own: OwnPictures) -> Adapted:
             f" {counts.min()} of {counts.argmin()}"
         )
     features = layer.inputs(file.content, pictures.images, file.name)
-    before = int(_are_wrong(features @ old.T, labels).sum())
+    before = int(are_wrong(features @ old.T, labels).sum())
     penalty, after = _choose_penalty(old, features, labels)
     if after >= before:
         raise DataError(
@@ -159,7 +160,7 @@ def fit(old: Doubles, features: Doubles, labels: NDArray[np.uint8], penalty: flo
     before = new = ahead = old
     age = 0
     for _ in range(_STEPS):
-        shares = np.exp(_log_probabilities(features @ ahead.T))
+        shares = np.exp(log_softmax(features @ ahead.T))
         slope = (shares - truth).T @ features + penalty * (ahead - old)
         slope[NO_DIGIT] = 0
         if np.linalg.norm(slope) < _FLAT * len(labels):
@@ -182,9 +183,9 @@ def _choose_penalty(
         for index, penalty in enumerate(PENALTIES):
             new = fit(old, features[train], labels[train], penalty)
             logits = features[held_back] @ new.T
-            likelihoods = _log_probabilities(logits)[np.arange(len(logits)), labels[held_back]]
+            likelihoods = log_softmax(logits)[np.arange(len(logits)), labels[held_back]]
             losses[index, held_back] = -likelihoods
-            wrong[index, held_back] = _are_wrong(logits, labels[held_back])
+            wrong[index, held_back] = are_wrong(logits, labels[held_back])
     means = losses.mean(1)
     best = int(means.argmin())
     standard_error = losses[best].std() / math.sqrt(len(labels))
@@ -192,12 +193,7 @@ def _choose_penalty(
     return PENALTIES[chosen], int(wrong[chosen].sum())
 
 
-def _log_probabilities(logits: Doubles) -> Doubles:
-    shifted = logits - logits.max(1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
-
-
-def _are_wrong(logits: Doubles, labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which digits are read wrong, or non-digits taken for digits."""
+def are_wrong(logits: NDArray[Any], labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which digits are read wrong, or non-digits taken for digits. logits: [n, 11]."""
     answers = np.where(labels == NO_DIGIT, logits.argmax(1), logits[:, :NO_DIGIT].argmax(1))
     return np.asarray(answers != labels)

@@ -62,8 +62,8 @@ def silence_pillow() -> None:
     warnings.filterwarnings("ignore", module="PIL")
 
 
-def progress_bar(*fields: str, shown: bool = True) -> "Progress":
-    """Create a rich progress bar: description, bar, percentage, time left, then `fields` (markup).
+def progress_bar(shown: bool = True) -> "Progress":
+    """Create a rich progress bar: description, bar, percentage, time left.
 
     Use it as a context manager. It draws nothing unless stderr is a terminal and it is to be
     `shown`, and vanishes at the end.
@@ -75,7 +75,6 @@ def progress_bar(*fields: str, shown: bool = True) -> "Progress":
         progress.BarColumn(),
         progress.TaskProgressColumn(),
         progress.TimeRemainingColumn(),
-        *map(progress.TextColumn, fields),
         console=console.Console(stderr=True),
         transient=True,
         redirect_stdout=False,  # results stay on stdout

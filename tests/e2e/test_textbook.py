@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from digits.data import mnist
 from digits_train import calibration, diagnose, plots
-from digits_train.models import build
+from digits_train.models import get_network
 from tests.conftest import PICTURES, Run
 
 PAGE = Path(__file__).parents[2] / "docs" / "textbook.md"
@@ -68,12 +68,13 @@ def test_page_commands_write_files_they_name(
 
 
 def test_page_table_counts_parameters() -> None:
-    network, counts = build("lenet5"), re.findall(r"^    (\w+) .* ([\d,]+)$", TEXT, re.MULTILINE)
+    network = get_network("lenet5")()
+    counts = re.findall(r"^    (\w+) .* ([\d,]+)$", TEXT, re.MULTILINE)
     assert {name for name, _ in counts} == {*dict(network.named_children()), "total"}
     for name, count in counts:
         layer = network if name == "total" else network.get_submodule(name)
         assert f"{sum(p.numel() for p in layer.parameters()):,}" == count
-    assert f"{sum(p.numel() for p in build('vgg16').parameters()):,}" in TEXT
+    assert f"{sum(p.numel() for p in get_network('vgg16')().parameters()):,}" in TEXT
 
 
 @pytest.mark.usefixtures("slice_as_mnist")

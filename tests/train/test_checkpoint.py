@@ -39,7 +39,7 @@ def test_checkpoint_round_trip(
 ) -> None:
     monkeypatch.setitem(models.ARCHITECTURES, "tied", Tied)
     path, about = tmp_path / "saved", replace(PROVENANCE, architecture=architecture)
-    model = models.build(architecture).to_device(torch.device("cpu"))  # with other strides
+    model = models.get_network(architecture)().to_device(torch.device("cpu"))  # with other strides
     checkpoint.save(path, model, about)
     loaded = checkpoint.load(path)
     assert (loaded.provenance, loaded.model.training) == (about, False)

@@ -89,7 +89,6 @@ def test_problem(
 ) -> None:
     compared = Comparison("these", tolerance, total, before, after)
     assert compared.problem.startswith(problem) and bool(compared.problem) == bool(problem)
-    assert comparison.problems([compared, MNIST]) == [compared.problem] * bool(problem)
 
 
 def test_row() -> None:

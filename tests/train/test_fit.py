@@ -92,7 +92,7 @@ def test_learning_rate_schedules(schedule: Any, warmup: float, rates: list[float
 
 @pytest.mark.parametrize(("architecture", "optimizer"), [("lenet5", "adamw"), ("reader", "sgd")])
 def test_weight_decay_of_kernels_and_matrices_only(architecture: str, optimizer: Any) -> None:
-    model = models.build(architecture)
+    model = models.get_network(architecture)()
     recipe = Recipe("test", epochs=1, optimizer=optimizer, weight_decay=0.1)
     decayed, others = optim.make_optimizer(model, recipe).param_groups
     assert (decayed["weight_decay"], others["weight_decay"]) == (0.1, 0)

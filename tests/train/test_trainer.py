@@ -21,7 +21,7 @@ from digits.errors import DigitsError, Interrupted, ModelError
 from digits_train import checkpoint, run, trainer
 from digits_train.config import ReaderRecipe, Recipe
 from digits_train.distributed import CPU, DistributedContext
-from digits_train.metrics import loss_and_accuracy, predict
+from digits_train.metrics import predict, scores
 from digits_train.run import RunDir
 from tests.train.short import CONFIG, FILES, interrupt_after, resume, train
 
@@ -44,9 +44,10 @@ def test_run_folder(trained_run: RunDir, train_slice: Split) -> None:
     model, about, _ = checkpoint.load(trained_run.checkpoint)
     assert (about.epoch, about.training_digits, about.init) == (2, 800, None)
     validation = train_slice[800:]
-    measured = loss_and_accuracy(predict(model, validation), validation)
-    assert (last["validation_loss"], last["validation_accuracy"]) == pytest.approx(measured)
-    assert about.validation_accuracy == summary["validation_accuracy"] == measured[1] > 0.8
+    measured = scores("validation", predict(model, validation), validation)
+    assert {name: last[name] for name in measured} == pytest.approx(measured)
+    accuracy = measured["validation_accuracy"]
+    assert about.validation_accuracy == summary["validation_accuracy"] == accuracy > 0.8
 
 
 @pytest.mark.slow

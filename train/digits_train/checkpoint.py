@@ -75,7 +75,7 @@ def load(path: Path) -> Checkpoint:
     """
     provenance, tensors, sha256 = read(path)
     try:
-        model = models.build(provenance.architecture)
+        model = models.get_network(provenance.architecture)()
         model.load_weights(tensors)
     except DigitsError as error:
         raise ModelError(f"{path} can't be used: {error}") from error

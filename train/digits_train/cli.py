@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from digits.commands.options import Data, make_app, path_option
+from digits.commands.options import Data, make_app, option, path_option
 from digits.commands.reports import print_report
 from digits.errors import DigitsError
 from digits.terminal import print_result, print_stderr
@@ -25,55 +25,34 @@ Networks (--network) and their recipes (--recipe):
                  [n, 10]; without recipes of its own, classic, default and finetune
 """
 
+_RECIPE = "How to train it; default: default, or finetune with --start."
+_OVERRIDE = "Override the recipe's."
+_BATCH_SIZE = "Override the recipe's; over all processes."
+_START = "Start from these weights: fine-tune them on the pictures of --data, beside MNIST."
+_RESUME = "Continue the interrupted run in this folder; your own --network again."
+
 app = make_app()
 
 
 @app.command(epilog=_NETWORKS)
 def train(
     network: Annotated[
-        str | None,
-        typer.Option(metavar="NAME|FILE.py:CLASS", help="What to train.", show_default="lenet5"),
+        str | None, option("NAME|FILE.py:CLASS", "What to train.", show_default="lenet5")
     ] = None,
-    recipe: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="How to train it; default: default, or finetune with --start."
-        ),
-    ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Override the recipe's.")
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Override the recipe's; over all processes."),
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(min=1e-12, metavar="RATE", help="Override the recipe's.")
-    ] = None,
+    recipe: Annotated[str | None, option("NAME", _RECIPE)] = None,
+    epochs: Annotated[int | None, option("N", _OVERRIDE, min=1)] = None,
+    batch_size: Annotated[int | None, option("N", _BATCH_SIZE, min=1)] = None,
+    learning_rate: Annotated[float | None, option("RATE", _OVERRIDE, min=1e-12)] = None,
     seed: Annotated[
-        int,
-        typer.Option(
-            min=0, max=2**63 - 1, metavar="N", help="Seed of weights, order and augmentation."
-        ),
+        int, option("N", "Seed of weights, order and augmentation.", min=0, max=2**63 - 1)
     ] = 0,
-    start: Annotated[
-        Path | None,
-        path_option(
-            "bundled|RUN|FILE.onnx",
-            "Start from these weights: fine-tune them on the pictures of --data, beside MNIST.",
-        ),
-    ] = None,
+    start: Annotated[Path | None, path_option("bundled|RUN|FILE.onnx", _START)] = None,
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="auto: a GPU if there is one.")
     ] = "auto",
     data: Data = None,
     out: Annotated[Path | None, path_option("DIR", "Run folder to create.")] = None,
-    resume: Annotated[
-        Path | None,
-        path_option(
-            "DIR", "Continue the interrupted run in this folder; your own --network again."
-        ),
-    ] = None,
+    resume: Annotated[Path | None, path_option("DIR", _RESUME)] = None,
 ) -> None:
     """Train a network; write a run folder with its checkpoint, metrics and plots.
 
@@ -90,7 +69,6 @@ def train(
     # torch takes seconds to import and may not be installed; --help needs neither.
     from digits_train import comparison, run, trainer
     from digits_train.config import TrainConfig
-    from digits_train.distributed import exit_worker
     from digits_train.models import custom, get_recipe, register
     from digits_train.start import load_start
 
@@ -116,11 +94,10 @@ def train(
         if "comparison" in result.summary:
             compared = comparison.load(result.run.summary)
             print_report({"comparison": [each.row() for each in compared]}, as_json=False)
-            for problem in comparison.problems(compared):
+            for problem in filter(None, (each.problem for each in compared)):
                 print_stderr(f"warning: {problem}; `digits export` will want --force")
         if result.failure:
             raise DigitsError(result.failure)
-    exit_worker()
 
 
 @contextmanager

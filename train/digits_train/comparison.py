@@ -1,7 +1,6 @@
 """Before and after a fine-tuning, on the same pictures."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,10 +52,6 @@ def load(summary: Path) -> list[Comparison]:
             f"{summary} doesn't compare the network with what it was: finish its training with"
             f" `digits train --resume {summary.parent} --data ...`"
         ) from error
-
-
-def problems(comparisons: Sequence[Comparison]) -> list[str]:
-    return [comparison.problem for comparison in comparisons if comparison.problem]
 
 
 def _rate(errors: int, total: int) -> str:

@@ -5,7 +5,6 @@
 """
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,18 +87,6 @@ def init_distributed(device_name: str) -> Iterator[DistributedContext]:
         yield DistributedContext(device, dist.get_rank(), dist.get_world_size())
     finally:
         dist.destroy_process_group()
-
-
-def exit_worker() -> None:
-    """End one process of several after its work, skipping the interpreter's shutdown.
-
-    There, gloo's threads outlive the group and sometimes abort (PyTorch 2.13), which torchrun would
-    call a failure.
-    """
-    if dist.is_torchelastic_launched():
-        for stream in filter(None, (sys.stdout, sys.stderr)):
-            stream.flush()
-        os._exit(0)
 
 
 def _choose_device(name: str) -> torch.device:

@@ -35,8 +35,9 @@ def predict(model: nn.Module, split: Split) -> Tensor:
     return torch.cat([model(batch) for batch in torch.split(images, 1000)]).float().cpu()
 
 
-def loss_and_accuracy(logits: Tensor, split: Split) -> tuple[float, float]:
-    """Mean cross-entropy in nats, and accuracy (0 to 1), of logits [n, 10]."""
+def scores(name: str, logits: Tensor, split: Split) -> Metrics:
+    """Mean cross-entropy in nats, and accuracy (0 to 1), of logits [n, 10]. name: of the split."""
     labels = torch.from_numpy(split.labels.astype("int64"))
-    accuracy = (logits.argmax(1) == labels).double().mean()
-    return cross_entropy(with_none(logits), labels).item(), accuracy.item()
+    loss = cross_entropy(with_none(logits), labels).item()
+    accuracy = (logits.argmax(1) == labels).double().mean().item()
+    return {f"{name}_loss": loss, f"{name}_accuracy": accuracy}

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from digits.vision import components
+
 Coverage = NDArray[np.float32]  # [height, width], 0 = paper, 1 = ink
 Bytes = NDArray[np.uint8]
 Random = np.random.Generator
@@ -19,10 +21,7 @@ def log_uniform(random: Random, lowest: float, highest: float) -> float:
 
 def ink_box(mask: NDArray[Any]) -> tuple[slice, slice]:
     """The rows and columns of the smallest box around all that isn't 0; one pixel if all is."""
-    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-    if not len(rows):
-        return slice(0, 1), slice(0, 1)
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    return components.ink_box(mask).pixels if mask.any() else (slice(0, 1), slice(0, 1))
 
 
 def cropped(pixels: NDArray[Scalar]) -> NDArray[Scalar]:

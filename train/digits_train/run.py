@@ -25,23 +25,13 @@ FILES = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
 class RunDir:
     """A run folder and the files in it. state: all that `--resume` needs."""
 
-    folder: Path
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.folder / "checkpoint.safetensors"
-
-    @property
-    def state(self) -> Path:
-        return self.folder / "state.pt"
-
-    @property
-    def summary(self) -> Path:
-        return self.folder / "run.json"
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.checkpoint = folder / "checkpoint.safetensors"
+        self.state, self.summary = folder / "state.pt", folder / "run.json"
 
     @contextmanager
     def lock(self) -> Iterator[None]:

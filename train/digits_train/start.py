@@ -88,7 +88,7 @@ def _load_export(path: Path) -> Start:
     if architecture not in _BUNDLED:
         raise ModelError(f"{path} is a {architecture}: only its run can be a start, not its file")
     try:
-        model = models.build(architecture)
+        model = models.get_network(architecture)()
         stored = _dequantize(scan(source.content, source.name).tensors)
         model.load_weights(_unfold(model, stored, file.metadata.temperature))
     except (LookupError, ValueError, TypeError, RuntimeError) as error:

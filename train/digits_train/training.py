@@ -85,7 +85,7 @@ def begin(config: TrainConfig, device: torch.device, start: BaseNetwork | None =
     start: whose weights to begin with instead of random ones.
     """
     torch.manual_seed(config.seed)
-    model = models.build(config.architecture)
+    model = models.get_network(config.architecture)()
     if start is not None:
         model.load_weights(start.state_dict())
     model = model.to_device(device)
@@ -108,7 +108,7 @@ def restore(path: Path, stored: dict[str, Any], device: torch.device) -> Trainin
         if training.epoch > recipe.epochs:
             raise ValueError("wrong number of epochs")
         if recipe.own:
-            training.parent = models.build(training.config.architecture).eval()
+            training.parent = models.get_network(training.config.architecture)().eval()
         networks = {"model": training.model, "average": training.ema_model}
         for name, network in {**networks, "parent": training.parent}.items():
             if network:

@@ -49,8 +49,8 @@ def annotate(source: str | bytes, numbers: Iterable[Number]) -> Image.Image:
 def close_up(source: picture.Source, box: Sequence[int], around: float = 0.5) -> bytes:
     """Draw a box in the upright picture, and cut out what is around it, as a JPEG.
 
-    box: as in `Prediction`; the whole picture for zeros, or one outside. around: so many heights of
-    the box, or quarters of its width. Raises PictureError.
+    box: as in `Prediction`; for zeros, or one outside, the whole picture, grey. around: so many
+    heights of the box, or quarters of its width. Raises PictureError.
     """
     image, scale = _load(source)
     left, top, right, bottom = (round(side * scale) for side in box)
@@ -63,6 +63,8 @@ def close_up(source: picture.Source, box: Sequence[int], around: float = 0.5) ->
         near = max(0, left - margin), max(0, top - margin)
         far = min(image.width, right + margin), min(image.height, bottom + margin)
         image = image.crop((*near, *far))
+    else:
+        image = image.convert("L")
     image.thumbnail((_MAX_CLOSE_UP, _MAX_CLOSE_UP))
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=90, subsampling=0)  # a thin box keeps its colour

@@ -1,4 +1,6 @@
-"""Check that a network outputs probabilities, for models that may be forged."""
+"""Probabilities: logarithms of them, and a check of what a model outputs, which may be forged."""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,3 +14,9 @@ def are_probabilities(rows: NDArray[np.float32]) -> bool:
     with np.errstate(all="ignore"):  # infinities
         furthest = np.abs(rows.sum(1) - 1).max(initial=0)
     return bool(rows.min(initial=0) >= 0 and furthest <= ROUNDING)  # as NaN is not
+
+
+def log_softmax(logits: NDArray[Any]) -> NDArray[Any]:
+    """The logarithms of probabilities, along the last axis."""
+    relative = logits - logits.max(-1, keepdims=True)
+    return np.asarray(relative - np.log(np.exp(relative).sum(-1, keepdims=True)))

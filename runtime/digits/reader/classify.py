@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from digits.images.grey import Grey
 from digits.inference.model import Model
+from digits.inference.probabilities import log_softmax
 from digits.reader.detections import DIGITS, Floats
 from digits.reader.page import Lattices
 from digits.vision.components import ink_box
@@ -79,21 +80,15 @@ def combine(symbols: Floats, answers: NDArray[np.float32], weights: Weights) -> 
 
     symbols: float64 [n, 10], the reader's log probabilities. answers: float32 [n, 10].
     """
-    product = np.tensordot(weights, evidence(symbols, answers), 1)
-    combined: Floats = product - _log_sums(product) + _log_sums(symbols)
-    return combined
+    shares = log_softmax(np.tensordot(weights, evidence(symbols, answers), 1))
+    return np.asarray(shares + np.logaddexp.reduce(symbols, 1, keepdims=True))
 
 
 def evidence(symbols: Floats, answers: NDArray[np.float32]) -> Floats:
     """What `combine` weighs: log probabilities of digits by either network, float64 [2, n, 10]."""
     with np.errstate(divide="ignore"):
         classified = np.log(answers.astype(np.float64))
-    return np.stack([symbols - _log_sums(symbols), classified]).clip(_LEAST)
-
-
-def _log_sums(symbols: Floats) -> Floats:
-    sums: Floats = np.logaddexp.reduce(symbols, 1, keepdims=True)
-    return sums
+    return np.stack([log_softmax(symbols), classified]).clip(_LEAST)
 
 
 def cut_inks(page: Grey, boxes: Floats) -> list[Ink]:

@@ -12,6 +12,7 @@ from PIL import Image
 from digits.errors import ModelError
 from digits.images.grey import Grey
 from digits.inference.interface import LARGEST, PAGE_MAX_PIXELS, PAGE_MULTIPLE, SMALLEST, STRIDE
+from digits.inference.probabilities import log_softmax
 from digits.reader.detections import SAME, Detections, Floats, Integers, concatenate, overlaps
 
 Map = NDArray[np.float32]
@@ -52,7 +53,7 @@ class Level(NamedTuple):
         """What the network says in n cells."""
         logits = self.symbols[:, rows, columns].T.astype(np.float64)
         scores = self.centres[rows, columns].astype(np.float64)
-        return Detections(scores, _log_softmax(logits), self._boxes(rows, columns))
+        return Detections(scores, log_softmax(logits), self._boxes(rows, columns))
 
     def _boxes(self, rows: Integers, columns: Integers) -> Floats:
         """The boxes of cells: float64 [..., 4]."""
@@ -140,7 +141,7 @@ def _combine(detections: Detections, levels: list[Level], typical: float) -> Det
     heights = np.where(detections.are_digits, detections.heights, typical)
     scales = np.array([level.scale.max() for level in levels])
     sizes = np.log(heights[:, None] * scales / _IDEAL) / _HALF_RANGE
-    weights = np.exp(_log_softmax(-(sizes**4) / 2))
+    weights = np.exp(log_softmax(-(sizes**4) / 2))
     scores = (weights * np.stack([level.scores for level in seen], 1)).sum(1)
     # What doesn't see the symbol doesn't say which one it is.
     weights = weights * np.stack([level.probabilities for level in seen], 1)
@@ -149,12 +150,6 @@ def _combine(detections: Detections, levels: list[Level], typical: float) -> Det
     mean = (weights[..., None] * symbols).sum(1)
     boxes = np.stack([level.boxes for level in seen], 1)[np.arange(len(scores)), weights.argmax(1)]
     return Detections(scores, np.log(mean.clip(1e-12)), boxes)
-
-
-def _log_softmax(logits: Floats) -> Floats:
-    relative = logits - logits.max(-1, keepdims=True)
-    logarithms: Floats = relative - np.log(np.exp(relative).sum(-1, keepdims=True))
-    return logarithms
 
 
 def _level(page: Grey, scale: float, maps: MapsFn, seen: Floats | None = None) -> Level:

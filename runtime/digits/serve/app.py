@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request
@@ -210,10 +210,6 @@ def _load(settings: Settings) -> Classifier:
 
 def _constant(path: str, name: str, content: object) -> Route:
     """The route of JSON that never changes. name: of the endpoint, in the metrics."""
-    response = JSONResponse(content)
-
-    async def endpoint(_: Request) -> Response:
-        return response
-
-    endpoint.__name__ = name
-    return Route(path, endpoint)
+    response: Any = JSONResponse(content)
+    response.__name__ = name
+    return Route(path, response, methods=["GET"])

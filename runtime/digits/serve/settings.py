@@ -30,7 +30,7 @@ def _comma_separated(item: str) -> str:
 
 _file = partial(options.path_option, "FILE")
 Port = Annotated[
-    int, typer.Option(min=0, max=65535, metavar="N", help="Port to listen on; 0 picks a free one.")
+    int, options.option("N", "Port to listen on; 0 picks a free one.", min=0, max=65535)
 ]
 
 
@@ -89,10 +89,7 @@ class Options:
     model: options.Model = None
     reader: options.Reader = None
     workers: Annotated[
-        int,
-        typer.Option(
-            min=0, max=256, metavar="N", help="Processes that read pictures; 0: one per core."
-        ),
+        int, options.option("N", "Processes that read pictures; 0: one per core.", min=0, max=256)
     ] = 0
     save_labelled: Annotated[
         Path | None,

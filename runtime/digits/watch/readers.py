@@ -1,6 +1,5 @@
 """What `digits watch` makes of a picture, in a worker: a row, or rows of numbers."""
 
-import io
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -22,11 +21,9 @@ from digits.watch.folder import FileStamp, open_picture, stamp
 if TYPE_CHECKING:
     from digits.classifier import Classifier
     from digits.formats import Answer
-    from digits.images.picture import Source
     from digits.reader.voting import Sighting
 
 _STAMP = ("file", "modified", "size")
-_MAX_SIDE = 1024  # pixels of a picture that is published
 _MANY = 3  # contradictions in a row: somebody should look
 _NO_NUMBER = ["", "", "", 0.0, "unreadable", "", "", "", "", "", ""]  # in Reading.COLUMNS[1:]
 _VALUE = re.compile(r"-?[0-9]{1,15}(\.[0-9]*)?|-?\.[0-9]+", re.ASCII)
@@ -91,7 +88,10 @@ class Reader(NamedTuple):
                     else:
                         row = self.row(file, self.task.ask(classifier, source))
                     if self.publishes:
-                        row = row._replace(messages={**row.messages, "picture": _to_jpeg(source)})
+                        from digits.commands.drawing import close_up
+
+                        whole = {"picture": close_up(source, (0, 0, 0, 0))}
+                        row = row._replace(messages={**row.messages, **whole})
             except PictureError as error:
                 row = self.row(file, None, str(error))
             current = stamp(self.folder, file.name)
@@ -198,15 +198,3 @@ def last_accepted(results: Path) -> float | None:
                 if row["status"] != "review" and _VALUE.fullmatch(row["number"]):
                     value = float(row["number"])
     return value
-
-
-def _to_jpeg(source: "Source") -> bytes:
-    from PIL import Image
-
-    from digits.images import picture
-
-    page, buffer = picture.load(source, picture.PAGE_MAX_SIDE), io.BytesIO()
-    image = Image.fromarray(page.pixels)
-    image.thumbnail((_MAX_SIDE, _MAX_SIDE))
-    image.save(buffer, "JPEG")
-    return buffer.getvalue()

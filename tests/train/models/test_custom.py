@@ -62,7 +62,7 @@ def test_register_plain_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("name", ["resnet", "os:system", "tiny.py:Tiny"])
 def test_a_checkpoints_architecture_is_looked_up_and_never_imported(name: str) -> None:
     with pytest.raises(DigitsError, match=f"no network called '{name}'; there are: lenet5"):
-        models.build(name)
+        models.get_network(name)()
 
 
 @pytest.mark.parametrize(

@@ -52,11 +52,6 @@ def get_network(architecture: str) -> type[BaseNetwork]:
     return ARCHITECTURES[architecture]
 
 
-def build(architecture: str) -> BaseNetwork:
-    """A new network with random weights. Raises DigitsError for an unknown name."""
-    return get_network(architecture)()
-
-
 def get_recipe(architecture: str, name: str, **changes: Any) -> Recipe | ReaderRecipe:
     """The network's recipe called `name`, with those changes that are not None.
 

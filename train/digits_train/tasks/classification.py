@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from digits.adapt import are_wrong
 from digits.data.datasets import OwnPictures
 from digits.data.mnist import Split
 from digits.evaluation.digits import Evaluation
@@ -22,7 +23,7 @@ from digits_train.comparison import Comparison
 from digits_train.config import Recipe
 from digits_train.distributed import CPU, DistributedContext, has_bfloat16
 from digits_train.examples import Pool, generate_pools, prefetch
-from digits_train.metrics import Metrics, loss_and_accuracy, predict
+from digits_train.metrics import Metrics, predict, scores
 from digits_train.models import BaseNetwork, Network
 from digits_train.models.network import NONE, probabilities, with_none
 
@@ -162,7 +163,7 @@ class Classification:
         return (objective * batch.weights).sum(), sums
 
     def validate(self, model: BaseNetwork) -> Metrics:
-        return _scores("validation", predict(model, self.validation), self.validation)
+        return scores("validation", predict(model, self.validation), self.validation)
 
     def evaluate(self, model: BaseNetwork, folder: Path) -> tuple[dict[str, Any], str | None]:
         """The plots show the validation digits."""
@@ -172,8 +173,8 @@ class Classification:
         logits = predict(model, self.validation)
         result = Evaluation()
         result.add(self.validation, probabilities(logits).numpy())
-        summary = _scores("validation", logits, self.validation)
-        summary |= _scores("test", predict(model, self.test), self.test)
+        summary = scores("validation", logits, self.validation)
+        summary |= scores("test", predict(model, self.test), self.test)
         plots.confusion(folder / "confusion.png", "validation digits", result.confusion)
         plots.mistakes(folder / "mistakes.png", "validation digits", result)
         return summary, diagnose.failure(result)
@@ -190,15 +191,8 @@ class Classification:
             yield Comparison(name, tolerance, len(split), *counts)
 
 
-def _scores(name: str, logits: Tensor, split: Split) -> Metrics:
-    loss, accuracy = loss_and_accuracy(logits, split)
-    return {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
-
-
 def count_errors(model: BaseNetwork, split: Split) -> int:
     """How many digits are read wrong, and non-digits taken for digits."""
     if not len(split):
         return 0
-    logits, labels = predict(model, split), torch.from_numpy(split.labels.astype(np.int64))
-    answers = torch.where(labels == NONE, with_none(logits).argmax(1), logits.argmax(1))
-    return int((answers != labels).sum())
+    return int(are_wrong(with_none(predict(model, split)).numpy(), split.labels).sum())

@@ -4,7 +4,7 @@ import { Answer } from "./answer.js";
 import { copies } from "./helpers.js";
 import { labels } from "./labels.js";
 import { Paper } from "./paper.js";
-import { frameOf, hasCamera, open, startCamera } from "./pictures.js";
+import { frameOf, open, startCamera } from "./pictures.js";
 import { FILE_TIMEOUT, post, SMALL_TIMEOUT } from "./server.js";
 import { FileTable } from "./table.js";
 
@@ -119,7 +119,8 @@ async function keepFrame() {
 
 /** A live picture where the browser gives one; else the file picker of a phone takes a photo. */
 async function offerCamera() {
-  const live = await hasCamera();
+  const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? []; // plain HTTP has none
+  const live = devices.some(({ kind }) => kind === "videoinput");
   find("live").hidden = !live;
   find("photo").hidden = live;
 }

@@ -37,12 +37,6 @@ async function decoded(file) {
   }
 }
 
-/** Whether there is a camera that this page may use: browsers keep it from plain HTTP. */
-export async function hasCamera() {
-  const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
-  return devices.some(({ kind }) => kind === "videoinput");
-}
-
 /**
  * A video of what the camera sees, until the signal aborts. shown(): called for each new picture.
  * Throws an Error that a visitor can read.
