@@ -40,17 +40,17 @@ def read_sheet(
     """Read a sheet in a page that was loaded with SHEET_MAX_SIDE; see `Classifier.read_fields`."""
     small = picture.reduce(page, picture.PAGE_MAX_SIDE)
     try:
-        location = locator(form).locate(small.pixels)
+        homography, note = locator(form).locate(small.pixels)
     except SheetNotFound as error:
         return Sheet(form, (), str(error))
-    to_picture = np.diag([small.downscale, small.downscale, 1]) @ location.homography
+    to_picture = np.diag([small.downscale, small.downscale, 1]) @ homography
     to_page = np.diag([1 / page.downscale, 1 / page.downscale, 1]) @ to_picture
     looks = (_read_field(model, reader, page.pixels, of, to_page) for of in form.fields)
     lattices, read = zip(*looks, strict=True) if form.fields else ((), ())
     readings, notes = apply_rules(form, lattices, read, reader.metadata.number_temperature)
     rules = (Rules.of(of.constraints, max_errors) for of in form.fields)
     numbers = (_to_number(page, *each) for each in zip(readings, rules, strict=True))
-    note = "; ".join(filter(None, (location.note, *notes)))
+    note = "; ".join(filter(None, (note, *notes)))
     return Sheet(form, tuple(numbers), note, to_picture)
 
 

@@ -56,8 +56,8 @@ class FieldOnSheet(NamedTuple):
 
     def _cut(self, around: float = AROUND) -> Grey:
         page = picture.load(find_file(self.table.path, self.row["file"]), picture.PAGE_MAX_SIDE)
-        location = locator(self.table.form).locate(page.pixels)
-        return cut(page.pixels, self.of, location.homography, around)[0]
+        homography, _ = locator(self.table.form).locate(page.pixels)
+        return cut(page.pixels, self.of, homography, around)[0]
 
     def _crops(self, text: str, folder: str, classifier: Classifier) -> dict[str, Image.Image]:
         """The field and, if they can be told apart, its digits, by the names of their files."""

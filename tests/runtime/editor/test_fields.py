@@ -87,5 +87,5 @@ def test_print(opened: Open, run: Run, size: Any, points: str, box: str) -> None
 
 def test_markers_are_where_the_form_says() -> None:
     form = Form((215.9, 279.4), (), markers=7)
-    seen = Locator(form).locate(pdf.draw(form)).homography
+    seen, _ = Locator(form).locate(pdf.draw(form))
     assert seen / seen[2, 2] == pytest.approx(np.diag([2100 / 215.9, 2100 / 215.9, 1]), abs=0.1)

@@ -79,10 +79,11 @@ def test_markers_give_the_place_of_a_field(turns: int) -> None:
 
 other = Form(MARKED.size, MARKED.fields, markers=8)
 REFUSED: dict[str, Callable[[], Grey]] = {
-    "field q3 is outside the picture: is the sheet cut off": lambda: marked()[:, 20:],
+    "field q3 is cut off": lambda: marked()[:, 20:],
     "2 of the four markers are seen": lambda: marked(0, 1),
     "0 of the four": lambda: np.zeros((1, 1), np.uint8),
     "two sheets": lambda: np.hstack([marked(), marked()]),
+    "two sheets are": lambda: np.hstack([marked(0), marked(1, 2, 3)]),
     "markers are those of another form": lambda: marked(form=other),
 }
 
@@ -101,20 +102,14 @@ def test_blank_finds_its_sheets_and_no_other(tmp_path: Path) -> None:
     locator, corners = Locator(form), np.array([[300, 300], [500, 350.0]])
     for turns in (0, 3):
         page, matrix = photograph(printed(1), turns)
-        seen = project(locator.locate(page).homography, corners)
+        seen = project(locator.locate(page)[0], corners)
         np.testing.assert_allclose(seen, project(matrix, corners), atol=2)
-    refused = {
-        "print isn't seen": [
-            photograph(printed(2))[0],
-            np.zeros((1, 1), np.uint8),
-            page[:, ::-1].copy(),
-        ],
-        "two sheets": [np.hstack([photograph(printed(1))[0]] * 2)],
-    }
-    for message, pages in refused.items():
-        for each in pages:
-            with pytest.raises(SheetNotFound, match=message):
-                locator.locate(each)
+    other, (alone, _) = photograph(printed(2))[0], photograph(printed(1))
+    for each in (other, np.zeros((1, 1), np.uint8), page[:, ::-1].copy()):
+        with pytest.raises(SheetNotFound, match="print isn't seen"):
+            locator.locate(each)
+    with pytest.raises(SheetNotFound, match="two sheets"):
+        locator.locate(np.hstack([alone, alone]))
     Image.new("L", (840, 1188), 255).save(tmp_path / "blank.png")
     with pytest.raises(DataError, match="print sheets with markers"):
         Locator(form)
