@@ -107,7 +107,7 @@ def _bounds(from_crop: Floats, box: tuple[float, ...]) -> tuple[float, float, fl
     """What a box of the crop takes of the page."""
     left, top, right, bottom = box
     corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
-    projected = project(from_crop, np.array(corners))
+    projected = project(from_crop, np.array(corners, np.float64))
     return (*projected.min(0).tolist(), *projected.max(0).tolist())
 
 
