@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 from benchmarks import whole_numbers
+from benchmarks.forms import blank_sheet, fill
 from docs.examples import shadow
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -137,6 +138,18 @@ def page() -> None:
     save(HERE / "page-read.jpg", annotate(str(photo), reading.numbers))
 
 
+def sheet() -> None:
+    """Draw a photo of a filled form, and what is read in its fields."""
+    with TemporaryDirectory() as folder:
+        blank = blank_sheet(np.random.default_rng([7, 15]), Path(folder), "marks")
+        _, photo, _ = fill(blank, blank.students[0], np.random.default_rng([7, 15, 1]))
+    read = Classifier().read_fields(photo, blank.form)
+    image = annotate(photo, read.numbers)
+    print(read.to_text())
+    image.thumbnail((1400, 1400))
+    image.crop((60, 340, 780, 1200)).save(HERE / "sheet-read.jpg", quality=70)
+
+
 def numbers() -> None:
     """Draw a page of numbers with Luhn's check digit: the first one on which a number is repaired.
 
@@ -211,7 +224,7 @@ def _digits(*arguments: object) -> None:
     subprocess.run([sys.executable, "-m", "digits", *map(str, arguments)], check=True)
 
 
-DRAWINGS = (pipeline, augmentation, examples, windows, page, numbers, hypotheses, textbook)
+DRAWINGS = (pipeline, augmentation, examples, windows, page, numbers, sheet, hypotheses, textbook)
 
 
 if __name__ == "__main__":

@@ -97,13 +97,13 @@ def read(
     that does. `104?` may be wrong, `?` is none that does.
     """
     given = inputs.resolve(pictures, recursive)
+    if annotate:
+        _check_annotated(annotate, given.files)
     if fields:
         from digits.commands import sheets
 
-        sheets.run(fields, asked, model, output, given, jobs)
+        sheets.run(fields, asked, model, output, given, jobs, annotate)
     form = output.chosen()
-    if annotate:
-        _check_annotated(annotate, given.files)
     task = asked.task(model)._replace(drawing=annotate)
     runner.run(task, given, form, jobs, output.output)
 

@@ -31,8 +31,9 @@ def run(
     output: OutputOptions,
     given: Inputs,
     jobs: int | None,
+    drawing: Path | None,
 ) -> NoReturn:
-    """Read sheets of the form in a file, as `runner.run`, and exit.
+    """Read sheets of the form in a file, as `runner.run`, and exit. drawing: as of a Task.
 
     In a CSV, duplicate sheets are marked; they and missing ones are named. An output file.xlsx is
     made from file.csv, which a later run continues. Raises DigitsError for a wrong form.
@@ -43,7 +44,7 @@ def run(
     results = written
     if written and written.suffix.lower() == ".xlsx":
         results = written.with_suffix(".csv")
-    task, code = asked.task(models)._replace(kind=form), None
+    task, code = asked.task(models)._replace(kind=form, drawing=drawing), None
     try:
         runner.run(task, given, output._replace(output=results).chosen(), jobs, results)
     except SystemExit as error:  # some picture failed
