@@ -8,16 +8,15 @@ run one at a time, with options of their own: `python -m benchmarks reader --pag
 twice: it takes four times as long.
 """
 
-import argparse
 import json
 import math
 import os
 import platform
 import re
-import runpy
 import subprocess
 import sys
 import time
+from argparse import SUPPRESS
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import version
@@ -26,7 +25,7 @@ from typing import Any
 
 from benchmarks import timing
 from benchmarks.tables import RESULTS, ROOT, shown
-from benchmarks.timing import Row
+from benchmarks.timing import Row, parser
 
 SPEED = ("speed", "pictures", "processes", "serving", "training", "growth")
 COMMIT = ("git", "describe", "--always", "--dirty", "--abbrev=7")
@@ -117,23 +116,22 @@ def record(results: dict[str, Any], name: str, rows: list[Any]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME")
-    parser.add_argument("--before", type=Path, metavar="TREE")
-    parser.add_argument("--serve", help=argparse.SUPPRESS)
-    options, others = parser.parse_known_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("names", nargs="*", metavar="NAME")
+    arguments.add_argument("--before", type=Path, metavar="TREE")
+    arguments.add_argument("--serve", help=SUPPRESS)
+    options, others = arguments.parse_known_args()
     if options.serve:
         serve(options.serve)
         return
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if options.names and not set(options.names) <= set(SPEED):
-        [name, *arguments] = sys.argv[1:]
-        sys.argv[1:] = arguments
-        runpy.run_module(f"benchmarks.{name}", run_name="__main__")
+        name = sys.argv.pop(1)
+        code = import_module(f"benchmarks.{name}").main()
         record(results, name, timing.printed)
-        return
+        sys.exit(code)
     if others:
-        parser.error(f"unrecognized: {' '.join(others)}")
+        arguments.error(f"unrecognized: {' '.join(others)}")
     started, names = time.perf_counter(), options.names or SPEED
     for number, name in enumerate(names, 1):
         print(f"{name} ({number} of {len(names)}, after {time.perf_counter() - started:.0f} s)")

@@ -47,8 +47,7 @@ def glass_blur(ink: Grey, dice: Dice) -> Grey:
                     here = row, column
                     there = row + moves[here][0], column + moves[here][1]
                     shuffled[here], shuffled[there] = shuffled[there], shuffled[here]
-    blurred: Grey = gaussian(shuffled, 0.7)
-    return blurred
+    return np.asarray(gaussian(shuffled, 0.7))
 
 
 def motion_blur(ink: Grey, dice: Dice) -> Grey:
@@ -88,15 +87,13 @@ def stripe(ink: Grey, dice: Dice) -> Grey:
 
 
 def fog(ink: Grey, dice: Dice) -> Grey:
-    foggy: Grey = (ink + 3 * _plasma(dice)) * ink.max() / (ink.max() + 3)
-    return foggy
+    return np.asarray((ink + 3 * _plasma(dice)) * ink.max() / (ink.max() + 3))
 
 
 def spatter(ink: Grey, dice: Dice) -> Grey:
     mud = gaussian((gaussian(dice.normal(0.65, 0.3, ink.shape), 1) > 0.65).astype(float), 1.5)
     mud[mud < 0.8] = 0
-    spattered: Grey = ink * (1 - mud) + mud * 63 / 255
-    return spattered
+    return np.asarray(ink * (1 - mud) + mud * 63 / 255)
 
 
 def dotted_line(ink: Grey, dice: Dice) -> Grey:
@@ -124,8 +121,7 @@ def zigzag(ink: Grey, dice: Dice) -> Grey:
 
 
 def canny_edges(ink: Grey, dice: Dice) -> Grey:
-    edges: Grey = canny(ink).astype(float)
-    return edges
+    return np.asarray(canny(ink), float)
 
 
 CORRUPTIONS: list[Callable[[Grey, Dice], Grey]] = [
@@ -139,8 +135,7 @@ def _sign(dice: Dice) -> int:
 
 
 def _moved(ink: Grey, columns: float, rows: float) -> Grey:
-    moved: Grey = warp(ink, AffineTransform(translation=(columns, rows)))
-    return moved
+    return np.asarray(warp(ink, AffineTransform(translation=(columns, rows))))
 
 
 def _around_the_middle(ink: Grey, matrix: list[list[float]]) -> Grey:
@@ -148,8 +143,7 @@ def _around_the_middle(ink: Grey, matrix: list[list[float]]) -> Grey:
     whole = np.eye(3)
     whole[:2, :2] = matrix
     whole[:2, 2] = MIDDLE - whole[:2, :2].sum(1) * MIDDLE
-    warped: Grey = warp(ink, AffineTransform(whole))
-    return warped
+    return np.asarray(warp(ink, AffineTransform(whole)))
 
 
 def _line(start: tuple[float, float], end: tuple[float, float]) -> Grey:
@@ -184,8 +178,7 @@ def _plasma(dice: Dice) -> Grey:
         heights[half::step, ::step] = middle(right)
         step, roughness = half, roughness / 1.4
     heights -= heights.min()
-    corner: Grey = heights[:28, :28] / heights.max()
-    return corner
+    return np.asarray(heights[:28, :28] / heights.max())
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """How well stacks of photographed forms are read: sheets found, and fields accepted, and wrong.
 
-    python -m benchmarks.fields [--stacks N] [--sheets N] [--seed N]
+    python -m benchmarks fields [--stacks N] [--sheets N] [--seed N]
 
 Each stack has a form of its own (benchmarks/forms.py), and each sheet a hand that training never
 shows; one more sheet is empty. Half of the stacks are found by markers, half by a blank form. A
@@ -8,25 +8,24 @@ sheet is found if the corners of its fields are within a millimetre of where the
 without the roster and the sum.
 """
 
-import argparse
 import time
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import cv2
 import numpy as np
 
 from benchmarks.forms import MARKS, Blank, Matrix, blank_sheet, fill
-from benchmarks.timing import print_row
+from benchmarks.timing import parser, print_row
 from digits.classifier import Classifier
 from digits.constraints.constraints import Constraints
 from digits.fields.form import FindBy
+from digits.fields.locate import project
 from digits.fields.sheet import Sheet
 from digits.terminal import progress_bar
 
-SEED, TOLERANCE = 51, 1.0  # millimetres
+TOLERANCE = 1.0  # millimetres
 FIND_BY: tuple[FindBy, ...] = ("marks", "blank")
 Counts = defaultdict[str, Counter[str]]  # by kind of field
 
@@ -36,10 +35,9 @@ def error(sheet: Sheet, blank: Blank, homography: Matrix) -> float:
     if sheet.location is None:
         return np.inf
     boxes = np.array([of.box for of in blank.form.fields])
-    corners = boxes[None, :, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(1, -1, 2)
-    located = np.linalg.inv(sheet.location) @ homography
-    far = cv2.perspectiveTransform(corners, located) - corners
-    return float(np.hypot(*far[0].T).max()) / blank.unit
+    corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2)
+    far = project(np.linalg.inv(sheet.location) @ homography, corners) - corners
+    return float(np.hypot(*far.T).max()) / blank.unit
 
 
 def tally(counts: Counts, sheet: Sheet, texts: list[str]) -> None:
@@ -67,26 +65,19 @@ def report(find: str, counts: Counts, errors: list[float], times: list[float]) -
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--stacks", type=int, default=200)
-    parser.add_argument("--sheets", type=int, default=5, help="of each stack")
-    parser.add_argument("--seed", type=int, default=SEED)
-    options = parser.parse_args()
+    options = parser(__doc__, stacks=200, sheets=5, seed=51).parse_args()
     classifier = Classifier(threads=2)
     with progress_bar() as bar, TemporaryDirectory() as folder:
         for kind, find in enumerate(FIND_BY):
             counts, errors, times = Counts(Counter), list[float](), list[float]()
             stacks = range(kind, options.stacks, len(FIND_BY))
             for stack in bar.track(stacks, description=find):
-                blank = blank_sheet(
-                    np.random.default_rng([options.seed, stack]), Path(folder), find
-                )
+                seed = options.seed, stack
+                blank = blank_sheet(np.random.default_rng(seed), Path(folder), find)
                 student = replace(blank.form.fields[0], constraints=Constraints(length=6))
-                fields = student, *blank.form.fields[1:]
-                alone = replace(blank.form, fields=fields, rules=())
-                for number in range(options.sheets + 1):
-                    random = np.random.default_rng([options.seed, stack, number + 1])
-                    name = blank.students[number] if number < options.sheets else ""
+                alone = replace(blank.form, fields=(student, *blank.form.fields[1:]), rules=())
+                for number, name in enumerate([*blank.students[: options.sheets], ""], 1):
+                    random = np.random.default_rng([*seed, number])
                     texts, photo, homography = fill(blank, name, random)
                     start = time.perf_counter()
                     sheet = classifier.read_fields(photo, blank.form)
@@ -95,7 +86,3 @@ def main() -> None:
                     tally(counts, sheet, texts)
                     tally(counts, classifier.read_fields(photo, alone), texts)
             report(find, counts, errors, times)
-
-
-if __name__ == "__main__":
-    main()

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 from benchmarks.held_back import unseen
 from digits.constraints.constraints import Constraints
 from digits.fields.form import Field, FindBy, Form, Rule
+from digits.fields.locate import project
 from digits_train.camera import fonts, scene
 from digits_train.camera.exposure import lens, photograph
 from digits_train.camera.ink import EM
@@ -75,11 +76,8 @@ def blank_sheet(random: Random, folder: Path, find: FindBy) -> Blank:
         Image.fromarray(scan).save(file, quality=90)
         size = float(scan.shape[1]), float(scan.shape[0])
     students = [str(n) for n in random.choice(900_000, 200, replace=False) + 100_000]
-    listed = Constraints(length=6, values=students)
-    fields[0] = replace(fields[0], constraints=listed)
-    names = [each.name for each in fields]
-    total = Rule(tuple(map(names.index, ("total", *MARKS))))
-    rules = total, Rule((0,), frozenset((number,) for number in students))
+    fields[0] = replace(fields[0], constraints=Constraints(length=6, values=students))
+    rules = Rule((8, *range(1, 8))), Rule((0,), frozenset((number,) for number in students))
     form = Form(size, tuple(fields), find, int(random.integers(146)), file, rules)
     for number, box in form.marker_boxes.items() if find == "marks" else ():
         left, top, right, _ = (round(side * DOTS) for side in box)
@@ -224,8 +222,7 @@ def _view(size: NDArray[Any], random: Random) -> tuple[Matrix, NDArray[Any], flo
     plane = tilted @ cv2.Rodrigues(np.array([0, 0, turn]))[0]
     far = random.uniform(0.9, 2) * size.max()
     plane[:, 2] = (0, 0, far) - plane[:, :2] @ size / 2
-    corners = np.array([[(0, 0), (1, 0), (1, 1), (0, 1)]]) * size
-    seen = cv2.perspectiveTransform(corners.astype(float), plane)[0]
+    seen = project(plane, np.array([(0.0, 0), (1, 0), (1, 1), (0, 1)]) * size)
     low, extent = seen.min(0), np.ptp(seen, axis=0)
     frame = log_uniform(random, *SIDE) * np.where(extent == extent.max(), 1, 0.75)
     scale = random.uniform(*COVERED) * (frame / extent).min()

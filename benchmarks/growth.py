@@ -20,7 +20,7 @@ from matplotlib.ticker import FuncFormatter
 from PIL import Image
 
 from benchmarks import processes, serving
-from benchmarks.pictures import three
+from benchmarks.pictures import saved, three
 from benchmarks.tables import shown
 from benchmarks.timing import Row, seconds
 from digits import Classifier
@@ -85,8 +85,7 @@ def page(folder: Path, count: int) -> Path:
         row, column = divmod(first // 5, 8)
         sheet.write(images[first : min(first + 5, count)], 60 + 208 * column, 50 + 48 * row, 32)
     large = Image.fromarray(sheet.photograph()).resize((2912, 4118))
-    large.save(folder / f"{count}.jpg", quality=90)
-    return folder / f"{count}.jpg"
+    return saved(large, folder / f"{count}.jpg")
 
 
 def digits(folder: Path) -> Points:

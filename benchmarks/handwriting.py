@@ -31,10 +31,7 @@ Labelled = list[tuple[Source, int]]
 def rows(table: str) -> list[dict[str, str]]:
     """The rows of a table of photos; none where they aren't there."""
     path = PHOTOS / table
-    if not path.exists():
-        return []
-    with path.open() as file:
-        return list(csv.DictReader(file))
+    return list(csv.DictReader(path.read_text().splitlines())) if path.exists() else []
 
 
 def pictures() -> dict[str, Labelled]:

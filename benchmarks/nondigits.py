@@ -16,8 +16,7 @@ of the validation digits are.
 import string
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib import font_manager
@@ -34,8 +33,10 @@ from digits.inference.model_file import BUNDLED
 from digits_train.camera.fonts import hands as handwriting_fonts
 from digits_train.camera.fonts import printed as printed_fonts
 from digits_train.matplotlib_data import FONTS as MATPLOTLIB_FONTS
+from digits_train.raster import Random
 
 SIDE = 160
+Y, X = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
 EACH = 200  # pictures of each kind but letters and text
 TEXT, PAGES = "pages of text", 60
 NUMBERS = "numbers drawn with a pen"
@@ -46,13 +47,12 @@ DIGITS = "MNIST's validation digits"
 LOOKALIKES = set("BDGIOQSZbgiloqsyzΘΟΡΦΖΒδβεζθορστφ")
 GREEK = "ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩαβγδεζηθικλμνξοπρστυφχψω"
 
-Random = np.random.Generator
+Answers = tuple[NDArray[np.float64], NDArray[np.bool_]]
 
 
 def sheet(random: Random) -> Image.Image:
     """A sheet of paper in uneven light."""
-    y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
-    light = random.uniform(150, 240) + random.uniform(-30, 30) * x + random.uniform(-30, 30) * y
+    light = random.uniform(150, 240) + random.uniform(-30, 30) * X + random.uniform(-30, 30) * Y
     return Image.fromarray((light + random.normal(0, 2, light.shape)).clip(0, 255).astype(np.uint8))
 
 
@@ -65,11 +65,6 @@ def photographed(drawing: Image.Image, random: Random) -> Image.Image:
     return page
 
 
-def canvas() -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    image = Image.new("L", (SIDE, SIDE))
-    return image, ImageDraw.Draw(image)
-
-
 def fonts() -> list[str]:
     matplotlib = [str(MATPLOTLIB_FONTS)]
     files = sorted(font_manager.findSystemFonts() + font_manager.findSystemFonts(matplotlib))
@@ -77,9 +72,10 @@ def fonts() -> list[str]:
 
 
 def drawn_letter(font: str, letter: str) -> Image.Image | None:
-    (image, pen), middle = canvas(), (SIDE / 2, SIDE / 2)
+    image, middle = Image.new("L", (SIDE, SIDE)), (SIDE / 2, SIDE / 2)
     try:
-        pen.text(middle, letter, fill=255, anchor="mm", font=ImageFont.truetype(font, 90))
+        face = ImageFont.truetype(font, 90)
+        ImageDraw.Draw(image).text(middle, letter, fill=255, anchor="mm", font=face)
     except (OSError, ValueError):
         return None
     return image if image.getbbox() else None
@@ -100,8 +96,8 @@ def letters(
 
 def drawing(random: Random) -> Image.Image:
     """A house, a face, a heart, an arrow, a tree, a spiral, a grid or a zigzag."""
-    image, pen = canvas()
-    width = int(random.integers(4, 10))
+    image, width = Image.new("L", (SIDE, SIDE)), int(random.integers(4, 10))
+    pen = ImageDraw.Draw(image)
 
     def line(points: Sequence[tuple[float, float]]) -> None:
         pen.line(points, fill=255, width=width, joint="curve")
@@ -167,19 +163,13 @@ def noise(random: Random) -> Image.Image:
 def blank(random: Random) -> Image.Image:
     """A sheet half in a shadow with a soft edge."""
     page = np.asarray(sheet(random), np.float32)
-    y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
     angle = random.uniform(0, 2 * np.pi)
-    distance = x * np.cos(angle) + y * np.sin(angle) - random.uniform(-0.5, 0.5)
+    distance = X * np.cos(angle) + Y * np.sin(angle) - random.uniform(-0.5, 0.5)
     shadow = 1 - random.uniform(0.1, 0.6) / (1 + np.exp(-distance * random.uniform(3, 40)))
     return Image.fromarray((page * shadow).clip(0, 255).astype(np.uint8))
 
 
-KINDS: dict[str, Callable[[Random], Image.Image]] = {
-    "drawings": drawing,
-    "textures": texture,
-    "noise": noise,
-    "blank sheets": blank,
-}
+KINDS = {"drawings": drawing, "textures": texture, "noise": noise, "blank sheets": blank}
 
 
 def pictures() -> Iterator[tuple[str, Source]]:
@@ -204,24 +194,11 @@ def pictures() -> Iterator[tuple[str, Source]]:
         yield NUMBERS, strokes.drawn(text, held_back.half(), random)
 
 
-class Answers(NamedTuple):
-    """The results of `predict` for some pictures: float64 [n] and bool [n]."""
-
-    confidence: NDArray[np.float64]
-    rejected: NDArray[np.bool_]
-
-
 def answers(classifier: Classifier, images: Sequence[Source]) -> Answers:
+    """Of `predict` for some pictures: the confidences, and which are rejected."""
     predictions = [classifier.predict(image) for image in images]
-    return Answers(
-        np.array([prediction.confidence for prediction in predictions]),
-        np.array([prediction.digit is None for prediction in predictions]),
-    )
-
-
-def auroc(digits: NDArray[np.float64], others: NDArray[np.float64]) -> float:
-    """The probability that a digit's confidence exceeds another's; ties count half."""
-    return float(mannwhitneyu(digits, others).statistic / (len(digits) * len(others)))
+    confidence = [prediction.confidence for prediction in predictions]
+    return np.array(confidence), np.array([each.digit is None for each in predictions])
 
 
 def main() -> None:
@@ -231,13 +208,14 @@ def main() -> None:
     validation = list(mnist.load("validation").images)
     for path in sys.argv[1:] or [BUNDLED]:
         classifier = Classifier(path)
-        digits = answers(classifier, validation)
-        least = np.quantile(digits.confidence, 0.01)
+        confidences, _ = digits = answers(classifier, validation)
+        least = np.quantile(confidences, 0.01)
         results = {kind: answers(classifier, images) for kind, images in kinds.items()}
         print_row(path, "?", "AUROC", "at 99 %")
         for kind, (confidence, rejected) in (results | {DIGITS: digits}).items():
-            above, taken = auroc(digits.confidence, confidence), (confidence >= least).mean()
-            shares = (100 * float(share) for share in (rejected.mean(), above, taken))
+            above = mannwhitneyu(confidences, confidence).statistic / len(confidences)
+            figures = rejected.mean(), above / len(confidence), (confidence >= least).mean()
+            shares = (100 * float(figure) for figure in figures)
             print_row(f"  {kind} ({len(rejected):,})", *shares)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from benchmarks import strokes
+from benchmarks.timing import print_row
 from digits.data import mnist
 from tests.browser.page import SEVEN, Page
 from tests.served import served
@@ -63,8 +64,8 @@ settled();
 """
 
 
-def latency(page: Page, numbers: Iterable[tuple[str, strokes.Drawing]]) -> str:
-    """Draw numbers by real input events."""
+def latency(page: Page, numbers: Iterable[tuple[str, strokes.Drawing]]) -> list[float]:
+    """Draw numbers by real input events. Returns how many answers, and their p50, p95 and max."""
     page.draw(SEVEN)  # warm up
     page.wait_until_settled()
     page.driver.execute_script(WATCH)
@@ -72,11 +73,8 @@ def latency(page: Page, numbers: Iterable[tuple[str, strokes.Drawing]]) -> str:
         page.find("clear").click()
         page.draw(drawing)
         page.wait_until_settled()
-    waits: list[float] = page.driver.execute_script("return waits")
-    p50, p95, most = np.quantile(waits, (0.5, 0.95, 1))
-    return (
-        f"{len(waits)} answers; from pen-up p50 {p50:.0f} ms, p95 {p95:.0f} ms, max {most:.0f} ms"
-    )
+    waits = page.driver.execute_script("return waits")
+    return [len(waits), *np.quantile(waits, (0.5, 0.95, 1)).tolist()]
 
 
 def drawings(page: Page, kind: str, drawn: Iterable[tuple[str, strokes.Drawing]]) -> None:
@@ -85,8 +83,7 @@ def drawings(page: Page, kind: str, drawn: Iterable[tuple[str, strokes.Drawing]]
     for truth, drawing in drawn:
         text = page.driver.execute_async_script(HAND, drawing)
         counts["?" if "?" in text else "right" if text == truth else "wrong and sure"] += 1
-    shares = ", ".join(f"{counts[name]} {name}" for name in ("right", "?", "wrong and sure"))
-    print(f"  {counts.total()} {kind}: {shares}", flush=True)
+    print_row(kind, counts.total(), *(counts[name] for name in ("right", "?", "wrong and sure")))
 
 
 def main() -> None:
@@ -97,8 +94,10 @@ def main() -> None:
             with Page(server.url, width, height, phone) as page:
                 page.open()
                 numbers = strokes.numbers(digits, TIMED, np.random.default_rng(1))
-                print(f"{name}: {latency(page, numbers)}", flush=True)
+                print_row("from pen-up to answer, ms", "answers", "p50", "p95", "max")
+                print_row(name, *latency(page, numbers))
                 if not phone:
+                    print_row("", "drawn", "right", "?", "wrong and sure")
                     page.open()
                     page.driver.set_script_timeout(60)
                     drawings(page, "digits", strokes.digits(digits, count // 2, random))

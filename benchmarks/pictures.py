@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.timing import Row, seconds
@@ -29,7 +28,7 @@ def photo(folder: Path) -> Path:
     large = Image.fromarray(three(1000, 750).photograph()).resize((4000, 3000))
     pixels = np.asarray(large.convert("RGB"), np.float32)
     pixels += np.random.default_rng(0).normal(0, 4, pixels.shape)
-    return saved(pixels.clip(0, 255).astype(np.uint8), folder / "photo.jpg")
+    return saved(Image.fromarray(pixels.clip(0, 255).astype(np.uint8)), folder / "photo.jpg")
 
 
 def a4(folder: Path) -> Path:
@@ -39,19 +38,18 @@ def a4(folder: Path) -> Path:
     for row in range(12):
         digits = chosen(mnist.load("validation"), f"{(row + 1) * 7919173 % 10**7:07}", start=row)
         sheet.write(digits, 60 + 20 * row, 80 + 90 * row, size=40)
-    large = Image.fromarray(sheet.photograph()).resize((2912, 4118))
-    return saved(np.asarray(large), folder / "a4.jpg")
+    return saved(Image.fromarray(sheet.photograph()).resize((2912, 4118)), folder / "a4.jpg")
 
 
 def crop(folder: Path) -> Path:
     """A number of four digits as a JPEG of 300x150 pixels."""
     sheet = Sheet(150, 300)
     sheet.write(chosen(mnist.load("validation"), "2718"), 30, 40)
-    return saved(sheet.photograph(), folder / "crop.jpg")
+    return saved(Image.fromarray(sheet.photograph()), folder / "crop.jpg")
 
 
-def saved(pixels: NDArray[np.uint8], path: Path) -> Path:
-    Image.fromarray(pixels).save(path, quality=90, compress_level=6)
+def saved(image: Image.Image, path: Path) -> Path:
+    image.save(path, quality=90, compress_level=6)
     return path
 
 
@@ -71,7 +69,7 @@ def rows() -> Iterator[Row]:
             sheet = three(width, height)
             flat = (PAPER - 0.7 * np.asarray(sheet.ink)).astype(np.uint8)  # paper of one grey value
             for paper, pixels in (("flat", flat), ("photographed", sheet.photograph())):
-                path = saved(pixels, folder / f"{paper}.png")
+                path = saved(Image.fromarray(pixels), folder / f"{paper}.png")
                 yield timed(f"PNG, {width}x{height}, {paper}", path, predict)
         yield timed("JPEG, 12 megapixels", photo(folder), predict)
         yield timed("`read`: A4, 12 megapixels", a4(folder), read)

@@ -92,10 +92,8 @@ def folders(folder: Path) -> Iterator[Row]:
     for side in (28, 100):
         files = write(folder / f"{side}", side, PICTURES)
         name = str(files[0].parent)
-        lines = {
-            "digits, one job": command("predict", "--jobs", "1", name),
-            "digits, two jobs": command("predict", "--jobs", "2", name),
-        }
+        jobs = {"digits, one job": "1", "digits, two jobs": "2"}
+        lines = {label: command("predict", "--jobs", n, name) for label, n in jobs.items()}
         if side == 28:
             lines[SCRIPT] = command(MINIMAL, *map(str, files))
         results = best(lines, FOLDERS)

@@ -1,7 +1,7 @@
 """How well `digits read` finds and reads symbols, on pages and numbers that it wasn't trained on.
 
-    python -m benchmarks.reader [--model READER.onnx] [--pages N]
-    PYTHONPATH=CHECKOUT/runtime python -m benchmarks.reader    # as another checkout reads the same
+    python -m benchmarks reader [--model READER.onnx] [--pages N]
+    PYTHONPATH=CHECKOUT/runtime python -m benchmarks reader    # as another checkout reads the same
 
 The digits are those of MNIST's validation set that fit nothing. All digits that are written count:
 missed, wrong or invented (read where none is), of all numbers, accepted or not; what may be a digit
@@ -14,7 +14,6 @@ counts neither way. Signs, minus and point, count apart. A sure digit is one of 
 - photographed pages in ../shared/photos, if they are there.
 """
 
-import argparse
 import time
 import zlib
 from collections import defaultdict
@@ -26,7 +25,7 @@ from PIL import Image, ImageOps
 
 from benchmarks import held_back, nondigits, strokes
 from benchmarks.handwriting import PHOTOS, rows
-from benchmarks.timing import print_row
+from benchmarks.timing import parser, print_row
 from digits import Classifier
 from digits.errors import PictureError
 from digits.evaluation.alignment import align
@@ -183,16 +182,11 @@ def read(classifier: Classifier, picture: Picture) -> Answer:
     except PictureError:
         numbers = ()
     seconds = time.perf_counter() - start
-    symbols = [
-        Symbol(
-            number.status == "accepted",
-            SYMBOLS[int(np.argmax(symbol.probabilities))],
-            symbol.confidence,
-            symbol.box,
-        )
-        for number in numbers
-        for symbol in number.symbols
-    ]
+    symbols = list[Symbol]()
+    for number in numbers:
+        for each in number.symbols:
+            best = SYMBOLS[int(np.argmax(each.probabilities))]
+            symbols.append(Symbol(number.status == "accepted", best, each.confidence, each.box))
     return Answer(picture, symbols, seconds)
 
 
@@ -271,11 +265,8 @@ def figures(answers: dict[str, list[Answer]]) -> dict[str, float]:
 
 def chosen(description: str | None, pages: int = 100, threads: int = 1) -> tuple[Classifier, int]:
     """The reader and the number of pages on the command line. pages: by default."""
-    parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
-    parser.add_argument("--model", help="a reader's ONNX file; by default the bundled one")
-    parser.add_argument("--pages", type=int, default=pages)
-    options = parser.parse_args()
-    return Classifier(reader=options.model, threads=threads), options.pages
+    options = parser(description, model="", pages=pages).parse_args()
+    return Classifier(reader=options.model or None, threads=threads), options.pages
 
 
 def main() -> None:
@@ -286,7 +277,3 @@ def main() -> None:
             answers[picture.kind].append(read(classifier, picture))
     for name, figure in figures(answers).items():
         print_row(name, figure)
-
-
-if __name__ == "__main__":
-    main()

@@ -6,14 +6,14 @@ Interrupted, it goes on where it stopped: each seed has a run folder in --out. T
 start the command several times with other --first.
 """
 
-import argparse
 import json
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.timing import print_row
+from benchmarks.timing import parser, print_row
 from digits.errors import DigitsError
 from digits.terminal import print_stderr
 from digits_export.export import ExportConfig, export_run
@@ -25,7 +25,7 @@ from digits_train.run import RunDir
 COLUMNS = ("validation", "test", "test int8", "ECE int8", "seconds")
 
 
-def finish(options: argparse.Namespace, recipe: Recipe | ReaderRecipe, seed: int) -> RunDir:
+def finish(options: Namespace, recipe: Recipe | ReaderRecipe, seed: int) -> RunDir:
     """Train and export with this seed, or what is left to do of that. Raises DigitsError."""
     name = f"{options.network}-{options.recipe}-{recipe.epochs}-{seed}"
     run = RunDir(options.out / name)
@@ -46,25 +46,16 @@ def figures(run: RunDir) -> list[float]:
     summary = json.loads(run.summary.read_bytes())
     forms = json.loads((run.folder / "export.json").read_bytes())["forms"]
     small = next(form for form in forms if form["name"] == "int8")
-    shares = (
-        summary["validation_accuracy"],
-        summary["test_accuracy"],
-        small["test_accuracy"],
-        small["test_calibration_error"],
-    )
+    shares = [summary[name] for name in ("validation_accuracy", "test_accuracy")]
+    shares += [small[name] for name in ("test_accuracy", "test_calibration_error")]
     return [*(100 * share for share in shares), summary["seconds"]]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--network", default="lenet5")
-    parser.add_argument("--recipe", default="default")
-    parser.add_argument("--count", type=int, default=10)
-    parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--epochs", type=int, help="override the recipe's")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
-    parser.add_argument("--out", type=Path, default=Path("runs/seeds"))
-    options = parser.parse_args()
+    run = {"network": "lenet5", "recipe": "default", "device": "auto", "out": Path("runs/seeds")}
+    arguments = parser(__doc__, **run, count=10, first=0)
+    arguments.add_argument("--epochs", type=int, help="instead of the recipe's")
+    options = arguments.parse_args()
     recipe = models.get_recipe(options.network, options.recipe, epochs=options.epochs)
     rows = []
     print_row("", *COLUMNS)

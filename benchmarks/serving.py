@@ -20,8 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from PIL import Image
-
+from benchmarks import processes
 from benchmarks.tables import ROOT
 from benchmarks.timing import Row
 from digits.data import mnist
@@ -55,19 +54,6 @@ def request() -> str:
     pixels = mnist.load("validation").images[0].ravel().tolist()
     tensor = {"name": "images", "shape": [1, 1, 28, 28], "datatype": "UINT8", "data": pixels}
     return json.dumps({"inputs": [tensor]})
-
-
-def pictures() -> dict[str, list[bytes]]:
-    """Ten pictures of one digit each, by kind."""
-    files = [io.BytesIO() for _ in range(10)]
-    for file, image in zip(files, mnist.load("validation").images, strict=False):
-        enlarged = Image.fromarray(255 - image).resize((280, 280), Image.Resampling.BICUBIC)
-        enlarged.save(file, "PNG")
-    photos = sorted((ROOT / "tests" / "pictures").glob("*.jpg"))
-    return {
-        "PNGs": [file.getvalue() for file in files],
-        "photos": [photos[number % len(photos)].read_bytes() for number in range(10)],
-    }
 
 
 @contextmanager
@@ -123,22 +109,20 @@ def resident(server: Served) -> float:
 
 
 def scripts(folder: Path) -> dict[str, Path]:
-    """Scripts for wrk that send bodies in turn: a digit as JSON, or pictures of a kind."""
-    bodies = {"JSON": [request().encode()], **pictures()}
-    return {kind: script(folder / kind, contents) for kind, contents in bodies.items()}
+    """Scripts for wrk that send files in turn: a digit as JSON, or pictures of one digit each."""
+    tensor = folder / "digit.json"
+    tensor.write_text(request())
+    photos = sorted((ROOT / "tests" / "pictures").glob("*.jpg"))
+    sent = {"JSON": [tensor], "PNGs": processes.write(folder / "280", 280, 10), "photos": photos}
+    return {kind: script(folder / f"{kind}.lua", files) for kind, files in sent.items()}
 
 
-def script(folder: Path, contents: list[bytes]) -> Path:
-    folder.mkdir()
-    for number, content in enumerate(contents):
-        (folder / f"{number}").write_bytes(content)
-    path = folder / "script.lua"
+def script(path: Path, files: list[Path]) -> Path:
     path.write_text(
         'wrk.headers["host"] = "localhost"\nlocal bodies = {}\n'
-        f"for i = 0, {len(contents) - 1} do\n"
-        f'  local file = io.open("{folder}/" .. i, "rb")\n'
-        '  bodies[i] = wrk.format("POST", nil, nil, file:read("*a"))\nend\nlocal i = 0\n'
-        f"request = function() i = (i + 1) % {len(contents)}; return bodies[i] end\n"
+        f"for i, name in ipairs({{{', '.join(json.dumps(str(file)) for file in files)}}}) do\n"
+        '  bodies[i] = wrk.format("POST", nil, nil, io.open(name, "rb"):read("*a"))\nend\n'
+        "local i = 0\nrequest = function() i = i % #bodies + 1; return bodies[i] end\n"
     )
     return path
 

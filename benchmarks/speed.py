@@ -21,7 +21,7 @@ from digits_export.temperature import CalibratedClassifier, TemperatureScaling
 from digits_train.models import VGG16
 from digits_train.onnx_graph import to_onnx
 
-BATCH = 256
+BATCH, FLOAT = 256, "onnxruntime, fp32 file"
 
 
 def lenet5(batch: int) -> dict[str, float]:
@@ -35,12 +35,8 @@ def two_threads() -> dict[str, float]:
     """Seconds of a call with a batch."""
     images = mnist.load("validation").images[:BATCH, None]
     ours, plain = Model(threads=2), engines.plain_session(engines.bundled(), 2)
-    return seconds(
-        {
-            "digits": lambda: ours.probabilities(images),
-            "onnxruntime, fp32 file": lambda: plain.run(None, {"images": images}),
-        }
-    )
+    theirs = partial(plain.run, None, {"images": images})
+    return seconds({"digits": partial(ours.probabilities, images), FLOAT: theirs})
 
 
 def vgg16() -> dict[str, float]:
@@ -53,14 +49,10 @@ def vgg16() -> dict[str, float]:
     rounded = quantize(exact, [pixels]).SerializeToString()
     plain = open_session(exact.SerializeToString(), "float")
     integer = open_session(rounded, "integer")
-    single, tensor = pixels[:1], torch.tensor(pixels[:1])
-    return seconds(
-        {
-            "digits, int8": lambda: integer.run(None, {"images": single}),
-            "onnxruntime, fp32 file": lambda: plain.run(None, {"images": single}),
-            "PyTorch": lambda: network(tensor).softmax(1).numpy(),
-        }
-    )
+    inputs, tensor = {"images": pixels[:1]}, torch.tensor(pixels[:1])
+    ours, theirs = (partial(each.run, None, inputs) for each in (integer, plain))
+    calls = {"digits, int8": ours, FLOAT: theirs}
+    return seconds({**calls, "PyTorch": lambda: network(tensor).softmax(1).numpy()})
 
 
 def rows() -> Iterator[Row]:

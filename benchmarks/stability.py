@@ -1,6 +1,6 @@
 """How far `digits read` depends on what changes nothing on a page. It needs no labels.
 
-    python -m benchmarks.stability [--pages N] [--model READER.onnx]
+    python -m benchmarks stability [--pages N] [--model READER.onnx]
 
 Each page is read as it is, and then larger, smaller, turned, shifted, darker and compressed. Both
 readings should say the same: a page does if all its numbers do, and of the digits, those that would
@@ -92,7 +92,3 @@ def main() -> None:
     measure(classifier, TRAINED, generated(pages))
     if real := [Image.fromarray(np.asarray(picture.image)) for picture in photos()]:
         measure(classifier, REAL, real)
-
-
-if __name__ == "__main__":
-    main()

@@ -15,8 +15,8 @@ from skimage.measure import label
 from skimage.morphology import skeletonize
 
 from digits.data.mnist import Split
+from digits_train.raster import Random
 
-Random = np.random.Generator
 Stroke = list[tuple[float, float]]  # places on the paper, from 0 to 1
 Drawing = list[Stroke]
 
@@ -32,10 +32,8 @@ _NEIGHBOURS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
 
 def trace(image: NDArray[np.uint8]) -> Drawing:
     """Trace the strokes of an image of ink, in pixels of that image."""
-    height, width = image.shape
-    fine = Image.fromarray(image).resize(
-        (_UPSAMPLE * width, _UPSAMPLE * height), Image.Resampling.BICUBIC
-    )
+    size = _UPSAMPLE * image.shape[1], _UPSAMPLE * image.shape[0]
+    fine = Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)
     left = {(int(y), int(x)) for y, x in np.argwhere(skeletonize(np.asarray(fine) > 127))}
     strokes: list[list[tuple[int, int]]] = []
     while left:
@@ -59,10 +57,7 @@ def _walk(pixel: tuple[int, int], left: set[tuple[int, int]]) -> list[tuple[int,
     while near := _around(pixel, left):
         back = stroke[max(0, len(stroke) - 6)]
         ahead = (pixel[0] - back[0], pixel[1] - back[1])
-        here = pixel
-        pixel = max(
-            near, key=lambda to: (to[0] - here[0]) * ahead[0] + (to[1] - here[1]) * ahead[1]
-        )
+        pixel = max(near, key=lambda to: to[0] * ahead[0] + to[1] * ahead[1])
         left.discard(pixel)
         stroke.append(pixel)
     return stroke
@@ -119,23 +114,18 @@ def digits(split: Split, count: int, random: Random) -> Iterator[tuple[str, Draw
 def numbers(split: Split, count: int, random: Random) -> Iterator[tuple[str, Drawing]]:
     """Numbers of one to eight digits, as many of each length, which fill the paper's width."""
     for number in range(count):
-        length = number % _MAX_DIGITS + 1
-        yield written("".join(map(str, random.integers(10, size=length))), split, random)
-
-
-def written(text: str, split: Split, random: Random) -> tuple[str, Drawing]:
-    """A number, its digits traced from any images of them, over the paper's width."""
-    traced = [placed(_any(split, int(digit), random), 0, 0, 1.0) for digit in text]
-    gaps = random.uniform(0.25, 0.4, len(traced))
-    room = sum(map(width, traced)) + gaps.sum()
-    height = min(0.9 / room, 0.5)
-    drawing: Drawing = []
-    left, top = 0.05 + (0.9 - room * height) / 2, 0.5 - height / 2
-    for digit, gap in zip(traced, gaps, strict=True):
-        shift = random.uniform(-0.06, 0.06) * height
-        drawing += placed(digit, left, top + shift, height)
-        left += (width(digit) + gap) * height
-    return text, drawing
+        text = "".join(map(str, random.integers(10, size=number % _MAX_DIGITS + 1)))
+        traced = [placed(_any(split, int(digit), random), 0, 0, 1.0) for digit in text]
+        gaps = random.uniform(0.25, 0.4, len(traced))
+        room = sum(map(width, traced)) + gaps.sum()
+        height = min(0.9 / room, 0.5)
+        drawing: Drawing = []
+        left, top = 0.05 + (0.9 - room * height) / 2, 0.5 - height / 2
+        for digit, gap in zip(traced, gaps, strict=True):
+            shift = random.uniform(-0.06, 0.06) * height
+            drawing += placed(digit, left, top + shift, height)
+            left += (width(digit) + gap) * height
+        yield text, drawing
 
 
 def _any(split: Split, digit: int, random: Random) -> Drawing:

@@ -9,7 +9,6 @@ several random choices. MNIST's validation digits and a synthetic camera's are r
 after, too.
 """
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
+from benchmarks.timing import parser, print_row
 from digits.data import datasets, mnist
 from digits.data.datasets import OwnPictures
 from digits.data.mnist import Split
@@ -62,11 +62,9 @@ class Teacher:
         for _ in fit(training, task):
             pass
         taught = training.eval_model
-        counts = [
-            f"{count_errors(self.before, split):4} {count_errors(taught, split):4}"
-            for split in (measured, self.validation, self.frames)
-        ]
-        print(f"{name:44} {len(labelled):6} {len(measured):8}  {'     '.join(counts)}", flush=True)
+        splits, models = (measured, self.validation, self.frames), (self.before, taught)
+        errors = [count_errors(model, split) for split in splits for model in models]
+        print_row(name, len(labelled), len(measured), *errors)
 
 
 def font_digits(file: Path, count: int, seed: int) -> Split:
@@ -97,15 +95,12 @@ def first_of_each(split: Split, count: int) -> Split:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("table", nargs="?", type=Path)
-    parser.add_argument("--start", default="bundled")
-    parser.add_argument("--labelled", type=int, default=200)
-    parser.add_argument("--count", type=int, default=5)
-    given = parser.parse_args()
+    options = parser(__doc__, start="bundled", labelled=200, count=5)
+    options.add_argument("table", nargs="?", type=Path)
+    given = options.parse_args()
     start = None if given.start == "bundled" else Path(given.start)
     teacher = Teacher(load_start(start, None if start else "lenet5"))
-    print(f"{'errors before, after':44} labels measured        own     MNIST    camera")
+    print_row("errors before, after", "labels", "measured", "own", "", "MNIST", "", "camera", "")
     if given.table:
         own = datasets.load_own(given.table, lambda error: print_stderr(str(error)))
         split = mnist.concat(own.train, own.held_back)

@@ -37,16 +37,10 @@ class Chain:
         inputs, self.tail = [self.tail, *constants], self.tensor(kind, shape)
         code = getattr(schema.BuiltinOperator, operator)
         self.codes.append(schema.OperatorCodeT(builtinCode=code, deprecatedBuiltinCode=code))
+        added = schema.OperatorT(len(self.codes) - 1, inputs, [self.tail], builtinOptions=options)
         name = type(options).__name__.removesuffix("T")
-        self.graph.operators.append(
-            schema.OperatorT(
-                opcodeIndex=len(self.codes) - 1,
-                inputs=inputs,
-                outputs=[self.tail],
-                builtinOptionsType=getattr(schema.BuiltinOptions, name),
-                builtinOptions=options,
-            )
-        )
+        added.builtinOptionsType = getattr(schema.BuiltinOptions, name)
+        self.graph.operators.append(added)
 
     def file(self, first: int) -> bytes:
         self.graph.inputs, self.graph.outputs = [first], [self.tail]
@@ -63,13 +57,9 @@ def lenet5(weights: Weights, batch: int) -> bytes:
 
     weights: of PyTorch's layers, for pixels 0 to 255.
     """
-    chain = Chain()
-    chain.tail = pixels = chain.tensor(schema.TensorType.UINT8, [batch, 28, 28, 1])
-    chain.add(
-        "CAST",
-        [batch, 28, 28, 1],
-        schema.CastOptionsT(schema.TensorType.UINT8, schema.TensorType.FLOAT32),
-    )
+    chain, shape, kinds = Chain(), [batch, 28, 28, 1], schema.TensorType
+    chain.tail = pixels = chain.tensor(kinds.UINT8, shape)
+    chain.add("CAST", shape, schema.CastOptionsT(kinds.UINT8, kinds.FLOAT32))
     for layer, side, channels in (("1", 24, 6), ("2", 8, 16)):
         kernel = np.moveaxis(weights[f"conv{layer}.weight"], 1, 3)  # OIHW to OHWI
         convolution = schema.Conv2DOptionsT(VALID, 1, 1, RELU)
@@ -82,9 +72,8 @@ def lenet5(weights: Weights, batch: int) -> bytes:
     first = weights["fc1.weight"].reshape(120, 16, 4, 4).transpose(0, 2, 3, 1).reshape(120, 256)
     for layer, matrix in (("1", first), ("2", weights["fc2.weight"]), ("3", weights["fc3.weight"])):
         dense = schema.FullyConnectedOptionsT(RELU if layer != "3" else 0)
-        chain.add(
-            "FULLY_CONNECTED", [batch, len(matrix)], dense, matrix, weights[f"fc{layer}.bias"]
-        )
+        bias = weights[f"fc{layer}.bias"]
+        chain.add("FULLY_CONNECTED", [batch, len(matrix)], dense, matrix, bias)
     chain.add("SOFTMAX", [batch, 11], schema.SoftmaxOptionsT(beta=1.0))
     # The eleventh class, "no digit", is divided among the ten.
     shares = np.hstack([np.eye(10), np.full((10, 1), 0.1)]).astype(np.float32)

@@ -1,6 +1,7 @@
 """Time contestants in turn, so that other load affects all of them alike."""
 
 import timeit
+from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -43,6 +44,14 @@ def seconds(contestants: Mapping[str, Callable[[], object]]) -> dict[str, float]
         total += counts[name] * took
     windows = max(FEWEST, min(MOST, round(BUDGET / total)))
     return {name: min(times) / counts[name] for name, times in in_turn(timed, windows).items()}
+
+
+def parser(description: str | None, **defaults: object) -> ArgumentParser:
+    """A parser of a benchmark's options, each of the type of its default."""
+    options = ArgumentParser(description=(description or "").splitlines()[0])
+    for name, default in defaults.items():
+        options.add_argument(f"--{name}", type=type(default), default=default)
+    return options
 
 
 printed: list[list[object]] = []  # all rows, which `python -m benchmarks` records

@@ -75,25 +75,19 @@ def _amount(random: Random) -> str:
 
 
 LIST = [_digits(np.random.default_rng([SEED, number]), 6) for number in range(LISTED)]
-SIX = Constraints(length=6)
+FREE, SIX, EAN = Constraints(), Constraints(length=6), Constraints(check="ean13")
 KINDS: dict[str, tuple[Callable[[Random], str], dict[str, Constraints]]] = {
-    "six digits": (lambda random: _digits(random, 6), {"free": Constraints(), "length": SIX}),
+    "six digits": (lambda random: _digits(random, 6), {"free": FREE, "length": SIX}),
     "six digits, Luhn": (
         _with_check("luhn", 6),
         {"check": Constraints(check="luhn"), "length, check": replace(SIX, check="luhn")},
     ),
-    "thirteen digits, EAN": (
-        _with_check("ean13", 13),
-        {"free": Constraints(), "check": Constraints(check="ean13")},
-    ),
+    "thirteen digits, EAN": (_with_check("ean13", 13), {"free": FREE, "check": EAN}),
     "one of 1,000": (
         lambda random: LIST[int(random.integers(LISTED))],
         {"list": Constraints(values=LIST)},
     ),
-    "amounts": (
-        _amount,
-        {"free": Constraints(), "pattern": Constraints(pattern=r"\d{1,4}\.\d\d")},
-    ),
+    "amounts": (_amount, {"free": FREE, "pattern": Constraints(pattern=r"\d{1,4}\.\d\d")}),
 }
 
 
@@ -110,18 +104,14 @@ def find(kind: str, pages: int, classifier: Classifier) -> Iterator[list[Column]
         shown = draw(kind, index)
         page = picture.load(shown.pixels, picture.PAGE_MAX_SIDE)
         start = time.perf_counter()
-        lattices = [
-            lattice
-            for line in find_lattices(classifier.model, classifier.reader, page)
-            for lattice in line
-        ]
+        lines = find_lattices(classifier.model, classifier.reader, page)
+        lattices = [lattice for line in lines for lattice in line]
         written = shown.text.split()
         seconds = (time.perf_counter() - start) / len(written)
         if len(lattices) != len(written):  # which is which isn't known: all are wrong
             lattices = [[]] * len(written)
-        yield [
-            Column(lattice, text, seconds) for lattice, text in zip(lattices, written, strict=True)
-        ]
+        pairs = zip(lattices, written, strict=True)
+        yield [Column(lattice, text, seconds) for lattice, text in pairs]
 
 
 def read(column: Column, constraints: Constraints, temperature: float) -> Result:
@@ -156,7 +146,7 @@ def main() -> None:
             pages = find(kind, count, classifier)
             tracked = bar.track(pages, total=count, description=kind)
             numbers = [column for page in tracked for column in page]
-            free = [read(column, Constraints(), temperature) for column in numbers]
+            free = [read(column, FREE, temperature) for column in numbers]
             for name, constraints in by_constraint.items():
                 results = [read(column, constraints, temperature) for column in numbers]
                 print(f"{kind}: {name}")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # which imports PyTorch
     from digits_train.run import RunDir
 
 Run = Callable[..., tuple[int, str, str]]
+Capsys = pytest.CaptureFixture[str]
+Patch = pytest.MonkeyPatch
 
 PICTURES = Path(__file__).parent / "pictures"
 _SYSTEMS = {"unix": sys.platform != "win32", "linux": sys.platform == "linux"}
@@ -122,7 +124,7 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> "RunDir":
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(monkeypatch: Patch, capsys: Capsys) -> Run:
     """Call `digits ARGUMENTS` in this process; returns exit code, stdout and stderr."""
 
     def call(*arguments: object) -> tuple[int, str, str]:

@@ -22,7 +22,7 @@ from digits_train import checkpoint
 from digits_train.checkpoint import Provenance
 from digits_train.models import LeNet5
 from digits_train.run import RunDir
-from tests.conftest import Run
+from tests.conftest import Patch, Run
 
 ROOT = Path(__file__).parent.parent
 RUNTIME = ROOT / "runtime" / "digits"
@@ -96,9 +96,7 @@ def imports(file: Path) -> set[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize(("pattern", "allowed", "packages"), FORBIDDEN)
-def test_packages_import_no_forbidden_package(
-    pattern: str, allowed: str, packages: set[str]
-) -> None:
+def test_packages_import_nothing_forbidden(pattern: str, allowed: str, packages: set[str]) -> None:
     files = {*ROOT.glob(pattern)} - {file for each in allowed.split() for file in ROOT.glob(each)}
     assert files
     for file in files:
@@ -239,7 +237,7 @@ def test_json_is_documented(
     pictures: list[Path],
     numbers: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: Patch,
     heading: str,
     command: str,
 ) -> None:

@@ -168,9 +168,7 @@ def test_server_keeps_the_last_label(saving: Page, tmp_path: Path) -> None:
     assert "except those of digits that you label" in saving.find("more").text
 
 
-def test_digits_of_photo_are_cut_out_for_training(
-    saving: Page, numbers: Path, tmp_path: Path
-) -> None:
+def test_digits_of_photo_are_cut_for_training(saving: Page, numbers: Path, tmp_path: Path) -> None:
     saving.choose(numbers)
     saving.wait_for_status("26 digits")
     saving.script(LABEL_AS_READ)

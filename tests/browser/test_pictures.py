@@ -33,9 +33,7 @@ document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles
     [("desktop", "file"), ("phone", "camera"), ("desktop", "drop"), ("desktop", "paste")],
     indirect=["page"],
 )
-def test_photo_is_read_and_boxed(
-    page: Page, way: str, numbers: Path, classifier: Classifier
-) -> None:
+def test_photo_gets_boxes(page: Page, way: str, numbers: Path, classifier: Classifier) -> None:
     if way == "drop":
         page.drop(numbers)
     elif way == "paste":
@@ -206,9 +204,7 @@ def test_two_are_read_at_once_until_closed(desktop: Page, tmp_path: Path) -> Non
     assert len(recorded(desktop, "asked")) < 30
 
 
-def test_file_that_cannot_be_read_costs_its_row(
-    desktop: Page, pictures: list[Path], tmp_path: Path
-) -> None:
+def test_unreadable_file_costs_its_row(desktop: Page, pictures: list[Path], tmp_path: Path) -> None:
     """Two that the server always fails on, and one that was removed."""
     removed = Path(shutil.copy(pictures[8], tmp_path))
     fake_read(desktop, reading("7"), statuses=[503] * 10)

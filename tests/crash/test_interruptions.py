@@ -21,7 +21,7 @@ import pytest
 from digits.watch import watcher
 from digits.watch.watcher import FolderWatcher
 from digits_train import checkpoint
-from tests.conftest import PICTURES, Run
+from tests.conftest import PICTURES, Patch, Run
 from tests.in_process import InProcess
 from tests.train.short import FILES, replace_figures
 
@@ -48,7 +48,7 @@ class Disk:
     the call number `at` raises. EIO occurs once; a full or read-only disk stays so.
     """
 
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, error: str, at: int) -> None:
+    def __init__(self, folder: Path, patch: Patch, error: str, at: int) -> None:
         self.calls, self.states = 0, list[Files]()
         self._folder, self._error, self._at = folder, error, at
         self._real_open, self._real_write = io.open, os.write
@@ -220,7 +220,7 @@ class Command:
         COMMANDS[self.line](state, self.before, after)
 
 
-def watch_until_all_is_read(patch: pytest.MonkeyPatch) -> None:
+def watch_until_all_is_read(patch: Patch) -> None:
     """Have `digits watch` read the three pictures in this process, and end, as by SIGTERM."""
     for name in ("STABLE", "POLL"):
         patch.setattr(watcher, name, 0)
@@ -238,11 +238,7 @@ def watch_until_all_is_read(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def command(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    run: Run,
-    numbers: Path,
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: Patch, run: Run, numbers: Path
 ) -> Command:
     """One of them, in a folder with what it reads."""
     monkeypatch.chdir(tmp_path)

@@ -16,7 +16,8 @@ from digits.editor import pdf
 from digits.fields import form_file
 from digits.fields.form import Form
 from digits.images.grey import Grey
-from tests.conftest import Run
+from tests.conftest import Patch, Run
+from tests.runtime.fields.test_locate import photograph
 
 DOTS = 10  # a millimetre of a sheet
 FORM = """
@@ -35,7 +36,7 @@ fields = [
 
 
 @pytest.fixture
-def form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Form:
+def form(tmp_path: Path, monkeypatch: Patch) -> Form:
     monkeypatch.chdir(tmp_path)
     Path("exam.toml").write_text(FORM)
     Path("roster.csv").write_text("name;Number\nA;7210\nB;4149\nC;3590\n")
@@ -58,22 +59,12 @@ def filled(form: Form, digits: Split, *texts: str) -> Grey:
     return sheet
 
 
-def photograph(sheet: Grey, file: str, turns: int = 0) -> None:
-    """Lay it on a grey table, and see it aslant."""
-    height, width = sheet.shape
-    seen = np.array([(300, 250), (1950, 150), (2100, 2650), (150, 2550)], np.float32)
-    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
-    matrix = cv2.getPerspectiveTransform(corners, np.roll(seen, turns, 0))
-    photo = np.full((2800, 2250), 90, np.uint8)
-    cv2.warpPerspective(sheet, matrix, photo.shape[::-1], photo, borderMode=cv2.BORDER_TRANSPARENT)
-    Image.fromarray(photo).save(file, quality=85)
-
-
 @pytest.mark.slow
 def test_stack_becomes_a_table(form: Form, test_slice: Split, run: Run) -> None:
-    photograph(filled(form, test_slice, "7210", "12", "7", "19"), "1.jpg")
-    photograph(filled(form, test_slice, "4149", "9", "", "9"), "2.jpg", turns=2)
-    photograph(filled(form, test_slice, "7210", "4", "5", "10"), "3.jpg")  # and a wrong sum
+    sheets = ("7210", "12", "7", "19"), ("4149", "9", "", "9"), ("7210", "4", "5", "10")
+    for number, texts in enumerate(sheets, 1):  # the last one with a wrong sum
+        page, _ = photograph(filled(form, test_slice, *texts), turns=number, tilt=0.1)
+        Image.fromarray(page).save(f"{number}.jpg", quality=85)
     Image.new("L", (2250, 2800), 200).save("4.jpg")
     Path("5.jpg").write_bytes(b"no picture")
     photos = [f"{number}.jpg" for number in range(1, 6)]
@@ -90,8 +81,7 @@ def test_stack_becomes_a_table(form: Form, test_slice: Split, run: Run) -> None:
     assert {row["total status"] for row in rows[:2]} == {"accepted"}
     sheet = openpyxl.load_workbook("marks.xlsx").active
     assert [cell.value for cell in sheet[2]][:2] == ["1.jpg", 7210]
-    code, out, _ = run("read", "--fields", "exam.toml", "1.jpg", "--json")
-    values = json.loads(out)
+    values = json.loads(run("read", "--fields", "exam.toml", "1.jpg", "--json")[1])
     assert values["fields"]["a"]["text"] == "12" and values["form"] == "exam.toml"
 
 

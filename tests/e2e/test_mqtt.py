@@ -17,14 +17,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from digits.watch import mqtt
 from digits.watch.mqtt import Publisher
-from tests.conftest import Run
+from tests.conftest import Patch, Run
 from tests.waiting import wait_until
 
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
-pytestmark = [
-    pytest.mark.unix,
-    pytest.mark.skipif(not MOSQUITTO, reason="mosquitto is missing"),
-]
+pytestmark = [pytest.mark.unix, pytest.mark.skipif(not MOSQUITTO, reason="mosquitto is missing")]
 
 PASSWORD = "correct horse"
 TOPIC = "home/meter"
@@ -111,7 +108,7 @@ def watching(folder: Path, url: str, *options: str) -> Iterator[subprocess.Popen
 
 
 def test_kill_and_restarted_broker(
-    broker: Broker, tmp_path: Path, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+    broker: Broker, tmp_path: Path, pictures: list[Path], monkeypatch: Patch
 ) -> None:
     monkeypatch.setenv("DIGITS_MQTT_PASSWORD", PASSWORD)
     url, inbox = f"mqtt://meter@{broker.url}", tmp_path / "inbox"
@@ -171,7 +168,7 @@ def test_fields_of_a_form(broker: Broker, tmp_path: Path, pictures: list[Path]) 
     assert sum(topic.startswith("homeassistant/") for topic in messages) == 3
 
 
-def test_broker_stalls(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broker_stalls(broker: Broker, monkeypatch: Patch) -> None:
     """As if the network had swallowed all packets."""
     monkeypatch.setattr(mqtt, "KEEPALIVE", 1)
     broker.start()
@@ -190,9 +187,7 @@ def test_broker_stalls(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     wait_until(lambda: broker.retained()[AVAILABILITY] == b"offline")
 
 
-def test_wrong_password(
-    broker: Broker, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wrong_password(broker: Broker, tmp_path: Path, run: Run, monkeypatch: Patch) -> None:
     broker.start()
     monkeypatch.setenv("DIGITS_MQTT_PASSWORD", "wrong")
     monkeypatch.setattr(signal, "signal", lambda *_: None)
@@ -202,7 +197,7 @@ def test_wrong_password(
     assert (code, err.splitlines()[1:]) == (1, [f"error: MQTT broker 127.0.0.1:{refusal}"])
 
 
-def test_tls(broker: Broker, tls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tls(broker: Broker, tls: Path, monkeypatch: Patch) -> None:
     broker.start(f"certfile {tls}/cert.pem", f"keyfile {tls}/key.pem")
     with Publisher(f"mqtts://localhost:{broker.port}") as publisher:
         wait_until(publisher.troubles)

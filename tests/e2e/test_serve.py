@@ -63,9 +63,7 @@ def test_triton_client(server: Served, test_slice: Split, binary: bool) -> None:
         assert shown == [f"{probabilities[digit]:f}:{digit}" for digit in likeliest]
 
 
-def test_sighup_reloads_model_without_dropped_request(
-    server: Served, model: Path, test_slice: Split
-) -> None:
+def test_sighup_reloads_and_drops_nothing(server: Served, model: Path, test_slice: Split) -> None:
     """Meanwhile, clients get the answers to their own digits."""
     labels = Classifier().model.probabilities(test_slice.images).argmax(1)
     answered, stop = list[bool](), threading.Event()

@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from digits.data import mnist
 from digits_train import calibration, diagnose, plots
 from digits_train.models import get_network
-from tests.conftest import PICTURES, Run
+from tests.conftest import PICTURES, Patch, Run
 
 PAGE = Path(__file__).parents[2] / "docs" / "textbook.md"
 TEXT = PAGE.read_text()
@@ -32,9 +32,7 @@ def commands() -> Iterator[tuple[list[str], list[str]]]:
 
 
 @pytest.mark.usefixtures("slice_as_mnist")
-def test_page_commands_write_files_they_name(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_page_commands_write_files_they_name(run: Run, tmp_path: Path, monkeypatch: Patch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("tests").mkdir()
     Path("tests/pictures").symlink_to(PICTURES)

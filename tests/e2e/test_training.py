@@ -11,7 +11,7 @@ from digits.data import mnist
 from digits.data.mnist import Split
 from digits.inference.model import Model
 from digits_train import models
-from tests.conftest import Run
+from tests.conftest import Patch, Run
 from tests.served import DIGITS
 
 COUNT = 500
@@ -79,7 +79,7 @@ def own(tmp_path_factory: pytest.TempPathFactory, train_slice: Split) -> Path:
     return folder
 
 
-def test_own_pictures(own: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_own_pictures(own: Path, run: Run, monkeypatch: Patch) -> None:
     monkeypatch.chdir(own)
     digits(own, "export", "--quantize", "--data", "pictures", "--force")
     model = "runs/lenet5/lenet5.int8.onnx"
@@ -103,7 +103,7 @@ def mirrored_sixes(digits: Split, folder: Path) -> list[Path]:
 
 @pytest.mark.usefixtures("slice_as_mnist")
 def test_mirrored_sixes(
-    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, train_slice: Split, test_slice: Split
+    tmp_path: Path, run: Run, monkeypatch: Patch, train_slice: Split, test_slice: Split
 ) -> None:
     monkeypatch.chdir(tmp_path)
     rows = [f"{path.name},6" for path in mirrored_sixes(train_slice, tmp_path / "mine")]
@@ -130,7 +130,7 @@ NETWORK = ("--network", f"{Path(__file__).parents[2] / 'docs' / 'resnet8.py'}:Re
 
 
 @pytest.mark.usefixtures("slice_as_mnist")
-def test_own_network(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_own_network(run: Run, tmp_path: Path, monkeypatch: Patch) -> None:
     monkeypatch.chdir(tmp_path)
     ours = dict(models.ARCHITECTURES)
 

@@ -21,6 +21,7 @@ from digits_train.comparison import Comparison
 from digits_train.models import LeNet5, Network
 from digits_train.onnx_graph import to_onnx
 from digits_train.run import RunDir
+from tests.conftest import Capsys, Patch
 from tests.export.conftest import INT8, PROVENANCE, Exported, save
 
 FILES = {"lenet5.onnx", "lenet5.int8.onnx", "export.json", "MODEL_CARD.md"}
@@ -69,10 +70,7 @@ def command(*arguments: str) -> None:
 
 
 def test_command_is_reproducible_and_deletes_an_old_int8_file(
-    exported: Exported,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    exported: Exported, tmp_path: Path, monkeypatch: Patch, capsys: Capsys
 ) -> None:
     before, _ = exported
     folder = Path(shutil.copytree(before, tmp_path / "runs" / "new"))
@@ -103,7 +101,7 @@ def fails(run: RunDir, message: str, config: ExportConfig = INT8) -> None:
     assert {*run.folder.iterdir()} == before
 
 
-def test_large_accuracy_drop_needs_force(run: RunDir, capsys: pytest.CaptureFixture[str]) -> None:
+def test_large_accuracy_drop_needs_force(run: RunDir, capsys: Capsys) -> None:
     """One channel 3,000 times as strong as the others: the same function, but not in int8."""
     loaded = checkpoint.load(run.checkpoint)
     with torch.no_grad():
@@ -118,7 +116,7 @@ def test_large_accuracy_drop_needs_force(run: RunDir, capsys: pytest.CaptureFixt
     assert "warning: quantization raises the error rate" in capsys.readouterr().err
 
 
-def test_other_failures(tmp_path: Path, run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_failures(tmp_path: Path, run: RunDir, monkeypatch: Patch) -> None:
     with pytest.raises(ModelError, match="there is no such file"):
         export_run(RunDir(tmp_path), INT8)
     fails(run, "checkpoint.safetensors is not a folder", replace(INT8, triton=run.checkpoint))
@@ -136,9 +134,7 @@ def test_other_failures(tmp_path: Path, run: RunDir, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("kernels", ["float", "integer"])
-def test_served_and_run_as_is_fastest(
-    run: RunDir, tmp_path: Path, kernels: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_runs_as_is_fastest(run: RunDir, tmp_path: Path, kernels: str, monkeypatch: Patch) -> None:
     monkeypatch.setattr(LeNet5, "kernels", kernels)
     monkeypatch.setattr(classifier_export, "CALIBRATION_IMAGES", 30)
     report = export_run(run, replace(INT8, triton=tmp_path, force=True))
@@ -156,12 +152,7 @@ PROBLEM = "it reads your own pictures no better: 12 errors before, 12 after, of 
 ROW = "| 40 pictures of your own, held back | 30.00% (18.07% to 45.43%) |"
 
 
-def test_fine_tuned_run(
-    tmp_path: Path,
-    network: Network,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_tuned_run(tmp_path: Path, network: Network, monkeypatch: Patch, capsys: Capsys) -> None:
     """Exported if it isn't worse than what it began as; the card says what that was."""
     noise = np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8)
     monkeypatch.setattr(calibration, "draw_outliers", lambda validation: noise)

@@ -12,6 +12,7 @@ from digits_export import reader_export
 from digits_export.export import export_run
 from digits_export.reader_export import ReaderExporter, judge
 from digits_train.models.reader import Reader
+from tests.conftest import Patch
 from tests.export.conftest import INT8, READER, Exported, save
 from tests.export.reader_pages import PAGES, ink_maps
 
@@ -62,9 +63,7 @@ def test_card_and_triton_repository(exported_reader: Exported) -> None:
     assert "max_batch_size: 8" in config
 
 
-def test_failed_check_writes_nothing(
-    tmp_path: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_check_writes_nothing(tmp_path: Path, reader: Reader, monkeypatch: Patch) -> None:
     run = save(tmp_path, reader, READER)
     blank = [np.zeros((1, 1, 32, 32), np.uint8)]  # whose activations are none
     monkeypatch.setattr(reader_export, "parity_inputs", lambda pages: blank)

@@ -114,10 +114,7 @@ _PARTS: Edits = {
     ),
     "a shape": (lambda m: m.graph.initializer[0].dims.extend([2**62] * 3), "cannot reshape"),
     "a type": (lambda m: m.graph.initializer[0].ClearField("data_type"), "has the type 0"),
-    "functions": (
-        lambda m: m.functions.add(name="f", domain="local"),
-        "field 25 of its model",
-    ),
+    "functions": (lambda m: m.functions.add(name="f", domain="local"), "field 25 of its model"),
     "a name twice": (lambda m: m.graph.initializer.append(m.graph.initializer[0]), "of the same"),
 }
 

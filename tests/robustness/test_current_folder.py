@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PICTURES
+from tests.conftest import PICTURES, Patch
 
 # `digits`; `bench` measures everything twice.
 DIGITS = """
@@ -46,9 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
     ids=lambda value: str(value[0]),
 )
-def test_nothing_is_imported(
-    folder: Path, command: list[str], result: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_imports_nothing(folder: Path, command: list[str], result: str, monkeypatch: Patch) -> None:
     monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     # As its script does: its own folder isn't imported from.

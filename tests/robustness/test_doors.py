@@ -26,7 +26,7 @@ from digits_export import export as exporter  # noqa: F401, as below: matplotlib
 from digits_export.cli import export
 from digits_train import plots, trainer  # noqa: F401
 from digits_train.cli import train
-from tests.conftest import PICTURES, Run
+from tests.conftest import PICTURES, Patch, Run
 from tests.robustness import corpus
 from tests.robustness.checkpoints import saved
 from tests.robustness.sandbox import harmless
@@ -110,7 +110,7 @@ NAMES = {
 
 
 @pytest.fixture
-def digits_command(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def digits_command(run: Run, tmp_path: Path, monkeypatch: Patch) -> Run:
     """Call `digits ARGUMENTS` in an empty folder, without MNIST; checks how it ends."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(fetch, "cache_folder", lambda: tmp_path / "no cache")
@@ -183,9 +183,7 @@ def test_broken_picture_at_the_server(client: TestClient, tmp_path: Path, path: 
 
 
 @pytest.mark.parametrize("option", corpus.OPTIONS)
-def test_malformed_constraint(
-    digits_command: Run, client: TestClient, tmp_path: Path, option: str
-) -> None:
+def test_bad_option(digits_command: Run, client: TestClient, tmp_path: Path, option: str) -> None:
     for value in corpus.OPTIONS[option]:
         (tmp_path / "list").write_text(value)
         given = tmp_path / "list" if option == "list" else value
@@ -250,9 +248,7 @@ VARIABLES = [
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
-def test_empty_variable_is_refused(
-    run: Run, monkeypatch: pytest.MonkeyPatch, variable: str
-) -> None:
+def test_empty_variable_is_refused(run: Run, monkeypatch: Patch, variable: str) -> None:
     monkeypatch.setenv(variable, "")
     error = f"error: ${variable} is empty; set a value, or unset the variable\n"
     assert run("predict") == run("serve") == (1, "", error)

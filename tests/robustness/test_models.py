@@ -12,7 +12,7 @@ from digits.inference.metadata import AnyMetadata
 from digits.inference.model import Model
 from digits.inference.model_file import load
 from digits.inference.reader_model import ReaderModel
-from tests.conftest import Run
+from tests.conftest import Patch, Run
 from tests.robustness import forgery
 from tests.robustness.sandbox import harmless
 
@@ -40,7 +40,7 @@ def lazy_imports(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_forged_model_is_refused(path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forged_model_is_refused(path: Path, name: str, monkeypatch: Patch) -> None:
     kind, seal, model, reason = REFUSED[name]
     monkeypatch.setattr("digits.inference.model.MAX_SECONDS", 1.0)
     path.write_bytes(seal(model.SerializeToString()))
@@ -72,9 +72,7 @@ INVALID = {  # but for blank images
 
 
 @pytest.mark.parametrize("invalid", INVALID)
-def test_invalid_probabilities_are_an_error(
-    run: Run, path: Path, pictures: list[Path], invalid: str
-) -> None:
+def test_invalid_probabilities(run: Run, path: Path, pictures: list[Path], invalid: str) -> None:
     path.write_bytes(INVALID[invalid])
     model = Model(path)
     for batch in (1, 300):

@@ -238,9 +238,7 @@ def test_malformed_states_are_refused(tmp_path: Path) -> None:
     ("raw", "load"),
     [(checkpoints.saved(), checkpoint.load), (checkpoints.sealed(checkpoints.state()), load_state)],
 )
-def test_changed_byte_is_noticed(
-    tmp_path: Path, raw: bytes, load: Callable[[Path], object]
-) -> None:
+def test_changed_byte_is_seen(tmp_path: Path, raw: bytes, load: Callable[[Path], object]) -> None:
     path = tmp_path / "file"
     path.write_bytes(raw)
     load(path)

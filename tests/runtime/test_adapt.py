@@ -112,9 +112,7 @@ def test_command(labelled: Split, tmp_path: Path, run: Run) -> None:
         ("int", np.zeros(11, np.int8)),
     ],
 )
-def test_forged_last_layers_are_refused(
-    labelled: Split, name: str, values: NDArray[np.generic]
-) -> None:
+def test_forged_layers_are_refused(labelled: Split, name: str, values: NDArray[np.generic]) -> None:
     model = onnx.load_from_string(FILE.content)
     [tensor] = [t for t in model.graph.initializer if t.name == f"fc3.weight.{name}"]
     tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))

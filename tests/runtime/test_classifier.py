@@ -19,12 +19,11 @@ from digits.inference import metadata
 from digits.inference.model_file import BUNDLED, BUNDLED_READER, load
 from digits.inference.reader_model import ReaderModel
 from digits.prediction import Prediction
+from tests.conftest import Patch
 from tests.runtime.reader.drawn import show
 
 
-def test_sample_pictures_are_all_read_right(
-    classifier: digits.Classifier, pictures: list[Path]
-) -> None:
+def test_samples_are_all_read_right(classifier: digits.Classifier, pictures: list[Path]) -> None:
     batch = classifier.predict_batch(pictures)
     for path, prediction in zip(pictures, batch, strict=True):
         label = int(path.stem)
@@ -57,7 +56,7 @@ def test_box_is_in_original_pixels(classifier: digits.Classifier, test_slice: Sp
 
 
 def test_confidence_below_threshold_is_rejected(
-    tmp_path: Path, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, pictures: list[Path], monkeypatch: Patch
 ) -> None:
     show(monkeypatch, [], (1, 1))
     bundled = load(BUNDLED, metadata.Metadata)
@@ -80,9 +79,7 @@ def test_blank_picture_is_rejected(classifier: digits.Classifier) -> None:
         assert classifier.read(blank).lines == ()
 
 
-def test_reader_opens_when_it_is_needed_and_once(
-    monkeypatch: pytest.MonkeyPatch, test_slice: Split
-) -> None:
+def test_reader_opens_when_it_is_needed_and_once(monkeypatch: Patch, test_slice: Split) -> None:
     opened = Mock(wraps=ReaderModel)
     monkeypatch.setattr("digits.inference.reader_model.ReaderModel", opened)
     classifier = digits.Classifier(threads=2, reader=BUNDLED_READER)
@@ -95,9 +92,7 @@ def test_reader_opens_when_it_is_needed_and_once(
     assert len({*readers}) == 1
 
 
-def test_unusable_reader_fails_in_read_but_not_for_a_sure_digit(
-    tmp_path: Path, test_slice: Split
-) -> None:
+def test_unusable_reader_fails_but_not_for_a_sure_digit(tmp_path: Path, test_slice: Split) -> None:
     alone = test_slice.images[0]  # a 7
     (tmp_path / "damaged.onnx").write_bytes(b"no model")
     for file in (tmp_path / "damaged.onnx", BUNDLED):

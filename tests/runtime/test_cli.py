@@ -14,7 +14,7 @@ from PIL import Image
 
 from digits import __version__
 from digits.data.mnist import Split
-from tests.conftest import Run
+from tests.conftest import Patch, Run
 from tests.synthetic import Sheet, chosen, lamp
 
 COMMANDS = ["predict", "read", "watch", "eval", "info", "bench", "adapt", "serve", "review"]
@@ -108,9 +108,7 @@ def test_usage_error_exits_with_2(run: Run, arguments: str, sentence: str) -> No
         (["info", "a.pt"], '`digits info CHECKPOINT` needs torch: pip install "digits[train]"'),
     ],
 )
-def test_missing_extra_is_named(
-    run: Run, arguments: list[str], needs: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_extra(run: Run, arguments: list[str], needs: str, monkeypatch: Patch) -> None:
     for module in [name for name in sys.modules if name.startswith(("digits_", "torch"))]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "torch", None)
@@ -143,9 +141,7 @@ def test_read_page(run: Run, page: Path, tmp_path: Path) -> None:
         (["--check", "luhn", "--digits-only"], "125  ?", "accepted unreadable"),
     ],
 )
-def test_read_with_constraints(
-    run: Run, pages: Path, options: list[str], text: str, statuses: str
-) -> None:
+def test_constraints(run: Run, pages: Path, options: list[str], text: str, statuses: str) -> None:
     (pages / "table.csv").write_text("name;value\na;8\n")
     arguments = ["read", "a.png", "--max-errors", "10%", *options]
     assert run(*arguments) == (0, f"{text}\n", "")

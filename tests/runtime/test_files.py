@@ -10,6 +10,7 @@ import pytest
 from digits import files
 from digits.errors import DigitsError
 from digits.files import atomic_write, locked_folder, remove, temporary_path, write_all, write_text
+from tests.conftest import Patch
 
 
 def names(folder: Path) -> set[str]:
@@ -87,7 +88,7 @@ def test_writers_of_the_same_file_wait(tmp_path: Path) -> None:
 
 
 @pytest.mark.unix
-def test_write_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_without_locks(tmp_path: Path, monkeypatch: Patch) -> None:
     for fcntl in (None, Mock(LOCK_EX=2, LOCK_NB=4, flock=Mock(side_effect=OSError))):
         monkeypatch.setitem(sys.modules, "fcntl", fcntl)
         write_text(tmp_path / "one", f"{fcntl}")
@@ -113,9 +114,7 @@ def test_locked_folder_has_one_owner(tmp_path: Path) -> None:
 
 
 @pytest.mark.unix
-def test_folder_deleted_while_locking_is_not_locked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_folder_deleted_while_locking_is_not_locked(tmp_path: Path, monkeypatch: Patch) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
 

@@ -19,7 +19,7 @@ from digits.prediction import Number, Prediction, Reading, Symbol
 from digits.tables import csv_name
 from digits.terminal import print_stderr
 from digits.text import escape_name, to_json, unescape_name
-from tests.conftest import Run
+from tests.conftest import Capsys, Patch, Run
 from tests.synthetic import reading
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Xml(Format):
 
 
 def test_a_format_is_a_class_and_a_line(
-    run: Run, pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, pictures: list[Path], tmp_path: Path, monkeypatch: Patch
 ) -> None:
     monkeypatch.setitem(FORMATS, "xml", Xml())
     monkeypatch.chdir(pictures[0].parent)
@@ -161,7 +161,7 @@ def test_escaped_name_is_valid_unicode_and_unescaped(raw: bytes) -> None:
     assert os.fsencode(unescape_name(escaped)) == raw
 
 
-def test_stderr_gets_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_stderr_gets_one_line(capsys: Capsys) -> None:
     print_stderr("error: a\x1b[31m\nb\udcff\ud800")
     assert capsys.readouterr().err == "error: a\\x1b[31m\\x0ab\\xff\\ud800\n"
 

@@ -12,7 +12,7 @@ from unittest.mock import Mock
 import pytest
 
 from digits import cli, system
-from tests.conftest import Run
+from tests.conftest import Patch, Run
 
 pytest.importorskip("fcntl", reason="needs unix")
 resource = pytest.importorskip("resource", reason="needs unix")
@@ -83,9 +83,7 @@ def test_ignored_sigint_is_still_ignored() -> None:
         (ImportError("undefined symbol: x"), ""),  # a bad install
     ],
 )
-def test_error_while_working_is_one_line(
-    run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, sentence: str
-) -> None:
+def test_error_is_one_line(run: Run, monkeypatch: Patch, error: Exception, sentence: str) -> None:
     monkeypatch.setattr(cli, "run", Mock(side_effect=error))
     if sentence:
         assert run("info") == (1, "", f"error: {sentence}\n")
@@ -121,7 +119,7 @@ def test_32_bit_system_is_named(code: str, prefix: str) -> None:
     assert done.stderr.splitlines()[-1] == f"{prefix}: {NO_32_BIT}"
 
 
-def test_what_other_systems_lack_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_other_systems_lack_is_done_without(monkeypatch: Patch) -> None:
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     with monkeypatch.context() as patch:
         patch.delattr(signal, "pthread_sigmask")
@@ -157,7 +155,7 @@ def test_child_of_a_parent_that_has_ended_ends_at_once() -> None:
     ],
 )
 def test_raise_file_limit_as_far_as_allowed(
-    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, most: int, allowed: int
+    monkeypatch: Patch, soft: int, hard: int, most: int, allowed: int
 ) -> None:
     now = [(soft, hard)]
 

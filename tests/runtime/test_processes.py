@@ -17,6 +17,7 @@ import pytest
 
 from digits.errors import DigitsError, ModelError, PictureError
 from digits.processes import Pool, StartFailed, Worker, WorkerDied, parallel_map
+from tests.conftest import Patch
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow  # they start processes
@@ -86,9 +87,7 @@ def test_worker_is_one_other_process_that_survives_errors(worker: Worker[str, ob
 
 
 @pytest.mark.unix
-def test_process_that_dies_before_it_reads_the_model_is_an_error(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_process_that_dies_before_it_reads_the_model_is_an_error(monkeypatch: Patch) -> None:
     monkeypatch.setattr("multiprocessing.spawn._python_exe", b"/bin/false")
     start_large = partial(Worker, partial(start, "", bytes(1 << 20)))
     errors = list[Exception]()
@@ -136,7 +135,7 @@ def test_memory_is_limited_and_released() -> None:
         assert worker.ask("take 32") == 32
 
 
-def test_process_that_cannot_start_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_that_cannot_start_is_a_sentence(monkeypatch: Patch) -> None:
     monkeypatch.setattr(SpawnProcess, "start", Mock(side_effect=OSError(errno.EAGAIN, "No room")))
     with pytest.raises(StartFailed, match="^can't start another process: No room$"):
         Worker(start)
@@ -160,9 +159,7 @@ pool.submit("sleep").result()
 
 
 @pytest.mark.unix
-def test_pool_starts_a_worker_only_when_all_are_busy(
-    pool: Pool[str, object], tmp_path: Path
-) -> None:
+def test_pool_starts_a_worker_only_if_all_are_busy(pool: Pool[str, object], tmp_path: Path) -> None:
     first = pool.submit("").result()
     assert {pool.submit("").result() for _ in range(5)} == {first}
     waiting = pool.submit(f"wait for {tmp_path / 'go'}")

@@ -18,7 +18,7 @@ from digits_train.checkpoint import Provenance
 from digits_train.models import LeNet5
 from digits_train.run import RunDir
 from digits_train.start import load_start
-from tests.conftest import Run
+from tests.conftest import Patch, Run
 
 PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 5}, 3, 5, {}, 50_000, 0.99)
 NAN = torch.full([10], float("nan"))
@@ -34,9 +34,7 @@ class Tied(LeNet5):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["reader", "tied"])
-def test_checkpoint_round_trip(
-    tmp_path: Path, architecture: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_checkpoint_round_trip(tmp_path: Path, architecture: str, monkeypatch: Patch) -> None:
     monkeypatch.setitem(models.ARCHITECTURES, "tied", Tied)
     path, about = tmp_path / "saved", replace(PROVENANCE, architecture=architecture)
     model = models.get_network(architecture)().to_device(torch.device("cpu"))  # with other strides

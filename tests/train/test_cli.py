@@ -9,7 +9,7 @@ import torch
 
 from digits_train import models
 from digits_train.config import QUICK, TrainConfig, UnfitValueError, config_from_dict
-from tests.conftest import Run
+from tests.conftest import Patch, Run
 from tests.train.short import FILES, interrupt_after
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -55,9 +55,7 @@ def test_what_cannot_be_trained(run: Run, arguments: str, code: int, complaint: 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("slice_as_mnist", "without_figures")
-def test_ctrl_c_keeps_an_epoch_and_names_the_command(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_keeps_an_epoch_and_names_the_command(run: Run, monkeypatch: Patch) -> None:
     interrupt_after(1, monkeypatch)
     monkeypatch.setattr("os._exit", sys.exit)
     code, out, err = run("train", "--recipe", "classic", "--epochs", 2)

@@ -74,9 +74,7 @@ def test_symbols_are_found(box: str, text: str, symbols: list[int]) -> None:
         (["0.png,200 0 220 20,7"], r"the box \(200, 0, 220, 20\) is outside"),
     ],
 )
-def test_what_cannot_be_used_is_reported_and_the_rest_trains(
-    rows: list[str], complaint: str
-) -> None:
+def test_what_cannot_be_used_is_told_and_the_rest_trains(rows: list[str], complaint: str) -> None:
     with pytest.raises(DataError, match="has no labelled numbers to train on"):
         load(*rows)
     loaded, [error] = load(*rows, "1.png,12 32 40 76,7")

@@ -15,7 +15,7 @@ from digits_train import checkpoint, models
 from digits_train.config import TrainConfig
 from digits_train.start import load_start
 from digits_train.tasks import detection
-from tests.conftest import Run
+from tests.conftest import Patch, Run
 from tests.export.reader_pages import drawn_page
 from tests.train import short
 from tests.train.short import FILES, interrupt_after, resume, train
@@ -27,12 +27,12 @@ pytestmark = [
 
 
 @pytest.fixture(autouse=True)
-def pages_are_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+def pages_are_tiny(monkeypatch: Patch) -> None:
     for patch in short.bar_patches():
         monkeypatch.setattr(*patch)
 
 
-def test_bars_are_found_and_told_apart(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bars_are_found_and_told_apart(run: Run, monkeypatch: Patch) -> None:
     windows = Mock(side_effect=short.TinyWindows)
     mine = Mock(side_effect=lambda materials, *_: materials)
     monkeypatch.setattr(detection, "Windows", windows)
@@ -63,7 +63,7 @@ def test_bars_are_found_and_told_apart(run: Run, monkeypatch: pytest.MonkeyPatch
     assert about.validation_accuracy == summary["validation_accuracy"] > 0.9
 
 
-def test_resumed_finetuning_has_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resumed_finetuning_has_the_same_weights(monkeypatch: Patch) -> None:
     boxes = ("12 32 140 76,777", "60 5 100 25,")  # two labels of each page
     rows = [f"{number}.png,{box}" for number in range(8) for box in boxes]
     for number in range(8):

@@ -23,6 +23,7 @@ from digits_train.distributed import CPU, DistributedContext
 from digits_train.reader_data import Windows
 from digits_train.run import RunDir
 from digits_train.training import begin
+from tests.conftest import Patch
 from tests.train import short, subset_digits
 from tests.train.short import CONFIG, train
 
@@ -49,9 +50,7 @@ RANDOM: dict[str, Callable[[int, Materials, Split], Any]] = {
 
 @pytest.mark.parametrize("drawn", RANDOM)
 @pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
-def test_seed_decides(
-    drawn: str, train_slice: Split, materials: Materials, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_seeds(drawn: str, train_slice: Split, materials: Materials, monkeypatch: Patch) -> None:
     for patch in short.bar_patches():
         monkeypatch.setattr(*patch)
     results = []
@@ -91,9 +90,7 @@ def test_two_processes_train_like_one(tmp_path: Path) -> None:
         assert shared[loss] == pytest.approx(summary[loss], rel=1e-4)
 
 
-def test_error_of_the_main_process_ends_all_and_is_printed_by_it_alone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_error_of_the_main_process_ends_all_and_is_printed_by_it_alone(monkeypatch: Patch) -> None:
     error, sent = DigitsError("no such file"), list[Any]()
 
     def broadcast(outcome: list[Any]) -> None:

@@ -13,7 +13,6 @@ from unittest.mock import Mock
 
 import pytest
 import torch
-from pytest import MonkeyPatch
 
 from digits.data import datasets, mnist
 from digits.data.mnist import Split
@@ -23,6 +22,7 @@ from digits_train.config import ReaderRecipe, Recipe
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.metrics import predict, scores
 from digits_train.run import RunDir
+from tests.conftest import Patch
 from tests.train.short import CONFIG, FILES, interrupt_after, resume, train
 
 pytestmark = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
@@ -59,9 +59,7 @@ def test_run_folder(trained_run: RunDir, train_slice: Split) -> None:
         (DigitsError("No space left"), "^No space left$"),
     ],
 )
-def test_what_fails_at_once_leaves_nothing(
-    error: Exception, sentence: str, monkeypatch: MonkeyPatch
-) -> None:
+def test_early_failure_leaves_nothing(error: Exception, sentence: str, monkeypatch: Patch) -> None:
     monkeypatch.setattr(trainer, "fit", Mock(side_effect=error))
     with pytest.raises(DigitsError, match=sentence):
         train(CONFIG)
@@ -135,7 +133,7 @@ def test_latest_run() -> None:
     [(0, "in the first epoch", [1]), (1, "epoch 1 is kept", [1, 2]), (2, "epoch 2 is kept", [1])],
 )
 def test_resumed_run_has_the_same_bytes(
-    epochs: int, kept: str, machines: list[int], trained_run: RunDir, monkeypatch: MonkeyPatch
+    epochs: int, kept: str, machines: list[int], trained_run: RunDir, monkeypatch: Patch
 ) -> None:
     message = f"{kept}; go on with .*--resume runs/lenet5`"
     with monkeypatch.context() as patch, pytest.raises(Interrupted, match=message):

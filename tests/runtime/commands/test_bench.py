@@ -10,13 +10,13 @@ import pytest
 
 from digits.commands import bench
 from digits.inference.model_file import BUNDLED, BUNDLED_READER
-from tests.conftest import Run
+from tests.conftest import Patch, Run
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+def clock(monkeypatch: Patch) -> SimpleNamespace:
     """A millisecond passes at each reading of it. share: how much of that we get."""
     readings = itertools.count()
     clock = SimpleNamespace(perf_counter=lambda: next(readings) / 1000, share=1.0)
@@ -28,7 +28,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 @pytest.fixture(autouse=True)
-def process(monkeypatch: pytest.MonkeyPatch) -> subprocess.CompletedProcess[str]:
+def process(monkeypatch: Patch) -> subprocess.CompletedProcess[str]:
     """What every process ends with, at once."""
     done = subprocess.CompletedProcess([], 0, "7  (99.9 %)\n65000000\n", "")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)

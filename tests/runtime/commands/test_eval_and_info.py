@@ -13,7 +13,7 @@ from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from digits.vision.candidates import Candidates
 from digits.vision.ink import extract
-from tests.conftest import Run
+from tests.conftest import Patch, Run
 from tests.runtime.conftest import count_calls
 
 
@@ -28,9 +28,7 @@ def test_eval_of_mnist(run: Run) -> None:
 
 
 @pytest.mark.slow
-def test_eval_of_table_examines_each_picture_once(
-    run: Run, pictures: list[Path], tmp_path: Path
-) -> None:
+def test_table_examines_each_picture_once(run: Run, pictures: list[Path], tmp_path: Path) -> None:
     table = tmp_path / "labels.csv"
     rows = [f"{picture},{picture.stem}" for picture in pictures]
     table.write_text("\n".join(["file,digit", *rows, "missing.png,3"]))
@@ -81,7 +79,7 @@ def test_info(run: Run) -> None:
     ],
 )
 def test_wrong_kind_of_model_is_named_with_the_commands_that_it_fits(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, variable: str
+    run: Run, tmp_path: Path, monkeypatch: Patch, command: str, variable: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("pages.csv").write_text("file,text\nany.png,1\n")

@@ -8,7 +8,7 @@ import pytest
 from digits import Classifier
 from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from digits.prediction import Number, Reading, Symbol
-from tests.conftest import Run
+from tests.conftest import Patch, Run
 from tests.runtime.conftest import count_calls
 
 ONE = Symbol("1", 0.9, (0.0, 0.9) + (0.0,) * 10, (0, 0, 9, 20))
@@ -57,7 +57,7 @@ def test_bad_pages_cost_themselves(run: Run, pages: Path) -> None:
 
 
 @pytest.fixture
-def labelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def labelled(tmp_path: Path, monkeypatch: Patch) -> str:
     """A table of 300 pages, of whose numbers the 20 least probable are wrong."""
     monkeypatch.chdir(tmp_path)
 

@@ -17,13 +17,13 @@ from digits.errors import PictureError
 from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from digits.prediction import Prediction
 from digits.system import cpu_count
-from tests.conftest import Run
+from tests.conftest import Capsys, Patch, Run
 from tests.runtime.conftest import no_free_file_descriptors
 from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
-def current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def current_folder(tmp_path: Path, monkeypatch: Patch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
@@ -36,9 +36,7 @@ def test_two_jobs_print_the_same_as_one(pictures: list[Path], run: Run) -> None:
     assert (code, err.count("\n"), out.count("\n")) == (1, 3, 30)
 
 
-def test_complete_output_needs_no_model(
-    pictures: list[Path], run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_complete_output_needs_no_model(pictures: list[Path], run: Run, monkeypatch: Patch) -> None:
     assert run("predict", *pictures[:2], "-o", "results.csv") == (0, "", "")
     monkeypatch.setenv("DIGITS_MODEL", "missing.onnx")
     skipped = (0, "", "skipping 1 of 1 pictures: results.csv has them\n")
@@ -47,7 +45,7 @@ def test_complete_output_needs_no_model(
 
 @pytest.mark.unix
 def test_stdin_is_always_read_and_only_one_run_writes(
-    pictures: list[Path], run: Run, monkeypatch: pytest.MonkeyPatch
+    pictures: list[Path], run: Run, monkeypatch: Patch
 ) -> None:
     for _ in range(2):
         stdin = io.BytesIO(pictures[0].read_bytes())
@@ -142,7 +140,7 @@ def folder(tmp_path: Path) -> Path:
 )
 def test_resolve(
     folder: Path,
-    capsys: pytest.CaptureFixture[str],
+    capsys: Capsys,
     argument: str,
     recursive: bool,
     expected: str | list[str],
@@ -159,7 +157,7 @@ def test_resolve_several_shows_names(folder: Path) -> None:
     assert inputs.resolve(["", "b.png"], False)[:2] == (["b.png"], True)
 
 
-def test_largest_stdin_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_largest_stdin_is_read(monkeypatch: Patch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(PNG)))
     monkeypatch.setattr(inputs, "MAX_STDIN", len(PNG))
     assert inputs.read_source("-") == PNG
@@ -174,7 +172,7 @@ def test_largest_stdin_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_stdin_without_a_picture_is_an_error(
-    monkeypatch: pytest.MonkeyPatch, content: io.BytesIO | None, message: str
+    monkeypatch: Patch, content: io.BytesIO | None, message: str
 ) -> None:
     monkeypatch.setattr(sys, "stdin", content and io.TextIOWrapper(content))
     monkeypatch.setattr(inputs, "MAX_STDIN", 1 << 20)

@@ -12,6 +12,7 @@ import pytest
 from digits.commands.results import ResultsFile, WriteFailed
 from digits.errors import DigitsError
 from digits.formats import Csv, Format, Json
+from tests.conftest import Capsys, Patch
 from tests.robustness.sandbox import measured
 
 BOM = b"\xef\xbb\xbf"
@@ -65,13 +66,7 @@ CRLF = (HEADER + A).replace(b"\n", b"\r\n")
     ],
 )
 def test_earlier_results_are_continued(
-    path: Path,
-    capsys: pytest.CaptureFixture[str],
-    form: Format,
-    before: bytes,
-    names: str,
-    after: bytes,
-    damaged: int,
+    path: Path, capsys: Capsys, form: Format, before: bytes, names: str, after: bytes, damaged: int
 ) -> None:
     path.write_bytes(before)
     with results_at(path, form) as results:
@@ -88,9 +83,7 @@ def test_earlier_results_are_continued(
         *(JSON_A.replace(b"digit", b"text"), b'{"file": {"a": 1}, "b": [1]}'),
     ],
 )
-def test_something_else_is_refused_unchanged_and_unlocked(
-    path: Path, content: bytes, form: Format
-) -> None:
+def test_something_else_is_refused_and_unchanged(path: Path, content: bytes, form: Format) -> None:
     path.write_bytes(content)
     for _ in range(2):
         with pytest.raises(DigitsError, match=r"results.csv holds something else"):
@@ -115,7 +108,7 @@ def test_header_comes_with_the_first_row(path: Path) -> None:
 
 @pytest.mark.parametrize(("before", "rows"), [(b"", "b.png,1\nb.png,1"), (HEADER + A, "b.png,1")])
 def test_failed_write_leaves_the_file_as_before(
-    path: Path, monkeypatch: pytest.MonkeyPatch, before: bytes, rows: str
+    path: Path, monkeypatch: Patch, before: bytes, rows: str
 ) -> None:
     path.write_bytes(before)
     with results_at(path) as results:

@@ -140,9 +140,7 @@ def test_failed_or_forged_source_falls_back_to_the_next(
     assert f"warning: can't write {cache}/" in capsys.readouterr().err
 
 
-def test_error_without_network_lists_what_was_tried(
-    files: Files, cache: Path, download: Mock
-) -> None:
+def test_error_offline_lists_what_was_tried(files: Files, cache: Path, download: Mock) -> None:
     download.side_effect = [DataError(f"{source}: no route") for source in fetch.SOURCES]
     tried = f"Tried: {cache} has no train-.*; first: no route; second: no .*--data"
     with pytest.raises(DataError, match=tried):

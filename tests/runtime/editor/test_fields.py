@@ -16,7 +16,7 @@ from digits.editor.cli import Editor
 from digits.fields.form import Form
 from digits.fields.locate import Locator
 from digits.serve import server
-from tests.conftest import Run
+from tests.conftest import Patch, Run
 
 FIELD = {"name": "Größe", "box": [30, 60, 102, 72], "cells": 6, "key": True, "length": "6"}
 FORM: dict[str, Any] = {"size": [210, 297], "find": "marks", "fields": [FIELD]}
@@ -24,7 +24,7 @@ Open = Callable[..., TestClient]
 
 
 @pytest.fixture
-def opened(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
+def opened(run: Run, tmp_path: Path, monkeypatch: Patch) -> Open:
     """Call `digits fields` for form.toml in a new folder; returns its page."""
     monkeypatch.chdir(tmp_path)
     editors = list[Editor]()

@@ -119,9 +119,7 @@ def test_unreadable_path_is_refused(tmp_path: Path, path: str, reason: str) -> N
     ("format", "shape", "factor", "error"),
     [("PNG", (300, 600), 5, 0), ("JPEG", (188, 375), 8, 60)],  # decoded at a quarter
 )
-def test_large_pictures_are_reduced(
-    format: str, shape: tuple[int, int], factor: int, error: int
-) -> None:
+def test_reduced_pictures(format: str, shape: tuple[int, int], factor: int, error: int) -> None:
     large = Image.fromarray(GREY).resize((3000, 1500), Image.Resampling.NEAREST)
     raw = encoded(large, format)
     loaded = picture.load(raw)

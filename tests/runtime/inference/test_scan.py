@@ -105,9 +105,7 @@ def test_damaged_truncated_extended_and_random_files_are_refused(length: int, ta
         (READER_METADATA, {"task": "classifier"}, "as a reader: it is a classifier, for `digits p"),
     ],
 )
-def test_invalid_metadata_are_refused(
-    about: AnyMetadata, change: dict[str, Any], message: str
-) -> None:
+def test_invalid_metadata(about: AnyMetadata, change: dict[str, Any], message: str) -> None:
     kind = Metadata if isinstance(about, Metadata) else ReaderMetadata
     with pytest.raises(ModelError, match=message):
         check(changed(about, **change), kind)

@@ -15,13 +15,12 @@ from digits.reader.classify import Weights, classify, cut_inks
 from digits.reader.lattice import Arc, build_lattice
 from digits.reader.reading import Rules
 from digits.reader.voting import Sighting, vote
+from tests.conftest import Patch
 from tests.runtime.reader.drawn import Drawn, detections, lattice, row_of, show
 
 
 @pytest.mark.usefixtures("whole_pages")
-def test_reading_of_drawn_page(
-    classifier: digits.Classifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reading_of_drawn_page(classifier: digits.Classifier, monkeypatch: Patch) -> None:
     """A blank page on which the reader sees "-1.5 27", the 7 not quite sure."""
     drawn = [*row_of("-1.5", 40, 60), *row_of("27", 250, 60)]
     drawn[-1] = drawn[-1]._replace(score=1.5)
@@ -41,16 +40,14 @@ def test_reading_of_drawn_page(
     assert pickle.loads(pickle.dumps(classifier)).read(page) == reading
 
 
-def test_boxes_are_in_pixels_of_the_picture(
-    classifier: digits.Classifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_boxes_are_in_pixels_of_pictures(classifier: digits.Classifier, monkeypatch: Patch) -> None:
     show(monkeypatch, row_of("42", 100, 200, 40), (600, 1000))
     reading = classifier.read(np.full((2400, 4000), 255, np.uint8))  # which is reduced to a quarter
     np.testing.assert_allclose(reading.symbols[0].box, (400, 800, 496, 960), atol=8)
 
 
 def test_classifier_reads_the_one_digit_that_the_reader_overlooks(
-    classifier: digits.Classifier, monkeypatch: pytest.MonkeyPatch, pictures: list[Path]
+    classifier: digits.Classifier, monkeypatch: Patch, pictures: list[Path]
 ) -> None:
     file = pictures[4]
     prediction = classifier.predict(file)
@@ -66,7 +63,7 @@ def test_classifier_reads_the_one_digit_that_the_reader_overlooks(
 
 
 def test_digit_that_is_a_small_part_of_the_picture_is_the_readers(
-    classifier: digits.Classifier, monkeypatch: pytest.MonkeyPatch
+    classifier: digits.Classifier, monkeypatch: Patch
 ) -> None:
     scene = np.full((300, 500), 255, np.uint8)
     scene[40:260, 60:70] = 0  # a large 1, or the edge of something
@@ -87,9 +84,7 @@ def test_docs_page_reads_as_documented(classifier: digits.Classifier) -> None:
 
 
 @pytest.mark.parametrize("max_errors", ["0.01", 0, 1])
-def test_max_errors_is_a_number_between_0_and_1(
-    classifier: digits.Classifier, max_errors: Any
-) -> None:
+def test_max_errors_is_between_0_and_1(classifier: digits.Classifier, max_errors: Any) -> None:
     with pytest.raises(ValueError, match="max_errors must be a number between 0 and 1, not "):
         classifier.read(np.full((30, 30), 255, np.uint8), max_errors=max_errors)
 
@@ -168,11 +163,7 @@ def test_number_is_placed_in_the_last_picture_that_shows_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("constraints", "text"),
-    [
-        (Constraints(length=3), ""),
-        (Constraints(values=["24", "31"]), "24"),
-    ],
+    ("constraints", "text"), [(Constraints(length=3), ""), (Constraints(values=["24", "31"]), "24")]
 )
 def test_constraints_repair_or_reject(constraints: Constraints, text: str) -> None:
     arcs = lattice("2", {"7": 0.8, "1": 0.1, "4": 0.09})
@@ -187,9 +178,7 @@ def test_number_that_one_picture_disputes_is_not_accepted() -> None:
     assert read([arc._replace(disputed=True) for arc in arcs], arcs, arcs).status == "review"
 
 
-def test_read_frames_of_different_sizes(
-    classifier: digits.Classifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_read_frames_of_different_sizes(classifier: digits.Classifier, monkeypatch: Patch) -> None:
     """A serial number, and below it a shorter reading."""
     show(monkeypatch, row_of("27182845", 20, 40) + row_of("0459", 60, 160), (300, 500))
     page, larger = np.full((300, 500), 255, np.uint8), np.full((600, 1000), 255, np.uint8)

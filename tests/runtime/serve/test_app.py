@@ -17,7 +17,7 @@ from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.serve.limits import Limits
 from digits.serve.picture_queue import PictureQueue
-from tests.conftest import PICTURES, Run
+from tests.conftest import PICTURES, Capsys, Patch, Run
 from tests.runtime.serve.conftest import application, png
 
 INFER = "/v2/models/lenet5/infer"
@@ -89,8 +89,8 @@ def test_frame_is_the_network_input(client: TestClient, classifier: Classifier) 
 )
 def test_failure_is_answered_without_details(
     classifier: Classifier,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    monkeypatch: Patch,
+    capsys: Capsys,
     error: BaseException | None,
     status: int,
     message: str,
@@ -113,7 +113,7 @@ def test_failure_is_answered_without_details(
 
 
 def test_page_shows_escaped_model_metadata_and_settings(
-    classifier: Classifier, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    classifier: Classifier, monkeypatch: Patch, tmp_path: Path
 ) -> None:
     metadata = dataclasses.replace(
         classifier.model.metadata, architecture="<b>mine</b>", test_accuracy=0.98765

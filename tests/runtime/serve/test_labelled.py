@@ -14,7 +14,7 @@ from digits.classifier import Classifier
 from digits.errors import DigitsError
 from digits.serve import labelled
 from digits.serve.labelled import LabelledFolder
-from tests.conftest import Run
+from tests.conftest import Capsys, Patch, Run
 from tests.runtime.serve.conftest import application, png
 
 ORIGIN = "https://digits.example"
@@ -96,16 +96,12 @@ def test_bad_form_leaves_nothing(
         (403, {"sec-fetch-site": "cross-site"}),
     ],
 )
-def test_who_may_store(
-    client: TestClient, folder: Path, status: int, headers: dict[str, str]
-) -> None:
+def test_who_stores(client: TestClient, folder: Path, status: int, headers: dict[str, str]) -> None:
     assert post(client, ("7", SMALL), **headers).status_code == status
     assert bool(tree(folder)) == (status == 204)
 
 
-def test_full_folder_returns_507(
-    client: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_folder_returns_507(client: TestClient, folder: Path, monkeypatch: Patch) -> None:
     monkeypatch.setattr(labelled, "MAX_BYTES", 2 * 4096)  # a block of the disk each
     first, second, last = [png(side, side) for side in range(1, 4)]
     answer = post(client, *(("7", content) for content in (first, second, last)))
@@ -133,10 +129,7 @@ def test_links_are_not_followed(client: TestClient, folder: Path, tmp_path: Path
 
 
 def test_failed_write_returns_507_without_the_path(
-    client: TestClient,
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    client: TestClient, folder: Path, monkeypatch: Patch, capsys: Capsys
 ) -> None:
     def no_space(*_: object) -> None:
         raise OSError(28, "No space left on device")

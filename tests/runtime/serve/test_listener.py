@@ -13,6 +13,7 @@ from digits.classifier import Classifier
 from digits.errors import DigitsError
 from digits.serve import listener, probe
 from digits.serve.settings import Settings
+from tests.conftest import Capsys, Patch
 from tests.runtime.serve.conftest import serving
 
 
@@ -25,9 +26,7 @@ from tests.runtime.serve.conftest import serving
         ("0.0.0.0", "", ""),  # no network
     ],
 )
-def test_reachable_address(
-    monkeypatch: pytest.MonkeyPatch, address: str, route: str, expected: str
-) -> None:
+def test_reachable_address(monkeypatch: Patch, address: str, route: str, expected: str) -> None:
     """route: this machine's address in the network."""
 
     def connect(_: socket.socket, address: object) -> None:
@@ -56,11 +55,7 @@ warning: no token; anyone who can reach it can use it (--token)
     ("host", "token", "words"), [("127.0.0.1", "secret", LOCAL), ("0.0.0.0", None, PUBLIC)]
 )
 def test_announcement(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    host: str,
-    token: str | None,
-    words: str,
+    monkeypatch: Patch, capsys: Capsys, host: str, token: str | None, words: str
 ) -> None:
     monkeypatch.setattr(listener, "reachable_address", lambda address: "2001:db8::7")
     settings = Settings(host=host, port=0, token=token)
@@ -81,7 +76,7 @@ def test_announcement(
     ],
 )
 def test_unusable_address_or_certificate(
-    tls: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], words: str
+    tls: Path, monkeypatch: Patch, settings: dict[str, str], words: str
 ) -> None:
     monkeypatch.chdir(tls)
     Path("file").write_text("text")
@@ -96,7 +91,7 @@ def test_unusable_address_or_certificate(
 
 @pytest.mark.slow
 def test_https_bears_plain_http_and_incomplete_handshakes(
-    classifier: Classifier, tls: Path, capfd: pytest.CaptureFixture[str]
+    classifier: Classifier, tls: Path, capfd: Capsys
 ) -> None:
     """Handshakes that never end make room for others, and time out."""
     certificate = tls / "cert.pem"
@@ -126,10 +121,7 @@ def test_https_bears_plain_http_and_incomplete_handshakes(
 
 @pytest.mark.unix
 def test_ready_server_on_a_unix_socket(
-    classifier: Classifier,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    classifier: Classifier, tmp_path: Path, monkeypatch: Patch, capsys: Capsys
 ) -> None:
     """It replaces the socket of a server that was killed."""
     path = tmp_path / "socket"
@@ -141,9 +133,7 @@ def test_ready_server_on_a_unix_socket(
     assert capsys.readouterr().err == ""
 
 
-def test_server_that_is_not_ready(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_server_that_is_not_ready(monkeypatch: Patch, capsys: Capsys) -> None:
     def check() -> str:
         with pytest.raises(SystemExit) as stopped:
             probe.main()

@@ -41,9 +41,7 @@ def test_process_is_limited(classifier: Classifier, limit: dict[str, Any], sente
         assert any(client.post("/predict", content=png(9, 9)).is_success for _ in tries)
 
 
-def test_batched_pictures_share_one_network_run(
-    classifier: Classifier, pictures: list[Path]
-) -> None:
+def test_batched_pictures_share_a_network_run(classifier: Classifier, pictures: list[Path]) -> None:
     contents = [picture.read_bytes() for picture in pictures]
     contents.insert(1, b"no picture")
     uploads = [Upload("predict", "", content, False) for content in contents]

@@ -216,11 +216,7 @@ async def texts(tasks: "Sequence[asyncio.Task[Answer]]") -> list[str]:
     [
         (DIGITS, [*"abcdefghijklmnopqrst"], [DIGITS[:16], DIGITS[16:]]),
         # A large file is alone from the start.
-        (
-            [b"a", SMALL, FILE, b"b"],
-            ["a", "0" * 9, "0" * 9, "b"],
-            [[b"a", SMALL], [FILE], [b"b"]],
-        ),
+        ([b"a", SMALL, FILE, b"b"], ["a", "0" * 9, "0" * 9, "b"], [[b"a", SMALL], [FILE], [b"b"]]),
     ],
 )
 async def test_waiting_pictures_share_batches(

@@ -19,7 +19,7 @@ from digits.serve.form import FormFile, read_files
 from digits.serve.limits import Limits
 from digits.serve.refusals import Refused
 from digits.text import to_json
-from tests.conftest import PICTURES
+from tests.conftest import PICTURES, Patch
 
 TWO = (PICTURES / "2.jpg").read_bytes()
 KNOWN = "frame, length, pattern, check, range, list, digits_only, max_errors"
@@ -111,7 +111,7 @@ def test_file_is_read(kind: str, body: bytes, expected: tuple[str, bytes]) -> No
     assert (file.name, bytes(file.content)) == expected
 
 
-def test_charset_is_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_charset_is_not_looked_up(monkeypatch: Patch) -> None:
     """Python keeps unknown names for ever, and decodes some encodings in quadratic time."""
     searched: list[str] = []
     codecs.register(searched.append)

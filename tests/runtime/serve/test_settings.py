@@ -17,7 +17,7 @@ from digits.serve.app import App
 from digits.serve.pictures import PictureWorker
 from digits.serve.settings import Options, Settings
 from digits.system import cpu_count
-from tests.conftest import Run
+from tests.conftest import Capsys, Patch, Run
 from tests.in_process import InProcess
 from tests.runtime.serve.conftest import application, serving
 from tests.waiting import wait_until
@@ -34,7 +34,7 @@ def test_every_option_has_a_variable_and_is_documented(run: Run) -> None:
         assert f"[envvar:DIGITS_{field.name.upper()}" in text, field.name
 
 
-def test_option_overrides_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_option_overrides_variable(monkeypatch: Patch) -> None:
     monkeypatch.setenv("DIGITS_WORKERS", "3")
     monkeypatch.setenv("DIGITS_PORT", "tcp://10.0.0.1:8000")  # Kubernetes's
     monkeypatch.setenv("DIGITS_ACCESS_LOG", "1")
@@ -112,8 +112,7 @@ def test_cors_headers_only_for_allowed_origins(classifier: Classifier) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "valid"),
-    [("a-1.2:3/4" + "a" * 119, True), ("a" * 129, False), ("a b", False)],
+    ("given", "valid"), [("a-1.2:3/4" + "a" * 119, True), ("a" * 129, False), ("a b", False)]
 )
 def test_valid_request_id_is_kept(client: TestClient, given: str, valid: bool) -> None:
     answered = client.get("/v2", headers={"x-request-id": given}).headers["x-request-id"]
@@ -121,9 +120,7 @@ def test_valid_request_id_is_kept(client: TestClient, given: str, valid: bool) -
     assert client.get("/v2").headers["x-request-id"] != answered
 
 
-def test_access_log_has_one_line_per_request(
-    classifier: Classifier, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_access_log_has_one_line_per_request(classifier: Classifier, capsys: Capsys) -> None:
     with TestClient(application(classifier, access_log=True)) as client:
         client.get("/no%0Ane?token=secret", headers={"x-request-id": "mine"})
         client.post("/predict", content=b"no picture")
@@ -134,9 +131,7 @@ def test_access_log_has_one_line_per_request(
     assert second["bytes"] > 0 and second["seconds"] > 0
 
 
-def test_reload_takes_the_new_files_if_both_are_usable(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_reload_takes_the_new_files_if_both_are_usable(tmp_path: Path, capsys: Capsys) -> None:
     model, reader = tmp_path / "model.onnx", tmp_path / "reader.onnx"
     model.write_bytes(model_file.read_file().content)
     reader.write_bytes(model_file.read_file(task="reader").content)
@@ -170,9 +165,7 @@ def test_reload_takes_the_new_files_if_both_are_usable(
         assert b"digits_model_reloads_total" + line in metrics
 
 
-def test_many_reloads_are_one_after_the_other(
-    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_reloads_are_one_after_the_other(classifier: Classifier, monkeypatch: Patch) -> None:
     """The last one begins after the last call, so that the newest file wins."""
     calls, begun, ended = 0, list[int](), list[int]()
 

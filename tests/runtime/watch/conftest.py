@@ -27,9 +27,7 @@ class Bench:
 
     def watch(self, keep: Path | None = None) -> FolderWatcher:
         return FolderWatcher(
-            *(self.reader, True, None, keep),
-            start_worker=self.start_worker,
-            clock=lambda: self.now,
+            *(self.reader, True, None, keep), start_worker=self.start_worker, clock=lambda: self.now
         )
 
     def restart(self) -> None:

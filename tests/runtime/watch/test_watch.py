@@ -19,13 +19,13 @@ from digits.watch import keep, watcher
 from digits.watch.folder import FileStamp
 from digits.watch.readers import Reader, Row
 from digits.watch.watcher import FolderWatcher
-from tests.conftest import Run
+from tests.conftest import Capsys, Patch, Run
 from tests.runtime.commands.test_results import write_half
 from tests.runtime.watch.conftest import Bench
 
 
 def test_stable_picture_is_read_once(
-    bench: Bench, pictures: list[Path], classifier: Classifier, capsys: pytest.CaptureFixture[str]
+    bench: Bench, pictures: list[Path], classifier: Classifier, capsys: Capsys
 ) -> None:
     bench.add(pictures[7])
     bench.advance(0, 0.5)
@@ -49,9 +49,7 @@ def test_partial_picture_is_read_when_complete(bench: Bench, pictures: list[Path
 
 
 @pytest.mark.linux
-def test_damaged_picture_of_any_name_gets_one_row(
-    bench: Bench, pictures: list[Path], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_damaged_picture_gets_one_row(bench: Bench, pictures: list[Path], capsys: Capsys) -> None:
     name = os.fsdecode(b'=a,"b"\n\x1b\xff.png')
     bench.add(pictures[6], name).write_bytes(b"\x89PNG")
     bench.add(pictures[7])
@@ -96,11 +94,7 @@ def test_link_in_place_of_a_picture_is_not_followed(
 
 @pytest.mark.parametrize("trouble", ["folder", "disk", "process"])
 def test_trouble_is_reported_once_and_waited_for(
-    bench: Bench,
-    pictures: list[Path],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    trouble: str,
+    bench: Bench, pictures: list[Path], monkeypatch: Patch, capsys: Capsys, trouble: str
 ) -> None:
     gone = bench.inbox.with_name("gone")
     bench.add(pictures[1])
@@ -138,7 +132,7 @@ def test_trouble_is_reported_once_and_waited_for(
 def test_picture_that_costs_a_worker_is_given_up(
     bench: Bench,
     pictures: list[Path],
-    capsys: pytest.CaptureFixture[str],
+    capsys: Capsys,
     failure: Exception,
     attempts: int,
     message: str,
@@ -154,9 +148,7 @@ def test_picture_that_costs_a_worker_is_given_up(
     assert capsys.readouterr().err == f"error: {message}\n"
 
 
-def test_failing_model_ends_it_and_no_picture_counts_as_read(
-    bench: Bench, pictures: list[Path]
-) -> None:
+def test_failing_model_ends_it_and_none_counts_as_read(bench: Bench, pictures: list[Path]) -> None:
     bench.failures[bench.add(pictures[1]).name] = ModelError("no probabilities")
     with pytest.raises(ModelError, match="no probabilities"):
         bench.advance(0, 2)
@@ -170,7 +162,7 @@ def test_missing_folder_is_an_error(tmp_path: Path) -> None:
 
 
 def test_stop_leaves_a_slow_picture_for_the_next_start(
-    bench: Bench, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+    bench: Bench, pictures: list[Path], monkeypatch: Patch
 ) -> None:
     monkeypatch.setattr(watcher, "SHUTDOWN", 0.1)
     work, is_over = bench.work, threading.Event()
@@ -222,12 +214,12 @@ class Keeper(Bench):
 
 
 @pytest.fixture
-def keeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keeper:
+def keeper(tmp_path: Path, monkeypatch: Patch) -> Keeper:
     monkeypatch.setattr(keep, "MAX_BYTES", 1000)
     return Keeper(tmp_path)
 
 
-def test_full_folder_gets_no_more(keeper: Keeper, capsys: pytest.CaptureFixture[str]) -> None:
+def test_full_folder_gets_no_more(keeper: Keeper, capsys: Capsys) -> None:
     (keeper.copies / "mine.png").write_bytes(bytes(200))
     for name in ("b,1.png", "deep/c.png", "d.png"):
         keeper.show(name)
@@ -271,9 +263,7 @@ def test_doubtful_pictures_are_kept(keeper: Keeper, pictures: list[Path]) -> Non
     assert len(keeper.rows) == 3 and keeper.names == keeper.kept_rows == ["blank.png"]
 
 
-def test_trouble_costs_no_result(
-    keeper: Keeper, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_trouble_costs_no_result(keeper: Keeper, monkeypatch: Patch, capsys: Capsys) -> None:
     full = OSError(errno.ENOSPC, "No space left on device")
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "copyfileobj", Mock(side_effect=full))
@@ -293,9 +283,7 @@ def test_trouble_costs_no_result(
         ("--keep a", "write a/review.csv: "),
     ],
 )
-def test_unusable_folder(
-    run: Run, bench: Bench, monkeypatch: pytest.MonkeyPatch, options: str, message: str
-) -> None:
+def test_bad_folder(run: Run, bench: Bench, monkeypatch: Patch, options: str, message: str) -> None:
     (bench.inbox / "deep").mkdir()
     (bench.inbox / "a").touch()
     monkeypatch.chdir(bench.inbox)

@@ -23,7 +23,7 @@ from digits.fields.form import Field, Form
 from digits.prediction import Reading
 from digits.watch.mqtt import Publisher, discovery
 from digits.watch.readers import Reader, last_accepted
-from tests.conftest import Run
+from tests.conftest import Capsys, Run
 from tests.runtime.watch.conftest import Bench
 from tests.synthetic import Sheet, chosen
 from tests.waiting import wait_until
@@ -66,9 +66,7 @@ class Meter(Bench):
             return [(row["file"], row["number"], row["status"]) for row in rows]
 
 
-def test_each_number_has_a_row(
-    tmp_path: Path, test_slice: Split, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_number_has_a_row(tmp_path: Path, test_slice: Split, capsys: Capsys) -> None:
     meter = Meter(tmp_path, test_slice)
     meter.show("271", "459", name="two.png")
     meter.show(name="none.png")
@@ -102,7 +100,7 @@ def test_last_accepted_number_survives_a_restart(tmp_path: Path, test_slice: Spl
 
 @pytest.mark.slow
 def test_numbers_that_all_contradict_the_last_one_are_reported_once(
-    tmp_path: Path, test_slice: Split, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, test_slice: Split, capsys: Capsys
 ) -> None:
     """Pictures without a number, and plausible numbers, don't count."""
     meter = Meter(tmp_path, test_slice, max_step=9)

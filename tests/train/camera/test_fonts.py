@@ -10,20 +10,19 @@ from digits.data import fetch
 from digits.errors import DataError
 from digits_train.camera import fonts
 from digits_train.camera.fonts import Font
+from tests.conftest import Patch
 
 RAW = b"a font"
 KALAM = Font("kalam", "hand", "training", "1.2.3", hashlib.sha256(RAW).hexdigest(), "OFL-1.1", "")
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(tmp_path: Path, monkeypatch: Patch) -> Path:
     monkeypatch.setattr(fetch, "cache_folder", lambda: tmp_path)
     return tmp_path / "fonts"
 
 
-def test_font_is_downloaded_where_it_is_missing_or_damaged(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_font_is_downloaded_where_it_is_missing_or_damaged(cache: Path, monkeypatch: Patch) -> None:
     answers = [b"another", RAW, RAW]
 
     def npm_files(package: str, paths: Sequence[str]) -> list[bytes]:
