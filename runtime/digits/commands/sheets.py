@@ -9,6 +9,7 @@ import typer
 from digits.commands import runner
 from digits.commands.inputs import Inputs
 from digits.commands.options import NumberOptions, OutputOptions, needs_package
+from digits.errors import DigitsError
 from digits.fields.form import Form
 from digits.terminal import print_stderr
 
@@ -20,6 +21,8 @@ def load_form(path: Path, asked: NumberOptions, *others: object) -> Form:
     with needs_package("--fields", '"digits[fields]"'):
         from digits.fields import form_file, reading, table  # noqa: F401 - OpenCV, before all else
     form = form_file.load(path)
+    if not form.fields:
+        raise DigitsError(f"{path} has no fields: `digits fields -o {path}` adds them")
     reading.locator(form)  # fails now, not at the first picture
     return form
 
@@ -39,21 +42,23 @@ def run(
     made from file.csv, which a later run continues. Raises DigitsError for a wrong form.
     """
     form, written = load_form(path, asked), output.output
-    from digits.fields.table import SheetTable  # needs a package
+    from digits.fields.table import open_table  # needs a package
 
     results = written
     if written and written.suffix.lower() == ".xlsx":
         results = written.with_suffix(".csv")
+        if written.exists() and not results.exists():
+            raise DigitsError(f"{written} isn't made from {results}, which isn't there")
     task, code = asked.task(models)._replace(kind=form, drawing=drawing), None
     try:
         runner.run(task, given, output._replace(output=results).chosen(), jobs, results)
     except SystemExit as error:  # some picture failed
         code = error.code
     if results and results.suffix.lower() == ".csv" and results.stat().st_size:
-        sheets = SheetTable(results, form)
-        for trouble in sheets.check():
-            print_stderr(f"warning: {trouble}")
-        sheets.save()
-        if written and written != results:
-            sheets.save_spreadsheet(written)
+        with open_table(results, form) as sheets:
+            for trouble in sheets.check():
+                print_stderr(f"warning: {trouble}")
+            sheets.save()
+            if written and written != results:
+                sheets.save_spreadsheet(written)
     sys.exit(code)

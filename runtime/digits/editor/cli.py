@@ -59,6 +59,8 @@ def edit(
     have markers, and are printed by `digits fields print FORM.toml -o FORM.pdf`. If FORM.toml
     exists, it is changed, and loses its comments.
     """
+    if blank and output.exists():
+        raise typer.BadParameter(f"{output} exists: to change it, leave out {blank}")
     if output.exists():
         form_file.load(output)  # which says what is wrong with it
         table = msgspec.convert(tomllib.loads(output.read_text("utf-8")), FormTable)

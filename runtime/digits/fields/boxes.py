@@ -6,6 +6,8 @@ import numpy as np
 from digits.fields.form import Box
 from digits.images.grey import Grey
 
+_MAX_BOXES = 1000  # that are looked at
+
 
 def propose(page: Grey) -> list[tuple[Box, int]]:
     """The printed rectangles inside, and of how many cells each comb of adjoining ones consists.
@@ -20,6 +22,11 @@ def propose(page: Grey) -> list[tuple[Box, int]]:
         is_straight = cv2.contourArea(outline) > 0.9 * (width - 1) * (height - 1)
         if parent >= 0 and is_straight and min(width, height) > side / 100:
             cells.append((x, y, x + width, y + height))
+    boxes = np.array(cells).reshape(-1, 4)[:_MAX_BOXES]
+    is_in = (boxes[:, :2] >= boxes[:, None, :2]).all(2) & (boxes[:, 2:] <= boxes[:, None, 2:]).all(
+        2
+    )
+    cells = [cell for cell, own in zip(cells, is_in.sum(1), strict=False) if own == 1]  # no frames
     for cell in sorted(cells):
         comb = next((each for each in combs if _adjoin(each[-1], cell)), None)
         if comb:

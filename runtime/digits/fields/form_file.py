@@ -20,6 +20,8 @@ from digits.fields.form import MARKER_SETS, Field, FindBy, Form, Rule
 from digits.files import write_text
 from digits.text import escape_name
 
+_Side = Annotated[float, Meta(gt=0, le=1e6)]
+
 MAX_BYTES = 1 << 20  # of a form
 _MAX_ROWS = 1 << 20  # of a roster
 
@@ -53,7 +55,7 @@ class FieldTable(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only
 class FormTable(Struct, forbid_unknown_fields=True, omit_defaults=True):
     """The whole file: the arguments of a Form. Paths are relative to it."""
 
-    size: tuple[Annotated[float, Meta(gt=0)], Annotated[float, Meta(gt=0)]]
+    size: tuple[_Side, _Side]
     find: FindBy
     fields: Annotated[list[FieldTable], Meta(max_length=200)]
     markers: Annotated[int, Meta(ge=0, lt=MARKER_SETS)] = 0
@@ -120,8 +122,10 @@ def _load_roster(path: Path, fields: list[Field], numbers: Mapping[str, int]) ->
         if line > _MAX_ROWS:
             raise DataError(f"{path} has over {_MAX_ROWS:,} rows")
         rows.add(tuple(tables.plain_signs(row.get(name, "")) for name in columns))
+    if not rows:
+        raise DataError(f"{path} has no rows")
     among = tuple(numbers[name] for name in columns)
-    for number, texts in zip(among, zip(*rows, strict=True), strict=bool(rows)):
+    for number, texts in zip(among, zip(*rows, strict=True), strict=True):
         asked = fields[number].constraints
         asked = replace(asked, values=asked.values or texts)
         fields[number] = replace(fields[number], constraints=asked)

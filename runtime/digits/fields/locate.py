@@ -22,6 +22,8 @@ _AGREEING = 0.85  # of the regions, by a Cohen's kappa of at least 0.5
 _ADVICE = "photograph the sheet whole, sharp and flat"
 _NOT_FOUND = f"the form's print isn't seen: {_ADVICE}"
 _TWO_SHEETS = "two sheets are in the picture: photograph each alone"
+_SAME_SHAPE = 0.01  # by the ratio of width and height
+_LEAST_HEIGHT = 8  # pixels of a field, in which nobody can read a digit
 _MAX_CROP = 2048  # pixels of a rectified box's side
 # The homography, float64 [3, 3], from the form's unit (x, y) to the page's pixels, of which the
 # first is from 0 to 1; and a remark for people, such as a missing marker, or "".
@@ -51,6 +53,10 @@ class Locator:
             raise SheetNotFound(_NOT_FOUND)  # mirrored, or partly behind the camera
         for each in self._form.fields:
             corners = project(homography, _corners(each.box))
+            if np.linalg.norm(corners[3] - corners[0]) < _LEAST_HEIGHT:
+                raise SheetNotFound(
+                    f"the field {each.name} is too small: photograph it from nearer"
+                )
             if not ((corners >= 0) & (corners <= page.shape[::-1])).all():
                 raise SheetNotFound(f"the field {each.name} is cut off: {_ADVICE}")
         return homography, note
@@ -92,7 +98,7 @@ def _corners(box: Box) -> Floats:
 
 def _by_size(form: Form, page: Grey) -> Location:
     x, y = page.shape[1] / form.size[0], page.shape[0] / form.size[1]
-    if abs(x / y - 1) > 0.01:
+    if abs(x / y - 1) > _SAME_SHAPE:
         raise SheetNotFound("the picture has another shape than the form: is it the same camera?")
     return np.diag([x, y, 1.0]), ""
 
@@ -149,6 +155,8 @@ class _Blank:
             8, np.quantile(darker, 0.995) / 2
         )  # spots of the paper are fainter
         self._size = self._pixels.shape[::-1]
+        if abs(self._size[0] * form.size[1] / (self._size[1] * form.size[0]) - 1) > _SAME_SHAPE:
+            raise DataError(f"{form.blank} has another shape than the form's size")
         self._to_pixels = np.diag([*np.divide(self._size, form.size), 1])
 
     def locate(self, page: Grey) -> Location:

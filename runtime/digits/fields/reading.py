@@ -5,9 +5,10 @@ from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
+from PIL import Image, ImageFilter
 
 from digits.fields.form import Field, Form
-from digits.fields.locate import Locator, SheetNotFound, project, rectify
+from digits.fields.locate import Location, Locator, SheetNotFound, project, rectify
 from digits.fields.rules import apply_rules
 from digits.fields.sheet import Sheet
 from digits.images import picture
@@ -27,31 +28,38 @@ from digits.vision.candidates import examine_alone
 AROUND = 0.25  # of a box's height: writing crosses its lines
 _INSIDE = -0.04  # without a box's lines
 _CELL = 0.08  # of a cell's height: its lines, and a sheet that is located a millimetre beside them
+_BLUR, _OUTLIER = 0.03, 6.0  # of its height, against noise; standard deviations
 # Of the looks' errors: 1/2 if they were the same, 1 if independent. The largest at which no more
 # than 1 % of what is accepted at 1 % was wrong in generated fields, by hands that training shows.
 _INDEPENDENCE = 2 / 3
 
-locator = lru_cache(Locator)
+locator = lru_cache(4)(Locator)  # of forms
 
 
 def read_sheet(
     model: Model, reader: ReaderModel, page: GreyImage, form: Form, max_errors: float | None
 ) -> Sheet:
     """Read a sheet in a page that was loaded with SHEET_MAX_SIDE; see `Classifier.read_fields`."""
-    small = picture.reduce(page, picture.PAGE_MAX_SIDE)
     try:
-        homography, note = locator(form).locate(small.pixels)
+        to_page, note = locate(page, form)
     except SheetNotFound as error:
         return Sheet(form, (), str(error))
-    to_picture = np.diag([small.downscale, small.downscale, 1]) @ homography
-    to_page = np.diag([1 / page.downscale, 1 / page.downscale, 1]) @ to_picture
     looks = (_read_field(model, reader, page.pixels, of, to_page) for of in form.fields)
     lattices, read = zip(*looks, strict=True) if form.fields else ((), ())
     readings, notes = apply_rules(form, lattices, read, reader.metadata.number_temperature)
     rules = (Rules.of(of.constraints, max_errors) for of in form.fields)
     numbers = (_to_number(page, *each) for each in zip(readings, rules, strict=True))
     note = "; ".join(filter(None, (note, *notes)))
+    to_picture = np.diag([page.downscale, page.downscale, 1]) @ to_page
     return Sheet(form, tuple(numbers), note, to_picture)
+
+
+def locate(page: GreyImage, form: Form) -> Location:
+    """Find a sheet in a page, by fewer pixels. Raises SheetNotFound."""
+    small = picture.reduce(page, picture.PAGE_MAX_SIDE)
+    homography, note = locator(form).locate(small.pixels)
+    scale = small.downscale / page.downscale
+    return np.diag([scale, scale, 1]) @ homography, note
 
 
 def cut(page: Grey, of: Field, to_page: Floats, around: float = AROUND) -> tuple[Grey, Floats]:
@@ -79,8 +87,6 @@ def find_lattice(
 def _cell_lattice(model: Model, crop: Grey, cells: int) -> list[Arc]:
     """The lattice of the digit in each cell, as `predict` reads it."""
     height, width = crop.shape
-    if width < 4 * cells:  # nobody could read that
-        return []
     inset, edges = round(_CELL * height), np.linspace(0, width, cells + 1).round().astype(int)
     inner, pictures = crop[inset : max(height - inset, inset + 1)], list[GreyImage]()
     for left, right in pairwise(edges):
@@ -123,11 +129,12 @@ def _read_field(
     """
     crop, from_crop = cut(page, of, to_page)
     first = find_lattice(model, reader, crop, of.cells), from_crop
-    crop, from_crop = cut(page, of, to_page, 0 if of.cells else _INSIDE)
-    if of.cells:
+    around = 0 if of.cells else _INSIDE
+    crop, from_crop = cut(page, of, to_page, around)
+    if 0 < 4 * of.cells <= crop.shape[1]:
         second = _cell_lattice(model, crop, of.cells), from_crop
     else:
-        second = find_lattice(model, reader, crop, 0, _INSIDE), from_crop
+        second = find_lattice(model, reader, crop, of.cells, around), from_crop
     looks = list[tuple[list[Arc], NumberReading]]()
     for arcs, from_crop in (first, second):
         lattice = [arc._replace(box=_bounds(from_crop, arc.box)) for arc in arcs]
@@ -135,12 +142,24 @@ def _read_field(
     (_, other), (lattice, reading) = sorted(looks, key=lambda look: look[1].probability)
     if (reading.text, reading.satisfies) != (other.text, other.satisfies):
         probability = min(reading.probability, 0.5)
-    elif not reading.symbols:  # the same thin strokes may be overlooked twice
-        probability = other.probability
+    elif not reading.symbols:  # the same thin strokes, or a scribble, may be overlooked twice
+        is_empty = of.cells or not _has_ink(crop)
+        probability = other.probability if is_empty else 0.5
     else:
         both = (1 - reading.probability) * (1 - other.probability)
         probability = 1 - both**_INDEPENDENCE
     return lattice, reading._replace(probability=probability)
+
+
+def _has_ink(crop: Grey) -> bool:
+    """Whether something in a field without its lines is far darker than its paper varies."""
+    height = len(crop)
+    smooth = Image.fromarray(crop).filter(ImageFilter.GaussianBlur(_BLUR * height))
+    inset = round(_CELL * height)
+    grey = np.asarray(smooth, np.float64)[inset : height - inset, inset : crop.shape[1] - inset]
+    middle = np.median(grey)
+    deviation = 1.4826 * np.median(np.abs(grey - middle))  # as if it were normal
+    return bool(middle - grey.min(initial=middle) > _OUTLIER * max(deviation, 1.0))
 
 
 def _read(lattice: list[Arc], of: Field, temperature: float) -> NumberReading:

@@ -38,7 +38,10 @@ def apply_rules(
     among = {i for rule in rules for i in rule.fields}
     texts = {i: likely_texts(lattices[i], constraints[i], temperature) for i in among}
     fields = {i: _probabilities(read[i], paths) for i, paths in texts.items()}
-    for i, (text, probability) in _weigh(rules, fields).items():
+    weighed = dict[int, tuple[str, float]]()
+    for group in _connected(rules):
+        weighed |= _weigh(group, {i: fields[i] for rule in group for i in rule.fields})
+    for i, (text, probability) in weighed.items():
         if text != read[i].text:
             symbols = skip_signs(texts[i][text].symbols, constraints[i].digits_only)
             numbers[i] = read[i]._replace(symbols=symbols, runner_up=read[i].text)
@@ -85,11 +88,30 @@ def _holds(rule: Rule, texts: Mapping[int, str] | Sequence[str]) -> bool:
 
 
 def _probabilities(read: NumberReading, texts: Mapping[str, Paths]) -> dict[str, float]:
-    """Of texts that are likely enough; those of a blank field are none."""
+    """Of texts that are likely enough; those of a blank field are none.
+
+    Where two looks agree on a text, the others are less likely than its lattice says.
+    """
     own = texts[read.text].total if read.text in texts else math.inf
-    shares = {text: math.exp(paths.total - own) for text, paths in texts.items()}
-    scaled = {text: read.probability * x for text, x in ({read.text: 1.0} | shares).items()}
+    others = {text: math.exp(paths.total - own) for text, paths in texts.items()}
+    others.pop(read.text, None)
+    scale = min(read.probability, (1 - read.probability) / (sum(others.values()) or 1))
+    scaled = {read.text: read.probability} | {text: scale * x for text, x in others.items()}
     return {text: p for text, p in scaled.items() if p > _LEAST} or scaled
+
+
+def _connected(rules: Mapping[Rule, float]) -> list[dict[Rule, float]]:
+    """Groups of rules, of which no field of one is in another."""
+    groups = list[dict[Rule, float]]()
+    for rule, share in rules.items():
+        group, others = {rule: share}, list[dict[Rule, float]]()
+        for each in groups:
+            if {*rule.fields} & {i for other in each for i in other.fields}:
+                group |= each
+            else:
+                others.append(each)
+        groups = [*others, group]
+    return groups
 
 
 def _weigh(

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from openpyxl import Workbook
@@ -10,14 +11,25 @@ from openpyxl.styles import Font, PatternFill
 
 from digits import tables
 from digits.constraints.allowed import AllowedNumbers
+from digits.errors import DataError, DigitsError, reporting
 from digits.fields.form import Form
 from digits.fields.sheet import overall_status
 from digits.files import atomic_write, write_bytes
+from digits.system import try_lock
 
 _SHOWN = 10  # missing keys
 _PLAIN = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,14})?|")  # a spreadsheet keeps it
 _LOOK, _WRONG = PatternFill("solid", "FFF2CC"), PatternFill("solid", "F8CBAD")
 _FILLS = {"review": _LOOK, "unreadable": _WRONG, "not found": _WRONG, "duplicate": _WRONG}
+
+
+@contextmanager
+def open_table(path: Path, form: Form) -> Iterator["SheetTable"]:
+    """A table that no other process writes meanwhile. Raises DigitsError."""
+    with reporting(f"read {path}", DataError), path.open("rb") as file:
+        if not try_lock(file.fileno()):
+            raise DigitsError(f"another process is writing {path}")
+        yield SheetTable(path, form)
 
 
 class SheetTable:
@@ -41,14 +53,13 @@ class SheetTable:
         key = next((of for of in self.form.fields if of.is_key), None)
         if key is None:
             return
-        sheets = defaultdict[str, list[dict[str, str]]](list)
-        for row in self.rows:
-            sheets[row[key.name.lower()]].append(row)
+        sheets = defaultdict[str, dict[str, dict[str, str]]](dict)
+        for row in self.rows:  # of a file that was read twice, the last counts
+            sheets[row[key.name.lower()]][row["file"]] = row
         for text, rows in sheets.items():
             if text and len(rows) > 1:
-                files = ", ".join(row["file"] for row in rows)
-                yield f"{key.name} {text} is on {len(rows)} sheets: {files}"
-                for row in rows:
+                yield f"{key.name} {text} is on {len(rows)} sheets: {', '.join(rows)}"
+                for row in rows.values():
                     row["status"] = "duplicate"
         expected = key.constraints.values
         if isinstance(expected, AllowedNumbers) and (missing := sorted({*expected} - {*sheets})):

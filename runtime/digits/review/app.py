@@ -77,11 +77,13 @@ class Review(Application):
     async def label(self, request: Request) -> Response:
         check_origin(request.headers, ())
         item, number = self._item(request), request.path_params["number"]
-        if request.method == "POST":
-            self._store(number, item, plain_signs(request.query_params.get("label", "")))
-        elif number in self._stored:  # else it is done, and the first answer was lost
-            self._undo(number)
-        self._labels.fsync()
+        label = plain_signs(request.query_params.get("label", ""))
+        async with self._looking:
+            if request.method == "POST":
+                await asyncio.to_thread(self._store, number, item, label)
+            elif number in self._stored:  # else it is done, and the first answer was lost
+                await asyncio.to_thread(self._undo, number)
+            self._labels.fsync()
         return JSONResponse({})
 
     def _item(self, request: Request) -> Item:
@@ -114,7 +116,12 @@ class Review(Application):
             path, of = self._labels.path, item.sheet
             cells = [of.correct(text, path, self._classifier)] if of else item.cells(path.parent)
             line = csv_row([*cells, text if self._has_numbers else label])
-            self._stored[number] = label, self._labels.append(line)
+            try:
+                self._stored[number] = label, self._labels.append(line)
+            except DigitsError:
+                if of:
+                    of.correct(text, path, self._classifier, undo=True)
+                raise
         elif self._stored[number][0] != label:  # else the first answer was lost
             raise Refused(409, _OTHER_WINDOW)
 

@@ -11,8 +11,8 @@ from digits.commands import drawing
 from digits.data.image_folder import digest_of
 from digits.fields import form_file
 from digits.fields.form import Field
-from digits.fields.reading import AROUND, cut, find_lattice, locator
-from digits.fields.table import SheetTable
+from digits.fields.reading import AROUND, cut, find_lattice, locate
+from digits.fields.table import SheetTable, open_table
 from digits.images import picture
 from digits.images.grey import Grey
 from digits.reader.classify import cut_inks
@@ -45,19 +45,19 @@ class FieldOnSheet(NamedTuple):
         for file, image in crops.items():
             path = labels.parent / file
             path.unlink(missing_ok=True) if undo else drawing.save(path, image)
-        table = SheetTable(self.table.path, self.table.form)  # others may have changed it
         name, _, status = (column.lower() for column in self.of.columns)
-        for row in (each for each in table.rows if each["file"] == self.row["file"]):
-            cells = (self.row[name], self.row[status]) if undo else (text, "corrected")
-            row[name], row[status] = cells
-        list(table.check())
-        table.save()
+        with open_table(self.table.path, self.table.form) as table:  # others may have changed it
+            for row in (each for each in table.rows if each["file"] == self.row["file"]):
+                cells = (self.row[name], self.row[status]) if undo else (text, "corrected")
+                row[name], row[status] = cells
+            list(table.check())
+            table.save()
         return next(iter(crops))
 
     def _cut(self, around: float = AROUND) -> Grey:
-        page = picture.load(find_file(self.table.path, self.row["file"]), picture.PAGE_MAX_SIDE)
-        homography, _ = locator(self.table.form).locate(page.pixels)
-        return cut(page.pixels, self.of, homography, around)[0]
+        page = picture.load(find_file(self.table.path, self.row["file"]), picture.SHEET_MAX_SIDE)
+        to_page, _ = locate(page, self.table.form)
+        return cut(page.pixels, self.of, to_page, around)[0]
 
     def _crops(self, text: str, folder: str, classifier: Classifier) -> dict[str, Image.Image]:
         """The field and, if they can be told apart, its digits, by the names of their files."""

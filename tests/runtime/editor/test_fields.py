@@ -52,7 +52,7 @@ def test_form_is_stored_and_opened_again(opened: Open) -> None:
     assert new[0]["size"] == [215.9, 279.4] and len({form.get("markers", 0) for form in new}) > 1
     assert "digits read --fields form.toml" in opened().put("/form", json=FORM).json()["next"]
     assert "box = [30.0, 60.0, 102.0, 72.0]\n" in Path("form.toml").read_text("utf-8")
-    assert opened("blank.png").get("/form").json()["form"] == FORM
+    assert opened().get("/form").json()["form"] == FORM
 
 
 def test_form_is_refused(opened: Open) -> None:

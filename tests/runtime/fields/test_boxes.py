@@ -12,6 +12,7 @@ def test_boxes_and_combs_are_proposed_in_reading_order() -> None:
     draw.text((60, 40), "Please write only digits", 20, font_size=30)
     for box in ((360, 104, 500, 150), (60, 300, 260, 360)):
         draw.rectangle(box, outline=40, width=2)
+    draw.rectangle((20, 20, 580, 780), outline=40, width=2)  # a frame, which is no field
     for left in range(60, 260, 40):
         draw.rectangle((left, 100, left + 40, 150), outline=40, width=2)
     draw.line((60, 500, 400, 500), 40, 2)
