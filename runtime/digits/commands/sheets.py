@@ -1,5 +1,6 @@
 """Run `digits read --fields`: read each sheet, then look at the table as a whole."""
 
+import os
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -38,8 +39,8 @@ def run(
 ) -> NoReturn:
     """Read sheets of the form in a file, as `runner.run`, and exit. drawing: as of a Task.
 
-    In a CSV, duplicate sheets are marked; they and missing ones are named. An output file.xlsx is
-    made from file.csv, which a later run continues. Raises DigitsError for a wrong form.
+    In a CSV, duplicate sheets are marked; they and missing ones are named; those that weren't found
+    are read again. An output file.xlsx is made from file.csv, which a later run continues. Raises DigitsError for a wrong form.
     """
     form, written = load_form(path, asked), output.output
     from digits.fields.table import open_table  # needs a package
@@ -49,12 +50,17 @@ def run(
         results = written.with_suffix(".csv")
         if written.exists() and not results.exists():
             raise DigitsError(f"{written} isn't made from {results}, which isn't there")
+    is_table = results is not None and results.suffix.lower() == ".csv"
+    if results and is_table and os.path.isfile(results) and results.stat().st_size:
+        with open_table(results, form) as sheets:  # perhaps photographed again
+            sheets.rows = [row for row in sheets.rows if row["status"] != "not found"]
+            sheets.save()
     task, code = asked.task(models)._replace(kind=form, drawing=drawing), None
     try:
         runner.run(task, given, output._replace(output=results).chosen(), jobs, results)
     except SystemExit as error:  # some picture failed
         code = error.code
-    if results and results.suffix.lower() == ".csv" and results.stat().st_size:
+    if results and is_table and results.stat().st_size:
         with open_table(results, form) as sheets:
             for trouble in sheets.check():
                 print_stderr(f"warning: {trouble}")
