@@ -40,7 +40,8 @@ def run(
     """Read sheets of the form in a file, as `runner.run`, and exit. drawing: as of a Task.
 
     In a CSV, duplicate sheets are marked; they and missing ones are named; those that weren't found
-    are read again. An output file.xlsx is made from file.csv, which a later run continues. Raises DigitsError for a wrong form.
+    are read again. An output file.xlsx is made from file.csv, which a later run continues. Raises
+    DigitsError for a wrong form.
     """
     form, written = load_form(path, asked), output.output
     from digits.fields.table import open_table  # needs a package

@@ -207,8 +207,8 @@ def test_each_sheet_has_a_row(tmp_path: Path, test_slice: Split) -> None:
     state, blank, second = (json.loads(texts[f"{of}state"]) for of in ("", "Größe/", "2/"))
     assert state == {"status": "review", "note": "", "file": "lacking.png"} and len(texts) == 3
     assert (blank["status"], blank["number"], second["free"]) == ("blank", "", "459")
-    fields = "fields = [{name = 'a', box = [1, 1, 8, 8]}]"
-    (tmp_path / "a.toml").write_text(f"size = [9, 9]\nfind = 'blank'\nblank = 'b.png'\n{fields}")
+    text = "fields = [{name = 'a', box = [1, 1, 8, 8]}]"
+    (tmp_path / "a.toml").write_text(f"size = [9, 9]\nfind = 'blank'\nblank = 'b.png'\n{text}")
     with pytest.raises(DataError, match=r"b\.png"):
         load_form(tmp_path / "a.toml", NumberOptions())
 
