@@ -116,7 +116,7 @@ _DATA = "Folder of pictures sorted by digit (7/any.png), CSV of file and digit, 
 Data = Annotated[Path | None, path_option("PATH", _DATA, show_default="MNIST")]
 _LINES, _NAMES = "JSON has one object a line.", "|".join(FORMATS)
 _FORMAT = option(_NAMES, _LINES, "--format", parser=_parse_format, show_default="text")
-_OUTPUT = "Append the results to a .csv or .jsonl file. Run again, it goes on where it stopped."
+_OUTPUT = "Append to a .csv or .jsonl file, or .xlsx with --fields. Run again, it goes on."
 _MAX_ERRORS = "How many accepted numbers may be wrong: 0.1%, or a FILE of `eval --calibrate`."
 
 

@@ -61,11 +61,12 @@ class FormTable(Struct, forbid_unknown_fields=True, omit_defaults=True):
     markers: Annotated[int, Meta(ge=0, lt=MARKER_SETS)] = 0
     blank: str | None = None
     roster: str | None = None
-    sums: list[str] = []
+    sums: list[Annotated[str, Meta(max_length=4000)]] = []
 
 
-def load(path: Path) -> Form:
+def load(path: str | Path) -> Form:
     """Read a form. Raises DataError if it can't be read, or makes no sense."""
+    path = Path(path)
     if path.exists() and not path.is_file():  # opening a pipe would block
         raise DataError(f"{path} is not a file")
     with reporting(f"read {path}", DataError), path.open("rb") as file:
@@ -126,7 +127,10 @@ def _load_roster(path: Path, fields: list[Field], numbers: Mapping[str, int]) ->
         raise DataError(f"{path} has no rows")
     among = tuple(numbers[name] for name in columns)
     for number, texts in zip(among, zip(*rows, strict=True), strict=True):
-        asked = fields[number].constraints
-        asked = replace(asked, values=asked.values or texts)
+        asked, name = fields[number].constraints, fields[number].name
+        try:
+            asked = replace(asked, values=asked.values or texts)
+        except ValueError as error:
+            raise DataError(f"{path}, column {name}: {error}") from error
         fields[number] = replace(fields[number], constraints=asked)
     return Rule(among, frozenset(rows))

@@ -1,5 +1,6 @@
 """The table of a form's sheets: which are there twice or missing, and a spreadsheet of them."""
 
+import io
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ from digits.constraints.allowed import AllowedNumbers
 from digits.errors import DataError, DigitsError, reporting
 from digits.fields.form import Form
 from digits.fields.sheet import overall_status
-from digits.files import atomic_write, write_bytes
+from digits.files import write_bytes
 from digits.system import try_lock
+from digits.text import escape_control
 
 _SHOWN = 10  # missing keys
 _PLAIN = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,14})?|")  # a spreadsheet keeps it
@@ -82,8 +84,10 @@ class SheetTable:
             texts = [row[name.lower()] for row in self.rows]
             is_plain = all(map(_PLAIN.fullmatch, texts))  # else it stays text, such as 007
             for line, text in enumerate(texts, 2):
-                cell = sheet.cell(line, column, float(text) if text and is_plain else text)
+                value = float(text) if text and is_plain else escape_control(text)
+                cell = sheet.cell(line, column, value)
                 if fill := _FILLS.get(text):
                     cell.fill = fill
-        with atomic_write(path) as file:
-            book.save(file)
+        buffer = io.BytesIO()
+        book.save(buffer)
+        write_bytes(path, buffer.getvalue())

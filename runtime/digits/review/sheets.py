@@ -8,7 +8,9 @@ from PIL import Image
 
 from digits.classifier import Classifier
 from digits.commands import drawing
+from digits.constraints.automaton import accepts_text
 from digits.data.image_folder import digest_of
+from digits.errors import DigitsError
 from digits.fields import form_file
 from digits.fields.form import Field
 from digits.fields.reading import AROUND, cut, find_lattice, locate
@@ -41,6 +43,11 @@ class FieldOnSheet(NamedTuple):
 
     def correct(self, text: str, labels: Path, classifier: Classifier, undo: bool = False) -> str:
         """Store a text and crops, or take them back. Returns the crop's name for the labels."""
+        constraints = self.of.constraints
+        if text and constraints and not accepts_text(constraints.automaton, text):
+            raise DigitsError(
+                f"{self.of.name} can't be {text} by the form; change that, or skip it"
+            )
         crops = self._crops(text, labels.stem, classifier)
         for file, image in crops.items():
             path = labels.parent / file
