@@ -15,6 +15,7 @@ from digits.data.mnist import Split
 from digits.editor import pdf
 from digits.fields import form_file
 from digits.fields.form import Form
+from digits.fields.table import SheetTable
 from digits.images.grey import Grey
 from tests.conftest import Patch, Run
 from tests.runtime.fields.test_locate import photograph
@@ -79,6 +80,12 @@ def test_stack_becomes_a_table(form: Form, test_slice: Split, run: Run) -> None:
     assert [row["status"] for row in rows] == ["duplicate", "complete", "duplicate", "not found"]
     assert rows[2]["note"] == "total isn't a + b" and "markers" in rows[3]["note"]
     assert {row["total status"] for row in rows[:2]} == {"accepted"}
+    table = SheetTable(Path("marks.csv"), form)
+    for text, note in (("9", ""), ("8", "total isn't a + b")):
+        table.rows[2] |= {"number": "3590", "total": text, "total status": "corrected"}
+        table.rows[2] |= {"a": "4", "a status": "accepted"}
+        list(table.check())
+        assert (table.rows[2]["note"], table.rows[2]["status"] == "review") == (note, True)
     sheet = openpyxl.load_workbook("marks.xlsx").active
     assert [cell.value for cell in sheet[2]][:2] == ["1.jpg", 7210]
     values = json.loads(run("read", "--fields", "exam.toml", "1.jpg", "--json")[1])

@@ -1,9 +1,10 @@
 """A form: its fields, what each may hold, how fields depend on each other, and how to find it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from decimal import Context
+from functools import cached_property, reduce
 from itertools import combinations
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -14,6 +15,7 @@ FindBy = Literal["marks", "blank", "fixed"]
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in the form's unit
 
 MARKER_SETS = 146  # of four markers each, in the dictionary of 587
+_EXACT = Context(prec=200, traps=[])  # makes NaN of what is no number, as a date
 _MARKER, _EDGE = 12 / 210, 8 / 210  # of the sheet's width
 _RESERVED = "file", "status", "note", "form", "modified", "size", "probability", "confidence"
 
@@ -57,6 +59,14 @@ class Rule:
         rows = self.rows or ()
         return len(rows) / math.prod(len({*column}) for column in zip(*rows, strict=True))
 
+    def holds(self, texts: Mapping[int, str] | Sequence[str]) -> bool:
+        """Whether it does, for the texts of all fields."""
+        own = tuple(texts[i] for i in self.fields)
+        if self.rows is not None:
+            return own in self.rows
+        total, *addends = (_EXACT.create_decimal(text or 0) for text in own)
+        return reduce(_EXACT.subtract, addends, total) == 0
+
 
 @dataclass(frozen=True)
 class Form:
@@ -98,6 +108,13 @@ class Form:
         corners = (edge, edge), (right, edge), (right, bottom), (edge, bottom)
         numbers = range(4 * self.markers, 4 * self.markers + 4)
         return {n: (x, y, x + side, y + side) for n, (x, y) in zip(numbers, corners, strict=True)}
+
+    def failure(self, rule: Rule) -> str:
+        """A sentence for a rule that doesn't hold."""
+        first, *others = (self.fields[i].name for i in rule.fields)
+        if rule.rows is None:
+            return f"{first} isn't {' + '.join(others)}"
+        return f"no row of the roster has this {' and '.join((first, *others))}"
 
     @property
     def COLUMNS(self) -> tuple[str, ...]:

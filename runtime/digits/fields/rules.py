@@ -6,8 +6,6 @@ field, and less for each rule that it breaks: by the share of sheets that do and
 
 import math
 from collections.abc import Mapping, Sequence
-from decimal import Context
-from functools import reduce
 from heapq import nlargest
 from operator import itemgetter
 
@@ -20,7 +18,6 @@ from digits.reader.search import Paths
 
 _MAX_COMBINATIONS = 1000
 _LEAST = BROKEN**2  # what is less likely isn't weighed: rather, a rule is broken
-_EXACT = Context(prec=200, traps=[])  # makes NaN of what is no number, as a date
 
 
 def apply_rules(
@@ -47,11 +44,8 @@ def apply_rules(
             numbers[i] = read[i]._replace(symbols=symbols, runner_up=read[i].text)
         numbers[i] = numbers[i]._replace(probability=probability)
     for rule in rules:
-        if not _holds(rule, [each.text for each in numbers]):
-            names = [form.fields[i].name for i in rule.fields]
-            no_row = f"no row of the roster has this {' and '.join(names)}"
-            is_sum = rule.rows is None
-            notes.append(f"{names[0]} isn't {' + '.join(names[1:])}" if is_sum else no_row)
+        if not rule.holds([each.text for each in numbers]):
+            notes.append(form.failure(rule))
             for i in rule.fields:
                 symbols = [(text, arc._replace(disputed=True)) for text, arc in numbers[i].symbols]
                 numbers[i] = numbers[i]._replace(symbols=symbols)
@@ -77,14 +71,6 @@ def _checkable(form: Form, read: Sequence[NumberReading]) -> tuple[dict[Rule, fl
             checked, cause = (form.fields[i].name for i in (rule.fields[0], causes[0]))
             notes.append(f"{checked} can't be checked: {cause} is {trouble}")
     return rules, notes
-
-
-def _holds(rule: Rule, texts: Mapping[int, str] | Sequence[str]) -> bool:
-    own = tuple(texts[i] for i in rule.fields)
-    if rule.rows is not None:
-        return own in rule.rows
-    total, *addends = (_EXACT.create_decimal(text or 0) for text in own)
-    return reduce(_EXACT.subtract, addends, total) == 0
 
 
 def _probabilities(read: NumberReading, texts: Mapping[str, Paths]) -> dict[str, float]:
@@ -123,7 +109,7 @@ def _weigh(
         longer = (({**read, i: text}, p * q) for read, p in pairs for text, q in texts.items())
         pairs = nlargest(_MAX_COMBINATIONS, longer, itemgetter(1))
     broken = (
-        [BROKEN * share for rule, share in rules.items() if not _holds(rule, read)]
+        [BROKEN * share for rule, share in rules.items() if not rule.holds(read)]
         for read, _ in pairs
     )
     weights, shares = np.array([*map(math.prod, broken)]), np.array([p for _, p in pairs])

@@ -3,7 +3,7 @@
 import io
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,6 +52,8 @@ class SheetTable:
         for row in self.rows:
             statuses = [row[of.columns[2].lower()] for of in self.form.fields]
             row["status"] = overall_status(self.form, statuses if any(statuses) else ())
+            if self.form.rules and "corrected" in statuses:
+                self._check_rules(row, statuses)
         key = next((of for of in self.form.fields if of.is_key), None)
         if key is None:
             return
@@ -67,6 +69,14 @@ class SheetTable:
         if isinstance(expected, AllowedNumbers) and (missing := sorted({*expected} - {*sheets})):
             shown = ", ".join(missing[:_SHOWN]) + ", …" * (len(missing) > _SHOWN)
             yield f"{len(missing)} of the list of {key.name} have no sheet: {shown}"
+
+    def _check_rules(self, row: dict[str, str], statuses: Sequence[str]) -> None:
+        """Say which rules don't hold after a correction; a person has seen all of some's fields."""
+        texts = [row[of.name.lower()] for of in self.form.fields]
+        broken = [rule for rule in self.form.rules if not rule.holds(texts)]
+        row["note"] = "; ".join(map(self.form.failure, broken))
+        if any(statuses[i] != "corrected" for rule in broken for i in rule.fields):
+            row["status"] = "review"
 
     def save(self) -> None:
         """Write the table again. Raises DigitsError."""

@@ -57,6 +57,7 @@ class FieldOnSheet(NamedTuple):
             for row in (each for each in table.rows if each["file"] == self.row["file"]):
                 cells = (self.row[name], self.row[status]) if undo else (text, "corrected")
                 row[name], row[status] = cells
+                row["note"] = self.row["note"] if undo else row["note"]
             list(table.check())
             table.save()
         return next(iter(crops))
