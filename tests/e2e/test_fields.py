@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,7 @@ from digits.classifier import Classifier
 from digits.data.mnist import Split
 from digits.editor import pdf
 from digits.fields import form_file
-from digits.fields.form import Form
+from digits.fields.form import Field, Form
 from digits.fields.table import SheetTable
 from digits.images.grey import Grey
 from tests.conftest import Patch, Run
@@ -71,6 +72,9 @@ def test_stack_becomes_a_table(form: Form, test_slice: Split, run: Run) -> None:
     photos = [f"{number}.jpg" for number in range(1, 6)]
     for _ in range(2):  # and again, which goes on
         code, _, err = run("read", "--fields", "exam.toml", *photos, "-o", "marks.xlsx")
+        whole = Path("marks.csv").read_text()
+        Path("marks.csv").write_text(f'{whole[: whole.index("3.jpg")]}"3.')  # as by a kill
+    Path("marks.csv").write_text(whole)
     assert code == 1 and "5.jpg is not a picture" in err and "4.jpg: " in err
     assert "warning: number 7210 is on 2 sheets: 1.jpg, 3.jpg" in err
     assert "1 of the list of number have no sheet: 3590" in err
@@ -100,3 +104,5 @@ def test_read_fields_by_camera(form: Form, test_slice: Split, classifier: Classi
     read = classifier.read_fields(small, form_file.load(Path("fixed.toml")))
     assert [number.text for number in read.numbers] == ["7210", "12", "7", "19"]
     assert classifier.read_fields(small.T, read.form).status == "not found"
+    narrow = replace(read.form, fields=(Field("a", (10, 10, 90, 280), cells=64),), rules=())
+    assert classifier.read_fields(small, narrow).numbers[0].status != "accepted"

@@ -10,6 +10,7 @@ import typer
 from digits.commands import runner
 from digits.commands.inputs import Inputs
 from digits.commands.options import NumberOptions, OutputOptions, needs_package
+from digits.commands.results import ResultsFile
 from digits.errors import DigitsError
 from digits.fields.form import Form
 from digits.terminal import print_stderr
@@ -53,8 +54,10 @@ def run(
             raise DigitsError(f"{written} isn't made from {results}, which isn't there")
     is_table = results is not None and results.suffix.lower() == ".csv"
     if results and is_table and os.path.isfile(results) and results.stat().st_size:
-        with open_table(results, form) as sheets:  # perhaps photographed again
-            sheets.rows = [row for row in sheets.rows if row["status"] != "not found"]
+        ResultsFile(results, form.COLUMNS).close()  # cuts off what a kill has left incomplete
+        with open_table(results, form) as sheets:  # what wasn't found may be photographed again
+            done = (row for row in sheets.rows if row["form"] and row["status"] != "not found")
+            sheets.rows = [*done]
             sheets.save()
     task, code = asked.task(models)._replace(kind=form, drawing=drawing), None
     try:

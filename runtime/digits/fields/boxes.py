@@ -22,10 +22,8 @@ def propose(page: Grey) -> list[tuple[Box, int]]:
         is_straight = cv2.contourArea(outline) > 0.9 * (width - 1) * (height - 1)
         if parent >= 0 and is_straight and min(width, height) > side / 100:
             cells.append((x, y, x + width, y + height))
-    boxes = np.array(cells).reshape(-1, 4)[:_MAX_BOXES]
-    is_in = (boxes[:, :2] >= boxes[:, None, :2]).all(2) & (boxes[:, 2:] <= boxes[:, None, 2:]).all(
-        2
-    )
+    near, far = np.split(np.array(cells).reshape(-1, 4)[:_MAX_BOXES], 2, 1)
+    is_in = ((near >= near[:, None]) & (far <= far[:, None])).all(2)
     cells = [cell for cell, own in zip(cells, is_in.sum(1), strict=False) if own == 1]  # no frames
     for cell in sorted(cells):
         comb = next((each for each in combs if _adjoin(each[-1], cell)), None)

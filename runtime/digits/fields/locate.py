@@ -151,9 +151,8 @@ class _Blank:
         self._pixels = _even(page)
         self._corners = cv2.goodFeaturesToTrack(self._pixels, 600, 0.02, 8)  # float32 [n, 1, 2]
         darker = _PAPER - self._pixels.astype(float)
-        self._ink = darker > max(
-            8, np.quantile(darker, 0.995) / 2
-        )  # spots of the paper are fainter
+        # Spots of the paper are fainter.
+        self._ink = darker > max(8, np.quantile(darker, 0.995) / 2)
         self._size = self._pixels.shape[::-1]
         if abs(self._size[0] * form.size[1] / (self._size[1] * form.size[0]) - 1) > _SAME_SHAPE:
             raise DataError(f"{form.blank} has another shape than the form's size")

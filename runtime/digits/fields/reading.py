@@ -27,7 +27,7 @@ from digits.vision.candidates import examine_alone
 
 AROUND = 0.25  # of a box's height: writing crosses its lines
 _INSIDE = -0.04  # without a box's lines
-_CELL = 0.08  # of a cell's height: its lines, and a sheet that is located a millimetre beside them
+_CELL = 0.08  # of a cell's shorter side: its lines, and a millimetre by which they are elsewhere
 _BLUR, _OUTLIER = 0.03, 6.0  # of its height, against noise; standard deviations
 # Of the looks' errors: 1/2 if they were the same, 1 if independent. The largest at which no more
 # than 1 % of what is accepted at 1 % was wrong in generated fields, by hands that training shows.
@@ -73,7 +73,10 @@ def cut(page: Grey, of: Field, to_page: Floats, around: float = AROUND) -> tuple
 def find_lattice(
     model: Model, reader: ReaderModel, crop: Grey, cells: int, around: float = AROUND
 ) -> list[Arc]:
-    """The lattice of what is in a field, of so many cells, in a crop by `cut`."""
+    """The lattice of what is in a field, of so many cells; its boxes in pixels of the crop.
+
+    crop, around: uint8 [h, w] by `cut`, and its argument. Raises ModelError.
+    """
     height = crop.shape[0] / (1 + 2 * around)
     edge = around * height
     size = np.array([crop.shape[1] - 2 * edge, height])
@@ -85,12 +88,12 @@ def find_lattice(
 
 
 def _cell_lattice(model: Model, crop: Grey, cells: int) -> list[Arc]:
-    """The lattice of the digit in each cell, as `predict` reads it."""
+    """The lattice of the digit in each cell, as `predict` reads it. crop: by `cut`, around 0."""
     height, width = crop.shape
-    inset, edges = round(_CELL * height), np.linspace(0, width, cells + 1).round().astype(int)
-    inner, pictures = crop[inset : max(height - inset, inset + 1)], list[GreyImage]()
+    inset = round(_CELL * min(height, width / cells))
+    edges, pictures = np.linspace(0, width, cells + 1).round().astype(int), list[GreyImage]()
     for left, right in pairwise(edges):
-        part = inner[:, left + inset : max(right - inset, left + inset + 1)]
+        part = crop[inset : height - inset, left + inset : right - inset]
         whole = GreyImage("", part, 1.0, part.shape[::-1])
         pictures.append(picture.reduce(whole, picture.DIGIT_MAX_SIDE))
     examined = zip(examine_alone(model, pictures), pairwise(edges.tolist()), strict=True)
@@ -120,7 +123,7 @@ def _bounds(from_crop: Floats, box: tuple[float, ...]) -> tuple[float, float, fl
 def _read_field(
     model: Model, reader: ReaderModel, page: Grey, of: Field, to_page: Floats
 ) -> tuple[list[Arc], NumberReading]:
-    """The number in a field, and its lattice, by two looks; arguments as for `cut`.
+    """The number in a field, and its lattice in the page's pixels, by two looks.
 
     The first is the reader's at a field and its surroundings. The second is its own without the
     box's lines, of which it makes 1s and 7s; or where these are between the digits, `predict`'s.

@@ -71,7 +71,10 @@ class SheetTable:
             yield f"{len(missing)} of the list of {key.name} have no sheet: {shown}"
 
     def _check_rules(self, row: dict[str, str], statuses: Sequence[str]) -> None:
-        """Say which rules don't hold after a correction; a person has seen all of some's fields."""
+        """Note which rules don't hold after a correction.
+
+        The sheet is for review, unless a person has corrected all fields of these rules.
+        """
         texts = [row[of.name.lower()] for of in self.form.fields]
         broken = [rule for rule in self.form.rules if not rule.holds(texts)]
         row["note"] = "; ".join(map(self.form.failure, broken))
