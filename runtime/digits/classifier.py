@@ -169,14 +169,14 @@ def examine(classifier: Classifier, pictures: Sequence[GreyImage]) -> list[Candi
     Those cut or in doubt are examined in both polarities first. Raises ModelError if a model fails,
     or the reader can't be used.
     """
-    least = classifier.model.metadata.rejection_threshold
+    min_confidence = classifier.model.metadata.rejection_threshold
     examined = examine_alone(classifier.model, pictures)
     for index, candidates in enumerate(examined):
-        if not candidates.hypotheses or candidates.is_settled(least):
+        if not candidates.hypotheses or candidates.is_certain(min_confidence):
             continue
-        if candidates.is_cut or candidates.ranking.confidence < least:
+        if candidates.is_cut or candidates.ranking.confidence < min_confidence:
             candidates = examine_inverted(classifier.model, candidates)
-        is_sure = candidates.ranking.confidence >= least
+        is_sure = candidates.ranking.confidence >= min_confidence
         if is_sure and len(candidates.hypotheses) > 1:  # is it this digit and no other?
             seen = _see(classifier, candidates.picture, candidates.box.longer)
             is_sure = seen.probabilities[candidates.ranking.probabilities.argmax()] > 0.5

@@ -21,6 +21,7 @@ from digits.inference.reader_model import ReaderModel
 from digits.prediction import Prediction
 from tests.conftest import Patch
 from tests.runtime.reader.drawn import show
+from tests.synthetic import Sheet, chosen
 
 
 def test_samples_are_all_read_right(classifier: digits.Classifier, pictures: list[Path]) -> None:
@@ -38,6 +39,14 @@ def test_samples_are_all_read_right(classifier: digits.Classifier, pictures: lis
     assert classifier.predict_batch([]) == []
     with pytest.raises(TypeError, match="takes a list of pictures"):
         classifier.predict_batch("7.jpg")
+
+
+def test_two_digits_are_not_one(classifier: digits.Classifier, test_slice: Split) -> None:
+    """A 1 beside a digit is a lighter piece near it, as the flag of a 5 may be."""
+    for text in map(str, range(10, 20)):
+        sheet = Sheet(120, 120)
+        sheet.write(chosen(test_slice, text), 30, 35)
+        assert classifier.predict(sheet.photograph()).digit is None, text
 
 
 def test_threads_share_a_classifier(classifier: digits.Classifier, pictures: list[Path]) -> None:

@@ -51,11 +51,14 @@ class Candidates(NamedTuple):
         borders = (0, 0, *self.picture.pixels.shape[::-1])
         return any(side == border for side, border in zip(self.box, borders, strict=True))
 
-    def is_settled(self, least: float) -> bool:
-        """Whether its only hypothesis holds all ink, isn't cut, and gives a digit this sure."""
-        if len(self.hypotheses) != 1 or self.hypotheses[0].share < 1 or self.is_cut:
+    def is_certain(self, min_confidence: float) -> bool:
+        """Whether nothing else needs a look: all ink is one piece, uncut, and this sure a digit.
+
+        A second piece may be a part of the digit, or a digit beside it.
+        """
+        if len(self.hypotheses) != 1 or not self.hypotheses[0].is_only or self.is_cut:
             return False
-        return self.ranking.confidence >= least
+        return self.ranking.confidence >= min_confidence
 
     def combine(self, evidence: Evidence) -> "Candidates":
         """Combine this with what the reader sees in the same picture."""
@@ -86,18 +89,19 @@ class Candidates(NamedTuple):
 
 
 def examine_alone(
-    model: Model, pictures: Sequence[GreyImage], least: float | None = None
+    model: Model, pictures: Sequence[GreyImage], min_confidence: float | None = None
 ) -> list[Candidates]:
     """Examine pictures, in one batch, without the reader. Raises ModelError if the model fails.
 
-    Where the first hypothesis explains all ink, with this least confidence, by default that of the
-    model's file, it is the only one.
+    Where the first hypothesis is certain (`Candidates.is_certain`), it is the only one.
+    min_confidence: 0 to 1; by default the rejection threshold of the model's file.
     """
-    least = model.metadata.rejection_threshold if least is None else least
+    if min_confidence is None:
+        min_confidence = model.metadata.rejection_threshold
     proposed = [propose(picture.pixels) for picture in pictures]
     first = [[*islice(each, 1)] for each in proposed]
     examined = _examine(model, map(Candidates, pictures), first)
-    doubtful = [index for index, each in enumerate(examined) if not each.is_settled(least)]
+    doubtful = [index for index, each in enumerate(examined) if not each.is_certain(min_confidence)]
     others = [[*proposed[index]] for index in doubtful]
     further = _examine(model, [examined[index] for index in doubtful], others)
     for index, candidates in zip(doubtful, further, strict=True):

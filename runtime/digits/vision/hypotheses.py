@@ -45,14 +45,16 @@ class Hypothesis(NamedTuple):
     """One view of where the digit is.
 
     kind: one of KINDS. component: its ink and where it is. share: how much of all ink (of the
-    narrow strokes, for a hypothesis of these) it explains, 0 to 1. inverted: whether it has the
-    less likely polarity: light on dark in a picture that looks dark on light, or vice versa.
-    unevenness: how much the light changes within its box, as a share of the brightest, 0 to 1.
+    narrow strokes, for a hypothesis of these) it explains, 0 to 1. is_only: whether its ink is the
+    picture's only connected component. inverted: whether it has the less likely polarity: light on
+    dark in a picture that looks dark on light, or vice versa. unevenness: how much the light
+    changes within its box, as a share of the brightest, 0 to 1.
     """
 
     kind: str
     component: Component
     share: float
+    is_only: bool
     inverted: bool
     unevenness: float
 
@@ -80,14 +82,15 @@ def propose_inverted(grey: Grey) -> list[Hypothesis]:
 def _distinct(polarity: Polarity, inverted: bool) -> Iterator[Hypothesis]:
     """The hypotheses of one polarity, each once."""
     seen: list[Component] = []
-    for kind, (ink, box), share in _views(polarity):
+    for kind, (ink, box), share, is_only in _views(polarity):
         alike = (other.ink for other in seen if other.box == box)
         if box.longer >= _MIN_SIDE and not any(np.array_equal(ink, other) for other in alike):
             seen.append(Component(ink, box))
-            yield Hypothesis(kind, seen[-1], share, inverted, polarity.unevenness(*box))
+            unevenness = polarity.unevenness(*box)
+            yield Hypothesis(kind, seen[-1], share, is_only, inverted, unevenness)
 
 
-View = tuple[str, Component, float]  # as in a Hypothesis: kind, component and share
+View = tuple[str, Component, float, bool]  # of a Hypothesis: kind, component, share and is_only
 
 
 def _views(polarity: Polarity) -> Iterator[View]:
@@ -105,7 +108,7 @@ def _views(polarity: Polarity) -> Iterator[View]:
         yield from narrow.view("narrow", inner, chosen)
         yield from narrow.view_without("narrow unruled", narrow.lines(inner, chosen))
         if levels := otsu_levels(polarity.uncorrected):
-            yield "crop", _crop(polarity.uncorrected, levels), 1.0
+            yield "crop", _crop(polarity.uncorrected, levels), 1.0, False
     yield from layer.view_without("inner", layer.border())
     yield from layer.view_without("unruled", layer.lines(components, main))
     dark = layer.ink > darker_level(layer.ink, layer.levels.low)
@@ -146,7 +149,7 @@ class _Layer:
         if chosen:
             ink, box = components.crop(chosen, self.ink, self.levels.edge)
             share = min(int(components.mass[chosen].sum()) / self._total, 1.0)
-            yield kind, Component(ink, box.shift(*self._corner)), share
+            yield kind, Component(ink, box.shift(*self._corner)), share, components.size == 1
 
     def view_without(self, kind: str, gone: Mask) -> Iterator[View]:
         """The main component away from the border, without some of the ink, if there is any.

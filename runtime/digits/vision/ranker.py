@@ -119,7 +119,7 @@ def features(
     kinds, views = {view.kind for view in hypotheses}, []
     listed = answers.tolist()
     mean = [sum(column) / len(listed) for column in zip(*listed, strict=True)]
-    for (kind, (ink, box), share, inverted, uneven), answer, stroke in zip(
+    for (kind, (ink, box), share, _, inverted, uneven), answer, stroke in zip(
         hypotheses, listed, strokes, strict=True
     ):
         confidence = max(answer)

@@ -32,7 +32,7 @@ def made(
     """The outline of a box, four pixels wide."""
     ink = np.full((box.height, box.width), level, np.uint8)
     ink[4:-4, 4:-4] = 0
-    return Hypothesis(kind, Component(ink, box), share, inverted, unevenness)
+    return Hypothesis(kind, Component(ink, box), share, False, inverted, unevenness)
 
 
 def sure(digit: int, confidence: float = 0.99) -> np.ndarray:
