@@ -167,13 +167,13 @@ def test_several_files_make_table(
 def test_csv_is_as_from_command_line(desktop: Page, tmp_path: Path) -> None:
     names = [
         *("a,b.png", '"q".png', "=1+1.png", "x;@y.png"),
-        *("\\x41.png", "new\nline.png", "ä\u202e.png"),
+        *("\\x41.png", "new\nline.png", "ä\u202e.png", "\u3000a.png", "b\uffff.png"),
     ]
     numbers = [{"status": status} for status in ("review", "accepted", "review")]
     fake_read(desktop, reading("7") | {"text": "-5-3\n007  1", "numbers": numbers})
     # A list of files to choose is separated by line ends.
     desktop.drop(*blank(tmp_path, names))
-    desktop.wait_for_status("7 files: 7 sure", "files")
+    desktop.wait_for_status("9 files: 9 sure", "files")
     [link] = desktop.select("#files a")
     folder = tmp_path / "download"
     desktop.cdp("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})

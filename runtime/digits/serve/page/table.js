@@ -9,8 +9,8 @@ const TRIES = 5; // of a file, while the server is ready: one that makes it fail
 const BOM = "\ufeff"; // else Excel takes UTF-8 for another encoding
 // The CSV (RFC 4180) is escaped as `digits predict --csv` does, in text.py and tables.py, so that spreadsheets take it for text.
 const ESCAPED = /\\(?=x[0-9a-f]{2}|u[0-9a-f]{4})/g; // looks as if it were
-// Control, invisible and direction-changing characters, without those that join letters or choose an emoji.
-const CONTROL = /(?![\u200c\u200d\ufe00-\ufe0f\u{10000}-\u{10ffff}])[\p{Cc}\p{DI}\u2028\u2029\ufff9-\ufffb]/gu;
+// Control, invisible and direction-changing characters, without those that join letters or choose an emoji; blanks at the ends.
+const CONTROL = /(?![\u200c\u200d\ufe00-\ufe0f\u{10000}-\u{10ffff}])[\p{Cc}\p{DI}\u2028\u2029\ufff9-\ufffb\ufffe\uffff]|^\s|\s$/gu;
 const FORMULA = /(?<=^|;)(?!-?[0-9.]+$)[-+=@\uff0b\uff0d\uff1d\uff20]/g;
 
 export class FileTable {
