@@ -18,7 +18,9 @@ _FORMULA = r"(?:^|(?<=;))(?!-?[0-9.]+\Z)[-+=@\uff0b\uff0d\uff1d\uff20]"
 _SEPARATORS = ",;\t"  # spreadsheets write semicolons where the comma is decimal
 _UTF_16 = b"\xff\xfe", b"\xfe\xff"  # byte order marks of spreadsheets
 _MAX_LINE = 1 << 16  # characters; two paths have at most 8,192
-_START = 1024  # bytes, in which a picture has a zero, and text has none
+_TITLE = re.compile(r"\W*[^\W\d]|\D*\Z")  # begins with a letter, or has no digit
+_HEADER = re.compile(rb"[^\0\r\n]*[,;\t][^\0\r\n]*[\r\n]")  # which a picture's beginning isn't
+_START = 1024  # bytes, in which a picture has a zero
 _VARIANTS = str.maketrans(",\u2212\u2013", ".--")  # the comma, the minus sign and the dash
 
 
@@ -75,12 +77,13 @@ def list_cells(path: Path, column: str | None = None) -> Iterator[tuple[int, str
     """Yield the line and the text of each number in a list.
 
     The list is plain, a number a line, or a table. column: the table's; without, it
-    is `number`. A first line without digits is a title. Raises DataError if it is no such list.
+    is `number`. A first line without digits, or that begins with a letter, is a title. Raises
+    DataError if it is no such list.
     """
     column = column and column.strip().lower()
     with _open(path) as (title, lines):
         _, names = _header(title, ())
-        has_title = column is not None or not any(map(str.isdigit, title))
+        has_title = column is not None or _TITLE.match(title) is not None
         if not has_title or len(names) < 2 and column in (None, *names):
             lines = lines if has_title else chain([title], lines)
             for number, line in enumerate(lines, 1 + has_title):
@@ -106,7 +109,7 @@ def _open(path: Path) -> Iterator[tuple[str, Iterator[str]]]:
         with path.open("rb") as file:
             start = file.read(_START)
         wide = start.startswith(_UTF_16)
-        if b"\0" in start and not wide:
+        if b"\0" in start and not (wide or _HEADER.match(start)):
             raise DataError(f"{path} is not a CSV file: it is not text")
         encoding, errors = ("utf-16", "replace") if wide else ("utf-8-sig", "surrogateescape")
         with path.open(newline="", encoding=encoding, errors=errors) as text:
@@ -125,11 +128,12 @@ def _escape_formula(cell: str) -> str:
 
 
 def _lines(text: TextIO, path: Path) -> Iterator[str]:
-    """The lines of a file, of limited length."""
+    """The lines of a file, of limited length; an empty one for each that a power cut has torn."""
     for number, line in enumerate(iter(lambda: text.readline(_MAX_LINE), ""), 1):
-        if len(line) == _MAX_LINE:
+        is_torn = "\0" in line  # what was being written is zeros
+        if len(line) == _MAX_LINE and not is_torn:
             raise DataError(f"{path} is not a CSV file: line {number} has {_MAX_LINE:,} characters")
-        yield line
+        yield "\n" if is_torn else line
 
 
 def _header(title: str, sought: Sequence[str]) -> tuple[str, list[str]]:

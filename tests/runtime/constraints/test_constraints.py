@@ -194,6 +194,8 @@ LISTS = [
     (" 12 \n3,50\t\n\n\u22127\n", None),
     ('"12"\n"3,50"\n"-7"\n', None),
     ("Our numbers\n12\n3,50\n-7\n", None),
+    ("Numbers 2024\n12\n3,50\n-7\n", None),
+    ("number,room2\n12,1\n3.50,1\n-7,1\n", None),
     ("name;number;x\na;12;\nb;3,50;4\n\n;;\nc;-7;\n", None),
     ('name,Number\na,12\nb,"3,50"\nc, -7\n', "number"),
     ('meter\tname 1\n12\ta\n"3.50"\tb\n-7\tc\n', "Meter"),

@@ -75,6 +75,7 @@ def test_table_in_any_dialect_and_encoding(path: Path, text: str, encoding: str)
         (b'file,digit\nb.png,1\n"a.png,7\nb.png,1\n', ", line 3: unexpected end of data; is a"),
         (b"file,digit\n" + b"x" * 70_000, " is not a CSV file: line 2 has 65,536 characters"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", " is not a CSV file: it is not text"),
+        (b"file,\0digit\n", " is not a CSV file: it is not text"),
         (b"x" * 5000, f": its columns are {'x' * 200}; needs file and digit"),
     ],
 )
@@ -82,6 +83,11 @@ def test_refused_table_names_the_cause(path: Path, raw: bytes, cause: str) -> No
     with pytest.raises(DataError) as raised:
         read_table(path, raw)
     assert str(raised.value).startswith(f"{path}{cause}")
+
+
+def test_lines_with_zeros_are_left_out_as_a_power_cut_leaves_them(path: Path) -> None:
+    raw = b"file,digit\na,7\n" + bytes(70_000) + b"b,1\nc,0\n" + bytes(9)
+    assert [name for name, _ in read_table(path, raw)[0]] == ["a", "c"]
 
 
 def test_tables_of_pages_have_a_text_and_no_digit(path: Path) -> None:
