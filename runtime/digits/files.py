@@ -22,10 +22,11 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     one that is to write the same file waits. Raises DigitsError if it can't be written.
     """
     try:
-        if path.exists() and not path.is_file():
-            raise DigitsError(f"can't write {path}: it is not a file")
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = temporary_path(path)
+        for file in (path, temporary):
+            if file.exists() and not file.is_file():
+                raise DigitsError(f"can't write {file}: it is not a file")
+        path.parent.mkdir(parents=True, exist_ok=True)
         with _open_locked(temporary) as file:
             try:
                 yield file
@@ -72,18 +73,20 @@ def write_all(files: Mapping[Path, bytes]) -> None:
 
 
 @contextmanager
-def locked_folder(folder: Path) -> Iterator[bool]:
-    """Lock a folder during the block, without writing into it.
+def locked(path: Path) -> Iterator[bool]:
+    """Lock a file or a folder during the block, without writing into it.
 
     False if another process has locked it, or if it has been replaced. True where locks don't
-    exist, or if the folder can't be opened.
+    exist, or if it can't be opened.
     """
     with ExitStack() as opened:
         is_free = True
-        with suppress(OSError, AttributeError):  # Windows has no O_DIRECTORY
-            file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        with suppress(
+            OSError, AttributeError
+        ):  # Windows has no O_NONBLOCK, and renames no open file
+            file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # without waiting at a pipe
             opened.callback(os.close, file)
-            is_free = try_lock(file) and _is_at(file, folder)
+            is_free = try_lock(file) and _is_at(file, path)
         yield is_free
 
 
@@ -105,8 +108,9 @@ def _open_locked(temporary: Path) -> BinaryIO:
 
 
 def _open_as_it_is(path: str, flags: int) -> int:
-    """Follow no link, and keep what another process is writing."""
-    return os.open(path, flags & ~os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    """Follow no link, wait at no pipe, and keep what another process is writing."""
+    safe = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # Windows has neither
+    return os.open(path, flags & ~os.O_TRUNC | safe, 0o666)
 
 
 def _is_at(file: int, path: Path) -> bool:

@@ -1,6 +1,7 @@
 import errno
 import os
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import Mock
@@ -9,7 +10,7 @@ import pytest
 
 from digits import files
 from digits.errors import DigitsError
-from digits.files import atomic_write, locked_folder, remove, temporary_path, write_all, write_text
+from digits.files import atomic_write, locked, remove, temporary_path, write_all, write_text
 from tests.conftest import Patch
 
 
@@ -49,6 +50,8 @@ def test_failed_write_keeps_the_old_file(
 def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     os.mkfifo(tmp_path / "pipe")
+    other = temporary_path(tmp_path / "other")
+    os.mkfifo(other)  # by whoever may write into the folder
     temporary_path(tmp_path / "new").symlink_to("file")
     for path, cause in (
         (tmp_path / "file" / "below", f"{tmp_path / 'file'} is in the way"),
@@ -58,6 +61,8 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
     ):
         with pytest.raises(DigitsError, match=f"^can't write {path}: {cause}$"):
             write_text(path, "text")
+    with pytest.raises(DigitsError, match=f"^can't write {other}: it is not a file$"):
+        write_text(tmp_path / "other", "text")
     assert (tmp_path / "pipe").is_fifo() and (tmp_path / "file").read_text() == "mine"
 
 
@@ -93,37 +98,42 @@ def test_write_without_locks(tmp_path: Path, monkeypatch: Patch) -> None:
         monkeypatch.setitem(sys.modules, "fcntl", fcntl)
         write_text(tmp_path / "one", f"{fcntl}")
         assert (tmp_path / "one").read_text() == f"{fcntl}"
-        with locked_folder(tmp_path) as is_free, locked_folder(tmp_path) as is_still_free:
+        with locked(tmp_path) as is_free, locked(tmp_path) as is_still_free:
             assert is_free and is_still_free
 
 
 @pytest.mark.unix
-def test_locked_folder_has_one_owner(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    with locked_folder(folder) as first:
-        with locked_folder(folder) as second:
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch])
+def test_what_is_locked_has_one_owner(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "path"
+    make(path)
+    with locked(path) as first:
+        with locked(path) as second:
             assert (first, second) == (True, False)
-        folder.rename(tmp_path / "moved")
-        folder.mkdir()
-        with locked_folder(folder) as new:
+        path.rename(tmp_path / "moved")
+        make(path)
+        with locked(path) as new:
             assert new
-    with locked_folder(folder) as again, locked_folder(tmp_path / "nothing") as is_free:
+    with locked(path) as again, locked(tmp_path / "nothing") as is_free:
         assert again and is_free
-    assert not list(folder.iterdir())
+    assert names(tmp_path) == {"path", "moved"}
 
 
 @pytest.mark.unix
-def test_folder_deleted_while_locking_is_not_locked(tmp_path: Path, monkeypatch: Patch) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
+@pytest.mark.parametrize("change", [Path.unlink, lambda path: write_text(path, "new")])
+def test_what_is_replaced_while_locking_is_not_locked(
+    tmp_path: Path, monkeypatch: Patch, change: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "file"
+    write_text(path, "old")
 
-    def late(file: int) -> bool:
-        folder.rmdir()
+    def late(file: int, wait: bool = False) -> bool:
+        monkeypatch.undo()
+        change(path)
         return True
 
     monkeypatch.setattr(files, "try_lock", late)
-    with locked_folder(folder) as is_free:
+    with locked(path) as is_free:
         assert not is_free
 
 

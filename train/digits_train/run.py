@@ -13,7 +13,7 @@ from typing import Any
 
 import digits
 from digits.errors import DigitsError, ModelError
-from digits.files import locked_folder, remove, temporary_path, write_text
+from digits.files import locked, remove, temporary_path, write_text
 from digits_train import checkpoint
 from digits_train.checkpoint import Provenance
 from digits_train.training import Training
@@ -39,7 +39,7 @@ class RunDir:
 
         Raises DigitsError if another process trains there.
         """
-        with locked_folder(self.folder) as free:
+        with locked(self.folder) as free:
             if not free:
                 raise DigitsError(
                     f"another process trains in {self.folder}: wait until it ends, or stop it"
