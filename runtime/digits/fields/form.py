@@ -14,6 +14,7 @@ from digits.constraints.constraints import Constraints
 FindBy = Literal["marks", "blank", "fixed"]
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in the form's unit
 
+UNCHECKED = "can't be checked"
 MARKER_SETS = 146  # of four markers each, in the dictionary of 587
 _EXACT = Context(prec=200, traps=[])  # makes NaN of what is no number, as a date
 _MARKER, _EDGE = 12 / 210, 8 / 210  # of the sheet's width
@@ -108,6 +109,18 @@ class Form:
         corners = (edge, edge), (right, edge), (right, bottom), (edge, bottom)
         numbers = range(4 * self.markers, 4 * self.markers + 4)
         return {n: (x, y, x + side, y + side) for n, (x, y) in zip(numbers, corners, strict=True)}
+
+    def obstacle(self, rule: Rule, states: Sequence[str]) -> str:
+        """A sentence for a rule that can't be checked; none for one that can.
+
+        states: of all fields; in a "blank" or "unreadable" one is no number.
+        """
+        needed = rule.fields[:1] if rule.rows is None else rule.fields
+        for i in rule.fields:
+            if states[i] == "unreadable" or (states[i] == "blank" and i in needed):
+                checked, cause = (self.fields[number].name for number in (rule.fields[0], i))
+                return f"{checked} {UNCHECKED}: {cause} is {states[i]}"
+        return ""
 
     def failure(self, rule: Rule) -> str:
         """A sentence for a rule that doesn't hold."""

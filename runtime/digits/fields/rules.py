@@ -58,18 +58,15 @@ def _checkable(form: Form, read: Sequence[NumberReading]) -> tuple[dict[Rule, fl
     And notes on the others.
     """
     rules, notes = dict[Rule, float](), list[str]()
+    states = ["" if each.satisfies else "unreadable" if each.symbols else "blank" for each in read]
     for rule in form.rules:
-        lacking = [i for i in rule.fields if not read[i].satisfies]
-        filled = rule.fields[:1] if rule.rows is None else rule.fields
-        causes = [i for i in lacking if read[i].symbols or i in filled]
-        if not causes:
+        obstacle = form.obstacle(rule, states)
+        if not obstacle:
             # As in `Constraints.share`: at worst, a slip of the pen is in the shortest number.
-            shortest = min(len(read[i].text) for i in rule.fields if i not in lacking)
+            shortest = min(len(read[i].text) for i in rule.fields if not states[i])
             rules[rule] = max(rule.share, 0.1 / shortest)
         elif any(read[i].symbols for i in rule.fields):
-            trouble = "unreadable" if read[causes[0]].symbols else "blank"
-            checked, cause = (form.fields[i].name for i in (rule.fields[0], causes[0]))
-            notes.append(f"{checked} can't be checked: {cause} is {trouble}")
+            notes.append(obstacle)
     return rules, notes
 
 

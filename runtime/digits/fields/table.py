@@ -3,7 +3,7 @@
 import io
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,11 +12,10 @@ from openpyxl.styles import Font, PatternFill
 
 from digits import tables
 from digits.constraints.allowed import AllowedNumbers
-from digits.errors import DataError, DigitsError, reporting
-from digits.fields.form import Form
+from digits.errors import DigitsError
+from digits.fields.form import UNCHECKED, Form
 from digits.fields.sheet import overall_status
-from digits.files import write_bytes
-from digits.system import try_lock
+from digits.files import locked, write_all, write_bytes
 from digits.text import escape_control
 
 _SHOWN = 10  # missing keys
@@ -28,8 +27,8 @@ _FILLS = {"review": _LOOK, "unreadable": _WRONG, "not found": _WRONG, "duplicate
 @contextmanager
 def open_table(path: Path, form: Form) -> Iterator["SheetTable"]:
     """A table that no other process writes meanwhile. Raises DigitsError."""
-    with reporting(f"read {path}", DataError), path.open("rb") as file:
-        if not try_lock(file.fileno()):
+    with locked(path) as is_free:
+        if not is_free:
             raise DigitsError(f"another process is writing {path}")
         yield SheetTable(path, form)
 
@@ -71,21 +70,31 @@ class SheetTable:
             yield f"{len(missing)} of the list of {key.name} have no sheet: {shown}"
 
     def _check_rules(self, row: dict[str, str], statuses: Sequence[str]) -> None:
-        """Note which rules don't hold after a correction.
+        """Note which rules don't hold, or can't be checked, after a correction.
 
         The sheet is for review, unless a person has corrected all fields of these rules.
         """
-        texts = [row[of.name.lower()] for of in self.form.fields]
-        broken = [rule for rule in self.form.rules if not rule.holds(texts)]
-        row["note"] = "; ".join(map(self.form.failure, broken))
-        if any(statuses[i] != "corrected" for rule in broken for i in rule.fields):
-            row["status"] = "review"
+        texts = [row[field.name.lower()] for field in self.form.fields]
+        lacks = ["unreadable" if status == "unreadable" else "blank" for status in statuses]
+        states = ["" if text else lack for text, lack in zip(texts, lacks, strict=True)]
+        outdated = {"", *map(self.form.failure, self.form.rules)}
+        notes = [n for n in row["note"].split("; ") if n not in outdated and UNCHECKED not in n]
+        for rule in self.form.rules:
+            if obstacle := self.form.obstacle(rule, states):
+                if any(states[i] != "blank" for i in rule.fields):
+                    notes.append(obstacle)
+            elif not rule.holds(texts):
+                notes.append(self.form.failure(rule))
+                if any(statuses[i] != "corrected" for i in rule.fields):
+                    row["status"] = "review"
+        row["note"] = "; ".join(notes)
 
-    def save(self) -> None:
-        """Write the table again. Raises DigitsError."""
+    def save(self, others: Mapping[Path, bytes] | None = None) -> None:
+        """Write the table again, and other files, or none of them. Raises DigitsError."""
         lines = [tables.csv_row(self._columns)]
         lines += (tables.csv_row(row[name.lower()] for name in self._columns) for row in self.rows)
-        write_bytes(self.path, "\n".join([*lines, ""]).encode(errors="surrogateescape"))
+        data = "\n".join([*lines, ""]).encode(errors="surrogateescape")
+        write_all({self.path.resolve(): data, **(others or {})})
 
     def save_spreadsheet(self, path: Path) -> None:
         """Write it as XLSX, with what is in doubt in colour. Raises DigitsError."""
