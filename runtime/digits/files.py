@@ -81,9 +81,7 @@ def locked(path: Path) -> Iterator[bool]:
     """
     with ExitStack() as opened:
         is_free = True
-        with suppress(
-            OSError, AttributeError
-        ):  # Windows has no O_NONBLOCK
+        with suppress(OSError, AttributeError):  # Windows has no O_NONBLOCK
             file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # without waiting at a pipe
             opened.callback(os.close, file)
             is_free = try_lock(file) and _is_at(file, path)

@@ -35,12 +35,19 @@ def has_column(path: Path, label: str) -> bool:
     return {"file", label} <= {*tables.header(path, "file", label)}
 
 
+def find_file(table: Path, name: str) -> str:
+    """The path of a file that a table names, perhaps escaped: in its folder, or else in this one."""
+    here = unescape_name(name)
+    beside = [os.path.join(table.parent, each) for each in (here, name)]
+    return next(filter(os.path.isfile, (*beside, here)), beside[1])
+
+
 def rows(
     path: Path, on_error: OnError, column: str = "digit"
 ) -> Iterator[tuple[Path, NumberLabel]]:
     """Yield each picture and its label: the text in a column.
 
-    The header names the columns `file` (relative to the table) and this one, in any case; commas,
+    The header names the columns `file` (see `find_file`) and this one, in any case; commas,
     semicolons or tabs separate them, and the text is UTF-8 or UTF-16. A digit is one of LABELS. Any
     other text says what is written on a page: digits, minus signs, and points or commas; `/` or a
     line break begins a line, and a blank a column; it comes in the form of `Reading.text`, empty
@@ -59,7 +66,8 @@ def rows(
                 raise DataError("more cells than columns; a text with a separator needs quotes")
             if row.get("file") and {*needed} <= {*row}:
                 box = _box(row["box"]) if has_boxes else None
-                yield _picture(path, row["file"]), (box, parse(row[column]), row.get("group", ""))
+                file = Path(find_file(path, row["file"]))
+                yield file, (box, parse(row[column]), row.get("group", ""))
             elif any(row.values()):
                 raise DataError(f"{' or '.join(needed)} is missing")
         except DataError as error:
@@ -90,9 +98,3 @@ def _page_text(written: str) -> str:
         raise DataError(f"the text has {len(symbols):,} symbols; at most {_MAX_SYMBOLS:,} are read")
     lines = ("  ".join(line.split()) for line in text.splitlines())
     return "\n".join(filter(None, lines))
-
-
-def _picture(table: Path, name: str) -> Path:
-    """The file of this name, which may be escaped as in results."""
-    unescaped = table.parent / unescape_name(name)
-    return unescaped if os.path.lexists(unescaped) else table.parent / name

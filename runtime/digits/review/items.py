@@ -9,6 +9,7 @@ from digits import tables
 from digits.classifier import Classifier
 from digits.commands.inputs import expand
 from digits.commands.results import ResultsFile
+from digits.data.table import find_file
 from digits.errors import DataError, DigitsError, PictureError
 from digits.images import picture
 from digits.prediction import Reading, Status
@@ -49,12 +50,6 @@ class Item(NamedTuple):
         """What identifies it in a table of labels in this folder."""
         name = tables.csv_name(Path(os.path.relpath(self.file, folder)).as_posix())
         return [name, " ".join(map(str, self.box))] if self.box else [name]
-
-
-def find_file(table: Path, name: str) -> str:
-    """The path of a file that a table names: from its folder, or else from this one."""
-    beside = os.path.join(table.parent, unescape_name(name))
-    return beside if os.path.isfile(beside) else unescape_name(name)
 
 
 def has_numbers(source: Path) -> bool:

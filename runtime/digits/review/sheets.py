@@ -1,5 +1,7 @@
 """The fields of a table of sheets: what is in doubt, and where a person's corrections go."""
 
+import io
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +12,8 @@ from digits.classifier import Classifier
 from digits.commands import drawing
 from digits.constraints.automaton import accepts_text
 from digits.data.image_folder import digest_of
-from digits.errors import DigitsError
+from digits.data.table import find_file
+from digits.errors import DigitsError, PictureError, reporting
 from digits.fields import form_file
 from digits.fields.form import Field
 from digits.fields.reading import AROUND, cut, find_lattice, locate
@@ -20,10 +23,12 @@ from digits.images.grey import Grey
 from digits.reader.classify import cut_inks
 from digits.reader.numbers import OnlyText
 from digits.reader.search import search
-from digits.review.items import Item, find_file
+from digits.review.items import Item
 from digits.tables import rows
+from digits.text import unescape_name
 
 _RANKS = {"blank": 1, "accepted": 3, "corrected": 4}  # by status, else 0; 2: a duplicate's key
+_IDENTITY = "file", "modified", "size"  # of a row; the last two, if `digits watch` wrote it
 _AROUND = 1.5  # of a field's height is shown around it
 
 
@@ -48,47 +53,65 @@ class FieldOnSheet(NamedTuple):
             raise DigitsError(
                 f"{self.of.name} can't be {text} by the form; change that, or skip it"
             )
-        crops = self._crops(text, labels.stem, classifier)
-        for file, image in crops.items():
-            path = labels.parent / file
-            path.unlink(missing_ok=True) if undo else drawing.save(path, image)
+        crops = self._crops(text, labels.with_suffix("").resolve(), classifier)
         name, _, status = (column.lower() for column in self.of.columns)
         with open_table(self.table.path, self.table.form) as table:  # others may have changed it
-            for row in (each for each in table.rows if each["file"] == self.row["file"]):
+            for row in table.rows:
+                if any(row.get(key) != self.row.get(key) for key in _IDENTITY):
+                    continue
                 cells = (self.row[name], self.row[status]) if undo else (text, "corrected")
                 row[name], row[status] = cells
                 row["note"] = self.row["note"] if undo else row["note"]
             list(table.check())
-            table.save()
-        return next(iter(crops))
+            if undo:
+                for path in crops:
+                    path.unlink(missing_ok=True)
+            table.save({} if undo else crops)
+        return f"{labels.stem}/{next(iter(crops)).name}"
 
     def _cut(self, around: float = AROUND) -> Grey:
-        page = picture.load(find_file(self.table.path, self.row["file"]), picture.SHEET_MAX_SIDE)
+        file = find_file(self.table.path, self.row["file"])
+        with reporting(f"read {file}", PictureError):
+            size = str(os.path.getsize(file))
+        if self.row.get("size", size) != size:
+            raise PictureError(f"{file} isn't the picture that was read: its size is another")
+        page = picture.load(file, picture.SHEET_MAX_SIDE)
         to_page, _ = locate(page, self.table.form)
         return cut(page.pixels, self.of, to_page, around)[0]
 
-    def _crops(self, text: str, folder: str, classifier: Classifier) -> dict[str, Image.Image]:
-        """The field and, if they can be told apart, its digits, by the names of their files."""
+    def _crops(self, text: str, folder: Path, classifier: Classifier) -> dict[Path, bytes]:
+        """The field and, if they can be told apart, its digits, as PNGs in a folder without links."""
         crop = self._cut()
         stem = "".join(filter(str.isalnum, Path(self.row["file"]).stem))[:20]
         name = f"{self.of.name} {stem} {digest_of(crop).hex()[:16]}.png"
         lattice = find_lattice(classifier.model, classifier.reader, crop, self.of.cells)
         symbols = search(lattice, OnlyText(text, self.of.constraints.digits_only)).symbols
         inks = cut_inks(crop, np.array([arc.box for _, arc in symbols]).reshape(-1, 4))
-        crops = {f"{folder}/{name}": Image.fromarray(crop)}
+        crops = {folder / name: _to_png(crop)}
         for number, ((digit, _), ink) in enumerate(zip(symbols, inks, strict=True)):
             if digit.isdigit() and ink.size:
-                image = Image.fromarray(255 - np.pad(ink, max(ink.shape) // 4))
-                crops[f"{folder}/digits/{digit}/{number} {name}"] = image
+                file = folder / "digits" / digit / f"{number} {name}"
+                crops[file] = _to_png(255 - np.pad(ink, max(ink.shape) // 4))
+                if file.parent.resolve() != file.parent:  # of whoever has sent the pictures
+                    raise DigitsError(f"can't write {file}: a folder in {folder} is a link")
         return crops
+
+
+def _to_png(pixels: Grey) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def fields_of(source: Path) -> tuple[list[Item], int]:
     """The fields that nobody has corrected, most in doubt first; and how many somebody has."""
     names = (row["form"] for _, row, _ in rows(source, "file", "form") if row.get("form"))
-    form = form_file.load(Path(find_file(source, next(names, "the form"))))
+    name = next(names, "the form")
+    here = Path(unescape_name(name))  # rather than one of whoever has sent the pictures
+    form = form_file.load(here if here.is_file() else Path(find_file(source, name)))
     table, ranked = SheetTable(source, form), list[tuple[int, str, Item]]()
-    for row in table.rows:
+    latest = {row["file"]: row for row in table.rows}  # the pictures of others have been replaced
+    for row in latest.values():
         for of in form.fields:
             text, share, status = (row[name.lower()] for name in of.columns)
             rank = 3 if status == "blank" and of.is_optional else _RANKS.get(status, 0)

@@ -3,6 +3,7 @@
 import base64
 import io
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
 from digits.commands.results import ResultsFile
+from digits.errors import DigitsError
+from digits.fields.table import open_table
 from digits.review.app import Review
 from digits.review.sheets import fields_of
 from digits.serve.settings import Settings
-from tests.conftest import Run
+from tests.conftest import Patch, Run
 
 FORM = """size = [800, 420]\nfind = "fixed"\nfields = [
     {name = "id", box = [80, 170, 560, 270], key = true},
@@ -29,7 +32,7 @@ gone.jpg,8,0.99,accepted,1,1.0,corrected,,1.0,blank,complete,,form.toml
 c.jpg,,,,,,,,,,not found,half a sheet,form.toml\n"""
 ORDER = ["q 1 a", "q2 b", "q 1 b", "id b", "id a", "id gone", "q2 a", "q2 gone"]
 CHANGED = ",corrected,,1.0,blank,complete,,form.toml\nb.jpg,7,0.97,accepted,,0.9,corrected,5,"
-OTHERS = {"can't read gone.toml: No": ("form.", "gone."), "needs file and id": (",q2,", ",q3,")}
+OTHERS = {"gone.toml: No such file": ("form.", "gone."), "needs file and id": (",q2,", ",q3,")}
 
 
 @pytest.fixture
@@ -71,6 +74,52 @@ def test_spreadsheets_and_other_programs_write_it_too(table: Path, classifier: C
     items[0].sheet.correct("1", table.with_name("labels.csv"), classifier)
     assert [line[:5] for line in table.read_bytes().split(b"\n")][4:] == [b"c.jpg", b"d.jpg", b""]
     assert b",\xfc,form.toml" in table.read_bytes() and len(fields_of(table)[0]) == len(ORDER) - 1
+
+
+def test_name_used_again_is_another_sheet(table: Path, classifier: Classifier) -> None:
+    """As in a table of `digits watch`: the earlier row's picture is gone."""
+    title, row, *_ = TABLE.replace(",unreadable", ",review").splitlines()
+    size = (table.parent / "a.jpg").stat().st_size
+    rows = [f"{row},{second},{size}" for second in (1, 2)]
+    table.write_text("\n".join([f"{title},modified,size", *rows, ""]))
+    items, _ = fields_of(table)
+    assert len(items) == 3
+    items[0].sheet.correct("5", table.with_name("labels.csv"), classifier)
+    first, second = table.read_text().splitlines()[1:]
+    assert first.startswith(rows[0].partition(",duplicate")[0]) and ",5,0.1,corrected," in second
+    (table.parent / "a.jpg").write_bytes(b"newer")
+    with pytest.raises(DigitsError, match=r"a.jpg isn't the picture that was read"):
+        items[1].sheet.close_up()
+
+
+@pytest.mark.unix
+@pytest.mark.parametrize("cause", ["another process is writing", "labels is a link", "in the way"])
+def test_refused_correction_leaves_nothing(table: Path, classifier: Classifier, cause: str) -> None:
+    """Nor does it write through links of whoever has sent the pictures."""
+    labels, item = table.with_name("labels.csv"), fields_of(table)[0][0]
+    (table.parent / "elsewhere").mkdir()
+    digits = table.parent / "labels" / "digits"
+    digits.mkdir(parents=True)
+    with ExitStack() as stack:
+        if cause == "in the way":  # of the last of the digits
+            (digits / "6").touch()
+        elif cause == "labels is a link":
+            (digits / "6").symlink_to(table.parent / "elsewhere")
+        else:
+            stack.enter_context(open_table(table, item.sheet.table.form))
+        with pytest.raises(DigitsError, match=cause):
+            item.sheet.correct("20260", labels, classifier)
+    assert table.read_text() == TABLE
+    assert not [*table.parent.glob("labels/**/*.png"), *table.parent.glob("elsewhere/*")]
+
+
+def test_form_is_that_of_this_folder(table: Path, monkeypatch: Patch, tmp_path: Path) -> None:
+    """Not one of whoever has put pictures beside the table."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "form.toml").write_text(FORM.replace("q2", "q3"))
+    monkeypatch.chdir(tmp_path / "mine")
+    with pytest.raises(DigitsError, match="q3"):
+        fields_of(table)
 
 
 @pytest.mark.parametrize("message", OTHERS)
