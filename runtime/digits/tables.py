@@ -41,7 +41,9 @@ def csv_name(file: str) -> str:
 
 
 def csv_cells(line: str) -> list[str]:
-    """The cells of a line of CSV. Raises ValueError if it is malformed."""
+    """The cells of a line of CSV. Raises ValueError if it is malformed, or has zeros."""
+    if "\0" in line:
+        raise ValueError("a power cut has left zeros")
     try:
         return next(csv.reader([line], strict=True), [])
     except csv.Error as error:

@@ -36,7 +36,7 @@ def has_column(path: Path, label: str) -> bool:
 
 
 def find_file(table: Path, name: str) -> str:
-    """The path of a file that a table names, perhaps escaped: in its folder, or else in this one."""
+    """The path of a file that a table names, escaped or not: in its folder, or else in this one."""
     here = unescape_name(name)
     beside = [os.path.join(table.parent, each) for each in (here, name)]
     return next(filter(os.path.isfile, (*beside, here)), beside[1])

@@ -46,6 +46,13 @@ class SheetTable:
         self.rows = [empty | row for _, row, _ in tables.rows(path, *names) if any(row.values())]
         self._columns = [names.get(name, name) for name in empty]
 
+    def drop_replaced(self) -> list[str]:
+        """Drop rows `not found` of files with a later row. Returns the files that have none."""
+        last = {row["file"]: row for row in self.rows}
+        kept = (r for r in self.rows if r["status"] != "not found" or r is last[r["file"]])
+        self.rows = [*kept]
+        return [row["file"] for row in self.rows if row["status"] == "not found"]
+
     def check(self) -> Iterator[str]:
         """Set the status of each sheet, and say which keys are there twice or missing."""
         for row in self.rows:

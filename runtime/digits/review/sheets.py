@@ -80,7 +80,7 @@ class FieldOnSheet(NamedTuple):
         return cut(page.pixels, self.of, to_page, around)[0]
 
     def _crops(self, text: str, folder: Path, classifier: Classifier) -> dict[Path, bytes]:
-        """The field and, if they can be told apart, its digits, as PNGs in a folder without links."""
+        """The field and, if they can be told apart, its digits, as PNGs in a folder."""
         crop = self._cut()
         stem = "".join(filter(str.isalnum, Path(self.row["file"]).stem))[:20]
         name = f"{self.of.name} {stem} {digest_of(crop).hex()[:16]}.png"

@@ -58,7 +58,10 @@ CRLF = (HEADER + A).replace(b"\n", b"\r\n")
         (CSV, CRLF, "a", CRLF, 0),
         (JSON, JSON_A[:5], "", b"", 0),
         (JSON, JSON_A + JSON_B[:-1], "a", JSON_A, 0),
-        *((CSV, HEADER + A + line, "a", HEADER + A + line, 1) for line in (b'\xff"\n', b"a,b,c\n")),
+        *(
+            (CSV, HEADER + A + line, "a", HEADER + A + line, 1)
+            for line in (b'\xff"\n', b"a,b,c\n", b"b\0,1\n")  # the last after a power cut
+        ),
         *(
             (JSON, JSON_A + line, "a", JSON_A + line, 1)
             for line in (b"\xff\n", b'{"file": "b"}\n', b"[" * 5000 + b"\n")
