@@ -90,7 +90,8 @@ class Csv(Format):
         from digits.tables import csv_cells
 
         cells = csv_cells(line)
-        return [*cells] if len(cells) == len(columns) else []
+        is_whole = len(cells) == len(columns) and "\0" not in line  # as a power cut leaves
+        return [*cells] if is_whole else []
 
 
 FORMATS = {"text": Format(), "json": Json(), "csv": Csv()}

@@ -1,16 +1,15 @@
 """Text that terminals, spreadsheets and JSON parsers take as it is: file names, notes, results.
 
 Linux allows any bytes in a file name. In results, `\\xff` stands for a byte that isn't UTF-8 or for
-an ASCII control character, `\\u202e` for another control character or an invisible one, `\\x20`
-for a blank at an end of a name, which tables strip, and `\\x5c` for the backslash of a name that
-looks like that already. So no two names become one.
+an ASCII control character or a blank at an end, `\\u202e` for another control character or an
+invisible one, and `\\x5c` for a backslash before what looks so already: no two names become one.
 """
 
 import re
 
-# Those of ASCII and Latin-1, surrogates, and Unicode's line separators, changes of direction and
-# invisible characters, without those that join letters or choose an emoji (U+200C, U+200D, U+FE00
-# to U+FE0F); and the two that XML, and so a spreadsheet, can't hold.
+# Those of ASCII and Latin-1, surrogates and two others that no XML holds, Unicode's line separators,
+# changes of direction and invisible characters, without those that join letters or choose an emoji
+# (U+200C, U+200D, U+FE00 to U+FE0F).
 _CONTROL = (
     r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e"
     r"\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff]"
@@ -31,7 +30,7 @@ def escape_control(text: str) -> str:
 
 
 def escape_name(name: str) -> str:
-    """Escape a file name for results, reversibly."""
+    """Escape a file name for results, reversibly; blanks at its ends too, which tables strip."""
     name = re.sub(rf"\\(?={_ESCAPED})", r"\\x5c", name)
     return re.sub(rf"^\s|\s\Z|{_CONTROL}", escape, name)
 

@@ -11,10 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from digits.errors import DigitsError, reporting
-from digits.formats import Csv, Format
+from digits.formats import FORMATS, Format
 from digits.system import try_lock
 from digits.terminal import print_stderr
 
+_CSV = FORMATS["csv"]
 _MAX_LINE = 8 << 20  # bytes, as of 20,000 symbols; a power cut may leave zeros without end
 
 
@@ -26,19 +27,24 @@ class ResultsFile:
     """Appends complete lines to a file, which is locked; what is incomplete at its end is cut off.
 
     path: a file with these columns, or a new one. Whatever else changes or replaces it meanwhile,
-    it is opened again before the next line. key: how many of the columns identify a picture. done:
-    hashes of the keys of the pictures with a line, which take a third of the memory; among 10^6
-    pictures, two collide once in 10^7 devices.
+    it is opened again before the next line. key: how many of the columns identify a picture. redo:
+    a cell in lines whose pictures aren't done. done: hashes of the keys of those that are, which
+    take a third of the memory; among 10^6 pictures, two collide once in 10^7 devices.
 
     Raises DigitsError if it isn't a file, can't be opened, has other columns or is locked by
     another process.
     """
 
     def __init__(
-        self, path: Path, columns: Sequence[str], form: Format | None = None, key: int = 1
+        self,
+        path: Path,
+        columns: Sequence[str],
+        form: Format = _CSV,
+        key: int = 1,
+        redo: str = "\0",
     ) -> None:
-        self.path, self._columns, self._key = path, list(columns), key
-        self._format = form or Csv()
+        self.path, self._columns, self._key, self._redo = path, list(columns), key, redo
+        self._format = form
         self.done = set[int]()
         self._known: tuple[int, ...]  # as we have left it
         with reporting(f"write {path}", WriteFailed):
@@ -130,7 +136,7 @@ class ResultsFile:
                     break
                 end += len(line)
                 damaged |= not cells
-                if cells and cells != self._columns:  # the header
+                if cells and cells != self._columns and self._redo not in cells:  # the header
                     self.done.add(hash(tuple(map(str, cells[: self._key]))))
         self._file.truncate(end)
         if damaged:

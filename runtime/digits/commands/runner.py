@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from itertools import chain, count
@@ -98,18 +98,11 @@ class Task(NamedTuple):
 Result = tuple[str, DigitsError | None]  # the lines of a picture, and what is wrong with it
 
 
-def run(
-    task: Task,
-    given: Inputs,
-    form: Format,
-    jobs: int | None,
-    output: Path | None,
-    again: Collection[str] = (),
-) -> None:
+def run(task: Task, given: Inputs, form: Format, jobs: int | None, output: Path | None) -> None:
     """Print the results in the order of the files, and an error for each that can't be read.
 
     jobs: see `process_count`. output: a file that gets the results instead, as CSV or JSON;
-    pictures with a result there aren't read, but for those named in `again`. Exits with 1 after an error. Raises ModelError if the
+    pictures with a result there aren't read. Exits with 1 after an error. Raises ModelError if the
     model can't be used, DigitsError if a result can't be written, and Interrupted after Ctrl-C.
     """
     files: Sequence[str] = given.files
@@ -121,12 +114,12 @@ def run(
             if output:
                 from digits.commands.results import ResultsFile
 
-                earlier = stack.enter_context(closing(ResultsFile(output, columns, form)))
-                done = earlier.done - {hash((name,)) for name in again}
-                files = [file for file in files if hash((_name(form, file),)) not in done]
-                if skipped := len(given.files) - len(files):
+                earlier = ResultsFile(output, columns, form, redo="not found")
+                stack.enter_context(closing(earlier))
+                files = [file for file in files if hash((_name(form, file),)) not in earlier.done]
+                if done := len(given.files) - len(files):
                     total = len(given.files)
-                    print_stderr(f"skipping {skipped} of {total} pictures: {output} has them")
+                    print_stderr(f"skipping {done} of {total} pictures: {output} has them")
                 write, header = earlier.append, ""
             processes = process_count(files, jobs)
             if processes > 1:

@@ -1,6 +1,5 @@
 """Run `digits read --fields`: read each sheet, then look at the table as a whole."""
 
-import os
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -10,7 +9,6 @@ import typer
 from digits.commands import runner
 from digits.commands.inputs import Inputs
 from digits.commands.options import NumberOptions, OutputOptions, needs_package
-from digits.commands.results import ResultsFile
 from digits.errors import DigitsError
 from digits.fields.form import Form
 from digits.terminal import print_stderr
@@ -41,7 +39,7 @@ def run(
     """Read sheets of the form in a file, as `runner.run`, and exit. drawing: as of a Task.
 
     In a CSV, duplicate sheets are marked; they and missing ones are named; those that weren't found
-    are read again, and their rows replaced. An output file.xlsx is made from file.csv, which a later run continues. Raises
+    are read again. An output file.xlsx is made from file.csv, which a later run continues. Raises
     DigitsError for a wrong form.
     """
     form, written = load_form(path, asked), output.output
@@ -52,22 +50,14 @@ def run(
         results = written.with_suffix(".csv")
         if written.exists() and not results.exists():
             raise DigitsError(f"{written} isn't made from {results}, which isn't there")
-    is_table, again = results is not None and results.suffix.lower() == ".csv", list[str]()
-    if results and is_table and os.path.isfile(results):
-        ResultsFile(results, form.COLUMNS).close()  # cuts off what a kill has left incomplete
-        if results.stat().st_size:
-            with open_table(results, form) as sheets:
-                sheets.rows = [row for row in sheets.rows if row["form"]]  # else it is torn
-                again = sheets.drop_replaced()  # what wasn't found may be photographed again
-                sheets.save()
     task, code = asked.task(models)._replace(kind=form, drawing=drawing), None
     try:
-        runner.run(task, given, output._replace(output=results).chosen(), jobs, results, again)
+        runner.run(task, given, output._replace(output=results).chosen(), jobs, results)
     except SystemExit as error:  # some picture failed
         code = error.code
-    if results and is_table and results.stat().st_size:
+    if results and results.suffix.lower() == ".csv" and results.stat().st_size:
         with open_table(results, form) as sheets:
-            sheets.drop_replaced()
+            sheets.drop_outdated()
             for trouble in sheets.check():
                 print_stderr(f"warning: {trouble}")
             sheets.save()

@@ -35,11 +35,10 @@ def has_column(path: Path, label: str) -> bool:
     return {"file", label} <= {*tables.header(path, "file", label)}
 
 
-def find_file(table: Path, name: str) -> str:
-    """The path of a file that a table names, escaped or not: in its folder, or else in this one."""
-    here = unescape_name(name)
-    beside = [os.path.join(table.parent, each) for each in (here, name)]
-    return next(filter(os.path.isfile, (*beside, here)), beside[1])
+def find_file(name: str, *folders: Path) -> Path:
+    """The first file of this name, escaped as in results or not, in these folders."""
+    paths = [folder / each for folder in folders for each in (unescape_name(name), name)]
+    return next(filter(os.path.isfile, paths), paths[1])
 
 
 def rows(
@@ -66,7 +65,7 @@ def rows(
                 raise DataError("more cells than columns; a text with a separator needs quotes")
             if row.get("file") and {*needed} <= {*row}:
                 box = _box(row["box"]) if has_boxes else None
-                file = Path(find_file(path, row["file"]))
+                file = find_file(row["file"], path.parent, Path())
                 yield file, (box, parse(row[column]), row.get("group", ""))
             elif any(row.values()):
                 raise DataError(f"{' or '.join(needed)} is missing")

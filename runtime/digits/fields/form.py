@@ -110,17 +110,21 @@ class Form:
         numbers = range(4 * self.markers, 4 * self.markers + 4)
         return {n: (x, y, x + side, y + side) for n, (x, y) in zip(numbers, corners, strict=True)}
 
-    def obstacle(self, rule: Rule, states: Sequence[str]) -> str:
-        """A sentence for a rule that can't be checked; none for one that can.
+    def checkable(self, states: Sequence[str]) -> tuple[list[Rule], list[str]]:
+        """The rules whose fields have what they need, and notes on the others.
 
-        states: of all fields; in a "blank" or "unreadable" one is no number.
+        states: of all fields; "blank" or "unreadable" where there is no number, else empty.
         """
-        needed = rule.fields[:1] if rule.rows is None else rule.fields
-        for i in rule.fields:
-            if states[i] == "unreadable" or (states[i] == "blank" and i in needed):
-                checked, cause = (self.fields[number].name for number in (rule.fields[0], i))
-                return f"{checked} {UNCHECKED}: {cause} is {states[i]}"
-        return ""
+        rules, notes = list[Rule](), list[str]()
+        for rule in self.rules:
+            needed = rule.fields[:1] if rule.rows is None else rule.fields
+            causes = [i for i in rule.fields if states[i] and (i in needed or states[i] != "blank")]
+            if not causes:
+                rules.append(rule)
+            elif any(states[i] != "blank" for i in rule.fields):
+                checked, cause = (self.fields[i].name for i in (rule.fields[0], causes[0]))
+                notes.append(f"{checked} {UNCHECKED}: {cause} is {states[causes[0]]}")
+        return rules, notes
 
     def failure(self, rule: Rule) -> str:
         """A sentence for a rule that doesn't hold."""

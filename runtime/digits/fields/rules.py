@@ -30,7 +30,9 @@ def apply_rules(
     changes nothing. In one that doesn't hold, symbols become disputed, so that no number is
     accepted. Where a text changes, the earlier one is the runner-up.
     """
-    rules, notes = _checkable(form, read)
+    states = ["" if each.satisfies else "unreadable" if each.symbols else "blank" for each in read]
+    checkable, notes = form.checkable(states)
+    rules = {rule: _chance(rule, read) for rule in checkable}
     constraints, numbers = [each.constraints for each in form.fields], [*read]
     among = {i for rule in rules for i in rule.fields}
     texts = {i: likely_texts(lattices[i], constraints[i], temperature) for i in among}
@@ -52,22 +54,11 @@ def apply_rules(
     return numbers, notes
 
 
-def _checkable(form: Form, read: Sequence[NumberReading]) -> tuple[dict[Rule, float], list[str]]:
-    """Rules whose fields have what they need, with shares of texts that satisfy each by chance.
-
-    And notes on the others.
-    """
-    rules, notes = dict[Rule, float](), list[str]()
-    states = ["" if each.satisfies else "unreadable" if each.symbols else "blank" for each in read]
-    for rule in form.rules:
-        obstacle = form.obstacle(rule, states)
-        if not obstacle:
-            # As in `Constraints.share`: at worst, a slip of the pen is in the shortest number.
-            shortest = min(len(read[i].text) for i in rule.fields if not states[i])
-            rules[rule] = max(rule.share, 0.1 / shortest)
-        elif any(read[i].symbols for i in rule.fields):
-            notes.append(obstacle)
-    return rules, notes
+def _chance(rule: Rule, read: Sequence[NumberReading]) -> float:
+    """Which share of texts satisfies a rule by chance."""
+    # As in `Constraints.share`: at worst, a slip of the pen is in the shortest number.
+    shortest = min(len(read[i].text) for i in rule.fields if read[i].satisfies)
+    return max(rule.share, 0.1 / shortest)
 
 
 def _probabilities(read: NumberReading, texts: Mapping[str, Paths]) -> dict[str, float]:

@@ -46,12 +46,14 @@ class SheetTable:
         self.rows = [empty | row for _, row, _ in tables.rows(path, *names) if any(row.values())]
         self._columns = [names.get(name, name) for name in empty]
 
-    def drop_replaced(self) -> list[str]:
-        """Drop rows `not found` of files with a later row. Returns the files that have none."""
+    def drop_outdated(self) -> None:
+        """Drop each row that is torn, or whose sheet wasn't found, if its file has a later one."""
         last = {row["file"]: row for row in self.rows}
-        kept = (r for r in self.rows if r["status"] != "not found" or r is last[r["file"]])
-        self.rows = [*kept]
-        return [row["file"] for row in self.rows if row["status"] == "not found"]
+        self.rows = [
+            row
+            for row in self.rows
+            if row is last[row["file"]] or (row["form"] and row["status"] != "not found")
+        ]
 
     def check(self) -> Iterator[str]:
         """Set the status of each sheet, and say which keys are there twice or missing."""
@@ -85,16 +87,12 @@ class SheetTable:
         lacks = ["unreadable" if status == "unreadable" else "blank" for status in statuses]
         states = ["" if text else lack for text, lack in zip(texts, lacks, strict=True)]
         outdated = {"", *map(self.form.failure, self.form.rules)}
-        notes = [n for n in row["note"].split("; ") if n not in outdated and UNCHECKED not in n]
-        for rule in self.form.rules:
-            if obstacle := self.form.obstacle(rule, states):
-                if any(states[i] != "blank" for i in rule.fields):
-                    notes.append(obstacle)
-            elif not rule.holds(texts):
-                notes.append(self.form.failure(rule))
-                if any(statuses[i] != "corrected" for i in rule.fields):
-                    row["status"] = "review"
-        row["note"] = "; ".join(notes)
+        others = [n for n in row["note"].split("; ") if n not in outdated and UNCHECKED not in n]
+        rules, unchecked = self.form.checkable(states)
+        broken = [rule for rule in rules if not rule.holds(texts)]
+        row["note"] = "; ".join([*others, *unchecked, *map(self.form.failure, broken)])
+        if any(statuses[i] != "corrected" for rule in broken for i in rule.fields):
+            row["status"] = "review"
 
     def save(self, others: Mapping[Path, bytes] | None = None) -> None:
         """Write the table again, and other files, or none of them. Raises DigitsError."""

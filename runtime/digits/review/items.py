@@ -109,7 +109,7 @@ def _item(table: Path, row: dict[str, str]) -> Item:
 
     Raises KeyError, ValueError or PictureError if the picture is gone or the row makes no sense.
     """
-    file, status = find_file(table, row["file"]), row["status"]
+    file, status = str(find_file(row["file"], table.parent, Path())), row["status"]
     share = float(row.get("probability") or row["confidence"])
     if not os.path.isfile(file) or status not in _STATUSES or not 0 <= share <= 1:
         raise ValueError("no picture, status or probability")

@@ -1,23 +1,23 @@
 """The fields of a table of sheets: what is in doubt, and where a person's corrections go."""
 
-import io
 import os
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
-from PIL import Image
 
 from digits.classifier import Classifier
 from digits.commands import drawing
 from digits.constraints.automaton import accepts_text
 from digits.data.image_folder import digest_of
 from digits.data.table import find_file
-from digits.errors import DigitsError, PictureError, reporting
+from digits.errors import DigitsError, PictureError
 from digits.fields import form_file
 from digits.fields.form import Field
 from digits.fields.reading import AROUND, cut, find_lattice, locate
 from digits.fields.table import SheetTable, open_table
+from digits.files import remove
 from digits.images import picture
 from digits.images.grey import Grey
 from digits.reader.classify import cut_inks
@@ -25,7 +25,6 @@ from digits.reader.numbers import OnlyText
 from digits.reader.search import search
 from digits.review.items import Item
 from digits.tables import rows
-from digits.text import unescape_name
 
 _RANKS = {"blank": 1, "accepted": 3, "corrected": 4}  # by status, else 0; 2: a duplicate's key
 _IDENTITY = "file", "modified", "size"  # of a row; the last two, if `digits watch` wrote it
@@ -53,62 +52,55 @@ class FieldOnSheet(NamedTuple):
             raise DigitsError(
                 f"{self.of.name} can't be {text} by the form; change that, or skip it"
             )
-        crops = self._crops(text, labels.with_suffix("").resolve(), classifier)
+        crops = self._crops(text, labels.parent.resolve() / labels.stem, classifier)
+        for path in crops:
+            if path.parent.resolve() != path.parent:  # by whoever has sent the pictures
+                raise DigitsError(f"can't write {path}: there is a link on the way; delete that")
         name, _, status = (column.lower() for column in self.of.columns)
+        cells = {name: text, status: "corrected"}
+        if undo:
+            cells = {key: self.row[key] for key in (name, status, "note")}
         with open_table(self.table.path, self.table.form) as table:  # others may have changed it
             for row in table.rows:
-                if any(row.get(key) != self.row.get(key) for key in _IDENTITY):
-                    continue
-                cells = (self.row[name], self.row[status]) if undo else (text, "corrected")
-                row[name], row[status] = cells
-                row["note"] = self.row["note"] if undo else row["note"]
+                if all(row.get(key) == self.row.get(key) for key in _IDENTITY):
+                    row.update(cells)
             list(table.check())
             if undo:
                 for path in crops:
-                    path.unlink(missing_ok=True)
-            table.save({} if undo else crops)
+                    remove(path)
+            pngs = {path: cv2.imencode(".png", crop)[1].tobytes() for path, crop in crops.items()}
+            table.save({} if undo else pngs)
         return f"{labels.stem}/{next(iter(crops)).name}"
 
     def _cut(self, around: float = AROUND) -> Grey:
-        file = find_file(self.table.path, self.row["file"])
-        with reporting(f"read {file}", PictureError):
-            size = str(os.path.getsize(file))
+        file = find_file(self.row["file"], self.table.path.parent, Path())
+        page, size = picture.load(file, picture.SHEET_MAX_SIDE), str(os.path.getsize(file))
         if self.row.get("size", size) != size:
             raise PictureError(f"{file} isn't the picture that was read: its size is another")
-        page = picture.load(file, picture.SHEET_MAX_SIDE)
         to_page, _ = locate(page, self.table.form)
         return cut(page.pixels, self.of, to_page, around)[0]
 
-    def _crops(self, text: str, folder: Path, classifier: Classifier) -> dict[Path, bytes]:
-        """The field and, if they can be told apart, its digits, as PNGs in a folder."""
+    def _crops(self, text: str, folder: Path, classifier: Classifier) -> dict[Path, Grey]:
+        """The field and, if they can be told apart, its digits, by their files in a folder."""
         crop = self._cut()
         stem = "".join(filter(str.isalnum, Path(self.row["file"]).stem))[:20]
         name = f"{self.of.name} {stem} {digest_of(crop).hex()[:16]}.png"
         lattice = find_lattice(classifier.model, classifier.reader, crop, self.of.cells)
         symbols = search(lattice, OnlyText(text, self.of.constraints.digits_only)).symbols
         inks = cut_inks(crop, np.array([arc.box for _, arc in symbols]).reshape(-1, 4))
-        crops = {folder / name: _to_png(crop)}
+        crops = {folder / name: crop}
         for number, ((digit, _), ink) in enumerate(zip(symbols, inks, strict=True)):
             if digit.isdigit() and ink.size:
                 file = folder / "digits" / digit / f"{number} {name}"
-                crops[file] = _to_png(255 - np.pad(ink, max(ink.shape) // 4))
-                if file.parent.resolve() != file.parent:  # of whoever has sent the pictures
-                    raise DigitsError(f"can't write {file}: a folder in {folder} is a link")
+                crops[file] = 255 - np.pad(ink, max(ink.shape) // 4)
         return crops
-
-
-def _to_png(pixels: Grey) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def fields_of(source: Path) -> tuple[list[Item], int]:
     """The fields that nobody has corrected, most in doubt first; and how many somebody has."""
     names = (row["form"] for _, row, _ in rows(source, "file", "form") if row.get("form"))
-    name = next(names, "the form")
-    here = Path(unescape_name(name))  # rather than one of whoever has sent the pictures
-    form = form_file.load(here if here.is_file() else Path(find_file(source, name)))
+    # Whoever sends pictures may put another form beside the table.
+    form = form_file.load(find_file(next(names, "the form"), Path(), source.parent))
     table, ranked = SheetTable(source, form), list[tuple[int, str, Item]]()
     latest = {row["file"]: row for row in table.rows}  # the pictures of others have been replaced
     for row in latest.values():
@@ -119,7 +111,8 @@ def fields_of(source: Path) -> tuple[list[Item], int]:
             note = f"sheet: {row['status']}; {row['note']}".rstrip("; ")
             remark = f"{of.name}: {status}, probability {share[:5]}; {note}"
             state, sheet = "accepted" if rank == 3 else "review", FieldOnSheet(table, of, row)
-            item = Item(find_file(source, row["file"]), 0, state, (), text, remark, sheet)
+            file = str(find_file(row["file"], source.parent, Path()))
+            item = Item(file, 0, state, (), text, remark, sheet)
             ranked += [(rank, share, item)] * bool(status)  # else the sheet isn't found
     ranked.sort(key=lambda each: each[:2])
     left = [item for rank, _, item in ranked if rank < 4]
