@@ -23,9 +23,9 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         temporary = temporary_path(path)
-        for file in (path, temporary):
-            if file.exists() and not file.is_file():
-                raise DigitsError(f"can't write {file}: it is not a file")
+        for target in (path, temporary):
+            if target.exists() and not target.is_file():
+                raise DigitsError(f"can't write {target}: it is not a file")
         path.parent.mkdir(parents=True, exist_ok=True)
         with _open_locked(temporary) as file:
             try:

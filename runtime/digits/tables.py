@@ -77,8 +77,7 @@ def list_cells(path: Path, column: str | None = None) -> Iterator[tuple[int, str
     """Yield the line and the text of each number in a list.
 
     The list is plain, a number a line, or a table. column: the table's; without, it
-    is `number`. A first line without digits, or that begins with a letter, is a title. Raises
-    DataError if it is no such list.
+    is `number`. A title begins with a letter, or has no digit. Raises DataError if it is no list.
     """
     column = column and column.strip().lower()
     with _open(path) as (title, lines):

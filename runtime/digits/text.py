@@ -7,7 +7,7 @@ invisible one, and `\\x5c` for a backslash before what looks so already: no two 
 
 import re
 
-# Those of ASCII and Latin-1, surrogates and two others that no XML holds, Unicode's line separators,
+# Those of ASCII and Latin-1, surrogates and two others that no XML holds, and Unicode's line ends,
 # changes of direction and invisible characters, without those that join letters or choose an emoji
 # (U+200C, U+200D, U+FE00 to U+FE0F).
 _CONTROL = (

@@ -15,7 +15,7 @@ from digits.formats import FORMATS, Format
 from digits.system import try_lock
 from digits.terminal import print_stderr
 
-_CSV = FORMATS["csv"]
+CSV = FORMATS["csv"]
 _MAX_LINE = 8 << 20  # bytes, as of 20,000 symbols; a power cut may leave zeros without end
 
 
@@ -36,12 +36,7 @@ class ResultsFile:
     """
 
     def __init__(
-        self,
-        path: Path,
-        columns: Sequence[str],
-        form: Format = _CSV,
-        key: int = 1,
-        redo: str = "\0",
+        self, path: Path, columns: Sequence[str], form: Format = CSV, key: int = 1, redo: str = "\0"
     ) -> None:
         self.path, self._columns, self._key, self._redo = path, list(columns), key, redo
         self._format = form

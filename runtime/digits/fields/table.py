@@ -1,6 +1,5 @@
 """The table of a form's sheets: which are there twice or missing, and a spreadsheet of them."""
 
-import io
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from digits.constraints.allowed import AllowedNumbers
 from digits.errors import DigitsError
 from digits.fields.form import UNCHECKED, Form
 from digits.fields.sheet import overall_status
-from digits.files import locked, write_all, write_bytes
+from digits.files import atomic_write, locked, write_all
 from digits.text import escape_control
 
 _SHOWN = 10  # missing keys
@@ -115,6 +114,5 @@ class SheetTable:
                 cell = sheet.cell(line, column, value)
                 if fill := _FILLS.get(text):
                     cell.fill = fill
-        buffer = io.BytesIO()
-        book.save(buffer)
-        write_bytes(path, buffer.getvalue())
+        with atomic_write(path) as file:
+            book.save(file)
