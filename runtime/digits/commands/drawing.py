@@ -108,11 +108,16 @@ def debug_strip(examined: Candidates, prediction: Prediction) -> Image.Image:
     return strip
 
 
-def save(path: Path, image: Image.Image) -> None:
-    """Write a picture atomically, as JPEG or PNG by its suffix. Raises DigitsError."""
+def encode(path: Path, image: Image.Image) -> bytes:
+    """A picture as JPEG or PNG, by the suffix of its path."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG" if path.suffix.lower() == ".png" else "JPEG", quality=90)
-    write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
+
+
+def save(path: Path, image: Image.Image) -> None:
+    """Write a picture atomically, as `encode`. Raises DigitsError."""
+    write_bytes(path, encode(path, image))
 
 
 def _load(source: picture.Source) -> tuple[Image.Image, float]:

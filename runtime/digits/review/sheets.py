@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
+from PIL import Image
 
 from digits.classifier import Classifier
 from digits.commands import drawing
@@ -68,8 +68,7 @@ class FieldOnSheet(NamedTuple):
             if undo:
                 for path in crops:
                     remove(path)
-            pngs = {path: cv2.imencode(".png", crop)[1].tobytes() for path, crop in crops.items()}
-            table.save({} if undo else pngs)
+            table.save({} if undo else crops)
         return f"{labels.stem}/{next(iter(crops)).name}"
 
     def _cut(self, around: float = AROUND) -> Grey:
@@ -80,8 +79,8 @@ class FieldOnSheet(NamedTuple):
         to_page, _ = locate(page, self.table.form)
         return cut(page.pixels, self.of, to_page, around)[0]
 
-    def _crops(self, text: str, folder: Path, classifier: Classifier) -> dict[Path, Grey]:
-        """The field and, if they can be told apart, its digits, by their files in a folder."""
+    def _crops(self, text: str, folder: Path, classifier: Classifier) -> dict[Path, bytes]:
+        """The field and, if they can be told apart, its digits, as files in a folder."""
         crop = self._cut()
         stem = "".join(filter(str.isalnum, Path(self.row["file"]).stem))[:20]
         name = f"{self.of.name} {stem} {digest_of(crop).hex()[:16]}.png"
@@ -93,7 +92,7 @@ class FieldOnSheet(NamedTuple):
             if digit.isdigit() and ink.size:
                 file = folder / "digits" / digit / f"{number} {name}"
                 crops[file] = 255 - np.pad(ink, max(ink.shape) // 4)
-        return crops
+        return {file: drawing.encode(file, Image.fromarray(grey)) for file, grey in crops.items()}
 
 
 def fields_of(source: Path) -> tuple[list[Item], int]:
