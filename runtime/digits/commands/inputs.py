@@ -1,6 +1,5 @@
 """Find and open the input pictures: files, folders, patterns, and `-` for stdin."""
 
-import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,8 +10,6 @@ from digits.images.formats import SUFFIXES
 from digits.terminal import ErrorReporter
 
 STDIN = "-"
-MAX_STDIN = 512 << 20  # bytes; the largest readable picture has 400 MB
-_BLOCK = 1 << 16  # bytes
 
 OnError = Callable[[PictureError], None]
 
@@ -45,17 +42,10 @@ def read_source(file: str) -> str | bytes:
         return file
     if sys.stdin is None:
         raise PictureError("can't read a picture from stdin: it is closed")
-    from digits.images.decoder import identify_format  # Pillow is slow to import
+    from digits.images.decoder import read_all  # Pillow is slow to import
 
-    data = io.BytesIO()
     with reporting("read a picture from stdin", PictureError):
-        while data.tell() <= MAX_STDIN and (part := sys.stdin.buffer.read(_BLOCK)):
-            if not data.tell():
-                identify_format("stdin", part)
-            data.write(part)
-    if data.tell() > MAX_STDIN:
-        raise PictureError(f"stdin is larger than {MAX_STDIN >> 20} MB")
-    return data.getvalue()
+        return read_all("stdin", sys.stdin.buffer)
 
 
 def expand(argument: str, recursive: bool, on_error: OnError) -> list[str]:

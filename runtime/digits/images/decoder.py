@@ -1,6 +1,7 @@
 """Open a picture file with the one Pillow decoder it needs."""
 
 import importlib
+import io
 import logging
 import re
 import struct
@@ -36,7 +37,25 @@ DECODE_ERRORS = (
     *(EOFError, LookupError, ArithmeticError, MemoryError, struct.error, zlib.error),
 )
 
+_BLOCK = 1 << 16  # bytes
+
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # its errors are raised
+
+
+def read_all(name: str, file: BinaryIO) -> bytes:
+    """Read a picture file from where it is, in little more memory than its size.
+
+    name: for error messages. Raises PictureError, as early as possible, if it is no picture in a
+    supported format or too large.
+    """
+    content = io.BytesIO()
+    while block := file.read(_BLOCK):
+        if not content.tell():
+            identify_format(name, block)
+        content.write(block)
+        if content.tell() > limits.MAX_BYTES:
+            raise limits.too_large(name, limits.MAX_BYTES)
+    return content.getvalue()
 
 
 def open_picture(name: str, file: BinaryIO, any_size: bool = False) -> ImageFile:

@@ -86,6 +86,11 @@ def too_many_pixels(name: str, most: int = _MAX_PIXELS) -> PictureError:
     return PictureError(f"{name} has too many pixels: at most {most // 1_000_000} million are read")
 
 
+def too_large(name: str, most: int) -> PictureError:
+    """The error for a file of more bytes than these."""
+    return PictureError(f"{name} is larger than {most >> 20} MB")
+
+
 def _too_intricate(name: str) -> PictureError:
     return PictureError(f"{name} is damaged, or has too much beside its pixels: convert it to PNG")
 
@@ -94,7 +99,7 @@ def check_file(name: str, format: str, file: BinaryIO) -> None:
     """Raise PictureError for a file that would take too much memory or time to open."""
     most = _MAX_WEBP_BYTES if format == "WEBP" else MAX_BYTES
     if file.seek(0, os.SEEK_END) > most:
-        raise PictureError(f"{name} is larger than {most >> 20} MB")
+        raise too_large(name, most)
     if format == "TIFF":
         _check_tags(name, file)
     if format == "PNG":

@@ -113,7 +113,7 @@ def _open(source: Any) -> tuple[str, BinaryIO]:
     with decoder.explain_damage(name):
         with suppress(AttributeError, OSError):  # a pipe's
             source.seek(0)
-        return name, io.BytesIO(source.read(limits.MAX_BYTES + 1))
+        return name, io.BytesIO(decoder.read_all(name, source))
 
 
 def _open_path(path: str) -> BinaryIO:

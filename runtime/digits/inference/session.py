@@ -28,6 +28,9 @@ T = TypeVar("T")
 _PERIOD = 0.2  # seconds between two looks at what runs
 # The largest page takes 250 MB, and each thread of the caller may read one.
 _CORE_MEMORY = 512 << 20
+# Bytes of inputs. What takes more, a page that is searched for small digits, is rare and gives its
+# memory back: a worker that is limited would lack it for the next picture.
+_KEPT_INPUTS = 2 << 20
 
 
 class Session:
@@ -48,14 +51,18 @@ class Session:
         self, inputs: dict[str, NDArray[np.uint8]], outputs: list[str], seconds: float
     ) -> list[NDArray[np.float32]]:
         """Compute outputs by their names; seconds, errors: see `watch`."""
-        return self.watch(partial(self.graph.run, outputs, inputs), seconds)
+        is_large = sum(values.nbytes for values in inputs.values()) > _KEPT_INPUTS
+        return self.watch(partial(self.graph.run, outputs, inputs), seconds, is_large)
 
-    def watch(self, run: Callable[[onnxruntime.RunOptions], T], seconds: float) -> T:
+    def watch(
+        self, run: Callable[[onnxruntime.RunOptions], T], seconds: float, releases: bool = False
+    ) -> T:
         """Run the network, for so many seconds and as long as a node then takes.
 
-        run: calls onnxruntime. Raises ModelError if it takes longer, or fails.
+        run: calls onnxruntime. releases: whether to give the memory back that it took. Raises
+        ModelError if it takes longer, or fails.
         """
-        watchdog, options = _watchdog(), _thread.options
+        watchdog, options = _watchdog(), _thread.releasing if releases else _thread.options
         options.terminate = False
         watchdog.deadlines[options] = monotonic() + seconds
         if not watchdog.awake.is_set():
@@ -101,9 +108,10 @@ class _Thread(threading.local):
     """The options of each thread: making them takes a tenth of a digit's time."""
 
     def __init__(self) -> None:
-        self.options = onnxruntime.RunOptions()
+        self.options, self.releasing = onnxruntime.RunOptions(), onnxruntime.RunOptions()
         # Without it, onnxruntime 1.32 takes 26 µs to find that it isn't there.
         self.options.add_run_config_entry("gpu_graph_id", "-1")
+        self.releasing.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
 
 _thread, _watchdog = _Thread(), cache(_Watchdog)

@@ -4,6 +4,7 @@ import io
 import os
 import random
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -63,6 +64,21 @@ def test_every_format_from_every_source(tmp_path: Path, format: str) -> None:
     for length in (0, 1, 20, len(raw) // 2):
         with pytest.raises(PictureError, match="the picture"):
             picture.load(raw[:length])
+
+
+def test_file_object_takes_memory_for_its_size(tmp_path: Path) -> None:
+    """`digits watch` reads them under a limit of memory."""
+    (tmp_path / "picture").write_bytes(small("PNG"))
+
+    def peak(source: picture.Source) -> int:
+        tracemalloc.start()
+        picture.load(source)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    with open(tmp_path / "picture", "rb") as file:
+        assert peak(file) < 4 * peak(small("PNG"))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -16,8 +16,9 @@ import pytest
 from digits.errors import ModelError
 from digits.inference.interface import PAGE_MAX_PIXELS, PAGE_MAX_SIDE, STRIDE
 from digits.inference.model_file import BUNDLED
-from digits.inference.reader_model import run_maps
+from digits.inference.reader_model import ReaderModel, run_maps
 from digits.inference.session import Session
+from tests.robustness.sandbox import measured
 from tests.waiting import wait_until
 
 
@@ -47,6 +48,7 @@ def test_what_runs_too_long_is_ended_and_nothing_else() -> None:
     def wait(options: Any) -> bool:
         return ended.wait(60) and not options.terminate
 
+    session(lambda _: None).run({}, [], 60.0)  # as when a model is opened, by one thread
     with ThreadPoolExecutor(1) as pool:
         patient: Any = pool.submit(session(wait).run, {}, [], 60.0)
         with pytest.raises(ModelError, match="^it is too slow: it ran for over 1 s$"):
@@ -71,6 +73,18 @@ def test_onnxruntime_error_is_a_model_error() -> None:
 
     with pytest.raises(ModelError, match="^onnxruntime can't run it: bad$"):
         session(fail).run({}, [], 60.0)
+
+
+@pytest.mark.linux
+@pytest.mark.slow
+def test_memory_of_a_large_page_is_given_back() -> None:
+    """Or a worker would have less for the next picture."""
+    reader = ReaderModel()
+    with measured() as first:
+        reader.maps(np.zeros(LARGEST, np.uint8))
+    with measured() as second:
+        reader.maps(np.zeros(LARGEST, np.uint8))
+    assert second.megabytes > first.megabytes / 2 > 0
 
 
 PAGE = np.zeros((32, 32), np.uint8)
