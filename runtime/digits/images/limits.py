@@ -28,6 +28,7 @@ MAX_READS = 1 << 20  # 2 µs each; a PNG of 512 MB in chunks of 8 KB takes a fou
 # picture.
 _MAX_SCANNED = 10 * _MAX_PIXELS
 _MAX_NUMBERS = 1 << 18  # of a TIFF's tag, each of which takes a Python object
+_MAX_TAGS = 200  # three times as many as there are in TIFF 6.0; of some, libtiff writes a line each
 _MAX_TIFF_BYTES = 4 * _MAX_PIXELS  # decoded: libtiff may hold all beside the picture
 # Bytes of a plain-text PPM, and pixels of a BMP in runs, which Pillow decodes in Python.
 _MAX_SLOW = 8 << 20
@@ -41,6 +42,7 @@ _TIFF_COMPRESSIONS = {
 # TIFF 6.0, sections 3 and 15.
 _BITS, _STRIPS, _SAMPLES, _TILES = 258, 273, 277, 324
 _BYTE_TYPES = {1, 2, 7}  # their values aren't unpacked
+_TYPES = range(1, 14)  # 13: an offset, of a supplement
 # The header of a scan of one to four components: JPEG (ITU-T T.81, section B.2.3).
 _SCAN = re.compile(rb"\xff\xda\0[\x06\x08\x0a\x0c\x0e]")
 
@@ -112,8 +114,11 @@ def _check_tags(name: str, file: BinaryIO) -> None:
     order = "<" if file.read(4).startswith(b"I") else ">"
     file.seek(*struct.unpack(order + "I", file.read(4)))
     [count] = struct.unpack(order + "H", file.read(2))
+    if count > _MAX_TAGS:
+        raise _too_intricate(name)
     for tag, kind, numbers in struct.iter_unpack(order + "HHI4x", file.read(12 * count)):
-        if numbers > _MAX_NUMBERS and (tag == _STRIPS or kind not in _BYTE_TYPES):
+        is_unpacked = tag == _STRIPS or kind not in _BYTE_TYPES
+        if kind not in _TYPES or (numbers > _MAX_NUMBERS and is_unpacked):
             raise _too_intricate(name)
 
 

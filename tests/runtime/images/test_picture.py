@@ -224,6 +224,10 @@ def refused() -> Iterator[tuple[str, bytes, str]]:
     for tag, kind in ((273, 1), (258, 3)):  # Pillow makes a few Python objects for each value
         raw = bombs.grey_tiff(9, 9, (tag, kind, 1 << 20, 100)) + bytes(8 << 20)
         yield f"a million values of kind {kind} in tag {tag}", raw, MUCH
+    for kind in (0, 14):  # libtiff writes some lines on stderr for each
+        yield f"a tag of kind {kind}", bombs.grey_tiff(9, 9, (40_000, kind, 1, 0)), MUCH
+    tags = [(number, 3, 1, 0) for number in range(40_000, 40_200)]
+    yield "two hundred tags", bombs.grey_tiff(9, 9, *tags), MUCH
     yield "JPEG of many segments", jpeg_with(EXIF, 100_000), MUCH
     yield "JPEG of much EXIF", jpeg_with(LARGE_EXIF, 600), MUCH
     yield "progressive JPEG", progressive(2000, 300), SCANS
