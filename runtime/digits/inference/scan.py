@@ -222,6 +222,6 @@ def _varint(raw: memoryview, position: int) -> tuple[int, int]:
     for byte in raw[position : position + 10]:
         value |= (byte & 0x7F) << shift
         position, shift = position + 1, shift + 7
-        if byte < 0x80:
+        if byte < 0x80 and value < 1 << 64:
             return value, position
     raise ValueError("it is truncated, or not an ONNX file")

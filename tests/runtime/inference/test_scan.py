@@ -50,6 +50,7 @@ def test_matches_the_onnx_package() -> None:
         (bytes_field(14, b"") * (1 << 17), "field 14 of its model is unknown, or one too many"),
         (bytes_field(2, b"abc")[:-1], "is truncated"),
         (b"\x08" + b"\x80" * 11, "is truncated"),
+        (b"\x08" + b"\x80" * 9 + b"\2", "is truncated"),  # 2**64, which protobuf takes for 0
     ],
     ids=lambda value: repr(value[:20]),
 )
