@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from digits.errors import DigitsError, Interrupted, WrongTask
 from digits.system import is_out_of_memory, refuse_empty_variables, require_64_bit, too_many_files
-from digits.terminal import EXIT_INTERRUPTED, print_stderr, silence_pillow
+from digits.terminal import EXIT_INTERRUPTED, print_stderr, print_warnings
 
 
 def start() -> None:
@@ -64,7 +64,7 @@ def _set_up() -> None:
     # NumPy's OpenBLAS: for 25 ms after each product its threads spin, which takes as much CPU time
     # as a picture does, and a core from whoever reads another one.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    silence_pillow()
+    print_warnings()
     if sys.stderr is None:  # or Typer would print errors on stdout
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored

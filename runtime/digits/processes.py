@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar
 
 from digits import system
 from digits.errors import DigitsError, reporting
-from digits.terminal import silence_pillow
+from digits.terminal import print_warnings
 
 T = TypeVar("T")
 Request = TypeVar("Request")
@@ -248,7 +248,7 @@ def _serve(pipe: Connection, memory: int | None) -> None:
     """Receive what to start, then answer requests until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     system.die_with_parent()
-    silence_pillow()
+    print_warnings()
     with suppress(EOFError, OSError):
         try:
             start: Start[Any, Any] = pipe.recv()

@@ -57,9 +57,10 @@ class ErrorReporter:
             sys.exit(1)
 
 
-def silence_pillow() -> None:
-    """Ignore Pillow's warnings about files that it can read nevertheless."""
+def print_warnings() -> None:
+    """Have Python's warnings on a line each, without Pillow's about files that it can read."""
     warnings.filterwarnings("ignore", module="PIL")
+    warnings.showwarning = lambda message, *_: print_stderr(f"warning: {message}")
 
 
 def progress_bar(shown: bool = True) -> "Progress":

@@ -22,7 +22,7 @@ except ModuleNotFoundError:  # it has wheels for some versions of Python on Linu
 with atheris.instrument_imports(include=["digits", "PIL"]) if atheris else nullcontext():
     from digits.errors import PictureError
     from digits.images import picture
-    from digits.terminal import silence_pillow
+    from digits.terminal import print_warnings
     from digits.vision.frame import to_mnist
     from digits.vision.hypotheses import propose
 
@@ -64,7 +64,7 @@ def fuzz(seconds: float, options: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    silence_pillow()
+    print_warnings()
     if atheris is None:
         print("nothing is fuzzed: atheris has no wheel for this Python", file=sys.stderr)
     elif folder := os.environ.get(CORPUS):

@@ -34,9 +34,11 @@ def tiff(*entries: tuple[int, int, int, int], tail: bytes = b"", following: int 
     return head + packed + struct.pack("<I", following) + tail
 
 
-def grey_tiff(width: int, height: int, *more: tuple[int, int, int, int]) -> bytes:
+def grey_tiff(
+    width: int, height: int, *more: tuple[int, int, int, int], following: int = 0
+) -> bytes:
     base = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 8), (262, 3, 1, 1)]
-    return tiff(*base, *more, tail=bytes(1000))
+    return tiff(*base, *more, tail=bytes(1000), following=following)
 
 
 def pictures() -> dict[str, bytes]:

@@ -5,6 +5,7 @@ import io
 import logging
 import re
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,7 +55,7 @@ def read_all(name: str, file: BinaryIO) -> bytes:
             identify_format(name, block)
         content.write(block)
         if content.tell() > limits.MAX_BYTES:
-            raise limits.too_large(name, limits.MAX_BYTES)
+            raise PictureError(f"{name} is larger than {limits.MAX_BYTES >> 20} MB")
     return content.getvalue()
 
 
@@ -68,6 +69,8 @@ def open_picture(name: str, file: BinaryIO, any_size: bool = False) -> ImageFile
         start = file.read(16)
         format = identify_format(name, start)
         limits.check_file(name, format, file)
+        if format == "TIFF" and not any_size and (pages := limits.count_pages(file)) > 1:
+            warnings.warn(f"{name} has {pages} pages; only the first is read", stacklevel=2)
         stem = _DECODERS[format][1]
         plugin = importlib.import_module(f"PIL.{stem}ImagePlugin")
         if not getattr(plugin, "SUPPORTED", True):

@@ -6,6 +6,7 @@ A file of a few hundred bytes can declare gigabytes, or thousands of passes over
 import os
 import re
 import struct
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any, BinaryIO
 
@@ -29,6 +30,7 @@ MAX_READS = 1 << 20  # 2 µs each; a PNG of 512 MB in chunks of 8 KB takes a fou
 _MAX_SCANNED = 10 * _MAX_PIXELS
 _MAX_NUMBERS = 1 << 18  # of a TIFF's tag, each of which takes a Python object
 _MAX_TAGS = 200  # three times as many as there are in TIFF 6.0; of some, libtiff writes a line each
+_MAX_PAGES = 1000  # of a TIFF, that are counted
 _MAX_TIFF_BYTES = 4 * _MAX_PIXELS  # decoded: libtiff may hold all beside the picture
 # Bytes of a plain-text PPM, and pixels of a BMP in runs, which Pillow decodes in Python.
 _MAX_SLOW = 8 << 20
@@ -88,11 +90,6 @@ def too_many_pixels(name: str, most: int = _MAX_PIXELS) -> PictureError:
     return PictureError(f"{name} has too many pixels: at most {most // 1_000_000} million are read")
 
 
-def too_large(name: str, most: int) -> PictureError:
-    """The error for a file of more bytes than these."""
-    return PictureError(f"{name} is larger than {most >> 20} MB")
-
-
 def _too_intricate(name: str) -> PictureError:
     return PictureError(f"{name} is damaged, or has too much beside its pixels: convert it to PNG")
 
@@ -101,17 +98,37 @@ def check_file(name: str, format: str, file: BinaryIO) -> None:
     """Raise PictureError for a file that would take too much memory or time to open."""
     most = _MAX_WEBP_BYTES if format == "WEBP" else MAX_BYTES
     if file.seek(0, os.SEEK_END) > most:
-        raise too_large(name, most)
+        raise PictureError(f"{name} is larger than {most >> 20} MB")
     if format == "TIFF":
         _check_tags(name, file)
     if format == "PNG":
         _check_chunks(name, file)
 
 
+def count_pages(file: BinaryIO) -> int:
+    """Count the pages of a TIFF, a thousand at most, each of which has the offset of the next."""
+    order, offsets = _byte_order(file), set[int]()
+    with suppress(struct.error):  # the file ends
+        while len(offsets) < _MAX_PAGES:
+            [offset] = struct.unpack(order + "I", file.read(4))
+            if not offset or offset in offsets:
+                break
+            offsets.add(offset)
+            file.seek(offset)
+            [count] = struct.unpack(order + "H", file.read(2))
+            file.seek(12 * count, os.SEEK_CUR)
+    return len(offsets)
+
+
+def _byte_order(file: BinaryIO) -> str:
+    """As `struct` writes it; the file is then where a TIFF has the offset of its first page."""
+    file.seek(0)
+    return "<" if file.read(4).startswith(b"I") else ">"
+
+
 def _check_tags(name: str, file: BinaryIO) -> None:
     """TIFF 6.0, section 2."""
-    file.seek(0)
-    order = "<" if file.read(4).startswith(b"I") else ">"
+    order = _byte_order(file)
     file.seek(*struct.unpack(order + "I", file.read(4)))
     [count] = struct.unpack(order + "H", file.read(2))
     if count > _MAX_TAGS:

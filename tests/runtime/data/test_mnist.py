@@ -83,7 +83,7 @@ def test_unusual_gzip_is_refused(files: Files, tmp_path: Path, packed: bytes) ->
     write_files(tmp_path, files | {f"{LABELS}.gz": packed})
     with measured() as usage, pytest.raises(DataError, match=f"{LABELS}.gz is (damaged|trunc)"):
         mnist.load("test", tmp_path)
-    assert usage.megabytes < 150
+    assert usage.megabytes < 2.5 * fetch.MAX_BYTES / 2**20  # once more, to be parsed
 
 
 @pytest.mark.parametrize(("inner", "suffix"), [(".", ""), ("MNIST/raw", ".gz")])
@@ -112,7 +112,8 @@ def test_damaged_or_huge_file_in_folder_is_an_error_and_kept(files: Files, tmp_p
         os.truncate(tmp_path / LABELS, size)
         with measured() as usage, pytest.raises(DataError, match=f"{LABELS} is damaged"):
             mnist.load("test", tmp_path)
-        assert usage.megabytes < 100 and os.path.getsize(tmp_path / LABELS) == size
+        assert usage.megabytes < 1.5 * fetch.MAX_BYTES / 2**20
+        assert os.path.getsize(tmp_path / LABELS) == size
 
 
 def test_download_is_cached_until_it_is_damaged(

@@ -18,6 +18,7 @@ from PIL import Image
 from digits.errors import PictureError
 from digits.images import limits, picture
 from digits.images.formats import FORMATS
+from tests.conftest import Run
 from tests.robustness import bombs
 from tests.robustness.sandbox import measured
 from tests.robustness.specimens import chunk, encoded
@@ -260,6 +261,17 @@ def test_refused_before_anything_large_is_allocated() -> None:
             picture.load(raw)
         assert reason in str(raised.value), name
         assert usage.megabytes < 64, name  # eight times what may be beside the pixels
+
+
+def test_further_pages_are_left_with_a_warning(tmp_path: Path, run: Run) -> None:
+    first, path = Image.fromarray(GREY), tmp_path / "scan.tif"
+    path.write_bytes(encoded(first, "TIFF", save_all=True, append_images=[first] * 2))
+    with pytest.warns(UserWarning, match="^the picture has 3 pages; only the first is read$"):
+        assert picture.load(path.read_bytes()).size == first.size
+    _, _, err = run("predict", path)
+    assert err == f"warning: {path} has 3 pages; only the first is read\n"
+    path.write_bytes(bombs.grey_tiff(9, 9, (273, 4, 1, 8), following=8))  # itself
+    assert "warning" not in run("predict", path)[2]
 
 
 @pytest.mark.slow
