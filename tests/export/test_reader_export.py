@@ -31,7 +31,7 @@ def test_writes_both_files_and_their_metadata(exported_reader: Exported) -> None
     assert (about.seed, about.training_pages) == (4, 6400)
     assert about.validation_error_float == full.metadata.validation_error
     assert (about.validation_pages, about.validation_symbols) == (6, 18)
-    assert about.centre_shift == pytest.approx(written["centre_shift"], abs=1e-6)
+    assert about.centre_shift == pytest.approx(written["centre_shift"])
     assert written["forms"] == report.forms
     head, *lines = (line.split() for line in report.lines())
     assert " ".join(head) == "form size errors missed wrong invented file"

@@ -50,6 +50,13 @@ def resume(folder: Path, data: Path | None = None) -> tuple[RunDir, dict[str, An
     return result.run, result.summary
 
 
+@torch.no_grad()
+def distance(first: dict[str, Tensor], second: dict[str, Tensor]) -> float:
+    """Between the weights of two networks: the norm of their difference."""
+    parts = [(weight.double() - second[name]).norm() for name, weight in first.items()]
+    return float(torch.stack(parts).norm())
+
+
 def fit_digits(
     training: Training,
     recipe: Recipe,

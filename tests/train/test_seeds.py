@@ -25,7 +25,7 @@ from digits_train.run import RunDir
 from digits_train.training import begin
 from tests.conftest import Patch
 from tests.train import short, subset_digits
-from tests.train.short import CONFIG, train
+from tests.train.short import CONFIG, distance, train
 
 pytestmark = pytest.mark.slow
 READER = TrainConfig("reader", replace(short.BARS, epochs=1))
@@ -59,12 +59,6 @@ def test_seeds(drawn: str, train_slice: Split, materials: Materials, monkeypatch
         torch.manual_seed(len(results))
         np.random.seed(len(results))
     assert results[0] == results[1] != results[2]
-
-
-def distance(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> float:
-    """Between the weights of two networks: the norm of their difference."""
-    parts = [(weight.double() - second[name]).norm() for name, weight in first.items()]
-    return float(torch.stack(parts).norm())
 
 
 @pytest.mark.usefixtures("slice_as_mnist", "without_figures")
