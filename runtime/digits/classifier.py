@@ -1,7 +1,6 @@
 """Classify the digit in a picture, or read the symbols on a page."""
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ from digits.images.picture import GreyImage, Source
 from digits.inference.metadata import Kernels
 from digits.inference.model import Model
 from digits.inference.model_file import ModelSource
-from digits.prediction import Number, Prediction, Reading
+from digits.prediction import Prediction, Reading
 from digits.vision.candidates import Candidates, examine_alone, examine_inverted
 from digits.vision.ranker import Evidence
 
@@ -122,33 +121,6 @@ class Classifier:
 
         page = picture.load(source, picture.PAGE_MAX_SIDE)
         return read_numbers(self.model, self.reader, page, Rules.of(constraints, max_errors))
-
-    def read_frames(
-        self,
-        sources: Iterable[Source],
-        constraints: "Constraints | None" = None,
-        max_errors: float | None = None,
-    ) -> Number | None:
-        """Read one number from several pictures of it, such as those of a camera before a meter.
-
-        sources: see `predict`; their sizes may differ. constraints, max_errors: see `read`. In each
-        picture, the number is the column that satisfies the constraints best; a picture without a
-        digit says nothing. The symbols and the box are those in the last picture that shows the
-        number so. None if no picture has a digit. Raises PictureError for the first picture that
-        can't be opened.
-
-        >>> Classifier().read_frames(["7.jpg", "7.jpg"]).text
-        '7'
-        """
-        from digits.reader.reading import Rules
-        from digits.reader.voting import find_number, vote
-
-        rules = Rules.of(constraints, max_errors)
-        pages = (picture.load(source, picture.PAGE_MAX_SIDE) for source in sources)
-        find = partial(find_number, self.model, self.reader, constraints=rules.constraints)
-        sightings = [*filter(None, map(find, pages))]
-        temperature = self.reader.metadata.number_temperature
-        return vote(sightings, rules, temperature) if sightings else None
 
     def read_fields(self, source: Source, form: "Form", max_errors: float | None = None) -> "Sheet":
         """Read the number in each field of a filled form.

@@ -24,7 +24,7 @@ MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
 pytestmark = [pytest.mark.unix, pytest.mark.skipif(not MOSQUITTO, reason="mosquitto is missing")]
 
 PASSWORD = "correct horse"
-TOPIC = "home/meter"
+TOPIC = "home/desk"
 AVAILABILITY = f"{TOPIC}/availability"
 # Pictures are read at once.
 PREPARE = """
@@ -48,7 +48,7 @@ class Broker:
         self._config, users = folder / "mosquitto.conf", folder / "users"
         self._lines = [f"listener {self.port} 127.0.0.1", f"password_file {users}"]
         self._lines += ["user root", "allow_anonymous true"]
-        command = ["mosquitto_passwd", "-b", "-c", str(users), "meter", PASSWORD]
+        command = ["mosquitto_passwd", "-b", "-c", str(users), "desk", PASSWORD]
         subprocess.run(command, check=True, capture_output=True)
 
     def start(self, *options: str) -> None:
@@ -111,7 +111,7 @@ def test_kill_and_restarted_broker(
     broker: Broker, tmp_path: Path, pictures: list[Path], monkeypatch: Patch
 ) -> None:
     monkeypatch.setenv("DIGITS_MQTT_PASSWORD", PASSWORD)
-    url, inbox = f"mqtt://meter@{broker.url}", tmp_path / "inbox"
+    url, inbox = f"mqtt://desk@{broker.url}", tmp_path / "inbox"
 
     def errors() -> list[str]:
         """All on stderr but the first line of each process."""
@@ -191,7 +191,7 @@ def test_wrong_password(broker: Broker, tmp_path: Path, run: Run, monkeypatch: P
     broker.start()
     monkeypatch.setenv("DIGITS_MQTT_PASSWORD", "wrong")
     monkeypatch.setattr(signal, "signal", lambda *_: None)
-    url = f"mqtt://meter@{broker.url}"
+    url = f"mqtt://desk@{broker.url}"
     code, _, err = run("watch", tmp_path, tmp_path / "new.csv", "--numbers", "--mqtt", url)
     refusal = f"{broker.port}: Not authorized: is $DIGITS_MQTT_PASSWORD right?"
     assert (code, err.splitlines()[1:]) == (1, [f"error: MQTT broker 127.0.0.1:{refusal}"])

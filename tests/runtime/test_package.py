@@ -22,7 +22,7 @@ def test_public_names() -> None:
         expected[name] = getattr(errors, name)
     assert {name: getattr(digits, name) for name in dir(digits)} == expected
     public = [name for name in dir(Classifier()) if not name.startswith("_")]
-    methods = ["predict", "predict_batch", "read", "read_fields", "read_frames"]
+    methods = ["predict", "predict_batch", "read", "read_fields"]
     assert public == sorted(["model", "reader", "threshold", *methods])
     with pytest.raises(AttributeError, match="module 'digits' has no attribute 'Clasifier'"):
         digits.Clasifier  # noqa: B018

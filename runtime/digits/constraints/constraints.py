@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -96,11 +96,6 @@ class Constraints:
             length = digits if self.digits_only else len(text)
             shares.append(max(self.values.count(length) / 10.0**digits, 0.1 / digits))
         return min(shares)
-
-    def narrowed(self, low: float, high: float) -> "Constraints":
-        """These, and the value from low to high, too. Raises ValueError if that is impossible."""
-        least, most = self.range if isinstance(self.range, tuple) else (-math.inf, math.inf)
-        return replace(self, range=(max(low, least), min(high, most)))
 
 
 def _length(given: object) -> tuple[int, int]:

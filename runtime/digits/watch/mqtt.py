@@ -27,13 +27,17 @@ KEEPALIVE = 15  # seconds of silence; a broker has as many to answer then
 _GOODBYE = 0.5  # seconds for the last messages
 _MAX_ANSWER, _PUBLISH = 100, 3  # bytes; a type of message
 _REFUSALS = ("Bad user name or password", "Not authorized")
+_PERCENTAGE = {
+    "value_template": "{{ (100 * value_json.probability) | round(1) }}",
+    "unit_of_measurement": "%",
+}
 _PASSWORD = "DIGITS_MQTT_PASSWORD"
 
 
-def discovery(topic: str, *meter: str | None, fields: Sequence[str] = ()) -> dict[str, bytes]:
+def discovery(topic: str, fields: Sequence[str] = ()) -> dict[str, bytes]:
     """What Home Assistant must know of the topics below this one, by topic.
 
-    meter: the number's unit, device class and state class, if any. fields: names of a form's.
+    fields: names of a form's.
     https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery
     https://www.home-assistant.io/integrations/sensor.mqtt
     """
@@ -46,14 +50,11 @@ def discovery(topic: str, *meter: str | None, fields: Sequence[str] = ()) -> dic
         "availability_topic": "~/availability",
         "device": {"identifiers": [device], "name": topic, "sw_version": __version__},
     }
-    percentage = "{{ (100 * value_json.probability) | round(1) }}"
-    keys = ("unit_of_measurement", "device_class", "state_class")
-    number = {key: value for key, value in zip(keys, meter, strict=False) if value}
     state = {"state_topic": "~/state"}
     entities = {
-        ("sensor", "number"): {"state_topic": "~/number", **number},
+        ("sensor", "number"): {"state_topic": "~/number"},
         ("sensor", "status"): state | {"value_template": "{{ value_json.status }}"},
-        ("sensor", "confidence"): state | {"value_template": percentage, keys[0]: "%"},
+        ("sensor", "confidence"): state | _PERCENTAGE,
         ("image", "picture"): {"image_topic": "~/picture", "content_type": "image/jpeg"},
     }
     if fields:
@@ -81,11 +82,11 @@ class Publisher(AbstractContextManager["Publisher"]):
     """Keeps a broker up to date during a block.
 
     url: mqtt://USER@HOST:PORT/TOPIC, or mqtts:// for TLS; user, port and topic may be missing. The
-    password is in $DIGITS_MQTT_PASSWORD. meter, fields: see `discovery`. Raises ValueError, without
-    the URL: it may hold a secret.
+    password is in $DIGITS_MQTT_PASSWORD. fields: see `discovery`. Raises ValueError, without the
+    URL: it may hold a secret.
     """
 
-    def __init__(self, url: str, *meter: str | None, fields: Sequence[str] = ()) -> None:
+    def __init__(self, url: str, fields: Sequence[str] = ()) -> None:
         try:
             parts = urlsplit(url)
             port, host = parts.port, (parts.hostname or "").encode("idna").decode()
@@ -100,7 +101,7 @@ class Publisher(AbstractContextManager["Publisher"]):
             raise ValueError("a topic has at most 200 characters, and none of $ + #")
         port = port or (8883 if parts.scheme == "mqtts" else 1883)
         self._broker = f"MQTT broker {host}:{port}"
-        self._newest = discovery(self._topic, *meter, fields=fields)
+        self._newest = discovery(self._topic, fields)
         self._newest[f"{self._topic}/availability"] = b"online"
         self._was_connected = False
         self._trouble = self._refusal = ""  # that of the password, from the start

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,13 @@ from digits import Constraints
 from digits.commands.options import NumberOptions
 from digits.commands.runner import Task, reader_options
 from digits.commands.sheets import load_form
-from digits.constraints.automaton import accepts_text
 from digits.data.mnist import Split
 from digits.errors import DataError
 from digits.fields.form import Field, Form
-from digits.prediction import Reading
+from digits.prediction import Number, Reading
+from digits.watch.folder import FileStamp
 from digits.watch.mqtt import Publisher, discovery
-from digits.watch.readers import Reader, last_accepted
+from digits.watch.readers import Reader
 from tests.conftest import Capsys, Run
 from tests.runtime.watch.conftest import Bench
 from tests.synthetic import Sheet, chosen
@@ -40,7 +41,7 @@ def number_reader(
     return Reader(str(folder / "inbox"), folder / "results.csv", task, **options)
 
 
-class Meter(Bench):
+class NumberBench(Bench):
     """A watched folder for pictures of numbers."""
 
     def __init__(self, folder: Path, split: Split, **options: Any) -> None:
@@ -67,12 +68,12 @@ class Meter(Bench):
 
 
 def test_each_number_has_a_row(tmp_path: Path, test_slice: Split, capsys: Capsys) -> None:
-    meter = Meter(tmp_path, test_slice)
-    meter.show("271", "459", name="two.png")
-    meter.show(name="none.png")
-    meter.restart()
-    meter.show("28", name="one.png")
-    assert meter.numbers == [
+    bench = NumberBench(tmp_path, test_slice)
+    bench.show("271", "459", name="two.png")
+    bench.show(name="none.png")
+    bench.restart()
+    bench.show("28", name="one.png")
+    assert bench.numbers == [
         ("two.png", "271", "accepted"),
         ("two.png", "459", "accepted"),
         ("none.png", "", "unreadable"),
@@ -80,89 +81,10 @@ def test_each_number_has_a_row(tmp_path: Path, test_slice: Split, capsys: Capsys
     ]
     printed = "two.png  271\ntwo.png  459\nnone.png  ?\none.png  28\n"
     assert capsys.readouterr().out == printed
-    with meter.results.open() as file:
+    with bench.results.open() as file:
         _, second, blank, _ = csv.DictReader(file)
     assert (second["line"], second["column"], second["free"]) == ("2", "1", "459")
     assert not any((blank["line"], blank["second"], blank["free"], blank["left"]))
-
-
-def test_last_accepted_number_survives_a_restart(tmp_path: Path, test_slice: Split) -> None:
-    meter = Meter(tmp_path, test_slice, not_below_last=True, max_step=9, start_at=450)
-    meter.show("459", name="a, b.png")
-    meter.show("27")
-    meter.restart()
-    meter.work = meter.reader.start()
-    meter.show("458")
-    meter.show("464")
-    statuses = [status for *_, status in meter.numbers]
-    assert statuses == ["accepted", "unreadable", "unreadable", "accepted"]
-
-
-@pytest.mark.slow
-def test_numbers_that_all_contradict_the_last_one_are_reported_once(
-    tmp_path: Path, test_slice: Split, capsys: Capsys
-) -> None:
-    """Pictures without a number, and plausible numbers, don't count."""
-    meter = Meter(tmp_path, test_slice, max_step=9)
-    for number in ("548", "459", "", "27", "548", "27", "", "459"):
-        meter.show(number)
-    assert not capsys.readouterr().err
-    meter.show("459")
-    assert capsys.readouterr().err == (
-        "warning: 3 numbers in a row contradict the last accepted one; if it is wrong, correct its"
-        f" row in {meter.results}, or --start-at, and restart\n"
-    )
-    meter.show("27")
-    assert not capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("options", "last", "plausible", "implausible"),
-    [
-        ({"max_step": 0.1}, 12.4, ["12.3", "12.4", "12.5"], ["12.2", "12.6", "124"]),
-        ({"not_below_last": True}, -3.0, ["-3", "0", "99999"], ["-4", "--3"]),
-        ({"max_step": 5, "constraints": Constraints(range=(0, 7))}, 4.0, ["0", "7"], ["-1", "8"]),
-        # It was accepted under other constraints.
-        ({"max_step": 5, "constraints": Constraints(range=(0, 9))}, 99.0, ["1"], ["99"]),
-    ],
-)
-def test_plausible_numbers(
-    tmp_path: Path,
-    options: dict[str, Any],
-    last: float | None,
-    plausible: list[str],
-    implausible: list[str],
-) -> None:
-    reader = number_reader(tmp_path, **options)
-    automaton = reader.plausible(last).automaton
-    accepted = [text for text in plausible + implausible if accepts_text(automaton, text)]
-    assert accepted == plausible
-
-
-@pytest.mark.parametrize(
-    ("rows", "value"),
-    [
-        ("file,modified,size,line,column,number,probability,status,a,b,c,d,e,f\n", None),
-        ('"a,b.png",t,9,1,1,-7.5,0.99,accepted,,-7.5,0,0,9,9\n', -7.5),
-        ("a,t,9,1,1,7,1,accepted,,7,0,0,9,9\na,t,9,1,1,8,1,review,,8,0,0,9,9\n", 7),
-        ("a,t,9,1,1,7,1,accepted,,7,0,0,9,9\na,t,9,1,1,1-2,1,accepted,,,0,0,9,9\n", 7),
-        ("\0" * 99 + "\na,t,9,1,1,7,1,accepted,,7,0,0,9,9\n\xff,accepted,\n", 7),
-        ("a,t,9188,1,1,104320\na,t,9,1,1,7,1,accepted,,7,0,0,9,9,,\n", None),  # damaged
-        ("a,t,9,,,7,0.000000,unreadable,,,,,,\r\n", 7),  # somebody has set it by a spreadsheet
-    ],
-)
-def test_last_accepted(tmp_path: Path, rows: str, value: float | None) -> None:
-    assert last_accepted(tmp_path / "missing.csv") is None
-    (tmp_path / "results.csv").write_text(rows, encoding="latin-1")
-    assert last_accepted(tmp_path / "results.csv") == value
-
-
-def test_frames_are_read_together(tmp_path: Path, test_slice: Split) -> None:
-    meter = Meter(tmp_path, test_slice, frames=3)
-    for number in ("27", "", "27", "45", "45"):
-        meter.show(number)
-    numbers = [number for _, number, _ in meter.numbers]
-    assert numbers == ["27", "", "27", "27", "45"]
 
 
 @pytest.mark.parametrize(
@@ -172,9 +94,9 @@ def test_frames_are_read_together(tmp_path: Path, test_slice: Split) -> None:
 def test_messages(
     tmp_path: Path, test_slice: Split, number: str, max_errors: float, status: str
 ) -> None:
-    meter = Meter(tmp_path, test_slice, publishes=True, max_errors=max_errors)
-    meter.show(number, name="a.png")
-    row = meter.row_of("a.png")
+    bench = NumberBench(tmp_path, test_slice, publishes=True, max_errors=max_errors)
+    bench.show(number, name="a.png")
+    row = bench.row_of("a.png")
     state = json.loads(row.messages["state"])
     assert (state.pop("probability") > 0) == bool(number)
     assert state.pop("second") != number or not number
@@ -183,25 +105,33 @@ def test_messages(
     assert row.is_doubtful == (status != "accepted")
 
 
+def test_surest_number_is_published(tmp_path: Path) -> None:
+    numbers = [Number(text, 0.5, "accepted", "", text, ()) for text in ("27", "45", "3")]
+    numbers[1] = replace(numbers[1], probability=0.9)
+    reader = number_reader(tmp_path, publishes=True)
+    row = reader.row(FileStamp("a.png", 1, 1), Reading((tuple(numbers),)))
+    assert row.messages["number"] == b"45"
+
+
 def test_published_picture_is_reduced(tmp_path: Path) -> None:
-    meter = Bench(tmp_path, number_reader(tmp_path, publishes=True))
-    Image.new("L", (2048, 100), 200).save(meter.inbox / "blank.png")
-    picture = Image.open(io.BytesIO(meter.row_of("blank.png").messages["picture"]))
+    bench = Bench(tmp_path, number_reader(tmp_path, publishes=True))
+    Image.new("L", (2048, 100), 200).save(bench.inbox / "blank.png")
+    picture = Image.open(io.BytesIO(bench.row_of("blank.png").messages["picture"]))
     assert (picture.format, picture.size) == ("JPEG", (1024, 50))
 
 
 def test_each_sheet_has_a_row(tmp_path: Path, test_slice: Split) -> None:
     fields = Field("Größe", (20, 20, 340, 110)), Field("2", (20, 130, 340, 220), is_optional=True)
     form = Form((360, 260), fields, "fixed")
-    meter = Meter(tmp_path, test_slice, kind=form, publishes=True)
-    meter.show("28", "", name="complete.png")
-    meter.show("", "459", name="lacking.png")
-    (meter.inbox / "bad.png").write_bytes(b"\x89PNG")
-    meter.advance(0, 2, 61)
-    with meter.results.open() as file:
+    bench = NumberBench(tmp_path, test_slice, kind=form, publishes=True)
+    bench.show("28", "", name="complete.png")
+    bench.show("", "459", name="lacking.png")
+    (bench.inbox / "bad.png").write_bytes(b"\x89PNG")
+    bench.advance(0, 2, 61)
+    with bench.results.open() as file:
         rows = [(row["Größe"], row["2"], row["status"]) for row in csv.DictReader(file)]
     assert rows == [("28", "", "complete"), ("", "459", "review"), ("", "", "not found")]
-    row = meter.row_of("lacking.png")
+    row = bench.row_of("lacking.png")
     texts = {topic: text for topic, text in row.messages.items() if topic != "picture"}
     assert texts.pop("2/number") == b"459" and row.is_doubtful
     state, blank, second = (json.loads(texts[f"{of}state"]) for of in ("", "Größe/", "2/"))
@@ -216,17 +146,11 @@ def test_each_sheet_has_a_row(tmp_path: Path, test_slice: Split) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--max-step 5", "options for numbers need --numbers"),
         ("--length 5", "options for numbers need --numbers"),
         ("--numbers --threshold 0.9", "numbers have --max-errors"),
         ("--fields a.toml --threshold 0.9", "numbers have --max-errors"),
         ("--fields a.toml --length 6", "constraints are in the form"),
-        ("--fields a.toml --start-at 0", "--fields excludes numbers' options"),
-        ("--fields a.toml --mqtt mqtt://broker --unit m", "--fields excludes numbers' options"),
-        ("--numbers --start-at 5", "--start-at bounds nothing"),
-        ("--numbers --not-below-last --range 0-9 --start-at 10", "--start-at bounds nothing"),
-        ("--numbers --unit m", "--unit needs --mqtt"),
-        ("--numbers --mqtt mqtt://broker --device-class water", "--device-class needs --unit"),
+        ("--fields a.toml --numbers", "--fields excludes numbers' options"),
         ("--numbers --mqtt http://broker", "expected mqtt://"),
     ],
 )
@@ -256,7 +180,7 @@ def test_malformed_url_is_not_repeated(url: str, message: str) -> None:
 
 
 def test_home_assistant_finds_four_entities() -> None:
-    messages = discovery("home/meter", "m³", "water", "total_increasing")
+    messages = discovery("home/desk")
     configs = {topic: json.loads(message) for topic, message in messages.items()}
     [device] = {config["device"]["identifiers"][0] for config in configs.values()}
     kinds = {"picture": "image", "confidence": "sensor", "number": "sensor", "status": "sensor"}
@@ -264,14 +188,11 @@ def test_home_assistant_finds_four_entities() -> None:
     assert sorted(configs) == topics
     assert len({config["unique_id"] for config in configs.values()}) == 4
     for config in configs.values():
-        assert (config["~"], config["availability_topic"]) == ("home/meter", "~/availability")
+        assert (config["~"], config["availability_topic"]) == ("home/desk", "~/availability")
     picture, confidence, number, status = (configs[topic] for topic in topics)
     assert picture["image_topic"] == "~/picture"
     assert (number["state_topic"], status["state_topic"]) == ("~/number", "~/state")
-    assert (number["unit_of_measurement"], number["device_class"]) == ("m³", "water")
-    assert number["state_class"] == "total_increasing"
-    assert "state_class" not in confidence and "state_class" not in status
-    assert not any(b"_class" in message for message in discovery("meter", None, None).values())
+    assert confidence["unit_of_measurement"] == "%" and "unit_of_measurement" not in number
     others = {*discovery("a/ü"), *discovery("a_ö")}
     assert len(others) == 8
     assert all(topic.isascii() and topic.count("/") == 4 for topic in others)
@@ -279,7 +200,7 @@ def test_home_assistant_finds_four_entities() -> None:
 
 def test_home_assistant_finds_each_field_of_a_form() -> None:
     names = "Größe 1", "Gr__e 1", "picture"
-    messages = discovery("exam", None, None, None, fields=names)
+    messages = discovery("exam", names)
     assert all(topic.isascii() and topic.count("/") == 4 for topic in messages)
     configs = {config["name"]: config for config in map(json.loads, messages.values())}
     assert configs.keys() == {*names, "Status", "Picture"} and len(messages) == 5
