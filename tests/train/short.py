@@ -1,6 +1,6 @@
 """Short trainings on the subset of MNIST or pages of bars, and a way to interrupt them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -51,7 +51,7 @@ def resume(folder: Path, data: Path | None = None) -> tuple[RunDir, dict[str, An
 
 
 @torch.no_grad()
-def distance(first: dict[str, Tensor], second: dict[str, Tensor]) -> float:
+def distance(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> float:
     """Between the weights of two networks: the norm of their difference."""
     parts = [(weight.double() - second[name]).norm() for name, weight in first.items()]
     return float(torch.stack(parts).norm())
