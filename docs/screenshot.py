@@ -91,7 +91,7 @@ def shot_of(
         Page(server.url, width, height, phone=width < height) as page,
     ):
         page.prefer(scheme)
-        page.driver.get(server.url)
+        page.driver.get(server.address)
         page.wait(lambda: page.select(ready))
         if taps:
             page.draw(taps)

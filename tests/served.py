@@ -42,6 +42,11 @@ class Served:
         return int(self.wait_for(r"serving (?:https?://\S+:(\d+)/|unix:)")[1] or 0)
 
     @property
+    def address(self) -> str:
+        """The one that is printed."""
+        return self.wait_for(r"serving (\S+)")[1]
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
@@ -52,8 +57,8 @@ def served(
 ) -> Iterator[Served]:
     """Serve on a free port; afterwards, check that SIGTERM ends it with exit code 0.
 
-    complains: whether it may log anything but its address. command: serve or review. environment:
-    variables to set, such as DIGITS_TOKEN.
+    complains: whether it may log anything but its address. command: serve, review or fields.
+    environment: variables to set, such as DIGITS_TOKEN.
     """
     arguments = [str(DIGITS), command, "--port", "0", *options]
     with (

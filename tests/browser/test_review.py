@@ -11,9 +11,19 @@ from selenium.webdriver.common.action_chains import ActionChains
 from tests.browser.conftest import SIZES
 from tests.browser.page import Page
 from tests.runtime.review.test_review import NUMBERS
+from tests.runtime.review.test_sheets import FORM as SHEETS
+from tests.runtime.review.test_sheets import TABLE as SHEETS_TABLE
 from tests.served import Served, served
 
-UNREADABLE = "unreadable as asked for; freely 20260"
+SMALL_PHONE = 390, 664  # less the bars of a browser
+STORE = "Store (enter)"
+OPEN = "Open the address that `digits review` has printed"
+NO_ITEMS = """
+const fetched = fetch;
+const never = new Promise(() => {});
+window.fetch = (path, ...others) => path.startsWith("items") ? never : fetched(path, ...others);
+"""
+UNREADABLE = "It is unreadable as asked for; freely, it is read as 20260"
 IN_VIEWPORT = """
 return [...document.querySelectorAll("button, #paper img")].every((each) => {
   const { top, left, bottom, right } = each.getBoundingClientRect();
@@ -48,7 +58,7 @@ def reviewed(page: Page, source: Path) -> Iterator[Served]:
     """Open the page of a folder, or of a table; labels.csv is in the folder."""
     output = ["-o", f"{source}/labels.csv"] if source.is_dir() else []
     with served(str(source), *output, command="review") as server:
-        page.driver.get(server.url)
+        page.driver.get(server.address)
         page.wait(lambda: page.find("progress").text)
         yield server
 
@@ -105,17 +115,19 @@ def test_digits_by_every_key(desktop: Page, folder: Path) -> None:
 def test_numbers(desktop: Page, table: Path) -> None:
     with reviewed(desktop, table):
         desktop.wait_for("#text", "3141592453")
+        desktop.resize(*SMALL_PHONE)
         assert desktop.script(IN_VIEWPORT)
-        desktop.wait_for("#remark", "review, 64.0 %, or 3141592653")
+        desktop.wait_for("#remark", "It is in doubt (64.0 %), and may be 3141592653")
         press(desktop, *"\b\b\b", *"653", "\n")
         desktop.wait_for("#remark", UNREADABLE)
         press(desktop, " ", "\n")  # neither stores it
-        for name in ("1", "2", ".", "⌫", "-", "7", "Store"):
+        assert desktop.button("answer", STORE).get_attribute("aria-disabled") == "true"
+        for name in ("1", "2", ".", "⌫", "-", "7", STORE):
             desktop.button("answer", name).click()
         desktop.wait_for("#text", "1987")
         press(desktop, "\b", "u")  # what was typed goes, too
         desktop.wait_for("#remark", UNREADABLE)
-        press(desktop, "1", ",", "5", "\n")
+        press(desktop, "1", ",", "5", " ")
         desktop.wait_for("#text", "1987")
         press(desktop, "n")
         desktop.wait_for("#status", "Next: digits train --network reader --start bundled --data ")
@@ -126,12 +138,43 @@ def test_numbers(desktop: Page, table: Path) -> None:
     ]
 
 
-def test_label_is_refused_after_a_restart(desktop: Page, table: Path) -> None:
+def test_what_a_form_forbids_stays_until_the_person_insists(
+    desktop: Page, numbers: Path, tmp_path: Path
+) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        shutil.copy(numbers, tmp_path / name)
+    (tmp_path / "form.toml").write_text(SHEETS.replace("cells = 5", 'range = "0-20"'))
+    marks = tmp_path / "marks.csv"
+    marks.write_text(SHEETS_TABLE)
+    with reviewed(desktop, marks):
+        desktop.wait_for("#remark", "q 1 is unreadable (probability 0.1); the sheet is there twice")
+        press(desktop, *"21\n")
+        desktop.wait_for("#refusal", "q 1 can't be 21 by the form. Change it, skip it, or")
+        press(desktop, "2\n")
+        desktop.wait_for("#refusal", "q 1 can't be 212 by the form")
+        desktop.button("answer", "store it all the same").click()
+        desktop.wait_for("#remark", "q2 is in doubt")
+        press(desktop, *"5\n12")  # the next, faster than the answer
+        desktop.wait_for("#remark", "q 1 is blank")
+        desktop.wait_for("#text", "12")
+        desktop.wait_for("#progress", "3 labelled")
+    assert "q 1 can't be 212 by the form,form.toml" in marks.read_text()
+
+
+def test_only_the_last_printed_address_opens_and_stores(desktop: Page, table: Path) -> None:
+    desktop.cdp("Page.enable", {})
+    hook = desktop.cdp("Page.addScriptToEvaluateOnNewDocument", {"source": NO_ITEMS})
+    with reviewed(desktop, table):
+        desktop.wait_for("#paper", "Loading …")
+    desktop.cdp("Page.removeScriptToEvaluateOnNewDocument", hook)
     with reviewed(desktop, table) as server:
+        port = str(server.port)
         desktop.wait_for("#text", "3141592453")
-    with served("--port", str(server.port), str(table), command="review"):
+    with served("--port", port, str(table), command="review") as restarted:
         press(desktop, "n")  # its number may be another now
-        desktop.wait_for("#status", "Not stored: the server has been restarted; reload the page.")
+        desktop.wait_for("#trouble", OPEN)
+        desktop.driver.get(restarted.address)
+        desktop.wait_for("#text", "3141592453")
     assert lines(table.parent) == []
     assert desktop.complaints()
 

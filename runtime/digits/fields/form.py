@@ -9,6 +9,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
 
 FindBy = Literal["marks", "blank", "fixed"]
@@ -41,6 +42,11 @@ class Field:
     def columns(self) -> tuple[str, str, str]:
         """Its columns in a table of sheets."""
         return self.name, f"{self.name} probability", f"{self.name} status"
+
+    def refusal(self, text: str) -> str:
+        """A sentence if its constraints forbid a text; none for an empty one."""
+        is_allowed = not text or accepts_text(self.constraints.automaton, text)
+        return "" if is_allowed else f"{self.name} can't be {text} by the form"
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ class SheetTable:
             row["status"] = overall_status(self.form, statuses if any(statuses) else ())
             if self.form.rules and "corrected" in statuses:
                 self._check_rules(row, statuses)
+            self._note_refusals(row, statuses)
         key = next((of for of in self.form.fields if of.is_key), None)
         if key is None:
             return
@@ -92,6 +93,13 @@ class SheetTable:
         row["note"] = "; ".join([*others, *unchecked, *map(self.form.failure, broken)])
         if any(statuses[i] != "corrected" for rule in broken for i in rule.fields):
             row["status"] = "review"
+
+    def _note_refusals(self, row: dict[str, str], statuses: Sequence[str]) -> None:
+        """Note what a person has stored although its field's constraints forbid it."""
+        for field, status in zip(self.form.fields, statuses, strict=True):
+            refusal = field.refusal(row[field.name.lower()]) if status == "corrected" else ""
+            if refusal not in row["note"]:
+                row["note"] = "; ".join(filter(None, (row["note"], refusal)))
 
     def save(self, others: Mapping[Path, bytes] | None = None) -> None:
         """Write the table again, and other files, or none of them. Raises DigitsError."""

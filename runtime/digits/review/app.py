@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import secrets
 import shlex
 from collections.abc import Sequence
 
@@ -17,14 +16,13 @@ from digits.data.table import LABELS
 from digits.errors import DigitsError
 from digits.review.items import NUMBER, Item
 from digits.serve.application import Application
-from digits.serve.labelled import check_origin
 from digits.serve.metrics import Metrics
 from digits.serve.pages import Page
 from digits.serve.refusals import Refused, error_response
 from digits.serve.settings import Settings
 from digits.tables import csv_row, plain_signs
 
-_SHARED = ("evidence.js", "helpers.js", "icon.svg", "keypad.js", "style.css")
+_SHARED = ("icon.svg", "shared.js", "style.css")
 _NO_DIGIT = {"none": "none", "blank": "none", "several": ""}  # what to guess then
 _OTHER_WINDOW = "another window has stored labels, too; reload the page"
 
@@ -48,10 +46,8 @@ class Review(Application):
         self._labels, self._classifier, self._has_numbers = labels, classifier, has_numbers
         self._stored = dict[str, tuple[str, int]]()  # labels, and sizes of the file before
         self._looking = asyncio.Lock()
-        session = secrets.token_hex(8)  # for addresses: a restart gives items other numbers
         network, data = "--network reader " * has_numbers, shlex.quote(str(labels.path))
         self._state = {
-            "session": session,
             "total": len(items),
             "unsure": sum(item.is_unsure for item in items),
             "before": before,
@@ -61,8 +57,9 @@ class Review(Application):
         routes = [
             *Page("digits.review", _SHARED).routes(),
             Route("/state", self.state),
-            Route(f"/{session}/{{number}}", self.item),
-            Route(f"/{session}/{{number}}", self.label, methods=["POST", "DELETE"]),
+            Route("/items/{number}", self.item),
+            Route("/items/{number}", self.label, methods=["POST", "DELETE"]),
+            Route("/items/{number}/refusal", self.refusal),
         ]
         super().__init__(routes, settings, Metrics(), {DigitsError: _refuse})
 
@@ -74,10 +71,13 @@ class Review(Application):
         async with self._looking:  # one at a time: a picture may take much memory
             return JSONResponse(await asyncio.to_thread(self._look_at, item))
 
+    async def refusal(self, request: Request) -> Response:
+        """Why the form forbids a label, if it does; it may be stored all the same."""
+        sheet, text = self._item(request).sheet, _text(request)
+        return JSONResponse({"refusal": sheet.of.refusal(text) if sheet and text != "none" else ""})
+
     async def label(self, request: Request) -> Response:
-        check_origin(request.headers, ())
-        item, number = self._item(request), request.path_params["number"]
-        label = plain_signs(request.query_params.get("label", ""))
+        item, number, label = self._item(request), request.path_params["number"], _text(request)
         async with self._looking:
             if request.method == "POST":
                 await asyncio.to_thread(self._store, number, item, label)
@@ -96,11 +96,12 @@ class Review(Application):
     def _look_at(self, item: Item) -> dict[str, object]:
         """What the page shows. Raises PictureError."""
         shown: dict[str, object] = {"guess": item.guess, "remark": item.remark}
+        shown["has_form"] = bool(item.sheet)
         box = item.box
         if not (box or item.sheet):
             read = self._classifier.predict(item.file)
             guess, box = _NO_DIGIT.get(read.status, str(read.top1)), read.box
-            shown = {"guess": guess, "remark": read.note or read.status}
+            shown |= {"guess": guess, "remark": read.note or read.status}
             shown |= read.to_dict(item.file, frame=True)
         name = item.cells(self._labels.path.parent)[0]
         jpeg = item.sheet.close_up() if item.sheet else close_up(item.file, box)
@@ -134,6 +135,10 @@ class Review(Application):
         if sheet:
             sheet.correct(label, self._labels.path, self._classifier, undo=True)
         del self._stored[number]
+
+
+def _text(request: Request) -> str:
+    return plain_signs(request.query_params.get("label", ""))
 
 
 async def _refuse(_: Request, error: Exception) -> Response:

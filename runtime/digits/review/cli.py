@@ -12,7 +12,7 @@ from digits.commands.results import ResultsFile
 from digits.review.app import Review
 from digits.review.items import has_numbers, load, read_rows
 from digits.serve import server
-from digits.serve.settings import Port, Settings
+from digits.serve.settings import Port, private
 
 app = options.make_app()
 
@@ -50,4 +50,4 @@ def review(
     with closing(ResultsFile(path, columns, key=len(columns) - 1)) as labels:
         classifier = runner.ClassifierOptions(model).open()
         items, before = fields_of(source) if sheets else load(source, rows, classifier, labels)
-        server.run(Review(items, before, labels, numbers, classifier, Settings(port=port)))
+        server.run(Review(items, before, labels, numbers, classifier, private(port)))

@@ -121,7 +121,8 @@ def _item(table: Path, row: dict[str, str]) -> Item:
     is_box = 0 <= box[0] < box[2] <= _MAX_EDGE and 0 <= box[1] < box[3] <= _MAX_EDGE
     if not is_box or not NUMBER.fullmatch(text or free):
         raise ValueError("no box or no number")
-    remark = f"{status}, {100 * share:.1f} %" if text else "unreadable as asked for"
-    remark += f", or {second}" if second else ""
-    remark += f"; freely {free}" if free != text else ""
+    doubt = "accepted" if status == "accepted" else "in doubt"
+    remark = f"It is {doubt} ({100 * share:.1f} %)" if text else "It is unreadable as asked for"
+    remark += f", and may be {second}" if second else ""
+    remark += f"; freely, it is read as {free}" if free != text else ""
     return Item(file, share, status, box, text, remark)

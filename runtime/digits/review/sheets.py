@@ -9,7 +9,6 @@ from PIL import Image
 
 from digits.classifier import Classifier
 from digits.commands import drawing
-from digits.constraints.automaton import accepts_text
 from digits.data.image_folder import digest_of
 from digits.data.table import find_file
 from digits.errors import DigitsError, PictureError
@@ -28,6 +27,7 @@ from digits.tables import rows
 
 _RANKS = {"blank": 1, "accepted": 3, "corrected": 4}  # by status, else 0; 2: a duplicate's key
 _IDENTITY = "file", "modified", "size"  # of a row; the last two, if `digits watch` wrote it
+_WORDS = {"review": "in doubt", "duplicate": "there twice"}  # for statuses, in a sentence
 _AROUND = 1.5  # of a field's height is shown around it
 
 
@@ -47,11 +47,6 @@ class FieldOnSheet(NamedTuple):
 
     def correct(self, text: str, labels: Path, classifier: Classifier, undo: bool = False) -> str:
         """Store a text and crops, or take them back. Returns the crop's name for the labels."""
-        constraints = self.of.constraints
-        if text and constraints and not accepts_text(constraints.automaton, text):
-            raise DigitsError(
-                f"{self.of.name} can't be {text} by the form; change that, or skip it"
-            )
         crops = self._crops(text, labels.parent.resolve() / labels.stem, classifier)
         for path in crops:
             if path.parent.resolve() != path.parent:  # by whoever has sent the pictures
@@ -107,8 +102,9 @@ def fields_of(source: Path) -> tuple[list[Item], int]:
             text, share, status = (row[name.lower()] for name in of.columns)
             rank = 3 if status == "blank" and of.is_optional else _RANKS.get(status, 0)
             rank -= rank == 3 and of.is_key and row["status"] == "duplicate"
-            note = f"sheet: {row['status']}; {row['note']}".rstrip("; ")
-            remark = f"{of.name}: {status}, probability {share[:5]}; {note}"
+            remark = f"{of.name} is {_WORDS.get(status, status)} (probability {share[:5]}); "
+            remark += f"the sheet is {_WORDS.get(row['status'], row['status'])}"
+            remark += f": {row['note']}" if row["note"] else ""
             state, sheet = "accepted" if rank == 3 else "review", FieldOnSheet(table, of, row)
             file = str(find_file(row["file"], source.parent, Path()))
             item = Item(file, 0, state, (), text, remark, sheet)

@@ -81,7 +81,8 @@ def announce(listener: socket.socket, settings: Settings) -> None:
     else:
         address, port = listener.getsockname()[:2]
         scheme = "https" if settings.ssl_certfile else "http"
-        print_stderr(f"serving {_url(scheme, address, port)} until Ctrl-C")
+        fragment = f"#token={settings.token}" if settings.prints_token else ""
+        print_stderr(f"serving {_url(scheme, address, port)}{fragment} until Ctrl-C")
         if not ipaddress.ip_address(address).is_loopback:
             if reachable := reachable_address(address):
                 print_stderr(f"from other devices: {_url(scheme, reachable, port)}")
@@ -89,7 +90,7 @@ def announce(listener: socket.socket, settings: Settings) -> None:
                 print_stderr("warning: no TLS; requests can be read on the way (--ssl-certfile)")
             if settings.token is None:
                 print_stderr("warning: no token; anyone who can reach it can use it (--token)")
-    if settings.token is not None:
+    if settings.token is not None and not settings.prints_token:
         print_stderr(
             "the API requires the token; the page asks for it, or takes it from /#token=TOKEN"
         )

@@ -1,6 +1,7 @@
 """The server's options, each of which is a `DIGITS_…` variable too, and its limits."""
 
 import re
+import secrets
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -109,12 +110,18 @@ class Settings(Options):
     """The options, in valid form, and what is not an option."""
 
     limits: Limits = field(default_factory=Limits)
+    prints_token: bool = False  # in the address
     hosts: list[str] = field(init=False)  # the names in `allowed_hosts`
     origins: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.workers = self.workers or cpu_count()
         self.hosts, self.origins = _names(self.allowed_hosts), _names(self.allowed_origins)
+
+
+def private(port: int) -> Settings:
+    """The settings of a page for the person who starts it: only the printed address opens it."""
+    return Settings(port=port, token=secrets.token_urlsafe(), prints_token=True)
 
 
 def _names(text: str) -> list[str]:

@@ -1,7 +1,6 @@
 """`digits review`: what of a folder or a table is shown, in which order, and what is stored."""
 
 import base64
-import json
 import os
 import shutil
 import signal
@@ -163,12 +162,12 @@ def test_picture_is_sought_in_folder_of_table_first(
     assert items[0].cells(elsewhere) == ["\\x3d\\u202e.png"]
 
 
-def item_at(client: TestClient, number: int) -> str:
-    return f"/{client.get('/state').json()['session']}/{number}"
+def item_at(number: int) -> str:
+    return f"/items/{number}"
 
 
 def store(client: TestClient, number: int, label: str, **headers: str) -> Response:
-    return client.post(item_at(client, number), params={"label": label}, headers=headers)
+    return client.post(item_at(number), params={"label": label}, headers=headers)
 
 
 def lines(folder: Path) -> list[str]:
@@ -180,9 +179,13 @@ def test_numbers(table: Path, opened: Open) -> None:
     state = client.get("/state").json()
     assert (state["total"], state["unsure"], state["before"], state["numbers"]) == (3, 1, 0, True)
     assert "--network reader --start bundled --data" in state["next"]
-    items = [client.get(item_at(client, number)).json() for number in range(3)]
+    items = [client.get(item_at(number)).json() for number in range(3)]
     assert [item["guess"] for item in items] == ["12", "", "678"]
-    remarks = ["review, 20.0 %, or 17", "unreadable as asked for; freely 345", "accepted, 90.0 %"]
+    remarks = [
+        "It is in doubt (20.0 %), and may be 17",
+        "It is unreadable as asked for; freely, it is read as 345",
+        "It is accepted (90.0 %)",
+    ]
     assert [item["remark"] for item in items] == remarks
     for number, label in enumerate(("12,5", "none", "-1-2")):
         assert store(client, number, label).json() == {}
@@ -198,7 +201,7 @@ def test_digits(tmp_path: Path, pictures: list[Path], opened: Open) -> None:
     shutil.copy(pictures[7], tmp_path / "seven.jpg")
     Image.new("L", (60, 60), 255).save(tmp_path / "blank.png")
     client = opened(tmp_path)
-    blank, seven = (client.get(item_at(client, number)) for number in range(2))
+    blank, seven = (client.get(item_at(number)) for number in range(2))
     assert store(client, 1, "12").status_code == 422  # no digit
     assert (blank.json()["guess"], blank.json()["frame"]) == ("none", None)
     shown = seven.json()
@@ -213,21 +216,19 @@ def test_digits(tmp_path: Path, pictures: list[Path], opened: Open) -> None:
 def test_labelling_goes_on_where_it_stopped(table: Path, opened: Open) -> None:
     client = opened(table)
     store(client, 1, "345")
-    stale = item_at(client, 0)
     with (table.parent / "labels.csv").open("a") as file:
         file.write("page.png,40 200 90 230,67")  # a power cut: no line end, so no label of 678
     again = opened(table)
     state = again.get("/state").json()
     assert (state["total"], state["unsure"], state["before"]) == (2, 1, 1)
-    guesses = [again.get(item_at(again, number)).json()["guess"] for number in range(2)]
+    guesses = [again.get(item_at(number)).json()["guess"] for number in range(2)]
     assert guesses == ["12", "678"]
-    assert again.post(stale, params={"label": "5"}).status_code == 404
     assert len(lines(table.parent)) == 2
 
 
 def test_labels_are_undone_from_the_last(table: Path, opened: Open) -> None:
     client = opened(table)
-    first = item_at(client, 0)
+    first = item_at(0)
     for number in range(2):
         store(client, number, "1")
     assert client.get("/state").json()["labelled"] == [0, 1]
@@ -235,7 +236,7 @@ def test_labels_are_undone_from_the_last(table: Path, opened: Open) -> None:
     assert store(client, 1, "2").status_code == 409  # another window
     assert client.delete(first).status_code == 409
     for _ in range(2):  # an answer was lost
-        assert client.delete(item_at(client, 1)).status_code == 200
+        assert client.delete(item_at(1)).status_code == 200
     assert lines(table.parent) == ["file,box,text", "page.png,40 50 90 80,1"]
     assert client.delete(first).status_code == 200 and lines(table.parent) == []
     store(client, 1, "2")
@@ -246,19 +247,16 @@ def test_other_labels_and_those_of_other_pages_are_refused(table: Path, opened: 
     client = opened(table)
     for label in ("", "x", "7" * 65, "٣", "1\n"):
         assert store(client, 0, label).status_code == 422, label
-    assert store(client, 0, "12", origin="http://evil.example").status_code == 403
     assert store(client, 0, "12", host="evil.example").status_code == 421
     assert lines(table.parent) == []
     assert store(client, 0, "7" * 64).status_code == 200
-    assert store(client, 1, "12", **{"sec-fetch-site": "same-origin"}).status_code == 200
 
 
 def test_nothing_else_is_served(table: Path, opened: Open) -> None:
     client = opened(table)
-    session = client.get("/state").json()["session"]
     for path in ("3", "page.png", "..%2fpage.png", ""):
-        assert client.get(f"/{session}/{path}").status_code == 404, path
-    assert client.post(f"/{session}/3?label=1").status_code == 404
+        assert client.get(f"/items/{path}").status_code == 404, path
+    assert client.post("/items/3?label=1").status_code == 404
     page = client.get("/")
     assert "script-src 'self'" in page.headers["content-security-policy"]
     assert "<style" not in page.text and "onclick" not in page.text
@@ -286,7 +284,7 @@ def stopped(monkeypatch: Patch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["results.csv"], 0, "serving http://127.0.0.1:"),
+        (["results.csv"], 0, "/#token="),
         ([".", "-o", "mine.csv"], 0, "serving http://127.0.0.1:"),
         (["."], 2, "-o LABELS.csv"),
         (["results.csv", "-o", "results.csv"], 1, "holds something else"),
@@ -321,9 +319,9 @@ def test_labels_behind_a_link_that_nobody_named(run: Run, table: Path, stopped: 
 @pytest.mark.unix
 def test_kill_loses_no_label(table: Path) -> None:
     with pytest.raises(AssertionError), served(str(table), command="review") as server:
-        with urlopen(f"{server.url}/state") as state:
-            session = json.load(state)["session"]
-        with urlopen(Request(f"{server.url}/{session}/0?label=11", method="POST")):
+        url, _, token = server.address.partition("#token=")
+        headers = {"authorization": f"Bearer {token}"}
+        with urlopen(Request(f"{url}items/0?label=11", headers=headers, method="POST")):
             server.process.kill()
     labels = (table.parent / "labels.csv").read_text()
     assert labels == "file,box,text\npage.png,40 50 90 80,11\n"

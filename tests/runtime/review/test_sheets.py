@@ -45,12 +45,12 @@ def table(tmp_path: Path, numbers: Path) -> Path:
 def test_corrections_go_into_table_and_labels(table: Path, classifier: Classifier) -> None:
     shutil.copy(table.parent / "a.jpg", table.parent / "b.jpg")
     labels, items = ResultsFile(table.parent / "labels.csv", ("file", "text")), fields_of(table)[0]
-    names = [f"{item.remark.partition(':')[0]} {Path(item.file).stem}" for item in items]
+    names = [f"{item.remark.partition(' is ')[0]} {Path(item.file).stem}" for item in items]
     assert (names, sum(item.is_unsure for item in items)) == (ORDER, 5)
     client = TestClient(Review(items, 1, labels, True, classifier, Settings()), "http://127.0.0.1")
-    address = f"/{client.get('/state').json()['session']}/"
+    address = "/items/"
     shown = client.get(f"{address}1").json()
-    assert shown["remark"] == "q2: review, probability 0.2; sheet: duplicate; a note"
+    assert shown["remark"] == ("q2 is in doubt (probability 0.2); the sheet is there twice: a note")
     picture = Image.open(io.BytesIO(base64.b64decode(shown["picture"])))
     assert np.ptp(np.asarray(picture), 2).max() > 150  # the outline is in colour
     assert client.get(f"{address}5").status_code == 422  # its picture is gone
@@ -121,6 +121,22 @@ def test_form_is_that_of_this_folder(table: Path, monkeypatch: Patch, tmp_path: 
     monkeypatch.chdir(tmp_path / "mine")
     with pytest.raises(DigitsError, match="q3"):
         fields_of(table)
+
+
+def test_what_the_form_forbids_is_noted(table: Path, classifier: Classifier) -> None:
+    form = table.with_name("form.toml")
+    form.write_text(FORM.replace("cells = 5", 'range = "0-20"'))
+    items, _ = fields_of(table)
+    labels = ResultsFile(table.parent / "labels.csv", ("file", "text"))
+    client = TestClient(Review(items, 0, labels, True, classifier, Settings()), "http://127.0.0.1")
+    for text, refusal in (("20", ""), ("none", ""), ("21", "q 1 can't be 21 by the form")):
+        answer = client.get("/items/0/refusal", params={"label": text})
+        assert answer.json() == {"refusal": refusal}
+    assert client.post("/items/0?label=21").is_success  # a person outranks the form
+    assert (
+        ",21,0.1,corrected,,1.0,blank,duplicate,q 1 can't be 21 by the form," in table.read_text()
+    )
+    assert client.delete("/items/0").is_success and table.read_text() == TABLE
 
 
 @pytest.mark.parametrize("message", OTHERS)

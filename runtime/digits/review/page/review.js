@@ -1,28 +1,31 @@
 // The page: it shows one picture after the other, and has the server store what a person says.
 
-import { bars, DIGITS, pixels, SIDE } from "./evidence.js";
-import { element } from "./helpers.js";
-import { keypad, labelKeys, words } from "./keypad.js";
+import { bars, button, DIGITS, element, keypad, labelKeys, pixels, SIDE, words } from "./shared.js";
 
 const AHEAD = 4; // pictures that are loaded before they are shown
 const RETRY = 1000; // milliseconds from one try to the next
 const TIMEOUT = 30_000; // of each
 
+const OPEN = "Open the address that `digits review` has printed; each start prints another.";
+const headers = { authorization: `Bearer ${location.hash.slice("#token=".length)}` };
 const find = (id) => document.getElementById(id);
 const showBars = bars(find("bars"), DIGITS);
 const views = new Map(); // promises of what is shown, by the item's number
 let [number, shown, typed] = [0, null, null]; // the item; its view, once it may be labelled; its text
 let [waiting, storing] = [0, Promise.resolve()]; // what isn't stored yet
 
-/** What the server answers, however late: an object, with an `error` if it refuses. */
+/** What the server answers, however late: an object, with an `error` if it refuses; nothing after a restart. */
 async function ask(address, method = "GET") {
   for (;;) {
     let trouble = "The server can't be reached";
     try {
-      const response = await fetch(address, { method, signal: AbortSignal.timeout(TIMEOUT) });
+      const response = await fetch(address, { method, headers, signal: AbortSignal.timeout(TIMEOUT) });
       const answer = await response.json();
       find("trouble").textContent = "";
-      if (response.status === 404) return { error: "the server has been restarted; reload the page" };
+      if (response.status === 401) {
+        find("trouble").textContent = OPEN;
+        await new Promise(() => {}); // until then
+      }
       if (response.status < 500) return answer;
       trouble = answer.error;
     } catch {} // as there is no answer
@@ -43,7 +46,7 @@ function next(after) {
 }
 
 async function load(item) {
-  const view = await ask(`${state.session}/${item}`);
+  const view = await ask(`items/${item}`);
   if (view.error) return view;
   const bytes = Uint8Array.from(atob(view.picture), (byte) => byte.charCodeAt(0));
   view.image = element("img", "", { src: URL.createObjectURL(new Blob([bytes])), alt: "" });
@@ -55,7 +58,9 @@ async function load(item) {
 async function show(item) {
   views.delete(number);
   [number, shown] = [item, null];
-  find("paper").replaceChildren(); // so that nobody labels the one before again
+  find("paper").textContent = item < state.total ? "Loading …" : ""; // and nobody labels the one before again
+  find("remark").textContent = find("file").textContent = "";
+  write(typed);
   for (let ahead = item; ahead < state.total && views.size < AHEAD; ahead = next(ahead))
     if (!views.has(ahead)) views.set(ahead, load(ahead));
   tell();
@@ -69,12 +74,19 @@ async function show(item) {
   const context = find("frame").getContext("2d");
   context.clearRect(0, 0, SIDE, SIDE);
   if (view.frame) context.drawImage(pixels(view.frame), 0, 0);
-  write(null);
+  write(typed); // by who is faster than the picture
 }
 
 function write(text) {
   typed = text?.slice(0, 64);
-  find("text").textContent = typed ?? words(shown?.guess ?? "");
+  find("text").textContent = words(toStore());
+  find("refusal").textContent = "";
+  storeButton.ariaDisabled = !toStore();
+}
+
+/** What was typed, or else the guess. */
+function toStore() {
+  return typed ?? shown?.guess ?? "";
 }
 
 function tell() {
@@ -93,28 +105,46 @@ function store(method, item, label = "") {
   waiting += 1;
   storing = storing.then(async () => {
     const query = new URLSearchParams({ label });
-    const { error } = await ask(`${state.session}/${item}?${query}`, method);
+    const { error } = await ask(`items/${item}?${query}`, method);
     waiting -= 1;
-    find("status").textContent = error ? `${method === "POST" ? "Not stored" : "Not undone"}: ${error}.` : "";
+    find("status").textContent = error ? `${method === "POST" ? `${label} isn't stored` : "Not undone"}: ${error}.` : "";
     if (!error) stored[method === "POST" ? "add" : "delete"](item);
     tell();
   });
 }
 
-function label(given) {
-  if (!shown || given === "") return;
-  store("POST", number, given);
-  labelled.add(number);
-  skip();
+/** Store a label and go on. What the form forbids is stored only if the person insists. */
+async function label(text) {
+  if (!shown || text === "") return;
+  const [item, view] = [number, shown];
+  const insist = () => {
+    store("POST", item, text);
+    labelled.add(item);
+    leave();
+  };
+  shown = null; // so that it is stored once
+  write(null);
+  const query = new URLSearchParams({ label: text });
+  const { refusal } = view.has_form ? await ask(`items/${item}/refusal?${query}`) : {};
+  if (number !== item) return;
+  if (!refusal) return insist();
+  shown = view;
+  write(text);
+  find("refusal").replaceChildren(`${refusal}. Change it, skip it, or `, button("store it all the same", insist));
 }
 
-function skip() {
-  if (number >= state.total) return;
+function leave() {
   done.push(number);
   show(next(number));
 }
 
+function skip() {
+  write(null);
+  if (number < state.total) leave();
+}
+
 function undo() {
+  write(null);
   if (!done.length) return;
   const item = done.pop();
   if (labelled.delete(item)) store("DELETE", item);
@@ -122,20 +152,23 @@ function undo() {
 }
 
 const numberKeys = [
-  ...[...DIGITS, "-", "."].map((symbol) => [symbol, symbol, () => write((typed ?? "") + symbol)]),
-  ["⌫", "backspace", () => write((typed ?? shown?.guess ?? "").slice(0, -1))],
-  ["nothing", "n", () => label("none")],
-  ["Store", "enter", () => label(typed ?? shown?.guess)],
+  ...[..."123456789-0."].map((symbol) => [symbol, symbol, () => write((typed ?? "") + symbol)]),
+  ["⌫", "backspace", () => write(toStore().slice(0, -1))],
+  ["nothing (n)", "n", () => label("none")],
 ];
+const [zero, ...otherKeys] = labelKeys(label);
+const digitKeys = [...otherKeys.slice(0, -1), zero, otherKeys.at(-1)]; // as on a telephone
 const moves = [
-  ["Take it (space)", " ", () => label(shown?.guess)],
+  ["Store (enter)", ["enter", " "], () => label(toStore())],
   ["Skip (s)", "s", skip],
   ["Undo (u)", "u", undo],
 ];
-keypad(document.querySelector("[role=group]"), document, state.numbers ? numberKeys : labelKeys(label));
-keypad(document.querySelector(".buttons"), document, moves);
+keypad(document.querySelector("[role=group]"), document, state.numbers ? numberKeys : digitKeys);
+const [storeButton] = keypad(document.querySelector(".buttons"), document, moves);
+storeButton.className = "primary";
 document.body.classList.toggle("numbers", state.numbers);
 // A tap doesn't move the focus: or the next Space would tap again.
 addEventListener("mousedown", (event) => event.target.closest("button") && event.preventDefault());
 addEventListener("beforeunload", (event) => waiting && event.preventDefault());
+addEventListener("hashchange", () => location.reload()); // another address was opened in this tab
 show(next(-1));

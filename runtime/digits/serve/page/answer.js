@@ -1,8 +1,7 @@
 // The answer: the symbols, the probabilities of one of them, and what the network saw of it.
 
-import { bars, DIGITS, named, none, percent, pixels, SIDE } from "./evidence.js";
-import { button, element } from "./helpers.js";
 import { drawFitted } from "./pictures.js";
+import { bars, button, DIGITS, element, named, none, percent, pixels, SIDE } from "./shared.js";
 
 const SYMBOLS = [...DIGITS, "-", "."]; // in the order of their probabilities
 const ADVANCE = 0.72; // of the font's size, from one symbol to the next (style.css)

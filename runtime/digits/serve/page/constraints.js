@@ -1,6 +1,6 @@
 // Which numbers are possible. What is entered stays in this browser.
 
-import { storage } from "./helpers.js";
+import { storage } from "./shared.js";
 
 const box = document.getElementById("constraints");
 const fields = [...box.querySelectorAll("[name]")];

@@ -1,8 +1,8 @@
 // "Wrong? Tap the right digit.": what visitors say that a digit is, where the server keeps it to train on.
 
 import { cropped } from "./crop.js";
-import { keypad, labelKeys, LABELS, words } from "./keypad.js";
 import { post, SMALL_TIMEOUT } from "./server.js";
+import { keypad, labelKeys, LABELS, words } from "./shared.js";
 
 /**
  * Let visitors label the digits of an answer. Returns offer(digit, image), which asks about a digit,

@@ -1,11 +1,11 @@
 // The page: what is on the paper is sent to this server, and what comes back is shown.
 
 import { Answer } from "./answer.js";
-import { copies } from "./helpers.js";
 import { labels } from "./labels.js";
 import { Paper } from "./paper.js";
 import { frameOf, open, startCamera } from "./pictures.js";
 import { FILE_TIMEOUT, post, SMALL_TIMEOUT } from "./server.js";
+import { copies } from "./shared.js";
 import { FileTable } from "./table.js";
 
 const find = (id) => document.getElementById(id);

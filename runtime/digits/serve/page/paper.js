@@ -1,8 +1,8 @@
 // The paper: strokes that are drawn on it, or a picture that lies on it.
 
-import { element } from "./helpers.js";
 import { drawFitted, size } from "./pictures.js";
 import { Pointers } from "./pointers.js";
+import { element } from "./shared.js";
 
 const SENT = 280; // pixels of the paper's side in what is sent
 const PEN = 1 / 56; // of the side, so that eight digits side by side keep their holes and the gaps between them

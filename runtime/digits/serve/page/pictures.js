@@ -1,7 +1,7 @@
 // Pictures from files and from the camera, as the browser shows them and as the server takes them.
 
-import { element } from "./helpers.js";
 import { MAX_BYTES, MAX_PIXELS } from "./server.js";
+import { element } from "./shared.js";
 
 const KNOWN = ["bmp", "gif", "jpeg", "png", "tiff", "webp"].map((name) => `image/${name}`);
 const LONGEST = 4096; // pixels of a picture that has to be made smaller

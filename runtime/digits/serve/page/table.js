@@ -1,8 +1,8 @@
 // A table of many files, what is in each of them, and its CSV.
 
-import { element } from "./helpers.js";
 import { open } from "./pictures.js";
 import { FILE_TIMEOUT, post } from "./server.js";
+import { element } from "./shared.js";
 
 const AT_ONCE = 2; // one is read while the other is on its way
 const TRIES = 5; // of a file, while the server is ready: one that makes it fail shan't hold up the rest

@@ -1,6 +1,6 @@
 // The token of a server that wants one. It stays in this tab, and goes to this server alone.
 
-import { storage } from "./helpers.js";
+import { storage } from "./shared.js";
 
 const KEY = "digits-token";
 const tab = storage("sessionStorage");

@@ -1,0 +1,108 @@
+// What pages share: elements, what the browser keeps, what an answer rests on, and keys for labels.
+
+const COPIED = 1500; // milliseconds that a word is shown: it takes a glance, of half a second, to see it
+export const DIGITS = [..."0123456789"];
+const NAMES = { "-": "minus", ".": "point" };
+export const SIDE = 28; // pixels of what the network sees of a digit
+export const LABELS = [...DIGITS, "none"]; // the folders that `digits train --data` reads
+
+export function element(name, text = "", properties = {}) {
+  return Object.assign(document.createElement(name), { textContent: text }, properties);
+}
+
+export function button(text, clicked) {
+  const made = element("button", text, { type: "button" });
+  made.addEventListener("click", clicked);
+  return made;
+}
+
+/** Let a button copy what text() returns; nothing while it is empty. */
+export function copies(button, text) {
+  const name = button.textContent;
+  button.addEventListener("click", () => {
+    if (!text()) return;
+    // Not by navigator.clipboard, which plain HTTP lacks.
+    const copied = element("pre", text());
+    document.body.append(copied);
+    getSelection().selectAllChildren(copied);
+    document.execCommand("copy");
+    copied.remove();
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = name), COPIED);
+  });
+}
+
+/** The browser's storage of that name, or an object where it keeps nothing for pages. */
+export function storage(name) {
+  try {
+    return window[name];
+  } catch {
+    return {};
+  }
+}
+
+/** Fill a list with a bar for each symbol, and for none. Returns what shows probabilities, or null. */
+export function bars(list, symbols) {
+  const rows = [...symbols.map(named), "none"].map((name) => {
+    const row = element("li");
+    const meter = element("meter", "", { ariaLabel: name === "none" ? "No digit" : name });
+    row.append(element("span", name), meter, element("span"));
+    list.append(row);
+    return row;
+  });
+  return (probabilities) => {
+    const shares = probabilities ? [...probabilities, none(probabilities)] : [];
+    const largest = Math.max(...shares);
+    rows.forEach((row, index) => {
+      const [, meter, number] = row.children;
+      meter.value = shares[index] ?? 0;
+      number.textContent = probabilities ? percent(shares[index]) : "";
+      row.classList.toggle("likeliest", shares[index] === largest);
+    });
+  };
+}
+
+/** rows: of grey levels. */
+export function pixels(rows) {
+  const canvas = new OffscreenCanvas(SIDE, SIDE);
+  const data = Uint8ClampedArray.from(rows.flat().flatMap((grey) => [grey, grey, grey, 255]));
+  canvas.getContext("2d").putImageData(new ImageData(data, SIDE), 0, 0);
+  return canvas;
+}
+
+export function named(symbol) {
+  return NAMES[symbol] ?? symbol;
+}
+
+/** The probability that there is no symbol. */
+export function none(probabilities) {
+  return Math.max(0, 1 - probabilities.reduce((sum, share) => sum + share, 0));
+}
+
+export function percent(share) {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+export function words(label) {
+  return label === "none" ? "no digit" : label;
+}
+
+/** Fill a group with buttons, and return them. keys: [name, key or keys, act] of each; area: of the keys. */
+export function keypad(group, area, keys) {
+  const buttons = keys.map(([name, , act]) => button(name, act));
+  group.append(...buttons);
+  area.addEventListener("keydown", (event) => {
+    const pressed = event.key.toLowerCase().replace(",", ".");
+    const act = keys.find(([, key]) => [key].flat().includes(pressed))?.[2];
+    const isOther = event.ctrlKey || event.metaKey || event.altKey || event.repeat;
+    if (!act || isOther || ([" ", "enter"].includes(pressed) && event.target.matches("button"))) return;
+    event.preventDefault();
+    act();
+  });
+  return buttons;
+}
+
+/** The keys of LABELS. act(label): what they do. */
+export function labelKeys(act) {
+  return LABELS.map((label) => [words(label), label === "none" ? "n" : label, () => act(label)]);
+}
