@@ -22,7 +22,7 @@ def test_fields(page: Page, tmp_path: Path) -> None:
         return tomllib.loads(form.read_text("utf-8"))["fields"]
 
     with served("-o", str(form), command="fields") as server:
-        page.driver.get(server.url)
+        page.driver.get(server.address)
         page.wait(lambda: page.select("fieldset:disabled"))
         page.draw([[(0.2, 0.3), (0.3, 0.35), (0.5, 0.4)]])
         for name, text in (("name", "student"), ("cells", "6")):
@@ -39,7 +39,18 @@ def test_fields(page: Page, tmp_path: Path) -> None:
         assert change.round(1).tolist() == [-2, 2, -2, 2]
         page.draw([[(0.3, 0.35), (0.6, 0.75)]])  # onto the other
         save("Not saved: the field student overlaps the field field1.")
-        page.find("paper").send_keys(Keys.DELETE, Keys.ENTER)
+        page.find("paper").send_keys(Keys.CONTROL, "z")
+        page.draw([[(0.65, 0.75), (0.65, 0.45)]])
+        assert save()[1]["box"][1] == student["box"][3]  # of the edge nearby
+        page.button("constraints", "Duplicate").click()
+        [*_, original, copied] = save()
+        assert copied["name"] == "field2"
+        assert np.subtract(copied["box"], original["box"]).tolist() == pytest.approx(
+            [0, 225] * 2, abs=20
+        )
+        page.button("constraints", "Undo").click()
+        assert save()[1:] == [original]
+        page.find("paper").send_keys(Keys.ENTER, Keys.DELETE, Keys.ENTER)
         page.constrain("length", "4-8")
         [left] = save()
         assert (left["name"], left["length"]) == ("field1", "4-8")

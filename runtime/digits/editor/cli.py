@@ -1,5 +1,6 @@
 """The options of `digits fields`, the page that it shows, and `digits fields print`."""
 
+import asyncio
 import io
 import os
 import random
@@ -27,11 +28,10 @@ from digits.images import picture
 from digits.serve import server
 from digits.serve.application import Application
 from digits.serve.body import BodyReader
-from digits.serve.labelled import check_origin
 from digits.serve.metrics import Metrics
 from digits.serve.pages import Page
 from digits.serve.refusals import Refused
-from digits.serve.settings import Port, Settings
+from digits.serve.settings import Port, Settings, private
 
 _FIND = typer.Option(help="How sheets that look like BLANK.jpg are found.")
 _MAX_FIELDS = 200  # that a form may have
@@ -76,7 +76,7 @@ def edit(
     else:
         markers = random.randrange(MARKER_SETS)  # so that each form refuses the sheets of others
         table = FormTable(size=pdf.PAPERS[page], find="marks", markers=markers, fields=[])
-    server.run(Editor(table, output, Settings(port=port)))
+    server.run(Editor(table, output, private(port)))
 
 
 @_print.command()
@@ -95,6 +95,8 @@ class Editor(Application):
 
     def __init__(self, table: FormTable, path: Path, settings: Settings) -> None:
         self._table, self._path, sheet = table, path, io.BytesIO()
+        self._files = _files(table)  # which it may still name; others must be beside it
+        self._storing = asyncio.Lock()
         bare = msgspec.structs.replace(table, fields=[], roster=None, sums=[])
         Image.fromarray(pdf.draw(form_file.to_form(bare, path))).save(sheet, "JPEG", quality=90)
         routes = [
@@ -107,16 +109,29 @@ class Editor(Application):
     async def form(self, request: Request) -> Response:
         """The form, and what comes next; stores it first. Raises Refused if it makes no sense."""
         if request.method == "PUT":
-            check_origin(request.headers, ())
-            async with BodyReader(self.settings.limits).read(request, form_file.MAX_BYTES) as body:
-                self._store(body)
+            async with (
+                BodyReader(self.settings.limits).read(request, form_file.MAX_BYTES) as body,
+                self._storing,
+            ):
+                await asyncio.to_thread(self._store, body)
         following = f"digits read --fields {shlex.quote(str(self._path))} photos/*.jpg -o marks.csv"
         return JSONResponse({"form": msgspec.to_builtins(self._table), "next": following})
 
     def _store(self, body: bytes) -> None:
         try:
             table = msgspec.json.decode(body, type=FormTable)
+            for name in _files(table) - self._files:
+                if Path(name).name != name:
+                    raise ValueError(
+                        f"{name} isn't beside {self._path}: copy it there, and give its name"
+                    )
             form_file.save(self._path, table)
         except (ValueError, RecursionError, DigitsError) as error:
             raise Refused(422, str(error)) from error
         self._table = table
+
+
+def _files(table: FormTable) -> set[str]:
+    """The files that a form names."""
+    names = table.blank, table.roster, *(field.list for field in table.fields)
+    return {name for name in names if name is not None}

@@ -2,8 +2,9 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -45,9 +46,9 @@ class FieldTable(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only
         if not re.fullmatch(r"\w([\w -]{0,38}\w)?", self.name):
             raise ValueError("a field's name has 1 to 40 letters, digits, blanks, - and _")
 
-    def field(self, folder: Path) -> Field:
+    def field(self, load_list: Callable[[str], AllowedNumbers]) -> Field:
         """Raises ValueError and DataError for wrong constraints."""
-        values = None if self.list is None else AllowedNumbers.parse(self.list, folder)
+        values = None if self.list is None else load_list(self.list)
         asked = self.length, self.pattern, self.check, values, self.range, self.digits_only
         return Field(self.name, self.box, Constraints(*asked), self.cells, self.key, self.optional)
 
@@ -83,9 +84,10 @@ def load(path: str | Path) -> Form:
 def to_form(table: FormTable, path: Path) -> Form:
     """The form that a table in this file describes. Raises ValueError and DataError."""
     folder, fields = path.parent, list[Field]()
+    load_list = cache(lambda name: AllowedNumbers.parse(name, folder))  # once for all fields
     for each in table.fields:
         try:
-            fields.append(each.field(folder))
+            fields.append(each.field(load_list))
         except ValueError as error:
             raise ValueError(f"the field {each.name}: {error}") from error
     numbers = {each.name.lower(): number for number, each in enumerate(fields)}

@@ -6,6 +6,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -13,6 +14,7 @@ from starlette.testclient import TestClient
 
 from digits.editor import pdf
 from digits.editor.cli import Editor
+from digits.fields import form_file
 from digits.fields.form import Form
 from digits.fields.locate import Locator
 from digits.serve import server
@@ -32,7 +34,8 @@ def opened(run: Run, tmp_path: Path, monkeypatch: Patch) -> Open:
 
     def call(*arguments: str) -> TestClient:
         assert run("fields", "-o", "form.toml", *arguments) == (0, "", "")
-        return TestClient(editors[-1], "http://127.0.0.1")
+        headers = {"authorization": f"Bearer {editors[-1].settings.token}"}
+        return TestClient(editors[-1], "http://127.0.0.1", headers=headers)
 
     return call
 
@@ -56,12 +59,27 @@ def test_form_is_stored_and_opened_again(opened: Open) -> None:
 
 
 def test_form_is_refused(opened: Open) -> None:
-    client, foreign = opened(), {"origin": "http://evil.example"}
-    assert client.put("/form", json=FORM, headers=foreign).status_code == 403
+    client = opened()
     for wrong in ({"key": 1}, {"length": "x"}, {"list": "gone.txt"}):
         answer = client.put("/form", json=FORM | {"fields": [FIELD | wrong]})
         assert answer.status_code == 422 and answer.json()["error"]
+    client.headers["authorization"] = "Bearer wrong"
+    assert {client.get(path).status_code for path in ("/form", "/sheet")} == {401}
+    assert client.put("/form", json=FORM).status_code == 401
     assert not Path("form.toml").exists()
+
+
+def test_files_of_other_folders_are_those_that_the_form_had(opened: Open, tmp_path: Path) -> None:
+    for name in ("old.txt", "new.txt"):
+        (tmp_path.parent / name).write_text("123456\n")
+    Path("beside.txt").write_text("123456\n")
+    had = FORM | {"fields": [FIELD | {"list": "../old.txt"}]}
+    form_file.save(Path("form.toml"), msgspec.convert(had, form_file.FormTable))
+    client = opened()
+    for name, status in (("../new.txt", 422), ("beside.txt", 200), ("../old.txt", 200)):
+        answer = client.put("/form", json=FORM | {"fields": [FIELD | {"list": name}]})
+        assert answer.status_code == status, answer.text
+        assert "isn't beside form.toml" in answer.text or status == 200
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,30 @@
 // The page: boxes on a sheet, and what each field may hold. The server checks and stores them.
 
-const [SLIP, REACH] = [8, 14]; // CSS pixels that a tap may move, and around a corner that takes hold of it
+// CSS pixels: that a tap may move, around a corner that takes hold of it, and to an edge to which a box snaps.
+const [SLIP, REACH, SNAP] = [8, 14, 5];
 
 const [paper, entries, group] = ["#paper", "form", "fieldset"].map((each) => document.querySelector(each));
-const { form } = await (await fetch("form")).json();
-const sheet = Object.assign(new Image(), { src: "sheet" });
-await sheet.decode();
+const say = (sentence) => (document.querySelector("#status").textContent = sentence);
+
+/** Have the server answer; after a restart, once the address that it prints then is opened in this tab. */
+async function ask(address, request) {
+  const headers = { authorization: `Bearer ${location.hash.slice("#token=".length)}` };
+  const response = await fetch(address, { ...request, headers });
+  if (response.status !== 401) return response;
+  say("Open the address that `digits fields` has printed; each start prints another.");
+  await new Promise((resolve) => addEventListener("hashchange", resolve, { once: true }));
+  say("");
+  return ask(address, request);
+}
+
+let { form } = await (await ask("form")).json();
+const sheet = await createImageBitmap(await (await ask("sheet")).blob());
 [paper.width, paper.height] = [sheet.width, sheet.height];
 const [pen, thick] = [paper.getContext("2d"), Math.max(...form.size) / 500];
 pen.scale(sheet.width / form.size[0], sheet.height / form.size[1]);
 Object.assign(pen, { lineWidth: thick, font: `${10 * thick}px sans-serif` });
-let [chosen, drag, saved] = [null, null, JSON.stringify(form)]; // a field, what a pointer does, what is stored
+const states = [JSON.stringify(form)]; // of the form, for undoing; the last is what it was before a change
+let [chosen, drag, saved] = [null, null, states[0]]; // a field, what a pointer does, what is stored
 
 function draw() {
   pen.drawImage(sheet, 0, 0, ...form.size);
@@ -38,19 +52,62 @@ function choose(field) {
   draw();
 }
 
-/** Replace all fields, none of which is chosen then. */
-function replace(fields) {
-  [form.fields, drag] = [fields, null];
+/** Remember a change. */
+function commit() {
+  const state = JSON.stringify(form);
+  if (state !== states.at(-1)) states.push(state);
+}
+
+/** Make the form what it was before the change that isn't remembered. */
+function restore() {
+  const index = form.fields.indexOf(chosen);
+  [form, drag] = [JSON.parse(states.at(-1)), null];
+  choose(form.fields[index]);
+}
+
+function undo() {
+  commit();
+  if (states.length > 1) states.pop();
+  restore();
+}
+
+function remove() {
+  form.fields = form.fields.filter((field) => field !== chosen);
   choose(null);
 }
 
-const remove = () => replace(form.fields.filter((field) => field !== chosen));
+/** Add a field to the form, and choose it. values: all but its name. */
+function add(values) {
+  const numbers = form.fields.map(({ name }) => /^field(\d+)$/.exec(name)?.[1] ?? 0);
+  form.fields.push({ ...values, name: `field${Math.max(0, ...numbers) + 1}` });
+  choose(form.fields.at(-1));
+}
 
-/** Give the chosen field a box that was moved, or only its lower right corner, as far as the sheet goes. */
-function move(box, way, corner) {
+/** Add what the chosen field is, below it. */
+function duplicate() {
+  const { box } = chosen;
+  add({ ...chosen, key: undefined });
+  move(box, [0, 1.5 * (box[3] - box[1])]);
+}
+
+/** The way from one of some edges to the nearest of the other boxes, or 0 if none is within reach. */
+function snap(edges, axis, reach) {
+  const others = form.fields.filter((field) => field !== chosen).flatMap(({ box }) => [box[axis], box[axis + 2]]);
+  const ways = edges.flatMap((edge) => others.map((other) => other - edge));
+  const near = ways.filter((way) => Math.abs(way) < reach);
+  return near.sort((a, b) => Math.abs(a) - Math.abs(b))[0] ?? 0;
+}
+
+/**
+ * Give the chosen field a box that was moved, or only its lower right corner, as far as the sheet goes.
+ * reach: to edges of other boxes, to which it snaps.
+ */
+function move(box, way, corner, reach = 0) {
   const [x, y] = form.size.map((end, axis) => {
     const [first, last] = [box[axis], box[axis + 2]];
-    const by = Math.min(Math.max(way[axis], corner ? -last : -first), end - last);
+    const moved = (corner ? [last] : [first, last]).map((edge) => edge + way[axis]);
+    const wish = way[axis] + snap(moved, axis, reach);
+    const by = Math.min(Math.max(wish, corner ? -last : -first), end - last);
     const edges = [corner ? first : first + by, last + by].sort((a, b) => a - b);
     return edges.map((edge) => Math.round(10 * edge) / 10);
   });
@@ -65,27 +122,22 @@ function locate({ offsetX, offsetY }) {
 }
 
 paper.addEventListener("pointerdown", (event) => {
-  if (drag) replace(drag.fields); // a second finger: the two scroll and zoom
+  if (drag) restore(); // a second finger: the two scroll and zoom
   if (!event.isPrimary || event.button) return;
   const [x, y, pixel] = locate(event);
   const corner = chosen && Math.hypot(chosen.box[2] - x, chosen.box[3] - y) < REACH * pixel;
   if (!corner) choose(form.fields.find(({ box }) => x > box[0] && y > box[1] && x < box[2] && y < box[3]));
-  const fields = structuredClone(form.fields);
-  drag = { x, y, fields, corner: corner || !chosen, box: chosen?.box ?? [x, y, x, y] };
+  drag = { x, y, corner: corner || !chosen, box: chosen?.box ?? [x, y, x, y] };
   paper.setPointerCapture(event.pointerId);
 });
 paper.addEventListener("pointermove", (event) => {
   const [x, y, pixel] = locate(event);
   if (!drag || Math.hypot(x - drag.x, y - drag.y) < SLIP * pixel) return;
-  if (!chosen) {
-    const numbers = form.fields.map(({ name }) => /^field(\d+)$/.exec(name)?.[1] ?? 0);
-    form.fields.push({ name: `field${Math.max(0, ...numbers) + 1}`, box: drag.box });
-    choose(form.fields.at(-1));
-  }
-  move(drag.box, [x - drag.x, y - drag.y], drag.corner);
+  if (!chosen) add({ box: drag.box });
+  move(drag.box, [x - drag.x, y - drag.y], drag.corner, SNAP * pixel);
 });
 paper.addEventListener("pointerup", () => (drag = null));
-paper.addEventListener("pointercancel", () => drag && replace(drag.fields));
+paper.addEventListener("pointercancel", () => drag && restore());
 // Or a swift stroke is a fling to Chromium, and the next tap, on Save, does no more than end it.
 paper.addEventListener("touchmove", (event) => event.touches[1] || event.preventDefault(), { passive: false });
 paper.addEventListener("keydown", (event) => {
@@ -96,7 +148,13 @@ paper.addEventListener("keydown", (event) => {
   else if (way && chosen) move(chosen.box, way);
   if (way) event.preventDefault(); // or the page scrolls
 });
-document.querySelector("#delete").addEventListener("click", remove);
+for (const act of [undo, duplicate, remove]) document.getElementById(act.name).addEventListener("click", act);
+addEventListener("keydown", (event) => {
+  if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z") return;
+  event.preventDefault();
+  undo();
+});
+for (const end of ["pointerup", "keyup", "click", "change"]) addEventListener(end, commit);
 entries.addEventListener("input", ({ target }) => {
   const { name, type, value, checked } = target;
   const values = { checkbox: checked, number: Number(value), textarea: value.match(/.*\S.*/g) };
@@ -105,11 +163,12 @@ entries.addEventListener("input", ({ target }) => {
 });
 entries.addEventListener("submit", async (event) => {
   event.preventDefault();
+  say("Saving …");
   const body = JSON.stringify(form);
-  const sent = fetch("form", { method: "PUT", body }).then((response) => response.json());
+  const sent = ask("form", { method: "PUT", body }).then((response) => response.json());
   const { error, next } = await sent.catch(() => ({ error: "the server can't be reached" }));
   if (!error) saved = body;
-  document.querySelector("#status").textContent = error ? `Not saved: ${error}.` : `Saved. Next: ${next}`;
+  say(error ? `Not saved: ${error}.` : `Saved. Next: ${next}`);
 });
 addEventListener("beforeunload", (event) => JSON.stringify(form) !== saved && event.preventDefault());
 choose(null);
