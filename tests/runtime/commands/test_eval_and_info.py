@@ -39,9 +39,9 @@ def test_table_examines_each_picture_once(run: Run, pictures: list[Path], tmp_pa
     plots = {path.name for path in (tmp_path / "plots").iterdir()}
     assert plots == {"confusion.png", "mistakes.png"}
     assert [calls[function.__name__] for function in functions] == [10] * 3
-    # The reader is opened once, for a digit in two pieces.
+    # The reader is opened once: the ink of one digit is in two pieces.
     assert (calls["__init__"], calls["load"]) == (2, 11)
-    assert calls["probabilities"] == 10 + 1  # and the model's smoke test
+    assert calls["probabilities"] == 10 + 1 + 1  # of its other hypotheses; of the smoke test
 
 
 def test_uneven_rows_and_control_characters_are_shown() -> None:
