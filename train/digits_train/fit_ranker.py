@@ -67,7 +67,7 @@ def samples(materials: Materials, seeds: Iterable[int]) -> Samples:
     for seed in seeds:
         random = np.random.default_rng([_SEED, seed])
         shown = single.draw(_SHARES, random, materials)
-        [alone] = examine_alone(model, [picture.load(shown.pixels)], least=math.inf)
+        [alone] = examine_alone(model, [picture.load(shown.pixels)], min_confidence=math.inf)
         # `examine` starts with the one, and goes on with the other.
         for seen in (alone, examine_inverted(model, alone)):
             if seen.hypotheses:
