@@ -3,6 +3,7 @@
 M. Mitchell et al., "Model cards for model reporting" (FAT* 2019).
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -58,7 +59,7 @@ those, letters and drawings get answers, too, often confident ones. MNIST was wr
 of the US Census Bureau and American high-school students. It reads two touching digits as one.""",
     },
     "reader": {
-        "examples": "{training_pages:,} synthetic pages and crops",
+        "examples": "{training_pages:,} windows of {pages}",
         "use": """\
 Finds the digits, minus signs and decimal points or commas of a page. Input `page`: uint8 [batch, 1,
 height, width], grey, 0 = black, 255 = white; sides that are multiples of 8, at least 32. Outputs,
@@ -72,8 +73,8 @@ should be 10 to 60 pixels high.""",
 On {validation_pages:,} synthetic pages with {validation_symbols:,} symbols, drawn with validation
 digits that it was not trained on; calibration was chosen on them, too.""",
         "limits": """\
-It was trained on synthetic pages alone, photographed by a synthetic camera. Handwritten words may
-contain what looks like a digit to it.""",
+It was trained on {pages} alone, the synthetic ones photographed by a synthetic camera. Handwritten
+words may contain what looks like a digit to it.""",
     },
 }
 
@@ -89,9 +90,15 @@ pictures. Share of errors, with 95 % confidence intervals:
 
 def render(about: AnyMetadata, table: Sequence[Sequence[str]]) -> str:
     """Render the card, in Markdown, of the file with this metadata. table: of its forms."""
+    data = "custom images" if '"pictures"' in about.data_sha256 else _MNIST
+    pages = "synthetic pages"
+    if own := json.loads(about.recipe).get("own"):
+        data += " and its owner's pictures"
+        pages += f" and its owner's ({100 * own:.0f} % of the windows)"
     values = asdict(about) | {
         "accepted": 1 - REJECTION_RATE,
-        "data": "custom images" if '"pictures"' in about.data_sha256 else _MNIST,
+        "data": data,
+        "pages": pages,
         "table": _markdown(table),
     }
     texts = {name: text.format(**values) for name, text in _TEXTS[about.task].items()}

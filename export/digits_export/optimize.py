@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper
 
 from digits.inference.interface import INPUT
 from digits_export.graph import Graph, attributes, make_node, set_attributes
@@ -20,19 +19,27 @@ _ARITHMETIC = {"Mul": np.multiply, "Div": np.divide, "Add": np.add, "Sub": np.su
 _DENSE = {"transB": 1, "alpha": 1.0, "beta": 1.0}  # with a row of weights for each output
 _PLAIN = {"strides": [1, 1], "dilations": [1, 1], "pads": [0, 0, 0, 0]}
 _HALVING = _PLAIN | {"kernel_shape": [2, 2], "strides": [2, 2]}
-_HEADS = {"centres.weight", "symbols.weight", "boxes.weight"}
 _POSITIONS = 4  # in a 2x2 pool
 
 
 def optimize(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a model that computes the same in less time, with weights named as in the network."""
+    """Return a model that computes the same in less time, with weights named as in the network.
+
+    What else is in the file, but for its inputs and outputs, has a name that begins with a dot.
+    """
     graph = Graph(model)
-    graph.rename(lambda name: name.removeprefix("network.").replace(".weight_bias", ".bias"))
+    # "": a node's input that is left out.
+    kept = {"", *(tensor.name for tensor in (*model.graph.input, *model.graph.output))}
+    graph.rename(lambda name: name if name in kept else _distinct(name))
     fold_normalization(graph)
     merge_calibration(graph)
-    merge_heads(graph)
     split_phases(graph)
     return graph.to_model()
+
+
+def _distinct(name: str) -> str:
+    weight = name.removeprefix("network.")
+    return weight.replace(".weight_bias", ".bias") if weight != name else f".{name}"
 
 
 def fold_normalization(graph: Graph) -> None:
@@ -65,7 +72,7 @@ def fold_normalization(graph: Graph) -> None:
     _set_parameters(graph, first, weight, bias + shift * weight.reshape(len(weight), -1).sum(1))
     if first.op_type == "Conv":
         set_attributes(first, pads=pads)
-    quantized = graph.input, graph.store("scale", end - shift), graph.store("zero", 0, np.uint8)
+    quantized = graph.input, graph.store(".scale", end - shift), graph.store(".zero", 0, np.uint8)
     graph.replace(folded, make_node("DequantizeLinear", folded[-1].output[0], *quantized))
 
 
@@ -95,7 +102,7 @@ def merge_calibration(graph: Graph) -> None:
     """Compute the last dense layer and its calibration as one: 6 % of a digit's time."""
     for first in graph.nodes:
         second = next(graph.chain(first.output[0]), None)
-        if first.op_type != "Gemm" or not second or "calibration.weight" not in second.input:
+        if first.op_type != "Gemm" or not second or ".calibration.weight" not in second.input:
             continue
         inner, outer = _parameters(graph, first), _parameters(graph, second)
         if inner and outer:
@@ -104,20 +111,6 @@ def merge_calibration(graph: Graph) -> None:
             first.output[:] = second.output
             graph.replace([second])
         return
-
-
-def merge_heads(graph: Graph) -> None:
-    """Compute the last three layers of a reader as one, which read the same: 8 % of its time."""
-    heads = [node for node in graph.nodes if _HEADS.intersection(node.input)]
-    if not heads:
-        return
-    weights, biases = ([graph.constants[node.input[i]] for node in heads] for i in (1, 2))
-    graph.store("heads.weight", np.concatenate(weights))
-    inputs = heads[0].input[0], "heads.weight", graph.store("heads.bias", np.concatenate(biases))
-    channels = graph.store("channels", [*map(len, weights)], np.int64)
-    names = [node.output[0] for node in heads]
-    split = helper.make_node("Split", ["heads", channels], names, "split", axis=1)
-    graph.replace(heads, make_node("Conv", "heads", *inputs, **attributes(heads[0])), split)
 
 
 def split_phases(graph: Graph) -> None:
@@ -150,12 +143,12 @@ def split_phases(graph: Graph) -> None:
     _set_parameters(graph, convolution, phased, bias.repeat(_POSITIONS))
     set_attributes(convolution, kernel_shape=larger, strides=[2, 2])
     rows, columns = height // 2, width // 2
-    split = graph.store("split", [-1, filters, _POSITIONS, rows * columns], np.int64)
-    joined = graph.store("joined", [-1, filters, rows, columns], np.int64)
+    split = graph.store(".split", [-1, filters, _POSITIONS, rows * columns], np.int64)
+    joined = graph.store(".joined", [-1, filters, rows, columns], np.int64)
     window = [_POSITIONS, 1]
     graph.replace(
         [pool],
-        make_node("Reshape", "phases", relu.output[0], split),
-        make_node("MaxPool", "pooled", "phases", kernel_shape=window, strides=window),
-        make_node("Reshape", pool.output[0], "pooled", joined),
+        make_node("Reshape", ".phases", relu.output[0], split),
+        make_node("MaxPool", ".pooled", ".phases", kernel_shape=window, strides=window),
+        make_node("Reshape", pool.output[0], ".pooled", joined),
     )

@@ -1,4 +1,4 @@
-"""Quantize a float graph: weights to seven bits per output channel, or a reader's to eight.
+"""Quantize a float graph: its weights per output channel, to seven bits or eight.
 
 B. Jacob et al., "Quantization and training of neural networks for efficient
 integer-arithmetic-only inference" (CVPR 2018).
@@ -25,7 +25,6 @@ from digits_export.graph import Graph
 from digits_train.onnx_graph import quiet
 
 _BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB a digit
-_STEM = "stem.0.conv.weight"  # a reader's first layer
 _OPERATORS = ["Conv", "Gemm", "MatMul", "Add"]
 
 Batches = Sequence[NDArray[np.uint8]]  # each [n, 1, height, width]
@@ -43,18 +42,20 @@ class _Batches(CalibrationDataReader):  # type: ignore[misc]
         return next(self._inputs, None)
 
 
-def quantize(model: onnx.ModelProto, inputs: Batches) -> onnx.ModelProto:
+def quantize(
+    model: onnx.ModelProto, inputs: Batches, float_layer: str = "", eight_bits: bool = False
+) -> onnx.ModelProto:
     """Return a graph with int8 weights, int32 biases, and uint8 inputs of products.
 
-    inputs: whose activations the scales cover. A reader takes a third of the time then (onnxruntime
-    1.32, AVX-512 VNNI), but its first layer, of one channel, would take ten times as long.
+    inputs: whose activations the scales cover. float_layer: what stays as it is. eight_bits: of
+    weights, instead of seven (`interface.QMAX`), of which no two products saturate an int16.
     """
     constants = {tensor.name for tensor in model.graph.initializer}
     floats = [
         node.name
         for node in model.graph.node
         if node.name == OUTPUT[0]  # softmax needs its full range
-        or _STEM in node.input
+        or f"{float_layer}.weight" in node.input
         or (node.op_type == "Add" and constants.intersection(node.input))
     ]
     with TemporaryDirectory() as folder:
@@ -68,9 +69,7 @@ def quantize(model: onnx.ModelProto, inputs: Batches) -> onnx.ModelProto:
                 op_types_to_quantize=_OPERATORS,
                 nodes_to_exclude=floats,
                 per_channel=True,
-                # To `interface.QMAX`. A reader is surer with eight bits, and on pages no pair of
-                # products came near saturation: at most 25,146 of 32,767.
-                reduce_range=_STEM not in constants,
+                reduce_range=not eight_bits,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
                 extra_options={
@@ -82,8 +81,7 @@ def quantize(model: onnx.ModelProto, inputs: Batches) -> onnx.ModelProto:
                 },
             )
         graph = Graph(onnx.load(path))
-    weights = {tensor.name for tensor in model.graph.initializer}
-    graph.rename(lambda name: _short_name(name, weights))
+    graph.rename(lambda name: _short_name(name, constants))
     for shuffle in [node for node in graph.nodes if node.op_type == "DepthToSpace"]:
         # Round before pixels are moved: so the convolution is of integers, and bytes are moved.
         rounding = next(graph.chain(shuffle.output[0]))

@@ -23,7 +23,7 @@ from digits_export.export import ExportConfig, export_run
 from digits_export.optimize import optimize
 from digits_export.quantize import batches, quantize
 from digits_export.reader_calibrate import CalibratedReader, MapScaling
-from digits_export.reader_export import parity_inputs
+from digits_export.reader_export import ReaderExporter, parity_inputs
 from digits_export.report import Report
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
 from digits_train import calibration, checkpoint
@@ -42,7 +42,8 @@ from tests.train.short import fit_digits
 
 INT8 = ExportConfig(quantize=True)
 PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 10}, 4, 10, mnist.SHA256, 50_000, 0.9)
-READER = replace(PROVENANCE, architecture="reader", recipe={"epochs": 10, "crops": 640})
+BATCHES = {"epochs": 10, "crops": 640, "batch_size": 100}  # the last one is full, too
+READER = replace(PROVENANCE, architecture="reader", recipe=BATCHES)
 
 Graphs = dict[str, onnx.ModelProto]  # float and int8
 Exported = tuple[Path, Report]  # the run's folder, which no test changes
@@ -132,7 +133,8 @@ def reader() -> Reader:
 def reader_graphs(reader: Reader) -> Graphs:
     exact = optimize(to_onnx(CalibratedReader(reader, MAP_SCALING), interface.READER))
     pages = parity_inputs([page.pixels for page in PAGES])
-    return {"float": exact, "int8": quantize(exact, pages)}
+    how = ReaderExporter.float_layer, ReaderExporter.eight_bits
+    return {"float": exact, "int8": quantize(exact, pages, *how)}
 
 
 @pytest.fixture(scope="session")

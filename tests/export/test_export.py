@@ -175,6 +175,7 @@ def test_tuned_run(tmp_path: Path, network: Network, monkeypatch: Patch, capsys:
     compare(after=3)
     assert export_run(run, ExportConfig()).to_dict()["none_logit"] != 0
     assert "warning" not in capsys.readouterr().err
-    section = (run.folder / "MODEL_CARD.md").read_text().partition("\n## Fine-tuning\n")[2]
+    card, _, section = (run.folder / "MODEL_CARD.md").read_text().partition("\n## Fine-tuning\n")
+    assert "- **Data**: MNIST (LeCun, Cortes, Burges, 1998) and its owner's pictures\n" in card
     assert "SHA-256 `5f`" in section
     assert f"{ROW} 7.50% (2.58% to 19.86%) |" in section

@@ -1,6 +1,6 @@
 """Exported graphs: they compute what PyTorch does, in few nodes and in integers; or no export."""
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from functools import partial
 from typing import get_args
@@ -60,6 +60,22 @@ class Residual(nn.Module):
         return logits
 
 
+class Namesakes(nn.Module):
+    """Its weights are called as others are in exported files."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Sequential(OrderedDict(conv=nn.Conv2d(1, 6, 5, bias=False))))
+        self.scale = nn.Parameter(torch.full((1, 6, 1, 1), 2.0))
+        self.heads = nn.Linear(6, 10)
+        self.calibration = nn.Linear(10, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.stem(Normalize()(images)).relu() * self.scale
+        logits: Tensor = self.calibration(self.heads(maps.mean((2, 3))).relu())
+        return logits
+
+
 def chain(*layers: nn.Module) -> Callable[[], nn.Module]:
     return lambda: nn.Sequential(*layers, nn.Flatten(), nn.LazyLinear(10))
 
@@ -92,6 +108,10 @@ NETWORKS = {
         Residual,
         "DequantizeLinear Conv Relu Conv Add Relu Conv ReduceMean Gemm Softmax MatMul",
     ),
+    "namesakes": (
+        Namesakes,
+        "DequantizeLinear Conv Relu Mul ReduceMean Gemm Relu Gemm Softmax MatMul",
+    ),
 }
 
 
@@ -105,6 +125,9 @@ def test_any_network(name: str) -> None:
     check(model, network, TemperatureScaling())
     assert operators(model) == expected
     small, images = quantize(model, [NOISE]), np.full((3, 1, 28, 28), 99, np.uint8)
+    for weight, values in network.state_dict().items():
+        if weight.endswith("weight") and values.ndim > 1:
+            assert np.abs(stored(small)[f"{weight}.int"].astype(int)).max() == QMAX
     for kernels in get_args(Kernels):
         [rounded], [exact] = outputs(small, images, kernels), outputs(model, images)
         assert np.abs(rounded - exact).max() < 0.02

@@ -1,6 +1,7 @@
 """A reader from its checkpoint to verified files, with simple pages instead of the camera's."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from digits.errors import DigitsError
 from digits.inference.reader_model import ReaderModel
-from digits_export import reader_export
+from digits_export import model_card, reader_export
 from digits_export.export import export_run
 from digits_export.reader_export import ReaderExporter, judge
 from digits_train.models.reader import Reader
@@ -28,7 +29,7 @@ def test_writes_both_files_and_their_metadata(exported_reader: Exported) -> None
     about, written = small.metadata, json.loads((folder / "export.json").read_text())
     assert full.metadata.quantization == "none"
     assert about.quantization == ReaderExporter.quantization
-    assert (about.seed, about.training_pages) == (4, 6400)
+    assert (about.seed, about.training_pages) == (4, 7000)
     assert about.validation_error_float == full.metadata.validation_error
     assert (about.validation_pages, about.validation_symbols) == (6, 18)
     assert about.centre_shift == pytest.approx(written["centre_shift"])
@@ -50,7 +51,12 @@ def test_judge() -> None:
 def test_card_and_triton_repository(exported_reader: Exported) -> None:
     folder, _ = exported_reader
     card, small = (folder / "MODEL_CARD.md").read_text(), folder / "reader.int8.onnx"
-    assert "trained on 6,400 synthetic pages and crops with seed 4" in card
+    assert "trained on 7,000 windows of synthetic pages with seed 4" in card
+    assert "trained on synthetic pages alone" in card
+    recipe, data = json.dumps(READER.recipe | {"own": 0.25}), '{"own": "01"}'
+    tuned = replace(ReaderModel(small).metadata, recipe=recipe, data_sha256=data)
+    pages = "synthetic pages and its owner's (25 % of the windows)"
+    assert model_card.render(tuned, [["form"]]).count(f"on 7,000 windows of {pages} with seed") == 1
     assert f"| int8 | {small.stat().st_size:,} bytes |" in card
     assert "On 6 synthetic pages with 18 symbols" in card
 

@@ -113,11 +113,6 @@ def _dequantize(stored: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
 def _unfold(model: BaseNetwork, stored: dict[str, Tensor], temperature: float) -> dict[str, Tensor]:
     """The network's state: undo what PyTorch's exporter and `digits_export.optimize` do."""
     state = model.state_dict()
-    for kind in ("weight", "bias") if "heads.weight" in stored else ():  # of a reader, merged
-        heads = "centres", "symbols", "boxes"
-        sizes = [len(state[f"{head}.bias"]) for head in heads]
-        parts = torch.split(stored[f"heads.{kind}"], sizes)
-        stored |= {f"{head}.{kind}": part for head, part in zip(heads, parts, strict=True)}
     for path, layer in model.named_modules():
         if not isinstance(layer, nn.Conv2d | nn.Linear):
             continue
@@ -126,7 +121,7 @@ def _unfold(model: BaseNetwork, stored: dict[str, Tensor], temperature: float) -
             weight, bias = weight[:-1] * temperature, bias[:-1] * temperature
         if len(weight) == 4 * outputs:  # shifted to each position of a 2x2 pool
             weight, bias = weight[::4, :, :-1, :-1], bias[::4]
-        if path == "conv1" and "scale" in stored:  # of pixels that Normalize shifts, too
+        if path == "conv1":  # of LeNet-5: pixels that Normalize shifts, too
             bias = bias + Normalize.mean / Normalize.std * weight.flatten(1).sum(1)
         if layer.bias is None:  # a batch norm follows, which undoes any size of the filters
             norm = path.removesuffix("conv") + "norm"

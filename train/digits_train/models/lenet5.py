@@ -22,8 +22,7 @@ class LeNet5(Network):
     RBF outputs; this is the form that today's textbooks teach.
     """
 
-    # With so few channels the integer convolution takes a generic path (`make bench`, one digit:
-    # 34 against 17 microseconds).
+    # With so few channels the integer convolution takes a generic path, and twice the time.
     kernels = "float"
     # The layers are too small to split: two threads train 1.4 times as fast on two idle cores, but
     # 13 times as slow when something else uses one of them.

@@ -94,7 +94,7 @@ class Reader(BaseNetwork):
     stride of 4. 280,000 parameters.
 
     Most of the work is done at a stride of 8, where a convolution costs a quarter; dilated ones see
-    some 250 pixels around, enough to tell a number from a word. The result returns to the stride of
+    217 pixels across, enough to tell a number from a word. The result returns to the stride of
     4 by sub-pixel convolution (W. Shi et al., "Real-time single image and video super-resolution",
     CVPR 2016), where neighbours a few pixels apart keep cells of their own. A symbol is the peak of
     a heatmap (X. Zhou et al., "Objects as points", 2019).
@@ -120,16 +120,14 @@ class Reader(BaseNetwork):
         )
         self.up = nn.Conv2d(64, 4 * 32, 1)
         self.neck = nn.Sequential(ConvBlock(32, 32), ConvBlock(32, 32))
-        self.centres = nn.Conv2d(32, 1, 1)
-        self.symbols = nn.Conv2d(32, len(SYMBOLS), 1)
-        self.boxes = nn.Conv2d(32, 4, 1)
+        self.channels = 1, len(SYMBOLS), 4  # of Maps
+        self.heads = nn.Conv2d(32, sum(self.channels), 1)
         # At first a cell in thirty holds a centre: otherwise the empty ones swamp the gradient.
-        nn.init.constant_(self.centres.bias, -3.5)  # type: ignore[arg-type]
+        nn.init.constant_(self.heads.bias[:1], -3.5)  # type: ignore[index]
 
     def forward(self, pages: Tensor) -> Maps:
         with torch.autocast(pages.device.type, enabled=False):  # bfloat16 can't hold a variance
             contrast = self.contrast(pages)
         fine = self.stem(contrast)
         merged = relu(fine + pixel_shuffle(self.up(self.body(fine)), 2))
-        features = self.neck(merged)
-        return Maps(self.centres(features), self.symbols(features), self.boxes(features))
+        return Maps(*self.heads(self.neck(merged)).split(self.channels, 1))

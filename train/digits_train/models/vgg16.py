@@ -37,7 +37,7 @@ class VGG16(Network, nn.Sequential):
     ICLR 2015 (configuration D); S. Ioffe, C. Szegedy, "Batch normalization", ICML 2015.
     """
 
-    kernels = "integer"  # 1.6 against 7.5 milliseconds a digit (`make bench`)
+    kernels = "integer"  # a fifth of the time (docs/export.md)
     mixed_precision = True
     recipes = {"classic": CLASSIC, "default": _DEFAULT, "finetune": _FINETUNE}
 
