@@ -103,7 +103,7 @@ def fit_scaling(pages: Sequence[LabelledPage], maps: MapsFn) -> MapScaling:
         labels = np.concatenate([np.zeros(0, np.int64), *(truth for _, truth in labelled)])
         right = labels >= 0
         if not right.any():
-            continue
+            break
         detections = concatenate([digits for digits, _ in labelled])
         divided = partial(np.divide, detections.symbols[right])
         [temperature] = fit(divided, labels[right], [1], [TEMPERATURES])

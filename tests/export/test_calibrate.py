@@ -1,6 +1,7 @@
 """How sure classifiers and readers are, corrected."""
 
 from collections.abc import Sequence
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -94,7 +95,11 @@ def test_detections_are_right_or_invented_unless_doubtful() -> None:
 
 def test_overconfident_maps_are_corrected() -> None:
     """A fourth of what looks like a seven is none; the maps are always as sure."""
-    assert fit_scaling([], ink_maps) == fit_scaling([drawn_page(0, 0)], ink_maps) == UNSCALED
+    blank, maps = [drawn_page(0, 0)], Mock(side_effect=ink_maps)
+    see(blank, maps)
+    looks = maps.call_count
+    assert fit_scaling([], maps) == fit_scaling(blank, maps) == UNSCALED
+    assert maps.call_count == 2 * looks  # another round would see the same
     pages = [without(drawn_page(seed), seed % 4) for seed in range(40)]
     scaling = fit_scaling(pages, ink_maps)
     labelled = [page.label() for page in see(pages, ink_maps, scaling)]

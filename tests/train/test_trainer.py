@@ -145,6 +145,9 @@ def test_resumed_run_has_the_same_bytes(
     else:
         assert [path.name for path in run.folder.iterdir()] == ["state.pt"]
     (run.folder / ".checkpoint.safetensors.tmp").write_bytes(b"half")  # which a kill left
+    with monkeypatch.context() as patch, pytest.raises(DigitsError, match="No space left"):
+        patch.setattr(RunDir, "save", Mock(side_effect=DigitsError("No space left")))
+        resume(run.folder)  # which loses nothing
     _, summary = resume(run.folder)
     assert json.loads(run.summary.read_text()) == json.loads(json.dumps(summary))
     assert summary["test_loss"] == json.loads(trained_run.summary.read_text())["test_loss"]

@@ -118,7 +118,7 @@ def _uncertain(box: NDArray[np.float32], height: float) -> list[float]:
 
 
 def cells(box: Sequence[float]) -> tuple[slice, slice]:
-    """The cells that a box touches: rows and columns. None, if it has no extent."""
+    """The cells that a box touches: rows and columns; empty if it has no extent."""
     left, top, right, bottom = (max(0, int(side // STRIDE)) for side in box)
     if box[2] <= max(box[0], 0) or box[3] <= max(box[1], 0):
         return slice(0), slice(0)

@@ -28,7 +28,7 @@ _PHOTOGRAPHS = 2  # of each window
 CROP_SIDE, _SMALLEST = 96, 8  # pixels
 _CROPS_OF_WINDOW = 4
 _PLAIN_HEIGHT = 30.0  # pixels of the digits that aren't there
-_REPEATED = 16  # pixels at least that repeat a crop's edge, as `digits.reader.looks` pads pages
+_REPEATED = 16  # pixels at least that repeat a crop's edge, as `digits.reader.pyramid` pads pages
 
 
 def make_examples(materials: Materials, random: Random, side: int = SIDE) -> Iterator[Photograph]:

@@ -156,6 +156,7 @@ def make_task(
 def _train_to_end(run: RunDir, training: Training, task: Task) -> TrainResult | None:
     """Train the remaining epochs, saving after each; then evaluate and plot."""
     recipe, history, dist = training.config.recipe, training.history, task.dist
+    is_new = not run.state.exists()
 
     def finish() -> TrainResult:
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
@@ -188,7 +189,7 @@ def _train_to_end(run: RunDir, training: Training, task: Task) -> TrainResult | 
             f"interrupted: {done}; go on with `digits train --resume {run.folder}{data}`"
         ) from None
     except Exception:
-        if dist.is_main and not history:
+        if dist.is_main and is_new and not history:
             run.delete()
         raise
 
