@@ -16,7 +16,7 @@
 # make bench         our speed and memory beside the alternatives', into docs/results.md; 10 minutes
 # make weights       fit the weights of the hypotheses again; 10 minutes
 # make reader        train, export and install the bundled reader again; docs/train.md says how long it takes
-# make model         train, export and install the bundled classifier again, and redraw the docs' pictures
+# make model         train, export and install a new classifier to bundle, and redraw the docs' pictures
 
 PYTHON ?= python3
 FUZZ_SECONDS ?= 600

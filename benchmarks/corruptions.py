@@ -1,6 +1,6 @@
 """Accuracy on MNIST's test set under the 15 corruptions of MNIST-C.
 
-    python -m benchmarks.corruptions MODEL.onnx ...
+    python -m benchmarks corruptions [MODEL.onnx ...]
 
 N. Mu, J. Gilmer, "MNIST-C: a robustness benchmark for computer vision", 2019. The corruptions and
 their strengths are the paper's; they are generated here, so random ones differ from its files.

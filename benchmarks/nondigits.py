@@ -1,6 +1,6 @@
 """The shares of non-digits and of digits that are rejected.
 
-    python -m benchmarks.nondigits [MODEL.onnx ...]
+    python -m benchmarks nondigits [MODEL.onnx ...]
 
 Letters in every font of this machine and Matplotlib except DejaVu, on which networks are trained,
 and in the handwriting fonts that no training shows; photographed pages of text in some of these
@@ -17,6 +17,7 @@ import string
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib import font_manager
@@ -211,7 +212,7 @@ def main() -> None:
         confidences, _ = digits = answers(classifier, validation)
         least = np.quantile(confidences, 0.01)
         results = {kind: answers(classifier, images) for kind, images in kinds.items()}
-        print_row(path, "?", "AUROC", "at 99 %")
+        print_row(Path(path).name, "?", "AUROC", "at 99 %")
         for kind, (confidence, rejected) in (results | {DIGITS: digits}).items():
             above = mannwhitneyu(confidences, confidence).statistic / len(confidences)
             figures = rejected.mean(), above / len(confidence), (confidence >= least).mean()

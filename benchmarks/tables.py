@@ -16,7 +16,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results.json"
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "results.md")
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "textbook.md")
 MARKED = re.compile(r"(<!-- bench: ([^:>]+)(?:: (.+?))? -->)(\n?).*?(<!-- end -->)", re.DOTALL)
 
 # As in the JSON: what `Row` has, or for a benchmark of accuracy a name and its cells.
@@ -94,19 +94,17 @@ def table(name: str, rows: Rows) -> str:
 
 
 def filled(text: str, results: Mapping[str, Any]) -> str:
-    """A document with the figures of these results; a benchmark without any keeps its old ones."""
+    """A document with the figures of these results. Raises LookupError if one isn't there."""
 
     def fill(match: re.Match[str]) -> str:
         start, name, title, line, end = match.groups()
-        rows = results.get(name)
-        if not rows:
-            return match[0]
+        rows = results[name]
         if name == "machine":
             return f"{start}{'; '.join(f'{key} {value}' for key, value in rows.items())}{end}"
         if title:
-            first, *more = (row for row in rows if row[0].strip() == title)
-            speed = isinstance(first[-1], dict)
-            figure = next(iter(joined([first, *more]).values())) if speed else f"{first[1]:.1f}"
+            rows = [row for row in rows if row[0].strip() == title]
+            is_speed = isinstance(rows[0][-1], dict)
+            figure = next(iter(joined(rows).values())) if is_speed else f"{rows[0][1]:.1f}"
             return f"{start}{line}{figure}{end}"
         return f"{start}\n{table(name, rows)}{end}"
 

@@ -186,6 +186,12 @@ def test_figures_of_documents_are_those_of_the_benchmarks(path: Path) -> None:
     assert tables.MARKED.search(text)
 
 
+@pytest.mark.parametrize("mark", ["taste", "taste: LeNet-5", "speed: LeNet-5's taste"])
+def test_figure_that_no_benchmark_has_is_an_error(mark: str) -> None:
+    with pytest.raises(LookupError):
+        tables.filled(f"<!-- bench: {mark} -->5<!-- end -->", {"speed": [["LeNet-5", "s", {}]]})
+
+
 DOCUMENT = Path(__file__).parent.parent / "docs" / "output.md"
 TYPES: dict[str, type | tuple[type, ...]] = {
     "array": list,
