@@ -5,6 +5,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ from benchmarks.forms import blank_sheet, fill
 from docs.examples import shadow
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
 from digits import Classifier, Constraints
@@ -24,6 +26,7 @@ from digits.classifier import examine
 from digits.commands.drawing import annotate, debug_strip, save
 from digits.data import mnist
 from digits.images import picture
+from digits.prediction import Reading
 from digits_train import frames, reader_data
 from digits_train.augment import BatchRng, augment
 from digits_train.camera.materials import Materials, make_materials
@@ -151,19 +154,41 @@ def sheet() -> None:
 
 
 def numbers() -> None:
-    """Draw a page of numbers with Luhn's check digit: the first one on which a number is repaired.
+    """Draw twenty pages of numbers with Luhn's check digit, and keep two.
 
-    Green: accepted; orange: to be reviewed. On the right: what is read, and without constraints.
+    These are the first one, and the first one on which a number is repaired, with its reading.
     """
     classifier, rules = Classifier(), Constraints(length=6, check="luhn")
-    for seed in range(100):
-        photo = whole_numbers.draw("six digits, Luhn", seed).pixels
-        reading = classifier.read(photo, rules)
-        if any(number.text not in ("", number.free) for number in reading.numbers):
-            break
+    pages = [whole_numbers.draw("six digits, Luhn", number) for number in range(20)]
+    readings = [classifier.read(page.pixels, rules) for page in pages]
+    counts = Counter[str]()
+    for page, reading in zip(pages, readings, strict=True):
+        written = page.text.split()
+        accepted = [number.text for number in reading.numbers if number.status == "accepted"]
+        counts["numbers"] += len(written)
+        counts["accepted"] += len(accepted)
+        counts["accepted and wrong"] += len(set(accepted) - set(written))
+        counts["pages accepted as a whole"] += accepted == written
+    print(dict(counts))
+    repaired = next(
+        index
+        for index, reading in enumerate(readings)
+        if any(number.text not in ("", number.free) for number in reading.numbers)
+    )
+    for index, name in ((0, "luhn"), (repaired, "luhn-repaired")):
+        Image.fromarray(pages[index].pixels).save(HERE / f"{name}.png", optimize=True)
+        print(readings[index].text)
+    _draw_reading(pages[repaired].pixels, readings[repaired])
+
+
+def _draw_reading(photo: NDArray[np.uint8], reading: Reading) -> None:
+    """Draw what is read on a page, and without constraints, on its right.
+
+    Green: accepted; orange: to be reviewed.
+    """
     width = photo.shape[1]
     boxes = np.array([number.box for number in reading.numbers])
-    above, below = max(0, boxes[:, 1].min() - 60), boxes[:, 3].max() + 60
+    above, below = max(0, boxes[:, 1].min() - 60), min(len(photo), boxes[:, 3].max() + 60)
     figure = Figure(figsize=(9, 9 * (below - above) / (1.6 * width)))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.imshow(photo, cmap="gray", vmin=0, vmax=255)
@@ -179,7 +204,7 @@ def numbers() -> None:
             answer += f"\nread as {number.free}"
         at = 1.03 * width, (top + bottom) / 2
         axes.text(*at, answer, color=colour, fontsize=16, verticalalignment="center")
-    figure.savefig(HERE / "numbers.jpg", dpi=100, pil_kwargs={"quality": 80})
+    figure.savefig(HERE / "numbers.jpg", dpi=100, pil_kwargs={"quality": 40})
 
 
 def hypotheses() -> None:
