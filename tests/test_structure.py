@@ -33,6 +33,7 @@ FORBIDDEN = [
     (
         "runtime/digits/**/*.py",
         "runtime/digits/fields/locate.py runtime/digits/fields/boxes.py"
+        " runtime/digits/fields/doubts.py"
         " runtime/digits/editor/pdf.py",
         HEAVY | {"digits_train", "digits_export"},
     ),

@@ -118,7 +118,9 @@ class Number:
         return min(lefts), min(tops), max(rights), max(bottoms)
 
     def to_text(self) -> str:
-        """For people: `104`, `104?` for a number to review, `?` for an unreadable one."""
+        """For people: `104`, `104?` for a number to review, `?` if unreadable, `–` if blank."""
+        if self.status == "blank":
+            return "–"
         return self.text if self.status == "accepted" else f"{self.text}?"
 
     def to_dict(self, frame: bool = False) -> dict[str, Any]:

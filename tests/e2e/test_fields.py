@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from digits.classifier import Classifier
+from digits.constraints.constraints import Constraints
 from digits.data.mnist import Split
 from digits.editor import pdf
 from digits.fields import form_file
@@ -77,7 +78,7 @@ def test_stack_becomes_a_table(form: Form, test_slice: Split, run: Run) -> None:
     Path("marks.csv").write_text(whole)
     assert code == 1 and "5.jpg is not a picture" in err and "4.jpg: " in err
     assert "warning: number 7210 is on 2 sheets: 1.jpg, 3.jpg" in err
-    assert "1 of the list of number have no sheet: 3590" in err
+    assert "warning: no sheet for 1 of 3 values of number: 3590" in err
     rows = list(csv.DictReader(Path("marks.csv").read_text().splitlines()))
     shown = [[row["file"], row["number"], row["a"], row["b"], row["total"]] for row in rows]
     assert shown[:2] == [["1.jpg", "7210", "12", "7", "19"], ["2.jpg", "4149", "9", "", "9"]]
@@ -106,3 +107,19 @@ def test_read_fields_by_camera(form: Form, test_slice: Split, classifier: Classi
     assert classifier.read_fields(small.T, read.form).status == "not found"
     narrow = replace(read.form, fields=(Field("a", (10, 10, 90, 280), cells=64),), rules=())
     assert classifier.read_fields(small, narrow).numbers[0].status != "accepted"
+
+
+def test_digit_beyond_its_field_is_looked_at_and_empty_cells_are_blank(
+    form: Form, test_slice: Split, classifier: Classifier
+) -> None:
+    *fields, total = (replace(field, is_optional=True) for field in form.fields)
+    fields.append(replace(total, box=(150, 80, 176, 92), constraints=Constraints()))
+    form = replace(form, fields=tuple(fields), find="fixed", rules=())
+    numbers = list[tuple[str, str]]()
+    for text in ("345", "3459"):  # the 9 is outside
+        sheet = 0.9 * filled(form, test_slice, "", "1", "12", text)
+        sheet += np.random.default_rng(0).normal(0, 4, sheet.shape)
+        read = classifier.read_fields(np.asarray(sheet.clip(0, 255), np.uint8), form)
+        numbers += [(number.to_text(), number.status) for number in read.numbers[::3]]
+    assert numbers[:2] == [("–", "blank"), ("345", "accepted")]
+    assert numbers[2:] == [("–", "blank"), ("345?", "review")]

@@ -87,7 +87,7 @@ def print_sheet(
     """Write a sheet as a PDF: its markers or what is printed on it, its boxes and their names."""
     if output.suffix.lower() != ".pdf":  # such as that of the form
         raise typer.BadParameter("--output writes a .pdf file")
-    pdf.write(output, form_file.load(form))
+    pdf.write(output, form_file.load(form, layout_only=True))
 
 
 class Editor(Application):

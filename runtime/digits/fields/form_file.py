@@ -19,6 +19,7 @@ from digits.constraints.constraints import Constraints
 from digits.errors import DataError, reporting
 from digits.fields.form import MARKER_SETS, Field, FindBy, Form, Rule
 from digits.files import write_text
+from digits.prediction import SIGNS
 from digits.text import escape_name
 
 _Side = Annotated[float, Meta(gt=0, le=1e6)]
@@ -65,8 +66,11 @@ class FormTable(Struct, forbid_unknown_fields=True, omit_defaults=True):
     sums: list[Annotated[str, Meta(max_length=4000)]] = []
 
 
-def load(path: str | Path) -> Form:
-    """Read a form. Raises DataError if it can't be read, or makes no sense."""
+def load(path: str | Path, layout_only: bool = False) -> Form:
+    """Read a form. Raises DataError if it can't be read, or makes no sense.
+
+    layout_only: without what its fields may hold, so that no roster and no list need be there.
+    """
     path = Path(path)
     if path.exists() and not path.is_file():  # opening a pipe would block
         raise DataError(f"{path} is not a file")
@@ -76,6 +80,9 @@ def load(path: str | Path) -> Form:
         if len(content) > MAX_BYTES:
             raise ValueError("it is larger than 1 MB")
         table = msgspec.convert(tomllib.loads(content.decode()), FormTable)
+        if layout_only:
+            bare = [FieldTable(name=f.name, box=f.box, cells=f.cells) for f in table.fields]
+            table = msgspec.structs.replace(table, fields=bare, roster=None, sums=[])
         return to_form(table, path)
     except (ValueError, RecursionError) as error:  # also what is no UTF-8, TOML, or such a table
         raise DataError(f"{path}: {error}") from error
@@ -120,11 +127,14 @@ def _load_roster(path: Path, fields: list[Field], numbers: Mapping[str, int]) ->
     columns = [name for name in tables.header(path, *numbers) if name in numbers]
     if not columns:
         raise ValueError("no field has the name of a column of the roster")
+    signless = (fields[numbers[name]].constraints.digits_only for name in columns)
+    without_signs = [dict.fromkeys(map(ord, SIGNS if skipped else "")) for skipped in signless]
     rows = set[tuple[str, ...]]()
     for line, row, _ in tables.rows(path, *columns):
         if line > _MAX_ROWS:
             raise DataError(f"{path} has over {_MAX_ROWS:,} rows")
-        rows.add(tuple(tables.plain_signs(row.get(name, "")) for name in columns))
+        cells = (tables.plain_signs(row.get(name, "")) for name in columns)
+        rows.add(tuple(map(str.translate, cells, without_signs)))
     if not rows:
         raise DataError(f"{path} has no rows")
     among = tuple(numbers[name] for name in columns)

@@ -1,12 +1,14 @@
 """Read the sheets of a form: find each field, and read the one number in it."""
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 from PIL import Image, ImageFilter
 
+from digits.fields.doubts import aloneness, is_disturbed
 from digits.fields.form import Field, Form
 from digits.fields.locate import Location, Locator, SheetNotFound, project, rectify
 from digits.fields.rules import apply_rules
@@ -17,14 +19,15 @@ from digits.images.picture import GreyImage
 from digits.inference.model import Model
 from digits.inference.reader_model import ReaderModel
 from digits.prediction import Number
-from digits.reader.detections import Floats
-from digits.reader.lattice import Arc, build_lattice
-from digits.reader.numbers import ANY_TEXT, NumberReading, read_number
+from digits.reader.detections import Detections, Floats, Mask
+from digits.reader.lattice import LEAST_STEPS, PAGE_STEPS, Arc, best_path, build_lattice
+from digits.reader.numbers import ANY_TEXT, BROKEN, NumberReading, read_number
 from digits.reader.page import find_symbols
 from digits.reader.reading import Rules, classify_symbols, digit_arc, to_number
 from digits.reader.search import search
 from digits.vision.candidates import examine_alone
 
+_BESIDE = 1.0  # of a box's height: a digit beyond its edge is seen whole
 AROUND = 0.25  # of a box's height: writing crosses its lines
 _INSIDE = -0.04  # without a box's lines
 _CELL = 0.08  # of a cell's shorter side: its lines, and a millimetre by which they are elsewhere
@@ -44,7 +47,7 @@ def read_sheet(
         to_page, note = locate(page, form)
     except SheetNotFound as error:
         return Sheet(form, (), str(error))
-    looks = (_read_field(model, reader, page.pixels, of, to_page) for of in form.fields)
+    looks = (_read_field(model, reader, page.pixels, form, of, to_page) for of in form.fields)
     lattices, read = zip(*looks, strict=True) if form.fields else ((), ())
     readings, notes = apply_rules(form, lattices, read, reader.metadata.number_temperature)
     rules = (Rules.of(of.constraints, max_errors) for of in form.fields)
@@ -77,29 +80,42 @@ def find_lattice(
 
     crop, around: uint8 [h, w] by `cut`, and its argument. Raises ModelError.
     """
+    return _look(model, reader, crop, cells, around, PAGE_STEPS)[0]
+
+
+def _look(
+    model: Model, reader: ReaderModel, crop: Grey, cells: int, around: float, steps: int
+) -> tuple[list[Arc], Detections]:
+    """As `find_lattice`, with so many steps of a search; and what may be around the field."""
     height = crop.shape[0] / (1 + 2 * around)
     edge = around * height
     size = np.array([crop.shape[1] - 2 * edge, height])
     seen = find_symbols(crop, reader.maps)
     middles = seen.centres - edge
-    seen = seen.select(((middles > 0) & (middles < size)).all(1))
-    [[lattice]] = classify_symbols(model, reader, crop, [[build_lattice(seen)]])
-    return _snap(lattice, edge, size[0] / cells, cells) if cells else lattice
+    is_in = ((middles > 0) & (middles < size)).all(1)
+    arcs = build_lattice(seen.select(is_in), max(LEAST_STEPS, steps // (is_in.sum() or 1)))
+    [[lattice]] = classify_symbols(model, reader, crop, [[arcs]])
+    lattice = _snap(lattice, edge, size[0] / cells, cells) if cells else lattice
+    return lattice, seen.select(~is_in)
+
+
+def _inside_cells(crop: Grey, cells: int) -> list[Grey]:
+    """What is inside the lines of each cell, or of the field. crop: by `cut`, around 0."""
+    height, width = crop.shape
+    inset = round(_CELL * min(height, width / max(cells, 1)))
+    edges = np.linspace(0, width, max(cells, 1) + 1).round().astype(int)
+    rows = crop[inset : height - inset]
+    return [rows[:, left + inset : right - inset] for left, right in pairwise(edges)]
 
 
 def _cell_lattice(model: Model, crop: Grey, cells: int) -> list[Arc]:
     """The lattice of the digit in each cell, as `predict` reads it. crop: by `cut`, around 0."""
-    height, width = crop.shape
-    inset = round(_CELL * min(height, width / cells))
-    edges, pictures = np.linspace(0, width, cells + 1).round().astype(int), list[GreyImage]()
-    for left, right in pairwise(edges):
-        part = crop[inset : height - inset, left + inset : right - inset]
-        whole = GreyImage("", part, 1.0, part.shape[::-1])
-        pictures.append(picture.reduce(whole, picture.DIGIT_MAX_SIDE))
-    examined = zip(examine_alone(model, pictures), pairwise(edges.tolist()), strict=True)
+    wholes = (GreyImage("", cell, 1.0, cell.shape[::-1]) for cell in _inside_cells(crop, cells))
+    pictures = [picture.reduce(whole, picture.DIGIT_MAX_SIDE) for whole in wholes]
+    height, width = len(crop), crop.shape[1] / cells
     return [
-        digit_arc(number, candidates.ranking, (left, 0, right, height))
-        for number, (candidates, (left, right)) in enumerate(examined)
+        digit_arc(number, candidates.ranking, (number * width, 0, (number + 1) * width, height))
+        for number, candidates in enumerate(examine_alone(model, pictures))
     ]
 
 
@@ -121,7 +137,7 @@ def _bounds(from_crop: Floats, box: tuple[float, ...]) -> tuple[float, float, fl
 
 
 def _read_field(
-    model: Model, reader: ReaderModel, page: Grey, of: Field, to_page: Floats
+    model: Model, reader: ReaderModel, page: Grey, form: Form, field: Field, to_page: Floats
 ) -> tuple[list[Arc], NumberReading]:
     """The number in a field, and its lattice in the page's pixels, by two looks.
 
@@ -130,39 +146,64 @@ def _read_field(
     Where they agree, both are wrong more seldom than either, though not as if they were
     independent; where not, the surer one may be wrong as well as not.
     """
-    crop, from_crop = cut(page, of, to_page)
-    first = find_lattice(model, reader, crop, of.cells), from_crop
-    around = 0 if of.cells else _INSIDE
-    crop, from_crop = cut(page, of, to_page, around)
-    if 0 < 4 * of.cells <= crop.shape[1]:
-        second = _cell_lattice(model, crop, of.cells), from_crop
+    steps, temperature = PAGE_STEPS // len(form.fields), reader.metadata.number_temperature
+    wide, from_wide = cut(page, field, to_page, _BESIDE)
+    arcs, beside = _look(model, reader, wide, field.cells, _BESIDE, steps)
+    around = 0 if field.cells else _INSIDE
+    crop, from_crop = cut(page, field, to_page, around)
+    if 0 < 4 * field.cells <= crop.shape[1]:
+        second = _cell_lattice(model, crop, field.cells)
     else:
-        second = find_lattice(model, reader, crop, of.cells, around), from_crop
+        second, _ = _look(model, reader, crop, field.cells, around, steps)
     looks = list[tuple[list[Arc], NumberReading]]()
-    for arcs, from_crop in (first, second):
-        lattice = [arc._replace(box=_bounds(from_crop, arc.box)) for arc in arcs]
-        looks.append((lattice, _read(lattice, of, reader.metadata.number_temperature)))
+    for lattice, to_look in ((arcs, from_wide), (second, from_crop)):
+        lattice = [arc._replace(box=_bounds(to_look, arc.box)) for arc in lattice]
+        looks.append((lattice, _read(lattice, field, temperature)))
     (_, other), (lattice, reading) = sorted(looks, key=lambda look: look[1].probability)
+    both = 1 - ((1 - reading.probability) * (1 - other.probability)) ** _INDEPENDENCE
     if (reading.text, reading.satisfies) != (other.text, other.satisfies):
         probability = min(reading.probability, 0.5)
-    elif not reading.symbols:  # the same thin strokes, or a scribble, may be overlooked twice
-        is_empty = of.cells or not _has_ink(crop)
-        probability = other.probability if is_empty else 0.5
-    else:
-        both = (1 - reading.probability) * (1 - other.probability)
-        probability = 1 - both**_INDEPENDENCE
+    elif reading.symbols:
+        others = _outside_fields(form, np.linalg.inv(to_page) @ from_wide, beside)
+        probability = both * _intactness(wide, best_path(arcs), others, temperature)
+    else:  # the same thin strokes, or a scribble, may be overlooked twice
+        is_empty = not any(map(_has_ink, _inside_cells(crop, field.cells)))
+        probability = 1 - BROKEN * (1 - both) if is_empty else 0.5
     return lattice, reading._replace(probability=probability)
 
 
-def _has_ink(crop: Grey) -> bool:
-    """Whether something in a field without its lines is far darker than its paper varies."""
-    height = len(crop)
-    smooth = Image.fromarray(crop).filter(ImageFilter.GaussianBlur(_BLUR * height))
-    inset = round(_CELL * height)
-    grey = np.asarray(smooth, np.float64)[inset : height - inset, inset : crop.shape[1] - inset]
-    middle = np.median(grey)
-    deviation = 1.4826 * np.median(np.abs(grey - middle))  # as if it were normal
-    return bool(middle - grey.min(initial=middle) > _OUTLIER * max(deviation, 1.0))
+def _intactness(wide: Grey, path: Sequence[Arc], others: Detections, temperature: float) -> float:
+    """The probability that all of a number, and nothing else, is in its field.
+
+    wide: by `cut`, with _BESIDE around it. path: the number's symbols. others: what may be beside.
+    """
+    seen = [arc for arc in path if arc.is_digit]
+    boxes = np.array([arc.box for arc in seen]).reshape(-1, 4)
+    if not seen or is_disturbed(wide, len(wide) * _BESIDE / (1 + 2 * _BESIDE), boxes):
+        return 0.5
+    symbols = np.array([arc.symbols for arc in seen])
+    digits = Detections(np.array([arc.score for arc in seen]), symbols, boxes)
+    return aloneness(others, digits, temperature)
+
+
+def _outside_fields(form: Form, to_form: Floats, beside: Detections) -> Detections:
+    """Those that are in no field, by their places in the form's unit."""
+    if not len(beside.scores):
+        return beside
+    places = project(to_form, beside.centres)[:, None]
+    boxes = np.array([field.box for field in form.fields])
+    inside = np.all((places > boxes[:, :2]) & (places < boxes[:, 2:]), 2)
+    outside: Mask = ~np.any(inside, 1)
+    return beside.select(outside)
+
+
+def _has_ink(grey: Grey) -> bool:
+    """Whether something inside a field's or a cell's lines is far darker than its paper varies."""
+    blur = ImageFilter.GaussianBlur(_BLUR * len(grey))
+    smooth = np.asarray(Image.fromarray(grey).filter(blur), np.float64)
+    middle = np.median(smooth)
+    deviation = 1.4826 * np.median(np.abs(smooth - middle))  # as if it were normal
+    return bool(middle - smooth.min(initial=middle) > _OUTLIER * max(deviation, 1.0))
 
 
 def _read(lattice: list[Arc], of: Field, temperature: float) -> NumberReading:

@@ -32,7 +32,7 @@ class Sheet:
     @property
     def status(self) -> SheetStatus:
         """ "complete" if each number is accepted, or blank in an optional field."""
-        return overall_status(self.form, [number.status for number in self.numbers])
+        return overall_status(self.form, [(n.text, n.status) for n in self.numbers])
 
     @property
     def by_name(self) -> dict[str, Number]:
@@ -42,7 +42,7 @@ class Sheet:
     def to_text(self) -> str:
         """For people: `student 123456  q1 7?  q2 –  (review)`."""
         named = self.by_name.items()
-        cells = (f"{name} {'–' if n.status == 'blank' else n.to_text()}" for name, n in named)
+        cells = (f"{name} {number.to_text()}" for name, number in named)
         remark = f"{self.status}: {self.note}" if self.note else self.status
         return "  ".join((*cells, f"({remark})"))
 
@@ -59,12 +59,12 @@ class Sheet:
         return [[escape_name(file), *cells, self.status, self.note, self.form.file]]
 
 
-def overall_status(form: Form, statuses: Sequence[str]) -> SheetStatus:
-    """A sheet's status by those of its fields, which somebody may have corrected."""
-    if not statuses:
+def overall_status(form: Form, numbers: Sequence[tuple[str, str]]) -> SheetStatus:
+    """A sheet's status by the texts and statuses of its fields, maybe corrected."""
+    if not any(status for _, status in numbers):
         return "not found"
     is_complete = all(
-        status in ("accepted", "corrected") or of.is_optional and status == "blank"
-        for of, status in zip(form.fields, statuses, strict=True)
+        status in ("accepted", "corrected", "blank") and (text or field.is_optional)
+        for field, (text, status) in zip(form.fields, numbers, strict=True)
     )
     return "complete" if is_complete else "review"

@@ -58,7 +58,8 @@ class SheetTable:
         """Set the status of each sheet, and say which keys are there twice or missing."""
         for row in self.rows:
             statuses = [row[of.columns[2].lower()] for of in self.form.fields]
-            row["status"] = overall_status(self.form, statuses if any(statuses) else ())
+            texts = [row[field.name.lower()] for field in self.form.fields]
+            row["status"] = overall_status(self.form, [*zip(texts, statuses, strict=True)])
             if self.form.rules and "corrected" in statuses:
                 self._check_rules(row, statuses)
             self._note_refusals(row, statuses)
@@ -76,7 +77,8 @@ class SheetTable:
         expected = key.constraints.values
         if isinstance(expected, AllowedNumbers) and (missing := sorted({*expected} - {*sheets})):
             shown = ", ".join(missing[:_SHOWN]) + ", …" * (len(missing) > _SHOWN)
-            yield f"{len(missing)} of the list of {key.name} have no sheet: {shown}"
+            count = len({*expected})
+            yield f"no sheet for {len(missing)} of {count} values of {key.name}: {shown}"
 
     def _check_rules(self, row: dict[str, str], statuses: Sequence[str]) -> None:
         """Note which rules don't hold, or can't be checked, after a correction.

@@ -13,7 +13,7 @@ from digits.vision.ranker import Evidence
 
 Lattices = list[list[list[Arc]]]  # of the columns of each line
 
-_MUCH_LARGER = 2.0  # by the height; the digits of one number differ less
+MUCH_LARGER = 2.0  # by the height; the digits of one number differ less
 _INSIDE = 0.65  # of a box's area; then it is part of the other, if that is much larger
 _MAX_LOG_ODDS = 30.0  # so that no exponential overflows
 
@@ -58,13 +58,13 @@ def drop_contained(detections: Detections) -> Detections:
     near = detections.between(detections.boxes[:, 0], detections.boxes[:, 2])
     digits, heights = detections.are_digits, detections.heights
     keep, evidence = np.ones_like(digits), np.where(digits, detections.scores, 0).clip(0)
-    large = heights > _MUCH_LARGER * heights[digits].min(initial=np.inf)
+    large = heights > MUCH_LARGER * heights[digits].min(initial=np.inf)
     for number in np.argsort(-heights)[: large.sum()]:
         if not keep[number] or not evidence[number]:
             continue
         inside = overlaps(detections.boxes[number], detections.boxes[near[number]])[1] > _INSIDE
         inside &= (keep & digits)[near[number]]
-        inside &= heights[near[number]] * _MUCH_LARGER < heights[number]
+        inside &= heights[near[number]] * MUCH_LARGER < heights[number]
         if evidence[near[number]][inside].sum() > evidence[number]:
             keep[number] = False
         else:
@@ -87,7 +87,7 @@ def weigh(detections: Detections) -> Evidence:
     box = digits.boxes[first]
     shares = np.maximum(overlaps(box, digits.boxes)[1], overlaps(digits.boxes, box)[1])
     ratios = np.abs(np.log(digits.heights / digits.heights[first]))
-    beside = (shares < SAME) & (ratios <= math.log(_MUCH_LARGER))
+    beside = (shares < SAME) & (ratios <= math.log(MUCH_LARGER))
     symbols = odds[first] * np.exp(digits.symbols[first])
     several = odds[first] * odds[beside].max(initial=0)
     weights = np.array([*symbols[:DIGITS], several, 1 + symbols[DIGITS:].sum()])

@@ -49,6 +49,17 @@ def test_what_is_wrong_is_said(tmp_path: Path, sentence: str) -> None:
         form_file.load(path)
 
 
+def test_roster_beside_digits_only_has_no_signs(tmp_path: Path) -> None:
+    (tmp_path / "roster.csv").write_text("a,b\n12-34,5.5\n")
+    path = tmp_path / "form.toml"
+    text = FORM.replace("sums", 'roster = "roster.csv"\nsums').replace(', check = "luhn"', "")
+    path.write_text(text.replace('length = "1-2"', "digits_only = true"))
+    assert form_file.load(path).rules[-1].rows == frozenset({("1234", "5.5")})
+    (tmp_path / "roster.csv").unlink()
+    layout = form_file.load(path, layout_only=True)  # such as to print it
+    assert [field.name for field in layout.fields] == ["a", "b", "total"]
+
+
 def test_saved_form_is_the_same(tmp_path: Path) -> None:
     path = tmp_path / "form.toml"
     path.write_text(FORM)

@@ -34,7 +34,12 @@ def write(path: Path, fields: str, note: str = "") -> None:
     [
         ("4 corrected;  unreadable; 4 accepted", "", UNCHECKED, "review"),
         ("4 corrected;  unreadable; 9 accepted", f"{HIDDEN}; {UNCHECKED}", None, "review"),
-        ("4 corrected;  corrected; 4 accepted", f"{HIDDEN}; {WRONG}", HIDDEN, "complete"),
+        (
+            "4 corrected;  corrected; 4 accepted",
+            f"{HIDDEN}; {WRONG}",
+            HIDDEN,
+            "review",
+        ),  # b is required
         ("4 corrected; 5 accepted; 8 accepted", HIDDEN, f"{HIDDEN}; {WRONG}", "review"),
         ("4 corrected; 5 corrected; 8 corrected", WRONG, None, "complete"),
         (" corrected;  blank;  blank", "", None, "review"),

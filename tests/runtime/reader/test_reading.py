@@ -70,7 +70,7 @@ def test_digit_that_is_a_small_part_of_the_picture_is_the_readers(
 
 def test_docs_page_reads_as_documented(classifier: digits.Classifier) -> None:
     root = Path(__file__).parents[3]
-    rules = Constraints(length=6, check="luhn")
+    rules = digits.Constraints(length=6, check="luhn")
     readme = (root / "README.md").read_text()
     assert repr(classifier.read(root / "docs" / "luhn.png", rules).text).strip("'") in readme
     text = classifier.read(root / "docs" / "page.jpg").text
