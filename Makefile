@@ -26,6 +26,8 @@ LOCKED := $(PIP) --require-hashes --no-deps --requirement
 UPGRADE_PIP := $(PIP) --upgrade 'pip>=25.1'
 BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 export PYTHONDONTWRITEBYTECODE := 1
+# As pip: a company may have a certificate of its own.
+export UV_SYSTEM_CERTS := 1
 
 .PHONY: demo check quick test pytest test-browser test-arm test-bounds test-ray test-all coverage mutation fuzz lint
 .PHONY: lock audit docs wheel bench weights model reader clean

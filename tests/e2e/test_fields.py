@@ -123,3 +123,13 @@ def test_digit_beyond_its_field_is_looked_at_and_empty_cells_are_blank(
         numbers += [(number.to_text(), number.status) for number in read.numbers[::3]]
     assert numbers[:2] == [("–", "blank"), ("345", "accepted")]
     assert numbers[2:] == [("–", "blank"), ("345?", "review")]
+
+
+def test_roster_makes_up_for_no_stroke_through_a_number(
+    form: Form, test_slice: Split, classifier: Classifier
+) -> None:
+    form = replace(form, find="fixed")
+    sheet = filled(form, test_slice, "7210", "12", "7", "19")
+    assert classifier.read_fields(sheet, form).numbers[0].status == "accepted"
+    cv2.line(sheet, (280, 460), (960, 455), 60, 3)
+    assert classifier.read_fields(sheet, form).numbers[0].status == "review"

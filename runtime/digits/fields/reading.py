@@ -141,35 +141,52 @@ def _read_field(
 ) -> tuple[list[Arc], NumberReading]:
     """The number in a field, and its lattice in the page's pixels, by two looks.
 
-    The first is the reader's at a field and its surroundings. The second is its own without the
-    box's lines, of which it makes 1s and 7s; or where these are between the digits, `predict`'s.
     Where they agree, both are wrong more seldom than either, though not as if they were
     independent; where not, the surer one may be wrong as well as not.
     """
-    steps, temperature = PAGE_STEPS // len(form.fields), reader.metadata.number_temperature
+    temperature = reader.metadata.number_temperature
+    lattices, inside, intactness = _look_twice(model, reader, page, form, field, to_page)
+    looks = [(lattice, _read(lattice, field, temperature)) for lattice in lattices]
+    (_, other), (lattice, reading) = sorted(looks, key=lambda look: look[1].probability)
+    both = 1 - ((1 - reading.probability) * (1 - other.probability)) ** _INDEPENDENCE
+    if (reading.text, reading.satisfies) != (other.text, other.satisfies):
+        probability = min(reading.probability, 0.5)
+    elif reading.symbols:
+        probability = both * intactness
+    else:  # the same thin strokes, or a scribble, may be overlooked twice
+        is_empty = not any(map(_has_ink, inside))
+        probability = 1 - BROKEN * (1 - both) if is_empty else 0.5
+    return lattice, reading._replace(probability=probability)
+
+
+def _look_twice(
+    model: Model, reader: ReaderModel, page: Grey, form: Form, field: Field, to_page: Floats
+) -> tuple[list[list[Arc]], list[Grey], float]:
+    """Two lattices of a field, what is inside its cells, and see `_intactness`.
+
+    The first look is the reader's at a field and its surroundings. The second is its own without
+    the box's lines, of which it makes 1s and 7s; or where these are between the digits, `predict`'s
+    at each cell. Where the number isn't intact, its digits are disputed, whatever a rule says.
+    """
+    steps = PAGE_STEPS // len(form.fields)
     wide, from_wide = cut(page, field, to_page, _BESIDE)
-    arcs, beside = _look(model, reader, wide, field.cells, _BESIDE, steps)
+    first, beside = _look(model, reader, wide, field.cells, _BESIDE, steps)
     around = 0 if field.cells else _INSIDE
     crop, from_crop = cut(page, field, to_page, around)
     if 0 < 4 * field.cells <= crop.shape[1]:
         second = _cell_lattice(model, crop, field.cells)
     else:
         second, _ = _look(model, reader, crop, field.cells, around, steps)
-    looks = list[tuple[list[Arc], NumberReading]]()
-    for lattice, to_look in ((arcs, from_wide), (second, from_crop)):
-        lattice = [arc._replace(box=_bounds(to_look, arc.box)) for arc in lattice]
-        looks.append((lattice, _read(lattice, field, temperature)))
-    (_, other), (lattice, reading) = sorted(looks, key=lambda look: look[1].probability)
-    both = 1 - ((1 - reading.probability) * (1 - other.probability)) ** _INDEPENDENCE
-    if (reading.text, reading.satisfies) != (other.text, other.satisfies):
-        probability = min(reading.probability, 0.5)
-    elif reading.symbols:
-        others = _outside_fields(form, np.linalg.inv(to_page) @ from_wide, beside)
-        probability = both * _intactness(wide, best_path(arcs), others, temperature)
-    else:  # the same thin strokes, or a scribble, may be overlooked twice
-        is_empty = not any(map(_has_ink, _inside_cells(crop, field.cells)))
-        probability = 1 - BROKEN * (1 - both) if is_empty else 0.5
-    return lattice, reading._replace(probability=probability)
+    others = _outside_fields(form, np.linalg.inv(to_page) @ from_wide, beside)
+    path, temperature = best_path(first), reader.metadata.number_temperature
+    intactness = _intactness(wide, path, others, temperature)
+    lattices = list[list[Arc]]()
+    for lattice, to_look in ((first, from_wide), (second, from_crop)):
+        arcs = [arc._replace(box=_bounds(to_look, arc.box)) for arc in lattice]
+        if intactness < 0.5:
+            arcs = [arc._replace(disputed=True) for arc in arcs]
+        lattices.append(arcs)
+    return lattices, _inside_cells(crop, field.cells), intactness
 
 
 def _intactness(wide: Grey, path: Sequence[Arc], others: Detections, temperature: float) -> float:
@@ -180,7 +197,7 @@ def _intactness(wide: Grey, path: Sequence[Arc], others: Detections, temperature
     seen = [arc for arc in path if arc.is_digit]
     boxes = np.array([arc.box for arc in seen]).reshape(-1, 4)
     if not seen or is_disturbed(wide, len(wide) * _BESIDE / (1 + 2 * _BESIDE), boxes):
-        return 0.5
+        return 0.0
     symbols = np.array([arc.symbols for arc in seen])
     digits = Detections(np.array([arc.score for arc in seen]), symbols, boxes)
     return aloneness(others, digits, temperature)
