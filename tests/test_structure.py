@@ -48,7 +48,6 @@ FORBIDDEN = [
         " runtime/digits/fields/form_file.py",
         {"starlette", "uvicorn", "httptools", "prometheus_client", "msgspec"},
     ),
-    ("runtime/digits/**/*.py", "runtime/digits/watch/mqtt.py", {"paho"}),
     ("*/digits*/**/*.py", "runtime/digits/system.py", {"ctypes", "fcntl", "resource", "select"}),
     ("train/**/*.py", "train/digits_train/plots.py", {"matplotlib"}),  # which has its own settings
 ]

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Thread, current_thread
-from threading import enumerate as enumerate_threads
 from time import process_time
 from typing import Any
 
@@ -29,15 +27,10 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 @dataclass
 class _Watch:
-    """folder: in which a block may write. harm: what it has done, even if it caught the error.
-
-    others: the threads that tests before it have left, such as one that looks for its broker.
-    """
+    """folder: in which a block may write. harm: what it has done, even if it caught the error."""
 
     folder: str | None
     harm: list[str] = field(default_factory=list)
-    others: list[Thread] = field(default_factory=lambda: [*enumerate_threads()])
-    own: Thread = field(default_factory=current_thread)
 
     def check(self, event: str, arguments: tuple[Any, ...]) -> None:
         first = arguments[0] if arguments else None
@@ -53,8 +46,7 @@ class _Watch:
                 harmful = not all(self._may_write(path, arguments[-1]) for path in paths)
             case _:
                 harmful = event in _FORBIDDEN
-        thread = current_thread() if harmful else self.own
-        if harmful and (thread is self.own or thread not in self.others):
+        if harmful:
             self.harm.append(f"{event} {arguments!r}")
             raise AssertionError(self.harm[-1])
 

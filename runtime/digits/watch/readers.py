@@ -1,7 +1,6 @@
 """What `digits watch` makes of a picture, in a worker: a row, or rows of numbers."""
 
-from collections.abc import Callable, Mapping
-from operator import attrgetter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,7 +8,7 @@ from digits.commands.runner import Task
 from digits.errors import PictureError
 from digits.fields.sheet import Sheet
 from digits.formats import Format
-from digits.prediction import Number, Prediction, Reading
+from digits.prediction import Prediction, Reading
 from digits.tables import csv_row
 from digits.text import escape_control, escape_name, to_json
 from digits.watch.folder import FileStamp, open_picture, stamp
@@ -19,32 +18,30 @@ if TYPE_CHECKING:
 
 _STAMP = ("file", "modified", "size")
 _NO_NUMBER = ["", "", "", 0.0, "unreadable", "", "", "", "", "", ""]  # in Reading.COLUMNS[1:]
-_PUBLISHED = ("number", "status", "probability", "second", "free", "file")
 
 
 class Row(NamedTuple):
     """The result of a picture: lines of CSV, a text for stdout, and whether it is doubtful.
 
-    error: why it can't be read. messages: what to publish, by the end of its topic.
+    error: why it can't be read.
     """
 
     lines: str
     text: str
     error: str = ""
-    messages: Mapping[str, bytes] = {}
     is_doubtful: bool = False
 
 
 class Reader(NamedTuple):
     """Reads the digit, numbers or sheet of each picture in a folder.
 
-    results: the file of rows. publishes: whether rows have messages.
+    results: the file of rows. as_json: whether the texts of rows are JSON objects.
     """
 
     folder: str
     results: Path
     task: Task = Task()
-    publishes: bool = False
+    as_json: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -62,11 +59,6 @@ class Reader(NamedTuple):
             try:
                 with open_picture(self.folder, file.name) as source:
                     row = self.row(file, self.task.ask(classifier, source))
-                    if self.publishes:
-                        from digits.commands.drawing import close_up
-
-                        whole = {"picture": close_up(source, (0, 0, 0, 0))}
-                        row = row._replace(messages={**row.messages, **whole})
             except PictureError as error:
                 row = self.row(file, None, str(error))
             current = stamp(self.folder, file.name)
@@ -86,25 +78,8 @@ class Reader(NamedTuple):
         rows = [cells for _, *cells in answer.to_rows(file.name)] or [_NO_NUMBER]
         lines = "\n".join(csv_row([*file.cells, *cells]) for cells in rows)
         text = Format().lines(file.name, answer, show_name=True) or f"{name}  ?"
-        messages = _messages(answer, name) if self.publishes else {}
+        if self.as_json:
+            failure = {"file": name, "error": escape_control(error)}
+            text = to_json(failure if error else answer.to_dict(file.name))
         is_doubtful = not error and answer.status not in ("sure", "complete")
-        return Row(lines, text, error, messages, is_doubtful)
-
-
-def _messages(answer: "Answer", file: str) -> dict[str, bytes]:
-    """What to publish of the surest number of a page, or of a sheet, by the end of its topic."""
-    if isinstance(answer, Sheet):
-        numbers = {f"{name}/": number for name, number in answer.by_name.items()}
-        sheet = {"status": answer.status, "note": answer.note, "file": file}
-        messages = {"state": to_json(sheet).encode()}
-    else:
-        read = answer.numbers if isinstance(answer, Reading) else ()
-        unreadable = Number("", 0.0, "unreadable", "", "", ())
-        numbers = {"": max(read, key=attrgetter("probability"), default=unreadable)}
-        messages = {}
-    for field, number in numbers.items():
-        about = {"number": number.text, **vars(number), "file": file}
-        messages[f"{field}state"] = to_json({key: about[key] for key in _PUBLISHED}).encode()
-        if number.status == "accepted":
-            messages[f"{field}number"] = number.text.encode()
-    return messages
+        return Row(lines, text, error, is_doubtful)

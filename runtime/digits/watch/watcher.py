@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection
 from concurrent.futures import wait
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from digits.commands.results import ResultsFile, WriteFailed
 from digits.errors import DigitsError, PictureError
@@ -19,9 +18,6 @@ from digits.terminal import print_result, print_stderr
 from digits.watch.folder import FileStamp, scan
 from digits.watch.keep import KeepFolder
 from digits.watch.readers import Reader, Row
-
-if TYPE_CHECKING:
-    from digits.watch.mqtt import Publisher
 
 # In seconds.
 STABLE = 1.0  # unchanged, after which a picture counts as completely written
@@ -37,16 +33,15 @@ _MAX_WAITING = 1000  # pictures in the queue; others are found later
 class FolderWatcher:
     """Reads each picture in a folder once, writes a row for it and prints it.
 
-    publisher: gets the messages of each row. keep: where to copy the pictures with doubtful ones.
-    start_worker: makes a worker that runs `reader`. clock: counts seconds. Raises DigitsError if a
-    folder is missing, or the results or the model can't be used.
+    keep: where to copy the doubtful pictures. start_worker: makes a worker that runs `reader`.
+    clock: counts seconds. Raises DigitsError if a folder is missing, or the results or the model
+    can't be used.
     """
 
     def __init__(
         self,
         reader: Reader,
         recursive: bool,
-        publisher: "Publisher | None" = None,
         keep: Path | None = None,
         *,
         start_worker: Callable[[], Worker[FileStamp, Row | None]] | None = None,
@@ -55,8 +50,7 @@ class FolderWatcher:
         self._keep = KeepFolder(keep, reader.folder, reader.columns) if keep else None
         if not os.path.isdir(reader.folder):
             raise DigitsError(f"{reader.folder} is not a folder")
-        self._reader, self._recursive, self._publisher = reader, recursive, publisher
-        self._clock = clock
+        self._reader, self._recursive, self._clock = reader, recursive, clock
         self._results = ResultsFile(reader.results, reader.columns, key=3)
         self.done = self._results.done  # hashes of the cells of pictures with a row
         self._pool = Pool(start_worker or partial(Worker, reader.start, _MEMORY_LIMIT), 1)
@@ -75,7 +69,7 @@ class FolderWatcher:
         """Scan and read until stopped.
 
         Raises ModelError if the model fails, and DigitsError if another file takes the results'
-        place, stdout is closed or the broker refuses the password.
+        place or stdout is closed.
         """
         try:
             while not self._is_stopping:
@@ -87,8 +81,6 @@ class FolderWatcher:
 
     def poll(self) -> None:
         """Scan the folder if it is time, and read what is ready, the oldest first."""
-        if self._publisher:
-            self._note("broker", self._publisher.troubles())
         now = self._clock()
         if now >= self._next_scan:
             self._scan(now)
@@ -138,8 +130,6 @@ class FolderWatcher:
         self.done.add(hash(picture.cells))
         if row.error:
             print_stderr(f"error: {row.error}")
-        if self._publisher:
-            self._publisher.publish(row.messages)
         if self._keep and row.is_doubtful:
             self._note("keeping", self._keep.add(picture, row.lines))
         print_result(row.text)

@@ -26,9 +26,8 @@ class Bench:
         self.watcher = self.watch()
 
     def watch(self, keep: Path | None = None) -> FolderWatcher:
-        return FolderWatcher(
-            *(self.reader, True, None, keep), start_worker=self.start_worker, clock=lambda: self.now
-        )
+        start_worker, clock = self.start_worker, lambda: self.now
+        return FolderWatcher(self.reader, True, keep, start_worker=start_worker, clock=clock)
 
     def restart(self) -> None:
         self.watcher.stop()
