@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-from digits.fields.doubts import aloneness, is_disturbed
+from digits.fields import doubts
 from digits.fields.form import Field, Form
 from digits.fields.locate import Location, Locator, SheetNotFound, project, rectify
 from digits.fields.rules import apply_rules
@@ -136,6 +137,20 @@ def _bounds(from_crop: Floats, box: tuple[float, ...]) -> tuple[float, float, fl
     return (*projected.min(0).tolist(), *projected.max(0).tolist())
 
 
+class _Looks(NamedTuple):
+    """What two looks at a field say.
+
+    lattices: of both, in the page's pixels. inside: what is inside the lines of its cells.
+    wholeness, emptiness: the probabilities that no digit beside the field is of its number, and
+    that none reaches into the field.
+    """
+
+    lattices: list[list[Arc]]
+    inside: list[Grey]
+    wholeness: float
+    emptiness: float
+
+
 def _read_field(
     model: Model, reader: ReaderModel, page: Grey, form: Form, field: Field, to_page: Floats
 ) -> tuple[list[Arc], NumberReading]:
@@ -145,30 +160,31 @@ def _read_field(
     independent; where not, the surer one may be wrong as well as not.
     """
     temperature = reader.metadata.number_temperature
-    lattices, inside, intactness = _look_twice(model, reader, page, form, field, to_page)
-    looks = [(lattice, _read(lattice, field, temperature)) for lattice in lattices]
-    (_, other), (lattice, reading) = sorted(looks, key=lambda look: look[1].probability)
+    looks = _look_twice(model, reader, page, form, field, to_page)
+    read = [(lattice, _read(lattice, field, temperature)) for lattice in looks.lattices]
+    (_, other), (lattice, reading) = sorted(read, key=lambda pair: pair[1].probability)
     both = 1 - ((1 - reading.probability) * (1 - other.probability)) ** _INDEPENDENCE
     if (reading.text, reading.satisfies) != (other.text, other.satisfies):
         probability = min(reading.probability, 0.5)
     elif reading.symbols:
-        probability = both * intactness
-    else:  # the same thin strokes, or a scribble, may be overlooked twice
-        is_empty = not any(map(_has_ink, inside))
-        probability = 1 - BROKEN * (1 - both) if is_empty else 0.5
+        probability = both * looks.wholeness
+    elif any(map(_has_ink, looks.inside)):  # both may overlook thin strokes, or a scribble
+        probability = 0.5
+    else:
+        probability = (1 - BROKEN * (1 - both)) * looks.emptiness
     return lattice, reading._replace(probability=probability)
 
 
 def _look_twice(
     model: Model, reader: ReaderModel, page: Grey, form: Form, field: Field, to_page: Floats
-) -> tuple[list[list[Arc]], list[Grey], float]:
-    """Two lattices of a field, what is inside its cells, and see `_intactness`.
+) -> _Looks:
+    """Look at a field and its surroundings by the reader, then at the field alone.
 
-    The first look is the reader's at a field and its surroundings. The second is its own without
-    the box's lines, of which it makes 1s and 7s; or where these are between the digits, `predict`'s
-    at each cell. Where the number isn't intact, its digits are disputed, whatever a rule says.
+    The second look is the reader's without the box's lines, of which it makes 1s and 7s; or where
+    these are between the digits, `predict`'s at each cell. Digits that are struck out are disputed,
+    whatever the form's rules say of them.
     """
-    steps = PAGE_STEPS // len(form.fields)
+    steps, temperature = PAGE_STEPS // len(form.fields), reader.metadata.number_temperature
     wide, from_wide = cut(page, field, to_page, _BESIDE)
     first, beside = _look(model, reader, wide, field.cells, _BESIDE, steps)
     around = 0 if field.cells else _INSIDE
@@ -177,30 +193,35 @@ def _look_twice(
         second = _cell_lattice(model, crop, field.cells)
     else:
         second, _ = _look(model, reader, crop, field.cells, around, steps)
-    others = _outside_fields(form, np.linalg.inv(to_page) @ from_wide, beside)
-    path, temperature = best_path(first), reader.metadata.number_temperature
-    intactness = _intactness(wide, path, others, temperature)
+    beside = _outside_fields(form, np.linalg.inv(to_page) @ from_wide, beside)
+    edge = len(wide) * _BESIDE / (1 + 2 * _BESIDE)
+    box = edge, edge, wide.shape[1] - edge, len(wide) - edge
+    is_struck, whole = _examine_number(wide, edge, best_path(first), beside, temperature)
     lattices = list[list[Arc]]()
     for lattice, to_look in ((first, from_wide), (second, from_crop)):
         arcs = [arc._replace(box=_bounds(to_look, arc.box)) for arc in lattice]
-        if intactness < 0.5:
-            arcs = [arc._replace(disputed=True) for arc in arcs]
-        lattices.append(arcs)
-    return lattices, _inside_cells(crop, field.cells), intactness
+        lattices.append([arc._replace(disputed=arc.disputed or is_struck) for arc in arcs])
+    inside = _inside_cells(crop, field.cells)
+    return _Looks(lattices, inside, whole, doubts.emptiness(beside, box, temperature))
 
 
-def _intactness(wide: Grey, path: Sequence[Arc], others: Detections, temperature: float) -> float:
-    """The probability that all of a number, and nothing else, is in its field.
+def _examine_number(
+    wide: Grey, edge: float, path: Sequence[Arc], beside: Detections, temperature: float
+) -> tuple[bool, float]:
+    """Whether the number is struck out, and how likely all of it is in its field.
 
-    wide: by `cut`, with _BESIDE around it. path: the number's symbols. others: what may be beside.
+    wide: by `cut`, with `edge` pixels around it. path: the number's symbols.
     """
     seen = [arc for arc in path if arc.is_digit]
-    boxes = np.array([arc.box for arc in seen]).reshape(-1, 4)
-    if not seen or is_disturbed(wide, len(wide) * _BESIDE / (1 + 2 * _BESIDE), boxes):
-        return 0.0
-    symbols = np.array([arc.symbols for arc in seen])
+    if not seen:
+        return False, 0.0
+    boxes, symbols = np.array([arc.box for arc in seen]), np.array([arc.symbols for arc in seen])
     digits = Detections(np.array([arc.score for arc in seen]), symbols, boxes)
-    return aloneness(others, digits, temperature)
+    ink = doubts.stroke_ink(wide, edge, boxes)
+    if doubts.is_struck_out(ink, edge, boxes):
+        return True, 0.0
+    whole = doubts.wholeness(beside, digits, temperature)
+    return False, min(whole, 0.5) if doubts.is_on_edge(ink, edge, boxes) else whole
 
 
 def _outside_fields(form: Form, to_form: Floats, beside: Detections) -> Detections:

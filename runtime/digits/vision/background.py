@@ -10,7 +10,7 @@ _MIN_COVERAGE = 0.6  # of the width; strokes interrupt a line, digits in a row c
 _MIN_RULED = 0.25  # the same for further lines of ruled paper
 _MIN_RULED_LINES = 3  # fewer may be the edges of a sheet
 _BIN = 3  # pixels by which the middle of a line may stray
-MAX_SLOPE = 0.25  # pixels of height for each of width: 14 degrees
+_MAX_SLOPE = 0.25  # pixels of height for each of width: 14 degrees
 _PASSES = 3  # seen in perspective, lines have several slopes
 
 
@@ -58,7 +58,7 @@ def _find_lines(
     """
     best, bins, lines = 0, np.zeros(0, np.int64), np.zeros(0, np.int64)
     # Between successive slopes, the far end of a line moves by one bin.
-    steps = int(MAX_SLOPE * width / _BIN)
+    steps = int(_MAX_SLOPE * width / _BIN)
     for slope in np.arange(-steps, steps + 1) * (_BIN / width):
         levels = (middles - slope * columns + max(slope, 0) * width) / _BIN
         candidates = levels.astype(np.int64)

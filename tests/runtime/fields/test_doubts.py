@@ -6,20 +6,24 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from digits.fields.doubts import aloneness, is_disturbed
+from digits.fields.doubts import emptiness, is_on_edge, is_struck_out, stroke_ink, wholeness
 from tests.runtime.reader.drawn import detections
 
-HEIGHT, WIDTH = 100, 300  # of a field, with as much around it as it is high
+HEIGHT, WIDTH = 100, 160  # of a field, with as much around it as it is high
 BOX = HEIGHT, HEIGHT, HEIGHT + WIDTH, 2 * HEIGHT
 DIGITS = np.array([(130.0, 120, 175, 180), (190, 120, 235, 180)])
 Pen = Callable[[ImageDraw.ImageDraw], None]
-STROKES: dict[str, tuple[Pen, bool]] = {
-    "nothing else": (lambda pen: None, False),
-    "a field beside it": (lambda pen: pen.rectangle((405, 100, 495, 200), outline=120), False),
-    "print beside it": (lambda pen: pen.text((420, 150), "/20", 20, font_size=30), False),
-    "a 1 on the left line": (lambda pen: pen.line((97, 120, 103, 180), 30, 6), True),
-    "a digit half outside": (lambda pen: pen.ellipse((380, 120, 425, 180), None, 30, 6), True),
-    "struck out": (lambda pen: pen.line((120, 140, 245, 155), 30, 5), True),
+STROKES: dict[str, tuple[Pen, tuple[bool, bool]]] = {
+    "nothing else": (lambda pen: None, (False, False)),
+    "a field beside it": (
+        lambda pen: pen.rectangle((265, 100, 355, 200), outline=120),
+        (False,) * 2,
+    ),
+    "print beside it": (lambda pen: pen.text((280, 150), "/20", 20, font_size=30), (False, False)),
+    "a 1 on the left line": (lambda pen: pen.line((97, 120, 103, 180), 30, 6), (True, False)),
+    "half a digit": (lambda pen: pen.ellipse((240, 120, 285, 180), None, 30, 6), (True, False)),
+    "struck out": (lambda pen: pen.line((120, 140, 245, 155), 30, 5), (False, True)),
+    "a diagonal": (lambda pen: pen.line((125, 185, 240, 115), 30, 5), (False, True)),
 }
 
 
@@ -36,7 +40,8 @@ def test_stroke_that_is_no_part_of_the_number(name: str, line: int) -> None:
     draw(pen)
     noise = np.random.default_rng(0).normal(0, 4, (3 * HEIGHT, WIDTH + 2 * HEIGHT))
     crop = np.asarray((np.asarray(image) + noise).clip(0, 255), np.uint8)
-    assert is_disturbed(crop, HEIGHT, DIGITS) == expected
+    ink = stroke_ink(crop, HEIGHT, DIGITS)
+    assert (is_on_edge(ink, HEIGHT, DIGITS), is_struck_out(ink, HEIGHT, DIGITS)) == expected
 
 
 @pytest.mark.parametrize(
@@ -52,5 +57,11 @@ def test_stroke_that_is_no_part_of_the_number(name: str, line: int) -> None:
 )
 def test_digit_beside_a_number(box: tuple[float, ...], symbol: int, expected: float) -> None:
     number = detections(DIGITS.tolist(), [8.0, 8.0], 0)
-    alone = aloneness(detections([box], [8.0], symbol), number, 1.0)
-    assert alone == pytest.approx(expected, abs=0.01)
+    whole = wholeness(detections([box], [8.0], symbol), number, 1.0)
+    assert whole == pytest.approx(expected, abs=0.01)
+
+
+def test_digit_that_reaches_into_an_empty_field() -> None:
+    beside = detections([(150, 60, 190, 105)], [8.0])
+    assert emptiness(beside, BOX, 1.0) == pytest.approx(0, abs=0.01)
+    assert emptiness(beside, (100, 106, 260, 200), 1.0) == 1
