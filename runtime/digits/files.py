@@ -8,10 +8,13 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from time import monotonic, sleep
 from typing import BinaryIO
 
 from digits.errors import DigitsError, reporting
 from digits.system import try_lock
+
+_PATIENCE, _PERIOD = 10.0, 0.02  # seconds for another process, and between two tries
 
 
 @contextmanager
@@ -19,7 +22,8 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Yield a temporary file in the same folder; rename it to `path` if the block succeeds.
 
     A full disk, an exception or a kill leaves `path` as it was. While a process writes it, another
-    one that is to write the same file waits. Raises DigitsError if it can't be written.
+    one that is to write the same file waits, ten seconds at most. Raises DigitsError if it can't
+    be written.
     """
     try:
         temporary = temporary_path(path)
@@ -95,14 +99,17 @@ def remove(path: Path) -> None:
 
 
 def _open_locked(temporary: Path) -> BinaryIO:
-    """Open an empty file that no other process writes."""
+    """Open an empty file that no other process writes. Raises DigitsError if one goes on to."""
+    last_try = monotonic() + _PATIENCE
     while True:
         file = open(temporary, "wb", opener=_open_as_it_is)  # noqa: SIM115
-        try_lock(file.fileno(), wait=True)
-        if _is_at(file.fileno(), temporary):
+        if try_lock(file.fileno()) and _is_at(file.fileno(), temporary):
             file.truncate()
             return file
-        file.close()  # who has locked it before has renamed it
+        file.close()  # who has locked it is writing, or has renamed it
+        if monotonic() > last_try:
+            raise DigitsError(f"another process is writing {temporary}")
+        sleep(_PERIOD)
 
 
 def _open_as_it_is(path: str, flags: int) -> int:

@@ -145,16 +145,15 @@ def raise_file_limit(wanted: int) -> int:
     return files
 
 
-def try_lock(file: int, wait: bool = False) -> bool:
+def try_lock(file: int) -> bool:
     """Lock an open file until it is closed. False if another process has locked it.
 
-    wait: until the other process closes it. True where locks don't exist: on Windows and some
-    network disks.
+    True where locks don't exist: on Windows and some network disks.
     """
     try:
         import fcntl
 
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except (ImportError, OSError):

@@ -127,7 +127,7 @@ def test_what_is_replaced_while_locking_is_not_locked(
     path = tmp_path / "file"
     write_text(path, "old")
 
-    def late(file: int, wait: bool = False) -> bool:
+    def late(file: int) -> bool:
         monkeypatch.undo()
         change(path)
         return True
@@ -135,6 +135,19 @@ def test_what_is_replaced_while_locking_is_not_locked(
     monkeypatch.setattr(files, "try_lock", late)
     with locked(path) as is_free:
         assert not is_free
+
+
+@pytest.mark.unix
+def test_what_another_process_holds_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: Patch
+) -> None:
+    readings = iter([0.0, 9.0, 11.0])
+    monkeypatch.setattr(files, "monotonic", lambda: next(readings))
+    path = tmp_path / "file"
+    temporary_path(path).touch()
+    with locked(temporary_path(path)), pytest.raises(DigitsError, match="another process is writi"):
+        write_text(path, "new")
+    assert not path.exists()
 
 
 def test_remove_error_names_the_path(tmp_path: Path) -> None:

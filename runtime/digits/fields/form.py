@@ -44,9 +44,9 @@ class Field:
         return self.name, f"{self.name} probability", f"{self.name} status"
 
     def refusal(self, text: str) -> str:
-        """A sentence if its constraints forbid a text; none for an empty one."""
-        is_allowed = not text or accepts_text(self.constraints.automaton, text)
-        return "" if is_allowed else f"{self.name} can't be {text} by the form"
+        """A sentence if the form forbids a text, which is empty for a blank field."""
+        is_allowed = accepts_text(self.constraints.automaton, text) if text else self.is_optional
+        return "" if is_allowed else f"{self.name} can't be {text or 'blank'} by the form"
 
 
 @dataclass(frozen=True)

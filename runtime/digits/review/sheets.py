@@ -1,5 +1,6 @@
 """The fields of a table of sheets: what is in doubt, and where a person's corrections go."""
 
+import hashlib
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -78,7 +79,10 @@ class FieldOnSheet(NamedTuple):
         """The field and, if they can be told apart, its digits, as files in a folder."""
         crop = self._cut()
         stem = "".join(filter(str.isalnum, Path(self.row["file"]).stem))[:20]
-        name = f"{self.of.name} {stem} {digest_of(crop).hex()[:16]}.png"
+        digest = hashlib.sha256(
+            self.row["file"].encode(errors="surrogateescape") + digest_of(crop)
+        ).hexdigest()
+        name = f"{self.of.name} {stem} {digest[:16]}.png"  # another one of each picture's copy
         lattice = find_lattice(classifier.model, classifier.reader, crop, self.of.cells)
         symbols = search(lattice, OnlyText(text, self.of.constraints.digits_only)).symbols
         inks = cut_inks(crop, np.array([arc.box for _, arc in symbols]).reshape(-1, 4))

@@ -14,6 +14,7 @@ FIELDS = [Field(name, (20.0 * i, 50, 20.0 * i + 9, 60)) for i, name in enumerate
 FORM = Form((210, 297), tuple(FIELDS), rules=(Rule((2, 0, 1)),))
 HIDDEN = "the upper left marker is missing or hidden"
 WRONG, UNCHECKED = "total isn't a + b", "total can't be checked: b is unreadable"
+BLANK = "can't be blank by the form"
 
 
 @pytest.fixture
@@ -34,15 +35,10 @@ def write(path: Path, fields: str, note: str = "") -> None:
     [
         ("4 corrected;  unreadable; 4 accepted", "", UNCHECKED, "review"),
         ("4 corrected;  unreadable; 9 accepted", f"{HIDDEN}; {UNCHECKED}", None, "review"),
-        (
-            "4 corrected;  corrected; 4 accepted",
-            f"{HIDDEN}; {WRONG}",
-            HIDDEN,
-            "review",
-        ),  # b is required
+        ("4 corrected;  corrected; 4 accepted", WRONG, f"b {BLANK}", "review"),
         ("4 corrected; 5 accepted; 8 accepted", HIDDEN, f"{HIDDEN}; {WRONG}", "review"),
         ("4 corrected; 5 corrected; 8 corrected", WRONG, None, "complete"),
-        (" corrected;  blank;  blank", "", None, "review"),
+        (" corrected;  blank;  blank", "", f"a {BLANK}", "review"),
         ("4 accepted; 5 accepted; 8 accepted", HIDDEN, None, "complete"),  # as it was read
     ],
 )

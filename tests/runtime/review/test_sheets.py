@@ -67,6 +67,17 @@ def test_corrections_go_into_table_and_labels(table: Path, classifier: Classifie
     assert table.read_text() == TABLE and not [*table.parent.glob("labels/**/*.png")]
 
 
+def test_copies_of_a_picture_have_crops_of_their_own(table: Path, classifier: Classifier) -> None:
+    (table.parent / "b").mkdir()
+    shutil.copy(table.parent / "a.jpg", table.parent / "b" / "a.jpg")
+    table.write_text(TABLE.replace("b.jpg", "b/a.jpg"))
+    (first, second), labels = fields_of(table)[0][0:3:2], table.with_name("labels.csv")
+    name = first.sheet.correct("20260", labels, classifier)
+    assert name != second.sheet.correct("20260", labels, classifier)
+    second.sheet.correct("20260", labels, classifier, undo=True)
+    assert (table.parent / name).is_file()
+
+
 def test_spreadsheets_and_other_programs_write_it_too(table: Path, classifier: Classifier) -> None:
     table.write_text(TABLE.replace(",", ";").replace("a note", "\u00fc"), encoding="latin-1")
     items, _ = fields_of(table)
