@@ -74,7 +74,8 @@ class Review(Application):
     async def refusal(self, request: Request) -> Response:
         """Why the form forbids a label, if it does; it may be stored all the same."""
         sheet, text = self._item(request).sheet, _text(request)
-        return JSONResponse({"refusal": sheet.of.refusal(text) if sheet and text != "none" else ""})
+        refusal = sheet.of.refusal("" if text == "none" else text) if sheet else ""
+        return JSONResponse({"refusal": refusal})
 
     async def label(self, request: Request) -> Response:
         item, number, label = self._item(request), request.path_params["number"], _text(request)

@@ -140,7 +140,10 @@ def test_what_the_form_forbids_is_noted(table: Path, classifier: Classifier) -> 
     items, _ = fields_of(table)
     labels = ResultsFile(table.parent / "labels.csv", ("file", "text"))
     client = TestClient(Review(items, 0, labels, True, classifier, Settings()), "http://127.0.0.1")
-    for text, refusal in (("20", ""), ("none", ""), ("21", "q 1 can't be 21 by the form")):
+    for text, refusal in (
+        *(("20", ""), ("21", "q 1 can't be 21 by the form")),
+        ("none", "q 1 can't be blank by the form"),
+    ):
         answer = client.get("/items/0/refusal", params={"label": text})
         assert answer.json() == {"refusal": refusal}
     assert client.post("/items/0?label=21").is_success  # a person outranks the form
