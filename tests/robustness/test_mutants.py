@@ -33,7 +33,9 @@ from tests.runtime.serve.conftest import application
 
 # torch warns about files that it wouldn't have written itself.
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:Detected pickle protocol", "ignore:Casting complex values"
+    "ignore:Detected pickle protocol",
+    "ignore:Casting complex values",
+    "ignore:.* only the first is read",
 )
 
 

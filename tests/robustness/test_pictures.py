@@ -35,6 +35,7 @@ def lazy_imports(classifier: Classifier) -> None:
     classifier.read(SPECIMENS["PNG L"])
 
 
+@pytest.mark.filterwarnings("ignore:.* only the first is read")
 def test_bombs(classifier: Classifier) -> None:
     for name, raw in bombs.pictures().items():
         with harmless(name), suppress(PictureError):
