@@ -5,6 +5,7 @@ their process.
 """
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import BinaryIO
 from digits.errors import DigitsError, reporting
 from digits.system import try_lock
 
-_PATIENCE, _PERIOD = 10.0, 0.02  # seconds for another process, and between two tries
+_PATIENCE, _PERIOD = 30.0, 0.02  # seconds for another process, and between two tries
 
 
 @contextmanager
@@ -22,14 +23,15 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Yield a temporary file in the same folder; rename it to `path` if the block succeeds.
 
     A full disk, an exception or a kill leaves `path` as it was. While a process writes it, another
-    one that is to write the same file waits, ten seconds at most. Raises DigitsError if it can't
+    one that is to write the same file waits, half a minute at most. Raises DigitsError if it can't
     be written.
     """
     try:
         temporary = temporary_path(path)
         for target in (path, temporary):
-            if target.exists() and not target.is_file():
-                raise DigitsError(f"can't write {target}: it is not a file")
+            with suppress(FileNotFoundError, NotADirectoryError):
+                if not stat.S_ISREG(target.stat().st_mode):  # one look: it may be renamed meanwhile
+                    raise DigitsError(f"can't write {target}: it is not a file")
         path.parent.mkdir(parents=True, exist_ok=True)
         with _open_locked(temporary) as file:
             try:

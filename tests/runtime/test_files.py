@@ -141,7 +141,7 @@ def test_what_is_replaced_while_locking_is_not_locked(
 def test_what_another_process_holds_is_not_waited_for_without_end(
     tmp_path: Path, monkeypatch: Patch
 ) -> None:
-    readings = iter([0.0, 9.0, 11.0])
+    readings = iter([0.0, 29.0, 31.0])
     monkeypatch.setattr(files, "monotonic", lambda: next(readings))
     path = tmp_path / "file"
     temporary_path(path).touch()
