@@ -20,7 +20,9 @@ Networks (--network) and their recipes (--recipe):
   vgg16          default: 12 epochs, as LeNet-5's; classic: 5 epochs, the textbook's
   reader         finds the digits, minus signs and points of a page; default: 60
                  epochs of generated pages; quick: 20 epochs
-  all three      finetune: a few minutes on your own pictures, from --start
+  recognizer     reads the crop of a number; default: 320 epochs of generated
+                 crops; quick: 80 epochs
+  the first three: finetune: a few minutes on your own pictures, from --start
   FILE.py:CLASS  your own: any nn.Module from uint8 [n, 1, 28, 28] to logits
                  [n, 10]; without recipes of its own, classic, default and finetune
 """
@@ -112,5 +114,8 @@ def _accuracy(summary: dict[str, Any]) -> str:
     values = {name.removeprefix("validation_"): value for name, value in summary.items()}
     if "test_accuracy" in values:
         return f"validation {values['accuracy']:.2%}  test {values['test_accuracy']:.2%}"
+    if "numbers" in values:
+        rates = f"symbol errors {values['errors']:.2%}  invented {values['invented']:.2%}"
+        return f"validation {values['accuracy']:.2%} of {values['numbers']} numbers  {rates}"
     counts = ", ".join(f"{values[name]} {name}" for name in ("missed", "invented", "wrong"))
     return f"validation errors {values['errors']:.2%}: {counts} of {values['symbols']} symbols"

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from digits.errors import DigitsError
 
@@ -74,7 +74,7 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class BaseRecipe:
-    """How to train any network. `Recipe` is for digits, `ReaderRecipe` for pages."""
+    """How to train any network. `Recipe` is for digits, the others for pages and crops."""
 
     name: str
     epochs: int
@@ -83,7 +83,8 @@ class BaseRecipe:
     optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float = 1e-3  # the peak
     warmup_fraction: float = 0.0  # share of the steps in which the learning rate rises from zero
-    schedule: Literal["constant", "cosine"] = "constant"  # after the warm-up; cosine: to zero
+    # After the warm-up. cosine: to zero; wsd: constant, then in the last fifth linearly to zero.
+    schedule: Literal["constant", "cosine", "wsd"] = "constant"
     weight_decay: float = 0.0  # of kernels and matrices; never of biases and batch norm
     ema_decay: float | None = None  # of the weights' moving average; if set, that is the result
 
@@ -117,13 +118,28 @@ class Recipe(BaseRecipe):
 
 
 @dataclass(frozen=True)
-class ReaderRecipe(BaseRecipe):
-    """How to train a reader to find the symbols of generated pages."""
+class GeneratedRecipe(BaseRecipe):
+    """How to train a network on crops of generated pages."""
 
-    crops: int = 6400  # in an epoch; each is generated once and never seen again
+    crops: int = 6400  # generated for an epoch, and never seen in another one
     beta2: float = 0.99  # AdamW's decay of the squared gradients
     max_gradient_norm: float = 5.0  # a longer gradient is scaled down to it
+
+
+@dataclass(frozen=True)
+class ReaderRecipe(GeneratedRecipe):
+    """How to train a reader to find the symbols of generated pages."""
+
     own: float = 0.0  # share of the crops that show one's own pages, to fine-tune a reader on
+
+
+@dataclass(frozen=True)
+class RecognizerRecipe(GeneratedRecipe):
+    """How to train a recognizer to read crops of numbers. It can't be fine-tuned on one's own."""
+
+    crops: int = 4096
+    passes: int = 3  # how often an epoch shows each crop, augmented: composing takes longer
+    own: ClassVar[float] = 0.0
 
 
 CLASSIC = Recipe("classic", epochs=5)
@@ -170,7 +186,7 @@ class TrainConfig:
     """What decides the weights: on the same CPU, the same config gives the same weights."""
 
     architecture: str
-    recipe: Recipe | ReaderRecipe
+    recipe: Recipe | ReaderRecipe | RecognizerRecipe
     seed: int = 0
     # Of convolutions and products in training. auto: bfloat16 if network and device gain from it.
     precision: Precision = "auto"
@@ -183,5 +199,9 @@ def config_from_dict(values: dict[str, Any]) -> TrainConfig:
     recipe = {**values["recipe"]}
     if recipe.get("augmentation") is not None:
         recipe["augmentation"] = from_dict(Augmentation, recipe["augmentation"])
-    kind = ReaderRecipe if "crops" in recipe else Recipe
-    return from_dict(TrainConfig, {**values, "recipe": from_dict(kind, recipe)})
+    own: Recipe | ReaderRecipe | RecognizerRecipe
+    if "passes" in recipe:
+        own = from_dict(RecognizerRecipe, recipe)
+    else:
+        own = from_dict(ReaderRecipe if "crops" in recipe else Recipe, recipe)
+    return from_dict(TrainConfig, {**values, "recipe": own})

@@ -58,3 +58,13 @@ def reader_failure(result: Score) -> str | None:
         f" {result.missed} are missed and {result.wrong} read wrong, and {result.invented} are"
         " invented; try more --epochs or another --learning-rate"
     )
+
+
+def recognizer_failure(accuracy: float, numbers: int) -> str | None:
+    """Why the recognizer is useless: it reads hardly any number. accuracy: of so many crops."""
+    if accuracy > 0.1:
+        return None
+    return (
+        f"the recognizer reads {accuracy:.2%} of {numbers} numbers right; try more --epochs or"
+        " another --learning-rate"
+    )

@@ -5,7 +5,9 @@ import math
 import torch
 from torch import nn
 
-from digits_train.config import BaseRecipe, ReaderRecipe
+from digits_train.config import BaseRecipe, GeneratedRecipe
+
+_DECAY = 0.2  # share of the steps
 
 
 def make_optimizer(model: nn.Module, recipe: BaseRecipe) -> torch.optim.Optimizer:
@@ -20,26 +22,29 @@ def make_optimizer(model: nn.Module, recipe: BaseRecipe) -> torch.optim.Optimize
         return torch.optim.SGD(
             groups, recipe.learning_rate, momentum=0.9, nesterov=True, fused=fused
         )
-    beta2 = recipe.beta2 if isinstance(recipe, ReaderRecipe) else 0.999
+    beta2 = recipe.beta2 if isinstance(recipe, GeneratedRecipe) else 0.999
     return torch.optim.AdamW(groups, recipe.learning_rate, (0.9, beta2), fused=fused)
 
 
 def clip_gradients(model: nn.Module, recipe: BaseRecipe) -> None:
     """Scale the gradients down to the longest that the recipe allows, if it has such a bound."""
-    if isinstance(recipe, ReaderRecipe):
+    if isinstance(recipe, GeneratedRecipe):
         nn.utils.clip_grad_norm_(model.parameters(), recipe.max_gradient_norm)
 
 
 def learning_rate(recipe: BaseRecipe, progress: float) -> float:
     """The learning rate after `progress` (0 to 1) of all steps.
 
-    Linear warm-up, then constant or half a cosine down to zero (I. Loshchilov, F. Hutter, "SGDR",
-    ICLR 2017, without restarts).
+    Linear warm-up, then constant, half a cosine down to zero (I. Loshchilov, F. Hutter, "SGDR",
+    ICLR 2017, without restarts), or constant with a short way down at the end (A. Hägele et al.,
+    "Scaling laws and compute-optimal training beyond fixed training durations", 2024).
     """
     if progress < recipe.warmup_fraction:
         return recipe.learning_rate * progress / recipe.warmup_fraction
     if recipe.schedule == "constant":
         return recipe.learning_rate
+    if recipe.schedule == "wsd":
+        return recipe.learning_rate * min(1.0, (1 - progress) / _DECAY)
     decayed = (progress - recipe.warmup_fraction) / (1 - recipe.warmup_fraction)
     return recipe.learning_rate * (1 + math.cos(math.pi * decayed)) / 2
 

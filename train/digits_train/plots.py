@@ -90,6 +90,18 @@ def mistakes(path: Path, title: str, result: Evaluation) -> None:
     _save(figure, path)
 
 
+def texts(path: Path, title: str, crops: Sequence[tuple[NDArray[np.uint8], str, str]]) -> None:
+    """Plot some misread crops, uint8 [h, w], with what is written and what was read."""
+    columns = 4
+    worst = crops[:: max(1, len(crops) // (2 * columns * _CROP_ROWS))]
+    title = f"{title}: some of {len(crops):,} that were misread"
+    figure, cells = _grid(title, 2 * _CROP_ROWS, columns, 2.4, 1)
+    for axes, (pixels, written, read) in zip(cells, worst, strict=False):
+        axes.imshow(pixels, cmap="gray_r", vmin=0, vmax=255)
+        axes.set_title(f"{written or 'nothing'}, read {read or 'nothing'}", fontsize=7)
+    _save(figure, path)
+
+
 def crops(path: Path, title: str, crops: "Sequence[Match]") -> None:
     """Plot crops of pages, the worst first, with what was found on them, and what was missed."""
     columns = 6

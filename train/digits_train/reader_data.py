@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +22,8 @@ from digits_train.detection import Targets, make_targets
 from digits_train.own_pages import OwnPages
 from digits_train.raster import Random
 from digits_train.symbols import Box
+
+Item = TypeVar("Item")
 
 SIDE = 192  # pixels of a window
 _PHOTOGRAPHS = 2  # of each window
@@ -132,17 +135,20 @@ class Windows(Dataset[tuple[Tensor, Targets]]):
         )
 
 
-def batches(windows: Windows, workers: int = 1) -> Iterator[tuple[Tensor, Targets]]:
-    """The batches in order, composed ahead of the training by worker processes."""
-    ahead, start = 8 if workers else None, partial(_start_worker, os.getpid())
+def batches(windows: Dataset[Item], workers: int = 1, ahead: int = 8) -> Iterator[Item]:
+    """The batches in order, composed ahead of the training by worker processes.
+
+    ahead: how many each process may compose before they are taken.
+    """
+    start, factor = partial(_start_worker, os.getpid()), ahead if workers else None
     loader = DataLoader(
-        windows, None, num_workers=workers, prefetch_factor=ahead, worker_init_fn=start
+        windows, None, num_workers=workers, prefetch_factor=factor, worker_init_fn=start
     )
     # Ctrl-C while they start or end would be lost, or be theirs.
     with system.sigint_blocked():
         loaded = iter(loader)
     try:
-        for _ in range(len(windows)):
+        for _ in range(len(loader)):
             yield next(loaded)
     finally:
         with system.sigint_blocked():

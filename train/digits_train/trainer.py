@@ -16,13 +16,13 @@ from digits.errors import DataError, DigitsError, Interrupted
 from digits.terminal import print_stderr, progress_bar
 from digits_train import checkpoint, diagnose, own_pages
 from digits_train.camera import fonts
-from digits_train.config import Recipe, TrainConfig
+from digits_train.config import Recipe, RecognizerRecipe, TrainConfig
 from digits_train.distributed import DistributedContext, has_bfloat16, init_distributed
 from digits_train.fit import fit
 from digits_train.models import BaseNetwork, Reader, get_network
 from digits_train.run import RunDir, create_run
 from digits_train.start import Start, restore_norms
-from digits_train.tasks import Classification, Detection, Task
+from digits_train.tasks import Classification, Detection, Recognition, Task
 from digits_train.training import Training, begin, restore
 
 
@@ -144,6 +144,8 @@ def make_task(
         task = Classification(recipe, *shared, splits["test"])
     elif "pictures" in data.sha256:
         raise DigitsError("the reader's pages are written with MNIST's digits, not with pictures")
+    elif isinstance(recipe, RecognizerRecipe):
+        task = Recognition(recipe, *shared)
     else:
         task = Detection(recipe, *shared)
     # Batch norm can't measure the variance of one digit.

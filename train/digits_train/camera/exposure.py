@@ -69,7 +69,15 @@ def photograph(
     least = ranges.least_contrast
     dark = max(0.0, paper - random.uniform(least, max(least + 10, paper)))
     picture = _paper(shape, paper, random, ranges)
+    if ranges.secured and random.random() < ranges.secured:
+        pitch = max(2.2, log_uniform(random, *ranges.curves) * height)
+        tint = random.uniform(*ranges.tint)
+        picture += scene.security(shape, random, pitch) * np.float32(tint) * (dark - picture)
     printed = np.maximum(window.printed, _rules(shape, height, random, ranges))
+    is_bilevel = bool(ranges.bilevel) and random.random() < ranges.bilevel
+    if is_bilevel:  # which loses pieces of lines
+        worn = scene.clouds(shape, random, max(2.0, height)) - random.uniform(*ranges.worn)
+        printed *= (0.5 + 4 * worn).clip(0, 1)
     picture += printed * random.uniform(*ranges.printed) * (dark - picture)
     if behind is not None:  # mirrored
         least, share = ranges.softened
@@ -80,9 +88,12 @@ def photograph(
     if ends is None and random.random() < ranges.edge:
         ends = scene.random_edge(shape, random, ranges.edge_at)
     picture, hidden = scene.edges(picture, random, ends) if ends else (picture, np.zeros_like(ink))
-    light = _light(shape, random, ranges)
+    # A scanner's light is even.
+    light = np.ones(shape, np.float32) if is_bilevel else _light(shape, random, ranges)
     contrast = float((paper - dark) * light.min())
     pixels = lens(picture * light, height, contrast, random, ranges)
+    if is_bilevel:
+        pixels = _bilevel(pixels, contrast, random, ranges)
     if random.random() < ranges.compressed:
         file, quality = io.BytesIO(), int(random.integers(*ranges.quality, endpoint=True))
         Image.fromarray(pixels).save(file, "JPEG", quality=quality)
@@ -121,6 +132,16 @@ def lens(
         noise = np.float32(min(ranges.noise.draw(random), contrast / 4))  # or nobody could read it
         picture = picture + noise * random.standard_normal(picture.shape, np.float32)
     return np.asarray(np.clip(picture + 0.5, 0, 255), np.uint8)
+
+
+def _bilevel(pixels: Bytes, contrast: float, random: Random, ranges: Ranges) -> Bytes:
+    """Scan in black and white, with a threshold that may be too high or too low."""
+    paper = float(np.median(pixels))
+    contrast = max(paper - float(np.quantile(pixels, 0.005)), contrast / 2)
+    noise = random.uniform(*ranges.speckled) * contrast
+    level = paper - random.uniform(*ranges.threshold) * contrast
+    noisy = pixels + np.float32(noise) * random.standard_normal(pixels.shape, np.float32)
+    return np.where(noisy < level, np.uint8(0), np.uint8(255))
 
 
 def _paper(shape: Shape, level: float, random: Random, ranges: Ranges) -> Array:

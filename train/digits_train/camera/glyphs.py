@@ -139,8 +139,44 @@ def _comma(random: Random, pen: float) -> Glyph:
     return _line(x, along, length, width, below)
 
 
+def _equals(random: Random, pen: float) -> Glyph:
+    upper, lower = _minus(random, pen), _minus(random, pen)
+    space, wide = (
+        round(random.uniform(0.1, 0.3) * EM),
+        max(upper.coverage.shape[1], lower.coverage.shape[1]),
+    )
+    lines = [
+        np.pad(each.coverage, ((0, 0), (0, wide - each.coverage.shape[1])))
+        for each in (upper, lower)
+    ]
+    between = np.zeros((space, wide), np.uint8)
+    return Glyph(np.concatenate([lines[0], between, lines[1]]), lower.below + space / 2)
+
+
+def _slash(random: Random, pen: float) -> Glyph:
+    along, size = np.linspace(0, 1, 6), random.uniform(1.0, 1.6) * EM
+    x = -random.uniform(0.3, 0.8) * along + random.normal(0, 0.04) * np.sin(np.pi * along)
+    return _line(x, along, size, pen * random.uniform(0.85, 1.1), random.uniform(0, 0.3) * EM)
+
+
+def _apostrophe(random: Random, pen: float) -> Glyph:
+    return _comma(random, pen)._replace(below=-random.uniform(0.7, 0.9) * EM)
+
+
+def _colon(random: Random, pen: float) -> Glyph:
+    dot = _line(np.zeros(2), np.zeros(2), pen, max(2.5, pen * random.uniform(0.95, 1.5)))
+    space = round(random.uniform(0.25, 0.5) * EM)
+    between = np.zeros((space, dot.coverage.shape[1]), np.uint8)
+    return Glyph(
+        np.concatenate([dot.coverage, between, dot.coverage]), -random.uniform(0, 0.15) * EM
+    )
+
+
 def _line(x: Points, y: Points, size: float, pen: float, below: float = 0.0) -> Glyph:
     return Glyph(stroke([np.stack([x, y], 1) * size], pen), below)
 
 
-_SIGNS = {"-": _minus, ".": _point, ",": _comma}
+_SIGNS = {
+    **{"-": _minus, ".": _point, ",": _comma},
+    **{"=": _equals, "/": _slash, "'": _apostrophe, ":": _colon},
+}

@@ -42,17 +42,22 @@ class Materials(NamedTuple):
 
 
 def make_materials(
-    digits: Split, seed: int, bank: int = _BANK, texts: int = _TEXTS, letters: int = 0
+    digits: Split,
+    seed: int,
+    bank: int = _BANK,
+    texts: int = _TEXTS,
+    letters: int = 0,
+    use: str = "training",
 ) -> Materials:
     """Draw glyphs and words to compose windows of. The same seed gives the same ones.
 
     bank: how many of the digits are drawn anew. texts: how many words, letters and signs. letters:
     how many letters that nobody takes for a digit are written beside these, each equally often.
-    Raises DataError if a font can't be had.
+    use: of the fonts, see `fonts.hands`. Raises DataError if a font can't be had.
     """
     random = np.random.default_rng([seed, 1])
-    hands = fonts.hands()
-    files = [*hands, *fonts.printed()]
+    hands = fonts.hands(use)
+    files = [*hands, *fonts.printed(use)]
     hard = []
     for letter in random.choice(_LETTERS, letters).tolist():
         able = [file for file in files if fonts.has(file, letter)]

@@ -58,5 +58,30 @@ def _date(random: Random) -> str:
     return str(random.choice(_SEPARATORS)).join(parts)
 
 
+def _long(random: Random) -> str:
+    """As on forms."""
+    return digits(random, 8, 20)
+
+
+def _cheque(random: Random) -> str:
+    """An amount that nobody can add to: with signs before and behind it."""
+    whole = digits(random, 1, 7)
+    if random.random() < 0.35:
+        whole += "0" * int(random.integers(1, 5))
+    mark = str(random.choice([".", ",", "'"]))
+    if random.random() < 0.4:
+        whole = f"{int(whole):,}".replace(",", mark)
+    if random.random() < 0.25:
+        whole += ("," if mark == "." else ".") + digits(random, 2, 2)
+    before = random.choice(["", "=", "#", "$", "€", "("], p=(0.6, *[0.08] * 5))
+    behind = random.choice(
+        ["", "=", "-", ".-", ",-", ".=", "/", "/-", "#", "--"], p=(0.35, *[0.65 / 9] * 9)
+    )
+    return f"{before}{whole}{behind}"
+
+
 # Each draws a number, or several with signs between them.
-KINDS = {"plain": _plain, "doubled": _doubled, "ones": _ones, "amount": _amount, "date": _date}
+KINDS = {
+    **{"plain": _plain, "doubled": _doubled, "ones": _ones, "amount": _amount, "date": _date},
+    **{"long": _long, "cheque": _cheque},
+}

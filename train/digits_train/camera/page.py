@@ -51,7 +51,8 @@ def _add_marks(window: Window, scale: float, materials: Materials, random: Rando
         height, width = coverage.shape
         left = round(random.uniform(-0.5 * width, across))
         top = round(random.uniform(-0.5 * height, down))
-        window.put(coverage, left, top, random.uniform(*ranges.ink), 0.0)
+        if window.put(coverage, left, top, random.uniform(*ranges.ink), 0.0):
+            window.others.append((left, top, left + width, top + height))
 
 
 def page(random: Random, materials: Materials, content: str = "") -> LabelledPage:

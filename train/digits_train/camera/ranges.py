@@ -81,7 +81,7 @@ class Ranges:
     # Text
     contents: tuple[float, ...] = (0.66, 0.26, 0.08)  # windows with numbers, words, marks alone
     textures: float = 0.12  # chance that a window is nothing but paper, for the reader
-    kinds: tuple[float, ...] = (0.36, 0.14, 0.14, 0.26, 0.1)  # of `numbers.KINDS`
+    kinds: tuple[float, ...] = (0.36, 0.14, 0.14, 0.26, 0.1, 0.0, 0.0)  # of `numbers.KINDS`
     with_words: float = 0.5  # chance that there are words between numbers
     word: float = 0.6  # chance of one in such a place
     one_hand: float = 0.6  # chance that all words are in one font, not in three
@@ -150,6 +150,32 @@ class Ranges:
     through: Range = (0.03, 0.25)  # share of its ink that is seen
     softened: Range = (0.3, 0.06)  # pixels at least, and as many and these heights at most
 
+    # Cheques and black-and-white scans; not in the reader's windows
+    secured: float = 0.0  # chance of security print
+    curves: Range = (0.08, 0.5)  # heights from one of its curves to the next
+    tint: Range = (0.03, 0.4)  # its darkness, by that of the ink
+    bilevel: float = 0.0  # chance
+    threshold: Range = (0.15, 0.6)  # of black, as a share of the way from paper to ink
+    worn: Range = (-2.0, 0.3)  # standard deviations of clouds, below which its lines are missing
+    speckled: Range = (0.0, 0.15)  # standard deviation of the noise before it, likewise
+    fraction: float = 0.0  # chance, of a number
+    small: Range = (0.45, 0.75)  # heights of its digits
+    raised: Range = (0.35, 0.6)  # heights of its numerator above the other digits' baseline
+
+    # Crops of numbers, for the recognizer
+    digit_height: Range = (9.0, 48.0)  # pixels; evenly in the logarithm
+    beside: Range = (0.05, 1.5)  # heights of room left and right; evenly in the logarithm
+    over: Range = (0.05, 0.8)  # above and below, likewise
+    misplaced: float = 0.05  # standard deviation of a box's sides, in heights
+    unlevel: float = 0.02  # standard deviation of the slope that is left
+    unseen: float = 0.06  # chance that the first or last box is missing
+    no_number: float = 0.15  # chance that what isn't a number is cut out
+    coarse: Either = Either(0.25, (0.45, 0.85))  # share of the pixels a side that a crop really has
+    stretch: Range = (0.8, 1.25)  # of its width; evenly in the logarithm
+    restroked: float = 0.3  # chance that strokes are thicker or thinner by a pixel
+    dulled: Either = Either(0.25, (0.3, 1.0))  # pixels of blur
+    grained: Either = Either(0.3, (0.01, 0.1))  # standard deviation of noise, by the contrast
+
     # Crops for the reader
     crops: float = 0.125  # chance that a batch is of tight crops
     room: Range = (0.0, 0.6)  # heights between ink and the crop's edge
@@ -198,4 +224,25 @@ def legible(ranges: Ranges) -> Ranges:
         pitch=Either(1.0, (1.5, 2.6)),
         size=(0.65, 1.5),  # the smallest digit can be read in the smallest hand, too
         faint=Either(0.25, (0.2, 0.25), (0.0, 0.25)),
+    )
+
+
+def real_paper(ranges: Ranges) -> Ranges:
+    """For crops of numbers: also cheques, forms and black-and-white scans, long numbers."""
+    return replace(
+        ranges,
+        kinds=(0.25, 0.13, 0.1, 0.17, 0.05, 0.12, 0.18),
+        secured=0.25,
+        bilevel=0.2,
+        fraction=0.04,
+        cell=Either(0.18, (0.7, 1.8)),
+        framed=0.15,
+        frame=(0.02, 0.8),
+        line=(0.02, 0.14),
+        taught=Either(0.5, (0.1, 1.0)),
+        least_contrast=40.0,
+        spacings=(0.35, 0.25, 0.25, 0.15),
+        contents=(0.9, 0.07, 0.03),
+        edge=0.03,
+        after_number=(0.8, 8.0),
     )

@@ -1,5 +1,7 @@
 """Write rows of numbers and words onto a window, as one person does."""
 
+from copy import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,7 +10,7 @@ from digits_train.camera import allographs, marks
 from digits_train.camera.glyphs import Writer, bare_one, with_tail
 from digits_train.camera.ink import EM, Glyph, smooth
 from digits_train.camera.materials import Materials
-from digits_train.camera.numbers import KINDS
+from digits_train.camera.numbers import KINDS, digits
 from digits_train.camera.style import Style
 from digits_train.camera.window import Window
 from digits_train.raster import Random
@@ -80,7 +82,9 @@ class Rows:
         text = self.texts[int(random.integers(len(self.texts)))]
         size = float(np.exp(random.normal(0, self.ranges.word_sizes)))
         word = text.scaled(self.style.height / EM * size).leaning(slope, slope)
-        self._put(word, x, y, random.uniform(*self.ranges.ink), _ON_WORDS)
+        box = self._put(word, x, y, random.uniform(*self.ranges.ink), _ON_WORDS)
+        if box:
+            self.window.others.append(box)
         return x + float(word.coverage.shape[1])
 
     def number(self, x: float, y: float) -> float:
@@ -88,6 +92,8 @@ class Rows:
         random, style, ranges = self.random, self.style, self.ranges
         symbols, cell = self.window.symbols, style.cell * style.height
         first = len(symbols)
+        if ranges.fraction and random.random() < ranges.fraction:
+            return self._fraction(x, y)
         text = KINDS[str(random.choice(self.kinds))](random)
         text = "".join(filter(str.isdecimal, text)) if cell else text
         end = self.write(text, x, y, str(random.choice(SPACINGS, p=ranges.spacings)))
@@ -129,12 +135,21 @@ class Rows:
                 continue
             if spacing == "joined" and before is not None:
                 self._connect(before, box)
-            if character in _LABELS:
-                self.window.symbols.append(Symbol(box, _LABELS[character], style.height))
+            self._note(text, index, box)
             x, before, right = box[2], box, box[0] + upright
             if x > width + self.window.ink.shape[1]:  # the next ones can't be seen either
                 break
         return max(x, start)
+
+    def _note(self, text: str, index: int, box: Box) -> None:
+        """Note what a character in a number is: a symbol, or a sign between two numbers."""
+        character = text[index]
+        if character in _LABELS:
+            self.window.symbols.append(Symbol(box, _LABELS[character], self.style.height))
+        elif character != "'" and all(
+            any(map(str.isdecimal, part)) for part in (text[:index], text[index:])
+        ):
+            self.window.voids.append(box)
 
     def _put(self, glyph: Glyph, left: float, y: float, level: float, most: float) -> Box | None:
         """Put what is as large as it should be on a line; None if there is no room for it."""
@@ -210,6 +225,32 @@ class Rows:
         scribble = marks.zigzag(self.random, right - left, 0.7 * high)
         self.window.draw(scribble + (left, top + 0.15 * high), self.pen)
         del self.window.symbols[first:]
+        self.window.others.append((left, top, right, bottom))
+
+    def _fraction(self, x: float, y: float) -> float:
+        """Write a fraction, often behind a digit; return where it ends. It is no plain number."""
+        random, ranges, height = self.random, self.ranges, self.style.height
+        if random.random() < 0.5:
+            x = self.write(digits(random, 1, 2), x, y, "plain") + 0.1 * height
+        first, small = len(self.window.symbols), copy(self)
+        small.style = self.style._replace(height=random.uniform(*ranges.small) * height, cell=0.0)
+        raised, slanted = random.uniform(*ranges.raised) * height, random.random() < 0.6
+        end = small.write(digits(random, 1, 1), x, y - raised, "plain")
+        below = (0.0, end) if slanted else (0.6 * small.style.height, x)
+        end = max(end, small.write(digits(random, 1, 2), below[1], y + below[0], "plain"))
+        if len(self.window.symbols) > first:
+            box = self._hull(first)
+            ends = (
+                (box[[2, 0]], box[[1, 3]])
+                if slanted
+                else (box[[0, 2]], np.full(2, y - raised * 0.7))
+            )
+            self.window.draw(np.stack(ends, 1).astype(np.float64), self.pen)
+            left, top, right, bottom = box.tolist()
+            self.window.voids.append((left, top, right, bottom))
+            self.window.others.append((left, top, right, bottom))
+            del self.window.symbols[first:]
+        return end
 
     def frame(self, first: int) -> None:
         """Frame each symbol from `first` on, or the whole number: a form's box, or a ring."""

@@ -61,6 +61,35 @@ def rules(
     return coverage
 
 
+def security(shape: Shape, random: Random, pitch: float) -> Coverage:
+    """Security print: waves or rosettes of fine curves, and lines of tiny letters [h, w].
+
+    pitch: pixels from one curve to the next.
+    """
+    coverage = np.zeros(shape, np.float32)
+    for _ in range(int(random.integers(1, 4))):
+        turn, kind = random.uniform(0, np.pi), random.random()
+        across, beside = along(shape, turn), along(shape, turn + np.pi / 2)
+        swing, length = random.uniform(0, 2) * pitch, random.uniform(5, 30) * pitch
+        if kind < 0.25:  # a rosette: rings that bulge, around somewhere
+            x, y = (
+                part - side * np.float32(random.uniform(-0.5, 0.5))
+                for part, side in zip((across, beside), shape[::-1], strict=True)
+            )
+            across, beside = (
+                np.hypot(x, y),
+                np.arctan2(y, x) * np.float32(round(random.uniform(4, 16))),
+            )
+            length = 2 * np.pi
+        bent = across + swing * np.sin(2 * np.pi / length * beside)
+        waves = np.sin(2 * np.pi / pitch * bent)
+        lines = (3 * (waves - random.uniform(-0.2, 0.8))).clip(0, 1)
+        if kind > 0.8:  # letters, too small to be read
+            lines *= clouds(shape, random, max(1.0, pitch / 4)) > 0
+        np.maximum(coverage, lines, out=coverage)
+    return coverage
+
+
 def _from_nearest(position: Array, spacing: float) -> Array:
     """How far from the nearest multiple of the spacing."""
     lines = position / np.float32(spacing)

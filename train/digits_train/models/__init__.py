@@ -1,27 +1,30 @@
 """The networks: uint8 pixels in, logits out. Each is one file, with its recipes.
 
-LeNet-5 and VGG-16 classify digits; the reader finds the symbols of a page.
+LeNet-5 and VGG-16 classify digits; the reader finds the symbols of a page, the recognizer
+reads a crop of a number.
 """
 
 from dataclasses import replace
 from typing import Any
 
 from digits.errors import DigitsError
-from digits_train.config import ReaderRecipe, Recipe
+from digits_train.config import ReaderRecipe, Recipe, RecognizerRecipe
 from digits_train.models import custom
 from digits_train.models.lenet5 import LeNet5
 from digits_train.models.network import BaseNetwork, Network, Normalize
 from digits_train.models.reader import Reader
+from digits_train.models.recognizer import Recognizer
 from digits_train.models.vgg16 import VGG16
 
 # What is defined elsewhere.
-__all__ = ["VGG16", "BaseNetwork", "LeNet5", "Network", "Normalize", "Reader"]
+__all__ = ["VGG16", "BaseNetwork", "LeNet5", "Network", "Normalize", "Reader", "Recognizer"]
 
 # `register` adds the user's own.
 ARCHITECTURES: dict[str, type[BaseNetwork]] = {
     "lenet5": LeNet5,
     "vgg16": VGG16,
     "reader": Reader,
+    "recognizer": Recognizer,
 }
 
 
@@ -52,7 +55,9 @@ def get_network(architecture: str) -> type[BaseNetwork]:
     return ARCHITECTURES[architecture]
 
 
-def get_recipe(architecture: str, name: str, **changes: Any) -> Recipe | ReaderRecipe:
+def get_recipe(
+    architecture: str, name: str, **changes: Any
+) -> Recipe | ReaderRecipe | RecognizerRecipe:
     """The network's recipe called `name`, with those changes that are not None.
 
     Raises DigitsError for an unknown name or a value out of range.

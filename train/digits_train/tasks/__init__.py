@@ -1,6 +1,6 @@
-"""What networks learn: to classify digits, or to find the symbols of a page.
+"""What networks learn: to classify digits, to find the symbols of a page, or to read a number.
 
-The training loop calls the same methods of both. `own` and `parent` are those of a fine-tuning:
+The training loop calls the same methods of all. `own` and `parent` are those of a fine-tuning:
 one's own pictures or pages, and the network as it was. `dist`: see `digits_train.distributed`.
 
     examples, steps   how many an epoch has
@@ -22,7 +22,8 @@ one's own pictures or pages, and the network as it was. `dist`: see `digits_trai
 
 from digits_train.tasks.classification import Classification
 from digits_train.tasks.detection import Detection
+from digits_train.tasks.recognition import Recognition
 
-__all__ = ["Classification", "Detection", "Task"]
+__all__ = ["Classification", "Detection", "Recognition", "Task"]
 
-Task = Classification | Detection
+Task = Classification | Detection | Recognition

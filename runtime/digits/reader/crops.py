@@ -1,0 +1,170 @@
+"""Level crops of one number each, as the recognizer reads them and learns from them."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from digits.images.grey import Grey
+from digits.reader.detections import Floats, Mask
+
+HEIGHT = 48  # pixels of a crop
+STEP = 4  # pixels to a time step of the recognizer
+MULTIPLE = 16  # pixels: of the widths of batches
+MAX_WIDTH = 1024  # pixels: 20 digits with room; what is longer is squeezed into it
+PAPER, INK = 64, 192  # levels of a normalised crop; darker ink than most is up to 255
+_CELL, _CELLS = 6, 9  # pixels; and cells a side, of which the median is paper
+_LEAST_CONTRAST = 6  # grey levels, so that blank paper's grain stays faint
+_RAREST = 0.005  # share of the pixels that are ink at the least: a lone 1's in much room
+_PRIOR = 9.0  # squared heights: as in `lines`, digits stray by 0.15 and pages tilt by 0.05
+
+
+class Margins(NamedTuple):
+    """Room around the digits of a number, in heights of a digit."""
+
+    left: float = 0.5
+    above: float = 0.3
+    right: float = 0.5
+    below: float = 0.3
+
+
+MARGINS = Margins()
+
+
+class Region(NamedTuple):
+    """A stretch of a page along a line through (x, y) that descends by `slope` a pixel.
+
+    left, right: x of its ends. top, bottom: from the line down, in pixels.
+    """
+
+    x: float
+    y: float
+    slope: float
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def at(self, x: Any) -> Any:
+        """y of the line."""
+        return self.y + self.slope * (x - self.x)
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of the smallest box around it."""
+        ends = self.at(self.left), self.at(self.right)
+        return self.left, min(ends) + self.top, self.right, max(ends) + self.bottom
+
+    def levelled(self, boxes: Floats) -> Floats:
+        """Boxes [n, 4] of the page, their middles seen from (0, 0) on the level line."""
+        levelled = boxes.copy()
+        levelled[:, 1::2] -= self.at((boxes[:, :1] + boxes[:, 2:3]) / 2)
+        return levelled
+
+    def visible(self, boxes: Floats) -> Floats:
+        """The share of each box [n, 4] that is in the region, 0 to 1: float64 [n]."""
+        boxes = self.levelled(boxes)
+        low = np.maximum(boxes[:, :2], (self.left, self.top))
+        high = np.minimum(boxes[:, 2:], (self.right, self.bottom))
+        sides = (high - low).clip(0) / np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-9)
+        return np.asarray(sides[:, 0] * sides[:, 1])
+
+
+def around(boxes: Floats, are_digits: Mask, margins: Margins = MARGINS, tilt: float = 0) -> Region:
+    """The region of a number.
+
+    boxes: float64 [n, 4] of its symbols, left, top, right and bottom in the page's pixels.
+    are_digits: [n], of which one at least is true; a minus or a point says nothing about the line.
+    tilt: the slope of the page's lines, which a short number's is near to.
+    """
+    digits = boxes[are_digits]
+    middles = (digits[:, :2] + digits[:, 2:]) / 2
+    height = float(np.median(digits[:, 3] - digits[:, 1]))
+    (x, y), (across, down) = middles.mean(0), (middles - middles.mean(0)).T
+    prior = _PRIOR * height**2
+    slope = float((across @ down + prior * tilt) / (across @ across + prior))
+    line = Region(float(x), float(y), slope, 0, 0, 0, 0)
+    tops, bottoms = line.levelled(digits)[:, [1, 3]].T
+    return line._replace(
+        left=float(boxes[:, 0].min()) - margins.left * height,
+        top=min(float(tops.min()), -height / 2) - margins.above * height,
+        right=float(boxes[:, 2].max()) + margins.right * height,
+        bottom=max(float(bottoms.max()), height / 2) + margins.below * height,
+    )
+
+
+def whole(page: Grey) -> Region:
+    """All of a picture that shows nothing but a number."""
+    height, width = page.shape
+    return Region(width / 2, height / 2, 0, 0, -height / 2, width, height / 2)
+
+
+def cut(page: Grey, region: Region) -> Grey:
+    """A region of a grey page, level: uint8 [HEIGHT, width], 16 to MAX_WIDTH pixels wide.
+
+    What would be wider is squeezed. Beyond the page is its median.
+    """
+    down = (region.bottom - region.top) / HEIGHT  # pixels of the page to one of the crop
+    width = round(min(max((region.right - region.left) / down, MULTIPLE), MAX_WIDTH))
+    across = (region.right - region.left) / width
+    left, top, right, bottom = region.bounds
+    columns = _within(left - 2, right + 2, page.shape[1])
+    rows = _within(top - 2, bottom + 2, page.shape[0])
+    part = np.ascontiguousarray(page[rows, columns])
+    reduced = max(1, round(across)), max(1, round(down))
+    to_page = [
+        *(across, 0, region.left - columns.start),
+        *(region.slope * across, down, region.at(region.left) + region.top - rows.start),
+    ]
+    shrunk = [value / reduced[index // 3] for index, value in enumerate(to_page)]
+    image = (
+        Image.fromarray(part)
+        .reduce(reduced)
+        .transform(
+            (width, HEIGHT),
+            Image.Transform.AFFINE,
+            shrunk,
+            Image.Resampling.BILINEAR,
+            fillcolor=int(np.median(part)),
+        )
+    )
+    return np.asarray(image)
+
+
+def _within(first: float, last: float, size: int) -> slice:
+    """Whole pixels from the first to the last, of a side of this size; one at the least."""
+    start = min(max(0, int(first)), size - 1)
+    return slice(start, max(start + 1, min(size, int(last) + 1)))
+
+
+def normalised(crop: Grey) -> Grey:
+    """Dark or light ink on any paper, as ink of the level INK on paper of the level PAPER.
+
+    crop: uint8 [h, w], as from `cut`. The paper is the median around each pixel, in spite of
+    shadows. The ink is what differs from it most, darker or lighter, in half a percent of all
+    pixels: so a number may be white on black.
+    """
+    image = Image.fromarray(crop)
+    paper = image.reduce(_CELL).filter(ImageFilter.MedianFilter(_CELLS))
+    difference = crop - np.asarray(paper.resize(image.size, Image.Resampling.BILINEAR), np.int16)
+    counts = np.bincount(difference.ravel() + 255, minlength=511).cumsum()
+    low, high = np.searchsorted(counts, np.array([_RAREST, 1 - _RAREST]) * crop.size) - 255
+    contrast = max(high, -low, _LEAST_CONTRAST)
+    scale = (INK - PAPER) / (contrast if high > -low else -contrast)
+    levels = np.rint(PAPER + scale * np.arange(-255, 256)).clip(0, 255)
+    return levels.astype(np.uint8)[difference + 255]
+
+
+def padded(crops: Sequence[Grey], width: int = 0) -> NDArray[np.uint8]:
+    """Normalised crops side by side: uint8 [n, 1, HEIGHT, the next multiple of MULTIPLE].
+
+    Paper follows on their right. So a crop's text may depend on the batch's width, but on nothing
+    else in the batch: put those together whose widths have the same multiple.
+    """
+    widest = max(width, *(crop.shape[1] for crop in crops))
+    batch = np.full((len(crops), 1, HEIGHT, -(-widest // MULTIPLE) * MULTIPLE), PAPER, np.uint8)
+    for page, crop in zip(batch, crops, strict=True):
+        page[0, :, : crop.shape[1]] = crop
+    return batch

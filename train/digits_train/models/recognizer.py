@@ -1,0 +1,92 @@
+"""The recognizer: a convolutional network that reads a level crop of one number."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from torch import Tensor, nn
+from torch.nn.functional import log_softmax, relu
+
+from digits.inference.interface import SYMBOLS
+from digits.reader.crops import INK, PAPER
+from digits_train.config import RecognizerRecipe
+from digits_train.models.network import BaseNetwork
+
+BLANK = len(SYMBOLS)  # the class of no symbol, the last
+
+
+class Block(nn.Module):
+    """Convolution, batch norm and ReLU; with a residual connection where the shape stays.
+
+    kernel, stride, dilation: down and across.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        filters: int,
+        kernel: tuple[int, int] = (3, 3),
+        stride: tuple[int, int] = (1, 1),
+        dilation: int = 1,
+    ) -> None:
+        super().__init__()
+        padding = kernel[0] // 2, dilation * (kernel[1] // 2)
+        self.conv = nn.Conv2d(channels, filters, kernel, stride, padding, (1, dilation), bias=False)
+        self.norm = nn.BatchNorm2d(filters)
+        self.residual = channels == filters and stride == (1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(self.conv(x))
+        return relu(x + y if self.residual else y)
+
+
+_DEFAULT = RecognizerRecipe(
+    "default",
+    epochs=320,
+    batch_size=32,
+    learning_rate=2e-3,
+    warmup_fraction=1 / 320,
+    schedule="wsd",
+    weight_decay=0.02,
+    ema_decay=0.9995,
+)
+
+
+class Recognizer(BaseNetwork):
+    """Reads 0 to 20 digits, minus signs and points in a level crop, see `digits.reader.crops`.
+
+    Input: uint8 [n, 1, 48, width], normalised, a multiple of 16 wide. Output: log probabilities of
+    SYMBOLS and BLANK, float32 [n, width / 4, 13], for CTC (A. Graves et al., "Connectionist
+    temporal classification", ICML 2006). 720,000 parameters; 83 million multiplications for a
+    number of six digits.
+
+    Convolutions alone, so that it can be quantized: the first ones reduce the height to nothing and
+    the width to a fourth, the last ones see some 90 pixels to both sides.
+    """
+
+    threads = 1  # the other cores compose what it is trained on
+    mixed_precision = True
+    recipes: Mapping[str, RecognizerRecipe] = {
+        "default": _DEFAULT,
+        "quick": replace(_DEFAULT, name="quick", epochs=80, warmup_fraction=1 / 80),
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            Block(1, 24, (5, 5), (2, 2)),
+            *(Block(24, 48, stride=(2, 2)), Block(48, 48)),
+            *(Block(48, 64, stride=(2, 1)), Block(64, 64), Block(64, 64)),
+            *(Block(64, 128, stride=(2, 1)), Block(128, 128)),
+        )
+        # The three rows that are left become one.
+        self.flatten = nn.Conv2d(128, 128, (3, 1))
+        self.context = nn.Sequential(
+            *(Block(128, 128, (1, 5), dilation=dilation) for dilation in (1, 2, 1, 3))
+        )
+        self.symbols = nn.Conv2d(128, len(SYMBOLS) + 1, 1)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        levels = (crops.float() - PAPER) / (INK - PAPER)
+        columns = self.context(relu(self.flatten(self.features(levels))))
+        scores = self.symbols(columns)[:, :, 0].transpose(1, 2)
+        return log_softmax(scores.float(), 2)

@@ -1,0 +1,88 @@
+"""The crops of numbers that the recognizer is trained and validated on."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from digits.inference.interface import SYMBOLS
+from digits.reader.crops import normalised, padded
+from digits_train.camera.crops import Crop, make_crops, vary
+from digits_train.camera.materials import Materials
+from digits_train.raster import Random
+
+CHUNK = 256  # crops that are composed together, of some thirty windows
+_MIXED = 8  # chunks, whose batches are mixed
+
+
+class Batch(NamedTuple):
+    """What a process learns from in one step.
+
+    inputs: uint8 [n, 1, 48, width]. texts: the crops'. size: of the batch, over all processes.
+    """
+
+    inputs: Tensor
+    texts: Sequence[str]
+    size: int
+
+
+@dataclass(frozen=True)
+class Chunks(Dataset[list[Batch]]):
+    """The batches of an epoch in chunks, each composed from (seed, epoch, its number).
+
+    passes: how often each crop is shown: first as it is, then varied.
+    """
+
+    materials: Materials
+    seed: int
+    epoch: int
+    crops: int
+    batch_size: int
+    passes: int = 1
+
+    def __len__(self) -> int:
+        return -(-self.crops // CHUNK)
+
+    def __getitem__(self, number: int) -> list[Batch]:
+        random = np.random.default_rng([self.seed, 5, self.epoch, number])
+        count = min(CHUNK, self.crops - number * CHUNK)
+        crops = list(islice(make_crops(self.materials, random), count))
+        batches = self._batches(crops)
+        ranges = self.materials.ranges
+        for _ in range(self.passes - 1):
+            varied = [Crop(vary(crop.pixels, random, ranges), crop.text) for crop in crops]
+            batches += self._batches(varied)
+        return batches
+
+    def _batches(self, crops: Sequence[Crop]) -> list[Batch]:
+        """Crops of nearly the same width together."""
+        ordered = sorted(crops, key=lambda crop: crop.pixels.shape[1])
+        starts = range(0, len(ordered), self.batch_size)
+        return [batch(ordered[start : start + self.batch_size]) for start in starts]
+
+
+def batch(crops: Sequence[Crop]) -> Batch:
+    inputs = torch.from_numpy(padded([normalised(crop.pixels) for crop in crops]))
+    return Batch(inputs, [crop.text for crop in crops], len(crops))
+
+
+def mixed(chunks: Iterable[list[Batch]], random: Random) -> Iterator[Batch]:
+    """Batches in random order, which shows a crop's other passes at other times."""
+    waiting: list[Batch] = []
+    for number, chunk in enumerate(chunks, 1):
+        waiting += chunk
+        while number >= _MIXED and len(waiting) > (_MIXED - 1) * len(chunk):
+            yield waiting.pop(int(random.integers(len(waiting))))
+    random.shuffle(waiting)  # type: ignore[arg-type]
+    yield from waiting
+
+
+def targets(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """Texts one after the other as places in SYMBOLS, and their lengths: int64 [sum], [n]."""
+    symbols = [SYMBOLS.index(symbol) for text in texts for symbol in text]
+    return torch.tensor(symbols, dtype=torch.int64), torch.tensor([len(text) for text in texts])

@@ -1,0 +1,198 @@
+"""Recognizers, which read a crop of a number."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import ctc_loss
+
+from digits.data.mnist import Split
+from digits.evaluation.alignment import INVENTED, align
+from digits.inference.interface import SYMBOLS
+from digits.terminal import progress_bar
+from digits_train import diagnose, reader_data, recognizer_data
+from digits_train.camera.materials import Materials, make_materials
+from digits_train.camera.ranges import real_paper
+from digits_train.comparison import Comparison
+from digits_train.config import RecognizerRecipe
+from digits_train.distributed import CPU, DistributedContext
+from digits_train.metrics import Metrics
+from digits_train.models import BaseNetwork
+from digits_train.models.recognizer import BLANK
+from digits_train.recognizer_data import Batch, Chunks
+from digits_train.tasks.detection import VALIDATION_SEED, num_workers
+
+NUM_VALIDATION = 2_000  # crops
+_BATCH = 50  # validation crops at a time
+_GLYPHS, _TEXTS = 20_000, 8_000  # glyphs and words that the crops are composed of
+_VALIDATION_GLYPHS, _VALIDATION_TEXTS = 2_000, 1_000
+
+
+@dataclass
+class Recognition:
+    """Crops of numbers, composed ahead of the training by other processes, and CTC's loss.
+
+    The numbers are written with MNIST's digits and with fonts; those that validate, by the hands
+    that no training shows. materials: for the training crops.
+    """
+
+    recipe: RecognizerRecipe
+    train: Split
+    validation: Split
+    seed: int = 0
+    own: None = None
+    parent: None = None
+    dist: DistributedContext = CPU
+    materials: Materials | None = None
+
+    divergence: ClassVar = math.inf
+    means: ClassVar = ("train_loss",)
+    line: ClassVar = (
+        "loss {train_loss:.4f}  validation loss {validation_loss:.4f}  exact"
+        " {validation_accuracy:.2%}  symbol errors {validation_errors:.2%}  invented"
+        " {validation_invented:.2%}"
+    )
+
+    @property
+    def steps(self) -> int:
+        whole, rest = divmod(self.recipe.crops, recognizer_data.CHUNK)
+        sizes = (self.recipe.batch_size, recognizer_data.CHUNK, rest)
+        return self.recipe.passes * (whole * -(-sizes[1] // sizes[0]) + -(-sizes[2] // sizes[0]))
+
+    @property
+    def examples(self) -> int:
+        return self.recipe.crops * self.recipe.passes
+
+    @property
+    def samples(self) -> Tensor:
+        return self._validation[len(self._validation) // 2].inputs
+
+    def start(self) -> None:
+        """Draw the glyphs and words that numbers are composed of."""
+        with progress_bar(shown=self.dist.is_main) as bar:
+            bar.add_task("drawing glyphs and words", total=None)
+            self.materials = _make_materials(self.train, self.seed, _GLYPHS, _TEXTS)
+
+    def batches(self, epoch: int, rng: torch.Generator, model: BaseNetwork) -> Iterator[Batch]:
+        """Crops that no other epoch has."""
+        materials, recipe, dist = self.materials, self.recipe, self.dist
+        assert materials is not None
+        chunks = Chunks(materials, self.seed, epoch, recipe.crops, recipe.batch_size, recipe.passes)
+        random = np.random.default_rng([self.seed, 6, epoch])
+        for batch in recognizer_data.mixed(reader_data.batches(chunks, num_workers(), 2), random):
+            rows = dist.local_slice(batch.size)
+            yield Batch(batch.inputs[rows].to(dist.device), batch.texts[rows], batch.size)
+
+    def loss(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """This process's share of the mean over the crops; and of the sum."""
+        total = text_losses(outputs, batch.texts).sum()
+        return total / batch.size, total.detach()[None]
+
+    def validate(self, model: BaseNetwork) -> Metrics:
+        return self._judge(model)[0]
+
+    def evaluate(self, model: BaseNetwork, folder: Path) -> tuple[dict[str, Any], str | None]:
+        """MNIST's test digits are not looked at."""
+        from digits_train import plots  # imports matplotlib, which takes 0.6 s
+
+        figures, counts, mistakes = self._judge(model)
+        plots.confusion(folder / "confusion.png", "validation crops", counts)
+        plots.texts(folder / "mistakes.png", "validation crops", mistakes)
+        numbers = sum(bool(text) for batch in self._validation for text in batch.texts)
+        failure = diagnose.recognizer_failure(figures["validation_accuracy"], numbers)
+        return figures | {"validation_numbers": numbers}, failure
+
+    def compare(self, model: BaseNetwork) -> Iterator[Comparison]:
+        raise NotImplementedError("no recipe of a recognizer has pictures of one's own")
+
+    @cached_property
+    def _validation(self) -> list[Batch]:
+        glyphs = _VALIDATION_GLYPHS, _VALIDATION_TEXTS
+        materials = _make_materials(self.validation, VALIDATION_SEED, *glyphs, use="held back")
+        chunks = Chunks(materials, VALIDATION_SEED, 0, NUM_VALIDATION, _BATCH)
+        return [batch for chunk in reader_data.batches(chunks, num_workers(), 2) for batch in chunk]
+
+    @torch.inference_mode()
+    def _judge(
+        self, model: BaseNetwork
+    ) -> tuple[Metrics, np.ndarray, list[tuple[np.ndarray, str, str]]]:
+        """Shares; which symbols are there and were read; misread crops, their texts, what was read.
+
+        Crops without a number count apart: they have no symbols to divide by.
+        """
+        losses, exact, invented = list[float](), list[bool](), list[bool]()
+        counts, mistakes = np.zeros((BLANK + 1, BLANK + 1), np.int64), []
+        device = next(model.parameters()).device
+        model.eval()
+        for batch in self._validation:
+            with torch.autocast(device.type, enabled=False):
+                outputs = model(batch.inputs.to(device)).cpu()
+            losses += text_losses(outputs, batch.texts).tolist()
+            for pixels, written, read in zip(
+                batch.inputs[:, 0].numpy(), batch.texts, best_path(outputs), strict=True
+            ):
+                (exact if written else invented).append((read == written) == bool(written))
+                _count(counts, read, written)
+                if read != written:
+                    mistakes.append((pixels, written, read))
+        symbols = counts[:BLANK].sum()
+        wrong = counts.sum() - counts.trace()
+        figures = {
+            "validation_loss": float(np.mean(losses)),
+            "validation_accuracy": float(np.mean(exact)),
+            "validation_errors": float(wrong / max(symbols, 1)),
+            "validation_invented": float(np.mean(invented or [False])),
+        }
+        return figures, counts, mistakes
+
+
+def _make_materials(digits: Split, seed: int, bank: int, texts: int, **rest: str) -> Materials:
+    materials = make_materials(digits, seed, bank, texts, **rest)
+    return materials._replace(ranges=real_paper(materials.ranges))
+
+
+def _count(counts: np.ndarray, read: str, written: str) -> None:
+    alignment = align(read, written)
+    partners = [index for index in alignment.partners if index != INVENTED]
+    for symbol, partner in zip(read, alignment.partners, strict=True):
+        row = BLANK if partner == INVENTED else SYMBOLS.index(written[partner])
+        counts[row, SYMBOLS.index(symbol)] += 1
+    for index in set(range(len(written))) - set(partners):
+        counts[SYMBOLS.index(written[index]), BLANK] += 1
+
+
+def text_losses(outputs: Tensor, texts: list[str]) -> Tensor:
+    """Negative log probabilities of the texts, float32 [n].
+
+    outputs: log probabilities [n, steps, 13]. A text too long for its crop costs nothing.
+    """
+    symbols, lengths = recognizer_data.targets(texts)
+    steps = torch.full_like(lengths, outputs.shape[1])
+    return ctc_loss(
+        outputs.float().transpose(0, 1),
+        symbols.to(outputs.device),
+        steps,
+        lengths,
+        blank=BLANK,
+        reduction="none",
+        zero_infinity=True,
+    )
+
+
+def best_path(outputs: Tensor) -> list[str]:
+    """What the likeliest class of each step says; repeated ones are one.
+
+    outputs: [n, steps, 13].
+    """
+    texts = []
+    for row in outputs.argmax(2).tolist():
+        kept = [symbol for symbol, _ in groupby(row) if symbol != BLANK]
+        texts.append("".join(SYMBOLS[symbol] for symbol in kept))
+    return texts
