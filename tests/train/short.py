@@ -34,7 +34,7 @@ FILES = run.FILES
 
 def replace_figures(patch: pytest.MonkeyPatch) -> None:
     """Write empty files as plots."""
-    for name in ("curves", "confusion", "mistakes", "crops"):
+    for name in ("curves", "confusion", "mistakes", "crops", "texts"):
         patch.setattr(plots, name, lambda path, *_, **__: path.touch())
 
 

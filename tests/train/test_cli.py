@@ -20,12 +20,14 @@ CONTINUES = "--resume continues as the run was started"
 def test_help_lists_networks_and_recipes(run: Run) -> None:
     """cli.py spells them out because `--help` must not wait for torch."""
     shown = run("train", "-h")[1].partition("Networks (--network)")[2]
+    ends = {"reader": "recognizer ", "recognizer": "first three"}
     for architecture, network in models.ARCHITECTURES.items():
         told = " ".join(shown.partition(f"  {architecture} ")[2].split())
-        told = told[: told.find("textbook's" if architecture != "reader" else "all three")]
+        told = told[: told.find(ends.get(architecture, "textbook's"))]
         for name, recipe in network.recipes.items():
             assert f"{name}: {recipe.epochs} epochs" in told or name == "finetune"
-        assert "all three      finetune: " in shown and "finetune" in network.recipes
+        assert ("finetune" in network.recipes) == (architecture != "recognizer")
+    assert "first three    finetune: " in shown
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,7 @@ def test_help_lists_networks_and_recipes(run: Run) -> None:
     [
         ("--recipe best", 2, "no recipe called 'best'; there are: classic, quick, default, fine"),
         ("--network reader --recipe classic", 2, "'classic'; there are: default, quick, finetune"),
+        ("--network recognizer --recipe finetune", 2, "'finetune'; there are: default, quick"),
         ("--learning-rate nan", 2, "Invalid value: learning_rate can't be nan"),
         ("--resume runs/x --network vgg16", 2, CONTINUES),
         ("--resume runs/x --seed 3", 2, CONTINUES),

@@ -82,6 +82,7 @@ def test_fit_learns_on_gpu(train_slice: Split, test_slice: Split) -> None:
         ("cosine", 0.0, [0.5, 0.427, 0.25, 0.073, 0.0]),
         ("cosine", 0.5, [0.0, 0.25, 0.5, 0.25, 0.0]),
         ("constant", 0.5, [0.0, 0.25, 0.5, 0.5, 0.5]),
+        ("wsd", 0.25, [0.0, 0.5, 0.5, 0.5, 0.0]),
     ],
 )
 def test_learning_rate_schedules(schedule: Any, warmup: float, rates: list[float]) -> None:

@@ -22,7 +22,7 @@ Networks (--network) and their recipes (--recipe):
                  epochs of generated pages; quick: 20 epochs
   recognizer     reads the crop of a number; default: 320 epochs of generated
                  crops; quick: 80 epochs
-  the first three: finetune: a few minutes on your own pictures, from --start
+  first three    finetune: a few minutes on your own pictures, from --start
   FILE.py:CLASS  your own: any nn.Module from uint8 [n, 1, 28, 28] to logits
                  [n, 10]; without recipes of its own, classic, default and finetune
 """

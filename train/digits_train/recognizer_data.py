@@ -63,10 +63,10 @@ class Chunks(Dataset[list[Batch]]):
         """Crops of nearly the same width together."""
         ordered = sorted(crops, key=lambda crop: crop.pixels.shape[1])
         starts = range(0, len(ordered), self.batch_size)
-        return [batch(ordered[start : start + self.batch_size]) for start in starts]
+        return [to_batch(ordered[start : start + self.batch_size]) for start in starts]
 
 
-def batch(crops: Sequence[Crop]) -> Batch:
+def to_batch(crops: Sequence[Crop]) -> Batch:
     inputs = torch.from_numpy(padded([normalised(crop.pixels) for crop in crops]))
     return Batch(inputs, [crop.text for crop in crops], len(crops))
 

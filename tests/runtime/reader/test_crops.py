@@ -1,0 +1,78 @@
+"""Level crops of numbers: where they are cut, and what they look like."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from digits.reader import crops
+from digits.reader.crops import HEIGHT, INK, MAX_WIDTH, PAPER, Margins, Region
+
+SLOPE = 0.2
+INK_LEVEL, PAPER_LEVEL = 40, 200
+
+
+def sloping(count: int = 12) -> tuple[np.ndarray, np.ndarray]:
+    """A page of bars 10 x 30 pixels along a line that descends, and their boxes."""
+    page, boxes = np.full((300, 600), PAPER_LEVEL, np.uint8), []
+    for number in range(count):
+        left, top = 100 + 30 * number, round(100 + SLOPE * 30 * number)
+        page[top : top + 30, left : left + 10] = INK_LEVEL
+        boxes.append((left, top, left + 10, top + 30))
+    return page, np.array(boxes, np.float64)
+
+
+def test_a_number_is_level_and_has_the_room_that_is_wanted() -> None:
+    page, boxes = sloping()
+    margins = Margins(left=1, above=0.5, right=2, below=0.5)
+    region = crops.around(boxes, np.ones(len(boxes), bool), margins, tilt=SLOPE)
+    assert region.slope == pytest.approx(SLOPE, abs=0.01)
+    assert (region.left, region.right) == (70, 500)
+    crop = crops.cut(page, region)
+    scale = HEIGHT / (region.bottom - region.top)
+    assert crop.shape == (HEIGHT, pytest.approx(430 * scale, abs=1))
+    rows, columns = np.nonzero(crop < (INK_LEVEL + PAPER_LEVEL) / 2)
+    assert rows.min() == pytest.approx(15 * scale, abs=2)
+    assert rows.max() == pytest.approx(45 * scale, abs=2)
+    assert columns.min() == pytest.approx(30 * scale, abs=2)
+    # Few digits say little about the page's tilt, a minus says nothing.
+    short = crops.around(boxes[:2], np.array([True, False]))
+    assert short.slope == 0 and short.right == boxes[1, 2] + 15
+
+
+def test_shares_of_boxes_that_are_seen() -> None:
+    region = Region(0, 100, SLOPE, 0, -20, 50, 20)
+    boxes = [(10, 92, 20, 112), (40, 99, 60, 119), (0, 122, 0.01, 132), (60, 100, 70, 110)]
+    assert region.visible(np.array(boxes, np.float64)) == pytest.approx([1, 0.5, 0, 0])
+
+
+@pytest.mark.parametrize("ink", [INK_LEVEL, 255])
+def test_ink_is_light_in_spite_of_polarity_and_shadow(ink: int) -> None:
+    image = Image.new("L", (200, HEIGHT), 160)
+    pen = ImageDraw.Draw(image)
+    pen.rectangle((100, 0, 200, HEIGHT), fill=110)  # a shadow
+    for x in range(20, 200, 30):
+        pen.line((x, 10, x, 38), fill=ink, width=3)
+    level = crops.normalised(np.asarray(image))
+    assert (level[20:30, 20:200:30] > (INK + PAPER) / 2).all()
+    assert (np.abs(level[20:30, 35:85].astype(int) - PAPER)[:, [0, -1]] < 5).all()
+
+
+@pytest.mark.parametrize("shape", [(5, 4000), (4000, 5), (1, 1), (3000, 3000)])
+def test_extreme_pictures_give_small_crops(shape: tuple[int, int]) -> None:
+    page = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    crop = crops.normalised(crops.cut(page, crops.whole(page)))
+    assert crop.shape[0] == HEIGHT and 16 <= crop.shape[1] <= MAX_WIDTH
+
+
+def test_a_region_beyond_the_page_is_paper() -> None:
+    page, boxes = sloping()
+    region = crops.around(boxes, np.ones(len(boxes), bool))
+    beyond = region._replace(x=region.x + 5000, left=region.left + 5000, right=region.right + 5000)
+    assert np.ptp(crops.cut(page, beyond)) == 0
+
+
+def test_batches_are_padded_with_paper_alone() -> None:
+    some = [np.full((HEIGHT, width), INK, np.uint8) for width in (16, 17, 33)]
+    batch = crops.padded(some)
+    assert batch.shape == (3, 1, HEIGHT, 48)
+    assert [(row != PAPER).sum() for row in batch] == [HEIGHT * width for width in (16, 17, 33)]

@@ -1,0 +1,109 @@
+"""Crops of numbers, and what they say."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from digits.inference.interface import SYMBOLS
+from digits.reader.crops import HEIGHT, MAX_WIDTH
+from digits_train.camera import crops
+from digits_train.camera.crops import make_crops, vary
+from digits_train.camera.exposure import photograph
+from digits_train.camera.materials import Materials
+from digits_train.camera.ranges import RANGES, Either, real_paper
+from digits_train.camera.scene import security
+from digits_train.camera.window import Window
+from digits_train.symbols import Box, Symbol
+
+EXACT = replace(
+    real_paper(RANGES),
+    **{"misplaced": 0.0, "unseen": 0.0, "unlevel": 0.0, "no_number": 0.0, "edge": 0.0},
+    **{"beside": (0.5, 0.6), "over": (0.2, 0.3)},
+)
+SIGN: Box = (225, 100, 235, 130)  # between the second and the third digit of `written`
+
+
+def written(text: str) -> Window:
+    """A number of bars, 30 pixels high and 30 apart; a dot is below, a dash in the middle."""
+    window = Window.empty((220, 960))
+    for number, character in enumerate(text):
+        left, label = 160 + 30 * number, SYMBOLS.index(character)
+        top, bottom = {"-": (113, 117), ".": (125, 130)}.get(character, (100, 130))
+        window.ink[top:bottom, left : left + 15] = 1
+        window.symbols.append(Symbol((left, top, left + 15, bottom), label, 30))
+    return window
+
+
+def neighbour(window: Window, left: int, top: int = 100) -> None:
+    window.ink[top : top + 30, left : left + 15] = 1
+    window.symbols.append(Symbol((left, top, left + 15, top + 30), 8, 30))
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "expected"),
+    [
+        ("12345", None, {"12345"}),
+        ("-1.234.50", None, {"-1.234.50"}),
+        ("120.-", None, {"120"}),  # the dash closes an amount
+        ("12-", None, {"12"}),
+        ("1234", lambda window: window.voids.append(SIGN), {""}),
+        ("1234", lambda window: window.doubtful.append(SIGN), set()),
+        ("1" * 21, None, set()),
+        ("12", lambda window: neighbour(window, 205), {"128"}),  # of the same number, to a reader
+        ("12", lambda window: neighbour(window, 180, 137), {"12", "8"}),  # in the line below
+    ],
+)
+def test_what_a_crop_says(
+    text: str,
+    change: Callable[[Window], None] | None,
+    expected: set[str],
+    materials: Materials,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    windows = [written(text) for _ in range(3)]
+    for window in windows if change else ():
+        change(window)
+    monkeypatch.setattr(crops, "compose", lambda *_: windows.pop())
+    cut = []
+    with pytest.raises(IndexError):  # no more windows
+        for crop in make_crops(materials._replace(ranges=EXACT), np.random.default_rng(0)):
+            cut.append(crop)
+    assert {crop.text for crop in cut} == expected
+
+
+@pytest.mark.slow
+def test_crops_are_of_one_number_or_none(materials: Materials) -> None:
+    materials, random = materials._replace(ranges=real_paper(RANGES)), np.random.default_rng(0)
+    cut = [*islice(make_crops(materials, random), 300)]
+    texts = [crop.text for crop in cut]
+    assert {symbol for text in texts for symbol in text} == set(SYMBOLS)
+    assert all(len(text) <= 20 and re.fullmatch(r"[-.\d]*\d|", text) for text in texts)
+    assert 0.05 < texts.count("") / len(texts) < 0.5
+    assert max(map(len, texts)) > 12 and min(map(len, filter(None, texts))) == 1
+    for crop in cut + [crop._replace(pixels=vary(crop.pixels, random, EXACT)) for crop in cut]:
+        assert crop.pixels.dtype == np.uint8 and crop.pixels.shape[0] == HEIGHT
+        assert 16 <= crop.pixels.shape[1] <= MAX_WIDTH
+    again = islice(make_crops(materials, np.random.default_rng(0)), 20)
+    assert all((crop.pixels == same.pixels).all() for crop, same in zip(cut, again, strict=False))
+
+
+def test_scans_are_black_and_white_and_keep_what_is_written() -> None:
+    plain = {"compressed": 0.0, "negative": 0.0, "kept": Either(0, (0, 0)), "secured": 0.0}
+    ranges = replace(EXACT, bilevel=1.0, **plain)
+    window = written("1111")
+    scan = photograph(window, 30, np.random.default_rng(0), ranges=ranges).pixels
+    assert {*np.unique(scan)} == {0, 255}
+    ink = window.ink > 0
+    assert (scan[ink] == 0).mean() > 0.8 > 0.2 > (scan[~ink] == 0).mean()
+
+
+def test_security_print_is_fine_and_even() -> None:
+    for seed in range(10):
+        print_ = security((96, 256), np.random.default_rng(seed), 6.0)
+        assert print_.min() == 0 and print_.max() <= 1
+        quarters = [part.mean() for half in np.split(print_, 2) for part in np.split(half, 2, 1)]
+        assert min(quarters) > 0 and max(quarters) < 0.9
