@@ -18,14 +18,14 @@ from digits.errors import DigitsError
 from digits.terminal import print_stderr
 from digits_export.export import ExportConfig, export_run
 from digits_train import models, trainer
-from digits_train.config import ReaderRecipe, Recipe, TrainConfig
+from digits_train.config import AnyRecipe, TrainConfig
 from digits_train.run import RunDir
 
 # Columns of the table, in percent but for the seconds.
 COLUMNS = ("validation", "test", "test int8", "ECE int8", "seconds")
 
 
-def finish(options: Namespace, recipe: Recipe | ReaderRecipe, seed: int) -> RunDir:
+def finish(options: Namespace, recipe: AnyRecipe, seed: int) -> RunDir:
     """Train and export with this seed, or what is left to do of that. Raises DigitsError."""
     name = f"{options.network}-{options.recipe}-{recipe.epochs}-{seed}"
     run = RunDir(options.out / name)

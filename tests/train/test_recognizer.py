@@ -70,8 +70,7 @@ def test_each_pass_shows_each_crop(materials: Materials) -> None:
 
 
 _BARS = replace(
-    Recognizer.recipes["default"],
-    **{"epochs": 3, "crops": 24, "passes": 2, "batch_size": 8, "ema_decay": 0.9},
+    Recognizer.recipes["default"], epochs=3, crops=24, passes=2, batch_size=8, ema_decay=0.9
 )
 
 

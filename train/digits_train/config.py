@@ -146,6 +146,8 @@ class RecognizerRecipe(GeneratedRecipe):
         return 0.0
 
 
+AnyRecipe = Recipe | ReaderRecipe | RecognizerRecipe
+
 CLASSIC = Recipe("classic", epochs=5)
 WRITING = Augmentation(
     rotation=10,
@@ -190,7 +192,7 @@ class TrainConfig:
     """What decides the weights: on the same CPU, the same config gives the same weights."""
 
     architecture: str
-    recipe: Recipe | ReaderRecipe | RecognizerRecipe
+    recipe: AnyRecipe
     seed: int = 0
     # Of convolutions and products in training. auto: bfloat16 if network and device gain from it.
     precision: Precision = "auto"
@@ -203,9 +205,11 @@ def config_from_dict(values: dict[str, Any]) -> TrainConfig:
     recipe = {**values["recipe"]}
     if recipe.get("augmentation") is not None:
         recipe["augmentation"] = from_dict(Augmentation, recipe["augmentation"])
-    own: Recipe | ReaderRecipe | RecognizerRecipe
+    made: AnyRecipe
     if "passes" in recipe:
-        own = from_dict(RecognizerRecipe, recipe)
+        made = from_dict(RecognizerRecipe, recipe)
+    elif "crops" in recipe:
+        made = from_dict(ReaderRecipe, recipe)
     else:
-        own = from_dict(ReaderRecipe if "crops" in recipe else Recipe, recipe)
-    return from_dict(TrainConfig, {**values, "recipe": own})
+        made = from_dict(Recipe, recipe)
+    return from_dict(TrainConfig, {**values, "recipe": made})

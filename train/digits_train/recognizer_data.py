@@ -78,7 +78,7 @@ def mixed(chunks: Iterable[list[Batch]], random: Random) -> Iterator[Batch]:
         waiting += chunk
         while number >= _MIXED and len(waiting) > (_MIXED - 1) * len(chunk):
             yield waiting.pop(int(random.integers(len(waiting))))
-    random.shuffle(waiting)  # type: ignore[arg-type]
+    random.shuffle(waiting)
     yield from waiting
 
 

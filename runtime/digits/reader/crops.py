@@ -154,7 +154,8 @@ def normalised(crop: Grey) -> Grey:
     contrast = max(high, -low, _LEAST_CONTRAST)
     scale = (INK - PAPER) / (contrast if high > -low else -contrast)
     levels = np.rint(PAPER + scale * np.arange(-255, 256)).clip(0, 255)
-    return levels.astype(np.uint8)[difference + 255]
+    table: Grey = levels.astype(np.uint8)
+    return np.take(table, difference + 255)
 
 
 def padded(crops: Sequence[Grey], width: int = 0) -> NDArray[np.uint8]:

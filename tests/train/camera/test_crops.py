@@ -21,8 +21,13 @@ from digits_train.symbols import Box, Symbol
 
 EXACT = replace(
     real_paper(RANGES),
-    **{"misplaced": 0.0, "unseen": 0.0, "unlevel": 0.0, "no_number": 0.0, "edge": 0.0},
-    **{"beside": (0.5, 0.6), "over": (0.2, 0.3)},
+    misplaced=0.0,
+    unseen=0.0,
+    unlevel=0.0,
+    no_number=0.0,
+    edge=0.0,
+    beside=(0.5, 0.6),
+    over=(0.2, 0.3),
 )
 SIGN: Box = (225, 100, 235, 130)  # between the second and the third digit of `written`
 
@@ -65,8 +70,9 @@ def test_what_a_crop_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     windows = [written(text) for _ in range(3)]
-    for window in windows if change else ():
-        change(window)
+    if change:
+        for window in windows:
+            change(window)
     monkeypatch.setattr(crops, "compose", lambda *_: windows.pop())
     cut = []
     with pytest.raises(IndexError):  # no more windows
@@ -92,8 +98,8 @@ def test_crops_are_of_one_number_or_none(materials: Materials) -> None:
 
 
 def test_scans_are_black_and_white_and_keep_what_is_written() -> None:
-    plain = {"compressed": 0.0, "negative": 0.0, "kept": Either(0, (0, 0)), "secured": 0.0}
-    ranges = replace(EXACT, bilevel=1.0, **plain)
+    solid = Either(0.0, (0.0, 0.0))
+    ranges = replace(EXACT, bilevel=1.0, compressed=0.0, negative=0.0, secured=0.0, kept=solid)
     window = written("1111")
     scan = photograph(window, 30, np.random.default_rng(0), ranges=ranges).pixels
     assert {*np.unique(scan)} == {0, 255}

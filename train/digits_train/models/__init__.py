@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from digits.errors import DigitsError
-from digits_train.config import ReaderRecipe, Recipe, RecognizerRecipe
+from digits_train.config import AnyRecipe
 from digits_train.models import custom
 from digits_train.models.lenet5 import LeNet5
 from digits_train.models.network import BaseNetwork, Network, Normalize
@@ -55,9 +55,7 @@ def get_network(architecture: str) -> type[BaseNetwork]:
     return ARCHITECTURES[architecture]
 
 
-def get_recipe(
-    architecture: str, name: str, **changes: Any
-) -> Recipe | ReaderRecipe | RecognizerRecipe:
+def get_recipe(architecture: str, name: str, **changes: Any) -> AnyRecipe:
     """The network's recipe called `name`, with those changes that are not None.
 
     Raises DigitsError for an unknown name or a value out of range.

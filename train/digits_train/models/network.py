@@ -10,7 +10,7 @@ from torch.nn.functional import pad
 
 from digits.data.table import NO_DIGIT
 from digits.inference.metadata import Kernels
-from digits_train.config import CLASSIC, FINETUNE, QUICK, ReaderRecipe, Recipe, RecognizerRecipe
+from digits_train.config import CLASSIC, FINETUNE, QUICK, AnyRecipe, Recipe
 
 
 class Normalize(nn.Module):
@@ -57,9 +57,7 @@ def type_and_shape(tensor: Tensor) -> str:
 class BaseNetwork(nn.Module):
     """What training needs to know of any network."""
 
-    recipes: Mapping[
-        str, Recipe | ReaderRecipe | RecognizerRecipe
-    ]  # how to train it; without --recipe, `default`
+    recipes: Mapping[str, AnyRecipe]  # how to train it; without --recipe, `default`
     threads: int | None = None  # for training on a CPU; None: one per core
     mixed_precision: bool = False  # whether training gains from bfloat16
     # Convolutions are faster in this memory layout, in which `view` can't flatten their output.

@@ -1,7 +1,7 @@
 """Recognizers, which read a crop of a number."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -19,7 +19,7 @@ from digits.inference.interface import SYMBOLS
 from digits.terminal import progress_bar
 from digits_train import diagnose, reader_data, recognizer_data
 from digits_train.camera.materials import Materials, make_materials
-from digits_train.camera.ranges import real_paper
+from digits_train.camera.ranges import RANGES, real_paper
 from digits_train.comparison import Comparison
 from digits_train.config import RecognizerRecipe
 from digits_train.distributed import CPU, DistributedContext
@@ -78,7 +78,8 @@ class Recognition:
         """Draw the glyphs and words that numbers are composed of."""
         with progress_bar(shown=self.dist.is_main) as bar:
             bar.add_task("drawing glyphs and words", total=None)
-            self.materials = _make_materials(self.train, self.seed, _GLYPHS, _TEXTS)
+            materials = make_materials(self.train, self.seed, _GLYPHS, _TEXTS)
+            self.materials = materials._replace(ranges=real_paper(RANGES))
 
     def batches(self, epoch: int, rng: torch.Generator, model: BaseNetwork) -> Iterator[Batch]:
         """Crops that no other epoch has."""
@@ -114,8 +115,9 @@ class Recognition:
 
     @cached_property
     def _validation(self) -> list[Batch]:
-        glyphs = _VALIDATION_GLYPHS, _VALIDATION_TEXTS
-        materials = _make_materials(self.validation, VALIDATION_SEED, *glyphs, use="held back")
+        sizes = _VALIDATION_GLYPHS, _VALIDATION_TEXTS
+        materials = make_materials(self.validation, VALIDATION_SEED, *sizes, use="held back")
+        materials = materials._replace(ranges=real_paper(RANGES))
         chunks = Chunks(materials, VALIDATION_SEED, 0, NUM_VALIDATION, _BATCH)
         return [batch for chunk in reader_data.batches(chunks, num_workers(), 2) for batch in chunk]
 
@@ -138,7 +140,10 @@ class Recognition:
             for pixels, written, read in zip(
                 batch.inputs[:, 0].numpy(), batch.texts, best_path(outputs), strict=True
             ):
-                (exact if written else invented).append((read == written) == bool(written))
+                if written:
+                    exact.append(read == written)
+                else:
+                    invented.append(bool(read))
                 _count(counts, read, written)
                 if read != written:
                     mistakes.append((pixels, written, read))
@@ -153,11 +158,6 @@ class Recognition:
         return figures, counts, mistakes
 
 
-def _make_materials(digits: Split, seed: int, bank: int, texts: int, **rest: str) -> Materials:
-    materials = make_materials(digits, seed, bank, texts, **rest)
-    return materials._replace(ranges=real_paper(materials.ranges))
-
-
 def _count(counts: np.ndarray, read: str, written: str) -> None:
     alignment = align(read, written)
     partners = [index for index in alignment.partners if index != INVENTED]
@@ -168,7 +168,7 @@ def _count(counts: np.ndarray, read: str, written: str) -> None:
         counts[SYMBOLS.index(written[index]), BLANK] += 1
 
 
-def text_losses(outputs: Tensor, texts: list[str]) -> Tensor:
+def text_losses(outputs: Tensor, texts: Sequence[str]) -> Tensor:
     """Negative log probabilities of the texts, float32 [n].
 
     outputs: log probabilities [n, steps, 13]. A text too long for its crop costs nothing.
