@@ -51,6 +51,11 @@ class Region(NamedTuple):
         """y of the line."""
         return self.y + self.slope * (x - self.x)
 
+    def moved(self, left: float, top: float) -> "Region":
+        """The same in a picture that begins at (left, top)."""
+        x, y, ends = self.x - left, self.y - top, (self.left - left, self.right - left)
+        return self._replace(x=x, y=y, left=ends[0], right=ends[1])
+
     @property
     def bounds(self) -> tuple[float, float, float, float]:
         """Left, top, right and bottom of the smallest box around it."""

@@ -82,28 +82,22 @@ class _Cutter:
                 if self.text(region) is not None:
                     yield region
                     break
-        others = [*self.window.others]
-        others.append(self._anywhere())
-        for box in others:
+        for box in (*self.window.others, self._anywhere()):
             if self.random.random() < self.ranges.no_number:
                 yield self._other(box)
 
     def text(self, region: Region) -> str | None:
         """What a region says; None if anyone may doubt it."""
-        shares, others = region.visible(self.boxes), region.visible(self.every)
-        is_read = shares >= _SEEN
-        if ((shares < _SEEN) & (shares > _UNSEEN)).any() or is_read.sum() != (
-            others > _UNSEEN
-        ).sum():
+        shares = region.visible(self.every)
+        read = np.flatnonzero(region.visible(self.boxes) >= _SEEN)
+        # What is cut may be read or not, and nobody sees what words have like digits.
+        is_doubtful = (region.visible(self.doubtful) > 0.2).any()
+        if is_doubtful or len(read) != (shares > _UNSEEN).sum():
             return None
-        if (region.visible(self.doubtful) > 0.2).any():
-            return None
-        read = np.flatnonzero(is_read)
         if not len(read) or (region.visible(self.voids) > _UNSEEN).any():
             return ""
-        if len(read) > _MOST_SYMBOLS or not any(
-            set(read) <= set(number) for number in self.numbers
-        ):
+        is_one = any({*read.tolist()} <= {*number} for number in self.numbers)
+        if len(read) > _MOST_SYMBOLS or not is_one:
             return None
         text = "".join(SYMBOLS[label] for label in self.labels[read]).rstrip("-.")
         return text if any(map(str.isdecimal, text)) else ""
@@ -117,47 +111,35 @@ class _Cutter:
         for symbol in np.flatnonzero(region.visible(self.every) > _UNSEEN):
             if shown.hidden_share(part.symbols[symbol].box):
                 return None
-        moved = region._replace(
-            x=region.x - box[0],
-            y=region.y - box[1],
-            left=region.left - box[0],
-            right=region.right - box[0],
-        )
-        return crops.cut(shown.pixels, moved)
+        return crops.cut(shown.pixels, region.moved(box[0], box[1]))
 
     def _numbers(self) -> list[list[int]]:
         """The symbols of each number, as `digits.reader` groups what it detects."""
-        are_digits = self.labels < DIGITS
-        digits, signs = np.flatnonzero(are_digits), np.flatnonzero(~are_digits)
+        digits, signs = (np.flatnonzero((self.labels < DIGITS) == kind) for kind in (True, False))
         detections = [
             Detections(np.zeros(len(some)), np.zeros((len(some), len(SYMBOLS))), self.boxes[some])
             for some in (digits, signs)
         ]
         nearest = nearest_digits(detections[1], detections[0])
-        numbers = []
-        for column in (column for line in text_lines(detections[0]) for column in line):
-            beside = signs[np.isin(nearest, column)]
-            numbers.append(sorted([*digits[column].tolist(), *beside.tolist()]))
-        return numbers
+        columns = [column for line in text_lines(detections[0]) for column in line]
+        numbers = [[*digits[column], *signs[np.isin(nearest, column)]] for column in columns]
+        return [sorted(map(int, number)) for number in numbers]
 
     def _around(self, members: Sequence[int]) -> Region:
         """Where a detector might see the number of these symbols."""
         random, ranges = self.random, self.ranges
         some = list(members)
-        for end in (0, -1):
-            left = some[1:] if end == 0 else some[:-1]
-            if random.random() < ranges.unseen and (self.labels[left] < DIGITS).any():
-                some = left
+        for fewer in (slice(1, None), slice(-1)):
+            if random.random() < ranges.unseen and (self.labels[some[fewer]] < DIGITS).any():
+                some = some[fewer]
         boxes = self.boxes[some] + random.normal(0, ranges.misplaced, (len(some), 4)) * self.height
         return self._region(boxes, self.labels[some] < DIGITS)
 
     def _region(self, boxes: Floats, are_digits: np.ndarray, least: float = 0.0) -> Region:
         random, ranges = self.random, self.ranges
-        beside, over = (
-            [log_uniform(random, *limits) for _ in range(2)]
-            for limits in (ranges.beside, ranges.over)
-        )
-        margins = Margins(max(beside[0], least), over[0], max(beside[1], least), over[1])
+        rooms = [log_uniform(random, *limits) for limits in 2 * (ranges.beside, ranges.over)]
+        left, above, right, below = rooms
+        margins = Margins(max(left, least), above, max(right, least), below)
         region = crops.around(boxes, are_digits, margins)
         return region._replace(slope=region.slope + random.normal(0, ranges.unlevel))
 
@@ -169,9 +151,8 @@ class _Cutter:
             width = random.uniform(0.4, 1.5) * self.height
             left = random.uniform(left, right - width)
             right, least = left + width, _ROOM
-        return self._region(
-            np.array([[left, top, right, bottom]], np.float64), np.ones(1, bool), least
-        )
+        only = _boxes([(left, top, right, bottom)])
+        return self._region(only, np.ones(1, bool), least)
 
     def _anywhere(self) -> Box:
         random, (down, across) = self.random, self.window.ink.shape
@@ -193,12 +174,10 @@ def _boxes(boxes: Sequence[Box]) -> Floats:
 def vary(pixels: Grey, random: Random, ranges: Ranges) -> Grey:
     """Another crop of the same number: wider or narrower, coarser, by another pen, noisier."""
     height, width = pixels.shape
-    share = ranges.coarse.draw(random) or 1.0
     wide = min(max(16, round(width * log_uniform(random, *ranges.stretch))), crops.MAX_WIDTH)
     image = Image.fromarray(pixels)
-    if share < 1:
-        small = max(4, round(wide * share)), max(8, round(height * share))
-        image = image.resize(small, Image.Resampling.BOX)
+    if share := ranges.coarse.draw(random):
+        image = image.resize((round(wide * share), round(height * share)), Image.Resampling.BOX)
     if random.random() < ranges.restroked:
         filters = ImageFilter.MinFilter(3), ImageFilter.MaxFilter(3)
         other = image.filter(filters[int(random.integers(2))])

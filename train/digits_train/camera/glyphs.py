@@ -140,17 +140,9 @@ def _comma(random: Random, pen: float) -> Glyph:
 
 
 def _equals(random: Random, pen: float) -> Glyph:
-    upper, lower = _minus(random, pen), _minus(random, pen)
-    space, wide = (
-        round(random.uniform(0.1, 0.3) * EM),
-        max(upper.coverage.shape[1], lower.coverage.shape[1]),
-    )
-    lines = [
-        np.pad(each.coverage, ((0, 0), (0, wide - each.coverage.shape[1])))
-        for each in (upper, lower)
-    ]
-    between = np.zeros((space, wide), np.uint8)
-    return Glyph(np.concatenate([lines[0], between, lines[1]]), lower.below + space / 2)
+    length, space, tilt = random.uniform((0.25, 0.1, -0.05), (0.7, 0.35, 0.05)) * EM
+    lines = [np.array([(0, y), (length, y + tilt)]) for y in (0.0, space)]
+    return Glyph(stroke(lines, pen), -random.uniform(0.2, 0.4) * EM)
 
 
 def _slash(random: Random, pen: float) -> Glyph:
@@ -164,12 +156,8 @@ def _apostrophe(random: Random, pen: float) -> Glyph:
 
 
 def _colon(random: Random, pen: float) -> Glyph:
-    dot = _line(np.zeros(2), np.zeros(2), pen, max(2.5, pen * random.uniform(0.95, 1.5)))
-    space = round(random.uniform(0.25, 0.5) * EM)
-    between = np.zeros((space, dot.coverage.shape[1]), np.uint8)
-    return Glyph(
-        np.concatenate([dot.coverage, between, dot.coverage]), -random.uniform(0, 0.15) * EM
-    )
+    dots = [np.full((2, 2), (0, y)) for y in (0.0, random.uniform(0.3, 0.6) * EM)]
+    return Glyph(stroke(dots, max(2.5, pen * random.uniform(0.95, 1.5))), -0.1 * EM)
 
 
 def _line(x: Points, y: Points, size: float, pen: float, below: float = 0.0) -> Glyph:
