@@ -55,7 +55,10 @@ def neighbour(window: Window, left: int, top: int = 100) -> None:
         ("-1.234.50", None, {"-1.234.50"}),
         ("120.-", None, {"120"}),  # the dash closes an amount
         ("12-", None, {"12"}),
-        ("1234", lambda window: window.voids.append(SIGN), {""}),
+        ("1234", lambda window: window.separators.append(SIGN), {""}),
+        ("12", lambda window: window.separators.append(SIGN), {"12"}),  # it closes the number
+        ("12", lambda window: window.fractions.append((200, 95, 205, 135)), {""}),
+        ("12", lambda window: window.fractions.append((200, 95, 300, 135)), set()),  # it is cut
         ("1234", lambda window: window.doubtful.append(SIGN), set()),
         ("1" * 21, None, set()),
         ("12", lambda window: neighbour(window, 205), {"128"}),  # of the same number, to a reader

@@ -17,7 +17,7 @@ from digits.images.grey import Grey
 from digits.inference.interface import SYMBOLS
 from digits.reader import crops
 from digits.reader.crops import Margins, Region
-from digits.reader.detections import DIGITS, Detections, Floats
+from digits.reader.detections import DIGITS, Detections, Floats, Integers
 from digits.reader.lines import nearest_digits, text_lines
 from digits_train.camera.exposure import photograph
 from digits_train.camera.materials import Materials
@@ -71,7 +71,8 @@ class _Cutter:
         boxes, self.labels, _ = columns(self.symbols)
         self.boxes = boxes.astype(np.float64)
         self.every = _boxes([symbol.box for symbol in window.symbols])
-        self.doubtful, self.voids = _boxes(window.doubtful), _boxes(window.voids)
+        self.doubtful = _boxes(window.doubtful)
+        self.separators, self.fractions = _boxes(window.separators), _boxes(window.fractions)
         self.numbers = self._numbers()
 
     def regions(self) -> Iterator[Region]:
@@ -88,19 +89,35 @@ class _Cutter:
 
     def text(self, region: Region) -> str | None:
         """What a region says; None if anyone may doubt it."""
-        shares = region.visible(self.every)
         read = np.flatnonzero(region.visible(self.boxes) >= _SEEN)
-        # What is cut may be read or not, and nobody sees what words have like digits.
-        is_doubtful = (region.visible(self.doubtful) > 0.2).any()
-        if is_doubtful or len(read) != (shares > _UNSEEN).sum():
+        # What is cut may be read or not.
+        if len(read) != (region.visible(self.every) > _UNSEEN).sum():
             return None
-        if not len(read) or (region.visible(self.voids) > _UNSEEN).any():
+        if self._is_doubtful(region):
+            return None
+        if not len(read) or self._is_divided(region, read):
             return ""
         is_one = any({*read.tolist()} <= {*number} for number in self.numbers)
         if len(read) > _MOST_SYMBOLS or not is_one:
             return None
         text = "".join(SYMBOLS[label] for label in self.labels[read]).rstrip("-.")
         return text if any(map(str.isdecimal, text)) else ""
+
+    def _is_doubtful(self, region: Region) -> bool:
+        """Whether letters might be digits, or a fraction is cut."""
+        fractions = region.visible(self.fractions)
+        cut = (fractions > _UNSEEN / 2) & (fractions < _SEEN)
+        return bool(cut.any() or (region.visible(self.doubtful) > 0.2).any())
+
+    def _is_divided(self, region: Region, read: Integers) -> bool:
+        """Whether signs are between the symbols that are read, or a fraction is among them."""
+        left, top, right, bottom = region.levelled(self.separators).T
+        ends = (self.boxes[read, 0] + self.boxes[read, 2])[[0, -1]]
+        is_between = (left + right > ends[0]) & (left + right < ends[1])
+        is_level = np.abs(top + bottom) < self.height
+        is_seen = region.visible(self.separators) > _UNSEEN
+        has_fraction = (region.visible(self.fractions) >= _SEEN).any()
+        return bool((is_between & is_level & is_seen).any() or has_fraction)
 
     def photograph(self, region: Region, behind: Window | None) -> Grey | None:
         """The crop of a region; None if something lies on what is read."""

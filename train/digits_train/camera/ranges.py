@@ -155,7 +155,7 @@ class Ranges:
     curves: Range = (0.08, 0.5)  # heights from one of its curves to the next
     tint: Range = (0.03, 0.4)  # its darkness, by that of the ink
     bilevel: float = 0.0  # chance
-    threshold: Range = (0.15, 0.6)  # of black, as a share of the way from paper to ink
+    threshold: Range = (0.12, 0.5)  # of black, as a share of the way from paper to ink
     worn: Range = (-2.0, 0.3)  # standard deviations of clouds, below which its lines are missing
     speckled: Range = (0.0, 0.15)  # standard deviation of the noise before it, likewise
     fraction: float = 0.0  # chance, of a number

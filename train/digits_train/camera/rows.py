@@ -149,7 +149,7 @@ class Rows:
         elif character != "'" and all(
             any(map(str.isdecimal, part)) for part in (text[:index], text[index:])
         ):
-            self.window.voids.append(box)
+            self.window.separators.append(box)
 
     def _put(self, glyph: Glyph, left: float, y: float, level: float, most: float) -> Box | None:
         """Put what is as large as it should be on a line; None if there is no room for it."""
@@ -247,7 +247,7 @@ class Rows:
             )
             self.window.draw(np.stack(ends, 1).astype(np.float64), self.pen)
             left, top, right, bottom = box.tolist()
-            self.window.voids.append((left, top, right, bottom))
+            self.window.fractions.append((left, top, right, bottom))
             self.window.others.append((left, top, right, bottom))
             del self.window.symbols[first:]
         return end

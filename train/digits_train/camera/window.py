@@ -19,9 +19,9 @@ class Window:
     """Ink and its meaning.
 
     ink, printed: float32 [height, width], coverage by what is written, and by rules and forms.
-    doubtful: boxes of what may or may not be a symbol. others: of words, marks and what is struck
-    out. voids: of what makes several numbers or none of the digits around it, a fraction's or a
-    slash. margin: pixels that stay free on each side,
+    doubtful: boxes of what may or may not be a symbol. others: of words, marks, fractions and what
+    is struck out. separators: of signs between two numbers, such as slashes. fractions: of those
+    alone, whose digits are no symbols. margin: pixels that stay free on each side,
     or None if ink may be cut by the window's edge.
     """
 
@@ -30,7 +30,8 @@ class Window:
     symbols: list[Symbol] = field(default_factory=list)
     doubtful: list[Box] = field(default_factory=list)
     others: list[Box] = field(default_factory=list)
-    voids: list[Box] = field(default_factory=list)
+    separators: list[Box] = field(default_factory=list)
+    fractions: list[Box] = field(default_factory=list)
     margin: int | None = None
 
     @classmethod
