@@ -56,11 +56,11 @@ class Recognizer(BaseNetwork):
 
     Input: uint8 [n, 1, 48, width], normalised, a multiple of 16 wide. Output: log probabilities of
     SYMBOLS and BLANK, float32 [n, width / 4, 13], for CTC (A. Graves et al., "Connectionist
-    temporal classification", ICML 2006). 720,000 parameters; 83 million multiplications for a
+    temporal classification", ICML 2006). 735,000 parameters; 82 million multiplications for a
     number of six digits.
 
     Convolutions alone, so that it can be quantized: the first ones reduce the height to nothing and
-    the width to a fourth, the last ones see some 90 pixels to both sides.
+    the width to a fourth, the last ones see 84 pixels to both sides.
     """
 
     threads = 1  # the other cores compose what it is trained on
