@@ -20,7 +20,7 @@ from digits_train.config import TrainConfig
 from digits_train.models.recognizer import BLANK, Recognizer
 from digits_train.recognizer_data import Batch, Chunks, mixed, to_batch
 from digits_train.tasks import recognition
-from digits_train.tasks.recognition import best_path, text_losses
+from digits_train.tasks.recognition import Reading, best_path, confusion, text_losses
 from tests.conftest import Patch, Run
 from tests.train.short import FILES, interrupt_after, resume, train
 
@@ -39,6 +39,14 @@ def test_paths_say_texts_and_their_losses() -> None:
     assert (text_losses(outputs, ["1-", "1", "123456"]) > 5).all()
     too_long = text_losses(outputs, ["1" * 8, "", "1234567"])  # for seven steps
     assert too_long[0] == 0 and torch.equal(too_long[1:], losses[1:])
+
+
+def test_confusion_counts_what_is_missed_invented_and_wrong() -> None:
+    pixels = np.zeros((HEIGHT, 16), np.uint8)
+    texts = [("12-", "13-"), ("", "4"), ("56", "6"), ("", "")]
+    counts = confusion([Reading(pixels, *pair) for pair in texts])
+    places = {(1, 1), (2, 3), (10, 10), (BLANK, 4), (5, BLANK), (6, 6)}
+    assert {*map(tuple, np.argwhere(counts).tolist())} == places and counts.max() == 1
 
 
 def test_network_is_small_and_a_crop_says_the_same_beside_any_other() -> None:

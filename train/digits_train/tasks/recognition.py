@@ -1,15 +1,16 @@
 """Recognizers, which read a crop of a number."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import ctc_loss
 
@@ -33,6 +34,14 @@ NUM_VALIDATION = 2_000  # crops
 _BATCH = 50  # validation crops at a time
 _GLYPHS, _TEXTS = 20_000, 8_000  # glyphs and words that the crops are composed of
 _VALIDATION_GLYPHS, _VALIDATION_TEXTS = 2_000, 1_000
+
+
+class Reading(NamedTuple):
+    """A crop, uint8 [48, width], what is written in it, and what a network reads."""
+
+    pixels: NDArray[np.uint8]
+    written: str
+    read: str
 
 
 @dataclass
@@ -103,10 +112,11 @@ class Recognition:
         """MNIST's test digits are not looked at."""
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
-        figures, counts, mistakes = self._judge(model)
-        plots.confusion(folder / "confusion.png", "validation crops", counts)
+        figures, readings = self._judge(model)
+        mistakes = [reading for reading in readings if reading.read != reading.written]
+        plots.confusion(folder / "confusion.png", "validation crops", confusion(readings))
         plots.texts(folder / "mistakes.png", "validation crops", mistakes)
-        numbers = sum(bool(text) for batch in self._validation for text in batch.texts)
+        numbers = sum(bool(reading.written) for reading in readings)
         failure = diagnose.recognizer_failure(figures["validation_accuracy"], numbers)
         return figures | {"validation_numbers": numbers}, failure
 
@@ -122,50 +132,43 @@ class Recognition:
         return [batch for chunk in reader_data.batches(chunks, num_workers(), 2) for batch in chunk]
 
     @torch.inference_mode()
-    def _judge(
-        self, model: BaseNetwork
-    ) -> tuple[Metrics, np.ndarray, list[tuple[np.ndarray, str, str]]]:
-        """Shares; which symbols are there and were read; misread crops, their texts, what was read.
-
-        Crops without a number count apart: they have no symbols to divide by.
-        """
-        losses, exact, invented = list[float](), list[bool](), list[bool]()
-        counts, mistakes = np.zeros((BLANK + 1, BLANK + 1), np.int64), []
+    def _judge(self, model: BaseNetwork) -> tuple[Metrics, list[Reading]]:
+        """Crops without a number count apart: they have no symbols to divide by."""
+        losses, readings = list[float](), list[Reading]()
         device = next(model.parameters()).device
         model.eval()
         for batch in self._validation:
             with torch.autocast(device.type, enabled=False):
                 outputs = model(batch.inputs.to(device)).cpu()
             losses += text_losses(outputs, batch.texts).tolist()
-            for pixels, written, read in zip(
-                batch.inputs[:, 0].numpy(), batch.texts, best_path(outputs), strict=True
-            ):
-                if written:
-                    exact.append(read == written)
-                else:
-                    invented.append(bool(read))
-                _count(counts, read, written)
-                if read != written:
-                    mistakes.append((pixels, written, read))
-        symbols = counts[:BLANK].sum()
-        wrong = counts.sum() - counts.trace()
+            readings += map(Reading, batch.inputs[:, 0].numpy(), batch.texts, best_path(outputs))
+        scores = [align(read, written).score for _, written, read in readings]
+        exact = [read == written for _, written, read in readings if written]
+        invented = [bool(read) for _, written, read in readings if not written]
+        symbols = sum(score.symbols for score in scores)
         figures = {
-            "validation_loss": float(np.mean(losses)),
-            "validation_accuracy": float(np.mean(exact)),
-            "validation_errors": float(wrong / max(symbols, 1)),
-            "validation_invented": float(np.mean(invented or [False])),
+            "validation_loss": sum(losses) / len(losses),
+            "validation_accuracy": sum(exact) / max(1, len(exact)),
+            "validation_errors": sum(score.errors for score in scores) / max(1, symbols),
+            "validation_invented": sum(invented) / max(1, len(invented)),
         }
-        return figures, counts, mistakes
+        return figures, readings
 
 
-def _count(counts: np.ndarray, read: str, written: str) -> None:
-    alignment = align(read, written)
-    partners = [index for index in alignment.partners if index != INVENTED]
-    for symbol, partner in zip(read, alignment.partners, strict=True):
-        row = BLANK if partner == INVENTED else SYMBOLS.index(written[partner])
-        counts[row, SYMBOLS.index(symbol)] += 1
-    for index in set(range(len(written))) - set(partners):
-        counts[SYMBOLS.index(written[index]), BLANK] += 1
+def confusion(readings: Iterable[Reading]) -> NDArray[np.int64]:
+    """How many symbols are there (row) and were read as each (column): int64 [13, 13].
+
+    A missed symbol was read as nothing, BLANK, an invented one is nothing.
+    """
+    counts = np.zeros((BLANK + 1, BLANK + 1), np.int64)
+    for _, written, read in readings:
+        partners = align(read, written).partners
+        for symbol, partner in zip(read, partners, strict=True):
+            row = BLANK if partner == INVENTED else SYMBOLS.index(written[partner])
+            counts[row, SYMBOLS.index(symbol)] += 1
+        for missed in {*range(len(written))} - {*partners}:
+            counts[SYMBOLS.index(written[missed]), BLANK] += 1
+    return counts
 
 
 def text_losses(outputs: Tensor, texts: Sequence[str]) -> Tensor:
