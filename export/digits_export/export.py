@@ -19,14 +19,15 @@ from digits_export.classifier_export import ClassifierExporter
 from digits_export.optimize import optimize
 from digits_export.quantize import quantize
 from digits_export.reader_export import ReaderExporter
+from digits_export.recognizer_export import RecognizerExporter
 from digits_export.report import Form, Report
 from digits_train import calibration, checkpoint, comparison
 from digits_train.checkpoint import Checkpoint
-from digits_train.models import Network
+from digits_train.models import Network, Reader, Recognizer
 from digits_train.onnx_graph import to_onnx
 from digits_train.run import RunDir
 
-Exporter = ClassifierExporter | ReaderExporter
+Exporter = ClassifierExporter | ReaderExporter | RecognizerExporter
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
     """Write ARCHITECTURE.onnx, ARCHITECTURE.int8.onnx if requested, export.json and MODEL_CARD.md.
 
     Writes to the run folder, atomically, after all checks; deletes the int8 file of an earlier
-    export if it isn't replaced. data: for a classifier; a reader's pages are drawn. Raises
+    export if it isn't replaced. data: for a classifier; others' pictures are drawn. Raises
     DigitsError if the checkpoint is unusable, a check fails or a file can't be written.
     """
     loaded = _load(run, config)
@@ -58,7 +59,7 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
         verify.refuse(f"{run.folder}: {problem}", config.force)
     path = run.folder / f"{provenance.architecture}.onnx"
     small_path = path.with_suffix(".int8.onnx")
-    with progress_bar(shown=isinstance(loaded.model, Network)) as bar:  # a reader has its own
+    with progress_bar(shown=isinstance(loaded.model, Network)) as bar:  # others have their own
         bar.add_task("exporting and verifying", total=None)
         exporter = _make_exporter(loaded, data)
         graph = optimize(to_onnx(exporter.calibrated, exporter.interface))
@@ -119,7 +120,9 @@ def _load(run: RunDir, config: ExportConfig) -> Checkpoint:
 
 
 def _make_exporter(loaded: Checkpoint, data: Path | None) -> Exporter:
-    if not isinstance(loaded.model, Network):
+    if isinstance(loaded.model, Recognizer):
+        return RecognizerExporter(loaded, calibration.draw_crops())
+    if isinstance(loaded.model, Reader):
         return ReaderExporter(loaded, calibration.draw_pages(), calibration.draw_number_pages())
     provenance = loaded.provenance
     # The same data as in training: other splits might contain training digits.

@@ -47,7 +47,8 @@ def fold_normalization(graph: Graph) -> None:
 
     w * (s*x + b) + c = w * (s*x) + (c + b * sum(w)). Pixels with a scale s are what an int8
     convolution reads, b goes into its bias, and the weights stay as they were trained. Zeros padded
-    around the raw pixels become the convolution's own; what is padded later can't be folded.
+    around the raw pixels become the convolution's own; what is padded later can't be folded, unless
+    zero is a pixel's value: then that is the zero point, and nothing goes into the bias.
     """
     nodes, folded = [*graph.chain(graph.input)], list[onnx.NodeProto]()
     zero_and_one, pads = np.array([0.0, 1.0]), [0, 0, 0, 0]  # what pixels of 0 and 1 become
@@ -62,18 +63,29 @@ def fold_normalization(graph: Graph) -> None:
         elif node.op_type != "Cast" or given["to"] != onnx.TensorProto.FLOAT:
             break
         folded.append(node)
+    shift, end = zero_and_one
+    zero_point = -shift / (end - shift) if end != shift else 0.5  # which no pixel has
+    if folded and not any(pads) and zero_point in range(256):
+        _dequantize(graph, folded, end - shift, int(zero_point))
+        return
     first = next((node for node in nodes[len(folded) :] if node.op_type != "Reshape"), None)
     parameters = _parameters(graph, first) if first else None
     if not folded or first is None or parameters is None:
         return
     if any(attributes(first).get("pads", ())) or any(pads) and first.op_type == "Gemm":
         return
-    (weight, bias), (shift, end) = parameters, zero_and_one
+    weight, bias = parameters
     _set_parameters(graph, first, weight, bias + shift * weight.reshape(len(weight), -1).sum(1))
     if first.op_type == "Conv":
         set_attributes(first, pads=pads)
-    quantized = graph.input, graph.store(".scale", end - shift), graph.store(".zero", 0, np.uint8)
-    graph.replace(folded, make_node("DequantizeLinear", folded[-1].output[0], *quantized))
+    _dequantize(graph, folded, end - shift, 0)
+
+
+def _dequantize(graph: Graph, folded: list[onnx.NodeProto], scale: float, zero: int) -> None:
+    """Read the pixels as a quantized tensor, in the place of these nodes."""
+    quantized = graph.store(".scale", scale), graph.store(".zero", zero, np.uint8)
+    output = folded[-1].output[0]
+    graph.replace(folded, make_node("DequantizeLinear", output, graph.input, *quantized))
 
 
 def _adds_paper(given: dict[str, Any], constants: list[NDArray[Any]]) -> bool:

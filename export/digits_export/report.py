@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from digits_export.reader_calibrate import MapScaling
-from digits_export.temperature import TemperatureScaling
+from digits_export.temperature import TemperatureScaling, TextScaling
 
 # A network's file, run with one kind of kernels, as in export.json: name (fp32 or int8), kernels
 # (float or integer), file, bytes, and the figures of its exporter. Shares are 0 to 1.
@@ -18,7 +18,7 @@ class Report(NamedTuple):
     PyTorch. forms: fp32 first. columns: how to format a form as the row of a table.
     """
 
-    scaling: TemperatureScaling | MapScaling
+    scaling: TemperatureScaling | MapScaling | TextScaling
     largest_difference: float
     forms: Sequence[Form]
     columns: Mapping[str, str]

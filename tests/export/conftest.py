@@ -43,6 +43,8 @@ from tests.train.short import fit_digits
 INT8 = ExportConfig(quantize=True)
 PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 10}, 4, 10, mnist.SHA256, 50_000, 0.9)
 BATCHES = {"epochs": 10, "crops": 640, "batch_size": 100}  # the last one is full, too
+CROPS = {"epochs": 10, "crops": 640, "passes": 3}
+RECOGNIZER = replace(PROVENANCE, architecture="recognizer", recipe=CROPS)
 READER = replace(PROVENANCE, architecture="reader", recipe=BATCHES)
 
 Graphs = dict[str, onnx.ModelProto]  # float and int8

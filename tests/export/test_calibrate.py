@@ -5,6 +5,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
+import torch
 
 from digits.reader.classify import Weights
 from digits.reader.pyramid import Map, MapsFn
@@ -17,9 +18,11 @@ from digits_export.reader_calibrate import (
     fit_weights,
     see,
 )
+from digits_export.recognizer_export import fit_text_temperature
 from digits_export.temperature import fit_temperature, rejection_threshold
 from digits_train.detection import cells
 from digits_train.matching import LabelledPage, Truth
+from digits_train.recognizer_data import Batch
 from tests.export.reader_pages import drawn_page, ink_maps
 
 
@@ -34,7 +37,12 @@ def sample(scale: float, count: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
 def test_temperature_corrects_over_and_underconfidence(scale: float) -> None:
-    assert fit_temperature(*sample(scale)).temperature == pytest.approx(scale, rel=0.05)
+    logits, labels = sample(scale)
+    assert fit_temperature(logits, labels).temperature == pytest.approx(scale, rel=0.05)
+    scores = np.pad(logits, ((0, 0), (0, 3)), constant_values=-100)  # minus, point, nothing
+    batch = Batch(torch.zeros(0), [*map(str, labels)], len(labels))
+    fitted = fit_text_temperature([batch], [torch.from_numpy(scores)[:, None]])  # of one step
+    assert fitted.temperature == pytest.approx(scale, rel=0.05)
 
 
 def test_outlier_prior_is_one_in_ten() -> None:

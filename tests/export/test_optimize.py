@@ -84,6 +84,13 @@ def convolution(height: int, width: int, pool: int = 2, padding: int = 0) -> lis
     return [nn.Conv2d(1, 4, (height, width), padding=padding), nn.ReLU(), nn.MaxPool2d(pool)]
 
 
+class Levels(nn.Module):
+    """A normalization after which zero is a pixel's value."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return (images.float() - 64) / 128
+
+
 PHASES = "DequantizeLinear Conv Relu Reshape MaxPool Reshape Reshape Gemm Softmax MatMul"
 PLAIN = "DequantizeLinear Conv Relu MaxPool Reshape Gemm Softmax MatMul"
 RAW = "Cast Div Sub Div"
@@ -100,6 +107,7 @@ NETWORKS = {
         chain(Normalize(), *convolution(3, 3, padding=1)),
         f"{RAW} Conv Relu MaxPool Reshape Gemm Softmax MatMul",
     ),
+    "zeros padded to pixels": (chain(Levels(), *convolution(3, 3, padding=1)), PLAIN),
     "two layers": (
         chain(Normalize(), nn.Flatten(), nn.Linear(784, 8)),
         "DequantizeLinear Reshape Gemm Gemm Softmax MatMul",

@@ -4,7 +4,7 @@ Graphs are in ONNX's text syntax: https://onnx.ai/onnx/repo-docs/Syntax.html
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,17 @@ RAW = Path(BUNDLED).read_bytes()
 METADATA = load(BUNDLED, metadata.Metadata).metadata
 READER_RAW = Path(BUNDLED_READER).read_bytes()
 READER_METADATA = load(BUNDLED_READER, metadata.ReaderMetadata).metadata
+RECOGNIZER_METADATA = metadata.RecognizerMetadata(
+    **{field.name: getattr(READER_METADATA, field.name) for field in fields(metadata.AnyMetadata)}
+    | {"task": "recognizer", "architecture": "recognizer"},
+    training_crops=1000,
+    validation_crops=20,
+    validation_numbers=15,
+    validation_accuracy_float=0.9,
+    validation_accuracy=0.9,
+    validation_error_float=0.05,
+    validation_error=0.05,
+)
 
 
 def sealed(model: ModelProto, **changes: Any) -> bytes:
@@ -34,9 +45,32 @@ def as_reader(model: bytes) -> bytes:
     return metadata.add_metadata(model, READER_METADATA)
 
 
+def recognizer(last: str = "LogSoftmax<axis = 2>") -> bytes:
+    """Build the file of a recognizer of one convolution.
+
+    last: the operator that makes log probabilities of logits.
+    """
+    interface = "(uint8[batch, 1, 48, width] images) => (float[batch, steps, 13] log_probabilities)"
+    model = _parse(
+        interface,
+        "pixels = Cast<to = 1>(images)",
+        "columns = Conv<strides = [48, 4]>(pixels, kernel)",
+        "turned = Transpose<perm = [0, 3, 1, 2]>(columns)",
+        "logits = Squeeze(turned, axis)",
+        f"log_probabilities = {last}(logits)",
+        kernel=np.random.default_rng(0).normal(0, 1e-3, (13, 1, 48, 4)).astype(np.float32),
+        axis=[3],
+    )
+    return metadata.add_metadata(model.SerializeToString(), RECOGNIZER_METADATA)
+
+
 def network(*nodes: str, **weights: Any) -> ModelProto:
     """Build a graph with a classifier's input and output. weights: arrays by name."""
     interface = "(uint8[batch, 1, 28, 28] images) => (float[batch, 10] probabilities)"
+    return _parse(interface, *nodes, **weights)
+
+
+def _parse(interface: str, *nodes: str, **weights: Any) -> ModelProto:
     model = parser.parse_model(f'<ir_version: 8, opset_import: ["": 18]> forged {interface} {{}}')
     for node in nodes:
         model.graph.node.append(parser.parse_node(node))

@@ -11,9 +11,8 @@ import torch
 
 from digits import system
 from digits.errors import Interrupted
-from digits.inference.interface import SYMBOLS
-from digits.reader.crops import HEIGHT
-from digits_train import checkpoint, models
+from digits.inference.interface import CROP_HEIGHT, SYMBOLS
+from digits_train import checkpoint, models, recognizer_data
 from digits_train.camera.crops import Crop
 from digits_train.camera.materials import Materials
 from digits_train.config import TrainConfig
@@ -42,7 +41,7 @@ def test_paths_say_texts_and_their_losses() -> None:
 
 
 def test_confusion_counts_what_is_missed_invented_and_wrong() -> None:
-    pixels = np.zeros((HEIGHT, 16), np.uint8)
+    pixels = np.zeros((CROP_HEIGHT, 16), np.uint8)
     texts = [("12-", "13-"), ("", "4"), ("56", "6"), ("", "")]
     counts = confusion([Reading(pixels, *pair) for pair in texts])
     places = {(1, 1), (2, 3), (10, 10), (BLANK, 4), (5, BLANK), (6, 6)}
@@ -52,7 +51,7 @@ def test_confusion_counts_what_is_missed_invented_and_wrong() -> None:
 def test_network_is_small_and_a_crop_says_the_same_beside_any_other() -> None:
     network = Recognizer().eval()
     assert sum(weights.numel() for weights in network.parameters()) < 800_000
-    crops = torch.randint(0, 256, (4, 1, HEIGHT, 160), dtype=torch.uint8)
+    crops = torch.randint(0, 256, (4, 1, CROP_HEIGHT, 160), dtype=torch.uint8)
     with torch.inference_mode():
         together = network(crops)
         alone = torch.cat([network(crop[None]) for crop in crops])
@@ -86,7 +85,7 @@ def bars(random: np.random.Generator) -> Crop:
     """Tall strokes, ones, and wide ones, minus signs before them."""
     text = "-" * int(random.integers(0, 2)) + "1" * int(random.integers(0, 3))
     text = text if text != "-" else ""
-    pixels = np.full((HEIGHT, 80 + 16 * int(random.integers(0, 3))), 220, np.uint8)
+    pixels = np.full((CROP_HEIGHT, 80 + 16 * int(random.integers(0, 3))), 220, np.uint8)
     for number, symbol in enumerate(text):
         left = 8 + 20 * number
         rows = slice(10, 40) if symbol == "1" else slice(22, 26)
@@ -104,9 +103,10 @@ class TinyChunks(Chunks):
 @pytest.fixture
 def crops_are_tiny(monkeypatch: Patch) -> None:
     nothing = Materials([], [], [], [])
-    monkeypatch.setattr(recognition, "make_materials", lambda *_, **__: nothing)
-    monkeypatch.setattr(recognition, "Chunks", TinyChunks)
-    monkeypatch.setattr(recognition, "NUM_VALIDATION", 50)
+    for module in (recognition, recognizer_data):
+        monkeypatch.setattr(module, "make_materials", lambda *_, **__: nothing)
+        monkeypatch.setattr(module, "Chunks", TinyChunks)
+    monkeypatch.setattr(recognizer_data, "HELD_OUT", 50)
     recipes = {"default": _BARS, "quick": replace(_BARS, name="quick", epochs=8, crops=200)}
     monkeypatch.setattr(models.Recognizer, "recipes", recipes)
 

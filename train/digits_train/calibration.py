@@ -7,19 +7,21 @@ import numpy as np
 from digits.data import mnist
 from digits.data.mnist import Split
 from digits.terminal import track
-from digits_train import frames
+from digits_train import frames, recognizer_data
 from digits_train.camera import FITTED
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.page import number_page, page, random_lines
+from digits_train.camera.ranges import RANGES, legible, real_paper
 from digits_train.matching import LabelledPage
 from digits_train.raster import Bytes
+from digits_train.recognizer_data import Batch
 
 NUM_OUTLIERS, NUM_FRAMES = 2000, 5000
 NUM_PAGES, NUM_NUMBER_PAGES = 100, 400
 GLYPHS, TEXTS = 1000, 1000  # that frames are composed of
 _PAGE_GLYPHS, _PAGE_TEXTS = 3000, 2000
 # Never those of a training, which are smaller, or of the benchmarks' pages.
-_SEED, _PAGES_SEED, _NUMBERS_SEED = 2**63, 7_000_000, 8_000_000
+_SEED, _PAGES_SEED, _NUMBERS_SEED, _CROPS_SEED = 2**63, 7_000_000, 8_000_000, 9_000_000
 
 
 def draw_outliers(validation: Split) -> Bytes:
@@ -49,6 +51,12 @@ def draw_number_pages() -> list[LabelledPage]:
     numbers = track(range(NUM_NUMBER_PAGES), NUM_NUMBER_PAGES, "drawing pages of numbers")
     randoms = (np.random.default_rng([_NUMBERS_SEED, number]) for number in numbers)
     return [number_page(random, _materials(), random_lines(random)) for random in randoms]
+
+
+def draw_crops() -> list[Batch]:
+    """Draw crops for a recognizer, as legible as those that people have."""
+    digits = mnist.load("validation")[:FITTED]
+    return recognizer_data.held_out(digits, _CROPS_SEED, legible(real_paper(RANGES)))
 
 
 @cache

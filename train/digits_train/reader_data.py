@@ -135,12 +135,18 @@ class Windows(Dataset[tuple[Tensor, Targets]]):
         )
 
 
-def batches(windows: Dataset[Item], workers: int = 1, ahead: int = 8) -> Iterator[Item]:
+def num_workers() -> int:
+    """Processes that compose crops: one core trains."""
+    return max(1, system.cpu_count() - 1)
+
+
+def batches(windows: Dataset[Item], ahead: int = 8) -> Iterator[Item]:
     """The batches in order, composed ahead of the training by worker processes.
 
     ahead: how many each process may compose before they are taken.
     """
-    start, factor = partial(_start_worker, os.getpid()), ahead if workers else None
+    workers, start = num_workers(), partial(_start_worker, os.getpid())
+    factor = ahead if workers else None
     loader = DataLoader(
         windows, None, num_workers=workers, prefetch_factor=factor, worker_init_fn=start
     )

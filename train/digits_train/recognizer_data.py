@@ -10,14 +10,21 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from digits.data.mnist import Split
 from digits.inference.interface import SYMBOLS
-from digits.reader.crops import normalised, padded
+from digits.inference.recognizer_model import padded
+from digits.reader.crops import normalised
+from digits_train import reader_data
 from digits_train.camera.crops import Crop, make_crops, vary
-from digits_train.camera.materials import Materials
+from digits_train.camera.materials import Materials, make_materials
+from digits_train.camera.ranges import Ranges
 from digits_train.raster import Random
 
+HELD_OUT = 2_000  # crops
 CHUNK = 256  # crops that are composed together, of some thirty windows
 _MIXED = 8  # chunks, whose batches are mixed
+_GLYPHS, _TEXTS = 2_000, 1_000  # glyphs and words that held-out crops are composed of
+_BATCH = 50  # of these crops
 
 
 class Batch(NamedTuple):
@@ -64,6 +71,13 @@ class Chunks(Dataset[list[Batch]]):
         ordered = sorted(crops, key=lambda crop: crop.pixels.shape[1])
         starts = range(0, len(ordered), self.batch_size)
         return [to_batch(ordered[start : start + self.batch_size]) for start in starts]
+
+
+def held_out(digits: Split, seed: int, ranges: Ranges) -> list[Batch]:
+    """Batches of HELD_OUT crops, by hands that no training shows: of these digits, and of fonts."""
+    materials = make_materials(digits, seed, _GLYPHS, _TEXTS, use="held back")
+    chunks = Chunks(materials._replace(ranges=ranges), seed, 0, HELD_OUT, _BATCH)
+    return [batch for chunk in reader_data.batches(chunks) for batch in chunk]
 
 
 def to_batch(crops: Sequence[Crop]) -> Batch:

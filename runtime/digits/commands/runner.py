@@ -65,6 +65,8 @@ def reader_options(models: Sequence[Path] | None = None) -> ClassifierOptions:
     chosen: dict[str, Path] = {}
     for path in models or ():
         task = load(path, AnyMetadata, sha256="").metadata.task
+        if task == "recognizer":
+            raise ModelError(f"{path} is a recognizer: `digits read` can't use one yet")
         if task in chosen:
             raise ModelError(f"{chosen[task]} and {path} are both a {task}: name one of each kind")
         chosen[task] = path

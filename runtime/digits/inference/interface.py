@@ -16,6 +16,11 @@ STRIDE = 4  # pixels between neighbouring cells of a reader's output
 SMALLEST, LARGEST = 10.0, 60.0
 SYMBOLS = "0123456789-."  # that a reader finds; a decimal comma is a "." too
 
+# Pixels of a crop for the recognizer: its height, a step of the output, and what the width of a
+# batch is a multiple of. 20 digits with room fit into the largest width.
+CROP_HEIGHT, CROP_STEP, CROP_MULTIPLE, CROP_MAX_WIDTH = 48, 4, 16, 1024
+PAPER, INK = 64, 192  # levels of a crop; darker ink than most is up to 255
+
 # An x86 processor without VNNI adds two products of uint8 and int8 in int16, which saturates above
 # 32,767. 2 · 255 · 64 is 32,640: seven bits give the same sums everywhere.
 QMAX = 64  # of the weights of an int8 classifier
@@ -66,3 +71,9 @@ READER = Interface(
         Tensor("boxes", "tensor(float)", [4, "rows", "columns"]),
     ),
 )
+RECOGNIZER = Interface(
+    Tensor("images", "tensor(uint8)", [1, CROP_HEIGHT, "width"]),
+    # Of SYMBOLS, and last of none.
+    (Tensor("log_probabilities", "tensor(float)", ["steps", len(SYMBOLS) + 1]),),
+)
+INTERFACES = {"classifier": CLASSIFIER, "reader": READER, "recognizer": RECOGNIZER}  # by task

@@ -19,7 +19,7 @@ from digits.inference.scan import Scan, scan
 FORMAT_VERSION = "2"  # 2: graphs of PyTorch's exporter
 
 Kernels = Literal["integer", "float"]
-Task = Literal["classifier", "reader"]
+Task = Literal["classifier", "reader", "recognizer"]
 
 
 @dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)  # made at each start
@@ -73,6 +73,24 @@ class ReaderMetadata(AnyMetadata):
     validation_error: float  # of this file
 
 
+@dataclass(frozen=True, kw_only=True)
+class RecognizerMetadata(AnyMetadata):
+    """Those of a recognizer.
+
+    Its accuracy is the share of the numbers on synthetic validation crops that it reads exactly; an
+    error rate is the number of symbols missed, wrong or invented there, as a share of the symbols.
+    """
+
+    task: Task = "recognizer"
+    training_crops: int  # that it saw, each as often as varied
+    validation_crops: int
+    validation_numbers: int  # the crops that show a number
+    validation_accuracy_float: float  # of the float file before quantization
+    validation_accuracy: float  # of this file
+    validation_error_float: float
+    validation_error: float
+
+
 M = TypeVar("M", bound=AnyMetadata)
 
 OBJECTS = ("recipe", "data_sha256")  # whose values are JSON
@@ -83,10 +101,15 @@ _RANGES = {
     ("temperature", "weight"): (0.001, 1000),
     ("",): (-1_000_000, 1_000_000),
 }
-_KINDS: dict[str, type[AnyMetadata]] = {"classifier": Metadata, "reader": ReaderMetadata}
+_KINDS: dict[str, type[AnyMetadata]] = {
+    "classifier": Metadata,
+    "reader": ReaderMetadata,
+    "recognizer": RecognizerMetadata,
+}
 _USES = {
     "classifier": "`digits predict`, `digits eval` and $DIGITS_MODEL",
     "reader": "`digits read`, `digits eval` and $DIGITS_READER",
+    "recognizer": "`digits read` and $DIGITS_RECOGNIZER",
 }
 
 
@@ -142,14 +165,13 @@ def read_scan(model: bytes, name: str) -> Scan:
 def parse(pairs: Mapping[str, str], name: str, kind: type[M]) -> M:
     """Parse metadata of this kind, or of AnyMetadata.
 
-    Raises ModelError if a value is missing or invalid, and WrongTask for the other kind.
+    Raises ModelError if a value is missing or invalid, and WrongTask for another kind.
     """
     task = pairs.get("task", "")
     if task not in _KINDS:
-        raise ModelError(f"{name}: task is {task!r}, not classifier or reader")
+        raise ModelError(f"{name}: task is {task!r}, not {' or '.join(_KINDS)}")
     if not issubclass(_KINDS[task], kind):
-        [wanted] = _KINDS.keys() - {task}
-        raise WrongTask(f"can't use {name} as a {wanted}: it is a {task}, for {_USES[task]}")
+        raise WrongTask(f"can't use {name} as a {kind.task}: it is a {task}, for {_USES[task]}")
     values: dict[str, Any] = {}
     for key, type_ in get_type_hints(_KINDS[task]).items():
         if key not in pairs:

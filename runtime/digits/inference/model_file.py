@@ -6,7 +6,7 @@ from typing import Generic, NamedTuple
 
 from digits.errors import ModelError, reporting
 from digits.inference import metadata
-from digits.inference.interface import CLASSIFIER, READER
+from digits.inference.interface import INTERFACES
 from digits.inference.metadata import AnyMetadata, M, Task
 from digits.inference.scan import MAX_BYTES, Scan
 from digits.system import variable
@@ -14,11 +14,13 @@ from digits.system import variable
 _FOLDER = os.path.dirname(__file__)
 BUNDLED = os.path.join(_FOLDER, "lenet5.int8.onnx")
 BUNDLED_READER = os.path.join(_FOLDER, "reader.int8.onnx")
+BUNDLED_RECOGNIZER = os.path.join(_FOLDER, "recognizer.int8.onnx")
 READER_VARIABLE = "DIGITS_READER"
 # Of each kind: the bundled file, and the variable that names another one; with _SHA256, pins it.
 _DEFAULTS: dict[Task, tuple[str, str]] = {
     "classifier": (BUNDLED, "DIGITS_MODEL"),
     "reader": (BUNDLED_READER, READER_VARIABLE),
+    "recognizer": (BUNDLED_RECOGNIZER, "DIGITS_RECOGNIZER"),
 }
 
 
@@ -49,10 +51,10 @@ class ModelFile(NamedTuple, Generic[M]):
 def load(path: ModelSource, kind: type[M], sha256: str | None = None) -> ModelFile[M]:
     """Read and verify a file.
 
-    path: by default $DIGITS_MODEL, or $DIGITS_READER for a reader, else the bundled file. kind:
-    Metadata, ReaderMetadata, or AnyMetadata for both. sha256: of the only file to accept, or empty
-    for any; by default $DIGITS_MODEL_SHA256 or $DIGITS_READER_SHA256. Raises ModelError if the file
-    is missing, damaged, not ours or not the pinned one, and WrongTask if it is of the other kind.
+    path: by default $DIGITS_MODEL, $DIGITS_READER or $DIGITS_RECOGNIZER, as the kind is, else the
+    bundled file. kind: AnyMetadata for all. sha256: of the only file to accept, or empty for any;
+    by default the variable with _SHA256 in its name. Raises ModelError if the file is missing,
+    damaged, not ours or not the pinned one, and WrongTask if it is of another kind.
     """
     task: Task = getattr(kind, "task", "classifier")
     source = path if isinstance(path, ModelBytes) else read_file(path, task)
@@ -69,8 +71,8 @@ def load(path: ModelSource, kind: type[M], sha256: str | None = None) -> ModelFi
 def read_file(path: str | os.PathLike[str] | None = None, task: Task = "classifier") -> ModelBytes:
     """Read a model file into memory, so that it can be opened after it has changed on disk.
 
-    path: by default $DIGITS_MODEL or $DIGITS_READER, else the bundled file for the task. Raises
-    ModelError if it can't be read.
+    path: by default what the task's variable names, else its bundled file. Raises ModelError if it
+    can't be read.
     """
     bundled, file_variable = _DEFAULTS[task]
     name = os.fspath(variable(file_variable) or bundled if path is None else path)
@@ -95,8 +97,7 @@ def check(source: ModelBytes, kind: type[M]) -> ModelFile[M]:
     name, content = source
     scan = metadata.read_scan(content, name)
     about = metadata.parse(scan.metadata, name, kind)
-    interface = CLASSIFIER if about.task == "classifier" else READER
-    interface.check(scan.inputs, scan.outputs, name)
+    INTERFACES[about.task].check(scan.inputs, scan.outputs, name)
     return ModelFile(name, content, about, scan)
 
 

@@ -1,20 +1,14 @@
 """Level crops of one number each, as the recognizer reads them and learns from them."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from digits.images.grey import Grey
+from digits.inference.interface import CROP_HEIGHT, CROP_MAX_WIDTH, CROP_MULTIPLE, INK, PAPER
 from digits.reader.detections import Floats, Mask
 
-HEIGHT = 48  # pixels of a crop
-STEP = 4  # pixels to a time step of the recognizer
-MULTIPLE = 16  # pixels: of the widths of batches
-MAX_WIDTH = 1024  # pixels: 20 digits with room; what is longer is squeezed into it
-PAPER, INK = 64, 192  # levels of a normalised crop; darker ink than most is up to 255
 _CELL, _CELLS = 6, 9  # pixels; and cells a side, of which the median is paper
 _LEAST_CONTRAST = 6  # grey levels, so that blank paper's grain stays faint
 _RAREST = 0.005  # share of the pixels that are ink at the least: a lone 1's in much room
@@ -107,12 +101,12 @@ def whole(page: Grey) -> Region:
 
 
 def cut(page: Grey, region: Region) -> Grey:
-    """A region of a grey page, level: uint8 [HEIGHT, width], 16 to MAX_WIDTH pixels wide.
+    """A region of a grey page, level: uint8 [CROP_HEIGHT, width], 16 to CROP_MAX_WIDTH pixels wide.
 
     What would be wider is squeezed. Beyond the page is its median.
     """
-    down = (region.bottom - region.top) / HEIGHT  # pixels of the page to one of the crop
-    width = round(min(max((region.right - region.left) / down, MULTIPLE), MAX_WIDTH))
+    down = (region.bottom - region.top) / CROP_HEIGHT  # pixels of the page to one of the crop
+    width = round(min(max((region.right - region.left) / down, CROP_MULTIPLE), CROP_MAX_WIDTH))
     across = (region.right - region.left) / width
     left, top, right, bottom = region.bounds
     columns = _within(left - 2, right + 2, page.shape[1])
@@ -128,7 +122,7 @@ def cut(page: Grey, region: Region) -> Grey:
         Image.fromarray(part)
         .reduce(reduced)
         .transform(
-            (width, HEIGHT),
+            (width, CROP_HEIGHT),
             Image.Transform.AFFINE,
             shrunk,
             Image.Resampling.BILINEAR,
@@ -161,16 +155,3 @@ def normalised(crop: Grey) -> Grey:
     levels = np.rint(PAPER + scale * np.arange(-255, 256)).clip(0, 255)
     table: Grey = levels.astype(np.uint8)
     return np.take(table, difference + 255)
-
-
-def padded(crops: Sequence[Grey], width: int = 0) -> NDArray[np.uint8]:
-    """Normalised crops side by side: uint8 [n, 1, HEIGHT, the next multiple of MULTIPLE].
-
-    Paper follows on their right. So a crop's text may depend on the batch's width, but on nothing
-    else in the batch: put those together whose widths have the same multiple.
-    """
-    widest = max(width, *(crop.shape[1] for crop in crops))
-    batch = np.full((len(crops), 1, HEIGHT, -(-widest // MULTIPLE) * MULTIPLE), PAPER, np.uint8)
-    for page, crop in zip(batch, crops, strict=True):
-        page[0, :, : crop.shape[1]] = crop
-    return batch

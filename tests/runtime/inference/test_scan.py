@@ -16,13 +16,18 @@ from digits.errors import ModelError
 from digits.inference.metadata import (
     AnyMetadata,
     Metadata,
-    ReaderMetadata,
     add_metadata,
     bytes_field,
 )
 from digits.inference.model_file import BUNDLED, ModelBytes, check
 from digits.inference.scan import scan
-from tests.robustness.forgery import METADATA, RAW, READER_METADATA, READER_RAW
+from tests.robustness.forgery import (
+    METADATA,
+    RAW,
+    READER_METADATA,
+    READER_RAW,
+    RECOGNIZER_METADATA,
+)
 
 
 def test_matches_the_onnx_package() -> None:
@@ -100,13 +105,18 @@ def test_damaged_truncated_extended_and_random_files_are_refused(length: int, ta
         (METADATA, {"rejection_threshold": 1.5}, "rejection_threshold is not between 0 and 1"),
         (METADATA, {"test_accuracy_float": "-inf"}, "accuracy_float is not between 0 and 1"),
         (METADATA, {"temperature": "warm"}, "temperature is not a number"),
-        (METADATA, {"task": "writer"}, "task is 'writer', not classifier or reader"),
+        (METADATA, {"task": "writer"}, "task is 'writer', not classifier or reader or recognizer"),
         (METADATA, {"task": "reader"}, "can't use forged.onnx as a classifier: it is a reader"),
         (READER_METADATA, {"centre_shift": "inf"}, "is not between -1,000,000 and 1,000,000"),
         (READER_METADATA, {"task": "classifier"}, "as a reader: it is a classifier, for `digits p"),
+        (
+            RECOGNIZER_METADATA,
+            {"task": "reader"},
+            "a recognizer: it is a reader, for `digits re",
+        ),
+        (RECOGNIZER_METADATA, {"validation_accuracy": 2.0}, "is not between 0 and 1"),
     ],
 )
 def test_invalid_metadata(about: AnyMetadata, change: dict[str, Any], message: str) -> None:
-    kind = Metadata if isinstance(about, Metadata) else ReaderMetadata
     with pytest.raises(ModelError, match=message):
-        check(changed(about, **change), kind)
+        check(changed(about, **change), type(about))

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from digits.inference.interface import CROP_HEIGHT, CROP_MAX_WIDTH, INK, PAPER
 from digits.reader import crops
-from digits.reader.crops import HEIGHT, INK, MAX_WIDTH, PAPER, Margins, Region
+from digits.reader.crops import Margins, Region
 
 SLOPE = 0.2
 INK_LEVEL, PAPER_LEVEL = 40, 200
@@ -28,8 +29,8 @@ def test_a_number_is_level_and_has_the_room_that_is_wanted() -> None:
     assert region.slope == pytest.approx(SLOPE, abs=0.01)
     assert (region.left, region.right) == (70, 500)
     crop = crops.cut(page, region)
-    scale = HEIGHT / (region.bottom - region.top)
-    assert crop.shape == (HEIGHT, pytest.approx(430 * scale, abs=1))
+    scale = CROP_HEIGHT / (region.bottom - region.top)
+    assert crop.shape == (CROP_HEIGHT, pytest.approx(430 * scale, abs=1))
     rows, columns = np.nonzero(crop < (INK_LEVEL + PAPER_LEVEL) / 2)
     assert rows.min() == pytest.approx(15 * scale, abs=2)
     assert rows.max() == pytest.approx(45 * scale, abs=2)
@@ -47,9 +48,9 @@ def test_shares_of_boxes_that_are_seen() -> None:
 
 @pytest.mark.parametrize("ink", [INK_LEVEL, 255])
 def test_ink_is_light_in_spite_of_polarity_and_shadow(ink: int) -> None:
-    image = Image.new("L", (200, HEIGHT), 160)
+    image = Image.new("L", (200, CROP_HEIGHT), 160)
     pen = ImageDraw.Draw(image)
-    pen.rectangle((100, 0, 200, HEIGHT), fill=110)  # a shadow
+    pen.rectangle((100, 0, 200, CROP_HEIGHT), fill=110)  # a shadow
     for x in range(20, 200, 30):
         pen.line((x, 10, x, 38), fill=ink, width=3)
     level = crops.normalised(np.asarray(image))
@@ -61,7 +62,7 @@ def test_ink_is_light_in_spite_of_polarity_and_shadow(ink: int) -> None:
 def test_extreme_pictures_give_small_crops(shape: tuple[int, int]) -> None:
     page = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     crop = crops.normalised(crops.cut(page, crops.whole(page)))
-    assert crop.shape[0] == HEIGHT and 16 <= crop.shape[1] <= MAX_WIDTH
+    assert crop.shape[0] == CROP_HEIGHT and 16 <= crop.shape[1] <= CROP_MAX_WIDTH
 
 
 def test_a_region_beyond_the_page_is_paper() -> None:
@@ -69,10 +70,3 @@ def test_a_region_beyond_the_page_is_paper() -> None:
     region = crops.around(boxes, np.ones(len(boxes), bool))
     beyond = region._replace(x=region.x + 5000, left=region.left + 5000, right=region.right + 5000)
     assert np.ptp(crops.cut(page, beyond)) == 0
-
-
-def test_batches_are_padded_with_paper_alone() -> None:
-    some = [np.full((HEIGHT, width), INK, np.uint8) for width in (16, 17, 33)]
-    batch = crops.padded(some)
-    assert batch.shape == (3, 1, HEIGHT, 48)
-    assert [(row != PAPER).sum() for row in batch] == [HEIGHT * width for width in (16, 17, 33)]

@@ -8,8 +8,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from digits.inference.interface import SYMBOLS
-from digits.reader.crops import HEIGHT, MAX_WIDTH
+from digits.inference.interface import CROP_HEIGHT, CROP_MAX_WIDTH, SYMBOLS
 from digits_train.camera import crops
 from digits_train.camera.crops import make_crops, vary
 from digits_train.camera.exposure import photograph
@@ -94,8 +93,8 @@ def test_crops_are_of_one_number_or_none(materials: Materials) -> None:
     assert 0.05 < texts.count("") / len(texts) < 0.5
     assert max(map(len, texts)) > 12 and min(map(len, filter(None, texts))) == 1
     for crop in cut + [crop._replace(pixels=vary(crop.pixels, random, EXACT)) for crop in cut]:
-        assert crop.pixels.dtype == np.uint8 and crop.pixels.shape[0] == HEIGHT
-        assert 16 <= crop.pixels.shape[1] <= MAX_WIDTH
+        assert crop.pixels.dtype == np.uint8 and crop.pixels.shape[0] == CROP_HEIGHT
+        assert 16 <= crop.pixels.shape[1] <= CROP_MAX_WIDTH
     again = islice(make_crops(materials, np.random.default_rng(0)), 20)
     assert all((crop.pixels == same.pixels).all() for crop, same in zip(cut, again, strict=False))
 

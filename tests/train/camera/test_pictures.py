@@ -8,6 +8,7 @@ import torch
 from scipy import ndimage
 
 from digits.data.mnist import Split
+from digits_train import reader_data
 from digits_train.camera.exposure import Photograph
 from digits_train.camera.lettering import doubtful_letters, write
 from digits_train.camera.materials import Materials
@@ -69,7 +70,7 @@ def test_small_crops_count_as_the_windows_in_whose_place_they_are(
     materials: Materials, train_slice: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beside batches of four windows, one of sixteen crops is a batch of four as well."""
-    monkeypatch.setattr(detection, "num_workers", lambda: 0)
+    monkeypatch.setattr(reader_data, "num_workers", lambda: 0)
     recipe = replace(short.BARS, crops=4)
     crops = materials._replace(ranges=replace(RANGES, crops=1.0))
     model, parts = Reader(), []

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from digits.images.grey import Grey
-from digits.inference.interface import SYMBOLS
+from digits.inference.interface import CROP_MAX_WIDTH, SYMBOLS
 from digits.reader import crops
 from digits.reader.crops import Margins, Region
 from digits.reader.detections import DIGITS, Detections, Floats, Integers
@@ -191,7 +191,7 @@ def _boxes(boxes: Sequence[Box]) -> Floats:
 def vary(pixels: Grey, random: Random, ranges: Ranges) -> Grey:
     """Another crop of the same number: wider or narrower, coarser, by another pen, noisier."""
     height, width = pixels.shape
-    wide = min(max(16, round(width * log_uniform(random, *ranges.stretch))), crops.MAX_WIDTH)
+    wide = min(max(16, round(width * log_uniform(random, *ranges.stretch))), CROP_MAX_WIDTH)
     image = Image.fromarray(pixels)
     if share := ranges.coarse.draw(random):
         image = image.resize((round(wide * share), round(height * share)), Image.Resampling.BOX)

@@ -6,8 +6,7 @@ from dataclasses import replace
 from torch import Tensor, nn
 from torch.nn.functional import log_softmax, relu
 
-from digits.inference.interface import SYMBOLS
-from digits.reader.crops import INK, PAPER
+from digits.inference.interface import INK, PAPER, SYMBOLS
 from digits_train.config import RecognizerRecipe
 from digits_train.models.network import BaseNetwork
 

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from digits import system
 from digits.data.mnist import Split
 from digits.evaluation.alignment import Score
 from digits.terminal import progress_bar
@@ -104,7 +103,7 @@ class Detection:
         windows = Windows(
             materials, self.seed, epoch, self.steps, size, own=self.own, share=recipe.own
         )
-        for pages, targets in reader_data.batches(windows, num_workers()):
+        for pages, targets in reader_data.batches(windows):
             rows, device = self.dist.local_slice(len(pages)), self.dist.device
             inputs = pages[rows].to(device)
             share = Targets(*(tensor[rows].to(device) for tensor in targets))
@@ -144,7 +143,7 @@ class Detection:
         """Batches of pages and targets."""
         materials = make_materials(self.validation, VALIDATION_SEED, _BANK, _TEXTS)
         windows = Windows(materials, VALIDATION_SEED, 0, NUM_VALIDATION, _BATCH)
-        return list(reader_data.batches(windows, num_workers()))
+        return list(reader_data.batches(windows))
 
     def _judge(self, model: BaseNetwork) -> tuple[Metrics, Score, list[Match]]:
         """Shares of the symbols; their counts; the crops, the worst first."""
@@ -168,8 +167,3 @@ class Detection:
         kinds = ("missed", "invented", "wrong")
         figures |= {f"validation_{kind}": getattr(result, kind) / total for kind in kinds}
         return figures, result, crops
-
-
-def num_workers() -> int:
-    """Processes that compose crops: one core trains."""
-    return max(1, system.cpu_count() - 1)

@@ -28,12 +28,9 @@ from digits_train.metrics import Metrics
 from digits_train.models import BaseNetwork
 from digits_train.models.recognizer import BLANK
 from digits_train.recognizer_data import Batch, Chunks
-from digits_train.tasks.detection import VALIDATION_SEED, num_workers
+from digits_train.tasks.detection import VALIDATION_SEED
 
-NUM_VALIDATION = 2_000  # crops
-_BATCH = 50  # validation crops at a time
 _GLYPHS, _TEXTS = 20_000, 8_000  # glyphs and words that the crops are composed of
-_VALIDATION_GLYPHS, _VALIDATION_TEXTS = 2_000, 1_000
 
 
 class Reading(NamedTuple):
@@ -96,7 +93,7 @@ class Recognition:
         assert materials is not None
         chunks = Chunks(materials, self.seed, epoch, recipe.crops, recipe.batch_size, recipe.passes)
         random = np.random.default_rng([self.seed, 6, epoch])
-        for batch in recognizer_data.mixed(reader_data.batches(chunks, num_workers(), 2), random):
+        for batch in recognizer_data.mixed(reader_data.batches(chunks, ahead=2), random):
             rows = dist.local_slice(batch.size)
             yield Batch(batch.inputs[rows].to(dist.device), batch.texts[rows], batch.size)
 
@@ -107,6 +104,10 @@ class Recognition:
 
     def validate(self, model: BaseNetwork) -> Metrics:
         return self._judge(model)[0]
+
+    def _judge(self, model: BaseNetwork) -> tuple[Metrics, list[Reading]]:
+        figures, readings = judge(self._validation, predict(model, self._validation))
+        return {f"validation_{name}": value for name, value in figures.items()}, readings
 
     def evaluate(self, model: BaseNetwork, folder: Path) -> tuple[dict[str, Any], str | None]:
         """MNIST's test digits are not looked at."""
@@ -125,34 +126,38 @@ class Recognition:
 
     @cached_property
     def _validation(self) -> list[Batch]:
-        sizes = _VALIDATION_GLYPHS, _VALIDATION_TEXTS
-        materials = make_materials(self.validation, VALIDATION_SEED, *sizes, use="held back")
-        materials = materials._replace(ranges=real_paper(RANGES))
-        chunks = Chunks(materials, VALIDATION_SEED, 0, NUM_VALIDATION, _BATCH)
-        return [batch for chunk in reader_data.batches(chunks, num_workers(), 2) for batch in chunk]
+        return recognizer_data.held_out(self.validation, VALIDATION_SEED, real_paper(RANGES))
 
-    @torch.inference_mode()
-    def _judge(self, model: BaseNetwork) -> tuple[Metrics, list[Reading]]:
-        """Crops without a number count apart: they have no symbols to divide by."""
-        losses, readings = list[float](), list[Reading]()
-        device = next(model.parameters()).device
-        model.eval()
-        for batch in self._validation:
-            with torch.autocast(device.type, enabled=False):
-                outputs = model(batch.inputs.to(device)).cpu()
-            losses += text_losses(outputs, batch.texts).tolist()
-            readings += map(Reading, batch.inputs[:, 0].numpy(), batch.texts, best_path(outputs))
-        scores = [align(read, written).score for _, written, read in readings]
-        exact = [read == written for _, written, read in readings if written]
-        invented = [bool(read) for _, written, read in readings if not written]
-        symbols = sum(score.symbols for score in scores)
-        figures = {
-            "validation_loss": sum(losses) / len(losses),
-            "validation_accuracy": sum(exact) / max(1, len(exact)),
-            "validation_errors": sum(score.errors for score in scores) / max(1, symbols),
-            "validation_invented": sum(invented) / max(1, len(invented)),
-        }
-        return figures, readings
+
+def predict(model: BaseNetwork, batches: Iterable[Batch]) -> list[Tensor]:
+    """The log probabilities of each batch, on the CPU."""
+    device = next(model.parameters()).device
+    with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+        return [model.eval()(batch.inputs.to(device)).cpu() for batch in batches]
+
+
+def judge(batches: Sequence[Batch], outputs: Sequence[Tensor]) -> tuple[Metrics, list[Reading]]:
+    """The figures of a network by its outputs for these batches, and what it reads.
+
+    loss: mean over the crops. accuracy: share of the numbers that are read exactly. errors: wrong,
+    missed and invented symbols, by those that are there. invented: share of the crops without a
+    number, in which it reads one.
+    """
+    losses, readings = list[float](), list[Reading]()
+    for batch, rows in zip(batches, outputs, strict=True):
+        losses += text_losses(rows, batch.texts).tolist()
+        readings += map(Reading, batch.inputs[:, 0].numpy(), batch.texts, best_path(rows))
+    scores = [align(read, written).score for _, written, read in readings]
+    exact = [read == written for _, written, read in readings if written]
+    invented = [bool(read) for _, written, read in readings if not written]
+    symbols = sum(score.symbols for score in scores)
+    figures = {
+        "loss": sum(losses) / len(losses),
+        "accuracy": sum(exact) / max(1, len(exact)),
+        "errors": sum(score.errors for score in scores) / max(1, symbols),
+        "invented": sum(invented) / max(1, len(invented)),
+    }
+    return figures, readings
 
 
 def confusion(readings: Iterable[Reading]) -> NDArray[np.int64]:

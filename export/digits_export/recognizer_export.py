@@ -1,0 +1,111 @@
+"""How recognizers are exported: calibrated and judged on synthetic crops of numbers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+import torch
+from torch import Tensor, nn
+
+from digits.inference.interface import CROP_HEIGHT, RECOGNIZER
+from digits.inference.metadata import Kernels, RecognizerMetadata
+from digits.inference.session import open_session
+from digits_export import verify
+from digits_export.quantize import Batches
+from digits_export.report import Form
+from digits_export.temperature import TEMPERATURES, TextScaling
+from digits_train.checkpoint import Checkpoint
+from digits_train.models import Recognizer
+from digits_train.recognizer_data import Batch
+from digits_train.tasks.recognition import judge, predict, text_losses
+
+_PARITY_BATCHES = 4
+
+
+class CalibratedRecognizer(nn.Module):
+    """A recognizer and its calibration as what is exported."""
+
+    def __init__(self, network: nn.Module, scaling: TextScaling) -> None:
+        super().__init__()
+        self.network, self._scaling = network, scaling
+
+    def forward(self, crops: Tensor) -> Tensor:
+        scores: Tensor = self.network(crops) / self._scaling.temperature
+        return scores.log_softmax(2)
+
+
+class RecognizerExporter:
+    """See `ClassifierExporter`."""
+
+    interface, metadata = RECOGNIZER, RecognizerMetadata
+    float_layer, eight_bits = "", False
+    max_difference = 1e-4  # in log probability, of which most are above -20
+    max_drop, judges = 0.3, "validation numbers"  # some are as likely as not, and turn either way
+    int8_kernels: tuple[Kernels, ...] = ("integer",)
+    quantization = "int8, static (QDQ): weights per channel, activations minmax"
+    columns = {
+        "form": "{name}",
+        "size": "{bytes:,} bytes",
+        "exact": "{accuracy:.2%}",
+        "errors": "{errors:.2%}",
+        "invented": "{invented:.2%}",
+        "loss": "{loss:.4f}",
+    }
+
+    def __init__(self, loaded: Checkpoint, batches: Sequence[Batch]) -> None:
+        """batches: of validation crops."""
+        network = loaded.model
+        assert isinstance(network, Recognizer)
+        self.loaded, self._batches = loaded, batches
+        self.total = sum(bool(text) for batch in batches for text in batch.texts)
+        self.scaling = fit_text_temperature(batches, predict(network, batches))
+        self.calibrated = CalibratedRecognizer(network, self.scaling)
+        self.inputs = self.calibration = parity_inputs(batches)
+
+    def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
+        """The figures of a file, see `judge`."""
+        run = verify.session_outputs(open_session(model, kernels), RECOGNIZER)
+        outputs = [torch.from_numpy(run(batch.inputs.numpy())[0]) for batch in self._batches]
+        return judge(self._batches, outputs)[0]
+
+    def error(self, form: Form) -> float:
+        return 1 - float(form["accuracy"])
+
+    def describe(self, form: Form, exact: Form) -> dict[str, Any]:
+        provenance = self.loaded.provenance
+        crops, passes = (int(provenance.recipe[name]) for name in ("crops", "passes"))
+        return {
+            "training_crops": crops * passes * provenance.epoch,
+            "temperature": round(self.scaling.temperature, 6),
+            "validation_crops": sum(batch.size for batch in self._batches),
+            "validation_numbers": self.total,
+            "validation_accuracy_float": exact["accuracy"],
+            "validation_accuracy": form["accuracy"],
+            "validation_error_float": exact["errors"],
+            "validation_error": form["errors"],
+        }
+
+
+def parity_inputs(batches: Sequence[Batch]) -> Batches:
+    """Return noise of two widths, and some of the crops, as inputs of a network."""
+    noise = np.random.default_rng(0).integers(0, 256, (3, 1, CROP_HEIGHT, 320), np.uint8)
+    some = batches[:: max(1, len(batches) // _PARITY_BATCHES)]
+    return [noise, noise[:1, ..., :16], *(batch.inputs.numpy() for batch in some)]
+
+
+def fit_text_temperature(batches: Sequence[Batch], outputs: Sequence[Tensor]) -> TextScaling:
+    """Fit the temperature for which the texts of crops are likeliest, within TEMPERATURES.
+
+    outputs: log probabilities of the batches.
+    """
+
+    def loss(temperature: float) -> float:
+        losses = (
+            text_losses((rows / temperature).log_softmax(2), batch.texts).sum()
+            for batch, rows in zip(batches, outputs, strict=True)
+        )
+        return float(sum(losses))
+
+    fitted = scipy.optimize.minimize_scalar(loss, bounds=TEMPERATURES, method="bounded")
+    return TextScaling(float(fitted.x))

@@ -1,0 +1,69 @@
+"""A recognizer from its checkpoint to verified files, with simple crops instead of the camera's."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from digits.inference.interface import CROP_HEIGHT
+from digits.inference.recognizer_model import RecognizerModel
+from digits_export.export import export_run
+from digits_export.recognizer_export import RecognizerExporter
+from digits_train import calibration, checkpoint
+from digits_train.camera.crops import Crop
+from digits_train.models import Recognizer
+from digits_train.recognizer_data import Batch, to_batch
+from tests.conftest import Patch
+from tests.export.conftest import INT8, RECOGNIZER, save
+
+FILES = {"recognizer.onnx", "recognizer.int8.onnx", "export.json", "MODEL_CARD.md"}
+TEXTS = ["12", "", "-3.5", "7", "", "40"]
+
+
+def batches() -> list[Batch]:
+    """Noise as crops of different widths."""
+    random = np.random.default_rng(0)
+    shapes = [(CROP_HEIGHT, 60 + 20 * number) for number in range(len(TEXTS))]
+    pixels = [random.integers(0, 256, shape).astype(np.uint8) for shape in shapes]
+    crops = [*map(Crop, pixels, TEXTS)]
+    return [to_batch(crops[:2]), to_batch(crops[2:])]
+
+
+def test_writes_both_files_and_their_metadata(tmp_path: Path, monkeypatch: Patch) -> None:
+    torch.manual_seed(0)
+    network = Recognizer().eval()
+    torch.nn.init.normal_(network.symbols.weight)  # or it would read nothing anywhere
+    monkeypatch.setattr(calibration, "draw_crops", batches)
+    run = save(tmp_path, network, RECOGNIZER)
+    report = export_run(run, replace(INT8, force=True))  # of four numbers, one may change
+    assert {path.name for path in run.folder.iterdir()} == {"checkpoint.safetensors", *FILES}
+    full, small = (RecognizerModel(run.folder / f"recognizer{kind}.onnx") for kind in ("", ".int8"))
+    about, written = small.metadata, json.loads((run.folder / "export.json").read_text())
+    assert (about.task, about.kernels, about.seed) == ("recognizer", "integer", 4)
+    assert full.metadata.quantization == "none"
+    assert about.quantization == RecognizerExporter.quantization
+    assert about.checkpoint_sha256 == checkpoint.load(run.checkpoint).sha256
+    assert (about.training_crops, about.validation_crops, about.validation_numbers) == (19200, 6, 4)
+    assert about.validation_accuracy_float == full.metadata.validation_accuracy
+    assert about.temperature == pytest.approx(written["temperature"])
+    assert written["forms"] == report.forms
+    head, *lines = (line.split() for line in report.lines())
+    assert " ".join(head) == "form size exact errors invented loss file"
+    assert [line[0] for line in lines] == ["fp32", "int8"]
+    card = (run.folder / "MODEL_CARD.md").read_text()
+    assert "trained on 19,200 crops of synthetic pages with seed 4" in card
+    assert "On 6 synthetic crops, 4 of them with a number" in card
+
+    noise = np.random.default_rng(1).integers(0, 256, (CROP_HEIGHT, 100)).astype(np.uint8)
+    [exact], [rounded] = (model.log_probabilities([noise]) for model in (full, small))
+    assert 0 < np.abs(exact - rounded).max() < 0.1 * np.ptp(exact)
+    nodes = onnx.load(run.folder / "recognizer.int8.onnx").graph.node
+    convolutions = [node for node in nodes if node.op_type == "Conv"]
+    readers = {node.output[0]: node for node in nodes}
+    inputs = [readers[node.input[0]] for node in convolutions]
+    assert {node.op_type for node in inputs} == {"DequantizeLinear"}  # all are of integers
+    assert inputs[0].input[0] == "images"  # which are quantized as they are

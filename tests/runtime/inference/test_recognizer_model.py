@@ -1,0 +1,60 @@
+"""Crops of any width in batches, and what a recognizer says of them."""
+
+import numpy as np
+import pytest
+
+from digits.errors import ModelError, WrongTask
+from digits.inference.interface import CROP_HEIGHT, INK, PAPER
+from digits.inference.model import Model
+from digits.inference.model_file import BUNDLED, ModelBytes
+from digits.inference.reader_model import ReaderModel
+from digits.inference.recognizer_model import RecognizerModel, padded
+from tests.robustness.forgery import recognizer
+
+FILE = ModelBytes("it.onnx", recognizer())
+
+
+def crop(width: int, dtype: type = np.uint8, height: int = CROP_HEIGHT) -> np.ndarray:
+    return np.random.default_rng(width).integers(0, 256, (height, width)).astype(dtype)
+
+
+def test_crops_say_the_same_alone_and_among_others() -> None:
+    model = RecognizerModel(FILE)
+    crops = [crop(width) for width in (100, 17, 1024, 112, *range(1, 40))]
+    together = model.log_probabilities(crops)
+    assert [rows.shape for rows in together[:4]] == [(28, 13), (8, 13), (256, 13), (28, 13)]
+    for pixels, rows in zip(crops, together, strict=True):
+        np.testing.assert_array_equal(rows, model.log_probabilities([pixels])[0])
+        np.testing.assert_allclose(np.exp(rows).sum(1), 1, rtol=1e-5)
+    assert model.log_probabilities([]) == []
+
+
+def test_batches_are_padded_with_paper_alone() -> None:
+    some = [np.full((CROP_HEIGHT, width), INK, np.uint8) for width in (16, 17, 33)]
+    batch = padded(some)
+    assert batch.shape == (3, 1, CROP_HEIGHT, 48)
+    inked = [(row != PAPER).sum() for row in batch]
+    assert inked == [CROP_HEIGHT * width for width in (16, 17, 33)]
+
+
+@pytest.mark.parametrize(
+    "wrong", [crop(9, height=47), crop(0), crop(1025), crop(9, np.float32), crop(9)[None]]
+)
+def test_other_pictures_are_refused(wrong: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"a crop must be uint8 \[48, w\]"):
+        RecognizerModel(FILE).log_probabilities([crop(9), wrong])
+
+
+@pytest.mark.parametrize("last", ["Identity", "Softmax<axis = 2>", "Neg"])
+def test_anything_but_log_probabilities_is_an_error(last: str) -> None:
+    with pytest.raises(ModelError, match=r"it.onnx outputs invalid probabilities"):
+        RecognizerModel(ModelBytes("it.onnx", recognizer(last)))
+
+
+def test_files_of_other_tasks_are_refused() -> None:
+    is_other = "as a recognizer: it is a classifier, for `digits predict`"
+    with pytest.raises(WrongTask, match=is_other):
+        RecognizerModel(BUNDLED)
+    for kind, name in ((Model, "classifier"), (ReaderModel, "reader")):
+        with pytest.raises(WrongTask, match=f"as a {name}: it is a recognizer, for `digits read`"):
+            kind(FILE)
