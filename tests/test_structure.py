@@ -62,7 +62,7 @@ LAYERS = {
         __init__ config diagnose distributed matplotlib_data onnx_graph raster symbols
         augment comparison models optim | checkpoint detection metrics | matching training
         camera plots run | fit_ranker frames info mining own_pages start
-        examples reader_data | recognizer_data | calibration tasks | fit | trainer | cli
+        examples reader_data | recognizer_data | calibration | tasks | fit | trainer | cli
     """,
     EXPORT: """
         __init__ graph temperature triton verify | model_card optimize quantize reader_calibrate

@@ -205,11 +205,6 @@ def config_from_dict(values: dict[str, Any]) -> TrainConfig:
     recipe = {**values["recipe"]}
     if recipe.get("augmentation") is not None:
         recipe["augmentation"] = from_dict(Augmentation, recipe["augmentation"])
-    made: AnyRecipe
-    if "passes" in recipe:
-        made = from_dict(RecognizerRecipe, recipe)
-    elif "crops" in recipe:
-        made = from_dict(ReaderRecipe, recipe)
-    else:
-        made = from_dict(Recipe, recipe)
-    return from_dict(TrainConfig, {**values, "recipe": made})
+    generated = RecognizerRecipe if "passes" in recipe else ReaderRecipe
+    kind = generated if "crops" in recipe else Recipe
+    return from_dict(TrainConfig, {**values, "recipe": from_dict(kind, recipe)})

@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from digits.data.mnist import Split
-from digits.inference.interface import SYMBOLS
 from digits.inference.recognizer_model import padded
 from digits.reader.crops import normalised
 from digits_train import reader_data
@@ -94,9 +93,3 @@ def mixed(chunks: Iterable[list[Batch]], random: Random) -> Iterator[Batch]:
             yield waiting.pop(int(random.integers(len(waiting))))
     random.shuffle(waiting)
     yield from waiting
-
-
-def targets(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """Texts one after the other as places in SYMBOLS, and their lengths: int64 [sum], [n]."""
-    symbols = [SYMBOLS.index(symbol) for text in texts for symbol in text]
-    return torch.tensor(symbols, dtype=torch.int64), torch.tensor([len(text) for text in texts])

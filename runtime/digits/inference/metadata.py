@@ -171,7 +171,8 @@ def parse(pairs: Mapping[str, str], name: str, kind: type[M]) -> M:
     if task not in _KINDS:
         raise ModelError(f"{name}: task is {task!r}, not {' or '.join(_KINDS)}")
     if not issubclass(_KINDS[task], kind):
-        raise WrongTask(f"can't use {name} as a {kind.task}: it is a {task}, for {_USES[task]}")
+        [wanted] = (title for title, known in _KINDS.items() if known is kind)
+        raise WrongTask(f"can't use {name} as a {wanted}: it is a {task}, for {_USES[task]}")
     values: dict[str, Any] = {}
     for key, type_ in get_type_hints(_KINDS[task]).items():
         if key not in pairs:

@@ -83,4 +83,5 @@ def padded(crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
 
 
 def _padded_width(crop: NDArray[np.uint8]) -> int:
-    return -(-crop.shape[1] // CROP_MULTIPLE) * CROP_MULTIPLE
+    width: int = crop.shape[1]
+    return -(-width // CROP_MULTIPLE) * CROP_MULTIPLE

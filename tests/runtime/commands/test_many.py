@@ -19,6 +19,7 @@ from digits.inference.model_file import BUNDLED, BUNDLED_READER
 from digits.prediction import Prediction
 from digits.system import cpu_count
 from tests.conftest import Capsys, Patch, Run
+from tests.robustness.forgery import recognizer
 from tests.runtime.conftest import no_free_file_descriptors
 from tests.waiting import wait_until
 
@@ -103,11 +104,14 @@ def test_process_count() -> None:
     assert runner.process_count(["a.png"] * 500, None) == cpu_count()
 
 
-def test_read_takes_a_file_of_each_kind(run: Run, pictures: list[Path]) -> None:
+def test_read_takes_a_file_of_each_kind(run: Run, pictures: list[Path], tmp_path: Path) -> None:
     options = ["--model", BUNDLED_READER, "--model", BUNDLED]
     assert run("read", pictures[7], *options) == (0, "7\n", "")
     code, _, err = run("read", pictures[7], *options[:2], *options[:2])
     assert code == 1 and "are both a reader: name one of each kind" in err
+    (tmp_path / "it.onnx").write_bytes(recognizer())
+    code, _, err = run("read", pictures[7], "--model", tmp_path / "it.onnx")
+    assert code == 1 and "is a recognizer: `digits read` can't use one yet" in err
 
 
 ALL = ["[1].png", "a.JPG", "b.png", "c.webp"]

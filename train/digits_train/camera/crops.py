@@ -6,8 +6,8 @@ are a currency or a unit: neither belongs to the text. What is no single number 
 fraction, a sum, words, marks, a number struck out, digits cut off by the edge.
 """
 
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -17,20 +17,22 @@ from digits.images.grey import Grey
 from digits.inference.interface import CROP_MAX_WIDTH, SYMBOLS
 from digits.reader import crops
 from digits.reader.crops import Margins, Region
-from digits.reader.detections import DIGITS, Detections, Floats, Integers
+from digits.reader.detections import DIGITS, Detections, Floats, Integers, Mask
 from digits.reader.lines import nearest_digits, text_lines
-from digits_train.camera.exposure import photograph
+from digits_train.camera.exposure import compress, photograph
 from digits_train.camera.materials import Materials
 from digits_train.camera.page import compose
 from digits_train.camera.ranges import Ranges
 from digits_train.camera.window import Window
 from digits_train.raster import Random, log_uniform
-from digits_train.symbols import Box, columns
+from digits_train.symbols import Box, columns, moved
 
 _SIDES = 7, 22  # heights of a digit: of a window
 _PHOTOGRAPHS = 2  # of each number
 _MOST_SYMBOLS = 20
 _SEEN, _UNSEEN = 0.8, 0.35  # share of a symbol that is in a crop: it is read, or not
+_INSIDE = 0.9  # share of one that is in the window: it may be read
+_DOUBTFUL = 0.2  # share of what may be a symbol that is in a crop: it may be read
 _EDGE = 4  # pixels around a crop that are photographed, too
 _TRIES = 3  # to find room that nothing else is in
 _ROOM = 0.4  # heights beside a part of a word, which alone might be a digit
@@ -51,13 +53,12 @@ def make_crops(materials: Materials, random: Random) -> Iterator[Crop]:
         shape = round(_SIDES[0] * height), round(_SIDES[1] * height)
         window = compose(random, materials, shape, height)
         cutter = _Cutter(window, height, random, ranges)
-        for region in cutter.regions():
-            text = cutter.text(region)
-            for _ in range(0 if text is None else _PHOTOGRAPHS):
+        for region, text in cutter.readable():
+            for _ in range(_PHOTOGRAPHS):
                 shines = random.random() < ranges.shining_through
                 pixels = cutter.photograph(region, before if shines else None)
                 if pixels is not None:
-                    yield Crop(pixels, text or "")
+                    yield Crop(pixels, text)
         before = window
 
 
@@ -66,39 +67,41 @@ class _Cutter:
 
     def __init__(self, window: Window, height: float, random: Random, ranges: Ranges) -> None:
         self.window, self.height, self.random, self.ranges = window, height, random, ranges
-        inside = [symbol for symbol in window.symbols if _is_inside(symbol.box, window.ink.shape)]
-        self.symbols = sorted(inside, key=lambda symbol: symbol.box[0] + symbol.box[2])
-        boxes, self.labels, _ = columns(self.symbols)
-        self.boxes = boxes.astype(np.float64)
-        self.every = _boxes([symbol.box for symbol in window.symbols])
-        self.doubtful = _boxes(window.doubtful)
-        self.separators, self.fractions = _boxes(window.separators), _boxes(window.fractions)
+        symbols = sorted(window.symbols, key=lambda symbol: symbol.box[0] + symbol.box[2])
+        self.boxes, self.labels = _boxes([symbol.box for symbol in symbols]), columns(symbols)[1]
+        self.doubtful, self.fractions = _boxes(window.doubtful), _boxes(window.fractions)
+        self.separators = _boxes(window.separators)
+        down, across = map(float, window.ink.shape)
+        self.is_inside = Region(0, 0, 0, 0, 0, across, down).visible(self.boxes) > _INSIDE
         self.numbers = self._numbers()
 
-    def regions(self) -> Iterator[Region]:
-        """Where a detector might see a number, with random room; and, fewer, anywhere else."""
+    def readable(self) -> Iterator[tuple[Region, str]]:
+        """Where a detector might see a number, and, fewer, anything else; and what is there."""
         for members in self.numbers:
-            for _ in range(_TRIES):
-                region = self._around(members)
-                if self.text(region) is not None:
-                    yield region
-                    break
-        for box in (*self.window.others, self._anywhere()):
-            if self.random.random() < self.ranges.no_number:
-                yield self._other(box)
+            tries = (self._around(members) for _ in range(_TRIES))
+            yield from islice(self._read(tries), 1)
+        boxes = *self.window.others, *self.window.fractions, self._anywhere()
+        chance = self.ranges.no_number
+        others = (self._other(box) for box in boxes if self.random.random() < chance)
+        yield from self._read(others)
 
-    def text(self, region: Region) -> str | None:
+    def _read(self, regions: Iterable[Region]) -> Iterator[tuple[Region, str]]:
+        """The regions of which nobody doubts what they say."""
+        for region in regions:
+            text = self._text(region)
+            if text is not None:
+                yield region, text
+
+    def _text(self, region: Region) -> str | None:
         """What a region says; None if anyone may doubt it."""
-        read = np.flatnonzero(region.visible(self.boxes) >= _SEEN)
-        # What is cut may be read or not.
-        if len(read) != (region.visible(self.every) > _UNSEEN).sum():
-            return None
-        if self._is_doubtful(region):
+        shares = region.visible(self.boxes)
+        read = np.flatnonzero((shares >= _SEEN) & self.is_inside)
+        is_cut = len(read) < (shares > _UNSEEN).sum()  # which may be read or not
+        if is_cut or len(read) > _MOST_SYMBOLS or self._is_doubtful(region):
             return None
         if not len(read) or self._is_divided(region, read):
             return ""
-        is_one = any({*read.tolist()} <= {*number} for number in self.numbers)
-        if len(read) > _MOST_SYMBOLS or not is_one:
+        if not any({*read.tolist()} <= {*number} for number in self.numbers):
             return None
         text = "".join(SYMBOLS[label] for label in self.labels[read]).rstrip("-.")
         return text if any(map(str.isdecimal, text)) else ""
@@ -106,14 +109,14 @@ class _Cutter:
     def _is_doubtful(self, region: Region) -> bool:
         """Whether letters might be digits, or a fraction is cut."""
         fractions = region.visible(self.fractions)
-        cut = (fractions > _UNSEEN / 2) & (fractions < _SEEN)
-        return bool(cut.any() or (region.visible(self.doubtful) > 0.2).any())
+        is_cut = (fractions > _UNSEEN / 2) & (fractions < _SEEN)
+        return bool(is_cut.any() or (region.visible(self.doubtful) > _DOUBTFUL).any())
 
     def _is_divided(self, region: Region, read: Integers) -> bool:
         """Whether signs are between the symbols that are read, or a fraction is among them."""
         left, top, right, bottom = region.levelled(self.separators).T
-        ends = (self.boxes[read, 0] + self.boxes[read, 2])[[0, -1]]
-        is_between = (left + right > ends[0]) & (left + right < ends[1])
+        first, last = self.boxes[read[[0, -1]], ::2].sum(1)
+        is_between = (left + right > first) & (left + right < last)
         is_level = np.abs(top + bottom) < self.height
         is_seen = region.visible(self.separators) > _UNSEEN
         has_fraction = (region.visible(self.fractions) >= _SEEN).any()
@@ -125,34 +128,38 @@ class _Cutter:
         box = round(left) - _EDGE, round(top) - _EDGE, round(right) + _EDGE, round(bottom) + _EDGE
         part, back = self.window.crop(box), behind and behind.crop(box)
         shown = photograph(part, self.height, self.random, back, self.ranges)
-        for symbol in np.flatnonzero(region.visible(self.every) > _UNSEEN):
-            if shown.hidden_share(part.symbols[symbol].box):
-                return None
-        return crops.cut(shown.pixels, region.moved(box[0], box[1]))
+        seen = self.boxes[region.visible(self.boxes) > _UNSEEN]
+        if any(shown.hidden_share(moved(symbol, *box[:2])) for symbol in map(tuple, seen)):
+            return None
+        return crops.cut(shown.pixels, region.moved(*box[:2]))
 
     def _numbers(self) -> list[list[int]]:
         """The symbols of each number, as `digits.reader` groups what it detects."""
-        digits, signs = (np.flatnonzero((self.labels < DIGITS) == kind) for kind in (True, False))
-        detections = [
-            Detections(np.zeros(len(some)), np.zeros((len(some), len(SYMBOLS))), self.boxes[some])
-            for some in (digits, signs)
+        kinds = self.labels < DIGITS, self.labels >= DIGITS
+        digits, signs = (np.flatnonzero(self.is_inside & kind) for kind in kinds)
+        nearest = nearest_digits(self._detected(signs), self._detected(digits))
+        return [
+            sorted([*digits[number], *signs[np.isin(nearest, number)]])
+            for line in text_lines(self._detected(digits))
+            for number in line
         ]
-        nearest = nearest_digits(detections[1], detections[0])
-        columns = [column for line in text_lines(detections[0]) for column in line]
-        numbers = [[*digits[column], *signs[np.isin(nearest, column)]] for column in columns]
-        return [sorted(map(int, number)) for number in numbers]
+
+    def _detected(self, symbols: Integers) -> Detections:
+        count = len(symbols)
+        return Detections(np.zeros(count), np.zeros((count, len(SYMBOLS))), self.boxes[symbols])
 
     def _around(self, members: Sequence[int]) -> Region:
         """Where a detector might see the number of these symbols."""
         random, ranges = self.random, self.ranges
-        some = list(members)
+        detected = list(members)
         for fewer in (slice(1, None), slice(-1)):
-            if random.random() < ranges.unseen and (self.labels[some[fewer]] < DIGITS).any():
-                some = some[fewer]
-        boxes = self.boxes[some] + random.normal(0, ranges.misplaced, (len(some), 4)) * self.height
-        return self._region(boxes, self.labels[some] < DIGITS)
+            if random.random() < ranges.unseen and (self.labels[detected[fewer]] < DIGITS).any():
+                detected = detected[fewer]
+        strayed = random.normal(0, ranges.misplaced, (len(detected), 4)) * self.height
+        return self._region(self.boxes[detected] + strayed, self.labels[detected] < DIGITS)
 
-    def _region(self, boxes: Floats, are_digits: np.ndarray, least: float = 0.0) -> Region:
+    def _region(self, boxes: Floats, are_digits: Mask, least: float = 0.0) -> Region:
+        """Around boxes, with random room. least: room beside them, in heights."""
         random, ranges = self.random, self.ranges
         rooms = [log_uniform(random, *limits) for limits in 2 * (ranges.beside, ranges.over)]
         left, above, right, below = rooms
@@ -168,20 +175,13 @@ class _Cutter:
             width = random.uniform(0.4, 1.5) * self.height
             left = random.uniform(left, right - width)
             right, least = left + width, _ROOM
-        only = _boxes([(left, top, right, bottom)])
-        return self._region(only, np.ones(1, bool), least)
+        return self._region(_boxes([(left, top, right, bottom)]), np.ones(1, bool), least)
 
     def _anywhere(self) -> Box:
         random, (down, across) = self.random, self.window.ink.shape
-        width, height = random.uniform(0.3, 3) * self.height, random.uniform(0.5, 1.3) * self.height
-        left, top = random.uniform(0, across - width), random.uniform(0, down - height)
+        width, height = random.uniform((0.3, 0.5), (3, 1.3)) * self.height
+        left, top = random.uniform((0, 0), (across - width, down - height))
         return left, top, left + width, top + height
-
-
-def _is_inside(box: Box, shape: Sequence[int]) -> bool:
-    """Whether more of a box is in a window than may be missing."""
-    frame = Region(0, 0, 0, 0, 0, float(shape[1]), float(shape[0]))
-    return bool(frame.visible(_boxes([box]))[0] > 0.9)
 
 
 def _boxes(boxes: Sequence[Box]) -> Floats:
@@ -204,9 +204,7 @@ def vary(pixels: Grey, random: Random, ranges: Ranges) -> Grey:
     if blur := ranges.dulled.draw(random):
         image = image.filter(ImageFilter.GaussianBlur(blur))
     if random.random() < ranges.compressed:
-        file = io.BytesIO()
-        image.save(file, "JPEG", quality=int(random.integers(*ranges.quality)))
-        image = Image.open(file)
+        image = compress(image, random, ranges)
     varied = np.asarray(image, np.float32)
     if grain := ranges.grained.draw(random):
         noise = grain * np.ptp(varied) * random.standard_normal(varied.shape, np.float32)

@@ -95,9 +95,7 @@ def photograph(
     if is_bilevel:
         pixels = _bilevel(pixels, contrast, random, ranges)
     if random.random() < ranges.compressed:
-        file, quality = io.BytesIO(), int(random.integers(*ranges.quality, endpoint=True))
-        Image.fromarray(pixels).save(file, "JPEG", quality=quality)
-        pixels = np.asarray(Image.open(file))
+        pixels = np.asarray(compress(Image.fromarray(pixels), random, ranges))
     negative = random.random() < ranges.negative
     return Photograph(255 - pixels if negative else pixels, hidden, window)
 
@@ -132,6 +130,13 @@ def lens(
         noise = np.float32(min(ranges.noise.draw(random), contrast / 4))  # or nobody could read it
         picture = picture + noise * random.standard_normal(picture.shape, np.float32)
     return np.asarray(np.clip(picture + 0.5, 0, 255), np.uint8)
+
+
+def compress(image: Image.Image, random: Random, ranges: Ranges) -> Image.Image:
+    """Save it as a JPEG, and open it again."""
+    file, quality = io.BytesIO(), int(random.integers(*ranges.quality, endpoint=True))
+    image.save(file, "JPEG", quality=quality)
+    return Image.open(file)
 
 
 def _bilevel(pixels: Bytes, contrast: float, random: Random, ranges: Ranges) -> Bytes:

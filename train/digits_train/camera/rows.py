@@ -234,21 +234,16 @@ class Rows:
             x = self.write(digits(random, 1, 2), x, y, "plain") + 0.1 * height
         first, small = len(self.window.symbols), copy(self)
         small.style = self.style._replace(height=random.uniform(*ranges.small) * height, cell=0.0)
-        raised, slanted = random.uniform(*ranges.raised) * height, random.random() < 0.6
+        raised, is_slanted = random.uniform(*ranges.raised) * height, random.random() < 0.6
         end = small.write(digits(random, 1, 1), x, y - raised, "plain")
-        below = (0.0, end) if slanted else (0.6 * small.style.height, x)
-        end = max(end, small.write(digits(random, 1, 2), below[1], y + below[0], "plain"))
+        start, lowered = (end, 0.0) if is_slanted else (x, 0.6 * small.style.height)
+        end = max(end, small.write(digits(random, 1, 2), start, y + lowered, "plain"))
         if len(self.window.symbols) > first:
-            box = self._hull(first)
-            ends = (
-                (box[[2, 0]], box[[1, 3]])
-                if slanted
-                else (box[[0, 2]], np.full(2, y - raised * 0.7))
-            )
-            self.window.draw(np.stack(ends, 1).astype(np.float64), self.pen)
-            left, top, right, bottom = box.tolist()
+            left, top, right, bottom = self._hull(first).tolist()
+            level = y - 0.7 * raised
+            bar = ((right, top), (left, bottom)) if is_slanted else ((left, level), (right, level))
+            self.window.draw(np.array(bar, np.float64), self.pen)
             self.window.fractions.append((left, top, right, bottom))
-            self.window.others.append((left, top, right, bottom))
             del self.window.symbols[first:]
         return end
 

@@ -72,15 +72,10 @@ def security(shape: Shape, random: Random, pitch: float) -> Coverage:
         across, beside = along(shape, turn), along(shape, turn + np.pi / 2)
         swing, length = random.uniform(0, 2) * pitch, random.uniform(5, 30) * pitch
         if kind < 0.25:  # a rosette: rings that bulge, around somewhere
-            x, y = (
-                part - side * np.float32(random.uniform(-0.5, 0.5))
-                for part, side in zip((across, beside), shape[::-1], strict=True)
-            )
-            across, beside = (
-                np.hypot(x, y),
-                np.arctan2(y, x) * np.float32(round(random.uniform(4, 16))),
-            )
-            length = 2 * np.pi
+            x, y = (random.uniform(-0.5, 0.5, 2) * shape[::-1]).tolist()
+            x, y = across - x, beside - y
+            bulges, length = round(random.uniform(4, 16)), 2 * np.pi
+            across, beside = np.hypot(x, y), bulges * np.arctan2(y, x)
         bent = across + swing * np.sin(2 * np.pi / length * beside)
         waves = np.sin(2 * np.pi / pitch * bent)
         lines = (3 * (waves - random.uniform(-0.2, 0.8))).clip(0, 1)

@@ -19,10 +19,10 @@ class Window:
     """Ink and its meaning.
 
     ink, printed: float32 [height, width], coverage by what is written, and by rules and forms.
-    doubtful: boxes of what may or may not be a symbol. others: of words, marks, fractions and what
-    is struck out. separators: of signs between two numbers, such as slashes. fractions: of those
-    alone, whose digits are no symbols. margin: pixels that stay free on each side,
-    or None if ink may be cut by the window's edge.
+    doubtful: boxes of what may or may not be a symbol. others: of words, marks and what is struck
+    out. separators: of signs between two numbers, such as slashes. fractions: whose digits are no
+    symbols. margin: pixels that stay free on each side, or None if ink may be cut by the window's
+    edge.
     """
 
     ink: Coverage

@@ -6,7 +6,7 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.functional import pad, relu
 
 from digits.data.table import NO_DIGIT
 from digits.inference.metadata import Kernels
@@ -48,6 +48,31 @@ def probabilities(logits: Tensor, none_logit: float = 0.0) -> Tensor:
     """
     eleven = with_none(logits, none_logit).softmax(1)
     return eleven[:, :NONE] + eleven[:, NONE:] / NONE
+
+
+class ConvBlock(nn.Module):
+    """Convolution, batch norm and ReLU; with a residual connection where the shape stays.
+
+    kernel, stride, dilation: down and across.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        filters: int,
+        kernel: tuple[int, int] = (3, 3),
+        stride: tuple[int, int] = (1, 1),
+        dilation: tuple[int, int] = (1, 1),
+    ) -> None:
+        super().__init__()
+        padding = dilation[0] * (kernel[0] // 2), dilation[1] * (kernel[1] // 2)
+        self.conv = nn.Conv2d(channels, filters, kernel, stride, padding, dilation, bias=False)
+        self.norm = nn.BatchNorm2d(filters)
+        self.residual = channels == filters and stride == (1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(self.conv(x))
+        return relu(x + y if self.residual else y)
 
 
 def type_and_shape(tensor: Tensor) -> str:

@@ -10,7 +10,7 @@ from torch.nn.functional import avg_pool2d, interpolate, pixel_shuffle, relu
 
 from digits.inference.interface import PAGE_MULTIPLE, SYMBOLS
 from digits_train.config import ReaderRecipe
-from digits_train.models.network import BaseNetwork
+from digits_train.models.network import BaseNetwork, ConvBlock
 
 
 class Maps(NamedTuple):
@@ -47,23 +47,6 @@ def _mean(cells: Tensor, side: int) -> Tensor:
 def _enlarge(cells: Tensor) -> Tensor:
     scale = float(PAGE_MULTIPLE)
     return interpolate(cells, scale_factor=scale, mode="bilinear", align_corners=False)
-
-
-class ConvBlock(nn.Module):
-    """Convolution, batch norm and ReLU; with a residual connection where the shape stays."""
-
-    def __init__(
-        self, channels: int, filters: int, kernel: int = 3, stride: int = 1, dilation: int = 1
-    ) -> None:
-        super().__init__()
-        padding = dilation * (kernel // 2)
-        self.conv = nn.Conv2d(channels, filters, kernel, stride, padding, dilation, bias=False)
-        self.norm = nn.BatchNorm2d(filters)
-        self.residual = channels == filters and stride == 1
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.norm(self.conv(x))
-        return relu(x + y if self.residual else y)
 
 
 _DEFAULT = ReaderRecipe(
@@ -112,11 +95,11 @@ class Reader(BaseNetwork):
         super().__init__()
         self.contrast = LocalContrast()
         self.stem = nn.Sequential(
-            ConvBlock(1, 16, kernel=5, stride=2), ConvBlock(16, 32, stride=2), ConvBlock(32, 32)
+            ConvBlock(1, 16, (5, 5), (2, 2)), ConvBlock(16, 32, stride=(2, 2)), ConvBlock(32, 32)
         )
         self.body = nn.Sequential(
-            ConvBlock(32, 64, stride=2),
-            *(ConvBlock(64, 64, dilation=dilation) for dilation in (1, 2, 1, 4, 1, 2)),
+            ConvBlock(32, 64, stride=(2, 2)),
+            *(ConvBlock(64, 64, dilation=(far, far)) for far in (1, 2, 1, 4, 1, 2)),
         )
         self.up = nn.Conv2d(64, 4 * 32, 1)
         self.neck = nn.Sequential(ConvBlock(32, 32), ConvBlock(32, 32))

@@ -8,34 +8,9 @@ from torch.nn.functional import log_softmax, relu
 
 from digits.inference.interface import INK, PAPER, SYMBOLS
 from digits_train.config import RecognizerRecipe
-from digits_train.models.network import BaseNetwork
+from digits_train.models.network import BaseNetwork, ConvBlock
 
 BLANK = len(SYMBOLS)  # the class of no symbol, the last
-
-
-class Block(nn.Module):
-    """Convolution, batch norm and ReLU; with a residual connection where the shape stays.
-
-    kernel, stride, dilation: down and across.
-    """
-
-    def __init__(
-        self,
-        channels: int,
-        filters: int,
-        kernel: tuple[int, int] = (3, 3),
-        stride: tuple[int, int] = (1, 1),
-        dilation: int = 1,
-    ) -> None:
-        super().__init__()
-        padding = kernel[0] // 2, dilation * (kernel[1] // 2)
-        self.conv = nn.Conv2d(channels, filters, kernel, stride, padding, (1, dilation), bias=False)
-        self.norm = nn.BatchNorm2d(filters)
-        self.residual = channels == filters and stride == (1, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.norm(self.conv(x))
-        return relu(x + y if self.residual else y)
 
 
 _DEFAULT = RecognizerRecipe(
@@ -72,15 +47,15 @@ class Recognizer(BaseNetwork):
     def __init__(self) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            Block(1, 24, (5, 5), (2, 2)),
-            *(Block(24, 48, stride=(2, 2)), Block(48, 48)),
-            *(Block(48, 64, stride=(2, 1)), Block(64, 64), Block(64, 64)),
-            *(Block(64, 128, stride=(2, 1)), Block(128, 128)),
+            ConvBlock(1, 24, (5, 5), (2, 2)),
+            *(ConvBlock(24, 48, stride=(2, 2)), ConvBlock(48, 48)),
+            *(ConvBlock(48, 64, stride=(2, 1)), ConvBlock(64, 64), ConvBlock(64, 64)),
+            *(ConvBlock(64, 128, stride=(2, 1)), ConvBlock(128, 128)),
         )
         # The three rows that are left become one.
         self.flatten = nn.Conv2d(128, 128, (3, 1))
         self.context = nn.Sequential(
-            *(Block(128, 128, (1, 5), dilation=dilation) for dilation in (1, 2, 1, 3))
+            *(ConvBlock(128, 128, (1, 5), dilation=(1, far)) for far in (1, 2, 1, 3))
         )
         self.symbols = nn.Conv2d(128, len(SYMBOLS) + 1, 1)
 

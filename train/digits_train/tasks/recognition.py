@@ -27,7 +27,7 @@ from digits_train.distributed import CPU, DistributedContext
 from digits_train.metrics import Metrics
 from digits_train.models import BaseNetwork
 from digits_train.models.recognizer import BLANK
-from digits_train.recognizer_data import Batch, Chunks
+from digits_train.recognizer_data import CHUNK, Batch, Chunks
 from digits_train.tasks.detection import VALIDATION_SEED
 
 _GLYPHS, _TEXTS = 20_000, 8_000  # glyphs and words that the crops are composed of
@@ -68,9 +68,9 @@ class Recognition:
 
     @property
     def steps(self) -> int:
-        whole, rest = divmod(self.recipe.crops, recognizer_data.CHUNK)
-        sizes = (self.recipe.batch_size, recognizer_data.CHUNK, rest)
-        return self.recipe.passes * (whole * -(-sizes[1] // sizes[0]) + -(-sizes[2] // sizes[0]))
+        chunks, rest = divmod(self.recipe.crops, CHUNK)
+        batches = [math.ceil(crops / self.recipe.batch_size) for crops in (CHUNK, rest)]
+        return self.recipe.passes * (chunks * batches[0] + batches[1])
 
     @property
     def examples(self) -> int:
@@ -181,12 +181,12 @@ def text_losses(outputs: Tensor, texts: Sequence[str]) -> Tensor:
 
     outputs: log probabilities [n, steps, 13]. A text too long for its crop costs nothing.
     """
-    symbols, lengths = recognizer_data.targets(texts)
-    steps = torch.full_like(lengths, outputs.shape[1])
+    symbols = [SYMBOLS.index(symbol) for symbol in "".join(texts)]
+    lengths = torch.tensor([len(text) for text in texts])
     return ctc_loss(
         outputs.float().transpose(0, 1),
-        symbols.to(outputs.device),
-        steps,
+        torch.tensor(symbols, dtype=torch.int64, device=outputs.device),
+        torch.full_like(lengths, outputs.shape[1]),
         lengths,
         blank=BLANK,
         reduction="none",
