@@ -16,6 +16,7 @@
 # make bench         our speed and memory beside the alternatives', into docs/results.md; 10 minutes
 # make weights       fit the weights of the hypotheses again; 10 minutes
 # make reader        train, export and install the bundled reader again; docs/train.md says how long it takes
+# make recognizer    train, export and install the recognizer again; docs/train.md says how long
 # make model         train, export and install a new classifier to bundle, and redraw the docs' pictures
 
 PYTHON ?= python3
@@ -30,7 +31,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export UV_SYSTEM_CERTS := 1
 
 .PHONY: demo check quick test pytest test-browser test-arm test-bounds test-ray test-all coverage mutation fuzz lint
-.PHONY: lock audit docs wheel bench weights model reader clean
+.PHONY: lock audit docs wheel bench weights model reader recognizer clean
 
 demo: .venv-runtime/done
 	.venv-runtime/$(BIN)/digits predict tests/pictures
@@ -143,6 +144,13 @@ reader: .venv/done
 	.venv/$(BIN)/digits export --quantize runs/bundled-reader
 	cp runs/bundled-reader/reader.int8.onnx runtime/digits/inference/
 	.venv/$(BIN)/python -m docs.make page
+
+# It goes on after an interruption with `digits train --resume runs/bundled-recognizer`.
+recognizer: .venv/done
+	rm -rf runs/bundled-recognizer
+	.venv/$(BIN)/digits train --network recognizer --out runs/bundled-recognizer
+	.venv/$(BIN)/digits export --quantize runs/bundled-recognizer
+	cp runs/bundled-recognizer/recognizer.int8.onnx runtime/digits/inference/
 
 clean:
 	rm -rf .venv .venv-runtime .venv-bounds .venv-ray .venv-docs .venv-release .arm dist site
