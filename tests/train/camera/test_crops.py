@@ -20,6 +20,7 @@ from digits_train.symbols import Box, Symbol
 
 EXACT = replace(
     real_paper(RANGES),
+    clear=0.0,
     misplaced=0.0,
     unseen=0.0,
     unlevel=0.0,
@@ -57,7 +58,7 @@ def neighbour(window: Window, left: int, top: int = 100) -> None:
         ("1234", lambda window: window.separators.append(SIGN), {""}),
         ("12", lambda window: window.separators.append(SIGN), {"12"}),  # it closes the number
         ("12", lambda window: window.fractions.append((200, 95, 205, 135)), {""}),
-        ("12", lambda window: window.fractions.append((200, 95, 300, 135)), set()),  # it is cut
+        ("12", lambda window: window.fractions.append((200, 95, 300, 135)), {""}),  # not "12"
         ("1234", lambda window: window.doubtful.append(SIGN), set()),
         ("1" * 21, None, set()),
         ("12", lambda window: neighbour(window, 205), {"128"}),  # of the same number, to a reader

@@ -22,7 +22,7 @@ from digits.reader.lines import nearest_digits, text_lines
 from digits_train.camera.exposure import compress, photograph
 from digits_train.camera.materials import Materials
 from digits_train.camera.page import compose
-from digits_train.camera.ranges import Ranges
+from digits_train.camera.ranges import Ranges, clear
 from digits_train.camera.window import Window
 from digits_train.raster import Random, log_uniform
 from digits_train.symbols import Box, columns, moved
@@ -47,8 +47,10 @@ class Crop(NamedTuple):
 
 def make_crops(materials: Materials, random: Random) -> Iterator[Crop]:
     """Yield crops of random windows for ever."""
-    ranges, before = materials.ranges, Window.empty((1, 1))
+    hard, before = materials.ranges, Window.empty((1, 1))
     while True:
+        ranges = clear(hard) if random.random() < hard.clear else hard
+        materials = materials._replace(ranges=ranges)
         height = log_uniform(random, *ranges.digit_height)
         shape = round(_SIDES[0] * height), round(_SIDES[1] * height)
         window = compose(random, materials, shape, height)
@@ -80,10 +82,11 @@ class _Cutter:
         for members in self.numbers:
             tries = (self._around(members) for _ in range(_TRIES))
             yield from islice(self._read(tries), 1)
-        boxes = *self.window.others, *self.window.fractions, self._anywhere()
         chance = self.ranges.no_number
-        others = (self._other(box) for box in boxes if self.random.random() < chance)
-        yield from self._read(others)
+        others = [
+            box for box in (*self.window.others, self._anywhere()) if self.random.random() < chance
+        ]
+        yield from self._read(self._other(box) for box in (*others, *self.window.fractions))
 
     def _read(self, regions: Iterable[Region]) -> Iterator[tuple[Region, str]]:
         """The regions of which nobody doubts what they say."""
@@ -99,12 +102,11 @@ class _Cutter:
         is_cut = len(read) < (shares > _UNSEEN).sum()  # which may be read or not
         if is_cut or len(read) > _MOST_SYMBOLS or self._is_doubtful(region):
             return None
-        if not len(read) or self._is_divided(region, read):
+        if not (self.labels[read] < DIGITS).any() or self._is_divided(region, read):
             return ""
         if not any({*read.tolist()} <= {*number} for number in self.numbers):
             return None
-        text = "".join(SYMBOLS[label] for label in self.labels[read]).rstrip("-.")
-        return text if any(map(str.isdecimal, text)) else ""
+        return "".join(SYMBOLS[label] for label in self.labels[read]).rstrip("-.")
 
     def _is_doubtful(self, region: Region) -> bool:
         """Whether letters might be digits, or a fraction is cut."""
@@ -113,9 +115,10 @@ class _Cutter:
         return bool(is_cut.any() or (region.visible(self.doubtful) > _DOUBTFUL).any())
 
     def _is_divided(self, region: Region, read: Integers) -> bool:
-        """Whether signs are between the symbols that are read, or a fraction is among them."""
+        """Whether signs are between the digits that are read, or a fraction is among them."""
         left, top, right, bottom = region.levelled(self.separators).T
-        first, last = self.boxes[read[[0, -1]], ::2].sum(1)
+        digits = read[self.labels[read] < DIGITS]
+        first, last = self.boxes[digits[[0, -1]], ::2].sum(1)
         is_between = (left + right > first) & (left + right < last)
         is_level = np.abs(top + bottom) < self.height
         is_seen = region.visible(self.separators) > _UNSEEN

@@ -159,10 +159,11 @@ class Ranges:
     worn: Range = (-2.0, 0.3)  # standard deviations of clouds, below which its lines are missing
     speckled: Range = (0.0, 0.15)  # standard deviation of the noise before it, likewise
     fraction: float = 0.0  # chance, of a number
-    small: Range = (0.45, 0.75)  # heights of its digits
-    raised: Range = (0.35, 0.6)  # heights of its numerator above the other digits' baseline
+    small: Range = (0.45, 1.0)  # heights of its digits
+    raised: Range = (0.2, 0.6)  # heights of its numerator above the other digits' baseline
 
     # Crops of numbers, for the recognizer
+    clear: float = 0.5  # chance that a window is drawn with the `clear` ranges
     digit_height: Range = (9.0, 48.0)  # pixels; evenly in the logarithm
     beside: Range = (0.05, 1.5)  # heights of room left and right; evenly in the logarithm
     over: Range = (0.05, 0.8)  # above and below, likewise
@@ -234,7 +235,7 @@ def real_paper(ranges: Ranges) -> Ranges:
         kinds=(0.25, 0.13, 0.1, 0.17, 0.05, 0.12, 0.18),
         secured=0.25,
         bilevel=0.2,
-        fraction=0.04,
+        fraction=0.08,
         cell=Either(0.18, (0.7, 1.8)),
         framed=0.15,
         frame=(0.02, 0.8),
@@ -245,4 +246,26 @@ def real_paper(ranges: Ranges) -> Ranges:
         contents=(0.9, 0.07, 0.03),
         edge=0.03,
         after_number=(0.8, 8.0),
+    )
+
+
+def clear(ranges: Ranges) -> Ranges:
+    """For crops that a person reads without effort, as are nearly all that people photograph."""
+    return replace(
+        ranges,
+        faint=Either(0.25, (0.2, 0.25), (0.0, 0.25)),
+        kept=Either(0.0, (0.0, 0.0)),
+        least_contrast=80.0,
+        tint=(0.03, 0.25),
+        blur=(0.3, 1.0),
+        noise=Either(1.0, (0.0, 4.0)),
+        shadow=Either(0.12, (0.1, 0.3)),
+        through=(0.03, 0.1),
+        threshold=(0.2, 0.45),
+        worn=(-2.0, -0.7),
+        speckled=(0.0, 0.05),
+        digit_height=(14.0, 48.0),
+        coarse=Either(0.25, (0.6, 0.85)),
+        misplaced=0.03,
+        grained=Either(0.3, (0.01, 0.04)),
     )

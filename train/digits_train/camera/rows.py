@@ -135,20 +135,17 @@ class Rows:
                 continue
             if spacing == "joined" and before is not None:
                 self._connect(before, box)
-            self._note(text, index, box)
+            self._note(character, box)
             x, before, right = box[2], box, box[0] + upright
             if x > width + self.window.ink.shape[1]:  # the next ones can't be seen either
                 break
         return max(x, start)
 
-    def _note(self, text: str, index: int, box: Box) -> None:
-        """Note what a character in a number is: a symbol, or a sign between two numbers."""
-        character = text[index]
+    def _note(self, character: str, box: Box) -> None:
+        """Note what a character is: a symbol, or a sign, which between digits separates numbers."""
         if character in _LABELS:
             self.window.symbols.append(Symbol(box, _LABELS[character], self.style.height))
-        elif character != "'" and all(
-            any(map(str.isdecimal, part)) for part in (text[:index], text[index:])
-        ):
+        elif character != "'":
             self.window.separators.append(box)
 
     def _put(self, glyph: Glyph, left: float, y: float, level: float, most: float) -> Box | None:
@@ -230,21 +227,23 @@ class Rows:
     def _fraction(self, x: float, y: float) -> float:
         """Write a fraction, often behind a digit; return where it ends. It is no plain number."""
         random, ranges, height = self.random, self.ranges, self.style.height
+        symbols, start = self.window.symbols, len(self.window.symbols)
         if random.random() < 0.5:
             x = self.write(digits(random, 1, 2), x, y, "plain") + 0.1 * height
-        first, small = len(self.window.symbols), copy(self)
+        first, small = len(symbols), copy(self)
         small.style = self.style._replace(height=random.uniform(*ranges.small) * height, cell=0.0)
         raised, is_slanted = random.uniform(*ranges.raised) * height, random.random() < 0.6
         end = small.write(digits(random, 1, 1), x, y - raised, "plain")
-        start, lowered = (end, 0.0) if is_slanted else (x, 0.6 * small.style.height)
-        end = max(end, small.write(digits(random, 1, 2), start, y + lowered, "plain"))
-        if len(self.window.symbols) > first:
+        below, lowered = (end, 0.0) if is_slanted else (x, 0.6 * small.style.height)
+        end = max(end, small.write(digits(random, 1, 2), below, y + lowered, "plain"))
+        if len(symbols) > first:
             left, top, right, bottom = self._hull(first).tolist()
             level = y - 0.7 * raised
             bar = ((right, top), (left, bottom)) if is_slanted else ((left, level), (right, level))
             self.window.draw(np.array(bar, np.float64), self.pen)
+            left, top, right, bottom = self._hull(start).tolist()
             self.window.fractions.append((left, top, right, bottom))
-            del self.window.symbols[first:]
+            del symbols[first:]
         return end
 
     def frame(self, first: int) -> None:
