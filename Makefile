@@ -15,7 +15,7 @@
 # make wheel         build the wheel and the sdist in dist/, and check them
 # make bench         our speed and memory beside the alternatives', into docs/results.md; 10 minutes
 # make weights       fit the weights of the hypotheses again; 10 minutes
-# make reader        train, export and install the bundled reader again; docs/train.md says how long it takes
+# make detector      train, export and install the bundled detector again; docs/train.md says how long it takes
 # make recognizer    train, export and install the recognizer again; docs/train.md says how long
 # make model         train, export and install a new classifier to bundle, and redraw the docs' pictures
 
@@ -31,7 +31,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export UV_SYSTEM_CERTS := 1
 
 .PHONY: demo check quick test pytest test-browser test-arm test-bounds test-ray test-all coverage mutation fuzz lint
-.PHONY: lock audit docs wheel bench weights model reader recognizer clean
+.PHONY: lock audit docs wheel bench weights model detector recognizer clean
 
 demo: .venv-runtime/done
 	.venv-runtime/$(BIN)/digits predict tests/pictures
@@ -137,12 +137,12 @@ model: .venv/done
 	.venv/$(BIN)/python -m docs.make
 
 # It needs 1.9 GB. It goes on after an interruption with
-# `digits train --resume runs/bundled-reader`.
-reader: .venv/done
-	rm -rf runs/bundled-reader
-	.venv/$(BIN)/digits train --network reader --out runs/bundled-reader
-	.venv/$(BIN)/digits export --quantize runs/bundled-reader
-	cp runs/bundled-reader/reader.int8.onnx runtime/digits/inference/
+# `digits train --resume runs/bundled-detector`.
+detector: .venv/done
+	rm -rf runs/bundled-detector
+	.venv/$(BIN)/digits train --network detector --out runs/bundled-detector
+	.venv/$(BIN)/digits export --quantize runs/bundled-detector
+	cp runs/bundled-detector/detector.int8.onnx runtime/digits/inference/
 	.venv/$(BIN)/python -m docs.make page
 
 # It goes on after an interruption with `digits train --resume runs/bundled-recognizer`.

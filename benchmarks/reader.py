@@ -1,6 +1,6 @@
 """How well `digits read` finds and reads symbols, on pages and numbers that it wasn't trained on.
 
-    python -m benchmarks reader [--model READER.onnx] [--pages N]
+    python -m benchmarks reader [--model DETECTOR.onnx] [--pages N]
     PYTHONPATH=CHECKOUT/runtime python -m benchmarks reader    # as another checkout reads the same
 
 The digits are those of MNIST's validation set that fit nothing. All digits that are written count:
@@ -264,9 +264,9 @@ def figures(answers: dict[str, list[Answer]]) -> dict[str, float]:
 
 
 def chosen(description: str | None, pages: int = 100, threads: int = 1) -> tuple[Classifier, int]:
-    """The reader and the number of pages on the command line. pages: by default."""
+    """The detector and the number of pages on the command line. pages: by default."""
     options = parser(description, model="", pages=pages).parse_args()
-    return Classifier(reader=options.model or None, threads=threads), options.pages
+    return Classifier(detector=options.model or None, threads=threads), options.pages
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """How far `digits read` depends on what changes nothing on a page. It needs no labels.
 
-    python -m benchmarks stability [--pages N] [--model READER.onnx]
+    python -m benchmarks stability [--pages N] [--model DETECTOR.onnx]
 
 Each page is read as it is, and then larger, smaller, turned, shifted, darker and compressed. Both
 readings should say the same: a page does if all its numbers do, and of the digits, those that would
@@ -25,7 +25,7 @@ from digits_train.camera.page import page
 
 Change = Callable[[Image.Image], Image.Image]
 
-_SHIFT = 2  # pixels: half of the reader's stride
+_SHIFT = 2  # pixels: half of the detector's stride
 
 
 def resized(image: Image.Image, scale: float) -> Image.Image:

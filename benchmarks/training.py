@@ -19,7 +19,7 @@ from benchmarks.timing import Row
 from digits.data import mnist
 from digits.data.mnist import Split
 from digits_train.camera.materials import make_materials
-from digits_train.config import ReaderRecipe, Recipe, TrainConfig
+from digits_train.config import DetectorRecipe, Recipe, TrainConfig
 from digits_train.distributed import CPU, has_bfloat16
 from digits_train.fit import fit
 from digits_train.metrics import Metrics
@@ -29,7 +29,7 @@ from digits_train.tasks.detection import Batch
 from digits_train.training import begin
 
 LENET5, VGG = 25_600, 384  # training digits
-BATCHES = 16  # of the reader
+BATCHES = 16  # of the detector
 
 
 class Example(Dataset[tuple[torch.Tensor, int]]):
@@ -82,7 +82,7 @@ class Composed(Detection):
         rng, times = torch.Generator(), []
         self.materials = make_materials(self.train, 0, 500, 250)
         self.ready = []
-        for batch in super().batches(0, rng, get_network("reader")()):
+        for batch in super().batches(0, rng, get_network("detector")()):
             self.ready.append(batch)
             times.append(time.perf_counter())
         return self.recipe.batch_size * (len(times) - 1) / (times[-1] - times[0])
@@ -111,9 +111,9 @@ def rows() -> Iterator[Row]:
         "PyTorch, float32": plain(VGG16(), batches, VGG),
     }
     yield Row("… VGG-16, `default`", "images/s", rates)
-    size = get_recipe("reader", "default").batch_size
-    recipe = get_recipe("reader", "default", crops=BATCHES * size)
-    assert isinstance(recipe, ReaderRecipe)
+    size = get_recipe("detector", "default").batch_size
+    recipe = get_recipe("detector", "default", crops=BATCHES * size)
+    assert isinstance(recipe, DetectorRecipe)
     task = Composed(recipe, train, train)
-    rates = {"digits, composing": task.compose(), "digits, learning": ours("reader", task, 1)}
-    yield Row("… the reader, a process each", "windows/s", rates)
+    rates = {"digits, composing": task.compose(), "digits, learning": ours("detector", task, 1)}
+    yield Row("… the detector, a process each", "windows/s", rates)

@@ -1,6 +1,6 @@
 """How many whole numbers are read right, and how many wrong ones are accepted, by constraint.
 
-    python -m benchmarks.whole_numbers [--pages N] [--model READER.onnx]
+    python -m benchmarks.whole_numbers [--pages N] [--model DETECTOR.onnx]
 
 Pages of two to six numbers, one a line, each by one hand that training never shows
 (benchmarks/held_back.py): two thirds by MNIST's digits, a third in handwriting fonts. Each kind of
@@ -104,7 +104,7 @@ def find(kind: str, pages: int, classifier: Classifier) -> Iterator[list[Column]
         shown = draw(kind, index)
         page = picture.load(shown.pixels, picture.PAGE_MAX_SIDE)
         start = time.perf_counter()
-        lines = find_lattices(classifier.model, classifier.reader, page)
+        lines = find_lattices(classifier.model, classifier.detector, page)
         lattices = [lattice for line in lines for lattice in line]
         written = shown.text.split()
         seconds = (time.perf_counter() - start) / len(written)
@@ -140,7 +140,7 @@ def figures(results: list[Result], columns: list[Column], free: list[Result]) ->
 
 def main() -> None:
     classifier, count = chosen(__doc__, pages=300)
-    temperature = classifier.reader.metadata.number_temperature
+    temperature = classifier.detector.metadata.number_temperature
     with progress_bar() as bar:
         for kind, (_, by_constraint) in KINDS.items():
             pages = find(kind, count, classifier)

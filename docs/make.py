@@ -1,6 +1,6 @@
 """Draw the pictures of the README and of docs/: python -m docs.make [NAME ...]
 
-`make model` calls it, and copies curves.png from its run; `make reader` draws `page`.
+`make model` calls it, and copies curves.png from its run; `make detector` draws `page`.
 """
 
 import subprocess
@@ -27,7 +27,7 @@ from digits.commands.drawing import annotate, debug_strip, save
 from digits.data import mnist
 from digits.images import picture
 from digits.prediction import Reading
-from digits_train import frames, reader_data
+from digits_train import detector_data, frames
 from digits_train.augment import BatchRng, augment
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.models import LeNet5
@@ -110,14 +110,14 @@ def examples() -> None:
 
 
 def windows() -> None:
-    """Draw windows and crops that the reader learns from, and where it should find symbols.
+    """Draw windows and crops that the detector learns from, and where it should find symbols.
 
     Green: symbols; orange: where finding one is neither right nor wrong.
     """
-    random, side, small = np.random.default_rng(0), reader_data.SIDE, reader_data.CROP_SIDE
+    random, side, small = np.random.default_rng(0), detector_data.SIDE, detector_data.CROP_SIDE
     # Each window with writing is there twice, in two photographs.
-    windows = list(islice(reader_data.make_examples(_materials(), random), 0, 24, 2))
-    crops = list(islice(reader_data.make_crops(_materials(), random), 0, 48, 2))
+    windows = list(islice(detector_data.make_examples(_materials(), random), 0, 24, 2))
+    crops = list(islice(detector_data.make_crops(_materials(), random), 0, 48, 2))
     sheet = Image.new("RGB", (6 * side, 2 * side + 2 * small))
     for examples, across, top in ((windows, 6, 0), (crops, 12, 2 * side)):
         for number, shown in enumerate(examples):

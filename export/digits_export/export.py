@@ -16,18 +16,18 @@ from digits.terminal import print_stderr, progress_bar
 from digits.text import escape_control
 from digits_export import model_card, triton, verify
 from digits_export.classifier_export import ClassifierExporter
+from digits_export.detector_export import DetectorExporter
 from digits_export.optimize import optimize
 from digits_export.quantize import quantize
-from digits_export.reader_export import ReaderExporter
 from digits_export.recognizer_export import RecognizerExporter
 from digits_export.report import Form, Report
 from digits_train import calibration, checkpoint, comparison
 from digits_train.checkpoint import Checkpoint
-from digits_train.models import Network, Reader, Recognizer
+from digits_train.models import Detector, Network, Recognizer
 from digits_train.onnx_graph import to_onnx
 from digits_train.run import RunDir
 
-Exporter = ClassifierExporter | ReaderExporter | RecognizerExporter
+Exporter = ClassifierExporter | DetectorExporter | RecognizerExporter
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,8 @@ def _load(run: RunDir, config: ExportConfig) -> Checkpoint:
 def _make_exporter(loaded: Checkpoint, data: Path | None) -> Exporter:
     if isinstance(loaded.model, Recognizer):
         return RecognizerExporter(loaded, calibration.draw_crops())
-    if isinstance(loaded.model, Reader):
-        return ReaderExporter(loaded, calibration.draw_pages(), calibration.draw_number_pages())
+    if isinstance(loaded.model, Detector):
+        return DetectorExporter(loaded, calibration.draw_pages(), calibration.draw_number_pages())
     provenance = loaded.provenance
     # The same data as in training: other splits might contain training digits.
     dataset = datasets.load(data, lambda error: print_stderr(f"warning: {error}"))

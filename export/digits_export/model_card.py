@@ -58,7 +58,7 @@ pictures, in handwriting fonts, too, `outlier_weight` is that of pictures of no 
 those, letters and drawings get answers, too, often confident ones. MNIST was written by employees
 of the US Census Bureau and American high-school students. It reads two touching digits as one.""",
     },
-    "reader": {
+    "detector": {
         "examples": "{training_pages:,} windows of {pages}",
         "use": """\
 Finds the digits, minus signs and decimal points or commas of a page. Input `page`: uint8 [batch, 1,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from digits_export.reader_calibrate import MapScaling
+from digits_export.detector_calibrate import MapScaling
 from digits_export.temperature import TemperatureScaling, TextScaling
 
 # A network's file, run with one kind of kernels, as in export.json: name (fp32 or int8), kernels

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from digits.constraints.constraints import Constraints
     from digits.fields.form import Form
     from digits.fields.sheet import Sheet
-    from digits.inference.reader_model import ReaderModel
+    from digits.inference.detector_model import DetectorModel
 
-_OPENING = Lock()  # of readers; a lock of each classifier couldn't be sent to a worker process
+_OPENING = Lock()  # of detectors; a lock of each classifier couldn't be sent to a worker process
 
 
 class Classifier:
@@ -30,13 +30,13 @@ class Classifier:
     kernels: "integer" or "float", how to compute an int8 model; by default as its file says.
     sha256: of the only model file to accept; by default $DIGITS_MODEL_SHA256, else any. threshold:
     `predict` rejects answers with less confidence, 0 to 1; by default those below the threshold
-    that the model's file records; 0 rejects none. reader, reader_sha256: the same as model and
-    sha256 for the network that reads pages; by default $DIGITS_READER, else the bundled reader. It
+    that the model's file records; 0 rejects none. detector, detector_sha256: the same as model and
+    sha256 for the network that finds symbols; by default $DIGITS_DETECTOR, else the bundled one. It
     is opened when it is needed: to `read`, and to look at a picture in which the model isn't sure
     of a digit, or in which something else may be.
 
     Raises ModelError if the model can't be used, and ValueError for a number out of range. The
-    methods raise ModelError if a model fails, or if the reader can't be used.
+    methods raise ModelError if a model fails, or if the detector can't be used.
     """
 
     def __init__(
@@ -46,15 +46,15 @@ class Classifier:
         kernels: Kernels | None = None,
         threshold: float | None = None,
         sha256: str | None = None,
-        reader: ModelSource = None,
-        reader_sha256: str | None = None,
+        detector: ModelSource = None,
+        detector_sha256: str | None = None,
     ) -> None:
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f"threshold must be 0 to 1, not {threshold}")
         self.model = Model(model, threads, kernels, sha256)
         self._threshold = threshold
-        self._reader_file = reader, threads, None, reader_sha256
-        self._reader: ReaderModel | None = None
+        self._detector_file = detector, threads, None, detector_sha256
+        self._detector: DetectorModel | None = None
 
     @property
     def threshold(self) -> float:
@@ -63,14 +63,14 @@ class Classifier:
         return default if self._threshold is None else self._threshold
 
     @property
-    def reader(self) -> "ReaderModel":
-        """The network that reads pages. Raises ModelError if it can't be used."""
+    def detector(self) -> "DetectorModel":
+        """The network that finds symbols. Raises ModelError if it can't be used."""
         with _OPENING:
-            if self._reader is None:
-                from digits.inference.reader_model import ReaderModel  # most digits don't need it
+            if self._detector is None:  # most digits don't need it
+                from digits.inference.detector_model import DetectorModel
 
-                self._reader = ReaderModel(*self._reader_file)
-            return self._reader
+                self._detector = DetectorModel(*self._detector_file)
+            return self._detector
 
     def predict(self, source: Source) -> Prediction:
         """Read the one digit in a picture.
@@ -111,7 +111,7 @@ class Classifier:
         source: see `predict`. constraints: what each number satisfies. max_errors: with which
         probability an accepted number may be wrong, 0 to 1, by default 0.01. A number that isn't
         accepted has a question mark in `Reading.text`. The reading of a picture without digits has
-        no lines. Where the reader finds one symbol at most, the classifier looks for a single
+        no lines. Where the detector finds one symbol at most, the classifier looks for a single
         digit, as in `predict`. Raises PictureError if the picture can't be opened.
 
         >>> Classifier().read("7.jpg").text
@@ -120,7 +120,7 @@ class Classifier:
         from digits.reader.reading import Rules, read_numbers  # `predict` doesn't need it
 
         page = picture.load(source, picture.PAGE_MAX_SIDE)
-        return read_numbers(self.model, self.reader, page, Rules.of(constraints, max_errors))
+        return read_numbers(self.model, self.detector, page, Rules.of(constraints, max_errors))
 
     def read_fields(self, source: Source, form: "Form", max_errors: float | None = None) -> "Sheet":
         """Read the number in each field of a filled form.
@@ -132,14 +132,14 @@ class Classifier:
         from digits.fields.reading import read_sheet
 
         page = picture.load(source, picture.SHEET_MAX_SIDE)
-        return read_sheet(self.model, self.reader, page, form, max_errors)
+        return read_sheet(self.model, self.detector, page, form, max_errors)
 
 
 def examine(classifier: Classifier, pictures: Sequence[GreyImage]) -> list[Candidates]:
-    """Examine pictures, in one batch, and by the reader those with more in them than a sure digit.
+    """Examine pictures, in one batch, and by the detector those that show more than a sure digit.
 
     Those cut or in doubt are examined in both polarities first. Raises ModelError if a model fails,
-    or the reader can't be used.
+    or the detector can't be used.
     """
     min_confidence = classifier.model.metadata.rejection_threshold
     examined = examine_alone(classifier.model, pictures)
@@ -161,4 +161,4 @@ def examine(classifier: Classifier, pictures: Sequence[GreyImage]) -> list[Candi
 def _see(classifier: Classifier, page: GreyImage, height: float | None = None) -> Evidence:
     from digits.reader.page import find_symbols, weigh  # most digits don't need it
 
-    return weigh(find_symbols(page.pixels, classifier.reader.maps, height))
+    return weigh(find_symbols(page.pixels, classifier.detector.maps, height))

@@ -208,7 +208,7 @@ def adapt(
 
 @app.command("bench")
 def bench(model: options.Model = None, as_json: options.JsonObject = False) -> None:
-    """Measure speed and memory on this device, by default of the classifier and of the reader."""
+    """Measure speed and memory on this device, by default of the classifier and of the detector."""
     from digits.commands.bench import benchmark
 
     report = benchmark(model)

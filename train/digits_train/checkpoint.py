@@ -41,7 +41,7 @@ class Provenance:
     epoch: int  # finished epochs
     data_sha256: dict[str, str]  # file name -> SHA-256
     training_digits: int
-    validation_accuracy: float  # 0 to 1, of the digits, or a reader's of the symbols on its crops
+    validation_accuracy: float  # 0 to 1, of the digits, or a detector's of the symbols on its crops
     init: str | None = None  # SHA-256 of the file it started from; None: random weights
 
 

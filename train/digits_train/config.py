@@ -127,10 +127,10 @@ class GeneratedRecipe(BaseRecipe):
 
 
 @dataclass(frozen=True)
-class ReaderRecipe(GeneratedRecipe):
-    """How to train a reader to find the symbols of generated pages."""
+class DetectorRecipe(GeneratedRecipe):
+    """How to train a detector to find the symbols of generated pages."""
 
-    own: float = 0.0  # share of the crops that show one's own pages, to fine-tune a reader on
+    own: float = 0.0  # share of the crops that show one's own pages, to fine-tune a detector on
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class RecognizerRecipe(GeneratedRecipe):
         return 0.0
 
 
-AnyRecipe = Recipe | ReaderRecipe | RecognizerRecipe
+AnyRecipe = Recipe | DetectorRecipe | RecognizerRecipe
 
 CLASSIC = Recipe("classic", epochs=5)
 WRITING = Augmentation(
@@ -205,6 +205,6 @@ def config_from_dict(values: dict[str, Any]) -> TrainConfig:
     recipe = {**values["recipe"]}
     if recipe.get("augmentation") is not None:
         recipe["augmentation"] = from_dict(Augmentation, recipe["augmentation"])
-    generated = RecognizerRecipe if "passes" in recipe else ReaderRecipe
+    generated = RecognizerRecipe if "passes" in recipe else DetectorRecipe
     kind = generated if "crops" in recipe else Recipe
     return from_dict(TrainConfig, {**values, "recipe": from_dict(kind, recipe)})

@@ -1,4 +1,4 @@
-"""What the reader learns: where symbols are, which, and how large."""
+"""What the detector learns: where symbols are, which, and how large."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy, smooth_l1_loss
 
 from digits.inference.interface import LARGEST, SMALLEST, STRIDE
 from digits.reader.pyramid import BOX_UNIT
-from digits_train.models.reader import Maps
+from digits_train.models.detector import Maps
 from digits_train.symbols import Box, Symbol, columns
 
 _VAGUE = 95.0  # pixels: of still larger digits even the middle is no digit

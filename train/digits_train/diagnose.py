@@ -46,15 +46,15 @@ def failure(result: Evaluation) -> str | None:
     )
 
 
-def reader_failure(result: Score) -> str | None:
-    """Why the reader is useless: who finds nothing misses each symbol once and errs no further.
+def detector_failure(result: Score) -> str | None:
+    """Why the detector is useless: who finds nothing misses each symbol once and errs no further.
 
     result: on validation crops.
     """
     if result.errors < result.symbols:
         return None
     return (
-        f"the reader is no better than one that finds nothing: of {result.symbols} symbols"
+        f"the detector is no better than one that finds nothing: of {result.symbols} symbols"
         f" {result.missed} are missed and {result.wrong} read wrong, and {result.invented} are"
         " invented; try more --epochs or another --learning-rate"
     )

@@ -1,4 +1,4 @@
-"""Compare the symbols that a reader finds on pages with those that are there.
+"""Compare the symbols that a detector finds on pages with those that are there.
 
 Networks are judged so, in a single look; `digits read` combines several.
 """
@@ -17,8 +17,8 @@ from digits.inference.interface import STRIDE, SYMBOLS
 from digits.reader.detections import Detections
 from digits.reader.pyramid import Level, find_peaks
 from digits_train.detection import PEAK, Targets
+from digits_train.models.detector import Maps
 from digits_train.models.network import BaseNetwork
-from digits_train.models.reader import Maps
 
 NOTHING = len(SYMBOLS)  # the last row and column of a confusion matrix
 INVENTED, DOUBTFUL = -1, -2  # instead of a partner

@@ -1,4 +1,4 @@
-"""Hard negatives: the words and marks that a reader takes for numbers.
+"""Hard negatives: the words and marks that a detector takes for numbers.
 
 A. Shrivastava et al., "Training region-based object detectors with online hard example mining",
 CVPR 2016, choose among the regions of a picture; here it is among what pictures are composed of.

@@ -1,4 +1,4 @@
-"""One's own labelled pages: windows on some to train a reader on, and others to judge it.
+"""One's own labelled pages: windows on some to train a detector on, and others to judge it.
 
 The labels say what is written in a box, or on a page. Where each symbol is says the network: the
 best path through its lattice that reads as labelled (forced alignment; L. R. Rabiner, "A tutorial
@@ -23,10 +23,10 @@ from digits.data.table import NumberLabel, OnError, rows
 from digits.errors import DataError, PictureError
 from digits.images import picture
 from digits.images.grey import Grey
+from digits.inference.detector_model import run_maps
 from digits.inference.interface import LARGEST, SMALLEST, SYMBOLS
-from digits.inference.metadata import ReaderMetadata
-from digits.inference.model_file import BUNDLED_READER, load
-from digits.inference.reader_model import run_maps
+from digits.inference.metadata import DetectorMetadata
+from digits.inference.model_file import BUNDLED_DETECTOR, load
 from digits.reader.detections import Floats, Mask
 from digits.reader.lattice import Arc, build_lattice
 from digits.reader.numbers import OnlyText
@@ -89,7 +89,7 @@ class OwnPages:
 def load_own_pages(path: Path, maps: MapsFn, on_error: OnError) -> OwnPages:
     """Load the pages of a table (see `table.rows`).
 
-    Two sevenths are held back, chosen by group or else by picture. maps: of the reader that says
+    Two sevenths are held back, chosen by group or else by picture. maps: of the detector that says
     where the symbols are. on_error: called for what can't be used. Raises DataError if nothing is
     left to train on.
     """
@@ -99,7 +99,7 @@ def load_own_pages(path: Path, maps: MapsFn, on_error: OnError) -> OwnPages:
     aligned = [page for page in (align(page, maps) for page in train) if page]
     lost = sum(len(page.labels) for page in train) - sum(len(page.known) for page in aligned)
     if lost:
-        on_error(DataError(f"{path}: labels with symbols that the reader doesn't see: {lost}"))
+        on_error(DataError(f"{path}: labels with symbols that the detector doesn't see: {lost}"))
     if not aligned:
         raise DataError(f"{path} has no labelled numbers to train on")
     content = b"".join(page.digest + repr((page.group, page.labels)).encode() for page in pages)
@@ -227,11 +227,11 @@ def read_right(maps: MapsFn, pages: Sequence[OwnPage]) -> NDArray[np.bool_]:
 
 
 def network_maps(model: BaseNetwork) -> MapsFn:
-    """Return a network's maps as a function of a page, as `ReaderModel.maps`.
+    """Return a network's maps as a function of a page, as `DetectorModel.maps`.
 
-    Calibrated as the bundled reader is, from which most trainings start; export fits it anew.
+    Calibrated as the bundled detector is, from which most trainings start; export fits it anew.
     """
-    bundled = load(BUNDLED_READER, ReaderMetadata, sha256="").metadata
+    bundled = load(BUNDLED_DETECTOR, DetectorMetadata, sha256="").metadata
 
     def run(page: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         centres, symbols, boxes = predict_maps(model, torch.from_numpy(page))

@@ -43,7 +43,7 @@ def curves(path: Path, epochs: Sequence[dict[str, float]]) -> None:
     for split, color in (("train", _ORANGE), ("validation", _BLUE)):
         style: dict[str, Any] = {"marker": ".", "color": color, "label": split}
         losses.plot(table["number"], table[f"{split}_loss"], **style)
-        # A reader's errors in training are not measured: no crop is seen twice.
+        # A detector's errors in training are not measured: no crop is seen twice.
         if f"{split}_accuracy" in table:
             errors = table.get(f"{split}_errors", 1 - table[f"{split}_accuracy"])
             shares.plot(table["number"], 100 * errors, **style)

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from digits.data.mnist import Split
 from digits.inference.recognizer_model import padded
 from digits.reader.crops import normalised
-from digits_train import reader_data
+from digits_train import detector_data
 from digits_train.camera.crops import Crop, make_crops, vary
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.ranges import Ranges
@@ -76,7 +76,7 @@ def held_out(digits: Split, seed: int, ranges: Ranges) -> list[Batch]:
     """Batches of HELD_OUT crops, by hands that no training shows: of these digits, and of fonts."""
     materials = make_materials(digits, seed, _GLYPHS, _TEXTS, use="held back")
     chunks = Chunks(materials._replace(ranges=ranges), seed, 0, HELD_OUT, _BATCH)
-    return [batch for chunk in reader_data.batches(chunks) for batch in chunk]
+    return [batch for chunk in detector_data.batches(chunks) for batch in chunk]
 
 
 def to_batch(crops: Sequence[Crop]) -> Batch:

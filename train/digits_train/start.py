@@ -24,7 +24,7 @@ from digits_train import checkpoint, models
 from digits_train.models import BaseNetwork, Normalize
 from digits_train.run import checkpoint_at
 
-_BUNDLED = {"lenet5": model_file.BUNDLED, "reader": model_file.BUNDLED_READER}
+_BUNDLED = {"lenet5": model_file.BUNDLED, "detector": model_file.BUNDLED_DETECTOR}
 _EPSILON = 1e-5  # that batch norm adds to variances
 
 
@@ -136,11 +136,11 @@ def _unfold(model: BaseNetwork, stored: dict[str, Tensor], temperature: float) -
 
 
 def _usual_size(inputs: int) -> float:
-    """The norm that the reader's filters have after a training.
+    """The norm that the detector's filters have after a training.
 
     The smaller they are, the further a step of the optimizer turns them. AdamW's steps and weight
     decay balance where a weight is about as large as sqrt(rate / decay) / 2 (A. Kosson et al.,
     "Rotational equilibrium", 2023).
     """
-    recipe = models.Reader.recipes["default"]
+    recipe = models.Detector.recipes["default"]
     return math.sqrt(inputs * recipe.learning_rate / recipe.weight_decay) / 2

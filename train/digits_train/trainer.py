@@ -19,7 +19,7 @@ from digits_train.camera import fonts
 from digits_train.config import Recipe, RecognizerRecipe, TrainConfig
 from digits_train.distributed import DistributedContext, has_bfloat16, init_distributed
 from digits_train.fit import fit
-from digits_train.models import BaseNetwork, Reader, get_network
+from digits_train.models import BaseNetwork, Detector, get_network
 from digits_train.run import RunDir, create_run
 from digits_train.start import Start, restore_norms
 from digits_train.tasks import Classification, Detection, Recognition, Task
@@ -116,10 +116,10 @@ def _load_own(recipe: str, data: Path | None, parent: BaseNetwork | None) -> Dat
     if data is None:
         raise DataError(f"the recipe {recipe} needs --data: your own labelled pictures")
     own: OwnPictures | own_pages.OwnPages
-    if isinstance(parent, Reader):
+    if isinstance(parent, Detector):
         own = own_pages.load_own_pages(data, own_pages.network_maps(parent), datasets.skip)
     elif has_pages(data):
-        raise DataError(f"{data} has numbers: a reader learns from them (--network reader)")
+        raise DataError(f"{data} has numbers: a detector learns from them (--network detector)")
     else:
         own = datasets.load_own(data, datasets.skip)
         if not len(own.train):
@@ -143,7 +143,7 @@ def make_task(
     if isinstance(recipe, Recipe):
         task = Classification(recipe, *shared, splits["test"])
     elif "pictures" in data.sha256:
-        raise DigitsError("the reader's pages are written with MNIST's digits, not with pictures")
+        raise DigitsError("the detector's pages are written with MNIST's digits, not with pictures")
     elif isinstance(recipe, RecognizerRecipe):
         task = Recognition(recipe, *shared)
     else:

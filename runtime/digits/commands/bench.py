@@ -26,10 +26,10 @@ from PIL import Image, ImageDraw
 from digits import __version__
 from digits.classifier import Classifier
 from digits.errors import DigitsError
+from digits.inference.detector_model import DetectorModel
 from digits.inference.metadata import AnyMetadata
 from digits.inference.model import Model
 from digits.inference.model_file import load
-from digits.inference.reader_model import ReaderModel
 from digits.system import cpu_count
 
 SECONDS = 1.0  # that each measurement takes at least
@@ -43,20 +43,20 @@ _MIN_CALLS, _RUNS = 5, 3  # of a function, and of a process
 _DEVICES = {"/proc/device-tree/model": r"()([^\0]+)", "/proc/cpuinfo": r"(model name\s*: )(.+)"}
 
 _PREDICT = "from digits.__main__ import start; start()"
-_LOOK = """import sys; import numpy as np; from digits.inference.reader_model import ReaderModel
-ReaderModel(sys.argv[1]).maps(np.full((1024, 1024), 255, np.uint8))"""
+_LOOK = """import sys; import numpy as np; from digits.inference.detector_model import DetectorModel
+DetectorModel(sys.argv[1]).maps(np.full((1024, 1024), 255, np.uint8))"""
 _PEAK = "from digits.system import peak_memory; print(peak_memory(), flush=True)"
 
 
 def benchmark(model: Path | None) -> _Figures:
-    """Measure a classifier or a reader; by default the default ones of both.
+    """Measure a classifier or a detector; by default the default ones of both.
 
     Returns what `digits bench --json` prints; times are in seconds, sizes in bytes. Raises
     ModelError if the file can't be used.
     """
-    is_reader = model is not None and load(model, AnyMetadata).metadata.task == "reader"
-    classifiers = [] if is_reader else [Model(model)]  # opened first, to fail before they measure
-    readers = [ReaderModel(model)] if is_reader or model is None else []
+    is_detector = model is not None and load(model, AnyMetadata).metadata.task == "detector"
+    classifiers = [] if is_detector else [Model(model)]  # opened first, to fail before they measure
+    detectors = [DetectorModel(model)] if is_detector or model is None else []
     measured = [_measure(classifier) for classifier in classifiers]
     return {
         "device": _device(),
@@ -73,7 +73,7 @@ def benchmark(model: Path | None) -> _Figures:
             if figures["cpu_share"] < _MIN_CPU_SHARE
         ],
         "models": measured,
-        "readers": [_measure_reader(reader) for reader in readers],
+        "detectors": [_measure_detector(detector) for detector in detectors],
     }
 
 
@@ -117,21 +117,21 @@ def _draw_photo(folder: str) -> str:
     return path
 
 
-def _measure_reader(model: ReaderModel) -> _Figures:
+def _measure_detector(model: DetectorModel) -> _Figures:
     pages = []
     noise = np.random.default_rng(0).integers(0, 256, max(_PAGES.values()), np.uint8)
     for threads in _THREADS:
-        shared = ReaderModel(model.name, threads)
+        shared = DetectorModel(model.name, threads)
         for size, (height, width) in _PAGES.items():
             seconds = _median(partial(shared.maps, noise[:height, :width]))
             pages.append({"size": size, "threads": threads, "seconds": seconds})
     return {**_measure_start(model, _LOOK, model.name), "pages": pages}
 
 
-def _measure_start(model: Model | ReaderModel, code: str, *arguments: str) -> _Figures:
+def _measure_start(model: Model | DetectorModel, code: str, *arguments: str) -> _Figures:
     """Measure a file, its session, and a process. Raises DigitsError if that fails."""
     command = [sys.executable, "-c", f"try: exec({code!r})\nfinally: {_PEAK}", *arguments]
-    environment = os.environ | {"DIGITS_MODEL": model.name}  # a reader's process opens no other
+    environment = os.environ | {"DIGITS_MODEL": model.name}  # a detector's process opens no other
     times = []
     for _ in range(_RUNS):
         began = time.perf_counter()

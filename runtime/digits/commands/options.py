@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from digits.commands.runner import Task, reader_options
+from digits.commands.runner import Task, reading_options
 from digits.constraints.checks import CheckName
 from digits.errors import DigitsError
 from digits.formats import FORMATS, Format
@@ -93,13 +93,13 @@ def _parse_format(name: str) -> Format:
 Pictures = Annotated[list[str], typer.Argument(metavar="PICTURES", hidden=True)]
 Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Include subfolders.")]
 _MODEL = "ONNX file from `digits export`; default: $DIGITS_MODEL, else the bundled model."
-_READER = "ONNX file of a reader; default: $DIGITS_READER, else the bundled reader."
+_DETECTOR = "ONNX file of a detector; default: $DIGITS_DETECTOR, else the bundled detector."
 _MODELS = (
-    "ONNX file of a reader or a classifier, or twice for one of each; default: $DIGITS_READER and"
-    " $DIGITS_MODEL, else the bundled ones."
+    "ONNX file of a detector or a classifier, or twice for one of each; default: $DIGITS_DETECTOR"
+    " and $DIGITS_MODEL, else the bundled ones."
 )
 Model = Annotated[Path | None, path_option("FILE", _MODEL)]
-Reader = Annotated[Path | None, path_option("FILE", _READER)]
+Detector = Annotated[Path | None, path_option("FILE", _DETECTOR)]
 Models = Annotated[list[Path] | None, path_option("FILE", _MODELS)]
 _FIELDS = "Read the sheets of a form, a row each: `digits fields` makes it; docs/fields.md."
 Fields = Annotated[Path | None, path_option("FORM.toml", _FIELDS)]
@@ -168,7 +168,7 @@ class NumberOptions(NamedTuple):
     max_errors: Annotated[str | None, option("P", _MAX_ERRORS, show_default="1%")] = None
 
     def task(self, models: list[Path] | None) -> Task:
-        """What to read by these networks; see `reader_options`.
+        """What to read by these networks; see `reading_options`.
 
         Raises BadParameter for options that are malformed or contradict each other, and DigitsError
         for a file that can't be read, or is for other constraints or networks.
@@ -179,7 +179,7 @@ class NumberOptions(NamedTuple):
         try:
             allowed = None if self.allowed is None else AllowedNumbers.parse(self.allowed)
             asked = self.length, self.pattern, self.check, allowed, self.value_range
-            constraints, networks = Constraints(*asked, self.digits_only), reader_options(models)
+            constraints, networks = Constraints(*asked, self.digits_only), reading_options(models)
             if self.max_errors is None:
                 return Task(networks, Reading, constraints)
             from digits.evaluation.acceptance import parse_max_errors

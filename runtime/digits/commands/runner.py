@@ -34,30 +34,30 @@ class ClassifierOptions(NamedTuple):
 
     model: Path | str | None = None
     threshold: float | None = None
-    reader: Path | None = None
+    detector: Path | None = None
     threads: int = 1
 
     @property
     def files(self) -> tuple[Path | str | None, Path | None]:
-        """The model and the reader."""
-        return self.model, self.reader
+        """The model and the detector."""
+        return self.model, self.detector
 
     def open(self) -> "Classifier":
-        """Raises ModelError if the model, or a reader that somebody chose, can't be used."""
+        """Raises ModelError if the model, or a detector that somebody chose, can't be used."""
         from digits.classifier import Classifier
-        from digits.inference.model_file import READER_VARIABLE
+        from digits.inference.model_file import DETECTOR_VARIABLE
 
         classifier = Classifier(**self._asdict())
-        chosen = variable(READER_VARIABLE) or variable(f"{READER_VARIABLE}_SHA256")
-        if self.reader or chosen:
-            _ = classifier.reader  # fails now, not at the first doubtful picture of a thousand
+        chosen = variable(DETECTOR_VARIABLE) or variable(f"{DETECTOR_VARIABLE}_SHA256")
+        if self.detector or chosen:
+            _ = classifier.detector  # fails now, not at the first doubtful picture of a thousand
         return classifier
 
 
-def reader_options(models: Sequence[Path] | None = None) -> ClassifierOptions:
+def reading_options(models: Sequence[Path] | None = None) -> ClassifierOptions:
     """The arguments of a Classifier that reads pages, with all cores.
 
-    models: files of a reader, a classifier or one of each. Raises ModelError if they aren't.
+    models: files of a detector, a classifier or one of each. Raises ModelError if they aren't.
     """
     from digits.inference.metadata import AnyMetadata
     from digits.inference.model_file import load
@@ -70,8 +70,8 @@ def reader_options(models: Sequence[Path] | None = None) -> ClassifierOptions:
         if task in chosen:
             raise ModelError(f"{chosen[task]} and {path} are both a {task}: name one of each kind")
         chosen[task] = path
-    model, reader = chosen.get("classifier"), chosen.get("reader")
-    return ClassifierOptions(model, reader=reader, threads=cpu_count())
+    model, detector = chosen.get("classifier"), chosen.get("detector")
+    return ClassifierOptions(model, detector=detector, threads=cpu_count())
 
 
 class Task(NamedTuple):

@@ -58,10 +58,10 @@ def read_pictures(
         raise DataError(f"no labelled pictures in {data}: sort them into folders 0 to 9 (7/a.png)")
     if classifier is None:
         from digits.classifier import Classifier
-        from digits.inference.model_file import BUNDLED, BUNDLED_READER
+        from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR
 
         # Whatever other models are pinned to.
-        classifier = Classifier(BUNDLED, sha256="", reader=BUNDLED_READER, reader_sha256="")
+        classifier = Classifier(BUNDLED, sha256="", detector=BUNDLED_DETECTOR, detector_sha256="")
     for path, label, group in track(listed, len(listed), "reading"):
         try:
             yield _read(path, label, group, classifier)

@@ -17,14 +17,14 @@ from digits.fields.sheet import Sheet
 from digits.images import picture
 from digits.images.grey import Grey
 from digits.images.picture import GreyImage
+from digits.inference.detector_model import DetectorModel
 from digits.inference.model import Model
-from digits.inference.reader_model import ReaderModel
 from digits.prediction import Number
 from digits.reader.detections import Detections, Floats, Mask
 from digits.reader.lattice import LEAST_STEPS, PAGE_STEPS, Arc, best_path, build_lattice
 from digits.reader.numbers import ANY_TEXT, BROKEN, NumberReading, read_number
 from digits.reader.page import find_symbols
-from digits.reader.reading import Rules, classify_symbols, digit_arc, to_number
+from digits.reader.reading import Rules, classify_digits, digit_arc, to_number
 from digits.reader.search import search
 from digits.vision.candidates import examine_alone
 
@@ -41,16 +41,16 @@ locator = lru_cache(4)(Locator)  # of forms
 
 
 def read_sheet(
-    model: Model, reader: ReaderModel, page: GreyImage, form: Form, max_errors: float | None
+    model: Model, detector: DetectorModel, page: GreyImage, form: Form, max_errors: float | None
 ) -> Sheet:
     """Read a sheet in a page that was loaded with SHEET_MAX_SIDE; see `Classifier.read_fields`."""
     try:
         to_page, note = locate(page, form)
     except SheetNotFound as error:
         return Sheet(form, (), str(error))
-    looks = (_read_field(model, reader, page.pixels, form, of, to_page) for of in form.fields)
+    looks = (_read_field(model, detector, page.pixels, form, of, to_page) for of in form.fields)
     lattices, read = zip(*looks, strict=True) if form.fields else ((), ())
-    readings, notes = apply_rules(form, lattices, read, reader.metadata.number_temperature)
+    readings, notes = apply_rules(form, lattices, read, detector.metadata.number_temperature)
     rules = (Rules.of(of.constraints, max_errors) for of in form.fields)
     numbers = (_to_number(page, *each) for each in zip(readings, rules, strict=True))
     note = "; ".join(filter(None, (note, *notes)))
@@ -75,27 +75,27 @@ def cut(page: Grey, of: Field, to_page: Floats, around: float = AROUND) -> tuple
 
 
 def find_lattice(
-    model: Model, reader: ReaderModel, crop: Grey, cells: int, around: float = AROUND
+    model: Model, detector: DetectorModel, crop: Grey, cells: int, around: float = AROUND
 ) -> list[Arc]:
     """The lattice of what is in a field, of so many cells; its boxes in pixels of the crop.
 
     crop, around: uint8 [h, w] by `cut`, and its argument. Raises ModelError.
     """
-    return _look(model, reader, crop, cells, around, PAGE_STEPS)[0]
+    return _look(model, detector, crop, cells, around, PAGE_STEPS)[0]
 
 
 def _look(
-    model: Model, reader: ReaderModel, crop: Grey, cells: int, around: float, steps: int
+    model: Model, detector: DetectorModel, crop: Grey, cells: int, around: float, steps: int
 ) -> tuple[list[Arc], Detections]:
     """As `find_lattice`, with so many steps of a search; and what may be around the field."""
     height = crop.shape[0] / (1 + 2 * around)
     edge = around * height
     size = np.array([crop.shape[1] - 2 * edge, height])
-    seen = find_symbols(crop, reader.maps)
+    seen = find_symbols(crop, detector.maps)
     middles = seen.centres - edge
     is_in = ((middles > 0) & (middles < size)).all(1)
     arcs = build_lattice(seen.select(is_in), max(LEAST_STEPS, steps // (is_in.sum() or 1)))
-    [[lattice]] = classify_symbols(model, reader, crop, [[arcs]])
+    [[lattice]] = classify_digits(model, detector, crop, [[arcs]])
     lattice = _snap(lattice, edge, size[0] / cells, cells) if cells else lattice
     return lattice, seen.select(~is_in)
 
@@ -152,15 +152,15 @@ class _Looks(NamedTuple):
 
 
 def _read_field(
-    model: Model, reader: ReaderModel, page: Grey, form: Form, field: Field, to_page: Floats
+    model: Model, detector: DetectorModel, page: Grey, form: Form, field: Field, to_page: Floats
 ) -> tuple[list[Arc], NumberReading]:
     """The number in a field, and its lattice in the page's pixels, by two looks.
 
     Where they agree, both are wrong more seldom than either, though not as if they were
     independent; where not, the surer one may be wrong as well as not.
     """
-    temperature = reader.metadata.number_temperature
-    looks = _look_twice(model, reader, page, form, field, to_page)
+    temperature = detector.metadata.number_temperature
+    looks = _look_twice(model, detector, page, form, field, to_page)
     read = [(lattice, _read(lattice, field, temperature)) for lattice in looks.lattices]
     (_, other), (lattice, reading) = sorted(read, key=lambda pair: pair[1].probability)
     both = 1 - ((1 - reading.probability) * (1 - other.probability)) ** _INDEPENDENCE
@@ -176,23 +176,23 @@ def _read_field(
 
 
 def _look_twice(
-    model: Model, reader: ReaderModel, page: Grey, form: Form, field: Field, to_page: Floats
+    model: Model, detector: DetectorModel, page: Grey, form: Form, field: Field, to_page: Floats
 ) -> _Looks:
-    """Look at a field and its surroundings by the reader, then at the field alone.
+    """Look at a field and its surroundings by the detector, then at the field alone.
 
-    The second look is the reader's without the box's lines, of which it makes 1s and 7s; or where
+    The second look is the detector's without the box's lines, of which it makes 1s and 7s; or where
     these are between the digits, `predict`'s at each cell. Digits that are struck out are disputed,
     whatever the form's rules say of them.
     """
-    steps, temperature = PAGE_STEPS // len(form.fields), reader.metadata.number_temperature
+    steps, temperature = PAGE_STEPS // len(form.fields), detector.metadata.number_temperature
     wide, from_wide = cut(page, field, to_page, _BESIDE)
-    first, beside = _look(model, reader, wide, field.cells, _BESIDE, steps)
+    first, beside = _look(model, detector, wide, field.cells, _BESIDE, steps)
     around = 0 if field.cells else _INSIDE
     crop, from_crop = cut(page, field, to_page, around)
     if 0 < 4 * field.cells <= crop.shape[1]:
         second = _cell_lattice(model, crop, field.cells)
     else:
-        second, _ = _look(model, reader, crop, field.cells, around, steps)
+        second, _ = _look(model, detector, crop, field.cells, around, steps)
     beside = _outside_fields(form, np.linalg.inv(to_page) @ from_wide, beside)
     edge = len(wide) * _BESIDE / (1 + 2 * _BESIDE)
     box = edge, edge, wide.shape[1] - edge, len(wide) - edge

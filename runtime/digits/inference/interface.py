@@ -11,10 +11,10 @@ OUTPUT = ("probabilities", "tensor(float)", [10])
 
 PAGE_MULTIPLE, PAGE_MIN_SIDE = 8, 32  # pixels: of height and width of a page
 PAGE_MAX_SIDE, PAGE_MAX_PIXELS = 8192, 5 << 20
-STRIDE = 4  # pixels between neighbouring cells of a reader's output
-# Heights in pixels of the digits that a reader finds. A page is scaled so that they are within.
+STRIDE = 4  # pixels between neighbouring cells of a detector's output
+# Heights in pixels of the digits that a detector finds. A page is scaled so that they are within.
 SMALLEST, LARGEST = 10.0, 60.0
-SYMBOLS = "0123456789-."  # that a reader finds; a decimal comma is a "." too
+SYMBOLS = "0123456789-."  # that a detector finds; a decimal comma is a "." too
 
 # Pixels of a crop for the recognizer: its height, a step of the output, and what the width of a
 # batch is a multiple of. 20 digits with room fit into the largest width.
@@ -63,7 +63,7 @@ def describe(tensors: Sequence[Tensor]) -> str:
 
 
 CLASSIFIER = Interface(Tensor(*INPUT), (Tensor(*OUTPUT),))
-READER = Interface(
+DETECTOR = Interface(
     Tensor("page", "tensor(uint8)", [1, "height", "width"]),
     (
         Tensor("centres", "tensor(float)", [1, "rows", "columns"]),
@@ -76,4 +76,4 @@ RECOGNIZER = Interface(
     # Of SYMBOLS, and last of none.
     (Tensor("log_probabilities", "tensor(float)", ["steps", len(SYMBOLS) + 1]),),
 )
-INTERFACES = {"classifier": CLASSIFIER, "reader": READER, "recognizer": RECOGNIZER}  # by task
+INTERFACES = {"classifier": CLASSIFIER, "detector": DETECTOR, "recognizer": RECOGNIZER}  # by task

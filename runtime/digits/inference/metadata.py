@@ -19,7 +19,7 @@ from digits.inference.scan import Scan, scan
 FORMAT_VERSION = "2"  # 2: graphs of PyTorch's exporter
 
 Kernels = Literal["integer", "float"]
-Task = Literal["classifier", "reader", "recognizer"]
+Task = Literal["classifier", "detector", "recognizer"]
 
 
 @dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)  # made at each start
@@ -53,18 +53,18 @@ class Metadata(AnyMetadata):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReaderMetadata(AnyMetadata):
-    """Those of a reader.
+class DetectorMetadata(AnyMetadata):
+    """Those of a detector.
 
     An error rate is the number of symbols missed, wrong or invented on synthetic validation pages,
     as a share of their symbols.
     """
 
-    task: Task = "reader"
+    task: Task = "detector"
     training_pages: int  # pages and crops that it saw
     centre_temperature: float  # already in the graph, as the next
     centre_shift: float  # of the centres' log odds
-    reader_weight: float  # of its log probabilities of digits, beside a classifier's
+    detector_weight: float  # of its log probabilities of digits, beside a classifier's
     classifier_weight: float  # of the classifier's
     number_temperature: float  # divides the log odds of whole numbers
     validation_pages: int
@@ -103,12 +103,12 @@ _RANGES = {
 }
 _KINDS: dict[str, type[AnyMetadata]] = {
     "classifier": Metadata,
-    "reader": ReaderMetadata,
+    "detector": DetectorMetadata,
     "recognizer": RecognizerMetadata,
 }
 _USES = {
     "classifier": "`digits predict`, `digits eval` and $DIGITS_MODEL",
-    "reader": "`digits read`, `digits eval` and $DIGITS_READER",
+    "detector": "`digits read`, `digits eval` and $DIGITS_DETECTOR",
     "recognizer": "`digits read` and $DIGITS_RECOGNIZER",
 }
 

@@ -13,13 +13,13 @@ from digits.system import variable
 
 _FOLDER = os.path.dirname(__file__)
 BUNDLED = os.path.join(_FOLDER, "lenet5.int8.onnx")
-BUNDLED_READER = os.path.join(_FOLDER, "reader.int8.onnx")
+BUNDLED_DETECTOR = os.path.join(_FOLDER, "detector.int8.onnx")
 BUNDLED_RECOGNIZER = os.path.join(_FOLDER, "recognizer.int8.onnx")
-READER_VARIABLE = "DIGITS_READER"
+DETECTOR_VARIABLE = "DIGITS_DETECTOR"
 # Of each kind: the bundled file, and the variable that names another one; with _SHA256, pins it.
 _DEFAULTS: dict[Task, tuple[str, str]] = {
     "classifier": (BUNDLED, "DIGITS_MODEL"),
-    "reader": (BUNDLED_READER, READER_VARIABLE),
+    "detector": (BUNDLED_DETECTOR, DETECTOR_VARIABLE),
     "recognizer": (BUNDLED_RECOGNIZER, "DIGITS_RECOGNIZER"),
 }
 
@@ -51,7 +51,7 @@ class ModelFile(NamedTuple, Generic[M]):
 def load(path: ModelSource, kind: type[M], sha256: str | None = None) -> ModelFile[M]:
     """Read and verify a file.
 
-    path: by default $DIGITS_MODEL, $DIGITS_READER or $DIGITS_RECOGNIZER, as the kind is, else the
+    path: by default $DIGITS_MODEL, $DIGITS_DETECTOR or $DIGITS_RECOGNIZER, as the kind is, else the
     bundled file. kind: AnyMetadata for all. sha256: of the only file to accept, or empty for any;
     by default the variable with _SHA256 in its name. Raises ModelError if the file is missing,
     damaged, not ours or not the pinned one, and WrongTask if it is of another kind.

@@ -1,6 +1,6 @@
-"""Combine what the classifier reads in the reader's boxes with what the reader says of them.
+"""Combine what the classifier reads in the detector's boxes with what the detector says of them.
 
-Their errors differ: the reader sees the page around a digit, the classifier its strokes.
+Their errors differ: the detector sees the page around a digit, the classifier its strokes.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,16 +32,16 @@ _FAINT = 0.15  # of full ink: the paper's grain and its lines
 
 
 class Weights(NamedTuple):
-    """The exponents of the two networks' probabilities; the exporter of readers fits them."""
+    """The exponents of the two networks' probabilities; the exporter of detectors fits them."""
 
-    reader: float
+    detector: float
     classifier: float
 
 
 def classify(lines: Lattices, page: Grey, classify_inks: ClassifyFn, weights: Weights) -> Lattices:
-    """Combine what the reader says of each arc's digits with what the classifier says.
+    """Combine what the detector says of each arc's digits with what the classifier says.
 
-    How likely it is that anything is there, and a digit rather than a sign, stays what the reader
+    How likely it is that anything is there, and a digit rather than a sign, stays what the detector
     says; a place without ink stays as it is.
     """
     arcs = [arc for line in lines for lattice in line for arc in lattice]
@@ -76,9 +76,9 @@ def are_disputed(read: Floats, answers: NDArray[np.floating[Any]]) -> NDArray[np
 
 
 def combine(symbols: Floats, answers: NDArray[np.float32], weights: Weights) -> Floats:
-    """The combined log probabilities of the digits, float64 [n, 10], with the reader's sum.
+    """The combined log probabilities of the digits, float64 [n, 10], with the detector's sum.
 
-    symbols: float64 [n, 10], the reader's log probabilities. answers: float32 [n, 10].
+    symbols: float64 [n, 10], the detector's log probabilities. answers: float32 [n, 10].
     """
     shares = log_softmax(np.tensordot(weights, evidence(symbols, answers), 1))
     return np.asarray(shares + np.logaddexp.reduce(symbols, 1, keepdims=True))

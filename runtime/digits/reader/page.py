@@ -73,7 +73,7 @@ def drop_contained(detections: Detections) -> Detections:
 
 
 def weigh(detections: Detections) -> Evidence:
-    """Weigh three explanations of what the reader found: nothing, its surest digit, its surest two.
+    """Weigh three explanations of what the detector saw: nothing, its surest digit, its surest two.
 
     Their odds are those of independent places. A minus or a point isn't a digit, and none counts
     beside one, since it may be dirt.

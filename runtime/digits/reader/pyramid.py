@@ -16,7 +16,7 @@ from digits.inference.probabilities import log_softmax
 from digits.reader.detections import SAME, Detections, Floats, Integers, concatenate, overlaps
 
 Map = NDArray[np.float32]
-# A grey page to its centres [h, w], symbols [12, h, w] and boxes [4, h, w]: ReaderModel.maps.
+# A grey page to its centres [h, w], symbols [12, h, w] and boxes [4, h, w]: DetectorModel.maps.
 MapsFn = Callable[[Grey], tuple[Map, Map, Map]]
 
 BOX_UNIT = 16.0  # pixels
@@ -40,7 +40,7 @@ class Level(NamedTuple):
     """What the network says of the page at one scale.
 
     scale: float64 [2], of x and y: its pixels by the page's. origin: float64 [2], where in its
-    pixels the page begins. Maps as those of ReaderModel.
+    pixels the page begins. Maps as those of DetectorModel.
     """
 
     scale: Floats
@@ -123,7 +123,7 @@ def find_peaks(level: Level) -> Detections:
     rows, columns = np.nonzero((centres > _LOWEST) & (centres >= largest))
     height, width = centres.shape
     if len(rows) > (possible := -(-height // 2) * -(-width // 2)):
-        raise ModelError(f"the reader finds {len(rows):,} symbols where {possible:,} have room")
+        raise ModelError(f"the detector finds {len(rows):,} symbols where {possible:,} have room")
     return level.at(rows, columns)
 
 

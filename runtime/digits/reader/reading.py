@@ -1,4 +1,4 @@
-"""Read the numbers of a page: the reader finds the digits, and both networks say which they are."""
+"""Read the numbers of a page: the detector finds the digits, both networks say which they are."""
 
 import math
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from digits.constraints.constraints import Constraints
 from digits.images import picture
 from digits.images.grey import Grey
 from digits.images.picture import GreyImage
+from digits.inference.detector_model import DetectorModel
 from digits.inference.interface import SYMBOLS
 from digits.inference.model import Model
-from digits.inference.reader_model import ReaderModel
 from digits.prediction import SIGNS, Number, Reading, Symbol
 from digits.reader.classify import Weights, are_disputed, classify, classify_inks
 from digits.reader.detections import DIGITS, SAME, Detections, overlaps
@@ -42,11 +42,11 @@ class Rules(NamedTuple):
         return cls(asked, max_errors or MAX_ERRORS)
 
 
-def read_numbers(model: Model, reader: ReaderModel, page: GreyImage, rules: Rules) -> Reading:
+def read_numbers(model: Model, detector: DetectorModel, page: GreyImage, rules: Rules) -> Reading:
     """Read all numbers of a page that was loaded with PAGE_MAX_SIDE; see `Classifier`."""
-    temperature = reader.metadata.number_temperature
+    temperature = detector.metadata.number_temperature
     lines: list[tuple[Number, ...]] = []
-    for lattices in find_lattices(model, reader, page):
+    for lattices in find_lattices(model, detector, page):
         read = (read_number(lattice, rules.constraints, temperature) for lattice in lattices)
         line = [reading for reading in read if reading.symbols]  # not signs alone
         if line:
@@ -55,28 +55,28 @@ def read_numbers(model: Model, reader: ReaderModel, page: GreyImage, rules: Rule
     return Reading(tuple(lines))
 
 
-def find_lattices(model: Model, reader: ReaderModel, page: GreyImage) -> Lattices:
+def find_lattices(model: Model, detector: DetectorModel, page: GreyImage) -> Lattices:
     """The lattices of the columns of each line that have a digit; as for `read_numbers`."""
-    detections = find_symbols(page.pixels, reader.maps)
+    detections = find_symbols(page.pixels, detector.maps)
     lines = build_lattices(detections)
     seen = [arc for line in lines for lattice in line for arc in best_path(lattice)]
     if len(seen) < 2 and (alone := _find_digit(model, page, detections, seen)) is not None:
         return alone
-    return classify_symbols(model, reader, page.pixels, lines)
+    return classify_digits(model, detector, page.pixels, lines)
 
 
-def classify_symbols(model: Model, reader: ReaderModel, page: Grey, lines: Lattices) -> Lattices:
+def classify_digits(model: Model, detector: DetectorModel, page: Grey, lines: Lattices) -> Lattices:
     """What both networks say of the symbols in lattices. page: uint8 [height, width]."""
-    weights = Weights(reader.metadata.reader_weight, reader.metadata.classifier_weight)
+    weights = Weights(detector.metadata.detector_weight, detector.metadata.classifier_weight)
     return classify(lines, page, partial(classify_inks, model), weights)
 
 
 def _find_digit(
     model: Model, page: GreyImage, detections: Detections, seen: Sequence[Arc]
 ) -> Lattices | None:
-    """The one digit of a picture, as both networks see it; None if it is for the reader to say.
+    """The one digit of a picture, as both networks see it; None if it is for the detector to say.
 
-    Without paper around it, the reader often overlooks a digit. seen: what it doesn't overlook.
+    Without paper around it, the detector often overlooks a digit. seen: what it doesn't overlook.
     """
     small = picture.reduce(page, picture.DIGIT_MAX_SIDE)
     [alone] = examine_alone(model, [small])
@@ -84,11 +84,11 @@ def _find_digit(
         return None
     evidence = weigh(detections)
     examined = alone.combine(evidence)
-    # Several digits of which the reader sees none are something else.
+    # Several digits of which the detector sees none are something else.
     if examined.ranking.none + examined.ranking.several * (not seen) > 0.5:
         return []
     box = np.array(small.to_original(examined.box)) / page.downscale
-    # One that the reader sees may be a small part of the picture. Where it holds none possible,
+    # One that the detector sees may be a small part of the picture. Where it holds none possible,
     # the classifier makes up digits, as on blank paper.
     boxes = [arc.box for arc in seen] or detections.select(detections.are_digits).boxes
     shared, _ = overlaps(np.array(boxes, np.float64).reshape(-1, 4), box)

@@ -46,7 +46,7 @@ class Review(Application):
         self._labels, self._classifier, self._has_numbers = labels, classifier, has_numbers
         self._stored = dict[str, tuple[str, int]]()  # labels, and sizes of the file before
         self._looking = asyncio.Lock()
-        network, data = "--network reader " * has_numbers, shlex.quote(str(labels.path))
+        network, data = "--network detector " * has_numbers, shlex.quote(str(labels.path))
         self._state = {
             "total": len(items),
             "unsure": sum(item.is_unsure for item in items),

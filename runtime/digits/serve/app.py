@@ -16,7 +16,7 @@ from digits.classifier import Classifier
 from digits.data.table import LABELS
 from digits.errors import DigitsError
 from digits.inference import model_file
-from digits.inference.reader_model import ReaderModel
+from digits.inference.detector_model import DetectorModel
 from digits.serve import openapi, pages, pictures, v2
 from digits.serve.application import OPENAPI, Application
 from digits.serve.batcher import Batcher
@@ -68,7 +68,7 @@ class App(Application):
         self._publish_model(classifier)
 
     async def reload(self) -> None:
-        """Serve what the model's and the reader's file hold now.
+        """Serve what the model's and the detector's file hold now.
 
         An unusable file is logged and changes nothing. The previous ones answer the requests that
         came before.
@@ -203,9 +203,9 @@ class App(Application):
 
 def _load(settings: Settings) -> Classifier:
     """Hold the files, for processes that start after they have changed. Raises ModelError."""
-    reader = model_file.read_file(settings.reader, "reader")
-    ReaderModel(reader)  # each process opens its own
-    return Classifier(model_file.read_file(settings.model), reader=reader)
+    detector = model_file.read_file(settings.detector, "detector")
+    DetectorModel(detector)  # each process opens its own
+    return Classifier(model_file.read_file(settings.model), detector=detector)
 
 
 def _constant(path: str, name: str, content: object) -> Route:

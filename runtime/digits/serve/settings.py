@@ -39,7 +39,7 @@ Port = Annotated[
 class Options:
     """Serve a page to draw on and an API, until SIGTERM or Ctrl-C.
 
-    SIGHUP reloads the files of the model and the reader without dropping a request (not in a
+    SIGHUP reloads the files of the model and the detector without dropping a request (not in a
     terminal, which sends SIGHUP when it is closed). Each option can also be set by its environment
     variable.
     """
@@ -88,7 +88,7 @@ class Options:
         ),
     ] = ""
     model: options.Model = None
-    reader: options.Reader = None
+    detector: options.Detector = None
     workers: Annotated[
         int, options.option("N", "Processes that read pictures; 0: one per core.", min=0, max=256)
     ] = 0

@@ -61,7 +61,7 @@ class Candidates(NamedTuple):
         return self.ranking.confidence >= min_confidence
 
     def combine(self, evidence: Evidence) -> "Candidates":
-        """Combine this with what the reader sees in the same picture."""
+        """Combine this with what the detector sees in the same picture."""
         return self._replace(ranking=self.ranking.combine(self.answers, evidence))
 
     def prediction(self, threshold: float) -> Prediction:
@@ -91,7 +91,7 @@ class Candidates(NamedTuple):
 def examine_alone(
     model: Model, pictures: Sequence[GreyImage], min_confidence: float | None = None
 ) -> list[Candidates]:
-    """Examine pictures, in one batch, without the reader. Raises ModelError if the model fails.
+    """Examine pictures, in one batch, without the detector. Raises ModelError if the model fails.
 
     Where the first hypothesis is certain (`Candidates.is_certain`), it is the only one.
     min_confidence: 0 to 1; by default the rejection threshold of the model's file.

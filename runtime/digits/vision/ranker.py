@@ -1,4 +1,4 @@
-"""Rank the hypotheses with a small model, and combine what they and the reader say."""
+"""Rank the hypotheses with a small model, and combine what they and the detector say."""
 
 import math
 import operator
@@ -21,7 +21,7 @@ _TINY = 1e-9  # a probability that doesn't matter beside another, but isn't 0
 
 
 class Evidence(NamedTuple):
-    """What the reader sees in a picture that should hold one digit.
+    """What the detector sees in a picture that should hold one digit.
 
     probabilities: float64 [10], that it holds this digit alone. several, none: that it holds more
     digits, or none. All sum to 1.
@@ -51,7 +51,7 @@ class Ranking(NamedTuple):
         return float(self.probabilities.max())
 
     def combine(self, answers: NDArray[np.float32], evidence: Evidence) -> "Ranking":
-        """Combine it with what the reader says of the picture: Dempster's rule.
+        """Combine it with what the detector says of the picture: Dempster's rule.
 
         It is assumed that they overlook digits independently of each other, and make none up: where
         one sees several digits, or one, and the other none, these are there; where both see one, it
@@ -64,7 +64,7 @@ class Ranking(NamedTuple):
         seen_alone = ranked_none * evidence.probabilities
         digits = self.hypotheses @ answers * fits + seen_alone
         none = ranked_none * seen_none
-        # Of the hypotheses, the digit that the reader alone sees is in those that show it; where
+        # Of the hypotheses, the digit that the detector alone sees is in those that show it; where
         # none does, all are alike.
         alone = (self.hypotheses + _TINY) * (answers @ evidence.probabilities + _TINY)
         hypotheses = self.hypotheses * (answers @ fits) + alone * (seen_alone.sum() / alone.sum())

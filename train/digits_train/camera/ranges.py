@@ -80,7 +80,7 @@ class Ranges:
 
     # Text
     contents: tuple[float, ...] = (0.66, 0.26, 0.08)  # windows with numbers, words, marks alone
-    textures: float = 0.12  # chance that a window is nothing but paper, for the reader
+    textures: float = 0.12  # chance that a window is nothing but paper, for the detector
     kinds: tuple[float, ...] = (0.36, 0.14, 0.14, 0.26, 0.1, 0.0, 0.0)  # of `numbers.KINDS`
     with_words: float = 0.5  # chance that there are words between numbers
     word: float = 0.6  # chance of one in such a place
@@ -146,11 +146,11 @@ class Ranges:
     negative: float = 0.25  # chance of white on black
 
     # Other side of the sheet, mirrored
-    shining_through: float = 0.2  # chance, in the reader's windows
+    shining_through: float = 0.2  # chance, in the detector's windows
     through: Range = (0.03, 0.25)  # share of its ink that is seen
     softened: Range = (0.3, 0.06)  # pixels at least, and as many and these heights at most
 
-    # Cheques and black-and-white scans; not in the reader's windows
+    # Cheques and black-and-white scans; not in the detector's windows
     secured: float = 0.0  # chance of security print
     curves: Range = (0.08, 0.5)  # heights from one of its curves to the next
     tint: Range = (0.03, 0.4)  # its darkness, by that of the ink
@@ -177,7 +177,7 @@ class Ranges:
     dulled: Either = Either(0.25, (0.3, 1.0))  # pixels of blur
     grained: Either = Either(0.3, (0.01, 0.1))  # standard deviation of noise, by the contrast
 
-    # Crops for the reader
+    # Crops for the detector
     crops: float = 0.125  # chance that a batch is of tight crops
     room: Range = (0.0, 0.6)  # heights between ink and the crop's edge
 

@@ -124,7 +124,7 @@ class Rows:
                 left = start + (index + 0.5) * style.cell * style.height - width / 2
             elif before is not None:
                 left = right + self._gap(spacing, min(upright, right - before[0]))
-                if character not in _SIGNS:  # two 1s need a cell of the reader's each
+                if character not in _SIGNS:  # two 1s need a cell of the detector's each
                     middle = (before[0] + before[2]) / 2
                     left = max(left, middle + max(5.0, 0.2 * style.height) - width / 2)
             baseline = y + random.normal(0, style.jitter) * style.height

@@ -1,6 +1,6 @@
 """The networks: uint8 pixels in, logits out. Each is one file, with its recipes.
 
-LeNet-5 and VGG-16 classify digits; the reader finds the symbols of a page, the recognizer
+LeNet-5 and VGG-16 classify digits; the detector finds the symbols of a page, the recognizer
 reads a crop of a number.
 """
 
@@ -10,20 +10,20 @@ from typing import Any
 from digits.errors import DigitsError
 from digits_train.config import AnyRecipe
 from digits_train.models import custom
+from digits_train.models.detector import Detector
 from digits_train.models.lenet5 import LeNet5
 from digits_train.models.network import BaseNetwork, Network, Normalize
-from digits_train.models.reader import Reader
 from digits_train.models.recognizer import Recognizer
 from digits_train.models.vgg16 import VGG16
 
 # What is defined elsewhere.
-__all__ = ["VGG16", "BaseNetwork", "LeNet5", "Network", "Normalize", "Reader", "Recognizer"]
+__all__ = ["VGG16", "BaseNetwork", "Detector", "LeNet5", "Network", "Normalize", "Recognizer"]
 
 # `register` adds the user's own.
 ARCHITECTURES: dict[str, type[BaseNetwork]] = {
     "lenet5": LeNet5,
     "vgg16": VGG16,
-    "reader": Reader,
+    "detector": Detector,
     "recognizer": Recognizer,
 }
 

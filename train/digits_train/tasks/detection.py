@@ -1,4 +1,4 @@
-"""Readers, which find the symbols of a page."""
+"""Detectors, which find the symbols of a page."""
 
 import math
 from collections.abc import Iterator
@@ -14,19 +14,19 @@ from torch import Tensor
 from digits.data.mnist import Split
 from digits.evaluation.alignment import Score
 from digits.terminal import progress_bar
-from digits_train import diagnose, matching, reader_data
+from digits_train import detector_data, diagnose, matching
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.comparison import Comparison
-from digits_train.config import ReaderRecipe
+from digits_train.config import DetectorRecipe
 from digits_train.detection import Targets, detection_loss
+from digits_train.detector_data import Windows
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.matching import LabelledPage, Match, confusion, score
 from digits_train.metrics import Metrics
 from digits_train.mining import with_hard_negatives
-from digits_train.models import BaseNetwork, Reader
-from digits_train.models.reader import Maps
+from digits_train.models import BaseNetwork, Detector
+from digits_train.models.detector import Maps
 from digits_train.own_pages import OwnPages, network_maps, read_right
-from digits_train.reader_data import Windows
 
 # The validation crops: the same for all trainings, whose own seeds are smaller.
 VALIDATION_SEED = 2**63
@@ -57,12 +57,12 @@ class Detection:
     The pages are written with MNIST's digits. materials: for the training crops.
     """
 
-    recipe: ReaderRecipe
+    recipe: DetectorRecipe
     train: Split
     validation: Split
     seed: int = 0
     own: OwnPages | None = None
-    parent: Reader | None = None
+    parent: Detector | None = None
     dist: DistributedContext = CPU
     materials: Materials | None = None
 
@@ -103,7 +103,7 @@ class Detection:
         windows = Windows(
             materials, self.seed, epoch, self.steps, size, own=self.own, share=recipe.own
         )
-        for pages, targets in reader_data.batches(windows):
+        for pages, targets in detector_data.batches(windows):
             rows, device = self.dist.local_slice(len(pages)), self.dist.device
             inputs = pages[rows].to(device)
             share = Targets(*(tensor[rows].to(device) for tensor in targets))
@@ -126,7 +126,7 @@ class Detection:
         counts = {f"validation_{name}": getattr(result, name) for name in names}
         plots.confusion(folder / "confusion.png", "validation crops", confusion(crops))
         plots.crops(folder / "mistakes.png", "validation crops", crops)
-        return figures | counts, diagnose.reader_failure(result)
+        return figures | counts, diagnose.detector_failure(result)
 
     def compare(self, model: BaseNetwork) -> Iterator[Comparison]:
         assert self.own is not None and self.parent is not None
@@ -143,7 +143,7 @@ class Detection:
         """Batches of pages and targets."""
         materials = make_materials(self.validation, VALIDATION_SEED, _BANK, _TEXTS)
         windows = Windows(materials, VALIDATION_SEED, 0, NUM_VALIDATION, _BATCH)
-        return list(reader_data.batches(windows))
+        return list(detector_data.batches(windows))
 
     def _judge(self, model: BaseNetwork) -> tuple[Metrics, Score, list[Match]]:
         """Shares of the symbols; their counts; the crops, the worst first."""
@@ -162,7 +162,7 @@ class Detection:
         figures = {
             "validation_loss": sum(losses) / len(losses),
             "validation_accuracy": 1 - (result.missed + result.wrong) / total,
-            "validation_errors": result.errors / total,  # of a bad reader more than 1
+            "validation_errors": result.errors / total,  # of a bad detector more than 1
         }
         kinds = ("missed", "invented", "wrong")
         figures |= {f"validation_{kind}": getattr(result, kind) / total for kind in kinds}

@@ -18,7 +18,7 @@ from digits.data.mnist import Split
 from digits.evaluation.alignment import INVENTED, align
 from digits.inference.interface import SYMBOLS
 from digits.terminal import progress_bar
-from digits_train import diagnose, reader_data, recognizer_data
+from digits_train import detector_data, diagnose, recognizer_data
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.ranges import RANGES, real_paper
 from digits_train.comparison import Comparison
@@ -93,7 +93,7 @@ class Recognition:
         assert materials is not None
         chunks = Chunks(materials, self.seed, epoch, recipe.crops, recipe.batch_size, recipe.passes)
         random = np.random.default_rng([self.seed, 6, epoch])
-        for batch in recognizer_data.mixed(reader_data.batches(chunks, ahead=2), random):
+        for batch in recognizer_data.mixed(detector_data.batches(chunks, ahead=2), random):
             rows = dist.local_slice(batch.size)
             yield Batch(batch.inputs[rows].to(dist.device), batch.texts[rows], batch.size)
 

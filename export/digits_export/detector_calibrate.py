@@ -1,4 +1,4 @@
-"""Make a reader's log odds and logits match how often it is right on validation pages.
+"""Make a detector's log odds and logits match how often it is right on validation pages.
 
 The log odds of centres are divided by a temperature and shifted, which is logistic regression on
 whether a symbol is where one was found (J. Platt, "Probabilistic outputs for support vector
@@ -56,8 +56,8 @@ class MapScaling(NamedTuple):
 UNSCALED = MapScaling()
 
 
-class CalibratedReader(nn.Module):
-    """A reader and its calibration as what is exported."""
+class CalibratedDetector(nn.Module):
+    """A detector and its calibration as what is exported."""
 
     def __init__(self, network: nn.Module, scaling: MapScaling) -> None:
         super().__init__()

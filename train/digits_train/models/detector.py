@@ -1,4 +1,4 @@
-"""The reader: a fully convolutional network that finds the symbols of a page."""
+"""The detector: a fully convolutional network that finds the symbols of a page."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, pixel_shuffle, relu
 
 from digits.inference.interface import PAGE_MULTIPLE, SYMBOLS
-from digits_train.config import ReaderRecipe
+from digits_train.config import DetectorRecipe
 from digits_train.models.network import BaseNetwork, ConvBlock
 
 
 class Maps(NamedTuple):
-    """What the network says of n pages, as `digits.inference.reader_model.Maps` does of one.
+    """What the network says of n pages, as `digits.inference.detector_model.Maps` does of one.
 
     centres: [n, 1, h, w]. symbols: [n, 12, h, w]. boxes: [n, 4, h, w].
     """
@@ -49,7 +49,7 @@ def _enlarge(cells: Tensor) -> Tensor:
     return interpolate(cells, scale_factor=scale, mode="bilinear", align_corners=False)
 
 
-_DEFAULT = ReaderRecipe(
+_DEFAULT = DetectorRecipe(
     "default",
     epochs=60,
     batch_size=16,
@@ -70,7 +70,7 @@ _FINETUNE = replace(
 )
 
 
-class Reader(BaseNetwork):
+class Detector(BaseNetwork):
     """Finds digits, minus signs and decimal points of about 10 to 60 pixels on a grey page.
 
     Input: uint8 [n, 1, height, width], 0 = black, 255 = white, multiples of 8. Output: Maps, at a
@@ -85,7 +85,7 @@ class Reader(BaseNetwork):
 
     threads = 1  # the other cores compose what it is trained on
     mixed_precision = True
-    recipes: Mapping[str, ReaderRecipe] = {
+    recipes: Mapping[str, DetectorRecipe] = {
         "default": _DEFAULT,
         "quick": replace(_DEFAULT, name="quick", epochs=20, warmup_fraction=150 / (20 * 400)),
         "finetune": _FINETUNE,

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from digits.errors import ModelError
 from digits.inference.interface import (
+    DETECTOR,
     PAGE_MAX_PIXELS,
     PAGE_MAX_SIDE,
     PAGE_MIN_SIDE,
     PAGE_MULTIPLE,
-    READER,
     STRIDE,
 )
-from digits.inference.metadata import ReaderMetadata
+from digits.inference.metadata import DetectorMetadata
 from digits.inference.model import Network
 
 # For a page of any size, and for each pixel: the slowest Raspberry Pi takes a tenth of it.
@@ -24,7 +24,7 @@ _MAX_BOX = 80.0  # units of 16 pixels, and a logarithm: its exponential is finit
 
 
 class Maps(NamedTuple):
-    """What a reader says of each cell of 4x4 pixels of a padded page; h and w are the cells.
+    """What a detector says of each cell of 4x4 pixels of a padded page; h and w are the cells.
 
     centres: float32 [h, w], log odds that the centre of a symbol is in the cell. symbols: float32
     [12, h, w], logits of `interface.SYMBOLS`, if there is one. boxes: float32 [4, h, w], its box: x
@@ -37,14 +37,14 @@ class Maps(NamedTuple):
     boxes: NDArray[np.float32]
 
 
-class ReaderModel(Network[ReaderMetadata]):
-    """A reader of pages; arguments and errors: see `Network`.
+class DetectorModel(Network[DetectorMetadata]):
+    """A detector of pages; arguments and errors: see `Network`.
 
-    >>> ReaderModel().maps(np.full((300, 150), 255, np.uint8)).boxes.shape
+    >>> DetectorModel().maps(np.full((300, 150), 255, np.uint8)).boxes.shape
     (4, 76, 38)
     """
 
-    kind = ReaderMetadata
+    kind = DetectorMetadata
 
     def _try(self) -> None:
         self.maps(np.zeros((PAGE_MIN_SIDE, PAGE_MIN_SIDE + PAGE_MULTIPLE), np.uint8))
@@ -60,8 +60,8 @@ class ReaderModel(Network[ReaderMetadata]):
 
         def run(pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
             seconds = _SECONDS + _SECONDS_PER_PIXEL * pixels.size
-            outputs = [output.name for output in READER.outputs]
-            return self.session.run({READER.input.name: pixels}, outputs, seconds)
+            outputs = [output.name for output in DETECTOR.outputs]
+            return self.session.run({DETECTOR.input.name: pixels}, outputs, seconds)
 
         return run_maps(run, page, self.name)
 
@@ -71,7 +71,7 @@ def run_maps(
     page: NDArray[np.uint8],
     name: str,
 ) -> Maps:
-    """Pad a page, run a network on it, and check what it outputs; see `ReaderModel.maps`.
+    """Pad a page, run a network on it, and check what it outputs; see `DetectorModel.maps`.
 
     run: gets uint8 [1, 1, h, w], and returns all maps. name: what errors call the network.
     """
@@ -87,7 +87,7 @@ def run_maps(
     lengths = {"rows": height // STRIDE, "columns": width // STRIDE}
     are_valid = all(
         values.shape == (1, *output.sized(lengths)) and np.isfinite(values).all()
-        for output, values in zip(READER.outputs, maps, strict=True)
+        for output, values in zip(DETECTOR.outputs, maps, strict=True)
     )
     centres, symbols, boxes = maps
     if not are_valid or np.abs(boxes).max() > _MAX_BOX:

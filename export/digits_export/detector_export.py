@@ -1,4 +1,4 @@
-"""How readers are exported: calibrated and judged on synthetic validation pages."""
+"""How detectors are exported: calibrated and judged on synthetic validation pages."""
 
 import math
 from collections.abc import Sequence
@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.inference.interface import PAGE_MULTIPLE, READER
-from digits.inference.metadata import Kernels, ReaderMetadata
+from digits.inference.detector_model import run_maps
+from digits.inference.interface import DETECTOR, PAGE_MULTIPLE
+from digits.inference.metadata import DetectorMetadata, Kernels
 from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED
-from digits.inference.reader_model import run_maps
 from digits.inference.session import open_session
 from digits.reader.classify import classify_inks
 from digits.reader.page import read_page
 from digits.reader.pyramid import MapsFn
 from digits.terminal import track
 from digits_export import verify
-from digits_export.reader_calibrate import (
-    CalibratedReader,
+from digits_export.detector_calibrate import (
+    CalibratedDetector,
     fit_number_temperature,
     fit_scaling,
     fit_weights,
@@ -30,16 +30,16 @@ from digits_export.reader_calibrate import (
 from digits_export.report import Form
 from digits_train.checkpoint import Checkpoint
 from digits_train.matching import LabelledPage, Match, confusion, score
-from digits_train.models.reader import Reader
+from digits_train.models.detector import Detector
 
 _PARITY_PAGES = 10
 
 
-class ReaderExporter:
+class DetectorExporter:
     """See `ClassifierExporter`."""
 
-    interface, metadata = READER, ReaderMetadata
-    # Of one channel, for which integer kernels take ten times as long. Eight bits make a reader
+    interface, metadata = DETECTOR, DetectorMetadata
+    # Of one channel, for which integer kernels take ten times as long. Eight bits make a detector
     # surer, and on pages no pair of products came near saturation: at most 25,146 of 32,767.
     float_layer, eight_bits = "stem.0.conv", True
     max_difference = 1e-4  # in log odds and logits, of which most are below 10
@@ -64,13 +64,13 @@ class ReaderExporter:
     ) -> None:
         """number_pages: with a number a line, to calibrate digits and whole numbers."""
         network = loaded.model
-        assert isinstance(network, Reader)
+        assert isinstance(network, Detector)
         self.loaded, self._pages = loaded, pages
         self.total = sum(len(page.truth.symbols) for page in pages)
         run = verify.module_outputs(network)
         maps: MapsFn = partial(run_maps, run, name="the network")
         self.scaling = fit_scaling(pages, maps)
-        self.calibrated = CalibratedReader(network, self.scaling)
+        self.calibrated = CalibratedDetector(network, self.scaling)
         some = [page.pixels for page in pages[:_PARITY_PAGES]]
         self.inputs = self.calibration = parity_inputs(some)
         classify_bundled = partial(classify_inks, Model(BUNDLED, sha256=""))
@@ -80,7 +80,7 @@ class ReaderExporter:
 
     def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
         """The figures of a file, see `judge`."""
-        run = verify.session_outputs(open_session(model, kernels), READER)
+        run = verify.session_outputs(open_session(model, kernels), DETECTOR)
         return judge(self._pages, partial(run_maps, run, name=name))
 
     def error(self, form: Form) -> float:
@@ -91,7 +91,7 @@ class ReaderExporter:
         crops, size = (int(provenance.recipe[name]) for name in ("crops", "batch_size"))
         fitted = {
             **self.scaling._asdict(),
-            "reader_weight": self._weights.reader,
+            "detector_weight": self._weights.detector,
             "classifier_weight": self._weights.classifier,
             "number_temperature": self._number_temperature,
         }

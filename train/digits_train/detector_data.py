@@ -1,4 +1,4 @@
-"""The windows on pages that the reader is trained and validated on."""
+"""The windows on pages that the detector is trained and validated on."""
 
 import os
 from collections.abc import Iterator
@@ -93,7 +93,7 @@ def crop(shown: Photograph, box: Box, room: NDArray[np.float64]) -> Photograph:
 
 
 def targets(shown: Photograph) -> Targets:
-    """What the reader should find in a window."""
+    """What the detector should find in a window."""
     height, width = shown.pixels.shape
     return make_targets((height, width), *shown.visible())
 
