@@ -17,7 +17,7 @@ from benchmarks import tables
 from PIL import Image
 
 from digits.commands import bench
-from digits.inference.model_file import BUNDLED_READER
+from digits.inference.model_file import BUNDLED_DETECTOR
 from digits_train import checkpoint
 from digits_train.checkpoint import Provenance
 from digits_train.models import LeNet5
@@ -62,11 +62,11 @@ LAYERS = {
         __init__ config diagnose distributed matplotlib_data onnx_graph raster symbols
         augment comparison models optim | checkpoint detection metrics | matching training
         camera plots run | fit_ranker frames info mining own_pages start
-        examples reader_data | recognizer_data | calibration | tasks | fit | trainer | cli
+        examples detector_data | recognizer_data | calibration | tasks | fit | trainer | cli
     """,
     EXPORT: """
-        __init__ graph temperature triton verify | model_card optimize quantize reader_calibrate
-        report | classifier_export reader_export recognizer_export | export | cli
+        __init__ graph temperature triton verify | model_card optimize quantize detector_calibrate
+        report | classifier_export detector_export recognizer_export | export | cli
     """,
 }
 
@@ -132,7 +132,7 @@ def test_predict_loads_no_unused_module() -> None:
     )
     assert "onnxruntime" in loaded
     unused = {"pydantic", "rich", "json", "csv", "glob", "multiprocessing", "numpy.ma"}
-    unused |= {"PIL.JpegImagePlugin", "PIL.ImageDraw", "digits.inference.reader_model"}
+    unused |= {"PIL.JpegImagePlugin", "PIL.ImageDraw", "digits.inference.detector_model"}
     assert not loaded & (unused | {"digits.reader", "digits.reader.page", *HEAVY})
 
 
@@ -233,7 +233,7 @@ def leaves(value: object, known: Container[str], path: str = "") -> Iterator[tup
         ("digits eval, pages", "eval --data pages.csv"),
         ("digits eval, numbers", "eval --numbers pages.csv --max-errors 99%"),
         ("digits info, ONNX file", "info"),
-        ("digits info, ONNX file of a reader", f"info {BUNDLED_READER}"),
+        ("digits info, ONNX file of a detector", f"info {BUNDLED_DETECTOR}"),
         ("digits info, checkpoint", "info run"),
         pytest.param("digits bench", "bench", marks=pytest.mark.slow),
     ],

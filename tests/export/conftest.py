@@ -19,11 +19,11 @@ from digits.inference.interface import Interface
 from digits.inference.metadata import Kernels
 from digits.inference.session import open_session
 from digits_export import export
+from digits_export.detector_calibrate import CalibratedDetector, MapScaling
+from digits_export.detector_export import DetectorExporter, parity_inputs
 from digits_export.export import ExportConfig, export_run
 from digits_export.optimize import optimize
 from digits_export.quantize import batches, quantize
-from digits_export.reader_calibrate import CalibratedReader, MapScaling
-from digits_export.reader_export import ReaderExporter, parity_inputs
 from digits_export.report import Report
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
 from digits_train import calibration, checkpoint
@@ -31,12 +31,12 @@ from digits_train.checkpoint import Provenance
 from digits_train.config import Recipe, TrainConfig
 from digits_train.detection import Targets, detection_loss, make_targets
 from digits_train.distributed import CPU
-from digits_train.models import BaseNetwork, Network, Reader
+from digits_train.models import BaseNetwork, Detector, Network
 from digits_train.onnx_graph import to_onnx
 from digits_train.run import RunDir
 from digits_train.symbols import Symbol
 from digits_train.training import begin
-from tests.export.reader_pages import PAGES, drawn_page
+from tests.export.detector_pages import PAGES, drawn_page
 from tests.train import subset_digits
 from tests.train.short import fit_digits
 
@@ -45,7 +45,7 @@ PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 10}, 4, 10, mnist.SHA256, 50
 BATCHES = {"epochs": 10, "crops": 640, "batch_size": 100}  # the last one is full, too
 CROPS = {"epochs": 10, "crops": 640, "passes": 3}
 RECOGNIZER = replace(PROVENANCE, architecture="recognizer", recipe=CROPS)
-READER = replace(PROVENANCE, architecture="reader", recipe=BATCHES)
+DETECTOR = replace(PROVENANCE, architecture="detector", recipe=BATCHES)
 
 Graphs = dict[str, onnx.ModelProto]  # float and int8
 Exported = tuple[Path, Report]  # the run's folder, which no test changes
@@ -110,11 +110,11 @@ def graphs(network: Network, train_slice: Split) -> Graphs:
 
 
 @pytest.fixture(scope="session")
-def reader() -> Reader:
+def detector() -> Detector:
     """It has begun to find the sevens of simple pages."""
     torch.manual_seed(0)
     steps = 50
-    model = Reader().train()
+    model = Detector().train()
     optimizer = torch.optim.AdamW(model.parameters())
     for step in range(steps):
         batch = [drawn_page(1000 + 2 * step, 1), drawn_page(1001 + 2 * step, 2)]
@@ -132,10 +132,10 @@ def reader() -> Reader:
 
 
 @pytest.fixture(scope="session")
-def reader_graphs(reader: Reader) -> Graphs:
-    exact = optimize(to_onnx(CalibratedReader(reader, MAP_SCALING), interface.READER))
+def detector_graphs(detector: Detector) -> Graphs:
+    exact = optimize(to_onnx(CalibratedDetector(detector, MAP_SCALING), interface.DETECTOR))
     pages = parity_inputs([page.pixels for page in PAGES])
-    how = ReaderExporter.float_layer, ReaderExporter.eight_bits
+    how = DetectorExporter.float_layer, DetectorExporter.eight_bits
     return {"float": exact, "int8": quantize(exact, pages, *how)}
 
 
@@ -149,7 +149,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory, network: Network) -> Expo
 
 @pytest.fixture(scope="session")
 def simple_pages() -> Iterator[None]:
-    """Calibrate readers on simple pages instead of the camera's."""
+    """Calibrate detectors on simple pages instead of the camera's."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("draw_pages", "draw_number_pages"):
             patch.setattr(calibration, name, lambda: PAGES)
@@ -157,10 +157,10 @@ def simple_pages() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def exported_reader(
-    tmp_path_factory: pytest.TempPathFactory, reader: Reader, simple_pages: None
+def exported_detector(
+    tmp_path_factory: pytest.TempPathFactory, detector: Detector, simple_pages: None
 ) -> Exported:
-    """With a Triton repository beside it; forced, as such a reader may lose a symbol."""
-    folder = tmp_path_factory.mktemp("reader")
-    run = save(folder, reader, READER)
+    """With a Triton repository beside it; forced, as such a detector may lose a symbol."""
+    folder = tmp_path_factory.mktemp("detector")
+    run = save(folder, detector, DETECTOR)
     return run.folder, export_run(run, replace(INT8, force=True, triton=folder / "models"))

@@ -1,4 +1,4 @@
-"""How sure classifiers and readers are, corrected."""
+"""How sure classifiers and detectors are, corrected."""
 
 from collections.abc import Sequence
 from unittest.mock import Mock
@@ -10,7 +10,7 @@ import torch
 from digits.reader.classify import Weights
 from digits.reader.pyramid import Map, MapsFn
 from digits.vision.ink import Ink
-from digits_export.reader_calibrate import (
+from digits_export.detector_calibrate import (
     UNSCALED,
     fit_centres,
     fit_number_temperature,
@@ -23,7 +23,7 @@ from digits_export.temperature import fit_temperature, rejection_threshold
 from digits_train.detection import cells
 from digits_train.matching import LabelledPage, Truth
 from digits_train.recognizer_data import Batch
-from tests.export.reader_pages import drawn_page, ink_maps
+from tests.export.detector_pages import drawn_page, ink_maps
 
 
 def sample(scale: float, count: int = 20_000) -> tuple[np.ndarray, np.ndarray]:

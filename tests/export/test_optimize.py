@@ -14,18 +14,18 @@ from torch import Tensor, nn
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.inference.interface import QMAX, READER
+from digits.inference.interface import DETECTOR, QMAX
 from digits.inference.metadata import Kernels
 from digits.inference.session import open_session
 from digits_export import verify
+from digits_export.detector_calibrate import CalibratedDetector
+from digits_export.detector_export import parity_inputs
 from digits_export.quantize import quantize
-from digits_export.reader_calibrate import CalibratedReader
-from digits_export.reader_export import parity_inputs
 from digits_export.temperature import TemperatureScaling
-from digits_train.models import LeNet5, Network, Normalize, Reader
+from digits_train.models import Detector, LeNet5, Network, Normalize
 from digits_train.models.network import probabilities
 from tests.export.conftest import MAP_SCALING, SCALING, Graphs, classifier_graph, outputs, stored
-from tests.export.reader_pages import PAGES
+from tests.export.detector_pages import PAGES
 
 NOISE = np.random.default_rng(0).integers(0, 256, (20, 1, 28, 28), np.uint8)
 
@@ -152,11 +152,11 @@ def test_lenet5(network: Network, graphs: Graphs) -> None:
     assert len(model.SerializeToString()) < 184_000
 
 
-def test_reader(reader: Reader, reader_graphs: Graphs) -> None:
-    raw = verify.serialize(reader_graphs["float"])
-    assert "BatchNormalization" not in operators(reader_graphs["float"])
-    run = verify.session_outputs(open_session(raw, "float"), READER)
-    calibrated = verify.module_outputs(CalibratedReader(reader, MAP_SCALING))
+def test_detector(detector: Detector, detector_graphs: Graphs) -> None:
+    raw = verify.serialize(detector_graphs["float"])
+    assert "BatchNormalization" not in operators(detector_graphs["float"])
+    run = verify.session_outputs(open_session(raw, "float"), DETECTOR)
+    calibrated = verify.module_outputs(CalibratedDetector(detector, MAP_SCALING))
     batch = np.stack([page.pixels for page in PAGES[:3]])[:, None]
     pages = parity_inputs([PAGES[0].pixels, np.full((64, 40), 255, np.uint8)])
     verify.check_parity(run, calibrated, [*pages, batch], 1e-4)
@@ -194,25 +194,25 @@ def test_dead_channel(train_slice: Split) -> None:
     np.testing.assert_allclose(rounded, wanted, atol=0.02)
 
 
-def test_all_but_the_first_layer_of_a_reader_is_of_integers(reader_graphs: Graphs) -> None:
-    exact, rounded = stored(reader_graphs["float"]), stored(reader_graphs["int8"])
+def test_all_but_the_first_layer_of_a_detector_is_of_integers(detector_graphs: Graphs) -> None:
+    exact, rounded = stored(detector_graphs["float"]), stored(detector_graphs["int8"])
     for name in (name for name in exact if name.endswith(".weight")):
         if name.startswith("stem.0."):
             np.testing.assert_array_equal(rounded[name], exact[name])
         else:
             assert np.abs(rounded[f"{name}.int"].astype(int)).max() == 127
             assert len(rounded[f"{name}.scale"]) == len(rounded[f"{name}.int"])
-    nodes = reader_graphs["int8"].graph.node
+    nodes = detector_graphs["int8"].graph.node
     rounds = {node.output[0] for node in nodes if node.op_type == "QuantizeLinear"}
     assert [node.input[0] in rounds for node in nodes if node.op_type == "DepthToSpace"] == [True]
-    assert len(verify.serialize(reader_graphs["int8"])) < 330_000
+    assert len(verify.serialize(detector_graphs["int8"])) < 330_000
 
 
 @pytest.mark.parametrize("kernels", ["float", "integer"])
-def test_quantized_maps_are_close(reader_graphs: Graphs, kernels: Kernels) -> None:
+def test_quantized_maps_are_close(detector_graphs: Graphs, kernels: Kernels) -> None:
     page = PAGES[5].pixels[None, None]
-    exact = outputs(reader_graphs["float"], page)
-    for expected, values in zip(exact, outputs(reader_graphs["int8"], page, kernels), strict=True):
+    exact, rounded = detector_graphs["float"], outputs(detector_graphs["int8"], page, kernels)
+    for expected, values in zip(outputs(exact, page), rounded, strict=True):
         assert 0 < np.abs(expected - values).max() < 0.1 * np.abs(expected - expected.mean()).max()
 
 

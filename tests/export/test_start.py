@@ -15,13 +15,13 @@ from torch import Tensor
 from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.inference import metadata
+from digits_export.detector_calibrate import CalibratedDetector
 from digits_export.graph import Graph
-from digits_export.reader_calibrate import CalibratedReader
 from digits_export.verify import module_outputs
 from digits_train.models import Network
 from digits_train.start import Start, load_start, restore_norms
 from tests.export.conftest import MAP_SCALING, SCALING, Graphs, outputs
-from tests.export.reader_pages import PAGES
+from tests.export.detector_pages import PAGES
 from tests.robustness import forgery
 
 Begin = Callable[[onnx.ModelProto, str], Start]
@@ -30,7 +30,7 @@ Begin = Callable[[onnx.ModelProto, str], Start]
 def assert_agree(actual: npt.ArrayLike, expected: npt.ArrayLike) -> None:
     """PyTorch and onnxruntime sum in another order: they differ by rounding."""
     actual, expected = np.asarray(actual), np.asarray(expected)
-    most = 1e-4 * np.abs(expected).max()  # as the exporter allows a reader
+    most = 1e-4 * np.abs(expected).max()  # as the exporter allows a detector
     np.testing.assert_allclose(actual, expected, rtol=0, atol=most)
 
 
@@ -40,8 +40,8 @@ def start(tmp_path: Path) -> Begin:
 
     def load(model: onnx.ModelProto, name: str) -> Start:
         classifier = replace(forgery.METADATA, temperature=SCALING.temperature)
-        reader = replace(forgery.READER_METADATA, **MAP_SCALING._asdict())
-        about: metadata.AnyMetadata = reader if name == "reader" else classifier
+        detector = replace(forgery.DETECTOR_METADATA, **MAP_SCALING._asdict())
+        about: metadata.AnyMetadata = detector if name == "detector" else classifier
         path = tmp_path / "exported.onnx"
         path.write_bytes(metadata.add_metadata(model.SerializeToString(), about))
         return load_start(path, name)
@@ -56,17 +56,17 @@ def test_classifier(start: Begin, network: Network, graphs: Graphs, test_slice: 
         assert_agree(restored(images), network(images))
 
 
-def test_reader(start: Begin, reader_graphs: Graphs) -> None:
+def test_detector(start: Begin, detector_graphs: Graphs) -> None:
     page = PAGES[5].pixels[None, None]
-    restored = start(reader_graphs["float"], "reader").model
-    actual = module_outputs(CalibratedReader(restored, MAP_SCALING))(page)
-    for values, wanted in zip(actual, outputs(reader_graphs["float"], page), strict=True):
+    restored = start(detector_graphs["float"], "detector").model
+    actual = module_outputs(CalibratedDetector(restored, MAP_SCALING))(page)
+    for values, wanted in zip(actual, outputs(detector_graphs["float"], page), strict=True):
         assert_agree(values, wanted)
 
 
-def test_restored_norms_compute_the_same_in_training(start: Begin, reader_graphs: Graphs) -> None:
+def test_restored_norms_compute_the_same_in_training(start: Begin, detector_graphs: Graphs) -> None:
     inputs = torch.stack([torch.tensor(page.pixels[None]) for page in PAGES[:4]])
-    model = start(reader_graphs["float"], "reader").model
+    model = start(detector_graphs["float"], "detector").model
 
     @torch.inference_mode()
     def maps(training: bool = False) -> Tensor:

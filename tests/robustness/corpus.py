@@ -32,8 +32,8 @@ MODELS = _ANYTHING | {
     "another network": forgery.honest().SerializeToString(),
     "a loop": forgery.sealed(_CLASSIFIERS["Loop"][0]),
     "weights elsewhere": forgery.sealed(_CLASSIFIERS["weights elsewhere"][0]),
-    "a renamed classifier": forgery.as_reader(forgery.RAW),
-    "a renamed reader": forgery.as_classifier(forgery.READER_RAW),
+    "a renamed classifier": forgery.as_detector(forgery.RAW),
+    "a renamed detector": forgery.as_classifier(forgery.DETECTOR_RAW),
 }
 CHECKPOINTS = (
     _ANYTHING

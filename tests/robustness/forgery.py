@@ -13,14 +13,14 @@ import onnx
 from onnx import GraphProto, ModelProto, numpy_helper, parser
 
 from digits.inference import metadata
-from digits.inference.model_file import BUNDLED, BUNDLED_READER, load
+from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR, load
 
 RAW = Path(BUNDLED).read_bytes()
 METADATA = load(BUNDLED, metadata.Metadata).metadata
-READER_RAW = Path(BUNDLED_READER).read_bytes()
-READER_METADATA = load(BUNDLED_READER, metadata.ReaderMetadata).metadata
+DETECTOR_RAW = Path(BUNDLED_DETECTOR).read_bytes()
+DETECTOR_METADATA = load(BUNDLED_DETECTOR, metadata.DetectorMetadata).metadata
 RECOGNIZER_METADATA = metadata.RecognizerMetadata(
-    **{field.name: getattr(READER_METADATA, field.name) for field in fields(metadata.AnyMetadata)}
+    **{field.name: getattr(DETECTOR_METADATA, field.name) for field in fields(metadata.AnyMetadata)}
     | {"task": "recognizer", "architecture": "recognizer"},
     training_crops=1000,
     validation_crops=20,
@@ -41,8 +41,8 @@ def as_classifier(model: bytes) -> bytes:
     return metadata.add_metadata(model, METADATA)
 
 
-def as_reader(model: bytes) -> bytes:
-    return metadata.add_metadata(model, READER_METADATA)
+def as_detector(model: bytes) -> bytes:
+    return metadata.add_metadata(model, DETECTOR_METADATA)
 
 
 def recognizer(last: str = "LogSoftmax<axis = 2>") -> bytes:
@@ -118,8 +118,8 @@ def classifiers() -> Refused:
     return operators | _edited(honest, _PARTS) | _demanding()
 
 
-def readers() -> Refused:
-    return _edited(lambda: onnx.load_from_string(READER_RAW), _INTERFACES)
+def detectors() -> Refused:
+    return _edited(lambda: onnx.load_from_string(DETECTOR_RAW), _INTERFACES)
 
 
 def _edited(make: Callable[[], ModelProto], edits: Edits) -> Refused:

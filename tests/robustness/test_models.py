@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from digits.errors import ModelError
+from digits.inference.detector_model import DetectorModel
 from digits.inference.metadata import AnyMetadata
 from digits.inference.model import Model
 from digits.inference.model_file import load
-from digits.inference.reader_model import ReaderModel
 from tests.conftest import Patch, Run
 from tests.robustness import forgery
 from tests.robustness.sandbox import harmless
@@ -19,8 +19,8 @@ from tests.robustness.sandbox import harmless
 REFUSED = {
     **{name: (Model, forgery.as_classifier, *each) for name, each in forgery.classifiers().items()},
     **{
-        f"reader: {name}": (ReaderModel, forgery.as_reader, *each)
-        for name, each in forgery.readers().items()
+        f"detector: {name}": (DetectorModel, forgery.as_detector, *each)
+        for name, each in forgery.detectors().items()
     },
 }
 
@@ -36,7 +36,7 @@ def lazy_imports(tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("honest") / "model.onnx"
     path.write_bytes(forgery.sealed(forgery.honest()))
     Model(path)
-    ReaderModel()
+    DetectorModel()
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -20,10 +20,10 @@ from digits.commands import reports
 from digits.data import table
 from digits.errors import DataError, DigitsError
 from digits.images.formats import FORMATS
+from digits.inference.detector_model import DetectorModel
 from digits.inference.metadata import AnyMetadata, add_metadata
 from digits.inference.model import Model
 from digits.inference.model_file import load
-from digits.inference.reader_model import ReaderModel
 from digits_train import checkpoint, info
 from digits_train.checkpoint import load_state
 from tests.robustness import checkpoints, forgery, specimens
@@ -63,11 +63,11 @@ def use_classifier(path: Path) -> None:
             model.probabilities(np.full((1, 28, 28), ink, np.uint8))
 
 
-def use_reader(path: Path) -> None:
-    reader = ReaderModel(path)
+def use_detector(path: Path) -> None:
+    detector = DetectorModel(path)
     noise = np.random.default_rng(0).integers(0, 256, (40, 70), np.uint8)
     for page in (noise, np.full((1, 1), 255, np.uint8)):
-        assert all(np.isfinite(values).all() for values in reader.maps(page))
+        assert all(np.isfinite(values).all() for values in detector.maps(page))
 
 
 EVIL_VALUES = (
@@ -191,7 +191,7 @@ DOORS = {
     "read": Door(SPECIMENS, read, 3),
     "checksums": Door(of("PNG"), predict, 15, specimens.with_checksums),
     "classifier": Door({"": body(forgery.RAW)}, use_classifier, 150, forgery.as_classifier),
-    "reader": Door({"": body(forgery.READER_RAW)}, use_reader, 100, forgery.as_reader),
+    "detector": Door({"": body(forgery.DETECTOR_RAW)}, use_detector, 100, forgery.as_detector),
     "state": Door({"": checkpoints.state()}, checkpoint.load_state, 150, checkpoints.sealed),
     "pickle": Door({"": checkpoints.pickle_of_state()}, checkpoint.load_state, 200, state),
     "digits": Door({"": LABELS}, partial(read_labels, "digit"), 200),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits.inference.reader_model import ReaderModel
+from digits.inference.detector_model import DetectorModel
 from tests.runtime.reader.drawn import NOTHING, Network, row_of
 
 
@@ -25,16 +25,16 @@ def whole_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole_pages: None) -> Path:
     """The current folder: a page "-12.5 8" under two names, and one without any digit.
 
-    The reader sees that on every page of their shape.
+    The detector sees that on every page of their shape.
     """
     shape = (200, 400)
     network = Network([*row_of("-12.5", 40, 60), *row_of("8", 300, 60)], shape)
 
-    def maps(self: ReaderModel, page: np.ndarray) -> tuple[np.ndarray, ...]:
+    def maps(self: DetectorModel, page: np.ndarray) -> tuple[np.ndarray, ...]:
         centres, symbols, boxes = network(page)
         return np.full_like(centres, NOTHING) if page.max() < 200 else centres, symbols, boxes
 
-    monkeypatch.setattr(ReaderModel, "maps", maps)
+    monkeypatch.setattr(DetectorModel, "maps", maps)
     monkeypatch.chdir(tmp_path)
     Image.new("L", shape[::-1], 255).save("a.png")
     shutil.copy("a.png", "b.png")

@@ -16,8 +16,8 @@ from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.evaluation.alignment import align
 from digits.inference import metadata
-from digits.inference.model_file import BUNDLED, BUNDLED_READER, load
-from digits.inference.reader_model import ReaderModel
+from digits.inference.detector_model import DetectorModel
+from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR, load
 from digits.prediction import Prediction
 from tests.conftest import Patch
 from tests.runtime.reader.drawn import show
@@ -88,29 +88,29 @@ def test_blank_picture_is_rejected(classifier: digits.Classifier) -> None:
         assert classifier.read(blank).lines == ()
 
 
-def test_reader_opens_when_it_is_needed_and_once(monkeypatch: Patch, test_slice: Split) -> None:
-    opened = Mock(wraps=ReaderModel)
-    monkeypatch.setattr("digits.inference.reader_model.ReaderModel", opened)
-    classifier = digits.Classifier(threads=2, reader=BUNDLED_READER)
+def test_detector_opens_when_it_is_needed_and_once(monkeypatch: Patch, test_slice: Split) -> None:
+    opened = Mock(wraps=DetectorModel)
+    monkeypatch.setattr("digits.inference.detector_model.DetectorModel", opened)
+    classifier = digits.Classifier(threads=2, detector=BUNDLED_DETECTOR)
     assert classifier.predict(test_slice.images[0]).digit == 7
     pickle.dumps(classifier)
     assert not opened.called
     with ThreadPoolExecutor(8) as pool:
-        readers = list(pool.map(lambda _: classifier.reader, range(8)))
-    opened.assert_called_once_with(BUNDLED_READER, 2, None, None)
-    assert len({*readers}) == 1
+        detectors = list(pool.map(lambda _: classifier.detector, range(8)))
+    opened.assert_called_once_with(BUNDLED_DETECTOR, 2, None, None)
+    assert len({*detectors}) == 1
 
 
-def test_unusable_reader_fails_but_not_for_a_sure_digit(tmp_path: Path, test_slice: Split) -> None:
+def test_unusable_detector_fails_but_not_for_sure_digits(tmp_path: Path, test_slice: Split) -> None:
     alone = test_slice.images[0]  # a 7
     (tmp_path / "damaged.onnx").write_bytes(b"no model")
     for file in (tmp_path / "damaged.onnx", BUNDLED):
-        classifier = digits.Classifier(reader=file)
+        classifier = digits.Classifier(detector=file)
         assert classifier.predict(alone).digit == 7
         with pytest.raises(ModelError, match=Path(file).name):
             classifier.read(alone)
     with pytest.raises(ModelError, match="SHA-256"):
-        digits.Classifier(reader_sha256="0" * 64).read(alone)
+        digits.Classifier(detector_sha256="0" * 64).read(alone)
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from torch import Tensor
 from digits.data.mnist import Split
 from digits.images.grey import Grey
 from digits_train import models, plots, run, trainer
-from digits_train.config import Augmentation, ReaderRecipe, Recipe, TrainConfig
+from digits_train.config import Augmentation, DetectorRecipe, Recipe, TrainConfig
 from digits_train.detection import Targets, make_targets
+from digits_train.detector_data import Windows
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.fit import fit
 from digits_train.metrics import Metrics
-from digits_train.reader_data import Windows
 from digits_train.run import RunDir
 from digits_train.symbols import Symbol
 from digits_train.tasks import detection
@@ -79,7 +79,7 @@ def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trainer, "fit", interrupted)
 
 
-BARS = ReaderRecipe(
+BARS = DetectorRecipe(
     "default", 2, batch_size=4, learning_rate=3e-3, weight_decay=0.02, ema_decay=0.9, crops=12
 )
 SIDE = 64
@@ -110,7 +110,7 @@ class TinyWindows(Windows):
 
 
 def bar_patches() -> list[tuple[Any, str, Any]]:
-    """What to set, to train readers on tiny pages: object, attribute and value."""
+    """What to set, to train detectors on tiny pages: object, attribute and value."""
     recipes = {
         "default": BARS,
         "quick": replace(BARS, name="quick", epochs=3, crops=100, ema_decay=0.95),
@@ -121,5 +121,5 @@ def bar_patches() -> list[tuple[Any, str, Any]]:
         (detection, "with_hard_negatives", lambda materials, *_: materials),
         (detection, "Windows", TinyWindows),
         (detection, "NUM_VALIDATION", 2),
-        (models.Reader, "recipes", recipes),
+        (models.Detector, "recipes", recipes),
     ]

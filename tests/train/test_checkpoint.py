@@ -33,7 +33,7 @@ class Tied(LeNet5):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("architecture", ["reader", "tied"])
+@pytest.mark.parametrize("architecture", ["detector", "tied"])
 def test_checkpoint_round_trip(tmp_path: Path, architecture: str, monkeypatch: Patch) -> None:
     monkeypatch.setitem(models.ARCHITECTURES, "tied", Tied)
     path, about = tmp_path / "saved", replace(PROVENANCE, architecture=architecture)
@@ -84,7 +84,7 @@ def test_missing_or_damaged_state(tmp_path: Path) -> None:
 def test_info_of_an_unregistered_network(run: Run, tmp_path: Path) -> None:
     path = RunDir(tmp_path).checkpoint
     about = replace(PROVENANCE, architecture="mine", recipe={"name": "classic"})
-    checkpoint.save(path, models.Reader(), about)
+    checkpoint.save(path, models.Detector(), about)
     code, out, err = run("info", tmp_path)
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert (code, err) == (0, "")

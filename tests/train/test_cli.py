@@ -20,7 +20,7 @@ CONTINUES = "--resume continues as the run was started"
 def test_help_lists_networks_and_recipes(run: Run) -> None:
     """cli.py spells them out because `--help` must not wait for torch."""
     shown = run("train", "-h")[1].partition("Networks (--network)")[2]
-    ends = {"reader": "recognizer ", "recognizer": "first three"}
+    ends = {"detector": "recognizer ", "recognizer": "first three"}
     for architecture, network in models.ARCHITECTURES.items():
         told = " ".join(shown.partition(f"  {architecture} ")[2].split())
         told = told[: told.find(ends.get(architecture, "textbook's"))]
@@ -34,7 +34,7 @@ def test_help_lists_networks_and_recipes(run: Run) -> None:
     ("arguments", "code", "complaint"),
     [
         ("--recipe best", 2, "no recipe called 'best'; there are: classic, quick, default, fine"),
-        ("--network reader --recipe classic", 2, "'classic'; there are: default, quick, finetune"),
+        ("--network detector --recipe classic", 2, "classic'; there are: default, quick, finetune"),
         ("--network recognizer --recipe finetune", 2, "'finetune'; there are: default, quick"),
         ("--learning-rate nan", 2, "Invalid value: learning_rate can't be nan"),
         ("--resume runs/x --network vgg16", 2, CONTINUES),
@@ -44,7 +44,7 @@ def test_help_lists_networks_and_recipes(run: Run) -> None:
         ("--start bundled", 1, "recipe finetune needs --data: your own labelled pictures"),
         ("--start nowhere", 1, "name a run folder that `digits train` wrote"),
         ("--start bundled --data empty", 1, "no labelled pictures in empty: sort them into"),
-        ("--start bundled --data pages.csv", 1, "a reader learns from them (--network reader)"),
+        ("--start bundled --data pages.csv", 1, "a detector learns from them (--network detector)"),
     ],
 )
 def test_what_cannot_be_trained(run: Run, arguments: str, code: int, complaint: str) -> None:
@@ -91,7 +91,7 @@ def test_unfit_values_of_recipes(name: str, value: object) -> None:
         replace(QUICK, **{name: value})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("architecture", ["lenet5", "reader"])
+@pytest.mark.parametrize("architecture", ["lenet5", "detector"])
 def test_config_from_dict(architecture: str) -> None:
     config = TrainConfig(architecture, models.get_recipe(architecture, "default", learning_rate=1))
     values = asdict(config)

@@ -1,4 +1,4 @@
-"""What the reader learns, and what it is judged by; hard negatives."""
+"""What the detector learns, and what it is judged by; hard negatives."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from digits_train.matching import (
     find_symbols,
     true_symbols,
 )
-from digits_train.models.reader import Maps, Reader
+from digits_train.models.detector import Detector, Maps
 from digits_train.symbols import Box, Symbol
 
 ALL = np.ones((24, 24), np.float32)
@@ -157,7 +157,7 @@ def ink_maps(model: object, pages: Tensor) -> Maps:
 
 def test_the_most_misleading_of_the_tried_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mining, "predict_maps", ink_maps)
-    random, model = np.random.default_rng(0), Reader()
+    random, model = np.random.default_rng(0), Detector()
     everywhere = np.array([(0, 0, 90, 40)], np.float32)
     texts = [[text(50), text(255), text(255, everywhere)], [text(150)]]
     marks = [Glyph(np.full((300, 2000), 200, np.uint8))]  # so large that it is cut off

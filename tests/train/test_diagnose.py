@@ -65,8 +65,8 @@ def test_failure_if_no_better_than_guessing(labels: Sequence[int], right: int, f
 @pytest.mark.parametrize(
     ("score", "fails"), [(Score(10, 7, 0, 3), True), (Score(10, 6, 1, 2), False)]
 )
-def test_failure_of_reader(score: Score, fails: bool) -> None:
-    assert (diagnose.reader_failure(score) is not None) == fails
+def test_failure_of_detector(score: Score, fails: bool) -> None:
+    assert (diagnose.detector_failure(score) is not None) == fails
 
 
 MNIST = Comparison("validation digits of MNIST", 0.001, 10_000, 43, 50)

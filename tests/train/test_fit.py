@@ -14,7 +14,7 @@ from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits.vision import ranker
 from digits_train import fit_ranker, models, optim
-from digits_train.config import ReaderRecipe, Recipe, TrainConfig
+from digits_train.config import DetectorRecipe, Recipe, TrainConfig
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.training import Training, restore
 from digits_train.training import begin as begin_training
@@ -91,7 +91,7 @@ def test_learning_rate_schedules(schedule: Any, warmup: float, rates: list[float
     assert computed == pytest.approx(rates, abs=1e-3)
 
 
-@pytest.mark.parametrize(("architecture", "optimizer"), [("lenet5", "adamw"), ("reader", "sgd")])
+@pytest.mark.parametrize(("architecture", "optimizer"), [("lenet5", "adamw"), ("detector", "sgd")])
 def test_weight_decay_of_kernels_and_matrices_only(architecture: str, optimizer: Any) -> None:
     model = models.get_network(architecture)()
     recipe = Recipe("test", epochs=1, optimizer=optimizer, weight_decay=0.1)
@@ -103,12 +103,12 @@ def test_weight_decay_of_kernels_and_matrices_only(architecture: str, optimizer:
     assert optimizer == "adamw" or (decayed["momentum"], decayed["nesterov"]) == (0.9, True)
 
 
-def test_readers_second_moments_and_clipped_gradients() -> None:
+def test_detectors_second_moments_and_clipped_gradients() -> None:
     model = nn.Linear(2, 1, bias=False)
     for recipe, beta2, length in (
         (Recipe("test", epochs=1), 0.999, 3.0),
-        (ReaderRecipe("test", epochs=1, max_gradient_norm=4.0), 0.99, 3.0),
-        (ReaderRecipe("test", epochs=1, max_gradient_norm=2.0), 0.99, 2.0),
+        (DetectorRecipe("test", epochs=1, max_gradient_norm=4.0), 0.99, 3.0),
+        (DetectorRecipe("test", epochs=1, max_gradient_norm=2.0), 0.99, 2.0),
     ):
         [group, _] = optim.make_optimizer(model, recipe).param_groups
         assert group["betas"] == (0.9, beta2)

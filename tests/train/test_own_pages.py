@@ -11,13 +11,13 @@ from PIL import Image
 from digits.data.image_folder import assign_split, digest_of
 from digits.errors import DataError, DigitsError
 from digits.images.grey import Grey
-from digits.inference.reader_model import ReaderModel
+from digits.inference.detector_model import DetectorModel
 from digits_train.detection import Targets
 from digits_train.matching import Truth, true_symbols
 from digits_train.own_pages import OwnPages, load_own_pages, network_maps, read_right
 from digits_train.start import load_start
 from digits_train.symbols import columns
-from tests.export.reader_pages import drawn_page, ink_maps
+from tests.export.detector_pages import drawn_page, ink_maps
 
 SIDE = 192
 ALL = "12 32 140 76"  # around the three sevens of a page of 120x200 pixels
@@ -68,7 +68,7 @@ def test_symbols_are_found(box: str, text: str, symbols: list[int]) -> None:
 @pytest.mark.parametrize(
     ("rows", "complaint"),
     [
-        ([f"0.png,{ALL},7777"], "labels with symbols that the reader doesn't see: 1$"),
+        ([f"0.png,{ALL},7777"], "labels with symbols that the detector doesn't see: 1$"),
         ([f"0.png,{ALL},777", f"copy.png,{ALL},1"], "0.png: its labels contradict each"),
         ([f"gone.png,{ALL},777"], "can't open gone.png"),
         (["0.png,200 0 220 20,7"], r"the box \(200, 0, 220, 20\) is outside"),
@@ -140,7 +140,7 @@ def test_nothing_is_wrong_where_nothing_is_known() -> None:
         ([f"{ALL},771"], [False]),
         (["0 0 200 120,7 7/7"], [True]),
         ([f"{ALL},"], [False]),
-        (["12 32 90 76,777"], [True]),  # the box is of another reader, which overlooked one
+        (["12 32 90 76,777"], [True]),  # the box is of another detector, which overlooked one
         (["12 32 40 76,"], [True]),  # of another line, which leans into the box
         (["60 5 100 25,7", f"{ALL},777"], [False, True]),
     ],
@@ -150,8 +150,8 @@ def test_which_labels_are_read_right(labels: list[str], right: list[bool]) -> No
     assert read_right(ink_maps, loaded.held_back).tolist() == right
 
 
-def test_maps_are_those_of_the_bundled_reader() -> None:
-    maps = network_maps(load_start(None, "reader").model)(PAGES[0])
-    for part, expected in zip(maps, ReaderModel().maps(PAGES[0]), strict=True):
+def test_maps_are_those_of_the_bundled_detector() -> None:
+    maps = network_maps(load_start(None, "detector").model)(PAGES[0])
+    for part, expected in zip(maps, DetectorModel().maps(PAGES[0]), strict=True):
         rounding = np.asarray(part) - expected  # of activations
         assert rounding.std() < 0.2 * expected.std()

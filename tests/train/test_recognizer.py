@@ -150,6 +150,6 @@ def test_resumed_training_has_the_same_weights(monkeypatch: Patch) -> None:
         train(config, out=Path("parts"))
     parts, summary = resume(Path("parts"))
     assert summary["epochs"] == 3
-    # As a reader's: an ulp away by how NumPy's memory is aligned.
+    # As a detector's: an ulp away by how NumPy's memory is aligned.
     pair = (checkpoint.load(run.checkpoint).model.state_dict() for run in (whole, parts))
     torch.testing.assert_close(*pair, rtol=0, atol=1e-6)

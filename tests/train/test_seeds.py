@@ -19,8 +19,8 @@ from digits.errors import DigitsError
 from digits_train import checkpoint, fit_ranker, frames, models
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.config import TrainConfig
+from digits_train.detector_data import Windows
 from digits_train.distributed import CPU, DistributedContext
-from digits_train.reader_data import Windows
 from digits_train.run import RunDir
 from digits_train.training import begin
 from tests.conftest import Patch
@@ -28,7 +28,7 @@ from tests.train import short, subset_digits
 from tests.train.short import CONFIG, distance, train
 
 pytestmark = pytest.mark.slow
-READER = TrainConfig("reader", replace(short.BARS, epochs=1))
+DETECTOR = TrainConfig("detector", replace(short.BARS, epochs=1))
 
 
 def trained(config: TrainConfig, seed: int) -> bytes:
@@ -44,7 +44,7 @@ RANDOM: dict[str, Callable[[int, Materials, Split], Any]] = {
     "windows": lambda seed, materials, _: Windows(materials, seed, 0, 1, 2, 96)[0][0].numpy(),
     "pictures to rank": lambda seed, materials, _: fit_ranker.samples(materials, [seed]),
     "classifier": lambda seed, *_: trained(CONFIG, seed),
-    "reader": lambda seed, *_: trained(READER, seed),
+    "detector": lambda seed, *_: trained(DETECTOR, seed),
 }
 
 

@@ -18,7 +18,7 @@ from digits.data import datasets, mnist
 from digits.data.mnist import Split
 from digits.errors import DigitsError, Interrupted, ModelError
 from digits_train import checkpoint, run, trainer
-from digits_train.config import ReaderRecipe, Recipe
+from digits_train.config import DetectorRecipe, Recipe
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.metrics import predict, scores
 from digits_train.run import RunDir
@@ -69,7 +69,7 @@ def test_early_failure_leaves_nothing(error: Exception, sentence: str, monkeypat
 def test_what_can_be_taught() -> None:
     data = datasets.Dataset(mnist.load_all(), {"pictures": ""})
 
-    def make(recipe: Recipe | ReaderRecipe) -> None:
+    def make(recipe: Recipe | DetectorRecipe) -> None:
         dist = DistributedContext(CPU.device, 0, 4)
         trainer.make_task(replace(CONFIG, recipe=recipe), data, None, dist)
 
@@ -77,7 +77,7 @@ def test_what_can_be_taught() -> None:
     with pytest.raises(DigitsError, match="size 7 is too small: each process needs at least 2"):
         make(Recipe("test", 2, batch_size=7))
     with pytest.raises(DigitsError, match="written with MNIST's digits, not with pictures"):
-        make(ReaderRecipe("test", 2))
+        make(DetectorRecipe("test", 2))
 
 
 def create(folder: Path | None = None) -> Path:

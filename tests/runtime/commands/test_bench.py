@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from digits.commands import bench
-from digits.inference.model_file import BUNDLED, BUNDLED_READER
+from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR
 from tests.conftest import Patch, Run
 
 pytestmark = pytest.mark.slow
@@ -39,23 +39,23 @@ def test_json(run: Run) -> None:
     code, out, err = run("bench", "--json")
     report = json.loads(out)
     assert (code, err, report["warnings"]) == (0, "", [])
-    [classifier], [reader] = report["models"], report["readers"]
-    for figures, file in ((classifier, BUNDLED), (reader, BUNDLED_READER)):
+    [classifier], [detector] = report["models"], report["detectors"]
+    for figures, file in ((classifier, BUNDLED), (detector, BUNDLED_DETECTOR)):
         assert (figures["bytes"], figures["peak_memory"]) == (Path(file).stat().st_size, 65_000_000)
         assert figures["session_start"] == figures["cold_start"] == pytest.approx(0.001)
     assert classifier["latency"]["p50"] == classifier["latency"]["p99"] == pytest.approx(0.001)
     assert {row["batch"] for row in classifier["throughput"]} == {1, 8, 64}
     for row in classifier["throughput"]:
         assert row["images_per_second"] == pytest.approx(1000 * row["batch"])
-    assert {page["size"] for page in reader["pages"]} == {"1024x1024", "300x150"}
+    assert {page["size"] for page in detector["pages"]} == {"1024x1024", "300x150"}
 
 
-@pytest.mark.parametrize("file", [BUNDLED, BUNDLED_READER])
+@pytest.mark.parametrize("file", [BUNDLED, BUNDLED_DETECTOR])
 def test_only_the_given_file_is_measured(run: Run, clock: SimpleNamespace, file: str) -> None:
     clock.share = 0.6
     code, out, err = run("bench", "--model", file)
     assert code == 0
-    assert [BUNDLED in out, BUNDLED_READER in out] == [file == BUNDLED, file == BUNDLED_READER]
+    assert [BUNDLED in out, BUNDLED_DETECTOR in out] == [file == BUNDLED, file == BUNDLED_DETECTOR]
     warning = "warning: other programs were running: only 60% of a core was free\n"
     assert err == (warning if file == BUNDLED else "")
 

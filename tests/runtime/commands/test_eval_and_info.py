@@ -10,7 +10,7 @@ from digits.classifier import examine
 from digits.commands import reports
 from digits.images import picture
 from digits.inference.model import Model
-from digits.inference.model_file import BUNDLED, BUNDLED_READER
+from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR
 from digits.vision.candidates import Candidates
 from digits.vision.ink import extract
 from tests.conftest import Patch, Run
@@ -39,7 +39,7 @@ def test_table_examines_each_picture_once(run: Run, pictures: list[Path], tmp_pa
     plots = {path.name for path in (tmp_path / "plots").iterdir()}
     assert plots == {"confusion.png", "mistakes.png"}
     assert [calls[function.__name__] for function in functions] == [10] * 3
-    # The reader is opened once: the ink of one digit is in two pieces.
+    # The detector is opened once: the ink of one digit is in two pieces.
     assert (calls["__init__"], calls["load"]) == (2, 11)
     assert calls["probabilities"] == 10 + 1 + 1  # of its other hypotheses; of the smoke test
 
@@ -61,9 +61,9 @@ def test_info(run: Run) -> None:
         r"metadata\.recipe\.augmentation\.rotation +10",
     ):
         assert re.search(rf"^{line}$", out, re.MULTILINE)
-    values = json.loads(run("info", BUNDLED_READER, "--json")[1])
+    values = json.loads(run("info", BUNDLED_DETECTOR, "--json")[1])
     assert values["input"] == "page, tensor(uint8), ['batch', 1, 'height', 'width']"
-    assert (values["metadata"]["task"], values["operators"]["Conv"]) == ("reader", 14)
+    assert (values["metadata"]["task"], values["operators"]["Conv"]) == ("detector", 14)
 
 
 @pytest.mark.slow
@@ -71,11 +71,11 @@ def test_info(run: Run) -> None:
     ("command", "variable"),
     [
         ("eval", "DIGITS_MODEL"),
-        ("eval --data pages.csv", "DIGITS_READER"),
-        (f"predict any.png --model {BUNDLED_READER}", ""),
-        ("predict any.png", "DIGITS_READER"),
-        ("watch . a.csv", "DIGITS_READER"),
-        ("bench", "DIGITS_READER"),
+        ("eval --data pages.csv", "DIGITS_DETECTOR"),
+        (f"predict any.png --model {BUNDLED_DETECTOR}", ""),
+        ("predict any.png", "DIGITS_DETECTOR"),
+        ("watch . a.csv", "DIGITS_DETECTOR"),
+        ("bench", "DIGITS_DETECTOR"),
         ("serve", "DIGITS_MODEL"),
     ],
 )
@@ -84,10 +84,10 @@ def test_wrong_kind_of_model_is_named_with_the_commands_that_it_fits(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("pages.csv").write_text("file,text\nany.png,1\n")
-    if variable == "DIGITS_READER":
-        model, cause = BUNDLED, "as a reader: it is a classifier, for `digits predict`"
+    if variable == "DIGITS_DETECTOR":
+        model, cause = BUNDLED, "as a detector: it is a classifier, for `digits predict`"
     else:
-        model, cause = BUNDLED_READER, "as a classifier: it is a reader, for `digits read`"
+        model, cause = BUNDLED_DETECTOR, "as a classifier: it is a detector, for `digits read`"
     if variable:
         monkeypatch.setenv(variable, model)
         model += f" (${variable})"

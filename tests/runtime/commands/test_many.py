@@ -15,7 +15,7 @@ from digits.commands import inputs, runner
 from digits.commands.results import ResultsFile
 from digits.errors import PictureError
 from digits.images import limits
-from digits.inference.model_file import BUNDLED, BUNDLED_READER
+from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR
 from digits.prediction import Prediction
 from digits.system import cpu_count
 from tests.conftest import Capsys, Patch, Run
@@ -105,10 +105,10 @@ def test_process_count() -> None:
 
 
 def test_read_takes_a_file_of_each_kind(run: Run, pictures: list[Path], tmp_path: Path) -> None:
-    options = ["--model", BUNDLED_READER, "--model", BUNDLED]
+    options = ["--model", BUNDLED_DETECTOR, "--model", BUNDLED]
     assert run("read", pictures[7], *options) == (0, "7\n", "")
     code, _, err = run("read", pictures[7], *options[:2], *options[:2])
-    assert code == 1 and "are both a reader: name one of each kind" in err
+    assert code == 1 and "are both a detector: name one of each kind" in err
     (tmp_path / "it.onnx").write_bytes(recognizer())
     code, _, err = run("read", pictures[7], "--model", tmp_path / "it.onnx")
     assert code == 1 and "is a recognizer: `digits read` can't use one yet" in err

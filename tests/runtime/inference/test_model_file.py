@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 
 from digits.errors import ModelError
+from digits.inference.detector_model import DetectorModel
 from digits.inference.metadata import AnyMetadata, Metadata, add_metadata
 from digits.inference.model import Model
-from digits.inference.model_file import BUNDLED, BUNDLED_READER, load, read_file
-from digits.inference.reader_model import ReaderModel
+from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR, load, read_file
 
 Open = Callable[..., Any]
 # Of each kind: the variable that names the file, and with _SHA256 its checksum; the bundled one.
 KINDS: list[tuple[Open, str, str]] = [
     (Model, "DIGITS_MODEL", BUNDLED),
-    (ReaderModel, "DIGITS_READER", BUNDLED_READER),
+    (DetectorModel, "DIGITS_DETECTOR", BUNDLED_DETECTOR),
 ]
 OTHER = "0123456789abcdef" * 4
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from digits.errors import ModelError, WrongTask
+from digits.inference.detector_model import DetectorModel
 from digits.inference.interface import CROP_HEIGHT, INK, PAPER
 from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED, ModelBytes
-from digits.inference.reader_model import ReaderModel
 from digits.inference.recognizer_model import RecognizerModel, padded
 from tests.robustness.forgery import recognizer
 
@@ -55,6 +55,6 @@ def test_files_of_other_tasks_are_refused() -> None:
     is_other = "as a recognizer: it is a classifier, for `digits predict`"
     with pytest.raises(WrongTask, match=is_other):
         RecognizerModel(BUNDLED)
-    for kind, name in ((Model, "classifier"), (ReaderModel, "reader")):
+    for kind, name in ((Model, "classifier"), (DetectorModel, "detector")):
         with pytest.raises(WrongTask, match=f"as a {name}: it is a recognizer, for `digits read`"):
             kind(FILE)

@@ -22,10 +22,10 @@ from digits.inference.metadata import (
 from digits.inference.model_file import BUNDLED, ModelBytes, check
 from digits.inference.scan import scan
 from tests.robustness.forgery import (
+    DETECTOR_METADATA,
+    DETECTOR_RAW,
     METADATA,
     RAW,
-    READER_METADATA,
-    READER_RAW,
     RECOGNIZER_METADATA,
 )
 
@@ -66,7 +66,7 @@ def test_malformed_messages_are_refused(raw: bytes, reason: str) -> None:
 
 def changed(about: AnyMetadata, **changes: Any) -> ModelBytes:
     """A file with other metadata and a valid checksum. Later metadata replace earlier ones."""
-    raw = RAW if isinstance(about, Metadata) else READER_RAW
+    raw = RAW if isinstance(about, Metadata) else DETECTOR_RAW
     return ModelBytes("forged.onnx", add_metadata(raw, replace(about, **changes)))
 
 
@@ -74,7 +74,7 @@ def test_metadata_of_the_bundled_files() -> None:
     assert METADATA.test_accuracy >= 0.992
     assert METADATA.test_accuracy_float - METADATA.test_accuracy <= 0.0005
     assert len(RAW) <= 60_000
-    assert len(READER_RAW) <= 400_000
+    assert len(DETECTOR_RAW) <= 400_000
     sha256 = "e12bc6a47c37ccac184c918611fc914955aeb4896c43cc94a249eeb93928c0df"
     assert hashlib.sha256(RAW).hexdigest() == sha256
 
@@ -84,8 +84,8 @@ def test_metadata_survive_writing_and_reading() -> None:
     read = check(changed(METADATA, **changes), Metadata).metadata
     assert asdict(read) == asdict(METADATA) | changes
     changes = {"centre_shift": -0.75, "validation_error": 1.25, "training_pages": 2_560_000}
-    reader = check(changed(READER_METADATA, **changes), AnyMetadata).metadata
-    assert reader == replace(READER_METADATA, **changes)
+    detector = check(changed(DETECTOR_METADATA, **changes), AnyMetadata).metadata
+    assert detector == replace(DETECTOR_METADATA, **changes)
 
 
 @given(st.integers(0, len(RAW) - 1), st.binary(min_size=1, max_size=200))
@@ -105,15 +105,15 @@ def test_damaged_truncated_extended_and_random_files_are_refused(length: int, ta
         (METADATA, {"rejection_threshold": 1.5}, "rejection_threshold is not between 0 and 1"),
         (METADATA, {"test_accuracy_float": "-inf"}, "accuracy_float is not between 0 and 1"),
         (METADATA, {"temperature": "warm"}, "temperature is not a number"),
-        (METADATA, {"task": "writer"}, "task is 'writer', not classifier or reader or recognizer"),
-        (METADATA, {"task": "reader"}, "can't use forged.onnx as a classifier: it is a reader"),
-        (READER_METADATA, {"centre_shift": "inf"}, "is not between -1,000,000 and 1,000,000"),
-        (READER_METADATA, {"task": "classifier"}, "as a reader: it is a classifier, for `digits p"),
+        (METADATA, {"task": "reader"}, "is 'reader', not classifier or detector or recognizer"),
+        (METADATA, {"task": "detector"}, "can't use forged.onnx as a classifier: it is a detector"),
+        (DETECTOR_METADATA, {"centre_shift": "inf"}, "is not between -1,000,000 and 1,000,000"),
         (
-            RECOGNIZER_METADATA,
-            {"task": "reader"},
-            "a recognizer: it is a reader, for `digits re",
+            DETECTOR_METADATA,
+            {"task": "classifier"},
+            "a detector: it is a classifier, for `digits p",
         ),
+        (RECOGNIZER_METADATA, {"task": "detector"}, "recognizer: it is a detector, for `digits re"),
         (RECOGNIZER_METADATA, {"validation_accuracy": 2.0}, "is not between 0 and 1"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Runs of networks: how long they may take, and what a reader gets and answers."""
+"""Runs of networks: how long they may take, and what a detector gets and answers."""
 
 import math
 import os
@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from digits.errors import ModelError
+from digits.inference.detector_model import DetectorModel, run_maps
 from digits.inference.interface import PAGE_MAX_PIXELS, PAGE_MAX_SIDE, STRIDE
 from digits.inference.model_file import BUNDLED
-from digits.inference.reader_model import ReaderModel, run_maps
 from digits.inference.session import Session
 from tests.robustness.sandbox import measured
 from tests.waiting import wait_until
@@ -79,11 +79,11 @@ def test_onnxruntime_error_is_a_model_error() -> None:
 @pytest.mark.slow
 def test_memory_of_a_large_page_is_given_back() -> None:
     """Or a worker would have less for the next picture."""
-    reader = ReaderModel()
+    detector = DetectorModel()
     with measured() as first:
-        reader.maps(np.zeros(LARGEST, np.uint8))
+        detector.maps(np.zeros(LARGEST, np.uint8))
     with measured() as second:
-        reader.maps(np.zeros(LARGEST, np.uint8))
+        detector.maps(np.zeros(LARGEST, np.uint8))
     assert second.megabytes > first.megabytes / 2 > 0
 
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from digits.inference.detector_model import DetectorModel
 from digits.inference.interface import LARGEST, SMALLEST, STRIDE, SYMBOLS
-from digits.inference.reader_model import ReaderModel
 from digits.reader.detections import Detections
 from digits.reader.lattice import Arc
 from digits.reader.pyramid import BOX_UNIT
@@ -60,9 +60,9 @@ class Network:
 
 
 def show(monkeypatch: pytest.MonkeyPatch, drawn: list[Drawn], shape: tuple[int, ...]) -> None:
-    """Let every reader see what is drawn, whatever the picture of this shape shows."""
+    """Let every detector see what is drawn, whatever the picture of this shape shows."""
     network = Network(drawn, (shape[0], shape[1]))
-    monkeypatch.setattr(ReaderModel, "maps", lambda self, page: network(page))
+    monkeypatch.setattr(DetectorModel, "maps", lambda self, page: network(page))
 
 
 def detections(

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from digits.errors import ModelError
+from digits.inference.detector_model import DetectorModel
 from digits.inference.interface import LARGEST
-from digits.inference.reader_model import ReaderModel
 from digits.reader.page import read_page, suppress
 from digits.reader.pyramid import Level, detect, find_peaks
 from tests.runtime.reader.drawn import NOTHING, Maps, Network, row_of, text_of
@@ -51,11 +51,11 @@ def test_agreement_of_looks_counts() -> None:
 def test_last_look_leaves_blank_margins_out(monkeypatch: pytest.MonkeyPatch) -> None:
     page, written = np.full((1000, 800), 220, np.uint8), Image.open("docs/page.jpg").convert("L")
     page[300:600, 90:490] = np.asarray(written.resize((400, 300)))
-    areas, texts, reader = list[int](), set[str](), ReaderModel()
+    areas, texts, detector = list[int](), set[str](), DetectorModel()
 
     def maps(pixels: np.ndarray) -> Maps:
         areas.append(pixels.size)
-        return reader.maps(pixels)
+        return detector.maps(pixels)
 
     for around in (np.inf, LARGEST):
         monkeypatch.setattr("digits.reader.pyramid._AROUND", around)

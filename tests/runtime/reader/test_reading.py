@@ -1,4 +1,4 @@
-"""Whole pages, by the reader together with the classifier."""
+"""Whole pages, by the detector together with the classifier."""
 
 import pickle
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.runtime.reader.drawn import Drawn, detections, row_of, show
 
 @pytest.mark.usefixtures("whole_pages")
 def test_reading_of_drawn_page(classifier: digits.Classifier, monkeypatch: Patch) -> None:
-    """A blank page on which the reader sees "-1.5 27", the 7 not quite sure."""
+    """A blank page on which the detector sees "-1.5 27", the 7 not quite sure."""
     drawn = [*row_of("-1.5", 40, 60), *row_of("27", 250, 60)]
     drawn[-1] = drawn[-1]._replace(score=1.5)
     page = np.full((300, 500), 255, np.uint8)
@@ -42,7 +42,7 @@ def test_boxes_are_in_pixels_of_pictures(classifier: digits.Classifier, monkeypa
     np.testing.assert_allclose(reading.symbols[0].box, (400, 800, 496, 960), atol=8)
 
 
-def test_classifier_reads_the_one_digit_that_the_reader_overlooks(
+def test_classifier_reads_the_one_digit_that_the_detector_overlooks(
     classifier: digits.Classifier, monkeypatch: Patch, pictures: list[Path]
 ) -> None:
     file = pictures[4]
@@ -58,7 +58,7 @@ def test_classifier_reads_the_one_digit_that_the_reader_overlooks(
     assert symbol.frame is not None and symbol.frame.shape == (28, 28)
 
 
-def test_digit_that_is_a_small_part_of_the_picture_is_the_readers(
+def test_digit_that_is_a_small_part_of_the_picture_is_the_detectors(
     classifier: digits.Classifier, monkeypatch: Patch
 ) -> None:
     scene = np.full((300, 500), 255, np.uint8)
@@ -110,7 +110,7 @@ def test_ink_is_cut_out_of_its_paper(paper: int, ink: int) -> None:
 def test_what_both_are_sure_of_but_differ_is_disputed(
     classified: int, probability: float, disputed: bool
 ) -> None:
-    """The reader takes it for a 3."""
+    """The detector takes it for a 3."""
     detected = detections([(10, 10, 30, 40)], [5.0])
     detected.symbols[0, 3] = np.log(0.98)
     lattice = build_lattice(detected)

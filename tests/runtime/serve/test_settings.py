@@ -132,24 +132,25 @@ def test_access_log_has_one_line_per_request(classifier: Classifier, capsys: Cap
 
 
 def test_reload_takes_the_new_files_if_both_are_usable(tmp_path: Path, capsys: Capsys) -> None:
-    model, reader = tmp_path / "model.onnx", tmp_path / "reader.onnx"
+    model, detector = tmp_path / "model.onnx", tmp_path / "detector.onnx"
     model.write_bytes(model_file.read_file().content)
-    reader.write_bytes(model_file.read_file(task="reader").content)
-    recipes = list[str]()  # of the readers with which workers were started
+    detector.write_bytes(model_file.read_file(task="detector").content)
+    recipes = list[str]()  # of the detectors with which workers were started
 
     def start(classifier: Classifier) -> PictureWorker:
-        recipes.append(classifier.reader.metadata.recipe)
+        recipes.append(classifier.detector.metadata.recipe)
         return InProcess(lambda _: [])
 
-    app = App(Settings(model=model, reader=reader, allowed_hosts="testserver"), start_worker=start)
+    settings = Settings(model=model, detector=detector, allowed_hosts="testserver")
+    app = App(settings, start_worker=start)
 
     def served() -> tuple[str, str]:
         answer = TestClient(app).get("/v2/models/lenet5").json()
         return answer["parameters"]["recipe"], recipes[-1]
 
     before = served()
-    kinds: list[Any] = [metadata.Metadata, metadata.ReaderMetadata]
-    for path, kind in zip((model, reader), kinds, strict=True):
+    kinds: list[Any] = [metadata.Metadata, metadata.DetectorMetadata]
+    for path, kind in zip((model, detector), kinds, strict=True):
         about = replace(model_file.load(path, kind).metadata, recipe=path.stem)
         content = metadata.add_metadata(path.read_bytes(), about)
         path.write_bytes(content[:-1])
@@ -159,7 +160,7 @@ def test_reload_takes_the_new_files_if_both_are_usable(tmp_path: Path, capsys: C
         path.write_bytes(content)
     assert served() == before
     asyncio.run(app.reload())
-    assert served() == ("model", "reader")
+    assert served() == ("model", "detector")
     metrics = app.metrics.render()
     for line in (b'{result="failed"} 2.0', b'{result="done"} 1.0'):
         assert b"digits_model_reloads_total" + line in metrics

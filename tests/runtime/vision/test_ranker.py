@@ -1,4 +1,4 @@
-"""The ranker, and its ensemble with the reader where it doubts. No network here is trained."""
+"""The ranker, and its ensemble with the detector where it doubts. No network here is trained."""
 
 import math
 from pathlib import Path
@@ -102,7 +102,7 @@ def test_combination_of_independent_observers() -> None:
     spread = (0.4 + combined.none) / 10
     expected = [three * share + spread, five * share + spread]
     assert combined.probabilities[[3, 5]] == pytest.approx(expected)
-    # The second hypothesis shows what the reader sees.
+    # The second hypothesis shows what the detector sees.
     assert combined.hypotheses == pytest.approx([three * share, five * share])
 
 

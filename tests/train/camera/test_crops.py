@@ -61,7 +61,7 @@ def neighbour(window: Window, left: int, top: int = 100) -> None:
         ("12", lambda window: window.fractions.append((200, 95, 300, 135)), {""}),  # not "12"
         ("1234", lambda window: window.doubtful.append(SIGN), set()),
         ("1" * 21, None, set()),
-        ("12", lambda window: neighbour(window, 205), {"128"}),  # of the same number, to a reader
+        ("12", lambda window: neighbour(window, 205), {"128"}),  # of the same number, to a detector
         ("12", lambda window: neighbour(window, 180, 137), {"12", "8"}),  # in the line below
     ],
 )

@@ -1,4 +1,4 @@
-"""Windows and pages, their photographs and what is said of them, and a reader's batches."""
+"""Windows and pages, their photographs and what is said of them, and a detector's batches."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import torch
 from scipy import ndimage
 
 from digits.data.mnist import Split
-from digits_train import reader_data
+from digits_train import detector_data
 from digits_train.camera.exposure import Photograph
 from digits_train.camera.lettering import doubtful_letters, write
 from digits_train.camera.materials import Materials
@@ -16,11 +16,11 @@ from digits_train.camera.page import compose, labelled, number_page, page, rando
 from digits_train.camera.ranges import RANGES
 from digits_train.camera.single import KINDS, NONE, SEVERAL
 from digits_train.camera.window import Window
+from digits_train.detector_data import CROP_SIDE, Windows, crop, targets
 from digits_train.distributed import DistributedContext
 from digits_train.matching import LabelledPage
-from digits_train.models import Reader
-from digits_train.models.reader import Maps
-from digits_train.reader_data import CROP_SIDE, Windows, crop, targets
+from digits_train.models import Detector
+from digits_train.models.detector import Maps
 from digits_train.symbols import Symbol, columns
 from digits_train.tasks import detection
 from tests.train import short
@@ -70,10 +70,10 @@ def test_small_crops_count_as_the_windows_in_whose_place_they_are(
     materials: Materials, train_slice: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beside batches of four windows, one of sixteen crops is a batch of four as well."""
-    monkeypatch.setattr(reader_data, "num_workers", lambda: 0)
+    monkeypatch.setattr(detector_data, "num_workers", lambda: 0)
     recipe = replace(short.BARS, crops=4)
     crops = materials._replace(ranges=replace(RANGES, crops=1.0))
-    model, parts = Reader(), []
+    model, parts = Detector(), []
     for rank in range(3):
         here = DistributedContext(torch.device("cpu"), rank, 3)
         task = detection.Detection(recipe, train_slice, train_slice, dist=here, materials=crops)

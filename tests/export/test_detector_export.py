@@ -1,4 +1,4 @@
-"""A reader from its checkpoint to verified files, with simple pages instead of the camera's."""
+"""A detector from its checkpoint to verified files, with simple pages instead of the camera's."""
 
 import json
 from dataclasses import replace
@@ -8,27 +8,27 @@ import numpy as np
 import pytest
 
 from digits.errors import DigitsError
-from digits.inference.reader_model import ReaderModel
-from digits_export import model_card, reader_export
+from digits.inference.detector_model import DetectorModel
+from digits_export import detector_export, model_card
+from digits_export.detector_export import DetectorExporter, judge
 from digits_export.export import export_run
-from digits_export.reader_export import ReaderExporter, judge
-from digits_train.models.reader import Reader
+from digits_train.models.detector import Detector
 from tests.conftest import Patch
-from tests.export.conftest import INT8, READER, Exported, save
-from tests.export.reader_pages import PAGES, ink_maps
+from tests.export.conftest import DETECTOR, INT8, Exported, save
+from tests.export.detector_pages import PAGES, ink_maps
 
-FILES = {"reader.onnx", "reader.int8.onnx", "export.json", "MODEL_CARD.md"}
+FILES = {"detector.onnx", "detector.int8.onnx", "export.json", "MODEL_CARD.md"}
 
 pytestmark = pytest.mark.usefixtures("simple_pages")
 
 
-def test_writes_both_files_and_their_metadata(exported_reader: Exported) -> None:
-    folder, report = exported_reader
+def test_writes_both_files_and_their_metadata(exported_detector: Exported) -> None:
+    folder, report = exported_detector
     assert {path.name for path in folder.iterdir()} == {"checkpoint.safetensors", *FILES}
-    full, small = (ReaderModel(folder / f"reader{kind}.onnx") for kind in ("", ".int8"))
+    full, small = (DetectorModel(folder / f"detector{kind}.onnx") for kind in ("", ".int8"))
     about, written = small.metadata, json.loads((folder / "export.json").read_text())
     assert full.metadata.quantization == "none"
-    assert about.quantization == ReaderExporter.quantization
+    assert about.quantization == DetectorExporter.quantization
     assert (about.seed, about.training_pages) == (4, 7000)
     assert about.validation_error_float == full.metadata.validation_error
     assert (about.validation_pages, about.validation_symbols) == (6, 18)
@@ -38,7 +38,7 @@ def test_writes_both_files_and_their_metadata(exported_reader: Exported) -> None
     assert " ".join(head) == "form size errors missed wrong invented file"
     assert [line[0] for line in lines] == ["fp32", "int8"]
     for form in report.forms:
-        assert form.items() >= judge(PAGES, ReaderModel(form["file"]).maps).items()
+        assert form.items() >= judge(PAGES, DetectorModel(form["file"]).maps).items()
         assert form["error"] < 0.5  # uncalibrated, it would miss most: it is sure of nothing
 
 
@@ -48,19 +48,19 @@ def test_judge() -> None:
     assert (nothing["missed"], nothing["error"]) == (18, 1.0)
 
 
-def test_card_and_triton_repository(exported_reader: Exported) -> None:
-    folder, _ = exported_reader
-    card, small = (folder / "MODEL_CARD.md").read_text(), folder / "reader.int8.onnx"
+def test_card_and_triton_repository(exported_detector: Exported) -> None:
+    folder, _ = exported_detector
+    card, small = (folder / "MODEL_CARD.md").read_text(), folder / "detector.int8.onnx"
     assert "trained on 7,000 windows of synthetic pages with seed 4" in card
     assert "trained on synthetic pages alone" in card
-    recipe, data = json.dumps(READER.recipe | {"own": 0.25}), '{"own": "01"}'
-    tuned = replace(ReaderModel(small).metadata, recipe=recipe, data_sha256=data)
+    recipe, data = json.dumps(DETECTOR.recipe | {"own": 0.25}), '{"own": "01"}'
+    tuned = replace(DetectorModel(small).metadata, recipe=recipe, data_sha256=data)
     pages = "synthetic pages and its owner's (25 % of the windows)"
     assert model_card.render(tuned, [["form"]]).count(f"on 7,000 windows of {pages} with seed") == 1
     assert f"| int8 | {small.stat().st_size:,} bytes |" in card
     assert "On 6 synthetic pages with 18 symbols" in card
 
-    served = folder.parent / "models" / "reader"
+    served = folder.parent / "models" / "detector"
     assert (served / "1" / "model.onnx").read_bytes() == small.read_bytes()
     config = (served / "config.pbtxt").read_text()
     assert 'input [{ name: "page" data_type: TYPE_UINT8 dims: [1, -1, -1] }]' in config
@@ -69,10 +69,10 @@ def test_card_and_triton_repository(exported_reader: Exported) -> None:
     assert "max_batch_size: 8" in config
 
 
-def test_failed_check_writes_nothing(tmp_path: Path, reader: Reader, monkeypatch: Patch) -> None:
-    run = save(tmp_path, reader, READER)
+def test_failed_check_saves_nothing(tmp_path: Path, detector: Detector, monkeypatch: Patch) -> None:
+    run = save(tmp_path, detector, DETECTOR)
     blank = [np.zeros((1, 1, 32, 32), np.uint8)]  # whose activations are none
-    monkeypatch.setattr(reader_export, "parity_inputs", lambda pages: blank)
+    monkeypatch.setattr(detector_export, "parity_inputs", lambda pages: blank)
     with pytest.raises(DigitsError, match="quantization raises the error rate on valid"):
         export_run(run, INT8)
     assert [path.name for path in run.folder.iterdir()] == ["checkpoint.safetensors"]

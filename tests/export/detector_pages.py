@@ -1,4 +1,4 @@
-"""Simple pages with labels, and the maps of a reader that knows them."""
+"""Simple pages with labels, and the maps of a detector that knows them."""
 
 import numpy as np
 
@@ -27,7 +27,7 @@ PAGES = [drawn_page(number) for number in range(6)]
 
 
 def ink_maps(page: Grey) -> tuple[Map, Map, Map]:
-    """Maps of a perfect reader of such pages at any scale: what is dark is a row of sevens."""
+    """Maps of a perfect detector of such pages at any scale: what is dark is a row of sevens."""
     height, width = (max(32, side + -side % 8) for side in page.shape)
     cells = height // 4, width // 4
     # So unlikely that no calibration makes symbols of paper.

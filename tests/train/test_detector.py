@@ -1,4 +1,4 @@
-"""Training a reader: what differs from training a network that classifies digits."""
+"""Training a detector: what differs from training a network that classifies digits."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ from digits_train.config import TrainConfig
 from digits_train.start import load_start
 from digits_train.tasks import detection
 from tests.conftest import Patch, Run
-from tests.export.reader_pages import drawn_page
+from tests.export.detector_pages import drawn_page
 from tests.train import short
 from tests.train.short import FILES, distance, interrupt_after, resume, train
 
@@ -38,15 +38,15 @@ def test_bars_are_found_and_told_apart(run: Run, monkeypatch: Patch) -> None:
     monkeypatch.setattr(detection, "with_hard_negatives", mine)
     # Composing processes end with the training even if it is killed: they would keep its lock.
     monkeypatch.setattr(system, "die_with_parent", lambda _: Path("called").touch())
-    code, out, err = run("train", "--network", "reader", "--recipe", "quick", "--device", "cpu")
+    code, out, err = run("train", "--network", "detector", "--recipe", "quick", "--device", "cpu")
     assert code == 0, err
-    assert out.startswith("runs/reader  validation errors ") and "of 128 symbols" in out
+    assert out.startswith("runs/detector  validation errors ") and "of 128 symbols" in out
     seeds_and_epochs = {call.args[1:3] for call in windows.call_args_list}
     assert seeds_and_epochs == {(0, 0), (0, 1), (0, 2), (2**63, 0)}  # no --seed is so large
     assert mine.call_count == 2  # after the first epoch
     assert Path("called").exists()
 
-    folder = Path("runs/reader")
+    folder = Path("runs/detector")
     assert {path.name for path in folder.iterdir()} == FILES
     rows = list(csv.DictReader((folder / "metrics.csv").open()))
     assert ",".join(rows[0]) == (
@@ -58,7 +58,7 @@ def test_bars_are_found_and_told_apart(run: Run, monkeypatch: Patch) -> None:
     assert summary["validation_errors"] == sum(counts) / summary["validation_symbols"] < 0.1
     assert summary["validation_errors"] == float(rows[2]["validation_errors"])
     about = checkpoint.load(folder / "checkpoint.safetensors").provenance
-    assert (about.architecture, about.training_digits) == ("reader", 800)
+    assert (about.architecture, about.training_digits) == ("detector", 800)
     assert about.validation_accuracy == summary["validation_accuracy"] > 0.9
 
 
@@ -69,8 +69,8 @@ def test_resumed_finetuning_has_the_same_weights(monkeypatch: Patch) -> None:
         Image.fromarray(drawn_page(number).pixels).save(f"{number}.png")
     data = Path("labels.csv")
     data.write_text("\n".join(["file,box,text", *rows]))
-    config = TrainConfig("reader", models.Reader.recipes["finetune"])
-    parent = load_start(None, "reader")
+    config = TrainConfig("detector", models.Detector.recipes["finetune"])
+    parent = load_start(None, "detector")
     whole, expected = train(config, data=data, parent=parent, out=Path("whole"))
     numbers, symbols = expected["comparison"]
     assert (symbols["tolerance"], symbols["total"]) == (0.002, 128)
@@ -80,7 +80,7 @@ def test_resumed_finetuning_has_the_same_weights(monkeypatch: Patch) -> None:
     message = "epoch 1 is kept; go on with .*--resume parts --data ...`"
     with monkeypatch.context() as patch, pytest.raises(Interrupted, match=message):
         interrupt_after(1, patch)
-        train(config, data=data, parent=load_start(None, "reader"), out=Path("parts"))
+        train(config, data=data, parent=load_start(None, "detector"), out=Path("parts"))
     Path("others.csv").write_text(data.read_text().replace("777", "771"))
     with pytest.raises(DataError, match="trained on other digits than those in others.csv"):
         resume(Path("parts"), data=Path("others.csv"))
@@ -90,7 +90,7 @@ def test_resumed_finetuning_has_the_same_weights(monkeypatch: Patch) -> None:
     networks = (checkpoint.load(each.checkpoint).model for each in (whole, resumed))
     before, weights, others = (
         dict(network.named_parameters())
-        for network in (load_start(None, "reader").model, *networks)
+        for network in (load_start(None, "detector").model, *networks)
     )
     assert distance(weights, others) < 1e-5 * distance(weights, before)
     assert summary["comparison"] == expected["comparison"]
