@@ -38,7 +38,7 @@ class Maps(NamedTuple):
 
 
 class DetectorModel(Network[DetectorMetadata]):
-    """A detector of pages; arguments and errors: see `Network`.
+    """A detector of symbols; arguments and errors: see `Network`.
 
     >>> DetectorModel().maps(np.full((300, 150), 255, np.uint8)).boxes.shape
     (4, 76, 38)

@@ -161,9 +161,8 @@ def test_reload_takes_the_new_files_if_both_are_usable(tmp_path: Path, capsys: C
     assert served() == before
     asyncio.run(app.reload())
     assert served() == ("model", "detector")
-    metrics = app.metrics.render()
     for line in (b'{result="failed"} 2.0', b'{result="done"} 1.0'):
-        assert b"digits_model_reloads_total" + line in metrics
+        assert b"digits_model_reloads_total" + line in app.metrics.render()
 
 
 def test_many_reloads_are_one_after_the_other(classifier: Classifier, monkeypatch: Patch) -> None:
