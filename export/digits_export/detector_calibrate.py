@@ -2,34 +2,25 @@
 
 The log odds of centres are divided by a temperature and shifted, which is logistic regression on
 whether a symbol is where one was found (J. Platt, "Probabilistic outputs for support vector
-machines", 1999); the symbols' logits are divided by a temperature. The runtime multiplies what they
-say of digits with what the bundled classifier says, each with an exponent, and divides the log odds
-of whole numbers by one more temperature: the digits of a number are easy or hard together.
+machines", 1999); the symbols' logits are divided by a temperature.
 """
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.optimize
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from digits.constraints.constraints import Constraints
-from digits.reader.classify import ClassifyFn, Weights, classify, cut_inks, evidence
-from digits.reader.detections import DIGITS, Detections, concatenate
-from digits.reader.lattice import Arc
-from digits.reader.numbers import read_number
-from digits.reader.page import build_lattices, find_symbols
+from digits.reader.detections import Detections, concatenate
+from digits.reader.page import find_symbols
 from digits.reader.pyramid import MapsFn
-from digits.terminal import progress_bar, track
+from digits.terminal import track
 from digits_export.temperature import TEMPERATURES, Floats, fit
 from digits_train.matching import DOUBTFUL, LabelledPage
 
 _SHIFTS = -5.0, 5.0
-_WEIGHTS = 1e-3, 1e3  # that the runtime accepts
 # A fit changes which peaks are seen at all, and how the looks at a page are weighted.
 _ROUNDS = 2
 
@@ -127,50 +118,3 @@ def fit_centres(scores: Floats, right: NDArray[np.bool_]) -> list[float]:
         (1, 0),
         [TEMPERATURES, _SHIFTS],
     )
-
-
-def fit_weights(seen: Sequence[Seen], classify_inks: ClassifyFn) -> Weights:
-    """Fit how much either network counts for which digit one is, by those whose label is known."""
-    parts, labels = [], []
-    for each in seen:
-        detections, truth = each.label()
-        inks = cut_inks(each.page.pixels, detections.boxes)
-        usable = [index for index, ink in enumerate(inks) if ink.size and truth[index] >= 0]
-        if usable:
-            answers = classify_inks([inks[index] for index in usable])
-            parts.append(evidence(detections.symbols[usable, :DIGITS], answers))
-            labels.append(truth[usable])
-    if not parts:
-        return Weights(0.5, 0.5)
-    combined = partial(np.tensordot, b=np.concatenate(parts, 1), axes=1)
-    bounds = [_WEIGHTS, _WEIGHTS]
-    return Weights(*fit(combined, np.concatenate(labels), (0.5, 0.5), bounds))
-
-
-def fit_number_temperature(
-    seen: Sequence[Seen], classify_inks: ClassifyFn, weights: Weights
-) -> float:
-    """Fit the temperature of whole numbers: the likeliest one, given which are right.
-
-    seen: pages with a number a line. 1 where all or nothing is right.
-    """
-    numbers: list[tuple[list[Arc], str]] = []
-    for page, detections in seen:
-        lines = classify(build_lattices(detections), page.pixels, classify_inks, weights)
-        columns, written = [*chain.from_iterable(lines)], page.text.split()
-        if len(columns) == len(written):  # or it isn't known which is which
-            numbers += zip(columns, written, strict=True)
-    lattices = [lattice for lattice, _ in numbers]
-    right = [read_number(lattice, Constraints(), 1.0).text == truth for lattice, truth in numbers]
-    if all(right) or not any(right):
-        return 1.0
-
-    def loss(temperature: float) -> float:
-        readings = (read_number(lattice, Constraints(), temperature) for lattice in lattices)
-        given = np.array([reading.probability for reading in readings]).clip(1e-6, 1 - 1e-6)
-        return float(-np.log(np.where(right, given, 1 - given)).sum())
-
-    with progress_bar() as bar:
-        bar.add_task("calibrating numbers", total=None)
-        fitted = scipy.optimize.minimize_scalar(loss, bounds=TEMPERATURES, method="bounded")
-    return float(fitted.x)

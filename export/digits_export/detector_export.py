@@ -12,20 +12,14 @@ from numpy.typing import NDArray
 from digits.inference.detector_model import run_maps
 from digits.inference.interface import DETECTOR, PAGE_MULTIPLE
 from digits.inference.metadata import DetectorMetadata, Kernels
-from digits.inference.model import Model
-from digits.inference.model_file import BUNDLED
 from digits.inference.session import open_session
-from digits.reader.classify import classify_inks
 from digits.reader.page import read_page
 from digits.reader.pyramid import MapsFn
 from digits.terminal import track
 from digits_export import verify
 from digits_export.detector_calibrate import (
     CalibratedDetector,
-    fit_number_temperature,
     fit_scaling,
-    fit_weights,
-    see,
 )
 from digits_export.report import Form
 from digits_train.checkpoint import Checkpoint
@@ -56,13 +50,7 @@ class DetectorExporter:
         "invented": "{invented}",
     }
 
-    def __init__(
-        self,
-        loaded: Checkpoint,
-        pages: Sequence[LabelledPage],
-        number_pages: Sequence[LabelledPage],
-    ) -> None:
-        """number_pages: with a number a line, to calibrate digits and whole numbers."""
+    def __init__(self, loaded: Checkpoint, pages: Sequence[LabelledPage]) -> None:
         network = loaded.model
         assert isinstance(network, Detector)
         self.loaded, self._pages = loaded, pages
@@ -73,10 +61,6 @@ class DetectorExporter:
         self.calibrated = CalibratedDetector(network, self.scaling)
         some = [page.pixels for page in pages[:_PARITY_PAGES]]
         self.inputs = self.calibration = parity_inputs(some)
-        classify_bundled = partial(classify_inks, Model(BUNDLED, sha256=""))
-        seen = see(number_pages, maps, self.scaling)
-        self._weights = fit_weights(seen, classify_bundled)
-        self._number_temperature = fit_number_temperature(seen, classify_bundled, self._weights)
 
     def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
         """The figures of a file, see `judge`."""
@@ -89,15 +73,9 @@ class DetectorExporter:
     def describe(self, form: Form, exact: Form) -> dict[str, Any]:
         provenance = self.loaded.provenance
         crops, size = (int(provenance.recipe[name]) for name in ("crops", "batch_size"))
-        fitted = {
-            **self.scaling._asdict(),
-            "detector_weight": self._weights.detector,
-            "classifier_weight": self._weights.classifier,
-            "number_temperature": self._number_temperature,
-        }
         return {
             "training_pages": math.ceil(crops / size) * size * provenance.epoch,
-            **{name: round(value, 6) for name, value in fitted.items()},
+            **{name: round(value, 6) for name, value in self.scaling._asdict().items()},
             "validation_pages": len(self._pages),
             "validation_symbols": form["symbols"],
             "validation_error_float": exact["error"],

@@ -121,9 +121,10 @@ def _load(run: RunDir, config: ExportConfig) -> Checkpoint:
 
 def _make_exporter(loaded: Checkpoint, data: Path | None) -> Exporter:
     if isinstance(loaded.model, Recognizer):
-        return RecognizerExporter(loaded, calibration.draw_crops())
+        pages = calibration.draw_number_pages()
+        return RecognizerExporter(loaded, calibration.draw_crops(), pages)
     if isinstance(loaded.model, Detector):
-        return DetectorExporter(loaded, calibration.draw_pages(), calibration.draw_number_pages())
+        return DetectorExporter(loaded, calibration.draw_pages())
     provenance = loaded.provenance
     # The same data as in training: other splits might contain training digits.
     dataset = datasets.load(data, lambda error: print_stderr(f"warning: {error}"))

@@ -1,21 +1,28 @@
 """How recognizers are exported: calibrated and judged on synthetic crops of numbers."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import scipy.optimize
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from digits.inference.detector_model import DetectorModel
 from digits.inference.interface import CROP_HEIGHT, RECOGNIZER
 from digits.inference.metadata import Kernels, RecognizerMetadata
+from digits.inference.model_file import BUNDLED_DETECTOR
+from digits.inference.recognizer_model import padded
 from digits.inference.session import open_session
 from digits_export import verify
+from digits_export.number_weights import fit_weights, read_opinions
 from digits_export.quantize import Batches
 from digits_export.report import Form
 from digits_export.temperature import TEMPERATURES, TextScaling
 from digits_train.checkpoint import Checkpoint
+from digits_train.matching import LabelledPage
 from digits_train.models import Recognizer
 from digits_train.recognizer_data import Batch
 from digits_train.tasks.recognition import judge, predict, text_losses
@@ -53,8 +60,10 @@ class RecognizerExporter:
         "loss": "{loss:.4f}",
     }
 
-    def __init__(self, loaded: Checkpoint, batches: Sequence[Batch]) -> None:
-        """batches: of validation crops."""
+    def __init__(
+        self, loaded: Checkpoint, batches: Sequence[Batch], pages: Sequence[LabelledPage]
+    ) -> None:
+        """batches: of validation crops. pages: with a number a line, see `fit_weights`."""
         network = loaded.model
         assert isinstance(network, Recognizer)
         self.loaded, self._batches = loaded, batches
@@ -62,6 +71,9 @@ class RecognizerExporter:
         self.scaling = fit_text_temperature(batches, predict(network, batches))
         self.calibrated = CalibratedRecognizer(network, self.scaling)
         self.inputs = self.calibration = parity_inputs(batches)
+        recognize = partial(log_probabilities, self.calibrated.eval())
+        maps = DetectorModel(BUNDLED_DETECTOR, sha256="").maps
+        self._weights = fit_weights([*read_opinions(maps, recognize, pages)])
 
     def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
         """The figures of a file, see `judge`."""
@@ -78,6 +90,9 @@ class RecognizerExporter:
         return {
             "training_crops": crops * passes * provenance.epoch,
             "temperature": round(self.scaling.temperature, 6),
+            "detector_weight": round(self._weights.detector, 6),
+            "recognizer_weight": round(self._weights.recognizer, 6),
+            "slip_rate": round(self._weights.slip, 9),
             "validation_crops": sum(batch.size for batch in self._batches),
             "validation_numbers": self.total,
             "validation_accuracy_float": exact["accuracy"],
@@ -85,6 +100,14 @@ class RecognizerExporter:
             "validation_error_float": exact["errors"],
             "validation_error": form["errors"],
         }
+
+
+def log_probabilities(
+    network: nn.Module, crops: Sequence[NDArray[np.uint8]]
+) -> list[NDArray[np.float32]]:
+    """See `RecognizerModel.log_probabilities`."""
+    with torch.inference_mode():
+        return [network(torch.from_numpy(padded([crop])))[0].numpy() for crop in crops]
 
 
 def parity_inputs(batches: Sequence[Batch]) -> Batches:

@@ -1,12 +1,12 @@
 """Classify the digit in a picture, or read the symbols on a page."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from digits.images import picture
 from digits.images.picture import GreyImage, Source
-from digits.inference.metadata import Kernels
+from digits.inference.metadata import Kernels, Task
 from digits.inference.model import Model
 from digits.inference.model_file import ModelSource
 from digits.prediction import Prediction, Reading
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from digits.fields.form import Form
     from digits.fields.sheet import Sheet
     from digits.inference.detector_model import DetectorModel
+    from digits.inference.recognizer_model import RecognizerModel
+    from digits.reader.reading import Networks
 
-_OPENING = Lock()  # of detectors; a lock of each classifier couldn't be sent to a worker process
+_OPENING = Lock()  # of networks; a lock of each classifier couldn't be sent to a worker process
 
 
 class Classifier:
@@ -28,15 +30,16 @@ class Classifier:
     model: an ONNX file from `digits export`, or what `read_file` returned; by default
     $DIGITS_MODEL, else the bundled LeNet-5. threads: how many cores a call may use; 0: all.
     kernels: "integer" or "float", how to compute an int8 model; by default as its file says.
-    sha256: of the only model file to accept; by default $DIGITS_MODEL_SHA256, else any. threshold:
-    `predict` rejects answers with less confidence, 0 to 1; by default those below the threshold
-    that the model's file records; 0 rejects none. detector, detector_sha256: the same as model and
-    sha256 for the network that finds symbols; by default $DIGITS_DETECTOR, else the bundled one. It
-    is opened when it is needed: to `read`, and to look at a picture in which the model isn't sure
-    of a digit, or in which something else may be.
+    threshold: `predict` rejects answers with less confidence, 0 to 1; by default those below the
+    threshold that the model's file records; 0 rejects none. detector, recognizer: the same as model
+    for the networks that find symbols and that read numbers; by default $DIGITS_DETECTOR and
+    $DIGITS_RECOGNIZER, else the bundled ones. They are opened when they are needed: both to `read`,
+    the detector also to look at a picture in which the model isn't sure of a digit, or in which
+    something else may be. sha256: of the only file to accept for each of "classifier", "detector"
+    and "recognizer", or empty for any; by default $DIGITS_MODEL_SHA256 and so on, else any.
 
     Raises ModelError if the model can't be used, and ValueError for a number out of range. The
-    methods raise ModelError if a model fails, or if the detector can't be used.
+    methods raise ModelError if a network fails, or if one of the others can't be used.
     """
 
     def __init__(
@@ -45,16 +48,18 @@ class Classifier:
         threads: int = 1,
         kernels: Kernels | None = None,
         threshold: float | None = None,
-        sha256: str | None = None,
         detector: ModelSource = None,
-        detector_sha256: str | None = None,
+        recognizer: ModelSource = None,
+        sha256: Mapping[Task, str] = {},  # noqa: B006 - nothing changes it
     ) -> None:
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f"threshold must be 0 to 1, not {threshold}")
-        self.model = Model(model, threads, kernels, sha256)
+        self.model = Model(model, threads, kernels, sha256.get("classifier"))
         self._threshold = threshold
-        self._detector_file = detector, threads, None, detector_sha256
+        self._detector_file = detector, threads, None, sha256.get("detector")
+        self._recognizer_file = recognizer, threads, None, sha256.get("recognizer")
         self._detector: DetectorModel | None = None
+        self._recognizer: RecognizerModel | None = None
 
     @property
     def threshold(self) -> float:
@@ -71,6 +76,18 @@ class Classifier:
 
                 self._detector = DetectorModel(*self._detector_file)
             return self._detector
+
+    @property
+    def networks(self) -> "Networks":
+        """Those that read pages. Raises ModelError if one can't be used."""
+        from digits.inference.recognizer_model import RecognizerModel
+        from digits.reader.reading import Networks
+
+        detector = self.detector
+        with _OPENING:
+            if self._recognizer is None:
+                self._recognizer = RecognizerModel(*self._recognizer_file)
+            return Networks(detector, self._recognizer)
 
     def predict(self, source: Source) -> Prediction:
         """Read the one digit in a picture.
@@ -111,8 +128,7 @@ class Classifier:
         source: see `predict`. constraints: what each number satisfies. max_errors: with which
         probability an accepted number may be wrong, 0 to 1, by default 0.01. A number that isn't
         accepted has a question mark in `Reading.text`. The reading of a picture without digits has
-        no lines. Where the detector finds one symbol at most, the classifier looks for a single
-        digit, as in `predict`. Raises PictureError if the picture can't be opened.
+        no lines. Raises PictureError if the picture can't be opened.
 
         >>> Classifier().read("7.jpg").text
         '7'
@@ -120,7 +136,7 @@ class Classifier:
         from digits.reader.reading import Rules, read_numbers  # `predict` doesn't need it
 
         page = picture.load(source, picture.PAGE_MAX_SIDE)
-        return read_numbers(self.model, self.detector, page, Rules.of(constraints, max_errors))
+        return read_numbers(self.networks, page, Rules.of(constraints, max_errors))
 
     def read_fields(self, source: Source, form: "Form", max_errors: float | None = None) -> "Sheet":
         """Read the number in each field of a filled form.
@@ -132,7 +148,7 @@ class Classifier:
         from digits.fields.reading import read_sheet
 
         page = picture.load(source, picture.SHEET_MAX_SIDE)
-        return read_sheet(self.model, self.detector, page, form, max_errors)
+        return read_sheet(self.networks, page, form, max_errors)
 
 
 def examine(classifier: Classifier, pictures: Sequence[GreyImage]) -> list[Candidates]:

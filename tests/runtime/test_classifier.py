@@ -110,7 +110,7 @@ def test_unusable_detector_fails_but_not_for_sure_digits(tmp_path: Path, test_sl
         with pytest.raises(ModelError, match=Path(file).name):
             classifier.read(alone)
     with pytest.raises(ModelError, match="SHA-256"):
-        digits.Classifier(detector_sha256="0" * 64).read(alone)
+        digits.Classifier(sha256={"detector": "0" * 64}).read(alone)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from digits_train import frames, recognizer_data
 from digits_train.camera import FITTED
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.page import number_page, page, random_lines
-from digits_train.camera.ranges import RANGES, legible, real_paper
+from digits_train.camera.ranges import RANGES, clear, real_paper
 from digits_train.matching import LabelledPage
 from digits_train.raster import Bytes
 from digits_train.recognizer_data import Batch
@@ -47,16 +47,20 @@ def draw_pages() -> list[LabelledPage]:
 
 
 def draw_number_pages() -> list[LabelledPage]:
-    """Draw pages with a number a line, and nothing else, of the same digits."""
+    """Draw pages with a number a line, and nothing else, of the same digits.
+
+    Every other one is of paper such as a cheque's, or scanned in black and white.
+    """
+    kinds = _materials(), _materials()._replace(ranges=clear(real_paper(RANGES)))
     numbers = track(range(NUM_NUMBER_PAGES), NUM_NUMBER_PAGES, "drawing pages of numbers")
-    randoms = (np.random.default_rng([_NUMBERS_SEED, number]) for number in numbers)
-    return [number_page(random, _materials(), random_lines(random)) for random in randoms]
+    randoms = ((n, np.random.default_rng([_NUMBERS_SEED, n])) for n in numbers)
+    return [number_page(random, kinds[n % 2], random_lines(random)) for n, random in randoms]
 
 
 def draw_crops() -> list[Batch]:
-    """Draw crops for a recognizer, as legible as those that people have."""
+    """Draw crops for a recognizer, as clear as those that people have."""
     digits = mnist.load("validation")[:FITTED]
-    return recognizer_data.held_out(digits, _CROPS_SEED, legible(real_paper(RANGES)))
+    return recognizer_data.held_out(digits, _CROPS_SEED, clear(real_paper(RANGES)))
 
 
 @cache

@@ -28,11 +28,9 @@ from digits.inference.interface import LARGEST, SMALLEST, SYMBOLS
 from digits.inference.metadata import DetectorMetadata
 from digits.inference.model_file import BUNDLED_DETECTOR, load
 from digits.reader.detections import Floats, Mask
-from digits.reader.lattice import Arc, build_lattice
-from digits.reader.numbers import OnlyText
+from digits.reader.lattice import Arc, build_lattice, forced_path
 from digits.reader.page import build_lattices, find_symbols, read_page
 from digits.reader.pyramid import MapsFn
-from digits.reader.search import NO_PATHS, search
 from digits_train.camera.exposure import lens
 from digits_train.camera.ranges import RANGES
 from digits_train.detection import Targets, cells, make_targets
@@ -41,7 +39,6 @@ from digits_train.models import BaseNetwork
 from digits_train.raster import Random, resized
 from digits_train.symbols import Box, Symbol, moved
 
-_TEMPERATURE = 8.0  # of the search: no path is so unlikely that it is left out
 _BESIDE = 0.5  # heights of a box, beside which a symbol may be that was overlooked
 _STRETCHED = 0.05  # standard deviation of a window's width and height
 
@@ -147,12 +144,14 @@ def align(page: OwnPage, maps: MapsFn) -> AlignedPage | None:
         lines = build_lattices(near) if len(numbers) > 1 else [[build_lattice(near)]]
         for column in chain.from_iterable(lines):
             lattice += [arc._replace(start=len(lattice) + arc.start) for arc in column]
-        path = search(lattice, OnlyText("".join(numbers)), _TEMPERATURE)
-        if path == NO_PATHS:
+        written = "".join(numbers)
+        path = forced_path(lattice, written)
+        if written and not path:
             continue
-        sizes = [arc.box[3] - arc.box[1] for symbol, arc in path.symbols if symbol.isdigit()]
+        pairs = [*zip(written, path, strict=True)]
+        sizes = [arc.box[3] - arc.box[1] for symbol, arc in pairs if symbol.isdigit()]
         height = float(np.median(sizes or [min(box[3] - box[1], LARGEST)]))
-        read = [Symbol(arc.box, SYMBOLS.index(symbol), height) for symbol, arc in path.symbols]
+        read = [Symbol(arc.box, SYMBOLS.index(symbol), height) for symbol, arc in pairs]
         symbols += read or [Symbol(box, -1, height)]
         known.append(box)
     if not known:
@@ -221,7 +220,7 @@ def read_right(maps: MapsFn, pages: Sequence[OwnPage]) -> NDArray[np.bool_]:
         for box, text in page.labels.items():
             inside = (n for n in range(len(columns)) if _is_in(boxes[n], box).mean() >= 0.5)
             arcs = chain.from_iterable(columns[n] for n in inside)
-            read = "".join(SYMBOLS[int(arc.symbols.argmax())] for arc in arcs)
+            read = "".join(arc.symbol for arc in arcs)
             right.append(read == "".join(text.split()))
     return np.array(right, np.bool_)
 

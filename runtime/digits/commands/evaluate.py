@@ -154,7 +154,7 @@ def _pick(result: object, keys: Iterable[str]) -> dict[str, Any]:
 
 
 def _both(classifier: Classifier) -> str:
-    return f"{classifier.detector.name} with {classifier.model.name}"
+    return " with ".join(network.name for network in classifier.networks)
 
 
 def _satisfies(path: Path, label: NumberLabel, constraints: Constraints) -> bool:

@@ -95,8 +95,8 @@ Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Include subf
 _MODEL = "ONNX file from `digits export`; default: $DIGITS_MODEL, else the bundled model."
 _DETECTOR = "ONNX file of a detector; default: $DIGITS_DETECTOR, else the bundled detector."
 _MODELS = (
-    "ONNX file of a detector or a classifier, or twice for one of each; default: $DIGITS_DETECTOR"
-    " and $DIGITS_MODEL, else the bundled ones."
+    "ONNX file of a detector or a recognizer, or twice for one of each; default: $DIGITS_DETECTOR"
+    " and $DIGITS_RECOGNIZER, else the bundled ones."
 )
 Model = Annotated[Path | None, path_option("FILE", _MODEL)]
 Detector = Annotated[Path | None, path_option("FILE", _DETECTOR)]

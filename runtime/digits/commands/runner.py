@@ -14,7 +14,7 @@ from digits.commands.inputs import Inputs
 from digits.errors import DigitsError, Interrupted, ModelError, PictureError
 from digits.formats import Format
 from digits.prediction import Prediction, Reading
-from digits.system import cpu_count, too_many_files, variable
+from digits.system import cpu_count, too_many_files
 from digits.terminal import print_result, print_stderr, track
 
 if TYPE_CHECKING:
@@ -35,29 +35,32 @@ class ClassifierOptions(NamedTuple):
     model: Path | str | None = None
     threshold: float | None = None
     detector: Path | None = None
+    recognizer: Path | None = None
     threads: int = 1
 
     @property
-    def files(self) -> tuple[Path | str | None, Path | None]:
-        """The model and the detector."""
-        return self.model, self.detector
+    def files(self) -> tuple[Path | None, Path | None]:
+        """The detector and the recognizer."""
+        return self.detector, self.recognizer
 
     def open(self) -> "Classifier":
-        """Raises ModelError if the model, or a detector that somebody chose, can't be used."""
+        """Raises ModelError if the model, or another network that somebody chose, can't be used."""
         from digits.classifier import Classifier
-        from digits.inference.model_file import DETECTOR_VARIABLE
+        from digits.inference.model_file import is_chosen
 
         classifier = Classifier(**self._asdict())
-        chosen = variable(DETECTOR_VARIABLE) or variable(f"{DETECTOR_VARIABLE}_SHA256")
-        if self.detector or chosen:
-            _ = classifier.detector  # fails now, not at the first doubtful picture of a thousand
+        # They fail now, not at the first doubtful picture of a thousand.
+        if self.detector or is_chosen("detector"):
+            _ = classifier.detector
+        if self.recognizer or is_chosen("recognizer"):
+            _ = classifier.networks
         return classifier
 
 
 def reading_options(models: Sequence[Path] | None = None) -> ClassifierOptions:
     """The arguments of a Classifier that reads pages, with all cores.
 
-    models: files of a detector, a classifier or one of each. Raises ModelError if they aren't.
+    models: files of a detector, a recognizer or one of each. Raises ModelError if they aren't.
     """
     from digits.inference.metadata import AnyMetadata
     from digits.inference.model_file import load
@@ -65,13 +68,15 @@ def reading_options(models: Sequence[Path] | None = None) -> ClassifierOptions:
     chosen: dict[str, Path] = {}
     for path in models or ():
         task = load(path, AnyMetadata, sha256="").metadata.task
-        if task == "recognizer":
-            raise ModelError(f"{path} is a recognizer: `digits read` can't use one yet")
+        if task == "classifier":
+            raise ModelError(
+                f"{path} is a classifier: `digits predict` uses one, not `digits read`"
+            )
         if task in chosen:
             raise ModelError(f"{chosen[task]} and {path} are both a {task}: name one of each kind")
         chosen[task] = path
-    model, detector = chosen.get("classifier"), chosen.get("detector")
-    return ClassifierOptions(model, detector=detector, threads=cpu_count())
+    detector, recognizer = chosen.get("detector"), chosen.get("recognizer")
+    return ClassifierOptions(None, None, detector, recognizer, cpu_count())
 
 
 class Task(NamedTuple):

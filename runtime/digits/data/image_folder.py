@@ -61,7 +61,9 @@ def read_pictures(
         from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR
 
         # Whatever other models are pinned to.
-        classifier = Classifier(BUNDLED, sha256="", detector=BUNDLED_DETECTOR, detector_sha256="")
+        classifier = Classifier(
+            BUNDLED, detector=BUNDLED_DETECTOR, sha256={"classifier": "", "detector": ""}
+        )
     for path, label, group in track(listed, len(listed), "reading"):
         try:
             yield _read(path, label, group, classifier)

@@ -22,9 +22,9 @@ from digits.inference.model_file import read_file
 _ALPHA = 0.05  # the significance level: 1 minus the confidence
 _EPSILON = 2**-53  # 1 - _EPSILON is the largest float below 1
 _MAX_BYTES = 1 << 16  # of a file
-_CONDITIONS = ("model", "detector", "constraints")  # what a promise is for
+_CONDITIONS = ("detector", "recognizer", "constraints")  # what a promise is for
 
-Files = tuple[Path | str | None, Path | None]
+Files = tuple[Path | None, Path | None]
 
 
 class RiskBound(NamedTuple):
@@ -102,8 +102,8 @@ def save(path: Path, bound: RiskBound, files: Files, constraints: Constraints) -
 def parse_max_errors(text: str, files: Files, constraints: Constraints) -> float:
     """What `Classifier.read` takes, from a share or the path of a file from `save`.
 
-    files: the model and the detector, as for `Classifier`. Raises ValueError as `parse_share` does,
-    and DataError for a file of another model, detector or other constraints, or none from `save`.
+    files: the detector and the recognizer, as for `Classifier`. Raises ValueError as `parse_share`
+    does, and DataError for a file of other networks or constraints, or none from `save`.
     """
     try:
         return parse_share(text)
@@ -131,8 +131,8 @@ def parse_share(text: str) -> float:
 
 
 def _conditions(files: Files, constraints: Constraints) -> dict[str, str]:
-    model, detector = files
-    read = read_file(model), read_file(detector, "detector")
+    detector, recognizer = files
+    read = read_file(detector, "detector"), read_file(recognizer, "recognizer")
     digests = [hashlib.sha256(file.content).hexdigest() for file in read]
     given = ((each.name, getattr(constraints, each.name)) for each in fields(constraints))
     asked = (_as_option(name, value) for name, value in given if value not in (None, False))

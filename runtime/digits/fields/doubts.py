@@ -22,25 +22,24 @@ _HEIGHT = 40  # pixels of a digit in which a stroke through it is sought
 _SLOPES = np.linspace(-1, 1, 33)  # of strokes that strike out
 
 
-def wholeness(beside: Detections, digits: Detections, temperature: float) -> float:
+def wholeness(beside: Detections, digits: Detections) -> float:
     """The probability that no digit beside a number belongs to it, by its place and height.
 
-    beside: what may be around the number's digits, sorted from left to right. temperature: as of
-    `search`.
+    beside: what may be around the number's digits, sorted from left to right.
     """
     ratios = np.abs(np.log(beside.heights / np.median(digits.heights)))
     is_near = (nearest_digits(beside, digits) >= 0) & (ratios < math.log(MUCH_LARGER))
-    return _absence(beside.select(is_near), temperature)
+    return _absence(beside.select(is_near))
 
 
-def emptiness(beside: Detections, field: Sequence[float], temperature: float) -> float:
+def emptiness(beside: Detections, field: Sequence[float]) -> float:
     """The probability that no digit reaches into a field from outside. field: its box."""
     shared, _ = overlaps(np.array(field), beside.boxes)
-    return _absence(beside.select(shared > 0), temperature)
+    return _absence(beside.select(shared > 0))
 
 
-def _absence(detections: Detections, temperature: float) -> float:
-    scores = detections.scores[detections.are_digits] / temperature
+def _absence(detections: Detections) -> float:
+    scores = detections.scores[detections.are_digits]
     return float(np.exp(-np.logaddexp(0, scores).sum()))
 
 

@@ -1,7 +1,7 @@
 """Read the sheets of a form: find each field, and read the one number in it."""
 
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -18,41 +18,41 @@ from digits.images import picture
 from digits.images.grey import Grey
 from digits.images.picture import GreyImage
 from digits.inference.detector_model import DetectorModel
-from digits.inference.model import Model
+from digits.inference.recognizer_model import RecognizerModel
 from digits.prediction import Number
+from digits.reader import crops
 from digits.reader.detections import Detections, Floats, Mask
 from digits.reader.lattice import LEAST_STEPS, PAGE_STEPS, Arc, best_path, build_lattice
-from digits.reader.numbers import ANY_TEXT, BROKEN, NumberReading, read_number
+from digits.reader.numbers import BROKEN, NumberReading, Views, Weights, read_number
 from digits.reader.page import find_symbols
-from digits.reader.reading import Rules, classify_digits, digit_arc, to_number
-from digits.reader.search import search
-from digits.vision.candidates import examine_alone
+from digits.reader.reading import Networks, Rules, look, region, to_number
 
 _BESIDE = 1.0  # of a box's height: a digit beyond its edge is seen whole
 AROUND = 0.25  # of a box's height: writing crosses its lines
-_INSIDE = -0.04  # without a box's lines
 _CELL = 0.08  # of a cell's shorter side: its lines, and a millimetre by which they are elsewhere
 _BLUR, _OUTLIER = 0.03, 6.0  # of its height, against noise; standard deviations
-# Of the looks' errors: 1/2 if they were the same, 1 if independent. The largest at which no more
-# than 1 % of what is accepted at 1 % was wrong in generated fields, by hands that training shows.
-_INDEPENDENCE = 2 / 3
-
 locator = lru_cache(4)(Locator)  # of forms
 
 
-def read_sheet(
-    model: Model, detector: DetectorModel, page: GreyImage, form: Form, max_errors: float | None
-) -> Sheet:
+def read_sheet(networks: Networks, page: GreyImage, form: Form, max_errors: float | None) -> Sheet:
     """Read a sheet in a page that was loaded with SHEET_MAX_SIDE; see `Classifier.read_fields`."""
     try:
         to_page, note = locate(page, form)
     except SheetNotFound as error:
         return Sheet(form, (), str(error))
-    looks = (_read_field(model, detector, page.pixels, form, of, to_page) for of in form.fields)
-    lattices, read = zip(*looks, strict=True) if form.fields else ((), ())
-    readings, notes = apply_rules(form, lattices, read, detector.metadata.number_temperature)
-    rules = (Rules.of(of.constraints, max_errors) for of in form.fields)
-    numbers = (_to_number(page, *each) for each in zip(readings, rules, strict=True))
+    looks = [
+        _look_at(networks.detector, page.pixels, form, field, to_page) for field in form.fields
+    ]
+    views = [_look_closer(networks.recognizer, look) for look in looks]
+    read = [
+        _read(look, seen, field, networks.weights)
+        for look, seen, field in zip(looks, views, form.fields, strict=True)
+    ]
+    readings, notes = apply_rules(form, read)
+    numbers = (
+        _to_number(page, _on_page(look, seen), reading, Rules.of(field.constraints, max_errors))
+        for look, seen, reading, field in zip(looks, views, readings, form.fields, strict=True)
+    )
     note = "; ".join(filter(None, (note, *notes)))
     to_picture = np.diag([page.downscale, page.downscale, 1]) @ to_page
     return Sheet(form, tuple(numbers), note, to_picture)
@@ -74,30 +74,22 @@ def cut(page: Grey, of: Field, to_page: Floats, around: float = AROUND) -> tuple
     return rectify(page, to_page, grown)
 
 
-def find_lattice(
-    model: Model, detector: DetectorModel, crop: Grey, cells: int, around: float = AROUND
-) -> list[Arc]:
-    """The lattice of what is in a field, of so many cells; its boxes in pixels of the crop.
-
-    crop, around: uint8 [h, w] by `cut`, and its argument. Raises ModelError.
-    """
-    return _look(model, detector, crop, cells, around, PAGE_STEPS)[0]
-
-
-def _look(
-    model: Model, detector: DetectorModel, crop: Grey, cells: int, around: float, steps: int
+def find_symbols_in(
+    detector: DetectorModel, crop: Grey, cells: int, around: float = AROUND, steps: int = PAGE_STEPS
 ) -> tuple[list[Arc], Detections]:
-    """As `find_lattice`, with so many steps of a search; and what may be around the field."""
+    """The lattice of what is in a field, of so many cells; and what may be around it.
+
+    crop, around: uint8 [h, w] by `cut`, and its argument. Boxes are in pixels of the crop. steps:
+    of a search in the lattice. Raises ModelError.
+    """
     height = crop.shape[0] / (1 + 2 * around)
     edge = around * height
     size = np.array([crop.shape[1] - 2 * edge, height])
     seen = find_symbols(crop, detector.maps)
     middles = seen.centres - edge
     is_in = ((middles > 0) & (middles < size)).all(1)
-    arcs = build_lattice(seen.select(is_in), max(LEAST_STEPS, steps // (is_in.sum() or 1)))
-    [[lattice]] = classify_digits(model, detector, crop, [[arcs]])
-    lattice = _snap(lattice, edge, size[0] / cells, cells) if cells else lattice
-    return lattice, seen.select(~is_in)
+    lattice = build_lattice(seen.select(is_in), max(LEAST_STEPS, steps // (is_in.sum() or 1)))
+    return _snap(lattice, edge, size[0] / cells, cells) if cells else lattice, seen.select(~is_in)
 
 
 def _inside_cells(crop: Grey, cells: int) -> list[Grey]:
@@ -107,17 +99,6 @@ def _inside_cells(crop: Grey, cells: int) -> list[Grey]:
     edges = np.linspace(0, width, max(cells, 1) + 1).round().astype(int)
     rows = crop[inset : height - inset]
     return [rows[:, left + inset : right - inset] for left, right in pairwise(edges)]
-
-
-def _cell_lattice(model: Model, crop: Grey, cells: int) -> list[Arc]:
-    """The lattice of the digit in each cell, as `predict` reads it. crop: by `cut`, around 0."""
-    wholes = (GreyImage("", cell, 1.0, cell.shape[::-1]) for cell in _inside_cells(crop, cells))
-    pictures = [picture.reduce(whole, picture.DIGIT_MAX_SIDE) for whole in wholes]
-    height, width = len(crop), crop.shape[1] / cells
-    return [
-        digit_arc(number, candidates.ranking, (number * width, 0, (number + 1) * width, height))
-        for number, candidates in enumerate(examine_alone(model, pictures))
-    ]
 
 
 def _snap(lattice: list[Arc], left: float, width: float, cells: int) -> list[Arc]:
@@ -137,90 +118,88 @@ def _bounds(from_crop: Floats, box: tuple[float, ...]) -> tuple[float, float, fl
     return (*projected.min(0).tolist(), *projected.max(0).tolist())
 
 
-class _Looks(NamedTuple):
-    """What two looks at a field say.
+class _Look(NamedTuple):
+    """What the detector sees in a field.
 
-    lattices: of both, in the page's pixels. inside: what is inside the lines of its cells.
-    wholeness, emptiness: the probabilities that no digit beside the field is of its number, and
-    that none reaches into the field.
+    crop, to_page: by `cut`. lattice: of its symbols, in pixels of the crop. inside: what is inside
+    the lines of its cells. is_struck_out: whether its digits are. wholeness, emptiness: the
+    probabilities that no digit beside the field is of its number, and that none reaches into the
+    field.
     """
 
-    lattices: list[list[Arc]]
+    crop: Grey
+    to_page: Floats
+    lattice: list[Arc]
     inside: list[Grey]
+    is_struck_out: bool
     wholeness: float
     emptiness: float
 
-
-def _read_field(
-    model: Model, detector: DetectorModel, page: Grey, form: Form, field: Field, to_page: Floats
-) -> tuple[list[Arc], NumberReading]:
-    """The number in a field, and its lattice in the page's pixels, by two looks.
-
-    Where they agree, both are wrong more seldom than either, though not as if they were
-    independent; where not, the surer one may be wrong as well as not.
-    """
-    temperature = detector.metadata.number_temperature
-    looks = _look_twice(model, detector, page, form, field, to_page)
-    read = [(lattice, _read(lattice, field, temperature)) for lattice in looks.lattices]
-    (_, other), (lattice, reading) = sorted(read, key=lambda pair: pair[1].probability)
-    both = 1 - ((1 - reading.probability) * (1 - other.probability)) ** _INDEPENDENCE
-    if (reading.text, reading.satisfies) != (other.text, other.satisfies):
-        probability = min(reading.probability, 0.5)
-    elif reading.symbols:
-        probability = both * looks.wholeness
-    elif any(map(_has_ink, looks.inside)):  # both may overlook thin strokes, or a scribble
-        probability = 0.5
-    else:
-        probability = (1 - BROKEN * (1 - both)) * looks.emptiness
-    return lattice, reading._replace(probability=probability)
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """The field in its crop."""
+        height, width = self.crop.shape
+        edge = height * _BESIDE / (1 + 2 * _BESIDE)
+        return edge, edge, width - edge, height - edge
 
 
-def _look_twice(
-    model: Model, detector: DetectorModel, page: Grey, form: Form, field: Field, to_page: Floats
-) -> _Looks:
-    """Look at a field and its surroundings by the detector, then at the field alone.
+def _look_at(
+    detector: DetectorModel, page: Grey, form: Form, field: Field, to_page: Floats
+) -> _Look:
+    """Look at a field and its surroundings by the detector."""
+    crop, from_crop = cut(page, field, to_page, _BESIDE)
+    steps = PAGE_STEPS // len(form.fields)
+    lattice, beside = find_symbols_in(detector, crop, field.cells, _BESIDE, steps)
+    inside = _inside_cells(cut(page, field, to_page, 0)[0], field.cells)
+    beside = _outside_fields(form, np.linalg.inv(to_page) @ from_crop, beside)
+    look = _Look(crop, from_crop, lattice, inside, False, 0.0, 1.0)
+    is_struck_out, whole = _examine_number(crop, look.box[0], best_path(lattice), beside)
+    emptiness = doubts.emptiness(beside, look.box)
+    return look._replace(is_struck_out=is_struck_out, wholeness=whole, emptiness=emptiness)
 
-    The second look is the detector's without the box's lines, of which it makes 1s and 7s; or where
-    these are between the digits, `predict`'s at each cell. Digits that are struck out are disputed,
-    whatever the form's rules say of them.
-    """
-    steps, temperature = PAGE_STEPS // len(form.fields), detector.metadata.number_temperature
-    wide, from_wide = cut(page, field, to_page, _BESIDE)
-    first, beside = _look(model, detector, wide, field.cells, _BESIDE, steps)
-    around = 0 if field.cells else _INSIDE
-    crop, from_crop = cut(page, field, to_page, around)
-    if 0 < 4 * field.cells <= crop.shape[1]:
-        second = _cell_lattice(model, crop, field.cells)
-    else:
-        second, _ = _look(model, detector, crop, field.cells, around, steps)
-    beside = _outside_fields(form, np.linalg.inv(to_page) @ from_wide, beside)
-    edge = len(wide) * _BESIDE / (1 + 2 * _BESIDE)
-    box = edge, edge, wide.shape[1] - edge, len(wide) - edge
-    is_struck, whole = _examine_number(wide, edge, best_path(first), beside, temperature)
-    lattices = list[list[Arc]]()
-    for lattice, to_look in ((first, from_wide), (second, from_crop)):
-        arcs = [arc._replace(box=_bounds(to_look, arc.box)) for arc in lattice]
-        lattices.append([arc._replace(disputed=arc.disputed or is_struck) for arc in arcs])
-    inside = _inside_cells(crop, field.cells)
-    return _Looks(lattices, inside, whole, doubts.emptiness(beside, box, temperature))
+
+def _look_closer(recognizer: RecognizerModel, field: _Look) -> Views:
+    """What both networks see of the number in a field; where there seems to be none, of it all."""
+    has_digit = any(arc.is_digit for arc in best_path(field.lattice))
+    where = region(field.lattice) if has_digit else crops.inside(field.box)
+    [views] = look(recognizer.log_probabilities, field.crop, [(field.lattice, where)])
+    return views
+
+
+def _read(look: _Look, views: Views, field: Field, weights: Weights) -> NumberReading:
+    """The number in a field, or that it is blank, and how likely that is."""
+    reading = read_number(views, field.constraints, weights)
+    if reading.text:
+        likely = reading.probability * look.wholeness
+        return reading._replace(probability=likely, is_disputed=look.is_struck_out)
+    if any(map(_has_ink, look.inside)):  # both may overlook thin strokes, or a scribble
+        return reading._replace(probability=0.5)
+    blank = (1 - BROKEN * (1 - reading.probability)) * look.emptiness
+    return reading._replace(probability=blank)
+
+
+def _on_page(look: _Look, views: Views) -> Views:
+    """The same with boxes in the page's pixels."""
+    lattice = [arc._replace(box=_bounds(look.to_page, arc.box)) for arc in views.lattice]
+    return replace(views, lattice=lattice, box=_bounds(look.to_page, views.box))
 
 
 def _examine_number(
-    wide: Grey, edge: float, path: Sequence[Arc], beside: Detections, temperature: float
+    crop: Grey, edge: float, path: Sequence[Arc], beside: Detections
 ) -> tuple[bool, float]:
     """Whether the number is struck out, and how likely all of it is in its field.
 
-    wide: by `cut`, with `edge` pixels around it. path: the number's symbols.
+    crop: by `cut`, with `edge` pixels around it. path: the number's symbols.
     """
     seen = [arc for arc in path if arc.is_digit]
     if not seen:
         return False, 0.0
     boxes, symbols = np.array([arc.box for arc in seen]), np.array([arc.symbols for arc in seen])
     digits = Detections(np.array([arc.score for arc in seen]), symbols, boxes)
-    ink = doubts.stroke_ink(wide, edge, boxes)
+    ink = doubts.stroke_ink(crop, edge, boxes)
     if doubts.is_struck_out(ink, edge, boxes):
         return True, 0.0
-    whole = doubts.wholeness(beside, digits, temperature)
+    whole = doubts.wholeness(beside, digits)
     return False, min(whole, 0.5) if doubts.is_on_edge(ink, edge, boxes) else whole
 
 
@@ -244,16 +223,8 @@ def _has_ink(grey: Grey) -> bool:
     return bool(middle - smooth.min(initial=middle) > _OUTLIER * max(deviation, 1.0))
 
 
-def _read(lattice: list[Arc], of: Field, temperature: float) -> NumberReading:
-    """The number in a lattice; no symbols if that there is none is likelier than any text."""
-    blank = math.exp(-search(lattice, ANY_TEXT, temperature).total)
-    if blank > 0.5:
-        return NumberReading([], blank, "", "", False)
-    return read_number(lattice, of.constraints, temperature)
-
-
-def _to_number(page: GreyImage, reading: NumberReading, rules: Rules) -> Number:
-    if reading.symbols or reading.probability <= 0.5:
-        return to_number(page, reading, (1, 1), rules)
+def _to_number(page: GreyImage, views: Views, reading: NumberReading, rules: Rules) -> Number:
+    if reading.text or reading.probability <= 0.5:
+        return to_number(page, views, reading, (1, 1), rules)
     is_sure = reading.probability >= 1 - rules.max_errors
     return Number("", reading.probability, "blank" if is_sure else "review", "", "", ())

@@ -12,45 +12,34 @@ from operator import itemgetter
 import numpy as np
 
 from digits.fields.form import Form, Rule
-from digits.reader.lattice import Arc
-from digits.reader.numbers import BROKEN, NumberReading, likely_texts, skip_signs
-from digits.reader.search import Paths
+from digits.reader.numbers import BROKEN, NumberReading
 
 _MAX_COMBINATIONS = 1000
 _LEAST = BROKEN**2  # what is less likely isn't weighed: rather, a rule is broken
 
 
-def apply_rules(
-    form: Form, lattices: Sequence[Sequence[Arc]], read: Sequence[NumberReading], temperature: float
-) -> tuple[list[NumberReading], list[str]]:
+def apply_rules(form: Form, read: Sequence[NumberReading]) -> tuple[list[NumberReading], list[str]]:
     """What is in the fields by the form's rules, too, and notes: which of them don't hold.
 
-    read: by `read_number`, in each field; of a blank one, no symbols and the probability of that. A
+    read: by `read_number`, in each field; of a blank one, no text and the probability of that. A
     blank addend is 0. A rule that can't be checked, as another field is blank or unreadable,
-    changes nothing. In one that doesn't hold, symbols become disputed, so that no number is
-    accepted. Where a text changes, the earlier one is the runner-up.
+    changes nothing. In one that doesn't hold, numbers become disputed, so that none is accepted.
     """
-    states = ["" if each.satisfies else "unreadable" if each.symbols else "blank" for each in read]
+    states = ["" if each.satisfies else "unreadable" if each.text else "blank" for each in read]
     checkable, notes = form.checkable(states)
     rules = {rule: _chance(rule, read) for rule in checkable}
-    constraints, numbers = [each.constraints for each in form.fields], [*read]
-    among = {i for rule in rules for i in rule.fields}
-    texts = {i: likely_texts(lattices[i], constraints[i], temperature) for i in among}
-    fields = {i: _probabilities(read[i], paths) for i, paths in texts.items()}
+    numbers, among = [*read], {i for rule in rules for i in rule.fields}
+    fields = {i: _probabilities(read[i]) for i in among}
     weighed = dict[int, tuple[str, float]]()
     for group in _connected(rules):
         weighed |= _weigh(group, {i: fields[i] for rule in group for i in rule.fields})
     for i, (text, probability) in weighed.items():
-        if text != read[i].text:
-            symbols = skip_signs(texts[i][text].symbols, constraints[i].digits_only)
-            numbers[i] = read[i]._replace(symbols=symbols, runner_up=read[i].text)
-        numbers[i] = numbers[i]._replace(probability=probability)
+        numbers[i] = numbers[i]._replace(text=text, probability=probability)
     for rule in rules:
         if not rule.holds([each.text for each in numbers]):
             notes.append(form.failure(rule))
             for i in rule.fields:
-                symbols = [(text, arc._replace(disputed=True)) for text, arc in numbers[i].symbols]
-                numbers[i] = numbers[i]._replace(symbols=symbols)
+                numbers[i] = numbers[i]._replace(is_disputed=True)
     return numbers, notes
 
 
@@ -61,16 +50,14 @@ def _chance(rule: Rule, read: Sequence[NumberReading]) -> float:
     return max(rule.share, 0.1 / shortest)
 
 
-def _probabilities(read: NumberReading, texts: Mapping[str, Paths]) -> dict[str, float]:
+def _probabilities(read: NumberReading) -> dict[str, float]:
     """Of texts that are likely enough; those of a blank field are none.
 
-    Where two looks agree on a text, the others are less likely than its lattice says.
+    Where what is beside a field makes its text less likely, none of the others is likelier.
     """
-    own = texts[read.text].total if read.text in texts else math.inf
-    others = {text: math.exp(paths.total - own) for text, paths in texts.items()}
-    others.pop(read.text, None)
-    scale = min(read.probability, (1 - read.probability) / (sum(others.values()) or 1))
-    scaled = {read.text: read.probability} | {text: scale * x for text, x in others.items()}
+    own = read.texts.get(read.text, 1.0)
+    scale = min(read.probability / own, 1.0)
+    scaled = {text: scale * p for text, p in read.texts.items()} | {read.text: read.probability}
     return {text: p for text, p in scaled.items() if p > _LEAST} or scaled
 
 

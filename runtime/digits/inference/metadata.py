@@ -64,9 +64,6 @@ class DetectorMetadata(AnyMetadata):
     training_pages: int  # pages and crops that it saw
     centre_temperature: float  # already in the graph, as the next
     centre_shift: float  # of the centres' log odds
-    detector_weight: float  # of its log probabilities of digits, beside a classifier's
-    classifier_weight: float  # of the classifier's
-    number_temperature: float  # divides the log odds of whole numbers
     validation_pages: int
     validation_symbols: int
     validation_error_float: float  # of the float file before quantization
@@ -83,6 +80,9 @@ class RecognizerMetadata(AnyMetadata):
 
     task: Task = "recognizer"
     training_crops: int  # that it saw, each as often as varied
+    recognizer_weight: float  # of its log probabilities of texts, beside a detector's
+    detector_weight: float  # of the detector's
+    slip_rate: float  # probability that the detector misreads a symbol without a doubt
     validation_crops: int
     validation_numbers: int  # the crops that show a number
     validation_accuracy_float: float  # of the float file before quantization
@@ -98,6 +98,7 @@ _MAX_NESTED = 100  # objects and lists in such a value
 # What fractions may be, by the last words of their names; those of our files are well within.
 _RANGES = {
     ("accuracy", "accuracy_float", "threshold"): (0, 1),
+    ("rate",): (1e-9, 1),
     ("temperature", "weight"): (0.001, 1000),
     ("",): (-1_000_000, 1_000_000),
 }

@@ -15,13 +15,18 @@ _FOLDER = os.path.dirname(__file__)
 BUNDLED = os.path.join(_FOLDER, "lenet5.int8.onnx")
 BUNDLED_DETECTOR = os.path.join(_FOLDER, "detector.int8.onnx")
 BUNDLED_RECOGNIZER = os.path.join(_FOLDER, "recognizer.int8.onnx")
-DETECTOR_VARIABLE = "DIGITS_DETECTOR"
 # Of each kind: the bundled file, and the variable that names another one; with _SHA256, pins it.
 _DEFAULTS: dict[Task, tuple[str, str]] = {
     "classifier": (BUNDLED, "DIGITS_MODEL"),
-    "detector": (BUNDLED_DETECTOR, DETECTOR_VARIABLE),
+    "detector": (BUNDLED_DETECTOR, "DIGITS_DETECTOR"),
     "recognizer": (BUNDLED_RECOGNIZER, "DIGITS_RECOGNIZER"),
 }
+
+
+def is_chosen(task: Task) -> bool:
+    """Whether a variable says which file of a kind to use."""
+    name = _DEFAULTS[task][1]
+    return bool(variable(name) or variable(f"{name}_SHA256"))
 
 
 class ModelBytes(NamedTuple):

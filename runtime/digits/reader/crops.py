@@ -94,10 +94,16 @@ def around(boxes: Floats, are_digits: Mask, margins: Margins = MARGINS, tilt: fl
     )
 
 
+def inside(box: tuple[float, float, float, float]) -> Region:
+    """What is inside a box of a page: left, top, right and bottom."""
+    left, top, right, bottom = box
+    half = (bottom - top) / 2
+    return Region((left + right) / 2, top + half, 0, left, -half, right, half)
+
+
 def whole(page: Grey) -> Region:
     """All of a picture that shows nothing but a number."""
-    height, width = page.shape
-    return Region(width / 2, height / 2, 0, 0, -height / 2, width, height / 2)
+    return inside((0, 0, page.shape[1], page.shape[0]))
 
 
 def cut(page: Grey, region: Region) -> Grey:

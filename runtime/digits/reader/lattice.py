@@ -5,13 +5,16 @@ arcs are places where a symbol may be; where boxes overlap, they exclude each ot
 positions between them, from left to right; a path may pass from one to the next without a symbol.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from digits.constraints.automaton import Automaton, State
+from digits.inference.interface import SYMBOLS
 from digits.reader.detections import DIGITS, Detections, Floats
+from digits.reader.search import FLOOR, keep_likeliest, log_sum
 
 # Of a box's width, its middle: those of two symbols in a row don't overlap, even if a slanted
 # digit leans over the next.
@@ -21,23 +24,22 @@ PAGE_STEPS = 1_000_000  # that a search in all lattices of a page takes at most:
 LEAST_STEPS = 50  # for an arc, so that a search without constraints always ends
 
 
+Box = tuple[float, float, float, float]  # left, top, right and bottom in the page's pixels
+
+
 class Arc(NamedTuple):
     """A place where a symbol may be, from one node to another.
 
     start: the first node; the last one of a lattice's k-th arc is k + 1. score: log odds that there
-    is a symbol. symbols: float64 [12], log probabilities of SYMBOLS, if there is one. box: left,
-    top, right and bottom in the page's pixels. steps: how many a search may take because of it.
-    disputed: whether both networks are sure, of different digits. frame: uint8 [28, 28], what the
-    classifier saw, if it looked at the whole picture.
+    is a symbol. symbols: float64 [12], log probabilities of SYMBOLS, if there is one. steps: how
+    many a search may take because of it.
     """
 
     start: int
     score: float
     symbols: Floats
-    box: tuple[float, float, float, float]
+    box: Box
     steps: int = PAGE_STEPS
-    disputed: bool = False
-    frame: "NDArray[np.uint8] | None" = None
 
     @property
     def is_digit(self) -> bool:
@@ -45,10 +47,9 @@ class Arc(NamedTuple):
         return int(self.symbols.argmax()) < DIGITS
 
     @property
-    def probabilities(self) -> Floats:
-        """Of SYMBOLS, float64 [12]; the rest is the probability that there is nothing."""
-        present: Floats = np.exp(self.symbols - np.logaddexp(0, -self.score))
-        return present
+    def symbol(self) -> str:
+        """The likeliest one."""
+        return SYMBOLS[int(self.symbols.argmax())]
 
 
 def build_lattice(detections: Detections, steps: int = PAGE_STEPS) -> list[Arc]:
@@ -81,3 +82,48 @@ def best_path(lattice: Sequence[Arc]) -> list[Arc]:
         else:
             node -= 1
     return path[::-1]
+
+
+def forced_path(lattice: Sequence[Arc], text: str) -> list[Arc]:
+    """The likeliest path that reads a text, by Viterbi's algorithm; empty if there is none."""
+    # Of the paths to each node, by how many symbols of the text they read: weight and arcs.
+    nodes: list[dict[int, tuple[float, tuple[Arc, ...]]]] = [{0: (0.0, ())}]
+    for arc in lattice:
+        reached = dict(nodes[-1])
+        for count, (weight, path) in nodes[arc.start].items():
+            if count < len(text):
+                total = weight + arc.score + float(arc.symbols[SYMBOLS.index(text[count])])
+                if count + 1 not in reached or total > reached[count + 1][0]:
+                    reached[count + 1] = total, (*path, arc)
+        nodes.append(reached)
+    _, arcs = nodes[-1].get(len(text), (0.0, ()))
+    return [*arcs]
+
+
+def accepted_states(lattice: Sequence[Arc], automaton: Automaton, beam: int) -> dict[State, float]:
+    """The accepted states, with the logarithms of the weights of all paths to each.
+
+    A path's weight is the product of its symbols' odds: that each is there, and not nothing. beam:
+    how many states are kept at a node. None if the search takes more steps than the arcs allow.
+    """
+    left = sum(arc.steps for arc in lattice)
+    nodes: list[dict[State, float]] = [{automaton.start: 0.0}]
+    for index, arc in enumerate(lattice):
+        reached = dict(nodes[index])
+        likeliest = max(reached.values())
+        odds = arc.score + arc.symbols
+        likely = [
+            (SYMBOLS[number], odds[number]) for number in np.flatnonzero(odds > odds.max() + FLOOR)
+        ]
+        left -= len(likely) * len(nodes[arc.start])
+        if left < 0:
+            return {}
+        for state, weight in nodes[arc.start].items():
+            for symbol, more in likely:
+                total = weight + more
+                after = automaton.step(state, symbol) if total > likeliest + FLOOR else None
+                if after is not None:
+                    likeliest = max(likeliest, total)
+                    reached[after] = log_sum(reached.get(after, -math.inf), total)
+        nodes.append(keep_likeliest(reached, beam))
+    return {state: weight for state, weight in nodes[-1].items() if automaton.accepts(state)}

@@ -1,97 +1,222 @@
-"""The number that a column holds: its likeliest reading, and how likely that is as a whole."""
+"""The number that both networks see: its likeliest text, and how likely that is as a whole.
+
+The detector's lattice and the recognizer's output each give every text a probability. A text's
+weight is their product, each with an exponent (a logarithmic opinion pool: C. Genest and J. Zidek,
+"Combining probability distributions", 1986). It is worked out for the texts that either network
+finds likely; `digits export` fits the exponents on pages that no training shows.
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from heapq import nlargest
+from operator import itemgetter, mul
 from typing import Any, NamedTuple
 
 from digits.constraints.automaton import Automaton, Product, State, product
 from digits.constraints.constraints import Constraints
+from digits.evaluation.alignment import align
 from digits.inference.interface import SYMBOLS
-from digits.reader.lattice import Arc, best_path
-from digits.reader.search import Paths, accepted_paths, log_sum, search
-
-Symbols = list[tuple[str, Arc]]
+from digits.reader import ctc, lattice
+from digits.reader.detections import DIGITS, Floats
+from digits.reader.lattice import Arc, Box, best_path
+from digits.reader.search import log_total
 
 # How many numbers break the constraints that they should satisfy: slips of the pen, and other
 # things on the page. Without that, one allowed number would be found in every scribble.
 BROKEN = 0.01
-_MAX_TEXTS = 8
+_MAX_TEXTS = 8  # of either network, of those among the beam's
+_TEXT_BEAM = 16
+_LEAST_TEXT = math.log(1e-3)  # of the likeliest one's probability
+_LEAST_REST = 1e-6  # share of a network's probability that is always other texts'
+_STATE_BEAM = 500  # scribbles, and a list of a million numbers
 ANY_TEXT: Automaton = product([], 0, math.inf, ignored=SYMBOLS)
+
+# An automaton and a beam to the logarithms of its accepted states' probabilities.
+AcceptedFn = Callable[[Automaton, int], Mapping[State, float]]
+
+
+class Weights(NamedTuple):
+    """How much either network counts.
+
+    detector, recognizer: the exponents of their probabilities of texts. slip: of a symbol that the
+    detector misses, makes up or takes for another without a doubt, the probability.
+    """
+
+    detector: float
+    recognizer: float
+    slip: float
+
+
+@dataclass(frozen=True)
+class Views:
+    """What both networks see of a number.
+
+    lattice: of the detector. steps: float64 [n, 13], the recognizer's log probabilities; none where
+    it can't look. box: where the number is.
+    """
+
+    lattice: Sequence[Arc]
+    steps: Floats
+    box: Box = (0.0, 0.0, 0.0, 0.0)
+
+    @cached_property
+    def everything(self) -> float:
+        """The logarithm of the weight of all paths of the lattice."""
+        return log_total(lattice.accepted_states(self.lattice, ANY_TEXT, _STATE_BEAM).values())
+
+    def detected(self, automaton: Automaton, beam: int) -> dict[State, float]:
+        """The accepted states, with the logarithms of their probabilities, by the detector."""
+        accepted = lattice.accepted_states(self.lattice, automaton, beam)
+        return {state: weight - self.everything for state, weight in accepted.items()}
+
+    def recognized(self, automaton: Automaton, beam: int) -> dict[State, float]:
+        """The same by the recognizer."""
+        return ctc.accepted_states(self.steps, automaton, beam)
 
 
 class NumberReading(NamedTuple):
-    """What is read in a column.
+    """What is read.
 
-    symbols: of the likeliest reading that satisfies the constraints, with their arcs; those of the
-    unconstrained one if none does. probability: that it is right as a whole, 0 to 1. runner_up: the
-    second-best text, or empty. unconstrained: the text without constraints. satisfies: whether the
-    number is rather one that satisfies the constraints than another.
+    text: the likeliest one that satisfies the constraints; the likeliest of all if a number that
+    satisfies none is likelier; empty where there is rather no number. probability: that it is right
+    as a whole, 0 to 1. texts: the probabilities of the likeliest ones that satisfy the constraints.
+    free: those of the likeliest without constraints, of which the empty one is no number.
+    satisfies: whether the text does. is_disputed: whether a person has to look at it in any case.
     """
 
-    symbols: Symbols
+    text: str
     probability: float
-    runner_up: str
-    unconstrained: str
+    texts: Mapping[str, float]
+    free: Mapping[str, float]
     satisfies: bool = True
+    is_disputed: bool = False
 
     @property
-    def text(self) -> str:
-        return to_text(self.symbols)
+    def unconstrained(self) -> str:
+        return likeliest(self.free)
+
+    @property
+    def runner_up(self) -> str:
+        """The second-best text that satisfies the constraints, or empty."""
+        return likeliest({text: p for text, p in self.texts.items() if text != self.text})
 
 
-def read_number(
-    lattice: Sequence[Arc], constraints: Constraints, temperature: float
-) -> NumberReading:
-    """Read a column: by its best path, or by the likeliest one that satisfies constraints.
+class Pool(NamedTuple):
+    """texts: the weights of the likeliest texts. rest: the weight of all others."""
 
-    Its probability is the share of all paths that read the same. With constraints, it is by Bayes'
-    rule the share of those that satisfy them, and of the others so far as some numbers break
-    the constraints and could read so by chance. temperature: see `search`.
+    texts: dict[str, float]
+    rest: float
+
+    @property
+    def total(self) -> float:
+        return sum(self.texts.values()) + self.rest
+
+
+class Opinions(NamedTuple):
+    """What each network says of texts; logarithms of probabilities.
+
+    texts: those that either finds likely. scores: of these, by each network. rests: of all others,
+    by each network. best: of the detector's likeliest text. slips: how many symbols of each text
+    differ from that.
     """
-    signless = constraints.digits_only
-    free = read_freely(lattice, signless)
-    symbols, automaton = free.symbols, ANY_TEXT
-    everything = satisfying = search(lattice, ANY_TEXT, temperature)
+
+    texts: list[str]
+    scores: list[list[float]]
+    rests: list[float]
+    best: float
+    slips: list[int]
+
+    def pool(self, weights: Weights) -> Pool:
+        """Weigh them. A slip may have led the detector from each text to its likeliest one."""
+        detected = [
+            max(score, self.best + count * math.log(weights.slip))
+            for score, count in zip(self.scores[0], self.slips, strict=True)
+        ]
+        columns = zip(detected, *self.scores[1:], strict=True)
+        pooled = (_pooled(logarithms, weights) for logarithms in columns)
+        return Pool(dict(zip(self.texts, pooled, strict=True)), _pooled(self.rests, weights))
+
+
+def read_number(views: Views, constraints: Constraints, weights: Weights) -> NumberReading:
+    """Read a number, or the likeliest one that satisfies constraints.
+
+    Its probability is its share of the weight of all texts. With constraints, it is by Bayes' rule
+    its share of the weight of those that satisfy them, of no number at all, and of the others so
+    far as some numbers break the constraints and could read so by chance.
+    """
+    ignored = SYMBOLS[DIGITS:] if constraints.digits_only else ""
+    everything = ask(views, ANY_TEXT, ignored).pool(weights)
+    numbers = Pool({t: w for t, w in everything.texts.items() if has_digit(t)}, everything.rest)
+    satisfying, free = numbers, {t: w / everything.total for t, w in everything.texts.items()}
     if constraints:
-        automaton = constraints.automaton
-        satisfying = search(lattice, automaton, temperature)
-        symbols = skip_signs(satisfying.symbols, signless)
-    if not symbols:
-        return free
-    text = to_text(symbols)
-    others = -math.expm1(min(satisfying.total - everything.total, 0.0))  # share of other texts
-    others *= BROKEN * constraints.share(text)
-    chance = everything.total + math.log(others) if others else -math.inf
-    if satisfying.total < chance:
-        return free
-    weight = search(lattice, OnlyText(text, signless), temperature).total
-    probability = min(math.exp(weight - log_sum(satisfying.total, chance)), 1.0)
-    other = product([automaton, OnlyText(text, signless, excluded=True)], 0, math.inf, ignored="")
-    second = search(lattice, other, temperature).symbols
-    return NumberReading(symbols, probability, to_text(skip_signs(second, signless)), free.text)
+        satisfying = ask(views, constraints.automaton, ignored).pool(weights)
+    text, blank = likeliest(satisfying.texts), everything.total - numbers.total
+    chance = BROKEN * constraints.share(text) if text else 1.0
+    others = chance * max(numbers.total - satisfying.total, 0.0)
+    total = satisfying.total + others + blank
+    if not total or 2 * blank > total:
+        return NumberReading("", blank / total if total else 0.0, {}, free, False)
+    if satisfying.total <= others:
+        return NumberReading(likeliest(numbers.texts), 0.0, {}, free, False)
+    texts = {text: weight / total for text, weight in satisfying.texts.items()}
+    return NumberReading(text, texts[text], texts, free)
 
 
-def read_freely(lattice: Sequence[Arc], signless: bool) -> NumberReading:
-    """Read a column by its best path, which satisfies nothing. signless: without signs."""
-    path = [(SYMBOLS[int(arc.symbols.argmax())], arc) for arc in best_path(lattice)]
-    symbols = skip_signs(path, signless)
-    return NumberReading(symbols, 0.0, "", to_text(symbols), False)
+def likeliest(texts: Mapping[str, float]) -> str:
+    """Of probabilities or weights by text; empty if there are none."""
+    return max(texts, key=texts.__getitem__, default="")
 
 
-def skip_signs(symbols: Symbols, signless: bool) -> Symbols:
-    return [pair for pair in symbols if not signless or pair[0].isdigit()]
+def has_digit(text: str) -> bool:
+    return any(map(str.isdigit, text))
 
 
-def to_text(symbols: Symbols) -> str:
-    return "".join(symbol for symbol, _ in symbols)
+def ask(views: Views, automaton: Automaton, ignored: str) -> Opinions:
+    """What the networks say of the texts that an automaton accepts.
+
+    ignored: signs that are no part of a text.
+    """
+    networks = [views.detected, views.recognized] if len(views.steps) else [views.detected]
+    spelled = _spelled(automaton, ignored)
+    likely = [_likeliest_texts(accepted(spelled, _TEXT_BEAM)) for accepted in networks]
+    texts = [*{text: None for some in likely for text in some}]
+    scores, rests = list[list[float]](), list[float]()
+    for accepted, known in zip(networks, likely, strict=True):
+        others = {text: OnlyText(text, ignored) for text in texts if text not in known}
+        known |= {text: _total(accepted, only) for text, only in others.items()}
+        scores.append([known[text] for text in texts])
+        rests.append(_rest(_total(accepted, automaton), scores[-1]))
+    path = best_path(views.lattice)
+    read = "".join(arc.symbol.strip(ignored) for arc in path)
+    best = sum(arc.score + float(arc.symbols.max()) for arc in path) - views.everything
+    slips = [align(read, text).score.errors if text != read else 0 for text in texts]
+    return Opinions(texts, scores, rests, best, slips)
 
 
-def likely_texts(
-    lattice: Sequence[Arc], constraints: Constraints, temperature: float
-) -> dict[str, Paths]:
-    """The likeliest texts that satisfy the constraints, at most 8, and the paths that read so."""
-    automaton, ignored = constraints.automaton, "-." if constraints.digits_only else ""
+def _pooled(logarithms: Sequence[float], weights: Weights) -> float:
+    return math.exp(sum(map(mul, logarithms, weights)))
+
+
+def _total(accepted: AcceptedFn, automaton: Automaton) -> float:
+    """The logarithm of the probability of all texts that an automaton accepts."""
+    return 0.0 if automaton is ANY_TEXT else log_total(accepted(automaton, _STATE_BEAM).values())
+
+
+def _rest(total: float, scores: Sequence[float]) -> float:
+    """The logarithm of the probability of the other texts. total: that of all accepted ones."""
+    left = math.exp(total) - sum(map(math.exp, scores))
+    return math.log(max(left, _LEAST_REST * math.exp(total))) if total > -math.inf else total
+
+
+def _likeliest_texts(states: Mapping[Any, float]) -> dict[str, float]:
+    likely = nlargest(_MAX_TEXTS, states.items(), key=itemgetter(1))
+    return {text: total for (_, text), total in likely if total > likely[0][1] + _LEAST_TEXT}
+
+
+def _spelled(automaton: Automaton, ignored: str) -> Automaton:
+    """The same automaton, whose states also tell the text so far."""
 
     def step(state: Any, symbol: str) -> State | None:
         following = automaton.step(state[0], symbol)
@@ -100,27 +225,22 @@ def likely_texts(
     def accepts(state: Any) -> bool:
         return automaton.accepts(state[0])
 
-    spelled = Product((automaton.start, ""), step, accepts)
-    accepted: dict[Any, Paths] = {**accepted_paths(lattice, spelled, temperature)}
-    likeliest = nlargest(_MAX_TEXTS, accepted.items(), key=lambda pair: pair[1].total)
-    return {text: paths for (_, text), paths in likeliest}
+    return Product((automaton.start, ""), step, accepts)
 
 
 class OnlyText:
-    """Accepts one text, or all others. signless: whatever signs are between its digits."""
+    """Accepts one text. ignored: symbols that may be anywhere in it."""
 
     start: State = 0
 
-    def __init__(self, text: str, signless: bool = False, excluded: bool = False) -> None:
-        self._text, self._signless, self._excluded = text, signless, excluded
+    def __init__(self, text: str, ignored: str = "") -> None:
+        self._text, self._ignored = text, ignored
 
     def step(self, state: State, symbol: str) -> State | None:
-        if self._signless and not symbol.isdigit():
+        if symbol in self._ignored:
             return state
         assert isinstance(state, int)
-        if self._text[state : state + 1] == symbol:
-            return state + 1
-        return -1 if self._excluded else None  # where no symbol is the text's
+        return state + 1 if self._text[state : state + 1] == symbol else None
 
     def accepts(self, state: State) -> bool:
-        return (state == len(self._text)) != self._excluded
+        return state == len(self._text)

@@ -1,30 +1,45 @@
-"""Read the numbers of a page: the detector finds the digits, both networks say which they are."""
+"""Read the numbers of a page: the detector finds their symbols, the recognizer reads them."""
 
 import math
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digits.constraints.constraints import Constraints
-from digits.images import picture
 from digits.images.grey import Grey
 from digits.images.picture import GreyImage
 from digits.inference.detector_model import DetectorModel
 from digits.inference.interface import SYMBOLS
-from digits.inference.model import Model
-from digits.prediction import SIGNS, Number, Reading, Symbol
-from digits.reader.classify import Weights, are_disputed, classify, classify_inks
-from digits.reader.detections import DIGITS, SAME, Detections, overlaps
-from digits.reader.lattice import Arc, best_path
-from digits.reader.numbers import NumberReading, read_number
-from digits.reader.page import Lattices, build_lattices, find_symbols, weigh
-from digits.vision.candidates import examine_alone
-from digits.vision.ranker import Ranking, log_odds
+from digits.inference.recognizer_model import RecognizerModel
+from digits.prediction import Number, Reading, Symbol
+from digits.reader import crops, symbols
+from digits.reader.crops import Region
+from digits.reader.lattice import Arc, Box, best_path
+from digits.reader.numbers import NumberReading, Views, Weights, read_number
+from digits.reader.page import build_lattices, find_symbols
+from digits.reader.pyramid import MapsFn
 
 MAX_ERRORS = 0.01  # as long as nobody asks for less or more
+_MAX_SYMBOLS = 20  # that a recognizer is trained to read
+_CHUNK = 256  # numbers at a time, so that memory hardly grows with them
+
+# Crops to log probabilities: `RecognizerModel.log_probabilities`.
+RecognizeFn = Callable[[Sequence[Grey]], Sequence[NDArray[np.float32]]]
+
+
+class Networks(NamedTuple):
+    """Those that read pages."""
+
+    detector: DetectorModel
+    recognizer: RecognizerModel
+
+    @property
+    def weights(self) -> Weights:
+        metadata = self.recognizer.metadata
+        return Weights(metadata.detector_weight, metadata.recognizer_weight, metadata.slip_rate)
 
 
 class Rules(NamedTuple):
@@ -42,92 +57,84 @@ class Rules(NamedTuple):
         return cls(asked, max_errors or MAX_ERRORS)
 
 
-def read_numbers(model: Model, detector: DetectorModel, page: GreyImage, rules: Rules) -> Reading:
+def read_numbers(networks: Networks, page: GreyImage, rules: Rules) -> Reading:
     """Read all numbers of a page that was loaded with PAGE_MAX_SIDE; see `Classifier`."""
-    temperature = detector.metadata.number_temperature
     lines: list[tuple[Number, ...]] = []
-    for lattices in find_lattices(model, detector, page):
-        read = (read_number(lattice, rules.constraints, temperature) for lattice in lattices)
-        line = [reading for reading in read if reading.symbols]  # not signs alone
+    detector, recognizer = networks
+    for columns in find_numbers(detector.maps, recognizer.log_probabilities, page.pixels):
+        read = [
+            (views, read_number(views, rules.constraints, networks.weights)) for views in columns
+        ]
+        line = [pair for pair in read if pair[1].text]
         if line:
-            row, columns = len(lines) + 1, enumerate(line, 1)
-            lines.append(tuple(to_number(page, each, (row, i), rules) for i, each in columns))
+            row, numbered = len(lines) + 1, enumerate(line, 1)
+            lines.append(tuple(to_number(page, *pair, (row, i), rules) for i, pair in numbered))
     return Reading(tuple(lines))
 
 
-def find_lattices(model: Model, detector: DetectorModel, page: GreyImage) -> Lattices:
-    """The lattices of the columns of each line that have a digit; as for `read_numbers`."""
-    detections = find_symbols(page.pixels, detector.maps)
-    lines = build_lattices(detections)
-    seen = [arc for line in lines for lattice in line for arc in best_path(lattice)]
-    if len(seen) < 2 and (alone := _find_digit(model, page, detections, seen)) is not None:
-        return alone
-    return classify_digits(model, detector, page.pixels, lines)
+def find_numbers(maps: MapsFn, recognize: RecognizeFn, page: Grey) -> list[list[Views]]:
+    """What both networks see of the numbers in each line that has a digit.
 
-
-def classify_digits(model: Model, detector: DetectorModel, page: Grey, lines: Lattices) -> Lattices:
-    """What both networks say of the symbols in lattices. page: uint8 [height, width]."""
-    weights = Weights(detector.metadata.detector_weight, detector.metadata.classifier_weight)
-    return classify(lines, page, partial(classify_inks, model), weights)
-
-
-def _find_digit(
-    model: Model, page: GreyImage, detections: Detections, seen: Sequence[Arc]
-) -> Lattices | None:
-    """The one digit of a picture, as both networks see it; None if it is for the detector to say.
-
-    Without paper around it, the detector often overlooks a digit. seen: what it doesn't overlook.
+    page: uint8 [height, width].
     """
-    small = picture.reduce(page, picture.DIGIT_MAX_SIDE)
-    [alone] = examine_alone(model, [small])
-    if not alone.hypotheses:
-        return None
-    evidence = weigh(detections)
-    examined = alone.combine(evidence)
-    # Several digits of which the detector sees none are something else.
-    if examined.ranking.none + examined.ranking.several * (not seen) > 0.5:
-        return []
-    box = np.array(small.to_original(examined.box)) / page.downscale
-    # One that the detector sees may be a small part of the picture. Where it holds none possible,
-    # the classifier makes up digits, as on blank paper.
-    boxes = [arc.box for arc in seen] or detections.select(detections.are_digits).boxes
-    shared, _ = overlaps(np.array(boxes, np.float64).reshape(-1, 4), box)
-    if not (shared > SAME).any():
-        return None
-    classified = alone.ranking.probabilities
-    disputed = bool(are_disputed(evidence.probabilities, classified))
-    arc = digit_arc(0, examined.ranking, tuple(box.tolist()))
-    return [[[arc._replace(disputed=disputed, frame=examined.frames[examined.likeliest])]]]
+    lines = build_lattices(find_symbols(page, maps))
+    if not lines:  # without paper around it, the detector may overlook a digit
+        return [look(recognize, page, [((), crops.whole(page))])]
+    lattices = [lattice for line in lines for lattice in line]
+    numbers = iter(look(recognize, page, [(lattice, region(lattice)) for lattice in lattices]))
+    return [[next(numbers) for _ in line] for line in lines]
 
 
-def digit_arc(start: int, ranking: Ranking, box: tuple[float, float, float, float]) -> Arc:
-    """The only digit of a picture, in this box."""
-    probabilities, _, several, none = ranking
-    digits = (probabilities - (several + none) / DIGITS).clip(1e-12)
-    symbols = np.log(np.append(digits / digits.sum(), [1e-12] * len(SIGNS)))
-    return Arc(start, log_odds(float(digits.sum())), symbols, box)
+def look(
+    recognize: RecognizeFn, page: Grey, numbers: Sequence[tuple[Sequence[Arc], Region]]
+) -> list[Views]:
+    """What both networks see of numbers, by their lattices and where the recognizer looks."""
+    views = list[Views]()
+    for start in range(0, len(numbers), _CHUNK):
+        chunk = numbers[start : start + _CHUNK]
+        cut = [crops.normalised(crops.cut(page, where)) for _, where in chunk]
+        outputs = recognize(cut)
+        views += (
+            Views(lattice, steps.astype(np.float64), where.bounds)
+            for (lattice, where), steps in zip(chunk, outputs, strict=True)
+        )
+    return views
+
+
+def region(lattice: Sequence[Arc]) -> Region:
+    """Where the recognizer looks at a number, of which there is a digit on the best path."""
+    path = best_path(lattice)
+    boxes = np.array([arc.box for arc in path])
+    return crops.around(boxes, np.array([arc.is_digit for arc in path]))
 
 
 def to_number(
-    page: GreyImage, reading: NumberReading, where: tuple[int, int], rules: Rules
+    page: GreyImage, views: Views, reading: NumberReading, where: tuple[int, int], rules: Rules
 ) -> Number:
     """The number that is read on a page. where: its line and column."""
     is_likely = reading.satisfies and reading.probability >= 1 - rules.max_errors
-    is_accepted = is_likely and not any(arc.disputed for _, arc in reading.symbols)
+    is_accepted = is_likely and not reading.is_disputed
     return Number(
         reading.text if reading.satisfies else "",
         reading.probability,
         "accepted" if is_accepted else "review" if reading.satisfies else "unreadable",
         reading.runner_up,
         reading.unconstrained,
-        tuple(_to_symbol(page, symbol, arc) for symbol, arc in reading.symbols),
+        _symbols(page, views, reading),
         *where,
     )
 
 
-def _to_symbol(page: GreyImage, text: str, arc: Arc) -> Symbol:
-    probabilities = tuple(arc.probabilities.tolist())
-    (left, top, right, bottom), (height, width) = arc.box, page.pixels.shape
+def _symbols(page: GreyImage, views: Views, reading: NumberReading) -> tuple[Symbol, ...]:
+    boxes = symbols.locate(reading.text, views.lattice, views.box)
+    table = symbols.alternatives(reading.text, reading.free).tolist()
+    return tuple(
+        Symbol(symbol, row[SYMBOLS.index(symbol)], tuple(row), _to_original(page, box))
+        for symbol, row, box in zip(reading.text, table, boxes, strict=True)
+    )
+
+
+def _to_original(page: GreyImage, box: Box) -> tuple[int, int, int, int]:
+    (left, top, right, bottom), (height, width) = box, page.pixels.shape
     near = max(math.floor(left), 0), max(math.floor(top), 0)
-    box = page.to_original((*near, min(math.ceil(right), width), min(math.ceil(bottom), height)))
-    return Symbol(text, probabilities[SYMBOLS.index(text)], probabilities, box, arc.frame)
+    return page.to_original((*near, min(math.ceil(right), width), min(math.ceil(bottom), height)))

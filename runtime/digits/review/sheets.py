@@ -15,14 +15,13 @@ from digits.data.table import find_file
 from digits.errors import DigitsError, PictureError
 from digits.fields import form_file
 from digits.fields.form import Field
-from digits.fields.reading import AROUND, cut, find_lattice, locate
+from digits.fields.reading import AROUND, cut, find_symbols_in, locate
 from digits.fields.table import SheetTable, open_table
 from digits.files import remove
 from digits.images import picture
 from digits.images.grey import Grey
-from digits.reader.classify import cut_inks
-from digits.reader.numbers import OnlyText
-from digits.reader.search import search
+from digits.reader.inks import cut_inks
+from digits.reader.lattice import forced_path
 from digits.review.items import Item
 from digits.tables import rows
 
@@ -83,11 +82,11 @@ class FieldOnSheet(NamedTuple):
             self.row["file"].encode(errors="surrogateescape") + digest_of(crop)
         ).hexdigest()
         name = f"{self.of.name} {stem} {digest[:16]}.png"  # another one of each picture's copy
-        lattice = find_lattice(classifier.model, classifier.detector, crop, self.of.cells)
-        symbols = search(lattice, OnlyText(text, self.of.constraints.digits_only)).symbols
-        inks = cut_inks(crop, np.array([arc.box for _, arc in symbols]).reshape(-1, 4))
+        lattice, _ = find_symbols_in(classifier.detector, crop, self.of.cells)
+        path = forced_path(lattice, text)
+        inks = cut_inks(crop, np.array([arc.box for arc in path]).reshape(-1, 4))
         crops = {folder / name: crop}
-        for number, ((digit, _), ink) in enumerate(zip(symbols, inks, strict=True)):
+        for number, (digit, ink) in enumerate(zip(text[: len(path)], inks, strict=True)):
             if digit.isdigit() and ink.size:
                 file = folder / "digits" / digit / f"{number} {name}"
                 crops[file] = 255 - np.pad(ink, max(ink.shape) // 4)

@@ -1,0 +1,48 @@
+"""What a recognizer's output says of texts: how likely those are that an automaton accepts.
+
+Connectionist temporal classification (A. Graves et al., ICML 2006): at each step the network says
+a symbol or blank, and repeated symbols without a blank between them are one. Paths that have led
+to the same state of the automaton, and to the same last symbol, are one, with the sum of their
+probabilities. With an automaton that spells its texts that is prefix beam search (A. Hannun et al.,
+"First-pass large vocabulary continuous speech recognition", 2014).
+"""
+
+import math
+
+from digits.constraints.automaton import Automaton, State
+from digits.inference.interface import SYMBOLS
+from digits.reader.detections import Floats
+from digits.reader.search import FLOOR, keep_likeliest, log_sum
+
+_BLANK = ""
+
+
+def accepted_states(steps: Floats, automaton: Automaton, beam: int) -> dict[State, float]:
+    """The accepted states, with the logarithms of the probabilities of all paths to each.
+
+    steps: float64 [n, 13], log probabilities; see `RecognizerModel.log_probabilities`. beam: how
+    many states are kept at a step.
+    """
+    reached: dict[tuple[State, str], float] = {(automaton.start, _BLANK): 0.0}
+    symbols, is_blank, blanks = [*SYMBOLS, _BLANK], True, 0.0
+    for row, least in zip(steps.tolist(), (steps.max(1) + FLOOR).tolist(), strict=True):
+        likely = [(symbol, p) for symbol, p in zip(symbols, row, strict=True) if p > least]
+        was_blank, is_blank = is_blank, likely[0][0] == _BLANK
+        if was_blank and is_blank:  # nothing happens at most steps
+            blanks += row[-1]
+            continue
+        following: dict[tuple[State, str], float] = {}
+        for (state, last), weight in reached.items():
+            for symbol, p in likely:
+                is_new = symbol not in (last, _BLANK)
+                after = automaton.step(state, symbol) if is_new else state
+                if after is not None:
+                    known = following.get((after, symbol))
+                    total = weight + p
+                    following[after, symbol] = total if known is None else log_sum(known, total)
+        reached = keep_likeliest(following, beam)
+    accepted: dict[State, float] = {}
+    for (state, _), weight in reached.items():
+        if automaton.accepts(state):
+            accepted[state] = log_sum(accepted.get(state, -math.inf), weight + blanks)
+    return accepted
