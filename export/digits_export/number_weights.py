@@ -34,7 +34,7 @@ def read_opinions(
         written = page.text.split()
         if len(found) == len(written):
             for views, text in zip(found, written, strict=True):
-                yield ask(views, ANY_TEXT, ""), text
+                yield ask(views, ANY_TEXT), text
 
 
 def fit_weights(numbers: Sequence[tuple[Opinions, str]]) -> Weights:

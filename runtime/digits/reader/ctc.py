@@ -8,6 +8,9 @@ probabilities. With an automaton that spells its texts that is prefix beam searc
 """
 
 import math
+from collections.abc import Sequence
+
+import numpy as np
 
 from digits.constraints.automaton import Automaton, State
 from digits.inference.interface import SYMBOLS
@@ -15,6 +18,7 @@ from digits.reader.detections import Floats
 from digits.reader.search import FLOOR, keep_likeliest, log_sum
 
 _BLANK = ""
+_TINY = 1e-300  # instead of zero, so that logarithms are finite
 
 
 def accepted_states(steps: Floats, automaton: Automaton, beam: int) -> dict[State, float]:
@@ -46,3 +50,32 @@ def accepted_states(steps: Floats, automaton: Automaton, beam: int) -> dict[Stat
         if automaton.accepts(state):
             accepted[state] = log_sum(accepted.get(state, -math.inf), weight + blanks)
     return accepted
+
+
+def text_scores(steps: Floats, texts: Sequence[str]) -> list[float]:
+    """The logarithms of the texts' probabilities, by the forward algorithm.
+
+    steps: as for `accepted_states`.
+    """
+    length = max(map(len, texts), default=0)
+    # Blank before, between and behind the symbols; texts that are shorter end with more of it.
+    labels = np.full((len(texts), 2 * length + 1), len(SYMBOLS))
+    for row, text in zip(labels, texts, strict=True):
+        row[1 : 2 * len(text) : 2] = [*map(SYMBOLS.index, text)]
+    may_skip = np.zeros_like(labels, np.float64)  # the blank between two different symbols
+    may_skip[:, 2:] = (labels[:, 2:] != len(SYMBOLS)) & (labels[:, 2:] != labels[:, :-2])
+    probabilities, scale = np.exp(steps)[:, labels], 0.0
+    reached = np.zeros(labels.shape)
+    reached[:, 0] = 1.0
+    for row in probabilities:
+        following = reached.copy()
+        following[:, 1:] += reached[:, :-1]
+        following[:, 2:] += reached[:, :-2] * may_skip[:, 2:]
+        reached = following * row
+        largest = max(reached.max(initial=0), _TINY)
+        reached, scale = reached / largest, scale + math.log(largest)
+    ends = np.array([2 * len(text) for text in texts], np.int64)[:, None]
+    last = np.take_along_axis(reached, np.append(ends, np.maximum(ends - 1, 0), 1), 1)
+    totals = last[:, 0] + last[:, 1] * (ends[:, 0] > 0)
+    scores: list[float] = (np.log(np.maximum(totals, _TINY)) + scale).tolist()
+    return scores

@@ -127,3 +127,25 @@ def accepted_states(lattice: Sequence[Arc], automaton: Automaton, beam: int) -> 
                     reached[after] = log_sum(reached.get(after, -math.inf), total)
         nodes.append(keep_likeliest(reached, beam))
     return {state: weight for state, weight in nodes[-1].items() if automaton.accepts(state)}
+
+
+def total_score(lattice: Sequence[Arc]) -> float:
+    """The logarithm of the weight of all paths, whatever they read."""
+    totals = [0.0]
+    for arc in lattice:
+        totals.append(log_sum(totals[-1], totals[arc.start] + arc.score))
+    return totals[-1]
+
+
+def text_score(lattice: Sequence[Arc], text: str) -> float:
+    """The logarithm of the weight of all paths that read a text; see `accepted_states`."""
+    nodes = [np.full(len(text) + 1, -np.inf)]  # by how many of its symbols have been read
+    nodes[0][0] = 0.0
+    symbols = [*map(SYMBOLS.index, text)]
+    for arc in lattice:
+        reached = nodes[-1].copy()
+        reached[1:] = np.logaddexp(
+            reached[1:], nodes[arc.start][:-1] + arc.score + arc.symbols[symbols]
+        )
+        nodes.append(reached)
+    return float(nodes[-1][-1])

@@ -7,12 +7,13 @@ finds likely; `digits export` fits the exponents on pages that no training shows
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from heapq import nlargest
 from operator import itemgetter, mul
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from digits.constraints.automaton import Automaton, Product, State, product
 from digits.constraints.constraints import Constraints
@@ -26,15 +27,13 @@ from digits.reader.search import log_total
 # How many numbers break the constraints that they should satisfy: slips of the pen, and other
 # things on the page. Without that, one allowed number would be found in every scribble.
 BROKEN = 0.01
-_MAX_TEXTS = 8  # of either network, of those among the beam's
-_TEXT_BEAM = 16
+_MAX_TEXTS = 8  # of either network
+_MAX_SLIP = math.log(0.3)  # more likely than any slip rate
 _LEAST_TEXT = math.log(1e-3)  # of the likeliest one's probability
+_NEVER = -1e3  # log probability of what can't be
 _LEAST_REST = 1e-6  # share of a network's probability that is always other texts'
 _STATE_BEAM = 500  # scribbles, and a list of a million numbers
 ANY_TEXT: Automaton = product([], 0, math.inf, ignored=SYMBOLS)
-
-# An automaton and a beam to the logarithms of its accepted states' probabilities.
-AcceptedFn = Callable[[Automaton, int], Mapping[State, float]]
 
 
 class Weights(NamedTuple):
@@ -61,19 +60,50 @@ class Views:
     steps: Floats
     box: Box = (0.0, 0.0, 0.0, 0.0)
 
-    @cached_property
-    def everything(self) -> float:
-        """The logarithm of the weight of all paths of the lattice."""
-        return log_total(lattice.accepted_states(self.lattice, ANY_TEXT, _STATE_BEAM).values())
+    def without_signs(self) -> "Views":
+        """The same if minus signs and points are nothing."""
+        signs = slice(DIGITS, len(SYMBOLS))
+        arcs = [arc._replace(symbols=arc.symbols.copy()) for arc in self.lattice]
+        for arc in arcs:
+            arc.symbols[signs] = _NEVER
+        steps = self.steps.copy()
+        steps[:, -1] = np.logaddexp.reduce(steps[:, DIGITS:], 1)
+        steps[:, signs] = _NEVER
+        return Views(arcs, steps, self.box)
 
-    def detected(self, automaton: Automaton, beam: int) -> dict[State, float]:
-        """The accepted states, with the logarithms of their probabilities, by the detector."""
-        accepted = lattice.accepted_states(self.lattice, automaton, beam)
-        return {state: weight - self.everything for state, weight in accepted.items()}
 
-    def recognized(self, automaton: Automaton, beam: int) -> dict[State, float]:
-        """The same by the recognizer."""
-        return ctc.accepted_states(self.steps, automaton, beam)
+class _Detected:
+    """What the detector says of a number's texts; logarithms of probabilities."""
+
+    def __init__(self, arcs: Sequence[Arc]) -> None:
+        self._arcs, self._everything = arcs, lattice.total_score(arcs)
+
+    def states(self, automaton: Automaton, beam: int) -> dict[State, float]:
+        """Those that an automaton accepts, by its states."""
+        accepted = lattice.accepted_states(self._arcs, automaton, beam)
+        return {state: weight - self._everything for state, weight in accepted.items()}
+
+    def scores(self, texts: Sequence[str]) -> list[float]:
+        return [lattice.text_score(self._arcs, text) - self._everything for text in texts]
+
+    def read(self) -> tuple[str, float]:
+        """The text of the best path, and how likely that path is."""
+        path = best_path(self._arcs)
+        weight = sum(arc.score + float(arc.symbols.max()) for arc in path)
+        return "".join(arc.symbol for arc in path), weight - self._everything
+
+
+class _Recognized:
+    """The same of the recognizer."""
+
+    def __init__(self, steps: Floats) -> None:
+        self._steps = steps
+
+    def states(self, automaton: Automaton, beam: int) -> dict[State, float]:
+        return ctc.accepted_states(self._steps, automaton, beam)
+
+    def scores(self, texts: Sequence[str]) -> list[float]:
+        return ctc.text_scores(self._steps, texts)
 
 
 class NumberReading(NamedTuple):
@@ -119,14 +149,14 @@ class Opinions(NamedTuple):
 
     texts: those that either finds likely. scores: of these, by each network. rests: of all others,
     by each network. best: of the detector's likeliest text. slips: how many symbols of each text
-    differ from that.
+    differ from that; infinitely many if it is about as likely.
     """
 
     texts: list[str]
     scores: list[list[float]]
     rests: list[float]
     best: float
-    slips: list[int]
+    slips: list[float]
 
     def pool(self, weights: Weights) -> Pool:
         """Weigh them. A slip may have led the detector from each text to its likeliest one."""
@@ -146,12 +176,12 @@ def read_number(views: Views, constraints: Constraints, weights: Weights) -> Num
     its share of the weight of those that satisfy them, of no number at all, and of the others so
     far as some numbers break the constraints and could read so by chance.
     """
-    ignored = SYMBOLS[DIGITS:] if constraints.digits_only else ""
-    everything = ask(views, ANY_TEXT, ignored).pool(weights)
+    views = views.without_signs() if constraints.digits_only else views
+    everything = ask(views, ANY_TEXT).pool(weights)
     numbers = Pool({t: w for t, w in everything.texts.items() if has_digit(t)}, everything.rest)
     satisfying, free = numbers, {t: w / everything.total for t, w in everything.texts.items()}
     if constraints:
-        satisfying = ask(views, constraints.automaton, ignored).pool(weights)
+        satisfying = ask(views, constraints.automaton).pool(weights)
     text, blank = likeliest(satisfying.texts), everything.total - numbers.total
     chance = BROKEN * constraints.share(text) if text else 1.0
     others = chance * max(numbers.total - satisfying.total, 0.0)
@@ -173,35 +203,32 @@ def has_digit(text: str) -> bool:
     return any(map(str.isdigit, text))
 
 
-def ask(views: Views, automaton: Automaton, ignored: str) -> Opinions:
-    """What the networks say of the texts that an automaton accepts.
-
-    ignored: signs that are no part of a text.
-    """
-    networks = [views.detected, views.recognized] if len(views.steps) else [views.detected]
-    spelled = _spelled(automaton, ignored)
-    likely = [_likeliest_texts(accepted(spelled, _TEXT_BEAM)) for accepted in networks]
+def ask(views: Views, automaton: Automaton) -> Opinions:
+    """What the networks say of the texts that an automaton accepts."""
+    detected = _Detected(views.lattice)
+    networks: list[_Detected | _Recognized] = [detected]
+    if len(views.steps):
+        networks.append(_Recognized(views.steps))
+    spelled = _spelled(automaton)
+    likely = [_likeliest_texts(network.states(spelled, _MAX_TEXTS)) for network in networks]
     texts = [*{text: None for some in likely for text in some}]
-    scores, rests = list[list[float]](), list[float]()
-    for accepted, known in zip(networks, likely, strict=True):
-        others = {text: OnlyText(text, ignored) for text in texts if text not in known}
-        known |= {text: _total(accepted, only) for text, only in others.items()}
-        scores.append([known[text] for text in texts])
-        rests.append(_rest(_total(accepted, automaton), scores[-1]))
-    path = best_path(views.lattice)
-    read = "".join(arc.symbol.strip(ignored) for arc in path)
-    best = sum(arc.score + float(arc.symbols.max()) for arc in path) - views.everything
-    slips = [align(read, text).score.errors if text != read else 0 for text in texts]
+    scores = [network.scores(texts) for network in networks]
+    is_any = automaton is ANY_TEXT
+    totals = (
+        0.0 if is_any else log_total(network.states(automaton, _STATE_BEAM).values())
+        for network in networks
+    )
+    rests = [_rest(total, some) for total, some in zip(totals, scores, strict=True)]
+    read, best = detected.read()
+    slips = [
+        align(read, text).score.errors if score < best + _MAX_SLIP else math.inf
+        for text, score in zip(texts, scores[0], strict=True)
+    ]
     return Opinions(texts, scores, rests, best, slips)
 
 
 def _pooled(logarithms: Sequence[float], weights: Weights) -> float:
     return math.exp(sum(map(mul, logarithms, weights)))
-
-
-def _total(accepted: AcceptedFn, automaton: Automaton) -> float:
-    """The logarithm of the probability of all texts that an automaton accepts."""
-    return 0.0 if automaton is ANY_TEXT else log_total(accepted(automaton, _STATE_BEAM).values())
 
 
 def _rest(total: float, scores: Sequence[float]) -> float:
@@ -210,37 +237,19 @@ def _rest(total: float, scores: Sequence[float]) -> float:
     return math.log(max(left, _LEAST_REST * math.exp(total))) if total > -math.inf else total
 
 
-def _likeliest_texts(states: Mapping[Any, float]) -> dict[str, float]:
+def _likeliest_texts(states: Mapping[Any, float]) -> list[str]:
     likely = nlargest(_MAX_TEXTS, states.items(), key=itemgetter(1))
-    return {text: total for (_, text), total in likely if total > likely[0][1] + _LEAST_TEXT}
+    return [text for (_, text), total in likely if total > likely[0][1] + _LEAST_TEXT]
 
 
-def _spelled(automaton: Automaton, ignored: str) -> Automaton:
+def _spelled(automaton: Automaton) -> Automaton:
     """The same automaton, whose states also tell the text so far."""
 
     def step(state: Any, symbol: str) -> State | None:
         following = automaton.step(state[0], symbol)
-        return None if following is None else (following, state[1] + symbol.strip(ignored))
+        return None if following is None else (following, state[1] + symbol)
 
     def accepts(state: Any) -> bool:
         return automaton.accepts(state[0])
 
     return Product((automaton.start, ""), step, accepts)
-
-
-class OnlyText:
-    """Accepts one text. ignored: symbols that may be anywhere in it."""
-
-    start: State = 0
-
-    def __init__(self, text: str, ignored: str = "") -> None:
-        self._text, self._ignored = text, ignored
-
-    def step(self, state: State, symbol: str) -> State | None:
-        if symbol in self._ignored:
-            return state
-        assert isinstance(state, int)
-        return state + 1 if self._text[state : state + 1] == symbol else None
-
-    def accepts(self, state: State) -> bool:
-        return state == len(self._text)
