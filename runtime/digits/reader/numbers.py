@@ -21,7 +21,7 @@ from digits.evaluation.alignment import align
 from digits.inference.interface import SYMBOLS
 from digits.reader import ctc, lattice
 from digits.reader.detections import DIGITS, Floats
-from digits.reader.lattice import Arc, Box, best_path
+from digits.reader.lattice import PAGE_STEPS, Arc, Box, best_path
 from digits.reader.search import log_total
 
 # How many numbers break the constraints that they should satisfy: slips of the pen, and other
@@ -96,11 +96,12 @@ class _Detected:
 class _Recognized:
     """The same of the recognizer."""
 
-    def __init__(self, steps: Floats) -> None:
-        self._steps = steps
+    def __init__(self, steps: Floats, most: int) -> None:
+        """most: states at a step, as far as a search in all numbers of a page may take."""
+        self._steps, self._most = steps, max(_MAX_TEXTS, most)
 
     def states(self, automaton: Automaton, beam: int) -> dict[State, float]:
-        return ctc.accepted_states(self._steps, automaton, beam)
+        return ctc.accepted_states(self._steps, automaton, min(beam, self._most))
 
     def scores(self, texts: Sequence[str]) -> list[float]:
         return ctc.text_scores(self._steps, texts)
@@ -208,7 +209,8 @@ def ask(views: Views, automaton: Automaton) -> Opinions:
     detected = _Detected(views.lattice)
     networks: list[_Detected | _Recognized] = [detected]
     if len(views.steps):
-        networks.append(_Recognized(views.steps))
+        steps = sum(arc.steps for arc in views.lattice) or PAGE_STEPS
+        networks.append(_Recognized(views.steps, steps // views.steps.size))
     spelled = _spelled(automaton)
     likely = [_likeliest_texts(network.states(spelled, _MAX_TEXTS)) for network in networks]
     texts = [*{text: None for some in likely for text in some}]
