@@ -56,6 +56,12 @@ class Region(NamedTuple):
         ends = self.at(self.left), self.at(self.right)
         return self.left, min(ends) + self.top, self.right, max(ends) + self.bottom
 
+    @property
+    def fits(self) -> bool:
+        """Whether a crop of it isn't squeezed."""
+        shape = (self.right - self.left) / (self.bottom - self.top)
+        return shape <= CROP_MAX_WIDTH / CROP_HEIGHT
+
     def levelled(self, boxes: Floats) -> Floats:
         """Boxes [n, 4] of the page, their middles seen from (0, 0) on the level line."""
         levelled = boxes.copy()

@@ -23,7 +23,7 @@ from digits.reader.page import build_lattices, find_symbols
 from digits.reader.pyramid import MapsFn
 
 MAX_ERRORS = 0.01  # as long as nobody asks for less or more
-_MAX_SYMBOLS = 20  # that a recognizer is trained to read
+_UNSEEN = np.zeros((0, len(SYMBOLS) + 1))  # steps
 _CHUNK = 256  # numbers at a time, so that memory hardly grows with them
 
 # Crops to log probabilities: `RecognizerModel.log_probabilities`.
@@ -88,16 +88,18 @@ def find_numbers(maps: MapsFn, recognize: RecognizeFn, page: Grey) -> list[list[
 def look(
     recognize: RecognizeFn, page: Grey, numbers: Sequence[tuple[Sequence[Arc], Region]]
 ) -> list[Views]:
-    """What both networks see of numbers, by their lattices and where the recognizer looks."""
+    """What both networks see of numbers, by their lattices and where the recognizer looks.
+
+    It doesn't look at what is longer than its crops: 20 digits or so.
+    """
     views = list[Views]()
     for start in range(0, len(numbers), _CHUNK):
         chunk = numbers[start : start + _CHUNK]
-        cut = [crops.normalised(crops.cut(page, where)) for _, where in chunk]
-        outputs = recognize(cut)
-        views += (
-            Views(lattice, steps.astype(np.float64), where.bounds)
-            for (lattice, where), steps in zip(chunk, outputs, strict=True)
-        )
+        cut = [crops.normalised(crops.cut(page, where)) for _, where in chunk if where.fits]
+        outputs = iter(recognize(cut))
+        for lattice, where in chunk:
+            steps = np.asarray(next(outputs), np.float64) if where.fits else _UNSEEN
+            views.append(Views(lattice, steps, where.bounds))
     return views
 
 
