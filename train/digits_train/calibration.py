@@ -17,7 +17,7 @@ from digits_train.raster import Bytes
 from digits_train.recognizer_data import Batch
 
 NUM_OUTLIERS, NUM_FRAMES = 2000, 5000
-NUM_PAGES, NUM_NUMBER_PAGES = 100, 400
+NUM_PAGES, NUM_NUMBER_PAGES = 100, 200
 GLYPHS, TEXTS = 1000, 1000  # that frames are composed of
 _PAGE_GLYPHS, _PAGE_TEXTS = 3000, 2000
 # Never those of a training, which are smaller, or of the benchmarks' pages.
