@@ -121,8 +121,8 @@ def _load(run: RunDir, config: ExportConfig) -> Checkpoint:
 
 def _make_exporter(loaded: Checkpoint, data: Path | None) -> Exporter:
     if isinstance(loaded.model, Recognizer):
-        pages = calibration.draw_number_pages()
-        return RecognizerExporter(loaded, calibration.draw_crops(), pages)
+        pages, pictures = calibration.draw_number_pages(), calibration.draw_pictures()
+        return RecognizerExporter(loaded, calibration.draw_crops(), pages, pictures)
     if isinstance(loaded.model, Detector):
         return DetectorExporter(loaded, calibration.draw_pages())
     provenance = loaded.provenance

@@ -6,6 +6,7 @@ Logarithmic opinion pools are fitted as logistic regression is: by the likelihoo
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 import scipy.optimize
@@ -14,6 +15,7 @@ from digits.reader.numbers import ANY_TEXT, Opinions, Weights, ask
 from digits.reader.pyramid import MapsFn
 from digits.reader.reading import RecognizeFn, find_numbers
 from digits.terminal import track
+from digits_train.camera.crops import Picture
 from digits_train.matching import LabelledPage
 
 _START = Weights(0.5, 0.8, 0.01)
@@ -21,20 +23,35 @@ _BOUNDS = (0.01, 10.0), (0.01, 10.0), (1e-6, 0.3)
 _LEAST = 1e-6  # probability of a text that neither network finds likely
 
 
-def read_opinions(
+def read_pages(
     maps: MapsFn, recognize: RecognizeFn, pages: Sequence[LabelledPage]
 ) -> Iterator[tuple[Opinions, str]]:
-    """What both networks say of the numbers of pages, and what is written.
+    """What both networks say of what they see on pages, and what is written there.
 
-    pages: with a number a line. Those with more or fewer found are left out, as it isn't known
-    which is which.
+    pages: with a number a line. Where no digit is, the text is empty; what is in two lines is left
+    out.
     """
     for page in track(pages, len(pages), "reading numbers"):
-        found = [views for line in find_numbers(maps, recognize, page.pixels) for views in line]
-        written = page.text.split()
-        if len(found) == len(written):
-            for views, text in zip(found, written, strict=True):
-                yield ask(views, ANY_TEXT), text
+        lines = page.text.split()
+        digits = [sum(map(str.isdigit, line)) for line in lines]
+        line_of_digit = np.repeat(np.arange(len(lines)), digits)
+        x, y = (page.truth.boxes[:, :2] + page.truth.boxes[:, 2:]).T / 2
+        for views in chain.from_iterable(find_numbers(maps, recognize, page.pixels)):
+            left, top, right, bottom = views.box
+            inside = (left < x) & (x < right) & (top < y) & (y < bottom)
+            written = {lines[line] for line in line_of_digit[inside]}
+            if len(written) < 2:
+                yield ask(views, ANY_TEXT), "".join(written)
+
+
+def read_pictures(
+    maps: MapsFn, recognize: RecognizeFn, pictures: Sequence[Picture]
+) -> Iterator[tuple[Opinions, str]]:
+    """The same of pictures of one number each, or of none, in which they see one."""
+    for picture in track(pictures, len(pictures), "reading pictures"):
+        seen = [*chain.from_iterable(find_numbers(maps, recognize, picture.pixels))]
+        if len(seen) == 1:
+            yield ask(seen[0], ANY_TEXT), picture.text
 
 
 def fit_weights(numbers: Sequence[tuple[Opinions, str]]) -> Weights:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,11 @@ from digits.inference.model_file import BUNDLED_DETECTOR
 from digits.inference.recognizer_model import padded
 from digits.inference.session import open_session
 from digits_export import verify
-from digits_export.number_weights import fit_weights, read_opinions
+from digits_export.number_weights import fit_weights, read_pages, read_pictures
 from digits_export.quantize import Batches
 from digits_export.report import Form
 from digits_export.temperature import TEMPERATURES, TextScaling
+from digits_train.camera.crops import Picture
 from digits_train.checkpoint import Checkpoint
 from digits_train.matching import LabelledPage
 from digits_train.models import Recognizer
@@ -61,9 +63,13 @@ class RecognizerExporter:
     }
 
     def __init__(
-        self, loaded: Checkpoint, batches: Sequence[Batch], pages: Sequence[LabelledPage]
+        self,
+        loaded: Checkpoint,
+        batches: Sequence[Batch],
+        pages: Sequence[LabelledPage],
+        pictures: Sequence[Picture],
     ) -> None:
-        """batches: of validation crops. pages: with a number a line, see `fit_weights`."""
+        """batches: of validation crops. pages, pictures: of numbers, to weigh the networks."""
         network = loaded.model
         assert isinstance(network, Recognizer)
         self.loaded, self._batches = loaded, batches
@@ -73,7 +79,8 @@ class RecognizerExporter:
         self.inputs = self.calibration = parity_inputs(batches)
         recognize = partial(log_probabilities, self.calibrated.eval())
         maps = DetectorModel(BUNDLED_DETECTOR, sha256="").maps
-        self._weights = fit_weights([*read_opinions(maps, recognize, pages)])
+        numbers = read_pages(maps, recognize, pages), read_pictures(maps, recognize, pictures)
+        self._weights = fit_weights([*chain(*numbers)])
 
     def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
         """The figures of a file, see `judge`."""

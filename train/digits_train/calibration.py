@@ -1,6 +1,7 @@
 """Pictures that no training has seen, to calibrate and judge a finished network on."""
 
 from functools import cache
+from itertools import islice
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from digits.data.mnist import Split
 from digits.terminal import track
 from digits_train import frames, recognizer_data
 from digits_train.camera import FITTED
+from digits_train.camera.crops import Picture, make_pictures
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.page import number_page, page, random_lines
 from digits_train.camera.ranges import RANGES, clear, real_paper
@@ -17,11 +19,12 @@ from digits_train.raster import Bytes
 from digits_train.recognizer_data import Batch
 
 NUM_OUTLIERS, NUM_FRAMES = 2000, 5000
-NUM_PAGES, NUM_NUMBER_PAGES = 100, 200
+NUM_PAGES, NUM_NUMBER_PAGES, NUM_PICTURES = 100, 100, 1500
 GLYPHS, TEXTS = 1000, 1000  # that frames are composed of
 _PAGE_GLYPHS, _PAGE_TEXTS = 3000, 2000
 # Never those of a training, which are smaller, or of the benchmarks' pages.
 _SEED, _PAGES_SEED, _NUMBERS_SEED, _CROPS_SEED = 2**63, 7_000_000, 8_000_000, 9_000_000
+_PICTURES_SEED = 10_000_000
 
 
 def draw_outliers(validation: Split) -> Bytes:
@@ -47,14 +50,17 @@ def draw_pages() -> list[LabelledPage]:
 
 
 def draw_number_pages() -> list[LabelledPage]:
-    """Draw pages with a number a line, and nothing else, of the same digits.
-
-    Every other one is of paper such as a cheque's, or scanned in black and white.
-    """
-    kinds = _materials(), _materials()._replace(ranges=clear(real_paper(RANGES)))
+    """Draw pages with a number a line, and nothing else, of the same digits."""
     numbers = track(range(NUM_NUMBER_PAGES), NUM_NUMBER_PAGES, "drawing pages of numbers")
-    randoms = ((n, np.random.default_rng([_NUMBERS_SEED, n])) for n in numbers)
-    return [number_page(random, kinds[n % 2], random_lines(random)) for n, random in randoms]
+    randoms = (np.random.default_rng([_NUMBERS_SEED, number]) for number in numbers)
+    return [number_page(random, _materials(), random_lines(random)) for random in randoms]
+
+
+def draw_pictures() -> list[Picture]:
+    """Draw pictures of one number each, or of none, by the same digits."""
+    materials = _materials()._replace(ranges=clear(real_paper(RANGES)))
+    pictures = make_pictures(materials, np.random.default_rng(_PICTURES_SEED))
+    return [*islice(track(pictures, NUM_PICTURES, "drawing numbers"), NUM_PICTURES)]
 
 
 def draw_crops() -> list[Batch]:

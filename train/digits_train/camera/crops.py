@@ -45,8 +45,22 @@ class Crop(NamedTuple):
     text: str
 
 
+class Picture(NamedTuple):
+    """pixels: uint8 [h, w], grey. region: what is looked at. text: as of a Crop."""
+
+    pixels: Grey
+    region: Region
+    text: str
+
+
 def make_crops(materials: Materials, random: Random) -> Iterator[Crop]:
     """Yield crops of random windows for ever."""
+    for pixels, region, text in make_pictures(materials, random):
+        yield Crop(crops.cut(pixels, region), text)
+
+
+def make_pictures(materials: Materials, random: Random) -> Iterator[Picture]:
+    """Yield what crops are cut out of, photographed, for ever."""
     hard, before = materials.ranges, Window.empty((1, 1))
     while True:
         ranges = clear(hard) if random.random() < hard.clear else hard
@@ -58,9 +72,9 @@ def make_crops(materials: Materials, random: Random) -> Iterator[Crop]:
         for region, text in cutter.readable():
             for _ in range(_PHOTOGRAPHS):
                 shines = random.random() < ranges.shining_through
-                pixels = cutter.photograph(region, before if shines else None)
-                if pixels is not None:
-                    yield Crop(pixels, text)
+                shown = cutter.photograph(region, before if shines else None)
+                if shown is not None:
+                    yield Picture(*shown, text)
         before = window
 
 
@@ -125,8 +139,8 @@ class _Cutter:
         has_fraction = (region.visible(self.fractions) >= _SEEN).any()
         return bool((is_between & is_level & is_seen).any() or has_fraction)
 
-    def photograph(self, region: Region, behind: Window | None) -> Grey | None:
-        """The crop of a region; None if something lies on what is read."""
+    def photograph(self, region: Region, behind: Window | None) -> tuple[Grey, Region] | None:
+        """A region's picture, and where it is in that; None if something lies on what is read."""
         left, top, right, bottom = region.bounds
         box = round(left) - _EDGE, round(top) - _EDGE, round(right) + _EDGE, round(bottom) + _EDGE
         part, back = self.window.crop(box), behind and behind.crop(box)
@@ -134,7 +148,7 @@ class _Cutter:
         seen = self.boxes[region.visible(self.boxes) > _UNSEEN]
         if any(shown.hidden_share(moved(symbol, *box[:2])) for symbol in map(tuple, seen)):
             return None
-        return crops.cut(shown.pixels, region.moved(*box[:2]))
+        return shown.pixels, region.moved(*box[:2])
 
     def _numbers(self) -> list[list[int]]:
         """The symbols of each number, as `digits.reader` groups what it detects."""
