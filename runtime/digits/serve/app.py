@@ -142,7 +142,7 @@ class App(Application):
         return await self._answer_pictures(request, "predict", ["frame"])
 
     async def read(self, request: Request) -> Response:
-        return await self._answer_pictures(request, "read", ["frame", *PARSERS])
+        return await self._answer_pictures(request, "read", [*PARSERS])
 
     async def _answer_pictures(
         self, request: Request, command: Literal["predict", "read"], known: list[str]
