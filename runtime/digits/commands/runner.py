@@ -43,17 +43,17 @@ class ClassifierOptions(NamedTuple):
         """The detector and the recognizer."""
         return self.detector, self.recognizer
 
-    def open(self) -> "Classifier":
-        """Raises ModelError if the model, or another network that somebody chose, can't be used."""
+    def open(self, reads_numbers: bool) -> "Classifier":
+        """Raises ModelError if a network that it needs, or the chosen detector, can't be used."""
         from digits.classifier import Classifier
         from digits.inference.model_file import is_chosen
 
         classifier = Classifier(**self._asdict())
-        # They fail now, not at the first doubtful picture of a thousand.
-        if self.detector or is_chosen("detector"):
-            _ = classifier.detector
-        if self.recognizer or is_chosen("recognizer"):
+        # They fail now, not at the first picture, or the first doubtful one of a thousand.
+        if reads_numbers:
             _ = classifier.networks
+        elif self.detector or is_chosen("detector"):
+            _ = classifier.detector
         return classifier
 
 
@@ -181,7 +181,7 @@ def _start(task: Task, form: Format, show_name: bool) -> Callable[[Sequence[str]
     """Open the model; return what goes on after a picture that can't be read."""
     gc.disable()  # the libraries make 50,000 objects, none of which is garbage
     try:
-        classifier, numbers = task.networks.open(), count(1)
+        classifier, numbers = task.networks.open(task.kind is not Prediction), count(1)
     finally:
         gc.freeze()
         gc.enable()

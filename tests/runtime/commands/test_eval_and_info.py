@@ -76,6 +76,7 @@ def test_info(run: Run) -> None:
         (f"predict any.png --model {BUNDLED_DETECTOR}", ""),
         ("predict any.png", "DIGITS_DETECTOR"),
         ("watch . a.csv", "DIGITS_DETECTOR"),
+        ("watch . a.csv --numbers", "DIGITS_RECOGNIZER"),
         ("bench", "DIGITS_DETECTOR"),
         ("serve", "DIGITS_MODEL"),
         ("serve", "DIGITS_RECOGNIZER"),
