@@ -17,7 +17,7 @@ from benchmarks import tables
 from PIL import Image
 
 from digits.commands import bench
-from digits.inference.model_file import BUNDLED_DETECTOR
+from digits.inference.model_file import BUNDLED_DETECTOR, BUNDLED_RECOGNIZER
 from digits_train import checkpoint
 from digits_train.checkpoint import Provenance
 from digits_train.models import LeNet5
@@ -234,6 +234,7 @@ def leaves(value: object, known: Container[str], path: str = "") -> Iterator[tup
         ("digits eval, numbers", "eval --numbers pages.csv --max-errors 99%"),
         ("digits info, ONNX file", "info"),
         ("digits info, ONNX file of a detector", f"info {BUNDLED_DETECTOR}"),
+        ("digits info, ONNX file of a recognizer", f"info {BUNDLED_RECOGNIZER}"),
         ("digits info, checkpoint", "info run"),
         pytest.param("digits bench", "bench", marks=pytest.mark.slow),
     ],

@@ -131,7 +131,8 @@ def evaluate(
 
     with options.needs_package("--plot", "matplotlib"):
         plots = import_module("digits_train.plots") if plot else None  # which needs no torch
-    task, errors = asked.task(model), ErrorReporter()
+    is_of_pages = not numbers and data is not None and has_pages(data)
+    task, errors = asked.task(model, bool(numbers) or is_of_pages), ErrorReporter()
     if numbers:
         if data:
             raise typer.BadParameter("--data and --numbers exclude each other")
@@ -144,7 +145,7 @@ def evaluate(
         report = evaluate.evaluate_numbers(task, numbers, calibrate, errors.report)
     elif asked != options.NumberOptions() or calibrate:
         raise typer.BadParameter("constraints, --max-errors and --calibrate are for --numbers")
-    elif data is not None and has_pages(data):
+    elif data and is_of_pages:
         report = evaluate.evaluate_pages(task.networks, data, errors.report)
     else:
         report = evaluate.evaluate_digits(task.networks, data, errors.report)
@@ -208,7 +209,7 @@ def adapt(
 
 @app.command("bench")
 def bench(model: options.Model = None, as_json: options.JsonObject = False) -> None:
-    """Measure speed and memory on this device, by default of the classifier and of the detector."""
+    """Measure speed and memory on this device, by default of the default networks."""
     from digits.commands.bench import benchmark
 
     report = benchmark(model)

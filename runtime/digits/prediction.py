@@ -61,8 +61,11 @@ class Prediction:
 
     def to_dict(self, file: str, frame: bool = False) -> dict[str, Any]:
         """The fields of a JSON object. frame: whether to include the 28x28 pixels, as rows."""
-        fields = _fields(self, frame) | {"note": escape_control(self.note)}
-        return {"file": escape_name(file), **fields}
+        fields = {"file": escape_name(file), **vars(self), "note": escape_control(self.note)}
+        pixels = fields.pop("frame")
+        if frame:
+            fields["frame"] = None if pixels is None else pixels.tolist()
+        return fields
 
     def to_rows(self, file: str) -> list[list[object]]:
         """The cells of the one row of a table; a rejected digit is None."""
@@ -77,15 +80,13 @@ class Symbol:
     symbol: one of SYMBOLS ("0" to "9", "-", "."). confidence: its probability, 0 to 1; the largest
     one, unless constraints want another symbol. probabilities: that each of SYMBOLS is there; their
     sum is the probability that any is, and the rest is that of nothing. box: left, top, right and
-    bottom in pixels of the upright picture. frame: uint8 [28, 28], 255 = ink, if the classifier has
-    seen it too: see `Classifier.read`.
+    bottom in pixels of the upright picture.
     """
 
     symbol: str
     confidence: float
     probabilities: tuple[float, ...] = field(repr=False)
     box: tuple[int, int, int, int]
-    frame: "NDArray[np.uint8] | None" = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -123,10 +124,9 @@ class Number:
             return "–"
         return self.text if self.status == "accepted" else f"{self.text}?"
 
-    def to_dict(self, frame: bool = False) -> dict[str, Any]:
-        """The fields of a JSON object. frame: as for `Reading.to_dict`."""
-        symbols = [_fields(symbol, frame) for symbol in self.symbols]
-        return {**vars(self), "box": self.box, "symbols": symbols}
+    def to_dict(self, _: bool = False) -> dict[str, Any]:
+        """The fields of a JSON object."""
+        return vars(self) | {"box": self.box, "symbols": [*map(vars, self.symbols)]}
 
 
 @dataclass(frozen=True, repr=False)
@@ -174,9 +174,9 @@ class Reading:
         """For people: the same as `text`."""
         return self.text
 
-    def to_dict(self, file: str, frame: bool = False) -> dict[str, Any]:
-        """The fields of a JSON object. frame: whether to include 28x28 pixels of each symbol."""
-        numbers = [number.to_dict(frame) for number in self.numbers]
+    def to_dict(self, file: str) -> dict[str, Any]:
+        """The fields of a JSON object."""
+        numbers = [number.to_dict() for number in self.numbers]
         name = escape_name(file)
         return {"file": name, "text": self.text, "status": self.status, "numbers": numbers}
 
@@ -193,10 +193,3 @@ class Reading:
 
     def __repr__(self) -> str:
         return f"<Reading {self.text!r:.60}, {self.status}>"
-
-
-def _fields(of: Prediction | Symbol, frame: bool) -> dict[str, Any]:
-    """frame: whether to include the 28x28 pixels, as rows."""
-    fields = dict(vars(of))
-    pixels = fields.pop("frame")
-    return fields | {"frame": None if pixels is None else pixels.tolist()} if frame else fields

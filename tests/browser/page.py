@@ -222,7 +222,7 @@ class Page:
         return [event["params"]["request"]["url"] for event in sent]
 
 
-READ = "read?frame=true"
+READ = "read?"
 # Shortens all that the page waits for, to 20 milliseconds, or to a second for an answer.
 _HASTEN = """
 const [later, timeout] = [window.setTimeout, AbortSignal.timeout];
@@ -256,20 +256,18 @@ def hasten(page: Page) -> None:
     page.script(_HASTEN)
 
 
-def reading(
-    text: str, /, *confidences: float, frame: object = None, **more: object
-) -> dict[str, Any]:
+def reading(text: str, /, *confidences: float, **more: object) -> dict[str, Any]:
     """Return the API's answer of one number, or of none for no text.
 
     text: its symbols, and `?` behind them if it is to be reviewed. confidences: 0.91 by default.
-    frame: of each symbol. more: of the number.
+    more: of the number.
     """
     symbols, read = [], text.removesuffix("?")
     for symbol, confidence in zip(read, confidences or [0.91] * len(read), strict=True):
         probabilities = [0.0] * 12
         probabilities["0123456789-.".index(symbol)] = confidence
         likely = {"symbol": symbol, "confidence": confidence, "probabilities": probabilities}
-        symbols.append(likely | {"box": [0, 0, 9, 9], "frame": frame})
+        symbols.append(likely | {"box": [0, 0, 9, 9]})
     status = "unsure" if "?" in text else "sure" if text else "blank"
     answer = {"text": read, "probability": 0.99, "second": "", "free": read, "symbols": symbols}
     answer |= {"status": "review" if status == "unsure" else "accepted", "line": 1, "column": 1}

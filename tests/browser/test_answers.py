@@ -73,11 +73,11 @@ def test_text_sentence_and_bars(
     assert numbers == [*[""] * (len(numbers) - 1), doubt]
 
 
-def test_what_the_network_saw(desktop: Page) -> None:
-    answer(desktop, reading("1", frame=[[128] * 28] * 28), "1")
-    assert (desktop.pixels("frame")[..., :3] == 128).all()
+def test_close_up_of_the_symbol(desktop: Page) -> None:
+    answer(desktop, reading("1"), "1")
+    assert (desktop.pixels("close-up") == 255).all()  # of the paper, where the box is
     answer(desktop, reading(""), "?")
-    assert not desktop.find("frame").is_displayed()
+    assert not desktop.find("close-up").is_displayed()
 
 
 def test_copy_answer(desktop: Page) -> None:
@@ -101,7 +101,7 @@ def test_drawing_is_read_again_with_what_is_entered(desktop: Page) -> None:
     desktop.constrain("length", " 2 - 4 ")
     desktop.constrain("pattern", r"\d+&")
     desktop.constrain("list", "17 \n1,5\n")
-    added = ("", "&length=2+-+4", "&pattern=%5Cd%2B%26", "&list=17+1%2C5")
+    added = ("", "length=2+-+4", "&pattern=%5Cd%2B%26", "&list=17+1%2C5")
     expected = [READ + "".join(added[: count + 1]) for count in range(4)]
     desktop.wait(
         lambda: recorded(desktop, "asked") == expected, lambda: str(recorded(desktop, "asked"))

@@ -17,8 +17,8 @@ def test_drawn_digit_is_predicted(page: Page, scheme: str) -> None:
     page.wait_for_text("7")
     page.wait_for_status("7, ")
     assert np.argmax(page.bars) == 7
-    frame = page.pixels("frame")[..., 0]
-    assert frame[:4].max() == 0 and frame.max() > 200  # margins as in MNIST
+    close_up = page.pixels("close-up")[..., 0]
+    assert close_up.min() < 60 and close_up.max() == 255
     paper = page.pixels("paper")
     ink = paper[paper[..., 3] == 255][:, 0].mean()
     assert ink < 60 if scheme == "light" else ink > 200

@@ -15,15 +15,21 @@ from torch import Tensor
 from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.inference import metadata
+from digits.inference.interface import CROP_HEIGHT, RECOGNIZER
 from digits_export.detector_calibrate import CalibratedDetector
 from digits_export.graph import Graph
+from digits_export.optimize import optimize
+from digits_export.recognizer_export import CalibratedRecognizer
+from digits_export.temperature import TextScaling
 from digits_export.verify import module_outputs
-from digits_train.models import Network
+from digits_train.models import Network, Recognizer
+from digits_train.onnx_graph import to_onnx
 from digits_train.start import Start, load_start, restore_norms
 from tests.export.conftest import MAP_SCALING, SCALING, Graphs, outputs
 from tests.export.detector_pages import PAGES
 from tests.robustness import forgery
 
+TEXT_SCALING = TextScaling(1.3)
 Begin = Callable[[onnx.ModelProto, str], Start]
 
 
@@ -41,7 +47,9 @@ def start(tmp_path: Path) -> Begin:
     def load(model: onnx.ModelProto, name: str) -> Start:
         classifier = replace(forgery.METADATA, temperature=SCALING.temperature)
         detector = replace(forgery.DETECTOR_METADATA, **MAP_SCALING._asdict())
-        about: metadata.AnyMetadata = detector if name == "detector" else classifier
+        recognizer = replace(forgery.RECOGNIZER_METADATA, temperature=TEXT_SCALING.temperature)
+        abouts: dict[str, metadata.AnyMetadata] = {"detector": detector, "recognizer": recognizer}
+        about = abouts.get(name, classifier)
         path = tmp_path / "exported.onnx"
         path.write_bytes(metadata.add_metadata(model.SerializeToString(), about))
         return load_start(path, name)
@@ -62,6 +70,17 @@ def test_detector(start: Begin, detector_graphs: Graphs) -> None:
     actual = module_outputs(CalibratedDetector(restored, MAP_SCALING))(page)
     for values, wanted in zip(actual, outputs(detector_graphs["float"], page), strict=True):
         assert_agree(values, wanted)
+
+
+def test_recognizer(start: Begin) -> None:
+    torch.manual_seed(0)
+    network = Recognizer()
+    crops = torch.randint(0, 256, (3, 1, CROP_HEIGHT, 160), dtype=torch.uint8)
+    network.train()(crops)  # norms with statistics of their own
+    calibrated = CalibratedRecognizer(network.eval(), TEXT_SCALING).eval()
+    restored = start(optimize(to_onnx(calibrated, RECOGNIZER)), "recognizer").model
+    with torch.inference_mode():
+        assert_agree(restored(crops), network(crops))
 
 
 def test_restored_norms_compute_the_same_in_training(start: Begin, detector_graphs: Graphs) -> None:

@@ -87,7 +87,8 @@ DOORS = {
     "model": [
         *("info FILE", "predict SEVEN --model FILE", "read SEVEN --model FILE"),
         *("eval --data SEVENS --model FILE", "bench --model FILE", "serve --model FILE"),
-        *("serve --detector FILE", "adapt SEVENS -o new.onnx --model FILE"),
+        *("serve --detector FILE", "serve --recognizer FILE"),
+        "adapt SEVENS -o new.onnx --model FILE",
         *("review RESULTS -o labels.csv --model FILE", "watch FOLDER results.csv --model FILE"),
         "train --start FILE --data SEVENS",
     ],
@@ -243,7 +244,7 @@ def test_unusual_values(digits_command: Run, tmp_path: Path, command: str) -> No
 
 VARIABLES = [
     *("DIGITS_MODEL", "DIGITS_MODEL_SHA256", "DIGITS_DETECTOR", "DIGITS_DETECTOR_SHA256"),
-    *("DIGITS_DATA", "DIGITS_TOKEN"),
+    *("DIGITS_RECOGNIZER", "DIGITS_RECOGNIZER_SHA256", "DIGITS_DATA", "DIGITS_TOKEN"),
 ]
 
 

@@ -24,6 +24,7 @@ from digits.inference.detector_model import DetectorModel
 from digits.inference.metadata import AnyMetadata, add_metadata
 from digits.inference.model import Model
 from digits.inference.model_file import load
+from digits.inference.recognizer_model import RecognizerModel
 from digits_train import checkpoint, info
 from digits_train.checkpoint import load_state
 from tests.robustness import checkpoints, forgery, specimens
@@ -68,6 +69,16 @@ def use_detector(path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (40, 70), np.uint8)
     for page in (noise, np.full((1, 1), 255, np.uint8)):
         assert all(np.isfinite(values).all() for values in detector.maps(page))
+
+
+def as_recognizer(model: bytes) -> bytes:
+    return add_metadata(model, forgery.RECOGNIZER_METADATA)
+
+
+def use_recognizer(path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (48, 70), np.uint8)
+    [scores] = RecognizerModel(path).log_probabilities([noise])
+    assert np.isfinite(scores).all()
 
 
 EVIL_VALUES = (
@@ -150,7 +161,7 @@ def post_query(path: Path) -> None:
     post(path, f"/read?{quote_from_bytes(path.read_bytes(), '=&%')}", content=PICTURE)
 
 
-QUERY = rb"frame=true&length=1-2&pattern=\d+&check=&range=0-9"
+QUERY = rb"length=1-2&pattern=\d+&check=&range=0-9"
 BINARY_LENGTH = [("inference-header-content-length", b"%d" % len(HEAD))]
 FORM_TYPE = [("content-type", b"multipart/form-data; boundary=x; charset=utf-8")]
 LABELS = b'file,digit,text\na.png,7,-7/1.5\n"b ""c"".png",3,3 4\n\xff.png,1,\n'
@@ -192,6 +203,7 @@ DOORS = {
     "checksums": Door(of("PNG"), predict, 15, specimens.with_checksums),
     "classifier": Door({"": body(forgery.RAW)}, use_classifier, 150, forgery.as_classifier),
     "detector": Door({"": body(forgery.DETECTOR_RAW)}, use_detector, 100, forgery.as_detector),
+    "recognizer": Door({"": body(forgery.recognizer())}, use_recognizer, 100, as_recognizer),
     "state": Door({"": checkpoints.state()}, checkpoint.load_state, 150, checkpoints.sealed),
     "pickle": Door({"": checkpoints.pickle_of_state()}, checkpoint.load_state, 200, state),
     "digits": Door({"": LABELS}, partial(read_labels, "digit"), 200),

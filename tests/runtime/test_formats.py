@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,13 +116,6 @@ def test_numbers_as_json() -> None:
     expected |= {"symbols": [symbol | {"box": [9, 2, 12, 4]}], "line": 1, "column": 2}
     assert record["numbers"][1] == expected | {"box": [9, 2, 12, 4]}
     assert tuple(SEVEN.to_dict("a.png")) == Prediction.KEYS
-
-
-def test_frames_are_included_on_request() -> None:
-    page = reading([[replace(SYMBOL, frame=np.eye(28, dtype=np.uint8)), MINUS]])
-    symbols = page.to_dict("a.png", frame=True)["numbers"][0]["symbols"]
-    assert [symbol["frame"] for symbol in symbols] == [np.eye(28).tolist(), None]
-    assert "frame" not in str(page.to_dict("a.png"))
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,15 @@ from digits.inference import model_file
 from digits.inference.metadata import AnyMetadata
 from digits.inference.scan import scan
 from digits_train import checkpoint, models
+from digits_train.config import AnyRecipe
 from digits_train.models import BaseNetwork, Normalize
 from digits_train.run import checkpoint_at
 
-_BUNDLED = {"lenet5": model_file.BUNDLED, "detector": model_file.BUNDLED_DETECTOR}
+_BUNDLED = {
+    "lenet5": model_file.BUNDLED,
+    "detector": model_file.BUNDLED_DETECTOR,
+    "recognizer": model_file.BUNDLED_RECOGNIZER,
+}
 _EPSILON = 1e-5  # that batch norm adds to variances
 
 
@@ -125,7 +130,8 @@ def _unfold(model: BaseNetwork, stored: dict[str, Tensor], temperature: float) -
             bias = bias + Normalize.mean / Normalize.std * weight.flatten(1).sum(1)
         if layer.bias is None:  # a batch norm follows, which undoes any size of the filters
             norm = path.removesuffix("conv") + "norm"
-            scale = _usual_size(weight[0].numel()) / weight.flatten(1).norm(dim=1).clamp(min=1e-6)
+            usual = _usual_size(weight[0].numel(), model.recipes["default"])
+            scale = usual / weight.flatten(1).norm(dim=1).clamp(min=1e-6)
             weight = weight * scale.view(-1, 1, 1, 1)
             factor = math.sqrt(1 + _EPSILON) / scale
             state |= {f"{norm}.weight": factor.float(), f"{norm}.bias": bias.float()}
@@ -135,12 +141,11 @@ def _unfold(model: BaseNetwork, stored: dict[str, Tensor], temperature: float) -
     return state
 
 
-def _usual_size(inputs: int) -> float:
-    """The norm that the detector's filters have after a training.
+def _usual_size(inputs: int, recipe: AnyRecipe) -> float:
+    """The norm that filters have after a training with AdamW.
 
     The smaller they are, the further a step of the optimizer turns them. AdamW's steps and weight
     decay balance where a weight is about as large as sqrt(rate / decay) / 2 (A. Kosson et al.,
     "Rotational equilibrium", 2023).
     """
-    recipe = models.Detector.recipes["default"]
     return math.sqrt(inputs * recipe.learning_rate / recipe.weight_decay) / 2

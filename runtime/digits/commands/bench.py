@@ -27,9 +27,11 @@ from digits import __version__
 from digits.classifier import Classifier
 from digits.errors import DigitsError
 from digits.inference.detector_model import DetectorModel
+from digits.inference.interface import CROP_HEIGHT
 from digits.inference.metadata import AnyMetadata
 from digits.inference.model import Model
 from digits.inference.model_file import load
+from digits.inference.recognizer_model import RecognizerModel
 from digits.system import cpu_count
 
 SECONDS = 1.0  # that each measurement takes at least
@@ -37,6 +39,7 @@ SECONDS = 1.0  # that each measurement takes at least
 _Figures = dict[str, Any]  # as in docs/output.md
 _BATCHES, _THREADS = (1, 8, 64), sorted({1, cpu_count()})
 _PAGES = {"1024x1024": (1024, 1024), "300x150": (150, 300)}  # height and width
+_CROPS, _CROP_WIDTH = (1, 16), 160  # numbers at a time; pixels, for six digits
 _MIN_CPU_SHARE = 0.95  # of a core, if no other process runs
 _MIN_CALLS, _RUNS = 5, 3  # of a function, and of a process
 # Of Linux: a board's name, as of a Raspberry Pi, or a processor's.
@@ -45,18 +48,22 @@ _DEVICES = {"/proc/device-tree/model": r"()([^\0]+)", "/proc/cpuinfo": r"(model 
 _PREDICT = "from digits.__main__ import start; start()"
 _LOOK = """import sys; import numpy as np; from digits.inference.detector_model import DetectorModel
 DetectorModel(sys.argv[1]).maps(np.full((1024, 1024), 255, np.uint8))"""
+_READ = """import sys; from digits.inference.recognizer_model import RecognizerModel
+RecognizerModel(sys.argv[1])"""  # which tries it on two crops
 _PEAK = "from digits.system import peak_memory; print(peak_memory(), flush=True)"
 
 
 def benchmark(model: Path | None) -> _Figures:
-    """Measure a classifier or a detector; by default the default ones of both.
+    """Measure the network in a file; by default the default one of each kind.
 
     Returns what `digits bench --json` prints; times are in seconds, sizes in bytes. Raises
     ModelError if the file can't be used.
     """
-    is_detector = model is not None and load(model, AnyMetadata).metadata.task == "detector"
-    classifiers = [] if is_detector else [Model(model)]  # opened first, to fail before they measure
-    detectors = [DetectorModel(model)] if is_detector or model is None else []
+    kind = load(model, AnyMetadata).metadata.task if model else None
+    # All are opened first, to fail before they measure.
+    classifiers = [Model(model)] if kind in (None, "classifier") else []
+    detectors = [DetectorModel(model)] if kind in (None, "detector") else []
+    recognizers = [RecognizerModel(model)] if kind in (None, "recognizer") else []
     measured = [_measure(classifier) for classifier in classifiers]
     return {
         "device": _device(),
@@ -74,6 +81,7 @@ def benchmark(model: Path | None) -> _Figures:
         ],
         "models": measured,
         "detectors": [_measure_detector(detector) for detector in detectors],
+        "recognizers": [_measure_recognizer(recognizer) for recognizer in recognizers],
     }
 
 
@@ -128,10 +136,23 @@ def _measure_detector(model: DetectorModel) -> _Figures:
     return {**_measure_start(model, _LOOK, model.name), "pages": pages}
 
 
-def _measure_start(model: Model | DetectorModel, code: str, *arguments: str) -> _Figures:
+def _measure_recognizer(model: RecognizerModel) -> _Figures:
+    crops = []
+    noise = np.random.default_rng(0).integers(0, 256, (CROP_HEIGHT, _CROP_WIDTH), np.uint8)
+    for threads in _THREADS:
+        shared = RecognizerModel(model.name, threads)
+        for batch in _CROPS:
+            seconds = _median(partial(shared.log_probabilities, [noise] * batch))
+            crops.append({"batch": batch, "threads": threads, "seconds": seconds})
+    return {**_measure_start(model, _READ, model.name), "crops": crops}
+
+
+def _measure_start(
+    model: Model | DetectorModel | RecognizerModel, code: str, *arguments: str
+) -> _Figures:
     """Measure a file, its session, and a process. Raises DigitsError if that fails."""
     command = [sys.executable, "-c", f"try: exec({code!r})\nfinally: {_PEAK}", *arguments]
-    environment = os.environ | {"DIGITS_MODEL": model.name}  # a detector's process opens no other
+    environment = os.environ | {"DIGITS_MODEL": model.name}  # the others' processes open no other
     times = []
     for _ in range(_RUNS):
         began = time.perf_counter()

@@ -47,7 +47,7 @@ def evaluate_digits(networks: ClassifierOptions, data: Path | None, on_error: On
     data: see `read_pictures`, or of MNIST, whose test digits are read (see `mnist.load`). on_error:
     called for each picture that can't be read. Raises DataError if none can, and ModelError.
     """
-    classifier = networks.open()
+    classifier = networks.open(reads_numbers=False)
     network = classifier.model
     result = Evaluation(network.metadata.rejection_threshold)
     if data is not None and has_pictures(data):
@@ -75,7 +75,7 @@ def evaluate_pages(networks: ClassifierOptions, table: Path, on_error: OnError) 
     """How well a reader reads the pages in a table. on_error, raises: see `evaluate_digits`."""
     if has_column(table, "box"):
         raise DataError(f"{table} labels numbers in boxes, not pages: measure it with --numbers")
-    classifier = networks.open()
+    classifier = networks.open(reads_numbers=True)
     labelled = [(path, text) for path, (_, text, _) in rows(table, on_error, "text")]
     if not labelled:
         raise DataError(f"no labelled pages in {table}")
@@ -109,7 +109,7 @@ def evaluate_numbers(task: Task, table: Path, promise: Path | None, on_error: On
     its page isn't counted. promise: file for `acceptance.save`. on_error, raises: see
     `evaluate_digits`.
     """
-    classifier, constraints = task.networks.open(), task.constraints or Constraints()
+    classifier, constraints = task.networks.open(True), task.constraints or Constraints()
     column = "number" if has_column(table, "number") else "text"
     pages = defaultdict[Path, list[NumberLabel]](list)
     for path, label in rows(table, on_error, column):

@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from digits.commands.runner import Task, reading_options
+from digits.commands.runner import Task, network_options
 from digits.constraints.checks import CheckName
 from digits.errors import DigitsError
 from digits.formats import FORMATS, Format
@@ -94,12 +94,14 @@ Pictures = Annotated[list[str], typer.Argument(metavar="PICTURES", hidden=True)]
 Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Include subfolders.")]
 _MODEL = "ONNX file from `digits export`; default: $DIGITS_MODEL, else the bundled model."
 _DETECTOR = "ONNX file of a detector; default: $DIGITS_DETECTOR, else the bundled detector."
+_RECOGNIZER = "ONNX file of a recognizer; default: $DIGITS_RECOGNIZER, else the bundled recognizer."
 _MODELS = (
-    "ONNX file of a detector or a recognizer, or twice for one of each; default: $DIGITS_DETECTOR"
-    " and $DIGITS_RECOGNIZER, else the bundled ones."
+    "ONNX file of a detector, for numbers of a recognizer, for single digits of a classifier; once"
+    " for each kind. Default: $DIGITS_DETECTOR and so on, else the bundled ones."
 )
 Model = Annotated[Path | None, path_option("FILE", _MODEL)]
 Detector = Annotated[Path | None, path_option("FILE", _DETECTOR)]
+Recognizer = Annotated[Path | None, path_option("FILE", _RECOGNIZER)]
 Models = Annotated[list[Path] | None, path_option("FILE", _MODELS)]
 _FIELDS = "Read the sheets of a form, a row each: `digits fields` makes it; docs/fields.md."
 Fields = Annotated[Path | None, path_option("FORM.toml", _FIELDS)]
@@ -167,8 +169,8 @@ class NumberOptions(NamedTuple):
     value_range: Annotated[str | None, option("A-B", "Least and greatest value.", "--range")] = None
     max_errors: Annotated[str | None, option("P", _MAX_ERRORS, show_default="1%")] = None
 
-    def task(self, models: list[Path] | None) -> Task:
-        """What to read by these networks; see `reading_options`.
+    def task(self, models: list[Path] | None, reads_numbers: bool = True) -> Task:
+        """What to read by these networks; see `network_options`.
 
         Raises BadParameter for options that are malformed or contradict each other, and DigitsError
         for a file that can't be read, or is for other constraints or networks.
@@ -179,7 +181,8 @@ class NumberOptions(NamedTuple):
         try:
             allowed = None if self.allowed is None else AllowedNumbers.parse(self.allowed)
             asked = self.length, self.pattern, self.check, allowed, self.value_range
-            constraints, networks = Constraints(*asked, self.digits_only), reading_options(models)
+            constraints = Constraints(*asked, self.digits_only)
+            networks = network_options(models, reads_numbers)
             if self.max_errors is None:
                 return Task(networks, Reading, constraints)
             from digits.evaluation.acceptance import parse_max_errors

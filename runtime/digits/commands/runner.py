@@ -43,40 +43,43 @@ class ClassifierOptions(NamedTuple):
         """The detector and the recognizer."""
         return self.detector, self.recognizer
 
-    def open(self) -> "Classifier":
-        """Raises ModelError if the model, or another network that somebody chose, can't be used."""
+    def open(self, reads_numbers: bool) -> "Classifier":
+        """Raises ModelError if a network that it needs, or the chosen detector, can't be used."""
         from digits.classifier import Classifier
         from digits.inference.model_file import is_chosen
 
         classifier = Classifier(**self._asdict())
-        # They fail now, not at the first doubtful picture of a thousand.
-        if self.detector or is_chosen("detector"):
-            _ = classifier.detector
-        if self.recognizer or is_chosen("recognizer"):
+        # They fail now, not at the first picture, or the first doubtful one of a thousand.
+        if reads_numbers:
             _ = classifier.networks
+        elif self.detector or is_chosen("detector"):
+            _ = classifier.detector
         return classifier
 
 
-def reading_options(models: Sequence[Path] | None = None) -> ClassifierOptions:
-    """The arguments of a Classifier that reads pages, with all cores.
+def network_options(
+    models: Sequence[Path] | None = None, reads_numbers: bool = True
+) -> ClassifierOptions:
+    """The arguments of a Classifier that uses all cores.
 
-    models: files of a detector, a recognizer or one of each. Raises ModelError if they aren't.
+    models: files, at most one of each kind: a detector, and a recognizer to read numbers or else a
+    classifier. Raises ModelError if they are others.
     """
     from digits.inference.metadata import AnyMetadata
     from digits.inference.model_file import load
 
     chosen: dict[str, Path] = {}
     for path in models or ():
-        task = load(path, AnyMetadata, sha256="").metadata.task
-        if task == "classifier":
-            raise ModelError(
-                f"{path} is a classifier: `digits predict` uses one, not `digits read`"
-            )
-        if task in chosen:
-            raise ModelError(f"{chosen[task]} and {path} are both a {task}: name one of each kind")
-        chosen[task] = path
-    detector, recognizer = chosen.get("detector"), chosen.get("recognizer")
-    return ClassifierOptions(None, None, detector, recognizer, cpu_count())
+        kind = load(path, AnyMetadata, sha256="").metadata.task
+        if kind == "classifier" and reads_numbers:
+            raise ModelError(f"{path} is a classifier: it reads pictures of one digit, not numbers")
+        if kind == "recognizer" and not reads_numbers:
+            raise ModelError(f"{path} is a recognizer: it reads numbers, not pictures of one digit")
+        if kind in chosen:
+            raise ModelError(f"{chosen[kind]} and {path} are both a {kind}: name one of each kind")
+        chosen[kind] = path
+    model, detector, recognizer = map(chosen.get, ("classifier", "detector", "recognizer"))
+    return ClassifierOptions(model, None, detector, recognizer, cpu_count())
 
 
 class Task(NamedTuple):
@@ -178,7 +181,7 @@ def _start(task: Task, form: Format, show_name: bool) -> Callable[[Sequence[str]
     """Open the model; return what goes on after a picture that can't be read."""
     gc.disable()  # the libraries make 50,000 objects, none of which is garbage
     try:
-        classifier, numbers = task.networks.open(), count(1)
+        classifier, numbers = task.networks.open(task.kind is not Prediction), count(1)
     finally:
         gc.freeze()
         gc.enable()

@@ -110,7 +110,7 @@ _KINDS: dict[str, type[AnyMetadata]] = {
 _USES = {
     "classifier": "`digits predict`, `digits eval` and $DIGITS_MODEL",
     "detector": "`digits read`, `digits eval` and $DIGITS_DETECTOR",
-    "recognizer": "`digits read` and $DIGITS_RECOGNIZER",
+    "recognizer": "`digits read`, `digits eval` and $DIGITS_RECOGNIZER",
 }
 
 

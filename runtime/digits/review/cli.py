@@ -48,6 +48,6 @@ def review(
     columns = ("file", "box", "text") if numbers else ("file", "digit")
     columns = ("file", "text") if sheets else columns
     with closing(ResultsFile(path, columns, key=len(columns) - 1)) as labels:
-        classifier = runner.ClassifierOptions(model).open()
+        classifier = runner.ClassifierOptions(model).open(reads_numbers=False)
         items, before = fields_of(source) if sheets else load(source, rows, classifier, labels)
         server.run(Review(items, before, labels, numbers, classifier, private(port)))

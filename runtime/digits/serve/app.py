@@ -17,6 +17,7 @@ from digits.data.table import LABELS
 from digits.errors import DigitsError
 from digits.inference import model_file
 from digits.inference.detector_model import DetectorModel
+from digits.inference.recognizer_model import RecognizerModel
 from digits.serve import openapi, pages, pictures, v2
 from digits.serve.application import OPENAPI, Application
 from digits.serve.batcher import Batcher
@@ -68,7 +69,7 @@ class App(Application):
         self._publish_model(classifier)
 
     async def reload(self) -> None:
-        """Serve what the model's and the detector's file hold now.
+        """Serve what the networks' files hold now.
 
         An unusable file is logged and changes nothing. The previous ones answer the requests that
         came before.
@@ -142,7 +143,7 @@ class App(Application):
         return await self._answer_pictures(request, "predict", ["frame"])
 
     async def read(self, request: Request) -> Response:
-        return await self._answer_pictures(request, "read", ["frame", *PARSERS])
+        return await self._answer_pictures(request, "read", [*PARSERS])
 
     async def _answer_pictures(
         self, request: Request, command: Literal["predict", "read"], known: list[str]
@@ -204,8 +205,10 @@ class App(Application):
 def _load(settings: Settings) -> Classifier:
     """Hold the files, for processes that start after they have changed. Raises ModelError."""
     detector = model_file.read_file(settings.detector, "detector")
-    DetectorModel(detector)  # each process opens its own
-    return Classifier(model_file.read_file(settings.model), detector=detector)
+    recognizer = model_file.read_file(settings.recognizer, "recognizer")
+    _ = DetectorModel(detector), RecognizerModel(recognizer)  # each process opens its own
+    model = model_file.read_file(settings.model)
+    return Classifier(model, detector=detector, recognizer=recognizer)
 
 
 def _constant(path: str, name: str, content: object) -> Route:

@@ -22,7 +22,7 @@ _FILES = {"type": "array", "items": _FILE}
 _BOOLEAN: Json = {"type": "boolean", "default": False}
 _TEXT: Json = {"type": "string"}
 _FRAME = {"frame": ("Whether to include the 28x28 pixels that the network saw.", _BOOLEAN)}
-_ASKED: dict[str, tuple[str, Json]] = _FRAME | {
+_ASKED: dict[str, tuple[str, Json]] = {
     "length": ("How many digits each number has: 6 or 4-8.", _TEXT),
     "pattern": (r"A regular expression that it matches, such as 20\d{4}.", _TEXT),
     "check": (f"Its check digit: {', '.join(CHECKS)}.", {"enum": list(CHECKS)}),

@@ -26,9 +26,10 @@ class TooMuch(DigitsError):
 
 
 class Upload(NamedTuple):
-    """A request for a picture. frame: whether an answer includes the 28x28 pixels.
+    """A request for a picture.
 
-    query: as for `parse_query`. The command "grey" asks for the picture itself, as grey pixels.
+    frame: whether a prediction includes the 28x28 pixels. query: as for `parse_query`. The command
+    "grey" asks for the picture itself, as grey pixels.
     """
 
     command: Literal["predict", "read", "grey"]
@@ -124,7 +125,7 @@ def _read(classifier: Classifier, upload: Upload) -> Answer:
     reading = classifier.read(upload.content, constraints, max_errors)
     confidences = tuple(symbol.confidence for symbol in reading.symbols)
     unsure = sum(len(each.symbols) for each in reading.numbers if each.status != "accepted")
-    text = to_json(reading.to_dict(upload.name, upload.frame))
+    text = to_json(reading.to_dict(upload.name))
     return Answer(200, text, "", confidences, unsure)
 
 

@@ -58,7 +58,6 @@ class Symbol(Struct):
     confidence: Annotated[Share, _about("Its probability.")]
     probabilities: Annotated[list[Share], _about("Of 0, 1, … 9, minus and point.", length=12)]
     box: Box
-    frame: Frame = UNSET
 
 
 class Number(Struct):

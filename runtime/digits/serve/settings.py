@@ -39,9 +39,8 @@ Port = Annotated[
 class Options:
     """Serve a page to draw on and an API, until SIGTERM or Ctrl-C.
 
-    SIGHUP reloads the files of the model and the detector without dropping a request (not in a
-    terminal, which sends SIGHUP when it is closed). Each option can also be set by its environment
-    variable.
+    SIGHUP reloads the files of the networks without dropping a request (not in a terminal, which
+    sends SIGHUP when it is closed). Each option can also be set by its environment variable.
     """
 
     host: Annotated[
@@ -89,6 +88,7 @@ class Options:
     ] = ""
     model: options.Model = None
     detector: options.Detector = None
+    recognizer: options.Recognizer = None
     workers: Annotated[
         int, options.option("N", "Processes that read pictures; 0: one per core.", min=0, max=256)
     ] = 0

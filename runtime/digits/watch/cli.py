@@ -40,7 +40,7 @@ def watch(
         raise typer.BadParameter("--keep must be a folder whose pictures aren't read")
     if threshold is not None and (numbers or fields):
         raise typer.BadParameter("numbers have --max-errors, not --threshold")
-    task = asked.task(model)
+    task = asked.task(model, reads_numbers=numbers or fields is not None)
     if fields:
         task = task._replace(kind=sheets.load_form(fields, asked, numbers))
     elif not numbers:

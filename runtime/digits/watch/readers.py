@@ -53,7 +53,7 @@ class Reader(NamedTuple):
 
         It returns None for a picture that has changed meanwhile.
         """
-        classifier = self.task.networks.open()
+        classifier = self.task.networks.open(self.task.kind is not Prediction)
 
         def read(file: FileStamp) -> Row | None:
             try:

@@ -9,10 +9,11 @@ from types import SimpleNamespace
 import pytest
 
 from digits.commands import bench
-from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR
+from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR, BUNDLED_RECOGNIZER
 from tests.conftest import Patch, Run
 
 pytestmark = pytest.mark.slow
+FILES = BUNDLED, BUNDLED_DETECTOR, BUNDLED_RECOGNIZER
 
 
 @pytest.fixture(autouse=True)
@@ -39,8 +40,11 @@ def test_json(run: Run) -> None:
     code, out, err = run("bench", "--json")
     report = json.loads(out)
     assert (code, err, report["warnings"]) == (0, "", [])
-    [classifier], [detector] = report["models"], report["detectors"]
-    for figures, file in ((classifier, BUNDLED), (detector, BUNDLED_DETECTOR)):
+    [classifier], [detector], [recognizer] = (
+        report[kind] for kind in ("models", "detectors", "recognizers")
+    )
+    files = zip((classifier, detector, recognizer), FILES, strict=True)
+    for figures, file in files:
         assert (figures["bytes"], figures["peak_memory"]) == (Path(file).stat().st_size, 65_000_000)
         assert figures["session_start"] == figures["cold_start"] == pytest.approx(0.001)
     assert classifier["latency"]["p50"] == classifier["latency"]["p99"] == pytest.approx(0.001)
@@ -48,14 +52,15 @@ def test_json(run: Run) -> None:
     for row in classifier["throughput"]:
         assert row["images_per_second"] == pytest.approx(1000 * row["batch"])
     assert {page["size"] for page in detector["pages"]} == {"1024x1024", "300x150"}
+    assert {crops["batch"] for crops in recognizer["crops"]} == {1, 16}
 
 
-@pytest.mark.parametrize("file", [BUNDLED, BUNDLED_DETECTOR])
+@pytest.mark.parametrize("file", FILES)
 def test_only_the_given_file_is_measured(run: Run, clock: SimpleNamespace, file: str) -> None:
     clock.share = 0.6
     code, out, err = run("bench", "--model", file)
     assert code == 0
-    assert [BUNDLED in out, BUNDLED_DETECTOR in out] == [file == BUNDLED, file == BUNDLED_DETECTOR]
+    assert [other for other in FILES if other in out] == [file]
     warning = "warning: other programs were running: only 60% of a core was free\n"
     assert err == (warning if file == BUNDLED else "")
 

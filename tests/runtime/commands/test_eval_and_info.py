@@ -72,11 +72,14 @@ def test_info(run: Run) -> None:
     [
         ("eval", "DIGITS_MODEL"),
         ("eval --data pages.csv", "DIGITS_DETECTOR"),
+        ("eval --data pages.csv", "DIGITS_RECOGNIZER"),
         (f"predict any.png --model {BUNDLED_DETECTOR}", ""),
         ("predict any.png", "DIGITS_DETECTOR"),
         ("watch . a.csv", "DIGITS_DETECTOR"),
+        ("watch . a.csv --numbers", "DIGITS_RECOGNIZER"),
         ("bench", "DIGITS_DETECTOR"),
         ("serve", "DIGITS_MODEL"),
+        ("serve", "DIGITS_RECOGNIZER"),
     ],
 )
 def test_wrong_kind_of_model_is_named_with_the_commands_that_it_fits(
@@ -84,8 +87,9 @@ def test_wrong_kind_of_model_is_named_with_the_commands_that_it_fits(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("pages.csv").write_text("file,text\nany.png,1\n")
-    if variable == "DIGITS_DETECTOR":
-        model, cause = BUNDLED, "as a detector: it is a classifier, for `digits predict`"
+    if variable in ("DIGITS_DETECTOR", "DIGITS_RECOGNIZER"):
+        wanted = variable.removeprefix("DIGITS_").lower()
+        model, cause = BUNDLED, f"as a {wanted}: it is a classifier, for `digits predict`"
     else:
         model, cause = BUNDLED_DETECTOR, "as a classifier: it is a detector, for `digits read`"
     if variable:

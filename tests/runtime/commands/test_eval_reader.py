@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from digits import Classifier
-from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR
+from digits.inference.model_file import BUNDLED_DETECTOR, BUNDLED_RECOGNIZER
 from digits.prediction import Number, Reading, Symbol
 from tests.conftest import Patch, Run
 from tests.runtime.conftest import count_calls
@@ -78,7 +78,9 @@ def test_lines_of_numbers(run: Run, pages: Path) -> None:
     code, out, err = run("eval", "--numbers", numbers, "--max-errors", "30%", "--plot", ".")
     assert (code, err, Path("numbers.png").exists()) == (0, "", True)
     lines = words(out)
-    assert {f"model {BUNDLED_DETECTOR} with {BUNDLED}", "accuracy 0.6", "risk 0.25"} < {*lines}
+    assert {f"model {BUNDLED_DETECTOR} with {BUNDLED_RECOGNIZER}", "accuracy 0.6", "risk 0.25"} < {
+        *lines
+    }
     curve = lines.index("curve")
     assert lines[curve + 2].startswith("0.3 4 1 0.8 0.25 0.0")
     assert lines[-1].startswith("0.9") and lines[-1].endswith(" b.png 7 8")

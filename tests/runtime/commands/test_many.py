@@ -15,11 +15,10 @@ from digits.commands import inputs, runner
 from digits.commands.results import ResultsFile
 from digits.errors import PictureError
 from digits.images import limits
-from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR
+from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR, BUNDLED_RECOGNIZER
 from digits.prediction import Prediction
 from digits.system import cpu_count
 from tests.conftest import Capsys, Patch, Run
-from tests.robustness.forgery import recognizer
 from tests.runtime.conftest import no_free_file_descriptors
 from tests.waiting import wait_until
 
@@ -104,14 +103,20 @@ def test_process_count() -> None:
     assert runner.process_count(["a.png"] * 500, None) == cpu_count()
 
 
-def test_read_takes_a_file_of_each_kind(run: Run, pictures: list[Path], tmp_path: Path) -> None:
-    options = ["--model", BUNDLED_DETECTOR, "--model", BUNDLED]
+def test_networks_that_fit_are_taken(run: Run, pictures: list[Path]) -> None:
+    options = ["--model", BUNDLED_DETECTOR, "--model", BUNDLED_RECOGNIZER]
     assert run("read", pictures[7], *options) == (0, "7\n", "")
     code, _, err = run("read", pictures[7], *options[:2], *options[:2])
     assert code == 1 and "are both a detector: name one of each kind" in err
-    (tmp_path / "it.onnx").write_bytes(recognizer())
-    code, _, err = run("read", pictures[7], "--model", tmp_path / "it.onnx")
-    assert code == 1 and "is a recognizer: `digits read` can't use one yet" in err
+    single = runner.network_options([Path(BUNDLED), Path(BUNDLED_DETECTOR)], reads_numbers=False)
+    assert (single.model, single.detector) == (Path(BUNDLED), Path(BUNDLED_DETECTOR))
+    for command, model, reason in (
+        (f"read {pictures[7]}", BUNDLED, "is a classifier: it reads pictures of one digit"),
+        ("watch . a.csv", BUNDLED_RECOGNIZER, "is a recognizer: it reads numbers, not pictures"),
+        ("eval", BUNDLED_RECOGNIZER, "is a recognizer: it reads numbers, not pictures"),
+    ):
+        code, _, err = run(*command.split(), "--model", model)
+        assert code == 1 and f"error: {model} {reason}" in err
 
 
 ALL = ["[1].png", "a.JPG", "b.png", "c.webp"]

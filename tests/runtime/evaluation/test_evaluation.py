@@ -235,14 +235,14 @@ def test_worst_errors_are_the_surest() -> None:
     assert worst == sorted(probabilities, reverse=True)[:MAX_WORST]
 
 
-FILES = None, Path(BUNDLED_DETECTOR)
+FILES = Path(BUNDLED_DETECTOR), None
 SIX = Constraints(length=6)
 BOUND = RiskBound(0.25, 0.01, 400, 330, 0)
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """What is promised of numbers with six digits, by the bundled detector."""
+    """What is promised of numbers with six digits, by the bundled networks."""
     path = tmp_path / "promise.json"
     save(path, BOUND, FILES, SIX)
     return path
@@ -279,8 +279,8 @@ def test_file(file: Path) -> None:
         (FILES, Constraints(), "is for the constraints --length 6, not none$"),
         (FILES, Constraints((6, 8), "2.*", "luhn"), "length 6-8 --pattern 2.* --check luhn$"),
         (FILES, Constraints(range=(-0.5, 5_000_000)), "not --range -0.5-5000000$"),
-        ((None, Path(BUNDLED)), SIX, "is for the detector [0-9a-f]{64}, not [0-9a-f]{64}$"),
-        ((Path(BUNDLED_DETECTOR), None), SIX, "is for the model [0-9a-f]{64}, not [0-9a-f]{64}$"),
+        ((Path(BUNDLED), None), SIX, "is for the detector [0-9a-f]{64}, not [0-9a-f]{64}$"),
+        ((None, Path(BUNDLED)), SIX, "is for the recognizer [0-9a-f]{64}, not [0-9a-f]{64}$"),
     ],
 )
 def test_file_holds_for_its_networks_and_constraints(

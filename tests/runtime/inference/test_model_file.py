@@ -15,13 +15,21 @@ from digits.errors import ModelError
 from digits.inference.detector_model import DetectorModel
 from digits.inference.metadata import AnyMetadata, Metadata, add_metadata
 from digits.inference.model import Model
-from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR, load, read_file
+from digits.inference.model_file import (
+    BUNDLED,
+    BUNDLED_DETECTOR,
+    BUNDLED_RECOGNIZER,
+    load,
+    read_file,
+)
+from digits.inference.recognizer_model import RecognizerModel
 
 Open = Callable[..., Any]
 # Of each kind: the variable that names the file, and with _SHA256 its checksum; the bundled one.
 KINDS: list[tuple[Open, str, str]] = [
     (Model, "DIGITS_MODEL", BUNDLED),
     (DetectorModel, "DIGITS_DETECTOR", BUNDLED_DETECTOR),
+    (RecognizerModel, "DIGITS_RECOGNIZER", BUNDLED_RECOGNIZER),
 ]
 OTHER = "0123456789abcdef" * 4
 

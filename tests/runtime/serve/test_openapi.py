@@ -70,7 +70,6 @@ def test_responses_match_their_types(client: TestClient, test_slice: Split) -> N
     picture = (PICTURES / "2.jpg").read_bytes()
     for model, answer in (
         (schemas.Prediction, client.post("/predict?frame=true", content=picture)),
-        (schemas.Reading, client.post("/read?frame=true", content=picture)),
         (schemas.Reading, client.post("/read", content=picture)),
         (schemas.InferResponse, client.post(infer, json={"id": "a", "inputs": [tensor]})),
         (schemas.InferResponse, client.post(infer, json={"inputs": [tensor], "outputs": classes})),

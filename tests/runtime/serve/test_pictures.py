@@ -66,7 +66,7 @@ def test_large_picture_shares_no_batch(classifier: Classifier) -> None:
 def test_files_of_a_form_are_answered_in_their_order(client: TestClient) -> None:
     contents = [("7.jpg", SEVEN), ("a\u202eb", b"no picture"), ("0", png(9, 9)), ("2.jpg", TWO)]
     files = [("file", content) for content in contents]
-    for path in ("/predict", "/read?frame=true"):
+    for path in ("/predict?frame=true", "/read"):
         alone = [client.post(path, files=[file]) for file in files]
         answer = client.post(path, files=files)
         assert answer.headers["content-type"] == "application/json"

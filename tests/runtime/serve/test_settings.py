@@ -131,27 +131,27 @@ def test_access_log_has_one_line_per_request(classifier: Classifier, capsys: Cap
     assert second["bytes"] > 0 and second["seconds"] > 0
 
 
-def test_reload_takes_the_new_files_if_both_are_usable(tmp_path: Path, capsys: Capsys) -> None:
-    model, detector = tmp_path / "model.onnx", tmp_path / "detector.onnx"
-    model.write_bytes(model_file.read_file().content)
-    detector.write_bytes(model_file.read_file(task="detector").content)
-    recipes = list[str]()  # of the detectors with which workers were started
+def test_reload_takes_the_new_files_if_all_are_usable(tmp_path: Path, capsys: Capsys) -> None:
+    tasks: tuple[metadata.Task, ...] = "classifier", "detector", "recognizer"
+    model, detector, recognizer = paths = [tmp_path / f"{task}.onnx" for task in tasks]
+    for path, task in zip(paths, tasks, strict=True):
+        path.write_bytes(model_file.read_file(task=task).content)
+    recipes = list[list[str]]()  # of the networks with which workers were started
 
     def start(classifier: Classifier) -> PictureWorker:
-        recipes.append(classifier.detector.metadata.recipe)
+        recipes.append([network.metadata.recipe for network in classifier.networks])
         return InProcess(lambda _: [])
 
-    settings = Settings(model=model, detector=detector, allowed_hosts="testserver")
-    app = App(settings, start_worker=start)
+    networks: dict[str, Any] = {"model": model, "detector": detector, "recognizer": recognizer}
+    app = App(Settings(**networks, allowed_hosts="testserver"), start_worker=start)
 
-    def served() -> tuple[str, str]:
+    def served() -> list[str]:
         answer = TestClient(app).get("/v2/models/lenet5").json()
-        return answer["parameters"]["recipe"], recipes[-1]
+        return [answer["parameters"]["recipe"], *recipes[-1]]
 
     before = served()
-    kinds: list[Any] = [metadata.Metadata, metadata.DetectorMetadata]
-    for path, kind in zip((model, detector), kinds, strict=True):
-        about = replace(model_file.load(path, kind).metadata, recipe=path.stem)
+    for path in paths:
+        about = replace(model_file.load(path, metadata.AnyMetadata).metadata, recipe=path.stem)
         content = metadata.add_metadata(path.read_bytes(), about)
         path.write_bytes(content[:-1])
         asyncio.run(app.reload())
@@ -160,8 +160,8 @@ def test_reload_takes_the_new_files_if_both_are_usable(tmp_path: Path, capsys: C
         path.write_bytes(content)
     assert served() == before
     asyncio.run(app.reload())
-    assert served() == ("model", "detector")
-    for line in (b'{result="failed"} 2.0', b'{result="done"} 1.0'):
+    assert served() == [*tasks]
+    for line in (b'{result="failed"} 3.0', b'{result="done"} 1.0'):
         assert b"digits_model_reloads_total" + line in app.metrics.render()
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from digits.commands.options import NumberOptions
-from digits.commands.runner import Task, reading_options
+from digits.commands.runner import Task, network_options
 from digits.commands.sheets import load_form
 from digits.data.mnist import Split
 from digits.errors import DataError
@@ -35,7 +35,7 @@ class NumberBench(Bench):
         kind: type[Reading] | Form = Reading,
         max_errors: float = 0.3,
     ) -> None:
-        task = Task(reading_options(), kind, max_errors=max_errors)
+        task = Task(network_options(), kind, max_errors=max_errors)
         super().__init__(folder, Reader(str(folder / "inbox"), folder / "results.csv", task))
         self._split, self._count = split, 0
 

@@ -1,7 +1,8 @@
 // The page: it shows one picture after the other, and has the server store what a person says.
 
-import { bars, button, DIGITS, element, keypad, labelKeys, pixels, SIDE, words } from "./shared.js";
+import { bars, button, DIGITS, element, keypad, labelKeys, words } from "./shared.js";
 
+const SIDE = 28; // pixels of what the network sees of a digit
 const AHEAD = 4; // pictures that are loaded before they are shown
 const RETRY = 1000; // milliseconds from one try to the next
 const TIMEOUT = 30_000; // of each
@@ -73,7 +74,7 @@ async function show(item) {
   showBars(view.probabilities ?? null);
   const context = find("frame").getContext("2d");
   context.clearRect(0, 0, SIDE, SIDE);
-  if (view.frame) context.drawImage(pixels(view.frame), 0, 0);
+  if (view.frame) context.putImageData(pixels(view.frame), 0, 0);
   write(typed); // by who is faster than the picture
 }
 
@@ -141,6 +142,12 @@ function leave() {
 function skip() {
   write(null);
   if (number < state.total) leave();
+}
+
+/** rows: of grey levels. */
+function pixels(rows) {
+  const data = Uint8ClampedArray.from(rows.flat().flatMap((grey) => [grey, grey, grey, 255]));
+  return new ImageData(data, SIDE);
 }
 
 function undo() {

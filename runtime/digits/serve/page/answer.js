@@ -1,7 +1,7 @@
-// The answer: the symbols, the probabilities of one of them, and what the network saw of it.
+// The answer: the symbols, and of one of them the probabilities and a close-up.
 
 import { drawFitted } from "./pictures.js";
-import { bars, button, DIGITS, element, named, none, percent, pixels, SIDE } from "./shared.js";
+import { bars, button, DIGITS, element, named, none, percent } from "./shared.js";
 
 const SYMBOLS = [...DIGITS, "-", "."]; // in the order of their probabilities
 const ADVANCE = 0.72; // of the font's size, from one symbol to the next (style.css)
@@ -17,7 +17,7 @@ export class Answer {
 
   /** chose(symbols, index, picture): called when one of them is looked at; -1 when there is none. */
   constructor(elements, chose) {
-    Object.assign(this, elements); // region, text, status, bars, frame
+    Object.assign(this, elements); // region, text, status, bars, closeUp
     this.chose = chose;
     this.showBars = bars(this.bars, SYMBOLS);
   }
@@ -34,7 +34,7 @@ export class Answer {
     this.text.textContent = text;
     this.status.textContent = sentence;
     this.showBars(null);
-    this.#showFrame(null);
+    this.#showCloseUp(null);
     this.chose([], -1, null);
   }
 
@@ -74,11 +74,11 @@ export class Answer {
   }
 
   #choose(index) {
-    const { probabilities, frame, box } = this.#symbols[index];
+    const { probabilities, box } = this.#symbols[index];
     this.#buttons.forEach((each, position) => (each.ariaPressed = position === index));
     this.status.textContent = this.#sentence(index);
     this.showBars(probabilities);
-    this.#showFrame(frame ? pixels(frame) : this.#picture.image, frame ? [0, 0, SIDE, SIDE] : box);
+    this.#showCloseUp(this.#picture.image, box);
     this.chose(this.#symbols, index, this.#picture);
   }
 
@@ -125,10 +125,10 @@ export class Answer {
   }
 
   /** Show the part of an image in a box, or nothing: null. */
-  #showFrame(image, box) {
-    this.frame.parentElement.classList.toggle("empty", !image);
-    const context = this.frame.getContext("2d");
-    context.clearRect(0, 0, SIDE, SIDE);
+  #showCloseUp(image, box) {
+    this.closeUp.parentElement.classList.toggle("empty", !image);
+    const context = this.closeUp.getContext("2d");
+    context.clearRect(0, 0, this.closeUp.width, this.closeUp.height);
     if (image) drawFitted(context, image, box);
   }
 }

@@ -6,10 +6,10 @@ const box = document.getElementById("constraints");
 const fields = [...box.querySelectorAll("[name]")];
 const kept = storage("localStorage");
 
-/** Their part of a request's query, such as "&length=6". */
+/** A request's query, such as "length=6". */
 export function constraints() {
   const entered = fields.map(({ name, value }) => [name, value.trim().replace(/\s+/g, " ")]);
-  return entered.map(([name, value]) => value && `&${new URLSearchParams({ [name]: value })}`).join("");
+  return new URLSearchParams(entered.filter(([, value]) => value));
 }
 
 /** Show where to change them. sentence: why the server refuses them; returns it. */

@@ -9,8 +9,8 @@ import { copies } from "./shared.js";
 import { FileTable } from "./table.js";
 
 const find = (id) => document.getElementById(id);
-const [region, text, status, bars, frame] = ["answer", "text", "status", "bars", "frame"].map(find);
-const answer = new Answer({ region, text, status, bars, frame }, chose);
+const [region, text, status, bars, closeUp] = ["answer", "text", "status", "bars", "close-up"].map(find);
+const answer = new Answer({ region, text, status, bars, closeUp }, chose);
 const offerLabels = labels(find("labels"), text, (digit) => answer.correct(digit));
 const table = new FileTable(find("files"), openFile);
 const paper = new Paper(find("paper"), changed);
@@ -42,7 +42,7 @@ async function changed() {
 
 /** Ask the server what is in a picture, and show it. Throws an Error that a visitor can read. */
 async function read(picture, timeout, signal) {
-  const reading = await post("read?frame=true", picture.blob, { timeout, signal, say });
+  const reading = await post("read", picture.blob, { timeout, signal, say });
   answer.show(reading, picture);
 }
 

@@ -54,9 +54,9 @@ export async function post(
 /** { status, answer }: the status is "late" or "lost" if nothing comes back, or not from this server. */
 async function send(address, request, timeout, signal) {
   const late = AbortSignal.timeout(timeout);
-  const asked = request.body && address !== "labelled" ? constraints() : "";
+  const query = address === "read" ? `?${constraints()}` : "";
   try {
-    const response = await fetch(address + asked, { ...request, signal: AbortSignal.any([signal, late]) });
+    const response = await fetch(address + query, { ...request, signal: AbortSignal.any([signal, late]) });
     const answer = await response.json().catch(() => null);
     return { status: response.status === 200 && !answer ? "lost" : response.status, answer };
   } catch {

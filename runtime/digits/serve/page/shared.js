@@ -3,7 +3,6 @@
 const COPIED = 1500; // milliseconds that a word is shown: it takes a glance, of half a second, to see it
 export const DIGITS = [..."0123456789"];
 const NAMES = { "-": "minus", ".": "point" };
-export const SIDE = 28; // pixels of what the network sees of a digit
 export const LABELS = [...DIGITS, "none"]; // the folders that `digits train --data` reads
 
 export function element(name, text = "", properties = {}) {
@@ -60,14 +59,6 @@ export function bars(list, symbols) {
       row.classList.toggle("likeliest", shares[index] === largest);
     });
   };
-}
-
-/** rows: of grey levels. */
-export function pixels(rows) {
-  const canvas = new OffscreenCanvas(SIDE, SIDE);
-  const data = Uint8ClampedArray.from(rows.flat().flatMap((grey) => [grey, grey, grey, 255]));
-  canvas.getContext("2d").putImageData(new ImageData(data, SIDE), 0, 0);
-  return canvas;
 }
 
 export function named(symbol) {

@@ -61,7 +61,7 @@ export class FileTable {
       const { image, blob } = await open(row.file);
       image?.close?.(); // a large picture's memory, before the next one
       const options = { timeout: FILE_TIMEOUT, signal, say, tries: TRIES };
-      const { text, status, numbers } = await post("read?frame=false", blob, options);
+      const { text, status, numbers } = await post("read", blob, options);
       row.text = text;
       row.sure = status === "sure" ? "yes" : "no";
       row.status = [...new Set(numbers.map((number) => number.status))].join(" ");
