@@ -124,7 +124,7 @@ class Number:
             return "–"
         return self.text if self.status == "accepted" else f"{self.text}?"
 
-    def to_dict(self, _: bool = False) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The fields of a JSON object."""
         return vars(self) | {"box": self.box, "symbols": [*map(vars, self.symbols)]}
 

@@ -46,9 +46,9 @@ class Sheet:
         remark = f"{self.status}: {self.note}" if self.note else self.status
         return "  ".join((*cells, f"({remark})"))
 
-    def to_dict(self, file: str, frame: bool = False) -> dict[str, Any]:
-        """The fields of a JSON object. frame: as for `Reading.to_dict`."""
-        fields = {name: number.to_dict(frame) for name, number in self.by_name.items()}
+    def to_dict(self, file: str) -> dict[str, Any]:
+        """The fields of a JSON object."""
+        fields = {name: number.to_dict() for name, number in self.by_name.items()}
         values = escape_name(file), self.status, self.note, self.form.file, fields
         return dict(zip(self.form.KEYS, values, strict=True))
 
