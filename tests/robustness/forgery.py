@@ -23,6 +23,9 @@ RECOGNIZER_METADATA = metadata.RecognizerMetadata(
     **{field.name: getattr(DETECTOR_METADATA, field.name) for field in fields(metadata.AnyMetadata)}
     | {"task": "recognizer", "architecture": "recognizer"},
     training_crops=1000,
+    recognizer_weight=0.7,
+    detector_weight=0.3,
+    slip_rate=0.001,
     validation_crops=20,
     validation_numbers=15,
     validation_accuracy_float=0.9,
