@@ -66,7 +66,7 @@ LAYERS = {
     """,
     EXPORT: """
         __init__ graph temperature triton verify | model_card optimize quantize detector_calibrate
-        report | classifier_export detector_export recognizer_export | export | cli
+        number_weights report | classifier_export detector_export recognizer_export | export | cli
     """,
 }
 

@@ -1,23 +1,12 @@
 """How sure classifiers and detectors are, corrected."""
 
-from collections.abc import Sequence
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 
-from digits.reader.classify import Weights
-from digits.reader.pyramid import Map, MapsFn
-from digits.vision.ink import Ink
-from digits_export.detector_calibrate import (
-    UNSCALED,
-    fit_centres,
-    fit_number_temperature,
-    fit_scaling,
-    fit_weights,
-    see,
-)
+from digits_export.detector_calibrate import UNSCALED, fit_centres, fit_scaling, see
 from digits_export.recognizer_export import fit_text_temperature
 from digits_export.temperature import fit_temperature, rejection_threshold
 from digits_train.detection import cells
@@ -118,41 +107,3 @@ def test_overconfident_maps_are_corrected() -> None:
     assert given.mean() == pytest.approx(share, abs=0.05)
     assert 0.5 < share < 0.8
     assert scaling.temperature < 0.3  # no seven is read as another digit
-
-
-def test_number_temperature_sharpens_what_is_mostly_right() -> None:
-    """Nine of ten numbers "777" are right; each of their digits seems to be so with 88 %."""
-    pages = [drawn_page(seed)._replace(text="777") for seed in range(10)]
-    pages[3] = pages[3]._replace(text="771")
-
-    def doubted(page: np.ndarray) -> tuple[Map, Map, Map]:
-        """All sevens of the page with log odds of 2."""
-        centres, symbols, boxes = ink_maps(page)
-        return np.where(centres > 0, np.float32(2.0), centres), symbols, boxes
-
-    def fitted(pages: list[LabelledPage], maps: MapsFn) -> float:
-        return fit_number_temperature(see(pages, maps), as_sevens, Weights(1.0, 1.0))
-
-    assert 0.4 < fitted(pages, doubted) < 0.8
-    assert fitted(pages[4:], ink_maps) == 1  # all are right
-    assert fitted([pages[3]._replace(text="7  1")], ink_maps) == 1  # not as many
-
-
-def as_sevens(inks: Sequence[Ink]) -> np.ndarray:
-    """A classifier that takes everything for a 7, and is sure of it."""
-    return np.tile(np.float32(np.arange(10) == 7), (len(inks), 1))
-
-
-def test_weights_follow_who_is_right() -> None:
-    """Half of what both networks take for a 7 is a 1."""
-    pages = [drawn_page(seed) for seed in range(10)]
-    ones = [
-        page._replace(truth=page.truth._replace(symbols=np.ones_like(page.truth.symbols)))
-        for page in pages[5:]
-    ]
-    trusted = fit_weights(see(pages, ink_maps), as_sevens)
-    doubtful = fit_weights(see([*pages[:5], *ones], ink_maps), as_sevens)
-    assert sum(doubtful) < sum(trusted)
-    assert fit_weights([], as_sevens) == (0.5, 0.5)
-    unlabelled = without(drawn_page(0, 1), 0)
-    assert fit_weights(see([unlabelled], ink_maps), as_sevens) == (0.5, 0.5)

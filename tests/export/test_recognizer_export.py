@@ -19,6 +19,7 @@ from digits_train.models import Recognizer
 from digits_train.recognizer_data import Batch, to_batch
 from tests.conftest import Patch
 from tests.export.conftest import INT8, RECOGNIZER, save
+from tests.export.detector_pages import PAGES
 
 FILES = {"recognizer.onnx", "recognizer.int8.onnx", "export.json", "MODEL_CARD.md"}
 TEXTS = ["12", "", "-3.5", "7", "", "40"]
@@ -38,6 +39,7 @@ def test_writes_both_files_and_their_metadata(tmp_path: Path, monkeypatch: Patch
     network = Recognizer().eval()
     torch.nn.init.normal_(network.symbols.weight)  # or it would read nothing anywhere
     monkeypatch.setattr(calibration, "draw_crops", batches)
+    monkeypatch.setattr(calibration, "draw_number_pages", lambda: PAGES)
     run = save(tmp_path, network, RECOGNIZER)
     report = export_run(run, replace(INT8, force=True))  # of four numbers, one may change
     assert {path.name for path in run.folder.iterdir()} == {"checkpoint.safetensors", *FILES}
@@ -49,7 +51,8 @@ def test_writes_both_files_and_their_metadata(tmp_path: Path, monkeypatch: Patch
     assert about.checkpoint_sha256 == checkpoint.load(run.checkpoint).sha256
     assert (about.training_crops, about.validation_crops, about.validation_numbers) == (19200, 6, 4)
     assert about.validation_accuracy_float == full.metadata.validation_accuracy
-    assert about.temperature == pytest.approx(written["temperature"])
+    for name in ("temperature", "detector_weight", "recognizer_weight", "slip_rate"):
+        assert getattr(about, name) == pytest.approx(written[name])
     assert written["forms"] == report.forms
     head, *lines = (line.split() for line in report.lines())
     assert " ".join(head) == "form size exact errors invented loss file"

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits.inference.detector_model import DetectorModel
-from tests.runtime.reader.drawn import NOTHING, Network, row_of
+from tests.runtime.reader.drawn import NOTHING, Maps, Network, answer, row_of
 
 
 @pytest.fixture
@@ -30,11 +29,11 @@ def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole_pages: None) ->
     shape = (200, 400)
     network = Network([*row_of("-12.5", 40, 60), *row_of("8", 300, 60)], shape)
 
-    def maps(self: DetectorModel, page: np.ndarray) -> tuple[np.ndarray, ...]:
+    def maps(page: np.ndarray) -> Maps:
         centres, symbols, boxes = network(page)
         return np.full_like(centres, NOTHING) if page.max() < 200 else centres, symbols, boxes
 
-    monkeypatch.setattr(DetectorModel, "maps", maps)
+    answer(monkeypatch, maps)
     monkeypatch.chdir(tmp_path)
     Image.new("L", shape[::-1], 255).save("a.png")
     shutil.copy("a.png", "b.png")

@@ -101,16 +101,19 @@ def test_detector_opens_when_it_is_needed_and_once(monkeypatch: Patch, test_slic
     assert len({*detectors}) == 1
 
 
-def test_unusable_detector_fails_but_not_for_sure_digits(tmp_path: Path, test_slice: Split) -> None:
+@pytest.mark.parametrize("task", ["detector", "recognizer"])
+def test_unusable_network_fails_but_not_for_sure_digits(
+    tmp_path: Path, test_slice: Split, task: metadata.Task
+) -> None:
     alone = test_slice.images[0]  # a 7
     (tmp_path / "damaged.onnx").write_bytes(b"no model")
-    for file in (tmp_path / "damaged.onnx", BUNDLED):
-        classifier = digits.Classifier(detector=file)
+    for file, cause in ((tmp_path / "damaged.onnx", "damaged.onnx"), (BUNDLED, f"as a {task}")):
+        classifier = digits.Classifier(**{task: file})
         assert classifier.predict(alone).digit == 7
-        with pytest.raises(ModelError, match=Path(file).name):
+        with pytest.raises(ModelError, match=cause):
             classifier.read(alone)
     with pytest.raises(ModelError, match="SHA-256"):
-        digits.Classifier(sha256={"detector": "0" * 64}).read(alone)
+        digits.Classifier(sha256={task: "0" * 64}).read(alone)
 
 
 @pytest.mark.parametrize(

@@ -86,25 +86,27 @@ def best_path(lattice: Sequence[Arc]) -> list[Arc]:
 
 def forced_path(lattice: Sequence[Arc], text: str) -> list[Arc]:
     """The likeliest path that reads a text, by Viterbi's algorithm; empty if there is none."""
-    # Of the paths to each node, by how many symbols of the text they read: weight and arcs.
-    nodes: list[dict[int, tuple[float, tuple[Arc, ...]]]] = [{0: (0.0, ())}]
-    for arc in lattice:
-        reached = dict(nodes[-1])
-        for count, (weight, path) in nodes[arc.start].items():
-            if count < len(text):
-                total = weight + arc.score + float(arc.symbols[SYMBOLS.index(text[count])])
-                if count + 1 not in reached or total > reached[count + 1][0]:
-                    reached[count + 1] = total, (*path, arc)
-        nodes.append(reached)
-    _, arcs = nodes[-1].get(len(text), (0.0, ()))
-    return [*arcs]
+    totals = _totals(lattice, text, np.maximum)
+    path: list[Arc] = []
+    node, left = len(lattice), len(text)
+    if totals[node][left] == -math.inf:
+        return []
+    while left:
+        arc = lattice[node - 1]
+        if totals[node][left] > totals[node - 1][left]:  # it ends with this arc
+            path.append(arc)
+            node, left = arc.start, left - 1
+        else:
+            node -= 1
+    return path[::-1]
 
 
 def accepted_states(lattice: Sequence[Arc], automaton: Automaton, beam: int) -> dict[State, float]:
     """The accepted states, with the logarithms of the weights of all paths to each.
 
     A path's weight is the product of its symbols' odds: that each is there, and not nothing. beam:
-    how many states are kept at a node. None if the search takes more steps than the arcs allow.
+    how many states are kept at a node. None at all if the search takes more steps than the arcs
+    allow.
     """
     left = sum(arc.steps for arc in lattice)
     nodes: list[dict[State, float]] = [{automaton.start: 0.0}]
@@ -139,13 +141,20 @@ def total_score(lattice: Sequence[Arc]) -> float:
 
 def text_score(lattice: Sequence[Arc], text: str) -> float:
     """The logarithm of the weight of all paths that read a text; see `accepted_states`."""
-    nodes = [np.full(len(text) + 1, -np.inf)]  # by how many of its symbols have been read
+    return float(_totals(lattice, text, np.logaddexp)[-1][-1])
+
+
+def _totals(lattice: Sequence[Arc], text: str, combine: np.ufunc) -> list[Floats]:
+    """The logarithms of the weights of paths to each node: by how many symbols of a text they read.
+
+    combine: makes one weight of two.
+    """
+    nodes = [np.full(len(text) + 1, -np.inf)]
     nodes[0][0] = 0.0
     symbols = [*map(SYMBOLS.index, text)]
     for arc in lattice:
         reached = nodes[-1].copy()
-        reached[1:] = np.logaddexp(
-            reached[1:], nodes[arc.start][:-1] + arc.score + arc.symbols[symbols]
-        )
+        read = nodes[arc.start][:-1] + arc.score + arc.symbols[symbols]
+        combine(reached[1:], read, out=reached[1:])
         nodes.append(reached)
-    return float(nodes[-1][-1])
+    return nodes

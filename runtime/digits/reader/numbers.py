@@ -62,14 +62,18 @@ class Views:
 
     def without_signs(self) -> "Views":
         """The same if minus signs and points are nothing."""
-        signs = slice(DIGITS, len(SYMBOLS))
-        arcs = [arc._replace(symbols=arc.symbols.copy()) for arc in self.lattice]
-        for arc in arcs:
-            arc.symbols[signs] = _NEVER
         steps = self.steps.copy()
         steps[:, -1] = np.logaddexp.reduce(steps[:, DIGITS:], 1)
-        steps[:, signs] = _NEVER
-        return Views(arcs, steps, self.box)
+        steps[:, DIGITS:-1] = _NEVER
+        return Views([*map(_without_signs, self.lattice)], steps, self.box)
+
+
+def _without_signs(arc: Arc) -> Arc:
+    digits = np.logaddexp.reduce(arc.symbols[:DIGITS])
+    nothing = np.logaddexp.reduce([0.0, *(arc.score + arc.symbols[DIGITS:])])
+    symbols = arc.symbols - digits
+    symbols[DIGITS:] = _NEVER
+    return arc._replace(score=arc.score + float(digits - nothing), symbols=symbols)
 
 
 class _Detected:

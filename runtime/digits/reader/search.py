@@ -8,6 +8,8 @@ models", 1989).
 import math
 from collections.abc import Iterable, Mapping
 from functools import reduce
+from heapq import nlargest
+from operator import itemgetter
 from typing import TypeVar
 
 FLOOR = math.log(1e-5)  # what is so much less likely than the best is left out
@@ -28,9 +30,6 @@ def log_total(logarithms: Iterable[float]) -> float:
 
 
 def keep_likeliest(states: Mapping[S, float], beam: int) -> dict[S, float]:
-    """At most about so many states, by the logarithms of their weights."""
-    if len(states) < 2:
-        return dict(states)
-    weights = sorted(states.values(), reverse=True)
-    least = max(weights[0] + FLOOR, weights[min(beam, len(weights)) - 1])
-    return {state: weight for state, weight in states.items() if weight >= least}
+    """At most so many states, by the logarithms of their weights."""
+    kept = nlargest(beam, states.items(), key=itemgetter(1))
+    return {state: weight for state, weight in kept if weight >= kept[0][1] + FLOOR}

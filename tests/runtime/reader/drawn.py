@@ -1,6 +1,6 @@
-"""A network that sees on a page what a test has drawn there; and what it might say of symbols."""
+"""A detector that sees on a page what a test has drawn there; and what networks might say."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,13 +8,19 @@ import pytest
 
 from digits.inference.detector_model import DetectorModel
 from digits.inference.interface import LARGEST, SMALLEST, STRIDE, SYMBOLS
+from digits.inference.recognizer_model import RecognizerModel
 from digits.reader.detections import Detections
 from digits.reader.lattice import Arc
+from digits.reader.numbers import Views, Weights
 from digits.reader.pyramid import BOX_UNIT
+from digits.reader.reading import Networks
 
 NOTHING = -8.0  # log odds
 MARGIN = 16  # pixels of paper that are added around a page
 SIGN_SIZE = {"-": 10, ".": 7}  # of a digit, by the sign's height
+
+UNSEEN = np.zeros((0, len(SYMBOLS) + 1))  # where the recognizer can't look
+EVEN = Weights(1.0, 1.0, 1e-9)  # of detector and recognizer, and slips
 
 Maps = tuple[np.ndarray, np.ndarray, np.ndarray]
 Box = tuple[float, float, float, float]
@@ -59,10 +65,27 @@ class Network:
         return centres, symbols, boxes
 
 
-def show(monkeypatch: pytest.MonkeyPatch, drawn: list[Drawn], shape: tuple[int, ...]) -> None:
-    """Let every detector see what is drawn, whatever the picture of this shape shows."""
-    network = Network(drawn, (shape[0], shape[1]))
-    monkeypatch.setattr(DetectorModel, "maps", lambda self, page: network(page))
+def show(
+    patch: pytest.MonkeyPatch,
+    drawn: list[Drawn],
+    shape: tuple[int, ...],
+    recognized: np.ndarray = UNSEEN,
+) -> None:
+    """Let every detector see what is drawn, whatever the picture of this shape shows.
+
+    recognized: what every recognizer says of each crop.
+    """
+    answer(patch, Network(drawn, (shape[0], shape[1])), recognized)
+
+
+def answer(
+    patch: pytest.MonkeyPatch, maps: Callable[[np.ndarray], Maps], recognized: np.ndarray = UNSEEN
+) -> None:
+    """The same, with any detector."""
+    patch.setattr(DetectorModel, "maps", lambda self, page: maps(page))
+    says = [recognized]
+    patch.setattr(RecognizerModel, "log_probabilities", lambda self, crops: says * len(crops))
+    patch.setattr(Networks, "weights", EVEN)
 
 
 def detections(
@@ -79,13 +102,30 @@ def arc(start: int, score: float, symbols: Mapping[str, float]) -> Arc:
     """symbols: the probabilities of some; the others share the rest."""
     others = (1 - sum(symbols.values())) / (len(SYMBOLS) - len(symbols))
     values = np.array([symbols.get(symbol, others) for symbol in SYMBOLS])
-    return Arc(start, score, np.log(values.clip(1e-12)), (0.0, 0.0, 0.0, 0.0))
+    box = 20.0 * start, 10.0, 20.0 * start + 16, 40.0
+    return Arc(start, score, np.log(values.clip(1e-12)), box)
 
 
 def lattice(sure: str, *doubtful: Mapping[str, float]) -> list[Arc]:
     """Symbols one after the other: first those that are sure."""
     symbols = [*({symbol: 0.999} for symbol in sure), *doubtful]
     return [arc(index, 7.0, alternatives) for index, alternatives in enumerate(symbols)]
+
+
+def steps(sure: str, *doubtful: Mapping[str, float]) -> np.ndarray:
+    """What a recognizer says of the same: each symbol at a step, and a blank behind it.
+
+    doubtful: the rest is the probability of nothing.
+    """
+    rows = np.full((2 * (len(sure) + len(doubtful)) or 1, len(SYMBOLS) + 1), 1e-6)
+    for row, symbols in zip(rows[::2], [*({s: 0.999} for s in sure), *doubtful], strict=False):
+        row[[*map(SYMBOLS.index, symbols)]] = [*symbols.values()]
+    rows[:, -1] += 1 - rows.sum(1)
+    return np.log(rows)
+
+
+def views(detected: Sequence[Arc], recognized: np.ndarray = UNSEEN) -> Views:
+    return Views(detected, recognized, (-10.0, 0.0, 20.0 * len(detected) + 10, 50.0))
 
 
 def row_of(
@@ -111,6 +151,5 @@ def row_of(
 def text_of(lines: list) -> str:  # type: ignore[type-arg]
     """The most probable symbols, a line per line, two blanks between columns."""
     return "\n".join(
-        "  ".join("".join(SYMBOLS[int(arc.symbols.argmax())] for arc in column) for column in line)
-        for line in lines
+        "  ".join("".join(arc.symbol for arc in column) for column in line) for line in lines
     )

@@ -1,18 +1,20 @@
-"""Whole pages, by the detector together with the classifier."""
+"""Whole pages, by both networks."""
 
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 import digits
-from digits.images import picture
-from digits.reader.classify import Weights, classify, cut_inks
-from digits.reader.lattice import build_lattice
+from digits.inference.interface import CROP_HEIGHT
+from digits.reader import crops
+from digits.reader.reading import Networks, find_numbers, look
 from tests.conftest import Patch
-from tests.runtime.reader.drawn import Drawn, detections, row_of, show
+from tests.runtime.reader.drawn import EVEN, Network, lattice, row_of, show, steps
 
 
 @pytest.mark.usefixtures("whole_pages")
@@ -42,30 +44,45 @@ def test_boxes_are_in_pixels_of_pictures(classifier: digits.Classifier, monkeypa
     np.testing.assert_allclose(reading.symbols[0].box, (400, 800, 496, 960), atol=8)
 
 
-def test_classifier_reads_the_one_digit_that_the_detector_overlooks(
-    classifier: digits.Classifier, monkeypatch: Patch, pictures: list[Path]
-) -> None:
-    file = pictures[4]
-    prediction = classifier.predict(file)
-    page = picture.load(file, picture.PAGE_MAX_SIDE)
-    left, top, right, bottom = (side / page.downscale for side in prediction.box)
-    faint = Drawn("4", (left, top, right, bottom), -2.0)
-    show(monkeypatch, [faint], page.pixels.shape)
-    [symbol] = classifier.read(file).symbols
-    assert (symbol.symbol, symbol.box) == ("4", prediction.box)
-    assert symbol.confidence == max(symbol.probabilities) > 0.6
-    assert len(symbol.probabilities) == 12 and sum(symbol.probabilities) <= 1
-    assert symbol.frame is not None and symbol.frame.shape == (28, 28)
-
-
-def test_digit_that_is_a_small_part_of_the_picture_is_the_detectors(
+def test_recognizer_reads_what_the_detector_overlooks(
     classifier: digits.Classifier, monkeypatch: Patch
 ) -> None:
-    scene = np.full((300, 500), 255, np.uint8)
-    scene[40:260, 60:70] = 0  # a large 1, or the edge of something
-    show(monkeypatch, row_of("4", 300, 150), scene.shape)
-    [symbol] = classifier.read(scene).symbols
-    assert symbol.symbol == "4" and symbol.frame is None
+    """In the whole picture, as without paper around it."""
+    page = np.full((100, 80), 255, np.uint8)
+    show(monkeypatch, [], page.shape, steps("4"))
+    monkeypatch.setattr(Networks, "weights", EVEN._replace(slip=0.01))
+    [symbol] = classifier.read(page).symbols
+    assert (symbol.symbol, symbol.box) == ("4", (0, 0, 80, 100))
+    assert symbol.confidence == max(symbol.probabilities) > 0.9
+    show(monkeypatch, [], page.shape, steps(""))
+    assert classifier.read(page).lines == ()
+
+
+def test_recognizer_does_not_look_at_what_is_longer_than_a_crop() -> None:
+    regions = [crops.inside((0.0, 0.0, right, 30.0)) for right in (600.0, 700.0, 20.0)]
+    page, asked = np.full((30, 700), 255, np.uint8), Mock(return_value=[steps("7"), steps("8")])
+    views = look(asked, page, [(lattice("7"), region) for region in regions])
+    asked.assert_called_once()
+    assert [len(each.steps) for each in views] == [2, 0, 2]
+    np.testing.assert_array_equal(views[2].steps, steps("8"))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("whole_pages")
+def test_many_numbers_are_cut_and_recognized_in_parts() -> None:
+    shape, calls = (1400, 1400), list[int]()
+    drawn = [
+        symbol for x in range(17) for y in range(17) for symbol in row_of("7", 80 * x, 80 * y, 20)
+    ]
+
+    def recognize(cut: Sequence[np.ndarray]) -> list[np.ndarray]:
+        calls.append(len(cut))
+        assert {(crop.dtype, len(crop)) for crop in cut} == {(np.dtype(np.uint8), CROP_HEIGHT)}
+        return [np.float32(steps("7"))] * len(cut)
+
+    lines = find_numbers(Network(drawn, shape), recognize, np.full(shape, 255, np.uint8))
+    assert [len(line) for line in lines] == [17] * 17
+    assert sum(calls) == 17 * 17 > 1.1 * max(calls)
 
 
 def test_docs_page_reads_as_documented(classifier: digits.Classifier) -> None:
@@ -86,49 +103,3 @@ def test_docs_page_reads_as_documented(classifier: digits.Classifier) -> None:
 def test_max_errors_is_between_0_and_1(classifier: digits.Classifier, max_errors: Any) -> None:
     with pytest.raises(ValueError, match="max_errors must be a number between 0 and 1, not "):
         classifier.read(np.full((30, 30), 255, np.uint8), max_errors=max_errors)
-
-
-EVEN = Weights(0.5, 0.5)
-
-
-@pytest.mark.parametrize(("paper", "ink"), [(220, 20), (40, 240)])
-def test_ink_is_cut_out_of_its_paper(paper: int, ink: int) -> None:
-    """Of either polarity; there is none in the second box."""
-    page = np.full((60, 90), paper, np.uint8)
-    page[12:38, 15:25] = ink
-    page[12:20, 15:18] = (paper + ink) // 2
-    digit, blank = cut_inks(page, np.array([(10.0, 10, 30, 40), (60, 10, 80, 40)]))
-    expected = np.full((26, 10), 255)
-    expected[:8, :3] = 127
-    np.testing.assert_array_equal(digit, expected)
-    assert blank.size == 0
-
-
-@pytest.mark.parametrize(
-    ("classified", "probability", "disputed"), [(9, 0.91, True), (9, 0.89, False), (3, 0.99, False)]
-)
-def test_what_both_are_sure_of_but_differ_is_disputed(
-    classified: int, probability: float, disputed: bool
-) -> None:
-    """The detector takes it for a 3."""
-    detected = detections([(10, 10, 30, 40)], [5.0])
-    detected.symbols[0, 3] = np.log(0.98)
-    lattice = build_lattice(detected)
-    page = np.full((60, 60), 255, np.uint8)
-    page[12:38, 15:25] = 0
-    answers = np.full((1, 10), (1 - probability) / 9, np.float32)
-    answers[0, classified] = probability
-    [[[arc]]] = classify([[lattice]], page, lambda inks: answers, EVEN)
-    assert arc.disputed == disputed
-    assert np.exp(arc.symbols).sum() == pytest.approx(np.exp(detected.symbols[0]).sum())
-
-
-@pytest.mark.parametrize(("boxes", "grey"), [([(10, 10, 30, 40)], 255), ([(0, 0, 60, 60)] * 30, 0)])
-def test_the_classifier_is_not_asked_without_ink_or_for_boxes_without_end(
-    boxes: list[tuple[float, ...]], grey: int
-) -> None:
-    lattice = build_lattice(detections(boxes, [5.0] * len(boxes)))
-    page = np.full((60, 60), 255, np.uint8)
-    page[20:40, 20:40] = grey
-    refused = pytest.fail
-    assert classify([[lattice]], page, refused, EVEN) == [[lattice]]  # type: ignore[arg-type]
