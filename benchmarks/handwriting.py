@@ -1,4 +1,4 @@
-"""Accuracy of `predict` on other people's handwriting.
+"""Accuracy of `predict`, and of `read` beside it, on other people's single digits.
 
     python -m benchmarks.handwriting [MODEL.onnx ...]
 
@@ -7,7 +7,8 @@
 - UCI's optdigits of 8x8 pixels (E. Alpaydin, C. Kaynak, 1998): the 1,797 of its test half, by 13
   writers, that scikit-learn ships.
 
-Nothing is trained on any of them. Answers with a `?` count by their most probable digit.
+Nothing is trained on any of them. Answers of `predict` with a `?` count by their most probable
+digit; `read` has to read that digit and nothing else.
 """
 
 import csv
@@ -47,9 +48,21 @@ def pictures() -> dict[str, Labelled]:
     return kinds
 
 
+def by_read(classifier: Classifier, labelled: Labelled) -> tuple[float, int, int]:
+    """How often `read` reads just the digit, in percent; what it accepts; the wrong of these."""
+    right = accepted = wrong = 0
+    for picture, label in labelled:
+        reading = classifier.read(picture)
+        is_right = [number.text for number in reading.numbers] == [str(label)]
+        right += is_right
+        accepted += reading.status == "sure"
+        wrong += reading.status == "sure" and not is_right
+    return 100 * right / len(labelled), accepted, wrong
+
+
 def main() -> None:
     kinds = pictures()
-    print_row("", "pictures", "right", "?")
+    print_row("", "pictures", "right", "?", "by `read`", "accepted", "wrong of them")
     for path in sys.argv[1:] or [BUNDLED]:
         print(path)
         classifier = Classifier(path)
@@ -58,7 +71,8 @@ def main() -> None:
             pairs = zip(predictions, labelled, strict=True)
             right = [prediction.top1 == label for prediction, (_, label) in pairs]
             unsure = sum(prediction.digit is None for prediction in predictions)
-            print_row(f"  {kind}", len(right), 100 * float(np.mean(right)), unsure)
+            share = 100 * float(np.mean(right))
+            print_row(f"  {kind}", len(right), share, unsure, *by_read(classifier, labelled))
 
 
 if __name__ == "__main__":

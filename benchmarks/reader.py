@@ -1,6 +1,6 @@
 """How well `digits read` finds and reads symbols, on pages and numbers that it wasn't trained on.
 
-    python -m benchmarks reader [--model DETECTOR.onnx] [--pages N]
+    python -m benchmarks reader [--detector FILE.onnx] [--recognizer FILE.onnx] [--pages N]
     PYTHONPATH=CHECKOUT/runtime python -m benchmarks reader    # as another checkout reads the same
 
 The digits are those of MNIST's validation set that fit nothing. All digits that are written count:
@@ -31,7 +31,6 @@ from digits.errors import PictureError
 from digits.evaluation.alignment import align
 from digits.evaluation.statistics import Calibration
 from digits.images.picture import Source
-from digits.inference.interface import SYMBOLS
 from digits.terminal import progress_bar
 from digits_train.camera import fonts
 from digits_train.camera.exposure import photograph
@@ -185,8 +184,8 @@ def read(classifier: Classifier, picture: Picture) -> Answer:
     symbols = list[Symbol]()
     for number in numbers:
         for each in number.symbols:
-            best = SYMBOLS[int(np.argmax(each.probabilities))]
-            symbols.append(Symbol(number.status == "accepted", best, each.confidence, each.box))
+            is_accepted = number.status == "accepted"
+            symbols.append(Symbol(is_accepted, each.symbol, each.confidence, each.box))
     return Answer(picture, symbols, seconds)
 
 
@@ -264,9 +263,10 @@ def figures(answers: dict[str, list[Answer]]) -> dict[str, float]:
 
 
 def chosen(description: str | None, pages: int = 100, threads: int = 1) -> tuple[Classifier, int]:
-    """The detector and the number of pages on the command line. pages: by default."""
-    options = parser(description, model="", pages=pages).parse_args()
-    return Classifier(detector=options.model or None, threads=threads), options.pages
+    """The networks and the number of pages on the command line. pages: by default."""
+    options = parser(description, detector="", recognizer="", pages=pages).parse_args()
+    files = {name: getattr(options, name) or None for name in ("detector", "recognizer")}
+    return Classifier(threads=threads, **files), options.pages
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """How far `digits read` depends on what changes nothing on a page. It needs no labels.
 
-    python -m benchmarks stability [--pages N] [--model DETECTOR.onnx]
+    python -m benchmarks stability [--pages N] [--detector FILE.onnx] [--recognizer FILE.onnx]
 
 Each page is read as it is, and then larger, smaller, turned, shifted, darker and compressed. Both
 readings should say the same: a page does if all its numbers do, and of the digits, those that would
