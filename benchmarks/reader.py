@@ -27,8 +27,8 @@ from benchmarks import held_back, nondigits, strokes
 from benchmarks.handwriting import PHOTOS, rows
 from benchmarks.timing import parser, print_row
 from digits import Classifier
+from digits.alignment import align
 from digits.errors import PictureError
-from digits.evaluation.alignment import align
 from digits.evaluation.statistics import Calibration
 from digits.images.picture import Source
 from digits.terminal import progress_bar

@@ -16,6 +16,7 @@ line of text, which its recognizer reads as it is: its detector isn't asked.
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,7 +110,7 @@ def main() -> None:
         print_row(name, *HEAD)
         for kind, answers in kinds.items():
             print_row(f"  {kind}", *figures(answers))
-        print_row("  together", *figures([one for answers in kinds.values() for one in answers]))
+        print_row("  together", *figures([*chain.from_iterable(kinds.values())]))
 
 
 if __name__ == "__main__":

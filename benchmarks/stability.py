@@ -18,7 +18,7 @@ from benchmarks.held_back import as_in_training
 from benchmarks.reader import REAL, TRAINED, chosen, photos
 from benchmarks.timing import print_row
 from digits import Classifier
-from digits.evaluation.alignment import align
+from digits.alignment import align
 from digits.system import cpu_count
 from digits.terminal import track
 from digits_train.camera.page import page

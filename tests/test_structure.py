@@ -54,8 +54,8 @@ FORBIDDEN = [
 # The modules and subpackages of each package, lowest first: each imports only from lower layers.
 LAYERS = {
     RUNTIME: """
-        errors text | system | files images inference terminal | prediction processes tables
-        constraints vision | reader | fields | classifier formats | __init__ data | adapt evaluation
+        alignment errors text | system | files images inference terminal | prediction processes
+        tables | constraints vision | reader | fields | classifier formats | __init__ data | adapt evaluation
         commands | serve watch | cli editor review | __main__
     """,
     TRAIN: """

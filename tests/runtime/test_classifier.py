@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 import digits
+from digits.alignment import align
 from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.evaluation.alignment import align
 from digits.inference import metadata
 from digits.inference.detector_model import DetectorModel
 from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR, load

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
+from digits.alignment import Score
 from digits.data.mnist import Split, SplitName
 from digits.errors import ModelError
-from digits.evaluation.alignment import Score
 from digits.evaluation.digits import Evaluation
 from digits_train import comparison, diagnose, plots
 from digits_train.comparison import Comparison

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from digits.alignment import Score
 from digits.data.mnist import Splits
-from digits.evaluation.alignment import Score
 from digits.evaluation.digits import Evaluation
 from digits.evaluation.statistics import wilson_interval
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from digits.evaluation.alignment import Score
+from digits.alignment import Score
 from digits.inference.interface import STRIDE, SYMBOLS
 from digits.reader.detections import Detections
 from digits.reader.pyramid import Level, find_peaks

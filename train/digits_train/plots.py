@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.evaluation.alignment import Score
+from digits.alignment import Score
 from digits.evaluation.digits import MAX_MISTAKES, Evaluation
 from digits.evaluation.numbers import NumberEvaluation
 from digits.evaluation.pages import PageEvaluation

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from digits.alignment import INVENTED, align
 from digits.data.table import Box
-from digits.evaluation.alignment import INVENTED, align
 from digits.evaluation.statistics import Calibration, ratio, wilson_interval
 from digits.prediction import Number
 from digits.reader.detections import SAME, overlaps

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.evaluation.alignment import Score, align
+from digits.alignment import Score, align
 from digits.evaluation.statistics import Calibration, ratio
 from digits.prediction import Reading
 

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from digits.alignment import align
 from digits.constraints.automaton import Automaton, Product, State, product
 from digits.constraints.constraints import Constraints
-from digits.evaluation.alignment import align
 from digits.inference.interface import SYMBOLS
 from digits.reader import ctc, lattice
 from digits.reader.detections import DIGITS, Floats

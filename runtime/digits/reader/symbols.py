@@ -5,7 +5,7 @@ from itertools import groupby, pairwise
 
 import numpy as np
 
-from digits.evaluation.alignment import INVENTED, align
+from digits.alignment import INVENTED, align
 from digits.inference.interface import SYMBOLS
 from digits.reader.detections import Floats
 from digits.reader.lattice import Arc, Box, best_path, forced_path

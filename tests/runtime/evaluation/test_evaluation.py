@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digits import DataError
+from digits.alignment import Score, align
 from digits.constraints.constraints import Constraints
 from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.evaluation import acceptance
 from digits.evaluation.acceptance import RiskBound, calibrate, parse_max_errors, save
-from digits.evaluation.alignment import Score, align
 from digits.evaluation.digits import MAX_MISTAKES, Evaluation
 from digits.evaluation.numbers import MAX_WORST, NumberEvaluation
 from digits.evaluation.pages import MAX_WORST as MOST_PAGES

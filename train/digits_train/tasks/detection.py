@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from digits.alignment import Score
 from digits.data.mnist import Split
-from digits.evaluation.alignment import Score
 from digits.terminal import progress_bar
 from digits_train import detector_data, diagnose, matching
 from digits_train.camera.materials import Materials, make_materials

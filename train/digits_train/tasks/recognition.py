@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import ctc_loss
 
+from digits.alignment import INVENTED, align
 from digits.data.mnist import Split
-from digits.evaluation.alignment import INVENTED, align
 from digits.inference.interface import SYMBOLS
 from digits.terminal import progress_bar
 from digits_train import detector_data, diagnose, recognizer_data
