@@ -55,8 +55,8 @@ FORBIDDEN = [
 LAYERS = {
     RUNTIME: """
         alignment errors text | system | files images inference terminal | prediction processes
-        tables | constraints vision | reader | fields | classifier formats | __init__ data | adapt evaluation
-        commands | serve watch | cli editor review | __main__
+        tables | constraints vision | reader | fields | classifier formats | __init__ data
+        adapt evaluation | commands | serve watch | cli editor review | __main__
     """,
     TRAIN: """
         __init__ config diagnose distributed matplotlib_data onnx_graph raster symbols
