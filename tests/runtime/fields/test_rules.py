@@ -1,4 +1,4 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
 import numpy as np
@@ -7,7 +7,7 @@ import pytest
 from digits import Constraints
 from digits.fields.form import Field, Form, Rule
 from digits.fields.rules import apply_rules
-from digits.reader.numbers import BROKEN, NumberReading, read_number
+from digits.reader.numbers import BROKEN, NumberReading, likeliest, read_number
 from tests.runtime.reader.drawn import EVEN, lattice, views
 
 Symbols = Sequence[str | Mapping[str, float]]
@@ -20,13 +20,16 @@ SEVEN_OR_ONE, THREE_OR_NINE = {"7": 0.55, "1": 0.44}, {"3": 0.55, "9": 0.44}
 def check(fields: Mapping[str, Symbols], *rules: Rule, length: int | None = None) -> Read:
     """Apply rules to what the fields show."""
     constraints = Constraints(length)
-    asked = [Field(name, (9 * i, 50, 9 * i + 5, 60), constraints) for i, name in enumerate(fields)]
-    form = Form((210, 297), tuple(asked), rules=rules)
     sure = ([{s: 0.99999} if isinstance(s, str) else s for s in text] for text in fields.values())
     lattices = [[arc._replace(score=40.0) for arc in lattice("", *each)] for each in sure]
     blank = NumberReading("", 0.9999, {}, {}, False)
     numbers = [read_number(views(arcs), constraints, EVEN) if arcs else blank for arcs in lattices]
-    return apply_rules(form, numbers)
+    return apply_rules(make_form(fields, *rules), numbers)
+
+
+def make_form(names: Iterable[str], *rules: Rule) -> Form:
+    fields = (Field(name, (9 * i, 50, 9 * i + 5, 60)) for i, name in enumerate(names))
+    return Form((210, 297), tuple(fields), rules=rules)
 
 
 def to_text(number: NumberReading) -> str:
@@ -92,9 +95,9 @@ def test_probabilities_are_those_of_all_combinations(seed: int) -> None:
     shares = random.dirichlet([1, 1, 1], 4) * 0.8 + 0.2 / 3
     pairs = ((str(i), str(j)) for i in range(5) for j in (i, i + 1))
     rules = Rule((2, 0, 1)), Rule((3, 2, 0)), Rule((0, 3), frozenset(pairs))
-    symbols = [dict(zip(map(str, d), p, strict=True)) for d, p in zip(digits, shares, strict=True)]
-    fields = {name: [each] for name, each in zip(("a", "b", "c", "total"), symbols, strict=True)}
-    numbers, _ = check(fields, *rules)
+    texts = [dict(zip(map(str, d), p, strict=True)) for d, p in zip(digits, shares, strict=True)]
+    read = [NumberReading(likeliest(each), max(each.values()), each, each) for each in texts]
+    numbers, _ = apply_rules(make_form(("a", "b", "c", "total"), *rules), read)
     weights = np.zeros((4, 5))
     for picked in product(range(3), repeat=4):
         a, b, c, total = values = digits[range(4), picked]
