@@ -18,8 +18,8 @@ from digits.terminal import track
 from digits_train.camera.crops import Picture
 from digits_train.matching import LabelledPage
 
-_START = Weights(0.5, 0.8, 0.01)
-_BOUNDS = (0.01, 10.0), (0.01, 10.0), (1e-6, 0.3)
+_START = Weights(0.5, 0.8, 0.01, 0.01)
+_BOUNDS = (0.01, 10.0), (0.01, 10.0), (1e-6, 0.3), (1e-6, 0.3)
 _LEAST = 1e-6  # probability of a text that neither network finds likely
 
 

@@ -51,7 +51,7 @@ def test_writes_both_files_and_their_metadata(tmp_path: Path, monkeypatch: Patch
     assert about.checkpoint_sha256 == checkpoint.load(run.checkpoint).sha256
     assert (about.training_crops, about.validation_crops, about.validation_numbers) == (19200, 6, 4)
     assert about.validation_accuracy_float == full.metadata.validation_accuracy
-    for name in ("temperature", "detector_weight", "recognizer_weight", "slip_rate"):
+    for name in ("temperature", "detector_weight", "recognizer_slip_rate"):
         assert getattr(about, name) == pytest.approx(written[name])
     assert written["forms"] == report.forms
     head, *lines = (line.split() for line in report.lines())

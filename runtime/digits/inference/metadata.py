@@ -82,7 +82,8 @@ class RecognizerMetadata(AnyMetadata):
     training_crops: int  # that it saw, each as often as varied
     recognizer_weight: float  # of its log probabilities of texts, beside a detector's
     detector_weight: float  # of the detector's
-    slip_rate: float  # probability that the detector misreads a symbol without a doubt
+    detector_slip_rate: float  # probability that it misreads a symbol without a doubt
+    recognizer_slip_rate: float  # and that the recognizer does
     validation_crops: int
     validation_numbers: int  # the crops that show a number
     validation_accuracy_float: float  # of the float file before quantization

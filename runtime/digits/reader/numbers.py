@@ -21,7 +21,7 @@ from digits.constraints.constraints import Constraints
 from digits.inference.interface import SYMBOLS
 from digits.reader import ctc, lattice
 from digits.reader.detections import DIGITS, Floats
-from digits.reader.lattice import PAGE_STEPS, Arc, Box, best_path
+from digits.reader.lattice import PAGE_STEPS, Arc, Box
 from digits.reader.search import log_total
 
 # How many numbers break the constraints that they should satisfy: slips of the pen, and other
@@ -39,13 +39,15 @@ ANY_TEXT: Automaton = product([], 0, math.inf, ignored=SYMBOLS)
 class Weights(NamedTuple):
     """How much either network counts.
 
-    detector, recognizer: the exponents of their probabilities of texts. slip: of a symbol that the
-    detector misses, makes up or takes for another without a doubt, the probability.
+    detector, recognizer: the exponents of their probabilities of texts. detector_slip,
+    recognizer_slip: the probabilities that they miss a symbol, make one up or take one for another
+    without a doubt.
     """
 
     detector: float
     recognizer: float
-    slip: float
+    detector_slip: float
+    recognizer_slip: float
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,6 @@ class _Detected:
 
     def scores(self, texts: Sequence[str]) -> list[float]:
         return [lattice.text_score(self._arcs, text) - self._everything for text in texts]
-
-    def read(self) -> tuple[str, float]:
-        """The text of the best path, and how likely that path is."""
-        path = best_path(self._arcs)
-        weight = sum(arc.score + float(arc.symbols.max()) for arc in path)
-        return "".join(arc.symbol for arc in path), weight - self._everything
 
 
 class _Recognized:
@@ -153,24 +149,26 @@ class Opinions(NamedTuple):
     """What each network says of texts; logarithms of probabilities.
 
     texts: those that either finds likely. scores: of these, by each network. rests: of all others,
-    by each network. best: of the detector's likeliest text. slips: how many symbols of each text
-    differ from that; infinitely many if it is about as likely.
+    by each network. reads: the likeliest text of each network, and its score. slips: how many of
+    that one's symbols are others in each text; infinitely many if it is about as likely.
     """
 
     texts: list[str]
     scores: list[list[float]]
     rests: list[float]
-    best: float
-    slips: list[float]
+    reads: list[tuple[str, float]]
+    slips: list[list[float]]
 
     def pool(self, weights: Weights) -> Pool:
-        """Weigh them. A slip may have led the detector from each text to its likeliest one."""
-        detected = [
-            max(score, self.best + count * math.log(weights.slip))
-            for score, count in zip(self.scores[0], self.slips, strict=True)
+        """Weigh them. Slips may have led each network from each text to its likeliest one."""
+        rates = [math.log(rate) for rate in (weights.detector_slip, weights.recognizer_slip)]
+        scored = [
+            [max(score, best + count * rate) for score, count in zip(scores, slips, strict=True)]
+            for scores, slips, (_, best), rate in zip(
+                self.scores, self.slips, self.reads, rates, strict=False
+            )
         ]
-        columns = zip(detected, *self.scores[1:], strict=True)
-        pooled = (_pooled(logarithms, weights) for logarithms in columns)
+        pooled = (_pooled(logarithms, weights) for logarithms in zip(*scored, strict=True))
         return Pool(dict(zip(self.texts, pooled, strict=True)), _pooled(self.rests, weights))
 
 
@@ -182,11 +180,12 @@ def read_number(views: Views, constraints: Constraints, weights: Weights) -> Num
     far as some numbers break the constraints and could read so by chance.
     """
     views = views.without_signs() if constraints.digits_only else views
-    everything = ask(views, ANY_TEXT).pool(weights)
+    opinions = ask(views, ANY_TEXT)
+    everything = opinions.pool(weights)
     numbers = Pool({t: w for t, w in everything.texts.items() if has_digit(t)}, everything.rest)
     satisfying, free = numbers, {t: w / everything.total for t, w in everything.texts.items()}
     if constraints:
-        satisfying = ask(views, constraints.automaton).pool(weights)
+        satisfying = ask(views, constraints.automaton, opinions.reads).pool(weights)
     text, blank = likeliest(satisfying.texts), everything.total - numbers.total
     chance = BROKEN * constraints.share(text) if text else 1.0
     others = chance * max(numbers.total - satisfying.total, 0.0)
@@ -208,10 +207,14 @@ def has_digit(text: str) -> bool:
     return any(map(str.isdigit, text))
 
 
-def ask(views: Views, automaton: Automaton) -> Opinions:
-    """What the networks say of the texts that an automaton accepts."""
-    detected = _Detected(views.lattice)
-    networks: list[_Detected | _Recognized] = [detected]
+def ask(
+    views: Views, automaton: Automaton, reads: list[tuple[str, float]] | None = None
+) -> Opinions:
+    """What the networks say of the texts that an automaton accepts.
+
+    reads: as of Opinions, if the automaton doesn't accept all texts.
+    """
+    networks: list[_Detected | _Recognized] = [_Detected(views.lattice)]
     if len(views.steps):
         steps = sum(arc.steps for arc in views.lattice) or PAGE_STEPS
         networks.append(_Recognized(views.steps, steps // views.steps.size))
@@ -219,18 +222,24 @@ def ask(views: Views, automaton: Automaton) -> Opinions:
     likely = [_likeliest_texts(network.states(spelled, _MAX_TEXTS)) for network in networks]
     texts = [*{text: None for some in likely for text in some}]
     scores = [network.scores(texts) for network in networks]
-    is_any = automaton is ANY_TEXT
     totals = (
-        0.0 if is_any else log_total(network.states(automaton, _STATE_BEAM).values())
+        0.0 if reads is None else log_total(network.states(automaton, _STATE_BEAM).values())
         for network in networks
     )
     rests = [_rest(total, some) for total, some in zip(totals, scores, strict=True)]
-    read, best = detected.read()
+    if reads is None:
+        reads = [
+            max(zip(texts, some, strict=True), key=itemgetter(1), default=("", 0.0))
+            for some in scores
+        ]
     slips = [
-        align(read, text).score.errors if score < best + _MAX_SLIP else math.inf
-        for text, score in zip(texts, scores[0], strict=True)
+        [
+            align(read, text).score.errors if score < best + _MAX_SLIP else math.inf
+            for text, score in zip(texts, some, strict=True)
+        ]
+        for some, (read, best) in zip(scores, reads, strict=True)
     ]
-    return Opinions(texts, scores, rests, best, slips)
+    return Opinions(texts, scores, rests, reads, slips)
 
 
 def _pooled(logarithms: Sequence[float], weights: Weights) -> float:

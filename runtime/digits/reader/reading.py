@@ -39,7 +39,12 @@ class Networks(NamedTuple):
     @property
     def weights(self) -> Weights:
         metadata = self.recognizer.metadata
-        return Weights(metadata.detector_weight, metadata.recognizer_weight, metadata.slip_rate)
+        return Weights(
+            metadata.detector_weight,
+            metadata.recognizer_weight,
+            metadata.detector_slip_rate,
+            metadata.recognizer_slip_rate,
+        )
 
 
 class Rules(NamedTuple):

@@ -20,7 +20,7 @@ MARGIN = 16  # pixels of paper that are added around a page
 SIGN_SIZE = {"-": 10, ".": 7}  # of a digit, by the sign's height
 
 UNSEEN = np.zeros((0, len(SYMBOLS) + 1))  # where the recognizer can't look
-EVEN = Weights(1.0, 1.0, 1e-9)  # of detector and recognizer, and slips
+EVEN = Weights(1.0, 1.0, 1e-9, 1e-9)  # of detector and recognizer, and slips
 
 Maps = tuple[np.ndarray, np.ndarray, np.ndarray]
 Box = tuple[float, float, float, float]

@@ -10,7 +10,7 @@ from digits.reader.lattice import Arc
 from digits.reader.numbers import Weights, read_number
 from tests.runtime.reader.drawn import EVEN, UNSEEN, arc, lattice, steps, views
 
-SLIPS = EVEN._replace(slip=0.01)
+SLIPS = EVEN._replace(detector_slip=0.01)
 EITHER = {"7": 0.9, "1": 0.09}
 
 

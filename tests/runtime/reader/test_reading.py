@@ -50,7 +50,7 @@ def test_recognizer_reads_what_the_detector_overlooks(
     """In the whole picture, as without paper around it."""
     page = np.full((100, 80), 255, np.uint8)
     show(monkeypatch, [], page.shape, steps("4"))
-    monkeypatch.setattr(Networks, "weights", EVEN._replace(slip=0.01))
+    monkeypatch.setattr(Networks, "weights", EVEN._replace(detector_slip=0.01))
     [symbol] = classifier.read(page).symbols
     assert (symbol.symbol, symbol.box) == ("4", (0, 0, 80, 100))
     assert symbol.confidence == max(symbol.probabilities) > 0.9
