@@ -265,8 +265,8 @@ def figures(answers: dict[str, list[Answer]]) -> dict[str, float]:
 def chosen(description: str | None, pages: int = 100, threads: int = 1) -> tuple[Classifier, int]:
     """The networks and the number of pages on the command line. pages: by default."""
     options = parser(description, detector="", recognizer="", pages=pages).parse_args()
-    files = {name: getattr(options, name) or None for name in ("detector", "recognizer")}
-    return Classifier(threads=threads, **files), options.pages
+    detector, recognizer = options.detector or None, options.recognizer or None
+    return Classifier(None, threads, detector=detector, recognizer=recognizer), options.pages
 
 
 def main() -> None:

@@ -13,12 +13,13 @@ numbers that are read, not of the pictures. Signs don't count, as the labels hav
 line of text, which its recognizer reads as it is: its detector isn't asked.
 """
 
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,7 +27,7 @@ from numpy.typing import ArrayLike
 from benchmarks.handwriting import PHOTOS, rows
 from benchmarks.timing import parser, print_row
 from digits import Classifier
-from digits.prediction import Number
+from digits.prediction import Number, NumberStatus
 from digits.terminal import track
 
 BINS = {"0.9 to 0.99": 0.9, "to 0.999": 0.99, "more": 0.999}
@@ -47,13 +48,15 @@ class Answer(NamedTuple):
 def rapidocr() -> ReadFn:
     from rapidocr import RapidOCR
 
-    engine = RapidOCR(params=ONE_CORE | {"Global.log_level": "error"})
+    engine: Any = RapidOCR(params=ONE_CORE | {"Global.log_level": "error"})
 
     def read(path: Path) -> list[Number]:
         output = engine(str(path), use_det=False, use_cls=False)
-        pairs = zip(output.txts or (), output.scores or (), strict=True)
-        statuses = "review", "accepted"
-        return [Number(text, score, statuses[score >= 0.99], "", text, ()) for text, score in pairs]
+        numbers = list[Number]()
+        for text, score in zip(output.txts or (), output.scores or (), strict=True):
+            status: NumberStatus = "accepted" if score >= 0.99 else "review"
+            numbers.append(Number(text, score, status, "", text, ()))
+        return numbers
 
     return read
 
@@ -100,6 +103,8 @@ def main() -> None:
     if options.parse_args().rapidocr:
         readers["RapidOCR"] = rapidocr()
     photos = rows("numbers.csv") + rows("numbers_reject.csv")
+    if not photos:
+        sys.exit(f"{PHOTOS} has no numbers.csv")
     by_kind = {name: defaultdict[str, list[Answer]](list) for name in readers}
     for photo in track(photos, len(photos), "pictures"):
         path = PHOTOS / photo["file"]

@@ -105,14 +105,14 @@ def find(kind: str, pages: int, classifier: Classifier) -> Iterator[list[Column]
         shown = draw(kind, index)
         page = picture.load(shown.pixels, picture.PAGE_MAX_SIDE)
         detector, recognizer = networks = classifier.networks
-        start = time.perf_counter()
+        start = time.process_time()
         lines = find_numbers(detector.maps, recognizer.log_probabilities, page.pixels)
         seen = [views for line in lines for views in line]
         numbers: list[Views | None] = [
             views for views in seen if read_number(views, FREE, networks.weights).text
         ]
         written = shown.text.split()
-        seconds = (time.perf_counter() - start) / len(written)
+        seconds = (time.process_time() - start) / len(written)
         if len(numbers) != len(written):  # which is which isn't known: all are wrong
             numbers = [None] * len(written)
         pairs = zip(numbers, written, strict=True)
@@ -120,12 +120,12 @@ def find(kind: str, pages: int, classifier: Classifier) -> Iterator[list[Column]
 
 
 def read(column: Column, constraints: Constraints, weights: Weights) -> Result:
-    start = time.perf_counter()
+    start = time.process_time()
     if column.views is None:
         return Result(0.0, False, 0.0)
     reading = read_number(column.views, constraints, weights)
     right = reading.satisfies and reading.text == column.written
-    return Result(reading.probability, right, time.perf_counter() - start)
+    return Result(reading.probability, right, time.process_time() - start)
 
 
 def figures(results: list[Result], columns: list[Column], free: list[Result]) -> dict[str, float]:
