@@ -11,10 +11,11 @@ import torch
 
 from digits.inference.interface import CROP_HEIGHT
 from digits.inference.recognizer_model import RecognizerModel
+from digits.reader.crops import whole
 from digits_export.export import export_run
 from digits_export.recognizer_export import RecognizerExporter
 from digits_train import calibration, checkpoint
-from digits_train.camera.crops import Crop
+from digits_train.camera.crops import Crop, Picture
 from digits_train.models import Recognizer
 from digits_train.recognizer_data import Batch, to_batch
 from tests.conftest import Patch
@@ -39,7 +40,9 @@ def test_writes_both_files_and_their_metadata(tmp_path: Path, monkeypatch: Patch
     network = Recognizer().eval()
     torch.nn.init.normal_(network.symbols.weight)  # or it would read nothing anywhere
     monkeypatch.setattr(calibration, "draw_crops", batches)
+    pictures = [Picture(page.pixels, whole(page.pixels), "777") for page in PAGES]
     monkeypatch.setattr(calibration, "draw_number_pages", lambda: PAGES)
+    monkeypatch.setattr(calibration, "draw_pictures", lambda: pictures)
     run = save(tmp_path, network, RECOGNIZER)
     report = export_run(run, replace(INT8, force=True))  # of four numbers, one may change
     assert {path.name for path in run.folder.iterdir()} == {"checkpoint.safetensors", *FILES}
@@ -51,8 +54,8 @@ def test_writes_both_files_and_their_metadata(tmp_path: Path, monkeypatch: Patch
     assert about.checkpoint_sha256 == checkpoint.load(run.checkpoint).sha256
     assert (about.training_crops, about.validation_crops, about.validation_numbers) == (19200, 6, 4)
     assert about.validation_accuracy_float == full.metadata.validation_accuracy
-    for name in ("temperature", "detector_weight", "recognizer_slip_rate"):
-        assert getattr(about, name) == pytest.approx(written[name])
+    assert about.temperature == pytest.approx(written["temperature"])
+    assert about.detector_weight == full.metadata.detector_weight
     assert written["forms"] == report.forms
     head, *lines = (line.split() for line in report.lines())
     assert " ".join(head) == "form size exact errors invented loss file"
