@@ -98,8 +98,9 @@ def test_scores_are_those_of_all_paths(lattice: list[Arc]) -> None:
 def test_forced_path_is_the_best_that_reads_a_text(lattice: list[Arc], text: str) -> None:
     def weight(path: list[Arc]) -> float:
         pairs = zip(path, text, strict=True)
-        return sum(edge.score + edge.symbols[SYMBOLS.index(symbol)] for edge, symbol in pairs)
+        return sum(edge.score + float(edge.symbols[int(digit)]) for edge, digit in pairs)
 
+    assert forced_path(lattice, "none") == []
     possible = [path for path in all_paths(lattice, len(lattice)) if len(path) == len(text)]
     if not possible:
         assert forced_path(lattice, text) == []
