@@ -108,7 +108,8 @@ def test_unusable_network_fails_but_not_for_sure_digits(
     alone = test_slice.images[0]  # a 7
     (tmp_path / "damaged.onnx").write_bytes(b"no model")
     for file, cause in ((tmp_path / "damaged.onnx", "damaged.onnx"), (BUNDLED, f"as a {task}")):
-        classifier = digits.Classifier(**{task: file})
+        named: dict[str, Any] = {task: file}
+        classifier = digits.Classifier(**named)
         assert classifier.predict(alone).digit == 7
         with pytest.raises(ModelError, match=cause):
             classifier.read(alone)

@@ -121,7 +121,7 @@ def steps(sure: str, *doubtful: Mapping[str, float]) -> np.ndarray:
     for row, symbols in zip(rows[::2], [*({s: 0.999} for s in sure), *doubtful], strict=False):
         row[[*map(SYMBOLS.index, symbols)]] = [*symbols.values()]
     rows[:, -1] += 1 - rows.sum(1)
-    return np.log(rows)
+    return np.asarray(np.log(rows))
 
 
 def views(detected: Sequence[Arc], recognized: np.ndarray = UNSEEN) -> Views:

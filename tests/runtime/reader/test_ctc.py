@@ -23,7 +23,7 @@ def output(seed: int) -> np.ndarray:
     rows = np.full((9, len(SYMBOLS) + 1), 1e-12)
     rows[:, SEEN] = np.random.default_rng(seed).dirichlet([0.7] * len(SEEN), 9)
     rows[3:6, SEEN] = [0, 0, 0, 1]
-    return np.log(rows.clip(1e-12))
+    return np.asarray(np.log(rows.clip(1e-12)))
 
 
 def brute_force(rows: np.ndarray) -> dict[str, float]:

@@ -78,7 +78,7 @@ def test_many_numbers_are_cut_and_recognized_in_parts() -> None:
     def recognize(cut: Sequence[np.ndarray]) -> list[np.ndarray]:
         calls.append(len(cut))
         assert {(crop.dtype, len(crop)) for crop in cut} == {(np.dtype(np.uint8), CROP_HEIGHT)}
-        return [np.float32(steps("7"))] * len(cut)
+        return [steps("7").astype(np.float32)] * len(cut)
 
     lines = find_numbers(Network(drawn, shape), recognize, np.full(shape, 255, np.uint8))
     assert [len(line) for line in lines] == [17] * 17
