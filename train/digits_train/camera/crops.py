@@ -35,7 +35,7 @@ _INSIDE = 0.9  # share of one that is in the window: it may be read
 _DOUBTFUL = 0.2  # share of what may be a symbol that is in a crop: it may be read
 _EDGE = 4  # pixels around a crop that are photographed, too
 _TRIES = 3  # to find room that nothing else is in
-_ROOM = 0.4  # heights beside a part of a word, which alone might be a digit
+_NARROWEST = 1.2  # heights: what is narrower, such as a letter, may be a digit
 
 
 class Crop(NamedTuple):
@@ -87,8 +87,7 @@ class _Cutter:
         self.boxes, self.labels = _boxes([symbol.box for symbol in symbols]), columns(symbols)[1]
         self.doubtful, self.fractions = _boxes(window.doubtful), _boxes(window.fractions)
         self.separators = _boxes(window.separators)
-        down, across = map(float, window.ink.shape)
-        self.is_inside = Region(0, 0, 0, 0, 0, across, down).visible(self.boxes) > _INSIDE
+        self.is_inside = self._are_inside(self.boxes)
         self.numbers = self._numbers()
 
     def readable(self) -> Iterator[tuple[Region, str]]:
@@ -98,9 +97,18 @@ class _Cutter:
             yield from islice(self._read(tries), 1)
         chance = self.ranges.no_number
         others = [
-            box for box in (*self.window.others, self._anywhere()) if self.random.random() < chance
+            box
+            for box in (*self.window.others, self._anywhere())
+            if box[2] - box[0] > _NARROWEST * self.height and self.random.random() < chance
         ]
-        yield from self._read(self._other(box) for box in (*others, *self.window.fractions))
+        yield from self._read(map(self._part, others))
+        fractions = self.fractions[self._are_inside(self.fractions)].tolist()
+        yield from self._read(map(self._around_box, map(tuple, fractions)))
+
+    def _are_inside(self, boxes: Floats) -> Mask:
+        """Whether they are in the window, nearly as a whole."""
+        down, across = map(float, self.window.ink.shape)
+        return np.asarray(Region(0, 0, 0, 0, 0, across, down).visible(boxes) > _INSIDE)
 
     def _read(self, regions: Iterable[Region]) -> Iterator[tuple[Region, str]]:
         """The regions of which nobody doubts what they say."""
@@ -175,28 +183,29 @@ class _Cutter:
         strayed = random.normal(0, ranges.misplaced, (len(detected), 4)) * self.height
         return self._region(self.boxes[detected] + strayed, self.labels[detected] < DIGITS)
 
-    def _region(self, boxes: Floats, are_digits: Mask, least: float = 0.0) -> Region:
-        """Around boxes, with random room. least: room beside them, in heights."""
+    def _region(self, boxes: Floats, are_digits: Mask) -> Region:
+        """Around boxes, with random room."""
         random, ranges = self.random, self.ranges
         rooms = [log_uniform(random, *limits) for limits in 2 * (ranges.beside, ranges.over)]
-        left, above, right, below = rooms
-        margins = Margins(max(left, least), above, max(right, least), below)
-        region = crops.around(boxes, are_digits, margins)
+        region = crops.around(boxes, are_digits, Margins(*rooms))
         return region._replace(slope=region.slope + random.normal(0, ranges.unlevel))
 
-    def _other(self, box: Box) -> Region:
+    def _part(self, box: Box) -> Region:
         """Around something that is no number, or around a part of it."""
         left, top, right, bottom = box
-        least, random = 0.0, self.random
-        if right - left > 1.5 * self.height and random.random() < 0.5:
-            width = random.uniform(0.4, 1.5) * self.height
+        random = self.random
+        if random.random() < 0.5:
+            width = random.uniform(_NARROWEST * self.height, right - left)
             left = random.uniform(left, right - width)
-            right, least = left + width, _ROOM
-        return self._region(_boxes([(left, top, right, bottom)]), np.ones(1, bool), least)
+            right = left + width
+        return self._around_box((left, top, right, bottom))
+
+    def _around_box(self, box: Box) -> Region:
+        return self._region(_boxes([box]), np.ones(1, bool))
 
     def _anywhere(self) -> Box:
         random, (down, across) = self.random, self.window.ink.shape
-        width, height = random.uniform((0.3, 0.5), (3, 1.3)) * self.height
+        width, height = random.uniform((_NARROWEST, 0.5), (3, 1.3)) * self.height
         left, top = random.uniform((0, 0), (across - width, down - height))
         return left, top, left + width, top + height
 

@@ -253,7 +253,12 @@ def clear(ranges: Ranges) -> Ranges:
     """For crops that a person reads without effort, as are nearly all that people photograph."""
     return replace(
         ranges,
+        bent=(0.0, 0.5),
+        leaning=0.08,
+        uneven=(0.03, 0.1),
         faint=Either(0.25, (0.2, 0.25), (0.0, 0.25)),
+        jitter=Either(1.0, (0.01, 0.08)),
+        spacings=(0.55, 0.25, 0.13, 0.07),
         kept=Either(0.0, (0.0, 0.0)),
         least_contrast=80.0,
         tint=(0.03, 0.25),
@@ -264,8 +269,8 @@ def clear(ranges: Ranges) -> Ranges:
         threshold=(0.2, 0.45),
         worn=(-2.0, -0.7),
         speckled=(0.0, 0.05),
-        digit_height=(14.0, 48.0),
-        coarse=Either(0.25, (0.6, 0.85)),
+        digit_height=(16.0, 48.0),
+        coarse=Either(0.15, (0.6, 0.85)),
         misplaced=0.03,
         grained=Either(0.3, (0.01, 0.04)),
     )

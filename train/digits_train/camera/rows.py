@@ -173,8 +173,9 @@ class Rows:
         if glyph is not None:
             is_long = character in _TAILED and random.random() < style.tails
             return with_tail(glyph, character, random) if is_long else glyph
-        # Another hand's sign is a sign as well.
-        signs = [text for text in self.texts if text.coverage.shape[1] < 1.2 * EM]
+        # Another hand's sign is a sign as well, unless it may be a minus or a point.
+        shapes = ((text, *text.coverage.shape) for text in self.texts)
+        signs = [text for text, high, wide in shapes if high > 0.6 * EM and wide < 1.2 * EM]
         if not signs or character in _LABELS:
             return None
         sign = signs[int(random.integers(len(signs)))]
