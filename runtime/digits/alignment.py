@@ -71,3 +71,20 @@ def align(read: Sequence[str], written: Sequence[str]) -> Alignment:
     paired = len(read) - partners.count(INVENTED)
     score = Score(len(written), len(written) - paired, paired - sum(right), len(read) - paired)
     return Alignment(score, right, partners)
+
+
+def edit_distance(text: str, other: str) -> int:
+    """How many symbols are to be changed, added or left out to make one text of the other.
+
+    V. Levenshtein, "Binary codes capable of correcting deletions, insertions, and reversals", 1966.
+
+    >>> edit_distance("9128", "1234")
+    3
+    """
+    distances = [*range(len(other) + 1)]  # from the text so far to each start of the other
+    for count, symbol in enumerate(text, 1):
+        before, distances[0] = distances[0], count
+        for index, another in enumerate(other, 1):
+            cheapest = min(distances[index - 1], distances[index]) + 1
+            before, distances[index] = distances[index], min(cheapest, before + (symbol != another))
+    return int(distances[-1])

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from digits.alignment import align
+from digits.alignment import edit_distance
 from digits.constraints.automaton import Automaton, Product, State, product
 from digits.constraints.constraints import Constraints
 from digits.inference.interface import SYMBOLS
@@ -32,7 +32,7 @@ _MAX_SLIP = math.log(0.3)  # more likely than any slip rate
 _LEAST_TEXT = math.log(1e-3)  # of the likeliest one's probability
 _NEVER = -1e3  # log probability of what can't be
 _LEAST_REST = 1e-6  # share of a network's probability that is always other texts'
-_STATE_BEAM = 500  # scribbles, and a list of a million numbers
+_STATE_BEAM = 100  # scribbles, and a list of a million numbers
 ANY_TEXT: Automaton = product([], 0, math.inf, ignored=SYMBOLS)
 
 
@@ -218,7 +218,7 @@ def ask(
     if len(views.steps):
         steps = sum(arc.steps for arc in views.lattice) or PAGE_STEPS
         networks.append(_Recognized(views.steps, steps // views.steps.size))
-    spelled = _spelled(automaton)
+    spelled = _SPELLED if automaton is ANY_TEXT else _spelled(automaton)
     likely = [_likeliest_texts(network.states(spelled, _MAX_TEXTS)) for network in networks]
     texts = [*{text: None for some in likely for text in some}]
     scores = [network.scores(texts) for network in networks]
@@ -234,7 +234,7 @@ def ask(
         ]
     slips = [
         [
-            align(read, text).score.errors if score < best + _MAX_SLIP else math.inf
+            edit_distance(read, text) if score < best + _MAX_SLIP else math.inf
             for text, score in zip(texts, some, strict=True)
         ]
         for some, (read, best) in zip(scores, reads, strict=True)
@@ -268,3 +268,11 @@ def _spelled(automaton: Automaton) -> Automaton:
         return automaton.accepts(state[0])
 
     return Product((automaton.start, ""), step, accepts)
+
+
+def _spell(state: Any, symbol: str) -> State:
+    return "", state[1] + symbol
+
+
+# Whose states are the texts themselves, which most readings need.
+_SPELLED = Product(("", ""), _spell, lambda state: True)

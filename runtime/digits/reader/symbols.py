@@ -10,7 +10,7 @@ from digits.inference.interface import SYMBOLS
 from digits.reader.detections import Floats
 from digits.reader.lattice import Arc, Box, best_path, forced_path
 
-_LEAST = 1e-3  # probability of a text that tells of alternatives
+_LEAST = 0.01  # probability of a text that tells of alternatives
 
 
 def locate(text: str, lattice: Sequence[Arc], region: Box) -> list[Box]:
