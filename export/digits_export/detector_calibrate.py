@@ -17,10 +17,9 @@ from digits.reader.detections import Detections, concatenate
 from digits.reader.page import find_symbols
 from digits.reader.pyramid import MapsFn
 from digits.terminal import track
-from digits_export.temperature import TEMPERATURES, Floats, fit
+from digits_export.temperature import TEMPERATURES, fit, fit_log_odds
 from digits_train.matching import DOUBTFUL, LabelledPage
 
-_SHIFTS = -5.0, 5.0
 # A fit changes which peaks are seen at all, and how the looks at a page are weighted.
 _ROUNDS = 2
 
@@ -98,23 +97,10 @@ def fit_scaling(pages: Sequence[LabelledPage], maps: MapsFn) -> MapScaling:
         detections = concatenate([digits for digits, _ in labelled])
         divided = partial(np.divide, detections.symbols[right])
         [temperature] = fit(divided, labels[right], [1], [TEMPERATURES])
-        centre_temperature, shift = UNSCALED[1:]
-        if not right.all():
-            centre_temperature, shift = fit_centres(detections.scores, right)
+        centre_temperature, shift = fit_log_odds(detections.scores, right)
         scaling = MapScaling(
             float(np.clip(scaling.temperature * temperature, *TEMPERATURES)),
             scaling.centre_temperature * centre_temperature,
             scaling.centre_shift / centre_temperature + shift,
         )
     return scaling
-
-
-def fit_centres(scores: Floats, right: NDArray[np.bool_]) -> list[float]:
-    """Fit the temperature and the shift of log odds. scores, right: [n]."""
-    wrong = np.zeros_like(scores)  # whose logits are 0
-    return fit(
-        lambda parameters: np.stack([wrong, scores / parameters[0] + parameters[1]], 1),
-        right.astype(int),
-        (1, 0),
-        [TEMPERATURES, _SHIFTS],
-    )

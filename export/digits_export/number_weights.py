@@ -11,10 +11,11 @@ from itertools import chain
 import numpy as np
 import scipy.optimize
 
-from digits.reader.numbers import ANY_TEXT, Opinions, Weights, ask
+from digits.reader.numbers import ANY_TEXT, Opinions, Weights, ask, likeliest
 from digits.reader.pyramid import MapsFn
 from digits.reader.reading import RecognizeFn, find_numbers
 from digits.terminal import track
+from digits_export.temperature import fit_log_odds
 from digits_train.camera.crops import Picture
 from digits_train.matching import LabelledPage
 
@@ -22,10 +23,12 @@ _START = Weights(0.5, 0.8, 0.01, 0.01)
 _BOUNDS = (0.01, 10.0), (0.01, 10.0), (1e-6, 0.3), (1e-6, 0.3)
 _LEAST = 1e-6  # probability of a text that neither network finds likely
 
+Reading = tuple[Opinions, str]  # what both networks say of a number, and what is written
+
 
 def read_pages(
     maps: MapsFn, recognize: RecognizeFn, pages: Sequence[LabelledPage]
-) -> Iterator[tuple[Opinions, str]]:
+) -> Iterator[Reading]:
     """What both networks say of what they see on pages, and what is written there.
 
     pages: with a number a line. Where no digit is, the text is empty; what is in two lines is left
@@ -46,7 +49,7 @@ def read_pages(
 
 def read_pictures(
     maps: MapsFn, recognize: RecognizeFn, pictures: Sequence[Picture]
-) -> Iterator[tuple[Opinions, str]]:
+) -> Iterator[Reading]:
     """The same of pictures of one number each, or of none, in which they see one."""
     for picture in track(pictures, len(pictures), "reading pictures"):
         seen = [*chain.from_iterable(find_numbers(maps, recognize, picture.pixels))]
@@ -54,16 +57,27 @@ def read_pictures(
             yield ask(seen[0], ANY_TEXT), picture.text
 
 
-def fit_weights(numbers: Sequence[tuple[Opinions, str]]) -> Weights:
-    """The weights for which what is written is likeliest."""
+def fit_weights(pages: Sequence[Reading], pictures: Sequence[Reading]) -> Weights:
+    """The weights for which what is written is likeliest, calibrated on the pages alone.
+
+    The pictures are of worse paper than most: they say whom to believe, not how surely.
+    """
+    numbers = [*pages, *pictures]
 
     def loss(logarithms: Sequence[float]) -> float:
         weights = Weights(*map(math.exp, logarithms))
         return -sum(_log_probability(opinions, text, weights) for opinions, text in numbers)
 
     bounds = np.log(_BOUNDS)
-    fitted = scipy.optimize.minimize(loss, np.log(_START), method="Nelder-Mead", bounds=bounds)
-    return Weights(*(float(value) for value in np.exp(fitted.x)))
+    fitted = scipy.optimize.minimize(loss, np.log(_START[:4]), method="Nelder-Mead", bounds=bounds)
+    weights = Weights(*(float(value) for value in np.exp(fitted.x)))
+    pools = [(opinions.pool(weights), text) for opinions, text in pages]
+    likely = [(likeliest(pool.texts), pool, text) for pool, text in pools]
+    shares = np.array([pool.texts[read] / pool.total for read, pool, _ in likely])
+    right = np.array([read == text for read, _, text in likely])
+    scores = np.log(shares.clip(_LEAST)) - np.log((1 - shares).clip(_LEAST))
+    temperature, shift = fit_log_odds(scores, right)
+    return weights._replace(temperature=temperature, shift=shift)
 
 
 def _log_probability(opinions: Opinions, text: str, weights: Weights) -> float:

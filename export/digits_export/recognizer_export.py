@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -79,8 +78,9 @@ class RecognizerExporter:
         self.inputs = self.calibration = parity_inputs(batches)
         recognize = partial(log_probabilities, self.calibrated.eval())
         maps = DetectorModel(BUNDLED_DETECTOR, sha256="").maps
-        numbers = read_pages(maps, recognize, pages), read_pictures(maps, recognize, pictures)
-        self._weights = fit_weights([*chain(*numbers)])
+        self._weights = fit_weights(
+            [*read_pages(maps, recognize, pages)], [*read_pictures(maps, recognize, pictures)]
+        )
 
     def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
         """The figures of a file, see `judge`."""
@@ -101,6 +101,8 @@ class RecognizerExporter:
             "recognizer_weight": round(self._weights.recognizer, 6),
             "detector_slip_rate": round(self._weights.detector_slip, 9),
             "recognizer_slip_rate": round(self._weights.recognizer_slip, 9),
+            "number_temperature": round(self._weights.temperature, 6),
+            "number_shift": round(self._weights.shift, 6),
             "validation_crops": sum(batch.size for batch in self._batches),
             "validation_numbers": self.total,
             "validation_accuracy_float": exact["accuracy"],

@@ -21,6 +21,7 @@ REJECTION_RATE = 0.008
 
 # A network that has memorized the digits would drive the temperature to zero.
 TEMPERATURES = 0.2, 5.0
+_SHIFTS = -5.0, 5.0
 
 # Outliers per digit. People mostly send digits. With equal weights, the confidence of digits is
 # 0.6 points below their accuracy instead of 0.25, and 9 to 10 % of the outliers pass instead of 12.
@@ -107,6 +108,23 @@ def fit(
 
     fitted = scipy.optimize.minimize(loss, start, bounds=bounds, tol=1e-10)
     return [*map(float, fitted.x)]
+
+
+def fit_log_odds(scores: Floats, right: NDArray[np.bool_]) -> list[float]:
+    """Return the temperature and the shift of log odds, by logistic regression; 1 and 0 if all or
+    none are right.
+
+    See J. Platt, "Probabilistic outputs for support vector machines", 1999. scores, right: [n].
+    """
+    if right.all() or not right.any():
+        return [1.0, 0.0]
+    wrong = np.zeros_like(scores)  # whose logits are 0
+    return fit(
+        lambda parameters: np.stack([wrong, scores / parameters[0] + parameters[1]], 1),
+        right.astype(int),
+        (1, 0),
+        [TEMPERATURES, _SHIFTS],
+    )
 
 
 def rejection_threshold(confidences: NDArray[np.float32], rate: float) -> float:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from digits_export.detector_calibrate import UNSCALED, fit_centres, fit_scaling, see
+from digits_export.detector_calibrate import UNSCALED, fit_scaling, see
 from digits_export.recognizer_export import fit_text_temperature
-from digits_export.temperature import fit_temperature, rejection_threshold
+from digits_export.temperature import fit_log_odds, fit_temperature, rejection_threshold
 from digits_train.detection import cells
 from digits_train.matching import LabelledPage, Truth
 from digits_train.recognizer_data import Batch
@@ -66,7 +66,7 @@ def test_centres_become_log_odds(temperature: float, shift: float) -> None:
     random = np.random.default_rng(0)
     truth = random.normal(0, 2, 20_000)
     right = random.random(20_000) < 1 / (1 + np.exp(-truth))
-    fitted = fit_centres((truth - shift) * temperature, right)
+    fitted = fit_log_odds((truth - shift) * temperature, right)
     assert fitted[0] == pytest.approx(temperature, rel=0.05)
     assert fitted[1] == pytest.approx(shift, abs=0.05)
 

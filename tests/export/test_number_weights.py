@@ -35,7 +35,7 @@ def hints(seed: int, scales: tuple[float, float]) -> Iterator[tuple[Opinions, st
 @pytest.mark.slow
 @pytest.mark.parametrize("scales", [(1.0, 1.0), (2.0, 0.5)])
 def test_weights_undo_over_and_underconfidence(scales: tuple[float, float]) -> None:
-    fitted = fit_weights([*hints(0, scales)])
+    fitted = fit_weights([*hints(0, scales)], [])
     assert fitted.detector * scales[0] == pytest.approx(1, rel=0.25)
     assert fitted.recognizer * scales[1] == pytest.approx(1, rel=0.25)
 
@@ -46,7 +46,7 @@ def test_slips_are_as_frequent_as_they_are() -> None:
     doubtful = [{"7": share, "1": 0.998 - share} for share in (0.3, 0.6, 0.7, 0.4)]
     honest = [views(lattice("127"), steps("12", each)) for each in doubtful]
     pairs = [(ask(each, ANY_TEXT), "127") for each in [*honest, views(lattice("12"), steps("127"))]]
-    assert fit_weights(pairs).detector_slip > 10 * fit_weights(pairs[:-1]).detector_slip
+    assert fit_weights(pairs, []).detector_slip > 10 * fit_weights(pairs[:-1], []).detector_slip
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,14 @@ def test_what_is_read_is_paired_with_what_is_written_there(
     for opinions, _ in [*read, *again]:
         pool = opinions.pool(Weights(1.0, 1.0, 1e-6, 1e-6))
         assert max(pool.texts, key=lambda text: pool.texts[text]) == "777"
+
+
+@pytest.mark.slow
+def test_pages_say_how_sure_a_number_is() -> None:
+    """Where four of five are read right, the surest isn't surer than that."""
+    [*pairs] = hints(0, (1.0, 1.0))
+    wrong = [
+        (opinion, "3" if index % 5 == 0 else text) for index, (opinion, text) in enumerate(pairs)
+    ]
+    sure, unsure = (fit_weights(numbers, pairs) for numbers in (pairs, wrong))
+    assert unsure.calibrated(0.99) < 0.9 < sure.calibrated(0.99)

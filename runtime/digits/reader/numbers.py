@@ -37,17 +37,26 @@ ANY_TEXT: Automaton = product([], 0, math.inf, ignored=SYMBOLS)
 
 
 class Weights(NamedTuple):
-    """How much either network counts.
+    """How much either network counts, and what that says of whole numbers.
 
     detector, recognizer: the exponents of their probabilities of texts. detector_slip,
     recognizer_slip: the probabilities that they miss a symbol, make one up or take one for another
-    without a doubt.
+    without a doubt. temperature, shift: divides the log odds of the likeliest text, and is then
+    added to them.
     """
 
     detector: float
     recognizer: float
     detector_slip: float
     recognizer_slip: float
+    temperature: float = 1.0
+    shift: float = 0.0
+
+    def calibrated(self, probability: float) -> float:
+        """The probability that the likeliest text, of this share of all weight, is right."""
+        kept = min(max(probability, _LEAST_REST), 1 - _LEAST_REST)
+        log_odds = math.log(kept / (1 - kept)) / self.temperature + self.shift
+        return 1 / (1 + math.exp(-log_odds))
 
 
 @dataclass(frozen=True)
@@ -194,8 +203,11 @@ def read_number(views: Views, constraints: Constraints, weights: Weights) -> Num
         return NumberReading("", blank / total if total else 0.0, {}, free, False)
     if satisfying.total <= others:
         return NumberReading(likeliest(numbers.texts), 0.0, {}, free, False)
-    texts = {text: weight / total for text, weight in satisfying.texts.items()}
-    return NumberReading(text, texts[text], texts, free)
+    shares = {text: weight / total for text, weight in satisfying.texts.items()}
+    probability = weights.calibrated(shares[text])
+    scale = (1 - probability) / max(1 - shares[text], _LEAST_REST)
+    texts = {other: scale * share for other, share in shares.items()} | {text: probability}
+    return NumberReading(text, probability, texts, free)
 
 
 def likeliest(texts: Mapping[str, float]) -> str:

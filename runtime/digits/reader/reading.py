@@ -44,6 +44,8 @@ class Networks(NamedTuple):
             metadata.recognizer_weight,
             metadata.detector_slip_rate,
             metadata.recognizer_slip_rate,
+            metadata.number_temperature,
+            metadata.number_shift,
         )
 
 
