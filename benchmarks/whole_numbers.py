@@ -26,7 +26,8 @@ from digits.constraints.checks import CheckName
 from digits.constraints.constraints import Constraints
 from digits.evaluation.statistics import Calibration
 from digits.images import picture
-from digits.reader.numbers import Views, Weights, read_number
+from digits.reader.numbers import read_number
+from digits.reader.opinions import Views, Weights
 from digits.reader.reading import find_numbers
 from digits.terminal import progress_bar
 from digits_train.camera.page import number_page

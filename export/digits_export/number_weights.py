@@ -11,7 +11,8 @@ from itertools import chain
 import numpy as np
 import scipy.optimize
 
-from digits.reader.numbers import ANY_TEXT, Opinions, Weights, ask, likeliest
+from digits.reader.numbers import likeliest
+from digits.reader.opinions import ANY_TEXT, Opinions, Weights, ask
 from digits.reader.pyramid import MapsFn
 from digits.reader.reading import RecognizeFn, find_numbers
 from digits.terminal import track

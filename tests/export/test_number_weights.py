@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from digits.reader.crops import whole
-from digits.reader.numbers import ANY_TEXT, Opinions, Weights, ask
+from digits.reader.opinions import ANY_TEXT, Opinions, Weights, ask
 from digits_export.number_weights import fit_weights, read_pages, read_pictures
 from digits_train.camera.crops import Picture
 from digits_train.matching import Truth

@@ -23,7 +23,8 @@ from digits.prediction import Number
 from digits.reader import crops
 from digits.reader.detections import Detections, Floats, Mask
 from digits.reader.lattice import LEAST_STEPS, PAGE_STEPS, Arc, best_path, build_lattice
-from digits.reader.numbers import BROKEN, NumberReading, Views, Weights, read_number
+from digits.reader.numbers import BROKEN, NumberReading, read_number
+from digits.reader.opinions import Views, Weights
 from digits.reader.page import find_symbols
 from digits.reader.reading import Networks, Rules, look, region, to_number
 

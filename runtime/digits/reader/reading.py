@@ -18,7 +18,8 @@ from digits.prediction import Number, Reading, Symbol
 from digits.reader import crops, symbols
 from digits.reader.crops import Region
 from digits.reader.lattice import Arc, Box, best_path
-from digits.reader.numbers import NumberReading, Views, Weights, read_number
+from digits.reader.numbers import NumberReading, read_number
+from digits.reader.opinions import Views, Weights
 from digits.reader.page import build_lattices, find_symbols
 from digits.reader.pyramid import MapsFn
 

@@ -11,7 +11,7 @@ from digits.inference.interface import LARGEST, SMALLEST, STRIDE, SYMBOLS
 from digits.inference.recognizer_model import RecognizerModel
 from digits.reader.detections import Detections
 from digits.reader.lattice import Arc
-from digits.reader.numbers import Views, Weights
+from digits.reader.opinions import Views, Weights
 from digits.reader.pyramid import BOX_UNIT
 from digits.reader.reading import Networks
 

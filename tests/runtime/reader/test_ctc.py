@@ -11,7 +11,7 @@ from digits.constraints.automaton import Product, accepts_text
 from digits.constraints.checks import Check
 from digits.inference.interface import SYMBOLS
 from digits.reader.ctc import accepted_states, text_scores
-from digits.reader.numbers import ANY_TEXT
+from digits.reader.opinions import ANY_TEXT
 from tests.runtime.reader.drawn import UNSEEN, steps
 
 SEEN = [1, 2, SYMBOLS.index("."), len(SYMBOLS)]  # the symbols of random outputs, and blank

@@ -21,7 +21,7 @@ from digits.reader.lattice import (
     text_score,
     total_score,
 )
-from digits.reader.numbers import ANY_TEXT
+from digits.reader.opinions import ANY_TEXT
 from tests.runtime.reader.drawn import arc, detections
 
 

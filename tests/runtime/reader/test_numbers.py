@@ -7,7 +7,8 @@ import pytest
 
 from digits import Constraints
 from digits.reader.lattice import Arc
-from digits.reader.numbers import Weights, read_number
+from digits.reader.numbers import read_number
+from digits.reader.opinions import Weights
 from tests.runtime.reader.drawn import EVEN, UNSEEN, arc, lattice, steps, views
 
 SLIPS = EVEN._replace(detector_slip=0.01)
