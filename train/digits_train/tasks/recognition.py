@@ -98,13 +98,9 @@ class Recognition:
             yield Batch(batch.inputs[rows].to(dist.device), batch.texts[rows], batch.size)
 
     def loss(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """This process's share of the mean over the crops, a symbol; and of the losses' sum.
-
-        A long number counts as much as a short one.
-        """
-        losses = text_losses(outputs, batch.texts)
-        lengths = torch.tensor([max(1, len(text)) for text in batch.texts], device=losses.device)
-        return (losses / lengths).sum() / batch.size, losses.detach().sum()[None]
+        """This process's share of the mean over the crops; and of the sum."""
+        total = text_losses(outputs, batch.texts).sum()
+        return total / batch.size, total.detach()[None]
 
     def validate(self, model: BaseNetwork) -> Metrics:
         return self._judge(model)[0]
