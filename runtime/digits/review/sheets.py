@@ -82,7 +82,7 @@ class FieldOnSheet(NamedTuple):
         digest = hashlib.sha256(
             self.row["file"].encode(errors="surrogateescape") + digest_of(crop)
         ).hexdigest()
-        name = f"{self.of.name} {stem} {digest[:16]}.png"  # another one of each picture's copy
+        name = f"{self.of.name} {stem} {digest[:16]}.png"  # copies of a picture are told apart
         lattice = find_lattice(classifier.model, classifier.reader, crop, self.of.cells)
         symbols = search(lattice, OnlyText(text, self.of.constraints.digits_only)).symbols
         inks = cut_inks(crop, np.array([arc.box for _, arc in symbols]).reshape(-1, 4))
