@@ -101,7 +101,10 @@ def remove(path: Path) -> None:
 
 
 def _open_locked(temporary: Path) -> BinaryIO:
-    """Open an empty file that no other process writes. Raises DigitsError if one goes on to."""
+    """Open an empty file that no other process writes.
+
+    Raises DigitsError if another one writes it for half a minute.
+    """
     last_try = monotonic() + _PATIENCE
     while True:
         file = open(temporary, "wb", opener=_open_as_it_is)  # noqa: SIM115

@@ -33,7 +33,10 @@ def wholeness(beside: Detections, digits: Detections) -> float:
 
 
 def emptiness(beside: Detections, field: Sequence[float]) -> float:
-    """The probability that no digit reaches into a field from outside. field: its box."""
+    """The probability that no digit reaches into a field from outside.
+
+    beside: what may be around the field. field: left, top, right and bottom, in the same pixels.
+    """
     shared, _ = overlaps(np.array(field), beside.boxes)
     return _absence(beside.select(shared > 0))
 
@@ -60,11 +63,12 @@ def stroke_ink(crop: Grey, edge: float, digits: Floats) -> Ink:
 def is_on_edge(ink: Ink, edge: float, digits: Floats) -> bool:
     """Whether a stroke is on the left or right side of a field, as near as a digit of the number.
 
-    A stretch of a side then has more ink than a printed line, which is alike all along. ink: by
-    `stroke_ink`. edge, digits: as for that.
+    A stretch of a side then has more ink than a printed line, which is alike all along.
+
+    ink: by `stroke_ink`. edge, digits: the same as for `stroke_ink`.
     """
-    high, right = len(ink) - 2 * edge, ink.shape[1] - edge
-    line, length = _LINE * high, max(round(_STROKE * high), 1)
+    field_height, right = len(ink) - 2 * edge, ink.shape[1] - edge
+    line, length = _LINE * field_height, max(round(_STROKE * field_height), 1)
     near, _, far, _ = _hull(digits)
     rows_of_digits = (_window(ink, *box).sum() / (box[3] - box[1]) for box in digits)
     digit, height = float(np.median([*rows_of_digits])), _height(digits)
@@ -97,9 +101,9 @@ def is_struck_out(ink: Ink, edge: float, digits: Floats) -> bool:
     size = [max(round(scale * side), 1) for side in part.shape[::-1]]
     mask = cv2.resize(np.where(part, np.uint8(255), np.uint8(0)), size, None, 0, 0, cv2.INTER_AREA)
     diagonal = math.hypot(height, float(np.median(digits[:, 2] - digits[:, 0])))
-    columns, around = np.arange(size[0]), math.ceil(size[0] / 2)
-    padded = np.pad(mask > 127, ((around, around), (0, 0)))
-    rows = np.arange(size[1])[:, None] + around
+    columns, padding = np.arange(size[0]), math.ceil(size[0] / 2)
+    padded = np.pad(mask > 127, ((padding, padding), (0, 0)))
+    rows = np.arange(size[1])[:, None] + padding
     for slope in _SLOPES:  # a stroke of this slope becomes level
         level = padded[rows + (slope * (columns - size[0] / 2)).astype(int), columns]
         _, starts, ends = run_lengths(level)

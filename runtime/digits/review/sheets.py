@@ -81,7 +81,7 @@ class FieldOnSheet(NamedTuple):
         digest = hashlib.sha256(
             self.row["file"].encode(errors="surrogateescape") + digest_of(crop)
         ).hexdigest()
-        name = f"{self.of.name} {stem} {digest[:16]}.png"  # another one of each picture's copy
+        name = f"{self.of.name} {stem} {digest[:16]}.png"  # copies of a picture are told apart
         lattice, _ = find_symbols_in(classifier.detector, crop, self.of.cells)
         path = forced_path(lattice, text)
         inks = cut_inks(crop, np.array([arc.box for arc in path]).reshape(-1, 4))

@@ -15,10 +15,7 @@ DIGITS = np.array([(130.0, 120, 175, 180), (190, 120, 235, 180)])
 Pen = Callable[[ImageDraw.ImageDraw], None]
 STROKES: dict[str, tuple[Pen, tuple[bool, bool]]] = {
     "nothing else": (lambda pen: None, (False, False)),
-    "a field beside it": (
-        lambda pen: pen.rectangle((265, 100, 355, 200), outline=120),
-        (False,) * 2,
-    ),
+    "a box beside it": (lambda pen: pen.rectangle((265, 100, 355, 200), None, 120), (False, False)),
     "print beside it": (lambda pen: pen.text((280, 150), "/20", 20, font_size=30), (False, False)),
     "a 1 on the left line": (lambda pen: pen.line((97, 120, 103, 180), 30, 6), (True, False)),
     "half a digit": (lambda pen: pen.ellipse((240, 120, 285, 180), None, 30, 6), (True, False)),
