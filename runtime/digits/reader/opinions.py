@@ -28,7 +28,7 @@ _MAX_SLIP = math.log(0.3)  # more likely than any slip rate
 _LEAST_TEXT = math.log(1e-3)  # of the likeliest one's probability
 _NEVER = -1e3  # log probability of what can't be
 _LEAST_REST = 1e-6  # share of a network's probability that is always other texts'
-_STATE_BEAM = 100  # scribbles, and a list of a million numbers
+_STATE_BEAM = 30  # scribbles, and a list of a million numbers
 ANY_TEXT: Automaton = product([], 0, math.inf, ignored=SYMBOLS)
 
 

@@ -13,6 +13,8 @@ _WOBBLE = 0.03  # of the points: standard deviation, in heights
 _WIDTH = 0.2  # of all widths: standard deviation of the logarithm
 _UPSTROKE = (0.15, 1.0)  # heights: length of a 1's
 _FROM_STEM = (20.0, 60.0)  # degrees between it and the stem; a flatter one makes a 7
+_CROSSED = 0.6  # chance, of a 7
+_BAR = (0.3, 0.15, -0.3), (0.65, 0.4, 0.3)  # heights: its middle, half its length; its slope
 
 _FORMS = {
     "0": (
@@ -33,11 +35,10 @@ _FORMS = {
         "50,0 0,65 / 0,65 70,65 / 50,0 50,100",
     ),
     "5": ("12,8 8,45 / 8,45 30,38 55,65 40,96 0,92 / 22,0 68,-2",),
-    "7": (
-        "0,22 4,4 20,10 40,10 62,2 / 62,2 42,45 30,100 / 15,50 62,46",
-        "0,3 60,3 / 60,3 25,100 / 12,50 60,48",
+    "7": (  # some of which are crossed
         "0,22 4,4 20,10 40,10 62,2 / 62,2 42,45 30,100",
-        "0,18 2,0 30,0 / 30,0 20,50 17,100",
+        "0,3 60,3 / 60,3 25,100",
+        "0,20 3,2 40,0 / 40,0 25,50 20,100",
         "0,0 48,2 / 58,8 30,100",
     ),
     "8": ("56,12 30,0 6,20 30,46 56,72 30,100 4,74 30,48 62,6",),  # open
@@ -59,6 +60,10 @@ def draw(digit: str, pen: float, random: Random) -> Glyph | None:
         angle, length = np.radians(random.uniform(*_FROM_STEM)), random.uniform(*_UPSTROKE)
         start = length * np.array([-np.sin(angle), np.cos(angle)])
         strokes.append(np.linspace(start, strokes[0][0], 3))
+    if digit == "7" and random.random() < _CROSSED:
+        y, half, slope = random.uniform(*_BAR)
+        x = np.interp(y, strokes[-1][:, 1], strokes[-1][:, 0])
+        strokes.append(np.array([(x + end, y + slope * end) for end in (-half, 0, half)]))
     size = np.array([np.exp(random.normal(0, _WIDTH)), 1]) * (EM - pen)
     bent = [smooth(points + random.normal(0, _WOBBLE, points.shape)) * size for points in strokes]
     return Glyph(stroke(bent, pen * random.uniform(0.9, 1.1)))

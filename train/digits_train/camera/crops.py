@@ -31,6 +31,7 @@ _SIDES = 7, 22  # heights of a digit: of a window
 _PHOTOGRAPHS = 2  # of each number
 _MOST_SYMBOLS = 20
 _SEEN, _UNSEEN = 0.8, 0.35  # share of a symbol that is in a crop: it is read, or not
+_HINT, _DIGIT = 0.15, 0.65  # share of a number's digit that is in a crop: plainly cut off
 _INSIDE = 0.9  # share of one that is in the window: it may be read
 _DOUBTFUL = 0.2  # share of what may be a symbol that is in a crop: it may be read
 _EDGE = 4  # pixels around a crop that are photographed, too
@@ -87,28 +88,29 @@ class _Cutter:
         self.boxes, self.labels = _boxes([symbol.box for symbol in symbols]), columns(symbols)[1]
         self.doubtful, self.fractions = _boxes(window.doubtful), _boxes(window.fractions)
         self.separators = _boxes(window.separators)
-        self.is_inside = self._are_inside(self.boxes)
+        self.inside = self._inside(self.boxes)
         self.numbers = self._numbers()
 
     def readable(self) -> Iterator[tuple[Region, str]]:
         """Where a detector might see a number, and, fewer, anything else; and what is there."""
-        for members in self.numbers:
-            tries = (self._around(members) for _ in range(_TRIES))
-            yield from islice(self._read(tries), 1)
         chance = self.ranges.no_number
+        for members in self.numbers:
+            if (self.inside[members] > _INSIDE).all() or self.random.random() < chance:
+                tries = (self._around(members) for _ in range(_TRIES))
+                yield from islice(self._read(tries), 1)
         others = [
             box
             for box in (*self.window.others, self._anywhere())
             if box[2] - box[0] > _NARROWEST * self.height and self.random.random() < chance
         ]
         yield from self._read(map(self._part, others))
-        fractions = self.fractions[self._are_inside(self.fractions)].tolist()
+        fractions = self.fractions[self._inside(self.fractions) > _INSIDE].tolist()
         yield from self._read(map(self._around_box, map(tuple, fractions)))
 
-    def _are_inside(self, boxes: Floats) -> Mask:
-        """Whether they are in the window, nearly as a whole."""
+    def _inside(self, boxes: Floats) -> Floats:
+        """Which share of each is in the window."""
         down, across = map(float, self.window.ink.shape)
-        return np.asarray(Region(0, 0, 0, 0, 0, across, down).visible(boxes) > _INSIDE)
+        return Region(0, 0, 0, 0, 0, across, down).visible(boxes)
 
     def _read(self, regions: Iterable[Region]) -> Iterator[tuple[Region, str]]:
         """The regions of which nobody doubts what they say."""
@@ -118,17 +120,27 @@ class _Cutter:
                 yield region, text
 
     def _text(self, region: Region) -> str | None:
-        """What a region says; None if anyone may doubt it."""
-        shares = region.visible(self.boxes)
-        read = np.flatnonzero((shares >= _SEEN) & self.is_inside)
-        is_cut = len(read) < (shares > _UNSEEN).sum()  # which may be read or not
-        if is_cut or len(read) > _MOST_SYMBOLS or self._is_doubtful(region):
+        """What a region says; None if anyone may doubt it. A part of a number says nothing."""
+        shares = np.minimum(region.visible(self.boxes), self.inside)
+        read = np.flatnonzero((shares >= _SEEN) & (self.inside > _INSIDE))
+        numbers = self.numbers if len(read) else []
+        number = next((each for each in numbers if {*read.tolist()} <= {*each}), [])
+        beside = np.delete(shares, np.union1d(read, number).astype(int))
+        if (beside > _UNSEEN).any() or len(read) > _MOST_SYMBOLS or self._is_doubtful(region):
             return None
         if not (self.labels[read] < DIGITS).any() or self._is_divided(region, read):
             return ""
-        if not any({*read.tolist()} <= {*number} for number in self.numbers):
+        if not number:
             return None
-        return "".join(SYMBOLS[label] for label in self.labels[read]).rstrip("-.")
+        text = self._spelled(read)
+        if text == self._spelled(number):
+            return text
+        missing = np.setdiff1d(number, read)
+        seen = shares[missing[self.labels[missing] < DIGITS]].max(initial=0)
+        return "" if _HINT < seen < _DIGIT else None
+
+    def _spelled(self, symbols: Iterable[int]) -> str:
+        return "".join(SYMBOLS[self.labels[symbol]] for symbol in symbols).rstrip("-.")
 
     def _is_doubtful(self, region: Region) -> bool:
         """Whether letters might be digits, or a fraction is cut."""
@@ -160,8 +172,7 @@ class _Cutter:
 
     def _numbers(self) -> list[list[int]]:
         """The symbols of each number, as `digits.reader` groups what it detects."""
-        kinds = self.labels < DIGITS, self.labels >= DIGITS
-        digits, signs = (np.flatnonzero(self.is_inside & kind) for kind in kinds)
+        digits, signs = np.flatnonzero(self.labels < DIGITS), np.flatnonzero(self.labels >= DIGITS)
         nearest = nearest_digits(self._detected(signs), self._detected(digits))
         return [
             sorted([*digits[number], *signs[np.isin(nearest, number)]])
@@ -176,10 +187,13 @@ class _Cutter:
     def _around(self, members: Sequence[int]) -> Region:
         """Where a detector might see the number of these symbols."""
         random, ranges = self.random, self.ranges
-        detected = list(members)
-        for fewer in (slice(1, None), slice(-1)):
-            if random.random() < ranges.unseen and (self.labels[detected[fewer]] < DIGITS).any():
-                detected = detected[fewer]
+        first, last = (
+            int(random.integers(len(members))) if random.random() < ranges.unseen else 0
+            for _ in range(2)
+        )
+        detected = members[first : len(members) - last]
+        if not (self.labels[detected] < DIGITS).any():
+            detected = members
         strayed = random.normal(0, ranges.misplaced, (len(detected), 4)) * self.height
         return self._region(self.boxes[detected] + strayed, self.labels[detected] < DIGITS)
 

@@ -169,8 +169,8 @@ class Ranges:
     over: Range = (0.05, 0.8)  # above and below, likewise
     misplaced: float = 0.05  # standard deviation of a box's sides, in heights
     unlevel: float = 0.02  # standard deviation of the slope that is left
-    unseen: float = 0.06  # chance that the first or last box is missing
-    no_number: float = 0.15  # chance that what isn't a number is cut out
+    unseen: float = 0.05  # chance that the first boxes are missing, or the last ones
+    no_number: float = 0.1  # chance that what isn't a number is cut out
     coarse: Either = Either(0.25, (0.45, 0.85))  # share of the pixels a side that a crop really has
     stretch: Range = (0.8, 1.25)  # of its width; evenly in the logarithm
     restroked: float = 0.3  # chance that strokes are thicker or thinner by a pixel
