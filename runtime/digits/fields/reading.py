@@ -162,7 +162,11 @@ def _look_at(
 def _look_closer(recognizer: RecognizerModel, field: _Look) -> Views:
     """What both networks see of the number in a field; where there seems to be none, of it all."""
     has_digit = any(arc.is_digit for arc in best_path(field.lattice))
-    where = region(field.lattice) if has_digit else crops.inside(field.box)
+    (left, top, right, bottom), where = field.box, crops.inside(field.box)
+    if has_digit:
+        number, room = region(field.lattice), AROUND * (bottom - top)
+        ends = max(number.left, left - room), min(number.right, right + room)
+        where = number._replace(left=ends[0], right=ends[1])
     [views] = look(recognizer.log_probabilities, field.crop, [(field.lattice, where)])
     return views
 

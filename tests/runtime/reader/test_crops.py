@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from digits.inference.interface import CROP_HEIGHT, CROP_MAX_WIDTH, INK, PAPER
 from digits.reader import crops
-from digits.reader.crops import Margins, Region
+from digits.reader.crops import MARGINS, Margins, Region
 
 SLOPE = 0.2
 INK_LEVEL, PAPER_LEVEL = 40, 200
@@ -37,7 +37,7 @@ def test_a_number_is_level_and_has_the_room_that_is_wanted() -> None:
     assert columns.min() == pytest.approx(30 * scale, abs=2)
     # Few digits say little about the page's tilt, a minus says nothing.
     short = crops.around(boxes[:2], np.array([True, False]))
-    assert short.slope == 0 and short.right == boxes[1, 2] + 15
+    assert short.slope == 0 and short.right == boxes[1, 2] + 30 * MARGINS.right
 
 
 def test_shares_of_boxes_that_are_seen() -> None:

@@ -84,6 +84,18 @@ def test_what_a_crop_says(
     assert {crop.text for crop in cut} == expected
 
 
+def test_a_part_of_a_number_is_none(materials: Materials, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the first digits are overlooked, the others were taught as if they were all."""
+    windows = [written("12345678") for _ in range(30)]
+    monkeypatch.setattr(crops, "compose", lambda *_: windows.pop())
+    ranges = replace(EXACT, unseen=1.0, beside=(0.6, 0.9))
+    cut = []
+    with pytest.raises(IndexError):
+        for crop in make_crops(materials._replace(ranges=ranges), np.random.default_rng(0)):
+            cut.append(crop.text)
+    assert {*cut} == {"", "12345678"}
+
+
 @pytest.mark.slow
 def test_crops_are_of_one_number_or_none(materials: Materials) -> None:
     materials, random = materials._replace(ranges=real_paper(RANGES)), np.random.default_rng(0)

@@ -15,10 +15,10 @@ BLANK = len(SYMBOLS)  # the class of no symbol, the last
 
 _DEFAULT = RecognizerRecipe(
     "default",
-    epochs=160,
+    epochs=80,
     batch_size=32,
     learning_rate=2e-3,
-    warmup_fraction=1 / 160,
+    warmup_fraction=1 / 80,
     schedule="wsd",
     weight_decay=0.02,
     ema_decay=0.9995,
@@ -41,7 +41,7 @@ class Recognizer(BaseNetwork):
     mixed_precision = True
     recipes: Mapping[str, RecognizerRecipe] = {
         "default": _DEFAULT,
-        "quick": replace(_DEFAULT, name="quick", epochs=40, warmup_fraction=1 / 40),
+        "quick": replace(_DEFAULT, name="quick", epochs=20, warmup_fraction=1 / 20),
     }
 
     def __init__(self) -> None:
