@@ -17,10 +17,7 @@ from digits.reader.page import read_page
 from digits.reader.pyramid import MapsFn
 from digits.terminal import track
 from digits_export import verify
-from digits_export.detector_calibrate import (
-    CalibratedDetector,
-    fit_scaling,
-)
+from digits_export.detector_calibrate import CalibratedDetector, fit_scaling
 from digits_export.report import Form
 from digits_train.checkpoint import Checkpoint
 from digits_train.matching import LabelledPage, Match, confusion, score

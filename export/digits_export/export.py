@@ -121,8 +121,8 @@ def _load(run: RunDir, config: ExportConfig) -> Checkpoint:
 
 def _make_exporter(loaded: Checkpoint, data: Path | None) -> Exporter:
     if isinstance(loaded.model, Recognizer):
-        pages, pictures = calibration.draw_number_pages(), calibration.draw_pictures()
-        return RecognizerExporter(loaded, calibration.draw_crops(), pages, pictures)
+        pages, crops = calibration.draw_number_pages(), calibration.draw_crops()
+        return RecognizerExporter(loaded, calibration.draw_batches(), pages, crops)
     if isinstance(loaded.model, Detector):
         return DetectorExporter(loaded, calibration.draw_pages())
     provenance = loaded.provenance

@@ -11,25 +11,25 @@ from itertools import chain
 import numpy as np
 import scipy.optimize
 
-from digits.reader.numbers import likeliest
-from digits.reader.opinions import ANY_TEXT, Opinions, Weights, ask
+from digits.reader.numbers import has_digit, likeliest
+from digits.reader.opinions import Opinions, Weights, opinions_of
 from digits.reader.pyramid import MapsFn
 from digits.reader.reading import RecognizeFn, find_numbers
 from digits.terminal import track
 from digits_export.temperature import fit_log_odds
-from digits_train.camera.crops import Picture
+from digits_train.camera.crops import Crop
 from digits_train.matching import LabelledPage
 
 _START = Weights(0.5, 0.8, 0.01, 0.01)
 _BOUNDS = (0.01, 10.0), (0.01, 10.0), (1e-6, 0.3), (1e-6, 0.3)
 _LEAST = 1e-6  # probability of a text that neither network finds likely
 
-Reading = tuple[Opinions, str]  # what both networks say of a number, and what is written
+LabelledOpinions = tuple[Opinions, str]  # what both networks say of a number, and what is written
 
 
 def read_pages(
     maps: MapsFn, recognize: RecognizeFn, pages: Sequence[LabelledPage]
-) -> Iterator[Reading]:
+) -> Iterator[LabelledOpinions]:
     """What both networks say of what they see on pages, and what is written there.
 
     pages: with a number a line. Where no digit is, the text is empty; what is in two lines is left
@@ -45,25 +45,25 @@ def read_pages(
             inside = (left < x) & (x < right) & (top < y) & (y < bottom)
             written = {lines[line] for line in line_of_digit[inside]}
             if len(written) < 2:
-                yield ask(views, ANY_TEXT), "".join(written)
+                yield opinions_of(views), "".join(written)
 
 
-def read_pictures(
-    maps: MapsFn, recognize: RecognizeFn, pictures: Sequence[Picture]
-) -> Iterator[Reading]:
-    """The same of pictures of one number each, or of none, in which they see one."""
-    for picture in track(pictures, len(pictures), "reading pictures"):
-        seen = [*chain.from_iterable(find_numbers(maps, recognize, picture.pixels))]
+def read_crops(
+    maps: MapsFn, recognize: RecognizeFn, crops: Sequence[Crop]
+) -> Iterator[LabelledOpinions]:
+    """The same of crops, as if each were a page, in which they see one number."""
+    for crop in track(crops, len(crops), "reading crops"):
+        seen = [*chain.from_iterable(find_numbers(maps, recognize, crop.pixels))]
         if len(seen) == 1:
-            yield ask(seen[0], ANY_TEXT), picture.text
+            yield opinions_of(seen[0]), crop.text
 
 
-def fit_weights(pages: Sequence[Reading], pictures: Sequence[Reading]) -> Weights:
+def fit_weights(pages: Sequence[LabelledOpinions], crops: Sequence[LabelledOpinions]) -> Weights:
     """The weights for which what is written is likeliest, calibrated on the pages alone.
 
-    The pictures are of worse paper than most: they say whom to believe, not how surely.
+    The crops are of worse paper than most: they say whom to believe, not how surely.
     """
-    numbers = [*pages, *pictures]
+    numbers = [*pages, *crops]
 
     def loss(logarithms: Sequence[float]) -> float:
         weights = Weights(*map(math.exp, logarithms))
@@ -74,11 +74,12 @@ def fit_weights(pages: Sequence[Reading], pictures: Sequence[Reading]) -> Weight
     weights = Weights(*(float(value) for value in np.exp(fitted.x)))
     pools = [(opinions.pool(weights), text) for opinions, text in pages]
     likely = [(likeliest(pool.texts), pool, text) for pool, text in pools]
+    likely = [numbered for numbered in likely if has_digit(numbered[0])]
     shares = np.array([pool.texts[read] / pool.total for read, pool, _ in likely])
     right = np.array([read == text for read, _, text in likely])
     scores = np.log(shares.clip(_LEAST)) - np.log((1 - shares).clip(_LEAST))
     temperature, shift = fit_log_odds(scores, right)
-    return weights._replace(temperature=temperature, shift=shift)
+    return weights._replace(number_temperature=temperature, number_shift=shift)
 
 
 def _log_probability(opinions: Opinions, text: str, weights: Weights) -> float:

@@ -17,11 +17,11 @@ from digits.inference.model_file import BUNDLED_DETECTOR
 from digits.inference.recognizer_model import padded
 from digits.inference.session import open_session
 from digits_export import verify
-from digits_export.number_weights import fit_weights, read_pages, read_pictures
+from digits_export.number_weights import fit_weights, read_crops, read_pages
 from digits_export.quantize import Batches
 from digits_export.report import Form
 from digits_export.temperature import TEMPERATURES, TextScaling
-from digits_train.camera.crops import Picture
+from digits_train.camera.crops import Crop
 from digits_train.checkpoint import Checkpoint
 from digits_train.matching import LabelledPage
 from digits_train.models import Recognizer
@@ -66,9 +66,9 @@ class RecognizerExporter:
         loaded: Checkpoint,
         batches: Sequence[Batch],
         pages: Sequence[LabelledPage],
-        pictures: Sequence[Picture],
+        crops: Sequence[Crop],
     ) -> None:
-        """batches: of validation crops. pages, pictures: of numbers, to weigh the networks."""
+        """batches: of validation crops. pages, crops: of numbers, to weigh the networks."""
         network = loaded.model
         assert isinstance(network, Recognizer)
         self.loaded, self._batches = loaded, batches
@@ -79,7 +79,7 @@ class RecognizerExporter:
         recognize = partial(log_probabilities, self.calibrated.eval())
         maps = DetectorModel(BUNDLED_DETECTOR, sha256="").maps
         self._weights = fit_weights(
-            [*read_pages(maps, recognize, pages)], [*read_pictures(maps, recognize, pictures)]
+            [*read_pages(maps, recognize, pages)], [*read_crops(maps, recognize, crops)]
         )
 
     def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
@@ -97,12 +97,7 @@ class RecognizerExporter:
         return {
             "training_crops": crops * passes * provenance.epoch,
             "temperature": round(self.scaling.temperature, 6),
-            "detector_weight": round(self._weights.detector, 6),
-            "recognizer_weight": round(self._weights.recognizer, 6),
-            "detector_slip_rate": round(self._weights.detector_slip, 9),
-            "recognizer_slip_rate": round(self._weights.recognizer_slip, 9),
-            "number_temperature": round(self._weights.temperature, 6),
-            "number_shift": round(self._weights.shift, 6),
+            **{name: round(value, 9) for name, value in self._weights._asdict().items()},
             "validation_crops": sum(batch.size for batch in self._batches),
             "validation_numbers": self.total,
             "validation_accuracy_float": exact["accuracy"],

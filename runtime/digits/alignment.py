@@ -81,6 +81,10 @@ def edit_distance(text: str, other: str) -> int:
     >>> edit_distance("9128", "1234")
     3
     """
+    while text and other and text[0] == other[0]:
+        text, other = text[1:], other[1:]
+    while text and other and text[-1] == other[-1]:
+        text, other = text[:-1], other[:-1]
     distances = [*range(len(other) + 1)]  # from the text so far to each start of the other
     for count, symbol in enumerate(text, 1):
         before, distances[0] = distances[0], count

@@ -50,10 +50,11 @@ class Classifier:
         threshold: float | None = None,
         detector: ModelSource = None,
         recognizer: ModelSource = None,
-        sha256: Mapping[Task, str] = {},  # noqa: B006 - nothing changes it
+        sha256: Mapping[Task, str] | None = None,
     ) -> None:
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f"threshold must be 0 to 1, not {threshold}")
+        sha256 = sha256 or {}
         self.model = Model(model, threads, kernels, sha256.get("classifier"))
         self._threshold = threshold
         self._detector_file = detector, threads, None, sha256.get("detector")
@@ -133,10 +134,13 @@ class Classifier:
         >>> Classifier().read("7.jpg").text
         '7'
         """
-        from digits.reader.reading import Rules, read_numbers  # `predict` doesn't need it
+        from digits.constraints.constraints import Constraints  # `predict` needs neither
+        from digits.reader.reading import error_limit, read_numbers
 
+        limit = error_limit(max_errors)
+        asked = Constraints() if constraints is None else constraints  # some are false
         page = picture.load(source, picture.PAGE_MAX_SIDE)
-        return read_numbers(self.networks, page, Rules.of(constraints, max_errors))
+        return read_numbers(self.networks, page, asked, limit)
 
     def read_fields(self, source: Source, form: "Form", max_errors: float | None = None) -> "Sheet":
         """Read the number in each field of a filled form.
@@ -146,9 +150,11 @@ class Classifier:
         PictureError if the picture can't be opened, and DataError if the form's picture can't.
         """
         from digits.fields.reading import read_sheet
+        from digits.reader.reading import error_limit
 
+        limit = error_limit(max_errors)
         page = picture.load(source, picture.SHEET_MAX_SIDE)
-        return read_sheet(self.networks, page, form, max_errors)
+        return read_sheet(self.networks, page, form, limit)
 
 
 def examine(classifier: Classifier, pictures: Sequence[GreyImage]) -> list[Candidates]:

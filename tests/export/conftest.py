@@ -151,8 +151,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory, network: Network) -> Expo
 def simple_pages() -> Iterator[None]:
     """Calibrate detectors on simple pages instead of the camera's."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("draw_pages", "draw_number_pages"):
-            patch.setattr(calibration, name, lambda: PAGES)
+        patch.setattr(calibration, "draw_pages", lambda: PAGES)
         yield
 
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from digits.reader.crops import whole
-from digits.reader.opinions import ANY_TEXT, Opinions, Weights, ask
-from digits_export.number_weights import fit_weights, read_pages, read_pictures
-from digits_train.camera.crops import Picture
+from digits.reader.opinions import Opinions, Weights, opinions_of
+from digits_export.number_weights import fit_weights, read_crops, read_pages
+from digits_train.camera.crops import Crop
 from digits_train.matching import Truth
 from tests.export.detector_pages import drawn_page, ink_maps
 from tests.runtime.reader.drawn import lattice, steps, views
@@ -29,15 +28,15 @@ def hints(seed: int, scales: tuple[float, float]) -> Iterator[tuple[Opinions, st
             seven = 0.998 / (1 + math.exp(-scale * odds))
             says.append({"7": seven, "1": 0.998 - seven})
         seen = views(lattice("", says[0]), steps("", says[1]))
-        yield ask(seen, ANY_TEXT), "7" if is_seven else "1"
+        yield opinions_of(seen), "7" if is_seven else "1"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scales", [(1.0, 1.0), (2.0, 0.5)])
 def test_weights_undo_over_and_underconfidence(scales: tuple[float, float]) -> None:
     fitted = fit_weights([*hints(0, scales)], [])
-    assert fitted.detector * scales[0] == pytest.approx(1, rel=0.25)
-    assert fitted.recognizer * scales[1] == pytest.approx(1, rel=0.25)
+    assert fitted.detector_weight * scales[0] == pytest.approx(1, rel=0.25)
+    assert fitted.recognizer_weight * scales[1] == pytest.approx(1, rel=0.25)
 
 
 @pytest.mark.slow
@@ -45,8 +44,9 @@ def test_slips_are_as_frequent_as_they_are() -> None:
     """One in five numbers has a symbol that the detector overlooks; in the others, it is right."""
     doubtful = [{"7": share, "1": 0.998 - share} for share in (0.3, 0.6, 0.7, 0.4)]
     honest = [views(lattice("127"), steps("12", each)) for each in doubtful]
-    pairs = [(ask(each, ANY_TEXT), "127") for each in [*honest, views(lattice("12"), steps("127"))]]
-    assert fit_weights(pairs, []).detector_slip > 10 * fit_weights(pairs[:-1], []).detector_slip
+    pairs = [(opinions_of(each), "127") for each in [*honest, views(lattice("12"), steps("127"))]]
+    often, seldom = (fit_weights(some, []).detector_slip_rate for some in (pairs, pairs[:-1]))
+    assert often > 10 * seldom
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_what_is_read_is_paired_with_what_is_written_there(
     page = drawn_page(0)._replace(text=written, truth=truth)
     [*read] = read_pages(ink_maps, lambda crops: [steps("777")] * len(crops), [page])
     assert [text for _, text in read] == expected
-    pictures = [Picture(page.pixels, whole(page.pixels), written)] * 2
-    [*again] = read_pictures(ink_maps, lambda crops: [steps("777")] * len(crops), pictures)
+    crops = [Crop(page.pixels, written)] * 2
+    [*again] = read_crops(ink_maps, lambda crops: [steps("777")] * len(crops), crops)
     assert [text for _, text in again] == [written] * 2
     for opinions, _ in [*read, *again]:
         pool = opinions.pool(Weights(1.0, 1.0, 1e-6, 1e-6))

@@ -11,11 +11,10 @@ import torch
 
 from digits.inference.interface import CROP_HEIGHT
 from digits.inference.recognizer_model import RecognizerModel
-from digits.reader.crops import whole
 from digits_export.export import export_run
 from digits_export.recognizer_export import RecognizerExporter
 from digits_train import calibration, checkpoint
-from digits_train.camera.crops import Crop, Picture
+from digits_train.camera.crops import Crop
 from digits_train.models import Recognizer
 from digits_train.recognizer_data import Batch, to_batch
 from tests.conftest import Patch
@@ -39,10 +38,10 @@ def test_writes_both_files_and_their_metadata(tmp_path: Path, monkeypatch: Patch
     torch.manual_seed(0)
     network = Recognizer().eval()
     torch.nn.init.normal_(network.symbols.weight)  # or it would read nothing anywhere
-    monkeypatch.setattr(calibration, "draw_crops", batches)
-    pictures = [Picture(page.pixels, whole(page.pixels), "777") for page in PAGES]
+    monkeypatch.setattr(calibration, "draw_batches", batches)
+    crops = [Crop(page.pixels, "777") for page in PAGES]
     monkeypatch.setattr(calibration, "draw_number_pages", lambda: PAGES)
-    monkeypatch.setattr(calibration, "draw_pictures", lambda: pictures)
+    monkeypatch.setattr(calibration, "draw_crops", lambda: crops)
     run = save(tmp_path, network, RECOGNIZER)
     report = export_run(run, replace(INT8, force=True))  # of four numbers, one may change
     assert {path.name for path in run.folder.iterdir()} == {"checkpoint.safetensors", *FILES}

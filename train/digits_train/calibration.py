@@ -10,21 +10,21 @@ from digits.data.mnist import Split
 from digits.terminal import track
 from digits_train import frames, recognizer_data
 from digits_train.camera import FITTED
-from digits_train.camera.crops import Picture, make_pictures
+from digits_train.camera.crops import Crop, make_crops
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.page import number_page, page, random_lines
-from digits_train.camera.ranges import RANGES, clear, real_paper
+from digits_train.camera.ranges import REAL_PAPER, clear
 from digits_train.matching import LabelledPage
 from digits_train.raster import Bytes
 from digits_train.recognizer_data import Batch
 
 NUM_OUTLIERS, NUM_FRAMES = 2000, 5000
-NUM_PAGES, NUM_NUMBER_PAGES, NUM_PICTURES = 100, 100, 1500
+NUM_PAGES, NUM_NUMBER_PAGES, NUM_CROPS = 100, 250, 1500
 GLYPHS, TEXTS = 1000, 1000  # that frames are composed of
 _PAGE_GLYPHS, _PAGE_TEXTS = 3000, 2000
-# Never those of a training, which are smaller, or of the benchmarks' pages.
-_SEED, _PAGES_SEED, _NUMBERS_SEED, _CROPS_SEED = 2**63, 7_000_000, 8_000_000, 9_000_000
-_PICTURES_SEED = 10_000_000
+# Rarely those of a training, and never those of the benchmarks' pages.
+_SEED, _PAGES_SEED, _NUMBERS_SEED, _CROPS_SEED = 2**63, 7_000_000, 8_000_000, 10_000_000
+_BATCHES_SEED = 11_000_000
 
 
 def draw_outliers(validation: Split) -> Bytes:
@@ -56,17 +56,17 @@ def draw_number_pages() -> list[LabelledPage]:
     return [number_page(random, _materials(), random_lines(random)) for random in randoms]
 
 
-def draw_pictures() -> list[Picture]:
-    """Draw pictures of one number each, or of none, by the same digits."""
-    materials = _materials()._replace(ranges=clear(real_paper(RANGES)))
-    pictures = make_pictures(materials, np.random.default_rng(_PICTURES_SEED))
-    return [*islice(track(pictures, NUM_PICTURES, "drawing numbers"), NUM_PICTURES)]
+def draw_crops() -> list[Crop]:
+    """Draw crops of one number each, or of none, of the same digits."""
+    materials = _materials()._replace(ranges=clear(REAL_PAPER))
+    crops = make_crops(materials, np.random.default_rng(_CROPS_SEED))
+    return [*islice(track(crops, NUM_CROPS, "drawing numbers"), NUM_CROPS)]
 
 
-def draw_crops() -> list[Batch]:
+def draw_batches() -> list[Batch]:
     """Draw crops for a recognizer, as clear as those that people have."""
     digits = mnist.load("validation")[:FITTED]
-    return recognizer_data.held_out(digits, _CROPS_SEED, clear(real_paper(RANGES)))
+    return recognizer_data.held_out(digits, _BATCHES_SEED, clear(REAL_PAPER))
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -68,8 +68,9 @@ class Chunks(Dataset[list[Batch]]):
     def _batches(self, crops: Sequence[Crop]) -> list[Batch]:
         """Crops of nearly the same width together."""
         ordered = sorted(crops, key=lambda crop: crop.pixels.shape[1])
-        starts = range(0, len(ordered), self.batch_size)
-        return [to_batch(ordered[start : start + self.batch_size]) for start in starts]
+        count = -(-len(ordered) // self.batch_size)  # as alike as can be, so that all can share it
+        edges = np.linspace(0, len(ordered), count + 1).astype(int).tolist()
+        return [to_batch(ordered[start:end]) for start, end in pairwise(edges)]
 
 
 def held_out(digits: Split, seed: int, ranges: Ranges) -> list[Batch]:

@@ -1,7 +1,6 @@
 """Read the sheets of a form: find each field, and read the one number in it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -9,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFilter
 
+from digits.constraints.constraints import Constraints
 from digits.fields import doubts
 from digits.fields.form import Field, Form
 from digits.fields.locate import Location, Locator, SheetNotFound, project, rectify
@@ -22,11 +22,11 @@ from digits.inference.recognizer_model import RecognizerModel
 from digits.prediction import Number
 from digits.reader import crops
 from digits.reader.detections import Detections, Floats, Mask
-from digits.reader.lattice import LEAST_STEPS, PAGE_STEPS, Arc, best_path, build_lattice
+from digits.reader.lattice import Arc, best_path, build_lattice, has_digit
 from digits.reader.numbers import BROKEN, NumberReading, read_number
 from digits.reader.opinions import Views, Weights
 from digits.reader.page import find_symbols
-from digits.reader.reading import Networks, Rules, look, region, to_number
+from digits.reader.reading import Networks, region, to_number, view_numbers
 
 _BESIDE = 1.0  # of a box's height: a digit beyond its edge is seen whole
 AROUND = 0.25  # of a box's height: writing crosses its lines
@@ -35,24 +35,22 @@ _BLUR, _OUTLIER = 0.03, 6.0  # of its height, against noise; standard deviations
 locator = lru_cache(4)(Locator)  # of forms
 
 
-def read_sheet(networks: Networks, page: GreyImage, form: Form, max_errors: float | None) -> Sheet:
+def read_sheet(networks: Networks, page: GreyImage, form: Form, max_errors: float) -> Sheet:
     """Read a sheet in a page that was loaded with SHEET_MAX_SIDE; see `Classifier.read_fields`."""
     try:
         to_page, note = locate(page, form)
     except SheetNotFound as error:
         return Sheet(form, (), str(error))
-    looks = [
-        _look_at(networks.detector, page.pixels, form, field, to_page) for field in form.fields
-    ]
-    views = [_look_closer(networks.recognizer, look) for look in looks]
+    fields = [_detect(networks.detector, page.pixels, form, each, to_page) for each in form.fields]
+    views = [_recognize(networks.recognizer, field) for field in fields]
     read = [
-        _read(look, seen, field, networks.weights)
-        for look, seen, field in zip(looks, views, form.fields, strict=True)
+        _read(field, seen, of.constraints, networks.weights)
+        for field, seen, of in zip(fields, views, form.fields, strict=True)
     ]
     readings, notes = apply_rules(form, read)
     numbers = (
-        _to_number(page, _on_page(look, seen), reading, Rules.of(field.constraints, max_errors))
-        for look, seen, reading, field in zip(looks, views, readings, form.fields, strict=True)
+        _to_number(page, _on_page(field, seen), reading, max_errors)
+        for field, seen, reading in zip(fields, views, readings, strict=True)
     )
     note = "; ".join(filter(None, (note, *notes)))
     to_picture = np.diag([page.downscale, page.downscale, 1]) @ to_page
@@ -76,12 +74,12 @@ def cut(page: Grey, of: Field, to_page: Floats, around: float = AROUND) -> tuple
 
 
 def find_symbols_in(
-    detector: DetectorModel, crop: Grey, cells: int, around: float = AROUND, steps: int = PAGE_STEPS
+    detector: DetectorModel, crop: Grey, cells: int, around: float = AROUND
 ) -> tuple[list[Arc], Detections]:
     """The lattice of what is in a field, of so many cells; and what may be around it.
 
-    crop, around: uint8 [h, w] by `cut`, and its argument. Boxes are in pixels of the crop. steps:
-    of a search in the lattice. Raises ModelError.
+    crop, around: uint8 [h, w] by `cut`, and its argument. Boxes are in pixels of the crop. Raises
+    ModelError.
     """
     height = crop.shape[0] / (1 + 2 * around)
     edge = around * height
@@ -89,7 +87,7 @@ def find_symbols_in(
     seen = find_symbols(crop, detector.maps)
     middles = seen.centres - edge
     is_in = ((middles > 0) & (middles < size)).all(1)
-    lattice = build_lattice(seen.select(is_in), max(LEAST_STEPS, steps // (is_in.sum() or 1)))
+    lattice = build_lattice(seen.select(is_in))
     return _snap(lattice, edge, size[0] / cells, cells) if cells else lattice, seen.select(~is_in)
 
 
@@ -119,11 +117,11 @@ def _bounds(from_crop: Floats, box: tuple[float, ...]) -> tuple[float, float, fl
     return (*projected.min(0).tolist(), *projected.max(0).tolist())
 
 
-class _Look(NamedTuple):
+class _DetectedField(NamedTuple):
     """What the detector sees in a field.
 
-    crop, to_page: by `cut`. lattice: of its symbols, in pixels of the crop. inside: what is inside
-    the lines of its cells. is_struck_out: whether its digits are. wholeness, emptiness: the
+    crop, to_page: by `cut`. lattice, path: of its symbols, in pixels of the crop. inside: what is
+    inside the lines of its cells. is_struck_out: whether its digits are. wholeness, emptiness: the
     probabilities that no digit beside the field is of its number, and that none reaches into the
     field.
     """
@@ -131,6 +129,7 @@ class _Look(NamedTuple):
     crop: Grey
     to_page: Floats
     lattice: list[Arc]
+    path: list[Arc]
     inside: list[Grey]
     is_struck_out: bool
     wholeness: float
@@ -144,49 +143,50 @@ class _Look(NamedTuple):
         return edge, edge, width - edge, height - edge
 
 
-def _look_at(
-    detector: DetectorModel, page: Grey, form: Form, field: Field, to_page: Floats
-) -> _Look:
+def _detect(
+    detector: DetectorModel, page: Grey, form: Form, of: Field, to_page: Floats
+) -> _DetectedField:
     """Look at a field and its surroundings by the detector."""
-    crop, from_crop = cut(page, field, to_page, _BESIDE)
-    steps = PAGE_STEPS // len(form.fields)
-    lattice, beside = find_symbols_in(detector, crop, field.cells, _BESIDE, steps)
-    inside = _inside_cells(cut(page, field, to_page, 0)[0], field.cells)
+    crop, from_crop = cut(page, of, to_page, _BESIDE)
+    lattice, beside = find_symbols_in(detector, crop, of.cells, _BESIDE)
+    path, inside = best_path(lattice), _inside_cells(cut(page, of, to_page, 0)[0], of.cells)
     beside = _outside_fields(form, np.linalg.inv(to_page) @ from_crop, beside)
-    look = _Look(crop, from_crop, lattice, inside, False, 0.0, 1.0)
-    is_struck_out, whole = _examine_number(crop, look.box[0], best_path(lattice), beside)
-    emptiness = doubts.emptiness(beside, look.box)
-    return look._replace(is_struck_out=is_struck_out, wholeness=whole, emptiness=emptiness)
+    field = _DetectedField(crop, from_crop, lattice, path, inside, False, 0.5, 1.0)
+    is_struck_out, whole = _examine_number(crop, field.box[0], path, beside)
+    emptiness = doubts.emptiness(beside, field.box)
+    return field._replace(is_struck_out=is_struck_out, wholeness=whole, emptiness=emptiness)
 
 
-def _look_closer(recognizer: RecognizerModel, field: _Look) -> Views:
+def _recognize(recognizer: RecognizerModel, field: _DetectedField) -> Views:
     """What both networks see of the number in a field; where there seems to be none, of it all."""
-    has_digit = any(arc.is_digit for arc in best_path(field.lattice))
     (left, top, right, bottom), where = field.box, crops.inside(field.box)
-    if has_digit:
-        number, room = region(field.lattice), AROUND * (bottom - top)
+    if has_digit(field.path):
+        number, room = region(field.path), AROUND * (bottom - top)
         ends = max(number.left, left - room), min(number.right, right + room)
         where = number._replace(left=ends[0], right=ends[1])
-    [views] = look(recognizer.log_probabilities, field.crop, [(field.lattice, where)])
+    numbers = [(field.lattice, where)]
+    [views] = view_numbers(recognizer.log_probabilities, field.crop, numbers)
     return views
 
 
-def _read(look: _Look, views: Views, field: Field, weights: Weights) -> NumberReading:
+def _read(
+    field: _DetectedField, views: Views, constraints: Constraints, weights: Weights
+) -> NumberReading:
     """The number in a field, or that it is blank, and how likely that is."""
-    reading = read_number(views, field.constraints, weights)
+    reading = read_number(views, constraints, weights)
     if reading.text:
-        likely = reading.probability * look.wholeness
-        return reading._replace(probability=likely, is_disputed=look.is_struck_out)
-    if any(map(_has_ink, look.inside)):  # both may overlook thin strokes, or a scribble
+        likely = reading.probability * field.wholeness
+        return reading._replace(probability=likely, is_disputed=field.is_struck_out)
+    if any(map(_has_ink, field.inside)):  # both may overlook thin strokes, or a scribble
         return reading._replace(probability=0.5)
-    blank = (1 - BROKEN * (1 - reading.probability)) * look.emptiness
+    blank = (1 - BROKEN * (1 - reading.probability)) * field.emptiness
     return reading._replace(probability=blank)
 
 
-def _on_page(look: _Look, views: Views) -> Views:
+def _on_page(field: _DetectedField, views: Views) -> Views:
     """The same with boxes in the page's pixels."""
-    lattice = [arc._replace(box=_bounds(look.to_page, arc.box)) for arc in views.lattice]
-    return replace(views, lattice=lattice, box=_bounds(look.to_page, views.box))
+    lattice = [arc._replace(box=_bounds(field.to_page, arc.box)) for arc in views.lattice]
+    return views._replace(lattice=lattice, box=_bounds(field.to_page, views.box))
 
 
 def _examine_number(
@@ -198,7 +198,7 @@ def _examine_number(
     """
     seen = [arc for arc in path if arc.is_digit]
     if not seen:
-        return False, 0.0
+        return False, 0.5  # only the recognizer sees any
     boxes, symbols = np.array([arc.box for arc in seen]), np.array([arc.symbols for arc in seen])
     digits = Detections(np.array([arc.score for arc in seen]), symbols, boxes)
     ink = doubts.stroke_ink(crop, edge, boxes)
@@ -228,8 +228,8 @@ def _has_ink(grey: Grey) -> bool:
     return bool(middle - smooth.min(initial=middle) > _OUTLIER * max(deviation, 1.0))
 
 
-def _to_number(page: GreyImage, views: Views, reading: NumberReading, rules: Rules) -> Number:
+def _to_number(page: GreyImage, views: Views, reading: NumberReading, max_errors: float) -> Number:
     if reading.text or reading.probability <= 0.5:
-        return to_number(page, views, reading, (1, 1), rules)
-    is_sure = reading.probability >= 1 - rules.max_errors
+        return to_number(page, views, reading, (1, 1), max_errors)
+    is_sure = reading.probability >= 1 - max_errors
     return Number("", reading.probability, "blank" if is_sure else "review", "", "", ())

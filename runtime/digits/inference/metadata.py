@@ -79,7 +79,7 @@ class RecognizerMetadata(AnyMetadata):
     """
 
     task: Task = "recognizer"
-    training_crops: int  # that it saw, each as often as varied
+    training_crops: int  # that were drawn, times how often each was shown
     recognizer_weight: float  # of its log probabilities of texts, beside a detector's
     detector_weight: float  # of the detector's
     detector_slip_rate: float  # probability that it misreads a symbol without a doubt
@@ -102,7 +102,9 @@ _MAX_NESTED = 100  # objects and lists in such a value
 _RANGES = {
     ("accuracy", "accuracy_float", "threshold"): (0, 1),
     ("rate",): (1e-9, 1),
-    ("temperature", "weight"): (0.001, 1000),
+    ("temperature",): (0.001, 1000),
+    ("weight",): (0.001, 10),
+    ("shift",): (-30, 30),
     ("",): (-1_000_000, 1_000_000),
 }
 _KINDS: dict[str, type[AnyMetadata]] = {

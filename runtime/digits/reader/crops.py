@@ -80,19 +80,18 @@ class Region(NamedTuple):
         return np.asarray(sides[:, 0] * sides[:, 1])
 
 
-def around(boxes: Floats, are_digits: Mask, margins: Margins = MARGINS, tilt: float = 0) -> Region:
+def around(boxes: Floats, are_digits: Mask, margins: Margins = MARGINS) -> Region:
     """The region of a number.
 
     boxes: float64 [n, 4] of its symbols, left, top, right and bottom in the page's pixels.
-    are_digits: [n], of which one at least is true; a minus or a point says nothing about the line.
-    tilt: the slope of the page's lines, which a short number's is near to.
+    are_digits: [n], of which one at least is true; a minus or a point says nothing about the line,
+    and a few digits say little.
     """
     digits = boxes[are_digits]
     middles = (digits[:, :2] + digits[:, 2:]) / 2
     height = float(np.median(digits[:, 3] - digits[:, 1]))
     (x, y), (across, down) = middles.mean(0), (middles - middles.mean(0)).T
-    prior = _PRIOR * height**2
-    slope = float((across @ down + prior * tilt) / (across @ across + prior))
+    slope = float(across @ down / (across @ across + _PRIOR * height**2))
     line = Region(float(x), float(y), slope, 0, 0, 0, 0)
     tops, bottoms = line.levelled(digits)[:, [1, 3]].T
     return line._replace(
@@ -108,11 +107,6 @@ def inside(box: tuple[float, float, float, float]) -> Region:
     left, top, right, bottom = box
     half = (bottom - top) / 2
     return Region((left + right) / 2, top + half, 0, left, -half, right, half)
-
-
-def whole(page: Grey) -> Region:
-    """All of a picture that shows nothing but a number."""
-    return inside((0, 0, page.shape[1], page.shape[0]))
 
 
 def cut(page: Grey, region: Region) -> Grey:

@@ -29,8 +29,8 @@ def accepted_states(steps: Floats, automaton: Automaton, beam: int) -> dict[Stat
     """
     reached: dict[tuple[State, str], float] = {(automaton.start, _BLANK): 0.0}
     symbols, is_blank, blanks = [*SYMBOLS, _BLANK], True, 0.0
-    for row, least in zip(steps.tolist(), (steps.max(1) + FLOOR).tolist(), strict=True):
-        likely = [(symbol, p) for symbol, p in zip(symbols, row, strict=True) if p > least]
+    for row, floor in zip(steps.tolist(), (steps.max(1) + FLOOR).tolist(), strict=True):
+        likely = [(symbol, p) for symbol, p in zip(symbols, row, strict=True) if p > floor]
         was_blank, is_blank = is_blank, likely[0][0] == _BLANK
         if was_blank and is_blank:  # nothing happens at most steps
             blanks += row[-1]

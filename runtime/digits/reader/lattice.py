@@ -6,7 +6,7 @@ positions between them, from left to right; a path may pass from one to the next
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,10 +20,6 @@ from digits.reader.search import FLOOR, keep_likeliest, log_sum
 # digit leans over the next.
 _CORE = 0.6
 
-PAGE_STEPS = 1_000_000  # that a search in all lattices of a page takes at most: two seconds
-LEAST_STEPS = 50  # for an arc, so that a search without constraints always ends
-
-
 Box = tuple[float, float, float, float]  # left, top, right and bottom in the page's pixels
 
 
@@ -31,15 +27,13 @@ class Arc(NamedTuple):
     """A place where a symbol may be, from one node to another.
 
     start: the first node; the last one of a lattice's k-th arc is k + 1. score: log odds that there
-    is a symbol. symbols: float64 [12], log probabilities of SYMBOLS, if there is one. steps: how
-    many a search may take because of it.
+    is a symbol. symbols: float64 [12], log probabilities of SYMBOLS, if there is one.
     """
 
     start: int
     score: float
     symbols: Floats
     box: Box
-    steps: int = PAGE_STEPS
 
     @property
     def is_digit(self) -> bool:
@@ -52,8 +46,8 @@ class Arc(NamedTuple):
         return SYMBOLS[int(self.symbols.argmax())]
 
 
-def build_lattice(detections: Detections, steps: int = PAGE_STEPS) -> list[Arc]:
-    """The lattice of detections in one row: its arcs, ordered by their ends. steps: of each."""
+def build_lattice(detections: Detections) -> list[Arc]:
+    """The lattice of detections in one row: its arcs, ordered by their ends."""
     lefts, _, rights, _ = detections.boxes.T
     middles, halves = (lefts + rights) / 2, _CORE / 2 * (rights - lefts)
     order = np.argsort(middles + halves, kind="stable")
@@ -61,7 +55,12 @@ def build_lattice(detections: Detections, steps: int = PAGE_STEPS) -> list[Arc]:
     first = np.minimum(np.searchsorted(ends, starts, "right"), np.arange(len(order))).tolist()
     scores, symbols, boxes = detections.select(order)
     columns = zip(first, scores.tolist(), symbols, map(tuple, boxes.tolist()), strict=True)
-    return [Arc(*column, steps) for column in columns]
+    return [Arc(*column) for column in columns]
+
+
+def has_digit(path: Iterable[Arc]) -> bool:
+    """Whether a path has more than minus signs and points."""
+    return any(arc.is_digit for arc in path)
 
 
 def best_path(lattice: Sequence[Arc]) -> list[Arc]:
@@ -107,13 +106,11 @@ def forced_path(lattice: Sequence[Arc], text: str) -> list[Arc]:
 
 
 def accepted_states(lattice: Sequence[Arc], automaton: Automaton, beam: int) -> dict[State, float]:
-    """The accepted states, with the logarithms of the weights of all paths to each.
+    """The accepted states, with the logarithms of the probabilities of all paths to each.
 
-    A path's weight is the product of its symbols' odds: that each is there, and not nothing. beam:
-    how many states are kept at a node. None at all if the search takes more steps than the arcs
-    allow.
+    A path's probability is its share of the weight of all paths; its weight is the product of its
+    symbols' odds: that each is there, and not nothing. beam: how many states are kept at a node.
     """
-    left = sum(arc.steps for arc in lattice)
     nodes: list[dict[State, float]] = [{automaton.start: 0.0}]
     for index, arc in enumerate(lattice):
         reached = dict(nodes[index])
@@ -122,9 +119,6 @@ def accepted_states(lattice: Sequence[Arc], automaton: Automaton, beam: int) -> 
         likely = [
             (SYMBOLS[number], odds[number]) for number in np.flatnonzero(odds > odds.max() + FLOOR)
         ]
-        left -= len(likely) * len(nodes[arc.start])
-        if left < 0:
-            return {}
         for state, weight in nodes[arc.start].items():
             for symbol, more in likely:
                 total = weight + more
@@ -133,20 +127,23 @@ def accepted_states(lattice: Sequence[Arc], automaton: Automaton, beam: int) -> 
                     likeliest = max(likeliest, total)
                     reached[after] = log_sum(reached.get(after, -math.inf), total)
         nodes.append(keep_likeliest(reached, beam))
-    return {state: weight for state, weight in nodes[-1].items() if automaton.accepts(state)}
+    everything = _total_weight(lattice)
+    accepted = ((state, w) for state, w in nodes[-1].items() if automaton.accepts(state))
+    return {state: weight - everything for state, weight in accepted}
 
 
-def total_score(lattice: Sequence[Arc]) -> float:
+def text_scores(lattice: Sequence[Arc], texts: Sequence[str]) -> list[float]:
+    """The logarithms of the texts' probabilities; see `accepted_states`."""
+    everything = _total_weight(lattice)
+    return [float(_totals(lattice, text, np.logaddexp)[-1][-1]) - everything for text in texts]
+
+
+def _total_weight(lattice: Sequence[Arc]) -> float:
     """The logarithm of the weight of all paths, whatever they read."""
     totals = [0.0]
     for arc in lattice:
         totals.append(log_sum(totals[-1], totals[arc.start] + arc.score))
     return totals[-1]
-
-
-def text_score(lattice: Sequence[Arc], text: str) -> float:
-    """The logarithm of the weight of all paths that read a text; see `accepted_states`."""
-    return float(_totals(lattice, text, np.logaddexp)[-1][-1])
 
 
 def _totals(lattice: Sequence[Arc], text: str, combine: np.ufunc) -> list[Floats]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from digits.constraints.constraints import Constraints
-from digits.reader.opinions import ANY_TEXT, Pool, Views, Weights, ask
+from digits.reader.opinions import Pool, Views, Weights, opinions_of
 
 # How many numbers break the constraints that they should satisfy: slips of the pen, and other
 # things on the page. Without that, one allowed number would be found in every scribble.
@@ -17,7 +17,7 @@ class NumberReading(NamedTuple):
     text: the likeliest one that satisfies the constraints; the likeliest of all if a number that
     satisfies none is likelier; empty where there is rather no number. probability: that it is right
     as a whole, 0 to 1. texts: the probabilities of the likeliest ones that satisfy the constraints.
-    free: those of the likeliest without constraints, of which the empty one is no number.
+    free: those of the likeliest without constraints; the empty text means no number.
     satisfies: whether the text does. is_disputed: whether a person has to look at it in any case.
     """
 
@@ -41,30 +41,37 @@ class NumberReading(NamedTuple):
 def read_number(views: Views, constraints: Constraints, weights: Weights) -> NumberReading:
     """Read a number, or the likeliest one that satisfies constraints.
 
-    Its probability is its share of the weight of all texts. With constraints, it is by Bayes' rule
-    its share of the weight of those that satisfy them, of no number at all, and of the others so
-    far as some numbers break the constraints and could read so by chance.
+    Its probability is its share of all weight. With constraints, texts that break them count too,
+    but only as far as people break constraints and such a text arises by chance (Bayes' rule).
     """
     views = views.without_signs() if constraints.digits_only else views
-    opinions = ask(views, ANY_TEXT)
+    opinions = opinions_of(views)
     everything = opinions.pool(weights)
     numbers = Pool({t: w for t, w in everything.texts.items() if has_digit(t)}, everything.rest)
-    satisfying, free = numbers, {t: w / everything.total for t, w in everything.texts.items()}
+    satisfying = numbers
     if constraints:
-        satisfying = ask(views, constraints.automaton, opinions.reads).pool(weights)
+        satisfying = opinions_of(views, constraints.automaton, opinions.likeliest).pool(weights)
+    free = _probabilities(everything.texts, everything.total, weights)
     text, blank = likeliest(satisfying.texts), everything.total - numbers.total
     chance = BROKEN * constraints.share(text) if text else 1.0
     others = chance * max(numbers.total - satisfying.total, 0.0)
     total = satisfying.total + others + blank
-    if not total or 2 * blank > total:
-        return NumberReading("", blank / total if total else 0.0, {}, free, False)
-    if satisfying.total <= others:
+    if 2 * blank > total:
+        return NumberReading("", blank / total, {}, free, False)
+    if not text or satisfying.total <= others:
         return NumberReading(likeliest(numbers.texts), 0.0, {}, free, False)
-    shares = {text: weight / total for text, weight in satisfying.texts.items()}
-    probability = weights.calibrated(shares[text])
-    scale = (1 - probability) / max(1 - shares[text], 1e-9)
-    texts = {other: scale * share for other, share in shares.items()} | {text: probability}
-    return NumberReading(text, probability, texts, free)
+    texts = _probabilities(satisfying.texts, total, weights)
+    return NumberReading(text, texts[text], texts, free)
+
+
+def _probabilities(texts: Mapping[str, float], total: float, weights: Weights) -> dict[str, float]:
+    """Of texts, by their weights: the likeliest one's calibrated, the others' in proportion."""
+    best = likeliest(texts)
+    share = texts.get(best, 0.0) / total
+    probability = weights.calibrated(share)
+    scale = (1 - probability) / max(1 - share, 1e-9) / total
+    others = {text: min(scale * weight, probability) for text, weight in texts.items()}
+    return others | {best: probability} if texts else others
 
 
 def likeliest(texts: Mapping[str, float]) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from digits.images.grey import Grey
 from digits.reader.detections import DIGITS, SAME, Detections, Integers, concatenate, overlaps
-from digits.reader.lattice import LEAST_STEPS, PAGE_STEPS, Arc, best_path, build_lattice
+from digits.reader.lattice import Arc, best_path, build_lattice, has_digit
 from digits.reader.lines import nearest_digits, text_lines
 from digits.reader.pyramid import MapsFn, detect
 from digits.vision.ranker import Evidence
@@ -103,16 +103,13 @@ def build_lattices(detections: Detections) -> Lattices:
     order = np.argsort(nearest, kind="stable")
     firsts = np.searchsorted(nearest[order], np.arange(len(digits.scores)))
     beside = np.split(order, firsts)[1:]  # each digit; before them is what is beside none
-    arcs = sum(map(len, beside)) + len(beside)
-    steps = max(LEAST_STEPS, PAGE_STEPS // max(arcs, 1))
 
     def lattice(column: Integers) -> list[Arc]:
         alternatives = np.concatenate([beside[number] for number in column])
-        chosen = concatenate([digits.select(column), others.select(alternatives)])
-        return build_lattice(chosen, steps)
+        return build_lattice(concatenate([digits.select(column), others.select(alternatives)]))
 
-    def has_digit(arcs: list[Arc]) -> bool:
-        return any(arc.is_digit for arc in best_path(arcs))
-
-    lines = ([*filter(has_digit, map(lattice, columns))] for columns in text_lines(digits))
+    lines = [
+        [arcs for arcs in map(lattice, columns) if has_digit(best_path(arcs))]
+        for columns in text_lines(digits)
+    ]
     return [line for line in lines if line]

@@ -1,7 +1,7 @@
 """Read the numbers of a page: the detector finds their symbols, the recognizer reads them."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from numbers import Real
 from typing import NamedTuple
 
@@ -25,7 +25,6 @@ from digits.reader.pyramid import MapsFn
 
 MAX_ERRORS = 0.01  # as long as nobody asks for less or more
 _UNSEEN = np.zeros((0, len(SYMBOLS) + 1))  # steps
-_CHUNK = 256  # numbers at a time, so that memory hardly grows with them
 
 # Crops to log probabilities: `RecognizerModel.log_probabilities`.
 RecognizeFn = Callable[[Sequence[Grey]], Sequence[NDArray[np.float32]]]
@@ -40,89 +39,84 @@ class Networks(NamedTuple):
     @property
     def weights(self) -> Weights:
         metadata = self.recognizer.metadata
-        return Weights(
-            metadata.detector_weight,
-            metadata.recognizer_weight,
-            metadata.detector_slip_rate,
-            metadata.recognizer_slip_rate,
-            metadata.number_temperature,
-            metadata.number_shift,
-        )
+        return Weights(*(getattr(metadata, name) for name in Weights._fields))
 
 
-class Rules(NamedTuple):
-    """What is asked of numbers, as for `Classifier.read`."""
+def error_limit(max_errors: float | None) -> float:
+    """max_errors, as for `Classifier.read`, or by default MAX_ERRORS.
 
-    constraints: Constraints
-    max_errors: float
-
-    @classmethod
-    def of(cls, constraints: Constraints | None, max_errors: float | None) -> "Rules":
-        """Raises ValueError if max_errors isn't between 0 and 1."""
-        if max_errors is not None and not (isinstance(max_errors, Real) and 0 < max_errors < 1):
-            raise ValueError(f"max_errors must be a number between 0 and 1, not {max_errors!r}")
-        asked = Constraints() if constraints is None else constraints  # some are false
-        return cls(asked, max_errors or MAX_ERRORS)
+    Raises ValueError if it isn't between 0 and 1.
+    """
+    if max_errors is None:
+        return MAX_ERRORS
+    if not (isinstance(max_errors, Real) and 0 < max_errors < 1):
+        raise ValueError(f"max_errors must be a number between 0 and 1, not {max_errors!r}")
+    return max_errors
 
 
-def read_numbers(networks: Networks, page: GreyImage, rules: Rules) -> Reading:
+def read_numbers(
+    networks: Networks, page: GreyImage, constraints: Constraints, max_errors: float
+) -> Reading:
     """Read all numbers of a page that was loaded with PAGE_MAX_SIDE; see `Classifier`."""
     lines: list[tuple[Number, ...]] = []
     detector, recognizer = networks
     for columns in find_numbers(detector.maps, recognizer.log_probabilities, page.pixels):
-        read = [
-            (views, read_number(views, rules.constraints, networks.weights)) for views in columns
-        ]
+        read = [(views, read_number(views, constraints, networks.weights)) for views in columns]
         line = [pair for pair in read if pair[1].text]
         if line:
             row, numbered = len(lines) + 1, enumerate(line, 1)
-            lines.append(tuple(to_number(page, *pair, (row, i), rules) for i, pair in numbered))
+            lines.append(
+                tuple(to_number(page, *pair, (row, i), max_errors) for i, pair in numbered)
+            )
     return Reading(tuple(lines))
 
 
-def find_numbers(maps: MapsFn, recognize: RecognizeFn, page: Grey) -> list[list[Views]]:
-    """What both networks see of the numbers in each line that has a digit.
+def find_numbers(maps: MapsFn, recognize: RecognizeFn, page: Grey) -> Iterator[list[Views]]:
+    """Yield what both networks see of the numbers in each line that has a digit.
 
     page: uint8 [height, width].
     """
     lines = build_lattices(find_symbols(page, maps))
     if not lines:  # without paper around it, the detector may overlook a digit
-        return [look(recognize, page, [((), crops.whole(page))])]
-    lattices = [lattice for line in lines for lattice in line]
-    numbers = iter(look(recognize, page, [(lattice, region(lattice)) for lattice in lattices]))
-    return [[next(numbers) for _ in line] for line in lines]
+        whole = crops.inside((0, 0, page.shape[1], page.shape[0]))
+        yield view_numbers(recognize, page, [((), whole)])
+    for line in lines:
+        numbers = [(lattice, region(best_path(lattice))) for lattice in line]
+        yield view_numbers(recognize, page, numbers)
 
 
-def look(
+def view_numbers(
     recognize: RecognizeFn, page: Grey, numbers: Sequence[tuple[Sequence[Arc], Region]]
 ) -> list[Views]:
     """What both networks see of numbers, by their lattices and where the recognizer looks.
 
     It doesn't look at what is longer than its crops: 20 digits or so.
     """
-    views = list[Views]()
-    for start in range(0, len(numbers), _CHUNK):
-        chunk = numbers[start : start + _CHUNK]
-        cut = [crops.normalised(crops.cut(page, where)) for _, where in chunk if where.fits]
-        outputs = iter(recognize(cut))
-        for lattice, where in chunk:
-            steps = np.asarray(next(outputs), np.float64) if where.fits else _UNSEEN
-            views.append(Views(lattice, steps, where.bounds))
-    return views
+    chosen = [where for _, where in numbers if where.fits]
+    outputs = iter(recognize([crops.normalised(crops.cut(page, where)) for where in chosen]))
+    return [
+        Views(
+            lattice, np.asarray(next(outputs), np.float64) if where.fits else _UNSEEN, where.bounds
+        )
+        for lattice, where in numbers
+    ]
 
 
-def region(lattice: Sequence[Arc]) -> Region:
-    """Where the recognizer looks at a number, of which there is a digit on the best path."""
-    path = best_path(lattice)
+def region(path: Sequence[Arc]) -> Region:
+    """Where the recognizer looks at a number, by the path of its symbols with a digit at least."""
     boxes = np.array([arc.box for arc in path])
     return crops.around(boxes, np.array([arc.is_digit for arc in path]))
 
 
 def to_number(
-    page: GreyImage, views: Views, reading: NumberReading, where: tuple[int, int], rules: Rules
+    page: GreyImage,
+    views: Views,
+    reading: NumberReading,
+    where: tuple[int, int],
+    max_errors: float,
 ) -> Number:
     """The number that is read on a page. where: its line and column."""
-    is_likely = reading.satisfies and reading.probability >= 1 - rules.max_errors
+    is_likely = reading.satisfies and reading.probability >= 1 - max_errors
     is_accepted = is_likely and not reading.is_disputed
     return Number(
         reading.text if reading.satisfies else "",

@@ -6,13 +6,12 @@ models", 1989).
 """
 
 import math
-from collections.abc import Iterable, Mapping
-from functools import reduce
+from collections.abc import Mapping
 from heapq import nlargest
 from operator import itemgetter
 from typing import TypeVar
 
-FLOOR = math.log(1e-5)  # what is so much less likely than the best is left out
+FLOOR = math.log(1e-4)  # what is so much less likely than the best is left out
 
 S = TypeVar("S")
 
@@ -22,11 +21,6 @@ def log_sum(first: float, second: float) -> float:
     if first < second:
         first, second = second, first
     return first if second == -math.inf else first + math.log1p(math.exp(second - first))
-
-
-def log_total(logarithms: Iterable[float]) -> float:
-    """The logarithm of the sum of any of them; minus infinity if there are none."""
-    return reduce(log_sum, logarithms, -math.inf)
 
 
 def keep_likeliest(states: Mapping[S, float], beam: int) -> dict[S, float]:

@@ -36,7 +36,7 @@ def test_number_or_blank(
 ) -> None:
     show(monkeypatch, drawn, CROP, steps(recognized))
     monkeypatch.setattr(
-        Networks, "weights", EVEN._replace(detector_slip=0.02, recognizer_slip=0.01)
+        Networks, "weights", EVEN._replace(detector_slip_rate=0.02, recognizer_slip_rate=0.01)
     )
     [number] = classifier.read_fields(np.full((200, 400), 230, np.uint8), FORM).numbers
     assert (number.status, number.text) == (status, text)

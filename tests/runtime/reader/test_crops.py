@@ -25,15 +25,15 @@ def sloping(count: int = 12) -> tuple[np.ndarray, np.ndarray]:
 def test_a_number_is_level_and_has_the_room_that_is_wanted() -> None:
     page, boxes = sloping()
     margins = Margins(left=1, above=0.5, right=2, below=0.5)
-    region = crops.around(boxes, np.ones(len(boxes), bool), margins, tilt=SLOPE)
-    assert region.slope == pytest.approx(SLOPE, abs=0.01)
+    region = crops.around(boxes, np.ones(len(boxes), bool), margins)
+    assert region.slope == pytest.approx(SLOPE, abs=0.02)
     assert (region.left, region.right) == (70, 500)
     crop = crops.cut(page, region)
     scale = CROP_HEIGHT / (region.bottom - region.top)
     assert crop.shape == (CROP_HEIGHT, pytest.approx(430 * scale, abs=1))
     rows, columns = np.nonzero(crop < (INK_LEVEL + PAPER_LEVEL) / 2)
-    assert rows.min() == pytest.approx(15 * scale, abs=2)
-    assert rows.max() == pytest.approx(45 * scale, abs=2)
+    assert rows.min() == pytest.approx(15 * scale, abs=3)
+    assert rows.max() == pytest.approx(45 * scale, abs=3)
     assert columns.min() == pytest.approx(30 * scale, abs=2)
     # Few digits say little about the page's tilt, a minus says nothing.
     short = crops.around(boxes[:2], np.array([True, False]))
@@ -61,7 +61,7 @@ def test_ink_is_light_in_spite_of_polarity_and_shadow(ink: int) -> None:
 @pytest.mark.parametrize("shape", [(5, 4000), (4000, 5), (1, 1), (3000, 3000)])
 def test_extreme_pictures_give_small_crops(shape: tuple[int, int]) -> None:
     page = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-    crop = crops.normalised(crops.cut(page, crops.whole(page)))
+    crop = crops.normalised(crops.cut(page, crops.inside((0, 0, *page.shape[::-1]))))
     assert crop.shape[0] == CROP_HEIGHT and 16 <= crop.shape[1] <= CROP_MAX_WIDTH
 
 

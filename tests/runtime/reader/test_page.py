@@ -3,11 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from digits.constraints.automaton import Product, State
-from digits.constraints.checks import CHECKS
 from digits.inference.interface import SYMBOLS
 from digits.reader.detections import concatenate
-from digits.reader.lattice import accepted_states
 from digits.reader.lines import text_lines
 from digits.reader.page import build_lattices, find_symbols, read_page, weigh
 from tests.runtime.reader.drawn import Box, Drawn, Network, detections, row_of, text_of
@@ -104,24 +101,6 @@ def test_what_is_no_second_digit(box: Box, symbol: str) -> None:
     evidence = weigh(concatenate([nine, detections([box], [6.0], SYMBOLS.index(symbol))]))
     assert evidence.several == 0
     assert evidence.probabilities[9] == pytest.approx(0.89 / (1 + np.exp(-7)))
-
-
-def test_search_of_a_dense_page_takes_bounded_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """400 doubtful digits, 80 a line: for Luhn's check digit, up to 100 states at each."""
-    monkeypatch.setattr("digits.reader.page.PAGE_STEPS", 100_000)
-    luhn, steps = CHECKS["luhn"], []
-
-    def step(state: State, symbol: str) -> State | None:
-        steps.append(symbol)
-        return luhn.step(state, symbol)
-
-    counting = Product(luhn.start, step, luhn.accepts)
-    boxes = [(10 * x, 16 * y, 10 * x + 8, 16 * y + 14) for y in range(5) for x in range(80)]
-    lines = build_lattices(detections(boxes, [2.0] * len(boxes)))
-    lattices = [lattice for line in lines for lattice in line]
-    assert sum(map(len, lattices)) == 400
-    assert not any(accepted_states(lattice, counting, 500) for lattice in lattices)
-    assert 10_000 < len(steps) <= 100_000
 
 
 @pytest.mark.parametrize(("gap", "columns"), [(2.8, 1), (3.2, 2)])

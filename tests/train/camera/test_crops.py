@@ -13,13 +13,13 @@ from digits_train.camera import crops
 from digits_train.camera.crops import make_crops, vary
 from digits_train.camera.exposure import photograph
 from digits_train.camera.materials import Materials
-from digits_train.camera.ranges import RANGES, Either, real_paper
+from digits_train.camera.ranges import REAL_PAPER, Either
 from digits_train.camera.scene import security
 from digits_train.camera.window import Window
 from digits_train.symbols import Box, Symbol
 
 EXACT = replace(
-    real_paper(RANGES),
+    REAL_PAPER,
     clear=0.0,
     misplaced=0.0,
     unseen=0.0,
@@ -98,7 +98,7 @@ def test_a_part_of_a_number_is_none(materials: Materials, monkeypatch: pytest.Mo
 
 @pytest.mark.slow
 def test_crops_are_of_one_number_or_none(materials: Materials) -> None:
-    materials, random = materials._replace(ranges=real_paper(RANGES)), np.random.default_rng(0)
+    materials, random = materials._replace(ranges=REAL_PAPER), np.random.default_rng(0)
     cut = [*islice(make_crops(materials, random), 300)]
     texts = [crop.text for crop in cut]
     assert {symbol for text in texts for symbol in text} == set(SYMBOLS)

@@ -1,9 +1,9 @@
 """Crops of numbers out of composed windows, and of what is no number: what the recognizer learns.
 
-The text of a crop is the number in it, as it is written: digits, a minus before them, points (or
-commas) between them. Points and dashes behind it close an amount, other signs before and behind it
-are a currency or a unit: neither belongs to the text. What is no single number has no text: a
-fraction, a sum, words, marks, a number struck out, digits cut off by the edge.
+The text of a crop is the number in it, as it is written: digits, with minus signs and points (or
+commas) before and between them. Points and dashes behind it close an amount, other signs before and
+behind it are a currency or a unit: neither belongs to the text. What is no single number has no
+text: a fraction, a sum, words, marks, a number struck out, a part of a number.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,11 +29,11 @@ from digits_train.symbols import Box, columns, moved
 
 _SIDES = 7, 22  # heights of a digit: of a window
 _PHOTOGRAPHS = 2  # of each number
-_MOST_SYMBOLS = 20
+_MAX_SYMBOLS = 20
 _SEEN, _UNSEEN = 0.8, 0.35  # share of a symbol that is in a crop: it is read, or not
-_HINT, _DIGIT = 0.15, 0.65  # share of a number's digit that is in a crop: plainly cut off
-_INSIDE = 0.9  # share of one that is in the window: it may be read
-_DOUBTFUL = 0.2  # share of what may be a symbol that is in a crop: it may be read
+_CUT_OFF = 0.15, 0.65  # share of a digit that is in a crop: plainly cut off
+_INSIDE = 0.9  # share of one that is in the window: enough to be read
+_DOUBTFUL = 0.2  # share of what may be a symbol that is in a crop: enough to be taken for one
 _EDGE = 4  # pixels around a crop that are photographed, too
 _TRIES = 3  # to find room that nothing else is in
 _NARROWEST = 1.2  # heights: what is narrower, such as a letter, may be a digit
@@ -46,22 +46,8 @@ class Crop(NamedTuple):
     text: str
 
 
-class Picture(NamedTuple):
-    """pixels: uint8 [h, w], grey. region: what is looked at. text: as of a Crop."""
-
-    pixels: Grey
-    region: Region
-    text: str
-
-
 def make_crops(materials: Materials, random: Random) -> Iterator[Crop]:
-    """Yield crops of random windows for ever."""
-    for pixels, region, text in make_pictures(materials, random):
-        yield Crop(crops.cut(pixels, region), text)
-
-
-def make_pictures(materials: Materials, random: Random) -> Iterator[Picture]:
-    """Yield what crops are cut out of, photographed, for ever."""
+    """Yield crops of photographed random windows, endlessly."""
     hard, before = materials.ranges, Window.empty((1, 1))
     while True:
         ranges = clear(hard) if random.random() < hard.clear else hard
@@ -75,7 +61,7 @@ def make_pictures(materials: Materials, random: Random) -> Iterator[Picture]:
                 shines = random.random() < ranges.shining_through
                 shown = cutter.photograph(region, before if shines else None)
                 if shown is not None:
-                    yield Picture(*shown, text)
+                    yield Crop(crops.cut(*shown), text)
         before = window
 
 
@@ -92,7 +78,7 @@ class _Cutter:
         self.numbers = self._numbers()
 
     def readable(self) -> Iterator[tuple[Region, str]]:
-        """Where a detector might see a number, and, fewer, anything else; and what is there."""
+        """Regions where a detector might see a number, and some without one; and their texts."""
         chance = self.ranges.no_number
         for members in self.numbers:
             if (self.inside[members] > _INSIDE).all() or self.random.random() < chance:
@@ -126,7 +112,7 @@ class _Cutter:
         numbers = self.numbers if len(read) else []
         number = next((each for each in numbers if {*read.tolist()} <= {*each}), [])
         beside = np.delete(shares, np.union1d(read, number).astype(int))
-        if (beside > _UNSEEN).any() or len(read) > _MOST_SYMBOLS or self._is_doubtful(region):
+        if (beside > _UNSEEN).any() or len(read) > _MAX_SYMBOLS or self._is_doubtful(region):
             return None
         if not (self.labels[read] < DIGITS).any() or self._is_divided(region, read):
             return ""
@@ -137,7 +123,7 @@ class _Cutter:
             return text
         missing = np.setdiff1d(number, read)
         seen = shares[missing[self.labels[missing] < DIGITS]].max(initial=0)
-        return "" if _HINT < seen < _DIGIT else None
+        return "" if _CUT_OFF[0] < seen < _CUT_OFF[1] else None
 
     def _spelled(self, symbols: Iterable[int]) -> str:
         return "".join(SYMBOLS[self.labels[symbol]] for symbol in symbols).rstrip("-.")

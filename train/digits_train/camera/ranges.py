@@ -213,6 +213,24 @@ class Ranges:
 
 
 RANGES = Ranges()
+# For crops of numbers: also cheques, forms and black-and-white scans, long numbers.
+REAL_PAPER = replace(
+    RANGES,
+    kinds=(0.25, 0.13, 0.1, 0.17, 0.05, 0.12, 0.18),
+    secured=0.25,
+    bilevel=0.2,
+    fraction=0.08,
+    cell=Either(0.18, (0.7, 1.8)),
+    framed=0.15,
+    frame=(0.02, 0.8),
+    line=(0.02, 0.14),
+    taught=Either(0.5, (0.1, 1.0)),
+    least_contrast=40.0,
+    spacings=(0.35, 0.25, 0.25, 0.15),
+    contents=(0.9, 0.07, 0.03),
+    edge=0.03,
+    after_number=(0.8, 8.0),
+)
 
 
 def legible(ranges: Ranges) -> Ranges:
@@ -225,27 +243,6 @@ def legible(ranges: Ranges) -> Ranges:
         pitch=Either(1.0, (1.5, 2.6)),
         size=(0.65, 1.5),  # the smallest digit can be read in the smallest hand, too
         faint=Either(0.25, (0.2, 0.25), (0.0, 0.25)),
-    )
-
-
-def real_paper(ranges: Ranges) -> Ranges:
-    """For crops of numbers: also cheques, forms and black-and-white scans, long numbers."""
-    return replace(
-        ranges,
-        kinds=(0.25, 0.13, 0.1, 0.17, 0.05, 0.12, 0.18),
-        secured=0.25,
-        bilevel=0.2,
-        fraction=0.08,
-        cell=Either(0.18, (0.7, 1.8)),
-        framed=0.15,
-        frame=(0.02, 0.8),
-        line=(0.02, 0.14),
-        taught=Either(0.5, (0.1, 1.0)),
-        least_contrast=40.0,
-        spacings=(0.35, 0.25, 0.25, 0.15),
-        contents=(0.9, 0.07, 0.03),
-        edge=0.03,
-        after_number=(0.8, 8.0),
     )
 
 
@@ -270,7 +267,5 @@ def clear(ranges: Ranges) -> Ranges:
         worn=(-2.0, -0.7),
         speckled=(0.0, 0.05),
         digit_height=(16.0, 48.0),
-        coarse=Either(0.15, (0.6, 0.85)),
         misplaced=0.03,
-        grained=Either(0.3, (0.01, 0.04)),
     )

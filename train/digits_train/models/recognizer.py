@@ -12,7 +12,6 @@ from digits_train.models.network import BaseNetwork, ConvBlock
 
 BLANK = len(SYMBOLS)  # the class of no symbol, the last
 
-
 _DEFAULT = RecognizerRecipe(
     "default",
     epochs=80,

@@ -20,7 +20,7 @@ from digits.inference.interface import SYMBOLS
 from digits.terminal import progress_bar
 from digits_train import detector_data, diagnose, recognizer_data
 from digits_train.camera.materials import Materials, make_materials
-from digits_train.camera.ranges import RANGES, real_paper
+from digits_train.camera.ranges import REAL_PAPER
 from digits_train.comparison import Comparison
 from digits_train.config import RecognizerRecipe
 from digits_train.distributed import CPU, DistributedContext
@@ -78,14 +78,15 @@ class Recognition:
 
     @property
     def samples(self) -> Tensor:
-        return self._validation[len(self._validation) // 2].inputs
+        by_width = sorted(self._validation, key=lambda batch: batch.inputs.shape[3])
+        return by_width[len(by_width) // 2].inputs
 
     def start(self) -> None:
         """Draw the glyphs and words that numbers are composed of."""
         with progress_bar(shown=self.dist.is_main) as bar:
             bar.add_task("drawing glyphs and words", total=None)
             materials = make_materials(self.train, self.seed, _GLYPHS, _TEXTS)
-            self.materials = materials._replace(ranges=real_paper(RANGES))
+            self.materials = materials._replace(ranges=REAL_PAPER)
 
     def batches(self, epoch: int, rng: torch.Generator, model: BaseNetwork) -> Iterator[Batch]:
         """Crops that no other epoch has."""
@@ -126,7 +127,7 @@ class Recognition:
 
     @cached_property
     def _validation(self) -> list[Batch]:
-        return recognizer_data.held_out(self.validation, VALIDATION_SEED, real_paper(RANGES))
+        return recognizer_data.held_out(self.validation, VALIDATION_SEED, REAL_PAPER)
 
 
 def predict(model: BaseNetwork, batches: Iterable[Batch]) -> list[Tensor]:
