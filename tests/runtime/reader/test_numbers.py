@@ -92,3 +92,10 @@ def test_digits_only_leaves_signs_out(recognized: np.ndarray) -> None:
         assert reading.text == "12" and reading.probability > 0.98
     alone = views([minus], steps("-")[: len(recognized)])
     assert read_number(alone, Constraints(digits_only=True), EVEN).text == ""
+
+
+@pytest.mark.parametrize("recognized", [UNSEEN, steps("7" * 200)])
+def test_a_long_row_is_no_short_number(recognized: np.ndarray) -> None:
+    """The probability of a length of 4 is 0 to a computer."""
+    reading = read_number(views(lattice("7" * 200), recognized), Constraints(length=4), EVEN)
+    assert not reading.satisfies and reading.probability == 0
