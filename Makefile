@@ -138,19 +138,14 @@ model: .venv/done
 
 # It needs 1.9 GB. It goes on after an interruption with
 # `digits train --resume runs/bundled-detector`.
-detector: .venv/done
-	rm -rf runs/bundled-detector
-	.venv/$(BIN)/digits train --network detector --out runs/bundled-detector
-	.venv/$(BIN)/digits export --quantize runs/bundled-detector
-	cp runs/bundled-detector/detector.int8.onnx runtime/digits/inference/
+# A training goes on after an interruption with `digits train --resume runs/bundled-recognizer`.
+# After another detector, export the recognizer again: its weights are fitted beside it.
+detector recognizer: .venv/done
+	rm -rf runs/bundled-$@
+	.venv/$(BIN)/digits train --network $@ --out runs/bundled-$@
+	.venv/$(BIN)/digits export --quantize runs/bundled-$@
+	cp runs/bundled-$@/$@.int8.onnx runtime/digits/inference/
 	.venv/$(BIN)/python -m docs.make page
-
-# It goes on after an interruption with `digits train --resume runs/bundled-recognizer`.
-recognizer: .venv/done
-	rm -rf runs/bundled-recognizer
-	.venv/$(BIN)/digits train --network recognizer --out runs/bundled-recognizer
-	.venv/$(BIN)/digits export --quantize runs/bundled-recognizer
-	cp runs/bundled-recognizer/recognizer.int8.onnx runtime/digits/inference/
 
 clean:
 	rm -rf .venv .venv-runtime .venv-bounds .venv-ray .venv-docs .venv-release .arm dist site

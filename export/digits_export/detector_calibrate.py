@@ -57,28 +57,19 @@ class CalibratedDetector(nn.Module):
         return self._scaling.apply(*self.network(pages))
 
 
-class Seen(NamedTuple):
-    """A page, and where calibrated maps show symbols on it."""
+def label(
+    page: LabelledPage, maps: MapsFn, scaling: MapScaling = UNSCALED
+) -> tuple[Detections, Labels]:
+    """What may be digits by calibrated maps and isn't doubtful, the surest first.
 
-    page: LabelledPage
-    detections: Detections
-
-    def label(self) -> tuple[Detections, Labels]:
-        """What may be digits and isn't doubtful, the surest first, and the true symbols, or -1."""
-        digits = self.detections.select(self.detections.are_digits)
-        surest = digits.select(np.argsort(-digits.scores, kind="stable"))
-        partners = self.page.match(surest.boxes, surest.symbols.argmax(1)).partners
-        known = partners != DOUBTFUL
-        return surest.select(known), np.append(self.page.truth.symbols, -1)[partners[known]]
-
-
-def see(pages: Sequence[LabelledPage], maps: MapsFn, scaling: MapScaling = UNSCALED) -> list[Seen]:
-    """Find the symbols of pages, as `read_page` does before it decides."""
-    tracked = track(pages, len(pages), "calibrating")
-    return [
-        Seen(page, find_symbols(page.pixels, lambda pixels: scaling.apply(*maps(pixels))))
-        for page in tracked
-    ]
+    And the true symbols there, or -1.
+    """
+    detections = find_symbols(page.pixels, lambda pixels: scaling.apply(*maps(pixels)))
+    digits = detections.select(detections.are_digits)
+    surest = digits.select(np.argsort(-digits.scores, kind="stable"))
+    partners = page.match(surest.boxes, surest.symbols.argmax(1)).partners
+    known = partners != DOUBTFUL
+    return surest.select(known), np.append(page.truth.symbols, -1)[partners[known]]
 
 
 def fit_scaling(pages: Sequence[LabelledPage], maps: MapsFn) -> MapScaling:
@@ -89,7 +80,8 @@ def fit_scaling(pages: Sequence[LabelledPage], maps: MapsFn) -> MapScaling:
     """
     scaling = UNSCALED
     for _ in range(_ROUNDS):
-        labelled = [each.label() for each in see(pages, maps, scaling)]
+        tracked = track(pages, len(pages), "calibrating")
+        labelled = [label(page, maps, scaling) for page in tracked]
         labels = np.concatenate([np.zeros(0, np.int64), *(truth for _, truth in labelled)])
         right = labels >= 0
         if not right.any():

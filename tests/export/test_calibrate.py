@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from digits_export.detector_calibrate import UNSCALED, fit_scaling, see
+from digits_export.detector_calibrate import UNSCALED, fit_scaling, label
 from digits_export.recognizer_export import fit_text_temperature
 from digits_export.temperature import fit_log_odds, fit_temperature, rejection_threshold
 from digits_train.detection import cells
@@ -83,8 +83,8 @@ def without(page: LabelledPage, missing: int, weight: float = 1.0) -> LabelledPa
 def test_detections_are_right_or_invented_unless_doubtful() -> None:
     pages = [without(drawn_page(0), 1), drawn_page(1), without(drawn_page(2), 0, weight=0.0)]
     labels: list[int] = []
-    for page in see(pages, ink_maps):
-        detections, truth = page.label()
+    for page in pages:
+        detections, truth = label(page, ink_maps)
         labels += truth[detections.scores > 0].tolist()
         assert (detections.symbols[detections.scores > 0].argmax(1) == 7).all()
     assert sorted(labels) == [-1] + 7 * [7]
@@ -93,13 +93,13 @@ def test_detections_are_right_or_invented_unless_doubtful() -> None:
 def test_overconfident_maps_are_corrected() -> None:
     """A fourth of what looks like a seven is none; the maps are always as sure."""
     blank, maps = [drawn_page(0, 0)], Mock(side_effect=ink_maps)
-    see(blank, maps)
+    label(blank[0], maps)
     looks = maps.call_count
     assert fit_scaling([], maps) == fit_scaling(blank, maps) == UNSCALED
     assert maps.call_count == 2 * looks  # another round would see the same
     pages = [without(drawn_page(seed), seed % 4) for seed in range(40)]
     scaling = fit_scaling(pages, ink_maps)
-    labelled = [page.label() for page in see(pages, ink_maps, scaling)]
+    labelled = [label(page, ink_maps, scaling) for page in pages]
     scores = np.concatenate([detections.scores for detections, _ in labelled])
     labels = np.concatenate([truth for _, truth in labelled])
     share = (labels[scores > 0] >= 0).mean()

@@ -4,7 +4,7 @@ Graphs are in ONNX's text syntax: https://onnx.ai/onnx/repo-docs/Syntax.html
 """
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +13,13 @@ import onnx
 from onnx import GraphProto, ModelProto, numpy_helper, parser
 
 from digits.inference import metadata
-from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR, load
+from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR, BUNDLED_RECOGNIZER, load
 
 RAW = Path(BUNDLED).read_bytes()
 METADATA = load(BUNDLED, metadata.Metadata).metadata
 DETECTOR_RAW = Path(BUNDLED_DETECTOR).read_bytes()
 DETECTOR_METADATA = load(BUNDLED_DETECTOR, metadata.DetectorMetadata).metadata
-RECOGNIZER_METADATA = metadata.RecognizerMetadata(
-    **{field.name: getattr(DETECTOR_METADATA, field.name) for field in fields(metadata.AnyMetadata)}
-    | {"task": "recognizer", "architecture": "recognizer"},
-    training_crops=1000,
-    recognizer_weight=0.7,
-    detector_weight=0.3,
-    detector_slip_rate=0.001,
-    recognizer_slip_rate=0.001,
-    number_temperature=1.0,
-    number_shift=0.0,
-    validation_crops=20,
-    validation_numbers=15,
-    validation_accuracy_float=0.9,
-    validation_accuracy=0.9,
-    validation_error_float=0.05,
-    validation_error=0.05,
-)
+RECOGNIZER_METADATA = load(BUNDLED_RECOGNIZER, metadata.RecognizerMetadata).metadata
 
 
 def sealed(model: ModelProto, **changes: Any) -> bytes:

@@ -10,18 +10,16 @@ import pytest
 import torch
 
 from digits import system
-from digits.errors import Interrupted
 from digits.inference.interface import CROP_HEIGHT, SYMBOLS
 from digits_train import checkpoint, models, recognizer_data
 from digits_train.camera.crops import Crop
 from digits_train.camera.materials import Materials
-from digits_train.config import TrainConfig
 from digits_train.models.recognizer import BLANK, Recognizer
 from digits_train.recognizer_data import Batch, Chunks, mixed, to_batch
 from digits_train.tasks import recognition
 from digits_train.tasks.recognition import Reading, best_path, confusion, text_losses
 from tests.conftest import Patch, Run
-from tests.train.short import FILES, interrupt_after, resume, train
+from tests.train.short import FILES
 
 
 def outputs_of(*paths: str) -> torch.Tensor:
@@ -138,18 +136,3 @@ def test_strokes_are_read(run: Run, monkeypatch: Patch) -> None:
     assert summary["validation_errors"] < 0.2 > summary["validation_invented"]
     about = checkpoint.load(folder / "checkpoint.safetensors").provenance
     assert (about.architecture, about.recipe["passes"]) == ("recognizer", 2)
-
-
-@pytest.mark.slow
-@training
-def test_resumed_training_has_the_same_weights(monkeypatch: Patch) -> None:
-    config = TrainConfig("recognizer", _BARS)
-    whole, _ = train(config, out=Path("whole"))
-    with monkeypatch.context() as patch, pytest.raises(Interrupted, match="epoch 1 is kept"):
-        interrupt_after(1, patch)
-        train(config, out=Path("parts"))
-    parts, summary = resume(Path("parts"))
-    assert summary["epochs"] == 3
-    # As a detector's: an ulp away by how NumPy's memory is aligned.
-    pair = (checkpoint.load(run.checkpoint).model.state_dict() for run in (whole, parts))
-    torch.testing.assert_close(*pair, rtol=0, atol=1e-6)

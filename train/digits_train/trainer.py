@@ -143,7 +143,7 @@ def make_task(
     if isinstance(recipe, Recipe):
         task = Classification(recipe, *shared, splits["test"])
     elif "pictures" in data.sha256:
-        raise DigitsError("the detector's pages are written with MNIST's digits, not with pictures")
+        raise DigitsError(f"a {config.architecture} learns from MNIST's digits, not from pictures")
     elif isinstance(recipe, RecognizerRecipe):
         task = Recognition(recipe, *shared)
     else:

@@ -96,8 +96,8 @@ _MODEL = "ONNX file from `digits export`; default: $DIGITS_MODEL, else the bundl
 _DETECTOR = "ONNX file of a detector; default: $DIGITS_DETECTOR, else the bundled detector."
 _RECOGNIZER = "ONNX file of a recognizer; default: $DIGITS_RECOGNIZER, else the bundled recognizer."
 _MODELS = (
-    "ONNX file of a detector, for numbers of a recognizer, for single digits of a classifier; once"
-    " for each kind. Default: $DIGITS_DETECTOR and so on, else the bundled ones."
+    "ONNX file of a detector, a recognizer (numbers) or a classifier (single digits); repeat it to"
+    " name one of each. Default: $DIGITS_DETECTOR and so on, else the bundled ones."
 )
 Model = Annotated[Path | None, path_option("FILE", _MODEL)]
 Detector = Annotated[Path | None, path_option("FILE", _DETECTOR)]

@@ -14,7 +14,6 @@ from digits_train.camera.crops import make_crops, vary
 from digits_train.camera.exposure import photograph
 from digits_train.camera.materials import Materials
 from digits_train.camera.ranges import REAL_PAPER, Either
-from digits_train.camera.scene import security
 from digits_train.camera.window import Window
 from digits_train.symbols import Box, Symbol
 
@@ -120,11 +119,3 @@ def test_scans_are_black_and_white_and_keep_what_is_written() -> None:
     assert {*np.unique(scan)} == {0, 255}
     ink = window.ink > 0
     assert (scan[ink] == 0).mean() > 0.8 > 0.2 > (scan[~ink] == 0).mean()
-
-
-def test_security_print_is_fine_and_even() -> None:
-    for seed in range(10):
-        print_ = security((96, 256), np.random.default_rng(seed), 6.0)
-        assert print_.min() == 0 and print_.max() <= 1
-        quarters = [part.mean() for half in np.split(print_, 2) for part in np.split(half, 2, 1)]
-        assert min(quarters) > 0 and max(quarters) < 0.9
