@@ -20,7 +20,7 @@ Networks (--network) and their recipes (--recipe):
   vgg16          default: 12 epochs, as LeNet-5's; classic: 5 epochs, the textbook's
   detector       finds the digits, minus signs and points of a page; default: 60
                  epochs of generated pages; quick: 20 epochs
-  recognizer     reads the crop of a number; default: 80 epochs of generated
+  recognizer     reads the crop of a number; default: 60 epochs of generated
                  crops; quick: 20 epochs
   first three    finetune: a few minutes on your own pictures, from --start
   FILE.py:CLASS  your own: any nn.Module from uint8 [n, 1, 28, 28] to logits

@@ -161,7 +161,7 @@ def _recognize(recognizer: RecognizerModel, field: _DetectedField) -> Views:
     """What both networks see of the number in a field; where there seems to be none, of it all."""
     (left, top, right, bottom), where = field.box, crops.inside(field.box)
     if has_digit(field.path):
-        number, room = region(field.path), AROUND * (bottom - top)
+        number, room = region(field.lattice), AROUND * (bottom - top)
         ends = max(number.left, left - room), min(number.right, right + room)
         where = number._replace(left=ends[0], right=ends[1])
     numbers = [(field.lattice, where)]

@@ -16,14 +16,11 @@ _PRIOR = 9.0  # squared heights: as in `lines`, digits stray by 0.15 and pages t
 
 
 class Margins(NamedTuple):
-    """Room around the digits of a number, in heights of a digit.
+    """Room around the digits of a number, in heights of a digit."""
 
-    By default, another digit is seen left and right if there is one.
-    """
-
-    left: float = 0.8
+    left: float = 0.5
     above: float = 0.3
-    right: float = 0.8
+    right: float = 0.5
     below: float = 0.3
 
 

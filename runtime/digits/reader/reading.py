@@ -81,7 +81,7 @@ def find_numbers(maps: MapsFn, recognize: RecognizeFn, page: Grey) -> Iterator[l
         whole = crops.inside((0, 0, page.shape[1], page.shape[0]))
         yield view_numbers(recognize, page, [((), whole)])
     for line in lines:
-        numbers = [(lattice, region(best_path(lattice))) for lattice in line]
+        numbers = [(lattice, region(lattice)) for lattice in line]
         yield view_numbers(recognize, page, numbers)
 
 
@@ -102,10 +102,14 @@ def view_numbers(
     ]
 
 
-def region(path: Sequence[Arc]) -> Region:
-    """Where the recognizer looks at a number, by the path of its symbols with a digit at least."""
-    boxes = np.array([arc.box for arc in path])
-    return crops.around(boxes, np.array([arc.is_digit for arc in path]))
+def region(lattice: Sequence[Arc]) -> Region:
+    """Where the recognizer looks at a number: at all that may be a part of it.
+
+    lattice: with a digit on its best path, whose digits tell the line.
+    """
+    path = best_path(lattice)
+    are_digits = [arc.is_digit for arc in path] + [False] * len(lattice)
+    return crops.around(np.array([arc.box for arc in [*path, *lattice]]), np.array(are_digits))
 
 
 def to_number(

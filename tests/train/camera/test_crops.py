@@ -56,8 +56,8 @@ def neighbour(window: Window, left: int, top: int = 100) -> None:
         ("12-", None, {"12"}),
         ("1234", lambda window: window.separators.append(SIGN), {""}),
         ("12", lambda window: window.separators.append(SIGN), {"12"}),  # it closes the number
-        ("12", lambda window: window.fractions.append((200, 95, 205, 135)), {""}),
-        ("12", lambda window: window.fractions.append((200, 95, 300, 135)), {""}),  # not "12"
+        ("12", lambda window: window.fraction_digits.append((200, 95, 215, 135)), {""}),
+        ("12", lambda window: window.fraction_digits.append((216, 95, 231, 135)), set()),  # cut
         ("1234", lambda window: window.doubtful.append(SIGN), set()),
         ("1" * 21, None, set()),
         ("12", lambda window: neighbour(window, 205), {"128"}),  # of the same number, to a detector
@@ -103,7 +103,7 @@ def test_crops_are_of_one_number_or_none(materials: Materials) -> None:
     assert {symbol for text in texts for symbol in text} == set(SYMBOLS)
     assert all(len(text) <= 20 and re.fullmatch(r"[-.\d]*\d|", text) for text in texts)
     assert 0.05 < texts.count("") / len(texts) < 0.5
-    assert max(map(len, texts)) > 12 and min(map(len, filter(None, texts))) == 1
+    assert max(map(len, texts)) > 8 and min(map(len, filter(None, texts))) == 1
     for crop in cut + [crop._replace(pixels=vary(crop.pixels, random, EXACT)) for crop in cut]:
         assert crop.pixels.dtype == np.uint8 and crop.pixels.shape[0] == CROP_HEIGHT
         assert 16 <= crop.pixels.shape[1] <= CROP_MAX_WIDTH

@@ -72,8 +72,10 @@ class _Cutter:
         self.window, self.height, self.random, self.ranges = window, height, random, ranges
         symbols = sorted(window.symbols, key=lambda symbol: symbol.box[0] + symbol.box[2])
         self.boxes, self.labels = _boxes([symbol.box for symbol in symbols]), columns(symbols)[1]
-        self.doubtful, self.fractions = _boxes(window.doubtful), _boxes(window.fractions)
-        self.separators = _boxes(window.separators)
+        self.doubtful, self.others = _boxes(window.doubtful), _boxes(window.others)
+        self.separators, self.fraction_digits = map(
+            _boxes, (window.separators, window.fraction_digits)
+        )
         self.inside = self._inside(self.boxes)
         self.numbers = self._numbers()
 
@@ -90,8 +92,10 @@ class _Cutter:
             if box[2] - box[0] > _NARROWEST * self.height and self.random.random() < chance
         ]
         yield from self._read(map(self._part, others))
-        fractions = self.fractions[self._inside(self.fractions) > _INSIDE].tolist()
-        yield from self._read(map(self._around_box, map(tuple, fractions)))
+        parts = [box for box in self.window.fraction_digits if self.random.random() < 0.15]
+        fractions = _boxes([*self.window.fractions, *parts])
+        whole = fractions[self._inside(fractions) > _INSIDE].tolist()
+        yield from self._read(map(self._around_box, map(tuple, whole)))
 
     def _inside(self, boxes: Floats) -> Floats:
         """Which share of each is in the window."""
@@ -109,41 +113,51 @@ class _Cutter:
         """What a region says; None if anyone may doubt it. A part of a number says nothing."""
         shares = np.minimum(region.visible(self.boxes), self.inside)
         read = np.flatnonzero((shares >= _SEEN) & (self.inside > _INSIDE))
+        fractions = region.visible(self.fraction_digits)
+        if self._is_level(region, self.fraction_digits)[fractions >= _SEEN].any():
+            return "" if len(read) + (fractions > _CUT_OFF[0]).sum() > 1 else None
+        doubtful = np.append(fractions, region.visible(self.doubtful))
+        return None if (doubtful > _DOUBTFUL).any() else self._number_text(region, shares, read)
+
+    def _number_text(self, region: Region, shares: Floats, read: Integers) -> str | None:
+        """The same where there are neither fractions nor letters.
+
+        shares: of each symbol, that are seen. read: those that are seen as a whole.
+        """
         numbers = self.numbers if len(read) else []
         number = next((each for each in numbers if {*read.tolist()} <= {*each}), [])
         beside = np.delete(shares, np.union1d(read, number).astype(int))
-        if (beside > _UNSEEN).any() or len(read) > _MAX_SYMBOLS or self._is_doubtful(region):
+        missing = np.setdiff1d(np.array(number, int), read)
+        cut_off = shares[missing[self.labels[missing] < DIGITS]].max(initial=0)
+        is_number = (self.labels[read] < DIGITS).any()
+        if (beside > _UNSEEN).any() or not is_number and cut_off > _CUT_OFF[1]:
             return None
-        if not (self.labels[read] < DIGITS).any() or self._is_divided(region, read):
+        if not is_number or self._are_between(region, read, self.separators):
             return ""
-        if not number:
+        if not number or len(read) > _MAX_SYMBOLS or self._are_between(region, read, self.others):
             return None
         text = self._spelled(read)
         if text == self._spelled(number):
             return text
-        missing = np.setdiff1d(number, read)
-        seen = shares[missing[self.labels[missing] < DIGITS]].max(initial=0)
-        return "" if _CUT_OFF[0] < seen < _CUT_OFF[1] else None
+        return "" if _CUT_OFF[0] < cut_off < _CUT_OFF[1] else None
 
     def _spelled(self, symbols: Iterable[int]) -> str:
-        return "".join(SYMBOLS[self.labels[symbol]] for symbol in symbols).rstrip("-.")
+        text = "".join(SYMBOLS[self.labels[symbol]] for symbol in symbols)
+        return text.rstrip("-.").lstrip(".")  # those of "120.-" and "Fr."
 
-    def _is_doubtful(self, region: Region) -> bool:
-        """Whether letters might be digits, or a fraction is cut."""
-        fractions = region.visible(self.fractions)
-        is_cut = (fractions > _UNSEEN / 2) & (fractions < _SEEN)
-        return bool(is_cut.any() or (region.visible(self.doubtful) > _DOUBTFUL).any())
+    def _is_level(self, region: Region, boxes: Floats) -> Mask:
+        """Which of them are on a region's line, not on the next one."""
+        _, top, _, bottom = region.levelled(boxes).T
+        return np.asarray(np.abs(top + bottom) < 1.2 * self.height)
 
-    def _is_divided(self, region: Region, read: Integers) -> bool:
-        """Whether signs are between the digits that are read, or a fraction is among them."""
-        left, top, right, bottom = region.levelled(self.separators).T
+    def _are_between(self, region: Region, read: Integers, boxes: Floats) -> bool:
+        """Whether one of them is between the digits that are read, on their line."""
+        left, _, right, _ = boxes.T
         digits = read[self.labels[read] < DIGITS]
         first, last = self.boxes[digits[[0, -1]], ::2].sum(1)
         is_between = (left + right > first) & (left + right < last)
-        is_level = np.abs(top + bottom) < self.height
-        is_seen = region.visible(self.separators) > _UNSEEN
-        has_fraction = (region.visible(self.fractions) >= _SEEN).any()
-        return bool((is_between & is_level & is_seen).any() or has_fraction)
+        is_seen = region.visible(boxes) > _UNSEEN
+        return bool((is_between & is_seen & self._is_level(region, boxes)).any())
 
     def photograph(self, region: Region, behind: Window | None) -> tuple[Grey, Region] | None:
         """A region's picture, and where it is in that; None if something lies on what is read."""

@@ -244,6 +244,7 @@ class Rows:
             self.window.draw(np.array(bar, np.float64), self.pen)
             left, top, right, bottom = self._hull(start).tolist()
             self.window.fractions.append((left, top, right, bottom))
+            self.window.fraction_digits += [symbol.box for symbol in symbols[first:]]
             del symbols[first:]
         return end
 

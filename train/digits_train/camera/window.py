@@ -20,9 +20,9 @@ class Window:
 
     ink, printed: float32 [height, width], coverage by what is written, and by rules and forms.
     doubtful: boxes of what may or may not be a symbol. others: of words, marks and what is struck
-    out. separators: of signs that are no symbols, such as slashes. fractions: whose digits are no
-    symbols, with the digits before them. margin: pixels that stay free on each side, or None if
-    ink may be cut by the window's edge.
+    out. separators: of signs that are no symbols, such as slashes. fractions: with the digits
+    before them. fraction_digits: of their own digits, which are no symbols. margin: pixels that
+    stay free on each side, or None if ink may be cut by the window's edge.
     """
 
     ink: Coverage
@@ -32,6 +32,7 @@ class Window:
     others: list[Box] = field(default_factory=list)
     separators: list[Box] = field(default_factory=list)
     fractions: list[Box] = field(default_factory=list)
+    fraction_digits: list[Box] = field(default_factory=list)
     margin: int | None = None
 
     @classmethod

@@ -14,10 +14,10 @@ BLANK = len(SYMBOLS)  # the class of no symbol, the last
 
 _DEFAULT = RecognizerRecipe(
     "default",
-    epochs=80,
+    epochs=60,
     batch_size=32,
     learning_rate=2e-3,
-    warmup_fraction=1 / 80,
+    warmup_fraction=1 / 60,
     schedule="wsd",
     weight_decay=0.02,
     ema_decay=0.9995,
