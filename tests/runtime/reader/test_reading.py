@@ -58,6 +58,15 @@ def test_recognizer_reads_what_the_detector_overlooks(
     assert classifier.read(page).lines == ()
 
 
+def test_recognizer_looks_at_what_the_detector_doubts() -> None:
+    """Such as the last digit of a number, of which it then saw nothing or a part."""
+    drawn, page = row_of("273", 100, 60), np.full((300, 500), 255, np.uint8)
+    drawn[-1] = drawn[-1]._replace(score=-1.5)
+    network = Network(drawn, page.shape)
+    [[views]] = find_numbers(network, lambda crops: [steps("27")] * len(crops), page)
+    assert len(views.lattice) == 3 and views.box[2] > drawn[-1].box[2] + 10
+
+
 def test_recognizer_does_not_look_at_what_is_longer_than_a_crop() -> None:
     regions = [crops.inside((0.0, 0.0, right, 30.0)) for right in (600.0, 700.0, 20.0)]
     page, asked = np.full((30, 700), 255, np.uint8), Mock(return_value=[steps("7"), steps("8")])
