@@ -20,7 +20,6 @@ from digits.fields.table import SheetTable, open_table
 from digits.files import remove
 from digits.images import picture
 from digits.images.grey import Grey
-from digits.reader.inks import cut_inks
 from digits.reader.lattice import forced_path
 from digits.review.items import Item
 from digits.tables import rows
@@ -83,13 +82,13 @@ class FieldOnSheet(NamedTuple):
         ).hexdigest()
         name = f"{self.of.name} {stem} {digest[:16]}.png"  # copies of a picture are told apart
         lattice, _ = find_symbols_in(classifier.detector, crop, self.of.cells)
-        path = forced_path(lattice, text)
-        inks = cut_inks(crop, np.array([arc.box for arc in path]).reshape(-1, 4))
-        crops = {folder / name: crop}
-        for number, (digit, ink) in enumerate(zip(text[: len(path)], inks, strict=True)):
-            if digit.isdigit() and ink.size:
+        crops, paper = {folder / name: crop}, int(np.median(crop))
+        for number, (digit, arc) in enumerate(zip(text, forced_path(lattice, text), strict=False)):
+            if digit.isdigit():
+                left, top, right, bottom = (max(round(side), 0) for side in arc.box)
+                seen = crop[top : bottom + 1, left : right + 1]
                 file = folder / "digits" / digit / f"{number} {name}"
-                crops[file] = 255 - np.pad(ink, max(ink.shape) // 4)
+                crops[file] = np.pad(seen, max(seen.shape) // 4, constant_values=paper)
         return {file: drawing.encode(file, Image.fromarray(grey)) for file, grey in crops.items()}
 
 
