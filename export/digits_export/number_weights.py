@@ -12,7 +12,7 @@ import numpy as np
 import scipy.optimize
 
 from digits.reader.numbers import has_digit, likeliest
-from digits.reader.opinions import Opinions, Weights, opinions_of
+from digits.reader.opinions import Opinions, Pool, Views, Weights, opinions_of
 from digits.reader.pyramid import MapsFn
 from digits.reader.reading import RecognizeFn, find_numbers
 from digits.terminal import track
@@ -23,14 +23,18 @@ from digits_train.matching import LabelledPage
 _START = Weights(0.5, 0.8, 0.01, 0.01)
 _BOUNDS = (0.01, 10.0), (0.01, 10.0), (1e-6, 0.3), (1e-6, 0.3)
 _LEAST = 1e-6  # probability of a text that neither network finds likely
+# By which the recognizer's log probabilities are divided: it learns from what people can hardly
+# read, and so doubts most symbols a little.
+_TEMPERATURES = (1.0, 0.7, 0.5, 0.35)
 
-LabelledOpinions = tuple[Opinions, str]  # what both networks say of a number, and what is written
+LabelledViews = tuple[Views, str]  # what both networks see of a number, and what is written
+LabelledOpinions = tuple[Opinions, str]
 
 
 def read_pages(
     maps: MapsFn, recognize: RecognizeFn, pages: Sequence[LabelledPage]
-) -> Iterator[LabelledOpinions]:
-    """What both networks say of what they see on pages, and what is written there.
+) -> Iterator[LabelledViews]:
+    """What both networks see on pages, and what is written there.
 
     pages: with a number a line. Where no digit is, the text is empty; what is in two lines is left
     out.
@@ -45,17 +49,35 @@ def read_pages(
             inside = (left < x) & (x < right) & (top < y) & (y < bottom)
             written = {lines[line] for line in line_of_digit[inside]}
             if len(written) < 2:
-                yield opinions_of(views), "".join(written)
+                yield views, "".join(written)
 
 
 def read_crops(
     maps: MapsFn, recognize: RecognizeFn, crops: Sequence[Crop]
-) -> Iterator[LabelledOpinions]:
+) -> Iterator[LabelledViews]:
     """The same of crops, as if each were a page, in which they see one number."""
     for crop in track(crops, len(crops), "reading crops"):
         seen = [*chain.from_iterable(find_numbers(maps, recognize, crop.pixels))]
         if len(seen) == 1:
-            yield opinions_of(seen[0]), crop.text
+            yield seen[0], crop.text
+
+
+def fit_temperature(
+    pages: Sequence[LabelledViews], crops: Sequence[LabelledViews]
+) -> tuple[float, Weights]:
+    """The temperature of _TEMPERATURES and the weights for which what is written is likeliest."""
+
+    def fit(temperature: float) -> tuple[float, float, Weights]:
+        on_pages, on_crops = (
+            [(opinions_of(_divided(views, temperature)), text) for views, text in some]
+            for some in (pages, crops)
+        )
+        weights = fit_weights(on_pages, on_crops)
+        return _loss([*on_pages, *on_crops], weights), temperature, weights
+
+    tracked = track(_TEMPERATURES, len(_TEMPERATURES), "weighing the networks")
+    _, temperature, weights = min(map(fit, tracked))
+    return temperature, weights
 
 
 def fit_weights(pages: Sequence[LabelledOpinions], crops: Sequence[LabelledOpinions]) -> Weights:
@@ -63,11 +85,9 @@ def fit_weights(pages: Sequence[LabelledOpinions], crops: Sequence[LabelledOpini
 
     The crops are of worse paper than most: they say whom to believe, not how surely.
     """
-    numbers = [*pages, *crops]
 
     def loss(logarithms: Sequence[float]) -> float:
-        weights = Weights(*map(math.exp, logarithms))
-        return -sum(_log_probability(opinions, text, weights) for opinions, text in numbers)
+        return _loss([*pages, *crops], Weights(*map(math.exp, logarithms)))
 
     bounds = np.log(_BOUNDS)
     fitted = scipy.optimize.minimize(loss, np.log(_START[:4]), method="Nelder-Mead", bounds=bounds)
@@ -82,7 +102,15 @@ def fit_weights(pages: Sequence[LabelledOpinions], crops: Sequence[LabelledOpini
     return weights._replace(number_temperature=temperature, number_shift=shift)
 
 
-def _log_probability(opinions: Opinions, text: str, weights: Weights) -> float:
-    pool = opinions.pool(weights)
+def _divided(views: Views, temperature: float) -> Views:
+    steps = views.steps / temperature
+    return views._replace(steps=steps - np.logaddexp.reduce(steps, 1, keepdims=True))
+
+
+def _loss(numbers: Sequence[LabelledOpinions], weights: Weights) -> float:
+    return -sum(_log_probability(opinions.pool(weights), text) for opinions, text in numbers)
+
+
+def _log_probability(pool: Pool, text: str) -> float:
     weight = pool.texts.get(text, _LEAST * pool.rest)
     return math.log(max(weight / pool.total, _LEAST))

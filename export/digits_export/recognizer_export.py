@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import scipy.optimize
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -17,16 +16,16 @@ from digits.inference.model_file import BUNDLED_DETECTOR
 from digits.inference.recognizer_model import padded
 from digits.inference.session import open_session
 from digits_export import verify
-from digits_export.number_weights import fit_weights, read_crops, read_pages
+from digits_export.number_weights import fit_temperature, read_crops, read_pages
 from digits_export.quantize import Batches
 from digits_export.report import Form
-from digits_export.temperature import TEMPERATURES, TextScaling
+from digits_export.temperature import TextScaling
 from digits_train.camera.crops import Crop
 from digits_train.checkpoint import Checkpoint
 from digits_train.matching import LabelledPage
 from digits_train.models import Recognizer
 from digits_train.recognizer_data import Batch
-from digits_train.tasks.recognition import judge, predict, text_losses
+from digits_train.tasks.recognition import judge
 
 _PARITY_BATCHES = 4
 
@@ -73,14 +72,14 @@ class RecognizerExporter:
         assert isinstance(network, Recognizer)
         self.loaded, self._batches = loaded, batches
         self.total = sum(bool(text) for batch in batches for text in batch.texts)
-        self.scaling = fit_text_temperature(batches, predict(network, batches))
-        self.calibrated = CalibratedRecognizer(network, self.scaling)
         self.inputs = self.calibration = parity_inputs(batches)
-        recognize = partial(log_probabilities, self.calibrated.eval())
+        recognize = partial(log_probabilities, network.eval())
         maps = DetectorModel(BUNDLED_DETECTOR, sha256="").maps
-        self._weights = fit_weights(
+        temperature, self._weights = fit_temperature(
             [*read_pages(maps, recognize, pages)], [*read_crops(maps, recognize, crops)]
         )
+        self.scaling = TextScaling(temperature)
+        self.calibrated = CalibratedRecognizer(network, self.scaling)
 
     def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
         """The figures of a file, see `judge`."""
@@ -120,20 +119,3 @@ def parity_inputs(batches: Sequence[Batch]) -> Batches:
     noise = np.random.default_rng(0).integers(0, 256, (3, 1, CROP_HEIGHT, 320), np.uint8)
     some = batches[:: max(1, len(batches) // _PARITY_BATCHES)]
     return [noise, noise[:1, ..., :16], *(batch.inputs.numpy() for batch in some)]
-
-
-def fit_text_temperature(batches: Sequence[Batch], outputs: Sequence[Tensor]) -> TextScaling:
-    """Fit the temperature for which the texts of crops are likeliest, within TEMPERATURES.
-
-    outputs: log probabilities of the batches.
-    """
-
-    def loss(temperature: float) -> float:
-        losses = (
-            text_losses((rows / temperature).log_softmax(2), batch.texts).sum()
-            for batch, rows in zip(batches, outputs, strict=True)
-        )
-        return float(sum(losses))
-
-    fitted = scipy.optimize.minimize_scalar(loss, bounds=TEMPERATURES, method="bounded")
-    return TextScaling(float(fitted.x))

@@ -4,14 +4,11 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-import torch
 
 from digits_export.detector_calibrate import UNSCALED, fit_scaling, label
-from digits_export.recognizer_export import fit_text_temperature
 from digits_export.temperature import fit_log_odds, fit_temperature, rejection_threshold
 from digits_train.detection import cells
 from digits_train.matching import LabelledPage, Truth
-from digits_train.recognizer_data import Batch
 from tests.export.detector_pages import drawn_page, ink_maps
 
 
@@ -28,10 +25,6 @@ def sample(scale: float, count: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
 def test_temperature_corrects_over_and_underconfidence(scale: float) -> None:
     logits, labels = sample(scale)
     assert fit_temperature(logits, labels).temperature == pytest.approx(scale, rel=0.05)
-    scores = np.pad(logits, ((0, 0), (0, 3)), constant_values=-100)  # minus, point, nothing
-    batch = Batch(torch.zeros(0), [*map(str, labels)], len(labels))
-    fitted = fit_text_temperature([batch], [torch.from_numpy(scores)[:, None]])  # of one step
-    assert fitted.temperature == pytest.approx(scale, rel=0.05)
 
 
 def test_outlier_prior_is_one_in_ten() -> None:
