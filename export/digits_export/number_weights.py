@@ -97,8 +97,7 @@ def fit_weights(pages: Sequence[LabelledOpinions], crops: Sequence[LabelledOpini
     likely = [numbered for numbered in likely if has_digit(numbered[0])]
     shares = np.array([pool.texts[read] / pool.total for read, pool, _ in likely])
     right = np.array([read == text for read, _, text in likely])
-    scores = np.log(shares.clip(_LEAST)) - np.log((1 - shares).clip(_LEAST))
-    temperature, shift = fit_log_odds(scores, right)
+    temperature, shift = fit_log_odds(-np.log((1 - shares).clip(_LEAST)), right)
     return weights._replace(number_temperature=temperature, number_shift=shift)
 
 

@@ -84,8 +84,8 @@ class RecognizerMetadata(AnyMetadata):
     detector_weight: float  # of the detector's
     detector_slip_rate: float  # probability that it misreads a symbol without a doubt
     recognizer_slip_rate: float  # and that the recognizer does
-    number_temperature: float  # divides the log odds of whole numbers
-    number_shift: float  # is then added to them
+    number_temperature: float  # divides minus the logarithm of the other texts' share
+    number_shift: float  # is then added: the log odds of a number
     validation_crops: int
     validation_numbers: int  # the crops that show a number
     validation_accuracy_float: float  # of the float file before quantization

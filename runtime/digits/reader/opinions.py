@@ -36,8 +36,8 @@ class Weights(NamedTuple):
 
     detector_weight, recognizer_weight: the exponents of their probabilities of texts.
     detector_slip_rate, recognizer_slip_rate: the probabilities that they miss a symbol, make one up
-    or take one for another without a doubt. number_temperature divides the log odds of the
-    likeliest text; number_shift is then added to them. See `RecognizerMetadata`.
+    or take one for another without a doubt. number_temperature, number_shift: for `calibrated`.
+    See `RecognizerMetadata`.
     """
 
     detector_weight: float
@@ -47,11 +47,13 @@ class Weights(NamedTuple):
     number_temperature: float = 1.0
     number_shift: float = 0.0
 
-    def calibrated(self, probability: float) -> float:
-        """The probability that the likeliest text, of this share of all weight, is right."""
-        kept = min(max(probability, _TINY), 1 - _TINY)
-        log_odds = math.log(kept / (1 - kept)) / self.number_temperature + self.number_shift
-        return 1 / (1 + math.exp(-log_odds))
+    def calibrated(self, share: float) -> float:
+        """The probability that the likeliest text, of this share of all weight, is right.
+
+        Its log odds grow with minus the logarithm of the other texts' share, divided and shifted.
+        """
+        surprise = -math.log(max(1 - share, _TINY))
+        return 1 / (1 + math.exp(-surprise / self.number_temperature - self.number_shift))
 
 
 class Views(NamedTuple):
