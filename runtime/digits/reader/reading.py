@@ -17,7 +17,8 @@ from digits.inference.recognizer_model import RecognizerModel
 from digits.prediction import Number, Reading, Symbol
 from digits.reader import crops, symbols
 from digits.reader.crops import Region
-from digits.reader.lattice import Arc, Box, best_path
+from digits.reader.detections import Detections
+from digits.reader.lattice import Arc, Box, best_path, build_lattice
 from digits.reader.numbers import NumberReading, read_number
 from digits.reader.opinions import Views, Weights
 from digits.reader.page import build_lattices, find_symbols
@@ -76,13 +77,22 @@ def find_numbers(maps: MapsFn, recognize: RecognizeFn, page: Grey) -> Iterator[l
 
     page: uint8 [height, width].
     """
-    lines = build_lattices(find_symbols(page, maps))
-    if not lines:  # without paper around it, the detector may overlook a digit
-        whole = crops.inside((0, 0, page.shape[1], page.shape[0]))
-        yield view_numbers(recognize, page, [((), whole)])
+    detections = find_symbols(page, maps)
+    lines = build_lattices(detections)
+    if not lines:
+        yield view_numbers(recognize, page, [_likeliest_place(detections, page)])
     for line in lines:
         numbers = [(lattice, region(lattice)) for lattice in line]
         yield view_numbers(recognize, page, numbers)
+
+
+def _likeliest_place(detections: Detections, page: Grey) -> tuple[list[Arc], Region]:
+    """Where the only digit may be: the likeliest place, or, of a tight crop, all of the page."""
+    digits = detections.select(detections.are_digits)
+    if not len(digits.scores):
+        return [], crops.inside((0, 0, page.shape[1], page.shape[0]))
+    likeliest = digits.select(np.array([digits.scores.argmax()]))
+    return build_lattice(likeliest), crops.around(likeliest.boxes, np.ones(1, bool))
 
 
 def view_numbers(

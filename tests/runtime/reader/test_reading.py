@@ -58,6 +58,16 @@ def test_recognizer_reads_what_the_detector_overlooks(
     assert classifier.read(page).lines == ()
 
 
+def test_recognizer_decides_about_the_only_digit(
+    classifier: digits.Classifier, monkeypatch: Patch
+) -> None:
+    """As of a photo of a small digit, in which the detector rather saw none."""
+    [drawn], page = row_of("9", 200, 60), np.full((600, 450), 255, np.uint8)
+    show(monkeypatch, [drawn._replace(score=-1.5)], page.shape, steps("9"))
+    [symbol] = classifier.read(page).symbols
+    assert symbol.symbol == "9" and symbol.box == pytest.approx(drawn.box, abs=2)
+
+
 def test_recognizer_looks_at_what_the_detector_doubts() -> None:
     """Such as the last digit of a number, of which it then saw nothing or a part."""
     drawn, page = row_of("273", 100, 60), np.full((300, 500), 255, np.uint8)
