@@ -76,7 +76,7 @@ def test_what_can_be_taught() -> None:
     make(Recipe("test", 2, batch_size=8))
     with pytest.raises(DigitsError, match="size 7 is too small: each process needs at least 2"):
         make(Recipe("test", 2, batch_size=7))
-    with pytest.raises(DigitsError, match="written with MNIST's digits, not with pictures"):
+    with pytest.raises(DigitsError, match="learns from MNIST's digits, not from pictures"):
         make(DetectorRecipe("test", 2))
 
 
