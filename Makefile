@@ -136,10 +136,9 @@ model: .venv/done
 	cp runs/bundled/curves.png docs/
 	.venv/$(BIN)/python -m docs.make
 
-# It needs 1.9 GB. It goes on after an interruption with
-# `digits train --resume runs/bundled-detector`.
-# A training goes on after an interruption with `digits train --resume runs/bundled-recognizer`.
-# After another detector, export the recognizer again: its weights are fitted beside it.
+# Each needs 1.9 GB. A training goes on after an interruption with
+# `digits train --resume runs/bundled-detector`. After another detector, export the recognizer again:
+# its weights are fitted beside it.
 detector recognizer: .venv/done
 	rm -rf runs/bundled-$@
 	.venv/$(BIN)/digits train --network $@ --out runs/bundled-$@

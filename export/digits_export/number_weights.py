@@ -22,7 +22,7 @@ from digits_train.matching import LabelledPage
 
 _START = Weights(0.5, 0.8, 0.01, 0.01)
 _BOUNDS = (0.01, 10.0), (0.01, 10.0), (1e-6, 0.3), (1e-6, 0.3)
-_LEAST = 1e-6  # probability of a text that neither network finds likely
+_MIN_PROBABILITY = 1e-6  # probability of a text that neither network finds likely
 # By which the recognizer's log probabilities are divided: it learns from what people can hardly
 # read, and so doubts most symbols a little.
 _TEMPERATURES = (1.0, 0.7, 0.5, 0.35)
@@ -97,7 +97,7 @@ def fit_weights(pages: Sequence[LabelledOpinions], crops: Sequence[LabelledOpini
     likely = [numbered for numbered in likely if has_digit(numbered[0])]
     shares = np.array([pool.texts[read] / pool.total for read, pool, _ in likely])
     right = np.array([read == text for read, _, text in likely])
-    temperature, shift = fit_log_odds(-np.log((1 - shares).clip(_LEAST)), right)
+    temperature, shift = fit_log_odds(-np.log((1 - shares).clip(_MIN_PROBABILITY)), right)
     return weights._replace(number_temperature=temperature, number_shift=shift)
 
 
@@ -111,5 +111,5 @@ def _loss(numbers: Sequence[LabelledOpinions], weights: Weights) -> float:
 
 
 def _log_probability(pool: Pool, text: str) -> float:
-    weight = pool.texts.get(text, _LEAST * pool.rest)
-    return math.log(max(weight / pool.total, _LEAST))
+    weight = pool.texts.get(text, _MIN_PROBABILITY * pool.rest)
+    return math.log(max(weight / pool.total, _MIN_PROBABILITY))

@@ -138,9 +138,9 @@ class Classifier:
         from digits.reader.reading import error_limit, read_numbers
 
         limit = error_limit(max_errors)
-        asked = Constraints() if constraints is None else constraints  # some are false
+        constraints = Constraints() if constraints is None else constraints  # some are false
         page = picture.load(source, picture.PAGE_MAX_SIDE)
-        return read_numbers(self.networks, page, asked, limit)
+        return read_numbers(self.networks, page, constraints, limit)
 
     def read_fields(self, source: Source, form: "Form", max_errors: float | None = None) -> "Sheet":
         """Read the number in each field of a filled form.

@@ -41,16 +41,20 @@ def read_sheet(networks: Networks, page: GreyImage, form: Form, max_errors: floa
         to_page, note = locate(page, form)
     except SheetNotFound as error:
         return Sheet(form, (), str(error))
-    fields = [_detect(networks.detector, page.pixels, form, each, to_page) for each in form.fields]
-    views = [_recognize(networks.recognizer, field) for field in fields]
+    detected = [
+        _detect(networks.detector, page.pixels, form, field, to_page) for field in form.fields
+    ]
+    views = [_recognize(networks.recognizer, field) for field in detected]
     read = [
-        _read(field, seen, of.constraints, networks.weights)
-        for field, seen, of in zip(fields, views, form.fields, strict=True)
+        _read(field, seen, constraints, networks.weights)
+        for field, seen, constraints in zip(
+            detected, views, (field.constraints for field in form.fields), strict=True
+        )
     ]
     readings, notes = apply_rules(form, read)
     numbers = (
         _to_number(page, _on_page(field, seen), reading, max_errors)
-        for field, seen, reading in zip(fields, views, readings, strict=True)
+        for field, seen, reading in zip(detected, views, readings, strict=True)
     )
     note = "; ".join(filter(None, (note, *notes)))
     to_picture = np.diag([page.downscale, page.downscale, 1]) @ to_page
@@ -144,17 +148,17 @@ class _DetectedField(NamedTuple):
 
 
 def _detect(
-    detector: DetectorModel, page: Grey, form: Form, of: Field, to_page: Floats
+    detector: DetectorModel, page: Grey, form: Form, field: Field, to_page: Floats
 ) -> _DetectedField:
     """Look at a field and its surroundings by the detector."""
-    crop, from_crop = cut(page, of, to_page, _BESIDE)
-    lattice, beside = find_symbols_in(detector, crop, of.cells, _BESIDE)
-    path, inside = best_path(lattice), _inside_cells(cut(page, of, to_page, 0)[0], of.cells)
+    crop, from_crop = cut(page, field, to_page, _BESIDE)
+    lattice, beside = find_symbols_in(detector, crop, field.cells, _BESIDE)
+    path, inside = best_path(lattice), _inside_cells(cut(page, field, to_page, 0)[0], field.cells)
     beside = _outside_fields(form, np.linalg.inv(to_page) @ from_crop, beside)
-    field = _DetectedField(crop, from_crop, lattice, path, inside, False, 0.5, 1.0)
-    is_struck_out, whole = _examine_number(crop, field.box[0], path, beside)
-    emptiness = doubts.emptiness(beside, field.box)
-    return field._replace(is_struck_out=is_struck_out, wholeness=whole, emptiness=emptiness)
+    detected = _DetectedField(crop, from_crop, lattice, path, inside, False, 0.5, 1.0)
+    is_struck_out, whole = _examine_number(crop, detected.box[0], path, beside)
+    emptiness = doubts.emptiness(beside, detected.box)
+    return detected._replace(is_struck_out=is_struck_out, wholeness=whole, emptiness=emptiness)
 
 
 def _recognize(recognizer: RecognizerModel, field: _DetectedField) -> Views:

@@ -10,7 +10,7 @@ from digits.inference.interface import SYMBOLS
 from digits.reader.detections import Floats
 from digits.reader.lattice import Arc, Box, best_path, forced_path
 
-_LEAST = 0.01  # probability of a text that tells of alternatives
+_MIN_PROBABILITY = 0.01  # probability of a text that tells of alternatives
 
 
 def locate(text: str, lattice: Sequence[Arc], region: Box) -> list[Box]:
@@ -47,7 +47,7 @@ def alternatives(text: str, texts: Mapping[str, float]) -> Floats:
     """
     table = np.zeros((len(text), len(SYMBOLS)))
     for other, probability in texts.items():
-        if probability > _LEAST or other == text:
+        if probability > _MIN_PROBABILITY or other == text:
             for symbol, partner in zip(other, align(other, text).partners, strict=True):
                 if partner != INVENTED:
                     table[partner, SYMBOLS.index(symbol)] += probability

@@ -14,7 +14,9 @@ Symbols = Sequence[str | Mapping[str, float]]
 Read = tuple[list[NumberReading], list[str]]
 SUM = Rule((2, 0, 1))
 ROSTER = Rule((0, 1), frozenset({("1234", "7"), ("1294", "3"), ("5586", "7.5")}))
-SEVEN_OR_ONE, THREE_OR_NINE = {"7": 0.55, "1": 0.44}, {"3": 0.5, "9": 0.49}
+# Which makes probabilities about equal to shares.
+SHARES = EVEN._replace(number_temperature=0.911, number_shift=-0.677)
+SEVEN_OR_ONE, THREE_OR_NINE = {"7": 0.55, "1": 0.44}, {"3": 0.55, "9": 0.44}
 
 
 def check(fields: Mapping[str, Symbols], *rules: Rule, length: int | None = None) -> Read:
@@ -23,7 +25,9 @@ def check(fields: Mapping[str, Symbols], *rules: Rule, length: int | None = None
     sure = ([{s: 0.99999} if isinstance(s, str) else s for s in text] for text in fields.values())
     lattices = [[arc._replace(score=40.0) for arc in lattice("", *each)] for each in sure]
     blank = NumberReading("", 0.9999, {}, {}, False)
-    numbers = [read_number(views(arcs), constraints, EVEN) if arcs else blank for arcs in lattices]
+    numbers = [
+        read_number(views(arcs), constraints, SHARES) if arcs else blank for arcs in lattices
+    ]
     return apply_rules(make_form(fields, *rules), numbers)
 
 
@@ -44,7 +48,7 @@ def to_text(number: NumberReading) -> str:
         ("4", [SEVEN_OR_ONE], "5", "4 1 5", None),
         ("7.5", "8", ["1", "5", ".", {"8": 0.6, "5": 0.39}], "7.5 8 15.5", None),
         ("4", "", [{"1": 0.5, "4": 0.49}], "4  4", None),
-        ([SEVEN_OR_ONE], [SEVEN_OR_ONE], "8", "1? 7? 8", None),  # or 7 and 1
+        ([SEVEN_OR_ONE], [{"7": 0.5, "1": 0.49}], "8", "7? 1? 8", None),  # or 1 and 7
         ("4", "7", "12", "4? 7? 12?", "total isn't q1 + q2"),
         ("4", "7", "1.1.", "4? 7? 1.1.?", "total isn't q1 + q2"),
         ("4", [SEVEN_OR_ONE], "", "4 7? ", "total can't be checked: total is blank"),
