@@ -74,7 +74,7 @@ def digits_of(numbers: Sequence[Number]) -> str:
 def reliability(probabilities: ArrayLike, right: ArrayLike) -> dict[str, str]:
     """Of answers by their probability: how many are right of how many, in each of BINS."""
     edges = [*BINS.values(), np.inf]
-    total, _ = np.histogram(probabilities, edges)
+    total, _ = np.histogram(np.asarray(probabilities, float), edges)
     good, _ = np.histogram(np.asarray(probabilities)[np.asarray(right, bool)], edges)
     return {name: f"{n} of {m}" for name, n, m in zip(BINS, good, total, strict=True)}
 

@@ -115,7 +115,8 @@ def test_counts(detections: Symbols, truth: Symbols, counts: tuple[int, int, int
     right = score.symbols - score.missed - score.wrong
     assert (right, score.missed, score.invented, score.wrong) == counts
     table = confusion([matched, matched])
-    assert (table[:, NOTHING].sum(), table[NOTHING].sum()) == (2 * counts[1], 2 * counts[2])
+    missed, invented = int(table[:, NOTHING].sum()), int(table[NOTHING].sum())
+    assert (missed, invented) == (2 * counts[1], 2 * counts[2])
 
 
 def test_what_is_doubtful_is_no_error() -> None:

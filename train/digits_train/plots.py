@@ -66,7 +66,7 @@ def confusion(path: Path, title: str, counts: NDArray[np.int64]) -> None:
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
     # Twice the largest count keeps every cell light enough for its number.
-    axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=2 * max(mistakes.max(), 1))
+    axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=2 * max(int(mistakes.max()), 1))
     for row, column in np.argwhere(counts).tolist():
         weight = "bold" if row == column else "normal"
         axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", weight=weight)

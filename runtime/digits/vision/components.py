@@ -143,8 +143,8 @@ def label_components(mask: Mask, ink: Ink) -> Components:
     first = lengths.cumsum() - lengths  # of each run among the pixels
     mass, peak = np.add.reduceat(inked, first, dtype=np.int64), np.maximum.reduceat(inked, first)
     order = labels.argsort(kind="stable")
-    columns = (rows, starts, ends, labels, mass, peak)
-    rows, starts, ends, labels, mass, peak = (column[order] for column in columns)
+    rows, starts, ends, labels = (column[order] for column in (rows, starts, ends, labels))
+    mass, peak = mass[order], peak[order]
     # Of each component among the runs.
     first = labels.searchsorted(np.arange(labels.max(initial=-1) + 1))
     near = (np.minimum.reduceat(values, first) for values in (starts, rows))

@@ -82,7 +82,8 @@ class Polarity:
             return 0.0
         rows = slice(top // self.factor, -(-bottom // self.factor))
         paper = self._paper[rows, left // self.factor : -(-right // self.factor)]
-        return float((paper.max() - paper.min()) / max(paper.max(), _DARKEST_PAPER))
+        darkest, brightest = float(paper.min()), float(paper.max())
+        return (brightest - darkest) / max(brightest, _DARKEST_PAPER)
 
     @cached_property
     def _paper(self) -> Floats:

@@ -21,7 +21,8 @@ def _doubled(random: Random) -> str:
     """With repeated digits and zeros."""
     number = digits(random, 1, 1)
     for _ in range(int(random.integers(1, 7))):
-        number += random.choice([number[-1], "0", digits(random, 1, 1)], p=(0.4, 0.25, 0.35))
+        following = [number[-1], "0", digits(random, 1, 1)]
+        number += str(random.choice(following, p=(0.4, 0.25, 0.35)))
     return number
 
 

@@ -89,7 +89,7 @@ def check(network: Network) -> None:
     if idle := [name for name, weight in network.named_parameters() if weight.grad is None]:
         raise ModelError(f"{idle[0]} has no part in its logits, and would learn nothing")
     # In the layout of a checkpoint: of another one, PyTorch exports the strides.
-    network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload, unused-ignore]
     with torch.inference_mode():
         answers = [_logits(network, pictures) for pictures in batches]
     try:

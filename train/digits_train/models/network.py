@@ -92,7 +92,7 @@ class BaseNetwork(nn.Module):
         """Move it to a device, in the memory layout whose convolutions are fastest there."""
         # MPS's convolutions got this layout's gradients wrong until 2025.
         if self.channels_last and device.type != "mps":
-            self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.to(memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]
         return self.to(device)
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
