@@ -87,7 +87,10 @@ def read_file(path: str | os.PathLike[str] | None = None, task: Task = "classifi
         if not os.path.exists(name):
             raise ModelError(f"{_origin(name, task)}: no such model")
         if not os.path.isfile(name):
-            raise ModelError(f"{name} is no ONNX file: name one, or make one with `digits export`")
+            origin = _origin(name, task)
+            raise ModelError(
+                f"{origin} is no ONNX file: name one, or make one with `digits export`"
+            )
         if os.path.getsize(name) > MAX_BYTES:
             raise ModelError(f"{name} is larger than any model that digits makes")
         with open(name, "rb") as file:

@@ -45,6 +45,9 @@ def test_environment_names_the_file(
     monkeypatch.setenv(variable, str(tmp_path / "gone.onnx"))
     with pytest.raises(ModelError, match=rf"gone.onnx \(\${variable}\): no such model"):
         kind()
+    monkeypatch.setenv(variable, str(tmp_path))
+    with pytest.raises(ModelError, match=rf" \(\${variable}\) is no ONNX file"):
+        kind()
     assert kind(bundled).name == bundled
 
 
