@@ -94,7 +94,10 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop; the second time at once."""
-        self.force_exit = self.should_exit  # asyncio then cancels what is being answered
+        self.force_exit = self.should_exit
+        if self.force_exit and self._loop:  # or Python 3.12 and newer wait for each connection
+            for task in [*self.server_state.tasks]:
+                self._loop.call_soon_threadsafe(task.cancel)
         super().handle_exit(sig, frame)
 
     def reload(self) -> None:
