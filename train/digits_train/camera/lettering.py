@@ -27,7 +27,7 @@ _SIGNS = "$€£%&#@/()=+:;?*~<>[]{}!'\"°|_"
 _AMBIGUOUS = "OoQDlIi|!/()°"  # a 0 or a 1 to anyone who doesn't see the word
 _ALMOST = "bGgqyzZsSB0123456789"  # in many hands a 6, 9, 4, 2, 5 or 8
 # Of other scripts, without those like Θ, β, З and б.
-OTHERS = "ΓΔΛΞΠΣΨΩαηκλμνξπχψωДЖИЙЛПЦШЩЫЮЯджийлмнптцшщыюя"
+OTHERS = "ΓΔΛΞΠΣΨΩαγηκλμνξπυχψωДЖИЙЛПЦШЩЫЮЯджийлмнптцшщыюя"
 
 
 def library(files: Sequence[Path], count: int, random: Random) -> list[list[Glyph]]:

@@ -78,6 +78,15 @@ def _polygon(random: Random) -> list[Points]:
     return [around(angle, np.resize(radius, corners + 1)) * random.uniform(0.7, 1.3, 2)]
 
 
+def _dented(random: Random) -> list[Points]:
+    """A closed outline with a deep dent: a heart, a kidney, a crescent."""
+    angle = np.linspace(0, 2 * np.pi, 49)
+    depth, width = random.uniform(0.65, 0.95), random.uniform(0.6, 1.0)
+    away = np.abs((angle - random.uniform(0, 2 * np.pi) + np.pi) % (2 * np.pi) - np.pi)
+    radius = 0.7 * (1 - depth * np.exp(-((away / width) ** random.uniform(1, 2))))
+    return [around(angle, radius) * random.uniform(0.7, 1.2, 2)]
+
+
 def _spiral(random: Random) -> list[Points]:
     """Two to four turns; with one it might be a 6 or a 9."""
     along = np.linspace(0, 1, 120)
@@ -127,10 +136,11 @@ def _figure(random: Random) -> list[Points]:
 
 
 _KINDS: tuple[Mark, ...] = (
-    *(_tick, _arrow, _underline, _dashes, _blot, _polygon, _spiral, _hatching, _branches, _figure),
+    *(_tick, _arrow, _underline, _dashes, _blot, _polygon, _dented, _spiral, _hatching, _branches),
+    _figure,
     lambda random: [zigzag(random, random.uniform(1, 4), random.uniform(0.5, 1.2))],
     # Alone these look like digits; the ring, around a word, is too large for a zero beside it.
     _curve,
     lambda random: [ring(random, random.uniform(1.6, 4, 2))],
 )
-_FILLED: dict[Mark, float] = {_blot: 1.0, _polygon: 0.4}  # chance
+_FILLED: dict[Mark, float] = {_blot: 1.0, _polygon: 0.4, _dented: 0.2}  # chance

@@ -98,11 +98,15 @@ class Ranges:
     whole: float = 0.5  # chance that a frame is around a number, not around each digit
     ringed: float = 0.4  # chance that it is a ring
     frame: Range = (0.02, 0.4)  # heights of room in it
+    spare: Either = Either(0.3, (0.2, 3.0))  # heights of more room on the right of a number
     line: Range = (0.02, 0.1)  # heights: width of a form's lines
     cell: Either = Either(0.08, (0.9, 1.8))  # heights: width of the cells for each digit
     above: Range = (1.1, 1.5)  # heights: of a cell, from the baseline up
     below: Range = (0.1, 0.4)  # and down
     ticks: Either = Either(0.3, (0.2, 1.0), (1.5, 1.5))  # heights of a cell's bars, by `above`
+    empty_cells: float = 0.4  # mean number before the digits, and behind them
+    closed: float = 0.9  # chance of a line around the cells
+    divided: float = 0.85  # chance of bars between them
 
     # Paper
     paper: Range = (120.0, 255.0)  # grey value
@@ -223,11 +227,11 @@ REAL_PAPER = replace(
     cell=Either(0.18, (0.7, 1.8)),
     framed=0.15,
     frame=(0.02, 0.8),
-    line=(0.02, 0.14),
+    line=(0.02, 0.2),
     taught=Either(0.5, (0.1, 1.0)),
     least_contrast=40.0,
     spacings=(0.35, 0.25, 0.25, 0.15),
-    contents=(0.9, 0.07, 0.03),
+    contents=(0.86, 0.08, 0.06),
     edge=0.03,
     after_number=(0.8, 8.0),
 )

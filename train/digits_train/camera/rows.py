@@ -1,5 +1,6 @@
 """Write rows of numbers and words onto a window, as one person does."""
 
+from collections.abc import Sequence
 from copy import copy
 
 import numpy as np
@@ -98,8 +99,7 @@ class Rows:
         text = "".join(filter(str.isdecimal, text)) if cell else text
         end = self.write(text, x, y, str(random.choice(SPACINGS, p=ranges.spacings)))
         if cell:
-            self._draw_cells(x, y, len(text))
-            end = x + len(text) * cell
+            end = self._draw_cells(x, y, len(text))
         if random.random() < ranges.struck_out and len(symbols) > first:
             self._strike_out(first)
         elif self.frames and not cell:
@@ -252,10 +252,11 @@ class Rows:
         """Frame each symbol from `first` on, or the whole number: a form's box, or a ring."""
         random, ranges, height = self.random, self.ranges, self.style.height
         boxes, _, _ = columns(self.window.symbols[first:])
+        room = random.uniform(*ranges.frame) * height * np.array([-1, -1, 1, 1])
         if len(boxes) and random.random() < ranges.whole:
             boxes = self._hull(first)[None]
+            room[2] += ranges.spare.draw(random) * height
         is_ring = random.random() < ranges.ringed
-        room = random.uniform(*ranges.frame) * height * np.array([-1, -1, 1, 1])
         for box in boxes + room:
             outline = box[[[0, 1], [2, 1], [2, 3], [0, 3], [0, 1]]]
             if is_ring:
@@ -265,16 +266,27 @@ class Rows:
             pen = max(1.0, random.uniform(*ranges.line) * height)
             self.window.draw(outline, pen, printed=True)
 
-    def _draw_cells(self, x: float, y: float, count: int) -> None:
-        """Draw a form's cells from x on, with a bar between two of them."""
-        random, ranges, (height, slope) = self.random, self.ranges, self.style[:2]
+    def _draw_cells(self, x: float, y: float, count: int) -> float:
+        """Draw a form's cells from x on, some of them empty; return where they end."""
+        random, ranges, height = self.random, self.ranges, self.style.height
         above, below = (random.uniform(*part) * height for part in (ranges.above, ranges.below))
         tick = min(ranges.ticks.draw(random) * above, above + below)
-        wide, pen = self.style.cell * height, max(1.0, random.uniform(*ranges.line) * height)
-        end, bars = count * wide, wide * np.arange(1, count)
-        frame = [(0, -above), (end, -above), (end, below), (0, below), (0, -above)]
-        for line in (frame, *([(bar, below - tick), (bar, below)] for bar in bars)):
-            points = np.array(line, np.float64) @ [[1, slope], [-slope, 1]]  # turned as the page is
+        wide, (before, behind) = self.style.cell * height, random.poisson(ranges.empty_cells, 2)
+        start, end = -before * wide, (count + behind) * wide
+        frame = [(start, -above), (end, -above), (end, below), (start, below), (start, -above)]
+        if random.random() < ranges.closed:
+            self._rule([frame], x, y)
+        if random.random() < ranges.divided:
+            bars = wide * np.arange(1 - before, count + behind)
+            self._rule([[(bar, below - tick), (bar, below)] for bar in bars.tolist()], x, y)
+        return x + end
+
+    def _rule(self, lines: Sequence[Sequence[tuple[float, float]]], x: float, y: float) -> None:
+        """Print lines of one width, given by points from (x, y) and turned as the page is."""
+        slope = self.style.slope
+        pen = max(1.0, self.random.uniform(*self.ranges.line) * self.style.height)
+        for line in lines:
+            points = np.array(line, np.float64) @ [[1, slope], [-slope, 1]]
             self.window.draw(points + (x, y + slope * x), pen, printed=True)
 
     def _hull(self, first: int) -> NDArray[np.float32]:
