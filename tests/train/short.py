@@ -16,12 +16,13 @@ from digits.images.grey import Grey
 from digits_train import models, plots, run, trainer
 from digits_train.config import Augmentation, DetectorRecipe, Recipe, TrainConfig
 from digits_train.detection import Targets, make_targets
-from digits_train.detector_data import Windows
+from digits_train.detector_data import HeldOut, HeldOutWindows, Windows, stacked
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.fit import fit
+from digits_train.matching import LabelledPage, Truth
 from digits_train.metrics import Metrics
 from digits_train.run import RunDir
-from digits_train.symbols import Symbol
+from digits_train.symbols import Symbol, columns
 from digits_train.tasks import detection
 from digits_train.tasks.classification import Classification
 from digits_train.training import Training
@@ -86,7 +87,7 @@ SIDE = 64
 _SHAPES = {1: (6, 24), 10: (20, 6)}  # width and height of a one and a minus
 
 
-def bars(random: np.random.Generator) -> tuple[Grey, Targets]:
+def bars(random: np.random.Generator) -> tuple[Grey, list[Symbol]]:
     """A page with one in each quarter."""
     page, symbols = np.full((SIDE, SIDE), 220, np.uint8), []
     for quarter, symbol in enumerate(random.choice(list(_SHAPES), 4).tolist()):
@@ -95,7 +96,7 @@ def bars(random: np.random.Generator) -> tuple[Grey, Targets]:
         top = quarter // 2 * 32 + int(random.integers(1, 31 - height))
         page[top : top + height, left : left + width] = 30
         symbols.append(Symbol((left, top, left + width, top + height), symbol, 24))
-    return page, make_targets(page.shape, symbols)
+    return page, symbols
 
 
 class TinyWindows(Windows):
@@ -103,10 +104,24 @@ class TinyWindows(Windows):
         random = np.random.default_rng([self.seed, self.epoch, number])
         own = round(self.share * self.batch_size) if self.own else 0
         shown = [self.own.example(random, SIDE) for _ in range(own) if self.own]
-        shown += [bars(random) for _ in range(self.batch_size - own)]
-        pages, maps = zip(*shown, strict=True)
-        targets = Targets(*map(torch.stack, zip(*maps, strict=True)))
-        return torch.from_numpy(np.stack(pages))[:, None], targets
+        drawn = [bars(random) for _ in range(self.batch_size - own)]
+        shown += [(page, make_targets(page.shape, symbols)) for page, symbols in drawn]
+        return stacked(shown)
+
+
+class TinyHeldOut(HeldOutWindows):
+    def __getitem__(self, number: int) -> HeldOut:
+        random = np.random.default_rng([self.seed, number])
+        drawn = [bars(random) for _ in range(self.batch_size)]
+        maps = [make_targets(page.shape, symbols) for page, symbols in drawn]
+        pages, targets = stacked(zip((page for page, _ in drawn), maps, strict=True))
+        truths = [Truth(*columns(symbols)[:2]) for _, symbols in drawn]
+        labelled = zip(drawn, truths, targets.weight.numpy(), strict=True)
+        return HeldOut(
+            pages,
+            targets,
+            [LabelledPage(page, "", truth, weight) for (page, _), truth, weight in labelled],
+        )
 
 
 def bar_patches() -> list[tuple[Any, str, Any]]:
@@ -120,6 +135,8 @@ def bar_patches() -> list[tuple[Any, str, Any]]:
         (detection, "make_materials", lambda *_: object()),
         (detection, "with_hard_negatives", lambda materials, *_: materials),
         (detection, "Windows", TinyWindows),
-        (detection, "NUM_VALIDATION", 2),
+        (detection, "HeldOutWindows", TinyHeldOut),
+        (detection, "EPOCH_BATCHES", 2),
+        (detection, "BATCHES", 8),
         (models.Detector, "recipes", recipes),
     ]

@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from torch.nn.functional import one_hot
 
 from digits.data.image_folder import assign_split, digest_of
 from digits.errors import DataError, DigitsError
 from digits.images.grey import Grey
 from digits.inference.detector_model import DetectorModel
-from digits_train.detection import Targets
-from digits_train.matching import Truth, true_symbols
+from digits.inference.interface import SYMBOLS
+from digits_train.detection import PEAK, Targets
+from digits_train.matching import Truth, find_symbols
+from digits_train.models.detector import Maps
 from digits_train.own_pages import OwnPages, load_own_pages, network_maps, read_right
 from digits_train.start import load_start
 from digits_train.symbols import columns
@@ -97,7 +100,11 @@ def test_pictures_are_split_by_content_or_group_and_doubles_count_once() -> None
 
 
 def symbols_of(targets: Targets) -> Truth:
-    return true_symbols(Targets(*(part[None] for part in targets)))[0]
+    """What targets show, as a network that has learnt them would."""
+    classes = one_hot(targets.symbols.clamp(min=0), len(SYMBOLS)).movedim(-1, 0)
+    maps = Maps(targets.heat[None, None] - PEAK, classes[None], targets.boxes[None])
+    [symbols] = find_symbols(maps)
+    return Truth(symbols.boxes, symbols.symbols.argmax(1))
 
 
 @pytest.mark.slow

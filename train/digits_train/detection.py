@@ -73,8 +73,7 @@ def make_targets(
     centres = (boxes[:, :2] + boxes[:, 2:]) / np.float32(2)
     spreads = _spreads(boxes, centres)
     middles = (centres // STRIDE).astype(int)
-    fits = (heights >= SMALLEST) & (heights <= LARGEST)
-    learnt = fits & ((middles >= 0) & (middles < (across, down))).all(1)
+    fits, learnt = _fits(heights), are_learnable(boxes, heights, shape)
     beyond = boxes[fits & ~learnt].tolist()
     unfit = map(_uncertain, boxes[~fits], heights[~fits].tolist())
     for box in (*doubtful, *beyond, *unfit):
@@ -92,6 +91,22 @@ def make_targets(
     maps[2:, row, column] = np.log((boxes[:, 2:] - boxes[:, :2]).clip(1)[nearest].T / BOX_UNIT)
     owner[near] = labels[nearest]
     return Targets(*map(torch.from_numpy, (heat, weight, owner, maps)))
+
+
+def are_learnable(
+    boxes: NDArray[np.float32], heights: NDArray[np.float32], shape: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Which symbols should be found on a page of this height and width: bool [n].
+
+    Those of a size that the detector knows, whose centre is on the page.
+    """
+    cells = (boxes[:, :2] + boxes[:, 2:]) // (2 * STRIDE)
+    last = shape[1] // STRIDE, shape[0] // STRIDE
+    return np.asarray(_fits(heights) & ((cells >= 0) & (cells < last)).all(1))
+
+
+def _fits(heights: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return (heights >= SMALLEST) & (heights <= LARGEST)
 
 
 def _spreads(boxes: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.float32]:

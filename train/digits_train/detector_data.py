@@ -1,11 +1,11 @@
 """The windows on pages that the detector is trained and validated on."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -14,18 +14,21 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from digits import system
+from digits.images.grey import Grey
 from digits_train.camera.exposure import Photograph, photograph, texture
 from digits_train.camera.materials import Materials
 from digits_train.camera.page import compose
 from digits_train.camera.window import Window
-from digits_train.detection import Targets, make_targets
+from digits_train.detection import Targets, are_learnable, make_targets
+from digits_train.distributed import CPU, learning_cores
+from digits_train.matching import LabelledPage, Truth
 from digits_train.own_pages import OwnPages
 from digits_train.raster import Random
-from digits_train.symbols import Box
+from digits_train.symbols import Box, columns
 
 Item = TypeVar("Item")
 
-SIDE = 192  # pixels of a window
+SIDE = 320  # pixels of a window: most of its cells don't see its border
 _PHOTOGRAPHS = 2  # of each window
 # Cells and single digits, cut out tightly: many small crops in a batch.
 CROP_SIDE, _SMALLEST = 96, 8  # pixels
@@ -98,6 +101,53 @@ def targets(shown: Photograph) -> Targets:
     return make_targets((height, width), *shown.visible())
 
 
+class HeldOut(NamedTuple):
+    """Windows to validate on, what their maps should be, and the symbols that should be found.
+
+    pages: uint8 [n, 1, side, side].
+    """
+
+    pages: Tensor
+    targets: Targets
+    labelled: list[LabelledPage]
+
+
+@dataclass(frozen=True)
+class HeldOutWindows(Dataset[HeldOut]):
+    """Batches of windows without tight crops, each composed on its own from its number."""
+
+    materials: Materials
+    seed: int
+    batches: int
+    batch_size: int = 4
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __getitem__(self, number: int) -> HeldOut:
+        random = np.random.default_rng([self.seed, 2, number])
+        drawn = list(islice(make_examples(self.materials, random), self.batch_size))
+        maps = [targets(photograph) for photograph in drawn]
+        pixels = (photograph.pixels for photograph in drawn)
+        pages = list(map(_labelled, drawn, maps))
+        return HeldOut(*stacked(zip(pixels, maps, strict=True)), pages)
+
+
+def _labelled(shown: Photograph, maps: Targets) -> LabelledPage:
+    """A window with the symbols that the detector should find."""
+    boxes, labels, heights = columns(shown.visible()[0])
+    wanted = are_learnable(boxes, heights, shown.pixels.shape)
+    truth = Truth(boxes[wanted], labels[wanted])
+    return LabelledPage(shown.pixels, "", truth, maps.weight.numpy())
+
+
+def stacked(examples: Iterable[tuple[Grey, Targets]]) -> tuple[Tensor, Targets]:
+    """A batch of pages, uint8 [n, 1, h, w], and their targets."""
+    pages, maps = zip(*examples, strict=True)
+    targets = Targets(*map(torch.stack, zip(*maps, strict=True)))
+    return torch.from_numpy(np.stack(pages))[:, None], targets
+
+
 @dataclass(frozen=True)
 class Windows(Dataset[tuple[Tensor, Targets]]):
     """The batches of an epoch, each composed on its own from (seed, epoch, its number).
@@ -129,26 +179,31 @@ class Windows(Dataset[tuple[Tensor, Targets]]):
             drawn = islice(examples, self.batch_size - count)
         shown = [(example.pixels, targets(example)) for example in drawn]
         shown += [self.own.example(random, self.side) for _ in range(count) if self.own]
-        pages, maps = zip(*shown, strict=True)
-        return torch.from_numpy(np.stack(pages))[:, None], Targets(
-            *map(torch.stack, zip(*maps, strict=True))
-        )
+        return stacked(shown)
 
 
-def num_workers() -> int:
-    """Processes that compose crops: one core trains."""
-    return max(1, system.cpu_count() - 1)
+def num_workers(device: torch.device) -> int:
+    """Processes that compose, on the cores that don't learn: beside a GPU, on all but one."""
+    learning = learning_cores() if device.type == "cpu" else 1
+    return max(1, system.cpu_count() - learning)
 
 
-def batches(windows: Dataset[Item], ahead: int = 8) -> Iterator[Item]:
-    """The batches in order, composed ahead of the training by worker processes.
+def batches(
+    windows: Dataset[Item], device: torch.device = CPU.device, ahead: int = 8
+) -> Iterator[Item]:
+    """The batches in order, composed by worker processes ahead of a training on a device.
 
     ahead: how many each process may compose before they are taken.
     """
-    workers, start = num_workers(), partial(_start_worker, os.getpid())
+    workers, start = num_workers(device), partial(_start_worker, os.getpid())
     factor = ahead if workers else None
     loader = DataLoader(
-        windows, None, num_workers=workers, prefetch_factor=factor, worker_init_fn=start
+        windows,
+        None,
+        num_workers=workers,
+        collate_fn=_unchanged,
+        prefetch_factor=factor,
+        worker_init_fn=start,
     )
     # Ctrl-C while they start or end would be lost, or be theirs.
     with system.sigint_blocked():
@@ -159,6 +214,11 @@ def batches(windows: Dataset[Item], ahead: int = 8) -> Iterator[Item]:
     finally:
         with system.sigint_blocked():
             del loaded
+
+
+def _unchanged(item: Item) -> Item:
+    """Instead of PyTorch's conversion of arrays to tensors."""
+    return item
 
 
 def _start_worker(parent: int, number: int) -> None:

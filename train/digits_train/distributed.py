@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
+from digits import system
 from digits.errors import DigitsError
 
 T = TypeVar("T")
@@ -104,6 +105,14 @@ def has_bfloat16(device: torch.device) -> bool:
     # PyTorch before 2.6 can't tell.
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     return device.type == "cpu" and bool(supported())
+
+
+def learning_cores() -> int:
+    """Of this machine's cores those that learn where the others compose the examples: two thirds.
+
+    A core composes about twice as many windows as one learns from.
+    """
+    return max(1, round(2 / 3 * system.cpu_count()))
 
 
 def set_threads(threads: int | None, device: torch.device) -> None:

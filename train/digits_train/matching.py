@@ -10,13 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from digits.alignment import Score
 from digits.inference.interface import STRIDE, SYMBOLS
 from digits.reader.detections import Detections
 from digits.reader.pyramid import Level, find_peaks
-from digits_train.detection import PEAK, Targets
 from digits_train.models.detector import Maps
 from digits_train.models.network import BaseNetwork
 
@@ -137,10 +135,3 @@ def find_symbols(maps: Maps) -> list[Detections]:
     parts = zip(high, symbols, boxes, strict=True)
     pages = (find_peaks(Level(scale, origin, *part)) for part in parts)
     return [page.select(np.argsort(-page.scores, kind="stable")) for page in pages]
-
-
-def true_symbols(targets: Targets) -> list[Truth]:
-    """The symbols of each page that should be found."""
-    classes = one_hot(targets.symbols.clamp(min=0), len(SYMBOLS)).movedim(-1, 1)
-    pages = find_symbols(Maps(targets.heat[:, None] - PEAK, classes, targets.boxes))
-    return [Truth(page.boxes, page.symbols.argmax(1)) for page in pages]

@@ -279,7 +279,7 @@ class Rows:
         if random.random() < ranges.divided:
             bars = wide * np.arange(1 - before, count + behind)
             self._rule([[(bar, below - tick), (bar, below)] for bar in bars.tolist()], x, y)
-        return x + end
+        return float(x + end)
 
     def _rule(self, lines: Sequence[Sequence[tuple[float, float]]], x: float, y: float) -> None:
         """Print lines of one width, given by points from (x, y) and turned as the page is."""

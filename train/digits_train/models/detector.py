@@ -10,6 +10,7 @@ from torch.nn.functional import avg_pool2d, interpolate, pixel_shuffle, relu
 
 from digits.inference.interface import PAGE_MULTIPLE, SYMBOLS
 from digits_train.config import DetectorRecipe
+from digits_train.distributed import learning_cores
 from digits_train.models.network import BaseNetwork, ConvBlock
 
 
@@ -83,7 +84,7 @@ class Detector(BaseNetwork):
     a heatmap (X. Zhou et al., "Objects as points", 2019).
     """
 
-    threads = 1  # the other cores compose what it is trained on
+    threads = learning_cores()  # the others compose what it is trained on
     mixed_precision = True
     recipes: Mapping[str, DetectorRecipe] = {
         "default": _DEFAULT,

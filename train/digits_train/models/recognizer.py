@@ -8,6 +8,7 @@ from torch.nn.functional import log_softmax, relu
 
 from digits.inference.interface import INK, PAPER, SYMBOLS
 from digits_train.config import RecognizerRecipe
+from digits_train.distributed import learning_cores
 from digits_train.models.network import BaseNetwork, ConvBlock
 
 BLANK = len(SYMBOLS)  # the class of no symbol, the last
@@ -36,7 +37,7 @@ class Recognizer(BaseNetwork):
     the width to a fourth, the last ones see 84 pixels to both sides.
     """
 
-    threads = 1  # the other cores compose what it is trained on
+    threads = learning_cores()  # the others compose what it is trained on
     mixed_precision = True
     recipes: Mapping[str, RecognizerRecipe] = {
         "default": _DEFAULT,

@@ -1,7 +1,7 @@
 """Detectors, which find the symbols of a page."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +19,9 @@ from digits_train.camera.materials import Materials, make_materials
 from digits_train.comparison import Comparison
 from digits_train.config import DetectorRecipe
 from digits_train.detection import Targets, detection_loss
-from digits_train.detector_data import Windows
+from digits_train.detector_data import HeldOut, HeldOutWindows, Windows
 from digits_train.distributed import CPU, DistributedContext
-from digits_train.matching import LabelledPage, Match, confusion, score
+from digits_train.matching import Match, confusion, score
 from digits_train.metrics import Metrics
 from digits_train.mining import with_hard_negatives
 from digits_train.models import BaseNetwork, Detector
@@ -30,11 +30,10 @@ from digits_train.own_pages import OwnPages, network_maps, read_right
 
 # The validation crops: the same for all trainings, whose own seeds are smaller.
 VALIDATION_SEED = 2**63
-NUM_VALIDATION = 20  # batches
-# Of some thousand symbols, that a fine-tuning may cost: some are as likely as not.
-TOLERANCE = 0.002
-_BATCH = 16  # validation crops at a time
-_BANK, _TEXTS = 2_000, 1_000  # glyphs and words that they are composed of
+# Batches: after each epoch, with some 4,000 symbols; and at the end, with 40,000.
+EPOCH_BATCHES, BATCHES = 30, 300
+TOLERANCE = 0.002  # of these symbols, that a fine-tuning may cost
+_BANK, _TEXTS = 2_000, 1_000  # glyphs and words that the validation windows are composed of
 
 
 class Batch(NamedTuple):
@@ -83,7 +82,7 @@ class Detection:
 
     @property
     def samples(self) -> Tensor:
-        return self._validation[0][0]
+        return self._validation[0].pages
 
     def start(self) -> None:
         """Draw the glyphs and words that pages are composed of."""
@@ -103,7 +102,7 @@ class Detection:
         windows = Windows(
             materials, self.seed, epoch, self.steps, size, own=self.own, share=recipe.own
         )
-        for pages, targets in detector_data.batches(windows):
+        for pages, targets in detector_data.batches(windows, self.dist.device):
             rows, device = self.dist.local_slice(len(pages)), self.dist.device
             inputs = pages[rows].to(device)
             share = Targets(*(tensor[rows].to(device) for tensor in targets))
@@ -115,17 +114,17 @@ class Detection:
         return total * batch.windows / batch.size, total.detach()[None] * batch.windows
 
     def validate(self, model: BaseNetwork) -> Metrics:
-        return self._judge(model)[0]
+        return self._judge(model, self._validation)[0]
 
     def evaluate(self, model: BaseNetwork, folder: Path) -> tuple[dict[str, Any], str | None]:
         """MNIST's test digits are not looked at."""
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
-        figures, result, crops = self._judge(model)
+        figures, result, windows = self._judge(model, self._held_out(BATCHES))
         names = ("symbols", "missed", "invented", "wrong")
         counts = {f"validation_{name}": getattr(result, name) for name in names}
-        plots.confusion(folder / "confusion.png", "validation crops", confusion(crops))
-        plots.crops(folder / "mistakes.png", "validation crops", crops)
+        plots.confusion(folder / "confusion.png", "validation windows", confusion(windows))
+        plots.crops(folder / "mistakes.png", "validation windows", windows)
         return figures | counts, diagnose.detector_failure(result)
 
     def compare(self, model: BaseNetwork) -> Iterator[Comparison]:
@@ -134,30 +133,35 @@ class Detection:
         right = [read_right(network_maps(each), pages) for each in (self.parent, model)]
         wrong = (int((~each).sum()) for each in right)
         yield Comparison("numbers of your own, held back", None, len(right[0]), *wrong)
-        before, after = (self._judge(each)[1] for each in (self.parent, model))
+        networks = (self.parent, model)
+        before, after = (self._judge(each, self._held_out(BATCHES))[1] for each in networks)
         name = "symbols of a synthetic camera"
         yield Comparison(name, TOLERANCE, before.symbols, before.errors, after.errors)
 
     @cached_property
-    def _validation(self) -> list[tuple[Tensor, Targets]]:
-        """Batches of pages and targets."""
-        materials = make_materials(self.validation, VALIDATION_SEED, _BANK, _TEXTS)
-        windows = Windows(materials, VALIDATION_SEED, 0, NUM_VALIDATION, _BATCH)
-        return list(detector_data.batches(windows))
+    def _validation(self) -> list[HeldOut]:
+        return list(self._held_out(EPOCH_BATCHES))
 
-    def _judge(self, model: BaseNetwork) -> tuple[Metrics, Score, list[Match]]:
-        """Shares of the symbols; their counts; the crops, the worst first."""
-        losses, crops = [], []
-        for pages, targets in self._validation:
+    @cached_property
+    def _validation_materials(self) -> Materials:
+        return make_materials(self.validation, VALIDATION_SEED, _BANK, _TEXTS)
+
+    def _held_out(self, batches: int) -> Iterator[HeldOut]:
+        windows = HeldOutWindows(self._validation_materials, VALIDATION_SEED, batches)
+        return detector_data.batches(windows)
+
+    def _judge(
+        self, model: BaseNetwork, batches: Iterable[HeldOut]
+    ) -> tuple[Metrics, Score, list[Match]]:
+        """Shares of the symbols; their counts; the windows, the worst first."""
+        losses, windows = list[float](), list[Match]()
+        for pages, targets, labelled in batches:
             maps = matching.predict_maps(model, pages)
             losses.append(detection_loss(maps, targets).item())
-            truths, detected = matching.true_symbols(targets), matching.find_symbols(maps)
-            columns = pages[:, 0].numpy(), truths, targets.weight.numpy(), detected
-            for pixels, truth, weight, detections in zip(*columns, strict=True):
-                page = LabelledPage(pixels, "", truth, weight)
-                crops.append(page.match(detections.boxes, detections.symbols.argmax(1)))
-        crops.sort(key=lambda crop: crop.score.errors, reverse=True)
-        result = score(confusion(crops))
+            for page, symbols in zip(labelled, matching.find_symbols(maps), strict=True):
+                windows.append(page.match(symbols.boxes, symbols.symbols.argmax(1)))
+        windows.sort(key=lambda window: window.score.errors, reverse=True)
+        result = score(confusion(windows))
         total = max(result.symbols, 1)
         figures = {
             "validation_loss": sum(losses) / len(losses),
@@ -166,4 +170,4 @@ class Detection:
         }
         kinds = ("missed", "invented", "wrong")
         figures |= {f"validation_{kind}": getattr(result, kind) / total for kind in kinds}
-        return figures, result, crops
+        return figures, result, windows

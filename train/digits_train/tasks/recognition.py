@@ -94,7 +94,8 @@ class Recognition:
         assert materials is not None
         chunks = Chunks(materials, self.seed, epoch, recipe.crops, recipe.batch_size, recipe.passes)
         random = np.random.default_rng([self.seed, 6, epoch])
-        for batch in recognizer_data.mixed(detector_data.batches(chunks, ahead=2), random):
+        composed = detector_data.batches(chunks, dist.device, ahead=2)
+        for batch in recognizer_data.mixed(composed, random):
             rows = dist.local_slice(batch.size)
             yield Batch(batch.inputs[rows].to(dist.device), batch.texts[rows], batch.size)
 
