@@ -28,7 +28,7 @@ from digits_train.symbols import Box, columns
 
 Item = TypeVar("Item")
 
-SIDE = 320  # pixels of a window: most of its cells don't see its border
+SIDE = 192  # pixels of a window
 _PHOTOGRAPHS = 2  # of each window
 # Cells and single digits, cut out tightly: many small crops in a batch.
 CROP_SIDE, _SMALLEST = 96, 8  # pixels

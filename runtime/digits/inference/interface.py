@@ -9,7 +9,7 @@ from digits.errors import ModelError
 INPUT = ("images", "tensor(uint8)", [1, 28, 28])
 OUTPUT = ("probabilities", "tensor(float)", [10])
 
-PAGE_MULTIPLE, PAGE_MIN_SIDE = 8, 32  # pixels: of height and width of a page
+PAGE_MULTIPLE, PAGE_MIN_SIDE = 16, 32  # pixels: of height and width of a page
 PAGE_MAX_SIDE, PAGE_MAX_PIXELS = 8192, 5 << 20
 STRIDE = 4  # pixels between neighbouring cells of a detector's output
 # Heights in pixels of the digits that a detector finds. A page is scaled so that they are within.

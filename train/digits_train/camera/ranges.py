@@ -81,7 +81,7 @@ class Ranges:
     # Text
     contents: tuple[float, ...] = (0.66, 0.26, 0.08)  # windows with numbers, words, marks alone
     textures: float = 0.12  # chance that a window is nothing but paper, for the detector
-    kinds: tuple[float, ...] = (0.36, 0.14, 0.14, 0.26, 0.1, 0.0, 0.0)  # of `numbers.KINDS`
+    kinds: tuple[float, ...] = (0.32, 0.13, 0.13, 0.23, 0.09, 0.05, 0.05)  # of `numbers.KINDS`
     with_words: float = 0.5  # chance that there are words between numbers
     word: float = 0.6  # chance of one in such a place
     one_hand: float = 0.6  # chance that all words are in one font, not in three
@@ -154,11 +154,11 @@ class Ranges:
     through: Range = (0.03, 0.25)  # share of its ink that is seen
     softened: Range = (0.3, 0.06)  # pixels at least, and as many and these heights at most
 
-    # Cheques and black-and-white scans; not in the detector's windows
-    secured: float = 0.0  # chance of security print
+    # Cheques and black-and-white scans
+    secured: float = 0.08  # chance of security print
     curves: Range = (0.08, 0.5)  # heights from one of its curves to the next
     tint: Range = (0.03, 0.4)  # its darkness, by that of the ink
-    bilevel: float = 0.0  # chance
+    bilevel: float = 0.08  # chance
     threshold: Range = (0.12, 0.5)  # of black, as a share of the way from paper to ink
     worn: Range = (-2.0, 0.3)  # standard deviations of clouds, below which its lines are missing
     speckled: Range = (0.0, 0.15)  # standard deviation of the noise before it, likewise
