@@ -13,7 +13,6 @@ from digits_train.config import DetectorRecipe
 from digits_train.distributed import learning_cores
 from digits_train.models.network import BaseNetwork, ConvBlock
 
-
 _CELL = 8  # pixels
 
 
