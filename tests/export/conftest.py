@@ -119,11 +119,11 @@ def detector() -> Detector:
     for step in range(steps):
         batch = [drawn_page(1000 + 2 * step, 1), drawn_page(1001 + 2 * step, 2)]
         maps = [
-            make_targets((88, 112), [Symbol(box, 7, 20) for box in page.truth.boxes.tolist()])
+            make_targets((96, 112), [Symbol(box, 7, 20) for box in page.truth.boxes.tolist()])
             for page in batch
         ]
         targets = Targets(*map(torch.stack, zip(*maps, strict=True)))
-        pages = torch.from_numpy(np.stack([page.pixels[:88, :112] for page in batch]))[:, None]
+        pages = torch.from_numpy(np.stack([page.pixels[:96, :112] for page in batch]))[:, None]
         optimizer.param_groups[0]["lr"] = 2e-2 * (1 - step / steps)
         optimizer.zero_grad()
         detection_loss(model(pages), targets).backward()  # type: ignore[no-untyped-call]

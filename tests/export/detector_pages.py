@@ -3,6 +3,7 @@
 import numpy as np
 
 from digits.images.grey import Grey
+from digits.inference.interface import PAGE_MULTIPLE
 from digits.reader.pyramid import Map
 from digits_train.matching import LabelledPage, Truth
 
@@ -10,9 +11,9 @@ SEVEN = np.array([[1, 1, 1], [0, 0, 1], [0, 1, 0], [0, 1, 0], [0, 1, 0]], np.uin
 
 
 def drawn_page(seed: int, count: int = 3) -> LabelledPage:
-    """A line of sevens, 20 pixels high, on a page of 120x200 pixels with noise."""
+    """A line of sevens, 20 pixels high, on a page of 128x208 pixels with noise."""
     random = np.random.default_rng(seed)
-    page = random.integers(190, 210, (120, 200)).astype(np.uint8)
+    page = random.integers(190, 210, (128, 208)).astype(np.uint8)
     digit = np.kron(SEVEN, np.ones((4, 4), np.uint8)) > 0
     boxes = []
     for number in range(count):
@@ -28,7 +29,7 @@ PAGES = [drawn_page(number) for number in range(6)]
 
 def ink_maps(page: Grey) -> tuple[Map, Map, Map]:
     """Maps of a perfect detector of such pages at any scale: what is dark is a row of sevens."""
-    height, width = (max(32, side + -side % 8) for side in page.shape)
+    height, width = (max(32, side + -side % PAGE_MULTIPLE) for side in page.shape)
     cells = height // 4, width // 4
     # So unlikely that no calibration makes symbols of paper.
     centres, symbols = np.full(cells, -100, np.float32), np.zeros((12, *cells), np.float32)
