@@ -167,7 +167,7 @@ class Ranges:
     raised: Range = (0.2, 0.6)  # heights of its numerator above the other digits' baseline
 
     # Crops of numbers, for the recognizer
-    clear: float = 0.5  # chance that a window is drawn with the `clear` ranges
+    clear: float = 0.7  # chance that a window is drawn with the `clear` ranges
     digit_height: Range = (9.0, 48.0)  # pixels; evenly in the logarithm
     beside: Range = (0.05, 1.5)  # heights of room left and right; evenly in the logarithm
     over: Range = (0.05, 0.8)  # above and below, likewise
