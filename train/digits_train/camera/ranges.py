@@ -41,7 +41,7 @@ class Ranges:
     thinner: Range = (0.3, 0.6)  # or thinner
     leaning: float = 0.15  # chance of much slant, to either side
     slant: Range = (-0.7, 0.7)  # share of the height, to the right
-    upright: Normal = (0.05, 0.15)  # the other slants
+    upright: Normal = (0.1, 0.2)  # the other slants
     unsteady: float = 0.04  # standard deviation of the slant of each digit
     sizes: Either = Either(0.5, (0.03, 0.35), (0.05, 0.05))  # spread of the ten digits' logarithms
     size: Range = (0.4, 1.8)  # heights: of any of the ten digits
@@ -255,7 +255,6 @@ def clear(ranges: Ranges) -> Ranges:
     return replace(
         ranges,
         bent=(0.0, 0.5),
-        leaning=0.08,
         uneven=(0.03, 0.1),
         faint=Either(0.25, (0.2, 0.25), (0.0, 0.25)),
         jitter=Either(1.0, (0.01, 0.08)),
