@@ -13,7 +13,7 @@ from digits.inference.detector_model import run_maps
 from digits.inference.interface import DETECTOR, PAGE_MULTIPLE
 from digits.inference.metadata import DetectorMetadata, Kernels
 from digits.inference.session import open_session
-from digits.reader.page import read_page
+from digits.reader.page import find_symbols, read_page
 from digits.reader.pyramid import MapsFn
 from digits.terminal import track
 from digits_export import verify
@@ -57,7 +57,7 @@ class DetectorExporter:
         self.scaling = fit_scaling(pages, maps)
         self.calibrated = CalibratedDetector(network, self.scaling)
         some = [page.pixels for page in pages[:_PARITY_PAGES]]
-        self.inputs = self.calibration = parity_inputs(some)
+        self.inputs, self.calibration = parity_inputs(some), _shown(some, run)
 
     def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
         """The figures of a file, see `judge`."""
@@ -86,6 +86,19 @@ def parity_inputs(pages: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]
     pages = (noise, noise[:32, :32], noise[:104, :56], *pages)
     sides = ([side - side % PAGE_MULTIPLE for side in page.shape] for page in pages)
     return [page[None, None, :h, :w] for page, (h, w) in zip(pages, sides, strict=True)]
+
+
+def _shown(pages: Sequence[NDArray[np.uint8]], run: verify.Network) -> list[NDArray[np.uint8]]:
+    """Return what a detector is shown of pages, uint8 [1, 1, h, w]: each in several sizes."""
+    shown: list[NDArray[np.uint8]] = []
+
+    def record(pixels: NDArray[np.uint8]) -> Sequence[NDArray[np.float32]]:
+        shown.append(pixels)
+        return run(pixels)
+
+    for page in pages:
+        find_symbols(page, partial(run_maps, record, name="the network"))
+    return shown
 
 
 def judge(pages: Sequence[LabelledPage], maps: MapsFn) -> dict[str, float]:

@@ -62,7 +62,7 @@ of the US Census Bureau and American high-school students. It reads two touching
         "examples": "{training_pages:,} windows of {pages}",
         "use": """\
 Finds the digits, minus signs and decimal points or commas of a page. Input `page`: uint8 [batch, 1,
-height, width], grey, 0 = black, 255 = white; sides that are multiples of 8, at least 32. Outputs,
+height, width], grey, 0 = black, 255 = white; sides that are multiples of 16, at least 32. Outputs,
 at a stride of 4, float32 [batch, n, height / 4, width / 4]: `centres` (n = 1), log odds that a
 symbol's centre is in the cell; `symbols` (12), logits of `0123456789-.`; `boxes` (4), x and y of
 the box's centre from the cell's and logarithms of width and height, in units of 16 pixels. Local

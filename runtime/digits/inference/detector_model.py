@@ -53,7 +53,7 @@ class DetectorModel(Network[DetectorMetadata]):
         """Look at a page.
 
         page: uint8 [height, width], 0 = black, 255 = white; at most 5 megapixels, 8192 a side. Its
-        right and bottom edges are repeated until the sides are multiples of 8, and at least 32.
+        right and bottom edges are repeated until the sides are multiples of 16, and at least 32.
         Raises ValueError for another page, and ModelError if the network fails or outputs anything
         but maps.
         """

@@ -85,7 +85,7 @@ _FINETUNE = replace(
 class Detector(BaseNetwork):
     """Finds digits, minus signs and decimal points of about 10 to 60 pixels on a grey page.
 
-    Input: uint8 [n, 1, height, width], 0 = black, 255 = white, multiples of 8. Output: Maps, at a
+    Input: uint8 [n, 1, height, width], 0 = black, 255 = white, multiples of 16. Output: Maps, at a
     stride of 4. 340,000 parameters.
 
     Most of the work is done at strides of 8 and 16, where a convolution costs a quarter and a
