@@ -13,7 +13,7 @@ import typer
 
 from digits import __version__
 from digits.commands import inputs, options, reports, runner
-from digits.terminal import ErrorReporter, print_result, print_stderr
+from digits.terminal import ErrorReporter, print_result
 from digits.watch.cli import watch
 
 # Another app parses the arguments, including --help.
@@ -208,14 +208,11 @@ def adapt(
 
 
 @app.command("bench")
-def bench(model: options.Model = None, as_json: options.JsonObject = False) -> None:
-    """Measure speed and memory on this device, by default of the default networks."""
+def bench(as_json: options.JsonObject = False) -> None:
+    """Measure speed and memory on this device, by the default networks."""
     from digits.commands.bench import benchmark
 
-    report = benchmark(model)
-    for warning in report["warnings"]:
-        print_stderr(f"warning: {warning}")
-    reports.print_report(report, as_json)
+    reports.print_report(benchmark(), as_json)
 
 
 def _delegate(name: str, module: str, help: str, extra: str = "") -> None:
