@@ -1,7 +1,7 @@
 """Measure what a person waits for on this device: `digits bench`.
 
-Each time is a median of many calls after a warm-up, as in C. Banbury et al., "MLPerf Tiny
-Benchmark", 2021.
+Times are medians: of many calls after a warm-up, as in C. Banbury et al., "MLPerf Tiny Benchmark",
+2021, or of three processes.
 """
 
 import os

@@ -88,9 +88,6 @@ def _table(rows: Sequence[Any]) -> Iterator[str]:
     named = (row if isinstance(row, dict) else dict(enumerate(row)) for row in rows)
     flat = [dict(_flatten({str(key): value for key, value in row.items()})) for row in named]
     columns = [*dict.fromkeys(column for row in flat for column in row)]
-    if any(_is_table(value) for row in flat for value in row.values()):  # too much for a line
-        yield from (line for row in flat for line in (*lines(row), ""))
-        return
     cells = [columns]
     cells += [[_format(row.get(key))[:_MAX_CELL] for key in columns] for row in flat[:_MAX_ROWS]]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

@@ -15,7 +15,7 @@ from digits.terminal import print_stderr
 def watch(
     folder: Annotated[Path, options.path_argument("DIR")],
     results: Annotated[Path, options.path_argument("RESULTS.csv")],
-    asked: options.NumberOptions,
+    number_options: options.NumberOptions,
     recursive: options.Recursive = False,
     model: options.Models = None,
     threshold: options.Threshold = None,
@@ -40,15 +40,14 @@ def watch(
         raise typer.BadParameter("--keep must be a folder whose pictures aren't read")
     if threshold is not None and (numbers or fields):
         raise typer.BadParameter("numbers have --max-errors, not --threshold")
-    task = asked.task(model, reads_numbers=numbers or fields is not None)
+    task = number_options.task(model, reads_numbers=numbers or fields is not None)
     if fields:
-        task = task._replace(kind=sheets.load_form(fields, asked, numbers))
+        task = task._replace(kind=sheets.load_form(fields, number_options, numbers))
     elif not numbers:
-        if asked != options.NumberOptions():
+        if number_options != options.NumberOptions():
             raise typer.BadParameter("options for numbers need --numbers")
         task = runner.Task(task.networks._replace(threshold=threshold, threads=1))
-    reader = Reader(str(folder), results, task, as_json)
-    watcher = FolderWatcher(reader, recursive, keep)
+    watcher = FolderWatcher(Reader(str(folder), task, as_json), results, recursive, keep)
     signal.signal(signal.SIGTERM, lambda *_: watcher.stop())
     signal.signal(signal.SIGINT, lambda *_: watcher.stop())
     print_stderr(f"watching {folder}; {len(watcher.done)} pictures done")

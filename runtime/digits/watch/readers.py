@@ -1,7 +1,6 @@
 """What `digits watch` makes of a picture, in a worker: a row, or rows of numbers."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from digits.commands.runner import Task
@@ -35,11 +34,10 @@ class Row(NamedTuple):
 class Reader(NamedTuple):
     """Reads the digit, numbers or sheet of each picture in a folder.
 
-    results: the file of rows. as_json: whether the texts of rows are JSON objects.
+    as_json: whether the texts of rows are JSON objects.
     """
 
     folder: str
-    results: Path
     task: Task = Task()
     as_json: bool = False
 

@@ -1,7 +1,7 @@
 """Read the pictures that arrive in a folder, for months: `digits watch`.
 
-The results file is the only state: a picture with a row there is done. Their age is measured by a
-monotonic clock, because the system's may jump.
+The results file is the only state: a picture with a row there is done. How long a file has been
+unchanged is measured by a monotonic clock, because the system's may jump.
 """
 
 import os
@@ -33,14 +33,15 @@ _MAX_WAITING = 1000  # pictures in the queue; others are found later
 class FolderWatcher:
     """Reads each picture in a folder once, writes a row for it and prints it.
 
-    keep: where to copy the doubtful pictures. start_worker: makes a worker that runs `reader`.
-    clock: counts seconds. Raises DigitsError if a folder is missing, or the results or the model
-    can't be used.
+    results: the file of rows. keep: where to copy the doubtful pictures. start_worker: makes a
+    worker that runs `reader`. clock: counts seconds. Raises DigitsError if a folder is missing, or
+    the results or the model can't be used.
     """
 
     def __init__(
         self,
         reader: Reader,
+        results: Path,
         recursive: bool,
         keep: Path | None = None,
         *,
@@ -51,14 +52,14 @@ class FolderWatcher:
         if not os.path.isdir(reader.folder):
             raise DigitsError(f"{reader.folder} is not a folder")
         self._reader, self._recursive, self._clock = reader, recursive, clock
-        self._results = ResultsFile(reader.results, reader.columns, key=3)
+        self._results = ResultsFile(results, reader.columns, key=3)
         self.done = self._results.done  # hashes of the cells of pictures with a row
         self._pool = Pool(start_worker or partial(Worker, reader.start, _MEMORY_LIMIT), 1)
         self._pool.wait_until_started()
         self._due: dict[FileStamp, float] = {}  # pictures without a row, and when to read them
         self._failed: set[FileStamp] = set()  # those whose next result is final
         self._next_scan = 0.0
-        self._troubles: dict[str, Collection[str]] = {}  # by what has them
+        self._problems: dict[str, Collection[str]] = {}  # by activity
         self._is_stopping = False  # an Event could deadlock: it is set in handlers of signals
 
     def stop(self) -> None:
@@ -150,12 +151,15 @@ class FolderWatcher:
             seconds = f"{LIMIT:.0f} seconds"
             return self._reader.row(picture, None, f"{picture.name} takes longer than {seconds}")
 
-    def _note(self, of: str, troubles: Collection[str]) -> None:
-        """Report each trouble once, and when all of this part are over. troubles: those of now."""
-        known = self._troubles.get(of, ())
-        for trouble in troubles:
-            if trouble not in known:
-                print_stderr(f"error: {trouble}; trying again")
-        if known and not troubles:
+    def _note(self, activity: str, problems: Collection[str]) -> None:
+        """Report each problem of an activity once, and when all of them are over.
+
+        problems: those that it has now.
+        """
+        earlier = self._problems.get(activity, ())
+        for problem in problems:
+            if problem not in earlier:
+                print_stderr(f"error: {problem}; trying again")
+        if earlier and not problems:
             print_stderr("recovered")
-        self._troubles[of] = troubles
+        self._problems[activity] = problems

@@ -21,13 +21,15 @@ class Bench:
         self.now = 1000.0
         self.failures: dict[str, Exception] = {}  # by file name
         self.start_failure: Exception | None = None
-        self.reader = reader or Reader(str(self.inbox), self.results)
+        self.reader = reader or Reader(str(self.inbox))
         self.work = self.reader.start()
         self.watcher = self.watch()
 
     def watch(self, keep: Path | None = None) -> FolderWatcher:
         start_worker, clock = self.start_worker, lambda: self.now
-        return FolderWatcher(self.reader, True, keep, start_worker=start_worker, clock=clock)
+        return FolderWatcher(
+            self.reader, self.results, True, keep, start_worker=start_worker, clock=clock
+        )
 
     def restart(self) -> None:
         self.watcher.stop()

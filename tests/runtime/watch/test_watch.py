@@ -157,7 +157,7 @@ def test_failing_model_ends_it_and_none_counts_as_read(bench: Bench, pictures: l
 
 def test_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DigitsError, match="missing is not a folder"):
-        FolderWatcher(Reader(str(tmp_path / "missing"), tmp_path / "new.csv"), True)
+        FolderWatcher(Reader(str(tmp_path / "missing")), tmp_path / "new.csv", True)
     assert not (tmp_path / "new.csv").exists()
 
 

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import signal
 from pathlib import Path
 
@@ -36,18 +35,15 @@ class NumberBench(Bench):
         max_errors: float = 0.3,
     ) -> None:
         task = Task(network_options(), kind, max_errors=max_errors)
-        super().__init__(folder, Reader(str(folder / "inbox"), folder / "results.csv", task))
-        self._split, self._count = split, 0
+        super().__init__(folder, Reader(str(folder / "inbox"), task))
+        self._split = split
 
-    def show(self, *numbers: str, name: str = "") -> None:
+    def show(self, *numbers: str, name: str) -> None:
         """Have a picture of numbers arrive, and read it."""
         sheet = Sheet(60 + 100 * len(numbers), 360)
         for line, number in enumerate(numbers):
             sheet.write(chosen(self._split, number, start=2), 40, 40 + 100 * line, size=48, gap=9)
-        self._count += 1
-        file = self.inbox / (name or f"{self._count}.png")
-        Image.fromarray(sheet.photograph()).save(file)
-        os.utime(file, (self._count, self._count))
+        Image.fromarray(sheet.photograph()).save(self.inbox / name)
         self.advance(0, 2)
 
     @property
