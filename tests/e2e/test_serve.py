@@ -174,7 +174,7 @@ said = done.stdout + done.stderr
 assert not {"warning", "unable"} & set(said.lower().split()), said  # it has generated everything
 
 from digits_client import Client
-from digits_client.api.pictures import label, predict, read
+from digits_client.api.pictures import predict, read
 from digits_client.api.tensors import infer
 from digits_client.models import *
 from digits_client.types import File
@@ -187,8 +187,8 @@ several = predict.sync(client=client, body=PredictFilesBody(files=files))
 assert [*map(type, several)] == [Prediction, RefusedFile], several
 page = read.sync(client=client, body=File(BytesIO(content)), length="1")
 assert isinstance(page, Reading) and page.numbers[0].text == "7", page
-refused = label.sync(client=client, body=LabelBody(none=files))
-assert isinstance(refused, Error) and "save-labelled" in refused.error, refused
+refused = read.sync(client=client, body=File(BytesIO(b"")))
+assert isinstance(refused, Error) and "picture" in refused.error, refused
 pixels = [pixel for row in digit.frame for pixel in row]
 tensor = InputTensor(name="images", shape=[1, 1, 28, 28], datatype="UINT8", data=pixels)
 wanted = WantedOutput("probabilities", parameters=OutputParameters(classification=2))

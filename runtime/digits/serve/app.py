@@ -13,7 +13,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from digits.classifier import Classifier
-from digits.data.table import LABELS
 from digits.errors import DigitsError
 from digits.inference import model_file
 from digits.inference.detector_model import DetectorModel
@@ -24,7 +23,6 @@ from digits.serve.batcher import Batcher
 from digits.serve.body import BodyReader, client_of
 from digits.serve.constraints import FLAGS, PARSERS
 from digits.serve.form import FormFile, is_form, read_files
-from digits.serve.labelled import LabelledFolder, check_origin
 from digits.serve.metrics import Metrics
 from digits.serve.picture_queue import PictureQueue
 from digits.serve.pictures import PictureWorker, Upload, to_array
@@ -39,10 +37,8 @@ class App(Application):
     """The page and the API.
 
     classifier: the first model to serve; by default the one in the settings. start_worker: starts
-    what reads pictures with a model; by default a process.
-
-    Raises ModelError when the model can't be used, and DigitsError when the folder for labelled
-    digits can't.
+    what reads pictures with a model; by default a process. Raises ModelError when the model can't
+    be used.
     """
 
     def __init__(
@@ -61,8 +57,6 @@ class App(Application):
         self._pictures = queue = PictureQueue(start, settings.workers, limits, metrics)
         metrics.queued_digits.set_function(lambda: batcher.waiting)
         metrics.queued_pictures.set_function(lambda: queue.waiting)
-        folder = settings.save_labelled
-        self._labelled = None if folder is None else LabelledFolder(folder)
         self._page = pages.Page("digits.serve")
         description = openapi.schema(self._name, limits, settings.token is not None)
         super().__init__(self._all_routes(description), settings, metrics)
@@ -101,7 +95,6 @@ class App(Application):
             *(Route(f"{path}/infer", self.infer, methods=["POST"]) for path in _MODELS),
             Route("/predict", self.predict, methods=["POST"]),
             Route("/read", self.read, methods=["POST"]),
-            Route("/labelled", self.labelled, methods=["POST"]),
             _constant("/v2", "server", v2.SERVER),
             _constant("/v2/health/live", "live", {"live": True}),
             _constant("/v2/health/ready", "ready", {"ready": True}),
@@ -175,20 +168,6 @@ class App(Application):
                 self.metrics.refusals.labels(answer.reason).inc()
         text = answers[0].text if len(answers) == 1 else to_array(file_names, answers)
         return Response(text, media_type="application/json")
-
-    async def labelled(self, request: Request) -> Response:
-        if self._labelled is None:
-            raise Refused(404, "the server keeps no pictures; see --save-labelled")
-        check_origin(request.headers, self.settings.origins)
-        async with self._files(request) as files:
-            labels = [file.field for file in files]
-            if not {*labels} <= {*LABELS}:
-                message = "each picture is a file of a form, in a field named 0 to 9 or none"
-                raise Refused(422, message, reason="no_label")
-            uploads = (Upload("grey", file.name, bytes(file.content), False) for file in files)
-            answers = await self._pictures.answer_all(uploads, len(files), client_of(request))
-        await self._labelled.keep(labels, answers)
-        return Response(status_code=204)
 
     @asynccontextmanager
     async def _files(self, request: Request) -> AsyncIterator[list[FormFile]]:

@@ -10,7 +10,6 @@ import msgspec
 
 from digits import __version__
 from digits.constraints.checks import CHECKS
-from digits.data.table import LABELS
 from digits.images.formats import FORMATS
 from digits.serve import schemas
 from digits.serve.limits import Limits
@@ -68,10 +67,6 @@ def _paths(limits: Limits) -> Json:
         "content": _content(_FILE, "application/octet-stream")
         | _content(_object({"file": _FILE, "files": _FILES}), "multipart/form-data"),
     }
-    labelled = {
-        "description": "A form of pictures of one digit, each in a field named for its label.",
-        "content": _content(_object(dict.fromkeys(LABELS, _FILES)), "multipart/form-data"),
-    }
     tensor = {"content": _json(schemas.InferRequest)}
     prediction, reading = map(_one_or_several, (schemas.Prediction, schemas.Reading))
     answer, text = _json(schemas.InferResponse), _content(_TEXT, "text/plain")
@@ -81,7 +76,6 @@ def _paths(limits: Limits) -> Json:
     return {
         "/predict": _post("predict", "pictures", "Read the digit.", prediction, picture, _FRAME),
         "/read": _post("read", "pictures", "Read all the numbers.", reading, picture, _ASKED),
-        "/labelled": _post("label", "pictures", "Keep digits to train with.", {}, labelled),
         "/v2/models/{name}": named | _get("model", "tensors", "Describe the model.", about),
         "/v2/models/{name}/ready": named | _get("modelReady", "tensors", "Is it ready?", about),
         "/v2/models/{name}/infer": named
@@ -94,10 +88,10 @@ def _paths(limits: Limits) -> Json:
 
 
 def _get(name: str, tag: str, summary: str, answer: Json, more: Json | None = None) -> Json:
-    """An item of the paths. answer: its content; none for 204. more: of the operation."""
+    """An item of the paths. answer: its content. more: of the operation."""
     refusal = {"description": "Refused.", "content": _json(schemas.Error)}
     success: Json = {"description": "Done.", "content": answer}
-    responses = {"200" if answer else "204": success, "default": refusal}
+    responses = {"200": success, "default": refusal}
     about = {"operationId": name, "tags": [tag], "summary": summary, "responses": responses}
     return {"get": about | (more or {})}
 

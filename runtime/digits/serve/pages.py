@@ -99,7 +99,6 @@ def values(metadata: Metadata, settings: Settings) -> dict[str, str]:
         "bytes": str(settings.limits.max_picture_bytes),
         "pixels": str(settings.limits.max_pixels),
         "seconds": str(settings.limits.body_timeout + settings.limits.answer_timeout),
-        "saves": "yes" if settings.save_labelled else "no",
         "model": metadata.architecture,
         "accuracy": f"{100 * metadata.test_accuracy:.2f} %",
         "checkpoint": metadata.checkpoint_sha256[:8],

@@ -92,14 +92,6 @@ class Options:
     workers: Annotated[
         int, options.option("N", "Processes that read pictures; 0: one per core.", min=0, max=256)
     ] = 0
-    save_labelled: Annotated[
-        Path | None,
-        options.path_option(
-            "DIR",
-            "Keep the digits that visitors of the page have labelled in this folder, as grey PNGs"
-            " that `digits train --data` reads; at most 100 MB. By default, no picture is kept.",
-        ),
-    ] = None
     access_log: Annotated[
         bool, typer.Option("--access-log", help="Log each request to stderr as a line of JSON.")
     ] = False

@@ -113,17 +113,17 @@ def test_failure_is_answered_without_details(
 
 
 def test_page_shows_escaped_model_metadata_and_settings(
-    classifier: Classifier, monkeypatch: Patch, tmp_path: Path
+    classifier: Classifier, monkeypatch: Patch
 ) -> None:
     metadata = dataclasses.replace(
         classifier.model.metadata, architecture="<b>mine</b>", test_accuracy=0.98765
     )
     monkeypatch.setattr(classifier.model, "metadata", metadata)
     limits = {"max_picture_bytes": 5, "max_pixels": 6, "body_timeout": 3.0, "answer_timeout": 4.5}
-    app = application(classifier, token="secret", save_labelled=tmp_path / "labelled", **limits)
+    app = application(classifier, token="secret", **limits)
     text = " ".join(TestClient(app).get("/").text.split())
     assert "The model, &lt;b&gt;mine&lt;/b&gt;, reads 98.77 % of MNIST's test digits right" in text
-    assert '<main data-bytes="5" data-pixels="6" data-seconds="7.5" data-saves="yes"' in text
+    assert '<main data-bytes="5" data-pixels="6" data-seconds="7.5"' in text
     assert "data-needed" in text and "secret" not in text
 
 
@@ -184,7 +184,6 @@ REFUSALS: list[tuple[int, str, str, dict[str, Any], dict[str, Any]]] = [
     (422, "no_picture", "", SMALL, {"content": bytes(1000)}),
     (413, "too_large", "have at most 9 b", {"max_picture_bytes": 9}, {"content": png(9, 9)}),
     (422, "422", "frame must be true or false", {}, {"url": "/predict?frame=maybe"}),
-    (404, "404", "--save-labelled", {}, {"url": "/labelled", "files": {"7": ("a", png(9, 9))}}),
     (400, "400", "not JSON", {}, {"url": INFER, "content": b"{"}),
     (415, "415", "compressed", {}, {"url": INFER, "headers": {"content-encoding": "gzip"}}),
     (429, "memory_full", "", {"max_total_bytes": 9}, {"url": "/read", "content": bytes(10)}),
