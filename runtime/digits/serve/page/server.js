@@ -44,7 +44,7 @@ export async function post(
       do {
         await new Promise((resolve) => setTimeout(resolve, RETRY));
         signal.throwIfAborted();
-      } while ((await send("v2/health/ready", {}, 2 * RETRY, signal)).status !== 200);
+      } while ((await send("health", {}, 2 * RETRY, signal)).status !== 200);
     } else throw new Error(reason(status, String(answer?.error)));
   }
   throw new Error("The server couldn't answer; try this file again later.");
