@@ -102,7 +102,7 @@ client = Client(base_url=url)
 digit = predict.sync(client=client, body=File(BytesIO(content)), frame=True)
 assert isinstance(digit, Prediction) and digit.digit == 7, digit
 files = [File(BytesIO(content), "7.png", "image/png"), File(BytesIO(b""), "no.png", "image/png")]
-several = predict.sync(client=client, body=PredictFilesBody(files=files))
+several = predict.sync(client=client, body=Files(files=files))
 assert [*map(type, several)] == [Prediction, RefusedFile], several
 page = read.sync(client=client, body=File(BytesIO(content)), length="1")
 assert isinstance(page, Reading) and page.numbers[0].text == "7", page

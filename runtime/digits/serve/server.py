@@ -5,7 +5,6 @@ import gc
 import os
 import signal
 import socket
-import sys
 from contextlib import suppress
 from functools import partial
 from types import FrameType
@@ -38,9 +37,7 @@ def run(app: Application) -> None:
         # and for the one that uvicorn sends to itself when it has ended because of it.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        # What would stop the event loop for 50 ms: full collections, and JSON's long integers.
-        gc.freeze()
-        sys.set_int_max_str_digits(sys.int_info.str_digits_check_threshold)
+        gc.freeze()  # full collections would stop the event loop for 50 ms
         listener.announce(bound, settings)
         try:
             server.run([bound])
