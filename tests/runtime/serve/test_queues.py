@@ -132,16 +132,16 @@ async def test_waiting_pictures_share_batches(
     reader: BlockingReader, contents: list[bytes], answers: list[str], batches: list[list[bytes]]
 ) -> None:
     async with busy_queue(reader) as queue:
-        asked = await ask(queue, *contents)
-    assert await texts(asked) == answers
+        tasks = await ask(queue, *contents)
+    assert await texts(tasks) == answers
     assert reader.batches[1:] == batches and queue.waiting == 0
 
 
 @pytest.mark.parametrize("cause", FAILURES)
 async def test_only_the_cause_of_a_failure_fails(reader: BlockingReader, cause: bytes) -> None:
     async with busy_queue(reader) as queue:
-        asked = await ask(queue, b"a", cause, b"b")
-    assert await texts(asked) == ["a", FAILURES[cause][1], "b"]
+        tasks = await ask(queue, b"a", cause, b"b")
+    assert await texts(tasks) == ["a", FAILURES[cause][1], "b"]
     assert reader.batches[1:] == [[b"a", cause, b"b"], [b"a"], [cause], [b"b"]]
     assert queue.waiting == 0
 
@@ -149,12 +149,12 @@ async def test_only_the_cause_of_a_failure_fails(reader: BlockingReader, cause: 
 @pytest.mark.slow
 async def test_full_queue_refuses(reader: BlockingReader) -> None:
     async with busy_queue(reader, max_queued_pictures=3) as queue:
-        asked = await ask(queue, b"a", b"b")
+        tasks = await ask(queue, b"a", b"b")
         with pytest.raises(Refused, match="too many pictures are waiting") as refused:
             await queue.answer(upload(b"c"))
         assert refused.value.status_code == 429
         assert refused.value.headers == {"retry-after": "1"}
-    assert await texts(asked) == ["a", "b"]
+    assert await texts(tasks) == ["a", "b"]
 
 
 async def test_picture_of_a_gone_client_is_not_read(reader: BlockingReader) -> None:
