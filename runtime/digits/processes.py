@@ -156,13 +156,6 @@ class Pool(Generic[Request, Answer]):
         except RuntimeError as error:  # the pool is killed, or the system has no thread left
             raise StartFailed(str(error)) from error
 
-    def replace(self, start_worker: Callable[[], Worker[Request, Answer]]) -> "Future[None]":
-        """Have other workers answer the next requests, once the first of them has started.
-
-        The future raises what the worker does if it fails to start, and then nothing changes.
-        """
-        return self._threads.submit(self._replace, start_worker)
-
     def kill(self) -> None:
         """End all workers now, and answer no more requests."""
         with self._lock:
@@ -186,11 +179,11 @@ class Pool(Generic[Request, Answer]):
             return worker.ask(request, timeout)
         finally:
             with self._lock:
-                is_needed = worker in self._busy and worker.is_alive  # and not replaced by others
                 self._busy.discard(worker)
-                self._idle += [worker] if is_needed else []
-            if not is_needed:
-                worker.close()
+                if worker.is_alive:
+                    self._idle.append(worker)
+                else:
+                    worker.close()
 
     def _idle_worker(self) -> Worker[Request, Answer] | None:
         with self._lock:
@@ -201,15 +194,6 @@ class Pool(Generic[Request, Answer]):
                     return worker
                 worker.close()
         return None
-
-    def _replace(self, start_worker: Callable[[], Worker[Request, Answer]]) -> None:
-        worker = start_worker()
-        worker.wait_until_started()
-        with self._lock:
-            self._start_worker = start_worker
-            old, self._idle, self._busy = self._idle, [worker], set()
-        for worker in old:
-            worker.close()
 
 
 def parallel_map(

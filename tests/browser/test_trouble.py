@@ -53,7 +53,6 @@ def test_temporary_error_is_retried(desktop: Page, status: int, words: str) -> N
         (414, "Not read: the list is too long."),
         (422, "damaged"),
         (500, "failed on this picture"),
-        (507, "has no room"),
     ],
 )
 def test_refusals_show_plain_messages(desktop: Page, status: int, words: str) -> None:

@@ -1,7 +1,6 @@
 """Mutants of everything that is read: each is taken, or refused in one sentence."""
 
 import io
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, replace
@@ -123,12 +122,7 @@ def read_labels(column: str, path: Path) -> None:
 
 
 SPECIMENS = specimens.pictures()
-INFER = "/v2/models/lenet5/infer"
 PICTURE = SPECIMENS["PNG L"]
-BINARY = {"name": "images", "shape": [1, 1, 28, 28], "datatype": "UINT8"}
-TENSOR = BINARY | {"data": [0, 255] * 392}
-BODY = json.dumps({"id": "a", "inputs": [TENSOR], "outputs": [{"name": "probabilities"}]}).encode()
-HEAD = json.dumps({"inputs": [BINARY | {"parameters": {"binary_data_size": 784}}]}).encode()
 FORM = (
     b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n'
     b"Content-Type: image/png\r\n\r\n" + PICTURE + b"\r\n--x--\r\n"
@@ -162,7 +156,6 @@ def post_query(path: Path) -> None:
 
 
 QUERY = rb"length=1-2&pattern=\d+&check=&range=0-9"
-BINARY_LENGTH = [("inference-header-content-length", b"%d" % len(HEAD))]
 FORM_TYPE = [("content-type", b"multipart/form-data; boundary=x; charset=utf-8")]
 LABELS = b'file,digit,text\na.png,7,-7/1.5\n"b ""c"".png",3,3 4\n\xff.png,1,\n'
 
@@ -209,8 +202,6 @@ DOORS = {
     "digits": Door({"": LABELS}, partial(read_labels, "digit"), 200),
     "pages": Door({"": LABELS}, partial(read_labels, "text"), 200),
     "form": Door({"": FORM}, partial(post, url="/predict", headers=FORM_TYPE), 80),
-    "infer": Door({"infer": BODY}, partial(post, url=INFER), 80),
-    "tensor": Door({"": HEAD + bytes(784)}, partial(post, url=INFER, headers=BINARY_LENGTH), 80),
     "query": Door({"": QUERY}, post_query, 50),
     "content-type": Door({"": FORM_TYPE[0][1]}, post_form, 50),
 }

@@ -1,11 +1,10 @@
 """The application: what each URL does."""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request
@@ -13,36 +12,26 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from digits.classifier import Classifier
-from digits.data.table import LABELS
-from digits.errors import DigitsError
 from digits.inference import model_file
 from digits.inference.detector_model import DetectorModel
 from digits.inference.recognizer_model import RecognizerModel
-from digits.serve import openapi, pages, pictures, v2
-from digits.serve.application import OPENAPI, Application
-from digits.serve.batcher import Batcher
-from digits.serve.body import BodyReader, client_of
+from digits.serve import pages, pictures
+from digits.serve.application import HEALTH, OPENAPI, Application
+from digits.serve.body import BodyReader
 from digits.serve.constraints import FLAGS, PARSERS
 from digits.serve.form import FormFile, is_form, read_files
-from digits.serve.labelled import LabelledFolder, check_origin
 from digits.serve.metrics import Metrics
 from digits.serve.picture_queue import PictureQueue
 from digits.serve.pictures import PictureWorker, Upload, to_array
 from digits.serve.refusals import Refused
 from digits.serve.settings import Settings
-from digits.terminal import print_stderr
-
-_MODELS = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
 
 
 class App(Application):
     """The page and the API.
 
-    classifier: the first model to serve; by default the one in the settings. start_worker: starts
-    what reads pictures with a model; by default a process.
-
-    Raises ModelError when the model can't be used, and DigitsError when the folder for labelled
-    digits can't.
+    classifier: what reads; by default with the models in the settings. start_worker: starts what
+    reads pictures with it; by default a process. Raises ModelError when a model can't be used.
     """
 
     def __init__(
@@ -53,91 +42,30 @@ class App(Application):
     ) -> None:
         limits, metrics = settings.limits, Metrics()
         classifier = classifier or _load(settings)
-        self._start_worker = start_worker or partial(pictures.start_worker, limits=limits)
-        self._name = classifier.model.metadata.architecture
+        model = classifier.model
+        start = partial(start_worker or partial(pictures.start_worker, limits=limits), classifier)
         self._bodies = BodyReader(limits)
-        self._batcher = batcher = Batcher(classifier.model, limits, metrics)
-        start = partial(self._start_worker, classifier)
         self._pictures = queue = PictureQueue(start, settings.workers, limits, metrics)
-        metrics.queued_digits.set_function(lambda: batcher.waiting)
         metrics.queued_pictures.set_function(lambda: queue.waiting)
-        folder = settings.save_labelled
-        self._labelled = None if folder is None else LabelledFolder(folder)
-        self._page = pages.Page("digits.serve")
-        description = openapi.schema(self._name, limits, settings.token is not None)
-        super().__init__(self._all_routes(description), settings, metrics)
-        self._publish_model(classifier)
+        metrics.set_model(model)
+        page = pages.Page("digits.serve", values=pages.values(model.metadata, settings))
+        super().__init__(self._all_routes(page), settings, metrics)
 
-    async def reload(self) -> None:
-        """Serve what the networks' files hold now.
+    def _all_routes(self, page: pages.Page) -> list[Route]:
+        async def health(_: Request) -> Response:
+            return JSONResponse({"status": "ok"})
 
-        An unusable file is logged and changes nothing. The previous ones answer the requests that
-        came before.
-        """
-        try:
-            classifier = await asyncio.to_thread(_load, self.settings)
-            await self._pictures.replace(partial(self._start_worker, classifier))
-        except DigitsError as error:
-            print_stderr(f"error: the model was not reloaded: {error}")
-            self.metrics.reloads.labels("failed").inc()
-        else:
-            self._batcher.model = classifier.model
-            self._publish_model(classifier)
-            print_stderr("the model was reloaded")
-            self.metrics.reloads.labels("done").inc()
-
-    def _publish_model(self, classifier: Classifier) -> None:
-        network = classifier.model
-        self._model = JSONResponse(v2.model_metadata(self._name, network.metadata))
-        self._page.publish(pages.values(network.metadata, self.settings))
-        self._threshold = classifier.threshold
-        self.metrics.set_model(self._name, v2.VERSION, network)
-
-    def _all_routes(self, description: openapi.Json) -> list[Route]:
         async def metrics(_: Request) -> Response:
             return Response(self.metrics.render(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
         return [  # what is asked most comes first: they are tried in turn
-            *(Route(f"{path}/infer", self.infer, methods=["POST"]) for path in _MODELS),
             Route("/predict", self.predict, methods=["POST"]),
             Route("/read", self.read, methods=["POST"]),
-            Route("/labelled", self.labelled, methods=["POST"]),
-            _constant("/v2", "server", v2.SERVER),
-            _constant("/v2/health/live", "live", {"live": True}),
-            _constant("/v2/health/ready", "ready", {"ready": True}),
-            *(Route(path, self.model) for path in _MODELS),
-            *(Route(f"{path}/ready", self.model_ready) for path in _MODELS),
+            Route(HEALTH, health),
             Route("/metrics", metrics),
-            _constant(OPENAPI, "openapi", description),
-            *self._page.routes(),
+            Route(OPENAPI, page.openapi),
+            *page.routes(),
         ]
-
-    async def model(self, request: Request) -> Response:
-        self._check_model(request)
-        return self._model
-
-    async def model_ready(self, request: Request) -> Response:
-        self._check_model(request)
-        return JSONResponse({"name": self._name, "ready": True})
-
-    async def infer(self, request: Request) -> Response:
-        self._check_model(request)
-        length = request.headers.get(v2.JSON_LENGTH)
-        limits = self.settings.limits
-        async with self._bodies.read(request, limits.max_tensor_bytes) as body:
-            # Here: 2 MB take at most 30 ms, for which a thread would stop the event loop, too.
-            asked = v2.parse_request(body, length, limits.max_batch)
-        rows = await self._batcher.probabilities(asked.images)
-        confidences = rows.max(1).tolist()
-        unsure = sum(confidence < self._threshold for confidence in confidences)
-        self.metrics.count_digits("infer", confidences, unsure)
-        content, headers = v2.encode_response(asked, rows, self._name)
-        return Response(content, headers=headers)
-
-    def _check_model(self, request: Request) -> None:
-        name, version = request.path_params["name"], request.path_params.get("version", v2.VERSION)
-        if (name, version) != (self._name, v2.VERSION):
-            raise Refused(404, f"the only model is {self._name}, version {v2.VERSION}")
 
     async def predict(self, request: Request) -> Response:
         return await self._answer_pictures(request, "predict", ["frame"])
@@ -156,16 +84,16 @@ class App(Application):
         frame = FLAGS.get(request.query_params.get("frame", "false").lower())
         if frame is None:
             raise Refused(422, "frame must be true or false")
-        client, query = client_of(request), str(request.query_params)
+        query = str(request.query_params)
         async with self._files(request) as files:
             file_names = [file.name for file in files]
             uploads = (
                 Upload(command, file.name, bytes(file.content), frame, query) for file in files
             )
             if len(files) == 1:  # which isn't to wait while the queue is full
-                answers = [await self._pictures.answer(next(uploads), client)]
+                answers = [await self._pictures.answer(next(uploads))]
             else:
-                answers = await self._pictures.answer_all(uploads, len(files), client)
+                answers = await self._pictures.answer_all(uploads, len(files))
         for answer in answers:
             if answer.status == 200:
                 self.metrics.count_digits(command, answer.confidences, answer.unsure)
@@ -176,24 +104,10 @@ class App(Application):
         text = answers[0].text if len(answers) == 1 else to_array(file_names, answers)
         return Response(text, media_type="application/json")
 
-    async def labelled(self, request: Request) -> Response:
-        if self._labelled is None:
-            raise Refused(404, "the server keeps no pictures; see --save-labelled")
-        check_origin(request.headers, self.settings.origins)
-        async with self._files(request) as files:
-            labels = [file.field for file in files]
-            if not {*labels} <= {*LABELS}:
-                message = "each picture is a file of a form, in a field named 0 to 9 or none"
-                raise Refused(422, message, reason="no_label")
-            uploads = (Upload("grey", file.name, bytes(file.content), False) for file in files)
-            answers = await self._pictures.answer_all(uploads, len(files), client_of(request))
-        await self._labelled.keep(labels, answers)
-        return Response(status_code=204)
-
     @asynccontextmanager
     async def _files(self, request: Request) -> AsyncIterator[list[FormFile]]:
         """The files of a request, which count as long as the context lasts. Raises Refused."""
-        await self._pictures.wait_for_room(client_of(request))  # before they take memory
+        await self._pictures.wait_for_room()  # before they take memory
         limits, kind = self.settings.limits, request.headers.get("content-type", "")
         max_bytes = limits.max_form_bytes + limits.max_picture_bytes
         if is_form(kind):  # which may have several
@@ -209,10 +123,3 @@ def _load(settings: Settings) -> Classifier:
     _ = DetectorModel(detector), RecognizerModel(recognizer)  # each process opens its own
     model = model_file.read_file(settings.model)
     return Classifier(model, detector=detector, recognizer=recognizer)
-
-
-def _constant(path: str, name: str, content: object) -> Route:
-    """The route of JSON that never changes. name: of the endpoint, in the metrics."""
-    response: Any = JSONResponse(content)
-    response.__name__ = name
-    return Route(path, response, methods=["GET"])

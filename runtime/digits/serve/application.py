@@ -22,16 +22,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
-from digits.serve import v2
 from digits.serve.metrics import Metrics
 from digits.serve.pages import ASSETS
 from digits.serve.refusals import HANDLERS, error_response
 from digits.serve.settings import Settings
 from digits.terminal import print_stderr
 
+HEALTH = "/health"  # needs no known host and no token
 OPENAPI = "/openapi.json"
 
-_HEALTH = "/v2/health/"  # needs no known host and no token
 _PUBLIC = ("/", OPENAPI)  # needs no token
 # The page loads everything from this server, and no other page may embed or read it.
 _HEADERS = {
@@ -79,16 +78,13 @@ class Application:
                 self._answer_allowed,
                 allow_origins=settings.origins,
                 allow_methods=["GET", "POST"],
-                allow_headers=["authorization", "content-type", v2.JSON_LENGTH, _ID],
-                expose_headers=["retry-after", v2.JSON_LENGTH, _ID],
+                allow_headers=["authorization", "content-type", _ID],
+                expose_headers=["retry-after", _ID],
             )
 
     def stop(self) -> None:
         """Make each answer from now on the last on its connection."""
         self._is_stopping = True
-
-    async def reload(self) -> None:
-        """Load again the files that answers depend on; by default there are none."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # the start and the end
@@ -123,7 +119,7 @@ class Application:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
         """Let the application answer. Returns the answer if there is none in time."""
-        if scope.get("state", {}).get("is_spare") and not scope["path"].startswith(_HEALTH):
+        if scope.get("state", {}).get("is_spare") and scope["path"] != HEALTH:
             scope["digits.refusal"] = "too_many_connections"
             headers = {"connection": "close", "retry-after": "1"}
             return error_response(503, "too many connections", headers)
@@ -142,7 +138,7 @@ class Application:
 
     def _refusal(self, scope: Scope) -> Response | None:
         path, headers = scope["path"], Headers(scope=scope)
-        if path.startswith(_HEALTH):
+        if path == HEALTH:
             return None
         if not all(map(self._is_known, headers.getlist("host"))):
             scope["digits.refusal"] = "foreign_host"

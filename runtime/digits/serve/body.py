@@ -1,7 +1,6 @@
 """Reads what a client sends, within limits: nothing goes to disk, slow clients have their time."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -18,14 +17,11 @@ _CLOSE = {"connection": "close"}
 
 
 class BodyReader:
-    """Reads bodies; all those in memory at the same time share `max_total_bytes`.
-
-    One client gets at most half of it, so that it can't keep out others.
-    """
+    """Reads bodies; all those in memory at the same time share `max_total_bytes`."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._held: Counter[str] = Counter()  # bytes by client; forgets those that hold none
+        self._held = 0  # bytes
 
     @asynccontextmanager
     async def read(self, request: Request, max_bytes: int) -> AsyncIterator[bytes]:
@@ -34,33 +30,26 @@ class BodyReader:
         Raises Refused: 400 when the client goes away, 408 when it takes too long, 413 when the
         body is longer than max_bytes, 415 when it is compressed, 429 when no memory is left.
         """
-        body, client = bytearray(), client_of(request)
+        body = bytearray()
         try:
             try:
                 async with asyncio.timeout(self._limits.body_timeout):
                     async for chunk in _chunks(request, max_bytes):
                         body += chunk
-                        self._hold(client, len(chunk), max_bytes)
+                        self._hold(len(chunk))
             except TimeoutError as error:
                 raise Refused(408, "the request didn't arrive in time", _CLOSE) from error
             except ClientDisconnect as error:
                 raise Refused(400, "the client went away", reason="client_gone") from error
             yield bytes(body)
         finally:
-            self._held[client] -= len(body)
-            self._held = +self._held
+            self._held -= len(body)
 
-    def _hold(self, client: str, size: int, max_bytes: int) -> None:
-        self._held[client] += size
-        total = self._limits.max_total_bytes
-        if self._held.total() > total or self._held[client] > max(total // 2, max_bytes):
+    def _hold(self, size: int) -> None:
+        self._held += size
+        if self._held > self._limits.max_total_bytes:
             message = "too many requests at the same time"
             raise Refused(429, message, _CLOSE | {"retry-after": "1"}, "memory_full")
-
-
-def client_of(request: Request) -> str:
-    """The address that a request comes from, or "" on a Unix socket."""
-    return request.client.host if request.client else ""
 
 
 async def _chunks(request: Request, max_bytes: int) -> AsyncIterator[bytes]:

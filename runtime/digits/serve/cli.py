@@ -19,7 +19,7 @@ def app(arguments: Sequence[str], prog_name: str) -> None:
         from digits.serve import server
         from digits.serve.app import App
 
-        server.run(App(settings), reloads=True)
+        server.run(App(settings))
 
 
 def parse(arguments: Sequence[str], prog_name: str) -> Settings | None:

@@ -19,9 +19,8 @@ _PARAMETER = re.compile(rb';[ \t]*([\w-]+)=(?:"((?:\\"|[^"])*)"|([^\s;"]*))')
 
 
 class FormFile(NamedTuple):
-    """A file in a form. field: the name of its field. name: its own, which may be empty."""
+    """A file in a form. name: its own, not its field's; it may be empty."""
 
-    field: str
     name: str
     content: memoryview
 
@@ -37,13 +36,13 @@ def read_files(content_type: str, body: bytes) -> list[FormFile]:
     Raises Refused: 400 for a broken form, 413 for one of too many parts, 422 for one without files.
     """
     if not is_form(content_type):
-        return [FormFile("", "", memoryview(body))]
+        return [FormFile("", memoryview(body))]
     boundary = _BOUNDARY.search(content_type)
     if not boundary:
         raise _broken("it has no boundary")
     parts = _parts(body, (boundary[1] or boundary[2]).encode("latin-1"))
-    named = ((_names(head), content) for head, content in parts)
-    files = [FormFile(field, name, content) for (field, name), content in named if name is not None]
+    named = ((_file_name(head), content) for head, content in parts)
+    files = [FormFile(name, content) for name, content in named if name is not None]
     if not files:
         raise Refused(422, "the form has no file")
     return files
@@ -71,8 +70,8 @@ def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, memoryview]]:
     raise Refused(413, f"a form may have at most {_MAX_PARTS} parts", reason="many_parts")
 
 
-def _names(head: bytes) -> tuple[str, str | None]:
-    """The name of a part's field, and that of its file, or None for a part that is no file."""
+def _file_name(head: bytes) -> str | None:
+    """The name of a part's file, or None for a part that is no file."""
     for line in head.split(b"\r\n"):
         if disposition := _DISPOSITION.fullmatch(line):
             parameters = {
@@ -80,7 +79,7 @@ def _names(head: bytes) -> tuple[str, str | None]:
                 for name, quoted, plain in _PARAMETER.findall(disposition[1])
             }
             if b"name" in parameters:
-                return parameters[b"name"], parameters.get(b"filename")
+                return parameters.get(b"filename")
     raise _broken("a part has no name")
 
 

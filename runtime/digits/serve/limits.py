@@ -8,7 +8,6 @@ class Limits:
     """What a server bears. Sizes are in bytes, times in seconds."""
 
     max_picture_bytes: int = 16 << 20  # of a picture's file
-    max_tensor_bytes: int = 2 << 20  # of a request with tensors: a full batch as JSON with spaces
     max_form_bytes: int = 64 << 10  # of a form, without its picture
     max_total_bytes: int = 128 << 20  # of all request bodies in memory
     max_header_bytes: int = 32 << 10  # of a request's headers
@@ -17,8 +16,6 @@ class Limits:
     max_pixels: int = 25_000_000
     # Of a process that reads pictures: what WebP, the most costly format, needs for that size.
     max_picture_memory: int = 640 << 20
-    max_batch: int = 256  # digits in a request with tensors, and in a batch
-    max_queued_digits: int = 16_384  # that wait for the network, 784 bytes each
     max_queued_pictures: int = 64  # that wait or are being read
     max_connections: int = 1_000  # open at once; fewer if `ulimit -n` allows fewer
 

@@ -1,8 +1,7 @@
-"""The socket on which the server listens, its certificate, and the addresses that lead to it."""
+"""The socket on which the server listens, and the addresses that lead to it."""
 
 import ipaddress
 import socket
-import ssl
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -54,40 +53,21 @@ def _bind_unix(path: Path) -> socket.socket:
         return listener
 
 
-def ssl_context(settings: Settings) -> ssl.SSLContext | None:
-    """Load the certificate for HTTPS. Raises DigitsError if a file is missing or doesn't match."""
-    certificate, key = settings.ssl_certfile, settings.ssl_keyfile
-    if certificate is None:
-        if key is not None:
-            raise DigitsError("--ssl-keyfile needs --ssl-certfile")
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-
-    def no_password() -> bytes:
-        raise DigitsError(
-            f"{key or certificate} is encrypted; a server needs a key without a password"
-        )
-
-    names = f"{certificate} and {key}" if key else certificate
-    with reporting(f"use {names} as certificate and key"):  # ssl.SSLError is an OSError
-        context.load_cert_chain(certificate, key, no_password)
-    return context
-
-
 def announce(listener: socket.socket, settings: Settings) -> None:
     """Tell on stderr where the server is, and who may use it."""
     if settings.uds:
         print_stderr(f"serving unix:{settings.uds} until Ctrl-C")
     else:
         address, port = listener.getsockname()[:2]
-        scheme = "https" if settings.ssl_certfile else "http"
         fragment = f"#token={settings.token}" if settings.prints_token else ""
-        print_stderr(f"serving {_url(scheme, address, port)}{fragment} until Ctrl-C")
+        print_stderr(f"serving {_url(address, port)}{fragment} until Ctrl-C")
         if not ipaddress.ip_address(address).is_loopback:
             if reachable := reachable_address(address):
-                print_stderr(f"from other devices: {_url(scheme, reachable, port)}")
-            if scheme == "http":
-                print_stderr("warning: no TLS; requests can be read on the way (--ssl-certfile)")
+                print_stderr(f"from other devices: {_url(reachable, port)}")
+            print_stderr(
+                "warning: no TLS; requests can be read on the way, unless a proxy such as Caddy"
+                " encrypts them"
+            )
             if settings.token is None:
                 print_stderr("warning: no token; anyone who can reach it can use it (--token)")
     if settings.token is not None and not settings.prints_token:
@@ -96,9 +76,9 @@ def announce(listener: socket.socket, settings: Settings) -> None:
         )
 
 
-def _url(scheme: str, address: str, port: int) -> str:
+def _url(address: str, port: int) -> str:
     host = f"[{address}]" if ":" in address else address
-    return f"{scheme}://{host}:{port}/"
+    return f"http://{host}:{port}/"
 
 
 def reachable_address(address: str) -> str:

@@ -20,6 +20,7 @@ _TYPES = {
     "html": "text/html",
     "css": "text/css",
     "js": "text/javascript",
+    "json": "application/json",
     "svg": "image/svg+xml",
     "webp": "image/webp",
 }
@@ -49,27 +50,27 @@ class Page:
     """Answers requests for a document and for its assets: the files in a package's folder `page`.
 
     The address of an asset contains a hash of all assets, so browsers needn't ask again for one
-    that they have, and modules can import each other by relative paths. shared: names of assets
-    that the server's page has, too.
+    that they have, and modules can import each other by relative paths.
+
+    shared: names of assets that the server's page has, too. values: what is written into the
+    document, in the place of their names in braces.
     """
 
-    def __init__(self, package: str, shared: Sequence[str] = ()) -> None:
+    def __init__(
+        self, package: str, shared: Sequence[str] = (), values: Mapping[str, str] | None = None
+    ) -> None:
         files = [resources.files("digits.serve") / "page" / name for name in shared]
         files += (resources.files(package) / "page").iterdir()
         contents = {file.name: file.read_bytes() for file in sorted(files, key=str)}
-        self._text = contents.pop("index.html").decode()
+        text = contents.pop("index.html").decode()
         self._assets = {name: _File(name, content) for name, content in contents.items()}
         self._hash = _digest(repr(contents).encode())
-        self.publish({})
-
-    def publish(self, values: Mapping[str, str]) -> None:
-        """Write values into the document, in the place of their names in braces."""
         # Relative, as a proxy may serve all this below a path.
         folder = f"{ASSETS.removeprefix('/')}{self._hash}/"
         modules = [name for name in self._assets if name.endswith(".js")]
         preloads = [f'<link rel="modulepreload" href="{folder}{name}">' for name in modules]
-        text = self._text
-        for name, value in {**values, "assets": folder, "modules": "\n".join(preloads)}.items():
+        written = {"assets": folder, "modules": "\n".join(preloads), **(values or {})}
+        for name, value in written.items():
             text = text.replace(f"{{{name}}}", value)
         self._document = _File("index.html", text.encode())
 
@@ -79,6 +80,10 @@ class Page:
 
     async def page(self, request: Request) -> Response:
         return self._document.answer(request, "no-cache")
+
+    async def openapi(self, request: Request) -> Response:
+        """Answer with the asset of that name at an address that never changes."""
+        return self._assets["openapi.json"].answer(request, "no-cache")
 
     async def asset(self, request: Request) -> Response:
         """Answer with the file, and let browsers keep it if the hash is the current one.
@@ -94,18 +99,17 @@ class Page:
 
 def values(metadata: Metadata, settings: Settings) -> dict[str, str]:
     """What the server's page shows of the model, of the token's need and of the limits."""
-    shown = {
+    texts = {
         "needed": "data-needed" if settings.token is not None else "",
         "bytes": str(settings.limits.max_picture_bytes),
         "pixels": str(settings.limits.max_pixels),
         "seconds": str(settings.limits.body_timeout + settings.limits.answer_timeout),
-        "saves": "yes" if settings.save_labelled else "no",
         "model": metadata.architecture,
         "accuracy": f"{100 * metadata.test_accuracy:.2f} %",
         "checkpoint": metadata.checkpoint_sha256[:8],
         "version": metadata.digits_version,
     }
-    return {name: html.escape(value) for name, value in shown.items()}
+    return {name: html.escape(text) for name, text in texts.items()}
 
 
 def _digest(content: bytes) -> str:

@@ -1,7 +1,6 @@
 """A queue of pictures for the processes that read them, in batches."""
 
 import asyncio
-from bisect import insort
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
@@ -20,13 +19,10 @@ _LATE = Answer(503, "the answer wasn't ready in time", "too_late")
 
 
 class _Waiting:
-    """A queued picture.
+    """A queued picture. alone: whether it must not share a batch."""
 
-    turn: those of a client rise. alone: whether it must not share a batch.
-    """
-
-    def __init__(self, upload: Upload, client: str, turn: int) -> None:
-        self.upload, self.client, self.turn = upload, client, turn
+    def __init__(self, upload: Upload) -> None:
+        self.upload = upload
         self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.alone = upload.command == "read" or len(upload.content) > _SHARED_BYTES
 
@@ -34,8 +30,7 @@ class _Waiting:
 class PictureQueue:
     """Reads pictures in processes, one per core. Belongs to one event loop.
 
-    A process, unlike a thread, can be stopped while it decodes, and frees all its memory. Clients
-    take turns, and each gets at most half of the queue.
+    A process, unlike a thread, can be stopped while it decodes, and frees all its memory.
 
     start_worker: starts a process that runs `pictures.answer`. workers: how many there may be.
     """
@@ -46,74 +41,60 @@ class PictureQueue:
         self._workers, self._limits, self._metrics = workers, limits, metrics
         self._pool = Pool(start_worker, workers)
         self._free = workers
-        self._queue: list[_Waiting] = []  # sorted by turn
+        self._queue: list[_Waiting] = []
         self._readings = set[asyncio.Task[None]]()
-        self._turn = 0  # of the last picture that has left it
         self.waiting = 0  # pictures, including those being read
 
-    async def answer(self, upload: Upload, client: str = "") -> Answer:
-        """Answer a client's picture. Raises ModelError, and Refused (429) if the queue is full."""
-        most = self._limits.max_picture_bytes
-        if len(upload.content) > most:
-            return Answer(413, f"a picture may have at most {most:,} bytes", "too_large")
-        await self.wait_for_room(client)
-        turn = max([self._turn, *(earlier.turn + 1 for earlier in self._of(client))])
-        waiting = _Waiting(upload, client, turn)
+    async def answer(self, upload: Upload) -> Answer:
+        """Answer a picture. Raises ModelError, and Refused (429) if the queue is full."""
+        max_bytes = self._limits.max_picture_bytes
+        if len(upload.content) > max_bytes:
+            return Answer(413, f"a picture may have at most {max_bytes:,} bytes", "too_large")
+        await self.wait_for_room()
+        waiting = _Waiting(upload)
         self.waiting += 1
-        insort(self._queue, waiting, key=lambda picture: picture.turn)
+        self._queue.append(waiting)
         self._begin()
         return await waiting.answer
 
-    async def answer_all(
-        self, uploads: Iterable[Upload], count: int, client: str = ""
-    ) -> list[Answer]:
-        """Answer a client's pictures, a few at a time, so that others' have their turns.
+    async def answer_all(self, uploads: Iterable[Upload], count: int) -> list[Answer]:
+        """Answer the pictures of a form, a few at a time, so that they don't fill the queue.
 
-        uploads: `count` of them, each taken when it is its turn. Raises ModelError.
+        uploads: `count` of them, each taken when there is room. Raises ModelError.
         """
         answers = [_LATE] * count
         numbered = enumerate(uploads)
 
-        async def take_turns() -> None:
+        async def answer_in_turn() -> None:
             for number, upload in numbered:
                 while answers[number] is _LATE:
                     with suppress(Refused):  # the queue is full: after a pause, again
-                        answers[number] = await self.answer(upload, client)
+                        answers[number] = await self.answer(upload)
 
         try:
             async with asyncio.timeout(self._limits.answer_timeout), asyncio.TaskGroup() as tasks:
                 for _ in range(min(count, self._workers + 1)):
-                    tasks.create_task(take_turns())
+                    tasks.create_task(answer_in_turn())
         except TimeoutError:
             pass
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from errors
         return answers
 
-    async def wait_for_room(self, client: str = "") -> None:
-        """Raises Refused if the queue, or the client's half of it, is full, after a pause.
+    async def wait_for_room(self) -> None:
+        """Raises Refused if the queue is full, after a pause.
 
         Clients that retry at once would otherwise use the time needed for reading pictures.
         """
-        if self._is_full(client):
+        if self._is_full:
             await asyncio.sleep(_PAUSE)
-        if self._is_full(client):
+        if self._is_full:
             message = "too many pictures are waiting"
             raise Refused(429, message, {"retry-after": "1"}, "pictures_queue_full")
 
-    def _is_full(self, client: str) -> bool:
-        most = self._limits.max_queued_pictures
-        return self.waiting >= most or 2 * len(self._of(client)) >= most
-
-    def _of(self, client: str) -> list[_Waiting]:
-        return [waiting for waiting in self._queue if waiting.client == client]
-
-    async def replace(self, start_worker: StartWorker) -> None:
-        """Read the next pictures with processes of another model.
-
-        Raises StartFailed and ModelError, and then changes nothing.
-        """
-        await asyncio.wrap_future(self._pool.replace(start_worker))
+    @property
+    def _is_full(self) -> bool:
+        return self.waiting >= self._limits.max_queued_pictures
 
     def _begin(self) -> None:
         while self._free and self._queue:
@@ -125,13 +106,12 @@ class PictureQueue:
 
     def _next_batch(self) -> list[_Waiting]:
         """The next pictures: as few as spread the queue over all free processes."""
-        most = min(_SHARED, -(-len(self._queue) // self._free))
+        size = min(_SHARED, -(-len(self._queue) // self._free))
         batch: list[_Waiting] = []
-        while self._queue and len(batch) < most:
+        while self._queue and len(batch) < size:
             if batch and (self._queue[0].alone or batch[0].alone):
                 break
             waiting = self._queue.pop(0)
-            self._turn = waiting.turn
             if waiting.answer.done():  # the client has disconnected
                 self.waiting -= 1
             else:

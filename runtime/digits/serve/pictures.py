@@ -1,12 +1,8 @@
 """What the server's processes do: answer as `digits predict --json` and `digits read --json`."""
 
-import hashlib
-import io
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Literal, NamedTuple
-
-from PIL import Image
 
 from digits.classifier import Classifier, examine
 from digits.errors import DigitsError, ModelError, PictureError
@@ -16,7 +12,6 @@ from digits.serve.constraints import parse_query
 from digits.serve.limits import Limits
 from digits.text import escape_name, to_json
 
-_GREY_MAX_SIDE = 512  # pixels
 _NO_MEMORY = ("allocate memory", "bad_alloc", "bad allocation")  # what onnxruntime says
 _SHARED_PIXELS = 1_000_000  # larger ones take long to decode, so they share no batch
 
@@ -28,11 +23,10 @@ class TooMuch(DigitsError):
 class Upload(NamedTuple):
     """A request for a picture.
 
-    frame: whether a prediction includes the 28x28 pixels. query: as for `parse_query`. The command
-    "grey" asks for the picture itself, as grey pixels.
+    frame: whether a prediction includes the 28x28 pixels. query: as for `parse_query`.
     """
 
-    command: Literal["predict", "read", "grey"]
+    command: Literal["predict", "read"]
     name: str
     content: bytes
     frame: bool
@@ -43,7 +37,6 @@ class Answer(NamedTuple):
     """An HTTP status with JSON, or with a message if it isn't 200, and its reason in the metrics.
 
     confidences: of the symbols that were read. unsure: how many of them are answered with `?`.
-    For the command "grey", `text` is the SHA-256 of the picture's file, and png the picture.
     """
 
     status: int
@@ -51,7 +44,6 @@ class Answer(NamedTuple):
     reason: str = ""
     confidences: tuple[float, ...] = ()
     unsure: int = 0
-    png: bytes = b""
 
 
 PictureWorker = Worker[Sequence[Upload], list[Answer]]
@@ -100,8 +92,6 @@ def _answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) 
                 raise TooMuch
             elif upload.command == "read":
                 answers[number] = _read(classifier, upload)
-            elif upload.command == "grey":
-                answers[number] = _to_grey(upload.content)
             else:
                 opened[number] = picture.load(upload.content)
         except PictureError as error:
@@ -127,9 +117,3 @@ def _read(classifier: Classifier, upload: Upload) -> Answer:
     unsure = sum(len(each.symbols) for each in reading.numbers if each.status != "accepted")
     text = to_json(reading.to_dict(upload.name))
     return Answer(200, text, "", confidences, unsure)
-
-
-def _to_grey(content: bytes) -> Answer:
-    file = io.BytesIO()
-    Image.fromarray(picture.load(content, _GREY_MAX_SIDE).pixels).save(file, "PNG")
-    return Answer(200, hashlib.sha256(content).hexdigest(), png=file.getvalue())

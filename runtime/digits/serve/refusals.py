@@ -27,7 +27,7 @@ class Refused(HTTPException):
 
 
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    """An error in the Open Inference Protocol's format."""
+    """An error as JSON: {"error": message}."""
     return Response(json.dumps({"error": message}), status, headers, "application/json")
 
 

@@ -5,7 +5,6 @@ import gc
 import os
 import signal
 import socket
-import sys
 from contextlib import suppress
 from functools import partial
 from types import FrameType
@@ -22,11 +21,10 @@ _ACCEPTED = 50  # how many connections asyncio accepts at a time
 _OTHER_FILES = 6 * _ACCEPTED  # connections that are being accepted or closed, and all else
 
 
-def run(app: Application, reloads: bool = False) -> None:
+def run(app: Application) -> None:
     """Serve until SIGTERM or Ctrl-C; what was accepted is finished, unless it comes twice.
 
-    reloads: whether SIGHUP reloads what the application serves. Raises DigitsError if it can't
-    listen on the address, or can't use the certificate.
+    Raises DigitsError if it can't listen on the address.
     """
     settings = app.settings
     with listener.bind(settings) as bound:
@@ -39,12 +37,7 @@ def run(app: Application, reloads: bool = False) -> None:
         # and for the one that uvicorn sends to itself when it has ended because of it.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        # A terminal sends SIGHUP when it is closed; Windows has none.
-        if reloads and not sys.stderr.isatty() and hasattr(signal, "SIGHUP"):
-            signal.signal(signal.SIGHUP, lambda *_: server.reload())
-        # What would stop the event loop for 50 ms: full collections, and JSON's long integers.
-        gc.freeze()
-        sys.set_int_max_str_digits(sys.int_info.str_digits_check_threshold)
+        gc.freeze()  # full collections would stop the event loop for 50 ms
         listener.announce(bound, settings)
         try:
             server.run([bound])
@@ -56,7 +49,7 @@ def run(app: Application, reloads: bool = False) -> None:
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that can reload the model, and stops without losing a request.
+    """A uvicorn server that stops without losing a request.
 
     grace: seconds in which a server that is to stop still accepts connections, then requests.
     """
@@ -65,7 +58,6 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.app, self.grace = app, grace
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._reloads, self._reloading = 0, asyncio.Lock()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -100,39 +92,24 @@ class Server(uvicorn.Server):
                 self._loop.call_soon_threadsafe(task.cancel)
         super().handle_exit(sig, frame)
 
-    def reload(self) -> None:
-        """Schedule a reload of the model; from any thread or signal handler.
-
-        One that is in progress is followed by one more, whatever the number of calls.
-        """
-        self._reloads += 1
-        if self._loop:
-            asyncio.run_coroutine_threadsafe(self._reload(self._reloads), self._loop)
-
-    async def _reload(self, number: int) -> None:
-        async with self._reloading:
-            if number == self._reloads:  # else a later one will do
-                await self.app.reload()
-
 
 def make_server(app: Application) -> Server:
     """Make the server, which `run([socket])` starts.
 
-    Raises DigitsError for a bad certificate, and where too few files may be open.
+    Raises DigitsError where too few files may be open.
     """
-    settings, limits = app.settings, app.settings.limits
+    limits = app.settings.limits
     allowed = system.raise_file_limit(limits.max_connections + _OTHER_FILES)
     if allowed <= _OTHER_FILES:
         raise DigitsError(
             f"a server needs more than {_OTHER_FILES} open files, but only {allowed} are allowed:"
             " raise `ulimit -n`"
         )
-    most = min(limits.max_connections, allowed - _OTHER_FILES)
-    context = listener.ssl_context(settings)
+    max_connections = min(limits.max_connections, allowed - _OTHER_FILES)
     config = uvicorn.Config(
         app,
-        http=partial(Connection, limits, app.metrics, most, context),  # type: ignore[arg-type]
-        loop="asyncio",  # with uvloop, where it is installed, most TLS handshakes never end
+        http=partial(Connection, limits, app.metrics, max_connections),  # type: ignore[arg-type]
+        loop="asyncio",  # `shutdown` counts on how it accepts connections
         ws="none",
         lifespan="off",
         log_config=None,

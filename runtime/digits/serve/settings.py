@@ -3,7 +3,6 @@
 import re
 import secrets
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,7 +28,6 @@ def _comma_separated(item: str) -> str:
     return rf"\s*{item}\s*(,\s*{item}\s*)*"
 
 
-_file = partial(options.path_option, "FILE")
 Port = Annotated[
     int, options.option("N", "Port to listen on; 0 picks a free one.", min=0, max=65535)
 ]
@@ -39,8 +37,7 @@ Port = Annotated[
 class Options:
     """Serve a page to draw on and an API, until SIGTERM or Ctrl-C.
 
-    SIGHUP reloads the files of the networks without dropping a request (not in a terminal, which
-    sends SIGHUP when it is closed). Each option can also be set by its environment variable.
+    Each option can also be set by its environment variable.
     """
 
     host: Annotated[
@@ -53,9 +50,10 @@ class Options:
         ),
     ] = "127.0.0.1"
     port: Port = 8000
-    uds: Annotated[Path | None, _file("Unix socket to listen on, instead of a port.")] = None
-    ssl_certfile: Annotated[Path | None, _file("Certificate chain (PEM) for HTTPS.")] = None
-    ssl_keyfile: Annotated[Path | None, _file("Its private key (PEM), if it has none.")] = None
+    uds: Annotated[
+        Path | None,
+        options.path_option("FILE", "Unix socket to listen on, instead of a port."),
+    ] = None
     token: Annotated[
         str | None,
         _text(
@@ -92,14 +90,6 @@ class Options:
     workers: Annotated[
         int, options.option("N", "Processes that read pictures; 0: one per core.", min=0, max=256)
     ] = 0
-    save_labelled: Annotated[
-        Path | None,
-        options.path_option(
-            "DIR",
-            "Keep the digits that visitors of the page have labelled in this folder, as grey PNGs"
-            " that `digits train --data` reads; at most 100 MB. By default, no picture is kept.",
-        ),
-    ] = None
     access_log: Annotated[
         bool, typer.Option("--access-log", help="Log each request to stderr as a line of JSON.")
     ] = False

@@ -7,55 +7,20 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
-from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.serve.limits import Limits
 from digits.serve.picture_queue import PictureQueue
 from tests.conftest import PICTURES, Capsys, Patch, Run
 from tests.runtime.serve.conftest import application, png
 
-INFER = "/v2/models/lenet5/infer"
 FORM = "multipart/form-data; boundary=x"
 
 
-def infer_request(images: npt.NDArray[np.uint8]) -> dict[str, object]:
-    tensor = {"name": "images", "shape": list(images.shape), "datatype": "UINT8"}
-    return {"id": "a", "inputs": [tensor | {"data": images.ravel().tolist()}]}
-
-
-def test_server_and_model_metadata(client: TestClient, classifier: Classifier) -> None:
-    server = client.get("/v2").json()
-    assert server["name"] == "digits" and "binary_tensor_data" in server["extensions"]
-    assert client.get("/v2/health/live").json() == {"live": True}
-    assert client.get("/v2/health/ready").json() == {"ready": True}
-    for path in ("/v2/models/lenet5", "/v2/models/lenet5/versions/1"):
-        model = client.get(path).json()
-        accuracy = model.pop("parameters")["validation_accuracy"]
-        assert accuracy == classifier.model.metadata.validation_accuracy
-        assert model == {
-            "name": "lenet5",
-            "versions": ["1"],
-            "platform": "onnxruntime_onnx",
-            "inputs": [{"name": "images", "datatype": "UINT8", "shape": [-1, 1, 28, 28]}],
-            "outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]}],
-        }
-        assert client.get(f"{path}/ready").json() == {"name": "lenet5", "ready": True}
-
-
-def test_infer_matches_model_probabilities(
-    client: TestClient, classifier: Classifier, test_slice: Split
-) -> None:
-    images = test_slice.images[: Limits.max_batch, None]
-    answer = client.post(f"{INFER}/", json=infer_request(images)).json()  # with a trailing slash
-    [output] = answer["outputs"]
-    rows = np.array(output["data"], np.float32).reshape(output["shape"])
-    np.testing.assert_array_equal(rows, classifier.model.probabilities(images))
+def test_health(client: TestClient) -> None:
+    assert client.get("/health/").json() == {"status": "ok"}  # with a trailing slash
 
 
 @pytest.mark.parametrize(("command", "name"), [("predict", "7.jpg"), ("read", "2.jpg")])
@@ -113,17 +78,17 @@ def test_failure_is_answered_without_details(
 
 
 def test_page_shows_escaped_model_metadata_and_settings(
-    classifier: Classifier, monkeypatch: Patch, tmp_path: Path
+    classifier: Classifier, monkeypatch: Patch
 ) -> None:
     metadata = dataclasses.replace(
         classifier.model.metadata, architecture="<b>mine</b>", test_accuracy=0.98765
     )
     monkeypatch.setattr(classifier.model, "metadata", metadata)
     limits = {"max_picture_bytes": 5, "max_pixels": 6, "body_timeout": 3.0, "answer_timeout": 4.5}
-    app = application(classifier, token="secret", save_labelled=tmp_path / "labelled", **limits)
+    app = application(classifier, token="secret", **limits)
     text = " ".join(TestClient(app).get("/").text.split())
     assert "The model, &lt;b&gt;mine&lt;/b&gt;, reads 98.77 % of MNIST's test digits right" in text
-    assert '<main data-bytes="5" data-pixels="6" data-seconds="7.5" data-saves="yes"' in text
+    assert '<main data-bytes="5" data-pixels="6" data-seconds="7.5"' in text
     assert "data-needed" in text and "secret" not in text
 
 
@@ -139,14 +104,11 @@ def test_every_response_has_security_headers(client: TestClient, path: str, cach
     assert not any(name.startswith("access-control") for name in headers)
 
 
-def test_metrics(classifier: Classifier, pictures: list[Path], test_slice: Split) -> None:
-    images = test_slice.images[:20, None].copy()
-    images[0] = 0  # blank
+def test_metrics(classifier: Classifier, pictures: list[Path]) -> None:
     with TestClient(application(classifier)) as client:
         for picture in (*(path.read_bytes() for path in pictures), png(9, 9), b"no picture"):
             client.post("/predict", content=picture)
         client.post("/read", content=pictures[2].read_bytes())
-        client.post(INFER, json=infer_request(images))
         client.get("/any/thing/at/all")
         answer = client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
@@ -154,20 +116,18 @@ def test_metrics(classifier: Classifier, pictures: list[Path], test_slice: Split
     for line in (
         'digits_requests_total{endpoint="none",status="404"} 1.0',
         "digits_requests_in_progress 1.0",
-        "digits_batch_digits_sum 20.0",
         "digits_queued_pictures 0.0",
         'digits_answers_total{answer="digit",endpoint="predict"} 10.0',
         'digits_answers_total{answer="unsure",endpoint="predict"} 1.0',
         'digits_answers_total{answer="digit",endpoint="read"} 1.0',
-        'digits_answers_total{answer="unsure",endpoint="infer"} 1.0',
-        'digits_confidence_count{endpoint="infer"} 20.0',
+        'digits_confidence_count{endpoint="predict"} 11.0',
     ):
         assert line in shown
     [model] = [line for line in shown if line.startswith("digits_model_info{")]
-    assert 'name="lenet5"' in model and classifier.model.metadata.checkpoint_sha256 in model
+    assert 'architecture="lenet5"' in model and classifier.model.metadata.checkpoint_sha256 in model
 
 
-SMALL = {"max_form_bytes": 0, "max_picture_bytes": 1000, "max_tensor_bytes": 1000}
+SMALL = {"max_form_bytes": 0, "max_picture_bytes": 1000}
 REFUSALS: list[tuple[int, str, str, dict[str, Any], dict[str, Any]]] = [
     (422, "no_picture", "", {}, {}),
     (422, "no_picture", "", {}, {"url": "/read", "content": png(100, 100)[:60]}),
@@ -178,27 +138,17 @@ REFUSALS: list[tuple[int, str, str, dict[str, Any], dict[str, Any]]] = [
     (400, "400", "the form is broken", {}, {"content": b"no", "headers": {"content-type": FORM}}),
     *(
         (413, "413", "at most 1,000 bytes", SMALL, {"url": path, "content": content})
-        for path in ("/predict", INFER)
+        for path in ("/predict", "/read")
         for content in (bytes(1001), bytes(8001))
     ),
     (422, "no_picture", "", SMALL, {"content": bytes(1000)}),
     (413, "too_large", "have at most 9 b", {"max_picture_bytes": 9}, {"content": png(9, 9)}),
     (422, "422", "frame must be true or false", {}, {"url": "/predict?frame=maybe"}),
-    (404, "404", "--save-labelled", {}, {"url": "/labelled", "files": {"7": ("a", png(9, 9))}}),
-    (400, "400", "not JSON", {}, {"url": INFER, "content": b"{"}),
-    (415, "415", "compressed", {}, {"url": INFER, "headers": {"content-encoding": "gzip"}}),
+    (415, "415", "compressed", {}, {"headers": {"content-encoding": "gzip"}}),
     (429, "memory_full", "", {"max_total_bytes": 9}, {"url": "/read", "content": bytes(10)}),
-    (
-        *(429, "digits_queue_full", "too many digits", {"max_queued_digits": 1}),
-        {"url": INFER, "json": infer_request(np.zeros((2, 1, 28, 28), np.uint8))},
-    ),
     *(
         (404, "404", "Not Found", {}, {"method": "GET", "url": url})
         for url in ("/../a", "/page/index.html", "/%00")
-    ),
-    *(
-        (404, "404", "the only model is lenet5, version 1", {}, {"method": "GET", "url": url})
-        for url in ("/v2/models/vgg16/ready", "/v2/models/lenet5/versions/x")
     ),
     (405, "405", "Method Not Allowed", {}, {"method": "PUT"}),
     (421, "foreign_host", "--allowed-hosts", {}, {"headers": {"host": "evil.example"}}),

@@ -1,21 +1,16 @@
-"""Bodies, digits and pictures that wait: how clients share memory, batches and turns."""
+"""Bodies and pictures that wait: how clients share memory, the queue and batches."""
 
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from digits.classifier import Classifier
-from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.processes import StartFailed, WorkerDied
-from digits.serve.batcher import Batcher
 from digits.serve.body import BodyReader
 from digits.serve.limits import Limits
 from digits.serve.metrics import Metrics
@@ -24,8 +19,10 @@ from digits.serve.pictures import Answer, PictureWorker, TooMuch, Upload
 from digits.serve.refusals import Refused
 from tests.in_process import InProcess
 
+pytestmark = pytest.mark.anyio
 
-def request(client: str, size: int, goes: bool = False) -> Request:
+
+def request(size: int, goes: bool = False) -> Request:
     """goes: whether the client goes away before it has sent all."""
     messages: list[Message] = [{"type": "http.disconnect"}] if goes else []
     messages.insert(0, {"type": "http.request", "body": bytes(size), "more_body": goes})
@@ -33,106 +30,24 @@ def request(client: str, size: int, goes: bool = False) -> Request:
     async def receive() -> Message:
         return messages.pop(0)
 
-    return Request({"type": "http", "headers": [], "client": (client, 1)}, receive)
+    return Request({"type": "http", "headers": []}, receive)
 
 
-def test_one_client_gets_half_of_the_memory() -> None:
+async def test_bodies_share_the_memory() -> None:
     reader = BodyReader(Limits(max_total_bytes=1000))
 
-    async def status(client: str, size: int, goes: bool = False) -> int:
+    async def status(size: int, goes: bool = False) -> int:
         try:
-            async with reader.read(request(client, size, goes), 400):
+            async with reader.read(request(size, goes), 1000):
                 return 200
         except Refused as refused:
             return refused.status_code
 
-    async def run() -> None:
-        async with reader.read(request("a", 300), 400):
-            assert await status("a", 201) == 429
-            assert await status("a", 200) == 200
-            async with reader.read(request("b", 400), 400):
-                assert await status("c", 301) == 429
-                assert await status("c", 300) == 200
-        assert await status("a", 400, goes=True) == 400  # and leaves nothing behind
-        async with reader.read(request("a", 600), 600) as body:  # more than half is allowed
-            assert body == bytes(600)
-
-    asyncio.run(run())
-
-
-pytestmark = pytest.mark.anyio
-
-Images = npt.NDArray[np.uint8]
-
-
-class BlockingModel:
-    """A model whose runs wait for `go`, so that requests queue up."""
-
-    def __init__(self, classifier: Classifier) -> None:
-        self.wrapped, self.go = classifier.model, threading.Event()
-        self.sizes: list[int] = []
-        self.error: Exception | None = None  # what a run raises
-
-    def probabilities(self, images: Images) -> npt.NDArray[np.float32]:
-        self.sizes.append(len(images))
-        self.go.wait(60)
-        if self.error:
-            raise self.error
-        return self.wrapped.probabilities(images)
-
-
-@pytest.fixture
-def model(classifier: Classifier) -> BlockingModel:
-    return BlockingModel(classifier)
-
-
-@pytest.fixture
-def batcher(model: BlockingModel) -> Batcher:
-    limits = Limits(max_queued_digits=400)
-    return Batcher(model, limits, Metrics())  # type: ignore[arg-type]
-
-
-async def begin(batcher: Batcher, images: Images) -> "asyncio.Task[npt.NDArray[np.float32]]":
-    """Send a request, and let it be queued."""
-    task = asyncio.create_task(batcher.probabilities(images))
-    for _ in range(20):  # turns of the event loop, more than it takes
-        await asyncio.sleep(0)
-    return task
-
-
-@pytest.mark.parametrize(
-    ("sizes", "runs"),
-    [
-        ([1, 255, 1, 100], [1, 256, 100]),
-        ([1, 255, 2, 142], [1, 255, 144]),  # as many as may wait
-    ],
-)
-async def test_requests_share_the_next_batch(
-    batcher: Batcher, model: BlockingModel, test_slice: Split, sizes: list[int], runs: list[int]
-) -> None:
-    """All but the first arrive while the first one runs. The answers are those of the runs."""
-    images = test_slice.images[: sum(sizes), None]
-    tasks = [await begin(batcher, part) for part in np.split(images, np.cumsum(sizes)[:-1])]
-    with pytest.raises(Refused, match="too many digits are waiting"):
-        await batcher.probabilities(test_slice.images[: 401 - sum(sizes), None])
-    model.go.set()
-    answers = await asyncio.gather(*tasks)
-    assert model.sizes == runs and [len(rows) for rows in answers] == sizes
-    batches = np.split(images, np.cumsum(runs)[:-1])
-    expected = np.concatenate([model.wrapped.probabilities(batch) for batch in batches])
-    np.testing.assert_array_equal(np.concatenate(answers), expected)
-    assert batcher.waiting == 0
-
-
-async def test_model_error_reaches_all_waiting_then_recovers(
-    batcher: Batcher, model: BlockingModel, test_slice: Split
-) -> None:
-    model.go.set()
-    model.error = ZeroDivisionError()
-    asked = (batcher.probabilities(test_slice.images[:1, None]) for _ in range(3))
-    assert await asyncio.gather(*asked, return_exceptions=True) == [model.error] * 3
-    model.error = None
-    assert len(await batcher.probabilities(test_slice.images[:1, None])) == 1
+    async with reader.read(request(600), 1000) as body:
+        assert body == bytes(600)
+        assert [await status(size) for size in (401, 400)] == [429, 200]
+    assert await status(400, goes=True) == 400  # and leaves nothing behind
+    assert await status(1000) == 200
 
 
 DIGITS = [bytes([letter]) for letter in b"abcdefghijklmnopqrst"]
@@ -178,12 +93,10 @@ def reader() -> BlockingReader:
 
 
 @asynccontextmanager
-async def busy_queue(
-    reader: BlockingReader, client: str = "", **limits: int
-) -> AsyncIterator[PictureQueue]:
+async def busy_queue(reader: BlockingReader, **limits: int) -> AsyncIterator[PictureQueue]:
     """A queue whose process is reading a picture until the context ends."""
     queue = PictureQueue(reader.start, 1, Limits(**limits), Metrics())
-    first = asyncio.create_task(queue.answer(upload(b"first"), client))
+    first = asyncio.create_task(queue.answer(upload(b"first")))
     await asyncio.to_thread(reader.begun.wait, 60)
     try:
         yield queue
@@ -192,15 +105,11 @@ async def busy_queue(
     assert (await first).text == "first"
 
 
-async def ask(
-    queue: PictureQueue, *contents: bytes, command: str = "predict", client: str = ""
-) -> "list[asyncio.Task[Answer]]":
+async def ask(queue: PictureQueue, *contents: bytes) -> "list[asyncio.Task[Answer]]":
     """Queue pictures."""
-    asked = [
-        asyncio.create_task(queue.answer(upload(content, command), client)) for content in contents
-    ]
+    tasks = [asyncio.create_task(queue.answer(upload(content))) for content in contents]
     await asyncio.sleep(0)
-    return asked
+    return tasks
 
 
 async def texts(tasks: "Sequence[asyncio.Task[Answer]]") -> list[str]:
@@ -223,40 +132,29 @@ async def test_waiting_pictures_share_batches(
     reader: BlockingReader, contents: list[bytes], answers: list[str], batches: list[list[bytes]]
 ) -> None:
     async with busy_queue(reader) as queue:
-        asked = await ask(queue, *contents)
-    assert await texts(asked) == answers
+        tasks = await ask(queue, *contents)
+    assert await texts(tasks) == answers
     assert reader.batches[1:] == batches and queue.waiting == 0
 
 
 @pytest.mark.parametrize("cause", FAILURES)
 async def test_only_the_cause_of_a_failure_fails(reader: BlockingReader, cause: bytes) -> None:
     async with busy_queue(reader) as queue:
-        asked = await ask(queue, b"a", cause, b"b")
-    assert await texts(asked) == ["a", FAILURES[cause][1], "b"]
+        tasks = await ask(queue, b"a", cause, b"b")
+    assert await texts(tasks) == ["a", FAILURES[cause][1], "b"]
     assert reader.batches[1:] == [[b"a", cause, b"b"], [b"a"], [cause], [b"b"]]
     assert queue.waiting == 0
 
 
-async def test_clients_take_turns(reader: BlockingReader) -> None:
-    async with busy_queue(reader, client="a") as queue:
-        asked = []
-        for content in (b"a1", b"a2", b"b1", b"a3", b"b2"):
-            asked += await ask(queue, content, client=chr(content[0]), command="read")
-    await texts(asked)
-    assert reader.batches[1:] == [[b"a1"], [b"b1"], [b"a2"], [b"b2"], [b"a3"]]
-
-
 @pytest.mark.slow
-async def test_client_gets_half_of_the_queue(reader: BlockingReader) -> None:
-    async with busy_queue(reader, client="a", max_queued_pictures=4) as queue:
-        asked = await ask(queue, b"a", b"a", client="a")
+async def test_full_queue_refuses(reader: BlockingReader) -> None:
+    async with busy_queue(reader, max_queued_pictures=3) as queue:
+        tasks = await ask(queue, b"a", b"b")
         with pytest.raises(Refused, match="too many pictures are waiting") as refused:
-            await queue.answer(upload(b"a"), "a")
+            await queue.answer(upload(b"c"))
         assert refused.value.status_code == 429
-        asked += await ask(queue, b"b", client="b")
-        with pytest.raises(Refused):  # nobody else has room
-            await queue.wait_for_room("c")
-    assert await texts(asked) == ["a", "a", "b"]
+        assert refused.value.headers == {"retry-after": "1"}
+    assert await texts(tasks) == ["a", "b"]
 
 
 async def test_picture_of_a_gone_client_is_not_read(reader: BlockingReader) -> None:
@@ -268,12 +166,12 @@ async def test_picture_of_a_gone_client_is_not_read(reader: BlockingReader) -> N
     assert reader.batches == [[b"first"], [b"stays"]] and queue.waiting == 0
 
 
-async def test_files_of_a_form_take_turns_with_others(reader: BlockingReader) -> None:
-    async with busy_queue(reader, client="a", max_queued_pictures=8) as queue:
+async def test_files_of_a_form_leave_room_for_others(reader: BlockingReader) -> None:
+    async with busy_queue(reader, max_queued_pictures=8) as queue:
         uploads = (upload(content, "read") for content in DIGITS)
-        form = asyncio.create_task(queue.answer_all(uploads, 20, "a"))
+        form = asyncio.create_task(queue.answer_all(uploads, 20))
         await asyncio.sleep(0)
-        others = [*await ask(queue, b"1", client="b"), *await ask(queue, b"2", client="c")]
+        others = await ask(queue, b"1", b"2")
         assert queue.waiting == 5 and not form.done()
     assert [answer.text for answer in await form] == [*"abcdefghijklmnopqrst"]
     await texts(others)

@@ -1,26 +1,19 @@
-"""Options, environment variables and their effect on the app; another model in a running one."""
+"""Options, environment variables and their effect on the app."""
 
-import asyncio
 import json
 import socket
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
-from digits.inference import metadata, model_file
 from digits.serve import cli, pages
-from digits.serve.app import App
-from digits.serve.pictures import PictureWorker
 from digits.serve.settings import Options, Settings
 from digits.system import cpu_count
 from tests.conftest import Capsys, Patch, Run
-from tests.in_process import InProcess
-from tests.runtime.serve.conftest import application, serving
-from tests.waiting import wait_until
+from tests.runtime.serve.conftest import application
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "serve.md"
 
@@ -73,10 +66,10 @@ def test_foreign_host_returns_421(classifier: Classifier, status: int, hosts: li
     allowed = "digits.example.org, *.fleet.example"
     client = TestClient(application(classifier, allowed_hosts=allowed))
     for host in hosts:
-        for path in ("/", "/v2"):
+        for path in ("/", "/metrics"):
             assert client.get(path, headers={"host": host}).status_code == status, host
-        assert client.get("/v2/health/live", headers={"host": host}).status_code == 200
-        twice = client.get("/v2", headers=[("host", "localhost"), ("host", host)])
+        assert client.get("/health", headers={"host": host}).status_code == 200
+        twice = client.get("/", headers=[("host", "localhost"), ("host", host)])
         assert twice.status_code == status, host
 
 
@@ -87,27 +80,23 @@ def test_token(classifier: Classifier) -> None:
         (401, ["Bearer Secret", "Bearer secre", "Basic secret", "Bearer \xe4", ""]),
     ):
         for header in headers:
-            answer = client.get("/v2", headers={b"authorization": header.encode("latin-1")})
+            answer = client.get("/metrics", headers={b"authorization": header.encode("latin-1")})
             assert answer.status_code == status, header
             assert status == 200 or answer.headers["www-authenticate"] == "Bearer"
     assert client.get("/metrics").status_code == 401
-    health = ("/v2/health/live", "/v2/health/ready")
-    for path in ("/", f"{pages.ASSETS}any/token.js", "/openapi.json", *health):
+    for path in ("/", f"{pages.ASSETS}any/token.js", "/openapi.json", "/health"):
         assert client.get(path).status_code == 200
-    described = client.get("/openapi.json").json()
-    assert described["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
-    assert described["security"] == [{"token": []}]
-    assert described["paths"]["/v2/health/live"]["get"]["security"] == []
 
 
 def test_cors_headers_only_for_allowed_origins(classifier: Classifier) -> None:
-    origins = {"allowed_origins": "https://app.example", "token": "secret"}
-    client = TestClient(application(classifier, **origins))
+    client = TestClient(application(classifier, allowed_origins="https://app.example"))
     preflight = {"access-control-request-method": "POST"}
     for origin, allowed in (("https://app.example", True), ("https://evil.example", False)):
         asked = client.options("/predict", headers={"origin": origin, **preflight})
         assert (asked.status_code == 200) == allowed
-        answer = client.get("/v2", headers={"origin": origin, "authorization": "Bearer secret"})
+        answer = client.get(
+            "/metrics", headers={"origin": origin, "authorization": "Bearer secret"}
+        )
         assert answer.headers.get("access-control-allow-origin") == (origin if allowed else None)
 
 
@@ -115,9 +104,9 @@ def test_cors_headers_only_for_allowed_origins(classifier: Classifier) -> None:
     ("given", "valid"), [("a-1.2:3/4" + "a" * 119, True), ("a" * 129, False), ("a b", False)]
 )
 def test_valid_request_id_is_kept(client: TestClient, given: str, valid: bool) -> None:
-    answered = client.get("/v2", headers={"x-request-id": given}).headers["x-request-id"]
+    answered = client.get("/health", headers={"x-request-id": given}).headers["x-request-id"]
     assert (answered == given) == valid
-    assert client.get("/v2").headers["x-request-id"] != answered
+    assert client.get("/health").headers["x-request-id"] != answered
 
 
 def test_access_log_has_one_line_per_request(classifier: Classifier, capsys: Capsys) -> None:
@@ -129,56 +118,3 @@ def test_access_log_has_one_line_per_request(classifier: Classifier, capsys: Cap
     assert "secret" not in str(first)
     assert (second["path"], second["status"]) == ("/predict", 422)
     assert second["bytes"] > 0 and second["seconds"] > 0
-
-
-def test_reload_takes_the_new_files_if_all_are_usable(tmp_path: Path, capsys: Capsys) -> None:
-    tasks: tuple[metadata.Task, ...] = "classifier", "detector", "recognizer"
-    model, detector, recognizer = paths = [tmp_path / f"{task}.onnx" for task in tasks]
-    for path, task in zip(paths, tasks, strict=True):
-        path.write_bytes(model_file.read_file(task=task).content)
-    recipes = list[list[str]]()  # of the networks with which workers were started
-
-    def start(classifier: Classifier) -> PictureWorker:
-        recipes.append([network.metadata.recipe for network in classifier.networks])
-        return InProcess(lambda _: [])
-
-    networks: dict[str, Any] = {"model": model, "detector": detector, "recognizer": recognizer}
-    app = App(Settings(**networks, allowed_hosts="testserver"), start_worker=start)
-
-    def served() -> list[str]:
-        answer = TestClient(app).get("/v2/models/lenet5").json()
-        return [answer["parameters"]["recipe"], *recipes[-1]]
-
-    before = served()
-    for path in paths:
-        about = replace(model_file.load(path, metadata.AnyMetadata).metadata, recipe=path.stem)
-        content = metadata.add_metadata(path.read_bytes(), about)
-        path.write_bytes(content[:-1])
-        asyncio.run(app.reload())
-        err = capsys.readouterr().err
-        assert "error: the model was not reloaded: " in err and path.name in err
-        path.write_bytes(content)
-    assert served() == before
-    asyncio.run(app.reload())
-    assert served() == [*tasks]
-    for line in (b'{result="failed"} 3.0', b'{result="done"} 1.0'):
-        assert b"digits_model_reloads_total" + line in app.metrics.render()
-
-
-def test_many_reloads_are_one_after_the_other(classifier: Classifier, monkeypatch: Patch) -> None:
-    """The last one begins after the last call, so that the newest file wins."""
-    calls, begun, ended = 0, list[int](), list[int]()
-
-    async def reload(_: App) -> None:
-        assert len(begun) == len(ended)
-        begun.append(calls)
-        await asyncio.sleep(0.01)
-        ended.append(begun[-1])
-
-    monkeypatch.setattr(App, "reload", reload)
-    with serving(classifier) as (server, _):
-        wait_until(lambda: server.started)
-        for calls in range(100):  # noqa: B007
-            server.reload()
-        wait_until(lambda: ended[-1:] == [99])
-    assert begun == ended and len(begun) < 99

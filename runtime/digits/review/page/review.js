@@ -1,6 +1,6 @@
 // The page: it shows one picture after the other, and has the server store what a person says.
 
-import { bars, button, DIGITS, element, keypad, labelKeys, words } from "./shared.js";
+import { bars, button, DIGITS, element } from "./shared.js";
 
 const SIDE = 28; // pixels of what the network sees of a digit
 const AHEAD = 4; // pictures that are loaded before they are shown
@@ -80,7 +80,7 @@ async function show(item) {
 
 function write(text) {
   typed = text?.slice(0, 64);
-  find("text").textContent = words(toStore());
+  find("text").textContent = toStore() === "none" ? "no digit" : toStore();
   find("refusal").textContent = "";
   storeButton.ariaDisabled = !toStore();
 }
@@ -158,20 +158,37 @@ function undo() {
   show(item);
 }
 
+/** Fill a group with buttons, and return them. keys: [name, key or keys, act] of each. */
+function keypad(group, keys) {
+  const buttons = keys.map(([name, , act]) => button(name, act));
+  group.append(...buttons);
+  addEventListener("keydown", (event) => {
+    const pressed = event.key.toLowerCase().replace(",", ".");
+    const act = keys.find(([, key]) => [key].flat().includes(pressed))?.[2];
+    const isOther = event.ctrlKey || event.metaKey || event.altKey || event.repeat;
+    if (!act || isOther || ([" ", "enter"].includes(pressed) && event.target.matches("button"))) return;
+    event.preventDefault();
+    act();
+  });
+  return buttons;
+}
+
 const numberKeys = [
   ...[..."123456789-0."].map((symbol) => [symbol, symbol, () => write((typed ?? "") + symbol)]),
   ["⌫", "backspace", () => write(toStore().slice(0, -1))],
   ["nothing (n)", "n", () => label("none")],
 ];
-const [zero, ...otherKeys] = labelKeys(label);
-const digitKeys = [...otherKeys.slice(0, -1), zero, otherKeys.at(-1)]; // as on a telephone
+const digitKeys = [
+  ...[..."1234567890"].map((digit) => [digit, digit, () => label(digit)]), // as on a telephone
+  ["no digit", "n", () => label("none")],
+];
 const moves = [
   ["Store (enter)", ["enter", " "], () => label(toStore())],
   ["Skip (s)", "s", skip],
   ["Undo (u)", "u", undo],
 ];
-keypad(document.querySelector("[role=group]"), document, state.numbers ? numberKeys : digitKeys);
-const [storeButton] = keypad(document.querySelector(".buttons"), document, moves);
+keypad(document.querySelector("[role=group]"), state.numbers ? numberKeys : digitKeys);
+const [storeButton] = keypad(document.querySelector(".buttons"), moves);
 storeButton.className = "primary";
 document.body.classList.toggle("numbers", state.numbers);
 // A tap doesn't move the focus: or the next Space would tap again.

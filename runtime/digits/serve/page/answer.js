@@ -8,14 +8,15 @@ const ADVANCE = 0.72; // of the font's size, from one symbol to the next (style.
 const GAP = 0.6; // between columns
 
 export class Answer {
+  written = ""; // as the API writes it
   #lines = []; // of numbers
   #numbers = []; // all of them
   #symbols = []; // all of them
   #least = -1; // which is the least sure
-  #picture = null;
+  #image = null; // of the picture; null where the browser can't show it
   #buttons = [];
 
-  /** chose(symbols, index, picture): called when one of them is looked at; -1 when there is none. */
+  /** chose(symbols, index): called when one of them is looked at; -1 when there is none. */
   constructor(elements, chose) {
     Object.assign(this, elements); // region, text, status, bars, closeUp
     this.chose = chose;
@@ -29,17 +30,18 @@ export class Answer {
 
   /** Nothing but a sentence. text: in place of the digits. */
   say(sentence, text = "") {
+    this.written = "";
     this.#lines = this.#numbers = this.#symbols = [];
     this.#fit([[]]);
     this.text.textContent = text;
     this.status.textContent = sentence;
     this.showBars(null);
     this.#showCloseUp(null);
-    this.chose([], -1, null);
+    this.chose([], -1);
   }
 
-  /** The API's answer for a picture. Its image is null where the browser can't show it. */
-  show({ numbers }, picture) {
+  /** The API's answer for a picture with this image. */
+  show({ numbers, text }, image) {
     this.#lines = Object.values(Object.groupBy(numbers, ({ line }) => line));
     this.#numbers = numbers;
     this.#symbols = numbers.flatMap(({ symbols }) => symbols);
@@ -50,27 +52,10 @@ export class Answer {
     }
     const confidences = this.#symbols.map(({ confidence }) => confidence);
     this.#least = confidences.indexOf(Math.min(...confidences));
-    this.#picture = picture;
+    this.#image = image;
+    this.written = text;
     this.#write();
     this.#choose(this.#least);
-  }
-
-  /** The text as the API writes it, with the labels that a person gave. */
-  get written() {
-    const said = ({ symbol, label }) => (label === "none" ? "" : label ?? symbol);
-    const written = ({ status, symbols, text }) =>
-      symbols.some(({ label }) => label) ? symbols.map(said).join("") : text + mark(status);
-    const texts = this.#lines.map((numbers) => numbers.map(written).filter(Boolean).join("  "));
-    return texts.filter(Boolean).join("\n");
-  }
-
-  /** Show the `label` that a person gave a symbol: a digit or "none". */
-  correct(digit) {
-    const { symbol, label } = digit;
-    const corrected = this.#buttons[this.#symbols.indexOf(digit)];
-    corrected.className = label === "none" ? "none" : label === symbol ? "" : "corrected";
-    corrected.textContent = label === "none" ? symbol : label;
-    corrected.ariaLabel = label === "none" ? `${symbol}: no digit` : null;
   }
 
   #choose(index) {
@@ -78,8 +63,8 @@ export class Answer {
     this.#buttons.forEach((each, position) => (each.ariaPressed = position === index));
     this.status.textContent = this.#sentence(index);
     this.showBars(probabilities);
-    this.#showCloseUp(this.#picture.image, box);
-    this.chose(this.#symbols, index, this.#picture);
+    this.#showCloseUp(this.#image, box);
+    this.chose(this.#symbols, index);
   }
 
   #write() {

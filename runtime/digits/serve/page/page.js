@@ -1,7 +1,6 @@
 // The page: what is on the paper is sent to this server, and what comes back is shown.
 
 import { Answer } from "./answer.js";
-import { labels } from "./labels.js";
 import { Paper } from "./paper.js";
 import { frameOf, open, startCamera } from "./pictures.js";
 import { FILE_TIMEOUT, post, SMALL_TIMEOUT } from "./server.js";
@@ -11,7 +10,6 @@ import { FileTable } from "./table.js";
 const find = (id) => document.getElementById(id);
 const [region, text, status, bars, closeUp] = ["answer", "text", "status", "bars", "close-up"].map(find);
 const answer = new Answer({ region, text, status, bars, closeUp }, chose);
-const offerLabels = labels(find("labels"), text, (digit) => answer.correct(digit));
 const table = new FileTable(find("files"), openFile);
 const paper = new Paper(find("paper"), changed);
 let task = new AbortController(); // what is under way for the paper
@@ -43,7 +41,7 @@ async function changed() {
 /** Ask the server what is in a picture, and show it. Throws an Error that a visitor can read. */
 async function read(picture, timeout, signal) {
   const reading = await post("read", picture.blob, { timeout, signal, say });
-  answer.show(reading, picture);
+  answer.show(reading, picture.image);
 }
 
 const say = (sentence) => (status.textContent = sentence);
@@ -77,10 +75,9 @@ function openFile(file) {
   lay(file);
 }
 
-function chose(symbols, index, picture) {
+function chose(symbols, index) {
   paper.box(symbols.map(({ box }) => box), index);
   find("copy").ariaDisabled = !symbols.length;
-  offerLabels(symbols[index], video ? null : picture?.image);
 }
 
 /** What does nothing now stays where it is, so that the keyboard doesn't lose its place. */

@@ -17,7 +17,6 @@ const MEGAPIXELS = Number((MAX_PIXELS / 1e6).toPrecision(2));
 const REFUSED = {
   413: `This picture is too large. At most ${MEGABYTES} MB and ${MEGAPIXELS} million pixels can be read.`,
   422: "This is no picture that can be read here, or it is damaged. JPEG, PNG, WebP, GIF, BMP and TIFF can.",
-  507: "The server has no room for more digits.",
 };
 const [BUSY, LOST] = ["The server is busy.", "The server can't be reached."];
 // After which the same request may work later.
@@ -37,7 +36,7 @@ export async function post(
     const headers = await authorization(signal, say);
     const { status, answer } = await send(address, { method: "POST", body: picture, headers }, timeout, signal);
     signal.throwIfAborted();
-    if (status === 200 || status === 204) return answer;
+    if (status === 200) return answer;
     if (status === 401) refused(headers);
     else if (status in TROUBLE) {
       tries -= 1;
@@ -45,7 +44,7 @@ export async function post(
       do {
         await new Promise((resolve) => setTimeout(resolve, RETRY));
         signal.throwIfAborted();
-      } while ((await send("v2/health/ready", {}, 2 * RETRY, signal)).status !== 200);
+      } while ((await send("health", {}, 2 * RETRY, signal)).status !== 200);
     } else throw new Error(reason(status, String(answer?.error)));
   }
   throw new Error("The server couldn't answer; try this file again later.");

@@ -1,9 +1,8 @@
-// What pages share: elements, what the browser keeps, what an answer rests on, and keys for labels.
+// What pages share: elements, what the browser keeps, and what an answer rests on.
 
 const COPIED = 1500; // milliseconds that a word is shown: it takes a glance, of half a second, to see it
 export const DIGITS = [..."0123456789"];
 const NAMES = { "-": "minus", ".": "point" };
-export const LABELS = [...DIGITS, "none"]; // the folders that `digits train --data` reads
 
 export function element(name, text = "", properties = {}) {
   return Object.assign(document.createElement(name), { textContent: text }, properties);
@@ -72,28 +71,4 @@ export function none(probabilities) {
 
 export function percent(share) {
   return `${(100 * share).toFixed(1)} %`;
-}
-
-export function words(label) {
-  return label === "none" ? "no digit" : label;
-}
-
-/** Fill a group with buttons, and return them. keys: [name, key or keys, act] of each; area: of the keys. */
-export function keypad(group, area, keys) {
-  const buttons = keys.map(([name, , act]) => button(name, act));
-  group.append(...buttons);
-  area.addEventListener("keydown", (event) => {
-    const pressed = event.key.toLowerCase().replace(",", ".");
-    const act = keys.find(([, key]) => [key].flat().includes(pressed))?.[2];
-    const isOther = event.ctrlKey || event.metaKey || event.altKey || event.repeat;
-    if (!act || isOther || ([" ", "enter"].includes(pressed) && event.target.matches("button"))) return;
-    event.preventDefault();
-    act();
-  });
-  return buttons;
-}
-
-/** The keys of LABELS. act(label): what they do. */
-export function labelKeys(act) {
-  return LABELS.map((label) => [words(label), label === "none" ? "n" : label, () => act(label)]);
 }
