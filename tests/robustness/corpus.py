@@ -8,7 +8,7 @@ from pathlib import Path
 import safetensors.numpy
 
 from tests import onnx_files
-from tests.robustness import bombs, checkpoints, specimens
+from tests.robustness import checkpoints, malformed, specimens
 
 _PNG = specimens.pictures()["PNG L"]
 _COLUMNS = b"file,digit,text,number,confidence,status,left,top,right,bottom\n"
@@ -18,7 +18,7 @@ _ANYTHING = {"empty": b"", "zeros": bytes(1000), "text": b"neither one nor the o
 # Of each kind, all are refused.
 PICTURES = (
     _ANYTHING
-    | bombs.malformed()
+    | malformed.pictures()
     | {
         "signature": _PNG[:8],
         "cut off": _PNG[:60],

@@ -138,7 +138,7 @@ def _explain_damage(name: str) -> Iterator[None]:
     except MemoryError as error:
         raise PictureError(f"{name} takes more memory than is free") from error
     except decoder.DECODE_ERRORS as error:
-        reason = str(error)
+        reason = str(error) or "its parts don't fit together"
         if "MAX_TEXT_CHUNK" in reason:
             reason = "it has a colour profile or a text of more than 1 MB: remove it"
         raise PictureError(f"{name} is damaged or unsupported: {reason}") from error

@@ -15,7 +15,7 @@ from digits.errors import PictureError, TooManyPixels
 from digits.images import decoder, picture
 from digits.images.formats import FORMATS
 from tests.conftest import Run
-from tests.robustness import bombs
+from tests.robustness import malformed
 from tests.robustness.specimens import encoded
 
 # Ten rows and twenty columns: a dark block in the upper left of a light page.
@@ -169,7 +169,7 @@ def test_further_pages_are_left_with_a_warning(tmp_path: Path, run: Run) -> None
         assert picture.load(path.read_bytes()).size == first.size
     _, _, err = run("predict", path)
     assert err == f"warning: {path} has several pages; only the first is read\n"
-    path.write_bytes(bombs.grey_tiff(9, 9, (273, 4, 1, 8), following=8))  # itself
+    path.write_bytes(malformed.grey_tiff(9, 9, (273, 4, 1, 8), following=8))  # itself
     assert "warning" not in run("predict", path)[2]
 
 
