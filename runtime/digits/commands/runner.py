@@ -216,8 +216,11 @@ def _answer(task: Task, classifier: "Classifier", file: str, number: int) -> "An
     if task.drawing:
         from digits.images import picture
 
-        sides = {Prediction: picture.DIGIT_MAX_SIDE, Reading: picture.PAGE_MAX_SIDE}
-        source = picture.load(source, sides.get(task.kind, picture.SHEET_MAX_SIDE))
+        max_side = picture.SHEET_MAX_SIDE
+        if isinstance(task.kind, type):
+            is_digit = task.kind is Prediction
+            max_side = picture.DIGIT_MAX_SIDE if is_digit else picture.PAGE_MAX_SIDE
+        source = picture.load(source, max_side)
     answer = task.ask(classifier, source)
     if isinstance(answer, Reading) and not answer.lines:
         raise PictureError(f"{file}: no digits found")
