@@ -20,6 +20,8 @@ from digits.images.picture import PAGE_MAX_SIDE as SIDE
 from tests.robustness import specimens
 from tests.robustness.sandbox import harmless
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* only the first is read")
+
 SPECIMENS = specimens.pictures()
 INK, PAPER = 30, 225
 

@@ -38,6 +38,7 @@ def last_dense_inputs(model: bytes) -> list[str]:
 
 
 def _graph(model: bytes | bytearray) -> memoryview:
+    graph: memoryview
     [graph] = _fields(memoryview(model), 7)
     return graph
 

@@ -54,7 +54,7 @@ def test_network_that_fails_logs_nothing(capfd: pytest.CaptureFixture[str]) -> N
     "wrong",
     [
         classifier(weight=np.full((10, 28 * 28), np.nan, np.float32)),
-        classifier("Identity", bias=np.resize(np.float32([-1, 1.2]), 10)),  # negative
+        classifier("Identity", bias=np.resize(np.array([-1, 1.2], np.float32), 10)),  # negative
         classifier("Identity", bias=np.full(10, 10, np.float32)),  # percent
     ],
 )
