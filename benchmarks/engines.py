@@ -18,6 +18,7 @@ from digits.inference.interface import CLASSIFIER
 from digits.inference.metadata import Metadata
 from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED, load
+from digits.inference.onnx_weights import read_weights
 from digits_export.graph import Graph
 from digits_export.optimize import fold_normalization, merge_calibration
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
@@ -44,7 +45,7 @@ class Network:
 def bundled() -> Network:
     """Load the bundled network: the stored integers times their scales, in float32."""
     file = load(BUNDLED, Metadata, "")
-    stored = file.scan.tensors
+    stored = read_weights(file.content)
     none_logit = stored["fc3.bias.int"][NONE] * stored["fc3.bias.scale"][NONE]
     scaling = TemperatureScaling(file.metadata.temperature, float(none_logit))
     calibrated = CalibratedClassifier(load_start(None, "lenet5").model, scaling)
@@ -54,7 +55,7 @@ def bundled() -> Network:
     fold_normalization(graph)
     merge_calibration(graph)
     weights = {name: array for name, array in graph.constants.items() if "." in name}
-    weights["conv1.weight"] = weights["conv1.weight"] * graph.constants["scale"]
+    weights["conv1.weight"] = weights["conv1.weight"] * graph.constants[".scale"]
     return Network(weights, calibrated, graph.to_model().SerializeToString())
 
 

@@ -53,7 +53,7 @@ class DetectorExporter:
         self.loaded, self._pages = loaded, pages
         self.total = sum(len(page.truth.symbols) for page in pages)
         run = verify.module_outputs(network)
-        maps: MapsFn = partial(run_maps, run, name="the network")
+        maps: MapsFn = partial(run_maps, run)
         self.scaling = fit_scaling(pages, maps)
         self.calibrated = CalibratedDetector(network, self.scaling)
         some = [page.pixels for page in pages[:_PARITY_PAGES]]
@@ -62,7 +62,7 @@ class DetectorExporter:
     def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
         """The figures of a file, see `judge`."""
         run = verify.session_outputs(open_session(model, kernels), DETECTOR)
-        return judge(self._pages, partial(run_maps, run, name=name))
+        return judge(self._pages, partial(run_maps, run))
 
     def error(self, form: Form) -> float:
         return float(form["error"])

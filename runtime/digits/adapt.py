@@ -23,10 +23,9 @@ from digits.errors import DataError, ModelError
 from digits.inference import metadata
 from digits.inference.interface import INPUT, QMAX
 from digits.inference.metadata import Metadata, bytes_field
-from digits.inference.model import MAX_SECONDS
 from digits.inference.model_file import ModelBytes, ModelFile, check
+from digits.inference.onnx_weights import last_dense_inputs, read_weights
 from digits.inference.probabilities import log_softmax
-from digits.inference.scan import scan
 from digits.inference.session import Session
 
 Doubles = NDArray[np.float64]
@@ -59,9 +58,8 @@ class LastLayer(NamedTuple):
     @classmethod
     def of(cls, content: bytes, name: str) -> "LastLayer":
         """Find it. Raises ModelError if the file isn't an int8 file of `digits export`."""
-        gemms = [inputs for operator, inputs, _ in scan(content, name).nodes if operator == "Gemm"]
-        with suppress(LookupError, ValueError):  # without a Gemm, or without a part of it
-            features, weight = gemms[-1][:2]
+        with suppress(LookupError, ValueError):  # without such a layer, or without a part of it
+            features, weight = last_dense_inputs(content)[:2]
             layer = cls(weight.removesuffix(".weight"), features)
             weights, scales, biases, bias_scales = layer.tensors(content)
             shapes = {weights.shape[:-1], scales.shape, biases.shape, bias_scales.shape}
@@ -73,7 +71,7 @@ class LastLayer(NamedTuple):
 
     def tensors(self, content: bytes | bytearray) -> Iterator[NDArray[Any]]:
         """Weights and their scales, biases and theirs: the digits' and, last, that of no digit."""
-        stored = scan(content, "").tensors
+        stored = read_weights(content)
         for part in ("weight.int", "weight.scale", "bias.int", "bias.scale"):
             yield stored[f"{self.name}.{part}"]
 
@@ -105,7 +103,7 @@ class LastLayer(NamedTuple):
         file = content + bytes_field(7, output)
         session = Session(file, name, "float")
         parts = [
-            session.run({INPUT[0]: batch}, [self.features], MAX_SECONDS)[0]
+            session.run({INPUT[0]: batch}, [self.features])[0]
             for batch in np.split(images[:, None], range(_BATCH_SIZE, len(images), _BATCH_SIZE))
         ]
         features = np.concatenate(parts).astype(np.float64)

@@ -16,6 +16,10 @@ class PictureError(DigitsError):
     """A picture can't be opened, or holds no digit."""
 
 
+class TooManyPixels(PictureError):
+    """A picture is too large."""
+
+
 class ModelError(DigitsError):
     """A model or checkpoint is missing, damaged or not ours."""
 

@@ -1,16 +1,13 @@
 """Mutants of everything that is read: each is taken, or refused in one sentence."""
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
-from dataclasses import asdict, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote_from_bytes
 
-import numpy as np
-import onnx
 import pytest
 from starlette.testclient import TestClient
 
@@ -19,14 +16,9 @@ from digits.commands import reports
 from digits.data import table
 from digits.errors import DataError, DigitsError
 from digits.images.formats import FORMATS
-from digits.inference.detector_model import DetectorModel
-from digits.inference.metadata import AnyMetadata, add_metadata
-from digits.inference.model import Model
-from digits.inference.model_file import load
-from digits.inference.recognizer_model import RecognizerModel
 from digits_train import checkpoint, info
 from digits_train.checkpoint import load_state
-from tests.robustness import checkpoints, forgery, specimens
+from tests.robustness import checkpoints, specimens
 from tests.robustness.sandbox import harmless
 from tests.robustness.specimens import mutants
 from tests.runtime.serve.conftest import application
@@ -55,48 +47,6 @@ def read(path: Path) -> None:
         assert 0 <= left < right and 0 <= top < bottom
 
 
-def use_classifier(path: Path) -> None:
-    reports.info(load(path, AnyMetadata))
-    for kernels in ("float", "integer"):
-        model = Model(path, kernels=kernels)
-        for ink in (0, 255):
-            model.probabilities(np.full((1, 28, 28), ink, np.uint8))
-
-
-def use_detector(path: Path) -> None:
-    detector = DetectorModel(path)
-    noise = np.random.default_rng(0).integers(0, 256, (40, 70), np.uint8)
-    for page in (noise, np.full((1, 1), 255, np.uint8)):
-        assert all(np.isfinite(values).all() for values in detector.maps(page))
-
-
-def as_recognizer(model: bytes) -> bytes:
-    return add_metadata(model, forgery.RECOGNIZER_METADATA)
-
-
-def use_recognizer(path: Path) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (48, 70), np.uint8)
-    [scores] = RecognizerModel(path).log_probabilities([noise])
-    assert np.isfinite(scores).all()
-
-
-EVIL_VALUES = (
-    *("", "-1", "1e999", "nan", "9" * 5000, "\0", "{" * 100_000, "null"),
-    '{"a":' * 900 + "1" + "}" * 900,
-)
-
-
-Forged = Iterator[tuple[str, bytes]]
-
-
-def forged_metadata() -> Forged:
-    for field in asdict(forgery.METADATA):
-        for value in EVIL_VALUES:
-            changes: dict[str, Any] = {field: value}
-            raw = add_metadata(forgery.RAW, replace(forgery.METADATA, **changes))
-            yield f"{field} {value[:20]!r}", raw
-
-
 def describe_checkpoint(path: Path) -> None:
     """Terminal escape sequences in it are not printed."""
     out = io.StringIO()
@@ -105,13 +55,6 @@ def describe_checkpoint(path: Path) -> None:
             reports.print_report(info.inspect(path), as_json)
     assert "44,426" in out.getvalue() and "\x1b" not in out.getvalue()
     checkpoint.load(path)
-
-
-def body(raw: bytes) -> bytes:
-    """Return a model file without metadata and checksum."""
-    model = onnx.load_from_string(raw)
-    model.ClearField("metadata_props")
-    return bytes(model.SerializeToString())
 
 
 def read_labels(column: str, path: Path) -> None:
@@ -194,9 +137,6 @@ DOORS = {
     **{f"predict {format}": Door(of(format), predict, 10) for format in FORMATS},
     "read": Door(SPECIMENS, read, 3),
     "checksums": Door(of("PNG"), predict, 15, specimens.with_checksums),
-    "classifier": Door({"": body(forgery.RAW)}, use_classifier, 150, forgery.as_classifier),
-    "detector": Door({"": body(forgery.DETECTOR_RAW)}, use_detector, 100, forgery.as_detector),
-    "recognizer": Door({"": body(forgery.recognizer())}, use_recognizer, 100, as_recognizer),
     "state": Door({"": checkpoints.state()}, checkpoint.load_state, 150, checkpoints.sealed),
     "pickle": Door({"": checkpoints.pickle_of_state()}, checkpoint.load_state, 200, state),
     "digits": Door({"": LABELS}, partial(read_labels, "digit"), 200),
@@ -218,15 +158,9 @@ def test_mutants_are_taken_or_refused(name: str, tmp_path: Path) -> None:
     assert taken == {True, False}
 
 
-@pytest.mark.parametrize(
-    ("attempt", "files"),
-    [(use_classifier, forged_metadata), (describe_checkpoint, checkpoints.forged)],
-)
-def test_forged_descriptions_are_taken_or_refused(
-    attempt: Callable[[Path], object], files: Callable[[], Forged], tmp_path: Path
-) -> None:
-    door, taken = Door({}, attempt, 0), set()
-    for title, raw in files():
+def test_forged_checkpoints_are_taken_or_refused(tmp_path: Path) -> None:
+    door, taken = Door({}, describe_checkpoint, 0), set()
+    for title, raw in checkpoints.forged():
         with harmless(title, tmp_path):
             taken.add(door.takes(tmp_path / "file", raw))
     assert taken == {True, False}

@@ -237,4 +237,4 @@ def network_maps(model: BaseNetwork) -> MapsFn:
         centres = centres / bundled.centre_temperature + bundled.centre_shift
         return [part.numpy() for part in (centres, symbols / bundled.temperature, boxes)]
 
-    return lambda pixels: run_maps(run, pixels, "the network")
+    return lambda pixels: run_maps(run, pixels)

@@ -25,7 +25,7 @@ _MAX_COLUMNS = 5  # of panels
 _MAX_CLOSE_UP = 1024  # pixels of the longer side
 
 
-def annotate(source: str | bytes, numbers: Iterable[Number]) -> Image.Image:
+def annotate(source: picture.Source, numbers: Iterable[Number]) -> Image.Image:
     """Draw a box around each symbol in the upright picture, and above it how it is read.
 
     A number that isn't accepted is orange, with a question mark. Raises PictureError if the picture

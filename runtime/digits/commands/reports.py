@@ -1,12 +1,11 @@
 """Print what `eval`, `info` and `bench` have to say: values as JSON, or in lines for people."""
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from digits.inference.interface import describe
+from digits.inference.interface import INTERFACES, add_batch, describe
 from digits.terminal import print_result
 from digits.text import escape_control, to_json
 
@@ -28,21 +27,14 @@ def info(file: "ModelFile[AnyMetadata]") -> dict[str, Any]:
     """What `digits info` says of an ONNX file. Raises ModelError for metadata that isn't JSON."""
     from digits.inference.metadata import parse_objects
 
-    name, scan, parameters = file.name, file.scan, Counter[str]()
-    for array in scan.tensors.values():
-        parameters[array.dtype.name] += array.size
+    interface = INTERFACES[file.metadata.task]
     return {
-        "file": name,
+        "file": file.name,
         "bytes": len(file.content),
         "sha256": file.sha256,
-        "ir_version": scan.ir_version,
-        "opsets": scan.opsets,
-        "producer": scan.producer,
-        "input": describe(scan.inputs),
-        "output": describe(scan.outputs),
-        "operators": dict(Counter(node.operator for node in scan.nodes)),
-        "parameter_counts": dict(parameters),  # of weights, biases, scales, zero points
-        "metadata": asdict(file.metadata) | parse_objects(file.metadata, name),
+        "input": describe(add_batch([interface.input])),
+        "output": describe(add_batch(interface.outputs)),
+        "metadata": asdict(file.metadata) | parse_objects(file.metadata, file.name),
     }
 
 

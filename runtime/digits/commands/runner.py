@@ -212,14 +212,21 @@ def _start(task: Task, form: Format, show_name: bool) -> Callable[[Sequence[str]
 
 def _answer(task: Task, classifier: "Classifier", file: str, number: int) -> "Answer":
     """Read a picture, and draw it if that is asked for. number: of the picture."""
-    source = inputs.read_source(file)
+    source: Source = inputs.read_source(file)
+    if task.drawing:
+        from digits.images import picture
+
+        max_side = picture.SHEET_MAX_SIDE
+        if isinstance(task.kind, type):
+            is_digit = task.kind is Prediction
+            max_side = picture.DIGIT_MAX_SIDE if is_digit else picture.PAGE_MAX_SIDE
+        source = picture.load(source, max_side)
     answer = task.ask(classifier, source)
     if isinstance(answer, Reading) and not answer.lines:
         raise PictureError(f"{file}: no digits found")
     if task.drawing:
         from digits.classifier import examine
         from digits.commands import drawing
-        from digits.images import picture
 
         if not isinstance(answer, Prediction):
             drawing.save(task.drawing, drawing.annotate(source, answer.numbers))

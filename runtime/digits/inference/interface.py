@@ -1,6 +1,6 @@
 """What each kind of network reads and outputs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from digits.errors import ModelError
@@ -33,10 +33,6 @@ class Tensor(NamedTuple):
     dtype: str
     shape: Sequence[int | str]
 
-    def sized(self, lengths: Mapping[str, int]) -> tuple[int, ...]:
-        """The shape when the texts stand for these lengths."""
-        return tuple(lengths[side] if isinstance(side, str) else side for side in self.shape)
-
 
 class Interface(NamedTuple):
     """A kind of network."""
@@ -52,9 +48,14 @@ class Interface(NamedTuple):
         ):
             same = [tensor._replace(shape=tensor.shape[1:]) for tensor in actual] == expected
             if not same or any(isinstance(tensor.shape[0], int) for tensor in actual):
-                wanted = [tensor._replace(shape=["batch", *tensor.shape]) for tensor in expected]
-                shown = describe(actual) or "nothing"
-                raise ModelError(f"{name}: the {kind} should be {describe(wanted)}, not {shown}")
+                needed = describe(add_batch(expected))
+                actually = describe(actual) or "nothing"
+                raise ModelError(f"{name}: the {kind} should be {needed}, not {actually}")
+
+
+def add_batch(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The tensors with the batch in their shapes, as in a file."""
+    return [tensor._replace(shape=["batch", *tensor.shape]) for tensor in tensors]
 
 
 def describe(tensors: Sequence[Tensor]) -> str:

@@ -7,14 +7,12 @@ and careless edits; it is not a signature and doesn't stop a forger.
 """
 
 import hashlib
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeVar, cast, get_args, get_type_hints
 
 from digits.errors import ModelError, WrongTask
-from digits.inference.scan import Scan, scan
 
 FORMAT_VERSION = "2"  # 2: graphs of PyTorch's exporter
 
@@ -97,16 +95,6 @@ class RecognizerMetadata(AnyMetadata):
 M = TypeVar("M", bound=AnyMetadata)
 
 OBJECTS = ("recipe", "data_sha256")  # whose values are JSON
-_MAX_NESTED = 100  # objects and lists in such a value
-# What fractions may be, by the last words of their names; those of our files are well within.
-_RANGES = {
-    ("accuracy", "accuracy_float", "threshold"): (0, 1),
-    ("rate",): (1e-9, 1),
-    ("temperature",): (0.001, 1000),
-    ("weight",): (0.001, 10),
-    ("shift",): (-30, 30),
-    ("",): (-1_000_000, 1_000_000),
-}
 _KINDS: dict[str, type[AnyMetadata]] = {
     "classifier": Metadata,
     "detector": DetectorMetadata,
@@ -122,23 +110,17 @@ _USES = {
 def parse_objects(metadata: AnyMetadata, name: str) -> dict[str, dict[str, Any]]:
     """Parse the recipe and the checksums of data, which nothing checks before.
 
-    Raises ModelError, with the file's name, if they aren't JSON objects, or `is_deep`.
+    Raises ModelError, with the file's name, if they aren't JSON objects.
     """
     import json  # which running a model doesn't need
 
     objects: dict[str, Any] = {}
     for key in OBJECTS:
-        text = getattr(metadata, key)
-        with suppress(ValueError):
-            objects[key] = None if is_deep(text) else json.loads(text)
+        with suppress(ValueError, RecursionError):
+            objects[key] = json.loads(getattr(metadata, key))
         if not isinstance(objects.get(key), dict):
             raise ModelError(f"{name}: {key} is not a JSON object")
     return objects
-
-
-def is_deep(text: str) -> bool:
-    """Whether a JSON text is nested too deeply for recursive functions."""
-    return len(re.findall(r"[{[]", text)) > _MAX_NESTED
 
 
 def add_metadata(model: bytes, metadata: AnyMetadata) -> bytes:
@@ -148,31 +130,26 @@ def add_metadata(model: bytes, metadata: AnyMetadata) -> bytes:
     return body + _checksum(body)
 
 
-def read_scan(model: bytes, name: str) -> Scan:
-    """Verify the checksum of a file of `add_metadata`, and scan it.
-
-    name: what errors call the file. Raises ModelError if it isn't ONNX, isn't ours, is damaged, has
-    another format version, or is refused by `scan`.
-    """
+def verify_checksum(model: bytes, name: str) -> None:
+    """Raise ModelError, with the file's name, unless it is an undamaged one of `add_metadata`."""
     if b"format_version" not in model:
         raise ModelError(f"{name} is not a model from `digits export`, or truncated")
     end = len(model) - len(_checksum(b""))
     if model[end:] != _checksum(memoryview(model)[:end]):
         raise ModelError(f"{name} is damaged or was edited: its SHA-256 is wrong")
-    scanned = scan(model, name)
-    version = scanned.metadata.get("format_version")
-    if version != FORMAT_VERSION:
-        raise ModelError(
-            f"{name} has format version {version}, not {FORMAT_VERSION}: export it again"
-        )
-    return scanned
 
 
 def parse(pairs: Mapping[str, str], name: str, kind: type[M]) -> M:
     """Parse metadata of this kind, or of AnyMetadata.
 
-    Raises ModelError if a value is missing or invalid, and WrongTask for another kind.
+    Raises ModelError if a value is missing or invalid, or of another format version, and WrongTask
+    for another kind.
     """
+    version = pairs.get("format_version")
+    if version != FORMAT_VERSION:
+        raise ModelError(
+            f"{name} has format version {version}, not {FORMAT_VERSION}: export it again"
+        )
     task = pairs.get("task", "")
     if task not in _KINDS:
         raise ModelError(f"{name}: task is {task!r}, not {' or '.join(_KINDS)}")
@@ -187,9 +164,6 @@ def parse(pairs: Mapping[str, str], name: str, kind: type[M]) -> M:
             values[key] = type_(pairs[key]) if type_ in (int, float) else pairs[key]
         except ValueError as error:
             raise ModelError(f"{name}: {key} is not a number") from error
-        least, most = next(limits for ends, limits in _RANGES.items() if key.endswith(ends))
-        if type_ is float and not least <= values[key] <= most:  # as NaN is not
-            raise ModelError(f"{name}: {key} is not between {least:,} and {most:,}")
     if values["kernels"] not in get_args(Kernels):
         raise ModelError(f"{name}: kernels is {values['kernels']!r}, not integer or float")
     return cast(M, _KINDS[task](**values))

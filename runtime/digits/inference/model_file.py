@@ -5,11 +5,12 @@ import os
 from typing import Generic, NamedTuple
 
 from digits.errors import ModelError, reporting
-from digits.inference import metadata
+from digits.inference import metadata, session
 from digits.inference.interface import INTERFACES
 from digits.inference.metadata import AnyMetadata, M, Task
-from digits.inference.scan import MAX_BYTES, Scan
 from digits.system import variable
+
+_MAX_BYTES = 128 << 20
 
 _FOLDER = os.path.dirname(__file__)
 BUNDLED = os.path.join(_FOLDER, "lenet5.int8.onnx")
@@ -45,7 +46,6 @@ class ModelFile(NamedTuple, Generic[M]):
     name: str
     content: bytes
     metadata: M
-    scan: Scan
 
     @property
     def sha256(self) -> str:
@@ -91,7 +91,7 @@ def read_file(path: str | os.PathLike[str] | None = None, task: Task = "classifi
             raise ModelError(
                 f"{origin} is no ONNX file: name one, or make one with `digits export`"
             )
-        if os.path.getsize(name) > MAX_BYTES:
+        if os.path.getsize(name) > _MAX_BYTES:
             raise ModelError(f"{name} is larger than any model that digits makes")
         with open(name, "rb") as file:
             return ModelBytes(name, file.read())
@@ -103,10 +103,11 @@ def check(source: ModelBytes, kind: type[M]) -> ModelFile[M]:
     kind: see `metadata.parse`. Raises ModelError if a check fails.
     """
     name, content = source
-    scan = metadata.read_scan(content, name)
-    about = metadata.parse(scan.metadata, name, kind)
-    INTERFACES[about.task].check(scan.inputs, scan.outputs, name)
-    return ModelFile(name, content, about, scan)
+    metadata.verify_checksum(content, name)
+    description = session.inspect(content, name)
+    parsed = metadata.parse(description.metadata, name, kind)
+    INTERFACES[parsed.task].check(description.inputs, description.outputs, name)
+    return ModelFile(name, content, parsed)
 
 
 def _origin(name: str, task: Task) -> str:

@@ -1,4 +1,4 @@
-"""Probabilities: logarithms of them, and a check of what a model outputs, which may be forged."""
+"""Probabilities: logarithms of them, and a check of what a network outputs."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 # A hundred times the precision of float32, for sums of ten.
-ROUNDING = 100 * 2.0**-23
+_ROUNDING = 100 * 2.0**-23
 
 
 def are_probabilities(rows: NDArray[np.float32]) -> bool:
-    """Whether each row of [n, 10] is finite, not negative and sums to 1."""
+    """Whether each row of [n, k] is finite, not negative and sums to 1."""
     with np.errstate(all="ignore"):  # infinities
         furthest = np.abs(rows.sum(1) - 1).max(initial=0)
-    return bool(rows.min(initial=0) >= 0 and furthest <= ROUNDING)  # as NaN is not
+    return bool(rows.min(initial=0) >= 0 and furthest <= _ROUNDING)  # as NaN is not
 
 
 def log_softmax(logits: NDArray[Any]) -> NDArray[Any]:

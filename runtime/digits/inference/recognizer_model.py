@@ -11,13 +11,13 @@ from digits.inference.interface import (
     CROP_HEIGHT,
     CROP_MAX_WIDTH,
     CROP_MULTIPLE,
-    CROP_STEP,
+    INK,
     PAPER,
     RECOGNIZER,
 )
 from digits.inference.metadata import RecognizerMetadata
-from digits.inference.model import MAX_SECONDS, Network
-from digits.inference.probabilities import ROUNDING, are_probabilities
+from digits.inference.model import Network
+from digits.inference.probabilities import are_probabilities
 
 _CHUNK = 16  # crops at a time: more aren't faster, and take more memory
 
@@ -33,7 +33,12 @@ class RecognizerModel(Network[RecognizerMetadata]):
     kind = RecognizerMetadata
 
     def _try(self) -> None:
-        self.log_probabilities([np.full((CROP_HEIGHT, 2 * CROP_MULTIPLE), PAPER, np.uint8)] * 2)
+        size = CROP_HEIGHT, 2 * CROP_MULTIPLE
+        crops = [np.full(size, level, np.uint8) for level in (PAPER, INK)]
+        rows = np.concatenate(self.log_probabilities(crops))
+        probabilities = np.exp(np.minimum(rows, 1))  # of larger ones it might overflow
+        if not are_probabilities(probabilities):
+            raise ModelError(f"{self.name} outputs invalid probabilities")
 
     def log_probabilities(self, crops: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
         """Read crops, each of one number.
@@ -42,7 +47,7 @@ class RecognizerModel(Network[RecognizerMetadata]):
         each, float32 [steps, 13], the natural logarithms of the probabilities of
         `interface.SYMBOLS`, and last of none, at every four pixels of its width, which is padded to
         a multiple of 16: a crop's are the same whatever the others are. Raises ValueError for
-        another crop, and ModelError if the network fails or outputs anything but that.
+        another crop, and ModelError if the network fails.
         """
         for crop in crops:
             is_crop = crop.dtype == np.uint8 and crop.ndim == 2 and len(crop) == CROP_HEIGHT
@@ -60,13 +65,7 @@ class RecognizerModel(Network[RecognizerMetadata]):
         return [answers[index] for index in range(len(crops))]
 
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        [output] = RECOGNIZER.outputs
-        [rows] = self.session.run({RECOGNIZER.input.name: images}, [output.name], MAX_SECONDS)
-        shape = len(images), *output.sized({"steps": images.shape[3] // CROP_STEP})
-        # Those of a forged file may overflow as probabilities.
-        are_logarithms = rows.shape == shape and rows.max() <= ROUNDING and np.isfinite(rows).all()
-        if not are_logarithms or not are_probabilities(np.exp(rows).reshape(-1, shape[2])):
-            raise ModelError(f"{self.name} outputs invalid probabilities")
+        [rows] = self.session.run({RECOGNIZER.input.name: images}, [RECOGNIZER.outputs[0].name])
         return rows
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 from digits.classifier import Classifier, examine
-from digits.errors import DigitsError, ModelError, PictureError
+from digits.errors import DigitsError, ModelError, PictureError, TooManyPixels
 from digits.images import picture
 from digits.processes import Worker
 from digits.serve.constraints import parse_query
@@ -82,18 +82,19 @@ def answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -
 def _answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -> list[Answer]:
     answers: dict[int, Answer] = {}
     opened: dict[int, picture.GreyImage] = {}
+    is_shared = len(uploads) > 1
+    if is_shared:
+        max_pixels = min(max_pixels, _SHARED_PIXELS)
     for number, upload in enumerate(uploads):
         try:
-            width, height = picture.peek_size(upload.content)
-            if width * height > max_pixels:
-                message = f"at most {max_pixels:,} pixels are read, not {width} x {height}"
-                answers[number] = Answer(413, message, "too_many_pixels")
-            elif len(uploads) > 1 and width * height > _SHARED_PIXELS:
-                raise TooMuch
-            elif upload.command == "read":
-                answers[number] = _read(classifier, upload)
+            if upload.command == "read":
+                answers[number] = _read(classifier, upload, max_pixels)
             else:
-                opened[number] = picture.load(upload.content)
+                opened[number] = picture.load(upload.content, max_pixels=max_pixels)
+        except TooManyPixels as error:
+            if is_shared:  # alone, it may be read
+                raise TooMuch from error
+            answers[number] = Answer(413, str(error), "too_many_pixels")
         except PictureError as error:
             if isinstance(error.__cause__, MemoryError):
                 raise error.__cause__ from error
@@ -107,12 +108,13 @@ def _answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) 
     return [answers[number] for number in range(len(uploads))]
 
 
-def _read(classifier: Classifier, upload: Upload) -> Answer:
+def _read(classifier: Classifier, upload: Upload, max_pixels: int) -> Answer:
     try:
         constraints, max_errors = parse_query(upload.query)
     except ValueError as error:
         return Answer(422, f"constraints: {error}", "constraints")
-    reading = classifier.read(upload.content, constraints, max_errors)
+    page = picture.load(upload.content, picture.PAGE_MAX_SIDE, max_pixels)
+    reading = classifier.read(page, constraints, max_errors)
     confidences = tuple(symbol.confidence for symbol in reading.symbols)
     unsure = sum(len(each.symbols) for each in reading.numbers if each.status != "accepted")
     text = to_json(reading.to_dict(upload.name))

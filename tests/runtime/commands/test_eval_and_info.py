@@ -63,7 +63,7 @@ def test_info(run: Run) -> None:
         assert re.search(rf"^{line}$", out, re.MULTILINE)
     values = json.loads(run("info", BUNDLED_DETECTOR, "--json")[1])
     assert values["input"] == "page, tensor(uint8), ['batch', 1, 'height', 'width']"
-    assert (values["metadata"]["task"], values["operators"]["Conv"]) == ("detector", 14)
+    assert values["metadata"]["task"] == "detector"
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ import pytest
 from digits.commands import inputs, runner
 from digits.commands.results import ResultsFile
 from digits.errors import PictureError
-from digits.images import limits
+from digits.images import decoder
 from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR, BUNDLED_RECOGNIZER
 from digits.prediction import Prediction
 from digits.system import cpu_count
@@ -169,7 +169,7 @@ def test_resolve_several_shows_names(folder: Path) -> None:
 
 def test_largest_stdin_is_read(monkeypatch: Patch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(PNG)))
-    monkeypatch.setattr(limits, "MAX_BYTES", len(PNG))
+    monkeypatch.setattr(decoder, "MAX_BYTES", len(PNG))
     assert inputs.read_source("-") == PNG
 
 
@@ -185,6 +185,6 @@ def test_stdin_without_a_picture_is_an_error(
     monkeypatch: Patch, content: io.BytesIO | None, message: str
 ) -> None:
     monkeypatch.setattr(sys, "stdin", content and io.TextIOWrapper(content))
-    monkeypatch.setattr(limits, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(decoder, "MAX_BYTES", 1 << 20)
     with pytest.raises(PictureError, match=f"^{message}"):
         inputs.read_source("-")

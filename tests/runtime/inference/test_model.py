@@ -1,11 +1,15 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+from onnx import ModelProto
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED, ModelBytes
-from tests.robustness.forgery import honest, sealed, zeros
+from tests.conftest import Run
+from tests.onnx_files import classifier, sealed, weights_elsewhere, zeros
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +42,26 @@ def test_float_and_integer_kernels_agree(test_slice: Split) -> None:
 
 
 def test_network_that_fails_logs_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    forged = honest(bias=zeros(7))  # another length than the matrix
-    forged.graph.node[-1].name = "\x1b[31mred"
-    with pytest.raises(ModelError, match="^onnxruntime can't run it: "):
-        Model(ModelBytes("it", sealed(forged)))
+    broken = classifier(bias=zeros(7))  # another length than the matrix
+    broken.graph.node[-1].name = "\x1b[31mred"
+    for model, verb in ((broken, "run"), (weights_elsewhere(), "load")):
+        with pytest.raises(ModelError, match=f"^onnxruntime can't {verb} it: .+$"):
+            Model(ModelBytes("it", sealed(model)))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        classifier(weight=np.full((10, 28 * 28), np.nan, np.float32)),
+        classifier("Identity", bias=np.resize(np.array([-1, 1.2], np.float32), 10)),  # negative
+        classifier("Identity", bias=np.full(10, 10, np.float32)),  # percent
+    ],
+)
+def test_anything_but_probabilities_is_an_error(
+    run: Run, tmp_path: Path, wrong: ModelProto
+) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(sealed(wrong))
+    expected = 1, "", f"error: {path} outputs invalid probabilities\n"
+    assert run("predict", "any.png", "--model", path) == expected

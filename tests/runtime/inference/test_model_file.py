@@ -9,7 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
+from onnx import GraphProto
 
 from digits.errors import ModelError
 from digits.inference.detector_model import DetectorModel
@@ -19,10 +21,13 @@ from digits.inference.model_file import (
     BUNDLED,
     BUNDLED_DETECTOR,
     BUNDLED_RECOGNIZER,
+    ModelBytes,
+    check,
     load,
     read_file,
 )
 from digits.inference.recognizer_model import RecognizerModel
+from tests.onnx_files import DETECTOR_RAW, as_detector, classifier, sealed
 
 Open = Callable[..., Any]
 # Of each kind: the variable that names the file, and with _SHA256 its checksum; the bundled one.
@@ -61,6 +66,31 @@ def test_folder_device_and_huge_file_are_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(ModelError, match=reason):
             read_file(path)
+
+
+def with_width(graph: GraphProto) -> None:
+    graph.input[0].type.tensor_type.shape.dim[3].dim_value = 640
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (with_width, "the input should be page, .* not page, .*, 640]"),
+        (lambda graph: graph.output.pop(), "the output should be centres, "),
+        (lambda graph: graph.output.append(graph.output.pop(0)), "the output should be centres, "),
+    ],
+)
+def test_other_inputs_and_outputs_are_refused(
+    edit: Callable[[GraphProto], object], reason: str
+) -> None:
+    model = onnx.load_from_string(DETECTOR_RAW)
+    edit(model.graph)
+    source = ModelBytes("it", as_detector(model.SerializeToString()))
+    with pytest.raises(ModelError, match=f"^it: {reason}"):
+        check(source, AnyMetadata)
+    batch = ModelBytes("it", sealed(classifier("Flatten<axis = 0>")))  # all digits in one row
+    with pytest.raises(ModelError, match=r"output should be probabilities, .* not .* \[1, 10\]"):
+        check(batch, AnyMetadata)
 
 
 @pytest.mark.parametrize(("kind", "variable", "name"), KINDS)

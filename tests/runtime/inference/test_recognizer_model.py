@@ -9,7 +9,7 @@ from digits.inference.interface import CROP_HEIGHT, INK, PAPER
 from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED, ModelBytes
 from digits.inference.recognizer_model import RecognizerModel, padded
-from tests.robustness.forgery import recognizer
+from tests.onnx_files import recognizer
 
 FILE = ModelBytes("it.onnx", recognizer())
 
