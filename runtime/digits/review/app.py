@@ -15,14 +15,12 @@ from digits.commands.results import ResultsFile, WriteFailed
 from digits.data.table import LABELS
 from digits.errors import DigitsError
 from digits.review.items import NUMBER, Item
-from digits.serve.application import Application
-from digits.serve.metrics import Metrics
-from digits.serve.pages import Page
-from digits.serve.refusals import Refused, error_response
-from digits.serve.settings import Settings
 from digits.tables import csv_row, plain_signs
+from digits.web.application import Application
+from digits.web.pages import Page
+from digits.web.requests import Refused, error_response
+from digits.web.settings import Settings
 
-_SHARED = ("icon.svg", "shared.js", "style.css")
 _NO_DIGIT = {"none": "none", "blank": "none", "several": ""}  # what to guess then
 _OTHER_WINDOW = "another window has stored labels, too; reload the page"
 
@@ -55,13 +53,13 @@ class Review(Application):
             "next": f"digits train {network}--start bundled --data {data}",
         }
         routes = [
-            *Page("digits.review", _SHARED).routes(),
+            *Page("digits.review").routes(),
             Route("/state", self.state),
             Route("/items/{number}", self.item),
             Route("/items/{number}", self.label, methods=["POST", "DELETE"]),
             Route("/items/{number}/refusal", self.refusal),
         ]
-        super().__init__(routes, settings, Metrics(), {DigitsError: _refuse})
+        super().__init__(routes, settings, {DigitsError: _refuse})
 
     async def state(self, _: Request) -> Response:
         return JSONResponse(self._state | {"labelled": [int(number) for number in self._stored]})

@@ -11,8 +11,8 @@ from digits.commands import options, runner
 from digits.commands.results import ResultsFile
 from digits.review.app import Review
 from digits.review.items import has_numbers, load, read_rows
-from digits.serve import server
-from digits.serve.settings import Port, private
+from digits.web import server
+from digits.web.settings import Port, private
 
 app = options.make_app()
 

@@ -17,7 +17,7 @@ from digits.errors import DigitsError
 from digits.fields.table import open_table
 from digits.review.app import Review
 from digits.review.sheets import fields_of
-from digits.serve.settings import Settings
+from digits.web.settings import Settings
 from tests.conftest import Patch, Run
 
 FORM = """size = [800, 420]\nfind = "fixed"\nfields = [
