@@ -4,8 +4,8 @@ While 2,000 connections send headers byte by byte, and 1,024 open files are allo
 each of 20 health checks in 10 ms, and after 10 s none of the 2,000 is left; uvicorn alone, whatever
 its limit_concurrency, answers none for as long as they go on.
 
-Of uvicorn's two parsers, httptools takes 0.21 ms of CPU for a small request, h11, which would bound
-headers and pipelined requests itself, 0.30.
+Of uvicorn's two parsers, h11 would bound headers and pipelined requests itself, but stops the
+server for a second to parse 256 KB in chunks of a byte; httptools takes 15 ms.
 """
 
 import asyncio
