@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from digits.classifier import Classifier
 from digits.commands.results import ResultsFile
 from digits.errors import DigitsError
-from digits.review.app import Review
+from digits.review.api import Review
 from digits.review.items import Item, has_numbers, load, read_rows
 from digits.web.server import Server
 from digits.web.settings import Settings

@@ -15,7 +15,7 @@ from digits.classifier import Classifier
 from digits.commands.results import ResultsFile
 from digits.errors import DigitsError
 from digits.fields.table import open_table
-from digits.review.app import Review
+from digits.review.api import Review
 from digits.review.sheets import fields_of
 from digits.web.settings import Settings
 from tests.conftest import Patch, Run

@@ -94,17 +94,18 @@ class Review(Application):
 
     def _look_at(self, item: Item) -> dict[str, object]:
         """What the page shows. Raises PictureError."""
-        shown: dict[str, object] = {"guess": item.guess, "remark": item.remark}
-        shown["has_form"] = bool(item.sheet)
+        view: dict[str, object] = {"guess": item.guess, "remark": item.remark}
+        view["has_form"] = bool(item.sheet)
         box = item.box
         if not (box or item.sheet):
-            read = self._classifier.predict(item.file)
-            guess, box = _NO_DIGIT.get(read.status, str(read.top1)), read.box
-            shown |= {"guess": guess, "remark": read.note or read.status}
-            shown |= read.to_dict(item.file, frame=True)
+            prediction = self._classifier.predict(item.file)
+            guess = _NO_DIGIT.get(prediction.status, str(prediction.top1))
+            box = prediction.box
+            view |= {"guess": guess, "remark": prediction.note or prediction.status}
+            view |= prediction.to_dict(item.file, frame=True)
         name = item.cells(self._labels.path.parent)[0]
         jpeg = item.sheet.close_up() if item.sheet else close_up(item.file, box)
-        return shown | {"file": name, "picture": base64.b64encode(jpeg).decode()}
+        return view | {"file": name, "picture": base64.b64encode(jpeg).decode()}
 
     def _store(self, number: str, item: Item, label: str) -> None:
         """Raises Refused and DigitsError, as `_undo`."""
@@ -113,14 +114,17 @@ class Review(Application):
         if not (label and fits):
             raise Refused(422, "a label is none, 0 to 9, or a number of up to 64 symbols")
         if number not in self._stored:
-            path, of = self._labels.path, item.sheet
-            cells = [of.correct(text, path, self._classifier)] if of else item.cells(path.parent)
+            path, sheet = self._labels.path, item.sheet
+            if sheet:
+                cells = [sheet.correct(text, path, self._classifier)]
+            else:
+                cells = item.cells(path.parent)
             line = csv_row([*cells, text if self._has_numbers else label])
             try:
                 self._stored[number] = label, self._labels.append(line)
             except DigitsError:
-                if of:
-                    of.correct(text, path, self._classifier, undo=True)
+                if sheet:
+                    sheet.correct(text, path, self._classifier, undo=True)
                 raise
         elif self._stored[number][0] != label:  # else the first answer was lost
             raise Refused(409, _OTHER_WINDOW)
