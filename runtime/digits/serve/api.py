@@ -33,7 +33,7 @@ class Api(Application):
     """The page and the API.
 
     classifier: what reads. workers: how many processes read pictures; 0: one per core.
-    start_worker: starts what reads pictures with the classifier; by default a process.
+    start_worker: starts what reads pictures; by default a process.
     """
 
     def __init__(
@@ -41,10 +41,10 @@ class Api(Application):
         settings: Settings,
         classifier: Classifier,
         workers: int = 0,
-        start_worker: Callable[[Classifier], PictureWorker] | None = None,
+        start_worker: Callable[[], PictureWorker] | None = None,
     ) -> None:
         limits, metrics = settings.limits, Metrics()
-        start = partial(start_worker or partial(worker.start, limits=limits), classifier)
+        start = start_worker or partial(worker.start, classifier, limits)
         self._metrics, self._bodies = metrics, BodyReader(limits)
         self._pictures = queue = PictureQueue(start, workers or cpu_count(), limits, metrics)
         metrics.queued_pictures.set_function(lambda: queue.waiting)

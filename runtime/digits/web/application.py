@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import count
 from types import MappingProxyType
 from typing import Any
 
@@ -46,17 +45,15 @@ _ID = "x-request-id"
 _SAFE_ID = re.compile(r"[\w.:+/=@-]{1,128}", re.ASCII)  # of a proxy, if safe to log
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::[0-9]*)?", re.ASCII)
 
-_START, _NUMBERS = secrets.token_hex(4), count(1)  # distinguish them from other processes'
-
 
 class Application:
-    """Answers requests by routes, within what is allowed and safe. handlers: of exceptions.
-
-    An application that has metrics overrides `count_request` and `count_refusal`.
+    """Answers requests by routes, within what is allowed and safe.
 
     Requests for unknown hosts are refused, which prevents DNS rebinding: a foreign page can make
     its own name resolve to this address; its requests then count as same origin, but their Host
     header still has the foreign name.
+
+    handlers: of exceptions. A subclass with metrics overrides `count_request` and `count_refusal`.
     """
 
     def __init__(
@@ -100,7 +97,7 @@ class Application:
         start, status, sent_bytes = time.perf_counter(), 0, 0
         scope["path"] = scope["path"].rstrip("/") or "/"
         own_id = Headers(scope=scope).get(_ID, "")
-        scope["digits.id"] = own_id if _SAFE_ID.fullmatch(own_id) else f"{_START}-{next(_NUMBERS)}"
+        scope["digits.id"] = own_id if _SAFE_ID.fullmatch(own_id) else secrets.token_hex(8)
 
         async def send_watched(message: Message) -> None:
             nonlocal status, sent_bytes

@@ -17,11 +17,8 @@ from tests.runtime.web.conftest import settings
 def application(classifier: Classifier, **values: Any) -> Api:
     """The app, reading pictures in this process. values: of Settings and of its Limits."""
     chosen = settings(**values)
-
-    def start(classifier: Classifier) -> worker.PictureWorker:
-        return InProcess(partial(worker.answer, classifier, chosen.limits.max_pixels))
-
-    return Api(chosen, classifier, start_worker=start)
+    answer = partial(worker.answer, classifier, chosen.limits.max_pixels)
+    return Api(chosen, classifier, start_worker=partial(InProcess, answer))
 
 
 def png(width: int, height: int, mode: str = "1") -> bytes:
@@ -36,8 +33,3 @@ def client(classifier: Classifier) -> Iterator[TestClient]:
     """Call the app without sockets or processes; raises the exceptions of its bugs."""
     with TestClient(application(classifier)) as client:
         yield client
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"

@@ -70,11 +70,6 @@ def client() -> TestClient:
     return TestClient(Echo())
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @contextmanager
 def serving(**values: Any) -> Iterator[tuple[Server, int]]:
     """A running server in this process and its port, 0 for a Unix socket."""
