@@ -43,7 +43,7 @@ def test_wheel_size_and_contents(wheel: Path) -> None:
         names = {name.partition(".dist-info/")[2] or name for name in archive.namelist()}
     assert names >= {
         *(f"digits/inference/{name}.int8.onnx" for name in ("lenet5", "detector", "recognizer")),
-        "digits/serve/page/index.html",
+        *("digits/serve/page/index.html", "digits/web/page/style.css"),
         *("digits/py.typed", "digits_train/py.typed", "digits_export/py.typed"),
         *("licenses/LICENSE", "licenses/NOTICE"),
     }

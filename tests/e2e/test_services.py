@@ -14,7 +14,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from digits.serve.limits import Limits
+from digits.web.settings import Limits
 
 pytestmark = pytest.mark.linux
 

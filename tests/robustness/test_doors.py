@@ -19,7 +19,7 @@ from digits.classifier import Classifier
 from digits.data import fetch, mnist
 from digits.errors import DigitsError
 from digits.review.cli import review
-from digits.serve.settings import Options
+from digits.serve.cli import serve
 from digits.watch.cli import watch
 from digits.watch.watcher import FolderWatcher
 from digits_export import export as exporter  # noqa: F401, as below: matplotlib makes a folder
@@ -36,7 +36,7 @@ from tests.runtime.serve.conftest import application
 COMMANDS: dict[str, Callable[..., Any]] = {
     **{"predict": cli.predict, "read": cli.read, "watch": watch, "eval": cli.evaluate},
     **{"info": cli.info, "bench": cli.bench, "adapt": cli.adapt, "review": review},
-    **{"serve": Options, "train": train, "export": export},
+    **{"serve": serve, "train": train, "export": export},
 }
 
 

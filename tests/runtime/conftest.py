@@ -15,6 +15,11 @@ from tests.runtime.reader.drawn import NOTHING, Maps, Network, answer, row_of
 
 
 @pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
 def whole_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """A drawn network doesn't know at which part of a page it looks."""
     monkeypatch.setattr("digits.reader.pyramid._AROUND", np.inf)

@@ -41,18 +41,18 @@ def needs_package(needed_by: str, package: str) -> Iterator[None]:
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """Make each field of a parameter that is a NamedTuple of options an option of the command."""
+    """Make each field of a parameter whose type is a class of options an option of the command."""
     parameters = inspect.signature(command).parameters
     groups = {
         name: each.annotation
         for name, each in parameters.items()
-        if hasattr(each.annotation, "_make")
+        if isinstance(each.annotation, type)
     }
 
     @wraps(command)
     def run(**values: Any) -> None:
         for name, group in groups.items():
-            values[name] = group(*(values.pop(field) for field in group._fields))
+            values[name] = group(*map(values.pop, inspect.signature(group).parameters))
         command(**values)
 
     single = list[inspect.Parameter]()

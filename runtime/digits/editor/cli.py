@@ -25,13 +25,11 @@ from digits.fields.boxes import propose
 from digits.fields.form import MARKER_SETS
 from digits.fields.form_file import FieldTable, FormTable
 from digits.images import picture
-from digits.serve import server
-from digits.serve.application import Application
-from digits.serve.body import BodyReader
-from digits.serve.metrics import Metrics
-from digits.serve.pages import Page
-from digits.serve.refusals import Refused
-from digits.serve.settings import Port, Settings, private
+from digits.web import server
+from digits.web.application import Application
+from digits.web.pages import Page
+from digits.web.requests import BodyReader, Refused
+from digits.web.settings import Port, Settings, private
 
 _FIND = typer.Option(help="How sheets that look like BLANK.jpg are found.")
 _MAX_FIELDS = 200  # that a form may have
@@ -100,11 +98,11 @@ class Editor(Application):
         bare = msgspec.structs.replace(table, fields=[], roster=None, sums=[])
         Image.fromarray(pdf.draw(form_file.to_form(bare, path))).save(sheet, "JPEG", quality=90)
         routes = [
-            *Page("digits.editor", ("icon.svg", "style.css")).routes(),
+            *Page("digits.editor").routes(),
             Route("/sheet", Response(sheet.getvalue(), media_type="image/jpeg")),
             Route("/form", self.form, methods=["GET", "PUT"]),
         ]
-        super().__init__(routes, settings, Metrics())
+        super().__init__(routes, settings)
 
     async def form(self, request: Request) -> Response:
         """The form, and what comes next; stores it first. Raises Refused if it makes no sense."""

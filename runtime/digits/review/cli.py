@@ -9,10 +9,10 @@ import typer
 from digits import tables
 from digits.commands import options, runner
 from digits.commands.results import ResultsFile
-from digits.review.app import Review
+from digits.review.api import Review
 from digits.review.items import has_numbers, load, read_rows
-from digits.serve import server
-from digits.serve.settings import Port, private
+from digits.web import server
+from digits.web.settings import Port, private
 
 app = options.make_app()
 
@@ -45,8 +45,10 @@ def review(
         with options.needs_package("a table of sheets", '"digits[fields]"'):
             from digits.review.sheets import fields_of  # OpenCV, before all else
     numbers, rows = (True, []) if sheets else (has_numbers(source), read_rows(source))
-    columns = ("file", "box", "text") if numbers else ("file", "digit")
-    columns = ("file", "text") if sheets else columns
+    if sheets:
+        columns: tuple[str, ...] = ("file", "text")
+    else:
+        columns = ("file", "box", "text") if numbers else ("file", "digit")
     with closing(ResultsFile(path, columns, key=len(columns) - 1)) as labels:
         classifier = runner.ClassifierOptions(model).open(reads_numbers=False)
         items, before = fields_of(source) if sheets else load(source, rows, classifier, labels)

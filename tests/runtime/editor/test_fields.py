@@ -17,7 +17,7 @@ from digits.editor.cli import Editor
 from digits.fields import form_file
 from digits.fields.form import Form
 from digits.fields.locate import Locator
-from digits.serve import server
+from digits.web import server
 from tests.conftest import Patch, Run
 
 FIELD = {"name": "Größe", "box": [30, 60, 102, 72], "cells": 6, "key": True, "length": "6"}

@@ -17,10 +17,10 @@ from starlette.testclient import TestClient
 from digits.classifier import Classifier
 from digits.commands.results import ResultsFile
 from digits.errors import DigitsError
-from digits.review.app import Review
+from digits.review.api import Review
 from digits.review.items import Item, has_numbers, load, read_rows
-from digits.serve.server import Server
-from digits.serve.settings import Settings
+from digits.web.server import Server
+from digits.web.settings import Settings
 from tests.conftest import Capsys, Patch, Run
 from tests.runtime.commands.test_results import write_half
 from tests.served import served

@@ -15,9 +15,9 @@ from digits.classifier import Classifier
 from digits.commands.results import ResultsFile
 from digits.errors import DigitsError
 from digits.fields.table import open_table
-from digits.review.app import Review
+from digits.review.api import Review
 from digits.review.sheets import fields_of
-from digits.serve.settings import Settings
+from digits.web.settings import Settings
 from tests.conftest import Patch, Run
 
 FORM = """size = [800, 420]\nfind = "fixed"\nfields = [

@@ -14,15 +14,15 @@ from starlette.testclient import TestClient
 from digits.classifier import Classifier
 from digits.constraints.checks import CHECKS
 from digits.images.formats import FORMATS
-from digits.serve import pages
-from digits.serve.constraints import PARSERS
+from digits.serve import api
+from digits.serve.worker import PARSERS
 from tests.conftest import PICTURES
 from tests.runtime.serve.conftest import application
 
 pytestmark = pytest.mark.slow
 
 TWO = (PICTURES / "2.jpg").read_bytes()
-DOCUMENT = json.loads((Path(pages.__file__).parent / "page" / "openapi.json").read_text("utf-8"))
+DOCUMENT = json.loads((Path(api.__file__).parent / "page" / "openapi.json").read_text("utf-8"))
 PATHS = DOCUMENT["paths"]
 CASES = [
     (path, method, mode)
@@ -39,17 +39,17 @@ SEVERAL_FILES = ("/predict", "/read")
 
 
 @pytest.fixture(scope="module")
-def api(classifier: Classifier) -> schemathesis.BaseSchema:
+def api_schema(classifier: Classifier) -> schemathesis.BaseSchema:
     return schemathesis.openapi.from_asgi("/openapi.json", application(classifier))
 
 
 @pytest.mark.parametrize(("path", "method", "mode"), CASES)
 def test_responses_match_schema(
-    api: schemathesis.BaseSchema, path: str, method: str, mode: schemathesis.GenerationMode
+    api_schema: schemathesis.BaseSchema, path: str, method: str, mode: schemathesis.GenerationMode
 ) -> None:
     excluded = EXCLUDED + [negative_data_rejection] * (path in SEVERAL_FILES)
 
-    @given(api[path][method].as_strategy(generation_mode=mode))
+    @given(api_schema[path][method].as_strategy(generation_mode=mode))
     @settings(max_examples=10, suppress_health_check=list(HealthCheck))
     def answered(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(excluded_checks=excluded)

@@ -1,6 +1,6 @@
 // Talks to the server that this page came from, and says in a visitor's words what goes wrong.
 
-import { constraints, refuse } from "./constraints.js";
+import { storage } from "./shared.js";
 import { authorization, refused } from "./token.js";
 
 // The server's limits, which it writes into the page.
@@ -21,6 +21,11 @@ const REFUSED = {
 const [BUSY, LOST] = ["The server is busy.", "The server can't be reached."];
 // After which the same request may work later.
 const TROUBLE = { 429: BUSY, 503: BUSY, 502: LOST, 504: LOST, lost: LOST, late: "The server doesn't answer." };
+
+// Which numbers are possible. What is entered stays in this browser.
+const constraints = document.getElementById("constraints");
+const fields = [...constraints.querySelectorAll("[name]")];
+const kept = storage("localStorage");
 
 /**
  * Post a picture until the server answers, and return the answer.
@@ -53,7 +58,7 @@ export async function post(
 /** { status, answer }: the status is "late" or "lost" if nothing comes back, or not from this server. */
 async function send(address, request, timeout, signal) {
   const late = AbortSignal.timeout(timeout);
-  const query = address === "read" ? `?${constraints()}` : "";
+  const query = address === "read" ? `?${constrained()}` : "";
   try {
     const response = await fetch(address + query, { ...request, signal: AbortSignal.any([signal, late]) });
     const answer = await response.json().catch(() => null);
@@ -66,5 +71,19 @@ async function send(address, request, timeout, signal) {
 /** Why a request was refused; a person is shown which constraints are. */
 function reason(status, sentence) {
   const wrong = [414, 431].includes(status) ? "the list is too long" : sentence.match(/^constraints: (.*)/)?.[1];
-  return wrong ? refuse(`Not read: ${wrong}.`) : REFUSED[status] ?? "The server failed on this picture.";
+  if (!wrong) return REFUSED[status] ?? "The server failed on this picture.";
+  constraints.open = true;
+  return (constraints.lastElementChild.textContent = `Not read: ${wrong}.`);
 }
+
+/** The constraints as a query, such as "length=6". */
+function constrained() {
+  const entered = fields.map(({ name, value }) => [name, value.trim().replace(/\s+/g, " ")]);
+  return new URLSearchParams(entered.filter(([, value]) => value));
+}
+
+for (const field of fields) field.value = kept[`digits-${field.name}`] ?? "";
+constraints.addEventListener("change", ({ target }) => {
+  constraints.lastElementChild.textContent = "";
+  kept[`digits-${target.name}`] = target.value;
+});

@@ -15,14 +15,12 @@ from digits.commands.results import ResultsFile, WriteFailed
 from digits.data.table import LABELS
 from digits.errors import DigitsError
 from digits.review.items import NUMBER, Item
-from digits.serve.application import Application
-from digits.serve.metrics import Metrics
-from digits.serve.pages import Page
-from digits.serve.refusals import Refused, error_response
-from digits.serve.settings import Settings
 from digits.tables import csv_row, plain_signs
+from digits.web.application import Application
+from digits.web.pages import Page
+from digits.web.requests import Refused, error_response
+from digits.web.settings import Settings
 
-_SHARED = ("icon.svg", "shared.js", "style.css")
 _NO_DIGIT = {"none": "none", "blank": "none", "several": ""}  # what to guess then
 _OTHER_WINDOW = "another window has stored labels, too; reload the page"
 
@@ -55,13 +53,13 @@ class Review(Application):
             "next": f"digits train {network}--start bundled --data {data}",
         }
         routes = [
-            *Page("digits.review", _SHARED).routes(),
+            *Page("digits.review").routes(),
             Route("/state", self.state),
             Route("/items/{number}", self.item),
             Route("/items/{number}", self.label, methods=["POST", "DELETE"]),
             Route("/items/{number}/refusal", self.refusal),
         ]
-        super().__init__(routes, settings, Metrics(), {DigitsError: _refuse})
+        super().__init__(routes, settings, {DigitsError: _refuse})
 
     async def state(self, _: Request) -> Response:
         return JSONResponse(self._state | {"labelled": [int(number) for number in self._stored]})
@@ -96,17 +94,18 @@ class Review(Application):
 
     def _look_at(self, item: Item) -> dict[str, object]:
         """What the page shows. Raises PictureError."""
-        shown: dict[str, object] = {"guess": item.guess, "remark": item.remark}
-        shown["has_form"] = bool(item.sheet)
+        view: dict[str, object] = {"guess": item.guess, "remark": item.remark}
+        view["has_form"] = bool(item.sheet)
         box = item.box
         if not (box or item.sheet):
-            read = self._classifier.predict(item.file)
-            guess, box = _NO_DIGIT.get(read.status, str(read.top1)), read.box
-            shown |= {"guess": guess, "remark": read.note or read.status}
-            shown |= read.to_dict(item.file, frame=True)
+            prediction = self._classifier.predict(item.file)
+            guess = _NO_DIGIT.get(prediction.status, str(prediction.top1))
+            box = prediction.box
+            view |= {"guess": guess, "remark": prediction.note or prediction.status}
+            view |= prediction.to_dict(item.file, frame=True)
         name = item.cells(self._labels.path.parent)[0]
         jpeg = item.sheet.close_up() if item.sheet else close_up(item.file, box)
-        return shown | {"file": name, "picture": base64.b64encode(jpeg).decode()}
+        return view | {"file": name, "picture": base64.b64encode(jpeg).decode()}
 
     def _store(self, number: str, item: Item, label: str) -> None:
         """Raises Refused and DigitsError, as `_undo`."""
@@ -115,14 +114,17 @@ class Review(Application):
         if not (label and fits):
             raise Refused(422, "a label is none, 0 to 9, or a number of up to 64 symbols")
         if number not in self._stored:
-            path, of = self._labels.path, item.sheet
-            cells = [of.correct(text, path, self._classifier)] if of else item.cells(path.parent)
+            path, sheet = self._labels.path, item.sheet
+            if sheet:
+                cells = [sheet.correct(text, path, self._classifier)]
+            else:
+                cells = item.cells(path.parent)
             line = csv_row([*cells, text if self._has_numbers else label])
             try:
                 self._stored[number] = label, self._labels.append(line)
             except DigitsError:
-                if of:
-                    of.correct(text, path, self._classifier, undo=True)
+                if sheet:
+                    sheet.correct(text, path, self._classifier, undo=True)
                 raise
         elif self._stored[number][0] != label:  # else the first answer was lost
             raise Refused(409, _OTHER_WINDOW)

@@ -1,18 +1,18 @@
-"""A page and what it loads, and how browsers keep them."""
+"""A page and what it loads, and how browsers keep them.
+
+The folder `page` here has what all pages share.
+"""
 
 import gzip
 import hashlib
-import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import resources
+from types import MappingProxyType
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-
-from digits.inference.metadata import Metadata
-from digits.serve.settings import Settings
 
 ASSETS = "/assets/"
 
@@ -47,21 +47,20 @@ class _File:
 
 
 class Page:
-    """Answers requests for a document and for its assets: the files in a package's folder `page`.
+    """Answers requests for a document and for its assets.
+
+    They are the files in the folders `page` of a package and of this one.
 
     The address of an asset contains a hash of all assets, so browsers needn't ask again for one
     that they have, and modules can import each other by relative paths.
 
-    shared: names of assets that the server's page has, too. values: what is written into the
-    document, in the place of their names in braces.
+    values: what is written into the document, in the place of their names in braces.
     """
 
-    def __init__(
-        self, package: str, shared: Sequence[str] = (), values: Mapping[str, str] | None = None
-    ) -> None:
-        files = [resources.files("digits.serve") / "page" / name for name in shared]
-        files += (resources.files(package) / "page").iterdir()
-        contents = {file.name: file.read_bytes() for file in sorted(files, key=str)}
+    def __init__(self, package: str, values: Mapping[str, str] = MappingProxyType({})) -> None:
+        folders = (resources.files(name) / "page" for name in ("digits.web", package))
+        files = (file for folder in folders for file in folder.iterdir())
+        contents = dict(sorted((file.name, file.read_bytes()) for file in files))
         text = contents.pop("index.html").decode()
         self._assets = {name: _File(name, content) for name, content in contents.items()}
         self._hash = _digest(repr(contents).encode())
@@ -69,7 +68,7 @@ class Page:
         folder = f"{ASSETS.removeprefix('/')}{self._hash}/"
         modules = [name for name in self._assets if name.endswith(".js")]
         preloads = [f'<link rel="modulepreload" href="{folder}{name}">' for name in modules]
-        written = {"assets": folder, "modules": "\n".join(preloads), **(values or {})}
+        written = {"assets": folder, "modules": "\n".join(preloads), **values}
         for name, value in written.items():
             text = text.replace(f"{{{name}}}", value)
         self._document = _File("index.html", text.encode())
@@ -81,35 +80,20 @@ class Page:
     async def page(self, request: Request) -> Response:
         return self._document.answer(request, "no-cache")
 
-    async def openapi(self, request: Request) -> Response:
-        """Answer with the asset of that name at an address that never changes."""
-        return self._assets["openapi.json"].answer(request, "no-cache")
-
     async def asset(self, request: Request) -> Response:
         """Answer with the file, and let browsers keep it if the hash is the current one.
 
         A page of the version before, which is open or comes from another server, has its hash.
         """
-        file = self._assets.get(request.path_params["name"])
-        if file is None:
-            raise HTTPException(404)
         current = request.path_params["hash"] == self._hash
-        return file.answer(request, _FOREVER if current else "no-store")
+        caching = _FOREVER if current else "no-store"
+        return self.answer(request, request.path_params["name"], caching)
 
-
-def values(metadata: Metadata, settings: Settings) -> dict[str, str]:
-    """What the server's page shows of the model, of the token's need and of the limits."""
-    texts = {
-        "needed": "data-needed" if settings.token is not None else "",
-        "bytes": str(settings.limits.max_picture_bytes),
-        "pixels": str(settings.limits.max_pixels),
-        "seconds": str(settings.limits.body_timeout + settings.limits.answer_timeout),
-        "model": metadata.architecture,
-        "accuracy": f"{100 * metadata.test_accuracy:.2f} %",
-        "checkpoint": metadata.checkpoint_sha256[:8],
-        "version": metadata.digits_version,
-    }
-    return {name: html.escape(text) for name, text in texts.items()}
+    def answer(self, request: Request, name: str, caching: str = "no-cache") -> Response:
+        """Answer with an asset. Raises HTTPException (404) if there is none of that name."""
+        if name not in self._assets:
+            raise HTTPException(404)
+        return self._assets[name].answer(request, caching)
 
 
 def _digest(content: bytes) -> str:

@@ -1,16 +1,25 @@
 """What the server's processes do: answer as `digits predict --json` and `digits read --json`."""
 
 from collections.abc import Iterable, Sequence
-from functools import partial
-from typing import Literal, NamedTuple
+from functools import lru_cache, partial
+from typing import Any, Literal, NamedTuple
+from urllib.parse import parse_qsl
 
 from digits.classifier import Classifier, examine
+from digits.constraints.constraints import Constraints
 from digits.errors import DigitsError, ModelError, PictureError, TooManyPixels
+from digits.evaluation.acceptance import parse_share
 from digits.images import picture
 from digits.processes import Worker
-from digits.serve.constraints import parse_query
-from digits.serve.limits import Limits
 from digits.text import escape_name, to_json
+from digits.web.settings import Limits
+
+FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+PARSERS: dict[str, Any] = {  # from text, by the parameter of a query
+    **dict.fromkeys(("length", "pattern", "check", "range"), str),
+    "list": lambda numbers: numbers.replace(",", " ").split(),
+    **{"digits_only": lambda flag: FLAGS.get(flag.lower()), "max_errors": parse_share},
+}
 
 _NO_MEMORY = ("allocate memory", "bad_alloc", "bad allocation")  # what onnxruntime says
 _SHARED_PIXELS = 1_000_000  # larger ones take long to decode, so they share no batch
@@ -60,10 +69,10 @@ def to_array(names: Iterable[str], answers: Iterable[Answer]) -> str:
     return f"[{', '.join(items)}]"
 
 
-def start_worker(classifier: Classifier, limits: Limits) -> PictureWorker:
+def start(classifier: Classifier, limits: Limits) -> PictureWorker:
     """Start a process that answers uploads as `answer` does."""
-    start = partial(partial, answer, classifier, limits.max_pixels)
-    return Worker(start, limits.max_picture_memory)
+    make_answer = partial(partial, answer, classifier, limits.max_pixels)
+    return Worker(make_answer, limits.max_picture_memory)
 
 
 def answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -> list[Answer]:
@@ -116,6 +125,18 @@ def _read(classifier: Classifier, upload: Upload, max_pixels: int) -> Answer:
     page = picture.load(upload.content, picture.PAGE_MAX_SIDE, max_pixels)
     reading = classifier.read(page, constraints, max_errors)
     confidences = tuple(symbol.confidence for symbol in reading.symbols)
-    unsure = sum(len(each.symbols) for each in reading.numbers if each.status != "accepted")
+    doubtful = [number for number in reading.numbers if number.status != "accepted"]
+    unsure = sum(len(number.symbols) for number in doubtful)
     text = to_json(reading.to_dict(upload.name))
     return Answer(200, text, "", confidences, unsure)
+
+
+@lru_cache(8)  # a visitor's camera asks the same again and again
+def parse_query(query: str) -> tuple[Constraints, float | None]:
+    """The constraints and `max_errors`, as for `Classifier.read`. Raises ValueError."""
+    pairs = parse_qsl(query)
+    parameters = {name: PARSERS[name](text) for name, text in pairs if name in PARSERS}
+    if parameters.get("digits_only", False) is None:
+        raise ValueError("digits_only must be true or false")
+    values, max_errors = parameters.pop("list", None), parameters.pop("max_errors", None)
+    return Constraints(values=values, **parameters), max_errors

@@ -1,4 +1,4 @@
-"""What surrounds every request: time limit, metrics, id, security headers, host and token."""
+"""What surrounds every request: time limit, id, security headers, host, token and log."""
 
 import asyncio
 import hmac
@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import count
 from types import MappingProxyType
 from typing import Any
 
@@ -22,11 +21,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
-from digits.serve.metrics import Metrics
-from digits.serve.pages import ASSETS
-from digits.serve.refusals import HANDLERS, error_response
-from digits.serve.settings import Settings
 from digits.terminal import print_stderr
+from digits.web.pages import ASSETS
+from digits.web.requests import HANDLERS, error_response
+from digits.web.settings import Settings
 
 HEALTH = "/health"  # needs no known host and no token
 OPENAPI = "/openapi.json"
@@ -47,25 +45,25 @@ _ID = "x-request-id"
 _SAFE_ID = re.compile(r"[\w.:+/=@-]{1,128}", re.ASCII)  # of a proxy, if safe to log
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::[0-9]*)?", re.ASCII)
 
-_START, _NUMBERS = secrets.token_hex(4), count(1)  # distinguish them from other processes'
-
 
 class Application:
-    """Answers requests by routes, within what is allowed and safe. handlers: of exceptions.
+    """Answers requests by routes, within what is allowed and safe.
 
     Requests for unknown hosts are refused, which prevents DNS rebinding: a foreign page can make
     its own name resolve to this address; its requests then count as same origin, but their Host
     header still has the foreign name.
+
+    handlers: of exceptions. A subclass with metrics overrides `count_request` and `count_refusal`.
     """
 
     def __init__(
         self,
         routes: Sequence[Route],
         settings: Settings,
-        metrics: Metrics,
         handlers: Mapping[Any, ExceptionHandler] = MappingProxyType({}),
     ) -> None:
-        self.settings, self.metrics = settings, metrics
+        self.settings = settings
+        self.in_progress = 0  # requests not yet answered
         machine = socket.gethostname().lower()
         self._hosts = {"localhost", machine, f"{machine}.local", *settings.hosts}
         self._suffixes = tuple(name[1:] for name in settings.hosts if name.startswith("*."))
@@ -86,17 +84,23 @@ class Application:
         """Make each answer from now on the last on its connection."""
         self._is_stopping = True
 
+    def count_request(self, endpoint: str, status: int, seconds: float) -> None:
+        """Called after each answer. endpoint: its function's name, or "none"."""
+
+    def count_refusal(self, reason: str) -> None:
+        """Called for each connection or request that is refused."""
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # the start and the end
             await self._routes(scope, receive, send)
             return
-        start, status, sent = time.perf_counter(), 0, 0
+        start, status, sent_bytes = time.perf_counter(), 0, 0
         scope["path"] = scope["path"].rstrip("/") or "/"
-        given = Headers(scope=scope).get(_ID, "")
-        scope["digits.id"] = given if _SAFE_ID.fullmatch(given) else f"{_START}-{next(_NUMBERS)}"
+        own_id = Headers(scope=scope).get(_ID, "")
+        scope["digits.id"] = own_id if _SAFE_ID.fullmatch(own_id) else secrets.token_hex(8)
 
         async def send_watched(message: Message) -> None:
-            nonlocal status, sent
+            nonlocal status, sent_bytes
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = _HEADERS | dict(message["headers"])
@@ -105,17 +109,17 @@ class Application:
                     headers[b"connection"] = b"close"
                 message["headers"] = [*headers.items()]
             else:
-                sent += len(message.get("body", b""))
+                sent_bytes += len(message.get("body", b""))
             await send(message)
 
-        self.metrics.in_progress.inc()
+        self.in_progress += 1
         try:
             refusal = await self._answer(scope, receive, send_watched)
             if refusal and not status:
                 await refusal(scope, receive, send_watched)
         finally:
-            self.metrics.in_progress.dec()
-            self._count(scope, status, sent, time.perf_counter() - start)
+            self.in_progress -= 1
+            self._count(scope, status, sent_bytes, time.perf_counter() - start)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
         """Let the application answer. Returns the answer if there is none in time."""
@@ -162,17 +166,15 @@ class Application:
         if self.settings.token is None:
             return True
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        given = token.strip().encode("latin-1")
-        is_token = hmac.compare_digest(given, self.settings.token.encode())
+        sent_token = token.strip().encode("latin-1")
+        is_token = hmac.compare_digest(sent_token, self.settings.token.encode())
         return scheme.lower() == "bearer" and is_token
 
-    def _count(self, scope: Scope, status: int, sent: int, seconds: float) -> None:
+    def _count(self, scope: Scope, status: int, sent_bytes: int, seconds: float) -> None:
         endpoint = getattr(scope.get("endpoint"), "__name__", "none")
-        self.metrics.requests.labels(endpoint, status).inc()
-        self.metrics.seconds.labels(endpoint).observe(seconds)
+        self.count_request(endpoint, status, seconds)
         if status >= 400:
-            reason = scope.get("digits.refusal") or str(status)
-            self.metrics.refusals.labels(reason).inc()
+            self.count_refusal(scope.get("digits.refusal") or str(status))
         if self.settings.access_log:
             client = scope.get("client")
             line = {
@@ -183,6 +185,6 @@ class Application:
                 "path": scope["path"],
                 "status": status,
                 "seconds": round(seconds, 6),
-                "bytes": sent,
+                "bytes": sent_bytes,
             }
             print_stderr(json.dumps(line))

@@ -1,65 +1,43 @@
-"""What a request asks of numbers, and the files in a form."""
+"""Bodies, which share memory, and the files in a form."""
 
 import codecs
-import json
 
 import pytest
-from starlette.testclient import TestClient
+from starlette.requests import Request
+from starlette.types import Message
 
-from digits import Constraints
-from digits.classifier import Classifier
-from digits.serve.constraints import parse_query
-from digits.serve.form import FormFile, read_files
-from digits.serve.refusals import Refused
-from digits.text import to_json
-from tests.conftest import PICTURES, Patch
-
-TWO = (PICTURES / "2.jpg").read_bytes()
-KNOWN = "length, pattern, check, range, list, digits_only, max_errors"
+from digits.web.requests import BodyReader, Refused, SentFile, read_files
+from digits.web.settings import Limits
+from tests.conftest import Patch
 
 
-@pytest.mark.parametrize(
-    ("query", "constraints", "max_errors"),
-    [
-        ("length=5-8", Constraints(length=(5, 8)), None),
-        ("pattern=4%5Cd%2B&check=mod11", Constraints(pattern=r"4\d+", check="mod11"), None),
-        ("list=4718+9999%0A1.5,12", Constraints(values=["4718", "9999", "1.5", "12"]), None),
-        ("range=-9.5-4000", Constraints(range=(-9.5, 4000)), None),
-        ("digits_only=YES&max_errors=1e-9&check=", Constraints(digits_only=True), 1e-9),
-    ],
-)
-def test_query_is_parsed(query: str, constraints: Constraints, max_errors: float | None) -> None:
-    assert repr(parse_query(query)) == repr((constraints, max_errors))
+def request(size: int, goes: bool = False) -> Request:
+    """goes: whether the client goes away before it has sent all."""
+    messages: list[Message] = [{"type": "http.disconnect"}] if goes else []
+    messages.insert(0, {"type": "http.request", "body": bytes(size), "more_body": goes})
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    return Request({"type": "http", "headers": []}, receive)
 
 
-def test_answer_is_that_of_classifier(client: TestClient, classifier: Classifier) -> None:
-    answer = client.post("/read?list=7+9&max_errors=50%25", content=TWO)
-    reading = classifier.read(TWO, Constraints(values=["7", "9"]), 0.5)
-    assert answer.json() == json.loads(to_json(reading.to_dict("")))
+@pytest.mark.anyio
+async def test_bodies_share_the_memory() -> None:
+    reader = BodyReader(Limits(max_total_bytes=1000))
 
+    async def status(size: int, goes: bool = False) -> int:
+        try:
+            async with reader.read(request(size, goes), 1000):
+                return 200
+        except Refused as refused:
+            return refused.status_code
 
-@pytest.mark.parametrize(
-    ("url", "sentence"),
-    [
-        ("/read?digits_only=x", "constraints: digits_only must be true or false"),
-        ("/predict?length=6", "the query may have, once each: frame; not 'length'"),
-        (
-            "/read?length=6&check=luhn&length=7",
-            f"the query may have, once each: {KNOWN}; not 'length'",
-        ),
-        ("/read?frame=1", f"the query may have, once each: {KNOWN}; not 'frame'"),
-        (f"/read?{'a' * 40}", f"the query may have, once each: {KNOWN}; not '{'a' * 30}'"),
-    ],
-)
-def test_query_that_is_not_understood(client: TestClient, url: str, sentence: str) -> None:
-    answer = client.post(url, content=TWO)
-    assert (answer.status_code, answer.json()) == (422, {"error": sentence})
-
-
-def test_impossible_constraints_are_told_for_each_file(client: TestClient) -> None:
-    answer = client.post("/read?length=3&list=1234", files=[("file", ("a", TWO))] * 2)
-    sentence = "constraints: no number satisfies all of these constraints"
-    assert answer.json() == [{"file": "a", "error": sentence}] * 2
+    async with reader.read(request(600), 1000) as body:
+        assert body == bytes(600)
+        assert [await status(size) for size in (401, 400)] == [429, 200]
+    assert await status(400, goes=True) == 400  # and leaves nothing behind
+    assert await status(1000) == 200
 
 
 KIND = "multipart/form-data; boundary=x"
@@ -74,7 +52,7 @@ def part(content: bytes, parameters: bytes = b'name="file"; filename="a.png"') -
 def test_several_files_keep_their_order() -> None:
     parts = [part(b"%d" % n, b'name="%d"; filename="%d.png"' % (n % 3, n)) for n in range(100)]
     parts[50:50] = [part(b"1", b'name="a"')] * 8  # fields that aren't files
-    expected = [FormFile(f"{n}.png", memoryview(b"%d" % n)) for n in range(100)]
+    expected = [SentFile(f"{n}.png", memoryview(b"%d" % n)) for n in range(100)]
     assert read_files(KIND, b"".join(parts) + END) == expected
 
 

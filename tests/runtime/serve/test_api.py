@@ -1,9 +1,7 @@
-"""What the endpoints answer, how every answer is wrapped, and how browsers keep the page."""
+"""What the endpoints answer."""
 
-import asyncio
 import dataclasses
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
-from digits.errors import ModelError
-from digits.serve.picture_queue import PictureQueue
-from tests.conftest import PICTURES, Capsys, Patch, Run
+from tests.conftest import PICTURES, Patch, Run
 from tests.runtime.serve.conftest import application, png
 
 FORM = "multipart/form-data; boundary=x"
@@ -42,41 +38,6 @@ def test_frame_is_the_network_input(client: TestClient, classifier: Classifier) 
     assert (blank["digit"], blank["status"], blank["frame"]) == (None, "blank", None)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("error", "status", "message", "logged"),
-    [
-        (ZeroDivisionError("secret"), 500, "internal error; see the server's log", ""),
-        (ModelError("secret"), 500, "the model failed; see the server's log", "error: secret ("),
-        (None, 503, "the answer wasn't ready in time", ""),
-        (asyncio.CancelledError(), 503, "the server is shutting down", ""),
-    ],
-)
-def test_failure_is_answered_without_details(
-    classifier: Classifier,
-    monkeypatch: Patch,
-    capsys: Capsys,
-    error: BaseException | None,
-    status: int,
-    message: str,
-    logged: str,
-) -> None:
-    """error: what the queue raises; None: it takes too long."""
-
-    async def fail(*_: object) -> None:
-        await asyncio.sleep(0 if error else 10)
-        if error:
-            raise error
-
-    app = application(classifier, body_timeout=0.5, answer_timeout=0.5)
-    client = TestClient(app, raise_server_exceptions=False)
-    monkeypatch.setattr(PictureQueue, "answer", fail)
-    answer = client.post("/predict", content=png(9, 9))
-    assert (answer.status_code, answer.json()) == (status, {"error": message})
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert capsys.readouterr().err.startswith(logged)
-
-
 def test_page_shows_escaped_model_metadata_and_settings(
     classifier: Classifier, monkeypatch: Patch
 ) -> None:
@@ -90,18 +51,6 @@ def test_page_shows_escaped_model_metadata_and_settings(
     assert "The model, &lt;b&gt;mine&lt;/b&gt;, reads 98.77 % of MNIST's test digits right" in text
     assert '<main data-bytes="5" data-pixels="6" data-seconds="7.5"' in text
     assert "data-needed" in text and "secret" not in text
-
-
-@pytest.mark.parametrize(("path", "caching"), [("/", "no-cache"), ("/none", "no-store")])
-def test_every_response_has_security_headers(client: TestClient, path: str, caching: str) -> None:
-    headers = client.get(path, headers={"origin": "https://evil.example"}).headers
-    policy = headers["content-security-policy"]
-    for directive in ("default-src 'none'", "frame-ancestors 'none'", "script-src 'self'"):
-        assert directive in policy
-    assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
-    assert headers["cache-control"] == caching
-    assert not any(name.startswith("access-control") for name in headers)
 
 
 def test_metrics(classifier: Classifier, pictures: list[Path]) -> None:
@@ -177,65 +126,3 @@ def test_refusal(
             assert ("allow" in answer.headers) == (status == 405)
             metrics = client.get("/metrics", headers={"authorization": "Bearer secret"}).text
             assert f'digits_refusals_total{{reason="{reason}"}} {count}.0\n' in metrics
-
-
-def loaded(client: TestClient) -> set[str]:
-    """The paths that the document's tags name, except the API's description and the download."""
-    named = re.findall(r'(?:src|href)="([^":]+)"', client.get("/").text)
-    return {f"/{path}" for path in named} - {"/openapi.json", "/#"}
-
-
-def assets(client: TestClient) -> str:
-    """The folder of all assets."""
-    folder = re.search(r'"(assets/\w+/)page\.js"', client.get("/").text)
-    assert folder
-    return f"/{folder[1]}"
-
-
-def test_assets_are_cached_for_a_year_and_load_nothing_external(client: TestClient) -> None:
-    paths = loaded(client)
-    scripts = [path for path in paths if path.endswith(".js")]
-    assert len(scripts) > 5
-    for path in paths:
-        answer = client.get(path)
-        assert answer.status_code == 200 and path.startswith(assets(client))
-        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
-    imported = {
-        name for path in scripts for name in re.findall(r'from "\./([^"]+)"', client.get(path).text)
-    }
-    assert imported <= {path.rpartition("/")[2] for path in scripts}
-    for path in ["/", *(path for path in paths if not path.endswith(".webp"))]:
-        text = client.get(path).text.replace("http://www.w3.org/2000/svg", "")
-        for words in ("http:", "https:", "style=", "innerHTML"):
-            assert words not in text, path
-
-
-def test_document_is_revalidated(client: TestClient) -> None:
-    first = client.get("/")
-    assert first.headers["cache-control"] == "no-cache"
-    tag = first.headers["etag"]
-    for known in (tag, tag.removeprefix("W/"), f'"another", {tag}'):
-        again = client.get("/", headers={"if-none-match": known})
-        assert (again.status_code, again.content) == (304, b"")
-        assert again.headers["etag"] == tag and again.headers["cache-control"] == "no-cache"
-    assert client.get("/", headers={"if-none-match": '"another"'}).content == first.content
-
-
-def test_asset_of_another_version_is_what_there_is_and_not_kept(client: TestClient) -> None:
-    """A page may be open while the server is upgraded."""
-    current = client.get(f"{assets(client)}page.js")
-    answer = client.get("/assets/0123456789abcdef/page.js")
-    assert (answer.status_code, answer.content) == (200, current.content)
-    assert answer.headers["cache-control"] == "no-store"
-    assert client.get(f"{assets(client)}none.js").status_code == 404
-
-
-def test_text_is_compressed_for_whom_accepts_it(client: TestClient) -> None:
-    for path in ("/", f"{assets(client)}page.js"):
-        whole = client.get(path, headers={"accept-encoding": "br"})
-        assert "content-encoding" not in whole.headers
-        answer = client.get(path, headers={"accept-encoding": "br;q=1.0, GZIP;q=0.5"})
-        assert answer.headers["content-encoding"] == "gzip" and answer.content == whole.content
-        assert answer.headers["vary"] == "accept-encoding"
-        assert int(answer.headers["content-length"]) < 0.6 * len(whole.content)
-    assert "content-encoding" not in client.get(f"{assets(client)}page.webp").headers

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from digits.classifier import Classifier
 from digits.errors import DigitsError
-from digits.serve import listener
-from digits.serve.settings import Settings
+from digits.web import server
+from digits.web.settings import Settings
 from tests.conftest import Capsys, Patch
-from tests.runtime.serve.conftest import serving
+from tests.runtime.web.conftest import serving
 
 
 @pytest.mark.parametrize(
@@ -33,7 +32,7 @@ def test_reachable_address(monkeypatch: Patch, address: str, route: str, expecte
 
     monkeypatch.setattr(socket.socket, "connect", connect)
     monkeypatch.setattr(socket.socket, "getsockname", lambda _: (route, 40_000))
-    assert listener.reachable_address(address) == expected
+    assert server.reachable_address(address) == expected
 
 
 LOCAL = """\
@@ -54,11 +53,11 @@ warning: no token; anyone who can reach it can use it (--token)
 def test_announcement(
     monkeypatch: Patch, capsys: Capsys, host: str, token: str | None, words: str
 ) -> None:
-    monkeypatch.setattr(listener, "reachable_address", lambda address: "2001:db8::7")
+    monkeypatch.setattr(server, "reachable_address", lambda address: "2001:db8::7")
     settings = Settings(host=host, port=0, token=token)
-    with listener.bind(settings) as bound:
-        listener.announce(bound, settings)
-        assert capsys.readouterr().err == words.format(bound.getsockname()[1])
+    with server.bind(settings) as listener:
+        server.announce(listener, settings)
+        assert capsys.readouterr().err == words.format(listener.getsockname()[1])
 
 
 @pytest.mark.parametrize(
@@ -74,18 +73,18 @@ def test_unusable_address(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("file").write_text("text")
-    with listener.bind(Settings(uds=Path("alive"))), pytest.raises(DigitsError, match=words):
-        listener.bind(Settings(port=0, **settings))
+    with server.bind(Settings(uds=Path("alive"))), pytest.raises(DigitsError, match=words):
+        server.bind(Settings(port=0, **settings))
     Path("alive").unlink()
     assert Path("file").read_text() == "text"
 
 
 @pytest.mark.unix
-def test_unix_socket_of_a_killed_server_is_replaced(classifier: Classifier, tmp_path: Path) -> None:
+def test_unix_socket_of_a_killed_server_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     with socket.socket(socket.AF_UNIX) as killed:
         killed.bind(str(path))
-    with serving(classifier, uds=path), socket.socket(socket.AF_UNIX) as client:
+    with serving(uds=path), socket.socket(socket.AF_UNIX) as client:
         client.connect(str(path))
         client.sendall(b"GET /health HTTP/1.0\r\n\r\n")
         assert client.recv(65536).startswith(b"HTTP/1.1 200")

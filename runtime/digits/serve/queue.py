@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from digits.processes import Pool, StartFailed, WorkerDied
-from digits.serve.limits import Limits
 from digits.serve.metrics import Metrics
-from digits.serve.pictures import Answer, PictureWorker, TooMuch, Upload
-from digits.serve.refusals import Refused
+from digits.serve.worker import Answer, PictureWorker, TooMuch, Upload
+from digits.web.requests import Refused
+from digits.web.settings import Limits
 
 StartWorker = Callable[[], PictureWorker]
 
@@ -32,7 +32,7 @@ class PictureQueue:
 
     A process, unlike a thread, can be stopped while it decodes, and frees all its memory.
 
-    start_worker: starts a process that runs `pictures.answer`. workers: how many there may be.
+    start_worker: starts a process that runs `worker.answer`. workers: how many there may be.
     """
 
     def __init__(
@@ -137,12 +137,12 @@ class PictureQueue:
                 continue
             self.waiting -= 1
             if not waiting.answer.done():  # else the client has disconnected
-                _settle(waiting.answer, answer)
+                _set_answer(waiting.answer, answer)
         self._queue[:0] = again
         self._begin()
 
 
-def _settle(future: asyncio.Future[Answer], answer: Answer | Exception) -> None:
+def _set_answer(future: asyncio.Future[Answer], answer: Answer | Exception) -> None:
     if isinstance(answer, TooMuch):
         answer = Answer(503, "the picture takes too much memory", "picture_memory")
     elif isinstance(answer, TimeoutError):

@@ -1,4 +1,4 @@
-"""Bodies and pictures that wait: how clients share memory, the queue and batches."""
+"""Pictures that wait: how clients share the queue and batches."""
 
 import asyncio
 import threading
@@ -6,48 +6,17 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
-from starlette.requests import Request
-from starlette.types import Message
 
 from digits.errors import ModelError
 from digits.processes import StartFailed, WorkerDied
-from digits.serve.body import BodyReader
-from digits.serve.limits import Limits
 from digits.serve.metrics import Metrics
-from digits.serve.picture_queue import PictureQueue
-from digits.serve.pictures import Answer, PictureWorker, TooMuch, Upload
-from digits.serve.refusals import Refused
+from digits.serve.queue import PictureQueue
+from digits.serve.worker import Answer, PictureWorker, TooMuch, Upload
+from digits.web.requests import Refused
+from digits.web.settings import Limits
 from tests.in_process import InProcess
 
 pytestmark = pytest.mark.anyio
-
-
-def request(size: int, goes: bool = False) -> Request:
-    """goes: whether the client goes away before it has sent all."""
-    messages: list[Message] = [{"type": "http.disconnect"}] if goes else []
-    messages.insert(0, {"type": "http.request", "body": bytes(size), "more_body": goes})
-
-    async def receive() -> Message:
-        return messages.pop(0)
-
-    return Request({"type": "http", "headers": []}, receive)
-
-
-async def test_bodies_share_the_memory() -> None:
-    reader = BodyReader(Limits(max_total_bytes=1000))
-
-    async def status(size: int, goes: bool = False) -> int:
-        try:
-            async with reader.read(request(size, goes), 1000):
-                return 200
-        except Refused as refused:
-            return refused.status_code
-
-    async with reader.read(request(600), 1000) as body:
-        assert body == bytes(600)
-        assert [await status(size) for size in (401, 400)] == [429, 200]
-    assert await status(400, goes=True) == 400  # and leaves nothing behind
-    assert await status(1000) == 200
 
 
 DIGITS = [bytes([letter]) for letter in b"abcdefghijklmnopqrst"]

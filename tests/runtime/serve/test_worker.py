@@ -10,14 +10,14 @@ from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
 from digits.inference.model import Model
-from digits.serve.app import App
-from digits.serve.limits import Limits
-from digits.serve.pictures import TooMuch, Upload, answer
-from digits.serve.settings import Settings
+from digits.serve.api import Api
+from digits.serve.worker import TooMuch, Upload, answer
 from digits.text import escape_control
+from digits.web.settings import Limits
 from tests.conftest import PICTURES
 from tests.runtime.conftest import count_calls
 from tests.runtime.serve.conftest import application, png
+from tests.runtime.web.conftest import settings
 
 SEVEN, TWO = ((PICTURES / name).read_bytes() for name in ("7.jpg", "2.jpg"))
 
@@ -32,8 +32,7 @@ SEVEN, TWO = ((PICTURES / name).read_bytes() for name in ("7.jpg", "2.jpg"))
     ],
 )
 def test_process_is_limited(classifier: Classifier, limit: dict[str, Any], sentence: str) -> None:
-    settings = Settings(allowed_hosts="testserver", workers=1, limits=Limits(**limit))
-    with TestClient(App(settings, classifier)) as client:
+    with TestClient(Api(settings(**limit), classifier, workers=1)) as client:
         refused = client.post("/read", content=png(5000, 5000, "RGB"))
         assert (refused.status_code, refused.json()) == (503, {"error": sentence})
         # On a busy machine, a small one may take too much time, too.

@@ -1,0 +1,159 @@
+"""The application: what each URL does."""
+
+import html
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from digits.classifier import Classifier
+from digits.inference import model_file
+from digits.inference.detector_model import DetectorModel
+from digits.inference.metadata import Metadata
+from digits.inference.recognizer_model import RecognizerModel
+from digits.serve import worker
+from digits.serve.metrics import Metrics
+from digits.serve.queue import PictureQueue
+from digits.serve.worker import FLAGS, PARSERS, PictureWorker, Upload, to_array
+from digits.system import cpu_count
+from digits.web.application import HEALTH, OPENAPI, Application
+from digits.web.pages import Page
+from digits.web.requests import BodyReader, Refused, SentFile, is_multipart, read_files
+from digits.web.settings import Settings
+
+
+class Api(Application):
+    """The page and the API.
+
+    classifier: what reads. workers: how many processes read pictures; 0: one per core.
+    start_worker: starts what reads pictures; by default a process.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        classifier: Classifier,
+        workers: int = 0,
+        start_worker: Callable[[], PictureWorker] | None = None,
+    ) -> None:
+        limits, metrics = settings.limits, Metrics()
+        start = start_worker or partial(worker.start, classifier, limits)
+        self._metrics, self._bodies = metrics, BodyReader(limits)
+        self._pictures = queue = PictureQueue(start, workers or cpu_count(), limits, metrics)
+        metrics.queued_pictures.set_function(lambda: queue.waiting)
+        metrics.in_progress.set_function(lambda: self.in_progress)
+        metrics.set_model(classifier.model)
+        page = Page("digits.serve", _values(classifier.model.metadata, settings))
+        super().__init__(self._all_routes(page), settings)
+
+    def count_request(self, endpoint: str, status: int, seconds: float) -> None:
+        self._metrics.requests.labels(endpoint, status).inc()
+        self._metrics.seconds.labels(endpoint).observe(seconds)
+
+    def count_refusal(self, reason: str) -> None:
+        self._metrics.refusals.labels(reason).inc()
+
+    def _all_routes(self, page: Page) -> list[Route]:
+        async def health(_: Request) -> Response:
+            return JSONResponse({"status": "ok"})
+
+        async def metrics(_: Request) -> Response:
+            return Response(self._metrics.render(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+        async def openapi(request: Request) -> Response:
+            return page.answer(request, "openapi.json")
+
+        return [  # what is asked most comes first: they are tried in turn
+            Route("/predict", self.predict, methods=["POST"]),
+            Route("/read", self.read, methods=["POST"]),
+            Route(HEALTH, health),
+            Route("/metrics", metrics),
+            Route(OPENAPI, openapi),
+            *page.routes(),
+        ]
+
+    async def predict(self, request: Request) -> Response:
+        return await self._answer_pictures(request, "predict", ["frame"])
+
+    async def read(self, request: Request) -> Response:
+        return await self._answer_pictures(request, "read", [*PARSERS])
+
+    async def _answer_pictures(
+        self, request: Request, command: Literal["predict", "read"], parameters: list[str]
+    ) -> Response:
+        """parameters: those that the query may have."""
+        names = Counter(name for name, _ in request.query_params.multi_items())
+        for name in names - Counter(parameters):  # perhaps mistyped
+            message = f"the query may have, once each: {', '.join(parameters)}; not {name[:30]!r}"
+            raise Refused(422, message)
+        frame = FLAGS.get(request.query_params.get("frame", "false").lower())
+        if frame is None:
+            raise Refused(422, "frame must be true or false")
+        query = str(request.query_params)
+        async with self._files(request) as files:
+            file_names = [file.name for file in files]
+            uploads = (
+                Upload(command, file.name, bytes(file.content), frame, query) for file in files
+            )
+            if len(files) == 1:  # which isn't to wait while the queue is full
+                answers = [await self._pictures.answer(next(uploads))]
+            else:
+                answers = await self._pictures.answer_all(uploads, len(files))
+        for answer in answers:
+            if answer.status == 200:
+                self._metrics.count_digits(command, answer.confidences, answer.unsure)
+            elif len(answers) == 1:
+                raise Refused(answer.status, answer.text, reason=answer.reason)
+            else:
+                self.count_refusal(answer.reason)
+        text = answers[0].text if len(answers) == 1 else to_array(file_names, answers)
+        return Response(text, media_type="application/json")
+
+    @asynccontextmanager
+    async def _files(self, request: Request) -> AsyncIterator[list[SentFile]]:
+        """The files of a request, which count as long as the context lasts. Raises Refused."""
+        await self._pictures.wait_for_room()  # before they take memory
+        limits, content_type = self.settings.limits, request.headers.get("content-type", "")
+        max_bytes = limits.max_form_bytes + limits.max_picture_bytes
+        if is_multipart(content_type):  # which may have several
+            max_bytes = max(max_bytes, limits.max_total_bytes // 2)
+        async with self._bodies.read(request, max_bytes) as body:
+            yield read_files(content_type, body)
+
+
+def load(model: Path | None, detector: Path | None, recognizer: Path | None) -> Classifier:
+    """Hold the files, for processes that start after they have changed.
+
+    None: the bundled one. Raises ModelError.
+    """
+    detector_bytes = model_file.read_file(detector, "detector")
+    recognizer_bytes = model_file.read_file(recognizer, "recognizer")
+    _ = (
+        DetectorModel(detector_bytes),
+        RecognizerModel(recognizer_bytes),
+    )  # each process opens its own
+    return Classifier(
+        model_file.read_file(model), detector=detector_bytes, recognizer=recognizer_bytes
+    )
+
+
+def _values(metadata: Metadata, settings: Settings) -> dict[str, str]:
+    """What the page shows of the model, of the token's need and of the limits."""
+    texts = {
+        "needed": "data-needed" if settings.token is not None else "",
+        "bytes": str(settings.limits.max_picture_bytes),
+        "pixels": str(settings.limits.max_pixels),
+        "seconds": str(settings.limits.body_timeout + settings.limits.answer_timeout),
+        "model": metadata.architecture,
+        "accuracy": f"{100 * metadata.test_accuracy:.2f} %",
+        "checkpoint": metadata.checkpoint_sha256[:8],
+        "version": metadata.digits_version,
+    }
+    return {name: html.escape(text) for name, text in texts.items()}

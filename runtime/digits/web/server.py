@@ -1,0 +1,212 @@
+"""The socket on which a server listens, the addresses that lead to it, uvicorn, and signals."""
+
+import asyncio
+import gc
+import ipaddress
+import os
+import signal
+import socket
+from contextlib import ExitStack, suppress
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from digits import system
+from digits.errors import DigitsError, reporting
+from digits.terminal import print_stderr
+from digits.web.application import Application
+from digits.web.connection import Connection
+from digits.web.settings import Settings
+
+_BACKLOG = 1000  # connections that wait to be accepted
+_ACCEPTED = 50  # how many connections asyncio accepts at a time
+_OTHER_FILES = 6 * _ACCEPTED  # connections that are being accepted or closed, and all else
+
+# Documentation addresses (RFC 5737, RFC 3849). Connecting a UDP socket to one sends nothing, but
+# picks the machine's own address that it would send from.
+_ELSEWHERE = {4: (socket.AF_INET, "192.0.2.1"), 6: (socket.AF_INET6, "2001:db8::1")}
+_DISCARD = 9  # a port
+
+
+def run(app: Application) -> None:
+    """Serve until SIGTERM or Ctrl-C; what was accepted is finished, unless it comes twice.
+
+    Raises DigitsError if it can't listen on the address.
+    """
+    settings = app.settings
+    with bind(settings) as listener:
+        server = make_server(app)
+
+        def stop(*_: object) -> None:
+            server.should_exit = True
+
+        # uvicorn has handlers of its own while it runs. These are for a signal that comes before,
+        # and for the one that uvicorn sends to itself when it has ended because of it.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+        gc.freeze()  # full collections would stop the event loop for 50 ms
+        announce(listener, settings)
+        try:
+            server.run([listener])
+        finally:
+            if settings.uds:
+                settings.uds.unlink(missing_ok=True)
+        if server.force_exit:  # don't wait for the threads
+            os._exit(0)
+
+
+def bind(settings: Settings) -> socket.socket:
+    """Open the socket that accepts connections. Raises DigitsError if that is impossible."""
+    if settings.uds:
+        if not hasattr(socket, "AF_UNIX"):
+            raise DigitsError("--uds: this system has no Unix sockets")
+        return _bind_unix(settings.uds)
+    host, port = settings.host, settings.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        # Connections inherit it. asyncio would set it only on sockets that it has made itself, and
+        # without it an answer's body waits 40 ms for the client to acknowledge the head.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
+    except (OSError, TypeError) as error:  # TypeError: what can't be a host's name
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
+        raise DigitsError(f"can't listen on {host}, port {port}: {reason}") from error
+
+
+def _bind_unix(path: Path) -> socket.socket:
+    """Open a Unix socket, replacing one that nobody listens on any more."""
+    with reporting(f"listen on {path}"), ExitStack() as opened:
+        if path.exists():
+            if not path.is_socket():
+                raise FileExistsError(None, "it exists, and is not a Unix socket")
+            with socket.socket(socket.AF_UNIX) as client:
+                is_alive = client.connect_ex(str(path)) == 0
+            if not is_alive:
+                path.unlink()
+        listener = opened.enter_context(socket.socket(socket.AF_UNIX))
+        listener.bind(str(path))
+        listener.listen(_BACKLOG)
+        opened.pop_all()
+        return listener
+
+
+def announce(listener: socket.socket, settings: Settings) -> None:
+    """Tell on stderr where the server is, and who may use it."""
+    if settings.uds:
+        print_stderr(f"serving unix:{settings.uds} until Ctrl-C")
+    else:
+        address, port = listener.getsockname()[:2]
+        fragment = f"#token={settings.token}" if settings.prints_token else ""
+        print_stderr(f"serving {_url(address, port)}{fragment} until Ctrl-C")
+        if not ipaddress.ip_address(address).is_loopback:
+            if reachable := reachable_address(address):
+                print_stderr(f"from other devices: {_url(reachable, port)}")
+            print_stderr(
+                "warning: no TLS; requests can be read on the way, unless a proxy such as Caddy"
+                " encrypts them"
+            )
+            if settings.token is None:
+                print_stderr("warning: no token; anyone who can reach it can use it (--token)")
+    if settings.token is not None and not settings.prints_token:
+        print_stderr(
+            "the API requires the token; the page asks for it, or takes it from /#token=TOKEN"
+        )
+
+
+def _url(address: str, port: int) -> str:
+    host = f"[{address}]" if ":" in address else address
+    return f"http://{host}:{port}/"
+
+
+def reachable_address(address: str) -> str:
+    """The address that other devices can open, or "" if none is known.
+
+    address: what the server listens on; for 0.0.0.0 and ::, this machine's in its network.
+    """
+    bound = ipaddress.ip_address(address)
+    if not bound.is_unspecified:
+        return address
+    family, elsewhere = _ELSEWHERE[bound.version]
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((elsewhere, _DISCARD))
+        return str(probe.getsockname()[0])
+    return ""
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that stops without losing a request.
+
+    grace: seconds in which a server that is to stop still accepts connections, then requests.
+    """
+
+    def __init__(self, config: uvicorn.Config, app: Application, grace: float = 1.0) -> None:
+        super().__init__(config)
+        self.app, self.grace = app, grace
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        for listener in sockets or []:
+            listener.listen(_BACKLOG)  # asyncio has set _ACCEPTED
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer once more on each connection; uvicorn loses what idle ones have just sent."""
+        self.app.stop()
+        await self._wait_for_clients()
+        # Let asyncio accept what still waits, as closing would reset it, and make its transports.
+        for _ in range(2 * _BACKLOG // _ACCEPTED):
+            await asyncio.sleep(0)
+        for accepting in self.servers:
+            accepting.close()
+        await self._wait_for_clients()
+        await super().shutdown(sockets)
+
+    async def _wait_for_clients(self) -> None:
+        """Wait until none is connected, or their time is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.grace):
+                while self.server_state.connections and not self.force_exit:
+                    await asyncio.sleep(0.01)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; the second time at once."""
+        self.force_exit = self.should_exit
+        if self.force_exit and self._loop:  # or Python 3.12 and newer wait for each connection
+            for task in [*self.server_state.tasks]:
+                self._loop.call_soon_threadsafe(task.cancel)
+        super().handle_exit(sig, frame)
+
+
+def make_server(app: Application) -> Server:
+    """Make the server, which `run([socket])` starts.
+
+    Raises DigitsError where too few files may be open.
+    """
+    limits = app.settings.limits
+    max_files = system.raise_file_limit(limits.max_connections + _OTHER_FILES)
+    if max_files <= _OTHER_FILES:
+        raise DigitsError(
+            f"a server needs more than {_OTHER_FILES} open files, but only {max_files} are allowed:"
+            " raise `ulimit -n`"
+        )
+    max_connections = min(limits.max_connections, max_files - _OTHER_FILES)
+    config = uvicorn.Config(
+        app,
+        http=partial(Connection, limits, app.count_refusal, max_connections),  # type: ignore[arg-type]
+        loop="asyncio",  # `shutdown` counts on how it accepts connections
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=_ACCEPTED,
+        timeout_keep_alive=limits.keepalive_timeout,  # type: ignore[arg-type]
+        timeout_graceful_shutdown=int(limits.body_timeout + limits.answer_timeout) or 1,
+    )
+    return Server(config, app)
