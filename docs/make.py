@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from digits import Classifier, Constraints
 from digits.classifier import examine
-from digits.commands.drawing import annotate, debug_strip, save
+from digits.drawing import annotate, debug_strip, save
 from digits.data import mnist
 from digits.images import picture
 from digits.prediction import Reading

@@ -32,9 +32,7 @@ HEAVY = {"torch", "onnx", "matplotlib", "scipy", "cv2", "safetensors"}
 FORBIDDEN = [
     (
         "runtime/digits/**/*.py",
-        "runtime/digits/fields/locate.py runtime/digits/fields/boxes.py"
-        " runtime/digits/fields/doubts.py"
-        " runtime/digits/editor/pdf.py",
+        "runtime/digits/forms/*.py",
         HEAVY | {"digits_train", "digits_export"},
     ),
     (
@@ -45,7 +43,7 @@ FORBIDDEN = [
     (
         "runtime/digits/**/*.py",
         "runtime/digits/serve/*.py runtime/digits/review/*.py runtime/digits/editor/*.py"
-        " runtime/digits/fields/form_file.py",
+        " runtime/digits/forms/form_file.py",
         {"starlette", "uvicorn", "httptools", "prometheus_client", "msgspec"},
     ),
     ("*/digits*/**/*.py", "runtime/digits/system.py", {"ctypes", "fcntl", "resource", "select"}),
@@ -55,7 +53,7 @@ FORBIDDEN = [
 LAYERS = {
     RUNTIME: """
         alignment errors text | system | files images inference terminal | prediction processes
-        tables | constraints vision | reader | fields | classifier formats | __init__ data
+        tables | constraints vision | drawing reader | forms | classifier formats | __init__ data
         adapt evaluation | commands | serve watch | cli editor review | __main__
     """,
     TRAIN: """

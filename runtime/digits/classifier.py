@@ -15,8 +15,8 @@ from digits.vision.ranker import Evidence
 
 if TYPE_CHECKING:
     from digits.constraints.constraints import Constraints
-    from digits.fields.form import Form
-    from digits.fields.sheet import Sheet
+    from digits.forms.form import Form
+    from digits.forms.sheet import Sheet
     from digits.inference.detector_model import DetectorModel
     from digits.inference.recognizer_model import RecognizerModel
     from digits.reader.reading import Networks
@@ -149,7 +149,7 @@ class Classifier:
         that isn't in the picture as a whole has no numbers, and a note that says why. Raises
         PictureError if the picture can't be opened, and DataError if the form's picture can't.
         """
-        from digits.fields.reading import read_sheet
+        from digits.forms.reading import read_sheet
         from digits.reader.reading import error_limit
 
         limit = error_limit(max_errors)

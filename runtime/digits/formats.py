@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 from digits.text import escape_name, to_json
 
 if TYPE_CHECKING:
-    from digits.fields.form import Form
-    from digits.fields.sheet import Sheet
+    from digits.forms.form import Form
+    from digits.forms.sheet import Sheet
     from digits.prediction import Prediction, Reading
 
     Answer = Prediction | Reading | Sheet

@@ -20,8 +20,8 @@ from digits.terminal import print_result, print_stderr, track
 if TYPE_CHECKING:
     from digits.classifier import Classifier
     from digits.constraints.constraints import Constraints
-    from digits.fields.form import Form
     from digits.formats import Answer
+    from digits.forms.form import Form
     from digits.images.picture import Source
 
 # Two workers take 0.25 s to start; one process reads 250 small pictures in that time.
@@ -225,8 +225,8 @@ def _answer(task: Task, classifier: "Classifier", file: str, number: int) -> "An
     if isinstance(answer, Reading) and not answer.lines:
         raise PictureError(f"{file}: no digits found")
     if task.drawing:
+        from digits import drawing
         from digits.classifier import examine
-        from digits.commands import drawing
 
         if not isinstance(answer, Prediction):
             drawing.save(task.drawing, drawing.annotate(source, answer.numbers))

@@ -10,7 +10,7 @@ from digits.commands import runner
 from digits.commands.inputs import Inputs
 from digits.commands.options import NumberOptions, OutputOptions, needs_package
 from digits.errors import DigitsError
-from digits.fields.form import Form
+from digits.forms.form import Form
 from digits.terminal import print_stderr
 
 
@@ -19,7 +19,7 @@ def load_form(path: Path, asked: NumberOptions, *others: object) -> Form:
     if any(others) or asked != NumberOptions(max_errors=asked.max_errors):
         raise typer.BadParameter("constraints are in the form; --fields excludes numbers' options")
     with needs_package("--fields", '"digits[fields]"'):
-        from digits.fields import form_file, reading, table  # noqa: F401 - OpenCV, before all else
+        from digits.forms import form_file, reading, table  # noqa: F401 - OpenCV, before all else
     form = form_file.load(path)
     if not form.fields:
         raise DigitsError(f"{path} has no fields: `digits fields -o {path}` adds them")
@@ -43,7 +43,7 @@ def run(
     DigitsError for a wrong form.
     """
     form, written = load_form(path, asked), output.output
-    from digits.fields.table import open_table  # needs a package
+    from digits.forms.table import open_table  # needs a package
 
     results = written
     if written and written.suffix.lower() == ".xlsx":

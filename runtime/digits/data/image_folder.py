@@ -14,6 +14,7 @@ from digits.data.mnist import SplitName
 from digits.data.table import LABELS, NO_DIGIT, OnError
 from digits.errors import DataError, PictureError
 from digits.images.formats import SUFFIXES
+from digits.images.grey import digest_of
 from digits.terminal import track
 
 if TYPE_CHECKING:
@@ -83,12 +84,6 @@ def _read(path: Path, label: int, group: str, classifier: "Classifier") -> Digit
     digest = digest_of(examined.picture.pixels)
     split = assign_split(digest, group)
     return Digit(str(path), label, digest, split, prediction.frame, prediction.probabilities)
-
-
-def digest_of(grey: NDArray[np.uint8]) -> bytes:
-    """The SHA-256 of a picture's grey pixels: uint8 [height, width]."""
-    height, width = grey.shape
-    return hashlib.sha256(b"%d %d " % (height, width) + grey.tobytes()).digest()
 
 
 def assign_split(digest: bytes, group: str = "") -> SplitName:

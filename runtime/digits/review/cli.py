@@ -43,11 +43,15 @@ def review(
         )
     if sheets := not source.is_dir() and "form" in tables.header(source, "file", "form"):
         with options.needs_package("a table of sheets", '"digits[fields]"'):
-            from digits.review.sheets import fields_of  # OpenCV, before all else
+            from digits.review.sheets import load_fields  # OpenCV, before all else
     numbers, rows = (True, []) if sheets else (has_numbers(source), read_rows(source))
     columns = ("file", "box", "text") if numbers else ("file", "digit")
     columns = ("file", "text") if sheets else columns
     with closing(ResultsFile(path, columns, key=len(columns) - 1)) as labels:
         classifier = runner.ClassifierOptions(model).open(reads_numbers=False)
-        items, before = fields_of(source) if sheets else load(source, rows, classifier, labels)
+        items, before = (
+            load_fields(source, classifier.detector)
+            if sheets
+            else load(source, rows, classifier, labels)
+        )
         server.run(Review(items, before, labels, numbers, classifier, private(port)))

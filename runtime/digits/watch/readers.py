@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from digits.commands.runner import Task
 from digits.errors import PictureError
-from digits.fields.sheet import Sheet
 from digits.formats import Format
+from digits.forms.sheet import Sheet
 from digits.prediction import Prediction, Reading
 from digits.tables import csv_row
 from digits.text import escape_control, escape_name, to_json

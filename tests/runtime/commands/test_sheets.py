@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from digits.fields import form_file
+from digits.forms import form_file
 from tests.conftest import Patch, Run
 
 FORM = 'size = [300, 200]\nfind = "fixed"\nfields = [{name = "a", box = [20, 20, 280, 180]}]'

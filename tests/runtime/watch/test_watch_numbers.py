@@ -13,7 +13,7 @@ from digits.commands.runner import Task, network_options
 from digits.commands.sheets import load_form
 from digits.data.mnist import Split
 from digits.errors import DataError
-from digits.fields.form import Field, Form
+from digits.forms.form import Field, Form
 from digits.prediction import Reading
 from digits.watch import watcher
 from digits.watch.readers import Reader

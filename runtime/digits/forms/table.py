@@ -12,9 +12,9 @@ from openpyxl.styles import Font, PatternFill
 from digits import tables
 from digits.constraints.allowed import AllowedNumbers
 from digits.errors import DigitsError
-from digits.fields.form import UNCHECKED, Form
-from digits.fields.sheet import overall_status
 from digits.files import atomic_write, locked, write_all
+from digits.forms.form import UNCHECKED, Form
+from digits.forms.sheet import overall_status
 from digits.text import escape_control
 
 _SHOWN = 10  # missing keys

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from digits import Classifier
-from digits.fields.form import Field, Form
+from digits.forms.form import Field, Form
 from digits.reader.reading import Networks
 from tests.conftest import Patch
 from tests.runtime.reader.drawn import EVEN, Drawn, show, steps

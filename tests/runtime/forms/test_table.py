@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from digits.errors import DigitsError
-from digits.fields.form import Field, Form, Rule
-from digits.fields.table import SheetTable, open_table
 from digits.files import locked
+from digits.forms.form import Field, Form, Rule
+from digits.forms.table import SheetTable, open_table
 
 NAMES = "a", "b", "total"
 FIELDS = [Field(name, (20.0 * i, 50, 20.0 * i + 9, 60)) for i, name in enumerate(NAMES)]

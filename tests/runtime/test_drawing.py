@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from digits import Classifier, Number, Symbol
+from digits import Classifier, Number, Symbol, drawing
 from digits.classifier import examine
-from digits.commands import drawing
 from digits.images import picture
 from digits.images.picture import Source
 from digits.vision.candidates import Candidates

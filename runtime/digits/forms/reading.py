@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from digits.constraints.constraints import Constraints
-from digits.fields import doubts
-from digits.fields.form import Field, Form
-from digits.fields.locate import Location, Locator, SheetNotFound, project, rectify
-from digits.fields.rules import apply_rules
-from digits.fields.sheet import Sheet
+from digits.forms import doubts
+from digits.forms.form import Field, Form
+from digits.forms.locate import Location, Locator, SheetNotFound, project, rectify
+from digits.forms.rules import apply_rules
+from digits.forms.sheet import Sheet
 from digits.images import picture
 from digits.images.grey import Grey
 from digits.images.picture import GreyImage

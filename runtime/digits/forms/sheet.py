@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from digits.fields.form import Form
+from digits.forms.form import Form
 from digits.prediction import Number
 from digits.text import escape_name
 
