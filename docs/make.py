@@ -23,8 +23,8 @@ from PIL import Image, ImageDraw, ImageOps
 
 from digits import Classifier, Constraints
 from digits.classifier import examine
-from digits.drawing import annotate, debug_strip, save
 from digits.data import mnist
+from digits.drawing import annotate, debug_strip, save
 from digits.images import picture
 from digits.prediction import Reading
 from digits_train import detector_data, frames

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from digits.classifier import Classifier
-from digits.commands.runner import ClassifierOptions, Task
+from digits.commands.tasks import ClassifierOptions, ReadNumbers
 from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
 from digits.data import mnist
@@ -101,7 +101,9 @@ def evaluate_pages(networks: ClassifierOptions, table: Path, on_error: OnError) 
     return Report(values, {"pages": result})
 
 
-def evaluate_numbers(task: Task, table: Path, promise: Path | None, on_error: OnError) -> Report:
+def evaluate_numbers(
+    task: ReadNumbers, table: Path, promise: Path | None, on_error: OnError
+) -> Report:
     """How many numbers in a table are read and accepted rightly.
 
     Each page is read once. Labels with boxes are compared with what was read there, and one that
@@ -109,7 +111,7 @@ def evaluate_numbers(task: Task, table: Path, promise: Path | None, on_error: On
     its page isn't counted. promise: file for `acceptance.save`. on_error, raises: see
     `evaluate_digits`.
     """
-    classifier, constraints = task.networks.open(True), task.constraints or Constraints()
+    classifier, constraints = task.open(), task.constraints or Constraints()
     column = "number" if has_column(table, "number") else "text"
     pages = defaultdict[Path, list[NumberLabel]](list)
     for path, label in rows(table, on_error, column):

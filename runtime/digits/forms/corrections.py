@@ -56,7 +56,7 @@ class FieldOnSheet(NamedTuple):
             for row in table.rows:
                 if all(row.get(key) == self.row.get(key) for key in _IDENTITY):
                     row.update(cells)
-            list(table.check())
+            table.check()
             if undo:
                 for path in crops:
                     remove(path)

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from digits import tables
-from digits.commands import options, runner
+from digits.commands import options
 from digits.commands.results import ResultsFile
+from digits.commands.tasks import ClassifierOptions
 from digits.review.app import Review
 from digits.review.items import has_numbers, load, read_rows
 from digits.serve import server
@@ -48,7 +49,7 @@ def review(
     columns = ("file", "box", "text") if numbers else ("file", "digit")
     columns = ("file", "text") if sheets else columns
     with closing(ResultsFile(path, columns, key=len(columns) - 1)) as labels:
-        classifier = runner.ClassifierOptions(model).open(reads_numbers=False)
+        classifier = ClassifierOptions(model).open(reads_numbers=False)
         items, before = (
             load_fields(source, classifier.detector)
             if sheets
