@@ -32,7 +32,7 @@ HEAVY = {"torch", "onnx", "matplotlib", "scipy", "cv2", "safetensors"}
 FORBIDDEN = [
     (
         "runtime/digits/**/*.py",
-        "runtime/digits/forms/*.py",
+        "runtime/digits/forms/*.py runtime/digits/reader/doubts.py",
         HEAVY | {"digits_train", "digits_export"},
     ),
     (
@@ -53,8 +53,8 @@ FORBIDDEN = [
 LAYERS = {
     RUNTIME: """
         alignment errors text | system | files images inference terminal | prediction processes
-        tables | constraints vision | drawing reader | forms | classifier formats | __init__ data
-        adapt evaluation | commands | serve watch | cli editor review | __main__
+        tables | constraints vision | drawing reader | digit forms | classifier formats
+        __init__ data | adapt evaluation | commands | serve watch | cli editor review | __main__
     """,
     TRAIN: """
         __init__ config diagnose distributed matplotlib_data onnx_graph raster symbols

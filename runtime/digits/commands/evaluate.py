@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from digits.classifier import Classifier
+from digits.classifier import MAX_ERRORS, Classifier
 from digits.commands.tasks import ClassifierOptions, ReadNumbers
 from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
@@ -22,7 +22,6 @@ from digits.evaluation.numbers import NumberEvaluation, numbers_in
 from digits.evaluation.pages import PageEvaluation
 from digits.images import picture
 from digits.prediction import SIGNS
-from digits.reader.reading import MAX_ERRORS
 from digits.terminal import print_stderr, track
 
 _BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB for each digit
@@ -156,7 +155,7 @@ def _pick(result: object, keys: Iterable[str]) -> dict[str, Any]:
 
 
 def _both(classifier: Classifier) -> str:
-    return " with ".join(network.name for network in classifier.networks)
+    return f"{classifier.networks.detector.name} with {classifier.networks.recognizer.name}"
 
 
 def _satisfies(path: Path, label: NumberLabel, constraints: Constraints) -> bool:

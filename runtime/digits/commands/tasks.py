@@ -42,9 +42,9 @@ class ClassifierOptions(NamedTuple):
         classifier = Classifier(**self._asdict())
         # They fail now, not at the first picture, or the first doubtful one of a thousand.
         if reads_numbers:
-            _ = classifier.networks
+            _ = classifier.networks.detector, classifier.networks.recognizer
         elif self.detector or is_chosen("detector"):
-            _ = classifier.detector
+            _ = classifier.networks.detector
         return classifier
 
 
@@ -154,10 +154,10 @@ class ReadDigit(Task):
 
     def draw(self, classifier: "Classifier", page: "GreyImage", answer: Any, name: str) -> None:
         from digits import drawing
-        from digits.classifier import examine
+        from digits.digit import examine
 
         assert self.drawing
-        [examined] = examine(classifier, [page])
+        [examined] = examine(classifier.networks, [page])
         drawing.save(self.drawing / f"{name}.png", drawing.debug_strip(examined, answer))
 
 

@@ -74,10 +74,10 @@ def read_pictures(
 
 def _read(path: Path, label: int, group: str, classifier: "Classifier") -> Digit:
     """Raises PictureError if the picture can't be opened or is blank."""
-    from digits.classifier import examine
+    from digits.digit import examine
     from digits.images import picture
 
-    [examined] = examine(classifier, [picture.load(path)])
+    [examined] = examine(classifier.networks, [picture.load(path)])
     prediction = examined.prediction(classifier.threshold)
     if prediction.frame is None:
         raise PictureError(f"{path}: {prediction.note}")

@@ -12,11 +12,12 @@ from digits import drawing
 from digits.errors import DigitsError, PictureError
 from digits.files import remove
 from digits.forms.form import Field
-from digits.forms.reading import AROUND, cut, find_symbols_in, locate
+from digits.forms.reading import cut, locate
 from digits.forms.table import SheetTable, open_table
 from digits.images import picture
 from digits.images.grey import Grey, digest_of
 from digits.inference.detector_model import DetectorModel
+from digits.reader.field import AROUND, find_symbols_in
 from digits.reader.lattice import forced_path
 from digits.tables import find_file
 

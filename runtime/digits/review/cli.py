@@ -51,7 +51,7 @@ def review(
     with closing(ResultsFile(path, columns, key=len(columns) - 1)) as labels:
         classifier = ClassifierOptions(model).open(reads_numbers=False)
         items, before = (
-            load_fields(source, classifier.detector)
+            load_fields(source, classifier.networks.detector)
             if sheets
             else load(source, rows, classifier, labels)
         )

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Literal, NamedTuple
 
-from digits.classifier import Classifier, examine
+from digits.classifier import Classifier
+from digits.digit import examine
 from digits.errors import DigitsError, ModelError, PictureError, TooManyPixels
 from digits.images import picture
 from digits.processes import Worker
@@ -99,7 +100,7 @@ def _answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) 
             if isinstance(error.__cause__, MemoryError):
                 raise error.__cause__ from error
             answers[number] = Answer(422, str(error), "no_picture")
-    examinations = examine(classifier, list(opened.values()))
+    examinations = examine(classifier.networks, list(opened.values()))
     for number, examined in zip(opened, examinations, strict=True):
         prediction, upload = examined.prediction(classifier.threshold), uploads[number]
         text = to_json(prediction.to_dict(upload.name, upload.frame))

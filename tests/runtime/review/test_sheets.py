@@ -44,7 +44,7 @@ def table(tmp_path: Path, numbers: Path) -> Path:
 
 
 def load(table: Path, classifier: Classifier) -> list[Item]:
-    return load_fields(table, classifier.detector)[0]
+    return load_fields(table, classifier.networks.detector)[0]
 
 
 def test_corrections_go_into_table_and_labels(table: Path, classifier: Classifier) -> None:
