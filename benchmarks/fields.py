@@ -20,9 +20,9 @@ from benchmarks.forms import MARKS, Blank, Matrix, blank_sheet, fill
 from benchmarks.timing import parser, print_row
 from digits.classifier import Classifier
 from digits.constraints.constraints import Constraints
-from digits.fields.form import FindBy
-from digits.fields.locate import project
-from digits.fields.sheet import Sheet
+from digits.forms.form import FindBy
+from digits.forms.locate import project
+from digits.forms.sheet import Sheet
 from digits.terminal import progress_bar
 
 TOLERANCE = 1.0  # millimetres

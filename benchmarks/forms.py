@@ -15,8 +15,8 @@ from PIL import Image, ImageDraw
 
 from benchmarks.held_back import unseen
 from digits.constraints.constraints import Constraints
-from digits.fields.form import Field, FindBy, Form, Rule
-from digits.fields.locate import project
+from digits.forms.form import Field, FindBy, Form, Rule
+from digits.forms.locate import project
 from digits_train.camera import fonts, scene
 from digits_train.camera.exposure import lens, photograph
 from digits_train.camera.ink import EM

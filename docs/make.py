@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
 from digits import Classifier, Constraints
-from digits.classifier import examine
-from digits.commands.drawing import annotate, debug_strip, save
 from digits.data import mnist
+from digits.digit import examine
+from digits.drawing import annotate, debug_strip, save
 from digits.images import picture
 from digits.prediction import Reading
 from digits_train import detector_data, frames
@@ -214,7 +214,7 @@ def hypotheses() -> None:
     sheet.write(chosen(mnist.load("test"), "2", start=11), 130, 60, size=190)
     photo = sheet.photograph(tilt=-3, light=shadow(300, 420))
     classifier = Classifier()
-    [examined] = examine(classifier, [picture.load(photo)])
+    [examined] = examine(classifier.networks, [picture.load(photo)])
     strip = debug_strip(examined, examined.prediction(classifier.threshold))
     strip.save(HERE / "hypotheses.png", optimize=True)
 

@@ -32,9 +32,7 @@ HEAVY = {"torch", "onnx", "matplotlib", "scipy", "cv2", "safetensors"}
 FORBIDDEN = [
     (
         "runtime/digits/**/*.py",
-        "runtime/digits/fields/locate.py runtime/digits/fields/boxes.py"
-        " runtime/digits/fields/doubts.py"
-        " runtime/digits/editor/pdf.py",
+        "runtime/digits/forms/*.py runtime/digits/reader/doubts.py",
         HEAVY | {"digits_train", "digits_export"},
     ),
     (
@@ -46,7 +44,7 @@ FORBIDDEN = [
         "runtime/digits/**/*.py",
         "runtime/digits/web/*.py runtime/digits/serve/*.py runtime/digits/review/*.py"
         " runtime/digits/editor/*.py"
-        " runtime/digits/fields/form_file.py",
+        " runtime/digits/forms/form_file.py",
         {"starlette", "uvicorn", "httptools", "msgspec"},
     ),
     ("runtime/digits/**/*.py", "runtime/digits/serve/*.py", {"prometheus_client"}),
@@ -57,8 +55,9 @@ FORBIDDEN = [
 LAYERS = {
     RUNTIME: """
         alignment errors text | system | files terminal | images inference web
-        prediction processes tables | constraints vision | reader | fields | classifier formats
-        __init__ data | adapt evaluation | commands | editor review serve watch | cli | __main__
+        prediction processes tables | constraints vision | drawing reader | digit forms
+        classifier formats | __init__ data | adapt evaluation | commands | editor review serve watch
+        cli | __main__
     """,
     TRAIN: """
         __init__ config diagnose distributed matplotlib_data onnx_graph raster symbols

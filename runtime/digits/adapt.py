@@ -25,8 +25,8 @@ from digits.inference.interface import INPUT, QMAX
 from digits.inference.metadata import Metadata, bytes_field
 from digits.inference.model_file import ModelBytes, ModelFile, check
 from digits.inference.onnx_weights import last_dense_inputs, read_weights
-from digits.inference.probabilities import log_softmax
 from digits.inference.session import Session
+from digits.reader.detections import log_softmax
 
 Doubles = NDArray[np.float64]
 

@@ -1,27 +1,25 @@
 """Classify the digit in a picture, or read the symbols on a page."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from threading import Lock
+from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import TYPE_CHECKING
 
+from digits.digit import examine
 from digits.images import picture
-from digits.images.picture import GreyImage, Source
+from digits.images.picture import Source
 from digits.inference.metadata import Kernels, Task
 from digits.inference.model import Model
 from digits.inference.model_file import ModelSource
+from digits.inference.networks import Networks
 from digits.prediction import Prediction, Reading
-from digits.vision.candidates import Candidates, examine_alone, examine_inverted
-from digits.vision.ranker import Evidence
 
 if TYPE_CHECKING:
     from digits.constraints.constraints import Constraints
-    from digits.fields.form import Form
-    from digits.fields.sheet import Sheet
-    from digits.inference.detector_model import DetectorModel
-    from digits.inference.recognizer_model import RecognizerModel
-    from digits.reader.reading import Networks
+    from digits.forms.form import Form
+    from digits.forms.sheet import Sheet
 
-_OPENING = Lock()  # of networks; a lock of each classifier couldn't be sent to a worker process
+
+MAX_ERRORS = 0.01  # as long as nobody asks for less or more
 
 
 class Classifier:
@@ -54,41 +52,19 @@ class Classifier:
     ) -> None:
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f"threshold must be 0 to 1, not {threshold}")
-        sha256 = sha256 or {}
-        self.model = Model(model, threads, kernels, sha256.get("classifier"))
         self._threshold = threshold
-        self._detector_file = detector, threads, None, sha256.get("detector")
-        self._recognizer_file = recognizer, threads, None, sha256.get("recognizer")
-        self._detector: DetectorModel | None = None
-        self._recognizer: RecognizerModel | None = None
+        self.networks = Networks(model, threads, kernels, detector, recognizer, sha256 or {})
+
+    @property
+    def model(self) -> Model:
+        """The network that classifies digits."""
+        return self.networks.classifier
 
     @property
     def threshold(self) -> float:
         """The least confidence with which `predict` answers, 0 to 1."""
-        default = self.model.metadata.rejection_threshold
+        default = self.networks.classifier.metadata.rejection_threshold
         return default if self._threshold is None else self._threshold
-
-    @property
-    def detector(self) -> "DetectorModel":
-        """The network that finds symbols. Raises ModelError if it can't be used."""
-        with _OPENING:
-            if self._detector is None:  # most digits don't need it
-                from digits.inference.detector_model import DetectorModel
-
-                self._detector = DetectorModel(*self._detector_file)
-            return self._detector
-
-    @property
-    def networks(self) -> "Networks":
-        """Those that read pages. Raises ModelError if one can't be used."""
-        from digits.inference.recognizer_model import RecognizerModel
-        from digits.reader.reading import Networks
-
-        detector = self.detector
-        with _OPENING:
-            if self._recognizer is None:
-                self._recognizer = RecognizerModel(*self._recognizer_file)
-            return Networks(detector, self._recognizer)
 
     def predict(self, source: Source) -> Prediction:
         """Read the one digit in a picture.
@@ -115,7 +91,7 @@ class Classifier:
         """
         if isinstance(sources, str | bytes):
             raise TypeError("predict_batch takes a list of pictures; predict takes one")
-        examined = examine(self, [picture.load(source) for source in sources])
+        examined = examine(self.networks, [picture.load(source) for source in sources])
         return [candidates.prediction(self.threshold) for candidates in examined]
 
     def read(
@@ -135,9 +111,9 @@ class Classifier:
         '7'
         """
         from digits.constraints.constraints import Constraints  # `predict` needs neither
-        from digits.reader.reading import error_limit, read_numbers
+        from digits.reader.reading import read_numbers
 
-        limit = error_limit(max_errors)
+        limit = _error_limit(max_errors)
         constraints = Constraints() if constraints is None else constraints  # some are false
         page = picture.load(source, picture.PAGE_MAX_SIDE)
         return read_numbers(self.networks, page, constraints, limit)
@@ -145,42 +121,21 @@ class Classifier:
     def read_fields(self, source: Source, form: "Form", max_errors: float | None = None) -> "Sheet":
         """Read the number in each field of a filled form.
 
-        source: see `predict`. form: from `fields.form_file.load`. max_errors: see `read`. A sheet
+        source: see `predict`. form: from `forms.form_file.load`. max_errors: see `read`. A sheet
         that isn't in the picture as a whole has no numbers, and a note that says why. Raises
         PictureError if the picture can't be opened, and DataError if the form's picture can't.
         """
-        from digits.fields.reading import read_sheet
-        from digits.reader.reading import error_limit
+        from digits.forms.reading import read_sheet
 
-        limit = error_limit(max_errors)
+        limit = _error_limit(max_errors)
         page = picture.load(source, picture.SHEET_MAX_SIDE)
         return read_sheet(self.networks, page, form, limit)
 
 
-def examine(classifier: Classifier, pictures: Sequence[GreyImage]) -> list[Candidates]:
-    """Examine pictures, in one batch, and by the detector those that show more than a sure digit.
-
-    Those cut or in doubt are examined in both polarities first. Raises ModelError if a model fails,
-    or the detector can't be used.
-    """
-    min_confidence = classifier.model.metadata.rejection_threshold
-    examined = examine_alone(classifier.model, pictures)
-    for index, candidates in enumerate(examined):
-        if not candidates.hypotheses or candidates.is_certain(min_confidence):
-            continue
-        if candidates.is_cut or candidates.ranking.confidence < min_confidence:
-            candidates = examine_inverted(classifier.model, candidates)
-        is_sure = candidates.ranking.confidence >= min_confidence
-        if is_sure and len(candidates.hypotheses) > 1:  # is it this digit and no other?
-            seen = _see(classifier, candidates.picture, candidates.box.longer)
-            is_sure = seen.probabilities[candidates.ranking.probabilities.argmax()] > 0.5
-        if not is_sure:
-            candidates = candidates.combine(_see(classifier, candidates.picture))
-        examined[index] = candidates
-    return examined
-
-
-def _see(classifier: Classifier, page: GreyImage, height: float | None = None) -> Evidence:
-    from digits.reader.page import find_symbols, weigh  # most digits don't need it
-
-    return weigh(find_symbols(page.pixels, classifier.detector.maps, height))
+def _error_limit(max_errors: float | None) -> float:
+    """Raises ValueError if it isn't between 0 and 1."""
+    if max_errors is None:
+        return MAX_ERRORS
+    if not (isinstance(max_errors, Real) and 0 < max_errors < 1):
+        raise ValueError(f"max_errors must be a number between 0 and 1, not {max_errors!r}")
+    return max_errors

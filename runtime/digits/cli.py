@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,9 @@ from typing import Annotated
 import typer
 
 from digits import __version__
-from digits.commands import inputs, options, reports, runner
+from digits.commands import options, reports, runner
+from digits.commands.inputs import resolve
+from digits.commands.tasks import ClassifierOptions, ReadDigit, network_options
 from digits.terminal import ErrorReporter, print_result
 from digits.watch.cli import watch
 
@@ -73,9 +76,9 @@ def predict(
 
     PICTURES are files, folders, patterns, or - for stdin.
     """
-    form, given = output.chosen(), inputs.resolve(pictures, recursive)
-    task = runner.Task(runner.ClassifierOptions(model, threshold), drawing=debug)
-    runner.run(task, given, form, 1 if debug else jobs, output.output)
+    output_format, inputs = output.chosen(), resolve(pictures, recursive)
+    task = ReadDigit(networks=ClassifierOptions(model, threshold), drawing=debug)
+    runner.run(task, inputs, output_format, 1 if debug else jobs, output.output)
 
 
 @app.command("read")
@@ -83,7 +86,7 @@ def predict(
 def read(
     pictures: options.Pictures,
     output: options.OutputOptions,
-    asked: options.NumberOptions,
+    number_options: options.NumberOptions,
     recursive: options.Recursive = False,
     model: options.Models = None,
     jobs: options.Jobs = None,
@@ -96,16 +99,18 @@ def read(
     number that must have a length, a pattern, a check digit or be in a list is the likeliest one
     that does. `104?` may be wrong, `?` is none that does.
     """
-    given = inputs.resolve(pictures, recursive)
+    inputs = resolve(pictures, recursive)
     if annotate:
-        _check_annotated(annotate, given.files)
+        _check_annotated(annotate, inputs.files)
+    networks = network_options(model)
     if fields:
-        from digits.commands import sheets
+        from digits.commands import forms
 
-        sheets.run(fields, asked, model, output, given, jobs, annotate)
-    form = output.chosen()
-    task = asked.task(model)._replace(drawing=annotate)
-    runner.run(task, given, form, jobs, output.output)
+        task = forms.form_task(fields, number_options, networks)
+        forms.run(replace(task, drawing=annotate), inputs, output, jobs)
+    output_format = output.chosen()
+    numbers = replace(number_options.task(networks), drawing=annotate)
+    runner.run(numbers, inputs, output_format, jobs, output.output)
 
 
 app.command("watch")(watch)
@@ -114,7 +119,7 @@ app.command("watch")(watch)
 @app.command("eval")
 @options.grouped
 def evaluate(
-    asked: options.NumberOptions,
+    number_options: options.NumberOptions,
     model: options.Models = None,
     data: Annotated[
         Path | None, options.path_option("PATH", _LABELS, show_default="MNIST's test digits")
@@ -132,23 +137,24 @@ def evaluate(
     with options.needs_package("--plot", "matplotlib"):
         plots = import_module("digits_train.plots") if plot else None  # which needs no torch
     is_of_pages = not numbers and data is not None and has_pages(data)
-    task, errors = asked.task(model, bool(numbers) or is_of_pages), ErrorReporter()
+    networks, errors = network_options(model, bool(numbers) or is_of_pages), ErrorReporter()
+    task = number_options.task(networks)
     if numbers:
         if data:
             raise typer.BadParameter("--data and --numbers exclude each other")
         if calibrate and calibrate.suffix.lower() != ".json":
             raise typer.BadParameter("--calibrate writes a .json file")
-        if calibrate and asked.max_errors and os.path.isfile(asked.max_errors):
+        if calibrate and number_options.max_errors and os.path.isfile(number_options.max_errors):
             raise typer.BadParameter("with --calibrate, --max-errors is a share, not a file")
         if calibrate and os.path.lexists(calibrate):
             acceptance.load(calibrate)  # only such a file is replaced
         report = evaluate.evaluate_numbers(task, numbers, calibrate, errors.report)
-    elif asked != options.NumberOptions() or calibrate:
+    elif number_options != options.NumberOptions() or calibrate:
         raise typer.BadParameter("constraints, --max-errors and --calibrate are for --numbers")
     elif data and is_of_pages:
-        report = evaluate.evaluate_pages(task.networks, data, errors.report)
+        report = evaluate.evaluate_pages(networks, data, errors.report)
     else:
-        report = evaluate.evaluate_digits(task.networks, data, errors.report)
+        report = evaluate.evaluate_digits(networks, data, errors.report)
     reports.print_report(report.values, as_json)
     if plot:
         for name, result in report.plots.items():

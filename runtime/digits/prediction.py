@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 NumberStatus = Literal["accepted", "review", "unreadable", "blank"]
 Status = Literal["sure", "unsure", "several", "none", "blank", "unreadable"]
 
-_LOCATION = ("confidence", "left", "top", "right", "bottom")
-_PROBABILITIES = tuple(f"p{digit}" for digit in range(10))
+_SIDES = ("left", "top", "right", "bottom")
 SIGNS = SYMBOLS[10:]  # what isn't a digit
 
 _CHANCE = 0.1  # the confidence if no digit is more likely than another
@@ -33,7 +32,10 @@ class Prediction:
     input, uint8 [28, 28], 255 = ink; None for a blank picture.
     """
 
-    COLUMNS: ClassVar = ("file", "digit", *_LOCATION, *_PROBABILITIES, "status", "note")
+    COLUMNS: ClassVar = (
+        *("file", "digit", "confidence", *_SIDES),
+        *("p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "status", "note"),
+    )
     KEYS: ClassVar = ("file", "digit", "confidence", "probabilities", "box", "status", "note")
 
     digit: int | None
@@ -67,10 +69,9 @@ class Prediction:
             fields["frame"] = None if pixels is None else pixels.tolist()
         return fields
 
-    def to_rows(self, file: str) -> list[list[object]]:
-        """The cells of the one row of a table; a rejected digit is None."""
-        cells = [self.digit, self.confidence, *self.box, *self.probabilities, self.status]
-        return [[escape_name(file), *cells, escape_control(self.note)]]
+    def records(self, file: str) -> list[dict[str, Any]]:
+        """What the one row of a table says, by its columns."""
+        return [_flatten(self.to_dict(file))]
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ class Reading:
 
     COLUMNS: ClassVar = (
         *("file", "line", "column", "number", "probability", "status", "second", "free"),
-        *_LOCATION[1:],
+        *_SIDES,
     )
     KEYS: ClassVar = ("file", "text", "status", "numbers")
     note: ClassVar = ""  # as of a Prediction
@@ -171,8 +172,8 @@ class Reading:
         return "\n".join("  ".join(number.to_text() for number in line) for line in self.lines)
 
     def to_text(self) -> str:
-        """For people: the same as `text`."""
-        return self.text
+        """For people: the same as `text`, or `?` if that is empty."""
+        return self.text or "?"
 
     def to_dict(self, file: str) -> dict[str, Any]:
         """The fields of a JSON object."""
@@ -180,16 +181,18 @@ class Reading:
         name = escape_name(file)
         return {"file": name, "text": self.text, "status": self.status, "numbers": numbers}
 
-    def to_rows(self, file: str) -> list[list[object]]:
-        """The cells of a table's rows, one for each number."""
-        name = escape_name(file)
-        return [
-            [
-                *(name, number.line, number.column, number.text, number.probability),
-                *(number.status, number.second, number.free, *number.box),
-            ]
-            for number in self.numbers
-        ]
+    def records(self, file: str) -> list[dict[str, Any]]:
+        """What a table's rows say by its columns: a row for each number, or one for none."""
+        name = {"file": escape_name(file)}
+        records = [_flatten(name | {"number": n.text} | n.to_dict()) for n in self.numbers]
+        return records or [name | {"probability": 0.0, "status": "unreadable"}]
 
     def __repr__(self) -> str:
         return f"<Reading {self.text!r:.60}, {self.status}>"
+
+
+def _flatten(record: dict[str, Any]) -> dict[str, Any]:
+    """A JSON object with a column for each side of its box and each of its probabilities."""
+    sides = zip(_SIDES, record["box"], strict=True)
+    probabilities = enumerate(record.get("probabilities", ()))
+    return record | dict(sides) | {f"p{digit}": p for digit, p in probabilities}

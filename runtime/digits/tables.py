@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from digits.errors import DataError, reporting
-from digits.text import escape, escape_name
+from digits.text import escape, escape_name, unescape_name
 
 # What makes a spreadsheet compute a cell, or a part of it where `;` separates cells, but no number.
 # https://owasp.org/www-community/attacks/CSV_Injection
@@ -97,6 +98,12 @@ def list_cells(path: Path, column: str | None = None) -> Iterator[tuple[int, str
 def plain_signs(text: str) -> str:
     """The text with points for commas, and minus signs as on a keyboard."""
     return text.translate(_VARIANTS)
+
+
+def find_file(name: str, *folders: Path) -> Path:
+    """The first file of this name, escaped as in results or not, in these folders."""
+    paths = [folder / each for folder in folders for each in (unescape_name(name), name)]
+    return next(filter(os.path.isfile, paths), paths[1])
 
 
 @contextmanager

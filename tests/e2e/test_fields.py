@@ -14,13 +14,12 @@ from PIL import Image
 from digits.classifier import Classifier
 from digits.constraints.constraints import Constraints
 from digits.data.mnist import Split
-from digits.editor import pdf
-from digits.fields import form_file
-from digits.fields.form import Field, Form
-from digits.fields.table import SheetTable
+from digits.forms import form_file, pdf
+from digits.forms.form import Field, Form
+from digits.forms.table import SheetTable
 from digits.images.grey import Grey
 from tests.conftest import Patch, Run
-from tests.runtime.fields.test_locate import photograph
+from tests.runtime.forms.test_locate import photograph
 
 DOTS = 10  # a millimetre of a sheet
 FORM = """

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits.data.image_folder import assign_split, digest_of
+from digits.data.image_folder import assign_split
 from digits.errors import DataError, DigitsError
-from digits.images.grey import Grey
+from digits.images.grey import Grey, digest_of
 from digits.inference.detector_model import DetectorModel
 from digits_train.detection import Targets
 from digits_train.matching import Truth, true_symbols

@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from digits.data.image_folder import assign_split, digest_of
+from digits.data.image_folder import assign_split
 from digits.data.table import NumberLabel, OnError, rows
 from digits.errors import DataError, PictureError
 from digits.images import picture
-from digits.images.grey import Grey
+from digits.images.grey import Grey, digest_of
 from digits.inference.detector_model import run_maps
 from digits.inference.interface import LARGEST, SMALLEST, SYMBOLS
 from digits.inference.metadata import DetectorMetadata

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from digits.classifier import Classifier
-from digits.commands.runner import ClassifierOptions, Task
+from digits.classifier import MAX_ERRORS, Classifier
+from digits.commands.tasks import ClassifierOptions, ReadNumbers
 from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
 from digits.data import mnist
@@ -22,7 +22,6 @@ from digits.evaluation.numbers import NumberEvaluation, numbers_in
 from digits.evaluation.pages import PageEvaluation
 from digits.images import picture
 from digits.prediction import SIGNS
-from digits.reader.reading import MAX_ERRORS
 from digits.terminal import print_stderr, track
 
 _BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB for each digit
@@ -101,7 +100,9 @@ def evaluate_pages(networks: ClassifierOptions, table: Path, on_error: OnError) 
     return Report(values, {"pages": result})
 
 
-def evaluate_numbers(task: Task, table: Path, promise: Path | None, on_error: OnError) -> Report:
+def evaluate_numbers(
+    task: ReadNumbers, table: Path, promise: Path | None, on_error: OnError
+) -> Report:
     """How many numbers in a table are read and accepted rightly.
 
     Each page is read once. Labels with boxes are compared with what was read there, and one that
@@ -109,7 +110,7 @@ def evaluate_numbers(task: Task, table: Path, promise: Path | None, on_error: On
     its page isn't counted. promise: file for `acceptance.save`. on_error, raises: see
     `evaluate_digits`.
     """
-    classifier, constraints = task.networks.open(True), task.constraints or Constraints()
+    classifier, constraints = task.open(), task.constraints or Constraints()
     column = "number" if has_column(table, "number") else "text"
     pages = defaultdict[Path, list[NumberLabel]](list)
     for path, label in rows(table, on_error, column):
@@ -154,7 +155,7 @@ def _pick(result: object, keys: Iterable[str]) -> dict[str, Any]:
 
 
 def _both(classifier: Classifier) -> str:
-    return " with ".join(network.name for network in classifier.networks)
+    return f"{classifier.networks.detector.name} with {classifier.networks.recognizer.name}"
 
 
 def _satisfies(path: Path, label: NumberLabel, constraints: Constraints) -> bool:

@@ -5,17 +5,17 @@ import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from digits.commands.runner import Task, network_options
+from digits.commands.tasks import ClassifierOptions, ReadNumbers
 from digits.constraints.checks import CheckName
 from digits.errors import DigitsError
 from digits.formats import FORMATS, Format
-from digits.prediction import Reading
 
 
 def make_app() -> typer.Typer:
@@ -169,8 +169,8 @@ class NumberOptions(NamedTuple):
     value_range: Annotated[str | None, option("A-B", "Least and greatest value.", "--range")] = None
     max_errors: Annotated[str | None, option("P", _MAX_ERRORS, show_default="1%")] = None
 
-    def task(self, models: list[Path] | None, reads_numbers: bool = True) -> Task:
-        """What to read by these networks; see `network_options`.
+    def task(self, networks: ClassifierOptions) -> ReadNumbers:
+        """What to read by these networks.
 
         Raises BadParameter for options that are malformed or contradict each other, and DigitsError
         for a file that can't be read, or is for other constraints or networks.
@@ -180,14 +180,20 @@ class NumberOptions(NamedTuple):
 
         try:
             allowed = None if self.allowed is None else AllowedNumbers.parse(self.allowed)
-            asked = self.length, self.pattern, self.check, allowed, self.value_range
-            constraints = Constraints(*asked, self.digits_only)
-            networks = network_options(models, reads_numbers)
+            constraints = Constraints(
+                length=self.length,
+                pattern=self.pattern,
+                check=self.check,
+                values=allowed,
+                range=self.value_range,
+                digits_only=self.digits_only,
+            )
+            task = ReadNumbers(networks=networks, constraints=constraints)
             if self.max_errors is None:
-                return Task(networks, Reading, constraints)
+                return task
             from digits.evaluation.acceptance import parse_max_errors
 
             share = parse_max_errors(self.max_errors, networks.files, constraints)
-            return Task(networks, Reading, constraints, share)
+            return replace(task, max_errors=share)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error

@@ -14,6 +14,7 @@ from digits.data.mnist import SplitName
 from digits.data.table import LABELS, NO_DIGIT, OnError
 from digits.errors import DataError, PictureError
 from digits.images.formats import SUFFIXES
+from digits.images.grey import digest_of
 from digits.terminal import track
 
 if TYPE_CHECKING:
@@ -73,22 +74,16 @@ def read_pictures(
 
 def _read(path: Path, label: int, group: str, classifier: "Classifier") -> Digit:
     """Raises PictureError if the picture can't be opened or is blank."""
-    from digits.classifier import examine
+    from digits.digit import examine
     from digits.images import picture
 
-    [examined] = examine(classifier, [picture.load(path)])
+    [examined] = examine(classifier.networks, [picture.load(path)])
     prediction = examined.prediction(classifier.threshold)
     if prediction.frame is None:
         raise PictureError(f"{path}: {prediction.note}")
     digest = digest_of(examined.picture.pixels)
     split = assign_split(digest, group)
     return Digit(str(path), label, digest, split, prediction.frame, prediction.probabilities)
-
-
-def digest_of(grey: NDArray[np.uint8]) -> bytes:
-    """The SHA-256 of a picture's grey pixels: uint8 [height, width]."""
-    height, width = grey.shape
-    return hashlib.sha256(b"%d %d " % (height, width) + grey.tobytes()).digest()
 
 
 def assign_split(digest: bytes, group: str = "") -> SplitName:

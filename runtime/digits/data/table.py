@@ -1,6 +1,5 @@
 """Read a CSV table of labelled digits or pages, as programs, people and spreadsheets write it."""
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,18 +34,12 @@ def has_column(path: Path, label: str) -> bool:
     return {"file", label} <= {*tables.header(path, "file", label)}
 
 
-def find_file(name: str, *folders: Path) -> Path:
-    """The first file of this name, escaped as in results or not, in these folders."""
-    paths = [folder / each for folder in folders for each in (unescape_name(name), name)]
-    return next(filter(os.path.isfile, paths), paths[1])
-
-
 def rows(
     path: Path, on_error: OnError, column: str = "digit"
 ) -> Iterator[tuple[Path, NumberLabel]]:
     """Yield each picture and its label: the text in a column.
 
-    The header names the columns `file` (see `find_file`) and this one, in any case; commas,
+    The header names the columns `file` (see `tables.find_file`) and this one, in any case; commas,
     semicolons or tabs separate them, and the text is UTF-8 or UTF-16. A digit is one of LABELS. Any
     other text says what is written on a page: digits, minus signs, and points or commas; `/` or a
     line break begins a line, and a blank a column; it comes in the form of `Reading.text`, empty
@@ -65,7 +58,7 @@ def rows(
                 raise DataError("more cells than columns; a text with a separator needs quotes")
             if row.get("file") and {*needed} <= {*row}:
                 box = _box(row["box"]) if has_boxes else None
-                file = find_file(row["file"], path.parent, Path())
+                file = tables.find_file(row["file"], path.parent, Path())
                 yield file, (box, parse(row[column]), row.get("group", ""))
             elif any(row.values()):
                 raise DataError(f"{' or '.join(needed)} is missing")

@@ -18,12 +18,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from digits.commands import options
-from digits.editor import pdf
 from digits.errors import DigitsError
-from digits.fields import form_file
-from digits.fields.boxes import propose
-from digits.fields.form import MARKER_SETS
-from digits.fields.form_file import FieldTable, FormTable
+from digits.forms import form_file, pdf
+from digits.forms.boxes import propose
+from digits.forms.form import MARKER_SETS
+from digits.forms.form_file import FieldTable, FormTable
 from digits.images import picture
 from digits.web import server
 from digits.web.application import Application

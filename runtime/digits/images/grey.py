@@ -1,5 +1,6 @@
 """Convert a Pillow image to grey pixels."""
 
+import hashlib
 from itertools import product
 from typing import Any
 
@@ -91,3 +92,9 @@ def to_uint8(values: NDArray[Any], black: float, white: float) -> NDArray[np.uin
 def _round_to_uint8(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Round values from 0 to 255, in place to save memory."""
     return np.round(values, out=values).astype(np.uint8)
+
+
+def digest_of(grey: Grey) -> bytes:
+    """The SHA-256 of a picture's grey pixels: uint8 [height, width]."""
+    height, width = grey.shape
+    return hashlib.sha256(b"%d %d " % (height, width) + grey.tobytes()).digest()

@@ -1,6 +1,4 @@
-"""Probabilities: logarithms of them, and a check of what a network outputs."""
-
-from typing import Any
+"""A check of the probabilities that a network outputs."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +12,3 @@ def are_probabilities(rows: NDArray[np.float32]) -> bool:
     with np.errstate(all="ignore"):  # infinities
         furthest = np.abs(rows.sum(1) - 1).max(initial=0)
     return bool(rows.min(initial=0) >= 0 and furthest <= _ROUNDING)  # as NaN is not
-
-
-def log_softmax(logits: NDArray[Any]) -> NDArray[Any]:
-    """The logarithms of probabilities, along the last axis."""
-    relative = logits - logits.max(-1, keepdims=True)
-    return np.asarray(relative - np.log(np.exp(relative).sum(-1, keepdims=True)))

@@ -1,7 +1,7 @@
 """What the network finds on a page, as one object of arrays."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,3 +71,9 @@ def overlaps(boxes: Floats, others: Floats) -> tuple[Floats, Floats]:
     common = (far - near).clip(0).prod(-1)
     area, other_area = ((each[..., 2:] - each[..., :2]).prod(-1) for each in (boxes, others))
     return common / (area + other_area - common), common / other_area
+
+
+def log_softmax(logits: NDArray[Any]) -> NDArray[Any]:
+    """The logarithms of probabilities, along the last axis."""
+    relative = logits - logits.max(-1, keepdims=True)
+    return np.asarray(relative - np.log(np.exp(relative).sum(-1, keepdims=True)))

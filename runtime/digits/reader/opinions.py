@@ -18,6 +18,7 @@ import numpy as np
 from digits.alignment import edit_distance
 from digits.constraints.automaton import Automaton, Product, State, product
 from digits.inference.interface import SYMBOLS
+from digits.inference.metadata import RecognizerMetadata
 from digits.reader import ctc, lattice
 from digits.reader.detections import DIGITS, Floats
 from digits.reader.lattice import Arc, Box
@@ -46,6 +47,11 @@ class Weights(NamedTuple):
     recognizer_slip_rate: float
     number_temperature: float = 1.0
     number_shift: float = 0.0
+
+    @classmethod
+    def from_metadata(cls, metadata: RecognizerMetadata) -> "Weights":
+        """Those in a recognizer's file."""
+        return cls(*(getattr(metadata, name) for name in cls._fields))
 
     def calibrated(self, share: float) -> float:
         """The probability that the likeliest text, of this share of all weight, is right.

@@ -12,8 +12,15 @@ from PIL import Image
 from digits.errors import ModelError
 from digits.images.grey import Grey
 from digits.inference.interface import LARGEST, PAGE_MAX_PIXELS, PAGE_MULTIPLE, SMALLEST, STRIDE
-from digits.inference.probabilities import log_softmax
-from digits.reader.detections import SAME, Detections, Floats, Integers, concatenate, overlaps
+from digits.reader.detections import (
+    SAME,
+    Detections,
+    Floats,
+    Integers,
+    concatenate,
+    log_softmax,
+    overlaps,
+)
 
 Map = NDArray[np.float32]
 # A grey page to its centres [h, w], symbols [12, h, w] and boxes [4, h, w]: DetectorModel.maps.

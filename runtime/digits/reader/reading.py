@@ -2,8 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from numbers import Real
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +9,8 @@ from numpy.typing import NDArray
 from digits.constraints.constraints import Constraints
 from digits.images.grey import Grey
 from digits.images.picture import GreyImage
-from digits.inference.detector_model import DetectorModel
 from digits.inference.interface import SYMBOLS
-from digits.inference.recognizer_model import RecognizerModel
+from digits.inference.networks import Networks
 from digits.prediction import Number, Reading, Symbol
 from digits.reader import crops, symbols
 from digits.reader.crops import Region
@@ -24,35 +21,10 @@ from digits.reader.opinions import Views, Weights
 from digits.reader.page import build_lattices, find_symbols
 from digits.reader.pyramid import MapsFn
 
-MAX_ERRORS = 0.01  # as long as nobody asks for less or more
 _UNSEEN = np.zeros((0, len(SYMBOLS) + 1))  # steps
 
 # Crops to log probabilities: `RecognizerModel.log_probabilities`.
 RecognizeFn = Callable[[Sequence[Grey]], Sequence[NDArray[np.float32]]]
-
-
-class Networks(NamedTuple):
-    """Those that read pages."""
-
-    detector: DetectorModel
-    recognizer: RecognizerModel
-
-    @property
-    def weights(self) -> Weights:
-        metadata = self.recognizer.metadata
-        return Weights(*(getattr(metadata, name) for name in Weights._fields))
-
-
-def error_limit(max_errors: float | None) -> float:
-    """max_errors, as for `Classifier.read`, or by default MAX_ERRORS.
-
-    Raises ValueError if it isn't between 0 and 1.
-    """
-    if max_errors is None:
-        return MAX_ERRORS
-    if not (isinstance(max_errors, Real) and 0 < max_errors < 1):
-        raise ValueError(f"max_errors must be a number between 0 and 1, not {max_errors!r}")
-    return max_errors
 
 
 def read_numbers(
@@ -60,9 +32,10 @@ def read_numbers(
 ) -> Reading:
     """Read all numbers of a page that was loaded with PAGE_MAX_SIDE; see `Classifier`."""
     lines: list[tuple[Number, ...]] = []
-    detector, recognizer = networks
+    detector, recognizer = networks.detector, networks.recognizer
+    weights = Weights.from_metadata(recognizer.metadata)
     for columns in find_numbers(detector.maps, recognizer.log_probabilities, page.pixels):
-        read = [(views, read_number(views, constraints, networks.weights)) for views in columns]
+        read = [(views, read_number(views, constraints, weights)) for views in columns]
         line = [pair for pair in read if pair[1].text]
         if line:
             row, numbered = len(lines) + 1, enumerate(line, 1)

@@ -10,9 +10,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from digits.classifier import Classifier
-from digits.commands.drawing import close_up
 from digits.commands.results import ResultsFile, WriteFailed
 from digits.data.table import LABELS
+from digits.drawing import close_up
 from digits.errors import DigitsError
 from digits.review.items import NUMBER, Item
 from digits.tables import csv_row, plain_signs
@@ -72,7 +72,7 @@ class Review(Application):
     async def refusal(self, request: Request) -> Response:
         """Why the form forbids a label, if it does; it may be stored all the same."""
         sheet, text = self._item(request).sheet, _text(request)
-        refusal = sheet.of.refusal("" if text == "none" else text) if sheet else ""
+        refusal = sheet.field.refusal("" if text == "none" else text) if sheet else ""
         return JSONResponse({"refusal": refusal})
 
     async def label(self, request: Request) -> Response:
@@ -115,16 +115,13 @@ class Review(Application):
             raise Refused(422, "a label is none, 0 to 9, or a number of up to 64 symbols")
         if number not in self._stored:
             path, sheet = self._labels.path, item.sheet
-            if sheet:
-                cells = [sheet.correct(text, path, self._classifier)]
-            else:
-                cells = item.cells(path.parent)
+            cells = [sheet.correct(text, path)] if sheet else item.cells(path.parent)
             line = csv_row([*cells, text if self._has_numbers else label])
             try:
                 self._stored[number] = label, self._labels.append(line)
             except DigitsError:
                 if sheet:
-                    sheet.correct(text, path, self._classifier, undo=True)
+                    sheet.correct(text, path, undo=True)
                 raise
         elif self._stored[number][0] != label:  # else the first answer was lost
             raise Refused(409, _OTHER_WINDOW)
@@ -136,7 +133,7 @@ class Review(Application):
         (label, size), sheet = self._stored[number], self._items[number].sheet
         self._labels.truncate_to(size)
         if sheet:
-            sheet.correct(label, self._labels.path, self._classifier, undo=True)
+            sheet.correct(label, self._labels.path, undo=True)
         del self._stored[number]
 
 

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from digits import tables
-from digits.commands import options, runner
+from digits.commands import options
 from digits.commands.results import ResultsFile
+from digits.commands.tasks import ClassifierOptions
 from digits.review.api import Review
 from digits.review.items import has_numbers, load, read_rows
 from digits.web import server
@@ -43,13 +44,17 @@ def review(
         )
     if sheets := not source.is_dir() and "form" in tables.header(source, "file", "form"):
         with options.needs_package("a table of sheets", '"digits[fields]"'):
-            from digits.review.sheets import fields_of  # OpenCV, before all else
+            from digits.review.sheets import load_fields  # OpenCV, before all else
     numbers, rows = (True, []) if sheets else (has_numbers(source), read_rows(source))
     if sheets:
         columns: tuple[str, ...] = ("file", "text")
     else:
         columns = ("file", "box", "text") if numbers else ("file", "digit")
     with closing(ResultsFile(path, columns, key=len(columns) - 1)) as labels:
-        classifier = runner.ClassifierOptions(model).open(reads_numbers=False)
-        items, before = fields_of(source) if sheets else load(source, rows, classifier, labels)
+        classifier = ClassifierOptions(model).open(reads_numbers=False)
+        items, before = (
+            load_fields(source, classifier.networks.detector)
+            if sheets
+            else load(source, rows, classifier, labels)
+        )
         server.run(Review(items, before, labels, numbers, classifier, private(port)))

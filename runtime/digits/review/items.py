@@ -9,7 +9,6 @@ from digits import tables
 from digits.classifier import Classifier
 from digits.commands.inputs import expand
 from digits.commands.results import ResultsFile
-from digits.data.table import find_file
 from digits.errors import DataError, DigitsError, PictureError
 from digits.images import picture
 from digits.prediction import Reading, Status
@@ -109,7 +108,7 @@ def _item(table: Path, row: dict[str, str]) -> Item:
 
     Raises KeyError, ValueError or PictureError if the picture is gone or the row makes no sense.
     """
-    file, status = str(find_file(row["file"], table.parent, Path())), row["status"]
+    file, status = str(tables.find_file(row["file"], table.parent, Path())), row["status"]
     share = float(row.get("probability") or row["confidence"])
     if not os.path.isfile(file) or status not in _STATUSES or not 0 <= share <= 1:
         raise ValueError("no picture, status or probability")

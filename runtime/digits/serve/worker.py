@@ -5,8 +5,9 @@ from functools import lru_cache, partial
 from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl
 
-from digits.classifier import Classifier, examine
+from digits.classifier import Classifier
 from digits.constraints.constraints import Constraints
+from digits.digit import examine
 from digits.errors import DigitsError, ModelError, PictureError, TooManyPixels
 from digits.evaluation.acceptance import parse_share
 from digits.images import picture
@@ -108,7 +109,7 @@ def _answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) 
             if isinstance(error.__cause__, MemoryError):
                 raise error.__cause__ from error
             answers[number] = Answer(422, str(error), "no_picture")
-    examinations = examine(classifier, list(opened.values()))
+    examinations = examine(classifier.networks, list(opened.values()))
     for number, examined in zip(opened, examinations, strict=True):
         prediction, upload = examined.prediction(classifier.threshold), uploads[number]
         text = to_json(prediction.to_dict(upload.name, upload.frame))

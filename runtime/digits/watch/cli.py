@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from digits.commands import options, runner
+from digits.commands import options
+from digits.commands.tasks import ReadDigit, Task, network_options
 from digits.terminal import print_stderr
 
 
@@ -31,7 +32,7 @@ def watch(
     RESULTS.csv gets a row for each picture, or with --numbers for each number; pictures with a row
     are not read again. With --fields, a picture holds a sheet.
     """
-    from digits.commands import sheets
+    from digits.commands.forms import form_task
     from digits.watch.readers import Reader
     from digits.watch.watcher import FolderWatcher
 
@@ -40,13 +41,18 @@ def watch(
         raise typer.BadParameter("--keep must be a folder whose pictures aren't read")
     if threshold is not None and (numbers or fields):
         raise typer.BadParameter("numbers have --max-errors, not --threshold")
-    task = number_options.task(model, reads_numbers=numbers or fields is not None)
+    if numbers and fields:
+        raise typer.BadParameter("constraints are in the form; --fields excludes numbers' options")
+    networks = network_options(model, reads_numbers=numbers or fields is not None)
+    task: Task
     if fields:
-        task = task._replace(kind=sheets.load_form(fields, number_options, numbers))
-    elif not numbers:
-        if number_options != options.NumberOptions():
-            raise typer.BadParameter("options for numbers need --numbers")
-        task = runner.Task(task.networks._replace(threshold=threshold, threads=1))
+        task = form_task(fields, number_options, networks)
+    elif numbers:
+        task = number_options.task(networks)
+    elif number_options != options.NumberOptions():
+        raise typer.BadParameter("options for numbers need --numbers")
+    else:
+        task = ReadDigit(networks=networks._replace(threshold=threshold, threads=1))
     watcher = FolderWatcher(Reader(str(folder), task, as_json), results, recursive, keep)
     signal.signal(signal.SIGTERM, lambda *_: watcher.stop())
     signal.signal(signal.SIGINT, lambda *_: watcher.stop())

@@ -1,22 +1,16 @@
 """What `digits watch` makes of a picture, in a worker: a row, or rows of numbers."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from digits.commands.runner import Task
+from digits.commands.tasks import ReadDigit, Task
 from digits.errors import PictureError
-from digits.fields.sheet import Sheet
-from digits.formats import Format
-from digits.prediction import Prediction, Reading
+from digits.formats import Answer, Format, table_rows
 from digits.tables import csv_row
 from digits.text import escape_control, escape_name, to_json
 from digits.watch.folder import FileStamp, open_picture, stamp
 
-if TYPE_CHECKING:
-    from digits.formats import Answer
-
 _STAMP = ("file", "modified", "size")
-_NO_NUMBER = ["", "", "", 0.0, "unreadable", "", "", "", "", "", ""]  # in Reading.COLUMNS[1:]
 
 
 class Row(NamedTuple):
@@ -38,25 +32,26 @@ class Reader(NamedTuple):
     """
 
     folder: str
-    task: Task = Task()
+    task: Task = ReadDigit()
     as_json: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the cells in a row."""
-        return (*_STAMP, *self.task.kind.COLUMNS[1:])
+        return (*_STAMP, *self.task.columns[1:])
 
     def start(self) -> Callable[[FileStamp], Row | None]:
         """Open the model; return what reads a picture. Raises ModelError if it can't be used.
 
         It returns None for a picture that has changed meanwhile.
         """
-        classifier = self.task.networks.open(self.task.kind is not Prediction)
+        classifier = self.task.open()
 
         def read(file: FileStamp) -> Row | None:
             try:
                 with open_picture(self.folder, file.name) as source:
-                    row = self.row(file, self.task.ask(classifier, source))
+                    [answer] = self.task.ask(classifier, [source])
+                row = self.row(file, answer)
             except PictureError as error:
                 row = self.row(file, None, str(error))
             current = stamp(self.folder, file.name)
@@ -65,19 +60,14 @@ class Reader(NamedTuple):
 
         return read
 
-    def row(self, file: FileStamp, answer: "Answer | None", error: str = "") -> Row:
+    def row(self, file: FileStamp, answer: Answer | None, error: str = "") -> Row:
         """Format the result of a picture. error: why there is none."""
         if answer is None:
-            unreadable = Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "unreadable", error)
-            answer = unreadable if self.task.kind is Prediction else Reading(())
-            if not isinstance(self.task.kind, type):
-                answer = Sheet(self.task.kind, (), escape_control(error))
-        name = escape_name(file.name)
-        rows = [cells for _, *cells in answer.to_rows(file.name)] or [_NO_NUMBER]
-        lines = "\n".join(csv_row([*file.cells, *cells]) for cells in rows)
-        text = Format().lines(file.name, answer, show_name=True) or f"{name}  ?"
+            answer = self.task.unreadable(error)
+        cells = ([*file.cells, *others] for _, *others in table_rows(file.name, answer))
+        text = Format().lines(file.name, answer, show_name=True)
         if self.as_json:
-            failure = {"file": name, "error": escape_control(error)}
+            failure = {"file": escape_name(file.name), "error": escape_control(error)}
             text = to_json(failure if error else answer.to_dict(file.name))
         is_doubtful = not error and answer.status not in ("sure", "complete")
-        return Row(lines, text, error, is_doubtful)
+        return Row("\n".join(map(csv_row, cells)), text, error, is_doubtful)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from digits.classifier import examine
 from digits.commands import reports
+from digits.digit import examine
 from digits.images import picture
 from digits.inference.model import Model
 from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from digits.commands import inputs, runner
+from digits.commands import inputs, runner, tasks
 from digits.commands.results import ResultsFile
 from digits.errors import PictureError
 from digits.images import decoder
@@ -108,7 +108,7 @@ def test_networks_that_fit_are_taken(run: Run, pictures: list[Path]) -> None:
     assert run("read", pictures[7], *options) == (0, "7\n", "")
     code, _, err = run("read", pictures[7], *options[:2], *options[:2])
     assert code == 1 and "are both a detector: name one of each kind" in err
-    single = runner.network_options([Path(BUNDLED), Path(BUNDLED_DETECTOR)], reads_numbers=False)
+    single = tasks.network_options([Path(BUNDLED), Path(BUNDLED_DETECTOR)], reads_numbers=False)
     assert (single.model, single.detector) == (Path(BUNDLED), Path(BUNDLED_DETECTOR))
     for command, model, reason in (
         (f"read {pictures[7]}", BUNDLED, "is a classifier: it reads pictures of one digit"),

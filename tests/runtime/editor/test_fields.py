@@ -12,11 +12,10 @@ import pytest
 from PIL import Image, ImageDraw
 from starlette.testclient import TestClient
 
-from digits.editor import pdf
 from digits.editor.cli import Editor
-from digits.fields import form_file
-from digits.fields.form import Form
-from digits.fields.locate import Locator
+from digits.forms import form_file, pdf
+from digits.forms.form import Form
+from digits.forms.locate import Locator
 from digits.web import server
 from tests.conftest import Patch, Run
 

@@ -13,7 +13,6 @@ from digits.reader.detections import Detections
 from digits.reader.lattice import Arc
 from digits.reader.opinions import Views, Weights
 from digits.reader.pyramid import BOX_UNIT
-from digits.reader.reading import Networks
 
 NOTHING = -8.0  # log odds
 MARGIN = 16  # pixels of paper that are added around a page
@@ -85,7 +84,7 @@ def answer(
     patch.setattr(DetectorModel, "maps", lambda self, page: maps(page))
     says = [recognized]
     patch.setattr(RecognizerModel, "log_probabilities", lambda self, crops: says * len(crops))
-    patch.setattr(Networks, "weights", EVEN)
+    patch.setattr(Weights, "from_metadata", lambda _: EVEN)
 
 
 def detections(

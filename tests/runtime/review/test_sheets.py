@@ -14,9 +14,10 @@ from starlette.testclient import TestClient
 from digits.classifier import Classifier
 from digits.commands.results import ResultsFile
 from digits.errors import DigitsError
-from digits.fields.table import open_table
+from digits.forms.table import open_table
 from digits.review.api import Review
-from digits.review.sheets import fields_of
+from digits.review.items import Item
+from digits.review.sheets import load_fields
 from digits.web.settings import Settings
 from tests.conftest import Patch, Run
 
@@ -42,9 +43,16 @@ def table(tmp_path: Path, numbers: Path) -> Path:
     return Path(shutil.copy(numbers, tmp_path / "a.jpg")).with_name("marks.csv")
 
 
+def load(table: Path, classifier: Classifier) -> list[Item]:
+    return load_fields(table, classifier.networks.detector)[0]
+
+
 def test_corrections_go_into_table_and_labels(table: Path, classifier: Classifier) -> None:
     shutil.copy(table.parent / "a.jpg", table.parent / "b.jpg")
-    labels, items = ResultsFile(table.parent / "labels.csv", ("file", "text")), fields_of(table)[0]
+    labels, items = (
+        ResultsFile(table.parent / "labels.csv", ("file", "text")),
+        load(table, classifier),
+    )
     names = [f"{item.remark.partition(' is ')[0]} {Path(item.file).stem}" for item in items]
     assert (names, sum(item.is_unsure for item in items)) == (ORDER, 5)
     client = TestClient(Review(items, 1, labels, True, classifier, Settings()), "http://127.0.0.1")
@@ -71,20 +79,25 @@ def test_copies_of_a_picture_have_crops_of_their_own(table: Path, classifier: Cl
     (table.parent / "b").mkdir()
     shutil.copy(table.parent / "a.jpg", table.parent / "b" / "a.jpg")
     table.write_text(TABLE.replace("b.jpg", "b/a.jpg"))
-    (first, second), labels = fields_of(table)[0][0:3:2], table.with_name("labels.csv")
-    name = first.sheet.correct("20260", labels, classifier)
-    assert name != second.sheet.correct("20260", labels, classifier)
-    second.sheet.correct("20260", labels, classifier, undo=True)
+    (first, second), labels = (
+        load(table, classifier)[0:3:2],
+        table.with_name("labels.csv"),
+    )
+    name = first.sheet.correct("20260", labels)
+    assert name != second.sheet.correct("20260", labels)
+    second.sheet.correct("20260", labels, undo=True)
     assert (table.parent / name).is_file()
 
 
 def test_spreadsheets_and_other_programs_write_it_too(table: Path, classifier: Classifier) -> None:
     table.write_text(TABLE.replace(",", ";").replace("a note", "\u00fc"), encoding="latin-1")
-    items, _ = fields_of(table)
+    items = load(table, classifier)
     table.write_bytes(table.read_bytes() + b"\nd.jpg\n")
-    items[0].sheet.correct("1", table.with_name("labels.csv"), classifier)
+    items[0].sheet.correct("1", table.with_name("labels.csv"))
     assert [line[:5] for line in table.read_bytes().split(b"\n")][4:] == [b"c.jpg", b"d.jpg", b""]
-    assert b",\xfc,form.toml" in table.read_bytes() and len(fields_of(table)[0]) == len(ORDER) - 1
+    assert (
+        b",\xfc,form.toml" in table.read_bytes() and len(load(table, classifier)) == len(ORDER) - 1
+    )
 
 
 def test_name_used_again_is_another_sheet(table: Path, classifier: Classifier) -> None:
@@ -93,9 +106,9 @@ def test_name_used_again_is_another_sheet(table: Path, classifier: Classifier) -
     size = (table.parent / "a.jpg").stat().st_size
     rows = [f"{row},{second},{size}" for second in (1, 2)]
     table.write_text("\n".join([f"{title},modified,size", *rows, ""]))
-    items, _ = fields_of(table)
+    items = load(table, classifier)
     assert len(items) == 3
-    items[0].sheet.correct("5", table.with_name("labels.csv"), classifier)
+    items[0].sheet.correct("5", table.with_name("labels.csv"))
     first, second = table.read_text().splitlines()[1:]
     assert first.startswith(rows[0].partition(",duplicate")[0]) and ",5,0.1,corrected," in second
     with (table.parent / "a.jpg").open("ab") as file:
@@ -108,7 +121,7 @@ def test_name_used_again_is_another_sheet(table: Path, classifier: Classifier) -
 @pytest.mark.parametrize("cause", ["another process is writing", "there is a link", "in the way"])
 def test_refused_correction_leaves_nothing(table: Path, classifier: Classifier, cause: str) -> None:
     """Nor does it write through links of whoever has sent the pictures."""
-    labels, item = table.with_name("labels.csv"), fields_of(table)[0][0]
+    labels, item = table.with_name("labels.csv"), load(table, classifier)[0]
     (table.parent / "elsewhere").mkdir()
     digits = table.parent / "labels" / "digits"
     digits.mkdir(parents=True)
@@ -120,24 +133,26 @@ def test_refused_correction_leaves_nothing(table: Path, classifier: Classifier, 
         else:
             stack.enter_context(open_table(table, item.sheet.table.form))
         with pytest.raises(DigitsError, match=cause):
-            item.sheet.correct("20260", labels, classifier)
+            item.sheet.correct("20260", labels)
     assert table.read_text() == TABLE
     assert not [*table.parent.glob("labels/**/*.png"), *table.parent.glob("elsewhere/*")]
 
 
-def test_form_is_that_of_this_folder(table: Path, monkeypatch: Patch, tmp_path: Path) -> None:
+def test_form_is_that_of_this_folder(
+    table: Path, classifier: Classifier, monkeypatch: Patch, tmp_path: Path
+) -> None:
     """Not one of whoever has put pictures beside the table."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "form.toml").write_text(FORM.replace("q2", "q3"))
     monkeypatch.chdir(tmp_path / "mine")
     with pytest.raises(DigitsError, match="q3"):
-        fields_of(table)
+        load(table, classifier)
 
 
 def test_what_the_form_forbids_is_noted(table: Path, classifier: Classifier) -> None:
     form = table.with_name("form.toml")
     form.write_text(FORM.replace("cells = 5", 'range = "0-20"'))
-    items, _ = fields_of(table)
+    items = load(table, classifier)
     labels = ResultsFile(table.parent / "labels.csv", ("file", "text"))
     client = TestClient(Review(items, 0, labels, True, classifier, Settings()), "http://127.0.0.1")
     for text, refusal in (

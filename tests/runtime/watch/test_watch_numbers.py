@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from digits.commands.forms import form_task
 from digits.commands.options import NumberOptions
-from digits.commands.runner import Task, network_options
-from digits.commands.sheets import load_form
+from digits.commands.tasks import ReadForm, ReadNumbers, Task, network_options
 from digits.data.mnist import Split
 from digits.errors import DataError
-from digits.fields.form import Field, Form
-from digits.prediction import Reading
+from digits.forms.form import Field, Form
 from digits.watch import watcher
 from digits.watch.readers import Reader
 from digits.watch.watcher import FolderWatcher
@@ -22,6 +21,8 @@ from tests.conftest import Capsys, Patch, Run
 from tests.in_process import InProcess
 from tests.runtime.watch.conftest import Bench
 from tests.synthetic import Sheet, chosen
+
+NUMBERS = ReadNumbers(max_errors=0.3)
 
 
 class NumberBench(Bench):
@@ -31,10 +32,8 @@ class NumberBench(Bench):
         self,
         folder: Path,
         split: Split,
-        kind: type[Reading] | Form = Reading,
-        max_errors: float = 0.3,
+        task: Task = NUMBERS,
     ) -> None:
-        task = Task(network_options(), kind, max_errors=max_errors)
         super().__init__(folder, Reader(str(folder / "inbox"), task))
         self._split = split
 
@@ -81,7 +80,7 @@ def test_each_number_has_a_row(tmp_path: Path, test_slice: Split, capsys: Capsys
 def test_doubtful_numbers(
     tmp_path: Path, test_slice: Split, number: str, max_errors: float, status: str
 ) -> None:
-    bench = NumberBench(tmp_path, test_slice, max_errors=max_errors)
+    bench = NumberBench(tmp_path, test_slice, ReadNumbers(max_errors=max_errors))
     bench.show(number, name="a.png")
     assert bench.numbers == [("a.png", number, status)]
     assert bench.row_of("a.png").is_doubtful == (status != "accepted")
@@ -115,7 +114,7 @@ def test_json_is_that_of_the_other_commands(
 def test_each_sheet_has_a_row(tmp_path: Path, test_slice: Split) -> None:
     fields = Field("Größe", (20, 20, 340, 110)), Field("2", (20, 130, 340, 220), is_optional=True)
     form = Form((360, 260), fields, "fixed")
-    bench = NumberBench(tmp_path, test_slice, kind=form)
+    bench = NumberBench(tmp_path, test_slice, ReadForm(form=form, max_errors=0.3))
     bench.show("28", "", name="complete.png")
     bench.show("", "459", name="lacking.png")
     (bench.inbox / "bad.png").write_bytes(b"\x89PNG")
@@ -127,7 +126,7 @@ def test_each_sheet_has_a_row(tmp_path: Path, test_slice: Split) -> None:
     text = "fields = [{name = 'a', box = [1, 1, 8, 8]}]"
     (tmp_path / "a.toml").write_text(f"size = [9, 9]\nfind = 'blank'\nblank = 'b.png'\n{text}")
     with pytest.raises(DataError, match=r"b\.png"):
-        load_form(tmp_path / "a.toml", NumberOptions())
+        form_task(tmp_path / "a.toml", NumberOptions(), network_options())
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from operator import itemgetter
 
 import numpy as np
 
-from digits.fields.form import Form, Rule
+from digits.forms.form import Form, Rule
 from digits.reader.numbers import BROKEN, NumberReading
 
 _MAX_COMBINATIONS = 1000

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from digits.fields.form import Box
+from digits.forms.form import Box
 from digits.images.grey import Grey
 
 _MAX_BOXES = 1000  # that are looked at

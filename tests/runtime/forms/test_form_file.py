@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from digits.errors import DataError
-from digits.fields import form_file
+from digits.forms import form_file
 
 FORM = """size = [210, 297]
 find = "marks"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from digits import Classifier
-from digits.fields.form import Field, Form
-from digits.reader.reading import Networks
+from digits.forms.form import Field, Form
+from digits.reader.opinions import Weights
 from tests.conftest import Patch
 from tests.runtime.reader.drawn import EVEN, Drawn, show, steps
 
@@ -35,9 +35,8 @@ def test_number_or_blank(
     text: str,
 ) -> None:
     show(monkeypatch, drawn, CROP, steps(recognized))
-    monkeypatch.setattr(
-        Networks, "weights", EVEN._replace(detector_slip_rate=0.02, recognizer_slip_rate=0.01)
-    )
+    weights = EVEN._replace(detector_slip_rate=0.02, recognizer_slip_rate=0.01)
+    monkeypatch.setattr(Weights, "from_metadata", lambda _: weights)
     [number] = classifier.read_fields(np.full((200, 400), 230, np.uint8), FORM).numbers
     assert (number.status, number.text) == (status, text)
 

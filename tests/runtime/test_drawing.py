@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from digits import Classifier, Number, Symbol
-from digits.classifier import examine
-from digits.commands import drawing
+from digits import Classifier, Number, Symbol, drawing
+from digits.digit import examine
 from digits.images import picture
 from digits.images.picture import Source
 from digits.vision.candidates import Candidates
@@ -44,7 +43,7 @@ def test_annotate_marks_numbers_that_are_not_accepted(tmp_path: Path, texts: lis
 
 
 def strip_of(classifier: Classifier, source: Source) -> tuple[Candidates, np.ndarray]:
-    [examined] = examine(classifier, [picture.load(source)])
+    [examined] = examine(classifier.networks, [picture.load(source)])
     prediction = examined.prediction(classifier.threshold)
     return examined, np.asarray(drawing.debug_strip(examined, prediction))
 

@@ -17,8 +17,8 @@ from digits.constraints.allowed import AllowedNumbers
 from digits.constraints.checks import CheckName
 from digits.constraints.constraints import Constraints
 from digits.errors import DataError, reporting
-from digits.fields.form import MARKER_SETS, Field, FindBy, Form, Rule
 from digits.files import write_text
+from digits.forms.form import MARKER_SETS, Field, FindBy, Form, Rule
 from digits.prediction import SIGNS
 from digits.text import escape_name
 

@@ -12,9 +12,9 @@ from openpyxl.styles import Font, PatternFill
 from digits import tables
 from digits.constraints.allowed import AllowedNumbers
 from digits.errors import DigitsError
-from digits.fields.form import UNCHECKED, Form
-from digits.fields.sheet import overall_status
 from digits.files import atomic_write, locked, write_all
+from digits.forms.form import UNCHECKED, Field, Form
+from digits.forms.sheet import overall_status
 from digits.text import escape_control
 
 _SHOWN = 10  # missing keys
@@ -32,6 +32,20 @@ def open_table(path: Path, form: Form) -> Iterator["SheetTable"]:
         yield SheetTable(path, form)
 
 
+def finish(path: Path, form: Form, spreadsheet: Path | None) -> list[str]:
+    """Mend and check a table after a run, and make a spreadsheet of it; see `SheetTable.check`.
+
+    Raises DigitsError.
+    """
+    with open_table(path, form) as table:
+        table.drop_outdated()
+        problems = table.check()
+        table.save()
+        if spreadsheet:
+            table.save_spreadsheet(spreadsheet)
+    return problems
+
+
 class SheetTable:
     """The rows of a CSV of `digits read --fields`. Raises DataError if it isn't one of this form.
 
@@ -40,7 +54,7 @@ class SheetTable:
 
     def __init__(self, path: Path, form: Form) -> None:
         self.path, self.form = path, form
-        names = {column.lower(): column for column in form.COLUMNS}
+        names = {column.lower(): column for column in form.columns}
         empty = dict.fromkeys(tables.header(path, *names), "")
         self.rows = [empty | row for _, row, _ in tables.rows(path, *names) if any(row.values())]
         self._columns = [names.get(name, name) for name in empty]
@@ -54,31 +68,35 @@ class SheetTable:
             if row is last[row["file"]] or (row["form"] and row["status"] != "not found")
         ]
 
-    def check(self) -> Iterator[str]:
-        """Set the status of each sheet, and say which keys are there twice or missing."""
+    def check(self) -> list[str]:
+        """Set the status and the note of each sheet; say which keys are there twice or missing."""
         for row in self.rows:
-            statuses = [row[of.columns[2].lower()] for of in self.form.fields]
+            statuses = [row[field.columns[2].lower()] for field in self.form.fields]
             texts = [row[field.name.lower()] for field in self.form.fields]
             row["status"] = overall_status(self.form, [*zip(texts, statuses, strict=True)])
             if self.form.rules and "corrected" in statuses:
                 self._check_rules(row, statuses)
             self._note_refusals(row, statuses)
-        key = next((of for of in self.form.fields if of.is_key), None)
-        if key is None:
-            return
+        key = next((field for field in self.form.fields if field.is_key), None)
+        return self._check_keys(key) if key else []
+
+    def _check_keys(self, key: Field) -> list[str]:
+        """Mark the sheets with the same key, and say which keys are there twice or missing."""
+        problems = list[str]()
         sheets = defaultdict[str, dict[str, dict[str, str]]](dict)
         for row in self.rows:  # of a file that was read twice, the last counts
             sheets[row[key.name.lower()]][row["file"]] = row
         for text, rows in sheets.items():
             if text and len(rows) > 1:
-                yield f"{key.name} {text} is on {len(rows)} sheets: {', '.join(rows)}"
+                problems.append(f"{key.name} {text} is on {len(rows)} sheets: {', '.join(rows)}")
                 for row in rows.values():
                     row["status"] = "duplicate"
         expected = key.constraints.values
         if isinstance(expected, AllowedNumbers) and (missing := sorted({*expected} - {*sheets})):
-            shown = ", ".join(missing[:_SHOWN]) + ", …" * (len(missing) > _SHOWN)
-            count = len({*expected})
-            yield f"no sheet for {len(missing)} of {count} values of {key.name}: {shown}"
+            names = ", ".join(missing[:_SHOWN] + ["…"] if len(missing) > _SHOWN else missing)
+            count = f"{len(missing)} of {len({*expected})}"
+            problems.append(f"no sheet for {count} values of {key.name}: {names}")
+        return problems
 
     def _check_rules(self, row: dict[str, str], statuses: Sequence[str]) -> None:
         """Note which rules don't hold, or can't be checked, after a correction.

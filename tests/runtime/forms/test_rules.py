@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from digits import Constraints
-from digits.fields.form import Field, Form, Rule
-from digits.fields.rules import apply_rules
+from digits.forms.form import Field, Form, Rule
+from digits.forms.rules import apply_rules
 from digits.reader.numbers import BROKEN, NumberReading, likeliest, read_number
 from tests.runtime.reader.drawn import EVEN, lattice, views
 

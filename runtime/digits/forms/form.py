@@ -7,7 +7,7 @@ from decimal import Context
 from functools import cached_property, reduce
 from itertools import combinations
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
@@ -87,8 +87,6 @@ class Form:
     the same columns.
     """
 
-    KEYS: ClassVar = ("file", "status", "note", "form", "fields")  # of a sheet's JSON object
-
     size: tuple[float, float]
     fields: tuple[Field, ...]
     find: FindBy = "marks"
@@ -140,9 +138,10 @@ class Form:
         return f"no row of the roster has this {' and '.join((first, *others))}"
 
     @property
-    def COLUMNS(self) -> tuple[str, ...]:
-        """Of a table of sheets, as of a Prediction."""
-        return "file", *(c for each in self.fields for c in each.columns), "status", "note", "form"
+    def columns(self) -> tuple[str, ...]:
+        """The columns of a table of its sheets."""
+        of_fields = (column for field in self.fields for column in field.columns)
+        return "file", *of_fields, "status", "note", "form"
 
 
 def _check_names(fields: Sequence[Field]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from digits.fields.doubts import emptiness, is_on_edge, is_struck_out, stroke_ink, wholeness
+from digits.reader.doubts import emptiness, is_on_edge, is_struck_out, stroke_ink, wholeness
 from tests.runtime.reader.drawn import detections
 
 HEIGHT, WIDTH = 100, 160  # of a field, with as much around it as it is high

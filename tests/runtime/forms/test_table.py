@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from digits.errors import DigitsError
-from digits.fields.form import Field, Form, Rule
-from digits.fields.table import SheetTable, open_table
 from digits.files import locked
+from digits.forms.form import Field, Form, Rule
+from digits.forms.table import SheetTable, open_table
 
 NAMES = "a", "b", "total"
 FIELDS = [Field(name, (20.0 * i, 50, 20.0 * i + 9, 60)) for i, name in enumerate(NAMES)]
@@ -26,7 +26,7 @@ def write(path: Path, fields: str, note: str = "") -> None:
     """fields: the text and the status of each."""
     numbers = (each.partition(" ") for each in fields.split("; "))
     cells = [cell for text, _, status in numbers for cell in (text, "0.9", status)]
-    rows = FORM.COLUMNS, ("s.jpg", *cells, "review", note, "form.toml")
+    rows = FORM.columns, ("s.jpg", *cells, "review", note, "form.toml")
     path.write_text("".join(f"{','.join(row)}\n" for row in rows))
 
 
@@ -47,7 +47,7 @@ def test_rules_are_checked_again_after_a_correction(
 ) -> None:
     write(path, fields, before)
     table = SheetTable(path, FORM)
-    assert [*table.check()] == []
+    assert table.check() == []
     assert (table.rows[0]["note"], table.rows[0]["status"]) == (note or before, status)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from digits.fields import form_file
+from digits.forms import form_file
 from tests.conftest import Patch, Run
 
 FORM = 'size = [300, 200]\nfind = "fixed"\nfields = [{name = "a", box = [20, 20, 280, 180]}]'
@@ -43,7 +43,7 @@ def test_table_torn_by_a_power_cut_is_mended(run: Run, folder: Path) -> None:
     code, rows = read(run, "a.png", "b.png")
     table = Path("marks.csv")
     whole = table.read_bytes()
-    cut = len(",".join(form_file.load("form.toml").COLUMNS)) - 5
+    cut = len(",".join(form_file.load("form.toml").columns)) - 5
     zeros = whole.index(b"a.png") + 3
     for torn in (whole[:cut], whole[:zeros] + bytes(9) + whole[zeros + 9 :], whole + bytes(9)):
         table.write_bytes(torn)

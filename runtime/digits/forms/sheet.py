@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from digits.fields.form import Form
+from digits.forms.form import Form
 from digits.prediction import Number
 from digits.text import escape_name
 
@@ -24,10 +24,16 @@ class Sheet:
     None if it isn't found.
     """
 
+    KEYS: ClassVar = ("file", "status", "note", "form", "fields")
+
     form: Form = field(repr=False)
     numbers: tuple[Number, ...]
     note: str = ""
     location: "Floats | None" = field(default=None, repr=False, compare=False)
+
+    @property
+    def COLUMNS(self) -> tuple[str, ...]:
+        return self.form.columns
 
     @property
     def status(self) -> SheetStatus:
@@ -37,7 +43,7 @@ class Sheet:
     @property
     def by_name(self) -> dict[str, Number]:
         """The numbers by their fields' names."""
-        return dict(zip((of.name for of in self.form.fields), self.numbers, strict=False))
+        return dict(zip((field.name for field in self.form.fields), self.numbers, strict=False))
 
     def to_text(self) -> str:
         """For people: `student 123456  q1 7?  q2 –  (review)`."""
@@ -50,13 +56,15 @@ class Sheet:
         """The fields of a JSON object."""
         fields = {name: number.to_dict() for name, number in self.by_name.items()}
         values = escape_name(file), self.status, self.note, self.form.file, fields
-        return dict(zip(self.form.KEYS, values, strict=True))
+        return dict(zip(self.KEYS, values, strict=True))
 
-    def to_rows(self, file: str) -> list[list[object]]:
-        """The cells of the one row of a table."""
-        cells = [cell for n in self.numbers for cell in (n.text, n.probability, n.status)]
-        cells = cells or [""] * (3 * len(self.form.fields))
-        return [[escape_name(file), *cells, self.status, self.note, self.form.file]]
+    def records(self, file: str) -> list[dict[str, Any]]:
+        """What the one row of a table says, by its columns."""
+        record = self.to_dict(file)
+        for form_field, number in zip(self.form.fields, self.numbers, strict=False):
+            cells = number.text, number.probability, number.status
+            record |= zip(form_field.columns, cells, strict=True)
+        return [record]
 
 
 def overall_status(form: Form, numbers: Sequence[tuple[str, str]]) -> SheetStatus:

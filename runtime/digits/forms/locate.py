@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from digits.errors import DataError, PictureError
-from digits.fields.form import Box, Form
+from digits.forms.form import Box, Form
 from digits.images import picture
 from digits.images.grey import Grey
 from digits.reader.detections import Floats

@@ -10,8 +10,8 @@ from fpdf.errors import FPDFUnicodeEncodingException
 from PIL import Image
 
 from digits.errors import DataError
-from digits.fields.form import Form
 from digits.files import write_bytes
+from digits.forms.form import Form
 from digits.images import picture
 from digits.images.grey import Grey
 

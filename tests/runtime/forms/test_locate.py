@@ -9,8 +9,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from digits.errors import DataError
-from digits.fields.form import Field, Form
-from digits.fields.locate import Locator, SheetNotFound, project, rectify
+from digits.forms.form import Field, Form
+from digits.forms.locate import Locator, SheetNotFound, project, rectify
 from digits.images.grey import Grey
 from digits.reader.detections import Floats
 

@@ -1,0 +1,91 @@
+"""A person's corrections of sheets: into their table, and as labelled crops beside it."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from digits import drawing
+from digits.errors import DigitsError, PictureError
+from digits.files import remove
+from digits.forms.form import Field
+from digits.forms.reading import cut, locate
+from digits.forms.table import SheetTable, open_table
+from digits.images import picture
+from digits.images.grey import Grey, digest_of
+from digits.inference.detector_model import DetectorModel
+from digits.reader.field import AROUND, find_symbols_in
+from digits.reader.lattice import forced_path
+from digits.tables import find_file
+
+_IDENTITY = "file", "modified", "size"  # of a row; the last two, if `digits watch` wrote it
+_AROUND = 1.5  # of a field's height is shown around it
+
+
+class FieldOnSheet(NamedTuple):
+    """A field, and its row of a table as that was opened. The methods raise DigitsError.
+
+    detector: what tells its digits apart.
+    """
+
+    table: SheetTable
+    field: Field
+    row: dict[str, str]
+    detector: DetectorModel
+
+    def close_up(self) -> bytes:
+        """A JPEG of the sheet around it, from straight above."""
+        crop = self._cut(_AROUND)
+        edge = round(crop.shape[0] * _AROUND / (1 + 2 * _AROUND))
+        box = edge, edge, crop.shape[1] - edge, crop.shape[0] - edge
+        return drawing.close_up(crop, box, _AROUND)
+
+    def correct(self, text: str, labels: Path, undo: bool = False) -> str:
+        """Store a text and crops, or take them back. Returns the crop's name for the labels."""
+        crops = self._crops(text, labels.parent.resolve() / labels.stem)
+        for path in crops:
+            if path.parent.resolve() != path.parent:  # by whoever has sent the pictures
+                raise DigitsError(f"can't write {path}: there is a link on the way; delete that")
+        name, _, status = (column.lower() for column in self.field.columns)
+        cells = {name: text, status: "corrected"}
+        if undo:
+            cells = {key: self.row[key] for key in (name, status, "note")}
+        with open_table(self.table.path, self.table.form) as table:  # others may have changed it
+            for row in table.rows:
+                if all(row.get(key) == self.row.get(key) for key in _IDENTITY):
+                    row.update(cells)
+            table.check()
+            if undo:
+                for path in crops:
+                    remove(path)
+            table.save({} if undo else crops)
+        return f"{labels.stem}/{next(iter(crops)).name}"
+
+    def _cut(self, around: float = AROUND) -> Grey:
+        file = find_file(self.row["file"], self.table.path.parent, Path())
+        page, size = picture.load(file, picture.SHEET_MAX_SIDE), str(os.path.getsize(file))
+        if self.row.get("size", size) != size:
+            raise PictureError(f"{file} isn't the picture that was read: its size is another")
+        to_page, _ = locate(page, self.table.form)
+        return cut(page.pixels, self.field, to_page, around)[0]
+
+    def _crops(self, text: str, folder: Path) -> dict[Path, bytes]:
+        """The field and, if they can be told apart, its digits, as files in a folder."""
+        crop = self._cut()
+        stem = "".join(filter(str.isalnum, Path(self.row["file"]).stem))[:20]
+        digest = hashlib.sha256(
+            self.row["file"].encode(errors="surrogateescape") + digest_of(crop)
+        ).hexdigest()
+        name = f"{self.field.name} {stem} {digest[:16]}.png"  # copies of a picture are told apart
+        lattice, _ = find_symbols_in(self.detector, crop, self.field.cells)
+        crops, paper = {folder / name: crop}, int(np.median(crop))
+        for number, (digit, arc) in enumerate(zip(text, forced_path(lattice, text), strict=False)):
+            if digit.isdigit():
+                left, top, right, bottom = (max(round(side), 0) for side in arc.box)
+                pixels = crop[top : bottom + 1, left : right + 1]
+                file = folder / "digits" / digit / f"{number} {name}"
+                crops[file] = np.pad(pixels, max(pixels.shape) // 4, constant_values=paper)
+        return {file: drawing.encode(file, Image.fromarray(grey)) for file, grey in crops.items()}

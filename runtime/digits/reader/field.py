@@ -1,0 +1,151 @@
+"""Read the one number in a field of a form, seen from straight above with what is around it."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from digits.constraints.constraints import Constraints
+from digits.images.grey import Grey
+from digits.inference.detector_model import DetectorModel
+from digits.inference.networks import Networks
+from digits.reader import crops, doubts
+from digits.reader.detections import Detections, Floats, Mask
+from digits.reader.lattice import Arc, Box, best_path, build_lattice, has_digit
+from digits.reader.numbers import BROKEN, NumberReading, read_number
+from digits.reader.opinions import Views, Weights
+from digits.reader.page import find_symbols
+from digits.reader.reading import region, view_numbers
+
+BESIDE = 1.0  # of a field's height: a digit beyond its edge is seen whole
+AROUND = 0.25  # of a field's height: writing crosses its lines
+_CELL = 0.08  # of a cell's shorter side: its lines, and a millimetre by which they are elsewhere
+_BLUR, _OUTLIER = 0.03, 6.0  # of its height, against noise; standard deviations
+
+
+class FieldCrop(NamedTuple):
+    """A field from straight above.
+
+    pixels: uint8 [h, w], with BESIDE of the field's height around it. inside: uint8 [h, w], the
+    field alone. cells: how many printed boxes of a digit each it consists of, or 0. fields: float64
+    [n, 4], the boxes of this field and of others in `pixels`.
+    """
+
+    pixels: Grey
+    inside: Grey
+    cells: int
+    fields: Floats
+
+    @property
+    def box(self) -> Box:
+        """The field in its pixels."""
+        height, width = self.pixels.shape
+        edge = height * BESIDE / (1 + 2 * BESIDE)
+        return edge, edge, width - edge, height - edge
+
+
+def read_field(
+    networks: Networks, crop: FieldCrop, constraints: Constraints
+) -> tuple[NumberReading, Views]:
+    """Read the number in a field, or that it is blank, and how likely that is.
+
+    Returns what both networks see of it, too, in the crop's pixels. Raises ModelError.
+    """
+    detector, recognizer = networks.detector, networks.recognizer
+    lattice, beside = find_symbols_in(detector, crop.pixels, crop.cells, BESIDE)
+    path, beside = best_path(lattice), _outside(crop.fields, beside)
+    is_struck_out, wholeness = _examine_number(crop, path, beside)
+    where = [(lattice, _where(crop.box, lattice, path))]
+    [views] = view_numbers(recognizer.log_probabilities, crop.pixels, where)
+    reading = read_number(views, constraints, Weights.from_metadata(recognizer.metadata))
+    probability = reading.probability
+    if reading.text:
+        probability *= wholeness
+    elif any(map(_has_ink, _inside_cells(crop))):  # both may overlook thin strokes, or a scribble
+        probability = 0.5
+    else:
+        probability = (1 - BROKEN * (1 - probability)) * doubts.emptiness(beside, crop.box)
+    is_disputed = bool(reading.text) and is_struck_out
+    return reading._replace(probability=probability, is_disputed=is_disputed), views
+
+
+def find_symbols_in(
+    detector: DetectorModel, crop: Grey, cells: int, around: float = AROUND
+) -> tuple[list[Arc], Detections]:
+    """The lattice of what is in a field, of so many cells; and what may be around it.
+
+    crop: uint8 [h, w], with `around` of the field's height around it. Boxes are in pixels of the
+    crop. Raises ModelError.
+    """
+    height = crop.shape[0] / (1 + 2 * around)
+    edge = around * height
+    size = np.array([crop.shape[1] - 2 * edge, height])
+    detections = find_symbols(crop, detector.maps)
+    middles = detections.centres - edge
+    is_in = ((middles > 0) & (middles < size)).all(1)
+    lattice, beside = build_lattice(detections.select(is_in)), detections.select(~is_in)
+    return _snap(lattice, edge, size[0] / cells, cells) if cells else lattice, beside
+
+
+def _snap(lattice: list[Arc], left: float, width: float, cells: int) -> list[Arc]:
+    """A lattice in which those with their middles in the same cell exclude each other."""
+    middles = np.array([arc.box[0] + arc.box[2] for arc in lattice]) / 2
+    cell = ((middles - left) / width).astype(int).clip(0, cells - 1)
+    order = np.argsort(cell, kind="stable")
+    starts = np.searchsorted(cell[order], cell[order]).tolist()
+    return [lattice[n]._replace(start=start) for n, start in zip(order, starts, strict=True)]
+
+
+def _outside(fields: Floats, beside: Detections) -> Detections:
+    """Those that are in no field."""
+    middles = beside.centres[:, None]
+    inside = np.all((middles > fields[:, :2]) & (middles < fields[:, 2:]), 2)
+    outside: Mask = ~np.any(inside, 1)
+    return beside.select(outside)
+
+
+def _where(field: Box, lattice: Sequence[Arc], path: Sequence[Arc]) -> crops.Region:
+    """Where the recognizer looks: where there seems to be no number, at the whole field."""
+    if not has_digit(path):
+        return crops.inside(field)
+    left, top, right, bottom = field
+    number, room = region(lattice), AROUND * (bottom - top)
+    ends = max(number.left, left - room), min(number.right, right + room)
+    return number._replace(left=ends[0], right=ends[1])
+
+
+def _examine_number(crop: FieldCrop, path: Sequence[Arc], beside: Detections) -> tuple[bool, float]:
+    """Whether the number is struck out, and how likely all of it is in its field.
+
+    path: the number's symbols.
+    """
+    arcs = [arc for arc in path if arc.is_digit]
+    if not arcs:
+        return False, 0.5  # only the recognizer sees any
+    boxes, symbols = np.array([arc.box for arc in arcs]), np.array([arc.symbols for arc in arcs])
+    digits, edge = Detections(np.array([arc.score for arc in arcs]), symbols, boxes), crop.box[0]
+    ink = doubts.stroke_ink(crop.pixels, edge, boxes)
+    if doubts.is_struck_out(ink, edge, boxes):
+        return True, 0.0
+    whole = doubts.wholeness(beside, digits)
+    return False, min(whole, 0.5) if doubts.is_on_edge(ink, edge, boxes) else whole
+
+
+def _inside_cells(crop: FieldCrop) -> list[Grey]:
+    """What is inside the lines of each cell, or of the field."""
+    (height, width), cells = crop.inside.shape, max(crop.cells, 1)
+    inset = round(_CELL * min(height, width / cells))
+    edges = np.linspace(0, width, cells + 1).round().astype(int)
+    rows = crop.inside[inset : height - inset]
+    return [rows[:, left + inset : right - inset] for left, right in pairwise(edges)]
+
+
+def _has_ink(grey: Grey) -> bool:
+    """Whether something inside a field's or a cell's lines is far darker than its paper varies."""
+    blur = ImageFilter.GaussianBlur(_BLUR * len(grey))
+    smooth = np.asarray(Image.fromarray(grey).filter(blur), np.float64)
+    middle = np.median(smooth)
+    deviation = 1.4826 * np.median(np.abs(smooth - middle))  # as if it were normal
+    return bool(middle - smooth.min(initial=middle) > _OUTLIER * max(deviation, 1.0))
