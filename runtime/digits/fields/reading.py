@@ -45,11 +45,10 @@ def read_sheet(networks: Networks, page: GreyImage, form: Form, max_errors: floa
         _detect(networks.detector, page.pixels, form, field, to_page) for field in form.fields
     ]
     views = [_recognize(networks.recognizer, field) for field in detected]
+    constraints = [field.constraints for field in form.fields]
     read = [
-        _read(field, seen, constraints, networks.weights)
-        for field, seen, constraints in zip(
-            detected, views, (field.constraints for field in form.fields), strict=True
-        )
+        _read(field, seen, required, networks.weights)
+        for field, seen, required in zip(detected, views, constraints, strict=True)
     ]
     readings, notes = apply_rules(form, read)
     numbers = (
