@@ -4,7 +4,7 @@
 # make test-browser  use the page of `digits serve` in a real browser; 75 seconds
 # make test-ray      read pictures with Ray, as docs/devices.md does; half a minute
 # make test-arm      run the runtime as on a Raspberry Pi 4 and 5, emulated; 70 seconds, Debian only
-# make test-all      all of these four, before a change lands; 7 minutes
+# make test-all      all of these four, before a change lands; 10 minutes
 # make test-bounds   run the runtime with the oldest and newest dependencies; 15 minutes, needs Pythons
 # make mutation      break the code in 20 random places, and count what `make test` notices; an hour
 # make coverage      say which lines and branches the unit tests don't reach; 3 minutes
