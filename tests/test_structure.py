@@ -45,7 +45,7 @@ FORBIDDEN = [
         "runtime/digits/web/*.py runtime/digits/serve/*.py runtime/digits/review/*.py"
         " runtime/digits/editor/*.py"
         " runtime/digits/forms/form_file.py",
-        {"starlette", "uvicorn", "httptools", "msgspec"},
+        {"starlette", "uvicorn", "msgspec"},
     ),
     ("runtime/digits/**/*.py", "runtime/digits/serve/*.py", {"prometheus_client"}),
     ("*/digits*/**/*.py", "runtime/digits/system.py", {"ctypes", "fcntl", "resource", "select"}),

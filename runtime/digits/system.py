@@ -127,24 +127,6 @@ def peak_memory() -> int | None:
     return _process_status(b"VmHWM")
 
 
-def raise_file_limit(wanted: int) -> int:
-    """Let this process open so many files. Returns how many it may open, which may be fewer.
-
-    On Windows, where sockets aren't files, as many as wanted.
-    """
-    try:
-        import resource
-    except ImportError:
-        return wanted
-    files, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    more = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    with suppress(ValueError):  # macOS allows fewer than `hard`
-        if files < more:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
-            return more
-    return files
-
-
 def try_lock(file: int) -> bool:
     """Lock an open file until it is closed. False if another process has locked it.
 

@@ -68,7 +68,6 @@ class Application:
         self._hosts = {"localhost", machine, f"{machine}.local", *settings.hosts}
         self._suffixes = tuple(name[1:] for name in settings.hosts if name.startswith("*."))
         self._timeout = settings.limits.body_timeout + settings.limits.answer_timeout
-        self._is_stopping = False
         self._routes = Starlette(routes=routes, exception_handlers={**HANDLERS, **handlers})
         self._allowed: ASGIApp = self._answer_allowed
         if settings.origins:
@@ -80,15 +79,11 @@ class Application:
                 expose_headers=["retry-after", _ID],
             )
 
-    def stop(self) -> None:
-        """Make each answer from now on the last on its connection."""
-        self._is_stopping = True
-
     def count_request(self, endpoint: str, status: int, seconds: float) -> None:
         """Called after each answer. endpoint: its function's name, or "none"."""
 
     def count_refusal(self, reason: str) -> None:
-        """Called for each connection or request that is refused."""
+        """Called after each answer that refuses a request."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # the start and the end
@@ -105,8 +100,6 @@ class Application:
                 status = message["status"]
                 headers = _HEADERS | dict(message["headers"])
                 headers[_ID.encode()] = scope["digits.id"].encode()
-                if self._is_stopping:
-                    headers[b"connection"] = b"close"
                 message["headers"] = [*headers.items()]
             else:
                 sent_bytes += len(message.get("body", b""))
@@ -123,10 +116,6 @@ class Application:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
         """Let the application answer. Returns the answer if there is none in time."""
-        if scope.get("state", {}).get("is_spare") and scope["path"] != HEALTH:
-            scope["digits.refusal"] = "too_many_connections"
-            headers = {"connection": "close", "retry-after": "1"}
-            return error_response(503, "too many connections", headers)
         try:
             async with asyncio.timeout(self._timeout):
                 await self._allowed(scope, receive, send)

@@ -1,37 +1,29 @@
-"""The socket on which a server listens, the addresses that lead to it, uvicorn, and signals."""
+"""Serve an application: its socket, the addresses that lead to it, uvicorn, and signals."""
 
-import asyncio
 import gc
 import ipaddress
 import os
 import signal
 import socket
 from contextlib import ExitStack, suppress
-from functools import partial
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
 
-from digits import system
 from digits.errors import DigitsError, reporting
 from digits.terminal import print_stderr
 from digits.web.application import Application
-from digits.web.connection import Connection
 from digits.web.settings import Settings
 
-_BACKLOG = 1000  # connections that wait to be accepted
-_ACCEPTED = 50  # how many connections asyncio accepts at a time
-_OTHER_FILES = 6 * _ACCEPTED  # connections that are being accepted or closed, and all else
-
-# Documentation addresses (RFC 5737, RFC 3849). Connecting a UDP socket to one sends nothing, but
-# picks the machine's own address that it would send from.
-_ELSEWHERE = {4: (socket.AF_INET, "192.0.2.1"), 6: (socket.AF_INET6, "2001:db8::1")}
-_DISCARD = 9  # a port
+# Addresses for documentation (RFC 5737, RFC 3849), by the version of IP. Connecting a UDP socket to
+# one sends nothing, but picks the machine's own address that it would send from.
+_OTHER_MACHINES = {4: (socket.AF_INET, "192.0.2.1"), 6: (socket.AF_INET6, "2001:db8::1")}
+_DISCARD = 9  # the port of a service that no longer exists
 
 
 def run(app: Application) -> None:
-    """Serve until SIGTERM or Ctrl-C; what was accepted is finished, unless it comes twice.
+    """Serve until SIGTERM or Ctrl-C. Accepted requests are finished, unless it comes twice.
 
     Raises DigitsError if it can't listen on the address.
     """
@@ -66,7 +58,7 @@ def bind(settings: Settings) -> socket.socket:
     host, port = settings.host, settings.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server((host, port), family=family)
         # Connections inherit it. asyncio would set it only on sockets that it has made itself, and
         # without it an answer's body waits 40 ms for the client to acknowledge the head.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -88,7 +80,7 @@ def _bind_unix(path: Path) -> socket.socket:
                 path.unlink()
         listener = opened.enter_context(socket.socket(socket.AF_UNIX))
         listener.bind(str(path))
-        listener.listen(_BACKLOG)
+        listener.listen()
         opened.pop_all()
         return listener
 
@@ -122,82 +114,39 @@ def _url(address: str, port: int) -> str:
 
 
 def reachable_address(address: str) -> str:
-    """The address that other devices can open, or "" if none is known.
+    """The address that other devices can open, or "" if there is none.
 
-    address: what the server listens on; for 0.0.0.0 and ::, this machine's in its network.
+    address: what the server listens on. For 0.0.0.0 and ::, other devices open this machine's
+        address in its network.
     """
     bound = ipaddress.ip_address(address)
     if not bound.is_unspecified:
         return address
-    family, elsewhere = _ELSEWHERE[bound.version]
+    family, other_machine = _OTHER_MACHINES[bound.version]
     with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect((elsewhere, _DISCARD))
+        probe.connect((other_machine, _DISCARD))
         return str(probe.getsockname()[0])
     return ""
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that stops without losing a request.
-
-    grace: seconds in which a server that is to stop still accepts connections, then requests.
-    """
-
-    def __init__(self, config: uvicorn.Config, app: Application, grace: float = 1.0) -> None:
-        super().__init__(config)
-        self.app, self.grace = app, grace
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        self._loop = asyncio.get_running_loop()
-        await super().startup(sockets)
-        for listener in sockets or []:
-            listener.listen(_BACKLOG)  # asyncio has set _ACCEPTED
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer once more on each connection; uvicorn loses what idle ones have just sent."""
-        self.app.stop()
-        await self._wait_for_clients()
-        # Let asyncio accept what still waits, as closing would reset it, and make its transports.
-        for _ in range(2 * _BACKLOG // _ACCEPTED):
-            await asyncio.sleep(0)
-        for accepting in self.servers:
-            accepting.close()
-        await self._wait_for_clients()
-        await super().shutdown(sockets)
-
-    async def _wait_for_clients(self) -> None:
-        """Wait until none is connected, or their time is over."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self.grace):
-                while self.server_state.connections and not self.force_exit:
-                    await asyncio.sleep(0.01)
+    """A uvicorn server that finishes what it has accepted, unless a second signal comes."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop; the second time at once."""
+        """Stop; the second time at once, where uvicorn would wait for each connection."""
         self.force_exit = self.should_exit
-        if self.force_exit and self._loop:  # or Python 3.12 and newer wait for each connection
-            for task in [*self.server_state.tasks]:
-                self._loop.call_soon_threadsafe(task.cancel)
+        if self.force_exit:
+            for task in list(self.server_state.tasks):
+                task.get_loop().call_soon_threadsafe(task.cancel)
         super().handle_exit(sig, frame)
 
 
 def make_server(app: Application) -> Server:
-    """Make the server, which `run([socket])` starts.
-
-    Raises DigitsError where too few files may be open.
-    """
+    """Make the server, which `run([socket])` starts."""
     limits = app.settings.limits
-    max_files = system.raise_file_limit(limits.max_connections + _OTHER_FILES)
-    if max_files <= _OTHER_FILES:
-        raise DigitsError(
-            f"a server needs more than {_OTHER_FILES} open files, but only {max_files} are allowed:"
-            " raise `ulimit -n`"
-        )
-    max_connections = min(limits.max_connections, max_files - _OTHER_FILES)
     config = uvicorn.Config(
         app,
-        http=partial(Connection, limits, app.count_refusal, max_connections),  # type: ignore[arg-type]
-        loop="asyncio",  # `shutdown` counts on how it accepts connections
+        http="h11",  # which ignores an offer of another protocol, where httptools loses the body
         ws="none",
         lifespan="off",
         log_config=None,
@@ -205,8 +154,9 @@ def make_server(app: Application) -> Server:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        backlog=_ACCEPTED,
-        timeout_keep_alive=limits.keepalive_timeout,  # type: ignore[arg-type]
-        timeout_graceful_shutdown=int(limits.body_timeout + limits.answer_timeout) or 1,
+        h11_max_incomplete_event_size=limits.max_header_bytes,
+        limit_concurrency=limits.max_connections,
+        timeout_keep_alive=limits.keepalive_timeout,
+        timeout_graceful_shutdown=int(limits.body_timeout + limits.answer_timeout),
     )
-    return Server(config, app)
+    return Server(config)

@@ -1,5 +1,4 @@
 import asyncio
-import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -76,8 +75,6 @@ def serving(**values: Any) -> Iterator[tuple[Server, int]]:
     app = Echo(**{"port": 0} | values)
     server = make_server(app)
     with bind(app.settings) as listener:
-        # Connections inherit it: what a client doesn't read soon fills it.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:

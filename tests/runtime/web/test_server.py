@@ -1,4 +1,4 @@
-"""The sockets that a server listens on, and the addresses that it prints."""
+"""The sockets that a server listens on, the addresses that it prints, and its limits."""
 
 import socket
 from pathlib import Path
@@ -11,6 +11,7 @@ from digits.web import server
 from digits.web.settings import Settings
 from tests.conftest import Capsys, Patch
 from tests.runtime.web.conftest import serving
+from tests.waiting import wait_until
 
 
 @pytest.mark.parametrize(
@@ -88,3 +89,39 @@ def test_unix_socket_of_a_killed_server_is_replaced(tmp_path: Path) -> None:
         client.connect(str(path))
         client.sendall(b"GET /health HTTP/1.0\r\n\r\n")
         assert client.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+POST = b"POST /echo HTTP/1.1\r\nhost: localhost\r\nconnection: close"
+
+
+def exchange(port: int, request: bytes) -> tuple[int, bytes]:
+    """Send a request, and return the status and the body of its answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+        client.sendall(request)
+        with client.makefile("rb") as file:
+            head, _, body = file.read().partition(b"\r\n\r\n")
+    return int(head.split()[1]), body
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        # Java's client offers HTTP/2 with each request.
+        (b", upgrade\r\nupgrade: h2c\r\ncontent-length: 2\r\n\r\n[]", 200),
+        (b"\r\nx: " + bytes(40_000).replace(b"\0", b"x"), 400),
+    ],
+)
+def test_headers(headers: bytes, status: int) -> None:
+    with serving() as (_, port):
+        answer = exchange(port, POST + headers)
+    assert answer[0] == status
+    assert status == 400 or answer[1] == b'{"length":2}'
+
+
+def test_too_many_connections_are_refused() -> None:
+    with serving(max_connections=2) as (server, port):
+        with socket.create_connection(("127.0.0.1", port)):
+            wait_until(lambda: server.server_state.connections)
+            assert exchange(port, POST + b"\r\n\r\n")[0] == 503
+        wait_until(lambda: not server.server_state.connections)
+        assert exchange(port, POST + b"\r\n\r\n")[0] == 200
