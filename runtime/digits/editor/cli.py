@@ -28,7 +28,7 @@ from digits.web import server
 from digits.web.application import Application
 from digits.web.pages import Page
 from digits.web.requests import BodyReader, Refused
-from digits.web.settings import Port, Settings, private
+from digits.web.settings import Port, Settings, private_settings
 
 _FIND = typer.Option(help="How sheets that look like BLANK.jpg are found.")
 _MAX_FIELDS = 200  # that a form may have
@@ -73,7 +73,7 @@ def edit(
     else:
         markers = random.randrange(MARKER_SETS)  # so that each form refuses the sheets of others
         table = FormTable(size=pdf.PAPERS[page], find="marks", markers=markers, fields=[])
-    server.run(Editor(table, output, private(port)))
+    server.run(Editor(table, output, private_settings(port)))
 
 
 @_print.command()

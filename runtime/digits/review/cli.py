@@ -13,7 +13,7 @@ from digits.commands.tasks import ClassifierOptions
 from digits.review.api import Review
 from digits.review.items import has_numbers, load, read_rows
 from digits.web import server
-from digits.web.settings import Port, private
+from digits.web.settings import Port, private_settings
 
 app = options.make_app()
 
@@ -57,4 +57,4 @@ def review(
             if sheets
             else load(source, rows, classifier, labels)
         )
-        server.run(Review(items, before, labels, numbers, classifier, private(port)))
+        server.run(Review(items, before, labels, numbers, classifier, private_settings(port)))

@@ -32,8 +32,9 @@ from digits.web.settings import Settings
 class Api(Application):
     """The page and the API.
 
-    classifier: what reads. workers: how many processes read pictures; 0: one per core.
-    start_worker: starts what reads pictures; by default a process.
+    classifier: reads the pictures.
+    workers: how many processes read them; 0: one per core.
+    start_worker: starts one of these processes, or in tests what stands for it.
     """
 
     def __init__(
@@ -45,12 +46,12 @@ class Api(Application):
     ) -> None:
         limits, metrics = settings.limits, Metrics()
         start = start_worker or partial(worker.start, classifier, limits)
-        self._metrics, self._bodies = metrics, BodyReader(limits)
-        self._pictures = queue = PictureQueue(start, workers or cpu_count(), limits, metrics)
-        metrics.queued_pictures.set_function(lambda: queue.waiting)
+        queue = PictureQueue(start, workers or cpu_count(), limits, metrics)
+        metrics.queued_pictures.set_function(lambda: queue.unanswered)
         metrics.in_progress.set_function(lambda: self.in_progress)
         metrics.set_model(classifier.model)
-        page = Page("digits.serve", _values(classifier.model.metadata, settings))
+        self._metrics, self._bodies, self._queue = metrics, BodyReader(limits), queue
+        page = Page("digits.serve", _page_values(classifier.model.metadata, settings))
         super().__init__(self._all_routes(page), settings)
 
     def count_request(self, endpoint: str, status: int, seconds: float) -> None:
@@ -70,7 +71,7 @@ class Api(Application):
         async def openapi(request: Request) -> Response:
             return page.answer(request, "openapi.json")
 
-        return [  # what is asked most comes first: they are tried in turn
+        return [  # the most frequent ones first, as they are tried in turn
             Route("/predict", self.predict, methods=["POST"]),
             Route("/read", self.read, methods=["POST"]),
             Route(HEALTH, health),
@@ -88,9 +89,12 @@ class Api(Application):
     async def _answer_pictures(
         self, request: Request, command: Literal["predict", "read"], parameters: list[str]
     ) -> Response:
-        """parameters: those that the query may have."""
+        """Answer each picture of a request, once its query is checked.
+
+        parameters: those that the query may have. Raises Refused.
+        """
         names = Counter(name for name, _ in request.query_params.multi_items())
-        for name in names - Counter(parameters):  # perhaps mistyped
+        for name in names - Counter(parameters):
             message = f"the query may have, once each: {', '.join(parameters)}; not {name[:30]!r}"
             raise Refused(422, message)
         frame = FLAGS.get(request.query_params.get("frame", "false").lower())
@@ -102,10 +106,10 @@ class Api(Application):
             uploads = (
                 Upload(command, file.name, bytes(file.content), frame, query) for file in files
             )
-            if len(files) == 1:  # which isn't to wait while the queue is full
-                answers = [await self._pictures.answer(next(uploads))]
+            if len(files) == 1:  # it is refused while the queue is full; several wait
+                answers = [await self._queue.answer(next(uploads))]
             else:
-                answers = await self._pictures.answer_all(uploads, len(files))
+                answers = await self._queue.answer_all(uploads, len(files))
         for answer in answers:
             if answer.status == 200:
                 self._metrics.count_digits(command, answer.confidences, answer.unsure)
@@ -118,8 +122,8 @@ class Api(Application):
 
     @asynccontextmanager
     async def _files(self, request: Request) -> AsyncIterator[list[SentFile]]:
-        """The files of a request, which count as long as the context lasts. Raises Refused."""
-        await self._pictures.wait_for_room()  # before they take memory
+        """The files of a request, in memory as long as the context lasts. Raises Refused."""
+        await self._queue.wait_for_room()
         limits, content_type = self.settings.limits, request.headers.get("content-type", "")
         max_bytes = limits.max_form_bytes + limits.max_picture_bytes
         if is_multipart(content_type):  # which may have several
@@ -129,23 +133,22 @@ class Api(Application):
 
 
 def load(model: Path | None, detector: Path | None, recognizer: Path | None) -> Classifier:
-    """Hold the files, for processes that start after they have changed.
+    """Load model files; None: the bundled one. Raises ModelError.
 
-    None: the bundled one. Raises ModelError.
+    The classifier holds their bytes, for processes that start after the files have changed.
     """
     detector_bytes = model_file.read_file(detector, "detector")
     recognizer_bytes = model_file.read_file(recognizer, "recognizer")
-    _ = (
-        DetectorModel(detector_bytes),
-        RecognizerModel(recognizer_bytes),
-    )  # each process opens its own
+    # Only to check them: each process opens its own.
+    DetectorModel(detector_bytes)
+    RecognizerModel(recognizer_bytes)
     return Classifier(
         model_file.read_file(model), detector=detector_bytes, recognizer=recognizer_bytes
     )
 
 
-def _values(metadata: Metadata, settings: Settings) -> dict[str, str]:
-    """What the page shows of the model, of the token's need and of the limits."""
+def _page_values(metadata: Metadata, settings: Settings) -> dict[str, str]:
+    """The document's values: the model, the limits, and whether a token is needed."""
     texts = {
         "needed": "data-needed" if settings.token is not None else "",
         "bytes": str(settings.limits.max_picture_bytes),

@@ -17,7 +17,7 @@ def app(arguments: Sequence[str], prog_name: str) -> None:
     # Kubernetes gives every container a DIGITS_PORT=tcp://… where a service is called `digits`.
     if os.environ.get("DIGITS_PORT", "").startswith("tcp://"):
         del os.environ["DIGITS_PORT"]
-    refuse_empty_variables()  # Typer would take an empty token for none, and let everybody in
+    refuse_empty_variables()  # Typer would ignore an empty token, and let everybody in
     _app(arguments, prog_name=prog_name)
 
 

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: counts, durations and confidence, but nothing else about a picture."""
+"""Metrics for Prometheus, which tell nothing about a picture but the confidence of its digits."""
 
 import platform
 from collections.abc import Sequence
@@ -18,10 +18,11 @@ from prometheus_client import (
 from digits import __version__
 from digits.inference.model import Model
 
+# The upper ends of the histograms' buckets.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_COUNTS = (1, 2, 4, 8, 16)
+_BATCH_SIZES = (1, 2, 4, 8, 16)
 _CONFIDENCES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
-_MODEL = ("architecture", "quantization", "kernels", "checkpoint")
+_MODEL_LABELS = ("architecture", "quantization", "kernels", "checkpoint")
 
 
 class Metrics:
@@ -39,14 +40,14 @@ class Metrics:
         self.seconds = histogram("digits_request_seconds", text, ("endpoint",), buckets=_SECONDS)
         self.refusals = counter("digits_refusals", "Requests and connections refused.", ["reason"])
         self.in_progress = gauge("digits_requests_in_progress", "Requests not yet answered.")
-        self.queued_pictures = gauge("digits_queued_pictures", "That wait or run.")
+        self.queued_pictures = gauge("digits_queued_pictures", "Pictures that wait or run.")
         text = "Pictures in one run of the network."
-        self.picture_batch = histogram("digits_batch_pictures", text, buckets=_COUNTS)
+        self.batch_size = histogram("digits_batch_pictures", text, buckets=_BATCH_SIZES)
         text = "Digits read, by answer: digit or unsure."
         self._answers = counter("digits_answers", text, ("endpoint", "answer"))
         text = "Confidence of each digit that was read."
         self._confidence = histogram("digits_confidence", text, ("endpoint",), buckets=_CONFIDENCES)
-        self._model = gauge("digits_model_info", "The model that is served.", _MODEL)
+        self._model = gauge("digits_model_info", "The model that is served.", _MODEL_LABELS)
         build = gauge("digits_build_info", "Versions in use.", ("version", "python", "onnxruntime"))
         build.labels(__version__, platform.python_version(), onnxruntime.__version__).set(1)
 
@@ -61,7 +62,11 @@ class Metrics:
         ).set(1)
 
     def count_digits(self, endpoint: str, confidences: Sequence[float], unsure: int) -> None:
-        """Count digits that were read, and the unsure ones among them: a change shows drift."""
+        """Count the digits of an answer.
+
+        confidences: of each digit; a change shows drift.
+        unsure: how many of the digits are unsure.
+        """
         histogram = self._confidence.labels(endpoint)
         for confidence in confidences:
             histogram.observe(confidence)

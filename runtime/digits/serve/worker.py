@@ -1,6 +1,6 @@
-"""What the server's processes do: answer as `digits predict --json` and `digits read --json`."""
+"""The server's processes: they answer as `digits predict --json` and `digits read --json`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl
@@ -16,24 +16,31 @@ from digits.text import escape_name, to_json
 from digits.web.settings import Limits
 
 FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
-PARSERS: dict[str, Any] = {  # from text, by the parameter of a query
-    **dict.fromkeys(("length", "pattern", "check", "range"), str),
+PARSERS: dict[str, Any] = {  # what makes a value of a parameter's text
+    "length": str,
+    "pattern": str,
+    "check": str,
+    "range": str,
     "list": lambda numbers: numbers.replace(",", " ").split(),
-    **{"digits_only": lambda flag: FLAGS.get(flag.lower()), "max_errors": parse_share},
+    "digits_only": lambda flag: FLAGS.get(flag.lower()),
+    "max_errors": parse_share,
 }
 
-_NO_MEMORY = ("allocate memory", "bad_alloc", "bad allocation")  # what onnxruntime says
+_NO_MEMORY = ("allocate memory", "bad_alloc", "bad allocation")  # in onnxruntime's messages
 _SHARED_PIXELS = 1_000_000  # larger ones take long to decode, so they share no batch
 
 
-class TooMuch(DigitsError):
-    """Pictures need more memory than a process may take, or more time than others shall wait."""
+class TooCostly(DigitsError):
+    """Pictures need more memory than a process may take, or one is too large to share a batch."""
 
 
 class Upload(NamedTuple):
-    """A request for a picture.
+    """A picture to read, as a client has sent it.
 
-    frame: whether a prediction includes the 28x28 pixels. query: as for `parse_query`.
+    command: the command that would answer it so.
+    name: the file's.
+    frame: whether a prediction includes the 28x28 pixels.
+    query: the request's, for `parse_query`.
     """
 
     command: Literal["predict", "read"]
@@ -44,9 +51,13 @@ class Upload(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """An HTTP status with JSON, or with a message if it isn't 200, and its reason in the metrics.
+    """The answer to a picture.
 
-    confidences: of the symbols that were read. unsure: how many of them are answered with `?`.
+    status: of HTTP.
+    text: JSON, or a message if the status isn't 200.
+    reason: the label of a refusal in /metrics.
+    confidences: of the symbols that were read.
+    unsure: how many of these symbols are answered with `?`.
     """
 
     status: int
@@ -72,26 +83,32 @@ def to_array(names: Iterable[str], answers: Iterable[Answer]) -> str:
 
 def start(classifier: Classifier, limits: Limits) -> PictureWorker:
     """Start a process that answers uploads as `answer` does."""
-    make_answer = partial(partial, answer, classifier, limits.max_pixels)
+    make_answer = partial(_make_answer, classifier, limits.max_pixels)
     return Worker(make_answer, limits.max_picture_memory)
+
+
+def _make_answer(
+    classifier: Classifier, max_pixels: int
+) -> Callable[[Sequence[Upload]], list[Answer]]:
+    return partial(answer, classifier, max_pixels)
 
 
 def answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -> list[Answer]:
     """Read pictures; single digits share one run of the network.
 
-    Raises ModelError and TooMuch. The answer to an unreadable picture says why.
+    The answer to an unreadable picture says why. Raises ModelError and TooCostly.
     """
     try:
         return _answer(classifier, max_pixels, uploads)
     except (MemoryError, ModelError) as error:
-        if isinstance(error, ModelError) and not any(sign in str(error) for sign in _NO_MEMORY):
+        if isinstance(error, ModelError) and not any(words in str(error) for words in _NO_MEMORY):
             raise
-        raise TooMuch from error
+        raise TooCostly from error
 
 
 def _answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -> list[Answer]:
-    answers: dict[int, Answer] = {}
-    opened: dict[int, picture.GreyImage] = {}
+    answers: dict[int, Answer] = {}  # by the upload's number
+    images: dict[int, picture.GreyImage] = {}  # the pictures of single digits
     is_shared = len(uploads) > 1
     if is_shared:
         max_pixels = min(max_pixels, _SHARED_PIXELS)
@@ -100,18 +117,18 @@ def _answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) 
             if upload.command == "read":
                 answers[number] = _read(classifier, upload, max_pixels)
             else:
-                opened[number] = picture.load(upload.content, max_pixels=max_pixels)
+                images[number] = picture.load(upload.content, max_pixels=max_pixels)
         except TooManyPixels as error:
-            if is_shared:  # alone, it may be read
-                raise TooMuch from error
+            if is_shared:  # it may be read alone
+                raise TooCostly from error
             answers[number] = Answer(413, str(error), "too_many_pixels")
         except PictureError as error:
             if isinstance(error.__cause__, MemoryError):
                 raise error.__cause__ from error
             answers[number] = Answer(422, str(error), "no_picture")
-    examinations = examine(classifier.networks, list(opened.values()))
-    for number, examined in zip(opened, examinations, strict=True):
-        prediction, upload = examined.prediction(classifier.threshold), uploads[number]
+    examinations = examine(classifier.networks, list(images.values()))
+    for number, examination in zip(images, examinations, strict=True):
+        prediction, upload = examination.prediction(classifier.threshold), uploads[number]
         text = to_json(prediction.to_dict(upload.name, upload.frame))
         unsure = int(prediction.digit is None)
         answers[number] = Answer(200, text, "", (prediction.confidence,), unsure)
@@ -119,6 +136,7 @@ def _answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) 
 
 
 def _read(classifier: Classifier, upload: Upload, max_pixels: int) -> Answer:
+    """Read all numbers of a picture. Raises PictureError and ModelError."""
     try:
         constraints, max_errors = parse_query(upload.query)
     except ValueError as error:
@@ -132,9 +150,9 @@ def _read(classifier: Classifier, upload: Upload, max_pixels: int) -> Answer:
     return Answer(200, text, "", confidences, unsure)
 
 
-@lru_cache(8)  # a visitor's camera asks the same again and again
+@lru_cache(8)  # the pictures of a visitor's camera all come with the same query
 def parse_query(query: str) -> tuple[Constraints, float | None]:
-    """The constraints and `max_errors`, as for `Classifier.read`. Raises ValueError."""
+    """The constraints and `max_errors` for `Classifier.read`. Raises ValueError."""
     pairs = parse_qsl(query)
     parameters = {name: PARSERS[name](text) for name, text in pairs if name in PARSERS}
     if parameters.get("digits_only", False) is None:

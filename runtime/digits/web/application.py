@@ -26,10 +26,10 @@ from digits.web.pages import ASSETS
 from digits.web.requests import HANDLERS, error_response
 from digits.web.settings import Settings
 
-HEALTH = "/health"  # needs no known host and no token
+HEALTH = "/health"  # may be asked by any host name, without a token
 OPENAPI = "/openapi.json"
 
-_PUBLIC = ("/", OPENAPI)  # needs no token
+_WITHOUT_TOKEN = ("/", OPENAPI)
 # The page loads everything from this server, and no other page may embed or read it.
 _HEADERS = {
     b"cache-control": b"no-store",
@@ -41,9 +41,9 @@ _HEADERS = {
     b"referrer-policy": b"no-referrer",
     b"x-content-type-options": b"nosniff",
 }
-_ID = "x-request-id"
-_SAFE_ID = re.compile(r"[\w.:+/=@-]{1,128}", re.ASCII)  # of a proxy, if safe to log
-_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::[0-9]*)?", re.ASCII)
+_ID_HEADER = "x-request-id"
+_SAFE_ID = re.compile(r"[\w.:+/=@-]{1,128}", re.ASCII)  # which can be logged as it is
+_HOST_HEADER = re.compile(r"(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::[0-9]*)?", re.ASCII)
 
 
 class Application:
@@ -53,7 +53,9 @@ class Application:
     its own name resolve to this address; its requests then count as same origin, but their Host
     header still has the foreign name.
 
-    handlers: of exceptions. A subclass with metrics overrides `count_request` and `count_refusal`.
+    A subclass with metrics overrides `count_request` and `count_refusal`.
+
+    handlers: the functions that answer exceptions, besides those of every application.
     """
 
     def __init__(
@@ -69,37 +71,37 @@ class Application:
         self._suffixes = tuple(name[1:] for name in settings.hosts if name.startswith("*."))
         self._timeout = settings.limits.body_timeout + settings.limits.answer_timeout
         self._routes = Starlette(routes=routes, exception_handlers={**HANDLERS, **handlers})
-        self._allowed: ASGIApp = self._answer_allowed
+        self._checked_routes: ASGIApp = self._answer_by_routes
         if settings.origins:
-            self._allowed = CORSMiddleware(
-                self._answer_allowed,
+            self._checked_routes = CORSMiddleware(
+                self._answer_by_routes,
                 allow_origins=settings.origins,
                 allow_methods=["GET", "POST"],
-                allow_headers=["authorization", "content-type", _ID],
-                expose_headers=["retry-after", _ID],
+                allow_headers=["authorization", "content-type", _ID_HEADER],
+                expose_headers=["retry-after", _ID_HEADER],
             )
 
     def count_request(self, endpoint: str, status: int, seconds: float) -> None:
-        """Called after each answer. endpoint: its function's name, or "none"."""
+        """Called after each answer. endpoint: the name of the route's function, or "none"."""
 
     def count_refusal(self, reason: str) -> None:
         """Called after each answer that refuses a request."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":  # the start and the end
+        if scope["type"] != "http":  # the server starts or ends
             await self._routes(scope, receive, send)
             return
         start, status, sent_bytes = time.perf_counter(), 0, 0
         scope["path"] = scope["path"].rstrip("/") or "/"
-        own_id = Headers(scope=scope).get(_ID, "")
-        scope["digits.id"] = own_id if _SAFE_ID.fullmatch(own_id) else secrets.token_hex(8)
+        sent_id = Headers(scope=scope).get(_ID_HEADER, "")
+        scope["digits.id"] = sent_id if _SAFE_ID.fullmatch(sent_id) else secrets.token_hex(8)
 
         async def send_watched(message: Message) -> None:
             nonlocal status, sent_bytes
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = _HEADERS | dict(message["headers"])
-                headers[_ID.encode()] = scope["digits.id"].encode()
+                headers[_ID_HEADER.encode()] = scope["digits.id"].encode()
                 message["headers"] = [*headers.items()]
             else:
                 sent_bytes += len(message.get("body", b""))
@@ -107,47 +109,49 @@ class Application:
 
         self.in_progress += 1
         try:
-            refusal = await self._answer(scope, receive, send_watched)
-            if refusal and not status:
-                await refusal(scope, receive, send_watched)
+            failure = await self._answer_in_time(scope, receive, send_watched)
+            if failure and not status:
+                await failure(scope, receive, send_watched)
         finally:
             self.in_progress -= 1
-            self._count(scope, status, sent_bytes, time.perf_counter() - start)
+            self._record(scope, status, sent_bytes, time.perf_counter() - start)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
-        """Let the application answer. Returns the answer if there is none in time."""
+    async def _answer_in_time(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
+        """Answer, unless the time ends before. Returns the answer that says so, or None."""
         try:
             async with asyncio.timeout(self._timeout):
-                await self._allowed(scope, receive, send)
+                await self._checked_routes(scope, receive, send)
         except TimeoutError:
             return error_response(503, "the answer wasn't ready in time", {"retry-after": "10"})
         except asyncio.CancelledError:  # a second Ctrl-C
             return error_response(503, "the server is shutting down")
         return None
 
-    async def _answer_allowed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer by the routes, unless the host is a foreign one or the token is missing."""
-        await (self._refusal(scope) or self._routes)(scope, receive, send)
+    async def _answer_by_routes(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = self._refusal(scope) or self._routes
+        await answer(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Response | None:
+        """The answer if the host is a foreign one or the token is missing, else None."""
         path, headers = scope["path"], Headers(scope=scope)
         if path == HEALTH:
             return None
-        if not all(map(self._is_known, headers.getlist("host"))):
+        if not all(map(self._is_allowed_host, headers.getlist("host"))):
             scope["digits.refusal"] = "foreign_host"
             return error_response(421, "this host is not allowed; see serve --allowed-hosts")
-        if path in _PUBLIC or path.startswith(ASSETS) or self._has_token(headers):
+        if path in _WITHOUT_TOKEN or path.startswith(ASSETS) or self._has_token(headers):
             return None
         message = "a token is required: Authorization: Bearer TOKEN"
         return error_response(401, message, {"www-authenticate": "Bearer"})
 
-    def _is_known(self, header: str) -> bool:
-        host = _HOST.fullmatch(header.lower())
+    def _is_allowed_host(self, header: str) -> bool:
+        host = _HOST_HEADER.fullmatch(header.lower())
         name = (host[1] or host[2]).removesuffix(".") if host else ""
         if "*" in self._hosts or name in self._hosts or name.endswith(self._suffixes):
             return True
         with suppress(ValueError):
-            return bool(ipaddress.ip_address(name))
+            ipaddress.ip_address(name)
+            return True
         return False
 
     def _has_token(self, headers: Headers) -> bool:
@@ -159,7 +163,8 @@ class Application:
         is_token = hmac.compare_digest(sent_token, self.settings.token.encode())
         return scheme.lower() == "bearer" and is_token
 
-    def _count(self, scope: Scope, status: int, sent_bytes: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, sent_bytes: int, seconds: float) -> None:
+        """Count an answer, and log it."""
         endpoint = getattr(scope.get("endpoint"), "__name__", "none")
         self.count_request(endpoint, status, seconds)
         if status >= 400:

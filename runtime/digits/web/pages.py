@@ -28,13 +28,18 @@ _FOREVER = "public, max-age=31536000, immutable"
 
 
 class _File:
+    """The content of a file, and how it is sent."""
+
     def __init__(self, name: str, content: bytes) -> None:
         self._content, self._media_type = content, _TYPES[name.rpartition(".")[2]]
         self._compressed = b"" if name.endswith(".webp") else gzip.compress(content, mtime=0)
         self._tag = f'"{_digest(content)}"'
 
     def answer(self, request: Request, caching: str) -> Response:
-        """What is new to the client, compressed if it accepts that."""
+        """Answer with the content, compressed if the client accepts that.
+
+        A client that has it already is told so.
+        """
         # Weak, as the compressed file has the same tag.
         headers = {"cache-control": caching, "etag": f"W/{self._tag}", "vary": "accept-encoding"}
         if self._tag in request.headers.get("if-none-match", ""):
@@ -47,14 +52,13 @@ class _File:
 
 
 class Page:
-    """Answers requests for a document and for its assets.
+    """Answers requests for a document, index.html, and for its assets.
 
-    They are the files in the folders `page` of a package and of this one.
+    The assets are the other files in the folders `page` of a package and of `digits.web`. Their
+    addresses contain a hash of them all, so browsers needn't ask again for one that they have, and
+    modules can import each other by relative paths.
 
-    The address of an asset contains a hash of all assets, so browsers needn't ask again for one
-    that they have, and modules can import each other by relative paths.
-
-    values: what is written into the document, in the place of their names in braces.
+    values: the texts that replace their names in braces in the document.
     """
 
     def __init__(self, package: str, values: Mapping[str, str] = MappingProxyType({})) -> None:
@@ -68,25 +72,25 @@ class Page:
         folder = f"{ASSETS.removeprefix('/')}{self._hash}/"
         modules = [name for name in self._assets if name.endswith(".js")]
         preloads = [f'<link rel="modulepreload" href="{folder}{name}">' for name in modules]
-        written = {"assets": folder, "modules": "\n".join(preloads), **values}
-        for name, value in written.items():
+        replacements = {"assets": folder, "modules": "\n".join(preloads), **values}
+        for name, value in replacements.items():
             text = text.replace(f"{{{name}}}", value)
         self._document = _File("index.html", text.encode())
 
     def routes(self) -> list[Route]:
         """The routes of the document and of all assets."""
-        return [Route("/", self.page), Route(f"{ASSETS}{{hash}}/{{name}}", self.asset)]
+        return [Route("/", self.document), Route(f"{ASSETS}{{hash}}/{{name}}", self.asset)]
 
-    async def page(self, request: Request) -> Response:
+    async def document(self, request: Request) -> Response:
         return self._document.answer(request, "no-cache")
 
     async def asset(self, request: Request) -> Response:
-        """Answer with the file, and let browsers keep it if the hash is the current one.
+        """Answer with an asset, and let browsers keep it if the hash is the current one.
 
-        A page of the version before, which is open or comes from another server, has its hash.
+        A page that was opened before an upgrade, or at another server, has another hash.
         """
-        current = request.path_params["hash"] == self._hash
-        caching = _FOREVER if current else "no-store"
+        is_current = request.path_params["hash"] == self._hash
+        caching = _FOREVER if is_current else "no-store"
         return self.answer(request, request.path_params["name"], caching)
 
     def answer(self, request: Request, name: str, caching: str = "no-cache") -> Response:

@@ -33,7 +33,10 @@ _PARAMETER = re.compile(rb';[ \t]*([\w-]+)=(?:"((?:\\"|[^"])*)"|([^\s;"]*))')
 
 
 class Refused(HTTPException):
-    """Refuses a request. reason: the label in /metrics, by default the status."""
+    """Refuses a request.
+
+    reason: the label in /metrics, by default the status.
+    """
 
     def __init__(
         self,
@@ -52,20 +55,20 @@ def error_response(status: int, message: str, headers: Mapping[str, str] | None 
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    """Answer what was refused, here or by Starlette."""
+    """Answer a request that was refused, here or by Starlette."""
     assert isinstance(error, HTTPException)
     request.scope["digits.refusal"] = getattr(error, "reason", "")
     return error_response(error.status_code, error.detail, error.headers)
 
 
 async def _answer_model_error(request: Request, error: Exception) -> Response:
-    """Log the message, which names a file; the client needn't know where it is."""
+    """Log the message, which names a file: the client needn't know where it is."""
     print_stderr(f"error: {error} (request {request.scope['digits.id']})")
     return error_response(500, "the model failed; see the server's log")
 
 
 async def _answer_bug(_: Request, error: Exception) -> Response:
-    """A bug: uvicorn prints the traceback to stderr; the client doesn't get it."""
+    """Answer after a bug, whose traceback uvicorn prints to stderr."""
     return error_response(500, "internal error; see the server's log")
 
 
@@ -81,11 +84,11 @@ class BodyReader:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._held = 0  # bytes
+        self._bytes_in_memory = 0
 
     @asynccontextmanager
     async def read(self, request: Request, max_bytes: int) -> AsyncIterator[bytes]:
-        """The body, which counts as long as the context lasts.
+        """The body, which counts as in memory as long as the context lasts.
 
         Raises Refused: 400 when the client goes away, 408 when it takes too long, 413 when the
         body is longer than max_bytes, 415 when it is compressed, 429 when no memory is left.
@@ -96,24 +99,29 @@ class BodyReader:
                 async with asyncio.timeout(self._limits.body_timeout):
                     async for chunk in _chunks(request, max_bytes):
                         body += chunk
-                        self._hold(len(chunk))
+                        self._count(len(chunk))
             except TimeoutError as error:
                 raise Refused(408, "the request didn't arrive in time", _CLOSE) from error
             except ClientDisconnect as error:
                 raise Refused(400, "the client went away", reason="client_gone") from error
             yield bytes(body)
         finally:
-            self._held -= len(body)
+            self._bytes_in_memory -= len(body)
 
-    def _hold(self, size: int) -> None:
-        self._held += size
-        if self._held > self._limits.max_total_bytes:
+    def _count(self, size: int) -> None:
+        """Add bytes to those in memory. Raises Refused (429) if they are too many."""
+        self._bytes_in_memory += size
+        if self._bytes_in_memory > self._limits.max_total_bytes:
             message = "too many requests at the same time"
             raise Refused(429, message, _CLOSE | {"retry-after": "1"}, "memory_full")
 
 
 async def _chunks(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
-    """The body. Raises Refused, after it has received as much as `_DRAIN_FACTOR` says."""
+    """Yield the body in pieces.
+
+    Raises Refused if it is compressed, and if it is too large, after it has received as much as
+    `_DRAIN_FACTOR` says.
+    """
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         headers = _CLOSE | {"accept-encoding": "identity"}
         raise Refused(415, "compressed requests are not read", headers)
@@ -134,7 +142,10 @@ async def _chunks(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
 
 
 class SentFile(NamedTuple):
-    """A file that a client has sent. name: its own, not its field's; it may be empty."""
+    """A file that a client has sent.
+
+    name: the file's own, not the name of its field in the form; it may be empty.
+    """
 
     name: str
     content: memoryview
@@ -146,7 +157,7 @@ def is_multipart(content_type: str) -> bool:
 
 
 def read_files(content_type: str, body: bytes) -> list[SentFile]:
-    """Return the files in a form, one at least; or the body itself, which is no form.
+    """Return the files in a form, at least one. A body that is no form is itself the only file.
 
     A form is multipart/form-data, RFC 7578. It is parsed on the event loop, so in time
     proportional to the body, which may be full of what is nearly a boundary. Names are UTF-8: no
@@ -168,7 +179,7 @@ def read_files(content_type: str, body: bytes) -> list[SentFile]:
 
 
 def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """The headers and the content of each part."""
+    """Yield the headers and the content of each part of a form."""
     delimiter = b"\r\n--" + boundary
     start = 0 if body.startswith(delimiter[2:]) else body.find(delimiter) + 2
     if start == 1:
@@ -202,5 +213,5 @@ def _file_name(head: bytes) -> str | None:
     raise _broken("a part has no name")
 
 
-def _broken(why: str) -> Refused:
-    return Refused(400, f"the form is broken: {why}")
+def _broken(reason: str) -> Refused:
+    return Refused(400, f"the form is broken: {reason}")

@@ -1,4 +1,4 @@
-"""What a server is told: its options, and its limits."""
+"""The options of a server, and its limits."""
 
 import re
 import secrets
@@ -11,9 +11,9 @@ import typer
 
 @dataclass(frozen=True)
 class Limits:
-    """What a server bears. Sizes are in bytes, times in seconds.
+    """How much a server does for its clients. Sizes are in bytes, times in seconds.
 
-    docs/serve.md lists the statuses that answer whoever asks for more.
+    docs/serve.md lists the statuses that refuse more.
     """
 
     max_picture_bytes: int = 16 << 20  # of a picture's file
@@ -25,7 +25,7 @@ class Limits:
     max_pixels: int = 25_000_000
     # Of a process that reads pictures: what WebP, the most costly format, needs for that size.
     max_picture_memory: int = 640 << 20
-    max_queued_pictures: int = 64  # that wait or are being read
+    max_queued_pictures: int = 64  # waiting, or being read
     max_connections: int = 900  # at once; Linux lets a process open 1,024 files by default
 
     body_timeout: float = 30.0  # for a request's body to arrive
@@ -35,7 +35,11 @@ class Limits:
 
 
 def _option(metavar: str, help: str, pattern: str, rule: str, convert: Any = str) -> Any:
-    """An option whose value must match a pattern. rule: says so, without repeating a secret."""
+    """An option whose value must match a pattern.
+
+    rule: says what the pattern asks for, without the value, which may be secret.
+    convert: makes the value from the text.
+    """
 
     def parse(text: str) -> Any:
         if not re.fullmatch(pattern, text, re.DOTALL):
@@ -55,7 +59,7 @@ Port = Annotated[int, typer.Option(metavar="N", help=_PORT, min=0, max=65535)]
 
 @dataclass
 class Settings:
-    """The options of a server, and below them what is not an option."""
+    """The options of a server; `prints_token` and `limits` are none."""
 
     host: Annotated[
         str,
@@ -111,7 +115,7 @@ class Settings:
         bool, typer.Option("--access-log", help="Log each request to stderr as a line of JSON.")
     ] = False
 
-    prints_token: bool = field(default=False, init=False)  # in the address
+    prints_token: bool = field(default=False, init=False)  # as a part of the address
     limits: Limits = field(default_factory=Limits, init=False)
 
     @property
@@ -121,11 +125,11 @@ class Settings:
 
     @property
     def origins(self) -> list[str]:
-        """Those in `allowed_origins`."""
+        """The origins in `allowed_origins`."""
         return _names(self.allowed_origins)
 
 
-def private(port: int) -> Settings:
+def private_settings(port: int) -> Settings:
     """The settings of a page for the person who starts it: only the printed address opens it."""
     settings = Settings(port=port, token=secrets.token_urlsafe())
     settings.prints_token = True

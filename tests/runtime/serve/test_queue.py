@@ -11,7 +11,7 @@ from digits.errors import ModelError
 from digits.processes import StartFailed, WorkerDied
 from digits.serve.metrics import Metrics
 from digits.serve.queue import PictureQueue
-from digits.serve.worker import Answer, PictureWorker, TooMuch, Upload
+from digits.serve.worker import Answer, PictureWorker, TooCostly, Upload
 from digits.web.requests import Refused
 from digits.web.settings import Limits
 from tests.in_process import InProcess
@@ -24,7 +24,7 @@ SMALL, FILE = b"0" * (256 << 10), b"0" * ((256 << 10) + 1)
 FAILURES: dict[bytes, tuple[Exception, str]] = {  # and what is answered
     b"die": (WorkerDied(-9), "the process that read the picture was killed"),
     b"bug": (WorkerDied(1), "WorkerDied"),
-    b"large": (TooMuch(), "the picture takes too much memory"),
+    b"large": (TooCostly(), "the picture takes too much memory"),
     b"late": (TimeoutError(), "the picture takes too much time"),
     b"unstarted": (StartFailed("can't start"), "can't start"),
     b"lie": (ModelError("no probabilities"), "ModelError"),
@@ -103,7 +103,7 @@ async def test_waiting_pictures_share_batches(
     async with busy_queue(reader) as queue:
         tasks = await ask(queue, *contents)
     assert await texts(tasks) == answers
-    assert reader.batches[1:] == batches and queue.waiting == 0
+    assert reader.batches[1:] == batches and queue.unanswered == 0
 
 
 @pytest.mark.parametrize("cause", FAILURES)
@@ -112,7 +112,7 @@ async def test_only_the_cause_of_a_failure_fails(reader: BlockingReader, cause: 
         tasks = await ask(queue, b"a", cause, b"b")
     assert await texts(tasks) == ["a", FAILURES[cause][1], "b"]
     assert reader.batches[1:] == [[b"a", cause, b"b"], [b"a"], [cause], [b"b"]]
-    assert queue.waiting == 0
+    assert queue.unanswered == 0
 
 
 @pytest.mark.slow
@@ -132,7 +132,7 @@ async def test_picture_of_a_gone_client_is_not_read(reader: BlockingReader) -> N
         gone.cancel()
         await asyncio.sleep(0)
     assert await texts([stays]) == ["stays"]
-    assert reader.batches == [[b"first"], [b"stays"]] and queue.waiting == 0
+    assert reader.batches == [[b"first"], [b"stays"]] and queue.unanswered == 0
 
 
 async def test_files_of_a_form_leave_room_for_others(reader: BlockingReader) -> None:
@@ -141,7 +141,7 @@ async def test_files_of_a_form_leave_room_for_others(reader: BlockingReader) -> 
         form = asyncio.create_task(queue.answer_all(uploads, 20))
         await asyncio.sleep(0)
         others = await ask(queue, b"1", b"2")
-        assert queue.waiting == 5 and not form.done()
+        assert queue.unanswered == 5 and not form.done()
     assert [answer.text for answer in await form] == [*"abcdefghijklmnopqrst"]
     await texts(others)
     assert max(index for index, batch in enumerate(reader.batches) if batch[0] in b"12") < 5

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from digits.classifier import Classifier
 from digits.inference.model import Model
 from digits.serve.api import Api
-from digits.serve.worker import TooMuch, Upload, answer
+from digits.serve.worker import TooCostly, Upload, answer
 from digits.text import escape_control
 from digits.web.settings import Limits
 from tests.conftest import PICTURES
@@ -57,7 +57,7 @@ def test_large_picture_shares_no_batch(classifier: Classifier) -> None:
     )
     read = partial(answer, classifier, 1_001_000)
     assert [each.status for each in read([small, shared])] == [200, 200]
-    with pytest.raises(TooMuch):
+    with pytest.raises(TooCostly):
         read([small, large])
     assert read([large])[0].status == 200
 
