@@ -1,4 +1,4 @@
-"""The application: the page, what it shows of an item, and the labels that come back."""
+"""The application: the page, the items that it shows, and the labels that come back."""
 
 import asyncio
 import base64
@@ -21,20 +21,24 @@ from digits.web.pages import Page
 from digits.web.requests import Refused, error_response
 from digits.web.settings import Settings
 
-_NO_DIGIT = {"none": "none", "blank": "none", "several": ""}  # what to guess then
+_GUESSES = {"none": "none", "blank": "none", "several": ""}  # by the status; else the digit
 _OTHER_WINDOW = "another window has stored labels, too; reload the page"
 
 
 class Review(Application):
-    """Shows items, which are looked at only then, and stores their labels.
+    """Shows items, whose pictures are opened only then, and stores their labels.
 
-    items: without labels, the least sure first. before: how many others have one.
+    items: those without a label, the least sure first.
+    labelled_before: how many others have a label.
+    labels: the file of the labels.
+    has_numbers: whether the items are numbers, not digits.
+    classifier: reads the digits that are shown.
     """
 
     def __init__(
         self,
         items: Sequence[Item],
-        before: int,
+        labelled_before: int,
         labels: ResultsFile,
         has_numbers: bool,
         classifier: Classifier,
@@ -42,13 +46,15 @@ class Review(Application):
     ) -> None:
         self._items = {str(number): item for number, item in enumerate(items)}
         self._labels, self._classifier, self._has_numbers = labels, classifier, has_numbers
-        self._stored = dict[str, tuple[str, int]]()  # labels, and sizes of the file before
-        self._looking = asyncio.Lock()
-        network, data = "--network detector " * has_numbers, shlex.quote(str(labels.path))
+        # By the item's number: its label, and the size that the file had before it.
+        self._stored = dict[str, tuple[str, int]]()
+        self._lock = asyncio.Lock()  # one at a time: a picture may take much memory
+        network = "--network detector " if has_numbers else ""
+        data = shlex.quote(str(labels.path))
         self._state = {
             "total": len(items),
             "unsure": sum(item.is_unsure for item in items),
-            "before": before,
+            "before": labelled_before,
             "numbers": has_numbers,
             "next": f"digits train {network}--start bundled --data {data}",
         }
@@ -66,81 +72,84 @@ class Review(Application):
 
     async def item(self, request: Request) -> Response:
         item = self._item(request)
-        async with self._looking:  # one at a time: a picture may take much memory
-            return JSONResponse(await asyncio.to_thread(self._look_at, item))
+        async with self._lock:
+            return JSONResponse(await asyncio.to_thread(self._view, item))
 
     async def refusal(self, request: Request) -> Response:
         """Why the form forbids a label, if it does; it may be stored all the same."""
-        sheet, text = self._item(request).sheet, _text(request)
-        refusal = sheet.field.refusal("" if text == "none" else text) if sheet else ""
+        sheet_field, label = self._item(request).sheet_field, _label(request)
+        text = "" if label == "none" else label
+        refusal = sheet_field.field.refusal(text) if sheet_field else ""
         return JSONResponse({"refusal": refusal})
 
     async def label(self, request: Request) -> Response:
-        item, number, label = self._item(request), request.path_params["number"], _text(request)
-        async with self._looking:
+        item, number, label = self._item(request), request.path_params["number"], _label(request)
+        async with self._lock:
             if request.method == "POST":
                 await asyncio.to_thread(self._store, number, item, label)
-            elif number in self._stored:  # else it is done, and the first answer was lost
+            elif number in self._stored:  # else this is done, and its answer was lost
                 await asyncio.to_thread(self._undo, number)
             self._labels.fsync()
         return JSONResponse({})
 
     def _item(self, request: Request) -> Item:
-        """Raises Refused if there is no such item."""
+        """The item that a request names. Raises Refused (404) if there is none."""
         item = self._items.get(request.path_params["number"])
         if item is None:
             raise Refused(404, "there is no such item")
         return item
 
-    def _look_at(self, item: Item) -> dict[str, object]:
-        """What the page shows. Raises PictureError."""
+    def _view(self, item: Item) -> dict[str, object]:
+        """What the page shows of an item. Raises PictureError."""
         view: dict[str, object] = {"guess": item.guess, "remark": item.remark}
-        view["has_form"] = bool(item.sheet)
-        box = item.box
-        if not (box or item.sheet):
+        view["has_form"] = bool(item.sheet_field)
+        if item.sheet_field:
+            jpeg = item.sheet_field.close_up()
+        elif item.box:
+            jpeg = close_up(item.file, item.box)
+        else:
             prediction = self._classifier.predict(item.file)
-            guess = _NO_DIGIT.get(prediction.status, str(prediction.top1))
-            box = prediction.box
+            guess = _GUESSES.get(prediction.status, str(prediction.top1))
             view |= {"guess": guess, "remark": prediction.note or prediction.status}
             view |= prediction.to_dict(item.file, frame=True)
+            jpeg = close_up(item.file, prediction.box)
         name = item.cells(self._labels.path.parent)[0]
-        jpeg = item.sheet.close_up() if item.sheet else close_up(item.file, box)
         return view | {"file": name, "picture": base64.b64encode(jpeg).decode()}
 
     def _store(self, number: str, item: Item, label: str) -> None:
-        """Raises Refused and DigitsError, as `_undo`."""
+        """Store a label. Raises Refused and DigitsError."""
         text = "" if label == "none" else label
-        fits = NUMBER.fullmatch(text) if self._has_numbers else label in LABELS
-        if not (label and fits):
+        is_valid = NUMBER.fullmatch(text) if self._has_numbers else label in LABELS
+        if not (label and is_valid):
             raise Refused(422, "a label is none, 0 to 9, or a number of up to 64 symbols")
         if number not in self._stored:
-            path, sheet = self._labels.path, item.sheet
-            cells = [sheet.correct(text, path)] if sheet else item.cells(path.parent)
+            path, sheet_field = self._labels.path, item.sheet_field
+            cells = [sheet_field.correct(text, path)] if sheet_field else item.cells(path.parent)
             line = csv_row([*cells, text if self._has_numbers else label])
             try:
                 self._stored[number] = label, self._labels.append(line)
             except DigitsError:
-                if sheet:
-                    sheet.correct(text, path, undo=True)
+                if sheet_field:
+                    sheet_field.correct(text, path, undo=True)
                 raise
-        elif self._stored[number][0] != label:  # else the first answer was lost
+        elif self._stored[number][0] != label:  # else this is done, and its answer was lost
             raise Refused(409, _OTHER_WINDOW)
 
     def _undo(self, number: str) -> None:
-        """Take back the last label."""
+        """Take back the last label. Raises Refused (409) for another, and DigitsError."""
         if number != next(reversed(self._stored)):
             raise Refused(409, _OTHER_WINDOW)
-        (label, size), sheet = self._stored[number], self._items[number].sheet
+        label, size = self._stored[number]
         self._labels.truncate_to(size)
-        if sheet:
-            sheet.correct(label, self._labels.path, undo=True)
+        if sheet_field := self._items[number].sheet_field:
+            sheet_field.correct(label, self._labels.path, undo=True)
         del self._stored[number]
 
 
-def _text(request: Request) -> str:
+def _label(request: Request) -> str:
     return plain_signs(request.query_params.get("label", ""))
 
 
 async def _refuse(_: Request, error: Exception) -> Response:
-    """Say what is wrong; 507 if the same may work later."""
+    """Answer with the error's message; the status is 507 if the same may work later."""
     return error_response(507 if isinstance(error, WriteFailed) else 422, str(error))

@@ -24,8 +24,10 @@ def review(
     output: Annotated[
         Path | None,
         options.path_option(
-            *("LABELS.csv", "Append labels to it; by default to labels.csv beside a table SOURCE."),
-            *("--output", "-o"),
+            "LABELS.csv",
+            "Table to append labels to; by default labels.csv beside a table SOURCE.",
+            "--output",
+            "-o",
         ),
     ] = None,
     port: Port = 8001,
@@ -42,19 +44,21 @@ def review(
         raise typer.BadParameter(  # whoever sent the pictures may have put it there
             "name the table of labels, -o LABELS.csv: SOURCE is a folder, or labels.csv a link"
         )
-    if sheets := not source.is_dir() and "form" in tables.header(source, "file", "form"):
+    has_sheets = not source.is_dir() and "form" in tables.header(source, "file", "form")
+    columns: tuple[str, ...]
+    if has_sheets:
+        columns, rows = ("file", "text"), []
         with options.needs_package("a table of sheets", '"digits[fields]"'):
             from digits.review.sheets import load_fields  # OpenCV, before all else
-    numbers, rows = (True, []) if sheets else (has_numbers(source), read_rows(source))
-    if sheets:
-        columns: tuple[str, ...] = ("file", "text")
+    elif has_numbers(source):
+        columns, rows = ("file", "box", "text"), read_rows(source)
     else:
-        columns = ("file", "box", "text") if numbers else ("file", "digit")
+        columns, rows = ("file", "digit"), read_rows(source)
     with closing(ResultsFile(path, columns, key=len(columns) - 1)) as labels:
         classifier = ClassifierOptions(model).open(reads_numbers=False)
-        items, before = (
-            load_fields(source, classifier.networks.detector)
-            if sheets
-            else load(source, rows, classifier, labels)
-        )
-        server.run(Review(items, before, labels, numbers, classifier, private_settings(port)))
+        if has_sheets:
+            items, labelled_before = load_fields(source, classifier.networks.detector)
+        else:
+            items, labelled_before = load(source, rows, classifier, labels)
+        is_numbers, settings = "text" in columns, private_settings(port)
+        server.run(Review(items, labelled_before, labels, is_numbers, classifier, settings))

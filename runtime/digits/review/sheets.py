@@ -1,4 +1,4 @@
-"""The fields of a table of sheets as items: which are in doubt, and why."""
+"""The fields of a table of sheets, as items to label."""
 
 from pathlib import Path
 
@@ -10,21 +10,25 @@ from digits.inference.detector_model import DetectorModel
 from digits.review.items import Item
 from digits.tables import find_file, rows
 
-_RANKS = {"blank": 1, "accepted": 3, "corrected": 4}  # by status, else 0; 2: a duplicate's key
+# The order in which fields are shown.
+_IN_DOUBT, _BLANK, _DUPLICATE_KEY, _ACCEPTED, _CORRECTED = range(5)
 _WORDS = {"review": "in doubt", "duplicate": "there twice"}  # for statuses, in a sentence
 
 
 def load_fields(source: Path, detector: DetectorModel) -> tuple[list[Item], int]:
-    """The fields that nobody has corrected, most in doubt first; and how many somebody has.
+    """Return the fields that nobody has corrected, most in doubt first, and how many are corrected.
 
-    source: a table of sheets. detector: tells the digits of a field apart. Raises DigitsError if it
-    isn't a table of the form that it names.
+    Raises DigitsError if the table isn't one of the form that it names.
+
+    source: a table of sheets.
+    detector: tells the digits of a field apart.
     """
     names = (row["form"] for _, row, _ in rows(source, "file", "form") if row.get("form"))
     # Whoever sends pictures may put another form beside the table.
     form = form_file.load(find_file(next(names, "the form"), Path(), source.parent))
-    table, ranked = SheetTable(source, form), list[tuple[int, str, Item]]()
-    latest = {row["file"]: row for row in table.rows}  # the pictures of others have been replaced
+    table = SheetTable(source, form)
+    ranked_items = list[tuple[int, str, Item]]()  # with their ranks and probabilities
+    latest = {row["file"]: row for row in table.rows}  # earlier rows: their pictures are replaced
     for row in latest.values():
         for field in form.fields:
             text, probability, status = (row[name.lower()] for name in field.columns)
@@ -33,17 +37,25 @@ def load_fields(source: Path, detector: DetectorModel) -> tuple[list[Item], int]
             rank = _rank(field, status, row["status"])
             remark = f"{field.name} is {_WORDS.get(status, status)} (probability {probability[:5]})"
             remark += f"; the sheet is {_WORDS.get(row['status'], row['status'])}"
-            remark += f": {row['note']}" if row["note"] else ""
-            file = str(find_file(row["file"], source.parent, Path()))
-            sheet = FieldOnSheet(table, field, row, detector)
-            state = "accepted" if rank == 3 else "review"
-            ranked.append((rank, probability, Item(file, 0, state, (), text, remark, sheet)))
-    ranked.sort(key=lambda ranked_item: ranked_item[:2])
-    uncorrected = [item for rank, _, item in ranked if rank < 4]
-    return uncorrected, len(ranked) - len(uncorrected)
+            if row["note"]:
+                remark += f": {row['note']}"
+            item = Item(
+                file=str(find_file(row["file"], source.parent, Path())),
+                status="accepted" if rank == _ACCEPTED else "review",
+                guess=text,
+                remark=remark,
+                sheet_field=FieldOnSheet(table, field, row, detector),
+            )
+            ranked_items.append((rank, probability, item))
+    ranked_items.sort(key=lambda ranked_item: ranked_item[:2])
+    uncorrected = [item for rank, _, item in ranked_items if rank < _CORRECTED]
+    return uncorrected, len(ranked_items) - len(uncorrected)
 
 
 def _rank(field: Field, status: str, sheet_status: str) -> int:
-    """The least is most in doubt."""
-    rank = 3 if status == "blank" and field.is_optional else _RANKS.get(status, 0)
-    return 2 if rank == 3 and field.is_key and sheet_status == "duplicate" else rank
+    """Where a field comes in the order, by its status and the sheet's."""
+    if status == "corrected":
+        return _CORRECTED
+    if status == "accepted" or (status == "blank" and field.is_optional):
+        return _DUPLICATE_KEY if field.is_key and sheet_status == "duplicate" else _ACCEPTED
+    return _BLANK if status == "blank" else _IN_DOUBT

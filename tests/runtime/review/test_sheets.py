@@ -83,9 +83,9 @@ def test_copies_of_a_picture_have_crops_of_their_own(table: Path, classifier: Cl
         load(table, classifier)[0:3:2],
         table.with_name("labels.csv"),
     )
-    name = first.sheet.correct("20260", labels)
-    assert name != second.sheet.correct("20260", labels)
-    second.sheet.correct("20260", labels, undo=True)
+    name = first.sheet_field.correct("20260", labels)
+    assert name != second.sheet_field.correct("20260", labels)
+    second.sheet_field.correct("20260", labels, undo=True)
     assert (table.parent / name).is_file()
 
 
@@ -93,7 +93,7 @@ def test_spreadsheets_and_other_programs_write_it_too(table: Path, classifier: C
     table.write_text(TABLE.replace(",", ";").replace("a note", "\u00fc"), encoding="latin-1")
     items = load(table, classifier)
     table.write_bytes(table.read_bytes() + b"\nd.jpg\n")
-    items[0].sheet.correct("1", table.with_name("labels.csv"))
+    items[0].sheet_field.correct("1", table.with_name("labels.csv"))
     assert [line[:5] for line in table.read_bytes().split(b"\n")][4:] == [b"c.jpg", b"d.jpg", b""]
     assert (
         b",\xfc,form.toml" in table.read_bytes() and len(load(table, classifier)) == len(ORDER) - 1
@@ -108,13 +108,13 @@ def test_name_used_again_is_another_sheet(table: Path, classifier: Classifier) -
     table.write_text("\n".join([f"{title},modified,size", *rows, ""]))
     items = load(table, classifier)
     assert len(items) == 3
-    items[0].sheet.correct("5", table.with_name("labels.csv"))
+    items[0].sheet_field.correct("5", table.with_name("labels.csv"))
     first, second = table.read_text().splitlines()[1:]
     assert first.startswith(rows[0].partition(",duplicate")[0]) and ",5,0.1,corrected," in second
     with (table.parent / "a.jpg").open("ab") as file:
         file.write(b"newer")
     with pytest.raises(DigitsError, match=r"a.jpg isn't the picture that was read"):
-        items[1].sheet.close_up()
+        items[1].sheet_field.close_up()
 
 
 @pytest.mark.unix
@@ -131,9 +131,9 @@ def test_refused_correction_leaves_nothing(table: Path, classifier: Classifier, 
         elif cause == "there is a link":
             (digits / "6").symlink_to(table.parent / "elsewhere")
         else:
-            stack.enter_context(open_table(table, item.sheet.table.form))
+            stack.enter_context(open_table(table, item.sheet_field.table.form))
         with pytest.raises(DigitsError, match=cause):
-            item.sheet.correct("20260", labels)
+            item.sheet_field.correct("20260", labels)
     assert table.read_text() == TABLE
     assert not [*table.parent.glob("labels/**/*.png"), *table.parent.glob("elsewhere/*")]
 
