@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from digits.processes import Pool, StartFailed, WorkerDied
 from digits.serve.metrics import Metrics
-from digits.serve.worker import Answer, PictureWorker, TooCostly, Upload
+from digits.serve.worker import Answer, PictureWorker, TooMuchMemory, Upload
 from digits.web.requests import Refused
 from digits.web.settings import Limits
 
@@ -149,7 +149,7 @@ class PictureQueue:
 
 def _set_answer(future: asyncio.Future[Answer], answer: Answer | Exception) -> None:
     """Set an answer; for a failure that is nobody's bug, one that says what happened."""
-    if isinstance(answer, TooCostly):
+    if isinstance(answer, TooMuchMemory):
         answer = Answer(503, "the picture takes too much memory", "picture_memory")
     elif isinstance(answer, TimeoutError):
         answer = Answer(503, "the picture takes too much time", "picture_time")

@@ -27,11 +27,10 @@ PARSERS: dict[str, Any] = {  # what makes a value of a parameter's text
 }
 
 _NO_MEMORY = ("allocate memory", "bad_alloc", "bad allocation")  # in onnxruntime's messages
-_SHARED_PIXELS = 1_000_000  # larger ones take long to decode, so they share no batch
 
 
-class TooCostly(DigitsError):
-    """Pictures need more memory than a process may take, or one is too large to share a batch."""
+class TooMuchMemory(DigitsError):
+    """Pictures need more memory than a process may take."""
 
 
 class Upload(NamedTuple):
@@ -96,22 +95,19 @@ def _make_answer(
 def answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -> list[Answer]:
     """Read pictures; single digits share one run of the network.
 
-    The answer to an unreadable picture says why. Raises ModelError and TooCostly.
+    The answer to an unreadable picture says why. Raises ModelError and TooMuchMemory.
     """
     try:
         return _answer(classifier, max_pixels, uploads)
     except (MemoryError, ModelError) as error:
         if isinstance(error, ModelError) and not any(words in str(error) for words in _NO_MEMORY):
             raise
-        raise TooCostly from error
+        raise TooMuchMemory from error
 
 
 def _answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -> list[Answer]:
     answers: dict[int, Answer] = {}  # by the upload's number
     images: dict[int, picture.GreyImage] = {}  # the pictures of single digits
-    is_shared = len(uploads) > 1
-    if is_shared:
-        max_pixels = min(max_pixels, _SHARED_PIXELS)
     for number, upload in enumerate(uploads):
         try:
             if upload.command == "read":
@@ -119,8 +115,6 @@ def _answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) 
             else:
                 images[number] = picture.load(upload.content, max_pixels=max_pixels)
         except TooManyPixels as error:
-            if is_shared:  # it may be read alone
-                raise TooCostly from error
             answers[number] = Answer(413, str(error), "too_many_pixels")
         except PictureError as error:
             if isinstance(error.__cause__, MemoryError):

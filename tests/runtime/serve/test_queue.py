@@ -11,7 +11,7 @@ from digits.errors import ModelError
 from digits.processes import StartFailed, WorkerDied
 from digits.serve.metrics import Metrics
 from digits.serve.queue import PictureQueue
-from digits.serve.worker import Answer, PictureWorker, TooCostly, Upload
+from digits.serve.worker import Answer, PictureWorker, TooMuchMemory, Upload
 from digits.web.requests import Refused
 from digits.web.settings import Limits
 from tests.in_process import InProcess
@@ -24,7 +24,7 @@ SMALL, FILE = b"0" * (256 << 10), b"0" * ((256 << 10) + 1)
 FAILURES: dict[bytes, tuple[Exception, str]] = {  # and what is answered
     b"die": (WorkerDied(-9), "the process that read the picture was killed"),
     b"bug": (WorkerDied(1), "WorkerDied"),
-    b"large": (TooCostly(), "the picture takes too much memory"),
+    b"large": (TooMuchMemory(), "the picture takes too much memory"),
     b"late": (TimeoutError(), "the picture takes too much time"),
     b"unstarted": (StartFailed("can't start"), "can't start"),
     b"lie": (ModelError("no probabilities"), "ModelError"),

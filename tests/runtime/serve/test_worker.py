@@ -1,7 +1,6 @@
 """Reading pictures, in this process and in others."""
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from starlette.testclient import TestClient
 from digits.classifier import Classifier
 from digits.inference.model import Model
 from digits.serve.api import Api
-from digits.serve.worker import TooCostly, Upload, answer
+from digits.serve.worker import Upload, answer
 from digits.text import escape_control
 from digits.web.settings import Limits
 from tests.conftest import PICTURES
@@ -49,17 +48,6 @@ def test_batched_pictures_share_a_network_run(classifier: Classifier, pictures: 
     # Of all pictures' first hypotheses, and of the others of a digit whose ink is in two pieces.
     assert counts["probabilities"] == 2 and broken.status == 422
     assert [json.loads(each.text)["digit"] for each in (first, *others)] == list(range(10))
-
-
-def test_large_picture_shares_no_batch(classifier: Classifier) -> None:
-    small, shared, large = (
-        Upload("predict", "", png(side, 1000), False) for side in (9, 1000, 1001)
-    )
-    read = partial(answer, classifier, 1_001_000)
-    assert [each.status for each in read([small, shared])] == [200, 200]
-    with pytest.raises(TooCostly):
-        read([small, large])
-    assert read([large])[0].status == 200
 
 
 def test_files_of_a_form_are_answered_in_their_order(client: TestClient) -> None:

@@ -8,18 +8,18 @@ const ADVANCE = 0.72; // of the font's size, from one symbol to the next (style.
 const GAP = 0.6; // between columns
 
 export class Answer {
-  written = ""; // as the API writes it
+  plainText = ""; // as the API writes it
   #lines = []; // of numbers
   #numbers = []; // all of them
   #symbols = []; // all of them
-  #least = -1; // which is the least sure
-  #image = null; // of the picture; null where the browser can't show it
+  #leastSure = -1; // the index of the symbol
+  #image = null; // the picture; null where the browser can't show it
   #buttons = [];
 
-  /** chose(symbols, index): called when one of them is looked at; -1 when there is none. */
-  constructor(elements, chose) {
+  /** onChoose(symbols, index): called when a symbol is shown more closely; the index is -1 if there is none. */
+  constructor(elements, onChoose) {
     Object.assign(this, elements); // region, text, status, bars, closeUp
-    this.chose = chose;
+    this.onChoose = onChoose;
     this.showBars = bars(this.bars, SYMBOLS);
   }
 
@@ -28,19 +28,19 @@ export class Answer {
     this.region.ariaBusy = busy;
   }
 
-  /** Nothing but a sentence. text: in place of the digits. */
+  /** Show nothing but a sentence, and a text in place of the digits. */
   say(sentence, text = "") {
-    this.written = "";
+    this.plainText = "";
     this.#lines = this.#numbers = this.#symbols = [];
     this.#fit([[]]);
     this.text.textContent = text;
     this.status.textContent = sentence;
     this.showBars(null);
     this.#showCloseUp(null);
-    this.chose([], -1);
+    this.onChoose([], -1);
   }
 
-  /** The API's answer for a picture with this image. */
+  /** Show the API's answer to a picture. */
   show({ numbers, text }, image) {
     this.#lines = Object.values(Object.groupBy(numbers, ({ line }) => line));
     this.#numbers = numbers;
@@ -51,28 +51,28 @@ export class Answer {
       return;
     }
     const confidences = this.#symbols.map(({ confidence }) => confidence);
-    this.#least = confidences.indexOf(Math.min(...confidences));
+    this.#leastSure = confidences.indexOf(Math.min(...confidences));
     this.#image = image;
-    this.written = text;
+    this.plainText = text;
     this.#write();
-    this.#choose(this.#least);
+    this.#choose(this.#leastSure);
   }
 
   #choose(index) {
     const { probabilities, box } = this.#symbols[index];
-    this.#buttons.forEach((each, position) => (each.ariaPressed = position === index));
+    this.#buttons.forEach((other, position) => (other.ariaPressed = position === index));
     this.status.textContent = this.#sentence(index);
     this.showBars(probabilities);
     this.#showCloseUp(this.#image, box);
-    this.chose(this.#symbols, index);
+    this.onChoose(this.#symbols, index);
   }
 
   #write() {
-    const shown = this.#numbers.flatMap(({ status, symbols }) =>
+    const texts = this.#numbers.flatMap(({ status, symbols }) =>
       symbols.map(({ symbol }) => (status === "unreadable" ? "?" : symbol)));
-    this.#buttons = shown.map((text, index) => button(text, () => this.#choose(index)));
-    if (shown.length > 1)
-      Object.assign(this.#buttons[this.#least], { className: "least", title: "The least sure" });
+    this.#buttons = texts.map((text, index) => button(text, () => this.#choose(index)));
+    if (texts.length > 1)
+      Object.assign(this.#buttons[this.#leastSure], { className: "least", title: "The least sure" });
     this.#fit(this.#lines);
     const unplaced = [...this.#buttons];
     this.text.replaceChildren(...this.#lines.map((numbers) => {
@@ -100,13 +100,13 @@ export class Answer {
   #sentence(index) {
     const symbols = this.#symbols;
     const numbers = this.#numbers;
-    const number = numbers.find(({ symbols: each }) => each.includes(symbols[index]));
+    const number = numbers.find((candidate) => candidate.symbols.includes(symbols[index]));
     const unsure = numbers.filter(({ status }) => status !== "accepted").length;
-    const of = unsure && numbers.length > 1 ? `, ${unsure} of ${numbers.length} numbers unsure` : "";
-    const count = symbols.length > 1 ? `${symbols.length} digits${of}. ` : "";
+    const doubts = unsure && numbers.length > 1 ? `, ${unsure} of ${numbers.length} numbers unsure` : "";
+    const count = symbols.length > 1 ? `${symbols.length} digits${doubts}. ` : "";
     if (number.status === "unreadable") return count + doubt(number); // however sure its symbols are
-    const least = count && index === this.#least ? "Least sure: " : "";
-    return `${count}${least}${likeliest(symbols[index])}. ${doubt(number)}`;
+    const rank = count && index === this.#leastSure ? "Least sure: " : "";
+    return `${count}${rank}${likeliest(symbols[index])}. ${doubt(number)}`;
   }
 
   /** Show the part of an image in a box, or nothing: null. */
@@ -124,7 +124,7 @@ function likeliest({ symbol, confidence, probabilities }) {
   return nothing > confidence ? `No digit, ${percent(nothing)}` : `${named(symbol)}, ${percent(confidence)}`;
 }
 
-/** What stands behind a number that may be wrong. */
+/** The mark behind a number that may be wrong. */
 function mark(status) {
   return status === "accepted" ? "" : "?";
 }
@@ -132,6 +132,6 @@ function mark(status) {
 /** Why a number can't be taken as it is; empty if it can. */
 function doubt({ status, text, probability, second, free }) {
   if (status === "unreadable") return `Unreadable: it looks like ${free}, which isn't possible.`;
-  const or = second ? `, or ${second}` : "";
-  return status === "review" ? `To review: ${text}, ${percent(probability)}${or}.` : "";
+  const alternative = second ? `, or ${second}` : "";
+  return status === "review" ? `To review: ${text}, ${percent(probability)}${alternative}.` : "";
 }

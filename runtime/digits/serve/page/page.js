@@ -1,4 +1,4 @@
-// The page: what is on the paper is sent to this server, and what comes back is shown.
+// The page: sends what is on the paper to this server, and shows the answer.
 
 import { Answer } from "./answer.js";
 import { Paper } from "./paper.js";
@@ -9,11 +9,11 @@ import { FileTable } from "./table.js";
 
 const find = (id) => document.getElementById(id);
 const [region, text, status, bars, closeUp] = ["answer", "text", "status", "bars", "close-up"].map(find);
-const answer = new Answer({ region, text, status, bars, closeUp }, chose);
+const answer = new Answer({ region, text, status, bars, closeUp }, showBoxes);
 const table = new FileTable(find("files"), openFile);
 const paper = new Paper(find("paper"), changed);
 let task = new AbortController(); // what is under way for the paper
-let video = null; // of the camera, while it runs
+let video = null; // the camera's, while it runs
 
 /** End what is under way for the paper; returns the signal of what follows. */
 function restart() {
@@ -26,15 +26,15 @@ function restart() {
 /** Read what is on the paper now; while a stroke is being drawn, the last answer stays. */
 async function changed() {
   const signal = restart();
-  offerButtons();
+  updateButtons();
   if (paper.writing) return;
-  if (paper.isBlank) return settle("Draw a digit.");
+  if (paper.isBlank) return finish("Draw a digit.");
   const picture = paper.picture ?? paper.sheet;
   try {
     await read(picture, paper.picture ? FILE_TIMEOUT : SMALL_TIMEOUT, signal);
     answer.busy = false;
   } catch (error) {
-    if (!signal.aborted) settle(error.message);
+    if (!signal.aborted) finish(error.message);
   }
 }
 
@@ -46,8 +46,8 @@ async function read(picture, timeout, signal) {
 
 const say = (sentence) => (status.textContent = sentence);
 
-/** There is nothing more to read. */
-function settle(sentence) {
+/** Say a sentence; there is nothing more to read. */
+function finish(sentence) {
   answer.say(sentence);
   answer.busy = false;
 }
@@ -60,7 +60,7 @@ async function lay(file) {
     const picture = await open(await file);
     if (!signal.aborted) paper.lay(picture);
   } catch (error) {
-    if (!signal.aborted) settle(error.message);
+    if (!signal.aborted) finish(error.message);
   }
 }
 
@@ -75,13 +75,13 @@ function openFile(file) {
   lay(file);
 }
 
-function chose(symbols, index) {
+function showBoxes(symbols, index) {
   paper.box(symbols.map(({ box }) => box), index);
   find("copy").ariaDisabled = !symbols.length;
 }
 
-/** What does nothing now stays where it is, so that the keyboard doesn't lose its place. */
-function offerButtons() {
+/** Buttons that do nothing now stay where they are, so that the keyboard doesn't lose its place. */
+function updateButtons() {
   find("undo").ariaDisabled = !paper.canUndo;
   find("clear").ariaDisabled = paper.isBlank;
 }
@@ -97,7 +97,7 @@ async function watch() {
   } catch (error) {
     if (signal.aborted) return;
     task.abort();
-    settle(error.message);
+    finish(error.message);
   }
 }
 
@@ -106,7 +106,7 @@ function show(newVideo) {
   video = newVideo;
   find("live").ariaPressed = Boolean(video);
   paper.show(video);
-  offerButtons();
+  updateButtons();
 }
 
 /** Keep the last picture of the camera on the paper. */
@@ -124,7 +124,7 @@ async function offerCamera() {
 
 find("undo").addEventListener("click", () => paper.undo());
 find("clear").addEventListener("click", () => paper.clear());
-copies(find("copy"), () => answer.written);
+copies(find("copy"), () => answer.plainText);
 find("live").addEventListener("click", () => (video ? keepFrame() : watch()));
 for (const id of ["file", "camera"])
   find(id).addEventListener("change", ({ target }) => {

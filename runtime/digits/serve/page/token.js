@@ -22,8 +22,8 @@ export async function authorization(signal, say) {
   return token ? { authorization: `Bearer ${token}` } : {};
 }
 
-/** The server has answered 401 to these headers. */
-export function refused({ authorization = "" }) {
+/** Ask for another token, as the server has answered 401 to these headers. */
+export function refuseToken({ authorization = "" }) {
   form.dataset.needed = "";
   if (authorization.slice("Bearer ".length) !== token) return; // there is a new one since
   ask(token && "This token is wrong.");
@@ -34,7 +34,7 @@ function isMissing() {
   return "needed" in form.dataset && !token;
 }
 
-/** Show the form. error: why what was given is none. */
+/** Show the form. error: why the last token is refused. */
 function ask(error) {
   form.hidden = false;
   form.querySelector("p").textContent = error;
@@ -42,22 +42,22 @@ function ask(error) {
   if (document.activeElement === document.body) input.focus(); // else somebody draws
 }
 
-function take(given) {
-  if (!/^[!-~]+$/.test(given)) return ask("This token is wrong."); // no header could carry it
-  token = tab[KEY] = given;
+function take(newToken) {
+  if (!/^[!-~]+$/.test(newToken)) return ask("This token is wrong."); // no header could carry it
+  token = tab[KEY] = newToken;
   form.hidden = true;
   form.reset(); // whoever waits goes on
 }
 
 /** Take the token in the address, /#token=…, percent-encoded, and take it out of there. */
 function takeFromAddress() {
-  const [, given] = location.hash.match(/^#token=(.+)/) ?? [];
-  if (!given) return;
+  const [, encoded] = location.hash.match(/^#token=(.+)/) ?? [];
+  if (!encoded) return;
   history.replaceState(null, "", location.pathname + location.search);
   try {
-    take(decodeURIComponent(given));
+    take(decodeURIComponent(encoded));
   } catch {
-    take(given); // with a % that encodes nothing
+    take(encoded); // with a % that encodes nothing
   }
 }
 

@@ -1,6 +1,6 @@
-// What pages share: elements, what the browser keeps, and what an answer rests on.
+// What pages share: elements, the browser's storage, and probabilities.
 
-const COPIED = 1500; // milliseconds that a word is shown: it takes a glance, of half a second, to see it
+const COPIED_SHOWN = 1500; // milliseconds; it takes a glance, of half a second, to see the word
 export const DIGITS = [..."0123456789"];
 const NAMES = { "-": "minus", ".": "point" };
 
@@ -8,13 +8,13 @@ export function element(name, text = "", properties = {}) {
   return Object.assign(document.createElement(name), { textContent: text }, properties);
 }
 
-export function button(text, clicked) {
+export function button(text, onClick) {
   const made = element("button", text, { type: "button" });
-  made.addEventListener("click", clicked);
+  made.addEventListener("click", onClick);
   return made;
 }
 
-/** Let a button copy what text() returns; nothing while it is empty. */
+/** Let a button copy what text() returns, unless that is empty. */
 export function copies(button, text) {
   const name = button.textContent;
   button.addEventListener("click", () => {
@@ -26,7 +26,7 @@ export function copies(button, text) {
     document.execCommand("copy");
     copied.remove();
     button.textContent = "Copied";
-    setTimeout(() => (button.textContent = name), COPIED);
+    setTimeout(() => (button.textContent = name), COPIED_SHOWN);
   });
 }
 
@@ -39,7 +39,7 @@ export function storage(name) {
   }
 }
 
-/** Fill a list with a bar for each symbol, and for none. Returns what shows probabilities, or null. */
+/** Fill a list with a bar for each symbol, and for none. Returns a function that shows probabilities, or no bars for null. */
 export function bars(list, symbols) {
   const rows = [...symbols.map(named), "none"].map((name) => {
     const row = element("li");
