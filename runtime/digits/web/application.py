@@ -26,7 +26,7 @@ from digits.web.pages import ASSETS
 from digits.web.requests import HANDLERS, error_response
 from digits.web.settings import Settings
 
-HEALTH = "/health"  # may be asked by any host name, without a token
+HEALTH = "/health"  # answered under any host name, and without a token
 OPENAPI = "/openapi.json"
 
 _WITHOUT_TOKEN = ("/", OPENAPI)

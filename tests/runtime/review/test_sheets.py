@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from digits.classifier import Classifier
 from digits.commands.results import ResultsFile
 from digits.errors import DigitsError
+from digits.forms.corrections import FieldOnSheet
 from digits.forms.table import open_table
 from digits.review.api import Review
 from digits.review.items import Item
@@ -45,6 +46,10 @@ def table(tmp_path: Path, numbers: Path) -> Path:
 
 def load(table: Path, classifier: Classifier) -> list[Item]:
     return load_fields(table, classifier.networks.detector)[0]
+
+
+def sheet_fields(table: Path, classifier: Classifier) -> list[FieldOnSheet]:
+    return [item.sheet_field for item in load(table, classifier) if item.sheet_field]
 
 
 def test_corrections_go_into_table_and_labels(table: Path, classifier: Classifier) -> None:
@@ -79,21 +84,19 @@ def test_copies_of_a_picture_have_crops_of_their_own(table: Path, classifier: Cl
     (table.parent / "b").mkdir()
     shutil.copy(table.parent / "a.jpg", table.parent / "b" / "a.jpg")
     table.write_text(TABLE.replace("b.jpg", "b/a.jpg"))
-    (first, second), labels = (
-        load(table, classifier)[0:3:2],
-        table.with_name("labels.csv"),
-    )
-    name = first.sheet_field.correct("20260", labels)
-    assert name != second.sheet_field.correct("20260", labels)
-    second.sheet_field.correct("20260", labels, undo=True)
+    first, _, second, *_ = sheet_fields(table, classifier)
+    labels = table.with_name("labels.csv")
+    name = first.correct("20260", labels)
+    assert name != second.correct("20260", labels)
+    second.correct("20260", labels, undo=True)
     assert (table.parent / name).is_file()
 
 
 def test_spreadsheets_and_other_programs_write_it_too(table: Path, classifier: Classifier) -> None:
     table.write_text(TABLE.replace(",", ";").replace("a note", "\u00fc"), encoding="latin-1")
-    items = load(table, classifier)
+    fields = sheet_fields(table, classifier)
     table.write_bytes(table.read_bytes() + b"\nd.jpg\n")
-    items[0].sheet_field.correct("1", table.with_name("labels.csv"))
+    fields[0].correct("1", table.with_name("labels.csv"))
     assert [line[:5] for line in table.read_bytes().split(b"\n")][4:] == [b"c.jpg", b"d.jpg", b""]
     assert (
         b",\xfc,form.toml" in table.read_bytes() and len(load(table, classifier)) == len(ORDER) - 1
@@ -106,22 +109,22 @@ def test_name_used_again_is_another_sheet(table: Path, classifier: Classifier) -
     size = (table.parent / "a.jpg").stat().st_size
     rows = [f"{row},{second},{size}" for second in (1, 2)]
     table.write_text("\n".join([f"{title},modified,size", *rows, ""]))
-    items = load(table, classifier)
-    assert len(items) == 3
-    items[0].sheet_field.correct("5", table.with_name("labels.csv"))
+    fields = sheet_fields(table, classifier)
+    assert len(fields) == 3
+    fields[0].correct("5", table.with_name("labels.csv"))
     first, second = table.read_text().splitlines()[1:]
     assert first.startswith(rows[0].partition(",duplicate")[0]) and ",5,0.1,corrected," in second
     with (table.parent / "a.jpg").open("ab") as file:
         file.write(b"newer")
     with pytest.raises(DigitsError, match=r"a.jpg isn't the picture that was read"):
-        items[1].sheet_field.close_up()
+        fields[1].close_up()
 
 
 @pytest.mark.unix
 @pytest.mark.parametrize("cause", ["another process is writing", "there is a link", "in the way"])
 def test_refused_correction_leaves_nothing(table: Path, classifier: Classifier, cause: str) -> None:
     """Nor does it write through links of whoever has sent the pictures."""
-    labels, item = table.with_name("labels.csv"), load(table, classifier)[0]
+    labels, field = table.with_name("labels.csv"), sheet_fields(table, classifier)[0]
     (table.parent / "elsewhere").mkdir()
     digits = table.parent / "labels" / "digits"
     digits.mkdir(parents=True)
@@ -131,9 +134,9 @@ def test_refused_correction_leaves_nothing(table: Path, classifier: Classifier, 
         elif cause == "there is a link":
             (digits / "6").symlink_to(table.parent / "elsewhere")
         else:
-            stack.enter_context(open_table(table, item.sheet_field.table.form))
+            stack.enter_context(open_table(table, field.table.form))
         with pytest.raises(DigitsError, match=cause):
-            item.sheet_field.correct("20260", labels)
+            field.correct("20260", labels)
     assert table.read_text() == TABLE
     assert not [*table.parent.glob("labels/**/*.png"), *table.parent.glob("elsewhere/*")]
 
