@@ -7,7 +7,6 @@ from pathlib import Path
 from digits import tables
 from digits.errors import DataError, DigitsError
 from digits.inference.interface import SYMBOLS
-from digits.text import unescape_name
 
 NO_DIGIT = 10  # the label of a picture without a digit
 
@@ -82,7 +81,7 @@ def _digit(text: str) -> str:
 
 def _page_text(written: str) -> str:
     """Raises DataError if there is anything but symbols, or too many."""
-    text = tables.plain_signs(unescape_name(written).replace("/", "\n"))
+    text = tables.plain_signs(written.replace("/", "\n"))
     symbols = "".join(text.split())
     if unknown := sorted({*symbols} - {*SYMBOLS}):
         raise DataError(f"the text may have digits, minus signs and points, not {unknown[0]!r}")

@@ -13,7 +13,6 @@ from digits.errors import DataError, DigitsError, PictureError
 from digits.images import picture
 from digits.prediction import Reading, Status
 from digits.terminal import print_stderr, track
-from digits.text import unescape_name
 
 NUMBER = re.compile(r"[0-9.-]{0,64}")  # what may be written
 
@@ -116,7 +115,7 @@ def _item(table: Path, row: dict[str, str]) -> Item:
         return Item(file, share, status)
     edges = [row[edge] for edge in Reading.COLUMNS[-4:]]
     box = tuple(map(int, edges)) if any(edges) else (0, 0, *picture.load(file).size)
-    text, second, free = (unescape_name(row[name]) for name in ("number", "second", "free"))
+    text, second, free = (row[name] for name in ("number", "second", "free"))
     is_box = 0 <= box[0] < box[2] <= _MAX_EDGE and 0 <= box[1] < box[3] <= _MAX_EDGE
     if not is_box or not NUMBER.fullmatch(text or free):
         raise ValueError("no box or no number")

@@ -8,7 +8,6 @@ const AT_ONCE = 2; // one is read while the other is on its way
 const TRIES = 5; // of a file, while the server is ready: one that makes it fail shan't hold up the rest
 const BOM = "\ufeff"; // else Excel takes UTF-8 for another encoding
 // The CSV (RFC 4180) is escaped as `digits predict --csv` does, in text.py and tables.py, so that spreadsheets take it for text.
-const ESCAPED = /\\(?=x[0-9a-f]{2}|u[0-9a-f]{4})/g; // looks as if it were
 // Control, invisible and direction-changing characters, without those that join letters or choose an emoji; blanks at the ends.
 const CONTROL = /(?![\u200c\u200d\ufe00-\ufe0f\u{10000}-\u{10ffff}])[\p{Cc}\p{DI}\u2028\u2029\ufff9-\ufffb\ufffe\uffff]|^\s|\s$/gu;
 const FORMULA = /(?<=^|;)(?!-?[0-9.]+$)[-+=@\uff0b\uff0d\uff1d\uff20]/g;
@@ -100,7 +99,7 @@ export class FileTable {
 /** rows: of { file, text, sure, status, note }. */
 function csv(rows) {
   const cells = rows.map(({ file, text, sure, status, note }) => [
-    file.name.replace(ESCAPED, escape).replace(CONTROL, escape).replace(FORMULA, escape),
+    file.name.replace(CONTROL, escape).replace(FORMULA, escape),
     text.replace(FORMULA, escape),
     sure,
     status,
