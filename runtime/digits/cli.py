@@ -76,7 +76,7 @@ def predict(
 
     PICTURES are files, folders, patterns, or - for stdin.
     """
-    output_format, inputs = output.chosen(), resolve(pictures, recursive)
+    output_format, inputs = output.choose_format(), resolve(pictures, recursive)
     task = ReadDigit(networks=ClassifierOptions(model, threshold), drawing=debug)
     runner.run(task, inputs, output_format, 1 if debug else jobs, output.output)
 
@@ -108,7 +108,7 @@ def read(
 
         task = forms.form_task(fields, number_options, networks)
         forms.run(replace(task, drawing=annotate), inputs, output, jobs)
-    output_format = output.chosen()
+    output_format = output.choose_format()
     numbers = replace(number_options.task(networks), drawing=annotate)
     runner.run(numbers, inputs, output_format, jobs, output.output)
 
