@@ -14,7 +14,7 @@ from digits.commands.inputs import STDIN, Inputs, read_source
 from digits.commands.tasks import Task
 from digits.errors import DigitsError, Interrupted, PictureError
 from digits.formats import Format
-from digits.system import cpu_count, too_many_files
+from digits.system import cpu_count
 from digits.terminal import print_result, print_stderr, track
 
 if TYPE_CHECKING:
@@ -144,8 +144,6 @@ class _BatchReader:
                 self.task.draw(self.classifier, page, answer, name)
             return self._result(file, answer)
         except PictureError as error:
-            if reason := too_many_files(error):
-                raise DigitsError(reason) from error
             return "", error
 
     def _result(self, file: str, answer: "Answer") -> Result:
