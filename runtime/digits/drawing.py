@@ -34,17 +34,18 @@ def annotate(source: picture.Source, numbers: Iterable[Number]) -> Image.Image:
     image, scale = _load(source)
     pen = ImageDraw.Draw(image)
     width = max(1, round(max(image.size) / 500))
-    for number, symbol in ((number, symbol) for number in numbers for symbol in number.symbols):
+    for number in numbers:
         is_sure = number.status == "accepted"
         colour = SURE if is_sure else UNSURE
-        left, top, right, bottom = (round(side * scale) for side in symbol.box)
-        pen.rectangle((left, top, right, bottom), outline=colour, width=width)
-        text = symbol.symbol
-        if not is_sure and symbol is number.symbols[-1]:
-            text += "?"
-        size = min(max(12, (bottom - top) // 2), 60)
-        above, font = (left, max(top - width, size)), ImageFont.load_default(size)
-        pen.text(above, text, colour, font, "lb", stroke_width=width, stroke_fill="white")
+        for symbol in number.symbols:
+            left, top, right, bottom = (round(side * scale) for side in symbol.box)
+            pen.rectangle((left, top, right, bottom), outline=colour, width=width)
+            text = symbol.symbol
+            if not is_sure and symbol is number.symbols[-1]:
+                text += "?"
+            size = min(max(12, (bottom - top) // 2), 60)
+            above, font = (left, max(top - width, size)), ImageFont.load_default(size)
+            pen.text(above, text, colour, font, "lb", stroke_width=width, stroke_fill="white")
     return image
 
 
