@@ -11,7 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 from digits.errors import DigitsError, Interrupted, WrongTask
-from digits.system import refuse_empty_variables, require_64_bit
+from digits.system import require_64_bit, variable
 from digits.terminal import EXIT_INTERRUPTED, print_stderr, print_warnings
 
 
@@ -33,7 +33,9 @@ def main() -> None:
     stopped = error = ""
     try:
         require_64_bit()
-        refuse_empty_variables()
+        for name in os.environ:
+            if name.startswith("DIGITS_"):
+                variable(name)  # Typer would take an empty token for none
         from digits import cli
 
         cli.run()

@@ -40,13 +40,6 @@ def variable(name: str) -> str | None:
     return value
 
 
-def refuse_empty_variables() -> None:
-    """Raise DigitsError if any of digits' own variables is empty."""
-    for name in os.environ:
-        if name.startswith("DIGITS_"):
-            variable(name)
-
-
 def cpu_count() -> int:
     """Count the cores that this process may use; all of them on macOS and Windows."""
     usable = getattr(os, "sched_getaffinity", None)
