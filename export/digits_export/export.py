@@ -59,7 +59,7 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
         verify.refuse(f"{run.folder}: {problem}", config.force)
     path = run.folder / f"{provenance.architecture}.onnx"
     small_path = path.with_suffix(".int8.onnx")
-    with progress_bar(shown=isinstance(loaded.model, Network)) as bar:  # others have their own
+    with progress_bar(visible=isinstance(loaded.model, Network)) as bar:  # others have their own
         bar.add_task("exporting and verifying", total=None)
         exporter = _make_exporter(loaded, data)
         graph = optimize(to_onnx(exporter.calibrated, exporter.interface))

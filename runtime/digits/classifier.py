@@ -1,4 +1,4 @@
-"""Classify the digit in a picture, or read the symbols on a page."""
+"""Read the digit in a picture, the numbers on a page, or the fields of a form."""
 
 from collections.abc import Iterable, Mapping
 from numbers import Real
@@ -19,25 +19,27 @@ if TYPE_CHECKING:
     from digits.forms.sheet import Sheet
 
 
-MAX_ERRORS = 0.01  # as long as nobody asks for less or more
+MAX_ERRORS = 0.01  # by default
 
 
 class Classifier:
     """Reads pictures of handwritten digits. Threads may share one.
 
     model: an ONNX file from `digits export`, or what `read_file` returned; by default
-    $DIGITS_MODEL, else the bundled LeNet-5. threads: how many cores a call may use; 0: all.
+        $DIGITS_MODEL, else the bundled LeNet-5.
+    threads: how many cores a call may use; 0: all.
     kernels: "integer" or "float", how to compute an int8 model; by default as its file says.
-    threshold: `predict` rejects answers with less confidence, 0 to 1; by default those below the
-    threshold that the model's file records; 0 rejects none. detector, recognizer: the same as model
-    for the networks that find symbols and that read numbers; by default $DIGITS_DETECTOR and
-    $DIGITS_RECOGNIZER, else the bundled ones. They are opened when they are needed: both to `read`,
-    the detector also to look at a picture in which the model isn't sure of a digit, or in which
-    something else may be. sha256: of the only file to accept for each of "classifier", "detector"
-    and "recognizer", or empty for any; by default $DIGITS_MODEL_SHA256 and so on, else any.
+    threshold: the confidence, 0 to 1, below which `predict` rejects an answer; 0 rejects none; by
+        default the threshold that the model's file records.
+    detector, recognizer: the files of the networks that find symbols and that read numbers; by
+        default $DIGITS_DETECTOR and $DIGITS_RECOGNIZER, else the bundled ones. They are opened when
+        they are needed: both to `read`, the detector also to look at a picture in which the model
+        isn't sure of a digit, or in which something else may be.
+    sha256: the checksum of the only file to accept for each of "classifier", "detector" and
+        "recognizer", or empty for any; by default $DIGITS_MODEL_SHA256 and so on, else any.
 
     Raises ModelError if the model can't be used, and ValueError for a number out of range. The
-    methods raise ModelError if a network fails, or if one of the others can't be used.
+    methods raise ModelError if a network fails, or if the detector or recognizer can't be used.
     """
 
     def __init__(
@@ -70,9 +72,10 @@ class Classifier:
         """Read the one digit in a picture.
 
         source: a path, bytes, a file object, a PIL image, or an array [height, width] or [height,
-        width, 1, 3 or 4 channels] of bool, integers or floats, in which 0 is black. Returns a
-        Prediction without a digit, whose status says why, if the picture is blank or holds several
-        digits. Raises PictureError if it can't be opened.
+            width, 1, 3 or 4 channels] of bool, integers or floats, in which 0 is black.
+
+        Returns a Prediction without a digit, whose status says why, if the picture is blank or
+        holds several digits. Raises PictureError if it can't be opened.
 
         >>> prediction = Classifier().predict("7.jpg")
         >>> prediction.digit, prediction.confidence > 0.9
@@ -102,10 +105,13 @@ class Classifier:
     ) -> Reading:
         """Read all numbers of a page: digits, minus signs and decimal points, line by line.
 
-        source: see `predict`. constraints: what each number satisfies. max_errors: with which
-        probability an accepted number may be wrong, 0 to 1, by default 0.01. A number that isn't
-        accepted has a question mark in `Reading.text`. The reading of a picture without digits has
-        no lines. Raises PictureError if the picture can't be opened.
+        source: see `predict`.
+        constraints: what each number satisfies.
+        max_errors: the probability with which an accepted number may be wrong, 0 to 1, by default
+            0.01. A number that isn't accepted has a question mark in `Reading.text`.
+
+        The reading of a picture without digits has no lines. Raises PictureError if the picture
+        can't be opened.
 
         >>> Classifier().read("7.jpg").text
         '7'
@@ -113,27 +119,31 @@ class Classifier:
         from digits.constraints.constraints import Constraints  # `predict` needs neither
         from digits.reader.reading import read_numbers
 
-        limit = _error_limit(max_errors)
+        checked = _check_max_errors(max_errors)
         constraints = Constraints() if constraints is None else constraints  # some are false
         page = picture.load(source, picture.PAGE_MAX_SIDE)
-        return read_numbers(self.networks, page, constraints, limit)
+        return read_numbers(self.networks, page, constraints, checked)
 
     def read_fields(self, source: Source, form: "Form", max_errors: float | None = None) -> "Sheet":
         """Read the number in each field of a filled form.
 
-        source: see `predict`. form: from `forms.form_file.load`. max_errors: see `read`. A sheet
-        that isn't in the picture as a whole has no numbers, and a note that says why. Raises
-        PictureError if the picture can't be opened, and DataError if the form's picture can't.
+        source: see `predict`.
+        form: what `forms.form_file.load` returned.
+        max_errors: see `read`.
+
+        A sheet that isn't in the picture as a whole has no numbers, and a note that says why.
+        Raises PictureError if the picture can't be opened, and DataError if the form's picture
+        can't.
         """
         from digits.forms.reading import read_sheet
 
-        limit = _error_limit(max_errors)
+        checked = _check_max_errors(max_errors)
         page = picture.load(source, picture.SHEET_MAX_SIDE)
-        return read_sheet(self.networks, page, form, limit)
+        return read_sheet(self.networks, page, form, checked)
 
 
-def _error_limit(max_errors: float | None) -> float:
-    """Raises ValueError if it isn't between 0 and 1."""
+def _check_max_errors(max_errors: float | None) -> float:
+    """Return it, or the default. Raises ValueError if it isn't between 0 and 1."""
     if max_errors is None:
         return MAX_ERRORS
     if not (isinstance(max_errors, Real) and 0 < max_errors < 1):

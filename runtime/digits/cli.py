@@ -2,9 +2,7 @@
 
 import gc
 import os
-import sys
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -24,30 +22,28 @@ _PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True, "help
 
 _CHECKPOINT = "checkpoint.safetensors"  # in a run folder
 
-_DEBUG = "Draw what the network saw in each picture, and its answer, to this folder."
+_DEBUG = "Draw what the network saw in each picture, and its answer, into this folder."
 _ANNOTATE = "Draw boxes and symbols on the picture, in this file (.png, .jpg)."
 _LABELS = (
     "Folder of pictures sorted by digit (7/any.png), CSV of file and digit, or MNIST's folder; or"
     " CSV of file and text (12.5 -3/77: a blank begins a column, / a line), to measure a reader."
 )
-_NUMBERS = "Measure whole numbers: a CSV of pages. Other options as for `digits read`."
-_CALIBRATE = "Store what to accept for --max-errors P, as the labelled numbers show."
+_NUMBERS = "Measure whole numbers on the pages of a CSV, as `digits read` reads them."
+_CALIBRATE = "Store which numbers to accept for --max-errors, as the labelled ones show."
 _PLOT = "Draw confusion.png and mistakes.png, pages.png or numbers.png; needs matplotlib."
 
 app = options.make_app()
 
 
 def run() -> None:
-    """Parse and run the command line. Only the command that it names is built: all take 3 ms."""
-    every, named = app.registered_commands, copy(app)
-    named.registered_commands = [each for each in every if each.name in sys.argv[1:2]] or every
+    """Parse and run the command line."""
     gc.freeze()
     gc.enable()
-    named(prog_name="digits")
+    app(prog_name="digits")
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(is_asked_for: bool) -> None:
+    if is_asked_for:
         print_result(f"digits {__version__}")
         raise typer.Exit
 
@@ -76,7 +72,7 @@ def predict(
 
     PICTURES are files, folders, patterns, or - for stdin.
     """
-    output_format, inputs = output.chosen(), resolve(pictures, recursive)
+    output_format, inputs = output.choose_format(), resolve(pictures, recursive)
     task = ReadDigit(networks=ClassifierOptions(model, threshold), drawing=debug)
     runner.run(task, inputs, output_format, 1 if debug else jobs, output.output)
 
@@ -108,7 +104,7 @@ def read(
 
         task = forms.form_task(fields, number_options, networks)
         forms.run(replace(task, drawing=annotate), inputs, output, jobs)
-    output_format = output.chosen()
+    output_format = output.choose_format()
     numbers = replace(number_options.task(networks), drawing=annotate)
     runner.run(numbers, inputs, output_format, jobs, output.output)
 
@@ -222,7 +218,11 @@ def bench(as_json: options.JsonObject = False) -> None:
 
 
 def _delegate(name: str, module: str, help: str, extra: str = "") -> None:
-    """Add a command that another app runs, with packages of the extra, by default of its name."""
+    """Add a command that the app in a module runs.
+
+    help: what it does, without a full stop.
+    extra: the optional packages that it needs; by default those of its name.
+    """
     package = f'"digits[{extra or name}]"'
 
     @app.command(name, help=f"{help}. Needs {package}.", context_settings=_PASS_THROUGH)

@@ -34,23 +34,29 @@ def annotate(source: picture.Source, numbers: Iterable[Number]) -> Image.Image:
     image, scale = _load(source)
     pen = ImageDraw.Draw(image)
     width = max(1, round(max(image.size) / 500))
-    for number, symbol in ((each, symbol) for each in numbers for symbol in each.symbols):
-        sure = number.status == "accepted"
-        colour = SURE if sure else UNSURE
-        left, top, right, bottom = (round(side * scale) for side in symbol.box)
-        pen.rectangle((left, top, right, bottom), outline=colour, width=width)
-        answer = symbol.symbol if sure or symbol is not number.symbols[-1] else f"{symbol.symbol}?"
-        size = min(max(12, (bottom - top) // 2), 60)
-        above, font = (left, max(top - width, size)), ImageFont.load_default(size)
-        pen.text(above, answer, colour, font, "lb", stroke_width=width, stroke_fill="white")
+    for number in numbers:
+        is_sure = number.status == "accepted"
+        colour = SURE if is_sure else UNSURE
+        for symbol in number.symbols:
+            left, top, right, bottom = (round(side * scale) for side in symbol.box)
+            pen.rectangle((left, top, right, bottom), outline=colour, width=width)
+            text = symbol.symbol
+            if not is_sure and symbol is number.symbols[-1]:
+                text += "?"
+            size = min(max(12, (bottom - top) // 2), 60)
+            above, font = (left, max(top - width, size)), ImageFont.load_default(size)
+            pen.text(above, text, colour, font, "lb", stroke_width=width, stroke_fill="white")
     return image
 
 
-def close_up(source: picture.Source, box: Sequence[int], around: float = 0.5) -> bytes:
-    """Draw a box in the upright picture, and cut out what is around it, as a JPEG.
+def close_up(source: picture.Source, box: Sequence[int], margin: float = 0.5) -> bytes:
+    """Draw a box in the upright picture, and cut it out with a margin, as a JPEG.
 
-    box: as in `Prediction`; for zeros, or one outside, the whole picture, grey. around: so many
-    heights of the box, or quarters of its width. Raises PictureError.
+    box: as in `Prediction`. If all sides are 0, or if it is outside the picture, the whole picture
+        is returned, in grey.
+    margin: its width as a multiple of the box's height, or of a quarter of the box's width.
+
+    Raises PictureError.
     """
     image, scale = _load(source)
     left, top, right, bottom = (round(side * scale) for side in box)
@@ -59,10 +65,10 @@ def close_up(source: picture.Source, box: Sequence[int], around: float = 0.5) ->
         width = max(1, (right - left) // 100)
         outside = left - width, top - width, right + width - 1, bottom + width - 1
         ImageDraw.Draw(image).rectangle(outside, outline=UNSURE, width=width)
-        margin = int(around * max(bottom - top, (right - left) // 4)) + width
-        near = max(0, left - margin), max(0, top - margin)
-        far = min(image.width, right + margin), min(image.height, bottom + margin)
-        image = image.crop((*near, *far))
+        pixels = int(margin * max(bottom - top, (right - left) // 4)) + width
+        upper_left = max(0, left - pixels), max(0, top - pixels)
+        lower_right = min(image.width, right + pixels), min(image.height, bottom + pixels)
+        image = image.crop((*upper_left, *lower_right))
     else:
         image = image.convert("L")
     image.thumbnail((_MAX_CLOSE_UP, _MAX_CLOSE_UP))
@@ -109,19 +115,19 @@ def debug_strip(examined: Candidates, prediction: Prediction) -> Image.Image:
 
 
 def encode(path: Path, image: Image.Image) -> bytes:
-    """A picture as JPEG or PNG, by the suffix of its path."""
+    """Encode a picture as JPEG or PNG, by the suffix of its path."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG" if path.suffix.lower() == ".png" else "JPEG", quality=90)
     return buffer.getvalue()
 
 
 def save(path: Path, image: Image.Image) -> None:
-    """Write a picture atomically, as `encode`. Raises DigitsError."""
+    """Write a picture atomically, in the format of `encode`. Raises DigitsError."""
     write_bytes(path, encode(path, image))
 
 
 def _load(source: picture.Source) -> tuple[Image.Image, float]:
-    """A picture to draw on, and how many of its pixels one of the file's makes."""
+    """Load a picture to draw on; return the scale from the file's pixels to its own, too."""
     loaded = picture.load(source, picture.PAGE_MAX_SIDE)
     image = Image.fromarray(loaded.pixels).convert("RGB")
     return image, image.width / loaded.size[0]
@@ -130,7 +136,7 @@ def _load(source: picture.Source) -> tuple[Image.Image, float]:
 def _panel(
     image: Image.Image, above: str, below: str, border: tuple[int, int, int] | str = "white"
 ) -> Image.Image:
-    """A picture with a border, and a line of text above and below it."""
+    """Frame a picture with a border, and with a line of text above and below."""
     panel = ImageOps.expand(image.convert("RGB"), _BORDER, border)
     panel = ImageOps.expand(panel, (0, _LINE, _GAP, _LINE), "white")
     pen, font = ImageDraw.Draw(panel), ImageFont.load_default(14)

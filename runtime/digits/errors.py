@@ -25,7 +25,7 @@ class ModelError(DigitsError):
 
 
 class WrongTask(ModelError):
-    """A model is of the other kind. The command line puts its name before the message's verb."""
+    """A model is of another kind. The message begins with a verb; its subject is the command."""
 
 
 class DataError(DigitsError):

@@ -48,9 +48,11 @@ class WorkerDied(DigitsError):
 class Worker(Generic[Request, Answer]):
     """A process that answers one request after the other.
 
-    start: picklable; called once in the new process, returns the function that answers. memory:
-    how many bytes it may allocate after that (Linux); by default no limit. Ctrl-C doesn't reach
-    it. It ends with its parent process, even a killed one; on Linux with the thread that made it.
+    Ctrl-C doesn't reach it. It ends with its parent process, even a killed one; on Linux with the
+    thread that made it.
+
+    start: picklable; called once in the new process, returns the function that answers.
+    memory: how many bytes the process may allocate after that (Linux); by default no limit.
 
     Raises StartFailed if the system can't start another process.
     """
@@ -58,11 +60,11 @@ class Worker(Generic[Request, Answer]):
     def __init__(self, start: Start[Request, Answer], memory: int | None = None) -> None:
         # fork is unsafe beside onnxruntime's threads
         context = multiprocessing.get_context("spawn")
-        self._pipe, its_end = context.Pipe()
-        self._process = context.Process(target=_serve, args=(its_end, memory), daemon=True)
+        self._pipe, worker_end = context.Pipe()
+        self._process = context.Process(target=_serve, args=(worker_end, memory), daemon=True)
         with reporting("start another process", StartFailed), system.sigint_blocked():
             self._process.start()
-        its_end.close()  # so that each end notices if the other is gone
+        worker_end.close()  # so that each end notices if the other is gone
         self._started = False
         # Not as an argument: `Process.start` would wait for ever for a process that has died to
         # read it, as models are larger than a pipe.
@@ -85,8 +87,10 @@ class Worker(Generic[Request, Answer]):
     def ask(self, request: Request, timeout: float | None = None) -> Answer:
         """Send a request and return its answer.
 
-        timeout: in seconds. Raises the DigitsError that the function raises. Raises WorkerDied,
-        TimeoutError and what `wait_until_started` raises; the worker is closed then.
+        timeout: in seconds.
+
+        Raises the DigitsError that the function raises. Raises WorkerDied, TimeoutError and what
+        `wait_until_started` raises; the worker is closed then.
         """
         self.wait_until_started()
         with suppress(OSError):  # `_receive` notices
@@ -147,7 +151,9 @@ class Pool(Generic[Request, Answer]):
         self._idle[0].wait_until_started()
 
     def submit(self, request: Request, timeout: float | None = None) -> "Future[Answer]":
-        """Have a worker answer, for at most so many seconds. The future raises what `ask` does.
+        """Have a worker answer. The future raises what `ask` does.
+
+        timeout: in seconds.
 
         Raises StartFailed after `kill`, or without another thread.
         """
@@ -204,26 +210,29 @@ def parallel_map(
 ) -> Generator[T, None, None]:
     """Apply a function to chunks of items in at most `jobs` processes; yield the results in order.
 
+    Memory doesn't grow with the number of items.
+
     start: picklable; called once in each process, returns the function, which gives a result for
-    each item. on_worker_death: gives the result of an item that kills its process, as when memory
-    runs out. Memory doesn't grow with the number of items. Raises the DigitsError that start or the
-    function raises, and StartFailed.
+        each item.
+    on_worker_death: gives the result of an item that kills its process, as when memory runs out.
+
+    Raises the DigitsError that `start` or the function raises, and StartFailed.
     """
     pool = Pool(partial(Worker, start), jobs)
-    waiting = ((chunk, pool.submit(chunk)) for chunk in chunks)
-    pending = deque(islice(waiting, _PREFETCH * jobs))
+    submitted = ((chunk, pool.submit(chunk)) for chunk in chunks)
+    pending = deque(islice(submitted, _PREFETCH * jobs))
     try:
         while pending:
             chunk, answers = pending.popleft()
             try:
                 yield from answers.result()
-            except WorkerDied:  # of one of them
+            except WorkerDied:  # because of one of the items
                 for item in chunk:
                     try:
                         yield from pool.submit([item]).result()
                     except WorkerDied:
                         yield on_worker_death(item)
-            pending.extend(islice(waiting, 1))
+            pending.extend(islice(submitted, 1))
     finally:
         pool.kill()
 

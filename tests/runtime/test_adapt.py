@@ -23,7 +23,7 @@ from digits.inference.model_file import BUNDLED, ModelBytes, check, load
 from tests.conftest import Run
 
 FILE = load(BUNDLED, Metadata, "")
-LAYER = LastLayer.of(FILE.content, FILE.name)
+LAYER = LastLayer.find(FILE.content, FILE.name)
 
 
 def own(split: Split) -> OwnPictures:

@@ -200,7 +200,7 @@ def _train_epochs(run: RunDir, training: Training, task: Task) -> None:
     epochs, dist = training.config.recipe.epochs, task.dist
     task.start()
     training.record_machine(dist)
-    with progress_bar(shown=dist.is_main) as bar:
+    with progress_bar(visible=dist.is_main) as bar:
         total, completed = epochs * task.examples, training.epoch * task.examples
         shown = bar.add_task("training", total=total, completed=completed)
         for epoch in fit(training, task, partial(bar.advance, shown)):

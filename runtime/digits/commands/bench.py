@@ -22,13 +22,13 @@ import onnxruntime
 from PIL import Image, ImageDraw
 
 from digits import __version__
-from digits.classifier import Classifier
+from digits.commands.tasks import ClassifierOptions
 from digits.errors import DigitsError
 from digits.system import cpu_count
 
 SECONDS, MIN_CALLS = 1.0, 5  # of a function, at least
 _PROCESSES = 3  # of a command
-# Of Linux: a board's name, as of a Raspberry Pi, or a processor's.
+# Where Linux names a board, such as a Raspberry Pi, or else the processor.
 _DEVICES = {"/proc/device-tree/model": r"()([^\0]+)", "/proc/cpuinfo": r"(model name\s*: )(.+)"}
 _COMMAND = """try:
     from digits.__main__ import start
@@ -44,8 +44,8 @@ def benchmark() -> dict[str, Any]:
     Returns what `digits bench --json` prints; times are in seconds, sizes in bytes. Raises
     ModelError if a network can't be used, and DigitsError if a command fails.
     """
-    classifier = Classifier()
-    networks = classifier.networks  # opened first, to fail before measuring
+    classifier = ClassifierOptions().open(reads_numbers=True)  # fails before anything is measured
+    networks = classifier.networks
     digit = np.random.default_rng(0).integers(0, 256, (1, 28, 28), np.uint8)
     with TemporaryDirectory() as folder:
         photo, page = os.path.join(folder, "photo.jpg"), os.path.join(folder, "page.jpg")
@@ -82,7 +82,7 @@ def _device() -> str:
 
 
 def _draw_sevens(path: str, height: int, lefts: Sequence[int], tops: Sequence[int]) -> None:
-    """Draw sevens with a pen, as a JPEG of three megapixels. height, lefts, tops: in pixels."""
+    """Draw sevens with a pen, as a JPEG of three megapixels. All sizes are in pixels."""
     image = Image.new("L", (2048, 1536), 200)
     draw, width, pen = ImageDraw.Draw(image), 3 * height // 5, 2 * height // 25
     for top in tops:
@@ -93,7 +93,10 @@ def _draw_sevens(path: str, height: int, lefts: Sequence[int], tops: Sequence[in
 
 
 def _measure_command(command: str, picture: str) -> dict[str, Any]:
-    """Time whole processes, and ask the last one for its memory. Raises DigitsError."""
+    """Time whole processes, and ask the last one for its memory.
+
+    Raises DigitsError, with the command's own sentence, if it fails.
+    """
     times = []
     for _ in range(_PROCESSES):
         began = time.perf_counter()
@@ -102,7 +105,7 @@ def _measure_command(command: str, picture: str) -> dict[str, Any]:
         )
         times.append(time.perf_counter() - began)
         if done.returncode:
-            raise DigitsError(f"`digits {command}` failed: {done.stderr.strip()}")
+            raise DigitsError(done.stderr.strip().removeprefix("error: "))
     peak = done.stdout.split()[-1]
     return {
         "seconds": statistics.median(times),
@@ -111,7 +114,7 @@ def _measure_command(command: str, picture: str) -> dict[str, Any]:
 
 
 def _median_seconds(call: Callable[[], object]) -> float:
-    """The seconds that one of many calls takes."""
+    """Measure the median of many calls."""
     times: list[float] = []
     call()  # a warm-up
     end = time.perf_counter() + SECONDS

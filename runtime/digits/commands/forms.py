@@ -46,7 +46,7 @@ def run(task: ReadForm, inputs: Inputs, output: OutputOptions, jobs: int | None)
         if spreadsheet.exists() and not results.exists():
             raise DigitsError(f"{spreadsheet} isn't made from {results}, which isn't there")
     try:
-        runner.run(task, inputs, output._replace(output=results).chosen(), jobs, results)
+        runner.run(task, inputs, output._replace(output=results).choose_format(), jobs, results)
     except SystemExit as error:  # some picture failed
         code = error.code
     if results and results.suffix.lower() == ".csv" and results.stat().st_size:

@@ -1,4 +1,4 @@
-"""Print what `eval`, `info` and `bench` have to say: values as JSON, or in lines for people."""
+"""Print the values that `eval`, `info` and `bench` report: as JSON, or in lines for people."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ def print_report(values: Mapping[str, Any], as_json: bool) -> None:
 
 
 def info(file: "ModelFile[AnyMetadata]") -> dict[str, Any]:
-    """What `digits info` says of an ONNX file. Raises ModelError for metadata that isn't JSON."""
+    """List what is in a model file. Raises ModelError for metadata that isn't JSON."""
     from digits.inference.metadata import parse_objects
 
     interface = INTERFACES[file.metadata.task]
@@ -61,7 +61,7 @@ def lines(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _flatten(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """The values in all objects, by their paths."""
+    """Yield the values in all objects, with their paths."""
     for key, value in values.items():
         if isinstance(value, dict) and value:
             yield from _flatten(value, f"{path}{key}.")
@@ -76,9 +76,9 @@ def _is_table(value: object) -> bool:
 
 
 def _table(rows: Sequence[Any]) -> Iterator[str]:
-    """The lines of a table: a column for each path, or of a matrix for each index."""
-    named = (row if isinstance(row, dict) else dict(enumerate(row)) for row in rows)
-    flat = [dict(_flatten({str(key): value for key, value in row.items()})) for row in named]
+    """Yield the lines of a table, with a column for each path, or for each index of a matrix."""
+    records = (row if isinstance(row, dict) else dict(enumerate(row)) for row in rows)
+    flat = [dict(_flatten({str(key): value for key, value in row.items()})) for row in records]
     columns = [*dict.fromkeys(column for row in flat for column in row)]
     cells = [columns]
     cells += [[_format(row.get(key))[:_MAX_CELL] for key in columns] for row in flat[:_MAX_ROWS]]
@@ -88,7 +88,7 @@ def _table(rows: Sequence[Any]) -> Iterator[str]:
 
 
 def _format(value: object) -> str:
-    """A number with four digits, a text in one line, or a list of these."""
+    """Format a number with four digits, a text in one line, or a list of these."""
     if value is None or isinstance(value, float) and math.isnan(value):
         return "–"
     if isinstance(value, int) and not isinstance(value, bool):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ClassifierOptions(NamedTuple):
-    """The arguments of a Classifier that another process opens."""
+    """The arguments with which another process opens a Classifier."""
 
     model: Path | str | None = None
     threshold: float | None = None
@@ -31,11 +31,14 @@ class ClassifierOptions(NamedTuple):
 
     @property
     def files(self) -> tuple[Path | None, Path | None]:
-        """The detector and the recognizer."""
+        """The files of the detector and the recognizer."""
         return self.detector, self.recognizer
 
     def open(self, reads_numbers: bool) -> "Classifier":
-        """Raises ModelError if a network that it needs, or the chosen detector, can't be used."""
+        """Open the networks that are needed, and a detector that was chosen.
+
+        Raises ModelError if one can't be used.
+        """
         from digits.classifier import Classifier
         from digits.inference.model_file import is_chosen
 
@@ -51,34 +54,41 @@ class ClassifierOptions(NamedTuple):
 def network_options(
     models: Sequence[Path] | None = None, reads_numbers: bool = True
 ) -> ClassifierOptions:
-    """The arguments of a Classifier that uses all cores.
+    """Make the arguments of a Classifier that uses all cores.
 
-    models: files, at most one of each kind: a detector, and a recognizer to read numbers or else a
-    classifier. Raises ModelError if they are others.
+    models: at most one file of each kind: a detector, and a recognizer to read numbers or else a
+        classifier.
+
+    Raises ModelError if they are others.
     """
     from digits.inference.metadata import AnyMetadata
     from digits.inference.model_file import load
 
-    chosen: dict[str, Path] = {}
+    files = dict[str, Path]()
     for path in models or ():
         kind = load(path, AnyMetadata, sha256="").metadata.task
         if kind == "classifier" and reads_numbers:
             raise ModelError(f"{path} is a classifier: it reads pictures of one digit, not numbers")
         if kind == "recognizer" and not reads_numbers:
             raise ModelError(f"{path} is a recognizer: it reads numbers, not pictures of one digit")
-        if kind in chosen:
-            raise ModelError(f"{chosen[kind]} and {path} are both a {kind}: name one of each kind")
-        chosen[kind] = path
-    model, detector, recognizer = map(chosen.get, ("classifier", "detector", "recognizer"))
-    return ClassifierOptions(model, None, detector, recognizer, cpu_count())
+        if kind in files:
+            raise ModelError(f"{files[kind]} and {path} are both a {kind}: name one of each kind")
+        files[kind] = path
+    return ClassifierOptions(
+        model=files.get("classifier"),
+        detector=files.get("detector"),
+        recognizer=files.get("recognizer"),
+        threads=cpu_count(),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task(ABC):
     """What to read in pictures.
 
-    batch: how many pictures share a run of the networks. reads_numbers: whether that needs the
-    recognizer. writes_failures: whether an answer without what was asked for is a result, too.
+    batch: how many pictures share a run of the networks.
+    reads_numbers: whether the recognizer is needed.
+    writes_failures: whether an answer without what was asked for is a result, too.
     drawing: a file for the only picture, with boxes around the symbols that were read.
     """
 
@@ -173,8 +183,7 @@ class ReadNumbers(Task):
     max_errors: float | None = None
 
     def ask(self, classifier: "Classifier", sources: "Sequence[Source]") -> list[Reading]:
-        limits = self.constraints, self.max_errors
-        return [classifier.read(source, *limits) for source in sources]
+        return [classifier.read(source, self.constraints, self.max_errors) for source in sources]
 
     def failure(self, answer: Any) -> str:
         return "" if answer.lines else "no digits found"

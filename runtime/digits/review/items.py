@@ -13,7 +13,6 @@ from digits.errors import DataError, DigitsError, PictureError
 from digits.images import picture
 from digits.prediction import Reading, Status
 from digits.terminal import print_stderr, track
-from digits.text import unescape_name
 
 if TYPE_CHECKING:  # else each review would load OpenCV
     from digits.forms.corrections import FieldOnSheet
@@ -130,9 +129,7 @@ def _item(table: Path, row: dict[str, str]) -> Item:
         return Item(file, probability, status)
     edges = [row[edge] for edge in Reading.COLUMNS[-4:]]
     box = tuple(map(int, edges)) if any(edges) else (0, 0, *picture.load(file).size)
-    text, runner_up, unconstrained = (
-        unescape_name(row[name]) for name in ("number", "second", "free")
-    )
+    text, runner_up, unconstrained = (row[name] for name in ("number", "second", "free"))
     is_box = 0 <= box[0] < box[2] <= _MAX_EDGE and 0 <= box[1] < box[3] <= _MAX_EDGE
     if not is_box or not NUMBER.fullmatch(text or unconstrained):
         raise ValueError("no box or no number")

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from digits.commands import options
-from digits.system import refuse_empty_variables
 from digits.web.settings import Settings
 
 _CONTEXT = {"auto_envvar_prefix": "DIGITS", "help_option_names": ["-h", "--help"]}
@@ -17,7 +16,6 @@ def app(arguments: Sequence[str], prog_name: str) -> None:
     # Kubernetes gives every container a DIGITS_PORT=tcp://… where a service is called `digits`.
     if os.environ.get("DIGITS_PORT", "").startswith("tcp://"):
         del os.environ["DIGITS_PORT"]
-    refuse_empty_variables()  # Typer would ignore an empty token, and let everybody in
     _app(arguments, prog_name=prog_name)
 
 

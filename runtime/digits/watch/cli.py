@@ -20,24 +20,26 @@ def watch(
     recursive: options.Recursive = False,
     model: options.Models = None,
     threshold: options.Threshold = None,
-    numbers: Annotated[bool, typer.Option("--numbers", help="Read numbers.")] = False,
+    numbers: Annotated[
+        bool, typer.Option("--numbers", help="Read all numbers in each picture.")
+    ] = False,
     fields: options.Fields = None,
     keep: Annotated[
         Path | None, options.path_option("KEEP", "Copy doubtful pictures to here: 200 MB at most.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print an object a line.")] = False,
 ) -> None:
     """Read each picture that arrives in DIR, until stopped.
 
-    RESULTS.csv gets a row for each picture, or with --numbers for each number; pictures with a row
-    are not read again. With --fields, a picture holds a sheet.
+    Without --numbers or --fields, a picture holds one digit. Its result is printed as a JSON
+    object, and RESULTS.csv gets a row for it, or for each of its numbers; pictures with a row are
+    not read again.
     """
     from digits.commands.forms import form_task
-    from digits.watch.readers import Reader
+    from digits.watch.job import WatchJob
     from digits.watch.watcher import FolderWatcher
 
-    folders = Path(os.path.realpath(keep), "copy").parents if keep else ()
-    if Path(os.path.realpath(folder)) in folders[: None if recursive else 1]:
+    copy_folders = Path(os.path.realpath(keep), "copy").parents if keep else ()
+    if Path(os.path.realpath(folder)) in copy_folders[: None if recursive else 1]:
         raise typer.BadParameter("--keep must be a folder whose pictures aren't read")
     if threshold is not None and (numbers or fields):
         raise typer.BadParameter("numbers have --max-errors, not --threshold")
@@ -53,7 +55,7 @@ def watch(
         raise typer.BadParameter("options for numbers need --numbers")
     else:
         task = ReadDigit(networks=networks._replace(threshold=threshold, threads=1))
-    watcher = FolderWatcher(Reader(str(folder), task, as_json), results, recursive, keep)
+    watcher = FolderWatcher(WatchJob(str(folder), task), results, recursive, keep)
     signal.signal(signal.SIGTERM, lambda *_: watcher.stop())
     signal.signal(signal.SIGINT, lambda *_: watcher.stop())
     print_stderr(f"watching {folder}; {len(watcher.done)} pictures done")

@@ -42,5 +42,5 @@ def test_json(run: Run, process: subprocess.CompletedProcess[str]) -> None:
 
 
 def test_failing_command_is_an_error(run: Run, process: subprocess.CompletedProcess[str]) -> None:
-    process.returncode, process.stderr = 1, "no memory\n"
-    assert run("bench") == (1, "", "error: `digits predict` failed: no memory\n")
+    process.returncode, process.stderr = 1, "error: out of memory\n"
+    assert run("bench") == (1, "", "error: out of memory\n")

@@ -19,7 +19,6 @@ from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR, BUNDLED_RECOG
 from digits.prediction import Prediction
 from digits.system import cpu_count
 from tests.conftest import Capsys, Patch, Run
-from tests.runtime.conftest import no_free_file_descriptors
 from tests.waiting import wait_until
 
 
@@ -82,17 +81,6 @@ def test_output_is_continued_after_sigint(pictures: list[Path], run: Run) -> Non
     assert (code, out) == (1, "") and "error: many/003.png" in err  # it is tried again
     names = [line.split(",")[0] for line in results.read_text().splitlines()[1:]]
     assert names == [f"many/{number:03}.png" for number in range(300) if number != 3]
-
-
-@pytest.mark.unix
-@pytest.mark.parametrize("command", ["predict 7/7.jpg", "info", "predict -r .", "eval --data ."])
-def test_too_many_open_files_is_one_error(run: Run, pictures: list[Path], command: str) -> None:
-    Path("7").mkdir()
-    shutil.copy(pictures[7], "7/7.jpg")
-    assert run(*command.split())[0] == 0  # so that late imports are done
-    with no_free_file_descriptors():
-        answer = run(*command.split())
-    assert answer == (1, "", "error: too many files are open: raise `ulimit -n`\n")
 
 
 def test_process_count() -> None:

@@ -1,4 +1,4 @@
-"""`digits watch` with --numbers, --fields or --json, mostly with a fake clock."""
+"""`digits watch` with --numbers or --fields, mostly with a fake clock."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ from digits.data.mnist import Split
 from digits.errors import DataError
 from digits.forms.form import Field, Form
 from digits.watch import watcher
-from digits.watch.readers import Reader
+from digits.watch.job import WatchJob
 from digits.watch.watcher import FolderWatcher
 from tests.conftest import Capsys, Patch, Run
 from tests.in_process import InProcess
@@ -34,7 +34,7 @@ class NumberBench(Bench):
         split: Split,
         task: Task = NUMBERS,
     ) -> None:
-        super().__init__(folder, Reader(str(folder / "inbox"), task))
+        super().__init__(folder, WatchJob(str(folder / "inbox"), task))
         self._split = split
 
     def show(self, *numbers: str, name: str) -> None:
@@ -65,8 +65,8 @@ def test_each_number_has_a_row(tmp_path: Path, test_slice: Split, capsys: Capsys
         ("none.png", "", "unreadable"),
         ("one.png", "28", "accepted"),
     ]
-    printed = "two.png  271\ntwo.png  459\nnone.png  ?\none.png  28\n"
-    assert capsys.readouterr().out == printed
+    texts = [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()]
+    assert texts == ["271\n459", "", "28"]
     with bench.results.open() as file:
         _, second, blank, _ = csv.DictReader(file)
     assert (second["line"], second["column"], second["free"]) == ("2", "1", "459")
@@ -83,7 +83,7 @@ def test_doubtful_numbers(
     bench = NumberBench(tmp_path, test_slice, ReadNumbers(max_errors=max_errors))
     bench.show(number, name="a.png")
     assert bench.numbers == [("a.png", number, status)]
-    assert bench.row_of("a.png").is_doubtful == (status != "accepted")
+    assert bench.result_of("a.png").is_doubtful == (status != "accepted")
 
 
 @pytest.mark.parametrize(("options", "command"), [([], "predict"), (["--numbers"], "read")])
@@ -104,7 +104,7 @@ def test_json_is_that_of_the_other_commands(
     Path("7.png").write_bytes(pictures[7].read_bytes())
     _, answer, _ = run(command, "--json", "7.png")
     Path("bad.png").write_bytes(b"\x89PNG")
-    code, out, err = run("watch", ".", "results.csv", "--json", *options)
+    code, out, err = run("watch", ".", "results.csv", *options)
     objects = {value["file"]: value for value in map(json.loads, out.splitlines())}
     [error] = [line for line in err.splitlines() if line.startswith("error: ")]
     failure = {"file": "bad.png", "error": error.removeprefix("error: ")}
@@ -122,7 +122,7 @@ def test_each_sheet_has_a_row(tmp_path: Path, test_slice: Split) -> None:
     with bench.results.open() as file:
         rows = [(row["Größe"], row["2"], row["status"]) for row in csv.DictReader(file)]
     assert rows == [("28", "", "complete"), ("", "459", "review"), ("", "", "not found")]
-    assert bench.row_of("lacking.png").is_doubtful
+    assert bench.result_of("lacking.png").is_doubtful
     text = "fields = [{name = 'a', box = [1, 1, 8, 8]}]"
     (tmp_path / "a.toml").write_text(f"size = [9, 9]\nfind = 'blank'\nblank = 'b.png'\n{text}")
     with pytest.raises(DataError, match=r"b\.png"):
