@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from digits import tables
 from digits.constraints.allowed import AllowedNumbers
-from digits.constraints.checks import CheckName
+from digits.constraints.automaton import CheckName
 from digits.constraints.constraints import Constraints
 from digits.errors import DataError, reporting
 from digits.files import write_text
