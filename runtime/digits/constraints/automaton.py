@@ -103,10 +103,10 @@ class Check(NamedTuple):
     A check weighs each digit by its position from the right, which is unknown before the end. So a
     state holds the checksum of the digits so far for each position that the last of them may have.
 
-        weights: of digits, from the right; after the last one, those from `repeated` on come again.
-        modulus: what divides the sum.
-        min_digits, max_digits: how long numbers are, which the automaton itself doesn't count.
-        adds_digits: whether the digits of a product are added instead of itself.
+    weights: of digits, from the right; after the last one, those from `repeated` on come again.
+    modulus: what divides the sum.
+    min_digits, max_digits: how long numbers are, which the automaton itself doesn't count.
+    adds_digits: whether the digits of a product are added instead of itself.
     """
 
     weights: tuple[int, ...]

@@ -25,12 +25,12 @@ _VALUE = r"(-?[0-9]{1,20}(?:\.[0-9]{1,20})?)"
 class Constraints:
     r"""What a number must satisfy: all of these that aren't None.
 
-        length: how many digits, or how many at least and at most; signs don't count.
-        pattern: a regular expression that matches it as a whole; see `Pattern`.
-        check: the scheme of its last digit, which checks the others; without signs.
-        values: the numbers that it may be.
-        range: its smallest and its largest value.
-        digits_only: skip minus signs and points, those of values, too.
+    length: how many digits, or how many at least and at most; signs don't count.
+    pattern: a regular expression that matches it as a whole; see `Pattern`.
+    check: the scheme of its last digit, which checks the others; without signs.
+    values: the numbers that it may be.
+    range: its smallest and its largest value.
+    digits_only: skip minus signs and points, those of values, too.
 
     A length and a range may be texts: "4-8", "-5-12.5". Raises ValueError for what is malformed,
     and if no number can satisfy all of it.

@@ -116,12 +116,13 @@ def _item(table: Path, row: dict[str, str]) -> Item:
         return Item(file, share, status)
     edges = [row[edge] for edge in Reading.COLUMNS[-4:]]
     box = tuple(map(int, edges)) if any(edges) else (0, 0, *picture.load(file).size)
-    text, second, free = (unescape_name(row[name]) for name in ("number", "second", "free"))
+    names = "number", "runner_up", "unconstrained"
+    text, runner_up, unconstrained = (unescape_name(row[name]) for name in names)
     is_box = 0 <= box[0] < box[2] <= _MAX_EDGE and 0 <= box[1] < box[3] <= _MAX_EDGE
-    if not is_box or not NUMBER.fullmatch(text or free):
+    if not is_box or not NUMBER.fullmatch(text or unconstrained):
         raise ValueError("no box or no number")
     doubt = "accepted" if status == "accepted" else "in doubt"
     remark = f"It is {doubt} ({100 * share:.1f} %)" if text else "It is unreadable as asked for"
-    remark += f", and may be {second}" if second else ""
-    remark += f"; freely, it is read as {free}" if free != text else ""
+    remark += f", and may be {runner_up}" if runner_up else ""
+    remark += f"; freely, it is read as {unconstrained}" if unconstrained != text else ""
     return Item(file, share, status, box, text, remark)
