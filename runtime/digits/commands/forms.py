@@ -22,11 +22,12 @@ def form_task(path: Path, number_options: NumberOptions, networks: ClassifierOpt
     if number_options != NumberOptions(max_errors=number_options.max_errors):
         raise typer.BadParameter("constraints are in the form; --fields excludes numbers' options")
     with needs_package("--fields", '"digits[fields]"'):
-        from digits.forms import form_file, reading, table  # noqa: F401 - OpenCV, before all else
+        from digits.forms import form_file, locate, table  # noqa: F401 - OpenCV, before all else
     form = form_file.load(path)
     if not form.fields:
         raise DigitsError(f"{path} has no fields: `digits fields -o {path}` adds them")
-    reading.locator(form)  # fails now, not at the first picture
+    if form.find == "blank":
+        locate.load_blank(form)  # fails now, not at the first picture
     max_errors = number_options.task(networks).max_errors
     return ReadForm(networks=networks, form=form, max_errors=max_errors)
 

@@ -1,11 +1,9 @@
 """Read the sheets of a form: find each field, and read the one number in it."""
 
-from functools import lru_cache
-
 import numpy as np
 
 from digits.forms.form import Field, Form
-from digits.forms.locate import Location, Locator, SheetNotFound, project, rectify
+from digits.forms.locate import Location, SheetNotFound, find_sheet, project, rectify
 from digits.forms.rules import apply_rules
 from digits.forms.sheet import Sheet
 from digits.images import picture
@@ -18,8 +16,6 @@ from digits.reader.field import AROUND, BESIDE, FieldCrop, read_field
 from digits.reader.numbers import NumberReading
 from digits.reader.opinions import Views
 from digits.reader.reading import to_number
-
-locator = lru_cache(4)(Locator)  # of forms
 
 
 def read_sheet(networks: Networks, page: GreyImage, form: Form, max_errors: float) -> Sheet:
@@ -47,7 +43,7 @@ def read_sheet(networks: Networks, page: GreyImage, form: Form, max_errors: floa
 def locate(page: GreyImage, form: Form) -> Location:
     """Find a sheet in a page, by fewer pixels. Raises SheetNotFound."""
     small = picture.reduce(page, picture.PAGE_MAX_SIDE)
-    homography, note = locator(form).locate(small.pixels)
+    homography, note = find_sheet(form, small.pixels)
     scale = small.downscale / page.downscale
     return np.diag([scale, scale, 1]) @ homography, note
 

@@ -78,16 +78,17 @@ function remove() {
 
 /** Add a field to the form, and choose it. values: all but its name. */
 function add(values) {
-  const numbers = form.fields.map(({ name }) => /^field(\d+)$/.exec(name)?.[1] ?? 0);
-  form.fields.push({ ...values, name: `field${Math.max(0, ...numbers) + 1}` });
+  const numbers = form.fields.map((field) => /^field(\d+)$/.exec(field.name)?.[1] ?? 0);
+  const name = `field${Math.max(0, ...numbers) + 1}`;
+  form.fields.push({ name, ...values });
   choose(form.fields.at(-1));
 }
 
 /** Add what the chosen field is, below it. */
 function duplicate() {
-  const { box } = chosen;
-  add({ ...chosen, key: undefined });
-  move(box, [0, 1.5 * (box[3] - box[1])]);
+  const { name, key, ...values } = chosen;
+  add(values);
+  move(values.box, [0, 1.5 * (values.box[3] - values.box[1])]);
 }
 
 /** The way from one of some edges to the nearest of the other boxes, or 0 if none is within reach. */
