@@ -69,7 +69,7 @@ def test_commands_in_runtime_environment(bin: Path, pictures: list[Path]) -> Non
         assert re.fullmatch(rf"error: `digits {command}` needs \w+: {remedy}\n", error)
     code = f"""
 import digits, pkgutil, sys
-extras = "serve.", "fields.", "editor.", "review.", "__main__"
+extras = "serve.", "forms.", "editor.", "review.", "__main__"
 for module in pkgutil.walk_packages(digits.__path__, "digits."):
     if not module.name.removeprefix("digits.").startswith(extras):
         __import__(module.name)

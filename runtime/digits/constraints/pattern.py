@@ -9,8 +9,8 @@ from functools import reduce
 from operator import or_
 
 # Python's own parser of regular expressions. It isn't public, but hasn't changed since 1999.
-from re import _constants as ops  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import _constants as ops
+from re import _parser as parser
 from typing import Any
 
 from digits.constraints.automaton import State

@@ -58,11 +58,3 @@ def test_roster_beside_digits_only_has_no_signs(tmp_path: Path) -> None:
     (tmp_path / "roster.csv").unlink()
     layout = form_file.load(path, layout_only=True)  # such as to print it
     assert [field.name for field in layout.fields] == ["a", "b", "total"]
-
-
-def test_saved_form_is_the_same(tmp_path: Path) -> None:
-    path = tmp_path / "form.toml"
-    path.write_text(FORM)
-    form = form_file.load(path)
-    assert [field.name for field in form.fields] == ["a", "b", "total"]
-    assert (form.fields[0].constraints.length, form.rules[0].fields) == ((1, 2), (2, 0, 1))
