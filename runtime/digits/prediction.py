@@ -55,7 +55,7 @@ class Prediction:
         return self.probabilities.index(self.confidence)
 
     def to_text(self) -> str:
-        """For people: `7  (99.8 %)`, or `?  (61.2 %, perhaps 7)` for a rejected digit."""
+        """Text for people: `7  (99.8 %)`, or `?  (61.2 %, perhaps 7)` for a rejected digit."""
         confidence = f"{100 * self.confidence:.1f} %"
         if self.note:
             return f"?  ({escape_control(self.note)})"
@@ -126,7 +126,7 @@ class Number:
         return min(lefts), min(tops), max(rights), max(bottoms)
 
     def to_text(self) -> str:
-        """For people: `104`, `104?` for a number to review, `?` if unreadable, `–` if blank."""
+        """Text for people: `104`, `104?` for review, `?` if it is unreadable, `–` if it is blank."""
         if self.status == "blank":
             return "–"
         return self.text if self.status == "accepted" else f"{self.text}?"
@@ -178,7 +178,7 @@ class Reading:
         return "\n".join("  ".join(number.to_text() for number in line) for line in self.lines)
 
     def to_text(self) -> str:
-        """For people: the same as `text`, or `?` if that is empty."""
+        """Text for people: the same as `text`, or `?` if that is empty."""
         return self.text or "?"
 
     def to_dict(self, file: str) -> dict[str, Any]:

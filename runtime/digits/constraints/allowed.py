@@ -22,7 +22,7 @@ class AllowedNumbers:
     start: State = ""
 
     def __init__(self, numbers: Iterable[str]) -> None:
-        """Raises ValueError for what is no number, and if there are none."""
+        """Sort numbers. Raises ValueError for what is no number, and if there are none."""
         import numpy as np  # without a list, `watch` needs none but in its worker
 
         if isinstance(numbers, str) or not isinstance(numbers, Iterable):

@@ -87,7 +87,7 @@ class Constraints:
 
     @property
     def _lengths(self) -> tuple[int, float]:
-        """How many digits at least, and at most."""
+        """The smallest and the largest number of digits."""
         minimum, maximum = self.length if isinstance(self.length, tuple) else (1, math.inf)
         if self.check:
             check = CHECKS[self.check]

@@ -143,7 +143,7 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     @cached_property
     def numbers(self) -> dict[str, int]:
-        """Which field has a name, in small letters; counted from 0."""
+        """The number of each field, from 0, by its name in small letters."""
         return {field.name.lower(): number for number, field in enumerate(self.fields)}
 
     @cached_property

@@ -46,7 +46,7 @@ class Sheet:
         return dict(zip((field.name for field in self.form.fields), self.numbers, strict=False))
 
     def to_text(self) -> str:
-        """For people: `student 123456  q1 7?  q2 –  (review)`."""
+        """Text for people: `student 123456  q1 7?  q2 –  (review)`."""
         cells = (f"{name} {number.to_text()}" for name, number in self.by_name.items())
         remark = f"{self.status}: {self.note}" if self.note else self.status
         return "  ".join((*cells, f"({remark})"))

@@ -54,6 +54,7 @@ def test_form_is_stored_and_opened_again(opened: Open) -> None:
     assert "digits read --fields form.toml" in opened().put("/form", json=FORM).json()["next"]
     assert "box = [30, 60, 102, 72]\n" in Path("form.toml").read_text("utf-8")
     assert opened().get("/form").json()["form"] == FORM
+    assert "<option>isbn10<option>mod11</select>" in opened().get("/").text
 
 
 def test_form_is_refused(opened: Open) -> None:
