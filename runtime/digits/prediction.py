@@ -126,7 +126,7 @@ class Number:
         return min(lefts), min(tops), max(rights), max(bottoms)
 
     def to_text(self) -> str:
-        """Text for people: `104`, `104?` for review, `?` if it is unreadable, `–` if it is blank."""
+        """Text for people: `104`, `104?` for review, `?` if unreadable, `–` if blank."""
         if self.status == "blank":
             return "–"
         return self.text if self.status == "accepted" else f"{self.text}?"
