@@ -21,8 +21,7 @@ from benchmarks.reader import chosen
 from benchmarks.real_numbers import reliability
 from benchmarks.timing import print_row
 from digits.classifier import Classifier
-from digits.constraints.automaton import accepts_text
-from digits.constraints.checks import CheckName
+from digits.constraints.automaton import CheckName, accepts_text
 from digits.constraints.constraints import Constraints
 from digits.evaluation.statistics import Calibration
 from digits.images import picture

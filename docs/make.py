@@ -173,7 +173,7 @@ def numbers() -> None:
     repaired = next(
         index
         for index, reading in enumerate(readings)
-        if any(number.text not in ("", number.free) for number in reading.numbers)
+        if any(number.text not in ("", number.unconstrained) for number in reading.numbers)
     )
     for index, name in ((0, "luhn"), (repaired, "luhn-repaired")):
         Image.fromarray(pages[index].pixels).save(HERE / f"{name}.png", optimize=True)
@@ -200,8 +200,8 @@ def _draw_reading(photo: NDArray[np.uint8], reading: Reading) -> None:
         size = right - left, bottom - top
         axes.add_patch(Rectangle((left, top), *size, fill=False, edgecolor=colour, linewidth=2))
         answer = f"{number.text or '?'}  {100 * number.probability:.1f} %"
-        if number.text != number.free:
-            answer += f"\nread as {number.free}"
+        if number.text != number.unconstrained:
+            answer += f"\nread as {number.unconstrained}"
         at = 1.03 * width, (top + bottom) / 2
         axes.text(*at, answer, color=colour, fontsize=16, verticalalignment="center")
     figure.savefig(HERE / "numbers.jpg", dpi=100, pil_kwargs={"quality": 40})

@@ -32,7 +32,7 @@ HEAVY = {"torch", "onnx", "matplotlib", "scipy", "cv2", "safetensors"}
 FORBIDDEN = [
     (
         "runtime/digits/**/*.py",
-        "runtime/digits/forms/*.py runtime/digits/reader/doubts.py",
+        "runtime/digits/forms/*.py runtime/digits/editor/boxes.py runtime/digits/reader/doubts.py",
         HEAVY | {"digits_train", "digits_export"},
     ),
     (
@@ -44,7 +44,7 @@ FORBIDDEN = [
         "runtime/digits/**/*.py",
         "runtime/digits/web/*.py runtime/digits/serve/*.py runtime/digits/review/*.py"
         " runtime/digits/editor/*.py"
-        " runtime/digits/forms/form_file.py",
+        " runtime/digits/forms/form*.py",
         {"starlette", "uvicorn", "msgspec"},
     ),
     ("runtime/digits/**/*.py", "runtime/digits/serve/*.py", {"prometheus_client"}),

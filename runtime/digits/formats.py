@@ -25,8 +25,9 @@ class Answer(Protocol):
 class Format:
     """Text for people, and the base of the formats that `--output` writes and continues.
 
-    suffixes: of files in it. opening: how each line begins if there is no header. is_table: whether
-    an answer is rows under a header, and not an object.
+    suffixes: of files in this format.
+    opening: how each line begins if there is no header.
+    is_table: whether an answer is rows under a header, and not an object.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = ()
@@ -42,12 +43,12 @@ class Format:
         return escape_name(file)
 
     def lines(self, file: str, answer: Answer, show_name: bool) -> str:
-        """Format an answer, without the last line end. show_name: whether people need the file."""
+        """Format an answer, without the last line end. show_name: whether people need its name."""
         name = f"{self.name(file)}  " if show_name else ""
         return "\n".join(f"{name}{line}" for line in answer.to_text().splitlines())
 
     def parse(self, line: str, columns: Sequence[str]) -> list[object]:
-        """What a line says in these columns; nothing if it has others. Raises ValueError."""
+        """The values of a line in these columns; empty if it has others. Raises ValueError."""
         return []
 
 

@@ -15,14 +15,14 @@ def answer(page: Page, response: dict[str, Any], text: str) -> None:
 
 
 TWO_NUMBERS = {"numbers": reading("1")["numbers"] + reading("7?", 0.6)["numbers"]}
-UNREADABLE = reading("17", status="unreadable", text="", free="17")
+UNREADABLE = reading("17", status="unreadable", text="", unconstrained="17")
 
 
 @pytest.mark.parametrize(
     ("response", "text", "likeliest", "doubt", "none"),
     [
         (
-            reading("-1", 0.85, 0.91, second="11"),
+            reading("-1", 0.85, 0.91, runner_up="11"),
             "-1",
             "2 digits. Least sure: minus, 85.0 %.",
             "",
@@ -31,7 +31,7 @@ UNREADABLE = reading("17", status="unreadable", text="", free="17")
         (reading("7?", 0.5), "7?", "7, 50.0 %.", "To review: 7, 99.0 %.", 0.5),
         (reading("7?", 0.2), "7?", "No digit, 80.0 %.", "To review: 7, 99.0 %.", 0.8),
         (
-            reading("177?", 0.91, 0.6, 0.91, probability=0.934, second="171"),
+            reading("177?", 0.91, 0.6, 0.91, probability=0.934, runner_up="171"),
             "177?",
             "3 digits. Least sure: 7, 60.0 %.",
             "To review: 177, 93.4 %, or 171.",

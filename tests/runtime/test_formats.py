@@ -109,9 +109,10 @@ def test_numbers_as_json() -> None:
     record = json.loads(Json().lines("a.png", page, show_name=True))
     assert tuple(record) == Reading.KEYS and record["text"] == "-7?  8?"
     symbol = {"symbol": "8", "confidence": 0.4, "probabilities": list(EIGHT.probabilities)}
-    expected = {"text": "8", "probability": 0.8, "status": "review", "second": "", "free": "8"}
-    expected |= {"symbols": [symbol | {"box": [9, 2, 12, 4]}], "line": 1, "column": 2}
-    assert record["numbers"][1] == expected | {"box": [9, 2, 12, 4]}
+    expected = {"text": "8", "probability": 0.8, "status": "review"}
+    expected |= {"runner_up": "", "unconstrained": "8", "line": 1, "column": 2}
+    expected |= {"symbols": [symbol | {"box": [9, 2, 12, 4]}], "box": [9, 2, 12, 4]}
+    assert record["numbers"][1] == expected
     assert tuple(SEVEN.to_dict("a.png")) == Prediction.KEYS
 
 

@@ -15,32 +15,33 @@ from digits.terminal import print_stderr
 
 
 def form_task(path: Path, number_options: NumberOptions, networks: ClassifierOptions) -> ReadForm:
-    """What to read by the form in a file.
+    """Make the task of reading sheets of the form in a file.
 
     Raises BadParameter for options of numbers that a form excludes, and DigitsError.
     """
     if number_options != NumberOptions(max_errors=number_options.max_errors):
         raise typer.BadParameter("constraints are in the form; --fields excludes numbers' options")
     with needs_package("--fields", '"digits[fields]"'):
-        from digits.forms import form_file, reading, table  # noqa: F401 - OpenCV, before all else
+        from digits.forms import form_file, locate, table  # noqa: F401 - OpenCV, before all else
     form = form_file.load(path)
     if not form.fields:
         raise DigitsError(f"{path} has no fields: `digits fields -o {path}` adds them")
-    reading.locator(form)  # fails now, not at the first picture
+    if form.find == "blank":
+        locate.load_blank(form)  # fails now, not at the first picture
     max_errors = number_options.task(networks).max_errors
     return ReadForm(networks=networks, form=form, max_errors=max_errors)
 
 
 def run(task: ReadForm, inputs: Inputs, output: OutputOptions, jobs: int | None) -> NoReturn:
-    """Read sheets as `runner.run`, and exit.
+    """Read sheets by `runner.run`, check their table, and exit.
 
     In a CSV, duplicate sheets are marked; they and missing ones are named; those that weren't found
-    are read again. An output file.xlsx is made from file.csv, which a later run continues. Raises
-    DigitsError.
+    are read again. For NAME.xlsx, the table is NAME.csv, of which each run makes a spreadsheet.
+    Raises DigitsError.
     """
-    from digits.forms.table import finish  # needs a package
+    from digits.forms.table import open_table  # needs a package
 
-    spreadsheet, results, code = None, output.output, None
+    spreadsheet, results, exit_code = None, output.output, None
     if results and results.suffix.lower() == ".xlsx":
         spreadsheet, results = results, results.with_suffix(".csv")
         if spreadsheet.exists() and not results.exists():
@@ -48,8 +49,14 @@ def run(task: ReadForm, inputs: Inputs, output: OutputOptions, jobs: int | None)
     try:
         runner.run(task, inputs, output._replace(output=results).choose_format(), jobs, results)
     except SystemExit as error:  # some picture failed
-        code = error.code
+        exit_code = error.code
     if results and results.suffix.lower() == ".csv" and results.stat().st_size:
-        for problem in finish(results, task.form, spreadsheet):
+        with open_table(results, task.form) as table:
+            table.drop_outdated()
+            problems = table.check()
+            table.save()
+            if spreadsheet:
+                table.save_spreadsheet(spreadsheet)
+        for problem in problems:
             print_stderr(f"warning: {problem}")
-    sys.exit(code)
+    sys.exit(exit_code)

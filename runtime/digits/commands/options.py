@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from digits.commands.tasks import ClassifierOptions, ReadNumbers
-from digits.constraints.checks import CheckName
+from digits.constraints.automaton import CheckName
 from digits.errors import DigitsError
 from digits.formats import FORMATS, Format
 

@@ -22,13 +22,14 @@ from digits.reader.lattice import forced_path
 from digits.tables import find_file
 
 _IDENTITY = "file", "modified", "size"  # of a row; the last two, if `digits watch` wrote it
-_AROUND = 1.5  # of a field's height is shown around it
+_AROUND = 1.5  # heights of a field are shown around it
 
 
 class FieldOnSheet(NamedTuple):
-    """A field, and its row of a table as that was opened. The methods raise DigitsError.
+    """A field of a sheet. The methods raise DigitsError.
 
-    detector: what tells its digits apart.
+    row: of the table, as that was opened.
+    detector: what tells the field's digits apart.
     """
 
     table: SheetTable
@@ -37,14 +38,17 @@ class FieldOnSheet(NamedTuple):
     detector: DetectorModel
 
     def close_up(self) -> bytes:
-        """A JPEG of the sheet around it, from straight above."""
+        """Show the field and its surroundings from straight above, as a JPEG."""
         crop = self._cut(_AROUND)
         edge = round(crop.shape[0] * _AROUND / (1 + 2 * _AROUND))
         box = edge, edge, crop.shape[1] - edge, crop.shape[0] - edge
         return drawing.close_up(crop, box, _AROUND)
 
     def correct(self, text: str, labels: Path, undo: bool = False) -> str:
-        """Store a text and crops, or take them back. Returns the crop's name for the labels."""
+        """Store a text, and crops beside the labels. Returns the field's crop, as a label names it.
+
+        undo: restore the row as that was opened, and delete the crops.
+        """
         crops = self._crops(text, labels.parent.resolve() / labels.stem)
         for path in crops:
             if path.parent.resolve() != path.parent:  # by whoever has sent the pictures
@@ -73,7 +77,7 @@ class FieldOnSheet(NamedTuple):
         return cut(page.pixels, self.field, to_page, around)[0]
 
     def _crops(self, text: str, folder: Path) -> dict[Path, bytes]:
-        """The field and, if they can be told apart, its digits, as files in a folder."""
+        """Crop the field and, if they can be told apart, its digits, for files in a folder."""
         crop = self._cut()
         stem = "".join(filter(str.isalnum, Path(self.row["file"]).stem))[:20]
         digest = hashlib.sha256(

@@ -1,15 +1,20 @@
 """A form: its fields, what each may hold, how fields depend on each other, and how to find it."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Context
 from functools import cached_property, reduce
 from itertools import combinations
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from digits.constraints.automaton import accepts_text
+import msgspec
+from msgspec import Meta, Struct
+
+from digits.constraints.allowed import AllowedNumbers
+from digits.constraints.automaton import CheckName, accepts_text
 from digits.constraints.constraints import Constraints
 
 FindBy = Literal["marks", "blank", "fixed"]
@@ -17,30 +22,57 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom, in the form
 
 UNCHECKED = "can't be checked"
 MARKER_SETS = 146  # of four markers each, in the dictionary of 587
+MAX_FIELDS, MAX_CELLS = 200, 64
+_Side = Annotated[float, Meta(gt=0, le=1e6)]
 _EXACT = Context(prec=200, traps=[])  # makes NaN of what is no number, as a date
 _MARKER, _EDGE = 12 / 210, 8 / 210  # of the sheet's width
 _RESERVED = "file", "status", "note", "form", "modified", "size", "probability", "confidence"
 
 
-@dataclass(frozen=True)
-class Field:
-    """A place on a form for one number.
+class Field(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """A place on a form for one number; an entry of `[[fields]]` in a form's file.
 
-    box: in the form's unit. cells: how many printed boxes of a digit each it consists of, from left
-    to right; 0 for none. is_key: whether it tells the sheets apart. is_optional: whether a sheet is
-    complete without it.
+    name: 1 to 40 letters, digits, blanks, - and _.
+    box: in the form's unit.
+    cells: how many printed boxes of a digit each it consists of, from left to right; 0 for none.
+    is_key: whether its number tells the sheets apart.
+    is_optional: whether a sheet is complete without it.
+    list: the numbers that it may hold; in a file, the name of their file.
+    length, pattern, check, range, digits_only: as of `Constraints`.
+
+    Raises ValueError for another name, and for constraints that no number satisfies.
     """
 
     name: str
     box: Box
-    constraints: Constraints = Constraints()
-    cells: int = 0
-    is_key: bool = False
-    is_optional: bool = False
+    cells: Annotated[int, Meta(ge=0, le=MAX_CELLS)] = 0
+    is_key: bool = msgspec.field(default=False, name="key")
+    is_optional: bool = msgspec.field(default=False, name="optional")
+    length: int | str | None = None
+    pattern: str | None = None
+    check: CheckName | None = None
+    list: AllowedNumbers | None = None
+    range: str | None = None
+    digits_only: bool = False
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"\w([\w -]{0,38}\w)?", self.name):
+            raise ValueError("a field's name has 1 to 40 letters, digits, blanks, - and _")
+        _ = self.constraints  # raises now, not when a number is read
+
+    @cached_property
+    def constraints(self) -> Constraints:
+        """What its number must satisfy."""
+        try:
+            return Constraints(
+                self.length, self.pattern, self.check, self.list, self.range, self.digits_only
+            )
+        except ValueError as error:
+            raise ValueError(f"the field {self.name}: {error}") from error
 
     @property
     def columns(self) -> tuple[str, str, str]:
-        """Its columns in a table of sheets."""
+        """Its columns in a table of sheets: the text, its probability, and its status."""
         return self.name, f"{self.name} probability", f"{self.name} status"
 
     def refusal(self, text: str) -> str:
@@ -51,10 +83,11 @@ class Field:
 
 @dataclass(frozen=True)
 class Rule:
-    """What some fields, by their numbers, hold together.
+    """What is true of the texts of some fields together.
 
-    rows: a roster, which has their texts in one of its rows. Without, the first field is the sum of
-    the others, of which a blank one counts as 0.
+    fields: their numbers in the form, from 0.
+    rows: a roster, which has these texts in one of its rows; None if the first field is the sum of
+        the others, of which a blank one counts as 0.
     """
 
     fields: tuple[int, ...]
@@ -62,37 +95,43 @@ class Rule:
 
     @cached_property
     def share(self) -> float:
-        """How many combinations of the roster's texts are in a row, 0 to 1; 0 for a sum."""
+        """Which share of the combinations of the roster's texts is in a row; 0 for a sum."""
         rows = self.rows or ()
         return len(rows) / math.prod(len({*column}) for column in zip(*rows, strict=True))
 
     def holds(self, texts: Mapping[int, str] | Sequence[str]) -> bool:
-        """Whether it does, for the texts of all fields."""
-        own = tuple(texts[i] for i in self.fields)
+        """Whether the rule is true. texts: of all fields of the form."""
+        combination = tuple(texts[i] for i in self.fields)
         if self.rows is not None:
-            return own in self.rows
-        total, *addends = (_EXACT.create_decimal(text or 0) for text in own)
+            return combination in self.rows
+        total, *addends = (_EXACT.create_decimal(text or 0) for text in combination)
         return reduce(_EXACT.subtract, addends, total) == 0
 
 
-@dataclass(frozen=True)
-class Form:
-    """A form.
+class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """A form, as its file has it.
 
     size: width and height of a sheet; its unit is that of all boxes: millimetres, or pixels of the
-    blank or fixed picture. find: how its sheets are found: by four printed "marks", by what is
-    printed on a "blank" one, or not at all, where a "fixed" camera or a scanner shows the same part
-    always. markers: which set of marks, 0 to 145. blank: a picture of an empty sheet. file: where
-    the form is from, escaped. Raises ValueError for fields that are outside, overlap, or would have
-    the same columns.
+        blank or fixed picture.
+    find: how its sheets are found: by four printed "marks", by what is printed on a "blank" one, or
+        not at all, where a "fixed" camera or a scanner shows the same part always.
+    markers: which set of marks, 0 to 145.
+    blank: a picture of an empty sheet.
+    sums: such as "total = a + b", of fields by their names; a blank addend counts as 0.
+    roster: the rule that a sheet has one of these rows; in a file, the name of their file.
+    file: where the form is from, escaped.
+
+    Raises ValueError for fields that are outside, overlap, or would have the same columns, and for
+    sums of what is no field.
     """
 
-    size: tuple[float, float]
-    fields: tuple[Field, ...]
+    size: tuple[_Side, _Side]
+    fields: Annotated[tuple[Field, ...], Meta(max_length=MAX_FIELDS)]
     find: FindBy = "marks"
-    markers: int = 0
+    markers: Annotated[int, Meta(ge=0, lt=MARKER_SETS)] = 0
     blank: Path | None = None
-    rules: tuple[Rule, ...] = ()
+    sums: tuple[Annotated[str, Meta(max_length=4000)], ...] = ()
+    roster: Rule | None = None
     file: str = ""
 
     def __post_init__(self) -> None:
@@ -100,6 +139,26 @@ class Form:
             raise ValueError('`find = "blank"` needs `blank`, a picture of an empty sheet')
         _check_names(self.fields)
         _check_boxes(self)
+        _ = self.rules  # raises now, not when a sheet is read
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The number of each field, from 0, by its name in small letters."""
+        return {field.name.lower(): number for number, field in enumerate(self.fields)}
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """The sums, and the roster."""
+        sums = map(self._parse_sum, self.sums)
+        return (*sums, self.roster) if self.roster else tuple(sums)
+
+    def _parse_sum(self, text: str) -> Rule:
+        total, _, addends = text.partition("=")
+        names = [name.strip() for name in (total, *addends.split("+"))]
+        if unknown := [name for name in names if name.lower() not in self.numbers]:
+            example = "a sum is `total = a + b`"
+            raise ValueError(f"{example}; in {text[:80]!r}, no field is {unknown[0]!r}")
+        return Rule(tuple(self.numbers[name.lower()] for name in names))
 
     @property
     def marker_boxes(self) -> dict[int, Box]:
@@ -115,7 +174,7 @@ class Form:
         return {n: (x, y, x + side, y + side) for n, (x, y) in zip(numbers, corners, strict=True)}
 
     def checkable(self, states: Sequence[str]) -> tuple[list[Rule], list[str]]:
-        """The rules whose fields have what they need, and notes on the others.
+        """The rules whose fields have the texts that they need, and notes on the others.
 
         states: of all fields; "blank" or "unreadable" where there is no number, else empty.
         """
@@ -132,36 +191,37 @@ class Form:
 
     def failure(self, rule: Rule) -> str:
         """A sentence for a rule that doesn't hold."""
-        first, *others = (self.fields[i].name for i in rule.fields)
+        names = [self.fields[i].name for i in rule.fields]
         if rule.rows is None:
-            return f"{first} isn't {' + '.join(others)}"
-        return f"no row of the roster has this {' and '.join((first, *others))}"
+            return f"{names[0]} isn't {' + '.join(names[1:])}"
+        return f"no row of the roster has this {' and '.join(names)}"
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of a table of its sheets."""
-        of_fields = (column for field in self.fields for column in field.columns)
-        return "file", *of_fields, "status", "note", "form"
+        field_columns = (column for field in self.fields for column in field.columns)
+        return "file", *field_columns, "status", "note", "form"
 
 
 def _check_names(fields: Sequence[Field]) -> None:
-    columns = [column.lower() for each in fields for column in each.columns]
+    columns = [column.lower() for field in fields for column in field.columns]
     for name in columns:
         if columns.count(name) > 1 or name in _RESERVED:
             raise ValueError(f"two columns of the table would have the name {name}")
-    if sum(each.is_key for each in fields) > 1:
+    if sum(field.is_key for field in fields) > 1:
         raise ValueError("only one field can be the key")
 
 
 def _check_boxes(form: Form) -> None:
-    (width, height), taken = form.size, [(f"the field {of.name}", of.box) for of in form.fields]
-    for name, (left, top, right, bottom) in taken:
+    width, height = form.size
+    boxes = [(f"the field {field.name}", field.box) for field in form.fields]
+    for name, (left, top, right, bottom) in boxes:
         if not (left < right and top < bottom):
             raise ValueError(f"the box of {name} is not left, top, right and bottom")
         if left < 0 or top < 0 or right > width or bottom > height:
             raise ValueError(f"{name} is outside the sheet of {width:g} x {height:g}")
     if form.find == "marks":
-        taken += [("a marker", box) for box in form.marker_boxes.values()]
-    for (name, box), (other, near) in combinations(taken, 2):
-        if all(max(box[i], near[i]) < min(box[i + 2], near[i + 2]) for i in (0, 1)):
-            raise ValueError(f"{name} overlaps {other}")
+        boxes += [("a marker", box) for box in form.marker_boxes.values()]
+    for (name, box), (other_name, other) in combinations(boxes, 2):
+        if all(max(box[i], other[i]) < min(box[i + 2], other[i + 2]) for i in (0, 1)):
+            raise ValueError(f"{name} overlaps {other_name}")

@@ -2,147 +2,108 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Container, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import msgspec
 import tomli_w
-from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from digits import tables
 from digits.constraints.allowed import AllowedNumbers
-from digits.constraints.checks import CheckName
-from digits.constraints.constraints import Constraints
 from digits.errors import DataError, reporting
 from digits.files import write_text
-from digits.forms.form import MARKER_SETS, Field, FindBy, Form, Rule
+from digits.forms.form import Form, Rule
 from digits.prediction import SIGNS
 from digits.text import escape_name
 
-_Side = Annotated[float, Meta(gt=0, le=1e6)]
-
 MAX_BYTES = 1 << 20  # of a form
-_MAX_ROWS = 1 << 20  # of a roster
-
-
-class FieldTable(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """One of `[[fields]]`: the arguments of a Field, and the constraints of `digits read`."""
-
-    name: str = ""
-    box: tuple[float, float, float, float]
-    cells: Annotated[int, Meta(ge=0, le=64)] = 0
-    key: bool = False
-    optional: bool = False
-    digits_only: bool = False
-    length: int | str | None = None
-    pattern: str | None = None
-    check: CheckName | None = None
-    list: str | None = None
-    range: str | None = None
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"\w([\w -]{0,38}\w)?", self.name):
-            raise ValueError("a field's name has 1 to 40 letters, digits, blanks, - and _")
-
-    def field(self, load_list: Callable[[str], AllowedNumbers]) -> Field:
-        """Raises ValueError and DataError for wrong constraints."""
-        values = None if self.list is None else load_list(self.list)
-        asked = self.length, self.pattern, self.check, values, self.range, self.digits_only
-        return Field(self.name, self.box, Constraints(*asked), self.cells, self.key, self.optional)
-
-
-class FormTable(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """The whole file: the arguments of a Form. Paths are relative to it."""
-
-    size: tuple[_Side, _Side]
-    find: FindBy
-    fields: Annotated[list[FieldTable], Meta(max_length=200)]
-    markers: Annotated[int, Meta(ge=0, lt=MARKER_SETS)] = 0
-    blank: str | None = None
-    roster: str | None = None
-    sums: list[Annotated[str, Meta(max_length=4000)]] = []
 
 
 def load(path: str | Path, layout_only: bool = False) -> Form:
     """Read a form. Raises DataError if it can't be read, or makes no sense.
 
-    layout_only: without what its fields may hold, so that no roster and no list need be there.
+    layout_only: leave out its lists and its roster, so that their files needn't be there.
     """
     path = Path(path)
-    if path.exists() and not path.is_file():  # opening a pipe would block
-        raise DataError(f"{path} is not a file")
-    with reporting(f"read {path}", DataError), path.open("rb") as file:
-        content = file.read(MAX_BYTES + 1)
     try:
-        if len(content) > MAX_BYTES:
-            raise ValueError("it is larger than 1 MB")
-        table = msgspec.convert(tomllib.loads(content.decode()), FormTable)
-        if layout_only:
-            bare = [FieldTable(name=f.name, box=f.box, cells=f.cells) for f in table.fields]
-            table = msgspec.structs.replace(table, fields=bare, roster=None, sums=[])
-        return to_form(table, path)
+        table = read_table(path)
+        return to_form(without_lists(table) if layout_only else table, path)
     except (ValueError, RecursionError) as error:  # also what is no UTF-8, TOML, or such a table
         raise DataError(f"{path}: {error}") from error
 
 
-def to_form(table: FormTable, path: Path) -> Form:
-    """The form that a table in this file describes. Raises ValueError and DataError."""
-    folder, fields = path.parent, list[Field]()
-    load_list = cache(lambda name: AllowedNumbers.parse(name, folder))  # once for all fields
-    for each in table.fields:
-        try:
-            fields.append(each.field(load_list))
-        except ValueError as error:
-            raise ValueError(f"the field {each.name}: {error}") from error
-    numbers = {each.name.lower(): number for number, each in enumerate(fields)}
-    rules = [_parse_sum(text, numbers) for text in table.sums]
-    if table.roster is not None:
-        rules.append(_load_roster(folder / table.roster, fields, numbers))
-    blank = None if table.blank is None else folder / table.blank
-    given = table.size, tuple(fields), table.find, table.markers, blank, tuple(rules)
-    return Form(*given, escape_name(str(path)))
+def read_table(path: Path) -> dict[str, Any]:
+    """What a form's file says, unchecked. Raises ValueError and DataError."""
+    if path.exists() and not path.is_file():  # opening a pipe would block
+        raise DataError(f"{path} is not a file")
+    with reporting(f"read {path}", DataError), path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ValueError("it is larger than 1 MB")
+    return tomllib.loads(content.decode())
 
 
-def save(path: Path, table: FormTable) -> None:
-    """Write a form. Raises ValueError if it makes no sense, and DigitsError."""
-    to_form(table, path)
-    text = tomli_w.dumps(msgspec.to_builtins(table))
+def without_lists(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A form's table without its roster and the lists of its fields. Raises ValueError."""
+    fields = msgspec.convert(table.get("fields"), list[dict[str, Any]])
+    return {**table, "roster": None, "fields": [{**field, "list": None} for field in fields]}
+
+
+def to_form(
+    table: Mapping[str, Any], path: Path, trusted_names: Container[str] | None = None
+) -> Form:
+    """The form that a table in this file describes. Raises ValueError and DataError.
+
+    trusted_names: of files that needn't be beside the form's; None for all.
+    """
+
+    @cache  # a list, once for all fields
+    def load_list(name: str) -> AllowedNumbers:
+        return AllowedNumbers.parse(name, path.parent)
+
+    def resolve(kind: type, value: Any) -> Any:
+        name = msgspec.convert(value, str)
+        if trusted_names is not None and Path(name).name != name and name not in trusted_names:
+            raise ValueError(f"{name} isn't beside {path}: copy it there, and give its name")
+        return path.parent / name if kind is Path else load_list(name)
+
+    named = {**table, "roster": None, "file": escape_name(str(path))}
+    form = msgspec.convert(named, Form, dec_hook=resolve)
+    if table.get("roster") is None:
+        return form
+    return _add_roster(form, resolve(Path, table["roster"]))
+
+
+def save(path: Path, table: Mapping[str, Any], trusted_names: Container[str] | None = None) -> None:
+    """Write a form. Raises ValueError if it makes no sense, and DigitsError; see `to_form`."""
+    to_form(table, path, trusted_names)
+    text = tomli_w.dumps(table)
     text = re.sub(r"(?<=\[)\n {4}|,\n(?=])", "", text).replace("\n    ", " ")
     write_text(path, text)  # a list on a line
 
 
-def _parse_sum(text: str, numbers: Mapping[str, int]) -> Rule:
-    total, _, addends = text.partition("=")
-    names = [name.strip() for name in (total, *addends.split("+"))]
-    if unknown := [name for name in names if name.lower() not in numbers]:
-        raise ValueError(f"a sum is `total = a + b`; in {text[:80]!r}, no field is {unknown[0]!r}")
-    return Rule(tuple(numbers[name.lower()] for name in names))
-
-
-def _load_roster(path: Path, fields: list[Field], numbers: Mapping[str, int]) -> Rule:
-    """The roster of fields with these numbers; those that are in it may hold nothing else."""
-    columns = [name for name in tables.header(path, *numbers) if name in numbers]
+def _add_roster(form: Form, path: Path) -> Form:
+    """The form with a roster; those of its fields that are in it may hold nothing else."""
+    columns = [name for name in tables.header(path, *form.numbers) if name in form.numbers]
     if not columns:
         raise ValueError("no field has the name of a column of the roster")
-    signless = (fields[numbers[name]].constraints.digits_only for name in columns)
-    without_signs = [dict.fromkeys(map(ord, SIGNS if skipped else "")) for skipped in signless]
+    numbers = tuple(form.numbers[name] for name in columns)
+    removed = [SIGNS if form.fields[number].digits_only else "" for number in numbers]
+    signs = [dict.fromkeys(map(ord, symbols)) for symbols in removed]
     rows = set[tuple[str, ...]]()
-    for line, row, _ in tables.rows(path, *columns):
-        if line > _MAX_ROWS:
-            raise DataError(f"{path} has over {_MAX_ROWS:,} rows")
+    for _, row, _ in tables.rows(path, *columns):
         cells = (tables.plain_signs(row.get(name, "")) for name in columns)
-        rows.add(tuple(map(str.translate, cells, without_signs)))
+        rows.add(tuple(map(str.translate, cells, signs)))
     if not rows:
         raise DataError(f"{path} has no rows")
-    among = tuple(numbers[name] for name in columns)
-    for number, texts in zip(among, zip(*rows, strict=True), strict=True):
-        asked, name = fields[number].constraints, fields[number].name
+    fields = [*form.fields]
+    for number, texts in zip(numbers, zip(*rows, strict=True), strict=True):
+        field = fields[number]
         try:
-            asked = replace(asked, values=asked.values or texts)
+            fields[number] = replace(field, list=field.list or AllowedNumbers(texts))
         except ValueError as error:
-            raise DataError(f"{path}, column {name}: {error}") from error
-        fields[number] = replace(fields[number], constraints=asked)
-    return Rule(among, frozenset(rows))
+            raise DataError(f"{path}, column {field.name}: {error}") from error
+    return replace(form, fields=tuple(fields), roster=Rule(numbers, frozenset(rows)))

@@ -1,8 +1,8 @@
 """Find the sheet of a form in a picture, and see its fields from straight above."""
 
 from contextlib import suppress
-from functools import partial
-from typing import Any, cast
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -23,7 +23,7 @@ _ADVICE = "photograph the sheet whole, sharp and flat"
 _NOT_FOUND = f"the form's print isn't seen: {_ADVICE}"
 _TWO_SHEETS = "two sheets are in the picture: photograph each alone"
 _SAME_SHAPE = 0.01  # by the ratio of width and height
-_LEAST_HEIGHT = 8  # pixels of a field, in which nobody can read a digit
+_MIN_HEIGHT = 8  # pixels of a field, in which nobody can read a digit
 _MAX_CROP = 2048  # pixels of a rectified box's side
 # The homography, float64 [3, 3], from the form's unit (x, y) to the page's pixels, of which the
 # first is from 0 to 1; and a remark for people, such as a missing marker, or "".
@@ -34,32 +34,26 @@ class SheetNotFound(PictureError):
     """No sheet of the form, or more than one, is in a picture, or it is cut off."""
 
 
-class Locator:
-    """Finds a form's sheets. Raises DataError if its blank can't be used."""
+def find_sheet(form: Form, page: Grey) -> Location:
+    """Find the sheet of a form in a page, uint8 [h, w], that may be turned.
 
-    def __init__(self, form: Form) -> None:
-        self._form = form
-        by_marks = partial(_by_marks if form.find == "marks" else _by_size, form)
-        self._find = _Blank(form).locate if form.find == "blank" else by_marks
-
-    def locate(self, page: Grey) -> Location:
-        """Find the sheet in a page, uint8 [h, w], that may be turned. Raises SheetNotFound."""
-        try:
-            homography, note = self._find(page)
-        except cv2.error as error:  # OpenCV asks for more pixels or points than there are, say
-            raise SheetNotFound(_NOT_FOUND) from error
-        sheet = np.column_stack([_corners((0, 0, *self._form.size)), np.ones(4)])
-        if not (np.linalg.det(homography) > 0 and (sheet @ homography[2] > 0).all()):
-            raise SheetNotFound(_NOT_FOUND)  # mirrored, or partly behind the camera
-        for each in self._form.fields:
-            corners = project(homography, _corners(each.box))
-            if np.linalg.norm(corners[3] - corners[0]) < _LEAST_HEIGHT:
-                raise SheetNotFound(
-                    f"the field {each.name} is too small: photograph it from nearer"
-                )
-            if not ((corners >= 0) & (corners <= page.shape[::-1])).all():
-                raise SheetNotFound(f"the field {each.name} is cut off: {_ADVICE}")
-        return homography, note
+    Raises SheetNotFound, and DataError if the form's blank can't be used.
+    """
+    try:
+        finders = {"marks": _by_marks, "blank": _by_print, "fixed": _by_size}
+        homography, note = finders[form.find](form, page)
+    except cv2.error as error:  # OpenCV asks for more pixels or points than there are, say
+        raise SheetNotFound(_NOT_FOUND) from error
+    sheet = np.column_stack([_corners((0, 0, *form.size)), np.ones(4)])
+    if not (np.linalg.det(homography) > 0 and (sheet @ homography[2] > 0).all()):
+        raise SheetNotFound(_NOT_FOUND)  # mirrored, or partly behind the camera
+    for field in form.fields:
+        corners = project(homography, _corners(field.box))
+        if np.linalg.norm(corners[3] - corners[0]) < _MIN_HEIGHT:
+            raise SheetNotFound(f"the field {field.name} is too small: photograph it from nearer")
+        if not ((corners >= 0) & (corners <= page.shape[::-1])).all():
+            raise SheetNotFound(f"the field {field.name} is cut off: {_ADVICE}")
+    return homography, note
 
 
 def project(homography: Floats, points: Floats) -> Floats:
@@ -87,8 +81,9 @@ def rectify(page: Grey, homography: Floats, box: Box) -> tuple[Grey, Floats]:
 def _warp(page: Grey, to_page: Floats, size: Any) -> Grey:
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # OpenCV's 0 is a pixel's middle
     matrix = np.linalg.inv(half) @ to_page @ half
-    how: Any = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, cv2.BORDER_REPLICATE
-    return cast(Grey, cv2.warpPerspective(page, matrix, [*map(int, size)], None, *how))
+    flags, shape = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, [*map(int, size)]
+    warped = cv2.warpPerspective(page, matrix, shape, None, flags, cv2.BORDER_REPLICATE)
+    return cast(Grey, warped)
 
 
 def _corners(box: Box) -> Floats:
@@ -97,6 +92,7 @@ def _corners(box: Box) -> Floats:
 
 
 def _by_size(form: Form, page: Grey) -> Location:
+    """Scale the form to the picture of a fixed camera, which shows the sheet alone."""
     x, y = page.shape[1] / form.size[0], page.shape[0] / form.size[1]
     if abs(x / y - 1) > _SAME_SHAPE:
         raise SheetNotFound("the picture has another shape than the form: is it the same camera?")
@@ -104,7 +100,7 @@ def _by_size(form: Form, page: Grey) -> Location:
 
 
 def _by_marks(form: Form, page: Grey) -> Location:
-    """AprilTags (Olson 2011; family 36h11)."""
+    """Find the four AprilTags of a form (Olson 2011; family 36h11)."""
     parameters = cv2.aruco.DetectorParameters()
     parameters.adaptiveThreshWinSizeMin = 13
     parameters.perspectiveRemovePixelPerCell = 8  # 4 misses one marker in a hundred
@@ -114,14 +110,14 @@ def _by_marks(form: Form, page: Grey) -> Location:
     corners, ids, _ = cv2.aruco.ArucoDetector(family, parameters).detectMarkers(page)
     numbers: list[int] = np.ravel(cast(Any, () if ids is None else ids)).tolist()
     boxes = form.marker_boxes
-    seen = [(n, at[0] + 0.5) for n, at in zip(numbers, corners, strict=True) if n in boxes]
-    missing = [name for name, n in zip(_CORNERS, boxes, strict=True) if n not in dict(seen)]
-    if numbers and not seen:
+    detected = [(n, at[0] + 0.5) for n, at in zip(numbers, corners, strict=True) if n in boxes]
+    missing = [name for name, n in zip(_CORNERS, boxes, strict=True) if n not in dict(detected)]
+    if numbers and not detected:
         raise SheetNotFound("the markers are those of another form")
     if len(missing) > 1:
         raise SheetNotFound(f"{4 - len(missing)} of the four markers are seen: {_ADVICE}")
-    printed = np.concatenate([_corners(boxes[n]) for n, _ in seen])
-    on_page = np.concatenate([at for _, at in seen])
+    printed = np.concatenate([_corners(boxes[n]) for n, _ in detected])
+    on_page = np.concatenate([at for _, at in detected])
     homography = _fit(printed, on_page, 0)
     if np.abs(project(homography, printed) - on_page).max() > np.ptp(on_page[:4], 0).max() / 4:
         raise SheetNotFound(_TWO_SHEETS)
@@ -136,72 +132,86 @@ def _fit(source: Floats, target: Floats, method: int) -> Floats:
     return cast(Floats, matrix)
 
 
-class _Blank:
+class Blank(NamedTuple):
     """What is printed on a form."""
 
-    def __init__(self, form: Form) -> None:
-        try:
-            page = picture.load(str(form.blank), picture.PAGE_MAX_SIDE).pixels
-        except PictureError as error:
-            raise DataError(f"the blank form: {error}") from error
-        page = _reduce(page, _BLANK_SIDE)
-        self._points, self._descriptors = _features(page)
-        if len(self._points) < _MIN_FEATURES:
-            raise DataError(f"{form.blank} has too little print: print sheets with markers instead")
-        self._pixels = _even(page)
-        self._corners = cv2.goodFeaturesToTrack(self._pixels, 600, 0.02, 8)  # float32 [n, 1, 2]
-        darker = _PAPER - self._pixels.astype(float)
-        # Spots of the paper are fainter.
-        self._ink = darker > max(8, np.quantile(darker, 0.995) / 2)
-        self._size = self._pixels.shape[::-1]
-        if abs(self._size[0] * form.size[1] / (self._size[1] * form.size[0]) - 1) > _SAME_SHAPE:
-            raise DataError(f"{form.blank} has another shape than the form's size")
-        self._to_pixels = np.diag([*np.divide(self._size, form.size), 1])
+    points: Floats  # [n, 2], of its features
+    descriptors: Floats  # [n, 128]
+    pixels: Grey  # [h, w], in even light
+    corners: Any  # float32 [n, 1, 2], which can be followed from one picture to another
+    ink: Any  # bool [h, w], where something is printed
 
-    def locate(self, page: Grey) -> Location:
-        """As Locator's."""
-        points, descriptors = _features(_reduce(page, _PAGE_SIDE))
-        matches = cv2.BFMatcher().knnMatch(descriptors, self._descriptors, 2)
-        pairs = [(a.trainIdx, a.queryIdx) for a, b in matches if a.distance < 0.8 * b.distance]
-        on_blank, on_page = np.array(pairs, int).reshape(-1, 2).T
-        scale = max(1, max(page.shape) / _PAGE_SIDE)
-        source, target = self._points[on_blank], points[on_page] * scale
-        sheets = list[Floats]()
-        with suppress(SheetNotFound, cv2.error):
-            while len(sheets) < 2:
-                sheets.append(self._refine(page, _fit(source, target, cv2.USAC_MAGSAC)))
-                inside = project(cast(Floats, np.linalg.inv(sheets[-1])), target)
-                others = ((inside < 0) | (inside > self._size)).any(1)
-                source, target = source[others], target[others]
-        if len(sheets) != 1:
-            raise SheetNotFound(_TWO_SHEETS if sheets else _NOT_FOUND)
-        return sheets[0] @ self._to_pixels, ""
 
-    def _refine(self, page: Grey, homography: Floats) -> Floats:
-        """Follow the blank's corners (Lucas and Kanade 1981) to the rectified page's.
+@lru_cache(4)
+def load_blank(form: Form) -> Blank:
+    """Look at the picture of an empty sheet. Raises DataError if it can't be used."""
+    try:
+        page = picture.load(str(form.blank), picture.PAGE_MAX_SIDE).pixels
+    except PictureError as error:
+        raise DataError(f"the blank form: {error}") from error
+    page = _reduce(page, _BLANK_SIDE)
+    points, descriptors = _features(page)
+    if len(points) < _MIN_FEATURES:
+        raise DataError(f"{form.blank} has too little print: print sheets with markers instead")
+    height, width = page.shape
+    if abs(width * form.size[1] / (height * form.size[0]) - 1) > _SAME_SHAPE:
+        raise DataError(f"{form.blank} has another shape than the form's size")
+    pixels = _even(page)
+    corners = cv2.goodFeaturesToTrack(pixels, 600, 0.02, 8)
+    darkness = _PAPER - pixels.astype(float)
+    ink = darkness > max(8, np.quantile(darkness, 0.995) / 2)  # spots of the paper are fainter
+    return Blank(points, descriptors, pixels, corners, ink)
 
-        Raises SheetNotFound unless nearly every region is dark where the blank has ink, however
-        faint its print is.
-        """
-        for _ in range(2):
-            seen = _even(_warp(page, homography, self._size))
-            flow = cv2.calcOpticalFlowPyrLK(self._pixels, seen, self._corners, cast(Any, None))
-            is_seen = flow[1] == 1
-            moved = _fit(self._corners[is_seen] + 0.5, flow[0][is_seen] + 0.5, cv2.RANSAC)
-            homography = homography @ moved
-        dark = cv2.erode(_even(_warp(page, homography, self._size)), np.ones((3, 3)))
-        agree = list[bool]()
-        for ink, on_page in zip(_regions(self._ink), _regions(dark), strict=True):
-            if ink.sum() > _MIN_INK:
-                is_dark = on_page < np.quantile(on_page, min(0.9, 0.1 + 2 * ink.mean()))
-                agree.append(is_dark[ink].mean() > (1 + is_dark.mean()) / 2)
-        if not agree or np.mean(agree) < _AGREEING:
-            raise SheetNotFound(_NOT_FOUND)
-        return homography
+
+def _by_print(form: Form, page: Grey) -> Location:
+    """Find the features of a form's blank, and then its print."""
+    blank = load_blank(form)
+    size = blank.pixels.shape[::-1]
+    points, descriptors = _features(_reduce(page, _PAGE_SIDE))
+    matches = cv2.BFMatcher().knnMatch(descriptors, blank.descriptors, 2)
+    pairs = [(a.trainIdx, a.queryIdx) for a, b in matches if a.distance < 0.8 * b.distance]
+    on_blank, on_page = np.array(pairs, int).reshape(-1, 2).T
+    scale = max(1, max(page.shape) / _PAGE_SIDE)
+    source, target = blank.points[on_blank], points[on_page] * scale
+    sheets = list[Floats]()
+    with suppress(SheetNotFound, cv2.error):
+        while len(sheets) < 2:
+            sheets.append(_refine(blank, page, _fit(source, target, cv2.USAC_MAGSAC)))
+            positions = project(cast(Floats, np.linalg.inv(sheets[-1])), target)
+            is_outside = ((positions < 0) | (positions > size)).any(1)
+            source, target = source[is_outside], target[is_outside]
+    if len(sheets) != 1:
+        raise SheetNotFound(_TWO_SHEETS if sheets else _NOT_FOUND)
+    return sheets[0] @ np.diag([*np.divide(size, form.size), 1]), ""
+
+
+def _refine(blank: Blank, page: Grey, homography: Floats) -> Floats:
+    """Follow the blank's corners (Lucas and Kanade 1981) to the rectified page's.
+
+    Raises SheetNotFound unless nearly every region is dark where the blank has ink, however
+    faint its print is.
+    """
+    size = blank.pixels.shape[::-1]
+    for _ in range(2):
+        rectified = _even(_warp(page, homography, size))
+        flow = cv2.calcOpticalFlowPyrLK(blank.pixels, rectified, blank.corners, cast(Any, None))
+        is_followed = flow[1] == 1
+        source, target = blank.corners[is_followed], flow[0][is_followed]
+        homography = homography @ _fit(source + 0.5, target + 0.5, cv2.RANSAC)
+    dark = cv2.erode(_even(_warp(page, homography, size)), np.ones((3, 3)))
+    agree = list[bool]()
+    for ink, on_page in zip(_regions(blank.ink), _regions(dark), strict=True):
+        if ink.sum() > _MIN_INK:
+            is_dark = on_page < np.quantile(on_page, min(0.9, 0.1 + 2 * ink.mean()))
+            agree.append(is_dark[ink].mean() > (1 + is_dark.mean()) / 2)
+    if not agree or np.mean(agree) < _AGREEING:
+        raise SheetNotFound(_NOT_FOUND)
+    return homography
 
 
 def _regions(pixels: Any) -> list[Any]:
-    return [each for rows in np.array_split(pixels, 5) for each in np.array_split(rows, 4, 1)]
+    """Twenty equal parts of a picture."""
+    return [part for rows in np.array_split(pixels, 5) for part in np.array_split(rows, 4, 1)]
 
 
 def _reduce(page: Grey, side: int) -> Grey:
@@ -210,7 +220,7 @@ def _reduce(page: Grey, side: int) -> Grey:
 
 
 def _features(page: Grey) -> tuple[Floats, Floats]:
-    """SIFT (Lowe 2004): points [n, 2], and descriptors [n, 128]."""
+    """The features of a page by SIFT (Lowe 2004): points [n, 2], and descriptors [n, 128]."""
     sift: Any = cv2.SIFT.create(nfeatures=20_000, contrastThreshold=0.02)  # its types lack None
     points, values = sift.detectAndCompute(page, None)
     if not points:
@@ -219,6 +229,6 @@ def _features(page: Grey) -> tuple[Floats, Floats]:
 
 
 def _even(page: Grey) -> Grey:
-    """Take out uneven light, with shadows' edges, and noise."""
+    """Take uneven light, with shadows' edges, and noise out of a page."""
     smooth = cv2.GaussianBlur(page, (0, 0), 1)
     return cast(Grey, cv2.divide(smooth, cv2.medianBlur(page, 41), scale=_PAPER))

@@ -31,7 +31,8 @@ def draw(form: Form) -> Grey:
         raise DataError(f"a sheet is at most {_MAX_SHAPE} times as long as wide; see {form.file}")
     scale = _WIDTH / form.size[0]
     sheet = np.full((round(scale * form.size[1]), _WIDTH), 255, np.uint8)
-    for number, box in form.marker_boxes.items() if form.find == "marks" else ():
+    markers = form.marker_boxes if form.find == "marks" else {}
+    for number, box in markers.items():
         left, top, right, _ = (round(scale * edge) for edge in box)
         marker = cv2.aruco.generateImageMarker(_MARKERS, number, right - left)
         sheet[top:, left:][: right - left, : right - left] = marker

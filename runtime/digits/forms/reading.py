@@ -1,11 +1,9 @@
 """Read the sheets of a form: find each field, and read the one number in it."""
 
-from functools import lru_cache
-
 import numpy as np
 
 from digits.forms.form import Field, Form
-from digits.forms.locate import Location, Locator, SheetNotFound, project, rectify
+from digits.forms.locate import Location, SheetNotFound, find_sheet, project, rectify
 from digits.forms.rules import apply_rules
 from digits.forms.sheet import Sheet
 from digits.images import picture
@@ -19,8 +17,6 @@ from digits.reader.numbers import NumberReading
 from digits.reader.opinions import Views
 from digits.reader.reading import to_number
 
-locator = lru_cache(4)(Locator)  # of forms
-
 
 def read_sheet(networks: Networks, page: GreyImage, form: Form, max_errors: float) -> Sheet:
     """Read a sheet in a page that was loaded with SHEET_MAX_SIDE; see `Classifier.read_fields`."""
@@ -29,15 +25,14 @@ def read_sheet(networks: Networks, page: GreyImage, form: Form, max_errors: floa
     except SheetNotFound as error:
         return Sheet(form, (), str(error))
     crops = [_crop(page.pixels, form, field, to_page) for field in form.fields]
-    constraints = [field.constraints for field in form.fields]
-    fields = [
-        read_field(networks, crop, wanted)
-        for (crop, _), wanted in zip(crops, constraints, strict=True)
+    alone = [
+        read_field(networks, crop, field.constraints)
+        for (crop, _), field in zip(crops, form.fields, strict=True)
     ]
-    readings, notes = apply_rules(form, [reading for reading, _ in fields])
+    readings, notes = apply_rules(form, [reading for reading, _ in alone])
     numbers = (
         _to_number(page, _on_page(views, from_crop), reading, max_errors)
-        for reading, (_, views), (_, from_crop) in zip(readings, fields, crops, strict=True)
+        for reading, (_, views), (_, from_crop) in zip(readings, alone, crops, strict=True)
     )
     note = "; ".join(filter(None, (note, *notes)))
     to_picture = np.diag([page.downscale, page.downscale, 1]) @ to_page
@@ -47,13 +42,16 @@ def read_sheet(networks: Networks, page: GreyImage, form: Form, max_errors: floa
 def locate(page: GreyImage, form: Form) -> Location:
     """Find a sheet in a page, by fewer pixels. Raises SheetNotFound."""
     small = picture.reduce(page, picture.PAGE_MAX_SIDE)
-    homography, note = locator(form).locate(small.pixels)
+    homography, note = find_sheet(form, small.pixels)
     scale = small.downscale / page.downscale
     return np.diag([scale, scale, 1]) @ homography, note
 
 
 def cut(page: Grey, field: Field, to_page: Floats, around: float = AROUND) -> tuple[Grey, Floats]:
-    """See a field from straight above, with this many of its heights around it; see `rectify`."""
+    """See a field from straight above; see `rectify`.
+
+    around: how much of its surroundings to show, in heights of the field.
+    """
     left, top, right, bottom = field.box
     margin = around * (bottom - top)
     grown = left - margin, top - margin, right + margin, bottom + margin
@@ -61,7 +59,7 @@ def cut(page: Grey, field: Field, to_page: Floats, around: float = AROUND) -> tu
 
 
 def _crop(page: Grey, form: Form, field: Field, to_page: Floats) -> tuple[FieldCrop, Floats]:
-    """A field and its surroundings, and the homography from its pixels to the page's."""
+    """See a field for `read_field`; returns the homography from its pixels to the page's, too."""
     pixels, from_crop = cut(page, field, to_page, BESIDE)
     inside, _ = cut(page, field, to_page, 0)
     corners = np.array([other.box for other in form.fields], np.float64).reshape(-1, 2)
@@ -70,13 +68,13 @@ def _crop(page: Grey, form: Form, field: Field, to_page: Floats) -> tuple[FieldC
 
 
 def _on_page(views: Views, from_crop: Floats) -> Views:
-    """The same with boxes in the page's pixels."""
+    """Views of a field's crop with their boxes in the page's pixels."""
     lattice = [arc._replace(box=_bounds(from_crop, arc.box)) for arc in views.lattice]
     return views._replace(lattice=lattice, box=_bounds(from_crop, views.box))
 
 
 def _bounds(from_crop: Floats, box: tuple[float, ...]) -> tuple[float, float, float, float]:
-    """What a box of the crop takes of the page."""
+    """The box on the page around a box of the crop."""
     left, top, right, bottom = box
     corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
     projected = project(from_crop, np.array(corners, np.float64))

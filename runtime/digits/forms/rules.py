@@ -1,7 +1,8 @@
 """Rules across the fields of a sheet: sums, and a roster of which it has a row.
 
-By Bayes' rule, as in `read_number`: a combination of texts is as likely as each of them is in its
-field, and less for each rule that it breaks: by the share of sheets that do and look so by chance.
+Bayes' rule applies, as in `read_number`: a combination of texts is as likely as each of them is in
+its field, and less for each rule that it breaks: by the share of sheets that break it, and of
+texts that keep it by chance.
 """
 
 import math
@@ -15,85 +16,98 @@ from digits.forms.form import Form, Rule
 from digits.reader.numbers import BROKEN, NumberReading
 
 _MAX_COMBINATIONS = 1000
-_LEAST = BROKEN**2  # what is less likely isn't weighed: rather, a rule is broken
+_MIN_PROBABILITY = BROKEN**2  # what is less likely isn't weighed: rather, a rule is broken
 
 
-def apply_rules(form: Form, read: Sequence[NumberReading]) -> tuple[list[NumberReading], list[str]]:
-    """What is in the fields by the form's rules, too, and notes: which of them don't hold.
+def apply_rules(
+    form: Form, readings: Sequence[NumberReading]
+) -> tuple[list[NumberReading], list[str]]:
+    """Read the fields again by the form's rules; returns notes, too: which rules don't hold.
 
-    read: by `read_number`, in each field; of a blank one, no text and the probability of that. A
-    blank addend is 0. A rule that can't be checked, as another field is blank or unreadable,
+    readings: of each field, by `read_number`; of a blank one, no text and the probability of that.
+
+    A blank addend is 0. A rule that can't be checked, as another field is blank or unreadable,
     changes nothing. In one that doesn't hold, numbers become disputed, so that none is accepted.
     """
-    states = ["" if each.satisfies else "unreadable" if each.text else "blank" for each in read]
+    states = [
+        "" if reading.satisfies else "unreadable" if reading.text else "blank"
+        for reading in readings
+    ]
     checkable, notes = form.checkable(states)
-    rules = {rule: _chance(rule, read) for rule in checkable}
-    numbers, among = [*read], {i for rule in rules for i in rule.fields}
-    fields = {i: _probabilities(read[i]) for i in among}
-    weighed = dict[int, tuple[str, float]]()
+    rules = {rule: _chance(rule, readings) for rule in checkable}
+    numbers = [*readings]
     for group in _connected(rules):
-        weighed |= _weigh(group, {i: fields[i] for rule in group for i in rule.fields})
-    for i, (text, probability) in weighed.items():
-        numbers[i] = numbers[i]._replace(text=text, probability=probability)
+        texts = {i: _probabilities(readings[i]) for rule in group for i in rule.fields}
+        for i, (text, probability) in _weigh(group, texts).items():
+            numbers[i] = numbers[i]._replace(text=text, probability=probability)
     for rule in rules:
-        if not rule.holds([each.text for each in numbers]):
+        if not rule.holds([number.text for number in numbers]):
             notes.append(form.failure(rule))
             for i in rule.fields:
                 numbers[i] = numbers[i]._replace(is_disputed=True)
     return numbers, notes
 
 
-def _chance(rule: Rule, read: Sequence[NumberReading]) -> float:
+def _chance(rule: Rule, readings: Sequence[NumberReading]) -> float:
     """Which share of texts satisfies a rule by chance."""
     # As in `Constraints.share`: at worst, a slip of the pen is in the shortest number.
-    shortest = min(len(read[i].text) for i in rule.fields if read[i].satisfies)
+    shortest = min(len(readings[i].text) for i in rule.fields if readings[i].satisfies)
     return max(rule.share, 0.1 / shortest)
 
 
-def _probabilities(read: NumberReading) -> dict[str, float]:
-    """Of texts that are likely enough; those of a blank field are none.
+def _probabilities(reading: NumberReading) -> dict[str, float]:
+    """The probabilities of a field's texts that are likely enough; a blank field has the empty one.
 
     Where what is beside a field makes its text less likely, none of the others is likelier.
     """
-    own = read.texts.get(read.text, 1.0)
-    scale = min(read.probability / own, 1.0)
-    scaled = {text: scale * p for text, p in read.texts.items()} | {read.text: read.probability}
-    return {text: p for text, p in scaled.items() if p > _LEAST} or scaled
+    scale = min(reading.probability / reading.texts.get(reading.text, 1.0), 1.0)
+    scaled = {text: scale * p for text, p in reading.texts.items()}
+    scaled[reading.text] = reading.probability
+    return {text: p for text, p in scaled.items() if p > _MIN_PROBABILITY} or scaled
 
 
 def _connected(rules: Mapping[Rule, float]) -> list[dict[Rule, float]]:
-    """Groups of rules, of which no field of one is in another."""
+    """Split rules into groups of which no two have a field in common."""
     groups = list[dict[Rule, float]]()
     for rule, share in rules.items():
-        group, others = {rule: share}, list[dict[Rule, float]]()
-        for each in groups:
-            if {*rule.fields} & {i for other in each for i in other.fields}:
-                group |= each
+        joined, separate = {rule: share}, list[dict[Rule, float]]()
+        for group in groups:
+            if any({*rule.fields} & {*other.fields} for other in group):
+                joined |= group
             else:
-                others.append(each)
-        groups = [*others, group]
+                separate.append(group)
+        groups = [*separate, joined]
     return groups
 
 
 def _weigh(
     rules: Mapping[Rule, float], fields: Mapping[int, dict[str, float]]
 ) -> dict[int, tuple[str, float]]:
-    """The likeliest combination of these texts, and the probability of each of them."""
-    pairs: list[tuple[dict[int, str], float]] = [({}, 1.0)]
+    """The likeliest combination of texts, and the probability of each of them.
+
+    rules: each with the share of texts that satisfies it by chance.
+    fields: of each field of the rules, its texts and their probabilities.
+    """
+    combinations: list[tuple[dict[int, str], float]] = [({}, 1.0)]
     for i, texts in fields.items():
-        longer = (({**read, i: text}, p * q) for read, p in pairs for text, q in texts.items())
-        pairs = nlargest(_MAX_COMBINATIONS, longer, itemgetter(1))
+        longer = (
+            ({**combination, i: text}, p * q)
+            for combination, p in combinations
+            for text, q in texts.items()
+        )
+        combinations = nlargest(_MAX_COMBINATIONS, longer, itemgetter(1))
     broken = (
-        [BROKEN * share for rule, share in rules.items() if not rule.holds(read)]
-        for read, _ in pairs
+        [BROKEN * share for rule, share in rules.items() if not rule.holds(combination)]
+        for combination, _ in combinations
     )
-    weights, shares = np.array([*map(math.prod, broken)]), np.array([p for _, p in pairs])
-    best, _ = pairs[int((weights * shares).argmax())]
+    weights = np.array([*map(math.prod, broken)])
+    probabilities = np.array([p for _, p in combinations])
+    best, _ = combinations[int((weights * probabilities).argmax())]
     # Of the combinations that are left out, some satisfy the rules by chance.
-    others = max(rules.values(), default=1.0)
-    changes = shares * (weights - others)
-    total, weighed = others + changes.sum(), dict[int, tuple[str, float]]()
+    usual = max(rules.values(), default=1.0)
+    changes = probabilities * (weights - usual)
+    total, weighed = usual + changes.sum(), dict[int, tuple[str, float]]()
     for i, text in best.items():
-        change = changes[[read[i] == text for read, _ in pairs]].sum()
-        weighed[i] = text, min(float((others * fields[i][text] + change) / total), 1.0)
+        change = changes[[combination[i] == text for combination, _ in combinations]].sum()
+        weighed[i] = text, min(float((usual * fields[i][text] + change) / total), 1.0)
     return weighed

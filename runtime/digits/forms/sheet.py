@@ -18,10 +18,10 @@ SheetStatus = Literal["complete", "review", "not found"]
 class Sheet:
     """A sheet of a form.
 
-    numbers: what is in each field, in the form's order; empty if the sheet isn't found. note: a
-    remark for people, such as why it isn't found, or which rule doesn't hold; or empty.
+    numbers: what is in each field, in the form's order; empty if the sheet isn't found.
+    note: a remark for people, such as why it isn't found, or which rule doesn't hold; or empty.
     location: float64 [3, 3], the homography from the form's unit to the upright picture's pixels;
-    None if it isn't found.
+        None if the sheet isn't found.
     """
 
     KEYS: ClassVar = ("file", "status", "note", "form", "fields")
@@ -46,9 +46,8 @@ class Sheet:
         return dict(zip((field.name for field in self.form.fields), self.numbers, strict=False))
 
     def to_text(self) -> str:
-        """For people: `student 123456  q1 7?  q2 –  (review)`."""
-        named = self.by_name.items()
-        cells = (f"{name} {number.to_text()}" for name, number in named)
+        """Text for people: `student 123456  q1 7?  q2 –  (review)`."""
+        cells = (f"{name} {number.to_text()}" for name, number in self.by_name.items())
         remark = f"{self.status}: {self.note}" if self.note else self.status
         return "  ".join((*cells, f"({remark})"))
 
@@ -59,7 +58,7 @@ class Sheet:
         return dict(zip(self.KEYS, values, strict=True))
 
     def records(self, file: str) -> list[dict[str, Any]]:
-        """What the one row of a table says, by its columns."""
+        """The one row for a table, by its columns."""
         record = self.to_dict(file)
         for form_field, number in zip(self.form.fields, self.numbers, strict=False):
             cells = number.text, number.probability, number.status
@@ -68,7 +67,7 @@ class Sheet:
 
 
 def overall_status(form: Form, numbers: Sequence[tuple[str, str]]) -> SheetStatus:
-    """A sheet's status by the texts and statuses of its fields, maybe corrected."""
+    """The status of a sheet. numbers: the text and the status of each field, maybe corrected."""
     if not any(status for _, status in numbers):
         return "not found"
     is_complete = all(

@@ -17,33 +17,19 @@ from digits.forms.form import UNCHECKED, Field, Form
 from digits.forms.sheet import overall_status
 from digits.text import escape_control
 
-_SHOWN = 10  # missing keys
+_MAX_NAMED = 10  # of the missing keys
 _PLAIN = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,14})?|")  # a spreadsheet keeps it
-_LOOK, _WRONG = PatternFill("solid", "FFF2CC"), PatternFill("solid", "F8CBAD")
-_FILLS = {"review": _LOOK, "unreadable": _WRONG, "not found": _WRONG, "duplicate": _WRONG}
+_YELLOW, _RED = PatternFill("solid", "FFF2CC"), PatternFill("solid", "F8CBAD")
+_FILLS = {"review": _YELLOW, "unreadable": _RED, "not found": _RED, "duplicate": _RED}
 
 
 @contextmanager
 def open_table(path: Path, form: Form) -> Iterator["SheetTable"]:
-    """A table that no other process writes meanwhile. Raises DigitsError."""
+    """Open a table that no other process writes during the block. Raises DigitsError."""
     with locked(path) as is_free:
         if not is_free:
             raise DigitsError(f"another process is writing {path}")
         yield SheetTable(path, form)
-
-
-def finish(path: Path, form: Form, spreadsheet: Path | None) -> list[str]:
-    """Mend and check a table after a run, and make a spreadsheet of it; see `SheetTable.check`.
-
-    Raises DigitsError.
-    """
-    with open_table(path, form) as table:
-        table.drop_outdated()
-        problems = table.check()
-        table.save()
-        if spreadsheet:
-            table.save_spreadsheet(spreadsheet)
-    return problems
 
 
 class SheetTable:
@@ -54,29 +40,29 @@ class SheetTable:
 
     def __init__(self, path: Path, form: Form) -> None:
         self.path, self.form = path, form
-        names = {column.lower(): column for column in form.columns}
-        empty = dict.fromkeys(tables.header(path, *names), "")
-        self.rows = [empty | row for _, row, _ in tables.rows(path, *names) if any(row.values())]
-        self._columns = [names.get(name, name) for name in empty]
+        columns = {column.lower(): column for column in form.columns}
+        empty = dict.fromkeys(tables.header(path, *columns), "")
+        self.rows = [empty | row for _, row, _ in tables.rows(path, *columns) if any(row.values())]
+        self._columns = [columns.get(name, name) for name in empty]
 
     def drop_outdated(self) -> None:
-        """Drop each row that is torn, or whose sheet wasn't found, if its file has a later one."""
-        last = {row["file"]: row for row in self.rows}
+        """Drop each row that is torn, or whose sheet wasn't found, if its file has a later row."""
+        last_rows = {row["file"]: row for row in self.rows}
         self.rows = [
             row
             for row in self.rows
-            if row is last[row["file"]] or (row["form"] and row["status"] != "not found")
+            if row is last_rows[row["file"]] or (row["form"] and row["status"] != "not found")
         ]
 
     def check(self) -> list[str]:
         """Set the status and the note of each sheet; say which keys are there twice or missing."""
         for row in self.rows:
-            statuses = [row[field.columns[2].lower()] for field in self.form.fields]
             texts = [row[field.name.lower()] for field in self.form.fields]
+            statuses = [row[field.columns[2].lower()] for field in self.form.fields]
             row["status"] = overall_status(self.form, [*zip(texts, statuses, strict=True)])
             if self.form.rules and "corrected" in statuses:
-                self._check_rules(row, statuses)
-            self._note_refusals(row, statuses)
+                self._check_rules(row, texts, statuses)
+            self._note_refusals(row, texts, statuses)
         key = next((field for field in self.form.fields if field.is_key), None)
         return self._check_keys(key) if key else []
 
@@ -93,40 +79,46 @@ class SheetTable:
                     row["status"] = "duplicate"
         expected = key.constraints.values
         if isinstance(expected, AllowedNumbers) and (missing := sorted({*expected} - {*sheets})):
-            names = ", ".join(missing[:_SHOWN] + ["…"] if len(missing) > _SHOWN else missing)
+            named = ", ".join(missing[:_MAX_NAMED])
+            more = ", …" if len(missing) > _MAX_NAMED else ""
             count = f"{len(missing)} of {len({*expected})}"
-            problems.append(f"no sheet for {count} values of {key.name}: {names}")
+            problems.append(f"no sheet for {count} values of {key.name}: {named}{more}")
         return problems
 
-    def _check_rules(self, row: dict[str, str], statuses: Sequence[str]) -> None:
+    def _check_rules(
+        self, row: dict[str, str], texts: Sequence[str], statuses: Sequence[str]
+    ) -> None:
         """Note which rules don't hold, or can't be checked, after a correction.
 
         The sheet is for review, unless a person has corrected all fields of these rules.
         """
-        texts = [row[field.name.lower()] for field in self.form.fields]
-        lacks = ["unreadable" if status == "unreadable" else "blank" for status in statuses]
-        states = ["" if text else lack for text, lack in zip(texts, lacks, strict=True)]
+        states = [
+            "" if text else "unreadable" if status == "unreadable" else "blank"
+            for text, status in zip(texts, statuses, strict=True)
+        ]
         outdated = {"", *map(self.form.failure, self.form.rules)}
-        others = [n for n in row["note"].split("; ") if n not in outdated and UNCHECKED not in n]
+        notes = [n for n in row["note"].split("; ") if n not in outdated and UNCHECKED not in n]
         rules, unchecked = self.form.checkable(states)
         broken = [rule for rule in rules if not rule.holds(texts)]
-        row["note"] = "; ".join([*others, *unchecked, *map(self.form.failure, broken)])
+        row["note"] = "; ".join([*notes, *unchecked, *map(self.form.failure, broken)])
         if any(statuses[i] != "corrected" for rule in broken for i in rule.fields):
             row["status"] = "review"
 
-    def _note_refusals(self, row: dict[str, str], statuses: Sequence[str]) -> None:
+    def _note_refusals(
+        self, row: dict[str, str], texts: Sequence[str], statuses: Sequence[str]
+    ) -> None:
         """Note what a person has stored although its field's constraints forbid it."""
-        for field, status in zip(self.form.fields, statuses, strict=True):
-            refusal = field.refusal(row[field.name.lower()]) if status == "corrected" else ""
+        for field, text, status in zip(self.form.fields, texts, statuses, strict=True):
+            refusal = field.refusal(text) if status == "corrected" else ""
             if refusal not in row["note"]:
                 row["note"] = "; ".join(filter(None, (row["note"], refusal)))
 
-    def save(self, others: Mapping[Path, bytes] | None = None) -> None:
+    def save(self, other_files: Mapping[Path, bytes] | None = None) -> None:
         """Write the table again, and other files, or none of them. Raises DigitsError."""
         lines = [tables.csv_row(self._columns)]
         lines += (tables.csv_row(row[name.lower()] for name in self._columns) for row in self.rows)
         data = "\n".join([*lines, ""]).encode(errors="surrogateescape")
-        write_all({self.path.resolve(): data, **(others or {})})
+        write_all({self.path.resolve(): data, **(other_files or {})})
 
     def save_spreadsheet(self, path: Path) -> None:
         """Write it as XLSX, with what is in doubt in colour. Raises DigitsError."""

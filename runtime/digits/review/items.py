@@ -129,7 +129,8 @@ def _item(table: Path, row: dict[str, str]) -> Item:
         return Item(file, probability, status)
     edges = [row[edge] for edge in Reading.COLUMNS[-4:]]
     box = tuple(map(int, edges)) if any(edges) else (0, 0, *picture.load(file).size)
-    text, runner_up, unconstrained = (row[name] for name in ("number", "second", "free"))
+    names = "number", "runner_up", "unconstrained"
+    text, runner_up, unconstrained = (row[name] for name in names)
     is_box = 0 <= box[0] < box[2] <= _MAX_EDGE and 0 <= box[1] < box[3] <= _MAX_EDGE
     if not is_box or not NUMBER.fullmatch(text or unconstrained):
         raise ValueError("no box or no number")

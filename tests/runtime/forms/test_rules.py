@@ -12,15 +12,15 @@ from tests.runtime.reader.drawn import EVEN, lattice, views
 
 Symbols = Sequence[str | Mapping[str, float]]
 Read = tuple[list[NumberReading], list[str]]
-SUM = Rule((2, 0, 1))
+SUM = "total = q1 + q2"
 ROSTER = Rule((0, 1), frozenset({("1234", "7"), ("1294", "3"), ("5586", "7.5")}))
 # Which makes probabilities about equal to shares.
 SHARES = EVEN._replace(number_temperature=0.911, number_shift=-0.677)
 SEVEN_OR_ONE, THREE_OR_NINE = {"7": 0.55, "1": 0.44}, {"3": 0.55, "9": 0.44}
 
 
-def check(fields: Mapping[str, Symbols], *rules: Rule, length: int | None = None) -> Read:
-    """Apply rules to what the fields show."""
+def check(fields: Mapping[str, Symbols], *rules: str | Rule, length: int | None = None) -> Read:
+    """Apply sums and a roster to what the fields show."""
     constraints = Constraints(length)
     sure = ([{s: 0.99999} if isinstance(s, str) else s for s in text] for text in fields.values())
     lattices = [[arc._replace(score=40.0) for arc in lattice("", *each)] for each in sure]
@@ -31,9 +31,11 @@ def check(fields: Mapping[str, Symbols], *rules: Rule, length: int | None = None
     return apply_rules(make_form(fields, *rules), numbers)
 
 
-def make_form(names: Iterable[str], *rules: Rule) -> Form:
+def make_form(names: Iterable[str], *rules: str | Rule) -> Form:
     fields = (Field(name, (9 * i, 50, 9 * i + 5, 60)) for i, name in enumerate(names))
-    return Form((210, 297), tuple(fields), rules=rules)
+    sums = tuple(rule for rule in rules if isinstance(rule, str))
+    roster = next((rule for rule in rules if isinstance(rule, Rule)), None)
+    return Form((210, 297), tuple(fields), sums=sums, roster=roster)
 
 
 def to_text(number: NumberReading) -> str:
@@ -98,7 +100,7 @@ def test_probabilities_are_those_of_all_combinations(seed: int) -> None:
     digits = np.array([random.permutation(5)[:3] for _ in range(4)])
     shares = random.dirichlet([1, 1, 1], 4) * 0.8 + 0.2 / 3
     pairs = ((str(i), str(j)) for i in range(5) for j in (i, i + 1))
-    rules = Rule((2, 0, 1)), Rule((3, 2, 0)), Rule((0, 3), frozenset(pairs))
+    rules = "c = a + b", "total = c + a", Rule((0, 3), frozenset(pairs))
     texts = [dict(zip(map(str, d), p, strict=True)) for d, p in zip(digits, shares, strict=True)]
     read = [NumberReading(likeliest(each), max(each.values()), each, each) for each in texts]
     numbers, _ = apply_rules(make_form(("a", "b", "c", "total"), *rules), read)

@@ -6,12 +6,12 @@ import pytest
 
 from digits.errors import DigitsError
 from digits.files import locked
-from digits.forms.form import Field, Form, Rule
+from digits.forms.form import Field, Form
 from digits.forms.table import SheetTable, open_table
 
 NAMES = "a", "b", "total"
 FIELDS = [Field(name, (20.0 * i, 50, 20.0 * i + 9, 60)) for i, name in enumerate(NAMES)]
-FORM = Form((210, 297), tuple(FIELDS), rules=(Rule((2, 0, 1)),))
+FORM = Form((210, 297), tuple(FIELDS), sums=("total = a + b",))
 HIDDEN = "the upper left marker is missing or hidden"
 WRONG, UNCHECKED = "total isn't a + b", "total can't be checked: b is unreadable"
 BLANK = "can't be blank by the form"

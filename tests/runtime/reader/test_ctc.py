@@ -7,8 +7,7 @@ from itertools import groupby, product
 import numpy as np
 import pytest
 
-from digits.constraints.automaton import Product, accepts_text
-from digits.constraints.checks import Check
+from digits.constraints.automaton import Check, Product, accepts_text
 from digits.inference.interface import SYMBOLS
 from digits.reader.ctc import accepted_states, text_scores
 from digits.reader.opinions import ANY_TEXT

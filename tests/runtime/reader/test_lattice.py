@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digits.constraints.automaton import accepts_text
-from digits.constraints.checks import Check
+from digits.constraints.automaton import Check, accepts_text
 from digits.inference.interface import SYMBOLS
 from digits.reader.lattice import (
     Arc,

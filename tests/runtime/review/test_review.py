@@ -25,7 +25,7 @@ from tests.conftest import Capsys, Patch, Run
 from tests.runtime.commands.test_results import write_half
 from tests.served import served
 
-NUMBERS = "file,number,probability,status,second,free,left,top,right,bottom\n"
+NUMBERS = "file,number,probability,status,runner_up,unconstrained,left,top,right,bottom\n"
 ROWS = (
     "page.png,12,0.2,review,17,12,40,50,90,80\n"
     "page.png,,0.3,unreadable,,345,200,50,260,80\n"

@@ -69,8 +69,8 @@ def test_each_number_has_a_row(tmp_path: Path, test_slice: Split, capsys: Capsys
     assert texts == ["271\n459", "", "28"]
     with bench.results.open() as file:
         _, second, blank, _ = csv.DictReader(file)
-    assert (second["line"], second["column"], second["free"]) == ("2", "1", "459")
-    assert not any((blank["line"], blank["second"], blank["free"], blank["left"]))
+    assert (second["line"], second["column"], second["unconstrained"]) == ("2", "1", "459")
+    assert not any((blank["line"], blank["runner_up"], blank["unconstrained"], blank["left"]))
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ export class Answer {
       line.append(...numbers.map((number) => {
         const group = element("span", "", { role: "group", title: doubt(number) });
         group.append(...unplaced.splice(0, number.symbols.length));
-        if (number.status === "unreadable") group.append(element("small", number.free));
+        if (number.status === "unreadable") group.append(element("small", number.unconstrained));
         else group.append(mark(number.status));
         return group;
       }));
@@ -130,8 +130,8 @@ function mark(status) {
 }
 
 /** Why a number can't be taken as it is; empty if it can. */
-function doubt({ status, text, probability, second, free }) {
-  if (status === "unreadable") return `Unreadable: it looks like ${free}, which isn't possible.`;
-  const alternative = second ? `, or ${second}` : "";
+function doubt({ status, text, probability, runner_up: runnerUp, unconstrained }) {
+  if (status === "unreadable") return `Unreadable: it looks like ${unconstrained}, which isn't possible.`;
+  const alternative = runnerUp ? `, or ${runnerUp}` : "";
   return status === "review" ? `To review: ${text}, ${percent(probability)}${alternative}.` : "";
 }

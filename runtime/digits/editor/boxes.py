@@ -6,7 +6,7 @@ import numpy as np
 from digits.forms.form import Box
 from digits.images.grey import Grey
 
-_MAX_BOXES = 1000  # that are looked at
+_MAX_BOXES = 1000  # which are compared in pairs
 
 
 def propose(page: Grey) -> list[tuple[Box, int]]:
@@ -24,19 +24,22 @@ def propose(page: Grey) -> list[tuple[Box, int]]:
         if area > 0.9 * (width - 1) * (height - 1) and min(width, height) > side / 100:
             cells.append((x, y, x + width, y + height))
     near, far = np.split(np.array(cells).reshape(-1, 4)[:_MAX_BOXES], 2, 1)
-    is_in = ((near >= near[:, None]) & (far <= far[:, None])).all(2)
-    cells = [cell for cell, own in zip(cells, is_in.sum(1), strict=False) if own == 1]  # no frames
+    contains = ((near >= near[:, None]) & (far <= far[:, None])).all(2)
+    cells = [cell for cell, n in zip(cells, contains.sum(1), strict=False) if n == 1]  # no frames
     for cell in sorted(cells):
-        comb = next((each for each in combs if _adjoin(each[-1], cell)), None)
+        comb = next((comb for comb in combs if _adjoin(comb[-1], cell)), None)
         if comb:
             comb.append(cell)
         else:
             combs.append([cell])
     combs.sort(key=lambda comb: (comb[0][1] * 60 // side, comb[0][0]))
-    return [((*of[0][:2], *of[-1][2:]), len(of) if len(of) > 1 else 0) for of in combs]
+    boxes = [(*comb[0][:2], *comb[-1][2:]) for comb in combs]
+    sizes = [len(comb) if len(comb) > 1 else 0 for comb in combs]
+    return [*zip(boxes, sizes, strict=True)]
 
 
 def _adjoin(cell: Box, other: Box) -> bool:
+    """Whether another cell is on the right of one, and like it."""
     width, height = cell[2] - cell[0], cell[3] - cell[1]
     left, top, right, bottom = np.abs(np.subtract(other, cell)).tolist()
     is_like = max(top, bottom) < height / 8 and abs(right - left) < 0.3 * width

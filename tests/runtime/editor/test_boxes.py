@@ -5,7 +5,7 @@ import time
 import numpy as np
 from PIL import Image, ImageDraw
 
-from digits.forms.boxes import propose
+from digits.editor.boxes import propose
 from digits.images.grey import Grey
 
 
