@@ -72,7 +72,6 @@ LAYERS = {
 }
 
 MAX_LINES = 300
-VAGUE = {"found", "one", "place"}
 # Taken from another object, imported, or named to be patched. Python documents the exceptions.
 PRIVATE = re.compile(
     r"(?<!self)(?<!cls)\._(?!replace|fields|asdict|make|exit|python_exe)[a-z]\w*"
@@ -152,16 +151,6 @@ def test_files_are_short() -> None:
     files = python_files("runtime", "train", "export")
     lengths = {str(file): len(file.read_text(encoding="utf-8").splitlines()) for file in files}
     assert not {file: length for file, length in lengths.items() if length >= MAX_LINES}
-
-
-def test_locals_say_what_they_hold() -> None:
-    vague = [
-        f"{file}:{node.lineno}: {node.id}"
-        for file in python_files("runtime", "train", "export", "tests", "benchmarks")
-        for node in ast.walk(parsed(file))
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in VAGUE
-    ]
-    assert not vague, "\n".join(vague)
 
 
 def test_document_links_resolve() -> None:
