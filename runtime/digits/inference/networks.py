@@ -1,18 +1,16 @@
 """The three networks that read pictures, each opened when it is needed."""
 
 from collections.abc import Mapping
-from threading import Lock
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from digits.inference.metadata import Kernels, Task
+from digits.inference.metadata import Kernels, NetworkTask
 from digits.inference.model import Model
 from digits.inference.model_file import ModelSource
 
 if TYPE_CHECKING:
     from digits.inference.detector_model import DetectorModel
     from digits.inference.recognizer_model import RecognizerModel
-
-_OPENING = Lock()  # a lock of each object couldn't be sent to a worker process
 
 
 class Networks:
@@ -29,30 +27,24 @@ class Networks:
         kernels: Kernels | None,
         detector: ModelSource,
         recognizer: ModelSource,
-        sha256: Mapping[Task, str],
+        sha256: Mapping[NetworkTask, str],
     ) -> None:
         self.classifier = Model(model, threads, kernels, sha256.get("classifier"))
-        self._detector_file = detector, threads, None, sha256.get("detector")
-        self._recognizer_file = recognizer, threads, None, sha256.get("recognizer")
-        self._detector: DetectorModel | None = None
-        self._recognizer: RecognizerModel | None = None
+        self._threads, self._sha256 = threads, sha256
+        self._detector_file, self._recognizer_file = detector, recognizer
 
-    @property
+    @cached_property
     def detector(self) -> "DetectorModel":
-        """What finds symbols; most pictures of one digit don't need it."""
-        with _OPENING:
-            if self._detector is None:
-                from digits.inference.detector_model import DetectorModel
+        """The network that finds symbols; most pictures of one digit don't need it."""
+        from digits.inference.detector_model import DetectorModel
 
-                self._detector = DetectorModel(*self._detector_file)
-            return self._detector
+        sha256 = self._sha256.get("detector")
+        return DetectorModel(self._detector_file, self._threads, sha256=sha256)
 
-    @property
+    @cached_property
     def recognizer(self) -> "RecognizerModel":
-        """What reads the crops of numbers."""
-        with _OPENING:
-            if self._recognizer is None:
-                from digits.inference.recognizer_model import RecognizerModel
+        """The network that reads the crops of numbers."""
+        from digits.inference.recognizer_model import RecognizerModel
 
-                self._recognizer = RecognizerModel(*self._recognizer_file)
-            return self._recognizer
+        sha256 = self._sha256.get("recognizer")
+        return RecognizerModel(self._recognizer_file, self._threads, sha256=sha256)
