@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from digits.errors import ModelError
 
-# The detector's page, in pixels: what its sides are multiples of, and how small and large it may be.
+# Pixels of a page for the detector: what its sides are multiples of, and its least and most.
 PAGE_MULTIPLE, PAGE_MIN_SIDE = 8, 32
 DETECTOR_MAX_SIDE, PAGE_MAX_PIXELS = 8192, 5 << 20
 STRIDE = 4  # pixels between neighbouring cells of a detector's output

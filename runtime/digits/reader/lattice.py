@@ -92,7 +92,7 @@ def best_path(lattice: Sequence[Arc]) -> list[Arc]:
 
 
 def forced_path(lattice: Sequence[Arc], text: str) -> list[Arc]:
-    """The likeliest path that reads any given text, by Viterbi's algorithm; empty if there is none."""
+    """The likeliest path that reads a text, by Viterbi's algorithm; empty if there is none."""
     if not {*text} <= {*SYMBOLS}:
         return []
     totals = _totals(lattice, text, np.maximum)

@@ -67,7 +67,7 @@ def read_number(views: Views, constraints: Constraints, weights: Weights) -> Num
 
 
 def _probabilities(texts: Mapping[str, float], total: float, weights: Weights) -> dict[str, float]:
-    """Make probabilities of weights: calibrate the likeliest text's, scale the others in proportion.
+    """Make probabilities of weights: the likeliest text's is calibrated, the others' in proportion.
 
     total: the weight of all texts, these and others.
     """

@@ -128,7 +128,7 @@ class Opinion(NamedTuple):
 
 
 class Opinions(NamedTuple):
-    """The opinions of the detector, and of the recognizer where it could look, on the same texts."""
+    """What the detector, and the recognizer where it could look, say of the same texts."""
 
     texts: list[str]
     by_network: list[Opinion]

@@ -10,7 +10,7 @@ from onnx import parser
 
 from digits.errors import ModelError
 from digits.inference.detector_model import DetectorModel, run_maps
-from digits.inference.interface import PAGE_MAX_PIXELS, DETECTOR_MAX_SIDE, STRIDE
+from digits.inference.interface import DETECTOR_MAX_SIDE, PAGE_MAX_PIXELS, STRIDE
 from digits.inference.model_file import ModelBytes
 from tests.onnx_files import DETECTOR_RAW, as_detector
 from tests.robustness.sandbox import measured

@@ -67,8 +67,8 @@ def test_unevenness(page: Sheet) -> None:
     half = np.ones((200, 300))
     half[:, 150:] = 0.6
     [side] = ink.extract(255 - page.photograph(light=half))
-    assert side.unevenness(0, 0, 300, 200) == pytest.approx(0.4, abs=0.05)
-    assert side.unevenness(20, 20, 120, 180) < 0.05
+    assert side.unevenness((0, 0, 300, 200)) == pytest.approx(0.4, abs=0.05)
+    assert side.unevenness((20, 20, 120, 180)) < 0.05
 
 
 @pytest.mark.parametrize("paper", [0, 255])
@@ -76,7 +76,7 @@ def test_flat_picture_has_one_ink(page: Sheet, paper: int) -> None:
     mask = np.asarray(page.ink) / 255
     grey = (paper + ((60 if paper > 128 else 220) - paper) * mask).astype(np.uint8)
     [side] = ink.extract(grey)
-    assert side.flat
+    assert side.is_flat
     assert (side.ink == side.narrow).all() and (side.ink == side.uncorrected).all()
     assert likeness(side.ink, mask) > 0.999
 
