@@ -1,6 +1,5 @@
 """Read the numbers of a page: the detector finds their symbols, the recognizer reads them."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -15,7 +14,7 @@ from digits.prediction import Number, NumberStatus, Reading, Symbol
 from digits.reader import crops, symbols
 from digits.reader.crops import Region
 from digits.reader.detections import Detections
-from digits.reader.lattice import Arc, Box, best_path, build_lattice
+from digits.reader.lattice import Arc, best_path, build_lattice
 from digits.reader.numbers import NumberReading, read_number
 from digits.reader.opinions import Views, Weights
 from digits.reader.page import build_lattices, find_symbols
@@ -125,12 +124,6 @@ def _symbols(page: GreyImage, views: Views, reading: NumberReading) -> tuple[Sym
     boxes = symbols.locate(reading.text, views.lattice, views.box)
     table = symbols.alternatives(reading.text, reading.free).tolist()
     return tuple(
-        Symbol(symbol, row[SYMBOLS.index(symbol)], tuple(row), _to_original(page, box))
+        Symbol(symbol, row[SYMBOLS.index(symbol)], tuple(row), page.to_original(box))
         for symbol, row, box in zip(reading.text, table, boxes, strict=True)
     )
-
-
-def _to_original(page: GreyImage, box: Box) -> tuple[int, int, int, int]:
-    (left, top, right, bottom), (height, width) = box, page.pixels.shape
-    near = max(math.floor(left), 0), max(math.floor(top), 0)
-    return page.to_original((*near, min(math.ceil(right), width), min(math.ceil(bottom), height)))

@@ -15,7 +15,7 @@ from tests.synthetic import PAPER, Sheet, arrays, chosen, lamp, likeness
 
 
 @pytest.mark.parametrize(
-    ("columns", "thickest", "removed"),
+    ("columns", "max_width", "removed"),
     [
         (slice(0, 200), 6, True),
         (slice(0, 200), 5, False),  # it is thicker
@@ -23,11 +23,11 @@ from tests.synthetic import PAPER, Sheet, arrays, chosen, lamp, likeness
         (slice(20, 135), 6, False),  # it is short
     ],
 )
-def test_long_and_thin_is_a_line(columns: slice, thickest: int, removed: bool) -> None:
+def test_long_and_thin_is_a_line(columns: slice, max_width: int, removed: bool) -> None:
     mask = np.zeros((100, 200), np.bool_)
     mask[40:46, columns] = True
-    assert (remove_lines(mask, thickest) == (mask & (not removed))).all()
-    assert (remove_lines(mask.T, thickest) == (mask & (not removed)).T).all()
+    assert (remove_lines(mask, max_width) == (mask & (not removed))).all()
+    assert (remove_lines(mask.T, max_width) == (mask & (not removed)).T).all()
 
 
 @pytest.mark.parametrize("slope", [0, -0.2])
