@@ -1,7 +1,7 @@
 """The three networks that read pictures, each opened when it is needed."""
 
 from collections.abc import Mapping
-from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from digits.inference.metadata import Kernels, NetworkTask
@@ -11,6 +11,8 @@ from digits.inference.model_file import ModelSource
 if TYPE_CHECKING:
     from digits.inference.detector_model import DetectorModel
     from digits.inference.recognizer_model import RecognizerModel
+
+_OPENING = Lock()  # a lock of each object couldn't be sent to a worker process
 
 
 class Networks:
@@ -30,21 +32,27 @@ class Networks:
         sha256: Mapping[NetworkTask, str],
     ) -> None:
         self.classifier = Model(model, threads, kernels, sha256.get("classifier"))
-        self._threads, self._sha256 = threads, sha256
-        self._detector_file, self._recognizer_file = detector, recognizer
+        self._detector_arguments = detector, threads, None, sha256.get("detector")
+        self._recognizer_arguments = recognizer, threads, None, sha256.get("recognizer")
+        self._detector: DetectorModel | None = None
+        self._recognizer: RecognizerModel | None = None
 
-    @cached_property
+    @property
     def detector(self) -> "DetectorModel":
         """The network that finds symbols; most pictures of one digit don't need it."""
-        from digits.inference.detector_model import DetectorModel
+        with _OPENING:
+            if self._detector is None:
+                from digits.inference.detector_model import DetectorModel
 
-        sha256 = self._sha256.get("detector")
-        return DetectorModel(self._detector_file, self._threads, sha256=sha256)
+                self._detector = DetectorModel(*self._detector_arguments)
+            return self._detector
 
-    @cached_property
+    @property
     def recognizer(self) -> "RecognizerModel":
         """The network that reads the crops of numbers."""
-        from digits.inference.recognizer_model import RecognizerModel
+        with _OPENING:
+            if self._recognizer is None:
+                from digits.inference.recognizer_model import RecognizerModel
 
-        sha256 = self._sha256.get("recognizer")
-        return RecognizerModel(self._recognizer_file, self._threads, sha256=sha256)
+                self._recognizer = RecognizerModel(*self._recognizer_arguments)
+            return self._recognizer

@@ -171,8 +171,8 @@ class _Layer:
         paper = np.uint8(0)
         levels = otsu_levels(np.where(dilate(removed), paper, self.ink), self._bare_pixels)
         if levels:
-            rest = _inked_components((self.ink > levels.low) & ~removed, self.ink, levels)
-            inner = self.inside(rest)
+            remaining = _inked_components((self.ink > levels.low) & ~removed, self.ink, levels)
+            inner = self.inside(remaining)
             yield from self.propose(kind, inner, self.main(inner))
 
     def ranked(self, components: Components) -> list[int]:
