@@ -12,7 +12,7 @@ from digits.reader.lattice import Box
 from digits.reader.lines import nearest_digits
 from digits.reader.page import MUCH_LARGER
 from digits.vision.components import run_lengths
-from digits.vision.ink import Ink, otsu_levels
+from digits.vision.ink import Ink, masked, otsu_levels
 
 _BLUR = 0.02  # of a field's height, against noise
 _PAPER = 0.5  # of a field's height: the median so far to all sides of a pixel is paper
@@ -63,7 +63,7 @@ def stroke_ink(crop: Grey, edge: float, digits: Floats) -> Ink:
     levels = otsu_levels(_window(ink, _hull(digits)))
     if levels is None:
         return np.zeros_like(ink)
-    return np.where(ink > levels.edge, ink, np.uint8(0))
+    return masked(ink, ink > levels.edge)
 
 
 def is_on_edge(ink: Ink, edge: float, digits: Floats) -> bool:

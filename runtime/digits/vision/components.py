@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.vision.ink import Ink
+from digits.vision.ink import Ink, masked
 
 Mask = NDArray[np.bool_]
 Integers = NDArray[np.int64]
@@ -110,7 +110,7 @@ class Components(NamedTuple):
         )
         cropped, mask = ink[window.pixels], self.mask(numbers, window)
         is_kept = mask | (dilate(mask) & (cropped > edge))
-        return trim(np.where(is_kept, cropped, np.uint8(0)), window.left, window.top)
+        return trim(masked(cropped, is_kept), window.left, window.top)
 
 
 def trim(ink: Ink, left: int = 0, top: int = 0) -> Component:

@@ -18,7 +18,7 @@ from digits.vision.components import (
     label_components,
     trim,
 )
-from digits.vision.ink import Ink, Levels, Polarity, darker_level, extract, otsu_levels
+from digits.vision.ink import Ink, Levels, Polarity, darker_level, extract, masked, otsu_levels
 
 MAX_HYPOTHESES = 8  # a picture
 MAX_OF_BOTH = 12  # a picture that is examined in both polarities
@@ -136,7 +136,7 @@ def _crop(ink: Ink, levels: Levels) -> Component:
     mask = ink > levels.threshold
     mask |= dilate(mask) & (ink > levels.edge)
     paper = np.uint8(levels.paper)
-    return trim(np.where(mask, np.maximum(ink, paper) - paper, np.uint8(0)))
+    return trim(masked(np.maximum(ink, paper) - paper, mask))
 
 
 class _Layer:
@@ -168,8 +168,7 @@ class _Layer:
         """
         if not removed.any():
             return
-        paper = np.uint8(0)
-        levels = otsu_levels(np.where(dilate(removed), paper, self.ink), self._bare_pixels)
+        levels = otsu_levels(masked(self.ink, ~dilate(removed)), self._bare_pixels)
         if levels:
             remaining = _inked_components((self.ink > levels.low) & ~removed, self.ink, levels)
             inner = self.inside(remaining)
