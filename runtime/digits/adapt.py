@@ -21,7 +21,7 @@ from digits.data.mnist import concat
 from digits.data.table import NO_DIGIT
 from digits.errors import DataError, ModelError
 from digits.inference import metadata
-from digits.inference.interface import INPUT, QMAX
+from digits.inference.interface import CLASSIFIER, QMAX
 from digits.inference.metadata import Metadata, bytes_field
 from digits.inference.model_file import ModelBytes, ModelFile, check
 from digits.inference.onnx_weights import last_dense_inputs, read_weights
@@ -113,7 +113,7 @@ class LastLayer(NamedTuple):
         output = bytes_field(12, bytes_field(1, self.features.encode()))
         session = Session(content + bytes_field(7, output), name, "float")
         batches = [
-            session.run({INPUT[0]: batch}, [self.features])[0]
+            session.run({CLASSIFIER.input.name: batch}, [self.features])[0]
             for batch in np.split(images[:, None], range(_BATCH_SIZE, len(images), _BATCH_SIZE))
         ]
         features = np.concatenate(batches).astype(np.float64)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from digits.digit import examine
 from digits.images import picture
 from digits.images.picture import Source
-from digits.inference.metadata import Kernels, Task
+from digits.inference.metadata import Kernels, NetworkTask
 from digits.inference.model import Model
 from digits.inference.model_file import ModelSource
 from digits.inference.networks import Networks
@@ -50,7 +50,7 @@ class Classifier:
         threshold: float | None = None,
         detector: ModelSource = None,
         recognizer: ModelSource = None,
-        sha256: Mapping[Task, str] | None = None,
+        sha256: Mapping[NetworkTask, str] | None = None,
     ) -> None:
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f"threshold must be 0 to 1, not {threshold}")

@@ -136,7 +136,6 @@ class Door(NamedTuple):
 DOORS = {
     **{f"predict {format}": Door(of(format), predict, 10) for format in FORMATS},
     "read": Door(SPECIMENS, read, 3),
-    "checksums": Door(of("PNG"), predict, 15, specimens.with_checksums),
     "state": Door({"": checkpoints.state()}, checkpoint.load_state, 150, checkpoints.sealed),
     "pickle": Door({"": checkpoints.pickle_of_state()}, checkpoint.load_state, 200, state),
     "digits": Door({"": LABELS}, partial(read_labels, "digit"), 200),

@@ -120,7 +120,7 @@ def test_forged_layers_are_refused(labelled: Split, name: str, values: NDArray[n
         adapt(FILE._replace(content=model.SerializeToString()), own(labelled))
 
 
-@pytest.mark.parametrize("field", metadata.OBJECTS)
+@pytest.mark.parametrize("field", metadata.JSON_KEYS)
 @pytest.mark.parametrize("value", ["[]", "[" * 9000, '{"epochs": ' + "9" * 6000])
 def test_forged_metadata_are_refused(labelled: Split, field: str, value: str) -> None:
     about = Metadata(**asdict(FILE.metadata) | {field: value})

@@ -103,7 +103,7 @@ def test_detector_opens_when_it_is_needed_and_once(monkeypatch: Patch, test_slic
 
 @pytest.mark.parametrize("task", ["detector", "recognizer"])
 def test_unusable_network_fails_but_not_for_sure_digits(
-    tmp_path: Path, test_slice: Split, task: metadata.Task
+    tmp_path: Path, test_slice: Split, task: metadata.NetworkTask
 ) -> None:
     alone = test_slice.images[0]  # a 7
     (tmp_path / "damaged.onnx").write_bytes(b"no model")

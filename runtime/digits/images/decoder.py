@@ -19,8 +19,8 @@ from digits.images.formats import FORMATS
 MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
 MAX_BYTES = 512 << 20  # of a file; the largest picture takes at most 400 MB
 
-# The magic bytes of each format, and what Pillow's module and class for it begin with. `Image.open`
-# would import five of them, or all that Pillow has: 7 ms of a start of 172.
+# The magic bytes of each format, and how the names of Pillow's module and class for it begin.
+# `Image.open` would import five of the modules, or all that Pillow has: 7 ms of a start of 172.
 _DECODERS = {
     "BMP": (rb"BM", "Bmp"),
     "GIF": (rb"GIF8[79]a", "Gif"),
@@ -31,8 +31,8 @@ _DECODERS = {
     "WEBP": (rb"RIFF....WEBP", "WebP"),
 }
 
-# What Pillow raises on broken files: the first row was seen with 400,000 mutated ones (13.0), the
-# others are in its decoders' sources.
+# What Pillow raises for damaged files. 400,000 mutated files made Pillow 13.0 raise those in the
+# first row; the others are in the sources of its decoders.
 DECODE_ERRORS = (
     *(OSError, ValueError, SyntaxError, TypeError, AssertionError),
     *(EOFError, LookupError, ArithmeticError, MemoryError, struct.error, zlib.error),
@@ -45,9 +45,9 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())  # its errors are rai
 
 
 def read_all(name: str, file: BinaryIO) -> bytes:
-    """Read a picture file from where it is, in little more memory than its size.
+    """Read a picture file from its position on, in little more memory than its size.
 
-    name: for error messages. Raises PictureError, as early as possible, if it is no picture in a
+    name: what errors call it. Raises PictureError, as early as possible, if it is no picture in a
     supported format or too large.
     """
     content = io.BytesIO()
@@ -59,11 +59,11 @@ def read_all(name: str, file: BinaryIO) -> bytes:
     return content.getvalue()
 
 
-def open_picture(name: str, file: BinaryIO, max_pixels: int) -> ImageFile:
-    """Open a picture file, whose pixels are decoded later, up to a number of pixels.
+def open_image(name: str, file: BinaryIO, max_pixels: int) -> ImageFile:
+    """Open a picture file, whose pixels are decoded later.
 
-    name: for error messages. Raises PictureError for an unsupported format, TooManyPixels, or one
-    of DECODE_ERRORS for a damaged file.
+    name: what errors call it. Raises PictureError for an unsupported format, TooManyPixels for more
+    than `max_pixels`, and one of DECODE_ERRORS for a damaged file.
     """
     _check_bytes(name, file.seek(0, os.SEEK_END))
     file.seek(0)

@@ -18,7 +18,7 @@ from digits.images.grey import Grey, to_grey, to_uint8, value_range
 
 _NAMELESS = "the picture"  # of errors about what isn't a file
 _ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
-# What turns it upright; from 5 on, these exchange width and height.
+# How to turn a picture with each orientation upright; from 5 on, width and height are exchanged.
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -37,6 +37,7 @@ SHEET_MAX_SIDE = 4096  # for a form's fields, which are a small part of it
 class GreyImage(NamedTuple):
     """A picture, upright and grey.
 
+    name: what errors call it.
     pixels: uint8 [height, width], 0 = black, 255 = white, at most `max_side` on the longer side.
     downscale: how many of the picture's own pixels make one of these, along each axis.
     size: width and height in the picture's own pixels.
@@ -47,10 +48,17 @@ class GreyImage(NamedTuple):
     downscale: float
     size: tuple[int, int]
 
-    def to_original(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-        """A box (left, top, right, bottom) of `pixels` in the picture's own pixels."""
-        left, top, right, bottom = (round(side * self.downscale) for side in box)
-        return left, top, min(right, self.size[0]), min(bottom, self.size[1])
+    def to_original(self, box: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
+        """The whole pixels of the picture itself that a box in `pixels` touches.
+
+        box: left, top, right and bottom; it may reach beyond the picture.
+        """
+        left, top, right, bottom = box
+        height, width = self.pixels.shape
+        near = max(math.floor(left), 0), max(math.floor(top), 0)
+        far = min(math.ceil(right), width), min(math.ceil(bottom), height)
+        x, y, end_x, end_y = (round(side * self.downscale) for side in (*near, *far))
+        return x, y, min(end_x, self.size[0]), min(end_y, self.size[1])
 
 
 FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
@@ -80,17 +88,17 @@ def load(
         with _explain_damage(_NAMELESS):
             return _from_image(_NAMELESS, source, max_side, source.size)
     name, file = _open(source)
-    with file, _explain_damage(name), decoder.open_picture(name, file, max_pixels) as image:
+    with file, _explain_damage(name), decoder.open_image(name, file, max_pixels) as image:
         size = image.size
         # JPEG can be decoded at 1/2, 1/4 or 1/8 scale, and without its colours, at a fraction of
-        # the cost. At least three quarters of the wanted pixels are enough.
+        # the cost. Three quarters of `max_side` are enough.
         scale = 0.75 * max_side / max(size)
         image.draft("L", (math.ceil(size[0] * scale), math.ceil(size[1] * scale)))
         return _from_image(name, image, max_side, size)
 
 
 def reduce(loaded: GreyImage, max_side: int) -> GreyImage:
-    """The same picture with at most `max_side` pixels on the longer side."""
+    """Reduce a picture to at most `max_side` pixels on the longer side."""
     factor = -(-max(loaded.pixels.shape) // max_side)
     if factor == 1:
         return loaded
@@ -112,7 +120,7 @@ def _open(source: Any) -> tuple[str, BinaryIO]:
         )
     name = str(getattr(source, "name", _NAMELESS))
     with _explain_damage(name):
-        with suppress(AttributeError, OSError):  # a pipe's
+        with suppress(AttributeError, OSError):  # a pipe can't be rewound
             source.seek(0)
         return name, io.BytesIO(decoder.read_all(name, source))
 
@@ -145,7 +153,10 @@ def _explain_damage(name: str) -> Iterator[None]:
 
 
 def _from_image(name: str, image: Image.Image, max_side: int, size: tuple[int, int]) -> GreyImage:
-    """size: width and height in the file, as the image may be decoded at another scale."""
+    """Turn a picture upright and grey, and reduce it.
+
+    size: its width and height in the file, since it may be decoded at another scale.
+    """
     factor = -(-max(image.size) // max_side)
     downscale = factor * max(size) / max(image.size)
     grey = to_grey(image, factor)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from digits.errors import ModelError
 from digits.inference.interface import (
     DETECTOR,
+    DETECTOR_MAX_SIDE,
     PAGE_MAX_PIXELS,
-    PAGE_MAX_SIDE,
     PAGE_MIN_SIDE,
     PAGE_MULTIPLE,
 )
@@ -19,12 +19,12 @@ from digits.inference.model import Network
 
 
 class Maps(NamedTuple):
-    """What a detector says of each cell of 4x4 pixels of a padded page; h and w are the cells.
+    """What a detector says of each cell of 4x4 pixels of a padded page: h rows of w cells.
 
-    centres: float32 [h, w], log odds that the centre of a symbol is in the cell. symbols: float32
-    [12, h, w], logits of `interface.SYMBOLS`, if there is one. boxes: float32 [4, h, w], its box: x
-    and y of the box's centre, relative to the cell's, and logarithms of width and height, all in
-    units of 16 pixels.
+    centres: float32 [h, w], log odds that the centre of a symbol is in the cell.
+    symbols: float32 [12, h, w], logits of `interface.SYMBOLS`, if there is one.
+    boxes: float32 [4, h, w], its box: x and y of the box's centre, relative to the cell's, and
+    logarithms of width and height, all in units of 16 pixels.
     """
 
     centres: NDArray[np.float32]
@@ -41,7 +41,7 @@ class DetectorModel(Network[DetectorMetadata]):
 
     kind = DetectorMetadata
 
-    def _try(self) -> None:
+    def _check_outputs(self) -> None:
         maps = self.maps(np.zeros((PAGE_MIN_SIDE, PAGE_MIN_SIDE + PAGE_MULTIPLE), np.uint8))
         if not all(np.isfinite(values).all() for values in maps):
             raise ModelError(f"{self.name} outputs invalid maps")
@@ -74,7 +74,7 @@ def run_maps(
     height, width = (
         max(PAGE_MIN_SIDE, -(-side // PAGE_MULTIPLE) * PAGE_MULTIPLE) for side in page.shape
     )
-    if max(height, width) > PAGE_MAX_SIDE or height * width > PAGE_MAX_PIXELS:
+    if max(height, width) > DETECTOR_MAX_SIDE or height * width > PAGE_MAX_PIXELS:
         raise ValueError(f"a page of {page.shape[1]}x{page.shape[0]} pixels is too large")
     pads = (0, height - page.shape[0]), (0, width - page.shape[1])
     centres, symbols, boxes = run(np.pad(page, pads, "edge")[None, None])

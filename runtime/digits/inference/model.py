@@ -1,4 +1,4 @@
-"""Run ONNX files; that of a classifier turns 28x28 pixels into ten probabilities."""
+"""Run ONNX files. A classifier's turns 28x28 pixels into ten probabilities."""
 
 from typing import Any, Generic, get_args
 
@@ -6,26 +6,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.errors import ModelError
-from digits.inference.interface import INPUT, OUTPUT
+from digits.inference.interface import CLASSIFIER
 from digits.inference.metadata import Kernels, M, Metadata
 from digits.inference.model_file import ModelBytes, ModelSource, load
-from digits.inference.probabilities import are_probabilities
 from digits.inference.session import Session
 from digits.system import cpu_count
 
+_INPUT, _OUTPUT = CLASSIFIER.input.name, CLASSIFIER.outputs[0].name
 _PIXEL, _SHAPES = np.dtype(np.uint8), ((28, 28), (1, 28, 28))
 # Digits at a time and thread: the activations of more don't fit into a core's cache (measured from
 # 16 to 256), and memory doesn't grow with the batch.
 _CHUNK = 128
 _MAX_THREADS = 256
+_MAX_ROUNDING = 100 * 2.0**-23  # a hundred times the precision of float32, for sums of ten
 
 
 class Network(Generic[M]):
     """A verified model file and its onnxruntime session. Threads may share one.
 
-    path, sha256: see `model_file.load`. threads: how many cores a call may use; 0: all. kernels:
-    "integer" multiplies int8 by int8, "float" stores int8 and multiplies floats; by default the
-    faster one according to the file.
+    path, sha256: see `model_file.load`.
+    threads: how many cores a call may use; 0: all.
+    kernels: "integer" multiplies int8 by int8, "float" stores int8 and multiplies floats; by
+    default the faster one according to the file.
 
     Raises ModelError if the file can't be used, and ValueError for invalid arguments.
     """
@@ -51,16 +53,15 @@ class Network(Generic[M]):
         self.kernels: Kernels = "float" if only_float else kernels or self.metadata.kernels
         self.session = Session(file.content, file.name, self.kernels, threads)
         self._chunk = _CHUNK * (threads or cpu_count())
-        # What a worker process opens.
         source = path if isinstance(path, ModelBytes) else file.name
-        self._arguments = source, threads, self.kernels, sha256
-        self._try()
+        self._arguments = source, threads, self.kernels, sha256  # what a worker process opens
+        self._check_outputs()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._arguments
 
-    def _try(self) -> None:
-        """Raise ModelError if it fails to run, or outputs what it shouldn't, as of NaN weights."""
+    def _check_outputs(self) -> None:
+        """Raise ModelError if the file fails to run, or outputs what no such network should."""
         raise NotImplementedError
 
 
@@ -73,7 +74,7 @@ class Model(Network[Metadata]):
 
     kind = Metadata
 
-    def _try(self) -> None:
+    def _check_outputs(self) -> None:
         blank_and_full = np.full((2, 28, 28), [[[0]], [[255]]], np.uint8)
         if not are_probabilities(self.probabilities(blank_and_full)):
             raise ModelError(f"{self.name} outputs invalid probabilities")
@@ -95,5 +96,12 @@ class Model(Network[Metadata]):
         return np.concatenate([self._run(batch[start : start + self._chunk]) for start in starts])
 
     def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        [rows] = self.session.run({INPUT[0]: batch}, [OUTPUT[0]])
+        [rows] = self.session.run({_INPUT: batch}, [_OUTPUT])
         return rows
+
+
+def are_probabilities(rows: NDArray[np.float32]) -> bool:
+    """Whether each row of [n, k] is finite, not negative and sums to 1."""
+    with np.errstate(all="ignore"):  # infinities
+        largest_error = np.abs(rows.sum(1) - 1).max(initial=0)
+    return bool(rows.min(initial=0) >= 0 and largest_error <= _MAX_ROUNDING)  # as NaN is not

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from digits.inference.metadata import Kernels, Task
+from digits.inference.metadata import Kernels, NetworkTask
 from digits.inference.model import Model
 from digits.inference.model_file import ModelSource
 
@@ -29,30 +29,30 @@ class Networks:
         kernels: Kernels | None,
         detector: ModelSource,
         recognizer: ModelSource,
-        sha256: Mapping[Task, str],
+        sha256: Mapping[NetworkTask, str],
     ) -> None:
         self.classifier = Model(model, threads, kernels, sha256.get("classifier"))
-        self._detector_file = detector, threads, None, sha256.get("detector")
-        self._recognizer_file = recognizer, threads, None, sha256.get("recognizer")
+        self._detector_arguments = detector, threads, None, sha256.get("detector")
+        self._recognizer_arguments = recognizer, threads, None, sha256.get("recognizer")
         self._detector: DetectorModel | None = None
         self._recognizer: RecognizerModel | None = None
 
     @property
     def detector(self) -> "DetectorModel":
-        """What finds symbols; most pictures of one digit don't need it."""
+        """The network that finds symbols; most pictures of one digit don't need it."""
         with _OPENING:
             if self._detector is None:
                 from digits.inference.detector_model import DetectorModel
 
-                self._detector = DetectorModel(*self._detector_file)
+                self._detector = DetectorModel(*self._detector_arguments)
             return self._detector
 
     @property
     def recognizer(self) -> "RecognizerModel":
-        """What reads the crops of numbers."""
+        """The network that reads the crops of numbers."""
         with _OPENING:
             if self._recognizer is None:
                 from digits.inference.recognizer_model import RecognizerModel
 
-                self._recognizer = RecognizerModel(*self._recognizer_file)
+                self._recognizer = RecognizerModel(*self._recognizer_arguments)
             return self._recognizer

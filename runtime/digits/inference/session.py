@@ -6,22 +6,13 @@ from typing import NamedTuple
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from digits.errors import ModelError
 from digits.inference.interface import Tensor
 from digits.inference.metadata import Kernels
 
-# Its own, those that its binding makes of C++'s, and UnicodeDecodeError (a ValueError) for broken
-# text in a message.
-ORT_ERRORS = (
-    *(ort_errors.EPFail, ort_errors.Fail, ort_errors.InvalidArgument, ort_errors.InvalidGraph),
-    *(ort_errors.InvalidProtobuf, ort_errors.NotImplemented, ort_errors.RuntimeException),
-    *(LookupError, MemoryError, OverflowError, RuntimeError, ValueError),
-)
-
 _KEEP_MEMORY, _RELEASE_MEMORY = onnxruntime.RunOptions(), onnxruntime.RunOptions()
-# onnxruntime 1.32 looks for it in each run, and takes 2 µs to find that it isn't there.
+# onnxruntime 1.32 looks for this entry in each run, and takes 2 µs to find that it isn't there.
 _KEEP_MEMORY.add_run_config_entry("gpu_graph_id", "-1")
 _RELEASE_MEMORY.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
@@ -29,15 +20,17 @@ _RELEASE_MEMORY.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cp
 class Session:
     """A file in onnxruntime. Threads may share one.
 
-    name: what errors call the file. kernels, threads: see `Network`. Raises ModelError if
-    onnxruntime can't open it.
+    name: what errors call the file.
+    kernels, threads: see `Network`.
+
+    Raises ModelError if onnxruntime can't open it.
     """
 
     def __init__(self, model: bytes, name: str, kernels: Kernels, threads: int = 1) -> None:
         self._name = name
         try:
-            self._graph = open_session(model, kernels, threads)
-        except ORT_ERRORS as error:
+            self._session = open_session(model, kernels, threads)
+        except Exception as error:
             raise _explain("load", name, error) from error
 
     def run(
@@ -46,15 +39,14 @@ class Session:
         outputs: list[str],
         release_memory: bool = False,
     ) -> list[NDArray[np.float32]]:
-        """Compute outputs by their names.
+        """Compute outputs by their names. Raises ModelError if onnxruntime fails.
 
-        release_memory: give back what the run took, instead of keeping it for the next one. Raises
-        ModelError if onnxruntime fails.
+        release_memory: give back what the run took, instead of keeping it for the next one.
         """
         options = _RELEASE_MEMORY if release_memory else _KEEP_MEMORY
         try:
-            arrays: list[NDArray[np.float32]] = self._graph.run(outputs, inputs, options)
-        except ORT_ERRORS as error:
+            arrays: list[NDArray[np.float32]] = self._session.run(outputs, inputs, options)
+        except Exception as error:
             raise _explain("run", self._name, error) from error
         return arrays
 
@@ -72,28 +64,31 @@ def inspect(model: bytes, name: str) -> Description:
     options = _options()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        graph = _open(model, options)
-    except ORT_ERRORS as error:
+        session = _open(model, options)
+    except Exception as error:
         raise _explain("load", name, error) from error
     inputs, outputs = (
         [Tensor(tensor.name, tensor.type, tensor.shape) for tensor in tensors]
-        for tensors in (graph.get_inputs(), graph.get_outputs())
+        for tensors in (session.get_inputs(), session.get_outputs())
     )
-    return Description(inputs, outputs, graph.get_modelmeta().custom_metadata_map)
+    return Description(inputs, outputs, session.get_modelmeta().custom_metadata_map)
 
 
 def open_session(model: bytes, kernels: Kernels, threads: int = 1) -> onnxruntime.InferenceSession:
-    """Open an ONNX file on the CPU; kernels, threads: see `Network`. Raises ORT_ERRORS."""
+    """Open an ONNX file on the CPU. Raises onnxruntime's errors, whose only base is Exception.
+
+    kernels, threads: see `Network`.
+    """
     options = _options()
     options.intra_op_num_threads = threads
-    disabled = []
+    disabled_optimizers = []
     if kernels == "float":
         options.add_session_config_entry("session.disable_quant_qdq", "1")
         options.add_session_config_entry("session.enable_quant_qdq_cleanup", "1")
         # This rule drops a ReLU before a QuantizeLinear that clips at zero, and the clean-up drops
         # the QuantizeLinear too: no ReLU is left (1.32: 78 instead of 97.6 % on validation).
-        disabled.append("ReluQuantRewrite")
-    return _open(model, options, disabled)
+        disabled_optimizers.append("ReluQuantRewrite")
+    return _open(model, options, disabled_optimizers)
 
 
 def _options() -> onnxruntime.SessionOptions:

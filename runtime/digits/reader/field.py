@@ -12,25 +12,27 @@ from digits.images.grey import Grey
 from digits.inference.detector_model import DetectorModel
 from digits.inference.networks import Networks
 from digits.reader import crops, doubts
-from digits.reader.detections import Detections, Floats, Mask
+from digits.reader.detections import Detections, Floats
 from digits.reader.lattice import Arc, Box, best_path, build_lattice, has_digit
 from digits.reader.numbers import BROKEN, NumberReading, read_number
 from digits.reader.opinions import Views, Weights
 from digits.reader.page import find_symbols
-from digits.reader.reading import region, view_numbers
+from digits.reader.reading import number_region, view_numbers
 
-BESIDE = 1.0  # of a field's height: a digit beyond its edge is seen whole
-AROUND = 0.25  # of a field's height: writing crosses its lines
-_CELL = 0.08  # of a cell's shorter side: its lines, and a millimetre by which they are elsewhere
-_BLUR, _OUTLIER = 0.03, 6.0  # of its height, against noise; standard deviations
+BESIDE = 1.0  # of a field's height: so much around it shows a digit beyond its edge whole
+AROUND = 0.25  # of a field's height: so far writing crosses its lines
+_INSET = 0.08  # of a cell's shorter side: its lines, and a millimetre by which they are elsewhere
+_BLUR = 0.03  # of a cell's height, against noise
+_OUTLIER = 6.0  # standard deviations of the paper
 
 
 class FieldCrop(NamedTuple):
     """A field from straight above.
 
-    pixels: uint8 [h, w], with BESIDE of the field's height around it. inside: uint8 [h, w], the
-    field alone. cells: how many printed boxes of a digit each it consists of, or 0. fields: float64
-    [n, 4], the boxes of this field and of others in `pixels`.
+    pixels: uint8 [h, w], with BESIDE of the field's height around it.
+    inside: uint8 [h, w], the field alone.
+    cells: how many printed boxes of a digit each it consists of, or 0.
+    fields: float64 [n, 4], the boxes of this field and of the form's others in `pixels`.
     """
 
     pixels: Grey
@@ -40,7 +42,7 @@ class FieldCrop(NamedTuple):
 
     @property
     def box(self) -> Box:
-        """The field in its pixels."""
+        """The box of the field in `pixels`."""
         height, width = self.pixels.shape
         edge = height * BESIDE / (1 + 2 * BESIDE)
         return edge, edge, width - edge, height - edge
@@ -56,64 +58,69 @@ def read_field(
     detector, recognizer = networks.detector, networks.recognizer
     lattice, beside = find_symbols_in(detector, crop.pixels, crop.cells, BESIDE)
     path, beside = best_path(lattice), _outside(crop.fields, beside)
-    is_struck_out, wholeness = _examine_number(crop, path, beside)
-    where = [(lattice, _where(crop.box, lattice, path))]
-    [views] = view_numbers(recognizer.log_probabilities, crop.pixels, where)
+    number = lattice, _region(crop.box, lattice, path)
+    [views] = view_numbers(recognizer.log_probabilities, crop.pixels, [number])
     reading = read_number(views, constraints, Weights.from_metadata(recognizer.metadata))
     probability = reading.probability
     if reading.text:
-        probability *= wholeness
-    elif any(map(_has_ink, _inside_cells(crop))):  # both may overlook thin strokes, or a scribble
+        is_struck_out, wholeness = _examine_number(crop, path, beside)
+        return reading._replace(
+            probability=probability * wholeness, is_disputed=is_struck_out
+        ), views
+    if any(map(_has_ink, _inside_cells(crop))):  # both may overlook thin strokes, or a scribble
         probability = 0.5
     else:
         probability = (1 - BROKEN * (1 - probability)) * doubts.emptiness(beside, crop.box)
-    is_disputed = bool(reading.text) and is_struck_out
-    return reading._replace(probability=probability, is_disputed=is_disputed), views
+    return reading._replace(probability=probability), views
 
 
 def find_symbols_in(
     detector: DetectorModel, crop: Grey, cells: int, around: float = AROUND
 ) -> tuple[list[Arc], Detections]:
-    """The lattice of what is in a field, of so many cells; and what may be around it.
+    """The lattice of the symbols in a field, and what may be around it, in pixels of the crop.
 
-    crop: uint8 [h, w], with `around` of the field's height around it. Boxes are in pixels of the
-    crop. Raises ModelError.
+    crop: uint8 [h, w], with `around` of the field's height around it.
+    cells: see `FieldCrop`.
+
+    Raises ModelError.
     """
     height = crop.shape[0] / (1 + 2 * around)
     edge = around * height
     size = np.array([crop.shape[1] - 2 * edge, height])
     detections = find_symbols(crop, detector.maps)
     middles = detections.centres - edge
-    is_in = ((middles > 0) & (middles < size)).all(1)
-    lattice, beside = build_lattice(detections.select(is_in)), detections.select(~is_in)
-    return _snap(lattice, edge, size[0] / cells, cells) if cells else lattice, beside
+    is_inside = ((middles > 0) & (middles < size)).all(1)
+    lattice, beside = build_lattice(detections.select(is_inside)), detections.select(~is_inside)
+    if cells:
+        lattice = _one_in_each_cell(lattice, edge, size[0] / cells, cells)
+    return lattice, beside
 
 
-def _snap(lattice: list[Arc], left: float, width: float, cells: int) -> list[Arc]:
-    """A lattice in which those with their middles in the same cell exclude each other."""
+def _one_in_each_cell(lattice: list[Arc], left: float, width: float, cells: int) -> list[Arc]:
+    """The lattice in which symbols with their middles in the same cell exclude each other."""
     middles = np.array([arc.box[0] + arc.box[2] for arc in lattice]) / 2
-    cell = ((middles - left) / width).astype(int).clip(0, cells - 1)
-    order = np.argsort(cell, kind="stable")
-    starts = np.searchsorted(cell[order], cell[order]).tolist()
+    numbers = ((middles - left) / width).astype(int).clip(0, cells - 1)
+    order = np.argsort(numbers, kind="stable")
+    starts = np.searchsorted(numbers[order], numbers[order]).tolist()
     return [lattice[n]._replace(start=start) for n, start in zip(order, starts, strict=True)]
 
 
 def _outside(fields: Floats, beside: Detections) -> Detections:
-    """Those that are in no field."""
+    """The detections that are in no field."""
     middles = beside.centres[:, None]
-    inside = np.all((middles > fields[:, :2]) & (middles < fields[:, 2:]), 2)
-    outside: Mask = ~np.any(inside, 1)
-    return beside.select(outside)
+    is_inside = np.all((middles > fields[:, :2]) & (middles < fields[:, 2:]), 2)
+    return beside.select(np.asarray(~is_inside.any(1)))
 
 
-def _where(field: Box, lattice: Sequence[Arc], path: Sequence[Arc]) -> crops.Region:
-    """Where the recognizer looks: where there seems to be no number, at the whole field."""
+def _region(field: Box, lattice: Sequence[Arc], path: Sequence[Arc]) -> crops.Region:
+    """The region at which the recognizer looks: the number's, or the whole field's without one."""
     if not has_digit(path):
         return crops.inside(field)
     left, top, right, bottom = field
-    number, room = region(lattice), AROUND * (bottom - top)
-    ends = max(number.left, left - room), min(number.right, right + room)
-    return number._replace(left=ends[0], right=ends[1])
+    region, room = number_region(lattice), AROUND * (bottom - top)
+    return region._replace(
+        left=max(region.left, left - room), right=min(region.right, right + room)
+    )
 
 
 def _examine_number(crop: FieldCrop, path: Sequence[Arc], beside: Detections) -> tuple[bool, float]:
@@ -121,22 +128,21 @@ def _examine_number(crop: FieldCrop, path: Sequence[Arc], beside: Detections) ->
 
     path: the number's symbols.
     """
-    arcs = [arc for arc in path if arc.is_digit]
-    if not arcs:
+    boxes = np.array([arc.box for arc in path if arc.is_digit])
+    if not len(boxes):
         return False, 0.5  # only the recognizer sees any
-    boxes, symbols = np.array([arc.box for arc in arcs]), np.array([arc.symbols for arc in arcs])
-    digits, edge = Detections(np.array([arc.score for arc in arcs]), symbols, boxes), crop.box[0]
+    edge = crop.box[0]
     ink = doubts.stroke_ink(crop.pixels, edge, boxes)
     if doubts.is_struck_out(ink, edge, boxes):
         return True, 0.0
-    whole = doubts.wholeness(beside, digits)
-    return False, min(whole, 0.5) if doubts.is_on_edge(ink, edge, boxes) else whole
+    wholeness = doubts.wholeness(beside, boxes)
+    return False, min(wholeness, 0.5) if doubts.is_on_edge(ink, edge, boxes) else wholeness
 
 
 def _inside_cells(crop: FieldCrop) -> list[Grey]:
-    """What is inside the lines of each cell, or of the field."""
+    """The pixels inside the lines of each cell, or of a field without cells."""
     (height, width), cells = crop.inside.shape, max(crop.cells, 1)
-    inset = round(_CELL * min(height, width / cells))
+    inset = round(_INSET * min(height, width / cells))
     edges = np.linspace(0, width, cells + 1).round().astype(int)
     rows = crop.inside[inset : height - inset]
     return [rows[:, left + inset : right - inset] for left, right in pairwise(edges)]

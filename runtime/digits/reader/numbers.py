@@ -14,11 +14,13 @@ BROKEN = 0.01
 class NumberReading(NamedTuple):
     """What is read.
 
-    text: the likeliest one that satisfies the constraints; the likeliest of all if a number that
-    satisfies none is likelier; empty where there is rather no number. probability: that it is right
-    as a whole, 0 to 1. texts: the probabilities of the likeliest ones that satisfy the constraints.
-    free: those of the likeliest without constraints; the empty text means no number.
-    satisfies: whether the text does. is_disputed: whether a person has to look at it in any case.
+    text: the likeliest text that satisfies the constraints; the likeliest of all if a number that
+    breaks them is likelier; empty where there is rather no number.
+    probability: that the text is right as a whole, 0 to 1.
+    texts: the probabilities of the likeliest texts that satisfy the constraints.
+    free: those of the likeliest texts without constraints; the empty text means no number.
+    satisfies: whether the text satisfies the constraints.
+    is_disputed: whether a person has to look at it in any case.
     """
 
     text: str
@@ -46,36 +48,39 @@ def read_number(views: Views, constraints: Constraints, weights: Weights) -> Num
     """
     views = views.without_signs() if constraints.digits_only else views
     opinions = opinions_of(views)
-    everything = opinions.pool(weights)
-    numbers = Pool({t: w for t, w in everything.texts.items() if has_digit(t)}, everything.rest)
+    pool = opinions.pool(weights)
+    numbers = Pool({text: w for text, w in pool.texts.items() if has_digit(text)}, pool.rest)
     satisfying = numbers
     if constraints:
-        satisfying = opinions_of(views, constraints.automaton, opinions.likeliest).pool(weights)
-    free = _probabilities(everything.texts, everything.total, weights)
-    text, blank = likeliest(satisfying.texts), everything.total - numbers.total
-    chance = BROKEN * constraints.share(text) if text else 1.0
-    others = chance * max(numbers.total - satisfying.total, 0.0)
-    total = satisfying.total + others + blank
+        satisfying = opinions_of(views, constraints.automaton, opinions).pool(weights)
+    free = _probabilities(pool.texts, pool.total, weights)
+    text, blank = likeliest(satisfying.texts), pool.total - numbers.total
+    share_broken = BROKEN * constraints.share(text) if text else 1.0
+    breaking = share_broken * max(numbers.total - satisfying.total, 0.0)
+    total = satisfying.total + breaking + blank
     if 2 * blank > total:
         return NumberReading("", blank / total, {}, free, False)
-    if not text or satisfying.total <= others:
+    if not text or satisfying.total <= breaking:
         return NumberReading(likeliest(numbers.texts), 0.0, {}, free, False)
     texts = _probabilities(satisfying.texts, total, weights)
     return NumberReading(text, texts[text], texts, free)
 
 
 def _probabilities(texts: Mapping[str, float], total: float, weights: Weights) -> dict[str, float]:
-    """Of texts, by their weights: the likeliest one's calibrated, the others' in proportion."""
+    """Make probabilities of weights: the likeliest text's is calibrated, the others' in proportion.
+
+    total: the weight of all texts, these and others.
+    """
     best = likeliest(texts)
     share = texts.get(best, 0.0) / total
     probability = weights.calibrated(share)
     scale = (1 - probability) / max(1 - share, 1e-9) / total
-    others = {text: min(scale * weight, probability) for text, weight in texts.items()}
-    return others | {best: probability} if texts else others
+    scaled = {text: min(scale * weight, probability) for text, weight in texts.items()}
+    return scaled | {best: probability} if texts else {}
 
 
 def likeliest(texts: Mapping[str, float]) -> str:
-    """Of probabilities or weights by text; empty if there are none."""
+    """The text with the largest probability or weight; empty if there are none."""
     return max(texts, key=texts.__getitem__, default="")
 
 

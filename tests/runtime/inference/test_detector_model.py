@@ -10,7 +10,7 @@ from onnx import parser
 
 from digits.errors import ModelError
 from digits.inference.detector_model import DetectorModel, run_maps
-from digits.inference.interface import PAGE_MAX_PIXELS, PAGE_MAX_SIDE, STRIDE
+from digits.inference.interface import DETECTOR_MAX_SIDE, PAGE_MAX_PIXELS, STRIDE
 from digits.inference.model_file import ModelBytes
 from tests.onnx_files import DETECTOR_RAW, as_detector
 from tests.robustness.sandbox import measured
@@ -58,8 +58,11 @@ LARGE, LARGEST = "pixels is too large", (PAGE_MAX_PIXELS // 2048, 2048)
 @pytest.mark.parametrize(
     ("shape", "dtype", "reason"),
     [
-        *((shape, np.uint8, "") for shape in ((1, PAGE_MAX_SIDE), (PAGE_MAX_SIDE, 1), LARGEST)),
-        ((1, PAGE_MAX_SIDE + 1), np.uint8, f"a page of {PAGE_MAX_SIDE + 1}x1 {LARGE}"),
+        *(
+            (shape, np.uint8, "")
+            for shape in ((1, DETECTOR_MAX_SIDE), (DETECTOR_MAX_SIDE, 1), LARGEST)
+        ),
+        ((1, DETECTOR_MAX_SIDE + 1), np.uint8, f"a page of {DETECTOR_MAX_SIDE + 1}x1 {LARGE}"),
         ((LARGEST[0] + 1, LARGEST[1]), np.uint8, LARGE),
         ((9, 0), np.uint8, "a page must be uint8"),
         ((9, 9), np.float32, "a page must be uint8"),

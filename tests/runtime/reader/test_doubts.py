@@ -53,9 +53,7 @@ def test_stroke_that_is_no_part_of_the_number(name: str, line: int) -> None:
     ],
 )
 def test_digit_beside_a_number(box: tuple[float, ...], symbol: int, expected: float) -> None:
-    number = detections(DIGITS.tolist(), [8.0, 8.0], 0)
-    whole = wholeness(detections([box], [8.0], symbol), number)
-    assert whole == pytest.approx(expected, abs=0.01)
+    assert wholeness(detections([box], [8.0], symbol), DIGITS) == pytest.approx(expected, abs=0.01)
 
 
 def test_digit_that_reaches_into_an_empty_field() -> None:

@@ -43,8 +43,6 @@ LONE_SIGN = Drawn("-", (300, 300, 312, 312)), Drawn(".", (300, 300, 312, 312))
             + row_of("987654321098", 60, 248, jumps=BEND),
             "123456789012\n987654321098",
         ),
-        (row_of("4", 40, 100) + row_of("5", 139, 100), "45"),  # 2.7 heights apart
-        (row_of("4", 40, 100) + row_of("5", 157, 100), "4  5"),
         # The 5 is as near to the line of 12 in height, but further away.
         (row_of("12", 40, 100) + row_of("34", 200, 121) + row_of("5", 248, 104), "12\n345"),
         # Signs belong to the line beside them.

@@ -173,7 +173,7 @@ class _Cutter:
     def _numbers(self) -> list[list[int]]:
         """The symbols of each number, as `digits.reader` groups what it detects."""
         digits, signs = np.flatnonzero(self.labels < DIGITS), np.flatnonzero(self.labels >= DIGITS)
-        nearest = nearest_digits(self._detected(signs), self._detected(digits))
+        nearest = nearest_digits(self._detected(signs), self.boxes[digits])
         return [
             sorted([*digits[number], *signs[np.isin(nearest, number)]])
             for line in text_lines(self._detected(digits))
