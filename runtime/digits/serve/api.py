@@ -46,7 +46,7 @@ class Api(Application):
     ) -> None:
         limits, metrics = settings.limits, Metrics()
         start = start_worker or partial(worker.start, classifier, limits)
-        queue = PictureQueue(start, workers or cpu_count(), limits, metrics)
+        queue = PictureQueue(start, workers or cpu_count(), limits)
         metrics.queued_pictures.set_function(lambda: queue.unanswered)
         metrics.in_progress.set_function(lambda: self.in_progress)
         metrics.set_model(classifier.model)
@@ -109,7 +109,7 @@ class Api(Application):
             if len(files) == 1:  # it is refused while the queue is full; several wait
                 answers = [await self._queue.answer(next(uploads))]
             else:
-                answers = await self._queue.answer_all(uploads, len(files))
+                answers = await self._queue.answer_all(uploads)
         for answer in answers:
             if answer.status == 200:
                 self._metrics.count_digits(command, answer.confidences, answer.unsure)
