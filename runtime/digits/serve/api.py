@@ -132,19 +132,17 @@ class Api(Application):
             yield read_files(content_type, body)
 
 
-def load(model: Path | None, detector: Path | None, recognizer: Path | None) -> Classifier:
-    """Load model files; None: the bundled one. Raises ModelError.
+def load(model: Path | None) -> Classifier:
+    """Load the three networks, by default the usual ones. Raises ModelError.
 
     The classifier holds their bytes, for processes that start after the files have changed.
     """
-    detector_bytes = model_file.read_file(detector, "detector")
-    recognizer_bytes = model_file.read_file(recognizer, "recognizer")
+    detector = model_file.read_file(task="detector")
+    recognizer = model_file.read_file(task="recognizer")
     # Only to check them: each process opens its own.
-    DetectorModel(detector_bytes)
-    RecognizerModel(recognizer_bytes)
-    return Classifier(
-        model_file.read_file(model), detector=detector_bytes, recognizer=recognizer_bytes
-    )
+    DetectorModel(detector)
+    RecognizerModel(recognizer)
+    return Classifier(model_file.read_file(model), detector=detector, recognizer=recognizer)
 
 
 def _page_values(metadata: Metadata, settings: Settings) -> dict[str, str]:
