@@ -68,8 +68,8 @@ class Api(Application):
         async def metrics(_: Request) -> Response:
             return Response(self._metrics.render(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
-        async def openapi(request: Request) -> Response:
-            return page.answer(request, "openapi.json")
+        async def openapi(_: Request) -> Response:
+            return page.answer("openapi.json")
 
         return [  # the most frequent ones first, as they are tried in turn
             Route("/predict", self.predict, methods=["POST"]),
