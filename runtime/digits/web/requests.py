@@ -20,8 +20,7 @@ from digits.terminal import print_stderr
 from digits.web.settings import Limits
 
 # Most clients report an answer in the middle of their body as a network error. So a body that is
-# too large is received and thrown away first, up to this many times the limit, unless the client
-# asked before it sent.
+# too large is received and thrown away first, up to this many times the limit.
 _DRAIN_FACTOR = 8
 _CLOSE = {"connection": "close"}
 
@@ -125,20 +124,15 @@ async def _chunks(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         headers = _CLOSE | {"accept-encoding": "identity"}
         raise Refused(415, "compressed requests are not read", headers)
-    expects_answer = request.headers.get("expect", "").lower() == "100-continue"
-    max_drained = max_bytes if expects_answer else _DRAIN_FACTOR * max_bytes
-    too_large = Refused(413, f"at most {max_bytes:,} bytes are read", _CLOSE)
-    length, received = request.headers.get("content-length", ""), 0
-    if length.isdigit() and int(length) > max_drained:
-        raise too_large
+    received = 0
     async for chunk in request.stream():
         received += len(chunk)
         if received <= max_bytes:
             yield chunk
-        elif received > max_drained:
-            raise too_large
+        elif received > _DRAIN_FACTOR * max_bytes:
+            break
     if received > max_bytes:
-        raise too_large
+        raise Refused(413, f"at most {max_bytes:,} bytes are read", _CLOSE)
 
 
 class SentFile(NamedTuple):

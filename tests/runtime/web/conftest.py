@@ -37,7 +37,7 @@ class Echo(Application):
     error: what requests for /fail raise; None: they take ten seconds. values: as for `settings`.
     """
 
-    def __init__(self, error: BaseException | None = None, **values: Any) -> None:
+    def __init__(self, error: Exception | None = None, **values: Any) -> None:
         chosen = settings(**values)
         self.refusals = Counter[str]()
         self._bodies, self._error = BodyReader(chosen.limits), error
