@@ -58,9 +58,6 @@ class Api(Application):
         self._metrics.requests.labels(endpoint, status).inc()
         self._metrics.seconds.labels(endpoint).observe(seconds)
 
-    def count_refusal(self, reason: str) -> None:
-        self._metrics.refusals.labels(reason).inc()
-
     def _all_routes(self, page: Page) -> list[Route]:
         async def health(_: Request) -> Response:
             return JSONResponse({"status": "ok"})
@@ -114,9 +111,7 @@ class Api(Application):
             if answer.status == 200:
                 self._metrics.count_digits(command, answer.confidences, answer.unsure)
             elif len(answers) == 1:
-                raise Refused(answer.status, answer.text, reason=answer.reason)
-            else:
-                self.count_refusal(answer.reason)
+                raise Refused(answer.status, answer.text)
         text = answers[0].text if len(answers) == 1 else to_array(file_names, answers)
         return Response(text, media_type="application/json")
 

@@ -35,7 +35,6 @@ class Metrics:
         self.requests = counter("digits_requests", "Requests answered.", ("endpoint", "status"))
         text = "From a request's headers to the end of its answer."
         self.seconds = histogram("digits_request_seconds", text, ("endpoint",), buckets=_SECONDS)
-        self.refusals = counter("digits_refusals", "Requests and connections refused.", ["reason"])
         self.in_progress = gauge("digits_requests_in_progress", "Requests not yet answered.")
         self.queued_pictures = gauge("digits_queued_pictures", "Pictures that wait or run.")
         text = "Digits read, by answer: digit or unsure."

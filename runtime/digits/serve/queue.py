@@ -35,22 +35,22 @@ class PictureQueue:
         """
         max_bytes = self._limits.max_picture_bytes
         if len(upload.content) > max_bytes:
-            return Answer(413, f"a picture may have at most {max_bytes:,} bytes", "too_large")
+            return Answer(413, f"a picture may have at most {max_bytes:,} bytes")
         await self.wait_for_room()
         self.unanswered += 1
         try:
             submitted = self._pool.submit(upload, self._limits.picture_timeout)
             return await asyncio.wrap_future(submitted)
         except TooMuchMemory:
-            return Answer(503, "the picture takes too much memory", "picture_memory")
+            return Answer(503, "the picture takes too much memory")
         except TimeoutError:
-            return Answer(503, "the picture takes too much time", "picture_time")
+            return Answer(503, "the picture takes too much time")
         except StartFailed as error:
-            return Answer(503, str(error), "no_process")
+            return Answer(503, str(error))
         except WorkerDied as error:
             if error.is_bug:
                 raise
-            return Answer(503, "the process that read the picture was killed", "process_killed")
+            return Answer(503, "the process that read the picture was killed")
         finally:
             self.unanswered -= 1
 
@@ -84,8 +84,7 @@ class PictureQueue:
         if self._is_full:
             await asyncio.sleep(_PAUSE)
         if self._is_full:
-            message = "too many pictures are waiting"
-            raise Refused(429, message, {"retry-after": "1"}, "pictures_queue_full")
+            raise Refused(429, "too many pictures are waiting", {"retry-after": "1"})
 
     @property
     def _is_full(self) -> bool:

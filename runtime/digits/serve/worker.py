@@ -53,14 +53,12 @@ class Answer(NamedTuple):
 
     status: of HTTP.
     text: JSON, or a message if the status isn't 200.
-    reason: the label of a refusal in /metrics.
     confidences: of the symbols that were read.
     unsure: how many of these symbols are answered with `?`.
     """
 
     status: int
     text: str
-    reason: str = ""
     confidences: tuple[float, ...] = ()
     unsure: int = 0
 
@@ -98,11 +96,11 @@ def answer(classifier: Classifier, max_pixels: int, upload: Upload) -> Answer:
     try:
         return read(classifier, max_pixels, upload)
     except TooManyPixels as error:
-        return Answer(413, str(error), "too_many_pixels")
+        return Answer(413, str(error))
     except PictureError as error:
         if isinstance(error.__cause__, MemoryError):
             raise TooMuchMemory from error
-        return Answer(422, str(error), "no_picture")
+        return Answer(422, str(error))
     except MemoryError as error:
         raise TooMuchMemory from error
     except ModelError as error:
@@ -115,7 +113,7 @@ def _predict(classifier: Classifier, max_pixels: int, upload: Upload) -> Answer:
     """Read the one digit in a picture. Raises PictureError and ModelError."""
     prediction = classifier.predict(picture.load(upload.content, max_pixels=max_pixels))
     text = to_json(prediction.to_dict(upload.name, upload.frame))
-    return Answer(200, text, "", (prediction.confidence,), int(prediction.digit is None))
+    return Answer(200, text, (prediction.confidence,), int(prediction.digit is None))
 
 
 def _read(classifier: Classifier, max_pixels: int, upload: Upload) -> Answer:
@@ -123,14 +121,14 @@ def _read(classifier: Classifier, max_pixels: int, upload: Upload) -> Answer:
     try:
         constraints, max_errors = parse_query(upload.query)
     except ValueError as error:
-        return Answer(422, f"constraints: {error}", "constraints")
+        return Answer(422, f"constraints: {error}")
     page = picture.load(upload.content, picture.PAGE_MAX_SIDE, max_pixels)
     reading = classifier.read(page, constraints, max_errors)
     confidences = tuple(symbol.confidence for symbol in reading.symbols)
     doubtful = [number for number in reading.numbers if number.status != "accepted"]
     unsure = sum(len(number.symbols) for number in doubtful)
     text = to_json(reading.to_dict(upload.name))
-    return Answer(200, text, "", confidences, unsure)
+    return Answer(200, text, confidences, unsure)
 
 
 @lru_cache(8)  # the pictures of a visitor's camera all come with the same query

@@ -52,7 +52,7 @@ class Application:
     its own name resolve to this address; its requests then count as same origin, but their Host
     header still has the foreign name.
 
-    A subclass with metrics overrides `count_request` and `count_refusal`.
+    A subclass with metrics overrides `count_request`.
 
     handlers: the functions that answer exceptions, besides those of every application.
     """
@@ -82,9 +82,6 @@ class Application:
 
     def count_request(self, endpoint: str, status: int, seconds: float) -> None:
         """Called after each answer. endpoint: the name of the route's function, or "none"."""
-
-    def count_refusal(self, reason: str) -> None:
-        """Called after each answer that refuses a request."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # the server starts or ends
@@ -127,7 +124,6 @@ class Application:
         if path == HEALTH:
             return None
         if not self._is_allowed_host(headers.get("host", "")):  # h11 refuses several
-            scope["digits.refusal"] = "foreign_host"
             return error_response(421, "this host is not allowed; see serve --allowed-hosts")
         if path in _WITHOUT_TOKEN or path.startswith(ASSETS) or self._has_token(headers):
             return None
@@ -157,8 +153,6 @@ class Application:
         """Count an answer, and log it."""
         endpoint = getattr(scope.get("endpoint"), "__name__", "none")
         self.count_request(endpoint, status, seconds)
-        if status >= 400:
-            self.count_refusal(scope.get("digits.refusal") or str(status))
         if self.settings.access_log:
             client = scope.get("client")
             line = {
