@@ -87,7 +87,6 @@ DOORS = {
     "model": [
         *("info FILE", "predict SEVEN --model FILE", "read SEVEN --model FILE"),
         *("eval --data SEVENS --model FILE", "serve --model FILE"),
-        *("serve --detector FILE", "serve --recognizer FILE"),
         "adapt SEVENS -o new.onnx --model FILE",
         *("review RESULTS -o labels.csv --model FILE", "watch FOLDER results.csv --model FILE"),
         "train --start FILE --data SEVENS",

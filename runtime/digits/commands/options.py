@@ -91,15 +91,11 @@ def _parse_path(text: str) -> Path:
 Pictures = Annotated[list[str], typer.Argument(metavar="PICTURES", hidden=True)]
 Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Include subfolders.")]
 _MODEL = "ONNX file from `digits export`; default: $DIGITS_MODEL, else the bundled model."
-_DETECTOR = "ONNX file of a detector; default: $DIGITS_DETECTOR, else the bundled detector."
-_RECOGNIZER = "ONNX file of a recognizer; default: $DIGITS_RECOGNIZER, else the bundled recognizer."
 _MODELS = (
     "ONNX file of a detector, a recognizer (numbers) or a classifier (single digits); repeat it to"
     " name one of each. Default: $DIGITS_DETECTOR and so on, else the bundled ones."
 )
 Model = Annotated[Path | None, path_option("FILE", _MODEL)]
-Detector = Annotated[Path | None, path_option("FILE", _DETECTOR)]
-Recognizer = Annotated[Path | None, path_option("FILE", _RECOGNIZER)]
 Models = Annotated[list[Path] | None, path_option("FILE", _MODELS)]
 _FIELDS = "Read the sheets of a form, a row each: `digits fields` makes it; docs/fields.md."
 Fields = Annotated[Path | None, path_option("FORM.toml", _FIELDS)]

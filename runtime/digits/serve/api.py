@@ -46,7 +46,7 @@ class Api(Application):
     ) -> None:
         limits, metrics = settings.limits, Metrics()
         start = start_worker or partial(worker.start, classifier, limits)
-        queue = PictureQueue(start, workers or cpu_count(), limits, metrics)
+        queue = PictureQueue(start, workers or cpu_count(), limits)
         metrics.queued_pictures.set_function(lambda: queue.unanswered)
         metrics.in_progress.set_function(lambda: self.in_progress)
         metrics.set_model(classifier.model)
@@ -58,9 +58,6 @@ class Api(Application):
         self._metrics.requests.labels(endpoint, status).inc()
         self._metrics.seconds.labels(endpoint).observe(seconds)
 
-    def count_refusal(self, reason: str) -> None:
-        self._metrics.refusals.labels(reason).inc()
-
     def _all_routes(self, page: Page) -> list[Route]:
         async def health(_: Request) -> Response:
             return JSONResponse({"status": "ok"})
@@ -68,8 +65,8 @@ class Api(Application):
         async def metrics(_: Request) -> Response:
             return Response(self._metrics.render(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
-        async def openapi(request: Request) -> Response:
-            return page.answer(request, "openapi.json")
+        async def openapi(_: Request) -> Response:
+            return page.answer("openapi.json")
 
         return [  # the most frequent ones first, as they are tried in turn
             Route("/predict", self.predict, methods=["POST"]),
@@ -109,14 +106,12 @@ class Api(Application):
             if len(files) == 1:  # it is refused while the queue is full; several wait
                 answers = [await self._queue.answer(next(uploads))]
             else:
-                answers = await self._queue.answer_all(uploads, len(files))
+                answers = await self._queue.answer_all(uploads)
         for answer in answers:
             if answer.status == 200:
                 self._metrics.count_digits(command, answer.confidences, answer.unsure)
             elif len(answers) == 1:
-                raise Refused(answer.status, answer.text, reason=answer.reason)
-            else:
-                self.count_refusal(answer.reason)
+                raise Refused(answer.status, answer.text)
         text = answers[0].text if len(answers) == 1 else to_array(file_names, answers)
         return Response(text, media_type="application/json")
 
@@ -132,19 +127,17 @@ class Api(Application):
             yield read_files(content_type, body)
 
 
-def load(model: Path | None, detector: Path | None, recognizer: Path | None) -> Classifier:
-    """Load model files; None: the bundled one. Raises ModelError.
+def load(model: Path | None) -> Classifier:
+    """Load the three networks, by default the usual ones. Raises ModelError.
 
     The classifier holds their bytes, for processes that start after the files have changed.
     """
-    detector_bytes = model_file.read_file(detector, "detector")
-    recognizer_bytes = model_file.read_file(recognizer, "recognizer")
+    detector = model_file.read_file(task="detector")
+    recognizer = model_file.read_file(task="recognizer")
     # Only to check them: each process opens its own.
-    DetectorModel(detector_bytes)
-    RecognizerModel(recognizer_bytes)
-    return Classifier(
-        model_file.read_file(model), detector=detector_bytes, recognizer=recognizer_bytes
-    )
+    DetectorModel(detector)
+    RecognizerModel(recognizer)
+    return Classifier(model_file.read_file(model), detector=detector, recognizer=recognizer)
 
 
 def _page_values(metadata: Metadata, settings: Settings) -> dict[str, str]:

@@ -24,8 +24,6 @@ def app(arguments: Sequence[str], prog_name: str) -> None:
 def serve(
     settings: Settings,
     model: options.Model = None,
-    detector: options.Detector = None,
-    recognizer: options.Recognizer = None,
     workers: Annotated[
         int, options.option("N", "Processes that read pictures; 0: one per core.", min=0, max=256)
     ] = 0,
@@ -37,4 +35,4 @@ def serve(
     from digits.serve import api
     from digits.web import server
 
-    server.run(api.Api(settings, api.load(model, detector, recognizer), workers))
+    server.run(api.Api(settings, api.load(model), workers))

@@ -10,7 +10,6 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
-    PlatformCollector,
     ProcessCollector,
     generate_latest,
 )
@@ -20,7 +19,6 @@ from digits.inference.model import Model
 
 # The upper ends of the histograms' buckets.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_BATCH_SIZES = (1, 2, 4, 8, 16)
 _CONFIDENCES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
 _MODEL_LABELS = ("architecture", "quantization", "kernels", "checkpoint")
 
@@ -31,18 +29,14 @@ class Metrics:
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
         counter = partial(Counter, registry=registry)
         histogram = partial(Histogram, registry=registry)
         gauge = partial(Gauge, registry=registry)
         self.requests = counter("digits_requests", "Requests answered.", ("endpoint", "status"))
         text = "From a request's headers to the end of its answer."
         self.seconds = histogram("digits_request_seconds", text, ("endpoint",), buckets=_SECONDS)
-        self.refusals = counter("digits_refusals", "Requests and connections refused.", ["reason"])
         self.in_progress = gauge("digits_requests_in_progress", "Requests not yet answered.")
         self.queued_pictures = gauge("digits_queued_pictures", "Pictures that wait or run.")
-        text = "Pictures in one run of the network."
-        self.batch_size = histogram("digits_batch_pictures", text, buckets=_BATCH_SIZES)
         text = "Digits read, by answer: digit or unsure."
         self._answers = counter("digits_answers", text, ("endpoint", "answer"))
         text = "Confidence of each digit that was read."

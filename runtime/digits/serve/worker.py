@@ -1,13 +1,12 @@
 """The server's processes: they answer as `digits predict --json` and `digits read --json`."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl
 
 from digits.classifier import Classifier
 from digits.constraints.constraints import Constraints
-from digits.digit import examine
 from digits.errors import DigitsError, ModelError, PictureError, TooManyPixels
 from digits.evaluation.acceptance import parse_share
 from digits.images import picture
@@ -30,7 +29,7 @@ _NO_MEMORY = ("allocate memory", "bad_alloc", "bad allocation")  # in onnxruntim
 
 
 class TooMuchMemory(DigitsError):
-    """Pictures need more memory than a process may take."""
+    """A picture needs more memory than a process may take."""
 
 
 class Upload(NamedTuple):
@@ -54,19 +53,17 @@ class Answer(NamedTuple):
 
     status: of HTTP.
     text: JSON, or a message if the status isn't 200.
-    reason: the label of a refusal in /metrics.
     confidences: of the symbols that were read.
     unsure: how many of these symbols are answered with `?`.
     """
 
     status: int
     text: str
-    reason: str = ""
     confidences: tuple[float, ...] = ()
     unsure: int = 0
 
 
-PictureWorker = Worker[Sequence[Upload], list[Answer]]
+PictureWorker = Worker[Upload, Answer]
 
 
 def to_array(names: Iterable[str], answers: Iterable[Answer]) -> str:
@@ -86,62 +83,52 @@ def start(classifier: Classifier, limits: Limits) -> PictureWorker:
     return Worker(make_answer, limits.max_picture_memory)
 
 
-def _make_answer(
-    classifier: Classifier, max_pixels: int
-) -> Callable[[Sequence[Upload]], list[Answer]]:
+def _make_answer(classifier: Classifier, max_pixels: int) -> Callable[[Upload], Answer]:
     return partial(answer, classifier, max_pixels)
 
 
-def answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -> list[Answer]:
-    """Read pictures; single digits share one run of the network.
+def answer(classifier: Classifier, max_pixels: int, upload: Upload) -> Answer:
+    """Read a picture; the answer to an unreadable one says why.
 
-    The answer to an unreadable picture says why. Raises ModelError and TooMuchMemory.
+    Raises ModelError and TooMuchMemory.
     """
+    read = _read if upload.command == "read" else _predict
     try:
-        return _answer(classifier, max_pixels, uploads)
-    except (MemoryError, ModelError) as error:
-        if isinstance(error, ModelError) and not any(words in str(error) for words in _NO_MEMORY):
-            raise
+        return read(classifier, max_pixels, upload)
+    except TooManyPixels as error:
+        return Answer(413, str(error))
+    except PictureError as error:
+        if isinstance(error.__cause__, MemoryError):
+            raise TooMuchMemory from error
+        return Answer(422, str(error))
+    except MemoryError as error:
         raise TooMuchMemory from error
+    except ModelError as error:
+        if any(words in str(error) for words in _NO_MEMORY):
+            raise TooMuchMemory from error
+        raise
 
 
-def _answer(classifier: Classifier, max_pixels: int, uploads: Sequence[Upload]) -> list[Answer]:
-    answers: dict[int, Answer] = {}  # by the upload's number
-    images: dict[int, picture.GreyImage] = {}  # the pictures of single digits
-    for number, upload in enumerate(uploads):
-        try:
-            if upload.command == "read":
-                answers[number] = _read(classifier, upload, max_pixels)
-            else:
-                images[number] = picture.load(upload.content, max_pixels=max_pixels)
-        except TooManyPixels as error:
-            answers[number] = Answer(413, str(error), "too_many_pixels")
-        except PictureError as error:
-            if isinstance(error.__cause__, MemoryError):
-                raise error.__cause__ from error
-            answers[number] = Answer(422, str(error), "no_picture")
-    examinations = examine(classifier.networks, list(images.values()))
-    for number, examination in zip(images, examinations, strict=True):
-        prediction, upload = examination.prediction(classifier.threshold), uploads[number]
-        text = to_json(prediction.to_dict(upload.name, upload.frame))
-        unsure = int(prediction.digit is None)
-        answers[number] = Answer(200, text, "", (prediction.confidence,), unsure)
-    return [answers[number] for number in range(len(uploads))]
+def _predict(classifier: Classifier, max_pixels: int, upload: Upload) -> Answer:
+    """Read the one digit in a picture. Raises PictureError and ModelError."""
+    prediction = classifier.predict(picture.load(upload.content, max_pixels=max_pixels))
+    text = to_json(prediction.to_dict(upload.name, upload.frame))
+    return Answer(200, text, (prediction.confidence,), int(prediction.digit is None))
 
 
-def _read(classifier: Classifier, upload: Upload, max_pixels: int) -> Answer:
+def _read(classifier: Classifier, max_pixels: int, upload: Upload) -> Answer:
     """Read all numbers of a picture. Raises PictureError and ModelError."""
     try:
         constraints, max_errors = parse_query(upload.query)
     except ValueError as error:
-        return Answer(422, f"constraints: {error}", "constraints")
+        return Answer(422, f"constraints: {error}")
     page = picture.load(upload.content, picture.PAGE_MAX_SIDE, max_pixels)
     reading = classifier.read(page, constraints, max_errors)
     confidences = tuple(symbol.confidence for symbol in reading.symbols)
     doubtful = [number for number in reading.numbers if number.status != "accepted"]
     unsure = sum(len(number.symbols) for number in doubtful)
     text = to_json(reading.to_dict(upload.name))
-    return Answer(200, text, "", confidences, unsure)
+    return Answer(200, text, confidences, unsure)
 
 
 @lru_cache(8)  # the pictures of a visitor's camera all come with the same query

@@ -42,7 +42,6 @@ _HEADERS = {
     b"x-content-type-options": b"nosniff",
 }
 _ID_HEADER = "x-request-id"
-_SAFE_ID = re.compile(r"[\w.:+/=@-]{1,128}", re.ASCII)  # which can be logged as it is
 _HOST_HEADER = re.compile(r"(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::[0-9]*)?", re.ASCII)
 
 
@@ -53,7 +52,7 @@ class Application:
     its own name resolve to this address; its requests then count as same origin, but their Host
     header still has the foreign name.
 
-    A subclass with metrics overrides `count_request` and `count_refusal`.
+    A subclass with metrics overrides `count_request`.
 
     handlers: the functions that answer exceptions, besides those of every application.
     """
@@ -84,24 +83,20 @@ class Application:
     def count_request(self, endpoint: str, status: int, seconds: float) -> None:
         """Called after each answer. endpoint: the name of the route's function, or "none"."""
 
-    def count_refusal(self, reason: str) -> None:
-        """Called after each answer that refuses a request."""
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # the server starts or ends
             await self._routes(scope, receive, send)
             return
         start, status, sent_bytes = time.perf_counter(), 0, 0
         scope["path"] = scope["path"].rstrip("/") or "/"
-        sent_id = Headers(scope=scope).get(_ID_HEADER, "")
-        scope["digits.id"] = sent_id if _SAFE_ID.fullmatch(sent_id) else secrets.token_hex(8)
+        scope["digits.id"] = Headers(scope=scope).get(_ID_HEADER) or secrets.token_hex(8)
 
         async def send_watched(message: Message) -> None:
             nonlocal status, sent_bytes
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = _HEADERS | dict(message["headers"])
-                headers[_ID_HEADER.encode()] = scope["digits.id"].encode()
+                headers[_ID_HEADER.encode()] = scope["digits.id"].encode("latin-1")
                 message["headers"] = [*headers.items()]
             else:
                 sent_bytes += len(message.get("body", b""))
@@ -109,23 +104,15 @@ class Application:
 
         self.in_progress += 1
         try:
-            failure = await self._answer_in_time(scope, receive, send_watched)
-            if failure and not status:
-                await failure(scope, receive, send_watched)
+            async with asyncio.timeout(self._timeout):
+                await self._checked_routes(scope, receive, send_watched)
+        except TimeoutError:
+            if not status:
+                message, headers = "the answer wasn't ready in time", {"retry-after": "10"}
+                await error_response(503, message, headers)(scope, receive, send_watched)
         finally:
             self.in_progress -= 1
             self._record(scope, status, sent_bytes, time.perf_counter() - start)
-
-    async def _answer_in_time(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
-        """Answer, unless the time ends before. Returns the answer that says so, or None."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._checked_routes(scope, receive, send)
-        except TimeoutError:
-            return error_response(503, "the answer wasn't ready in time", {"retry-after": "10"})
-        except asyncio.CancelledError:  # a second Ctrl-C
-            return error_response(503, "the server is shutting down")
-        return None
 
     async def _answer_by_routes(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = self._refusal(scope) or self._routes
@@ -136,8 +123,7 @@ class Application:
         path, headers = scope["path"], Headers(scope=scope)
         if path == HEALTH:
             return None
-        if not all(map(self._is_allowed_host, headers.getlist("host"))):
-            scope["digits.refusal"] = "foreign_host"
+        if not self._is_allowed_host(headers.get("host", "")):  # h11 refuses several
             return error_response(421, "this host is not allowed; see serve --allowed-hosts")
         if path in _WITHOUT_TOKEN or path.startswith(ASSETS) or self._has_token(headers):
             return None
@@ -167,8 +153,6 @@ class Application:
         """Count an answer, and log it."""
         endpoint = getattr(scope.get("endpoint"), "__name__", "none")
         self.count_request(endpoint, status, seconds)
-        if status >= 400:
-            self.count_refusal(scope.get("digits.refusal") or str(status))
         if self.settings.access_log:
             client = scope.get("client")
             line = {

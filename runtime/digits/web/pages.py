@@ -3,7 +3,6 @@
 The folder `page` here has what all pages share.
 """
 
-import gzip
 import hashlib
 from collections.abc import Mapping
 from importlib import resources
@@ -11,13 +10,12 @@ from types import MappingProxyType
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 ASSETS = "/assets/"
 
 _TYPES = {
-    "html": "text/html",
     "css": "text/css",
     "js": "text/javascript",
     "json": "application/json",
@@ -25,23 +23,6 @@ _TYPES = {
     "webp": "image/webp",
 }
 _FOREVER = "public, max-age=31536000, immutable"
-
-
-class _File:
-    """The content of a file, and how it is sent."""
-
-    def __init__(self, name: str, content: bytes) -> None:
-        self._content, self._media_type = content, _TYPES[name.rpartition(".")[2]]
-        self._compressed = b"" if name.endswith(".webp") else gzip.compress(content, mtime=0)
-
-    def answer(self, request: Request, caching: str) -> Response:
-        """Answer with the content, compressed if the client accepts that."""
-        headers = {"cache-control": caching, "vary": "accept-encoding"}
-        content = self._content
-        if self._compressed and "gzip" in request.headers.get("accept-encoding", "").lower():
-            headers["content-encoding"] = "gzip"
-            content = self._compressed
-        return Response(content, headers=headers, media_type=self._media_type)
 
 
 class Page:
@@ -59,23 +40,23 @@ class Page:
         files = (file for folder in folders for file in folder.iterdir())
         contents = dict(sorted((file.name, file.read_bytes()) for file in files))
         text = contents.pop("index.html").decode()
-        self._assets = {name: _File(name, content) for name, content in contents.items()}
+        self._assets = contents
         self._hash = hashlib.sha256(repr(contents).encode()).hexdigest()[:16]
         # Relative, as a proxy may serve all this below a path.
         folder = f"{ASSETS.removeprefix('/')}{self._hash}/"
-        modules = [name for name in self._assets if name.endswith(".js")]
+        modules = [name for name in contents if name.endswith(".js")]
         preloads = [f'<link rel="modulepreload" href="{folder}{name}">' for name in modules]
         replacements = {"assets": folder, "modules": "\n".join(preloads), **values}
         for name, value in replacements.items():
             text = text.replace(f"{{{name}}}", value)
-        self._document = _File("index.html", text.encode())
+        self._document = text
 
     def routes(self) -> list[Route]:
         """The routes of the document and of all assets."""
         return [Route("/", self.document), Route(f"{ASSETS}{{hash}}/{{name}}", self.asset)]
 
-    async def document(self, request: Request) -> Response:
-        return self._document.answer(request, "no-cache")
+    async def document(self, _: Request) -> Response:
+        return HTMLResponse(self._document, headers={"cache-control": "no-cache"})
 
     async def asset(self, request: Request) -> Response:
         """Answer with an asset, and let browsers keep it if the hash is the current one.
@@ -84,10 +65,13 @@ class Page:
         """
         is_current = request.path_params["hash"] == self._hash
         caching = _FOREVER if is_current else "no-store"
-        return self.answer(request, request.path_params["name"], caching)
+        return self.answer(request.path_params["name"], caching)
 
-    def answer(self, request: Request, name: str, caching: str = "no-cache") -> Response:
+    def answer(self, name: str, caching: str = "no-cache") -> Response:
         """Answer with an asset. Raises HTTPException (404) if there is none of that name."""
         if name not in self._assets:
             raise HTTPException(404)
-        return self._assets[name].answer(request, caching)
+        media_type = _TYPES[name.rpartition(".")[2]]
+        return Response(
+            self._assets[name], headers={"cache-control": caching}, media_type=media_type
+        )

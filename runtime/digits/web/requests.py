@@ -20,8 +20,7 @@ from digits.terminal import print_stderr
 from digits.web.settings import Limits
 
 # Most clients report an answer in the middle of their body as a network error. So a body that is
-# too large is received and thrown away first, up to this many times the limit, unless the client
-# asked before it sent.
+# too large is received and thrown away first, up to this many times the limit.
 _DRAIN_FACTOR = 8
 _CLOSE = {"connection": "close"}
 
@@ -33,20 +32,7 @@ _PARAMETER = re.compile(rb';[ \t]*([\w-]+)=(?:"((?:\\"|[^"])*)"|([^\s;"]*))')
 
 
 class Refused(HTTPException):
-    """Refuses a request.
-
-    reason: the label in /metrics, by default the status.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        headers: Mapping[str, str] | None = None,
-        reason: str = "",
-    ) -> None:
-        super().__init__(status, message, headers)
-        self.reason = reason
+    """Refuses a request by a status, with a sentence, and with headers if need be."""
 
 
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -54,10 +40,9 @@ def error_response(status: int, message: str, headers: Mapping[str, str] | None 
     return Response(json.dumps({"error": message}), status, headers, "application/json")
 
 
-async def _refuse(request: Request, error: Exception) -> Response:
+async def _refuse(_: Request, error: Exception) -> Response:
     """Answer a request that was refused, here or by Starlette."""
     assert isinstance(error, HTTPException)
-    request.scope["digits.refusal"] = getattr(error, "reason", "")
     return error_response(error.status_code, error.detail, error.headers)
 
 
@@ -103,7 +88,7 @@ class BodyReader:
             except TimeoutError as error:
                 raise Refused(408, "the request didn't arrive in time", _CLOSE) from error
             except ClientDisconnect as error:
-                raise Refused(400, "the client went away", reason="client_gone") from error
+                raise Refused(400, "the client went away") from error
             yield bytes(body)
         finally:
             self._bytes_in_memory -= len(body)
@@ -112,8 +97,8 @@ class BodyReader:
         """Add bytes to those in memory. Raises Refused (429) if they are too many."""
         self._bytes_in_memory += size
         if self._bytes_in_memory > self._limits.max_total_bytes:
-            message = "too many requests at the same time"
-            raise Refused(429, message, _CLOSE | {"retry-after": "1"}, "memory_full")
+            headers = _CLOSE | {"retry-after": "1"}
+            raise Refused(429, "too many requests at the same time", headers)
 
 
 async def _chunks(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
@@ -125,20 +110,15 @@ async def _chunks(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         headers = _CLOSE | {"accept-encoding": "identity"}
         raise Refused(415, "compressed requests are not read", headers)
-    expects_answer = request.headers.get("expect", "").lower() == "100-continue"
-    max_drained = max_bytes if expects_answer else _DRAIN_FACTOR * max_bytes
-    too_large = Refused(413, f"at most {max_bytes:,} bytes are read", _CLOSE)
-    length, received = request.headers.get("content-length", ""), 0
-    if length.isdigit() and int(length) > max_drained:
-        raise too_large
+    received = 0
     async for chunk in request.stream():
         received += len(chunk)
         if received <= max_bytes:
             yield chunk
-        elif received > max_drained:
-            raise too_large
+        elif received > _DRAIN_FACTOR * max_bytes:
+            break
     if received > max_bytes:
-        raise too_large
+        raise Refused(413, f"at most {max_bytes:,} bytes are read", _CLOSE)
 
 
 class SentFile(NamedTuple):
@@ -197,7 +177,7 @@ def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, memoryview]]:
             raise _broken("it ends too early, or a part's headers are too large")
         yield body[line:head], memoryview(body)[head + 4 : end]
         start = end + 2
-    raise Refused(413, f"a form may have at most {_MAX_PARTS} parts", reason="many_parts")
+    raise Refused(413, f"a form may have at most {_MAX_PARTS} parts")
 
 
 def _file_name(head: bytes) -> str | None:

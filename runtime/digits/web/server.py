@@ -5,13 +5,12 @@ import ipaddress
 import os
 import signal
 import socket
-from contextlib import ExitStack, suppress
-from pathlib import Path
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
 
-from digits.errors import DigitsError, reporting
+from digits.errors import DigitsError
 from digits.terminal import print_stderr
 from digits.web.application import Application
 from digits.web.settings import Settings
@@ -23,7 +22,7 @@ _DISCARD = 9  # the port of a service that no longer exists
 
 
 def run(app: Application) -> None:
-    """Serve until SIGTERM or Ctrl-C. Accepted requests are finished, unless it comes twice.
+    """Serve until SIGTERM or Ctrl-C.
 
     Raises DigitsError if it can't listen on the address.
     """
@@ -40,24 +39,23 @@ def run(app: Application) -> None:
             signal.signal(number, stop)
         gc.freeze()  # full collections would stop the event loop for 50 ms
         announce(listener, settings)
-        try:
-            server.run([listener])
-        finally:
-            if settings.uds:
-                settings.uds.unlink(missing_ok=True)
-        if server.force_exit:  # don't wait for the threads
-            os._exit(0)
+        server.run([listener])
 
 
 def bind(settings: Settings) -> socket.socket:
-    """Open the socket that accepts connections. Raises DigitsError if that is impossible."""
-    if settings.uds:
-        if not hasattr(socket, "AF_UNIX"):
-            raise DigitsError("--uds: this system has no Unix sockets")
-        return _bind_unix(settings.uds)
-    host, port = settings.host, settings.port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    """Open the socket that accepts connections; a Unix socket replaces one of that name.
+
+    Raises DigitsError if that is impossible.
+    """
+    host, port, uds = settings.host, settings.port, settings.uds
+    if uds and not hasattr(socket, "AF_UNIX"):
+        raise DigitsError("--uds: this system has no Unix sockets")
     try:
+        if uds:
+            if uds.is_socket():
+                uds.unlink()
+            return socket.create_server(str(uds), family=socket.AF_UNIX)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family)
         # Connections inherit it. asyncio would set it only on sockets that it has made itself, and
         # without it an answer's body waits 40 ms for the client to acknowledge the head.
@@ -65,24 +63,7 @@ def bind(settings: Settings) -> socket.socket:
         return listener
     except (OSError, TypeError) as error:  # TypeError: what can't be a host's name
         reason = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
-        raise DigitsError(f"can't listen on {host}, port {port}: {reason}") from error
-
-
-def _bind_unix(path: Path) -> socket.socket:
-    """Open a Unix socket, replacing one that nobody listens on any more."""
-    with reporting(f"listen on {path}"), ExitStack() as opened:
-        if path.exists():
-            if not path.is_socket():
-                raise FileExistsError(None, "it exists, and is not a Unix socket")
-            with socket.socket(socket.AF_UNIX) as client:
-                is_alive = client.connect_ex(str(path)) == 0
-            if not is_alive:
-                path.unlink()
-        listener = opened.enter_context(socket.socket(socket.AF_UNIX))
-        listener.bind(str(path))
-        listener.listen()
-        opened.pop_all()
-        return listener
+        raise DigitsError(f"can't listen on {uds or f'{host}, port {port}'}: {reason}") from error
 
 
 def announce(listener: socket.socket, settings: Settings) -> None:
@@ -133,11 +114,9 @@ class Server(uvicorn.Server):
     """A uvicorn server that finishes what it has accepted, unless a second signal comes."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop; the second time at once, where uvicorn would wait for each connection."""
-        self.force_exit = self.should_exit
-        if self.force_exit:
-            for task in list(self.server_state.tasks):
-                task.get_loop().call_soon_threadsafe(task.cancel)
+        """Stop; the second time at once, where uvicorn would wait for threads and connections."""
+        if self.should_exit:
+            os._exit(0)
         super().handle_exit(sig, frame)
 
 

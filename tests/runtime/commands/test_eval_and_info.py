@@ -78,8 +78,7 @@ def test_info(run: Run) -> None:
         ("watch . a.csv", "DIGITS_DETECTOR"),
         ("watch . a.csv --numbers", "DIGITS_RECOGNIZER"),
         ("bench", "DIGITS_DETECTOR"),
-        ("serve", "DIGITS_MODEL"),
-        ("serve", "DIGITS_RECOGNIZER"),
+        *(("serve", f"DIGITS_{name}") for name in ("MODEL", "DETECTOR", "RECOGNIZER")),
     ],
 )
 def test_wrong_kind_of_model_is_named_with_the_commands_that_it_fits(

@@ -77,46 +77,45 @@ def test_metrics(classifier: Classifier, pictures: list[Path]) -> None:
 
 
 SMALL = {"max_form_bytes": 0, "max_picture_bytes": 1000}
-REFUSALS: list[tuple[int, str, str, dict[str, Any], dict[str, Any]]] = [
-    (422, "no_picture", "", {}, {}),
-    (422, "no_picture", "", {}, {"url": "/read", "content": png(100, 100)[:60]}),
+REFUSALS: list[tuple[int, str, dict[str, Any], dict[str, Any]]] = [
+    (422, "", {}, {}),
+    (422, "", {}, {"url": "/read", "content": png(100, 100)[:60]}),
     (
-        *(413, "too_many_pixels", "at most 80 pixels are read, not 9 x 9"),
+        *(413, "at most 80 pixels are read, not 9 x 9"),
         *({"max_pixels": 80}, {"content": png(9, 9)}),
     ),
-    (400, "400", "the form is broken", {}, {"content": b"no", "headers": {"content-type": FORM}}),
+    (400, "the form is broken", {}, {"content": b"no", "headers": {"content-type": FORM}}),
     *(
-        (413, "413", "at most 1,000 bytes", SMALL, {"url": path, "content": content})
+        (413, "at most 1,000 bytes", SMALL, {"url": path, "content": content})
         for path in ("/predict", "/read")
         for content in (bytes(1001), bytes(8001))
     ),
-    (422, "no_picture", "", SMALL, {"content": bytes(1000)}),
-    (413, "too_large", "have at most 9 b", {"max_picture_bytes": 9}, {"content": png(9, 9)}),
-    (422, "422", "frame must be true or false", {}, {"url": "/predict?frame=maybe"}),
-    (415, "415", "compressed", {}, {"headers": {"content-encoding": "gzip"}}),
-    (429, "memory_full", "", {"max_total_bytes": 9}, {"url": "/read", "content": bytes(10)}),
+    (422, "", SMALL, {"content": bytes(1000)}),
+    (413, "have at most 9 b", {"max_picture_bytes": 9}, {"content": png(9, 9)}),
+    (422, "frame must be true or false", {}, {"url": "/predict?frame=maybe"}),
+    (415, "compressed", {}, {"headers": {"content-encoding": "gzip"}}),
+    (429, "", {"max_total_bytes": 9}, {"url": "/read", "content": bytes(10)}),
     *(
-        (404, "404", "Not Found", {}, {"method": "GET", "url": url})
+        (404, "Not Found", {}, {"method": "GET", "url": url})
         for url in ("/../a", "/page/index.html", "/%00")
     ),
-    (405, "405", "Method Not Allowed", {}, {"method": "PUT"}),
-    (421, "foreign_host", "--allowed-hosts", {}, {"headers": {"host": "evil.example"}}),
-    (401, "401", "a token is required", {"token": "secret"}, {}),
+    (405, "Method Not Allowed", {}, {"method": "PUT"}),
+    (421, "--allowed-hosts", {}, {"headers": {"host": "evil.example"}}),
+    (401, "a token is required", {"token": "secret"}, {}),
 ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("status", "reason", "words", "settings", "sent"), REFUSALS)
+@pytest.mark.parametrize(("status", "words", "settings", "sent"), REFUSALS)
 def test_refusal(
     classifier: Classifier,
     status: int,
-    reason: str,
     words: str,
     settings: dict[str, Any],
     sent: dict[str, Any],
 ) -> None:
     with TestClient(application(classifier, **settings)) as client:
-        for count in (1, 2):  # the first leaves nothing behind
+        for _ in range(2):  # the first leaves nothing behind
             answer = client.request(**{"method": "POST", "url": "/predict"} | sent)
             assert answer.status_code == status
             assert answer.headers["content-type"] == "application/json"
@@ -124,5 +123,3 @@ def test_refusal(
             assert key == "error" and message and words in message
             assert ("retry-after" in answer.headers) == (status == 429)
             assert ("allow" in answer.headers) == (status == 405)
-            metrics = client.get("/metrics", headers={"authorization": "Bearer secret"}).text
-            assert f'digits_refusals_total{{reason="{reason}"}} {count}.0\n' in metrics

@@ -1,4 +1,4 @@
-"""Pictures that wait: how clients share the queue and batches."""
+"""Pictures that wait: how clients share the queue."""
 
 import asyncio
 import threading
@@ -9,7 +9,6 @@ import pytest
 
 from digits.errors import ModelError
 from digits.processes import StartFailed, WorkerDied
-from digits.serve.metrics import Metrics
 from digits.serve.queue import PictureQueue
 from digits.serve.worker import Answer, PictureWorker, TooMuchMemory, Upload
 from digits.web.requests import Refused
@@ -20,7 +19,6 @@ pytestmark = pytest.mark.anyio
 
 
 DIGITS = [bytes([letter]) for letter in b"abcdefghijklmnopqrst"]
-SMALL, FILE = b"0" * (256 << 10), b"0" * ((256 << 10) + 1)
 FAILURES: dict[bytes, tuple[Exception, str]] = {  # and what is answered
     b"die": (WorkerDied(-9), "the process that read the picture was killed"),
     b"bug": (WorkerDied(1), "WorkerDied"),
@@ -35,18 +33,16 @@ class BlockingReader:
     """Answers each picture with its content, or raises what it says, once `go` is set."""
 
     def __init__(self) -> None:
-        self.batches: list[list[bytes]] = []
+        self.contents: list[bytes] = []
         self.begun, self.go = threading.Event(), threading.Event()
 
-    def __call__(self, uploads: Sequence[Upload]) -> list[Answer]:
-        contents = [upload.content for upload in uploads]
-        self.batches.append(contents)
+    def __call__(self, upload: Upload) -> Answer:
+        self.contents.append(upload.content)
         self.begun.set()
         assert self.go.wait(60)
-        for content in contents:
-            if content in FAILURES:
-                raise FAILURES[content][0]
-        return [Answer(200, content[:9].decode()) for content in contents]
+        if upload.content in FAILURES:
+            raise FAILURES[upload.content][0]
+        return Answer(200, upload.content.decode())
 
     def start(self) -> PictureWorker:
         return InProcess(self)
@@ -64,7 +60,7 @@ def reader() -> BlockingReader:
 @asynccontextmanager
 async def busy_queue(reader: BlockingReader, **limits: int) -> AsyncIterator[PictureQueue]:
     """A queue whose process is reading a picture until the context ends."""
-    queue = PictureQueue(reader.start, 1, Limits(**limits), Metrics())
+    queue = PictureQueue(reader.start, 1, Limits(**limits))
     first = asyncio.create_task(queue.answer(upload(b"first")))
     await asyncio.to_thread(reader.begun.wait, 60)
     try:
@@ -89,30 +85,12 @@ async def texts(tasks: "Sequence[asyncio.Task[Answer]]") -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("contents", "answers", "batches"),
-    [
-        (DIGITS, [*"abcdefghijklmnopqrst"], [DIGITS[:16], DIGITS[16:]]),
-        # A large file is alone from the start.
-        ([b"a", SMALL, FILE, b"b"], ["a", "0" * 9, "0" * 9, "b"], [[b"a", SMALL], [FILE], [b"b"]]),
-    ],
-)
-async def test_waiting_pictures_share_batches(
-    reader: BlockingReader, contents: list[bytes], answers: list[str], batches: list[list[bytes]]
-) -> None:
-    async with busy_queue(reader) as queue:
-        tasks = await ask(queue, *contents)
-    assert await texts(tasks) == answers
-    assert reader.batches[1:] == batches and queue.unanswered == 0
-
-
 @pytest.mark.parametrize("cause", FAILURES)
 async def test_only_the_cause_of_a_failure_fails(reader: BlockingReader, cause: bytes) -> None:
     async with busy_queue(reader) as queue:
         tasks = await ask(queue, b"a", cause, b"b")
     assert await texts(tasks) == ["a", FAILURES[cause][1], "b"]
-    assert reader.batches[1:] == [[b"a", cause, b"b"], [b"a"], [cause], [b"b"]]
-    assert queue.unanswered == 0
+    assert reader.contents[1:] == [b"a", cause, b"b"] and queue.unanswered == 0
 
 
 @pytest.mark.slow
@@ -132,23 +110,16 @@ async def test_picture_of_a_gone_client_is_not_read(reader: BlockingReader) -> N
         gone.cancel()
         await asyncio.sleep(0)
     assert await texts([stays]) == ["stays"]
-    assert reader.batches == [[b"first"], [b"stays"]] and queue.unanswered == 0
+    assert reader.contents == [b"first", b"stays"] and queue.unanswered == 0
 
 
 async def test_files_of_a_form_leave_room_for_others(reader: BlockingReader) -> None:
     async with busy_queue(reader, max_queued_pictures=8) as queue:
         uploads = (upload(content, "read") for content in DIGITS)
-        form = asyncio.create_task(queue.answer_all(uploads, 20))
+        form = asyncio.create_task(queue.answer_all(uploads))
         await asyncio.sleep(0)
         others = await ask(queue, b"1", b"2")
         assert queue.unanswered == 5 and not form.done()
     assert [answer.text for answer in await form] == [*"abcdefghijklmnopqrst"]
     await texts(others)
-    assert max(index for index, batch in enumerate(reader.batches) if batch[0] in b"12") < 5
-
-
-async def test_files_that_are_not_read_in_time_are_told(reader: BlockingReader) -> None:
-    queue = PictureQueue(reader.start, 1, Limits(answer_timeout=0.05), Metrics())
-    answers = await queue.answer_all(map(upload, (b"1", b"2")), 2)
-    assert [answer[:2] for answer in answers] == [(503, "the answer wasn't ready in time")] * 2
-    reader.go.set()
+    assert max(map(reader.contents.index, (b"1", b"2"))) < 5

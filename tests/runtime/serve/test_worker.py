@@ -1,20 +1,14 @@
 """Reading pictures, in this process and in others."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
-from digits.inference.model import Model
 from digits.serve.api import Api
-from digits.serve.worker import Upload, answer
 from digits.text import escape_control
-from digits.web.settings import Limits
 from tests.conftest import PICTURES
-from tests.runtime.conftest import count_calls
 from tests.runtime.serve.conftest import application, png
 from tests.runtime.web.conftest import settings
 
@@ -37,17 +31,6 @@ def test_process_is_limited(classifier: Classifier, limit: dict[str, Any], sente
         # On a busy machine, a small one may take too much time, too.
         tries = range(100 if "picture_timeout" in limit else 1)
         assert any(client.post("/predict", content=png(9, 9)).is_success for _ in tries)
-
-
-def test_batched_pictures_share_a_network_run(classifier: Classifier, pictures: list[Path]) -> None:
-    contents = [picture.read_bytes() for picture in pictures]
-    contents.insert(1, b"no picture")
-    uploads = [Upload("predict", "", content, False) for content in contents]
-    with count_calls(Model.probabilities) as counts:
-        first, broken, *others = answer(classifier, Limits.max_pixels, uploads)
-    # Of all pictures' first hypotheses, and of the others of a digit whose ink is in two pieces.
-    assert counts["probabilities"] == 2 and broken.status == 422
-    assert [json.loads(each.text)["digit"] for each in (first, *others)] == list(range(10))
 
 
 def test_files_of_a_form_are_answered_in_their_order(client: TestClient) -> None:

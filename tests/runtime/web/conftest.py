@@ -1,6 +1,5 @@
 import asyncio
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -37,9 +36,8 @@ class Echo(Application):
     error: what requests for /fail raise; None: they take ten seconds. values: as for `settings`.
     """
 
-    def __init__(self, error: BaseException | None = None, **values: Any) -> None:
+    def __init__(self, error: Exception | None = None, **values: Any) -> None:
         chosen = settings(**values)
-        self.refusals = Counter[str]()
         self._bodies, self._error = BodyReader(chosen.limits), error
         routes = [
             Route(HEALTH, JSONResponse({"status": "ok"})),
@@ -49,9 +47,6 @@ class Echo(Application):
             Route("/fail", self.fail),
         ]
         super().__init__(routes, chosen)
-
-    def count_refusal(self, reason: str) -> None:
-        self.refusals[reason] += 1
 
     async def echo(self, request: Request) -> Response:
         async with self._bodies.read(request, MAX_BYTES) as body:

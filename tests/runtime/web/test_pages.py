@@ -53,15 +53,3 @@ def test_asset_of_another_version_is_what_there_is_and_not_kept(client: TestClie
     assert (answer.status_code, answer.content) == (200, current.content)
     assert answer.headers["cache-control"] == "no-store"
     assert client.get(f"{assets(client)}none.js").status_code == 404
-
-
-def test_text_is_compressed_for_whom_accepts_it(client: TestClient) -> None:
-    for path in ("/", f"{assets(client)}style.css"):
-        whole = client.get(path, headers={"accept-encoding": "br"})
-        assert "content-encoding" not in whole.headers
-        answer = client.get(path, headers={"accept-encoding": "br;q=1.0, GZIP;q=0.5"})
-        assert answer.headers["content-encoding"] == "gzip" and answer.content == whole.content
-        assert answer.headers["vary"] == "accept-encoding"
-        assert int(answer.headers["content-length"]) < 0.6 * len(whole.content)
-    for path in loaded(client):
-        assert ("content-encoding" in client.get(path).headers) == (not path.endswith(".webp"))

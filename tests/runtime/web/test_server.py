@@ -65,8 +65,7 @@ def test_announcement(
     ("settings", "words"),
     [
         ({"host": "nowhere.invalid"}, "can't listen on nowhere.invalid, port 0: "),
-        ({"uds": Path("file")}, "can't listen on .*file: it exists, and is not a Unix socket"),
-        ({"uds": Path("alive")}, "Address already in use"),
+        ({"uds": Path("file")}, "can't listen on file: Address already in use$"),
     ],
 )
 def test_unusable_address(
@@ -74,9 +73,8 @@ def test_unusable_address(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("file").write_text("text")
-    with server.bind(Settings(uds=Path("alive"))), pytest.raises(DigitsError, match=words):
+    with pytest.raises(DigitsError, match=words):
         server.bind(Settings(port=0, **settings))
-    Path("alive").unlink()
     assert Path("file").read_text() == "text"
 
 

@@ -3,7 +3,7 @@
 import { Answer } from "./answer.js";
 import { Paper } from "./paper.js";
 import { frameOf, open, startCamera } from "./pictures.js";
-import { FILE_TIMEOUT, post, SMALL_TIMEOUT } from "./server.js";
+import { FILE_TIMEOUT, read, SMALL_TIMEOUT } from "./server.js";
 import { copies } from "./shared.js";
 import { FileTable } from "./table.js";
 
@@ -31,16 +31,16 @@ async function changed() {
   if (paper.isBlank) return finish("Draw a digit.");
   const picture = paper.picture ?? paper.sheet;
   try {
-    await read(picture, paper.picture ? FILE_TIMEOUT : SMALL_TIMEOUT, signal);
+    await show(picture, paper.picture ? FILE_TIMEOUT : SMALL_TIMEOUT, signal);
     answer.busy = false;
   } catch (error) {
     if (!signal.aborted) finish(error.message);
   }
 }
 
-/** Ask the server what is in a picture, and show it. Throws an Error that a visitor can read. */
-async function read(picture, timeout, signal) {
-  const reading = await post("read", picture.blob, { timeout, signal, say });
+/** Have a picture read, and show the answer. Throws an Error that a visitor can read. */
+async function show(picture, timeout, signal) {
+  const reading = await read(picture.blob, { timeout, signal, say });
   answer.show(reading, picture.image);
 }
 
@@ -89,11 +89,11 @@ function updateButtons() {
 /** Read what the camera sees, again and again, until something else comes onto the paper. */
 async function watch() {
   const signal = restart();
-  signal.addEventListener("abort", () => show(null));
+  signal.addEventListener("abort", () => setVideo(null));
   answer.say("Starting the camera …");
   try {
-    show(await startCamera(signal, () => paper.draw()));
-    while (!signal.aborted) await read(await frameOf(video), SMALL_TIMEOUT, signal);
+    setVideo(await startCamera(signal, () => paper.draw()));
+    while (!signal.aborted) await show(await frameOf(video), SMALL_TIMEOUT, signal);
   } catch (error) {
     if (signal.aborted) return;
     task.abort();
@@ -102,7 +102,7 @@ async function watch() {
 }
 
 /** newVideo: the camera's, or null when it stops. */
-function show(newVideo) {
+function setVideo(newVideo) {
   video = newVideo;
   find("live").ariaPressed = Boolean(video);
   paper.show(video);

@@ -28,7 +28,7 @@ const fields = [...constraints.querySelectorAll("[name]")];
 const stored = storage("localStorage");
 
 /**
- * Post a picture until the server answers, and return the answer.
+ * Have the server read a picture: post it until there is an answer, and return the answer.
  *
  * Throws an Error that a visitor can read.
  *
@@ -37,13 +37,12 @@ const stored = storage("localStorage");
  * signal: aborts it.
  * tries: how often it tries at most while the server is ready.
  */
-export async function post(
-  address, picture, { timeout, say, signal = new AbortController().signal, tries = Infinity },
-) {
+export async function read(picture, { timeout, say, signal, tries = Infinity }) {
   if (picture.size > MAX_BYTES) throw new Error(REFUSED[413]);
   while (tries > 0) {
     const headers = await authorization(signal, say);
-    const { status, answer } = await send(address, { method: "POST", body: picture, headers }, timeout, signal);
+    const request = { method: "POST", body: picture, headers };
+    const { status, answer } = await send(`read?${constraintsQuery()}`, request, timeout, signal);
     signal.throwIfAborted();
     if (status === 200) return answer;
     if (status === 401) refuseToken(headers);
@@ -62,9 +61,8 @@ export async function post(
 /** { status, answer }: the status is "late" or "lost" if nothing comes back, or not from this server. */
 async function send(address, request, timeout, signal) {
   const late = AbortSignal.timeout(timeout);
-  const query = address === "read" ? `?${constraintsQuery()}` : "";
   try {
-    const response = await fetch(address + query, { ...request, signal: AbortSignal.any([signal, late]) });
+    const response = await fetch(address, { ...request, signal: AbortSignal.any([signal, late]) });
     const answer = await response.json().catch(() => null);
     return { status: response.status === 200 && !answer ? "lost" : response.status, answer };
   } catch {

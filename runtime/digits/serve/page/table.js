@@ -1,7 +1,7 @@
 // A table of many files, what is in each of them, and its CSV.
 
 import { open } from "./pictures.js";
-import { FILE_TIMEOUT, post } from "./server.js";
+import { FILE_TIMEOUT, read } from "./server.js";
 import { element } from "./shared.js";
 
 const CONCURRENT = 2; // one file is read while the other is on its way
@@ -33,10 +33,10 @@ export class FileTable {
     this.section.scrollIntoView();
     this.#showProgress();
     const { signal } = this.#aborter;
-    const read = async () => {
+    const readInTurn = async () => {
       while (rows.length && !signal.aborted) await this.#read(rows.shift(), signal);
     };
-    this.#reading = this.#reading.then(() => Promise.all(Array.from({ length: CONCURRENT }, read)));
+    this.#reading = this.#reading.then(() => Promise.all(Array.from({ length: CONCURRENT }, readInTurn)));
   }
 
   #append(file) {
@@ -58,7 +58,7 @@ export class FileTable {
       const { image, blob } = await open(row.file);
       image?.close?.(); // a large picture's memory, before the next one
       const options = { timeout: FILE_TIMEOUT, signal, say, tries: MAX_TRIES };
-      const { text, status, numbers } = await post("read", blob, options);
+      const { text, status, numbers } = await read(blob, options);
       row.text = text;
       row.sure = status === "sure" ? "yes" : "no";
       row.status = [...new Set(numbers.map((number) => number.status))].join(" ");

@@ -51,14 +51,10 @@ function take(newToken) {
 
 /** Take the token in the address, /#token=…, percent-encoded, and take it out of there. */
 function takeFromAddress() {
-  const [, encoded] = location.hash.match(/^#token=(.+)/) ?? [];
-  if (!encoded) return;
+  const linkedToken = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!linkedToken) return;
   history.replaceState(null, "", location.pathname + location.search);
-  try {
-    take(decodeURIComponent(encoded));
-  } catch {
-    take(encoded); // with a % that encodes nothing
-  }
+  take(linkedToken);
 }
 
 form.addEventListener("submit", (event) => {
