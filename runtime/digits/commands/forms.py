@@ -37,9 +37,9 @@ def form_task(
 def run(task: ReadForm, inputs: Inputs, output: OutputOptions, jobs: int | None) -> NoReturn:
     """Read sheets by `runner.run`, check their table, and exit.
 
-    In a CSV, duplicate sheets are marked; they and missing ones are named; those that weren't found
-    are read again. For NAME.xlsx, the table is NAME.csv, of which each run makes a spreadsheet.
-    Raises DigitsError.
+    In a CSV, duplicate sheets are marked, and sheets that weren't found before are read again.
+    Warnings name what is duplicate or missing. For NAME.xlsx, the table is NAME.csv, of which each
+    run makes a spreadsheet. Raises DigitsError.
     """
     from digits.forms.table import open_table  # needs a package
 

@@ -96,18 +96,19 @@ def _weigh(
             for text, q in texts.items()
         )
         combinations = nlargest(_MAX_COMBINATIONS, longer, itemgetter(1))
-    broken = (
+    penalties = (
         [BROKEN * share for rule, share in rules.items() if not rule.holds(combination)]
         for combination, _ in combinations
     )
-    weights = np.array([*map(math.prod, broken)])
+    weights = np.array([*map(math.prod, penalties)])
     probabilities = np.array([p for _, p in combinations])
     best, _ = combinations[int((weights * probabilities).argmax())]
     # Of the combinations that are left out, some satisfy the rules by chance.
-    usual = max(rules.values(), default=1.0)
-    changes = probabilities * (weights - usual)
-    total, weighed = usual + changes.sum(), dict[int, tuple[str, float]]()
+    unlisted_weight = max(rules.values(), default=1.0)
+    changes = probabilities * (weights - unlisted_weight)
+    total, likeliest = unlisted_weight + changes.sum(), dict[int, tuple[str, float]]()
     for i, text in best.items():
         change = changes[[combination[i] == text for combination, _ in combinations]].sum()
-        weighed[i] = text, min(float((usual * field_texts[i][text] + change) / total), 1.0)
-    return weighed
+        weight = unlisted_weight * field_texts[i][text] + change
+        likeliest[i] = text, min(float(weight / total), 1.0)
+    return likeliest

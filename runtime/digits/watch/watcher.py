@@ -106,7 +106,7 @@ class FolderWatcher:
             if picture not in self._due and hash(picture.cells) not in self.done_hashes:
                 self._due[picture] = now + STABLE_SECONDS
                 waiting += 1
-        self._note("folder", [*map(str, errors)])
+        self._report_problems("folder", [*map(str, errors)])
 
     def _read(self, picture: FileStamp) -> bool:
         """Read a picture and write its row; False if that can't be done now."""
@@ -119,22 +119,22 @@ class FolderWatcher:
             if result:
                 self._results.append(result.lines)
         except (StartFailed, WriteFailed) as error:
-            self._note("reading", [str(error)])
+            self._report_problems("reading", [str(error)])
             return False
-        self._note("reading", [])
+        self._report_problems("reading", [])
         del self._due[picture]
         self._failed.discard(picture)
         if result:
-            self._report(picture, result)
+            self._report_result(picture, result)
         return True
 
-    def _report(self, picture: FileStamp, result: PictureResult) -> None:
-        """Say what has been written."""
+    def _report_result(self, picture: FileStamp, result: PictureResult) -> None:
+        """Print a result whose row has been written, and keep a doubtful picture."""
         self.done_hashes.add(hash(picture.cells))
         if result.error:
             print_stderr(f"error: {result.error}")
         if self._keep and result.is_doubtful:
-            self._note("keeping", self._keep.add(picture, result.lines))
+            self._report_problems("keeping", self._keep.add(picture, result.lines))
         print_result(result.json)
 
     def _ask(self, picture: FileStamp) -> PictureResult | None:
@@ -153,8 +153,8 @@ class FolderWatcher:
             error = f"{picture.name} takes longer than {TIMEOUT_SECONDS:.0f} seconds"
             return self._job.failure(picture, error)
 
-    def _note(self, activity: str, problems: Collection[str]) -> None:
-        """Report each current problem of an activity once, and when all of them are over."""
+    def _report_problems(self, activity: str, problems: Collection[str]) -> None:
+        """Print each new problem of an activity, and say when all of them are over."""
         earlier = self._problems.get(activity, ())
         for problem in problems:
             if problem not in earlier:
