@@ -81,9 +81,9 @@ def blank_sheet(random: Random, folder: Path, find: FindBy) -> Blank:
     sums = (f"total = {' + '.join(MARKS)}",)
     roster = Rule((0,), frozenset((number,) for number in students))
     form = Form(size, tuple(fields), find, int(random.integers(146)), file, sums, roster)
-    for number, box in form.marker_boxes.items() if find == "marks" else ():
+    for marker_id, box in form.marker_boxes.items() if find == "marks" else ():
         left, top, right, _ = (round(side * DOTS) for side in box)
-        marker = cv2.aruco.generateImageMarker(_MARKERS, number, right - left)
+        marker = cv2.aruco.generateImageMarker(_MARKERS, marker_id, right - left)
         paste(printed, marker == 0, left, top)
     return Blank(form, printed, unit, students, *marks, long)
 

@@ -240,7 +240,7 @@ def test_json_is_documented(
     heading: str,
     command: str,
 ) -> None:
-    monkeypatch.setattr(bench, "SECONDS", 0.0)
+    monkeypatch.setattr(bench, "MIN_SECONDS", 0.0)
     monkeypatch.chdir(tmp_path)
     for picture in (pictures[7], numbers):
         shutil.copy(picture, tmp_path)

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from digits.errors import DigitsError, Interrupted, WrongTask
 from digits.system import require_64_bit, variable
-from digits.terminal import EXIT_INTERRUPTED, print_stderr, print_warnings
+from digits.terminal import EXIT_INTERRUPTED, print_stderr, shorten_warnings
 
 
 def start() -> None:
@@ -64,7 +64,7 @@ def _set_up() -> None:
     # NumPy's OpenBLAS: for 25 ms after each product its threads spin, which takes as much CPU time
     # as a picture does, and a core from whoever reads another one.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    print_warnings()
+    shorten_warnings()
     if sys.stderr is None:  # or Typer would print errors on stdout
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored

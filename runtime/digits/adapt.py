@@ -43,31 +43,33 @@ _MIN_GRADIENT = 1e-4  # its norm, for each picture, at which the minimization en
 class Adapted(NamedTuple):
     """The file with the refitted layer.
 
-    before, after: how many of the labelled pictures were and are read wrong, the latter by
-        cross-validation.
+    model_content: its bytes.
+    picture_count: how many labelled pictures there are.
+    wrong_before: how many of them were read wrong.
+    wrong_after: how many are read wrong now, by cross-validation.
     """
 
-    content: bytes
-    total: int
-    before: int
-    after: int
+    model_content: bytes
+    picture_count: int
+    wrong_before: int
+    wrong_after: int
 
 
 class LastLayer(NamedTuple):
     """The last layer of a model file.
 
-    features: the name of what the layer multiplies.
+    feature_tensor: the name of what the layer multiplies.
     """
 
     name: str
-    features: str
+    feature_tensor: str
 
     @classmethod
     def find(cls, content: bytes, name: str) -> "LastLayer":
         """Find the layer. Raises ModelError if the file isn't an int8 file of `digits export`."""
         with suppress(LookupError, ValueError):  # there is no such layer, or it isn't whole
-            features, weight = last_dense_inputs(content)[:2]
-            layer = cls(weight.removesuffix(".weight"), features)
+            feature_tensor, weight = last_dense_inputs(content)[:2]
+            layer = cls(weight.removesuffix(".weight"), feature_tensor)
             weights, scales, biases, bias_scales = layer.tensors(content)
             shapes = {weights.shape[:-1], scales.shape, biases.shape, bias_scales.shape}
             divisors = np.concatenate([scales, bias_scales])
@@ -101,7 +103,7 @@ class LastLayer(NamedTuple):
         biases[:] = np.round(new[:, -1] / bias_scales)
         return bytes(changed)
 
-    def inputs(self, content: bytes, images: NDArray[np.uint8], name: str) -> Doubles:
+    def compute_features(self, content: bytes, images: NDArray[np.uint8], name: str) -> Doubles:
         """Compute what the layer multiplies for each image, and last 1: float64 [k, n + 1].
 
         images: uint8 [k, 28, 28].
@@ -110,10 +112,10 @@ class LastLayer(NamedTuple):
         Raises ModelError if the file can't be run.
         """
         # A message that occurs twice is merged: this adds an output to the graph.
-        output = bytes_field(12, bytes_field(1, self.features.encode()))
+        output = bytes_field(12, bytes_field(1, self.feature_tensor.encode()))
         session = Session(content + bytes_field(7, output), name, "float")
         batches = [
-            session.run({CLASSIFIER.input.name: batch}, [self.features])[0]
+            session.run({CLASSIFIER.input.name: batch}, [self.feature_tensor])[0]
             for batch in np.split(images[:, None], range(_BATCH_SIZE, len(images), _BATCH_SIZE))
         ]
         features = np.concatenate(batches).astype(np.float64)
@@ -138,13 +140,14 @@ def adapt(file: ModelFile[Metadata], own: OwnPictures) -> Adapted:
             f"it takes {MIN_PICTURES} pictures of each digit, or others are forgotten: there are"
             f" only {counts.min()} of {counts.argmin()}"
         )
-    features = layer.inputs(file.content, pictures.images, file.name)
-    before = int(are_wrong(features @ old.T, labels).sum())
-    penalty, after = _choose_penalty(old, features, labels)
-    if after >= before:
+    features = layer.compute_features(file.content, pictures.images, file.name)
+    wrong_before = int(are_wrong(features @ old.T, labels).sum())
+    penalty, wrong_after = _choose_penalty(old, features, labels)
+    if wrong_after >= wrong_before:
         raise DataError(
-            f"refitting gains nothing: of {len(labels)} pictures {before} are read wrong before,"
-            f" and {after} after it (cross-validated); label more, or train on a workstation"
+            f"refitting gains nothing: of {len(labels)} pictures {wrong_before} are read wrong"
+            f" before, and {wrong_after} after it (cross-validated); label more, or train on a"
+            " workstation"
         )
     new = fit(old, features, labels, penalty)
     recipe = {"name": "adapt", "penalty": penalty, "parent": objects["recipe"]}
@@ -153,7 +156,7 @@ def adapt(file: ModelFile[Metadata], own: OwnPictures) -> Adapted:
     content = metadata.add_metadata(layer.replace(file.content, new), changed)
     # Never write what the runtime would refuse.
     check(ModelBytes("the adapted file", content), Metadata)
-    return Adapted(content, len(labels), before, after)
+    return Adapted(content, len(labels), wrong_before, wrong_after)
 
 
 def fit(old: Doubles, features: Doubles, labels: NDArray[np.uint8], penalty: float) -> Doubles:
@@ -168,7 +171,7 @@ def fit(old: Doubles, features: Doubles, labels: NDArray[np.uint8], penalty: flo
     # Newton's method with a bound instead of the second derivative (D. Böhning, 1992), so that no
     # step is too long, and with momentum, since many are too short (Y. Nesterov, 1983).
     inverse = np.linalg.inv(features.T @ features / 2 + penalty * np.eye(features.shape[1]))
-    before = new = ahead = old
+    previous = new = ahead = old
     steps_downhill = 0
     for _ in range(_MAX_STEPS):
         shares = np.exp(log_softmax(features @ ahead.T))
@@ -176,10 +179,10 @@ def fit(old: Doubles, features: Doubles, labels: NDArray[np.uint8], penalty: flo
         slope[NO_DIGIT] = 0
         if np.linalg.norm(slope) < _MIN_GRADIENT * len(labels):
             break
-        is_downhill = (slope * (new - before)).sum() < 0  # else momentum begins anew
+        is_downhill = (slope * (new - previous)).sum() < 0  # else momentum begins anew
         steps_downhill = steps_downhill + 1 if is_downhill else 0
-        before, new = new, ahead - slope @ inverse
-        ahead = new + steps_downhill / (steps_downhill + 3) * (new - before)
+        previous, new = new, ahead - slope @ inverse
+        ahead = new + steps_downhill / (steps_downhill + 3) * (new - previous)
     return ahead
 
 

@@ -13,7 +13,7 @@ import typer
 from digits import __version__
 from digits.commands import options, reports, runner
 from digits.commands.inputs import resolve
-from digits.commands.tasks import ClassifierOptions, ReadDigit, network_options
+from digits.commands.tasks import ClassifierOptions, ReadDigit, make_classifier_options
 from digits.terminal import ErrorReporter, print_result
 from digits.watch.cli import watch
 
@@ -73,7 +73,7 @@ def predict(
     PICTURES are files, folders, patterns, or - for stdin.
     """
     output_format, inputs = output.choose_format(), resolve(pictures, recursive)
-    task = ReadDigit(networks=ClassifierOptions(model, threshold), drawing=debug)
+    task = ReadDigit(classifier_options=ClassifierOptions(model, threshold), drawing_path=debug)
     runner.run(task, inputs, output_format, 1 if debug else jobs, output.output)
 
 
@@ -98,14 +98,14 @@ def read(
     inputs = resolve(pictures, recursive)
     if annotate:
         _check_annotated(annotate, inputs.files)
-    networks = network_options(model)
+    classifier_options = make_classifier_options(model)
     if fields:
         from digits.commands import forms
 
-        task = forms.form_task(fields, number_options, networks)
-        forms.run(replace(task, drawing=annotate), inputs, output, jobs)
+        task = forms.form_task(fields, number_options, classifier_options)
+        forms.run(replace(task, drawing_path=annotate), inputs, output, jobs)
     output_format = output.choose_format()
-    numbers = replace(number_options.task(networks), drawing=annotate)
+    numbers = replace(number_options.task(classifier_options), drawing_path=annotate)
     runner.run(numbers, inputs, output_format, jobs, output.output)
 
 
@@ -133,8 +133,9 @@ def evaluate(
     with options.needs_package("--plot", "matplotlib"):
         plots = import_module("digits_train.plots") if plot else None  # which needs no torch
     is_of_pages = not numbers and data is not None and has_pages(data)
-    networks, errors = network_options(model, bool(numbers) or is_of_pages), ErrorReporter()
-    task = number_options.task(networks)
+    classifier_options = make_classifier_options(model, bool(numbers) or is_of_pages)
+    errors = ErrorReporter()
+    task = number_options.task(classifier_options)
     if numbers:
         if data:
             raise typer.BadParameter("--data and --numbers exclude each other")
@@ -148,9 +149,9 @@ def evaluate(
     elif number_options != options.NumberOptions() or calibrate:
         raise typer.BadParameter("constraints, --max-errors and --calibrate are for --numbers")
     elif data and is_of_pages:
-        report = evaluate.evaluate_pages(networks, data, errors.report)
+        report = evaluate.evaluate_pages(classifier_options, data, errors.report)
     else:
-        report = evaluate.evaluate_digits(networks, data, errors.report)
+        report = evaluate.evaluate_digits(classifier_options, data, errors.report)
     reports.print_report(report.values, as_json)
     if plot:
         for name, result in report.plots.items():
@@ -202,10 +203,10 @@ def adapt(
     if output.suffix.lower() != ".onnx":  # such as that of the labels
         raise typer.BadParameter("--output writes an .onnx file")
     adapted = adapt(load(model, Metadata), datasets.load_own(labels, datasets.skip))
-    write_bytes(output, adapted.content)
+    write_bytes(output, adapted.model_content)
     print_result(
-        f"{output}  of {adapted.total} pictures {adapted.before} were read wrong, and"
-        f" {adapted.after} are now (cross-validated)"
+        f"{output}  of {adapted.picture_count} pictures {adapted.wrong_before} were read wrong, and"
+        f" {adapted.wrong_after} are now (cross-validated)"
     )
 
 

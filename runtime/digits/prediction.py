@@ -64,11 +64,11 @@ class Prediction:
             return f"?  ({confidence}{guess})"
         return f"{self.digit}  ({confidence})"
 
-    def to_dict(self, file: str, frame: bool = False) -> dict[str, Any]:
-        """The fields of a JSON object. frame: whether to include the 28x28 pixels, as rows."""
+    def to_dict(self, file: str, with_frame: bool = False) -> dict[str, Any]:
+        """The fields of a JSON object. with_frame: whether to include the 28x28 pixels, as rows."""
         fields = {"file": escape_name(file), **vars(self), "note": escape_control(self.note)}
         pixels = fields.pop("frame")
-        if frame:
+        if with_frame:
             fields["frame"] = None if pixels is None else pixels.tolist()
         return fields
 

@@ -19,12 +19,12 @@ from typing import Any, Generic, TypeVar
 
 from digits import system
 from digits.errors import DigitsError, reporting
-from digits.terminal import print_warnings
+from digits.terminal import shorten_warnings
 
 T = TypeVar("T")
 Request = TypeVar("Request")
-Answer = TypeVar("Answer")
-Start = Callable[[], Callable[[Request], Answer]]
+Response = TypeVar("Response")
+Start = Callable[[], Callable[[Request], Response]]
 
 _SECONDS_TO_DIE = 5.0  # after SIGKILL, unless a disk doesn't respond
 _PREFETCH = 2  # requests per worker: one at work, one waiting
@@ -45,7 +45,7 @@ class WorkerDied(DigitsError):
         self.is_bug = exit_code == 1
 
 
-class Worker(Generic[Request, Answer]):
+class Worker(Generic[Request, Response]):
     """A process that answers one request after the other.
 
     Ctrl-C doesn't reach it. It ends with its parent process, even a killed one; on Linux with the
@@ -57,7 +57,7 @@ class Worker(Generic[Request, Answer]):
     Raises StartFailed if the system can't start another process.
     """
 
-    def __init__(self, start: Start[Request, Answer], memory: int | None = None) -> None:
+    def __init__(self, start: Start[Request, Response], memory: int | None = None) -> None:
         # fork is unsafe beside onnxruntime's threads
         context = multiprocessing.get_context("spawn")
         self._pipe, worker_end = context.Pipe()
@@ -84,7 +84,7 @@ class Worker(Generic[Request, Answer]):
             raise
         self._started = True
 
-    def ask(self, request: Request, timeout: float | None = None) -> Answer:
+    def ask(self, request: Request, timeout: float | None = None) -> Response:
         """Send a request and return its answer.
 
         timeout: in seconds.
@@ -95,7 +95,7 @@ class Worker(Generic[Request, Answer]):
         self.wait_until_started()
         with suppress(OSError):  # `_receive` notices
             self._pipe.send(request)
-        answer: Answer = self._receive(timeout)
+        answer: Response = self._receive(timeout)
         return answer
 
     @property
@@ -129,7 +129,7 @@ class Worker(Generic[Request, Answer]):
         return answer
 
 
-class Pool(Generic[Request, Answer]):
+class Pool(Generic[Request, Response]):
     """Up to `size` workers, which answer at the same time. Threads may share a pool.
 
     start_worker: makes a worker. The first one starts at once, the others when all are at work.
@@ -138,10 +138,10 @@ class Pool(Generic[Request, Answer]):
     Raises StartFailed.
     """
 
-    def __init__(self, start_worker: Callable[[], Worker[Request, Answer]], size: int) -> None:
+    def __init__(self, start_worker: Callable[[], Worker[Request, Response]], size: int) -> None:
         self._start_worker = start_worker
         self._idle = [start_worker()]
-        self._busy: set[Worker[Request, Answer]] = set()
+        self._busy: set[Worker[Request, Response]] = set()
         self._killed, self._lock = False, Lock()
         # On Linux a worker ends with the thread that started it, so these live as long.
         self._threads = ThreadPoolExecutor(size, "pool")
@@ -150,7 +150,7 @@ class Pool(Generic[Request, Answer]):
         """Wait for the first worker. Raises StartFailed, and the DigitsError that it raises."""
         self._idle[0].wait_until_started()
 
-    def submit(self, request: Request, timeout: float | None = None) -> "Future[Answer]":
+    def submit(self, request: Request, timeout: float | None = None) -> "Future[Response]":
         """Have a worker answer. The future raises what `ask` does.
 
         timeout: in seconds.
@@ -173,7 +173,7 @@ class Pool(Generic[Request, Answer]):
         for worker in self._idle:
             worker.close()
 
-    def _ask(self, request: Request, timeout: float | None) -> Answer:
+    def _ask(self, request: Request, timeout: float | None) -> Response:
         worker = self._idle_worker()
         if worker is None:
             worker = self._start_worker()
@@ -191,7 +191,7 @@ class Pool(Generic[Request, Answer]):
                 else:
                     worker.close()
 
-    def _idle_worker(self) -> Worker[Request, Answer] | None:
+    def _idle_worker(self) -> Worker[Request, Response] | None:
         with self._lock:
             while self._idle:
                 worker = self._idle.pop()
@@ -241,7 +241,7 @@ def _serve(pipe: Connection, memory: int | None) -> None:
     """Receive what to start, then answer requests until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     system.die_with_parent()
-    print_warnings()
+    shorten_warnings()
     with suppress(EOFError, OSError):
         try:
             start: Start[Any, Any] = pipe.recv()

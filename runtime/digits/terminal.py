@@ -54,8 +54,8 @@ class ErrorReporter:
             sys.exit(1)
 
 
-def print_warnings() -> None:
-    """Have Python's warnings on a line each, without Pillow's about files that it can read."""
+def shorten_warnings() -> None:
+    """Have each warning printed on one line, but none of Pillow's about files that it can read."""
     warnings.filterwarnings("ignore", module="PIL")
     warnings.showwarning = lambda message, *_: print_stderr(f"warning: {message}")
 

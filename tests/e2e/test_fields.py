@@ -49,7 +49,7 @@ def form(tmp_path: Path, monkeypatch: Patch) -> Form:
 
 def filled(form: Form, digits: Split, *texts: str) -> Grey:
     """A sheet with these digits of MNIST in its fields, each in its cell."""
-    sheet = pdf.draw(form).copy()
+    sheet = pdf.draw_without_fields(form).copy()
     for of, text in zip(form.fields, texts, strict=True):
         left, top, right, bottom = (round(DOTS * edge) for edge in of.box)
         cv2.rectangle(sheet, (left, top), (right, bottom), 166, 3)
@@ -90,7 +90,7 @@ def test_stack_becomes_a_table(form: Form, test_slice: Split, run: Run) -> None:
     for text, note in (("9", ""), ("8", "total isn't a + b")):
         table.rows[2] |= {"number": "3590", "total": text, "total status": "corrected"}
         table.rows[2] |= {"a": "4", "a status": "accepted"}
-        table.check()
+        table.update_statuses()
         assert (table.rows[2]["note"], table.rows[2]["status"] == "review") == (note, True)
     sheet = openpyxl.load_workbook("marks.xlsx").active
     assert [cell.value for cell in sheet[2]][:2] == ["1.jpg", 7210]
@@ -115,7 +115,7 @@ def test_digit_beyond_its_field_is_looked_at_and_empty_cells_are_blank(
 ) -> None:
     *fields, total = (replace(field, is_optional=True) for field in form.fields)
     fields.append(replace(total, box=(150, 80, 176, 92), range=None))
-    form = replace(form, fields=tuple(fields), find="fixed", **NO_RULES)
+    form = replace(form, fields=tuple(fields), find_by="fixed", **NO_RULES)
     numbers = list[tuple[str, str]]()
     for text in ("345", "3459"):  # the 9 is outside
         sheet = 0.9 * filled(form, test_slice, "", "1", "12", text)
@@ -129,7 +129,7 @@ def test_digit_beyond_its_field_is_looked_at_and_empty_cells_are_blank(
 def test_roster_makes_up_for_no_stroke_through_a_number(
     form: Form, test_slice: Split, classifier: Classifier
 ) -> None:
-    form = replace(form, find="fixed")
+    form = replace(form, find_by="fixed")
     sheet = filled(form, test_slice, "7210", "12", "7", "19")
     assert classifier.read_fields(sheet, form).numbers[0].status == "accepted"
     cv2.line(sheet, (280, 460), (960, 455), 60, 3)

@@ -16,7 +16,7 @@ DIGITS = """
 import sys
 from digits.__main__ import main
 from digits.commands import bench
-bench.SECONDS = 0.0
+bench.MIN_SECONDS = 0.0
 sys.argv[0] = "digits"
 main()
 """

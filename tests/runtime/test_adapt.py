@@ -56,13 +56,13 @@ def test_learns_and_keeps(sixes: NDArray[np.uint8], labelled: Split, test_slice:
     adapted = adapt(FILE, own(labelled))
     before, after = (
         partial(accuracy, Model(ModelBytes("model", content), sha256=""))
-        for content in (FILE.content, adapted.content)
+        for content in (FILE.content, adapted.model_content)
     )
     wrong = round(110 * (1 - before(labelled)))
-    assert adapted[1:3] == (110, wrong) and wrong > 15 and adapted.after < 10
+    assert adapted[1:3] == (110, wrong) and wrong > 15 and adapted.wrong_after < 10
     assert after(Split(sixes[20:], np.full(len(sixes) - 20, 6, np.uint8))) > 0.7
     assert after(test_slice) > before(test_slice) - 0.05
-    about = check(ModelBytes("new", adapted.content), Metadata).metadata
+    about = check(ModelBytes("new", adapted.model_content), Metadata).metadata
     recipe = json.loads(about.recipe)
     assert (recipe["name"], recipe["parent"]) == ("adapt", json.loads(FILE.metadata.recipe))
     assert json.loads(about.data_sha256)[OWN] == "a1"

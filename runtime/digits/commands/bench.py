@@ -26,8 +26,8 @@ from digits.commands.tasks import ClassifierOptions
 from digits.errors import DigitsError
 from digits.system import cpu_count
 
-SECONDS, MIN_CALLS = 1.0, 5  # of a function, at least
-_PROCESSES = 3  # of a command
+MIN_SECONDS, MIN_CALLS = 1.0, 5  # of a function
+_PROCESSES = 3  # for each command
 # Where Linux names a board, such as a Raspberry Pi, or else the processor.
 _DEVICES = {"/proc/device-tree/model": r"()([^\0]+)", "/proc/cpuinfo": r"(model name\s*: )(.+)"}
 _COMMAND = """try:
@@ -114,10 +114,10 @@ def _measure_command(command: str, picture: str) -> dict[str, Any]:
 
 
 def _median_seconds(call: Callable[[], object]) -> float:
-    """Measure the median of many calls."""
+    """Time many calls, and return the median."""
     times: list[float] = []
     call()  # a warm-up
-    end = time.perf_counter() + SECONDS
+    end = time.perf_counter() + MIN_SECONDS
     while len(times) < MIN_CALLS or time.perf_counter() < end:
         began = time.perf_counter()
         call()

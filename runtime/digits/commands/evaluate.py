@@ -40,7 +40,9 @@ class Report(NamedTuple):
     plots: dict[str, object]
 
 
-def evaluate_digits(networks: ClassifierOptions, data: Path | None, on_error: OnError) -> Report:
+def evaluate_digits(
+    classifier_options: ClassifierOptions, data: Path | None, on_error: OnError
+) -> Report:
     """Measure how well a classifier reads digits.
 
     data: see `read_pictures`; or a folder of MNIST, whose test digits are read (see `mnist.load`).
@@ -48,7 +50,7 @@ def evaluate_digits(networks: ClassifierOptions, data: Path | None, on_error: On
 
     Raises DataError if no picture can be read, and ModelError.
     """
-    classifier = networks.open(reads_numbers=False)
+    classifier = classifier_options.open(reads_numbers=False)
     network = classifier.model
     evaluation = Evaluation(network.metadata.rejection_threshold)
     if data is not None and has_pictures(data):
@@ -76,7 +78,7 @@ def evaluate_digits(networks: ClassifierOptions, data: Path | None, on_error: On
     return Report(values, {"confusion": evaluation.confusion, "mistakes": evaluation})
 
 
-def evaluate_pages(networks: ClassifierOptions, table: Path, on_error: OnError) -> Report:
+def evaluate_pages(classifier_options: ClassifierOptions, table: Path, on_error: OnError) -> Report:
     """Measure how well a reader reads the pages in a table.
 
     on_error: called for each row or picture that can't be read.
@@ -85,7 +87,7 @@ def evaluate_pages(networks: ClassifierOptions, table: Path, on_error: OnError) 
     """
     if has_column(table, "box"):
         raise DataError(f"{table} labels numbers in boxes, not pages: measure it with --numbers")
-    classifier = networks.open(reads_numbers=True)
+    classifier = classifier_options.open(reads_numbers=True)
     labelled = [(path, text) for path, (_, text, _) in rows(table, on_error, "text")]
     if not labelled:
         raise DataError(f"no labelled pages in {table}")
@@ -167,7 +169,7 @@ def evaluate_numbers(
     if risk_bound_file:
         try:
             bound = calibrate(evaluation.probabilities, evaluation.right, max_errors)
-            save(risk_bound_file, bound, task.networks.files, constraints)
+            save(risk_bound_file, bound, task.classifier_options.files, constraints)
             values["risk_bound"] = {"file": str(risk_bound_file), **bound._asdict()}
         except DigitsError as error:
             on_error(error)

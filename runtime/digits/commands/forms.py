@@ -1,4 +1,4 @@
-"""Run `digits read --fields`: read each sheet, then look at the table as a whole."""
+"""Run `digits read --fields`: read each sheet, then check the table as a whole."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,9 @@ from digits.errors import DigitsError
 from digits.terminal import print_stderr
 
 
-def form_task(path: Path, number_options: NumberOptions, networks: ClassifierOptions) -> ReadForm:
+def form_task(
+    path: Path, number_options: NumberOptions, classifier_options: ClassifierOptions
+) -> ReadForm:
     """Make the task of reading sheets of the form in a file.
 
     Raises BadParameter for options of numbers that a form excludes, and DigitsError.
@@ -26,18 +28,18 @@ def form_task(path: Path, number_options: NumberOptions, networks: ClassifierOpt
     form = form_file.load(path)
     if not form.fields:
         raise DigitsError(f"{path} has no fields: `digits fields -o {path}` adds them")
-    if form.find == "blank":
+    if form.find_by == "blank":
         locate.load_blank(form)  # fails now, not at the first picture
-    max_errors = number_options.task(networks).max_errors
-    return ReadForm(networks=networks, form=form, max_errors=max_errors)
+    max_errors = number_options.task(classifier_options).max_errors
+    return ReadForm(classifier_options=classifier_options, form=form, max_errors=max_errors)
 
 
 def run(task: ReadForm, inputs: Inputs, output: OutputOptions, jobs: int | None) -> NoReturn:
     """Read sheets by `runner.run`, check their table, and exit.
 
-    In a CSV, duplicate sheets are marked; they and missing ones are named; those that weren't found
-    are read again. For NAME.xlsx, the table is NAME.csv, of which each run makes a spreadsheet.
-    Raises DigitsError.
+    In a CSV, duplicate sheets are marked, and sheets that weren't found before are read again.
+    Warnings name what is duplicate or missing. For NAME.xlsx, the table is NAME.csv, of which each
+    run makes a spreadsheet. Raises DigitsError.
     """
     from digits.forms.table import open_table  # needs a package
 
@@ -53,7 +55,7 @@ def run(task: ReadForm, inputs: Inputs, output: OutputOptions, jobs: int | None)
     if results and results.suffix.lower() == ".csv" and results.stat().st_size:
         with open_table(results, task.form) as table:
             table.drop_outdated()
-            problems = table.check()
+            problems = table.update_statuses()
             table.save()
             if spreadsheet:
                 table.save_spreadsheet(spreadsheet)

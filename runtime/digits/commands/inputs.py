@@ -37,10 +37,10 @@ def resolve(arguments: Sequence[str], recursive: bool) -> Inputs:
     return Inputs(files, len(files) != 1 or files != list(arguments), errors)
 
 
-def read_source(file: str) -> str | bytes:
-    """Return the file name, or the bytes of stdin for `-`.
+def to_source(file: str) -> str | bytes:
+    """Return the file name as it is, but for `-` the bytes of stdin.
 
-    Raises PictureError if it can't be read or is too large.
+    Raises PictureError if stdin can't be read or is too large.
     """
     if file != STDIN:
         return file

@@ -165,8 +165,8 @@ class NumberOptions(NamedTuple):
     ] = None
     max_errors: Annotated[str | None, option("P", _MAX_ERRORS, show_default="1%")] = None
 
-    def task(self, networks: ClassifierOptions) -> ReadNumbers:
-        """Make the task to read such numbers by these networks.
+    def task(self, classifier_options: ClassifierOptions) -> ReadNumbers:
+        """Make the task to read such numbers by such a classifier.
 
         Raises BadParameter for options that are malformed or contradict each other, and DigitsError
         for a file that can't be read, or is for other constraints or networks.
@@ -184,12 +184,12 @@ class NumberOptions(NamedTuple):
                 range=self.value_range,
                 digits_only=self.digits_only,
             )
-            task = ReadNumbers(networks=networks, constraints=constraints)
+            task = ReadNumbers(classifier_options=classifier_options, constraints=constraints)
             if self.max_errors is None:
                 return task
             from digits.evaluation.acceptance import parse_max_errors
 
-            share = parse_max_errors(self.max_errors, networks.files, constraints)
+            share = parse_max_errors(self.max_errors, classifier_options.files, constraints)
             return replace(task, max_errors=share)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error

@@ -29,10 +29,10 @@ class ResultsFile:
     Whatever else changes or replaces the file meanwhile, it is opened again before the next line.
 
     path: a file with these columns, or a new one.
-    key: how many of the columns identify a picture.
-    redo: a cell in lines whose pictures aren't done.
-    done: hashes of the keys of those that are, which take a third of the memory; among 10^6
-        pictures, two collide once in 10^7 devices.
+    key_columns: how many columns, from the first, identify a picture.
+    redo_status: a cell in the lines of pictures that are to be read again.
+    done_hashes: hashes of the key columns of the others, which take a third of the memory; among
+        10^6 pictures, two collide once in 10^7 devices.
 
     Raises DigitsError if it isn't a file, can't be opened, has other columns or is locked by
     another process.
@@ -43,14 +43,15 @@ class ResultsFile:
         path: Path,
         columns: Sequence[str],
         output_format: Format = CSV,
-        key: int = 1,
-        redo: str = "\0",
+        key_columns: int = 1,
+        redo_status: str = "\0",
     ) -> None:
-        self.path, self._columns, self._key, self._redo = path, list(columns), key, redo
+        self.path, self._columns = path, list(columns)
+        self._key_columns, self._redo_status = key_columns, redo_status
         self._format = output_format
         header = output_format.header(columns)
         self._header = f"{header}\n".encode() if header else b""
-        self.done = set[int]()
+        self.done_hashes = set[int]()
         self._state: tuple[int, ...]  # of the file as this has left it
         with reporting(f"write {path}", WriteFailed):
             self._open()
@@ -138,8 +139,9 @@ class ResultsFile:
                     break
                 end += len(line)
                 is_damaged = is_damaged or not cells
-                if cells and cells != self._columns and self._redo not in cells:  # the header
-                    self.done.add(hash(tuple(map(str, cells[: self._key]))))
+                is_header = cells == self._columns
+                if cells and not is_header and self._redo_status not in cells:
+                    self.done_hashes.add(hash(tuple(map(str, cells[: self._key_columns]))))
         self._file.truncate(end)
         if is_damaged:
             print_stderr(f"warning: {self.path} has damaged lines, whose pictures are read again")

@@ -10,7 +10,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from digits.commands.inputs import STDIN, Inputs, read_source
+from digits.commands.inputs import STDIN, Inputs, to_source
 from digits.commands.tasks import Task
 from digits.errors import DigitsError, Interrupted, PictureError
 from digits.formats import Format
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Two workers take 0.25 s to start; one process reads 250 small pictures in that time.
 _MIN_FILES_FOR_WORKERS = 500
 
-Result = tuple[str, DigitsError | None]  # the lines of a picture, and why it isn't as asked for
+Result = tuple[str, DigitsError | None]  # the lines of a picture, and why it has no answer
 
 
 def run(
@@ -48,10 +48,12 @@ def run(
             if output:
                 from digits.commands.results import ResultsFile
 
-                results_file = ResultsFile(output, columns, output_format, redo="not found")
+                results_file = ResultsFile(output, columns, output_format, redo_status="not found")
                 stack.enter_context(closing(results_file))
-                done = results_file.done
-                files = [file for file in files if _done_key(output_format, file) not in done]
+                done_hashes = results_file.done_hashes
+                files = [
+                    file for file in files if _done_hash(output_format, file) not in done_hashes
+                ]
                 total = len(inputs.files)
                 if len(files) < total:
                     skipped = f"{total - len(files)} of {total} pictures"
@@ -59,7 +61,7 @@ def run(
                 write, header = results_file.append, ""
             processes = process_count(files, jobs)
             if processes > 1:
-                task = replace(task, networks=task.networks._replace(threads=1))
+                task = replace(task, classifier_options=task.classifier_options._replace(threads=1))
             start = partial(_start, task, output_format, inputs.show_name)
             starts = range(0, len(files), task.batch)
             batches = [files[first : first + task.batch] for first in starts]
@@ -83,8 +85,8 @@ def process_count(files: Sequence[str], jobs: int | None) -> int:
     return jobs or (cpu_count() if len(files) >= _MIN_FILES_FOR_WORKERS else 1)
 
 
-def _done_key(output_format: Format, file: str) -> int:
-    """What `ResultsFile.done` has for a file; never for stdin, which is always read."""
+def _done_hash(output_format: Format, file: str) -> int:
+    """What `ResultsFile.done_hashes` has for a file; never for stdin, which is always read."""
     return hash(("" if file == STDIN else output_format.name(file),))
 
 
@@ -125,7 +127,7 @@ class _BatchReader:
 
     def read(self, files: Sequence[str]) -> list[Result]:
         """Read a batch of pictures, at once if all of them can be read."""
-        if len(files) > 1 and not self.task.drawing and STDIN not in files:
+        if len(files) > 1 and not self.task.drawing_path and STDIN not in files:
             with suppress(PictureError):
                 answers = self.task.ask(self.classifier, files)
                 return [*map(self._result, files, answers)]
@@ -133,13 +135,13 @@ class _BatchReader:
 
     def _read_file(self, file: str) -> Result:
         try:
-            source, number = read_source(file), next(self.drawing_numbers)
-            if not self.task.drawing:
+            source, number = to_source(file), next(self.drawing_numbers)
+            if not self.task.drawing_path:
                 [answer] = self.task.ask(self.classifier, [source])
                 return self._result(file, answer)
             page = self.task.load(source)
             [answer] = self.task.ask(self.classifier, [page])
-            if self.task.writes_failures or not self.task.failure(answer):
+            if self.task.writes_empty_answers or not self.task.why_empty(answer):
                 name = f"{number}-{os.path.basename(file)[:50]}"
                 self.task.draw(self.classifier, page, answer, name)
             return self._result(file, answer)
@@ -147,9 +149,9 @@ class _BatchReader:
             return "", error
 
     def _result(self, file: str, answer: "Answer") -> Result:
-        failure = self.task.failure(answer)
-        error = PictureError(f"{file}: {failure}") if failure else None
-        if error and not self.task.writes_failures:
+        reason = self.task.why_empty(answer)
+        error = PictureError(f"{file}: {reason}") if reason else None
+        if error and not self.task.writes_empty_answers:
             return "", error
         return self.output_format.lines(file, answer, self.show_name), error
 

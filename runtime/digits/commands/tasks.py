@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ClassifierOptions(NamedTuple):
-    """The arguments with which another process opens a Classifier."""
+    """The arguments of a Classifier, which another process may open."""
 
     model: Path | str | None = None
     threshold: float | None = None
@@ -51,10 +51,10 @@ class ClassifierOptions(NamedTuple):
         return classifier
 
 
-def network_options(
+def make_classifier_options(
     models: Sequence[Path] | None = None, reads_numbers: bool = True
 ) -> ClassifierOptions:
-    """Make the arguments of a Classifier that uses all cores.
+    """Make the options of a Classifier that uses all cores.
 
     models: at most one file of each kind: a detector, and a recognizer to read numbers or else a
         classifier.
@@ -88,16 +88,16 @@ class Task(ABC):
 
     batch: how many pictures share a run of the networks.
     reads_numbers: whether the recognizer is needed.
-    writes_failures: whether an answer without what was asked for is a result, too.
-    drawing: a file for the only picture, with boxes around the symbols that were read.
+    writes_empty_answers: whether an answer without a digit, number or field is a result, too.
+    drawing_path: a file for the only picture, with boxes around the symbols that were read.
     """
 
     batch: ClassVar[int] = 1
     reads_numbers: ClassVar[bool] = True
-    writes_failures: ClassVar[bool] = True
+    writes_empty_answers: ClassVar[bool] = True
 
-    networks: ClassifierOptions = ClassifierOptions()
-    drawing: Path | None = None
+    classifier_options: ClassifierOptions = ClassifierOptions()
+    drawing_path: Path | None = None
 
     @property
     @abstractmethod
@@ -114,8 +114,8 @@ class Task(ABC):
         """Read pictures. Raises PictureError for the first that can't be opened."""
 
     @abstractmethod
-    def failure(self, answer: Any) -> str:
-        """Say why an answer isn't what was asked for; empty if it is."""
+    def why_empty(self, answer: Any) -> str:
+        """Say why an answer has no digit, number or field; an empty text if it has."""
 
     @abstractmethod
     def unreadable(self, error: str) -> "Answer":
@@ -123,7 +123,7 @@ class Task(ABC):
 
     def open(self) -> "Classifier":
         """Open the networks. Raises ModelError if one that is needed can't be used."""
-        return self.networks.open(self.reads_numbers)
+        return self.classifier_options.open(self.reads_numbers)
 
     def load(self, source: "Source") -> "GreyImage":
         """Load a picture as `ask` does, to draw on it. Raises PictureError."""
@@ -135,13 +135,16 @@ class Task(ABC):
         """Write a drawing of an answer. name: for a file of its own. Raises DigitsError."""
         from digits import drawing
 
-        assert self.drawing
-        drawing.save(self.drawing, drawing.annotate(page, answer.numbers))
+        assert self.drawing_path
+        drawing.save(self.drawing_path, drawing.annotate(page, answer.numbers))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadDigit(Task):
-    """Read the digit in each picture. drawing: a folder for what was considered for each."""
+    """Read the digit in each picture.
+
+    drawing_path: a folder, which gets a drawing of the hypotheses in each picture.
+    """
 
     keys: ClassVar = Prediction.KEYS
     columns: ClassVar = Prediction.COLUMNS
@@ -151,7 +154,7 @@ class ReadDigit(Task):
     def ask(self, classifier: "Classifier", sources: "Sequence[Source]") -> list[Prediction]:
         return classifier.predict_batch(sources)
 
-    def failure(self, answer: Any) -> str:
+    def why_empty(self, answer: Any) -> str:
         return str(answer.note)
 
     def unreadable(self, error: str) -> Prediction:
@@ -166,9 +169,9 @@ class ReadDigit(Task):
         from digits import drawing
         from digits.digit import examine
 
-        assert self.drawing
+        assert self.drawing_path
         [examined] = examine(classifier.networks, [page])
-        drawing.save(self.drawing / f"{name}.png", drawing.debug_strip(examined, answer))
+        drawing.save(self.drawing_path / f"{name}.png", drawing.debug_strip(examined, answer))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +180,7 @@ class ReadNumbers(Task):
 
     keys: ClassVar = Reading.KEYS
     columns: ClassVar = Reading.COLUMNS
-    writes_failures: ClassVar = False
+    writes_empty_answers: ClassVar = False
 
     constraints: "Constraints | None" = None
     max_errors: float | None = None
@@ -185,7 +188,7 @@ class ReadNumbers(Task):
     def ask(self, classifier: "Classifier", sources: "Sequence[Source]") -> list[Reading]:
         return [classifier.read(source, self.constraints, self.max_errors) for source in sources]
 
-    def failure(self, answer: Any) -> str:
+    def why_empty(self, answer: Any) -> str:
         return "" if answer.lines else "no digits found"
 
     def unreadable(self, error: str) -> Reading:
@@ -212,8 +215,8 @@ class ReadForm(Task):
     def ask(self, classifier: "Classifier", sources: "Sequence[Source]") -> "list[Sheet]":
         return [classifier.read_fields(source, self.form, self.max_errors) for source in sources]
 
-    def failure(self, answer: Any) -> str:
-        return "" if answer.numbers else str(answer.note)  # else that is but a remark
+    def why_empty(self, answer: Any) -> str:
+        return "" if answer.numbers else str(answer.note)  # a sheet that is found may have one, too
 
     def unreadable(self, error: str) -> "Sheet":
         from digits.forms.sheet import Sheet

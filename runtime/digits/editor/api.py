@@ -25,16 +25,16 @@ from digits.web.settings import Settings
 class Editor(Application):
     """Shows a form on its sheet, and writes what comes back to the path. Raises DigitsError.
 
-    table: what the form's file says, or will say.
+    form_values: what the form's file says, or will say.
     """
 
-    def __init__(self, table: Mapping[str, Any], path: Path, settings: Settings) -> None:
-        self._table, self._path, sheet = table, path, io.BytesIO()
-        names = table.get("blank"), table.get("roster"), *(f.get("list") for f in table["fields"])
-        self._trusted_names = {*names}
+    def __init__(self, form_values: Mapping[str, Any], path: Path, settings: Settings) -> None:
+        self._form_values, self._path, sheet = form_values, path, io.BytesIO()
+        lists = (field.get("list") for field in form_values["fields"])
+        self._trusted_names = {form_values.get("blank"), form_values.get("roster"), *lists}
         self._storing = asyncio.Lock()
-        form = form_file.to_form(form_file.without_lists(table), path)
-        Image.fromarray(pdf.draw(form)).save(sheet, "JPEG", quality=90)
+        form = form_file.to_form(form_file.without_lists(form_values), path)
+        Image.fromarray(pdf.draw_without_fields(form)).save(sheet, "JPEG", quality=90)
         checks = "".join(f"<option>{name}" for name in CHECKS)
         routes = [
             *Page("digits.editor", {"checks": checks}).routes(),
@@ -52,12 +52,12 @@ class Editor(Application):
             ):
                 await asyncio.to_thread(self._store, body)
         following = f"digits read --fields {shlex.quote(str(self._path))} photos/*.jpg -o marks.csv"
-        return JSONResponse({"form": self._table, "next": following})
+        return JSONResponse({"form": self._form_values, "next": following})
 
     def _store(self, body: bytes) -> None:
         try:
-            table = msgspec.json.decode(body, type=dict[str, Any])
-            form_file.save(self._path, table, self._trusted_names)
+            form_values = msgspec.json.decode(body, type=dict[str, Any])
+            form_file.save(self._path, form_values, self._trusted_names)
         except (ValueError, TypeError, RecursionError, DigitsError) as error:  # TOML has no null
             raise Refused(422, str(error)) from error
-        self._table = table
+        self._form_values = form_values

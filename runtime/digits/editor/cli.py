@@ -33,7 +33,7 @@ def edit(
     output: Annotated[Path, options.path_option("FORM.toml", "The form.", "--output", "-o")],
     blank: Annotated[Path | None, options.path_argument("BLANK.jpg")] = None,
     find: Annotated[Literal["blank", "fixed"], _FIND] = "blank",
-    page: Annotated[pdf.Paper, typer.Option(help="Paper of sheets with markers.")] = "a4",
+    paper: Annotated[pdf.Paper, typer.Option(help="Paper of sheets with markers.")] = "a4",
     port: Port = 8002,
 ) -> None:
     """Lay out a form: drag a box over each field of its sheet, and say what it may hold.
@@ -44,17 +44,22 @@ def edit(
     """
     if blank and output.exists():
         raise typer.BadParameter(f"{output} exists: to change it, leave out {blank}")
-    table: dict[str, Any]
+    form_values: dict[str, Any]
     if output.exists():
         form_file.load(output)  # which says what is wrong with it
-        table = form_file.read_table(output)
+        form_values = form_file.read_toml(output)
     elif blank:
         name = Path(os.path.relpath(blank, output.parent)).as_posix()
-        table = {"find": find, "blank": name, **_lay_out(blank)}
+        form_values = {"find": find, "blank": name, **_lay_out(blank)}
     else:
-        markers = random.randrange(MARKER_SETS)  # so that each form refuses the sheets of others
-        table = {"size": pdf.PAPERS[page], "find": "marks", "markers": markers, "fields": []}
-    server.run(Editor(table, output, private_settings(port)))
+        marker_set = random.randrange(MARKER_SETS)  # so that each form refuses the sheets of others
+        form_values = {
+            "size": pdf.PAPERS[paper],
+            "find": "marks",
+            "markers": marker_set,
+            "fields": [],
+        }
+    server.run(Editor(form_values, output, private_settings(port)))
 
 
 @_print.command()
@@ -72,7 +77,7 @@ def _lay_out(blank: Path) -> dict[str, Any]:
     """The size of a blank sheet, and a field for each box that is printed on it."""
     sheet = picture.load(blank, picture.PAGE_MAX_SIDE)
     fields = list[dict[str, Any]]()
-    for number, (box, cells) in enumerate(propose(sheet.pixels)[:MAX_FIELDS], 1):
+    for index, (box, cells) in enumerate(propose(sheet.pixels)[:MAX_FIELDS], 1):
         edges = [round(sheet.downscale * edge) for edge in box]
-        fields.append({"name": f"field{number}", "box": edges, "cells": min(cells, MAX_CELLS)})
+        fields.append({"name": f"field{index}", "box": edges, "cells": min(cells, MAX_CELLS)})
     return {"size": sheet.size, "fields": fields}

@@ -20,7 +20,7 @@ from digits.constraints.constraints import Constraints
 FindBy = Literal["marks", "blank", "fixed"]
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in the form's unit
 
-UNCHECKED = "can't be checked"
+CANNOT_CHECK = "can't be checked"
 MARKER_SETS = 146  # of four markers each, in the dictionary of 587
 MAX_FIELDS, MAX_CELLS = 200, 64
 _Side = Annotated[float, Meta(gt=0, le=1e6)]
@@ -85,12 +85,12 @@ class Field(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 class Rule:
     """What is true of the texts of some fields together.
 
-    fields: their numbers in the form, from 0.
+    field_indices: where these fields are in the form's.
     rows: a roster, which has these texts in one of its rows; None if the first field is the sum of
         the others, of which a blank one counts as 0.
     """
 
-    fields: tuple[int, ...]
+    field_indices: tuple[int, ...]
     rows: frozenset[tuple[str, ...]] | None = field(default=None, repr=False)
 
     @cached_property
@@ -101,7 +101,7 @@ class Rule:
 
     def holds(self, texts: Mapping[int, str] | Sequence[str]) -> bool:
         """Whether the rule is true. texts: of all fields of the form."""
-        combination = tuple(texts[i] for i in self.fields)
+        combination = tuple(texts[i] for i in self.field_indices)
         if self.rows is not None:
             return combination in self.rows
         total, *addends = (_EXACT.create_decimal(text or 0) for text in combination)
@@ -113,9 +113,9 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     size: width and height of a sheet; its unit is that of all boxes: millimetres, or pixels of the
         blank or fixed picture.
-    find: how its sheets are found: by four printed "marks", by what is printed on a "blank" one, or
-        not at all, where a "fixed" camera or a scanner shows the same part always.
-    markers: which set of marks, 0 to 145.
+    find_by: what tells where its sheets are: four printed "marks", or what is printed on a "blank"
+        one; or "fixed" where a camera or a scanner always shows the same part.
+    marker_set: which set of marks, 0 to 145.
     blank: a picture of an empty sheet.
     sums: such as "total = a + b", of fields by their names; a blank addend counts as 0.
     roster: the rule that a sheet has one of these rows; in a file, the name of their file.
@@ -127,24 +127,26 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     size: tuple[_Side, _Side]
     fields: Annotated[tuple[Field, ...], Meta(max_length=MAX_FIELDS)]
-    find: FindBy = "marks"
-    markers: Annotated[int, Meta(ge=0, lt=MARKER_SETS)] = 0
+    find_by: FindBy = msgspec.field(default="marks", name="find")
+    marker_set: Annotated[int, Meta(ge=0, lt=MARKER_SETS)] = msgspec.field(
+        default=0, name="markers"
+    )
     blank: Path | None = None
     sums: tuple[Annotated[str, Meta(max_length=4000)], ...] = ()
     roster: Rule | None = None
     file: str = ""
 
     def __post_init__(self) -> None:
-        if self.find == "blank" and not self.blank:
+        if self.find_by == "blank" and not self.blank:
             raise ValueError('`find = "blank"` needs `blank`, a picture of an empty sheet')
         _check_names(self.fields)
         _check_boxes(self)
         _ = self.rules  # raises now, not when a sheet is read
 
     @cached_property
-    def numbers(self) -> dict[str, int]:
-        """The number of each field, from 0, by its name in small letters."""
-        return {field.name.lower(): number for number, field in enumerate(self.fields)}
+    def indices_by_name(self) -> dict[str, int]:
+        """The index of each field by its name in small letters."""
+        return {field.name.lower(): index for index, field in enumerate(self.fields)}
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
@@ -155,14 +157,14 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     def _parse_sum(self, text: str) -> Rule:
         total, _, addends = text.partition("=")
         names = [name.strip() for name in (total, *addends.split("+"))]
-        if unknown := [name for name in names if name.lower() not in self.numbers]:
+        if unknown := [name for name in names if name.lower() not in self.indices_by_name]:
             example = "a sum is `total = a + b`"
             raise ValueError(f"{example}; in {text[:80]!r}, no field is {unknown[0]!r}")
-        return Rule(tuple(self.numbers[name.lower()] for name in names))
+        return Rule(tuple(self.indices_by_name[name.lower()] for name in names))
 
     @property
     def marker_boxes(self) -> dict[int, Box]:
-        """Where each of the four markers is printed, by its number, from the upper left clockwise.
+        """Where each of the four markers is printed, by its id, from the upper left clockwise.
 
         They are as large and as far from the edge as on A4: 12 mm and 8 mm.
         """
@@ -170,8 +172,11 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         side, edge = _MARKER * width, _EDGE * width
         right, bottom = width - edge - side, height - edge - side
         corners = (edge, edge), (right, edge), (right, bottom), (edge, bottom)
-        numbers = range(4 * self.markers, 4 * self.markers + 4)
-        return {n: (x, y, x + side, y + side) for n, (x, y) in zip(numbers, corners, strict=True)}
+        marker_ids = range(4 * self.marker_set, 4 * self.marker_set + 4)
+        return {
+            marker_id: (x, y, x + side, y + side)
+            for marker_id, (x, y) in zip(marker_ids, corners, strict=True)
+        }
 
     def checkable(self, states: Sequence[str]) -> tuple[list[Rule], list[str]]:
         """The rules whose fields have the texts that they need, and notes on the others.
@@ -180,18 +185,20 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         """
         rules, notes = list[Rule](), list[str]()
         for rule in self.rules:
-            needed = rule.fields[:1] if rule.rows is None else rule.fields
-            causes = [i for i in rule.fields if states[i] and (i in needed or states[i] != "blank")]
+            needed = rule.field_indices[:1] if rule.rows is None else rule.field_indices
+            causes = [
+                i for i in rule.field_indices if states[i] and (i in needed or states[i] != "blank")
+            ]
             if not causes:
                 rules.append(rule)
-            elif any(states[i] != "blank" for i in rule.fields):
-                checked, cause = (self.fields[i].name for i in (rule.fields[0], causes[0]))
-                notes.append(f"{checked} {UNCHECKED}: {cause} is {states[causes[0]]}")
+            elif any(states[i] != "blank" for i in rule.field_indices):
+                checked, cause = (self.fields[i].name for i in (rule.field_indices[0], causes[0]))
+                notes.append(f"{checked} {CANNOT_CHECK}: {cause} is {states[causes[0]]}")
         return rules, notes
 
-    def failure(self, rule: Rule) -> str:
+    def why_broken(self, rule: Rule) -> str:
         """A sentence for a rule that doesn't hold."""
-        names = [self.fields[i].name for i in rule.fields]
+        names = [self.fields[i].name for i in rule.field_indices]
         if rule.rows is None:
             return f"{names[0]} isn't {' + '.join(names[1:])}"
         return f"no row of the roster has this {' and '.join(names)}"
@@ -220,7 +227,7 @@ def _check_boxes(form: Form) -> None:
             raise ValueError(f"the box of {name} is not left, top, right and bottom")
         if left < 0 or top < 0 or right > width or bottom > height:
             raise ValueError(f"{name} is outside the sheet of {width:g} x {height:g}")
-    if form.find == "marks":
+    if form.find_by == "marks":
         boxes += [("a marker", box) for box in form.marker_boxes.values()]
     for (name, box), (other_name, other) in combinations(boxes, 2):
         if all(max(box[i], other[i]) < min(box[i + 2], other[i + 2]) for i in (0, 1)):

@@ -29,14 +29,14 @@ def load(path: str | Path, layout_only: bool = False) -> Form:
     """
     path = Path(path)
     try:
-        table = read_table(path)
-        return to_form(without_lists(table) if layout_only else table, path)
-    except (ValueError, RecursionError) as error:  # also what is no UTF-8, TOML, or such a table
+        form_values = read_toml(path)
+        return to_form(without_lists(form_values) if layout_only else form_values, path)
+    except (ValueError, RecursionError) as error:  # of what isn't UTF-8, TOML or a form
         raise DataError(f"{path}: {error}") from error
 
 
-def read_table(path: Path) -> dict[str, Any]:
-    """What a form's file says, unchecked. Raises ValueError and DataError."""
+def read_toml(path: Path) -> dict[str, Any]:
+    """The values of a form's file, unchecked. Raises ValueError and DataError."""
     if path.exists() and not path.is_file():  # opening a pipe would block
         raise DataError(f"{path} is not a file")
     with reporting(f"read {path}", DataError), path.open("rb") as file:
@@ -46,17 +46,18 @@ def read_table(path: Path) -> dict[str, Any]:
     return tomllib.loads(content.decode())
 
 
-def without_lists(table: Mapping[str, Any]) -> dict[str, Any]:
-    """A form's table without its roster and the lists of its fields. Raises ValueError."""
-    fields = msgspec.convert(table.get("fields"), list[dict[str, Any]])
-    return {**table, "roster": None, "fields": [{**field, "list": None} for field in fields]}
+def without_lists(form_values: Mapping[str, Any]) -> dict[str, Any]:
+    """A form's values without its roster and the lists of its fields. Raises ValueError."""
+    fields = msgspec.convert(form_values.get("fields"), list[dict[str, Any]])
+    return {**form_values, "roster": None, "fields": [{**field, "list": None} for field in fields]}
 
 
 def to_form(
-    table: Mapping[str, Any], path: Path, trusted_names: Container[str] | None = None
+    form_values: Mapping[str, Any], path: Path, trusted_names: Container[str] | None = None
 ) -> Form:
-    """The form that a table in this file describes. Raises ValueError and DataError.
+    """The form that these values of its file describe. Raises ValueError and DataError.
 
+    path: of the form's file.
     trusted_names: of files that needn't be beside the form's; None for all.
     """
 
@@ -70,28 +71,31 @@ def to_form(
             raise ValueError(f"{name} isn't beside {path}: copy it there, and give its name")
         return path.parent / name if kind is Path else load_list(name)
 
-    named = {**table, "roster": None, "file": escape_name(str(path))}
-    form = msgspec.convert(named, Form, dec_hook=resolve)
-    if table.get("roster") is None:
+    decodable = {**form_values, "roster": None, "file": escape_name(str(path))}
+    form = msgspec.convert(decodable, Form, dec_hook=resolve)
+    if form_values.get("roster") is None:
         return form
-    return _add_roster(form, resolve(Path, table["roster"]))
+    return _add_roster(form, resolve(Path, form_values["roster"]))
 
 
-def save(path: Path, table: Mapping[str, Any], trusted_names: Container[str] | None = None) -> None:
+def save(
+    path: Path, form_values: Mapping[str, Any], trusted_names: Container[str] | None = None
+) -> None:
     """Write a form. Raises ValueError if it makes no sense, and DigitsError; see `to_form`."""
-    to_form(table, path, trusted_names)
-    text = tomli_w.dumps(table)
+    to_form(form_values, path, trusted_names)
+    text = tomli_w.dumps(form_values)
     text = re.sub(r"(?<=\[)\n {4}|,\n(?=])", "", text).replace("\n    ", " ")
     write_text(path, text)  # a list on a line
 
 
 def _add_roster(form: Form, path: Path) -> Form:
     """The form with a roster; those of its fields that are in it may hold nothing else."""
-    columns = [name for name in tables.header(path, *form.numbers) if name in form.numbers]
+    indices_by_name = form.indices_by_name
+    columns = [name for name in tables.header(path, *indices_by_name) if name in indices_by_name]
     if not columns:
         raise ValueError("no field has the name of a column of the roster")
-    numbers = tuple(form.numbers[name] for name in columns)
-    removed = [SIGNS if form.fields[number].digits_only else "" for number in numbers]
+    field_indices = tuple(indices_by_name[name] for name in columns)
+    removed = [SIGNS if form.fields[index].digits_only else "" for index in field_indices]
     signs = [dict.fromkeys(map(ord, symbols)) for symbols in removed]
     rows = set[tuple[str, ...]]()
     for _, row, _ in tables.rows(path, *columns):
@@ -100,10 +104,10 @@ def _add_roster(form: Form, path: Path) -> Form:
     if not rows:
         raise DataError(f"{path} has no rows")
     fields = [*form.fields]
-    for number, texts in zip(numbers, zip(*rows, strict=True), strict=True):
-        field = fields[number]
+    for index, texts in zip(field_indices, zip(*rows, strict=True), strict=True):
+        field = fields[index]
         try:
-            fields[number] = replace(field, list=field.list or AllowedNumbers(texts))
+            fields[index] = replace(field, list=field.list or AllowedNumbers(texts))
         except ValueError as error:
             raise DataError(f"{path}, column {field.name}: {error}") from error
-    return replace(form, fields=tuple(fields), roster=Rule(numbers, frozenset(rows)))
+    return replace(form, fields=tuple(fields), roster=Rule(field_indices, frozenset(rows)))

@@ -41,7 +41,7 @@ def find_sheet(form: Form, page: Grey) -> Location:
     """
     try:
         finders = {"marks": _by_marks, "blank": _by_print, "fixed": _by_size}
-        homography, note = finders[form.find](form, page)
+        homography, note = finders[form.find_by](form, page)
     except cv2.error as error:  # OpenCV asks for more pixels or points than there are, say
         raise SheetNotFound(_NOT_FOUND) from error
     sheet = np.column_stack([_corners((0, 0, *form.size)), np.ones(4)])
@@ -108,11 +108,15 @@ def _by_marks(form: Form, page: Grey) -> Location:
     parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
     family = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
     corners, ids, _ = cv2.aruco.ArucoDetector(family, parameters).detectMarkers(page)
-    numbers: list[int] = np.ravel(cast(Any, () if ids is None else ids)).tolist()
+    marker_ids: list[int] = np.ravel(cast(Any, () if ids is None else ids)).tolist()
     boxes = form.marker_boxes
-    detected = [(n, at[0] + 0.5) for n, at in zip(numbers, corners, strict=True) if n in boxes]
+    detected = [
+        (marker_id, at[0] + 0.5)
+        for marker_id, at in zip(marker_ids, corners, strict=True)
+        if marker_id in boxes
+    ]
     missing = [name for name, n in zip(_CORNERS, boxes, strict=True) if n not in dict(detected)]
-    if numbers and not detected:
+    if marker_ids and not detected:
         raise SheetNotFound("the markers are those of another form")
     if len(missing) > 1:
         raise SheetNotFound(f"{4 - len(missing)} of the four markers are seen: {_ADVICE}")

@@ -23,18 +23,18 @@ _WIDTH = 2100  # pixels of a sheet, of which each module of a marker has 15
 _MARKERS = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
 
 
-def draw(form: Form) -> Grey:
-    """A sheet without its fields: uint8 [height, width]. Raises DigitsError."""
+def draw_without_fields(form: Form) -> Grey:
+    """Draw a sheet, but not its fields: uint8 [height, width]. Raises DigitsError."""
     if form.blank:
         return picture.load(form.blank, picture.PAGE_MAX_SIDE).pixels
     if max(form.size) > _MAX_SHAPE * min(form.size):
         raise DataError(f"a sheet is at most {_MAX_SHAPE} times as long as wide; see {form.file}")
     scale = _WIDTH / form.size[0]
     sheet = np.full((round(scale * form.size[1]), _WIDTH), 255, np.uint8)
-    markers = form.marker_boxes if form.find == "marks" else {}
-    for number, box in markers.items():
+    markers = form.marker_boxes if form.find_by == "marks" else {}
+    for marker_id, box in markers.items():
         left, top, right, _ = (round(scale * edge) for edge in box)
-        marker = cv2.aruco.generateImageMarker(_MARKERS, number, right - left)
+        marker = cv2.aruco.generateImageMarker(_MARKERS, marker_id, right - left)
         sheet[top:, left:][: right - left, : right - left] = marker
     return sheet
 
@@ -49,7 +49,7 @@ def write(path: Path, form: Form) -> None:
     pdf = FPDF("portrait" if width <= height else "landscape", format=paper)
     scale = min(pdf.w / width, pdf.h / height)  # millimetres of the form's unit
     pdf.add_page()
-    pdf.image(Image.fromarray(draw(form)), 0, 0, scale * width, scale * height)
+    pdf.image(Image.fromarray(draw_without_fields(form)), 0, 0, scale * width, scale * height)
     pdf.set_font("helvetica", size=8)
     pdf.set_line_width(0.3)
     pdf.set_draw_color(166)  # so light that ink stands out

@@ -21,7 +21,7 @@ from digits.reader.reading import to_number
 def read_sheet(networks: Networks, page: GreyImage, form: Form, max_errors: float) -> Sheet:
     """Read a sheet in a page that was loaded with SHEET_MAX_SIDE; see `Classifier.read_fields`."""
     try:
-        to_page, note = locate(page, form)
+        to_page, note = find_in_page(page, form)
     except SheetNotFound as error:
         return Sheet(form, (), str(error))
     crops = [_crop(page.pixels, form, field, to_page) for field in form.fields]
@@ -39,8 +39,8 @@ def read_sheet(networks: Networks, page: GreyImage, form: Form, max_errors: floa
     return Sheet(form, tuple(numbers), note, to_picture)
 
 
-def locate(page: GreyImage, form: Form) -> Location:
-    """Find a sheet in a page, by fewer pixels. Raises SheetNotFound."""
+def find_in_page(page: GreyImage, form: Form) -> Location:
+    """Find a sheet in a page, which is reduced for that. Raises SheetNotFound."""
     small = picture.reduce(page, picture.PAGE_MAX_SIDE)
     homography, note = find_sheet(form, small.pixels)
     scale = small.downscale / page.downscale
@@ -48,9 +48,9 @@ def locate(page: GreyImage, form: Form) -> Location:
 
 
 def cut(page: Grey, field: Field, to_page: Floats, around: float = AROUND) -> tuple[Grey, Floats]:
-    """See a field from straight above; see `rectify`.
+    """Rectify a field and its surroundings; see `rectify`.
 
-    around: how much of its surroundings to show, in heights of the field.
+    around: how far its surroundings reach, in heights of the field.
     """
     left, top, right, bottom = field.box
     margin = around * (bottom - top)
@@ -59,7 +59,7 @@ def cut(page: Grey, field: Field, to_page: Floats, around: float = AROUND) -> tu
 
 
 def _crop(page: Grey, form: Form, field: Field, to_page: Floats) -> tuple[FieldCrop, Floats]:
-    """See a field for `read_field`; returns the homography from its pixels to the page's, too."""
+    """Rectify a field; returns the homography from its pixels to the page's, too."""
     pixels, from_crop = cut(page, field, to_page, BESIDE)
     inside, _ = cut(page, field, to_page, 0)
     corners = np.array([other.box for other in form.fields], np.float64).reshape(-1, 2)

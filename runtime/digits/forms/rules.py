@@ -24,7 +24,7 @@ def apply_rules(
 ) -> tuple[list[NumberReading], list[str]]:
     """Read the fields again by the form's rules; returns notes, too: which rules don't hold.
 
-    readings: of each field, by `read_number`; of a blank one, no text and the probability of that.
+    readings: of each field, by `read_number`; a blank one has no text, and the probability of that.
 
     A blank addend is 0. A rule that can't be checked, as another field is blank or unreadable,
     changes nothing. In one that doesn't hold, numbers become disputed, so that none is accepted.
@@ -35,23 +35,23 @@ def apply_rules(
     ]
     checkable, notes = form.checkable(states)
     rules = {rule: _chance(rule, readings) for rule in checkable}
-    numbers = [*readings]
+    revised = [*readings]
     for group in _connected(rules):
-        texts = {i: _probabilities(readings[i]) for rule in group for i in rule.fields}
+        texts = {i: _probabilities(readings[i]) for rule in group for i in rule.field_indices}
         for i, (text, probability) in _weigh(group, texts).items():
-            numbers[i] = numbers[i]._replace(text=text, probability=probability)
+            revised[i] = revised[i]._replace(text=text, probability=probability)
     for rule in rules:
-        if not rule.holds([number.text for number in numbers]):
-            notes.append(form.failure(rule))
-            for i in rule.fields:
-                numbers[i] = numbers[i]._replace(is_disputed=True)
-    return numbers, notes
+        if not rule.holds([reading.text for reading in revised]):
+            notes.append(form.why_broken(rule))
+            for i in rule.field_indices:
+                revised[i] = revised[i]._replace(is_disputed=True)
+    return revised, notes
 
 
 def _chance(rule: Rule, readings: Sequence[NumberReading]) -> float:
     """Which share of texts satisfies a rule by chance."""
     # As in `Constraints.share`: at worst, a slip of the pen is in the shortest number.
-    shortest = min(len(readings[i].text) for i in rule.fields if readings[i].satisfies)
+    shortest = min(len(readings[i].text) for i in rule.field_indices if readings[i].satisfies)
     return max(rule.share, 0.1 / shortest)
 
 
@@ -72,7 +72,7 @@ def _connected(rules: Mapping[Rule, float]) -> list[dict[Rule, float]]:
     for rule, share in rules.items():
         joined, separate = {rule: share}, list[dict[Rule, float]]()
         for group in groups:
-            if any({*rule.fields} & {*other.fields} for other in group):
+            if any({*rule.field_indices} & {*other.field_indices} for other in group):
                 joined |= group
             else:
                 separate.append(group)
@@ -81,33 +81,34 @@ def _connected(rules: Mapping[Rule, float]) -> list[dict[Rule, float]]:
 
 
 def _weigh(
-    rules: Mapping[Rule, float], fields: Mapping[int, dict[str, float]]
+    rules: Mapping[Rule, float], field_texts: Mapping[int, dict[str, float]]
 ) -> dict[int, tuple[str, float]]:
     """The likeliest combination of texts, and the probability of each of them.
 
     rules: each with the share of texts that satisfies it by chance.
-    fields: of each field of the rules, its texts and their probabilities.
+    field_texts: the texts of each field of the rules, and their probabilities.
     """
     combinations: list[tuple[dict[int, str], float]] = [({}, 1.0)]
-    for i, texts in fields.items():
+    for i, texts in field_texts.items():
         longer = (
             ({**combination, i: text}, p * q)
             for combination, p in combinations
             for text, q in texts.items()
         )
         combinations = nlargest(_MAX_COMBINATIONS, longer, itemgetter(1))
-    broken = (
+    penalties = (
         [BROKEN * share for rule, share in rules.items() if not rule.holds(combination)]
         for combination, _ in combinations
     )
-    weights = np.array([*map(math.prod, broken)])
+    weights = np.array([*map(math.prod, penalties)])
     probabilities = np.array([p for _, p in combinations])
     best, _ = combinations[int((weights * probabilities).argmax())]
     # Of the combinations that are left out, some satisfy the rules by chance.
-    usual = max(rules.values(), default=1.0)
-    changes = probabilities * (weights - usual)
-    total, weighed = usual + changes.sum(), dict[int, tuple[str, float]]()
+    unlisted_weight = max(rules.values(), default=1.0)
+    changes = probabilities * (weights - unlisted_weight)
+    total, likeliest = unlisted_weight + changes.sum(), dict[int, tuple[str, float]]()
     for i, text in best.items():
         change = changes[[combination[i] == text for combination, _ in combinations]].sum()
-        weighed[i] = text, min(float((usual * fields[i][text] + change) / total), 1.0)
-    return weighed
+        weight = unlisted_weight * field_texts[i][text] + change
+        likeliest[i] = text, min(float(weight / total), 1.0)
+    return likeliest

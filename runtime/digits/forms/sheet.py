@@ -48,8 +48,8 @@ class Sheet:
     def to_text(self) -> str:
         """Text for people: `student 123456  q1 7?  q2 –  (review)`."""
         cells = (f"{name} {number.to_text()}" for name, number in self.by_name.items())
-        remark = f"{self.status}: {self.note}" if self.note else self.status
-        return "  ".join((*cells, f"({remark})"))
+        summary = f"{self.status}: {self.note}" if self.note else self.status
+        return "  ".join((*cells, f"({summary})"))
 
     def to_dict(self, file: str) -> dict[str, Any]:
         """The fields of a JSON object."""

@@ -13,7 +13,7 @@ from digits import tables
 from digits.constraints.allowed import AllowedNumbers
 from digits.errors import DigitsError
 from digits.files import atomic_write, locked, write_all
-from digits.forms.form import UNCHECKED, Field, Form
+from digits.forms.form import CANNOT_CHECK, Field, Form
 from digits.forms.sheet import overall_status
 from digits.text import escape_control
 
@@ -54,7 +54,7 @@ class SheetTable:
             if row is last_rows[row["file"]] or (row["form"] and row["status"] != "not found")
         ]
 
-    def check(self) -> list[str]:
+    def update_statuses(self) -> list[str]:
         """Set the status and the note of each sheet; say which keys are there twice or missing."""
         for row in self.rows:
             texts = [row[field.name.lower()] for field in self.form.fields]
@@ -96,12 +96,12 @@ class SheetTable:
             "" if text else "unreadable" if status == "unreadable" else "blank"
             for text, status in zip(texts, statuses, strict=True)
         ]
-        outdated = {"", *map(self.form.failure, self.form.rules)}
-        notes = [n for n in row["note"].split("; ") if n not in outdated and UNCHECKED not in n]
+        outdated = {"", *map(self.form.why_broken, self.form.rules)}
+        notes = [n for n in row["note"].split("; ") if n not in outdated and CANNOT_CHECK not in n]
         rules, unchecked = self.form.checkable(states)
         broken = [rule for rule in rules if not rule.holds(texts)]
-        row["note"] = "; ".join([*notes, *unchecked, *map(self.form.failure, broken)])
-        if any(statuses[i] != "corrected" for rule in broken for i in rule.fields):
+        row["note"] = "; ".join([*notes, *unchecked, *map(self.form.why_broken, broken)])
+        if any(statuses[i] != "corrected" for rule in broken for i in rule.field_indices):
             row["status"] = "review"
 
     def _note_refusals(

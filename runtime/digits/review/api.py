@@ -14,7 +14,7 @@ from digits.commands.results import ResultsFile, WriteFailed
 from digits.data.table import LABELS
 from digits.drawing import close_up
 from digits.errors import DigitsError
-from digits.review.items import NUMBER, Item
+from digits.review.items import LABEL_TEXT, Item
 from digits.tables import csv_row, plain_signs
 from digits.web.application import Application
 from digits.web.pages import Page
@@ -26,10 +26,10 @@ _OTHER_WINDOW = "another window has stored labels, too; reload the page"
 
 
 class Review(Application):
-    """Shows items, whose pictures are opened only then, and stores their labels.
+    """Shows items, whose pictures are opened only when they are shown, and stores their labels.
 
     items: those without a label, the least sure first.
-    labelled_before: how many others have a label.
+    labelled_before: how many items had a label before.
     labels: the file of the labels.
     has_numbers: whether the items are numbers, not digits.
     classifier: reads the digits that are shown.
@@ -44,9 +44,9 @@ class Review(Application):
         classifier: Classifier,
         settings: Settings,
     ) -> None:
-        self._items = {str(number): item for number, item in enumerate(items)}
+        self._items = {str(index): item for index, item in enumerate(items)}
         self._labels, self._classifier, self._has_numbers = labels, classifier, has_numbers
-        # By the item's number: its label, and the size that the file had before it.
+        # By the item's index: its label, and the size that the file had before it.
         self._stored = dict[str, tuple[str, int]]()
         self._lock = asyncio.Lock()  # one at a time: a picture may take much memory
         network = "--network detector " if has_numbers else ""
@@ -61,14 +61,14 @@ class Review(Application):
         routes = [
             *Page("digits.review").routes(),
             Route("/state", self.state),
-            Route("/items/{number}", self.item),
-            Route("/items/{number}", self.label, methods=["POST", "DELETE"]),
-            Route("/items/{number}/refusal", self.refusal),
+            Route("/items/{index}", self.item),
+            Route("/items/{index}", self.label, methods=["POST", "DELETE"]),
+            Route("/items/{index}/refusal", self.refusal),
         ]
         super().__init__(routes, settings, {DigitsError: _refuse})
 
     async def state(self, _: Request) -> Response:
-        return JSONResponse(self._state | {"labelled": [int(number) for number in self._stored]})
+        return JSONResponse(self._state | {"labelled": [int(index) for index in self._stored]})
 
     async def item(self, request: Request) -> Response:
         item = self._item(request)
@@ -83,18 +83,18 @@ class Review(Application):
         return JSONResponse({"refusal": refusal})
 
     async def label(self, request: Request) -> Response:
-        item, number, label = self._item(request), request.path_params["number"], _label(request)
+        item, index, label = self._item(request), request.path_params["index"], _label(request)
         async with self._lock:
             if request.method == "POST":
-                await asyncio.to_thread(self._store, number, item, label)
-            elif number in self._stored:  # else this is done, and its answer was lost
-                await asyncio.to_thread(self._undo, number)
+                await asyncio.to_thread(self._store, index, item, label)
+            elif index in self._stored:  # else this is done, and its answer was lost
+                await asyncio.to_thread(self._undo, index)
             self._labels.fsync()
         return JSONResponse({})
 
     def _item(self, request: Request) -> Item:
         """The item that a request names. Raises Refused (404) if there is none."""
-        item = self._items.get(request.path_params["number"])
+        item = self._items.get(request.path_params["index"])
         if item is None:
             raise Refused(404, "there is no such item")
         return item
@@ -111,39 +111,43 @@ class Review(Application):
             prediction = self._classifier.predict(item.file)
             guess = _GUESSES.get(prediction.status, str(prediction.top1))
             view |= {"guess": guess, "remark": prediction.note or prediction.status}
-            view |= prediction.to_dict(item.file, frame=True)
+            view |= prediction.to_dict(item.file, with_frame=True)
             jpeg = close_up(item.file, prediction.box)
         name = item.cells(self._labels.path.parent)[0]
         return view | {"file": name, "picture": base64.b64encode(jpeg).decode()}
 
-    def _store(self, number: str, item: Item, label: str) -> None:
+    def _store(self, index: str, item: Item, label: str) -> None:
         """Store a label. Raises Refused and DigitsError."""
         text = "" if label == "none" else label
-        is_valid = NUMBER.fullmatch(text) if self._has_numbers else label in LABELS
+        is_valid = LABEL_TEXT.fullmatch(text) if self._has_numbers else label in LABELS
         if not (label and is_valid):
             raise Refused(422, "a label is none, 0 to 9, or a number of up to 64 symbols")
-        if number not in self._stored:
+        if index not in self._stored:
             path, sheet_field = self._labels.path, item.sheet_field
-            cells = [sheet_field.correct(text, path)] if sheet_field else item.cells(path.parent)
+            cells = (
+                [sheet_field.store_correction(text, path)]
+                if sheet_field
+                else item.cells(path.parent)
+            )
             line = csv_row([*cells, text if self._has_numbers else label])
             try:
-                self._stored[number] = label, self._labels.append(line)
+                self._stored[index] = label, self._labels.append(line)
             except DigitsError:
                 if sheet_field:
-                    sheet_field.correct(text, path, undo=True)
+                    sheet_field.undo_correction(text, path)
                 raise
-        elif self._stored[number][0] != label:  # else this is done, and its answer was lost
+        elif self._stored[index][0] != label:  # else this is done, and its answer was lost
             raise Refused(409, _OTHER_WINDOW)
 
-    def _undo(self, number: str) -> None:
+    def _undo(self, index: str) -> None:
         """Take back the last label. Raises Refused (409) for another, and DigitsError."""
-        if number != next(reversed(self._stored)):
+        if index != next(reversed(self._stored)):
             raise Refused(409, _OTHER_WINDOW)
-        label, size = self._stored[number]
+        label, size = self._stored[index]
         self._labels.truncate_to(size)
-        if sheet_field := self._items[number].sheet_field:
-            sheet_field.correct(label, self._labels.path, undo=True)
-        del self._stored[number]
+        if sheet_field := self._items[index].sheet_field:
+            sheet_field.undo_correction(label, self._labels.path)
+        del self._stored[index]
 
 
 def _label(request: Request) -> str:

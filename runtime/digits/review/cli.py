@@ -54,7 +54,7 @@ def review(
         columns, rows = ("file", "box", "text"), read_rows(source)
     else:
         columns, rows = ("file", "digit"), read_rows(source)
-    with closing(ResultsFile(path, columns, key=len(columns) - 1)) as labels:
+    with closing(ResultsFile(path, columns, key_columns=len(columns) - 1)) as labels:
         classifier = ClassifierOptions(model).open(reads_numbers=False)
         if has_sheets:
             items, labelled_before = load_fields(source, classifier.networks.detector)

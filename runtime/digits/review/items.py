@@ -17,7 +17,7 @@ from digits.terminal import print_stderr, track
 if TYPE_CHECKING:  # else each review would load OpenCV
     from digits.forms.corrections import FieldOnSheet
 
-NUMBER = re.compile(r"[0-9.-]{0,64}")  # the texts that a label may have
+LABEL_TEXT = re.compile(r"[0-9.-]{0,64}")  # the texts that a label may have
 
 # Statuses of what is shown later. An unreadable number is often printed text.
 _LATER = {"unreadable": 1, "sure": 2, "accepted": 2}
@@ -95,7 +95,7 @@ def load(
         try:
             item = Item(row["file"]) if is_folder else _item(source, row)
             cells = tuple(item.cells(labels.path.parent))
-            is_labelled = hash(cells) in labels.done
+            is_labelled = hash(cells) in labels.done_hashes
             if is_folder and not is_labelled:
                 prediction = classifier.predict(item.file)
                 item = Item(item.file, prediction.confidence, prediction.status)
@@ -132,7 +132,7 @@ def _item(table: Path, row: dict[str, str]) -> Item:
     names = "number", "runner_up", "unconstrained"
     text, runner_up, unconstrained = (row[name] for name in names)
     is_box = 0 <= box[0] < box[2] <= _MAX_EDGE and 0 <= box[1] < box[3] <= _MAX_EDGE
-    if not is_box or not NUMBER.fullmatch(text or unconstrained):
+    if not is_box or not LABEL_TEXT.fullmatch(text or unconstrained):
         raise ValueError("no box or no number")
     doubt = "accepted" if status == "accepted" else "in doubt"
     remark = (

@@ -45,7 +45,7 @@ class Api(Application):
         start_worker: Callable[[], PictureWorker] | None = None,
     ) -> None:
         limits, metrics = settings.limits, Metrics()
-        start = start_worker or partial(worker.start, classifier, limits)
+        start = start_worker or partial(worker.start_worker, classifier, limits)
         queue = PictureQueue(start, workers or cpu_count(), limits)
         metrics.queued_pictures.set_function(lambda: queue.unanswered)
         metrics.in_progress.set_function(lambda: self.in_progress)
@@ -94,14 +94,14 @@ class Api(Application):
         for name in names - Counter(parameters):
             message = f"the query may have, once each: {', '.join(parameters)}; not {name[:30]!r}"
             raise Refused(422, message)
-        frame = FLAGS.get(request.query_params.get("frame", "false").lower())
-        if frame is None:
+        with_frame = FLAGS.get(request.query_params.get("frame", "false").lower())
+        if with_frame is None:
             raise Refused(422, "frame must be true or false")
         query = str(request.query_params)
         async with self._files(request) as files:
             file_names = [file.name for file in files]
             uploads = (
-                Upload(command, file.name, bytes(file.content), frame, query) for file in files
+                Upload(command, file.name, bytes(file.content), with_frame, query) for file in files
             )
             if len(files) == 1:  # it is refused while the queue is full; several wait
                 answers = [await self._queue.answer(next(uploads))]

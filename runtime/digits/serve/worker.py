@@ -35,20 +35,20 @@ class TooMuchMemory(DigitsError):
 class Upload(NamedTuple):
     """A picture to read, as a client has sent it.
 
-    command: the command that would answer it so.
+    command: whose answer it gets.
     name: the file's.
-    frame: whether a prediction includes the 28x28 pixels.
-    query: the request's, for `parse_query`.
+    with_frame: whether a prediction includes the 28x28 pixels.
+    query: the request's query string, for `parse_query`.
     """
 
     command: Literal["predict", "read"]
     name: str
     content: bytes
-    frame: bool
+    with_frame: bool
     query: str = ""
 
 
-class Answer(NamedTuple):
+class PictureResponse(NamedTuple):
     """The answer to a picture.
 
     status: of HTTP.
@@ -63,10 +63,10 @@ class Answer(NamedTuple):
     unsure: int = 0
 
 
-PictureWorker = Worker[Upload, Answer]
+PictureWorker = Worker[Upload, PictureResponse]
 
 
-def to_array(names: Iterable[str], answers: Iterable[Answer]) -> str:
+def to_array(names: Iterable[str], answers: Iterable[PictureResponse]) -> str:
     """A JSON array of the answers to several files, in which errors are objects, too."""
     items = (
         answer.text
@@ -77,17 +77,17 @@ def to_array(names: Iterable[str], answers: Iterable[Answer]) -> str:
     return f"[{', '.join(items)}]"
 
 
-def start(classifier: Classifier, limits: Limits) -> PictureWorker:
+def start_worker(classifier: Classifier, limits: Limits) -> PictureWorker:
     """Start a process that answers uploads as `answer` does."""
     make_answer = partial(_make_answer, classifier, limits.max_pixels)
     return Worker(make_answer, limits.max_picture_memory)
 
 
-def _make_answer(classifier: Classifier, max_pixels: int) -> Callable[[Upload], Answer]:
+def _make_answer(classifier: Classifier, max_pixels: int) -> Callable[[Upload], PictureResponse]:
     return partial(answer, classifier, max_pixels)
 
 
-def answer(classifier: Classifier, max_pixels: int, upload: Upload) -> Answer:
+def answer(classifier: Classifier, max_pixels: int, upload: Upload) -> PictureResponse:
     """Read a picture; the answer to an unreadable one says why.
 
     Raises ModelError and TooMuchMemory.
@@ -96,11 +96,11 @@ def answer(classifier: Classifier, max_pixels: int, upload: Upload) -> Answer:
     try:
         return read(classifier, max_pixels, upload)
     except TooManyPixels as error:
-        return Answer(413, str(error))
+        return PictureResponse(413, str(error))
     except PictureError as error:
         if isinstance(error.__cause__, MemoryError):
             raise TooMuchMemory from error
-        return Answer(422, str(error))
+        return PictureResponse(422, str(error))
     except MemoryError as error:
         raise TooMuchMemory from error
     except ModelError as error:
@@ -109,26 +109,26 @@ def answer(classifier: Classifier, max_pixels: int, upload: Upload) -> Answer:
         raise
 
 
-def _predict(classifier: Classifier, max_pixels: int, upload: Upload) -> Answer:
+def _predict(classifier: Classifier, max_pixels: int, upload: Upload) -> PictureResponse:
     """Read the one digit in a picture. Raises PictureError and ModelError."""
     prediction = classifier.predict(picture.load(upload.content, max_pixels=max_pixels))
-    text = to_json(prediction.to_dict(upload.name, upload.frame))
-    return Answer(200, text, (prediction.confidence,), int(prediction.digit is None))
+    text = to_json(prediction.to_dict(upload.name, upload.with_frame))
+    return PictureResponse(200, text, (prediction.confidence,), int(prediction.digit is None))
 
 
-def _read(classifier: Classifier, max_pixels: int, upload: Upload) -> Answer:
+def _read(classifier: Classifier, max_pixels: int, upload: Upload) -> PictureResponse:
     """Read all numbers of a picture. Raises PictureError and ModelError."""
     try:
         constraints, max_errors = parse_query(upload.query)
     except ValueError as error:
-        return Answer(422, f"constraints: {error}")
+        return PictureResponse(422, f"constraints: {error}")
     page = picture.load(upload.content, picture.PAGE_MAX_SIDE, max_pixels)
     reading = classifier.read(page, constraints, max_errors)
     confidences = tuple(symbol.confidence for symbol in reading.symbols)
     doubtful = [number for number in reading.numbers if number.status != "accepted"]
     unsure = sum(len(number.symbols) for number in doubtful)
     text = to_json(reading.to_dict(upload.name))
-    return Answer(200, text, confidences, unsure)
+    return PictureResponse(200, text, confidences, unsure)
 
 
 @lru_cache(8)  # the pictures of a visitor's camera all come with the same query

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from digits.commands import options
-from digits.commands.tasks import ReadDigit, Task, network_options
+from digits.commands.tasks import ReadDigit, Task, make_classifier_options
 from digits.terminal import print_stderr
 
 
@@ -45,18 +45,20 @@ def watch(
         raise typer.BadParameter("numbers have --max-errors, not --threshold")
     if numbers and fields:
         raise typer.BadParameter("constraints are in the form; --fields excludes numbers' options")
-    networks = network_options(model, reads_numbers=numbers or fields is not None)
+    classifier_options = make_classifier_options(model, reads_numbers=numbers or fields is not None)
     task: Task
     if fields:
-        task = form_task(fields, number_options, networks)
+        task = form_task(fields, number_options, classifier_options)
     elif numbers:
-        task = number_options.task(networks)
+        task = number_options.task(classifier_options)
     elif number_options != options.NumberOptions():
         raise typer.BadParameter("options for numbers need --numbers")
     else:
-        task = ReadDigit(networks=networks._replace(threshold=threshold, threads=1))
+        task = ReadDigit(
+            classifier_options=classifier_options._replace(threshold=threshold, threads=1)
+        )
     watcher = FolderWatcher(WatchJob(str(folder), task), results, recursive, keep)
     signal.signal(signal.SIGTERM, lambda *_: watcher.stop())
     signal.signal(signal.SIGINT, lambda *_: watcher.stop())
-    print_stderr(f"watching {folder}; {len(watcher.done)} pictures done")
+    print_stderr(f"watching {folder}; {len(watcher.done_hashes)} pictures done")
     watcher.run()

@@ -98,7 +98,7 @@ class KeepFolder:
         self._folder, self._source = folder, source
         if not folder.exists():
             write_text(folder / "review.csv", "")
-        self._rows = ResultsFile(folder / "review.csv", columns, key=0)  # no memory per row
+        self._rows = ResultsFile(folder / "review.csv", columns, key_columns=0)  # no memory per row
 
     def add(self, picture: FileStamp, rows: str) -> list[str]:
         """Append a picture's rows, then copy it. Returns what prevents that, if anything does."""
@@ -123,10 +123,10 @@ class KeepFolder:
             raise DigitsError(
                 f"{MAX_KEPT_BYTES // 10**6} MB are full; delete what you have reviewed"
             )
-        (stem, suffix), numbers = os.path.splitext(picture.name), count(picture.modified)
+        (stem, suffix), counter = os.path.splitext(picture.name), count(picture.modified)
         name = picture.name
         while os.path.lexists(self._folder / name):
-            name = f"{stem}-{next(numbers)}{suffix}"
+            name = f"{stem}-{next(counter)}{suffix}"
         return name
 
 

@@ -18,12 +18,11 @@ from digits.terminal import print_result, print_stderr
 from digits.watch.folder import FileStamp, KeepFolder, scan
 from digits.watch.job import PictureResult, WatchJob
 
-# In seconds.
-STABLE = 1.0  # unchanged, after which a picture counts as completely written
-DAMAGED = 60.0  # unchanged, after which an unreadable picture counts as damaged
-POLL = 0.5  # between two scans
-LIMIT = 60.0  # to read one picture; then its worker is killed
-SHUTDOWN = 0.7  # to read the last picture after SIGTERM
+STABLE_SECONDS = 1.0  # without a change, after which a picture counts as completely written
+DAMAGED_SECONDS = 60.0  # without a change, after which an unreadable one counts as damaged
+POLL_SECONDS = 0.5  # between two scans
+TIMEOUT_SECONDS = 60.0  # to read a picture; then its worker is killed
+SHUTDOWN_SECONDS = 0.7  # to read the last picture after SIGTERM
 
 _MEMORY_LIMIT = 1 << 30  # bytes for one picture; the largest needs as many
 _MAX_WAITING = 1000  # pictures in the queue; others are found later
@@ -55,8 +54,8 @@ class FolderWatcher:
         if not os.path.isdir(job.folder):
             raise DigitsError(f"{job.folder} is not a folder")
         self._job, self._recursive, self._clock = job, recursive, clock
-        self._results = ResultsFile(results, job.columns, key=3)
-        self.done = self._results.done  # hashes of the cells of pictures with a row
+        self._results = ResultsFile(results, job.columns, key_columns=3)
+        self.done_hashes = self._results.done_hashes  # hashes of the cells of pictures with a row
         self._pool = Pool(start_worker or partial(Worker, job.start, _MEMORY_LIMIT), 1)
         self._pool.wait_until_started()
         self._due: dict[FileStamp, float] = {}  # pictures without a row, and when to read them
@@ -78,7 +77,7 @@ class FolderWatcher:
         try:
             while not self._is_stopping:
                 self.poll()
-                time.sleep(POLL)
+                time.sleep(POLL_SECONDS)
         finally:
             self._pool.kill()
             self._results.close()
@@ -104,10 +103,10 @@ class FolderWatcher:
         for picture in scan(self._job.folder, self._recursive, errors.append):
             if self._is_stopping or waiting >= _MAX_WAITING:
                 return
-            if picture not in self._due and hash(picture.cells) not in self.done:
-                self._due[picture] = now + STABLE
+            if picture not in self._due and hash(picture.cells) not in self.done_hashes:
+                self._due[picture] = now + STABLE_SECONDS
                 waiting += 1
-        self._note("folder", [*map(str, errors)])
+        self._report_problems("folder", [*map(str, errors)])
 
     def _read(self, picture: FileStamp) -> bool:
         """Read a picture and write its row; False if that can't be done now."""
@@ -115,35 +114,35 @@ class FolderWatcher:
             result = self._ask(picture)
             if result and result.error and picture not in self._failed:
                 self._failed.add(picture)
-                self._due[picture] += DAMAGED - STABLE
+                self._due[picture] += DAMAGED_SECONDS - STABLE_SECONDS
                 return True
             if result:
                 self._results.append(result.lines)
         except (StartFailed, WriteFailed) as error:
-            self._note("reading", [str(error)])
+            self._report_problems("reading", [str(error)])
             return False
-        self._note("reading", [])
+        self._report_problems("reading", [])
         del self._due[picture]
         self._failed.discard(picture)
         if result:
-            self._report(picture, result)
+            self._report_result(picture, result)
         return True
 
-    def _report(self, picture: FileStamp, result: PictureResult) -> None:
-        """Say what has been written."""
-        self.done.add(hash(picture.cells))
+    def _report_result(self, picture: FileStamp, result: PictureResult) -> None:
+        """Print a result whose row has been written, and keep a doubtful picture."""
+        self.done_hashes.add(hash(picture.cells))
         if result.error:
             print_stderr(f"error: {result.error}")
         if self._keep and result.is_doubtful:
-            self._note("keeping", self._keep.add(picture, result.lines))
+            self._report_problems("keeping", self._keep.add(picture, result.lines))
         print_result(result.json)
 
     def _ask(self, picture: FileStamp) -> PictureResult | None:
         """Return the result; None if the picture has changed, or isn't read when `run` must end."""
-        future = self._pool.submit(picture, LIMIT)
-        while not (self._is_stopping or wait([future], POLL).done):
+        future = self._pool.submit(picture, TIMEOUT_SECONDS)
+        while not (self._is_stopping or wait([future], POLL_SECONDS).done):
             pass
-        if not wait([future], SHUTDOWN).done:
+        if not wait([future], SHUTDOWN_SECONDS).done:
             return None
         try:
             return future.result()
@@ -151,11 +150,11 @@ class FolderWatcher:
             return self._job.failure(picture, f"digits died while reading {picture.name}")
         except TimeoutError:
             self._failed.add(picture)
-            error = f"{picture.name} takes longer than {LIMIT:.0f} seconds"
+            error = f"{picture.name} takes longer than {TIMEOUT_SECONDS:.0f} seconds"
             return self._job.failure(picture, error)
 
-    def _note(self, activity: str, problems: Collection[str]) -> None:
-        """Report each current problem of an activity once, and when all of them are over."""
+    def _report_problems(self, activity: str, problems: Collection[str]) -> None:
+        """Print each new problem of an activity, and say when all of them are over."""
         earlier = self._problems.get(activity, ())
         for problem in problems:
             if problem not in earlier:

@@ -20,7 +20,7 @@ def process(monkeypatch: Patch) -> subprocess.CompletedProcess[str]:
     readings = itertools.count()
     clock = SimpleNamespace(perf_counter=lambda: next(readings) / 1000)
     monkeypatch.setattr(bench, "time", clock)
-    monkeypatch.setattr(bench, "SECONDS", 0.0)
+    monkeypatch.setattr(bench, "MIN_SECONDS", 0.0)
     monkeypatch.setattr(bench, "MIN_CALLS", 1)
     done = subprocess.CompletedProcess([], 0, "7  (99.9 %)\n65000000\n", "")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)

@@ -96,7 +96,9 @@ def test_networks_that_fit_are_taken(run: Run, pictures: list[Path]) -> None:
     assert run("read", pictures[7], *options) == (0, "7\n", "")
     code, _, err = run("read", pictures[7], *options[:2], *options[:2])
     assert code == 1 and "are both a detector: name one of each kind" in err
-    single = tasks.network_options([Path(BUNDLED), Path(BUNDLED_DETECTOR)], reads_numbers=False)
+    single = tasks.make_classifier_options(
+        [Path(BUNDLED), Path(BUNDLED_DETECTOR)], reads_numbers=False
+    )
     assert (single.model, single.detector) == (Path(BUNDLED), Path(BUNDLED_DETECTOR))
     for command, model, reason in (
         (f"read {pictures[7]}", BUNDLED, "is a classifier: it reads pictures of one digit"),
@@ -158,7 +160,7 @@ def test_resolve_several_shows_names(folder: Path) -> None:
 def test_largest_stdin_is_read(monkeypatch: Patch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(PNG)))
     monkeypatch.setattr(decoder, "MAX_BYTES", len(PNG))
-    assert inputs.read_source("-") == PNG
+    assert inputs.to_source("-") == PNG
 
 
 @pytest.mark.parametrize(
@@ -175,4 +177,4 @@ def test_stdin_without_a_picture_is_an_error(
     monkeypatch.setattr(sys, "stdin", content and io.TextIOWrapper(content))
     monkeypatch.setattr(decoder, "MAX_BYTES", 1 << 20)
     with pytest.raises(PictureError, match=f"^{message}"):
-        inputs.read_source("-")
+        inputs.to_source("-")

@@ -49,7 +49,7 @@ def test_form_is_stored_and_opened_again(opened: Open) -> None:
     comb, *others = form["fields"]
     assert (comb["name"], comb["cells"], len(others)) == ("field1", 64, 199)
     assert comb["box"] == pytest.approx([4, 40, 796, 54], abs=3)
-    new = [opened("--page", "letter").get("/form").json()["form"] for _ in range(4)]
+    new = [opened("--paper", "letter").get("/form").json()["form"] for _ in range(4)]
     assert new[0]["size"] == [215.9, 279.4] and len({form.get("markers", 0) for form in new}) > 1
     assert "digits read --fields form.toml" in opened().put("/form", json=FORM).json()["next"]
     assert "box = [30, 60, 102, 72]\n" in Path("form.toml").read_text("utf-8")
@@ -103,8 +103,8 @@ def test_print(opened: Open, run: Run, size: Any, points: str, box: str) -> None
 
 
 def test_markers_are_where_the_form_says() -> None:
-    form = Form((215.9, 279.4), (), markers=7)
-    homography, _ = find_sheet(form, pdf.draw(form))
+    form = Form((215.9, 279.4), (), marker_set=7)
+    homography, _ = find_sheet(form, pdf.draw_without_fields(form))
     assert homography / homography[2, 2] == pytest.approx(
         np.diag([2100 / 215.9, 2100 / 215.9, 1]), abs=0.1
     )

@@ -16,7 +16,7 @@ from digits.reader.detections import Floats
 
 SCALE = 4  # pixels a millimetre of the drawn sheets
 BOX = 4.0, 100.0, 54.0, 115.0
-MARKED = Form((210, 297), (Field("q3", BOX),), markers=7)
+MARKED = Form((210, 297), (Field("q3", BOX),), marker_set=7)
 CORNERS = np.array([BOX[:2], BOX[2:]])
 
 
@@ -77,7 +77,7 @@ def test_markers_give_the_place_of_a_field(turns: int) -> None:
     np.testing.assert_allclose(ends, expected, atol=1.5)
 
 
-other = Form(MARKED.size, MARKED.fields, markers=8)
+other = Form(MARKED.size, MARKED.fields, marker_set=8)
 REFUSED: dict[str, Callable[[], Grey]] = {
     "field q3 is cut off": lambda: marked()[:, 20:],
     "2 of the four markers are seen": lambda: marked(0, 1),

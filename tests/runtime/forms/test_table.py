@@ -47,7 +47,7 @@ def test_rules_are_checked_again_after_a_correction(
 ) -> None:
     write(path, fields, before)
     table = SheetTable(path, FORM)
-    assert table.check() == []
+    assert table.update_statuses() == []
     assert (table.rows[0]["note"], table.rows[0]["status"]) == (note or before, status)
 
 

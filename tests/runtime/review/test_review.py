@@ -36,7 +36,7 @@ Open = Callable[..., TestClient]
 
 def labels_at(path: Path, numbers: bool = False) -> ResultsFile:
     columns = ("file", "box", "text") if numbers else ("file", "digit")
-    return ResultsFile(path, columns, key=len(columns) - 1)
+    return ResultsFile(path, columns, key_columns=len(columns) - 1)
 
 
 @pytest.fixture

@@ -86,9 +86,9 @@ def test_copies_of_a_picture_have_crops_of_their_own(table: Path, classifier: Cl
     table.write_text(TABLE.replace("b.jpg", "b/a.jpg"))
     first, _, second, *_ = sheet_fields(table, classifier)
     labels = table.with_name("labels.csv")
-    name = first.correct("20260", labels)
-    assert name != second.correct("20260", labels)
-    second.correct("20260", labels, undo=True)
+    name = first.store_correction("20260", labels)
+    assert name != second.store_correction("20260", labels)
+    second.undo_correction("20260", labels)
     assert (table.parent / name).is_file()
 
 
@@ -96,7 +96,7 @@ def test_spreadsheets_and_other_programs_write_it_too(table: Path, classifier: C
     table.write_text(TABLE.replace(",", ";").replace("a note", "\u00fc"), encoding="latin-1")
     fields = sheet_fields(table, classifier)
     table.write_bytes(table.read_bytes() + b"\nd.jpg\n")
-    fields[0].correct("1", table.with_name("labels.csv"))
+    fields[0].store_correction("1", table.with_name("labels.csv"))
     assert [line[:5] for line in table.read_bytes().split(b"\n")][4:] == [b"c.jpg", b"d.jpg", b""]
     assert (
         b",\xfc,form.toml" in table.read_bytes() and len(load(table, classifier)) == len(ORDER) - 1
@@ -111,7 +111,7 @@ def test_name_used_again_is_another_sheet(table: Path, classifier: Classifier) -
     table.write_text("\n".join([f"{title},modified,size", *rows, ""]))
     fields = sheet_fields(table, classifier)
     assert len(fields) == 3
-    fields[0].correct("5", table.with_name("labels.csv"))
+    fields[0].store_correction("5", table.with_name("labels.csv"))
     first, second = table.read_text().splitlines()[1:]
     assert first.startswith(rows[0].partition(",duplicate")[0]) and ",5,0.1,corrected," in second
     with (table.parent / "a.jpg").open("ab") as file:
@@ -136,7 +136,7 @@ def test_refused_correction_leaves_nothing(table: Path, classifier: Classifier, 
         else:
             stack.enter_context(open_table(table, field.table.form))
         with pytest.raises(DigitsError, match=cause):
-            field.correct("20260", labels)
+            field.store_correction("20260", labels)
     assert table.read_text() == TABLE
     assert not [*table.parent.glob("labels/**/*.png"), *table.parent.glob("elsewhere/*")]
 

@@ -10,7 +10,7 @@ import pytest
 from digits.errors import ModelError
 from digits.processes import StartFailed, WorkerDied
 from digits.serve.queue import PictureQueue
-from digits.serve.worker import Answer, PictureWorker, TooMuchMemory, Upload
+from digits.serve.worker import PictureResponse, PictureWorker, TooMuchMemory, Upload
 from digits.web.requests import Refused
 from digits.web.settings import Limits
 from tests.in_process import InProcess
@@ -36,13 +36,13 @@ class BlockingReader:
         self.contents: list[bytes] = []
         self.begun, self.go = threading.Event(), threading.Event()
 
-    def __call__(self, upload: Upload) -> Answer:
+    def __call__(self, upload: Upload) -> PictureResponse:
         self.contents.append(upload.content)
         self.begun.set()
         assert self.go.wait(60)
         if upload.content in FAILURES:
             raise FAILURES[upload.content][0]
-        return Answer(200, upload.content.decode())
+        return PictureResponse(200, upload.content.decode())
 
     def start(self) -> PictureWorker:
         return InProcess(self)
@@ -70,18 +70,19 @@ async def busy_queue(reader: BlockingReader, **limits: int) -> AsyncIterator[Pic
     assert (await first).text == "first"
 
 
-async def ask(queue: PictureQueue, *contents: bytes) -> "list[asyncio.Task[Answer]]":
+async def ask(queue: PictureQueue, *contents: bytes) -> "list[asyncio.Task[PictureResponse]]":
     """Queue pictures."""
     tasks = [asyncio.create_task(queue.answer(upload(content))) for content in contents]
     await asyncio.sleep(0)
     return tasks
 
 
-async def texts(tasks: "Sequence[asyncio.Task[Answer]]") -> list[str]:
+async def texts(tasks: "Sequence[asyncio.Task[PictureResponse]]") -> list[str]:
     """What was answered; the names of the exceptions."""
     answers = await asyncio.gather(*tasks, return_exceptions=True)
     return [
-        answer.text if isinstance(answer, Answer) else type(answer).__name__ for answer in answers
+        answer.text if isinstance(answer, PictureResponse) else type(answer).__name__
+        for answer in answers
     ]
 
 

@@ -59,7 +59,7 @@ class Bench:
     def advance(self, *waits: float) -> None:
         """After each of these seconds, scan once and read what is ready."""
         for seconds in waits:
-            self.now += max(seconds, watcher.POLL)
+            self.now += max(seconds, watcher.POLL_SECONDS)
             self.watcher.poll()
 
     @property

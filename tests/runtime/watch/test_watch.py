@@ -166,7 +166,7 @@ def test_missing_folder_is_an_error(tmp_path: Path) -> None:
 def test_stop_leaves_a_slow_picture_for_the_next_start(
     bench: Bench, pictures: list[Path], monkeypatch: Patch
 ) -> None:
-    monkeypatch.setattr(watcher, "SHUTDOWN", 0.1)
+    monkeypatch.setattr(watcher, "SHUTDOWN_SECONDS", 0.1)
     work, is_over = bench.work, threading.Event()
 
     def stop_and_wait(_: FileStamp) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from digits.commands.forms import form_task
 from digits.commands.options import NumberOptions
-from digits.commands.tasks import ReadForm, ReadNumbers, Task, network_options
+from digits.commands.tasks import ReadForm, ReadNumbers, Task, make_classifier_options
 from digits.data.mnist import Split
 from digits.errors import DataError
 from digits.forms.form import Field, Form
@@ -95,7 +95,7 @@ def test_json_is_that_of_the_other_commands(
     options: list[str],
     command: str,
 ) -> None:
-    for name in ("STABLE", "DAMAGED"):
+    for name in ("STABLE_SECONDS", "DAMAGED_SECONDS"):
         monkeypatch.setattr(watcher, name, 0)
     monkeypatch.setattr(watcher, "Worker", lambda start, _: InProcess(start()))
     monkeypatch.setattr(FolderWatcher, "run", lambda self: [self.poll() for _ in range(2)])
@@ -126,7 +126,7 @@ def test_each_sheet_has_a_row(tmp_path: Path, test_slice: Split) -> None:
     text = "fields = [{name = 'a', box = [1, 1, 8, 8]}]"
     (tmp_path / "a.toml").write_text(f"size = [9, 9]\nfind = 'blank'\nblank = 'b.png'\n{text}")
     with pytest.raises(DataError, match=r"b\.png"):
-        form_task(tmp_path / "a.toml", NumberOptions(), network_options())
+        form_task(tmp_path / "a.toml", NumberOptions(), make_classifier_options())
 
 
 @pytest.mark.parametrize(

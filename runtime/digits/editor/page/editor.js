@@ -6,19 +6,19 @@ const [SLIP, REACH, SNAP] = [8, 14, 5];
 const [paper, entries, group] = ["#paper", "form", "fieldset"].map((name) => document.querySelector(name));
 const say = (sentence) => (document.querySelector("#status").textContent = sentence);
 
-/** Have the server answer; after a restart, once the address that it prints then is opened in this tab. */
-async function ask(address, request) {
+/** Fetch an address. After a restart of the server, wait until the address that it prints is opened in this tab. */
+async function fetchWithToken(address, request) {
   const headers = { authorization: `Bearer ${location.hash.slice("#token=".length)}` };
   const response = await fetch(address, { ...request, headers });
   if (response.status !== 401) return response;
   say("Open the address that `digits fields` has printed; each start prints another.");
   await new Promise((resolve) => addEventListener("hashchange", resolve, { once: true }));
   say("");
-  return ask(address, request);
+  return fetchWithToken(address, request);
 }
 
-let { form } = await (await ask("form")).json();
-const sheet = await createImageBitmap(await (await ask("sheet")).blob());
+let { form } = await (await fetchWithToken("form")).json();
+const sheet = await createImageBitmap(await (await fetchWithToken("sheet")).blob());
 [paper.width, paper.height] = [sheet.width, sheet.height];
 const [pen, thick] = [paper.getContext("2d"), Math.max(...form.size) / 500];
 pen.scale(sheet.width / form.size[0], sheet.height / form.size[1]);
@@ -170,7 +170,7 @@ entries.addEventListener("submit", async (event) => {
   event.preventDefault();
   say("Saving …");
   const body = JSON.stringify(form);
-  const sent = ask("form", { method: "PUT", body }).then((response) => response.json());
+  const sent = fetchWithToken("form", { method: "PUT", body }).then((response) => response.json());
   const { error, next } = await sent.catch(() => ({ error: "the server can't be reached" }));
   if (!error) saved = body;
   say(error ? `Not saved: ${error}.` : `Saved. Next: ${next}`);

@@ -11,15 +11,15 @@ const OPEN = "Open the address that `digits review` has printed; each start prin
 const headers = { authorization: `Bearer ${location.hash.slice("#token=".length)}` };
 const find = (id) => document.getElementById(id);
 const showBars = bars(find("bars"), DIGITS);
-const views = new Map(); // promises of what the page shows of an item, by its number
-let number = 0; // of the item on the page
+const views = new Map(); // promises of what the page shows of an item, by its index
+let index = 0; // of the item on the page
 let view = null; // of this item, once it may be labelled
 let typed = null; // the text for it; null: nobody has typed
 let unstored = 0; // labels
 let storing = Promise.resolve(); // once they are stored
 
 /** The server's answer, however late: an object, with an `error` if it refuses. After a restart there is none. */
-async function ask(address, method = "GET") {
+async function fetchAnswer(address, method = "GET") {
   for (;;) {
     let problem = "The server can't be reached";
     try {
@@ -38,10 +38,10 @@ async function ask(address, method = "GET") {
   }
 }
 
-const state = await ask("state");
-const labelled = new Set(state.labelled); // numbers of items
+const state = await fetchAnswer("state");
+const labelled = new Set(state.labelled); // indices of items
 const stored = new Set(labelled); // those of them that the server has stored
-const done = [...labelled]; // those that were labelled or skipped, the last to undo
+const visited = [...labelled]; // those that were labelled or skipped; Undo goes back to the last one
 
 /** The next item that has no label. */
 function next(after) {
@@ -51,7 +51,7 @@ function next(after) {
 
 /** Promise what the page shows of an item: an object, with an `error` or an `image`. */
 async function load(item) {
-  const loaded = await ask(`items/${item}`);
+  const loaded = await fetchAnswer(`items/${item}`);
   if (loaded.error) return loaded;
   const bytes = Uint8Array.from(atob(loaded.picture), (byte) => byte.charCodeAt(0));
   loaded.image = element("img", "", { src: URL.createObjectURL(new Blob([bytes])), alt: "" });
@@ -61,8 +61,8 @@ async function load(item) {
 }
 
 async function show(item) {
-  views.delete(number);
-  [number, view] = [item, null];
+  views.delete(index);
+  [index, view] = [item, null];
   find("paper").textContent = item < state.total ? "Loading …" : ""; // and nobody labels the one before again
   find("remark").textContent = find("file").textContent = "";
   write(typed);
@@ -70,7 +70,7 @@ async function show(item) {
     if (!views.has(ahead)) views.set(ahead, load(ahead));
   showProgress();
   const loaded = (await views.get(item)) ?? {};
-  if (number !== item) return;
+  if (index !== item) return;
   if (loaded.image) view = loaded;
   find("paper").replaceChildren(loaded.image ?? "");
   find("file").textContent = loaded.file ?? "";
@@ -100,7 +100,7 @@ function showProgress() {
   const pending = unstored ? ` ${unstored} not stored yet.` : "";
   find("progress").textContent =
     `${state.before + stored.size} labelled, ${unlabelled} left, ${unsure} of them unsure.${pending}`;
-  if (number < state.total || unstored) return;
+  if (index < state.total || unstored) return;
   find("status").textContent = unlabelled ? "The others were skipped; reload the page to see them again."
     : `All have a label. Next: ${state.next}`;
 }
@@ -110,7 +110,7 @@ function store(method, item, label = "") {
   unstored += 1;
   storing = storing.then(async () => {
     const query = new URLSearchParams({ label });
-    const { error } = await ask(`items/${item}?${query}`, method);
+    const { error } = await fetchAnswer(`items/${item}?${query}`, method);
     unstored -= 1;
     find("status").textContent = error ? `${method === "POST" ? `${label} isn't stored` : "Not undone"}: ${error}.` : "";
     if (!error && method === "POST") stored.add(item);
@@ -122,7 +122,7 @@ function store(method, item, label = "") {
 /** Store a label and go on. What the form forbids is stored only if the person insists. */
 async function label(text) {
   if (!view || text === "") return;
-  const [item, labelledView] = [number, view];
+  const [item, labelledView] = [index, view];
   const insist = () => {
     store("POST", item, text);
     labelled.add(item);
@@ -131,8 +131,8 @@ async function label(text) {
   view = null; // so that it is stored once
   write(null);
   const query = new URLSearchParams({ label: text });
-  const { refusal } = labelledView.has_form ? await ask(`items/${item}/refusal?${query}`) : {};
-  if (number !== item) return;
+  const { refusal } = labelledView.has_form ? await fetchAnswer(`items/${item}/refusal?${query}`) : {};
+  if (index !== item) return;
   if (!refusal) return insist();
   view = labelledView;
   write(text);
@@ -140,13 +140,13 @@ async function label(text) {
 }
 
 function leave() {
-  done.push(number);
-  show(next(number));
+  visited.push(index);
+  show(next(index));
 }
 
 function skip() {
   write(null);
-  if (number < state.total) leave();
+  if (index < state.total) leave();
 }
 
 /** The pixels of a canvas from rows of grey levels. */
@@ -157,8 +157,8 @@ function pixels(rows) {
 
 function undo() {
   write(null);
-  if (!done.length) return;
-  const item = done.pop();
+  if (!visited.length) return;
+  const item = visited.pop();
   if (labelled.delete(item)) store("DELETE", item);
   show(item);
 }

@@ -1,13 +1,13 @@
 // The answer: the symbols, and of one of them the probabilities and a close-up.
 
 import { drawFitted } from "./pictures.js";
-import { bars, button, DIGITS, element, named, none, percent } from "./shared.js";
+import { bars, button, DIGITS, element, named, noSymbolProbability, percent } from "./shared.js";
 
 const SYMBOLS = [...DIGITS, "-", "."]; // in the order of their probabilities
 const ADVANCE = 0.72; // of the font's size, from one symbol to the next (style.css)
 const GAP = 0.6; // between columns
 
-export class Answer {
+export class AnswerView {
   plainText = ""; // as the API writes it
   #lines = []; // of numbers
   #numbers = []; // all of them
@@ -120,7 +120,7 @@ export class Answer {
 
 /** What is most likely in the place of a symbol. */
 function likeliest({ symbol, confidence, probabilities }) {
-  const nothing = none(probabilities);
+  const nothing = noSymbolProbability(probabilities);
   return nothing > confidence ? `No digit, ${percent(nothing)}` : `${named(symbol)}, ${percent(confidence)}`;
 }
 

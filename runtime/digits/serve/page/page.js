@@ -1,15 +1,15 @@
 // The page: sends what is on the paper to this server, and shows the answer.
 
-import { Answer } from "./answer.js";
+import { AnswerView } from "./answer.js";
 import { Paper } from "./paper.js";
 import { frameOf, open, startCamera } from "./pictures.js";
 import { FILE_TIMEOUT, read, SMALL_TIMEOUT } from "./server.js";
-import { copies } from "./shared.js";
+import { copyOnClick } from "./shared.js";
 import { FileTable } from "./table.js";
 
 const find = (id) => document.getElementById(id);
 const [region, text, status, bars, closeUp] = ["answer", "text", "status", "bars", "close-up"].map(find);
-const answer = new Answer({ region, text, status, bars, closeUp }, showBoxes);
+const answer = new AnswerView({ region, text, status, bars, closeUp }, showBoxes);
 const table = new FileTable(find("files"), openFile);
 const paper = new Paper(find("paper"), changed);
 let task = new AbortController(); // what is under way for the paper
@@ -31,7 +31,7 @@ async function changed() {
   if (paper.isBlank) return finish("Draw a digit.");
   const picture = paper.picture ?? paper.sheet;
   try {
-    await show(picture, paper.picture ? FILE_TIMEOUT : SMALL_TIMEOUT, signal);
+    await readAndShow(picture, paper.picture ? FILE_TIMEOUT : SMALL_TIMEOUT, signal);
     answer.busy = false;
   } catch (error) {
     if (!signal.aborted) finish(error.message);
@@ -39,7 +39,7 @@ async function changed() {
 }
 
 /** Have a picture read, and show the answer. Throws an Error that a visitor can read. */
-async function show(picture, timeout, signal) {
+async function readAndShow(picture, timeout, signal) {
   const reading = await read(picture.blob, { timeout, signal, say });
   answer.show(reading, picture.image);
 }
@@ -87,13 +87,13 @@ function updateButtons() {
 }
 
 /** Read what the camera sees, again and again, until something else comes onto the paper. */
-async function watch() {
+async function readCamera() {
   const signal = restart();
   signal.addEventListener("abort", () => setVideo(null));
   answer.say("Starting the camera …");
   try {
     setVideo(await startCamera(signal, () => paper.draw()));
-    while (!signal.aborted) await show(await frameOf(video), SMALL_TIMEOUT, signal);
+    while (!signal.aborted) await readAndShow(await frameOf(video), SMALL_TIMEOUT, signal);
   } catch (error) {
     if (signal.aborted) return;
     task.abort();
@@ -105,7 +105,7 @@ async function watch() {
 function setVideo(newVideo) {
   video = newVideo;
   find("live").ariaPressed = Boolean(video);
-  paper.show(video);
+  paper.setVideo(video);
   updateButtons();
 }
 
@@ -124,8 +124,8 @@ async function offerCamera() {
 
 find("undo").addEventListener("click", () => paper.undo());
 find("clear").addEventListener("click", () => paper.clear());
-copies(find("copy"), () => answer.plainText);
-find("live").addEventListener("click", () => (video ? keepFrame() : watch()));
+copyOnClick(find("copy"), () => answer.plainText);
+find("live").addEventListener("click", () => (video ? keepFrame() : readCamera()));
 for (const id of ["file", "camera"])
   find(id).addEventListener("change", ({ target }) => {
     take(target.files);

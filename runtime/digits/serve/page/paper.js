@@ -69,8 +69,8 @@ export class Paper {
     this.#change();
   }
 
-  /** Show a video, or no longer: null. */
-  show(video) {
+  /** Show a video; null: no longer. */
+  setVideo(video) {
     this.#video = video;
     this.draw();
   }

@@ -12,7 +12,7 @@ let token = tab[KEY] ?? "";
 export async function authorization(signal, say) {
   if (isMissing()) {
     say("This server wants a token.");
-    if (form.hidden) ask("");
+    if (form.hidden) showForm("");
     await new Promise((resolve) => {
       form.addEventListener("reset", resolve, { signal });
       signal.addEventListener("abort", resolve);
@@ -26,7 +26,7 @@ export async function authorization(signal, say) {
 export function refuseToken({ authorization = "" }) {
   form.dataset.needed = "";
   if (authorization.slice("Bearer ".length) !== token) return; // there is a new one since
-  ask(token && "This token is wrong.");
+  showForm(token && "This token is wrong.");
   token = tab[KEY] = "";
 }
 
@@ -35,7 +35,7 @@ function isMissing() {
 }
 
 /** Show the form. error: why the last token is refused. */
-function ask(error) {
+function showForm(error) {
   form.hidden = false;
   form.querySelector("p").textContent = error;
   input.ariaInvalid = Boolean(error);
@@ -43,7 +43,7 @@ function ask(error) {
 }
 
 function take(newToken) {
-  if (!/^[!-~]+$/.test(newToken)) return ask("This token is wrong."); // no header could carry it
+  if (!/^[!-~]+$/.test(newToken)) return showForm("This token is wrong."); // no header could carry it
   token = tab[KEY] = newToken;
   form.hidden = true;
   form.reset(); // whoever waits goes on
@@ -63,4 +63,4 @@ form.addEventListener("submit", (event) => {
 });
 addEventListener("hashchange", takeFromAddress);
 takeFromAddress();
-if (isMissing()) ask("");
+if (isMissing()) showForm("");

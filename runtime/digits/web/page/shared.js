@@ -14,8 +14,8 @@ export function button(text, onClick) {
   return made;
 }
 
-/** Let a button copy what text() returns, unless that is empty. */
-export function copies(button, text) {
+/** Have a click on a button copy what text() returns, unless that is empty. */
+export function copyOnClick(button, text) {
   const name = button.textContent;
   button.addEventListener("click", () => {
     if (!text()) return;
@@ -49,12 +49,12 @@ export function bars(list, symbols) {
     return row;
   });
   return (probabilities) => {
-    const shares = probabilities ? [...probabilities, none(probabilities)] : [];
+    const shares = probabilities ? [...probabilities, noSymbolProbability(probabilities)] : [];
     const largest = Math.max(...shares);
     rows.forEach((row, index) => {
-      const [, meter, number] = row.children;
+      const [, meter, caption] = row.children;
       meter.value = shares[index] ?? 0;
-      number.textContent = probabilities ? percent(shares[index]) : "";
+      caption.textContent = probabilities ? percent(shares[index]) : "";
       row.classList.toggle("likeliest", shares[index] === largest);
     });
   };
@@ -65,7 +65,7 @@ export function named(symbol) {
 }
 
 /** The probability that there is no symbol. */
-export function none(probabilities) {
+export function noSymbolProbability(probabilities) {
   return Math.max(0, 1 - probabilities.reduce((sum, share) => sum + share, 0));
 }
 
