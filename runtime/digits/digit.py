@@ -32,6 +32,6 @@ def examine(networks: Networks, pictures: Sequence[GreyImage]) -> list[Candidate
 
 
 def _detect(networks: Networks, page: GreyImage, height: float | None = None) -> Evidence:
-    from digits.reader.page import find_symbols, weigh  # most digits don't need it
+    from digits.reader.page import find_symbols, one_digit_evidence  # most digits don't need it
 
-    return weigh(find_symbols(page.pixels, networks.detector.maps, height))
+    return one_digit_evidence(find_symbols(page.pixels, networks.detector.maps, height))

@@ -29,7 +29,7 @@ from digits.inference.metadata import DetectorMetadata
 from digits.inference.model_file import BUNDLED_DETECTOR, load
 from digits.reader.detections import Floats, Mask
 from digits.reader.lattice import Arc, build_lattice, forced_path
-from digits.reader.page import build_lattices, find_symbols, read_page
+from digits.reader.page import best_paths, build_lattices, find_symbols
 from digits.reader.pyramid import MapsFn
 from digits_train.camera.exposure import lens
 from digits_train.camera.ranges import RANGES
@@ -215,7 +215,7 @@ def read_right(maps: MapsFn, pages: Sequence[OwnPage]) -> NDArray[np.bool_]:
     """Which labels are read exactly: bool [n]. In a box is a number of which half or more is."""
     right = []
     for page in pages:
-        columns = [*chain.from_iterable(read_page(page.pixels, maps))]
+        columns = [*chain.from_iterable(best_paths(page.pixels, maps))]
         boxes = [np.array([arc.box for arc in column]) for column in columns]
         for box, text in page.labels.items():
             inside = (n for n in range(len(columns)) if _is_in(boxes[n], box).mean() >= 0.5)

@@ -151,8 +151,8 @@ def _combine(detections: Detections, levels: list[Level], typical: float) -> Det
     surest level.
     """
     if len(detections.scores) > _CHUNK:
-        first, rest = detections.select(slice(_CHUNK)), detections.select(slice(_CHUNK, None))
-        return concatenate([_combine(first, levels, typical), _combine(rest, levels, typical)])
+        head, tail = detections.select(slice(_CHUNK)), detections.select(slice(_CHUNK, None))
+        return concatenate([_combine(head, levels, typical), _combine(tail, levels, typical)])
     by_level = [level.look_up(detections) for level in levels]
     heights = np.where(detections.are_digits, detections.heights, typical)
     scales = np.array([level.scale.max() for level in levels])
