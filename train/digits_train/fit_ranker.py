@@ -17,7 +17,7 @@ from scipy.special import softmax
 
 from digits.data import mnist
 from digits.images import picture
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED
 from digits.terminal import track
 from digits.vision import ranker, weights
@@ -63,7 +63,7 @@ class Samples(NamedTuple):
 
 def samples(materials: Materials, seeds: Iterable[int]) -> Samples:
     """The pictures with these seeds, each examined in one polarity and in both."""
-    model, drawn = Model(BUNDLED), []
+    model, drawn = ClassifierModel(BUNDLED), []
     for seed in seeds:
         random = np.random.default_rng([_SEED, seed])
         shown = single.draw(_SHARES, random, materials)

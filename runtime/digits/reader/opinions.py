@@ -67,7 +67,7 @@ class Views(NamedTuple):
 
     lattice: what the detector sees.
     steps: float64 [n, 13], the recognizer's log probabilities; n is 0 where it can't look.
-    box: where the number is.
+    box: where the number is, in the same pixels as the lattice.
     """
 
     lattice: Sequence[Arc]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.images.picture import GreyImage
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 from digits.prediction import Prediction, Status
 from digits.vision.components import Box
 from digits.vision.frame import SIDE, to_mnist
@@ -91,7 +91,7 @@ class Candidates(NamedTuple):
 
 
 def examine_by_classifier(
-    model: Model, pictures: Sequence[GreyImage], min_confidence: float | None = None
+    model: ClassifierModel, pictures: Sequence[GreyImage], min_confidence: float | None = None
 ) -> list[Candidates]:
     """Examine pictures, in one batch, without the detector. Raises ModelError if the model fails.
 
@@ -115,7 +115,7 @@ def examine_by_classifier(
     return examined
 
 
-def examine_inverted(model: Model, candidates: Candidates) -> Candidates:
+def examine_inverted(model: ClassifierModel, candidates: Candidates) -> Candidates:
     """Examine a picture for light ink, too, where the ink seems to be dark, or vice versa.
 
     candidates: from `examine_by_classifier`. Raises ModelError if the model fails.
@@ -134,7 +134,7 @@ def examine_inverted(model: Model, candidates: Candidates) -> Candidates:
 
 
 def _extend(
-    model: Model, pictures: Iterable[Candidates], proposed: Sequence[list[Hypothesis]]
+    model: ClassifierModel, pictures: Iterable[Candidates], proposed: Sequence[list[Hypothesis]]
 ) -> list[Candidates]:
     """Examine further hypotheses of each picture, all in one batch."""
     inks = [hypothesis.component.ink for further in proposed for hypothesis in further]
@@ -150,7 +150,7 @@ def _extend(
             stroke_widths=candidates.stroke_widths + stroke_widths[start:end],
             answers=np.concatenate([candidates.answers, answers[start:end]]),
         )
-        picture, hypotheses, _, all_strokes, all_answers, _ = candidates
-        ranking = rank(hypotheses, all_strokes, all_answers, picture.pixels.shape)
+        picture, hypotheses, _, all_stroke_widths, all_answers, _ = candidates
+        ranking = rank(hypotheses, all_stroke_widths, all_answers, picture.pixels.shape)
         extended.append(candidates._replace(ranking=ranking))
     return extended

@@ -70,12 +70,12 @@ class Ranking(NamedTuple):
         # A digit that only the detector sees belongs to the hypotheses that show it; where none
         # does, to all alike.
         shows = (self.hypothesis_probabilities + _TINY) * (answers @ evidence.probabilities + _TINY)
-        weights = self.hypothesis_probabilities * (answers @ allowed)
-        weights += shows * (only_detected.sum() / shows.sum())
+        posterior = self.hypothesis_probabilities * (answers @ allowed)
+        posterior += shows * (only_detected.sum() / shows.sum())
         share = (1 - several) / (digits.sum() + none)
         digits, none = share * digits, share * none
         probabilities = digits + (several + none) / 10
-        return Ranking(probabilities / probabilities.sum(), share * weights, several, none)
+        return Ranking(probabilities / probabilities.sum(), share * posterior, several, none)
 
 
 UNRANKED = Ranking(np.full(10, 0.1), np.zeros(0), 0.0, 1.0)  # without hypotheses

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from digits.data.mnist import Split
 from digits.images.picture import GreyImage
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 from digits.vision.candidates import examine_by_classifier
 from digits.vision.components import ink_box
 from digits.vision.hypotheses import KINDS, MAX_HYPOTHESES, Hypothesis, propose, propose_inverted
@@ -137,7 +137,7 @@ def test_blank_picture_and_speck() -> None:
 def test_first_hypothesis_is_enough(boxes: list[Bar], is_certain: bool) -> None:
     pixels = bars(*boxes)
     [seen] = examine_by_classifier(
-        Model(), [GreyImage("it", pixels, 1, (120, 120))], min_confidence=0
+        ClassifierModel(), [GreyImage("it", pixels, 1, (120, 120))], min_confidence=0
     )
     assert seen.is_certain(0) == is_certain
 
