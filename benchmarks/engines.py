@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 
 from digits.inference.interface import CLASSIFIER
-from digits.inference.metadata import Metadata
-from digits.inference.model import Model
+from digits.inference.metadata import ClassifierMetadata
+from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED, load
 from digits.inference.onnx_weights import read_weights
 from digits_export.graph import Graph
@@ -44,7 +44,7 @@ class Network:
 
 def bundled() -> Network:
     """Load the bundled network: the stored integers times their scales, in float32."""
-    file = load(BUNDLED, Metadata, "")
+    file = load(BUNDLED, ClassifierMetadata, "")
     stored = read_weights(file.content)
     none_logit = stored["fc3.bias.int"][NONE] * stored["fc3.bias.scale"][NONE]
     scaling = TemperatureScaling(file.metadata.temperature, float(none_logit))
@@ -60,7 +60,7 @@ def bundled() -> Network:
 
 
 def digits(network: Network, batch: int) -> Call:
-    return Model(BUNDLED).probabilities
+    return ClassifierModel(BUNDLED).probabilities
 
 
 def onnxruntime_run(network: Network, batch: int) -> Call:

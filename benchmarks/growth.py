@@ -24,7 +24,7 @@ from benchmarks.tables import shown
 from benchmarks.timing import Row, seconds
 from digits import Classifier
 from digits.data import mnist
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 from tests.synthetic import Sheet, chosen
 
 PIXELS = ((28, 28), (100, 75), (400, 300), (1000, 750), (2000, 1500), (4000, 3000), (8000, 6000))
@@ -33,13 +33,13 @@ LABELS = {  # of each panel and its abscissa
     "pixels": ("predict: one picture", "pixels"),
     "digits": ("read: A4, 12 megapixels", "digits on it"),
     "files": ("predict: a folder", "files in it"),
-    "batch": ("Model.probabilities", "digits in the batch"),
+    "batch": ("ClassifierModel.probabilities", "digits in the batch"),
 }
 CLASSIFY = """
 import sys
 import numpy as np
-from digits.inference.model import Model
-Model().probabilities(np.zeros((int(sys.argv[1]), 28, 28), np.uint8))
+from digits.inference.model import ClassifierModel
+ClassifierModel().probabilities(np.zeros((int(sys.argv[1]), 28, 28), np.uint8))
 """
 COLOURS = ("#0072b2", "#d55e00")
 
@@ -92,7 +92,7 @@ def files(folder: Path, jobs: int) -> Points:
 
 
 def batch() -> Points:
-    model, images = Model(), mnist.load("train").images
+    model, images = ClassifierModel(), mnist.load("train").images
     for count in (1, 4, 16, 64, 256, 1024, 4096):
         call = partial(model.probabilities, images[:count])
         yield count, *measured(call, CLASSIFY, f"{count}")

@@ -14,7 +14,7 @@ from digits.inference import metadata
 from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR, BUNDLED_RECOGNIZER, load
 
 RAW = Path(BUNDLED).read_bytes()
-METADATA = load(BUNDLED, metadata.Metadata).metadata
+METADATA = load(BUNDLED, metadata.ClassifierMetadata).metadata
 DETECTOR_RAW = Path(BUNDLED_DETECTOR).read_bytes()
 DETECTOR_METADATA = load(BUNDLED_DETECTOR, metadata.DetectorMetadata).metadata
 RECOGNIZER_METADATA = load(BUNDLED_RECOGNIZER, metadata.RecognizerMetadata).metadata

@@ -13,7 +13,7 @@ from digits.inference.detector_model import run_maps
 from digits.inference.interface import DETECTOR, PAGE_MULTIPLE
 from digits.inference.metadata import DetectorMetadata, Kernels
 from digits.inference.session import open_session
-from digits.reader.page import read_page
+from digits.reader.page import best_paths
 from digits.reader.pyramid import MapsFn
 from digits.terminal import track
 from digits_export import verify
@@ -99,7 +99,7 @@ def judge(pages: Sequence[LabelledPage], maps: MapsFn) -> dict[str, float]:
 
 def _match(page: LabelledPage, maps: MapsFn) -> Match:
     """Read a page, and pair its digits with those that are there."""
-    columns = chain.from_iterable(read_page(page.pixels, maps))
+    columns = chain.from_iterable(best_paths(page.pixels, maps))
     digits = (arc for arc in chain.from_iterable(columns) if arc.is_digit)
     surest = sorted(digits, key=lambda arc: -arc.score)
     boxes = np.array([arc.box for arc in surest]).reshape(-1, 4)

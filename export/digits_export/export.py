@@ -129,7 +129,7 @@ def _make_exporter(loaded: Checkpoint, data: Path | None) -> Exporter:
     # The same data as in training: other splits might contain training digits.
     dataset = datasets.load(data, lambda error: print_stderr(f"warning: {error}"))
     trained_on = {**provenance.data_sha256}
-    trained_on.pop(datasets.OWN, None)  # nothing is verified on them
+    trained_on.pop(datasets.OWN_CHECKSUM_NAME, None)  # nothing is verified on them
     datasets.verify_checksums(dataset, trained_on, data)
     outliers = None
     if provenance.recipe.get("outlier_weight"):

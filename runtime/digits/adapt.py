@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.data.datasets import OWN, OwnPictures
+from digits.data.datasets import OWN_CHECKSUM_NAME, OwnPictures
 from digits.data.mnist import concat
 from digits.data.table import NO_DIGIT
 from digits.errors import DataError, ModelError
 from digits.inference import metadata
 from digits.inference.interface import CLASSIFIER, QMAX
-from digits.inference.metadata import Metadata, bytes_field
+from digits.inference.metadata import ClassifierMetadata, bytes_field
 from digits.inference.model_file import ModelBytes, ModelFile, check
 from digits.inference.onnx_weights import last_dense_inputs, read_weights
 from digits.inference.session import Session
@@ -125,7 +125,7 @@ class LastLayer(NamedTuple):
         return np.concatenate([features, np.ones((len(features), 1))], 1)
 
 
-def adapt(file: ModelFile[Metadata], own: OwnPictures) -> Adapted:
+def adapt(file: ModelFile[ClassifierMetadata], own: OwnPictures) -> Adapted:
     """Refit the last layer to all of one's own pictures.
 
     Raises DataError if there are too few, or cross-validation says that they are read no better,
@@ -151,11 +151,11 @@ def adapt(file: ModelFile[Metadata], own: OwnPictures) -> Adapted:
         )
     new = fit(old, features, labels, penalty)
     recipe = {"name": "adapt", "penalty": penalty, "parent": objects["recipe"]}
-    data = objects["data_sha256"] | {OWN: own.sha256}
+    data = objects["data_sha256"] | {OWN_CHECKSUM_NAME: own.sha256}
     changed = replace(file.metadata, recipe=json.dumps(recipe), data_sha256=json.dumps(data))
     content = metadata.add_metadata(layer.replace(file.content, new), changed)
     # Never write what the runtime would refuse.
-    check(ModelBytes("the adapted file", content), Metadata)
+    check(ModelBytes("the adapted file", content), ClassifierMetadata)
     return Adapted(content, len(labels), wrong_before, wrong_after)
 
 

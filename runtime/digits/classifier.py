@@ -8,7 +8,7 @@ from digits.digit import examine
 from digits.images import picture
 from digits.images.picture import Source
 from digits.inference.metadata import Kernels, NetworkTask
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 from digits.inference.model_file import ModelSource
 from digits.inference.networks import Networks
 from digits.prediction import Prediction, Reading
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from digits.forms.sheet import Sheet
 
 
-MAX_ERRORS = 0.01  # by default
+DEFAULT_MAX_ERRORS = 0.01
 
 
 class Classifier:
@@ -58,7 +58,7 @@ class Classifier:
         self.networks = Networks(model, threads, kernels, detector, recognizer, sha256 or {})
 
     @property
-    def model(self) -> Model:
+    def model(self) -> ClassifierModel:
         """The network that classifies digits."""
         return self.networks.classifier
 
@@ -145,7 +145,7 @@ class Classifier:
 def _check_max_errors(max_errors: float | None) -> float:
     """Return it, or the default. Raises ValueError if it isn't between 0 and 1."""
     if max_errors is None:
-        return MAX_ERRORS
+        return DEFAULT_MAX_ERRORS
     if not (isinstance(max_errors, Real) and 0 < max_errors < 1):
         raise ValueError(f"max_errors must be a number between 0 and 1, not {max_errors!r}")
     return max_errors

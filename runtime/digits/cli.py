@@ -197,12 +197,14 @@ def adapt(
     from digits.adapt import adapt
     from digits.data import datasets
     from digits.files import write_bytes
-    from digits.inference.metadata import Metadata
+    from digits.inference.metadata import ClassifierMetadata
     from digits.inference.model_file import load
 
     if output.suffix.lower() != ".onnx":  # such as that of the labels
         raise typer.BadParameter("--output writes an .onnx file")
-    adapted = adapt(load(model, Metadata), datasets.load_own(labels, datasets.skip))
+    adapted = adapt(
+        load(model, ClassifierMetadata), datasets.load_own(labels, datasets.warn_of_skipped)
+    )
     write_bytes(output, adapted.model_content)
     print_result(
         f"{output}  of {adapted.picture_count} pictures {adapted.wrong_before} were read wrong, and"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from digits.images.picture import GreyImage
 from digits.inference.networks import Networks
-from digits.vision.candidates import Candidates, examine_alone, examine_inverted
+from digits.vision.candidates import Candidates, examine_by_classifier, examine_inverted
 from digits.vision.ranker import Evidence
 
 
@@ -15,7 +15,7 @@ def examine(networks: Networks, pictures: Sequence[GreyImage]) -> list[Candidate
     fails, or the detector can't be used.
     """
     min_confidence = networks.classifier.metadata.rejection_threshold
-    examined = examine_alone(networks.classifier, pictures)
+    examined = examine_by_classifier(networks.classifier, pictures)
     for index, candidates in enumerate(examined):
         if not candidates.hypotheses or candidates.is_certain(min_confidence):
             continue
@@ -32,6 +32,6 @@ def examine(networks: Networks, pictures: Sequence[GreyImage]) -> list[Candidate
 
 
 def _detect(networks: Networks, page: GreyImage, height: float | None = None) -> Evidence:
-    from digits.reader.page import find_symbols, weigh  # most digits don't need it
+    from digits.reader.page import find_symbols, one_digit_evidence  # most digits don't need it
 
-    return weigh(find_symbols(page.pixels, networks.detector.maps, height))
+    return one_digit_evidence(find_symbols(page.pixels, networks.detector.maps, height))

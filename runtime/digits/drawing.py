@@ -85,6 +85,7 @@ def debug_strip(examined: Candidates, prediction: Prediction) -> Image.Image:
     and the probabilities of several digits and of none.
     """
     hypotheses, ranking = examined.hypotheses, examined.ranking
+    weights = ranking.hypothesis_probabilities
     colour = UNSURE if prediction.digit is None else SURE
     grey = Image.fromarray(examined.picture.pixels).convert("RGB")
     if hypotheses:
@@ -93,7 +94,7 @@ def debug_strip(examined: Candidates, prediction: Prediction) -> Image.Image:
         ImageDraw.Draw(grey).rectangle((left, top, right - 1, bottom - 1), None, colour, width)
     panels = [_panel(ImageOps.pad(grey, (_PANEL, _PANEL), color="lightgrey"), "picture", "")]
     for index, (hypothesis, frame, answer, weight) in enumerate(
-        zip(hypotheses, examined.frames, examined.answers, ranking.hypotheses, strict=True)
+        zip(hypotheses, examined.frames, examined.answers, weights, strict=True)
     ):
         enlarged = Image.fromarray(frame).resize((_PANEL, _PANEL), Image.Resampling.NEAREST)
         kind = hypothesis.kind + (" (inverted)" if hypothesis.inverted else "")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from digits.__main__ import main
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 
 
 def run(arguments: list[str]) -> tuple[int, str, str]:
@@ -37,6 +37,6 @@ Path(f"{name}.json").write_text(json.dumps({"machine": platform.machine(), **ans
 images = np.load("images.npy")
 np.savez(
     f"{name}.npz",
-    integer=Model(kernels="integer").probabilities(images),
-    float=Model(kernels="float").probabilities(images),
+    integer=ClassifierModel(kernels="integer").probabilities(images),
+    float=ClassifierModel(kernels="float").probabilities(images),
 )

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from digits.data.mnist import Split
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED
 
 # Those of the Raspberry Pi 4 and 5; the latter has UDOT (four products of bytes at once), for which
@@ -79,7 +79,7 @@ def test_answers_match_this_machine(computed: dict[str, Computed], processor: st
         assert re.sub(FRACTION, "", arm_out) == re.sub(FRACTION, "", here_out) != ""
         ours, theirs = (np.array(re.findall(FRACTION, out), float) for out in (arm_out, here_out))
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance)
-    threshold = Model(BUNDLED).metadata.rejection_threshold
+    threshold = ClassifierModel(BUNDLED).metadata.rejection_threshold
     for kernels in ("integer", "float"):
         ours, theirs = arm[kernels], here[kernels]
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=ROUNDING)

@@ -60,7 +60,7 @@ def describe_checkpoint(path: Path) -> None:
 def read_labels(column: str, path: Path) -> None:
     """None of the pictures is opened."""
     table.has_pages(path)
-    if not [*table.rows(path, lambda error: None, column)]:
+    if not [*table.read_labels(path, lambda error: None, column)]:
         raise DataError(f"{path} has no labels")
 
 

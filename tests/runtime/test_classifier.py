@@ -68,7 +68,7 @@ def test_confidence_below_threshold_is_rejected(
     tmp_path: Path, pictures: list[Path], monkeypatch: Patch
 ) -> None:
     show(monkeypatch, [], (1, 1))
-    bundled = load(BUNDLED, metadata.Metadata)
+    bundled = load(BUNDLED, metadata.ClassifierMetadata)
     strict = dataclasses.replace(bundled.metadata, rejection_threshold=1.0)
     (tmp_path / "strict.onnx").write_bytes(metadata.add_metadata(bundled.content, strict))
     for classifier in (digits.Classifier(tmp_path / "strict.onnx"), digits.Classifier(threshold=1)):

@@ -52,19 +52,19 @@ def test_debug_strip_shows_each_hypothesis(
     classifier: Classifier, pictures: list[Path], texts: list[str]
 ) -> None:
     examined, strip = strip_of(classifier, pictures[6])
-    colour, heaviest = drawing.SURE, int(examined.ranking.hypotheses.argmax())
-    for number, frame in enumerate(examined.frames):
-        kind, answer = examined.hypotheses[number].kind, examined.answers[number]
-        weight = 100 * examined.ranking.hypotheses[number]
-        above, below = texts[1 + 2 * number : 3 + 2 * number]
+    colour, heaviest = drawing.SURE, int(examined.ranking.hypothesis_probabilities.argmax())
+    for index, frame in enumerate(examined.frames):
+        kind, answer = examined.hypotheses[index].kind, examined.answers[index]
+        weight = 100 * examined.ranking.hypothesis_probabilities[index]
+        above, below = texts[1 + 2 * index : 3 + 2 * index]
         assert above.startswith(kind)
         assert below == (
             f"{answer.argmax()}  ({100 * answer.max():.1f} %)    weight {weight:.1f} %"
         )
-        left = 20 + 248 * (number + 1)  # the first panel is the picture
+        left = 20 + 248 * (index + 1)  # the first panel is the picture
         panel = strip[24 : 24 + 224, left : left + 224, 0]
         assert (panel == frame.repeat(8, 0).repeat(8, 1)).all()
-        assert (tuple(strip[50, left - 2]) == colour) == (number == heaviest)
+        assert (tuple(strip[50, left - 2]) == colour) == (index == heaviest)
     assert texts[0] == "picture"
     assert texts[-1].split("        ")[0] == "6  (100.0 %)"
     assert (np.ptp(strip[:240, :250].astype(int), axis=2) > 60).any()  # the box in the picture

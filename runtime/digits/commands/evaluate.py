@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from digits.classifier import MAX_ERRORS, Classifier
+from digits.classifier import DEFAULT_MAX_ERRORS, Classifier
 from digits.commands.tasks import ClassifierOptions, ReadNumbers
 from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
 from digits.data import mnist
 from digits.data.image_folder import has_pictures, read_pictures
 from digits.data.mnist import Split
-from digits.data.table import NumberLabel, OnError, has_column, rows
+from digits.data.table import Label, OnError, has_column, read_labels
 from digits.errors import DataError, DigitsError, PictureError
 from digits.evaluation.acceptance import calibrate, save
 from digits.evaluation.digits import Evaluation
@@ -88,7 +88,7 @@ def evaluate_pages(classifier_options: ClassifierOptions, table: Path, on_error:
     if has_column(table, "box"):
         raise DataError(f"{table} labels numbers in boxes, not pages: measure it with --numbers")
     classifier = classifier_options.open(reads_numbers=True)
-    labelled = [(path, text) for path, (_, text, _) in rows(table, on_error, "text")]
+    labelled = [(path, text) for path, (_, text, _) in read_labels(table, on_error, "text")]
     if not labelled:
         raise DataError(f"no labelled pages in {table}")
     has_signs = any(sign in text for _, text in labelled for sign in SIGNS)
@@ -134,8 +134,8 @@ def evaluate_numbers(
     """
     classifier, constraints = task.open(), task.constraints or Constraints()
     column = "number" if has_column(table, "number") else "text"
-    pages = defaultdict[Path, list[NumberLabel]](list)
-    for path, label in rows(table, on_error, column):
+    pages = defaultdict[Path, list[Label]](list)
+    for path, label in read_labels(table, on_error, column):
         pages[path].append(label)
     evaluation, total, left_out = NumberEvaluation(), sum(map(len, pages.values())), 0
     for path, labels in track(pages.items(), len(pages), "reading"):
@@ -159,7 +159,7 @@ def evaluate_numbers(
         )
     if not evaluation.written + evaluation.invented:
         raise DataError(f"no readable numbers in {table}")
-    max_errors = task.max_errors or MAX_ERRORS
+    max_errors = task.max_errors or DEFAULT_MAX_ERRORS
     values = {
         "model": _reader_name(classifier),
         "data": str(table),
@@ -184,7 +184,7 @@ def _reader_name(classifier: Classifier) -> str:
     return f"{classifier.networks.detector.name} with {classifier.networks.recognizer.name}"
 
 
-def _satisfies(path: Path, label: NumberLabel, constraints: Constraints) -> bool:
+def _satisfies(path: Path, label: Label, constraints: Constraints) -> bool:
     """Whether the label does. Raises DataError if one without a box doesn't."""
     box, text, _ = label
     if not constraints:

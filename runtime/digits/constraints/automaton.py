@@ -196,8 +196,8 @@ def accepts_text(automaton: Automaton, text: str) -> bool:
     return state is not None and automaton.accepts(state)
 
 
-def accepts_any_text(automaton: Automaton) -> bool:
-    """Whether an automaton accepts any text; True, too, if that takes too long to tell."""
+def accepts_some_text(automaton: Automaton) -> bool:
+    """Whether an automaton accepts at least one text; True if that takes too long to tell."""
     pending, reached = [automaton.start], {automaton.start}
     for _ in range(_MAX_STEPS // len(SYMBOLS)):
         if not pending:

@@ -13,7 +13,7 @@ from digits.constraints.automaton import (
     Automaton,
     CheckName,
     Range,
-    accepts_any_text,
+    accepts_some_text,
     product,
 )
 from digits.constraints.pattern import Pattern
@@ -55,7 +55,7 @@ class Constraints:
         if self.check not in (None, *CHECKS):
             raise ValueError(f"the check is {self.check!r}, not one of {', '.join(CHECKS)}")
         min_digits, max_digits = self._lengths
-        if self and (min_digits > max_digits or not accepts_any_text(self.automaton)):
+        if self and (min_digits > max_digits or not accepts_some_text(self.automaton)):
             raise ValueError("no number satisfies all of these constraints")
 
     def __bool__(self) -> bool:

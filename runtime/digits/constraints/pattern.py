@@ -83,8 +83,8 @@ class Pattern:
         end = following
         if maximum == ops.MAXREPEAT:
             following, maximum = self._add_loop(items, end), minimum
-        for number in range(maximum):
-            is_optional = number < maximum - minimum
+        for repetition in range(maximum):
+            is_optional = repetition < maximum - minimum
             first = self._add_sequence(items, following) | (end if is_optional else 0)
             if first == following:  # nothing is repeated, perhaps very often
                 break

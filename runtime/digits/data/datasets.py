@@ -16,7 +16,7 @@ from digits.errors import DataError, DigitsError
 from digits.terminal import print_stderr
 from digits.text import escape_control
 
-OWN = "own"  # among the checksums, the name of one's own pictures or pages
+OWN_CHECKSUM_NAME = "own"  # of one's own pictures or pages, beside the names of MNIST's files
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def load_own(data: Path, on_error: OnError) -> OwnPictures:
     return OwnPictures(train, held_back, _checksum(digits))
 
 
-def skip(error: DigitsError) -> None:
+def warn_of_skipped(error: DigitsError) -> None:
     """Warn of a picture that can't be used, and is left out: an `on_error`."""
     print_stderr(f"warning: {escape_control(str(error))}; skipped")
 

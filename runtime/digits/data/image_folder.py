@@ -123,7 +123,7 @@ def has_pictures(data: Path) -> bool:
 def _list(data: Path, on_error: OnError) -> Iterator[tuple[Path, int, str]]:
     """Yield the pictures in a table or a sorted folder, with labels and groups."""
     if os.path.isfile(data):
-        for path, (_, digit, group) in table.rows(data, on_error):
+        for path, (_, digit, group) in table.read_labels(data, on_error):
             yield path, LABELS.index(digit), group
         return
     for label, name in enumerate(LABELS):

@@ -15,8 +15,8 @@ _MAX_SYMBOLS = 4096  # of a page; comparing two such texts takes 0.5 s
 
 OnError = Callable[[DigitsError], None]
 Box = tuple[int, int, int, int]  # left, top, right and bottom
-# A box, or None for the whole picture; the text there; and the picture's group, or an empty text.
-NumberLabel = tuple[Box | None, str, str]
+# A box, or None for the whole picture; the digit or text there; and the picture's group, or "".
+Label = tuple[Box | None, str, str]
 
 
 def has_pages(path: Path) -> bool:
@@ -27,17 +27,17 @@ def has_pages(path: Path) -> bool:
     return has_column(path, "text") and not has_column(path, "digit")
 
 
-def has_column(path: Path, label: str) -> bool:
-    """Whether it is a table with the columns `file` and `label`; raises as `has_pages` does."""
+def has_column(path: Path, column: str) -> bool:
+    """Whether it is a table with `file` and another column; raises as `has_pages` does."""
     if not path.is_file():
         return False
-    return {"file", label} <= {*tables.header(path, "file", label)}
+    return {"file", column} <= {*tables.header(path, "file", column)}
 
 
-def rows(
+def read_labels(
     path: Path, on_error: OnError, column: str = "digit"
-) -> Iterator[tuple[Path, NumberLabel]]:
-    """Yield each picture and its label: the text in a column.
+) -> Iterator[tuple[Path, Label]]:
+    """Yield each picture of a table, and its label: the text in a column.
 
     The header names the columns in any case; commas, semicolons or tabs separate them, and the text
     is UTF-8 or UTF-16. A file is sought beside the table, then in the current folder. A digit is
@@ -48,7 +48,7 @@ def rows(
     the same text in the column `group`, if there is one, belong together.
 
     on_error: called for each invalid row.
-    column: of the labels.
+    column: the name of the labels' column.
 
     Raises DataError if it isn't such a table.
     """

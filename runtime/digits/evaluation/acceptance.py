@@ -87,8 +87,8 @@ def _test(curve: Sequence[tuple[float, int]], max_risk: float) -> RiskBound | No
     if not passed:
         return None
     probability, errors = curve[passed - 1]
-    max_errors = min(max(1 - probability, _EPSILON), 1 - _EPSILON)
-    return RiskBound(max_errors, max_risk, len(curve), passed, errors)
+    max_error_probability = min(max(1 - probability, _EPSILON), 1 - _EPSILON)
+    return RiskBound(max_error_probability, max_risk, len(curve), passed, errors)
 
 
 def minimum_sample_size(max_risk: float) -> int:

@@ -47,11 +47,10 @@ def ratio(numerator: float, denominator: float) -> float:
     return float(numerator / denominator) if denominator else math.nan
 
 
-def binomial_tail(max_errors: int, n: int, rate: float) -> float:
-    """The probability of at most this many errors among n, each at a rate from 0 to 1."""
+def binomial_tail(errors: int, n: int, rate: float) -> float:
+    """The probability of so many errors or fewer among n, each at a rate from 0 to 1."""
     log_choices = (
-        math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-        for k in range(max_errors + 1)
+        math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) for k in range(errors + 1)
     )
     right, odds = n * math.log1p(-rate), math.log(rate) - math.log1p(-rate)
     return math.fsum(math.exp(right + k * odds + log) for k, log in enumerate(log_choices))

@@ -61,10 +61,10 @@ def cut(page: Grey, field: Field, to_page: Floats, around: float = AROUND) -> tu
 def _crop(page: Grey, form: Form, field: Field, to_page: Floats) -> tuple[FieldCrop, Floats]:
     """Rectify a field; returns the homography from its pixels to the page's, too."""
     pixels, from_crop = cut(page, field, to_page, BESIDE)
-    inside, _ = cut(page, field, to_page, 0)
+    field_pixels, _ = cut(page, field, to_page, 0)
     corners = np.array([other.box for other in form.fields], np.float64).reshape(-1, 2)
-    fields = project(np.linalg.inv(from_crop) @ to_page, corners).reshape(-1, 4)
-    return FieldCrop(pixels, inside, field.cells, fields), from_crop
+    field_boxes = project(np.linalg.inv(from_crop) @ to_page, corners).reshape(-1, 4)
+    return FieldCrop(pixels, field_pixels, field.cells, field_boxes), from_crop
 
 
 def _on_page(views: Views, from_crop: Floats) -> Views:

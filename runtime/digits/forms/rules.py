@@ -13,10 +13,10 @@ from operator import itemgetter
 import numpy as np
 
 from digits.forms.form import Form, Rule
-from digits.reader.numbers import BROKEN, NumberReading
+from digits.reader.numbers import VIOLATION_RATE, NumberReading
 
 _MAX_COMBINATIONS = 1000
-_MIN_PROBABILITY = BROKEN**2  # what is less likely isn't weighed: rather, a rule is broken
+_MIN_PROBABILITY = VIOLATION_RATE**2  # what is less likely isn't weighed: rather, a rule is broken
 
 
 def apply_rules(
@@ -97,7 +97,7 @@ def _weigh(
         )
         combinations = nlargest(_MAX_COMBINATIONS, longer, itemgetter(1))
     penalties = (
-        [BROKEN * share for rule, share in rules.items() if not rule.holds(combination)]
+        [VIOLATION_RATE * share for rule, share in rules.items() if not rule.holds(combination)]
         for combination, _ in combinations
     )
     weights = np.array([*map(math.prod, penalties)])

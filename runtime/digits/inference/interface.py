@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 from digits.errors import ModelError
 
-# Pixels of a page for the detector: what its sides are multiples of, and its least and most.
+# Pixels of a page for the detector.
 PAGE_MULTIPLE, PAGE_MIN_SIDE = 8, 32
 DETECTOR_MAX_SIDE, PAGE_MAX_PIXELS = 8192, 5 << 20
 STRIDE = 4  # pixels between neighbouring cells of a detector's output
-# Heights in pixels of the digits that a detector finds. A page is scaled so that they are within.
-SMALLEST, LARGEST = 10.0, 60.0
+# Pixels: a detector finds digits of these heights. A page is scaled so that its digits have them.
+MIN_DIGIT_HEIGHT, MAX_DIGIT_HEIGHT = 10.0, 60.0
 SYMBOLS = "0123456789-."  # that a detector finds; a decimal comma is a "." too
 
 # Pixels of a crop for the recognizer: its height, and what the width of a batch is a multiple of.

@@ -38,7 +38,7 @@ class AnyMetadata:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Metadata(AnyMetadata):
+class ClassifierMetadata(AnyMetadata):
     """What a classifier's file says of it."""
 
     task: NetworkTask = "classifier"
@@ -96,7 +96,7 @@ M = TypeVar("M", bound=AnyMetadata)
 
 JSON_KEYS = ("recipe", "data_sha256")
 _KINDS: dict[str, type[AnyMetadata]] = {
-    "classifier": Metadata,
+    "classifier": ClassifierMetadata,
     "detector": DetectorMetadata,
     "recognizer": RecognizerMetadata,
 }

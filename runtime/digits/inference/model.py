@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from digits.errors import ModelError
 from digits.inference.interface import CLASSIFIER
-from digits.inference.metadata import Kernels, M, Metadata
+from digits.inference.metadata import ClassifierMetadata, Kernels, M
 from digits.inference.model_file import ModelBytes, ModelSource, load
 from digits.inference.session import Session
 from digits.system import cpu_count
@@ -65,14 +65,14 @@ class Network(Generic[M]):
         raise NotImplementedError
 
 
-class Model(Network[Metadata]):
+class ClassifierModel(Network[ClassifierMetadata]):
     """A classifier of digits; arguments and errors: see `Network`.
 
-    >>> Model().probabilities(np.zeros((2, 28, 28), np.uint8)).shape
+    >>> ClassifierModel().probabilities(np.zeros((2, 28, 28), np.uint8)).shape
     (2, 10)
     """
 
-    kind = Metadata
+    kind = ClassifierMetadata
 
     def _check_outputs(self) -> None:
         blank_and_full = np.full((2, 28, 28), [[[0]], [[255]]], np.uint8)

@@ -5,7 +5,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from digits.inference.metadata import Kernels, NetworkTask
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 from digits.inference.model_file import ModelSource
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Networks:
         recognizer: ModelSource,
         sha256: Mapping[NetworkTask, str],
     ) -> None:
-        self.classifier = Model(model, threads, kernels, sha256.get("classifier"))
+        self.classifier = ClassifierModel(model, threads, kernels, sha256.get("classifier"))
         self._detector_arguments = detector, threads, None, sha256.get("detector")
         self._recognizer_arguments = recognizer, threads, None, sha256.get("recognizer")
         self._detector: DetectorModel | None = None

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BYTES = 2  # the wire type of texts and messages; that of the integers here is 0
-_TYPES = {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8"}  # by number, in NumPy's words
+_TYPES = {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8"}  # NumPy's names of ONNX's data types
 
 
 def read_weights(model: bytes | bytearray) -> dict[str, NDArray[Any]]:
@@ -22,9 +22,9 @@ def read_weights(model: bytes | bytearray) -> dict[str, NDArray[Any]]:
     """
     weights = {}
     for tensor in _fields(_graph(model), 5):
-        [number], [name] = _fields(tensor, 2), _fields(tensor, 8)
+        [data_type], [name] = _fields(tensor, 2), _fields(tensor, 8)
         [content], shape = _fields(tensor, 9), [*_fields(tensor, 1)]
-        weights[str(name, "utf-8")] = np.frombuffer(content, _TYPES[number]).reshape(shape)
+        weights[str(name, "utf-8")] = np.frombuffer(content, _TYPES[data_type]).reshape(shape)
     return weights
 
 

@@ -59,20 +59,20 @@ class Region(NamedTuple):
         return self.left, min(heights) + self.top, self.right, max(heights) + self.bottom
 
     @property
-    def fits(self) -> bool:
-        """Whether a crop of it isn't squeezed."""
+    def fits_in_crop(self) -> bool:
+        """Whether it fits into the recognizer's widest crop, so that `cut` doesn't squeeze it."""
         aspect = (self.right - self.left) / (self.bottom - self.top)
         return aspect <= CROP_MAX_WIDTH / CROP_HEIGHT
 
-    def levelled(self, boxes: Floats) -> Floats:
-        """Boxes [n, 4] of the page, moved up or down until the line is y = 0."""
-        levelled = boxes.copy()
-        levelled[:, 1::2] -= self.line_y((boxes[:, :1] + boxes[:, 2:3]) / 2)
-        return levelled
+    def relative_to_line(self, boxes: Floats) -> Floats:
+        """Boxes [n, 4] of the page, with their y counted from the line, at their middles."""
+        moved = boxes.copy()
+        moved[:, 1::2] -= self.line_y((boxes[:, :1] + boxes[:, 2:3]) / 2)
+        return moved
 
-    def visible(self, boxes: Floats) -> Floats:
+    def visible_shares(self, boxes: Floats) -> Floats:
         """The share of each box [n, 4] that is in the region, 0 to 1: float64 [n]."""
-        boxes = self.levelled(boxes)
+        boxes = self.relative_to_line(boxes)
         near = np.maximum(boxes[:, :2], (self.left, self.top))
         far = np.minimum(boxes[:, 2:], (self.right, self.bottom))
         sides = (far - near).clip(0) / np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-9)
@@ -92,7 +92,7 @@ def around(boxes: Floats, are_digits: Mask, margins: Margins = MARGINS) -> Regio
     (x, y), (across, down) = middles.mean(0), (middles - middles.mean(0)).T
     slope = float(across @ down / (across @ across + _PRIOR * height**2))
     line = Region(float(x), float(y), slope, 0, 0, 0, 0)
-    tops, bottoms = line.levelled(digits)[:, [1, 3]].T
+    tops, bottoms = line.relative_to_line(digits)[:, [1, 3]].T
     return line._replace(
         left=float(boxes[:, 0].min()) - margins.left * height,
         top=min(float(tops.min()), -height / 2) - margins.above * height,

@@ -46,7 +46,7 @@ class Detections(NamedTuple):
         return np.asarray(self.symbols.argmax(1) < DIGITS)
 
     def select(self, index: Mask | Integers | slice) -> "Detections":
-        """Select some, by a mask, by their numbers or by a slice."""
+        """Select some, by a mask, by their indices or by a slice."""
         return Detections(self.scores[index], self.symbols[index], self.boxes[index])
 
     def slices(self, lefts: Floats, rights: Floats) -> list[slice]:

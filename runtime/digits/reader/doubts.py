@@ -23,18 +23,18 @@ _HEIGHT = 40  # pixels, to which digits are reduced to find strokes through them
 _SLOPES = np.linspace(-1, 1, 33)  # of strokes that strike out
 
 
-def wholeness(beside: Detections, digits: Floats) -> float:
+def no_missing_digit_probability(beside: Detections, digits: Floats) -> float:
     """The probability that no digit beside a number belongs to it, by its place and height.
 
     beside: what may be around the number's digits, sorted from left to right.
-    digits: float64 [n, 4], the boxes of these.
+    digits: float64 [n, 4], the boxes of the number's digits.
     """
     ratios = np.abs(np.log(beside.heights / _height(digits)))
     is_near = (nearest_digits(beside, digits) >= 0) & (ratios < math.log(MUCH_LARGER))
     return _absence(beside.select(is_near))
 
 
-def emptiness(beside: Detections, field: Sequence[float]) -> float:
+def no_intruding_digit_probability(beside: Detections, field: Sequence[float]) -> float:
     """The probability that no digit reaches into a field from outside.
 
     beside: what may be around the field.
@@ -57,9 +57,9 @@ def stroke_ink(crop: Grey, edge: float, digits: Floats) -> Ink:
     digits: float64 [n, 4], the boxes in the crop of the number's digits, at least one.
     """
     height = len(crop) - 2 * edge
-    smooth = cv2.GaussianBlur(crop, (0, 0), max(_BLUR * height, 0.1))
+    blurred = cv2.GaussianBlur(crop, (0, 0), max(_BLUR * height, 0.1))
     paper = cv2.medianBlur(crop, min(2 * round(_PAPER * height) + 1, _MAX_WINDOW))
-    ink = np.asarray(cv2.subtract(paper, smooth), np.uint8)
+    ink = np.asarray(cv2.subtract(paper, blurred), np.uint8)
     levels = otsu_levels(_window(ink, _hull(digits)))
     if levels is None:
         return np.zeros_like(ink)

@@ -14,7 +14,7 @@ from digits.inference.networks import Networks
 from digits.reader import crops, doubts
 from digits.reader.detections import Detections, Floats
 from digits.reader.lattice import Arc, Box, best_path, build_lattice, has_digit
-from digits.reader.numbers import BROKEN, NumberReading, read_number
+from digits.reader.numbers import VIOLATION_RATE, NumberReading, read_number
 from digits.reader.opinions import Views, Weights
 from digits.reader.page import find_symbols
 from digits.reader.reading import number_region, view_numbers
@@ -30,15 +30,15 @@ class FieldCrop(NamedTuple):
     """A field from straight above.
 
     pixels: uint8 [h, w], with BESIDE of the field's height around it.
-    inside: uint8 [h, w], the field alone.
-    cells: how many printed boxes of a digit each it consists of, or 0.
-    fields: float64 [n, 4], the boxes of this field and of the form's others in `pixels`.
+    field_pixels: uint8 [h, w], the field alone.
+    cells: of how many printed boxes, each for one digit, it consists, or 0.
+    field_boxes: float64 [n, 4], the boxes in `pixels` of all fields of the form.
     """
 
     pixels: Grey
-    inside: Grey
+    field_pixels: Grey
     cells: int
-    fields: Floats
+    field_boxes: Floats
 
     @property
     def box(self) -> Box:
@@ -57,20 +57,21 @@ def read_field(
     """
     detector, recognizer = networks.detector, networks.recognizer
     lattice, beside = find_symbols_in(detector, crop.pixels, crop.cells, BESIDE)
-    path, beside = best_path(lattice), _outside(crop.fields, beside)
+    path, beside = best_path(lattice), _outside(crop.field_boxes, beside)
     number = lattice, _region(crop.box, lattice, path)
     [views] = view_numbers(recognizer.log_probabilities, crop.pixels, [number])
     reading = read_number(views, constraints, Weights.from_metadata(recognizer.metadata))
     probability = reading.probability
     if reading.text:
-        is_struck_out, wholeness = _examine_number(crop, path, beside)
+        is_struck_out, whole_probability = _examine_number(crop, path, beside)
         return reading._replace(
-            probability=probability * wholeness, is_disputed=is_struck_out
+            probability=probability * whole_probability, is_disputed=is_struck_out
         ), views
     if any(map(_has_ink, _inside_cells(crop))):  # both may overlook thin strokes, or a scribble
         probability = 0.5
     else:
-        probability = (1 - BROKEN * (1 - probability)) * doubts.emptiness(beside, crop.box)
+        blank_probability = 1 - VIOLATION_RATE * (1 - probability)
+        probability = blank_probability * doubts.no_intruding_digit_probability(beside, crop.box)
     return reading._replace(probability=probability), views
 
 
@@ -99,16 +100,16 @@ def find_symbols_in(
 def _one_in_each_cell(lattice: list[Arc], left: float, width: float, cells: int) -> list[Arc]:
     """The lattice in which symbols with their middles in the same cell exclude each other."""
     middles = np.array([arc.box[0] + arc.box[2] for arc in lattice]) / 2
-    numbers = ((middles - left) / width).astype(int).clip(0, cells - 1)
-    order = np.argsort(numbers, kind="stable")
-    starts = np.searchsorted(numbers[order], numbers[order]).tolist()
-    return [lattice[n]._replace(start=start) for n, start in zip(order, starts, strict=True)]
+    cell_indices = ((middles - left) / width).astype(int).clip(0, cells - 1)
+    order = np.argsort(cell_indices, kind="stable")
+    starts = np.searchsorted(cell_indices[order], cell_indices[order]).tolist()
+    return [lattice[k]._replace(start=start) for k, start in zip(order, starts, strict=True)]
 
 
-def _outside(fields: Floats, beside: Detections) -> Detections:
+def _outside(field_boxes: Floats, beside: Detections) -> Detections:
     """The detections that are in no field."""
     middles = beside.centres[:, None]
-    is_inside = np.all((middles > fields[:, :2]) & (middles < fields[:, 2:]), 2)
+    is_inside = np.all((middles > field_boxes[:, :2]) & (middles < field_boxes[:, 2:]), 2)
     return beside.select(np.asarray(~is_inside.any(1)))
 
 
@@ -135,23 +136,23 @@ def _examine_number(crop: FieldCrop, path: Sequence[Arc], beside: Detections) ->
     ink = doubts.stroke_ink(crop.pixels, edge, boxes)
     if doubts.is_struck_out(ink, edge, boxes):
         return True, 0.0
-    wholeness = doubts.wholeness(beside, boxes)
-    return False, min(wholeness, 0.5) if doubts.is_on_edge(ink, edge, boxes) else wholeness
+    probability = doubts.no_missing_digit_probability(beside, boxes)
+    return False, min(probability, 0.5) if doubts.is_on_edge(ink, edge, boxes) else probability
 
 
 def _inside_cells(crop: FieldCrop) -> list[Grey]:
     """The pixels inside the lines of each cell, or of a field without cells."""
-    (height, width), cells = crop.inside.shape, max(crop.cells, 1)
+    (height, width), cells = crop.field_pixels.shape, max(crop.cells, 1)
     inset = round(_INSET * min(height, width / cells))
     edges = np.linspace(0, width, cells + 1).round().astype(int)
-    rows = crop.inside[inset : height - inset]
+    rows = crop.field_pixels[inset : height - inset]
     return [rows[:, left + inset : right - inset] for left, right in pairwise(edges)]
 
 
 def _has_ink(grey: Grey) -> bool:
     """Whether something inside a field's or a cell's lines is far darker than its paper varies."""
     blur = ImageFilter.GaussianBlur(_BLUR * len(grey))
-    smooth = np.asarray(Image.fromarray(grey).filter(blur), np.float64)
-    middle = np.median(smooth)
-    deviation = 1.4826 * np.median(np.abs(smooth - middle))  # as if it were normal
-    return bool(middle - smooth.min(initial=middle) > _OUTLIER * max(deviation, 1.0))
+    blurred = np.asarray(Image.fromarray(grey).filter(blur), np.float64)
+    middle = np.median(blurred)
+    deviation = 1.4826 * np.median(np.abs(blurred - middle))  # as if it were normal
+    return bool(middle - blurred.min(initial=middle) > _OUTLIER * max(deviation, 1.0))

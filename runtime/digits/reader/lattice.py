@@ -33,7 +33,7 @@ S = TypeVar("S")
 class Arc(NamedTuple):
     """A place where a symbol may be, from one node to another.
 
-    start: the first node; the last one of a lattice's k-th arc is k + 1.
+    start: the node where it starts; a lattice's k-th arc, counted from 0, ends at node k + 1.
     score: log odds that there is a symbol.
     symbols: float64 [12], log probabilities of SYMBOLS, if there is one.
     """
@@ -122,7 +122,7 @@ def accepted_states(lattice: Sequence[Arc], automaton: Automaton, beam: int) -> 
         likeliest = max(reached.values())
         odds = arc.score + arc.symbols
         likely = [
-            (SYMBOLS[number], odds[number]) for number in np.flatnonzero(odds > odds.max() + FLOOR)
+            (SYMBOLS[column], odds[column]) for column in np.flatnonzero(odds > odds.max() + FLOOR)
         ]
         for state, weight in nodes[arc.start].items():
             for symbol, symbol_odds in likely:

@@ -20,7 +20,7 @@ _BELOW = 0.25  # of a digit's height, where a point or comma may still be
 def text_lines(detections: Detections) -> list[list[Integers]]:
     """Group digits into lines from top to bottom, and each into columns from left to right.
 
-    Returns the numbers of each column's digits, from left to right. Lines may slope, bend, and have
+    Returns the indices of each column's digits, from left to right. Lines may slope, bend, and have
     digits at different heights.
     """
     if not len(detections.scores):
@@ -33,7 +33,7 @@ def text_lines(detections: Detections) -> list[list[Integers]]:
 
 
 def nearest_digits(symbols: Detections, digits: Floats) -> Integers:
-    """The number of the digit that each symbol belongs to, or -1: int64 [symbols].
+    """The index of the digit that each symbol belongs to, or -1: int64 [symbols].
 
     symbols: signs and alternatives to the digits, sorted from left to right.
     digits: float64 [n, 4], the boxes of the digits.
@@ -47,13 +47,13 @@ def nearest_digits(symbols: Detections, digits: Floats) -> Integers:
     (x, y), (lefts, _, rights, _) = symbols.centres.T, symbols.boxes.T
     reach = 2 * (digits[:, 3] - digits[:, 1])
     near = symbols.slices(digits[:, 0] - reach, digits[:, 2] + reach)
-    for number, (left, top, right, bottom) in enumerate(digits):
-        window, height = near[number], bottom - top
+    for index, (left, top, right, bottom) in enumerate(digits):
+        window, height = near[index], bottom - top
         distance = np.abs((left + right) / 2 - x[window])
         gap = np.maximum(left - rights[window], lefts[window] - right)
         is_level = (y[window] > top) & (y[window] < bottom + _BELOW * height)
         is_nearest = is_level & (gap < height) & (distance < distances[window])
-        nearest[window][is_nearest] = number
+        nearest[window][is_nearest] = index
         distances[window][is_nearest] = distance[is_nearest]
     return nearest
 
@@ -92,9 +92,9 @@ def _chains(x: Floats, y: Floats) -> Integers:
     near = (right > 0) & (right < COLUMN_GAP) & (np.abs(down) < _MAX_SLOPE * right + 0.2)
     nearest = np.where(near, np.hypot(right, down), np.inf).argmin(1)
     chains = np.arange(len(x))
-    for number in np.argsort(x, kind="stable"):
-        if near[number].any():
-            chains[nearest[number]] = chains[number]
+    for index in np.argsort(x, kind="stable"):
+        if near[index].any():
+            chains[nearest[index]] = chains[index]
     return chains
 
 
@@ -102,8 +102,8 @@ def _grow_rows(boxes: Floats, height: float) -> list[list[int]]:
     """Add each digit, from left to right, to the line that continues where it is."""
     rows: list[list[int]] = []
     ends = np.zeros((0, 3))  # top, bottom and right of each row's last digits
-    for number in np.argsort(boxes[:, 0] + boxes[:, 2], kind="stable").tolist():
-        left, top, _, bottom = boxes[number]
+    for index in np.argsort(boxes[:, 0] + boxes[:, 2], kind="stable").tolist():
+        left, top, _, bottom = boxes[index]
         shared = np.minimum(ends[:, 1], bottom) - np.maximum(ends[:, 0], top)
         shared /= np.minimum(ends[:, 1] - ends[:, 0], bottom - top)
         merits = shared - _GAP_COST * (left - ends[:, 2]).clip(0) / height
@@ -112,7 +112,7 @@ def _grow_rows(boxes: Floats, height: float) -> list[list[int]]:
         if row == len(rows):
             rows.append([])
             ends = np.append(ends, np.zeros((1, 3)), 0)
-        rows[row].append(number)
+        rows[row].append(index)
         recent = boxes[rows[row][-_RECENT:]]
         ends[row] = *np.median(recent[:, [1, 3]], 0), recent[:, 2].max()
     return rows
@@ -120,8 +120,8 @@ def _grow_rows(boxes: Floats, height: float) -> list[list[int]]:
 
 def _columns(row: list[int], boxes: Floats) -> list[Integers]:
     """Split a line at its wide gaps."""
-    numbers = np.array(row, np.int64)
-    height = float(np.median(boxes[numbers, 3] - boxes[numbers, 1]))
-    reach = np.maximum.accumulate(boxes[numbers, 2])[:-1]
-    wide = boxes[numbers[1:], 0] - reach > COLUMN_GAP * height
-    return np.split(numbers, np.flatnonzero(wide) + 1)
+    indices = np.array(row, np.int64)
+    height = float(np.median(boxes[indices, 3] - boxes[indices, 1]))
+    reach = np.maximum.accumulate(boxes[indices, 2])[:-1]
+    wide = boxes[indices[1:], 0] - reach > COLUMN_GAP * height
+    return np.split(indices, np.flatnonzero(wide) + 1)

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from digits.constraints.constraints import Constraints
-from digits.reader.opinions import Pool, Views, Weights, opinions_of
+from digits.reader.opinions import Views, Weights, opinions_of
 
-# How many numbers break the constraints that they should satisfy: slips of the pen, and other
-# things on the page. Without that, one allowed number would be found in every scribble.
-BROKEN = 0.01
+# The share of numbers that break the constraints that they should satisfy: slips of the pen, and
+# other things on the page. With 0, an allowed number would be found in every scribble.
+VIOLATION_RATE = 0.01
 
 
 class NumberReading(NamedTuple):
@@ -18,7 +18,8 @@ class NumberReading(NamedTuple):
     breaks them is likelier; empty where there is rather no number.
     probability: that the text is right as a whole, 0 to 1.
     texts: the probabilities of the likeliest texts that satisfy the constraints.
-    free: those of the likeliest texts without constraints; the empty text means no number.
+    unconstrained_texts: those of the likeliest texts, whether or not they satisfy the constraints;
+        the empty text means no number.
     satisfies: whether the text satisfies the constraints.
     is_disputed: whether a person has to look at it in any case.
     """
@@ -26,13 +27,14 @@ class NumberReading(NamedTuple):
     text: str
     probability: float
     texts: Mapping[str, float]
-    free: Mapping[str, float]
+    unconstrained_texts: Mapping[str, float]
     satisfies: bool = True
     is_disputed: bool = False
 
     @property
     def unconstrained(self) -> str:
-        return likeliest(self.free)
+        """The likeliest text, whether or not it satisfies the constraints."""
+        return likeliest(self.unconstrained_texts)
 
     @property
     def runner_up(self) -> str:
@@ -49,21 +51,22 @@ def read_number(views: Views, constraints: Constraints, weights: Weights) -> Num
     views = views.without_signs() if constraints.digits_only else views
     opinions = opinions_of(views)
     pool = opinions.pool(weights)
-    numbers = Pool({text: w for text, w in pool.texts.items() if has_digit(text)}, pool.rest)
+    with_digits = {text: weight for text, weight in pool.texts.items() if has_digit(text)}
+    numbers = pool._replace(texts=with_digits)
     satisfying = numbers
     if constraints:
         satisfying = opinions_of(views, constraints.automaton, opinions).pool(weights)
-    free = _probabilities(pool.texts, pool.total, weights)
+    unconstrained_texts = _probabilities(pool.texts, pool.total, weights)
     text, blank = likeliest(satisfying.texts), pool.total - numbers.total
-    share_broken = BROKEN * constraints.share(text) if text else 1.0
-    breaking = share_broken * max(numbers.total - satisfying.total, 0.0)
-    total = satisfying.total + breaking + blank
+    violation_rate = VIOLATION_RATE * constraints.share(text) if text else 1.0
+    violating = violation_rate * max(numbers.total - satisfying.total, 0.0)
+    total = satisfying.total + violating + blank
     if 2 * blank > total:
-        return NumberReading("", blank / total, {}, free, False)
-    if not text or satisfying.total <= breaking:
-        return NumberReading(likeliest(numbers.texts), 0.0, {}, free, False)
+        return NumberReading("", blank / total, {}, unconstrained_texts, False)
+    if not text or satisfying.total <= violating:
+        return NumberReading(likeliest(numbers.texts), 0.0, {}, unconstrained_texts, False)
     texts = _probabilities(satisfying.texts, total, weights)
-    return NumberReading(text, texts[text], texts, free)
+    return NumberReading(text, texts[text], texts, unconstrained_texts)
 
 
 def _probabilities(texts: Mapping[str, float], total: float, weights: Weights) -> dict[str, float]:

@@ -29,7 +29,7 @@ _MIN_TEXT = math.log(1e-3)  # relative to the likeliest text
 _NEVER = -1e3  # log probability of what can't be
 _TINY = 1e-6  # the share of a network's probability that other texts have at least
 _STATE_BEAM = 30  # enough for scribbles, and a list of a million numbers
-ANY_TEXT: Automaton = product([], 0, math.inf, ignored=SYMBOLS)
+EVERY_TEXT: Automaton = product([], 0, math.inf, ignored=SYMBOLS)
 
 
 class Weights(NamedTuple):
@@ -67,7 +67,7 @@ class Views(NamedTuple):
 
     lattice: what the detector sees.
     steps: float64 [n, 13], the recognizer's log probabilities; n is 0 where it can't look.
-    box: where the number is.
+    box: where the number is, in the same pixels as the lattice.
     """
 
     lattice: Sequence[Arc]
@@ -90,19 +90,19 @@ def _without_signs(arc: Arc) -> Arc:
     return arc._replace(score=arc.score + float(digits - nothing), symbols=symbols)
 
 
-class Pool(NamedTuple):
-    """The weights of texts by both networks.
+class PooledOpinion(NamedTuple):
+    """What both networks together say of texts; a weight is in proportion to a probability.
 
     texts: the weights of the likeliest texts.
-    rest: the weight of all other texts.
+    other_weight: that of all other texts together.
     """
 
     texts: dict[str, float]
-    rest: float
+    other_weight: float
 
     @property
     def total(self) -> float:
-        return sum(self.texts.values()) + self.rest
+        return sum(self.texts.values()) + self.other_weight
 
 
 class Opinion(NamedTuple):
@@ -133,7 +133,7 @@ class Opinions(NamedTuple):
     texts: list[str]
     by_network: list[Opinion]
 
-    def pool(self, weights: Weights) -> Pool:
+    def pool(self, weights: Weights) -> PooledOpinion:
         """Make one weight of what both networks say of each text."""
         slip_rates = weights.detector_slip_rate, weights.recognizer_slip_rate
         scores = [
@@ -141,18 +141,20 @@ class Opinions(NamedTuple):
             for opinion, rate in zip(self.by_network, slip_rates, strict=False)
         ]
         pooled = [_pooled(both, weights) for both in zip(*scores, strict=True)]
-        rest = _pooled([opinion.other_score for opinion in self.by_network], weights)
-        return Pool(dict(zip(self.texts, pooled, strict=True)), rest)
+        other_weight = _pooled([opinion.other_score for opinion in self.by_network], weights)
+        return PooledOpinion(dict(zip(self.texts, pooled, strict=True)), other_weight)
 
 
 def opinions_of(
-    views: Views, automaton: Automaton = ANY_TEXT, on_all_texts: Opinions | None = None
+    views: Views, automaton: Automaton = EVERY_TEXT, unconstrained_opinions: Opinions | None = None
 ) -> Opinions:
     """What the networks say of the texts that an automaton accepts.
 
-    on_all_texts: the opinions without an automaton, if there is one.
+    unconstrained_opinions: what the networks say of all texts, if the automaton is another than
+        EVERY_TEXT.
     """
-    outputs: list[tuple[ModuleType, Any]] = [(lattice, views.lattice)]  # and who searches them
+    # Each with the module that searches it.
+    outputs: list[tuple[ModuleType, Any]] = [(lattice, views.lattice)]
     if len(views.steps):
         outputs.append((ctc, views.steps))
     spelled = _spelled(automaton)
@@ -164,11 +166,11 @@ def opinions_of(
     by_network = []
     for index, (network, output) in enumerate(outputs):
         scores, total = network.text_scores(output, texts), 0.0
-        if on_all_texts is None:
+        if unconstrained_opinions is None:
             scored = zip(texts, scores, strict=True)
             likeliest = max(scored, key=itemgetter(1), default=("", 0.0))
         else:
-            likeliest = on_all_texts.by_network[index].likeliest
+            likeliest = unconstrained_opinions.by_network[index].likeliest
             accepted = network.accepted_states(output, automaton, _STATE_BEAM)
             total = float(np.logaddexp.reduce([*accepted.values()]))
         distances = [_distance(likeliest, *pair) for pair in zip(texts, scores, strict=True)]
@@ -188,7 +190,7 @@ def _pooled(scores: Sequence[float], weights: Weights) -> float:
 
 
 def _other_score(total: float, scores: Sequence[float]) -> float:
-    """The score of all accepted texts but those with these scores. total: of all accepted texts."""
+    """The score of all accepted texts but those with these scores. total: that of all of them."""
     if total == -math.inf:
         return total
     rest = 1 - sum(math.exp(min(score - total, 0)) for score in scores)

@@ -11,14 +11,15 @@ from digits.reader.lines import nearest_digits, text_lines
 from digits.reader.pyramid import MapsFn, detect
 from digits.vision.ranker import Evidence
 
-Lattices = list[list[list[Arc]]]  # of the columns of each line
+Lattices = list[list[list[Arc]]]  # lines of columns, each with its lattice
+Paths = list[list[list[Arc]]]  # lines of columns, each with its lattice's best path
 
 MUCH_LARGER = 2.0  # by the height; the digits of one number differ less
 _INSIDE = 0.65  # of a box's area; then it is part of the other, if that is much larger
 _MAX_LOG_ODDS = 30.0  # so that no exponential overflows
 
 
-def read_page(page: Grey, maps: MapsFn) -> Lattices:
+def best_paths(page: Grey, maps: MapsFn) -> Paths:
     """Read a page by the detector alone, as training and export do to measure it.
 
     page: uint8 [height, width].
@@ -43,11 +44,11 @@ def suppress(detections: Detections) -> Detections:
     detections = detections.select(np.argsort(detections.centres[:, 0], kind="stable"))
     near = detections.slices(detections.boxes[:, 0], detections.boxes[:, 2])
     candidates, keep = np.ones((2, len(detections.scores)), np.bool_)
-    for number in np.argsort(-detections.scores, kind="stable"):
-        keep[number] = candidates[number]
-        if keep[number]:
-            shared, _ = overlaps(detections.boxes[number], detections.boxes[near[number]])
-            candidates[near[number]] &= shared <= SAME
+    for index in np.argsort(-detections.scores, kind="stable"):
+        keep[index] = candidates[index]
+        if keep[index]:
+            shared, _ = overlaps(detections.boxes[index], detections.boxes[near[index]])
+            candidates[near[index]] &= shared <= SAME
     return detections.select(keep)
 
 
@@ -56,27 +57,28 @@ def drop_contained(detections: Detections) -> Detections:
 
     The detector may see a large digit in a page's textures, or small ones in a large one's loops.
     They would be in different lines, so no path through a line can choose between them.
+
     detections: from `suppress`, in its order.
     """
     near = detections.slices(detections.boxes[:, 0], detections.boxes[:, 2])
     digits, heights = detections.are_digits, detections.heights
     keep, evidence = np.ones_like(digits), np.where(digits, detections.scores, 0).clip(0)
     large = heights > MUCH_LARGER * heights[digits].min(initial=np.inf)
-    for number in np.argsort(-heights)[: large.sum()]:
-        if not keep[number] or not evidence[number]:
+    for index in np.argsort(-heights)[: large.sum()]:
+        if not keep[index] or not evidence[index]:
             continue
-        neighbours = near[number]
-        _, shares = overlaps(detections.boxes[number], detections.boxes[neighbours])
-        is_smaller = heights[neighbours] * MUCH_LARGER < heights[number]
+        neighbours = near[index]
+        _, shares = overlaps(detections.boxes[index], detections.boxes[neighbours])
+        is_smaller = heights[neighbours] * MUCH_LARGER < heights[index]
         inside = (shares > _INSIDE) & keep[neighbours] & digits[neighbours] & is_smaller
-        if evidence[neighbours][inside].sum() > evidence[number]:
-            keep[number] = False
+        if evidence[neighbours][inside].sum() > evidence[index]:
+            keep[index] = False
         else:
             keep[neighbours] &= ~inside
     return detections.select(keep)
 
 
-def weigh(detections: Detections) -> Evidence:
+def one_digit_evidence(detections: Detections) -> Evidence:
     """Weigh three explanations of detections: no digit, the surest one alone, the surest two.
 
     Their odds are those of independent places. A minus or a point isn't a digit, and none counts
@@ -109,7 +111,7 @@ def build_lattices(detections: Detections) -> Lattices:
     _, *by_digit = np.split(order, firsts)  # the first have no digit beside them
 
     def lattice(column: Integers) -> list[Arc]:
-        beside = np.concatenate([by_digit[number] for number in column])
+        beside = np.concatenate([by_digit[index] for index in column])
         return build_lattice(concatenate([digits.select(column), alternatives.select(beside)]))
 
     lines = [

@@ -11,7 +11,13 @@ from PIL import Image
 
 from digits.errors import ModelError
 from digits.images.grey import Grey
-from digits.inference.interface import LARGEST, PAGE_MAX_PIXELS, PAGE_MULTIPLE, SMALLEST, STRIDE
+from digits.inference.interface import (
+    MAX_DIGIT_HEIGHT,
+    MIN_DIGIT_HEIGHT,
+    PAGE_MAX_PIXELS,
+    PAGE_MULTIPLE,
+    STRIDE,
+)
 from digits.reader.detections import (
     SAME,
     Detections,
@@ -31,16 +37,16 @@ _MAX_EXPONENT = 3.0  # of a box's logarithms: 320 pixels, five times what the de
 _MIN_SCORE = -3.0  # log odds: a probability of 5 %; what is less likely is no alternative either
 _NEIGHBOURS = np.array([(0, 0), *product((-1, 0, 1), repeat=2)])
 
-_IDEAL = math.sqrt(SMALLEST * LARGEST)
-_HALF_RANGE = math.log(LARGEST / SMALLEST) / 2
+_IDEAL = math.sqrt(MIN_DIGIT_HEIGHT * MAX_DIGIT_HEIGHT)
+_HALF_RANGE = math.log(MAX_DIGIT_HEIGHT / MIN_DIGIT_HEIGHT) / 2
 _LARGE = 36.0  # pixels: touching digits are told apart better, and 1.6 times as large still fits
 _FINE_PIXELS = 1 << 20  # what a level may cost to show digits as large as that
 _COARSE_PIXELS = 1 << 19  # about 870 x 600; the smaller scales together have a third of that
-_MAX_ENLARGED = 2.0  # digits smaller than half of SMALLEST can't be read
+_MAX_ENLARGED = 2.0  # digits smaller than half of MIN_DIGIT_HEIGHT can't be read
 _SAME_SCALE = 2**0.25  # a factor; nearer scales show the same
 _CHUNK = 4096  # places at a time, each of which takes some KB a level
 _MARGIN = 16  # pixels of paper around the page, for digits that touch its border
-_AROUND = LARGEST  # pixels of paper around the coarse peaks, at the fine scale
+_AROUND = MAX_DIGIT_HEIGHT  # pixels of paper around the coarse peaks, at the fine scale
 
 
 class Level(NamedTuple):
@@ -99,7 +105,7 @@ def detect(page: Grey, maps: MapsFn, height: float | None = None) -> Detections:
         return find_peaks(_level(page, min(1.0, _IDEAL / height), maps))
     coarse = min(1.0, math.sqrt(_COARSE_PIXELS / page.size))
     # Ever smaller scales, until no digit can be too large for the last.
-    halvings = max(0, math.ceil(math.log2(coarse * min(page.shape) / LARGEST)))
+    halvings = max(0, math.ceil(math.log2(coarse * min(page.shape) / MAX_DIGIT_HEIGHT)))
     levels = [_level(page, coarse / 2**halving, maps) for halving in range(halvings + 1)]
     peaks = [find_peaks(level) for level in levels]
     closest = min(_MAX_ENLARGED, _largest_scale(*page.shape))
@@ -151,8 +157,8 @@ def _combine(detections: Detections, levels: list[Level], typical: float) -> Det
     surest level.
     """
     if len(detections.scores) > _CHUNK:
-        first, rest = detections.select(slice(_CHUNK)), detections.select(slice(_CHUNK, None))
-        return concatenate([_combine(first, levels, typical), _combine(rest, levels, typical)])
+        head, tail = detections.select(slice(_CHUNK)), detections.select(slice(_CHUNK, None))
+        return concatenate([_combine(head, levels, typical), _combine(tail, levels, typical)])
     by_level = [level.look_up(detections) for level in levels]
     heights = np.where(detections.are_digits, detections.heights, typical)
     scales = np.array([level.scale.max() for level in levels])

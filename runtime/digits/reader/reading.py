@@ -11,7 +11,7 @@ from digits.images.picture import GreyImage
 from digits.inference.interface import SYMBOLS
 from digits.inference.networks import Networks
 from digits.prediction import Number, NumberStatus, Reading, Symbol
-from digits.reader import crops, symbols
+from digits.reader import crops
 from digits.reader.crops import Region
 from digits.reader.detections import Detections
 from digits.reader.lattice import Arc, best_path, build_lattice
@@ -19,6 +19,7 @@ from digits.reader.numbers import NumberReading, read_number
 from digits.reader.opinions import Views, Weights
 from digits.reader.page import build_lattices, find_symbols
 from digits.reader.pyramid import MapsFn
+from digits.reader.symbols import symbol_boxes, symbol_probabilities
 
 _UNSEEN = np.zeros((0, len(SYMBOLS) + 1))  # steps
 
@@ -76,11 +77,11 @@ def view_numbers(
     numbers: the lattice of each, and the region at which the recognizer looks; it doesn't if that
     is longer than its crops, of 20 digits or so.
     """
-    regions = [region for _, region in numbers if region.fits]
+    regions = [region for _, region in numbers if region.fits_in_crop]
     outputs = iter(recognize([crops.normalised(crops.cut(page, region)) for region in regions]))
     views = []
     for lattice, region in numbers:
-        steps = np.asarray(next(outputs), np.float64) if region.fits else _UNSEEN
+        steps = np.asarray(next(outputs), np.float64) if region.fits_in_crop else _UNSEEN
         views.append(Views(lattice, steps, region.bounds))
     return views
 
@@ -121,9 +122,9 @@ def to_number(
 
 
 def _symbols(page: GreyImage, views: Views, reading: NumberReading) -> tuple[Symbol, ...]:
-    boxes = symbols.locate(reading.text, views.lattice, views.box)
-    table = symbols.alternatives(reading.text, reading.free).tolist()
+    boxes = symbol_boxes(reading.text, views.lattice, views.box)
+    probabilities = symbol_probabilities(reading.text, reading.unconstrained_texts).tolist()
     return tuple(
         Symbol(symbol, row[SYMBOLS.index(symbol)], tuple(row), page.to_original(box))
-        for symbol, row, box in zip(reading.text, table, boxes, strict=True)
+        for symbol, row, box in zip(reading.text, probabilities, boxes, strict=True)
     )

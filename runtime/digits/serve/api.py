@@ -16,7 +16,7 @@ from starlette.routing import Route
 from digits.classifier import Classifier
 from digits.inference import model_file
 from digits.inference.detector_model import DetectorModel
-from digits.inference.metadata import Metadata
+from digits.inference.metadata import ClassifierMetadata
 from digits.inference.recognizer_model import RecognizerModel
 from digits.serve import worker
 from digits.serve.metrics import Metrics
@@ -140,7 +140,7 @@ def load(model: Path | None) -> Classifier:
     return Classifier(model_file.read_file(model), detector=detector, recognizer=recognizer)
 
 
-def _page_values(metadata: Metadata, settings: Settings) -> dict[str, str]:
+def _page_values(metadata: ClassifierMetadata, settings: Settings) -> dict[str, str]:
     """The document's values: the model, the limits, and whether a token is needed."""
     texts = {
         "needed": "data-needed" if settings.token is not None else "",

@@ -15,7 +15,7 @@ from prometheus_client import (
 )
 
 from digits import __version__
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 
 # The upper ends of the histograms' buckets.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -45,7 +45,7 @@ class Metrics:
         build = gauge("digits_build_info", "Versions in use.", ("version", "python", "onnxruntime"))
         build.labels(__version__, platform.python_version(), onnxruntime.__version__).set(1)
 
-    def set_model(self, model: Model) -> None:
+    def set_model(self, model: ClassifierModel) -> None:
         """Describe the model that is served."""
         metadata = model.metadata
         self._model.labels(

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.images.picture import GreyImage
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 from digits.prediction import Prediction, Status
 from digits.vision.components import Box
 from digits.vision.frame import SIDE, to_mnist
-from digits.vision.hypotheses import MAX_OF_BOTH, Hypothesis, propose, propose_inverted
+from digits.vision.hypotheses import MAX_OF_BOTH_POLARITIES, Hypothesis, propose, propose_inverted
 from digits.vision.ranker import UNRANKED, Evidence, Ranking, rank
 
 NOTES: dict[Status, str] = {
@@ -26,21 +26,21 @@ class Candidates(NamedTuple):
 
     frames: uint8 [n, 28, 28], the network's input for each of n hypotheses; n is 0 for a blank
     picture.
-    strokes: the width of the strokes in each frame.
+    stroke_widths: of the digit in each frame, in pixels.
     answers: float32 [n, 10], the network's output.
     """
 
     picture: GreyImage
     hypotheses: list[Hypothesis] = []
     frames: NDArray[np.uint8] = np.zeros((0, SIDE, SIDE), np.uint8)
-    strokes: list[float] = []
+    stroke_widths: list[float] = []
     answers: NDArray[np.float32] = np.zeros((0, 10), np.float32)
     ranking: Ranking = UNRANKED
 
     @property
     def likeliest(self) -> int:
-        """The number of the likeliest hypothesis; n must not be 0."""
-        return int(self.ranking.hypotheses.argmax())
+        """The index of the likeliest hypothesis; n must not be 0."""
+        return int(self.ranking.hypothesis_probabilities.argmax())
 
     @property
     def box(self) -> Box:
@@ -90,8 +90,8 @@ class Candidates(NamedTuple):
         return "none" if none > 0.5 else "unsure"
 
 
-def examine_alone(
-    model: Model, pictures: Sequence[GreyImage], min_confidence: float | None = None
+def examine_by_classifier(
+    model: ClassifierModel, pictures: Sequence[GreyImage], min_confidence: float | None = None
 ) -> list[Candidates]:
     """Examine pictures, in one batch, without the detector. Raises ModelError if the model fails.
 
@@ -115,40 +115,42 @@ def examine_alone(
     return examined
 
 
-def examine_inverted(model: Model, candidates: Candidates) -> Candidates:
+def examine_inverted(model: ClassifierModel, candidates: Candidates) -> Candidates:
     """Examine a picture for light ink, too, where the ink seems to be dark, or vice versa.
 
-    candidates: from `examine_alone`. Raises ModelError if the model fails.
+    candidates: from `examine_by_classifier`. Raises ModelError if the model fails.
     """
-    picture, hypotheses, frames, strokes, answers, _ = candidates
+    picture, hypotheses, frames, stroke_widths, answers, _ = candidates
     inverted = propose_inverted(picture.pixels)
     if not inverted:
         return candidates
     # The likelier polarity keeps at least half of the room.
-    room = max(MAX_OF_BOTH - len(inverted), MAX_OF_BOTH // 2)
+    room = max(MAX_OF_BOTH_POLARITIES - len(inverted), MAX_OF_BOTH_POLARITIES // 2)
     kept = sum(not hypothesis.inverted for hypothesis in hypotheses[:room])
-    likelier = Candidates(picture, hypotheses[:kept], frames[:kept], strokes[:kept], answers[:kept])
-    return _extend(model, [likelier], [inverted[: MAX_OF_BOTH - kept]])[0]
+    likelier = Candidates(
+        picture, hypotheses[:kept], frames[:kept], stroke_widths[:kept], answers[:kept]
+    )
+    return _extend(model, [likelier], [inverted[: MAX_OF_BOTH_POLARITIES - kept]])[0]
 
 
 def _extend(
-    model: Model, pictures: Iterable[Candidates], proposed: Sequence[list[Hypothesis]]
+    model: ClassifierModel, pictures: Iterable[Candidates], proposed: Sequence[list[Hypothesis]]
 ) -> list[Candidates]:
     """Examine further hypotheses of each picture, all in one batch."""
     inks = [hypothesis.component.ink for further in proposed for hypothesis in further]
     if not inks:
         return [*pictures]
-    frames, strokes = to_mnist(inks)
+    frames, stroke_widths = to_mnist(inks)
     answers, end, extended = model.probabilities(frames), 0, []
     for candidates, further in zip(pictures, proposed, strict=True):
         start, end = end, end + len(further)
         candidates = candidates._replace(
             hypotheses=candidates.hypotheses + further,
             frames=np.concatenate([candidates.frames, frames[start:end]]),
-            strokes=candidates.strokes + strokes[start:end],
+            stroke_widths=candidates.stroke_widths + stroke_widths[start:end],
             answers=np.concatenate([candidates.answers, answers[start:end]]),
         )
-        picture, hypotheses, _, all_strokes, all_answers, _ = candidates
-        ranking = rank(hypotheses, all_strokes, all_answers, picture.pixels.shape)
+        picture, hypotheses, _, all_stroke_widths, all_answers, _ = candidates
+        ranking = rank(hypotheses, all_stroke_widths, all_answers, picture.pixels.shape)
         extended.append(candidates._replace(ranking=ranking))
     return extended

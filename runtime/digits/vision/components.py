@@ -55,7 +55,7 @@ class Component(NamedTuple):
 
 
 class Components(NamedTuple):
-    """The connected components of a mask, numbered from 0, as runs of pixels along its rows."""
+    """The connected components of a mask, counted from 0, as runs of pixels along its rows."""
 
     rows: Integers  # [runs]
     starts: Integers  # [runs]: the first column
@@ -64,7 +64,7 @@ class Components(NamedTuple):
     boxes: Integers  # [components, 4]: left, top, right, bottom
     mass: Integers  # [components]: the sum of its ink, 0 to 255 a pixel
     peak: Ink  # [components]: its darkest pixel
-    drawn: Mask | None = None  # [height, width]: the mask, if there is only one component
+    only_mask: Mask | None = None  # [height, width]: the mask, if there is only one component
 
     @property
     def size(self) -> int:
@@ -79,21 +79,21 @@ class Components(NamedTuple):
         boxes, mass, peak = self.boxes[keep], self.mass[keep], self.peak[keep]
         return Components(rows, starts, ends, (np.cumsum(keep) - 1)[labels], boxes, mass, peak)
 
-    def box(self, numbers: list[int]) -> Box:
-        """The bounding box of the components with these numbers, at least one."""
-        boxes = self.boxes[numbers]
+    def box(self, indices: list[int]) -> Box:
+        """The bounding box of the components with these indices, at least one."""
+        boxes = self.boxes[indices]
         return Box(*boxes[:, :2].min(0).tolist(), *boxes[:, 2:].max(0).tolist())
 
     def touching(self, shape: tuple[int, ...]) -> Mask:
         """Whether each touches the border of a picture of this shape: bool [components]."""
         return np.asarray((self.boxes == (0, 0, *shape[::-1])).any(1))
 
-    def mask(self, numbers: list[int], window: Box) -> Mask:
+    def mask(self, indices: list[int], window: Box) -> Mask:
         """Draw components in a window that holds them: bool [height, width]."""
-        if self.drawn is not None:
-            return self.drawn[window.pixels]
+        if self.only_mask is not None:
+            return self.only_mask[window.pixels]
         is_drawn = np.zeros(self.size, np.bool_)
-        is_drawn[numbers] = True
+        is_drawn[indices] = True
         runs = is_drawn[self.labels]
         rows, starts, ends = self.rows[runs], self.starts[runs], self.ends[runs]
         first = (rows - window.top) * window.width + (starts - window.left)
@@ -101,14 +101,14 @@ class Components(NamedTuple):
         mask.reshape(-1)[spans(first, ends - starts)] = True
         return mask
 
-    def crop(self, numbers: list[int], ink: Ink, edge: int) -> Component:
+    def crop(self, indices: list[int], ink: Ink, edge: int) -> Component:
         """Crop components with their soft edges: adjacent pixels above `edge`."""
-        left, top, right, bottom = self.box(numbers)
+        left, top, right, bottom = self.box(indices)
         height, width = ink.shape
         window = Box(
             max(left - 1, 0), max(top - 1, 0), min(right + 1, width), min(bottom + 1, height)
         )
-        cropped, mask = ink[window.pixels], self.mask(numbers, window)
+        cropped, mask = ink[window.pixels], self.mask(indices, window)
         is_kept = mask | (dilate(mask) & (cropped > edge))
         return trim(masked(cropped, is_kept), window.left, window.top)
 

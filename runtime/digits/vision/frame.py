@@ -39,12 +39,12 @@ def to_mnist(inks: Sequence[Ink]) -> tuple[NDArray[np.uint8], list[float]]:
         _draw(square, _resize(ink.astype(np.float32), DIGIT_SIDE))
         for square, ink in zip(canvas, inks, strict=True)
     ]
-    strokes = stroke_width(canvas).tolist()
-    for index, width in enumerate(strokes):
+    stroke_widths = stroke_width(canvas).tolist()
+    for index, width in enumerate(stroke_widths):
         if width < _MIN_STROKE_WIDTH:
             canvas[index] = 0
             sizes[index] = _draw(canvas[index], _thicken(inks[index].astype(np.float32)))
-            [strokes[index]] = stroke_width(canvas[index : index + 1]).tolist()
+            [stroke_widths[index]] = stroke_width(canvas[index : index + 1]).tolist()
     frames = np.zeros((len(inks), SIDE, SIDE), np.uint8)
     pixels = np.rint(canvas * 255).astype(np.uint8)
     moments = canvas.reshape(len(inks), -1) @ _MOMENTS.reshape(-1, 3)
@@ -57,7 +57,7 @@ def to_mnist(inks: Sequence[Ink]) -> tuple[NDArray[np.uint8], list[float]]:
         top = min(max(round(down), 0), SIDE - height)
         left = min(max(round(right), 0), SIDE - width)
         frame[top : top + height, left : left + width] = drawn[1 : 1 + height, 1 : 1 + width]
-    return frames, strokes
+    return frames, stroke_widths
 
 
 def _draw(canvas: Float32s, digit: Float32s) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from digits.vision.components import (
 from digits.vision.ink import Ink, Levels, Polarity, darker_level, extract, masked, otsu_levels
 
 MAX_HYPOTHESES = 8  # a picture
-MAX_OF_BOTH = 12  # a picture that is examined in both polarities
+MAX_OF_BOTH_POLARITIES = 12  # a picture that is examined in both polarities
 
 _MIN_SIDE = 3  # pixels; nothing smaller is a digit
 _MIN_MASS = 0.1  # of the main component's mass; less is a speck
@@ -70,10 +70,10 @@ def propose(grey: Grey) -> Iterator[Hypothesis]:
 
     grey: uint8 [height, width]. What comes after the first takes several times as long.
     """
-    likelier, *others = extract(grey)
+    likelier, *less_likely = extract(grey)
     upright = _distinct(likelier, inverted=False)
     yield from islice(upright, 1)
-    inverted = _inverted(others)
+    inverted = _inverted(less_likely)
     # The likelier polarity keeps at least half of the room.
     kept = [*islice(upright, max(MAX_HYPOTHESES - len(inverted), MAX_HYPOTHESES // 2) - 1)]
     yield from (kept + inverted)[: MAX_HYPOTHESES - 1]
@@ -81,13 +81,15 @@ def propose(grey: Grey) -> Iterator[Hypothesis]:
 
 def propose_inverted(grey: Grey) -> list[Hypothesis]:
     """Propose light ink where the ink seems to be dark, or vice versa; none on flat paper."""
-    _, *others = extract(grey, both=True)
-    return _inverted(others)
+    _, *less_likely = extract(grey, both_polarities=True)
+    return _inverted(less_likely)
 
 
 def _inverted(polarities: Iterable[Polarity]) -> list[Hypothesis]:
     """The hypotheses of the less likely polarity, if there is one."""
-    return [hypothesis for ink in polarities for hypothesis in _distinct(ink, inverted=True)]
+    return [
+        hypothesis for polarity in polarities for hypothesis in _distinct(polarity, inverted=True)
+    ]
 
 
 def _distinct(polarity: Polarity, inverted: bool) -> Iterator[Hypothesis]:
@@ -112,13 +114,13 @@ def _proposals(polarity: Polarity) -> Iterator[Proposal]:
     main = layer.main(components)
     yield from layer.propose("main", components, main)
     if not polarity.is_flat:
-        narrow = _Layer(polarity.narrow)
+        narrow = _Layer(polarity.narrow_ink)
         inner = narrow.inside(narrow.components)
         narrow_main = narrow.main(inner)
         yield from narrow.propose("narrow", inner, narrow_main)
         yield from narrow.propose_without("narrow unruled", narrow.lines(inner, narrow_main))
-        if levels := otsu_levels(polarity.uncorrected):
-            yield "crop", _crop(polarity.uncorrected, levels), 1.0, False
+        if levels := otsu_levels(polarity.uncorrected_ink):
+            yield "crop", _crop(polarity.uncorrected_ink, levels), 1.0, False
     yield from layer.propose_without("inner", layer.border())
     yield from layer.propose_without("unruled", layer.lines(components, main))
     dark = layer.ink > darker_level(layer.ink, layer.levels.low)
@@ -154,11 +156,11 @@ class _Layer:
         self.components = _inked_components(self.mask, self.ink, self.levels)
         self._total = max(int(self.components.mass.sum()), 1)
 
-    def propose(self, kind: str, components: Components, numbers: list[int]) -> Iterator[Proposal]:
-        """Propose the components with these numbers, if there are any."""
-        if numbers:
-            ink, box = components.crop(numbers, self.ink, self.levels.edge)
-            share = min(int(components.mass[numbers].sum()) / self._total, 1.0)
+    def propose(self, kind: str, components: Components, indices: list[int]) -> Iterator[Proposal]:
+        """Propose the components with these indices, if there are any."""
+        if indices:
+            ink, box = components.crop(indices, self.ink, self.levels.edge)
+            share = min(int(components.mass[indices].sum()) / self._total, 1.0)
             yield kind, Component(ink, box.shift(*self._corner)), share, components.size == 1
 
     def propose_without(self, kind: str, removed: Mask) -> Iterator[Proposal]:
@@ -175,7 +177,7 @@ class _Layer:
             yield from self.propose(kind, inner, self.main(inner))
 
     def ranked(self, components: Components) -> list[int]:
-        """The numbers of the two components with the most ink near the middle, heavier first."""
+        """The indices of the two components with the most ink near the middle, heavier first."""
         middles = components.boxes[:, :2] + components.boxes[:, 2:] + 2 * np.array(self._corner)
         x, y = (middles / self._shape[::-1] - 1).T
         weights = components.mass * np.exp(-_CENTRAL * (x * x + y * y))
@@ -183,7 +185,7 @@ class _Layer:
         return ranked
 
     def main(self, components: Components) -> list[int]:
-        """The numbers of the heaviest component near the middle, and of lighter ones near it."""
+        """The indices of the heaviest component near the middle, and of lighter ones near it."""
         if components.size < 2:
             return [*range(components.size)]
         main = self.ranked(components)[0]

@@ -49,13 +49,14 @@ class Polarity:
 
     grey: uint8 [height, width].
     small: float32 [h, w], its thumbnail; on flat paper its only grey, [1, 1].
-    smooth: float32, the background of `small`.
+    background: float32 [h, w], the gradual part of the paper's brightness in `small`; see
+        `fit_background`.
     factor: how many pixels of `grey` make one of `small`, along each axis.
     """
 
     grey: Grey
     small: Float32s
-    smooth: Float32s
+    background: Float32s
     factor: int
 
     @property
@@ -69,12 +70,12 @@ class Polarity:
         return self._ink_on(self._paper)
 
     @property
-    def narrow(self) -> Ink:
+    def narrow_ink(self) -> Ink:
         """The ink without anything wider than the strokes of small digits."""
         return self._ink_on(self._paper_under(_NARROW_STROKE))
 
     @cached_property
-    def uncorrected(self) -> Ink:
+    def uncorrected_ink(self) -> Ink:
         """The ink as lit, for a crop too tight to tell light from ink."""
         return self._ink_on(self.small.max(keepdims=True))
 
@@ -98,16 +99,16 @@ class Polarity:
         widest_stroke: by the longer side of the picture.
 
         Closing a picture removes its strokes, which are dark and narrow, and keeps the edges of
-        shadows, but is too bright where the light fades towards the border. Closing what is left
-        without the smooth background keeps the fading light, but is too bright beside the edges of
+        shadows, but is too bright where the light fades towards the border. Closing the
+        difference from `background` keeps the fading light, but is too bright beside the edges of
         shadows. Neither is darker than the paper, so the darker one is closer to it.
         """
         if self.is_flat:
             return self.small
         radius = max(1, round(widest_stroke * max(self.small.shape) / 2))
-        whole = self.small.astype(np.uint8)  # its values are whole numbers
-        rest = close(np.rint(self.small - self.smooth).astype(np.int16), radius)
-        paper: Float32s = np.minimum(close(whole, radius), self.smooth + rest)
+        picture = self.small.astype(np.uint8)  # its values are whole numbers
+        residual = close(np.rint(self.small - self.background).astype(np.int16), radius)
+        paper: Float32s = np.minimum(close(picture, radius), self.background + residual)
         return paper
 
     def _ink_on(self, paper: Float32s) -> Ink:
@@ -134,32 +135,32 @@ def _normalize(grey: Grey, paper: Float32s) -> Float32s:
     return np.maximum(ink, 0, out=ink)
 
 
-def extract(grey: Grey, both: bool = False) -> list[Polarity]:
+def extract(grey: Grey, both_polarities: bool = False) -> list[Polarity]:
     """Separate ink from paper in the likely polarities, the likelier first.
 
     grey: uint8 [height, width].
-    both: whether to return both polarities in any case, unless the paper is flat.
+    both_polarities: whether to return both polarities in any case, unless the paper is flat.
     """
     factor = -(-max(grey.shape) // _THUMBNAIL)
     sample = grey[::factor, ::factor]
     counts = _histogram(sample)
     if 2 * counts.max() >= sample.size:  # most of it has one grey: paper without light and noise
-        small = smooth = np.full((1, 1), counts.argmax(), np.float32)
+        small = background = np.full((1, 1), counts.argmax(), np.float32)
         few = round(_MIN_INK * sample.size)
         levels = counts.cumsum().searchsorted([few, sample.size - 1 - few], "right")
-        is_dark, is_clear = _is_dark(grey, levels - smooth[0])
+        is_dark, is_clear = _is_dark(grey, levels - background[0])
     else:
         small = np.asarray(Image.fromarray(grey).reduce(factor) if factor > 1 else grey, np.float32)
-        smooth = fit_background(small)
+        background = fit_background(small)
         few = round(_MIN_INK * small.size)
-        farthest = np.partition((small - smooth).reshape(-1), [few, -1 - few])[[few, -1 - few]]
+        farthest = np.partition((small - background).reshape(-1), [few, -1 - few])[[few, -1 - few]]
         is_dark, is_clear = _is_dark(small, farthest)
-        if both:  # the cues can agree and be wrong: shadows make paper look like ink
+        if both_polarities:  # the cues can agree and be wrong: shadows make paper look like ink
             is_clear = False
-    dark = Polarity(grey, small, smooth, factor)
+    dark = Polarity(grey, small, background, factor)
     if is_clear and is_dark:
         return [dark]
-    light = Polarity(255 - grey, 255 - small, 255 - smooth, factor)
+    light = Polarity(255 - grey, 255 - small, 255 - background, factor)
     if is_clear:
         return [light]
     return [dark, light] if is_dark else [light, dark]

@@ -37,12 +37,12 @@ class Ranking(NamedTuple):
 
     probabilities: float64 [10], of each digit; they sum to 1, since those of "no digit" and
     "several digits" are spread evenly.
-    hypotheses: float64 [n], of each hypothesis.
+    hypothesis_probabilities: float64 [n], of each hypothesis.
     several, none: that the picture shows several digits, or none.
     """
 
     probabilities: Floats
-    hypotheses: Floats
+    hypothesis_probabilities: Floats
     several: float
     none: float
 
@@ -65,17 +65,17 @@ class Ranking(NamedTuple):
         ranked_none, detected_none = self.none + _TINY, evidence.none + _TINY
         allowed = evidence.probabilities + detected_none  # float64 [10], by the detector
         only_detected = ranked_none * evidence.probabilities
-        digits = self.hypotheses @ answers * allowed + only_detected
+        digits = self.hypothesis_probabilities @ answers * allowed + only_detected
         none = ranked_none * detected_none
         # A digit that only the detector sees belongs to the hypotheses that show it; where none
         # does, to all alike.
-        shows = (self.hypotheses + _TINY) * (answers @ evidence.probabilities + _TINY)
-        hypotheses = self.hypotheses * (answers @ allowed)
-        hypotheses += shows * (only_detected.sum() / shows.sum())
+        shows = (self.hypothesis_probabilities + _TINY) * (answers @ evidence.probabilities + _TINY)
+        posterior = self.hypothesis_probabilities * (answers @ allowed)
+        posterior += shows * (only_detected.sum() / shows.sum())
         share = (1 - several) / (digits.sum() + none)
         digits, none = share * digits, share * none
         probabilities = digits + (several + none) / 10
-        return Ranking(probabilities / probabilities.sum(), share * hypotheses, several, none)
+        return Ranking(probabilities / probabilities.sum(), share * posterior, several, none)
 
 
 UNRANKED = Ranking(np.full(10, 0.1), np.zeros(0), 0.0, 1.0)  # without hypotheses
@@ -83,13 +83,13 @@ UNRANKED = Ranking(np.full(10, 0.1), np.zeros(0), 0.0, 1.0)  # without hypothese
 
 def rank(
     hypotheses: Sequence[Hypothesis],
-    strokes: Sequence[float],
+    stroke_widths: Sequence[float],
     answers: NDArray[np.float32],
     shape: tuple[int, ...],
 ) -> Ranking:
     """Rank n hypotheses of one picture: Σ P(hypothesis | picture) · P(digit | hypothesis).
 
-    strokes: the width of the strokes in the frame of each hypothesis.
+    stroke_widths: of the digit in the frame of each hypothesis, in pixels.
     answers: float32 [n, 10], the network's probabilities.
     shape: rows and columns of the picture.
 
@@ -98,7 +98,7 @@ def rank(
     """
     if not hypotheses:
         return UNRANKED
-    by_hypothesis = features(hypotheses, strokes, answers, shape)
+    by_hypothesis = features(hypotheses, stroke_widths, answers, shape)
     pair = several_features(hypotheses, by_hypothesis)
     scores = [_score(values, weights.RANKER) for values in by_hypothesis]
     scores.append(_score(pair, weights.SEVERAL) if pair else -math.inf)
@@ -117,7 +117,7 @@ def _score(values: Mapping[str, float], fitted_weights: Mapping[str, float]) -> 
 
 def features(
     hypotheses: Sequence[Hypothesis],
-    strokes: Sequence[float],
+    stroke_widths: Sequence[float],
     answers: NDArray[np.float32],
     shape: tuple[int, ...],
 ) -> list[dict[str, float]]:
@@ -126,7 +126,7 @@ def features(
     has_lines, by_hypothesis = any(hypothesis.kind == "unruled" for hypothesis in hypotheses), []
     rows = answers.tolist()
     mean = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
-    for hypothesis, answer, stroke in zip(hypotheses, rows, strokes, strict=True):
+    for hypothesis, answer, stroke_width in zip(hypotheses, rows, stroke_widths, strict=True):
         ink, box = hypothesis.component
         confidence = max(answer)
         digit = answer.index(confidence)
@@ -141,7 +141,7 @@ def features(
             "distance": x * x + y * y,  # of its middle from the picture's; 1: a side's middle
             "border": sum(map(operator.eq, box, (0, 0, width, height))),  # sides that it touches
             "size": math.log(box.longer / max(width, height)),
-            "width": math.log(stroke / DIGIT_SIDE),  # of its strokes, by its longer side
+            "width": math.log(stroke_width / DIGIT_SIDE),  # of its strokes, by its longer side
             "contrast": math.log(contrast),  # the mean ink of its inked pixels, 0 to 1
             "unevenness": math.log1p(hypothesis.unevenness / contrast),
             "enlarged": max(math.log(DIGIT_SIDE / box.longer), 0),  # the factor by which it was
@@ -162,8 +162,8 @@ def several_features(
     pair = _heaviest_pair(hypotheses)
     if pair is None:
         return {}
-    (first, first_box), (second, second_box) = (hypotheses[row].component for row in pair)
-    heavier, lighter = (by_hypothesis[row] for row in pair)
+    (first, first_box), (second, second_box) = (hypotheses[index].component for index in pair)
+    heavier, lighter = (by_hypothesis[index] for index in pair)
     common = min(first_box.right, second_box.right) - max(first_box.left, second_box.left)
     wider = heavier["width"] + math.log(first_box.longer / second_box.longer) - lighter["width"]
     return {
@@ -180,12 +180,12 @@ def several_features(
 
 
 def _heaviest_pair(hypotheses: Sequence[Hypothesis]) -> tuple[int, int] | None:
-    """The numbers of the two heaviest components of one polarity, the likelier one first."""
-    numbers = {(kind, inverted): n for n, (kind, _, _, _, inverted, _) in enumerate(hypotheses)}
+    """The indices of the two heaviest components of one polarity, the likelier one first."""
+    indices = {(kind, inverted): i for i, (kind, _, _, _, inverted, _) in enumerate(hypotheses)}
     for inverted in (False, True):
-        first = [numbers[kind, inverted] for kind in _HEAVIEST if (kind, inverted) in numbers]
-        if first and ("second", inverted) in numbers:
-            return first[0], numbers["second", inverted]
+        first = [indices[kind, inverted] for kind in _HEAVIEST if (kind, inverted) in indices]
+        if first and ("second", inverted) in indices:
+            return first[0], indices["second", inverted]
     return None
 
 

@@ -9,7 +9,7 @@ import pytest
 from digits.commands import reports
 from digits.digit import examine
 from digits.images import picture
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR
 from digits.vision.candidates import Candidates
 from digits.vision.ink import extract
@@ -33,7 +33,9 @@ def test_table_examines_each_picture_once(run: Run, pictures: list[Path], tmp_pa
     rows = [f"{picture},{picture.stem}" for picture in pictures]
     table.write_text("\n".join(["file,digit", *rows, "missing.png,3"]))
     functions = examine, Candidates.prediction, extract
-    with count_calls(Model.__init__, picture.load, *functions, Model.probabilities) as calls:
+    with count_calls(
+        ClassifierModel.__init__, picture.load, *functions, ClassifierModel.probabilities
+    ) as calls:
         code, out, err = run("eval", "--data", table, "--plot", tmp_path / "plots", "--json")
     assert (code, json.loads(out)["total"]) == (1, 10) and "missing.png" in err
     plots = {path.name for path in (tmp_path / "plots").iterdir()}

@@ -38,7 +38,7 @@ def read_table(
     """Return the names, relative to the table, with their labels, and the errors."""
     path.write_bytes(raw)
     errors: list[DigitsError] = []
-    rows = list(table.rows(path, errors.append, column))
+    rows = list(table.read_labels(path, errors.append, column))
     names = [str(file.relative_to(path.parent)) for file, _ in rows]
     return [*zip(names, (label for _, label in rows), strict=True)], list(map(str, errors))
 
@@ -108,9 +108,9 @@ def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(DataError, match=f"^{path} is not a file$"):
-            list(table.rows(path, print))
+            list(table.read_labels(path, print))
     with pytest.raises(DataError, match="^can't read none.csv: No such file"):
-        list(table.rows(Path("none.csv"), print))
+        list(table.read_labels(Path("none.csv"), print))
 
 
 @pytest.mark.linux

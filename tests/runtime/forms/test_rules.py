@@ -7,7 +7,7 @@ import pytest
 from digits import Constraints
 from digits.forms.form import Field, Form, Rule
 from digits.forms.rules import apply_rules
-from digits.reader.numbers import BROKEN, NumberReading, likeliest, read_number
+from digits.reader.numbers import VIOLATION_RATE, NumberReading, likeliest, read_number
 from tests.runtime.reader.drawn import EVEN, lattice, views
 
 Symbols = Sequence[str | Mapping[str, float]]
@@ -107,7 +107,9 @@ def test_probabilities_are_those_of_all_combinations(seed: int) -> None:
     weights = np.zeros((4, 5))
     for picked in product(range(3), repeat=4):
         a, b, c, total = values = digits[range(4), picked]
-        wrong = BROKEN * 0.1 * np.array([c != a + b, total != c + a, total - a not in (0, 1)])
+        wrong = (
+            VIOLATION_RATE * 0.1 * np.array([c != a + b, total != c + a, total - a not in (0, 1)])
+        )
         wrong[2] *= 10 / 3  # 10 of 5 * 6 combinations are in the roster
         weights[range(4), values] += shares[range(4), picked].prod() * wrong[wrong > 0].prod()
     expected = [weights[i, int(each.text)] / weights[i].sum() for i, each in enumerate(numbers)]

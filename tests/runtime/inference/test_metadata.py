@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digits.errors import ModelError
-from digits.inference.metadata import AnyMetadata, Metadata, add_metadata
+from digits.inference.metadata import AnyMetadata, ClassifierMetadata, add_metadata
 from digits.inference.model_file import ModelBytes, check
 from tests.onnx_files import (
     DETECTOR_METADATA,
@@ -22,7 +22,7 @@ from tests.onnx_files import (
 
 def changed(about: AnyMetadata, **changes: Any) -> ModelBytes:
     """A file with other metadata and a valid checksum. Later metadata replace earlier ones."""
-    raw = RAW if isinstance(about, Metadata) else DETECTOR_RAW
+    raw = RAW if isinstance(about, ClassifierMetadata) else DETECTOR_RAW
     return ModelBytes("other.onnx", add_metadata(raw, replace(about, **changes)))
 
 
@@ -37,7 +37,7 @@ def test_metadata_of_the_bundled_files() -> None:
 
 def test_metadata_survive_writing_and_reading() -> None:
     changes: dict[str, Any] = {"seed": 12, "quantization": "the location is elsewhere"}
-    read = check(changed(METADATA, **changes), Metadata).metadata
+    read = check(changed(METADATA, **changes), ClassifierMetadata).metadata
     assert asdict(read) == asdict(METADATA) | changes
     changes = {"centre_shift": -0.75, "validation_error": 1.25, "training_pages": 2_560_000}
     detector = check(changed(DETECTOR_METADATA, **changes), AnyMetadata).metadata
@@ -49,7 +49,7 @@ def test_damaged_truncated_extended_and_random_files_are_refused(length: int, ta
     damaged = RAW[:length] + bytes([RAW[length] ^ 1]) + RAW[length + 1 :]
     for raw in (damaged, RAW[:length], RAW + tail, tail):
         with pytest.raises(ModelError, match="other.onnx"):
-            check(ModelBytes("other.onnx", raw), Metadata)
+            check(ModelBytes("other.onnx", raw), ClassifierMetadata)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from onnx import GraphProto
 
 from digits.errors import ModelError
 from digits.inference.detector_model import DetectorModel
-from digits.inference.metadata import AnyMetadata, Metadata, add_metadata
-from digits.inference.model import Model
+from digits.inference.metadata import AnyMetadata, ClassifierMetadata, add_metadata
+from digits.inference.model import ClassifierModel
 from digits.inference.model_file import (
     BUNDLED,
     BUNDLED_DETECTOR,
@@ -32,7 +32,7 @@ from tests.onnx_files import DETECTOR_RAW, as_detector, classifier, sealed
 Open = Callable[..., Any]
 # Of each kind: the variable that names the file, and with _SHA256 its checksum; the bundled one.
 KINDS: list[tuple[Open, str, str]] = [
-    (Model, "DIGITS_MODEL", BUNDLED),
+    (ClassifierModel, "DIGITS_MODEL", BUNDLED),
     (DetectorModel, "DIGITS_DETECTOR", BUNDLED_DETECTOR),
     (RecognizerModel, "DIGITS_RECOGNIZER", BUNDLED_RECOGNIZER),
 ]
@@ -113,11 +113,11 @@ def test_only_the_pinned_file_is_accepted(
 
 def test_pickled_model_opens_its_source_again(tmp_path: Path) -> None:
     """A worker process gets the bytes, or opens the file if it is still the pinned one."""
-    bundled, path = load(BUNDLED, Metadata), tmp_path / "mine.onnx"
+    bundled, path = load(BUNDLED, ClassifierMetadata), tmp_path / "mine.onnx"
     path.write_bytes(add_metadata(bundled.content, replace(bundled.metadata, seed=77)))
-    sha256 = load(path, Metadata).sha256
-    by_path = pickle.dumps(Model(path, threads=2, sha256=sha256))
-    by_content = pickle.dumps(Model(read_file(path), sha256=sha256))
+    sha256 = load(path, ClassifierMetadata).sha256
+    by_path = pickle.dumps(ClassifierModel(path, threads=2, sha256=sha256))
+    by_content = pickle.dumps(ClassifierModel(read_file(path), sha256=sha256))
     again = pickle.loads(by_path)
     assert (again.name, again.threads) == (str(path), 2)
     path.write_bytes(bundled.content)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from digits.inference.detector_model import DetectorModel
-from digits.inference.interface import LARGEST, SMALLEST, STRIDE, SYMBOLS
+from digits.inference.interface import MAX_DIGIT_HEIGHT, MIN_DIGIT_HEIGHT, STRIDE, SYMBOLS
 from digits.inference.recognizer_model import RecognizerModel
 from digits.reader.detections import Detections
 from digits.reader.lattice import Arc
@@ -51,7 +51,7 @@ class Network:
             size = (bottom - top) * SIGN_SIZE.get(symbol, 1)
             x, y = (left + right) / 2, (top + bottom) / 2
             row, column = int(y / STRIDE), int(x / STRIDE)
-            if not SMALLEST <= size <= LARGEST or centres[row, column] >= score:
+            if not MIN_DIGIT_HEIGHT <= size <= MAX_DIGIT_HEIGHT or centres[row, column] >= score:
                 continue
             centres[row, column] = score
             symbols[:, row, column] = [8 * (symbol == each) for each in SYMBOLS]

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from digits.reader.doubts import emptiness, is_on_edge, is_struck_out, stroke_ink, wholeness
+from digits.reader.doubts import (
+    is_on_edge,
+    is_struck_out,
+    no_intruding_digit_probability,
+    no_missing_digit_probability,
+    stroke_ink,
+)
 from tests.runtime.reader.drawn import detections
 
 HEIGHT, WIDTH = 100, 160  # of a field, with as much around it as it is high
@@ -53,10 +59,12 @@ def test_stroke_that_is_no_part_of_the_number(name: str, line: int) -> None:
     ],
 )
 def test_digit_beside_a_number(box: tuple[float, ...], symbol: int, expected: float) -> None:
-    assert wholeness(detections([box], [8.0], symbol), DIGITS) == pytest.approx(expected, abs=0.01)
+    assert no_missing_digit_probability(detections([box], [8.0], symbol), DIGITS) == pytest.approx(
+        expected, abs=0.01
+    )
 
 
 def test_digit_that_reaches_into_an_empty_field() -> None:
     beside = detections([(150, 60, 190, 105)], [8.0])
-    assert emptiness(beside, BOX) == pytest.approx(0, abs=0.01)
-    assert emptiness(beside, (100, 106, 260, 200)) == 1
+    assert no_intruding_digit_probability(beside, BOX) == pytest.approx(0, abs=0.01)
+    assert no_intruding_digit_probability(beside, (100, 106, 260, 200)) == 1

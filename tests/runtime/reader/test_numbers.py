@@ -41,7 +41,7 @@ def test_who_is_believed(
     weights = Weights(*weights, *EVEN[len(weights) :])
     read = read_number(views(detected, recognized), Constraints(), weights)
     assert (read.text, read.satisfies) == (text, bool(text))
-    assert read.probability > 0.5 and math.fsum(read.free.values()) <= 1 + 1e-9
+    assert read.probability > 0.5 and math.fsum(read.unconstrained_texts.values()) <= 1 + 1e-9
 
 
 def test_a_wrong_digit_is_repaired() -> None:

@@ -77,7 +77,7 @@ def test_flat_picture_has_one_ink(page: Sheet, paper: int) -> None:
     grey = (paper + ((60 if paper > 128 else 220) - paper) * mask).astype(np.uint8)
     [side] = ink.extract(grey)
     assert side.is_flat
-    assert (side.ink == side.narrow).all() and (side.ink == side.uncorrected).all()
+    assert (side.ink == side.narrow_ink).all() and (side.ink == side.uncorrected_ink).all()
     assert likeness(side.ink, mask) > 0.999
 
 
@@ -101,7 +101,7 @@ def test_levels(values: list[int], counts: list[int], levels: tuple[int, ...], d
 def test_no_ink_on_blank_sheet(light: np.ndarray) -> None:
     for side in ink.extract((PAPER * light).astype(np.uint8)):
         assert ink.otsu_levels(side.ink) is None
-        assert ink.otsu_levels(side.narrow) is None
+        assert ink.otsu_levels(side.narrow_ink) is None
 
 
 @pytest.mark.parametrize(("contrast", "visible"), [(4, False), (6, True)])
