@@ -97,7 +97,7 @@ _MODELS = (
 )
 Model = Annotated[Path | None, path_option("FILE", _MODEL)]
 Models = Annotated[list[Path] | None, path_option("FILE", _MODELS)]
-_FIELDS = "Read the sheets of a form, a row each: `digits fields` makes it; docs/fields.md."
+_FIELDS = "Read the sheets of a form, a row each (-o also writes .xlsx): docs/fields.md."
 Fields = Annotated[Path | None, path_option("FORM.toml", _FIELDS)]
 _THRESHOLD = "Answer ? if the confidence is less; 0: never."
 Threshold = Annotated[
@@ -110,7 +110,7 @@ Jobs = Annotated[
 ]
 _DATA = "Folder of pictures sorted by digit (7/any.png), CSV of file and digit, or MNIST's folder."
 Data = Annotated[Path | None, path_option("PATH", _DATA, show_default="MNIST")]
-_OUTPUT = "Append results to this file (.csv, .jsonl; for a form .xlsx); a later run continues it."
+_OUTPUT = "Append results to this file (.csv or .jsonl); a later run continues it."
 _MAX_ERRORS = "Share of accepted numbers that may be wrong: 0.1%, or a FILE of `eval --calibrate`."
 
 

@@ -142,7 +142,9 @@ class ResultsFile:
                 is_header = cells == self._columns
                 if cells and not is_header and self._redo_status not in cells:
                     self.done_hashes.add(hash(tuple(map(str, cells[: self._key_columns]))))
-        self._file.truncate(end)
+        if end < os.fstat(self._file.fileno()).st_size:
+            self._file.truncate(end)
+            print_stderr(f"warning: {self.path} had an incomplete end, which was cut off")
         if is_damaged:
             print_stderr(f"warning: {self.path} has damaged lines, whose pictures are read again")
 

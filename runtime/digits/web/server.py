@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -43,7 +44,7 @@ def run(app: Application) -> None:
 
 
 def bind(settings: Settings) -> socket.socket:
-    """Open the socket that accepts connections; a Unix socket replaces one of that name.
+    """Open the socket that accepts connections; a Unix socket replaces that of a killed server.
 
     Raises DigitsError if that is impossible.
     """
@@ -52,7 +53,7 @@ def bind(settings: Settings) -> socket.socket:
         raise DigitsError("--uds: this system has no Unix sockets")
     try:
         if uds:
-            if uds.is_socket():
+            if uds.is_socket() and not _is_served(uds):
                 uds.unlink()
             return socket.create_server(str(uds), family=socket.AF_UNIX)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -64,6 +65,12 @@ def bind(settings: Settings) -> socket.socket:
     except (OSError, TypeError) as error:  # TypeError: what can't be a host's name
         reason = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
         raise DigitsError(f"can't listen on {uds or f'{host}, port {port}'}: {reason}") from error
+
+
+def _is_served(path: Path) -> bool:
+    """Whether a process listens on a Unix socket."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
 
 
 def announce(listener: socket.socket, settings: Settings) -> None:

@@ -61,11 +61,13 @@ def test_announcement(
         assert capsys.readouterr().err == words.format(listener.getsockname()[1])
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
         ({"host": "nowhere.invalid"}, "can't listen on nowhere.invalid, port 0: "),
         ({"uds": Path("file")}, "can't listen on file: Address already in use$"),
+        ({"uds": Path("served")}, "can't listen on served: Address already in use$"),
     ],
 )
 def test_unusable_address(
@@ -73,7 +75,7 @@ def test_unusable_address(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("file").write_text("text")
-    with pytest.raises(DigitsError, match=words):
+    with server.bind(Settings(uds=Path("served"))), pytest.raises(DigitsError, match=words):
         server.bind(Settings(port=0, **settings))
     assert Path("file").read_text() == "text"
 
