@@ -4,13 +4,12 @@
 # make test-browser  use the page of `digits serve` in a real browser; 75 seconds
 # make test-ray      read pictures with Ray, as docs/devices.md does; half a minute
 # make test-arm      run the runtime as on a Raspberry Pi 4 and 5, emulated; 70 seconds, Debian only
-# make test-all      all of these four, before a change lands; 7 minutes
+# make test-all      all of these four, before a change lands; 10 minutes
 # make test-bounds   run the runtime with the oldest and newest dependencies; 15 minutes, needs Pythons
 # make mutation      break the code in 20 random places, and count what `make test` notices; an hour
 # make coverage      say which lines and branches the unit tests don't reach; 3 minutes
 # make lock          renew locks/: the versions that are installed, with hashes
 # make audit         check what is installed for known vulnerabilities, and GitHub's workflows
-# make fuzz          look for pictures that crash the runtime; 10 minutes
 # make docs          build site/, the documentation; warnings are errors
 # make wheel         build the wheel and the sdist in dist/, and check them
 # make bench         our speed and memory beside the alternatives', into docs/results.md; 10 minutes
@@ -20,7 +19,6 @@
 # make model         train, export and install a new classifier to bundle, and redraw the docs' pictures
 
 PYTHON ?= python3
-FUZZ_SECONDS ?= 600
 # The first pip with --group is 25.1; Debian's Python brings an older one.
 PIP := -m pip --disable-pip-version-check install --quiet
 LOCKED := $(PIP) --require-hashes --no-deps --requirement
@@ -30,7 +28,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 # As pip: a company may have a certificate of its own.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: demo check quick test pytest test-browser test-arm test-bounds test-ray test-all coverage mutation fuzz lint
+.PHONY: demo check quick test pytest test-browser test-arm test-bounds test-ray test-all coverage mutation lint
 .PHONY: lock audit docs wheel bench weights model detector recognizer clean
 
 demo: .venv-runtime/done
@@ -80,10 +78,6 @@ mutation: .venv/done
 
 coverage: .venv/done
 	$(PYTEST) --cov --cov-report=term tests/runtime tests/train tests/export
-
-fuzz: .venv/done
-	.venv/$(BIN)/python $(PIP) --group fuzz
-	.venv/$(BIN)/python -m tests.fuzz.pictures $(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=20
 
 lint: .venv/done
 	.venv/$(BIN)/ruff check

@@ -19,7 +19,7 @@ from skimage.transform import AffineTransform, warp
 
 from benchmarks.timing import print_row
 from digits.data import mnist
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED
 from digits.terminal import track
 
@@ -183,7 +183,7 @@ def _plasma(dice: Dice) -> Grey:
 
 def main() -> None:
     paths = [Path(name) for name in sys.argv[1:]] or [Path(BUNDLED)]
-    models = [Model(path, threads=0) for path in paths]
+    models = [ClassifierModel(path, threads=0) for path in paths]
     test = mnist.load("test")
     print_row("accuracy in %", *(path.parent.name[-13:] for path in paths))
     rows = []
@@ -196,7 +196,9 @@ def main() -> None:
     print_row("mean", *np.mean(rows, axis=0).tolist())
 
 
-def _accuracy(model: Model, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> float:
+def _accuracy(
+    model: ClassifierModel, images: NDArray[np.uint8], labels: NDArray[np.uint8]
+) -> float:
     batches = np.array_split(images, 20)
     answers = np.concatenate([model.probabilities(batch).argmax(1) for batch in batches])
     return float((answers == labels).mean())

@@ -15,9 +15,10 @@ import torch
 from numpy.typing import NDArray
 
 from digits.inference.interface import CLASSIFIER
-from digits.inference.metadata import Metadata
-from digits.inference.model import Model
+from digits.inference.metadata import ClassifierMetadata
+from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED, load
+from digits.inference.onnx_weights import read_weights
 from digits_export.graph import Graph
 from digits_export.optimize import fold_normalization, merge_calibration
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
@@ -43,8 +44,8 @@ class Network:
 
 def bundled() -> Network:
     """Load the bundled network: the stored integers times their scales, in float32."""
-    file = load(BUNDLED, Metadata, "")
-    stored = file.scan.tensors
+    file = load(BUNDLED, ClassifierMetadata, "")
+    stored = read_weights(file.content)
     none_logit = stored["fc3.bias.int"][NONE] * stored["fc3.bias.scale"][NONE]
     scaling = TemperatureScaling(file.metadata.temperature, float(none_logit))
     calibrated = CalibratedClassifier(load_start(None, "lenet5").model, scaling)
@@ -54,12 +55,12 @@ def bundled() -> Network:
     fold_normalization(graph)
     merge_calibration(graph)
     weights = {name: array for name, array in graph.constants.items() if "." in name}
-    weights["conv1.weight"] = weights["conv1.weight"] * graph.constants["scale"]
+    weights["conv1.weight"] = weights["conv1.weight"] * graph.constants[".scale"]
     return Network(weights, calibrated, graph.to_model().SerializeToString())
 
 
 def digits(network: Network, batch: int) -> Call:
-    return Model(BUNDLED).probabilities
+    return ClassifierModel(BUNDLED).probabilities
 
 
 def onnxruntime_run(network: Network, batch: int) -> Call:

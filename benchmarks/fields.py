@@ -10,19 +10,18 @@ without the roster and the sum.
 
 import time
 from collections import Counter, defaultdict
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from msgspec.structs import replace
 
 from benchmarks.forms import MARKS, Blank, Matrix, blank_sheet, fill
 from benchmarks.timing import parser, print_row
 from digits.classifier import Classifier
-from digits.constraints.constraints import Constraints
-from digits.fields.form import FindBy
-from digits.fields.locate import project
-from digits.fields.sheet import Sheet
+from digits.forms.form import FindBy
+from digits.forms.locate import project
+from digits.forms.sheet import Sheet
 from digits.terminal import progress_bar
 
 TOLERANCE = 1.0  # millimetres
@@ -74,8 +73,9 @@ def main() -> None:
             for stack in bar.track(stacks, description=find):
                 seed = options.seed, stack
                 blank = blank_sheet(np.random.default_rng(seed), Path(folder), find)
-                student = replace(blank.form.fields[0], constraints=Constraints(length=6))
-                alone = replace(blank.form, fields=(student, *blank.form.fields[1:]), rules=())
+                student = replace(blank.form.fields[0], list=None)
+                fields = student, *blank.form.fields[1:]
+                alone = replace(blank.form, fields=fields, sums=(), roster=None)
                 for number, name in enumerate([*blank.students[: options.sheets], ""], 1):
                     random = np.random.default_rng([*seed, number])
                     texts, photo, homography = fill(blank, name, random)

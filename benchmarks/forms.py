@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from benchmarks.held_back import unseen
-from digits.constraints.constraints import Constraints
-from digits.fields.form import Field, FindBy, Form, Rule
-from digits.fields.locate import project
+from digits.constraints.allowed import AllowedNumbers
+from digits.forms.form import Field, FindBy, Form, Rule
+from digits.forms.locate import project
 from digits_train.camera import fonts, scene
 from digits_train.camera.exposure import lens, photograph
 from digits_train.camera.ink import EM
@@ -76,12 +77,13 @@ def blank_sheet(random: Random, folder: Path, find: FindBy) -> Blank:
         Image.fromarray(scan).save(file, quality=90)
         size = float(scan.shape[1]), float(scan.shape[0])
     students = [str(n) for n in random.choice(900_000, 200, replace=False) + 100_000]
-    fields[0] = replace(fields[0], constraints=Constraints(length=6, values=students))
-    rules = Rule((8, *range(1, 8))), Rule((0,), frozenset((number,) for number in students))
-    form = Form(size, tuple(fields), find, int(random.integers(146)), file, rules)
-    for number, box in form.marker_boxes.items() if find == "marks" else ():
+    fields[0] = structs.replace(fields[0], list=AllowedNumbers(students))
+    sums = (f"total = {' + '.join(MARKS)}",)
+    roster = Rule((0,), frozenset((number,) for number in students))
+    form = Form(size, tuple(fields), find, int(random.integers(146)), file, sums, roster)
+    for marker_id, box in form.marker_boxes.items() if find == "marks" else ():
         left, top, right, _ = (round(side * DOTS) for side in box)
-        marker = cv2.aruco.generateImageMarker(_MARKERS, number, right - left)
+        marker = cv2.aruco.generateImageMarker(_MARKERS, marker_id, right - left)
         paste(printed, marker == 0, left, top)
     return Blank(form, printed, unit, students, *marks, long)
 
@@ -108,10 +110,10 @@ def _print(
     pitch = random.uniform(0.8, 1) * (size[1] - 29 - top) / (last + 1)
     high, line = min(random.uniform(8, 14), pitch - head - 2), random.integers((80, 2), (256, 7))
     prefix, end = str(random.choice(["Question ", "No. ", ""])), r"(\.5)?" if half else ""
-    student, free = Constraints(length=6), Constraints(length=long)
-    mark = Constraints(pattern=r"\d{1,2}" + end, range=(0, most))
-    total = Constraints(pattern=r"\d{1,3}" + end, range=(0, 7 * most))
-    places = [("student", "Student", "", 6, student, 0, 0.0)]
+    student, free = {"length": 6}, {"length": long}
+    mark = {"pattern": r"\d{1,2}" + end, "range": f"0-{most}"}
+    total = {"pattern": r"\d{1,3}" + end, "range": f"0-{7 * most}"}
+    places: list[Any] = [("student", "Student", "", 6, student, 0, 0.0)]
     for at, name in enumerate(MARKS):
         row, column = divmod(at, columns)
         label, of = prefix + name[1:], f"/{most}"
@@ -130,7 +132,7 @@ def _print(
         if units:
             write(right + (-0.6 * small * len(of) if inside else 1), bottom - 1.4 * small, of)
         box = unit * x, unit * y, unit * right, unit * bottom
-        fields.append(Field(name, box, constraints, count, name == "student"))
+        fields.append(Field(name, box, count, name == "student", **constraints))
     return fields
 
 

@@ -4,7 +4,6 @@ A row is a curve: "PANEL: NAME" and its values by size. docs/growth.png has a pa
 input.
 """
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import groupby
@@ -19,38 +18,28 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter
 from PIL import Image
 
-from benchmarks import processes, serving
+from benchmarks import processes
 from benchmarks.pictures import saved, three
 from benchmarks.tables import shown
 from benchmarks.timing import Row, seconds
 from digits import Classifier
 from digits.data import mnist
-from digits.inference.model import Model
-from tests.served import served
+from digits.inference.model import ClassifierModel
 from tests.synthetic import Sheet, chosen
 
 PIXELS = ((28, 28), (100, 75), (400, 300), (1000, 750), (2000, 1500), (4000, 3000), (8000, 6000))
 FILES = (100, 300, 1000, 3000, 10_000)
-CONNECTIONS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 LABELS = {  # of each panel and its abscissa
     "pixels": ("predict: one picture", "pixels"),
     "digits": ("read: A4, 12 megapixels", "digits on it"),
     "files": ("predict: a folder", "files in it"),
-    "connections": ("serve: median answer", "connections"),
-    "batch": ("Model.probabilities", "digits in the batch"),
+    "batch": ("ClassifierModel.probabilities", "digits in the batch"),
 }
-NOTE = """Dashed: linear growth.
-
-Time: the least of some runs.
-
-Memory: the peak of a process
-that does this alone, or the sum
-over all processes of serve."""
 CLASSIFY = """
 import sys
 import numpy as np
-from digits.inference.model import Model
-Model().probabilities(np.zeros((int(sys.argv[1]), 28, 28), np.uint8))
+from digits.inference.model import ClassifierModel
+ClassifierModel().probabilities(np.zeros((int(sys.argv[1]), 28, 28), np.uint8))
 """
 COLOURS = ("#0072b2", "#d55e00")
 
@@ -102,18 +91,8 @@ def files(folder: Path, jobs: int) -> Points:
         yield count, *processes.measure(processes.command(*words))
 
 
-def connections(folder: Path) -> Points:
-    """Digits as JSON."""
-    script = serving.scripts(folder)["JSON"]
-    with served(complains=True) as server:
-        serving.load(server, serving.INFER, script, 64, 1)
-        for count in CONNECTIONS:
-            load = serving.load(server, serving.INFER, script, count, 2)
-            yield count, load.p50, serving.resident(server)
-
-
 def batch() -> Points:
-    model, images = Model(), mnist.load("train").images
+    model, images = ClassifierModel(), mnist.load("train").images
     for count in (1, 4, 16, 64, 256, 1024, 4096):
         call = partial(model.probabilities, images[:count])
         yield count, *measured(call, CLASSIFY, f"{count}")
@@ -130,20 +109,15 @@ def rows() -> Iterator[Row]:
             processes.write(folder / f"{count}", 28, count)
         yield from curve("files: one job", files(folder, 1))
         yield from curve("files: two jobs", files(folder, 2))
-        if shutil.which("wrk"):
-            yield from curve("connections", connections(folder))
 
 
 @rc_context({"font.size": 12, "axes.spines.top": False, "axes.spines.right": False})
 def draw(rows: list[list[Any]], path: Path) -> None:
     """Draw time and memory of each kind of input, and dashed how the time would grow linearly."""
     panels = {name: list(group) for name, group in groupby(rows, lambda row: row[0].split(":")[0])}
-    figure = Figure(figsize=(12, 9.5), layout=ConstrainedLayoutEngine(h_pad=0.12))
-    grid = figure.subplots(4, 3, height_ratios=(2.4, 1, 2.4, 1))
+    figure = Figure(figsize=(8, 9.5), layout=ConstrainedLayoutEngine(h_pad=0.12))
+    grid = figure.subplots(4, 2, height_ratios=(2.4, 1, 2.4, 1))
     cells = [*zip(grid[0], grid[1], strict=True), *zip(grid[2], grid[3], strict=True)]
-    for axes in cells.pop():
-        axes.set_axis_off()
-    figure.text(0.7, 0.42, NOTE, va="top", linespacing=1.4)
     for (upper, lower), (name, (title, abscissa)) in zip(cells, LABELS.items(), strict=True):
         upper.set(xscale="log", yscale="log", ylabel="time", xticklabels=[])
         upper.set_title(title, loc="left", fontweight="bold")

@@ -1,90 +1,34 @@
-"""`digits serve` under load, beside a minimal server.
+"""`digits serve` under load.
 
-wrk (a Debian package) keeps connections busy with one digit per request, as JSON or as a picture:
-one of MNIST's as a PNG of 280x280 pixels, or a photo. It shares the server's cores, so the figures
-are those of both together.
+wrk (a Debian package) keeps connections busy with one picture per request: one of MNIST's digits as
+a PNG of 280x280 pixels, or a photo. It shares the server's cores, so the figures are those of both
+together.
 """
 
-import io
 import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 from benchmarks import processes
 from benchmarks.tables import ROOT
 from benchmarks.timing import Row
-from digits.data import mnist
-from digits.inference.model_file import BUNDLED
 from tests.served import Served, served
 
-INFER = "/v2/models/lenet5/infer"
 
-# Reads the pixels and runs the network for each request, without checks, limits or batches.
-PLAIN = f"""
-import json, sys
-import numpy as np, onnxruntime, uvicorn
-from starlette.applications import Starlette
-from starlette.responses import JSONResponse
-from starlette.routing import Route
-options = onnxruntime.SessionOptions()
-options.intra_op_num_threads = 1
-session = onnxruntime.InferenceSession({BUNDLED!r}, options)
-async def infer(request):
-    tensor = json.loads(await request.body())["inputs"][0]
-    images = np.array(tensor["data"], np.uint8).reshape(tensor["shape"])
-    [rows] = session.run(None, {{"images": images}})
-    return JSONResponse({{"outputs": [{{"data": rows.ravel().tolist()}}]}})
-routes = [Route("{INFER}", infer, methods=["POST"])]
-uvicorn.run(Starlette(routes=routes), port=int(sys.argv[1]), access_log=False, log_level="error")
-"""
+def load(server: Served, path: str, sent: Path, seconds: int = 4) -> float:
+    """Load the server with a script on 16 connections, and return the answers per second.
 
-
-def request() -> str:
-    """The body of a request with one digit."""
-    pixels = mnist.load("validation").images[0].ravel().tolist()
-    tensor = {"name": "images", "shape": [1, 1, 28, 28], "datatype": "UINT8", "data": pixels}
-    return json.dumps({"inputs": [tensor]})
-
-
-@contextmanager
-def plain() -> Iterator[Served]:
-    """Start the minimal server."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with subprocess.Popen([sys.executable, "-c", PLAIN, str(port)], text=True) as process:
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except ConnectionRefusedError:
-                time.sleep(0.01)
-        yield Served(process, io.StringIO(f"serving http://127.0.0.1:{port}/"))
-        process.kill()
-
-
-class Load(NamedTuple):
-    """rate: answers with 200 per second. p50, p99: seconds from request to answer."""
-
-    rate: float
-    p50: float
-    p99: float
-
-
-def load(server: Served, path: str, sent: Path, connections: int, seconds: int = 4) -> Load:
-    """Load the server with a script. Raises AssertionError if it refuses or drops anything."""
+    Raises AssertionError if it refuses or drops anything.
+    """
     done = subprocess.run(
         [
-            *("wrk", f"-c{connections}", "-t1", f"-d{seconds}s", "--latency", "--timeout", "60s"),
+            *("wrk", "-c16", "-t1", f"-d{seconds}s", "--timeout", "60s"),
             *("-s", str(sent), server.url + path),
         ],
         capture_output=True,
@@ -92,11 +36,8 @@ def load(server: Served, path: str, sent: Path, connections: int, seconds: int =
         check=True,
     )
     assert "Socket errors" not in done.stdout and "Non-2xx" not in done.stdout, done.stdout
-    scale = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
-    shares = re.findall(r"^ +(?:50|99)%\s+([\d.]+)(\w+)", done.stdout, re.MULTILINE)
-    p50, p99 = (float(figure) * scale[unit] for figure, unit in shares)
     [(total, took)] = re.findall(r"(\d+) requests in ([\d.]+)s,", done.stdout)
-    return Load(int(total) / float(took), p50, p99)
+    return int(total) / float(took)
 
 
 def resident(server: Served) -> float:
@@ -109,11 +50,9 @@ def resident(server: Served) -> float:
 
 
 def scripts(folder: Path) -> dict[str, Path]:
-    """Scripts for wrk that send files in turn: a digit as JSON, or pictures of one digit each."""
-    tensor = folder / "digit.json"
-    tensor.write_text(request())
+    """Scripts for wrk that send pictures of one digit in turn."""
     photos = sorted((ROOT / "tests" / "pictures").glob("*.jpg"))
-    sent = {"JSON": [tensor], "PNGs": processes.write(folder / "280", 280, 10), "photos": photos}
+    sent = {"PNGs": processes.write(folder / "280", 280, 10), "photos": photos}
     return {kind: script(folder / f"{kind}.lua", files) for kind, files in sent.items()}
 
 
@@ -133,19 +72,9 @@ def rows() -> Iterator[Row]:
         return
     with TemporaryDirectory() as name, served(complains=True) as server:
         sent = scripts(Path(name))
-        tensor = sent.pop("JSON")
-        load(server, INFER, tensor, 16, 2)  # warm up all processes
-        load(server, "/predict", sent["PNGs"], 16, 2)
-        ours = load(server, INFER, tensor, 64)
-        with plain() as other:
-            load(other, INFER, tensor, 64, 1)
-            theirs = load(other, INFER, tensor, 64)
-        loads = {"digits": ours, "Starlette without checks, limits and batches": theirs}
-        title = "digits as JSON, 64 connections"
-        yield Row(title, "requests/s", {name: each.rate for name, each in loads.items()})
-        yield Row("…, 99th percentile", "s", {name: each.p99 for name, each in loads.items()})
+        load(server, "/predict", sent["PNGs"], 2)  # warm up all processes
         for path in ("/predict", "/read"):
             for kind, file in sent.items():
-                rate = load(server, path, file, 16).rate
+                rate = load(server, path, file)
                 yield Row(f"`{path}` of {kind}", "pictures/s", {"digits": rate})
         yield Row("memory", "MB", {"digits": resident(server)})

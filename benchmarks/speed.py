@@ -13,7 +13,7 @@ from benchmarks import engines
 from benchmarks.timing import Row, seconds
 from digits.data import mnist
 from digits.inference.interface import CLASSIFIER
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 from digits.inference.session import open_session
 from digits_export.optimize import optimize
 from digits_export.quantize import quantize
@@ -34,7 +34,7 @@ def lenet5(batch: int) -> dict[str, float]:
 def two_threads() -> dict[str, float]:
     """Seconds of a call with a batch."""
     images = mnist.load("validation").images[:BATCH, None]
-    ours, plain = Model(threads=2), engines.plain_session(engines.bundled(), 2)
+    ours, plain = ClassifierModel(threads=2), engines.plain_session(engines.bundled(), 2)
     theirs = partial(plain.run, None, {"images": images})
     return seconds({"digits": partial(ours.probabilities, images), FLOAT: theirs})
 

@@ -61,7 +61,7 @@ CHANGES: dict[str, Change] = {
 
 def numbers(classifier: Classifier, image: Image.Image) -> list[str]:
     """The likeliest reading of each number, accepted or not."""
-    return [number.free for number in classifier.read(image).numbers]
+    return [number.unconstrained for number in classifier.read(image).numbers]
 
 
 def generated(count: int) -> list[Image.Image]:

@@ -21,8 +21,7 @@ from benchmarks.reader import chosen
 from benchmarks.real_numbers import reliability
 from benchmarks.timing import print_row
 from digits.classifier import Classifier
-from digits.constraints.automaton import accepts_text
-from digits.constraints.checks import CheckName
+from digits.constraints.automaton import CheckName, accepts_text
 from digits.constraints.constraints import Constraints
 from digits.evaluation.statistics import Calibration
 from digits.images import picture
@@ -105,12 +104,13 @@ def find(kind: str, pages: int, classifier: Classifier) -> Iterator[list[Column]
     for index in range(pages):
         shown = draw(kind, index)
         page = picture.load(shown.pixels, picture.PAGE_MAX_SIDE)
-        detector, recognizer = networks = classifier.networks
+        detector, recognizer = classifier.networks.detector, classifier.networks.recognizer
+        weights = Weights.from_metadata(recognizer.metadata)
         start = time.process_time()
         lines = find_numbers(detector.maps, recognizer.log_probabilities, page.pixels)
         seen = [views for line in lines for views in line]
         numbers: list[Views | None] = [
-            views for views in seen if read_number(views, FREE, networks.weights).text
+            views for views in seen if read_number(views, FREE, weights).text
         ]
         written = shown.text.split()
         seconds = (time.process_time() - start) / len(written)
@@ -146,7 +146,7 @@ def figures(results: list[Result], columns: list[Column], free: list[Result]) ->
 
 def main() -> None:
     classifier, count = chosen(__doc__, pages=300)
-    weights = classifier.networks.weights
+    weights = Weights.from_metadata(classifier.networks.recognizer.metadata)
     with progress_bar() as bar:
         for kind, (_, by_constraint) in KINDS.items():
             pages = find(kind, count, classifier)

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
 from digits import Classifier, Constraints
-from digits.classifier import examine
-from digits.commands.drawing import annotate, debug_strip, save
 from digits.data import mnist
+from digits.digit import examine
+from digits.drawing import annotate, debug_strip, save
 from digits.images import picture
 from digits.prediction import Reading
 from digits_train import detector_data, frames
@@ -173,7 +173,7 @@ def numbers() -> None:
     repaired = next(
         index
         for index, reading in enumerate(readings)
-        if any(number.text not in ("", number.free) for number in reading.numbers)
+        if any(number.text not in ("", number.unconstrained) for number in reading.numbers)
     )
     for index, name in ((0, "luhn"), (repaired, "luhn-repaired")):
         Image.fromarray(pages[index].pixels).save(HERE / f"{name}.png", optimize=True)
@@ -200,8 +200,8 @@ def _draw_reading(photo: NDArray[np.uint8], reading: Reading) -> None:
         size = right - left, bottom - top
         axes.add_patch(Rectangle((left, top), *size, fill=False, edgecolor=colour, linewidth=2))
         answer = f"{number.text or '?'}  {100 * number.probability:.1f} %"
-        if number.text != number.free:
-            answer += f"\nread as {number.free}"
+        if number.text != number.unconstrained:
+            answer += f"\nread as {number.unconstrained}"
         at = 1.03 * width, (top + bottom) / 2
         axes.text(*at, answer, color=colour, fontsize=16, verticalalignment="center")
     figure.savefig(HERE / "numbers.jpg", dpi=100, pil_kwargs={"quality": 40})
@@ -214,7 +214,7 @@ def hypotheses() -> None:
     sheet.write(chosen(mnist.load("test"), "2", start=11), 130, 60, size=190)
     photo = sheet.photograph(tilt=-3, light=shadow(300, 420))
     classifier = Classifier()
-    [examined] = examine(classifier, [picture.load(photo)])
+    [examined] = examine(classifier.networks, [picture.load(photo)])
     strip = debug_strip(examined, examined.prediction(classifier.threshold))
     strip.save(HERE / "hypotheses.png", optimize=True)
 

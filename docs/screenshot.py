@@ -11,8 +11,8 @@ from PIL import Image
 from digits import Classifier
 from digits.commands.results import ResultsFile
 from digits.data import mnist
+from digits.formats import Csv
 from digits.prediction import Reading
-from digits.tables import csv_row
 from tests import synthetic
 from tests.browser.page import SEVEN, Page, Stroke
 from tests.served import served
@@ -63,8 +63,7 @@ def review() -> None:
         phone = shot_of(PHONE, ready, "review", str(folder), "-o", labels)
         shutil.copy(HERE / "page.jpg", folder)
         results = ResultsFile(folder / "results.csv", Reading.COLUMNS)
-        for cells in Classifier().read(folder / "page.jpg").to_rows("page.jpg"):
-            results.append(csv_row(cells))
+        results.append(Csv().lines("page.jpg", Classifier().read(folder / "page.jpg"), True))
         desktop = shot_of(DESKTOP, ready, "review", str(folder / "results.csv"))
     save(phone, desktop, "review.png", colours=64)
 

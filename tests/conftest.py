@@ -1,9 +1,7 @@
 """Fixtures and settings shared by several test files."""
 
 import os
-import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -139,19 +137,3 @@ def run(monkeypatch: Patch, capsys: Capsys) -> Run:
         return code, out, err
 
     return call
-
-
-@pytest.fixture(scope="session")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a certificate for localhost, its key and a second key, which is encrypted."""
-    if not shutil.which("openssl"):
-        pytest.skip("openssl is not installed")
-    folder = tmp_path_factory.mktemp("tls")
-    request = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=localhost"
-    for files in (
-        "-addext subjectAltName=DNS:localhost -nodes -keyout key.pem -out cert.pem",
-        "-passout pass:secret -keyout encrypted.pem -out other.pem",
-    ):
-        command = [*request.split(), *files.split()]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    return folder

@@ -3,21 +3,21 @@
 from collections.abc import Callable
 from typing import Generic
 
-from digits.processes import Answer, Request, Worker, WorkerDied
+from digits.processes import Request, Response, Worker, WorkerDied
 
 
-class InProcess(Worker[Request, Answer], Generic[Request, Answer]):
+class InProcess(Worker[Request, Response], Generic[Request, Response]):
     """Answers in this process; dies if the work raises WorkerDied."""
 
     is_alive = True
 
-    def __init__(self, work: Callable[[Request], Answer]) -> None:
+    def __init__(self, work: Callable[[Request], Response]) -> None:
         self._work = work
 
     def wait_until_started(self) -> None:
         """It has started."""
 
-    def ask(self, request: Request, timeout: float | None = None) -> Answer:
+    def ask(self, request: Request, timeout: float | None = None) -> Response:
         try:
             return self._work(request)
         except (TimeoutError, WorkerDied):

@@ -39,7 +39,7 @@ class Served:
     @cached_property
     def port(self) -> int:
         """0 for a Unix socket."""
-        return int(self.wait_for(r"serving (?:https?://\S+:(\d+)/|unix:)")[1] or 0)
+        return int(self.wait_for(r"serving (?:http://\S+:(\d+)/|unix:)")[1] or 0)
 
     @property
     def address(self) -> str:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from digits.data.mnist import Split, Splits
 from digits.evaluation.statistics import Calibration
-from digits.inference.interface import CLASSIFIER, INPUT
-from digits.inference.metadata import Kernels, Metadata
+from digits.inference.interface import CLASSIFIER
+from digits.inference.metadata import ClassifierMetadata, Kernels
 from digits.inference.session import open_session
 from digits_export.quantize import batches
 from digits_export.report import Form
@@ -34,7 +34,7 @@ class ClassifierExporter:
     `total`, the judges, that it may cost.
     """
 
-    interface, metadata = CLASSIFIER, Metadata
+    interface, metadata = CLASSIFIER, ClassifierMetadata
     max_difference = 1e-5  # in probability
     float_layer, eight_bits = "", False
     max_drop, judges = 0.05, "validation digits"
@@ -114,5 +114,5 @@ def probabilities(
     session: onnxruntime.InferenceSession, images: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
     """Return the probabilities of digits, float32 [n, 10]. images: uint8 [n, 1, 28, 28]."""
-    rows = [session.run(None, {INPUT[0]: batch})[0] for batch in batches(images)]
+    rows = [session.run(None, {CLASSIFIER.input.name: batch})[0] for batch in batches(images)]
     return np.concatenate(rows)

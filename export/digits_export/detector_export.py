@@ -13,7 +13,7 @@ from digits.inference.detector_model import run_maps
 from digits.inference.interface import DETECTOR, PAGE_MULTIPLE
 from digits.inference.metadata import DetectorMetadata, Kernels
 from digits.inference.session import open_session
-from digits.reader.page import find_symbols, read_page
+from digits.reader.page import best_paths, find_symbols
 from digits.reader.pyramid import MapsFn
 from digits.terminal import track
 from digits_export import verify
@@ -53,7 +53,7 @@ class DetectorExporter:
         self.loaded, self._pages = loaded, pages
         self.total = sum(len(page.truth.symbols) for page in pages)
         run = verify.module_outputs(network)
-        maps: MapsFn = partial(run_maps, run, name="the network")
+        maps: MapsFn = partial(run_maps, run)
         self.scaling = fit_scaling(pages, maps)
         self.calibrated = CalibratedDetector(network, self.scaling)
         some = [page.pixels for page in pages[:_PARITY_PAGES]]
@@ -62,7 +62,7 @@ class DetectorExporter:
     def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
         """The figures of a file, see `judge`."""
         run = verify.session_outputs(open_session(model, kernels), DETECTOR)
-        return judge(self._pages, partial(run_maps, run, name=name))
+        return judge(self._pages, partial(run_maps, run))
 
     def error(self, form: Form) -> float:
         return float(form["error"])
@@ -97,7 +97,7 @@ def _shown(pages: Sequence[NDArray[np.uint8]], run: verify.Network) -> list[NDAr
         return run(pixels)
 
     for page in pages:
-        find_symbols(page, partial(run_maps, record, name="the network"))
+        find_symbols(page, partial(run_maps, record))
     return shown
 
 
@@ -112,7 +112,7 @@ def judge(pages: Sequence[LabelledPage], maps: MapsFn) -> dict[str, float]:
 
 def _match(page: LabelledPage, maps: MapsFn) -> Match:
     """Read a page, and pair its digits with those that are there."""
-    columns = chain.from_iterable(read_page(page.pixels, maps))
+    columns = chain.from_iterable(best_paths(page.pixels, maps))
     digits = (arc for arc in chain.from_iterable(columns) if arc.is_digit)
     surest = sorted(digits, key=lambda arc: -arc.score)
     boxes = np.array([arc.box for arc in surest]).reshape(-1, 4)

@@ -59,7 +59,7 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
         verify.refuse(f"{run.folder}: {problem}", config.force)
     path = run.folder / f"{provenance.architecture}.onnx"
     small_path = path.with_suffix(".int8.onnx")
-    with progress_bar(shown=isinstance(loaded.model, Network)) as bar:  # others have their own
+    with progress_bar(visible=isinstance(loaded.model, Network)) as bar:  # others have their own
         bar.add_task("exporting and verifying", total=None)
         exporter = _make_exporter(loaded, data)
         graph = optimize(to_onnx(exporter.calibrated, exporter.interface))
@@ -129,7 +129,7 @@ def _make_exporter(loaded: Checkpoint, data: Path | None) -> Exporter:
     # The same data as in training: other splits might contain training digits.
     dataset = datasets.load(data, lambda error: print_stderr(f"warning: {error}"))
     trained_on = {**provenance.data_sha256}
-    trained_on.pop(datasets.OWN, None)  # nothing is verified on them
+    trained_on.pop(datasets.OWN_CHECKSUM_NAME, None)  # nothing is verified on them
     datasets.verify_checksums(dataset, trained_on, data)
     outliers = None
     if provenance.recipe.get("outlier_weight"):

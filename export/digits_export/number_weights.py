@@ -12,7 +12,7 @@ import numpy as np
 import scipy.optimize
 
 from digits.reader.numbers import has_digit, likeliest
-from digits.reader.opinions import Opinions, Pool, Views, Weights, opinions_of
+from digits.reader.opinions import Opinions, PooledOpinion, Views, Weights, opinions_of
 from digits.reader.pyramid import MapsFn
 from digits.reader.reading import RecognizeFn, find_numbers
 from digits.terminal import track
@@ -110,6 +110,6 @@ def _loss(numbers: Sequence[LabelledOpinions], weights: Weights) -> float:
     return -sum(_log_probability(opinions.pool(weights), text) for opinions, text in numbers)
 
 
-def _log_probability(pool: Pool, text: str) -> float:
-    weight = pool.texts.get(text, _MIN_PROBABILITY * pool.rest)
+def _log_probability(pool: PooledOpinion, text: str) -> float:
+    weight = pool.texts.get(text, _MIN_PROBABILITY * pool.other_weight)
     return math.log(max(weight / pool.total, _MIN_PROBABILITY))

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from digits.inference.interface import INPUT
+from digits.inference.interface import CLASSIFIER
 from digits_export.graph import Graph, attributes, make_node, set_attributes
 
 Doubles = NDArray[np.float64]
@@ -142,7 +142,8 @@ def split_phases(graph: Graph) -> None:
         return
     weight, bias = parameters
     filters, channels, *kernel = weight.shape
-    height, width = (INPUT[2][axis + 1] - side + 1 for axis, side in enumerate(kernel))
+    _, *sides = CLASSIFIER.input.shape
+    height, width = (int(whole) - side + 1 for whole, side in zip(sides, kernel, strict=True))
     if channels != 1 or height % 2 or width % 2:
         return
     shifted = [

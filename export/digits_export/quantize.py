@@ -20,7 +20,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from digits.inference.interface import OUTPUT
+from digits.inference.interface import CLASSIFIER
 from digits_export.graph import Graph
 from digits_train.onnx_graph import quiet
 
@@ -54,7 +54,7 @@ def quantize(
     floats = [
         node.name
         for node in model.graph.node
-        if node.name == OUTPUT[0]  # softmax needs its full range
+        if node.name == CLASSIFIER.outputs[0].name  # softmax needs its full range
         or f"{float_layer}.weight" in node.input
         or (node.op_type == "Add" and constants.intersection(node.input))
     ]

@@ -11,8 +11,8 @@ from types import FrameType
 from typing import NoReturn
 
 from digits.errors import DigitsError, Interrupted, WrongTask
-from digits.system import is_out_of_memory, refuse_empty_variables, require_64_bit, too_many_files
-from digits.terminal import EXIT_INTERRUPTED, print_stderr, print_warnings
+from digits.system import require_64_bit, variable
+from digits.terminal import EXIT_INTERRUPTED, print_stderr, shorten_warnings
 
 
 def start() -> None:
@@ -33,21 +33,21 @@ def main() -> None:
     stopped = error = ""
     try:
         require_64_bit()
-        refuse_empty_variables()
+        for name in os.environ:
+            if name.startswith("DIGITS_"):
+                variable(name)  # Typer would take an empty token for none
         from digits import cli
 
         cli.run()
     except (Interrupted, KeyboardInterrupt) as interrupt:
         stopped = str(interrupt) or "stopped"
-    except DigitsError as wrong:
-        command = f"`digits {sys.argv[1]}` " if isinstance(wrong, WrongTask) else ""
-        error = f"{command}{too_many_files(wrong) or wrong}"
-    except OSError as wrong:  # Typer prints the help itself
-        where = f"{wrong.filename}: " if wrong.filename else ""
-        error = f"{where}{too_many_files(wrong) or wrong.strerror or wrong}"
-    except (MemoryError, ImportError) as wrong:
-        if not is_out_of_memory(wrong):
-            raise  # a bad install
+    except DigitsError as raised:
+        command = f"`digits {sys.argv[1]}` " if isinstance(raised, WrongTask) else ""
+        error = f"{command}{raised}"
+    except OSError as raised:  # Typer prints the help itself
+        file = f"{raised.filename}: " if raised.filename else ""
+        error = f"{file}{raised.strerror or raised}"
+    except MemoryError:
         error = "out of memory"
     if stopped:  # outside `except`: what the interrupted functions held is closed
         print_stderr(stopped)
@@ -64,7 +64,7 @@ def _set_up() -> None:
     # NumPy's OpenBLAS: for 25 ms after each product its threads spin, which takes as much CPU time
     # as a picture does, and a core from whoever reads another one.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    print_warnings()
+    shorten_warnings()
     if sys.stderr is None:  # or Typer would print errors on stdout
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored

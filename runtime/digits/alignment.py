@@ -11,8 +11,10 @@ INVENTED = -1  # instead of a partner
 class Score(NamedTuple):
     """How a reading differs from what is written.
 
-    symbols: how many are written. missed: of these, how many nothing was read for. wrong: how many
-    were read as something else. invented: what was read where nothing is.
+    symbols: how many are written.
+    missed: for how many of these nothing was read.
+    wrong: how many of these were read as something else.
+    invented: how many were read where nothing is written.
     """
 
     symbols: int
@@ -28,8 +30,9 @@ class Score(NamedTuple):
 class Alignment(NamedTuple):
     """What was read, paired with what is written.
 
-    right: whether each symbol read is. partners: for each the index of the one written, or
-    INVENTED; those without a partner are missed.
+    right: for each symbol that was read, whether it is what is written.
+    partners: for each symbol that was read, the index of the written one, or INVENTED. Written
+        symbols that are nobody's partner are missed.
     """
 
     score: Score
@@ -46,7 +49,8 @@ def align(read: Sequence[str], written: Sequence[str]) -> Alignment:
     >>> align("9128", "12 34").score
     Score(symbols=4, missed=1, wrong=1, invented=1)
     """
-    read, written = ([each for each in text if not each.isspace()] for text in (read, written))
+    read = [symbol for symbol in read if not symbol.isspace()]
+    written = [symbol for symbol in written if not symbol.isspace()]
     numbers = {symbol: number for number, symbol in enumerate({*read, *written})}
     codes = np.array([numbers[symbol] for symbol in written], np.int32)
     # An error costs more than all symbols that aren't read right, of which each costs 1 too.
@@ -67,14 +71,15 @@ def align(read: Sequence[str], written: Sequence[str]) -> Alignment:
         if row[end] != before[end] + error:
             end -= 1
             partners[index - 1] = end
-    right = [n != INVENTED and written[n] == each for each, n in zip(read, partners, strict=True)]
+    pairs = zip(read, partners, strict=True)
+    right = [partner != INVENTED and written[partner] == symbol for symbol, partner in pairs]
     paired = len(read) - partners.count(INVENTED)
     score = Score(len(written), len(written) - paired, paired - sum(right), len(read) - paired)
     return Alignment(score, right, partners)
 
 
 def edit_distance(text: str, other: str) -> int:
-    """How many symbols are to be changed, added or left out to make one text of the other.
+    """Count the symbols to change, add or leave out, to turn one text into the other.
 
     V. Levenshtein, "Binary codes capable of correcting deletions, insertions, and reversals", 1966.
 

@@ -2,9 +2,8 @@
 
 import gc
 import os
-import sys
 from collections.abc import Sequence
-from copy import copy
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +11,10 @@ from typing import Annotated
 import typer
 
 from digits import __version__
-from digits.commands import inputs, options, reports, runner
-from digits.terminal import ErrorReporter, print_result, print_stderr
+from digits.commands import options, reports, runner
+from digits.commands.inputs import resolve
+from digits.commands.tasks import ClassifierOptions, ReadDigit, make_classifier_options
+from digits.terminal import ErrorReporter, print_result
 from digits.watch.cli import watch
 
 # Another app parses the arguments, including --help.
@@ -21,30 +22,28 @@ _PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True, "help
 
 _CHECKPOINT = "checkpoint.safetensors"  # in a run folder
 
-_DEBUG = "Draw what the network saw in each picture, and its answer, to this folder."
+_DEBUG = "Draw what the network saw in each picture, and its answer, into this folder."
 _ANNOTATE = "Draw boxes and symbols on the picture, in this file (.png, .jpg)."
 _LABELS = (
     "Folder of pictures sorted by digit (7/any.png), CSV of file and digit, or MNIST's folder; or"
     " CSV of file and text (12.5 -3/77: a blank begins a column, / a line), to measure a reader."
 )
-_NUMBERS = "Measure whole numbers: a CSV of pages. Other options as for `digits read`."
-_CALIBRATE = "Store what to accept for --max-errors P, as the labelled numbers show."
+_NUMBERS = "Measure whole numbers on the pages of a CSV, as `digits read` reads them."
+_CALIBRATE = "Store which numbers to accept for --max-errors, as the labelled ones show."
 _PLOT = "Draw confusion.png and mistakes.png, pages.png or numbers.png; needs matplotlib."
 
 app = options.make_app()
 
 
 def run() -> None:
-    """Parse and run the command line. Only the command that it names is built: all take 3 ms."""
-    every, named = app.registered_commands, copy(app)
-    named.registered_commands = [each for each in every if each.name in sys.argv[1:2]] or every
+    """Parse and run the command line."""
     gc.freeze()
     gc.enable()
-    named(prog_name="digits")
+    app(prog_name="digits")
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(is_asked_for: bool) -> None:
+    if is_asked_for:
         print_result(f"digits {__version__}")
         raise typer.Exit
 
@@ -73,9 +72,9 @@ def predict(
 
     PICTURES are files, folders, patterns, or - for stdin.
     """
-    form, given = output.chosen(), inputs.resolve(pictures, recursive)
-    task = runner.Task(runner.ClassifierOptions(model, threshold), drawing=debug)
-    runner.run(task, given, form, 1 if debug else jobs, output.output)
+    output_format, inputs = output.choose_format(), resolve(pictures, recursive)
+    task = ReadDigit(classifier_options=ClassifierOptions(model, threshold), drawing_path=debug)
+    runner.run(task, inputs, output_format, 1 if debug else jobs, output.output)
 
 
 @app.command("read")
@@ -83,7 +82,7 @@ def predict(
 def read(
     pictures: options.Pictures,
     output: options.OutputOptions,
-    asked: options.NumberOptions,
+    number_options: options.NumberOptions,
     recursive: options.Recursive = False,
     model: options.Models = None,
     jobs: options.Jobs = None,
@@ -96,16 +95,18 @@ def read(
     number that must have a length, a pattern, a check digit or be in a list is the likeliest one
     that does. `104?` may be wrong, `?` is none that does.
     """
-    given = inputs.resolve(pictures, recursive)
+    inputs = resolve(pictures, recursive)
     if annotate:
-        _check_annotated(annotate, given.files)
+        _check_annotated(annotate, inputs.files)
+    classifier_options = make_classifier_options(model)
     if fields:
-        from digits.commands import sheets
+        from digits.commands import forms
 
-        sheets.run(fields, asked, model, output, given, jobs, annotate)
-    form = output.chosen()
-    task = asked.task(model)._replace(drawing=annotate)
-    runner.run(task, given, form, jobs, output.output)
+        task = forms.form_task(fields, number_options, classifier_options)
+        forms.run(replace(task, drawing_path=annotate), inputs, output, jobs)
+    output_format = output.choose_format()
+    numbers = replace(number_options.task(classifier_options), drawing_path=annotate)
+    runner.run(numbers, inputs, output_format, jobs, output.output)
 
 
 app.command("watch")(watch)
@@ -114,7 +115,7 @@ app.command("watch")(watch)
 @app.command("eval")
 @options.grouped
 def evaluate(
-    asked: options.NumberOptions,
+    number_options: options.NumberOptions,
     model: options.Models = None,
     data: Annotated[
         Path | None, options.path_option("PATH", _LABELS, show_default="MNIST's test digits")
@@ -132,23 +133,25 @@ def evaluate(
     with options.needs_package("--plot", "matplotlib"):
         plots = import_module("digits_train.plots") if plot else None  # which needs no torch
     is_of_pages = not numbers and data is not None and has_pages(data)
-    task, errors = asked.task(model, bool(numbers) or is_of_pages), ErrorReporter()
+    classifier_options = make_classifier_options(model, bool(numbers) or is_of_pages)
+    errors = ErrorReporter()
+    task = number_options.task(classifier_options)
     if numbers:
         if data:
             raise typer.BadParameter("--data and --numbers exclude each other")
         if calibrate and calibrate.suffix.lower() != ".json":
             raise typer.BadParameter("--calibrate writes a .json file")
-        if calibrate and asked.max_errors and os.path.isfile(asked.max_errors):
+        if calibrate and number_options.max_errors and os.path.isfile(number_options.max_errors):
             raise typer.BadParameter("with --calibrate, --max-errors is a share, not a file")
         if calibrate and os.path.lexists(calibrate):
             acceptance.load(calibrate)  # only such a file is replaced
         report = evaluate.evaluate_numbers(task, numbers, calibrate, errors.report)
-    elif asked != options.NumberOptions() or calibrate:
+    elif number_options != options.NumberOptions() or calibrate:
         raise typer.BadParameter("constraints, --max-errors and --calibrate are for --numbers")
     elif data and is_of_pages:
-        report = evaluate.evaluate_pages(task.networks, data, errors.report)
+        report = evaluate.evaluate_pages(classifier_options, data, errors.report)
     else:
-        report = evaluate.evaluate_digits(task.networks, data, errors.report)
+        report = evaluate.evaluate_digits(classifier_options, data, errors.report)
     reports.print_report(report.values, as_json)
     if plot:
         for name, result in report.plots.items():
@@ -194,32 +197,35 @@ def adapt(
     from digits.adapt import adapt
     from digits.data import datasets
     from digits.files import write_bytes
-    from digits.inference.metadata import Metadata
+    from digits.inference.metadata import ClassifierMetadata
     from digits.inference.model_file import load
 
     if output.suffix.lower() != ".onnx":  # such as that of the labels
         raise typer.BadParameter("--output writes an .onnx file")
-    adapted = adapt(load(model, Metadata), datasets.load_own(labels, datasets.skip))
-    write_bytes(output, adapted.content)
+    adapted = adapt(
+        load(model, ClassifierMetadata), datasets.load_own(labels, datasets.warn_of_skipped)
+    )
+    write_bytes(output, adapted.model_content)
     print_result(
-        f"{output}  of {adapted.total} pictures {adapted.before} were read wrong, and"
-        f" {adapted.after} are now (cross-validated)"
+        f"{output}  of {adapted.picture_count} pictures {adapted.wrong_before} were read wrong, and"
+        f" {adapted.wrong_after} are now (cross-validated)"
     )
 
 
 @app.command("bench")
-def bench(model: options.Model = None, as_json: options.JsonObject = False) -> None:
-    """Measure speed and memory on this device, by default of the default networks."""
+def bench(as_json: options.JsonObject = False) -> None:
+    """Measure speed and memory on this device, by the default networks."""
     from digits.commands.bench import benchmark
 
-    report = benchmark(model)
-    for warning in report["warnings"]:
-        print_stderr(f"warning: {warning}")
-    reports.print_report(report, as_json)
+    reports.print_report(benchmark(), as_json)
 
 
 def _delegate(name: str, module: str, help: str, extra: str = "") -> None:
-    """Add a command that another app runs, with packages of the extra, by default of its name."""
+    """Add a command that the app in a module runs.
+
+    help: what it does, without a full stop.
+    extra: the optional packages that it needs; by default those of its name.
+    """
     package = f'"digits[{extra or name}]"'
 
     @app.command(name, help=f"{help}. Needs {package}.", context_settings=_PASS_THROUGH)

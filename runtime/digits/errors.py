@@ -16,12 +16,16 @@ class PictureError(DigitsError):
     """A picture can't be opened, or holds no digit."""
 
 
+class TooManyPixels(PictureError):
+    """A picture is too large."""
+
+
 class ModelError(DigitsError):
     """A model or checkpoint is missing, damaged or not ours."""
 
 
 class WrongTask(ModelError):
-    """A model is of the other kind. The command line puts its name before the message's verb."""
+    """A model is of another kind. The message begins with a verb; its subject is the command."""
 
 
 class DataError(DigitsError):

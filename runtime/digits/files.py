@@ -30,7 +30,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         temporary = temporary_path(path)
         for target in (path, temporary):
             with suppress(FileNotFoundError, NotADirectoryError):
-                if not stat.S_ISREG(target.stat().st_mode):  # one look: it may be renamed meanwhile
+                if not stat.S_ISREG(target.stat().st_mode):  # one call: it may be renamed meanwhile
                     raise DigitsError(f"can't write {target}: it is not a file")
         path.parent.mkdir(parents=True, exist_ok=True)
         with _open_locked(temporary) as file:
@@ -54,7 +54,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
 
 def temporary_path(path: Path) -> Path:
-    """Where a process that is killed while it writes `path` leaves what it has written."""
+    """Return the path where a process that is killed while it writes `path` leaves its bytes."""
     return path.with_name(f".{path.name}.tmp")
 
 
@@ -111,7 +111,7 @@ def _open_locked(temporary: Path) -> BinaryIO:
         if try_lock(file.fileno()) and _is_at(file.fileno(), temporary):
             file.truncate()
             return file
-        file.close()  # who has locked it is writing, or has renamed it
+        file.close()  # the process that has locked it is writing, or has renamed it
         if monotonic() > last_try:
             raise DigitsError(f"another process is writing {temporary}")
         sleep(_PERIOD)

@@ -1,47 +1,54 @@
 """The formats of results. Each is a class and its line in FORMATS; nothing else knows its name."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from digits.text import escape_name, to_json
 
-if TYPE_CHECKING:
-    from digits.fields.form import Form
-    from digits.fields.sheet import Sheet
-    from digits.prediction import Prediction, Reading
 
-    Answer = Prediction | Reading | Sheet
-    Kind = type[Prediction] | type[Reading] | Form
+class Answer(Protocol):
+    """What is read in a picture: a Prediction, a Reading or a Sheet."""
+
+    @property
+    def COLUMNS(self) -> tuple[str, ...]: ...
+
+    @property
+    def status(self) -> str: ...
+
+    def to_text(self) -> str: ...
+
+    def to_dict(self, file: str) -> dict[str, Any]: ...
+
+    def records(self, file: str) -> list[dict[str, Any]]: ...
 
 
 class Format:
     """Text for people, and the base of the formats that `--output` writes and continues.
 
-    suffixes: of files in it. opening: how each line begins if there is no header.
+    suffixes: of files in this format.
+    opening: how each line begins if there is no header.
+    is_table: whether an answer is rows under a header, and not an object.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = ()
     opening: ClassVar[str] = ""
-
-    def columns(self, kind: "Kind") -> tuple[str, ...]:
-        """The names of what is said of a picture; the first one is `file`."""
-        return kind.KEYS
+    is_table: ClassVar[bool] = False
 
     def header(self, columns: Sequence[str]) -> str:
-        """The line before all answers, if there is one."""
+        """The line before all answers, if there is one. columns: the first one is `file`."""
         return ""
 
     def name(self, file: str) -> str:
         """The file's name as it is written."""
         return escape_name(file)
 
-    def lines(self, file: str, answer: "Answer", show_name: bool) -> str:
-        """Format an answer, without the last line end. show_name: whether people need the file."""
+    def lines(self, file: str, answer: Answer, show_name: bool) -> str:
+        """Format an answer, without the last line end. show_name: whether people need its name."""
         name = f"{self.name(file)}  " if show_name else ""
         return "\n".join(f"{name}{line}" for line in answer.to_text().splitlines())
 
     def parse(self, line: str, columns: Sequence[str]) -> list[object]:
-        """What a line says in these columns; nothing if it has others. Raises ValueError."""
+        """The values of a line in these columns; empty if it has others. Raises ValueError."""
         return []
 
 
@@ -51,7 +58,7 @@ class Json(Format):
     suffixes = (".json", ".jsonl")
     opening = '{"file": '
 
-    def lines(self, file: str, answer: "Answer", show_name: bool) -> str:
+    def lines(self, file: str, answer: Answer, show_name: bool) -> str:
         return to_json(answer.to_dict(file))
 
     def parse(self, line: str, columns: Sequence[str]) -> list[object]:
@@ -69,9 +76,7 @@ class Csv(Format):
     """A header, and a row for each digit or number."""
 
     suffixes = (".csv",)
-
-    def columns(self, kind: "Kind") -> tuple[str, ...]:
-        return kind.COLUMNS
+    is_table = True
 
     def header(self, columns: Sequence[str]) -> str:
         return ",".join(columns)
@@ -81,10 +86,10 @@ class Csv(Format):
 
         return csv_name(file)
 
-    def lines(self, file: str, answer: "Answer", show_name: bool) -> str:
+    def lines(self, file: str, answer: Answer, show_name: bool) -> str:
         from digits.tables import csv_row
 
-        return "\n".join(map(csv_row, answer.to_rows(file)))
+        return "\n".join(map(csv_row, table_rows(file, answer)))
 
     def parse(self, line: str, columns: Sequence[str]) -> list[object]:
         from digits.tables import csv_cells
@@ -92,6 +97,11 @@ class Csv(Format):
         cells = csv_cells(line)
         is_whole = len(cells) == len(columns) and "\0" not in line  # as a power cut leaves
         return [*cells] if is_whole else []
+
+
+def table_rows(file: str, answer: Answer) -> list[list[object]]:
+    """The cells of an answer's rows in a table."""
+    return [[*map(record.get, answer.COLUMNS)] for record in answer.records(file)]
 
 
 FORMATS = {"text": Format(), "json": Json(), "csv": Csv()}

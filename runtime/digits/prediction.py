@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 NumberStatus = Literal["accepted", "review", "unreadable", "blank"]
 Status = Literal["sure", "unsure", "several", "none", "blank", "unreadable"]
 
-_LOCATION = ("confidence", "left", "top", "right", "bottom")
-_PROBABILITIES = tuple(f"p{digit}" for digit in range(10))
+_SIDES = ("left", "top", "right", "bottom")
 SIGNS = SYMBOLS[10:]  # what isn't a digit
 
 _CHANCE = 0.1  # the confidence if no digit is more likely than another
@@ -24,16 +23,22 @@ _CHANCE = 0.1  # the confidence if no digit is more likely than another
 class Prediction:
     """One digit, as the network reads it.
 
-    digit: 0 to 9, or None if it is rejected; `status` says why. confidence: the largest
-    probability, 0 to 1. probabilities: of 0 to 9, with the sum 1. box: left, top, right and bottom
-    in pixels of the upright picture. status: "sure"; "unsure" if the confidence is below the
-    threshold, or "none" if the picture then is likely to show something else than a digit;
-    "several" if it shows several digits; "blank" without ink; `digits watch` writes "unreadable"
-    for a picture that can't be opened. note: a remark for people, or empty. frame: the network's
-    input, uint8 [28, 28], 255 = ink; None for a blank picture.
+    digit: 0 to 9, or None if it is rejected; `status` says why.
+    confidence: the largest probability, 0 to 1.
+    probabilities: of 0 to 9, with the sum 1.
+    box: left, top, right and bottom in pixels of the upright picture.
+    status: "sure"; "unsure" if the confidence is below the threshold, or "none" if the picture
+        then is likely to show something else than a digit; "several" if it shows several
+        digits; "blank" without ink; `digits watch` writes "unreadable" for a picture that
+        can't be opened.
+    note: a remark for people, or empty.
+    frame: the network's input, uint8 [28, 28], 255 = ink; None for a blank picture.
     """
 
-    COLUMNS: ClassVar = ("file", "digit", *_LOCATION, *_PROBABILITIES, "status", "note")
+    COLUMNS: ClassVar = (
+        *("file", "digit", "confidence", *_SIDES),
+        *("p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "status", "note"),
+    )
     KEYS: ClassVar = ("file", "digit", "confidence", "probabilities", "box", "status", "note")
 
     digit: int | None
@@ -50,37 +55,37 @@ class Prediction:
         return self.probabilities.index(self.confidence)
 
     def to_text(self) -> str:
-        """For people: `7  (99.8 %)`, or `?  (61.2 %, perhaps 7)` for a rejected digit."""
+        """Text for people: `7  (99.8 %)`, or `?  (61.2 %, perhaps 7)` for a rejected digit."""
         confidence = f"{100 * self.confidence:.1f} %"
         if self.note:
             return f"?  ({escape_control(self.note)})"
         if self.digit is None:
-            better = round(self.confidence, 3) > _CHANCE
-            return f"?  ({confidence}{f', perhaps {self.top1}' if better else ''})"
+            guess = f", perhaps {self.top1}" if round(self.confidence, 3) > _CHANCE else ""
+            return f"?  ({confidence}{guess})"
         return f"{self.digit}  ({confidence})"
 
-    def to_dict(self, file: str, frame: bool = False) -> dict[str, Any]:
-        """The fields of a JSON object. frame: whether to include the 28x28 pixels, as rows."""
+    def to_dict(self, file: str, with_frame: bool = False) -> dict[str, Any]:
+        """The fields of a JSON object. with_frame: whether to include the 28x28 pixels, as rows."""
         fields = {"file": escape_name(file), **vars(self), "note": escape_control(self.note)}
         pixels = fields.pop("frame")
-        if frame:
+        if with_frame:
             fields["frame"] = None if pixels is None else pixels.tolist()
         return fields
 
-    def to_rows(self, file: str) -> list[list[object]]:
-        """The cells of the one row of a table; a rejected digit is None."""
-        cells = [self.digit, self.confidence, *self.box, *self.probabilities, self.status]
-        return [[escape_name(file), *cells, escape_control(self.note)]]
+    def records(self, file: str) -> list[dict[str, Any]]:
+        """The one row for a table, by its columns."""
+        return [_flatten(self.to_dict(file))]
 
 
 @dataclass(frozen=True)
 class Symbol:
     """A digit, a minus or a decimal point of a page.
 
-    symbol: one of SYMBOLS ("0" to "9", "-", "."). confidence: its probability, 0 to 1; the largest
-    one, unless constraints want another symbol. probabilities: that each of SYMBOLS is there; their
-    sum is the probability that any is, and the rest is that of nothing. box: left, top, right and
-    bottom in pixels of the upright picture.
+    symbol: one of SYMBOLS ("0" to "9", "-", ".").
+    confidence: its probability, 0 to 1; the largest one, unless constraints want another symbol.
+    probabilities: that each of SYMBOLS is there; their sum is the probability that any is, and
+        the rest is that of nothing.
+    box: left, top, right and bottom in pixels of the upright picture.
     """
 
     symbol: str
@@ -94,18 +99,20 @@ class Number:
     """The number in a column of a page.
 
     text: its likeliest reading that satisfies the constraints; empty if it is unreadable.
-    probability: that the text is right as a whole, 0 to 1. status: "accepted"; "review" if it is
-    more likely wrong than `max_errors` allows; "unreadable" if it satisfies no constraints; "blank"
-    for a form's field without a digit. second: the second-best reading that does, or empty. free:
-    the reading without constraints. symbols: of the text, or of the free reading if it is
-    unreadable. line, column: counted from 1.
+    probability: that the text is right as a whole, 0 to 1.
+    status: "accepted"; "review" if it is more likely wrong than `max_errors` allows;
+        "unreadable" if it satisfies no constraints; "blank" for a form's field without a digit.
+    runner_up: the second-best reading that satisfies the constraints, or empty.
+    unconstrained: the reading without constraints.
+    symbols: of the text, or of the unconstrained reading if it is unreadable.
+    line, column: counted from 1.
     """
 
     text: str
     probability: float
     status: NumberStatus
-    second: str
-    free: str
+    runner_up: str
+    unconstrained: str
     symbols: tuple[Symbol, ...] = field(repr=False)
     line: int = 1
     column: int = 1
@@ -119,7 +126,7 @@ class Number:
         return min(lefts), min(tops), max(rights), max(bottoms)
 
     def to_text(self) -> str:
-        """For people: `104`, `104?` for a number to review, `?` if unreadable, `–` if blank."""
+        """Text for people: `104`, `104?` for review, `?` if unreadable, `–` if blank."""
         if self.status == "blank":
             return "–"
         return self.text if self.status == "accepted" else f"{self.text}?"
@@ -140,11 +147,11 @@ class Reading:
     """
 
     COLUMNS: ClassVar = (
-        *("file", "line", "column", "number", "probability", "status", "second", "free"),
-        *_LOCATION[1:],
+        *("file", "line", "column", "number", "probability", "status"),
+        *("runner_up", "unconstrained", *_SIDES),
     )
     KEYS: ClassVar = ("file", "text", "status", "numbers")
-    note: ClassVar = ""  # as of a Prediction
+    note: ClassVar = ""  # only a Prediction has one
 
     lines: tuple[tuple[Number, ...], ...]
 
@@ -171,25 +178,27 @@ class Reading:
         return "\n".join("  ".join(number.to_text() for number in line) for line in self.lines)
 
     def to_text(self) -> str:
-        """For people: the same as `text`."""
-        return self.text
+        """Text for people: the same as `text`, or `?` if that is empty."""
+        return self.text or "?"
 
     def to_dict(self, file: str) -> dict[str, Any]:
         """The fields of a JSON object."""
         numbers = [number.to_dict() for number in self.numbers]
-        name = escape_name(file)
-        return {"file": name, "text": self.text, "status": self.status, "numbers": numbers}
+        values = escape_name(file), self.text, self.status, numbers
+        return dict(zip(self.KEYS, values, strict=True))
 
-    def to_rows(self, file: str) -> list[list[object]]:
-        """The cells of a table's rows, one for each number."""
-        name = escape_name(file)
-        return [
-            [
-                *(name, number.line, number.column, number.text, number.probability),
-                *(number.status, number.second, number.free, *number.box),
-            ]
-            for number in self.numbers
-        ]
+    def records(self, file: str) -> list[dict[str, Any]]:
+        """The rows for a table, by its columns: one for each number, or a single one for none."""
+        name = {"file": escape_name(file)}
+        records = [_flatten(name | {"number": n.text} | n.to_dict()) for n in self.numbers]
+        return records or [name | {"probability": 0.0, "status": "unreadable"}]
 
     def __repr__(self) -> str:
         return f"<Reading {self.text!r:.60}, {self.status}>"
+
+
+def _flatten(record: dict[str, Any]) -> dict[str, Any]:
+    """Add to a JSON object each side of its box and each of its probabilities, as a column."""
+    sides = zip(_SIDES, record["box"], strict=True)
+    probabilities = enumerate(record.get("probabilities", ()))
+    return record | dict(sides) | {f"p{digit}": p for digit, p in probabilities}

@@ -19,12 +19,12 @@ from typing import Any, Generic, TypeVar
 
 from digits import system
 from digits.errors import DigitsError, reporting
-from digits.terminal import print_warnings
+from digits.terminal import shorten_warnings
 
 T = TypeVar("T")
 Request = TypeVar("Request")
-Answer = TypeVar("Answer")
-Start = Callable[[], Callable[[Request], Answer]]
+Response = TypeVar("Response")
+Start = Callable[[], Callable[[Request], Response]]
 
 _SECONDS_TO_DIE = 5.0  # after SIGKILL, unless a disk doesn't respond
 _PREFETCH = 2  # requests per worker: one at work, one waiting
@@ -45,24 +45,26 @@ class WorkerDied(DigitsError):
         self.is_bug = exit_code == 1
 
 
-class Worker(Generic[Request, Answer]):
+class Worker(Generic[Request, Response]):
     """A process that answers one request after the other.
 
-    start: picklable; called once in the new process, returns the function that answers. memory:
-    how many bytes it may allocate after that (Linux); by default no limit. Ctrl-C doesn't reach
-    it. It ends with its parent process, even a killed one; on Linux with the thread that made it.
+    Ctrl-C doesn't reach it. It ends with its parent process, even a killed one; on Linux with the
+    thread that made it.
+
+    start: picklable; called once in the new process, returns the function that answers.
+    memory: how many bytes the process may allocate after that (Linux); by default no limit.
 
     Raises StartFailed if the system can't start another process.
     """
 
-    def __init__(self, start: Start[Request, Answer], memory: int | None = None) -> None:
+    def __init__(self, start: Start[Request, Response], memory: int | None = None) -> None:
         # fork is unsafe beside onnxruntime's threads
         context = multiprocessing.get_context("spawn")
-        self._pipe, its_end = context.Pipe()
-        self._process = context.Process(target=_serve, args=(its_end, memory), daemon=True)
+        self._pipe, worker_end = context.Pipe()
+        self._process = context.Process(target=_serve, args=(worker_end, memory), daemon=True)
         with reporting("start another process", StartFailed), system.sigint_blocked():
             self._process.start()
-        its_end.close()  # so that each end notices if the other is gone
+        worker_end.close()  # so that each end notices if the other is gone
         self._started = False
         # Not as an argument: `Process.start` would wait for ever for a process that has died to
         # read it, as models are larger than a pipe.
@@ -82,16 +84,18 @@ class Worker(Generic[Request, Answer]):
             raise
         self._started = True
 
-    def ask(self, request: Request, timeout: float | None = None) -> Answer:
+    def ask(self, request: Request, timeout: float | None = None) -> Response:
         """Send a request and return its answer.
 
-        timeout: in seconds. Raises the DigitsError that the function raises. Raises WorkerDied,
-        TimeoutError and what `wait_until_started` raises; the worker is closed then.
+        timeout: in seconds.
+
+        Raises the DigitsError that the function raises. Raises WorkerDied, TimeoutError and what
+        `wait_until_started` raises; the worker is closed then.
         """
         self.wait_until_started()
         with suppress(OSError):  # `_receive` notices
             self._pipe.send(request)
-        answer: Answer = self._receive(timeout)
+        answer: Response = self._receive(timeout)
         return answer
 
     @property
@@ -125,7 +129,7 @@ class Worker(Generic[Request, Answer]):
         return answer
 
 
-class Pool(Generic[Request, Answer]):
+class Pool(Generic[Request, Response]):
     """Up to `size` workers, which answer at the same time. Threads may share a pool.
 
     start_worker: makes a worker. The first one starts at once, the others when all are at work.
@@ -134,10 +138,10 @@ class Pool(Generic[Request, Answer]):
     Raises StartFailed.
     """
 
-    def __init__(self, start_worker: Callable[[], Worker[Request, Answer]], size: int) -> None:
+    def __init__(self, start_worker: Callable[[], Worker[Request, Response]], size: int) -> None:
         self._start_worker = start_worker
         self._idle = [start_worker()]
-        self._busy: set[Worker[Request, Answer]] = set()
+        self._busy: set[Worker[Request, Response]] = set()
         self._killed, self._lock = False, Lock()
         # On Linux a worker ends with the thread that started it, so these live as long.
         self._threads = ThreadPoolExecutor(size, "pool")
@@ -146,8 +150,10 @@ class Pool(Generic[Request, Answer]):
         """Wait for the first worker. Raises StartFailed, and the DigitsError that it raises."""
         self._idle[0].wait_until_started()
 
-    def submit(self, request: Request, timeout: float | None = None) -> "Future[Answer]":
-        """Have a worker answer, for at most so many seconds. The future raises what `ask` does.
+    def submit(self, request: Request, timeout: float | None = None) -> "Future[Response]":
+        """Have a worker answer. The future raises what `ask` does.
+
+        timeout: in seconds.
 
         Raises StartFailed after `kill`, or without another thread.
         """
@@ -155,13 +161,6 @@ class Pool(Generic[Request, Answer]):
             return self._threads.submit(self._ask, request, timeout)
         except RuntimeError as error:  # the pool is killed, or the system has no thread left
             raise StartFailed(str(error)) from error
-
-    def replace(self, start_worker: Callable[[], Worker[Request, Answer]]) -> "Future[None]":
-        """Have other workers answer the next requests, once the first of them has started.
-
-        The future raises what the worker does if it fails to start, and then nothing changes.
-        """
-        return self._threads.submit(self._replace, start_worker)
 
     def kill(self) -> None:
         """End all workers now, and answer no more requests."""
@@ -174,7 +173,7 @@ class Pool(Generic[Request, Answer]):
         for worker in self._idle:
             worker.close()
 
-    def _ask(self, request: Request, timeout: float | None) -> Answer:
+    def _ask(self, request: Request, timeout: float | None) -> Response:
         worker = self._idle_worker()
         if worker is None:
             worker = self._start_worker()
@@ -186,13 +185,13 @@ class Pool(Generic[Request, Answer]):
             return worker.ask(request, timeout)
         finally:
             with self._lock:
-                is_needed = worker in self._busy and worker.is_alive  # and not replaced by others
                 self._busy.discard(worker)
-                self._idle += [worker] if is_needed else []
-            if not is_needed:
-                worker.close()
+                if worker.is_alive:
+                    self._idle.append(worker)
+                else:
+                    worker.close()
 
-    def _idle_worker(self) -> Worker[Request, Answer] | None:
+    def _idle_worker(self) -> Worker[Request, Response] | None:
         with self._lock:
             while self._idle:
                 worker = self._idle.pop()
@@ -201,15 +200,6 @@ class Pool(Generic[Request, Answer]):
                     return worker
                 worker.close()
         return None
-
-    def _replace(self, start_worker: Callable[[], Worker[Request, Answer]]) -> None:
-        worker = start_worker()
-        worker.wait_until_started()
-        with self._lock:
-            self._start_worker = start_worker
-            old, self._idle, self._busy = self._idle, [worker], set()
-        for worker in old:
-            worker.close()
 
 
 def parallel_map(
@@ -220,26 +210,29 @@ def parallel_map(
 ) -> Generator[T, None, None]:
     """Apply a function to chunks of items in at most `jobs` processes; yield the results in order.
 
+    Memory doesn't grow with the number of items.
+
     start: picklable; called once in each process, returns the function, which gives a result for
-    each item. on_worker_death: gives the result of an item that kills its process, as when memory
-    runs out. Memory doesn't grow with the number of items. Raises the DigitsError that start or the
-    function raises, and StartFailed.
+        each item.
+    on_worker_death: gives the result of an item that kills its process, as when memory runs out.
+
+    Raises the DigitsError that `start` or the function raises, and StartFailed.
     """
     pool = Pool(partial(Worker, start), jobs)
-    waiting = ((chunk, pool.submit(chunk)) for chunk in chunks)
-    pending = deque(islice(waiting, _PREFETCH * jobs))
+    submitted = ((chunk, pool.submit(chunk)) for chunk in chunks)
+    pending = deque(islice(submitted, _PREFETCH * jobs))
     try:
         while pending:
             chunk, answers = pending.popleft()
             try:
                 yield from answers.result()
-            except WorkerDied:  # of one of them
+            except WorkerDied:  # because of one of the items
                 for item in chunk:
                     try:
                         yield from pool.submit([item]).result()
                     except WorkerDied:
                         yield on_worker_death(item)
-            pending.extend(islice(waiting, 1))
+            pending.extend(islice(submitted, 1))
     finally:
         pool.kill()
 
@@ -248,7 +241,7 @@ def _serve(pipe: Connection, memory: int | None) -> None:
     """Receive what to start, then answer requests until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     system.die_with_parent()
-    print_warnings()
+    shorten_warnings()
     with suppress(EOFError, OSError):
         try:
             start: Start[Any, Any] = pipe.recv()

@@ -1,9 +1,8 @@
-"""What digits asks of the operating system, and what it does where a system lacks it.
+"""What digits needs of the operating system, and what it does where a system lacks it.
 
-What few commands need is imported late.
+What only some commands need is imported late.
 """
 
-import errno
 import os
 import signal
 import sys
@@ -30,10 +29,10 @@ def require_64_bit() -> None:
 
 
 def variable(name: str) -> str | None:
-    """The value of an environment variable, if it is set.
+    """Return the value of an environment variable, if it is set.
 
-    Raises DigitsError if it is empty, as of an unset variable of a script or service file: a pin or
-    a token would silently be none.
+    Raises DigitsError if it is empty, as a script makes it from an unset variable of its own: a pin
+    or a token would silently be none.
     """
     value = os.environ.get(name)
     if value == "":
@@ -41,37 +40,10 @@ def variable(name: str) -> str | None:
     return value
 
 
-def refuse_empty_variables() -> None:
-    """Raise DigitsError if any of digits' own variables is empty."""
-    for name in os.environ:
-        if name.startswith("DIGITS_"):
-            variable(name)
-
-
 def cpu_count() -> int:
     """Count the cores that this process may use; all of them on macOS and Windows."""
     usable = getattr(os, "sched_getaffinity", None)
     return len(usable(0)) if usable else os.cpu_count() or 1
-
-
-def too_many_files(error: BaseException | None) -> str:
-    """Explain an error caused by too many open files; empty for any other.
-
-    The next file would fail too, so it isn't the picture's fault.
-    """
-    while error:
-        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-            return "too many files are open: raise `ulimit -n`"
-        error = error.__cause__
-    return ""
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out: in Python, or while a library was loaded."""
-    if isinstance(error, ImportError):
-        signs = ("failed to map segment", "bad_alloc", "annot allocate memory")
-        return any(sign in str(error) for sign in signs)
-    return isinstance(error, MemoryError)
 
 
 @contextmanager
@@ -96,8 +68,9 @@ def sigint_blocked() -> Iterator[None]:
 def die_with_parent(parent: int | None = None) -> None:
     """End with the parent even while reading a picture, when nobody watches the pipe.
 
-    On macOS and Windows only once the picture is read. parent: its process ID; if it has ended
-    already, this process ends now.
+    On macOS and Windows, the process ends once the picture is read.
+
+    parent: the parent's process ID; if it has ended already, this process ends now.
     """
     with suppress(ImportError, AttributeError, OSError, TypeError):  # TypeError: on Windows
         import ctypes
@@ -107,10 +80,10 @@ def die_with_parent(parent: int | None = None) -> None:
         os._exit(1)
 
 
-def limit_memory(more: int) -> None:
-    """Let this process allocate so many more bytes before it gets a MemoryError.
+def limit_memory(size: int) -> None:
+    """Let this process allocate this many more bytes before it gets a MemoryError.
 
-    No limit on macOS and Windows.
+    There is no limit on macOS and Windows.
     """
     used = _process_status(b"VmData")
     if used is None:
@@ -118,31 +91,13 @@ def limit_memory(more: int) -> None:
     import resource
 
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = used + more if hard == resource.RLIM_INFINITY else min(used + more, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+    soft = used + size if hard == resource.RLIM_INFINITY else min(used + size, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def peak_memory() -> int | None:
     """The most bytes that this process has occupied so far; None on macOS and Windows."""
     return _process_status(b"VmHWM")
-
-
-def raise_file_limit(wanted: int) -> int:
-    """Let this process open so many files. Returns how many it may open, which may be fewer.
-
-    On Windows, where sockets aren't files, as many as wanted.
-    """
-    try:
-        import resource
-    except ImportError:
-        return wanted
-    files, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    more = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    with suppress(ValueError):  # macOS allows fewer than `hard`
-        if files < more:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
-            return more
-    return files
 
 
 def try_lock(file: int) -> bool:
@@ -162,7 +117,7 @@ def try_lock(file: int) -> bool:
 
 
 def _process_status(name: bytes) -> int | None:
-    """Bytes from Linux's /proc/self/status; None on other systems."""
+    """Read a size in bytes from Linux's /proc/self/status; None on other systems."""
     try:
         with open("/proc/self/status", "rb") as status:
             sizes = (int(line.split()[1]) << 10 for line in status if line.startswith(name))

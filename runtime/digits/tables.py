@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from digits.text import escape, escape_name
 # What makes a spreadsheet compute a cell, or a part of it where `;` separates cells, but no number.
 # https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = r"(?:^|(?<=;))(?!-?[0-9.]+\Z)[-+=@\uff0b\uff0d\uff1d\uff20]"
+_ESCAPED_FORMULA = r"(?:^|(?<=;))\\(x2b|x2d|x3d|x40|uff0b|uff0d|uff1d|uff20)"
 _SEPARATORS = ",;\t"  # spreadsheets write semicolons where the comma is decimal
 _UTF_16 = b"\xff\xfe", b"\xfe\xff"  # byte order marks of spreadsheets
 _MAX_LINE = 1 << 16  # characters; two paths have at most 8,192
@@ -41,36 +43,38 @@ def csv_name(file: str) -> str:
 
 
 def csv_cells(line: str) -> list[str]:
-    """The cells of a line of CSV. Raises ValueError if it is malformed."""
+    """Split a line of CSV into its cells, as they are. Raises ValueError if it is malformed."""
     try:
         return next(csv.reader([line], strict=True), [])
     except csv.Error as error:
         raise ValueError(str(error)) from error
 
 
-def header(path: Path, *sought: str) -> list[str]:
-    """The columns' names, in small letters. sought: those that may be there."""
+def header(path: Path, *expected: str) -> list[str]:
+    """Return the names of the columns, in small letters. expected: those that may be there."""
     with _open(path) as (title, _):
-        return _header(title, sought)[1]
+        return _split_title(title, expected)[1]
 
 
-def rows(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, str], bool]]:
+def rows(path: Path, *required: str) -> Iterator[tuple[int, dict[str, str], bool]]:
     """Yield the number of each row's first line, its cells by column, and whether it has others.
 
-    needed: columns that the table must have. Raises DataError if it isn't such a table.
+    Cells are as they were before `csv_row` escaped formulas. required: columns that the table must
+    have. Raises DataError if it isn't such a table.
     """
     with _open(path) as (title, lines):
-        separator, columns = _header(title, needed)
-        _check_columns(columns, path, needed)
+        separator, columns = _split_title(title, required)
+        _check_columns(columns, path, required)
         reader = csv.reader(lines, delimiter=separator, strict=True)
-        begin = 2  # the line where the row begins
+        first_line = 2
         try:
             for cells in reader:
-                row = dict(zip(columns, map(str.strip, cells), strict=False))
-                yield begin, row, any(cells[len(columns) :])
-                begin = 2 + reader.line_num
+                row = dict(zip(columns, map(_unescape_formula, cells), strict=False))
+                yield first_line, row, any(cells[len(columns) :])
+                first_line = 2 + reader.line_num
         except csv.Error as error:
-            raise DataError(f"{path}, line {begin}: {error}; is a quote unclosed?") from error
+            message = f"{path}, line {first_line}: {error}; is a quote unclosed?"
+            raise DataError(message) from error
 
 
 def list_cells(path: Path, column: str | None = None) -> Iterator[tuple[int, str]]:
@@ -81,7 +85,7 @@ def list_cells(path: Path, column: str | None = None) -> Iterator[tuple[int, str
     """
     column = column and column.strip().lower()
     with _open(path) as (title, lines):
-        _, names = _header(title, ())
+        _, names = _split_title(title, ())
         has_title = column is not None or _TITLE.match(title) is not None
         if not has_title or len(names) < 2 and column in (None, *names):
             lines = lines if has_title else chain([title], lines)
@@ -95,22 +99,28 @@ def list_cells(path: Path, column: str | None = None) -> Iterator[tuple[int, str
 
 
 def plain_signs(text: str) -> str:
-    """The text with points for commas, and minus signs as on a keyboard."""
+    """Replace commas by points, and dashes and minus signs by the keyboard's."""
     return text.translate(_VARIANTS)
+
+
+def find_file(name: str, *folders: Path) -> Path:
+    """Return the file of this name in the first folder that has one, else in the first."""
+    paths = [folder / name for folder in folders]
+    return next(filter(os.path.isfile, paths), paths[0])
 
 
 @contextmanager
 def _open(path: Path) -> Iterator[tuple[str, Iterator[str]]]:
-    """The first line and the others. Raises DataError for what isn't text or can't be read."""
+    """Yield the first line and the others. Raises DataError unless it is text that can be read."""
     with reporting(f"read {path}", DataError):
         if path.exists() and not path.is_file():
             raise DataError(f"{path} is not a file")
         with path.open("rb") as file:
             start = file.read(_START)
-        wide = start.startswith(_UTF_16)
-        if b"\0" in start and not (wide or _HEADER.match(start)):
+        is_utf_16 = start.startswith(_UTF_16)
+        if b"\0" in start and not (is_utf_16 or _HEADER.match(start)):
             raise DataError(f"{path} is not a CSV file: it is not text")
-        encoding, errors = ("utf-16", "replace") if wide else ("utf-8-sig", "surrogateescape")
+        encoding, errors = ("utf-16", "replace") if is_utf_16 else ("utf-8-sig", "surrogateescape")
         with path.open(newline="", encoding=encoding, errors=errors) as text:
             lines = _lines(text, path)
             yield next(lines, ""), lines
@@ -126,33 +136,40 @@ def _escape_formula(cell: str) -> str:
     return re.sub(_FORMULA, escape, cell)
 
 
+def _unescape_formula(cell: str) -> str:
+    """Strip a cell, and undo `_escape_formula`."""
+    return re.sub(_ESCAPED_FORMULA, lambda match: chr(int(match[1][1:], 16)), cell.strip())
+
+
 def _lines(text: TextIO, path: Path) -> Iterator[str]:
-    """The lines of a file, of limited length; an empty one for each that a power cut has torn."""
+    """Yield lines of limited length; an empty one for each that a power cut has torn."""
     for number, line in enumerate(iter(lambda: text.readline(_MAX_LINE), ""), 1):
         if len(line) == _MAX_LINE and "\0" not in line:
             raise DataError(f"{path} is not a CSV file: line {number} has {_MAX_LINE:,} characters")
         yield "\n" if "\0" in line else line
 
 
-def _header(title: str, sought: Sequence[str]) -> tuple[str, list[str]]:
-    """What separates most of the names that are sought, or else most names; and the names."""
-    headers = {}
-    for mark in _SEPARATORS:
-        cells = next(csv.reader([title], delimiter=mark), [])
-        headers[mark] = [cell.strip().lower() for cell in cells]
-    return max(headers.items(), key=lambda each: (len({*sought} & {*each[1]}), len(each[1])))
+def _split_title(title: str, expected: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the separator that gives most of the expected names, or else most names; and these."""
+    splits = list[tuple[int, int, str, list[str]]]()
+    for separator in _SEPARATORS:
+        cells = next(csv.reader([title], delimiter=separator), [])
+        names = [cell.strip().lower() for cell in cells]
+        splits.append((len({*expected} & {*names}), len(names), separator, names))
+    *_, separator, names = max(splits, key=lambda split: split[:2])
+    return separator, names
 
 
-def _check_columns(columns: list[str], path: Path, needed: tuple[str, ...]) -> None:
-    wanted = " and ".join(needed)
-    if not {*needed} <= {*columns}:
-        shown = ", ".join(columns)[:200] or "none"
-        raise DataError(f"{path}: its columns are {shown}; needs {wanted}")
-    for name in needed:
+def _check_columns(columns: list[str], path: Path, required: tuple[str, ...]) -> None:
+    names = " and ".join(required)
+    if not {*required} <= {*columns}:
+        existing = ", ".join(columns)[:200] or "none"
+        raise DataError(f"{path}: its columns are {existing}; needs {names}")
+    for name in required:
         if columns.count(name) > 1:
             raise DataError(f"{path}: several columns are named {name}")
-    if "file" in needed and {"confidence", "probability"} & {*columns}:
+    if "file" in required and {"confidence", "probability"} & {*columns}:
         raise DataError(
-            f"{path} has predictions, not labels: correct the {needed[-1]}s, and keep only the"
-            f" columns {wanted}"
+            f"{path} has predictions, not labels: correct the {required[-1]}s, and keep only the"
+            f" columns {names}"
         )

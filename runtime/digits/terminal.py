@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from digits.errors import DigitsError
-from digits.system import too_many_files
 from digits.text import escape_control
 
 if TYPE_CHECKING:
@@ -45,9 +44,7 @@ class ErrorReporter:
     _any = False
 
     def report(self, error: DigitsError) -> None:
-        """Print an error. Raises DigitsError if all further files would fail too."""
-        if reason := too_many_files(error):
-            raise DigitsError(reason) from error
+        """Print an error."""
         self._any = True
         print_stderr(f"error: {error}")
 
@@ -57,17 +54,17 @@ class ErrorReporter:
             sys.exit(1)
 
 
-def print_warnings() -> None:
-    """Have Python's warnings on a line each, without Pillow's about files that it can read."""
+def shorten_warnings() -> None:
+    """Have each warning printed on one line, but none of Pillow's about files that it can read."""
     warnings.filterwarnings("ignore", module="PIL")
     warnings.showwarning = lambda message, *_: print_stderr(f"warning: {message}")
 
 
-def progress_bar(shown: bool = True) -> "Progress":
+def progress_bar(visible: bool = True) -> "Progress":
     """Create a rich progress bar: description, bar, percentage, time left.
 
-    Use it as a context manager. It draws nothing unless stderr is a terminal and it is to be
-    `shown`, and vanishes at the end.
+    Use it as a context manager. A visible bar is drawn if stderr is a terminal, and vanishes at the
+    end.
     """
     from rich import console, progress  # a plain `digits predict` never draws a bar
 
@@ -79,13 +76,13 @@ def progress_bar(shown: bool = True) -> "Progress":
         console=console.Console(stderr=True),
         transient=True,
         redirect_stdout=False,  # results stay on stdout
-        disable=not (shown and _is_terminal(sys.stderr)),
+        disable=not (visible and _is_terminal(sys.stderr)),
         speed_estimate_period=600,  # seconds: a step of VGG-16 takes one, a validation thirty
     )
 
 
 def track(items: Iterable[T], total: int, description: str, printed: bool = False) -> Iterator[T]:
-    """Iterate over the items, with a bar if there are many.
+    """Iterate over the items, with a progress bar if there are many.
 
     printed: whether each gets a line on stdout; then there is no bar if that is a terminal.
     """

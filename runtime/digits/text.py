@@ -1,8 +1,8 @@
 """Text that terminals, spreadsheets and JSON parsers take as it is: file names, notes, results.
 
-Linux allows any bytes in a file name. In results, `\\xff` stands for a byte that isn't UTF-8 or for
-an ASCII control character or a blank at an end, `\\u202e` for another control character or an
-invisible one, and `\\x5c` for a backslash before what looks so already: no two names become one.
+Linux allows any bytes in a file name. In results, `\\x1b` stands for an ASCII control character or
+a blank at an end, `\\u202e` for another control character or an invisible one, and `\\udcff` for
+the byte ff, where that isn't UTF-8. Nothing turns these back into names.
 """
 
 import re
@@ -14,8 +14,6 @@ _CONTROL = (
     r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e"
     r"\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff]"
 )
-_ESCAPED = r"(x[0-9a-f]{2}|u[0-9a-f]{4})"  # behind a backslash
-_BYTES = 0xDC00  # Python decodes a byte of a name that isn't UTF-8 as this and the byte
 
 
 def escape_control(text: str) -> str:
@@ -30,14 +28,8 @@ def escape_control(text: str) -> str:
 
 
 def escape_name(name: str) -> str:
-    """Escape a file name for results, reversibly; blanks at its ends too, which tables strip."""
-    name = re.sub(rf"\\(?={_ESCAPED})", r"\\x5c", name)
+    """Escape a file name for results; blanks at its ends too, which tables strip."""
     return re.sub(rf"^\s|\s\Z|{_CONTROL}", escape, name)
-
-
-def unescape_name(text: str) -> str:
-    """Undo `escape_name` and the escapes of CSV; other text stays as it is."""
-    return re.sub(rf"\\{_ESCAPED}", _unescape, text)
 
 
 def to_json(values: object) -> str:
@@ -57,15 +49,6 @@ def to_json(values: object) -> str:
 
 
 def escape(character: re.Match[str]) -> str:
-    """The escape of one character, as a replacement for `re.sub`."""
+    """Escape one character, as a replacement for `re.sub`."""
     code = ord(character[0])
-    if _BYTES + 0x80 <= code <= _BYTES + 0xFF:
-        code -= _BYTES
-    elif code >= 0x80:
-        return f"\\u{code:04x}"
-    return f"\\x{code:02x}"
-
-
-def _unescape(escaped: re.Match[str]) -> str:
-    kind, code = escaped[1][0], int(escaped[1][1:], 16)
-    return chr(_BYTES + code if kind == "x" and code >= 0x80 else code)
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}"

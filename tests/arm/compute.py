@@ -10,12 +10,11 @@ import platform
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 
 from digits.__main__ import main
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 
 
 def run(arguments: list[str]) -> tuple[int, str, str]:
@@ -30,8 +29,6 @@ def run(arguments: list[str]) -> tuple[int, str, str]:
     return code, out.getvalue(), err.getvalue()
 
 
-# An emulator may take longer than a network is given.
-patch("digits.inference.session.monotonic", return_value=0.0).start()
 name = sys.argv[1]
 commands = json.loads(Path("commands.json").read_text())
 answers = {key: run(command) for key, command in commands.items()}
@@ -40,6 +37,6 @@ Path(f"{name}.json").write_text(json.dumps({"machine": platform.machine(), **ans
 images = np.load("images.npy")
 np.savez(
     f"{name}.npz",
-    integer=Model(kernels="integer").probabilities(images),
-    float=Model(kernels="float").probabilities(images),
+    integer=ClassifierModel(kernels="integer").probabilities(images),
+    float=ClassifierModel(kernels="float").probabilities(images),
 )

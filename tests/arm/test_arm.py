@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from digits.data.mnist import Split
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED
 
 # Those of the Raspberry Pi 4 and 5; the latter has UDOT (four products of bytes at once), for which
@@ -29,7 +29,7 @@ ROUNDING = 1e-5  # measured: 5.4e-7. The export allows as much between onnxrunti
 # Of a page: where the first, float layer differs in the last bit, a rounding of activations to
 # eight bits turns over. Measured: 0.062, on a number that one grey level of noise may turn from
 # 1881 into 1981; 0.0004 on the other three.
-TURNED = 0.1
+PAGE_TOLERANCE = 0.1
 
 Computed = dict[str, Any]  # by the name that compute.py gives
 
@@ -72,14 +72,14 @@ def computed(
 def test_answers_match_this_machine(computed: dict[str, Computed], processor: str) -> None:
     arm, here = computed[processor], computed["here"]
     assert arm["machine"] == "aarch64"
-    for command, code, tolerance in (("pictures", 1, ROUNDING), ("page", 0, TURNED)):
+    for command, code, tolerance in (("pictures", 1, ROUNDING), ("page", 0, PAGE_TOLERANCE)):
         (arm_code, arm_out, arm_err), (here_code, here_out, here_err) = arm[command], here[command]
         assert (arm_code, arm_err) == (here_code, here_err)
         assert arm_code == code
         assert re.sub(FRACTION, "", arm_out) == re.sub(FRACTION, "", here_out) != ""
         ours, theirs = (np.array(re.findall(FRACTION, out), float) for out in (arm_out, here_out))
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance)
-    threshold = Model(BUNDLED).metadata.rejection_threshold
+    threshold = ClassifierModel(BUNDLED).metadata.rejection_threshold
     for kernels in ("integer", "float"):
         ours, theirs = arm[kernels], here[kernels]
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=ROUNDING)

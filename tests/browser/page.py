@@ -269,7 +269,8 @@ def reading(text: str, /, *confidences: float, **more: object) -> dict[str, Any]
         likely = {"symbol": symbol, "confidence": confidence, "probabilities": probabilities}
         symbols.append(likely | {"box": [0, 0, 9, 9]})
     status = "unsure" if "?" in text else "sure" if text else "blank"
-    answer = {"text": read, "probability": 0.99, "second": "", "free": read, "symbols": symbols}
+    answer: dict[str, Any] = {"text": read, "probability": 0.99, "symbols": symbols}
+    answer |= {"runner_up": "", "unconstrained": read}
     answer |= {"status": "review" if status == "unsure" else "accepted", "line": 1, "column": 1}
     return {"file": "", "status": status, "text": text, "numbers": [answer | more] if text else []}
 

@@ -222,7 +222,7 @@ class Command:
 
 def watch_until_all_is_read(patch: Patch) -> None:
     """Have `digits watch` read the three pictures in this process, and end, as by SIGTERM."""
-    for name in ("STABLE", "POLL"):
+    for name in ("STABLE_SECONDS", "POLL_SECONDS"):
         patch.setattr(watcher, name, 0)
     patch.setattr(watcher, "Worker", lambda start, _: InProcess(start()))
     patch.setattr(signal, "signal", lambda *_: None)
@@ -230,7 +230,7 @@ def watch_until_all_is_read(patch: Patch) -> None:
 
     def poll_and_stop(watching: FolderWatcher) -> None:
         poll(watching)
-        if len(watching.done) == 3 or next(polls) % 20 == 0:
+        if len(watching.done_hashes) == 3 or next(polls) % 20 == 0:
             watching.stop()
 
     patch.setattr(FolderWatcher, "poll", poll_and_stop)

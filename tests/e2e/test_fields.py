@@ -2,25 +2,24 @@
 
 import csv
 import json
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import openpyxl
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 from digits.classifier import Classifier
-from digits.constraints.constraints import Constraints
 from digits.data.mnist import Split
-from digits.editor import pdf
-from digits.fields import form_file
-from digits.fields.form import Field, Form
-from digits.fields.table import SheetTable
+from digits.forms import form_file, pdf
+from digits.forms.form import Field, Form
+from digits.forms.table import SheetTable
 from digits.images.grey import Grey
 from tests.conftest import Patch, Run
-from tests.runtime.fields.test_locate import photograph
+from tests.runtime.forms.test_locate import photograph
 
 DOTS = 10  # a millimetre of a sheet
 FORM = """
@@ -37,6 +36,8 @@ fields = [
 ]
 """
 
+NO_RULES: dict[str, Any] = {"sums": (), "roster": None}
+
 
 @pytest.fixture
 def form(tmp_path: Path, monkeypatch: Patch) -> Form:
@@ -48,7 +49,7 @@ def form(tmp_path: Path, monkeypatch: Patch) -> Form:
 
 def filled(form: Form, digits: Split, *texts: str) -> Grey:
     """A sheet with these digits of MNIST in its fields, each in its cell."""
-    sheet = pdf.draw(form).copy()
+    sheet = pdf.draw_without_fields(form).copy()
     for of, text in zip(form.fields, texts, strict=True):
         left, top, right, bottom = (round(DOTS * edge) for edge in of.box)
         cv2.rectangle(sheet, (left, top), (right, bottom), 166, 3)
@@ -89,7 +90,7 @@ def test_stack_becomes_a_table(form: Form, test_slice: Split, run: Run) -> None:
     for text, note in (("9", ""), ("8", "total isn't a + b")):
         table.rows[2] |= {"number": "3590", "total": text, "total status": "corrected"}
         table.rows[2] |= {"a": "4", "a status": "accepted"}
-        list(table.check())
+        table.update_statuses()
         assert (table.rows[2]["note"], table.rows[2]["status"] == "review") == (note, True)
     sheet = openpyxl.load_workbook("marks.xlsx").active
     assert [cell.value for cell in sheet[2]][:2] == ["1.jpg", 7210]
@@ -105,7 +106,7 @@ def test_read_fields_by_camera(form: Form, test_slice: Split, classifier: Classi
     read = classifier.read_fields(small, form_file.load(Path("fixed.toml")))
     assert [number.text for number in read.numbers] == ["7210", "12", "7", "19"]
     assert classifier.read_fields(small.T, read.form).status == "not found"
-    narrow = replace(read.form, fields=(Field("a", (10, 10, 90, 280), cells=64),), rules=())
+    narrow = replace(read.form, fields=(Field("a", (10, 10, 90, 280), cells=64),), **NO_RULES)
     assert classifier.read_fields(small, narrow).numbers[0].status != "accepted"
 
 
@@ -113,8 +114,8 @@ def test_digit_beyond_its_field_is_looked_at_and_empty_cells_are_blank(
     form: Form, test_slice: Split, classifier: Classifier
 ) -> None:
     *fields, total = (replace(field, is_optional=True) for field in form.fields)
-    fields.append(replace(total, box=(150, 80, 176, 92), constraints=Constraints()))
-    form = replace(form, fields=tuple(fields), find="fixed", rules=())
+    fields.append(replace(total, box=(150, 80, 176, 92), range=None))
+    form = replace(form, fields=tuple(fields), find_by="fixed", **NO_RULES)
     numbers = list[tuple[str, str]]()
     for text in ("345", "3459"):  # the 9 is outside
         sheet = 0.9 * filled(form, test_slice, "", "1", "12", text)
@@ -128,7 +129,7 @@ def test_digit_beyond_its_field_is_looked_at_and_empty_cells_are_blank(
 def test_roster_makes_up_for_no_stroke_through_a_number(
     form: Form, test_slice: Split, classifier: Classifier
 ) -> None:
-    form = replace(form, find="fixed")
+    form = replace(form, find_by="fixed")
     sheet = filled(form, test_slice, "7210", "12", "7", "19")
     assert classifier.read_fields(sheet, form).numbers[0].status == "accepted"
     cv2.line(sheet, (280, 460), (960, 455), 60, 3)

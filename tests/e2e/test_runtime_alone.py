@@ -43,7 +43,7 @@ def test_wheel_size_and_contents(wheel: Path) -> None:
         names = {name.partition(".dist-info/")[2] or name for name in archive.namelist()}
     assert names >= {
         *(f"digits/inference/{name}.int8.onnx" for name in ("lenet5", "detector", "recognizer")),
-        "digits/serve/page/index.html",
+        *("digits/serve/page/index.html", "digits/web/page/style.css"),
         *("digits/py.typed", "digits_train/py.typed", "digits_export/py.typed"),
         *("licenses/LICENSE", "licenses/NOTICE"),
     }
@@ -69,9 +69,9 @@ def test_commands_in_runtime_environment(bin: Path, pictures: list[Path]) -> Non
         assert re.fullmatch(rf"error: `digits {command}` needs \w+: {remedy}\n", error)
     code = f"""
 import digits, pkgutil, sys
-extras = "serve.", "fields.", "editor.", "review.", "__main__"
+extras = "web serve forms editor review reader.field reader.doubts __main__".split()
 for module in pkgutil.walk_packages(digits.__path__, "digits."):
-    if not module.name.removeprefix("digits.").startswith(extras):
+    if not module.name.removeprefix("digits.").startswith(tuple(extras)):
         __import__(module.name)
 print(digits.Classifier().predict({str(pictures[6])!r}).digit, "torch" in sys.modules)
 """

@@ -1,5 +1,6 @@
 """The Containerfile and docs/deploy: what they install, start, allow and forbid."""
 
+import http.client
 import json
 import os
 import re
@@ -7,14 +8,19 @@ import shlex
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
-from digits.serve.limits import Limits
+from digits.web.settings import Limits
+from tests.served import served
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.linux
 
@@ -67,12 +73,16 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
 def environment(root: Path, writable: Path) -> dict[str, str]:
     """Return the variables of ENV, a free port, and a folder for all files that are written."""
     assignments = dict(each.split("=") for each in shlex.split(" ".join(arguments_of("ENV"))))
     assignments["PATH"] = f"{root}/opt/digits/bin:{os.environ['PATH']}"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        assignments["DIGITS_PORT"] = str(free.getsockname()[1])
+    assignments["DIGITS_PORT"] = str(free_port())
     own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return own | assignments | {"HOME": str(writable), "TMPDIR": str(writable)}
 
@@ -123,11 +133,120 @@ def test_proxies_allow_what_the_server_does() -> None:
     assert int(seconds) > limits.body_timeout + limits.answer_timeout
     for words in ("limit_conn digits_connections 32;", "proxy_request_buffering off;", "deny all;"):
         assert words in nginx
+    assert "events { worker_connections 4096; }" in nginx
     assert "respond @foreign_metrics 403" in caddy
     for words in ("Restart=on-failure", "Group=www-data", "UMask=0007", "DynamicUser=yes"):
         assert words in UNIT.read_text()
     for text in (nginx, caddy, UNIT.read_text()):
         assert "/run/digits/digits.sock" in text
+
+
+@contextmanager
+def behind(proxy: str, text: str, folder: Path, *arguments: str) -> Iterator[None]:
+    """Serve on a Unix socket, and run a proxy in front of it until the context ends.
+
+    text: the proxy's configuration. arguments: those that name the file `proxy.conf` in the folder.
+    """
+    uds, config = folder / "digits.sock", folder / "proxy.conf"
+    config.write_text(text.replace("/run/digits/digits.sock", str(uds)))
+    variables = os.environ | {"HOME": str(folder)}
+    with (
+        served("--uds", str(uds), "--allowed-hosts", "digits.example.org"),
+        (folder / "log").open("w") as log,
+        subprocess.Popen([proxy, *arguments], cwd=folder, env=variables, stderr=log) as run,
+    ):
+        try:
+            yield
+        finally:
+            run.terminate()
+            assert run.wait(60) == 0, (folder / "log").read_text()
+
+
+def assert_answers(client: http.client.HTTPConnection) -> None:
+    """The page's own machine may read the metrics, too; each answer has an identifier."""
+    for method, path, content in (("POST", "/predict", SEVEN), ("GET", "/metrics", None)):
+        client.request(method, path, content, {"host": "digits.example.org"})
+        answer = client.getresponse()
+        body = answer.read()
+        assert answer.status == 200 and answer.getheader("x-request-id")
+        assert path == "/metrics" or json.loads(body)["digit"] == 7
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.slow
+def test_caddy(tmp_path: Path) -> None:
+    if not shutil.which("caddy"):
+        pytest.skip("caddy is not installed")
+    port, text = free_port(), (DEPLOY / "Caddyfile").read_text()
+    text = text.replace("digits.example.org {", f"http://digits.example.org:{port} {{")
+    with behind(
+        *("caddy", f"{{\n\tadmin off\n}}\n{text}", tmp_path),
+        *("run", "--config", "proxy.conf", "--adapter", "caddyfile"),
+    ):
+        wait_until(lambda: is_listening(port))
+        assert_answers(http.client.HTTPConnection("127.0.0.1", port))
+
+
+SLOW = [  # what a slow client sends, and whether by TLS
+    (b"GET / HTTP/1.1\r\nhost:", False),
+    (b"GET / HTTP/1.1\r\nhost:", True),
+    (b"POST /read HTTP/1.1\r\nhost: digits.example.org\r\ncontent-length: 9\r\n\r\n1", True),
+]
+MAIN = """user root;
+worker_rlimit_nofile 8192;
+daemon off;
+pid nginx.pid;
+events { worker_connections 4096; }
+http { access_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
+uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+"""
+
+
+@pytest.mark.slow
+def test_nginx_answers_beside_1500_slow_clients(tmp_path: Path) -> None:
+    if not (shutil.which("nginx") and shutil.which("openssl")):
+        pytest.skip("nginx or openssl is not installed")
+    version = subprocess.run(["nginx", "-v"], capture_output=True, text=True).stderr
+    if [*map(int, re.findall(r"\d+", version))] < [1, 25, 1]:
+        pytest.skip("nginx is too old")
+    import resource  # which Windows lacks
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    make_certificate = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=digits.example.org"
+    files = ["-keyout", "privkey.pem", "-out", "fullchain.pem"]
+    subprocess.run([*make_certificate.split(), *files], cwd=tmp_path, check=True)
+    plain, encrypted = free_port(), free_port()
+    text = (DEPLOY / "nginx.conf").read_text()
+    for name, value in (
+        ("listen 80;", f"listen 127.0.0.1:{plain};"),
+        ("listen 443 ", f"listen 127.0.0.1:{encrypted} "),
+        ("/etc/ssl/digits", str(tmp_path)),
+        ("client_header_timeout 10s;", "client_header_timeout 60s;"),  # until all are there
+    ):
+        assert name in text
+        text = text.replace(name, value)
+    context = ssl.create_default_context(cafile=str(tmp_path / "fullchain.pem"))
+    context.check_hostname = False  # the address is that of this machine
+    arguments = ["-p", f"{tmp_path}/", "-c", "proxy.conf", "-e", "stderr"]
+    with behind("nginx", f"{MAIN}{text}}}", tmp_path, *arguments), ExitStack() as clients:
+        wait_until(lambda: is_listening(encrypted))
+        for number in range(1500):
+            start, is_encrypted = SLOW[number % len(SLOW)]
+            address = "127.0.0.1", encrypted if is_encrypted else plain
+            client = socket.create_connection(address, 60, ("127.0.0.2", 0))
+            if is_encrypted:
+                client = context.wrap_socket(client)
+            clients.enter_context(client)
+            client.sendall(start)
+        for _ in range(10):
+            assert_answers(
+                http.client.HTTPSConnection("127.0.0.1", encrypted, timeout=10, context=context)
+            )
 
 
 def test_unit_is_valid_and_confined(tmp_path: Path) -> None:

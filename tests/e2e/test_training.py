@@ -9,7 +9,7 @@ from PIL import Image
 
 from digits.data import mnist
 from digits.data.mnist import Split
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 from digits_train import models
 from tests.conftest import Patch, Run
 from tests.served import DIGITS
@@ -142,7 +142,7 @@ def test_own_network(run: Run, tmp_path: Path, monkeypatch: Patch) -> None:
     assert digits("export", *NETWORK, "--quantize", "--force")[0] == 0
     test = mnist.load("test")
     for name in ("resnet8.onnx", "resnet8.int8.onnx"):
-        answers = Model(Path("runs/resnet8", name)).probabilities(test.images)
+        answers = ClassifierModel(Path("runs/resnet8", name)).probabilities(test.images)
         assert (answers.argmax(1) == test.labels).mean() > 0.5
     # Its file is still there, but a run folder may be a stranger's: it is named each time.
     for command in ("export", "train --resume", "train --recipe default --start"):

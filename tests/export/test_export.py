@@ -11,7 +11,7 @@ import torch
 
 from digits.data import mnist
 from digits.errors import DigitsError, ModelError
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 from digits.inference.model_file import ModelBytes
 from digits_export import classifier_export, cli, export
 from digits_export.classifier_export import ClassifierExporter
@@ -45,10 +45,14 @@ def test_files_and_their_metadata(exported: Exported) -> None:
     test = mnist.load("test")
     for form in forms:
         assert form["bytes"] == Path(form["file"]).stat().st_size
-        answers = Model(form["file"], kernels=form["kernels"]).probabilities(test.images).argmax(1)
+        answers = (
+            ClassifierModel(form["file"], kernels=form["kernels"])
+            .probabilities(test.images)
+            .argmax(1)
+        )
         assert (answers == test.labels).mean() == pytest.approx(form["test_accuracy"])
     assert forms[1]["bytes"] < forms[0]["bytes"] / 3
-    full, small = (Model(form["file"]).metadata for form in forms[:2])
+    full, small = (ClassifierModel(form["file"]).metadata for form in forms[:2])
     assert full.quantization == "none"
     assert small.quantization.endswith("activations minmax over 800 training digits")
     assert (small.seed, json.loads(small.data_sha256)) == (4, mnist.SHA256)
@@ -140,7 +144,7 @@ def test_runs_as_is_fastest(run: RunDir, tmp_path: Path, kernels: str, monkeypat
     report = export_run(run, replace(INT8, triton=tmp_path, force=True))
     int8 = [form["kernels"] for form in report.forms[1:]]
     assert int8 == list(dict.fromkeys([kernels, "integer"]))
-    model = Model(run.folder / "lenet5.int8.onnx")
+    model = ClassifierModel(run.folder / "lenet5.int8.onnx")
     assert model.kernels == kernels
     assert model.metadata.quantization.endswith("over 30 training digits")
     fastest = "lenet5.int8.onnx" if kernels == "integer" else "lenet5.onnx"

@@ -17,7 +17,7 @@ from digits.errors import ModelError
 from digits.inference import metadata
 from digits.inference.interface import CROP_HEIGHT, RECOGNIZER
 from digits_export.detector_calibrate import CalibratedDetector
-from digits_export.graph import Graph
+from digits_export.graph import Graph, make_node
 from digits_export.optimize import optimize
 from digits_export.recognizer_export import CalibratedRecognizer
 from digits_export.temperature import TextScaling
@@ -27,7 +27,7 @@ from digits_train.onnx_graph import to_onnx
 from digits_train.start import Start, load_start, restore_norms
 from tests.export.conftest import MAP_SCALING, SCALING, Graphs, outputs
 from tests.export.detector_pages import PAGES
-from tests.robustness import forgery
+from tests.onnx_files import DETECTOR_METADATA, METADATA, RECOGNIZER_METADATA
 
 TEXT_SCALING = TextScaling(1.3)
 Begin = Callable[[onnx.ModelProto, str], Start]
@@ -45,9 +45,9 @@ def start(tmp_path: Path) -> Begin:
     """Start from a graph, written as the file of an architecture."""
 
     def load(model: onnx.ModelProto, name: str) -> Start:
-        classifier = replace(forgery.METADATA, temperature=SCALING.temperature)
-        detector = replace(forgery.DETECTOR_METADATA, **MAP_SCALING._asdict())
-        recognizer = replace(forgery.RECOGNIZER_METADATA, temperature=TEXT_SCALING.temperature)
+        classifier = replace(METADATA, temperature=SCALING.temperature)
+        detector = replace(DETECTOR_METADATA, **MAP_SCALING._asdict())
+        recognizer = replace(RECOGNIZER_METADATA, temperature=TEXT_SCALING.temperature)
         abouts: dict[str, metadata.AnyMetadata] = {"detector": detector, "recognizer": recognizer}
         about = abouts.get(name, classifier)
         path = tmp_path / "exported.onnx"
@@ -109,6 +109,7 @@ def test_weights_that_do_not_fit(
     message: str, name: str, values: np.ndarray, graphs: Graphs, start: Begin
 ) -> None:
     graph = Graph(graphs["float"])
-    graph.nodes[0].input.append(graph.store(name, values))  # or it isn't written
+    # Or it isn't written.
+    graph.nodes.append(make_node("Identity", "spare", graph.store(name, values)))
     with pytest.raises(ModelError, match=f"exported.onnx is not a usable lenet5: {message}"):
         start(graph.to_model(), "lenet5")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import safetensors.numpy
 
-from tests.robustness import bombs, checkpoints, forgery, specimens
+from tests import onnx_files
+from tests.robustness import checkpoints, malformed, specimens
 
 _PNG = specimens.pictures()["PNG L"]
 _COLUMNS = b"file,digit,text,number,confidence,status,left,top,right,bottom\n"
@@ -17,29 +18,27 @@ _ANYTHING = {"empty": b"", "zeros": bytes(1000), "text": b"neither one nor the o
 # Of each kind, all are refused.
 PICTURES = (
     _ANYTHING
-    | bombs.malformed()
+    | malformed.pictures()
     | {
         "signature": _PNG[:8],
         "cut off": _PNG[:60],
         "SVG": b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>",
     }
 )
-_CLASSIFIERS = forgery.classifiers()
 MODELS = _ANYTHING | {
-    "cut off": forgery.RAW[:-9],
-    "more behind it": forgery.RAW + b"x",
-    "another byte": forgery.RAW[:900] + b"x" + forgery.RAW[901:],
-    "another network": forgery.honest().SerializeToString(),
-    "a loop": forgery.sealed(_CLASSIFIERS["Loop"][0]),
-    "weights elsewhere": forgery.sealed(_CLASSIFIERS["weights elsewhere"][0]),
-    "a renamed classifier": forgery.as_detector(forgery.RAW),
-    "a renamed detector": forgery.as_classifier(forgery.DETECTOR_RAW),
+    "cut off": onnx_files.RAW[:-9],
+    "more behind it": onnx_files.RAW + b"x",
+    "another byte": onnx_files.RAW[:900] + b"x" + onnx_files.RAW[901:],
+    "another network": onnx_files.classifier().SerializeToString(),
+    "weights elsewhere": onnx_files.sealed(onnx_files.weights_elsewhere()),
+    "a renamed classifier": onnx_files.as_detector(onnx_files.RAW),
+    "a renamed detector": onnx_files.as_classifier(onnx_files.DETECTOR_RAW),
 }
 CHECKPOINTS = (
     _ANYTHING
     | checkpoints.hiding_code()
     | {
-        "another network": safetensors.numpy.save({"x": forgery.zeros(1)}),
+        "another network": safetensors.numpy.save({"x": onnx_files.zeros(1)}),
         **{f"a header of {n}": n.to_bytes(8, "little") + b"{}" for n in (0, 1, 2**40, 2**64 - 1)},
     }
 )

@@ -1,4 +1,4 @@
-"""No picture takes excessive time or memory: bombs, and patterns; and what is noticed as harm."""
+"""No pattern takes excessive time or memory; and what is noticed as harm."""
 
 import os
 import socket
@@ -17,8 +17,10 @@ from digits.classifier import Classifier
 from digits.errors import PictureError
 from digits.images.formats import FORMATS
 from digits.images.picture import PAGE_MAX_SIDE as SIDE
-from tests.robustness import bombs, specimens
+from tests.robustness import specimens
 from tests.robustness.sandbox import harmless
+
+pytestmark = pytest.mark.filterwarnings("ignore:.* only the first is read")
 
 SPECIMENS = specimens.pictures()
 INK, PAPER = 30, 225
@@ -33,13 +35,6 @@ def lazy_imports(classifier: Classifier) -> None:
     assert digits == dict.fromkeys(SPECIMENS, 7)
     assert {name.partition(" ")[0] for name in SPECIMENS} == set(FORMATS)
     classifier.read(SPECIMENS["PNG L"])
-
-
-@pytest.mark.filterwarnings("ignore:.* only the first is read")
-def test_bombs(classifier: Classifier) -> None:
-    for name, raw in bombs.pictures().items():
-        with harmless(name), suppress(PictureError):
-            classifier.predict(raw)
 
 
 def peak(*arguments: str | Path) -> int:

@@ -1,4 +1,3 @@
-import os
 import shutil
 import sys
 from collections import Counter
@@ -12,6 +11,11 @@ import pytest
 from PIL import Image
 
 from tests.runtime.reader.drawn import NOTHING, Maps, Network, answer, row_of
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 @pytest.fixture
@@ -56,18 +60,3 @@ def count_calls(*functions: Callable[..., object]) -> Iterator[Counter[str]]:
         yield counts
     finally:
         sys.setprofile(None)
-
-
-@contextmanager
-def no_free_file_descriptors() -> Iterator[None]:
-    """Lower the limit of open files to those that are open already."""
-    import resource
-
-    free = os.dup(1)
-    os.close(free)
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)

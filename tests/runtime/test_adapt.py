@@ -13,17 +13,17 @@ from onnx import numpy_helper
 from PIL import Image
 
 from digits.adapt import LastLayer, adapt
-from digits.data.datasets import OWN, OwnPictures
+from digits.data.datasets import OWN_CHECKSUM_NAME, OwnPictures
 from digits.data.mnist import Split
 from digits.errors import DataError, ModelError
 from digits.inference import metadata
-from digits.inference.metadata import Metadata
-from digits.inference.model import Model
+from digits.inference.metadata import ClassifierMetadata
+from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED, ModelBytes, check, load
 from tests.conftest import Run
 
-FILE = load(BUNDLED, Metadata, "")
-LAYER = LastLayer.of(FILE.content, FILE.name)
+FILE = load(BUNDLED, ClassifierMetadata, "")
+LAYER = LastLayer.find(FILE.content, FILE.name)
 
 
 def own(split: Split) -> OwnPictures:
@@ -31,7 +31,7 @@ def own(split: Split) -> OwnPictures:
     return OwnPictures(split[:half], split[half:], "a1")
 
 
-def accuracy(model: Model, split: Split) -> float:
+def accuracy(model: ClassifierModel, split: Split) -> float:
     return float((model.probabilities(split.images).argmax(1) == split.labels).mean())
 
 
@@ -55,17 +55,17 @@ def labelled(sixes: NDArray[np.uint8], train_slice: Split) -> Split:
 def test_learns_and_keeps(sixes: NDArray[np.uint8], labelled: Split, test_slice: Split) -> None:
     adapted = adapt(FILE, own(labelled))
     before, after = (
-        partial(accuracy, Model(ModelBytes("model", content), sha256=""))
-        for content in (FILE.content, adapted.content)
+        partial(accuracy, ClassifierModel(ModelBytes("model", content), sha256=""))
+        for content in (FILE.content, adapted.model_content)
     )
     wrong = round(110 * (1 - before(labelled)))
-    assert adapted[1:3] == (110, wrong) and wrong > 15 and adapted.after < 10
+    assert adapted[1:3] == (110, wrong) and wrong > 15 and adapted.wrong_after < 10
     assert after(Split(sixes[20:], np.full(len(sixes) - 20, 6, np.uint8))) > 0.7
     assert after(test_slice) > before(test_slice) - 0.05
-    about = check(ModelBytes("new", adapted.content), Metadata).metadata
+    about = check(ModelBytes("new", adapted.model_content), ClassifierMetadata).metadata
     recipe = json.loads(about.recipe)
     assert (recipe["name"], recipe["parent"]) == ("adapt", json.loads(FILE.metadata.recipe))
-    assert json.loads(about.data_sha256)[OWN] == "a1"
+    assert json.loads(about.data_sha256)[OWN_CHECKSUM_NAME] == "a1"
 
 
 def test_replace_rounds_by_less_than_a_step() -> None:
@@ -82,7 +82,7 @@ def test_replace_rounds_by_less_than_a_step() -> None:
 @pytest.mark.slow
 def test_what_cannot_be_learned_is_an_error(labelled: Split, test_slice: Split) -> None:
     images = test_slice.images[:150]
-    right = Model(BUNDLED, sha256="").probabilities(images).argmax(1)
+    right = ClassifierModel(BUNDLED, sha256="").probabilities(images).argmax(1)
     with pytest.raises(DataError, match="gains nothing: of 150 pictures 0 are read wrong before"):
         adapt(FILE, own(Split(images, right.astype(np.uint8))))
     with pytest.raises(DataError, match="5 pictures of each digit.*: there are only 4 of 0"):
@@ -100,7 +100,7 @@ def test_command(labelled: Split, tmp_path: Path, run: Run) -> None:
     code, out, err = run("adapt", table, "-o", model)
     assert code == 0 and out.startswith(f"{model}  of 110 pictures ")
     assert "gone.png: No such file or directory; skipped" in err
-    assert Model(model, sha256="").metadata.architecture == "lenet5"
+    assert ClassifierModel(model, sha256="").metadata.architecture == "lenet5"
     assert run("adapt", table, "-o", table)[0] == 2
 
 
@@ -120,9 +120,9 @@ def test_forged_layers_are_refused(labelled: Split, name: str, values: NDArray[n
         adapt(FILE._replace(content=model.SerializeToString()), own(labelled))
 
 
-@pytest.mark.parametrize("field", metadata.OBJECTS)
+@pytest.mark.parametrize("field", metadata.JSON_KEYS)
 @pytest.mark.parametrize("value", ["[]", "[" * 9000, '{"epochs": ' + "9" * 6000])
 def test_forged_metadata_are_refused(labelled: Split, field: str, value: str) -> None:
-    about = Metadata(**asdict(FILE.metadata) | {field: value})
+    about = ClassifierMetadata(**asdict(FILE.metadata) | {field: value})
     with pytest.raises(ModelError, match=f"{field} is not a JSON object"):
         adapt(FILE._replace(metadata=about), own(labelled))

@@ -68,7 +68,7 @@ def test_confidence_below_threshold_is_rejected(
     tmp_path: Path, pictures: list[Path], monkeypatch: Patch
 ) -> None:
     show(monkeypatch, [], (1, 1))
-    bundled = load(BUNDLED, metadata.Metadata)
+    bundled = load(BUNDLED, metadata.ClassifierMetadata)
     strict = dataclasses.replace(bundled.metadata, rejection_threshold=1.0)
     (tmp_path / "strict.onnx").write_bytes(metadata.add_metadata(bundled.content, strict))
     for classifier in (digits.Classifier(tmp_path / "strict.onnx"), digits.Classifier(threshold=1)):
@@ -96,14 +96,14 @@ def test_detector_opens_when_it_is_needed_and_once(monkeypatch: Patch, test_slic
     pickle.dumps(classifier)
     assert not opened.called
     with ThreadPoolExecutor(8) as pool:
-        detectors = list(pool.map(lambda _: classifier.detector, range(8)))
+        detectors = list(pool.map(lambda _: classifier.networks.detector, range(8)))
     opened.assert_called_once_with(BUNDLED_DETECTOR, 2, None, None)
     assert len({*detectors}) == 1
 
 
 @pytest.mark.parametrize("task", ["detector", "recognizer"])
 def test_unusable_network_fails_but_not_for_sure_digits(
-    tmp_path: Path, test_slice: Split, task: metadata.Task
+    tmp_path: Path, test_slice: Split, task: metadata.NetworkTask
 ) -> None:
     alone = test_slice.images[0]  # a 7
     (tmp_path / "damaged.onnx").write_bytes(b"no model")
@@ -155,11 +155,12 @@ def test_accuracy_on_real_photos(classifier: digits.Classifier) -> None:
 @has_photos
 def test_error_rate_on_real_pages(classifier: digits.Classifier) -> None:
     with (SHARED / "lines.csv").open() as table:
+        pages = [(classifier.read(SHARED / row["file"]), row) for row in csv.DictReader(table)]
         scores = [
             align(
-                "".join(number.free for number in classifier.read(SHARED / row["file"]).numbers),
+                "".join(number.unconstrained for number in page.numbers),
                 row["digits"].replace("/", " "),
             ).score
-            for row in csv.DictReader(table)
+            for page, row in pages
         ]
     assert sum(score.errors for score in scores) <= 0.1 * sum(score.symbols for score in scores)

@@ -17,7 +17,7 @@ from digits.formats import FORMATS, Csv, Format, Json
 from digits.prediction import Number, Prediction, Reading, Symbol
 from digits.tables import csv_name
 from digits.terminal import print_stderr
-from digits.text import escape_name, to_json, unescape_name
+from digits.text import escape_name, to_json
 from tests.conftest import Capsys, Patch, Run
 from tests.synthetic import reading
 
@@ -46,13 +46,12 @@ def test_a_format_is_a_class_and_a_line(
 ) -> None:
     monkeypatch.setitem(FORMATS, "xml", Xml())
     monkeypatch.chdir(pictures[0].parent)
-    _, line, _ = run("predict", "7.jpg", "--format", "xml")
-    assert line.startswith('<picture file="7.jpg">7  (')
     results = tmp_path / "results.xml"
     assert run("predict", "7.jpg", "-o", results) == (0, "", "")
     assert run("predict", "7.jpg", "4.png", "-o", results)[0] == 0
     first, second = results.read_text().splitlines()
-    assert first == line.strip() and second.startswith('<picture file="4.png">4  (')
+    assert first.startswith('<picture file="7.jpg">7  (')
+    assert second.startswith('<picture file="4.png">4  (')
 
 
 @pytest.mark.parametrize(
@@ -66,13 +65,11 @@ def test_a_format_is_a_class_and_a_line(
         ("\t=1.png", r"\x09=1.png"),
         ("\uff1d1.png", r"\uff1d1.png"),  # full-width, which some spreadsheets also evaluate
         ("a;=1;b.png", r"a;\x3d1;b.png"),  # for spreadsheets that split cells at `;`
-        (r"\x3d1.png", r"\x5cx3d1.png"),
         ("a=1-2+3@4.png", "a=1-2+3@4.png"),
     ],
 )
 def test_csv_name_is_never_a_formula(name: str, written: str) -> None:
     assert csv_name(name) == written
-    assert unescape_name(written) == name
     assert next(csv.reader([Csv().lines(name, SEVEN, show_name=True)]))[0] == written
 
 
@@ -93,7 +90,7 @@ def test_csv_number_and_note_are_never_a_formula(text: str, written: str) -> Non
 def test_name_is_the_same_in_all_formats(form: Format, answer: Prediction | Reading) -> None:
     line = form.lines("\udcff\n.png", answer, show_name=True)
     named = json.loads(line)["file"] if isinstance(form, Json) else line
-    assert named.startswith(r"\xff\x0a.png")
+    assert named.startswith(r"\udcff\x0a.png")
 
 
 MINUS = Symbol("-", 0.8, (0.0,) * 10 + (0.8, 0.1), (0, 5, 6, 7))
@@ -112,9 +109,10 @@ def test_numbers_as_json() -> None:
     record = json.loads(Json().lines("a.png", page, show_name=True))
     assert tuple(record) == Reading.KEYS and record["text"] == "-7?  8?"
     symbol = {"symbol": "8", "confidence": 0.4, "probabilities": list(EIGHT.probabilities)}
-    expected = {"text": "8", "probability": 0.8, "status": "review", "second": "", "free": "8"}
-    expected |= {"symbols": [symbol | {"box": [9, 2, 12, 4]}], "line": 1, "column": 2}
-    assert record["numbers"][1] == expected | {"box": [9, 2, 12, 4]}
+    expected = {"text": "8", "probability": 0.8, "status": "review"}
+    expected |= {"runner_up": "", "unconstrained": "8", "line": 1, "column": 2}
+    expected |= {"symbols": [symbol | {"box": [9, 2, 12, 4]}], "box": [9, 2, 12, 4]}
+    assert record["numbers"][1] == expected
     assert tuple(SEVEN.to_dict("a.png")) == Prediction.KEYS
 
 
@@ -128,16 +126,15 @@ def test_uniform_probabilities_print_no_guess(confidence: float, text: str) -> N
 
 NAMES = {
     "zwölf 十二.png".encode(): "zwölf 十二.png",
-    b"\xff.png": r"\xff.png",
+    b"\xff.png": r"\udcff.png",
     b"a\nb\x1b\x7f": r"a\x0ab\x1b\x7f",
     b"a\\nb\\x0g\\xFF": r"a\nb\x0g\xFF",
-    b"scans\\xab1.png": r"scans\x5cxab1.png",
     "\x85\u202e\u2028".encode(): r"\u0085\u202e\u2028",
     "\ufeffa\u200b\xad.png".encode(): r"\ufeffa\u200b\u00ad.png",
     "\u0646\u200c\u0645 \u2764\ufe0f.png".encode(): "\u0646\u200c\u0645 \u2764\ufe0f.png",
     " a b\u3000".encode(): r"\x20a b\u3000",  # tables strip blanks at the ends
     "\xa0 \ufffe\uffff.png".encode(): r"\u00a0 \ufffe\uffff.png",  # no XML may hold the last two
-    b"\xed\xb3\xbf": r"\xed\xb3\xbf",  # an encoded surrogate, which is invalid UTF-8
+    b"\xed\xb3\xbf": r"\udced\udcb3\udcbf",  # an encoded surrogate, which is invalid UTF-8
 }
 
 
@@ -148,19 +145,18 @@ def test_escaped_name() -> None:
 
 @pytest.mark.unix
 @given(st.binary() | st.text("\\xu0123abf \x85\u202eé\ufeff").map(str.encode))
-def test_escaped_name_is_valid_unicode_and_unescaped(raw: bytes) -> None:
+def test_escaped_name_is_valid_unicode(raw: bytes) -> None:
     escaped = escape_name(os.fsdecode(raw))
     assert not set(map(chr, range(32))) & set(escaped)
     assert escaped.encode().decode() == escaped
-    assert os.fsencode(unescape_name(escaped)) == raw
 
 
 def test_stderr_gets_one_line(capsys: Capsys) -> None:
     print_stderr("error: a\x1b[31m\nb\udcff\ud800")
-    assert capsys.readouterr().err == "error: a\\x1b[31m\\x0ab\\xff\\ud800\n"
+    assert capsys.readouterr().err == "error: a\\x1b[31m\\x0ab\\udcff\\ud800\n"
 
 
 def test_json_has_no_nan_or_surrogates() -> None:
     values = {"a": [math.nan, (1.5, -math.inf)], "b\ud800": {"c": "d\udcff\n"}, "e": None}
     read = json.loads(to_json(values), parse_constant=pytest.fail)
-    assert read == {"a": [None, [1.5, None]], r"b\ud800": {"c": "d\\xff\n"}, "e": None}
+    assert read == {"a": [None, [1.5, None]], r"b\ud800": {"c": "d\\udcff\n"}, "e": None}

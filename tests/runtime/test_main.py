@@ -77,9 +77,7 @@ def test_ignored_sigint_is_still_ignored() -> None:
     ("error", "sentence"),
     [
         (MemoryError(), "out of memory"),
-        (ImportError("Failed to register library: std::bad_alloc"), "out of memory"),
         (FileNotFoundError(errno.ENOENT, "No such file", "a/b"), "a/b: No such file"),
-        (OSError(errno.EMFILE, "x", "a"), "a: too many files are open: raise `ulimit -n`"),
         (ImportError("undefined symbol: x"), ""),  # a bad install
     ],
 )
@@ -124,10 +122,8 @@ def test_what_other_systems_lack_is_done_without(monkeypatch: Patch) -> None:
     with monkeypatch.context() as patch:
         patch.delattr(signal, "pthread_sigmask")
         patch.delattr(os, "sched_getaffinity", raising=False)
-        patch.setitem(sys.modules, "resource", None)
         with system.sigint_blocked():
             assert system.cpu_count() == os.cpu_count()
-            assert system.raise_file_limit(64_000) == 64_000
             patch.undo()
             assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == blocked
     for error in (AttributeError, TypeError):  # on macOS; on Windows
@@ -143,28 +139,3 @@ def test_what_other_systems_lack_is_done_without(monkeypatch: Patch) -> None:
 def test_child_of_a_parent_that_has_ended_ends_at_once() -> None:
     done = run_python("from digits import system; system.die_with_parent(2**30); print('lives on')")
     assert (done.stdout, done.stderr) == ("", "")
-
-
-@pytest.mark.parametrize(
-    ("soft", "hard", "most", "allowed"),
-    [
-        (256, resource.RLIM_INFINITY, 10**6, 64_000),
-        (256, 1000, 10**6, 1000),
-        (100_000, 100_000, 10**6, 100_000),
-        (256, resource.RLIM_INFINITY, 24_576, 256),  # macOS: kern.maxfilesperproc
-    ],
-)
-def test_raise_file_limit_as_far_as_allowed(
-    monkeypatch: Patch, soft: int, hard: int, most: int, allowed: int
-) -> None:
-    now = [(soft, hard)]
-
-    def limit(which: int, to: tuple[int, int]) -> None:
-        if to[0] > most:
-            raise ValueError("current limit exceeds maximum limit")
-        now.append(to)
-
-    monkeypatch.setattr(resource, "getrlimit", lambda which: now[-1])
-    monkeypatch.setattr(resource, "setrlimit", limit)
-    assert system.raise_file_limit(64_000) == allowed
-    assert now[-1] == (allowed, hard)

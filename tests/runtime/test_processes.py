@@ -183,19 +183,6 @@ def test_pool_replaces_dead_and_late_workers(pool: Pool[str, object]) -> None:
     assert len({first, second, third, pool.submit("").result()}) == 4
 
 
-@pytest.mark.unix
-def test_replaced_workers_finish_what_they_do(pool: Pool[str, object], tmp_path: Path) -> None:
-    busy = pool.submit(f"wait for {tmp_path / 'go'}")
-    with pytest.raises(ModelError):
-        pool.replace(partial(Worker, partial(start, "error"))).result()
-    pool.replace(start_worker).result()
-    new = pool.submit("").result()
-    (tmp_path / "go").touch()
-    old = busy.result()
-    assert old != new == pool.submit("").result()
-    wait_until(lambda: has_ended(old))
-
-
 @pytest.mark.linux
 def test_kill_ends_workers_at_work(pool: Pool[str, object]) -> None:
     idle = pool.submit("").result()

@@ -3,11 +3,12 @@
 python tests/train/subset_digits.py train --epochs 2
 """
 
+import gzip
 from pathlib import Path
 from typing import Any, get_args
 
 from digits.__main__ import main
-from digits.data import fetch, mnist
+from digits.data import mnist
 from digits.data.mnist import Split
 
 SUBSET = Path(__file__).parent.parent / "mnist_subset"
@@ -17,7 +18,7 @@ def load(split: mnist.SplitName, data: Path | None = None) -> Split:
     """Load 800 digits for training, 200 for validation or 500 for test."""
     prefix = "t10k" if split == "test" else "train"
     images, labels = (
-        mnist.parse_idx(fetch.gunzip((SUBSET / name).read_bytes(), name))
+        mnist.parse_idx(gzip.decompress((SUBSET / name).read_bytes()))
         for name in (f"{prefix}-images-idx3-ubyte.gz", f"{prefix}-labels-idx1-ubyte.gz")
     )
     part = {"train": slice(800), "validation": slice(800, None), "test": slice(None)}[split]

@@ -123,7 +123,7 @@ def test_unusable_sources(source: Path | None, message: str) -> None:
 
 
 def test_other_exported_files(tmp_path: Path) -> None:
-    path, about = tmp_path / "own.onnx", load(BUNDLED, metadata.Metadata).metadata
+    path, about = tmp_path / "own.onnx", load(BUNDLED, metadata.ClassifierMetadata).metadata
     other = replace(about, architecture="vgg16")  # of pairs with the same key, the last counts
     path.write_bytes(metadata.add_metadata(Path(BUNDLED).read_bytes(), other))
     with pytest.raises(ModelError, match="own.onnx is a vgg16: only its run can be a start, not"):

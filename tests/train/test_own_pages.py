@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from torch.nn.functional import one_hot
 
-from digits.data.image_folder import assign_split, digest_of
+from digits.data.image_folder import assign_split
 from digits.errors import DataError, DigitsError
-from digits.images.grey import Grey
+from digits.images.grey import Grey, digest_of
 from digits.inference.detector_model import DetectorModel
 from digits.inference.interface import SYMBOLS
 from digits_train.detection import PEAK, Targets

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy, smooth_l1_loss
 
-from digits.inference.interface import LARGEST, SMALLEST, STRIDE
+from digits.inference.interface import MAX_DIGIT_HEIGHT, MIN_DIGIT_HEIGHT, STRIDE
 from digits.reader.pyramid import BOX_UNIT
 from digits_train.models.detector import Maps
 from digits_train.symbols import Box, Symbol, columns
@@ -106,7 +106,7 @@ def are_learnable(
 
 
 def _fits(heights: NDArray[np.float32]) -> NDArray[np.bool_]:
-    return (heights >= SMALLEST) & (heights <= LARGEST)
+    return (heights >= MIN_DIGIT_HEIGHT) & (heights <= MAX_DIGIT_HEIGHT)
 
 
 def _spreads(boxes: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -127,7 +127,7 @@ def _uncertain(box: NDArray[np.float32], height: float) -> list[float]:
 
     The parts of a large one are no digits. Of a very large one nothing looks like a digit.
     """
-    share = 1.0 if height < SMALLEST else 0.4 if height <= _VAGUE else 0.0
+    share = 1.0 if height < MIN_DIGIT_HEIGHT else 0.4 if height <= _VAGUE else 0.0
     middle, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2 * np.float32(share)
     return [*(middle - half).tolist(), *(middle + half).tolist()]
 

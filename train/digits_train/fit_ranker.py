@@ -17,12 +17,12 @@ from scipy.special import softmax
 
 from digits.data import mnist
 from digits.images import picture
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED
 from digits.terminal import track
 from digits.vision import ranker, weights
-from digits.vision.candidates import Candidates, examine_alone, examine_inverted
-from digits.vision.hypotheses import MAX_OF_BOTH
+from digits.vision.candidates import Candidates, examine_by_classifier, examine_inverted
+from digits.vision.hypotheses import MAX_OF_BOTH_POLARITIES
 from digits_train.camera import FITTED, single
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.single import SEVERAL
@@ -63,11 +63,13 @@ class Samples(NamedTuple):
 
 def samples(materials: Materials, seeds: Iterable[int]) -> Samples:
     """The pictures with these seeds, each examined in one polarity and in both."""
-    model, drawn = Model(BUNDLED), []
+    model, drawn = ClassifierModel(BUNDLED), []
     for seed in seeds:
         random = np.random.default_rng([_SEED, seed])
         shown = single.draw(_SHARES, random, materials)
-        [alone] = examine_alone(model, [picture.load(shown.pixels)], min_confidence=math.inf)
+        [alone] = examine_by_classifier(
+            model, [picture.load(shown.pixels)], min_confidence=math.inf
+        )
         # `examine` starts with the one, and goes on with the other.
         for seen in (alone, examine_inverted(model, alone)):
             if seen.hypotheses:
@@ -79,10 +81,10 @@ def samples(materials: Materials, seeds: Iterable[int]) -> Samples:
 def _alternatives(seen: Candidates, label: int) -> tuple[Floats, Floats, Floats]:
     """The features, existence and fits of one picture's alternatives."""
     count, split = len(seen.hypotheses), len(ranker.FEATURES)
-    features = np.zeros((MAX_OF_BOTH + 2, split + len(ranker.SEVERAL_FEATURES)))
+    features = np.zeros((MAX_OF_BOTH_POLARITIES + 2, split + len(ranker.SEVERAL_FEATURES)))
     exist, fits = np.zeros((2, len(features)))
     shape = seen.picture.pixels.shape
-    views = ranker.features(seen.hypotheses, seen.strokes, seen.answers, shape)
+    views = ranker.features(seen.hypotheses, seen.stroke_widths, seen.answers, shape)
     pair = ranker.several_features(seen.hypotheses, views)
     features[:count, :split] = [[each.get(name, 0) for name in ranker.FEATURES] for each in views]
     features[-2, split:] = [pair.get(name, 0) for name in ranker.SEVERAL_FEATURES]

@@ -2,15 +2,16 @@
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
-from digits.inference.metadata import is_deep
 from digits_train import checkpoint
 from digits_train.run import checkpoint_at
 
 # Batch norm measures these; it doesn't learn them.
 _STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")
+_MAX_NESTED = 100  # objects and lists in a value of a checkpoint
 
 
 def inspect(path: Path) -> dict[str, Any]:
@@ -29,9 +30,14 @@ def inspect(path: Path) -> dict[str, Any]:
         "bytes": path.stat().st_size,
         "sha256": sha256,
         "provenance": {
-            name: text if is_deep(text := json.dumps(value)) else value
+            name: text if _is_deep(text := json.dumps(value)) else value
             for name, value in vars(provenance).items()
         },
         "parameters": sum(map(math.prod, learnt)),
         "tensors": shapes,
     }
+
+
+def _is_deep(text: str) -> bool:
+    """Whether a JSON text is nested too deeply for recursive functions."""
+    return len(re.findall(r"[{[]", text)) > _MAX_NESTED

@@ -18,18 +18,18 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from digits.data.image_folder import assign_split, digest_of
-from digits.data.table import NumberLabel, OnError, rows
+from digits.data.image_folder import assign_split
+from digits.data.table import Label, OnError, read_labels
 from digits.errors import DataError, PictureError
 from digits.images import picture
-from digits.images.grey import Grey
+from digits.images.grey import Grey, digest_of
 from digits.inference.detector_model import run_maps
-from digits.inference.interface import LARGEST, SMALLEST, SYMBOLS
+from digits.inference.interface import MAX_DIGIT_HEIGHT, MIN_DIGIT_HEIGHT, SYMBOLS
 from digits.inference.metadata import DetectorMetadata
 from digits.inference.model_file import BUNDLED_DETECTOR, load
 from digits.reader.detections import Floats, Mask
 from digits.reader.lattice import Arc, build_lattice, forced_path
-from digits.reader.page import build_lattices, find_symbols, read_page
+from digits.reader.page import best_paths, build_lattices, find_symbols
 from digits.reader.pyramid import MapsFn
 from digits_train.camera.exposure import lens
 from digits_train.camera.ranges import RANGES
@@ -84,7 +84,7 @@ class OwnPages:
 
 
 def load_own_pages(path: Path, maps: MapsFn, on_error: OnError) -> OwnPages:
-    """Load the pages of a table (see `table.rows`).
+    """Load the pages of a table (see `table.read_labels`).
 
     Two sevenths are held back, chosen by group or else by picture. maps: of the detector that says
     where the symbols are. on_error: called for what can't be used. Raises DataError if nothing is
@@ -105,8 +105,8 @@ def load_own_pages(path: Path, maps: MapsFn, on_error: OnError) -> OwnPages:
 
 def _load(path: Path, on_error: OnError) -> list[OwnPage]:
     """Each picture once, with all of its labels but those that contradict each other."""
-    files = defaultdict[Path, list[NumberLabel]](list)
-    for file, label in rows(path, on_error, "text"):
+    files = defaultdict[Path, list[Label]](list)
+    for file, label in read_labels(path, on_error, "text"):
         files[file].append(label)
     pages, contradictory = dict[bytes, OwnPage](), set[tuple[bytes, Box]]()
     for file, labels in files.items():
@@ -150,7 +150,7 @@ def align(page: OwnPage, maps: MapsFn) -> AlignedPage | None:
             continue
         pairs = [*zip(written, path, strict=True)]
         sizes = [arc.box[3] - arc.box[1] for symbol, arc in pairs if symbol.isdigit()]
-        height = float(np.median(sizes or [min(box[3] - box[1], LARGEST)]))
+        height = float(np.median(sizes or [min(box[3] - box[1], MAX_DIGIT_HEIGHT)]))
         read = [Symbol(arc.box, SYMBOLS.index(symbol), height) for symbol, arc in pairs]
         symbols += read or [Symbol(box, -1, height)]
         known.append(box)
@@ -181,7 +181,7 @@ def show(page: AlignedPage, number: int, random: Random, side: int) -> tuple[Gre
     Where it isn't known what is written, such as beyond the page's edge, nothing is wrong.
     """
     height = np.exp(random.normal(np.log(RANGES.height), RANGES.heights))
-    size, chosen = float(height.clip(SMALLEST, LARGEST)), page.symbols[number]
+    size, chosen = float(height.clip(MIN_DIGIT_HEIGHT, MAX_DIGIT_HEIGHT)), page.symbols[number]
     scale = size / chosen.height
     scales = scale * (1 + random.normal(0, _STRETCHED, 2))
     middle = random.uniform(chosen.box[:2], chosen.box[2:])
@@ -215,7 +215,7 @@ def read_right(maps: MapsFn, pages: Sequence[OwnPage]) -> NDArray[np.bool_]:
     """Which labels are read exactly: bool [n]. In a box is a number of which half or more is."""
     right = []
     for page in pages:
-        columns = [*chain.from_iterable(read_page(page.pixels, maps))]
+        columns = [*chain.from_iterable(best_paths(page.pixels, maps))]
         boxes = [np.array([arc.box for arc in column]) for column in columns]
         for box, text in page.labels.items():
             inside = (n for n in range(len(columns)) if _is_in(boxes[n], box).mean() >= 0.5)
@@ -237,4 +237,4 @@ def network_maps(model: BaseNetwork) -> MapsFn:
         centres = centres / bundled.centre_temperature + bundled.centre_shift
         return [part.numpy() for part in (centres, symbols / bundled.temperature, boxes)]
 
-    return lambda pixels: run_maps(run, pixels, "the network")
+    return lambda pixels: run_maps(run, pixels)

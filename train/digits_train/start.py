@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from digits.errors import DigitsError, ModelError
 from digits.inference import model_file
 from digits.inference.metadata import AnyMetadata
-from digits.inference.scan import scan
+from digits.inference.onnx_weights import read_weights
 from digits_train import checkpoint, models
 from digits_train.config import AnyRecipe
 from digits_train.models import BaseNetwork, Normalize
@@ -94,7 +94,7 @@ def _load_export(path: Path) -> Start:
         raise ModelError(f"{path} is a {architecture}: only its run can be a start, not its file")
     try:
         model = models.get_network(architecture)()
-        stored = _dequantize(scan(source.content, source.name).tensors)
+        stored = _dequantize(read_weights(source.content))
         model.load_weights(_unfold(model, stored, file.metadata.temperature))
     except (LookupError, ValueError, TypeError, RuntimeError) as error:
         cause = f"it has no {error}" if isinstance(error, KeyError) else str(error)

@@ -99,7 +99,7 @@ def _load_data(
     def load() -> Dataset:
         recipe = config.recipe
         own = recipe.own and _load_own(recipe.name, data, parent)
-        loaded = own or datasets.load(data, datasets.skip)
+        loaded = own or datasets.load(data, datasets.warn_of_skipped)
         for warning in diagnose.data_warnings(loaded.splits):
             print_stderr(f"warning: {warning}")
         if not isinstance(recipe, Recipe) or recipe.frames or recipe.outlier_weight:
@@ -117,15 +117,17 @@ def _load_own(recipe: str, data: Path | None, parent: BaseNetwork | None) -> Dat
         raise DataError(f"the recipe {recipe} needs --data: your own labelled pictures")
     own: OwnPictures | own_pages.OwnPages
     if isinstance(parent, Detector):
-        own = own_pages.load_own_pages(data, own_pages.network_maps(parent), datasets.skip)
+        own = own_pages.load_own_pages(
+            data, own_pages.network_maps(parent), datasets.warn_of_skipped
+        )
     elif has_pages(data):
         raise DataError(f"{data} has numbers: a detector learns from them (--network detector)")
     else:
-        own = datasets.load_own(data, datasets.skip)
+        own = datasets.load_own(data, datasets.warn_of_skipped)
         if not len(own.train):
             count = len(own.held_back)
             raise DataError(f"{data}: all {count} pictures are held back; label more, or groups")
-    checksums = mnist.SHA256 | {datasets.OWN: own.sha256}
+    checksums = mnist.SHA256 | {datasets.OWN_CHECKSUM_NAME: own.sha256}
     return Dataset(mnist.load_all(None), checksums, own)
 
 
@@ -200,7 +202,7 @@ def _train_epochs(run: RunDir, training: Training, task: Task) -> None:
     epochs, dist = training.config.recipe.epochs, task.dist
     task.start()
     training.record_machine(dist)
-    with progress_bar(shown=dist.is_main) as bar:
+    with progress_bar(visible=dist.is_main) as bar:
         total, completed = epochs * task.examples, training.epoch * task.examples
         shown = bar.add_task("training", total=total, completed=completed)
         for epoch in fit(training, task, partial(bar.advance, shown)):

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from digits.classifier import Classifier
-from digits.commands.runner import ClassifierOptions, Task
+from digits.classifier import DEFAULT_MAX_ERRORS, Classifier
+from digits.commands.tasks import ClassifierOptions, ReadNumbers
 from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
 from digits.data import mnist
 from digits.data.image_folder import has_pictures, read_pictures
 from digits.data.mnist import Split
-from digits.data.table import NumberLabel, OnError, has_column, rows
+from digits.data.table import Label, OnError, has_column, read_labels
 from digits.errors import DataError, DigitsError, PictureError
 from digits.evaluation.acceptance import calibrate, save
 from digits.evaluation.digits import Evaluation
@@ -22,7 +22,6 @@ from digits.evaluation.numbers import NumberEvaluation, numbers_in
 from digits.evaluation.pages import PageEvaluation
 from digits.images import picture
 from digits.prediction import SIGNS
-from digits.reader.reading import MAX_ERRORS
 from digits.terminal import print_stderr, track
 
 _BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB for each digit
@@ -35,86 +34,110 @@ _PAGE_KEYS = ("pages", "exact", "same_layout", "signs", "error_rate")
 
 
 class Report(NamedTuple):
-    """What docs/output.md describes, and what functions of `digits_train.plots` draw, by name."""
+    """The values of docs/output.md, and what functions of `digits_train.plots` draw, by name."""
 
     values: dict[str, Any]
     plots: dict[str, object]
 
 
-def evaluate_digits(networks: ClassifierOptions, data: Path | None, on_error: OnError) -> Report:
-    """How well a classifier reads digits.
+def evaluate_digits(
+    classifier_options: ClassifierOptions, data: Path | None, on_error: OnError
+) -> Report:
+    """Measure how well a classifier reads digits.
 
-    data: see `read_pictures`, or of MNIST, whose test digits are read (see `mnist.load`). on_error:
-    called for each picture that can't be read. Raises DataError if none can, and ModelError.
+    data: see `read_pictures`; or a folder of MNIST, whose test digits are read (see `mnist.load`).
+    on_error: called for each picture that can't be read.
+
+    Raises DataError if no picture can be read, and ModelError.
     """
-    classifier = networks.open(reads_numbers=False)
+    classifier = classifier_options.open(reads_numbers=False)
     network = classifier.model
-    result = Evaluation(network.metadata.rejection_threshold)
+    evaluation = Evaluation(network.metadata.rejection_threshold)
     if data is not None and has_pictures(data):
         name = str(data)
         for digit in read_pictures(data, on_error, classifier):
             split = Split(digit.frame[None], np.array([digit.label], np.uint8))
-            result.add(split, np.array([digit.probabilities], np.float32), [digit.name])
+            evaluation.add(split, np.array([digit.probabilities], np.float32), [digit.name])
     else:
         name, digits = "MNIST's test digits", mnist.load("test", data)
         starts = range(0, len(digits), _BATCH_SIZE)
         for start in track(starts, len(starts), "evaluating"):
             batch = digits[start : start + _BATCH_SIZE]
-            result.add(batch, network.probabilities(batch.images))
-    if not result.total:
+            evaluation.add(batch, network.probabilities(batch.images))
+    if not evaluation.total:
         raise DataError(f"no readable pictures in {name}")
-    about = {"model": network.name, "data": name, "kernels": network.kernels}
-    values = about | _pick(result, _DIGIT_KEYS)
-    values |= {"calibration_error": result.calibration.error}
-    values |= {"confusion": result.confusion.tolist()}
-    values |= {"mistakes": [_pick(mistake, _MISTAKE_KEYS) for mistake in result.mistakes]}
-    return Report(values, {"confusion": result.confusion, "mistakes": result})
+    values = {
+        "model": network.name,
+        "data": name,
+        "kernels": network.kernels,
+        **_pick(evaluation, _DIGIT_KEYS),
+        "calibration_error": evaluation.calibration.error,
+        "confusion": evaluation.confusion.tolist(),
+        "mistakes": [_pick(mistake, _MISTAKE_KEYS) for mistake in evaluation.mistakes],
+    }
+    return Report(values, {"confusion": evaluation.confusion, "mistakes": evaluation})
 
 
-def evaluate_pages(networks: ClassifierOptions, table: Path, on_error: OnError) -> Report:
-    """How well a reader reads the pages in a table. on_error, raises: see `evaluate_digits`."""
+def evaluate_pages(classifier_options: ClassifierOptions, table: Path, on_error: OnError) -> Report:
+    """Measure how well a reader reads the pages in a table.
+
+    on_error: called for each row or picture that can't be read.
+
+    Raises DataError if no page can be read, and ModelError.
+    """
     if has_column(table, "box"):
         raise DataError(f"{table} labels numbers in boxes, not pages: measure it with --numbers")
-    classifier = networks.open(reads_numbers=True)
-    labelled = [(path, text) for path, (_, text, _) in rows(table, on_error, "text")]
+    classifier = classifier_options.open(reads_numbers=True)
+    labelled = [(path, text) for path, (_, text, _) in read_labels(table, on_error, "text")]
     if not labelled:
         raise DataError(f"no labelled pages in {table}")
-    signs = any(sign in text for _, text in labelled for sign in SIGNS)
-    result = PageEvaluation(signs)
-    constraints = Constraints(digits_only=not signs)
-    for path, written in track(labelled, len(labelled), "reading"):
+    has_signs = any(sign in text for _, text in labelled for sign in SIGNS)
+    evaluation = PageEvaluation(has_signs)
+    constraints = Constraints(digits_only=not has_signs)
+    for path, text in track(labelled, len(labelled), "reading"):
         try:
             pixels = picture.load(path, picture.PAGE_MAX_SIDE).pixels
-            result.add(str(path), written, classifier.read(pixels, constraints), pixels)
+            evaluation.add(str(path), text, classifier.read(pixels, constraints), pixels)
         except PictureError as error:
             on_error(error)
-    if not result.pages:
+    if not evaluation.pages:
         raise DataError(f"no readable pages in {table}")
-    worst = [
-        {"name": page.name, "text": page.written, "read": page.read}
-        | _pick(page.score, ("missed", "wrong", "invented"))
-        for page in result.worst
-    ]
-    values = {"model": _both(classifier), "data": str(table), **_pick(result, _PAGE_KEYS)}
-    values |= result.score._asdict() | {"calibration_error": result.calibration.error}
-    values |= {"worst": worst, "read": result.calibration.total}
-    return Report(values, {"pages": result})
+    values = {
+        "model": _reader_name(classifier),
+        "data": str(table),
+        **_pick(evaluation, _PAGE_KEYS),
+        **evaluation.score._asdict(),
+        "calibration_error": evaluation.calibration.error,
+        "worst": [
+            {"name": page.name, "text": page.written, "read": page.read}
+            | _pick(page.score, ("missed", "wrong", "invented"))
+            for page in evaluation.worst
+        ],
+        "read": evaluation.calibration.total,
+    }
+    return Report(values, {"pages": evaluation})
 
 
-def evaluate_numbers(task: Task, table: Path, promise: Path | None, on_error: OnError) -> Report:
-    """How many numbers in a table are read and accepted rightly.
+def evaluate_numbers(
+    task: ReadNumbers, table: Path, risk_bound_file: Path | None, on_error: OnError
+) -> Report:
+    """Measure how many numbers in a table are read and accepted rightly.
 
     Each page is read once. Labels with boxes are compared with what was read there, and one that
     contradicts the constraints is another field's, and left out; without a box it is an error, and
-    its page isn't counted. promise: file for `acceptance.save`. on_error, raises: see
-    `evaluate_digits`.
+    its page isn't counted.
+
+    risk_bound_file: where `acceptance.save` stores what to accept.
+    on_error: called for each row or picture that can't be read, and if no bound can be had.
+
+    Raises DataError if no number can be read, and ModelError.
     """
-    classifier, constraints = task.networks.open(True), task.constraints or Constraints()
+    classifier, constraints = task.open(), task.constraints or Constraints()
     column = "number" if has_column(table, "number") else "text"
-    pages = defaultdict[Path, list[NumberLabel]](list)
-    for path, label in rows(table, on_error, column):
+    pages = defaultdict[Path, list[Label]](list)
+    for path, label in read_labels(table, on_error, column):
         pages[path].append(label)
-    result, total, left_out = NumberEvaluation(), sum(map(len, pages.values())), 0
+    evaluation, total, left_out = NumberEvaluation(), sum(map(len, pages.values())), 0
     for path, labels in track(pages.items(), len(pages), "reading"):
         try:
             kept = [label for label in labels if _satisfies(path, label, constraints)]
@@ -123,45 +146,53 @@ def evaluate_numbers(task: Task, table: Path, promise: Path | None, on_error: On
         except (DataError, PictureError) as error:
             on_error(error)
             continue
-        written = [text.split() for _, text, _ in kept]
+        texts = [text.split() for _, text, _ in kept]
         if boxes := [box for box, _, _ in kept if box]:
-            for text, read in zip(written, numbers_in(boxes, numbers), strict=True):
-                result.add(str(path), text, read)
+            for words, numbers_in_box in zip(texts, numbers_in(boxes, numbers), strict=True):
+                evaluation.add(str(path), words, numbers_in_box)
         else:
-            result.add(str(path), sum(written, []), numbers)
+            evaluation.add(str(path), sum(texts, []), numbers)
     if left_out:
         print_stderr(
             "left out, as they don't satisfy the constraints and so are of other fields:"
             f" {left_out:,} of {total:,} labelled numbers"
         )
-    if not result.written + result.invented:
+    if not evaluation.written + evaluation.invented:
         raise DataError(f"no readable numbers in {table}")
-    max_errors = task.max_errors or MAX_ERRORS
-    values = {"model": _both(classifier), "data": str(table), **result.to_dict(max_errors)}
-    values |= {"promise": None}
-    if promise:
+    max_errors = task.max_errors or DEFAULT_MAX_ERRORS
+    values = {
+        "model": _reader_name(classifier),
+        "data": str(table),
+        **evaluation.to_dict(max_errors),
+        "risk_bound": None,
+    }
+    if risk_bound_file:
         try:
-            given = calibrate(result.probabilities, result.right, max_errors)
-            save(promise, given, task.networks.files, constraints)
-            values["promise"] = {"file": str(promise), **given._asdict()}
+            bound = calibrate(evaluation.probabilities, evaluation.right, max_errors)
+            save(risk_bound_file, bound, task.classifier_options.files, constraints)
+            values["risk_bound"] = {"file": str(risk_bound_file), **bound._asdict()}
         except DigitsError as error:
             on_error(error)
-    return Report(values, {"numbers": result})
+    return Report(values, {"numbers": evaluation})
 
 
-def _pick(result: object, keys: Iterable[str]) -> dict[str, Any]:
-    return {key: getattr(result, key) for key in keys}
+def _pick(record: object, keys: Iterable[str]) -> dict[str, Any]:
+    return {key: getattr(record, key) for key in keys}
 
 
-def _both(classifier: Classifier) -> str:
-    return " with ".join(network.name for network in classifier.networks)
+def _reader_name(classifier: Classifier) -> str:
+    return f"{classifier.networks.detector.name} with {classifier.networks.recognizer.name}"
 
 
-def _satisfies(path: Path, label: NumberLabel, constraints: Constraints) -> bool:
-    """Whether its numbers do. Raises DataError if they don't, and have no box."""
+def _satisfies(path: Path, label: Label, constraints: Constraints) -> bool:
+    """Whether the label does. Raises DataError if one without a box doesn't."""
     box, text, _ = label
-    numbers = text.split() if constraints else []
-    wrong = [each for each in numbers if not accepts_text(constraints.automaton, each)]
-    if wrong and box is None:
-        raise DataError(f"{path} is labelled {wrong[0]}, which contradicts the constraints")
-    return not wrong
+    if not constraints:
+        return True
+    for number in text.split():
+        if not accepts_text(constraints.automaton, number):
+            if box is None:
+                message = f"{path} is labelled {number}, which contradicts the constraints"
+                raise DataError(message)
+            return False
+    return True

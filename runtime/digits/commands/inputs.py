@@ -15,7 +15,11 @@ OnError = Callable[[PictureError], None]
 
 
 class Inputs(NamedTuple):
-    """The files, whether results need their names, and the reporter of the errors so far."""
+    """The input pictures.
+
+    show_name: whether people need the names beside the results.
+    errors: has reported what can't be found.
+    """
 
     files: list[str]
     show_name: bool
@@ -23,7 +27,7 @@ class Inputs(NamedTuple):
 
 
 def resolve(arguments: Sequence[str], recursive: bool) -> Inputs:
-    """Find the pictures that the arguments name, in their order. recursive: as in `expand`."""
+    """Find the pictures that the arguments name, in their order. recursive: see `walk`."""
     files, errors = list[str](), ErrorReporter()
     for argument in arguments:
         try:
@@ -33,10 +37,10 @@ def resolve(arguments: Sequence[str], recursive: bool) -> Inputs:
     return Inputs(files, len(files) != 1 or files != list(arguments), errors)
 
 
-def read_source(file: str) -> str | bytes:
-    """Return the file name, or the bytes of stdin for `-`.
+def to_source(file: str) -> str | bytes:
+    """Return the file name as it is, but for `-` the bytes of stdin.
 
-    Raises PictureError if it can't be read or is too large.
+    Raises PictureError if stdin can't be read or is too large.
     """
     if file != STDIN:
         return file
@@ -49,9 +53,11 @@ def read_source(file: str) -> str | bytes:
 
 
 def expand(argument: str, recursive: bool, on_error: OnError) -> list[str]:
-    """The pictures of a file, folder or pattern, sorted by name.
+    """List the pictures of a file, folder or pattern, sorted by name.
 
-    recursive, on_error: as in `walk`. Raises PictureError if there are none.
+    recursive, on_error: see `walk`.
+
+    Raises PictureError if there are none.
     """
     if not argument:
         raise PictureError("'' is not a file name")
@@ -79,13 +85,14 @@ def expand(argument: str, recursive: bool, on_error: OnError) -> list[str]:
 def walk(top: str, recursive: bool, on_error: OnError, hidden: bool = True) -> Iterator[str]:
     """Yield the pictures in a folder.
 
-    recursive: whether to include subfolders, but not links to folders. on_error: called for each
-    folder that can't be read. hidden: whether to include what begins with a dot.
+    recursive: whether to include subfolders, but not links to folders.
+    on_error: called for each folder that can't be read.
+    hidden: whether to include what begins with a dot.
     """
     # os.walk is recursive before Python 3.12, and fails a thousand folders deep.
-    waiting = [top]
-    while waiting:
-        folder = waiting.pop()
+    folders = [top]
+    while folders:
+        folder = folders.pop()
         try:
             with os.scandir(folder or ".") as entries:
                 for entry in entries:
@@ -93,12 +100,13 @@ def walk(top: str, recursive: bool, on_error: OnError, hidden: bool = True) -> I
                     if entry.name.startswith(".") and not hidden:
                         continue
                     if entry.is_dir(follow_symlinks=False):
-                        waiting += [path] * recursive
+                        if recursive:
+                            folders.append(path)
                     elif os.path.splitext(path)[1].lower() in SUFFIXES and not (
                         entry.is_symlink() and os.path.isdir(path)
                     ):
                         yield path
         except OSError as error:
-            refused = PictureError(f"can't open {folder}: {error.strerror}")
-            refused.__cause__ = error
-            on_error(refused)
+            unreadable = PictureError(f"can't open {folder}: {error.strerror}")
+            unreadable.__cause__ = error
+            on_error(unreadable)

@@ -5,17 +5,17 @@ import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from digits.commands.runner import Task, network_options
-from digits.constraints.checks import CheckName
+from digits.commands.tasks import ClassifierOptions, ReadNumbers
+from digits.constraints.automaton import CheckName
 from digits.errors import DigitsError
 from digits.formats import FORMATS, Format
-from digits.prediction import Reading
 
 
 def make_app() -> typer.Typer:
@@ -41,40 +41,44 @@ def needs_package(needed_by: str, package: str) -> Iterator[None]:
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """Make each field of a parameter that is a NamedTuple of options an option of the command."""
+    """Let a command take a class of options as one parameter; each of its fields is an option."""
     parameters = inspect.signature(command).parameters
     groups = {
-        name: each.annotation
-        for name, each in parameters.items()
-        if hasattr(each.annotation, "_make")
+        name: parameter.annotation
+        for name, parameter in parameters.items()
+        if isinstance(parameter.annotation, type)
     }
 
     @wraps(command)
     def run(**values: Any) -> None:
         for name, group in groups.items():
-            values[name] = group(*(values.pop(field) for field in group._fields))
+            fields = inspect.signature(group).parameters
+            values[name] = group(**{field: values.pop(field) for field in fields})
         command(**values)
 
-    single = list[inspect.Parameter]()
-    for name, each in parameters.items():
-        fields = inspect.signature(groups[name]).parameters.values() if name in groups else [each]
-        single += (field.replace(kind=inspect.Parameter.KEYWORD_ONLY) for field in fields)
-    run.__signature__ = inspect.Signature(single)  # type: ignore[attr-defined]
+    options = list[inspect.Parameter]()
+    for name, parameter in parameters.items():
+        if name in groups:
+            options += inspect.signature(groups[name]).parameters.values()
+        else:
+            options.append(parameter)
+    keyword_only = [field.replace(kind=inspect.Parameter.KEYWORD_ONLY) for field in options]
+    run.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]
     return run
 
 
 def option(metavar: str, help: str, *names: str, **more: Any) -> Any:
-    """An option with a value. more: arguments of `typer.Option`."""
+    """Create an option with a value. more: arguments of `typer.Option`."""
     return typer.Option(*names, metavar=metavar, help=help, **more)
 
 
 def path_option(metavar: str, help: str, *names: str, show_default: bool | str = False) -> Any:
-    """An option whose value is a path: a FILE, a DIR, or a PATH that may be either."""
+    """Create an option whose value is a path: a FILE, a DIR, or a PATH that may be either."""
     return option(metavar, help, *names, parser=_parse_path, show_default=show_default)
 
 
 def path_argument(metavar: str) -> Any:
-    """An argument that is a path. The command's docstring describes it."""
+    """Create an argument that is a path. The command's docstring describes it."""
     return typer.Argument(parser=_parse_path, metavar=metavar, hidden=True)
 
 
@@ -84,28 +88,18 @@ def _parse_path(text: str) -> Path:
     return Path(text)
 
 
-def _parse_format(name: str) -> Format:
-    if name not in FORMATS:
-        raise typer.BadParameter(f"{name!r} is not one of {', '.join(FORMATS)}")
-    return FORMATS[name]
-
-
 Pictures = Annotated[list[str], typer.Argument(metavar="PICTURES", hidden=True)]
 Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Include subfolders.")]
 _MODEL = "ONNX file from `digits export`; default: $DIGITS_MODEL, else the bundled model."
-_DETECTOR = "ONNX file of a detector; default: $DIGITS_DETECTOR, else the bundled detector."
-_RECOGNIZER = "ONNX file of a recognizer; default: $DIGITS_RECOGNIZER, else the bundled recognizer."
 _MODELS = (
     "ONNX file of a detector, a recognizer (numbers) or a classifier (single digits); repeat it to"
     " name one of each. Default: $DIGITS_DETECTOR and so on, else the bundled ones."
 )
 Model = Annotated[Path | None, path_option("FILE", _MODEL)]
-Detector = Annotated[Path | None, path_option("FILE", _DETECTOR)]
-Recognizer = Annotated[Path | None, path_option("FILE", _RECOGNIZER)]
 Models = Annotated[list[Path] | None, path_option("FILE", _MODELS)]
-_FIELDS = "Read the sheets of a form, a row each: `digits fields` makes it; docs/fields.md."
+_FIELDS = "Read the sheets of a form, a row each (-o also writes .xlsx): docs/fields.md."
 Fields = Annotated[Path | None, path_option("FORM.toml", _FIELDS)]
-_THRESHOLD = "Answer ? below this confidence; 0: never."
+_THRESHOLD = "Answer ? if the confidence is less; 0: never."
 Threshold = Annotated[
     float | None, option("P", _THRESHOLD, min=0, max=1, show_default="as the model file says")
 ]
@@ -116,39 +110,39 @@ Jobs = Annotated[
 ]
 _DATA = "Folder of pictures sorted by digit (7/any.png), CSV of file and digit, or MNIST's folder."
 Data = Annotated[Path | None, path_option("PATH", _DATA, show_default="MNIST")]
-_LINES, _NAMES = "JSON has one object a line.", "|".join(FORMATS)
-_FORMAT = option(_NAMES, _LINES, "--format", parser=_parse_format, show_default="text")
-_OUTPUT = "Append to a .csv or .jsonl file, or .xlsx with --fields. Run again, it goes on."
-_MAX_ERRORS = "How many accepted numbers may be wrong: 0.1%, or a FILE of `eval --calibrate`."
+_OUTPUT = "Append results to this file (.csv or .jsonl); a later run continues it."
+_MAX_ERRORS = "Share of accepted numbers that may be wrong: 0.1%, or a FILE of `eval --calibrate`."
 
 
 class OutputOptions(NamedTuple):
     """Where results go, and in which format."""
 
-    format: Annotated[Format | None, _FORMAT] = None
-    as_json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False
-    as_csv: Annotated[bool, typer.Option("--csv", help="Short for --format csv.")] = False
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object for each picture.")
+    ] = False
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False
     output: Annotated[Path | None, path_option("FILE", _OUTPUT, "--output", "-o")] = None
 
-    def chosen(self) -> Format:
-        """The one format that the options, or the name of the output file, ask for; else text.
+    def choose_format(self) -> Format:
+        """Return the format that the options, or the name of the output file, name; else text.
 
-        Raises BadParameter if they ask for several, or for none in which files are written.
+        Raises BadParameter if they name several, or none in which files are written.
         """
         suffix = self.output.suffix.lower() if self.output else ""
-        asked = {self.format} if self.format else set[Format]()
-        asked |= {FORMATS["json"]} if self.as_json else set()
-        asked |= {FORMATS["csv"]} if self.as_csv else set()
-        asked |= {form for form in FORMATS.values() if suffix in form.suffixes}
-        if len(asked) > 1:
-            raise typer.BadParameter("--format, --json, --csv and the name of --output contradict")
-        chosen = asked.pop() if asked else FORMATS["text"]
-        if chosen.suffixes:
+        names = {name for name, known in FORMATS.items() if suffix in known.suffixes}
+        if self.as_json:
+            names.add("json")
+        if self.as_csv:
+            names.add("csv")
+        if len(names) > 1:
+            raise typer.BadParameter("--json, --csv and the name of --output contradict")
+        output_format = FORMATS[names.pop() if names else "text"]
+        if output_format.suffixes:
             if isinstance(sys.stdout, io.TextIOWrapper):  # for programs, whatever the locale
                 sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
         elif self.output:
             raise typer.BadParameter("--output writes .csv or .jsonl; or add --csv or --json")
-        return chosen
+        return output_format
 
 
 class NumberOptions(NamedTuple):
@@ -157,7 +151,7 @@ class NumberOptions(NamedTuple):
     digits_only: Annotated[
         bool, typer.Option("--digits-only", help="Leave out minus signs and decimal points.")
     ] = False
-    length: Annotated[str | None, option("N", "Digits of each number: 6, or 4-8.")] = None
+    length: Annotated[str | None, option("N", "How many digits each number has: 6, or 4-8.")] = None
     pattern: Annotated[
         str | None, option("REGEX", r"What each number looks like: \d{3}-\d{4}, 20[0-9]*.")
     ] = None
@@ -166,11 +160,13 @@ class NumberOptions(NamedTuple):
         str | None,
         option("FILE", "Allowed numbers, one a line; or FILE.csv:COLUMN of a table.", "--list"),
     ] = None
-    value_range: Annotated[str | None, option("A-B", "Least and greatest value.", "--range")] = None
+    value_range: Annotated[
+        str | None, option("A-B", "Least and greatest value of each number.", "--range")
+    ] = None
     max_errors: Annotated[str | None, option("P", _MAX_ERRORS, show_default="1%")] = None
 
-    def task(self, models: list[Path] | None, reads_numbers: bool = True) -> Task:
-        """What to read by these networks; see `network_options`.
+    def task(self, classifier_options: ClassifierOptions) -> ReadNumbers:
+        """Make the task to read such numbers by such a classifier.
 
         Raises BadParameter for options that are malformed or contradict each other, and DigitsError
         for a file that can't be read, or is for other constraints or networks.
@@ -180,14 +176,20 @@ class NumberOptions(NamedTuple):
 
         try:
             allowed = None if self.allowed is None else AllowedNumbers.parse(self.allowed)
-            asked = self.length, self.pattern, self.check, allowed, self.value_range
-            constraints = Constraints(*asked, self.digits_only)
-            networks = network_options(models, reads_numbers)
+            constraints = Constraints(
+                length=self.length,
+                pattern=self.pattern,
+                check=self.check,
+                values=allowed,
+                range=self.value_range,
+                digits_only=self.digits_only,
+            )
+            task = ReadNumbers(classifier_options=classifier_options, constraints=constraints)
             if self.max_errors is None:
-                return Task(networks, Reading, constraints)
+                return task
             from digits.evaluation.acceptance import parse_max_errors
 
-            share = parse_max_errors(self.max_errors, networks.files, constraints)
-            return Task(networks, Reading, constraints, share)
+            share = parse_max_errors(self.max_errors, classifier_options.files, constraints)
+            return replace(task, max_errors=share)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error

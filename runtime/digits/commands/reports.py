@@ -1,12 +1,11 @@
-"""Print what `eval`, `info` and `bench` have to say: values as JSON, or in lines for people."""
+"""Print the values that `eval`, `info` and `bench` report: as JSON, or in lines for people."""
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from digits.inference.interface import describe
+from digits.inference.interface import INTERFACES, add_batch, describe
 from digits.terminal import print_result
 from digits.text import escape_control, to_json
 
@@ -25,24 +24,17 @@ def print_report(values: Mapping[str, Any], as_json: bool) -> None:
 
 
 def info(file: "ModelFile[AnyMetadata]") -> dict[str, Any]:
-    """What `digits info` says of an ONNX file. Raises ModelError for metadata that isn't JSON."""
+    """List what is in a model file. Raises ModelError for metadata that isn't JSON."""
     from digits.inference.metadata import parse_objects
 
-    name, scan, parameters = file.name, file.scan, Counter[str]()
-    for array in scan.tensors.values():
-        parameters[array.dtype.name] += array.size
+    interface = INTERFACES[file.metadata.task]
     return {
-        "file": name,
+        "file": file.name,
         "bytes": len(file.content),
         "sha256": file.sha256,
-        "ir_version": scan.ir_version,
-        "opsets": scan.opsets,
-        "producer": scan.producer,
-        "input": describe(scan.inputs),
-        "output": describe(scan.outputs),
-        "operators": dict(Counter(node.operator for node in scan.nodes)),
-        "parameter_counts": dict(parameters),  # of weights, biases, scales, zero points
-        "metadata": asdict(file.metadata) | parse_objects(file.metadata, name),
+        "input": describe(add_batch([interface.input])),
+        "output": describe(add_batch(interface.outputs)),
+        "metadata": asdict(file.metadata) | parse_objects(file.metadata, file.name),
     }
 
 
@@ -69,7 +61,7 @@ def lines(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _flatten(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """The values in all objects, by their paths."""
+    """Yield the values in all objects, with their paths."""
     for key, value in values.items():
         if isinstance(value, dict) and value:
             yield from _flatten(value, f"{path}{key}.")
@@ -84,13 +76,10 @@ def _is_table(value: object) -> bool:
 
 
 def _table(rows: Sequence[Any]) -> Iterator[str]:
-    """The lines of a table: a column for each path, or of a matrix for each index."""
-    named = (row if isinstance(row, dict) else dict(enumerate(row)) for row in rows)
-    flat = [dict(_flatten({str(key): value for key, value in row.items()})) for row in named]
+    """Yield the lines of a table, with a column for each path, or for each index of a matrix."""
+    records = (row if isinstance(row, dict) else dict(enumerate(row)) for row in rows)
+    flat = [dict(_flatten({str(key): value for key, value in row.items()})) for row in records]
     columns = [*dict.fromkeys(column for row in flat for column in row)]
-    if any(_is_table(value) for row in flat for value in row.values()):  # too much for a line
-        yield from (line for row in flat for line in (*lines(row), ""))
-        return
     cells = [columns]
     cells += [[_format(row.get(key))[:_MAX_CELL] for key in columns] for row in flat[:_MAX_ROWS]]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -99,7 +88,7 @@ def _table(rows: Sequence[Any]) -> Iterator[str]:
 
 
 def _format(value: object) -> str:
-    """A number with four digits, a text in one line, or a list of these."""
+    """Format a number with four digits, a text in one line, or a list of these."""
     if value is None or isinstance(value, float) and math.isnan(value):
         return "–"
     if isinstance(value, int) and not isinstance(value, bool):

@@ -26,22 +26,33 @@ class WriteFailed(DigitsError):
 class ResultsFile:
     """Appends complete lines to a file, which is locked; what is incomplete at its end is cut off.
 
-    path: a file with these columns, or a new one. Whatever else changes or replaces it meanwhile,
-    it is opened again before the next line. key: how many of the columns identify a picture. redo:
-    a cell in lines whose pictures aren't done. done: hashes of the keys of those that are, which
-    take a third of the memory; among 10^6 pictures, two collide once in 10^7 devices.
+    Whatever else changes or replaces the file meanwhile, it is opened again before the next line.
+
+    path: a file with these columns, or a new one.
+    key_columns: how many columns, from the first, identify a picture.
+    redo_status: a cell in the lines of pictures that are to be read again.
+    done_hashes: hashes of the key columns of the others, which take a third of the memory; among
+        10^6 pictures, two collide once in 10^7 devices.
 
     Raises DigitsError if it isn't a file, can't be opened, has other columns or is locked by
     another process.
     """
 
     def __init__(
-        self, path: Path, columns: Sequence[str], form: Format = CSV, key: int = 1, redo: str = "\0"
+        self,
+        path: Path,
+        columns: Sequence[str],
+        output_format: Format = CSV,
+        key_columns: int = 1,
+        redo_status: str = "\0",
     ) -> None:
-        self.path, self._columns, self._key, self._redo = path, list(columns), key, redo
-        self._format = form
-        self.done = set[int]()
-        self._known: tuple[int, ...]  # as we have left it
+        self.path, self._columns = path, list(columns)
+        self._key_columns, self._redo_status = key_columns, redo_status
+        self._format = output_format
+        header = output_format.header(columns)
+        self._header = f"{header}\n".encode() if header else b""
+        self.done_hashes = set[int]()
+        self._state: tuple[int, ...]  # of the file as this has left it
         with reporting(f"write {path}", WriteFailed):
             self._open()
 
@@ -52,26 +63,26 @@ class ResultsFile:
         columns, has taken its place.
         """
         with reporting(f"write {self.path}", WriteFailed):
-            if self._file.closed or _state(self.path) != self._known:
+            if self._file.closed or _state(self.path) != self._state:
                 self.close()
                 self._open()
-            size = begin = self._known[-1]
+            size = self._state[-1]
+            header = b"" if size else self._header
+            data = f"{lines}\n".encode(errors="backslashreplace")
             try:
-                header = self._format.header(self._columns)
-                if header and not size:
-                    begin = self._write(size, f"{header}\n".encode())
-                data = f"{lines}\n".encode(errors="backslashreplace")
-                if "\n" in lines:
-                    self._write(begin, b"\0" + data[1:])
-                    self.fsync()
-                    self._write(begin, data[:1])
+                self._file.seek(size)
+                if "\n" not in lines:
+                    self._write(header + data)
                 else:
-                    self._write(begin, data)
+                    self._write(header + b"\0" + data[1:])
+                    self.fsync()
+                    self._file.seek(size + len(header))
+                    self._write(data[:1])
             except OSError:
                 self._file.truncate(size)
                 raise
             finally:
-                self._known = _state(self._file.fileno())
+                self._state = _state(self._file.fileno())
         return size
 
     def truncate_to(self, size: int) -> None:
@@ -80,10 +91,10 @@ class ResultsFile:
         Raises WriteFailed, and DigitsError if something else has changed or replaced the file.
         """
         with reporting(f"write {self.path}", WriteFailed):
-            if _state(self.path) != self._known or not self._ours <= size <= self._known[-1]:
+            if _state(self.path) != self._state or not self._first_own <= size <= self._state[-1]:
                 raise DigitsError(f"something else has changed {self.path}; correct it there")
             self._file.truncate(size)
-            self._known = _state(self._file.fileno())
+            self._state = _state(self._file.fileno())
 
     def fsync(self) -> None:
         """Make the lines so far survive a power cut."""
@@ -94,12 +105,9 @@ class ResultsFile:
         """Close the file, and so unlock it."""
         self._file.close()
 
-    def _write(self, start: int, data: bytes) -> int:
-        """Write at this position; returns the one behind."""
-        self._file.seek(start)
+    def _write(self, data: bytes) -> None:
         while data:
             data = data[os.write(self._file.fileno(), data) :]
-        return self._file.tell()
 
     def _open(self) -> None:
         """Open and lock the file, and load it."""
@@ -114,12 +122,12 @@ class ResultsFile:
         except (DigitsError, OSError):
             self.close()
             raise
-        self._known = _state(self._file.fileno())
-        self._ours = self._known[-1]  # from which size on only we have written
+        self._state = _state(self._file.fileno())
+        self._first_own = self._state[-1]  # the size from which on only this has written
 
     def _load(self) -> None:
         """Note which pictures are done, and cut off what is incomplete."""
-        damaged, end = False, 0
+        is_damaged, end = False, 0
         with open(self._file.fileno(), "rb", closefd=False) as file:
             while line := file.readline(_MAX_LINE):
                 cells = self._parse(line)
@@ -130,28 +138,30 @@ class ResultsFile:
                 if line.startswith(b"\0") or not line.endswith(b"\n"):
                     break
                 end += len(line)
-                damaged |= not cells
-                if cells and cells != self._columns and self._redo not in cells:  # the header
-                    self.done.add(hash(tuple(map(str, cells[: self._key]))))
-        self._file.truncate(end)
-        if damaged:
+                is_damaged = is_damaged or not cells
+                is_header = cells == self._columns
+                if cells and not is_header and self._redo_status not in cells:
+                    self.done_hashes.add(hash(tuple(map(str, cells[: self._key_columns]))))
+        if end < os.fstat(self._file.fileno()).st_size:
+            self._file.truncate(end)
+            print_stderr(f"warning: {self.path} had an incomplete end, which was cut off")
+        if is_damaged:
             print_stderr(f"warning: {self.path} has damaged lines, whose pictures are read again")
 
     def _is_first(self, line: bytes, cells: Sequence[object]) -> bool:
         """Whether such results begin with this line, or with what is complete of it."""
-        header = self._format.header(self._columns)
         if line.endswith(b"\n"):
-            return cells == self._columns if header else bool(cells)
-        opening = f"{header}\n".encode() if header else self._format.opening.encode()
-        if header or opening.startswith(line):
-            return opening.startswith(line)
+            return cells == self._columns if self._header else bool(cells)
+        start = self._header or self._format.opening.encode()
+        if self._header or start.startswith(line):
+            return start.startswith(line)
         try:
             return bool(self._format.parse(line.decode(errors="replace"), self._columns))
         except ValueError:  # torn
-            return line.startswith(opening)
+            return line.startswith(start)
 
     def _parse(self, line: bytes) -> list[object]:
-        """What the line says; nothing if it is damaged."""
+        """Return what the line says; nothing if it is damaged."""
         try:  # a spreadsheet puts a byte order mark before the first one
             return self._format.parse(line.decode("utf-8-sig"), self._columns)
         except ValueError:

@@ -22,26 +22,26 @@ class AllowedNumbers:
     start: State = ""
 
     def __init__(self, numbers: Iterable[str]) -> None:
-        """Raises ValueError for what is no number, and if there are none."""
+        """Sort numbers. Raises ValueError for what is no number, and if there are none."""
         import numpy as np  # without a list, `watch` needs none but in its worker
 
         if isinstance(numbers, str) or not isinstance(numbers, Iterable):
             raise ValueError(f"the numbers are a list of texts, not {numbers!r:.20}")
-        given = [*filter(None, map(_number, numbers))]
-        if not given:
+        parsed = [*filter(None, map(_parse, numbers))]
+        if not parsed:
             raise ValueError("there is no number")
         # Sorted as a list, a million take twice as long as all the rest; np.unique, even longer.
-        ordered = np.sort(np.array(given, np.bytes_))
-        once = ordered[np.append(True, ordered[1:] != ordered[:-1])]
-        self._numbers = b"\n".join(once.tolist()).decode().split()
+        ordered = np.sort(np.array(parsed, np.bytes_))
+        distinct = ordered[np.append(True, ordered[1:] != ordered[:-1])]
+        self._numbers = b"\n".join(distinct.tolist()).decode().split()
         self._lengths = Counter(map(len, self._numbers))
 
     @classmethod
     def load(cls, path: Path, column: str | None = None) -> "AllowedNumbers":
         """Read a file with a number a line, or a CSV table with one a row.
 
-        column: the table's; without, its only one, or `number`. Raises DataError if it can't be
-        read, or is no such list.
+        column: which of the table's; None for its only one, or `number`. Raises DataError if the
+        file can't be read, or is no such list.
         """
         line = 0
 
@@ -59,7 +59,7 @@ class AllowedNumbers:
 
     @classmethod
     def parse(cls, text: str, folder: Path = Path()) -> "AllowedNumbers":
-        """Load FILE or FILE.csv:COLUMN. Raises ValueError for neither, and what `load` raises."""
+        """Load FILE or FILE.csv:COLUMN. Raises ValueError for anything else, and DataError."""
         path, separator, column = text.rpartition(":")
         if text and (not separator or (folder / text).exists()):
             return cls.load(folder / text)
@@ -68,7 +68,7 @@ class AllowedNumbers:
         return cls.load(folder / path, column)
 
     def without_signs(self) -> "AllowedNumbers":
-        """The digits of each number."""
+        """The same numbers, of which only the digits are left."""
         return AllowedNumbers(re.sub("[-.]", "", "\n".join(self._numbers)).split())
 
     def __iter__(self) -> Iterator[str]:
@@ -81,23 +81,23 @@ class AllowedNumbers:
 
     def step(self, state: State, symbol: str) -> State | None:
         text = f"{state}{symbol}"
-        return text if self._at(text).startswith(text) else None
+        return text if self._next(text).startswith(text) else None
 
     def accepts(self, state: State) -> bool:
-        return self._at(str(state)) == state
+        return self._next(str(state)) == state
 
-    def _at(self, text: str) -> str:
-        """The number itself, or the next one in alphabetical order; nothing after the last."""
+    def _next(self, text: str) -> str:
+        """The first number that isn't before a text in alphabetical order, or an empty text."""
         index = bisect_left(self._numbers, text)
         return self._numbers[index] if index < len(self._numbers) else ""
 
     def count(self, length: int) -> int:
-        """How many have so many symbols."""
+        """How many numbers have so many symbols."""
         return self._lengths[length]
 
 
-def _number(text: str) -> str:
-    """Empty if the text is blank."""
+def _parse(text: str) -> str:
+    """A number as it is written, but with a point and a minus sign; empty for a blank text."""
     if not isinstance(text, str):
         raise ValueError(f"{text!r:.20} is no text, such as '007'")
     if text.isdigit() and text.isascii() and len(text) <= _MAX_SYMBOLS:  # as a million may be

@@ -1,17 +1,18 @@
-"""Automata, which accept some texts symbol by symbol."""
+"""Automata, which accept some texts symbol by symbol: a range, a check digit, several at once."""
 
 import math
 from collections.abc import Callable, Hashable, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from digits.inference.interface import SYMBOLS
 
 State = Hashable
+CheckName = Literal["luhn", "ean13", "isbn10", "mod11"]
 
-_MAX_STEPS = 100_000  # in search of a text that is accepted
-_MAX_KNOWN = 10_000  # steps that a product remembers
+_MAX_STEPS = 20_000  # in search of a text that is accepted
+_MAX_CACHED = 10_000  # steps that a product remembers
 _LARGEST = 1e64  # in a range without an end
 
 
@@ -31,18 +32,20 @@ class Automaton(Protocol):
 class Range:
     """Accepts the numbers from low to high, by comparing digits with those of these two.
 
-    A state: whether a minus came first; how many digits before the point, without leading zeros, or
-    -1 for none; how many after it, or -1 before it; and how what was read compares with as many
-    digits of the least and of the greatest magnitude: -1, 0 or 1.
+    A state has five parts: whether a minus came first; how many digits are before the point, but
+    for leading zeros, or -1 for none; how many are after it, or -1 before it; and how the digits so
+    far compare with as many of the smallest and of the largest magnitude: -1, 0 or 1.
     """
 
     start: State = (False, -1, -1, 0, 0)
 
     def __init__(self, low: float, high: float) -> None:
         magnitudes = (low, high), (-high, -low)  # without and with a minus
-        self._possible = tuple(most >= 0 for _, most in magnitudes)
-        self._bounds = tuple((_digits(least), _digits(most)) for least, most in magnitudes)
-        self._places = max(1, *(len(places) for pair in self._bounds for _, places in pair))
+        self._possible = tuple(maximum >= 0 for _, maximum in magnitudes)
+        self._bounds = tuple(
+            (_digits(minimum), _digits(maximum)) for minimum, maximum in magnitudes
+        )
+        self._places = max(1, *(len(places) for bounds in self._bounds for _, places in bounds))
 
     def step(self, state: State, symbol: str) -> State | None:
         assert isinstance(state, tuple)
@@ -84,7 +87,7 @@ class Range:
 
 
 def _digits(bound: float) -> tuple[str, str]:
-    """Those of a magnitude before and after its point, without zeros at either end."""
+    """The digits of a magnitude before and after its point, without zeros at either end."""
     text = f"{Decimal(repr(min(max(0.0, bound), _LARGEST))):f}"
     whole, _, places = text.partition(".")
     return whole.lstrip("0"), places.rstrip("0")
@@ -94,41 +97,98 @@ def _compare(digit: str, other: str) -> int:
     return (digit > other) - (digit < other)
 
 
+class Check(NamedTuple):
+    """Accepts digits, without signs, whose weighted sum the modulus divides.
+
+    A check weighs each digit by its position from the right, which is unknown before the end. So a
+    state holds the checksum of the digits so far for each position that the last of them may have.
+
+    weights: of digits, from the right; after the last one, those from `repeated` on come again.
+    modulus: what divides the sum.
+    min_digits, max_digits: how long numbers are, which the automaton itself doesn't count.
+    adds_digits: whether the digits of a product are added instead of itself.
+    """
+
+    weights: tuple[int, ...]
+    modulus: int
+    min_digits: int = 2
+    max_digits: float = math.inf
+    repeated: int = 0
+    adds_digits: bool = False
+
+    @property
+    def start(self) -> State:
+        return (0,) * len(self.weights)
+
+    def step(self, state: State, symbol: str) -> State | None:
+        if not symbol.isdigit():
+            return None
+        assert isinstance(state, tuple)
+        products = [weight * int(symbol) for weight in self.weights]
+        if self.adds_digits:
+            products = [sum(divmod(product, 10)) for product in products]
+        earlier = *state[1:], state[self.repeated]
+        sums = map(sum, zip(products, earlier, strict=True))
+        return tuple(total % self.modulus for total in sums)
+
+    def accepts(self, state: State) -> bool:
+        assert isinstance(state, tuple)
+        return bool(state[0] == 0)
+
+
+CHECKS: dict[CheckName, Check] = {
+    # ISO/IEC 7812-1, annex B.
+    "luhn": Check((1, 2), 10, adds_digits=True),
+    # GS1 General Specifications, 7.9.1. An ISBN-13 is one, too.
+    "ean13": Check((1, 3), 10, min_digits=13, max_digits=13),
+    # ISO 2108:1992. The reader knows no X, the check digit of every eleventh ISBN.
+    "isbn10": Check((1, 2, 3, 4, 5, 6, 7, 8, 9, 10), 11, min_digits=10, max_digits=10),
+    # Norway's account numbers and KID.
+    "mod11": Check((1, 2, 3, 4, 5, 6, 7), 11, repeated=1),
+}
+
+
 class Product(NamedTuple):
-    """An automaton, by its functions."""
+    """An automaton that is made of two functions."""
 
     start: State
     step: Callable[[State, str], State | None]
     accepts: Callable[[State], bool]
 
 
-def product(parts: Sequence[Automaton], least: int, most: float, ignored: str) -> Product:
-    """Accept texts of `least` to `most` digits that each part accepts.
+def product(
+    automata: Sequence[Automaton], min_digits: int, max_digits: float, ignored: str
+) -> Product:
+    """Make an automaton for texts of so many digits that each of the automata accepts.
 
     ignored: symbols that leave the state as it is.
     """
 
-    @lru_cache(_MAX_KNOWN)
+    @lru_cache(_MAX_CACHED)
     def step(state: State, symbol: str) -> State | None:
         if symbol in ignored:
             return state
         assert isinstance(state, tuple)
-        digits = state[0] + symbol.isdigit()
-        states = [part.step(before, symbol) for part, before in zip(parts, state[1:], strict=True)]
-        if digits > most or None in states:
+        digits, *states = state
+        digits += symbol.isdigit()
+        pairs = zip(automata, states, strict=True)
+        following = [automaton.step(its_state, symbol) for automaton, its_state in pairs]
+        if digits > max_digits or None in following:
             return None
-        return min(digits, least) if most == math.inf else digits, *states
+        return min(digits, min_digits) if max_digits == math.inf else digits, *following
 
     def accepts(state: State) -> bool:
         assert isinstance(state, tuple)
-        pairs = zip(parts, state[1:], strict=True)
-        return state[0] >= least and all(part.accepts(before) for part, before in pairs)
+        digits, *states = state
+        pairs = zip(automata, states, strict=True)
+        all_accept = all(automaton.accepts(its_state) for automaton, its_state in pairs)
+        return digits >= min_digits and all_accept
 
-    return Product((0, *(part.start for part in parts)), step, accepts)
+    return Product((0, *(automaton.start for automaton in automata)), step, accepts)
 
 
 def accepts_text(automaton: Automaton, text: str) -> bool:
-    """Whether it accepts a text of SYMBOLS."""
+    """Whether an automaton accepts a text of SYMBOLS."""
     state: State | None = automaton.start
     for symbol in text:
         if state is not None:
@@ -136,16 +196,16 @@ def accepts_text(automaton: Automaton, text: str) -> bool:
     return state is not None and automaton.accepts(state)
 
 
-def accepts_any_text(automaton: Automaton) -> bool:
-    """Whether there is a text that it accepts; True, too, if that takes too long to tell."""
-    pending, known = [automaton.start], {automaton.start}
+def accepts_some_text(automaton: Automaton) -> bool:
+    """Whether an automaton accepts at least one text; True if that takes too long to tell."""
+    pending, reached = [automaton.start], {automaton.start}
     for _ in range(_MAX_STEPS // len(SYMBOLS)):
         if not pending:
             return False
         state = pending.pop()
         if automaton.accepts(state):
             return True
-        following = {automaton.step(state, symbol) for symbol in SYMBOLS} - known - {None}
-        known |= following
+        following = {automaton.step(state, symbol) for symbol in SYMBOLS} - reached - {None}
+        reached |= following
         pending += following
     return True

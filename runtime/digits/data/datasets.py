@@ -16,13 +16,14 @@ from digits.errors import DataError, DigitsError
 from digits.terminal import print_stderr
 from digits.text import escape_control
 
-OWN = "own"  # among the checksums, the name of one's own pictures or pages
+OWN_CHECKSUM_NAME = "own"  # of one's own pictures or pages, beside the names of MNIST's files
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """splits: train, validation and test. sha256: name -> SHA-256 of what they were read from.
+    """What a network is trained, validated and tested on.
 
+    sha256: the checksums of what the splits were read from, by name.
     own: one's own pictures or pages, to fine-tune a network on.
     """
 
@@ -34,7 +35,8 @@ class Dataset:
 class OwnPictures(NamedTuple):
     """One's own labelled pictures, beside MNIST; their labels are 0 to 9 or NO_DIGIT.
 
-    held_back: the validation and test splits, two sevenths. sha256: of pictures and labels.
+    held_back: the validation and test splits, two sevenths.
+    sha256: the checksum of pictures and labels.
     """
 
     train: Split
@@ -45,8 +47,11 @@ class OwnPictures(NamedTuple):
 def load(data: Path | None, on_error: OnError) -> Dataset:
     """Load MNIST, or labelled pictures, which `image_folder.assign_split` splits.
 
-    data: see `image_folder.read_pictures`, or `mnist.load_all`. on_error: called for each picture
-    that can't be used. The same pictures make the same data set, whatever their names and order.
+    The same pictures make the same data set, whatever their names and order.
+
+    data: see `image_folder.read_pictures`, or `mnist.load_all`.
+    on_error: called for each picture that can't be used.
+
     Raises DataError if there are too few.
     """
     if data is None or not image_folder.has_pictures(data):
@@ -62,7 +67,9 @@ def load(data: Path | None, on_error: OnError) -> Dataset:
 def load_own(data: Path, on_error: OnError) -> OwnPictures:
     """Load labelled pictures, of which `image_folder.assign_split` holds some back.
 
-    data, on_error: see `load`. Raises DataError if there are none to train on.
+    data, on_error: see `load`.
+
+    Raises DataError if there are none to train on.
     """
     digits = _read(data, on_error, with_none=True)
     if not digits:
@@ -71,7 +78,7 @@ def load_own(data: Path, on_error: OnError) -> OwnPictures:
     return OwnPictures(train, held_back, _checksum(digits))
 
 
-def skip(error: DigitsError) -> None:
+def warn_of_skipped(error: DigitsError) -> None:
     """Warn of a picture that can't be used, and is left out: an `on_error`."""
     print_stderr(f"warning: {escape_control(str(error))}; skipped")
 
@@ -86,7 +93,7 @@ def verify_checksums(dataset: Dataset, expected: dict[str, str], data: Path | No
 
 
 def _read(data: Path, on_error: OnError, with_none: bool = False) -> list[Digit]:
-    """Read the pictures, each once. Those with several labels are left out."""
+    """Read each picture once. Pictures with several labels are left out."""
     pictures = image_folder.read_pictures(data, on_error, with_none=with_none)
     digits, contradictory = dict[bytes, Digit](), set[bytes]()
     # The order of hashes means nothing, so the first thousand calibrate as well as any others.
@@ -95,22 +102,22 @@ def _read(data: Path, on_error: OnError, with_none: bool = False) -> list[Digit]
         if first.label != digit.label:
             contradictory.add(digit.digest)
             labels = f"{LABELS[first.label]} and {LABELS[digit.label]}"
-            same = f"{first.name} and {digit.name} look the same"
-            on_error(DataError(f"{same}, but are labelled {labels}"))
+            names = f"{first.name} and {digit.name}"
+            on_error(DataError(f"{names} look the same, but are labelled {labels}"))
     return [digit for digit in digits.values() if digit.digest not in contradictory]
 
 
 def _checksum(digits: Sequence[Digit]) -> str:
-    """The SHA-256 of pictures, labels, and splits that a group has decided."""
-    content = hashlib.sha256()
+    """Compute the SHA-256 of pictures, labels, and splits that a group has decided."""
+    checksum = hashlib.sha256()
     for digit in digits:
-        by_content = digit.split == image_folder.assign_split(digit.digest)
-        split = "" if by_content else digit.split
-        content.update(digit.digest + bytes([digit.label]) + split.encode())
-    return content.hexdigest()
+        is_split_by_content = digit.split == image_folder.assign_split(digit.digest)
+        split = "" if is_split_by_content else digit.split
+        checksum.update(digit.digest + bytes([digit.label]) + split.encode())
+    return checksum.hexdigest()
 
 
 def _split(digits: Sequence[Digit], *names: SplitName) -> Split:
-    chosen = [digit for digit in digits if digit.split in names]
-    frames = np.array([digit.frame for digit in chosen], np.uint8).reshape(-1, 28, 28)
-    return Split(frames, np.array([digit.label for digit in chosen], np.uint8))
+    members = [digit for digit in digits if digit.split in names]
+    frames = np.array([digit.frame for digit in members], np.uint8).reshape(-1, 28, 28)
+    return Split(frames, np.array([digit.label for digit in members], np.uint8))

@@ -14,18 +14,24 @@ from digits.data.mnist import SplitName
 from digits.data.table import LABELS, NO_DIGIT, OnError
 from digits.errors import DataError, PictureError
 from digits.images.formats import SUFFIXES
+from digits.images.grey import digest_of
 from digits.terminal import track
 
 if TYPE_CHECKING:
     from digits.classifier import Classifier
 
 
+_SPLITS: dict[int, SplitName] = {0: "test", 1: "validation"}  # by the remainder of a division by 7
+
+
 class Digit(NamedTuple):
     """The digit in a picture.
 
-    label: 0 to 9, or NO_DIGIT. digest: SHA-256 of the picture's grey pixels. split: see
-    `assign_split`. frame: uint8 [28, 28], framed as in MNIST. probabilities: 10, the answer of the
-    classifier that read it.
+    label: 0 to 9, or NO_DIGIT.
+    digest: the SHA-256 of the picture's grey pixels.
+    split: see `assign_split`.
+    frame: uint8 [28, 28], framed as in MNIST.
+    probabilities: of 0 to 9, by the classifier that read it.
     """
 
     name: str
@@ -45,13 +51,19 @@ def read_pictures(
     """Read labelled pictures one by one, with a progress bar.
 
     data: a folder of pictures sorted by digit (7/any.png), or a CSV file with the columns `file`
-    (relative to it) and `digit`. on_error: called for each picture that can't be read; the others
-    still are. classifier: by default one with the bundled model whatever $DIGITS_MODEL says, so
-    that the same pictures give the same frames. with_none: whether to take pictures labelled
-    `none`, too. Raises DataError if none are listed.
+        (relative to it) and `digit`.
+    on_error: called for each picture that can't be read; the others still are.
+    classifier: by default one with the bundled model, whatever $DIGITS_MODEL says, so that the same
+        pictures give the same frames.
+    with_none: whether to take pictures labelled `none`, too.
+
+    Raises DataError if no pictures are listed.
     """
-    labels = range(NO_DIGIT + with_none)
-    listed = [each for each in _list(data, on_error) if each[1] in labels]
+    listed = [
+        (path, label, group)
+        for path, label, group in _list(data, on_error)
+        if label != NO_DIGIT or with_none
+    ]
     if not listed:
         if not os.path.lexists(data):
             raise DataError(f"{data}: no such file or folder")
@@ -72,11 +84,11 @@ def read_pictures(
 
 
 def _read(path: Path, label: int, group: str, classifier: "Classifier") -> Digit:
-    """Raises PictureError if the picture can't be opened or is blank."""
-    from digits.classifier import examine
+    """Read a picture. Raises PictureError if it can't be opened or is blank."""
+    from digits.digit import examine
     from digits.images import picture
 
-    [examined] = examine(classifier, [picture.load(path)])
+    [examined] = examine(classifier.networks, [picture.load(path)])
     prediction = examined.prediction(classifier.threshold)
     if prediction.frame is None:
         raise PictureError(f"{path}: {prediction.note}")
@@ -85,23 +97,18 @@ def _read(path: Path, label: int, group: str, classifier: "Classifier") -> Digit
     return Digit(str(path), label, digest, split, prediction.frame, prediction.probabilities)
 
 
-def digest_of(grey: NDArray[np.uint8]) -> bytes:
-    """The SHA-256 of a picture's grey pixels: uint8 [height, width]."""
-    height, width = grey.shape
-    return hashlib.sha256(b"%d %d " % (height, width) + grey.tobytes()).digest()
-
-
 def assign_split(digest: bytes, group: str = "") -> SplitName:
     """Choose the split of a picture: 1/7 for test, 1/7 for validation, 5/7 for training.
 
-    digest: of its grey pixels. group: of pictures that belong together, as those of one writer;
-    empty for none. Nothing else decides, so a picture stays in its split when others are added or
-    another network reads it, and is never in two splits under two names.
+    Nothing else decides than these arguments, so a picture stays in its split when others are added
+    or another network reads it, and is never in two splits under two names.
+
+    digest: of its grey pixels.
+    group: the name that pictures share that belong together, such as one writer's; or empty.
     """
     if group:
         digest = hashlib.sha256(group.encode(errors="surrogateescape")).digest()
-    share = int.from_bytes(digest[:8]) % 7
-    return "test" if share == 0 else "validation" if share == 1 else "train"
+    return _SPLITS.get(int.from_bytes(digest[:8]) % 7, "train")
 
 
 def has_pictures(data: Path) -> bool:
@@ -114,16 +121,15 @@ def has_pictures(data: Path) -> bool:
 
 
 def _list(data: Path, on_error: OnError) -> Iterator[tuple[Path, int, str]]:
-    """The pictures in a table or a sorted folder, with labels and groups."""
+    """Yield the pictures in a table or a sorted folder, with labels and groups."""
     if os.path.isfile(data):
-        for path, (_, digit, group) in table.rows(data, on_error):
+        for path, (_, digit, group) in table.read_labels(data, on_error):
             yield path, LABELS.index(digit), group
         return
     for label, name in enumerate(LABELS):
         try:
             for entry in os.scandir(data / name):
-                hidden = entry.name[0] == "."  # unfinished, as of `digits serve`
-                if not hidden and Path(entry.name).suffix.lower() in SUFFIXES:
+                if Path(entry.name).suffix.lower() in SUFFIXES and not entry.name.startswith("."):
                     yield Path(entry.path), label, ""
         except FileNotFoundError:
             pass  # not every digit must be there

@@ -4,8 +4,11 @@ The data set is Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwr
 (1998): four IDX files. Wherever they come from, their bytes must have the SHA-256 below.
 """
 
+import gzip
 import hashlib
+import io
 import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.data import fetch
-from digits.errors import DataError, DigitsError, reporting
+from digits.errors import DataError, reporting
 from digits.files import write_all
 from digits.system import variable
 from digits.terminal import print_stderr
@@ -32,7 +35,7 @@ VALIDATION_SIZE = 10_000  # the last of the 60,000 training images
 
 @dataclass(frozen=True)
 class Split:
-    """Part of the data set.
+    """Labelled digits: the data set, or a part of it.
 
     images: uint8 [n, 28, 28], 0 = paper, 255 = ink. labels: uint8 [n], 0 to 9.
     """
@@ -43,8 +46,8 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, part: slice | NDArray[np.intp]) -> "Split":
-        return Split(self.images[part], self.labels[part])
+    def __getitem__(self, chosen: slice | NDArray[np.intp]) -> "Split":
+        return Split(self.images[chosen], self.labels[chosen])
 
 
 Splits = dict[SplitName, Split]
@@ -95,54 +98,58 @@ def parse_idx(raw: bytes) -> NDArray[np.uint8]:
 def _files(data: Path | None) -> dict[str, bytes]:
     """The verified bytes of the files by name, from the first source that has them."""
     if data is not None:
-        missing = (
+        return _read_folder(
+            data,
             f"{data} has no labelled digits: sort pictures into folders named 0 to 9 (7/any.png) in"
             " it, name a CSV file with the columns file and digit instead, or put MNIST's files"
-            " there; it has no"
+            " there; it has no",
         )
-        return {name: _from_folder(name, data, missing) for name in SHA256}
     if folder := variable("DIGITS_DATA"):
-        missing = f"{folder} ($DIGITS_DATA) is missing, or has no"
-        return {name: _from_folder(name, Path(folder), missing) for name in SHA256}
-    cache = fetch.cache_folder()
-    try:
-        return {name: _from_folder(name, cache, f"{cache} has no") for name in SHA256}
-    except DataError as error:
-        tried = [str(error)]
-    for source in fetch.SOURCES:
-        print_stderr(f"downloading MNIST from {source}")
+        return _read_folder(Path(folder), f"{folder} ($DIGITS_DATA) is missing, or has no")
+    cache, failures = fetch.cache_folder(), list[str]()
+    for source in ("", *fetch.SOURCES):  # first what was downloaded before
         try:
-            raw = fetch.mnist_files(source, SHA256)
-            files = {name: _verified(name, raw[name], f"{name} from {source}") for name in SHA256}
+            if source:
+                print_stderr(f"downloading MNIST from {source}")
+                downloaded = fetch.mnist_files(source, [*SHA256])
+                write_all({cache / name: _gunzip(downloaded[name]) for name in SHA256})
+            return _read_folder(cache, f"{cache} has no")
         except DataError as error:
-            tried.append(str(error))
-            continue
-        try:
-            write_all({cache / name: content for name, content in files.items()})
-        except DigitsError as error:
-            print_stderr(f"warning: {error}; MNIST will be downloaded again")
-        return files
+            failures.append(str(error))
     raise DataError(
-        f"MNIST was not found. Tried: {'; '.join(tried)}. Put its four IDX files, raw or gzipped,"
-        " into a folder and name it with --data or $DIGITS_DATA"
+        f"MNIST was not found. Tried: {'; '.join(failures)}. Put its four IDX files, raw or"
+        " gzipped, into a folder and name it with --data or $DIGITS_DATA"
     )
 
 
-def _from_folder(name: str, folder: Path, missing: str) -> bytes:
-    """Read NAME or NAME.gz from the folder, or from MNIST/raw, where torchvision keeps them."""
+def _read_folder(folder: Path, missing: str) -> dict[str, bytes]:
+    """The files in a folder. missing: how the error begins if it lacks one."""
+    return {name: _read_file(name, folder, f"{missing} {name} or {name}.gz") for name in SHA256}
+
+
+def _read_file(name: str, folder: Path, problem: str) -> bytes:
+    """Read NAME or NAME.gz in the folder, or in MNIST/raw, where torchvision keeps them.
+
+    problem: the sentence of the DataError if there is none. One that is damaged is passed over.
+    """
     for file in (name, f"{name}.gz", f"MNIST/raw/{name}", f"MNIST/raw/{name}.gz"):
         path = folder / file
         with reporting(f"read {path}", DataError):
-            if path.is_file():
-                with path.open("rb") as opened:
-                    return _verified(name, opened.read(fetch.MAX_BYTES), str(path))
-    raise DataError(f"{missing} {name} or {name}.gz")
+            if not path.is_file():
+                continue
+            with path.open("rb") as opened:
+                content = _gunzip(opened.read(fetch.MAX_BYTES))
+        if hashlib.sha256(content).hexdigest() == SHA256[name]:
+            return content
+        problem = f"{path} is damaged or not MNIST's {name} (wrong SHA-256)"
+    raise DataError(problem)
 
 
-def _verified(name: str, raw: bytes, where: str) -> bytes:
-    """Unzip `raw` if it is gzipped, and return it if its SHA-256 is right."""
-    if raw[:2] == b"\x1f\x8b":
-        raw = fetch.gunzip(raw, where)
-    if hashlib.sha256(raw).hexdigest() != SHA256[name]:
-        raise DataError(f"{where} is damaged or not MNIST's {name} (wrong SHA-256)")
-    return raw
+def _gunzip(content: bytes) -> bytes:
+    """Decompress 64 MiB at most if it is gzipped. Returns nothing if it is damaged."""
+    if not content.startswith(b"\x1f\x8b"):
+        return content
+    try:
+        return gzip.GzipFile(fileobj=io.BytesIO(content)).read(fetch.MAX_BYTES)
+    except (OSError, EOFError, zlib.error):
+        return b""

@@ -1,6 +1,5 @@
 """Read a CSV table of labelled digits or pages, as programs, people and spreadsheets write it."""
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 from digits import tables
 from digits.errors import DataError, DigitsError
 from digits.inference.interface import SYMBOLS
-from digits.text import unescape_name
 
 NO_DIGIT = 10  # the label of a picture without a digit
 
@@ -17,7 +15,8 @@ _MAX_SYMBOLS = 4096  # of a page; comparing two such texts takes 0.5 s
 
 OnError = Callable[[DigitsError], None]
 Box = tuple[int, int, int, int]  # left, top, right and bottom
-NumberLabel = tuple[Box | None, str, str]  # or None for the picture; the text; and the group
+# A box, or None for the whole picture; the digit or text there; and the picture's group, or "".
+Label = tuple[Box | None, str, str]
 
 
 def has_pages(path: Path) -> bool:
@@ -28,47 +27,44 @@ def has_pages(path: Path) -> bool:
     return has_column(path, "text") and not has_column(path, "digit")
 
 
-def has_column(path: Path, label: str) -> bool:
-    """Whether it is a table with the columns `file` and this one; raises as `has_pages` does."""
+def has_column(path: Path, column: str) -> bool:
+    """Whether it is a table with `file` and another column; raises as `has_pages` does."""
     if not path.is_file():
         return False
-    return {"file", label} <= {*tables.header(path, "file", label)}
+    return {"file", column} <= {*tables.header(path, "file", column)}
 
 
-def find_file(name: str, *folders: Path) -> Path:
-    """The first file of this name, escaped as in results or not, in these folders."""
-    paths = [folder / each for folder in folders for each in (unescape_name(name), name)]
-    return next(filter(os.path.isfile, paths), paths[1])
-
-
-def rows(
+def read_labels(
     path: Path, on_error: OnError, column: str = "digit"
-) -> Iterator[tuple[Path, NumberLabel]]:
-    """Yield each picture and its label: the text in a column.
+) -> Iterator[tuple[Path, Label]]:
+    """Yield each picture of a table, and its label: the text in a column.
 
-    The header names the columns `file` (see `find_file`) and this one, in any case; commas,
-    semicolons or tabs separate them, and the text is UTF-8 or UTF-16. A digit is one of LABELS. Any
-    other text says what is written on a page: digits, minus signs, and points or commas; `/` or a
-    line break begins a line, and a blank a column; it comes in the form of `Reading.text`, empty
-    for a page without any symbol. In the column `box`, if there is one, is where that is written
-    ("left top right bottom", in pixels of the upright picture). Pictures with the same text in the
-    column `group`, if there is one, belong together.
+    The header names the columns in any case; commas, semicolons or tabs separate them, and the text
+    is UTF-8 or UTF-16. A file is sought beside the table, then in the current folder. A digit is
+    one of LABELS. Any other text says what is written on a page: digits, minus signs, and points or
+    commas; `/` or a line break begins a line, and a blank a column; it is yielded in the form of
+    `Reading.text`, empty for a page without any symbol. The column `box`, if there is one, says
+    where that is written ("left top right bottom", in pixels of the upright picture). Pictures with
+    the same text in the column `group`, if there is one, belong together.
 
-    on_error: called for each invalid row. Raises DataError if it isn't such a table.
+    on_error: called for each invalid row.
+    column: the name of the labels' column.
+
+    Raises DataError if it isn't such a table.
     """
     parse = _digit if column == "digit" else _page_text
     has_boxes = column != "digit" and has_column(path, "box")
-    needed = ("file", "box", column) if has_boxes else ("file", column)
-    for line, row, has_more in tables.rows(path, *needed):
+    required = ("file", "box", column) if has_boxes else ("file", column)
+    for line, row, has_more in tables.rows(path, *required):
         try:
             if has_more and column != "digit":  # such as those after an unquoted decimal comma
                 raise DataError("more cells than columns; a text with a separator needs quotes")
-            if row.get("file") and {*needed} <= {*row}:
+            if row.get("file") and {*required} <= {*row}:
                 box = _box(row["box"]) if has_boxes else None
-                file = find_file(row["file"], path.parent, Path())
+                file = tables.find_file(row["file"], path.parent, Path())
                 yield file, (box, parse(row[column]), row.get("group", ""))
             elif any(row.values()):
-                raise DataError(f"{' or '.join(needed)} is missing")
+                raise DataError(f"{' or '.join(required)} is missing")
         except DataError as error:
             on_error(DataError(f"{path}, line {line}: {error}"))
 
@@ -87,9 +83,12 @@ def _digit(text: str) -> str:
     return text
 
 
-def _page_text(written: str) -> str:
-    """Raises DataError if there is anything but symbols, or too many."""
-    text = tables.plain_signs(unescape_name(written).replace("/", "\n"))
+def _page_text(label: str) -> str:
+    """Return a label in the form of `Reading.text`.
+
+    Raises DataError if there is anything but symbols, or too many.
+    """
+    text = tables.plain_signs(label.replace("/", "\n"))
     symbols = "".join(text.split())
     if unknown := sorted({*symbols} - {*SYMBOLS}):
         raise DataError(f"the text may have digits, minus signs and points, not {unknown[0]!r}")

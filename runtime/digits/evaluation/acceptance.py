@@ -1,4 +1,4 @@
-"""Which numbers are accepted: those as probable as one says, or as labelled ones have to be."""
+"""Which numbers are accepted: those as probable as the user says, or as labelled ones show."""
 
 import hashlib
 import json
@@ -22,74 +22,78 @@ from digits.inference.model_file import read_file
 _ALPHA = 0.05  # the significance level: 1 minus the confidence
 _EPSILON = 2**-53  # 1 - _EPSILON is the largest float below 1
 _MAX_BYTES = 1 << 16  # of a file
-_CONDITIONS = ("detector", "recognizer", "constraints")  # what a promise is for
+_CONDITIONS = ("detector", "recognizer", "constraints")  # what a risk bound is for
 
 Files = tuple[Path | None, Path | None]
 
 
 class RiskBound(NamedTuple):
-    """At most a share `wanted` of the accepted numbers is wrong, with 95 % confidence.
+    """At most a share `max_risk` of the accepted numbers is wrong, with 95 % confidence.
 
-    max_error_probability: `max_errors` for `Classifier.read`. numbers, accepted, errors: how many
-    labelled numbers were read, and so accepted, and of these, wrong.
+    max_error_probability: `max_errors` for `Classifier.read`.
+    numbers, accepted, errors: how many labelled numbers were read; how many of them are accepted;
+        how many of these are wrong.
     """
 
     max_error_probability: float
-    wanted: float
+    max_risk: float
     numbers: int
     accepted: int
     errors: int
 
 
-def calibrate(probabilities: Sequence[float], right: Sequence[int], wanted: float) -> RiskBound:
-    """Accept as many numbers as possible, at most the wanted share of them wrong.
+def calibrate(probabilities: Sequence[float], right: Sequence[int], max_risk: float) -> RiskBound:
+    """Accept as many numbers as possible, at most a share of them wrong.
 
-    probabilities, right: of labelled numbers that are drawn from those to be read. wanted: above 0,
-    below 1. Raises DataError if they are too few, or too many of them wrong.
+    probabilities, right: of labelled numbers that are drawn from those to be read.
+    max_risk: that share, above 0 and below 1.
+
+    Raises DataError if the numbers are too few, or too many of them wrong.
     """
-    read = sorted(zip(probabilities, right, strict=True), reverse=True)
-    errors = accumulate(1 - is_right for _, is_right in read)
-    curve = [(probability, count) for (probability, _), count in zip(read, errors, strict=True)]
-    aim = f"promise at most {100 * wanted:.3g}% wrong"
-    if (missing := minimum_sample_size(wanted) - len(read)) > 0:
+    ranked = sorted(zip(probabilities, right, strict=True), reverse=True)
+    errors = accumulate(1 - is_right for _, is_right in ranked)
+    curve = [(probability, count) for (probability, _), count in zip(ranked, errors, strict=True)]
+    aim = f"show that at most {100 * max_risk:.3g}% are wrong"
+    if (missing := minimum_sample_size(max_risk) - len(ranked)) > 0:
         raise DataError(
-            f"{len(read):,} labelled numbers were read; to {aim} takes {missing:,} more"
+            f"{len(ranked):,} labelled numbers were read; to {aim} takes {missing:,} more"
         )
-    if bound := _test(curve, wanted):
+    if bound := _test(curve, max_risk):
         return bound
-    rates = (float(f"{wanted * 1.1**step:.2g}") for step in range(1, 200))
-    possible = next((rate for rate in rates if rate < 1 and _test(curve, rate)), 1.0)
+    risks = (float(f"{max_risk * 1.1**step:.2g}") for step in range(1, 200))
+    possible = next((risk for risk in risks if risk < 1 and _test(curve, risk)), 1.0)
     raise DataError(
-        f"these {len(read):,} numbers can't {aim}, but at most {100 * possible:.3g}%; more of them"
-        " may, or a stronger constraint, such as a check digit"
+        f"these {len(ranked):,} numbers can't {aim}, but at most {100 * possible:.3g}%; more of"
+        " them may, or a stronger constraint, such as a check digit"
     )
 
 
-def _test(curve: Sequence[tuple[float, int]], wanted: float) -> RiskBound | None:
+def _test(curve: Sequence[tuple[float, int]], max_risk: float) -> RiskBound | None:
     """Accept ever more numbers, the most probable first, until too many may be wrong.
 
     As the tests have a fixed order and end with the first failure, all are as sure as one (A. N.
     Angelopoulos et al., "Learn then Test", 2021). The first takes a quarter of the numbers: an
-    error among the first few would end them. curve: falling probabilities, and the number of errors
-    up to each.
+    error among the first few would end them.
+
+    curve: falling probabilities, and the number of errors up to each.
     """
-    passed, count = 0, max(minimum_sample_size(wanted), len(curve) // 4)
+    passed, count = 0, max(minimum_sample_size(max_risk), len(curve) // 4)
     while count <= len(curve):
         # All that are as probable, too.
         count = bisect_right(curve, -curve[count - 1][0], key=lambda point: -point[0])
-        if binomial_tail(curve[count - 1][1], count, wanted) > _ALPHA:
+        if binomial_tail(curve[count - 1][1], count, max_risk) > _ALPHA:
             break
         passed, count = count, max(count + 1, min(math.ceil(1.05 * count), len(curve)))
     if not passed:
         return None
     probability, errors = curve[passed - 1]
-    max_errors = min(max(1 - probability, _EPSILON), 1 - _EPSILON)
-    return RiskBound(max_errors, wanted, len(curve), passed, errors)
+    max_error_probability = min(max(1 - probability, _EPSILON), 1 - _EPSILON)
+    return RiskBound(max_error_probability, max_risk, len(curve), passed, errors)
 
 
-def minimum_sample_size(wanted: float) -> int:
+def minimum_sample_size(max_risk: float) -> int:
     """How many numbers, all of them right, show that the share of errors is at most this."""
-    return math.ceil(math.log(_ALPHA) / math.log1p(-wanted))
+    return math.ceil(math.log(_ALPHA) / math.log1p(-max_risk))
 
 
 def save(path: Path, bound: RiskBound, files: Files, constraints: Constraints) -> None:
@@ -100,10 +104,12 @@ def save(path: Path, bound: RiskBound, files: Files, constraints: Constraints) -
 
 
 def parse_max_errors(text: str, files: Files, constraints: Constraints) -> float:
-    """What `Classifier.read` takes, from a share or the path of a file from `save`.
+    """Parse what `Classifier.read` takes: a share, or the path of a file from `save`.
 
-    files: the detector and the recognizer, as for `Classifier`. Raises ValueError as `parse_share`
-    does, and DataError for a file of other networks or constraints, or none from `save`.
+    files: the detector and the recognizer, as for `Classifier`.
+
+    Raises ValueError as `parse_share` does, and DataError for a file of other networks or
+    constraints, or one that isn't from `save`.
     """
     try:
         return parse_share(text)
@@ -118,7 +124,7 @@ def parse_max_errors(text: str, files: Files, constraints: Constraints) -> float
 
 
 def parse_share(text: str) -> float:
-    """A share above 0 and below 1, such as "0.1%" or "0.001". Raises ValueError for others."""
+    """Parse a share above 0 and below 1, such as "0.1%" or "0.001". Raises ValueError."""
     number = text.strip().replace(",", ".")
     try:
         share = float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
@@ -131,17 +137,18 @@ def parse_share(text: str) -> float:
 
 
 def _conditions(files: Files, constraints: Constraints) -> dict[str, str]:
+    """The SHA-256 of the networks, and the constraints as options of the command line."""
     detector, recognizer = files
-    read = read_file(detector, "detector"), read_file(recognizer, "recognizer")
-    digests = [hashlib.sha256(file.content).hexdigest() for file in read]
-    given = ((each.name, getattr(constraints, each.name)) for each in fields(constraints))
-    asked = (_as_option(name, value) for name, value in given if value not in (None, False))
-    conditions = [*digests, " ".join(asked) or "none"]
+    networks = read_file(detector, "detector"), read_file(recognizer, "recognizer")
+    digests = [hashlib.sha256(network.content).hexdigest() for network in networks]
+    values = ((field.name, getattr(constraints, field.name)) for field in fields(constraints))
+    options = (_as_option(name, value) for name, value in values if value not in (None, False))
+    conditions = [*digests, " ".join(options) or "none"]
     return dict(zip(_CONDITIONS, conditions, strict=True))
 
 
 def _as_option(name: str, value: object) -> str:
-    """As the command line asks for it, in the same words for what is equal."""
+    """Format a constraint as an option; equal ones in the same words."""
     option = "--" + name.replace("values", "list").replace("_", "-")
     if isinstance(value, tuple):
         value = "-".join(str(float(bound)).removesuffix(".0") for bound in dict.fromkeys(value))

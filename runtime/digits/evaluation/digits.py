@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.evaluation.statistics import Calibration, ratio, wilson_interval
-from digits.inference.probabilities import are_probabilities
+from digits.inference.model import are_probabilities
 
 MAX_MISTAKES = 32  # kept to be looked at
 
 
 class Mistake(NamedTuple):
-    """A digit that was read as another one. image: uint8 [28, 28]. confidence: in the latter."""
+    """A digit that was read as another one.
+
+    image: uint8 [28, 28].
+    confidence: the probability of the predicted digit.
+    """
 
     name: str
     image: NDArray[np.uint8]
@@ -31,9 +35,10 @@ class Evaluation:
     """Running totals, whose size doesn't grow with the number of digits.
 
     threshold: answers with less confidence count as rejected; accuracy, precision and recall take
-    the most probable digit all the same. confusion: int64 [10, 10], label by prediction.
-    rejected_right: rejected although the most probable digit is the true one. mistakes: the worst,
-    those with the least probability of the label first.
+        the most probable digit all the same.
+    confusion: int64 [10, 10], label by prediction.
+    rejected_right: rejected although the most probable digit is the true one.
+    mistakes: the worst, those with the least probability of the label first.
 
     >>> evaluation = Evaluation(threshold=0.5)
     >>> probabilities = np.full((1, 10), 0.01, np.float32)
@@ -56,8 +61,10 @@ class Evaluation:
     ) -> None:
         """Count n digits.
 
-        probabilities: float32 [n, 10]. names: by default "digit 0" and so on. Raises ModelError if
-        a row isn't a distribution.
+        probabilities: float32 [n, 10].
+        names: by default "digit 0" and so on.
+
+        Raises ModelError if a row isn't a distribution.
         """
         if not are_probabilities(probabilities):
             raise ModelError("the network outputs invalid probabilities")
@@ -73,7 +80,7 @@ class Evaluation:
                 float(confidence[index]),
                 float(probabilities[index, labels[index]]),
             )
-            worst = sorted([*self.mistakes, mistake], key=lambda each: each.label_probability)
+            worst = sorted([*self.mistakes, mistake], key=lambda mistake: mistake.label_probability)
             self.mistakes = worst[:MAX_MISTAKES]
         np.add.at(self.confusion, (labels, predicted), 1)
         self.rejected += int(rejected.sum())

@@ -19,7 +19,7 @@ _CURVE = (0.05, 0.02, 0.01, 0.005, 0.001)  # max_errors
 
 
 class SilentError(NamedTuple):
-    """A number that is accepted, but wrong. written: empty if nothing is."""
+    """A number that is accepted, but wrong. written: empty if nothing is written there."""
 
     probability: float
     name: str
@@ -31,8 +31,10 @@ class SilentError(NamedTuple):
 class NumberEvaluation:
     """Running totals, which grow by 9 bytes with each number that is read.
 
-    written: how many numbers are. invented: how many were read where none is. probabilities, right:
-    of each number read. worst: the surest silent errors.
+    written: how many numbers are written.
+    invented: how many numbers were read where none is written.
+    probabilities, right: of each number that was read, its probability and whether it is right.
+    worst: the surest silent errors.
 
     >>> evaluation = NumberEvaluation()
     >>> evaluation.add("7.png", ["7"], [Number("1", 0.99, "accepted", "7", "1", ())])
@@ -47,10 +49,14 @@ class NumberEvaluation:
     worst: list[SilentError] = field(default_factory=list)
 
     def add(self, name: str, written: Sequence[str], numbers: Sequence[Number]) -> None:
-        """Count a page, or a place. written, numbers: what is and was read there, in order."""
+        """Count a page, or a box on it.
+
+        written: what is written there, in reading order.
+        numbers: what was read there, in reading order.
+        """
         self.written += len(written)
-        partners = [*range(len(written))]  # in reading order; if they aren't as many,
-        if len(numbers) != len(written):  # so that fewest are wrong
+        partners = [*range(len(written))]
+        if len(numbers) != len(written):
             partners = align([number.text for number in numbers], written).partners
         for number, partner in zip(numbers, partners, strict=True):
             label = "" if partner == INVENTED else written[partner]
@@ -64,7 +70,7 @@ class NumberEvaluation:
                 self.worst = sorted([*self.worst, error], reverse=True)[:MAX_WORST]
 
     def accepting(self, max_errors: float) -> dict[str, Any]:
-        """How many numbers would be accepted, and how many of these are wrong, with the shares."""
+        """Count which numbers would be accepted, and which of these are wrong; with the shares."""
         accepted = np.array(self.right)[np.array(self.probabilities) >= 1 - max_errors]
         n, errors = len(accepted), int((accepted == 0).sum())
         shares = {"coverage": ratio(n, self.written + self.invented), "risk": ratio(errors, n)}
@@ -72,7 +78,7 @@ class NumberEvaluation:
         return counts | shares | {"risk_interval": wilson_interval(shares["risk"], n)}
 
     def to_dict(self, max_errors: float) -> dict[str, Any]:
-        """The results as values; NaN for a ratio without numbers."""
+        """Return the results as values; NaN for a ratio without numbers."""
         exact = sum(self.right)
         accuracy = ratio(exact, self.written)
         return {
@@ -89,7 +95,10 @@ class NumberEvaluation:
 
 
 def numbers_in(boxes: Sequence[Box], numbers: Sequence[Number]) -> list[list[Number]]:
-    """The numbers in each of at least one box: those that share most of the smaller of the two."""
+    """Assign each number to the box with which it shares most of the smaller of the two, if any.
+
+    boxes: at least one. Returns the numbers in each of them.
+    """
     inside: list[list[Number]] = [[] for _ in boxes]
     labelled = np.array(boxes, np.float64)
     for number in numbers:

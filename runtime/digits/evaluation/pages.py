@@ -16,9 +16,11 @@ MAX_WORST = 12  # pages kept to be looked at
 class PageResult(NamedTuple):
     """A page as it was read.
 
-    written: its text. read: its symbols, in the form of `Reading.text`. reading: of the symbols
-    that are compared, with boxes in `pixels`. right: whether each of them is. pixels: uint8
-    [height, width].
+    written: its text.
+    read: the symbols that were read, in the form of `Reading.text`.
+    reading: what was read, with boxes in `pixels`.
+    right: for each symbol of the reading, whether it is what is written.
+    pixels: uint8 [height, width].
     """
 
     name: str
@@ -34,10 +36,11 @@ class PageResult(NamedTuple):
 class PageEvaluation:
     """Running totals, whose size doesn't grow with the number of pages.
 
-    signs: whether minus signs and points are read and compared, not the digits alone. exact: pages
-    of which each symbol is right and none invented. same_layout: those of them whose lines and
-    columns are right too. worst: those with the most errors, at most MAX_WORST. calibration: a
-    symbol that is wrong or invented has the confidence 0 in truth, any other 1.
+    signs: whether minus signs and points are read and compared, not the digits alone.
+    exact: how many pages have each symbol right and none invented.
+    same_layout: how many of these have their lines and columns right, too.
+    worst: the pages with the most errors, at most MAX_WORST.
+    calibration: a symbol that is wrong or invented has the confidence 0 in truth, any other 1.
 
     >>> from digits.prediction import Number, Symbol
     >>> seven = Symbol("7", 0.91, (0.0,) * 7 + (0.91,) + (0.0,) * 4, (12, 8, 40, 60))
@@ -57,7 +60,11 @@ class PageEvaluation:
     calibration: Calibration = field(default_factory=Calibration)
 
     def add(self, name: str, written: str, reading: Reading, pixels: NDArray[np.uint8]) -> None:
-        """Count a page. written: in the form of `Reading.text`. pixels: those that were read."""
+        """Count a page.
+
+        written: what is written, in the form of `Reading.text`.
+        pixels: the page, uint8 [height, width].
+        """
         read = "\n".join(
             "  ".join("".join(symbol.symbol for symbol in number.symbols) for number in line)
             for line in reading.lines

@@ -18,10 +18,11 @@ class Calibration:
 
     def add(self, confidences: ArrayLike, right: ArrayLike) -> None:
         """Count n answers: their confidences, and whether each was right."""
-        given = np.asarray(confidences, np.float64)
-        bins = np.minimum((given * _BINS).astype(int), _BINS - 1)
-        self._gaps += np.bincount(bins, given - np.asarray(right, np.float64), minlength=_BINS)
-        self.total += len(given)
+        confidences = np.asarray(confidences, np.float64)
+        bins = np.minimum((confidences * _BINS).astype(int), _BINS - 1)
+        gaps = confidences - np.asarray(right, np.float64)
+        self._gaps += np.bincount(bins, gaps, minlength=_BINS)
+        self.total += len(confidences)
 
     @property
     def error(self) -> float:
@@ -41,15 +42,15 @@ def wilson_interval(share: float, n: int) -> tuple[float, float]:
     return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
-def ratio(part: float, whole: float) -> float:
-    """A share; NaN of nothing."""
-    return float(part / whole) if whole else math.nan
+def ratio(numerator: float, denominator: float) -> float:
+    """Divide; NaN by zero."""
+    return float(numerator / denominator) if denominator else math.nan
 
 
-def binomial_tail(most: int, n: int, rate: float) -> float:
-    """The probability of at most so many errors among n, each of this rate (0 to 1)."""
+def binomial_tail(errors: int, n: int, rate: float) -> float:
+    """The probability of so many errors or fewer among n, each at a rate from 0 to 1."""
     log_choices = (
-        math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) for k in range(most + 1)
+        math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) for k in range(errors + 1)
     )
     right, odds = n * math.log1p(-rate), math.log(rate) - math.log1p(-rate)
     return math.fsum(math.exp(right + k * odds + log) for k, log in enumerate(log_choices))

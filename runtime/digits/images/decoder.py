@@ -3,24 +3,24 @@
 import importlib
 import io
 import logging
+import os
 import re
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
-from PIL import Image
+from PIL.Image import DecompressionBombError
 from PIL.ImageFile import ImageFile
 
-from digits.errors import PictureError
-from digits.images import limits
+from digits.errors import PictureError, TooManyPixels
 from digits.images.formats import FORMATS
-from digits.images.limits import LimitedFile
 
-# The magic bytes of each format, and what Pillow's module and class for it begin with. `Image.open`
-# would import five of them, or all that Pillow has: 7 ms of a start of 172.
+MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
+MAX_BYTES = 512 << 20  # of a file; the largest picture takes at most 400 MB
+
+# The magic bytes of each format, and how the names of Pillow's module and class for it begin.
+# `Image.open` would import five of the modules, or all that Pillow has: 7 ms of a start of 172.
 _DECODERS = {
     "BMP": (rb"BM", "Bmp"),
     "GIF": (rb"GIF8[79]a", "Gif"),
@@ -31,11 +31,12 @@ _DECODERS = {
     "WEBP": (rb"RIFF....WEBP", "WebP"),
 }
 
-# What Pillow raises on broken files: the first row was seen with 400,000 mutated ones (13.0), the
-# others are in its decoders' sources.
+# What Pillow raises for damaged files. 400,000 mutated files made Pillow 13.0 raise those in the
+# first row; the others are in the sources of its decoders.
 DECODE_ERRORS = (
     *(OSError, ValueError, SyntaxError, TypeError, AssertionError),
     *(EOFError, LookupError, ArithmeticError, MemoryError, struct.error, zlib.error),
+    DecompressionBombError,
 )
 
 _BLOCK = 1 << 16  # bytes
@@ -44,9 +45,9 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())  # its errors are rai
 
 
 def read_all(name: str, file: BinaryIO) -> bytes:
-    """Read a picture file from where it is, in little more memory than its size.
+    """Read a picture file from its position on, in little more memory than its size.
 
-    name: for error messages. Raises PictureError, as early as possible, if it is no picture in a
+    name: what errors call it. Raises PictureError, as early as possible, if it is no picture in a
     supported format or too large.
     """
     content = io.BytesIO()
@@ -54,34 +55,43 @@ def read_all(name: str, file: BinaryIO) -> bytes:
         if not content.tell():
             identify_format(name, block)
         content.write(block)
-        if content.tell() > limits.MAX_BYTES:
-            raise PictureError(f"{name} is larger than {limits.MAX_BYTES >> 20} MB")
+        _check_bytes(name, content.tell())
     return content.getvalue()
 
 
-def open_picture(name: str, file: BinaryIO, any_size: bool = False) -> ImageFile:
-    """Open a picture, and check that decoding it takes little memory and time for its pixels.
+def open_image(name: str, file: BinaryIO, max_pixels: int) -> ImageFile:
+    """Open a picture file, whose pixels are decoded later.
 
-    name: for error messages. any_size: whether it is only opened for its size, and not checked.
-    Raises PictureError when the file is empty, damaged, too large or in an unsupported format.
+    name: what errors call it. Raises PictureError for an unsupported format, TooManyPixels for more
+    than `max_pixels`, and one of DECODE_ERRORS for a damaged file.
     """
-    with explain_damage(name):
-        start = file.read(16)
-        format = identify_format(name, start)
-        limits.check_file(name, format, file)
-        if format == "TIFF" and not any_size and (pages := limits.count_pages(file)) > 1:
-            warnings.warn(f"{name} has {pages} pages; only the first is read", stacklevel=2)
-        stem = _DECODERS[format][1]
-        plugin = importlib.import_module(f"PIL.{stem}ImagePlugin")
-        if not getattr(plugin, "SUPPORTED", True):
-            raise PictureError(f"{name}: this Pillow was built without {format}")
-        file.seek(0)
-        limited = LimitedFile(name, file, format)
-        image: ImageFile = getattr(plugin, f"{stem}ImageFile")(cast(BinaryIO, limited), "")
-        limited.opened()
-        if not any_size:
-            limits.check_image(name, image, cast(BinaryIO, limited))
-        return image
+    _check_bytes(name, file.seek(0, os.SEEK_END))
+    file.seek(0)
+    format = identify_format(name, file.read(16))
+    file.seek(0)
+    stem = _DECODERS[format][1]
+    plugin = importlib.import_module(f"PIL.{stem}ImagePlugin")
+    if not getattr(plugin, "SUPPORTED", True):
+        raise PictureError(f"{name}: this Pillow was built without {format}")
+    image: ImageFile = getattr(plugin, f"{stem}ImageFile")(file, "")
+    check_size(name, *image.size, max_pixels)
+    if format == "TIFF" and getattr(image, "is_animated", False):
+        warnings.warn(f"{name} has several pages; only the first is read", stacklevel=3)
+    return image
+
+
+def check_size(name: str, width: int, height: int, max_pixels: int) -> None:
+    """Raise PictureError for no pixels, and TooManyPixels for more than `max_pixels`."""
+    if width * height == 0:
+        raise PictureError(f"{name} has no pixels")
+    if width * height > max_pixels:
+        size = f"{width} x {height}"
+        raise TooManyPixels(f"{name}: at most {max_pixels:,} pixels are read, not {size}")
+
+
+def _check_bytes(name: str, count: int) -> None:
+    if count > MAX_BYTES:
+        raise PictureError(f"{name} is larger than {MAX_BYTES >> 20} MB")
 
 
 def identify_format(name: str, start: bytes) -> str:
@@ -92,19 +102,3 @@ def identify_format(name: str, start: bytes) -> str:
         if re.match(_DECODERS[format][0], start, re.DOTALL):
             return format
     raise PictureError(f"{name} is not a picture in a supported format ({', '.join(FORMATS)})")
-
-
-@contextmanager
-def explain_damage(name: str) -> Iterator[None]:
-    """Raise PictureError for a file on which Pillow raises one of DECODE_ERRORS."""
-    try:
-        yield
-    except Image.DecompressionBombError as error:
-        raise limits.too_many_pixels(name) from error
-    except MemoryError as error:
-        raise PictureError(f"{name} takes more memory than is free") from error
-    except DECODE_ERRORS as error:
-        reason = str(error)
-        if "MAX_TEXT_CHUNK" in reason:
-            reason = "it has a colour profile or a text of more than 1 MB: remove it"
-        raise PictureError(f"{name} is damaged or unsupported: {reason}") from error

@@ -1,5 +1,6 @@
 """Convert a Pillow image to grey pixels."""
 
+import hashlib
 from itertools import product
 from typing import Any
 
@@ -28,9 +29,10 @@ def to_grey(image: Image.Image, factor: int) -> Grey:
 
 
 def _reduce(image: Image.Image, mode: str, factor: int) -> NDArray[Any]:
-    """Convert and reduce tile by tile: the whole would take up to eight more bytes a pixel.
+    """Convert a picture to another mode and reduce it, tile by tile.
 
-    Pillow multiplies alpha in while averaging: the colour of invisible pixels doesn't show.
+    The whole would take up to eight more bytes a pixel. Pillow weighs pixels by their alpha: the
+    colour of invisible ones doesn't show.
     """
     if image.mode == mode and factor == 1:
         return np.asarray(image)
@@ -57,8 +59,8 @@ def _flatten_alpha(image: NDArray[np.uint8]) -> Grey:
     if not len(rows):
         return np.full(grey.shape, 255, np.uint8)
     visible = grey[rows, columns]
-    outline = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
-    if len(rows) > 0.6 * outline and np.ptp(visible) > 96:
+    area = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
+    if len(rows) > 0.6 * area and np.ptp(visible) > 96:
         paper = np.float32(np.median(visible))
     else:
         paper = np.float32(0 if visible.mean() > 127 else 255)
@@ -75,8 +77,8 @@ def value_range(values: NDArray[Any]) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     if not max(high, -low) <= _MAX_FLOAT:  # as NaN is not
         raise ValueError(f"it holds values that are not finite, or above {_MAX_FLOAT}")
-    unit = values.dtype.kind == "b" or (values.dtype.kind == "f" and high <= 2)
-    return min(low, 0.0), 1.0 if unit else max(high, 255.0)
+    is_unit = values.dtype.kind == "b" or (values.dtype.kind == "f" and high <= 2)
+    return min(low, 0.0), 1.0 if is_unit else max(high, 255.0)
 
 
 def to_uint8(values: NDArray[Any], black: float, white: float) -> NDArray[np.uint8]:
@@ -91,3 +93,9 @@ def to_uint8(values: NDArray[Any], black: float, white: float) -> NDArray[np.uin
 def _round_to_uint8(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Round values from 0 to 255, in place to save memory."""
     return np.round(values, out=values).astype(np.uint8)
+
+
+def digest_of(grey: Grey) -> bytes:
+    """The SHA-256 of a picture's grey pixels: uint8 [height, width]."""
+    height, width = grey.shape
+    return hashlib.sha256(b"%d %d " % (height, width) + grey.tobytes()).digest()

@@ -4,7 +4,8 @@ import io
 import math
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -12,16 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digits.errors import PictureError
-from digits.images import decoder, limits
+from digits.images import decoder
 from digits.images.grey import Grey, to_grey, to_uint8, value_range
 
-Source = (
-    str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[Any]
-)
-
+_NAMELESS = "the picture"  # of errors about what isn't a file
 _ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
-# What turns it upright; from 5 on, these exchange width and height.
-_MAX_EXIF = 1 << 16  # bytes, as in a JPEG's segment; each number of a tag takes an object
+# How to turn a picture with each orientation upright; from 5 on, width and height are exchanged.
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -40,6 +37,7 @@ SHEET_MAX_SIDE = 4096  # for a form's fields, which are a small part of it
 class GreyImage(NamedTuple):
     """A picture, upright and grey.
 
+    name: what errors call it.
     pixels: uint8 [height, width], 0 = black, 255 = white, at most `max_side` on the longer side.
     downscale: how many of the picture's own pixels make one of these, along each axis.
     size: width and height in the picture's own pixels.
@@ -50,37 +48,57 @@ class GreyImage(NamedTuple):
     downscale: float
     size: tuple[int, int]
 
-    def to_original(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-        """A box (left, top, right, bottom) of `pixels` in the picture's own pixels."""
-        left, top, right, bottom = (round(side * self.downscale) for side in box)
-        return left, top, min(right, self.size[0]), min(bottom, self.size[1])
+    def to_original(self, box: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
+        """The whole pixels of the picture itself that a box in `pixels` touches.
+
+        box: left, top, right and bottom; it may reach beyond the picture.
+        """
+        left, top, right, bottom = box
+        height, width = self.pixels.shape
+        near = max(math.floor(left), 0), max(math.floor(top), 0)
+        far = min(math.ceil(right), width), min(math.ceil(bottom), height)
+        x, y, end_x, end_y = (round(side * self.downscale) for side in (*near, *far))
+        return x, y, min(end_x, self.size[0]), min(end_y, self.size[1])
 
 
-def load(source: Source, max_side: int = DIGIT_MAX_SIDE) -> GreyImage:
+FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+Source = FileSource | Image.Image | NDArray[Any] | GreyImage
+
+
+def load(
+    source: Source, max_side: int = DIGIT_MAX_SIDE, max_pixels: int = decoder.MAX_PIXELS
+) -> GreyImage:
     """Open a path, bytes, a file object, a PIL image or an array as a grey picture.
 
+    A picture that is loaded already is only reduced.
+
     max_side: pixels that the longer side may have; a larger picture is reduced.
+    max_pixels: how many the picture may have before.
     Arrays are [height, width] or [height, width, 1, 3 or 4 channels], of bool, integers or floats;
     `grey.value_range` says what is black and white in them.
 
-    Raises PictureError when the source is missing, not a picture, damaged or too large.
+    Raises PictureError when the source is missing, not a picture, or damaged, and TooManyPixels.
     """
+    if isinstance(source, GreyImage):
+        return reduce(source, max_side)
     if isinstance(source, np.ndarray):
-        return _from_image("the array", _to_image(source), max_side)
+        source = _to_image(source)
     if isinstance(source, Image.Image):
-        return _from_image("the image", source, max_side)
+        decoder.check_size(_NAMELESS, *source.size, max_pixels)
+        with _explain_damage(_NAMELESS):
+            return _from_image(_NAMELESS, source, max_side, source.size)
     name, file = _open(source)
-    with file, decoder.open_picture(name, file) as image:
-        width, height = image.size
+    with file, _explain_damage(name), decoder.open_image(name, file, max_pixels) as image:
+        size = image.size
         # JPEG can be decoded at 1/2, 1/4 or 1/8 scale, and without its colours, at a fraction of
-        # the cost. At least three quarters of the wanted pixels are enough.
-        scale = 0.75 * max_side / max(width, height)
-        image.draft("L", (math.ceil(width * scale), math.ceil(height * scale)))
-        return _from_image(name, image, max_side, (width, height))
+        # the cost. Three quarters of `max_side` are enough.
+        scale = 0.75 * max_side / max(size)
+        image.draft("L", (math.ceil(size[0] * scale), math.ceil(size[1] * scale)))
+        return _from_image(name, image, max_side, size)
 
 
 def reduce(loaded: GreyImage, max_side: int) -> GreyImage:
-    """The same picture with at most `max_side` pixels on the longer side."""
+    """Reduce a picture to at most `max_side` pixels on the longer side."""
     factor = -(-max(loaded.pixels.shape) // max_side)
     if factor == 1:
         return loaded
@@ -88,19 +106,10 @@ def reduce(loaded: GreyImage, max_side: int) -> GreyImage:
     return loaded._replace(pixels=pixels, downscale=factor * loaded.downscale)
 
 
-def peek_size(content: bytes) -> tuple[int, int]:
-    """Read width and height in pixels from the header of a picture file, however large.
-
-    Raises PictureError when the file is empty, damaged or in an unsupported format.
-    """
-    with decoder.open_picture("the picture", io.BytesIO(content), any_size=True) as image:
-        return image.size
-
-
 def _open(source: Any) -> tuple[str, BinaryIO]:
     """A source's name for errors, and a file that starts with the picture and can be rewound."""
     if isinstance(source, bytes | bytearray | memoryview):
-        return "the picture", io.BytesIO(source)
+        return _NAMELESS, io.BytesIO(source)
     if isinstance(source, str | os.PathLike):
         name = os.fsdecode(source)
         return name, _open_path(name)
@@ -109,9 +118,9 @@ def _open(source: Any) -> tuple[str, BinaryIO]:
             f"unsupported image type: {type(source).__name__}; give a path, bytes, a file object,"
             " a PIL image or an array"
         )
-    name = str(getattr(source, "name", "the picture"))
-    with decoder.explain_damage(name):
-        with suppress(AttributeError, OSError):  # a pipe's
+    name = str(getattr(source, "name", _NAMELESS))
+    with _explain_damage(name):
+        with suppress(AttributeError, OSError):  # a pipe can't be rewound
             source.seek(0)
         return name, io.BytesIO(decoder.read_all(name, source))
 
@@ -129,20 +138,31 @@ def _open_path(path: str) -> BinaryIO:
         raise PictureError(f"can't open {path}: {getattr(error, 'strerror', error)}") from error
 
 
-def _from_image(
-    name: str, image: Image.Image, max_side: int, size: tuple[int, int] | None = None
-) -> GreyImage:
-    """size: width and height in the file, if the image is decoded at another scale."""
-    limits.check_size(name, *image.size)
+@contextmanager
+def _explain_damage(name: str) -> Iterator[None]:
+    """Raise PictureError for a file on which Pillow raises one of DECODE_ERRORS."""
+    try:
+        yield
+    except MemoryError as error:
+        raise PictureError(f"{name} takes more memory than is free") from error
+    except decoder.DECODE_ERRORS as error:
+        reason = str(error) or "its parts don't fit together"
+        if "MAX_TEXT_CHUNK" in reason:
+            reason = "it has a colour profile or a text of more than 1 MB: remove it"
+        raise PictureError(f"{name} is damaged or unsupported: {reason}") from error
+
+
+def _from_image(name: str, image: Image.Image, max_side: int, size: tuple[int, int]) -> GreyImage:
+    """Turn a picture upright and grey, and reduce it.
+
+    size: its width and height in the file, since it may be decoded at another scale.
+    """
     factor = -(-max(image.size) // max_side)
-    size = size or image.size
     downscale = factor * max(size) / max(image.size)
-    with decoder.explain_damage(name):
-        grey = to_grey(image, factor)
+    grey = to_grey(image, factor)
     orientation = 1
     with suppress(*decoder.DECODE_ERRORS):  # junk in its EXIF says nothing
-        if len(image.info.get("exif", b"")) <= _MAX_EXIF:
-            orientation = image.getexif().get(_ORIENTATION, 1)
+        orientation = image.getexif().get(_ORIENTATION, 1)
     if orientation in _UPRIGHT:  # only after the reduction, because this makes a copy
         grey = np.asarray(Image.fromarray(grey).transpose(_UPRIGHT[orientation]))
         size = size[::-1] if orientation >= 5 else size

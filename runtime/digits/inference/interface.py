@@ -1,24 +1,21 @@
 """What each kind of network reads and outputs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from digits.errors import ModelError
 
-# Of a classifier: name, type and shape, without the batch.
-INPUT = ("images", "tensor(uint8)", [1, 28, 28])
-OUTPUT = ("probabilities", "tensor(float)", [10])
-
-PAGE_MULTIPLE, PAGE_MIN_SIDE = 16, 32  # pixels: of height and width of a page
-PAGE_MAX_SIDE, PAGE_MAX_PIXELS = 8192, 5 << 20
+# Pixels of a page for the detector.
+PAGE_MULTIPLE, PAGE_MIN_SIDE = 16, 32
+DETECTOR_MAX_SIDE, PAGE_MAX_PIXELS = 8192, 5 << 20
 STRIDE = 4  # pixels between neighbouring cells of a detector's output
-# Heights in pixels of the digits that a detector finds. A page is scaled so that they are within.
-SMALLEST, LARGEST = 10.0, 60.0
+# Pixels: a detector finds digits of these heights. A page is scaled so that its digits have them.
+MIN_DIGIT_HEIGHT, MAX_DIGIT_HEIGHT = 10.0, 60.0
 SYMBOLS = "0123456789-."  # that a detector finds; a decimal comma is a "." too
 
-# Pixels of a crop for the recognizer: its height, a step of the output, and what the width of a
-# batch is a multiple of. 20 digits with room fit into the largest width.
-CROP_HEIGHT, CROP_STEP, CROP_MULTIPLE, CROP_MAX_WIDTH = 48, 4, 16, 1024
+# Pixels of a crop for the recognizer: its height, and what the width of a batch is a multiple of.
+# 20 digits with room fit into the largest width.
+CROP_HEIGHT, CROP_MULTIPLE, CROP_MAX_WIDTH = 48, 16, 1024
 PAPER, INK = 64, 192  # levels of a crop; darker ink than most is up to 255
 
 # An x86 processor without VNNI adds two products of uint8 and int8 in int16, which saturates above
@@ -27,15 +24,11 @@ QMAX = 64  # of the weights of an int8 classifier
 
 
 class Tensor(NamedTuple):
-    """An input or an output. shape: without the batch; a text stands for any length."""
+    """An input or an output. shape: without the batch; a text in it stands for any length."""
 
     name: str
     dtype: str
     shape: Sequence[int | str]
-
-    def sized(self, lengths: Mapping[str, int]) -> tuple[int, ...]:
-        """The shape when the texts stand for these lengths."""
-        return tuple(lengths[side] if isinstance(side, str) else side for side in self.shape)
 
 
 class Interface(NamedTuple):
@@ -46,23 +39,32 @@ class Interface(NamedTuple):
 
     def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], name: str) -> None:
         """Raise ModelError unless a file, with the batch in its shapes, has this interface."""
-        for kind, actual, expected in (
+        for role, actual, expected in (
             ("input", inputs, [self.input]),
             ("output", outputs, [*self.outputs]),
         ):
-            same = [tensor._replace(shape=tensor.shape[1:]) for tensor in actual] == expected
-            if not same or any(isinstance(tensor.shape[0], int) for tensor in actual):
-                wanted = [tensor._replace(shape=["batch", *tensor.shape]) for tensor in expected]
-                shown = describe(actual) or "nothing"
-                raise ModelError(f"{name}: the {kind} should be {describe(wanted)}, not {shown}")
+            is_expected = [tensor._replace(shape=tensor.shape[1:]) for tensor in actual] == expected
+            if not is_expected or any(isinstance(tensor.shape[0], int) for tensor in actual):
+                raise ModelError(
+                    f"{name}: the {role} should be {describe(add_batch(expected))},"
+                    f" not {describe(actual) or 'nothing'}"
+                )
+
+
+def add_batch(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The tensors with the batch in their shapes, as in a file."""
+    return [tensor._replace(shape=["batch", *tensor.shape]) for tensor in tensors]
 
 
 def describe(tensors: Sequence[Tensor]) -> str:
     """The names, types and shapes as text."""
-    return "; ".join(f"{title}, {dtype}, {shape}" for title, dtype, shape in tensors)
+    return "; ".join(f"{name}, {dtype}, {shape}" for name, dtype, shape in tensors)
 
 
-CLASSIFIER = Interface(Tensor(*INPUT), (Tensor(*OUTPUT),))
+CLASSIFIER = Interface(
+    Tensor("images", "tensor(uint8)", [1, 28, 28]),
+    (Tensor("probabilities", "tensor(float)", [10]),),
+)
 DETECTOR = Interface(
     Tensor("page", "tensor(uint8)", [1, "height", "width"]),
     (
@@ -73,7 +75,7 @@ DETECTOR = Interface(
 )
 RECOGNIZER = Interface(
     Tensor("images", "tensor(uint8)", [1, CROP_HEIGHT, "width"]),
-    # Of SYMBOLS, and last of none.
+    # Those of SYMBOLS, and last that of a blank.
     (Tensor("log_probabilities", "tensor(float)", ["steps", len(SYMBOLS) + 1]),),
 )
 INTERFACES = {"classifier": CLASSIFIER, "detector": DETECTOR, "recognizer": RECOGNIZER}  # by task

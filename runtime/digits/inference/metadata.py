@@ -7,27 +7,25 @@ and careless edits; it is not a signature and doesn't stop a forger.
 """
 
 import hashlib
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeVar, cast, get_args, get_type_hints
 
 from digits.errors import ModelError, WrongTask
-from digits.inference.scan import Scan, scan
 
 FORMAT_VERSION = "2"  # 2: graphs of PyTorch's exporter
 
 Kernels = Literal["integer", "float"]
-Task = Literal["classifier", "detector", "recognizer"]
+NetworkTask = Literal["classifier", "detector", "recognizer"]
 
 
 @dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)  # made at each start
 class AnyMetadata:
-    """A network's pairs in metadata_props. Accuracies and probabilities are 0 to 1."""
+    """What every network's file says of it in metadata_props. Shares are 0 to 1."""
 
     format_version: str
-    task: Task
+    task: NetworkTask
     architecture: str
     digits_version: str
     recipe: str  # JSON of the training recipe
@@ -36,14 +34,14 @@ class AnyMetadata:
     checkpoint_sha256: str
     quantization: str  # "none", or how the file was quantized
     kernels: Kernels  # the onnxruntime kernels that run it fastest
-    temperature: float  # of the digits' logits; already in the graph, which divides them by it
+    temperature: float  # the graph divides the digits' logits by it
 
 
 @dataclass(frozen=True, kw_only=True)
-class Metadata(AnyMetadata):
-    """Those of a classifier."""
+class ClassifierMetadata(AnyMetadata):
+    """What a classifier's file says of it."""
 
-    task: Task = "classifier"
+    task: NetworkTask = "classifier"
     training_digits: int
     rejection_threshold: float  # predictions with less confidence are rejected
     validation_accuracy_float: float  # of the float file before quantization
@@ -54,16 +52,16 @@ class Metadata(AnyMetadata):
 
 @dataclass(frozen=True, kw_only=True)
 class DetectorMetadata(AnyMetadata):
-    """Those of a detector.
+    """What a detector's file says of it.
 
     An error rate is the number of symbols missed, wrong or invented on synthetic validation pages,
     as a share of their symbols.
     """
 
-    task: Task = "detector"
-    training_pages: int  # pages and crops that it saw
-    centre_temperature: float  # already in the graph, as the next
-    centre_shift: float  # of the centres' log odds
+    task: NetworkTask = "detector"
+    training_pages: int  # pages and crops that it learned from
+    centre_temperature: float  # the graph divides the centres' log odds by it
+    centre_shift: float  # the graph then adds it to them
     validation_pages: int
     validation_symbols: int
     validation_error_float: float  # of the float file before quantization
@@ -72,20 +70,20 @@ class DetectorMetadata(AnyMetadata):
 
 @dataclass(frozen=True, kw_only=True)
 class RecognizerMetadata(AnyMetadata):
-    """Those of a recognizer.
+    """What a recognizer's file says of it, and of how much it counts beside a detector.
 
     Its accuracy is the share of the numbers on synthetic validation crops that it reads exactly; an
     error rate is the number of symbols missed, wrong or invented there, as a share of the symbols.
     """
 
-    task: Task = "recognizer"
+    task: NetworkTask = "recognizer"
     training_crops: int  # that were drawn, times how often each was shown
-    recognizer_weight: float  # of its log probabilities of texts, beside a detector's
-    detector_weight: float  # of the detector's
-    detector_slip_rate: float  # probability that it misreads a symbol without a doubt
-    recognizer_slip_rate: float  # and that the recognizer does
-    number_temperature: float  # divides minus the logarithm of the other texts' share
-    number_shift: float  # is then added: the log odds of a number
+    recognizer_weight: float  # the exponent of its probabilities of texts; see `opinions.Weights`
+    detector_weight: float
+    detector_slip_rate: float
+    recognizer_slip_rate: float
+    number_temperature: float
+    number_shift: float
     validation_crops: int
     validation_numbers: int  # the crops that show a number
     validation_accuracy_float: float  # of the float file before quantization
@@ -96,19 +94,9 @@ class RecognizerMetadata(AnyMetadata):
 
 M = TypeVar("M", bound=AnyMetadata)
 
-OBJECTS = ("recipe", "data_sha256")  # whose values are JSON
-_MAX_NESTED = 100  # objects and lists in such a value
-# What fractions may be, by the last words of their names; those of our files are well within.
-_RANGES = {
-    ("accuracy", "accuracy_float", "threshold"): (0, 1),
-    ("rate",): (1e-9, 1),
-    ("temperature",): (0.001, 1000),
-    ("weight",): (0.001, 10),
-    ("shift",): (-30, 30),
-    ("",): (-1_000_000, 1_000_000),
-}
+JSON_KEYS = ("recipe", "data_sha256")
 _KINDS: dict[str, type[AnyMetadata]] = {
-    "classifier": Metadata,
+    "classifier": ClassifierMetadata,
     "detector": DetectorMetadata,
     "recognizer": RecognizerMetadata,
 }
@@ -120,25 +108,19 @@ _USES = {
 
 
 def parse_objects(metadata: AnyMetadata, name: str) -> dict[str, dict[str, Any]]:
-    """Parse the recipe and the checksums of data, which nothing checks before.
+    """Parse the recipe and the checksums of data: nothing has checked them before.
 
-    Raises ModelError, with the file's name, if they aren't JSON objects, or `is_deep`.
+    Raises ModelError, with the file's name, if they aren't JSON objects.
     """
     import json  # which running a model doesn't need
 
     objects: dict[str, Any] = {}
-    for key in OBJECTS:
-        text = getattr(metadata, key)
-        with suppress(ValueError):
-            objects[key] = None if is_deep(text) else json.loads(text)
+    for key in JSON_KEYS:
+        with suppress(ValueError, RecursionError):
+            objects[key] = json.loads(getattr(metadata, key))
         if not isinstance(objects.get(key), dict):
             raise ModelError(f"{name}: {key} is not a JSON object")
     return objects
-
-
-def is_deep(text: str) -> bool:
-    """Whether a JSON text is nested too deeply for recursive functions."""
-    return len(re.findall(r"[{[]", text)) > _MAX_NESTED
 
 
 def add_metadata(model: bytes, metadata: AnyMetadata) -> bytes:
@@ -148,48 +130,43 @@ def add_metadata(model: bytes, metadata: AnyMetadata) -> bytes:
     return body + _checksum(body)
 
 
-def read_scan(model: bytes, name: str) -> Scan:
-    """Verify the checksum of a file of `add_metadata`, and scan it.
-
-    name: what errors call the file. Raises ModelError if it isn't ONNX, isn't ours, is damaged, has
-    another format version, or is refused by `scan`.
-    """
+def verify_checksum(model: bytes, name: str) -> None:
+    """Raise ModelError, with the file's name, unless `add_metadata` made all of its bytes."""
     if b"format_version" not in model:
         raise ModelError(f"{name} is not a model from `digits export`, or truncated")
     end = len(model) - len(_checksum(b""))
     if model[end:] != _checksum(memoryview(model)[:end]):
         raise ModelError(f"{name} is damaged or was edited: its SHA-256 is wrong")
-    scanned = scan(model, name)
-    version = scanned.metadata.get("format_version")
+
+
+def parse(pairs: Mapping[str, str], name: str, kind: type[M]) -> M:
+    """Parse the metadata of a file.
+
+    name: what errors call the file.
+    kind: the class that they must have; AnyMetadata takes any.
+
+    Raises ModelError if a value is missing or invalid, or for another format version, and WrongTask
+    for another kind.
+    """
+    version = pairs.get("format_version")
     if version != FORMAT_VERSION:
         raise ModelError(
             f"{name} has format version {version}, not {FORMAT_VERSION}: export it again"
         )
-    return scanned
-
-
-def parse(pairs: Mapping[str, str], name: str, kind: type[M]) -> M:
-    """Parse metadata of this kind, or of AnyMetadata.
-
-    Raises ModelError if a value is missing or invalid, and WrongTask for another kind.
-    """
     task = pairs.get("task", "")
     if task not in _KINDS:
         raise ModelError(f"{name}: task is {task!r}, not {' or '.join(_KINDS)}")
     if not issubclass(_KINDS[task], kind):
-        [wanted] = (title for title, known in _KINDS.items() if known is kind)
-        raise WrongTask(f"can't use {name} as a {wanted}: it is a {task}, for {_USES[task]}")
+        expected = getattr(kind, "task", "")
+        raise WrongTask(f"can't use {name} as a {expected}: it is a {task}, for {_USES[task]}")
     values: dict[str, Any] = {}
-    for key, type_ in get_type_hints(_KINDS[task]).items():
+    for key, value_type in get_type_hints(_KINDS[task]).items():
         if key not in pairs:
             raise ModelError(f"{name} has no {key} in its metadata")
         try:
-            values[key] = type_(pairs[key]) if type_ in (int, float) else pairs[key]
+            values[key] = value_type(pairs[key]) if value_type in (int, float) else pairs[key]
         except ValueError as error:
             raise ModelError(f"{name}: {key} is not a number") from error
-        least, most = next(limits for ends, limits in _RANGES.items() if key.endswith(ends))
-        if type_ is float and not least <= values[key] <= most:  # as NaN is not
-            raise ModelError(f"{name}: {key} is not between {least:,} and {most:,}")
     if values["kernels"] not in get_args(Kernels):
         raise ModelError(f"{name}: kernels is {values['kernels']!r}, not integer or float")
     return cast(M, _KINDS[task](**values))

@@ -5,27 +5,33 @@ import os
 from typing import Generic, NamedTuple
 
 from digits.errors import ModelError, reporting
-from digits.inference import metadata
+from digits.inference import metadata, session
 from digits.inference.interface import INTERFACES
-from digits.inference.metadata import AnyMetadata, M, Task
-from digits.inference.scan import MAX_BYTES, Scan
+from digits.inference.metadata import AnyMetadata, M, NetworkTask
 from digits.system import variable
+
+_MAX_BYTES = 128 << 20
 
 _FOLDER = os.path.dirname(__file__)
 BUNDLED = os.path.join(_FOLDER, "lenet5.int8.onnx")
 BUNDLED_DETECTOR = os.path.join(_FOLDER, "detector.int8.onnx")
 BUNDLED_RECOGNIZER = os.path.join(_FOLDER, "recognizer.int8.onnx")
-# Of each kind: the bundled file, and the variable that names another one; with _SHA256, pins it.
-_DEFAULTS: dict[Task, tuple[str, str]] = {
-    "classifier": (BUNDLED, "DIGITS_MODEL"),
-    "detector": (BUNDLED_DETECTOR, "DIGITS_DETECTOR"),
-    "recognizer": (BUNDLED_RECOGNIZER, "DIGITS_RECOGNIZER"),
+_BUNDLED_FILES: dict[NetworkTask, str] = {
+    "classifier": BUNDLED,
+    "detector": BUNDLED_DETECTOR,
+    "recognizer": BUNDLED_RECOGNIZER,
+}
+# The variable that names another file; with _SHA256 behind it, the one that pins the file.
+_VARIABLES: dict[NetworkTask, str] = {
+    "classifier": "DIGITS_MODEL",
+    "detector": "DIGITS_DETECTOR",
+    "recognizer": "DIGITS_RECOGNIZER",
 }
 
 
-def is_chosen(task: Task) -> bool:
-    """Whether a variable says which file of a kind to use."""
-    name = _DEFAULTS[task][1]
+def is_chosen(task: NetworkTask) -> bool:
+    """Whether a variable says which file to use for a task."""
+    name = _VARIABLES[task]
     return bool(variable(name) or variable(f"{name}_SHA256"))
 
 
@@ -45,11 +51,10 @@ class ModelFile(NamedTuple, Generic[M]):
     name: str
     content: bytes
     metadata: M
-    scan: Scan
 
     @property
     def sha256(self) -> str:
-        """Of the whole file."""
+        """The checksum of the whole file."""
         return hashlib.sha256(self.content).hexdigest()
 
 
@@ -57,41 +62,45 @@ def load(path: ModelSource, kind: type[M], sha256: str | None = None) -> ModelFi
     """Read and verify a file.
 
     path: by default $DIGITS_MODEL, $DIGITS_DETECTOR or $DIGITS_RECOGNIZER, as the kind is, else the
-    bundled file. kind: AnyMetadata for all. sha256: of the only file to accept, or empty for any;
-    by default the variable with _SHA256 in its name. Raises ModelError if the file is missing,
-    damaged, not ours or not the pinned one, and WrongTask if it is of another kind.
+    bundled file.
+    kind: the metadata that it must have; AnyMetadata takes any.
+    sha256: the checksum of the only file to accept, or empty for any; by default the variable with
+    _SHA256 in its name.
+
+    Raises ModelError if the file is missing, damaged, not ours or not the pinned one, and WrongTask
+    if it is of another kind.
     """
-    task: Task = getattr(kind, "task", "classifier")
+    task: NetworkTask = getattr(kind, "task", "classifier")
     source = path if isinstance(path, ModelBytes) else read_file(path, task)
     if sha256 is None:
         if kind is AnyMetadata:
             task = check(source, kind).metadata.task
-        sha256 = variable(f"{_DEFAULTS[task][1]}_SHA256")
+        sha256 = variable(f"{_VARIABLES[task]}_SHA256")
     digest = hashlib.sha256(source.content).hexdigest() if sha256 else ""
     if sha256 and digest != sha256.lower():
         raise ModelError(f"{source.name} is the wrong model: its SHA-256 is {digest}, not {sha256}")
     return check(source._replace(name=_origin(source.name, task)), kind)._replace(name=source.name)
 
 
-def read_file(path: str | os.PathLike[str] | None = None, task: Task = "classifier") -> ModelBytes:
+def read_file(
+    path: str | os.PathLike[str] | None = None, task: NetworkTask = "classifier"
+) -> ModelBytes:
     """Read a model file into memory, so that it can be opened after it has changed on disk.
 
     path: by default what the task's variable names, else its bundled file. Raises ModelError if it
     can't be read.
     """
-    bundled, file_variable = _DEFAULTS[task]
-    name = os.fspath(variable(file_variable) or bundled if path is None else path)
-    if not name:  # as of a script's unset variable
+    default = variable(_VARIABLES[task]) or _BUNDLED_FILES[task]
+    name = os.fspath(default if path is None else path)
+    if not name:  # a script's unset variable, for example
         raise ModelError("'' is not a file name")
     with reporting(f"read {name}", ModelError):
         if not os.path.exists(name):
             raise ModelError(f"{_origin(name, task)}: no such model")
         if not os.path.isfile(name):
-            origin = _origin(name, task)
-            raise ModelError(
-                f"{origin} is no ONNX file: name one, or make one with `digits export`"
-            )
-        if os.path.getsize(name) > MAX_BYTES:
+            hint = "name one, or make one with `digits export`"
+            raise ModelError(f"{_origin(name, task)} is no ONNX file: {hint}")
+        if os.path.getsize(name) > _MAX_BYTES:
             raise ModelError(f"{name} is larger than any model that digits makes")
         with open(name, "rb") as file:
             return ModelBytes(name, file.read())
@@ -103,13 +112,14 @@ def check(source: ModelBytes, kind: type[M]) -> ModelFile[M]:
     kind: see `metadata.parse`. Raises ModelError if a check fails.
     """
     name, content = source
-    scan = metadata.read_scan(content, name)
-    about = metadata.parse(scan.metadata, name, kind)
-    INTERFACES[about.task].check(scan.inputs, scan.outputs, name)
-    return ModelFile(name, content, about, scan)
+    metadata.verify_checksum(content, name)
+    description = session.inspect(content, name)
+    parsed = metadata.parse(description.metadata, name, kind)
+    INTERFACES[parsed.task].check(description.inputs, description.outputs, name)
+    return ModelFile(name, content, parsed)
 
 
-def _origin(name: str, task: Task) -> str:
+def _origin(name: str, task: NetworkTask) -> str:
     """A file's name, for errors, with the variable that it comes from."""
-    variable = _DEFAULTS[task][1]
-    return f"{name} (${variable})" if os.environ.get(variable) == name else name
+    named_by = _VARIABLES[task]
+    return f"{name} (${named_by})" if os.environ.get(named_by) == name else name

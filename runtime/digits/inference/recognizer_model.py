@@ -11,13 +11,12 @@ from digits.inference.interface import (
     CROP_HEIGHT,
     CROP_MAX_WIDTH,
     CROP_MULTIPLE,
-    CROP_STEP,
+    INK,
     PAPER,
     RECOGNIZER,
 )
 from digits.inference.metadata import RecognizerMetadata
-from digits.inference.model import MAX_SECONDS, Network
-from digits.inference.probabilities import ROUNDING, are_probabilities
+from digits.inference.model import Network, are_probabilities
 
 _CHUNK = 16  # crops at a time: more aren't faster, and take more memory
 
@@ -32,42 +31,38 @@ class RecognizerModel(Network[RecognizerMetadata]):
 
     kind = RecognizerMetadata
 
-    def _try(self) -> None:
-        self.log_probabilities([np.full((CROP_HEIGHT, 2 * CROP_MULTIPLE), PAPER, np.uint8)] * 2)
+    def _check_outputs(self) -> None:
+        size = CROP_HEIGHT, 2 * CROP_MULTIPLE
+        crops = [np.full(size, level, np.uint8) for level in (PAPER, INK)]
+        rows = np.concatenate(self.log_probabilities(crops))
+        probabilities = np.exp(np.minimum(rows, 1))  # of larger ones it might overflow
+        if not are_probabilities(probabilities):
+            raise ModelError(f"{self.name} outputs invalid probabilities")
 
     def log_probabilities(self, crops: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
         """Read crops, each of one number.
 
-        crops: uint8 [48, width], normalised: 64 = paper, 192 = ink; at most 1024 wide. Returns for
-        each, float32 [steps, 13], the natural logarithms of the probabilities of
-        `interface.SYMBOLS`, and last of none, at every four pixels of its width, which is padded to
-        a multiple of 16: a crop's are the same whatever the others are. Raises ValueError for
-        another crop, and ModelError if the network fails or outputs anything but that.
+        crops: uint8 [48, width], normalised: 64 = paper, 192 = ink; at most 1024 wide. Returns
+        float32 [steps, 13] for each, whatever the others are: at every four pixels of its width,
+        padded to a multiple of 16, the natural logarithms of the probabilities of
+        `interface.SYMBOLS`, and last of a blank. Raises ValueError for another crop, and ModelError
+        if the network fails.
         """
         for crop in crops:
             is_crop = crop.dtype == np.uint8 and crop.ndim == 2 and len(crop) == CROP_HEIGHT
             if not is_crop or not 0 < crop.shape[1] <= CROP_MAX_WIDTH:
                 raise ValueError(f"a crop must be uint8 [48, w], not {crop.dtype} {crop.shape}")
-        answers: dict[int, NDArray[np.float32]] = {}
+        outputs: dict[int, NDArray[np.float32]] = {}  # by the crop's index
         widths = [_padded_width(crop) for crop in crops]
         by_width = sorted(range(len(crops)), key=widths.__getitem__)
         for _, group in groupby(by_width, widths.__getitem__):
             indices = [*group]
             for start in range(0, len(indices), _CHUNK):
                 chunk = indices[start : start + _CHUNK]
-                outputs = self._run(padded([crops[index] for index in chunk]))
-                answers |= zip(chunk, outputs, strict=True)
-        return [answers[index] for index in range(len(crops))]
-
-    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        [output] = RECOGNIZER.outputs
-        [rows] = self.session.run({RECOGNIZER.input.name: images}, [output.name], MAX_SECONDS)
-        shape = len(images), *output.sized({"steps": images.shape[3] // CROP_STEP})
-        # Those of a forged file may overflow as probabilities.
-        are_logarithms = rows.shape == shape and rows.max() <= ROUNDING and np.isfinite(rows).all()
-        if not are_logarithms or not are_probabilities(np.exp(rows).reshape(-1, shape[2])):
-            raise ModelError(f"{self.name} outputs invalid probabilities")
-        return rows
+                images = {RECOGNIZER.input.name: padded([crops[index] for index in chunk])}
+                [rows] = self.session.run(images, [RECOGNIZER.outputs[0].name])
+                outputs |= zip(chunk, rows, strict=True)
+        return [outputs[index] for index in range(len(crops))]
 
 
 def padded(crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:

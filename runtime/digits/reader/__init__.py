@@ -1,1 +1,1 @@
-"""Finds and reads the numbers of a page: pyramid, lines, lattices, search, votes of pictures."""
+"""Finds and reads the numbers of a page: pyramid, lines, lattices, search."""

@@ -15,7 +15,7 @@ import numpy as np
 from digits.constraints.automaton import Automaton, State
 from digits.inference.interface import SYMBOLS
 from digits.reader.detections import Floats
-from digits.reader.search import FLOOR, keep_likeliest, log_sum
+from digits.reader.lattice import FLOOR, keep_likeliest, log_sum
 
 _BLANK = ""
 _TINY = 1e-300  # instead of zero, so that logarithms are finite
@@ -24,8 +24,8 @@ _TINY = 1e-300  # instead of zero, so that logarithms are finite
 def accepted_states(steps: Floats, automaton: Automaton, beam: int) -> dict[State, float]:
     """The accepted states, with the logarithms of the probabilities of all paths to each.
 
-    steps: float64 [n, 13], log probabilities; see `RecognizerModel.log_probabilities`. beam: how
-    many states are kept at a step.
+    steps: float64 [n, 13], log probabilities; see `RecognizerModel.log_probabilities`.
+    beam: how many states are kept at a step.
     """
     reached: dict[tuple[State, str], float] = {(automaton.start, _BLANK): 0.0}
     symbols, is_blank, blanks = [*SYMBOLS, _BLANK], True, 0.0
@@ -39,11 +39,10 @@ def accepted_states(steps: Floats, automaton: Automaton, beam: int) -> dict[Stat
         for (state, last), weight in reached.items():
             for symbol, p in likely:
                 is_new = symbol not in (last, _BLANK)
-                after = automaton.step(state, symbol) if is_new else state
-                if after is not None:
-                    known = following.get((after, symbol))
-                    total = weight + p
-                    following[after, symbol] = total if known is None else log_sum(known, total)
+                next_state = automaton.step(state, symbol) if is_new else state
+                if next_state is not None:
+                    key = next_state, symbol
+                    following[key] = log_sum(following.get(key, -math.inf), weight + p)
         reached = keep_likeliest(following, beam)
     accepted: dict[State, float] = {}
     for (state, _), weight in reached.items():

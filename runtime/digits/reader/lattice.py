@@ -1,33 +1,41 @@
-"""The symbols of a column and their alternatives, as a lattice.
+"""The symbols of a column and their alternatives, as a lattice, and the searches of its paths.
 
 Y. LeCun et al., "Gradient-based learning applied to document recognition", 1998, section V. Its
 arcs are places where a symbol may be; where boxes overlap, they exclude each other. Its nodes are
 positions between them, from left to right; a path may pass from one to the next without a symbol.
+
+An automaton walks beside the paths: those that have led to the same state are one, with the sum of
+their weights (the forward algorithm; see L. R. Rabiner, "A tutorial on hidden Markov models",
+1989). At each node the likeliest states are kept: a beam.
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import nlargest
+from operator import itemgetter
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from digits.constraints.automaton import Automaton, State
 from digits.inference.interface import SYMBOLS
 from digits.reader.detections import DIGITS, Detections, Floats
-from digits.reader.search import FLOOR, keep_likeliest, log_sum
 
-# Of a box's width, its middle: those of two symbols in a row don't overlap, even if a slanted
-# digit leans over the next.
+# The middle of a box, as a share of its width: those of two symbols in a row don't overlap, even if
+# a slanted digit leans over the next.
 _CORE = 0.6
+FLOOR = math.log(1e-4)  # relative to the likeliest: what is less likely is left out
 
 Box = tuple[float, float, float, float]  # left, top, right and bottom in the page's pixels
+S = TypeVar("S")
 
 
 class Arc(NamedTuple):
     """A place where a symbol may be, from one node to another.
 
-    start: the first node; the last one of a lattice's k-th arc is k + 1. score: log odds that there
-    is a symbol. symbols: float64 [12], log probabilities of SYMBOLS, if there is one.
+    start: the node where it starts; a lattice's k-th arc, counted from 0, ends at node k + 1.
+    score: log odds that there is a symbol.
+    symbols: float64 [12], log probabilities of SYMBOLS, if there is one.
     """
 
     start: int
@@ -42,7 +50,7 @@ class Arc(NamedTuple):
 
     @property
     def symbol(self) -> str:
-        """The likeliest one."""
+        """The likeliest symbol."""
         return SYMBOLS[int(self.symbols.argmax())]
 
 
@@ -52,9 +60,9 @@ def build_lattice(detections: Detections) -> list[Arc]:
     middles, halves = (lefts + rights) / 2, _CORE / 2 * (rights - lefts)
     order = np.argsort(middles + halves, kind="stable")
     ends, starts = (middles + halves)[order], (middles - halves)[order]
-    first = np.minimum(np.searchsorted(ends, starts, "right"), np.arange(len(order))).tolist()
+    nodes = np.minimum(np.searchsorted(ends, starts, "right"), np.arange(len(order))).tolist()
     scores, symbols, boxes = detections.select(order)
-    columns = zip(first, scores.tolist(), symbols, map(tuple, boxes.tolist()), strict=True)
+    columns = zip(nodes, scores.tolist(), symbols, map(tuple, boxes.tolist()), strict=True)
     return [Arc(*column) for column in columns]
 
 
@@ -84,22 +92,19 @@ def best_path(lattice: Sequence[Arc]) -> list[Arc]:
 
 
 def forced_path(lattice: Sequence[Arc], text: str) -> list[Arc]:
-    """The likeliest path that reads a text, by Viterbi's algorithm; empty if there is none.
-
-    text: any.
-    """
+    """The likeliest path that reads a text, by Viterbi's algorithm; empty if there is none."""
     if not {*text} <= {*SYMBOLS}:
         return []
     totals = _totals(lattice, text, np.maximum)
     path: list[Arc] = []
-    node, left = len(lattice), len(text)
-    if totals[node][left] == -math.inf:
+    node, length = len(lattice), len(text)
+    if totals[node][length] == -math.inf:
         return []
-    while left:
+    while length:
         arc = lattice[node - 1]
-        if totals[node][left] > totals[node - 1][left]:  # it ends with this arc
+        if totals[node][length] > totals[node - 1][length]:  # it ends with this arc
             path.append(arc)
-            node, left = arc.start, left - 1
+            node, length = arc.start, length - 1
         else:
             node -= 1
     return path[::-1]
@@ -117,25 +122,39 @@ def accepted_states(lattice: Sequence[Arc], automaton: Automaton, beam: int) -> 
         likeliest = max(reached.values())
         odds = arc.score + arc.symbols
         likely = [
-            (SYMBOLS[number], odds[number]) for number in np.flatnonzero(odds > odds.max() + FLOOR)
+            (SYMBOLS[column], odds[column]) for column in np.flatnonzero(odds > odds.max() + FLOOR)
         ]
         for state, weight in nodes[arc.start].items():
-            for symbol, more in likely:
-                total = weight + more
-                after = automaton.step(state, symbol) if total > likeliest + FLOOR else None
-                if after is not None:
+            for symbol, symbol_odds in likely:
+                total = weight + symbol_odds
+                following = automaton.step(state, symbol) if total > likeliest + FLOOR else None
+                if following is not None:
                     likeliest = max(likeliest, total)
-                    reached[after] = log_sum(reached.get(after, -math.inf), total)
+                    reached[following] = log_sum(reached.get(following, -math.inf), total)
         nodes.append(keep_likeliest(reached, beam))
-    everything = _total_weight(lattice)
-    accepted = ((state, w) for state, w in nodes[-1].items() if automaton.accepts(state))
-    return {state: weight - everything for state, weight in accepted}
+    all_paths = _total_weight(lattice)
+    return {
+        state: weight - all_paths for state, weight in nodes[-1].items() if automaton.accepts(state)
+    }
 
 
 def text_scores(lattice: Sequence[Arc], texts: Sequence[str]) -> list[float]:
     """The logarithms of the texts' probabilities; see `accepted_states`."""
-    everything = _total_weight(lattice)
-    return [float(_totals(lattice, text, np.logaddexp)[-1][-1]) - everything for text in texts]
+    all_paths = _total_weight(lattice)
+    return [float(_totals(lattice, text, np.logaddexp)[-1][-1]) - all_paths for text in texts]
+
+
+def log_sum(first: float, second: float) -> float:
+    """The logarithm of the sum of two numbers, from their logarithms."""
+    if first < second:
+        first, second = second, first
+    return first if second == -math.inf else first + math.log1p(math.exp(second - first))
+
+
+def keep_likeliest(states: Mapping[S, float], beam: int) -> dict[S, float]:
+    """The likeliest states, at most `beam`, by the logarithms of their weights."""
+    likeliest = nlargest(beam, states.items(), key=itemgetter(1))
+    return {state: weight for state, weight in likeliest if weight >= likeliest[0][1] + FLOOR}
 
 
 def _total_weight(lattice: Sequence[Arc]) -> float:
@@ -147,7 +166,7 @@ def _total_weight(lattice: Sequence[Arc]) -> float:
 
 
 def _totals(lattice: Sequence[Arc], text: str, combine: np.ufunc) -> list[Floats]:
-    """The logarithms of the weights of paths to each node: by how many symbols of a text they read.
+    """The logarithms of the weights of paths to each node, by how many symbols of a text they read.
 
     combine: makes one weight of two.
     """
@@ -156,7 +175,7 @@ def _totals(lattice: Sequence[Arc], text: str, combine: np.ufunc) -> list[Floats
     symbols = [*map(SYMBOLS.index, text)]
     for arc in lattice:
         reached = nodes[-1].copy()
-        read = nodes[arc.start][:-1] + arc.score + arc.symbols[symbols]
-        combine(reached[1:], read, out=reached[1:])
+        through_arc = nodes[arc.start][:-1] + arc.score + arc.symbols[symbols]
+        combine(reached[1:], through_arc, out=reached[1:])
         nodes.append(reached)
     return nodes

@@ -4,33 +4,37 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from digits.constraints.constraints import Constraints
-from digits.reader.opinions import Pool, Views, Weights, opinions_of
+from digits.reader.opinions import Views, Weights, opinions_of
 
-# How many numbers break the constraints that they should satisfy: slips of the pen, and other
-# things on the page. Without that, one allowed number would be found in every scribble.
-BROKEN = 0.01
+# The share of numbers that break the constraints that they should satisfy: slips of the pen, and
+# other things on the page. With 0, an allowed number would be found in every scribble.
+VIOLATION_RATE = 0.01
 
 
 class NumberReading(NamedTuple):
     """What is read.
 
-    text: the likeliest one that satisfies the constraints; the likeliest of all if a number that
-    satisfies none is likelier; empty where there is rather no number. probability: that it is right
-    as a whole, 0 to 1. texts: the probabilities of the likeliest ones that satisfy the constraints.
-    free: those of the likeliest without constraints; the empty text means no number.
-    satisfies: whether the text does. is_disputed: whether a person has to look at it in any case.
+    text: the likeliest text that satisfies the constraints; the likeliest of all if a number that
+    breaks them is likelier; empty where there is rather no number.
+    probability: that the text is right as a whole, 0 to 1.
+    texts: the probabilities of the likeliest texts that satisfy the constraints.
+    unconstrained_texts: those of the likeliest texts, whether or not they satisfy the constraints;
+        the empty text means no number.
+    satisfies: whether the text satisfies the constraints.
+    is_disputed: whether a person has to look at it in any case.
     """
 
     text: str
     probability: float
     texts: Mapping[str, float]
-    free: Mapping[str, float]
+    unconstrained_texts: Mapping[str, float]
     satisfies: bool = True
     is_disputed: bool = False
 
     @property
     def unconstrained(self) -> str:
-        return likeliest(self.free)
+        """The likeliest text, whether or not it satisfies the constraints."""
+        return likeliest(self.unconstrained_texts)
 
     @property
     def runner_up(self) -> str:
@@ -46,36 +50,40 @@ def read_number(views: Views, constraints: Constraints, weights: Weights) -> Num
     """
     views = views.without_signs() if constraints.digits_only else views
     opinions = opinions_of(views)
-    everything = opinions.pool(weights)
-    numbers = Pool({t: w for t, w in everything.texts.items() if has_digit(t)}, everything.rest)
+    pool = opinions.pool(weights)
+    with_digits = {text: weight for text, weight in pool.texts.items() if has_digit(text)}
+    numbers = pool._replace(texts=with_digits)
     satisfying = numbers
     if constraints:
-        satisfying = opinions_of(views, constraints.automaton, opinions.likeliest).pool(weights)
-    free = _probabilities(everything.texts, everything.total, weights)
-    text, blank = likeliest(satisfying.texts), everything.total - numbers.total
-    chance = BROKEN * constraints.share(text) if text else 1.0
-    others = chance * max(numbers.total - satisfying.total, 0.0)
-    total = satisfying.total + others + blank
+        satisfying = opinions_of(views, constraints.automaton, opinions).pool(weights)
+    unconstrained_texts = _probabilities(pool.texts, pool.total, weights)
+    text, blank = likeliest(satisfying.texts), pool.total - numbers.total
+    violation_rate = VIOLATION_RATE * constraints.share(text) if text else 1.0
+    violating = violation_rate * max(numbers.total - satisfying.total, 0.0)
+    total = satisfying.total + violating + blank
     if 2 * blank > total:
-        return NumberReading("", blank / total, {}, free, False)
-    if not text or satisfying.total <= others:
-        return NumberReading(likeliest(numbers.texts), 0.0, {}, free, False)
+        return NumberReading("", blank / total, {}, unconstrained_texts, False)
+    if not text or satisfying.total <= violating:
+        return NumberReading(likeliest(numbers.texts), 0.0, {}, unconstrained_texts, False)
     texts = _probabilities(satisfying.texts, total, weights)
-    return NumberReading(text, texts[text], texts, free)
+    return NumberReading(text, texts[text], texts, unconstrained_texts)
 
 
 def _probabilities(texts: Mapping[str, float], total: float, weights: Weights) -> dict[str, float]:
-    """Of texts, by their weights: the likeliest one's calibrated, the others' in proportion."""
+    """Make probabilities of weights: the likeliest text's is calibrated, the others' in proportion.
+
+    total: the weight of all texts, these and others.
+    """
     best = likeliest(texts)
     share = texts.get(best, 0.0) / total
     probability = weights.calibrated(share)
     scale = (1 - probability) / max(1 - share, 1e-9) / total
-    others = {text: min(scale * weight, probability) for text, weight in texts.items()}
-    return others | {best: probability} if texts else others
+    scaled = {text: min(scale * weight, probability) for text, weight in texts.items()}
+    return scaled | {best: probability} if texts else {}
 
 
 def likeliest(texts: Mapping[str, float]) -> str:
-    """Of probabilities or weights by text; empty if there are none."""
+    """The text with the largest probability or weight; empty if there are none."""
     return max(texts, key=texts.__getitem__, default="")
 
 

@@ -7,10 +7,10 @@ finds likely; `digits export` fits the exponents on pages that no training shows
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from operator import itemgetter, mul
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,17 +18,18 @@ import numpy as np
 from digits.alignment import edit_distance
 from digits.constraints.automaton import Automaton, Product, State, product
 from digits.inference.interface import SYMBOLS
+from digits.inference.metadata import RecognizerMetadata
 from digits.reader import ctc, lattice
 from digits.reader.detections import DIGITS, Floats
 from digits.reader.lattice import Arc, Box
 
-_MAX_TEXTS = 8  # of either network
+_MAX_TEXTS = 8  # that either network is asked for
 _MAX_SLIP = math.log(0.3)  # more likely than any slip rate
-_MIN_TEXT = math.log(1e-3)  # of the likeliest one's probability
+_MIN_TEXT = math.log(1e-3)  # relative to the likeliest text
 _NEVER = -1e3  # log probability of what can't be
-_TINY = 1e-6  # share of a network's probability that is always other texts'
-_STATE_BEAM = 30  # scribbles, and a list of a million numbers
-ANY_TEXT: Automaton = product([], 0, math.inf, ignored=SYMBOLS)
+_TINY = 1e-6  # the share of a network's probability that other texts have at least
+_STATE_BEAM = 30  # enough for scribbles, and a list of a million numbers
+EVERY_TEXT: Automaton = product([], 0, math.inf, ignored=SYMBOLS)
 
 
 class Weights(NamedTuple):
@@ -36,8 +37,8 @@ class Weights(NamedTuple):
 
     detector_weight, recognizer_weight: the exponents of their probabilities of texts.
     detector_slip_rate, recognizer_slip_rate: the probabilities that they miss a symbol, make one up
-    or take one for another without a doubt. number_temperature, number_shift: for `calibrated`.
-    See `RecognizerMetadata`.
+    or take one for another without a doubt.
+    number_temperature, number_shift: see `calibrated`.
     """
 
     detector_weight: float
@@ -46,6 +47,11 @@ class Weights(NamedTuple):
     recognizer_slip_rate: float
     number_temperature: float = 1.0
     number_shift: float = 0.0
+
+    @classmethod
+    def from_metadata(cls, metadata: RecognizerMetadata) -> "Weights":
+        """The weights in a recognizer's file."""
+        return cls(*(getattr(metadata, name) for name in cls._fields))
 
     def calibrated(self, share: float) -> float:
         """The probability that the likeliest text, of this share of all weight, is right.
@@ -59,8 +65,9 @@ class Weights(NamedTuple):
 class Views(NamedTuple):
     """What both networks see of a number.
 
-    lattice: of the detector. steps: float64 [n, 13], the recognizer's log probabilities; none where
-    it can't look. box: where the number is.
+    lattice: what the detector sees.
+    steps: float64 [n, 13], the recognizer's log probabilities; n is 0 where it can't look.
+    box: where the number is, in the same pixels as the lattice.
     """
 
     lattice: Sequence[Arc]
@@ -68,7 +75,7 @@ class Views(NamedTuple):
     box: Box = (0.0, 0.0, 0.0, 0.0)
 
     def without_signs(self) -> "Views":
-        """The same if minus signs and points are nothing."""
+        """The same, as if minus signs and points were nothing."""
         steps = self.steps.copy()
         steps[:, -1] = np.logaddexp.reduce(steps[:, DIGITS:], 1)
         steps[:, DIGITS:-1] = _NEVER
@@ -83,103 +90,116 @@ def _without_signs(arc: Arc) -> Arc:
     return arc._replace(score=arc.score + float(digits - nothing), symbols=symbols)
 
 
-class Pool(NamedTuple):
-    """texts: the weights of the likeliest texts. rest: the weight of all others."""
+class PooledOpinion(NamedTuple):
+    """What both networks together say of texts; a weight is in proportion to a probability.
+
+    texts: the weights of the likeliest texts.
+    other_weight: that of all other texts together.
+    """
 
     texts: dict[str, float]
-    rest: float
+    other_weight: float
 
     @property
     def total(self) -> float:
-        return sum(self.texts.values()) + self.rest
+        return sum(self.texts.values()) + self.other_weight
+
+
+class Opinion(NamedTuple):
+    """What one network says of texts; a score is the logarithm of a probability.
+
+    scores: those of the texts that either network finds likely.
+    other_score: that of all other texts together.
+    likeliest: this network's likeliest text of all, and its score.
+    distances: how many symbols of that text each text changes; infinitely many if it is about as
+    likely.
+    """
+
+    scores: list[float]
+    other_score: float
+    likeliest: tuple[str, float]
+    distances: list[float]
+
+    def with_slips(self, slip_rate: float) -> list[float]:
+        """The scores, if slips may have led the network from each text to its likeliest one."""
+        _, largest = self.likeliest
+        by_slips = [largest + distance * math.log(slip_rate) for distance in self.distances]
+        return [*map(max, self.scores, by_slips)]
 
 
 class Opinions(NamedTuple):
-    """What each network says of texts; logarithms of probabilities.
-
-    texts: those that either finds likely. scores: of these, by each network. other_scores: of all
-    others, by each network. likeliest: the likeliest text of each network, and its score.
-    distances: how many symbols of that one are others in each text; infinitely many if it is about
-    as likely.
-    """
+    """What the detector, and the recognizer where it could look, say of the same texts."""
 
     texts: list[str]
-    scores: list[list[float]]
-    other_scores: list[float]
-    likeliest: list[tuple[str, float]]
-    distances: list[list[float]]
+    by_network: list[Opinion]
 
-    def pool(self, weights: Weights) -> Pool:
-        """Weigh them. Slips may have led each network from each text to its likeliest one."""
-        rates = weights.detector_slip_rate, weights.recognizer_slip_rate
-        scored = [
-            [
-                max(score, best + far * math.log(rate))
-                for score, far in zip(scores, some, strict=True)
-            ]
-            for scores, some, (_, best), rate in zip(
-                self.scores, self.distances, self.likeliest, rates, strict=False
-            )
+    def pool(self, weights: Weights) -> PooledOpinion:
+        """Make one weight of what both networks say of each text."""
+        slip_rates = weights.detector_slip_rate, weights.recognizer_slip_rate
+        scores = [
+            opinion.with_slips(rate)
+            for opinion, rate in zip(self.by_network, slip_rates, strict=False)
         ]
-        pooled = (_pooled(logarithms, weights) for logarithms in zip(*scored, strict=True))
-        others = _pooled(self.other_scores, weights)
-        return Pool(dict(zip(self.texts, pooled, strict=True)), others)
+        pooled = [_pooled(both, weights) for both in zip(*scores, strict=True)]
+        other_weight = _pooled([opinion.other_score for opinion in self.by_network], weights)
+        return PooledOpinion(dict(zip(self.texts, pooled, strict=True)), other_weight)
 
 
 def opinions_of(
-    views: Views,
-    automaton: Automaton = ANY_TEXT,
-    likeliest: list[tuple[str, float]] | None = None,
+    views: Views, automaton: Automaton = EVERY_TEXT, unconstrained_opinions: Opinions | None = None
 ) -> Opinions:
     """What the networks say of the texts that an automaton accepts.
 
-    likeliest: as of the Opinions of all texts, unless the automaton accepts all.
+    unconstrained_opinions: what the networks say of all texts, if the automaton is another than
+        EVERY_TEXT.
     """
-    searches = [partial(lattice.accepted_states, views.lattice)]
-    scorers = [partial(lattice.text_scores, views.lattice)]
+    # Each with the module that searches it.
+    outputs: list[tuple[ModuleType, Any]] = [(lattice, views.lattice)]
     if len(views.steps):
-        searches.append(partial(ctc.accepted_states, views.steps))
-        scorers.append(partial(ctc.text_scores, views.steps))
+        outputs.append((ctc, views.steps))
     spelled = _spelled(automaton)
-    likely = (_likely_texts(search(spelled, _MAX_TEXTS)) for search in searches)
-    texts = [*dict.fromkeys(chain.from_iterable(likely))]
-    scores = [score(texts) for score in scorers]
-    totals = [0.0] * len(searches)
-    if likeliest is None:
-        pairs = (zip(texts, each, strict=True) for each in scores)
-        likeliest = [max(each, key=itemgetter(1), default=("", 0.0)) for each in pairs]
-    else:
-        totals = [_log_total(search(automaton, _STATE_BEAM).values()) for search in searches]
-    distances = [
-        [
-            edit_distance(read, text) if score < best + _MAX_SLIP else math.inf
-            for text, score in zip(texts, each, strict=True)
-        ]
-        for each, (read, best) in zip(scores, likeliest, strict=True)
+    likely = [
+        _likely_texts(network.accepted_states(output, spelled, _MAX_TEXTS))
+        for network, output in outputs
     ]
-    others = [_other_score(total, each) for total, each in zip(totals, scores, strict=True)]
-    return Opinions(texts, scores, others, likeliest, distances)
+    texts = [*dict.fromkeys(chain.from_iterable(likely))]
+    by_network = []
+    for index, (network, output) in enumerate(outputs):
+        scores, total = network.text_scores(output, texts), 0.0
+        if unconstrained_opinions is None:
+            scored = zip(texts, scores, strict=True)
+            likeliest = max(scored, key=itemgetter(1), default=("", 0.0))
+        else:
+            likeliest = unconstrained_opinions.by_network[index].likeliest
+            accepted = network.accepted_states(output, automaton, _STATE_BEAM)
+            total = float(np.logaddexp.reduce([*accepted.values()]))
+        distances = [_distance(likeliest, *pair) for pair in zip(texts, scores, strict=True)]
+        by_network.append(Opinion(scores, _other_score(total, scores), likeliest, distances))
+    return Opinions(texts, by_network)
 
 
-def _pooled(logarithms: Sequence[float], weights: Weights) -> float:
-    return math.exp(sum(map(mul, logarithms, weights)))
+def _distance(likeliest: tuple[str, float], text: str, score: float) -> float:
+    likeliest_text, largest = likeliest
+    return edit_distance(likeliest_text, text) if score < largest + _MAX_SLIP else math.inf
 
 
-def _log_total(logarithms: Iterable[float]) -> float:
-    return float(np.logaddexp.reduce([*logarithms]))
+def _pooled(scores: Sequence[float], weights: Weights) -> float:
+    """The product of the networks' probabilities, each with its exponent."""
+    exponents = weights.detector_weight, weights.recognizer_weight
+    return math.exp(sum(map(mul, scores, exponents)))
 
 
 def _other_score(total: float, scores: Sequence[float]) -> float:
-    """The logarithm of the probability of the other texts. total: that of all accepted ones."""
+    """The score of all accepted texts but those with these scores. total: that of all of them."""
     if total == -math.inf:
         return total
-    left = 1 - sum(math.exp(min(score - total, 0)) for score in scores)
-    return total + math.log(max(left, _TINY))
+    rest = 1 - sum(math.exp(min(score - total, 0)) for score in scores)
+    return total + math.log(max(rest, _TINY))
 
 
 def _likely_texts(states: Mapping[Any, float]) -> list[str]:
-    best = max(states.values(), default=0.0)
-    return [text for (_, text), total in states.items() if total > best + _MIN_TEXT]
+    largest = max(states.values(), default=0.0)
+    return [text for (_, text), score in states.items() if score > largest + _MIN_TEXT]
 
 
 def _spelled(automaton: Automaton) -> Automaton:

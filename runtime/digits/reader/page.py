@@ -11,17 +11,21 @@ from digits.reader.lines import nearest_digits, text_lines
 from digits.reader.pyramid import MapsFn, detect
 from digits.vision.ranker import Evidence
 
-Lattices = list[list[list[Arc]]]  # of the columns of each line
+Lattices = list[list[list[Arc]]]  # lines of columns, each with its lattice
+Paths = list[list[list[Arc]]]  # lines of columns, each with its lattice's best path
 
 MUCH_LARGER = 2.0  # by the height; the digits of one number differ less
 _INSIDE = 0.65  # of a box's area; then it is part of the other, if that is much larger
 _MAX_LOG_ODDS = 30.0  # so that no exponential overflows
 
 
-def read_page(page: Grey, maps: MapsFn) -> Lattices:
-    """Read a page: lines from top to bottom, in each its columns, in each its symbols.
+def best_paths(page: Grey, maps: MapsFn) -> Paths:
+    """Read a page by the detector alone, as training and export do to measure it.
 
-    page: uint8 [height, width]. maps: see `pyramid.MapsFn`. Empty where no digit is found.
+    page: uint8 [height, width].
+    maps: see `pyramid.MapsFn`.
+
+    Returns lines from top to bottom, in each its columns, in each its symbols.
     """
     lines = build_lattices(find_symbols(page, maps))
     return [[best_path(lattice) for lattice in line] for line in lines]
@@ -38,42 +42,44 @@ def suppress(detections: Detections) -> Detections:
     Non-maximum suppression: what overlaps less stays, as an alternative.
     """
     detections = detections.select(np.argsort(detections.centres[:, 0], kind="stable"))
-    near = detections.between(detections.boxes[:, 0], detections.boxes[:, 2])
+    near = detections.slices(detections.boxes[:, 0], detections.boxes[:, 2])
     candidates, keep = np.ones((2, len(detections.scores)), np.bool_)
-    for number in np.argsort(-detections.scores, kind="stable"):
-        keep[number] = candidates[number]
-        if keep[number]:
-            shared, _ = overlaps(detections.boxes[number], detections.boxes[near[number]])
-            candidates[near[number]] &= shared <= SAME
+    for index in np.argsort(-detections.scores, kind="stable"):
+        keep[index] = candidates[index]
+        if keep[index]:
+            shared, _ = overlaps(detections.boxes[index], detections.boxes[near[index]])
+            candidates[near[index]] &= shared <= SAME
     return detections.select(keep)
 
 
 def drop_contained(detections: Detections) -> Detections:
     """Decide between a digit and much smaller ones inside it: those with the larger sum stay.
 
-    Of a page's textures a large digit may be made up, and the loops of one may look like small
-    ones. They would be in different lines, so no path through a line can choose between them.
-    detections: sorted.
+    The detector may see a large digit in a page's textures, or small ones in a large one's loops.
+    They would be in different lines, so no path through a line can choose between them.
+
+    detections: from `suppress`, in its order.
     """
-    near = detections.between(detections.boxes[:, 0], detections.boxes[:, 2])
+    near = detections.slices(detections.boxes[:, 0], detections.boxes[:, 2])
     digits, heights = detections.are_digits, detections.heights
     keep, evidence = np.ones_like(digits), np.where(digits, detections.scores, 0).clip(0)
     large = heights > MUCH_LARGER * heights[digits].min(initial=np.inf)
-    for number in np.argsort(-heights)[: large.sum()]:
-        if not keep[number] or not evidence[number]:
+    for index in np.argsort(-heights)[: large.sum()]:
+        if not keep[index] or not evidence[index]:
             continue
-        inside = overlaps(detections.boxes[number], detections.boxes[near[number]])[1] > _INSIDE
-        inside &= (keep & digits)[near[number]]
-        inside &= heights[near[number]] * MUCH_LARGER < heights[number]
-        if evidence[near[number]][inside].sum() > evidence[number]:
-            keep[number] = False
+        neighbours = near[index]
+        _, shares = overlaps(detections.boxes[index], detections.boxes[neighbours])
+        is_smaller = heights[neighbours] * MUCH_LARGER < heights[index]
+        inside = (shares > _INSIDE) & keep[neighbours] & digits[neighbours] & is_smaller
+        if evidence[neighbours][inside].sum() > evidence[index]:
+            keep[index] = False
         else:
-            keep[near[number]] &= ~inside
+            keep[neighbours] &= ~inside
     return detections.select(keep)
 
 
-def weigh(detections: Detections) -> Evidence:
-    """Weigh three explanations of what the detector saw: nothing, its surest digit, its surest two.
+def one_digit_evidence(detections: Detections) -> Evidence:
+    """Weigh three explanations of detections: no digit, the surest one alone, the surest two.
 
     Their odds are those of independent places. A minus or a point isn't a digit, and none counts
     beside one, since it may be dirt.
@@ -82,14 +88,14 @@ def weigh(detections: Detections) -> Evidence:
     if not len(digits.scores):
         return Evidence(np.zeros(DIGITS), 0.0, 1.0)
     odds = np.exp(digits.scores.clip(-_MAX_LOG_ODDS, _MAX_LOG_ODDS))
-    first = int(odds.argmax())
+    surest = int(odds.argmax())
     # Another digit of the same number is elsewhere, and about as high.
-    box = digits.boxes[first]
+    box = digits.boxes[surest]
     shares = np.maximum(overlaps(box, digits.boxes)[1], overlaps(digits.boxes, box)[1])
-    ratios = np.abs(np.log(digits.heights / digits.heights[first]))
-    beside = (shares < SAME) & (ratios <= math.log(MUCH_LARGER))
-    symbols = odds[first] * np.exp(digits.symbols[first])
-    several = odds[first] * odds[beside].max(initial=0)
+    ratios = np.abs(np.log(digits.heights / digits.heights[surest]))
+    is_other = (shares < SAME) & (ratios <= math.log(MUCH_LARGER))
+    symbols = odds[surest] * np.exp(digits.symbols[surest])
+    several = odds[surest] * odds[is_other].max(initial=0)
     weights = np.array([*symbols[:DIGITS], several, 1 + symbols[DIGITS:].sum()])
     weights /= weights.sum()
     return Evidence(weights[:DIGITS], float(weights[-2]), float(weights[-1]))
@@ -97,16 +103,16 @@ def weigh(detections: Detections) -> Evidence:
 
 def build_lattices(detections: Detections) -> Lattices:
     """The lattices of columns, line by line: those with a digit on their best path."""
-    sure = detections.are_digits & (detections.scores > 0)
-    digits, others = detections.select(sure), detections.select(~sure)
-    nearest = nearest_digits(others, digits)
+    are_likely = detections.are_digits & (detections.scores > 0)
+    digits, alternatives = detections.select(are_likely), detections.select(~are_likely)
+    nearest = nearest_digits(alternatives, digits.boxes)
     order = np.argsort(nearest, kind="stable")
     firsts = np.searchsorted(nearest[order], np.arange(len(digits.scores)))
-    beside = np.split(order, firsts)[1:]  # each digit; before them is what is beside none
+    _, *by_digit = np.split(order, firsts)  # the first have no digit beside them
 
     def lattice(column: Integers) -> list[Arc]:
-        alternatives = np.concatenate([beside[number] for number in column])
-        return build_lattice(concatenate([digits.select(column), others.select(alternatives)]))
+        beside = np.concatenate([by_digit[index] for index in column])
+        return build_lattice(concatenate([digits.select(column), alternatives.select(beside)]))
 
     lines = [
         [arcs for arcs in map(lattice, columns) if has_digit(best_path(arcs))]

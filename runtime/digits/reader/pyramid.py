@@ -11,36 +11,50 @@ from PIL import Image
 
 from digits.errors import ModelError
 from digits.images.grey import Grey
-from digits.inference.interface import LARGEST, PAGE_MAX_PIXELS, PAGE_MULTIPLE, SMALLEST, STRIDE
-from digits.inference.probabilities import log_softmax
-from digits.reader.detections import SAME, Detections, Floats, Integers, concatenate, overlaps
+from digits.inference.interface import (
+    MAX_DIGIT_HEIGHT,
+    MIN_DIGIT_HEIGHT,
+    PAGE_MAX_PIXELS,
+    PAGE_MULTIPLE,
+    STRIDE,
+)
+from digits.reader.detections import (
+    SAME,
+    Detections,
+    Floats,
+    Integers,
+    concatenate,
+    log_softmax,
+    overlaps,
+)
 
 Map = NDArray[np.float32]
 # A grey page to its centres [h, w], symbols [12, h, w] and boxes [4, h, w]: DetectorModel.maps.
 MapsFn = Callable[[Grey], tuple[Map, Map, Map]]
 
 BOX_UNIT = 16.0  # pixels
-_MAX_EXPONENT = 3.0  # of a box's logarithms: 320 pixels, five times what the network knows
-_LOWEST = -3.0  # log odds: a probability of 5 %; what is less likely is no alternative either
+_MAX_EXPONENT = 3.0  # of a box's logarithms: 320 pixels, five times what the detector knows
+_MIN_SCORE = -3.0  # log odds: a probability of 5 %; what is less likely is no alternative either
 _NEIGHBOURS = np.array([(0, 0), *product((-1, 0, 1), repeat=2)])
 
-_IDEAL = math.sqrt(SMALLEST * LARGEST)
-_HALF_RANGE = math.log(LARGEST / SMALLEST) / 2
+_IDEAL = math.sqrt(MIN_DIGIT_HEIGHT * MAX_DIGIT_HEIGHT)
+_HALF_RANGE = math.log(MAX_DIGIT_HEIGHT / MIN_DIGIT_HEIGHT) / 2
 _LARGE = 36.0  # pixels: touching digits are told apart better, and 1.6 times as large still fits
 _FINE_PIXELS = 1 << 20  # what a level may cost to show digits as large as that
 _COARSE_PIXELS = 1 << 19  # about 870 x 600; the smaller scales together have a third of that
-_MAX_ENLARGED = 2.0  # digits smaller than half of SMALLEST can't be read
+_MAX_ENLARGED = 2.0  # digits smaller than half of MIN_DIGIT_HEIGHT can't be read
 _SAME_SCALE = 2**0.25  # a factor; nearer scales show the same
 _CHUNK = 4096  # places at a time, each of which takes some KB a level
 _MARGIN = 16  # pixels of paper around the page, for digits that touch its border
-_AROUND = LARGEST  # pixels of paper around what was seen coarsely, in the look at the digits' scale
+_AROUND = MAX_DIGIT_HEIGHT  # pixels of paper around the coarse peaks, at the fine scale
 
 
 class Level(NamedTuple):
-    """What the network says of the page at one scale.
+    """The page at one scale, and what the detector says of it.
 
-    scale: float64 [2], of x and y: its pixels by the page's. origin: float64 [2], where in its
-    pixels the page begins. Maps as those of DetectorModel.
+    scale: float64 [2], along x and y: the level's pixels by the page's.
+    origin: float64 [2], x and y of the page's corner in the level's pixels.
+    centres, symbols, boxes: see `detector_model.Maps`.
     """
 
     scale: Floats
@@ -49,8 +63,8 @@ class Level(NamedTuple):
     symbols: Map
     boxes: Map
 
-    def at(self, rows: Integers, columns: Integers) -> Detections:
-        """What the network says in n cells."""
+    def detections(self, rows: Integers, columns: Integers) -> Detections:
+        """What the detector says in n cells."""
         logits = self.symbols[:, rows, columns].T.astype(np.float64)
         scores = self.centres[rows, columns].astype(np.float64)
         return Detections(scores, log_softmax(logits), self._boxes(rows, columns))
@@ -63,10 +77,10 @@ class Level(NamedTuple):
         halves = BOX_UNIT / 2 * np.exp(offsets[..., 2:].clip(-_MAX_EXPONENT, _MAX_EXPONENT))
         return np.concatenate([middles - halves, middles + halves], -1) / np.tile(self.scale, 2)
 
-    def same(self, detections: Detections) -> Detections:
-        """What the network says at this scale of what was found at another, box by box.
+    def look_up(self, detections: Detections) -> Detections:
+        """What the detector says at this scale of each symbol that it found at any.
 
-        Its peak may be in the next cell; but there it may be of a neighbour, whose box is another.
+        The peak may be in the next cell; but one there may be a neighbour's, whose box is another.
         """
         nearest = ((detections.centres * self.scale + self.origin) / STRIDE).astype(np.int64)
         cells = nearest[:, None] + _NEIGHBOURS
@@ -74,33 +88,38 @@ class Level(NamedTuple):
         shared, _ = overlaps(detections.boxes[:, None], self._boxes(rows, columns))
         # The first is the nearest, which counts if none of them is the same symbol.
         best = np.where(shared > SAME, self.centres[rows, columns], -np.inf).argmax(1)
-        chosen = np.arange(len(best)), best
-        return self.at(rows[chosen], columns[chosen])
+        best_cells = np.arange(len(best)), best
+        return self.detections(rows[best_cells], columns[best_cells])
 
 
 def detect(page: Grey, maps: MapsFn, height: float | None = None) -> Detections:
     """Find the places where a symbol may be, as all levels together see them.
 
-    page: uint8 [height, width]. height: of the symbols, in pixels of the page, if it is known; then
-    one level is enough. Places that several levels find are there several times.
+    page: uint8 [height, width].
+    maps: see `MapsFn`.
+    height: that of the symbols, in pixels of the page, if it is known; then one level is enough.
+
+    Places that several levels find are there several times.
     """
     if height:
         return find_peaks(_level(page, min(1.0, _IDEAL / height), maps))
     coarse = min(1.0, math.sqrt(_COARSE_PIXELS / page.size))
     # Ever smaller scales, until no digit can be too large for the last.
-    halvings = max(0, math.ceil(math.log2(coarse * min(page.shape) / LARGEST)))
+    halvings = max(0, math.ceil(math.log2(coarse * min(page.shape) / MAX_DIGIT_HEIGHT)))
     levels = [_level(page, coarse / 2**halving, maps) for halving in range(halvings + 1)]
     peaks = [find_peaks(level) for level in levels]
     closest = min(_MAX_ENLARGED, _largest_scale(*page.shape))
     typical = _typical_height(concatenate(peaks))
-    affordable = math.sqrt(_FINE_PIXELS / page.size)
-    wanted = max(_IDEAL, min(_LARGE, affordable * typical)) / typical if typical else closest
-    # If there is nothing at the scale that suits what was seen coarsely, that was no digit.
-    for scale in sorted({min(closest, wanted), closest}):
+    fine = closest
+    if typical:
+        affordable = math.sqrt(_FINE_PIXELS / page.size)
+        fine = min(closest, max(_IDEAL, min(_LARGE, affordable * typical)) / typical)
+    # If there is nothing at the scale that suits the coarse peaks, they were no digits.
+    for scale in sorted({fine, closest}):
         ratios = [scale / level.scale.max() for level in levels]
         if all(max(ratio, 1 / ratio) > _SAME_SCALE for ratio in ratios):
-            seen = concatenate(peaks).boxes if scale < closest else None
-            levels.append(_level(page, scale, maps, seen))
+            boxes = concatenate(peaks).boxes if scale < closest else None
+            levels.append(_level(page, scale, maps, boxes))
             peaks.append(find_peaks(levels[-1]))
         combined = _combine(concatenate(peaks), levels, typical or _IDEAL / scale)
         if (combined.are_digits & (combined.scores > 0)).any():
@@ -111,54 +130,62 @@ def detect(page: Grey, maps: MapsFn, height: float | None = None) -> Detections:
 
 
 def find_peaks(level: Level) -> Detections:
-    """The local maxima of the heatmap that aren't hopeless.
+    """The local maxima of the heatmap, but for those that are too unlikely.
 
-    Raises ModelError if they are more than there can be without ties, one in 2x2 cells: a network
-    that finds symbols in everything.
+    Raises ModelError for more of them than one in 2x2 cells, as there can't be without ties: such a
+    detector finds symbols in everything.
     """
     centres = largest = level.centres
     for _ in range(2):  # the largest of 3x3 cells: along columns, then along rows
         padded = np.pad(largest, ((1, 1), (0, 0)), constant_values=-np.inf)
         largest = np.maximum(np.maximum(padded[:-2], padded[2:]), padded[1:-1]).T
-    rows, columns = np.nonzero((centres > _LOWEST) & (centres >= largest))
+    rows, columns = np.nonzero((centres > _MIN_SCORE) & (centres >= largest))
     height, width = centres.shape
-    if len(rows) > (possible := -(-height // 2) * -(-width // 2)):
+    possible = -(-height // 2) * -(-width // 2)
+    if len(rows) > possible:
         raise ModelError(f"the detector finds {len(rows):,} symbols where {possible:,} have room")
-    return level.at(rows, columns)
+    return level.detections(rows, columns)
 
 
 def _combine(detections: Detections, levels: list[Level], typical: float) -> Detections:
     """Replace the score, symbols and box of each place by what all levels say of it.
 
-    A level counts where the symbol has, at its scale, a size that the network knows. Where it has
+    typical: height of a digit in pixels of the page; a sign belongs to such a digit.
+
+    A level counts where the symbol has, at its scale, a size that the detector knows. Where it has
     no peak its log odds are low, so places on which levels agree score best. The box is that of the
-    surest level. typical: height of a digit in pixels of the page; a sign belongs to such a digit.
+    surest level.
     """
     if len(detections.scores) > _CHUNK:
-        first, rest = detections.select(slice(_CHUNK)), detections.select(slice(_CHUNK, None))
-        return concatenate([_combine(part, levels, typical) for part in (first, rest)])
-    seen = [level.same(detections) for level in levels]
+        head, tail = detections.select(slice(_CHUNK)), detections.select(slice(_CHUNK, None))
+        return concatenate([_combine(head, levels, typical), _combine(tail, levels, typical)])
+    by_level = [level.look_up(detections) for level in levels]
     heights = np.where(detections.are_digits, detections.heights, typical)
     scales = np.array([level.scale.max() for level in levels])
     sizes = np.log(heights[:, None] * scales / _IDEAL) / _HALF_RANGE
     weights = np.exp(log_softmax(-(sizes**4) / 2))
-    scores = (weights * np.stack([level.scores for level in seen], 1)).sum(1)
-    # What doesn't see the symbol doesn't say which one it is.
-    weights = weights * np.stack([level.probabilities for level in seen], 1)
+    scores = (weights * np.stack([level.scores for level in by_level], 1)).sum(1)
+    # A level that doesn't see the symbol doesn't say which one it is.
+    weights = weights * np.stack([level.probabilities for level in by_level], 1)
     weights /= weights.sum(1, keepdims=True)
-    symbols = np.exp(np.stack([level.symbols for level in seen], 1))
+    symbols = np.exp(np.stack([level.symbols for level in by_level], 1))
     mean = (weights[..., None] * symbols).sum(1)
-    boxes = np.stack([level.boxes for level in seen], 1)[np.arange(len(scores)), weights.argmax(1)]
+    boxes = np.stack([level.boxes for level in by_level], 1)[
+        np.arange(len(scores)), weights.argmax(1)
+    ]
     return Detections(scores, np.log(mean.clip(1e-12)), boxes)
 
 
-def _level(page: Grey, scale: float, maps: MapsFn, seen: Floats | None = None) -> Level:
-    """Look at a page, or at its part with the boxes seen; the rest is blank."""
+def _level(page: Grey, scale: float, maps: MapsFn, boxes: Floats | None = None) -> Level:
+    """Look at a page at a scale.
+
+    boxes: float64 [n, 4], around which to look; the rest of the page is taken for blank.
+    """
     sides = np.array(page.shape[::-1])
     near, far = 0 * sides, sides
-    if seen is not None:
-        near = np.floor(seen[:, :2].min(0) - _AROUND / scale).clip(0, sides - 1).astype(int)
-        far = np.ceil(seen[:, 2:].max(0) + _AROUND / scale).clip(near + 1, sides).astype(int)
+    if boxes is not None:
+        near = np.floor(boxes[:, :2].min(0) - _AROUND / scale).clip(0, sides - 1).astype(int)
+        far = np.ceil(boxes[:, 2:].max(0) + _AROUND / scale).clip(near + 1, sides).astype(int)
     page, sides = page[near[1] : far[1], near[0] : far[0]], far - near
     size = (sides * scale).round().clip(1).astype(int)
     method = Image.Resampling.BILINEAR if scale < 1 else Image.Resampling.BICUBIC

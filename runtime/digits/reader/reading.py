@@ -1,9 +1,6 @@
 """Read the numbers of a page: the detector finds their symbols, the recognizer reads them."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from numbers import Real
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,64 +8,41 @@ from numpy.typing import NDArray
 from digits.constraints.constraints import Constraints
 from digits.images.grey import Grey
 from digits.images.picture import GreyImage
-from digits.inference.detector_model import DetectorModel
 from digits.inference.interface import SYMBOLS
-from digits.inference.recognizer_model import RecognizerModel
-from digits.prediction import Number, Reading, Symbol
-from digits.reader import crops, symbols
+from digits.inference.networks import Networks
+from digits.prediction import Number, NumberStatus, Reading, Symbol
+from digits.reader import crops
 from digits.reader.crops import Region
 from digits.reader.detections import Detections
-from digits.reader.lattice import Arc, Box, best_path, build_lattice
+from digits.reader.lattice import Arc, best_path, build_lattice
 from digits.reader.numbers import NumberReading, read_number
 from digits.reader.opinions import Views, Weights
 from digits.reader.page import build_lattices, find_symbols
 from digits.reader.pyramid import MapsFn
+from digits.reader.symbols import symbol_boxes, symbol_probabilities
 
-MAX_ERRORS = 0.01  # as long as nobody asks for less or more
 _UNSEEN = np.zeros((0, len(SYMBOLS) + 1))  # steps
 
 # Crops to log probabilities: `RecognizerModel.log_probabilities`.
 RecognizeFn = Callable[[Sequence[Grey]], Sequence[NDArray[np.float32]]]
 
 
-class Networks(NamedTuple):
-    """Those that read pages."""
-
-    detector: DetectorModel
-    recognizer: RecognizerModel
-
-    @property
-    def weights(self) -> Weights:
-        metadata = self.recognizer.metadata
-        return Weights(*(getattr(metadata, name) for name in Weights._fields))
-
-
-def error_limit(max_errors: float | None) -> float:
-    """max_errors, as for `Classifier.read`, or by default MAX_ERRORS.
-
-    Raises ValueError if it isn't between 0 and 1.
-    """
-    if max_errors is None:
-        return MAX_ERRORS
-    if not (isinstance(max_errors, Real) and 0 < max_errors < 1):
-        raise ValueError(f"max_errors must be a number between 0 and 1, not {max_errors!r}")
-    return max_errors
-
-
 def read_numbers(
     networks: Networks, page: GreyImage, constraints: Constraints, max_errors: float
 ) -> Reading:
-    """Read all numbers of a page that was loaded with PAGE_MAX_SIDE; see `Classifier`."""
+    """Read all numbers of a page that was loaded with PAGE_MAX_SIDE; see `Classifier.read`."""
     lines: list[tuple[Number, ...]] = []
-    detector, recognizer = networks
-    for columns in find_numbers(detector.maps, recognizer.log_probabilities, page.pixels):
-        read = [(views, read_number(views, constraints, networks.weights)) for views in columns]
-        line = [pair for pair in read if pair[1].text]
-        if line:
-            row, numbered = len(lines) + 1, enumerate(line, 1)
-            lines.append(
-                tuple(to_number(page, *pair, (row, i), max_errors) for i, pair in numbered)
-            )
+    detector, recognizer = networks.detector, networks.recognizer
+    weights = Weights.from_metadata(recognizer.metadata)
+    for line in find_numbers(detector.maps, recognizer.log_probabilities, page.pixels):
+        numbers: list[Number] = []
+        for views in line:
+            reading = read_number(views, constraints, weights)
+            if reading.text:
+                position = len(lines) + 1, len(numbers) + 1
+                numbers.append(to_number(page, views, reading, position, max_errors))
+        if numbers:
+            lines.append(tuple(numbers))
     return Reading(tuple(lines))
 
 
@@ -80,14 +54,14 @@ def find_numbers(maps: MapsFn, recognize: RecognizeFn, page: Grey) -> Iterator[l
     detections = find_symbols(page, maps)
     lines = build_lattices(detections)
     if not lines:
-        yield view_numbers(recognize, page, [_likeliest_place(detections, page)])
+        yield view_numbers(recognize, page, [_only_digit(detections, page)])
     for line in lines:
-        numbers = [(lattice, region(lattice)) for lattice in line]
+        numbers = [(lattice, number_region(lattice)) for lattice in line]
         yield view_numbers(recognize, page, numbers)
 
 
-def _likeliest_place(detections: Detections, page: Grey) -> tuple[list[Arc], Region]:
-    """Where the only digit may be: the likeliest place, or, of a tight crop, all of the page."""
+def _only_digit(detections: Detections, page: Grey) -> tuple[list[Arc], Region]:
+    """The likeliest digit and its region; without any, all of the page, as of a tight crop."""
     digits = detections.select(detections.are_digits)
     if not len(digits.scores):
         return [], crops.inside((0, 0, page.shape[1], page.shape[0]))
@@ -98,22 +72,22 @@ def _likeliest_place(detections: Detections, page: Grey) -> tuple[list[Arc], Reg
 def view_numbers(
     recognize: RecognizeFn, page: Grey, numbers: Sequence[tuple[Sequence[Arc], Region]]
 ) -> list[Views]:
-    """What both networks see of numbers, by their lattices and where the recognizer looks.
+    """What both networks see of numbers.
 
-    It doesn't look at what is longer than its crops: 20 digits or so.
+    numbers: the lattice of each, and the region at which the recognizer looks; it doesn't if that
+    is longer than its crops, of 20 digits or so.
     """
-    chosen = [where for _, where in numbers if where.fits]
-    outputs = iter(recognize([crops.normalised(crops.cut(page, where)) for where in chosen]))
-    return [
-        Views(
-            lattice, np.asarray(next(outputs), np.float64) if where.fits else _UNSEEN, where.bounds
-        )
-        for lattice, where in numbers
-    ]
+    regions = [region for _, region in numbers if region.fits_in_crop]
+    outputs = iter(recognize([crops.normalised(crops.cut(page, region)) for region in regions]))
+    views = []
+    for lattice, region in numbers:
+        steps = np.asarray(next(outputs), np.float64) if region.fits_in_crop else _UNSEEN
+        views.append(Views(lattice, steps, region.bounds))
+    return views
 
 
-def region(lattice: Sequence[Arc]) -> Region:
-    """Where the recognizer looks at a number: at all that may be a part of it.
+def number_region(lattice: Sequence[Arc]) -> Region:
+    """The region at which the recognizer looks: all that may be a part of a number.
 
     lattice: with a digit on its best path, whose digits tell the line.
     """
@@ -126,33 +100,31 @@ def to_number(
     page: GreyImage,
     views: Views,
     reading: NumberReading,
-    where: tuple[int, int],
+    position: tuple[int, int],
     max_errors: float,
 ) -> Number:
-    """The number that is read on a page. where: its line and column."""
-    is_likely = reading.satisfies and reading.probability >= 1 - max_errors
-    is_accepted = is_likely and not reading.is_disputed
+    """The number that is read on a page. position: its line and column."""
+    status: NumberStatus = "unreadable"
+    if reading.satisfies:
+        is_likely = reading.probability >= 1 - max_errors
+        status = "accepted" if is_likely and not reading.is_disputed else "review"
+    line, column = position
     return Number(
         reading.text if reading.satisfies else "",
         reading.probability,
-        "accepted" if is_accepted else "review" if reading.satisfies else "unreadable",
+        status,
         reading.runner_up,
         reading.unconstrained,
         _symbols(page, views, reading),
-        *where,
+        line,
+        column,
     )
 
 
 def _symbols(page: GreyImage, views: Views, reading: NumberReading) -> tuple[Symbol, ...]:
-    boxes = symbols.locate(reading.text, views.lattice, views.box)
-    table = symbols.alternatives(reading.text, reading.free).tolist()
+    boxes = symbol_boxes(reading.text, views.lattice, views.box)
+    probabilities = symbol_probabilities(reading.text, reading.unconstrained_texts).tolist()
     return tuple(
-        Symbol(symbol, row[SYMBOLS.index(symbol)], tuple(row), _to_original(page, box))
-        for symbol, row, box in zip(reading.text, table, boxes, strict=True)
+        Symbol(symbol, row[SYMBOLS.index(symbol)], tuple(row), page.to_original(box))
+        for symbol, row, box in zip(reading.text, probabilities, boxes, strict=True)
     )
-
-
-def _to_original(page: GreyImage, box: Box) -> tuple[int, int, int, int]:
-    (left, top, right, bottom), (height, width) = box, page.pixels.shape
-    near = max(math.floor(left), 0), max(math.floor(top), 0)
-    return page.to_original((*near, min(math.ceil(right), width), min(math.ceil(bottom), height)))

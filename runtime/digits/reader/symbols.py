@@ -13,37 +13,39 @@ from digits.reader.lattice import Arc, Box, best_path, forced_path
 _MIN_PROBABILITY = 0.01  # probability of a text that tells of alternatives
 
 
-def locate(text: str, lattice: Sequence[Arc], region: Box) -> list[Box]:
+def symbol_boxes(text: str, lattice: Sequence[Arc], box: Box) -> list[Box]:
     """A box for each symbol of a text: the detector's, and between these for what it overlooks.
 
-    lattice: of the number. region: where that is.
+    lattice: what the detector sees of the number.
+    box: where the number is.
     """
     if forced := forced_path(lattice, text):
         return [arc.box for arc in forced]
     path = best_path(lattice)
     partners = align(text, [arc.symbol for arc in path]).partners
-    seen = [path[partner].box for partner in partners if partner != INVENTED]
-    tops, bottoms = zip(*((box[1], box[3]) for box in seen or [region]), strict=True)
-    top, bottom = float(np.median(tops)), float(np.median(bottoms))
-    known = [path[partner].box if partner != INVENTED else None for partner in partners]
-    lefts = [box[0] for box in known if box] + [region[2]]
+    detected = [path[partner].box if partner != INVENTED else None for partner in partners]
+    left, top, right, bottom = box
+    sides = [(symbol[1], symbol[3]) for symbol in detected if symbol] or [(top, bottom)]
+    top, bottom = np.median(sides, 0).tolist()
+    next_lefts = [symbol[0] for symbol in detected if symbol] + [right]
     boxes = list[Box]()
-    for box, group in groupby(known):
-        count = len([*group])
-        if box:
-            boxes.append(box)
-            lefts.pop(0)
+    for symbol, group in groupby(detected):
+        if symbol:
+            boxes.append(symbol)
+            next_lefts.pop(0)
         else:
-            left = boxes[-1][2] if boxes else region[0]
-            edges = np.linspace(left, max(left, lefts[0]), count + 1).tolist()
-            boxes += [(start, top, end, bottom) for start, end in pairwise(edges)]
+            start = boxes[-1][2] if boxes else left
+            edges = np.linspace(start, max(start, next_lefts[0]), len([*group]) + 1).tolist()
+            boxes += [(near, top, far, bottom) for near, far in pairwise(edges)]
     return boxes
 
 
-def alternatives(text: str, texts: Mapping[str, float]) -> Floats:
-    """How likely each of SYMBOLS is in the place of each of a text's: float64 [n, 12].
+def symbol_probabilities(text: str, texts: Mapping[str, float]) -> Floats:
+    """How likely each of SYMBOLS is in the place of each symbol of a text: float64 [n, 12].
 
-    texts: the probabilities of all likely texts. The rest of a row is the probability of nothing.
+    texts: the probabilities of all likely texts.
+
+    What a row lacks to 1 is the probability that there is no symbol.
     """
     table = np.zeros((len(text), len(SYMBOLS)))
     for other, probability in texts.items():

@@ -1,1 +1,1 @@
-"""`digits review`: a page that shows what is worth a look, and stores labels."""
+"""`digits review`: a page that shows pictures of doubtful digits and numbers, and stores labels."""

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from digits import tables
-from digits.commands import options, runner
+from digits.commands import options
 from digits.commands.results import ResultsFile
-from digits.review.app import Review
+from digits.commands.tasks import ClassifierOptions
+from digits.review.api import Review
 from digits.review.items import has_numbers, load, read_rows
-from digits.serve import server
-from digits.serve.settings import Port, private
+from digits.web import server
+from digits.web.settings import Port, private_settings
 
 app = options.make_app()
 
@@ -23,8 +24,10 @@ def review(
     output: Annotated[
         Path | None,
         options.path_option(
-            *("LABELS.csv", "Append labels to it; by default to labels.csv beside a table SOURCE."),
-            *("--output", "-o"),
+            "LABELS.csv",
+            "Table to append labels to; by default labels.csv beside a table SOURCE.",
+            "--output",
+            "-o",
         ),
     ] = None,
     port: Port = 8001,
@@ -41,13 +44,21 @@ def review(
         raise typer.BadParameter(  # whoever sent the pictures may have put it there
             "name the table of labels, -o LABELS.csv: SOURCE is a folder, or labels.csv a link"
         )
-    if sheets := not source.is_dir() and "form" in tables.header(source, "file", "form"):
+    has_sheets = not source.is_dir() and "form" in tables.header(source, "file", "form")
+    columns: tuple[str, ...]
+    if has_sheets:
+        columns, rows = ("file", "text"), []
         with options.needs_package("a table of sheets", '"digits[fields]"'):
-            from digits.review.sheets import fields_of  # OpenCV, before all else
-    numbers, rows = (True, []) if sheets else (has_numbers(source), read_rows(source))
-    columns = ("file", "box", "text") if numbers else ("file", "digit")
-    columns = ("file", "text") if sheets else columns
-    with closing(ResultsFile(path, columns, key=len(columns) - 1)) as labels:
-        classifier = runner.ClassifierOptions(model).open(reads_numbers=False)
-        items, before = fields_of(source) if sheets else load(source, rows, classifier, labels)
-        server.run(Review(items, before, labels, numbers, classifier, private(port)))
+            from digits.review.sheets import load_fields  # OpenCV, before all else
+    elif has_numbers(source):
+        columns, rows = ("file", "box", "text"), read_rows(source)
+    else:
+        columns, rows = ("file", "digit"), read_rows(source)
+    with closing(ResultsFile(path, columns, key_columns=len(columns) - 1)) as labels:
+        classifier = ClassifierOptions(model).open(reads_numbers=False)
+        if has_sheets:
+            items, labelled_before = load_fields(source, classifier.networks.detector)
+        else:
+            items, labelled_before = load(source, rows, classifier, labels)
+        is_numbers, settings = "text" in columns, private_settings(port)
+        server.run(Review(items, labelled_before, labels, is_numbers, classifier, settings))

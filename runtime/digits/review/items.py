@@ -1,24 +1,25 @@
-"""What is worth a look: the digits of a folder, or the digits or numbers of a table of results."""
+"""Items to label: the digits of a folder, or the digits or numbers of a table of results."""
 
 import os
 import re
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from digits import tables
 from digits.classifier import Classifier
 from digits.commands.inputs import expand
 from digits.commands.results import ResultsFile
-from digits.data.table import find_file
 from digits.errors import DataError, DigitsError, PictureError
 from digits.images import picture
 from digits.prediction import Reading, Status
 from digits.terminal import print_stderr, track
-from digits.text import unescape_name
 
-NUMBER = re.compile(r"[0-9.-]{0,64}")  # what may be written
+if TYPE_CHECKING:  # else each review would load OpenCV
+    from digits.forms.corrections import FieldOnSheet
 
-# An unreadable number isn't what was asked for, and often printed text.
+LABEL_TEXT = re.compile(r"[0-9.-]{0,64}")  # the texts that a label may have
+
+# Statuses of what is shown later. An unreadable number is often printed text.
 _LATER = {"unreadable": 1, "sure": 2, "accepted": 2}
 _STATUSES = {*get_args(Status), "accepted", "review"}
 _MAX_EDGE = 1_000_000  # pixels
@@ -27,10 +28,16 @@ _MAX_EDGE = 1_000_000  # pixels
 class Item(NamedTuple):
     """A digit or a number to label.
 
-    file: the picture's path. confidence, status: of the result. box, guess, remark: of a number, as
-    in `Number`, and what is said of it; a digit is classified when it is shown. One that is
-    unreadable has no guess: nobody shall store with one key what nobody asked for.
-    sheet: a `FieldOnSheet`.
+    A digit is classified when it is shown, so it has no box, guess or remark.
+
+    file: the picture's path.
+    confidence: the result's confidence or probability.
+    status: the result's.
+    box: where in the picture a number is.
+    guess: what a number is likely to be; empty if it is unreadable, as nobody shall store such text
+        with one key.
+    remark: a sentence about it.
+    sheet_field: what stores the correction of a form's field.
     """
 
     file: str
@@ -39,15 +46,15 @@ class Item(NamedTuple):
     box: tuple[int, ...] = ()
     guess: str = ""
     remark: str = ""
-    sheet: Any = None
+    sheet_field: "FieldOnSheet | None" = None
 
     @property
     def is_unsure(self) -> bool:
-        """Whether it is in doubt, and may be what was asked for."""
+        """Whether it is in doubt, but not unreadable."""
         return self.status not in _LATER
 
     def cells(self, folder: Path) -> list[str]:
-        """What identifies it in a table of labels in this folder."""
+        """The cells that identify it in a table of labels in this folder."""
         name = tables.csv_name(Path(os.path.relpath(self.file, folder)).as_posix())
         return [name, " ".join(map(str, self.box))] if self.box else [name]
 
@@ -74,25 +81,30 @@ def load(
 ) -> tuple[list[Item], int]:
     """Return the items without a label, least sure first, and how many have one.
 
-    rows: from `read_rows`; the last about a digit or number counts. Raises DataError if there is
-    nothing in them that can be shown.
+    Of several rows about a digit or number, the last counts. Raises DataError if none can be shown.
+
+    source: a table or a folder.
+    rows: from `read_rows` of it.
+    classifier: reads the pictures of a folder.
+    labels: tells which items have a label.
     """
     is_folder = source.is_dir()
-    items, passed = dict[tuple[str, ...], Item | None](), 0  # None: it has a label
+    items = dict[tuple[str, ...], Item | None]()  # by their cells; None: it has a label
+    skipped = 0  # rows
     for row in track(rows, len(rows), "reading", printed=False):
         try:
             item = Item(row["file"]) if is_folder else _item(source, row)
             cells = tuple(item.cells(labels.path.parent))
-            is_done = hash(cells) in labels.done
-            if is_folder and not is_done:
-                read = classifier.predict(item.file)
-                item = Item(item.file, read.confidence, read.status)
-            items[cells] = None if is_done else item
+            is_labelled = hash(cells) in labels.done_hashes
+            if is_folder and not is_labelled:
+                prediction = classifier.predict(item.file)
+                item = Item(item.file, prediction.confidence, prediction.status)
+            items[cells] = None if is_labelled else item
         except (KeyError, ValueError, PictureError):
-            passed += 1
-    if passed:
+            skipped += 1
+    if skipped:
         reason = "the picture is gone or damaged, or the row makes no sense"
-        print_stderr(f"warning: passed over {passed} of {len(rows)} in {source}: {reason}")
+        print_stderr(f"warning: passed over {skipped} of {len(rows)} in {source}: {reason}")
     if not items:
         raise DataError(f"{source} has nothing that can be shown")
     unlabelled = [item for item in items.values() if item]
@@ -109,20 +121,25 @@ def _item(table: Path, row: dict[str, str]) -> Item:
 
     Raises KeyError, ValueError or PictureError if the picture is gone or the row makes no sense.
     """
-    file, status = str(find_file(row["file"], table.parent, Path())), row["status"]
-    share = float(row.get("probability") or row["confidence"])
-    if not os.path.isfile(file) or status not in _STATUSES or not 0 <= share <= 1:
+    file, status = str(tables.find_file(row["file"], table.parent, Path())), row["status"]
+    probability = float(row.get("probability") or row["confidence"])
+    if not os.path.isfile(file) or status not in _STATUSES or not 0 <= probability <= 1:
         raise ValueError("no picture, status or probability")
     if "number" not in row:
-        return Item(file, share, status)
+        return Item(file, probability, status)
     edges = [row[edge] for edge in Reading.COLUMNS[-4:]]
     box = tuple(map(int, edges)) if any(edges) else (0, 0, *picture.load(file).size)
-    text, second, free = (unescape_name(row[name]) for name in ("number", "second", "free"))
+    names = "number", "runner_up", "unconstrained"
+    text, runner_up, unconstrained = (row[name] for name in names)
     is_box = 0 <= box[0] < box[2] <= _MAX_EDGE and 0 <= box[1] < box[3] <= _MAX_EDGE
-    if not is_box or not NUMBER.fullmatch(text or free):
+    if not is_box or not LABEL_TEXT.fullmatch(text or unconstrained):
         raise ValueError("no box or no number")
     doubt = "accepted" if status == "accepted" else "in doubt"
-    remark = f"It is {doubt} ({100 * share:.1f} %)" if text else "It is unreadable as asked for"
-    remark += f", and may be {second}" if second else ""
-    remark += f"; freely, it is read as {free}" if free != text else ""
-    return Item(file, share, status, box, text, remark)
+    remark = (
+        f"It is {doubt} ({100 * probability:.1f} %)" if text else "It is unreadable as asked for"
+    )
+    if runner_up:
+        remark += f", and may be {runner_up}"
+    if unconstrained != text:
+        remark += f"; freely, it is read as {unconstrained}"
+    return Item(file, probability, status, box, text, remark)

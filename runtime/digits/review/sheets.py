@@ -1,116 +1,61 @@
-"""The fields of a table of sheets: what is in doubt, and where a person's corrections go."""
+"""The fields of a table of sheets, as items to label."""
 
-import hashlib
-import os
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-from PIL import Image
-
-from digits.classifier import Classifier
-from digits.commands import drawing
-from digits.data.image_folder import digest_of
-from digits.data.table import find_file
-from digits.errors import DigitsError, PictureError
-from digits.fields import form_file
-from digits.fields.form import Field
-from digits.fields.reading import AROUND, cut, find_symbols_in, locate
-from digits.fields.table import SheetTable, open_table
-from digits.files import remove
-from digits.images import picture
-from digits.images.grey import Grey
-from digits.reader.lattice import forced_path
+from digits.forms import form_file
+from digits.forms.corrections import FieldOnSheet
+from digits.forms.form import Field
+from digits.forms.table import SheetTable
+from digits.inference.detector_model import DetectorModel
 from digits.review.items import Item
-from digits.tables import rows
+from digits.tables import find_file, rows
 
-_RANKS = {"blank": 1, "accepted": 3, "corrected": 4}  # by status, else 0; 2: a duplicate's key
-_IDENTITY = "file", "modified", "size"  # of a row; the last two, if `digits watch` wrote it
+# The order in which fields are shown.
+_IN_DOUBT, _BLANK, _DUPLICATE_KEY, _ACCEPTED, _CORRECTED = range(5)
 _WORDS = {"review": "in doubt", "duplicate": "there twice"}  # for statuses, in a sentence
-_AROUND = 1.5  # of a field's height is shown around it
 
 
-class FieldOnSheet(NamedTuple):
-    """A field, and its row of a table as that was opened. The methods raise DigitsError."""
+def load_fields(source: Path, detector: DetectorModel) -> tuple[list[Item], int]:
+    """Return the fields that nobody has corrected, most in doubt first, and how many are corrected.
 
-    table: SheetTable
-    of: Field
-    row: dict[str, str]
+    Raises DigitsError if the table isn't one of the form that it names.
 
-    def close_up(self) -> bytes:
-        """A JPEG of the sheet around it, from straight above."""
-        crop = self._cut(_AROUND)
-        edge = round(crop.shape[0] * _AROUND / (1 + 2 * _AROUND))
-        box = edge, edge, crop.shape[1] - edge, crop.shape[0] - edge
-        return drawing.close_up(crop, box, _AROUND)
-
-    def correct(self, text: str, labels: Path, classifier: Classifier, undo: bool = False) -> str:
-        """Store a text and crops, or take them back. Returns the crop's name for the labels."""
-        crops = self._crops(text, labels.parent.resolve() / labels.stem, classifier)
-        for path in crops:
-            if path.parent.resolve() != path.parent:  # by whoever has sent the pictures
-                raise DigitsError(f"can't write {path}: there is a link on the way; delete that")
-        name, _, status = (column.lower() for column in self.of.columns)
-        cells = {name: text, status: "corrected"}
-        if undo:
-            cells = {key: self.row[key] for key in (name, status, "note")}
-        with open_table(self.table.path, self.table.form) as table:  # others may have changed it
-            for row in table.rows:
-                if all(row.get(key) == self.row.get(key) for key in _IDENTITY):
-                    row.update(cells)
-            list(table.check())
-            if undo:
-                for path in crops:
-                    remove(path)
-            table.save({} if undo else crops)
-        return f"{labels.stem}/{next(iter(crops)).name}"
-
-    def _cut(self, around: float = AROUND) -> Grey:
-        file = find_file(self.row["file"], self.table.path.parent, Path())
-        page, size = picture.load(file, picture.SHEET_MAX_SIDE), str(os.path.getsize(file))
-        if self.row.get("size", size) != size:
-            raise PictureError(f"{file} isn't the picture that was read: its size is another")
-        to_page, _ = locate(page, self.table.form)
-        return cut(page.pixels, self.of, to_page, around)[0]
-
-    def _crops(self, text: str, folder: Path, classifier: Classifier) -> dict[Path, bytes]:
-        """The field and, if they can be told apart, its digits, as files in a folder."""
-        crop = self._cut()
-        stem = "".join(filter(str.isalnum, Path(self.row["file"]).stem))[:20]
-        digest = hashlib.sha256(
-            self.row["file"].encode(errors="surrogateescape") + digest_of(crop)
-        ).hexdigest()
-        name = f"{self.of.name} {stem} {digest[:16]}.png"  # copies of a picture are told apart
-        lattice, _ = find_symbols_in(classifier.detector, crop, self.of.cells)
-        crops, paper = {folder / name: crop}, int(np.median(crop))
-        for number, (digit, arc) in enumerate(zip(text, forced_path(lattice, text), strict=False)):
-            if digit.isdigit():
-                left, top, right, bottom = (max(round(side), 0) for side in arc.box)
-                seen = crop[top : bottom + 1, left : right + 1]
-                file = folder / "digits" / digit / f"{number} {name}"
-                crops[file] = np.pad(seen, max(seen.shape) // 4, constant_values=paper)
-        return {file: drawing.encode(file, Image.fromarray(grey)) for file, grey in crops.items()}
-
-
-def fields_of(source: Path) -> tuple[list[Item], int]:
-    """The fields that nobody has corrected, most in doubt first; and how many somebody has."""
+    source: a table of sheets.
+    detector: tells the digits of a field apart.
+    """
     names = (row["form"] for _, row, _ in rows(source, "file", "form") if row.get("form"))
     # Whoever sends pictures may put another form beside the table.
     form = form_file.load(find_file(next(names, "the form"), Path(), source.parent))
-    table, ranked = SheetTable(source, form), list[tuple[int, str, Item]]()
-    latest = {row["file"]: row for row in table.rows}  # the pictures of others have been replaced
+    table = SheetTable(source, form)
+    ranked_items = list[tuple[int, str, Item]]()  # with their ranks and probabilities
+    latest = {row["file"]: row for row in table.rows}  # earlier rows: their pictures are replaced
     for row in latest.values():
-        for of in form.fields:
-            text, share, status = (row[name.lower()] for name in of.columns)
-            rank = 3 if status == "blank" and of.is_optional else _RANKS.get(status, 0)
-            rank -= rank == 3 and of.is_key and row["status"] == "duplicate"
-            remark = f"{of.name} is {_WORDS.get(status, status)} (probability {share[:5]}); "
-            remark += f"the sheet is {_WORDS.get(row['status'], row['status'])}"
-            remark += f": {row['note']}" if row["note"] else ""
-            state, sheet = "accepted" if rank == 3 else "review", FieldOnSheet(table, of, row)
-            file = str(find_file(row["file"], source.parent, Path()))
-            item = Item(file, 0, state, (), text, remark, sheet)
-            ranked += [(rank, share, item)] * bool(status)  # else the sheet isn't found
-    ranked.sort(key=lambda each: each[:2])
-    left = [item for rank, _, item in ranked if rank < 4]
-    return left, len(ranked) - len(left)
+        for field in form.fields:
+            text, probability, status = (row[name.lower()] for name in field.columns)
+            if not status:
+                continue  # the sheet isn't found
+            rank = _rank(field, status, row["status"])
+            remark = f"{field.name} is {_WORDS.get(status, status)} (probability {probability[:5]})"
+            remark += f"; the sheet is {_WORDS.get(row['status'], row['status'])}"
+            if row["note"]:
+                remark += f": {row['note']}"
+            item = Item(
+                file=str(find_file(row["file"], source.parent, Path())),
+                status="accepted" if rank == _ACCEPTED else "review",
+                guess=text,
+                remark=remark,
+                sheet_field=FieldOnSheet(table, field, row, detector),
+            )
+            ranked_items.append((rank, probability, item))
+    ranked_items.sort(key=lambda ranked_item: ranked_item[:2])
+    uncorrected = [item for rank, _, item in ranked_items if rank < _CORRECTED]
+    return uncorrected, len(ranked_items) - len(uncorrected)
+
+
+def _rank(field: Field, status: str, sheet_status: str) -> int:
+    """Where a field comes in the order, by its status and the sheet's."""
+    if status == "corrected":
+        return _CORRECTED
+    if status == "accepted" or (status == "blank" and field.is_optional):
+        return _DUPLICATE_KEY if field.is_key and sheet_status == "duplicate" else _ACCEPTED
+    return _BLANK if status == "blank" else _IN_DOUBT

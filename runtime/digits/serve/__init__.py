@@ -1,5 +1,5 @@
 """The web page and the API: `digits serve`. Needs the extra `serve`.
 
-server starts listener's socket and app; a request comes through connection and application to an
-endpoint of app. The folder is the page to draw on.
+A request for a picture comes from api to queue, and from there to a worker, a process of its own.
+The folder `page` has the page to draw on.
 """

@@ -1,36 +1,38 @@
-"""`digits serve`: options and `DIGITS_…` variables to settings."""
+"""The options of `digits serve`, each of which is a `DIGITS_…` variable, too."""
 
 import os
 from collections.abc import Sequence
-
-import typer
+from typing import Annotated
 
 from digits.commands import options
-from digits.serve.settings import Options, Settings
-from digits.system import refuse_empty_variables
+from digits.web.settings import Settings
 
 _CONTEXT = {"auto_envvar_prefix": "DIGITS", "help_option_names": ["-h", "--help"]}
+_app = options.make_app()
 
 
 def app(arguments: Sequence[str], prog_name: str) -> None:
-    """Run the command. Raises DigitsError, and what Typer raises for wrong arguments."""
-    settings = parse(arguments, prog_name)
-    if settings:
-        from digits.serve import server
-        from digits.serve.app import App
-
-        server.run(App(settings), reloads=True)
-
-
-def parse(arguments: Sequence[str], prog_name: str) -> Settings | None:
-    """The settings, or None after --help. Raises as `app` does."""
+    """Run the command. Raises DigitsError."""
     # Kubernetes gives every container a DIGITS_PORT=tcp://… where a service is called `digits`.
     if os.environ.get("DIGITS_PORT", "").startswith("tcp://"):
         del os.environ["DIGITS_PORT"]
-    refuse_empty_variables()  # Typer would take an empty token for none, and let everybody in
-    command = options.make_app()
-    command.command(context_settings=_CONTEXT)(Options)
-    parsed = typer.main.get_command(command).main(
-        list(arguments), prog_name=prog_name, standalone_mode=False
-    )
-    return Settings(**vars(parsed)) if isinstance(parsed, Options) else None
+    _app(arguments, prog_name=prog_name)
+
+
+@_app.command(context_settings=_CONTEXT)
+@options.grouped
+def serve(
+    settings: Settings,
+    model: options.Model = None,
+    workers: Annotated[
+        int, options.option("N", "Processes that read pictures; 0: one per core.", min=0, max=256)
+    ] = 0,
+) -> None:
+    """Serve a page to draw on and an API, until SIGTERM or Ctrl-C.
+
+    Each option can also be set by its environment variable.
+    """
+    from digits.serve import api
+    from digits.web import server
+
+    server.run(api.Api(settings, api.load(model), workers))

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: counts, durations and confidence, but nothing else about a picture."""
+"""Metrics for Prometheus, which tell nothing about a picture but the confidence of its digits."""
 
 import platform
 from collections.abc import Sequence
@@ -10,18 +10,17 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
-    PlatformCollector,
     ProcessCollector,
     generate_latest,
 )
 
 from digits import __version__
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 
+# The upper ends of the histograms' buckets.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _CONFIDENCES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
-_MODEL = ("name", "version", "architecture", "quantization", "kernels", "checkpoint")
+_MODEL_LABELS = ("architecture", "quantization", "kernels", "checkpoint")
 
 
 class Metrics:
@@ -30,43 +29,38 @@ class Metrics:
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
         counter = partial(Counter, registry=registry)
         histogram = partial(Histogram, registry=registry)
         gauge = partial(Gauge, registry=registry)
         self.requests = counter("digits_requests", "Requests answered.", ("endpoint", "status"))
         text = "From a request's headers to the end of its answer."
         self.seconds = histogram("digits_request_seconds", text, ("endpoint",), buckets=_SECONDS)
-        self.refusals = counter("digits_refusals", "Requests and connections refused.", ["reason"])
         self.in_progress = gauge("digits_requests_in_progress", "Requests not yet answered.")
-        self.queued_digits = gauge("digits_queued_digits", "That wait or run.")
-        self.queued_pictures = gauge("digits_queued_pictures", "That wait or run.")
-        text = "Digits in one run of the network."
-        self.batch = histogram("digits_batch_digits", text, buckets=_COUNTS)
-        text = "Pictures in one run of the network."
-        self.picture_batch = histogram("digits_batch_pictures", text, buckets=_COUNTS)
-        self.reloads = counter("digits_model_reloads", "Reloads of the model.", ("result",))
+        self.queued_pictures = gauge("digits_queued_pictures", "Pictures that wait or run.")
         text = "Digits read, by answer: digit or unsure."
         self._answers = counter("digits_answers", text, ("endpoint", "answer"))
         text = "Confidence of each digit that was read."
         self._confidence = histogram("digits_confidence", text, ("endpoint",), buckets=_CONFIDENCES)
-        self._model = gauge("digits_model_info", "The model that is served.", _MODEL)
-        self._loaded = gauge("digits_model_loaded_timestamp_seconds", "When the model was loaded.")
+        self._model = gauge("digits_model_info", "The model that is served.", _MODEL_LABELS)
         build = gauge("digits_build_info", "Versions in use.", ("version", "python", "onnxruntime"))
         build.labels(__version__, platform.python_version(), onnxruntime.__version__).set(1)
 
-    def set_model(self, name: str, version: str, model: Model) -> None:
-        """Describe the model that is served from now on."""
+    def set_model(self, model: ClassifierModel) -> None:
+        """Describe the model that is served."""
         metadata = model.metadata
-        self._model.clear()
         self._model.labels(
-            *(name, version, metadata.architecture, metadata.quantization, model.kernels),
+            metadata.architecture,
+            metadata.quantization,
+            model.kernels,
             metadata.checkpoint_sha256,
         ).set(1)
-        self._loaded.set_to_current_time()
 
     def count_digits(self, endpoint: str, confidences: Sequence[float], unsure: int) -> None:
-        """Count digits that were read, and the unsure ones among them: a change shows drift."""
+        """Count the digits of an answer.
+
+        confidences: of each digit; a change shows drift.
+        unsure: how many of the digits are unsure.
+        """
         histogram = self._confidence.labels(endpoint)
         for confidence in confidences:
             histogram.observe(confidence)

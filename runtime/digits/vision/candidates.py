@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.images.picture import GreyImage
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 from digits.prediction import Prediction, Status
 from digits.vision.components import Box
 from digits.vision.frame import SIDE, to_mnist
-from digits.vision.hypotheses import MAX_OF_BOTH, Hypothesis, propose, propose_inverted
+from digits.vision.hypotheses import MAX_OF_BOTH_POLARITIES, Hypothesis, propose, propose_inverted
 from digits.vision.ranker import UNRANKED, Evidence, Ranking, rank
 
 NOTES: dict[Status, str] = {
@@ -24,25 +24,27 @@ NOTES: dict[Status, str] = {
 class Candidates(NamedTuple):
     """What may be the one digit of a picture.
 
-    frames: uint8 [n, 28, 28], the network's input for each of n hypotheses. strokes: their widths
-    in these. answers: float32 [n, 10], its output. n is 0 for a blank picture.
+    frames: uint8 [n, 28, 28], the network's input for each of n hypotheses; n is 0 for a blank
+    picture.
+    stroke_widths: of the digit in each frame, in pixels.
+    answers: float32 [n, 10], the network's output.
     """
 
     picture: GreyImage
     hypotheses: list[Hypothesis] = []
     frames: NDArray[np.uint8] = np.zeros((0, SIDE, SIDE), np.uint8)
-    strokes: list[float] = []
+    stroke_widths: list[float] = []
     answers: NDArray[np.float32] = np.zeros((0, 10), np.float32)
     ranking: Ranking = UNRANKED
 
     @property
     def likeliest(self) -> int:
-        """The number of the likeliest hypothesis; n must not be 0."""
-        return int(self.ranking.hypotheses.argmax())
+        """The index of the likeliest hypothesis; n must not be 0."""
+        return int(self.ranking.hypothesis_probabilities.argmax())
 
     @property
     def box(self) -> Box:
-        """Of the likeliest hypothesis."""
+        """The box of the likeliest hypothesis."""
         return self.hypotheses[self.likeliest].component.box
 
     @property
@@ -52,7 +54,7 @@ class Candidates(NamedTuple):
         return any(side == border for side, border in zip(self.box, borders, strict=True))
 
     def is_certain(self, min_confidence: float) -> bool:
-        """Whether nothing else needs a look: all ink is one piece, uncut, and this sure a digit.
+        """Whether all ink is one piece, not cut, and a digit with at least this confidence.
 
         A second piece may be a part of the digit, or a digit beside it.
         """
@@ -65,7 +67,7 @@ class Candidates(NamedTuple):
         return self._replace(ranking=self.ranking.combine(self.answers, evidence))
 
     def prediction(self, threshold: float) -> Prediction:
-        """The prediction that follows. threshold: see `Classifier`."""
+        """Make a prediction of the ranking. threshold: see `Classifier`."""
         if not self.hypotheses:
             box = (0, 0, *self.picture.size)
             return Prediction(None, 0.1, (0.1,) * 10, box, "blank", NOTES["blank"])
@@ -88,8 +90,8 @@ class Candidates(NamedTuple):
         return "none" if none > 0.5 else "unsure"
 
 
-def examine_alone(
-    model: Model, pictures: Sequence[GreyImage], min_confidence: float | None = None
+def examine_by_classifier(
+    model: ClassifierModel, pictures: Sequence[GreyImage], min_confidence: float | None = None
 ) -> list[Candidates]:
     """Examine pictures, in one batch, without the detector. Raises ModelError if the model fails.
 
@@ -99,49 +101,56 @@ def examine_alone(
     if min_confidence is None:
         min_confidence = model.metadata.rejection_threshold
     proposed = [propose(picture.pixels) for picture in pictures]
-    first = [[*islice(each, 1)] for each in proposed]
-    examined = _examine(model, map(Candidates, pictures), first)
-    doubtful = [index for index, each in enumerate(examined) if not each.is_certain(min_confidence)]
-    others = [[*proposed[index]] for index in doubtful]
-    further = _examine(model, [examined[index] for index in doubtful], others)
-    for index, candidates in zip(doubtful, further, strict=True):
+    first = [[*islice(hypotheses, 1)] for hypotheses in proposed]
+    examined = _extend(model, map(Candidates, pictures), first)
+    doubtful = [
+        index
+        for index, candidates in enumerate(examined)
+        if not candidates.is_certain(min_confidence)
+    ]
+    further = [[*proposed[index]] for index in doubtful]
+    extended = _extend(model, [examined[index] for index in doubtful], further)
+    for index, candidates in zip(doubtful, extended, strict=True):
         examined[index] = candidates
     return examined
 
 
-def examine_inverted(model: Model, candidates: Candidates) -> Candidates:
+def examine_inverted(model: ClassifierModel, candidates: Candidates) -> Candidates:
     """Examine a picture for light ink, too, where the ink seems to be dark, or vice versa.
 
-    candidates: of `examine_alone`. Raises ModelError if the model fails.
+    candidates: from `examine_by_classifier`. Raises ModelError if the model fails.
     """
-    picture, hypotheses, frames, strokes, answers, _ = candidates
+    picture, hypotheses, frames, stroke_widths, answers, _ = candidates
     inverted = propose_inverted(picture.pixels)
     if not inverted:
         return candidates
     # The likelier polarity keeps at least half of the room.
-    most = max(MAX_OF_BOTH - len(inverted), MAX_OF_BOTH // 2)
-    kept = sum(not view.inverted for view in hypotheses[:most])
-    known = Candidates(picture, hypotheses[:kept], frames[:kept], strokes[:kept], answers[:kept])
-    return _examine(model, [known], [inverted[: MAX_OF_BOTH - kept]])[0]
+    room = max(MAX_OF_BOTH_POLARITIES - len(inverted), MAX_OF_BOTH_POLARITIES // 2)
+    kept = sum(not hypothesis.inverted for hypothesis in hypotheses[:room])
+    likelier = Candidates(
+        picture, hypotheses[:kept], frames[:kept], stroke_widths[:kept], answers[:kept]
+    )
+    return _extend(model, [likelier], [inverted[: MAX_OF_BOTH_POLARITIES - kept]])[0]
 
 
-def _examine(
-    model: Model, examined: Iterable[Candidates], proposed: Sequence[list[Hypothesis]]
+def _extend(
+    model: ClassifierModel, pictures: Iterable[Candidates], proposed: Sequence[list[Hypothesis]]
 ) -> list[Candidates]:
     """Examine further hypotheses of each picture, all in one batch."""
-    inks = [view.component.ink for views in proposed for view in views]
+    inks = [hypothesis.component.ink for further in proposed for hypothesis in further]
     if not inks:
-        return [*examined]
-    (frames, strokes), end, extended = to_mnist(inks), 0, []
-    answers = model.probabilities(frames)
-    for known, views in zip(examined, proposed, strict=True):
-        part = slice(end, end := end + len(views))
-        more = known._replace(
-            hypotheses=known.hypotheses + views,
-            frames=np.concatenate([known.frames, frames[part]]),
-            strokes=known.strokes + strokes[part],
-            answers=np.concatenate([known.answers, answers[part]]),
+        return [*pictures]
+    frames, stroke_widths = to_mnist(inks)
+    answers, end, extended = model.probabilities(frames), 0, []
+    for candidates, further in zip(pictures, proposed, strict=True):
+        start, end = end, end + len(further)
+        candidates = candidates._replace(
+            hypotheses=candidates.hypotheses + further,
+            frames=np.concatenate([candidates.frames, frames[start:end]]),
+            stroke_widths=candidates.stroke_widths + stroke_widths[start:end],
+            answers=np.concatenate([candidates.answers, answers[start:end]]),
         )
-        ranking = rank(more.hypotheses, more.strokes, more.answers, known.picture.pixels.shape)
-        extended.append(more._replace(ranking=ranking))
+        picture, hypotheses, _, all_stroke_widths, all_answers, _ = candidates
+        ranking = rank(hypotheses, all_stroke_widths, all_answers, picture.pixels.shape)
+        extended.append(candidates._replace(ranking=ranking))
     return extended

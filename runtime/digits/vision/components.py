@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.vision.ink import Ink
+from digits.vision.ink import Ink, masked
 
 Mask = NDArray[np.bool_]
 Integers = NDArray[np.int64]
@@ -43,15 +43,19 @@ class Box(NamedTuple):
 class Component(NamedTuple):
     """The ink of one or several components, cropped to its edges.
 
-    ink: uint8 [height, width], 0 for other ink and for paper. box: where it is.
+    ink: uint8 [height, width], 0 for other ink and for paper.
+    box: where it is in the picture.
     """
 
     ink: Ink
     box: Box
 
+    def equals(self, other: "Component") -> bool:
+        return self.box == other.box and np.array_equal(self.ink, other.ink)
+
 
 class Components(NamedTuple):
-    """The connected components of a mask, numbered from 0, as runs of pixels along its rows."""
+    """The connected components of a mask, counted from 0, as runs of pixels along its rows."""
 
     rows: Integers  # [runs]
     starts: Integers  # [runs]: the first column
@@ -60,14 +64,14 @@ class Components(NamedTuple):
     boxes: Integers  # [components, 4]: left, top, right, bottom
     mass: Integers  # [components]: the sum of its ink, 0 to 255 a pixel
     peak: Ink  # [components]: its darkest pixel
-    drawn: Mask | None = None  # [height, width], of the only component
+    only_mask: Mask | None = None  # [height, width]: the mask, if there is only one component
 
     @property
     def size(self) -> int:
         return len(self.boxes)
 
     def select(self, keep: Mask) -> "Components":
-        """Select the components to keep: bool [components]."""
+        """Select components. keep: bool [components]."""
         if keep.all():
             return self
         runs = keep[self.labels]
@@ -75,40 +79,42 @@ class Components(NamedTuple):
         boxes, mass, peak = self.boxes[keep], self.mass[keep], self.peak[keep]
         return Components(rows, starts, ends, (np.cumsum(keep) - 1)[labels], boxes, mass, peak)
 
-    def box(self, chosen: list[int]) -> Box:
-        """The bounding box of the chosen components, at least one."""
-        boxes = self.boxes[chosen]
+    def box(self, indices: list[int]) -> Box:
+        """The bounding box of the components with these indices, at least one."""
+        boxes = self.boxes[indices]
         return Box(*boxes[:, :2].min(0).tolist(), *boxes[:, 2:].max(0).tolist())
 
     def touching(self, shape: tuple[int, ...]) -> Mask:
-        """Which touch the border of a picture of this shape: bool [components]."""
-        touching: Mask = (self.boxes == (0, 0, *shape[::-1])).any(1)
-        return touching
+        """Whether each touches the border of a picture of this shape: bool [components]."""
+        return np.asarray((self.boxes == (0, 0, *shape[::-1])).any(1))
 
-    def mask(self, chosen: list[int], window: Box) -> Mask:
-        """Draw the chosen components in a window that holds them: bool [height, width]."""
-        if self.drawn is not None:
-            return self.drawn[window.pixels]
-        drawn = np.zeros(self.size, np.bool_)
-        drawn[chosen] = True
-        rows, starts, ends = (column[drawn[self.labels]] for column in self[:3])
+    def mask(self, indices: list[int], window: Box) -> Mask:
+        """Draw components in a window that holds them: bool [height, width]."""
+        if self.only_mask is not None:
+            return self.only_mask[window.pixels]
+        is_drawn = np.zeros(self.size, np.bool_)
+        is_drawn[indices] = True
+        runs = is_drawn[self.labels]
+        rows, starts, ends = self.rows[runs], self.starts[runs], self.ends[runs]
         first = (rows - window.top) * window.width + (starts - window.left)
         mask = np.zeros((window.height, window.width), np.bool_)
         mask.reshape(-1)[spans(first, ends - starts)] = True
         return mask
 
-    def crop(self, chosen: list[int], ink: Ink, edge: int) -> Component:
-        """Crop the chosen components with their soft edges: adjacent pixels above `edge`."""
-        left, top, right, bottom = self.box(chosen)
+    def crop(self, indices: list[int], ink: Ink, edge: int) -> Component:
+        """Crop components with their soft edges: adjacent pixels above `edge`."""
+        left, top, right, bottom = self.box(indices)
         height, width = ink.shape
-        near = max(left - 1, 0), max(top - 1, 0)
-        window = Box(*near, min(right + 1, width), min(bottom + 1, height))
-        part, mask = ink[window.pixels], self.mask(chosen, window)
-        return trim(part * (mask | (dilate(mask) & (part > edge))), *near)
+        window = Box(
+            max(left - 1, 0), max(top - 1, 0), min(right + 1, width), min(bottom + 1, height)
+        )
+        cropped, mask = ink[window.pixels], self.mask(indices, window)
+        is_kept = mask | (dilate(mask) & (cropped > edge))
+        return trim(masked(cropped, is_kept), window.left, window.top)
 
 
 def trim(ink: Ink, left: int = 0, top: int = 0) -> Component:
-    """Crop a picture to its ink, of which there must be some. left, top: where the picture is."""
+    """Crop a picture to its ink, of which there must be some. left, top: of the picture itself."""
     box = ink_box(ink)
     return Component(ink[box.pixels], box.shift(left, top))
 
@@ -134,23 +140,24 @@ def dilate(mask: Mask) -> Mask:
 def label_components(mask: Mask, ink: Ink) -> Components:
     """Label the connected components of a mask of ink, diagonals included."""
     rows, starts, ends = run_lengths(mask)
-    labels, inked = _label_runs(rows, starts, ends, mask.shape[1]), ink[mask]
+    labels, pixels = _label_runs(rows, starts, ends, mask.shape[1]), ink[mask]
     if len(labels) and not labels.any():  # a single component, as of most digits
         box = np.array([[starts.min(), rows[0], ends.max(), rows[-1] + 1]])
-        mass, peak = inked.sum(keepdims=True, dtype=np.int64), inked.max(keepdims=True)
+        mass, peak = pixels.sum(keepdims=True, dtype=np.int64), pixels.max(keepdims=True)
         return Components(rows, starts, ends, labels, box, mass, peak, mask)
     lengths = ends - starts
-    first = lengths.cumsum() - lengths  # of each run among the pixels
-    mass, peak = np.add.reduceat(inked, first, dtype=np.int64), np.maximum.reduceat(inked, first)
+    first_pixels = lengths.cumsum() - lengths  # of each run
+    mass = np.add.reduceat(pixels, first_pixels, dtype=np.int64)
+    peak = np.maximum.reduceat(pixels, first_pixels)
     order = labels.argsort(kind="stable")
-    rows, starts, ends, labels = (column[order] for column in (rows, starts, ends, labels))
-    mass, peak = mass[order], peak[order]
-    # Of each component among the runs.
-    first = labels.searchsorted(np.arange(labels.max(initial=-1) + 1))
-    near = (np.minimum.reduceat(values, first) for values in (starts, rows))
-    far = (np.maximum.reduceat(values, first) for values in (ends, rows + 1))
-    mass, peak = np.add.reduceat(mass, first), np.maximum.reduceat(peak, first)
-    return Components(rows, starts, ends, labels, np.array([*near, *far]).T, mass, peak)
+    rows, starts, ends, labels = rows[order], starts[order], ends[order], labels[order]
+    first_runs = labels.searchsorted(np.arange(labels.max(initial=-1) + 1))  # of each component
+    lefts, tops = (np.minimum.reduceat(values, first_runs) for values in (starts, rows))
+    rights, bottoms = (np.maximum.reduceat(values, first_runs) for values in (ends, rows + 1))
+    mass = np.add.reduceat(mass[order], first_runs)
+    peak = np.maximum.reduceat(peak[order], first_runs)
+    boxes = np.array([lefts, tops, rights, bottoms]).T
+    return Components(rows, starts, ends, labels, boxes, mass, peak)
 
 
 def run_lengths(mask: Mask) -> tuple[Integers, Integers, Integers]:
@@ -163,17 +170,16 @@ def run_lengths(mask: Mask) -> tuple[Integers, Integers, Integers]:
 
 
 def _framed(mask: Mask) -> Mask:
-    """With a pixel of paper on each side; np.pad takes longer."""
+    """The mask with a pixel of paper on each side; np.pad takes longer."""
     framed = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), np.bool_)
     framed[1:-1, 1:-1] = mask
     return framed
 
 
 def spans(first: Integers, lengths: Integers) -> Integers:
-    """The integers from each `first` on, so many, one span after the other."""
+    """The integers from `first[0]` on, `lengths[0]` of them, then those from `first[1]` on, etc."""
     before = lengths.cumsum() - lengths
-    integers: Integers = np.arange(lengths.sum()) + np.repeat(first - before, lengths)
-    return integers
+    return np.asarray(np.arange(lengths.sum()) + np.repeat(first - before, lengths))
 
 
 def _label_runs(rows: Integers, starts: Integers, ends: Integers, width: int) -> Integers:
@@ -200,5 +206,4 @@ def _label_runs(rows: Integers, starts: Integers, ends: Integers, width: int) ->
         upper, lower = upper[differ], lower[differ]
         pairs = root[upper], root[lower]
         np.minimum.at(root, np.maximum(*pairs), np.minimum(*pairs))
-    labels: Integers = ((root == runs).cumsum() - 1)[root]
-    return labels
+    return np.asarray(((root == runs).cumsum() - 1)[root])

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digits.vision.ink import Floats, Ink
+from digits.vision.ink import Float32s, Ink
 
 SIDE = 28  # pixels; the side of the picture that the network sees
 DIGIT_SIDE = 20  # pixels; MNIST scaled the longer side of every digit to this
@@ -19,10 +19,11 @@ _FULL_CONTRAST = 0.8
 # training digits have 1.28, half of them at least 2.36).
 _MIN_STROKE_WIDTH = 1.2
 _OVERSAMPLING = 8  # finer pixels than this don't show in the frame
-# Of each pixel in a canvas whose digit begins at (1, 1): how far it is from the digit's corner, and
-# 1. By these, ink has its moments and its mass.
-_PLACES = np.arange(SIDE + 1) - 0.5
-_MOMENTS = np.stack(np.broadcast_arrays(_PLACES[:, None], _PLACES, 1.0), -1).astype(np.float32)
+# For each pixel in a canvas whose digit begins at (1, 1): how far its middle is from the digit's
+# corner, down and to the right, and 1. Summed with these weights, ink gives its moments and mass.
+_OFFSETS = np.arange(SIDE + 1, dtype=np.float32) - np.float32(0.5)
+_ONES = np.ones_like(_OFFSETS)
+_MOMENTS = np.stack([*np.meshgrid(_OFFSETS, _OFFSETS, indexing="ij"), np.outer(_ONES, _ONES)], -1)
 _UPSAMPLE = 4  # strokes are thickened in finer pixels, by fractions of the frame's
 
 
@@ -35,15 +36,15 @@ def to_mnist(inks: Sequence[Ink]) -> tuple[NDArray[np.uint8], list[float]]:
     """
     canvas = np.zeros((len(inks), SIDE + 1, SIDE + 1), np.float32)  # paper is before each digit
     sizes = [
-        _draw(part, _resize(ink.astype(np.float32), DIGIT_SIDE))
-        for part, ink in zip(canvas, inks, strict=True)
+        _draw(square, _resize(ink.astype(np.float32), DIGIT_SIDE))
+        for square, ink in zip(canvas, inks, strict=True)
     ]
-    strokes = stroke_width(canvas).tolist()
-    for index, width in enumerate(strokes):
+    stroke_widths = stroke_width(canvas).tolist()
+    for index, width in enumerate(stroke_widths):
         if width < _MIN_STROKE_WIDTH:
             canvas[index] = 0
             sizes[index] = _draw(canvas[index], _thicken(inks[index].astype(np.float32)))
-            [strokes[index]] = stroke_width(canvas[index : index + 1]).tolist()
+            [stroke_widths[index]] = stroke_width(canvas[index : index + 1]).tolist()
     frames = np.zeros((len(inks), SIDE, SIDE), np.uint8)
     pixels = np.rint(canvas * 255).astype(np.uint8)
     moments = canvas.reshape(len(inks), -1) @ _MOMENTS.reshape(-1, 3)
@@ -56,17 +57,17 @@ def to_mnist(inks: Sequence[Ink]) -> tuple[NDArray[np.uint8], list[float]]:
         top = min(max(round(down), 0), SIDE - height)
         left = min(max(round(right), 0), SIDE - width)
         frame[top : top + height, left : left + width] = drawn[1 : 1 + height, 1 : 1 + width]
-    return frames, strokes
+    return frames, stroke_widths
 
 
-def _draw(canvas: Floats, digit: Floats) -> tuple[int, int]:
+def _draw(canvas: Float32s, digit: Float32s) -> tuple[int, int]:
     """Draw a digit beside the upper left corner; return its height and width."""
     height, width = digit.shape
     canvas[1 : 1 + height, 1 : 1 + width] = _stretch_contrast(digit)
     return height, width
 
 
-def stroke_width(ink: Floats) -> Floats:
+def stroke_width(ink: Float32s) -> Float32s:
     """The mean stroke width in pixels, float32 [n]: twice the area by the length of the outline.
 
     ink: float32 [n, height, width], 0 (paper) to any maximum, with a pixel of paper on each side.
@@ -76,17 +77,17 @@ def stroke_width(ink: Floats) -> Floats:
     down *= down
     right *= right
     outline = np.sqrt(down + right).sum((1, 2))  # np.hypot is half as fast
-    width: Floats = 2 * ink.sum((1, 2)) / np.maximum(outline, np.float32(1e-6))
+    width: Float32s = 2 * ink.sum((1, 2)) / np.maximum(outline, np.float32(1e-6))
     return width
 
 
-def _resize(digit: Floats, longest: int) -> Floats:
+def _resize(digit: Float32s, longer_side: int) -> Float32s:
     """Resize a digit to this longer side: by area, or bicubic when it is enlarged."""
-    reduced = max(digit.shape) // (_OVERSAMPLING * longest)
-    if reduced > 1:  # by an integer factor first, which is faster
-        digit = np.asarray(Image.fromarray(digit).reduce(reduced))
+    factor = max(digit.shape) // (_OVERSAMPLING * longer_side)
+    if factor > 1:  # by an integer factor first, which is faster
+        digit = np.asarray(Image.fromarray(digit).reduce(factor))
     height, width = digit.shape
-    scale = longest / max(height, width)
+    scale = longer_side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     if scale > 1:
         return np.asarray(Image.fromarray(digit).resize(size, Image.Resampling.BICUBIC))
@@ -95,17 +96,18 @@ def _resize(digit: Floats, longest: int) -> Floats:
     return np.asarray(_area_matrix(height, size[1]) @ digit @ _area_matrix(width, size[0]).T)
 
 
-def _stretch_contrast(digit: Floats) -> Floats:
+def _stretch_contrast(digit: Float32s) -> Float32s:
+    """Draw the darkest fifth of the inked pixels at full contrast: 0 to 1."""
     levels = np.sort(digit, axis=None)
     first = int(levels.searchsorted(0.1 * levels[-1], "right"))  # of the inked pixels
     full = levels[first + int(_FULL_CONTRAST * (levels.size - 1 - first))]
-    drawn: Floats = digit / full
-    np.maximum(drawn, 0, out=drawn)  # np.clip takes three times as long
-    np.minimum(drawn, 1, out=drawn)
-    return drawn
+    stretched: Float32s = digit / full
+    np.maximum(stretched, 0, out=stretched)  # np.clip takes three times as long
+    np.minimum(stretched, 1, out=stretched)
+    return stretched
 
 
-def _thicken(digit: Floats) -> Floats:
+def _thicken(digit: Float32s) -> Float32s:
     """Resize a digit to 20 pixels, its strokes as thick as MNIST's thinnest."""
     # At full contrast a hairline looks a pixel wide, so measure it in finer pixels.
     fine = _stretch_contrast(_resize(digit, _UPSAMPLE * DIGIT_SIDE))
@@ -115,19 +117,19 @@ def _thicken(digit: Floats) -> Floats:
         return _resize(digit, DIGIT_SIDE)
     fine = _stretch_contrast(_resize(digit, _UPSAMPLE * DIGIT_SIDE - 2 * growth))
     for _ in range(growth):
-        around = np.pad(fine, 2)
-        rows, columns = around[:, 1:-1], around[1:-1]
+        padded = np.pad(fine, 2)
+        rows, columns = padded[:, 1:-1], padded[1:-1]
         shifted = (rows[:-2], rows[2:], columns[:, :-2], columns[:, 2:])
         fine = np.maximum.reduce([rows[1:-1], *shifted])
     return _resize(fine, DIGIT_SIDE)
 
 
 @lru_cache(64)  # 3 MB at most, where 640 pixels become 20
-def _area_matrix(length: int, reduced: int) -> Floats:
+def _area_matrix(length: int, reduced: int) -> Float32s:
     """The matrix that averages by area; Pillow's rounds to whole pixels, which breaks strokes."""
     edges = np.arange(reduced + 1, dtype=np.float32) * np.float32(length / reduced)
     pixels = np.arange(length, dtype=np.float32)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    matrix: Floats = np.maximum(overlap, 0) * np.float32(reduced / length)
+    matrix: Float32s = np.maximum(overlap, 0) * np.float32(reduced / length)
     matrix.flags.writeable = False  # it is cached
     return matrix

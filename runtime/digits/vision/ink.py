@@ -12,7 +12,7 @@ from PIL import Image
 from digits.images.grey import Grey
 
 Ink = NDArray[np.uint8]  # [height, width]: 0 = paper, 255 = full ink
-Floats = NDArray[np.float32]
+Float32s = NDArray[np.float32]
 Pixel = TypeVar("Pixel", np.uint8, np.int16)
 
 _THUMBNAIL = 160  # pixels of the longer side; light changes slowly, so a small picture shows it
@@ -47,17 +47,20 @@ class Levels(NamedTuple):
 class Polarity:
     """A picture, assuming that its ink is dark; light ink is dark in the negative.
 
-    grey: uint8 [height, width]. small: float32 [h, w], its thumbnail, each pixel for `factor`
-    pixels squared. smooth: its background. On paper of a single grey, both are this: [1, 1].
+    grey: uint8 [height, width].
+    small: float32 [h, w], its thumbnail; on flat paper its only grey, [1, 1].
+    background: float32 [h, w], the gradual part of the paper's brightness in `small`; see
+        `fit_background`.
+    factor: how many pixels of `grey` make one of `small`, along each axis.
     """
 
     grey: Grey
-    small: Floats
-    smooth: Floats
+    small: Float32s
+    background: Float32s
     factor: int
 
     @property
-    def flat(self) -> bool:
+    def is_flat(self) -> bool:
         """Whether the paper has a single grey; then all kinds of ink are the same."""
         return self.small.size == 1
 
@@ -67,45 +70,48 @@ class Polarity:
         return self._ink_on(self._paper)
 
     @property
-    def narrow(self) -> Ink:
+    def narrow_ink(self) -> Ink:
         """The ink without anything wider than the strokes of small digits."""
         return self._ink_on(self._paper_under(_NARROW_STROKE))
 
     @cached_property
-    def uncorrected(self) -> Ink:
+    def uncorrected_ink(self) -> Ink:
         """The ink as lit, for a crop too tight to tell light from ink."""
         return self._ink_on(self.small.max(keepdims=True))
 
-    def unevenness(self, left: int, top: int, right: int, bottom: int) -> float:
+    def unevenness(self, box: tuple[int, int, int, int]) -> float:
         """How much the light changes within a box, as a share of the brightest: 0 to 1."""
-        if self.flat:
+        if self.is_flat:
             return 0.0
+        left, top, right, bottom = box
         rows = slice(top // self.factor, -(-bottom // self.factor))
         paper = self._paper[rows, left // self.factor : -(-right // self.factor)]
         darkest, brightest = float(paper.min()), float(paper.max())
         return (brightest - darkest) / max(brightest, _DARKEST_PAPER)
 
     @cached_property
-    def _paper(self) -> Floats:
+    def _paper(self) -> Float32s:
         return self._paper_under(_WIDEST_STROKE)
 
-    def _paper_under(self, widest: float) -> Floats:
-        """The brightness of the bare paper, as `small`. widest: stroke, by the longer side.
+    def _paper_under(self, widest_stroke: float) -> Float32s:
+        """The brightness of the bare paper: float32, with the shape of `small`.
+
+        widest_stroke: by the longer side of the picture.
 
         Closing a picture removes its strokes, which are dark and narrow, and keeps the edges of
-        shadows, but is too bright where the light fades towards the border. Closing what is left
-        without the smooth background keeps the fading light, but is too bright beside the edges of
+        shadows, but is too bright where the light fades towards the border. Closing the
+        difference from `background` keeps the fading light, but is too bright beside the edges of
         shadows. Neither is darker than the paper, so the darker one is closer to it.
         """
-        if self.flat:
+        if self.is_flat:
             return self.small
-        radius = max(1, round(widest * max(self.small.shape) / 2))
-        whole = self.small.astype(np.uint8)  # its values are whole numbers
-        rest = close(np.rint(self.small - self.smooth).astype(np.int16), radius)
-        paper: Floats = np.minimum(close(whole, radius), self.smooth + rest)
+        radius = max(1, round(widest_stroke * max(self.small.shape) / 2))
+        picture = self.small.astype(np.uint8)  # its values are whole numbers
+        residual = close(np.rint(self.small - self.background).astype(np.int16), radius)
+        paper: Float32s = np.minimum(close(picture, radius), self.background + residual)
         return paper
 
-    def _ink_on(self, paper: Floats) -> Ink:
+    def _ink_on(self, paper: Float32s) -> Ink:
         """How much darker than its paper each pixel is, as a share of it: 255 is black."""
         (height, width), factor = self.grey.shape, self.factor
         ink, is_even = np.empty_like(self.grey), paper.size == 1
@@ -114,67 +120,71 @@ class Polarity:
         step = factor * max(1, _BAND // (factor * width))
         wide = paper if is_even else paper.repeat(factor, 1)[:, :width]
         for top in range(0, height, step):
-            part, band = wide, slice(top, top + step)
+            band, paper_of_band = slice(top, top + step), wide
             if not is_even:
-                part = wide[top // factor : (top + step) // factor].repeat(factor, 0)
-            ink[band] = _normalize(self.grey[band], part[: height - top])
+                paper_of_band = wide[top // factor : (top + step) // factor].repeat(factor, 0)
+            ink[band] = _normalize(self.grey[band], paper_of_band[: height - top])
         return ink
 
 
-def _normalize(grey: Grey, paper: Floats) -> Floats:
-    """The ink and a half, which is cut off where it becomes an integer: that rounds."""
-    ink: NDArray[np.float32] = paper - grey
+def _normalize(grey: Grey, paper: Float32s) -> Float32s:
+    """The ink plus one half: cutting it off to an integer then rounds."""
+    ink: Float32s = paper - grey
     ink *= 255 / np.maximum(paper, np.float32(_DARKEST_PAPER))
     ink += np.float32(0.5)
     return np.maximum(ink, 0, out=ink)
 
 
-def extract(grey: Grey, both: bool = False) -> list[Polarity]:
-    """Separate ink from paper: one or both polarities, the likelier first.
+def extract(grey: Grey, both_polarities: bool = False) -> list[Polarity]:
+    """Separate ink from paper in the likely polarities, the likelier first.
 
-    grey: uint8 [height, width]. both: both polarities in any case, unless the paper is flat.
+    grey: uint8 [height, width].
+    both_polarities: whether to return both polarities in any case, unless the paper is flat.
     """
     factor = -(-max(grey.shape) // _THUMBNAIL)
     sample = grey[::factor, ::factor]
     counts = _histogram(sample)
     if 2 * counts.max() >= sample.size:  # most of it has one grey: paper without light and noise
-        small = smooth = np.full((1, 1), counts.argmax(), np.float32)
+        small = background = np.full((1, 1), counts.argmax(), np.float32)
         few = round(_MIN_INK * sample.size)
         levels = counts.cumsum().searchsorted([few, sample.size - 1 - few], "right")
-        dark, is_clear = _is_dark(grey, levels - smooth[0])
+        is_dark, is_clear = _is_dark(grey, levels - background[0])
     else:
         small = np.asarray(Image.fromarray(grey).reduce(factor) if factor > 1 else grey, np.float32)
-        smooth = fit_background(small)
+        background = fit_background(small)
         few = round(_MIN_INK * small.size)
-        farthest = np.partition((small - smooth).reshape(-1), [few, -1 - few])[[few, -1 - few]]
-        dark, is_clear = _is_dark(small, farthest)
-        is_clear &= not both  # the cues can agree and be wrong: shadows make paper look like ink
-    return [
-        Polarity(grey, small, smooth, factor)
-        if is_dark
-        else Polarity(255 - grey, 255 - small, 255 - smooth, factor)
-        for is_dark in (dark, not dark)[: 2 - is_clear]
-    ]
+        farthest = np.partition((small - background).reshape(-1), [few, -1 - few])[[few, -1 - few]]
+        is_dark, is_clear = _is_dark(small, farthest)
+        if both_polarities:  # the cues can agree and be wrong: shadows make paper look like ink
+            is_clear = False
+    dark = Polarity(grey, small, background, factor)
+    if is_clear and is_dark:
+        return [dark]
+    light = Polarity(255 - grey, 255 - small, 255 - background, factor)
+    if is_clear:
+        return [light]
+    return [dark, light] if is_dark else [light, dark]
 
 
 def _is_dark(grey: NDArray[Any], farthest: NDArray[Any]) -> tuple[bool, bool]:
     """Whether the ink is dark, by the majority of three cues, and whether they agree.
 
+    farthest: how much lighter the darkest and the lightest pixels are than the background.
+
     The pixels farthest from the background are ink (their mean and skewness are useless: half a
     picture in shadow outweighs the ink); most of the border is paper; and so is most of the middle,
-    even where a table surrounds the sheet. farthest: how much lighter the darkest and the lightest
-    pixels are than the background.
+    even where a table surrounds the sheet.
     """
     height, width = grey.shape
     half = (int(grey.min()) + int(grey.max())) // 2  # all values are whole numbers
     border = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
     middle = grey[height // 4 : height - height // 4, width // 4 : width - width // 4]
-    votes = [bool(2 * np.count_nonzero(part > half) >= part.size) for part in (border, middle)]
+    votes = [bool(2 * np.count_nonzero(paper > half) >= paper.size) for paper in (border, middle)]
     votes.append(bool(farthest[0] + farthest[1] <= 0))
-    return sum(votes) >= 2, len({*votes}) == 1
+    return votes.count(True) >= 2, len({*votes}) == 1
 
 
-def fit_background(small: Floats) -> Floats:
+def fit_background(small: Float32s) -> Float32s:
     """The gradual part of the background: float32 [height, width].
 
     A quadratic surface, fitted to the pixels near it (iteratively reweighted least squares), is
@@ -193,15 +203,16 @@ def fit_background(small: Floats) -> Floats:
         background = coefficients @ design
     curve = np.zeros((3, 3), np.float32)
     curve[_POWERS] = coefficients
-    surface: Floats = np.matmul(rows @ curve, columns)
+    surface: Float32s = np.matmul(rows @ curve, columns)
     return surface
 
 
 @lru_cache(64)
-def _powers(shape: tuple[int, int]) -> tuple[Floats, Floats, Floats]:
-    """Of -1 to 1 along each axis from 0 to 2, [h, 3] and [3, w]; and the terms at n samples [6, n].
+def _powers(shape: tuple[int, int]) -> tuple[Float32s, Float32s, Float32s]:
+    """What a quadratic surface over a picture of this shape is computed of.
 
-    They are cached for their shape, as pictures of one camera have.
+    Returns the powers 0 to 2 of the rows' and of the columns' positions, from -1 to 1, [h, 3] and
+    [3, w], and the surface's six terms at n samples, [6, n]. A camera's pictures share a shape.
     """
     rows, columns = (
         np.vander(np.linspace(-1, 1, side), 3, True).astype(np.float32) for side in shape
@@ -218,22 +229,29 @@ def close(values: NDArray[Pixel], radius: int) -> NDArray[Pixel]:
             # The repeated edges change no extreme: windows that reach them hold the edge itself.
             first, last = values.T[:1].repeat(radius, 0), values.T[-1:].repeat(radius, 0)
             values = np.concatenate([first, values.T, last])
-            left, step = 2 * radius, 1  # how many rows below each are still missing
-            while left:
+            missing, step = 2 * radius, 1  # rows below each that aren't in its extreme yet
+            while missing:
                 values = extreme(values[:-step], values[step:])
-                left -= step
-                step = min(2 * step, left)
+                missing -= step
+                step = min(2 * step, missing)
     return values
 
 
-def otsu_levels(ink: Ink, around: int = 0) -> Levels | None:
+def masked(ink: Ink, mask: NDArray[np.bool_]) -> Ink:
+    """The ink where a mask is true, and paper elsewhere."""
+    return ink * mask  # 40 times as fast as np.where
+
+
+def otsu_levels(ink: Ink, bare_pixels: int = 0) -> Levels | None:
     """Find the levels that separate ink from paper; None for bare paper.
 
-    around: the number of further pixels, all of them 0. The threshold best separates two classes
-    (N. Otsu, "A threshold selection method from gray-level histograms", 1979).
+    bare_pixels: how many further pixels there are, all of them 0.
+
+    The threshold best separates two classes (N. Otsu, "A threshold selection method from gray-level
+    histograms", 1979).
     """
     counts = _histogram(ink).astype(np.float64)
-    counts[0] += around
+    counts[0] += bare_pixels
     split, paper, full = _otsu(counts)
     below = counts.cumsum()
     size, bare = float(below[-1]), float(below[split])
@@ -241,17 +259,17 @@ def otsu_levels(ink: Ink, around: int = 0) -> Levels | None:
     darkest = float(below.searchsorted(size - few))
     if bare in (0, size) or darkest - paper < _VISIBLE:
         return None
-    off = _LEVELS[: split + 1] - paper
-    noise = math.sqrt((counts[: split + 1] * off**2).sum() / bare)
+    deviations = _LEVELS[: split + 1] - paper
+    noise = math.sqrt((counts[: split + 1] * deviations**2).sum() / bare)
     half = (full - paper) / 2
     low = paper + max(half / 3, min(3 * noise, half))
     return Levels(int(paper), int(paper + half / 4), int(paper + half), int(low))
 
 
 def darker_level(ink: Ink, low: int) -> int:
-    """What separates darker ink from fainter, such as a pen's from the lines of the paper.
+    """The level between darker ink and fainter, such as a pen's and the lines of the paper.
 
-    low: what ink is above.
+    low: the level above which there is ink.
     """
     counts = _histogram(ink).astype(np.float64)
     counts[: low + 1] = 0

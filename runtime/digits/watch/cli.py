@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from digits.commands import options, runner
+from digits.commands import options
+from digits.commands.tasks import ReadDigit, Task, make_classifier_options
 from digits.terminal import print_stderr
 
 
@@ -15,41 +16,49 @@ from digits.terminal import print_stderr
 def watch(
     folder: Annotated[Path, options.path_argument("DIR")],
     results: Annotated[Path, options.path_argument("RESULTS.csv")],
-    asked: options.NumberOptions,
+    number_options: options.NumberOptions,
     recursive: options.Recursive = False,
     model: options.Models = None,
     threshold: options.Threshold = None,
-    numbers: Annotated[bool, typer.Option("--numbers", help="Read numbers.")] = False,
+    numbers: Annotated[
+        bool, typer.Option("--numbers", help="Read all numbers in each picture.")
+    ] = False,
     fields: options.Fields = None,
     keep: Annotated[
         Path | None, options.path_option("KEEP", "Copy doubtful pictures to here: 200 MB at most.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print an object a line.")] = False,
 ) -> None:
     """Read each picture that arrives in DIR, until stopped.
 
-    RESULTS.csv gets a row for each picture, or with --numbers for each number; pictures with a row
-    are not read again. With --fields, a picture holds a sheet.
+    Without --numbers or --fields, a picture holds one digit. Its result is printed as a JSON
+    object, and RESULTS.csv gets a row for it, or for each of its numbers; pictures with a row are
+    not read again.
     """
-    from digits.commands import sheets
-    from digits.watch.readers import Reader
+    from digits.commands.forms import form_task
+    from digits.watch.job import WatchJob
     from digits.watch.watcher import FolderWatcher
 
-    folders = Path(os.path.realpath(keep), "copy").parents if keep else ()
-    if Path(os.path.realpath(folder)) in folders[: None if recursive else 1]:
+    copy_folders = Path(os.path.realpath(keep), "copy").parents if keep else ()
+    if Path(os.path.realpath(folder)) in copy_folders[: None if recursive else 1]:
         raise typer.BadParameter("--keep must be a folder whose pictures aren't read")
     if threshold is not None and (numbers or fields):
         raise typer.BadParameter("numbers have --max-errors, not --threshold")
-    task = asked.task(model, reads_numbers=numbers or fields is not None)
+    if numbers and fields:
+        raise typer.BadParameter("constraints are in the form; --fields excludes numbers' options")
+    classifier_options = make_classifier_options(model, reads_numbers=numbers or fields is not None)
+    task: Task
     if fields:
-        task = task._replace(kind=sheets.load_form(fields, asked, numbers))
-    elif not numbers:
-        if asked != options.NumberOptions():
-            raise typer.BadParameter("options for numbers need --numbers")
-        task = runner.Task(task.networks._replace(threshold=threshold, threads=1))
-    reader = Reader(str(folder), results, task, as_json)
-    watcher = FolderWatcher(reader, recursive, keep)
+        task = form_task(fields, number_options, classifier_options)
+    elif numbers:
+        task = number_options.task(classifier_options)
+    elif number_options != options.NumberOptions():
+        raise typer.BadParameter("options for numbers need --numbers")
+    else:
+        task = ReadDigit(
+            classifier_options=classifier_options._replace(threshold=threshold, threads=1)
+        )
+    watcher = FolderWatcher(WatchJob(str(folder), task), results, recursive, keep)
     signal.signal(signal.SIGTERM, lambda *_: watcher.stop())
     signal.signal(signal.SIGINT, lambda *_: watcher.stop())
-    print_stderr(f"watching {folder}; {len(watcher.done)} pictures done")
+    print_stderr(f"watching {folder}; {len(watcher.done_hashes)} pictures done")
     watcher.run()

@@ -1,21 +1,31 @@
-"""The pictures in a folder, told apart by name, time and size. A link is none."""
+"""The watched folder, and the one where copies of its doubtful pictures are kept."""
 
 import os
+import shutil
 import stat
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from digits.commands.inputs import OnError, walk
-from digits.errors import PictureError, reporting
-from digits.tables import csv_name
+from digits.commands.results import ResultsFile
+from digits.errors import DigitsError, PictureError, reporting
+from digits.files import atomic_write, write_text
+from digits.tables import csv_name, csv_row
+
+MAX_KEPT_BYTES = 200_000_000  # of all pictures in the folder of copies
 
 
 class FileStamp(NamedTuple):
-    """A file's name, time and size.
+    """A file's name, time and size, which tell pictures apart.
 
-    name: relative to the folder. modified: nanoseconds since 1970. size: bytes.
+    name: relative to the folder.
+    modified: in nanoseconds since 1970.
+    size: in bytes.
     """
 
     name: str
@@ -29,7 +39,7 @@ class FileStamp(NamedTuple):
 
 
 def stamp(folder: str, name: str, file: BinaryIO | None = None) -> FileStamp | None:
-    """Look at a file, or at one that was opened; None if it is gone or not a regular file."""
+    """Return the stamp of a file, opened or not; None if it is gone or not a regular file."""
     try:
         status = os.fstat(file.fileno()) if file else os.lstat(os.path.join(folder, name))
     except OSError:
@@ -53,25 +63,71 @@ def _open_inside(folder: str, name: str) -> int:
     if sys.platform == "win32":  # where links need rights
         return os.open(os.path.join(folder, name), os.O_RDONLY | os.O_BINARY)
     file = os.open(folder, os.O_RDONLY)
-    for part in name.split(os.sep):
+    for entry in name.split(os.sep):
         outer = file
         try:
             # A pipe is opened without waiting for a writer.
-            file = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=outer)
+            file = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=outer)
         finally:
             os.close(outer)
     return file
 
 
 def scan(folder: str, recursive: bool, on_error: OnError) -> Iterator[FileStamp]:
-    """Yield the pictures in a folder.
+    """Yield the pictures in a folder. A link is none.
 
     Hidden files are ignored: rsync and others write those first, and rename them when complete.
+
     on_error: called for each folder that can't be read.
     """
     for path in walk(folder, recursive, on_error, hidden=False):
         if picture := stamp(folder, path.removeprefix(os.path.join(folder, ""))):
             yield picture
+
+
+class KeepFolder:
+    """Copies of pictures in a watched folder, and their rows in review.csv, until it is full.
+
+    folder: of the copies.
+    source: the watched folder.
+
+    Raises DigitsError if the folder can't be written.
+    """
+
+    def __init__(self, folder: Path, source: str, columns: tuple[str, ...]) -> None:
+        self._folder, self._source = folder, source
+        if not folder.exists():
+            write_text(folder / "review.csv", "")
+        self._rows = ResultsFile(folder / "review.csv", columns, key_columns=0)  # no memory per row
+
+    def add(self, picture: FileStamp, rows: str) -> list[str]:
+        """Append a picture's rows, then copy it. Returns what prevents that, if anything does."""
+        try:
+            with suppress(PictureError), open_picture(self._source, picture.name) as file:
+                if stamp(self._source, picture.name, file) == picture:  # else it is read again
+                    name = self._free_name(picture)
+                    cells = picture._replace(name=name).cells
+                    self._rows.append(rows.replace(csv_row(picture.cells), csv_row(cells)))
+                    self._rows.fsync()
+                    with atomic_write(self._folder / name) as copy:
+                        shutil.copyfileobj(file, copy)
+        except DigitsError as error:
+            reason = getattr(error.__cause__, "strerror", None) or error
+            return [f"can't keep pictures in {self._folder}: {reason}"]
+        return []
+
+    def _free_name(self, picture: FileStamp) -> str:
+        """Find a name for the copy. Raises DigitsError if the folder is full."""
+        sizes = (copy.size for copy in scan(str(self._folder), True, lambda _: None))
+        if sum(sizes, picture.size) > MAX_KEPT_BYTES:
+            raise DigitsError(
+                f"{MAX_KEPT_BYTES // 10**6} MB are full; delete what you have reviewed"
+            )
+        (stem, suffix), counter = os.path.splitext(picture.name), count(picture.modified)
+        name = picture.name
+        while os.path.lexists(self._folder / name):
+            name = f"{stem}-{next(counter)}{suffix}"
+        return name
 
 
 def _utc(nanoseconds: int) -> str:

@@ -1,7 +1,7 @@
 """Read the pictures that arrive in a folder, for months: `digits watch`.
 
-The results file is the only state: a picture with a row there is done. Their age is measured by a
-monotonic clock, because the system's may jump.
+The results file is the only state: a picture with a row there is done. How long a picture has been
+unchanged is measured by a monotonic clock, because the system's may jump.
 """
 
 import os
@@ -15,16 +15,14 @@ from digits.commands.results import ResultsFile, WriteFailed
 from digits.errors import DigitsError, PictureError
 from digits.processes import Pool, StartFailed, Worker, WorkerDied
 from digits.terminal import print_result, print_stderr
-from digits.watch.folder import FileStamp, scan
-from digits.watch.keep import KeepFolder
-from digits.watch.readers import Reader, Row
+from digits.watch.folder import FileStamp, KeepFolder, scan
+from digits.watch.job import PictureResult, WatchJob
 
-# In seconds.
-STABLE = 1.0  # unchanged, after which a picture counts as completely written
-DAMAGED = 60.0  # unchanged, after which an unreadable picture counts as damaged
-POLL = 0.5  # between two scans
-LIMIT = 60.0  # for one picture; then its worker is killed
-SHUTDOWN = 0.7  # for the last picture after SIGTERM
+STABLE_SECONDS = 1.0  # without a change, after which a picture counts as completely written
+DAMAGED_SECONDS = 60.0  # without a change, after which an unreadable one counts as damaged
+POLL_SECONDS = 0.5  # between two scans
+TIMEOUT_SECONDS = 60.0  # to read a picture; then its worker is killed
+SHUTDOWN_SECONDS = 0.7  # to read the last picture after SIGTERM
 
 _MEMORY_LIMIT = 1 << 30  # bytes for one picture; the largest needs as many
 _MAX_WAITING = 1000  # pictures in the queue; others are found later
@@ -33,32 +31,37 @@ _MAX_WAITING = 1000  # pictures in the queue; others are found later
 class FolderWatcher:
     """Reads each picture in a folder once, writes a row for it and prints it.
 
-    keep: where to copy the doubtful pictures. start_worker: makes a worker that runs `reader`.
-    clock: counts seconds. Raises DigitsError if a folder is missing, or the results or the model
-    can't be used.
+    results: the file of rows.
+    recursive: whether to read the pictures in subfolders, too.
+    keep: the folder for copies of doubtful pictures.
+    start_worker: makes a worker that runs `job`.
+    clock: counts seconds.
+
+    Raises DigitsError if a folder is missing, or the results or the model can't be used.
     """
 
     def __init__(
         self,
-        reader: Reader,
+        job: WatchJob,
+        results: Path,
         recursive: bool,
         keep: Path | None = None,
         *,
-        start_worker: Callable[[], Worker[FileStamp, Row | None]] | None = None,
+        start_worker: Callable[[], Worker[FileStamp, PictureResult | None]] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._keep = KeepFolder(keep, reader.folder, reader.columns) if keep else None
-        if not os.path.isdir(reader.folder):
-            raise DigitsError(f"{reader.folder} is not a folder")
-        self._reader, self._recursive, self._clock = reader, recursive, clock
-        self._results = ResultsFile(reader.results, reader.columns, key=3)
-        self.done = self._results.done  # hashes of the cells of pictures with a row
-        self._pool = Pool(start_worker or partial(Worker, reader.start, _MEMORY_LIMIT), 1)
+        self._keep = KeepFolder(keep, job.folder, job.columns) if keep else None
+        if not os.path.isdir(job.folder):
+            raise DigitsError(f"{job.folder} is not a folder")
+        self._job, self._recursive, self._clock = job, recursive, clock
+        self._results = ResultsFile(results, job.columns, key_columns=3)
+        self.done_hashes = self._results.done_hashes  # hashes of the cells of pictures with a row
+        self._pool = Pool(start_worker or partial(Worker, job.start, _MEMORY_LIMIT), 1)
         self._pool.wait_until_started()
         self._due: dict[FileStamp, float] = {}  # pictures without a row, and when to read them
         self._failed: set[FileStamp] = set()  # those whose next result is final
         self._next_scan = 0.0
-        self._troubles: dict[str, Collection[str]] = {}  # by what has them
+        self._problems: dict[str, Collection[str]] = {}  # by activity
         self._is_stopping = False  # an Event could deadlock: it is set in handlers of signals
 
     def stop(self) -> None:
@@ -74,7 +77,7 @@ class FolderWatcher:
         try:
             while not self._is_stopping:
                 self.poll()
-                time.sleep(POLL)
+                time.sleep(POLL_SECONDS)
         finally:
             self._pool.kill()
             self._results.close()
@@ -97,65 +100,65 @@ class FolderWatcher:
         """Look for more pictures, until enough are waiting."""
         waiting = len(self._due) - len(self._failed)
         errors: list[PictureError] = []
-        for picture in scan(self._reader.folder, self._recursive, errors.append):
+        for picture in scan(self._job.folder, self._recursive, errors.append):
             if self._is_stopping or waiting >= _MAX_WAITING:
                 return
-            if picture not in self._due and hash(picture.cells) not in self.done:
-                self._due[picture] = now + STABLE
+            if picture not in self._due and hash(picture.cells) not in self.done_hashes:
+                self._due[picture] = now + STABLE_SECONDS
                 waiting += 1
-        self._note("folder", [*map(str, errors)])
+        self._report_problems("folder", [*map(str, errors)])
 
     def _read(self, picture: FileStamp) -> bool:
         """Read a picture and write its row; False if that can't be done now."""
         try:
-            row = self._ask(picture)
-            if row and row.error and picture not in self._failed:
+            result = self._ask(picture)
+            if result and result.error and picture not in self._failed:
                 self._failed.add(picture)
-                self._due[picture] += DAMAGED - STABLE
+                self._due[picture] += DAMAGED_SECONDS - STABLE_SECONDS
                 return True
-            if row:
-                self._results.append(row.lines)
+            if result:
+                self._results.append(result.lines)
         except (StartFailed, WriteFailed) as error:
-            self._note("reading", [str(error)])
+            self._report_problems("reading", [str(error)])
             return False
-        self._note("reading", [])
+        self._report_problems("reading", [])
         del self._due[picture]
         self._failed.discard(picture)
-        if row:
-            self._report(picture, row)
+        if result:
+            self._report_result(picture, result)
         return True
 
-    def _report(self, picture: FileStamp, row: Row) -> None:
-        """Say what has been written."""
-        self.done.add(hash(picture.cells))
-        if row.error:
-            print_stderr(f"error: {row.error}")
-        if self._keep and row.is_doubtful:
-            self._note("keeping", self._keep.add(picture, row.lines))
-        print_result(row.text)
+    def _report_result(self, picture: FileStamp, result: PictureResult) -> None:
+        """Print a result whose row has been written, and keep a doubtful picture."""
+        self.done_hashes.add(hash(picture.cells))
+        if result.error:
+            print_stderr(f"error: {result.error}")
+        if self._keep and result.is_doubtful:
+            self._report_problems("keeping", self._keep.add(picture, result.lines))
+        print_result(result.json)
 
-    def _ask(self, picture: FileStamp) -> Row | None:
-        """The row of a picture; None if it has changed, or isn't read when `run` has to end."""
-        reading = self._pool.submit(picture, LIMIT)
-        while not (self._is_stopping or wait([reading], POLL).done):
+    def _ask(self, picture: FileStamp) -> PictureResult | None:
+        """Return the result; None if the picture has changed, or isn't read when `run` must end."""
+        future = self._pool.submit(picture, TIMEOUT_SECONDS)
+        while not (self._is_stopping or wait([future], POLL_SECONDS).done):
             pass
-        if not wait([reading], SHUTDOWN).done:
+        if not wait([future], SHUTDOWN_SECONDS).done:
             return None
         try:
-            return reading.result()
+            return future.result()
         except WorkerDied:  # perhaps somebody killed it: this is tried again
-            return self._reader.row(picture, None, f"digits died while reading {picture.name}")
+            return self._job.failure(picture, f"digits died while reading {picture.name}")
         except TimeoutError:
             self._failed.add(picture)
-            seconds = f"{LIMIT:.0f} seconds"
-            return self._reader.row(picture, None, f"{picture.name} takes longer than {seconds}")
+            error = f"{picture.name} takes longer than {TIMEOUT_SECONDS:.0f} seconds"
+            return self._job.failure(picture, error)
 
-    def _note(self, of: str, troubles: Collection[str]) -> None:
-        """Report each trouble once, and when all of this part are over. troubles: those of now."""
-        known = self._troubles.get(of, ())
-        for trouble in troubles:
-            if trouble not in known:
-                print_stderr(f"error: {trouble}; trying again")
-        if known and not troubles:
+    def _report_problems(self, activity: str, problems: Collection[str]) -> None:
+        """Print each new problem of an activity, and say when all of them are over."""
+        earlier = self._problems.get(activity, ())
+        for problem in problems:
+            if problem not in earlier:
+                print_stderr(f"error: {problem}; trying again")
+        if earlier and not problems:
             print_stderr("recovered")
-        self._troubles[of] = troubles
+        self._problems[activity] = problems

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from digits.classifier import examine
 from digits.commands import reports
+from digits.digit import examine
 from digits.images import picture
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR
 from digits.vision.candidates import Candidates
 from digits.vision.ink import extract
@@ -33,7 +33,9 @@ def test_table_examines_each_picture_once(run: Run, pictures: list[Path], tmp_pa
     rows = [f"{picture},{picture.stem}" for picture in pictures]
     table.write_text("\n".join(["file,digit", *rows, "missing.png,3"]))
     functions = examine, Candidates.prediction, extract
-    with count_calls(Model.__init__, picture.load, *functions, Model.probabilities) as calls:
+    with count_calls(
+        ClassifierModel.__init__, picture.load, *functions, ClassifierModel.probabilities
+    ) as calls:
         code, out, err = run("eval", "--data", table, "--plot", tmp_path / "plots", "--json")
     assert (code, json.loads(out)["total"]) == (1, 10) and "missing.png" in err
     plots = {path.name for path in (tmp_path / "plots").iterdir()}
@@ -63,7 +65,7 @@ def test_info(run: Run) -> None:
         assert re.search(rf"^{line}$", out, re.MULTILINE)
     values = json.loads(run("info", BUNDLED_DETECTOR, "--json")[1])
     assert values["input"] == "page, tensor(uint8), ['batch', 1, 'height', 'width']"
-    assert (values["metadata"]["task"], values["operators"]["Conv"]) == ("detector", 14)
+    assert values["metadata"]["task"] == "detector"
 
 
 @pytest.mark.slow
@@ -78,8 +80,7 @@ def test_info(run: Run) -> None:
         ("watch . a.csv", "DIGITS_DETECTOR"),
         ("watch . a.csv --numbers", "DIGITS_RECOGNIZER"),
         ("bench", "DIGITS_DETECTOR"),
-        ("serve", "DIGITS_MODEL"),
-        ("serve", "DIGITS_RECOGNIZER"),
+        *(("serve", f"DIGITS_{name}") for name in ("MODEL", "DETECTOR", "RECOGNIZER")),
     ],
 )
 def test_wrong_kind_of_model_is_named_with_the_commands_that_it_fits(

@@ -134,7 +134,7 @@ def test_label_that_contradicts_the_constraints_is_an_error(run: Run, pages: Pat
         ("--numbers table.csv", 1, "no readable numbers in table.csv"),
         ("--data table.csv --length 6", 2, "are for --numbers"),
         ("--data boxes.csv", 1, "measure it with --numbers"),
-        ("--calibrate promise.json", 2, "are for --numbers"),
+        ("--calibrate bound.json", 2, "are for --numbers"),
     ],
 )
 def test_error(run: Run, pages: Path, options: str, code: int, cause: str) -> None:
@@ -147,26 +147,26 @@ def test_error(run: Run, pages: Path, options: str, code: int, cause: str) -> No
     assert cause in " ".join(err.split())
 
 
-def test_promise_is_for_reading_with_the_same_options(run: Run, labelled: str) -> None:
+def test_risk_bound_is_for_reading_with_the_same_options(run: Run, labelled: str) -> None:
     calibrated = ["eval", "--numbers", labelled, "--max-errors", "2%", "--length", "1"]
-    code, out, err = run(*calibrated, "--calibrate", "promise.json")
-    values = json.loads(Path("promise.json").read_text())
-    assert (code, err, values["numbers"], values["wanted"]) == (0, "", 300, 0.02)
+    code, out, err = run(*calibrated, "--calibrate", "bound.json")
+    values = json.loads(Path("bound.json").read_text())
+    assert (code, err, values["numbers"], values["max_risk"]) == (0, "", 300, 0.02)
     assert values["accepted"] == pytest.approx(280, rel=0.05)
-    assert "promise.wanted" in out
-    again = json.loads(run(*calibrated, "--calibrate", "promise.json", "--json")[1])["promise"]
-    assert {"max_error_probability", "wanted", "numbers", "accepted", "errors"} < again.keys()
-    assert again.pop("file") == "promise.json" and again.items() <= values.items()
-    use = ["eval", "--numbers", labelled, "--max-errors", "promise.json", "--json"]
+    assert "risk_bound.max_risk" in out
+    again = json.loads(run(*calibrated, "--calibrate", "bound.json", "--json")[1])["risk_bound"]
+    assert {"max_error_probability", "max_risk", "numbers", "accepted", "errors"} < again.keys()
+    assert again.pop("file") == "bound.json" and again.items() <= values.items()
+    use = ["eval", "--numbers", labelled, "--max-errors", "bound.json", "--json"]
     report = json.loads(run(*use, "--length", "1")[1])
-    assert (report["accepted"], report["promise"]) == (values["accepted"], None)
-    assert run(*use, "--length", "1", "--calibrate", "promise.json")[0] == 2  # of itself
+    assert (report["accepted"], report["risk_bound"]) == (values["accepted"], None)
+    assert run(*use, "--length", "1", "--calibrate", "bound.json")[0] == 2  # of itself
     code, _, err = run(*use)
-    assert (code, "promise.json is for the constraints --length 1, not none" in err) == (1, True)
+    assert (code, "bound.json is for the constraints --length 1, not none" in err) == (1, True)
 
 
-def test_results_are_printed_if_nothing_can_be_promised(run: Run, labelled: str) -> None:
-    options = ["--max-errors", "0.5%", "--calibrate", "promise.json"]
+def test_results_are_printed_if_there_is_no_risk_bound(run: Run, labelled: str) -> None:
+    options = ["--max-errors", "0.5%", "--calibrate", "bound.json"]
     code, out, err = run("eval", "--numbers", labelled, *options)
-    assert (code, out.count("\n") > 5, Path("promise.json").exists()) == (1, True, False)
-    assert err.startswith("error: 300 labelled numbers were read; to promise at most 0.5% wrong")
+    assert (code, out.count("\n") > 5, Path("bound.json").exists()) == (1, True, False)
+    assert err.startswith("error: 300 labelled numbers were read; to show that at most 0.5%")

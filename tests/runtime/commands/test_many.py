@@ -11,15 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from digits.commands import inputs, runner
+from digits.commands import inputs, runner, tasks
 from digits.commands.results import ResultsFile
 from digits.errors import PictureError
-from digits.images import limits
+from digits.images import decoder
 from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR, BUNDLED_RECOGNIZER
 from digits.prediction import Prediction
 from digits.system import cpu_count
 from tests.conftest import Capsys, Patch, Run
-from tests.runtime.conftest import no_free_file_descriptors
 from tests.waiting import wait_until
 
 
@@ -84,17 +83,6 @@ def test_output_is_continued_after_sigint(pictures: list[Path], run: Run) -> Non
     assert names == [f"many/{number:03}.png" for number in range(300) if number != 3]
 
 
-@pytest.mark.unix
-@pytest.mark.parametrize("command", ["predict 7/7.jpg", "info", "predict -r .", "eval --data ."])
-def test_too_many_open_files_is_one_error(run: Run, pictures: list[Path], command: str) -> None:
-    Path("7").mkdir()
-    shutil.copy(pictures[7], "7/7.jpg")
-    assert run(*command.split())[0] == 0  # so that late imports are done
-    with no_free_file_descriptors():
-        answer = run(*command.split())
-    assert answer == (1, "", "error: too many files are open: raise `ulimit -n`\n")
-
-
 def test_process_count() -> None:
     assert runner.process_count(["a.png"], 4) == 1
     assert runner.process_count(["a.png", "b.png"], 4) == 4
@@ -108,7 +96,9 @@ def test_networks_that_fit_are_taken(run: Run, pictures: list[Path]) -> None:
     assert run("read", pictures[7], *options) == (0, "7\n", "")
     code, _, err = run("read", pictures[7], *options[:2], *options[:2])
     assert code == 1 and "are both a detector: name one of each kind" in err
-    single = runner.network_options([Path(BUNDLED), Path(BUNDLED_DETECTOR)], reads_numbers=False)
+    single = tasks.make_classifier_options(
+        [Path(BUNDLED), Path(BUNDLED_DETECTOR)], reads_numbers=False
+    )
     assert (single.model, single.detector) == (Path(BUNDLED), Path(BUNDLED_DETECTOR))
     for command, model, reason in (
         (f"read {pictures[7]}", BUNDLED, "is a classifier: it reads pictures of one digit"),
@@ -169,8 +159,8 @@ def test_resolve_several_shows_names(folder: Path) -> None:
 
 def test_largest_stdin_is_read(monkeypatch: Patch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(PNG)))
-    monkeypatch.setattr(limits, "MAX_BYTES", len(PNG))
-    assert inputs.read_source("-") == PNG
+    monkeypatch.setattr(decoder, "MAX_BYTES", len(PNG))
+    assert inputs.to_source("-") == PNG
 
 
 @pytest.mark.parametrize(
@@ -185,6 +175,6 @@ def test_stdin_without_a_picture_is_an_error(
     monkeypatch: Patch, content: io.BytesIO | None, message: str
 ) -> None:
     monkeypatch.setattr(sys, "stdin", content and io.TextIOWrapper(content))
-    monkeypatch.setattr(limits, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(decoder, "MAX_BYTES", 1 << 20)
     with pytest.raises(PictureError, match=f"^{message}"):
-        inputs.read_source("-")
+        inputs.to_source("-")

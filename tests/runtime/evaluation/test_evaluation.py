@@ -1,4 +1,4 @@
-"""Digits, pages and numbers beside their labels, and what is promised of numbers."""
+"""Digits, pages and numbers beside their labels, and the risk of accepting numbers."""
 
 import json
 import math
@@ -242,8 +242,8 @@ BOUND = RiskBound(0.25, 0.01, 400, 330, 0)
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """What is promised of numbers with six digits, by the bundled networks."""
-    path = tmp_path / "promise.json"
+    """A risk bound of numbers with six digits, by the bundled networks."""
+    path = tmp_path / "bound.json"
     save(path, BOUND, FILES, SIX)
     return path
 
@@ -313,23 +313,27 @@ def test_as_many_as_possible_are_accepted() -> None:
     assert bound == RiskBound(1 - probabilities[785], 0.02, 1000, 786, 0)
     # Of 400 at a rate of 2 %, at most 3 are wrong with a chance of 4.1 %, at most 4 of 9.7 %.
     assert calibrate([0.9] * 400, [1] * 397 + [0] * 3, 0.02).errors == 3
-    with pytest.raises(DataError, match="can't promise"):
+    with pytest.raises(DataError, match="can't show"):
         calibrate([0.9] * 400, [1] * 396 + [0] * 4, 0.02)
 
 
 @pytest.mark.parametrize(
-    ("right", "wanted", "cause"),
+    ("right", "max_risk", "cause"),
     [
-        ([1] * 28, 0.1, "28 labelled numbers were read; to promise at most 10% wrong takes 1 more"),
+        (
+            [1] * 28,
+            0.1,
+            "28 labelled numbers were read; to show .* 10% are wrong takes 1 more",
+        ),
         ([], 0.01, "takes 299 more"),
         ([], 0.001, "takes 2,995 more"),
-        ([1, 0] * 500, 0.1, "1,000 numbers can't promise at most 10% wrong, but at most 5[4-9]%"),
+        ([1, 0] * 500, 0.1, "can't show that at most 10% are wrong, but at most 5[4-9]%"),
         ([0] * 300, 0.1, "but at most 100%"),
     ],
 )
-def test_no_promise(right: list[int], wanted: float, cause: str) -> None:
+def test_no_risk_bound(right: list[int], max_risk: float, cause: str) -> None:
     with pytest.raises(DataError, match=cause):
-        calibrate(np.linspace(1, 0.5, len(right)).tolist(), right, wanted)
+        calibrate(np.linspace(1, 0.5, len(right)).tolist(), right, max_risk)
 
 
 def test_documentation_says_how_many_it_takes() -> None:

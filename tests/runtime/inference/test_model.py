@@ -1,20 +1,26 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+from onnx import ModelProto
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
-from digits.inference.model import Model
+from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED, ModelBytes
-from tests.robustness.forgery import honest, sealed, zeros
+from tests.conftest import Run
+from tests.onnx_files import classifier, sealed, weights_elsewhere, zeros
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
-    return Model(BUNDLED)
+def model() -> ClassifierModel:
+    return ClassifierModel(BUNDLED)
 
 
 @pytest.mark.parametrize("batch", [1, 129])
-def test_probabilities_of_any_batch_size(model: Model, test_slice: Split, batch: int) -> None:
+def test_probabilities_of_any_batch_size(
+    model: ClassifierModel, test_slice: Split, batch: int
+) -> None:
     images = test_slice.images[:batch]
     probabilities = model.probabilities(images)
     assert probabilities.shape == (batch, 10) and probabilities.dtype == np.float32
@@ -22,7 +28,9 @@ def test_probabilities_of_any_batch_size(model: Model, test_slice: Split, batch:
     np.testing.assert_array_equal(model.probabilities(images[:, None]), probabilities)
 
 
-def test_bundled_model_accuracy_matches_its_metadata(model: Model, full_test_set: Split) -> None:
+def test_bundled_model_accuracy_matches_its_metadata(
+    model: ClassifierModel, full_test_set: Split
+) -> None:
     answers = model.probabilities(full_test_set.images).argmax(1)
     assert (answers == full_test_set.labels).mean() == pytest.approx(
         model.metadata.test_accuracy, abs=2e-4
@@ -31,15 +39,33 @@ def test_bundled_model_accuracy_matches_its_metadata(model: Model, full_test_set
 
 def test_float_and_integer_kernels_agree(test_slice: Split) -> None:
     """onnxruntime once dropped every ReLU with float kernels, which changed half of the answers."""
-    integer = Model(BUNDLED, kernels="integer").probabilities(test_slice.images)
-    floating = Model(BUNDLED, kernels="float").probabilities(test_slice.images)
+    integer = ClassifierModel(BUNDLED, kernels="integer").probabilities(test_slice.images)
+    floating = ClassifierModel(BUNDLED, kernels="float").probabilities(test_slice.images)
     assert (integer.argmax(1) == floating.argmax(1)).mean() >= 0.995
     assert np.abs(integer - floating).mean() < 0.005
 
 
 def test_network_that_fails_logs_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    forged = honest(bias=zeros(7))  # another length than the matrix
-    forged.graph.node[-1].name = "\x1b[31mred"
-    with pytest.raises(ModelError, match="^onnxruntime can't run it: "):
-        Model(ModelBytes("it", sealed(forged)))
+    broken = classifier(bias=zeros(7))  # another length than the matrix
+    broken.graph.node[-1].name = "\x1b[31mred"
+    for model, verb in ((broken, "run"), (weights_elsewhere(), "load")):
+        with pytest.raises(ModelError, match=f"^onnxruntime can't {verb} it: .+$"):
+            ClassifierModel(ModelBytes("it", sealed(model)))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        classifier(weight=np.full((10, 28 * 28), np.nan, np.float32)),
+        classifier("Identity", bias=np.resize(np.array([-1, 1.2], np.float32), 10)),  # negative
+        classifier("Identity", bias=np.full(10, 10, np.float32)),  # percent
+    ],
+)
+def test_anything_but_probabilities_is_an_error(
+    run: Run, tmp_path: Path, wrong: ModelProto
+) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(sealed(wrong))
+    expected = 1, "", f"error: {path} outputs invalid probabilities\n"
+    assert run("predict", "any.png", "--model", path) == expected

@@ -9,25 +9,30 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
+from onnx import GraphProto
 
 from digits.errors import ModelError
 from digits.inference.detector_model import DetectorModel
-from digits.inference.metadata import AnyMetadata, Metadata, add_metadata
-from digits.inference.model import Model
+from digits.inference.metadata import AnyMetadata, ClassifierMetadata, add_metadata
+from digits.inference.model import ClassifierModel
 from digits.inference.model_file import (
     BUNDLED,
     BUNDLED_DETECTOR,
     BUNDLED_RECOGNIZER,
+    ModelBytes,
+    check,
     load,
     read_file,
 )
 from digits.inference.recognizer_model import RecognizerModel
+from tests.onnx_files import DETECTOR_RAW, as_detector, classifier, sealed
 
 Open = Callable[..., Any]
 # Of each kind: the variable that names the file, and with _SHA256 its checksum; the bundled one.
 KINDS: list[tuple[Open, str, str]] = [
-    (Model, "DIGITS_MODEL", BUNDLED),
+    (ClassifierModel, "DIGITS_MODEL", BUNDLED),
     (DetectorModel, "DIGITS_DETECTOR", BUNDLED_DETECTOR),
     (RecognizerModel, "DIGITS_RECOGNIZER", BUNDLED_RECOGNIZER),
 ]
@@ -55,12 +60,36 @@ def test_folder_device_and_huge_file_are_refused(tmp_path: Path) -> None:
     with (tmp_path / "huge.onnx").open("wb") as file:
         file.truncate((128 << 20) + 1)  # sparse: takes no space
     for path, reason in (
-        (tmp_path, "is no ONNX file: name one"),
-        (Path(os.devnull), "is no ONNX file"),
+        (Path(os.devnull), "is no ONNX file: name one"),
         (tmp_path / "huge.onnx", "larger than any model"),
     ):
         with pytest.raises(ModelError, match=reason):
             read_file(path)
+
+
+def with_width(graph: GraphProto) -> None:
+    graph.input[0].type.tensor_type.shape.dim[3].dim_value = 640
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (with_width, "the input should be page, .* not page, .*, 640]"),
+        (lambda graph: graph.output.pop(), "the output should be centres, "),
+        (lambda graph: graph.output.append(graph.output.pop(0)), "the output should be centres, "),
+    ],
+)
+def test_other_inputs_and_outputs_are_refused(
+    edit: Callable[[GraphProto], object], reason: str
+) -> None:
+    model = onnx.load_from_string(DETECTOR_RAW)
+    edit(model.graph)
+    source = ModelBytes("it", as_detector(model.SerializeToString()))
+    with pytest.raises(ModelError, match=f"^it: {reason}"):
+        check(source, AnyMetadata)
+    batch = ModelBytes("it", sealed(classifier("Flatten<axis = 0>")))  # all digits in one row
+    with pytest.raises(ModelError, match=r"output should be probabilities, .* not .* \[1, 10\]"):
+        check(batch, AnyMetadata)
 
 
 @pytest.mark.parametrize(("kind", "variable", "name"), KINDS)
@@ -84,11 +113,11 @@ def test_only_the_pinned_file_is_accepted(
 
 def test_pickled_model_opens_its_source_again(tmp_path: Path) -> None:
     """A worker process gets the bytes, or opens the file if it is still the pinned one."""
-    bundled, path = load(BUNDLED, Metadata), tmp_path / "mine.onnx"
+    bundled, path = load(BUNDLED, ClassifierMetadata), tmp_path / "mine.onnx"
     path.write_bytes(add_metadata(bundled.content, replace(bundled.metadata, seed=77)))
-    sha256 = load(path, Metadata).sha256
-    by_path = pickle.dumps(Model(path, threads=2, sha256=sha256))
-    by_content = pickle.dumps(Model(read_file(path), sha256=sha256))
+    sha256 = load(path, ClassifierMetadata).sha256
+    by_path = pickle.dumps(ClassifierModel(path, threads=2, sha256=sha256))
+    by_content = pickle.dumps(ClassifierModel(read_file(path), sha256=sha256))
     again = pickle.loads(by_path)
     assert (again.name, again.threads) == (str(path), 2)
     path.write_bytes(bundled.content)

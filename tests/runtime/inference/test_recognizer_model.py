@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 
-from digits.errors import ModelError, WrongTask
-from digits.inference.detector_model import DetectorModel
+from digits.errors import ModelError
 from digits.inference.interface import CROP_HEIGHT, INK, PAPER
-from digits.inference.model import Model
-from digits.inference.model_file import BUNDLED, ModelBytes
+from digits.inference.model_file import ModelBytes
 from digits.inference.recognizer_model import RecognizerModel, padded
-from tests.robustness.forgery import recognizer
+from tests.onnx_files import recognizer
 
 FILE = ModelBytes("it.onnx", recognizer())
 
@@ -49,12 +47,3 @@ def test_other_pictures_are_refused(wrong: np.ndarray) -> None:
 def test_anything_but_log_probabilities_is_an_error(last: str) -> None:
     with pytest.raises(ModelError, match=r"it.onnx outputs invalid probabilities"):
         RecognizerModel(ModelBytes("it.onnx", recognizer(last)))
-
-
-def test_files_of_other_tasks_are_refused() -> None:
-    is_other = "as a recognizer: it is a classifier, for `digits predict`"
-    with pytest.raises(WrongTask, match=is_other):
-        RecognizerModel(BUNDLED)
-    for kind, name in ((Model, "classifier"), (DetectorModel, "detector")):
-        with pytest.raises(WrongTask, match=f"as a {name}: it is a recognizer, for `digits read`"):
-            kind(FILE)

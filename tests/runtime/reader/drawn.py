@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 
 from digits.inference.detector_model import DetectorModel
-from digits.inference.interface import LARGEST, SMALLEST, STRIDE, SYMBOLS
+from digits.inference.interface import MAX_DIGIT_HEIGHT, MIN_DIGIT_HEIGHT, STRIDE, SYMBOLS
 from digits.inference.recognizer_model import RecognizerModel
 from digits.reader.detections import Detections
 from digits.reader.lattice import Arc
 from digits.reader.opinions import Views, Weights
 from digits.reader.pyramid import BOX_UNIT
-from digits.reader.reading import Networks
 
 NOTHING = -8.0  # log odds
 MARGIN = 16  # pixels of paper that are added around a page
@@ -52,7 +51,7 @@ class Network:
             size = (bottom - top) * SIGN_SIZE.get(symbol, 1)
             x, y = (left + right) / 2, (top + bottom) / 2
             row, column = int(y / STRIDE), int(x / STRIDE)
-            if not SMALLEST <= size <= LARGEST or centres[row, column] >= score:
+            if not MIN_DIGIT_HEIGHT <= size <= MAX_DIGIT_HEIGHT or centres[row, column] >= score:
                 continue
             centres[row, column] = score
             symbols[:, row, column] = [8 * (symbol == each) for each in SYMBOLS]
@@ -85,7 +84,7 @@ def answer(
     patch.setattr(DetectorModel, "maps", lambda self, page: maps(page))
     says = [recognized]
     patch.setattr(RecognizerModel, "log_probabilities", lambda self, crops: says * len(crops))
-    patch.setattr(Networks, "weights", EVEN)
+    patch.setattr(Weights, "from_metadata", lambda _: EVEN)
 
 
 def detections(

@@ -43,7 +43,7 @@ def test_a_number_is_level_and_has_the_room_that_is_wanted() -> None:
 def test_shares_of_boxes_that_are_seen() -> None:
     region = Region(0, 100, SLOPE, 0, -20, 50, 20)
     boxes = [(10, 92, 20, 112), (40, 99, 60, 119), (0, 122, 0.01, 132), (60, 100, 70, 110)]
-    assert region.visible(np.array(boxes, np.float64)) == pytest.approx([1, 0.5, 0, 0])
+    assert region.visible_shares(np.array(boxes, np.float64)) == pytest.approx([1, 0.5, 0, 0])
 
 
 @pytest.mark.parametrize("ink", [INK_LEVEL, 255])

@@ -7,11 +7,10 @@ from itertools import groupby, product
 import numpy as np
 import pytest
 
-from digits.constraints.automaton import Product, accepts_text
-from digits.constraints.checks import Check
+from digits.constraints.automaton import Check, Product, accepts_text
 from digits.inference.interface import SYMBOLS
 from digits.reader.ctc import accepted_states, text_scores
-from digits.reader.opinions import ANY_TEXT
+from digits.reader.opinions import EVERY_TEXT
 from tests.runtime.reader.drawn import UNSEEN, steps
 
 SEEN = [1, 2, SYMBOLS.index("."), len(SYMBOLS)]  # the symbols of random outputs, and blank
@@ -47,7 +46,7 @@ def test_probabilities_are_those_of_all_paths(seed: int) -> None:
     assert {text: math.exp(p) for text, p in spelled.items() if p > -7} == pytest.approx(
         {text: p for text, p in by_text.items() if p > math.exp(-7)}, rel=0.02
     )
-    for automaton in (ANY_TEXT, Check((1,), 3)):  # the sum of digits, by 3
+    for automaton in (EVERY_TEXT, Check((1,), 3)):  # the sum of digits, by 3
         states = accepted_states(rows, automaton, 500).values()
         expected = sum(p for text, p in by_text.items() if accepts_text(automaton, text))
         assert sum(map(math.exp, states)) == pytest.approx(expected, rel=1e-3)

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digits.constraints.automaton import accepts_text
-from digits.constraints.checks import Check
+from digits.constraints.automaton import Check, accepts_text
 from digits.inference.interface import SYMBOLS
 from digits.reader.lattice import (
     Arc,
@@ -20,7 +19,7 @@ from digits.reader.lattice import (
     forced_path,
     text_scores,
 )
-from digits.reader.opinions import ANY_TEXT
+from digits.reader.opinions import EVERY_TEXT
 from tests.runtime.reader.drawn import arc, detections
 
 
@@ -87,7 +86,7 @@ def test_scores_are_those_of_all_paths(lattice: list[Arc]) -> None:
     by_text = {text: weight / total for text, weight in by_text.items()}
     scores = text_scores(lattice, [*by_text, "55555"])  # the last has more symbols than arcs
     assert [*map(math.exp, scores)] == pytest.approx([*by_text.values(), 0])
-    for automaton in (ANY_TEXT, Check((1,), 3)):  # the sum of digits, by 3
+    for automaton in (EVERY_TEXT, Check((1,), 3)):  # the sum of digits, by 3
         expected = sum(w for text, w in by_text.items() if accepts_text(automaton, text))
         states = accepted_states(lattice, automaton, 500).values()
         assert sum(map(math.exp, states)) == pytest.approx(expected, rel=1e-3)

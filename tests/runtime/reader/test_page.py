@@ -6,7 +6,7 @@ import pytest
 from digits.inference.interface import SYMBOLS
 from digits.reader.detections import concatenate
 from digits.reader.lines import text_lines
-from digits.reader.page import build_lattices, find_symbols, read_page, weigh
+from digits.reader.page import best_paths, build_lattices, find_symbols, one_digit_evidence
 from tests.runtime.reader.drawn import Box, Drawn, Network, detections, row_of, text_of
 
 SHAPE = 600, 800
@@ -43,8 +43,6 @@ LONE_SIGN = Drawn("-", (300, 300, 312, 312)), Drawn(".", (300, 300, 312, 312))
             + row_of("987654321098", 60, 248, jumps=BEND),
             "123456789012\n987654321098",
         ),
-        (row_of("4", 40, 100) + row_of("5", 139, 100), "45"),  # 2.7 heights apart
-        (row_of("4", 40, 100) + row_of("5", 157, 100), "4  5"),
         # The 5 is as near to the line of 12 in height, but further away.
         (row_of("12", 40, 100) + row_of("34", 200, 121) + row_of("5", 248, 104), "12\n345"),
         # Signs belong to the line beside them.
@@ -66,13 +64,13 @@ LONE_SIGN = Drawn("-", (300, 300, 312, 312)), Drawn(".", (300, 300, 312, 312))
 @pytest.mark.usefixtures("whole_pages")
 def test_text_of_a_page(drawn: list[Drawn], text: str) -> None:
     for order in (drawn, drawn[::-1]):
-        assert text_of(read_page(np.full(SHAPE, 255, np.uint8), Network(order, SHAPE))) == text
+        assert text_of(best_paths(np.full(SHAPE, 255, np.uint8), Network(order, SHAPE))) == text
 
 
 def test_improbable_symbol_is_nothing_but_an_alternative() -> None:
     drawn = [*row_of("42", 60, 100), Drawn("7", (108, 100, 126, 130), -1.0)]
     page, network = np.full(SHAPE, 255, np.uint8), Network(drawn, SHAPE)
-    assert text_of(read_page(page, network)) == "42"
+    assert text_of(best_paths(page, network)) == "42"
     [[lattice]] = build_lattices(find_symbols(page, network))
     assert text_of([[lattice]]) == "427"
 
@@ -80,10 +78,10 @@ def test_improbable_symbol_is_nothing_but_an_alternative() -> None:
 @pytest.mark.parametrize("score", [-2.0, 0.0, 3.0, 500.0])
 def test_digits_are_as_probable_as_their_log_odds_say(score: float) -> None:
     present = 1 / (1 + np.exp(-score))
-    alone = weigh(detections([(0, 0, 24, 40)], [score], symbol=7))
+    alone = one_digit_evidence(detections([(0, 0, 24, 40)], [score], symbol=7))
     assert alone.probabilities[7] == pytest.approx(0.89 * present)
     assert alone.probabilities.sum() + alone.none == pytest.approx(1)
-    two = weigh(detections([(0, 0, 24, 40), (40, 0, 64, 40)], [30, min(score, 20)]))
+    two = one_digit_evidence(detections([(0, 0, 24, 40), (40, 0, 64, 40)], [30, min(score, 20)]))
     assert two.several == pytest.approx(present, abs=1e-3)
 
 
@@ -98,7 +96,9 @@ def test_digits_are_as_probable_as_their_log_odds_say(score: float) -> None:
 )
 def test_what_is_no_second_digit(box: Box, symbol: str) -> None:
     nine = detections([(0, 0, 24, 40)], [7.0], symbol=9)
-    evidence = weigh(concatenate([nine, detections([box], [6.0], SYMBOLS.index(symbol))]))
+    evidence = one_digit_evidence(
+        concatenate([nine, detections([box], [6.0], SYMBOLS.index(symbol))])
+    )
     assert evidence.several == 0
     assert evidence.probabilities[9] == pytest.approx(0.89 / (1 + np.exp(-7)))
 

@@ -6,8 +6,8 @@ from PIL import Image
 
 from digits.errors import ModelError
 from digits.inference.detector_model import DetectorModel
-from digits.inference.interface import LARGEST
-from digits.reader.page import read_page, suppress
+from digits.inference.interface import MAX_DIGIT_HEIGHT
+from digits.reader.page import best_paths, suppress
 from digits.reader.pyramid import Level, detect, find_peaks
 from tests.runtime.reader.drawn import NOTHING, Maps, Network, row_of, text_of
 
@@ -57,9 +57,9 @@ def test_last_look_leaves_blank_margins_out(monkeypatch: pytest.MonkeyPatch) -> 
         areas.append(pixels.size)
         return detector.maps(pixels)
 
-    for around in (np.inf, LARGEST):
+    for around in (np.inf, MAX_DIGIT_HEIGHT):
         monkeypatch.setattr("digits.reader.pyramid._AROUND", around)
-        texts.add(text_of(read_page(page, maps)))
+        texts.add(text_of(best_paths(page, maps)))
     assert len(texts) == 1 and areas[-1] < max(areas) / 2
 
 

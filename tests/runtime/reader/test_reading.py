@@ -12,7 +12,8 @@ import pytest
 import digits
 from digits.inference.interface import CROP_HEIGHT
 from digits.reader import crops
-from digits.reader.reading import Networks, find_numbers, view_numbers
+from digits.reader.opinions import Weights
+from digits.reader.reading import find_numbers, view_numbers
 from tests.conftest import Patch
 from tests.runtime.reader.drawn import EVEN, Network, lattice, row_of, show, steps
 
@@ -50,7 +51,7 @@ def test_recognizer_reads_what_the_detector_overlooks(
     """In the whole picture, as without paper around it."""
     page = np.full((100, 80), 255, np.uint8)
     show(monkeypatch, [], page.shape, steps("4"))
-    monkeypatch.setattr(Networks, "weights", EVEN._replace(detector_slip_rate=0.01))
+    monkeypatch.setattr(Weights, "from_metadata", lambda _: EVEN._replace(detector_slip_rate=0.01))
     [symbol] = classifier.read(page).symbols
     assert (symbol.symbol, symbol.box) == ("4", (0, 0, 80, 100))
     assert symbol.confidence == max(symbol.probabilities) > 0.9

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from digits.reader.lattice import Box
-from digits.reader.symbols import alternatives, locate
+from digits.reader.symbols import symbol_boxes, symbol_probabilities
 from tests.runtime.reader.drawn import lattice, views
 
 
@@ -28,12 +28,14 @@ ONE, TWO, THREE = box(0, 16), box(20, 36), box(40, 56)  # of a lattice, in a reg
 )
 def test_each_symbol_has_a_box(detected: str, text: str, boxes: list[Box]) -> None:
     seen = views(lattice(detected))
-    assert locate(text, seen.lattice, seen.box) == boxes
+    assert symbol_boxes(text, seen.lattice, seen.box) == boxes
 
 
-def test_alternatives_are_those_of_likely_texts() -> None:
-    table = alternatives("12", {"12": 0.6, "13": 0.2, "2": 0.1, "99": 1e-4, "1.2": 0.05})
+def test_symbol_probabilities_are_those_of_likely_texts() -> None:
+    table = symbol_probabilities("12", {"12": 0.6, "13": 0.2, "2": 0.1, "99": 1e-4, "1.2": 0.05})
     expected = np.zeros((2, 12))
     expected[0, 1], expected[1, 2], expected[1, 3] = 0.85, 0.75, 0.2
     np.testing.assert_allclose(table, expected)
-    assert alternatives("4", {}).sum() == 0 and alternatives("", {"1": 1.0}).shape == (0, 12)
+    assert symbol_probabilities("4", {}).sum() == 0 and symbol_probabilities(
+        "", {"1": 1.0}
+    ).shape == (0, 12)

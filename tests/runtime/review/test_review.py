@@ -17,15 +17,15 @@ from starlette.testclient import TestClient
 from digits.classifier import Classifier
 from digits.commands.results import ResultsFile
 from digits.errors import DigitsError
-from digits.review.app import Review
+from digits.review.api import Review
 from digits.review.items import Item, has_numbers, load, read_rows
-from digits.serve.server import Server
-from digits.serve.settings import Settings
+from digits.web.server import Server
+from digits.web.settings import Settings
 from tests.conftest import Capsys, Patch, Run
 from tests.runtime.commands.test_results import write_half
 from tests.served import served
 
-NUMBERS = "file,number,probability,status,second,free,left,top,right,bottom\n"
+NUMBERS = "file,number,probability,status,runner_up,unconstrained,left,top,right,bottom\n"
 ROWS = (
     "page.png,12,0.2,review,17,12,40,50,90,80\n"
     "page.png,,0.3,unreadable,,345,200,50,260,80\n"
@@ -36,7 +36,7 @@ Open = Callable[..., TestClient]
 
 def labels_at(path: Path, numbers: bool = False) -> ResultsFile:
     columns = ("file", "box", "text") if numbers else ("file", "digit")
-    return ResultsFile(path, columns, key=len(columns) - 1)
+    return ResultsFile(path, columns, key_columns=len(columns) - 1)
 
 
 @pytest.fixture
@@ -149,17 +149,17 @@ def test_table_of_other_columns_and_damaged_folder(folder: Path, classifier: Cla
 def test_picture_is_sought_in_folder_of_table_first(
     folder: Path, classifier: Classifier, monkeypatch: Patch
 ) -> None:
-    """Names are escaped as in results."""
+    """What a spreadsheet would compute is escaped, as in results."""
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
-    for name in ("page.png", "=\u202e.png"):
+    for name in ("page.png", "=1.png"):
         Image.new("L", (9, 9)).save(elsewhere / name)
     monkeypatch.chdir(elsewhere)
-    rows = "page.png,7,0.5,sure\n\\x3d\\u202e.png,7,0.4,sure\n"
+    rows = "page.png,7,0.5,sure\n\\x3d1.png,7,0.4,sure\n"
     items, _ = loaded(written(folder, DIGITS + rows), classifier)
     names = [item.cells(folder) for item in items]
-    assert names == [["elsewhere/=\\u202e.png"], ["page.png"]]
-    assert items[0].cells(elsewhere) == ["\\x3d\\u202e.png"]
+    assert names == [["elsewhere/=1.png"], ["page.png"]]
+    assert items[0].cells(elsewhere) == ["\\x3d1.png"]
 
 
 def item_at(number: int) -> str:

@@ -14,10 +14,12 @@ from starlette.testclient import TestClient
 from digits.classifier import Classifier
 from digits.commands.results import ResultsFile
 from digits.errors import DigitsError
-from digits.fields.table import open_table
-from digits.review.app import Review
-from digits.review.sheets import fields_of
-from digits.serve.settings import Settings
+from digits.forms.corrections import FieldOnSheet
+from digits.forms.table import open_table
+from digits.review.api import Review
+from digits.review.items import Item
+from digits.review.sheets import load_fields
+from digits.web.settings import Settings
 from tests.conftest import Patch, Run
 
 FORM = """size = [800, 420]\nfind = "fixed"\nfields = [
@@ -42,9 +44,20 @@ def table(tmp_path: Path, numbers: Path) -> Path:
     return Path(shutil.copy(numbers, tmp_path / "a.jpg")).with_name("marks.csv")
 
 
+def load(table: Path, classifier: Classifier) -> list[Item]:
+    return load_fields(table, classifier.networks.detector)[0]
+
+
+def sheet_fields(table: Path, classifier: Classifier) -> list[FieldOnSheet]:
+    return [item.sheet_field for item in load(table, classifier) if item.sheet_field]
+
+
 def test_corrections_go_into_table_and_labels(table: Path, classifier: Classifier) -> None:
     shutil.copy(table.parent / "a.jpg", table.parent / "b.jpg")
-    labels, items = ResultsFile(table.parent / "labels.csv", ("file", "text")), fields_of(table)[0]
+    labels, items = (
+        ResultsFile(table.parent / "labels.csv", ("file", "text")),
+        load(table, classifier),
+    )
     names = [f"{item.remark.partition(' is ')[0]} {Path(item.file).stem}" for item in items]
     assert (names, sum(item.is_unsure for item in items)) == (ORDER, 5)
     client = TestClient(Review(items, 1, labels, True, classifier, Settings()), "http://127.0.0.1")
@@ -71,20 +84,23 @@ def test_copies_of_a_picture_have_crops_of_their_own(table: Path, classifier: Cl
     (table.parent / "b").mkdir()
     shutil.copy(table.parent / "a.jpg", table.parent / "b" / "a.jpg")
     table.write_text(TABLE.replace("b.jpg", "b/a.jpg"))
-    (first, second), labels = fields_of(table)[0][0:3:2], table.with_name("labels.csv")
-    name = first.sheet.correct("20260", labels, classifier)
-    assert name != second.sheet.correct("20260", labels, classifier)
-    second.sheet.correct("20260", labels, classifier, undo=True)
+    first, _, second, *_ = sheet_fields(table, classifier)
+    labels = table.with_name("labels.csv")
+    name = first.store_correction("20260", labels)
+    assert name != second.store_correction("20260", labels)
+    second.undo_correction("20260", labels)
     assert (table.parent / name).is_file()
 
 
 def test_spreadsheets_and_other_programs_write_it_too(table: Path, classifier: Classifier) -> None:
     table.write_text(TABLE.replace(",", ";").replace("a note", "\u00fc"), encoding="latin-1")
-    items, _ = fields_of(table)
+    fields = sheet_fields(table, classifier)
     table.write_bytes(table.read_bytes() + b"\nd.jpg\n")
-    items[0].sheet.correct("1", table.with_name("labels.csv"), classifier)
+    fields[0].store_correction("1", table.with_name("labels.csv"))
     assert [line[:5] for line in table.read_bytes().split(b"\n")][4:] == [b"c.jpg", b"d.jpg", b""]
-    assert b",\xfc,form.toml" in table.read_bytes() and len(fields_of(table)[0]) == len(ORDER) - 1
+    assert (
+        b",\xfc,form.toml" in table.read_bytes() and len(load(table, classifier)) == len(ORDER) - 1
+    )
 
 
 def test_name_used_again_is_another_sheet(table: Path, classifier: Classifier) -> None:
@@ -93,22 +109,22 @@ def test_name_used_again_is_another_sheet(table: Path, classifier: Classifier) -
     size = (table.parent / "a.jpg").stat().st_size
     rows = [f"{row},{second},{size}" for second in (1, 2)]
     table.write_text("\n".join([f"{title},modified,size", *rows, ""]))
-    items, _ = fields_of(table)
-    assert len(items) == 3
-    items[0].sheet.correct("5", table.with_name("labels.csv"), classifier)
+    fields = sheet_fields(table, classifier)
+    assert len(fields) == 3
+    fields[0].store_correction("5", table.with_name("labels.csv"))
     first, second = table.read_text().splitlines()[1:]
     assert first.startswith(rows[0].partition(",duplicate")[0]) and ",5,0.1,corrected," in second
     with (table.parent / "a.jpg").open("ab") as file:
         file.write(b"newer")
     with pytest.raises(DigitsError, match=r"a.jpg isn't the picture that was read"):
-        items[1].sheet.close_up()
+        fields[1].close_up()
 
 
 @pytest.mark.unix
 @pytest.mark.parametrize("cause", ["another process is writing", "there is a link", "in the way"])
 def test_refused_correction_leaves_nothing(table: Path, classifier: Classifier, cause: str) -> None:
     """Nor does it write through links of whoever has sent the pictures."""
-    labels, item = table.with_name("labels.csv"), fields_of(table)[0][0]
+    labels, field = table.with_name("labels.csv"), sheet_fields(table, classifier)[0]
     (table.parent / "elsewhere").mkdir()
     digits = table.parent / "labels" / "digits"
     digits.mkdir(parents=True)
@@ -118,26 +134,28 @@ def test_refused_correction_leaves_nothing(table: Path, classifier: Classifier, 
         elif cause == "there is a link":
             (digits / "6").symlink_to(table.parent / "elsewhere")
         else:
-            stack.enter_context(open_table(table, item.sheet.table.form))
+            stack.enter_context(open_table(table, field.table.form))
         with pytest.raises(DigitsError, match=cause):
-            item.sheet.correct("20260", labels, classifier)
+            field.store_correction("20260", labels)
     assert table.read_text() == TABLE
     assert not [*table.parent.glob("labels/**/*.png"), *table.parent.glob("elsewhere/*")]
 
 
-def test_form_is_that_of_this_folder(table: Path, monkeypatch: Patch, tmp_path: Path) -> None:
+def test_form_is_that_of_this_folder(
+    table: Path, classifier: Classifier, monkeypatch: Patch, tmp_path: Path
+) -> None:
     """Not one of whoever has put pictures beside the table."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "form.toml").write_text(FORM.replace("q2", "q3"))
     monkeypatch.chdir(tmp_path / "mine")
     with pytest.raises(DigitsError, match="q3"):
-        fields_of(table)
+        load(table, classifier)
 
 
 def test_what_the_form_forbids_is_noted(table: Path, classifier: Classifier) -> None:
     form = table.with_name("form.toml")
     form.write_text(FORM.replace("cells = 5", 'range = "0-20"'))
-    items, _ = fields_of(table)
+    items = load(table, classifier)
     labels = ResultsFile(table.parent / "labels.csv", ("file", "text"))
     client = TestClient(Review(items, 0, labels, True, classifier, Settings()), "http://127.0.0.1")
     for text, refusal in (

@@ -1,9 +1,5 @@
 import io
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -12,26 +8,17 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
-from digits.serve import pictures
-from digits.serve.app import App
-from digits.serve.limits import Limits
-from digits.serve.listener import bind
-from digits.serve.server import Server, make_server
-from digits.serve.settings import Settings
+from digits.serve import worker
+from digits.serve.api import Api
 from tests.in_process import InProcess
+from tests.runtime.web.conftest import settings
 
-LIMITS = {field.name for field in fields(Limits)}
 
-
-def application(classifier: Classifier, **settings: Any) -> App:
-    """The app, reading pictures in this process. settings: of Settings and of its Limits."""
-    limits = Limits(**{name: settings.pop(name) for name in LIMITS & settings.keys()})
-
-    def worker(classifier: Classifier) -> pictures.PictureWorker:
-        return InProcess(partial(pictures.answer, classifier, limits.max_pixels))
-
-    chosen = Settings(**{"allowed_hosts": "testserver"} | settings, limits=limits)
-    return App(chosen, classifier, worker)
+def application(classifier: Classifier, **values: Any) -> Api:
+    """The app, reading pictures in this process. values: of Settings and of its Limits."""
+    chosen = settings(**values)
+    answer = partial(worker.answer, classifier, chosen.limits.max_pixels)
+    return Api(chosen, classifier, start_worker=partial(InProcess, answer))
 
 
 def png(width: int, height: int, mode: str = "1") -> bytes:
@@ -46,26 +33,3 @@ def client(classifier: Classifier) -> Iterator[TestClient]:
     """Call the app without sockets or processes; raises the exceptions of its bugs."""
     with TestClient(application(classifier)) as client:
         yield client
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@contextmanager
-def serving(classifier: Classifier, **settings: Any) -> Iterator[tuple[Server, int]]:
-    """A running server in this process and its port, 0 for a Unix socket."""
-    app = application(classifier, **{"port": 0} | settings)
-    server = make_server(app)
-    with bind(app.settings) as listener:
-        # Connections inherit it: what a client doesn't read soon fills it.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        try:
-            yield server, 0 if app.settings.uds else listener.getsockname()[1]
-        finally:
-            server.should_exit = True
-            thread.join(60)
-            assert not thread.is_alive()

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from digits.data.mnist import Split
 from digits.images.picture import GreyImage
-from digits.inference.model import Model
-from digits.vision.candidates import examine_alone
+from digits.inference.model import ClassifierModel
+from digits.vision.candidates import examine_by_classifier
 from digits.vision.components import ink_box
 from digits.vision.hypotheses import KINDS, MAX_HYPOTHESES, Hypothesis, propose, propose_inverted
 from tests.synthetic import Sheet, arrays, chosen, lamp, likeness
@@ -136,7 +136,9 @@ def test_blank_picture_and_speck() -> None:
 )
 def test_first_hypothesis_is_enough(boxes: list[Bar], is_certain: bool) -> None:
     pixels = bars(*boxes)
-    [seen] = examine_alone(Model(), [GreyImage("it", pixels, 1, (120, 120))], min_confidence=0)
+    [seen] = examine_by_classifier(
+        ClassifierModel(), [GreyImage("it", pixels, 1, (120, 120))], min_confidence=0
+    )
     assert seen.is_certain(0) == is_certain
 
 

@@ -15,7 +15,7 @@ from tests.synthetic import PAPER, Sheet, arrays, chosen, lamp, likeness
 
 
 @pytest.mark.parametrize(
-    ("columns", "thickest", "removed"),
+    ("columns", "max_width", "removed"),
     [
         (slice(0, 200), 6, True),
         (slice(0, 200), 5, False),  # it is thicker
@@ -23,11 +23,11 @@ from tests.synthetic import PAPER, Sheet, arrays, chosen, lamp, likeness
         (slice(20, 135), 6, False),  # it is short
     ],
 )
-def test_long_and_thin_is_a_line(columns: slice, thickest: int, removed: bool) -> None:
+def test_long_and_thin_is_a_line(columns: slice, max_width: int, removed: bool) -> None:
     mask = np.zeros((100, 200), np.bool_)
     mask[40:46, columns] = True
-    assert (remove_lines(mask, thickest) == (mask & (not removed))).all()
-    assert (remove_lines(mask.T, thickest) == (mask & (not removed)).T).all()
+    assert (remove_lines(mask, max_width) == (mask & (not removed))).all()
+    assert (remove_lines(mask.T, max_width) == (mask & (not removed)).T).all()
 
 
 @pytest.mark.parametrize("slope", [0, -0.2])
@@ -67,8 +67,8 @@ def test_unevenness(page: Sheet) -> None:
     half = np.ones((200, 300))
     half[:, 150:] = 0.6
     [side] = ink.extract(255 - page.photograph(light=half))
-    assert side.unevenness(0, 0, 300, 200) == pytest.approx(0.4, abs=0.05)
-    assert side.unevenness(20, 20, 120, 180) < 0.05
+    assert side.unevenness((0, 0, 300, 200)) == pytest.approx(0.4, abs=0.05)
+    assert side.unevenness((20, 20, 120, 180)) < 0.05
 
 
 @pytest.mark.parametrize("paper", [0, 255])
@@ -76,8 +76,8 @@ def test_flat_picture_has_one_ink(page: Sheet, paper: int) -> None:
     mask = np.asarray(page.ink) / 255
     grey = (paper + ((60 if paper > 128 else 220) - paper) * mask).astype(np.uint8)
     [side] = ink.extract(grey)
-    assert side.flat
-    assert (side.ink == side.narrow).all() and (side.ink == side.uncorrected).all()
+    assert side.is_flat
+    assert (side.ink == side.narrow_ink).all() and (side.ink == side.uncorrected_ink).all()
     assert likeness(side.ink, mask) > 0.999
 
 
@@ -101,7 +101,7 @@ def test_levels(values: list[int], counts: list[int], levels: tuple[int, ...], d
 def test_no_ink_on_blank_sheet(light: np.ndarray) -> None:
     for side in ink.extract((PAPER * light).astype(np.uint8)):
         assert ink.otsu_levels(side.ink) is None
-        assert ink.otsu_levels(side.narrow) is None
+        assert ink.otsu_levels(side.narrow_ink) is None
 
 
 @pytest.mark.parametrize(("contrast", "visible"), [(4, False), (6, True)])

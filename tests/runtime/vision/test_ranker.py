@@ -10,7 +10,7 @@ import pytest
 from digits import Classifier
 from digits.images import picture
 from digits.vision import weights
-from digits.vision.candidates import examine_alone
+from digits.vision.candidates import examine_by_classifier
 from digits.vision.components import Box, Component
 from digits.vision.frame import DIGIT_SIDE, to_mnist
 from digits.vision.hypotheses import Hypothesis
@@ -59,7 +59,7 @@ def test_softmax_of_linear_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     hypotheses = [made(), made("second", BESIDE)]
     ranking = rank(hypotheses, strokes(hypotheses), np.array([sure(3), sure(4)]), SHAPE)
     expected = np.exp([1.0, 0.0, 2.0, 0.0])
-    actual = [*ranking.hypotheses, ranking.several, ranking.none]
+    actual = [*ranking.hypothesis_probabilities, ranking.several, ranking.none]
     assert actual == pytest.approx((expected / expected.sum()).tolist())
 
 
@@ -103,7 +103,7 @@ def test_combination_of_independent_observers() -> None:
     expected = [three * share + spread, five * share + spread]
     assert combined.probabilities[[3, 5]] == pytest.approx(expected)
     # The second hypothesis shows what the detector sees.
-    assert combined.hypotheses == pytest.approx([three * share, five * share])
+    assert combined.hypothesis_probabilities == pytest.approx([three * share, five * share])
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def doubt(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def doubting(*arguments: Any) -> Ranking:
         sure = rank(*arguments)
-        share = UNSURE * sure.hypotheses / sure.hypotheses.sum()
+        share = UNSURE * sure.hypothesis_probabilities / sure.hypothesis_probabilities.sum()
         probabilities = UNSURE * sure.probabilities / sure.probabilities.sum() + (1 - UNSURE) / 10
         return Ranking(probabilities, share, 0.0, 1 - UNSURE)
 
@@ -152,9 +152,9 @@ def test_status(
     pictures: list[Path], chances: tuple[float, float, float], threshold: float, status: str
 ) -> None:
     several, none, confidence = chances
-    [seen] = examine_alone(Classifier().model, [picture.load(pictures[6])])
+    [seen] = examine_by_classifier(Classifier().model, [picture.load(pictures[6])])
     digits = np.where(np.arange(10) == 3, confidence, (1 - confidence) / 9)
-    ranking = Ranking(digits, seen.ranking.hypotheses, several, none)
+    ranking = Ranking(digits, seen.ranking.hypothesis_probabilities, several, none)
     prediction = seen._replace(ranking=ranking).prediction(threshold)
     assert (prediction.status, prediction.digit) == (status, 3 if status == "sure" else None)
     assert ("digits read" in prediction.note) == (status == "several")

@@ -7,7 +7,7 @@ import pytest
 from digits.processes import Worker
 from digits.watch import watcher
 from digits.watch.folder import FileStamp, stamp
-from digits.watch.readers import Reader, Row
+from digits.watch.job import PictureResult, WatchJob
 from digits.watch.watcher import FolderWatcher
 from tests.in_process import InProcess
 
@@ -15,41 +15,43 @@ from tests.in_process import InProcess
 class Bench:
     """A watched folder, and a watcher that reads in this process when the clock is advanced."""
 
-    def __init__(self, folder: Path, reader: Reader | None = None) -> None:
+    def __init__(self, folder: Path, job: WatchJob | None = None) -> None:
         self.inbox, self.results = folder / "inbox", folder / "results.csv"
         self.inbox.mkdir()
         self.now = 1000.0
         self.failures: dict[str, Exception] = {}  # by file name
         self.start_failure: Exception | None = None
-        self.reader = reader or Reader(str(self.inbox), self.results)
-        self.work = self.reader.start()
+        self.job = job or WatchJob(str(self.inbox))
+        self.work = self.job.start()
         self.watcher = self.watch()
 
     def watch(self, keep: Path | None = None) -> FolderWatcher:
         start_worker, clock = self.start_worker, lambda: self.now
-        return FolderWatcher(self.reader, True, keep, start_worker=start_worker, clock=clock)
+        return FolderWatcher(
+            self.job, self.results, True, keep, start_worker=start_worker, clock=clock
+        )
 
     def restart(self) -> None:
         self.watcher.stop()
         self.watcher.run()
         self.watcher = self.watch()
 
-    def start_worker(self) -> Worker[FileStamp, Row | None]:
+    def start_worker(self) -> Worker[FileStamp, PictureResult | None]:
         if self.start_failure:
             raise self.start_failure
         return InProcess(self.read)
 
-    def read(self, picture: FileStamp) -> Row | None:
+    def read(self, picture: FileStamp) -> PictureResult | None:
         if picture.name in self.failures:
             raise self.failures[picture.name]
         return self.work(picture)
 
-    def row_of(self, name: str) -> Row:
+    def result_of(self, name: str) -> PictureResult:
         """Read a picture, and write nothing."""
         file = stamp(str(self.inbox), name)
-        row = file and self.work(file)
-        assert row
-        return row
+        result = file and self.work(file)
+        assert result
+        return result
 
     def add(self, picture: Path, name: str = "") -> Path:
         return Path(shutil.copy(picture, self.inbox / (name or picture.name)))
@@ -57,7 +59,7 @@ class Bench:
     def advance(self, *waits: float) -> None:
         """After each of these seconds, scan once and read what is ready."""
         for seconds in waits:
-            self.now += max(seconds, watcher.POLL)
+            self.now += max(seconds, watcher.POLL_SECONDS)
             self.watcher.poll()
 
     @property

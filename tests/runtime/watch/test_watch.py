@@ -15,9 +15,11 @@ from digits import Classifier
 from digits.errors import DigitsError, ModelError
 from digits.processes import StartFailed, WorkerDied
 from digits.tables import csv_row
-from digits.watch import keep, watcher
+from digits.text import to_json
+from digits.watch import folder as watched_folder
+from digits.watch import watcher
 from digits.watch.folder import FileStamp
-from digits.watch.readers import Reader, Row
+from digits.watch.job import PictureResult, WatchJob
 from digits.watch.watcher import FolderWatcher
 from tests.conftest import Capsys, Patch, Run
 from tests.runtime.commands.test_results import write_half
@@ -35,8 +37,8 @@ def test_stable_picture_is_read_once(
     bench.restart()
     bench.advance(0, 2, 2)
     assert bench.rows == [(pictures[7].name, "7")]
-    printed = f"{pictures[7].name}  {classifier.predict(pictures[7]).to_text()}\n"
-    assert capsys.readouterr().out == printed
+    printed = classifier.predict(pictures[7]).to_dict(pictures[7].name)
+    assert capsys.readouterr().out == f"{to_json(printed)}\n"
 
 
 def test_partial_picture_is_read_when_complete(bench: Bench, pictures: list[Path]) -> None:
@@ -157,14 +159,14 @@ def test_failing_model_ends_it_and_none_counts_as_read(bench: Bench, pictures: l
 
 def test_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DigitsError, match="missing is not a folder"):
-        FolderWatcher(Reader(str(tmp_path / "missing"), tmp_path / "new.csv"), True)
+        FolderWatcher(WatchJob(str(tmp_path / "missing")), tmp_path / "new.csv", True)
     assert not (tmp_path / "new.csv").exists()
 
 
 def test_stop_leaves_a_slow_picture_for_the_next_start(
     bench: Bench, pictures: list[Path], monkeypatch: Patch
 ) -> None:
-    monkeypatch.setattr(watcher, "SHUTDOWN", 0.1)
+    monkeypatch.setattr(watcher, "SHUTDOWN_SECONDS", 0.1)
     work, is_over = bench.work, threading.Event()
 
     def stop_and_wait(_: FileStamp) -> None:
@@ -189,7 +191,9 @@ class Keeper(Bench):
         self.copies = folder / "keep"
         super().__init__(folder)
         self.read_really = self.work
-        self.work = lambda file: Row(csv_row([*file.cells, *[""] * 18]), "", is_doubtful=True)
+        self.work = lambda file: PictureResult(
+            csv_row([*file.cells, *[""] * 18]), "", is_doubtful=True
+        )
 
     def watch(self, keep: Path | None = None) -> FolderWatcher:
         return super().watch(self.copies)
@@ -215,7 +219,7 @@ class Keeper(Bench):
 
 @pytest.fixture
 def keeper(tmp_path: Path, monkeypatch: Patch) -> Keeper:
-    monkeypatch.setattr(keep, "MAX_BYTES", 1000)
+    monkeypatch.setattr(watched_folder, "MAX_KEPT_BYTES", 1000)
     return Keeper(tmp_path)
 
 
@@ -244,7 +248,7 @@ def test_only_the_picture_that_was_read_is_kept(keeper: Keeper, tmp_path: Path) 
     """A link may be swapped in that leads to a file of the same time and size."""
     read, picture = keeper.work, keeper.inbox / "a.png"
 
-    def swap_then_return(stamp: FileStamp) -> Row | None:
+    def swap_then_return(stamp: FileStamp) -> PictureResult | None:
         picture.rename(tmp_path / "private.png")
         picture.symlink_to(tmp_path / "private.png")
         return read(stamp)

@@ -1,28 +1,28 @@
-"""`digits watch` with --numbers, --fields or --json, mostly with a fake clock."""
+"""`digits watch` with --numbers or --fields, mostly with a fake clock."""
 
 import csv
 import json
-import os
 import signal
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from digits.commands.forms import form_task
 from digits.commands.options import NumberOptions
-from digits.commands.runner import Task, network_options
-from digits.commands.sheets import load_form
+from digits.commands.tasks import ReadForm, ReadNumbers, Task, make_classifier_options
 from digits.data.mnist import Split
 from digits.errors import DataError
-from digits.fields.form import Field, Form
-from digits.prediction import Reading
+from digits.forms.form import Field, Form
 from digits.watch import watcher
-from digits.watch.readers import Reader
+from digits.watch.job import WatchJob
 from digits.watch.watcher import FolderWatcher
 from tests.conftest import Capsys, Patch, Run
 from tests.in_process import InProcess
 from tests.runtime.watch.conftest import Bench
 from tests.synthetic import Sheet, chosen
+
+NUMBERS = ReadNumbers(max_errors=0.3)
 
 
 class NumberBench(Bench):
@@ -32,22 +32,17 @@ class NumberBench(Bench):
         self,
         folder: Path,
         split: Split,
-        kind: type[Reading] | Form = Reading,
-        max_errors: float = 0.3,
+        task: Task = NUMBERS,
     ) -> None:
-        task = Task(network_options(), kind, max_errors=max_errors)
-        super().__init__(folder, Reader(str(folder / "inbox"), folder / "results.csv", task))
-        self._split, self._count = split, 0
+        super().__init__(folder, WatchJob(str(folder / "inbox"), task))
+        self._split = split
 
-    def show(self, *numbers: str, name: str = "") -> None:
+    def show(self, *numbers: str, name: str) -> None:
         """Have a picture of numbers arrive, and read it."""
         sheet = Sheet(60 + 100 * len(numbers), 360)
         for line, number in enumerate(numbers):
             sheet.write(chosen(self._split, number, start=2), 40, 40 + 100 * line, size=48, gap=9)
-        self._count += 1
-        file = self.inbox / (name or f"{self._count}.png")
-        Image.fromarray(sheet.photograph()).save(file)
-        os.utime(file, (self._count, self._count))
+        Image.fromarray(sheet.photograph()).save(self.inbox / name)
         self.advance(0, 2)
 
     @property
@@ -70,12 +65,12 @@ def test_each_number_has_a_row(tmp_path: Path, test_slice: Split, capsys: Capsys
         ("none.png", "", "unreadable"),
         ("one.png", "28", "accepted"),
     ]
-    printed = "two.png  271\ntwo.png  459\nnone.png  ?\none.png  28\n"
-    assert capsys.readouterr().out == printed
+    texts = [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()]
+    assert texts == ["271\n459", "", "28"]
     with bench.results.open() as file:
         _, second, blank, _ = csv.DictReader(file)
-    assert (second["line"], second["column"], second["free"]) == ("2", "1", "459")
-    assert not any((blank["line"], blank["second"], blank["free"], blank["left"]))
+    assert (second["line"], second["column"], second["unconstrained"]) == ("2", "1", "459")
+    assert not any((blank["line"], blank["runner_up"], blank["unconstrained"], blank["left"]))
 
 
 @pytest.mark.parametrize(
@@ -85,10 +80,10 @@ def test_each_number_has_a_row(tmp_path: Path, test_slice: Split, capsys: Capsys
 def test_doubtful_numbers(
     tmp_path: Path, test_slice: Split, number: str, max_errors: float, status: str
 ) -> None:
-    bench = NumberBench(tmp_path, test_slice, max_errors=max_errors)
+    bench = NumberBench(tmp_path, test_slice, ReadNumbers(max_errors=max_errors))
     bench.show(number, name="a.png")
     assert bench.numbers == [("a.png", number, status)]
-    assert bench.row_of("a.png").is_doubtful == (status != "accepted")
+    assert bench.result_of("a.png").is_doubtful == (status != "accepted")
 
 
 @pytest.mark.parametrize(("options", "command"), [([], "predict"), (["--numbers"], "read")])
@@ -100,7 +95,7 @@ def test_json_is_that_of_the_other_commands(
     options: list[str],
     command: str,
 ) -> None:
-    for name in ("STABLE", "DAMAGED"):
+    for name in ("STABLE_SECONDS", "DAMAGED_SECONDS"):
         monkeypatch.setattr(watcher, name, 0)
     monkeypatch.setattr(watcher, "Worker", lambda start, _: InProcess(start()))
     monkeypatch.setattr(FolderWatcher, "run", lambda self: [self.poll() for _ in range(2)])
@@ -109,7 +104,7 @@ def test_json_is_that_of_the_other_commands(
     Path("7.png").write_bytes(pictures[7].read_bytes())
     _, answer, _ = run(command, "--json", "7.png")
     Path("bad.png").write_bytes(b"\x89PNG")
-    code, out, err = run("watch", ".", "results.csv", "--json", *options)
+    code, out, err = run("watch", ".", "results.csv", *options)
     objects = {value["file"]: value for value in map(json.loads, out.splitlines())}
     [error] = [line for line in err.splitlines() if line.startswith("error: ")]
     failure = {"file": "bad.png", "error": error.removeprefix("error: ")}
@@ -119,7 +114,7 @@ def test_json_is_that_of_the_other_commands(
 def test_each_sheet_has_a_row(tmp_path: Path, test_slice: Split) -> None:
     fields = Field("Größe", (20, 20, 340, 110)), Field("2", (20, 130, 340, 220), is_optional=True)
     form = Form((360, 260), fields, "fixed")
-    bench = NumberBench(tmp_path, test_slice, kind=form)
+    bench = NumberBench(tmp_path, test_slice, ReadForm(form=form, max_errors=0.3))
     bench.show("28", "", name="complete.png")
     bench.show("", "459", name="lacking.png")
     (bench.inbox / "bad.png").write_bytes(b"\x89PNG")
@@ -127,11 +122,11 @@ def test_each_sheet_has_a_row(tmp_path: Path, test_slice: Split) -> None:
     with bench.results.open() as file:
         rows = [(row["Größe"], row["2"], row["status"]) for row in csv.DictReader(file)]
     assert rows == [("28", "", "complete"), ("", "459", "review"), ("", "", "not found")]
-    assert bench.row_of("lacking.png").is_doubtful
+    assert bench.result_of("lacking.png").is_doubtful
     text = "fields = [{name = 'a', box = [1, 1, 8, 8]}]"
     (tmp_path / "a.toml").write_text(f"size = [9, 9]\nfind = 'blank'\nblank = 'b.png'\n{text}")
     with pytest.raises(DataError, match=r"b\.png"):
-        load_form(tmp_path / "a.toml", NumberOptions())
+        form_task(tmp_path / "a.toml", NumberOptions(), make_classifier_options())
 
 
 @pytest.mark.parametrize(

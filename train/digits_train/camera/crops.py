@@ -100,7 +100,7 @@ class _Cutter:
     def _inside(self, boxes: Floats) -> Floats:
         """Which share of each is in the window."""
         down, across = map(float, self.window.ink.shape)
-        return Region(0, 0, 0, 0, 0, across, down).visible(boxes)
+        return Region(0, 0, 0, 0, 0, across, down).visible_shares(boxes)
 
     def _read(self, regions: Iterable[Region]) -> Iterator[tuple[Region, str]]:
         """The regions of which nobody doubts what they say."""
@@ -111,12 +111,12 @@ class _Cutter:
 
     def _text(self, region: Region) -> str | None:
         """What a region says; None if anyone may doubt it. A part of a number says nothing."""
-        shares = np.minimum(region.visible(self.boxes), self.inside)
+        shares = np.minimum(region.visible_shares(self.boxes), self.inside)
         read = np.flatnonzero((shares >= _SEEN) & (self.inside > _INSIDE))
-        fractions = region.visible(self.fraction_digits)
+        fractions = region.visible_shares(self.fraction_digits)
         if self._is_level(region, self.fraction_digits)[fractions >= _SEEN].any():
             return "" if len(read) + (fractions > _CUT_OFF[0]).sum() > 1 else None
-        doubtful = np.append(fractions, region.visible(self.doubtful))
+        doubtful = np.append(fractions, region.visible_shares(self.doubtful))
         return None if (doubtful > _DOUBTFUL).any() else self._number_text(region, shares, read)
 
     def _number_text(self, region: Region, shares: Floats, read: Integers) -> str | None:
@@ -147,7 +147,7 @@ class _Cutter:
 
     def _is_level(self, region: Region, boxes: Floats) -> Mask:
         """Which of them are on a region's line, not on the next one."""
-        _, top, _, bottom = region.levelled(boxes).T
+        _, top, _, bottom = region.relative_to_line(boxes).T
         return np.asarray(np.abs(top + bottom) < 1.2 * self.height)
 
     def _are_between(self, region: Region, read: Integers, boxes: Floats) -> bool:
@@ -156,7 +156,7 @@ class _Cutter:
         digits = read[self.labels[read] < DIGITS]
         first, last = self.boxes[digits[[0, -1]], ::2].sum(1)
         is_between = (left + right > first) & (left + right < last)
-        is_seen = region.visible(boxes) > _UNSEEN
+        is_seen = region.visible_shares(boxes) > _UNSEEN
         return bool((is_between & is_seen & self._is_level(region, boxes)).any())
 
     def photograph(self, region: Region, behind: Window | None) -> tuple[Grey, Region] | None:
@@ -165,7 +165,7 @@ class _Cutter:
         box = round(left) - _EDGE, round(top) - _EDGE, round(right) + _EDGE, round(bottom) + _EDGE
         part, back = self.window.crop(box), behind and behind.crop(box)
         shown = photograph(part, self.height, self.random, back, self.ranges)
-        seen = self.boxes[region.visible(self.boxes) > _UNSEEN]
+        seen = self.boxes[region.visible_shares(self.boxes) > _UNSEEN]
         if any(shown.hidden_share(moved(symbol, *box[:2])) for symbol in map(tuple, seen)):
             return None
         return shown.pixels, region.moved(*box[:2])
@@ -173,7 +173,7 @@ class _Cutter:
     def _numbers(self) -> list[list[int]]:
         """The symbols of each number, as `digits.reader` groups what it detects."""
         digits, signs = np.flatnonzero(self.labels < DIGITS), np.flatnonzero(self.labels >= DIGITS)
-        nearest = nearest_digits(self._detected(signs), self._detected(digits))
+        nearest = nearest_digits(self._detected(signs), self.boxes[digits])
         return [
             sorted([*digits[number], *signs[np.isin(nearest, number)]])
             for line in text_lines(self._detected(digits))

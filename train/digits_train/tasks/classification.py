@@ -89,7 +89,7 @@ class Classification:
 
     def start(self) -> None:
         """Generate what the recipe adds to the digits."""
-        with progress_bar(shown=self.dist.is_main) as bar:
+        with progress_bar(visible=self.dist.is_main) as bar:
             bar.add_task("generating extra training pictures", total=None)
             own = self.own.train if self.own else None
             self.pools = generate_pools(self.recipe, self.train, self.seed, own)

@@ -86,7 +86,7 @@ class Detection:
 
     def start(self) -> None:
         """Draw the glyphs and words that pages are composed of."""
-        with progress_bar(shown=self.dist.is_main) as bar:
+        with progress_bar(visible=self.dist.is_main) as bar:
             bar.add_task("drawing glyphs and words", total=None)
             few = (_BANK, _TEXTS) if self.own else ()  # in the minutes that a fine-tuning takes
             self.materials = make_materials(self.train, self.seed, *few)

@@ -83,7 +83,7 @@ class Recognition:
 
     def start(self) -> None:
         """Draw the glyphs and words that numbers are composed of."""
-        with progress_bar(shown=self.dist.is_main) as bar:
+        with progress_bar(visible=self.dist.is_main) as bar:
             bar.add_task("drawing glyphs and words", total=None)
             materials = make_materials(self.train, self.seed, _GLYPHS, _TEXTS)
             self.materials = materials._replace(ranges=REAL_PAPER)

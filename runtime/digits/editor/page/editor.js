@@ -3,22 +3,22 @@
 // CSS pixels: that a tap may move, around a corner that takes hold of it, and to an edge to which a box snaps.
 const [SLIP, REACH, SNAP] = [8, 14, 5];
 
-const [paper, entries, group] = ["#paper", "form", "fieldset"].map((each) => document.querySelector(each));
+const [paper, entries, group] = ["#paper", "form", "fieldset"].map((name) => document.querySelector(name));
 const say = (sentence) => (document.querySelector("#status").textContent = sentence);
 
-/** Have the server answer; after a restart, once the address that it prints then is opened in this tab. */
-async function ask(address, request) {
+/** Fetch an address. After a restart of the server, wait until the address that it prints is opened in this tab. */
+async function fetchWithToken(address, request) {
   const headers = { authorization: `Bearer ${location.hash.slice("#token=".length)}` };
   const response = await fetch(address, { ...request, headers });
   if (response.status !== 401) return response;
   say("Open the address that `digits fields` has printed; each start prints another.");
   await new Promise((resolve) => addEventListener("hashchange", resolve, { once: true }));
   say("");
-  return ask(address, request);
+  return fetchWithToken(address, request);
 }
 
-let { form } = await (await ask("form")).json();
-const sheet = await createImageBitmap(await (await ask("sheet")).blob());
+let { form } = await (await fetchWithToken("form")).json();
+const sheet = await createImageBitmap(await (await fetchWithToken("sheet")).blob());
 [paper.width, paper.height] = [sheet.width, sheet.height];
 const [pen, thick] = [paper.getContext("2d"), Math.max(...form.size) / 500];
 pen.scale(sheet.width / form.size[0], sheet.height / form.size[1]);
@@ -39,7 +39,7 @@ function draw() {
   }
 }
 
-const owner = (entry) => (group.contains(entry) ? chosen : form); // what has the entry's value
+const owner = (entry) => (group.contains(entry) ? chosen : form); // the field or the form, whose value it shows
 
 /** Choose a field, or none, and show what it may hold. */
 function choose(field) {
@@ -78,37 +78,41 @@ function remove() {
 
 /** Add a field to the form, and choose it. values: all but its name. */
 function add(values) {
-  const numbers = form.fields.map(({ name }) => /^field(\d+)$/.exec(name)?.[1] ?? 0);
-  form.fields.push({ ...values, name: `field${Math.max(0, ...numbers) + 1}` });
+  const numbers = form.fields.map((field) => /^field(\d+)$/.exec(field.name)?.[1] ?? 0);
+  const name = `field${Math.max(0, ...numbers) + 1}`;
+  form.fields.push({ name, ...values });
   choose(form.fields.at(-1));
 }
 
 /** Add what the chosen field is, below it. */
 function duplicate() {
-  const { box } = chosen;
-  add({ ...chosen, key: undefined });
-  move(box, [0, 1.5 * (box[3] - box[1])]);
+  const { name, key, ...values } = chosen;
+  add(values);
+  move(values.box, [0, 1.5 * (values.box[3] - values.box[1])]);
 }
 
-/** The way from one of some edges to the nearest of the other boxes, or 0 if none is within reach. */
+/** By how much to move edges for one to meet that of another box; 0 if none is within reach. */
 function snap(edges, axis, reach) {
-  const others = form.fields.filter((field) => field !== chosen).flatMap(({ box }) => [box[axis], box[axis + 2]]);
-  const ways = edges.flatMap((edge) => others.map((other) => other - edge));
-  const near = ways.filter((way) => Math.abs(way) < reach);
-  return near.sort((a, b) => Math.abs(a) - Math.abs(b))[0] ?? 0;
+  const unchosen = form.fields.filter((field) => field !== chosen);
+  const targets = unchosen.flatMap(({ box }) => [box[axis], box[axis + 2]]);
+  const gaps = edges.flatMap((edge) => targets.map((target) => target - edge));
+  const small = gaps.filter((gap) => Math.abs(gap) < reach);
+  return small.sort((a, b) => Math.abs(a) - Math.abs(b))[0] ?? 0;
 }
 
 /**
- * Give the chosen field a box that was moved, or only its lower right corner, as far as the sheet goes.
- * reach: to edges of other boxes, to which it snaps.
+ * Give the chosen field a box, moved as far as the sheet goes.
+ * shift: to the right, and down.
+ * corner: whether only the lower right corner is moved.
+ * reach: how near the edges of other boxes attract it.
  */
-function move(box, way, corner, reach = 0) {
+function move(box, shift, corner, reach = 0) {
   const [x, y] = form.size.map((end, axis) => {
     const [first, last] = [box[axis], box[axis + 2]];
-    const moved = (corner ? [last] : [first, last]).map((edge) => edge + way[axis]);
-    const wish = way[axis] + snap(moved, axis, reach);
-    const by = Math.min(Math.max(wish, corner ? -last : -first), end - last);
-    const edges = [corner ? first : first + by, last + by].sort((a, b) => a - b);
+    const moved = (corner ? [last] : [first, last]).map((edge) => edge + shift[axis]);
+    const snapped = shift[axis] + snap(moved, axis, reach);
+    const allowed = Math.min(Math.max(snapped, corner ? -last : -first), end - last);
+    const edges = [corner ? first : first + allowed, last + allowed].sort((a, b) => a - b);
     return edges.map((edge) => Math.round(10 * edge) / 10);
   });
   chosen.box = [x[0], y[0], x[1], y[1]];
@@ -141,14 +145,15 @@ paper.addEventListener("pointercancel", () => drag && restore());
 // Or a swift stroke is a fling to Chromium, and the next tap, on Save, does no more than end it.
 paper.addEventListener("touchmove", (event) => event.touches[1] || event.preventDefault(), { passive: false });
 paper.addEventListener("keydown", (event) => {
-  const ways = { ArrowLeft: [-thick, 0], ArrowUp: [0, -thick], ArrowRight: [thick, 0], ArrowDown: [0, thick] };
-  const way = ways[event.key];
+  const shifts = { ArrowLeft: [-thick, 0], ArrowUp: [0, -thick], ArrowRight: [thick, 0], ArrowDown: [0, thick] };
+  const shift = shifts[event.key];
   if (event.key === "Enter") choose(form.fields[form.fields.indexOf(chosen) + 1]);
   else if (event.key === "Delete") remove();
-  else if (way && chosen) move(chosen.box, way);
-  if (way) event.preventDefault(); // or the page scrolls
+  else if (shift && chosen) move(chosen.box, shift);
+  if (shift) event.preventDefault(); // or the page scrolls
 });
-for (const act of [undo, duplicate, remove]) document.getElementById(act.name).addEventListener("click", act);
+for (const action of [undo, duplicate, remove])
+  document.getElementById(action.name).addEventListener("click", action);
 addEventListener("keydown", (event) => {
   if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z") return;
   event.preventDefault();
@@ -165,7 +170,7 @@ entries.addEventListener("submit", async (event) => {
   event.preventDefault();
   say("Saving …");
   const body = JSON.stringify(form);
-  const sent = ask("form", { method: "PUT", body }).then((response) => response.json());
+  const sent = fetchWithToken("form", { method: "PUT", body }).then((response) => response.json());
   const { error, next } = await sent.catch(() => ({ error: "the server can't be reached" }));
   if (!error) saved = body;
   say(error ? `Not saved: ${error}.` : `Saved. Next: ${next}`);

@@ -1,44 +1,47 @@
-// The page: it shows one picture after the other, and has the server store what a person says.
+// The page: it shows one picture after the other, and has the server store a person's labels.
 
-import { bars, button, DIGITS, element, keypad, labelKeys, words } from "./shared.js";
+import { bars, button, DIGITS, element } from "./shared.js";
 
-const SIDE = 28; // pixels of what the network sees of a digit
+const SIDE = 28; // pixels of a digit as the network sees it
 const AHEAD = 4; // pictures that are loaded before they are shown
 const RETRY = 1000; // milliseconds from one try to the next
-const TIMEOUT = 30_000; // of each
+const TIMEOUT = 30_000; // milliseconds of a try
 
 const OPEN = "Open the address that `digits review` has printed; each start prints another.";
 const headers = { authorization: `Bearer ${location.hash.slice("#token=".length)}` };
 const find = (id) => document.getElementById(id);
 const showBars = bars(find("bars"), DIGITS);
-const views = new Map(); // promises of what is shown, by the item's number
-let [number, shown, typed] = [0, null, null]; // the item; its view, once it may be labelled; its text
-let [waiting, storing] = [0, Promise.resolve()]; // what isn't stored yet
+const views = new Map(); // promises of what the page shows of an item, by its index
+let index = 0; // of the item on the page
+let view = null; // of this item, once it may be labelled
+let typed = null; // the text for it; null: nobody has typed
+let unstored = 0; // labels
+let storing = Promise.resolve(); // once they are stored
 
-/** What the server answers, however late: an object, with an `error` if it refuses; nothing after a restart. */
-async function ask(address, method = "GET") {
+/** The server's answer, however late: an object, with an `error` if it refuses. After a restart there is none. */
+async function fetchAnswer(address, method = "GET") {
   for (;;) {
-    let trouble = "The server can't be reached";
+    let problem = "The server can't be reached";
     try {
       const response = await fetch(address, { method, headers, signal: AbortSignal.timeout(TIMEOUT) });
       const answer = await response.json();
       find("trouble").textContent = "";
       if (response.status === 401) {
         find("trouble").textContent = OPEN;
-        await new Promise(() => {}); // until then
+        await new Promise(() => {}); // for ever
       }
       if (response.status < 500) return answer;
-      trouble = answer.error;
+      problem = answer.error;
     } catch {} // as there is no answer
-    find("trouble").textContent = `${trouble}. Trying again …`;
+    find("trouble").textContent = `${problem}. Trying again …`;
     await new Promise((resolve) => setTimeout(resolve, RETRY));
   }
 }
 
-const state = await ask("state");
-const labelled = new Set(state.labelled); // numbers of items
+const state = await fetchAnswer("state");
+const labelled = new Set(state.labelled); // indices of items
 const stored = new Set(labelled); // those of them that the server has stored
-const done = [...labelled]; // those that were labelled or skipped, the last to undo
+const visited = [...labelled]; // those that were labelled or skipped; Undo goes back to the last one
 
 /** The next item that has no label. */
 function next(after) {
@@ -46,105 +49,107 @@ function next(after) {
   return after;
 }
 
+/** Promise what the page shows of an item: an object, with an `error` or an `image`. */
 async function load(item) {
-  const view = await ask(`items/${item}`);
-  if (view.error) return view;
-  const bytes = Uint8Array.from(atob(view.picture), (byte) => byte.charCodeAt(0));
-  view.image = element("img", "", { src: URL.createObjectURL(new Blob([bytes])), alt: "" });
-  await view.image.decode();
-  URL.revokeObjectURL(view.image.src);
-  return view;
+  const loaded = await fetchAnswer(`items/${item}`);
+  if (loaded.error) return loaded;
+  const bytes = Uint8Array.from(atob(loaded.picture), (byte) => byte.charCodeAt(0));
+  loaded.image = element("img", "", { src: URL.createObjectURL(new Blob([bytes])), alt: "" });
+  await loaded.image.decode();
+  URL.revokeObjectURL(loaded.image.src);
+  return loaded;
 }
 
 async function show(item) {
-  views.delete(number);
-  [number, shown] = [item, null];
+  views.delete(index);
+  [index, view] = [item, null];
   find("paper").textContent = item < state.total ? "Loading …" : ""; // and nobody labels the one before again
   find("remark").textContent = find("file").textContent = "";
   write(typed);
   for (let ahead = item; ahead < state.total && views.size < AHEAD; ahead = next(ahead))
     if (!views.has(ahead)) views.set(ahead, load(ahead));
-  tell();
-  const view = (await views.get(item)) ?? {};
-  if (number !== item) return;
-  if (view.image) shown = view;
-  find("paper").replaceChildren(view.image ?? "");
-  find("file").textContent = view.file ?? "";
-  find("remark").textContent = view.error ?? view.remark ?? "";
-  showBars(view.probabilities ?? null);
+  showProgress();
+  const loaded = (await views.get(item)) ?? {};
+  if (index !== item) return;
+  if (loaded.image) view = loaded;
+  find("paper").replaceChildren(loaded.image ?? "");
+  find("file").textContent = loaded.file ?? "";
+  find("remark").textContent = loaded.error ?? loaded.remark ?? "";
+  showBars(loaded.probabilities ?? null);
   const context = find("frame").getContext("2d");
   context.clearRect(0, 0, SIDE, SIDE);
-  if (view.frame) context.putImageData(pixels(view.frame), 0, 0);
-  write(typed); // by who is faster than the picture
+  if (loaded.frame) context.putImageData(pixels(loaded.frame), 0, 0);
+  write(typed); // somebody may be faster than the picture
 }
 
 function write(text) {
   typed = text?.slice(0, 64);
-  find("text").textContent = words(toStore());
+  find("text").textContent = toStore() === "none" ? "no digit" : toStore();
   find("refusal").textContent = "";
   storeButton.ariaDisabled = !toStore();
 }
 
 /** What was typed, or else the guess. */
 function toStore() {
-  return typed ?? shown?.guess ?? "";
+  return typed ?? view?.guess ?? "";
 }
 
-function tell() {
-  const left = state.total - stored.size;
+function showProgress() {
+  const unlabelled = state.total - stored.size;
   const unsure = state.unsure - [...stored].filter((item) => item < state.unsure).length;
-  const pending = waiting ? ` ${waiting} not stored yet.` : "";
+  const pending = unstored ? ` ${unstored} not stored yet.` : "";
   find("progress").textContent =
-    `${state.before + stored.size} labelled, ${left} left, ${unsure} of them unsure.${pending}`;
-  if (number < state.total || waiting) return;
-  find("status").textContent = left ? "The others were skipped; reload the page to see them again."
+    `${state.before + stored.size} labelled, ${unlabelled} left, ${unsure} of them unsure.${pending}`;
+  if (index < state.total || unstored) return;
+  find("status").textContent = unlabelled ? "The others were skipped; reload the page to see them again."
     : `All have a label. Next: ${state.next}`;
 }
 
 /** Have a label stored, after those before it. method: POST, or DELETE to take it back. */
 function store(method, item, label = "") {
-  waiting += 1;
+  unstored += 1;
   storing = storing.then(async () => {
     const query = new URLSearchParams({ label });
-    const { error } = await ask(`items/${item}?${query}`, method);
-    waiting -= 1;
+    const { error } = await fetchAnswer(`items/${item}?${query}`, method);
+    unstored -= 1;
     find("status").textContent = error ? `${method === "POST" ? `${label} isn't stored` : "Not undone"}: ${error}.` : "";
-    if (!error) stored[method === "POST" ? "add" : "delete"](item);
-    tell();
+    if (!error && method === "POST") stored.add(item);
+    if (!error && method === "DELETE") stored.delete(item);
+    showProgress();
   });
 }
 
 /** Store a label and go on. What the form forbids is stored only if the person insists. */
 async function label(text) {
-  if (!shown || text === "") return;
-  const [item, view] = [number, shown];
+  if (!view || text === "") return;
+  const [item, labelledView] = [index, view];
   const insist = () => {
     store("POST", item, text);
     labelled.add(item);
     leave();
   };
-  shown = null; // so that it is stored once
+  view = null; // so that it is stored once
   write(null);
   const query = new URLSearchParams({ label: text });
-  const { refusal } = view.has_form ? await ask(`items/${item}/refusal?${query}`) : {};
-  if (number !== item) return;
+  const { refusal } = labelledView.has_form ? await fetchAnswer(`items/${item}/refusal?${query}`) : {};
+  if (index !== item) return;
   if (!refusal) return insist();
-  shown = view;
+  view = labelledView;
   write(text);
   find("refusal").replaceChildren(`${refusal}. Change it, skip it, or `, button("store it all the same", insist));
 }
 
 function leave() {
-  done.push(number);
-  show(next(number));
+  visited.push(index);
+  show(next(index));
 }
 
 function skip() {
   write(null);
-  if (number < state.total) leave();
+  if (index < state.total) leave();
 }
 
-/** rows: of grey levels. */
+/** The pixels of a canvas from rows of grey levels. */
 function pixels(rows) {
   const data = Uint8ClampedArray.from(rows.flat().flatMap((grey) => [grey, grey, grey, 255]));
   return new ImageData(data, SIDE);
@@ -152,10 +157,25 @@ function pixels(rows) {
 
 function undo() {
   write(null);
-  if (!done.length) return;
-  const item = done.pop();
+  if (!visited.length) return;
+  const item = visited.pop();
   if (labelled.delete(item)) store("DELETE", item);
   show(item);
+}
+
+/** Fill a group with buttons, and return them. keys: a list of [name, key or keys, action]. */
+function keypad(group, keys) {
+  const buttons = keys.map(([name, , act]) => button(name, act));
+  group.append(...buttons);
+  addEventListener("keydown", (event) => {
+    const pressed = event.key.toLowerCase().replace(",", ".");
+    const act = keys.find(([, key]) => [key].flat().includes(pressed))?.[2];
+    const isOther = event.ctrlKey || event.metaKey || event.altKey || event.repeat;
+    if (!act || isOther || ([" ", "enter"].includes(pressed) && event.target.matches("button"))) return;
+    event.preventDefault();
+    act();
+  });
+  return buttons;
 }
 
 const numberKeys = [
@@ -163,19 +183,21 @@ const numberKeys = [
   ["⌫", "backspace", () => write(toStore().slice(0, -1))],
   ["nothing (n)", "n", () => label("none")],
 ];
-const [zero, ...otherKeys] = labelKeys(label);
-const digitKeys = [...otherKeys.slice(0, -1), zero, otherKeys.at(-1)]; // as on a telephone
-const moves = [
+const digitKeys = [
+  ...[..."1234567890"].map((digit) => [digit, digit, () => label(digit)]), // as on a telephone
+  ["no digit", "n", () => label("none")],
+];
+const actionKeys = [
   ["Store (enter)", ["enter", " "], () => label(toStore())],
   ["Skip (s)", "s", skip],
   ["Undo (u)", "u", undo],
 ];
-keypad(document.querySelector("[role=group]"), document, state.numbers ? numberKeys : digitKeys);
-const [storeButton] = keypad(document.querySelector(".buttons"), document, moves);
+keypad(document.querySelector("[role=group]"), state.numbers ? numberKeys : digitKeys);
+const [storeButton] = keypad(document.querySelector(".buttons"), actionKeys);
 storeButton.className = "primary";
 document.body.classList.toggle("numbers", state.numbers);
 // A tap doesn't move the focus: or the next Space would tap again.
 addEventListener("mousedown", (event) => event.target.closest("button") && event.preventDefault());
-addEventListener("beforeunload", (event) => waiting && event.preventDefault());
+addEventListener("beforeunload", (event) => unstored && event.preventDefault());
 addEventListener("hashchange", () => location.reload()); // another address was opened in this tab
 show(next(-1));

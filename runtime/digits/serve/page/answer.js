@@ -1,24 +1,25 @@
 // The answer: the symbols, and of one of them the probabilities and a close-up.
 
 import { drawFitted } from "./pictures.js";
-import { bars, button, DIGITS, element, named, none, percent } from "./shared.js";
+import { bars, button, DIGITS, element, named, noSymbolProbability, percent } from "./shared.js";
 
 const SYMBOLS = [...DIGITS, "-", "."]; // in the order of their probabilities
 const ADVANCE = 0.72; // of the font's size, from one symbol to the next (style.css)
 const GAP = 0.6; // between columns
 
-export class Answer {
+export class AnswerView {
+  plainText = ""; // as the API writes it
   #lines = []; // of numbers
   #numbers = []; // all of them
   #symbols = []; // all of them
-  #least = -1; // which is the least sure
-  #picture = null;
+  #leastSure = -1; // the index of the symbol
+  #image = null; // the picture; null where the browser can't show it
   #buttons = [];
 
-  /** chose(symbols, index, picture): called when one of them is looked at; -1 when there is none. */
-  constructor(elements, chose) {
+  /** onChoose(symbols, index): called when a symbol is shown more closely; the index is -1 if there is none. */
+  constructor(elements, onChoose) {
     Object.assign(this, elements); // region, text, status, bars, closeUp
-    this.chose = chose;
+    this.onChoose = onChoose;
     this.showBars = bars(this.bars, SYMBOLS);
   }
 
@@ -27,19 +28,20 @@ export class Answer {
     this.region.ariaBusy = busy;
   }
 
-  /** Nothing but a sentence. text: in place of the digits. */
+  /** Show nothing but a sentence, and a text in place of the digits. */
   say(sentence, text = "") {
+    this.plainText = "";
     this.#lines = this.#numbers = this.#symbols = [];
     this.#fit([[]]);
     this.text.textContent = text;
     this.status.textContent = sentence;
     this.showBars(null);
     this.#showCloseUp(null);
-    this.chose([], -1, null);
+    this.onChoose([], -1);
   }
 
-  /** The API's answer for a picture. Its image is null where the browser can't show it. */
-  show({ numbers }, picture) {
+  /** Show the API's answer to a picture. */
+  show({ numbers, text }, image) {
     this.#lines = Object.values(Object.groupBy(numbers, ({ line }) => line));
     this.#numbers = numbers;
     this.#symbols = numbers.flatMap(({ symbols }) => symbols);
@@ -49,45 +51,28 @@ export class Answer {
       return;
     }
     const confidences = this.#symbols.map(({ confidence }) => confidence);
-    this.#least = confidences.indexOf(Math.min(...confidences));
-    this.#picture = picture;
+    this.#leastSure = confidences.indexOf(Math.min(...confidences));
+    this.#image = image;
+    this.plainText = text;
     this.#write();
-    this.#choose(this.#least);
-  }
-
-  /** The text as the API writes it, with the labels that a person gave. */
-  get written() {
-    const said = ({ symbol, label }) => (label === "none" ? "" : label ?? symbol);
-    const written = ({ status, symbols, text }) =>
-      symbols.some(({ label }) => label) ? symbols.map(said).join("") : text + mark(status);
-    const texts = this.#lines.map((numbers) => numbers.map(written).filter(Boolean).join("  "));
-    return texts.filter(Boolean).join("\n");
-  }
-
-  /** Show the `label` that a person gave a symbol: a digit or "none". */
-  correct(digit) {
-    const { symbol, label } = digit;
-    const corrected = this.#buttons[this.#symbols.indexOf(digit)];
-    corrected.className = label === "none" ? "none" : label === symbol ? "" : "corrected";
-    corrected.textContent = label === "none" ? symbol : label;
-    corrected.ariaLabel = label === "none" ? `${symbol}: no digit` : null;
+    this.#choose(this.#leastSure);
   }
 
   #choose(index) {
     const { probabilities, box } = this.#symbols[index];
-    this.#buttons.forEach((each, position) => (each.ariaPressed = position === index));
+    this.#buttons.forEach((other, position) => (other.ariaPressed = position === index));
     this.status.textContent = this.#sentence(index);
     this.showBars(probabilities);
-    this.#showCloseUp(this.#picture.image, box);
-    this.chose(this.#symbols, index, this.#picture);
+    this.#showCloseUp(this.#image, box);
+    this.onChoose(this.#symbols, index);
   }
 
   #write() {
-    const shown = this.#numbers.flatMap(({ status, symbols }) =>
+    const texts = this.#numbers.flatMap(({ status, symbols }) =>
       symbols.map(({ symbol }) => (status === "unreadable" ? "?" : symbol)));
-    this.#buttons = shown.map((text, index) => button(text, () => this.#choose(index)));
-    if (shown.length > 1)
-      Object.assign(this.#buttons[this.#least], { className: "least", title: "The least sure" });
+    this.#buttons = texts.map((text, index) => button(text, () => this.#choose(index)));
+    if (texts.length > 1)
+      Object.assign(this.#buttons[this.#leastSure], { className: "least", title: "The least sure" });
     this.#fit(this.#lines);
     const unplaced = [...this.#buttons];
     this.text.replaceChildren(...this.#lines.map((numbers) => {
@@ -95,7 +80,7 @@ export class Answer {
       line.append(...numbers.map((number) => {
         const group = element("span", "", { role: "group", title: doubt(number) });
         group.append(...unplaced.splice(0, number.symbols.length));
-        if (number.status === "unreadable") group.append(element("small", number.free));
+        if (number.status === "unreadable") group.append(element("small", number.unconstrained));
         else group.append(mark(number.status));
         return group;
       }));
@@ -115,13 +100,13 @@ export class Answer {
   #sentence(index) {
     const symbols = this.#symbols;
     const numbers = this.#numbers;
-    const number = numbers.find(({ symbols: each }) => each.includes(symbols[index]));
+    const number = numbers.find((candidate) => candidate.symbols.includes(symbols[index]));
     const unsure = numbers.filter(({ status }) => status !== "accepted").length;
-    const of = unsure && numbers.length > 1 ? `, ${unsure} of ${numbers.length} numbers unsure` : "";
-    const count = symbols.length > 1 ? `${symbols.length} digits${of}. ` : "";
+    const doubts = unsure && numbers.length > 1 ? `, ${unsure} of ${numbers.length} numbers unsure` : "";
+    const count = symbols.length > 1 ? `${symbols.length} digits${doubts}. ` : "";
     if (number.status === "unreadable") return count + doubt(number); // however sure its symbols are
-    const least = count && index === this.#least ? "Least sure: " : "";
-    return `${count}${least}${likeliest(symbols[index])}. ${doubt(number)}`;
+    const rank = count && index === this.#leastSure ? "Least sure: " : "";
+    return `${count}${rank}${likeliest(symbols[index])}. ${doubt(number)}`;
   }
 
   /** Show the part of an image in a box, or nothing: null. */
@@ -135,18 +120,18 @@ export class Answer {
 
 /** What is most likely in the place of a symbol. */
 function likeliest({ symbol, confidence, probabilities }) {
-  const nothing = none(probabilities);
+  const nothing = noSymbolProbability(probabilities);
   return nothing > confidence ? `No digit, ${percent(nothing)}` : `${named(symbol)}, ${percent(confidence)}`;
 }
 
-/** What stands behind a number that may be wrong. */
+/** The mark behind a number that may be wrong. */
 function mark(status) {
   return status === "accepted" ? "" : "?";
 }
 
 /** Why a number can't be taken as it is; empty if it can. */
-function doubt({ status, text, probability, second, free }) {
-  if (status === "unreadable") return `Unreadable: it looks like ${free}, which isn't possible.`;
-  const or = second ? `, or ${second}` : "";
-  return status === "review" ? `To review: ${text}, ${percent(probability)}${or}.` : "";
+function doubt({ status, text, probability, runner_up: runnerUp, unconstrained }) {
+  if (status === "unreadable") return `Unreadable: it looks like ${unconstrained}, which isn't possible.`;
+  const alternative = runnerUp ? `, or ${runnerUp}` : "";
+  return status === "review" ? `To review: ${text}, ${percent(probability)}${alternative}.` : "";
 }

@@ -1,21 +1,19 @@
-// The page: what is on the paper is sent to this server, and what comes back is shown.
+// The page: sends what is on the paper to this server, and shows the answer.
 
-import { Answer } from "./answer.js";
-import { labels } from "./labels.js";
+import { AnswerView } from "./answer.js";
 import { Paper } from "./paper.js";
 import { frameOf, open, startCamera } from "./pictures.js";
-import { FILE_TIMEOUT, post, SMALL_TIMEOUT } from "./server.js";
-import { copies } from "./shared.js";
+import { FILE_TIMEOUT, read, SMALL_TIMEOUT } from "./server.js";
+import { copyOnClick } from "./shared.js";
 import { FileTable } from "./table.js";
 
 const find = (id) => document.getElementById(id);
 const [region, text, status, bars, closeUp] = ["answer", "text", "status", "bars", "close-up"].map(find);
-const answer = new Answer({ region, text, status, bars, closeUp }, chose);
-const offerLabels = labels(find("labels"), text, (digit) => answer.correct(digit));
+const answer = new AnswerView({ region, text, status, bars, closeUp }, showBoxes);
 const table = new FileTable(find("files"), openFile);
 const paper = new Paper(find("paper"), changed);
 let task = new AbortController(); // what is under way for the paper
-let video = null; // of the camera, while it runs
+let video = null; // the camera's, while it runs
 
 /** End what is under way for the paper; returns the signal of what follows. */
 function restart() {
@@ -28,28 +26,28 @@ function restart() {
 /** Read what is on the paper now; while a stroke is being drawn, the last answer stays. */
 async function changed() {
   const signal = restart();
-  offerButtons();
+  updateButtons();
   if (paper.writing) return;
-  if (paper.isBlank) return settle("Draw a digit.");
+  if (paper.isBlank) return finish("Draw a digit.");
   const picture = paper.picture ?? paper.sheet;
   try {
-    await read(picture, paper.picture ? FILE_TIMEOUT : SMALL_TIMEOUT, signal);
+    await readAndShow(picture, paper.picture ? FILE_TIMEOUT : SMALL_TIMEOUT, signal);
     answer.busy = false;
   } catch (error) {
-    if (!signal.aborted) settle(error.message);
+    if (!signal.aborted) finish(error.message);
   }
 }
 
-/** Ask the server what is in a picture, and show it. Throws an Error that a visitor can read. */
-async function read(picture, timeout, signal) {
-  const reading = await post("read", picture.blob, { timeout, signal, say });
-  answer.show(reading, picture);
+/** Have a picture read, and show the answer. Throws an Error that a visitor can read. */
+async function readAndShow(picture, timeout, signal) {
+  const reading = await read(picture.blob, { timeout, signal, say });
+  answer.show(reading, picture.image);
 }
 
 const say = (sentence) => (status.textContent = sentence);
 
-/** There is nothing more to read. */
-function settle(sentence) {
+/** Say a sentence; there is nothing more to read. */
+function finish(sentence) {
   answer.say(sentence);
   answer.busy = false;
 }
@@ -62,7 +60,7 @@ async function lay(file) {
     const picture = await open(await file);
     if (!signal.aborted) paper.lay(picture);
   } catch (error) {
-    if (!signal.aborted) settle(error.message);
+    if (!signal.aborted) finish(error.message);
   }
 }
 
@@ -77,39 +75,38 @@ function openFile(file) {
   lay(file);
 }
 
-function chose(symbols, index, picture) {
+function showBoxes(symbols, index) {
   paper.box(symbols.map(({ box }) => box), index);
   find("copy").ariaDisabled = !symbols.length;
-  offerLabels(symbols[index], video ? null : picture?.image);
 }
 
-/** What does nothing now stays where it is, so that the keyboard doesn't lose its place. */
-function offerButtons() {
+/** Buttons that do nothing now stay where they are, so that the keyboard doesn't lose its place. */
+function updateButtons() {
   find("undo").ariaDisabled = !paper.canUndo;
   find("clear").ariaDisabled = paper.isBlank;
 }
 
 /** Read what the camera sees, again and again, until something else comes onto the paper. */
-async function watch() {
+async function readCamera() {
   const signal = restart();
-  signal.addEventListener("abort", () => show(null));
+  signal.addEventListener("abort", () => setVideo(null));
   answer.say("Starting the camera …");
   try {
-    show(await startCamera(signal, () => paper.draw()));
-    while (!signal.aborted) await read(await frameOf(video), SMALL_TIMEOUT, signal);
+    setVideo(await startCamera(signal, () => paper.draw()));
+    while (!signal.aborted) await readAndShow(await frameOf(video), SMALL_TIMEOUT, signal);
   } catch (error) {
     if (signal.aborted) return;
     task.abort();
-    settle(error.message);
+    finish(error.message);
   }
 }
 
 /** newVideo: the camera's, or null when it stops. */
-function show(newVideo) {
+function setVideo(newVideo) {
   video = newVideo;
   find("live").ariaPressed = Boolean(video);
-  paper.show(video);
-  offerButtons();
+  paper.setVideo(video);
+  updateButtons();
 }
 
 /** Keep the last picture of the camera on the paper. */
@@ -127,8 +124,8 @@ async function offerCamera() {
 
 find("undo").addEventListener("click", () => paper.undo());
 find("clear").addEventListener("click", () => paper.clear());
-copies(find("copy"), () => answer.written);
-find("live").addEventListener("click", () => (video ? keepFrame() : watch()));
+copyOnClick(find("copy"), () => answer.plainText);
+find("live").addEventListener("click", () => (video ? keepFrame() : readCamera()));
 for (const id of ["file", "camera"])
   find(id).addEventListener("change", ({ target }) => {
     take(target.files);

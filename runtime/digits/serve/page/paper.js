@@ -4,19 +4,19 @@ import { drawFitted, size } from "./pictures.js";
 import { Pointers } from "./pointers.js";
 import { element } from "./shared.js";
 
-const SENT = 280; // pixels of the paper's side in what is sent
-const PEN = 1 / 56; // of the side, so that eight digits side by side keep their holes and the gaps between them
+const SENT_SIDE = 280; // pixels of the paper's side in the picture that is sent
+const PEN_WIDTH = 1 / 56; // of the side, so that eight digits side by side keep their holes and the gaps between them
 const BLANK = { strokes: [], picture: null };
 
 export class Paper {
   #states = [BLANK]; // what is on it now, the last one, and what was before
-  #video = null; // of the camera, while it runs
+  #video = null; // the camera's, while it runs
   #boxes = [];
   #chosen = -1;
 
-  /** changed(): called when there is something new to read. */
-  constructor(canvas, changed) {
-    Object.assign(this, { canvas, changed });
+  /** onChange(): called when there is something new to read. */
+  constructor(canvas, onChange) {
+    Object.assign(this, { canvas, onChange });
     this.pointers = new Pointers(canvas, () => this.#change(), (stroke) => this.#end(stroke));
     new ResizeObserver(() => this.#fit()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
@@ -26,7 +26,7 @@ export class Paper {
     return this.#states.at(-1);
   }
 
-  /** Of points [x, y] from 0 to 1: those that are finished and those that are not. */
+  /** The finished strokes and those that are being drawn, of points [x, y] from 0 to 1. */
   get #strokes() {
     return [...this.#state.strokes, ...this.pointers.strokes];
   }
@@ -69,8 +69,8 @@ export class Paper {
     this.#change();
   }
 
-  /** Show a video, or no longer: null. */
-  show(video) {
+  /** Show a video; null: no longer. */
+  setVideo(video) {
     this.#video = video;
     this.draw();
   }
@@ -84,10 +84,10 @@ export class Paper {
 
   /** { image, blob } of the strokes: black on white whatever the colours of the page. */
   get sheet() {
-    const image = element("canvas", "", { width: SENT, height: SENT });
+    const image = element("canvas", "", { width: SENT_SIDE, height: SENT_SIDE });
     const context = image.getContext("2d", { willReadFrequently: true });
     context.fillStyle = "white";
-    context.fillRect(0, 0, SENT, SENT);
+    context.fillRect(0, 0, SENT_SIDE, SENT_SIDE);
     drawStrokes(context, this.#strokes);
     // Not by convertToBlob, which waits until the browser is idle: up to a second.
     const bytes = atob(image.toDataURL().split(",")[1]);
@@ -115,7 +115,7 @@ export class Paper {
   #change() {
     this.#boxes = [];
     this.draw();
-    this.changed();
+    this.onChange();
   }
 
   #fit() {
@@ -138,14 +138,14 @@ export class Paper {
 
 function drawStrokes(context, strokes) {
   const { width: side } = context.canvas;
-  context.lineWidth = PEN * side;
+  context.lineWidth = PEN_WIDTH * side;
   context.lineCap = context.lineJoin = "round";
-  for (const [first, ...others] of strokes) {
+  for (const [first, ...following] of strokes) {
     context.beginPath();
     context.moveTo(first[0] * side, first[1] * side);
     // A dot, where nothing follows; a canvas leaves out a line without length.
     context.lineTo(first[0] * side + 0.01, first[1] * side);
-    for (const [x, y] of others) context.lineTo(x * side, y * side);
+    for (const [x, y] of following) context.lineTo(x * side, y * side);
     context.stroke();
   }
 }

@@ -3,10 +3,10 @@
 import { MAX_BYTES, MAX_PIXELS } from "./server.js";
 import { element } from "./shared.js";
 
-const KNOWN = ["bmp", "gif", "jpeg", "png", "tiff", "webp"].map((name) => `image/${name}`);
-const LONGEST = 4096; // pixels of a picture that has to be made smaller
-const FRAME = 640; // pixels of a camera's picture
-const VGA = { width: { ideal: FRAME }, height: { ideal: 480 } };
+const READABLE = ["bmp", "gif", "jpeg", "png", "tiff", "webp"].map((name) => `image/${name}`);
+const MAX_SIDE = 4096; // pixels of a picture that has to be made smaller
+const FRAME_SIDE = 640; // pixels of a camera's picture
+const VGA = { width: { ideal: FRAME_SIDE }, height: { ideal: 480 } };
 const UNREADABLE = "This file can't be opened. Instead of a folder, choose its files.";
 
 /**
@@ -19,34 +19,36 @@ export async function open(file) {
   if (!image && file.size <= MAX_BYTES)
     await file.arrayBuffer().catch(() => Promise.reject(new Error(UNREADABLE)));
   const fits = file.size <= MAX_BYTES && (!image || image.width * image.height <= MAX_PIXELS);
-  if (!image || (fits && KNOWN.includes(file.type))) return { image, blob: file };
-  const canvas = copied(image, LONGEST);
+  if (!image || (fits && READABLE.includes(file.type))) return { image, blob: file };
+  const canvas = copied(image, MAX_SIDE);
   return { image: canvas, blob: await jpeg(canvas) };
 }
 
+/** The picture in a file, or null where the browser can't show it. */
 async function decoded(file) {
-  const shown = new Image();
-  shown.src = URL.createObjectURL(file);
+  const image = new Image();
+  image.src = URL.createObjectURL(file);
   try {
-    await shown.decode();
-    return await createImageBitmap(shown); // upright
+    await image.decode();
+    return await createImageBitmap(image); // upright
   } catch {
     return null;
   } finally {
-    URL.revokeObjectURL(shown.src);
+    URL.revokeObjectURL(image.src);
   }
 }
 
 /**
- * A video of what the camera sees, until the signal aborts. shown(): called for each new picture.
- * Throws an Error that a visitor can read.
+ * A video of what the camera sees, until the signal aborts. Throws an Error that a visitor can read.
+ *
+ * onFrame(): called for each new picture.
  */
-export async function startCamera(signal, shown) {
+export async function startCamera(signal, onFrame) {
   const video = element("video", "", { muted: true, playsInline: true });
-  const wanted = { video: { ...VGA, facingMode: "environment" } };
-  video.srcObject = await navigator.mediaDevices.getUserMedia(wanted).catch(({ name }) => {
-    const refused = name === "NotAllowedError";
-    throw new Error(refused ? "The browser may not use the camera." : "The camera can't be used now.");
+  const settings = { video: { ...VGA, facingMode: "environment" } };
+  video.srcObject = await navigator.mediaDevices.getUserMedia(settings).catch(({ name }) => {
+    const isForbidden = name === "NotAllowedError";
+    throw new Error(isForbidden ? "The browser may not use the camera." : "The camera can't be used now.");
   });
   const stop = () => video.srcObject.getTracks().forEach((track) => track.stop());
   signal.addEventListener("abort", stop);
@@ -55,7 +57,7 @@ export async function startCamera(signal, shown) {
   await video.play();
   const next = () => {
     if (signal.aborted) return;
-    shown();
+    onFrame();
     video.requestVideoFrameCallback(next);
   };
   next();
@@ -64,14 +66,14 @@ export async function startCamera(signal, shown) {
 
 /** { image, blob } of what a video shows now. */
 export async function frameOf(video) {
-  const image = copied(video, FRAME);
+  const image = copied(video, FRAME_SIDE);
   return { image, blob: await jpeg(image) };
 }
 
-/** A copy of an image or a video's frame on white, at most so many pixels wide and high. */
-function copied(image, longest) {
+/** A copy of an image or a video's frame on white, at most maxSide pixels wide and high. */
+function copied(image, maxSide) {
   const [width, height] = size(image);
-  const scale = Math.min(1, longest / Math.max(width, height));
+  const scale = Math.min(1, maxSide / Math.max(width, height));
   const canvas = new OffscreenCanvas(Math.ceil(width * scale), Math.ceil(height * scale));
   const context = canvas.getContext("2d");
   context.fillStyle = "white"; // for what is transparent

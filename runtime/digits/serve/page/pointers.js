@@ -5,9 +5,12 @@ const RESTING = 8; // CSS pixels that a finger at rest may slip: Android's touch
 export class Pointers {
   #down = new Map(); // pointers that touch the paper, by their id
 
-  /** changed(): a stroke has grown. ended(stroke): its pointer was lifted; null if it wrote nothing. */
-  constructor(canvas, changed, ended) {
-    Object.assign(this, { canvas, changed, ended });
+  /**
+   * onChange(): called when a stroke has grown.
+   * onEnd(stroke): called when its pointer is lifted; the stroke is null if it wrote nothing.
+   */
+  constructor(canvas, onChange, onEnd) {
+    Object.assign(this, { canvas, onChange, onEnd });
     canvas.addEventListener("pointerdown", (event) => this.#press(event));
     canvas.addEventListener("pointermove", (event) => this.#move(event));
     for (const name of ["pointerup", "pointercancel"])
@@ -33,7 +36,7 @@ export class Pointers {
     const start = [event.clientX, event.clientY];
     const stroke = [this.#point(event)];
     this.#down.set(event.pointerId, { start, stroke, moved: false, alone: !this.#down.size });
-    this.changed();
+    this.onChange();
   }
 
   #move(event) {
@@ -43,15 +46,15 @@ export class Pointers {
     pointer.moved ||= Math.hypot(event.clientX - x, event.clientY - y) > RESTING;
     // Plain HTTP has no coalesced events, and a coarser stroke.
     const events = [...(event.getCoalescedEvents?.() ?? []), event];
-    pointer.stroke.push(...events.map((each) => this.#point(each)));
-    this.changed();
+    pointer.stroke.push(...events.map((moved) => this.#point(moved)));
+    this.onChange();
   }
 
   #lift(event) {
     const pointer = this.#down.get(event.pointerId);
     if (!pointer) return;
     this.#down.delete(event.pointerId);
-    this.ended(writes(pointer) ? pointer.stroke : null);
+    this.onEnd(writes(pointer) ? pointer.stroke : null);
   }
 
   #point(event) {

@@ -1,7 +1,7 @@
 // Talks to the server that this page came from, and says in a visitor's words what goes wrong.
 
-import { constraints, refuse } from "./constraints.js";
-import { authorization, refused } from "./token.js";
+import { storage } from "./shared.js";
+import { authorization, refuseToken } from "./token.js";
 
 // The server's limits, which it writes into the page.
 const { bytes, pixels, seconds } = document.querySelector("main").dataset;
@@ -17,35 +17,42 @@ const MEGAPIXELS = Number((MAX_PIXELS / 1e6).toPrecision(2));
 const REFUSED = {
   413: `This picture is too large. At most ${MEGABYTES} MB and ${MEGAPIXELS} million pixels can be read.`,
   422: "This is no picture that can be read here, or it is damaged. JPEG, PNG, WebP, GIF, BMP and TIFF can.",
-  507: "The server has no room for more digits.",
 };
 const [BUSY, LOST] = ["The server is busy.", "The server can't be reached."];
-// After which the same request may work later.
-const TROUBLE = { 429: BUSY, 503: BUSY, 502: LOST, 504: LOST, lost: LOST, late: "The server doesn't answer." };
+// What to say of statuses after which the same request may work later.
+const TEMPORARY = { 429: BUSY, 503: BUSY, 502: LOST, 504: LOST, lost: LOST, late: "The server doesn't answer." };
+
+// Which numbers are possible. What is entered stays in this browser.
+const constraints = document.getElementById("constraints");
+const fields = [...constraints.querySelectorAll("[name]")];
+const stored = storage("localStorage");
 
 /**
- * Post a picture until the server answers, and return the answer.
+ * Have the server read a picture: post it until there is an answer, and return the answer.
  *
- * timeout: milliseconds for each try. say(sentence): tells that there is trouble. signal: aborts it.
- * tries: the most, while the server is ready. Throws an Error that a visitor can read.
+ * Throws an Error that a visitor can read.
+ *
+ * timeout: milliseconds for each try.
+ * say(sentence): called with what is wrong before it tries again.
+ * signal: aborts it.
+ * tries: how often it tries at most while the server is ready.
  */
-export async function post(
-  address, picture, { timeout, say, signal = new AbortController().signal, tries = Infinity },
-) {
+export async function read(picture, { timeout, say, signal, tries = Infinity }) {
   if (picture.size > MAX_BYTES) throw new Error(REFUSED[413]);
   while (tries > 0) {
     const headers = await authorization(signal, say);
-    const { status, answer } = await send(address, { method: "POST", body: picture, headers }, timeout, signal);
+    const request = { method: "POST", body: picture, headers };
+    const { status, answer } = await send(`read?${constraintsQuery()}`, request, timeout, signal);
     signal.throwIfAborted();
-    if (status === 200 || status === 204) return answer;
-    if (status === 401) refused(headers);
-    else if (status in TROUBLE) {
+    if (status === 200) return answer;
+    if (status === 401) refuseToken(headers);
+    else if (status in TEMPORARY) {
       tries -= 1;
-      say(`${TROUBLE[status]} Trying again …`);
+      say(`${TEMPORARY[status]} Trying again …`);
       do {
         await new Promise((resolve) => setTimeout(resolve, RETRY));
         signal.throwIfAborted();
-      } while ((await send("v2/health/ready", {}, 2 * RETRY, signal)).status !== 200);
+      } while ((await send("health", {}, 2 * RETRY, signal)).status !== 200);
     } else throw new Error(reason(status, String(answer?.error)));
   }
   throw new Error("The server couldn't answer; try this file again later.");
@@ -54,9 +61,8 @@ export async function post(
 /** { status, answer }: the status is "late" or "lost" if nothing comes back, or not from this server. */
 async function send(address, request, timeout, signal) {
   const late = AbortSignal.timeout(timeout);
-  const query = address === "read" ? `?${constraints()}` : "";
   try {
-    const response = await fetch(address + query, { ...request, signal: AbortSignal.any([signal, late]) });
+    const response = await fetch(address, { ...request, signal: AbortSignal.any([signal, late]) });
     const answer = await response.json().catch(() => null);
     return { status: response.status === 200 && !answer ? "lost" : response.status, answer };
   } catch {
@@ -64,8 +70,24 @@ async function send(address, request, timeout, signal) {
   }
 }
 
-/** Why a request was refused; a person is shown which constraints are. */
+/** Why a request was refused; if its constraints are to blame, they are shown. */
 function reason(status, sentence) {
-  const wrong = [414, 431].includes(status) ? "the list is too long" : sentence.match(/^constraints: (.*)/)?.[1];
-  return wrong ? refuse(`Not read: ${wrong}.`) : REFUSED[status] ?? "The server failed on this picture.";
+  // 400 is uvicorn's answer to large headers, and of nginx and Caddy these are.
+  const isTooLong = [400, 414, 431].includes(status);
+  const problem = isTooLong ? "the list is too long" : sentence.match(/^constraints: (.*)/)?.[1];
+  if (!problem) return REFUSED[status] ?? "The server failed on this picture.";
+  constraints.open = true;
+  return (constraints.lastElementChild.textContent = `Not read: ${problem}.`);
 }
+
+/** The constraints as a query, such as "length=6". */
+function constraintsQuery() {
+  const entered = fields.map(({ name, value }) => [name, value.trim().replace(/\s+/g, " ")]);
+  return new URLSearchParams(entered.filter(([, value]) => value));
+}
+
+for (const field of fields) field.value = stored[`digits-${field.name}`] ?? "";
+constraints.addEventListener("change", ({ target }) => {
+  constraints.lastElementChild.textContent = "";
+  stored[`digits-${target.name}`] = target.value;
+});

@@ -1,16 +1,13 @@
 // A table of many files, what is in each of them, and its CSV.
 
 import { open } from "./pictures.js";
-import { FILE_TIMEOUT, post } from "./server.js";
+import { FILE_TIMEOUT, read } from "./server.js";
 import { element } from "./shared.js";
 
-const AT_ONCE = 2; // one is read while the other is on its way
-const TRIES = 5; // of a file, while the server is ready: one that makes it fail shan't hold up the rest
+const CONCURRENT = 2; // one file is read while the other is on its way
+const MAX_TRIES = 5; // of a file, while the server is ready: one that makes it fail doesn't hold up the rest
 const BOM = "\ufeff"; // else Excel takes UTF-8 for another encoding
-// The CSV (RFC 4180) is escaped as `digits predict --csv` does, in text.py and tables.py, so that spreadsheets take it for text.
-const ESCAPED = /\\(?=x[0-9a-f]{2}|u[0-9a-f]{4})/g; // looks as if it were
-// Control, invisible and direction-changing characters, without those that join letters or choose an emoji; blanks at the ends.
-const CONTROL = /(?![\u200c\u200d\ufe00-\ufe0f\u{10000}-\u{10ffff}])[\p{Cc}\p{DI}\u2028\u2029\ufff9-\ufffb\ufffe\uffff]|^\s|\s$/gu;
+// What makes a spreadsheet compute a cell, or a part of it where `;` separates cells, but no number.
 const FORMULA = /(?<=^|;)(?!-?[0-9.]+$)[-+=@\uff0b\uff0d\uff1d\uff20]/g;
 
 export class FileTable {
@@ -18,9 +15,9 @@ export class FileTable {
   #aborter = new AbortController();
   #reading = Promise.resolve();
 
-  /** chose(file): called when a person wants to see the file of a row. */
-  constructor(section, chose) {
-    Object.assign(this, { section, chose });
+  /** onChoose(file): called when a person wants to see the file of a row. */
+  constructor(section, onChoose) {
+    Object.assign(this, { section, onChoose });
     this.body = section.querySelector("tbody");
     this.progress = section.querySelector("progress");
     this.status = section.querySelector("p");
@@ -34,12 +31,12 @@ export class FileTable {
     const rows = files.map((file) => this.#append(file));
     this.section.hidden = false;
     this.section.scrollIntoView();
-    this.#tell();
+    this.#showProgress();
     const { signal } = this.#aborter;
-    const read = async () => {
+    const readInTurn = async () => {
       while (rows.length && !signal.aborted) await this.#read(rows.shift(), signal);
     };
-    this.#reading = this.#reading.then(() => Promise.all(Array.from({ length: AT_ONCE }, read)));
+    this.#reading = this.#reading.then(() => Promise.all(Array.from({ length: CONCURRENT }, readInTurn)));
   }
 
   #append(file) {
@@ -50,18 +47,18 @@ export class FileTable {
     line.append(header);
     line.insertCell().append(element("span"), element("small", row.note));
     line.insertCell();
-    line.addEventListener("click", () => this.chose(file));
+    line.addEventListener("click", () => this.onChoose(file));
     this.#rows.push(row);
     return row;
   }
 
   async #read(row, signal) {
-    const say = (sentence) => this.#tell(sentence);
+    const say = (problem) => this.#showProgress(problem);
     try {
       const { image, blob } = await open(row.file);
       image?.close?.(); // a large picture's memory, before the next one
-      const options = { timeout: FILE_TIMEOUT, signal, say, tries: TRIES };
-      const { text, status, numbers } = await post("read", blob, options);
+      const options = { timeout: FILE_TIMEOUT, signal, say, tries: MAX_TRIES };
+      const { text, status, numbers } = await read(blob, options);
       row.text = text;
       row.sure = status === "sure" ? "yes" : "no";
       row.status = [...new Set(numbers.map((number) => number.status))].join(" ");
@@ -70,21 +67,21 @@ export class FileTable {
       row.note = error.message;
     }
     if (signal.aborted) return;
-    const [, answer, last] = row.line.cells;
+    const [, answer, sure] = row.line.cells;
     answer.firstChild.textContent = row.text;
     answer.lastChild.textContent = row.note;
-    last.textContent = row.sure;
+    sure.textContent = row.sure;
     row.done = true;
-    this.#tell();
+    this.#showProgress();
   }
 
-  #tell(trouble = "") {
+  #showProgress(problem = "") {
     const total = this.#rows.length;
     const done = this.#rows.filter((row) => row.done).length;
     const [yes, no] = ["yes", "no"].map((sure) => this.#rows.filter((row) => row.sure === sure).length);
     [this.progress.max, this.progress.value] = [total, done];
     this.progress.hidden = done === total;
-    this.status.textContent = done < total ? trouble
+    this.status.textContent = done < total ? problem
       : `${total} files: ${yes} sure, ${no} not sure, ${total - yes - no} not read.`;
   }
 
@@ -97,22 +94,10 @@ export class FileTable {
   }
 }
 
-/** rows: of { file, text, sure, status, note }. */
+/** The rows as CSV (RFC 4180), in which no cell is a formula. */
 function csv(rows) {
-  const cells = rows.map(({ file, text, sure, status, note }) => [
-    file.name.replace(ESCAPED, escape).replace(CONTROL, escape).replace(FORMULA, escape),
-    text.replace(FORMULA, escape),
-    sure,
-    status,
-    note,
-  ]);
-  const lines = [["file", "text", "sure", "status", "note"], ...cells]
-    .map((line) => line.map((cell) => `"${cell.replaceAll('"', '""')}"`).join(","));
-  return lines.map((line) => `${line}\r\n`).join("");
-}
-
-function escape(character) {
-  const code = character.charCodeAt(0);
-  const hexadecimal = code.toString(16);
-  return code < 128 ? `\\x${hexadecimal.padStart(2, "0")}` : `\\u${hexadecimal.padStart(4, "0")}`;
+  const columns = ["file", "text", "sure", "status", "note"];
+  const lines = rows.map(({ file, text, sure, status, note }) => [file.name, text, sure, status, note]);
+  const quoted = (cell) => `"${cell.replace(FORMULA, "'$&").replaceAll('"', '""')}"`;
+  return [columns, ...lines].map((cells) => `${cells.map(quoted).join(",")}\r\n`).join("");
 }

@@ -12,7 +12,7 @@ let token = tab[KEY] ?? "";
 export async function authorization(signal, say) {
   if (isMissing()) {
     say("This server wants a token.");
-    if (form.hidden) ask("");
+    if (form.hidden) showForm("");
     await new Promise((resolve) => {
       form.addEventListener("reset", resolve, { signal });
       signal.addEventListener("abort", resolve);
@@ -22,11 +22,11 @@ export async function authorization(signal, say) {
   return token ? { authorization: `Bearer ${token}` } : {};
 }
 
-/** The server has answered 401 to these headers. */
-export function refused({ authorization = "" }) {
+/** Ask for another token, as the server has answered 401 to these headers. */
+export function refuseToken({ authorization = "" }) {
   form.dataset.needed = "";
   if (authorization.slice("Bearer ".length) !== token) return; // there is a new one since
-  ask(token && "This token is wrong.");
+  showForm(token && "This token is wrong.");
   token = tab[KEY] = "";
 }
 
@@ -34,31 +34,27 @@ function isMissing() {
   return "needed" in form.dataset && !token;
 }
 
-/** Show the form. error: why what was given is none. */
-function ask(error) {
+/** Show the form. error: why the last token is refused. */
+function showForm(error) {
   form.hidden = false;
   form.querySelector("p").textContent = error;
   input.ariaInvalid = Boolean(error);
   if (document.activeElement === document.body) input.focus(); // else somebody draws
 }
 
-function take(given) {
-  if (!/^[!-~]+$/.test(given)) return ask("This token is wrong."); // no header could carry it
-  token = tab[KEY] = given;
+function take(newToken) {
+  if (!/^[!-~]+$/.test(newToken)) return showForm("This token is wrong."); // no header could carry it
+  token = tab[KEY] = newToken;
   form.hidden = true;
   form.reset(); // whoever waits goes on
 }
 
 /** Take the token in the address, /#token=…, percent-encoded, and take it out of there. */
 function takeFromAddress() {
-  const [, given] = location.hash.match(/^#token=(.+)/) ?? [];
-  if (!given) return;
+  const linkedToken = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!linkedToken) return;
   history.replaceState(null, "", location.pathname + location.search);
-  try {
-    take(decodeURIComponent(given));
-  } catch {
-    take(given); // with a % that encodes nothing
-  }
+  take(linkedToken);
 }
 
 form.addEventListener("submit", (event) => {
@@ -67,4 +63,4 @@ form.addEventListener("submit", (event) => {
 });
 addEventListener("hashchange", takeFromAddress);
 takeFromAddress();
-if (isMissing()) ask("");
+if (isMissing()) showForm("");

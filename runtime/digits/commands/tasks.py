@@ -1,0 +1,229 @@
+"""What a command reads in pictures: the digit in each, all numbers, or the fields of a form."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from digits.errors import ModelError
+from digits.prediction import Prediction, Reading
+from digits.system import cpu_count
+from digits.text import escape_control
+
+if TYPE_CHECKING:
+    from digits.classifier import Classifier
+    from digits.constraints.constraints import Constraints
+    from digits.formats import Answer
+    from digits.forms.form import Form
+    from digits.forms.sheet import Sheet
+    from digits.images.picture import GreyImage, Source
+
+
+class ClassifierOptions(NamedTuple):
+    """The arguments of a Classifier, which another process may open."""
+
+    model: Path | str | None = None
+    threshold: float | None = None
+    detector: Path | None = None
+    recognizer: Path | None = None
+    threads: int = 1
+
+    @property
+    def files(self) -> tuple[Path | None, Path | None]:
+        """The files of the detector and the recognizer."""
+        return self.detector, self.recognizer
+
+    def open(self, reads_numbers: bool) -> "Classifier":
+        """Open the networks that are needed, and a detector that was chosen.
+
+        Raises ModelError if one can't be used.
+        """
+        from digits.classifier import Classifier
+        from digits.inference.model_file import is_chosen
+
+        classifier = Classifier(**self._asdict())
+        # They fail now, not at the first picture, or the first doubtful one of a thousand.
+        if reads_numbers:
+            _ = classifier.networks.detector, classifier.networks.recognizer
+        elif self.detector or is_chosen("detector"):
+            _ = classifier.networks.detector
+        return classifier
+
+
+def make_classifier_options(
+    models: Sequence[Path] | None = None, reads_numbers: bool = True
+) -> ClassifierOptions:
+    """Make the options of a Classifier that uses all cores.
+
+    models: at most one file of each kind: a detector, and a recognizer to read numbers or else a
+        classifier.
+
+    Raises ModelError if they are others.
+    """
+    from digits.inference.metadata import AnyMetadata
+    from digits.inference.model_file import load
+
+    files = dict[str, Path]()
+    for path in models or ():
+        kind = load(path, AnyMetadata, sha256="").metadata.task
+        if kind == "classifier" and reads_numbers:
+            raise ModelError(f"{path} is a classifier: it reads pictures of one digit, not numbers")
+        if kind == "recognizer" and not reads_numbers:
+            raise ModelError(f"{path} is a recognizer: it reads numbers, not pictures of one digit")
+        if kind in files:
+            raise ModelError(f"{files[kind]} and {path} are both a {kind}: name one of each kind")
+        files[kind] = path
+    return ClassifierOptions(
+        model=files.get("classifier"),
+        detector=files.get("detector"),
+        recognizer=files.get("recognizer"),
+        threads=cpu_count(),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task(ABC):
+    """What to read in pictures.
+
+    batch: how many pictures share a run of the networks.
+    reads_numbers: whether the recognizer is needed.
+    writes_empty_answers: whether an answer without a digit, number or field is a result, too.
+    drawing_path: a file for the only picture, with boxes around the symbols that were read.
+    """
+
+    batch: ClassVar[int] = 1
+    reads_numbers: ClassVar[bool] = True
+    writes_empty_answers: ClassVar[bool] = True
+
+    classifier_options: ClassifierOptions = ClassifierOptions()
+    drawing_path: Path | None = None
+
+    @property
+    @abstractmethod
+    def keys(self) -> tuple[str, ...]:
+        """The keys of an answer's JSON object."""
+
+    @property
+    @abstractmethod
+    def columns(self) -> tuple[str, ...]:
+        """The columns of an answer's rows in a table."""
+
+    @abstractmethod
+    def ask(self, classifier: "Classifier", sources: "Sequence[Source]") -> "Sequence[Answer]":
+        """Read pictures. Raises PictureError for the first that can't be opened."""
+
+    @abstractmethod
+    def why_empty(self, answer: Any) -> str:
+        """Say why an answer has no digit, number or field; an empty text if it has."""
+
+    @abstractmethod
+    def unreadable(self, error: str) -> "Answer":
+        """Make the answer for a picture that can't be read."""
+
+    def open(self) -> "Classifier":
+        """Open the networks. Raises ModelError if one that is needed can't be used."""
+        return self.classifier_options.open(self.reads_numbers)
+
+    def load(self, source: "Source") -> "GreyImage":
+        """Load a picture as `ask` does, to draw on it. Raises PictureError."""
+        from digits.images import picture
+
+        return picture.load(source, picture.PAGE_MAX_SIDE)
+
+    def draw(self, classifier: "Classifier", page: "GreyImage", answer: Any, name: str) -> None:
+        """Write a drawing of an answer. name: for a file of its own. Raises DigitsError."""
+        from digits import drawing
+
+        assert self.drawing_path
+        drawing.save(self.drawing_path, drawing.annotate(page, answer.numbers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadDigit(Task):
+    """Read the digit in each picture.
+
+    drawing_path: a folder, which gets a drawing of the hypotheses in each picture.
+    """
+
+    keys: ClassVar = Prediction.KEYS
+    columns: ClassVar = Prediction.COLUMNS
+    batch: ClassVar = 16
+    reads_numbers: ClassVar = False
+
+    def ask(self, classifier: "Classifier", sources: "Sequence[Source]") -> list[Prediction]:
+        return classifier.predict_batch(sources)
+
+    def why_empty(self, answer: Any) -> str:
+        return str(answer.note)
+
+    def unreadable(self, error: str) -> Prediction:
+        return Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "unreadable", error)
+
+    def load(self, source: "Source") -> "GreyImage":
+        from digits.images import picture
+
+        return picture.load(source, picture.DIGIT_MAX_SIDE)
+
+    def draw(self, classifier: "Classifier", page: "GreyImage", answer: Any, name: str) -> None:
+        from digits import drawing
+        from digits.digit import examine
+
+        assert self.drawing_path
+        [examined] = examine(classifier.networks, [page])
+        drawing.save(self.drawing_path / f"{name}.png", drawing.debug_strip(examined, answer))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadNumbers(Task):
+    """Read all numbers in each picture. constraints, max_errors: as for `Classifier.read`."""
+
+    keys: ClassVar = Reading.KEYS
+    columns: ClassVar = Reading.COLUMNS
+    writes_empty_answers: ClassVar = False
+
+    constraints: "Constraints | None" = None
+    max_errors: float | None = None
+
+    def ask(self, classifier: "Classifier", sources: "Sequence[Source]") -> list[Reading]:
+        return [classifier.read(source, self.constraints, self.max_errors) for source in sources]
+
+    def why_empty(self, answer: Any) -> str:
+        return "" if answer.lines else "no digits found"
+
+    def unreadable(self, error: str) -> Reading:
+        return Reading(())
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadForm(Task):
+    """Read the number in each field of a form's sheets. max_errors: as for `Classifier.read`."""
+
+    form: "Form"
+    max_errors: float | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        from digits.forms.sheet import Sheet
+
+        return Sheet.KEYS
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.form.columns
+
+    def ask(self, classifier: "Classifier", sources: "Sequence[Source]") -> "list[Sheet]":
+        return [classifier.read_fields(source, self.form, self.max_errors) for source in sources]
+
+    def why_empty(self, answer: Any) -> str:
+        return "" if answer.numbers else str(answer.note)  # a sheet that is found may have one, too
+
+    def unreadable(self, error: str) -> "Sheet":
+        from digits.forms.sheet import Sheet
+
+        return Sheet(self.form, (), escape_control(error))
+
+    def load(self, source: "Source") -> "GreyImage":
+        from digits.images import picture
+
+        return picture.load(source, picture.SHEET_MAX_SIDE)

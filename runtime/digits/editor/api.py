@@ -1,0 +1,63 @@
+"""The page to lay out a form, and the address where it gets and stores the form."""
+
+import asyncio
+import io
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from PIL import Image
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from digits.constraints.automaton import CHECKS
+from digits.errors import DigitsError
+from digits.forms import form_file, pdf
+from digits.web.application import Application
+from digits.web.pages import Page
+from digits.web.requests import BodyReader, Refused
+from digits.web.settings import Settings
+
+
+class Editor(Application):
+    """Shows a form on its sheet, and writes what comes back to the path. Raises DigitsError.
+
+    form_values: what the form's file says, or will say.
+    """
+
+    def __init__(self, form_values: Mapping[str, Any], path: Path, settings: Settings) -> None:
+        self._form_values, self._path, sheet = form_values, path, io.BytesIO()
+        lists = (field.get("list") for field in form_values["fields"])
+        self._trusted_names = {form_values.get("blank"), form_values.get("roster"), *lists}
+        self._storing = asyncio.Lock()
+        form = form_file.to_form(form_file.without_lists(form_values), path)
+        Image.fromarray(pdf.draw_without_fields(form)).save(sheet, "JPEG", quality=90)
+        checks = "".join(f"<option>{name}" for name in CHECKS)
+        routes = [
+            *Page("digits.editor", {"checks": checks}).routes(),
+            Route("/sheet", Response(sheet.getvalue(), media_type="image/jpeg")),
+            Route("/form", self.form, methods=["GET", "PUT"]),
+        ]
+        super().__init__(routes, settings)
+
+    async def form(self, request: Request) -> Response:
+        """The form, and what comes next; stores it first. Raises Refused if it makes no sense."""
+        if request.method == "PUT":
+            async with (
+                BodyReader(self.settings.limits).read(request, form_file.MAX_BYTES) as body,
+                self._storing,
+            ):
+                await asyncio.to_thread(self._store, body)
+        following = f"digits read --fields {shlex.quote(str(self._path))} photos/*.jpg -o marks.csv"
+        return JSONResponse({"form": self._form_values, "next": following})
+
+    def _store(self, body: bytes) -> None:
+        try:
+            form_values = msgspec.json.decode(body, type=dict[str, Any])
+            form_file.save(self._path, form_values, self._trusted_names)
+        except (ValueError, TypeError, RecursionError, DigitsError) as error:  # TOML has no null
+            raise Refused(422, str(error)) from error
+        self._form_values = form_values

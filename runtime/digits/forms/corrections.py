@@ -1,0 +1,103 @@
+"""A person's corrections of sheets: into their table, and as labelled crops beside it."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from digits import drawing
+from digits.errors import DigitsError, PictureError
+from digits.files import remove
+from digits.forms.form import Field
+from digits.forms.reading import cut, find_in_page
+from digits.forms.table import SheetTable, open_table
+from digits.images import picture
+from digits.images.grey import Grey, digest_of
+from digits.inference.detector_model import DetectorModel
+from digits.reader.field import AROUND, find_symbols_in
+from digits.reader.lattice import forced_path
+from digits.tables import find_file
+
+_IDENTITY = "file", "modified", "size"  # of a row; the last two, if `digits watch` wrote it
+_AROUND = 1.5  # heights of a field are shown around it
+
+
+class FieldOnSheet(NamedTuple):
+    """A field of a sheet. The methods raise DigitsError.
+
+    row: its sheet's, as it was when the table was opened.
+    detector: tells the field's digits apart.
+    """
+
+    table: SheetTable
+    field: Field
+    row: dict[str, str]
+    detector: DetectorModel
+
+    def close_up(self) -> bytes:
+        """Draw the field and its surroundings, rectified, as a JPEG."""
+        crop = self._cut(_AROUND)
+        edge = round(crop.shape[0] * _AROUND / (1 + 2 * _AROUND))
+        box = edge, edge, crop.shape[1] - edge, crop.shape[0] - edge
+        return drawing.close_up(crop, box, _AROUND)
+
+    def store_correction(self, text: str, labels: Path) -> str:
+        """Store a text, and crops beside the labels. Returns the crop's name for its label."""
+        crops = self._crops(text, labels)
+        name, _, status = (column.lower() for column in self.field.columns)
+        with self._changed_table({name: text, status: "corrected"}) as table:
+            table.save(crops)
+        return f"{labels.stem}/{next(iter(crops)).name}"
+
+    def undo_correction(self, text: str, labels: Path) -> None:
+        """Restore the row as it was when the table was opened, and delete the text's crops."""
+        crops = self._crops(text, labels)
+        name, _, status = (column.lower() for column in self.field.columns)
+        with self._changed_table({key: self.row[key] for key in (name, status, "note")}) as table:
+            for path in crops:
+                remove(path)
+            table.save()
+
+    @contextmanager
+    def _changed_table(self, cells: dict[str, str]) -> Iterator[SheetTable]:
+        """Open the table anew, as others may have changed it, and set cells of the field's row."""
+        with open_table(self.table.path, self.table.form) as table:
+            for row in table.rows:
+                if all(row.get(key) == self.row.get(key) for key in _IDENTITY):
+                    row.update(cells)
+            table.update_statuses()
+            yield table
+
+    def _cut(self, around: float = AROUND) -> Grey:
+        file = find_file(self.row["file"], self.table.path.parent, Path())
+        page, size = picture.load(file, picture.SHEET_MAX_SIDE), str(os.path.getsize(file))
+        if self.row.get("size", size) != size:
+            raise PictureError(f"{file} isn't the picture that was read: its size is another")
+        to_page, _ = find_in_page(page, self.table.form)
+        return cut(page.pixels, self.field, to_page, around)[0]
+
+    def _crops(self, text: str, labels: Path) -> dict[Path, bytes]:
+        """Crop the field and, if they can be told apart, its digits, for files beside labels."""
+        crop, folder = self._cut(), labels.parent.resolve() / labels.stem
+        stem = "".join(filter(str.isalnum, Path(self.row["file"]).stem))[:20]
+        digest = hashlib.sha256(
+            self.row["file"].encode(errors="surrogateescape") + digest_of(crop)
+        ).hexdigest()
+        name = f"{self.field.name} {stem} {digest[:16]}.png"  # copies of a picture are told apart
+        lattice, _ = find_symbols_in(self.detector, crop, self.field.cells)
+        crops, paper = {folder / name: crop}, int(np.median(crop))
+        for index, (digit, arc) in enumerate(zip(text, forced_path(lattice, text), strict=False)):
+            if digit.isdigit():
+                left, top, right, bottom = (max(round(side), 0) for side in arc.box)
+                pixels = crop[top : bottom + 1, left : right + 1]
+                file = folder / "digits" / digit / f"{index} {name}"
+                crops[file] = np.pad(pixels, max(pixels.shape) // 4, constant_values=paper)
+        for path in crops:
+            if path.parent.resolve() != path.parent:  # by whoever has sent the pictures
+                raise DigitsError(f"can't write {path}: there is a link on the way; delete that")
+        return {file: drawing.encode(file, Image.fromarray(grey)) for file, grey in crops.items()}

@@ -1,0 +1,158 @@
+"""Read the one number in a field of a form, seen from straight above with what is around it."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from digits.constraints.constraints import Constraints
+from digits.images.grey import Grey
+from digits.inference.detector_model import DetectorModel
+from digits.inference.networks import Networks
+from digits.reader import crops, doubts
+from digits.reader.detections import Detections, Floats
+from digits.reader.lattice import Arc, Box, best_path, build_lattice, has_digit
+from digits.reader.numbers import VIOLATION_RATE, NumberReading, read_number
+from digits.reader.opinions import Views, Weights
+from digits.reader.page import find_symbols
+from digits.reader.reading import number_region, view_numbers
+
+BESIDE = 1.0  # of a field's height: so much around it shows a digit beyond its edge whole
+AROUND = 0.25  # of a field's height: so far writing crosses its lines
+_INSET = 0.08  # of a cell's shorter side: its lines, and a millimetre by which they are elsewhere
+_BLUR = 0.03  # of a cell's height, against noise
+_OUTLIER = 6.0  # standard deviations of the paper
+
+
+class FieldCrop(NamedTuple):
+    """A field from straight above.
+
+    pixels: uint8 [h, w], with BESIDE of the field's height around it.
+    field_pixels: uint8 [h, w], the field alone.
+    cells: of how many printed boxes, each for one digit, it consists, or 0.
+    field_boxes: float64 [n, 4], the boxes in `pixels` of all fields of the form.
+    """
+
+    pixels: Grey
+    field_pixels: Grey
+    cells: int
+    field_boxes: Floats
+
+    @property
+    def box(self) -> Box:
+        """The box of the field in `pixels`."""
+        height, width = self.pixels.shape
+        edge = height * BESIDE / (1 + 2 * BESIDE)
+        return edge, edge, width - edge, height - edge
+
+
+def read_field(
+    networks: Networks, crop: FieldCrop, constraints: Constraints
+) -> tuple[NumberReading, Views]:
+    """Read the number in a field, or that it is blank, and how likely that is.
+
+    Returns what both networks see of it, too, in the crop's pixels. Raises ModelError.
+    """
+    detector, recognizer = networks.detector, networks.recognizer
+    lattice, beside = find_symbols_in(detector, crop.pixels, crop.cells, BESIDE)
+    path, beside = best_path(lattice), _outside(crop.field_boxes, beside)
+    number = lattice, _region(crop.box, lattice, path)
+    [views] = view_numbers(recognizer.log_probabilities, crop.pixels, [number])
+    reading = read_number(views, constraints, Weights.from_metadata(recognizer.metadata))
+    probability = reading.probability
+    if reading.text:
+        is_struck_out, whole_probability = _examine_number(crop, path, beside)
+        return reading._replace(
+            probability=probability * whole_probability, is_disputed=is_struck_out
+        ), views
+    if any(map(_has_ink, _inside_cells(crop))):  # both may overlook thin strokes, or a scribble
+        probability = 0.5
+    else:
+        blank_probability = 1 - VIOLATION_RATE * (1 - probability)
+        probability = blank_probability * doubts.no_intruding_digit_probability(beside, crop.box)
+    return reading._replace(probability=probability), views
+
+
+def find_symbols_in(
+    detector: DetectorModel, crop: Grey, cells: int, around: float = AROUND
+) -> tuple[list[Arc], Detections]:
+    """The lattice of the symbols in a field, and what may be around it, in pixels of the crop.
+
+    crop: uint8 [h, w], with `around` of the field's height around it.
+    cells: see `FieldCrop`.
+
+    Raises ModelError.
+    """
+    height = crop.shape[0] / (1 + 2 * around)
+    edge = around * height
+    size = np.array([crop.shape[1] - 2 * edge, height])
+    detections = find_symbols(crop, detector.maps)
+    middles = detections.centres - edge
+    is_inside = ((middles > 0) & (middles < size)).all(1)
+    lattice, beside = build_lattice(detections.select(is_inside)), detections.select(~is_inside)
+    if cells:
+        lattice = _one_in_each_cell(lattice, edge, size[0] / cells, cells)
+    return lattice, beside
+
+
+def _one_in_each_cell(lattice: list[Arc], left: float, width: float, cells: int) -> list[Arc]:
+    """The lattice in which symbols with their middles in the same cell exclude each other."""
+    middles = np.array([arc.box[0] + arc.box[2] for arc in lattice]) / 2
+    cell_indices = ((middles - left) / width).astype(int).clip(0, cells - 1)
+    order = np.argsort(cell_indices, kind="stable")
+    starts = np.searchsorted(cell_indices[order], cell_indices[order]).tolist()
+    return [lattice[k]._replace(start=start) for k, start in zip(order, starts, strict=True)]
+
+
+def _outside(field_boxes: Floats, beside: Detections) -> Detections:
+    """The detections that are in no field."""
+    middles = beside.centres[:, None]
+    is_inside = np.all((middles > field_boxes[:, :2]) & (middles < field_boxes[:, 2:]), 2)
+    return beside.select(np.asarray(~is_inside.any(1)))
+
+
+def _region(field: Box, lattice: Sequence[Arc], path: Sequence[Arc]) -> crops.Region:
+    """The region at which the recognizer looks: the number's, or the whole field's without one."""
+    if not has_digit(path):
+        return crops.inside(field)
+    left, top, right, bottom = field
+    region, room = number_region(lattice), AROUND * (bottom - top)
+    return region._replace(
+        left=max(region.left, left - room), right=min(region.right, right + room)
+    )
+
+
+def _examine_number(crop: FieldCrop, path: Sequence[Arc], beside: Detections) -> tuple[bool, float]:
+    """Whether the number is struck out, and how likely all of it is in its field.
+
+    path: the number's symbols.
+    """
+    boxes = np.array([arc.box for arc in path if arc.is_digit])
+    if not len(boxes):
+        return False, 0.5  # only the recognizer sees any
+    edge = crop.box[0]
+    ink = doubts.stroke_ink(crop.pixels, edge, boxes)
+    if doubts.is_struck_out(ink, edge, boxes):
+        return True, 0.0
+    probability = doubts.no_missing_digit_probability(beside, boxes)
+    return False, min(probability, 0.5) if doubts.is_on_edge(ink, edge, boxes) else probability
+
+
+def _inside_cells(crop: FieldCrop) -> list[Grey]:
+    """The pixels inside the lines of each cell, or of a field without cells."""
+    (height, width), cells = crop.field_pixels.shape, max(crop.cells, 1)
+    inset = round(_INSET * min(height, width / cells))
+    edges = np.linspace(0, width, cells + 1).round().astype(int)
+    rows = crop.field_pixels[inset : height - inset]
+    return [rows[:, left + inset : right - inset] for left, right in pairwise(edges)]
+
+
+def _has_ink(grey: Grey) -> bool:
+    """Whether something inside a field's or a cell's lines is far darker than its paper varies."""
+    blur = ImageFilter.GaussianBlur(_BLUR * len(grey))
+    blurred = np.asarray(Image.fromarray(grey).filter(blur), np.float64)
+    middle = np.median(blurred)
+    deviation = 1.4826 * np.median(np.abs(blurred - middle))  # as if it were normal
+    return bool(middle - blurred.min(initial=middle) > _OUTLIER * max(deviation, 1.0))

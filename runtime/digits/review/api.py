@@ -1,0 +1,159 @@
+"""The application: the page, the items that it shows, and the labels that come back."""
+
+import asyncio
+import base64
+import shlex
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from digits.classifier import Classifier
+from digits.commands.results import ResultsFile, WriteFailed
+from digits.data.table import LABELS
+from digits.drawing import close_up
+from digits.errors import DigitsError
+from digits.review.items import LABEL_TEXT, Item
+from digits.tables import csv_row, plain_signs
+from digits.web.application import Application
+from digits.web.pages import Page
+from digits.web.requests import Refused, error_response
+from digits.web.settings import Settings
+
+_GUESSES = {"none": "none", "blank": "none", "several": ""}  # by the status; else the digit
+_OTHER_WINDOW = "another window has stored labels, too; reload the page"
+
+
+class Review(Application):
+    """Shows items, whose pictures are opened only when they are shown, and stores their labels.
+
+    items: those without a label, the least sure first.
+    labelled_before: how many items had a label before.
+    labels: the file of the labels.
+    has_numbers: whether the items are numbers, not digits.
+    classifier: reads the digits that are shown.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[Item],
+        labelled_before: int,
+        labels: ResultsFile,
+        has_numbers: bool,
+        classifier: Classifier,
+        settings: Settings,
+    ) -> None:
+        self._items = {str(index): item for index, item in enumerate(items)}
+        self._labels, self._classifier, self._has_numbers = labels, classifier, has_numbers
+        # By the item's index: its label, and the size that the file had before it.
+        self._stored = dict[str, tuple[str, int]]()
+        self._lock = asyncio.Lock()  # one at a time: a picture may take much memory
+        network = "--network detector " if has_numbers else ""
+        data = shlex.quote(str(labels.path))
+        self._state = {
+            "total": len(items),
+            "unsure": sum(item.is_unsure for item in items),
+            "before": labelled_before,
+            "numbers": has_numbers,
+            "next": f"digits train {network}--start bundled --data {data}",
+        }
+        routes = [
+            *Page("digits.review").routes(),
+            Route("/state", self.state),
+            Route("/items/{index}", self.item),
+            Route("/items/{index}", self.label, methods=["POST", "DELETE"]),
+            Route("/items/{index}/refusal", self.refusal),
+        ]
+        super().__init__(routes, settings, {DigitsError: _refuse})
+
+    async def state(self, _: Request) -> Response:
+        return JSONResponse(self._state | {"labelled": [int(index) for index in self._stored]})
+
+    async def item(self, request: Request) -> Response:
+        item = self._item(request)
+        async with self._lock:
+            return JSONResponse(await asyncio.to_thread(self._view, item))
+
+    async def refusal(self, request: Request) -> Response:
+        """Why the form forbids a label, if it does; it may be stored all the same."""
+        sheet_field, label = self._item(request).sheet_field, _label(request)
+        text = "" if label == "none" else label
+        refusal = sheet_field.field.refusal(text) if sheet_field else ""
+        return JSONResponse({"refusal": refusal})
+
+    async def label(self, request: Request) -> Response:
+        item, index, label = self._item(request), request.path_params["index"], _label(request)
+        async with self._lock:
+            if request.method == "POST":
+                await asyncio.to_thread(self._store, index, item, label)
+            elif index in self._stored:  # else this is done, and its answer was lost
+                await asyncio.to_thread(self._undo, index)
+            self._labels.fsync()
+        return JSONResponse({})
+
+    def _item(self, request: Request) -> Item:
+        """The item that a request names. Raises Refused (404) if there is none."""
+        item = self._items.get(request.path_params["index"])
+        if item is None:
+            raise Refused(404, "there is no such item")
+        return item
+
+    def _view(self, item: Item) -> dict[str, object]:
+        """What the page shows of an item. Raises PictureError."""
+        view: dict[str, object] = {"guess": item.guess, "remark": item.remark}
+        view["has_form"] = bool(item.sheet_field)
+        if item.sheet_field:
+            jpeg = item.sheet_field.close_up()
+        elif item.box:
+            jpeg = close_up(item.file, item.box)
+        else:
+            prediction = self._classifier.predict(item.file)
+            guess = _GUESSES.get(prediction.status, str(prediction.top1))
+            view |= {"guess": guess, "remark": prediction.note or prediction.status}
+            view |= prediction.to_dict(item.file, with_frame=True)
+            jpeg = close_up(item.file, prediction.box)
+        name = item.cells(self._labels.path.parent)[0]
+        return view | {"file": name, "picture": base64.b64encode(jpeg).decode()}
+
+    def _store(self, index: str, item: Item, label: str) -> None:
+        """Store a label. Raises Refused and DigitsError."""
+        text = "" if label == "none" else label
+        is_valid = LABEL_TEXT.fullmatch(text) if self._has_numbers else label in LABELS
+        if not (label and is_valid):
+            raise Refused(422, "a label is none, 0 to 9, or a number of up to 64 symbols")
+        if index not in self._stored:
+            path, sheet_field = self._labels.path, item.sheet_field
+            cells = (
+                [sheet_field.store_correction(text, path)]
+                if sheet_field
+                else item.cells(path.parent)
+            )
+            line = csv_row([*cells, text if self._has_numbers else label])
+            try:
+                self._stored[index] = label, self._labels.append(line)
+            except DigitsError:
+                if sheet_field:
+                    sheet_field.undo_correction(text, path)
+                raise
+        elif self._stored[index][0] != label:  # else this is done, and its answer was lost
+            raise Refused(409, _OTHER_WINDOW)
+
+    def _undo(self, index: str) -> None:
+        """Take back the last label. Raises Refused (409) for another, and DigitsError."""
+        if index != next(reversed(self._stored)):
+            raise Refused(409, _OTHER_WINDOW)
+        label, size = self._stored[index]
+        self._labels.truncate_to(size)
+        if sheet_field := self._items[index].sheet_field:
+            sheet_field.undo_correction(label, self._labels.path)
+        del self._stored[index]
+
+
+def _label(request: Request) -> str:
+    return plain_signs(request.query_params.get("label", ""))
+
+
+async def _refuse(_: Request, error: Exception) -> Response:
+    """Answer with the error's message; the status is 507 if the same may work later."""
+    return error_response(507 if isinstance(error, WriteFailed) else 422, str(error))

@@ -1,0 +1,74 @@
+"""What `digits watch` makes of a picture, in a worker: a row, or rows of numbers."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from digits.commands.tasks import ReadDigit, Task
+from digits.errors import PictureError
+from digits.formats import Answer, table_rows
+from digits.tables import csv_row
+from digits.text import escape_control, escape_name, to_json
+from digits.watch.folder import FileStamp, open_picture, stamp
+
+
+class PictureResult(NamedTuple):
+    """What was read in a picture.
+
+    lines: of CSV.
+    json: an object, for stdout.
+    error: why the picture can't be read, or empty.
+    """
+
+    lines: str
+    json: str
+    error: str = ""
+    is_doubtful: bool = False
+
+
+class WatchJob(NamedTuple):
+    """Reads the digit, numbers or sheet of each picture in a folder."""
+
+    folder: str
+    task: Task = ReadDigit()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the cells in a row."""
+        return ("file", "modified", "size", *self.task.columns[1:])
+
+    def start(self) -> Callable[[FileStamp], PictureResult | None]:
+        """Open the networks; return what reads a picture. Raises ModelError if one can't be used.
+
+        What reads a picture returns None if the picture has changed meanwhile.
+        """
+        classifier = self.task.open()
+
+        def read(picture: FileStamp) -> PictureResult | None:
+            try:
+                with open_picture(self.folder, picture.name) as source:
+                    [answer] = self.task.ask(classifier, [source])
+                result = self.result(picture, answer)
+            except PictureError as error:
+                result = self.failure(picture, str(error))
+            current = stamp(self.folder, picture.name)
+            if current == picture or (current is None and not result.error):
+                return result  # of one that is gone by now, too: what was read is complete
+            return None
+
+        return read
+
+    def result(self, picture: FileStamp, answer: Answer) -> PictureResult:
+        """Format what was read in a picture."""
+        is_doubtful = answer.status not in ("sure", "complete")
+        json = to_json(answer.to_dict(picture.name))
+        return PictureResult(self._lines(picture, answer), json, is_doubtful=is_doubtful)
+
+    def failure(self, picture: FileStamp, error: str) -> PictureResult:
+        """Format why a picture can't be read."""
+        values = {"file": escape_name(picture.name), "error": escape_control(error)}
+        lines = self._lines(picture, self.task.unreadable(error))
+        return PictureResult(lines, to_json(values), error)
+
+    def _lines(self, picture: FileStamp, answer: Answer) -> str:
+        rows = table_rows(picture.name, answer)
+        return "\n".join(csv_row([*picture.cells, *cells]) for _, *cells in rows)

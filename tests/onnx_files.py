@@ -1,0 +1,91 @@
+"""The bundled files, and small files with a valid checksum, some of which must be refused.
+
+Graphs are in ONNX's text syntax: https://onnx.ai/onnx/repo-docs/Syntax.html
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onnx import ModelProto, TensorProto, numpy_helper, parser
+
+from digits.inference import metadata
+from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR, BUNDLED_RECOGNIZER, load
+
+RAW = Path(BUNDLED).read_bytes()
+METADATA = load(BUNDLED, metadata.ClassifierMetadata).metadata
+DETECTOR_RAW = Path(BUNDLED_DETECTOR).read_bytes()
+DETECTOR_METADATA = load(BUNDLED_DETECTOR, metadata.DetectorMetadata).metadata
+RECOGNIZER_METADATA = load(BUNDLED_RECOGNIZER, metadata.RecognizerMetadata).metadata
+
+
+def sealed(model: ModelProto, **changes: Any) -> bytes:
+    """Serialize the model with the bundled model's metadata and a valid checksum."""
+    return metadata.add_metadata(model.SerializeToString(), replace(METADATA, **changes))
+
+
+def as_classifier(model: bytes) -> bytes:
+    return metadata.add_metadata(model, METADATA)
+
+
+def as_detector(model: bytes) -> bytes:
+    return metadata.add_metadata(model, DETECTOR_METADATA)
+
+
+def recognizer(last: str = "LogSoftmax<axis = 2>") -> bytes:
+    """Build the file of a recognizer of one convolution.
+
+    last: the operator that makes log probabilities of logits.
+    """
+    interface = "(uint8[batch, 1, 48, width] images) => (float[batch, steps, 13] log_probabilities)"
+    model = _parse(
+        interface,
+        "pixels = Cast<to = 1>(images)",
+        "columns = Conv<strides = [48, 4]>(pixels, kernel)",
+        "turned = Transpose<perm = [0, 3, 1, 2]>(columns)",
+        "logits = Squeeze(turned, axis)",
+        f"log_probabilities = {last}(logits)",
+        kernel=np.random.default_rng(0).normal(0, 1e-3, (13, 1, 48, 4)).astype(np.float32),
+        axis=[3],
+    )
+    return metadata.add_metadata(model.SerializeToString(), RECOGNIZER_METADATA)
+
+
+def classifier(last: str = "Softmax<axis = 1>", **weights: Any) -> ModelProto:
+    """Build the graph of a classifier of one dense layer, whose probabilities are uniform.
+
+    last: the operator that makes probabilities of logits. weights: other ones than zeros.
+    """
+    return _parse(
+        "(uint8[batch, 1, 28, 28] images) => (float[batch, 10] probabilities)",
+        "pixels = Cast<to = 1>(images)",
+        "flat = Flatten<axis = 1>(pixels)",
+        "logits = Gemm<transB = 1>(flat, weight, bias)",
+        f"probabilities = {last}(logits)",
+        **{"weight": zeros(10, 28 * 28), "bias": zeros(10)} | weights,
+    )
+
+
+def _parse(interface: str, *nodes: str, **weights: Any) -> ModelProto:
+    model = parser.parse_model(f'<ir_version: 8, opset_import: ["": 18]> made {interface} {{}}')
+    for node in nodes:
+        model.graph.node.append(parser.parse_node(node))
+    for name, array in weights.items():
+        model.graph.initializer.append(numpy_helper.from_array(np.asarray(array), name))
+    return model
+
+
+def zeros(*shape: int) -> np.ndarray:
+    """Return float32 zeros."""
+    return np.zeros(shape, np.float32)
+
+
+def weights_elsewhere() -> ModelProto:
+    """Build a classifier whose weights are in another file."""
+    model = classifier()
+    weight = model.graph.initializer[0]
+    weight.ClearField("raw_data")
+    weight.data_location = TensorProto.EXTERNAL
+    weight.external_data.add(key="location", value="/etc/passwd")
+    return model

@@ -1,0 +1,60 @@
+"""Forms as files: what is wrong with one is said in a sentence."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from digits.errors import DataError
+from digits.forms import form_file
+
+FORM = """size = [210, 297]
+find = "marks"
+sums = ["total = a + b"]
+fields = [
+    {name = "a", box = [30, 80, 60, 92], length = "1-2"},
+    {name = "b", box = [70, 80, 100, 92], check = "luhn", optional = true},
+    {name = "total", box = [150, 80, 180, 92], key = true},
+]
+"""
+WRONG = {
+    "outside the sheet": ("[30, 80, 60, 92]", "[30, 80, 60, 300]"),
+    "a overlaps the field b": ("[70, 80,", "[50, 80,"),
+    "a overlaps a marker": ("[30, 80, 60, 92]", "[10, 10, 60, 30]"),
+    "not left, top, right and bottom": ("[30, 80, 60, 92]", "[60, 80, 30, 92]"),
+    "name has 1 to 40 letters": ('name = "a", ', 'name = "", '),
+    "digits, blanks, - and _": ('name = "a"', r'name = "a\n"'),
+    "the name confidence": ("= [\n", '= [{name = "Confidence", box = [9, 99, 30, 110]},\n'),
+    "needs `blank`": ("marks", "blank"),
+    "two columns of the table": ("= [\n", '= [{name = "A", box = [9, 99, 30, 110]},\n'),
+    "the field a: the length": ('"1-2"', '"two"'),
+    "Invalid enum value 'md5'": ("luhn", "md5"),
+    "contains unknown field `lenght`": ("length", "lenght"),
+    "Expected `array` of length 4": ("[70, 80, 100, 92]", "[70, 80, 100]"),
+    "no field is 'c'": ("a + b", "a + c"),
+    "a sum is": ("total = a + b", "a + b"),
+    "can't read": ("optional = true", 'list = "gone.txt"'),
+    "Invalid enum value 'qr'": ("marks", "qr"),
+    "only one field can be the key": ("optional", "key"),
+    "Expected `float` > 0": ("[210, 297]", "[0, 297]"),
+    "Invalid value": ("180, 92]", "180, 92"),
+}
+
+
+@pytest.mark.parametrize("sentence", WRONG)
+def test_what_is_wrong_is_said(tmp_path: Path, sentence: str) -> None:
+    path, (old, new) = tmp_path / "form.toml", WRONG[sentence]
+    path.write_text(FORM.replace(old, new))
+    with pytest.raises(DataError, match=re.escape(sentence)):
+        form_file.load(path)
+
+
+def test_roster_beside_digits_only_has_no_signs(tmp_path: Path) -> None:
+    (tmp_path / "roster.csv").write_text("a,b\n12-34,5.5\n")
+    path = tmp_path / "form.toml"
+    text = FORM.replace("sums", 'roster = "roster.csv"\nsums').replace(', check = "luhn"', "")
+    path.write_text(text.replace('length = "1-2"', "digits_only = true"))
+    assert form_file.load(path).rules[-1].rows == frozenset({("1234", "5.5")})
+    (tmp_path / "roster.csv").unlink()
+    layout = form_file.load(path, layout_only=True)  # such as to print it
+    assert [field.name for field in layout.fields] == ["a", "b", "total"]

@@ -1,0 +1,50 @@
+"""The number in a field, by what both networks see there."""
+
+import numpy as np
+import pytest
+
+from digits import Classifier
+from digits.forms.form import Field, Form
+from digits.reader.opinions import Weights
+from tests.conftest import Patch
+from tests.runtime.reader.drawn import EVEN, Drawn, show, steps
+
+FORM = Form((400, 200), (Field("q1", (150, 80, 250, 120)),), "fixed")
+CROP = 120, 180  # pixels of the field and its surroundings
+INSIDE, BESIDE = Drawn("7", (80, 46, 95, 74), 9.0), Drawn("7", (20, 46, 35, 74), 9.0)
+NEAR = BESIDE._replace(box=(24, 46, 39, 74))
+
+
+@pytest.mark.parametrize(
+    ("drawn", "recognized", "status", "text"),
+    [
+        ([INSIDE], "7", "accepted", "7"),
+        ([], "", "blank", ""),
+        ([INSIDE], "1", "review", "1"),
+        ([], "7", "review", "7"),  # nobody knows whether all of it is inside
+        ([INSIDE._replace(box=(45, 46, 60, 74)), NEAR], "7", "review", "7"),
+    ],
+)
+@pytest.mark.usefixtures("whole_pages")
+def test_number_or_blank(
+    classifier: Classifier,
+    monkeypatch: Patch,
+    drawn: list[Drawn],
+    recognized: str,
+    status: str,
+    text: str,
+) -> None:
+    show(monkeypatch, drawn, CROP, steps(recognized))
+    weights = EVEN._replace(detector_slip_rate=0.02, recognizer_slip_rate=0.01)
+    monkeypatch.setattr(Weights, "from_metadata", lambda _: weights)
+    [number] = classifier.read_fields(np.full((200, 400), 230, np.uint8), FORM).numbers
+    assert (number.status, number.text) == (status, text)
+
+
+@pytest.mark.usefixtures("whole_pages")
+def test_ink_that_neither_sees_is_not_blank(classifier: Classifier, monkeypatch: Patch) -> None:
+    show(monkeypatch, [], CROP, steps(""))
+    page = np.full((200, 400), 230, np.uint8)
+    page[95:105, 190:194] = 60
+    [number] = classifier.read_fields(page, FORM).numbers
+    assert (number.status, number.text, number.probability) == ("unreadable", "", 0.5)

@@ -1,0 +1,125 @@
+"""What the endpoints answer."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from digits.classifier import Classifier
+from tests.conftest import PICTURES, Patch, Run
+from tests.runtime.serve.conftest import application, png
+
+FORM = "multipart/form-data; boundary=x"
+
+
+def test_health(client: TestClient) -> None:
+    assert client.get("/health/").json() == {"status": "ok"}  # with a trailing slash
+
+
+@pytest.mark.parametrize(("command", "name"), [("predict", "7.jpg"), ("read", "2.jpg")])
+def test_answer_matches_command(client: TestClient, run: Run, command: str, name: str) -> None:
+    picture = PICTURES / name
+    line, content = json.loads(run(command, "--json", picture)[1]), picture.read_bytes()
+    assert client.post(f"/{command}", content=content).json() == line | {"file": ""}
+    assert client.post(f"/{command}", files={"any": (str(picture), content)}).json() == line
+
+
+def test_frame_is_the_network_input(client: TestClient, classifier: Classifier) -> None:
+    picture = (PICTURES / "7.jpg").read_bytes()
+    frame = classifier.predict(picture).frame
+    assert frame is not None
+    for value, expected in (("1", frame.tolist()), ("TRUE", frame.tolist()), ("no", None)):
+        answer = client.post(f"/predict?frame={value}", content=picture).json()
+        assert answer.get("frame") == expected
+    blank = client.post("/predict?frame=true", content=png(100, 100)).json()
+    assert (blank["digit"], blank["status"], blank["frame"]) == (None, "blank", None)
+
+
+def test_page_shows_escaped_model_metadata_and_settings(
+    classifier: Classifier, monkeypatch: Patch
+) -> None:
+    metadata = dataclasses.replace(
+        classifier.model.metadata, architecture="<b>mine</b>", test_accuracy=0.98765
+    )
+    monkeypatch.setattr(classifier.model, "metadata", metadata)
+    limits = {"max_picture_bytes": 5, "max_pixels": 6, "body_timeout": 3.0, "answer_timeout": 4.5}
+    app = application(classifier, token="secret", **limits)
+    text = " ".join(TestClient(app).get("/").text.split())
+    assert "The model, &lt;b&gt;mine&lt;/b&gt;, reads 98.77 % of MNIST's test digits right" in text
+    assert '<main data-bytes="5" data-pixels="6" data-seconds="7.5"' in text
+    assert "data-needed" in text and "secret" not in text
+
+
+def test_metrics(classifier: Classifier, pictures: list[Path]) -> None:
+    with TestClient(application(classifier)) as client:
+        for picture in (*(path.read_bytes() for path in pictures), png(9, 9), b"no picture"):
+            client.post("/predict", content=picture)
+        client.post("/read", content=pictures[2].read_bytes())
+        client.get("/any/thing/at/all")
+        answer = client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    shown = answer.text.splitlines()
+    for line in (
+        'digits_requests_total{endpoint="none",status="404"} 1.0',
+        "digits_requests_in_progress 1.0",
+        "digits_queued_pictures 0.0",
+        'digits_answers_total{answer="digit",endpoint="predict"} 10.0',
+        'digits_answers_total{answer="unsure",endpoint="predict"} 1.0',
+        'digits_answers_total{answer="digit",endpoint="read"} 1.0',
+        'digits_confidence_count{endpoint="predict"} 11.0',
+    ):
+        assert line in shown
+    [model] = [line for line in shown if line.startswith("digits_model_info{")]
+    assert 'architecture="lenet5"' in model and classifier.model.metadata.checkpoint_sha256 in model
+
+
+SMALL = {"max_form_bytes": 0, "max_picture_bytes": 1000}
+REFUSALS: list[tuple[int, str, dict[str, Any], dict[str, Any]]] = [
+    (422, "", {}, {}),
+    (422, "", {}, {"url": "/read", "content": png(100, 100)[:60]}),
+    (
+        *(413, "at most 80 pixels are read, not 9 x 9"),
+        *({"max_pixels": 80}, {"content": png(9, 9)}),
+    ),
+    (400, "the form is broken", {}, {"content": b"no", "headers": {"content-type": FORM}}),
+    *(
+        (413, "at most 1,000 bytes", SMALL, {"url": path, "content": content})
+        for path in ("/predict", "/read")
+        for content in (bytes(1001), bytes(8001))
+    ),
+    (422, "", SMALL, {"content": bytes(1000)}),
+    (413, "have at most 9 b", {"max_picture_bytes": 9}, {"content": png(9, 9)}),
+    (422, "frame must be true or false", {}, {"url": "/predict?frame=maybe"}),
+    (415, "compressed", {}, {"headers": {"content-encoding": "gzip"}}),
+    (429, "", {"max_total_bytes": 9}, {"url": "/read", "content": bytes(10)}),
+    *(
+        (404, "Not Found", {}, {"method": "GET", "url": url})
+        for url in ("/../a", "/page/index.html", "/%00")
+    ),
+    (405, "Method Not Allowed", {}, {"method": "PUT"}),
+    (421, "--allowed-hosts", {}, {"headers": {"host": "evil.example"}}),
+    (401, "a token is required", {"token": "secret"}, {}),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("status", "words", "settings", "sent"), REFUSALS)
+def test_refusal(
+    classifier: Classifier,
+    status: int,
+    words: str,
+    settings: dict[str, Any],
+    sent: dict[str, Any],
+) -> None:
+    with TestClient(application(classifier, **settings)) as client:
+        for _ in range(2):  # the first leaves nothing behind
+            answer = client.request(**{"method": "POST", "url": "/predict"} | sent)
+            assert answer.status_code == status
+            assert answer.headers["content-type"] == "application/json"
+            [(key, message)] = answer.json().items()
+            assert key == "error" and message and words in message
+            assert ("retry-after" in answer.headers) == (status == 429)
+            assert ("allow" in answer.headers) == (status == 405)

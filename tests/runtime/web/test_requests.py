@@ -1,0 +1,114 @@
+"""Bodies, which share memory, and the files in a form."""
+
+import codecs
+
+import pytest
+from starlette.requests import Request
+from starlette.types import Message
+
+from digits.web.requests import BodyReader, Refused, SentFile, read_files
+from digits.web.settings import Limits
+from tests.conftest import Patch
+
+
+def request(size: int, goes: bool = False) -> Request:
+    """goes: whether the client goes away before it has sent all."""
+    messages: list[Message] = [{"type": "http.disconnect"}] if goes else []
+    messages.insert(0, {"type": "http.request", "body": bytes(size), "more_body": goes})
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    return Request({"type": "http", "headers": []}, receive)
+
+
+@pytest.mark.anyio
+async def test_bodies_share_the_memory() -> None:
+    reader = BodyReader(Limits(max_total_bytes=1000))
+
+    async def status(size: int, goes: bool = False) -> int:
+        try:
+            async with reader.read(request(size, goes), 1000):
+                return 200
+        except Refused as refused:
+            return refused.status_code
+
+    async with reader.read(request(600), 1000) as body:
+        assert body == bytes(600)
+        assert [await status(size) for size in (401, 400)] == [429, 200]
+    assert await status(400, goes=True) == 400  # and leaves nothing behind
+    assert await status(1000) == 200
+
+
+KIND = "multipart/form-data; boundary=x"
+END = b"--x--"
+
+
+def part(content: bytes, parameters: bytes = b'name="file"; filename="a.png"') -> bytes:
+    head = b"--x\r\nContent-Type: image/png\r\ncontent-disposition: form-data; "
+    return head + parameters + b"\r\n\r\n" + content + b"\r\n"
+
+
+def test_several_files_keep_their_order() -> None:
+    parts = [part(b"%d" % n, b'name="%d"; filename="%d.png"' % (n % 3, n)) for n in range(100)]
+    parts[50:50] = [part(b"1", b'name="a"')] * 8  # fields that aren't files
+    expected = [SentFile(f"{n}.png", memoryview(b"%d" % n)) for n in range(100)]
+    assert read_files(KIND, b"".join(parts) + END) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "expected"),
+    [
+        ("image/png", b"a", ("", b"a")),
+        ('Multipart/Form-Data; charset=x; BOUNDARY="x"', part(b"a") + END, ("a.png", b"a")),
+        *(
+            (KIND, part(content) + END + b"\r\n", ("a.png", content))
+            for content in (b"", b"\r\n--y\r\n", b"a--x\r\n", b"\0\xff" * 9999)
+        ),
+        *(
+            (KIND, part(b"a", parameters) + END, (name, b"a"))
+            for parameters, name in (
+                (b"name=file; filename=7.png; filename*=utf-8''8.png", "7.png"),  # .NET
+                (b'name="file"; filename=""', ""),
+                (b'filename="a;b.png"; name="filename=c"', "a;b.png"),
+                (b'name="file"; filename="a\\"b.png"', 'a"b.png'),
+                (b'name="file"; filename="%22\xc3\xa9\xe9.png"', "%22\xe9\ufffd.png"),
+            )
+        ),
+        (KIND, b"preamble\r\n" + part(b"a") + END + b"\r\nepilogue", ("a.png", b"a")),
+    ],
+)
+def test_file_is_read(kind: str, body: bytes, expected: tuple[str, bytes]) -> None:
+    [file] = read_files(kind, body)
+    assert (file.name, bytes(file.content)) == expected
+
+
+def test_charset_is_not_looked_up(monkeypatch: Patch) -> None:
+    """Python keeps unknown names for ever, and decodes some encodings in quadratic time."""
+    searched: list[str] = []
+    codecs.register(searched.append)
+    body = part(b"a", b'name="file"; filename="+2AA-.png"') + END
+    for charset in ("utf-7", "punycode", "unicode_escape", "none-such"):
+        assert read_files(f"{KIND}; charset={charset}", body)[0].name == "+2AA-.png"
+    codecs.unregister(searched.append)
+    assert searched == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        *((400, body, KIND) for body in (b"", b"--x\r\n", b"--x\r\n\r\n--x--")),
+        (400, part(b"a"), KIND),
+        (400, part(b"a") + b"--xy\r\n--x--", KIND),
+        (400, part(b"a", b'filename="a"') + END, KIND),
+        (400, part(b"a", b'name="' + b"a" * 9000 + b'"') + END, KIND),
+        (413, part(b"a", b'name="a"') * 109 + END, KIND),
+        (400, part(b"a") + END, "multipart/form-data"),
+        (413, part(b"a") * 109 + END, KIND),
+        (422, END, KIND),
+    ],
+)
+def test_form_is_refused(status: int, body: bytes, kind: str) -> None:
+    with pytest.raises(Refused, match="form") as refused:
+        read_files(kind, body)
+    assert refused.value.status_code == status

@@ -1,0 +1,127 @@
+"""The sockets that a server listens on, the addresses that it prints, and its limits."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from digits.errors import DigitsError
+from digits.web import server
+from digits.web.settings import Settings
+from tests.conftest import Capsys, Patch
+from tests.runtime.web.conftest import serving
+from tests.waiting import wait_until
+
+
+@pytest.mark.parametrize(
+    ("address", "route", "expected"),
+    [
+        ("192.168.1.7", "10.0.0.2", "192.168.1.7"),
+        ("0.0.0.0", "192.168.1.9", "192.168.1.9"),
+        ("::", "2001:db8::7", "2001:db8::7"),
+        ("0.0.0.0", "", ""),  # no network
+    ],
+)
+def test_reachable_address(monkeypatch: Patch, address: str, route: str, expected: str) -> None:
+    """route: this machine's address in the network."""
+
+    def connect(_: socket.socket, address: object) -> None:
+        assert address in (("192.0.2.1", 9), ("2001:db8::1", 9))
+        if not route:
+            raise OSError("Network is unreachable")
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(socket.socket, "getsockname", lambda _: (route, 40_000))
+    assert server.reachable_address(address) == expected
+
+
+LOCAL = """\
+serving http://127.0.0.1:{0}/ until Ctrl-C
+the API requires the token; the page asks for it, or takes it from /#token=TOKEN
+"""
+PUBLIC = """\
+serving http://0.0.0.0:{0}/ until Ctrl-C
+from other devices: http://[2001:db8::7]:{0}/
+warning: no TLS; requests can be read on the way, unless a proxy such as Caddy encrypts them
+warning: no token; anyone who can reach it can use it (--token)
+"""
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "words"), [("127.0.0.1", "secret", LOCAL), ("0.0.0.0", None, PUBLIC)]
+)
+def test_announcement(
+    monkeypatch: Patch, capsys: Capsys, host: str, token: str | None, words: str
+) -> None:
+    monkeypatch.setattr(server, "reachable_address", lambda address: "2001:db8::7")
+    settings = Settings(host=host, port=0, token=token)
+    with server.bind(settings) as listener:
+        server.announce(listener, settings)
+        assert capsys.readouterr().err == words.format(listener.getsockname()[1])
+
+
+@pytest.mark.unix
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"host": "nowhere.invalid"}, "can't listen on nowhere.invalid, port 0: "),
+        ({"uds": Path("file")}, "can't listen on file: Address already in use$"),
+        ({"uds": Path("served")}, "can't listen on served: Address already in use$"),
+    ],
+)
+def test_unusable_address(
+    tmp_path: Path, monkeypatch: Patch, settings: dict[str, Any], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("text")
+    with server.bind(Settings(uds=Path("served"))), pytest.raises(DigitsError, match=words):
+        server.bind(Settings(port=0, **settings))
+    assert Path("file").read_text() == "text"
+
+
+@pytest.mark.unix
+def test_unix_socket_of_a_killed_server_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(path))
+    with serving(uds=path), socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        client.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+POST = b"POST /echo HTTP/1.1\r\nhost: localhost\r\nconnection: close"
+
+
+def exchange(port: int, request: bytes) -> tuple[int, bytes]:
+    """Send a request, and return the status and the body of its answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+        client.sendall(request)
+        with client.makefile("rb") as file:
+            head, _, body = file.read().partition(b"\r\n\r\n")
+    return int(head.split()[1]), body
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        # Java's client offers HTTP/2 with each request.
+        (b", upgrade\r\nupgrade: h2c\r\ncontent-length: 2\r\n\r\n[]", 200),
+        (b"\r\nx: " + bytes(40_000).replace(b"\0", b"x"), 400),
+    ],
+)
+def test_headers(headers: bytes, status: int) -> None:
+    with serving() as (_, port):
+        answer = exchange(port, POST + headers)
+    assert answer[0] == status
+    assert status == 400 or answer[1] == b'{"length":2}'
+
+
+def test_too_many_connections_are_refused() -> None:
+    with serving(max_connections=2) as (server, port):
+        with socket.create_connection(("127.0.0.1", port)):
+            wait_until(lambda: server.server_state.connections)
+            assert exchange(port, POST + b"\r\n\r\n")[0] == 503
+        wait_until(lambda: not server.server_state.connections)
+        assert exchange(port, POST + b"\r\n\r\n")[0] == 200
