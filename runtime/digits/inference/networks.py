@@ -1,4 +1,4 @@
-"""The three networks that read pictures, each opened when it is needed."""
+"""The networks that read pictures: the classifier, and two that are opened when needed."""
 
 from collections.abc import Mapping
 from threading import Lock
