@@ -1,11 +1,13 @@
 """The likeliest texts by both networks, and with constraints."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
 from digits import Constraints
+from digits.inference.recognizer_model import RecognizerModel
 from digits.reader.lattice import Arc
 from digits.reader.numbers import read_number
 from digits.reader.opinions import Weights
@@ -87,6 +89,17 @@ def test_a_list_is_stronger_evidence_than_a_length() -> None:
     matching = read_number(seen, Constraints(pattern="1234561"), EVEN)
     assert in_list.probability > 0.95  # 3 in 1,000, and 1 % in 70 read so by a slip of the pen
     assert matching.probability == 0  # 3 in 1,000, but 1 % of numbers break their constraints
+
+
+@pytest.mark.parametrize("constraints", [{}, {"length": 1}, {"values": ["4"]}, {"pattern": "4"}])
+def test_no_number_is_sure_where_both_networks_see_none(constraints: dict[str, Any]) -> None:
+    """However nearly they see one, and whatever is known of it."""
+    weights = Weights.from_metadata(RecognizerModel().metadata)
+    for seen in (0.1, 0.3, 0.45, 0.49):
+        detected = [arc(0, math.log(seen / (1 - seen)), {"4": 0.999})]
+        both = views(detected, steps("", {"4": seen}))
+        reading = read_number(both, Constraints(**constraints), weights)
+        assert not reading.text or reading.probability < 0.75
 
 
 @pytest.mark.parametrize("recognized", [UNSEEN, steps("-1.2")])
