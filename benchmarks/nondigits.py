@@ -10,7 +10,7 @@ digits that may be rejected, were tuned on these figures (except the pages and t
 
 `?`: the share on which `predict` gives no digit. AUROC: how often the confidence in a digit of
 MNIST's validation set exceeds that in such a picture. At 99 %: the share taken for a digit if 99 %
-of the validation digits are.
+of the validation digits are. Accepted: the share in which `read` accepts a number.
 """
 
 import string
@@ -18,6 +18,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib import font_manager
@@ -48,7 +49,16 @@ DIGITS = "MNIST's validation digits"
 LOOKALIKES = set("BDGIOQSZbgiloqsyzΘΟΡΦΖΒδβεζθορστφ")
 GREEK = "ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩαβγδεζηθικλμνξοπρστυφχψω"
 
-Answers = tuple[NDArray[np.float64], NDArray[np.bool_]]
+
+class Answers(NamedTuple):
+    """Of n pictures: the confidences of `predict`, which it rejects, and where `read` is sure.
+
+    Each is an array [n].
+    """
+
+    confidence: NDArray[np.float64]
+    rejected: NDArray[np.bool_]
+    accepted: NDArray[np.bool_]
 
 
 def sheet(random: Random) -> Image.Image:
@@ -196,10 +206,13 @@ def pictures() -> Iterator[tuple[str, Source]]:
 
 
 def answers(classifier: Classifier, images: Sequence[Source]) -> Answers:
-    """Of `predict` for some pictures: the confidences, and which are rejected."""
     predictions = [classifier.predict(image) for image in images]
-    confidence = [prediction.confidence for prediction in predictions]
-    return np.array(confidence), np.array([each.digit is None for each in predictions])
+    readings = [classifier.read(image) for image in images]
+    return Answers(
+        np.array([prediction.confidence for prediction in predictions]),
+        np.array([prediction.digit is None for prediction in predictions]),
+        np.array([any(n.status == "accepted" for n in each.numbers) for each in readings]),
+    )
 
 
 def main() -> None:
@@ -209,13 +222,14 @@ def main() -> None:
     validation = list(mnist.load("validation").images)
     for path in sys.argv[1:] or [BUNDLED]:
         classifier = Classifier(path)
-        confidences, _ = digits = answers(classifier, validation)
-        least = np.quantile(confidences, 0.01)
+        digits = answers(classifier, validation)
+        confidences, least = digits.confidence, np.quantile(digits.confidence, 0.01)
         results = {kind: answers(classifier, images) for kind, images in kinds.items()}
-        print_row(Path(path).name, "?", "AUROC", "at 99 %")
-        for kind, (confidence, rejected) in (results | {DIGITS: digits}).items():
+        print_row(Path(path).name, "?", "AUROC", "at 99 %", "accepted")
+        for kind, (confidence, rejected, accepted) in (results | {DIGITS: digits}).items():
             above = mannwhitneyu(confidences, confidence).statistic / len(confidences)
-            figures = rejected.mean(), above / len(confidence), (confidence >= least).mean()
+            at_least = confidence >= least
+            figures = rejected.mean(), above / len(confidence), at_least.mean(), accepted.mean()
             shares = (100 * float(figure) for figure in figures)
             print_row(f"  {kind} ({len(rejected):,})", *shares)
 
