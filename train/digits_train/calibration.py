@@ -19,7 +19,7 @@ from digits_train.raster import Bytes
 from digits_train.recognizer_data import Batch
 
 NUM_OUTLIERS, NUM_FRAMES = 2000, 5000
-NUM_PAGES, NUM_NUMBER_PAGES, NUM_CROPS = 100, 250, 1500
+NUM_PAGES, NUM_NUMBER_PAGES, NUM_CROPS = 100, 250, 1000
 GLYPHS, TEXTS = 1000, 1000  # that frames are composed of
 _PAGE_GLYPHS, _PAGE_TEXTS = 3000, 2000
 # Rarely those of a training, and never those of the benchmarks' pages.
@@ -57,9 +57,10 @@ def draw_number_pages() -> list[LabelledPage]:
 
 
 def draw_crops() -> list[Crop]:
-    """Draw crops of one number each, or of none, of the same digits."""
+    """Draw crops of one number each, of the same digits."""
     materials = _materials()._replace(ranges=clear(REAL_PAPER))
-    crops = make_crops(materials, np.random.default_rng(_CROPS_SEED))
+    drawn = make_crops(materials, np.random.default_rng(_CROPS_SEED))
+    crops = (crop for crop in drawn if crop.text)  # more have none than people's pictures
     return [*islice(track(crops, NUM_CROPS, "drawing numbers"), NUM_CROPS)]
 
 
