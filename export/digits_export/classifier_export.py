@@ -30,13 +30,13 @@ class ClassifierExporter:
     """calibrated: what is exported. inputs, max_difference: what it is compared with its file on,
     and how far apart the outputs may be. int8_kernels: those to judge the int8 file with, the
     fastest first: clients in other languages run it with integer kernels by default. calibration,
-    float_layer, eight_bits, quantization: how that file is made. max_drop: percentage points of
-    `total`, the judges, that it may cost.
+    float_layer, quantization: how that file is made. max_drop: percentage points of `total`, the
+    judges, that it may cost.
     """
 
     interface, metadata = CLASSIFIER, ClassifierMetadata
     max_difference = 1e-5  # in probability
-    float_layer, eight_bits = "", False
+    float_layer = ""
     max_drop, judges = 0.05, "validation digits"
     columns = {
         "form": "{name}",

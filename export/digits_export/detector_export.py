@@ -30,9 +30,7 @@ class DetectorExporter:
     """See `ClassifierExporter`."""
 
     interface, metadata = DETECTOR, DetectorMetadata
-    # Of one channel, for which integer kernels take ten times as long. Eight bits make a detector
-    # surer, and on pages no pair of products came near saturation: at most 25,146 of 32,767.
-    float_layer, eight_bits = "stem.0.conv", True
+    float_layer = "stem.0.conv"  # of one channel: integer kernels would take ten times as long
     max_difference = 1e-4  # in log odds and logits, of which most are below 10
     # Of a few thousand symbols, some are as likely as not, and turn either way.
     max_drop, judges = 0.5, "validation pages"

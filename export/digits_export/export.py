@@ -73,8 +73,8 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
         exact = _make_artifact("fp32", path, raw, exporter)
         artifacts = [exact]
         if config.quantize:
-            how = exporter.calibration, exporter.float_layer, exporter.eight_bits
-            small = verify.serialize(quantize(graph, *how))
+            quantized = quantize(graph, exporter.calibration, exporter.float_layer)
+            small = verify.serialize(quantized)
             artifacts.append(_make_artifact("int8", small_path, small, exporter, exact.forms[0]))
             for form in artifacts[1].forms:
                 where = f"{exporter.judges} with {form['kernels']} kernels"

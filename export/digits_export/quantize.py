@@ -1,4 +1,4 @@
-"""Quantize a float graph: its weights per output channel, to seven bits or eight.
+"""Quantize a float graph: its weights per output channel, to seven bits.
 
 B. Jacob et al., "Quantization and training of neural networks for efficient
 integer-arithmetic-only inference" (CVPR 2018).
@@ -42,13 +42,11 @@ class _Batches(CalibrationDataReader):  # type: ignore[misc]
         return next(self._inputs, None)
 
 
-def quantize(
-    model: onnx.ModelProto, inputs: Batches, float_layer: str = "", eight_bits: bool = False
-) -> onnx.ModelProto:
+def quantize(model: onnx.ModelProto, inputs: Batches, float_layer: str = "") -> onnx.ModelProto:
     """Return a graph with int8 weights, int32 biases, and uint8 inputs of products.
 
-    inputs: whose activations the scales cover. float_layer: what stays as it is. eight_bits: of
-    weights, instead of seven (`interface.QMAX`), of which no two products saturate an int16.
+    inputs: whose activations the scales cover. float_layer: what stays as it is. Of weights of
+    seven bits (`interface.QMAX`) no two products saturate an int16.
     """
     constants = {tensor.name for tensor in model.graph.initializer}
     floats = [
@@ -69,7 +67,7 @@ def quantize(
                 op_types_to_quantize=_OPERATORS,
                 nodes_to_exclude=floats,
                 per_channel=True,
-                reduce_range=not eight_bits,
+                reduce_range=True,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
                 extra_options={

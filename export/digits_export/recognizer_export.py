@@ -46,7 +46,7 @@ class RecognizerExporter:
     """See `ClassifierExporter`."""
 
     interface, metadata = RECOGNIZER, RecognizerMetadata
-    float_layer, eight_bits = "", False
+    float_layer = ""
     max_difference = 1e-4  # in log probability, of which most are above -20
     max_drop, judges = 0.3, "validation numbers"  # some are as likely as not, and turn either way
     int8_kernels: tuple[Kernels, ...] = ("integer",)

@@ -31,7 +31,7 @@ def test_metadata_of_the_bundled_files() -> None:
     assert METADATA.test_accuracy_float - METADATA.test_accuracy <= 0.0005
     assert len(RAW) <= 60_000
     assert len(DETECTOR_RAW) <= 400_000
-    sha256 = "e12bc6a47c37ccac184c918611fc914955aeb4896c43cc94a249eeb93928c0df"
+    sha256 = "2bfe62ba582e873c5486599c8f300091c447ffa8c2b06dda9418f47c664d2cb9"
     assert hashlib.sha256(RAW).hexdigest() == sha256
 
 
