@@ -55,7 +55,7 @@ class DetectorExporter:
         self.scaling = fit_scaling(pages, maps)
         self.calibrated = CalibratedDetector(network, self.scaling)
         some = [page.pixels for page in pages[:_PARITY_PAGES]]
-        self.inputs, self.calibration = parity_inputs(some), _shown(some, run)
+        self.inputs, self.calibration = parity_inputs(some), calibration_inputs(some, run)
 
     def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
         """The figures of a file, see `judge`."""
@@ -86,7 +86,9 @@ def parity_inputs(pages: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]
     return [page[None, None, :h, :w] for page, (h, w) in zip(pages, sides, strict=True)]
 
 
-def _shown(pages: Sequence[NDArray[np.uint8]], run: verify.Network) -> list[NDArray[np.uint8]]:
+def calibration_inputs(
+    pages: Sequence[NDArray[np.uint8]], run: verify.Network
+) -> list[NDArray[np.uint8]]:
     """Return what a detector is shown of pages, uint8 [1, 1, h, w]: each in several sizes."""
     shown: list[NDArray[np.uint8]] = []
 

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.optimize
 
 from digits.reader.numbers import has_digit, likeliest
-from digits.reader.opinions import Opinions, PooledOpinion, Views, Weights, opinions_of
+from digits.reader.opinions import Opinions, PooledOpinion, Weights, opinions_of
 from digits.reader.pyramid import MapsFn
 from digits.reader.reading import RecognizeFn, find_numbers
 from digits.terminal import track
@@ -23,18 +23,14 @@ from digits_train.matching import LabelledPage
 _START = Weights(0.5, 0.8, 0.01, 0.01)
 _BOUNDS = (0.01, 10.0), (0.01, 10.0), (1e-6, 0.3), (1e-6, 0.3)
 _MIN_PROBABILITY = 1e-6  # probability of a text that neither network finds likely
-# By which the recognizer's log probabilities are divided: it learns from what people can hardly
-# read, and so doubts most symbols a little.
-_TEMPERATURES = (1.0, 0.7, 0.5, 0.35)
 
-LabelledViews = tuple[Views, str]  # what both networks see of a number, and what is written
-LabelledOpinions = tuple[Opinions, str]
+LabelledOpinions = tuple[Opinions, str]  # what both networks say of a number; what is written
 
 
 def read_pages(
     maps: MapsFn, recognize: RecognizeFn, pages: Sequence[LabelledPage]
-) -> Iterator[LabelledViews]:
-    """What both networks see on pages, and what is written there.
+) -> Iterator[LabelledOpinions]:
+    """What both networks say of the numbers on pages, and what is written there.
 
     pages: with a number a line. Where no digit is, the text is empty; what is in two lines is left
     out.
@@ -49,35 +45,17 @@ def read_pages(
             inside = (left < x) & (x < right) & (top < y) & (y < bottom)
             written = {lines[line] for line in line_of_digit[inside]}
             if len(written) < 2:
-                yield views, "".join(written)
+                yield opinions_of(views), "".join(written)
 
 
 def read_crops(
     maps: MapsFn, recognize: RecognizeFn, crops: Sequence[Crop]
-) -> Iterator[LabelledViews]:
+) -> Iterator[LabelledOpinions]:
     """The same of crops, as if each were a page, in which they see one number."""
     for crop in track(crops, len(crops), "reading crops"):
         seen = [*chain.from_iterable(find_numbers(maps, recognize, crop.pixels))]
         if len(seen) == 1:
-            yield seen[0], crop.text
-
-
-def fit_temperature(
-    pages: Sequence[LabelledViews], crops: Sequence[LabelledViews]
-) -> tuple[float, Weights]:
-    """The temperature of _TEMPERATURES and the weights for which what is written is likeliest."""
-
-    def fit(temperature: float) -> tuple[float, float, Weights]:
-        on_pages, on_crops = (
-            [(opinions_of(_divided(views, temperature)), text) for views, text in some]
-            for some in (pages, crops)
-        )
-        weights = fit_weights(on_pages, on_crops)
-        return _loss([*on_pages, *on_crops], weights), temperature, weights
-
-    tracked = track(_TEMPERATURES, len(_TEMPERATURES), "weighing the networks")
-    _, temperature, weights = min(map(fit, tracked))
-    return temperature, weights
+            yield opinions_of(seen[0]), crop.text
 
 
 def fit_weights(pages: Sequence[LabelledOpinions], crops: Sequence[LabelledOpinions]) -> Weights:
@@ -99,11 +77,6 @@ def fit_weights(pages: Sequence[LabelledOpinions], crops: Sequence[LabelledOpini
     right = np.array([read == text for read, _, text in likely])
     temperature, shift = fit_log_odds(-np.log((1 - shares).clip(_MIN_PROBABILITY)), right)
     return weights._replace(number_temperature=temperature, number_shift=shift)
-
-
-def _divided(views: Views, temperature: float) -> Views:
-    steps = views.steps / temperature
-    return views._replace(steps=steps - np.logaddexp.reduce(steps, 1, keepdims=True))
 
 
 def _loss(numbers: Sequence[LabelledOpinions], weights: Weights) -> float:

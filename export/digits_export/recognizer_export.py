@@ -16,7 +16,7 @@ from digits.inference.model_file import BUNDLED_DETECTOR
 from digits.inference.recognizer_model import padded
 from digits.inference.session import open_session
 from digits_export import verify
-from digits_export.number_weights import fit_temperature, read_crops, read_pages
+from digits_export.number_weights import fit_weights, read_crops, read_pages
 from digits_export.quantize import Batches
 from digits_export.report import Form
 from digits_export.temperature import TextScaling
@@ -26,6 +26,10 @@ from digits_train.matching import LabelledPage
 from digits_train.models import Recognizer
 from digits_train.recognizer_data import Batch
 from digits_train.tasks.recognition import judge
+
+# Divides the log probabilities: the network learns from what people can hardly read, and so doubts
+# most symbols a little. Between 0.35 and 0.7, what is written on pages is about as likely.
+TEMPERATURE = 0.5
 
 _PARITY_BATCHES = 4
 
@@ -73,13 +77,13 @@ class RecognizerExporter:
         self.loaded, self._batches = loaded, batches
         self.total = sum(bool(text) for batch in batches for text in batch.texts)
         self.inputs = self.calibration = parity_inputs(batches)
-        recognize = partial(log_probabilities, network.eval())
+        self.scaling = TextScaling(TEMPERATURE)
+        self.calibrated = CalibratedRecognizer(network, self.scaling).eval()
+        recognize = partial(log_probabilities, self.calibrated)
         maps = DetectorModel(BUNDLED_DETECTOR, sha256="").maps
-        temperature, self._weights = fit_temperature(
+        self._weights = fit_weights(
             [*read_pages(maps, recognize, pages)], [*read_crops(maps, recognize, crops)]
         )
-        self.scaling = TextScaling(temperature)
-        self.calibrated = CalibratedRecognizer(network, self.scaling)
 
     def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
         """The figures of a file, see `judge`."""

@@ -113,7 +113,7 @@ def graphs(network: Network, train_slice: Split) -> Graphs:
 def detector() -> Detector:
     """It has begun to find the sevens of simple pages."""
     torch.manual_seed(0)
-    steps = 50
+    steps = 60
     model = Detector().train()
     optimizer = torch.optim.AdamW(model.parameters())
     for step in range(steps):
@@ -124,7 +124,7 @@ def detector() -> Detector:
         ]
         targets = Targets(*map(torch.stack, zip(*maps, strict=True)))
         pages = torch.from_numpy(np.stack([page.pixels[:96, :112] for page in batch]))[:, None]
-        optimizer.param_groups[0]["lr"] = 2e-2 * (1 - step / steps)
+        optimizer.param_groups[0]["lr"] = 1e-2 * (1 - step / steps)
         optimizer.zero_grad()
         detection_loss(model(pages), targets).backward()  # type: ignore[no-untyped-call]
         optimizer.step()

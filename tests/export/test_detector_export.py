@@ -72,7 +72,7 @@ def test_card_and_triton_repository(exported_detector: Exported) -> None:
 def test_failed_check_saves_nothing(tmp_path: Path, detector: Detector, monkeypatch: Patch) -> None:
     run = save(tmp_path, detector, DETECTOR)
     blank = [np.zeros((1, 1, 32, 32), np.uint8)]  # whose activations are none
-    monkeypatch.setattr(detector_export, "parity_inputs", lambda pages: blank)
+    monkeypatch.setattr(detector_export, "calibration_inputs", lambda pages, run: blank)
     with pytest.raises(DigitsError, match="quantization raises the error rate on valid"):
         export_run(run, INT8)
     assert [path.name for path in run.folder.iterdir()] == ["checkpoint.safetensors"]

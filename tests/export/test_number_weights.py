@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from digits.reader.opinions import Opinions, Weights, opinions_of
-from digits_export.number_weights import fit_temperature, fit_weights, read_crops, read_pages
+from digits_export.number_weights import fit_weights, read_crops, read_pages
 from digits_train.camera.crops import Crop
 from digits_train.matching import Truth
 from tests.export.detector_pages import drawn_page, ink_maps
@@ -40,14 +40,6 @@ def test_weights_undo_over_and_underconfidence(scales: tuple[float, float]) -> N
 
 
 @pytest.mark.slow
-def test_doubts_without_cause_are_divided_away() -> None:
-    """One symbol in seven may be none, but none is; a third of what may be ones are."""
-    seen = views([], steps("", {"7": 0.85}, {"7": 0.85}, {"7": 0.57, "1": 0.28}))
-    numbers = [(seen, text) for text in 20 * ["777", "777", "771"]]
-    assert fit_temperature(numbers, numbers)[0] < 0.6
-
-
-@pytest.mark.slow
 def test_slips_are_as_frequent_as_they_are() -> None:
     """One in five numbers has a symbol that the detector overlooks; in the others, it is right."""
     doubtful = [{"7": share, "1": 0.998 - share} for share in (0.3, 0.6, 0.7, 0.4)]
@@ -72,8 +64,8 @@ def test_what_is_read_is_paired_with_what_is_written_there(
     crops = [Crop(page.pixels, written)] * 2
     [*again] = read_crops(ink_maps, lambda crops: [steps("777")] * len(crops), crops)
     assert [text for _, text in again] == [written] * 2
-    for seen, _ in [*read, *again]:
-        pool = opinions_of(seen).pool(Weights(1.0, 1.0, 1e-6, 1e-6))
+    for opinions, _ in [*read, *again]:
+        pool = opinions.pool(Weights(1.0, 1.0, 1e-6, 1e-6))
         assert max(pool.texts, key=lambda text: pool.texts[text]) == "777"
 
 

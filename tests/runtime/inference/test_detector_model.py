@@ -35,7 +35,7 @@ def blank(pixels: np.ndarray) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("shape", "padded"), [((1, 1), (32, 32)), ((32, 40), (32, 40)), ((33, 41), (40, 48))]
+    ("shape", "padded"), [((1, 1), (32, 32)), ((32, 48), (32, 48)), ((33, 41), (48, 48))]
 )
 def test_page_is_padded_with_its_edges(shape: tuple[int, int], padded: tuple[int, int]) -> None:
     page = np.arange(math.prod(shape)).reshape(shape).astype(np.uint8)

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from digits.inference.detector_model import DetectorModel
-from digits.inference.interface import MAX_DIGIT_HEIGHT, MIN_DIGIT_HEIGHT, STRIDE, SYMBOLS
+from digits.inference.interface import (
+    MAX_DIGIT_HEIGHT,
+    MIN_DIGIT_HEIGHT,
+    PAGE_MULTIPLE,
+    STRIDE,
+    SYMBOLS,
+)
 from digits.inference.recognizer_model import RecognizerModel
 from digits.reader.detections import Detections
 from digits.reader.lattice import Arc
@@ -42,7 +48,7 @@ class Network:
 
     def __call__(self, page: np.ndarray) -> Maps:
         self.shapes.append(page.shape)
-        rows, columns = (max(32, -(-side // 8) * 8) // STRIDE for side in page.shape)
+        rows, columns = (max(32, side + -side % PAGE_MULTIPLE) // STRIDE for side in page.shape)
         centres = np.full((rows, columns), NOTHING, np.float32)
         symbols, boxes = (np.zeros((count, rows, columns), np.float32) for count in (12, 4))
         scale = (np.array(page.shape[::-1]) - 2 * MARGIN) / self.shape[::-1]
