@@ -89,7 +89,7 @@ def test_info_of_an_unregistered_network(run: Run, tmp_path: Path) -> None:
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert (code, err) == (0, "")
     assert lines[:2] == [f"file {path}", f"bytes {path.stat().st_size:,}"]
-    assert {"provenance.recipe.name classic", "parameters 282,337"} < {*lines}
+    assert {"provenance.recipe.name classic", "parameters 339,321"} < {*lines}
     assert {"tensors.up.weight 128 64 1 1", "tensors.neck.0.norm.num_batches_tracked –"} < {*lines}
     values = json.loads(run("info", path, "--json")[1])
     assert values == json.loads(run("info", tmp_path / "state.pt", "--json")[1])

@@ -18,7 +18,7 @@ Networks (--network) and their recipes (--recipe):
   lenet5         default: 80 epochs, with generated digits and outliers;
                  quick: 30 epochs, MNIST alone; classic: 5 epochs, the textbook's
   vgg16          default: 12 epochs, as LeNet-5's; classic: 5 epochs, the textbook's
-  detector       finds the digits, minus signs and points of a page; default: 60
+  detector       finds the digits, minus signs and points of a page; default: 120
                  epochs of generated pages; quick: 20 epochs
   recognizer     reads the crop of a number; default: 60 epochs of generated
                  crops; quick: 20 epochs

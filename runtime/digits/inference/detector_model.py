@@ -36,7 +36,7 @@ class DetectorModel(Network[DetectorMetadata]):
     """A detector of symbols; arguments and errors: see `Network`.
 
     >>> DetectorModel().maps(np.full((300, 150), 255, np.uint8)).boxes.shape
-    (4, 76, 38)
+    (4, 76, 40)
     """
 
     kind = DetectorMetadata
