@@ -13,7 +13,7 @@ from digits_train.camera import FITTED
 from digits_train.camera.crops import Crop, make_crops
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.page import number_page, page, random_lines
-from digits_train.camera.ranges import REAL_PAPER, clear
+from digits_train.camera.ranges import RANGES, REAL_PAPER, clear
 from digits_train.matching import LabelledPage
 from digits_train.raster import Bytes
 from digits_train.recognizer_data import Batch
@@ -50,10 +50,11 @@ def draw_pages() -> list[LabelledPage]:
 
 
 def draw_number_pages() -> list[LabelledPage]:
-    """Draw pages with a number a line, and nothing else, of the same digits."""
+    """Draw pages with a number a line, as clear as people's, of the same digits."""
+    materials = _materials()._replace(ranges=clear(RANGES))
     numbers = track(range(NUM_NUMBER_PAGES), NUM_NUMBER_PAGES, "drawing pages of numbers")
     randoms = (np.random.default_rng([_NUMBERS_SEED, number]) for number in numbers)
-    return [number_page(random, _materials(), random_lines(random)) for random in randoms]
+    return [number_page(random, materials, random_lines(random)) for random in randoms]
 
 
 def draw_crops() -> list[Crop]:
