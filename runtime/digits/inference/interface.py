@@ -20,7 +20,7 @@ PAPER, INK = 64, 192  # levels of a crop; darker ink than most is up to 255
 
 # An x86 processor without VNNI adds two products of uint8 and int8 in int16, which saturates above
 # 32,767. 2 · 255 · 64 is 32,640: seven bits give the same sums everywhere.
-QMAX = 64  # of the weights of an int8 classifier
+QMAX = 64  # of the weights of an int8 network
 
 
 class Tensor(NamedTuple):

@@ -31,7 +31,7 @@ from digits_train.own_pages import OwnPages, network_maps, read_right
 # The validation crops: the same for all trainings, whose own seeds are smaller.
 VALIDATION_SEED = 2**63
 # Batches: after each epoch, with some 4,000 symbols; and at the end, with 40,000.
-EPOCH_BATCHES, BATCHES = 30, 300
+EPOCH_BATCHES, BATCHES = 90, 870
 TOLERANCE = 0.002  # of these symbols, that a fine-tuning may cost
 _BANK, _TEXTS = 2_000, 1_000  # glyphs and words that the validation windows are composed of
 
