@@ -69,7 +69,7 @@ def test_crops_show_their_symbol_and_hide_what_is_outside() -> None:
 def test_small_crops_count_as_the_windows_in_whose_place_they_are(
     materials: Materials, train_slice: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beside batches of four windows, one of 36 crops is a batch of four as well."""
+    """Beside batches of four windows, one of 16 crops is a batch of four as well."""
     monkeypatch.setattr(detector_data, "num_workers", lambda _: 0)
     recipe = replace(short.BARS, crops=4)
     crops = materials._replace(ranges=replace(RANGES, crops=1.0))
@@ -83,7 +83,7 @@ def test_small_crops_count_as_the_windows_in_whose_place_they_are(
         parts.append((batch, task.loss(maps, batch)))
     together, _ = Windows(crops, 0, 0, 1, 4)[0]
     assert torch.equal(torch.cat([batch.inputs for batch, _ in parts]), together)
-    assert together.shape == (36, 1, CROP_SIDE, CROP_SIDE)
+    assert together.shape == (16, 1, CROP_SIDE, CROP_SIDE)
     assert [batch.size for batch, _ in parts] == [task.examples] * 3 == [4] * 3
     for _, (objective, sums) in parts:
         assert objective.item() == pytest.approx(sums.item() / 4)
