@@ -114,7 +114,7 @@ def test_digit_beyond_its_field_is_looked_at_and_empty_cells_are_blank(
     form: Form, test_slice: Split, classifier: Classifier
 ) -> None:
     *fields, total = (replace(field, is_optional=True) for field in form.fields)
-    fields.append(replace(total, box=(150, 80, 176, 92), range=None))
+    fields.append(replace(total, box=(150, 80, 176, 92), range=None, length=3))
     form = replace(form, fields=tuple(fields), find_by="fixed", **NO_RULES)
     numbers = list[tuple[str, str]]()
     for text in ("345", "3459"):  # the 9 is outside
