@@ -189,11 +189,11 @@ class Page:
     def wait_until_settled(self) -> None:
         self.wait(lambda: self.settled)
 
-    def wait_for_text(self, text: str) -> None:
-        """Wait until it is shown and no request is pending."""
+    def wait_for_text(self, *texts: str) -> None:
+        """Wait until one of them is shown and no request is pending."""
         self.wait(
-            lambda: self.text == text and self.settled,
-            lambda: f"{self.text!r} is shown, not {text!r}",
+            lambda: self.text in texts and self.settled,
+            lambda: f"{self.text!r} is shown, not {' or '.join(map(repr, texts))}",
         )
 
     def wait_for_status(self, words: str, section: str = "answer") -> None:

@@ -26,7 +26,7 @@ def test_drawn_digit_is_predicted(page: Page, scheme: str) -> None:
 
 def test_undo_and_clear(desktop: Page) -> None:
     desktop.draw([*SEVEN, *BAR])
-    desktop.wait_for_text("17")
+    desktop.wait_for_text("17", "17?")
     clear = desktop.find("clear")
     clear.send_keys(Keys.ENTER)
     desktop.wait_for_status("Draw a digit.")
@@ -36,7 +36,7 @@ def test_undo_and_clear(desktop: Page) -> None:
     assert clear.get_attribute("aria-disabled") == "true"
     assert desktop.driver.switch_to.active_element == clear
     desktop.find("undo").click()
-    desktop.wait_for_text("17")
+    desktop.wait_for_text("17", "17?")
     clear.send_keys(Keys.CONTROL, "z")
     desktop.wait_for_text("7")
 
