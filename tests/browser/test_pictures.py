@@ -149,8 +149,8 @@ def test_several_files_make_table(
     invalid.write_text("no picture")
     desktop.choose(*pictures[:5], numbers, empty, invalid)
     texts = [classifier.read(file).text for file in pictures[:5]]
-    sure = sum("?" not in text for text in texts)
-    desktop.wait_for_status(f"8 files: {sure} sure, {7 - sure} not sure, 1 not read.", "files")
+    accepted = sum("?" not in text for text in texts)
+    desktop.wait_for_status(f"8 files: {accepted} sure, {7 - accepted} not sure, 1 not read.", "files")
     *shown, [name, note, sure] = rows(desktop)
     assert shown == [
         *(
