@@ -150,7 +150,9 @@ def test_several_files_make_table(
     desktop.choose(*pictures[:5], numbers, empty, invalid)
     texts = [classifier.read(file).text for file in pictures[:5]]
     accepted = sum("?" not in text for text in texts)
-    desktop.wait_for_status(f"8 files: {accepted} sure, {7 - accepted} not sure, 1 not read.", "files")
+    desktop.wait_for_status(
+        f"8 files: {accepted} sure, {7 - accepted} not sure, 1 not read.", "files"
+    )
     *shown, [name, note, sure] = rows(desktop)
     assert shown == [
         *(
