@@ -169,10 +169,10 @@ def info(
     FILE is an ONNX file, a checkpoint or a run folder; by default $DIGITS_MODEL, else the bundled
     classifier.
     """
-    if file and (file.suffix in (".safetensors", ".pt") or (file / _CHECKPOINT).is_file()):
+    if file and (file.suffix == ".safetensors" or (file / _CHECKPOINT).is_file()):
         with options.needs_package("`digits info CHECKPOINT`", '"digits[train]"'):
-            checkpoints = import_module("digits_train.info")
-        values = checkpoints.inspect(file)
+            checkpoints = import_module("digits_train.run")
+        values = checkpoints.describe(file)
     else:
         from digits.inference.metadata import AnyMetadata
         from digits.inference.model_file import load

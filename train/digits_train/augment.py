@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate, pad
 
-from digits_train.config import Augmentation
+from digits_train.recipes import Augmentation
 
 _LATTICE = 6  # points across the smooth displacement
 _PIXEL = 2 / 28  # in grid_sample's units, from -1 to 1 across a picture
@@ -16,43 +16,34 @@ _PIXEL = 2 / 28  # in grid_sample's units, from -1 to 1 across a picture
 
 @dataclass(frozen=True)
 class BatchRng:
-    """Random numbers for a batch of which this process trains on some rows.
-
-    Every process draws for the whole batch and keeps its rows, so that what happens to a digit
-    doesn't depend on the number of processes.
-    """
+    """Random numbers for the pictures of a batch."""
 
     generator: torch.Generator
-    batch: int
-    rows: slice
+    size: int
 
     def uniform(self, *shape: int) -> Tensor:
-        """float32 [rows, *shape] between -1 and 1."""
+        """float32 [size, *shape] between -1 and 1."""
         rng = self.generator
-        return torch.rand(self.batch, *shape, generator=rng, device=rng.device)[self.rows] * 2 - 1
+        return torch.rand(self.size, *shape, generator=rng, device=rng.device) * 2 - 1
 
     def normal(self, *shape: int) -> Tensor:
-        """float32 [rows, *shape] with mean 0 and standard deviation 1."""
-        device = self.generator.device
-        return torch.randn(self.batch, *shape, generator=self.generator, device=device)[self.rows]
+        """float32 [size, *shape] with mean 0 and standard deviation 1."""
+        rng = self.generator
+        return torch.randn(self.size, *shape, generator=rng, device=rng.device)
 
     def choose(self, share: float) -> tuple[Tensor, "BatchRng"]:
-        """Choose a share of the batch: bool [rows], and the random numbers for those rows."""
-        device = self.generator.device
-        batch = torch.rand(self.batch, generator=self.generator, device=device) < share
-        chosen = batch[self.rows]
-        start = int(batch[: self.rows.start].sum())
-        rows = slice(start, start + int(chosen.sum()))
-        return chosen, BatchRng(self.generator, int(batch.sum()), rows)
+        """Choose a share of the batch: bool [size], and the random numbers for those pictures."""
+        chosen = self.uniform() < 2 * share - 1
+        return chosen, BatchRng(self.generator, int(chosen.sum()))
 
 
-def augment(images: Tensor, params: Augmentation, rng: BatchRng) -> Tensor:
+def augment(images: Tensor, params: Augmentation, generator: torch.Generator) -> Tensor:
     """Change how each digit is written, placed and photographed.
 
-    images: [rows, 1, 28, 28], any real dtype, 0 (paper) to 255 (ink). Returns float32 of the same
+    images: [n, 1, 28, 28], any real dtype, 0 (paper) to 255 (ink). Returns float32 of the same
     shape and range. Beyond the edges is paper.
     """
-    ink = images.float() / 255
+    ink, rng = images.float() / 255, BatchRng(generator, len(images))
     if params.stroke:
         ink = _vary_stroke_width(ink, params.stroke * rng.uniform(1, 1, 1))
     ink = grid_sample(ink, _grid(params, ink, rng), align_corners=False)
@@ -76,7 +67,7 @@ def augment(images: Tensor, params: Augmentation, rng: BatchRng) -> Tensor:
 
 
 def _grid(params: Augmentation, ink: Tensor, rng: BatchRng) -> Tensor:
-    """float32 [rows, side, side, 2]: the input position of each output pixel (x, y; -1 to 1)."""
+    """float32 [n, side, side, 2]: the input position of each output pixel (x, y; -1 to 1)."""
     angle = math.radians(params.rotation) * rng.uniform()
     x_scale, y_scale = 1 + params.scale * rng.uniform(), 1 + params.scale * rng.uniform()
     shear = params.shear * rng.uniform()
@@ -93,7 +84,7 @@ def _grid(params: Augmentation, ink: Tensor, rng: BatchRng) -> Tensor:
 
 
 def _smooth(lattice: Tensor, side: int) -> Tensor:
-    """Interpolate a field [rows, channels, side, side] from a lattice [.., .., n, n]."""
+    """Interpolate a field [n, channels, side, side] from a lattice [.., .., n, n]."""
     # Bicubic interpolation is linear: a matrix product is many times as fast.
     points = torch.eye(lattice.shape[-1], device=lattice.device)[None, None]
     bicubic = interpolate(points, size=(side, lattice.shape[-1]), mode="bicubic")[0, 0]

@@ -1,48 +1,54 @@
 """Checkpoints, and the state that `--resume` needs.
 
-A checkpoint is a trained network in one safetensors file
-(https://huggingface.co/docs/safetensors), which holds tensors and text, never code. The text is one
-JSON object under the key `digits`: what the network is, how it was trained, and a SHA-256 over that
-and the weights, to detect damage.
+Both are safetensors files (https://huggingface.co/docs/safetensors), which hold tensors and text,
+never code. The text is one JSON object under the key `digits`: what the tensors are, and a SHA-256
+over that and them, to detect damage.
 """
 
 import hashlib
-import io
 import json
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import safetensors
 import safetensors.torch
 import torch
+from msgspec import Struct
+from safetensors import SafetensorError
 from torch import Tensor
 
 from digits.errors import DigitsError, ModelError, reporting
 from digits.files import write_bytes
 from digits_train import models
-from digits_train.config import from_dict
+from digits_train.experiment import Experiment
 from digits_train.models import BaseNetwork
+from digits_train.structs import from_dict, to_dict
 
-FORMAT = "digits checkpoint 2"  # 2: recipes have the names of `digits_train.config`
+FORMAT = "digits checkpoint 3"  # 3: with the whole experiment
 
 _KEY = "digits"
-_SHA256_BYTES = 32
+# Batch norm measures these; it doesn't learn them.
+_STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")
+# What reading any content may raise.
+_ERRORS = SafetensorError, LookupError, ValueError, TypeError, AttributeError, RecursionError
+
+Tensors = dict[str, Tensor]
 
 
-@dataclass(frozen=True)
-class Provenance:
-    """How a network was trained."""
+class Provenance(Struct, frozen=True):
+    """How a network was trained.
 
-    architecture: str
+    progress: how many epochs or steps are finished. training_digits: how many digits it learnt
+    from, or its pictures were composed of. validation_accuracy: 0 to 1, of the digits, symbols or
+    numbers.
+    """
+
     digits_version: str
-    recipe: dict[str, Any]  # the fields of a recipe
-    seed: int
-    epoch: int  # finished epochs
-    data_sha256: dict[str, str]  # file name -> SHA-256
+    experiment: Experiment
+    progress: int
     training_digits: int
-    validation_accuracy: float  # 0 to 1, of the digits, or a detector's of the symbols on its crops
-    init: str | None = None  # SHA-256 of the file it started from; None: random weights
+    validation_accuracy: float
 
 
 class Checkpoint(NamedTuple):
@@ -58,35 +64,67 @@ def save(path: Path, model: BaseNetwork, provenance: Provenance) -> None:
 
     Raises DigitsError if it can't be written.
     """
-    # Copies, because safetensors refuses a layer that has two names.
-    state = model.state_dict().items()
-    weights = {name: tensor.contiguous().cpu().clone() for name, tensor in state}
-    values = asdict(provenance)
-    header = {"format": FORMAT, "sha256": _digest(weights, values), "provenance": values}
-    # One key only: safetensors writes several in random order.
-    write_bytes(path, safetensors.torch.save(weights, {_KEY: json.dumps(header)}))
+    write(path, model.state_dict(), to_dict(provenance))
 
 
 def load(path: Path) -> Checkpoint:
     """Read a checkpoint into a network on the CPU, in evaluation mode.
 
-    Raises ModelError if the file is missing, damaged, not ours, or of an unknown architecture, or
-    if its weights are not finite or don't fit it.
+    Raises ModelError if the file is missing, damaged, not ours, or of an unknown network, or if its
+    weights are not finite or don't fit it.
     """
-    provenance, tensors, sha256 = read(path)
+    provenance, tensors, sha256 = _read_checkpoint(path)
+    name = provenance.experiment.network
     try:
-        model = models.get_network(provenance.architecture)()
+        model = models.get_network(name)()
         model.load_weights(tensors)
     except DigitsError as error:
         raise ModelError(f"{path} can't be used: {error}") from error
     except ValueError as error:
-        unusable = f"{path} is not a usable {provenance.architecture}"
-        raise ModelError(f"{unusable}: {error}; train it again") from error
+        raise ModelError(f"{path} is not a usable {name}: {error}; train it again") from error
     return Checkpoint(model.eval(), provenance, sha256)
 
 
-def read(path: Path) -> tuple[Provenance, dict[str, Tensor], str]:
-    """Read a checkpoint of any network, known or not; and the SHA-256 of the file.
+def describe(path: Path) -> dict[str, Any]:
+    """The properties of a checkpoint of any network, known or not.
+
+    parameters: how many values were learnt. tensors: the shape of each, by name. Raises ModelError
+    if the checkpoint is missing, damaged or not ours.
+    """
+    provenance, tensors, sha256 = _read_checkpoint(path)
+    shapes = {name: list(tensor.shape) for name, tensor in sorted(tensors.items())}
+    learnt = [shape for name, shape in shapes.items() if not name.endswith(_STATISTICS)]
+    return {
+        "file": str(path),
+        "bytes": path.stat().st_size,
+        "sha256": sha256,
+        "provenance": to_dict(provenance),
+        "parameters": sum(map(math.prod, learnt)),
+        "tensors": shapes,
+    }
+
+
+def _read_checkpoint(path: Path) -> tuple[Provenance, Tensors, str]:
+    values, tensors, sha256 = read(path)
+    try:
+        return from_dict(Provenance, values), tensors, sha256
+    except _ERRORS as error:
+        raise ModelError(
+            f"{path} is not a checkpoint of this version of digits ({error})"
+        ) from error
+
+
+def write(path: Path, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
+    """Write tensors and JSON values atomically. Raises DigitsError if they can't be written."""
+    # Copies, because safetensors refuses a layer that has two names.
+    copies = {name: tensor.contiguous().cpu().clone() for name, tensor in tensors.items()}
+    header = {"format": FORMAT, "sha256": _digest(copies, values), "values": values}
+    # One key only: safetensors writes several in random order.
+    write_bytes(path, safetensors.torch.save(copies, {_KEY: json.dumps(header)}))
+
+
+def read(path: Path) -> tuple[dict[str, Any], Tensors, str]:
+    """Read what `write` wrote; and the SHA-256 of the file.
 
     Raises ModelError if the file is missing, damaged or not ours.
     """
@@ -97,55 +135,23 @@ def read(path: Path) -> tuple[Provenance, dict[str, Tensor], str]:
         header = json.loads(json.loads(raw[8 : 8 + size])["__metadata__"][_KEY])
         if header["format"] != FORMAT:
             raise ValueError(f"its format isn't {FORMAT}")
-        if _digest(tensors, header["provenance"]) != header["sha256"]:
+        values: dict[str, Any] = header["values"]
+        if _digest(tensors, values) != header["sha256"]:
             raise ValueError("its SHA-256 isn't the one in its header")
-        provenance = from_dict(Provenance, header["provenance"])
-    except (
-        *(safetensors.SafetensorError, LookupError, ValueError, TypeError),
-        *(AttributeError, RecursionError),
-    ) as error:
+    except _ERRORS as error:
         raise ModelError(
-            f"{path} is damaged, or not a checkpoint of this version of digits ({error})"
+            f"{path} is damaged, or not a file of this version of digits ({error})"
         ) from error
-    return provenance, tensors, hashlib.sha256(raw).hexdigest()
+    return values, tensors, hashlib.sha256(raw).hexdigest()
 
 
-def _digest(weights: dict[str, Tensor], provenance: dict[str, Any]) -> str:
-    """SHA-256 over the provenance, then the name, type, shape and bytes of each tensor."""
-    digest = hashlib.sha256(json.dumps(provenance, sort_keys=True).encode())
-    for name, tensor in sorted(weights.items()):
+def _digest(tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> str:
+    """SHA-256 over the values, then the name, type, shape and bytes of each tensor."""
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
         digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
         digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write what `--resume` needs, atomically: torch's file, followed by its SHA-256.
-
-    Raises DigitsError if it can't be written.
-    """
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    data = buffer.getvalue()
-    write_bytes(path, data + hashlib.sha256(data).digest())
-
-
-def load_state(path: Path) -> dict[str, Any]:
-    """Read what `save_state` wrote: tensors and plain values; pickled code is refused.
-
-    Raises ModelError if the file is missing, damaged or not ours.
-    """
-    raw = _read_bytes(path)
-    data, digest = raw[:-_SHA256_BYTES], raw[-_SHA256_BYTES:]
-    try:
-        if hashlib.sha256(data).digest() != digest:  # torch ignores its files' checksums
-            raise ValueError("wrong SHA-256")
-        state = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
-        if not isinstance(state, dict):
-            raise TypeError("not a dict")
-    except Exception as error:  # torch's restricted unpickler raises eleven kinds
-        raise ModelError(f"{path} is damaged, or not a state that digits wrote") from error
-    return state
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -18,18 +18,18 @@ Networks (--network) and their recipes (--recipe):
   lenet5         default: 80 epochs, with generated digits and outliers;
                  quick: 30 epochs, MNIST alone; classic: 5 epochs, the textbook's
   vgg16          default: 12 epochs, as LeNet-5's; classic: 5 epochs, the textbook's
-  detector       finds the digits, minus signs and points of a page; default: 120
-                 epochs of generated pages; quick: 20 epochs
-  recognizer     reads the crop of a number; default: 60 epochs of generated
-                 crops; quick: 20 epochs
+  detector       finds the digits, minus signs and points of a page; default:
+                 48,000 steps of generated windows; quick: 8,000 steps
+  recognizer     reads the crop of a number; default: 23,040 steps of generated
+                 crops; quick: 7,680 steps
   first three    finetune: a few minutes on your own pictures, from --start
   FILE.py:CLASS  your own: any nn.Module from uint8 [n, 1, 28, 28] to logits
-                 [n, 10]; without recipes of its own, classic, default and finetune
+                 [n, 10], with the recipes classic, default and finetune unless it
+                 has others; or a DetectorNetwork or RecognizerNetwork
 """
 
 _RECIPE = "How to train it; default: default, or finetune with --start."
-_OVERRIDE = "Override the recipe's."
-_BATCH_SIZE = "Override the recipe's; over all processes."
+_SET = "Change a value of the experiment; run.json has all of them. May be repeated."
 _START = "Start from these weights: fine-tune them on the pictures of --data, beside MNIST."
 _RESUME = "Continue the interrupted run in this folder; your own --network again."
 
@@ -42,9 +42,7 @@ def train(
         str | None, option("NAME|FILE.py:CLASS", "What to train.", show_default="lenet5")
     ] = None,
     recipe: Annotated[str | None, option("NAME", _RECIPE)] = None,
-    epochs: Annotated[int | None, option("N", _OVERRIDE, min=1)] = None,
-    batch_size: Annotated[int | None, option("N", _BATCH_SIZE, min=1)] = None,
-    learning_rate: Annotated[float | None, option("RATE", _OVERRIDE, min=1e-12)] = None,
+    changes: Annotated[list[str] | None, option("NAME=VALUE", _SET, "--set")] = None,
     seed: Annotated[
         int, option("N", "Seed of weights, order and augmentation.", min=0, max=2**63 - 1)
     ] = 0,
@@ -60,43 +58,44 @@ def train(
 
     With several GPUs or machines: torchrun --nproc-per-node N -m digits train ...
     """
-    settings = (recipe, epochs, batch_size, learning_rate, seed or None, start, out)
+    settings = (recipe, changes, seed or None, start, out)
     named = network is not None and ":" not in network
-    if resume is not None and (named or any(setting is not None for setting in settings)):
+    if resume is not None and (named or any(settings)):
         raise typer.BadParameter(
             "--resume continues as the run was started: it allows only --device and --data, and"
             " for a network of your own --network FILE.py:CLASS"
         )
 
     # torch takes seconds to import and may not be installed; --help needs neither.
-    from digits_train import comparison, run, trainer
-    from digits_train.config import TrainConfig
-    from digits_train.models import custom, get_recipe, register
+    from digits_train import experiment, trainer, verdict
+    from digits_train.models import custom, register
+    from digits_train.run import find_run
     from digits_train.start import load_start
 
     name = "lenet5" if network is None else network
     # An unknown name is wrong usage, but a file that can't be used is not.
     with nullcontext() if custom.is_file(name) else _wrong_usage():
-        architecture = register(name)
+        name = register(name)
     if resume is None:
         parent = None
         if start is not None:
             source = None if str(start) == "bundled" else start
-            parent = load_start(source, architecture if network else None)
-            architecture = parent.architecture
-        changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+            parent = load_start(source, name if network else None)
+            name = parent.network
         with _wrong_usage():
             chosen = recipe or ("finetune" if parent else "default")
-            config = TrainConfig(architecture, get_recipe(architecture, chosen, **changes), seed)
-        result = trainer.train(config, device, data, parent, out)
+            planned = experiment.default_experiment(name, chosen, seed)
+            planned = experiment.change(planned, changes or ())
+        result = trainer.train(planned, device, data, parent, out)
     else:
-        result = trainer.resume(run.find_run(resume), device, data)
+        result = trainer.resume(find_run(resume), device, data)
     if result is not None:  # in the main process
         print_result(f"{result.run.folder}  {_accuracy(result.summary)}")
         if "comparison" in result.summary:
-            compared = comparison.load(result.run.summary)
-            print_report({"comparison": [each.row() for each in compared]}, as_json=False)
-            for problem in filter(None, (each.problem for each in compared)):
+            compared = verdict.load_comparisons(result.run.summary)
+            rows = [comparison.row() for comparison in compared]
+            print_report({"comparison": rows}, as_json=False)
+            for problem in filter(None, (comparison.problem for comparison in compared)):
                 print_stderr(f"warning: {problem}; `digits export` will want --force")
         if result.failure:
             raise DigitsError(result.failure)

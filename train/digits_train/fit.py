@@ -3,20 +3,19 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from random import Random
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from digits.errors import DigitsError
-from digits_train.distributed import DistributedContext
-from digits_train.metrics import Metrics
-from digits_train.optim import clip_gradients, learning_rate, update_ema
-from digits_train.tasks import Task
-from digits_train.training import Training
+from digits_train.optim import learning_rate, update_ema
+from digits_train.tasks.task import AnyTask
+from digits_train.training import Metrics, Training
 
 # Steps, too few for batch norm's moving averages to forget the random network at the beginning
 # (VGG-16, 140 pictures, 24 steps: 14 % of the training digits are read right, with this 82 %).
@@ -24,93 +23,101 @@ _SHORT = 200
 
 
 def fit(
-    training: Training,
-    task: Task,
-    on_step: Callable[[int], object] = lambda examples: None,
+    training: Training, task: AnyTask, on_step: Callable[[], object] = lambda: None
 ) -> Iterator[Metrics]:
-    """Train epoch by epoch. Yields each, so that the caller can save, draw or stop there.
+    """Train to the end. Yields what each validation measures, so that the caller can save.
 
-    The same seed on the same CPU with the same number of threads gives the same weights, bit for
-    bit. Another number of processes gives them within rounding unless the network has batch norm or
-    dropout, which see a process's own share of the batch.
-
-    on_step is called after each step with its number of examples, over all processes. Raises
+    The same experiment on the same CPU with the same numbers of threads and processes gives the
+    same weights, bit for bit, interrupted or not. on_step is called after each step. Raises
     DigitsError if the training diverges.
     """
     network: nn.Module = training.model
     dist = task.dist
     if dist.world_size > 1:
         network = nn.parallel.DistributedDataParallel(network)
-    while training.epoch < task.recipe.epochs:
-        started = time.perf_counter()
-        means = _train_epoch(network, training, task, on_step)
-        trained = time.perf_counter()
-        with _autocast(training, task):
-            if task.recipe.epochs * task.steps < _SHORT:
-                update_bn([task.samples.to(dist.device)], training.eval_model)
-            epoch = dist.run_on_main(partial(_measure, training, task, means, started, trained))
-        training.history.append(epoch)
-        yield epoch
+    with closing(task.batches(training)) as batches:
+        while training.step < task.steps:
+            started = time.perf_counter()
+            steps = min(task.interval - training.step % task.interval, task.steps - training.step)
+            _seed(training, dist.rank)
+            means, examples = _train(network, training, task, batches, steps, on_step)
+            trained = time.perf_counter()
+            with _autocast(training, task):
+                if task.steps < _SHORT:
+                    update_bn([task.samples.to(dist.device)], training.eval_model)
+                measure = partial(_measure, training, task, means, started)
+                measured, hard = dist.run_on_main(measure)
+            measured["images_per_second"] = examples / (trained - started)
+            training.history.append(measured)
+            training.hard[training.step] = hard
+            yield measured
 
 
-def _train_epoch(
-    network: nn.Module, training: Training, task: Task, on_step: Callable[[int], object]
-) -> list[float]:
-    """One pass over the examples. Returns the means of the sums."""
-    optimizer, recipe, dist = training.optimizer, task.recipe, task.dist
-    rng = _seed(training, dist)
-    sums = torch.zeros((), device=dist.device)
+def _train(
+    network: nn.Module,
+    training: Training,
+    task: AnyTask,
+    batches: Iterator[Any],
+    steps: int,
+    on_step: Callable[[], object],
+) -> tuple[Metrics, int]:
+    """Train for some steps. Returns the means of the losses, and how many examples were seen."""
+    optimizer, recipe, dist = training.optimizer, training.experiment.recipe, task.dist
+    totals, examples = dict[str, Tensor](), 0
     network.train()
-    batches: Iterator[Any] = task.batches(training.epoch, rng, training.eval_model)
-    for step, batch in enumerate(batches, training.epoch * task.steps):
+    for _ in range(steps):
+        batch = next(batches)
         with _autocast(training, task):
             outputs = network(batch.inputs)
-        objective, batch_sums = task.loss(outputs, batch)
+        loss, sums = task.loss(outputs, batch)
         optimizer.zero_grad()
-        # DDP averages gradients over the processes; this makes it the mean over the batch.
-        (objective * dist.world_size).backward()  # type: ignore[no-untyped-call]
-        clip_gradients(training.model, recipe)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if recipe.max_gradient_norm is not None:
+            nn.utils.clip_grad_norm_(training.model.parameters(), recipe.max_gradient_norm)
         # The middle of the step: at its ends, the first or the last one would learn nothing.
-        progress = (step + 0.5) / (recipe.epochs * task.steps)
+        progress = (training.step + 0.5) / task.steps
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(recipe, progress)
         optimizer.step()
         if training.ema_model is not None and recipe.ema_decay is not None:
-            update_ema(training.ema_model, training.model, recipe.ema_decay, step)
-        sums = sums + batch_sums
-        on_step(batch.size)
-    means: list[float] = (dist.all_reduce(sums) / task.examples).tolist()
-    return means
+            update_ema(training.ema_model, training.model, recipe.ema_decay, training.step)
+        totals = {name: totals.get(name, 0) + value for name, value in sums.items()}
+        examples += batch.size
+        training.step += 1
+        on_step()
+    count = torch.tensor(float(examples), device=dist.device)
+    *reduced, seen = dist.all_reduce(torch.stack([*totals.values(), count])).tolist()
+    return {name: total / seen for name, total in zip(totals, reduced, strict=True)}, round(seen)
 
 
-def _autocast(training: Training, task: Task) -> torch.autocast:
-    bfloat16 = training.config.precision == "bfloat16"
+def _autocast(training: Training, task: AnyTask) -> torch.autocast:
+    bfloat16 = training.experiment.precision == "bfloat16"
     return torch.autocast(task.dist.device.type, torch.bfloat16, enabled=bfloat16)
 
 
 def _measure(
-    training: Training, task: Task, means: list[float], started: float, trained: float
-) -> Metrics:
-    """Validate the network. Raises DigitsError if the training has diverged."""
-    number, validated = training.epoch + 1, task.validate(training.eval_model)
+    training: Training, task: AnyTask, means: Metrics, started: float
+) -> tuple[Metrics, list[int]]:
+    """Validate the network, and find what it mistakes.
+
+    Raises DigitsError if the training has diverged.
+    """
+    unit = training.experiment.recipe.unit
+    number = training.step if unit == "step" else training.step // task.interval
+    validated = task.validate(training.eval_model)
     # The last step's training loss is from before it changed the weights.
-    loss, validation_loss = means[0], validated["validation_loss"]
+    loss, validation_loss = means["train_loss"], validated["validation_loss"]
     if not (loss < task.divergence and math.isfinite(validation_loss)):
         raise DigitsError(
-            f"training diverged in epoch {number}: loss {loss:.4g}, validation loss"
-            f" {validation_loss:.4g}; try a smaller --learning-rate"
+            f"training diverged before {unit} {number}: loss {loss:.4g}, validation loss"
+            f" {validation_loss:.4g}; try a smaller --set recipe.learning_rate"
         )
-    seconds, rate = time.perf_counter() - started, task.examples / (trained - started)
-    times = {"seconds": seconds, "images_per_second": rate}
-    return {"number": number, **dict(zip(task.means, means, strict=True)), **validated, **times}
+    hard = task.find_hard(training.eval_model, training.step)
+    seconds = time.perf_counter() - started
+    return {"number": number, **means, **validated, "seconds": seconds}, hard
 
 
-def _seed(training: Training, dist: DistributedContext) -> torch.Generator:
-    """A generator for an epoch's order and augmentation, the same in all processes.
-
-    Dropout draws from torch's global generator, seeded differently in each process.
-    """
-    epoch = f"{training.config.seed} {training.epoch}"
-    torch.manual_seed(Random(f"{epoch} {dist.rank}").getrandbits(63))
-    shared = Random(epoch).getrandbits(63)
-    return torch.Generator(dist.device).manual_seed(shared)
+def _seed(training: Training, rank: int) -> None:
+    """Seed torch's global generator, which dropout draws from, otherwise in each process."""
+    name = f"{training.experiment.seed} {training.step} {rank}"
+    torch.manual_seed(Random(name).getrandbits(63))

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from digits_train.config import BaseRecipe, GeneratedRecipe
+from digits_train.recipes import BaseRecipe
 
 _DECAY = 0.2  # share of the steps
 
@@ -22,14 +22,7 @@ def make_optimizer(model: nn.Module, recipe: BaseRecipe) -> torch.optim.Optimize
         return torch.optim.SGD(
             groups, recipe.learning_rate, momentum=0.9, nesterov=True, fused=fused
         )
-    beta2 = recipe.beta2 if isinstance(recipe, GeneratedRecipe) else 0.999
-    return torch.optim.AdamW(groups, recipe.learning_rate, (0.9, beta2), fused=fused)
-
-
-def clip_gradients(model: nn.Module, recipe: BaseRecipe) -> None:
-    """Scale the gradients down to the longest that the recipe allows, if it has such a bound."""
-    if isinstance(recipe, GeneratedRecipe):
-        nn.utils.clip_grad_norm_(model.parameters(), recipe.max_gradient_norm)
+    return torch.optim.AdamW(groups, recipe.learning_rate, (0.9, recipe.beta2), fused=fused)
 
 
 def learning_rate(recipe: BaseRecipe, progress: float) -> float:

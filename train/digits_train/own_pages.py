@@ -33,11 +33,9 @@ from digits.reader.page import best_paths, build_lattices, find_symbols
 from digits.reader.pyramid import MapsFn
 from digits_train.camera.exposure import lens
 from digits_train.camera.ranges import RANGES
-from digits_train.detection import Targets, cells, make_targets
-from digits_train.matching import predict_maps
-from digits_train.models import BaseNetwork
+from digits_train.models import DetectorNetwork
 from digits_train.raster import Random, resized
-from digits_train.symbols import Box, Symbol, moved
+from digits_train.symbols import Box, LabelledPage, Symbol, label_window, moved
 
 _BESIDE = 0.5  # heights of a box, beside which a symbol may be that was overlooked
 _STRETCHED = 0.05  # standard deviation of a window's width and height
@@ -76,8 +74,8 @@ class OwnPages:
     held_back: list[OwnPage]
     sha256: str
 
-    def example(self, random: Random, side: int) -> tuple[Grey, Targets]:
-        """A random window around a symbol, uint8 [side, side]; see `show`."""
+    def window(self, random: Random, side: int) -> LabelledPage:
+        """A random window around a symbol; see `show`."""
         counts = np.array([len(page.symbols) for page in self.train])
         page = self.train[int(random.choice(len(counts), p=counts / counts.sum()))]
         return show(page, int(random.integers(len(page.symbols))), random, side)
@@ -175,7 +173,7 @@ def _is_in(boxes: Floats, box: Box | Floats, beside: float = 0.0) -> Mask:
     return inside
 
 
-def show(page: AlignedPage, number: int, random: Random, side: int) -> tuple[Grey, Targets]:
+def show(page: AlignedPage, number: int, random: Random, side: int) -> LabelledPage:
     """Photograph a window around a symbol anew, as large as others write it.
 
     Where it isn't known what is written, such as beyond the page's edge, nothing is wrong.
@@ -203,12 +201,8 @@ def show(page: AlignedPage, number: int, random: Random, side: int) -> tuple[Gre
         for box in [moved(symbol.box, *view)]
         if symbol.label >= 0 and max(box[:2]) < side and min(box[2:]) > 0
     ]
-    targets = make_targets((side, side), symbols)
-    known = torch.zeros_like(targets.weight)
-    for box in page.known:
-        known[cells(moved(box, *view))] = 1
-    weight = targets.weight * known
-    return lens(pixels, size, contrast, random), targets._replace(weight=weight)
+    known = [moved(box, *view) for box in page.known]
+    return label_window(lens(pixels, size, contrast, random), symbols, known=known)
 
 
 def read_right(maps: MapsFn, pages: Sequence[OwnPage]) -> NDArray[np.bool_]:
@@ -225,7 +219,7 @@ def read_right(maps: MapsFn, pages: Sequence[OwnPage]) -> NDArray[np.bool_]:
     return np.array(right, np.bool_)
 
 
-def network_maps(model: BaseNetwork) -> MapsFn:
+def network_maps(model: DetectorNetwork) -> MapsFn:
     """Return a network's maps as a function of a page, as `DetectorModel.maps`.
 
     Calibrated as the bundled detector is, from which most trainings start; export fits it anew.
@@ -233,7 +227,7 @@ def network_maps(model: BaseNetwork) -> MapsFn:
     bundled = load(BUNDLED_DETECTOR, DetectorMetadata, sha256="").metadata
 
     def run(page: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        centres, symbols, boxes = predict_maps(model, torch.from_numpy(page))
+        centres, symbols, boxes = model.predict(torch.from_numpy(page))
         centres = centres / bundled.centre_temperature + bundled.centre_shift
         return [part.numpy() for part in (centres, symbols / bundled.temperature, boxes)]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from digits.files import atomic_write
 from digits.inference.interface import SYMBOLS
 from digits.text import escape_control
 from digits_train.matplotlib_data import own_settings
+from digits_train.symbols import Match
 
 with own_settings():
     from matplotlib.axes import Axes
@@ -22,8 +23,6 @@ with own_settings():
     from matplotlib.patches import Rectangle
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-if TYPE_CHECKING:  # it needs torch; `digits eval --plot` has none
-    from digits_train.matching import Match
 
 # Distinguishable in print and for colour-blind readers (Okabe and Ito, 2008).
 _ORANGE, _BLUE = "#E69F00", "#0072B2"
@@ -32,14 +31,14 @@ _MAX_TEXT = 64  # characters of a page's name and text
 RIGHT, MISSED, FALSE = "#009E73", _BLUE, "#D55E00"  # symbols on crops
 
 
-def curves(path: Path, epochs: Sequence[dict[str, float]]) -> None:
-    """Plot loss and errors per epoch, for training and validation, side by side.
+def curves(path: Path, history: Sequence[dict[str, float]], unit: str) -> None:
+    """Plot loss and errors, for training and validation, side by side. unit: epoch or step.
 
     Scales are logarithmic: on a linear one the last nine tenths of a training are flat.
     """
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     losses, shares = figure.subplots(1, 2)
-    table = {name: np.array([epoch[name] for epoch in epochs]) for name in epochs[0]}
+    table = {name: np.array([row[name] for row in history]) for name in history[0]}
     for split, color in (("train", _ORANGE), ("validation", _BLUE)):
         style: dict[str, Any] = {"marker": ".", "color": color, "label": split}
         losses.plot(table["number"], table[f"{split}_loss"], **style)
@@ -48,7 +47,7 @@ def curves(path: Path, epochs: Sequence[dict[str, float]]) -> None:
             errors = table.get(f"{split}_errors", 1 - table[f"{split}_accuracy"])
             shares.plot(table["number"], 100 * errors, **style)
     for axes, title in ((losses, "Loss"), (shares, "Errors (%)")):
-        axes.set(title=title, xlabel="epoch", yscale="log")
+        axes.set(title=title, xlabel=unit, yscale="log")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -102,7 +101,7 @@ def texts(path: Path, title: str, crops: Sequence[tuple[NDArray[np.uint8], str, 
     _save(figure, path)
 
 
-def crops(path: Path, title: str, crops: "Sequence[Match]") -> None:
+def crops(path: Path, title: str, crops: Sequence[Match]) -> None:
     """Plot crops of pages, the worst first, with what was found on them, and what was missed."""
     columns = 6
     worst = [crop for crop in crops[: columns * _CROP_ROWS] if crop.score.errors]

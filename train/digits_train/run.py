@@ -1,7 +1,6 @@
 """The run folder: what one training writes down, and what others find in it."""
 
 import csv
-import dataclasses
 import io
 import json
 import os
@@ -20,7 +19,7 @@ from digits_train.training import Training
 
 RUNS = Path("runs")
 FILES = {
-    *("checkpoint.safetensors", "state.pt", "run.json", "metrics.csv"),
+    *("checkpoint.safetensors", "state.safetensors", "run.json", "metrics.csv"),
     *("curves.png", "confusion.png", "mistakes.png"),
 }
 
@@ -31,7 +30,7 @@ class RunDir:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.checkpoint = folder / "checkpoint.safetensors"
-        self.state, self.summary = folder / "state.pt", folder / "run.json"
+        self.state, self.summary = folder / "state.safetensors", folder / "run.json"
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -47,24 +46,21 @@ class RunDir:
             yield
 
     def save(self, training: Training, training_digits: int) -> None:
-        """Write state.pt, then the files of the last epoch, if any; a kill between them is no loss.
+        """Write the state, then the files of the last validation, if any.
 
-        Raises DigitsError if a file can't be written.
+        A kill between them is no loss. training_digits: see `Provenance`. Raises DigitsError if a
+        file can't be written.
         """
-        config, history = training.config, training.history
-        checkpoint.save_state(self.state, training.state_dict())
+        history = training.history
+        training.save(self.state)
         if not history:
             return
         provenance = Provenance(
-            architecture=config.architecture,
             digits_version=digits.__version__,
-            recipe=dataclasses.asdict(config.recipe),
-            seed=config.seed,
-            epoch=training.epoch,
-            data_sha256=config.data_sha256,
+            experiment=training.experiment,
+            progress=round(history[-1]["number"]),
             training_digits=training_digits,
             validation_accuracy=history[-1]["validation_accuracy"],
-            init=config.init,
         )
         checkpoint.save(self.checkpoint, training.eval_model, provenance)
         table = io.StringIO()
@@ -90,8 +86,9 @@ def find_run(path: Path) -> RunDir:
 
 
 def checkpoint_at(path: Path) -> Path:
-    """The checkpoint of the run in a folder, or beside its state.pt; any other path unchanged."""
-    is_run = os.path.isdir(path) or path.name == "state.pt"  # False for an impossible name, too
+    """The checkpoint of the run in a folder, or beside its state; any other path unchanged."""
+    # False for an impossible name, too.
+    is_run = os.path.isdir(path) or path.name == "state.safetensors"
     return find_run(path).checkpoint if is_run else path
 
 
@@ -99,20 +96,20 @@ def latest_run() -> RunDir:
     """The run under runs/ whose checkpoint was written last. Raises ModelError if there is none."""
     checkpoints = [*RUNS.glob("*/checkpoint.safetensors")]
     if not checkpoints:
-        raise ModelError(f"no finished epoch under {RUNS}/: run `digits train` first")
+        raise ModelError(f"no checkpoint under {RUNS}/: run `digits train` first")
     return RunDir(max(checkpoints, key=lambda path: path.stat().st_mtime).parent)
 
 
 @contextmanager
-def create_run(architecture: str, folder: Path | None = None) -> Iterator[RunDir]:
-    """Make and lock runs/ARCHITECTURE, or runs/ARCHITECTURE-2 and so on if that is taken.
+def create_run(network: str, folder: Path | None = None) -> Iterator[RunDir]:
+    """Make and lock runs/NETWORK, or runs/NETWORK-2 and so on if that is taken.
 
     With `folder`, make that one; it may exist and hold only what a run leaves that is killed in its
     first file. Raises DigitsError if it holds more, can't be made, or another process trains there.
     """
     with ExitStack() as lock:
         try:
-            run = RunDir(folder or _make_numbered(architecture))
+            run = RunDir(folder or _make_numbered(network))
             run.folder.mkdir(parents=True, exist_ok=True)
             lock.enter_context(run.lock())
             remove(temporary_path(run.state))
@@ -123,12 +120,17 @@ def create_run(architecture: str, folder: Path | None = None) -> Iterator[RunDir
         yield run
 
 
-def _make_numbered(architecture: str) -> Path:
+def _make_numbered(network: str) -> Path:
     """Make a folder that no other process has made."""
     RUNS.mkdir(exist_ok=True)
     for number in count(1):
-        folder = RUNS / (architecture if number == 1 else f"{architecture}-{number}")
+        folder = RUNS / (network if number == 1 else f"{network}-{number}")
         with suppress(FileExistsError):
             folder.mkdir()
             break
     return folder
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """The properties of a checkpoint, or of that of a run folder; see `checkpoint.describe`."""
+    return checkpoint.describe(checkpoint_at(path))

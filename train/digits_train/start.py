@@ -21,45 +21,39 @@ from digits.inference import model_file
 from digits.inference.metadata import AnyMetadata
 from digits.inference.onnx_weights import read_weights
 from digits_train import checkpoint, models
-from digits_train.config import AnyRecipe
 from digits_train.models import BaseNetwork, Normalize
+from digits_train.recipes import BaseRecipe
 from digits_train.run import checkpoint_at
 
-_BUNDLED = {
-    "lenet5": model_file.BUNDLED,
-    "detector": model_file.BUNDLED_DETECTOR,
-    "recognizer": model_file.BUNDLED_RECOGNIZER,
-}
 _EPSILON = 1e-5  # that batch norm adds to variances
 
 
 class Start(NamedTuple):
     """A network on the CPU, in evaluation mode. sha256: of its file."""
 
-    architecture: str
+    network: str
     model: BaseNetwork
     sha256: str
 
 
-def load_start(source: Path | None, architecture: str | None) -> Start:
+def load_start(source: Path | None, network: str | None) -> Start:
     """The network whose weights a training starts from.
 
     source: a run folder, its checkpoint, or an ONNX file of `digits export`; None for the bundled
-    file. architecture: the only one accepted; None for any. Raises DigitsError if there is no such
-    bundled file, or if the file is another network's or can't be used.
+    file. network: the name of the only one accepted; None for any. Raises DigitsError if there is
+    no such bundled file, or if the file is another network's or can't be used.
     """
-    if source is None and architecture not in (None, *_BUNDLED):
-        raise DigitsError(f"no {architecture} is bundled: name a run, or an exported ONNX file")
-    path = checkpoint_at(source or Path(_BUNDLED[architecture or "lenet5"]))
+    bundled = models.get_network(network or "lenet5").bundled
+    if source is None and bundled is None:
+        raise DigitsError(f"no {network} is bundled: name a run, or an exported ONNX file")
+    path = checkpoint_at(source or Path(str(bundled)))
     if path.suffix.lower() == ".onnx":
         start = _load_export(path)
     else:
         loaded = checkpoint.load(path)
-        start = Start(loaded.provenance.architecture, loaded.model, loaded.sha256)
-    if architecture not in (None, start.architecture):
-        raise DigitsError(
-            f"{path} is a {start.architecture}: a {architecture} can't start from its weights"
-        )
+        start = Start(loaded.provenance.experiment.network, loaded.model, loaded.sha256)
+    if network not in (None, start.network):
+        raise DigitsError(f"{path} is a {start.network}: a {network} can't start from its weights")
     return start
 
 
@@ -89,17 +83,17 @@ def restore_norms(model: nn.Module, samples: Tensor) -> None:
 def _load_export(path: Path) -> Start:
     source = model_file.read_file(path)
     file = model_file.check(source, AnyMetadata)
-    architecture = file.metadata.architecture
-    if architecture not in _BUNDLED:
-        raise ModelError(f"{path} is a {architecture}: only its run can be a start, not its file")
+    name = file.metadata.architecture
+    if name not in models.ARCHITECTURES or models.get_network(name).bundled is None:
+        raise ModelError(f"{path} is a {name}: only its run can be a start, not its file")
     try:
-        model = models.get_network(architecture)()
+        model = models.get_network(name)()
         stored = _dequantize(read_weights(source.content))
         model.load_weights(_unfold(model, stored, file.metadata.temperature))
     except (LookupError, ValueError, TypeError, RuntimeError) as error:
         cause = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-        raise ModelError(f"{path} is not a usable {architecture}: {cause}") from error
-    return Start(architecture, model.eval(), file.sha256)
+        raise ModelError(f"{path} is not a usable {name}: {cause}") from error
+    return Start(name, model.eval(), file.sha256)
 
 
 def _dequantize(stored: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
@@ -141,7 +135,7 @@ def _unfold(model: BaseNetwork, stored: dict[str, Tensor], temperature: float) -
     return state
 
 
-def _usual_size(inputs: int, recipe: AnyRecipe) -> float:
+def _usual_size(inputs: int, recipe: BaseRecipe) -> float:
     """The norm that filters have after a training with AdamW.
 
     The smaller they are, the further a step of the optimizer turns them. AdamW's steps and weight

@@ -1,20 +1,33 @@
 """A training so far: all that a later process needs to continue it."""
 
 import copy
+import math
 import platform
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 import digits
 from digits.errors import ModelError
-from digits_train import models, optim
-from digits_train.config import TrainConfig, config_from_dict
+from digits_train import checkpoint, models, optim
 from digits_train.distributed import DistributedContext, set_threads
-from digits_train.metrics import Metrics, checked
+from digits_train.experiment import Experiment
 from digits_train.models import BaseNetwork
+from digits_train.structs import from_dict, to_dict
+
+# A row of metrics.csv: these columns, and what a task adds (`digits_train.tasks`).
+Metrics = dict[str, float]
+_COMMON = {
+    "number",  # of finished epochs or steps
+    *("train_loss", "validation_loss"),  # means over the examples
+    "validation_accuracy",  # 0 to 1
+    "seconds",  # of training and validation
+    "images_per_second",  # of training alone
+}
 
 
 @dataclass
@@ -22,21 +35,20 @@ class Training:
     """A network in training.
 
     ema_model: moving average of the model, if the recipe wants one. parent: the network that is
-    fine-tuned, as it was. history: the finished epochs. machines: what they were trained with.
+    fine-tuned, as it was. step: how many are finished. history: what each validation measured.
+    hard: what the network was found to mistake after a step, see `digits_train.mining`. machines:
+    what it was trained with.
     """
 
-    config: TrainConfig
+    experiment: Experiment
     model: BaseNetwork
     optimizer: torch.optim.Optimizer
     ema_model: BaseNetwork | None = None
     parent: BaseNetwork | None = None
+    step: int = 0
     history: list[Metrics] = field(default_factory=list)
+    hard: dict[int, list[int]] = field(default_factory=dict)
     machines: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def epoch(self) -> int:
-        """The number of finished epochs."""
-        return len(self.history)
 
     @property
     def eval_model(self) -> BaseNetwork:
@@ -44,16 +56,16 @@ class Training:
         return self.model if self.ema_model is None else self.ema_model
 
     def record_machine(self, dist: DistributedContext) -> None:
-        """Note what the epochs from the next one on are trained with."""
+        """Note what the steps from the next one on are trained with."""
         device = dist.device.type
         self.machines.append(
             {
-                "first_epoch": self.epoch + 1,
+                "first_step": self.step + 1,
                 "device": torch.cuda.get_device_name(dist.device) if device == "cuda" else device,
                 "processes": dist.world_size,
                 "threads": torch.get_num_threads(),  # per process
                 "digits": digits.__version__,
-                "torch": str(torch.__version__),  # a subclass of str, which state.pt can't hold
+                "torch": str(torch.__version__),
                 "python": platform.python_version(),
             }
         )
@@ -61,68 +73,103 @@ class Training:
     def summary(self) -> dict[str, Any]:
         """What run.json says before the end of the run."""
         parameters = sum(parameter.numel() for parameter in self.eval_model.parameters())
-        return {**asdict(self.config), "parameters": parameters, "machines": self.machines}
+        return {**to_dict(self.experiment), "parameters": parameters, "machines": self.machines}
 
-    def state_dict(self) -> dict[str, Any]:
-        """All of it, of types that torch.load(weights_only=True) accepts.
+    def save(self, path: Path) -> None:
+        """Write all of it. It has no random state: generators are seeded by the step's number.
 
-        It has no random state: each epoch seeds its generators afresh.
+        Raises DigitsError if the file can't be written.
         """
-        return {
-            "config": asdict(self.config),
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict()["state"],
-            "average": self.ema_model and self.ema_model.state_dict(),
-            "parent": self.parent and self.parent.state_dict(),
+        tensors = dict[str, Tensor]()
+        for name, network in self._networks().items():
+            tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
+        for number, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{key}": value for key, value in moments.items()}
+        values = {
+            "experiment": to_dict(self.experiment),
+            "step": self.step,
             "history": self.history,
+            "hard": [*self.hard.items()],
             "machines": self.machines,
         }
+        checkpoint.write(path, tensors, values)
+
+    def _networks(self) -> dict[str, BaseNetwork]:
+        networks = {"model": self.model, "average": self.ema_model, "parent": self.parent}
+        return {name: network for name, network in networks.items() if network is not None}
 
 
-def begin(config: TrainConfig, device: torch.device, start: BaseNetwork | None = None) -> Training:
+def begin(
+    experiment: Experiment, device: torch.device, start: BaseNetwork | None = None
+) -> Training:
     """Make a new network, its moving average and its optimizer, on the device.
 
     start: whose weights to begin with instead of random ones.
     """
-    torch.manual_seed(config.seed)
-    model = models.get_network(config.architecture)()
+    torch.manual_seed(experiment.seed)
+    model = models.get_network(experiment.network)()
     if start is not None:
         model.load_weights(start.state_dict())
     model = model.to_device(device)
     set_threads(model.threads, device)
-    ema_model = copy.deepcopy(model) if config.recipe.ema_decay else None
-    return Training(config, model, optim.make_optimizer(model, config.recipe), ema_model)
+    ema_model = copy.deepcopy(model) if experiment.recipe.ema_decay else None
+    return Training(experiment, model, optim.make_optimizer(model, experiment.recipe), ema_model)
 
 
-def restore(path: Path, stored: dict[str, Any], device: torch.device) -> Training:
-    """Undo `Training.state_dict`, on this or another kind of device. path: the file, for errors.
+def restore(
+    path: Path, values: dict[str, Any], tensors: Mapping[str, Tensor], device: torch.device
+) -> Training:
+    """Make a training of what `Training.save` wrote, on this or another kind of device.
 
-    Raises ModelError if a value is missing, unknown, of another type or doesn't fit the others, and
-    DigitsError if it is a user's own network, which must be named again.
+    path: the file, for errors. Raises ModelError if a value is missing, unknown, of another type or
+    doesn't fit the others, and DigitsError if it is a user's own network, which must be named
+    again.
     """
     try:
-        training = begin(config_from_dict(stored["config"]), device)
-        recipe, optimizer = training.config.recipe, training.optimizer
-        training.history = [checked(epoch) for epoch in stored["history"]]
-        training.machines = [*stored["machines"]]
-        if training.epoch > recipe.epochs:
-            raise ValueError("wrong number of epochs")
-        if recipe.own:
-            training.parent = models.get_network(training.config.architecture)().eval()
-        networks = {"model": training.model, "average": training.ema_model}
-        for name, network in {**networks, "parent": training.parent}.items():
-            if network:
-                network.load_weights(stored[name])
-        # The groups come from the recipe.
-        optimizer.load_state_dict(optimizer.state_dict() | {"state": stored["optimizer"]})
-        # Fused kernels don't check shapes.
-        for parameter in training.model.parameters() if training.history else ():
-            moments = list(optimizer.state[parameter].values())
-            fit = all(value.ndim == 0 or value.shape == parameter.shape for value in moments)
-            if not moments or not fit or not all(value.isfinite().all() for value in moments):
-                raise ValueError("the optimizer's state doesn't fit the weights")
+        training = begin(from_dict(Experiment, values["experiment"]), device)
+        training.step = int(values["step"])
+        training.history = [_checked(row) for row in values["history"]]
+        training.hard = {int(step): [*map(int, hard)] for step, hard in values["hard"]}
+        training.machines = [*values["machines"]]
+        if training.step < 0 or bool(training.step) != bool(training.history):
+            raise ValueError("wrong number of steps")
+        if training.experiment.recipe.own:
+            training.parent = models.get_network(training.experiment.network)().eval()
+        for name, network in training._networks().items():
+            network.load_weights(_subset(tensors, name))
+        _load_optimizer(training, _subset(tensors, "optimizer"))
         return training
     except torch.cuda.OutOfMemoryError:
         raise
     except (LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path} is damaged, or of another version of digits: {error}") from error
+
+
+def _subset(tensors: Mapping[str, Tensor], group: str) -> dict[str, Tensor]:
+    """The tensors of a group, without its name."""
+    names = [name for name in tensors if name.startswith(f"{group}.")]
+    return {name.removeprefix(f"{group}."): tensors[name] for name in names}
+
+
+def _load_optimizer(training: Training, tensors: Mapping[str, Tensor]) -> None:
+    """Give the optimizer its moments. Raises ValueError if they don't fit the weights."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        number, _, key = name.partition(".")
+        state.setdefault(int(number), {})[key] = tensor
+    optimizer = training.optimizer
+    # The groups come from the recipe.
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+    # Fused kernels don't check shapes.
+    for parameter in training.model.parameters() if training.step else ():
+        moments = list(optimizer.state[parameter].values())
+        fit = all(value.ndim == 0 or value.shape == parameter.shape for value in moments)
+        if not moments or not fit or not all(value.isfinite().all() for value in moments):
+            raise ValueError("the optimizer's state doesn't fit the weights")
+
+
+def _checked(row: Metrics) -> Metrics:
+    """Raises ValueError, TypeError or AttributeError if a row isn't one of metrics.csv."""
+    if not (row.keys() >= _COMMON and all(map(math.isfinite, row.values()))):
+        raise ValueError("metrics are missing")
+    return row

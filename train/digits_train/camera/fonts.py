@@ -70,6 +70,12 @@ def bundled(use: str = "training") -> list[Path]:
     return [MATPLOTLIB_FONTS / f"{face}.ttf" for face in faces.split()]
 
 
+def download() -> None:
+    """Fetch the fonts that are missing of those that training needs. Raises DataError."""
+    hands()
+    printed()
+
+
 def files(fonts: Sequence[Font]) -> list[Path]:
     """The fonts' files in the user's cache folder, downloaded where missing or damaged.
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from digits.inference.interface import STRIDE
 from digits_train.camera.exposure import Photograph, photograph
 from digits_train.camera.ink import EM
 from digits_train.camera.materials import Materials
@@ -13,10 +12,8 @@ from digits_train.camera.ranges import RANGES, Ranges, legible
 from digits_train.camera.rows import Rows
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
-from digits_train.detection import cells
-from digits_train.matching import LabelledPage, Truth
 from digits_train.raster import Random, ink_box, log_uniform
-from digits_train.symbols import columns
+from digits_train.symbols import LabelledPage, Truth, columns
 
 
 def compose(
@@ -70,12 +67,9 @@ def page(random: Random, materials: Materials, content: str = "") -> LabelledPag
 
 def labelled(shown: Photograph, text: str = "") -> LabelledPage:
     """A photograph with the digits that can be seen on it. text: as of a LabelledPage."""
-    weight = np.ones([-(-side // STRIDE) for side in shown.pixels.shape], np.float32)
     symbols, doubtful = shown.visible()
-    for box in doubtful:
-        weight[cells(box)] = 0
     boxes, labels, _ = columns([symbol for symbol in symbols if symbol.label < 10])
-    return LabelledPage(shown.pixels, text, Truth(boxes, labels), weight)
+    return LabelledPage(shown.pixels, Truth(boxes, labels), doubtful, text=text)
 
 
 def number_page(random: Random, materials: Materials, numbers: Sequence[str]) -> LabelledPage:

@@ -4,20 +4,27 @@ LeNet-5 and VGG-16 classify digits; the detector finds the symbols of a page, th
 reads a crop of a number.
 """
 
-from dataclasses import replace
-from typing import Any
-
 from digits.errors import DigitsError
-from digits_train.config import AnyRecipe
 from digits_train.models import custom
+from digits_train.models.detection import DetectorNetwork
 from digits_train.models.detector import Detector
 from digits_train.models.lenet5 import LeNet5
 from digits_train.models.network import BaseNetwork, Network, Normalize
-from digits_train.models.recognizer import Recognizer
+from digits_train.models.recognizer import Recognizer, RecognizerNetwork
 from digits_train.models.vgg16 import VGG16
 
 # What is defined elsewhere.
-__all__ = ["VGG16", "BaseNetwork", "Detector", "LeNet5", "Network", "Normalize", "Recognizer"]
+__all__ = [
+    "VGG16",
+    "BaseNetwork",
+    "Detector",
+    "DetectorNetwork",
+    "LeNet5",
+    "Network",
+    "Normalize",
+    "Recognizer",
+    "RecognizerNetwork",
+]
 
 # `register` adds the user's own.
 ARCHITECTURES: dict[str, type[BaseNetwork]] = {
@@ -53,15 +60,3 @@ def get_network(architecture: str) -> type[BaseNetwork]:
             " needs --network FILE.py:CLASS"
         )
     return ARCHITECTURES[architecture]
-
-
-def get_recipe(architecture: str, name: str, **changes: Any) -> AnyRecipe:
-    """The network's recipe called `name`, with those changes that are not None.
-
-    Raises DigitsError for an unknown name or a value out of range.
-    """
-    recipes = get_network(architecture).recipes
-    if name not in recipes:
-        raise DigitsError(f"no recipe called {name!r}; there are: {', '.join(recipes)}")
-    given = {field: value for field, value in changes.items() if value is not None}
-    return replace(recipes[name], **given)

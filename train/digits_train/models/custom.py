@@ -7,6 +7,8 @@ is: every command that needs the network names it again.
 import os
 import sys
 import traceback
+from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
@@ -17,16 +19,15 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from digits.errors import DigitsError, ModelError
-from digits.inference import interface
+from digits.inference.interface import STRIDE, Interface
 from digits.inference.metadata import Kernels
 from digits.inference.session import open_session
-from digits_train.config import Recipe
-from digits_train.models.network import Network, type_and_shape
+from digits_train.models.network import BaseNetwork, Network, type_and_shape
+from digits_train.recipes import DetectorRecipe, Recipe, RecognizerRecipe
 
-_LOGITS = interface.CLASSIFIER._replace(
-    outputs=(interface.Tensor("logits", "tensor(float)", [10]),)
-)
-_TOLERANCE = 1e-4  # of the largest logit
+_RECIPES = {"classifier": Recipe, "detector": DetectorRecipe, "recognizer": RecognizerRecipe}
+_LENGTH = 128  # of the sides that may have any
+_TOLERANCE = 1e-4  # of the largest output
 
 
 def is_file(spec: str) -> bool:
@@ -34,8 +35,8 @@ def is_file(spec: str) -> bool:
     return ":" in spec or spec.endswith(".py")
 
 
-def load(spec: str) -> type[Network]:
-    """Load the class that FILE.py:CLASS names; one that isn't a Network is made one.
+def load(spec: str) -> type[BaseNetwork]:
+    """Load the class that FILE.py:CLASS names; any that isn't one of ours becomes a Network.
 
     Raises DigitsError, saying what is wrong, if it can't be trained and exported.
     """
@@ -51,12 +52,13 @@ def load(spec: str) -> type[Network]:
         made: Any = vars(module).get(name)
         if not (isinstance(made, type) and issubclass(made, nn.Module)):
             raise DigitsError(f"{path} has no subclass of nn.Module called {name}")
-        if not issubclass(made, Network):
+        if not issubclass(made, BaseNetwork):
             others = {"__module__": module.__name__, "channels_last": False}  # it may use `view`
             made = type(name, (made, Network), others)
-        network: type[Network] = made
+        network: type[BaseNetwork] = made
+        kind = _RECIPES[network.task]
         for attribute, fits in (
-            ("recipes", all(isinstance(recipe, Recipe) for recipe in network.recipes.values())),
+            ("recipes", all(isinstance(recipe, kind) for recipe in network.recipes.values())),
             ("kernels", network.kernels in get_args(Kernels)),
             ("threads", network.threads is None or network.threads > 0),
         ):
@@ -75,7 +77,7 @@ def load(spec: str) -> type[Network]:
         raise DigitsError(f"{path} can't be used: {''.join(lines[-1:])}{cause}") from error
 
 
-def check(network: Network) -> None:
+def check(network: BaseNetwork) -> None:
     """Raise ModelError, naming the cause, if no exported file can answer as the network does.
 
     network: a new one, for nothing else. Passes on what it raises.
@@ -83,20 +85,23 @@ def check(network: Network) -> None:
     if any(map(is_lazy, network.parameters())):
         raise ModelError("its lazy layers need their numbers of inputs")
     network.to_device(torch.device("cpu")).train()
-    batches = [torch.randint(0, 256, (count, 1, 28, 28), dtype=torch.uint8) for count in (2, 1, 3)]
-    _logits(network, batches[0]).sum().backward()  # type: ignore[no-untyped-call]
+    interface = network.interface
+    shape = [_LENGTH if isinstance(side, str) else side for side in interface.input.shape]
+    batches = [torch.randint(0, 256, (count, *shape), dtype=torch.uint8) for count in (2, 1, 3)]
+    total = sum(output.sum() for output in _outputs(network, batches[0]))
+    total.backward()  # type: ignore[union-attr]
     if idle := [name for name, weight in network.named_parameters() if weight.grad is None]:
-        raise ModelError(f"{idle[0]} has no part in its logits, and would learn nothing")
+        raise ModelError(f"{idle[0]} has no part in its outputs, and would learn nothing")
     # In the layout of a checkpoint: of another one, PyTorch exports the strides.
     network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload, unused-ignore]
     with torch.inference_mode():
-        answers = [_logits(network, pictures) for pictures in batches]
+        answers = [_outputs(network, pictures) for pictures in batches]
     try:
         from digits_train.onnx_graph import to_onnx
     except ImportError as error:
         raise ModelError(f'{error}: pip install "digits[train,export]"') from error
-    file = to_onnx(network, _LOGITS).SerializeToString()
-    agree = [_agrees(file, *batch) for batch in zip(batches, answers, strict=True)]
+    file = to_onnx(network, interface).SerializeToString()
+    agree = [_agrees(file, interface, *batch) for batch in zip(batches, answers, strict=True)]
     if not agree[0]:
         raise ModelError(
             "its file doesn't answer as it does (F.dropout, for one, needs training=self.training)"
@@ -108,21 +113,33 @@ def check(network: Network) -> None:
         )
 
 
-def _logits(network: Network, pictures: Tensor) -> Tensor:
-    logits: Tensor = network(pictures)
-    given = type_and_shape(logits) if isinstance(logits, Tensor) else type(logits).__name__
-    if given != (needed := f"float32 [{len(pictures)}, 10]"):
-        raise ModelError(f"for {len(pictures)} pictures it returns {given}, not {needed}")
-    if not logits.isfinite().all():
-        raise ModelError("it returns NaN or infinite logits")
-    return logits
+def _outputs(network: BaseNetwork, pictures: Tensor) -> list[Tensor]:
+    """What it answers. Raises ModelError if that isn't what its kind of network should."""
+    answer: Any = network(pictures)
+    outputs = [answer] if isinstance(answer, Tensor) else [*answer]
+    lengths = dict.fromkeys(("rows", "columns", "steps"), _LENGTH // STRIDE)
+    for output, expected in zip_longest(outputs, network.interface.outputs):
+        given = type_and_shape(output) if isinstance(output, Tensor) else type(output).__name__
+        shape = [lengths.get(str(side), side) for side in expected.shape] if expected else []
+        if given != (needed := f"float32 {[len(pictures), *shape]}"):
+            name = expected.name if expected else "nothing more"
+            raise ModelError(
+                f"for {len(pictures)} pictures it returns {given}, not {needed} ({name})"
+            )
+        if not output.isfinite().all():
+            raise ModelError(f"it returns NaN or infinite {expected.name}")
+    return outputs
 
 
-def _agrees(file: bytes, pictures: Tensor, expected: Tensor) -> bool:
+def _agrees(
+    file: bytes, interface: Interface, pictures: Tensor, expected: Sequence[Tensor]
+) -> bool:
     try:
-        inputs = {interface.CLASSIFIER.input.name: pictures.numpy()}
-        [logits] = open_session(file, "float").run(None, inputs)
+        answers = open_session(file, "float").run(None, {interface.input.name: pictures.numpy()})
     except Exception:  # as onnxruntime's have no other base
         return False
-    tolerance = _TOLERANCE * expected.abs().max().item()
-    return logits.shape == (*expected.shape,) and np.allclose(logits, expected, 0, tolerance)
+    return all(
+        answer.shape == (*output.shape,)
+        and np.allclose(answer, output, 0, _TOLERANCE * output.abs().max().item())
+        for answer, output in zip(answers, expected, strict=True)
+    )

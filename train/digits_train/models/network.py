@@ -1,16 +1,19 @@
 """What all networks share."""
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
+from msgspec.structs import replace
 from torch import Tensor, nn
 from torch.nn.functional import pad, relu
 
 from digits.data.table import NO_DIGIT
-from digits.inference.metadata import Kernels
-from digits_train.config import CLASSIC, FINETUNE, QUICK, AnyRecipe, Recipe
+from digits.inference.interface import CLASSIFIER, Interface
+from digits.inference.interface import Tensor as TensorType
+from digits.inference.metadata import Kernels, NetworkTask
+from digits_train.camera.ranges import RANGES, Ranges
+from digits_train.recipes import CLASSIC, FINETUNE, QUICK, AnyRecipe, Recipe
 
 
 class Normalize(nn.Module):
@@ -80,13 +83,26 @@ def type_and_shape(tensor: Tensor) -> str:
 
 
 class BaseNetwork(nn.Module):
-    """What training needs to know of any network."""
+    """What training and export ask of any network.
 
-    recipes: Mapping[str, AnyRecipe]  # how to train it; without --recipe, `default`
-    threads: int | None = None  # for training on a CPU; None: one per core
-    mixed_precision: bool = False  # whether training gains from bfloat16
+    task: what it learns (`digits_train.tasks`). interface: of the network in PyTorch. recipes: how
+    to train it; without --recipe, `default`. camera: how the pictures vary that it learns from.
+    threads: for training on a CPU; None: one per core. mixed_precision: whether training gains from
+    bfloat16. float_layers: whose weights stay float when the others are quantized. kernels:
+    onnxruntime's fastest for the quantized file. bundled: its file in the package, if it has one.
+    """
+
+    task: ClassVar[NetworkTask]
+    interface: ClassVar[Interface]
+    recipes: Mapping[str, AnyRecipe]
+    camera: ClassVar[Ranges] = RANGES
+    threads: int | None = None
+    mixed_precision: bool = False
     # Convolutions are faster in this memory layout, in which `view` can't flatten their output.
     channels_last: bool = True
+    float_layers: ClassVar[tuple[str, ...]] = ()
+    kernels: Kernels = "integer"
+    bundled: ClassVar[str | None] = None
 
     def to_device(self, device: torch.device) -> Self:
         """Move it to a device, in the memory layout whose convolutions are fastest there."""
@@ -117,9 +133,11 @@ class BaseNetwork(nn.Module):
 class Network(BaseNetwork):
     """Any network from digits, uint8 [n, 1, 28, 28], 255 = ink, to logits, float32 [n, 10]."""
 
+    task = "classifier"
+    interface = CLASSIFIER._replace(outputs=(TensorType("logits", "tensor(float)", [10]),))
     recipes: Mapping[str, Recipe] = {
         "classic": CLASSIC,
         "default": replace(QUICK, name="default"),
         "finetune": FINETUNE,
     }
-    kernels: Kernels = "float"  # onnxruntime's fastest for the quantized file
+    kernels: Kernels = "float"

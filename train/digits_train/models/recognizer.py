@@ -1,47 +1,85 @@
 """The recognizer: a convolutional network that reads a level crop of one number."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
+import torch
+from msgspec.structs import replace
 from torch import Tensor, nn
-from torch.nn.functional import log_softmax, relu
+from torch.nn.functional import ctc_loss, log_softmax, relu
 
-from digits.inference.interface import INK, PAPER, SYMBOLS
-from digits_train.config import RecognizerRecipe
+from digits.inference.interface import INK, PAPER, RECOGNIZER, SYMBOLS
+from digits.inference.model_file import BUNDLED_RECOGNIZER
+from digits_train.camera.ranges import REAL_PAPER
 from digits_train.distributed import learning_cores
 from digits_train.models.network import BaseNetwork, ConvBlock
+from digits_train.recipes import RecognizerRecipe
 
 BLANK = len(SYMBOLS)  # the class of no symbol, the last
 
 _DEFAULT = RecognizerRecipe(
-    "default",
-    epochs=60,
+    name="default",
+    steps=23_040,
+    interval=384,
     batch_size=32,
     learning_rate=2e-3,
+    beta2=0.99,
+    max_gradient_norm=5.0,
     warmup_fraction=1 / 60,
     schedule="wsd",
     weight_decay=0.02,
     ema_decay=0.9995,
+    glyphs=20_000,
+    texts=8_000,
+    validation=2_000,  # crops
 )
 
 
-class Recognizer(BaseNetwork):
+class RecognizerNetwork(BaseNetwork):
+    """Any network from level crops, uint8 [n, 1, 48, width], to log probabilities.
+
+    These are of SYMBOLS and BLANK, float32 [n, width / 4, 13], for CTC. Widths are multiples of 16.
+    """
+
+    task = "recognizer"
+    interface = RECOGNIZER
+    recipes: Mapping[str, RecognizerRecipe]
+    camera = REAL_PAPER
+    threads = learning_cores()  # the others compose what it is trained on
+    mixed_precision = True
+
+    @staticmethod
+    def losses(outputs: Tensor, texts: Sequence[str]) -> Tensor:
+        """Negative log probabilities of the texts, float32 [n] (A. Graves et al., "Connectionist
+        temporal classification", ICML 2006). A text too long for its crop costs nothing.
+        """
+        symbols = [SYMBOLS.index(symbol) for symbol in "".join(texts)]
+        lengths = torch.tensor([len(text) for text in texts])
+        return ctc_loss(
+            outputs.float().transpose(0, 1),
+            torch.tensor(symbols, dtype=torch.int64, device=outputs.device),
+            torch.full_like(lengths, outputs.shape[1]),
+            lengths,
+            blank=BLANK,
+            reduction="none",
+            zero_infinity=True,
+        )
+
+
+class Recognizer(RecognizerNetwork):
     """Reads 0 to 20 digits, minus signs and points in a level crop, see `digits.reader.crops`.
 
     Input: uint8 [n, 1, 48, width], normalised, a multiple of 16 wide. Output: log probabilities of
-    SYMBOLS and BLANK, float32 [n, width / 4, 13], for CTC (A. Graves et al., "Connectionist
-    temporal classification", ICML 2006). 735,000 parameters; 82 million multiplications for a
-    number of six digits.
+    SYMBOLS and BLANK, float32 [n, width / 4, 13]. 735,000 parameters; 82 million multiplications
+    for a number of six digits.
 
     Convolutions alone, so that it can be quantized: the first ones reduce the height to nothing and
     the width to a fourth, the last ones see 84 pixels to both sides.
     """
 
-    threads = learning_cores()  # the others compose what it is trained on
-    mixed_precision = True
+    bundled = BUNDLED_RECOGNIZER
     recipes: Mapping[str, RecognizerRecipe] = {
         "default": _DEFAULT,
-        "quick": replace(_DEFAULT, name="quick", epochs=20, warmup_fraction=1 / 20),
+        "quick": replace(_DEFAULT, name="quick", steps=7_680, warmup_fraction=1 / 20),
     }
 
     def __init__(self) -> None:

@@ -1,12 +1,12 @@
 """VGG-16."""
 
 from collections import OrderedDict
-from dataclasses import replace
 
+from msgspec.structs import replace
 from torch import nn
 
-from digits_train.config import AUGMENTATION, CLASSIC, QUICK
 from digits_train.models.network import Network, Normalize
+from digits_train.recipes import AUGMENTATION, CLASSIC, QUICK
 
 _DEFAULT = replace(
     QUICK,

@@ -1,31 +1,39 @@
 """Networks that classify digits."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from random import Random
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from digits.adapt import are_wrong
-from digits.data.datasets import OwnPictures
+from digits.data import datasets, mnist
+from digits.data.datasets import Dataset
 from digits.data.mnist import Split
+from digits.data.table import has_pages
+from digits.errors import DataError
 from digits.evaluation.digits import Evaluation
 from digits.terminal import progress_bar
-from digits_train import calibration, diagnose
-from digits_train.augment import BatchRng, augment
-from digits_train.comparison import Comparison
-from digits_train.config import Recipe
-from digits_train.distributed import CPU, DistributedContext, has_bfloat16
-from digits_train.examples import Pool, generate_pools, prefetch
-from digits_train.metrics import Metrics, predict, scores
-from digits_train.models import BaseNetwork, Network
+from digits_train import held_out, verdict
+from digits_train.augment import augment
+from digits_train.camera import fonts
+from digits_train.distributed import has_bfloat16
+from digits_train.experiment import Experiment
+from digits_train.loader import prefetch
+from digits_train.models import BaseNetwork
 from digits_train.models.network import NONE, probabilities, with_none
+from digits_train.pools import Pool, generate_pools
+from digits_train.recipes import Recipe
+from digits_train.tasks.task import Task
+from digits_train.training import Metrics, Training
+from digits_train.verdict import Comparison
 
 TOLERANCE = 0.001  # of MNIST's and the camera's digits, that a fine-tuning may cost
 
@@ -33,16 +41,13 @@ TOLERANCE = 0.001  # of MNIST's and the camera's digits, that a fine-tuning may 
 class Batch(NamedTuple):
     """What a process learns from in one step.
 
-    inputs: [n, 1, 28, 28], 0 to 255. labels: int64 [n]. weights: float32 [n], of the losses: over
-    all processes, those of the digits sum to 1 and those of the outliers to the recipe's weight.
-    trained: bool [n], True for training digits, which alone the epoch's metrics count. own: bool
-    [n], True for one's own pictures. answers: float32 [n, 11], to learn instead of labels, or None.
-    size: the number of training digits, over all processes.
+    inputs: [n, 1, 28, 28], 0 to 255. labels: int64 [n]. trained: bool [n], True for training
+    digits, which alone the metrics count. own: bool [n], True for one's own pictures. answers:
+    float32 [n, 11], to learn instead of labels, or None. size: the number of training digits.
     """
 
     inputs: Tensor
     labels: Tensor
-    weights: Tensor
     trained: Tensor
     own: Tensor
     answers: Tensor | None
@@ -50,38 +55,56 @@ class Batch(NamedTuple):
 
 
 @dataclass
-class Classification:
+class Classification(Task[Recipe, Batch]):
     """Training digits, what the recipe adds to them, and cross-entropy.
 
     A fine-tuning's `parent` teaches all but one's own pictures (Z. Li, D. Hoiem, "Learning without
-    forgetting", ECCV 2016). test: None if the run isn't to be finished. pools: what the recipe adds
-    to the digits, one's own pictures last.
+    forgetting", ECCV 2016). pools: what the recipe adds to the digits, one's own pictures last.
     """
 
-    recipe: Recipe
-    train: Split
-    validation: Split
-    seed: int = 0
-    own: OwnPictures | None = None
-    parent: Network | None = None
-    dist: DistributedContext = CPU
-    test: Split | None = None
     pools: Sequence[Pool] = ()
 
     divergence: ClassVar = 3 * math.log(10)  # nats, three times the loss of guessing
-    means: ClassVar = ("train_loss", "train_accuracy")
     line: ClassVar = (
         "loss {train_loss:.4f}  accuracy {train_accuracy:.2%}"
         "  validation loss {validation_loss:.4f}  accuracy {validation_accuracy:.2%}"
     )
 
+    @staticmethod
+    def load(experiment: Experiment, data: Path | None, parent: BaseNetwork | None) -> Dataset:
+        recipe = experiment.recipe
+        assert isinstance(recipe, Recipe)
+        if recipe.frames or recipe.outlier_weight:
+            fonts.download()
+        if not recipe.own:
+            return datasets.load(data, datasets.warn_of_skipped)
+        if data is None:
+            raise DataError(f"the recipe {recipe.name} needs --data: your own labelled pictures")
+        if has_pages(data):
+            raise DataError(f"{data} has numbers: a detector learns from them (--network detector)")
+        own = datasets.load_own(data, datasets.warn_of_skipped)
+        if not len(own.train):
+            count = len(own.held_back)
+            raise DataError(f"{data}: all {count} pictures are held back; label more, or groups")
+        checksums = mnist.SHA256 | {datasets.OWN_CHECKSUM_NAME: own.sha256}
+        return Dataset(mnist.load_all(None), checksums, own)
+
     @property
-    def examples(self) -> int:
-        return len(self.train)
+    def train(self) -> Split:
+        return self.data.splits["train"]
+
+    @property
+    def validation(self) -> Split:
+        return self.data.splits["validation"]
 
     @property
     def steps(self) -> int:
-        return math.ceil(self.examples / self.recipe.batch_size)
+        return self.recipe.epochs * self.interval
+
+    @property
+    def interval(self) -> int:
+        """The steps of an epoch."""
+        return math.ceil(len(self.train) / self.recipe.batch_size)
 
     @property
     def samples(self) -> Tensor:
@@ -91,15 +114,23 @@ class Classification:
         """Generate what the recipe adds to the digits."""
         with progress_bar(visible=self.dist.is_main) as bar:
             bar.add_task("generating extra training pictures", total=None)
-            own = self.own.train if self.own else None
-            self.pools = generate_pools(self.recipe, self.train, self.seed, own)
+            own = self.data.own.train if self.data.own else None
+            self.pools = generate_pools(self.experiment, self.train, own)
 
-    def batches(self, epoch: int, rng: torch.Generator, model: BaseNetwork) -> Iterator[Batch]:
-        """All training digits in random order, and a share of each pool."""
-        order = torch.randperm(self.examples, generator=rng, device=self.dist.device)
-        # Nearly equal batches: a last one of a few digits would be noise, and hard to normalise.
-        parts = torch.tensor_split(order, self.steps)
-        return prefetch(partial(self._batch, epoch, rng), parts)
+    def batches(self, training: Training) -> Generator[Batch]:
+        """All training digits in random order, and a share of each pool, epoch after epoch."""
+        for epoch in range(training.step // self.interval, self.recipe.epochs):
+            shared, rng = (self._generator(epoch, rank) for rank in (None, self.dist.rank))
+            order = torch.randperm(len(self.train), generator=shared, device=self.dist.device)
+            # Nearly equal batches: a last one of a few digits would be noise.
+            batches = torch.tensor_split(order, self.interval)
+            shares = (batch[self.dist.rank :: self.dist.world_size] for batch in batches)
+            yield from prefetch(partial(self._batch, epoch, rng), shares)
+
+    def _generator(self, epoch: int, rank: int | None) -> torch.Generator:
+        """Random numbers for an epoch: of a process, or the same in all of them."""
+        seed = Random(f"{self.experiment.seed} {epoch} {rank}").getrandbits(63)
+        return torch.Generator(self.dist.device).manual_seed(seed)
 
     @cached_property
     def _pictures(self) -> tuple[Tensor, Tensor]:
@@ -113,32 +144,28 @@ class Classification:
         )
 
     def _batch(self, epoch: int, rng: torch.Generator, digits: Tensor) -> Batch:
-        """This process's part of a batch. digits: indices of the training digits in all of it."""
+        """Add other pictures to some training digits, which are given by their indices."""
         recipe, device = self.recipe, self.dist.device
         all_images, all_labels = self._pictures
-        parts, start = [digits], self.examples
+        groups, start = [digits], len(self.train)
         for pool in self.pools:
             size, end = (max(1, round(pool.share * len(digits))),), start + len(pool.labels)
-            parts.append(torch.randint(start, end, size, generator=rng, device=device))
+            groups.append(torch.randint(start, end, size, generator=rng, device=device))
             start = end
-        chosen = torch.cat(parts)
-        if self.pools:  # or one of two processes would get no digit
-            chosen = chosen[torch.randperm(len(chosen), generator=rng, device=device)]
-        rows = self.dist.local_slice(len(chosen))
-        indices = chosen[rows]
-        images, labels, trained = all_images[indices], all_labels[indices], indices < self.examples
+        indices = torch.cat(groups)
+        images, labels, trained = (
+            all_images[indices],
+            all_labels[indices],
+            indices < len(self.train),
+        )
         as_they_are = recipe.augmentation_in(epoch) is None  # the digits; the pools are too small
         if recipe.augmentation is not None and (self.pools or not as_they_are):
-            changed = augment(images, recipe.augmentation, BatchRng(rng, len(chosen), rows))
+            changed = augment(images, recipe.augmentation, rng)
             if as_they_are:
                 changed[trained] = images[trained].float()
             images = changed
-        outliers = (all_labels[chosen] == NONE).sum()
-        weights = torch.where(
-            labels == NONE, recipe.outlier_weight / outliers, 1 / (len(chosen) - outliers)
-        )
-        own = indices >= len(all_labels) - (len(self.own.train) if self.own else 0)
-        return Batch(images, labels, weights, trained, own, self._answers(images), len(digits))
+        own = indices >= len(all_labels) - (len(self.data.own.train) if self.data.own else 0)
+        return Batch(images, labels, trained, own, self._answers(images), len(digits))
 
     def _answers(self, images: Tensor) -> Tensor | None:
         if self.parent is None:
@@ -149,18 +176,25 @@ class Classification:
             logits = self.parent(images)
         return with_none(logits.float()).softmax(1)
 
-    def loss(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Cross-entropy in nats; and the sums of that and of accuracy, of the digits.
+    def loss(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Cross-entropy in nats: its mean over the digits, and over the outliers by their weight.
 
-        In a fine-tuning, only one's own pictures teach anything new; the sums are of all the same.
+        In a fine-tuning, only one's own pictures teach anything new.
         """
         logits, labels = outputs.float(), batch.labels
-        losses = objective = cross_entropy(with_none(logits), labels, reduction="none")
+        losses = taught = cross_entropy(with_none(logits), labels, reduction="none")
         if batch.answers is not None:
             distilled = cross_entropy(with_none(logits), batch.answers, reduction="none")
-            objective = torch.where(batch.own, losses, distilled)
-        sums = torch.stack([losses.detach(), logits.argmax(1) == labels]) @ batch.trained.float()
-        return (objective * batch.weights).sum(), sums
+            taught = torch.where(batch.own, losses, distilled)
+        is_outlier = labels == NONE
+        outliers = is_outlier.sum()
+        weights = torch.where(
+            is_outlier, self.recipe.outlier_weight / outliers, 1 / (len(labels) - outliers)
+        )
+        trained = batch.trained.float()
+        right = (logits.argmax(1) == labels).float()
+        sums = {"train_loss": losses.detach() @ trained, "train_accuracy": right @ trained}
+        return (taught * weights).sum(), sums
 
     def validate(self, model: BaseNetwork) -> Metrics:
         return scores("validation", predict(model, self.validation), self.validation)
@@ -169,21 +203,19 @@ class Classification:
         """The plots show the validation digits."""
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
-        assert self.test is not None
-        logits = predict(model, self.validation)
+        logits, test = predict(model, self.validation), self.data.splits["test"]
         result = Evaluation()
         result.add(self.validation, probabilities(logits).numpy())
         summary = scores("validation", logits, self.validation)
-        summary |= scores("test", predict(model, self.test), self.test)
+        summary |= scores("test", predict(model, test), test)
         plots.confusion(folder / "confusion.png", "validation digits", result.confusion)
         plots.mistakes(folder / "mistakes.png", "validation digits", result)
-        return summary, diagnose.failure(result)
+        return summary, verdict.failure(result)
 
     def compare(self, model: BaseNetwork) -> Iterator[Comparison]:
-        assert self.own is not None and self.parent is not None
-        frames = calibration.draw_frames(self.validation)
+        frames = held_out.draw_frames(self.validation)
         for name, tolerance, split in (
-            ("pictures of your own, held back", None, self.own.held_back),
+            ("pictures of your own, held back", None, self.data.own.held_back),
             ("validation digits of MNIST", TOLERANCE, self.validation),
             ("digits of a synthetic camera", TOLERANCE, frames),
         ):
@@ -196,3 +228,19 @@ def count_errors(model: BaseNetwork, split: Split) -> int:
     if not len(split):
         return 0
     return int(are_wrong(with_none(predict(model, split)).numpy(), split.labels).sum())
+
+
+@torch.inference_mode()
+def predict(model: nn.Module, split: Split) -> Tensor:
+    """The logits of all digits of a split: float32 [n, 10], on the CPU."""
+    model.eval()
+    images = torch.tensor(split.images[:, None], device=next(model.parameters()).device)
+    return torch.cat([model(batch) for batch in torch.split(images, 1000)]).float().cpu()
+
+
+def scores(name: str, logits: Tensor, split: Split) -> Metrics:
+    """Mean cross-entropy in nats, and accuracy (0 to 1), of logits [n, 10]. name: of the split."""
+    labels = torch.from_numpy(split.labels.astype("int64"))
+    loss = cross_entropy(with_none(logits), labels).item()
+    accuracy = (logits.argmax(1) == labels).double().mean().item()
+    return {f"{name}_loss": loss, f"{name}_accuracy": accuracy}

@@ -1,117 +1,111 @@
 """Detectors, which find the symbols of a page."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from digits.alignment import Score
-from digits.data.mnist import Split
-from digits.terminal import progress_bar
-from digits_train import detector_data, diagnose, matching
-from digits_train.camera.materials import Materials, make_materials
-from digits_train.comparison import Comparison
-from digits_train.config import DetectorRecipe
-from digits_train.detection import Targets, detection_loss
-from digits_train.detector_data import HeldOut, HeldOutWindows, Windows
-from digits_train.distributed import CPU, DistributedContext
-from digits_train.matching import Match, confusion, score
-from digits_train.metrics import Metrics
-from digits_train.mining import with_hard_negatives
-from digits_train.models import BaseNetwork, Detector
-from digits_train.models.detector import Maps
-from digits_train.own_pages import OwnPages, network_maps, read_right
+from digits.data import datasets, mnist
+from digits.data.datasets import Dataset
+from digits.errors import DataError
+from digits.reader.detections import Detections
+from digits.reader.pyramid import Level, find_peaks
+from digits_train import mining, verdict
+from digits_train.camera import fonts
+from digits_train.camera.materials import Materials
+from digits_train.distributed import CPU
+from digits_train.experiment import Experiment
+from digits_train.loader import compose_ahead, prefetch
+from digits_train.models import BaseNetwork, DetectorNetwork, get_network
+from digits_train.models.detection import Maps
+from digits_train.own_pages import load_own_pages, network_maps, read_right
+from digits_train.recipes import DetectorRecipe
+from digits_train.symbols import LabelledPage, Match, confusion, score
+from digits_train.tasks.stream import VALIDATION_SEED, StreamTask, validation_materials
+from digits_train.training import Metrics, Training
+from digits_train.verdict import Comparison
+from digits_train.windows import Windows
 
-# The validation crops: the same for all trainings, whose own seeds are smaller.
-VALIDATION_SEED = 2**63
-# Batches: after each epoch, with some 4,000 symbols; and at the end, with 40,000.
-EPOCH_BATCHES, BATCHES = 90, 870
-TOLERANCE = 0.002  # of these symbols, that a fine-tuning may cost
-_BANK, _TEXTS = 2_000, 1_000  # glyphs and words that the validation windows are composed of
+TOLERANCE = 0.002  # of the symbols of all these windows, that a fine-tuning may cost
+_VALIDATION_BATCH = 4  # windows
+_MAX_AHEAD = 200  # steps: no windows are asked for earlier than that
 
 
 class Batch(NamedTuple):
     """What a process learns from in one step.
 
-    inputs: uint8 [n, 1, height, width]. windows: as how many these count: small crops count less.
-    size: of the batch, over all processes.
+    inputs: uint8 [n, 1, height, width]. targets: those of the network's class. size: as how many
+    windows these count: tight crops are smaller.
     """
 
     inputs: Tensor
-    targets: Targets
-    windows: float
+    targets: Any
     size: int
 
 
 @dataclass
-class Detection:
-    """Crops of pages, composed ahead of the training by other processes, and `detection_loss`.
+class Detection(StreamTask[DetectorRecipe, Batch]):
+    """Windows of pages, and the targets and the loss of the network's class."""
 
-    The pages are written with MNIST's digits. materials: for the training crops.
-    """
-
-    recipe: DetectorRecipe
-    train: Split
-    validation: Split
-    seed: int = 0
-    own: OwnPages | None = None
-    parent: Detector | None = None
-    dist: DistributedContext = CPU
-    materials: Materials | None = None
-
-    divergence: ClassVar = math.inf
-    means: ClassVar = ("train_loss",)
     line: ClassVar = (
         "loss {train_loss:.4f}  validation loss {validation_loss:.4f}"
         "  errors {validation_errors:.2%}"
     )
 
-    @property
-    def steps(self) -> int:
-        return math.ceil(self.recipe.crops / self.recipe.batch_size)
+    @staticmethod
+    def load(experiment: Experiment, data: Path | None, parent: BaseNetwork | None) -> Dataset:
+        recipe = experiment.recipe
+        if not recipe.own:
+            return StreamTask.load(experiment, data, parent)
+        if data is None:
+            raise DataError(f"the recipe {recipe.name} needs --data: your own labelled pages")
+        assert isinstance(parent, DetectorNetwork)
+        fonts.download()
+        own = load_own_pages(data, network_maps(parent), datasets.warn_of_skipped)
+        checksums = mnist.SHA256 | {datasets.OWN_CHECKSUM_NAME: own.sha256}
+        return Dataset(mnist.load_all(None), checksums, own)
 
     @property
-    def examples(self) -> int:
-        return self.steps * self.recipe.batch_size
+    def network(self) -> type[DetectorNetwork]:
+        return cast(type[DetectorNetwork], get_network(self.experiment.network))
 
     @property
     def samples(self) -> Tensor:
-        return self._validation[0].pages
+        return stacked(self._validation[0])
 
-    def start(self) -> None:
-        """Draw the glyphs and words that pages are composed of."""
-        with progress_bar(visible=self.dist.is_main) as bar:
-            bar.add_task("drawing glyphs and words", total=None)
-            few = (_BANK, _TEXTS) if self.own else ()  # in the minutes that a fine-tuning takes
-            self.materials = make_materials(self.train, self.seed, *few)
-
-    def batches(self, epoch: int, rng: torch.Generator, model: BaseNetwork) -> Iterator[Batch]:
-        """Crops that no other epoch has, with more of the words that mislead the network so far."""
-        materials, recipe = self.materials, self.recipe
-        assert materials is not None
-        if epoch:
-            random = np.random.default_rng([self.seed, 4, epoch])
-            materials = with_hard_negatives(materials, model, random)
-        size = recipe.batch_size
+    def batches(self, training: Training) -> Generator[Batch]:
+        """Windows that no other step has, with more of the words that mislead the network."""
+        assert self.materials is not None
+        experiment, rank, device = self.experiment, self.dist.rank, self.dist.device
         windows = Windows(
-            materials, self.seed, epoch, self.steps, size, own=self.own, share=recipe.own
+            self.materials, self.recipe, experiment.seed, self.batch_size, rank, self.data.own
         )
-        for pages, targets in detector_data.batches(windows, self.dist.device):
-            rows, device = self.dist.local_slice(len(pages)), self.dist.device
-            inputs = pages[rows].to(device)
-            share = Targets(*(tensor[rows].to(device) for tensor in targets))
-            yield Batch(inputs, share, size * len(inputs) / len(pages), size)
+        keys = ((step, _hard_at(step, training.hard)) for step in count(training.step))
 
-    def loss(self, outputs: Maps, batch: Batch) -> tuple[Tensor, Tensor]:
-        """This process's share of the mean over the crops; and of the sum."""
-        total = detection_loss(outputs, batch.targets)
-        return total * batch.windows / batch.size, total.detach()[None] * batch.windows
+        def make(pages: list[LabelledPage]) -> Batch:
+            targets = self.network.targets(pages).to(device)
+            return Batch(stacked(pages).to(device), targets, self.batch_size)
+
+        # Some batches wait in a thread.
+        yield from prefetch(make, compose_ahead(windows, keys, device, _MAX_AHEAD - 4))
+
+    def loss(self, outputs: Maps, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        mean = self.network.loss(outputs, batch.targets)
+        return mean, {"train_loss": mean.detach() * batch.size}
+
+    def find_hard(self, model: BaseNetwork, step: int) -> list[int]:
+        """Words and marks that a network takes for digits."""
+        assert self.materials is not None and isinstance(model, DetectorNetwork)
+        random = np.random.default_rng([self.experiment.seed, 4, step])
+        return mining.find_hard(self.materials, model, random)
 
     def validate(self, model: BaseNetwork) -> Metrics:
         return self._judge(model, self._validation)[0]
@@ -120,48 +114,58 @@ class Detection:
         """MNIST's test digits are not looked at."""
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
-        figures, result, windows = self._judge(model, self._held_out(BATCHES))
+        figures, result, matches = self._judge(model, self._final_validation())
         names = ("symbols", "missed", "invented", "wrong")
         counts = {f"validation_{name}": getattr(result, name) for name in names}
-        plots.confusion(folder / "confusion.png", "validation windows", confusion(windows))
-        plots.crops(folder / "mistakes.png", "validation windows", windows)
-        return figures | counts, diagnose.detector_failure(result)
+        plots.confusion(folder / "confusion.png", "validation windows", confusion(matches))
+        plots.crops(folder / "mistakes.png", "validation windows", matches)
+        return figures | counts, verdict.detector_failure(result)
 
     def compare(self, model: BaseNetwork) -> Iterator[Comparison]:
-        assert self.own is not None and self.parent is not None
-        pages = self.own.held_back
-        right = [read_right(network_maps(each), pages) for each in (self.parent, model)]
-        wrong = (int((~each).sum()) for each in right)
+        assert isinstance(model, DetectorNetwork)
+        pages, networks = self.data.own.held_back, (self.parent, model)
+        right = [read_right(network_maps(network), pages) for network in networks]
+        wrong = (int((~numbers).sum()) for numbers in right)
         yield Comparison("numbers of your own, held back", None, len(right[0]), *wrong)
-        networks = (self.parent, model)
-        before, after = (self._judge(each, self._held_out(BATCHES))[1] for each in networks)
+        before, after = (self._judge(each, self._final_validation())[1] for each in networks)
         name = "symbols of a synthetic camera"
         yield Comparison(name, TOLERANCE, before.symbols, before.errors, after.errors)
 
     @cached_property
-    def _validation(self) -> list[HeldOut]:
-        return list(self._held_out(EPOCH_BATCHES))
+    def _validation(self) -> list[list[LabelledPage]]:
+        return [*self._held_out(self.recipe.validation)]
+
+    def _final_validation(self) -> Iterator[list[LabelledPage]]:
+        return self._held_out(self.recipe.final_validation)
 
     @cached_property
     def _validation_materials(self) -> Materials:
-        return make_materials(self.validation, VALIDATION_SEED, _BANK, _TEXTS)
+        return validation_materials(self.data.splits["validation"], self.experiment.camera)
 
-    def _held_out(self, batches: int) -> Iterator[HeldOut]:
-        windows = HeldOutWindows(self._validation_materials, VALIDATION_SEED, batches)
-        return detector_data.batches(windows)
+    def _held_out(self, count: int) -> Iterator[list[LabelledPage]]:
+        windows = Windows(
+            self._validation_materials,
+            self.recipe,
+            VALIDATION_SEED,
+            _VALIDATION_BATCH,
+            held_out=True,
+        )
+        keys = ((number, ()) for number in range(math.ceil(count / _VALIDATION_BATCH)))
+        return compose_ahead(windows, keys, CPU.device)
 
     def _judge(
-        self, model: BaseNetwork, batches: Iterable[HeldOut]
+        self, model: BaseNetwork, batches: Iterable[list[LabelledPage]]
     ) -> tuple[Metrics, Score, list[Match]]:
         """Shares of the symbols; their counts; the windows, the worst first."""
-        losses, windows = list[float](), list[Match]()
-        for pages, targets, labelled in batches:
-            maps = matching.predict_maps(model, pages)
-            losses.append(detection_loss(maps, targets).item())
-            for page, symbols in zip(labelled, matching.find_symbols(maps), strict=True):
-                windows.append(page.match(symbols.boxes, symbols.symbols.argmax(1)))
-        windows.sort(key=lambda window: window.score.errors, reverse=True)
-        result = score(confusion(windows))
+        assert isinstance(model, DetectorNetwork)
+        losses, matches = list[float](), list[Match]()
+        for pages in batches:
+            maps = model.predict(stacked(pages))
+            losses.append(model.loss(maps, model.targets(pages)).item())
+            for page, symbols in zip(pages, find_symbols(maps), strict=True):
+                matches.append(page.match(symbols.boxes, symbols.symbols.argmax(1)))
+        matches.sort(key=lambda match: match.score.errors, reverse=True)
+        result = score(confusion(matches))
         total = max(result.symbols, 1)
         figures = {
             "validation_loss": sum(losses) / len(losses),
@@ -170,4 +174,28 @@ class Detection:
         }
         kinds = ("missed", "invented", "wrong")
         figures |= {f"validation_{kind}": getattr(result, kind) / total for kind in kinds}
-        return figures, result, windows
+        return figures, result, matches
+
+
+def _hard_at(step: int, hard: Mapping[int, Sequence[int]]) -> Sequence[int]:
+    """What the windows of a step have more of, among what was found after earlier steps.
+
+    It was found before the step's windows were asked for, however far ahead that was.
+    """
+    known = [earlier for earlier in hard if earlier <= step - _MAX_AHEAD]
+    return hard[max(known)] if known else ()
+
+
+def stacked(pages: Sequence[LabelledPage]) -> Tensor:
+    """Pages of the same size, uint8 [n, 1, h, w]."""
+    return torch.from_numpy(np.stack([page.pixels for page in pages]))[:, None]
+
+
+def find_symbols(maps: Maps) -> list[Detections]:
+    """The symbols of each page that are there more likely than not, surest first."""
+    centres, symbols, boxes = (part.float().numpy() for part in maps)
+    high = np.where(centres[:, 0] > 0, centres[:, 0], -np.inf)
+    scale, origin = np.ones(2), np.zeros(2)
+    maps_of_pages = zip(high, symbols, boxes, strict=True)
+    pages = (find_peaks(Level(scale, origin, *arrays)) for arrays in maps_of_pages)
+    return [page.select(np.argsort(-page.scores, kind="stable")) for page in pages]

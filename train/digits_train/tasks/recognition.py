@@ -1,36 +1,29 @@
 """Recognizers, which read a crop of a number."""
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import ctc_loss
 
 from digits.alignment import INVENTED, align
-from digits.data.mnist import Split
 from digits.inference.interface import SYMBOLS
-from digits.terminal import progress_bar
-from digits_train import detector_data, diagnose, recognizer_data
-from digits_train.camera.materials import Materials, make_materials
-from digits_train.camera.ranges import REAL_PAPER
-from digits_train.comparison import Comparison
-from digits_train.config import RecognizerRecipe
-from digits_train.distributed import CPU, DistributedContext
-from digits_train.metrics import Metrics
-from digits_train.models import BaseNetwork
+from digits_train import verdict
+from digits_train.chunks import Batch, Chunks
+from digits_train.models import BaseNetwork, RecognizerNetwork, get_network
 from digits_train.models.recognizer import BLANK
-from digits_train.recognizer_data import CHUNK, Batch, Chunks
-from digits_train.tasks.detection import VALIDATION_SEED
+from digits_train.recipes import RecognizerRecipe
+from digits_train.tasks.stream import VALIDATION_SEED, StreamTask, validation_materials
+from digits_train.training import Metrics, Training
+from digits_train.verdict import Comparison
 
-_GLYPHS, _TEXTS = 20_000, 8_000  # glyphs and words that the crops are composed of
+_BATCH = 50  # crops that are validated together
 
 
 class Reading(NamedTuple):
@@ -42,24 +35,12 @@ class Reading(NamedTuple):
 
 
 @dataclass
-class Recognition:
-    """Crops of numbers, composed ahead of the training by other processes, and CTC's loss.
+class Recognition(StreamTask[RecognizerRecipe, Batch]):
+    """Crops of numbers, and the losses of the network's class.
 
-    The numbers are written with MNIST's digits and with fonts; those that validate, by the hands
-    that no training shows. materials: for the training crops.
+    Those that validate are by the hands that no training shows.
     """
 
-    recipe: RecognizerRecipe
-    train: Split
-    validation: Split
-    seed: int = 0
-    own: None = None
-    parent: None = None
-    dist: DistributedContext = CPU
-    materials: Materials | None = None
-
-    divergence: ClassVar = math.inf
-    means: ClassVar = ("train_loss",)
     line: ClassVar = (
         "loss {train_loss:.4f}  validation loss {validation_loss:.4f}  exact"
         " {validation_accuracy:.2%}  symbol errors {validation_errors:.2%}  invented"
@@ -67,48 +48,31 @@ class Recognition:
     )
 
     @property
-    def steps(self) -> int:
-        chunks, rest = divmod(self.recipe.crops, CHUNK)
-        batches = [math.ceil(crops / self.recipe.batch_size) for crops in (CHUNK, rest)]
-        return self.recipe.passes * (chunks * batches[0] + batches[1])
-
-    @property
-    def examples(self) -> int:
-        return self.recipe.crops * self.recipe.passes
+    def network(self) -> type[RecognizerNetwork]:
+        return cast(type[RecognizerNetwork], get_network(self.experiment.network))
 
     @property
     def samples(self) -> Tensor:
         by_width = sorted(self._validation, key=lambda batch: batch.inputs.shape[3])
         return by_width[len(by_width) // 2].inputs
 
-    def start(self) -> None:
-        """Draw the glyphs and words that numbers are composed of."""
-        with progress_bar(visible=self.dist.is_main) as bar:
-            bar.add_task("drawing glyphs and words", total=None)
-            materials = make_materials(self.train, self.seed, _GLYPHS, _TEXTS)
-            self.materials = materials._replace(ranges=REAL_PAPER)
+    def batches(self, training: Training) -> Generator[Batch]:
+        """Crops that no other step has, but for their other passes."""
+        assert self.materials is not None
+        seed, dist = self.experiment.seed, self.dist
+        chunks = Chunks(self.materials, seed, self.batch_size, self.recipe.passes, dist.rank)
+        for batch in chunks.stream(training.step, dist.device):
+            yield batch._replace(inputs=batch.inputs.to(dist.device))
 
-    def batches(self, epoch: int, rng: torch.Generator, model: BaseNetwork) -> Iterator[Batch]:
-        """Crops that no other epoch has."""
-        materials, recipe, dist = self.materials, self.recipe, self.dist
-        assert materials is not None
-        chunks = Chunks(materials, self.seed, epoch, recipe.crops, recipe.batch_size, recipe.passes)
-        random = np.random.default_rng([self.seed, 6, epoch])
-        composed = detector_data.batches(chunks, dist.device, ahead=2)
-        for batch in recognizer_data.mixed(composed, random):
-            rows = dist.local_slice(batch.size)
-            yield Batch(batch.inputs[rows].to(dist.device), batch.texts[rows], batch.size)
-
-    def loss(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """This process's share of the mean over the crops; and of the sum."""
-        total = text_losses(outputs, batch.texts).sum()
-        return total / batch.size, total.detach()[None]
+    def loss(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        total = self.network.losses(outputs, batch.texts).sum()
+        return total / batch.size, {"train_loss": total.detach()}
 
     def validate(self, model: BaseNetwork) -> Metrics:
         return self._judge(model)[0]
 
     def _judge(self, model: BaseNetwork) -> tuple[Metrics, list[Reading]]:
-        figures, readings = judge(self._validation, predict(model, self._validation))
+        figures, readings = judge(self._validation, predict(model, self._validation), self.network)
         return {f"validation_{name}": value for name, value in figures.items()}, readings
 
     def evaluate(self, model: BaseNetwork, folder: Path) -> tuple[dict[str, Any], str | None]:
@@ -120,7 +84,7 @@ class Recognition:
         plots.confusion(folder / "confusion.png", "validation crops", confusion(readings))
         plots.texts(folder / "mistakes.png", "validation crops", mistakes)
         numbers = sum(bool(reading.written) for reading in readings)
-        failure = diagnose.recognizer_failure(figures["validation_accuracy"], numbers)
+        failure = verdict.recognizer_failure(figures["validation_accuracy"], numbers)
         return figures | {"validation_numbers": numbers}, failure
 
     def compare(self, model: BaseNetwork) -> Iterator[Comparison]:
@@ -128,7 +92,9 @@ class Recognition:
 
     @cached_property
     def _validation(self) -> list[Batch]:
-        return recognizer_data.held_out(self.validation, VALIDATION_SEED, REAL_PAPER)
+        digits, recipe = self.data.splits["validation"], self.recipe
+        materials = validation_materials(digits, self.experiment.camera, "held back")
+        return Chunks(materials, VALIDATION_SEED, _BATCH).first(recipe.validation)
 
 
 def predict(model: BaseNetwork, batches: Iterable[Batch]) -> list[Tensor]:
@@ -138,7 +104,11 @@ def predict(model: BaseNetwork, batches: Iterable[Batch]) -> list[Tensor]:
         return [model.eval()(batch.inputs.to(device)).cpu() for batch in batches]
 
 
-def judge(batches: Sequence[Batch], outputs: Sequence[Tensor]) -> tuple[Metrics, list[Reading]]:
+def judge(
+    batches: Sequence[Batch],
+    outputs: Sequence[Tensor],
+    network: type[RecognizerNetwork] = RecognizerNetwork,
+) -> tuple[Metrics, list[Reading]]:
     """The figures of a network by its outputs for these batches, and what it reads.
 
     loss: mean over the crops. accuracy: share of the numbers that are read exactly. errors: wrong,
@@ -147,7 +117,7 @@ def judge(batches: Sequence[Batch], outputs: Sequence[Tensor]) -> tuple[Metrics,
     """
     losses, readings = list[float](), list[Reading]()
     for batch, rows in zip(batches, outputs, strict=True):
-        losses += text_losses(rows, batch.texts).tolist()
+        losses += network.losses(rows, batch.texts).tolist()
         readings += map(Reading, batch.inputs[:, 0].numpy(), batch.texts, best_path(rows))
     scores = [align(read, written).score for _, written, read in readings]
     exact = [read == written for _, written, read in readings if written]
@@ -176,24 +146,6 @@ def confusion(readings: Iterable[Reading]) -> NDArray[np.int64]:
         for missed in {*range(len(written))} - {*partners}:
             counts[SYMBOLS.index(written[missed]), BLANK] += 1
     return counts
-
-
-def text_losses(outputs: Tensor, texts: Sequence[str]) -> Tensor:
-    """Negative log probabilities of the texts, float32 [n].
-
-    outputs: log probabilities [n, steps, 13]. A text too long for its crop costs nothing.
-    """
-    symbols = [SYMBOLS.index(symbol) for symbol in "".join(texts)]
-    lengths = torch.tensor([len(text) for text in texts])
-    return ctc_loss(
-        outputs.float().transpose(0, 1),
-        torch.tensor(symbols, dtype=torch.int64, device=outputs.device),
-        torch.full_like(lengths, outputs.shape[1]),
-        lengths,
-        blank=BLANK,
-        reduction="none",
-        zero_infinity=True,
-    )
 
 
 def best_path(outputs: Tensor) -> list[str]:

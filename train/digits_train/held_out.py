@@ -8,15 +8,16 @@ import numpy as np
 from digits.data import mnist
 from digits.data.mnist import Split
 from digits.terminal import track
-from digits_train import frames, recognizer_data
+from digits_train import frames
 from digits_train.camera import FITTED
 from digits_train.camera.crops import Crop, make_crops
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.page import number_page, page, random_lines
 from digits_train.camera.ranges import RANGES, REAL_PAPER, clear
-from digits_train.matching import LabelledPage
+from digits_train.chunks import Batch, Chunks
 from digits_train.raster import Bytes
-from digits_train.recognizer_data import Batch
+from digits_train.symbols import LabelledPage
+from digits_train.tasks.stream import validation_materials
 
 NUM_OUTLIERS, NUM_FRAMES = 2000, 5000
 NUM_PAGES, NUM_NUMBER_PAGES, NUM_CROPS = 100, 250, 1000
@@ -25,6 +26,7 @@ _PAGE_GLYPHS, _PAGE_TEXTS = 3000, 2000
 # Rarely those of a training, and never those of the benchmarks' pages.
 _SEED, _PAGES_SEED, _NUMBERS_SEED, _CROPS_SEED = 2**63, 7_000_000, 8_000_000, 10_000_000
 _BATCHES_SEED = 11_000_000
+_BATCH_CROPS, _BATCH = 2_000, 50  # in all, and in a batch
 
 
 def draw_outliers(validation: Split) -> Bytes:
@@ -68,7 +70,8 @@ def draw_crops() -> list[Crop]:
 def draw_batches() -> list[Batch]:
     """Draw crops for a recognizer, as clear as those that people have."""
     digits = mnist.load("validation")[:FITTED]
-    return recognizer_data.held_out(digits, _BATCHES_SEED, clear(REAL_PAPER))
+    materials = validation_materials(digits, clear(REAL_PAPER), "held back")
+    return Chunks(materials, _BATCHES_SEED, _BATCH).first(_BATCH_CROPS)
 
 
 @cache

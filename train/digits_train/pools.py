@@ -1,24 +1,17 @@
 """What a network learns from beside the training digits."""
 
 import math
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from digits.data.mnist import Split
 from digits_train import frames
 from digits_train.camera.materials import make_materials
-from digits_train.config import Recipe
+from digits_train.experiment import Experiment
 from digits_train.models.network import NONE
-
-T = TypeVar("T")
-U = TypeVar("U")
+from digits_train.recipes import Recipe
 
 # The most frames of each kind: generating all of them takes six minutes.
 MAX_FRAMES, MAX_OUTLIERS = 20_000, 12_000
@@ -27,7 +20,6 @@ MAX_FRAMES, MAX_OUTLIERS = 20_000, 12_000
 _TIMES_SHOWN = 15
 _FEWEST = 2000  # generated in half a minute
 _OUTLIERS_PER_DIGIT = 0.25
-_PREFETCH = 2  # batches
 
 
 @dataclass(frozen=True)
@@ -43,13 +35,13 @@ class Pool:
     share: float
 
 
-def generate_pools(
-    recipe: Recipe, digits: Split, seed: int, own: Split | None = None
-) -> list[Pool]:
+def generate_pools(experiment: Experiment, digits: Split, own: Split | None = None) -> list[Pool]:
     """Generate what the recipe adds to the digits, and last add one's own pictures.
 
     The same seed gives the same pictures. Raises DataError if a font can't be had.
     """
+    recipe, seed = experiment.recipe, experiment.seed
+    assert isinstance(recipe, Recipe)
 
     def count(share: float, most: int) -> int:
         shown = share * len(digits) * recipe.epochs
@@ -59,6 +51,7 @@ def generate_pools(
     if recipe.frames or recipe.outlier_weight:
         shown, others = count(recipe.frames, MAX_FRAMES), count(_OUTLIERS_PER_DIGIT, MAX_OUTLIERS)
         materials = make_materials(digits, seed, shown // 2, others // 3, others // 6)
+        materials = materials._replace(ranges=experiment.camera)
         if recipe.frames:
             pools.append(Pool(*frames.digits(materials, shown, [seed, 2]), recipe.frames))
         if recipe.outlier_weight:
@@ -67,20 +60,3 @@ def generate_pools(
     if own is not None:
         pools.append(Pool(own.images, own.labels, recipe.own))
     return pools
-
-
-def prefetch(make: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
-    """`map(make, items)`, computed in a thread that is up to two items ahead.
-
-    One thread computes all of them, in order, so that random numbers stay the same. PyTorch
-    releases the GIL while it computes: on two cores augmentation costs next to no time.
-    """
-    pending: deque[Future[U]] = deque()
-    # PyTorch's number of threads is a setting of each thread.
-    with ThreadPoolExecutor(1, "", torch.set_num_threads, (torch.get_num_threads(),)) as thread:
-        for item in items:  # Executor.map has a buffersize only from Python 3.14 on
-            pending.append(thread.submit(make, item))
-            if len(pending) > _PREFETCH:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()

@@ -1,0 +1,86 @@
+"""The crops of numbers that the recognizer is trained and validated on."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count, islice, pairwise
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from digits.inference.recognizer_model import padded
+from digits.reader.crops import normalised
+from digits_train.camera.crops import Crop, make_crops, vary
+from digits_train.camera.materials import Materials
+from digits_train.distributed import CPU
+from digits_train.loader import compose_ahead
+
+_CHUNK = 256  # crops that are composed together, of some thirty windows
+_MIXED = 8  # chunks, whose batches are mixed: so a crop's other passes are at other times
+
+
+class Batch(NamedTuple):
+    """What a process learns from in one step.
+
+    inputs: uint8 [n, 1, 48, width]. texts: the crops'.
+    """
+
+    inputs: Tensor
+    texts: Sequence[str]
+
+    @property
+    def size(self) -> int:
+        return len(self.texts)
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """Batches of crops, composed in chunks from the seed, the process's rank and their number.
+
+    passes: how often each crop is shown: first as it is, then varied.
+    """
+
+    materials: Materials
+    seed: int
+    batch_size: int
+    passes: int = 1
+    rank: int = 0
+
+    def __getitem__(self, number: int) -> list[Batch]:
+        random = np.random.default_rng([self.seed, 5, self.rank, number])
+        crops = list(islice(make_crops(self.materials, random), _CHUNK))
+        batches = self._batches(crops)
+        ranges = self.materials.ranges
+        for _ in range(self.passes - 1):
+            varied = [Crop(vary(crop.pixels, random, ranges), crop.text) for crop in crops]
+            batches += self._batches(varied)
+        return batches
+
+    def _batches(self, crops: Sequence[Crop]) -> list[Batch]:
+        """Crops of nearly the same width together."""
+        ordered = sorted(crops, key=lambda crop: crop.pixels.shape[1])
+        batches = -(-len(ordered) // self.batch_size)
+        edges = np.linspace(0, len(ordered), batches + 1).astype(int).tolist()
+        return [to_batch(ordered[start:end]) for start, end in pairwise(edges)]
+
+    def stream(self, step: int, device: torch.device) -> Iterator[Batch]:
+        """The batches from a step on, endlessly, in random order."""
+        steps = _MIXED * self.passes * -(-_CHUNK // self.batch_size)
+        group, skipped = divmod(step, steps)
+        chunks = compose_ahead(self, count(_MIXED * group), device, 2 * _MIXED)
+        for number in count(group):
+            batches = [batch for chunk in islice(chunks, _MIXED) for batch in chunk]
+            np.random.default_rng([self.seed, 6, self.rank, number]).shuffle(batches)
+            yield from batches[skipped:]
+            skipped = 0
+
+    def first(self, crops: int) -> list[Batch]:
+        """The batches of at least so many crops."""
+        chunks = compose_ahead(self, range(-(-crops // _CHUNK)), CPU.device)
+        return [batch for chunk in chunks for batch in chunk]
+
+
+def to_batch(crops: Sequence[Crop]) -> Batch:
+    inputs = torch.from_numpy(padded([normalised(crop.pixels) for crop in crops]))
+    return Batch(inputs, [crop.text for crop in crops])

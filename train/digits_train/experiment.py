@@ -1,0 +1,86 @@
+"""An experiment: all that decides the weights of a network, in one object."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from digits.errors import DigitsError
+from digits_train.camera.ranges import RANGES, Ranges
+from digits_train.models import get_network
+from digits_train.recipes import AnyRecipe
+from digits_train.structs import to_dict
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+_SETTABLE = "recipe", "camera", "precision"
+
+
+class Experiment(Struct, frozen=True, kw_only=True):
+    """On the same machine, equal experiments give equal weights.
+
+    network: its name. camera: how the pictures vary that are generated. precision: of convolutions
+    and products in training; auto: bfloat16 if network and device gain from it. data_sha256: of the
+    training data and the list of fonts, by name. init: SHA-256 of the file whose weights the
+    training starts from.
+    """
+
+    network: str
+    recipe: AnyRecipe
+    camera: Ranges = RANGES
+    seed: int = 0
+    precision: Precision = "auto"
+    data_sha256: dict[str, str] = {}
+    init: str | None = None
+
+
+def default_experiment(network: str, recipe: str = "default", seed: int = 0) -> Experiment:
+    """How a network is trained by one of its recipes. Raises DigitsError for an unknown name."""
+    kind = get_network(network)
+    if recipe not in kind.recipes:
+        raise DigitsError(f"no recipe called {recipe!r}; there are: {', '.join(kind.recipes)}")
+    return Experiment(network=network, recipe=kind.recipes[recipe], camera=kind.camera, seed=seed)
+
+
+def change(experiment: Experiment, assignments: Iterable[str]) -> Experiment:
+    """Change values, as `--set` does.
+
+    assignments: such as "recipe.ema_decay=0.9995", or with another JSON value. Raises DigitsError
+    if there is no such value, or if it can't be that one.
+    """
+    values = to_dict(experiment)
+    settable = {name: values[name] for name in _SETTABLE}
+    for assignment in assignments:
+        path, _, text = assignment.partition("=")
+        *groups, name = path.split(".")
+        fields = _subfields(settable, groups)
+        if not text:
+            raise DigitsError(f"--set {assignment}: expected NAME=VALUE")
+        if name not in fields:
+            similar = [".".join([*groups, other]) for other in get_close_matches(name, fields)]
+            hint = f"did you mean {' or '.join(similar)}?" if similar else "run.json has all names"
+            raise DigitsError(f"--set {assignment}: there is no {path}; {hint}")
+        fields[name] = _parse(text)
+        try:
+            experiment = msgspec.convert(values | settable, Experiment)
+        except msgspec.ValidationError as error:
+            cause = str(error).partition(" - at")[0].replace("`", "")
+            raise DigitsError(f"--set {assignment}: {cause[0].lower()}{cause[1:]}") from error
+    return experiment
+
+
+def _subfields(values: Any, groups: Iterable[str]) -> dict[str, Any]:
+    """The fields of a group in a group in these values; none if there is no such group."""
+    for group in groups:
+        values = values.get(group) if isinstance(values, dict) else None
+    return values if isinstance(values, dict) else {}
+
+
+def _parse(text: str) -> Any:
+    """A JSON value; what isn't JSON is a string, so that nobody has to quote it twice."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text

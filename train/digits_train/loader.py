@@ -1,0 +1,84 @@
+"""Batches made ahead of a training: by processes that compose pictures, and in a thread."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+import torch
+from torch.utils.data import DataLoader
+
+from digits import system
+from digits_train.distributed import learning_cores
+
+Key = TypeVar("Key", contravariant=True)
+Item = TypeVar("Item", covariant=True)
+T = TypeVar("T")
+U = TypeVar("U")
+
+_AHEAD = 8  # items of each process that are asked for before they are taken
+_THREAD_AHEAD = 2
+
+
+class Composer(Protocol[Key, Item]):
+    """Makes an item of its key alone, in any process."""
+
+    def __getitem__(self, key: Key) -> Item: ...
+
+
+def compose_ahead(
+    composer: Composer[T, U], keys: Iterable[T], device: torch.device, most: int = 100
+) -> Iterator[U]:
+    """The items of these keys in order, composed by processes that live as long as they are wanted.
+
+    The processes use the cores that don't learn: beside a GPU, all but one. most: how many items
+    may be asked for before they are taken.
+    """
+    learning = learning_cores() if device.type == "cpu" else 1
+    workers = min(max(1, system.cpu_count() - learning), most)
+    loader: DataLoader[Any] = DataLoader(
+        composer,  # type: ignore[arg-type]
+        None,
+        sampler=keys,
+        num_workers=workers,
+        collate_fn=_unchanged,
+        prefetch_factor=min(_AHEAD, most // workers),
+        worker_init_fn=partial(_start_worker, os.getpid()),
+    )
+    # Ctrl-C while they start or end would be lost, or be theirs.
+    with system.sigint_blocked():
+        items = iter(loader)
+    try:
+        yield from items
+    finally:
+        with system.sigint_blocked():
+            del items
+
+
+def _unchanged(item: T) -> T:
+    """Instead of PyTorch's conversion of arrays to tensors."""
+    return item
+
+
+def _start_worker(parent: int, number: int) -> None:
+    """End with the training even if it is killed, because it has locked its run folder."""
+    system.die_with_parent(parent)
+
+
+def prefetch(make: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
+    """`map(make, items)`, computed in a thread that is a few items ahead.
+
+    One thread computes all of them, in order, so that random numbers stay the same. PyTorch
+    releases the GIL while it computes: on two cores this costs next to no time.
+    """
+    pending: deque[Future[U]] = deque()
+    # PyTorch's number of threads is a setting of each thread.
+    with ThreadPoolExecutor(1, "", torch.set_num_threads, (torch.get_num_threads(),)) as thread:
+        for item in items:  # Executor.map has a buffersize only from Python 3.14 on
+            pending.append(thread.submit(make, item))
+            if len(pending) > _THREAD_AHEAD:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

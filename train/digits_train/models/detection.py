@@ -1,0 +1,161 @@
+"""What detectors share: what they output, what they should, and the loss between the two."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import cross_entropy, smooth_l1_loss
+
+from digits.inference.interface import DETECTOR, STRIDE
+from digits.reader.pyramid import BOX_UNIT
+from digits_train.distributed import learning_cores
+from digits_train.models.network import BaseNetwork
+from digits_train.recipes import DetectorRecipe
+from digits_train.symbols import LabelledPage, cells
+
+_SPREAD = 0.14  # standard deviation of a peak, as a share of the symbol's width or height
+_MIN_SPREAD = 2.2  # pixels: a cell is 4
+_NEIGHBOUR_SPREAD = 0.22  # of the distance to the next symbol: their peaks stay apart
+_MIN_NEIGHBOUR_SPREAD = 1.4  # pixels
+_NEAR = 0.35  # of a peak's height: there symbol and box are learnt
+PEAK = 0.999  # of the heat: only a centre's own cell has so much
+
+
+class Maps(NamedTuple):
+    """What the network says of n pages, as `digits.inference.detector_model.Maps` does of one.
+
+    centres: [n, 1, h, w]. symbols: [n, 12, h, w]. boxes: [n, 4, h, w].
+    """
+
+    centres: Tensor
+    symbols: Tensor
+    boxes: Tensor
+
+
+class Targets(NamedTuple):
+    """What the maps of n pages should be; h and w as in Maps.
+
+    heat: float32 [n, h, w], 1 at the centre of a symbol, falling to 0. weight: float32 [n, h, w],
+    of an empty cell: 0 where it is doubtful whether there is a symbol. symbols: int64 [n, h, w],
+    places in SYMBOLS, or -1. boxes: float32 [n, 4, h, w], as in Maps.
+    """
+
+    heat: Tensor
+    weight: Tensor
+    symbols: Tensor
+    boxes: Tensor
+
+    def to(self, device: torch.device) -> "Targets":
+        return Targets(*(tensor.to(device) for tensor in self))
+
+
+class DetectorNetwork(BaseNetwork):
+    """Any network from pages, uint8 [n, 1, height, width], 0 = black, to Maps at a stride of 4.
+
+    Heights and widths are multiples of 16. A class of its own `targets` and `loss` may have
+    targets of another kind, with a method `to`.
+    """
+
+    task = "detector"
+    interface = DETECTOR
+    recipes: Mapping[str, DetectorRecipe]
+    threads = learning_cores()  # the others compose what it is trained on
+    mixed_precision = True
+
+    @staticmethod
+    def targets(pages: Sequence[LabelledPage]) -> Targets:
+        """What the maps of pages of the same size should be, on the CPU."""
+        maps = zip(*map(make_targets, pages), strict=True)
+        return Targets(*(torch.from_numpy(np.stack(arrays)) for arrays in maps))
+
+    @staticmethod
+    def loss(maps: Maps, targets: Targets) -> Tensor:
+        """The focal loss of the centres, and where symbols are, cross-entropy and smooth L1.
+
+        X. Zhou et al., "Objects as points", 2019. Centres are summed and divided by their number.
+        """
+        logits = maps.centres[:, 0].float()
+        probability = logits.sigmoid().clamp(1e-4, 1 - 1e-4)
+        peak = targets.heat >= PEAK
+        full = (1 - probability) ** 2 * probability.log()
+        empty = probability**2 * (1 - probability).log() * (1 - targets.heat) ** 4 * targets.weight
+        centres = -torch.where(peak, full, empty).sum() / peak.sum().clamp(min=1)
+        near = targets.symbols >= 0
+        # The sum over no cells is 0, where the mean would be NaN.
+        count = near.sum().clamp(min=1)
+        scores = maps.symbols.float().movedim(1, -1)[near]
+        symbols = cross_entropy(
+            scores, targets.symbols[near], label_smoothing=0.03, reduction="sum"
+        )
+        predicted, boxes = (
+            part.float().movedim(1, -1)[near] for part in (maps.boxes, targets.boxes)
+        )
+        sizes = smooth_l1_loss(predicted, boxes, beta=0.1, reduction="sum")
+        return centres + symbols / count + sizes / (4 * count)
+
+    @torch.inference_mode()
+    def predict(self, pages: Tensor) -> Maps:
+        """The maps in full precision, on the CPU: rounded ones have equal neighbours, not peaks.
+
+        pages: uint8 [n, 1, h, w], anywhere.
+        """
+        device, training = next(self.parameters()).device, self.training
+        self.eval()
+        with torch.autocast(device.type, enabled=False):
+            maps = Maps(*(part.cpu() for part in self(pages.to(device))))
+        self.train(training)
+        return maps
+
+
+Arrays = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]
+
+
+def make_targets(page: LabelledPage) -> Arrays:
+    """The arrays of Targets, without the n, for one page."""
+    boxes, labels = page.truth
+    down, across = (side // STRIDE for side in page.pixels.shape)
+    places = (np.arange(max(down, across), dtype=np.float32) + 0.5) * STRIDE  # across and down
+    heat, weight = np.zeros((down, across), np.float32), _weights(page, (down, across))
+    owner, maps = np.full(heat.shape, -1, np.int64), np.zeros((4, *heat.shape), np.float32)
+    centres = (boxes[:, :2] + boxes[:, 2:]) / np.float32(2)
+    spreads = _spreads(boxes, centres)
+    curves = np.exp(-(((places - centres[..., None]) / spreads[..., None]) ** 2) / 2)
+    for index, (column, row) in enumerate((centres // STRIDE).astype(int)):
+        peak = curves[index, 0, :across] * curves[index, 1, :down, None]
+        peak[row, column] = weight[row, column] = 1
+        owner[(peak > heat) & (peak > _NEAR)] = index
+        np.maximum(heat, peak, out=heat)
+    row, column = near = (owner >= 0).nonzero()
+    nearest = owner[near]
+    maps[:2, row, column] = (centres[nearest].T - (places[column], places[row])) / BOX_UNIT
+    maps[2:, row, column] = np.log((boxes[:, 2:] - boxes[:, :2]).clip(1)[nearest].T / BOX_UNIT)
+    owner[near] = labels[nearest]
+    return heat, weight, owner, maps
+
+
+def _weights(page: LabelledPage, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """0 in the cells where finding something is neither right nor wrong, else 1."""
+    weight = np.ones(shape, np.float32)
+    if page.known is not None:
+        weight[:] = 0
+        for box in page.known:
+            weight[cells(box)] = 1
+    for box in page.doubtful:
+        weight[cells(box)] = 0
+    return weight
+
+
+def _spreads(boxes: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Standard deviations of the peaks across and down, in pixels: float32 [n, 2]."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    spreads = np.maximum(_SPREAD * sides, _MIN_SPREAD)
+    away = np.abs(centres[:, None] - centres)
+    far = np.hypot(away[..., 0], away[..., 1])
+    far[away[..., 1] > 0.5 * np.maximum(sides[:, 1:], sides[:, 1])] = np.inf  # another line
+    np.fill_diagonal(far, np.inf)
+    nearest = np.maximum(_NEIGHBOUR_SPREAD * far.min(1, initial=np.inf), _MIN_NEIGHBOUR_SPREAD)
+    spreads[:, 0] = np.minimum(spreads[:, 0], nearest)
+    return np.asarray(spreads, np.float32)

@@ -1,0 +1,38 @@
+"""Structs as JSON values, and back without guessing."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def to_dict(struct: msgspec.Struct) -> dict[str, Any]:
+    """The fields of a struct, and of those in it, in JSON's types."""
+    values: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(struct))
+    return values
+
+
+def from_dict(kind: type[T], values: Any) -> T:
+    """Undo `to_dict`. Raises ValueError if a value is missing, unknown, or of another type."""
+    struct = msgspec.convert(values, kind)
+    # What is missing has got a default, and an earlier version may not have done what that says.
+    for difference in differences(values, to_dict(struct)):
+        raise ValueError(f"another version of digits wrote {difference}")
+    return struct
+
+
+def differences(values: Any, others: Any, name: str = "") -> Iterator[str]:
+    """Yield which values aren't those of the others, as NAME=VALUE; missing ones are null."""
+    if not (isinstance(values, dict) and isinstance(others, dict)):
+        if values != others:
+            yield f"{name}={json.dumps(values)}"
+        return
+    for key in values | others:
+        path = f"{name}.{key}" if name else key
+        if key in values and key in others:
+            yield from differences(values[key], others[key], path)
+        else:
+            yield f"{path}={json.dumps(values.get(key))}"

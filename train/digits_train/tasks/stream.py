@@ -1,0 +1,68 @@
+"""What is common to networks that learn from pictures composed as long as the training lasts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from digits.data import datasets
+from digits.data.datasets import Dataset
+from digits.data.mnist import Split
+from digits.errors import DigitsError
+from digits.terminal import progress_bar
+from digits_train.camera import fonts
+from digits_train.camera.materials import Materials, make_materials
+from digits_train.camera.ranges import Ranges
+from digits_train.experiment import Experiment
+from digits_train.models import BaseNetwork
+from digits_train.recipes import StreamRecipe
+from digits_train.tasks.task import BatchT, Task
+
+RecipeT = TypeVar("RecipeT", bound=StreamRecipe)
+
+# Of what validates: the same for all trainings, whose own seeds are smaller.
+VALIDATION_SEED = 2**63
+_GLYPHS, _TEXTS = 2_000, 1_000  # that it is composed of
+
+
+@dataclass
+class StreamTask(Task[RecipeT, BatchT]):
+    """Pictures written with MNIST's digits and with fonts. materials: of those to train on."""
+
+    materials: Materials | None = None
+
+    @staticmethod
+    def load(experiment: Experiment, data: Path | None, parent: BaseNetwork | None) -> Dataset:
+        loaded = datasets.load(data, datasets.warn_of_skipped)
+        if "pictures" in loaded.sha256:
+            name = experiment.network
+            raise DigitsError(f"a {name} learns from MNIST's digits, not from pictures")
+        fonts.download()
+        return loaded
+
+    @property
+    def steps(self) -> int:
+        return self.recipe.steps
+
+    @property
+    def interval(self) -> int:
+        return self.recipe.interval
+
+    @property
+    def batch_size(self) -> int:
+        """Of this process."""
+        return self.dist.share(self.recipe.batch_size)
+
+    def start(self) -> None:
+        """Draw the glyphs and words that pictures are composed of."""
+        recipe = self.recipe
+        with progress_bar(visible=self.dist.is_main) as bar:
+            bar.add_task("drawing glyphs and words", total=None)
+            train, seed = self.data.splits["train"], self.experiment.seed
+            materials = make_materials(train, seed, recipe.glyphs, recipe.texts)
+            self.materials = materials._replace(ranges=self.experiment.camera)
+
+
+def validation_materials(digits: Split, camera: Ranges, use: str = "training") -> Materials:
+    """What is composed to validate on. use: of the fonts, see `fonts.hands`."""
+    materials = make_materials(digits, VALIDATION_SEED, _GLYPHS, _TEXTS, use=use)
+    return materials._replace(ranges=camera)

@@ -1,0 +1,116 @@
+"""What the training loop asks of all that networks learn."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
+
+from torch import Tensor
+
+from digits.data.datasets import Dataset
+from digits_train.distributed import CPU, DistributedContext
+from digits_train.experiment import Experiment
+from digits_train.models import BaseNetwork
+from digits_train.recipes import BaseRecipe
+from digits_train.training import Metrics, Training
+from digits_train.verdict import Comparison
+
+
+class Batch(Protocol):
+    """What this process learns from in one step. size: how many examples it counts for."""
+
+    @property
+    def inputs(self) -> Tensor: ...
+
+    @property
+    def size(self) -> int: ...
+
+
+RecipeT = TypeVar("RecipeT", bound=BaseRecipe)
+BatchT = TypeVar("BatchT", bound=Batch)
+
+
+@dataclass
+class Task(ABC, Generic[RecipeT, BatchT]):
+    """Data, loss and measure of one kind of network.
+
+    parent: the network that is fine-tuned, as it was; it is on the device.
+    """
+
+    experiment: Experiment
+    data: Dataset
+    parent: Any = None
+    dist: DistributedContext = CPU
+
+    line: ClassVar[str]  # of a validation's metrics for the terminal, to be formatted
+    divergence: ClassVar[float] = float("inf")  # a mean loss from which on a training has failed
+
+    @staticmethod
+    @abstractmethod
+    def load(experiment: Experiment, data: Path | None, parent: BaseNetwork | None) -> Dataset:
+        """Load or download what the network learns from.
+
+        data: as for `digits train --data`. To fine-tune `parent`, it has one's own pictures or
+        pages. Raises DigitsError if something is missing.
+        """
+
+    @property
+    def recipe(self) -> RecipeT:
+        return cast(RecipeT, self.experiment.recipe)
+
+    @property
+    @abstractmethod
+    def steps(self) -> int:
+        """How many there are."""
+
+    @property
+    @abstractmethod
+    def interval(self) -> int:
+        """Steps from one validation to the next."""
+
+    @property
+    @abstractmethod
+    def samples(self) -> Tensor:
+        """Some typical inputs, uint8 [n, 1, height, width], to measure batch norm on."""
+
+    def start(self) -> None:
+        """Generate what takes a while and only training needs."""
+
+    @abstractmethod
+    def batches(self, training: Training) -> Generator[BatchT]:
+        """This process's batches from the next step of a training on.
+
+        They depend on nothing but the experiment, the steps' numbers, the number of processes, and
+        what `after_interval` found.
+        """
+
+    @abstractmethod
+    def loss(self, outputs: Any, batch: BatchT) -> tuple[Tensor, dict[str, Tensor]]:
+        """The mean loss of the network's outputs; and sums over the training examples.
+
+        The sums, float32 scalars, are named as the metrics that have their means; the first is of
+        the loss.
+        """
+
+    @abstractmethod
+    def validate(self, model: BaseNetwork) -> Metrics:
+        """The metrics that begin with `validation_`."""
+
+    def find_hard(self, model: BaseNetwork, step: int) -> list[int]:
+        """What a network mistakes after a step, to be learnt from more often."""
+        return []
+
+    @abstractmethod
+    def evaluate(self, model: BaseNetwork, folder: Path) -> tuple[dict[str, Any], str | None]:
+        """Judge a finished network, and draw confusion and mistakes into a folder.
+
+        Returns the results for run.json, and why the network is useless, or None.
+        """
+
+    @abstractmethod
+    def compare(self, model: BaseNetwork) -> Iterator[Comparison]:
+        """The network before and after a fine-tuning."""
+
+
+AnyTask = Task[Any, Any]

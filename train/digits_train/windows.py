@@ -1,0 +1,119 @@
+"""The windows on pages that a detector is trained and validated on."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits_train.camera.exposure import Photograph, photograph, texture
+from digits_train.camera.materials import Materials
+from digits_train.camera.page import compose
+from digits_train.camera.window import Window
+from digits_train.mining import with_hard
+from digits_train.own_pages import OwnPages
+from digits_train.raster import Random
+from digits_train.recipes import DetectorRecipe
+from digits_train.symbols import Box, LabelledPage, label_window
+
+# Cells and single digits, cut out tightly: many small crops in a batch.
+CROP_SIDE, _SMALLEST = 96, 8  # pixels
+_CROPS_OF_WINDOW = 4
+_PLAIN_HEIGHT = 30.0  # pixels of the digits that aren't there
+_REPEATED = 16  # pixels at least that repeat a crop's edge, as `digits.reader.pyramid` pads pages
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Batches of windows, each composed from the seed, the process's rank and its number alone.
+
+    size: of a batch; tight crops are smaller and more. own: one's own pages, which the recipe's
+    share of the windows is on. held_out: to validate, there are no tight crops.
+    """
+
+    materials: Materials
+    recipe: DetectorRecipe
+    seed: int
+    size: int
+    rank: int = 0
+    own: OwnPages | None = None
+    held_out: bool = False
+
+    def __getitem__(self, key: tuple[int, Sequence[int]]) -> list[LabelledPage]:
+        """A batch by its number, and by the hard negatives of which more than their share is shown.
+
+        All its pages have the same size.
+        """
+        number, hard = key
+        materials, side = with_hard(self.materials, hard), self.recipe.window
+        random = np.random.default_rng([self.seed, 2, self.rank, number])
+        count = round(self.recipe.own * self.size) if self.own else 0
+        if not (count or self.held_out) and random.random() < materials.ranges.crops:
+            crops = self.size * (side // CROP_SIDE) ** 2  # as many pixels
+            photographs = islice(make_crops(materials, random, side), crops)
+        else:
+            windows = make_windows(materials, random, side, self.recipe.photographs)
+            photographs = islice(windows, self.size - count)
+        pages = [label_window(shown.pixels, *shown.visible()) for shown in photographs]
+        return pages + [self.own.window(random, side) for _ in range(count) if self.own]
+
+
+def make_windows(
+    materials: Materials, random: Random, side: int, photographs: int
+) -> Iterator[Photograph]:
+    """Yield random windows, endlessly. Each with writing is photographed several times."""
+    ranges, before = materials.ranges, Window.empty((side, side))
+    while True:
+        if random.random() < ranges.textures:
+            yield texture((side, side), random, ranges)
+            continue
+        window = compose(random, materials, (side, side))
+        for _ in range(photographs):
+            behind = before if random.random() < ranges.shining_through else None
+            yield photograph(window, _height(window), random, behind, ranges)
+        before = window
+
+
+def _height(window: Window) -> float:
+    """The height of its digits, in pixels."""
+    return window.symbols[0].height if window.symbols else _PLAIN_HEIGHT
+
+
+def make_crops(materials: Materials, random: Random, side: int) -> Iterator[Photograph]:
+    """Yield tight crops of random windows: of symbols and of textures.
+
+    Not of words and marks, whose parts may look like a 0 or a 1 with good reason.
+    """
+    ranges = materials.ranges
+    textures = 2 * ranges.textures / (1 + ranges.textures)  # which are photographed only once
+    varied = replace(ranges, textures=textures, shining_through=0.0)
+    for shown in make_windows(materials._replace(ranges=varied), random, side, 1):
+        height = _height(shown.window)
+        boxes = [symbol.box for symbol in shown.window.symbols]
+        boxes = [box for box in boxes if min(box) >= 0 and max(box) <= side]
+        if not shown.window.ink.any():
+            corners = random.uniform(0, side - height, (_CROPS_OF_WINDOW, 2))
+            boxes = [(x, y, x + height, y + height) for x, y in corners.tolist()]
+        for index in random.permutation(len(boxes))[:_CROPS_OF_WINDOW]:
+            yield crop(shown, boxes[index], random.uniform(*ranges.room, 4) * height)
+
+
+def crop(shown: Photograph, box: Box, room: NDArray[np.float64]) -> Photograph:
+    """Cut out a box and some room around it, in pixels; repeat the crop's edges beyond.
+
+    What is wider or higher than a crop is cut.
+    """
+    size, most = np.array(shown.pixels.shape[::-1]), CROP_SIDE - 2 * _REPEATED
+    low = np.floor(np.array(box[:2]) - room[:2]).clip(0, size - _SMALLEST).astype(int)
+    high = np.ceil(np.array(box[2:]) + room[2:]).astype(int)
+    high = np.minimum(high.clip(low + _SMALLEST, low + most), size)
+    before = (CROP_SIDE - (high - low)) // 2
+    around = np.stack([before, CROP_SIDE - (high - low) - before], 1)[::-1]
+    part = slice(low[1], high[1]), slice(low[0], high[0])
+    left, top = (low - before).tolist()
+    return Photograph(
+        np.pad(shown.pixels[part], around, mode="edge"),
+        np.pad(shown.hidden[part], around, constant_values=1),
+        shown.window.crop((left, top, left + CROP_SIDE, top + CROP_SIDE)),
+    )
