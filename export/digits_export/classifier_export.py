@@ -1,42 +1,41 @@
 """How networks that classify digits are exported: judged on digits, against the network itself."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from digits.data import datasets
 from digits.data.mnist import Split, Splits
 from digits.evaluation.statistics import Calibration
 from digits.inference.interface import CLASSIFIER
 from digits.inference.metadata import ClassifierMetadata, Kernels
 from digits.inference.session import open_session
+from digits.terminal import print_stderr, progress_bar
+from digits_export.exporter import Exporter
 from digits_export.quantize import batches
-from digits_export.report import Form
+from digits_export.report import Variant
 from digits_export.temperature import (
     REJECTION_RATE,
     CalibratedClassifier,
     fit_temperature,
     rejection_threshold,
 )
+from digits_train import held_out
 from digits_train.checkpoint import Checkpoint
-from digits_train.metrics import predict
-from digits_train.models import Network
+from digits_train.recipes import Recipe
+from digits_train.tasks.classification import predict
 
 CALIBRATION_IMAGES = 1000  # from the training set
 
 
-class ClassifierExporter:
-    """calibrated: what is exported. inputs, max_difference: what it is compared with its file on,
-    and how far apart the outputs may be. int8_kernels: those to judge the int8 file with, the
-    fastest first: clients in other languages run it with integer kernels by default. calibration,
-    float_layer, quantization: how that file is made. max_drop: percentage points of `total`, the
-    judges, that it may cost.
-    """
+class ClassifierExporter(Exporter):
+    """Digits of its data set judge a classifier."""
 
-    interface, metadata = CLASSIFIER, ClassifierMetadata
+    metadata = ClassifierMetadata
     max_difference = 1e-5  # in probability
-    float_layer = ""
     max_drop, judges = 0.05, "validation digits"
     columns = {
         "form": "{name}",
@@ -52,25 +51,33 @@ class ClassifierExporter:
         self, loaded: Checkpoint, splits: Splits, outliers: NDArray[np.uint8] | None
     ) -> None:
         """outliers: uint8 [n, 28, 28], images without a digit, if it was trained to know such."""
-        network = loaded.model
-        assert isinstance(network, Network)
-        self.loaded = loaded
-        self.int8_kernels = tuple(dict.fromkeys([network.kernels, "integer"]))
+        super().__init__(loaded)
         self._validation, self._test = splits["validation"], splits["test"]
         self.total = len(self._validation)
-        images = splits["train"].images[:CALIBRATION_IMAGES, None]
-        self.calibration = batches(images)
-        self.quantization = (
-            "int8, static (QDQ): weights per channel, activations minmax over"
-            f" {len(images)} training digits"
-        )
-        logits, outlier_logits = predict(network, self._validation).double().numpy(), None
+        self.calibration = batches(splits["train"].images[:CALIBRATION_IMAGES, None])
+        self.parity = [self._validation.images[:size, None] for size in (1, 7, 256)]
+        logits, outlier_logits = predict(loaded.model, self._validation).double().numpy(), None
         if outliers is not None:
             unlabelled = Split(outliers, np.zeros(len(outliers), np.uint8))
-            outlier_logits = predict(network, unlabelled).double().numpy()
-        self.scaling = fit_temperature(logits, self._validation.labels, outlier_logits)
-        self.calibrated = CalibratedClassifier(network, self.scaling)
-        self.inputs = [self._validation.images[:size, None] for size in (1, 7, 256)]
+            outlier_logits = predict(loaded.model, unlabelled).double().numpy()
+        self.scaling = scaling = fit_temperature(logits, self._validation.labels, outlier_logits)
+        self.network = CalibratedClassifier(loaded.model, scaling)
+
+    @classmethod
+    def prepare(cls, loaded: Checkpoint, data: Path | None) -> Self:
+        """The data are those of the training: other splits might contain training digits."""
+        experiment = loaded.provenance.experiment
+        dataset = datasets.load(data, lambda error: print_stderr(f"warning: {error}"))
+        trained_on = {**experiment.data_sha256}
+        trained_on.pop(datasets.OWN_CHECKSUM_NAME, None)  # nothing is verified on them
+        datasets.verify_checksums(dataset, trained_on, data)
+        assert isinstance(experiment.recipe, Recipe)
+        outliers = None
+        with progress_bar() as bar:
+            bar.add_task("drawing outliers", total=None)
+            if experiment.recipe.outlier_weight:
+                outliers = held_out.draw_outliers(dataset.splits["validation"])
+            return cls(loaded, dataset.splits, outliers)
 
     def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
         """The figures of a file, of which the float one comes first.
@@ -95,18 +102,18 @@ class ClassifierExporter:
             "changed": float((answers != self._exact).mean()),
         }
 
-    def error(self, form: Form) -> float:
-        return 1 - float(form["validation_accuracy"])
+    def error(self, variant: Variant) -> float:
+        return 1 - float(variant["validation_accuracy"])
 
-    def describe(self, form: Form, exact: Form) -> dict[str, Any]:
+    def describe(self, variant: Variant, exact: Variant) -> dict[str, Any]:
         return {
             "training_digits": self.loaded.provenance.training_digits,
             "temperature": round(self.scaling.temperature, 6),
-            "rejection_threshold": form["rejection_threshold"],
+            "rejection_threshold": variant["rejection_threshold"],
             "validation_accuracy_float": exact["validation_accuracy"],
-            "validation_accuracy": form["validation_accuracy"],
+            "validation_accuracy": variant["validation_accuracy"],
             "test_accuracy_float": exact["test_accuracy"],
-            "test_accuracy": form["test_accuracy"],
+            "test_accuracy": variant["test_accuracy"],
         }
 
 

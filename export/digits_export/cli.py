@@ -35,8 +35,8 @@ def export(
     from digits_train import models
     from digits_train.run import find_run, latest_run
 
-    architecture = None if network is None else models.register(network)
-    config = ExportConfig(quantize, triton, architecture, force)
+    name = None if network is None else models.register(network)
+    config = ExportConfig(quantize, triton, name, force)
     report = export_run(latest_run() if run is None else find_run(run), config, data)
     for line in report.lines():
         print_result(escape_control(line))

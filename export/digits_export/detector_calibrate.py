@@ -18,7 +18,7 @@ from digits.reader.page import find_symbols
 from digits.reader.pyramid import MapsFn
 from digits.terminal import track
 from digits_export.temperature import TEMPERATURES, fit, fit_log_odds
-from digits_train.matching import DOUBTFUL, LabelledPage
+from digits_train.symbols import DOUBTFUL, LabelledPage
 
 # A fit changes which peaks are seen at all, and how the looks at a page are weighted.
 _ROUNDS = 2

@@ -1,10 +1,10 @@
 """How detectors are exported: calibrated and judged on synthetic validation pages."""
 
-import math
 from collections.abc import Sequence
 from functools import partial
 from itertools import chain
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,24 +18,22 @@ from digits.reader.pyramid import MapsFn
 from digits.terminal import track
 from digits_export import verify
 from digits_export.detector_calibrate import CalibratedDetector, fit_scaling
-from digits_export.report import Form
+from digits_export.exporter import Exporter
+from digits_export.report import Variant
+from digits_train import held_out
 from digits_train.checkpoint import Checkpoint
-from digits_train.matching import LabelledPage, Match, confusion, score
-from digits_train.models.detector import Detector
+from digits_train.symbols import LabelledPage, Match, confusion, score
 
 _PARITY_PAGES = 10
 
 
-class DetectorExporter:
-    """See `ClassifierExporter`."""
+class DetectorExporter(Exporter):
+    """Synthetic pages, read as `digits read` does, judge a detector."""
 
-    interface, metadata = DETECTOR, DetectorMetadata
-    float_layer = "stem.0.conv"  # of one channel: integer kernels would take ten times as long
+    metadata = DetectorMetadata
     max_difference = 1e-4  # in log odds and logits, of which most are below 10
     # Of a few thousand symbols, some are as likely as not, and turn either way.
     max_drop, judges = 0.5, "validation pages"
-    int8_kernels: tuple[Kernels, ...] = ("integer",)
-    quantization = "int8, static (QDQ): weights per channel, activations minmax; first layer float"
     columns = {
         "form": "{name}",
         "size": "{bytes:,} bytes",
@@ -46,35 +44,36 @@ class DetectorExporter:
     }
 
     def __init__(self, loaded: Checkpoint, pages: Sequence[LabelledPage]) -> None:
-        network = loaded.model
-        assert isinstance(network, Detector)
-        self.loaded, self._pages = loaded, pages
+        super().__init__(loaded)
+        self._pages = pages
         self.total = sum(len(page.truth.symbols) for page in pages)
-        run = verify.module_outputs(network)
-        maps: MapsFn = partial(run_maps, run)
-        self.scaling = fit_scaling(pages, maps)
-        self.calibrated = CalibratedDetector(network, self.scaling)
+        run = verify.module_outputs(loaded.model)
+        self.scaling = scaling = fit_scaling(pages, partial(run_maps, run))
+        self.network = CalibratedDetector(loaded.model, scaling)
         some = [page.pixels for page in pages[:_PARITY_PAGES]]
-        self.inputs, self.calibration = parity_inputs(some), calibration_inputs(some, run)
+        self.parity, self.calibration = parity_inputs(some), calibration_inputs(some, run)
+
+    @classmethod
+    def prepare(cls, loaded: Checkpoint, data: Path | None) -> Self:
+        return cls(loaded, held_out.draw_pages())
 
     def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
         """The figures of a file, see `judge`."""
         run = verify.session_outputs(open_session(model, kernels), DETECTOR)
         return judge(self._pages, partial(run_maps, run))
 
-    def error(self, form: Form) -> float:
-        return float(form["error"])
+    def error(self, variant: Variant) -> float:
+        return float(variant["error"])
 
-    def describe(self, form: Form, exact: Form) -> dict[str, Any]:
+    def describe(self, variant: Variant, exact: Variant) -> dict[str, Any]:
         provenance = self.loaded.provenance
-        crops, size = (int(provenance.recipe[name]) for name in ("crops", "batch_size"))
         return {
-            "training_pages": math.ceil(crops / size) * size * provenance.epoch,
+            "training_pages": provenance.progress * provenance.experiment.recipe.batch_size,
             **{name: round(value, 6) for name, value in self.scaling._asdict().items()},
             "validation_pages": len(self._pages),
-            "validation_symbols": form["symbols"],
+            "validation_symbols": variant["symbols"],
             "validation_error_float": exact["error"],
-            "validation_error": form["error"],
+            "validation_error": variant["error"],
         }
 
 

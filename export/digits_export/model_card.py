@@ -3,20 +3,21 @@
 M. Mitchell et al., "Model cards for model reporting" (FAT* 2019).
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from digits.inference.metadata import AnyMetadata
 from digits_export.temperature import REJECTION_RATE
-from digits_train.comparison import Comparison
+from digits_train.experiment import Experiment, default_experiment
+from digits_train.structs import differences, to_dict
+from digits_train.verdict import Comparison
 
 _CARD = """\
 # {architecture} for handwritten digits
 
 - **Network**: {architecture}, trained on {examples} with seed {seed}
 - **Data**: {data}
-- **Recipe**: `{recipe}`
+- **Recipe**: {recipe}{changes}
 - **Quantization**: {quantization}
 - **Made by**: digits {digits_version}, from a checkpoint with SHA-256 `{checkpoint_sha256}`
 
@@ -99,35 +100,55 @@ It was trained on synthetic pages alone, photographed by a synthetic camera.""",
 _FINE_TUNED = """
 ## Fine-tuning
 
-It began with the weights of the file with SHA-256 `{parent}`, and was fine-tuned on its owner's own
+It began with the weights of the file with SHA-256 `{init}`, and was fine-tuned on its owner's own
 pictures. Share of errors, with 95 % confidence intervals:
 
 {table}
 """
 
 
-def render(about: AnyMetadata, table: Sequence[Sequence[str]]) -> str:
-    """Render the card, in Markdown, of the file with this metadata. table: of its forms."""
-    data = "custom images" if '"pictures"' in about.data_sha256 else _MNIST
+def render(
+    metadata: AnyMetadata,
+    experiment: Experiment,
+    table: Sequence[Sequence[str]],
+    compared: Sequence[Comparison] = (),
+) -> str:
+    """Render the card, in Markdown, of the file with this metadata.
+
+    table: of the file's variants. compared: the network before and after a fine-tuning.
+    """
+    own = experiment.recipe.own
+    data = "custom images" if "pictures" in experiment.data_sha256 else _MNIST
+    data += " and its owner's pictures" * bool(own)
     pages = "synthetic pages"
-    if own := json.loads(about.recipe).get("own"):
-        data += " and its owner's pictures"
-        pages += f" and its owner's ({100 * own:.0f} % of the windows)"
-    values = asdict(about) | {
+    pages += f" and its owner's ({100 * own:.0f} % of the windows)" * bool(own)
+    values = asdict(metadata) | {
         "accepted": 1 - REJECTION_RATE,
         "data": data,
         "pages": pages,
+        "recipe": experiment.recipe.name,
+        "changes": _changes(experiment),
         "table": _markdown(table),
     }
-    texts = {name: text.format(**values) for name, text in _TEXTS[about.task].items()}
-    return _CARD.format(**values, **texts)
+    texts = {name: text.format(**values) for name, text in _TEXTS[metadata.task].items()}
+    card = _CARD.format(**values, **texts)
+    if compared:
+        rows = [comparison.row() for comparison in compared]
+        before_and_after = _markdown([[*rows[0]], *([*row.values()] for row in rows)])
+        card += _FINE_TUNED.format(init=experiment.init, table=before_and_after)
+    return card
 
 
-def render_comparison(parent: str | None, compared: Sequence[Comparison]) -> str:
-    """Render the section about a fine-tuning. parent: SHA-256 of the file it started from."""
-    rows = [each.row() for each in compared]
-    table = _markdown([[*rows[0]], *([*row.values()] for row in rows)])
-    return _FINE_TUNED.format(parent=parent, table=table)
+def _changes(experiment: Experiment) -> str:
+    """How the experiment differs from the network's default."""
+    usual = default_experiment(experiment.network)
+    values, usual_values = to_dict(experiment), to_dict(usual)
+    changes = [
+        f"`{change}`"
+        for group in ("recipe", "camera")
+        for change in differences(values[group], usual_values[group], group)
+    ]
+    return f": {', '.join(changes)}" if changes else ""
 
 
 def _markdown(table: Sequence[Sequence[str]]) -> str:

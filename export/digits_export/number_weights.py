@@ -18,7 +18,7 @@ from digits.reader.reading import RecognizeFn, find_numbers
 from digits.terminal import track
 from digits_export.temperature import fit_log_odds
 from digits_train.camera.crops import Crop
-from digits_train.matching import LabelledPage
+from digits_train.symbols import LabelledPage
 
 _START = Weights(0.5, 0.8, 0.01, 0.01)
 _BOUNDS = (0.01, 10.0), (0.01, 10.0), (1e-6, 0.3), (1e-6, 0.3)

@@ -21,13 +21,12 @@ from onnxruntime.quantization import (
 )
 
 from digits.inference.interface import CLASSIFIER
+from digits_export.exporter import Batches
 from digits_export.graph import Graph
 from digits_train.onnx_graph import quiet
 
 _BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB a digit
 _OPERATORS = ["Conv", "Gemm", "MatMul", "Add"]
-
-Batches = Sequence[NDArray[np.uint8]]  # each [n, 1, height, width]
 
 
 def batches(images: NDArray[np.uint8]) -> Batches:
@@ -42,18 +41,21 @@ class _Batches(CalibrationDataReader):  # type: ignore[misc]
         return next(self._inputs, None)
 
 
-def quantize(model: onnx.ModelProto, inputs: Batches, float_layer: str = "") -> onnx.ModelProto:
+def quantize(
+    model: onnx.ModelProto, inputs: Batches, float_layers: Sequence[str] = ()
+) -> onnx.ModelProto:
     """Return a graph with int8 weights, int32 biases, and uint8 inputs of products.
 
-    inputs: whose activations the scales cover. float_layer: what stays as it is. Of weights of
+    inputs: whose activations the scales cover. float_layers: what stays as it is. Of weights of
     seven bits (`interface.QMAX`) no two products saturate an int16.
     """
+    exact_weights = {f"{layer}.weight" for layer in float_layers}
     constants = {tensor.name for tensor in model.graph.initializer}
     floats = [
         node.name
         for node in model.graph.node
         if node.name == CLASSIFIER.outputs[0].name  # softmax needs its full range
-        or f"{float_layer}.weight" in node.input
+        or not exact_weights.isdisjoint(node.input)
         or (node.op_type == "Add" and constants.intersection(node.input))
     ]
     with TemporaryDirectory() as folder:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -16,15 +17,15 @@ from digits.inference.model_file import BUNDLED_DETECTOR
 from digits.inference.recognizer_model import padded
 from digits.inference.session import open_session
 from digits_export import verify
+from digits_export.exporter import Batches, Exporter
 from digits_export.number_weights import fit_weights, read_crops, read_pages
-from digits_export.quantize import Batches
-from digits_export.report import Form
+from digits_export.report import Variant
 from digits_export.temperature import TextScaling
+from digits_train import held_out
 from digits_train.camera.crops import Crop
 from digits_train.checkpoint import Checkpoint
-from digits_train.matching import LabelledPage
-from digits_train.models import Recognizer
-from digits_train.recognizer_data import Batch
+from digits_train.chunks import Batch
+from digits_train.symbols import LabelledPage
 from digits_train.tasks.recognition import judge
 
 # Divides the log probabilities: the network learns from what people can hardly read, and so doubts
@@ -46,15 +47,12 @@ class CalibratedRecognizer(nn.Module):
         return scores.log_softmax(2)
 
 
-class RecognizerExporter:
-    """See `ClassifierExporter`."""
+class RecognizerExporter(Exporter):
+    """Synthetic crops of numbers, by hands that it was not trained on, judge a recognizer."""
 
-    interface, metadata = RECOGNIZER, RecognizerMetadata
-    float_layer = ""
+    metadata = RecognizerMetadata
     max_difference = 1e-4  # in log probability, of which most are above -20
     max_drop, judges = 0.3, "validation numbers"  # some are as likely as not, and turn either way
-    int8_kernels: tuple[Kernels, ...] = ("integer",)
-    quantization = "int8, static (QDQ): weights per channel, activations minmax"
     columns = {
         "form": "{name}",
         "size": "{bytes:,} bytes",
@@ -72,18 +70,22 @@ class RecognizerExporter:
         crops: Sequence[Crop],
     ) -> None:
         """batches: of validation crops. pages, crops: of numbers, to weigh the networks."""
-        network = loaded.model
-        assert isinstance(network, Recognizer)
-        self.loaded, self._batches = loaded, batches
+        super().__init__(loaded)
+        self._batches = batches
         self.total = sum(bool(text) for batch in batches for text in batch.texts)
-        self.inputs = self.calibration = parity_inputs(batches)
+        self.parity = self.calibration = parity_inputs(batches)
         self.scaling = TextScaling(TEMPERATURE)
-        self.calibrated = CalibratedRecognizer(network, self.scaling).eval()
-        recognize = partial(log_probabilities, self.calibrated)
+        self.network = CalibratedRecognizer(loaded.model, self.scaling).eval()
+        recognize = partial(log_probabilities, self.network)
         maps = DetectorModel(BUNDLED_DETECTOR, sha256="").maps
         self._weights = fit_weights(
             [*read_pages(maps, recognize, pages)], [*read_crops(maps, recognize, crops)]
         )
+
+    @classmethod
+    def prepare(cls, loaded: Checkpoint, data: Path | None) -> Self:
+        pages, crops = held_out.draw_number_pages(), held_out.draw_crops()
+        return cls(loaded, held_out.draw_batches(), pages, crops)
 
     def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
         """The figures of a file, see `judge`."""
@@ -91,22 +93,21 @@ class RecognizerExporter:
         outputs = [torch.from_numpy(run(batch.inputs.numpy())[0]) for batch in self._batches]
         return judge(self._batches, outputs)[0]
 
-    def error(self, form: Form) -> float:
-        return 1 - float(form["accuracy"])
+    def error(self, variant: Variant) -> float:
+        return 1 - float(variant["accuracy"])
 
-    def describe(self, form: Form, exact: Form) -> dict[str, Any]:
+    def describe(self, variant: Variant, exact: Variant) -> dict[str, Any]:
         provenance = self.loaded.provenance
-        crops, passes = (int(provenance.recipe[name]) for name in ("crops", "passes"))
         return {
-            "training_crops": crops * passes * provenance.epoch,
+            "training_crops": provenance.progress * provenance.experiment.recipe.batch_size,
             "temperature": round(self.scaling.temperature, 6),
             **{name: round(value, 9) for name, value in self._weights._asdict().items()},
             "validation_crops": sum(batch.size for batch in self._batches),
             "validation_numbers": self.total,
             "validation_accuracy_float": exact["accuracy"],
-            "validation_accuracy": form["accuracy"],
+            "validation_accuracy": variant["accuracy"],
             "validation_error_float": exact["errors"],
-            "validation_error": form["errors"],
+            "validation_error": variant["errors"],
         }
 
 

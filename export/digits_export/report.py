@@ -8,19 +8,20 @@ from digits_export.temperature import TemperatureScaling, TextScaling
 
 # A network's file, run with one kind of kernels, as in export.json: name (fp32 or int8), kernels
 # (float or integer), file, bytes, and the figures of its exporter. Shares are 0 to 1.
-Form = dict[str, Any]
+Variant = dict[str, Any]
+Scaling = TemperatureScaling | MapScaling | TextScaling
 
 
 class Report(NamedTuple):
     """The results of an export.
 
     scaling: what calibrates the outputs. largest_difference: of an output's value, between fp32 and
-    PyTorch. forms: fp32 first. columns: how to format a form as the row of a table.
+    PyTorch. variants: fp32 first. columns: how to format a variant as the row of a table.
     """
 
-    scaling: TemperatureScaling | MapScaling | TextScaling
+    scaling: Scaling
     largest_difference: float
-    forms: Sequence[Form]
+    variants: Sequence[Variant]
     columns: Mapping[str, str]
 
     def to_dict(self) -> dict[str, Any]:
@@ -28,17 +29,18 @@ class Report(NamedTuple):
         return {
             **self.scaling._asdict(),
             "largest_difference": self.largest_difference,
-            "forms": self.forms,
+            "forms": self.variants,
         }
 
     def table(self) -> list[list[str]]:
-        """The head and a row for each form."""
-        rows = ([cell.format(**form) for cell in self.columns.values()] for form in self.forms)
+        """The head and a row for each variant."""
+        cells = [*self.columns.values()]
+        rows = ([cell.format(**variant) for cell in cells] for variant in self.variants)
         return [[*self.columns], *rows]
 
     def lines(self) -> Iterator[str]:
         """Yield the lines of the table for the terminal, with the files' paths."""
-        paths = ["file", *(form["file"] for form in self.forms)]
+        paths = ["file", *(variant["file"] for variant in self.variants)]
         rows = [[*row, path] for row, path in zip(self.table(), paths, strict=True)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
