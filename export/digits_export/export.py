@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from onnx import ModelProto
+import onnx_ir as ir
 
 import digits
 from digits.errors import DigitsError, ModelError
@@ -128,7 +128,7 @@ def _compare(exporter: Exporter, raw: bytes) -> float:
 
 
 def _quantize(
-    exporter: Exporter, graph: ModelProto, path: Path, exact: Variant, force: bool
+    exporter: Exporter, graph: ir.Model, path: Path, exact: Variant, force: bool
 ) -> _Artifact:
     """Make the int8 file. Raises ModelError if it reads worse than the float file, `exact`."""
     raw = verify.serialize(

@@ -4,7 +4,6 @@ B. Jacob et al., "Quantization and training of neural networks for efficient
 integer-arithmetic-only inference" (CVPR 2018).
 """
 
-import copy
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 from numpy.typing import NDArray
 from onnxruntime.quantization import (
     CalibrationDataReader,
@@ -22,7 +22,7 @@ from onnxruntime.quantization import (
 
 from digits.inference.interface import CLASSIFIER
 from digits_export.exporter import Batches
-from digits_export.graph import Graph
+from digits_export.optimize import internal_values, name_nodes
 from digits_train.onnx_graph import quiet
 
 _BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB a digit
@@ -41,30 +41,30 @@ class _Batches(CalibrationDataReader):  # type: ignore[misc]
         return next(self._inputs, None)
 
 
-def quantize(
-    model: onnx.ModelProto, inputs: Batches, float_layers: Sequence[str] = ()
-) -> onnx.ModelProto:
+def quantize(model: ir.Model, inputs: Batches, float_layers: Sequence[str] = ()) -> ir.Model:
     """Return a graph with int8 weights, int32 biases, and uint8 inputs of products.
 
     inputs: whose activations the scales cover. float_layers: what stays as it is. Of weights of
     seven bits (`interface.QMAX`) no two products saturate an int16.
     """
+    constants = {*model.graph.initializers}
     exact_weights = {f"{layer}.weight" for layer in float_layers}
-    constants = {tensor.name for tensor in model.graph.initializer}
-    floats = [
-        node.name
-        for node in model.graph.node
-        if node.name == CLASSIFIER.outputs[0].name  # softmax needs its full range
-        or not exact_weights.isdisjoint(node.input)
-        or (node.op_type == "Add" and constants.intersection(node.input))
-    ]
+    floats = []
+    for node in model.graph:
+        inputs_of_node = {value.name for value in node.inputs if value is not None}
+        if (
+            node.name == CLASSIFIER.outputs[0].name  # softmax needs its full range
+            or not exact_weights.isdisjoint(inputs_of_node)
+            or (node.op_type == "Add" and not constants.isdisjoint(inputs_of_node))
+        ):
+            floats.append(node.name)
     with TemporaryDirectory() as folder:
         path = Path(folder, "int8.onnx")
         with quiet():  # it recommends what the exporter has done
             quantize_static(
-                copy.deepcopy(model),  # it is changed
+                ir.to_proto(model),
                 path,
-                _Batches(model.graph.input[0].name, inputs),
+                _Batches(str(model.graph.inputs[0].name), inputs),
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=_OPERATORS,
                 nodes_to_exclude=floats,
@@ -80,16 +80,28 @@ def quantize(
                     "MinimumRealRange": 1e-5,
                 },
             )
-        graph = Graph(onnx.load(path))
-    graph.rename(lambda name: _short_name(name, constants))
-    for shuffle in [node for node in graph.nodes if node.op_type == "DepthToSpace"]:
-        # Round before pixels are moved: so the convolution is of integers, and bytes are moved.
-        rounding = next(graph.chain(shuffle.output[0]))
-        shuffle.input[0], rounding.input[0] = shuffle.output[0], shuffle.input[0]
-        shuffle.output[0], rounding.output[0] = rounding.output[0], shuffle.output[0]
-        graph.nodes.remove(rounding)
-        graph.nodes.insert(graph.nodes.index(shuffle), rounding)
-    return graph.to_model()
+        quantized = ir.from_proto(onnx.load(path))
+    graph = quantized.graph
+    for shuffle in [node for node in graph if node.op_type == "DepthToSpace"]:
+        _round_first(shuffle)
+    for value in internal_values(graph):
+        value.name = _short_name(str(value.name), constants)
+    name_nodes(graph)
+    return quantized
+
+
+def _round_first(shuffle: ir.Node) -> None:
+    """Round before pixels are moved: so the convolution is of integers, and bytes are moved."""
+    graph, source = shuffle.graph, shuffle.inputs[0]
+    [rounding] = shuffle.outputs[0].consumers()
+    assert graph is not None
+    rounded, moved = rounding.outputs[0], shuffle.outputs[0]
+    rounding.replace_input_with(0, source)
+    rounded.replace_all_uses_with(moved)
+    shuffle.replace_input_with(0, rounded)
+    rounded.name, moved.name = moved.name, rounded.name
+    graph.remove(rounding)
+    graph.insert_before(shuffle, rounding)
 
 
 def _short_name(name: str, weights: set[str]) -> str:

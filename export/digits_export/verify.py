@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import onnxruntime
 import torch
 from numpy.typing import NDArray
@@ -18,13 +19,14 @@ from digits.terminal import print_stderr
 Network = Callable[[NDArray[np.uint8]], Sequence[NDArray[np.float32]]]
 
 
-def serialize(model: onnx.ModelProto) -> bytes:
+def serialize(model: ir.Model) -> bytes:
     """Raise ModelError if the ONNX checker or shape inference finds an error."""
+    proto = ir.to_proto(model)
     try:
-        onnx.checker.check_model(model, full_check=True)
+        onnx.checker.check_model(proto, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ModelError(f"the exported graph is not valid ONNX: {error}") from error
-    return bytes(model.SerializeToString())
+    return bytes(proto.SerializeToString())
 
 
 def session_outputs(session: onnxruntime.InferenceSession, interface: Interface) -> Network:

@@ -10,9 +10,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 
-import onnx
+import onnx_ir as ir
 import torch
-from onnx import TensorProto, helper
+from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from torch import nn
 
 import digits
@@ -20,10 +20,9 @@ from digits.errors import ModelError
 from digits.inference.interface import PAGE_MULTIPLE, Interface
 
 OPSET = 18  # PyTorch's own: it would have to convert others
-_TYPES = {"tensor(uint8)": TensorProto.UINT8, "tensor(float)": TensorProto.FLOAT}
 
 
-def to_onnx(network: nn.Module, interface: Interface) -> onnx.ModelProto:
+def to_onnx(network: nn.Module, interface: Interface) -> ir.Model:
     """Return the graph of a network in evaluation mode.
 
     Weights keep their names in the network. Raises ModelError, naming the operator if there is one,
@@ -53,7 +52,7 @@ def to_onnx(network: nn.Module, interface: Interface) -> onnx.ModelProto:
     except Exception as error:  # whatever a user's network raises, too
         raise ModelError(f"PyTorch can't export it: {_cause(error)}") from error
     assert program is not None
-    return _without_notes(program.model_proto, interface)
+    return _without_notes(program.model)
 
 
 @contextmanager
@@ -78,22 +77,12 @@ def _cause(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
-def _without_notes(model: onnx.ModelProto, interface: Interface) -> onnx.ModelProto:
+def _without_notes(model: ir.Model) -> ir.Model:
     """The graph alone: notes, with paths of this machine, would be a quarter of the file."""
-    graph = model.graph
-    for node in graph.node:
-        node.name = node.output[0]
-        node.ClearField("metadata_props")
-    for tensor in graph.initializer:
-        tensor.ClearField("metadata_props")
-    values = [
-        helper.make_tensor_value_info(tensor.name, _TYPES[tensor.dtype], ["batch", *tensor.shape])
-        for tensor in (interface.input, *interface.outputs)
-    ]
-    return helper.make_model(
-        helper.make_graph(graph.node, "digits", values[:1], values[1:], graph.initializer),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=8,  # came with this opset (ONNX 1.13, 2022)
-        producer_name="digits",
-        producer_version=digits.__version__,
-    )
+    ClearMetadataAndDocStringPass()(model)
+    for node in model.graph:
+        node.name = node.outputs[0].name
+    model.graph.name = "digits"
+    model.ir_version = 8  # came with this opset (ONNX 1.13, 2022)
+    model.producer_name, model.producer_version = "digits", digits.__version__
+    return model

@@ -97,10 +97,12 @@ def check(network: BaseNetwork) -> None:
     with torch.inference_mode():
         answers = [_outputs(network, pictures) for pictures in batches]
     try:
+        from onnx_ir import to_proto
+
         from digits_train.onnx_graph import to_onnx
     except ImportError as error:
         raise ModelError(f'{error}: pip install "digits[train,export]"') from error
-    file = to_onnx(network, interface).SerializeToString()
+    file = to_proto(to_onnx(network, interface)).SerializeToString()
     agree = [_agrees(file, interface, *batch) for batch in zip(batches, answers, strict=True)]
     if not agree[0]:
         raise ModelError(
