@@ -140,15 +140,15 @@ def render(
 
 
 def _changes(experiment: Experiment) -> str:
-    """How the experiment differs from the network's default."""
-    usual = default_experiment(experiment.network)
-    values, usual_values = to_dict(experiment), to_dict(usual)
+    """How the experiment differs from the network's recipe of that name."""
+    usual = to_dict(default_experiment(experiment.network, experiment.recipe.name))
+    values = to_dict(experiment)
     changes = [
         f"`{change}`"
         for group in ("recipe", "camera")
-        for change in differences(values[group], usual_values[group], group)
+        for change in differences(values[group], usual[group], group)
     ]
-    return f": {', '.join(changes)}" if changes else ""
+    return f" with {', '.join(changes)}" if changes else ""
 
 
 def _markdown(table: Sequence[Sequence[str]]) -> str:

@@ -48,11 +48,9 @@ def internal_values(graph: ir.Graph) -> Iterator[ir.Value]:
 
 
 def name_nodes(graph: ir.Graph) -> None:
-    """Name the nodes as their results, whose shapes needn't be stored."""
+    """Name the nodes as their results."""
     for node in graph:
         node.name = node.outputs[0].name
-        if not node.outputs[0].is_graph_output():
-            node.outputs[0].shape = node.outputs[0].type = None
 
 
 def _distinct(name: str) -> str:
@@ -78,9 +76,8 @@ def store(graph: ir.Graph, name: str, values: object, dtype: DTypeLike = np.floa
     tensor = ir.tensor(np.asarray(values, dtype), name=name)
     if name not in graph.initializers:
         graph.register_initializer(ir.val(name, const_value=tensor))
-    value = graph.initializers[name]
-    value.const_value, value.shape = tensor, ir.Shape(tensor.shape)
-    return value
+    graph.initializers[name].const_value = tensor
+    return graph.initializers[name]
 
 
 def attributes(node: ir.Node) -> dict[str, Any]:

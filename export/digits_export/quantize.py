@@ -23,6 +23,7 @@ from onnxruntime.quantization import (
 from digits.inference.interface import CLASSIFIER
 from digits_export.exporter import Batches
 from digits_export.optimize import internal_values, name_nodes
+from digits_export.verify import serialize
 from digits_train.onnx_graph import quiet
 
 _BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB a digit
@@ -62,7 +63,7 @@ def quantize(model: ir.Model, inputs: Batches, float_layers: Sequence[str] = ())
         path = Path(folder, "int8.onnx")
         with quiet():  # it recommends what the exporter has done
             quantize_static(
-                ir.to_proto(model),
+                onnx.load_from_string(serialize(model)),
                 path,
                 _Batches(str(model.graph.inputs[0].name), inputs),
                 quant_format=QuantFormat.QDQ,

@@ -23,7 +23,8 @@ from digits.files import write_bytes
 from digits_train import models
 from digits_train.experiment import Experiment
 from digits_train.models import BaseNetwork
-from digits_train.structs import from_dict, to_dict
+from digits_train.recipes import CLASSIC
+from digits_train.structs import differences, from_dict, to_dict
 
 FORMAT = "digits checkpoint 3"  # 3: with the whole experiment
 
@@ -88,17 +89,20 @@ def load(path: Path) -> Checkpoint:
 def describe(path: Path) -> dict[str, Any]:
     """The properties of a checkpoint of any network, known or not.
 
-    parameters: how many values were learnt. tensors: the shape of each, by name. Raises ModelError
+    camera: what isn't as by default. parameters: how many values were learnt. tensors: the shape of each, by name. Raises ModelError
     if the checkpoint is missing, damaged or not ours.
     """
     provenance, tensors, sha256 = _read_checkpoint(path)
+    values, usual = to_dict(provenance), to_dict(Experiment(network="", recipe=CLASSIC))
+    camera = differences(values["experiment"]["camera"], usual["camera"])
+    values["experiment"]["camera"] = ", ".join(camera) or "default"
     shapes = {name: list(tensor.shape) for name, tensor in sorted(tensors.items())}
     learnt = [shape for name, shape in shapes.items() if not name.endswith(_STATISTICS)]
     return {
         "file": str(path),
         "bytes": path.stat().st_size,
         "sha256": sha256,
-        "provenance": to_dict(provenance),
+        "provenance": values,
         "parameters": sum(map(math.prod, learnt)),
         "tensors": shapes,
     }
