@@ -33,8 +33,8 @@ class BatchRng:
 
     def choose(self, share: float) -> tuple[Tensor, "BatchRng"]:
         """Choose a share of the batch: bool [size], and the random numbers for those pictures."""
-        chosen = self.uniform() < 2 * share - 1
-        return chosen, BatchRng(self.generator, int(chosen.sum()))
+        mask = self.uniform() < 2 * share - 1
+        return mask, BatchRng(self.generator, int(mask.sum()))
 
 
 def augment(images: Tensor, params: Augmentation, generator: torch.Generator) -> Tensor:
@@ -59,8 +59,8 @@ def augment(images: Tensor, params: Augmentation, generator: torch.Generator) ->
         (params.specks, _add_specks),
     ):
         if share:
-            chosen, chosen_rng = rng.choose(share)
-            ink[chosen] = change(ink[chosen], chosen_rng)
+            mask, masked_rng = rng.choose(share)
+            ink[mask] = change(ink[mask], masked_rng)
     if params.noise:
         ink = ink.addcmul(rng.normal(*ink.shape[1:]), params.noise * rng.uniform(1, 1, 1).relu())
     return ink.clamp(0, 1) * 255
@@ -125,18 +125,18 @@ def _darken_paper(ink: Tensor, rng: BatchRng) -> Tensor:
 def _add_specks(ink: Tensor, rng: BatchRng) -> Tensor:
     """Turn up to a tenth of the pixels to ink, and as many to paper."""
     share = 0.1 * rng.uniform(1, 1, 1).abs()
-    drawn = rng.uniform(*ink.shape[1:])
-    dirty = torch.where(drawn > 1 - 2 * share, 1.0, ink)
-    return torch.where(drawn < 2 * share - 1, 0.0, dirty)
+    noise = rng.uniform(*ink.shape[1:])
+    dirty = torch.where(noise > 1 - 2 * share, 1.0, ink)
+    return torch.where(noise < 2 * share - 1, 0.0, dirty)
 
 
-def _over_3x3(of_two: Callable[[Tensor, Tensor], Tensor], ink: Tensor) -> Tensor:
+def _over_3x3(combine: Callable[[Tensor, Tensor], Tensor], ink: Tensor) -> Tensor:
     """Combine each pixel with its neighbours, two at a time.
 
     On a CPU this is four times as fast as pooling, which isn't vectorised here.
     """
     padded = pad(ink, (1, 1, 1, 1))
-    pairs = of_two(padded[..., 1:], padded[..., :-1])
-    rows = of_two(pairs[..., 1:], pairs[..., :-1])
-    pairs = of_two(rows[..., 1:, :], rows[..., :-1, :])
-    return of_two(pairs[..., 1:, :], pairs[..., :-1, :])
+    pairs = combine(padded[..., 1:], padded[..., :-1])
+    rows = combine(pairs[..., 1:], pairs[..., :-1])
+    pairs = combine(rows[..., 1:, :], rows[..., :-1, :])
+    return combine(pairs[..., 1:, :], pairs[..., :-1, :])

@@ -89,8 +89,8 @@ def load(path: Path) -> Checkpoint:
 def describe(path: Path) -> dict[str, Any]:
     """The properties of a checkpoint of any network, known or not.
 
-    camera: what isn't as by default. parameters: how many values were learnt. tensors: the shape of each, by name. Raises ModelError
-    if the checkpoint is missing, damaged or not ours.
+    Of the camera, only what isn't as by default. parameters: how many values were learnt. tensors:
+    the shape of each, by name. Raises ModelError if the checkpoint is missing, damaged or not ours.
     """
     provenance, tensors, sha256 = _read_checkpoint(path)
     values, usual = to_dict(provenance), to_dict(Experiment(network="", recipe=CLASSIC))

@@ -62,9 +62,9 @@ def draw_number_pages() -> list[LabelledPage]:
 def draw_crops() -> list[Crop]:
     """Draw crops of one number each, of the same digits."""
     materials = _materials()._replace(ranges=clear(REAL_PAPER))
-    drawn = make_crops(materials, np.random.default_rng(_CROPS_SEED))
-    crops = (crop for crop in drawn if crop.text)  # more have none than people's pictures
-    return [*islice(track(crops, NUM_CROPS, "drawing numbers"), NUM_CROPS)]
+    crops = make_crops(materials, np.random.default_rng(_CROPS_SEED))
+    numbers = (crop for crop in crops if crop.text)  # more have none than people's pictures
+    return [*islice(track(numbers, NUM_CROPS, "drawing numbers"), NUM_CROPS)]
 
 
 def draw_batches() -> list[Batch]:

@@ -29,22 +29,22 @@ class Composer(Protocol[Key, Item]):
 
 
 def compose_ahead(
-    composer: Composer[T, U], keys: Iterable[T], device: torch.device, most: int = 100
+    composer: Composer[T, U], keys: Iterable[T], device: torch.device, max_ahead: int = 100
 ) -> Iterator[U]:
     """The items of these keys in order, composed by processes that live as long as they are wanted.
 
-    The processes use the cores that don't learn: beside a GPU, all but one. most: how many items
-    may be asked for before they are taken.
+    The processes use the cores that don't learn: beside a GPU, all but one. max_ahead: how many
+    items may be asked for before they are taken.
     """
     learning = learning_cores() if device.type == "cpu" else 1
-    workers = min(max(1, system.cpu_count() - learning), most)
+    workers = min(max(1, system.cpu_count() - learning), max_ahead)
     loader: DataLoader[Any] = DataLoader(
         composer,  # type: ignore[arg-type]
         None,
         sampler=keys,
         num_workers=workers,
         collate_fn=_unchanged,
-        prefetch_factor=min(_AHEAD, most // workers),
+        prefetch_factor=min(_AHEAD, max_ahead // workers),
         worker_init_fn=partial(_start_worker, os.getpid()),
     )
     # Ctrl-C while they start or end would be lost, or be theirs.

@@ -137,9 +137,9 @@ def align(page: OwnPage, maps: MapsFn) -> AlignedPage | None:
     detections = find_symbols(pixels, maps)
     symbols, known = list[Symbol](), list[Box]()
     for box, text in page.labels.items():
-        near = detections.select(_is_in(detections.boxes, box, _BESIDE))
+        nearby = detections.select(_are_in(detections.boxes, box, _BESIDE))
         numbers, lattice = text.split(), list[Arc]()
-        lines = build_lattices(near) if len(numbers) > 1 else [[build_lattice(near)]]
+        lines = build_lattices(nearby) if len(numbers) > 1 else [[build_lattice(nearby)]]
         for column in chain.from_iterable(lines):
             lattice += [arc._replace(start=len(lattice) + arc.start) for arc in column]
         written = "".join(numbers)
@@ -149,8 +149,8 @@ def align(page: OwnPage, maps: MapsFn) -> AlignedPage | None:
         pairs = [*zip(written, path, strict=True)]
         sizes = [arc.box[3] - arc.box[1] for symbol, arc in pairs if symbol.isdigit()]
         height = float(np.median(sizes or [min(box[3] - box[1], MAX_DIGIT_HEIGHT)]))
-        read = [Symbol(arc.box, SYMBOLS.index(symbol), height) for symbol, arc in pairs]
-        symbols += read or [Symbol(box, -1, height)]
+        aligned = [Symbol(arc.box, SYMBOLS.index(symbol), height) for symbol, arc in pairs]
+        symbols += aligned or [Symbol(box, -1, height)]
         known.append(box)
     if not known:
         return None
@@ -159,17 +159,20 @@ def align(page: OwnPage, maps: MapsFn) -> AlignedPage | None:
     margin = (boxes[:, 3] - boxes[:, 1]).max()
     left, top = np.maximum(boxes[:, :2].min(0) - margin, 0).astype(int).tolist()
     right, bottom = np.ceil(boxes[:, 2:].max(0) + margin).astype(int).tolist()
-    part = pixels[top:bottom, left:right].copy()
-    symbols = [each._replace(box=moved(each.box, left, top)) for each in symbols]
-    return AlignedPage(part, symbols, [moved(box, left, top) for box in known])
+    labelled = pixels[top:bottom, left:right].copy()
+    symbols = [symbol._replace(box=moved(symbol.box, left, top)) for symbol in symbols]
+    return AlignedPage(labelled, symbols, [moved(box, left, top) for box in known])
 
 
-def _is_in(boxes: Floats, box: Box | Floats, beside: float = 0.0) -> Mask:
-    """Which have their middle in a box, or beside it by so many of its heights."""
+def _are_in(boxes: Floats, box: Box | Floats, beside: float = 0.0) -> Mask:
+    """Whether the centres of boxes are in a box that is widened on both sides: bool [n].
+
+    beside: by how much, in heights of the box.
+    """
     left, top, right, bottom = box
-    far = beside * (bottom - top)
+    room = beside * (bottom - top)
     x, y = ((boxes[:, :2] + boxes[:, 2:]) / 2).T
-    inside: Mask = (left - far <= x) & (x <= right + far) & (top <= y) & (y <= bottom)
+    inside: Mask = (left - room <= x) & (x <= right + room) & (top <= y) & (y <= bottom)
     return inside
 
 
@@ -179,19 +182,19 @@ def show(page: AlignedPage, number: int, random: Random, side: int) -> LabelledP
     Where it isn't known what is written, such as beyond the page's edge, nothing is wrong.
     """
     height = np.exp(random.normal(np.log(RANGES.height), RANGES.heights))
-    size, chosen = float(height.clip(MIN_DIGIT_HEIGHT, MAX_DIGIT_HEIGHT)), page.symbols[number]
-    scale = size / chosen.height
+    size, centre = float(height.clip(MIN_DIGIT_HEIGHT, MAX_DIGIT_HEIGHT)), page.symbols[number]
+    scale = size / centre.height
     scales = scale * (1 + random.normal(0, _STRETCHED, 2))
-    middle = random.uniform(chosen.box[:2], chosen.box[2:])
+    middle = random.uniform(centre.box[:2], centre.box[2:])
     step = max(1, int(0.5 / scales.max()))  # or a window of large digits takes hundreds of MB
     corner = middle - side * random.uniform(0.2, 0.8, 2) / scales
     low = step * np.floor(corner / step).astype(int)
-    far = low + step * np.ceil(side / scales / step).astype(int)
-    scales = side / (far - low)
-    x, y = (np.arange(low[axis], far[axis], step) // step for axis in (0, 1))
+    high = low + step * np.ceil(side / scales / step).astype(int)
+    scales = side / (high - low)
+    x, y = (np.arange(low[axis], high[axis], step) // step for axis in (0, 1))
     reduced = np.asarray(Image.fromarray(page.pixels).reduce(step))
-    part = reduced.take(y, 0, mode="clip").take(x, 1, mode="clip")  # its edges repeat
-    pixels = resized(part.astype(np.float32), (side, side))
+    window = reduced.take(y, 0, mode="clip").take(x, 1, mode="clip")  # the page's edges repeat
+    pixels = resized(window.astype(np.float32), (side, side))
     contrast = 2 * float(pixels.std())  # of the writing, which is a tenth of the pixels or less
 
     view = (*low.tolist(), *scales.tolist())
@@ -206,13 +209,13 @@ def show(page: AlignedPage, number: int, random: Random, side: int) -> LabelledP
 
 
 def read_right(maps: MapsFn, pages: Sequence[OwnPage]) -> NDArray[np.bool_]:
-    """Which labels are read exactly: bool [n]. In a box is a number of which half or more is."""
+    """Whether each label is read exactly: bool [n]. A number is in the box that half of it is in."""
     right = []
     for page in pages:
         columns = [*chain.from_iterable(best_paths(page.pixels, maps))]
         boxes = [np.array([arc.box for arc in column]) for column in columns]
         for box, text in page.labels.items():
-            inside = (n for n in range(len(columns)) if _is_in(boxes[n], box).mean() >= 0.5)
+            inside = (n for n in range(len(columns)) if _are_in(boxes[n], box).mean() >= 0.5)
             arcs = chain.from_iterable(columns[n] for n in inside)
             read = "".join(arc.symbol for arc in arcs)
             right.append(read == "".join(text.split()))
@@ -229,6 +232,6 @@ def network_maps(model: DetectorNetwork) -> MapsFn:
     def run(page: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         centres, symbols, boxes = model.predict(torch.from_numpy(page))
         centres = centres / bundled.centre_temperature + bundled.centre_shift
-        return [part.numpy() for part in (centres, symbols / bundled.temperature, boxes)]
+        return [maps.numpy() for maps in (centres, symbols / bundled.temperature, boxes)]
 
     return lambda pixels: run_maps(run, pixels)

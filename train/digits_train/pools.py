@@ -43,17 +43,17 @@ def generate_pools(experiment: Experiment, digits: Split, own: Split | None = No
     recipe, seed = experiment.recipe, experiment.seed
     assert isinstance(recipe, Recipe)
 
-    def count(share: float, most: int) -> int:
-        shown = share * len(digits) * recipe.epochs
-        return min(most, max(_FEWEST, math.ceil(shown / _TIMES_SHOWN)))
+    def count(share: float, limit: int) -> int:
+        uses = share * len(digits) * recipe.epochs
+        return min(limit, max(_FEWEST, math.ceil(uses / _TIMES_SHOWN)))
 
     pools = []
     if recipe.frames or recipe.outlier_weight:
-        shown, others = count(recipe.frames, MAX_FRAMES), count(_OUTLIERS_PER_DIGIT, MAX_OUTLIERS)
-        materials = make_materials(digits, seed, shown // 2, others // 3, others // 6)
+        framed, others = count(recipe.frames, MAX_FRAMES), count(_OUTLIERS_PER_DIGIT, MAX_OUTLIERS)
+        materials = make_materials(digits, seed, framed // 2, others // 3, others // 6)
         materials = materials._replace(ranges=experiment.camera)
         if recipe.frames:
-            pools.append(Pool(*frames.digits(materials, shown, [seed, 2]), recipe.frames))
+            pools.append(Pool(*frames.digits(materials, framed, [seed, 2]), recipe.frames))
         if recipe.outlier_weight:
             images = frames.outliers(materials, others, [seed, 3])
             pools.append(Pool(images, np.full(others, NONE, np.uint8), _OUTLIERS_PER_DIGIT))
