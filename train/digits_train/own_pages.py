@@ -209,7 +209,7 @@ def show(page: AlignedPage, number: int, random: Random, side: int) -> LabelledP
 
 
 def read_right(maps: MapsFn, pages: Sequence[OwnPage]) -> NDArray[np.bool_]:
-    """Whether each label is read exactly: bool [n]. A number is in the box that half of it is in."""
+    """Whether each label is read exactly: bool [n]. Half of a number or more is in its box."""
     right = []
     for page in pages:
         columns = [*chain.from_iterable(best_paths(page.pixels, maps))]
