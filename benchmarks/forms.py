@@ -22,12 +22,12 @@ from digits_train.camera import fonts, scene
 from digits_train.camera.exposure import lens, photograph
 from digits_train.camera.ink import EM
 from digits_train.camera.lettering import words
-from digits_train.camera.ranges import RANGES, Either, Ranges, legible
-from digits_train.camera.rows import Rows
+from digits_train.camera.ranges import RANGES, Mixture, Ranges, legible
+from digits_train.camera.rows import RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
 from digits_train.matplotlib_data import load_font
-from digits_train.raster import Bytes, Coverage, Random, log_uniform, paste
+from digits_train.pixels import Bytes, Coverage, Random, log_uniform, paste
 
 DOTS = 10
 PAPERS = (210.0, 297.0), (215.9, 279.4)  # A4, letter
@@ -37,7 +37,7 @@ PEN = 0.3  # at least: small writing has no thinner lines
 TILT, TURN = 35, 10  # degrees, at most
 SIDE, COVERED, QUALITY = (1500, 4000), (0.6, 0.95), (40, 96)  # of the photo, by a sheet, of JPEG
 _MARKERS = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
-_EVEN, _OFF = Either(0, (0, 0)), ("squared", "ruled", "table", "pattern", "edge", "negative")
+_EVEN, _OFF = Mixture(0, (0, 0)), ("squared", "ruled", "table", "pattern", "edge", "negative")
 _LATER = "curved", "blurred", "noisy", "compressed"  # when the sheet lies on the table
 _PLAIN: dict[str, Any] = dict.fromkeys((*_OFF, *_LATER), 0.0)
 _SHEET = replace(RANGES, **_PLAIN, kept=_EVEN, paper=(140, 255), least_contrast=90)
@@ -143,12 +143,12 @@ def fill(blank: Blank, student: str, random: Random) -> tuple[list[str], bytes, 
     """
     materials, ink = unseen()._replace(ranges=_HAND), np.zeros_like(blank.printed)
     scale, share = DOTS / blank.unit, random.uniform(0.35, 0.8)
-    comma, writer = random.random() < 0.5, materials.writer(random)
+    comma, hand = random.random() < 0.5, materials.hand(random)
     boxes = (scale * np.array([of.box for of in blank.form.fields])).round().astype(int)
     high = float(boxes[0, 3] - boxes[0, 1])
-    while writer.pen / EM * share * high < PEN * DOTS:
-        writer = materials.writer(random)
-    rows = Rows(Window.empty((0, 0)), random_style(random, _HAND), materials, random, writer)
+    while hand.pen / EM * share * high < PEN * DOTS:
+        hand = materials.hand(random)
+    rows = RowWriter(Window.empty((0, 0)), random_style(random, _HAND), materials, random, hand)
     texts = _texts(blank, student, random)
     for of, text, box in zip(blank.form.fields, texts, boxes, strict=True):
         shown = text.replace(".", ",") if comma else text
@@ -169,7 +169,7 @@ def _texts(blank: Blank, student: str, random: Random) -> list[str]:
     return ["" if is_empty else text for text, is_empty in zip(texts, empty, strict=True)]
 
 
-def _write(rows: Rows, text: str, box: NDArray[Any], cells: int, share: float) -> Coverage:
+def _write(rows: RowWriter, text: str, box: NDArray[Any], cells: int, share: float) -> Coverage:
     """A number in a box of this width and height, and as far around it as it is high.
 
     share: of the box's height that digits have; less if the number doesn't fit otherwise.

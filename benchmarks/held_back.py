@@ -23,18 +23,18 @@ from digits.data import mnist
 from digits.data.mnist import Split
 from digits_train.camera import FITTED, fonts, scene
 from digits_train.camera.exposure import photograph
-from digits_train.camera.glyphs import Writer, font_writers
+from digits_train.camera.glyphs import Hand, font_hands
 from digits_train.camera.ink import Glyph
 from digits_train.camera.lettering import library, words, write
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.page import labelled, trimmed, unhidden
-from digits_train.camera.rows import Rows
+from digits_train.camera.rows import RowWriter
 from digits_train.camera.strokes import grain
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
 from digits_train.matching import LabelledPage
 from digits_train.matplotlib_data import load_font
-from digits_train.raster import Bytes, Random, cropped, log_uniform
+from digits_train.pixels import Bytes, Random, cropped, log_uniform
 
 _SEED, _BANK, _TEXTS = 9_000_000, 3_000, 1_500
 _HEIGHTS = 18, 80  # pixels of the digits
@@ -58,13 +58,13 @@ def as_in_training() -> Materials:
 @cache
 def unseen() -> Materials:
     """Digits, fonts and words that training never shows."""
-    random, hands = np.random.default_rng(_SEED), fonts.hands("held back")
-    texts = library([*hands, *fonts.printed("held back")], _TEXTS, random)
-    return as_in_training()._replace(fonts=font_writers(hands, random), texts=texts)
+    random, handwriting = np.random.default_rng(_SEED), fonts.handwriting("held back")
+    texts = library([*handwriting, *fonts.printed("held back")], _TEXTS, random)
+    return as_in_training()._replace(font_hands=font_hands(handwriting, random), texts=texts)
 
 
 @dataclass
-class _Changed(Writer):
+class _Changed(Hand):
     """Writes as someone else does, but with another pen."""
 
     change: Callable[[Glyph, Random], Glyph]
@@ -109,7 +109,7 @@ def _number(random: Random, longest: int) -> str:
     return "".join(map(str, random.integers(0, 10, random.integers(1, longest + 1))))
 
 
-def _lines(rows: Rows) -> None:
+def _lines(rows: RowWriter) -> None:
     """One to five numbers below each other; half of the pages have words above them."""
     random, height = rows.random, rows.style.height
     x, y = 4 * height, 5 * height
@@ -120,7 +120,7 @@ def _lines(rows: Rows) -> None:
         rows.write(_number(random, 7), x + random.uniform(0, 2) * height, y, "plain")
 
 
-def _round_a_corner(rows: Rows) -> None:
+def _round_a_corner(rows: RowWriter) -> None:
     """One long number on a bend, as at the edge of a sheet; the digits turn with it."""
     random, style = rows.random, rows.style
     text = "".join(map(str, random.integers(0, 10, random.integers(6, 13))))
@@ -136,7 +136,7 @@ def _round_a_corner(rows: Rows) -> None:
         rows.write(digit, x, middle + down - turn * x, "plain")
 
 
-def _calendar(rows: Rows) -> None:
+def _calendar(rows: RowWriter) -> None:
     """A month: the days from 1 on in a printed grid of seven columns."""
     random, height = rows.random, rows.style.height
     rows.style = rows.style._replace(slope=0.0, gap=random.uniform(0.05, 0.2))
@@ -151,7 +151,7 @@ def _calendar(rows: Rows) -> None:
         rows.window.draw(np.array(ends) * (wide, tall), max(1.0, 0.03 * height), printed=True)
 
 
-def _sums(rows: Rows) -> None:
+def _sums(rows: RowWriter) -> None:
     """Numbers below each other by their places, a plus, a line, and their sum."""
     random, height = rows.random, rows.style.height
     rows.style = rows.style._replace(slope=0.0)
@@ -200,7 +200,7 @@ def _wiped(window: Window, height: float, random: Random) -> None:
     """What somebody else wrote there before is smeared, but hasn't gone."""
     before = Window.empty((window.ink.shape[0], window.ink.shape[1]))
     style = random_style(random, height=random.uniform(0.8, 1.6) * height)._replace(cell=0)
-    Rows(before, style, unseen()._replace(fonts=()), random).write_all(True)
+    RowWriter(before, style, unseen()._replace(font_hands=()), random).write_all(True)
     smear = max(2, round(random.uniform(0.1, 0.4) * height))
     soft = ndimage.gaussian_filter(ndimage.uniform_filter1d(before.ink, smear, axis=1), 1)
     _print(window, soft * random.uniform(0.1, 0.3))
@@ -256,12 +256,12 @@ def page(kind: str, random: Random) -> LabelledPage:
     window = Window.empty((round(_CANVAS * height),) * 2, margin=0)
     style = random_style(random, height=height)._replace(cell=0)
     style = style._replace(slope=float(np.clip(style.slope, -_STEEPEST, _STEEPEST)))
-    hands = materials.fonts if kind == FONTS else materials.pens
-    writer = hands[int(random.integers(len(hands)))]
+    hands = materials.font_hands if kind == FONTS else materials.mnist_hands
+    hand = hands[int(random.integers(len(hands)))]
     if kind in PENS:
-        writer = _Changed(writer.pen, writer.variants, PENS[kind])
+        hand = _Changed(hand.pen, hand.variants, PENS[kind])
         style = style._replace(bare=0, taught=0)
-    LAYOUTS.get(kind, _lines)(Rows(window, style, materials, random, writer))
+    LAYOUTS.get(kind, _lines)(RowWriter(window, style, materials, random, hand))
     window = trimmed(window, height, random)
     if kind in PAPERS:
         PAPERS[kind](window, height, random)
@@ -272,12 +272,12 @@ def page(kind: str, random: Random) -> LabelledPage:
 
 
 def pair(text: str, spacing: str, random: Random) -> LabelledPage:
-    """Two digits whose ink is one piece. spacing: "touching" or "joined", as in `Rows.write`."""
+    """Two digits whose ink is one piece. spacing: "touching" or "joined"."""
     while True:
         height = log_uniform(random, *_HEIGHTS)
         window = Window.empty((round(6 * height),) * 2, margin=0)
         style = random_style(random, height=height)._replace(cell=0, slope=0.0)
-        rows = Rows(window, style, unseen(), random)
+        rows = RowWriter(window, style, unseen(), random)
         rows.write(text, 2 * height, 3 * height, spacing)
         if len(window.symbols) == len(text) and ndimage.label(window.ink > 0.25)[1] == 1:
             window = trimmed(window, height, random)
@@ -292,5 +292,5 @@ def words_page(file: Path, random: Random) -> LabelledPage:
     drawn = [words(random, int(random.integers(1, 4))) for _ in range(12)]
     texts = [[write(text, file, random) for text in drawn if fonts.has(file, text)]]
     materials = unseen()._replace(texts=texts)
-    Rows(window, random_style(random, height=height), materials, random).write_all(False)
+    RowWriter(window, random_style(random, height=height), materials, random).write_all(False)
     return labelled(photograph(window, height, random))

@@ -32,10 +32,10 @@ from digits import Classifier
 from digits.data import mnist
 from digits.images.picture import Source
 from digits.inference.model_file import BUNDLED
-from digits_train.camera.fonts import hands as handwriting_fonts
+from digits_train.camera.fonts import handwriting as handwriting_fonts
 from digits_train.camera.fonts import printed as printed_fonts
 from digits_train.matplotlib_data import FONTS as MATPLOTLIB_FONTS
-from digits_train.raster import Random
+from digits_train.pixels import Random
 
 SIDE = 160
 Y, X = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]

@@ -37,7 +37,7 @@ from digits_train.camera.exposure import photograph
 from digits_train.camera.page import number_page, page
 from digits_train.camera.window import Window
 from digits_train.matching import DOUBTFUL, LabelledPage, Match, confusion, score
-from digits_train.raster import Random
+from digits_train.pixels import Random
 
 TRAINED, SIGNED, REAL = "axes as in training", "signs", "photos"
 PAIRS, STROKES = {"touching pairs": "touching", "joined pairs": "joined"}, "11, 111, 101, 10 to 19"
@@ -89,7 +89,7 @@ def pictures(pages: int) -> Iterator[Picture]:
 
 def without_digits() -> Iterator[Picture]:
     """Pictures on which nothing is to be read."""
-    hands, printed = fonts.hands("held back"), fonts.printed("held back")
+    hands, printed = fonts.handwriting("held back"), fonts.printed("held back")
     for number in range(_WITHOUT):
         for kind, files in ((PRINT, printed), (WORDS, hands)):
             yield _of(kind, held_back.words_page(files[number % len(files)], _seed(kind, number)))

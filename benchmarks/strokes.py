@@ -15,7 +15,7 @@ from skimage.measure import label
 from skimage.morphology import skeletonize
 
 from digits.data.mnist import Split
-from digits_train.raster import Random
+from digits_train.pixels import Random
 
 Stroke = list[tuple[float, float]]  # places on the paper, from 0 to 1
 Drawing = list[Stroke]

@@ -83,7 +83,7 @@ def font_digits(file: Path, count: int, seed: int) -> Split:
 
 def writers(count: int) -> Iterator[tuple[str, Split]]:
     """The names of twenty writers, and so many digits of each."""
-    files = [file for file in fonts.hands("held back") if fonts.has(file, "0123456789")]
+    files = [file for file in fonts.handwriting("held back") if fonts.has(file, "0123456789")]
     for seed, file in enumerate(files[:20]):
         yield file.name.partition("-latin")[0], font_digits(file, count, seed)
 

@@ -31,7 +31,7 @@ from digits.reader.reading import find_numbers
 from digits.terminal import progress_bar
 from digits_train.camera.page import number_page
 from digits_train.matching import LabelledPage
-from digits_train.raster import Random
+from digits_train.pixels import Random
 
 SEED = 31
 LISTED = 1_000

@@ -15,7 +15,7 @@ from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.page import number_page, page, random_lines
 from digits_train.camera.ranges import RANGES, REAL_PAPER, clear
 from digits_train.matching import LabelledPage
-from digits_train.raster import Bytes
+from digits_train.pixels import Bytes
 from digits_train.recognizer_data import Batch
 
 NUM_OUTLIERS, NUM_FRAMES = 2000, 5000
@@ -30,13 +30,13 @@ _BATCHES_SEED = 11_000_000
 def draw_outliers(validation: Split) -> Bytes:
     """Frames without a digit: uint8 [n, 28, 28]. validation: digits of which some are made."""
     materials = make_materials(validation, _SEED, GLYPHS, TEXTS, TEXTS // 2)
-    return frames.outliers(materials, NUM_OUTLIERS, _SEED)
+    return frames.draw_outliers(materials, NUM_OUTLIERS, _SEED)
 
 
 def draw_frames(validation: Split) -> Split:
     """Frames of pictures of validation digits."""
     materials = make_materials(validation, _SEED, GLYPHS, TEXTS)
-    return Split(*frames.digits(materials, NUM_FRAMES, _SEED))
+    return Split(*frames.draw_digits(materials, NUM_FRAMES, _SEED))
 
 
 def draw_pages() -> list[LabelledPage]:

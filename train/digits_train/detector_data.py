@@ -23,7 +23,7 @@ from digits_train.detection import Targets, are_learnable, make_targets
 from digits_train.distributed import CPU, learning_cores
 from digits_train.matching import LabelledPage, Truth
 from digits_train.own_pages import OwnPages
-from digits_train.raster import Random
+from digits_train.pixels import Random
 from digits_train.symbols import Box, columns
 
 Item = TypeVar("Item")

@@ -60,9 +60,9 @@ def generate_pools(
         shown, others = count(recipe.frames, MAX_FRAMES), count(_OUTLIERS_PER_DIGIT, MAX_OUTLIERS)
         materials = make_materials(digits, seed, shown // 2, others // 3, others // 6)
         if recipe.frames:
-            pools.append(Pool(*frames.digits(materials, shown, [seed, 2]), recipe.frames))
+            pools.append(Pool(*frames.draw_digits(materials, shown, [seed, 2]), recipe.frames))
         if recipe.outlier_weight:
-            images = frames.outliers(materials, others, [seed, 3])
+            images = frames.draw_outliers(materials, others, [seed, 3])
             pools.append(Pool(images, np.full(others, NONE, np.uint8), _OUTLIERS_PER_DIGIT))
     if own is not None:
         pools.append(Pool(own.images, own.labels, recipe.own))

@@ -17,8 +17,8 @@ from digits.vision.frame import to_mnist
 from digits.vision.hypotheses import propose
 from digits_train.camera import single
 from digits_train.camera.materials import Materials
-from digits_train.camera.single import Single
-from digits_train.raster import Bytes, ink_box
+from digits_train.camera.single import LabelledPicture
+from digits_train.pixels import Bytes, ink_box
 
 # A proposal is the digit if it has this share of the digit's ink, if the digit has this share of
 # its size, and this share of its ink.
@@ -30,7 +30,7 @@ _OUTLIERS = {"blank": 0.15, "several": 0.15, "other": 0.7}  # shares
 _CHUNK = 500  # frames at a time
 
 
-def digits(materials: Materials, count: int, seed: int | Sequence[int]) -> tuple[Bytes, Bytes]:
+def draw_digits(materials: Materials, count: int, seed: int | Sequence[int]) -> tuple[Bytes, Bytes]:
     """Frames of random digits, uint8 [count, 28, 28], and their labels, uint8 [count].
 
     The same seed gives the same frames. A picture gives several frames, or none if the digit isn't
@@ -39,7 +39,7 @@ def digits(materials: Materials, count: int, seed: int | Sequence[int]) -> tuple
     return _collect(materials, count, seed, {"digit": 1.0})
 
 
-def outliers(materials: Materials, count: int, seed: int | Sequence[int]) -> Bytes:
+def draw_outliers(materials: Materials, count: int, seed: int | Sequence[int]) -> Bytes:
     """Frames in which no digit is, uint8 [count, 28, 28]: of words and marks, several, nothing."""
     return _collect(materials, count, seed, _OUTLIERS)[0]
 
@@ -63,16 +63,16 @@ def _collect(
     return np.concatenate(images), np.array([label for _, label in chosen], np.uint8)
 
 
-def _framed(shown: Single) -> Iterator[Component]:
+def _framed(shown: LabelledPicture) -> Iterator[Component]:
     """The proposals that are what is written; or on a blank sheet, those that are no 1."""
     is_blank = shown.label == single.NONE and not shown.ink.any()
     for part in (hypothesis.component for hypothesis in propose(shown.pixels)):
         flat = part.box.height < _STEEPEST * part.box.width
-        if flat if is_blank else matches(part, shown.ink):
+        if flat if is_blank else covers(part, shown.ink):
             yield part
 
 
-def matches(proposed: Component, ink: Mask) -> bool:
+def covers(proposed: Component, ink: Mask) -> bool:
     """Whether a proposal is what is written. ink: bool [height, width], where that is."""
     left, top, right, bottom = proposed.box
     inside = ink[top:bottom, left:right]

@@ -13,7 +13,7 @@ from digits_train.camera.materials import Materials
 from digits_train.detection import cells
 from digits_train.matching import predict_maps
 from digits_train.models.network import BaseNetwork
-from digits_train.raster import Bytes, Random, paste
+from digits_train.pixels import Bytes, Random, paste
 
 _HEIGHT = 20  # pixels of the letters
 _STRIP = 48, 160  # pixels that hold a word of that height; longer ones are cut off

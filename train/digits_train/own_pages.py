@@ -36,7 +36,7 @@ from digits_train.camera.ranges import RANGES
 from digits_train.detection import Targets, cells, make_targets
 from digits_train.matching import predict_maps
 from digits_train.models import BaseNetwork
-from digits_train.raster import Random, resized
+from digits_train.pixels import Random, resized
 from digits_train.symbols import Box, Symbol, moved
 
 _BESIDE = 0.5  # heights of a box, beside which a symbol may be that was overlooked

@@ -17,7 +17,7 @@ from digits_train import detector_data
 from digits_train.camera.crops import Crop, make_crops, vary
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.ranges import Ranges
-from digits_train.raster import Random
+from digits_train.pixels import Random
 
 HELD_OUT = 2_000  # crops
 CHUNK = 256  # crops that are composed together, of some thirty windows

@@ -103,7 +103,7 @@ def _load_data(
         for warning in diagnose.data_warnings(loaded.splits):
             print_stderr(f"warning: {warning}")
         if not isinstance(recipe, Recipe) or recipe.frames or recipe.outlier_weight:
-            fonts.hands()
+            fonts.handwriting()
             fonts.printed()
         return loaded
 

@@ -7,7 +7,7 @@ and y down; a corner is where one stroke ends and the next begins.
 import numpy as np
 
 from digits_train.camera.ink import EM, Glyph, smooth, stroke
-from digits_train.raster import Random
+from digits_train.pixels import Random
 
 _WOBBLE = 0.03  # of the points: standard deviation, in heights
 _WIDTH = 0.2  # of all widths: standard deviation of the logarithm

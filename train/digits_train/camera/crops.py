@@ -24,7 +24,7 @@ from digits_train.camera.materials import Materials
 from digits_train.camera.page import compose
 from digits_train.camera.ranges import Ranges, clear
 from digits_train.camera.window import Window
-from digits_train.raster import Random, log_uniform
+from digits_train.pixels import Random, log_uniform
 from digits_train.symbols import Box, columns, moved
 
 _SIDES = 7, 22  # heights of a digit: of a window

@@ -13,7 +13,7 @@ from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.camera.scene import Array, Shape
 from digits_train.camera.strokes import grain
 from digits_train.camera.window import Window
-from digits_train.raster import Bytes, Coverage, Random, log_uniform
+from digits_train.pixels import Bytes, Coverage, Random, log_uniform
 from digits_train.symbols import Box, Symbol
 
 _MOST_HIDDEN = 0.2  # of a symbol's box; of what is hidden more, nobody can tell

@@ -53,7 +53,7 @@ _DOWNLOADS = 8  # at a time
 _MISSING = "\uffff"  # no character: every font draws what it draws for those that it hasn't
 
 
-def hands(use: str = "training") -> list[Path]:
+def handwriting(use: str = "training") -> list[Path]:
     """The handwriting fonts for "training", or those "held back". Raises DataError."""
     return files([font for font in FONTS if (font.kind, font.use) == ("hand", use)])
 

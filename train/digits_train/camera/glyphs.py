@@ -15,7 +15,7 @@ from digits_train.camera.ink import EM, NO_BOXES, Glyph, Points, around, stroke
 from digits_train.camera.lettering import write
 from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.camera.strokes import bend, is_legible, strokes
-from digits_train.raster import Random, scaled
+from digits_train.pixels import Random, scaled
 
 DIGITS = "0123456789"
 _VARIANTS = 4  # of each symbol of a font
@@ -25,7 +25,7 @@ _STEP = 50  # to the next writer's
 
 
 @dataclass
-class Writer:
+class Hand:
     """One hand. pen: its strokes' width, in pixels. variants: of each character that it has."""
 
     pen: float
@@ -43,30 +43,30 @@ class Writer:
         return [digit for digit in DIGITS if self.variants.get(digit)]
 
 
-def pen_writers(digits: Split, count: int, random: Random) -> list[Writer]:
+def mnist_hands(digits: Split, count: int, random: Random) -> list[Hand]:
     """Hands from this many digits of MNIST: each has those of several people with alike pens."""
     drawn = [_draw(digits, random) for _ in range(count)]
     widths = np.array([_pen(glyph) for _, glyph in drawn])
-    order, writers = np.argsort(widths), []
+    order, hands = np.argsort(widths), []
     for start in range(0, max(1, count - _NEIGHBOURS + 1), _STEP):
         near, variants = order[start : start + _NEIGHBOURS], defaultdict[str, list[Glyph]](list)
         for digit, glyph in (drawn[index] for index in near):
             variants[digit].append(glyph)
-        writers.append(Writer(float(np.median(widths[near])), dict(variants)))
-    return writers
+        hands.append(Hand(float(np.median(widths[near])), dict(variants)))
+    return hands
 
 
-def font_writers(files: Sequence[Path], random: Random) -> list[Writer]:
+def font_hands(files: Sequence[Path], random: Random) -> list[Hand]:
     """The hands of all fonts that have the ten digits; no symbol is written twice alike."""
-    writers = []
+    hands = []
     for file in (file for file in files if fonts.has(file, DIGITS)):
         variants: dict[str, list[Glyph]] = {}
         for character in filter(lambda each: fonts.has(file, each), DIGITS + "-.,"):
             drawn = [draw_character(file, character, random) for _ in range(_VARIANTS)]
             variants[character] = [glyph for glyph in drawn if glyph.coverage.sum() > 255]
         widths = [_pen(glyph) for digit in DIGITS for glyph in variants[digit]]
-        writers.append(Writer(float(np.median(widths)), variants))
-    return writers
+        hands.append(Hand(float(np.median(widths)), variants))
+    return hands
 
 
 def _pen(glyph: Glyph) -> float:

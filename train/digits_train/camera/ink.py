@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from digits_train.raster import Bytes, cropped, scaled
+from digits_train.pixels import Bytes, cropped, scaled
 
 EM = 56  # pixels: the height of the digits and capitals of which pages are composed
 NO_BOXES = np.zeros((0, 4), np.float32)

@@ -13,7 +13,7 @@ from digits_train.camera.ink import EM, Glyph
 from digits_train.camera.ranges import RANGES, Range
 from digits_train.camera.strokes import bend
 from digits_train.matplotlib_data import load_font
-from digits_train.raster import Random, ink_box
+from digits_train.pixels import Random, ink_box
 
 _WORDS = (
     "total sum name date rent milk bread eggs sugar room street phone tax paid due cash bank gas "

@@ -9,7 +9,7 @@ import numpy as np
 
 from digits_train.camera.ink import Glyph, Points, around, smooth, stroke
 from digits_train.camera.ranges import RANGES, Ranges
-from digits_train.raster import Random, log_uniform
+from digits_train.pixels import Random, log_uniform
 
 Mark = Callable[[Random], list[Points]]
 

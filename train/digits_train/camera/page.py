@@ -8,14 +8,14 @@ from digits.inference.interface import STRIDE
 from digits_train.camera.exposure import Photograph, photograph
 from digits_train.camera.ink import EM
 from digits_train.camera.materials import Materials
-from digits_train.camera.numbers import digits
+from digits_train.camera.numbers import random_digits
 from digits_train.camera.ranges import RANGES, Ranges, legible
-from digits_train.camera.rows import Rows
+from digits_train.camera.rows import RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
 from digits_train.detection import cells
 from digits_train.matching import LabelledPage, Truth
-from digits_train.raster import Random, ink_box, log_uniform
+from digits_train.pixels import Random, ink_box, log_uniform
 from digits_train.symbols import columns
 
 
@@ -36,7 +36,7 @@ def compose(
     style = random_style(random, ranges, height)
     content = content or str(random.choice(["numbers", "words", "marks"], p=ranges.contents))
     if content != "marks":
-        Rows(window, style, materials, random).write_all(content == "numbers")
+        RowWriter(window, style, materials, random).write_all(content == "numbers")
     if content == "marks" or random.random() < ranges.with_marks:
         _add_marks(window, style.height / EM, materials, random)
     return window
@@ -90,7 +90,7 @@ def number_page(random: Random, materials: Materials, numbers: Sequence[str]) ->
         pitch = style.pitch * height
         shape = round(pitch * (len(numbers) + 1)), round((2 + 2 * longest) * height)
         window = Window.empty(shape, margin=0)
-        rows = Rows(window, style, materials._replace(ranges=ranges), random)
+        rows = RowWriter(window, style, materials._replace(ranges=ranges), random)
         spacing, comma = str(random.choice(["plain", "tight"])), random.random() < 0.5
         for line, text in enumerate(numbers, 1):
             rows.write(text.replace(".", ",") if comma else text, height, line * pitch, spacing)
@@ -119,7 +119,7 @@ def random_lines(random: Random, ranges: Ranges = RANGES) -> list[str]:
     """Two to six numbers, mostly digits alone; some with a minus or a point."""
     lines = []
     for _ in range(int(random.integers(2, 7))):
-        cents = f".{digits(random, 2, 2)}" if random.random() < ranges.point else ""
+        cents = f".{random_digits(random, 2, 2)}" if random.random() < ranges.point else ""
         minus = "-" if random.random() < ranges.minus else ""
-        lines.append(f"{minus}{digits(random, 1, 8)}{cents}")
+        lines.append(f"{minus}{random_digits(random, 1, 8)}{cents}")
     return lines

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from digits_train.raster import Random
+from digits_train.pixels import Random
 
 Range = tuple[float, float]  # lowest, highest
 Normal = tuple[float, float]  # mean, standard deviation
 
 
-class Either(NamedTuple):
+class Mixture(NamedTuple):
     """One of two ranges, the first with this chance; by default the other is 0."""
 
     chance: float
@@ -43,14 +43,16 @@ class Ranges:
     slant: Range = (-0.7, 0.7)  # share of the height, to the right
     upright: Normal = (0.1, 0.2)  # the other slants
     unsteady: float = 0.04  # standard deviation of the slant of each digit
-    sizes: Either = Either(0.5, (0.03, 0.35), (0.05, 0.05))  # spread of the ten digits' logarithms
+    sizes: Mixture = Mixture(
+        0.5, (0.03, 0.35), (0.05, 0.05)
+    )  # spread of the ten digits' logarithms
     size: Range = (0.4, 1.8)  # heights: of any of the ten digits
     uneven: Range = (0.03, 0.15)  # spread of the logarithm of each digit's size
     widths: float = 0.06  # spread of the logarithm of its width
-    tails: Either = Either(0.4, (0.1, 0.8))  # share of the 4s, 6s, 7s and 9s with long stems
-    bare: Either = Either(0.4, (0.5, 1.0), (0.0, 0.1))  # share of the 1s that are one stroke
-    taught: Either = Either(0.35, (0.1, 1.0))  # share of the digits in a form of `allographs`
-    faint: Either = Either(0.25, (0.2, 0.7), (0.0, 0.25))  # share of the ink that may be missing
+    tails: Mixture = Mixture(0.4, (0.1, 0.8))  # share of the 4s, 6s, 7s and 9s with long stems
+    bare: Mixture = Mixture(0.4, (0.5, 1.0), (0.0, 0.1))  # share of the 1s that are one stroke
+    taught: Mixture = Mixture(0.35, (0.1, 1.0))  # share of the digits in a form of `allographs`
+    faint: Mixture = Mixture(0.25, (0.2, 0.7), (0.0, 0.25))  # share of the ink that may be missing
     ink: Range = (0.5, 1.0)  # coverage of words and marks
 
     # Layout. Pages are read at a scale at which digits are 24 to 36 pixels high; smaller and
@@ -61,14 +63,14 @@ class Ranges:
     turns: tuple[float, ...] = (0.0, 0.05, 0.18)  # standard deviations of the lines' slope, down
     turned: tuple[float, ...] = (0.4, 0.42, 0.18)  # chances of these
     most_turned: float = 0.5  # slope
-    pitch: Either = Either(0.5, (1.15, 1.8), (1.5, 4.0))  # heights, from line to line
+    pitch: Mixture = Mixture(0.5, (1.15, 1.8), (1.5, 4.0))  # heights, from line to line
     pitches: Range = (0.9, 1.1)  # of a line's, by the page's
-    jitter: Either = Either(0.8, (0.01, 0.08), (0.08, 0.25))  # spread of the baseline, in heights
+    jitter: Mixture = Mixture(0.8, (0.01, 0.08), (0.08, 0.25))  # spread of the baseline, in heights
     centred: float = 0.2  # chance that small digits float
     at_left: float = 0.6  # chance that a row begins at the left, not anywhere
     start: Range = (-1.0, 0.6)  # heights from the left; or up to this share of the width
     spacings: tuple[float, ...] = (0.35, 0.2, 0.25, 0.2)  # plain, tight, touching, joined
-    gap: Either = Either(0.65, (0.02, 0.35), (0.2, 1.6))  # heights, from digit to digit
+    gap: Mixture = Mixture(0.65, (0.02, 0.35), (0.2, 1.6))  # heights, from digit to digit
     gaps: Range = (0.5, 1.5)  # of a gap, by the page's
     tight: float = 0.12  # heights: the most between digits of a tight number
     touching: Range = (-0.22, 0.04)  # heights between them
@@ -98,12 +100,12 @@ class Ranges:
     whole: float = 0.5  # chance that a frame is around a number, not around each digit
     ringed: float = 0.4  # chance that it is a ring
     frame: Range = (0.02, 0.4)  # heights of room in it
-    spare: Either = Either(0.3, (0.2, 3.0))  # heights of more room on the right of a number
+    spare: Mixture = Mixture(0.3, (0.2, 3.0))  # heights of more room on the right of a number
     line: Range = (0.02, 0.1)  # heights: width of a form's lines
-    cell: Either = Either(0.08, (0.9, 1.8))  # heights: width of the cells for each digit
+    cell: Mixture = Mixture(0.08, (0.9, 1.8))  # heights: width of the cells for each digit
     above: Range = (1.1, 1.5)  # heights: of a cell, from the baseline up
     below: Range = (0.1, 0.4)  # and down
-    ticks: Either = Either(0.3, (0.2, 1.0), (1.5, 1.5))  # heights of a cell's bars, by `above`
+    ticks: Mixture = Mixture(0.3, (0.2, 1.0), (1.5, 1.5))  # heights of a cell's bars, by `above`
     empty_cells: float = 0.4  # mean number before the digits, and behind them
     closed: float = 0.9  # chance of a line around the cells
     divided: float = 0.85  # chance of bars between them
@@ -111,8 +113,8 @@ class Ranges:
     # Paper
     paper: Range = (120.0, 255.0)  # grey value
     least_contrast: float = 30.0  # grey values
-    kept: Either = Either(0.12, (0.55, 0.95))  # share of strokes that paper's hollows leave inked
-    mottle: Either = Either(0.3, (1.0, 10.0))  # grey values
+    kept: Mixture = Mixture(0.12, (0.55, 0.95))  # share of strokes that paper's hollows leave inked
+    mottle: Mixture = Mixture(0.3, (1.0, 10.0))  # grey values
     bumps: Range = (1.0, 25.0)  # pixels; evenly in the logarithm
     printed: Range = (0.1, 0.9)  # darkness of rules and forms, by that of the ink
     squared: float = 0.12  # chance of squared paper
@@ -133,8 +135,8 @@ class Ranges:
     edge_at: Range = (0.15, 0.5)  # of the picture's side, from the middle
 
     # Light
-    falloff: Either = Either(0.4, (0.05, 0.7))  # share of the light lost where it is darkest
-    shadow: Either = Either(0.12, (0.1, 0.6))  # share of the light that is lost
+    falloff: Mixture = Mixture(0.4, (0.05, 0.7))  # share of the light lost where it is darkest
+    shadow: Mixture = Mixture(0.12, (0.1, 0.6))  # share of the light that is lost
     shadow_edge: Range = (-2.5, -0.7)  # share of the longer side, as a power of 10
 
     # Lens and file
@@ -144,7 +146,7 @@ class Ranges:
     blur: Range = (0.3, 2.0)  # pixels: standard deviation
     most_blurred: float = 0.045  # heights, at most
     noisy: float = 0.6  # chance
-    noise: Either = Either(0.7, (0.0, 4.0), (4.0, 12.0))  # grey values: standard deviation
+    noise: Mixture = Mixture(0.7, (0.0, 4.0), (4.0, 12.0))  # grey values: standard deviation
     compressed: float = 0.35  # chance of a JPEG
     quality: tuple[int, int] = (25, 94)
     negative: float = 0.25  # chance of white on black
@@ -175,11 +177,13 @@ class Ranges:
     unlevel: float = 0.02  # standard deviation of the slope that is left
     unseen: float = 0.05  # chance that the first boxes are missing, or the last ones
     no_number: float = 0.1  # chance that what isn't a number is cut out
-    coarse: Either = Either(0.25, (0.45, 0.85))  # share of the pixels a side that a crop really has
+    coarse: Mixture = Mixture(
+        0.25, (0.45, 0.85)
+    )  # share of the pixels a side that a crop really has
     stretch: Range = (0.8, 1.25)  # of its width; evenly in the logarithm
     restroked: float = 0.3  # chance that strokes are thicker or thinner by a pixel
-    dulled: Either = Either(0.25, (0.3, 1.0))  # pixels of blur
-    grained: Either = Either(0.3, (0.01, 0.1))  # standard deviation of noise, by the contrast
+    dulled: Mixture = Mixture(0.25, (0.3, 1.0))  # pixels of blur
+    grained: Mixture = Mixture(0.3, (0.01, 0.1))  # standard deviation of noise, by the contrast
 
     # Crops for the detector
     crops: float = 0.125  # chance that a batch is of tight crops
@@ -224,11 +228,11 @@ REAL_PAPER = replace(
     secured=0.25,
     bilevel=0.2,
     fraction=0.08,
-    cell=Either(0.18, (0.7, 1.8)),
+    cell=Mixture(0.18, (0.7, 1.8)),
     framed=0.15,
     frame=(0.02, 0.8),
     line=(0.02, 0.2),
-    taught=Either(0.5, (0.1, 1.0)),
+    taught=Mixture(0.5, (0.1, 1.0)),
     least_contrast=40.0,
     spacings=(0.35, 0.25, 0.25, 0.15),
     contents=(0.86, 0.08, 0.06),
@@ -241,12 +245,12 @@ def legible(ranges: Ranges) -> Ranges:
     """For pages of nothing but numbers, on which each character can be told apart."""
     return replace(
         ranges,
-        cell=Either(0.0, (0.0, 0.0)),
+        cell=Mixture(0.0, (0.0, 0.0)),
         most_turned=0.03,
-        gap=Either(0.65, (0.02, 0.35), (0.2, 0.5)),
-        pitch=Either(1.0, (1.5, 2.6)),
+        gap=Mixture(0.65, (0.02, 0.35), (0.2, 0.5)),
+        pitch=Mixture(1.0, (1.5, 2.6)),
         size=(0.65, 1.5),  # the smallest digit can be read in the smallest hand, too
-        faint=Either(0.25, (0.2, 0.25), (0.0, 0.25)),
+        faint=Mixture(0.25, (0.2, 0.25), (0.0, 0.25)),
     )
 
 
@@ -256,15 +260,15 @@ def clear(ranges: Ranges) -> Ranges:
         ranges,
         bent=(0.0, 0.5),
         uneven=(0.03, 0.1),
-        faint=Either(0.25, (0.2, 0.25), (0.0, 0.25)),
-        jitter=Either(1.0, (0.01, 0.08)),
+        faint=Mixture(0.25, (0.2, 0.25), (0.0, 0.25)),
+        jitter=Mixture(1.0, (0.01, 0.08)),
         spacings=(0.55, 0.25, 0.13, 0.07),
-        kept=Either(0.0, (0.0, 0.0)),
+        kept=Mixture(0.0, (0.0, 0.0)),
         least_contrast=80.0,
         tint=(0.03, 0.25),
         blur=(0.3, 1.0),
-        noise=Either(1.0, (0.0, 4.0)),
-        shadow=Either(0.12, (0.1, 0.3)),
+        noise=Mixture(1.0, (0.0, 4.0)),
+        shadow=Mixture(0.12, (0.1, 0.3)),
         through=(0.03, 0.1),
         threshold=(0.2, 0.45),
         worn=(-2.0, -0.7),

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from digits.inference.interface import SYMBOLS
 from digits_train.camera import allographs, marks
-from digits_train.camera.glyphs import Writer, bare_one, with_tail
+from digits_train.camera.glyphs import Hand, bare_one, with_tail
 from digits_train.camera.ink import EM, Glyph, smooth
 from digits_train.camera.materials import Materials
-from digits_train.camera.numbers import KINDS, digits
+from digits_train.camera.numbers import KINDS, random_digits
 from digits_train.camera.style import Style
 from digits_train.camera.window import Window
-from digits_train.raster import Random
+from digits_train.pixels import Random
 from digits_train.symbols import Box, Symbol, columns
 
 _LABELS = {character: index for index, character in enumerate(SYMBOLS)} | {",": 11}
@@ -27,7 +27,7 @@ _TEXTS = 12  # different words on a window
 _ON_INK, _ON_NEIGHBOUR, _ON_WORDS = 0.1, 0.35, 0.02
 
 
-class Rows:
+class RowWriter:
     """Writes rows from top to bottom. Lines are given by the y of their baseline at x = 0."""
 
     def __init__(
@@ -36,13 +36,13 @@ class Rows:
         style: Style,
         materials: Materials,
         random: Random,
-        writer: Writer | None = None,
+        hand: Hand | None = None,
     ) -> None:
-        """writer: by default a random one of the materials."""
+        """hand: by default a random one of the materials."""
         self.window, self.style, self.random = window, style, random
-        self.writer = writer or materials.writer(random)
+        self.hand = hand or materials.hand(random)
         self.ranges = ranges = materials.ranges
-        self.pen = max(1.0, self.writer.pen * style.height / EM)  # pixels
+        self.pen = max(1.0, self.hand.pen * style.height / EM)  # pixels
         count = 1 if random.random() < ranges.one_hand else 3
         hands = random.integers(0, len(materials.texts), count)
         texts = [text for hand in hands for text in materials.texts[hand]]
@@ -164,12 +164,12 @@ class Rows:
         """How it is written this time; None if it can't be."""
         random, style = self.random, self.style
         if character == "1" and random.random() < style.bare:
-            return bare_one(random, self.writer.pen)
+            return bare_one(random, self.hand.pen)
         if character.isdecimal() and random.random() < style.taught:
-            form = allographs.draw(character, self.writer.pen, random)
+            form = allographs.draw(character, self.hand.pen, random)
             if form is not None:
                 return form
-        glyph = self.writer.glyph(character, random)
+        glyph = self.hand.glyph(character, random)
         if glyph is not None:
             is_long = character in _TAILED and random.random() < style.tails
             return with_tail(glyph, character, random) if is_long else glyph
@@ -230,13 +230,13 @@ class Rows:
         random, ranges, height = self.random, self.ranges, self.style.height
         symbols, start = self.window.symbols, len(self.window.symbols)
         if random.random() < 0.5:
-            x = self.write(digits(random, 1, 2), x, y, "plain") + 0.1 * height
+            x = self.write(random_digits(random, 1, 2), x, y, "plain") + 0.1 * height
         first, small = len(symbols), copy(self)
         small.style = self.style._replace(height=random.uniform(*ranges.small) * height, cell=0.0)
         raised, is_slanted = random.uniform(*ranges.raised) * height, random.random() < 0.6
-        end = small.write(digits(random, 1, 1), x, y - raised, "plain")
+        end = small.write(random_digits(random, 1, 1), x, y - raised, "plain")
         below, lowered = (end, 0.0) if is_slanted else (x, 0.6 * small.style.height)
-        end = max(end, small.write(digits(random, 1, 2), below, y + lowered, "plain"))
+        end = max(end, small.write(random_digits(random, 1, 2), below, y + lowered, "plain"))
         if len(symbols) > first:
             left, top, right, bottom = self._hull(first).tolist()
             level = y - 0.7 * raised

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from digits_train.camera.ranges import Range
-from digits_train.raster import Coverage, Random, resized
+from digits_train.pixels import Coverage, Random, resized
 
 Array = NDArray[np.float32]
 Shape = tuple[int, int]  # height, width

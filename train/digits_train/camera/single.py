@@ -11,10 +11,10 @@ from digits_train.camera.ink import EM
 from digits_train.camera.marks import draw_mark
 from digits_train.camera.materials import Materials
 from digits_train.camera.ranges import Range, Ranges
-from digits_train.camera.rows import SPACINGS, Rows
+from digits_train.camera.rows import SPACINGS, RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window, cut_out
-from digits_train.raster import Bytes, Coverage, Random, ink_box, log_uniform
+from digits_train.pixels import Bytes, Coverage, Random, ink_box, log_uniform
 
 SEVERAL, NONE = 10, 11  # labels beside the ten digits
 
@@ -26,7 +26,7 @@ Mask = NDArray[np.bool_]
 Sides = NDArray[np.float64]  # pixels on the left, above, on the right and below
 
 
-class Single(NamedTuple):
+class LabelledPicture(NamedTuple):
     """A picture and what is on it.
 
     pixels: uint8 [height, width], grey. label: 0 to 9, SEVERAL or NONE. ink: bool [height, width],
@@ -38,17 +38,17 @@ class Single(NamedTuple):
     ink: Mask
 
 
-def draw(shares: Mapping[str, float], random: Random, materials: Materials) -> Single:
+def draw(shares: Mapping[str, float], random: Random, materials: Materials) -> LabelledPicture:
     """A picture of one of KINDS, each with its share of the chance."""
     kind = str(random.choice(list(shares), p=list(shares.values())))
     return KINDS[kind](random, materials)
 
 
-def digit(random: Random, materials: Materials) -> Single:
+def digit(random: Random, materials: Materials) -> LabelledPicture:
     """One digit, perhaps framed, cut by the picture's edge or with the end of a neighbour."""
     ranges = materials.ranges
     rows, start, baseline = _sheet(random, materials, ranges.single_height, 6, 2)
-    able, window, height = rows.writer.digits(), rows.window, rows.style.height
+    able, window, height = rows.hand.digits(), rows.window, rows.style.height
     label = int(able[int(random.integers(len(able)))])
     beside, gap = random.random() < ranges.neighbour, random.uniform(*ranges.neighbour_gap) * height
     neighbour, on_left = str(random.integers(10)), random.random() < 0.5
@@ -71,18 +71,18 @@ def digit(random: Random, materials: Materials) -> Single:
     return _photograph(rows, ink, label, room)
 
 
-def several(random: Random, materials: Materials) -> Single:
+def several(random: Random, materials: Materials) -> LabelledPicture:
     """Two to four digits in a row, or in two."""
     rows, start, baseline = _sheet(random, materials, materials.ranges.several_height)
     spacing, height = str(random.choice(SPACINGS)), rows.style.height
-    able = rows.writer.digits()
+    able = rows.hand.digits()
     for line in range(2 if random.random() < 0.2 else 1):
         text = "".join(able[i] for i in random.integers(0, len(able), random.integers(2, 5)))
         rows.write(text, start, baseline + 1.3 * line * height, spacing)
     return _photograph(rows, _inked(rows.window.ink), SEVERAL)
 
 
-def other(random: Random, materials: Materials) -> Single:
+def other(random: Random, materials: Materials) -> LabelledPicture:
     """A word, a letter, a sign or a mark: nothing that may be a digit."""
     ranges = materials.ranges
     while True:
@@ -101,7 +101,7 @@ def other(random: Random, materials: Materials) -> Single:
             return _photograph(rows, ink, NONE)
 
 
-def blank(random: Random, materials: Materials) -> Single:
+def blank(random: Random, materials: Materials) -> LabelledPicture:
     """Paper with or without rules, or a texture."""
     ranges, height = materials.ranges, log_uniform(random, *materials.ranges.several_height)
     down, across = np.ceil(random.uniform(1, 4, 2) * height).astype(int).tolist()
@@ -109,12 +109,12 @@ def blank(random: Random, materials: Materials) -> Single:
         shown = texture((down, across), random, ranges)
     else:
         shown = photograph(Window.empty((down, across)), height, random, ranges=ranges)
-    return Single(shown.pixels, NONE, np.zeros((down, across), bool))
+    return LabelledPicture(shown.pixels, NONE, np.zeros((down, across), bool))
 
 
 def _sheet(
     random: Random, materials: Materials, heights: Range, side: float = 11, along: float = 1.65
-) -> tuple[Rows, float, float]:
+) -> tuple[RowWriter, float, float]:
     """Someone's empty sheet, and the x and the baseline at 0 to write at.
 
     heights: of the digits, in pixels. side, along: of the sheet and of that x, in heights.
@@ -122,7 +122,7 @@ def _sheet(
     height = min(log_uniform(random, *heights), materials.ranges.largest)
     style = random_style(random, materials.ranges, height)._replace(cell=0)
     pixels = round(min(side * height, _CANVAS_SIDE))
-    rows = Rows(Window.empty((pixels, pixels)), style, materials, random)
+    rows = RowWriter(Window.empty((pixels, pixels)), style, materials, random)
     start = along / side * pixels
     return rows, start, (pixels + height) / 2 - style.slope * start
 
@@ -153,7 +153,9 @@ def _room(ink: Mask, height: float, random: Random, ranges: Ranges) -> Sides:
     return room
 
 
-def _photograph(rows: Rows, ink: Mask, label: int, room: Sides | None = None) -> Single:
+def _photograph(
+    rows: RowWriter, ink: Mask, label: int, room: Sides | None = None
+) -> LabelledPicture:
     """Photograph or draw the writing and the paper around it, by default as `_room` says."""
     random, ranges, height = rows.random, rows.ranges, rows.style.height
     room = _room(ink, height, random, ranges) if room is None else room
@@ -162,12 +164,12 @@ def _photograph(rows: Rows, ink: Mask, label: int, room: Sides | None = None) ->
     part, ink = rows.window.crop(box), cut_out(ink, box)
     while True:
         if random.random() < ranges.drawn:
-            return Single(_draw(part, random), label, ink)
+            return LabelledPicture(_draw(part, random), label, ink)
         ends = _table(ink, random, ranges) if random.random() < ranges.on_table else None
         shown = photograph(part, height, random, None, ranges, ends)
         seen = ink & (shown.hidden < 0.5)
         if seen.sum() >= _SEEN * ink.sum():
-            return Single(shown.pixels, label, seen)
+            return LabelledPicture(shown.pixels, label, seen)
 
 
 def _draw(window: Window, random: Random) -> Bytes:
@@ -188,6 +190,6 @@ def _table(ink: Mask, random: Random, ranges: Ranges) -> dict[int, float]:
     return {side: end for side, end in enumerate(ends) if random.random() < ranges.table_side}
 
 
-KINDS: dict[str, Callable[[Random, Materials], Single]] = {
+KINDS: dict[str, Callable[[Random, Materials], LabelledPicture]] = {
     kind.__name__: kind for kind in (digit, several, other, blank)
 }

@@ -6,7 +6,7 @@ from scipy import ndimage, spatial
 from skimage.morphology import skeletonize
 
 from digits_train.camera.scene import clouds
-from digits_train.raster import Bytes, Coverage, Random, cropped, resized, scaled
+from digits_train.pixels import Bytes, Coverage, Random, cropped, resized, scaled
 
 _FINE = 8  # working resolution: pixels per MNIST pixel
 _MARGIN = 2  # MNIST pixels

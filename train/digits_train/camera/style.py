@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits_train.camera.ranges import RANGES, Ranges
-from digits_train.raster import Random
+from digits_train.pixels import Random
 
 
 class Style(NamedTuple):

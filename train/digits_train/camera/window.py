@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits_train.camera.ink import Points, stroke
-from digits_train.raster import Bytes, Coverage, Scalar, overlap, paste
+from digits_train.pixels import Bytes, Coverage, Scalar, overlap, paste
 from digits_train.symbols import Box, Symbol, moved
 
 
