@@ -1,8 +1,8 @@
 """Measure speed and memory in ten minutes: python -m benchmarks [--before TREE] [NAME ...]
 
-The figures go into docs/results.json, from which `python -m benchmarks.tables` makes the tables and
-the plots of docs/. NAME: which benchmarks to run, instead of all of SPEED; those of accuracy are
-run one at a time, with options of their own: `python -m benchmarks reader --pages 40`.
+The figures go into docs/results.json, from which `python -m benchmarks.tables` makes the tables of
+docs/. NAME: which benchmarks to run, instead of all of SPEED; those of accuracy are run one at a
+time, with options of their own: `python -m benchmarks reader --pages 40`.
 
 --before: another checkout, such as the last commit's, whose figures are measured in turn with ours,
 twice: it takes four times as long.
