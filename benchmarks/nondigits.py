@@ -232,7 +232,3 @@ def main() -> None:
             figures = rejected.mean(), above / len(confidence), at_least.mean(), accepted.mean()
             shares = (100 * float(figure) for figure in figures)
             print_row(f"  {kind} ({len(rejected):,})", *shares)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""Accuracy and latency of the page in a browser: python -m benchmarks.page [NUMBERS]
+"""Accuracy and latency of the page in a browser: python -m benchmarks page [NUMBERS]
 
 Drawings: NUMBERS numbers of one to eight digits (400 by default), and half as many single digits,
 traced from MNIST's test digits; of its 0, 6, 8 and 9 only those whose drawing still has its holes
@@ -102,7 +102,3 @@ def main() -> None:
                     page.driver.set_script_timeout(60)
                     drawings(page, "digits", strokes.digits(digits, count // 2, random))
                     drawings(page, "numbers", strokes.numbers(digits, count, random))
-
-
-if __name__ == "__main__":
-    main()

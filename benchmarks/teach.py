@@ -1,7 +1,7 @@
 """What fine-tuning gains, by the number of labels; `digits train --start` does the same.
 
-    python -m benchmarks.teach [--start bundled|RUN|FILE.onnx] [--count 10]
-    python -m benchmarks.teach LABELS.csv [--labelled 200] [--count 5]
+    python -m benchmarks teach [--start bundled|RUN|FILE.onnx] [--count 10]
+    python -m benchmarks teach LABELS.csv [--labelled 200] [--count 5]
 
 Of twenty handwriting fonts that no training shows, each digit bent a little, those are taught that
 the network reads worst. With a table, some of its pictures are labelled and the others measure, for
@@ -116,7 +116,3 @@ def main() -> None:
         rest, measured = split[:-MEASURED], split[-MEASURED:]
         for count in LABELS:
             teacher.compare(name, first_of_each(rest, count), measured)
-
-
-if __name__ == "__main__":
-    main()

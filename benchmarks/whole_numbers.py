@@ -1,6 +1,6 @@
 """How many whole numbers are read right, and how many wrong ones are accepted, by constraint.
 
-    python -m benchmarks.whole_numbers [--pages N] [--detector FILE.onnx] [--recognizer FILE.onnx]
+    python -m benchmarks whole_numbers [--pages N] [--detector FILE.onnx] [--recognizer FILE.onnx]
 
 Pages of two to six numbers, one a line, each by one hand that training never shows
 (benchmarks/held_back.py): two thirds by MNIST's digits, a third in handwriting fonts. Each kind of
@@ -161,7 +161,3 @@ def main() -> None:
                 probabilities, right, _ = zip(*results, strict=True)
                 for title, count_right in reliability(probabilities, right).items():
                     print_row(f"  right, {title}", count_right)
-
-
-if __name__ == "__main__":
-    main()
