@@ -27,6 +27,7 @@ from digits_train.camera.glyphs import Hand, font_hands
 from digits_train.camera.ink import Glyph
 from digits_train.camera.lettering import library, words, write
 from digits_train.camera.materials import Materials, make_materials
+from digits_train.camera.numbers import random_digits
 from digits_train.camera.page import labelled, trimmed, unhidden
 from digits_train.camera.rows import RowWriter
 from digits_train.camera.strokes import grain
@@ -105,10 +106,6 @@ def _chalk(glyph: Glyph, random: Random) -> Glyph:
     return glyph._replace(coverage=(grainy * 255).astype(np.uint8))
 
 
-def _number(random: Random, longest: int) -> str:
-    return "".join(map(str, random.integers(0, 10, random.integers(1, longest + 1))))
-
-
 def _lines(rows: RowWriter) -> None:
     """One to five numbers below each other; half of the pages have words above them."""
     random, height = rows.random, rows.style.height
@@ -117,13 +114,13 @@ def _lines(rows: RowWriter) -> None:
         rows.word(x, y)
     for _ in range(int(random.integers(1, 6))):
         y += random.uniform(1.5, 2.3) * height
-        rows.write(_number(random, 7), x + random.uniform(0, 2) * height, y, "plain")
+        rows.write(random_digits(random, 1, 7), x + random.uniform(0, 2) * height, y, "plain")
 
 
 def _round_a_corner(rows: RowWriter) -> None:
     """One long number on a bend, as at the edge of a sheet; the digits turn with it."""
     random, style = rows.random, rows.style
-    text = "".join(map(str, random.integers(0, 10, random.integers(6, 13))))
+    text = random_digits(random, 6, 12)
     gap = random.uniform(0.65, 0.9) * style.height
     radius, side = len(text) * gap * random.uniform(0.6, 1.5), random.choice([-1, 1])
     middle = _CANVAS / 2 * style.height
@@ -155,7 +152,7 @@ def _sums(rows: RowWriter) -> None:
     """Numbers below each other by their places, a plus, a line, and their sum."""
     random, height = rows.random, rows.style.height
     rows.style = rows.style._replace(slope=0.0)
-    terms = [int(_number(random, 5)) for _ in range(int(random.integers(2, 5)))]
+    terms = [int(random_digits(random, 1, 5)) for _ in range(int(random.integers(2, 5)))]
     wide, pitch = random.uniform(1.0, 1.4) * height, random.uniform(1.6, 2.2) * height
     right, y = 10 * height, 3 * height
     for line, number in enumerate((*terms, sum(terms))):

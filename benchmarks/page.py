@@ -71,7 +71,7 @@ def latency(page: Page, numbers: Iterable[tuple[str, strokes.Drawing]]) -> list[
     page.driver.execute_script(WATCH)
     for _, drawing in numbers:
         page.find("clear").click()
-        page.draw(drawing)
+        page.draw([stroke.tolist() for stroke in drawing])
         page.wait_until_settled()
     waits = page.driver.execute_script("return waits")
     return [len(waits), *np.quantile(waits, (0.5, 0.95, 1)).tolist()]
@@ -81,7 +81,7 @@ def drawings(page: Page, kind: str, drawn: Iterable[tuple[str, strokes.Drawing]]
     """Draw, and print the results."""
     counts: Counter[str] = Counter()
     for truth, drawing in drawn:
-        text = page.driver.execute_async_script(HAND, drawing)
+        text = page.driver.execute_async_script(HAND, [stroke.tolist() for stroke in drawing])
         counts["?" if "?" in text else "right" if text == truth else "wrong and sure"] += 1
     print_row(kind, counts.total(), *(counts[name] for name in ("right", "?", "wrong and sure")))
 

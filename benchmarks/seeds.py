@@ -7,7 +7,6 @@ start the command several times with other --first.
 """
 
 import json
-import sys
 from argparse import Namespace
 from pathlib import Path
 

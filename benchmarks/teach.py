@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.timing import parser, print_row
 from digits.data import datasets, mnist
@@ -25,6 +24,7 @@ from digits.vision.frame import to_mnist
 from digits_train import calibration
 from digits_train.augment import BatchRng, augment
 from digits_train.camera import fonts
+from digits_train.camera.lettering import write
 from digits_train.config import Augmentation, Recipe, TrainConfig
 from digits_train.distributed import CPU
 from digits_train.examples import Pool, generate_pools
@@ -69,12 +69,8 @@ class Teacher:
 
 def font_digits(file: Path, count: int, seed: int) -> Split:
     """Digits of a font, each bent a little: `count` of them, as MNIST has them."""
-    face = ImageFont.truetype(str(file), 90)
-    glyphs = []
-    for digit in range(10):
-        sheet = Image.new("L", (260, 260))
-        ImageDraw.Draw(sheet).text((70, 60), str(digit), fill=255, font=face)
-        glyphs.append(np.asarray(sheet.crop(sheet.getbbox())))
+    random = np.random.default_rng(seed)
+    glyphs = [write(digit, file, random, wobble=(0.0, 0.0)).coverage for digit in "0123456789"]
     labels = np.arange(count, dtype=np.uint8) % 10
     rng = BatchRng(torch.Generator().manual_seed(seed), count, slice(0, count))
     bent = augment(torch.from_numpy(to_mnist(glyphs)[0][labels])[:, None], BENDING, rng)

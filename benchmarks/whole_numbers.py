@@ -29,6 +29,7 @@ from digits.reader.numbers import read_number
 from digits.reader.opinions import Views, Weights
 from digits.reader.reading import find_numbers
 from digits.terminal import progress_bar
+from digits_train.camera.numbers import random_digits
 from digits_train.camera.page import number_page
 from digits_train.matching import LabelledPage
 from digits_train.pixels import Random
@@ -53,17 +54,13 @@ class Result(NamedTuple):
     seconds: float
 
 
-def _digits(random: Random, count: int) -> str:
-    return "".join(map(str, random.integers(0, 10, count)))
-
-
 def _with_check(check: CheckName, length: int) -> Callable[[Random], str]:
     """Numbers of this length whose last digit checks the others."""
     constraints = Constraints(check=check, length=length)
 
     def draw(random: Random) -> str:
         while True:
-            start = _digits(random, length - 1)
+            start = random_digits(random, length - 1, length - 1)
             ends = (f"{start}{end}" for end in range(10))
             if valid := [text for text in ends if accepts_text(constraints.automaton, text)]:
                 return valid[0]
@@ -72,13 +69,13 @@ def _with_check(check: CheckName, length: int) -> Callable[[Random], str]:
 
 
 def _amount(random: Random) -> str:
-    return f"{random.integers(0, 10 ** int(random.integers(1, 5)))}.{_digits(random, 2)}"
+    return f"{random.integers(0, 10 ** int(random.integers(1, 5)))}.{random_digits(random, 2, 2)}"
 
 
-LIST = [_digits(np.random.default_rng([SEED, number]), 6) for number in range(LISTED)]
+LIST = [random_digits(np.random.default_rng([SEED, n]), 6, 6) for n in range(LISTED)]
 FREE, SIX, EAN = Constraints(), Constraints(length=6), Constraints(check="ean13")
 KINDS: dict[str, tuple[Callable[[Random], str], dict[str, Constraints]]] = {
-    "six digits": (lambda random: _digits(random, 6), {"free": FREE, "length": SIX}),
+    "six digits": (lambda random: random_digits(random, 6, 6), {"free": FREE, "length": SIX}),
     "six digits, Luhn": (
         _with_check("luhn", 6),
         {"check": Constraints(check="luhn"), "length, check": replace(SIX, check="luhn")},
