@@ -40,8 +40,8 @@ _MARKERS = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
 _EVEN, _OFF = Mixture(0, (0, 0)), ("squared", "ruled", "table", "pattern", "edge", "negative")
 _LATER = "curved", "blurred", "noisy", "compressed"  # when the sheet lies on the table
 _PLAIN: dict[str, Any] = dict.fromkeys((*_OFF, *_LATER), 0.0)
-_SHEET = replace(RANGES, **_PLAIN, kept=_EVEN, paper=(140, 255), least_contrast=90)
-_SCAN = replace(_SHEET, paper=(235, 255), least_contrast=150, falloff=_EVEN, shadow=_EVEN)
+_SHEET = replace(RANGES, **_PLAIN, kept=_EVEN, paper=(140, 255), min_contrast=90)
+_SCAN = replace(_SHEET, paper=(235, 255), min_contrast=150, falloff=_EVEN, shadow=_EVEN)
 _HAND = replace(legible(RANGES), size=(0.8, 1.25))
 
 Matrix = NDArray[np.float64]  # a homography, [3, 3]
@@ -201,7 +201,7 @@ def take(printed: Coverage, ink: Coverage, height: float, random: Random) -> tup
     warp = homography @ np.diag([*(size / flat.shape[::-1]), 1])
     light, beyond = flat.astype(np.float32), cv2.BORDER_TRANSPARENT
     cv2.warpPerspective(light, warp, frame.tolist(), picture, borderMode=beyond)
-    file, pixels = BytesIO(), lens(picture, scale * height, RANGES.least_contrast, random)
+    file, pixels = BytesIO(), lens(picture, scale * height, RANGES.min_contrast, random)
     quality = int(random.integers(*QUALITY))
     Image.fromarray(pixels).convert("RGB").save(file, "JPEG", quality=quality)
     return file.getvalue(), homography

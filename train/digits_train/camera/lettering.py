@@ -52,13 +52,13 @@ def write(
     characters whose median height becomes EM pixels.
     """
     face = load_font(str(file), 2 * _size(file, measured))
-    far = 0.55 * random.uniform(*wobble) * EM
+    distance = 0.55 * random.uniform(*wobble) * EM
     left, top, right, bottom = (int(side) for side in face.getbbox(text))
-    margin = 4 + round(6 * far)
+    margin = 4 + round(6 * distance)
     origin = margin - left, margin - top
     image = Image.new("L", (right - left + 2 * margin, bottom - top + 2 * margin))
     ImageDraw.Draw(image).text(origin, text, fill=255, font=face)
-    coverage = bend(np.asarray(image.reduce(2)), far, random, 0.6 * EM)
+    coverage = bend(np.asarray(image.reduce(2)), distance, random, 0.6 * EM)
     rows, columns = ink_box(coverage)
     boxes = np.array(
         [

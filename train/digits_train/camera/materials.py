@@ -1,4 +1,4 @@
-"""What all that the camera draws is made of: glyphs and words, drawn once and used again."""
+"""The materials of all that the camera draws: glyphs, words and marks, drawn once and reused."""
 
 import string
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.pixels import Random
 
 _BANK, _TEXTS = 50_000, 16_000  # glyphs and words; they take minutes to draw
-_LETTERS = [each for each in string.ascii_letters + OTHERS if not doubtful_letters(each)]
+_LETTERS = [letter for letter in string.ascii_letters + OTHERS if not doubtful_letters(letter)]
 
 
 class Materials(NamedTuple):
@@ -53,7 +53,7 @@ def make_materials(
 
     bank: how many of the digits are drawn anew. texts: how many words, letters and signs. letters:
     how many letters that nobody takes for a digit are written beside these, each equally often.
-    use: of the fonts, see `fonts.handwriting`. Raises DataError if a font can't be had.
+    use: of the fonts, "training" or "held back". Raises DataError if a font can't be had.
     """
     random = np.random.default_rng([seed, 1])
     handwriting = fonts.handwriting(use)

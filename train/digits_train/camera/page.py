@@ -15,7 +15,7 @@ from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
 from digits_train.detection import cells
 from digits_train.matching import LabelledPage, Truth
-from digits_train.pixels import Random, ink_box, log_uniform
+from digits_train.pixels import OUTWARDS, Random, ink_bounds, log_uniform
 from digits_train.symbols import columns
 
 
@@ -58,9 +58,9 @@ def _add_marks(window: Window, scale: float, materials: Materials, random: Rando
 def page(random: Random, materials: Materials, content: str = "") -> LabelledPage:
     """A photographed page of numbers, words and marks, grey. content: as in `compose`."""
     ranges, height = materials.ranges, log_uniform(random, *materials.ranges.page_height)
-    least, most = ranges.page_side
-    most = min(most, ranges.most_heights * height)
-    shape = round(random.uniform(least, most)), round(random.uniform(least, most))
+    min_side, max_side = ranges.page_side
+    max_side = min(max_side, ranges.max_heights * height)
+    shape = round(random.uniform(min_side, max_side)), round(random.uniform(min_side, max_side))
     margin = round(log_uniform(random, *ranges.margin) * height)
     window, behind = compose(random, materials, shape, height, content, margin), None
     if random.random() < ranges.shining_through:
@@ -68,14 +68,14 @@ def page(random: Random, materials: Materials, content: str = "") -> LabelledPag
     return labelled(photograph(window, height, random, behind, ranges))
 
 
-def labelled(shown: Photograph, text: str = "") -> LabelledPage:
+def labelled(photo: Photograph, text: str = "") -> LabelledPage:
     """A photograph with the digits that can be seen on it. text: as of a LabelledPage."""
-    weight = np.ones([-(-side // STRIDE) for side in shown.pixels.shape], np.float32)
-    symbols, doubtful = shown.visible()
+    weight = np.ones([-(-side // STRIDE) for side in photo.pixels.shape], np.float32)
+    symbols, doubtful = photo.visible()
     for box in doubtful:
         weight[cells(box)] = 0
     boxes, labels, _ = columns([symbol for symbol in symbols if symbol.label < 10])
-    return LabelledPage(shown.pixels, text, Truth(boxes, labels), weight)
+    return LabelledPage(photo.pixels, text, Truth(boxes, labels), weight)
 
 
 def number_page(random: Random, materials: Materials, numbers: Sequence[str]) -> LabelledPage:
@@ -95,24 +95,22 @@ def number_page(random: Random, materials: Materials, numbers: Sequence[str]) ->
         for line, text in enumerate(numbers, 1):
             rows.write(text.replace(".", ",") if comma else text, height, line * pitch, spacing)
         if len(window.symbols) == sum(map(len, numbers)):
-            shown = unhidden(trimmed(window, height, random, ranges), random, ranges)
-            return labelled(shown, "\n".join(numbers))
+            window = trimmed(window, height, random, ranges)
+            return labelled(unhidden(window, random, ranges), "\n".join(numbers))
 
 
 def unhidden(window: Window, random: Random, ranges: Ranges = RANGES) -> Photograph:
-    """Photograph a window with symbols, none of which anything lies on."""
+    """Photograph a window so that nothing lies on any of its symbols."""
     while True:
-        shown = photograph(window, window.symbols[0].height, random, ranges=ranges)
-        if not any(shown.hidden_share(symbol.box) for symbol in window.symbols):
-            return shown
+        photo = photograph(window, window.symbols[0].height, random, ranges=ranges)
+        if not any(photo.hidden_share(symbol.box) for symbol in window.symbols):
+            return photo
 
 
 def trimmed(window: Window, height: float, random: Random, ranges: Ranges = RANGES) -> Window:
-    """Only what is written, and a margin. height: of the digits, in pixels."""
-    rows, columns = ink_box(np.maximum(window.ink, window.printed) > 0)
-    left, top, right, bottom = (log_uniform(random, *ranges.margin) * height for _ in range(4))
-    corner = columns.start - left, rows.start - top
-    return window.crop((*corner, columns.stop + right, rows.stop + bottom))
+    """Crop a window to what is written, and a margin. height: of the digits, in pixels."""
+    room = [log_uniform(random, *ranges.margin) * height for _ in range(4)]
+    return window.crop(ink_bounds(np.maximum(window.ink, window.printed)) + OUTWARDS * room)
 
 
 def random_lines(random: Random, ranges: Ranges = RANGES) -> list[str]:

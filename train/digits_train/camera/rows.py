@@ -14,7 +14,7 @@ from digits_train.camera.materials import Materials
 from digits_train.camera.numbers import KINDS, random_digits
 from digits_train.camera.style import Style
 from digits_train.camera.window import Window
-from digits_train.pixels import Random
+from digits_train.pixels import OUTWARDS, Random
 from digits_train.symbols import Box, Symbol, columns
 
 _LABELS = {character: index for index, character in enumerate(SYMBOLS)} | {",": 11}
@@ -252,7 +252,7 @@ class RowWriter:
         """Frame each symbol from `first` on, or the whole number: a form's box, or a ring."""
         random, ranges, height = self.random, self.ranges, self.style.height
         boxes, _, _ = columns(self.window.symbols[first:])
-        room = random.uniform(*ranges.frame) * height * np.array([-1, -1, 1, 1])
+        room = random.uniform(*ranges.frame) * height * OUTWARDS
         if len(boxes) and random.random() < ranges.whole:
             boxes = self._hull(first)[None]
             room[2] += ranges.spare.draw(random) * height

@@ -14,13 +14,13 @@ from digits_train.camera.ranges import Range, Ranges
 from digits_train.camera.rows import SPACINGS, RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window, cut_out
-from digits_train.pixels import Bytes, Coverage, Random, ink_box, log_uniform
+from digits_train.pixels import OUTWARDS, Bytes, Coverage, Random, ink_bounds, log_uniform
 
 SEVERAL, NONE = 10, 11  # labels beside the ten digits
 
 _CANVAS_SIDE = 1100  # pixels at most, to write on
 _INKED = 0.3  # of the most coverage: a pixel that is stroke
-_SEEN = 0.85  # of the ink at least that lies on no table
+_VISIBLE = 0.85  # of the ink, at least, that isn't beyond the sheet's end
 
 Mask = NDArray[np.bool_]
 Sides = NDArray[np.float64]  # pixels on the left, above, on the right and below
@@ -61,8 +61,8 @@ def digit(random: Random, materials: Materials) -> LabelledPicture:
     if random.random() < ranges.boxed:
         rows.frame(first)
         if random.random() < ranges.cut_out:
-            frame = _sides(_inked(window.printed)) - _sides(ink)
-            room = frame + random.uniform(*ranges.cell_edge, 4) * height
+            room = OUTWARDS * (ink_bounds(_inked(window.printed)) - ink_bounds(ink))
+            room = room + random.uniform(*ranges.cell_edge, 4) * height
     if beside:
         if not on_left:
             rows.write(neighbour, end + gap, baseline, "plain")
@@ -106,16 +106,16 @@ def blank(random: Random, materials: Materials) -> LabelledPicture:
     ranges, height = materials.ranges, log_uniform(random, *materials.ranges.several_height)
     down, across = np.ceil(random.uniform(1, 4, 2) * height).astype(int).tolist()
     if random.random() < 0.5:
-        shown = texture((down, across), random, ranges)
+        sheet = texture((down, across), random, ranges)
     else:
-        shown = photograph(Window.empty((down, across)), height, random, ranges=ranges)
-    return LabelledPicture(shown.pixels, NONE, np.zeros((down, across), bool))
+        sheet = photograph(Window.empty((down, across)), height, random, ranges=ranges)
+    return LabelledPicture(sheet.pixels, NONE, np.zeros((down, across), bool))
 
 
 def _sheet(
     random: Random, materials: Materials, heights: Range, side: float = 11, along: float = 1.65
 ) -> tuple[RowWriter, float, float]:
-    """Someone's empty sheet, and the x and the baseline at 0 to write at.
+    """An empty sheet, with someone to write on it, and the x and the baseline to begin at.
 
     heights: of the digits, in pixels. side, along: of the sheet and of that x, in heights.
     """
@@ -132,21 +132,15 @@ def _inked(coverage: Coverage) -> Mask:
     return np.asarray(coverage > _INKED * coverage.max())
 
 
-def _sides(mask: Mask) -> NDArray[np.int64]:
-    """How far what is marked reaches: to the left, up (both negative), to the right and down."""
-    rows, columns = ink_box(mask)
-    return np.array([-columns.start, -rows.start, columns.stop, rows.stop])
-
-
 def _room(ink: Mask, height: float, random: Random, ranges: Ranges) -> Sides:
-    """The room around the writing."""
-    sides = _sides(ink)
-    size = sides[:2] + sides[2:]
+    """Random room around the writing."""
+    bounds = ink_bounds(ink)
+    size = bounds[2:] - bounds[:2]
     spread = np.exp(random.normal(0, ranges.lopsided, 4))
     room = spread * log_uniform(random, *ranges.around) * height
     if random.random() < ranges.square:
         room += np.tile(size.max() - size, 2) / 2
-    room = np.minimum(room, np.tile(ranges.most_side - size, 2).clip(0) / 2)
+    room = np.minimum(room, np.tile(ranges.max_side - size, 2).clip(0) / 2)
     if random.random() < ranges.cut:
         side = int(random.integers(4))
         room[side] = -random.uniform(*ranges.missing) * size[side % 2]
@@ -159,21 +153,20 @@ def _photograph(
     """Photograph or draw the writing and the paper around it, by default as `_room` says."""
     random, ranges, height = rows.random, rows.ranges, rows.style.height
     room = _room(ink, height, random, ranges) if room is None else room
-    left, above, right, below = np.round(_sides(ink) + room).tolist()
-    box = (-left, -above, right, below)
-    part, ink = rows.window.crop(box), cut_out(ink, box)
+    box = ink_bounds(ink) + OUTWARDS * room
+    window, ink = rows.window.crop(box), cut_out(ink, box)
     while True:
         if random.random() < ranges.drawn:
-            return LabelledPicture(_draw(part, random), label, ink)
+            return LabelledPicture(_draw(window, random), label, ink)
         ends = _table(ink, random, ranges) if random.random() < ranges.on_table else None
-        shown = photograph(part, height, random, None, ranges, ends)
-        seen = ink & (shown.hidden < 0.5)
-        if seen.sum() >= _SEEN * ink.sum():
-            return LabelledPicture(shown.pixels, label, seen)
+        picture = photograph(window, height, random, None, ranges, ends)
+        visible = ink & (picture.hidden < 0.5)
+        if visible.sum() >= _VISIBLE * ink.sum():
+            return LabelledPicture(picture.pixels, label, visible)
 
 
 def _draw(window: Window, random: Random) -> Bytes:
-    """As on a screen, or cut out by another program: an even ground, with hard or soft edges."""
+    """Draw as on a screen, or as a program cuts out: on an even ground, with hard or soft edges."""
     ink = np.maximum(window.ink, window.printed)
     if random.random() < 0.5:
         ink = _inked(ink).astype(np.float32)
@@ -184,9 +177,9 @@ def _draw(window: Window, random: Random) -> Bytes:
 
 def _table(ink: Mask, random: Random, ranges: Ranges) -> dict[int, float]:
     """Where the sheet ends, see `scene.edges`: on some sides, around the ink."""
-    (left, top, right, bottom), middle = _sides(ink), np.array(ink.shape[::-1]) / 2
-    reach = np.array([right, bottom, left, top]) - np.concatenate([middle, -middle])
-    ends = random.uniform(reach, np.tile(middle, 2)).tolist()
+    middle = np.tile(ink.shape[::-1], 2) / 2
+    left, top, right, bottom = OUTWARDS * (ink_bounds(ink) - middle)
+    ends = random.uniform((right, bottom, left, top), middle).tolist()
     return {side: end for side, end in enumerate(ends) if random.random() < ranges.table_side}
 
 
