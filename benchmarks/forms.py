@@ -27,7 +27,7 @@ from digits_train.camera.rows import RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
 from digits_train.matplotlib_data import load_font
-from digits_train.pixels import Bytes, Coverage, Random, log_uniform, paste
+from digits_train.pixels import Bytes, Coverage, Random, log_uniform, paste, pick
 
 DOTS = 10
 PAPERS = (210.0, 297.0), (215.9, 279.4)  # A4, letter
@@ -93,7 +93,7 @@ def _print(
 ) -> list[Field]:
     """Print a heading, words, and boxes with their names and some with units."""
     faces, fields, pen = fonts.printed("held back"), list[Field](), ImageDraw.Draw(image)
-    file, small = str(faces[int(random.integers(len(faces)))]), random.uniform(3, 4)
+    file, small = str(pick(random, faces)), random.uniform(3, 4)
 
     def write(x: float, y: float, text: str, high: float = small) -> None:
         pen.text((x * DOTS, y * DOTS), text, 255, load_font(file, round(high * DOTS)))

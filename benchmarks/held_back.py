@@ -35,7 +35,7 @@ from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
 from digits_train.matching import LabelledPage
 from digits_train.matplotlib_data import load_font
-from digits_train.pixels import Bytes, Random, cropped, log_uniform
+from digits_train.pixels import Bytes, Random, cropped, log_uniform, pick
 
 _SEED, _BANK, _TEXTS = 9_000_000, 3_000, 1_500
 _HEIGHTS = 18, 80  # pixels of the digits
@@ -253,8 +253,7 @@ def page(kind: str, random: Random) -> LabelledPage:
     window = Window.empty((round(_CANVAS * height),) * 2, margin=0)
     style = random_style(random, height=height)._replace(cell=0)
     style = style._replace(slope=float(np.clip(style.slope, -_STEEPEST, _STEEPEST)))
-    hands = materials.font_hands if kind == FONTS else materials.mnist_hands
-    hand = hands[int(random.integers(len(hands)))]
+    hand = pick(random, materials.font_hands if kind == FONTS else materials.mnist_hands)
     if kind in PENS:
         hand = _Changed(hand.pen, hand.variants, PENS[kind])
         style = style._replace(bare=0, taught=0)

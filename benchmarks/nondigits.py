@@ -16,7 +16,7 @@ of the validation digits are. Accepted: the share in which `read` accepts a numb
 import string
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -36,7 +36,7 @@ from digits.inference.model_file import BUNDLED
 from digits_train.camera.fonts import handwriting, has, printed
 from digits_train.camera.ink import around, parse_strokes
 from digits_train.matplotlib_data import FONTS, load_font
-from digits_train.pixels import Random
+from digits_train.pixels import Random, pick
 
 SIDE = 160
 Y, X = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
@@ -117,11 +117,8 @@ def zigzag(random: Random) -> strokes.Drawing:
     return [np.stack([x, np.where(np.arange(len(x)) % 2, 0.31, 0.69)], 1)]
 
 
-SHAPES = (
-    face,
-    heart,
-    spiral,
-    zigzag,
+SHAPES: tuple[str | Callable[[Random], strokes.Drawing], ...] = (
+    *(face, heart, spiral, zigzag),
     "25,81 25,50 50,22 75,50 75,81 25,81 / 25,50 75,50",  # a house
     "19,50 81,50 / 59,28 81,50 59,72",  # an arrow
     "50,84 50,16 / 28,44 50,31 72,44 / 28,63 50,50 72,63 / 28,81 50,69 72,81",  # a tree
@@ -131,7 +128,7 @@ SHAPES = (
 
 def drawing(random: Random) -> Image.Image:
     """A photograph of one of SHAPES."""
-    pen, shape = int(random.integers(4, 10)), SHAPES[int(random.integers(len(SHAPES)))]
+    pen, shape = int(random.integers(4, 10)), pick(random, SHAPES)
     lines = parse_strokes(shape) if isinstance(shape, str) else shape(random)
     return photographed(strokes.inked(lines, (SIDE, SIDE), SIDE, pen), random)
 

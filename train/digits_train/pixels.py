@@ -1,5 +1,6 @@
 """Arrays of pixels, and random numbers: what all that draws pictures shares."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,7 +13,13 @@ Coverage = NDArray[np.float32]  # [height, width], 0 = paper, 1 = ink
 Bytes = NDArray[np.uint8]
 Random = np.random.Generator
 Scalar = TypeVar("Scalar", bound=np.generic)
+T = TypeVar("T")
 OUTWARDS = np.array([-1, -1, 1, 1])  # what makes a box larger: left, top, right, bottom
+
+
+def pick(random: Random, items: Sequence[T]) -> T:
+    """Draw one of some items, each equally often."""
+    return items[int(random.integers(len(items)))]
 
 
 def log_uniform(random: Random, lowest: float, highest: float) -> float:

@@ -160,18 +160,24 @@ def _paper(shape: Shape, level: float, random: Random, ranges: Ranges) -> Array:
 
 def _rules(shape: Shape, height: float, random: Random, ranges: Ranges) -> Coverage:
     """Ruled or squared paper, a few lines of a table, crosses or dashes; often none."""
-    kinds = ranges.squared, ranges.ruled, ranges.table, ranges.pattern
-    kind = np.searchsorted(np.cumsum(kinds), random.random(), "right")
-    if kind == len(kinds):
+    kinds = {  # chance of each, distance and width of its rules
+        "squared": (ranges.squared, ranges.squares, ranges.rule),
+        "ruled": (ranges.ruled, ranges.rules, ranges.rule),
+        "table": (ranges.table, ranges.squares, ranges.rule),
+        "pattern": (ranges.pattern, ranges.pattern_squares, ranges.pattern_rule),
+    }
+    limits = np.cumsum([chance for chance, _, _ in kinds.values()])
+    kind = [*kinds, ""][np.searchsorted(limits, random.random(), "right")]
+    if not kind:
         return np.zeros(shape, np.float32)
-    spacings = ranges.squares, ranges.rules, ranges.squares, ranges.pattern_squares
-    spacing = max(6.0, random.uniform(*spacings[kind]) * height)
-    width = max(0.8, random.uniform(*(ranges.pattern_rule if kind == 3 else ranges.rule)) * height)
-    squared, angle, share = kind == 0, random.normal(0, ranges.tilt), 1.0
-    if kind == 2:
+    _, spacings, widths = kinds[kind]
+    spacing = max(6.0, random.uniform(*spacings) * height)
+    width = max(0.8, random.uniform(*widths) * height)
+    squared, angle, share = kind == "squared", random.normal(0, ranges.tilt), 1.0
+    if kind == "table":
         spacing = 3.0 * max(shape)  # so far apart that there is one
         squared, angle = random.random() < ranges.crossing, 90.0 * (random.random() < 0.5)
-    elif kind == 3:
+    elif kind == "pattern":
         squared, share = random.random() < ranges.crosses, random.uniform(*ranges.dashes)
     lines = scene.rules(shape, random, spacing, width, squared, angle, share)
     return lines * np.float32(random.uniform(*ranges.faded))

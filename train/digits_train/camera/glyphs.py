@@ -15,7 +15,7 @@ from digits_train.camera.ink import EM, NO_BOXES, Glyph, Points, around, stroke
 from digits_train.camera.lettering import write
 from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.camera.strokes import bend, is_legible, strokes
-from digits_train.pixels import Random, scaled
+from digits_train.pixels import Random, pick, scaled
 
 DIGITS = "0123456789"
 _VARIANTS = 4  # of each symbol of a font
@@ -33,9 +33,8 @@ class Hand:
 
     def glyph(self, character: str, random: Random) -> Glyph | None:
         """A digit, "-", "." or ","; another character, if the hand has it."""
-        variants = self.variants.get(character)
-        if variants:
-            return variants[int(random.integers(len(variants)))]
+        if variants := self.variants.get(character):
+            return pick(random, variants)
         return _SIGNS[character](random, self.pen) if character in _SIGNS else None
 
     def digits(self) -> list[str]:

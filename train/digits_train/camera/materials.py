@@ -13,7 +13,7 @@ from digits_train.camera.ink import EM, Glyph
 from digits_train.camera.lettering import OTHERS, doubtful_letters, library, write
 from digits_train.camera.marks import draw_mark
 from digits_train.camera.ranges import RANGES, Ranges
-from digits_train.pixels import Random
+from digits_train.pixels import Random, pick
 
 _BANK, _TEXTS = 50_000, 16_000  # glyphs and words; they take minutes to draw
 _LETTERS = [letter for letter in string.ascii_letters + OTHERS if not doubtful_letters(letter)]
@@ -37,8 +37,7 @@ class Materials(NamedTuple):
     def hand(self, random: Random) -> Hand:
         """A random hand: one of MNIST's writers, or a font."""
         in_font = random.random() < self.ranges.in_font and self.font_hands
-        hands = self.font_hands if in_font else self.mnist_hands
-        return hands[int(random.integers(len(hands)))]
+        return pick(random, self.font_hands if in_font else self.mnist_hands)
 
 
 def make_materials(
@@ -60,8 +59,8 @@ def make_materials(
     files = [*handwriting, *fonts.printed(use)]
     hard = []
     for letter in random.choice(_LETTERS, letters).tolist():
-        able = [file for file in files if fonts.has(file, letter)]
-        hard.append(write(letter, able[int(random.integers(len(able)))], random))
+        file = pick(random, [file for file in files if fonts.has(file, letter)])
+        hard.append(write(letter, file, random))
     return Materials(
         mnist_hands(digits, bank, random),
         font_hands(handwriting, random),

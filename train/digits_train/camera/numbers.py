@@ -1,5 +1,7 @@
 """Random numbers, as people write them: what a line of a page says."""
 
+from collections.abc import Callable
+
 from digits_train.pixels import Random
 
 # Written between the parts of dates, times, fractions and sums.
@@ -9,16 +11,12 @@ _UNITS = ("%", "kg", "cm", "m", "km", "h", "€", "'", "ml", "°")
 
 
 def random_digits(random: Random, low: int, high: int) -> str:
-    """Some low to high random digits."""
+    """From low to high digits, as many of each number of them."""
     return "".join(map(str, random.integers(0, 10, random.integers(low, high + 1))))
 
 
-def _plain(random: Random) -> str:
-    return random_digits(random, 1, 8)
-
-
 def _doubled(random: Random) -> str:
-    """With repeated digits and zeros."""
+    """A number with repeated digits and zeros."""
     number = random_digits(random, 1, 1)
     for _ in range(int(random.integers(1, 7))):
         following = [number[-1], "0", random_digits(random, 1, 1)]
@@ -27,7 +25,7 @@ def _doubled(random: Random) -> str:
 
 
 def _ones(random: Random) -> str:
-    """11, 101, 10 to 19."""
+    """A number with ones, such as 11, 101 and 10 to 19."""
     chance = random.random()
     if chance < 0.3:
         return "1" * int(random.integers(2, 5))
@@ -37,7 +35,7 @@ def _ones(random: Random) -> str:
 
 
 def _amount(random: Random) -> str:
-    """With a sign, thousands and a decimal mark."""
+    """An amount with a sign, thousands and a decimal mark."""
     before, decimal = ("-" if random.random() < 0.35 else ""), str(random.choice([".", ","]))
     whole = random_digits(random, 1, 5)
     if len(whole) > 3 and random.random() < 0.5:
@@ -45,9 +43,8 @@ def _amount(random: Random) -> str:
         whole = f"{whole[:-3]}{thousands}{whole[-3:]}"
     chance = random.random()
     if chance < 0.7:
-        whole += decimal + (
-            random_digits(random, 1, 3) if chance < 0.2 else random_digits(random, 2, 2)
-        )
+        lengths = (1, 3) if chance < 0.2 else (2, 2)
+        whole += decimal + random_digits(random, *lengths)
     elif chance < 0.8:
         whole += f"{decimal}-"  # no cents
     if random.random() < 0.2:
@@ -56,18 +53,13 @@ def _amount(random: Random) -> str:
 
 
 def _date(random: Random) -> str:
-    """Parts with separators."""
+    """A date, a time, a fraction or a sum: numbers with signs between them."""
     parts = [random_digits(random, 1, 4) for _ in range(int(random.integers(2, 4)))]
     return str(random.choice(_SEPARATORS)).join(parts)
 
 
-def _long(random: Random) -> str:
-    """As on forms."""
-    return random_digits(random, 8, 20)
-
-
 def _cheque(random: Random) -> str:
-    """An amount that nobody can add to: with signs before and behind it."""
+    """An amount to which nobody can add a digit, with signs before and behind it."""
     whole = random_digits(random, 1, 7)
     if random.random() < 0.35:
         whole += "0" * int(random.integers(1, 5))
@@ -84,7 +76,12 @@ def _cheque(random: Random) -> str:
 
 
 # Each draws a number, or several with signs between them.
-KINDS = {
-    **{"plain": _plain, "doubled": _doubled, "ones": _ones, "amount": _amount, "date": _date},
-    **{"long": _long, "cheque": _cheque},
+KINDS: dict[str, Callable[[Random], str]] = {
+    "plain": lambda random: random_digits(random, 1, 8),
+    "doubled": _doubled,
+    "ones": _ones,
+    "amount": _amount,
+    "date": _date,
+    "long": lambda random: random_digits(random, 8, 20),
+    "cheque": _cheque,
 }

@@ -15,7 +15,7 @@ from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
 from digits_train.detection import cells
 from digits_train.matching import LabelledPage, Truth
-from digits_train.pixels import OUTWARDS, Random, ink_bounds, log_uniform
+from digits_train.pixels import OUTWARDS, Random, ink_bounds, log_uniform, pick
 from digits_train.symbols import columns
 
 
@@ -46,7 +46,7 @@ def _add_marks(window: Window, scale: float, materials: Materials, random: Rando
     """Add marks where nothing is written. scale: of the writing, by that of the marks."""
     ranges, (down, across) = materials.ranges, window.ink.shape
     for _ in range(int(random.integers(*ranges.marks, endpoint=True))):
-        mark = materials.marks[int(random.integers(len(materials.marks)))]
+        mark = pick(random, materials.marks)
         coverage = mark.scaled(scale * log_uniform(random, *ranges.mark_size)).coverage
         height, width = coverage.shape
         left = round(random.uniform(-0.5 * width, across))

@@ -14,8 +14,8 @@ from digits_train.camera.materials import Materials
 from digits_train.camera.numbers import KINDS, random_digits
 from digits_train.camera.style import Style
 from digits_train.camera.window import Window
-from digits_train.pixels import OUTWARDS, Random
-from digits_train.symbols import Box, Symbol, columns
+from digits_train.pixels import OUTWARDS, Random, pick
+from digits_train.symbols import Box, Symbol, columns, moved
 
 _LABELS = {character: index for index, character in enumerate(SYMBOLS)} | {",": 11}
 _SIGNS = "-.,"
@@ -55,7 +55,7 @@ class RowWriter:
         self.kinds = random.choice(list(KINDS), 2, p=ranges.kinds)
 
     def write_all(self, with_numbers: bool) -> None:
-        """Fill the window with rows of numbers, on some pages with words between them; or words."""
+        """Fill the window with rows of words, or of numbers, on some pages with words between."""
         random, ranges, height = self.random, self.ranges, self.style.height
         down, side = self.window.ink.shape
         y = random.uniform(0, self.style.pitch) * height
@@ -80,7 +80,7 @@ class RowWriter:
     def word(self, x: float, y: float) -> float:
         """Write a word at x; return where it ends."""
         random, slope = self.random, self.style.slope
-        text = self.texts[int(random.integers(len(self.texts)))]
+        text = pick(random, self.texts)
         size = float(np.exp(random.normal(0, self.ranges.word_sizes)))
         word = text.scaled(self.style.height / EM * size).leaning(slope, slope)
         box = self._put(word, x, y, random.uniform(*self.ranges.ink), _ON_WORDS)
@@ -109,15 +109,15 @@ class RowWriter:
     def write(self, text: str, x: float, y: float, spacing: str) -> float:
         """Write a number at x; return where it ends. spacing: one of SPACINGS."""
         random, style, start = self.random, self.style, x
-        most = _ON_NEIGHBOUR if spacing in ("touching", "joined") else _ON_INK
+        max_shared = _ON_NEIGHBOUR if spacing in ("touching", "joined") else _ON_INK
         before: Box | None = None
         right = x  # where the glyph before ends, if nothing leans
         for index, character in enumerate(text):
-            drawn = self._glyph(character)
-            if drawn is None:
+            large = self._glyph(character)
+            if large is None:
                 x += 0.5 * style.height
                 continue
-            glyph, upright = self._sized(drawn, character)
+            glyph, upright = self._sized(large, character)
             height, width = glyph.coverage.shape
             left = x
             if style.cell:
@@ -129,7 +129,8 @@ class RowWriter:
                     left = max(left, middle + max(5.0, 0.2 * style.height) - width / 2)
             baseline = y + random.normal(0, style.jitter) * style.height
             baseline += (style.centred and character.isdecimal()) * (height - style.height) / 2
-            box = self._put(glyph, left, baseline, 1 - style.faint * random.uniform(0, 1), most)
+            level = 1 - style.faint * random.uniform(0, 1)
+            box = self._put(glyph, left, baseline, level, max_shared)
             if box is None:
                 x, before = left + width + style.gap * style.height, None
                 continue
@@ -148,20 +149,20 @@ class RowWriter:
         elif character != "'":
             self.window.separators.append(box)
 
-    def _put(self, glyph: Glyph, left: float, y: float, level: float, most: float) -> Box | None:
-        """Put what is as large as it should be on a line; None if there is no room for it."""
+    def _put(
+        self, glyph: Glyph, left: float, y: float, level: float, max_shared: float
+    ) -> Box | None:
+        """Put a glyph in its final size on a line; return its box, or None if there is no room."""
         height, width = glyph.coverage.shape
         baseline = y + self.style.slope * (left + width / 2)
         left, top = round(left), round(baseline + glyph.below - height)
-        if not self.window.put(glyph.coverage, left, top, level, most):
+        if not self.window.put(glyph.coverage, left, top, level, max_shared):
             return None
-        for near_x, near_y, far_x, far_y in glyph.doubtful.tolist():
-            box = near_x + left, near_y + top, far_x + left, far_y + top
-            self.window.doubtful.append(box)
+        self.window.doubtful += [moved(box, -left, -top) for box in map(tuple, glyph.doubtful)]
         return left, top, left + width, top + height
 
     def _glyph(self, character: str) -> Glyph | None:
-        """How it is written this time; None if it can't be."""
+        """Draw a character as this hand writes it this time; None if it can't be written."""
         random, style = self.random, self.style
         if character == "1" and random.random() < style.bare:
             return bare_one(random, self.hand.pen)
@@ -178,11 +179,11 @@ class RowWriter:
         signs = [text for text, high, wide in shapes if high > 0.6 * EM and wide < 1.2 * EM]
         if not signs or character in _LABELS:
             return None
-        sign = signs[int(random.integers(len(signs)))]
+        sign = pick(random, signs)
         return None if len(sign.doubtful) else sign
 
     def _sized(self, glyph: Glyph, character: str) -> tuple[Glyph, int]:
-        """A glyph in pixels, slanted, and its width if it didn't lean."""
+        """Scale and slant a glyph; return it, and the width that it would have upright."""
         random, style, ranges = self.random, self.style, self.ranges
         scale = style.height / EM
         if character.isdecimal():
@@ -194,7 +195,10 @@ class RowWriter:
         return sized, max(2, round(glyph.coverage.shape[1] * scale))
 
     def _gap(self, spacing: str, narrower: float) -> float:
-        """Pixels between two digits, which may overlap. narrower: the width of one of them."""
+        """Draw the pixels between two digits, negative where they overlap.
+
+        narrower: the width of the narrower one.
+        """
         random, ranges, height = self.random, self.ranges, self.style.height
         if spacing == "touching":
             return max(random.uniform(*ranges.touching) * height, -0.35 * narrower)
@@ -204,7 +208,7 @@ class RowWriter:
         return gap * random.uniform(*ranges.gaps) * height
 
     def _connect(self, before: Box, box: Box) -> None:
-        """Join two digits by a stroke, as zeros are; or don't."""
+        """Join two digits by a stroke, as zeros are joined, with the chance of the ranges."""
         random = self.random
         if random.random() >= self.ranges.connected:
             return
@@ -217,7 +221,7 @@ class RowWriter:
         self.window.draw(smooth(np.array([start, middle, end])), self.pen)
 
     def _strike_out(self, first: int) -> None:
-        """Scribble over the symbols from `first` on, which then are none."""
+        """Scribble over the symbols from `first` on, which are none any longer."""
         left, top, right, bottom = self._hull(first).tolist()
         high = bottom - top
         scribble = marks.zigzag(self.random, right - left, 0.7 * high)
@@ -226,7 +230,7 @@ class RowWriter:
         self.window.others.append((left, top, right, bottom))
 
     def _fraction(self, x: float, y: float) -> float:
-        """Write a fraction, often behind a digit; return where it ends. It is no plain number."""
+        """Write a fraction, often behind a digit; return where it ends."""
         random, ranges, height = self.random, self.ranges, self.style.height
         symbols, start = self.window.symbols, len(self.window.symbols)
         if random.random() < 0.5:
@@ -269,7 +273,8 @@ class RowWriter:
     def _draw_cells(self, x: float, y: float, count: int) -> float:
         """Draw a form's cells from x on, some of them empty; return where they end."""
         random, ranges, height = self.random, self.ranges, self.style.height
-        above, below = (random.uniform(*part) * height for part in (ranges.above, ranges.below))
+        above = random.uniform(*ranges.above) * height
+        below = random.uniform(*ranges.below) * height
         tick = min(ranges.ticks.draw(random) * above, above + below)
         wide, (before, behind) = self.style.cell * height, random.poisson(ranges.empty_cells, 2)
         start, end = -before * wide, (count + behind) * wide

@@ -14,7 +14,7 @@ from digits_train.camera.ranges import Range, Ranges
 from digits_train.camera.rows import SPACINGS, RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window, cut_out
-from digits_train.pixels import OUTWARDS, Bytes, Coverage, Random, ink_bounds, log_uniform
+from digits_train.pixels import OUTWARDS, Bytes, Coverage, Random, ink_bounds, log_uniform, pick
 
 SEVERAL, NONE = 10, 11  # labels beside the ten digits
 
@@ -48,14 +48,14 @@ def digit(random: Random, materials: Materials) -> LabelledPicture:
     """One digit, perhaps framed, cut by the picture's edge or with the end of a neighbour."""
     ranges = materials.ranges
     rows, start, baseline = _sheet(random, materials, ranges.single_height, 6, 2)
-    able, window, height = rows.hand.digits(), rows.window, rows.style.height
-    label = int(able[int(random.integers(len(able)))])
-    beside, gap = random.random() < ranges.neighbour, random.uniform(*ranges.neighbour_gap) * height
+    window, height, text = rows.window, rows.style.height, pick(random, rows.hand.digits())
+    has_neighbour = random.random() < ranges.neighbour
+    gap = random.uniform(*ranges.neighbour_gap) * height
     neighbour, on_left = str(random.integers(10)), random.random() < 0.5
-    if beside and on_left:
+    if has_neighbour and on_left:
         start = rows.write(neighbour, start, baseline, "plain") + gap
     before, first = window.ink.copy(), len(window.symbols)
-    end = rows.write(str(label), start, baseline, "plain")
+    end = rows.write(text, start, baseline, "plain")
     ink = _inked(window.ink - before)
     room = _room(ink, height, random, ranges)
     if random.random() < ranges.boxed:
@@ -63,21 +63,21 @@ def digit(random: Random, materials: Materials) -> LabelledPicture:
         if random.random() < ranges.cut_out:
             room = OUTWARDS * (ink_bounds(_inked(window.printed)) - ink_bounds(ink))
             room = room + random.uniform(*ranges.cell_edge, 4) * height
-    if beside:
+    if has_neighbour:
         if not on_left:
             rows.write(neighbour, end + gap, baseline, "plain")
         side = 0 if on_left else 2
         room[side] = min(room[side], gap + random.uniform(*ranges.neighbour_end) * height)
-    return _photograph(rows, ink, label, room)
+    return _photograph(rows, ink, int(text), room)
 
 
 def several(random: Random, materials: Materials) -> LabelledPicture:
     """Two to four digits in a row, or in two."""
     rows, start, baseline = _sheet(random, materials, materials.ranges.several_height)
     spacing, height = str(random.choice(SPACINGS)), rows.style.height
-    able = rows.hand.digits()
+    digits = rows.hand.digits()
     for line in range(2 if random.random() < 0.2 else 1):
-        text = "".join(able[i] for i in random.integers(0, len(able), random.integers(2, 5)))
+        text = "".join(digits[n] for n in random.integers(0, len(digits), random.integers(2, 5)))
         rows.write(text, start, baseline + 1.3 * line * height, spacing)
     return _photograph(rows, _inked(rows.window.ink), SEVERAL)
 
