@@ -33,7 +33,7 @@ Points = Iterable[tuple[int, float, float]]  # size, seconds, megabytes
 def curve(title: str, points: Points) -> Iterator[Row]:
     sizes, times, peaks = zip(*points, strict=True)
     for unit, figures in (("s", times), ("MB", peaks)):
-        yield Row(title, unit, {str(size): each for size, each in zip(sizes, figures, strict=True)})
+        yield Row(title, unit, dict(zip(map(str, sizes), figures, strict=True)))
 
 
 def measured(call: Callable[[], object], *words: str) -> tuple[float, float]:

@@ -30,7 +30,7 @@ from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.numbers import random_digits
 from digits_train.camera.page import labelled, trimmed, unhidden
 from digits_train.camera.rows import RowWriter
-from digits_train.camera.strokes import grain
+from digits_train.camera.strokes import bend, grain
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
 from digits_train.matching import LabelledPage
@@ -46,7 +46,7 @@ _STEEPEST = 0.1  # slope of lines
 
 @cache
 def half() -> Split:
-    """The validation digits with which nothing is fitted."""
+    """The validation digits to which nothing is fitted."""
     return mnist.load("validation")[FITTED:]
 
 
@@ -92,10 +92,8 @@ def _skipping(glyph: Glyph, random: Random) -> Glyph:
 
 def _trembling(glyph: Glyph, random: Random) -> Glyph:
     """Shake sideways and up and down by a hundredth or two of the height, many times a digit."""
-    padded = np.pad(glyph.coverage, 6)
-    far, cell = random.uniform(0.5, 1.2), random.uniform(5, 11)
-    shake = [scene.clouds(padded.shape, random, cell) * far for _ in range(2)]
-    shaken = ndimage.map_coordinates(padded, np.indices(padded.shape) + shake, order=1)
+    distance, cell = random.uniform(0.5, 1.2), random.uniform(5, 11)
+    shaken = bend(np.pad(glyph.coverage, 6), distance, random, cell)
     return Glyph(cropped(shaken), glyph.below)
 
 
@@ -174,8 +172,8 @@ def _staves(window: Window, height: float, random: Random) -> None:
     """Music paper: groups of five lines."""
     gap, thick = max(4.0, random.uniform(0.2, 0.4) * height), max(0.8, 0.03 * height)
     y = np.arange(len(window.ink), dtype=np.float32) % (gap * random.uniform(8, 11))
-    away = np.where(y < 4.5 * gap, np.abs((y + gap / 2) % gap - gap / 2), thick + 1)
-    _print(window, np.clip(thick / 2 + 0.5 - away, 0, 1)[:, None] * random.uniform(0.5, 1))
+    distance = np.where(y < 4.5 * gap, np.abs((y + gap / 2) % gap - gap / 2), thick + 1)
+    _print(window, np.clip(thick / 2 + 0.5 - distance, 0, 1)[:, None] * random.uniform(0.5, 1))
 
 
 def _newsprint(window: Window, height: float, random: Random) -> None:
@@ -215,8 +213,8 @@ def _glare(pixels: Bytes, _: Window, random: Random) -> Bytes:
     y, x = np.indices(pixels.shape)
     down, across = random.uniform(0.05, 0.95, 2) * pixels.shape
     radius = random.uniform(0.06, 0.2) * max(pixels.shape)
-    away = np.hypot((x - across) / random.uniform(1, 2.5), y - down) / radius
-    return np.asarray(pixels + (255.0 - pixels) * 0.5 * np.exp(-(away**3)), np.uint8)
+    distance = np.hypot((x - across) / random.uniform(1, 2.5), y - down) / radius
+    return np.asarray(pixels + (255.0 - pixels) * 0.5 * np.exp(-(distance**3)), np.uint8)
 
 
 def _board(pixels: Bytes, window: Window, _: Random) -> Bytes:
@@ -261,10 +259,10 @@ def page(kind: str, random: Random) -> LabelledPage:
     window = trimmed(window, height, random)
     if kind in PAPERS:
         PAPERS[kind](window, height, random)
-    shown = photograph(window, height, random)
+    photo = photograph(window, height, random)
     if kind in LOOKS:
-        shown = shown._replace(pixels=LOOKS[kind](shown.pixels, window, random))
-    return labelled(shown)
+        photo = photo._replace(pixels=LOOKS[kind](photo.pixels, window, random))
+    return labelled(photo)
 
 
 def pair(text: str, spacing: str, random: Random) -> LabelledPage:
@@ -285,8 +283,8 @@ def words_page(file: Path, random: Random) -> LabelledPage:
     height = log_uniform(random, *_HEIGHTS)
     shape = (round(random.uniform(6, 20) * height), round(random.uniform(16, 30) * height))
     window = Window.empty(shape, margin=round(random.uniform(0.2, 1.5) * height))
-    drawn = [words(random, int(random.integers(1, 4))) for _ in range(12)]
-    texts = [[write(text, file, random) for text in drawn if fonts.has(file, text)]]
+    phrases = [words(random, int(random.integers(1, 4))) for _ in range(12)]
+    texts = [[write(phrase, file, random) for phrase in phrases if fonts.has(file, phrase)]]
     materials = unseen()._replace(texts=texts)
     RowWriter(window, random_style(random, height=height), materials, random).write_all(False)
     return labelled(photograph(window, height, random))

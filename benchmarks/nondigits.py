@@ -35,6 +35,7 @@ from digits.images.picture import Source
 from digits.inference.model_file import BUNDLED
 from digits_train.camera.fonts import handwriting, has, printed
 from digits_train.camera.ink import around, parse_strokes
+from digits_train.camera.scene import along, clouds
 from digits_train.matplotlib_data import FONTS, load_font
 from digits_train.pixels import Random, pick
 
@@ -135,18 +136,21 @@ def drawing(random: Random) -> Image.Image:
 
 def texture(random: Random) -> Image.Image:
     """Stripes, a chequerboard, clouds or grain."""
-    y, x = np.mgrid[0:SIDE, 0:SIDE]
     period, angle = random.uniform(6, 60), random.uniform(0, np.pi)
-    along = x * np.cos(angle) + y * np.sin(angle)
+
+    def waves(angle: float) -> NDArray[np.float64]:
+        return np.asarray(np.sin(2 * np.pi / period * along((SIDE, SIDE), angle)), np.float64)
+
+    values: NDArray[np.floating]
     match int(random.integers(0, 4)):
         case 0:
-            values = np.sin(along * 2 * np.pi / period)
+            values = waves(angle)
         case 1:
-            values = np.sign(np.sin(x * 2 * np.pi / period) * np.sin(y * 2 * np.pi / period))
-        case cells:
-            count = int(random.integers(4, 12)) if cells == 2 else int(random.integers(20, 80))
-            coarse = Image.fromarray(random.normal(size=(count, count)).astype(np.float32))
-            values = np.asarray(coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC)) / 2
+            values = np.sign(waves(0) * waves(np.pi / 2))
+        case 2:
+            values = clouds((SIDE, SIDE), random, SIDE / random.uniform(4, 12)) / 2
+        case _:
+            values = clouds((SIDE, SIDE), random, SIDE / random.uniform(20, 80)) / 2
     grey = 128 + random.uniform(30, 100) * values + random.normal(0, 4, values.shape)
     return Image.fromarray(grey.clip(0, 255).astype(np.uint8))
 
@@ -196,7 +200,7 @@ def answers(classifier: Classifier, images: Sequence[Source]) -> Answers:
     return Answers(
         np.array([prediction.confidence for prediction in predictions]),
         np.array([prediction.digit is None for prediction in predictions]),
-        np.array([any(n.status == "accepted" for n in each.numbers) for each in readings]),
+        np.array([any(n.status == "accepted" for n in page.numbers) for page in readings]),
     )
 
 
@@ -208,12 +212,12 @@ def main() -> None:
     for path in sys.argv[1:] or [BUNDLED]:
         classifier = Classifier(path)
         digits = answers(classifier, validation)
-        confidences, least = digits.confidence, np.quantile(digits.confidence, 0.01)
+        threshold = np.quantile(digits.confidence, 0.01)
         results = {kind: answers(classifier, images) for kind, images in kinds.items()}
         print_row(Path(path).name, "?", "AUROC", "at 99 %", "accepted")
         for kind, (confidence, rejected, accepted) in (results | {DIGITS: digits}).items():
-            above = mannwhitneyu(confidences, confidence).statistic / len(confidences)
-            at_least = confidence >= least
-            figures = rejected.mean(), above / len(confidence), at_least.mean(), accepted.mean()
-            shares = (100 * float(figure) for figure in figures)
+            wins = mannwhitneyu(digits.confidence, confidence).statistic
+            auroc = wins / len(digits.confidence) / len(confidence)
+            sure = (confidence >= threshold).mean()
+            shares = (100 * float(n) for n in (rejected.mean(), auroc, sure, accepted.mean()))
             print_row(f"  {kind} ({len(rejected):,})", *shares)

@@ -66,8 +66,8 @@ def best(lines: Mapping[str, Sequence[str]], runs: int) -> dict[str, tuple[float
     """The least time and the most memory of each."""
     results = in_turn({name: partial(measure, line) for name, line in lines.items()}, runs)
     return {
-        name: (min(seconds for seconds, _ in each), max(peak for _, peak in each))
-        for name, each in results.items()
+        name: (min(seconds for seconds, _ in figures), max(peak for _, peak in figures))
+        for name, figures in results.items()
     }
 
 

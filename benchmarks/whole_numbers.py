@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks import held_back
-from benchmarks.reader import chosen
+from benchmarks.reader import parse_options
 from benchmarks.real_numbers import reliability
 from benchmarks.timing import print_row
 from digits.classifier import Classifier
@@ -99,17 +99,16 @@ def draw(kind: str, index: int) -> LabelledPage:
 def find(kind: str, pages: int, classifier: Classifier) -> Iterator[list[Column]]:
     """The numbers found on each page of a kind, or as many missing ones."""
     for index in range(pages):
-        shown = draw(kind, index)
-        page = picture.load(shown.pixels, picture.PAGE_MAX_SIDE)
+        labelled = draw(kind, index)
+        page = picture.load(labelled.pixels, picture.PAGE_MAX_SIDE)
         detector, recognizer = classifier.networks.detector, classifier.networks.recognizer
         weights = Weights.from_metadata(recognizer.metadata)
         start = time.process_time()
         lines = find_numbers(detector.maps, recognizer.log_probabilities, page.pixels)
-        seen = [views for line in lines for views in line]
         numbers: list[Views | None] = [
-            views for views in seen if read_number(views, FREE, weights).text
+            views for line in lines for views in line if read_number(views, FREE, weights).text
         ]
-        written = shown.text.split()
+        written = labelled.text.split()
         seconds = (time.process_time() - start) / len(written)
         if len(numbers) != len(written):  # which is which isn't known: all are wrong
             numbers = [None] * len(written)
@@ -128,21 +127,22 @@ def read(column: Column, constraints: Constraints, weights: Weights) -> Result:
 
 def figures(results: list[Result], columns: list[Column], free: list[Result]) -> dict[str, float]:
     """In percent, but for errors, which are counts. free: the same numbers without constraints."""
-    given = np.array([result.probability for result in results])
+    probability = np.array([result.probability for result in results])
     right = np.array([result.right for result in results])
     table = {"numbers": len(results), "exact": 100 * right.mean()}
-    for least in (0.99, 0.999):
-        accepted = given >= least
-        table[f"accepted at {least}"] = 100 * accepted.mean()
-        table[f"  wrong of them at {least}"] = int((accepted & ~right).sum())
-    table["calibration error"] = 100 * Calibration(given[given > 0], right[given > 0]).error
+    for threshold in (0.99, 0.999):
+        accepted = probability >= threshold
+        table[f"accepted at {threshold}"] = 100 * accepted.mean()
+        table[f"  wrong of them at {threshold}"] = int((accepted & ~right).sum())
+    is_read = probability > 0
+    table["calibration error"] = 100 * Calibration(probability[is_read], right[is_read]).error
     more = sum(r.seconds for r in results) - sum(r.seconds for r in free)
     table["more time"] = 100 * more / sum(column.seconds for column in columns)
     return {name: float(value) for name, value in table.items()}
 
 
 def main() -> None:
-    classifier, count = chosen(__doc__, pages=300)
+    classifier, count = parse_options(__doc__, pages=300)
     weights = Weights.from_metadata(classifier.networks.recognizer.metadata)
     with progress_bar() as bar:
         for kind, (_, by_constraint) in KINDS.items():
