@@ -69,7 +69,7 @@ def digits(folder: Path) -> Points:
 
 
 def files(folder: Path, jobs: int) -> Points:
-    """Whole processes."""
+    """Time and memory of whole processes, by the number of files in a folder."""
     for count in FILES:
         words = "predict", "--jobs", f"{jobs}", str(folder / f"{count}")
         yield count, *processes.measure(processes.command(*words))

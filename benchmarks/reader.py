@@ -165,7 +165,7 @@ class Answer(NamedTuple):
 
     @property
     def has_sure_digit(self) -> bool:
-        """Of a picture without any; what may be one doesn't count."""
+        """Whether a digit is accepted in a picture without any; what may be one doesn't count."""
         sure = np.array([digit in self.accepted for digit in self.surest], bool)
         if self.picture.page is not None:
             sure &= self.match().partners != DOUBTFUL
@@ -207,7 +207,7 @@ def page_figures(answers: Sequence[Answer]) -> dict[str, float]:
 
 
 def photo_figures(answers: Sequence[Answer]) -> dict[str, float]:
-    """Of pages of which only the text is known."""
+    """Errors on pages of which only the text is known, in percent."""
     scores = np.array([align(text(answer.digits), answer.picture.text).score for answer in answers])
     errors = scores[:, 1:].sum(1)
     return {
@@ -217,7 +217,7 @@ def photo_figures(answers: Sequence[Answer]) -> dict[str, float]:
 
 
 def sign_figures(signed: Sequence[Answer], others: Sequence[Answer]) -> dict[str, float]:
-    """others: pages without any sign."""
+    """How many signs are found, and how many invented on `others`, pages without any."""
     written = right_signs = 0
     for answer in signed:
         right = align(text(answer.symbols), answer.picture.text).right

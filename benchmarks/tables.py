@@ -76,7 +76,7 @@ def exponent(curve: Mapping[str, float]) -> float:
 
 
 def printed_table(rows: Rows) -> Iterable[list[str]]:
-    """Of a benchmark of accuracy."""
+    """The table of a benchmark of accuracy."""
     width = max(map(len, rows))
     if not isinstance(rows[0][1], str):  # without a head
         rows = [[""] * width, *rows]

@@ -126,7 +126,7 @@ def read(column: Column, constraints: Constraints, weights: Weights) -> Result:
 
 
 def figures(results: list[Result], columns: list[Column], free: list[Result]) -> dict[str, float]:
-    """In percent, but for errors, which are counts. free: the same numbers without constraints."""
+    """Figures in percent, but errors as counts. free: the same numbers without constraints."""
     probability = np.array([result.probability for result in results])
     right = np.array([result.right for result in results])
     table = {"numbers": len(results), "exact": 100 * right.mean()}

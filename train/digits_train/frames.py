@@ -12,13 +12,13 @@ from itertools import islice
 
 import numpy as np
 
-from digits.vision.components import Component, Mask
+from digits.vision.components import Component
 from digits.vision.frame import to_mnist
 from digits.vision.hypotheses import propose
 from digits_train.camera import single
 from digits_train.camera.materials import Materials
 from digits_train.camera.single import LabelledPicture
-from digits_train.pixels import Bytes, ink_box
+from digits_train.pixels import Bytes, Mask, ink_box
 
 # A proposal is the digit if it has this share of the digit's ink, if the digit has this share of
 # its size, and this share of its ink.

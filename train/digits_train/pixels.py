@@ -1,4 +1,4 @@
-"""Arrays of pixels, and random numbers: what all that draws pictures shares."""
+"""Arrays of pixels, and random numbers, for all code that draws pictures."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ from digits.vision import components
 
 Coverage = NDArray[np.float32]  # [height, width], 0 = paper, 1 = ink
 Bytes = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
 Random = np.random.Generator
 Scalar = TypeVar("Scalar", bound=np.generic)
 T = TypeVar("T")

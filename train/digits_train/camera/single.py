@@ -14,7 +14,16 @@ from digits_train.camera.ranges import Range, Ranges
 from digits_train.camera.rows import SPACINGS, RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window, cut_out
-from digits_train.pixels import OUTWARDS, Bytes, Coverage, Random, ink_bounds, log_uniform, pick
+from digits_train.pixels import (
+    OUTWARDS,
+    Bytes,
+    Coverage,
+    Mask,
+    Random,
+    ink_bounds,
+    log_uniform,
+    pick,
+)
 
 SEVERAL, NONE = 10, 11  # labels beside the ten digits
 
@@ -22,7 +31,6 @@ _CANVAS_SIDE = 1100  # pixels at most, to write on
 _INKED = 0.3  # of the most coverage: a pixel that is stroke
 _VISIBLE = 0.85  # of the ink, at least, that isn't beyond the sheet's end
 
-Mask = NDArray[np.bool_]
 Sides = NDArray[np.float64]  # pixels on the left, above, on the right and below
 
 

@@ -1,12 +1,11 @@
 """MNIST's digits drawn anew: crisp strokes of any pen."""
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage, spatial
 from skimage.morphology import skeletonize
 
 from digits_train.camera.scene import clouds
-from digits_train.pixels import Bytes, Coverage, Random, cropped, resized, scaled
+from digits_train.pixels import Bytes, Coverage, Mask, Random, cropped, resized, scaled
 
 _FINE = 8  # working resolution: pixels per MNIST pixel
 _MARGIN = 2  # MNIST pixels
@@ -14,8 +13,6 @@ _EDGE = 0.42  # the grey level of a stroke's edge in MNIST
 _LOST = 0.19  # of the height: ink this far from the middle of a stroke was lost
 _LOOPS = {0: 1, 6: 1, 8: 2}  # of digits that have some
 _AROUND = np.ones((3, 3), int)
-
-Mask = NDArray[np.bool_]
 
 
 def bend(image: Bytes, distance: float, random: Random, cell: float = 9) -> Bytes:
