@@ -52,10 +52,10 @@ def rules(
     turns = np.radians([90 - angle, -angle])
     down, right = (along(shape, turn) + np.float32(random.uniform(0, spacing)) for turn in turns)
     coverage = np.zeros(shape, np.float32)
-    for across, beside in ((down, right), (right, down))[: 1 + squared]:
+    for across, parallel in ((down, right), (right, down))[: 1 + squared]:
         lines = np.clip(width / 2 + 0.5 - _from_nearest(across, spacing), 0, min(1, width))
         if share < 1:
-            lines *= _from_nearest(beside, spacing) <= share / 2 * spacing
+            lines *= _from_nearest(parallel, spacing) <= share / 2 * spacing
         np.maximum(coverage, lines, out=coverage)
     return coverage
 
@@ -68,14 +68,14 @@ def security(shape: Shape, random: Random, pitch: float) -> Coverage:
     coverage = np.zeros(shape, np.float32)
     for _ in range(int(random.integers(1, 4))):
         turn, kind = random.uniform(0, np.pi), random.random()
-        across, beside = along(shape, turn), along(shape, turn + np.pi / 2)
+        across, parallel = along(shape, turn), along(shape, turn + np.pi / 2)
         swing, length = random.uniform(0, 2) * pitch, random.uniform(5, 30) * pitch
         if kind < 0.25:  # a rosette: rings that bulge, around somewhere
             x, y = (random.uniform(-0.5, 0.5, 2) * shape[::-1]).tolist()
-            x, y = across - x, beside - y
+            x, y = across - x, parallel - y
             bulges, length = round(random.uniform(4, 16)), 2 * np.pi
-            across, beside = np.hypot(x, y), bulges * np.arctan2(y, x)
-        bent = across + swing * np.sin(2 * np.pi / length * beside)
+            across, parallel = np.hypot(x, y), bulges * np.arctan2(y, x)
+        bent = across + swing * np.sin(2 * np.pi / length * parallel)
         waves = np.sin(2 * np.pi / pitch * bent)
         lines = (3 * (waves - random.uniform(-0.2, 0.8))).clip(0, 1)
         if kind > 0.8:  # letters, too small to be read
@@ -132,12 +132,12 @@ def shadow(shape: Shape, random: Random, depth: float, softness: float) -> Array
     longer side.
     """
     angle, longer = random.uniform(0, 2 * np.pi), max(shape)
-    inside, beside = (
+    inside, parallel = (
         along(shape, turn) + longer * np.float32(random.uniform(-0.2, 0.2))
         for turn in (angle, angle + np.pi / 2)
     )
     if random.random() < 0.5:  # a hand or a phone, not the edge of a window, a book or a body
         half, power = random.uniform(0.12, 0.3) * longer, random.uniform(2, 6)  # round or square
-        outside = (-inside).clip(0) ** power + np.abs(beside) ** power
+        outside = (-inside).clip(0) ** power + np.abs(parallel) ** power
         inside = half - outside ** (1 / power)
     return np.asarray(1 - depth * expit(inside / (softness * longer / 4)), np.float32)
