@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from copy import copy
 
 import numpy as np
-from numpy.typing import NDArray
 
 from digits.inference.interface import SYMBOLS
 from digits_train.camera import allographs, marks
@@ -195,10 +194,7 @@ class RowWriter:
         return sized, max(2, round(glyph.coverage.shape[1] * scale))
 
     def _gap(self, spacing: str, narrower: float) -> float:
-        """Draw the pixels between two digits, negative where they overlap.
-
-        narrower: the width of the narrower one.
-        """
+        """Draw the pixels between two digits. narrower: the width of the narrower one."""
         random, ranges, height = self.random, self.ranges, self.style.height
         if spacing == "touching":
             return max(random.uniform(*ranges.touching) * height, -0.35 * narrower)
@@ -222,12 +218,12 @@ class RowWriter:
 
     def _strike_out(self, first: int) -> None:
         """Scribble over the symbols from `first` on, which are none any longer."""
-        left, top, right, bottom = self._hull(first).tolist()
+        left, top, right, bottom = box = self._hull(first)
         high = bottom - top
         scribble = marks.zigzag(self.random, right - left, 0.7 * high)
         self.window.draw(scribble + (left, top + 0.15 * high), self.pen)
         del self.window.symbols[first:]
-        self.window.others.append((left, top, right, bottom))
+        self.window.others.append(box)
 
     def _fraction(self, x: float, y: float) -> float:
         """Write a fraction, often behind a digit; return where it ends."""
@@ -242,12 +238,11 @@ class RowWriter:
         below, lowered = (end, 0.0) if is_slanted else (x, 0.6 * small.style.height)
         end = max(end, small.write(random_digits(random, 1, 2), below, y + lowered, "plain"))
         if len(symbols) > first:
-            left, top, right, bottom = self._hull(first).tolist()
+            left, top, right, bottom = self._hull(first)
             level = y - 0.7 * raised
             bar = ((right, top), (left, bottom)) if is_slanted else ((left, level), (right, level))
             self.window.draw(np.array(bar, np.float64), self.pen)
-            left, top, right, bottom = self._hull(start).tolist()
-            self.window.fractions.append((left, top, right, bottom))
+            self.window.fractions.append(self._hull(start))
             self.window.fraction_digits += [symbol.box for symbol in symbols[first:]]
             del symbols[first:]
         return end
@@ -258,15 +253,14 @@ class RowWriter:
         boxes, _, _ = columns(self.window.symbols[first:])
         room = random.uniform(*ranges.frame) * height * OUTWARDS
         if len(boxes) and random.random() < ranges.whole:
-            boxes = self._hull(first)[None]
+            boxes = np.array([self._hull(first)])
             room[2] += ranges.spare.draw(random) * height
         is_ring = random.random() < ranges.ringed
         for box in boxes + room:
             outline = box[[[0, 1], [2, 1], [2, 3], [0, 3], [0, 1]]]
             if is_ring:
                 half = (box[2:] - box[:2]) / 2
-                ring = marks.ring(random, half * random.uniform(1.15, 1.5, 2))
-                outline = ring + box[:2] + half
+                outline = marks.ring(random, half * random.uniform(1.15, 1.5, 2)) + box[:2] + half
             pen = max(1.0, random.uniform(*ranges.line) * height)
             self.window.draw(outline, pen, printed=True)
 
@@ -294,7 +288,8 @@ class RowWriter:
             points = np.array(line, np.float64) @ [[1, slope], [-slope, 1]]
             self.window.draw(points + (x, y + slope * x), pen, printed=True)
 
-    def _hull(self, first: int) -> NDArray[np.float32]:
-        """The smallest box around the symbols from `first` on: [4]."""
-        boxes, _, _ = columns(self.window.symbols[first:])
-        return np.concatenate([boxes[:, :2].min(0), boxes[:, 2:].max(0)])
+    def _hull(self, first: int) -> Box:
+        """The smallest box around the symbols from `first` on."""
+        boxes = [symbol.box for symbol in self.window.symbols[first:]]
+        lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+        return min(lefts), min(tops), max(rights), max(bottoms)
