@@ -157,7 +157,8 @@ class RowWriter:
         left, top = round(left), round(baseline + glyph.below - height)
         if not self.window.put(glyph.coverage, left, top, level, max_shared):
             return None
-        self.window.doubtful += [moved(box, -left, -top) for box in map(tuple, glyph.doubtful)]
+        doubtful = map(tuple, glyph.doubtful.tolist())
+        self.window.doubtful += [moved(box, -left, -top) for box in doubtful]
         return left, top, left + width, top + height
 
     def _glyph(self, character: str) -> Glyph | None:
@@ -194,7 +195,7 @@ class RowWriter:
         return sized, max(2, round(glyph.coverage.shape[1] * scale))
 
     def _gap(self, spacing: str, narrower: float) -> float:
-        """Draw the pixels between two digits. narrower: the width of the narrower one."""
+        """The pixels between two digits. narrower: the width of the narrower one."""
         random, ranges, height = self.random, self.ranges, self.style.height
         if spacing == "touching":
             return max(random.uniform(*ranges.touching) * height, -0.35 * narrower)
