@@ -1,8 +1,8 @@
 """Measure speed and memory in ten minutes: python -m benchmarks [--before TREE] [NAME ...]
 
-The figures go into docs/results.json, from which `python -m benchmarks.tables` makes the tables and
-the plots of docs/. NAME: which benchmarks to run, instead of all of SPEED; those of accuracy are
-run one at a time, with options of their own: `python -m benchmarks reader --pages 40`.
+The figures go into docs/results.json, from which `python -m benchmarks.tables` makes the tables of
+docs/. NAME: which benchmarks to run, instead of all of SPEED; those of accuracy are run one at a
+time, with options of their own: `python -m benchmarks reader --pages 40`.
 
 --before: another checkout, such as the last commit's, whose figures are measured in turn with ours,
 twice: it takes four times as long.
@@ -50,7 +50,7 @@ def machine() -> dict[str, Any]:
 
 def rows_of(name: str, tree: Path) -> Iterator[Row]:
     """The rows of a benchmark of the packages in `tree`, each measured when it is asked for."""
-    packages = os.pathsep.join(str(tree / each) for each in ("runtime", "train", "export"))
+    packages = os.pathsep.join(str(tree / package) for package in ("runtime", "train", "export"))
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks", "--serve", name],
         cwd=ROOT,
@@ -86,9 +86,10 @@ def measure(name: str, before: Path | None) -> Iterator[Row]:
         values: dict[str, float] = {}
         for row, tree in zip(measured, trees, strict=True):
             best = min if row.unit == "s" else max
-            for each, value in row.values.items():
-                label = each if tree == ROOT else each.replace("digits", "before", 1)
-                if tree == ROOT or label != each:
+            for contestant, value in row.values.items():
+                renamed = contestant.replace("digits", "before", 1)
+                label = contestant if tree == ROOT else renamed
+                if tree == ROOT or label != contestant:
                     values[label] = best(value, values.get(label, value))
         yield row._replace(values=values)
 

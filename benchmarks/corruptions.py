@@ -202,7 +202,3 @@ def _accuracy(
     batches = np.array_split(images, 20)
     answers = np.concatenate([model.probabilities(batch).argmax(1) for batch in batches])
     return float((answers == labels).mean())
-
-
-if __name__ == "__main__":
-    main()

@@ -170,4 +170,4 @@ def ready(images: Pixels, batch: int) -> dict[str, Call]:
 
 
 def _answers(call: Call, images: Pixels, batch: int) -> Floats:
-    return np.concatenate([call(each) for each in np.split(images, len(images) // batch)])
+    return np.concatenate([call(part) for part in np.split(images, len(images) // batch)])

@@ -30,20 +30,21 @@ Counts = defaultdict[str, Counter[str]]  # by kind of field
 
 
 def error(sheet: Sheet, blank: Blank, homography: Matrix) -> float:
-    """How far a field's corner is from where it was located, at most, in millimetres."""
+    """The largest distance from a field's corner to where it was located, in millimetres."""
     if sheet.location is None:
         return np.inf
-    boxes = np.array([of.box for of in blank.form.fields])
+    boxes = np.array([field.box for field in blank.form.fields])
     corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2)
-    far = project(np.linalg.inv(sheet.location) @ homography, corners) - corners
-    return float(np.hypot(*far.T).max()) / blank.unit
+    offsets = project(np.linalg.inv(sheet.location) @ homography, corners) - corners
+    return float(np.hypot(*offsets.T).max()) / blank.unit
 
 
 def tally(counts: Counts, sheet: Sheet, texts: list[str]) -> None:
     """Count what is in fields, with the roster and the sum or alone; nothing in a lost sheet."""
     numbers = sheet.numbers or [None] * len(texts)
-    for of, number, text in zip(sheet.form.fields, numbers, texts, strict=True):
-        name = "mark" if of.name in MARKS else f"{of.name}, cells" if of.cells else of.name
+    for field, number, text in zip(sheet.form.fields, numbers, texts, strict=True):
+        name = f"{field.name}, cells" if field.cells else field.name
+        name = "mark" if field.name in MARKS else name
         count = counts[f"  {name if text else 'empty'}{'' if sheet.form.rules else ', alone'}"]
         is_right = number is not None and number.text == text
         is_accepted = number is not None and number.status == "accepted"
@@ -52,14 +53,14 @@ def tally(counts: Counts, sheet: Sheet, texts: list[str]) -> None:
 
 
 def report(find: str, counts: Counts, errors: list[float], times: list[float]) -> None:
-    near = [each for each in errors if each < TOLERANCE]
+    small = [error for error in errors if error < TOLERANCE]
     print_row(find, "sheets", "found, %", "elsewhere", "error, mm", "s a sheet", "longest, s")
-    elsewhere = sum(TOLERANCE <= each < np.inf for each in errors)
-    share, mean = 100 * len(near) / len(errors), float(np.mean(times))
-    print_row("", len(errors), share, elsewhere, max(near, default=0.0), mean, max(times))
+    elsewhere = sum(TOLERANCE <= error < np.inf for error in errors)
+    share, mean = 100 * len(small) / len(errors), float(np.mean(times))
+    print_row("", len(errors), share, elsewhere, max(small, default=0.0), mean, max(times))
     print_row("", "numbers", "exact, %", "accepted, %", "wrong of them")
     for name, count in sorted(counts.items()):
-        shares = (100 * count[each] / count["numbers"] for each in ("exact", "accepted"))
+        shares = (100 * count[key] / count["numbers"] for key in ("exact", "accepted"))
         print_row(name, count["numbers"], *shares, count["wrong"])
 
 

@@ -22,12 +22,12 @@ from digits_train.camera import fonts, scene
 from digits_train.camera.exposure import lens, photograph
 from digits_train.camera.ink import EM
 from digits_train.camera.lettering import words
-from digits_train.camera.ranges import RANGES, Either, Ranges, legible
-from digits_train.camera.rows import Rows
+from digits_train.camera.ranges import RANGES, Mixture, Ranges, legible
+from digits_train.camera.rows import RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
 from digits_train.matplotlib_data import load_font
-from digits_train.raster import Bytes, Coverage, Random, log_uniform, paste
+from digits_train.pixels import Bytes, Coverage, Random, log_uniform, paste, pick
 
 DOTS = 10
 PAPERS = (210.0, 297.0), (215.9, 279.4)  # A4, letter
@@ -37,11 +37,11 @@ PEN = 0.3  # at least: small writing has no thinner lines
 TILT, TURN = 35, 10  # degrees, at most
 SIDE, COVERED, QUALITY = (1500, 4000), (0.6, 0.95), (40, 96)  # of the photo, by a sheet, of JPEG
 _MARKERS = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
-_EVEN, _OFF = Either(0, (0, 0)), ("squared", "ruled", "table", "pattern", "edge", "negative")
+_EVEN, _OFF = Mixture(0, (0, 0)), ("squared", "ruled", "table", "pattern", "edge", "negative")
 _LATER = "curved", "blurred", "noisy", "compressed"  # when the sheet lies on the table
 _PLAIN: dict[str, Any] = dict.fromkeys((*_OFF, *_LATER), 0.0)
-_SHEET = replace(RANGES, **_PLAIN, kept=_EVEN, paper=(140, 255), least_contrast=90)
-_SCAN = replace(_SHEET, paper=(235, 255), least_contrast=150, falloff=_EVEN, shadow=_EVEN)
+_SHEET = replace(RANGES, **_PLAIN, kept=_EVEN, paper=(140, 255), min_contrast=90)
+_SCAN = replace(_SHEET, paper=(235, 255), min_contrast=150, falloff=_EVEN, shadow=_EVEN)
 _HAND = replace(legible(RANGES), size=(0.8, 1.25))
 
 Matrix = NDArray[np.float64]  # a homography, [3, 3]
@@ -50,7 +50,7 @@ Matrix = NDArray[np.float64]  # a homography, [3, 3]
 class Blank(NamedTuple):
     """A form and what is printed on it.
 
-    unit: how many of the form's are a millimetre. students: of the roster. most, step: of a mark.
+    unit: how many of the form's are a millimetre. students: of the roster. highest, step: of marks.
     long: digits of the free number.
     """
 
@@ -58,7 +58,7 @@ class Blank(NamedTuple):
     printed: Coverage
     unit: float
     students: list[str]
-    most: int
+    highest: int
     step: float
     long: int
 
@@ -89,11 +89,11 @@ def blank_sheet(random: Random, folder: Path, find: FindBy) -> Blank:
 
 
 def _print(
-    image: Image.Image, unit: float, most: int, step: float, long: int, random: Random
+    image: Image.Image, unit: float, highest: int, step: float, long: int, random: Random
 ) -> list[Field]:
     """Print a heading, words, and boxes with their names and some with units."""
     faces, fields, pen = fonts.printed("held back"), list[Field](), ImageDraw.Draw(image)
-    file, small = str(faces[int(random.integers(len(faces)))]), random.uniform(3, 4)
+    file, small = str(pick(random, faces)), random.uniform(3, 4)
 
     def write(x: float, y: float, text: str, high: float = small) -> None:
         pen.text((x * DOTS, y * DOTS), text, 255, load_font(file, round(high * DOTS)))
@@ -111,16 +111,16 @@ def _print(
     high, line = min(random.uniform(8, 14), pitch - head - 2), random.integers((80, 2), (256, 7))
     prefix, end = str(random.choice(["Question ", "No. ", ""])), r"(\.5)?" if half else ""
     student, free = {"length": 6}, {"length": long}
-    mark = {"pattern": r"\d{1,2}" + end, "range": f"0-{most}"}
-    total = {"pattern": r"\d{1,3}" + end, "range": f"0-{7 * most}"}
+    mark = {"pattern": r"\d{1,2}" + end, "range": f"0-{highest}"}
+    total = {"pattern": r"\d{1,3}" + end, "range": f"0-{7 * highest}"}
     places: list[Any] = [("student", "Student", "", 6, student, 0, 0.0)]
-    for at, name in enumerate(MARKS):
-        row, column = divmod(at, columns)
-        label, of = prefix + name[1:], f"/{most}"
-        places.append((name, label, of, 2 + half, mark, 1 + row, column / columns))
+    for number, name in enumerate(MARKS):
+        row, column = divmod(number, columns)
+        label, behind = prefix + name[1:], f"/{highest}"
+        places.append((name, label, behind, 2 + half, mark, 1 + row, column / columns))
     places.append(("total", "Total", "", 3 + half, total, last, 0.0))
     places.append(("free", words(random, 1)[:8], "kg", long, free, last, 0.5))
-    for name, label, of, digits, constraints, row, across in places:
+    for name, label, behind, digits, constraints, row, across in places:
         x, y = left + across * (size[0] - 2 * left), top + 5 + row * pitch
         write(x, y + (not above) * (high - small) / 2, label)
         x, y, bottom = x + 24 * (not above), y + head, y + head + high
@@ -130,7 +130,8 @@ def _print(
         for bar in np.linspace(x, right, max(1, count) + 1)[1:].tolist():
             pen.rectangle([DOTS * side for side in (x, y, bar, bottom)], None, *line.tolist())
         if units:
-            write(right + (-0.6 * small * len(of) if inside else 1), bottom - 1.4 * small, of)
+            x = right + (-0.6 * small * len(behind) if inside else 1)
+            write(x, bottom - 1.4 * small, behind)
         box = unit * x, unit * y, unit * right, unit * bottom
         fields.append(Field(name, box, count, name == "student", **constraints))
     return fields
@@ -143,16 +144,16 @@ def fill(blank: Blank, student: str, random: Random) -> tuple[list[str], bytes, 
     """
     materials, ink = unseen()._replace(ranges=_HAND), np.zeros_like(blank.printed)
     scale, share = DOTS / blank.unit, random.uniform(0.35, 0.8)
-    comma, writer = random.random() < 0.5, materials.writer(random)
-    boxes = (scale * np.array([of.box for of in blank.form.fields])).round().astype(int)
+    comma, hand = random.random() < 0.5, materials.hand(random)
+    boxes = (scale * np.array([field.box for field in blank.form.fields])).round().astype(int)
     high = float(boxes[0, 3] - boxes[0, 1])
-    while writer.pen / EM * share * high < PEN * DOTS:
-        writer = materials.writer(random)
-    rows = Rows(Window.empty((0, 0)), random_style(random, _HAND), materials, random, writer)
+    while hand.pen / EM * share * high < PEN * DOTS:
+        hand = materials.hand(random)
+    rows = RowWriter(Window.empty((0, 0)), random_style(random, _HAND), materials, random, hand)
     texts = _texts(blank, student, random)
-    for of, text, box in zip(blank.form.fields, texts, boxes, strict=True):
-        shown = text.replace(".", ",") if comma else text
-        written = _write(rows, shown, box[2:] - box[:2], of.cells, share)
+    for field, text, box in zip(blank.form.fields, texts, boxes, strict=True):
+        text = text.replace(".", ",") if comma else text
+        written = _write(rows, text, box[2:] - box[:2], field.cells, share)
         paste(ink, written, *(box[:2] - (box[3] - box[1])).tolist())
     ink *= np.float32(random.uniform(0.45, 1))
     photo, homography = take(blank.printed, ink, share * high, random)
@@ -163,13 +164,13 @@ def fill(blank: Blank, student: str, random: Random) -> tuple[list[str], bytes, 
 def _texts(blank: Blank, student: str, random: Random) -> list[str]:
     """What is written in each field. The sum is right; an empty mark counts 0."""
     empty = random.random(10) < (EMPTY if student else 1)
-    marks = random.integers(0, round(blank.most / blank.step) + 1, 7) * blank.step * ~empty[1:8]
+    marks = random.integers(0, round(blank.highest / blank.step) + 1, 7) * blank.step * ~empty[1:8]
     free = f"{random.integers(10**blank.long):0{blank.long}}"
     texts = [student, *(f"{mark:g}" for mark in (*marks, marks.sum())), free]
     return ["" if is_empty else text for text, is_empty in zip(texts, empty, strict=True)]
 
 
-def _write(rows: Rows, text: str, box: NDArray[Any], cells: int, share: float) -> Coverage:
+def _write(rows: RowWriter, text: str, box: NDArray[Any], cells: int, share: float) -> Coverage:
     """A number in a box of this width and height, and as far around it as it is high.
 
     share: of the box's height that digits have; less if the number doesn't fit otherwise.
@@ -201,7 +202,7 @@ def take(printed: Coverage, ink: Coverage, height: float, random: Random) -> tup
     warp = homography @ np.diag([*(size / flat.shape[::-1]), 1])
     light, beyond = flat.astype(np.float32), cv2.BORDER_TRANSPARENT
     cv2.warpPerspective(light, warp, frame.tolist(), picture, borderMode=beyond)
-    file, pixels = BytesIO(), lens(picture, scale * height, RANGES.least_contrast, random)
+    file, pixels = BytesIO(), lens(picture, scale * height, RANGES.min_contrast, random)
     quality = int(random.integers(*QUALITY))
     Image.fromarray(pixels).convert("RGB").save(file, "JPEG", quality=quality)
     return file.getvalue(), homography
@@ -222,12 +223,12 @@ def _view(size: NDArray[Any], random: Random) -> tuple[Matrix, NDArray[Any], flo
     turn = np.radians(90 * random.integers(4) + random.uniform(-TURN, TURN))
     tilted, _ = cv2.Rodrigues(np.array([np.cos(toward), np.sin(toward), 0]) * tilt)
     plane = tilted @ cv2.Rodrigues(np.array([0, 0, turn]))[0]
-    far = random.uniform(0.9, 2) * size.max()
-    plane[:, 2] = (0, 0, far) - plane[:, :2] @ size / 2
-    seen = project(plane, np.array([(0.0, 0), (1, 0), (1, 1), (0, 1)]) * size)
-    low, extent = seen.min(0), np.ptp(seen, axis=0)
+    distance = random.uniform(0.9, 2) * size.max()
+    plane[:, 2] = (0, 0, distance) - plane[:, :2] @ size / 2
+    corners = project(plane, np.array([(0.0, 0), (1, 0), (1, 1), (0, 1)]) * size)
+    low, extent = corners.min(0), np.ptp(corners, axis=0)
     frame = log_uniform(random, *SIDE) * np.where(extent == extent.max(), 1, 0.75)
     scale = random.uniform(*COVERED) * (frame / extent).min()
     x, y = random.uniform(0, 1, 2) * (frame - scale * extent) - scale * low
     to_photo = np.array([[scale, 0, x], [0, scale, y], [0, 0, 1]])
-    return to_photo @ plane, frame.round().astype(int), scale / far
+    return to_photo @ plane, frame.round().astype(int), scale / distance

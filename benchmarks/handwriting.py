@@ -1,6 +1,6 @@
 """Accuracy of `predict`, and of `read` beside it, on other people's single digits.
 
-    python -m benchmarks.handwriting [MODEL.onnx ...]
+    python -m benchmarks handwriting [MODEL.onnx ...]
 
 - pictures in ../shared/photos next to the checkout; they aren't part of the project
   (benchmarks/reader.py measures the pages there);
@@ -73,7 +73,3 @@ def main() -> None:
             unsure = sum(prediction.digit is None for prediction in predictions)
             share = 100 * float(np.mean(right))
             print_row(f"  {kind}", len(right), share, unsure, *by_read(classifier, labelled))
-
-
-if __name__ == "__main__":
-    main()

@@ -23,18 +23,19 @@ from digits.data import mnist
 from digits.data.mnist import Split
 from digits_train.camera import FITTED, fonts, scene
 from digits_train.camera.exposure import photograph
-from digits_train.camera.glyphs import Writer, font_writers
+from digits_train.camera.glyphs import Hand, font_hands
 from digits_train.camera.ink import Glyph
 from digits_train.camera.lettering import library, words, write
 from digits_train.camera.materials import Materials, make_materials
+from digits_train.camera.numbers import random_digits
 from digits_train.camera.page import labelled, trimmed, unhidden
-from digits_train.camera.rows import Rows
-from digits_train.camera.strokes import grain
+from digits_train.camera.rows import RowWriter
+from digits_train.camera.strokes import bend, grain
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
 from digits_train.matching import LabelledPage
 from digits_train.matplotlib_data import load_font
-from digits_train.raster import Bytes, Random, cropped, log_uniform
+from digits_train.pixels import Bytes, Random, cropped, log_uniform, pick
 
 _SEED, _BANK, _TEXTS = 9_000_000, 3_000, 1_500
 _HEIGHTS = 18, 80  # pixels of the digits
@@ -45,7 +46,7 @@ _STEEPEST = 0.1  # slope of lines
 
 @cache
 def half() -> Split:
-    """The validation digits with which nothing is fitted."""
+    """The validation digits to which nothing is fitted."""
     return mnist.load("validation")[FITTED:]
 
 
@@ -58,13 +59,13 @@ def as_in_training() -> Materials:
 @cache
 def unseen() -> Materials:
     """Digits, fonts and words that training never shows."""
-    random, hands = np.random.default_rng(_SEED), fonts.hands("held back")
-    texts = library([*hands, *fonts.printed("held back")], _TEXTS, random)
-    return as_in_training()._replace(fonts=font_writers(hands, random), texts=texts)
+    random, handwriting = np.random.default_rng(_SEED), fonts.handwriting("held back")
+    texts = library([*handwriting, *fonts.printed("held back")], _TEXTS, random)
+    return as_in_training()._replace(font_hands=font_hands(handwriting, random), texts=texts)
 
 
 @dataclass
-class _Changed(Writer):
+class _Changed(Hand):
     """Writes as someone else does, but with another pen."""
 
     change: Callable[[Glyph, Random], Glyph]
@@ -91,10 +92,8 @@ def _skipping(glyph: Glyph, random: Random) -> Glyph:
 
 def _trembling(glyph: Glyph, random: Random) -> Glyph:
     """Shake sideways and up and down by a hundredth or two of the height, many times a digit."""
-    padded = np.pad(glyph.coverage, 6)
-    far, cell = random.uniform(0.5, 1.2), random.uniform(5, 11)
-    shake = [scene.clouds(padded.shape, random, cell) * far for _ in range(2)]
-    shaken = ndimage.map_coordinates(padded, np.indices(padded.shape) + shake, order=1)
+    distance, cell = random.uniform(0.5, 1.2), random.uniform(5, 11)
+    shaken = bend(np.pad(glyph.coverage, 6), distance, random, cell)
     return Glyph(cropped(shaken), glyph.below)
 
 
@@ -105,11 +104,7 @@ def _chalk(glyph: Glyph, random: Random) -> Glyph:
     return glyph._replace(coverage=(grainy * 255).astype(np.uint8))
 
 
-def _number(random: Random, longest: int) -> str:
-    return "".join(map(str, random.integers(0, 10, random.integers(1, longest + 1))))
-
-
-def _lines(rows: Rows) -> None:
+def _lines(rows: RowWriter) -> None:
     """One to five numbers below each other; half of the pages have words above them."""
     random, height = rows.random, rows.style.height
     x, y = 4 * height, 5 * height
@@ -117,13 +112,13 @@ def _lines(rows: Rows) -> None:
         rows.word(x, y)
     for _ in range(int(random.integers(1, 6))):
         y += random.uniform(1.5, 2.3) * height
-        rows.write(_number(random, 7), x + random.uniform(0, 2) * height, y, "plain")
+        rows.write(random_digits(random, 1, 7), x + random.uniform(0, 2) * height, y, "plain")
 
 
-def _round_a_corner(rows: Rows) -> None:
+def _round_a_corner(rows: RowWriter) -> None:
     """One long number on a bend, as at the edge of a sheet; the digits turn with it."""
     random, style = rows.random, rows.style
-    text = "".join(map(str, random.integers(0, 10, random.integers(6, 13))))
+    text = random_digits(random, 6, 12)
     gap = random.uniform(0.65, 0.9) * style.height
     radius, side = len(text) * gap * random.uniform(0.6, 1.5), random.choice([-1, 1])
     middle = _CANVAS / 2 * style.height
@@ -136,7 +131,7 @@ def _round_a_corner(rows: Rows) -> None:
         rows.write(digit, x, middle + down - turn * x, "plain")
 
 
-def _calendar(rows: Rows) -> None:
+def _calendar(rows: RowWriter) -> None:
     """A month: the days from 1 on in a printed grid of seven columns."""
     random, height = rows.random, rows.style.height
     rows.style = rows.style._replace(slope=0.0, gap=random.uniform(0.05, 0.2))
@@ -151,11 +146,11 @@ def _calendar(rows: Rows) -> None:
         rows.window.draw(np.array(ends) * (wide, tall), max(1.0, 0.03 * height), printed=True)
 
 
-def _sums(rows: Rows) -> None:
+def _sums(rows: RowWriter) -> None:
     """Numbers below each other by their places, a plus, a line, and their sum."""
     random, height = rows.random, rows.style.height
     rows.style = rows.style._replace(slope=0.0)
-    terms = [int(_number(random, 5)) for _ in range(int(random.integers(2, 5)))]
+    terms = [int(random_digits(random, 1, 5)) for _ in range(int(random.integers(2, 5)))]
     wide, pitch = random.uniform(1.0, 1.4) * height, random.uniform(1.6, 2.2) * height
     right, y = 10 * height, 3 * height
     for line, number in enumerate((*terms, sum(terms))):
@@ -177,8 +172,8 @@ def _staves(window: Window, height: float, random: Random) -> None:
     """Music paper: groups of five lines."""
     gap, thick = max(4.0, random.uniform(0.2, 0.4) * height), max(0.8, 0.03 * height)
     y = np.arange(len(window.ink), dtype=np.float32) % (gap * random.uniform(8, 11))
-    away = np.where(y < 4.5 * gap, np.abs((y + gap / 2) % gap - gap / 2), thick + 1)
-    _print(window, np.clip(thick / 2 + 0.5 - away, 0, 1)[:, None] * random.uniform(0.5, 1))
+    distance = np.where(y < 4.5 * gap, np.abs((y + gap / 2) % gap - gap / 2), thick + 1)
+    _print(window, np.clip(thick / 2 + 0.5 - distance, 0, 1)[:, None] * random.uniform(0.5, 1))
 
 
 def _newsprint(window: Window, height: float, random: Random) -> None:
@@ -200,7 +195,7 @@ def _wiped(window: Window, height: float, random: Random) -> None:
     """What somebody else wrote there before is smeared, but hasn't gone."""
     before = Window.empty((window.ink.shape[0], window.ink.shape[1]))
     style = random_style(random, height=random.uniform(0.8, 1.6) * height)._replace(cell=0)
-    Rows(before, style, unseen()._replace(fonts=()), random).write_all(True)
+    RowWriter(before, style, unseen()._replace(font_hands=()), random).write_all(True)
     smear = max(2, round(random.uniform(0.1, 0.4) * height))
     soft = ndimage.gaussian_filter(ndimage.uniform_filter1d(before.ink, smear, axis=1), 1)
     _print(window, soft * random.uniform(0.1, 0.3))
@@ -218,8 +213,8 @@ def _glare(pixels: Bytes, _: Window, random: Random) -> Bytes:
     y, x = np.indices(pixels.shape)
     down, across = random.uniform(0.05, 0.95, 2) * pixels.shape
     radius = random.uniform(0.06, 0.2) * max(pixels.shape)
-    away = np.hypot((x - across) / random.uniform(1, 2.5), y - down) / radius
-    return np.asarray(pixels + (255.0 - pixels) * 0.5 * np.exp(-(away**3)), np.uint8)
+    distance = np.hypot((x - across) / random.uniform(1, 2.5), y - down) / radius
+    return np.asarray(pixels + (255.0 - pixels) * 0.5 * np.exp(-(distance**3)), np.uint8)
 
 
 def _board(pixels: Bytes, window: Window, _: Random) -> Bytes:
@@ -256,28 +251,27 @@ def page(kind: str, random: Random) -> LabelledPage:
     window = Window.empty((round(_CANVAS * height),) * 2, margin=0)
     style = random_style(random, height=height)._replace(cell=0)
     style = style._replace(slope=float(np.clip(style.slope, -_STEEPEST, _STEEPEST)))
-    hands = materials.fonts if kind == FONTS else materials.pens
-    writer = hands[int(random.integers(len(hands)))]
+    hand = pick(random, materials.font_hands if kind == FONTS else materials.mnist_hands)
     if kind in PENS:
-        writer = _Changed(writer.pen, writer.variants, PENS[kind])
+        hand = _Changed(hand.pen, hand.variants, PENS[kind])
         style = style._replace(bare=0, taught=0)
-    LAYOUTS.get(kind, _lines)(Rows(window, style, materials, random, writer))
+    LAYOUTS.get(kind, _lines)(RowWriter(window, style, materials, random, hand))
     window = trimmed(window, height, random)
     if kind in PAPERS:
         PAPERS[kind](window, height, random)
-    shown = photograph(window, height, random)
+    photo = photograph(window, height, random)
     if kind in LOOKS:
-        shown = shown._replace(pixels=LOOKS[kind](shown.pixels, window, random))
-    return labelled(shown)
+        photo = photo._replace(pixels=LOOKS[kind](photo.pixels, window, random))
+    return labelled(photo)
 
 
 def pair(text: str, spacing: str, random: Random) -> LabelledPage:
-    """Two digits whose ink is one piece. spacing: "touching" or "joined", as in `Rows.write`."""
+    """Two digits whose ink is one piece. spacing: "touching" or "joined"."""
     while True:
         height = log_uniform(random, *_HEIGHTS)
         window = Window.empty((round(6 * height),) * 2, margin=0)
         style = random_style(random, height=height)._replace(cell=0, slope=0.0)
-        rows = Rows(window, style, unseen(), random)
+        rows = RowWriter(window, style, unseen(), random)
         rows.write(text, 2 * height, 3 * height, spacing)
         if len(window.symbols) == len(text) and ndimage.label(window.ink > 0.25)[1] == 1:
             window = trimmed(window, height, random)
@@ -289,8 +283,8 @@ def words_page(file: Path, random: Random) -> LabelledPage:
     height = log_uniform(random, *_HEIGHTS)
     shape = (round(random.uniform(6, 20) * height), round(random.uniform(16, 30) * height))
     window = Window.empty(shape, margin=round(random.uniform(0.2, 1.5) * height))
-    drawn = [words(random, int(random.integers(1, 4))) for _ in range(12)]
-    texts = [[write(text, file, random) for text in drawn if fonts.has(file, text)]]
+    phrases = [words(random, int(random.integers(1, 4))) for _ in range(12)]
+    texts = [[write(phrase, file, random) for phrase in phrases if fonts.has(file, phrase)]]
     materials = unseen()._replace(texts=texts)
-    Rows(window, random_style(random, height=height), materials, random).write_all(False)
+    RowWriter(window, random_style(random, height=height), materials, random).write_all(False)
     return labelled(photograph(window, height, random))

@@ -16,14 +16,15 @@ of the validation digits are. Accepted: the share in which `read` accepts a numb
 import string
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from matplotlib import font_manager
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFilter
 from scipy.stats import mannwhitneyu
 
 from benchmarks import held_back, strokes
@@ -32,10 +33,11 @@ from digits import Classifier
 from digits.data import mnist
 from digits.images.picture import Source
 from digits.inference.model_file import BUNDLED
-from digits_train.camera.fonts import hands as handwriting_fonts
-from digits_train.camera.fonts import printed as printed_fonts
-from digits_train.matplotlib_data import FONTS as MATPLOTLIB_FONTS
-from digits_train.raster import Random
+from digits_train.camera.fonts import handwriting, has, printed
+from digits_train.camera.ink import around, parse_strokes
+from digits_train.camera.scene import along, clouds
+from digits_train.matplotlib_data import FONTS, load_font
+from digits_train.pixels import Random, pick
 
 SIDE = 160
 Y, X = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
@@ -77,91 +79,78 @@ def photographed(drawing: Image.Image, random: Random) -> Image.Image:
 
 
 def fonts() -> list[str]:
-    matplotlib = [str(MATPLOTLIB_FONTS)]
-    files = sorted(font_manager.findSystemFonts() + font_manager.findSystemFonts(matplotlib))
+    files = sorted(font_manager.findSystemFonts() + font_manager.findSystemFonts([str(FONTS)]))
     return [file for file in files if file.endswith(("ttf", "otf")) and "DejaVu" not in file]
-
-
-def drawn_letter(font: str, letter: str) -> Image.Image | None:
-    image, middle = Image.new("L", (SIDE, SIDE)), (SIDE / 2, SIDE / 2)
-    try:
-        face = ImageFont.truetype(font, 90)
-        ImageDraw.Draw(image).text(middle, letter, fill=255, anchor="mm", font=face)
-    except (OSError, ValueError):
-        return None
-    return image if image.getbbox() else None
 
 
 def letters(
     random: Random, files: Sequence[str], characters: str = string.ascii_letters
 ) -> Iterator[tuple[bool, Image.Image]]:
     """Photographs of letters, and whether some people's digits look like them."""
-    for font in files:
-        missing = drawn_letter(font, "\uffff")
-        for letter in characters:
-            image = drawn_letter(font, letter)
-            if image is None or (missing and image.tobytes() == missing.tobytes()):
-                continue
-            yield letter in LOOKALIKES, photographed(image, random)
+    for file in files:
+        with suppress(OSError, ValueError):  # not every font of a machine can be drawn
+            for letter in (letter for letter in characters if has(Path(file), letter)):
+                image, middle = Image.new("L", (SIDE, SIDE)), (SIDE / 2, SIDE / 2)
+                ImageDraw.Draw(image).text(middle, letter, 255, load_font(file, 90), "mm")
+                yield letter in LOOKALIKES, photographed(image, random)
+
+
+def face(_: Random) -> strokes.Drawing:
+    angle = np.linspace(0, 2 * np.pi, 60)
+    eyes = [np.array([(x, 0.4), (x, 0.43)]) for x in (0.375, 0.625)]
+    mouth = around(np.radians(np.linspace(20, 160, 20)), 0.16) + (0.5, 0.53)
+    return [around(angle, 0.3) + 0.5, *eyes, mouth]
+
+
+def heart(_: Random) -> strokes.Drawing:
+    t = np.linspace(0, 2 * np.pi, 60)
+    y = 13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t)
+    return [np.stack([0.5 + 0.28 * np.sin(t) ** 3, 0.47 - 0.019 * y], 1)]
+
+
+def spiral(_: Random) -> strokes.Drawing:
+    angle = np.linspace(0, 6 * np.pi, 200)
+    return [around(angle, 0.017 * angle) + 0.5]
+
+
+def zigzag(random: Random) -> strokes.Drawing:
+    x = np.linspace(0.16, 0.84, int(random.integers(6, 10)))
+    return [np.stack([x, np.where(np.arange(len(x)) % 2, 0.31, 0.69)], 1)]
+
+
+SHAPES: tuple[str | Callable[[Random], strokes.Drawing], ...] = (
+    *(face, heart, spiral, zigzag),
+    "25,81 25,50 50,22 75,50 75,81 25,81 / 25,50 75,50",  # a house
+    "19,50 81,50 / 59,28 81,50 59,72",  # an arrow
+    "50,84 50,16 / 28,44 50,31 72,44 / 28,63 50,50 72,63 / 28,81 50,69 72,81",  # a tree
+    "25,16 25,84 / 50,16 50,84 / 75,16 75,84 / 16,25 84,25 / 16,50 84,50 / 16,75 84,75",  # a grid
+)
 
 
 def drawing(random: Random) -> Image.Image:
-    """A house, a face, a heart, an arrow, a tree, a spiral, a grid or a zigzag."""
-    image, width = Image.new("L", (SIDE, SIDE)), int(random.integers(4, 10))
-    pen = ImageDraw.Draw(image)
-
-    def line(points: Sequence[tuple[float, float]]) -> None:
-        pen.line(points, fill=255, width=width, joint="curve")
-
-    match int(random.integers(0, 8)):
-        case 0:
-            line([(40, 130), (40, 80), (80, 35), (120, 80), (120, 130), (40, 130)])
-            line([(40, 80), (120, 80)])
-        case 1:
-            pen.ellipse((30, 30, 130, 130), outline=255, width=width)
-            for eye in (60, 100):
-                pen.ellipse((eye - 6, 60, eye + 6, 72), fill=255)
-            pen.arc((55, 60, 105, 110), 20, 160, fill=255, width=width)
-        case 2:
-            t = np.linspace(0, 2 * np.pi, 60)
-            x = 80 + 45 * np.sin(t) ** 3
-            y = 75 - 3 * (13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t))
-            line(list(zip(x, y, strict=True)))
-        case 3:
-            line([(30, 80), (130, 80)])
-            line([(95, 45), (130, 80), (95, 115)])
-        case 4:
-            line([(80, 135), (80, 25)])
-            for y in (50, 80, 110):
-                line([(45, y + 20), (80, y), (115, y + 20)])
-        case 5:
-            t = np.linspace(0, 6 * np.pi, 200)
-            line(list(zip(80 + 2.7 * t * np.cos(t), 80 + 2.7 * t * np.sin(t), strict=True)))
-        case 6:
-            for at in (40, 80, 120):
-                line([(at, 25), (at, 135)])
-                line([(25, at), (135, at)])
-        case _:
-            xs = np.linspace(25, 135, int(random.integers(6, 10)))
-            ys = np.where(np.arange(len(xs)) % 2, 50, 110)
-            line(list(zip(xs, ys, strict=True)))
-    return photographed(image, random)
+    """A photograph of one of SHAPES."""
+    pen, shape = int(random.integers(4, 10)), pick(random, SHAPES)
+    lines = parse_strokes(shape) if isinstance(shape, str) else shape(random)
+    return photographed(strokes.inked(lines, (SIDE, SIDE), SIDE, pen), random)
 
 
 def texture(random: Random) -> Image.Image:
     """Stripes, a chequerboard, clouds or grain."""
-    y, x = np.mgrid[0:SIDE, 0:SIDE]
     period, angle = random.uniform(6, 60), random.uniform(0, np.pi)
-    along = x * np.cos(angle) + y * np.sin(angle)
+
+    def waves(angle: float) -> NDArray[np.float64]:
+        return np.asarray(np.sin(2 * np.pi / period * along((SIDE, SIDE), angle)), np.float64)
+
+    values: NDArray[np.floating]
     match int(random.integers(0, 4)):
         case 0:
-            values = np.sin(along * 2 * np.pi / period)
+            values = waves(angle)
         case 1:
-            values = np.sign(np.sin(x * 2 * np.pi / period) * np.sin(y * 2 * np.pi / period))
-        case cells:
-            count = int(random.integers(4, 12)) if cells == 2 else int(random.integers(20, 80))
-            coarse = Image.fromarray(random.normal(size=(count, count)).astype(np.float32))
-            values = np.asarray(coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC)) / 2
+            values = np.sign(waves(0) * waves(np.pi / 2))
+        case 2:
+            values = clouds((SIDE, SIDE), random, SIDE / random.uniform(4, 12)) / 2
+        case _:
+            values = clouds((SIDE, SIDE), random, SIDE / random.uniform(20, 80)) / 2
     grey = 128 + random.uniform(30, 100) * values + random.normal(0, 4, values.shape)
     return Image.fromarray(grey.clip(0, 255).astype(np.uint8))
 
@@ -185,7 +174,7 @@ KINDS = {"drawings": drawing, "textures": texture, "noise": noise, "blank sheets
 
 def pictures() -> Iterator[tuple[str, Source]]:
     random = np.random.default_rng(0)
-    hands = [str(file) for file in handwriting_fonts("held back")]
+    hands = [str(file) for file in handwriting("held back")]
     for kind, files, characters in (
         ("letters", fonts(), string.ascii_letters),
         ("Greek letters", fonts(), GREEK),
@@ -196,7 +185,7 @@ def pictures() -> Iterator[tuple[str, Source]]:
     for kind, draw in KINDS.items():
         for _ in range(EACH):
             yield kind, draw(random)
-    prints = printed_fonts("held back")
+    prints = printed("held back")
     for number in range(PAGES):
         yield TEXT, held_back.words_page(prints[number % len(prints)], random).pixels
     for number in range(EACH):  # in turn any of two digits, and one of DRAWN
@@ -211,7 +200,7 @@ def answers(classifier: Classifier, images: Sequence[Source]) -> Answers:
     return Answers(
         np.array([prediction.confidence for prediction in predictions]),
         np.array([prediction.digit is None for prediction in predictions]),
-        np.array([any(n.status == "accepted" for n in each.numbers) for each in readings]),
+        np.array([any(n.status == "accepted" for n in page.numbers) for page in readings]),
     )
 
 
@@ -223,16 +212,12 @@ def main() -> None:
     for path in sys.argv[1:] or [BUNDLED]:
         classifier = Classifier(path)
         digits = answers(classifier, validation)
-        confidences, least = digits.confidence, np.quantile(digits.confidence, 0.01)
+        threshold = np.quantile(digits.confidence, 0.01)
         results = {kind: answers(classifier, images) for kind, images in kinds.items()}
         print_row(Path(path).name, "?", "AUROC", "at 99 %", "accepted")
         for kind, (confidence, rejected, accepted) in (results | {DIGITS: digits}).items():
-            above = mannwhitneyu(confidences, confidence).statistic / len(confidences)
-            at_least = confidence >= least
-            figures = rejected.mean(), above / len(confidence), at_least.mean(), accepted.mean()
-            shares = (100 * float(figure) for figure in figures)
+            wins = mannwhitneyu(digits.confidence, confidence).statistic
+            auroc = wins / len(digits.confidence) / len(confidence)
+            sure = (confidence >= threshold).mean()
+            shares = (100 * float(n) for n in (rejected.mean(), auroc, sure, accepted.mean()))
             print_row(f"  {kind} ({len(rejected):,})", *shares)
-
-
-if __name__ == "__main__":
-    main()

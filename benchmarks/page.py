@@ -1,4 +1,4 @@
-"""Accuracy and latency of the page in a browser: python -m benchmarks.page [NUMBERS]
+"""Accuracy and latency of the page in a browser: python -m benchmarks page [NUMBERS]
 
 Drawings: NUMBERS numbers of one to eight digits (400 by default), and half as many single digits,
 traced from MNIST's test digits; of its 0, 6, 8 and 9 only those whose drawing still has its holes
@@ -71,7 +71,7 @@ def latency(page: Page, numbers: Iterable[tuple[str, strokes.Drawing]]) -> list[
     page.driver.execute_script(WATCH)
     for _, drawing in numbers:
         page.find("clear").click()
-        page.draw(drawing)
+        page.draw([stroke.tolist() for stroke in drawing])
         page.wait_until_settled()
     waits = page.driver.execute_script("return waits")
     return [len(waits), *np.quantile(waits, (0.5, 0.95, 1)).tolist()]
@@ -81,7 +81,7 @@ def drawings(page: Page, kind: str, drawn: Iterable[tuple[str, strokes.Drawing]]
     """Draw, and print the results."""
     counts: Counter[str] = Counter()
     for truth, drawing in drawn:
-        text = page.driver.execute_async_script(HAND, drawing)
+        text = page.driver.execute_async_script(HAND, [stroke.tolist() for stroke in drawing])
         counts["?" if "?" in text else "right" if text == truth else "wrong and sure"] += 1
     print_row(kind, counts.total(), *(counts[name] for name in ("right", "?", "wrong and sure")))
 
@@ -102,7 +102,3 @@ def main() -> None:
                     page.driver.set_script_timeout(60)
                     drawings(page, "digits", strokes.digits(digits, count // 2, random))
                     drawings(page, "numbers", strokes.numbers(digits, count, random))
-
-
-if __name__ == "__main__":
-    main()

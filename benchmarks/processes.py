@@ -49,7 +49,7 @@ for path in sys.argv[1:]:
 
 
 def command(*words: str) -> list[str]:
-    """The line of ours with these arguments; or of a script's code and its arguments."""
+    """The command line of `digits` with these arguments, or of a script's code and arguments."""
     script = "\n" in words[0]
     first = [sys.executable, "-c"] if script else [str(Path(sys.executable).with_name("digits"))]
     return [*first, *words]
@@ -63,16 +63,16 @@ def measure(line: Sequence[str]) -> tuple[float, float]:
 
 
 def best(lines: Mapping[str, Sequence[str]], runs: int) -> dict[str, tuple[float, float]]:
-    """The least time and the most memory of each."""
+    """The shortest time and the largest peak of each command line."""
     results = in_turn({name: partial(measure, line) for name, line in lines.items()}, runs)
     return {
-        name: (min(seconds for seconds, _ in each), max(peak for _, peak in each))
-        for name, each in results.items()
+        name: (min(seconds for seconds, _ in figures), max(peak for _, peak in figures))
+        for name, figures in results.items()
     }
 
 
 def starts(folder: Path) -> Iterator[Row]:
-    """Of processes that read one picture."""
+    """Time and memory of processes that read one picture."""
     lines = {
         "`digits predict img.png`": command("predict", PICTURE),
         "`digits predict --json img.png`": command("predict", "--json", PICTURE),
@@ -88,7 +88,7 @@ def starts(folder: Path) -> Iterator[Row]:
 
 
 def folders(folder: Path) -> Iterator[Row]:
-    """Of processes that read a whole folder."""
+    """Pictures per second of processes that read a whole folder."""
     for side in (28, 100):
         files = write(folder / f"{side}", side, PICTURES)
         name = str(files[0].parent)

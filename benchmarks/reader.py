@@ -31,13 +31,14 @@ from digits.alignment import align
 from digits.errors import PictureError
 from digits.evaluation.statistics import Calibration
 from digits.images.picture import Source
+from digits.prediction import Number, Symbol
 from digits.terminal import progress_bar
 from digits_train.camera import fonts
 from digits_train.camera.exposure import photograph
 from digits_train.camera.page import number_page, page
 from digits_train.camera.window import Window
 from digits_train.matching import DOUBTFUL, LabelledPage, Match, confusion, score
-from digits_train.raster import Random
+from digits_train.pixels import Random
 
 TRAINED, SIGNED, REAL = "axes as in training", "signs", "photos"
 PAIRS, STROKES = {"touching pairs": "touching", "joined pairs": "joined"}, "11, 111, 101, 10 to 19"
@@ -89,7 +90,7 @@ def pictures(pages: int) -> Iterator[Picture]:
 
 def without_digits() -> Iterator[Picture]:
     """Pictures on which nothing is to be read."""
-    hands, printed = fonts.hands("held back"), fonts.printed("held back")
+    hands, printed = fonts.handwriting("held back"), fonts.printed("held back")
     for number in range(_WITHOUT):
         for kind, files in ((PRINT, printed), (WORDS, hands)):
             yield _of(kind, held_back.words_page(files[number % len(files)], _seed(kind, number)))
@@ -111,8 +112,8 @@ def _seed(kind: str, number: int) -> Random:
     return np.random.default_rng([20, zlib.crc32(kind.encode()), number])
 
 
-def _of(kind: str, shown: LabelledPage) -> Picture:
-    return Picture(kind, shown.pixels, shown.text, shown)
+def _of(kind: str, page: LabelledPage) -> Picture:
+    return Picture(kind, page.pixels, page.text, page)
 
 
 def _signed(random: Random) -> str:
@@ -122,25 +123,26 @@ def _signed(random: Random) -> str:
     return "-" * int(random.random() < 0.4) + whole + cents
 
 
-class Symbol(NamedTuple):
-    """What was read in a box: left, top, right, bottom. accepted: whether its number was."""
-
-    accepted: bool
-    best: str
-    confidence: float
-    box: tuple[float, float, float, float]
-
-
 class Answer(NamedTuple):
     """What was read of a picture."""
 
     picture: Picture
-    symbols: list[Symbol]
+    numbers: Sequence[Number]
     seconds: float
 
     @property
+    def symbols(self) -> list[Symbol]:
+        return [symbol for number in self.numbers for symbol in number.symbols]
+
+    @property
+    def accepted(self) -> set[Symbol]:
+        """The symbols of accepted numbers."""
+        numbers = [number for number in self.numbers if number.status == "accepted"]
+        return {symbol for number in numbers for symbol in number.symbols}
+
+    @property
     def digits(self) -> list[Symbol]:
-        return [symbol for symbol in self.symbols if symbol.best not in SIGNS]
+        return [symbol for symbol in self.symbols if symbol.symbol not in SIGNS]
 
     @property
     def surest(self) -> list[Symbol]:
@@ -151,7 +153,7 @@ class Answer(NamedTuple):
         """The surest digits and those that are there."""
         assert self.picture.page is not None
         boxes = np.array([digit.box for digit in self.surest], np.float32).reshape(-1, 4)
-        symbols = np.array([int(digit.best) for digit in self.surest], np.int64)
+        symbols = np.array([int(digit.symbol) for digit in self.surest], np.int64)
         return self.picture.page.match(boxes, symbols)
 
     @property
@@ -163,15 +165,15 @@ class Answer(NamedTuple):
 
     @property
     def has_sure_digit(self) -> bool:
-        """Of a picture without any; what may be one doesn't count."""
-        sure = np.array([digit.accepted for digit in self.surest], bool)
+        """Whether a digit is accepted in a picture without any; what may be one doesn't count."""
+        sure = np.array([digit in self.accepted for digit in self.surest], bool)
         if self.picture.page is not None:
             sure &= self.match().partners != DOUBTFUL
         return bool(sure.any())
 
 
 def text(symbols: Sequence[Symbol]) -> str:
-    return "".join(symbol.best for symbol in symbols)
+    return "".join(symbol.symbol for symbol in symbols)
 
 
 def read(classifier: Classifier, picture: Picture) -> Answer:
@@ -180,13 +182,7 @@ def read(classifier: Classifier, picture: Picture) -> Answer:
         numbers = classifier.read(picture.image).numbers
     except PictureError:
         numbers = ()
-    seconds = time.perf_counter() - start
-    symbols = list[Symbol]()
-    for number in numbers:
-        for each in number.symbols:
-            is_accepted = number.status == "accepted"
-            symbols.append(Symbol(is_accepted, each.symbol, each.confidence, each.box))
-    return Answer(picture, symbols, seconds)
+    return Answer(picture, numbers, time.perf_counter() - start)
 
 
 def page_figures(answers: Sequence[Answer]) -> dict[str, float]:
@@ -199,7 +195,7 @@ def page_figures(answers: Sequence[Answer]) -> dict[str, float]:
         truth = np.append(match.page.truth.symbols, -1)[match.partners[known]]
         right += (truth == match.symbols[known]).tolist()
         confidence += np.array([digit.confidence for digit in answer.surest])[known].tolist()
-        unsure += sum(not symbol.accepted for symbol in answer.symbols)
+        unsure += len(answer.symbols) - len(answer.accepted)
     errors = score(confusion(matches))
     counts = {"missed": errors.missed, "wrong": errors.wrong, "invented": errors.invented}
     shares = {"errors": errors.errors, **counts, "of numbers to review": unsure}
@@ -211,7 +207,7 @@ def page_figures(answers: Sequence[Answer]) -> dict[str, float]:
 
 
 def photo_figures(answers: Sequence[Answer]) -> dict[str, float]:
-    """Of pages of which only the text is known."""
+    """Errors on pages of which only the text is known, in percent."""
     scores = np.array([align(text(answer.digits), answer.picture.text).score for answer in answers])
     errors = scores[:, 1:].sum(1)
     return {
@@ -221,11 +217,11 @@ def photo_figures(answers: Sequence[Answer]) -> dict[str, float]:
 
 
 def sign_figures(signed: Sequence[Answer], others: Sequence[Answer]) -> dict[str, float]:
-    """others: pages without any sign."""
+    """How many signs are found, and how many invented on `others`, pages without any."""
     written = right_signs = 0
     for answer in signed:
         right = align(text(answer.symbols), answer.picture.text).right
-        is_sign = [symbol.best in SIGNS for symbol in answer.symbols]
+        is_sign = [symbol.symbol in SIGNS for symbol in answer.symbols]
         right_signs += sum(map(bool.__and__, right, is_sign))
         written += sum(answer.picture.text.count(sign) for sign in SIGNS)
     invented = sum(len(answer.symbols) - len(answer.digits) for answer in others)
@@ -262,7 +258,9 @@ def figures(answers: dict[str, list[Answer]]) -> dict[str, float]:
     return table
 
 
-def chosen(description: str | None, pages: int = 100, threads: int = 1) -> tuple[Classifier, int]:
+def parse_options(
+    description: str | None, pages: int = 100, threads: int = 1
+) -> tuple[Classifier, int]:
     """The networks and the number of pages on the command line. pages: by default."""
     options = parser(description, detector="", recognizer="", pages=pages).parse_args()
     detector, recognizer = options.detector or None, options.recognizer or None
@@ -270,7 +268,7 @@ def chosen(description: str | None, pages: int = 100, threads: int = 1) -> tuple
 
 
 def main() -> None:
-    classifier, pages = chosen(__doc__)
+    classifier, pages = parse_options(__doc__)
     answers = defaultdict[str, list[Answer]](list)
     with progress_bar() as bar:
         for picture in bar.track(pictures(pages), description="pictures"):

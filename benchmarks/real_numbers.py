@@ -116,7 +116,3 @@ def main() -> None:
         for kind, answers in kinds.items():
             print_row(f"  {kind}", *figures(answers))
         print_row("  together", *figures([*chain.from_iterable(kinds.values())]))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,13 +1,12 @@
 """Train and export a recipe with many seeds: means, standard deviations and standard errors.
 
-    python -m benchmarks.seeds [--network NAME] [--recipe NAME] [--count N] [--out DIR]
+    python -m benchmarks seeds [--network NAME] [--recipe NAME] [--count N] [--out DIR]
 
 Interrupted, it goes on where it stopped: each seed has a run folder in --out. To use several cores,
 start the command several times with other --first.
 """
 
 import json
-import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -71,7 +70,3 @@ def main() -> int:
         print_row("deviation", *deviations.tolist())
         print_row("standard error", *(deviations / len(rows) ** 0.5).tolist())
     return 0 if len(rows) == options.count else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

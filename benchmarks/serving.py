@@ -45,7 +45,7 @@ def resident(server: Served) -> float:
     own = Path(f"/proc/{server.process.pid}")
     children = [child for task in own.glob("task/*/children") for child in task.read_text().split()]
     processes = [own, *(own.with_name(child) for child in children)]
-    pages = sum(int((each / "statm").read_text().split()[1]) for each in processes)
+    pages = sum(int((process / "statm").read_text().split()[1]) for process in processes)
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 

@@ -50,7 +50,7 @@ def vgg16() -> dict[str, float]:
     plain = open_session(exact.SerializeToString(), "float")
     integer = open_session(rounded, "integer")
     inputs, tensor = {"images": pixels[:1]}, torch.tensor(pixels[:1])
-    ours, theirs = (partial(each.run, None, inputs) for each in (integer, plain))
+    ours, theirs = (partial(session.run, None, inputs) for session in (integer, plain))
     calls = {"digits, int8": ours, FLOAT: theirs}
     return seconds({**calls, "PyTorch": lambda: network(tensor).softmax(1).numpy()})
 

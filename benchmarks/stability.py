@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.held_back import as_in_training
-from benchmarks.reader import REAL, TRAINED, chosen, photos
+from benchmarks.reader import REAL, TRAINED, parse_options, photos
 from benchmarks.timing import print_row
 from digits import Classifier
 from digits.alignment import align
@@ -88,7 +88,7 @@ def measure(classifier: Classifier, name: str, pages: Sequence[Image.Image]) -> 
 
 
 def main() -> None:
-    classifier, pages = chosen(__doc__, threads=cpu_count())
+    classifier, pages = parse_options(__doc__, threads=cpu_count())
     measure(classifier, TRAINED, generated(pages))
     if real := [Image.fromarray(np.asarray(picture.image)) for picture in photos()]:
         measure(classifier, REAL, real)

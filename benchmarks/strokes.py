@@ -15,10 +15,11 @@ from skimage.measure import label
 from skimage.morphology import skeletonize
 
 from digits.data.mnist import Split
-from digits_train.raster import Random
+from digits_train.camera.ink import Points
+from digits_train.camera.numbers import random_digits
+from digits_train.pixels import Random
 
-Stroke = list[tuple[float, float]]  # places on the paper, from 0 to 1
-Drawing = list[Stroke]
+Drawing = list[Points]  # its strokes, on a paper from (0, 0) to (1, 1)
 
 _UPSAMPLE = 4  # before an image is traced
 _STEP = 4  # upsampled pixels from point to point
@@ -40,24 +41,22 @@ def trace(image: NDArray[np.uint8]) -> Drawing:
         ends = [pixel for pixel in left if len(_around(pixel, left)) == 1]
         strokes.append(_walk(min(ends or left), left))
     long = [stroke for stroke in strokes if len(stroke) >= _UPSAMPLE * _MIN_POINTS] or strokes[:1]
-    return [
-        [(x / _UPSAMPLE, y / _UPSAMPLE) for y, x in [*stroke[::_STEP], stroke[-1]]]
-        for stroke in long
-    ]
+    return [np.array([*stroke[::_STEP], stroke[-1]])[:, ::-1] / _UPSAMPLE for stroke in long]
 
 
 def _around(pixel: tuple[int, int], left: set[tuple[int, int]]) -> list[tuple[int, int]]:
-    return [near for y, x in _NEIGHBOURS if (near := (pixel[0] + y, pixel[1] + x)) in left]
+    neighbours = ((pixel[0] + y, pixel[1] + x) for y, x in _NEIGHBOURS)
+    return [neighbour for neighbour in neighbours if neighbour in left]
 
 
 def _walk(pixel: tuple[int, int], left: set[tuple[int, int]]) -> list[tuple[int, int]]:
     """Follow and remove pixels, as straight on as possible."""
     stroke = [pixel]
     left.discard(pixel)
-    while near := _around(pixel, left):
+    while neighbours := _around(pixel, left):
         back = stroke[max(0, len(stroke) - 6)]
         ahead = (pixel[0] - back[0], pixel[1] - back[1])
-        pixel = max(near, key=lambda to: to[0] * ahead[0] + to[1] * ahead[1])
+        pixel = max(neighbours, key=lambda to: to[0] * ahead[0] + to[1] * ahead[1])
         left.discard(pixel)
         stroke.append(pixel)
     return stroke
@@ -65,17 +64,26 @@ def _walk(pixel: tuple[int, int], left: set[tuple[int, int]]) -> list[tuple[int,
 
 def placed(drawing: Drawing, left: float, top: float, height: float) -> Drawing:
     """Move the drawing to its place on the paper and scale it to its height."""
-    xs, ys = zip(*(point for stroke in drawing for point in stroke), strict=True)
-    scale = height / max(max(ys) - min(ys), (max(xs) - min(xs)) / 2, 1e-6)
-    return [
-        [(left + (x - min(xs)) * scale, top + (y - min(ys)) * scale) for x, y in stroke]
-        for stroke in drawing
-    ]
+    points = np.concatenate(drawing)
+    across, down = np.ptp(points, axis=0)
+    scale = height / max(down, across / 2, 1e-6)
+    return [(stroke - points.min(0)) * scale + (left, top) for stroke in drawing]
 
 
 def width(drawing: Drawing) -> float:
-    xs = [x for stroke in drawing for x, _ in stroke]
-    return max(xs) - min(xs)
+    return float(np.ptp(np.concatenate(drawing)[:, 0]))
+
+
+def inked(drawing: Drawing, size: tuple[int, int], scale: float, pen: float) -> Image.Image:
+    """Draw with a round pen, white on a black picture. scale: pixels by the drawing's unit."""
+    image = Image.new("L", size)
+    brush = ImageDraw.Draw(image)
+    for stroke in drawing:
+        points = [(x, y) for x, y in (stroke * scale).tolist()]
+        brush.line(points, fill=255, width=max(1, round(pen)))
+        for point in points:
+            brush.circle(point, pen / 2, fill=255)
+    return image
 
 
 def holes(drawing: Drawing) -> int:
@@ -83,19 +91,13 @@ def holes(drawing: Drawing) -> int:
 
     A gap between strokes that is smaller than the pen's tip is no hole.
     """
-    sheet = Image.new("1", (_SHEET, _SHEET), 1)
-    pen = ImageDraw.Draw(sheet)
-    for stroke in placed(drawing, 0.05, 0.25, 0.5):
-        points = [(x * _SHEET, y * _SHEET) for x, y in stroke]
-        pen.line(points, 0, _PEN)
-        for point in points:
-            pen.circle(point, _PEN / 2, 0)
-    areas = np.bincount(label(np.asarray(sheet), connectivity=1).ravel())[1:]
+    ink = np.asarray(inked(placed(drawing, 0.05, 0.25, 0.5), (_SHEET, _SHEET), _SHEET, _PEN))
+    areas = np.bincount(label(ink == 0, connectivity=1).ravel())[1:]
     return int((areas >= _PEN**2).sum()) - 1  # less what is around it
 
 
 def _traced(split: Split, indices: Iterable[int]) -> Iterator[tuple[str, Drawing]]:
-    """Those of the images whose drawing has the holes that the digit must have."""
+    """Trace the images whose drawings have the holes that their digits must have."""
     for index in indices:
         digit, drawing = int(split.labels[index]), trace(split.images[index])
         if digit not in _HOLES or holes(drawing) == _HOLES[digit]:
@@ -114,7 +116,8 @@ def digits(split: Split, count: int, random: Random) -> Iterator[tuple[str, Draw
 def numbers(split: Split, count: int, random: Random) -> Iterator[tuple[str, Drawing]]:
     """Numbers of one to eight digits, as many of each length, which fill the paper's width."""
     for number in range(count):
-        text = "".join(map(str, random.integers(10, size=number % _MAX_DIGITS + 1)))
+        length = number % _MAX_DIGITS + 1
+        text = random_digits(random, length, length)
         traced = [placed(_any(split, int(digit), random), 0, 0, 1.0) for digit in text]
         gaps = random.uniform(0.25, 0.4, len(traced))
         room = sum(map(width, traced)) + gaps.sum()
@@ -150,33 +153,26 @@ def drawn(text: str, split: Split, random: Random) -> NDArray[np.uint8]:
             indices = np.flatnonzero(split.labels == int(character))
             drawing = trace(split.images[int(random.choice(indices))])
         tall = random.uniform(0.9, 1.1)
-        drawing = placed(drawing, 0, 0, tall)
         shift = random.normal(0, 0.04) + 1 - tall
-        leaning = [[(px + slant * (1 - py), py + y + shift) for px, py in s] for s in drawing]
-        left = x - min(px for stroke in leaning for px, _ in stroke)
-        lines += [[(px + left, py) for px, py in stroke] for stroke in leaning]
+        lean = np.array([(1, 0), (-slant, 1)])
+        leaning = [stroke @ lean for stroke in placed(drawing, 0, 0, tall)]
+        left = np.concatenate(leaning)[:, 0].min()
+        lines += [stroke + (x - left, y + shift) for stroke in leaning]
         x += width(leaning) + random.uniform(0.2, 0.45)
     size = round((x + random.uniform(0.3, 1.5)) * height), round((y + 1.4) * height)
-    image = Image.new("L", size, 255)
-    brush, radius = ImageDraw.Draw(image), pen / 2
-    for line in lines:
-        points = [(px * height, py * height) for px, py in line]
-        brush.line(points, fill=0, width=max(1, round(pen)), joint="curve")
-        for px, py in points:
-            brush.ellipse((px - radius, py - radius, px + radius, py + radius), fill=0)
-    return np.asarray(image)
+    return 255 - np.asarray(inked(lines, size, height, pen))
 
 
 def _one(random: Random) -> Drawing:
     """How one person draws a 1, 1 high: a third a bare stem, some with a foot."""
     bend = random.normal(0, 0.02)
-    stem = [(0.0, 0.0), (bend, 0.5), (0.0, 1.0)]
+    stem = np.array([(0.0, 0.0), (bend, 0.5), (0.0, 1.0)])
     if random.random() < 0.35:
         return [stem]
     length, angle = random.uniform(0.15, 0.7), np.radians(random.uniform(25, 60))
-    start = (-length * float(np.cos(angle)), length * float(np.sin(angle)))
-    drawing = [[start, *stem]]
+    start = length * np.array([-np.cos(angle), np.sin(angle)])
+    drawing = [np.vstack([start, stem])]
     if random.random() < 0.3:
         half = random.uniform(0.15, 0.3)
-        drawing.append([(-half, 1.0), (half, 1.0)])
+        drawing.append(np.array([(-half, 1.0), (half, 1.0)]))
     return drawing

@@ -1,4 +1,4 @@
-"""Write the tables of docs/ and draw docs/growth.png from docs/results.json.
+"""Write the tables of docs/ from docs/results.json.
 
     python -m benchmarks.tables
 
@@ -76,7 +76,7 @@ def exponent(curve: Mapping[str, float]) -> float:
 
 
 def printed_table(rows: Rows) -> Iterable[list[str]]:
-    """Of a benchmark of accuracy."""
+    """The table of a benchmark of accuracy."""
     width = max(map(len, rows))
     if not isinstance(rows[0][1], str):  # without a head
         rows = [[""] * width, *rows]
@@ -112,12 +112,9 @@ def filled(text: str, results: Mapping[str, Any]) -> str:
 
 
 def main() -> None:
-    from benchmarks import growth
-
     results = json.loads(RESULTS.read_text())
     for path in DOCUMENTS:
         path.write_text(filled(path.read_text(), results))
-    growth.draw(results["growth"], RESULTS.with_name("growth.png"))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What fine-tuning gains, by the number of labels; `digits train --start` does the same.
 
-    python -m benchmarks.teach [--start bundled|RUN|FILE.onnx] [--count 10]
-    python -m benchmarks.teach LABELS.csv [--labelled 200] [--count 5]
+    python -m benchmarks teach [--start bundled|RUN|FILE.onnx] [--count 10]
+    python -m benchmarks teach LABELS.csv [--labelled 200] [--count 5]
 
 Of twenty handwriting fonts that no training shows, each digit bent a little, those are taught that
 the network reads worst. With a table, some of its pictures are labelled and the others measure, for
@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.timing import parser, print_row
 from digits.data import datasets, mnist
@@ -25,6 +24,7 @@ from digits.vision.frame import to_mnist
 from digits_train import calibration
 from digits_train.augment import BatchRng, augment
 from digits_train.camera import fonts
+from digits_train.camera.lettering import write
 from digits_train.config import Augmentation, Recipe, TrainConfig
 from digits_train.distributed import CPU
 from digits_train.examples import Pool, generate_pools
@@ -69,12 +69,8 @@ class Teacher:
 
 def font_digits(file: Path, count: int, seed: int) -> Split:
     """Digits of a font, each bent a little: `count` of them, as MNIST has them."""
-    face = ImageFont.truetype(str(file), 90)
-    glyphs = []
-    for digit in range(10):
-        sheet = Image.new("L", (260, 260))
-        ImageDraw.Draw(sheet).text((70, 60), str(digit), fill=255, font=face)
-        glyphs.append(np.asarray(sheet.crop(sheet.getbbox())))
+    random = np.random.default_rng(seed)
+    glyphs = [write(digit, file, random, wobble=(0.0, 0.0)).coverage for digit in "0123456789"]
     labels = np.arange(count, dtype=np.uint8) % 10
     rng = BatchRng(torch.Generator().manual_seed(seed), count, slice(0, count))
     bent = augment(torch.from_numpy(to_mnist(glyphs)[0][labels])[:, None], BENDING, rng)
@@ -83,7 +79,7 @@ def font_digits(file: Path, count: int, seed: int) -> Split:
 
 def writers(count: int) -> Iterator[tuple[str, Split]]:
     """The names of twenty writers, and so many digits of each."""
-    files = [file for file in fonts.hands("held back") if fonts.has(file, "0123456789")]
+    files = [file for file in fonts.handwriting("held back") if fonts.has(file, "0123456789")]
     for seed, file in enumerate(files[:20]):
         yield file.name.partition("-latin")[0], font_digits(file, count, seed)
 
@@ -116,7 +112,3 @@ def main() -> None:
         rest, measured = split[:-MEASURED], split[-MEASURED:]
         for count in LABELS:
             teacher.compare(name, first_of_each(rest, count), measured)
-
-
-if __name__ == "__main__":
-    main()

@@ -59,6 +59,7 @@ printed: list[list[object]] = []  # all rows, which `python -m benchmarks` recor
 
 def print_row(name: str, *cells: object) -> None:
     """Print a row of a table of figures. A row of texts is the head of those that follow."""
-    printed.append([name, *(round(each, 2) if isinstance(each, float) else each for each in cells)])
+    rounded = (round(cell, 2) if isinstance(cell, float) else cell for cell in cells)
+    printed.append([name, *rounded])
     texts = (f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in cells)
     print(f"{name:50}" + "".join(f"{text:>14}" for text in texts), flush=True)

@@ -1,6 +1,6 @@
 """How many whole numbers are read right, and how many wrong ones are accepted, by constraint.
 
-    python -m benchmarks.whole_numbers [--pages N] [--detector FILE.onnx] [--recognizer FILE.onnx]
+    python -m benchmarks whole_numbers [--pages N] [--detector FILE.onnx] [--recognizer FILE.onnx]
 
 Pages of two to six numbers, one a line, each by one hand that training never shows
 (benchmarks/held_back.py): two thirds by MNIST's digits, a third in handwriting fonts. Each kind of
@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks import held_back
-from benchmarks.reader import chosen
+from benchmarks.reader import parse_options
 from benchmarks.real_numbers import reliability
 from benchmarks.timing import print_row
 from digits.classifier import Classifier
@@ -29,9 +29,10 @@ from digits.reader.numbers import read_number
 from digits.reader.opinions import Views, Weights
 from digits.reader.reading import find_numbers
 from digits.terminal import progress_bar
+from digits_train.camera.numbers import random_digits
 from digits_train.camera.page import number_page
 from digits_train.matching import LabelledPage
-from digits_train.raster import Random
+from digits_train.pixels import Random
 
 SEED = 31
 LISTED = 1_000
@@ -53,17 +54,13 @@ class Result(NamedTuple):
     seconds: float
 
 
-def _digits(random: Random, count: int) -> str:
-    return "".join(map(str, random.integers(0, 10, count)))
-
-
 def _with_check(check: CheckName, length: int) -> Callable[[Random], str]:
     """Numbers of this length whose last digit checks the others."""
     constraints = Constraints(check=check, length=length)
 
     def draw(random: Random) -> str:
         while True:
-            start = _digits(random, length - 1)
+            start = random_digits(random, length - 1, length - 1)
             ends = (f"{start}{end}" for end in range(10))
             if valid := [text for text in ends if accepts_text(constraints.automaton, text)]:
                 return valid[0]
@@ -72,13 +69,13 @@ def _with_check(check: CheckName, length: int) -> Callable[[Random], str]:
 
 
 def _amount(random: Random) -> str:
-    return f"{random.integers(0, 10 ** int(random.integers(1, 5)))}.{_digits(random, 2)}"
+    return f"{random.integers(0, 10 ** int(random.integers(1, 5)))}.{random_digits(random, 2, 2)}"
 
 
-LIST = [_digits(np.random.default_rng([SEED, number]), 6) for number in range(LISTED)]
+LIST = [random_digits(np.random.default_rng([SEED, n]), 6, 6) for n in range(LISTED)]
 FREE, SIX, EAN = Constraints(), Constraints(length=6), Constraints(check="ean13")
 KINDS: dict[str, tuple[Callable[[Random], str], dict[str, Constraints]]] = {
-    "six digits": (lambda random: _digits(random, 6), {"free": FREE, "length": SIX}),
+    "six digits": (lambda random: random_digits(random, 6, 6), {"free": FREE, "length": SIX}),
     "six digits, Luhn": (
         _with_check("luhn", 6),
         {"check": Constraints(check="luhn"), "length, check": replace(SIX, check="luhn")},
@@ -102,17 +99,16 @@ def draw(kind: str, index: int) -> LabelledPage:
 def find(kind: str, pages: int, classifier: Classifier) -> Iterator[list[Column]]:
     """The numbers found on each page of a kind, or as many missing ones."""
     for index in range(pages):
-        shown = draw(kind, index)
-        page = picture.load(shown.pixels, picture.PAGE_MAX_SIDE)
+        labelled = draw(kind, index)
+        page = picture.load(labelled.pixels, picture.PAGE_MAX_SIDE)
         detector, recognizer = classifier.networks.detector, classifier.networks.recognizer
         weights = Weights.from_metadata(recognizer.metadata)
         start = time.process_time()
         lines = find_numbers(detector.maps, recognizer.log_probabilities, page.pixels)
-        seen = [views for line in lines for views in line]
         numbers: list[Views | None] = [
-            views for views in seen if read_number(views, FREE, weights).text
+            views for line in lines for views in line if read_number(views, FREE, weights).text
         ]
-        written = shown.text.split()
+        written = labelled.text.split()
         seconds = (time.process_time() - start) / len(written)
         if len(numbers) != len(written):  # which is which isn't known: all are wrong
             numbers = [None] * len(written)
@@ -130,22 +126,23 @@ def read(column: Column, constraints: Constraints, weights: Weights) -> Result:
 
 
 def figures(results: list[Result], columns: list[Column], free: list[Result]) -> dict[str, float]:
-    """In percent, but for errors, which are counts. free: the same numbers without constraints."""
-    given = np.array([result.probability for result in results])
+    """Figures in percent, but errors as counts. free: the same numbers without constraints."""
+    probability = np.array([result.probability for result in results])
     right = np.array([result.right for result in results])
     table = {"numbers": len(results), "exact": 100 * right.mean()}
-    for least in (0.99, 0.999):
-        accepted = given >= least
-        table[f"accepted at {least}"] = 100 * accepted.mean()
-        table[f"  wrong of them at {least}"] = int((accepted & ~right).sum())
-    table["calibration error"] = 100 * Calibration(given[given > 0], right[given > 0]).error
+    for threshold in (0.99, 0.999):
+        accepted = probability >= threshold
+        table[f"accepted at {threshold}"] = 100 * accepted.mean()
+        table[f"  wrong of them at {threshold}"] = int((accepted & ~right).sum())
+    is_read = probability > 0
+    table["calibration error"] = 100 * Calibration(probability[is_read], right[is_read]).error
     more = sum(r.seconds for r in results) - sum(r.seconds for r in free)
     table["more time"] = 100 * more / sum(column.seconds for column in columns)
     return {name: float(value) for name, value in table.items()}
 
 
 def main() -> None:
-    classifier, count = chosen(__doc__, pages=300)
+    classifier, count = parse_options(__doc__, pages=300)
     weights = Weights.from_metadata(classifier.networks.recognizer.metadata)
     with progress_bar() as bar:
         for kind, (_, by_constraint) in KINDS.items():
@@ -161,7 +158,3 @@ def main() -> None:
                 probabilities, right, _ = zip(*results, strict=True)
                 for title, count_right in reliability(probabilities, right).items():
                     print_row(f"  right, {title}", count_right)
-
-
-if __name__ == "__main__":
-    main()

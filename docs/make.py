@@ -95,8 +95,8 @@ def _materials() -> Materials:
 
 def examples() -> None:
     """Draw sixty frames of digits, and sixty of no digit, that classifiers learn from."""
-    shown, _ = frames.digits(_materials(), 120, seed=0)
-    others = frames.outliers(_materials(), 120, seed=0)
+    shown, _ = frames.draw_digits(_materials(), 120, seed=0)
+    others = frames.draw_outliers(_materials(), 120, seed=0)
     figure = Figure(figsize=(11.2, 4), layout="constrained")
     for axes, images, caption in zip(
         figure.subplots(2), (shown, others), ("digits", "no digit"), strict=True

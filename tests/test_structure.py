@@ -60,7 +60,7 @@ LAYERS = {
         cli | __main__
     """,
     TRAIN: """
-        __init__ config diagnose distributed matplotlib_data onnx_graph raster symbols
+        __init__ config diagnose distributed matplotlib_data onnx_graph pixels symbols
         augment comparison models optim | checkpoint detection metrics | matching training
         camera plots run | fit_ranker frames info mining own_pages start
         examples detector_data | recognizer_data | calibration | tasks | fit | trainer | cli

@@ -39,7 +39,7 @@ def patches() -> list[tuple[Any, str, Any]]:
         *((examples, "MAX_FRAMES", 100), (examples, "MAX_OUTLIERS", 150)),
         *((calibration, "NUM_FRAMES", 100), (calibration, "NUM_OUTLIERS", 60)),
         *((calibration, "GLYPHS", 60), (calibration, "TEXTS", 60)),
-        *((fonts, "hands", fonts.bundled), (fonts, "printed", fonts.bundled)),
+        *((fonts, "handwriting", fonts.bundled), (fonts, "printed", fonts.bundled)),
     ]
 
 

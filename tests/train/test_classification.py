@@ -162,13 +162,13 @@ def test_generate_pools(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> 
 )
 def test_matches(ink: np.ndarray, left: int, top: int, expected: bool) -> None:
     box = Box(left, top, left + ink.shape[1], top + ink.shape[0])
-    assert frames.matches(Component(ink.astype(np.uint8) * 200, box), DIGIT) is expected
+    assert frames.covers(Component(ink.astype(np.uint8) * 200, box), DIGIT) is expected
 
 
 @pytest.mark.slow
 def test_most_frames_are_what_they_should_be(materials: Materials, classifier: Classifier) -> None:
-    images, labels = frames.digits(materials, 60, 0)
-    others = frames.outliers(materials, 30, 0)
+    images, labels = frames.draw_digits(materials, 60, 0)
+    others = frames.draw_outliers(materials, 30, 0)
     assert (images.shape, others.shape) == ((60, 28, 28), (30, 28, 28))
     assert len({frame.tobytes() for frame in (*images, *others)}) > 80
     assert (classifier.model.probabilities(images).argmax(1) == labels).mean() > 0.85
@@ -178,11 +178,11 @@ def test_most_frames_are_what_they_should_be(materials: Materials, classifier: C
 @pytest.mark.slow
 def test_people_who_wrote_few_digits_or_blots(train_slice: Split) -> None:
     fives = small_materials(train_slice[train_slice.labels == 5], 3)
-    images, labels = frames.digits(fives, 5, 0)
+    images, labels = frames.draw_digits(fives, 5, 0)
     assert images.any((1, 2)).all() and (labels == 5).all()
     blots = Split(np.full((4, 28, 28), 255, np.uint8), np.full(4, 8, np.uint8))
     for materials in (fives, small_materials(blots, 3)):
-        assert len(frames.outliers(materials, 5, 0)) == 5
+        assert len(frames.draw_outliers(materials, 5, 0)) == 5
 
 
 RECIPE = Recipe("test", epochs=4, augmentation=Augmentation(), own=0.25)

@@ -39,8 +39,8 @@ def trained(config: TrainConfig, seed: int) -> bytes:
 # What is drawn or trained with a seed.
 RANDOM: dict[str, Callable[[int, Materials, Split], Any]] = {
     "materials": lambda seed, _, digits: make_materials(digits, seed, 9, 4, 1),
-    "frames": lambda seed, materials, _: frames.digits(materials, 3, seed),
-    "outliers": lambda seed, materials, _: frames.outliers(materials, 3, seed),
+    "frames": lambda seed, materials, _: frames.draw_digits(materials, 3, seed),
+    "outliers": lambda seed, materials, _: frames.draw_outliers(materials, 3, seed),
     "windows": lambda seed, materials, _: Windows(materials, seed, 0, 1, 2, 96)[0][0].numpy(),
     "pictures to rank": lambda seed, materials, _: fit_ranker.samples(materials, [seed]),
     "classifier": lambda seed, *_: trained(CONFIG, seed),

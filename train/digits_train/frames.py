@@ -1,4 +1,4 @@
-"""What the classifier is shown of generated pictures: as the image pipeline frames them.
+"""Frames of generated pictures, as the image pipeline makes them, for the classifier to learn.
 
 Augmentation changes clean 28x28 frames. In use, frames come from pictures: with thickened strokes,
 remains of lines, a neighbour's end, a cut edge, grain and JPEG blocks. And what is no digit is
@@ -12,13 +12,13 @@ from itertools import islice
 
 import numpy as np
 
-from digits.vision.components import Component, Mask
+from digits.vision.components import Component
 from digits.vision.frame import to_mnist
 from digits.vision.hypotheses import propose
 from digits_train.camera import single
 from digits_train.camera.materials import Materials
-from digits_train.camera.single import Single
-from digits_train.raster import Bytes, ink_box
+from digits_train.camera.single import LabelledPicture
+from digits_train.pixels import Bytes, Mask, ink_box
 
 # A proposal is the digit if it has this share of the digit's ink, if the digit has this share of
 # its size, and this share of its ink.
@@ -30,8 +30,8 @@ _OUTLIERS = {"blank": 0.15, "several": 0.15, "other": 0.7}  # shares
 _CHUNK = 500  # frames at a time
 
 
-def digits(materials: Materials, count: int, seed: int | Sequence[int]) -> tuple[Bytes, Bytes]:
-    """Frames of random digits, uint8 [count, 28, 28], and their labels, uint8 [count].
+def draw_digits(materials: Materials, count: int, seed: int | Sequence[int]) -> tuple[Bytes, Bytes]:
+    """Draw frames of random digits, uint8 [count, 28, 28]; return also their labels [count].
 
     The same seed gives the same frames. A picture gives several frames, or none if the digit isn't
     found.
@@ -39,8 +39,8 @@ def digits(materials: Materials, count: int, seed: int | Sequence[int]) -> tuple
     return _collect(materials, count, seed, {"digit": 1.0})
 
 
-def outliers(materials: Materials, count: int, seed: int | Sequence[int]) -> Bytes:
-    """Frames in which no digit is, uint8 [count, 28, 28]: of words and marks, several, nothing."""
+def draw_outliers(materials: Materials, count: int, seed: int | Sequence[int]) -> Bytes:
+    """Draw frames without a digit, uint8 [count, 28, 28]: of words, marks, several, nothing."""
     return _collect(materials, count, seed, _OUTLIERS)[0]
 
 
@@ -51,34 +51,35 @@ def _collect(
     random = np.random.default_rng(seed)
     small = materials._replace(ranges=replace(materials.ranges, largest=_LARGEST))
 
-    def parts() -> Iterator[tuple[Component, int]]:
+    def proposals() -> Iterator[tuple[Component, int]]:
         while True:
-            shown = single.draw(shares, random, small)
-            for part in islice(_framed(shown), _MAX_FRAMES):
-                yield part, shown.label
+            picture = single.draw(shares, random, small)
+            for proposal in islice(_framed(picture), _MAX_FRAMES):
+                yield proposal, picture.label
 
-    chosen = list(islice(parts(), count))
-    inks = [part.ink for part, _ in chosen]
+    components, labels = zip(*islice(proposals(), count), strict=True)
+    inks = [component.ink for component in components]
     images = [to_mnist(inks[n : n + _CHUNK])[0] for n in range(0, count, _CHUNK)]
-    return np.concatenate(images), np.array([label for _, label in chosen], np.uint8)
+    return np.concatenate(images), np.array(labels, np.uint8)
 
 
-def _framed(shown: Single) -> Iterator[Component]:
+def _framed(picture: LabelledPicture) -> Iterator[Component]:
     """The proposals that are what is written; or on a blank sheet, those that are no 1."""
-    is_blank = shown.label == single.NONE and not shown.ink.any()
-    for part in (hypothesis.component for hypothesis in propose(shown.pixels)):
-        flat = part.box.height < _STEEPEST * part.box.width
-        if flat if is_blank else matches(part, shown.ink):
-            yield part
+    is_blank = picture.label == single.NONE and not picture.ink.any()
+    for proposal in (hypothesis.component for hypothesis in propose(picture.pixels)):
+        is_flat = proposal.box.height < _STEEPEST * proposal.box.width
+        if is_flat if is_blank else covers(proposal, picture.ink):
+            yield proposal
 
 
-def matches(proposed: Component, ink: Mask) -> bool:
+def covers(proposed: Component, ink: Mask) -> bool:
     """Whether a proposal is what is written. ink: bool [height, width], where that is."""
     left, top, right, bottom = proposed.box
     inside = ink[top:bottom, left:right]
     if (proposed.ink[inside] > 0).sum() < _MIN_INK_FOUND * ink.sum():
         return False
-    size = max(part.stop - part.start for part in ink_box(ink))
+    rows, columns = ink_box(ink)
+    size = max(rows.stop - rows.start, columns.stop - columns.start)
     large = size > _MIN_RELATIVE_SIZE * max(proposed.box.width, proposed.box.height)
     share = proposed.ink[inside].sum(dtype=np.int64) / proposed.ink.sum(dtype=np.int64)
     return bool(large and share > _MIN_INK_SHARE)

@@ -15,7 +15,7 @@ from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.page import number_page, page, random_lines
 from digits_train.camera.ranges import RANGES, REAL_PAPER, clear
 from digits_train.chunks import Batch, Chunks
-from digits_train.raster import Bytes
+from digits_train.pixels import Bytes
 from digits_train.symbols import LabelledPage
 from digits_train.tasks.stream import validation_materials
 
@@ -32,13 +32,13 @@ _BATCH_CROPS, _BATCH = 2_000, 50  # in all, and in a batch
 def draw_outliers(validation: Split) -> Bytes:
     """Frames without a digit: uint8 [n, 28, 28]. validation: digits of which some are made."""
     materials = make_materials(validation, _SEED, GLYPHS, TEXTS, TEXTS // 2)
-    return frames.outliers(materials, NUM_OUTLIERS, _SEED)
+    return frames.draw_outliers(materials, NUM_OUTLIERS, _SEED)
 
 
 def draw_frames(validation: Split) -> Split:
     """Frames of pictures of validation digits."""
     materials = make_materials(validation, _SEED, GLYPHS, TEXTS)
-    return Split(*frames.digits(materials, NUM_FRAMES, _SEED))
+    return Split(*frames.draw_digits(materials, NUM_FRAMES, _SEED))
 
 
 def draw_pages() -> list[LabelledPage]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from digits_train.camera.ink import EM, Glyph
 from digits_train.camera.materials import Materials
 from digits_train.models import DetectorNetwork
-from digits_train.raster import Bytes, Random, paste
+from digits_train.pixels import Bytes, Random, paste
 from digits_train.symbols import cells
 
 _HEIGHT = 20  # pixels of the letters

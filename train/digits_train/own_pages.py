@@ -34,7 +34,7 @@ from digits.reader.pyramid import MapsFn
 from digits_train.camera.exposure import lens
 from digits_train.camera.ranges import RANGES
 from digits_train.models import DetectorNetwork
-from digits_train.raster import Random, resized
+from digits_train.pixels import Random, resized
 from digits_train.symbols import Box, LabelledPage, Symbol, label_window, moved
 
 _BESIDE = 0.5  # heights of a box, beside which a symbol may be that was overlooked

@@ -53,9 +53,9 @@ def generate_pools(experiment: Experiment, digits: Split, own: Split | None = No
         materials = make_materials(digits, seed, framed // 2, others // 3, others // 6)
         materials = materials._replace(ranges=experiment.camera)
         if recipe.frames:
-            pools.append(Pool(*frames.digits(materials, framed, [seed, 2]), recipe.frames))
+            pools.append(Pool(*frames.draw_digits(materials, framed, [seed, 2]), recipe.frames))
         if recipe.outlier_weight:
-            images = frames.outliers(materials, others, [seed, 3])
+            images = frames.draw_outliers(materials, others, [seed, 3])
             pools.append(Pool(images, np.full(others, NONE, np.uint8), _OUTLIERS_PER_DIGIT))
     if own is not None:
         pools.append(Pool(own.images, own.labels, recipe.own))

@@ -13,7 +13,7 @@ from digits_train.camera.page import compose
 from digits_train.camera.window import Window
 from digits_train.mining import with_hard
 from digits_train.own_pages import OwnPages
-from digits_train.raster import Random
+from digits_train.pixels import Random
 from digits_train.recipes import DetectorRecipe
 from digits_train.symbols import Box, LabelledPage, label_window
 

@@ -13,7 +13,7 @@ from digits_train.camera import crops
 from digits_train.camera.crops import make_crops, vary
 from digits_train.camera.exposure import photograph
 from digits_train.camera.materials import Materials
-from digits_train.camera.ranges import REAL_PAPER, Either
+from digits_train.camera.ranges import REAL_PAPER, Mixture
 from digits_train.camera.window import Window
 from digits_train.symbols import Box, Symbol
 
@@ -112,7 +112,7 @@ def test_crops_are_of_one_number_or_none(materials: Materials) -> None:
 
 
 def test_scans_are_black_and_white_and_keep_what_is_written() -> None:
-    solid = Either(0.0, (0.0, 0.0))
+    solid = Mixture(0.0, (0.0, 0.0))
     ranges = replace(EXACT, bilevel=1.0, compressed=0.0, negative=0.0, secured=0.0, kept=solid)
     window = written("1111")
     scan = photograph(window, 30, np.random.default_rng(0), ranges=ranges).pixels

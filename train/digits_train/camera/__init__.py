@@ -1,5 +1,5 @@
 """The synthetic camera: pages of numbers as people write and photograph them."""
 
-# The first so many of MNIST's validation digits fit the ranker's weights and the calibration of
-# detectors; with the others, benchmarks measure.
+# Of MNIST's validation digits, this many fit the ranker's weights and the detector's calibration.
+# The benchmarks measure with the others.
 FITTED = 5_000

@@ -6,8 +6,8 @@ and y down; a corner is where one stroke ends and the next begins.
 
 import numpy as np
 
-from digits_train.camera.ink import EM, Glyph, smooth, stroke
-from digits_train.raster import Random
+from digits_train.camera.ink import EM, Glyph, parse_strokes, smooth, stroke
+from digits_train.pixels import Random, pick
 
 _WOBBLE = 0.03  # of the points: standard deviation, in heights
 _WIDTH = 0.2  # of all widths: standard deviation of the logarithm
@@ -74,9 +74,7 @@ def draw(digit: str, pen: float, random: Random) -> Glyph | None:
     """Draw one of a digit's forms; None for a digit that has only one. pen: in pixels."""
     if digit not in _FORMS:
         return None
-    form = _FORMS[digit][int(random.integers(len(_FORMS[digit])))]
-    lines = form.replace(",", " ").split("/")
-    strokes = [np.array(line.split(), np.float64).reshape(-1, 2) / 100 for line in lines]
+    strokes = parse_strokes(pick(random, _FORMS[digit]))
     if digit == "1":
         angle, length = np.radians(random.uniform(*_FROM_STEM)), random.uniform(*_UPSTROKE)
         start = length * np.array([-np.sin(angle), np.cos(angle)])

@@ -14,27 +14,31 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from digits.images.grey import Grey
-from digits.inference.interface import CROP_MAX_WIDTH, SYMBOLS
+from digits.inference.interface import CROP_MAX_WIDTH, CROP_MULTIPLE, SYMBOLS
 from digits.reader import crops
 from digits.reader.crops import Margins, Region
-from digits.reader.detections import DIGITS, Detections, Floats, Integers, Mask
+from digits.reader.detections import Detections, Floats, Integers, Mask
 from digits.reader.lines import nearest_digits, text_lines
 from digits_train.camera.exposure import compress, photograph
 from digits_train.camera.materials import Materials
 from digits_train.camera.page import compose
 from digits_train.camera.ranges import Ranges, clear
 from digits_train.camera.window import Window
-from digits_train.raster import Random, log_uniform
+from digits_train.pixels import Random, log_uniform
 from digits_train.symbols import Box, columns, moved
 
-_SIDES = 7, 22  # heights of a digit: of a window
+_HIGH, _WIDE = 7, 22  # heights of a digit: of a window
 _PHOTOGRAPHS = 2  # of each number
 _MAX_SYMBOLS = 20
-_SEEN, _UNSEEN = 0.8, 0.35  # share of a symbol that is in a crop: it is read, or not
-_CUT_OFF = 0.15, 0.65  # share of a digit that is in a crop: plainly cut off
-_INSIDE = 0.9  # share of one that is in the window: enough to be read
-_DOUBTFUL = 0.2  # share of what may be a symbol that is in a crop: enough to be taken for one
-_EDGE = 4  # pixels around a crop that are photographed, too
+# Shares of a symbol in a crop: from the first on it is read, up to the second it isn't.
+_READ, _UNREAD = 0.8, 0.35
+_CUT_OFF = 0.15, 0.65  # share of a digit in a crop, between which it is plainly cut off
+_WHOLE = 0.9  # share of a symbol in the window, from which on it can be read
+_DOUBTFUL = 0.2  # share of a letter in a crop, from which on it may be taken for a digit
+_LONE = 0.15  # chance that one digit of a fraction is cut out
+_PART = 0.5  # chance that what isn't a number isn't cut out whole
+_BORDER = 4  # pixels around a crop that are photographed, too
+_ONE_DIGIT = np.ones(1, bool)
 _TRIES = 3  # to find room that nothing else is in
 _NARROWEST = 1.2  # heights: what is narrower, such as a letter, may be a digit
 
@@ -51,90 +55,91 @@ def make_crops(materials: Materials, random: Random) -> Iterator[Crop]:
     hard, before = materials.ranges, Window.empty((1, 1))
     while True:
         ranges = clear(hard) if random.random() < hard.clear else hard
-        materials = materials._replace(ranges=ranges)
         height = log_uniform(random, *ranges.digit_height)
-        shape = round(_SIDES[0] * height), round(_SIDES[1] * height)
-        window = compose(random, materials, shape, height)
+        shape = round(_HIGH * height), round(_WIDE * height)
+        window = compose(random, materials._replace(ranges=ranges), shape, height)
         cutter = _Cutter(window, height, random, ranges)
-        for region, text in cutter.readable():
+        for region, text in cutter.labelled_regions():
             for _ in range(_PHOTOGRAPHS):
                 shines = random.random() < ranges.shining_through
-                shown = cutter.photograph(region, before if shines else None)
-                if shown is not None:
-                    yield Crop(crops.cut(*shown), text)
+                pixels = cutter.cut(region, before if shines else None)
+                if pixels is not None:
+                    yield Crop(pixels, text)
         before = window
 
 
 class _Cutter:
-    """Cuts a window, whose digits have this height, into crops."""
+    """Cuts a window into crops. height: of its digits, in pixels."""
 
     def __init__(self, window: Window, height: float, random: Random, ranges: Ranges) -> None:
         self.window, self.height, self.random, self.ranges = window, height, random, ranges
         symbols = sorted(window.symbols, key=lambda symbol: symbol.box[0] + symbol.box[2])
-        self.boxes, self.labels = _boxes([symbol.box for symbol in symbols]), columns(symbols)[1]
-        self.doubtful, self.others = _boxes(window.doubtful), _boxes(window.others)
-        self.separators, self.fraction_digits = map(
-            _boxes, (window.separators, window.fraction_digits)
-        )
-        self.inside = self._inside(self.boxes)
-        self.numbers = self._numbers()
+        boxes, labels, _ = columns(symbols)
+        self.boxes, self.text = boxes.astype(np.float64), "".join(SYMBOLS[n] for n in labels)
+        self.are_digits = labels < SYMBOLS.index("-")
+        self.numbers = _numbers(self.boxes, self.are_digits)
+        self.shares = self._shares_in_window(self.boxes)
 
-    def readable(self) -> Iterator[tuple[Region, str]]:
-        """Regions where a detector might see a number, and some without one; and their texts."""
-        chance = self.ranges.no_number
+    def labelled_regions(self) -> Iterator[tuple[Region, str]]:
+        """Regions where a detector might see a number, and some without one, with their texts."""
+        random, chance = self.random, self.ranges.no_number
         for members in self.numbers:
-            if (self.inside[members] > _INSIDE).all() or self.random.random() < chance:
-                tries = (self._around(members) for _ in range(_TRIES))
-                yield from islice(self._read(tries), 1)
+            if (self.shares[members] > _WHOLE).all() or random.random() < chance:
+                tries = (self._around_number(members) for _ in range(_TRIES))
+                yield from islice(self._with_texts(tries), 1)
         others = [
             box
-            for box in (*self.window.others, self._anywhere())
-            if box[2] - box[0] > _NARROWEST * self.height and self.random.random() < chance
+            for box in (*self.window.others, self._box_anywhere())
+            if box[2] - box[0] > _NARROWEST * self.height and random.random() < chance
         ]
-        yield from self._read(map(self._part, others))
-        parts = [box for box in self.window.fraction_digits if self.random.random() < 0.15]
-        fractions = _boxes([*self.window.fractions, *parts])
-        whole = fractions[self._inside(fractions) > _INSIDE].tolist()
-        yield from self._read(map(self._around_box, map(tuple, whole)))
+        yield from self._with_texts(map(self._around_other, others))
+        lone = [box for box in self.window.fraction_digits if random.random() < _LONE]
+        fractions = _array([*self.window.fractions, *lone])
+        whole = fractions[self._shares_in_window(fractions) > _WHOLE]
+        yield from self._with_texts(map(self._around, whole[:, None]))
 
-    def _inside(self, boxes: Floats) -> Floats:
-        """Which share of each is in the window."""
-        down, across = map(float, self.window.ink.shape)
-        return Region(0, 0, 0, 0, 0, across, down).visible_shares(boxes)
+    def _shares_in_window(self, boxes: Floats) -> Floats:
+        down, across = self.window.ink.shape
+        return crops.inside((0, 0, across, down)).visible_shares(boxes)
 
-    def _read(self, regions: Iterable[Region]) -> Iterator[tuple[Region, str]]:
+    def _with_texts(self, regions: Iterable[Region]) -> Iterator[tuple[Region, str]]:
         """The regions of which nobody doubts what they say."""
         for region in regions:
-            text = self._text(region)
+            text = self._text_in(region)
             if text is not None:
                 yield region, text
 
-    def _text(self, region: Region) -> str | None:
-        """What a region says; None if anyone may doubt it. A part of a number says nothing."""
-        shares = np.minimum(region.visible_shares(self.boxes), self.inside)
-        read = np.flatnonzero((shares >= _SEEN) & (self.inside > _INSIDE))
-        fractions = region.visible_shares(self.fraction_digits)
-        if self._is_level(region, self.fraction_digits)[fractions >= _SEEN].any():
-            return "" if len(read) + (fractions > _CUT_OFF[0]).sum() > 1 else None
-        doubtful = np.append(fractions, region.visible_shares(self.doubtful))
-        return None if (doubtful > _DOUBTFUL).any() else self._number_text(region, shares, read)
-
-    def _number_text(self, region: Region, shares: Floats, read: Integers) -> str | None:
-        """The same where there are neither fractions nor letters.
-
-        shares: of each symbol, that are seen. read: those that are seen as a whole.
-        """
-        numbers = self.numbers if len(read) else []
-        number = next((each for each in numbers if {*read.tolist()} <= {*each}), [])
-        beside = np.delete(shares, np.union1d(read, number).astype(int))
-        missing = np.setdiff1d(np.array(number, int), read)
-        cut_off = shares[missing[self.labels[missing] < DIGITS]].max(initial=0)
-        is_number = (self.labels[read] < DIGITS).any()
-        if (beside > _UNSEEN).any() or not is_number and cut_off > _CUT_OFF[1]:
+    def _text_in(self, region: Region) -> str | None:
+        """What a region says: "" if it is no number, None if anyone may doubt it."""
+        shares = np.minimum(region.visible_shares(self.boxes), self.shares)
+        read = np.flatnonzero((shares >= _READ) & (self.shares > _WHOLE))
+        fraction_digits, letters = map(_array, (self.window.fraction_digits, self.window.doubtful))
+        fraction_shares = region.visible_shares(fraction_digits)
+        if (fraction_shares > _DOUBTFUL).any():  # one alone is a digit to anyone
+            are_read = (fraction_shares >= _READ) & self._are_on_line(region, fraction_digits)
+            are_several = len(read) + (fraction_shares > _CUT_OFF[0]).sum() > 1
+            return "" if are_read.any() and are_several else None
+        if (region.visible_shares(letters) > _DOUBTFUL).any():
             return None
-        if not is_number or self._are_between(region, read, self.separators):
+        return self._number_in(region, shares, read)
+
+    def _number_in(self, region: Region, shares: Floats, read: Integers) -> str | None:
+        """What a region without fractions and letters says.
+
+        shares: of each symbol, that are in the region. read: the symbols that are legible there.
+        """
+        candidates = self.numbers if len(read) else []
+        number = next((number for number in candidates if np.isin(read, number).all()), [])
+        if (np.delete(shares, [*number, *read.tolist()]) > _UNREAD).any():
+            return None
+        missing = [n for n in number if self.are_digits[n] and n not in read]
+        cut_off = shares[missing].max(initial=0)
+        if not self.are_digits[read].any():
+            return "" if cut_off <= _CUT_OFF[1] else None
+        if self._are_between(region, read, self.window.separators):
             return ""
-        if not number or len(read) > _MAX_SYMBOLS or self._are_between(region, read, self.others):
+        is_interrupted = self._are_between(region, read, self.window.others)
+        if is_interrupted or not number or len(read) > _MAX_SYMBOLS:
             return None
         text = self._spelled(read)
         if text == self._spelled(number):
@@ -142,49 +147,36 @@ class _Cutter:
         return "" if _CUT_OFF[0] < cut_off < _CUT_OFF[1] else None
 
     def _spelled(self, symbols: Iterable[int]) -> str:
-        text = "".join(SYMBOLS[self.labels[symbol]] for symbol in symbols)
-        return text.rstrip("-.").lstrip(".")  # those of "120.-" and "Fr."
+        """A number as text, without the signs of "120.-" and "Fr."."""
+        return "".join(self.text[n] for n in symbols).rstrip("-.").lstrip(".")
 
-    def _is_level(self, region: Region, boxes: Floats) -> Mask:
-        """Which of them are on a region's line, not on the next one."""
+    def _are_on_line(self, region: Region, boxes: Floats) -> Mask:
+        """Which boxes are on a region's line, not on the next one."""
         _, top, _, bottom = region.relative_to_line(boxes).T
         return np.asarray(np.abs(top + bottom) < 1.2 * self.height)
 
-    def _are_between(self, region: Region, read: Integers, boxes: Floats) -> bool:
-        """Whether one of them is between the digits that are read, on their line."""
-        left, _, right, _ = boxes.T
-        digits = read[self.labels[read] < DIGITS]
-        first, last = self.boxes[digits[[0, -1]], ::2].sum(1)
-        is_between = (left + right > first) & (left + right < last)
-        is_seen = region.visible_shares(boxes) > _UNSEEN
-        return bool((is_between & is_seen & self._is_level(region, boxes)).any())
+    def _are_between(self, region: Region, read: Integers, boxes: Sequence[Box]) -> bool:
+        """Whether any of the boxes is between digits that are read, on their line."""
+        array = _array(boxes)
+        digits = self.boxes[read[self.are_digits[read]]]
+        first, last = digits[[0, -1], ::2].mean(1)
+        middles = array[:, ::2].mean(1)
+        are_seen = region.visible_shares(array) > _UNREAD
+        are_inside = (middles > first) & (middles < last) & self._are_on_line(region, array)
+        return bool((are_inside & are_seen).any())
 
-    def photograph(self, region: Region, behind: Window | None) -> tuple[Grey, Region] | None:
-        """A region's picture, and where it is in that; None if something lies on what is read."""
-        left, top, right, bottom = region.bounds
-        box = round(left) - _EDGE, round(top) - _EDGE, round(right) + _EDGE, round(bottom) + _EDGE
-        part, back = self.window.crop(box), behind and behind.crop(box)
-        shown = photograph(part, self.height, self.random, back, self.ranges)
-        seen = self.boxes[region.visible_shares(self.boxes) > _UNSEEN]
-        if any(shown.hidden_share(moved(symbol, *box[:2])) for symbol in map(tuple, seen)):
+    def cut(self, region: Region, behind: Window | None) -> Grey | None:
+        """A photographed region, level; None if something lies on what is read."""
+        left, top, right, bottom = (round(side) for side in region.bounds)
+        box = left - _BORDER, top - _BORDER, right + _BORDER, bottom + _BORDER
+        back = behind.crop(box) if behind else None
+        picture = photograph(self.window.crop(box), self.height, self.random, back, self.ranges)
+        seen = self.boxes[region.visible_shares(self.boxes) > _UNREAD]
+        if any(picture.hidden_share(moved(symbol, *box[:2])) for symbol in map(tuple, seen)):
             return None
-        return shown.pixels, region.moved(*box[:2])
+        return crops.cut(picture.pixels, region.moved(*box[:2]))
 
-    def _numbers(self) -> list[list[int]]:
-        """The symbols of each number, as `digits.reader` groups what it detects."""
-        digits, signs = np.flatnonzero(self.labels < DIGITS), np.flatnonzero(self.labels >= DIGITS)
-        nearest = nearest_digits(self._detected(signs), self.boxes[digits])
-        return [
-            sorted([*digits[number], *signs[np.isin(nearest, number)]])
-            for line in text_lines(self._detected(digits))
-            for number in line
-        ]
-
-    def _detected(self, symbols: Integers) -> Detections:
-        count = len(symbols)
-        return Detections(np.zeros(count), np.zeros((count, len(SYMBOLS))), self.boxes[symbols])
-
-    def _around(self, members: Sequence[int]) -> Region:
+    def _around_number(self, members: Sequence[int]) -> Region:
         """Where a detector might see the number of these symbols."""
         random, ranges = self.random, self.ranges
         first, last = (
@@ -192,55 +184,69 @@ class _Cutter:
             for _ in range(2)
         )
         detected = members[first : len(members) - last]
-        if not (self.labels[detected] < DIGITS).any():
+        if not self.are_digits[detected].any():
             detected = members
-        strayed = random.normal(0, ranges.misplaced, (len(detected), 4)) * self.height
-        return self._region(self.boxes[detected] + strayed, self.labels[detected] < DIGITS)
+        errors = random.normal(0, ranges.misplaced, (len(detected), 4)) * self.height
+        return self._around(self.boxes[detected] + errors, self.are_digits[detected])
 
-    def _region(self, boxes: Floats, are_digits: Mask) -> Region:
-        """Around boxes, with random room."""
+    def _around_other(self, box: Box) -> Region:
+        """A region around something that is no number, or around a part of it."""
+        left, top, right, bottom = box
+        if self.random.random() < _PART:
+            width = self.random.uniform(_NARROWEST * self.height, right - left)
+            left = self.random.uniform(left, right - width)
+            right = left + width
+        return self._around(_array([(left, top, right, bottom)]))
+
+    def _around(self, boxes: Floats, are_digits: Mask = _ONE_DIGIT) -> Region:
+        """A region around boxes, with random room."""
         random, ranges = self.random, self.ranges
         rooms = [log_uniform(random, *limits) for limits in 2 * (ranges.beside, ranges.over)]
         region = crops.around(boxes, are_digits, Margins(*rooms))
         return region._replace(slope=region.slope + random.normal(0, ranges.unlevel))
 
-    def _part(self, box: Box) -> Region:
-        """Around something that is no number, or around a part of it."""
-        left, top, right, bottom = box
-        random = self.random
-        if random.random() < 0.5:
-            width = random.uniform(_NARROWEST * self.height, right - left)
-            left = random.uniform(left, right - width)
-            right = left + width
-        return self._around_box((left, top, right, bottom))
-
-    def _around_box(self, box: Box) -> Region:
-        return self._region(_boxes([box]), np.ones(1, bool))
-
-    def _anywhere(self) -> Box:
+    def _box_anywhere(self) -> Box:
         random, (down, across) = self.random, self.window.ink.shape
         width, height = random.uniform((_NARROWEST, 0.5), (3, 1.3)) * self.height
         left, top = random.uniform((0, 0), (across - width, down - height))
         return left, top, left + width, top + height
 
 
-def _boxes(boxes: Sequence[Box]) -> Floats:
+def _numbers(boxes: Floats, are_digits: Mask) -> list[list[int]]:
+    """The symbols of each number, as `digits.reader` groups what it detects."""
+
+    def detections(indices: Integers) -> Detections:
+        count = len(indices)
+        return Detections(np.zeros(count), np.zeros((count, len(SYMBOLS))), boxes[indices])
+
+    digits, signs = np.flatnonzero(are_digits), np.flatnonzero(~are_digits)
+    nearest = nearest_digits(detections(signs), boxes[digits])
+    return [
+        sorted([*digits[number].tolist(), *signs[np.isin(nearest, number)].tolist()])
+        for line in text_lines(detections(digits))
+        for number in line
+    ]
+
+
+def _array(boxes: Sequence[Box]) -> Floats:
     return np.array(boxes, np.float64).reshape(-1, 4)
 
 
 def vary(pixels: Grey, random: Random, ranges: Ranges) -> Grey:
-    """Another crop of the same number: wider or narrower, coarser, by another pen, noisier."""
+    """Make a crop wider or narrower, coarser, noisier, or its strokes thicker or thinner."""
     height, width = pixels.shape
-    wide = min(max(16, round(width * log_uniform(random, *ranges.stretch))), CROP_MAX_WIDTH)
+    stretched = round(width * log_uniform(random, *ranges.stretch))
+    size = min(max(CROP_MULTIPLE, stretched), CROP_MAX_WIDTH), height
     image = Image.fromarray(pixels)
     if share := ranges.coarse.draw(random):
-        image = image.resize((round(wide * share), round(height * share)), Image.Resampling.BOX)
+        coarse = round(size[0] * share), round(height * share)
+        image = image.resize(coarse, Image.Resampling.BOX)
     if random.random() < ranges.restroked:
         filters = ImageFilter.MinFilter(3), ImageFilter.MaxFilter(3)
         other = image.filter(filters[int(random.integers(2))])
         image = Image.blend(image, other, random.uniform(0.2, 0.8))
-    sharp = Image.Resampling.NEAREST if random.random() < 0.2 else Image.Resampling.BICUBIC
-    image = image.resize((wide, height), sharp)
+    resampling = Image.Resampling.NEAREST if random.random() < 0.2 else Image.Resampling.BICUBIC
+    image = image.resize(size, resampling)
     if blur := ranges.dulled.draw(random):
         image = image.filter(ImageFilter.GaussianBlur(blur))
     if random.random() < ranges.compressed:

@@ -13,11 +13,11 @@ from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.camera.scene import Array, Shape
 from digits_train.camera.strokes import grain
 from digits_train.camera.window import Window
-from digits_train.raster import Bytes, Coverage, Random, log_uniform
+from digits_train.pixels import Bytes, Coverage, Random, log_uniform
 from digits_train.symbols import Box, Symbol
 
-_MOST_HIDDEN = 0.2  # of a symbol's box; of what is hidden more, nobody can tell
-_TEXTURE = 30.0  # pixels of the writing that isn't on a texture
+_MAX_HIDDEN = 0.2  # share of a symbol's box; with more of it hidden, nobody can tell what it is
+_TEXTURE_HEIGHT = 30.0  # pixels of digits, which a texture hasn't: its lens and rules go by them
 
 
 class Photograph(NamedTuple):
@@ -33,20 +33,20 @@ class Photograph(NamedTuple):
 
     def visible(self) -> tuple[list[Symbol], list[Box]]:
         """The symbols that can be read, and the boxes where there may be others."""
-        seen, doubtful = list[Symbol](), [*self.window.doubtful]
+        visible, doubtful = list[Symbol](), [*self.window.doubtful]
         for symbol in self.window.symbols:
             share = self.hidden_share(symbol.box)
-            if share < _MOST_HIDDEN:
-                seen.append(symbol)
+            if share < _MAX_HIDDEN:
+                visible.append(symbol)
             elif share < 1:
                 doubtful.append(symbol.box)
-        return seen, doubtful
+        return visible, doubtful
 
     def hidden_share(self, box: Box) -> float:
         """How much of a box is hidden, 0 to 1; all of it beyond the picture."""
         left, top, right, bottom = (max(0, round(side)) for side in box)
-        part = self.hidden[top : bottom + 1, left : right + 1]
-        return float(part.mean()) if part.size else 1.0
+        hidden = self.hidden[top : bottom + 1, left : right + 1]
+        return float(hidden.mean()) if hidden.size else 1.0
 
 
 def photograph(
@@ -66,8 +66,8 @@ def photograph(
     if kept := ranges.kept.draw(random):  # a pencil's
         ink = grain(ink, random, kept)
     paper = random.uniform(*ranges.paper)
-    least = ranges.least_contrast
-    dark = max(0.0, paper - random.uniform(least, max(least + 10, paper)))
+    contrast = random.uniform(ranges.min_contrast, max(ranges.min_contrast + 10, paper))
+    dark = max(0.0, paper - contrast)
     picture = _paper(shape, paper, random, ranges)
     if ranges.secured and random.random() < ranges.secured:
         pitch = max(2.2, log_uniform(random, *ranges.curves) * height)
@@ -75,14 +75,14 @@ def photograph(
         picture += scene.security(shape, random, pitch) * np.float32(tint) * (dark - picture)
     printed = np.maximum(window.printed, _rules(shape, height, random, ranges))
     is_bilevel = bool(ranges.bilevel) and random.random() < ranges.bilevel
-    if is_bilevel:  # which loses pieces of lines
+    if is_bilevel:  # a scan loses pieces of lines
         worn = scene.clouds(shape, random, max(2.0, height)) - random.uniform(*ranges.worn)
         printed *= (0.5 + 4 * worn).clip(0, 1)
     picture += printed * random.uniform(*ranges.printed) * (dark - picture)
-    if behind is not None:  # mirrored
-        least, share = ranges.softened
-        soft = random.uniform(least, share * height + least)
-        through = ndimage.gaussian_filter(np.maximum(behind.ink, behind.printed), soft)
+    if behind is not None:
+        min_blur, share = ranges.softened
+        blur = random.uniform(min_blur, min_blur + share * height)
+        through = ndimage.gaussian_filter(np.maximum(behind.ink, behind.printed), blur)
         picture += np.fliplr(through) * random.uniform(*ranges.through) * (dark - picture)
     picture += ink * (dark - picture)
     if ends is None and random.random() < ranges.edge:
@@ -101,7 +101,7 @@ def photograph(
 
 
 def texture(shape: Shape, random: Random, ranges: Ranges = RANGES) -> Photograph:
-    """A sheet without writing: blank or grainy paper, stripes, cloth, shadows."""
+    """Photograph a sheet without writing: blank or grainy paper, stripes, cloth, shadows."""
     sheet, ends = Window.empty(shape), dict[int, float]()
     for _ in range(int(random.integers(0, 4))):
         sheet.printed += random.uniform(0, 0.3) * scene.clouds(shape, random, random.uniform(1, 60))
@@ -111,7 +111,7 @@ def texture(shape: Shape, random: Random, ranges: Ranges = RANGES) -> Photograph
         sheet.printed += scene.rules(shape, random, spacing, width, squared, random.uniform(0, 180))
     for _ in range(int(random.integers(1, 4)) if random.random() < 0.4 else 0):
         ends |= scene.random_edge(shape, random, ranges.edge_at)
-    return photograph(sheet, _TEXTURE, random, ranges=ranges, ends=ends)
+    return photograph(sheet, _TEXTURE_HEIGHT, random, ranges=ranges, ends=ends)
 
 
 def lens(
@@ -122,8 +122,9 @@ def lens(
         exponent = np.float32(np.exp(random.normal(0, ranges.curve)))
         picture = np.asarray(255 * (np.clip(picture, 0, 255) / 255) ** exponent, np.float32)
     if random.random() < ranges.blurred:
-        least, most = ranges.blur
-        blur = random.uniform(least, max(least + 0.1, min(most, ranges.most_blurred * height)))
+        min_blur, max_blur = ranges.blur
+        max_blur = max(min_blur + 0.1, min(max_blur, ranges.max_blur * height))
+        blur = random.uniform(min_blur, max_blur)
         pixels = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
         picture = np.asarray(pixels.filter(ImageFilter.GaussianBlur(blur)), np.float32)
     if random.random() < ranges.noisy:
@@ -159,18 +160,24 @@ def _paper(shape: Shape, level: float, random: Random, ranges: Ranges) -> Array:
 
 def _rules(shape: Shape, height: float, random: Random, ranges: Ranges) -> Coverage:
     """Ruled or squared paper, a few lines of a table, crosses or dashes; often none."""
-    kinds = ranges.squared, ranges.ruled, ranges.table, ranges.pattern
-    kind = int(np.searchsorted(np.cumsum(kinds), random.random(), "right"))
-    if kind == len(kinds):
+    kinds = {  # chance of each, distance and width of its rules
+        "squared": (ranges.squared, ranges.squares, ranges.rule),
+        "ruled": (ranges.ruled, ranges.rules, ranges.rule),
+        "table": (ranges.table, ranges.squares, ranges.rule),
+        "pattern": (ranges.pattern, ranges.pattern_squares, ranges.pattern_rule),
+    }
+    limits = np.cumsum([chance for chance, _, _ in kinds.values()])
+    kind = [*kinds, ""][np.searchsorted(limits, random.random(), "right")]
+    if not kind:
         return np.zeros(shape, np.float32)
-    spacings = ranges.squares, ranges.rules, ranges.squares, ranges.pattern_squares
-    spacing = max(6.0, random.uniform(*spacings[kind]) * height)
-    width = max(0.8, random.uniform(*(ranges.pattern_rule if kind == 3 else ranges.rule)) * height)
-    squared, angle, share = kind == 0, random.normal(0, ranges.tilt), 1.0
-    if kind == 2:
+    _, spacings, widths = kinds[kind]
+    spacing = max(6.0, random.uniform(*spacings) * height)
+    width = max(0.8, random.uniform(*widths) * height)
+    squared, angle, share = kind == "squared", random.normal(0, ranges.tilt), 1.0
+    if kind == "table":
         spacing = 3.0 * max(shape)  # so far apart that there is one
         squared, angle = random.random() < ranges.crossing, 90.0 * (random.random() < 0.5)
-    elif kind == 3:
+    elif kind == "pattern":
         squared, share = random.random() < ranges.crosses, random.uniform(*ranges.dashes)
     lines = scene.rules(shape, random, spacing, width, squared, angle, share)
     return lines * np.float32(random.uniform(*ranges.faded))

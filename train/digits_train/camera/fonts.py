@@ -53,34 +53,33 @@ _DOWNLOADS = 8  # at a time
 _MISSING = "\uffff"  # no character: every font draws what it draws for those that it hasn't
 
 
-def hands(use: str = "training") -> list[Path]:
-    """The handwriting fonts for "training", or those "held back". Raises DataError."""
+def handwriting(use: str = "training") -> list[Path]:
+    """Get the handwriting fonts for "training", or those "held back". Raises DataError."""
     return files([font for font in FONTS if (font.kind, font.use) == ("hand", use)])
 
 
 def printed(use: str = "training") -> list[Path]:
-    """The printed fonts, likewise."""
+    """Get the printed fonts for "training", or those "held back". Raises DataError."""
     fetched = files([font for font in FONTS if (font.kind, font.use) == ("print", use)])
     return [*fetched, *bundled(use)]
 
 
 def bundled(use: str = "training") -> list[Path]:
-    """Those of the printed fonts that come with Matplotlib."""
+    """Get the printed fonts that come with Matplotlib."""
     faces = _TRAINING_FACES if use == "training" else _HELD_BACK_FACES
     return [MATPLOTLIB_FONTS / f"{face}.ttf" for face in faces.split()]
 
 
 def download() -> None:
     """Fetch the fonts that are missing of those that training needs. Raises DataError."""
-    hands()
+    handwriting()
     printed()
 
 
 def files(fonts: Sequence[Font]) -> list[Path]:
-    """The fonts' files in the user's cache folder, downloaded where missing or damaged.
+    """Get the fonts' files in the user's cache folder; download those missing or damaged.
 
-    Raises DataError if a font is neither there nor to be had, or isn't the one of which the
-    SHA-256 is known.
+    Raises DataError if a font can't be had, or hasn't the SHA-256 that is listed.
     """
     folder = fetch.cache_folder() / "fonts"
     missing = [font for font in fonts if not _is_intact(font, folder / font.file)]
@@ -113,13 +112,13 @@ def _downloaded(font: Font, folder: Path) -> bytes:
 
 
 def has(file: Path, text: str) -> bool:
-    """Whether a font can draw each character of a text but blanks."""
+    """Whether a font can draw each character of a text, blanks aside."""
     return all(character.isspace() or _has(file, character) for character in text)
 
 
 @cache
 def _has(file: Path, character: str) -> bool:
     face = load_font(str(file), 40)
-    drawn, missing = face.getmask(character), face.getmask(_MISSING)
-    differs = (drawn.size, bytes(drawn)) != (missing.size, bytes(missing))
-    return drawn.getbbox() is not None and differs
+    glyph, missing = face.getmask(character), face.getmask(_MISSING)
+    differs = (glyph.size, bytes(glyph)) != (missing.size, bytes(missing))
+    return glyph.getbbox() is not None and differs

@@ -15,7 +15,7 @@ from digits_train.camera.ink import EM, NO_BOXES, Glyph, Points, around, stroke
 from digits_train.camera.lettering import write
 from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.camera.strokes import bend, is_legible, strokes
-from digits_train.raster import Random, scaled
+from digits_train.pixels import Random, pick, scaled
 
 DIGITS = "0123456789"
 _VARIANTS = 4  # of each symbol of a font
@@ -25,7 +25,7 @@ _STEP = 50  # to the next writer's
 
 
 @dataclass
-class Writer:
+class Hand:
     """One hand. pen: its strokes' width, in pixels. variants: of each character that it has."""
 
     pen: float
@@ -33,40 +33,40 @@ class Writer:
 
     def glyph(self, character: str, random: Random) -> Glyph | None:
         """A digit, "-", "." or ","; another character, if the hand has it."""
-        variants = self.variants.get(character)
-        if variants:
-            return variants[int(random.integers(len(variants)))]
+        if variants := self.variants.get(character):
+            return pick(random, variants)
         return _SIGNS[character](random, self.pen) if character in _SIGNS else None
 
     def digits(self) -> list[str]:
-        """Those that the hand has: the people of a small data set may have written few."""
+        """The digits that the hand has: in a small data set, someone may have written few."""
         return [digit for digit in DIGITS if self.variants.get(digit)]
 
 
-def pen_writers(digits: Split, count: int, random: Random) -> list[Writer]:
-    """Hands from this many digits of MNIST: each has those of several people with alike pens."""
-    drawn = [_draw(digits, random) for _ in range(count)]
-    widths = np.array([_pen(glyph) for _, glyph in drawn])
-    order, writers = np.argsort(widths), []
+def mnist_hands(digits: Split, count: int, random: Random) -> list[Hand]:
+    """Hands from `count` digits of MNIST, each with those of several people with similar pens."""
+    labelled = [_draw(digits, random) for _ in range(count)]
+    widths = np.array([_pen(glyph) for _, glyph in labelled])
+    order, hands = np.argsort(widths), []
     for start in range(0, max(1, count - _NEIGHBOURS + 1), _STEP):
-        near, variants = order[start : start + _NEIGHBOURS], defaultdict[str, list[Glyph]](list)
-        for digit, glyph in (drawn[index] for index in near):
+        similar = order[start : start + _NEIGHBOURS]
+        variants = defaultdict[str, list[Glyph]](list)
+        for digit, glyph in (labelled[index] for index in similar):
             variants[digit].append(glyph)
-        writers.append(Writer(float(np.median(widths[near])), dict(variants)))
-    return writers
+        hands.append(Hand(float(np.median(widths[similar])), dict(variants)))
+    return hands
 
 
-def font_writers(files: Sequence[Path], random: Random) -> list[Writer]:
-    """The hands of all fonts that have the ten digits; no symbol is written twice alike."""
-    writers = []
+def font_hands(files: Sequence[Path], random: Random) -> list[Hand]:
+    """The hands of all fonts that have the ten digits, each symbol in several variants."""
+    hands = []
     for file in (file for file in files if fonts.has(file, DIGITS)):
         variants: dict[str, list[Glyph]] = {}
-        for character in filter(lambda each: fonts.has(file, each), DIGITS + "-.,"):
-            drawn = [draw_character(file, character, random) for _ in range(_VARIANTS)]
-            variants[character] = [glyph for glyph in drawn if glyph.coverage.sum() > 255]
+        for character in (symbol for symbol in DIGITS + "-.," if fonts.has(file, symbol)):
+            glyphs = [draw_character(file, character, random) for _ in range(_VARIANTS)]
+            variants[character] = [glyph for glyph in glyphs if glyph.coverage.sum() > 255]
         widths = [_pen(glyph) for digit in DIGITS for glyph in variants[digit]]
-        writers.append(Writer(float(np.median(widths)), variants))
-    return writers
+        hands.append(Hand(float(np.median(widths)), variants))
+    return hands
 
 
 def _pen(glyph: Glyph) -> float:
@@ -74,11 +74,11 @@ def _pen(glyph: Glyph) -> float:
 
 
 def _draw(digits: Split, random: Random, ranges: Ranges = RANGES) -> tuple[str, Glyph]:
-    """A digit of MNIST with crisp strokes."""
+    """Draw a digit of MNIST with crisp strokes."""
     thin, thick = ranges.pen
     for _ in range(_TRIES):
-        index, far = int(random.integers(len(digits))), random.uniform(*ranges.bent)
-        label, image = int(digits.labels[index]), bend(digits.images[index], far, random)
+        index, distance = int(random.integers(len(digits))), random.uniform(*ranges.bent)
+        label, image = int(digits.labels[index]), bend(digits.images[index], distance, random)
         pen = thin + (thick - thin) * random.beta(*ranges.pen_shape)
         coverage = strokes(image, EM, pen, random)
         if is_legible(image, label, coverage, pen):
@@ -108,12 +108,12 @@ def with_tail(glyph: Glyph, digit: str, random: Random) -> Glyph:
     """Lengthen the stem of a 4, 7 or 9 below the line, or of a 6 above."""
     rises = digit == "6"
     share = random.uniform(0.3, 0.5) if rises else random.uniform(0.45, 0.65)
-    parts = np.split(glyph.coverage, [int(len(glyph.coverage) * share)])
-    stem = parts[0 if rises else 1]
+    halves = np.split(glyph.coverage, [int(len(glyph.coverage) * share)])
+    stem = halves[0 if rises else 1]
     extra = round(len(stem) * random.uniform(0.2, 1.6))
-    parts[0 if rises else 1] = scaled(stem, stem.shape[1], len(stem) + extra)
+    halves[0 if rises else 1] = scaled(stem, stem.shape[1], len(stem) + extra)
     below = 0.0 if rises else extra * random.uniform(0.5, 1)
-    return Glyph(np.concatenate(parts), glyph.below + below)
+    return Glyph(np.concatenate(halves), glyph.below + below)
 
 
 def _minus(random: Random, pen: float) -> Glyph:

@@ -13,16 +13,11 @@ from digits_train.camera.ink import EM, Glyph
 from digits_train.camera.ranges import RANGES, Range
 from digits_train.camera.strokes import bend
 from digits_train.matplotlib_data import load_font
-from digits_train.raster import Random, ink_box
+from digits_train.pixels import Random, ink_box
 
-_WORDS = (
-    "total sum name date rent milk bread eggs sugar room street phone tax paid due cash bank gas "
-    "water light hotel taxi office page item price amount balance left right north June March "
-    "Monday from until about open closed yes no Tel. Nr. Anna Peter Maria Kim list order box "
-    "weight length width depth sample test group score points week hours the and of with for not "
-    "Summe Miete Brot Datum Preis Betrag offen somme loyer pain casa conto acqua leche mesa"
-)
-_SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe qui ra so tu va wen xa yo zi str ent ing"
+# Words of several languages, and syllables to invent others from.
+_PARAGRAPHS = Path(__file__).with_name("words.txt").read_text("utf-8").split("\n\n")
+_WORDS, _SYLLABLES = (paragraph.split() for paragraph in _PARAGRAPHS)
 _SIGNS = "$€£%&#@/()=+:;?*~<>[]{}!'\"°|_"
 _AMBIGUOUS = "OoQDlIi|!/()°"  # a 0 or a 1 to anyone who doesn't see the word
 _ALMOST = "bGgqyzZsSB0123456789"  # in many hands a 6, 9, 4, 2, 5 or 8
@@ -31,9 +26,10 @@ OTHERS = "ΓΔΛΞΠΣΨΩαγηκλμνξπυχψωДЖИЙЛПЦШЩЫЮЯдж
 
 
 def library(files: Sequence[Path], count: int, random: Random) -> list[list[Glyph]]:
-    """Some `count` words, letters and signs, by font.
+    """Write about `count` words, letters and signs: a list of them for each font.
 
-    No numbers, not even in print: neat hands look like it, and were refused with it.
+    There are no numbers among them, not even in print: where print was no number, neat hands, which
+    look like it, weren't read either.
     """
     texts: list[list[Glyph]] = [[] for _ in files]
     for file, written in zip(files, texts, strict=True):
@@ -52,21 +48,19 @@ def write(
     characters whose median height becomes EM pixels.
     """
     face = load_font(str(file), 2 * _size(file, measured))
-    far = 0.55 * random.uniform(*wobble) * EM
+    distance = 0.55 * random.uniform(*wobble) * EM
     left, top, right, bottom = (int(side) for side in face.getbbox(text))
-    margin = 4 + round(6 * far)
+    margin = 4 + round(6 * distance)
     origin = margin - left, margin - top
     image = Image.new("L", (right - left + 2 * margin, bottom - top + 2 * margin))
     ImageDraw.Draw(image).text(origin, text, fill=255, font=face)
-    coverage = bend(np.asarray(image.reduce(2)), far, random, 0.6 * EM)
+    coverage = bend(np.asarray(image.reduce(2)), distance, random, 0.6 * EM)
     rows, columns = ink_box(coverage)
-    boxes = np.array(
-        [
-            np.add(face.getbbox(text[index]), (face.getlength(text[:index]), 0) * 2)
-            for index in doubtful_letters(text)
-        ],
-        np.float32,
-    ).reshape(-1, 2, 2)
+    corners = [
+        np.add(face.getbbox(text[index]), (face.getlength(text[:index]), 0) * 2)
+        for index in doubtful_letters(text)
+    ]
+    boxes = np.array(corners, np.float32).reshape(-1, 2, 2)
     size = columns.stop - columns.start, rows.stop - rows.start
     moved = ((boxes + origin) / 2 - (columns.start, rows.start)).clip(0, size)
     below = rows.stop - (origin[1] + face.getmetrics()[0]) / 2
@@ -98,7 +92,7 @@ def _text(random: Random) -> str:
     chance = random.random()
     if chance < 0.5:
         return _word(random)
-    if chance < 0.65:  # no language's words, or a number would be what isn't English
+    if chance < 0.65:  # letters at random, or whatever isn't English would be a number
         made = "".join(random.choice(list(string.ascii_lowercase), random.integers(2, 11)))
         return made.upper() if random.random() < 0.5 else made.capitalize()
     if chance < 0.72:
@@ -114,8 +108,8 @@ def words(random: Random, count: int) -> str:
 
 def _word(random: Random) -> str:
     if random.random() < 0.6:
-        chosen = str(random.choice(_WORDS.split()))
+        word = str(random.choice(_WORDS))
     else:
-        chosen = "".join(random.choice(_SYLLABLES.split(), random.integers(2, 5)))
+        word = "".join(random.choice(_SYLLABLES, random.integers(2, 5)))
     style = random.random()
-    return chosen.upper() if style < 0.1 else chosen.capitalize() if style < 0.35 else chosen
+    return word.upper() if style < 0.1 else word.capitalize() if style < 0.35 else word

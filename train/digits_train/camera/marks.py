@@ -9,14 +9,14 @@ import numpy as np
 
 from digits_train.camera.ink import Glyph, Points, around, smooth, stroke
 from digits_train.camera.ranges import RANGES, Ranges
-from digits_train.raster import Random, log_uniform
+from digits_train.pixels import Random, log_uniform, pick
 
 Mark = Callable[[Random], list[Points]]
 
 
 def draw_mark(height: float, random: Random, ranges: Ranges = RANGES, alone: bool = False) -> Glyph:
     """Draw a mark beside digits of a height in pixels. alone: one that can't be taken for a 0."""
-    kind = _KINDS[int(random.integers(len(_KINDS) - 2 * alone))]
+    kind = pick(random, _KINDS[:-2] if alone else _KINDS)
     lines = [line * height for line in kind(random)]
     filled = bool(random.random() < _FILLED.get(kind, 0))
     return Glyph(stroke(lines, 1 if filled else random.uniform(*ranges.mark_pen) * height, filled))
@@ -82,8 +82,8 @@ def _dented(random: Random) -> list[Points]:
     """A closed outline with a deep dent: a heart, a kidney, a crescent."""
     angle = np.linspace(0, 2 * np.pi, 49)
     depth, width = random.uniform(0.65, 0.95), random.uniform(0.6, 1.0)
-    away = np.abs((angle - random.uniform(0, 2 * np.pi) + np.pi) % (2 * np.pi) - np.pi)
-    radius = 0.7 * (1 - depth * np.exp(-((away / width) ** random.uniform(1, 2))))
+    from_dent = np.abs((angle - random.uniform(0, 2 * np.pi) + np.pi) % (2 * np.pi) - np.pi)
+    radius = 0.7 * (1 - depth * np.exp(-((from_dent / width) ** random.uniform(1, 2))))
     return [around(angle, radius) * random.uniform(0.7, 1.2, 2)]
 
 
@@ -100,8 +100,8 @@ def _hatching(random: Random) -> list[Points]:
     lines, start = [], random.uniform(0, np.pi)
     for angle in (start, start + random.uniform(0.8, 2))[: random.integers(1, 3)]:
         along, across = around(np.array([angle, angle + np.pi / 2]), 1.0)
-        for far in np.linspace(-0.6, 0.6, int(random.integers(5, 10))):
-            ends = far * across + np.array([[-0.7], [0.7]]) * along
+        for distance in np.linspace(-0.6, 0.6, int(random.integers(5, 10))):
+            ends = distance * across + np.array([[-0.7], [0.7]]) * along
             lines.append(ends + random.normal(0, 0.05, (2, 2)))
     return lines
 
@@ -110,7 +110,7 @@ def _branches(random: Random) -> list[Points]:
     """Four to six straight strokes, each branching off an earlier one."""
     lines = [np.array([(0.0, 0.0), (random.uniform(-0.6, 0.6), 0.8)])]
     for _ in range(int(random.integers(3, 6))):
-        start, end = lines[int(random.integers(len(lines)))]
+        start, end = pick(random, lines)
         joint = start + (end - start) * random.choice([0, 0.5, 1])
         tip = around(random.uniform(0, 2 * np.pi, 1), random.uniform(0.3, 0.7))
         lines.append(np.concatenate([joint[None], joint + tip]))
@@ -129,9 +129,9 @@ def _figure(random: Random) -> list[Points]:
     """An outline with three to five smaller ones and curves in it or on it."""
     lines = _loop(random) if random.random() < 0.5 else _polygon(random)
     for _ in range(int(random.integers(3, 6))):
-        part = (_loop, _polygon, _curve)[int(random.integers(3))](random)
+        detail = pick(random, (_loop, _polygon, _curve))(random)
         middle = around(random.uniform(0, 2 * np.pi, 1), random.uniform(0, 0.7))
-        lines += [middle + random.uniform(0.1, 0.4) * line for line in part]
+        lines += [middle + random.uniform(0.1, 0.4) * line for line in detail]
     return lines
 
 

@@ -1,4 +1,4 @@
-"""What all that the camera draws is made of: glyphs and words, drawn once and used again."""
+"""The materials of all that the camera draws: glyphs, words and marks, drawn once and reused."""
 
 import string
 from collections.abc import Sequence
@@ -8,37 +8,36 @@ import numpy as np
 
 from digits.data.mnist import Split
 from digits_train.camera import fonts
-from digits_train.camera.glyphs import Writer, font_writers, pen_writers
+from digits_train.camera.glyphs import Hand, font_hands, mnist_hands
 from digits_train.camera.ink import EM, Glyph
 from digits_train.camera.lettering import OTHERS, doubtful_letters, library, write
 from digits_train.camera.marks import draw_mark
 from digits_train.camera.ranges import RANGES, Ranges
-from digits_train.raster import Random
+from digits_train.pixels import Random, pick
 
 _BANK, _TEXTS = 50_000, 16_000  # glyphs and words; they take minutes to draw
-_LETTERS = [each for each in string.ascii_letters + OTHERS if not doubtful_letters(each)]
+_LETTERS = [letter for letter in string.ascii_letters + OTHERS if not doubtful_letters(letter)]
 
 
 class Materials(NamedTuple):
     """What windows are made of.
 
-    pens, fonts: the hands. texts: for each hand or font, what it writes without digits. hard: texts
-    and marks of which more than their share is wanted. ranges: how composing and photographing
-    varies.
+    mnist_hands, font_hands: who writes. texts: for each font, what it writes without digits. hard:
+    texts and marks of which more than their share is wanted. ranges: how composing and
+    photographing varies.
     """
 
-    pens: Sequence[Writer]
-    fonts: Sequence[Writer]
+    mnist_hands: Sequence[Hand]
+    font_hands: Sequence[Hand]
     texts: Sequence[Sequence[Glyph]]
     marks: Sequence[Glyph]
     hard: Sequence[Glyph] = ()
     ranges: Ranges = RANGES
 
-    def writer(self, random: Random) -> Writer:
+    def hand(self, random: Random) -> Hand:
         """A random hand: one of MNIST's writers, or a font."""
-        in_font = random.random() < self.ranges.in_font and self.fonts
-        hands = self.fonts if in_font else self.pens
-        return hands[int(random.integers(len(hands)))]
+        in_font = random.random() < self.ranges.in_font and self.font_hands
+        return pick(random, self.font_hands if in_font else self.mnist_hands)
 
 
 def make_materials(
@@ -53,18 +52,18 @@ def make_materials(
 
     bank: how many of the digits are drawn anew. texts: how many words, letters and signs. letters:
     how many letters that nobody takes for a digit are written beside these, each equally often.
-    use: of the fonts, see `fonts.hands`. Raises DataError if a font can't be had.
+    use: of the fonts, "training" or "held back". Raises DataError if a font can't be had.
     """
     random = np.random.default_rng([seed, 1])
-    hands = fonts.hands(use)
-    files = [*hands, *fonts.printed(use)]
+    handwriting = fonts.handwriting(use)
+    files = [*handwriting, *fonts.printed(use)]
     hard = []
     for letter in random.choice(_LETTERS, letters).tolist():
-        able = [file for file in files if fonts.has(file, letter)]
-        hard.append(write(letter, able[int(random.integers(len(able)))], random))
+        file = pick(random, [file for file in files if fonts.has(file, letter)])
+        hard.append(write(letter, file, random))
     return Materials(
-        pen_writers(digits, bank, random),
-        font_writers(hands, random),
+        mnist_hands(digits, bank, random),
+        font_hands(handwriting, random),
         library(files, texts, random),
         [draw_mark(EM, random) for _ in range(texts // 4)],
         hard,

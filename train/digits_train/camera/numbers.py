@@ -1,6 +1,8 @@
 """Random numbers, as people write them: what a line of a page says."""
 
-from digits_train.raster import Random
+from collections.abc import Callable
+
+from digits_train.pixels import Random
 
 # Written between the parts of dates, times, fractions and sums.
 _SEPARATORS = ("-", "-", "/", ":", ".", "+", "=", "x")
@@ -8,44 +10,41 @@ _CURRENCIES = ("$", "€", "£", "kr", "Fr.")
 _UNITS = ("%", "kg", "cm", "m", "km", "h", "€", "'", "ml", "°")
 
 
-def digits(random: Random, low: int, high: int) -> str:
-    """Some low to high random digits."""
+def random_digits(random: Random, low: int, high: int) -> str:
+    """From low to high digits, as many of each number of them."""
     return "".join(map(str, random.integers(0, 10, random.integers(low, high + 1))))
 
 
-def _plain(random: Random) -> str:
-    return digits(random, 1, 8)
-
-
 def _doubled(random: Random) -> str:
-    """With repeated digits and zeros."""
-    number = digits(random, 1, 1)
+    """A number with repeated digits and zeros."""
+    number = random_digits(random, 1, 1)
     for _ in range(int(random.integers(1, 7))):
-        following = [number[-1], "0", digits(random, 1, 1)]
+        following = [number[-1], "0", random_digits(random, 1, 1)]
         number += str(random.choice(following, p=(0.4, 0.25, 0.35)))
     return number
 
 
 def _ones(random: Random) -> str:
-    """11, 101, 10 to 19."""
+    """A number with ones, such as 11, 101 and 10 to 19."""
     chance = random.random()
     if chance < 0.3:
         return "1" * int(random.integers(2, 5))
     if chance < 0.6:
-        return "1" + digits(random, 1, 1)
-    return "".join("1" if random.random() < 0.6 else digits(random, 1, 1) for _ in range(4))
+        return "1" + random_digits(random, 1, 1)
+    return "".join("1" if random.random() < 0.6 else random_digits(random, 1, 1) for _ in range(4))
 
 
 def _amount(random: Random) -> str:
-    """With a sign, thousands and a decimal mark."""
+    """An amount with a sign, thousands and a decimal mark."""
     before, decimal = ("-" if random.random() < 0.35 else ""), str(random.choice([".", ","]))
-    whole = digits(random, 1, 5)
+    whole = random_digits(random, 1, 5)
     if len(whole) > 3 and random.random() < 0.5:
         thousands = {".": ",", ",": "."}[decimal] if random.random() < 0.7 else "'"
         whole = f"{whole[:-3]}{thousands}{whole[-3:]}"
     chance = random.random()
     if chance < 0.7:
-        whole += decimal + (digits(random, 1, 3) if chance < 0.2 else digits(random, 2, 2))
+        lengths = (1, 3) if chance < 0.2 else (2, 2)
+        whole += decimal + random_digits(random, *lengths)
     elif chance < 0.8:
         whole += f"{decimal}-"  # no cents
     if random.random() < 0.2:
@@ -54,26 +53,21 @@ def _amount(random: Random) -> str:
 
 
 def _date(random: Random) -> str:
-    """Parts with separators."""
-    parts = [digits(random, 1, 4) for _ in range(int(random.integers(2, 4)))]
+    """A date, a time, a fraction or a sum: numbers with signs between them."""
+    parts = [random_digits(random, 1, 4) for _ in range(int(random.integers(2, 4)))]
     return str(random.choice(_SEPARATORS)).join(parts)
 
 
-def _long(random: Random) -> str:
-    """As on forms."""
-    return digits(random, 8, 20)
-
-
 def _cheque(random: Random) -> str:
-    """An amount that nobody can add to: with signs before and behind it."""
-    whole = digits(random, 1, 7)
+    """An amount to which nobody can add a digit, with signs before and behind it."""
+    whole = random_digits(random, 1, 7)
     if random.random() < 0.35:
         whole += "0" * int(random.integers(1, 5))
     mark = str(random.choice([".", ",", "'"]))
     if random.random() < 0.4:
         whole = f"{int(whole):,}".replace(",", mark)
     if random.random() < 0.25:
-        whole += ("," if mark == "." else ".") + digits(random, 2, 2)
+        whole += ("," if mark == "." else ".") + random_digits(random, 2, 2)
     before = random.choice(["", "=", "#", "$", "€", "("], p=(0.6, *[0.08] * 5))
     behind = random.choice(
         ["", "=", "-", ".-", ",-", ".=", "/", "/-", "#", "--"], p=(0.35, *[0.65 / 9] * 9)
@@ -82,7 +76,12 @@ def _cheque(random: Random) -> str:
 
 
 # Each draws a number, or several with signs between them.
-KINDS = {
-    **{"plain": _plain, "doubled": _doubled, "ones": _ones, "amount": _amount, "date": _date},
-    **{"long": _long, "cheque": _cheque},
+KINDS: dict[str, Callable[[Random], str]] = {
+    "plain": lambda random: random_digits(random, 1, 8),
+    "doubled": _doubled,
+    "ones": _ones,
+    "amount": _amount,
+    "date": _date,
+    "long": lambda random: random_digits(random, 8, 20),
+    "cheque": _cheque,
 }

@@ -7,12 +7,12 @@ import numpy as np
 from digits_train.camera.exposure import Photograph, photograph
 from digits_train.camera.ink import EM
 from digits_train.camera.materials import Materials
-from digits_train.camera.numbers import digits
+from digits_train.camera.numbers import random_digits
 from digits_train.camera.ranges import RANGES, Ranges, legible
-from digits_train.camera.rows import Rows
+from digits_train.camera.rows import RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
-from digits_train.raster import Random, ink_box, log_uniform
+from digits_train.pixels import OUTWARDS, Random, ink_bounds, log_uniform, pick
 from digits_train.symbols import LabelledPage, Truth, columns
 
 
@@ -33,7 +33,7 @@ def compose(
     style = random_style(random, ranges, height)
     content = content or str(random.choice(["numbers", "words", "marks"], p=ranges.contents))
     if content != "marks":
-        Rows(window, style, materials, random).write_all(content == "numbers")
+        RowWriter(window, style, materials, random).write_all(content == "numbers")
     if content == "marks" or random.random() < ranges.with_marks:
         _add_marks(window, style.height / EM, materials, random)
     return window
@@ -43,7 +43,7 @@ def _add_marks(window: Window, scale: float, materials: Materials, random: Rando
     """Add marks where nothing is written. scale: of the writing, by that of the marks."""
     ranges, (down, across) = materials.ranges, window.ink.shape
     for _ in range(int(random.integers(*ranges.marks, endpoint=True))):
-        mark = materials.marks[int(random.integers(len(materials.marks)))]
+        mark = pick(random, materials.marks)
         coverage = mark.scaled(scale * log_uniform(random, *ranges.mark_size)).coverage
         height, width = coverage.shape
         left = round(random.uniform(-0.5 * width, across))
@@ -55,9 +55,9 @@ def _add_marks(window: Window, scale: float, materials: Materials, random: Rando
 def page(random: Random, materials: Materials, content: str = "") -> LabelledPage:
     """A photographed page of numbers, words and marks, grey. content: as in `compose`."""
     ranges, height = materials.ranges, log_uniform(random, *materials.ranges.page_height)
-    least, most = ranges.page_side
-    most = min(most, ranges.most_heights * height)
-    shape = round(random.uniform(least, most)), round(random.uniform(least, most))
+    min_side, max_side = ranges.page_side
+    max_side = min(max_side, ranges.max_heights * height)
+    shape = round(random.uniform(min_side, max_side)), round(random.uniform(min_side, max_side))
     margin = round(log_uniform(random, *ranges.margin) * height)
     window, behind = compose(random, materials, shape, height, content, margin), None
     if random.random() < ranges.shining_through:
@@ -65,11 +65,11 @@ def page(random: Random, materials: Materials, content: str = "") -> LabelledPag
     return labelled(photograph(window, height, random, behind, ranges))
 
 
-def labelled(shown: Photograph, text: str = "") -> LabelledPage:
+def labelled(photo: Photograph, text: str = "") -> LabelledPage:
     """A photograph with the digits that can be seen on it. text: as of a LabelledPage."""
-    symbols, doubtful = shown.visible()
+    symbols, doubtful = photo.visible()
     boxes, labels, _ = columns([symbol for symbol in symbols if symbol.label < 10])
-    return LabelledPage(shown.pixels, Truth(boxes, labels), doubtful, text=text)
+    return LabelledPage(photo.pixels, Truth(boxes, labels), doubtful, text=text)
 
 
 def number_page(random: Random, materials: Materials, numbers: Sequence[str]) -> LabelledPage:
@@ -84,36 +84,34 @@ def number_page(random: Random, materials: Materials, numbers: Sequence[str]) ->
         pitch = style.pitch * height
         shape = round(pitch * (len(numbers) + 1)), round((2 + 2 * longest) * height)
         window = Window.empty(shape, margin=0)
-        rows = Rows(window, style, materials._replace(ranges=ranges), random)
+        rows = RowWriter(window, style, materials._replace(ranges=ranges), random)
         spacing, comma = str(random.choice(["plain", "tight"])), random.random() < 0.5
         for line, text in enumerate(numbers, 1):
             rows.write(text.replace(".", ",") if comma else text, height, line * pitch, spacing)
         if len(window.symbols) == sum(map(len, numbers)):
-            shown = unhidden(trimmed(window, height, random, ranges), random, ranges)
-            return labelled(shown, "\n".join(numbers))
+            window = trimmed(window, height, random, ranges)
+            return labelled(unhidden(window, random, ranges), "\n".join(numbers))
 
 
 def unhidden(window: Window, random: Random, ranges: Ranges = RANGES) -> Photograph:
-    """Photograph a window with symbols, none of which anything lies on."""
+    """Photograph a window so that nothing lies on any of its symbols."""
     while True:
-        shown = photograph(window, window.symbols[0].height, random, ranges=ranges)
-        if not any(shown.hidden_share(symbol.box) for symbol in window.symbols):
-            return shown
+        photo = photograph(window, window.symbols[0].height, random, ranges=ranges)
+        if not any(photo.hidden_share(symbol.box) for symbol in window.symbols):
+            return photo
 
 
 def trimmed(window: Window, height: float, random: Random, ranges: Ranges = RANGES) -> Window:
-    """Only what is written, and a margin. height: of the digits, in pixels."""
-    rows, columns = ink_box(np.maximum(window.ink, window.printed) > 0)
-    left, top, right, bottom = (log_uniform(random, *ranges.margin) * height for _ in range(4))
-    corner = columns.start - left, rows.start - top
-    return window.crop((*corner, columns.stop + right, rows.stop + bottom))
+    """Crop a window to what is written, and a margin. height: of the digits, in pixels."""
+    room = [log_uniform(random, *ranges.margin) * height for _ in range(4)]
+    return window.crop(ink_bounds(np.maximum(window.ink, window.printed)) + OUTWARDS * room)
 
 
 def random_lines(random: Random, ranges: Ranges = RANGES) -> list[str]:
     """Two to six numbers, mostly digits alone; some with a minus or a point."""
     lines = []
     for _ in range(int(random.integers(2, 7))):
-        cents = f".{digits(random, 2, 2)}" if random.random() < ranges.point else ""
+        cents = f".{random_digits(random, 2, 2)}" if random.random() < ranges.point else ""
         minus = "-" if random.random() < ranges.minus else ""
-        lines.append(f"{minus}{digits(random, 1, 8)}{cents}")
+        lines.append(f"{minus}{random_digits(random, 1, 8)}{cents}")
     return lines

@@ -1,16 +1,19 @@
-"""How the pages that teach and measure vary: all numbers of composing and photographing them."""
+"""How the pages that teach and measure vary: how they are composed and photographed.
+
+The numbers that make a shape, a shadow, a texture or a text are where it is drawn.
+"""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from digits_train.raster import Random
+from digits_train.pixels import Random
 
 Range = tuple[float, float]  # lowest, highest
 Normal = tuple[float, float]  # mean, standard deviation
 
 
-class Either(NamedTuple):
-    """One of two ranges, the first with this chance; by default the other is 0."""
+class Mixture(NamedTuple):
+    """A number from the first range with this chance, or from the other, by default 0."""
 
     chance: float
     first: Range
@@ -23,10 +26,10 @@ class Either(NamedTuple):
 
 @dataclass(frozen=True)
 class Ranges:
-    """What is drawn evenly from a range, happens with a chance, or varies around a mean.
+    """Ranges from which numbers are drawn evenly, chances, and normal distributions.
 
-    `dataclasses.replace` changes one axis. Heights are those of the page's digits, or of a
-    character where that is drawn on its own.
+    `dataclasses.replace` changes one axis. A length in heights is by the height of the page's
+    digits, or by that of a character where that is drawn on its own.
     """
 
     # Hand
@@ -37,20 +40,20 @@ class Ranges:
     wobble: Range = (0.005, 0.03)  # heights: displacement of a font's strokes
     other_pen: float = 0.5  # chance that a font's character is thicker or thinner
     thickened: float = 0.6  # chance that it is thicker then
-    thicker: Range = (0.3, 1.0)  # share of the way to strokes a pixel thicker on both sides
-    thinner: Range = (0.3, 0.6)  # or thinner
+    thicker: Range = (0.3, 1.0)  # pixels on either side of its strokes, which are then added
+    thinner: Range = (0.3, 0.6)  # or taken away
     leaning: float = 0.15  # chance of much slant, to either side
     slant: Range = (-0.7, 0.7)  # share of the height, to the right
     upright: Normal = (0.1, 0.2)  # the other slants
     unsteady: float = 0.04  # standard deviation of the slant of each digit
-    sizes: Either = Either(0.5, (0.03, 0.35), (0.05, 0.05))  # spread of the ten digits' logarithms
-    size: Range = (0.4, 1.8)  # heights: of any of the ten digits
+    sizes: Mixture = Mixture(0.5, (0.03, 0.35), (0.05, 0.05))  # spread of the logarithms of sizes
+    size: Range = (0.4, 1.8)  # heights: of each of the ten digits
     uneven: Range = (0.03, 0.15)  # spread of the logarithm of each digit's size
     widths: float = 0.06  # spread of the logarithm of its width
-    tails: Either = Either(0.4, (0.1, 0.8))  # share of the 4s, 6s, 7s and 9s with long stems
-    bare: Either = Either(0.4, (0.5, 1.0), (0.0, 0.1))  # share of the 1s that are one stroke
-    taught: Either = Either(0.35, (0.1, 1.0))  # share of the digits in a form of `allographs`
-    faint: Either = Either(0.25, (0.2, 0.7), (0.0, 0.25))  # share of the ink that may be missing
+    tails: Mixture = Mixture(0.4, (0.1, 0.8))  # share of the 4s, 6s, 7s and 9s with long stems
+    bare: Mixture = Mixture(0.4, (0.5, 1.0), (0.0, 0.1))  # share of the 1s that are one stroke
+    taught: Mixture = Mixture(0.35, (0.1, 1.0))  # share of the digits in a form of `allographs`
+    faint: Mixture = Mixture(0.25, (0.2, 0.7), (0.0, 0.25))  # share of the ink that may be missing
     ink: Range = (0.5, 1.0)  # coverage of words and marks
 
     # Layout. Pages are read at a scale at which digits are 24 to 36 pixels high; smaller and
@@ -60,15 +63,15 @@ class Ranges:
     height_limits: Range = (9.0, 110.0)  # pixels
     turns: tuple[float, ...] = (0.0, 0.05, 0.18)  # standard deviations of the lines' slope, down
     turned: tuple[float, ...] = (0.4, 0.42, 0.18)  # chances of these
-    most_turned: float = 0.5  # slope
-    pitch: Either = Either(0.5, (1.15, 1.8), (1.5, 4.0))  # heights, from line to line
+    max_slope: float = 0.5  # slope
+    pitch: Mixture = Mixture(0.5, (1.15, 1.8), (1.5, 4.0))  # heights, from line to line
     pitches: Range = (0.9, 1.1)  # of a line's, by the page's
-    jitter: Either = Either(0.8, (0.01, 0.08), (0.08, 0.25))  # spread of the baseline, in heights
+    jitter: Mixture = Mixture(0.8, (0.01, 0.08), (0.08, 0.25))  # spread of the baseline, in heights
     centred: float = 0.2  # chance that small digits float
     at_left: float = 0.6  # chance that a row begins at the left, not anywhere
     start: Range = (-1.0, 0.6)  # heights from the left; or up to this share of the width
     spacings: tuple[float, ...] = (0.35, 0.2, 0.25, 0.2)  # plain, tight, touching, joined
-    gap: Either = Either(0.65, (0.02, 0.35), (0.2, 1.6))  # heights, from digit to digit
+    gap: Mixture = Mixture(0.65, (0.02, 0.35), (0.2, 1.6))  # heights, from digit to digit
     gaps: Range = (0.5, 1.5)  # of a gap, by the page's
     tight: float = 0.12  # heights: the most between digits of a tight number
     touching: Range = (-0.22, 0.04)  # heights between them
@@ -98,21 +101,21 @@ class Ranges:
     whole: float = 0.5  # chance that a frame is around a number, not around each digit
     ringed: float = 0.4  # chance that it is a ring
     frame: Range = (0.02, 0.4)  # heights of room in it
-    spare: Either = Either(0.3, (0.2, 3.0))  # heights of more room on the right of a number
+    spare: Mixture = Mixture(0.3, (0.2, 3.0))  # heights of more room on the right of a number
     line: Range = (0.02, 0.1)  # heights: width of a form's lines
-    cell: Either = Either(0.08, (0.9, 1.8))  # heights: width of the cells for each digit
+    cell: Mixture = Mixture(0.08, (0.9, 1.8))  # heights: width of the cells for each digit
     above: Range = (1.1, 1.5)  # heights: of a cell, from the baseline up
     below: Range = (0.1, 0.4)  # and down
-    ticks: Either = Either(0.3, (0.2, 1.0), (1.5, 1.5))  # heights of a cell's bars, by `above`
+    ticks: Mixture = Mixture(0.3, (0.2, 1.0), (1.5, 1.5))  # heights of a cell's bars, by `above`
     empty_cells: float = 0.4  # mean number before the digits, and behind them
     closed: float = 0.9  # chance of a line around the cells
     divided: float = 0.85  # chance of bars between them
 
     # Paper
     paper: Range = (120.0, 255.0)  # grey value
-    least_contrast: float = 30.0  # grey values
-    kept: Either = Either(0.12, (0.55, 0.95))  # share of strokes that paper's hollows leave inked
-    mottle: Either = Either(0.3, (1.0, 10.0))  # grey values
+    min_contrast: float = 30.0  # grey values
+    kept: Mixture = Mixture(0.12, (0.55, 0.95))  # share of strokes that paper's hollows leave inked
+    mottle: Mixture = Mixture(0.3, (1.0, 10.0))  # grey values
     bumps: Range = (1.0, 25.0)  # pixels; evenly in the logarithm
     printed: Range = (0.1, 0.9)  # darkness of rules and forms, by that of the ink
     squared: float = 0.12  # chance of squared paper
@@ -133,8 +136,8 @@ class Ranges:
     edge_at: Range = (0.15, 0.5)  # of the picture's side, from the middle
 
     # Light
-    falloff: Either = Either(0.4, (0.05, 0.7))  # share of the light lost where it is darkest
-    shadow: Either = Either(0.12, (0.1, 0.6))  # share of the light that is lost
+    falloff: Mixture = Mixture(0.4, (0.05, 0.7))  # share of the light lost where it is darkest
+    shadow: Mixture = Mixture(0.12, (0.1, 0.6))  # share of the light that is lost
     shadow_edge: Range = (-2.5, -0.7)  # share of the longer side, as a power of 10
 
     # Lens and file
@@ -142,9 +145,9 @@ class Ranges:
     curve: float = 0.3  # spread of the logarithm of its exponent
     blurred: float = 0.5  # chance
     blur: Range = (0.3, 2.0)  # pixels: standard deviation
-    most_blurred: float = 0.045  # heights, at most
+    max_blur: float = 0.045  # heights, at most
     noisy: float = 0.6  # chance
-    noise: Either = Either(0.7, (0.0, 4.0), (4.0, 12.0))  # grey values: standard deviation
+    noise: Mixture = Mixture(0.7, (0.0, 4.0), (4.0, 12.0))  # grey values: standard deviation
     compressed: float = 0.35  # chance of a JPEG
     quality: tuple[int, int] = (25, 94)
     negative: float = 0.25  # chance of white on black
@@ -152,16 +155,16 @@ class Ranges:
     # Other side of the sheet, mirrored
     shining_through: float = 0.2  # chance, in the detector's windows
     through: Range = (0.03, 0.25)  # share of its ink that is seen
-    softened: Range = (0.3, 0.06)  # pixels at least, and as many and these heights at most
+    softened: tuple[float, float] = (0.3, 0.06)  # blur: pixels, and heights up to which it is more
 
     # Cheques and black-and-white scans
     secured: float = 0.08  # chance of security print
     curves: Range = (0.08, 0.5)  # heights from one of its curves to the next
     tint: Range = (0.03, 0.4)  # its darkness, by that of the ink
     bilevel: float = 0.08  # chance
-    threshold: Range = (0.12, 0.5)  # of black, as a share of the way from paper to ink
+    threshold: Range = (0.12, 0.5)  # of black, by the contrast, from paper down
     worn: Range = (-2.0, 0.3)  # standard deviations of clouds, below which its lines are missing
-    speckled: Range = (0.0, 0.15)  # standard deviation of the noise before it, likewise
+    speckled: Range = (0.0, 0.15)  # standard deviation of the noise before it, by the contrast
     fraction: float = 0.0  # chance, of a number
     small: Range = (0.45, 1.0)  # heights of its digits
     raised: Range = (0.2, 0.6)  # heights of its numerator above the other digits' baseline
@@ -170,16 +173,16 @@ class Ranges:
     clear: float = 0.7  # chance that a window is drawn with the `clear` ranges
     digit_height: Range = (9.0, 48.0)  # pixels; evenly in the logarithm
     beside: Range = (0.05, 1.5)  # heights of room left and right; evenly in the logarithm
-    over: Range = (0.05, 0.8)  # above and below, likewise
+    over: Range = (0.05, 0.8)  # above and below; evenly in the logarithm
     misplaced: float = 0.05  # standard deviation of a box's sides, in heights
     unlevel: float = 0.02  # standard deviation of the slope that is left
     unseen: float = 0.05  # chance that the first boxes are missing, or the last ones
     no_number: float = 0.1  # chance that what isn't a number is cut out
-    coarse: Either = Either(0.25, (0.45, 0.85))  # share of the pixels a side that a crop really has
-    stretch: Range = (0.8, 1.25)  # of its width; evenly in the logarithm
+    coarse: Mixture = Mixture(0.25, (0.45, 0.85))  # scale from which a crop is enlarged
+    stretch: Range = (0.8, 1.25)  # factor of its width; evenly in the logarithm
     restroked: float = 0.3  # chance that strokes are thicker or thinner by a pixel
-    dulled: Either = Either(0.25, (0.3, 1.0))  # pixels of blur
-    grained: Either = Either(0.3, (0.01, 0.1))  # standard deviation of noise, by the contrast
+    dulled: Mixture = Mixture(0.25, (0.3, 1.0))  # pixels of blur
+    grained: Mixture = Mixture(0.3, (0.01, 0.1))  # standard deviation of noise, by the contrast
 
     # Crops for the detector
     crops: float = 0.125  # chance that a batch is of tight crops
@@ -188,16 +191,16 @@ class Ranges:
     # Whole pages
     page_height: Range = (16.0, 110.0)  # pixels: of the digits; evenly in the logarithm
     page_side: Range = (250.0, 1100.0)  # pixels
-    most_heights: float = 30.0  # that a page is high or wide
+    max_heights: float = 30.0  # heights of a page's side
     margin: Range = (0.2, 2.0)  # heights around what is written; evenly in the logarithm
-    minus: float = 0.1  # chance, of a number on a page of numbers
-    point: float = 0.2  # and of a point in it
+    minus: float = 0.1  # chance of one before a number, on a page of numbers
+    point: float = 0.2  # chance of one in it
 
     # Pictures of one digit, of several, or of none
     single_height: Range = (7.0, 360.0)  # pixels: of a single digit; evenly in the logarithm
     several_height: Range = (7.0, 160.0)  # pixels: of several digits, of words and marks
-    largest: float = 360.0  # pixels: of all of them; what would be larger is so large
-    most_side: float = 640.0  # pixels of a picture's side; larger ones are reduced to that
+    largest: float = 360.0  # pixels: what would be higher is as high as this
+    max_side: float = 640.0  # pixels of a picture's side; larger ones are reduced to that
     around: Range = (0.04, 3.0)  # heights around the writing; evenly in the logarithm
     lopsided: float = 0.45  # spread of the logarithm of this room, on each side
     square: float = 0.6  # chance that a picture is square but for that
@@ -217,19 +220,19 @@ class Ranges:
 
 
 RANGES = Ranges()
-# For crops of numbers: also cheques, forms and black-and-white scans, long numbers.
+# For crops of numbers: more cheques, forms and black-and-white scans, and longer numbers.
 REAL_PAPER = replace(
     RANGES,
     kinds=(0.25, 0.13, 0.1, 0.17, 0.05, 0.12, 0.18),
     secured=0.25,
     bilevel=0.2,
     fraction=0.08,
-    cell=Either(0.18, (0.7, 1.8)),
+    cell=Mixture(0.18, (0.7, 1.8)),
     framed=0.15,
     frame=(0.02, 0.8),
     line=(0.02, 0.2),
-    taught=Either(0.5, (0.1, 1.0)),
-    least_contrast=40.0,
+    taught=Mixture(0.5, (0.1, 1.0)),
+    min_contrast=40.0,
     spacings=(0.35, 0.25, 0.25, 0.15),
     contents=(0.86, 0.08, 0.06),
     edge=0.03,
@@ -238,33 +241,33 @@ REAL_PAPER = replace(
 
 
 def legible(ranges: Ranges) -> Ranges:
-    """For pages of nothing but numbers, on which each character can be told apart."""
+    """Narrow ranges to pages of nothing but numbers, of which each character can be told apart."""
     return replace(
         ranges,
-        cell=Either(0.0, (0.0, 0.0)),
-        most_turned=0.03,
-        gap=Either(0.65, (0.02, 0.35), (0.2, 0.5)),
-        pitch=Either(1.0, (1.5, 2.6)),
+        cell=Mixture(0.0, (0.0, 0.0)),
+        max_slope=0.03,
+        gap=Mixture(0.65, (0.02, 0.35), (0.2, 0.5)),
+        pitch=Mixture(1.0, (1.5, 2.6)),
         size=(0.65, 1.5),  # the smallest digit can be read in the smallest hand, too
-        faint=Either(0.25, (0.2, 0.25), (0.0, 0.25)),
+        faint=Mixture(0.25, (0.2, 0.25), (0.0, 0.25)),
     )
 
 
 def clear(ranges: Ranges) -> Ranges:
-    """For crops that a person reads without effort, as are nearly all that people photograph."""
+    """Narrow ranges to what a person reads without effort, as nearly all that is photographed."""
     return replace(
         ranges,
         bent=(0.0, 0.5),
         uneven=(0.03, 0.1),
-        faint=Either(0.25, (0.2, 0.25), (0.0, 0.25)),
-        jitter=Either(1.0, (0.01, 0.08)),
+        faint=Mixture(0.25, (0.2, 0.25), (0.0, 0.25)),
+        jitter=Mixture(1.0, (0.01, 0.08)),
         spacings=(0.55, 0.25, 0.13, 0.07),
-        kept=Either(0.0, (0.0, 0.0)),
-        least_contrast=80.0,
+        kept=Mixture(0.0, (0.0, 0.0)),
+        min_contrast=80.0,
         tint=(0.03, 0.25),
         blur=(0.3, 1.0),
-        noise=Either(1.0, (0.0, 4.0)),
-        shadow=Either(0.12, (0.1, 0.3)),
+        noise=Mixture(1.0, (0.0, 4.0)),
+        shadow=Mixture(0.12, (0.1, 0.3)),
         through=(0.03, 0.1),
         threshold=(0.2, 0.45),
         worn=(-2.0, -0.7),

@@ -4,18 +4,17 @@ from collections.abc import Sequence
 from copy import copy
 
 import numpy as np
-from numpy.typing import NDArray
 
 from digits.inference.interface import SYMBOLS
 from digits_train.camera import allographs, marks
-from digits_train.camera.glyphs import Writer, bare_one, with_tail
+from digits_train.camera.glyphs import Hand, bare_one, with_tail
 from digits_train.camera.ink import EM, Glyph, smooth
 from digits_train.camera.materials import Materials
-from digits_train.camera.numbers import KINDS, digits
+from digits_train.camera.numbers import KINDS, random_digits
 from digits_train.camera.style import Style
 from digits_train.camera.window import Window
-from digits_train.raster import Random
-from digits_train.symbols import Box, Symbol, columns
+from digits_train.pixels import OUTWARDS, Random, pick
+from digits_train.symbols import Box, Symbol, columns, moved
 
 _LABELS = {character: index for index, character in enumerate(SYMBOLS)} | {",": 11}
 _SIGNS = "-.,"
@@ -27,7 +26,7 @@ _TEXTS = 12  # different words on a window
 _ON_INK, _ON_NEIGHBOUR, _ON_WORDS = 0.1, 0.35, 0.02
 
 
-class Rows:
+class RowWriter:
     """Writes rows from top to bottom. Lines are given by the y of their baseline at x = 0."""
 
     def __init__(
@@ -36,13 +35,13 @@ class Rows:
         style: Style,
         materials: Materials,
         random: Random,
-        writer: Writer | None = None,
+        hand: Hand | None = None,
     ) -> None:
-        """writer: by default a random one of the materials."""
+        """hand: by default a random one of the materials."""
         self.window, self.style, self.random = window, style, random
-        self.writer = writer or materials.writer(random)
+        self.hand = hand or materials.hand(random)
         self.ranges = ranges = materials.ranges
-        self.pen = max(1.0, self.writer.pen * style.height / EM)  # pixels
+        self.pen = max(1.0, self.hand.pen * style.height / EM)  # pixels
         count = 1 if random.random() < ranges.one_hand else 3
         hands = random.integers(0, len(materials.texts), count)
         texts = [text for hand in hands for text in materials.texts[hand]]
@@ -55,7 +54,7 @@ class Rows:
         self.kinds = random.choice(list(KINDS), 2, p=ranges.kinds)
 
     def write_all(self, with_numbers: bool) -> None:
-        """Fill the window with rows of numbers, on some pages with words between them; or words."""
+        """Fill the window with rows of words, or of numbers, on some pages with words between."""
         random, ranges, height = self.random, self.ranges, self.style.height
         down, side = self.window.ink.shape
         y = random.uniform(0, self.style.pitch) * height
@@ -80,7 +79,7 @@ class Rows:
     def word(self, x: float, y: float) -> float:
         """Write a word at x; return where it ends."""
         random, slope = self.random, self.style.slope
-        text = self.texts[int(random.integers(len(self.texts)))]
+        text = pick(random, self.texts)
         size = float(np.exp(random.normal(0, self.ranges.word_sizes)))
         word = text.scaled(self.style.height / EM * size).leaning(slope, slope)
         box = self._put(word, x, y, random.uniform(*self.ranges.ink), _ON_WORDS)
@@ -109,15 +108,15 @@ class Rows:
     def write(self, text: str, x: float, y: float, spacing: str) -> float:
         """Write a number at x; return where it ends. spacing: one of SPACINGS."""
         random, style, start = self.random, self.style, x
-        most = _ON_NEIGHBOUR if spacing in ("touching", "joined") else _ON_INK
+        max_shared = _ON_NEIGHBOUR if spacing in ("touching", "joined") else _ON_INK
         before: Box | None = None
         right = x  # where the glyph before ends, if nothing leans
         for index, character in enumerate(text):
-            drawn = self._glyph(character)
-            if drawn is None:
+            large = self._glyph(character)
+            if large is None:
                 x += 0.5 * style.height
                 continue
-            glyph, upright = self._sized(drawn, character)
+            glyph, upright = self._sized(large, character)
             height, width = glyph.coverage.shape
             left = x
             if style.cell:
@@ -129,7 +128,8 @@ class Rows:
                     left = max(left, middle + max(5.0, 0.2 * style.height) - width / 2)
             baseline = y + random.normal(0, style.jitter) * style.height
             baseline += (style.centred and character.isdecimal()) * (height - style.height) / 2
-            box = self._put(glyph, left, baseline, 1 - style.faint * random.uniform(0, 1), most)
+            level = 1 - style.faint * random.uniform(0, 1)
+            box = self._put(glyph, left, baseline, level, max_shared)
             if box is None:
                 x, before = left + width + style.gap * style.height, None
                 continue
@@ -148,28 +148,29 @@ class Rows:
         elif character != "'":
             self.window.separators.append(box)
 
-    def _put(self, glyph: Glyph, left: float, y: float, level: float, most: float) -> Box | None:
-        """Put what is as large as it should be on a line; None if there is no room for it."""
+    def _put(
+        self, glyph: Glyph, left: float, y: float, level: float, max_shared: float
+    ) -> Box | None:
+        """Put a glyph in its final size on a line; return its box, or None if there is no room."""
         height, width = glyph.coverage.shape
         baseline = y + self.style.slope * (left + width / 2)
         left, top = round(left), round(baseline + glyph.below - height)
-        if not self.window.put(glyph.coverage, left, top, level, most):
+        if not self.window.put(glyph.coverage, left, top, level, max_shared):
             return None
-        for near_x, near_y, far_x, far_y in glyph.doubtful.tolist():
-            box = near_x + left, near_y + top, far_x + left, far_y + top
-            self.window.doubtful.append(box)
+        doubtful = map(tuple, glyph.doubtful.tolist())
+        self.window.doubtful += [moved(box, -left, -top) for box in doubtful]
         return left, top, left + width, top + height
 
     def _glyph(self, character: str) -> Glyph | None:
-        """How it is written this time; None if it can't be."""
+        """Draw a character as this hand writes it this time; None if it can't be written."""
         random, style = self.random, self.style
         if character == "1" and random.random() < style.bare:
-            return bare_one(random, self.writer.pen)
+            return bare_one(random, self.hand.pen)
         if character.isdecimal() and random.random() < style.taught:
-            form = allographs.draw(character, self.writer.pen, random)
+            form = allographs.draw(character, self.hand.pen, random)
             if form is not None:
                 return form
-        glyph = self.writer.glyph(character, random)
+        glyph = self.hand.glyph(character, random)
         if glyph is not None:
             is_long = character in _TAILED and random.random() < style.tails
             return with_tail(glyph, character, random) if is_long else glyph
@@ -178,11 +179,11 @@ class Rows:
         signs = [text for text, high, wide in shapes if high > 0.6 * EM and wide < 1.2 * EM]
         if not signs or character in _LABELS:
             return None
-        sign = signs[int(random.integers(len(signs)))]
+        sign = pick(random, signs)
         return None if len(sign.doubtful) else sign
 
     def _sized(self, glyph: Glyph, character: str) -> tuple[Glyph, int]:
-        """A glyph in pixels, slanted, and its width if it didn't lean."""
+        """Scale and slant a glyph; return it, and the width that it would have upright."""
         random, style, ranges = self.random, self.style, self.ranges
         scale = style.height / EM
         if character.isdecimal():
@@ -194,7 +195,7 @@ class Rows:
         return sized, max(2, round(glyph.coverage.shape[1] * scale))
 
     def _gap(self, spacing: str, narrower: float) -> float:
-        """Pixels between two digits, which may overlap. narrower: the width of one of them."""
+        """The pixels between two digits. narrower: the width of the narrower one."""
         random, ranges, height = self.random, self.ranges, self.style.height
         if spacing == "touching":
             return max(random.uniform(*ranges.touching) * height, -0.35 * narrower)
@@ -204,7 +205,7 @@ class Rows:
         return gap * random.uniform(*ranges.gaps) * height
 
     def _connect(self, before: Box, box: Box) -> None:
-        """Join two digits by a stroke, as zeros are; or don't."""
+        """Join two digits by a stroke, as zeros are joined, with the chance of the ranges."""
         random = self.random
         if random.random() >= self.ranges.connected:
             return
@@ -217,33 +218,32 @@ class Rows:
         self.window.draw(smooth(np.array([start, middle, end])), self.pen)
 
     def _strike_out(self, first: int) -> None:
-        """Scribble over the symbols from `first` on, which then are none."""
-        left, top, right, bottom = self._hull(first).tolist()
+        """Scribble over the symbols from `first` on, which are none any longer."""
+        left, top, right, bottom = box = self._hull(first)
         high = bottom - top
         scribble = marks.zigzag(self.random, right - left, 0.7 * high)
         self.window.draw(scribble + (left, top + 0.15 * high), self.pen)
         del self.window.symbols[first:]
-        self.window.others.append((left, top, right, bottom))
+        self.window.others.append(box)
 
     def _fraction(self, x: float, y: float) -> float:
-        """Write a fraction, often behind a digit; return where it ends. It is no plain number."""
+        """Write a fraction, often behind a digit; return where it ends."""
         random, ranges, height = self.random, self.ranges, self.style.height
         symbols, start = self.window.symbols, len(self.window.symbols)
         if random.random() < 0.5:
-            x = self.write(digits(random, 1, 2), x, y, "plain") + 0.1 * height
+            x = self.write(random_digits(random, 1, 2), x, y, "plain") + 0.1 * height
         first, small = len(symbols), copy(self)
         small.style = self.style._replace(height=random.uniform(*ranges.small) * height, cell=0.0)
         raised, is_slanted = random.uniform(*ranges.raised) * height, random.random() < 0.6
-        end = small.write(digits(random, 1, 1), x, y - raised, "plain")
+        end = small.write(random_digits(random, 1, 1), x, y - raised, "plain")
         below, lowered = (end, 0.0) if is_slanted else (x, 0.6 * small.style.height)
-        end = max(end, small.write(digits(random, 1, 2), below, y + lowered, "plain"))
+        end = max(end, small.write(random_digits(random, 1, 2), below, y + lowered, "plain"))
         if len(symbols) > first:
-            left, top, right, bottom = self._hull(first).tolist()
+            left, top, right, bottom = self._hull(first)
             level = y - 0.7 * raised
             bar = ((right, top), (left, bottom)) if is_slanted else ((left, level), (right, level))
             self.window.draw(np.array(bar, np.float64), self.pen)
-            left, top, right, bottom = self._hull(start).tolist()
-            self.window.fractions.append((left, top, right, bottom))
+            self.window.fractions.append(self._hull(start))
             self.window.fraction_digits += [symbol.box for symbol in symbols[first:]]
             del symbols[first:]
         return end
@@ -252,24 +252,24 @@ class Rows:
         """Frame each symbol from `first` on, or the whole number: a form's box, or a ring."""
         random, ranges, height = self.random, self.ranges, self.style.height
         boxes, _, _ = columns(self.window.symbols[first:])
-        room = random.uniform(*ranges.frame) * height * np.array([-1, -1, 1, 1])
+        room = random.uniform(*ranges.frame) * height * OUTWARDS
         if len(boxes) and random.random() < ranges.whole:
-            boxes = self._hull(first)[None]
+            boxes = np.array([self._hull(first)])
             room[2] += ranges.spare.draw(random) * height
         is_ring = random.random() < ranges.ringed
         for box in boxes + room:
             outline = box[[[0, 1], [2, 1], [2, 3], [0, 3], [0, 1]]]
             if is_ring:
                 half = (box[2:] - box[:2]) / 2
-                ring = marks.ring(random, half * random.uniform(1.15, 1.5, 2))
-                outline = ring + box[:2] + half
+                outline = marks.ring(random, half * random.uniform(1.15, 1.5, 2)) + box[:2] + half
             pen = max(1.0, random.uniform(*ranges.line) * height)
             self.window.draw(outline, pen, printed=True)
 
     def _draw_cells(self, x: float, y: float, count: int) -> float:
         """Draw a form's cells from x on, some of them empty; return where they end."""
         random, ranges, height = self.random, self.ranges, self.style.height
-        above, below = (random.uniform(*part) * height for part in (ranges.above, ranges.below))
+        above = random.uniform(*ranges.above) * height
+        below = random.uniform(*ranges.below) * height
         tick = min(ranges.ticks.draw(random) * above, above + below)
         wide, (before, behind) = self.style.cell * height, random.poisson(ranges.empty_cells, 2)
         start, end = -before * wide, (count + behind) * wide
@@ -289,7 +289,8 @@ class Rows:
             points = np.array(line, np.float64) @ [[1, slope], [-slope, 1]]
             self.window.draw(points + (x, y + slope * x), pen, printed=True)
 
-    def _hull(self, first: int) -> NDArray[np.float32]:
-        """The smallest box around the symbols from `first` on: [4]."""
-        boxes, _, _ = columns(self.window.symbols[first:])
-        return np.concatenate([boxes[:, :2].min(0), boxes[:, 2:].max(0)])
+    def _hull(self, first: int) -> Box:
+        """The smallest box around the symbols from `first` on."""
+        boxes = [symbol.box for symbol in self.window.symbols[first:]]
+        lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+        return min(lefts), min(tops), max(rights), max(bottoms)

@@ -11,22 +11,30 @@ from digits_train.camera.ink import EM
 from digits_train.camera.marks import draw_mark
 from digits_train.camera.materials import Materials
 from digits_train.camera.ranges import Range, Ranges
-from digits_train.camera.rows import SPACINGS, Rows
+from digits_train.camera.rows import SPACINGS, RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window, cut_out
-from digits_train.raster import Bytes, Coverage, Random, ink_box, log_uniform
+from digits_train.pixels import (
+    OUTWARDS,
+    Bytes,
+    Coverage,
+    Mask,
+    Random,
+    ink_bounds,
+    log_uniform,
+    pick,
+)
 
 SEVERAL, NONE = 10, 11  # labels beside the ten digits
 
 _CANVAS_SIDE = 1100  # pixels at most, to write on
 _INKED = 0.3  # of the most coverage: a pixel that is stroke
-_SEEN = 0.85  # of the ink at least that lies on no table
+_VISIBLE = 0.85  # of the ink, at least, that isn't beyond the sheet's end
 
-Mask = NDArray[np.bool_]
 Sides = NDArray[np.float64]  # pixels on the left, above, on the right and below
 
 
-class Single(NamedTuple):
+class LabelledPicture(NamedTuple):
     """A picture and what is on it.
 
     pixels: uint8 [height, width], grey. label: 0 to 9, SEVERAL or NONE. ink: bool [height, width],
@@ -38,51 +46,51 @@ class Single(NamedTuple):
     ink: Mask
 
 
-def draw(shares: Mapping[str, float], random: Random, materials: Materials) -> Single:
+def draw(shares: Mapping[str, float], random: Random, materials: Materials) -> LabelledPicture:
     """A picture of one of KINDS, each with its share of the chance."""
     kind = str(random.choice(list(shares), p=list(shares.values())))
     return KINDS[kind](random, materials)
 
 
-def digit(random: Random, materials: Materials) -> Single:
+def digit(random: Random, materials: Materials) -> LabelledPicture:
     """One digit, perhaps framed, cut by the picture's edge or with the end of a neighbour."""
     ranges = materials.ranges
     rows, start, baseline = _sheet(random, materials, ranges.single_height, 6, 2)
-    able, window, height = rows.writer.digits(), rows.window, rows.style.height
-    label = int(able[int(random.integers(len(able)))])
-    beside, gap = random.random() < ranges.neighbour, random.uniform(*ranges.neighbour_gap) * height
+    window, height, text = rows.window, rows.style.height, pick(random, rows.hand.digits())
+    has_neighbour = random.random() < ranges.neighbour
+    gap = random.uniform(*ranges.neighbour_gap) * height
     neighbour, on_left = str(random.integers(10)), random.random() < 0.5
-    if beside and on_left:
+    if has_neighbour and on_left:
         start = rows.write(neighbour, start, baseline, "plain") + gap
     before, first = window.ink.copy(), len(window.symbols)
-    end = rows.write(str(label), start, baseline, "plain")
+    end = rows.write(text, start, baseline, "plain")
     ink = _inked(window.ink - before)
     room = _room(ink, height, random, ranges)
     if random.random() < ranges.boxed:
         rows.frame(first)
         if random.random() < ranges.cut_out:
-            frame = _sides(_inked(window.printed)) - _sides(ink)
-            room = frame + random.uniform(*ranges.cell_edge, 4) * height
-    if beside:
+            room = OUTWARDS * (ink_bounds(_inked(window.printed)) - ink_bounds(ink))
+            room = room + random.uniform(*ranges.cell_edge, 4) * height
+    if has_neighbour:
         if not on_left:
             rows.write(neighbour, end + gap, baseline, "plain")
         side = 0 if on_left else 2
         room[side] = min(room[side], gap + random.uniform(*ranges.neighbour_end) * height)
-    return _photograph(rows, ink, label, room)
+    return _photograph(rows, ink, int(text), room)
 
 
-def several(random: Random, materials: Materials) -> Single:
+def several(random: Random, materials: Materials) -> LabelledPicture:
     """Two to four digits in a row, or in two."""
     rows, start, baseline = _sheet(random, materials, materials.ranges.several_height)
     spacing, height = str(random.choice(SPACINGS)), rows.style.height
-    able = rows.writer.digits()
+    digits = rows.hand.digits()
     for line in range(2 if random.random() < 0.2 else 1):
-        text = "".join(able[i] for i in random.integers(0, len(able), random.integers(2, 5)))
+        text = "".join(digits[n] for n in random.integers(0, len(digits), random.integers(2, 5)))
         rows.write(text, start, baseline + 1.3 * line * height, spacing)
     return _photograph(rows, _inked(rows.window.ink), SEVERAL)
 
 
-def other(random: Random, materials: Materials) -> Single:
+def other(random: Random, materials: Materials) -> LabelledPicture:
     """A word, a letter, a sign or a mark: nothing that may be a digit."""
     ranges = materials.ranges
     while True:
@@ -101,28 +109,28 @@ def other(random: Random, materials: Materials) -> Single:
             return _photograph(rows, ink, NONE)
 
 
-def blank(random: Random, materials: Materials) -> Single:
+def blank(random: Random, materials: Materials) -> LabelledPicture:
     """Paper with or without rules, or a texture."""
     ranges, height = materials.ranges, log_uniform(random, *materials.ranges.several_height)
     down, across = np.ceil(random.uniform(1, 4, 2) * height).astype(int).tolist()
     if random.random() < 0.5:
-        shown = texture((down, across), random, ranges)
+        sheet = texture((down, across), random, ranges)
     else:
-        shown = photograph(Window.empty((down, across)), height, random, ranges=ranges)
-    return Single(shown.pixels, NONE, np.zeros((down, across), bool))
+        sheet = photograph(Window.empty((down, across)), height, random, ranges=ranges)
+    return LabelledPicture(sheet.pixels, NONE, np.zeros((down, across), bool))
 
 
 def _sheet(
     random: Random, materials: Materials, heights: Range, side: float = 11, along: float = 1.65
-) -> tuple[Rows, float, float]:
-    """Someone's empty sheet, and the x and the baseline at 0 to write at.
+) -> tuple[RowWriter, float, float]:
+    """An empty sheet, with someone to write on it, and the x and the baseline to begin at.
 
     heights: of the digits, in pixels. side, along: of the sheet and of that x, in heights.
     """
     height = min(log_uniform(random, *heights), materials.ranges.largest)
     style = random_style(random, materials.ranges, height)._replace(cell=0)
     pixels = round(min(side * height, _CANVAS_SIDE))
-    rows = Rows(Window.empty((pixels, pixels)), style, materials, random)
+    rows = RowWriter(Window.empty((pixels, pixels)), style, materials, random)
     start = along / side * pixels
     return rows, start, (pixels + height) / 2 - style.slope * start
 
@@ -132,46 +140,41 @@ def _inked(coverage: Coverage) -> Mask:
     return np.asarray(coverage > _INKED * coverage.max())
 
 
-def _sides(mask: Mask) -> NDArray[np.int64]:
-    """How far what is marked reaches: to the left, up (both negative), to the right and down."""
-    rows, columns = ink_box(mask)
-    return np.array([-columns.start, -rows.start, columns.stop, rows.stop])
-
-
 def _room(ink: Mask, height: float, random: Random, ranges: Ranges) -> Sides:
-    """The room around the writing."""
-    sides = _sides(ink)
-    size = sides[:2] + sides[2:]
+    """Random room around the writing."""
+    bounds = ink_bounds(ink)
+    size = bounds[2:] - bounds[:2]
     spread = np.exp(random.normal(0, ranges.lopsided, 4))
     room = spread * log_uniform(random, *ranges.around) * height
     if random.random() < ranges.square:
         room += np.tile(size.max() - size, 2) / 2
-    room = np.minimum(room, np.tile(ranges.most_side - size, 2).clip(0) / 2)
+    room = np.minimum(room, np.tile(ranges.max_side - size, 2).clip(0) / 2)
     if random.random() < ranges.cut:
         side = int(random.integers(4))
         room[side] = -random.uniform(*ranges.missing) * size[side % 2]
     return room
 
 
-def _photograph(rows: Rows, ink: Mask, label: int, room: Sides | None = None) -> Single:
+def _photograph(
+    rows: RowWriter, ink: Mask, label: int, room: Sides | None = None
+) -> LabelledPicture:
     """Photograph or draw the writing and the paper around it, by default as `_room` says."""
     random, ranges, height = rows.random, rows.ranges, rows.style.height
     room = _room(ink, height, random, ranges) if room is None else room
-    left, above, right, below = np.round(_sides(ink) + room).tolist()
-    box = (-left, -above, right, below)
-    part, ink = rows.window.crop(box), cut_out(ink, box)
+    box = ink_bounds(ink) + OUTWARDS * room
+    window, ink = rows.window.crop(box), cut_out(ink, box)
     while True:
         if random.random() < ranges.drawn:
-            return Single(_draw(part, random), label, ink)
+            return LabelledPicture(_draw(window, random), label, ink)
         ends = _table(ink, random, ranges) if random.random() < ranges.on_table else None
-        shown = photograph(part, height, random, None, ranges, ends)
-        seen = ink & (shown.hidden < 0.5)
-        if seen.sum() >= _SEEN * ink.sum():
-            return Single(shown.pixels, label, seen)
+        picture = photograph(window, height, random, None, ranges, ends)
+        visible = ink & (picture.hidden < 0.5)
+        if visible.sum() >= _VISIBLE * ink.sum():
+            return LabelledPicture(picture.pixels, label, visible)
 
 
 def _draw(window: Window, random: Random) -> Bytes:
-    """As on a screen, or cut out by another program: an even ground, with hard or soft edges."""
+    """Draw as on a screen, or as a program cuts out: on an even ground, with hard or soft edges."""
     ink = np.maximum(window.ink, window.printed)
     if random.random() < 0.5:
         ink = _inked(ink).astype(np.float32)
@@ -182,12 +185,12 @@ def _draw(window: Window, random: Random) -> Bytes:
 
 def _table(ink: Mask, random: Random, ranges: Ranges) -> dict[int, float]:
     """Where the sheet ends, see `scene.edges`: on some sides, around the ink."""
-    (left, top, right, bottom), middle = _sides(ink), np.array(ink.shape[::-1]) / 2
-    reach = np.array([right, bottom, left, top]) - np.concatenate([middle, -middle])
-    ends = random.uniform(reach, np.tile(middle, 2)).tolist()
+    middle = np.tile(ink.shape[::-1], 2) / 2
+    left, top, right, bottom = OUTWARDS * (ink_bounds(ink) - middle)
+    ends = random.uniform((right, bottom, left, top), middle).tolist()
     return {side: end for side, end in enumerate(ends) if random.random() < ranges.table_side}
 
 
-KINDS: dict[str, Callable[[Random, Materials], Single]] = {
+KINDS: dict[str, Callable[[Random, Materials], LabelledPicture]] = {
     kind.__name__: kind for kind in (digit, several, other, blank)
 }

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits_train.camera.ranges import RANGES, Ranges
-from digits_train.raster import Random
+from digits_train.pixels import Random
 
 
 class Style(NamedTuple):
@@ -33,14 +33,14 @@ class Style(NamedTuple):
 
 
 def random_style(random: Random, ranges: Ranges = RANGES, height: float | None = None) -> Style:
-    """Anyone's. height: of the digits, in pixels; by default a random one."""
-    usual = np.exp(random.normal(np.log(ranges.height), ranges.heights))
+    """Draw how someone writes. height: of the digits, in pixels; by default a random one."""
+    random_height = np.exp(random.normal(np.log(ranges.height), ranges.heights))
     tilt = float(random.choice(ranges.turns, p=ranges.turned))
-    slope = float(np.clip(random.normal(0, tilt), -ranges.most_turned, ranges.most_turned))
+    slope = float(np.clip(random.normal(0, tilt), -ranges.max_slope, ranges.max_slope))
     leaning = random.random() < ranges.leaning
     slant = random.uniform(*ranges.slant) if leaning else random.normal(*ranges.upright)
     return Style(
-        height or float(usual.clip(*ranges.height_limits)),
+        height or float(random_height.clip(*ranges.height_limits)),
         slope,
         slant + slope,  # a turned page leans as a whole
         np.exp(random.normal(0, ranges.sizes.draw(random), 10)).clip(*ranges.size),

@@ -4,13 +4,14 @@ Whole pages are mostly paper. So training composes windows of a few lines: endle
 more of what is difficult than a page has.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digits_train.camera.ink import Points, stroke
-from digits_train.raster import Bytes, Coverage, Scalar, overlap, paste
+from digits_train.pixels import Bytes, Coverage, Scalar, overlap, paste
 from digits_train.symbols import Box, Symbol, moved
 
 
@@ -39,20 +40,21 @@ class Window:
     def empty(cls, shape: tuple[int, int], margin: int | None = None) -> "Window":
         return cls(np.zeros(shape, np.float32), np.zeros(shape, np.float32), margin=margin)
 
-    def put(self, coverage: Bytes, left: int, top: int, level: float, most: float) -> bool:
-        """Add ink, unless more than a share of it, `most`, would fall on other ink.
+    def put(self, coverage: Bytes, left: int, top: int, level: float, max_shared: float) -> bool:
+        """Add ink, unless it would reach into the margin, or too much of it lie on other ink.
 
-        Nor is any added that would reach into the margin.
+        level: of the ink, up to 1. max_shared: the share of it that may lie on other ink.
         """
         if self.margin is not None:
             (down, across), (height, width) = self.ink.shape, coverage.shape
             if min(left, top, across - left - width, down - top - height) < self.margin:
                 return False
-        part, cut = overlap(self.ink, coverage, left, top)
+        written, cut = overlap(self.ink, coverage, left, top)
         added = cut / np.float32(255)
-        if np.count_nonzero(np.minimum(part, added) > 0.25) > most * np.count_nonzero(added > 0.4):
+        shared = np.minimum(written, added) > 0.25
+        if np.count_nonzero(shared) > max_shared * np.count_nonzero(added > 0.4):
             return False
-        np.maximum(part, added * np.float32(level), out=part)
+        np.maximum(written, added * np.float32(level), out=written)
         return True
 
     def draw(self, points: Points, pen: float, printed: bool = False) -> None:
@@ -61,17 +63,18 @@ class Window:
         line = stroke([points], pen) / np.float32(255)
         paste(self.printed if printed else self.ink, line, left, top)
 
-    def crop(self, box: Box) -> "Window":
+    def crop(self, box: Iterable[float]) -> "Window":
         """Cut out a box, in whole pixels; beyond the window nothing is written."""
-        left, top, *_ = map(round, box)
-        symbols = [each._replace(box=moved(each.box, left, top)) for each in self.symbols]
-        doubtful = [moved(each, left, top) for each in self.doubtful]
-        return Window(cut_out(self.ink, box), cut_out(self.printed, box), symbols, doubtful)
+        left, top, right, bottom = map(round, box)
+        area = left, top, right, bottom
+        symbols = [symbol._replace(box=moved(symbol.box, left, top)) for symbol in self.symbols]
+        doubtful = [moved(box, left, top) for box in self.doubtful]
+        return Window(cut_out(self.ink, area), cut_out(self.printed, area), symbols, doubtful)
 
 
-def cut_out(layer: NDArray[Scalar], box: Box) -> NDArray[Scalar]:
-    """The part of a layer in a box, in whole pixels; 0 beyond the layer."""
+def cut_out(layer: NDArray[Scalar], box: Iterable[float]) -> NDArray[Scalar]:
+    """Cut a box, in whole pixels, out of a layer; beyond the layer is 0."""
     left, top, right, bottom = map(round, box)
-    part = np.zeros((bottom - top, right - left), layer.dtype)
-    paste(part, layer, -left, -top)
-    return part
+    pixels = np.zeros((bottom - top, right - left), layer.dtype)
+    paste(pixels, layer, -left, -top)
+    return pixels

@@ -63,6 +63,6 @@ class StreamTask(Task[RecipeT, BatchT]):
 
 
 def validation_materials(digits: Split, camera: Ranges, use: str = "training") -> Materials:
-    """What is composed to validate on. use: of the fonts, see `fonts.hands`."""
+    """What is composed to validate on. use: of the fonts, see `fonts.handwriting`."""
     materials = make_materials(digits, VALIDATION_SEED, _GLYPHS, _TEXTS, use=use)
     return materials._replace(ranges=camera)

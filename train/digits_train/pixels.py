@@ -1,5 +1,6 @@
-"""Arrays of pixels, and random numbers: what all that draws pictures shares."""
+"""Arrays of pixels, and random numbers, for all code that draws pictures."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,18 +11,32 @@ from digits.vision import components
 
 Coverage = NDArray[np.float32]  # [height, width], 0 = paper, 1 = ink
 Bytes = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
 Random = np.random.Generator
 Scalar = TypeVar("Scalar", bound=np.generic)
+T = TypeVar("T")
+OUTWARDS = np.array([-1, -1, 1, 1])  # what makes a box larger: left, top, right, bottom
+
+
+def pick(random: Random, items: Sequence[T]) -> T:
+    """Draw one of some items, each equally often."""
+    return items[int(random.integers(len(items)))]
 
 
 def log_uniform(random: Random, lowest: float, highest: float) -> float:
-    """A random number between two others whose logarithm is evenly distributed."""
+    """Draw a number, with an evenly distributed logarithm, between two others."""
     return float(np.exp(random.uniform(np.log(lowest), np.log(highest))))
 
 
 def ink_box(mask: NDArray[Any]) -> tuple[slice, slice]:
-    """The rows and columns of the smallest box around all that isn't 0; one pixel if all is."""
+    """The rows and columns of the smallest box around what isn't 0, or else of the first pixel."""
     return components.ink_box(mask).pixels if mask.any() else (slice(0, 1), slice(0, 1))
+
+
+def ink_bounds(mask: NDArray[Any]) -> NDArray[np.int64]:
+    """The sides of that box: left, top, right and bottom."""
+    rows, columns = ink_box(mask)
+    return np.array([columns.start, rows.start, columns.stop, rows.stop])
 
 
 def cropped(pixels: NDArray[Scalar]) -> NDArray[Scalar]:
@@ -32,23 +47,23 @@ def cropped(pixels: NDArray[Scalar]) -> NDArray[Scalar]:
 def overlap(
     layer: NDArray[Any], ink: NDArray[Scalar], left: int, top: int
 ) -> tuple[NDArray[Any], NDArray[Scalar]]:
-    """What ink at (left, top) covers of a layer (a view), and the part of the ink that does."""
+    """The view of a layer that ink at (left, top) covers, and the part of the ink that does."""
     height, width = ink.shape
-    part = layer[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
-    cut = ink[max(0, -top) :, max(0, -left) :][: part.shape[0], : part.shape[1]]
-    return part, cut
+    covered = layer[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
+    cut = ink[max(0, -top) :, max(0, -left) :][: covered.shape[0], : covered.shape[1]]
+    return covered, cut
 
 
 def paste(layer: NDArray[Any], ink: NDArray[Any], left: int, top: int) -> None:
     """Add ink to a layer; of two inks the darker one is seen."""
-    part, cut = overlap(layer, ink, left, top)
-    np.maximum(part, cut, out=part)
+    covered, cut = overlap(layer, ink, left, top)
+    np.maximum(covered, cut, out=covered)
 
 
 def resized(
     field: Coverage, shape: tuple[int, int], box: tuple[float, float, float, float] | None = None
 ) -> Coverage:
-    """Resize a field [h, w] smoothly. box: the part of it to take: left, top, right, bottom."""
+    """Resize a field [h, w] smoothly. box: what to take of it: left, top, right, bottom."""
     image = Image.fromarray(field).resize(shape[::-1], Image.Resampling.BICUBIC, box)
     return np.asarray(image, np.float32)
 
