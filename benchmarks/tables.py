@@ -55,26 +55,6 @@ def speed_table(rows: Rows) -> Iterable[list[str]]:
         yield [title, "; ".join(ours), "; ".join(others)]
 
 
-def growth_table(rows: Rows) -> Iterable[list[str]]:
-    yield from (["", "time: from", "to", "exponent", "memory: from", "to"], ["---"] * 6)
-    for title, group in groupby(rows, lambda row: row[0]):
-        cells = [title]
-        for _, unit, values in group:
-            (first, *_), (*_, last) = values.items(), values.items()
-            cells += [f"{shown(value, unit)} ({int(at):,})" for at, value in (first, last)]
-            if unit == "s":
-                cells.append(f"{exponent(values):.2f}")
-        yield cells
-
-
-def exponent(curve: Mapping[str, float]) -> float:
-    """k in time ~ number ** k, over the last decade of a curve: 1 if it is linear."""
-    points = [(float(at), value) for at, value in curve.items()]
-    last = points[-1]
-    first = min(points[:-1], key=lambda point: abs(math.log10(last[0] / point[0]) - 1))
-    return math.log(last[1] / first[1]) / math.log(last[0] / first[0])
-
-
 def printed_table(rows: Rows) -> Iterable[list[str]]:
     """Of a benchmark of accuracy."""
     width = max(map(len, rows))
@@ -87,10 +67,9 @@ def printed_table(rows: Rows) -> Iterable[list[str]]:
             yield ["---"] * width
 
 
-def table(name: str, rows: Rows) -> str:
+def table(rows: Rows) -> str:
     lines = speed_table if isinstance(rows[0][-1], dict) else printed_table
-    cells = (growth_table if name == "growth" else lines)(rows)
-    return "".join(f"| {' | '.join(each)} |\n".replace("|  |", "| |") for each in cells)
+    return "".join(f"| {' | '.join(each)} |\n".replace("|  |", "| |") for each in lines(rows))
 
 
 def filled(text: str, results: Mapping[str, Any]) -> str:
@@ -106,7 +85,7 @@ def filled(text: str, results: Mapping[str, Any]) -> str:
             is_speed = isinstance(rows[0][-1], dict)
             figure = next(iter(joined(rows).values())) if is_speed else f"{rows[0][1]:.1f}"
             return f"{start}{line}{figure}{end}"
-        return f"{start}\n{table(name, rows)}{end}"
+        return f"{start}\n{table(rows)}{end}"
 
     return MARKED.sub(fill, text)
 
