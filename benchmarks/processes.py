@@ -26,7 +26,7 @@ from tests.waiting import wait_until
 PICTURE = str(ROOT / "tests" / "pictures" / "0.png")
 PICTURES = 1000  # in a folder
 STARTS, FOLDERS = 12, 3  # runs of each
-SCRIPT = "script with onnxruntime and Pillow"
+SCRIPT = "bare script"  # with onnxruntime and Pillow
 
 # Runs the rest of its command line, and prints the seconds and the kilobytes that it took. It is
 # small itself: the peak of a process is at least what its parent had when it started it.
@@ -75,7 +75,6 @@ def starts(folder: Path) -> Iterator[Row]:
     """Time and memory of processes that read one picture."""
     lines = {
         "`digits predict img.png`": command("predict", PICTURE),
-        "`digits predict --json img.png`": command("predict", "--json", PICTURE),
         "`digits read`: 300x150": command("read", str(crop(folder))),
         "`digits read`: A4, 12 megapixels": command("read", str(a4(folder))),
         SCRIPT: command(MINIMAL, PICTURE),
