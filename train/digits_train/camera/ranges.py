@@ -3,19 +3,25 @@
 The numbers that make a shape, a shadow, a texture or a text are where it is drawn.
 """
 
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass, fields, replace
+from math import isclose
+from typing import Annotated, NamedTuple
+
+from msgspec import Meta
 
 from digits_train.pixels import Random
 
-Range = tuple[float, float]  # lowest, highest
+Chance = Annotated[float, Meta(ge=0, le=1)]
+Size = Annotated[float, Meta(ge=0, le=10_000)]
+Range = Annotated[tuple[float, float], "lowest, highest"]
 Normal = tuple[float, float]  # mean, standard deviation
+Chances = Annotated[tuple[Chance, ...], "with the sum 1"]
 
 
 class Mixture(NamedTuple):
     """A number from the first range with this chance, or from the other, by default 0."""
 
-    chance: float
+    chance: Chance
     first: Range
     other: Range = (0.0, 0.0)
 
@@ -33,23 +39,23 @@ class Ranges:
     """
 
     # Hand
-    in_font: float = 0.35  # chance that a font writes, not MNIST's writers
+    in_font: Chance = 0.35  # chance that a font writes, not MNIST's writers
     bent: Range = (0.0, 0.8)  # pixels of 28: displacement of an MNIST digit's strokes
     pen: Range = (0.035, 0.223)  # heights: of MNIST's writers
     pen_shape: tuple[float, float] = (1.1, 2.0)  # of the beta distribution in this range
     wobble: Range = (0.005, 0.03)  # heights: displacement of a font's strokes
-    other_pen: float = 0.5  # chance that a font's character is thicker or thinner
-    thickened: float = 0.6  # chance that it is thicker then
+    other_pen: Chance = 0.5  # chance that a font's character is thicker or thinner
+    thickened: Chance = 0.6  # chance that it is thicker then
     thicker: Range = (0.3, 1.0)  # pixels on either side of its strokes, which are then added
     thinner: Range = (0.3, 0.6)  # or taken away
-    leaning: float = 0.15  # chance of much slant, to either side
+    leaning: Chance = 0.15  # chance of much slant, to either side
     slant: Range = (-0.7, 0.7)  # share of the height, to the right
     upright: Normal = (0.1, 0.2)  # the other slants
-    unsteady: float = 0.04  # standard deviation of the slant of each digit
+    unsteady: Size = 0.04  # standard deviation of the slant of each digit
     sizes: Mixture = Mixture(0.5, (0.03, 0.35), (0.05, 0.05))  # spread of the logarithms of sizes
     size: Range = (0.4, 1.8)  # heights: of each of the ten digits
     uneven: Range = (0.03, 0.15)  # spread of the logarithm of each digit's size
-    widths: float = 0.06  # spread of the logarithm of its width
+    widths: Size = 0.06  # spread of the logarithm of its width
     tails: Mixture = Mixture(0.4, (0.1, 0.8))  # share of the 4s, 6s, 7s and 9s with long stems
     bare: Mixture = Mixture(0.4, (0.5, 1.0), (0.0, 0.1))  # share of the 1s that are one stroke
     taught: Mixture = Mixture(0.35, (0.1, 1.0))  # share of the digits in a form of `allographs`
@@ -58,48 +64,48 @@ class Ranges:
 
     # Layout. Pages are read at a scale at which digits are 24 to 36 pixels high; smaller and
     # larger ones matter where that scale is looked for.
-    height: float = 28.0  # pixels: median
-    heights: float = 0.45  # spread of its logarithm
+    height: Size = 28.0  # pixels: median
+    heights: Size = 0.45  # spread of its logarithm
     height_limits: Range = (9.0, 110.0)  # pixels
     turns: tuple[float, ...] = (0.0, 0.05, 0.18)  # standard deviations of the lines' slope, down
-    turned: tuple[float, ...] = (0.4, 0.42, 0.18)  # chances of these
-    max_slope: float = 0.5  # slope
+    turned: Chances = (0.4, 0.42, 0.18)  # chances of these
+    max_slope: Size = 0.5  # slope
     pitch: Mixture = Mixture(0.5, (1.15, 1.8), (1.5, 4.0))  # heights, from line to line
     pitches: Range = (0.9, 1.1)  # of a line's, by the page's
     jitter: Mixture = Mixture(0.8, (0.01, 0.08), (0.08, 0.25))  # spread of the baseline, in heights
-    centred: float = 0.2  # chance that small digits float
-    at_left: float = 0.6  # chance that a row begins at the left, not anywhere
+    centred: Chance = 0.2  # chance that small digits float
+    at_left: Chance = 0.6  # chance that a row begins at the left, not anywhere
     start: Range = (-1.0, 0.6)  # heights from the left; or up to this share of the width
-    spacings: tuple[float, ...] = (0.35, 0.2, 0.25, 0.2)  # plain, tight, touching, joined
+    spacings: Chances = (0.35, 0.2, 0.25, 0.2)  # plain, tight, touching, joined
     gap: Mixture = Mixture(0.65, (0.02, 0.35), (0.2, 1.6))  # heights, from digit to digit
     gaps: Range = (0.5, 1.5)  # of a gap, by the page's
-    tight: float = 0.12  # heights: the most between digits of a tight number
+    tight: Size = 0.12  # heights: the most between digits of a tight number
     touching: Range = (-0.22, 0.04)  # heights between them
     joined: Range = (-0.03, 0.3)
-    connected: float = 0.7  # chance of a stroke between digits that are joined
+    connected: Chance = 0.7  # chance of a stroke between digits that are joined
     after_number: Range = (0.5, 3.0)  # heights
     after_word: Range = (0.15, 1.2)
-    row_ends: float = 0.4  # chance, after each number
+    row_ends: Chance = 0.4  # chance, after each number
 
     # Text
-    contents: tuple[float, ...] = (0.66, 0.26, 0.08)  # windows with numbers, words, marks alone
-    textures: float = 0.12  # chance that a window is nothing but paper, for the detector
-    kinds: tuple[float, ...] = (0.32, 0.13, 0.13, 0.23, 0.09, 0.05, 0.05)  # of `numbers.KINDS`
-    with_words: float = 0.5  # chance that there are words between numbers
-    word: float = 0.6  # chance of one in such a place
-    one_hand: float = 0.6  # chance that all words are in one font, not in three
-    word_sizes: float = 0.18  # spread of the logarithm of a word's size
+    contents: Chances = (0.66, 0.26, 0.08)  # windows with numbers, words, marks alone
+    textures: Chance = 0.12  # chance that a window is nothing but paper, for the detector
+    kinds: Chances = (0.32, 0.13, 0.13, 0.23, 0.09, 0.05, 0.05)  # of `numbers.KINDS`
+    with_words: Chance = 0.5  # chance that there are words between numbers
+    word: Chance = 0.6  # chance of one in such a place
+    one_hand: Chance = 0.6  # chance that all words are in one font, not in three
+    word_sizes: Size = 0.18  # spread of the logarithm of a word's size
     text_wobble: Range = (0.0, 0.03)  # heights: displacement of a text's strokes
 
     # Marks and forms
-    with_marks: float = 0.35  # chance that there are marks beside writing
+    with_marks: Chance = 0.35  # chance that there are marks beside writing
     marks: tuple[int, int] = (1, 6)  # number
     mark_size: Range = (0.5, 2.5)  # by that of the writing; evenly in its logarithm
     mark_pen: Range = (0.04, 0.16)  # heights
-    struck_out: float = 0.03  # chance, of a number
-    framed: float = 0.1  # chance that all numbers are
-    whole: float = 0.5  # chance that a frame is around a number, not around each digit
-    ringed: float = 0.4  # chance that it is a ring
+    struck_out: Chance = 0.03  # chance, of a number
+    framed: Chance = 0.1  # chance that all numbers are
+    whole: Chance = 0.5  # chance that a frame is around a number, not around each digit
+    ringed: Chance = 0.4  # chance that it is a ring
     frame: Range = (0.02, 0.4)  # heights of room in it
     spare: Mixture = Mixture(0.3, (0.2, 3.0))  # heights of more room on the right of a number
     line: Range = (0.02, 0.1)  # heights: width of a form's lines
@@ -107,32 +113,32 @@ class Ranges:
     above: Range = (1.1, 1.5)  # heights: of a cell, from the baseline up
     below: Range = (0.1, 0.4)  # and down
     ticks: Mixture = Mixture(0.3, (0.2, 1.0), (1.5, 1.5))  # heights of a cell's bars, by `above`
-    empty_cells: float = 0.4  # mean number before the digits, and behind them
-    closed: float = 0.9  # chance of a line around the cells
-    divided: float = 0.85  # chance of bars between them
+    empty_cells: Size = 0.4  # mean number before the digits, and behind them
+    closed: Chance = 0.9  # chance of a line around the cells
+    divided: Chance = 0.85  # chance of bars between them
 
     # Paper
     paper: Range = (120.0, 255.0)  # grey value
-    min_contrast: float = 30.0  # grey values
+    min_contrast: Size = 30.0  # grey values
     kept: Mixture = Mixture(0.12, (0.55, 0.95))  # share of strokes that paper's hollows leave inked
     mottle: Mixture = Mixture(0.3, (1.0, 10.0))  # grey values
     bumps: Range = (1.0, 25.0)  # pixels; evenly in the logarithm
     printed: Range = (0.1, 0.9)  # darkness of rules and forms, by that of the ink
-    squared: float = 0.12  # chance of squared paper
-    ruled: float = 0.18
-    table: float = 0.1  # of one line, or two that cross
-    crossing: float = 0.3  # chance of the second
-    pattern: float = 0.06  # of crosses or dashes
-    crosses: float = 0.6  # chance of crosses, not dashes
+    squared: Chance = 0.12  # chance of squared paper
+    ruled: Chance = 0.18
+    table: Chance = 0.1  # of one line, or two that cross
+    crossing: Chance = 0.3  # chance of the second
+    pattern: Chance = 0.06  # of crosses or dashes
+    crosses: Chance = 0.6  # chance of crosses, not dashes
     dashes: Range = (0.1, 0.5)  # share of the lines
     rule: Range = (0.015, 0.06)  # heights: width
     pattern_rule: Range = (0.03, 0.1)
     squares: Range = (0.4, 2.5)  # heights
     pattern_squares: Range = (0.4, 1.6)
     rules: Range = (0.9, 2.5)  # heights from one to the next
-    tilt: float = 2.0  # degrees: standard deviation, of ruled or squared paper
+    tilt: Size = 2.0  # degrees: standard deviation, of ruled or squared paper
     faded: Range = (0.2, 1.0)  # coverage of rules
-    edge: float = 0.1  # chance that the sheet ends, or another lies on it
+    edge: Chance = 0.1  # chance that the sheet ends, or another lies on it
     edge_at: Range = (0.15, 0.5)  # of the picture's side, from the middle
 
     # Light
@@ -141,82 +147,91 @@ class Ranges:
     shadow_edge: Range = (-2.5, -0.7)  # share of the longer side, as a power of 10
 
     # Lens and file
-    curved: float = 0.3  # chance that brightness isn't linear
-    curve: float = 0.3  # spread of the logarithm of its exponent
-    blurred: float = 0.5  # chance
+    curved: Chance = 0.3  # chance that brightness isn't linear
+    curve: Size = 0.3  # spread of the logarithm of its exponent
+    blurred: Chance = 0.5  # chance
     blur: Range = (0.3, 2.0)  # pixels: standard deviation
-    max_blur: float = 0.045  # heights, at most
-    noisy: float = 0.6  # chance
+    max_blur: Size = 0.045  # heights, at most
+    noisy: Chance = 0.6  # chance
     noise: Mixture = Mixture(0.7, (0.0, 4.0), (4.0, 12.0))  # grey values: standard deviation
-    compressed: float = 0.35  # chance of a JPEG
+    compressed: Chance = 0.35  # chance of a JPEG
     quality: tuple[int, int] = (25, 94)
-    negative: float = 0.25  # chance of white on black
+    negative: Chance = 0.25  # chance of white on black
 
     # Other side of the sheet, mirrored
-    shining_through: float = 0.2  # chance, in the detector's windows
+    shining_through: Chance = 0.2  # chance, in the detector's windows
     through: Range = (0.03, 0.25)  # share of its ink that is seen
     softened: tuple[float, float] = (0.3, 0.06)  # blur: pixels, and heights up to which it is more
 
     # Cheques and black-and-white scans
-    secured: float = 0.08  # chance of security print
+    secured: Chance = 0.08  # chance of security print
     curves: Range = (0.08, 0.5)  # heights from one of its curves to the next
     tint: Range = (0.03, 0.4)  # its darkness, by that of the ink
-    bilevel: float = 0.08  # chance
+    bilevel: Chance = 0.08  # chance
     threshold: Range = (0.12, 0.5)  # of black, by the contrast, from paper down
     worn: Range = (-2.0, 0.3)  # standard deviations of clouds, below which its lines are missing
     speckled: Range = (0.0, 0.15)  # standard deviation of the noise before it, by the contrast
-    fraction: float = 0.0  # chance, of a number
+    fraction: Chance = 0.0  # chance, of a number
     small: Range = (0.45, 1.0)  # heights of its digits
     raised: Range = (0.2, 0.6)  # heights of its numerator above the other digits' baseline
 
     # Crops of numbers, for the recognizer
-    clear: float = 0.7  # chance that a window is drawn with the `clear` ranges
+    clear: Chance = 0.7  # chance that a window is drawn with the `clear` ranges
     digit_height: Range = (9.0, 48.0)  # pixels; evenly in the logarithm
     beside: Range = (0.05, 1.5)  # heights of room left and right; evenly in the logarithm
     over: Range = (0.05, 0.8)  # above and below; evenly in the logarithm
-    misplaced: float = 0.05  # standard deviation of a box's sides, in heights
-    unlevel: float = 0.02  # standard deviation of the slope that is left
-    unseen: float = 0.05  # chance that the first boxes are missing, or the last ones
-    no_number: float = 0.1  # chance that what isn't a number is cut out
+    misplaced: Size = 0.05  # standard deviation of a box's sides, in heights
+    unlevel: Size = 0.02  # standard deviation of the slope that is left
+    unseen: Chance = 0.05  # chance that the first boxes are missing, or the last ones
+    no_number: Chance = 0.1  # chance that what isn't a number is cut out
     coarse: Mixture = Mixture(0.25, (0.45, 0.85))  # scale from which a crop is enlarged
     stretch: Range = (0.8, 1.25)  # factor of its width; evenly in the logarithm
-    restroked: float = 0.3  # chance that strokes are thicker or thinner by a pixel
+    restroked: Chance = 0.3  # chance that strokes are thicker or thinner by a pixel
     dulled: Mixture = Mixture(0.25, (0.3, 1.0))  # pixels of blur
     grained: Mixture = Mixture(0.3, (0.01, 0.1))  # standard deviation of noise, by the contrast
 
     # Crops for the detector
-    crops: float = 0.125  # chance that a batch is of tight crops
+    crops: Chance = 0.125  # chance that a batch is of tight crops
     room: Range = (0.0, 0.6)  # heights between ink and the crop's edge
 
     # Whole pages
     page_height: Range = (16.0, 110.0)  # pixels: of the digits; evenly in the logarithm
     page_side: Range = (250.0, 1100.0)  # pixels
-    max_heights: float = 30.0  # heights of a page's side
+    max_heights: Size = 30.0  # heights of a page's side
     margin: Range = (0.2, 2.0)  # heights around what is written; evenly in the logarithm
-    minus: float = 0.1  # chance of one before a number, on a page of numbers
-    point: float = 0.2  # chance of one in it
+    minus: Chance = 0.1  # chance of one before a number, on a page of numbers
+    point: Chance = 0.2  # chance of one in it
 
     # Pictures of one digit, of several, or of none
     single_height: Range = (7.0, 360.0)  # pixels: of a single digit; evenly in the logarithm
     several_height: Range = (7.0, 160.0)  # pixels: of several digits, of words and marks
-    largest: float = 360.0  # pixels: what would be higher is as high as this
-    max_side: float = 640.0  # pixels of a picture's side; larger ones are reduced to that
+    largest: Size = 360.0  # pixels: what would be higher is as high as this
+    max_side: Size = 640.0  # pixels of a picture's side; larger ones are reduced to that
     around: Range = (0.04, 3.0)  # heights around the writing; evenly in the logarithm
-    lopsided: float = 0.45  # spread of the logarithm of this room, on each side
-    square: float = 0.6  # chance that a picture is square but for that
-    cut: float = 0.1  # chance that ink is missing on a side
+    lopsided: Size = 0.45  # spread of the logarithm of this room, on each side
+    square: Chance = 0.6  # chance that a picture is square but for that
+    cut: Chance = 0.1  # chance that ink is missing on a side
     missing: Range = (0.0, 0.1)  # share of it
-    neighbour: float = 0.2  # chance
+    neighbour: Chance = 0.2  # chance
     neighbour_gap: Range = (0.05, 0.4)  # heights
     neighbour_end: Range = (0.02, 0.2)  # heights of it that are seen
-    boxed: float = 0.15  # chance of a frame around a digit
-    cut_out: float = 0.5  # chance that the picture ends at such a frame
+    boxed: Chance = 0.15  # chance of a frame around a digit
+    cut_out: Chance = 0.5  # chance that the picture ends at such a frame
     cell_edge: Range = (-0.06, 0.1)  # heights, from there to the picture's edge
-    drawn: float = 0.15  # chance that it is drawn on a screen, not photographed
-    on_table: float = 0.1  # chance that the sheet lies on a table
-    table_side: float = 0.6  # chance that the table is seen on a side
-    mark: float = 0.3  # chance of a mark, among what is no number
-    letter: float = 0.7  # chance of a letter or sign, not a word
+    drawn: Chance = 0.15  # chance that it is drawn on a screen, not photographed
+    on_table: Chance = 0.1  # chance that the sheet lies on a table
+    table_side: Chance = 0.6  # chance that the table is seen on a side
+    mark: Chance = 0.3  # chance of a mark, among what is no number
+    letter: Chance = 0.7  # chance of a letter or sign, not a word
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if a range has no numbers in it, or if chances don't sum to 1."""
+        for field in fields(self):
+            values = getattr(self, field.name)
+            if field.type == Range and not values[0] <= values[1]:
+                raise ValueError(f"{field.name}: {values[0]} is above {values[1]}")
+            if field.type == Chances and not isclose(sum(values), 1):
+                raise ValueError(f"{field.name}: the sum is {sum(values):g}, not 1")
 
 
 RANGES = Ranges()
