@@ -225,11 +225,13 @@ class Ranges:
     letter: Chance = 0.7  # chance of a letter or sign, not a word
 
     def __post_init__(self) -> None:
-        """Raise ValueError if a range has no numbers in it, or if chances don't sum to 1."""
+        """Raise ValueError for a range without numbers, or chances whose sum isn't 1."""
         for field in fields(self):
             values = getattr(self, field.name)
             if field.type == Range and not values[0] <= values[1]:
                 raise ValueError(f"{field.name}: {values[0]} is above {values[1]}")
+            if isinstance(values, tuple) and len(values) != len(field.default):
+                raise ValueError(f"{field.name}: expected {len(field.default)} numbers")
             if field.type == Chances and not isclose(sum(values), 1):
                 raise ValueError(f"{field.name}: the sum is {sum(values):g}, not 1")
 
