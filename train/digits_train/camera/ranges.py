@@ -227,11 +227,11 @@ class Ranges:
     def __post_init__(self) -> None:
         """Raise ValueError for a range without numbers, or chances whose sum isn't 1."""
         for field in fields(self):
-            values = getattr(self, field.name)
+            values, usual = getattr(self, field.name), field.default
             if field.type == Range and not values[0] <= values[1]:
                 raise ValueError(f"{field.name}: {values[0]} is above {values[1]}")
-            if isinstance(values, tuple) and len(values) != len(field.default):
-                raise ValueError(f"{field.name}: expected {len(field.default)} numbers")
+            if isinstance(usual, tuple) and len(values) != len(usual):
+                raise ValueError(f"{field.name}: expected {len(usual)} numbers")
             if field.type == Chances and not isclose(sum(values), 1):
                 raise ValueError(f"{field.name}: the sum is {sum(values):g}, not 1")
 
