@@ -86,11 +86,11 @@ COSMIC_RAY := cd $(MUTATED) && TESTS="$(TESTS)" PATH=$(CURDIR)/.venv/$(BIN):$$PA
 mutation: .venv/done .venv-mutation/done
 	rm -rf $(MUTATED)
 	git clone --quiet . $(MUTATED)
-	$(COSMIC_RAY)/cosmic-ray baseline tests/mutation.toml
-	$(COSMIC_RAY)/cosmic-ray init tests/mutation.toml session.sqlite
-	$(COSMIC_RAY)/python -m tests.mutation_sample session.sqlite $(COUNT) $(FOLDER)
-	$(COSMIC_RAY)/cosmic-ray exec tests/mutation.toml session.sqlite
-	$(COSMIC_RAY)/cr-report --surviving-only --show-diff session.sqlite
+	@$(COSMIC_RAY)/cosmic-ray baseline tests/mutation.toml
+	@$(COSMIC_RAY)/cosmic-ray init tests/mutation.toml session.sqlite
+	@$(COSMIC_RAY)/python -m tests.mutation_sample session.sqlite $(COUNT) $(FOLDER)
+	@$(COSMIC_RAY)/cosmic-ray exec tests/mutation.toml session.sqlite
+	@$(COSMIC_RAY)/cr-report --surviving-only --show-diff session.sqlite
 
 coverage: .venv/done
 	$(PYTEST) --cov --cov-report=term tests/runtime tests/train tests/export

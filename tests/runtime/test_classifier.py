@@ -20,7 +20,7 @@ from digits.inference.detector_model import DetectorModel
 from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR, load
 from digits.prediction import Prediction
 from tests.conftest import Patch
-from tests.runtime.reader.drawn import show
+from tests.drawings import show
 from tests.synthetic import Sheet, chosen
 
 

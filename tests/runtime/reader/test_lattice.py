@@ -20,7 +20,7 @@ from digits.reader.lattice import (
     text_scores,
 )
 from digits.reader.opinions import EVERY_TEXT
-from tests.runtime.reader.drawn import arc, detections
+from tests.drawings import arc, detections
 
 
 def cores_overlap(first: Arc, second: Arc) -> bool:

@@ -11,7 +11,7 @@ from digits.inference.recognizer_model import RecognizerModel
 from digits.reader.lattice import Arc
 from digits.reader.numbers import read_number
 from digits.reader.opinions import Weights
-from tests.runtime.reader.drawn import EVEN, UNSEEN, arc, lattice, steps, views
+from tests.drawings import EVEN, UNSEEN, arc, lattice, steps, views
 
 SLIPS = EVEN._replace(detector_slip_rate=0.01)
 EITHER = {"7": 0.9, "1": 0.09}

@@ -9,7 +9,7 @@ from digits.inference.detector_model import DetectorModel
 from digits.inference.interface import MAX_DIGIT_HEIGHT
 from digits.reader.page import best_paths, suppress
 from digits.reader.pyramid import Level, detect, find_peaks
-from tests.runtime.reader.drawn import NOTHING, Maps, Network, row_of, text_of
+from tests.drawings import NOTHING, Maps, Network, row_of, text_of
 
 
 @pytest.mark.parametrize("height", [8, 42, 300])

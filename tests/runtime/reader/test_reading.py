@@ -15,7 +15,7 @@ from digits.reader import crops
 from digits.reader.opinions import Weights
 from digits.reader.reading import find_numbers, view_numbers
 from tests.conftest import Patch
-from tests.runtime.reader.drawn import EVEN, Network, lattice, row_of, show, steps
+from tests.drawings import EVEN, Network, lattice, row_of, show, steps
 
 
 @pytest.mark.usefixtures("whole_pages")

@@ -3,7 +3,7 @@ import pytest
 
 from digits.reader.lattice import Box
 from digits.reader.symbols import symbol_boxes, symbol_probabilities
-from tests.runtime.reader.drawn import lattice, views
+from tests.drawings import lattice, views
 
 
 def box(left: float, right: float, top: float = 10, bottom: float = 40) -> Box:

@@ -15,7 +15,7 @@ from digits.vision.components import Box, Component
 from digits.vision.frame import DIGIT_SIDE, to_mnist
 from digits.vision.hypotheses import Hypothesis
 from digits.vision.ranker import FEATURES, SEVERAL_FEATURES, Evidence, Ranking, features, rank
-from tests.runtime.reader.drawn import Drawn, show
+from tests.drawings import Drawn, show
 
 SHAPE = 200, 300
 BOX, BESIDE = Box(100, 60, 140, 120), Box(200, 60, 240, 120)

@@ -1,6 +1,6 @@
-"""A detector that sees on a page what a test has drawn there; and what networks might say."""
+"""What networks see on a page that a test has drawn, and what they might say of a number."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +39,30 @@ class Drawn(NamedTuple):
     score: float = 6.0
 
 
+def maps_of(page: np.ndarray, symbols: Iterable[Drawn], logit: float = 8) -> Maps:
+    """What a detector that sees these symbols answers: of two in a cell, the more probable.
+
+    logit: by how much it prefers a symbol to the others.
+    """
+    rows, columns = (max(32, side + -side % PAGE_MULTIPLE) // STRIDE for side in page.shape)
+    centres = np.full((rows, columns), NOTHING, np.float32)
+    classes, boxes = (np.zeros((count, rows, columns), np.float32) for count in (12, 4))
+    for symbol, (left, top, right, bottom), score in symbols:
+        x, y = (left + right) / 2, (top + bottom) / 2
+        row, column = int(y / STRIDE), int(x / STRIDE)
+        if centres[row, column] >= score:
+            continue
+        centres[row, column] = score
+        classes[:, row, column] = [logit * (symbol == each) for each in SYMBOLS]
+        boxes[:, row, column] = (
+            (x - STRIDE * (column + 0.5)) / BOX_UNIT,
+            (y - STRIDE * (row + 0.5)) / BOX_UNIT,
+            np.log((right - left) / BOX_UNIT),
+            np.log((bottom - top) / BOX_UNIT),
+        )
+    return centres, classes, boxes
+
+
 class Network:
     """Sees each symbol whose digits are 10 to 60 pixels high at the scale at which it looks."""
 
@@ -48,26 +72,14 @@ class Network:
 
     def __call__(self, page: np.ndarray) -> Maps:
         self.shapes.append(page.shape)
-        rows, columns = (max(32, side + -side % PAGE_MULTIPLE) // STRIDE for side in page.shape)
-        centres = np.full((rows, columns), NOTHING, np.float32)
-        symbols, boxes = (np.zeros((count, rows, columns), np.float32) for count in (12, 4))
         scale = (np.array(page.shape[::-1]) - 2 * MARGIN) / self.shape[::-1]
+        visible = []
         for symbol, box, score in self.drawn:
-            left, top, right, bottom = np.array(box) * np.tile(scale, 2) + MARGIN
-            size = (bottom - top) * SIGN_SIZE.get(symbol, 1)
-            x, y = (left + right) / 2, (top + bottom) / 2
-            row, column = int(y / STRIDE), int(x / STRIDE)
-            if not MIN_DIGIT_HEIGHT <= size <= MAX_DIGIT_HEIGHT or centres[row, column] >= score:
-                continue
-            centres[row, column] = score
-            symbols[:, row, column] = [8 * (symbol == each) for each in SYMBOLS]
-            boxes[:, row, column] = (
-                (x - STRIDE * (column + 0.5)) / BOX_UNIT,
-                (y - STRIDE * (row + 0.5)) / BOX_UNIT,
-                np.log((right - left) / BOX_UNIT),
-                np.log((bottom - top) / BOX_UNIT),
-            )
-        return centres, symbols, boxes
+            left, top, right, bottom = (np.array(box) * np.tile(scale, 2) + MARGIN).tolist()
+            height = (bottom - top) * SIGN_SIZE.get(symbol, 1)
+            if MIN_DIGIT_HEIGHT <= height <= MAX_DIGIT_HEIGHT:
+                visible.append(Drawn(symbol, (left, top, right, bottom), score))
+        return maps_of(page, visible)
 
 
 def show(
