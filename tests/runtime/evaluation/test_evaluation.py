@@ -4,6 +4,7 @@ import json
 import math
 import os
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -103,15 +104,13 @@ def test_only_the_worst_mistakes_are_kept() -> None:
 PIXELS = np.zeros((40, 60), np.uint8)
 
 
+@cache
 def edits(text: str, expected: str) -> int:
     """Their Levenshtein distance."""
-    row = list(range(len(expected) + 1))
-    for number, character in enumerate(text, 1):
-        before, row = row, [number]
-        for column, candidate in enumerate(expected):
-            substituted = before[column] + (character != candidate)
-            row.append(min(before[column + 1] + 1, row[-1] + 1, substituted))
-    return row[-1]
+    if not text or not expected:
+        return len(text or expected)
+    replaced = edits(text[1:], expected[1:]) + (text[0] != expected[0])
+    return min(edits(text[1:], expected) + 1, edits(text, expected[1:]) + 1, replaced)
 
 
 def reading(text: str) -> Reading:
