@@ -40,7 +40,7 @@ class Drawn(NamedTuple):
 
 
 def maps_of(page: np.ndarray, symbols: Iterable[Drawn], logit: float = 8) -> Maps:
-    """What a detector that sees these symbols answers: of two in a cell, the more probable.
+    """Return what a detector that sees these symbols answers: of two in a cell, the surer one.
 
     logit: by how much it prefers a symbol to the others.
     """
@@ -98,7 +98,7 @@ def show(
 def answer(
     patch: pytest.MonkeyPatch, maps: Callable[[np.ndarray], Maps], recognized: np.ndarray = UNSEEN
 ) -> None:
-    """The same, with any detector."""
+    """Let every detector answer these maps, and every recognizer say this of each crop."""
     patch.setattr(DetectorModel, "maps", lambda self, page: maps(page))
     says = [recognized]
     patch.setattr(RecognizerModel, "log_probabilities", lambda self, crops: says * len(crops))
@@ -108,7 +108,7 @@ def answer(
 def detections(
     boxes: Sequence[tuple[float, ...]], scores: Sequence[float], symbol: int = 3
 ) -> Detections:
-    """Detections of one symbol, with a probability of 89 %."""
+    """Return detections of one symbol, with a probability of 89 %."""
     symbols = np.log(np.full((len(boxes), 12), 0.01))
     symbols[:, symbol] = np.log(0.89)
     corners = np.array(boxes, np.float64).reshape(-1, 4)
@@ -116,7 +116,7 @@ def detections(
 
 
 def arc(start: int, score: float, symbols: Mapping[str, float]) -> Arc:
-    """symbols: the probabilities of some; the others share the rest."""
+    """Return an arc of symbols with these probabilities; the others share the rest."""
     others = (1 - sum(symbols.values())) / (len(SYMBOLS) - len(symbols))
     values = np.array([symbols.get(symbol, others) for symbol in SYMBOLS])
     box = 20.0 * start, 10.0, 20.0 * start + 16, 40.0
@@ -124,13 +124,13 @@ def arc(start: int, score: float, symbols: Mapping[str, float]) -> Arc:
 
 
 def lattice(sure: str, *doubtful: Mapping[str, float]) -> list[Arc]:
-    """Symbols one after the other: first those that are sure."""
+    """Return an arc for each of some symbols: first those that are sure."""
     symbols = [*({symbol: 0.999} for symbol in sure), *doubtful]
     return [arc(index, 7.0, alternatives) for index, alternatives in enumerate(symbols)]
 
 
 def steps(sure: str, *doubtful: Mapping[str, float]) -> np.ndarray:
-    """What a recognizer says of the same: each symbol at a step, and a blank behind it.
+    """Return what a recognizer says of such symbols: each at a step, and a blank behind it.
 
     doubtful: the rest is the probability of nothing.
     """
@@ -153,7 +153,7 @@ def row_of(
     slope: float = 0,
     jumps: tuple[float, ...] = (0,),
 ) -> list[Drawn]:
-    """A line that descends by a slope. jumps: by how many heights each symbol in turn is lower."""
+    """Draw symbols in a row that descends by a slope; by the jumps, each in turn is lower."""
     drawn = []
     for index, symbol in enumerate(text):
         x = left + 0.8 * height * index
@@ -166,7 +166,7 @@ def row_of(
 
 
 def text_of(lines: list) -> str:  # type: ignore[type-arg]
-    """The most probable symbols, a line per line, two blanks between columns."""
+    """Return the most probable symbols, a line per line, two blanks between columns."""
     return "\n".join(
         "  ".join("".join(arc.symbol for arc in column) for column in line) for line in lines
     )

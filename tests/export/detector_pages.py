@@ -10,7 +10,7 @@ SEVEN = np.array([[1, 1, 1], [0, 0, 1], [0, 1, 0], [0, 1, 0], [0, 1, 0]], np.uin
 
 
 def drawn_page(seed: int, count: int = 3) -> LabelledPage:
-    """A line of sevens, 20 pixels high, on a page of 128x208 pixels with noise."""
+    """Draw a line of sevens, 20 pixels high, on a page of 128x208 pixels with noise."""
     random = np.random.default_rng(seed)
     page = random.integers(190, 210, (128, 208)).astype(np.uint8)
     digit = np.kron(SEVEN, np.ones((4, 4), np.uint8)) > 0
@@ -27,7 +27,7 @@ PAGES = [drawn_page(number) for number in range(6)]
 
 
 def ink_maps(page: Grey) -> Maps:
-    """Maps of a perfect detector of such pages at any scale: what is dark is a row of sevens."""
+    """Answer as a perfect detector of such pages at any scale: what is dark is a row of sevens."""
     ink = page < 120
     rows = np.flatnonzero(ink.any(1))
     edges = np.flatnonzero(np.diff(np.pad(ink.any(0), 1).astype(int)))

@@ -34,8 +34,8 @@ def evaluate(labels: list[int], probabilities: np.ndarray, threshold: float = 0.
     result = Evaluation(threshold)
     images = np.zeros((len(labels), 28, 28), np.uint8)
     for rows in np.array_split(np.arange(len(labels)), 3):
-        part = Split(images[rows], np.array(labels, np.uint8)[rows])
-        result.add(part, probabilities[rows])
+        batch = Split(images[rows], np.array(labels, np.uint8)[rows])
+        result.add(batch, probabilities[rows])
     return result
 
 

@@ -27,8 +27,8 @@ ONE, TWO, THREE = box(0, 16), box(20, 36), box(40, 56)  # of a lattice, in a reg
     ],
 )
 def test_each_symbol_has_a_box(detected: str, text: str, boxes: list[Box]) -> None:
-    seen = views(lattice(detected))
-    assert symbol_boxes(text, seen.lattice, seen.box) == boxes
+    number_views = views(lattice(detected))
+    assert symbol_boxes(text, number_views.lattice, number_views.box) == boxes
 
 
 def test_symbol_probabilities_are_those_of_likely_texts() -> None:

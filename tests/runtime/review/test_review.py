@@ -203,11 +203,11 @@ def test_digits(tmp_path: Path, pictures: list[Path], opened: Open) -> None:
     blank, seven = (client.get(item_at(number)) for number in range(2))
     assert store(client, 1, "12").status_code == 422  # no digit
     assert (blank.json()["guess"], blank.json()["frame"]) == ("none", None)
-    shown = seven.json()
-    assert (shown["guess"], shown["remark"], len(shown["probabilities"])) == ("7", "sure", 10)
-    assert [len(row) for row in shown["frame"]] == [28] * 28
-    assert shown["file"] == "seven.jpg"
-    assert base64.b64decode(shown["picture"]).startswith(b"\xff\xd8")  # a JPEG
+    item = seven.json()
+    assert (item["guess"], item["remark"], len(item["probabilities"])) == ("7", "sure", 10)
+    assert [len(row) for row in item["frame"]] == [28] * 28
+    assert item["file"] == "seven.jpg"
+    assert base64.b64decode(item["picture"]).startswith(b"\xff\xd8")  # a JPEG
     assert store(client, 1, "7").status_code == store(client, 0, "none").status_code == 200
     assert lines(tmp_path) == ["file,digit", "seven.jpg,7", "blank.png,none"]
 

@@ -129,17 +129,17 @@ def test_components_equal_those_of_scipy(ink: np.ndarray, data: st.DataObject) -
         assert tuple(components.boxes[number]) == ink_box(mask)
     if not masks:
         return
-    chosen = data.draw(st.lists(st.integers(0, count - 1), min_size=1, unique=True))
-    inside = np.any([masks[number] for number in chosen], 0)
-    box = components.box(chosen)
-    np.testing.assert_array_equal(components.mask(chosen, box), inside[box.pixels])
+    numbers = data.draw(st.lists(st.integers(0, count - 1), min_size=1, unique=True))
+    inside = np.any([masks[number] for number in numbers], 0)
+    box = components.box(numbers)
+    np.testing.assert_array_equal(components.mask(numbers, box), inside[box.pixels])
     assert inside[box.pixels].sum() == inside.sum()
-    cropped, cropped_box = components.crop(chosen, ink, edge=20)
+    cropped, cropped_box = components.crop(numbers, ink, edge=20)
     again = np.zeros_like(ink)
     again[cropped_box.pixels] = cropped
     # Next to the components, and nowhere else, there are their edges.
-    near = ndimage.binary_dilation(inside, EIGHT_NEIGHBOURS)
-    np.testing.assert_array_equal(again, np.where(near & (ink > 20), ink, 0))
+    surroundings = ndimage.binary_dilation(inside, EIGHT_NEIGHBOURS)
+    np.testing.assert_array_equal(again, np.where(surroundings & (ink > 20), ink, 0))
 
 
 @pytest.mark.parametrize("side", [14, 500])

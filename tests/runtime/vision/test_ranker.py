@@ -47,8 +47,8 @@ def strokes(hypotheses: list[Hypothesis]) -> list[float]:
 
 def columns(hypotheses: list[Hypothesis]) -> np.ndarray:
     """FEATURES where the network reads a 1 everywhere."""
-    given = np.array([sure(1)] * len(hypotheses), np.float32)
-    views = features(hypotheses, strokes(hypotheses), given, SHAPE)
+    answers = np.array([sure(1)] * len(hypotheses), np.float32)
+    views = features(hypotheses, strokes(hypotheses), answers, SHAPE)
     return np.array([[values.get(name, 0) for name in FEATURES] for values in views])
 
 
