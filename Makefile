@@ -6,7 +6,7 @@
 # make test-arm      run the runtime as on a Raspberry Pi 4 and 5, emulated; 70 seconds, Debian only
 # make test-all      all of these four, before a change lands; 10 minutes
 # make test-bounds   run the runtime with the oldest and newest dependencies; 15 minutes, needs Pythons
-# make mutation      break the code in 20 random places, and count what `make test` notices; an hour
+# make mutation      break the code in 20 random places, and show what the quick tests miss; an hour
 # make coverage      say which lines and branches the unit tests don't reach; 3 minutes
 # make lock          renew locks/: the versions that are installed, with hashes
 # make audit         check what is installed for known vulnerabilities, and GitHub's workflows
@@ -73,8 +73,24 @@ test-ray: .venv/done
 
 test-all: test test-browser test-ray test-arm
 
-mutation: .venv/done
-	.venv/$(BIN)/python -m tests.mutation
+# What is broken is a clone of the last commit. In one folder alone:
+# make mutation COUNT=50 FOLDER=runtime/digits/forms TESTS=tests/runtime/forms
+COUNT := 20
+FOLDER := .
+TESTS := tests/runtime tests/train tests/export
+MUTATED := $(CURDIR)/.mutation
+COSMIC_RAY := cd $(MUTATED) && TESTS="$(TESTS)" PATH=$(CURDIR)/.venv/$(BIN):$$PATH \
+    PYTHONPATH=$(MUTATED)/runtime:$(MUTATED)/train:$(MUTATED)/export \
+    $(CURDIR)/.venv-mutation/$(BIN)
+
+mutation: .venv/done .venv-mutation/done
+	rm -rf $(MUTATED)
+	git clone --quiet . $(MUTATED)
+	@$(COSMIC_RAY)/cosmic-ray baseline tests/mutation.toml
+	@$(COSMIC_RAY)/cosmic-ray init tests/mutation.toml session.sqlite
+	@$(COSMIC_RAY)/python -m tests.mutation_sample session.sqlite $(COUNT) $(FOLDER)
+	@$(COSMIC_RAY)/cosmic-ray exec tests/mutation.toml session.sqlite
+	@$(COSMIC_RAY)/cr-report --surviving-only --show-diff session.sqlite
 
 coverage: .venv/done
 	$(PYTEST) --cov --cov-report=term tests/runtime tests/train tests/export
@@ -95,6 +111,7 @@ lock: .venv/done
 	    awk '/^[a-z]/ { keep = $$0 !~ /$(UNLOCKED)/ } keep' > locks/dev.txt
 	$(LOCK) pyproject.toml --extra data --group ray > locks/ray.txt
 	$(LOCK) --group docs > locks/docs.txt
+	$(LOCK) --group mutation > locks/mutation.txt
 	$(LOCK) --group release > locks/release.txt
 
 audit: .venv/done
@@ -140,7 +157,8 @@ detector recognizer: .venv/done
 	.venv/$(BIN)/python -m docs.make page
 
 clean:
-	rm -rf .venv .venv-runtime .venv-bounds .venv-ray .venv-docs .venv-release .arm dist site
+	rm -rf .venv .venv-runtime .venv-bounds .venv-ray .venv-docs .venv-mutation .venv-release \
+	    .mutation .arm dist site
 
 # --no-compile halves the time of the installation and saves 45 MB.
 .venv-runtime/done: pyproject.toml locks/runtime.txt $(shell find runtime train export -name '*.py' -o -name '*.onnx')
@@ -158,7 +176,7 @@ clean:
 	.venv/$(BIN)/python $(PIP) --editable '.[all]' --group dev
 	touch $@
 
-.venv-docs/done .venv-release/done: .venv-%/done: locks/%.txt
+.venv-docs/done .venv-mutation/done .venv-release/done: .venv-%/done: locks/%.txt
 	$(PYTHON) -m venv .venv-$*
 	.venv-$*/$(BIN)/python $(LOCKED) $<
 	touch $@

@@ -10,8 +10,8 @@ for python in 3.11 3.12 3.13 3.14; do
         export VIRTUAL_ENV=$PWD/.venv-bounds
         .venv/bin/uv venv --quiet --clear --python "python$python" "$VIRTUAL_ENV"
         .venv/bin/uv pip install --quiet --resolution "$resolution" \
-            --only-binary numpy,onnxruntime,pillow --editable '.[serve,data]'
-        .venv/bin/uv pip install --quiet --group test httpx httpx2 matplotlib onnx
+            --only-binary numpy,onnxruntime,pillow --editable '.[fields,data]'
+        .venv/bin/uv pip install --quiet --group test httpx httpx2 matplotlib onnx scipy
         printf '\nPython %s, %s:' "$python" "$resolution"
         .venv/bin/uv pip freeze --exclude-editable |
             sed -nE 's/^(numpy|onnxruntime|pillow|typer|pooch|rich|starlette|uvicorn|prometheus-client)==/ \1 /p' | tr -d '\n'

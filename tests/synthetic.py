@@ -14,7 +14,7 @@ INK, PAPER = 60, 215  # grey values
 
 
 def reading(*lines: Sequence[Sequence[Symbol]]) -> Reading:
-    """A reading of these lines, which have columns of symbols: numbers to be reviewed."""
+    """Return a reading of these lines, which have columns of symbols: numbers to be reviewed."""
 
     def number(symbols: Sequence[Symbol], line: int, column: int) -> Number:
         text = "".join(symbol.symbol for symbol in symbols)
@@ -28,14 +28,14 @@ def reading(*lines: Sequence[Sequence[Symbol]]) -> Reading:
     )
 
 
-def arrays(most: int, *values: int) -> st.SearchStrategy:
-    """Arrays [height, width] of at most `most` a side. values: of which they are made."""
-    shapes = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=most)
+def arrays(max_side: int, *values: int) -> st.SearchStrategy:
+    """Draw arrays [height, width] that hold only these values, or any if there are none."""
+    shapes = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=max_side)
     return hnp.arrays(np.uint8, shapes, elements=st.sampled_from(values) if values else None)
 
 
 def likeness(first: np.ndarray, second: np.ndarray) -> float:
-    """The correlation of two pictures, 1 when they are equal."""
+    """Return the correlation of two pictures, 1 when they are equal."""
     return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
 
@@ -50,7 +50,7 @@ class Sheet:
     def write(
         self, digits: Sequence[np.ndarray], left: int, top: int, size: int = 56, gap: int = 8
     ) -> None:
-        """Digits [28, 28] in a row, `size` pixels for MNIST's 28, `gap` pixels apart."""
+        """Write digits [28, 28] in a row, `size` pixels for MNIST's 28, `gap` pixels apart."""
         for digit in digits:
             columns = np.flatnonzero((digit > 60).any(0))
             cut = digit[:, columns[0] : columns[-1] + 1]
@@ -66,7 +66,7 @@ class Sheet:
     def photograph(
         self, tilt: float = 0, light: np.ndarray | None = None, noise: float = 2, ink: int = INK
     ) -> np.ndarray:
-        """uint8 [height, width].
+        """Return the pixels of a photograph: uint8 [height, width].
 
         tilt: degrees, anticlockwise. light: [height, width], 1 where the lamp shines fully. ink:
         its grey value.
@@ -82,7 +82,7 @@ class Sheet:
 
 
 def page(split: Split) -> np.ndarray:
-    """A photograph of four numbers on ruled paper, tilted, in uneven light: uint8 [420, 800]."""
+    """Photograph four numbers on ruled paper, tilted, in uneven light: uint8 [420, 800]."""
     sheet = Sheet(420, 800)
     sheet.rule(42, grey=170)
     sheet.write(chosen(split, "0612749", start=20), 70, 60, gap=5)
@@ -93,7 +93,7 @@ def page(split: Split) -> np.ndarray:
 
 
 def lamp(height: int, width: int) -> np.ndarray:
-    """Light that falls off to 45 % towards the lower right corner: float32 [height, width]."""
+    """Return light that falls off to 45 % towards the lower right: float32 [height, width]."""
     down, right = np.linspace(1, 0.7, height), np.linspace(1, 0.65, width)
     light: np.ndarray = np.outer(down, right).astype(np.float32)
     return light

@@ -67,7 +67,7 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
     path = run.folder / f"{experiment.network}.onnx"
     small_path = path.with_suffix(".int8.onnx")
     graph = optimize(to_onnx(exporter.network, exporter.interface))
-    raw = verify.serialize(graph)
+    raw = verify.checked(graph)
     difference = _compare(exporter, raw)
     exact = _make_artifact("fp32", path, raw, exporter)
     artifacts = [exact]
@@ -131,9 +131,7 @@ def _quantize(
     exporter: Exporter, graph: ir.Model, path: Path, exact: Variant, force: bool
 ) -> _Artifact:
     """Make the int8 file. Raises ModelError if it reads worse than the float file, `exact`."""
-    raw = verify.serialize(
-        quantize(graph, exporter.calibration, exporter.loaded.model.float_layers)
-    )
+    raw = verify.checked(quantize(graph, exporter.calibration, exporter.loaded.model.float_layers))
     artifact = _make_artifact("int8", path, raw, exporter, exact)
     for variant in artifact.variants:
         where = f"{exporter.judges} with {variant['kernels']} kernels"

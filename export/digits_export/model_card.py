@@ -8,8 +8,7 @@ from dataclasses import asdict
 
 from digits.inference.metadata import AnyMetadata
 from digits_export.temperature import REJECTION_RATE
-from digits_train.experiment import Experiment, default_experiment
-from digits_train.structs import differences, to_dict
+from digits_train.experiment import Experiment, changes
 from digits_train.verdict import Comparison
 
 _CARD = """\
@@ -117,7 +116,7 @@ def render(
 
     table: of the file's variants. compared: the network before and after a fine-tuning.
     """
-    own = experiment.recipe.own
+    own, changed = experiment.recipe.own, [f"`{change}`" for change in changes(experiment)]
     data = "custom images" if "pictures" in experiment.data_sha256 else _MNIST
     data += " and its owner's pictures" * bool(own)
     pages = "synthetic pages"
@@ -127,7 +126,7 @@ def render(
         "data": data,
         "pages": pages,
         "recipe": experiment.recipe.name,
-        "changes": _changes(experiment),
+        "changes": f" with {', '.join(changed)}" if changed else "",
         "table": _markdown(table),
     }
     texts = {name: text.format(**values) for name, text in _TEXTS[metadata.task].items()}
@@ -137,18 +136,6 @@ def render(
         before_and_after = _markdown([[*rows[0]], *([*row.values()] for row in rows)])
         card += _FINE_TUNED.format(init=experiment.init, table=before_and_after)
     return card
-
-
-def _changes(experiment: Experiment) -> str:
-    """How the experiment differs from the network's recipe of that name."""
-    usual = to_dict(default_experiment(experiment.network, experiment.recipe.name))
-    values = to_dict(experiment)
-    changes = [
-        f"`{change}`"
-        for group in ("recipe", "camera")
-        for change in differences(values[group], usual[group], group)
-    ]
-    return f" with {', '.join(changes)}" if changes else ""
 
 
 def _markdown(table: Sequence[Sequence[str]]) -> str:

@@ -23,8 +23,7 @@ from onnxruntime.quantization import (
 from digits.inference.interface import CLASSIFIER
 from digits_export.exporter import Batches
 from digits_export.optimize import internal_values, name_nodes
-from digits_export.verify import serialize
-from digits_train.onnx_graph import quiet
+from digits_train.onnx_graph import quiet, serialize
 
 _BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB a digit
 _OPERATORS = ["Conv", "Gemm", "MatMul", "Add"]

@@ -14,20 +14,20 @@ from torch import nn
 from digits.errors import ModelError
 from digits.inference.interface import Interface
 from digits.terminal import print_stderr
+from digits_train.onnx_graph import serialize
 
 # The outputs for a batch of inputs.
 Network = Callable[[NDArray[np.uint8]], Sequence[NDArray[np.float32]]]
 
 
-def serialize(model: ir.Model) -> bytes:
-    """Raise ModelError if the ONNX checker or shape inference finds an error."""
-    proto = ir.to_proto(model)
-    del proto.graph.value_info[:]  # the shapes of what is between, which may have changed
+def checked(model: ir.Model) -> bytes:
+    """Return the file of a graph. Raises ModelError if it is no valid ONNX."""
+    raw = serialize(model)
     try:
-        onnx.checker.check_model(proto, full_check=True)
+        onnx.checker.check_model(raw, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ModelError(f"the exported graph is not valid ONNX: {error}") from error
-    return bytes(proto.SerializeToString())
+    return raw
 
 
 def session_outputs(session: onnxruntime.InferenceSession, interface: Interface) -> Network:

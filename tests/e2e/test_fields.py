@@ -50,16 +50,16 @@ def form(tmp_path: Path, monkeypatch: Patch) -> Form:
 def filled(form: Form, digits: Split, *texts: str) -> Grey:
     """A sheet with these digits of MNIST in its fields, each in its cell."""
     sheet = pdf.draw_without_fields(form).copy()
-    for of, text in zip(form.fields, texts, strict=True):
-        left, top, right, bottom = (round(DOTS * edge) for edge in of.box)
+    for field, text in zip(form.fields, texts, strict=True):
+        left, top, right, bottom = (round(DOTS * edge) for edge in field.box)
         cv2.rectangle(sheet, (left, top), (right, bottom), 166, 3)
-        pitch = (right - left) / of.cells if of.cells else 80
+        pitch = (right - left) / field.cells if field.cells else 80
         for number, digit in enumerate(text):
             image = digits.images[np.flatnonzero(digits.labels == int(digit))[3]]
             ink = cv2.resize(image, (100, 100), interpolation=cv2.INTER_CUBIC)
             x = round(left + number * pitch + 10)
-            part = sheet[top + 10 : top + 110, x : x + 100]
-            np.minimum(part, 255 - ink, out=part)
+            cell = sheet[top + 10 : top + 110, x : x + 100]
+            np.minimum(cell, 255 - ink, out=cell)
     return sheet
 
 
@@ -81,8 +81,8 @@ def test_stack_becomes_a_table(form: Form, test_slice: Split, run: Run) -> None:
     assert "warning: number 7210 is on 2 sheets: 1.jpg, 3.jpg" in err
     assert "warning: no sheet for 1 of 3 values of number: 3590" in err
     rows = list(csv.DictReader(Path("marks.csv").read_text().splitlines()))
-    shown = [[row["file"], row["number"], row["a"], row["b"], row["total"]] for row in rows]
-    assert shown[:2] == [["1.jpg", "7210", "12", "7", "19"], ["2.jpg", "4149", "9", "", "9"]]
+    cells = [[row["file"], row["number"], row["a"], row["b"], row["total"]] for row in rows]
+    assert cells[:2] == [["1.jpg", "7210", "12", "7", "19"], ["2.jpg", "4149", "9", "", "9"]]
     assert [row["status"] for row in rows] == ["duplicate", "complete", "duplicate", "not found"]
     assert rows[2]["note"] == "total isn't a + b" and "markers" in rows[3]["note"]
     assert {row["total status"] for row in rows[:2]} == {"accepted"}

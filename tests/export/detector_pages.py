@@ -3,15 +3,14 @@
 import numpy as np
 
 from digits.images.grey import Grey
-from digits.inference.interface import PAGE_MULTIPLE
-from digits.reader.pyramid import Map
 from digits_train.matching import LabelledPage, Truth
+from tests.drawings import NOTHING, Drawn, Maps, maps_of
 
 SEVEN = np.array([[1, 1, 1], [0, 0, 1], [0, 1, 0], [0, 1, 0], [0, 1, 0]], np.uint8)
 
 
 def drawn_page(seed: int, count: int = 3) -> LabelledPage:
-    """A line of sevens, 20 pixels high, on a page of 128x208 pixels with noise."""
+    """Draw a line of sevens, 20 pixels high, on a page of 128x208 pixels with noise."""
     random = np.random.default_rng(seed)
     page = random.integers(190, 210, (128, 208)).astype(np.uint8)
     digit = np.kron(SEVEN, np.ones((4, 4), np.uint8)) > 0
@@ -27,22 +26,14 @@ def drawn_page(seed: int, count: int = 3) -> LabelledPage:
 PAGES = [drawn_page(number) for number in range(6)]
 
 
-def ink_maps(page: Grey) -> tuple[Map, Map, Map]:
-    """Maps of a perfect detector of such pages at any scale: what is dark is a row of sevens."""
-    height, width = (max(32, side + -side % PAGE_MULTIPLE) for side in page.shape)
-    cells = height // 4, width // 4
-    # So unlikely that no calibration makes symbols of paper.
-    centres, symbols = np.full(cells, -100, np.float32), np.zeros((12, *cells), np.float32)
-    boxes = np.zeros((4, *cells), np.float32)
+def ink_maps(page: Grey) -> Maps:
+    """Answer as a perfect detector of such pages at any scale: what is dark is a row of sevens."""
     ink = page < 120
     rows = np.flatnonzero(ink.any(1))
     edges = np.flatnonzero(np.diff(np.pad(ink.any(0), 1).astype(int)))
-    for left, right in edges.reshape(-1, 2):
-        top, bottom = rows[0], rows[-1] + 1
-        x, y = (left + right) / 2, (top + bottom) / 2
-        row, column = int(y // 4), int(x // 4)
-        centres[row, column], symbols[7, row, column] = 6, 5
-        sides = np.log(np.array([right - left, bottom - top]) / 16)
-        offsets = (x - 4 * column - 2) / 16, (y - 4 * row - 2) / 16
-        boxes[:, row, column] = (*offsets, *sides)
-    return centres, symbols, boxes
+    sevens = [
+        Drawn("7", (left, rows[0], right, rows[-1] + 1)) for left, right in edges.reshape(-1, 2)
+    ]
+    centres, symbols, boxes = maps_of(page, sevens, logit=5)
+    # So unlikely that no calibration makes symbols of paper.
+    return np.where(centres == NOTHING, np.float32(-100), centres), symbols, boxes

@@ -185,8 +185,8 @@ def test_broken_picture_at_the_server(client: TestClient, path: str) -> None:
 def test_bad_option(digits_command: Run, client: TestClient, tmp_path: Path, option: str) -> None:
     for value in corpus.OPTIONS[option]:
         (tmp_path / "list").write_text(value)
-        given = tmp_path / "list" if option == "list" else value
-        code, out, err = digits_command("read", SEVEN, f"--{option.replace('_', '-')}", given)
+        argument = tmp_path / "list" if option == "list" else value
+        code, out, err = digits_command("read", SEVEN, f"--{option.replace('_', '-')}", argument)
         assert (code, out) == (1 if option == "list" else 2, ""), (value, err)
         assert err.splitlines()[-1].lower().startswith("error: "), value
         answer = client.post("/read", params={option: value}, content=SEVEN.read_bytes())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.runtime.reader.drawn import NOTHING, Maps, Network, answer, row_of
+from tests.drawings import NOTHING, Maps, Network, answer, row_of
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from digits.inference.detector_model import DetectorModel
 from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR, load
 from digits.prediction import Prediction
 from tests.conftest import Patch
-from tests.runtime.reader.drawn import show
+from tests.drawings import show
 from tests.synthetic import Sheet, chosen
 
 
@@ -147,8 +147,8 @@ def test_accuracy_on_real_photos(classifier: digits.Classifier) -> None:
             probabilities = classifier.predict(SHARED / row["file"]).probabilities
             right[kind] += int(np.argmax(probabilities)) == int(row["digit"])
             total[kind] += 1
-    for kind, least in {"phone": 0.9, "sudoku": 0.9, "exam": 0.9, "mouse": 0.98}.items():
-        assert right[kind] >= least * total[kind] > 0
+    for kind, min_accuracy in {"phone": 0.9, "sudoku": 0.9, "exam": 0.9, "mouse": 0.98}.items():
+        assert right[kind] >= min_accuracy * total[kind] > 0
 
 
 @pytest.mark.slow

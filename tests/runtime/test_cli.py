@@ -90,13 +90,22 @@ def test_bad_pictures_cost_themselves(
         ("read a.png --list ''", "a list is FILE or FILE.csv:COLUMN, not ''"),
         ("read a.png --list a.csv:", "a list is FILE or FILE.csv:COLUMN, not 'a.csv:'"),
         ("read a.png --max-errors a", "'a' is neither a share, such as 1% or 0.01, nor a file"),
+        ("watch . new.csv --length 5", "options for numbers need --numbers"),
+        ("watch . new.csv --numbers --threshold 0.9", "numbers have --max-errors"),
+        ("watch . new.csv --fields a.toml --threshold 0.9", "numbers have --max-errors"),
+        ("watch . new.csv --fields a.toml --length 6", "constraints are in the form"),
+        ("watch . new.csv --fields a.toml --numbers", "--fields excludes numbers' options"),
         (f"train --seed {2**64}", f"0<=x<={2**63 - 1}"),
     ],
 )
-def test_usage_error_exits_with_2(run: Run, arguments: str, sentence: str) -> None:
+def test_usage_error_exits_with_2_and_writes_nothing(
+    run: Run, tmp_path: Path, monkeypatch: Patch, arguments: str, sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     code, out, err = run(*shlex.split(arguments))
     assert (code, out) == (2, "")
     assert "Usage: digits" in err and sentence in err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -89,9 +89,9 @@ def test_save_chooses_format_by_suffix(tmp_path: Path) -> None:
 def test_close_up(tmp_path: Path) -> None:
     path = str(tmp_path / "page.png")
     Image.new("L", (2000, 300), 255).save(path)
-    near = Image.open(io.BytesIO(drawing.close_up(path, (40, 50, 90, 80))))
-    assert near.size == (82, 62)
-    red, _, blue = np.moveaxis(np.asarray(near, int), 2, 0)
+    magnified = Image.open(io.BytesIO(drawing.close_up(path, (40, 50, 90, 80))))
+    assert magnified.size == (82, 62)
+    red, _, blue = np.moveaxis(np.asarray(magnified, int), 2, 0)
     assert 100 < (red - blue > 80).sum() < 400  # the box
     whole = drawing.close_up(path, (10, 20, 2000, 300))
     assert Image.open(io.BytesIO(whole)).size == (1024, 154)

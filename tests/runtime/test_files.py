@@ -83,8 +83,8 @@ def test_writers_of_the_same_file_wait(tmp_path: Path) -> None:
     def write(text: str) -> None:
         for _ in range(10):
             with atomic_write(path) as file:
-                for part in (text[:50_000], text[50_000:]):
-                    file.write(part.encode())
+                for half in (text[:50_000], text[50_000:]):
+                    file.write(half.encode())
             assert path.read_text() in texts
 
     with ThreadPoolExecutor(4) as pool:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,11 +21,10 @@ from torch import Tensor
 
 from digits.errors import DigitsError, ModelError, reporting
 from digits.files import write_bytes
-from digits_train import models
+from digits_train import experiment, models
 from digits_train.experiment import Experiment
 from digits_train.models import BaseNetwork
-from digits_train.recipes import CLASSIC
-from digits_train.structs import differences, from_dict, to_dict
+from digits_train.structs import from_dict, to_dict
 
 FORMAT = "digits checkpoint 3"  # 3: with the whole experiment
 
@@ -89,20 +89,30 @@ def load(path: Path) -> Checkpoint:
 def describe(path: Path) -> dict[str, Any]:
     """The properties of a checkpoint of any network, known or not.
 
-    Of the camera, only what isn't as by default. parameters: how many values were learnt. tensors:
-    the shape of each, by name. Raises ModelError if the checkpoint is missing, damaged or not ours.
+    changes: how its experiment differs from the recipe, if the network is known. parameters: how
+    many values were learnt. tensors: the shape of each, by name. Raises ModelError if the file is
+    missing, damaged or not ours.
     """
     provenance, tensors, sha256 = _read_checkpoint(path)
-    values, usual = to_dict(provenance), to_dict(Experiment(network="", recipe=CLASSIC))
-    camera = differences(values["experiment"]["camera"], usual["camera"])
-    values["experiment"]["camera"] = ", ".join(camera) or "default"
     shapes = {name: list(tensor.shape) for name, tensor in sorted(tensors.items())}
     learnt = [shape for name, shape in shapes.items() if not name.endswith(_STATISTICS)]
+    trained, values = provenance.experiment, to_dict(provenance)
+    del values["experiment"]
+    changes = None
+    with suppress(DigitsError):
+        changes = experiment.changes(trained)
     return {
         "file": str(path),
         "bytes": path.stat().st_size,
         "sha256": sha256,
-        "provenance": values,
+        "network": trained.network,
+        "recipe": trained.recipe.name,
+        "changes": changes,
+        "seed": trained.seed,
+        "precision": trained.precision,
+        "data_sha256": trained.data_sha256,
+        "init": trained.init,
+        **values,
         "parameters": sum(map(math.prod, learnt)),
         "tensors": shapes,
     }

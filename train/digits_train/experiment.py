@@ -11,7 +11,7 @@ from digits.errors import DigitsError
 from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.models import get_network
 from digits_train.recipes import AnyRecipe
-from digits_train.structs import to_dict
+from digits_train.structs import differences, to_dict
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -42,6 +42,20 @@ def default_experiment(network: str, recipe: str = "default", seed: int = 0) -> 
     if recipe not in kind.recipes:
         raise DigitsError(f"no recipe called {recipe!r}; there are: {', '.join(kind.recipes)}")
     return Experiment(network=network, recipe=kind.recipes[recipe], camera=kind.camera, seed=seed)
+
+
+def changes(experiment: Experiment) -> list[str]:
+    """How an experiment differs from the network's recipe of that name, as `--set` reads it.
+
+    Raises DigitsError if there is no such network or recipe.
+    """
+    usual = to_dict(default_experiment(experiment.network, experiment.recipe.name))
+    values = to_dict(experiment)
+    return [
+        change
+        for group in ("recipe", "camera")
+        for change in differences(values[group], usual[group], group)
+    ]
 
 
 def change(experiment: Experiment, assignments: Iterable[str]) -> Experiment:

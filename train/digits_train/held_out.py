@@ -13,12 +13,14 @@ from digits_train.camera import FITTED
 from digits_train.camera.crops import Crop, make_crops
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.page import number_page, page, random_lines
-from digits_train.camera.ranges import RANGES, REAL_PAPER, clear
+from digits_train.camera.ranges import RANGES, REAL_PAPER, Ranges, clear
 from digits_train.chunks import Batch, Chunks
 from digits_train.pixels import Bytes
 from digits_train.symbols import LabelledPage
-from digits_train.tasks.stream import validation_materials
 
+# Of what validates: the same for all trainings, whose own seeds are smaller.
+VALIDATION_SEED = 2**63
+_VALIDATION_GLYPHS, _VALIDATION_TEXTS = 2_000, 1_000  # that it is composed of
 NUM_OUTLIERS, NUM_FRAMES = 2000, 5000
 NUM_PAGES, NUM_NUMBER_PAGES, NUM_CROPS = 100, 250, 1000
 GLYPHS, TEXTS = 1000, 1000  # that frames are composed of
@@ -27,6 +29,14 @@ _PAGE_GLYPHS, _PAGE_TEXTS = 3000, 2000
 _SEED, _PAGES_SEED, _NUMBERS_SEED, _CROPS_SEED = 2**63, 7_000_000, 8_000_000, 10_000_000
 _BATCHES_SEED = 11_000_000
 _BATCH_CROPS, _BATCH = 2_000, 50  # in all, and in a batch
+
+
+def validation_materials(digits: Split, camera: Ranges, use: str = "training") -> Materials:
+    """What is composed to validate on. use: of the fonts, see `fonts.handwriting`."""
+    materials = make_materials(
+        digits, VALIDATION_SEED, _VALIDATION_GLYPHS, _VALIDATION_TEXTS, use=use
+    )
+    return materials._replace(ranges=camera)
 
 
 def draw_outliers(validation: Split) -> Bytes:

@@ -55,6 +55,13 @@ def to_onnx(network: nn.Module, interface: Interface) -> ir.Model:
     return _without_notes(program.model)
 
 
+def serialize(model: ir.Model) -> bytes:
+    """Return the file of a graph."""
+    proto = ir.to_proto(model)
+    del proto.graph.value_info[:]  # the shapes of what is between, which may have changed
+    return bytes(proto.SerializeToString())
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep the exporter from printing: what went wrong, it also raises."""

@@ -81,7 +81,7 @@ class Training:
         Raises DigitsError if the file can't be written.
         """
         tensors = dict[str, Tensor]()
-        for name, network in self._networks().items():
+        for name, network in self.networks().items():
             tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
         for number, moments in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{key}": value for key, value in moments.items()}
@@ -94,7 +94,8 @@ class Training:
         }
         checkpoint.write(path, tensors, values)
 
-    def _networks(self) -> dict[str, BaseNetwork]:
+    def networks(self) -> dict[str, BaseNetwork]:
+        """Those that there are, by their names in a state."""
         networks = {"model": self.model, "average": self.ema_model, "parent": self.parent}
         return {name: network for name, network in networks.items() if network is not None}
 
@@ -135,7 +136,7 @@ def restore(
             raise ValueError("wrong number of steps")
         if training.experiment.recipe.own:
             training.parent = models.get_network(training.experiment.network)().eval()
-        for name, network in training._networks().items():
+        for name, network in training.networks().items():
             network.load_weights(_subset(tensors, name))
         _load_optimizer(training, _subset(tensors, "optimizer"))
         return training

@@ -146,10 +146,10 @@ def test_resolve(
     expected: str | list[str],
     show_name: bool,
 ) -> None:
-    given = inputs.resolve([argument], recursive)
+    resolved = inputs.resolve([argument], recursive)
     names, error = ([], f"error: {expected}\n") if isinstance(expected, str) else (expected, "")
-    assert [os.path.basename(file) for file in given.files] == names
-    assert (given.show_name, capsys.readouterr().err) == (show_name, error)
+    assert [os.path.basename(file) for file in resolved.files] == names
+    assert (resolved.show_name, capsys.readouterr().err) == (show_name, error)
 
 
 def test_resolve_several_shows_names(folder: Path) -> None:

@@ -298,9 +298,9 @@ def test_splits_hold_each_picture_once(folder: Path, dataset: Dataset) -> None:
     assert (np.diff(labels.astype(int)) < 0).sum() > 10  # shuffled: the first calibrate
     digits = [*read_pictures(folder, fail)]
     assert sum(map(len, dataset.splits.values())) == len(digits) == COUNT
-    for name, part in dataset.splits.items():
+    for name, split in dataset.splits.items():
         expected = {(d.frame.tobytes(), d.label) for d in digits if d.split == name}
-        assert labelled(part) == expected
+        assert labelled(split) == expected
 
 
 def test_contradictory_pictures_are_left_out_and_doubled_ones_count_once(

@@ -92,10 +92,10 @@ def test_print(opened: Open, run: Run, size: Any, points: str, box: str) -> None
     opened().put("/form", json=FORM | {"size": size})
     assert run("fields", "print", "form.toml", "-o", "form.pdf") == (0, "", "")
     written = Path("form.pdf").read_bytes()
-    drawn = zlib.decompress(written.partition(b"stream\n")[2]).decode("latin-1")
+    commands = zlib.decompress(written.partition(b"stream\n")[2]).decode("latin-1")
     assert f"/MediaBox [0 0 {points}]".encode() in written
-    assert "{} 0 0 {} 0.00 0.00 cm".format(*points.split()) in drawn  # what `draw` returns
-    assert f"{box} re S" in drawn and drawn.count("re S") == 6 and "(Größe) Tj" in drawn
+    assert "{} 0 0 {} 0.00 0.00 cm".format(*points.split()) in commands  # what `draw` returns
+    assert f"{box} re S" in commands and commands.count("re S") == 6 and "(Größe) Tj" in commands
     opened().put("/form", json=FORM | {"fields": [FIELD | {"name": "Ω"}]})
     message = "error: a PDF's font can't show the name Ω\n"
     assert run("fields", "print", "form.toml", "-o", "form.pdf") == (1, "", message)

@@ -4,6 +4,7 @@ import json
 import math
 import os
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +34,8 @@ def evaluate(labels: list[int], probabilities: np.ndarray, threshold: float = 0.
     result = Evaluation(threshold)
     images = np.zeros((len(labels), 28, 28), np.uint8)
     for rows in np.array_split(np.arange(len(labels)), 3):
-        part = Split(images[rows], np.array(labels, np.uint8)[rows])
-        result.add(part, probabilities[rows])
+        batch = Split(images[rows], np.array(labels, np.uint8)[rows])
+        result.add(batch, probabilities[rows])
     return result
 
 
@@ -103,15 +104,13 @@ def test_only_the_worst_mistakes_are_kept() -> None:
 PIXELS = np.zeros((40, 60), np.uint8)
 
 
+@cache
 def edits(text: str, expected: str) -> int:
     """Their Levenshtein distance."""
-    row = list(range(len(expected) + 1))
-    for number, character in enumerate(text, 1):
-        before, row = row, [number]
-        for column, candidate in enumerate(expected):
-            substituted = before[column] + (character != candidate)
-            row.append(min(before[column + 1] + 1, row[-1] + 1, substituted))
-    return row[-1]
+    if not text or not expected:
+        return len(text or expected)
+    replaced = edits(text[1:], expected[1:]) + (text[0] != expected[0])
+    return min(edits(text[1:], expected) + 1, edits(text, expected[1:]) + 1, replaced)
 
 
 def reading(text: str) -> Reading:

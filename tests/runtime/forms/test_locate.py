@@ -50,12 +50,12 @@ def photograph(sheet: Grey, turns: int = 0, tilt: float = 0.2) -> tuple[Grey, Fl
     """A sheet on a grey table, seen aslant, in uneven light; and the homography to it."""
     height, width = sheet.shape
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
-    near = np.array([(tilt, tilt / 3), (1 - tilt, 0), (1, 1), (0, 1 - tilt / 3)]) * (1000, 1300)
-    target = (near + 120).astype(np.float32)
+    slanted = np.array([(tilt, tilt / 3), (1 - tilt, 0), (1, 1), (0, 1 - tilt / 3)]) * (1000, 1300)
+    target = (slanted + 120).astype(np.float32)
     matrix = np.asarray(cv2.getPerspectiveTransform(corners, target), np.float64)
-    drawn = cv2.warpPerspective(sheet, matrix, (1240, 1540), borderValue=90)
-    light = np.asarray(np.linspace(0.5, 1, 1240) * drawn, np.float64)
-    noise = np.random.default_rng(0).normal(0, 4, drawn.shape)
+    warped = cv2.warpPerspective(sheet, matrix, (1240, 1540), borderValue=90)
+    light = np.asarray(np.linspace(0.5, 1, 1240) * warped, np.float64)
+    noise = np.random.default_rng(0).normal(0, 4, warped.shape)
     lit = np.asarray(cv2.GaussianBlur(light, (0, 0), 1) + noise)
     page: Grey = np.asarray(lit.clip(0, 255), np.uint8)
     for _ in range(turns):
@@ -102,12 +102,12 @@ def test_blank_finds_its_sheets_and_no_other(tmp_path: Path) -> None:
     corners = np.array([[300, 300], [500, 350.0]])
     for turns in (0, 3):
         page, matrix = photograph(printed(1), turns)
-        seen = project(find_sheet(form, page)[0], corners)
-        np.testing.assert_allclose(seen, project(matrix, corners), atol=2)
+        place = project(find_sheet(form, page)[0], corners)
+        np.testing.assert_allclose(place, project(matrix, corners), atol=2)
     other, (alone, _) = photograph(printed(2))[0], photograph(printed(1))
-    for each in (other, np.zeros((1, 1), np.uint8), page[:, ::-1].copy()):
+    for picture in (other, np.zeros((1, 1), np.uint8), page[:, ::-1].copy()):
         with pytest.raises(SheetNotFound, match="print isn't seen"):
-            find_sheet(form, each)
+            find_sheet(form, picture)
     with pytest.raises(SheetNotFound, match="two sheets"):
         find_sheet(form, np.hstack([alone, alone]))
     Image.new("L", (840, 1188), 255).save(tmp_path / "blank.png")

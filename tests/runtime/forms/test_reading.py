@@ -7,7 +7,7 @@ from digits import Classifier
 from digits.forms.form import Field, Form
 from digits.reader.opinions import Weights
 from tests.conftest import Patch
-from tests.runtime.reader.drawn import EVEN, Drawn, show, steps
+from tests.drawings import EVEN, Drawn, show, steps
 
 FORM = Form((400, 200), (Field("q1", (150, 80, 250, 120)),), "fixed")
 CROP = 120, 180  # pixels of the field and its surroundings

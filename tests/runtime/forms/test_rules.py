@@ -8,7 +8,7 @@ from digits import Constraints
 from digits.forms.form import Field, Form, Rule
 from digits.forms.rules import apply_rules
 from digits.reader.numbers import VIOLATION_RATE, NumberReading, likeliest, read_number
-from tests.runtime.reader.drawn import EVEN, lattice, views
+from tests.drawings import EVEN, lattice, views
 
 Symbols = Sequence[str | Mapping[str, float]]
 Read = tuple[list[NumberReading], list[str]]

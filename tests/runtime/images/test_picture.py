@@ -68,9 +68,9 @@ def test_file_object_takes_memory_for_its_size(tmp_path: Path) -> None:
     def peak(source: picture.Source) -> int:
         tracemalloc.start()
         picture.load(source)
-        _, most = tracemalloc.get_traced_memory()
+        _, peak_bytes = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        return most
+        return peak_bytes
 
     with open(tmp_path / "picture", "rb") as file:
         assert peak(file) < 4 * peak(small("PNG"))

@@ -100,8 +100,8 @@ def test_only_the_pinned_file_is_accepted(
     mismatch = f"{name} is the wrong model: its SHA-256 is {sha256}, not {OTHER}"
     with pytest.raises(ModelError, match=mismatch):
         kind(sha256=OTHER)
-    for _, each, _ in KINDS:
-        monkeypatch.setenv(f"{each}_SHA256", sha256 if each != variable else OTHER)
+    for _, other, _ in KINDS:
+        monkeypatch.setenv(f"{other}_SHA256", sha256 if other != variable else OTHER)
     for open in (kind, partial(load, name, AnyMetadata)):
         with pytest.raises(ModelError, match=mismatch):
             open()

@@ -11,7 +11,7 @@ from digits.constraints.automaton import Check, Product, accepts_text
 from digits.inference.interface import SYMBOLS
 from digits.reader.ctc import accepted_states, text_scores
 from digits.reader.opinions import EVERY_TEXT
-from tests.runtime.reader.drawn import UNSEEN, steps
+from tests.drawings import UNSEEN, steps
 
 SEEN = [1, 2, SYMBOLS.index("."), len(SYMBOLS)]  # the symbols of random outputs, and blank
 SPELLED = Product("", lambda text, symbol: f"{text}{symbol}", lambda text: True)

@@ -13,7 +13,7 @@ from digits.reader.doubts import (
     no_missing_digit_probability,
     stroke_ink,
 )
-from tests.runtime.reader.drawn import detections
+from tests.drawings import detections
 
 HEIGHT, WIDTH = 100, 160  # of a field, with as much around it as it is high
 BOX = HEIGHT, HEIGHT, HEIGHT + WIDTH, 2 * HEIGHT

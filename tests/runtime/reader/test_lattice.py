@@ -20,7 +20,7 @@ from digits.reader.lattice import (
     text_scores,
 )
 from digits.reader.opinions import EVERY_TEXT
-from tests.runtime.reader.drawn import arc, detections
+from tests.drawings import arc, detections
 
 
 def cores_overlap(first: Arc, second: Arc) -> bool:
@@ -72,10 +72,10 @@ def weights(lattice: list[Arc]) -> dict[str, float]:
     """The summed weight of each text, by trying all paths."""
     totals: dict[str, float] = defaultdict(float)
     for path in all_paths(lattice, len(lattice)):
-        for chosen in product(*((edge.symbols > math.log(0.1)).nonzero()[0] for edge in path)):
-            pairs = zip(path, chosen, strict=True)
+        for indices in product(*((edge.symbols > math.log(0.1)).nonzero()[0] for edge in path)):
+            pairs = zip(path, indices, strict=True)
             weight = sum(edge.score + edge.symbols[k] for edge, k in pairs)
-            totals["".join(SYMBOLS[k] for k in chosen)] += math.exp(weight)
+            totals["".join(SYMBOLS[k] for k in indices)] += math.exp(weight)
     return totals
 
 

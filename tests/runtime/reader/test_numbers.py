@@ -11,7 +11,7 @@ from digits.inference.recognizer_model import RecognizerModel
 from digits.reader.lattice import Arc
 from digits.reader.numbers import read_number
 from digits.reader.opinions import Weights
-from tests.runtime.reader.drawn import EVEN, UNSEEN, arc, lattice, steps, views
+from tests.drawings import EVEN, UNSEEN, arc, lattice, steps, views
 
 SLIPS = EVEN._replace(detector_slip_rate=0.01)
 EITHER = {"7": 0.9, "1": 0.09}
@@ -48,13 +48,13 @@ def test_who_is_believed(
 
 def test_a_wrong_digit_is_repaired() -> None:
     """By Bayes' rule; and the second best satisfies the constraints, too."""
-    seen, ends = {"7": 0.6, "6": 0.3, "1": 0.09}, Constraints(pattern=r"\d*[16]")
+    last_digit, ends = {"7": 0.6, "6": 0.3, "1": 0.09}, Constraints(pattern=r"\d*[16]")
     # One in 100 numbers ends otherwise.
     for recognized, share in (
         (UNSEEN, 0.3 / (0.39 + 0.006)),
-        (steps("4992739871", seen), 0.3**2 / (0.3**2 + 0.09**2 + 0.01 * 0.6**2)),
+        (steps("4992739871", last_digit), 0.3**2 / (0.3**2 + 0.09**2 + 0.01 * 0.6**2)),
     ):
-        read = read_number(views(lattice("4992739871", seen), recognized), ends, EVEN)
+        read = read_number(views(lattice("4992739871", last_digit), recognized), ends, EVEN)
         assert (read.text, read.unconstrained) == ("49927398716", "49927398717")
         assert read.runner_up == "49927398711" and read.satisfies
         assert read.probability == pytest.approx(EVEN.calibrated(share), abs=0.02)
@@ -84,9 +84,9 @@ def test_what_satisfies_nothing_is_unreadable(detected: list[Arc], recognized: n
 
 def test_a_list_is_stronger_evidence_than_a_length() -> None:
     """A reading with an unlikely digit is believed if few other numbers are allowed."""
-    seen = views(lattice("123456", {"7": 0.996, "1": 0.003}))
-    in_list = read_number(seen, Constraints(values=["1234561"]), EVEN)
-    matching = read_number(seen, Constraints(pattern="1234561"), EVEN)
+    number_views = views(lattice("123456", {"7": 0.996, "1": 0.003}))
+    in_list = read_number(number_views, Constraints(values=["1234561"]), EVEN)
+    matching = read_number(number_views, Constraints(pattern="1234561"), EVEN)
     assert in_list.probability > 0.95  # 3 in 1,000, and 1 % in 70 read so by a slip of the pen
     assert matching.probability == 0  # 3 in 1,000, but 1 % of numbers break their constraints
 
@@ -95,9 +95,9 @@ def test_a_list_is_stronger_evidence_than_a_length() -> None:
 def test_no_number_is_sure_where_both_networks_see_none(constraints: dict[str, Any]) -> None:
     """However nearly they see one, and whatever is known of it."""
     weights = Weights.from_metadata(RecognizerModel().metadata)
-    for seen in (0.1, 0.3, 0.45, 0.49):
-        detected = [arc(0, math.log(seen / (1 - seen)), {"4": 0.999})]
-        both = views(detected, steps("", {"4": seen}))
+    for present in (0.1, 0.3, 0.45, 0.49):
+        detected = [arc(0, math.log(present / (1 - present)), {"4": 0.999})]
+        both = views(detected, steps("", {"4": present}))
         reading = read_number(both, Constraints(**constraints), weights)
         assert not reading.text or reading.probability < 0.75
 
@@ -105,9 +105,9 @@ def test_no_number_is_sure_where_both_networks_see_none(constraints: dict[str, A
 @pytest.mark.parametrize("recognized", [UNSEEN, steps("-1.2")])
 def test_digits_only_leaves_signs_out(recognized: np.ndarray) -> None:
     minus, *digits = lattice("", {"-": 0.99}, {"1": 0.999}, {"2": 0.999})
-    seen = views([minus, *digits], recognized)
+    number_views = views([minus, *digits], recognized)
     for length in (None, 2):
-        reading = read_number(seen, Constraints(length=length, digits_only=True), EVEN)
+        reading = read_number(number_views, Constraints(length=length, digits_only=True), EVEN)
         assert reading.text == "12" and reading.probability > 0.98
     alone = views([minus], steps("-")[: len(recognized)])
     assert read_number(alone, Constraints(digits_only=True), EVEN).text == ""

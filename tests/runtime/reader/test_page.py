@@ -7,7 +7,7 @@ from digits.inference.interface import SYMBOLS
 from digits.reader.detections import concatenate
 from digits.reader.lines import text_lines
 from digits.reader.page import best_paths, build_lattices, find_symbols, one_digit_evidence
-from tests.runtime.reader.drawn import Box, Drawn, Network, detections, row_of, text_of
+from tests.drawings import Box, Drawn, Network, detections, row_of, text_of
 
 SHAPE = 600, 800
 

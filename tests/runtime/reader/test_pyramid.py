@@ -9,7 +9,7 @@ from digits.inference.detector_model import DetectorModel
 from digits.inference.interface import MAX_DIGIT_HEIGHT
 from digits.reader.page import best_paths, suppress
 from digits.reader.pyramid import Level, detect, find_peaks
-from tests.runtime.reader.drawn import NOTHING, Maps, Network, row_of, text_of
+from tests.drawings import NOTHING, Maps, Network, row_of, text_of
 
 
 @pytest.mark.parametrize("height", [8, 42, 300])
@@ -17,9 +17,9 @@ def test_one_look_is_at_the_scale_of_the_digits(height: float) -> None:
     shape = 700, 1000
     network = Network(row_of("123", 40, 40, height), shape)
     assert len(suppress(detect(np.full(shape, 255, np.uint8), network)).scores) == 3
-    seen = sorted(height * (rows - 32) / shape[0] for rows, _ in network.shapes)
-    assert all(larger > 1.15 * smaller for smaller, larger in pairwise(seen))
-    assert any(min(20, 1.9 * height) <= size <= 44 for size in seen)
+    heights = sorted(height * (rows - 32) / shape[0] for rows, _ in network.shapes)
+    assert all(larger > 1.15 * smaller for smaller, larger in pairwise(heights))
+    assert any(min(20, 1.9 * height) <= size <= 44 for size in heights)
 
 
 def test_small_digits_of_a_large_page_are_looked_for() -> None:

@@ -15,7 +15,7 @@ from digits.reader import crops
 from digits.reader.opinions import Weights
 from digits.reader.reading import find_numbers, view_numbers
 from tests.conftest import Patch
-from tests.runtime.reader.drawn import EVEN, Network, lattice, row_of, show, steps
+from tests.drawings import EVEN, Network, lattice, row_of, show, steps
 
 
 @pytest.mark.usefixtures("whole_pages")
@@ -80,9 +80,9 @@ def test_recognizer_looks_at_what_the_detector_doubts() -> None:
 
 def test_recognizer_does_not_look_at_what_is_longer_than_a_crop() -> None:
     regions = [crops.inside((0.0, 0.0, right, 30.0)) for right in (600.0, 700.0, 20.0)]
-    page, asked = np.full((30, 700), 255, np.uint8), Mock(return_value=[steps("7"), steps("8")])
-    views = view_numbers(asked, page, [(lattice("7"), region) for region in regions])
-    asked.assert_called_once()
+    page, recognize = np.full((30, 700), 255, np.uint8), Mock(return_value=[steps("7"), steps("8")])
+    views = view_numbers(recognize, page, [(lattice("7"), region) for region in regions])
+    recognize.assert_called_once()
     assert [len(each.steps) for each in views] == [2, 0, 2]
     np.testing.assert_array_equal(views[2].steps, steps("8"))
 

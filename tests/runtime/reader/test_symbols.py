@@ -3,7 +3,7 @@ import pytest
 
 from digits.reader.lattice import Box
 from digits.reader.symbols import symbol_boxes, symbol_probabilities
-from tests.runtime.reader.drawn import lattice, views
+from tests.drawings import lattice, views
 
 
 def box(left: float, right: float, top: float = 10, bottom: float = 40) -> Box:
@@ -27,8 +27,8 @@ ONE, TWO, THREE = box(0, 16), box(20, 36), box(40, 56)  # of a lattice, in a reg
     ],
 )
 def test_each_symbol_has_a_box(detected: str, text: str, boxes: list[Box]) -> None:
-    seen = views(lattice(detected))
-    assert symbol_boxes(text, seen.lattice, seen.box) == boxes
+    number_views = views(lattice(detected))
+    assert symbol_boxes(text, number_views.lattice, number_views.box) == boxes
 
 
 def test_symbol_probabilities_are_those_of_likely_texts() -> None:

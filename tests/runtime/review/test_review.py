@@ -34,9 +34,10 @@ ROWS = (
 Open = Callable[..., TestClient]
 
 
-def labels_at(path: Path, numbers: bool = False) -> ResultsFile:
-    columns = ("file", "box", "text") if numbers else ("file", "digit")
-    return ResultsFile(path, columns, key_columns=len(columns) - 1)
+def labels_beside(source: Path) -> "closing[ResultsFile]":
+    folder = source if source.is_dir() else source.parent
+    columns = ("file", "box", "text") if has_numbers(source) else ("file", "digit")
+    return closing(ResultsFile(folder / "labels.csv", columns, key_columns=len(columns) - 1))
 
 
 @pytest.fixture
@@ -60,10 +61,9 @@ def opened(classifier: Classifier) -> Iterator[Open]:
 
         def open_review(source: Path) -> TestClient:
             files.close()
-            numbers = has_numbers(source)
-            folder = source if source.is_dir() else source.parent
-            labels = files.enter_context(closing(labels_at(folder / "labels.csv", numbers)))
+            labels = files.enter_context(labels_beside(source))
             items, before = load(source, read_rows(source), classifier, labels)
+            numbers = has_numbers(source)
             review = Review(items, before, labels, numbers, classifier, Settings())
             return TestClient(review, "http://127.0.0.1")
 
@@ -74,10 +74,9 @@ DIGITS = "file,digit,confidence,status\n"
 BOX = "1,2,30,40"
 
 
-def loaded(source: Path, classifier: Classifier) -> tuple[list[Item], int]:
-    folder = source if source.is_dir() else source.parent
-    with closing(labels_at(folder / "labels.csv", has_numbers(source))) as labels:
-        return load(source, read_rows(source), classifier, labels)
+def loaded(source: Path, classifier: Classifier) -> list[Item]:
+    with labels_beside(source) as labels:
+        return load(source, read_rows(source), classifier, labels)[0]
 
 
 def written(folder: Path, text: str) -> Path:
@@ -89,10 +88,10 @@ def test_results_of_every_command(
     tmp_path: Path, pictures: list[Path], numbers: Path, classifier: Classifier, run: Run
 ) -> None:
     assert run("predict", *pictures, "-o", tmp_path / "digits.csv")[0] == 0
-    items, _ = loaded(tmp_path / "digits.csv", classifier)
+    items = loaded(tmp_path / "digits.csv", classifier)
     assert {Path(item.file) for item in items} == {*pictures}
     (tmp_path / "labels.csv").unlink()
-    items, _ = loaded(written(tmp_path, run("read", numbers, "--csv")[1]), classifier)
+    items = loaded(written(tmp_path, run("read", numbers, "--csv")[1]), classifier)
     assert len(items) == 4 and all(item.guess.isdigit() for item in items)
 
 
@@ -110,7 +109,7 @@ def test_results_of_every_command(
     ],
 )
 def test_order(folder: Path, rows: str, guesses: list[str], classifier: Classifier) -> None:
-    items, _ = loaded(written(folder, NUMBERS + rows), classifier)
+    items = loaded(written(folder, NUMBERS + rows), classifier)
     assert [item.guess for item in items] == guesses
 
 
@@ -132,7 +131,7 @@ def test_order(folder: Path, rows: str, guesses: list[str], classifier: Classifi
 def test_rows_without_sense(folder: Path, row: str, classifier: Classifier, capsys: Capsys) -> None:
     (folder / "page.txt").write_text("no picture")
     good = f"page.png,1,0.5,review,,1,{BOX}\n"
-    items, _ = loaded(written(folder, f"{NUMBERS}{good}{row}\n{good}"), classifier)
+    items = loaded(written(folder, f"{NUMBERS}{good}{row}\n{good}"), classifier)
     assert len(items) == 1
     err = capsys.readouterr().err
     assert "passed over 1 of 3" in err if row else not err
@@ -156,7 +155,7 @@ def test_picture_is_sought_in_folder_of_table_first(
         Image.new("L", (9, 9)).save(elsewhere / name)
     monkeypatch.chdir(elsewhere)
     rows = "page.png,7,0.5,sure\n\\x3d1.png,7,0.4,sure\n"
-    items, _ = loaded(written(folder, DIGITS + rows), classifier)
+    items = loaded(written(folder, DIGITS + rows), classifier)
     names = [item.cells(folder) for item in items]
     assert names == [["elsewhere/=1.png"], ["page.png"]]
     assert items[0].cells(elsewhere) == ["\\x3d1.png"]
@@ -204,11 +203,11 @@ def test_digits(tmp_path: Path, pictures: list[Path], opened: Open) -> None:
     blank, seven = (client.get(item_at(number)) for number in range(2))
     assert store(client, 1, "12").status_code == 422  # no digit
     assert (blank.json()["guess"], blank.json()["frame"]) == ("none", None)
-    shown = seven.json()
-    assert (shown["guess"], shown["remark"], len(shown["probabilities"])) == ("7", "sure", 10)
-    assert [len(row) for row in shown["frame"]] == [28] * 28
-    assert shown["file"] == "seven.jpg"
-    assert base64.b64decode(shown["picture"]).startswith(b"\xff\xd8")  # a JPEG
+    item = seven.json()
+    assert (item["guess"], item["remark"], len(item["probabilities"])) == ("7", "sure", 10)
+    assert [len(row) for row in item["frame"]] == [28] * 28
+    assert item["file"] == "seven.jpg"
+    assert base64.b64decode(item["picture"]).startswith(b"\xff\xd8")  # a JPEG
     assert store(client, 1, "7").status_code == store(client, 0, "none").status_code == 200
     assert lines(tmp_path) == ["file,digit", "seven.jpg,7", "blank.png,none"]
 

@@ -16,9 +16,9 @@ from tests.runtime.web.conftest import settings
 
 def application(classifier: Classifier, **values: Any) -> Api:
     """The app, reading pictures in this process. values: of Settings and of its Limits."""
-    chosen = settings(**values)
-    answer = partial(worker.answer, classifier, chosen.limits.max_pixels)
-    return Api(chosen, classifier, start_worker=partial(InProcess, answer))
+    app_settings = settings(**values)
+    answer = partial(worker.answer, classifier, app_settings.limits.max_pixels)
+    return Api(app_settings, classifier, start_worker=partial(InProcess, answer))
 
 
 def png(width: int, height: int, mode: str = "1") -> bytes:

@@ -61,7 +61,7 @@ def test_metrics(classifier: Classifier, pictures: list[Path]) -> None:
         client.get("/any/thing/at/all")
         answer = client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    shown = answer.text.splitlines()
+    lines = answer.text.splitlines()
     for line in (
         'digits_requests_total{endpoint="none",status="404"} 1.0',
         "digits_requests_in_progress 1.0",
@@ -71,8 +71,8 @@ def test_metrics(classifier: Classifier, pictures: list[Path]) -> None:
         'digits_answers_total{answer="digit",endpoint="read"} 1.0',
         'digits_confidence_count{endpoint="predict"} 11.0',
     ):
-        assert line in shown
-    [model] = [line for line in shown if line.startswith("digits_model_info{")]
+        assert line in lines
+    [model] = [line for line in lines if line.startswith("digits_model_info{")]
     assert 'architecture="lenet5"' in model and classifier.model.metadata.checkpoint_sha256 in model
 
 

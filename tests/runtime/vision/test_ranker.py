@@ -15,7 +15,7 @@ from digits.vision.components import Box, Component
 from digits.vision.frame import DIGIT_SIDE, to_mnist
 from digits.vision.hypotheses import Hypothesis
 from digits.vision.ranker import FEATURES, SEVERAL_FEATURES, Evidence, Ranking, features, rank
-from tests.runtime.reader.drawn import Drawn, show
+from tests.drawings import Drawn, show
 
 SHAPE = 200, 300
 BOX, BESIDE = Box(100, 60, 140, 120), Box(200, 60, 240, 120)
@@ -47,8 +47,8 @@ def strokes(hypotheses: list[Hypothesis]) -> list[float]:
 
 def columns(hypotheses: list[Hypothesis]) -> np.ndarray:
     """FEATURES where the network reads a 1 everywhere."""
-    given = np.array([sure(1)] * len(hypotheses), np.float32)
-    views = features(hypotheses, strokes(hypotheses), given, SHAPE)
+    answers = np.array([sure(1)] * len(hypotheses), np.float32)
+    views = features(hypotheses, strokes(hypotheses), answers, SHAPE)
     return np.array([[values.get(name, 0) for name in FEATURES] for values in views])
 
 

@@ -127,19 +127,3 @@ def test_each_sheet_has_a_row(tmp_path: Path, test_slice: Split) -> None:
     (tmp_path / "a.toml").write_text(f"size = [9, 9]\nfind = 'blank'\nblank = 'b.png'\n{text}")
     with pytest.raises(DataError, match=r"b\.png"):
         form_task(tmp_path / "a.toml", NumberOptions(), make_classifier_options())
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ("--length 5", "options for numbers need --numbers"),
-        ("--numbers --threshold 0.9", "numbers have --max-errors"),
-        ("--fields a.toml --threshold 0.9", "numbers have --max-errors"),
-        ("--fields a.toml --length 6", "constraints are in the form"),
-        ("--fields a.toml --numbers", "--fields excludes numbers' options"),
-    ],
-)
-def test_wrong_options(run: Run, tmp_path: Path, arguments: str, message: str) -> None:
-    code, out, err = run("watch", tmp_path, tmp_path / "new.csv", *arguments.split())
-    assert code == 2 and message in err and not out
-    assert not (tmp_path / "new.csv").exists()

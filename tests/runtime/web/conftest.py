@@ -37,8 +37,8 @@ class Echo(Application):
     """
 
     def __init__(self, error: Exception | None = None, **values: Any) -> None:
-        chosen = settings(**values)
-        self._bodies, self._error = BodyReader(chosen.limits), error
+        app_settings = settings(**values)
+        self._bodies, self._error = BodyReader(app_settings.limits), error
         routes = [
             Route(HEALTH, JSONResponse({"status": "ok"})),
             Route("/echo", self.echo, methods=["POST"]),
@@ -46,7 +46,7 @@ class Echo(Application):
             *Page("digits.review").routes(),
             Route("/fail", self.fail),
         ]
-        super().__init__(routes, chosen)
+        super().__init__(routes, app_settings)
 
     async def echo(self, request: Request) -> Response:
         async with self._bodies.read(request, MAX_BYTES) as body:

@@ -84,8 +84,8 @@ def test_cors_headers_only_for_allowed_origins() -> None:
     client = TestClient(Echo(allowed_origins="https://app.example"))
     preflight = {"access-control-request-method": "POST"}
     for origin, allowed in (("https://app.example", True), ("https://evil.example", False)):
-        asked = client.options("/echo", headers={"origin": origin, **preflight})
-        assert (asked.status_code == 200) == allowed
+        permission = client.options("/echo", headers={"origin": origin, **preflight})
+        assert (permission.status_code == 200) == allowed
         answer = client.get(
             "/document", headers={"origin": origin, "authorization": "Bearer secret"}
         )

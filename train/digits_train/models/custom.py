@@ -97,12 +97,10 @@ def check(network: BaseNetwork) -> None:
     with torch.inference_mode():
         answers = [_outputs(network, pictures) for pictures in batches]
     try:
-        from onnx_ir import to_proto
-
-        from digits_train.onnx_graph import to_onnx
+        from digits_train.onnx_graph import serialize, to_onnx
     except ImportError as error:
         raise ModelError(f'{error}: pip install "digits[train,export]"') from error
-    file = to_proto(to_onnx(network, interface)).SerializeToString()
+    file = serialize(to_onnx(network, interface))
     agree = [_agrees(file, interface, *batch) for batch in zip(batches, answers, strict=True)]
     if not agree[0]:
         raise ModelError(

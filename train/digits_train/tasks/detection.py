@@ -23,13 +23,14 @@ from digits_train.camera import fonts
 from digits_train.camera.materials import Materials
 from digits_train.distributed import CPU
 from digits_train.experiment import Experiment
+from digits_train.held_out import VALIDATION_SEED, validation_materials
 from digits_train.loader import compose_ahead, prefetch
 from digits_train.models import BaseNetwork, DetectorNetwork, get_network
 from digits_train.models.detection import Maps
 from digits_train.own_pages import load_own_pages, network_maps, read_right
 from digits_train.recipes import DetectorRecipe
 from digits_train.symbols import LabelledPage, Match, confusion, score
-from digits_train.tasks.stream import VALIDATION_SEED, StreamTask, validation_materials
+from digits_train.tasks.stream import StreamTask
 from digits_train.training import Metrics, Training
 from digits_train.verdict import Comparison
 from digits_train.windows import Windows

@@ -6,22 +6,16 @@ from typing import TypeVar
 
 from digits.data import datasets
 from digits.data.datasets import Dataset
-from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits.terminal import progress_bar
 from digits_train.camera import fonts
 from digits_train.camera.materials import Materials, make_materials
-from digits_train.camera.ranges import Ranges
 from digits_train.experiment import Experiment
 from digits_train.models import BaseNetwork
 from digits_train.recipes import StreamRecipe
 from digits_train.tasks.task import BatchT, Task
 
 RecipeT = TypeVar("RecipeT", bound=StreamRecipe)
-
-# Of what validates: the same for all trainings, whose own seeds are smaller.
-VALIDATION_SEED = 2**63
-_GLYPHS, _TEXTS = 2_000, 1_000  # that it is composed of
 
 
 @dataclass
@@ -60,9 +54,3 @@ class StreamTask(Task[RecipeT, BatchT]):
             train, seed = self.data.splits["train"], self.experiment.seed
             materials = make_materials(train, seed, recipe.glyphs, recipe.texts)
             self.materials = materials._replace(ranges=self.experiment.camera)
-
-
-def validation_materials(digits: Split, camera: Ranges, use: str = "training") -> Materials:
-    """What is composed to validate on. use: of the fonts, see `fonts.handwriting`."""
-    materials = make_materials(digits, VALIDATION_SEED, _GLYPHS, _TEXTS, use=use)
-    return materials._replace(ranges=camera)

@@ -1,6 +1,6 @@
-"""A detector that sees on a page what a test has drawn there; and what networks might say."""
+"""What networks see on a page that a test has drawn, and what they might say of a number."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +39,30 @@ class Drawn(NamedTuple):
     score: float = 6.0
 
 
+def maps_of(page: np.ndarray, symbols: Iterable[Drawn], logit: float = 8) -> Maps:
+    """Return what a detector that sees these symbols answers: of two in a cell, the surer one.
+
+    logit: by how much it prefers a symbol to the others.
+    """
+    rows, columns = (max(32, side + -side % PAGE_MULTIPLE) // STRIDE for side in page.shape)
+    centres = np.full((rows, columns), NOTHING, np.float32)
+    classes, boxes = (np.zeros((count, rows, columns), np.float32) for count in (12, 4))
+    for symbol, (left, top, right, bottom), score in symbols:
+        x, y = (left + right) / 2, (top + bottom) / 2
+        row, column = int(y / STRIDE), int(x / STRIDE)
+        if centres[row, column] >= score:
+            continue
+        centres[row, column] = score
+        classes[:, row, column] = [logit * (symbol == each) for each in SYMBOLS]
+        boxes[:, row, column] = (
+            (x - STRIDE * (column + 0.5)) / BOX_UNIT,
+            (y - STRIDE * (row + 0.5)) / BOX_UNIT,
+            np.log((right - left) / BOX_UNIT),
+            np.log((bottom - top) / BOX_UNIT),
+        )
+    return centres, classes, boxes
+
+
 class Network:
     """Sees each symbol whose digits are 10 to 60 pixels high at the scale at which it looks."""
 
@@ -48,26 +72,14 @@ class Network:
 
     def __call__(self, page: np.ndarray) -> Maps:
         self.shapes.append(page.shape)
-        rows, columns = (max(32, side + -side % PAGE_MULTIPLE) // STRIDE for side in page.shape)
-        centres = np.full((rows, columns), NOTHING, np.float32)
-        symbols, boxes = (np.zeros((count, rows, columns), np.float32) for count in (12, 4))
         scale = (np.array(page.shape[::-1]) - 2 * MARGIN) / self.shape[::-1]
+        visible = []
         for symbol, box, score in self.drawn:
-            left, top, right, bottom = np.array(box) * np.tile(scale, 2) + MARGIN
-            size = (bottom - top) * SIGN_SIZE.get(symbol, 1)
-            x, y = (left + right) / 2, (top + bottom) / 2
-            row, column = int(y / STRIDE), int(x / STRIDE)
-            if not MIN_DIGIT_HEIGHT <= size <= MAX_DIGIT_HEIGHT or centres[row, column] >= score:
-                continue
-            centres[row, column] = score
-            symbols[:, row, column] = [8 * (symbol == each) for each in SYMBOLS]
-            boxes[:, row, column] = (
-                (x - STRIDE * (column + 0.5)) / BOX_UNIT,
-                (y - STRIDE * (row + 0.5)) / BOX_UNIT,
-                np.log((right - left) / BOX_UNIT),
-                np.log((bottom - top) / BOX_UNIT),
-            )
-        return centres, symbols, boxes
+            left, top, right, bottom = (np.array(box) * np.tile(scale, 2) + MARGIN).tolist()
+            height = (bottom - top) * SIGN_SIZE.get(symbol, 1)
+            if MIN_DIGIT_HEIGHT <= height <= MAX_DIGIT_HEIGHT:
+                visible.append(Drawn(symbol, (left, top, right, bottom), score))
+        return maps_of(page, visible)
 
 
 def show(
@@ -86,7 +98,7 @@ def show(
 def answer(
     patch: pytest.MonkeyPatch, maps: Callable[[np.ndarray], Maps], recognized: np.ndarray = UNSEEN
 ) -> None:
-    """The same, with any detector."""
+    """Let every detector answer these maps, and every recognizer say this of each crop."""
     patch.setattr(DetectorModel, "maps", lambda self, page: maps(page))
     says = [recognized]
     patch.setattr(RecognizerModel, "log_probabilities", lambda self, crops: says * len(crops))
@@ -96,7 +108,7 @@ def answer(
 def detections(
     boxes: Sequence[tuple[float, ...]], scores: Sequence[float], symbol: int = 3
 ) -> Detections:
-    """Detections of one symbol, with a probability of 89 %."""
+    """Return detections of one symbol, with a probability of 89 %."""
     symbols = np.log(np.full((len(boxes), 12), 0.01))
     symbols[:, symbol] = np.log(0.89)
     corners = np.array(boxes, np.float64).reshape(-1, 4)
@@ -104,7 +116,7 @@ def detections(
 
 
 def arc(start: int, score: float, symbols: Mapping[str, float]) -> Arc:
-    """symbols: the probabilities of some; the others share the rest."""
+    """Return an arc of symbols with these probabilities; the others share the rest."""
     others = (1 - sum(symbols.values())) / (len(SYMBOLS) - len(symbols))
     values = np.array([symbols.get(symbol, others) for symbol in SYMBOLS])
     box = 20.0 * start, 10.0, 20.0 * start + 16, 40.0
@@ -112,13 +124,13 @@ def arc(start: int, score: float, symbols: Mapping[str, float]) -> Arc:
 
 
 def lattice(sure: str, *doubtful: Mapping[str, float]) -> list[Arc]:
-    """Symbols one after the other: first those that are sure."""
+    """Return an arc for each of some symbols: first those that are sure."""
     symbols = [*({symbol: 0.999} for symbol in sure), *doubtful]
     return [arc(index, 7.0, alternatives) for index, alternatives in enumerate(symbols)]
 
 
 def steps(sure: str, *doubtful: Mapping[str, float]) -> np.ndarray:
-    """What a recognizer says of the same: each symbol at a step, and a blank behind it.
+    """Return what a recognizer says of such symbols: each at a step, and a blank behind it.
 
     doubtful: the rest is the probability of nothing.
     """
@@ -141,7 +153,7 @@ def row_of(
     slope: float = 0,
     jumps: tuple[float, ...] = (0,),
 ) -> list[Drawn]:
-    """A line that descends by a slope. jumps: by how many heights each symbol in turn is lower."""
+    """Draw symbols in a row that descends by a slope; by the jumps, each in turn is lower."""
     drawn = []
     for index, symbol in enumerate(text):
         x = left + 0.8 * height * index
@@ -154,7 +166,7 @@ def row_of(
 
 
 def text_of(lines: list) -> str:  # type: ignore[type-arg]
-    """The most probable symbols, a line per line, two blanks between columns."""
+    """Return the most probable symbols, a line per line, two blanks between columns."""
     return "\n".join(
         "  ".join("".join(arc.symbol for arc in column) for column in line) for line in lines
     )
