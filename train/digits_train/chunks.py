@@ -38,18 +38,19 @@ class Batch(NamedTuple):
 class Chunks:
     """Batches of crops, composed in chunks from the seed, the process's rank and their number.
 
-    passes: how often each crop is shown: first as it is, then varied.
+    photographs: of each number. passes: how often each crop is shown: first as it is, then varied.
     """
 
     materials: Materials
     seed: int
     batch_size: int
+    photographs: int = 2
     passes: int = 1
     rank: int = 0
 
     def __getitem__(self, number: int) -> list[Batch]:
         random = np.random.default_rng([self.seed, 5, self.rank, number])
-        crops = list(islice(make_crops(self.materials, random), _CHUNK))
+        crops = list(islice(make_crops(self.materials, random, self.photographs), _CHUNK))
         batches = self._batches(crops)
         ranges = self.materials.ranges
         for _ in range(self.passes - 1):

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from digits.errors import DigitsError
+from digits_train.camera.fonts import LIST_SHA256
 from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.models import get_network
 from digits_train.recipes import AnyRecipe
@@ -21,15 +22,17 @@ _SETTABLE = "recipe", "camera", "precision"
 class Experiment(Struct, frozen=True, kw_only=True):
     """On the same machine, equal experiments give equal weights.
 
-    network: its name. camera: how the pictures vary that are generated. precision: of convolutions
+    network: its name. camera: how the pictures vary that are generated. fonts: SHA-256 of the list
+    of those that they are written with. precision: of convolutions
     and products in training; auto: bfloat16 if network and device gain from it. data_sha256: of the
-    training data and the list of fonts, by name. init: SHA-256 of the file whose weights the
+    training data, by name. init: SHA-256 of the file whose weights the
     training starts from.
     """
 
     network: str
     recipe: AnyRecipe
     camera: Ranges = RANGES
+    fonts: str = LIST_SHA256
     seed: int = 0
     precision: Precision = "auto"
     data_sha256: dict[str, str] = {}

@@ -14,6 +14,7 @@ from torch import Tensor
 import digits
 from digits.errors import ModelError
 from digits_train import checkpoint, models, optim
+from digits_train.camera.fonts import LIST_SHA256
 from digits_train.distributed import DistributedContext, set_threads
 from digits_train.experiment import Experiment
 from digits_train.models import BaseNetwork
@@ -128,6 +129,8 @@ def restore(
     """
     try:
         training = begin(from_dict(Experiment, values["experiment"]), device)
+        if training.experiment.fonts != LIST_SHA256:
+            raise ValueError("it draws with other fonts")
         training.step = int(values["step"])
         training.history = [_checked(row) for row in values["history"]]
         training.hard = {int(step): [*map(int, hard)] for step, hard in values["hard"]}

@@ -28,7 +28,6 @@ from digits_train.pixels import Random, log_uniform
 from digits_train.symbols import Box, columns, moved
 
 _HIGH, _WIDE = 7, 22  # heights of a digit: of a window
-_PHOTOGRAPHS = 2  # of each number
 _MAX_SYMBOLS = 20
 # Shares of a symbol in a crop: from the first on it is read, up to the second it isn't.
 _READ, _UNREAD = 0.8, 0.35
@@ -50,8 +49,8 @@ class Crop(NamedTuple):
     text: str
 
 
-def make_crops(materials: Materials, random: Random) -> Iterator[Crop]:
-    """Yield crops of photographed random windows, endlessly."""
+def make_crops(materials: Materials, random: Random, photographs: int = 2) -> Iterator[Crop]:
+    """Yield crops of random windows, endlessly. photographs: of each crop."""
     hard, before = materials.ranges, Window.empty((1, 1))
     while True:
         ranges = clear(hard) if random.random() < hard.clear else hard
@@ -60,7 +59,7 @@ def make_crops(materials: Materials, random: Random) -> Iterator[Crop]:
         window = compose(random, materials._replace(ranges=ranges), shape, height)
         cutter = _Cutter(window, height, random, ranges)
         for region, text in cutter.labelled_regions():
-            for _ in range(_PHOTOGRAPHS):
+            for _ in range(photographs):
                 shines = random.random() < ranges.shining_through
                 pixels = cutter.cut(region, before if shines else None)
                 if pixels is not None:

@@ -41,8 +41,9 @@ class Font(NamedTuple):
         return f"{self.name}-latin-400-normal.woff"
 
 
-with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as _file:
-    FONTS = [Font(**row) for row in csv.DictReader(_file)]
+_LIST = Path(__file__).with_suffix(".csv").read_bytes()
+LIST_SHA256 = hashlib.sha256(_LIST).hexdigest()
+FONTS = [Font(**row) for row in csv.DictReader(_LIST.decode().splitlines())]
 # Of Matplotlib's faces, a serif, a sans and a typewriter one are held back, with their families.
 _HELD_BACK_FACES = "STIXGeneral STIXGeneralBol STIXGeneralItalic STIXGeneralBolIta cmss10 cmtt10"
 _TRAINING_FACES = (

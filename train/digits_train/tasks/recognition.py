@@ -60,8 +60,9 @@ class Recognition(StreamTask[RecognizerRecipe, Batch]):
     def batches(self, training: Training) -> Generator[Batch]:
         """Crops that no other step has, but for their other passes."""
         assert self.materials is not None
-        seed, dist = self.experiment.seed, self.dist
-        chunks = Chunks(self.materials, seed, self.batch_size, self.recipe.passes, dist.rank)
+        seed, recipe, dist = self.experiment.seed, self.recipe, self.dist
+        counts = self.batch_size, recipe.photographs, recipe.passes
+        chunks = Chunks(self.materials, seed, *counts, dist.rank)
         for batch in chunks.stream(training.step, dist.device):
             yield batch._replace(inputs=batch.inputs.to(dist.device))
 
