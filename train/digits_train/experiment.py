@@ -23,10 +23,9 @@ class Experiment(Struct, frozen=True, kw_only=True):
     """On the same machine, equal experiments give equal weights.
 
     network: its name. camera: how the pictures vary that are generated. fonts: SHA-256 of the list
-    of those that they are written with. precision: of convolutions
-    and products in training; auto: bfloat16 if network and device gain from it. data_sha256: of the
-    training data, by name. init: SHA-256 of the file whose weights the
-    training starts from.
+    of those that they are written with. precision: of convolutions and products in training; auto:
+    bfloat16 if network and device gain from it. data_sha256: of the training data, by name. init:
+    SHA-256 of the file whose weights the training starts from.
     """
 
     network: str

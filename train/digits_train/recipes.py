@@ -124,6 +124,7 @@ class RecognizerRecipe(StreamRecipe, frozen=True, kw_only=True, tag="recognizer"
 AnyRecipe = Recipe | DetectorRecipe | RecognizerRecipe
 
 CLASSIC = Recipe(name="classic", epochs=5)
+# A fifth weaker: loss 0.0187, a fifth stronger: 0.0212, instead of 0.0184.
 WRITING = Augmentation(
     rotation=10,
     scale=0.12,
@@ -135,19 +136,20 @@ WRITING = Augmentation(
     contrast=0.3,
     noise=0.03,
 )
+# Corrupted digits 94.8 instead of 90.7 %; twice as much gains nothing.
 AUGMENTATION = replace(WRITING, lines=0.03, paper=0.015, specks=0.015, outline=0.007)
 # For LeNet-5.
 QUICK = Recipe(
     name="quick",
     epochs=30,
     optimizer="sgd",
-    learning_rate=0.05,
+    learning_rate=0.05,  # 99.50 %; 0.1: 99.39; AdamW at 0.002 and 0.004: 99.28, 99.43
     warmup_fraction=0.15,
     schedule="cosine",
     weight_decay=1e-4,
     ema_decay=0.999,
     augmentation=WRITING,
-    no_aug_fraction=0.125,
+    no_aug_fraction=0.125,  # loss 0.0223 instead of 0.0230
 )
 FINETUNE = replace(
     QUICK,

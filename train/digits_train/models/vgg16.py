@@ -11,10 +11,10 @@ from digits_train.recipes import AUGMENTATION, CLASSIC, QUICK
 _DEFAULT = replace(
     QUICK,
     name="default",
-    epochs=12,
+    epochs=12,  # 99.68 %; six: 99.66 and 99.59
     weight_decay=5e-4,
     augmentation=AUGMENTATION,
-    no_aug_fraction=1 / 6,
+    no_aug_fraction=1 / 6,  # sixteen epochs without this: 99.62 %
     frames=0.25,
     outlier_weight=0.3,
 )
