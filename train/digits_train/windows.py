@@ -51,11 +51,11 @@ class Windows:
         count = round(self.recipe.own * self.size) if self.own else 0
         if not (count or self.held_out) and random.random() < materials.ranges.crops:
             crops = self.size * (side // CROP_SIDE) ** 2  # as many pixels
-            photographs = islice(make_crops(materials, random, side), crops)
+            pictures = islice(make_crops(materials, random, side, self.recipe.photographs), crops)
         else:
             windows = make_windows(materials, random, side, self.recipe.photographs)
-            photographs = islice(windows, self.size - count)
-        pages = [label_window(shown.pixels, *shown.visible()) for shown in photographs]
+            pictures = islice(windows, self.size - count)
+        pages = [label_window(photo.pixels, *photo.visible()) for photo in pictures]
         return pages + [self.own.window(random, side) for _ in range(count) if self.own]
 
 
@@ -80,40 +80,42 @@ def _height(window: Window) -> float:
     return window.symbols[0].height if window.symbols else _PLAIN_HEIGHT
 
 
-def make_crops(materials: Materials, random: Random, side: int) -> Iterator[Photograph]:
+def make_crops(
+    materials: Materials, random: Random, side: int, photographs: int
+) -> Iterator[Photograph]:
     """Yield tight crops of random windows: of symbols and of textures.
 
     Not of words and marks, whose parts may look like a 0 or a 1 with good reason.
     """
-    ranges = materials.ranges
-    textures = 2 * ranges.textures / (1 + ranges.textures)  # which are photographed only once
+    ranges, share = materials.ranges, photographs * materials.ranges.textures
+    textures = share / (1 - ranges.textures + share)  # which are photographed only once
     varied = replace(ranges, textures=textures, shining_through=0.0)
-    for shown in make_windows(materials._replace(ranges=varied), random, side, 1):
-        height = _height(shown.window)
-        boxes = [symbol.box for symbol in shown.window.symbols]
+    for photo in make_windows(materials._replace(ranges=varied), random, side, photographs):
+        height = _height(photo.window)
+        boxes = [symbol.box for symbol in photo.window.symbols]
         boxes = [box for box in boxes if min(box) >= 0 and max(box) <= side]
-        if not shown.window.ink.any():
+        if not photo.window.ink.any():
             corners = random.uniform(0, side - height, (_CROPS_OF_WINDOW, 2))
             boxes = [(x, y, x + height, y + height) for x, y in corners.tolist()]
         for index in random.permutation(len(boxes))[:_CROPS_OF_WINDOW]:
-            yield crop(shown, boxes[index], random.uniform(*ranges.room, 4) * height)
+            yield crop(photo, boxes[index], random.uniform(*ranges.room, 4) * height)
 
 
-def crop(shown: Photograph, box: Box, room: NDArray[np.float64]) -> Photograph:
+def crop(photo: Photograph, box: Box, room: NDArray[np.float64]) -> Photograph:
     """Cut out a box and some room around it, in pixels; repeat the crop's edges beyond.
 
     What is wider or higher than a crop is cut.
     """
-    size, most = np.array(shown.pixels.shape[::-1]), CROP_SIDE - 2 * _REPEATED
+    size, limit = np.array(photo.pixels.shape[::-1]), CROP_SIDE - 2 * _REPEATED
     low = np.floor(np.array(box[:2]) - room[:2]).clip(0, size - _SMALLEST).astype(int)
     high = np.ceil(np.array(box[2:]) + room[2:]).astype(int)
-    high = np.minimum(high.clip(low + _SMALLEST, low + most), size)
+    high = np.minimum(high.clip(low + _SMALLEST, low + limit), size)
     before = (CROP_SIDE - (high - low)) // 2
     around = np.stack([before, CROP_SIDE - (high - low) - before], 1)[::-1]
-    part = slice(low[1], high[1]), slice(low[0], high[0])
+    inside = slice(low[1], high[1]), slice(low[0], high[0])
     left, top = (low - before).tolist()
     return Photograph(
-        np.pad(shown.pixels[part], around, mode="edge"),
-        np.pad(shown.hidden[part], around, constant_values=1),
-        shown.window.crop((left, top, left + CROP_SIDE, top + CROP_SIDE)),
+        np.pad(photo.pixels[inside], around, mode="edge"),
+        np.pad(photo.hidden[inside], around, constant_values=1),
+        photo.window.crop((left, top, left + CROP_SIDE, top + CROP_SIDE)),
     )
