@@ -8,7 +8,8 @@ from dataclasses import asdict
 
 from digits.inference.metadata import AnyMetadata
 from digits_export.temperature import REJECTION_RATE
-from digits_train.experiment import Experiment, default_experiment
+from digits_train.experiment import Experiment
+from digits_train.models import get_network
 from digits_train.structs import differences, to_dict
 from digits_train.verdict import Comparison
 
@@ -140,9 +141,10 @@ def render(
 
 
 def _changes(experiment: Experiment) -> str:
-    """How the experiment differs from the network's recipe of that name."""
-    usual = to_dict(default_experiment(experiment.network, experiment.recipe.name))
-    values = to_dict(experiment)
+    """How the experiment differs from the network's recipe of that name, if there still is one."""
+    network, values = get_network(experiment.network), to_dict(experiment)
+    recipe = network.recipes.get(experiment.recipe.name)
+    usual = {"recipe": to_dict(recipe) if recipe else {}, "camera": to_dict(network.camera)}
     changes = [
         f"`{change}`"
         for group in ("recipe", "camera")
