@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import digits
-from digits.errors import ModelError
+from digits.errors import DigitsError, ModelError
 from digits_train import checkpoint, models, optim
 from digits_train.distributed import DistributedContext, set_threads
 from digits_train.experiment import Experiment
@@ -122,8 +122,7 @@ def restore(
     """Make a training of what `Training.save` wrote, on this or another kind of device.
 
     path: the file, for errors. Raises ModelError if a value is missing, unknown, of another type or
-    doesn't fit the others, and DigitsError if it is a user's own network, which must be named
-    again.
+    doesn't fit the others, or if it is a user's own network, which must be named again.
     """
     try:
         training = begin(from_dict(Experiment, values["experiment"]), device)
@@ -141,6 +140,8 @@ def restore(
         return training
     except torch.cuda.OutOfMemoryError:
         raise
+    except DigitsError as error:
+        raise ModelError(f"{path} can't be used: {error}") from error
     except (LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path} is damaged, or of another version of digits: {error}") from error
 
