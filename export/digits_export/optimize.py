@@ -30,7 +30,8 @@ def optimize(model: ir.Model) -> ir.Model:
     What else is in the file, but for its inputs and outputs, has a name that begins with a dot.
     """
     graph = model.graph
-    for value in internal_values(graph):
+    # The shorter first: a network's weight may get the name that one of these had.
+    for value in sorted(internal_values(graph), key=lambda value: len(str(value.name))):
         value.name = _distinct(str(value.name))
     fold_normalization(graph)
     merge_calibration(graph)

@@ -22,7 +22,7 @@ from onnxruntime.quantization import (
 
 from digits.inference.interface import CLASSIFIER
 from digits_export.exporter import Batches
-from digits_export.optimize import internal_values, name_nodes
+from digits_export.optimize import constant, internal_values, name_nodes, store
 from digits_train.onnx_graph import quiet, serialize
 
 _BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB a digit
@@ -82,6 +82,10 @@ def quantize(model: ir.Model, inputs: Batches, float_layers: Sequence[str] = ())
             )
         quantized = ir.from_proto(onnx.load(path))
     graph = quantized.graph
+    for name, value in graph.initializers.items():  # which readers of files expect as bytes
+        stored = constant(value)
+        assert stored is not None
+        store(graph, name, stored, stored.dtype)
     for shuffle in [node for node in graph if node.op_type == "DepthToSpace"]:
         _round_first(shuffle)
     for value in internal_values(graph):

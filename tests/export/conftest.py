@@ -1,18 +1,18 @@
 """Small networks, each trained, exported and quantized once for all tests of the exporter."""
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec.structs
 import numpy as np
-import onnx
+import onnx_ir as ir
 import pytest
 import torch
-from onnx import numpy_helper
 from torch import nn
 
 from digits.data import mnist
+from digits.data.datasets import Dataset
 from digits.data.mnist import Split
 from digits.inference import interface
 from digits.inference.interface import Interface
@@ -20,53 +20,61 @@ from digits.inference.metadata import Kernels
 from digits.inference.session import open_session
 from digits_export import export
 from digits_export.detector_calibrate import CalibratedDetector, MapScaling
-from digits_export.detector_export import DetectorExporter, parity_inputs
+from digits_export.detector_export import parity_inputs
 from digits_export.export import ExportConfig, export_run
 from digits_export.optimize import optimize
 from digits_export.quantize import batches, quantize
 from digits_export.report import Report
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
-from digits_train import calibration, checkpoint
+from digits_export.verify import serialize
+from digits_train import checkpoint, held_out
 from digits_train.checkpoint import Provenance
-from digits_train.config import Recipe, TrainConfig
-from digits_train.detection import Targets, detection_loss, make_targets
 from digits_train.distributed import CPU
+from digits_train.experiment import change, default_experiment
+from digits_train.fit import fit
 from digits_train.models import BaseNetwork, Detector, Network
 from digits_train.onnx_graph import to_onnx
 from digits_train.run import RunDir
-from digits_train.symbols import Symbol
+from digits_train.tasks import Classification
+from digits_train.tasks.detection import stacked
 from digits_train.training import begin
 from tests.export.detector_pages import PAGES, drawn_page
 from tests.train import subset_digits
-from tests.train.short import fit_digits
 
 INT8 = ExportConfig(quantize=True)
-PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 10}, 4, 10, mnist.SHA256, 50_000, 0.9)
-BATCHES = {"epochs": 10, "crops": 640, "batch_size": 100}  # the last one is full, too
-CROPS = {"epochs": 10, "crops": 640, "passes": 3}
-RECOGNIZER = replace(PROVENANCE, architecture="recognizer", recipe=CROPS)
-DETECTOR = replace(PROVENANCE, architecture="detector", recipe=BATCHES)
 
-Graphs = dict[str, onnx.ModelProto]  # float and int8
+
+def provenance(network: str, recipe: str = "default", progress: int = 5) -> Provenance:
+    experiment = default_experiment(network, recipe, seed=4)
+    experiment = msgspec.structs.replace(experiment, data_sha256=mnist.SHA256)
+    return Provenance("0.0", experiment, progress, 50_000, 0.9)
+
+
+PROVENANCE = provenance("lenet5", "classic")
+DETECTOR = provenance("detector", progress=500)
+RECOGNIZER = provenance("recognizer", progress=600)
+
+Graphs = dict[str, ir.Model]  # float and int8
 Exported = tuple[Path, Report]  # the run's folder, which no test changes
 
 
 SCALING, MAP_SCALING = TemperatureScaling(1.7, 2.5), MapScaling(0.7, 0.4, -2.5)
 
 
-def classifier_graph(network: nn.Module, scaling: TemperatureScaling = SCALING) -> onnx.ModelProto:
+def classifier_graph(network: nn.Module, scaling: TemperatureScaling = SCALING) -> ir.Model:
     return optimize(to_onnx(CalibratedClassifier(network.eval(), scaling), interface.CLASSIFIER))
 
 
-def stored(model: onnx.ModelProto) -> dict[str, np.ndarray]:
-    return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+def stored(model: ir.Model) -> dict[str, np.ndarray]:
+    values = {name: value.const_value for name, value in model.graph.initializers.items()}
+    return {name: tensor.numpy() for name, tensor in values.items() if tensor is not None}
 
 
 def outputs(
-    model: onnx.ModelProto, pixels: np.ndarray, kernels: Kernels = "float"
+    model: ir.Model, pixels: np.ndarray, kernels: Kernels = "float"
 ) -> Sequence[np.ndarray]:
-    session = open_session(model.SerializeToString(), kernels)
-    results: Sequence[np.ndarray] = session.run(None, {model.graph.input[0].name: pixels})
+    session = open_session(serialize(model), kernels)
+    results: Sequence[np.ndarray] = session.run(None, {str(model.graph.inputs[0].name): pixels})
     return results
 
 
@@ -79,14 +87,14 @@ def save(folder: Path, network: BaseNetwork, about: Provenance = PROVENANCE) -> 
 @pytest.fixture(scope="session", autouse=True)
 def to_onnx_once() -> Iterator[None]:
     """Each run of the same weights gets the graph that PyTorch, in up to ten seconds, once made."""
-    made: dict[object, onnx.ModelProto] = {}
+    made: dict[object, ir.Model] = {}
 
-    def once(module: nn.Module, interface: Interface) -> onnx.ModelProto:
+    def once(module: nn.Module, interface: Interface) -> ir.Model:
         weights = (tensor.numpy().tobytes() for tensor in module.state_dict().values())
         key = type(module.network), *weights
         if key not in made:
             made[key] = to_onnx(module, interface)
-        return copy.deepcopy(made[key])
+        return made[key].clone()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export, "to_onnx", once)
@@ -96,9 +104,11 @@ def to_onnx_once() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def network(train_slice: Split) -> Network:
     """A LeNet-5 that has learnt the 800 training digits of `slice_as_mnist`."""
-    recipe = Recipe("test", epochs=10, batch_size=32, learning_rate=2e-3)
-    training = begin(TrainConfig("lenet5", recipe), CPU.device)
-    list(fit_digits(training, recipe, train_slice[:800]))
+    longer = ("recipe.epochs=10", "recipe.batch_size=32", "recipe.learning_rate=2e-3")
+    experiment = change(default_experiment("lenet5", "classic"), longer)
+    digits = dict.fromkeys(("train", "validation", "test"), train_slice[:800])
+    training = begin(experiment, CPU.device)
+    list(fit(training, Classification(experiment, Dataset(digits, {}))))
     assert isinstance(training.model, Network)
     return training.model.eval()
 
@@ -118,15 +128,10 @@ def detector() -> Detector:
     optimizer = torch.optim.AdamW(model.parameters())
     for step in range(steps):
         batch = [drawn_page(1000 + 2 * step, 1), drawn_page(1001 + 2 * step, 2)]
-        maps = [
-            make_targets((96, 112), [Symbol(box, 7, 20) for box in page.truth.boxes.tolist()])
-            for page in batch
-        ]
-        targets = Targets(*map(torch.stack, zip(*maps, strict=True)))
-        pages = torch.from_numpy(np.stack([page.pixels[:96, :112] for page in batch]))[:, None]
+        batch = [page._replace(pixels=page.pixels[:96, :112]) for page in batch]
         optimizer.param_groups[0]["lr"] = 1e-2 * (1 - step / steps)
         optimizer.zero_grad()
-        detection_loss(model(pages), targets).backward()  # type: ignore[no-untyped-call]
+        model.loss(model(stacked(batch)), model.targets(batch)).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return model.eval()
 
@@ -135,7 +140,7 @@ def detector() -> Detector:
 def detector_graphs(detector: Detector) -> Graphs:
     exact = optimize(to_onnx(CalibratedDetector(detector, MAP_SCALING), interface.DETECTOR))
     pages = parity_inputs([page.pixels for page in PAGES])
-    return {"float": exact, "int8": quantize(exact, pages, DetectorExporter.float_layer)}
+    return {"float": exact, "int8": quantize(exact, pages, detector.float_layers)}
 
 
 @pytest.fixture(scope="session")
@@ -150,7 +155,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory, network: Network) -> Expo
 def simple_pages() -> Iterator[None]:
     """Calibrate detectors on simple pages instead of the camera's."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calibration, "draw_pages", lambda: PAGES)
+        patch.setattr(held_out, "draw_pages", lambda: PAGES)
         yield
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from digits.images.grey import Grey
-from digits_train.matching import LabelledPage, Truth
+from digits_train.symbols import LabelledPage, Truth
 from tests.drawings import NOTHING, Drawn, Maps, maps_of
 
 SEVEN = np.array([[1, 1, 1], [0, 0, 1], [0, 1, 0], [0, 1, 0], [0, 1, 0]], np.uint8)
@@ -20,7 +20,7 @@ def drawn_page(seed: int, count: int = 3) -> LabelledPage:
         page[top : top + 20, left : left + 12][digit] = 40
         boxes.append((left, top, left + 12, top + 20))
     truth = Truth(np.array(boxes, np.float32).reshape(-1, 4), np.full(count, 7, np.int64))
-    return LabelledPage(page, "  ".join("7" * count), truth, np.ones((30, 50), np.float32))
+    return LabelledPage(page, truth, text="  ".join("7" * count))
 
 
 PAGES = [drawn_page(number) for number in range(6)]

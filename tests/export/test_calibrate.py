@@ -7,8 +7,7 @@ import pytest
 
 from digits_export.detector_calibrate import UNSCALED, fit_scaling, label
 from digits_export.temperature import fit_log_odds, fit_temperature, rejection_threshold
-from digits_train.detection import cells
-from digits_train.matching import LabelledPage, Truth
+from digits_train.symbols import LabelledPage, Truth
 from tests.export.detector_pages import drawn_page, ink_maps
 
 
@@ -64,17 +63,17 @@ def test_centres_become_log_odds(temperature: float, shift: float) -> None:
     assert fitted[1] == pytest.approx(shift, abs=0.05)
 
 
-def without(page: LabelledPage, missing: int, weight: float = 1.0) -> LabelledPage:
-    """The page as if one of its symbols were something else; its weight there."""
+def without(page: LabelledPage, missing: int, is_doubtful: bool = False) -> LabelledPage:
+    """The page as if one of its symbols were something else, or doubtful."""
     others = np.arange(len(page.truth.symbols)) != missing
-    weights = page.weight.copy()
-    for box in page.truth.boxes[~others]:
-        weights[cells(box.tolist())] = weight
-    return page._replace(truth=Truth(*(part[others] for part in page.truth)), weight=weights)
+    truth, doubtful = (
+        Truth(*(part[chosen] for part in page.truth)) for chosen in (others, ~others)
+    )
+    return page._replace(truth=truth, doubtful=doubtful.boxes.tolist() if is_doubtful else ())
 
 
 def test_detections_are_right_or_invented_unless_doubtful() -> None:
-    pages = [without(drawn_page(0), 1), drawn_page(1), without(drawn_page(2), 0, weight=0.0)]
+    pages = [without(drawn_page(0), 1), drawn_page(1), without(drawn_page(2), 0, True)]
     labels: list[int] = []
     for page in pages:
         detections, truth = label(page, ink_maps)

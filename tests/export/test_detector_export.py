@@ -1,7 +1,6 @@
 """A detector from its checkpoint to verified files, with simple pages instead of the camera's."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,9 @@ import pytest
 from digits.errors import DigitsError
 from digits.inference.detector_model import DetectorModel
 from digits_export import detector_export, model_card
-from digits_export.detector_export import DetectorExporter, judge
+from digits_export.detector_export import judge
 from digits_export.export import export_run
+from digits_train.experiment import default_experiment
 from digits_train.models.detector import Detector
 from tests.conftest import Patch
 from tests.export.conftest import DETECTOR, INT8, Exported, save
@@ -28,16 +28,16 @@ def test_writes_both_files_and_their_metadata(exported_detector: Exported) -> No
     full, small = (DetectorModel(folder / f"detector{kind}.onnx") for kind in ("", ".int8"))
     about, written = small.metadata, json.loads((folder / "export.json").read_text())
     assert full.metadata.quantization == "none"
-    assert about.quantization == DetectorExporter.quantization
-    assert (about.seed, about.training_pages) == (4, 7000)
+    assert about.quantization.endswith(" inputs; stem.0.conv float")
+    assert (about.seed, about.training_pages) == (4, 8000)
     assert about.validation_error_float == full.metadata.validation_error
     assert (about.validation_pages, about.validation_symbols) == (6, 18)
     assert about.centre_shift == pytest.approx(written["centre_shift"])
-    assert written["forms"] == report.forms
+    assert written["forms"] == report.variants
     head, *lines = (line.split() for line in report.lines())
     assert " ".join(head) == "form size errors missed wrong invented file"
     assert [line[0] for line in lines] == ["fp32", "int8"]
-    for form in report.forms:
+    for form in report.variants:
         assert form.items() >= judge(PAGES, DetectorModel(form["file"]).maps).items()
         assert form["error"] < 0.5  # uncalibrated, it would miss most: it is sure of nothing
 
@@ -51,12 +51,13 @@ def test_judge() -> None:
 def test_card_and_triton_repository(exported_detector: Exported) -> None:
     folder, _ = exported_detector
     card, small = (folder / "MODEL_CARD.md").read_text(), folder / "detector.int8.onnx"
-    assert "trained on 7,000 windows of synthetic pages with seed 4" in card
+    assert "trained on 8,000 windows of synthetic pages with seed 4" in card
     assert "trained on synthetic pages alone" in card
-    recipe, data = json.dumps(DETECTOR.recipe | {"own": 0.25}), '{"own": "01"}'
-    tuned = replace(DetectorModel(small).metadata, recipe=recipe, data_sha256=data)
+    assert "- **Recipe**: default\n" in card
+    tuned = default_experiment("detector", "finetune")
     pages = "synthetic pages and its owner's (25 % of the windows)"
-    assert model_card.render(tuned, [["form"]]).count(f"on 7,000 windows of {pages} with seed") == 1
+    text = model_card.render(DetectorModel(small).metadata, tuned, [["form"]])
+    assert text.count(f"on 8,000 windows of {pages} with seed") == 1
     assert f"| int8 | {small.stat().st_size:,} bytes |" in card
     assert "On 6 synthetic pages with 18 symbols" in card
 

@@ -2,27 +2,34 @@
 
 import json
 import shutil
-from dataclasses import asdict, replace
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from msgspec.structs import replace as changed
+from torch import Tensor, nn
 
 from digits.data import mnist
 from digits.errors import DigitsError, ModelError
 from digits.inference.model import ClassifierModel
 from digits.inference.model_file import ModelBytes
-from digits_export import classifier_export, cli, export
+from digits.inference.onnx_weights import read_weights
+from digits_export import classifier_export, cli, export, model_card
 from digits_export.classifier_export import ClassifierExporter
 from digits_export.export import ExportConfig, export_run
-from digits_train import calibration, checkpoint
-from digits_train.comparison import Comparison
+from digits_train import checkpoint, held_out, models
+from digits_train.experiment import change
 from digits_train.models import LeNet5, Network
 from digits_train.onnx_graph import to_onnx
 from digits_train.run import RunDir
+from digits_train.structs import to_dict
+from digits_train.verdict import Comparison
 from tests.conftest import Capsys, Patch
-from tests.export.conftest import INT8, PROVENANCE, Exported, save
+from tests.export.conftest import INT8, PROVENANCE, Exported, provenance, save
 
 FILES = {"lenet5.onnx", "lenet5.int8.onnx", "export.json", "MODEL_CARD.md"}
 
@@ -38,7 +45,7 @@ def test_files_and_their_metadata(exported: Exported) -> None:
     folder, report = exported
     assert {path.name for path in folder.iterdir()} == {"checkpoint.safetensors", *FILES}
     forms = json.loads((folder / "export.json").read_text())["forms"]
-    assert forms == report.forms
+    assert forms == report.variants
     kinds = [("fp32", "float"), ("int8", "float"), ("int8", "integer")]
     assert [(form["name"], form["kernels"]) for form in forms] == kinds
     assert forms[0]["changed"] == 0
@@ -54,7 +61,7 @@ def test_files_and_their_metadata(exported: Exported) -> None:
     assert forms[1]["bytes"] < forms[0]["bytes"] / 3
     full, small = (ClassifierModel(form["file"]).metadata for form in forms[:2])
     assert full.quantization == "none"
-    assert small.quantization.endswith("activations minmax over 800 training digits")
+    assert small.quantization.endswith("activations minmax over 800 inputs")
     assert (small.seed, json.loads(small.data_sha256)) == (4, mnist.SHA256)
     assert small.checkpoint_sha256 == checkpoint.load(RunDir(folder).checkpoint).sha256
     assert small.test_accuracy_float == full.test_accuracy
@@ -63,7 +70,7 @@ def test_files_and_their_metadata(exported: Exported) -> None:
     for form in forms:
         assert f"| {form['name']} | {form['kernels']} | {form['bytes']:,} bytes |" in card
     assert "50,000 digits with seed 4" in card
-    assert '- **Data**: MNIST (LeCun, Cortes, Burges, 1998)\n- **Recipe**: `{"epochs": 10}`' in card
+    assert "- **Data**: MNIST (LeCun, Cortes, Burges, 1998)\n- **Recipe**: classic\n" in card
 
 
 def command(*arguments: str) -> None:
@@ -83,7 +90,7 @@ def test_command_is_reproducible_and_deletes_an_old_int8_file(
     # Without an argument it is the newest run, which may still be training.
     command("--quantize", "--triton", "models")
     out, err = capsys.readouterr()
-    assert err == "exporting runs/new, epoch 10 of 10\nmodels will serve lenet5.onnx\n"
+    assert err == "exporting runs/new, epoch 5 of 5\nmodels will serve lenet5.onnx\n"
     head, _, int8, _ = out.splitlines()
     assert " ".join(head.split()) == "form kernels size validation test ECE changed file"
     size = (before / "lenet5.int8.onnx").stat().st_size
@@ -93,7 +100,7 @@ def test_command_is_reproducible_and_deletes_an_old_int8_file(
         assert (folder / name).read_bytes() == (before / name).read_bytes()
     with pytest.raises(DigitsError, match="gone: no such file or folder"):
         command("runs/new", "--data", "gone")
-    command("runs/new/state.pt", "--network", "lenet5")
+    command("runs/new/state.safetensors", "--network", "lenet5")
     assert not (folder / "lenet5.int8.onnx").exists()  # export.json no longer mentions it
 
 
@@ -124,7 +131,7 @@ def test_other_failures(tmp_path: Path, run: RunDir, monkeypatch: Patch) -> None
     with pytest.raises(ModelError, match="there is no such file"):
         export_run(RunDir(tmp_path), INT8)
     fails(run, "checkpoint.safetensors is not a folder", replace(INT8, triton=run.checkpoint))
-    fails(run, "contains lenet5, not tiny; name the run", replace(INT8, architecture="tiny"))
+    fails(run, "contains lenet5, not tiny; name the run", replace(INT8, network="tiny"))
     with monkeypatch.context() as patch:
         patch.setattr(ClassifierExporter, "max_difference", -1.0)  # always exceeded
         fails(run, "disagrees with the checkpoint")
@@ -142,14 +149,66 @@ def test_runs_as_is_fastest(run: RunDir, tmp_path: Path, kernels: str, monkeypat
     monkeypatch.setattr(LeNet5, "kernels", kernels)
     monkeypatch.setattr(classifier_export, "CALIBRATION_IMAGES", 30)
     report = export_run(run, replace(INT8, triton=tmp_path, force=True))
-    int8 = [form["kernels"] for form in report.forms[1:]]
+    int8 = [form["kernels"] for form in report.variants[1:]]
     assert int8 == list(dict.fromkeys([kernels, "integer"]))
     model = ClassifierModel(run.folder / "lenet5.int8.onnx")
     assert model.kernels == kernels
-    assert model.metadata.quantization.endswith("over 30 training digits")
+    assert model.metadata.quantization.endswith("over 30 inputs")
     fastest = "lenet5.int8.onnx" if kernels == "integer" else "lenet5.onnx"
     served = tmp_path / "lenet5" / "1" / "model.onnx"
     assert served.read_bytes() == (run.folder / fastest).read_bytes()
+
+
+class Stem(Network):
+    """Its first layer is called as the detector's, which stays float there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Sequential(OrderedDict(conv=nn.Conv2d(1, 4, 5, stride=4))))
+        self.fc = nn.Linear(4 * 6 * 6, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.fc(self.stem(images.float() / 255).relu().flatten(1))
+        return logits
+
+
+@pytest.mark.parametrize("layers", [(), ("fc",)])
+def test_only_layers_that_its_class_names_stay_float(
+    layers: tuple[str, ...], tmp_path: Path, monkeypatch: Patch
+) -> None:
+    monkeypatch.setattr(Stem, "float_layers", layers)
+    monkeypatch.setitem(models.ARCHITECTURES, "stem", Stem)
+    torch.manual_seed(0)
+    experiment = changed(PROVENANCE.experiment, network="stem")
+    run = save(tmp_path, Stem(), changed(PROVENANCE, experiment=experiment))
+    export_run(run, replace(INT8, force=True))
+    path = run.folder / "stem.int8.onnx"
+    for layer in ("stem.0.conv", "fc"):
+        stored = {f"{layer}.weight", f"{layer}.weight.int"} & read_weights(path.read_bytes()).keys()
+        assert stored == {f"{layer}.weight" if layer in layers else f"{layer}.weight.int"}
+    quantization = ClassifierModel(path).metadata.quantization
+    assert quantization.endswith(" inputs" + "".join(f"; {layer} float" for layer in layers))
+
+
+@pytest.mark.parametrize(
+    ("changes", "recipe"),
+    [
+        ((), "classic\n"),
+        (
+            ("recipe.epochs=9", "camera.textures=0.5"),
+            "classic with `recipe.epochs=9`, `camera.textures=0.5`\n",
+        ),
+        # All of a recipe that the network doesn't have.
+        (("recipe.name=mine",), 'mine with `recipe.type="classifier"`, `recipe.name="mine"`, '),
+    ],
+)
+def test_card_says_what_an_experiment_changes(
+    exported: Exported, changes: Sequence[str], recipe: str
+) -> None:
+    folder, report = exported
+    about = ClassifierModel(folder / "lenet5.int8.onnx").metadata
+    experiment = change(PROVENANCE.experiment, changes)
+    assert f"- **Recipe**: {recipe}" in model_card.render(about, experiment, report.table())
 
 
 PROBLEM = "it reads your own pictures no better: 12 errors before, 12 after, of 40"
@@ -159,13 +218,14 @@ ROW = "| 40 pictures of your own, held back | 30.00% (18.07% to 45.43%) |"
 def test_tuned_run(tmp_path: Path, network: Network, monkeypatch: Patch, capsys: Capsys) -> None:
     """Exported if it isn't worse than what it began as; the card says what that was."""
     noise = np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8)
-    monkeypatch.setattr(calibration, "draw_outliers", lambda validation: noise)
-    recipe, sha256 = {"epochs": 3, "own": 0.25, "outlier_weight": 0.1}, mnist.SHA256 | {"own": "01"}
-    run = save(tmp_path, network, replace(PROVENANCE, recipe=recipe, data_sha256=sha256, init="5f"))
+    monkeypatch.setattr(held_out, "draw_outliers", lambda validation: noise)
+    experiment = provenance("lenet5", "finetune").experiment
+    tuned = changed(experiment, data_sha256=mnist.SHA256 | {"own": "01"}, init="5f")
+    run = save(tmp_path, network, changed(PROVENANCE, experiment=tuned))
 
     def compare(after: int) -> None:
         own = Comparison("pictures of your own, held back", None, 40, 12, after)
-        run.summary.write_text(json.dumps({"comparison": [asdict(own)]}))
+        run.summary.write_text(json.dumps({"comparison": [to_dict(own)]}))
 
     run.summary.write_text("{}")
     message = f"doesn't compare .*: finish its training with .*--resume {run.folder} --data ...`"

@@ -9,7 +9,7 @@ import pytest
 from digits.reader.opinions import Opinions, Weights, opinions_of
 from digits_export.number_weights import fit_weights, read_crops, read_pages
 from digits_train.camera.crops import Crop
-from digits_train.matching import Truth
+from digits_train.symbols import Truth
 from tests.drawings import lattice, steps, views
 from tests.export.detector_pages import drawn_page, ink_maps
 

@@ -12,11 +12,10 @@ import torch
 from digits.inference.interface import CROP_HEIGHT
 from digits.inference.recognizer_model import RecognizerModel
 from digits_export.export import export_run
-from digits_export.recognizer_export import RecognizerExporter
-from digits_train import calibration, checkpoint
+from digits_train import checkpoint, held_out
 from digits_train.camera.crops import Crop
+from digits_train.chunks import Batch, to_batch
 from digits_train.models import Recognizer
-from digits_train.recognizer_data import Batch, to_batch
 from tests.conftest import Patch
 from tests.export.conftest import INT8, RECOGNIZER, save
 from tests.export.detector_pages import PAGES
@@ -38,10 +37,10 @@ def test_writes_both_files_and_their_metadata(tmp_path: Path, monkeypatch: Patch
     torch.manual_seed(0)
     network = Recognizer().eval()
     torch.nn.init.normal_(network.symbols.weight)  # or it would read nothing anywhere
-    monkeypatch.setattr(calibration, "draw_batches", batches)
+    monkeypatch.setattr(held_out, "draw_batches", batches)
     crops = [Crop(page.pixels, "777") for page in PAGES]
-    monkeypatch.setattr(calibration, "draw_number_pages", lambda: PAGES)
-    monkeypatch.setattr(calibration, "draw_crops", lambda: crops)
+    monkeypatch.setattr(held_out, "draw_number_pages", lambda: PAGES)
+    monkeypatch.setattr(held_out, "draw_crops", lambda: crops)
     run = save(tmp_path, network, RECOGNIZER)
     report = export_run(run, replace(INT8, force=True))  # of four numbers, one may change
     assert {path.name for path in run.folder.iterdir()} == {"checkpoint.safetensors", *FILES}
@@ -49,13 +48,13 @@ def test_writes_both_files_and_their_metadata(tmp_path: Path, monkeypatch: Patch
     about, written = small.metadata, json.loads((run.folder / "export.json").read_text())
     assert (about.task, about.kernels, about.seed) == ("recognizer", "integer", 4)
     assert full.metadata.quantization == "none"
-    assert about.quantization == RecognizerExporter.quantization
+    assert about.quantization.endswith(" inputs")
     assert about.checkpoint_sha256 == checkpoint.load(run.checkpoint).sha256
     assert (about.training_crops, about.validation_crops, about.validation_numbers) == (19200, 6, 4)
     assert about.validation_accuracy_float == full.metadata.validation_accuracy
     assert about.temperature == pytest.approx(written["temperature"])
     assert about.detector_weight == full.metadata.detector_weight
-    assert written["forms"] == report.forms
+    assert written["forms"] == report.variants
     head, *lines = (line.split() for line in report.lines())
     assert " ".join(head) == "form size exact errors invented loss file"
     assert [line[0] for line in lines] == ["fp32", "int8"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnx
+import onnx_ir as ir
 import pytest
 import torch
 from torch import Tensor
@@ -17,11 +17,10 @@ from digits.errors import ModelError
 from digits.inference import metadata
 from digits.inference.interface import CROP_HEIGHT, RECOGNIZER
 from digits_export.detector_calibrate import CalibratedDetector
-from digits_export.graph import Graph, make_node
-from digits_export.optimize import optimize
+from digits_export.optimize import optimize, store
 from digits_export.recognizer_export import CalibratedRecognizer
 from digits_export.temperature import TextScaling
-from digits_export.verify import module_outputs
+from digits_export.verify import module_outputs, serialize
 from digits_train.models import Network, Recognizer
 from digits_train.onnx_graph import to_onnx
 from digits_train.start import Start, load_start, restore_norms
@@ -30,7 +29,7 @@ from tests.export.detector_pages import PAGES
 from tests.onnx_files import DETECTOR_METADATA, METADATA, RECOGNIZER_METADATA
 
 TEXT_SCALING = TextScaling(1.3)
-Begin = Callable[[onnx.ModelProto, str], Start]
+Begin = Callable[[ir.Model, str], Start]
 
 
 def assert_agree(actual: npt.ArrayLike, expected: npt.ArrayLike) -> None:
@@ -44,14 +43,14 @@ def assert_agree(actual: npt.ArrayLike, expected: npt.ArrayLike) -> None:
 def start(tmp_path: Path) -> Begin:
     """Start from a graph, written as the file of an architecture."""
 
-    def load(model: onnx.ModelProto, name: str) -> Start:
+    def load(model: ir.Model, name: str) -> Start:
         classifier = replace(METADATA, temperature=SCALING.temperature)
         detector = replace(DETECTOR_METADATA, **MAP_SCALING._asdict())
         recognizer = replace(RECOGNIZER_METADATA, temperature=TEXT_SCALING.temperature)
         abouts: dict[str, metadata.AnyMetadata] = {"detector": detector, "recognizer": recognizer}
         about = abouts.get(name, classifier)
         path = tmp_path / "exported.onnx"
-        path.write_bytes(metadata.add_metadata(model.SerializeToString(), about))
+        path.write_bytes(metadata.add_metadata(serialize(model), about))
         return load_start(path, name)
 
     return load
@@ -108,8 +107,7 @@ def test_restored_norms_compute_the_same_in_training(start: Begin, detector_grap
 def test_weights_that_do_not_fit(
     message: str, name: str, values: np.ndarray, graphs: Graphs, start: Begin
 ) -> None:
-    graph = Graph(graphs["float"])
-    # Or it isn't written.
-    graph.nodes.append(make_node("Identity", "spare", graph.store(name, values)))
+    model = graphs["float"].clone()
+    store(model.graph, name, values)
     with pytest.raises(ModelError, match=f"exported.onnx is not a usable lenet5: {message}"):
-        start(graph.to_model(), "lenet5")
+        start(model, "lenet5")

@@ -1,138 +1,124 @@
-"""Checkpoints and training states: whole ones, forged ones, and such as hide code."""
+"""Checkpoints and training states: whole ones, and forged ones whose SHA-256s are valid."""
 
-import hashlib
-import io
 import json
-import os
-import pickle
 import sys
-import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
-import safetensors.torch
 import torch
 
 from digits_train import checkpoint
-from digits_train.checkpoint import Provenance
+from digits_train.checkpoint import Provenance, Tensors
+from digits_train.distributed import CPU
+from digits_train.experiment import default_experiment
 from digits_train.models import LeNet5
+from digits_train.structs import to_dict
+from digits_train.training import begin
 
-PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 5}, 3, 5, {}, 50_000, 0.99)
 EVIL_VALUES: tuple[Any, ...] = (
     *(None, True, -1, 2**70, float("nan"), "lenet5\0", "\ud800", {"a": [{}]}, "vgg16"),
 )
-_LEGACY_MAGIC = b"\x80\2\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # of PyTorch's files before 1.6
+_EXPERIMENT = default_experiment("lenet5", "classic", seed=3)
+_METRICS = "number train_loss validation_loss validation_accuracy seconds images_per_second"
 
 
-def saved() -> bytes:
-    """A checkpoint as `checkpoint.save` writes it."""
-    return _with_provenance(asdict(PROVENANCE))
+class Contents(NamedTuple):
+    """What a file holds."""
 
+    values: dict[str, Any]
+    tensors: Tensors
 
-def forged() -> Iterator[tuple[str, bytes]]:
-    """Yield checkpoints with strange provenances and valid SHA-256s, which anybody can compute."""
-    provenance = asdict(PROVENANCE)
-    for field in provenance:
-        for value in EVIL_VALUES:
-            yield f"{field} {value!r}", _with_provenance(provenance | {field: value})
-    yield "a field alone", _with_provenance({"architecture": "lenet5"})
-    yield "unknown field", _with_provenance(provenance | {"self": 1})
-    for field in ("recipe", "data_sha256"):
-        for depth in (900, 960, 980, 3000):
-            yield f"{field} {depth} deep", _with_provenance(provenance | {field: _nested(depth)})
+    def sealed(self) -> bytes:
+        """The file, with its SHA-256, which anybody can compute."""
+        before = sys.getrecursionlimit()
+        sys.setrecursionlimit(10_000)
+        try:
+            with TemporaryDirectory() as folder:
+                path = Path(folder, "file")
+                checkpoint.write(path, self.tensors, self.values)
+                return path.read_bytes()
+        finally:
+            sys.setrecursionlimit(before)
 
+    def text(self) -> bytes:
+        return json.dumps(self.values).encode()
 
-def _nested(depth: int) -> Any:
-    """Its keys would clear a terminal."""
-    value: Any = "\x1b[31m"
-    for _ in range(depth):
-        value = {"\x1b[2J": value}
-    return value
+    def with_text(self, text: bytes) -> bytes:
+        """The file, with these values if they are any."""
+        try:
+            return self._replace(values=json.loads(text)).sealed()
+        except ValueError:
+            return text
 
+    def changed(self, path: Sequence[str], value: Any) -> "Contents":
+        """With another value in the place where these keys lead."""
+        values = group = json.loads(self.text())
+        *groups, name = path
+        for key in groups:
+            group = group[key]
+        group[name] = value
+        return self._replace(values=values)
 
-def _with_provenance(provenance: dict[str, Any]) -> bytes:
-    torch.manual_seed(0)
-    weights, before = LeNet5().state_dict(), sys.getrecursionlimit()
-    sys.setrecursionlimit(10_000)
-    try:
-        text = json.dumps(provenance, sort_keys=True)
-    finally:
-        sys.setrecursionlimit(before)
-    digest = hashlib.sha256(text.encode())
-    for name, tensor in sorted(weights.items()):
-        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
-        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
-    header = json.dumps({"format": checkpoint.FORMAT, "sha256": digest.hexdigest()})
-    text = f'{header[:-1]}, "provenance": {text}}}'
-    return safetensors.torch.save(weights, {"digits": text})
+    def forged(self, *groups: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield files with strange values: each in each of these groups in groups, or alone."""
+        for group in groups:
+            fields = self.values
+            for key in group:
+                fields = fields[key]
+            for field in fields:
+                for value in EVIL_VALUES:
+                    changed = self.changed([*group, field], value)
+                    yield f"{field} {value!r}", changed.sealed()
+            yield f"unknown field in {group}", self.changed([*group, "self"], 1).sealed()
+        for field, value in self.values.items():
+            yield f"{field} alone", self._replace(values={field: value}).sealed()
+        for field in ("recipe", "data_sha256"):
+            for depth in (900, 960, 980, 3000):
+                deep = self._nested(field, depth)
+                yield f"{field} {depth} deep", deep.sealed()
+
+    def _nested(self, field: str, depth: int) -> "Contents":
+        """Its keys would clear a terminal."""
+        value: Any = "\x1b[31m"
+        for _ in range(depth):
+            value = {"\x1b[2J": value}
+        return self.changed(["experiment", field], value)
 
 
 @cache
-def state() -> bytes:
-    """Build a small state as `save_state` writes it, without its SHA-256."""
-    file = io.BytesIO()
-    torch.save({"rng": torch.zeros(4), "history": [{"a": 1.5}], "plan": {"seed": 3}}, file)
-    return file.getvalue()
+def saved() -> Contents:
+    """A checkpoint as `checkpoint.save` writes it."""
+    torch.manual_seed(0)
+    provenance = Provenance("0.0", _EXPERIMENT, 5, 50_000, 0.99)
+    return Contents(to_dict(provenance), LeNet5().state_dict())
 
 
-def sealed(raw: bytes) -> bytes:
-    """Append the state's SHA-256, which anybody can compute."""
-    return raw + hashlib.sha256(raw).digest()
+@cache
+def state() -> Contents:
+    """A state as `Training.save` writes it after a step."""
+    training = begin(_EXPERIMENT, CPU.device)
+    training.model(torch.zeros(2, 1, 28, 28)).sum().backward()
+    training.optimizer.step()
+    training.step, training.history = 1, [dict.fromkeys(_METRICS.split(), 1.0)]
+    with TemporaryDirectory() as folder:
+        training.save(Path(folder, "file"))
+        values, tensors, _ = checkpoint.read(Path(folder, "file"))
+    return Contents(values, tensors)
 
 
-def with_pickle(pickled: bytes) -> bytes:
-    """Replace the pickle in the zip archive of a state."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(state())) as old, zipfile.ZipFile(file, "w") as new:
-        for name in old.namelist():
-            new.writestr(name, pickled if name.endswith("data.pkl") else old.read(name))
-    return file.getvalue()
-
-
-def pickle_of_state() -> bytes:
-    with zipfile.ZipFile(io.BytesIO(state())) as archive:
-        return archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
-
-
-class _Calls:
-    """Pickled as a call of a function."""
-
-    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
-        self._call = function, arguments
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return self._call
-
-
-def hiding_code() -> dict[str, bytes]:
-    """Return pickles that call functions: alone, in a state's archive, and as in old states."""
-    calls = (
-        *(_Calls(os.system, "touch boom"), _Calls(eval, "open('boom', 'w')")),
-        *(_Calls(Path.touch, Path("boom")), _Calls(open, "boom", "w"), _Calls(pickle.loads, b".")),
-        *(_Calls(torch.load, "state"), _Calls(torch.hub.load, "evil/evil", "evil")),
-    )
-    files: dict[str, bytes] = {}
-    for number, call in enumerate(calls):
-        protocol = number % 6
-        raw = pickle.dumps({"plan": call}, protocol)
-        named = {"alone": raw, "zipped": with_pickle(raw), "legacy": _LEGACY_MAGIC + raw}
-        files |= {f"call {number} {name}": content for name, content in named.items()}
-    return files
-
-
-def malformed_states() -> dict[str, bytes]:
-    whole = pickle_of_state()
-    assert b"K\0K\4\x85" in whole  # the offset, then the stride
-    pickles = {
-        "a memo index of 2**31": b"\x80\2r\xff\xff\xff\x7f.",
-        "an integer of 2 GB": b"\x80\2\x8b\xff\xff\xff\x7f.",
-        "bytes of 4 GB": b"\x80\2B\xff\xff\xff\xff.",
-        "nested lists": b"\x80\2" + b"]" * 200_000 + b"a" * 199_999 + b".",
-        "no pickle": b"",
-        "a stride beyond its storage": whole.replace(b"K\4\x85", b"J\xff\xff\xff\x7f\x85"),
-        "an offset beyond it": whole.replace(b"K\0K\4\x85", b"J\xff\xff\xff\x7fK\4\x85"),
-    }
-    return {name: with_pickle(pickled) for name, pickled in pickles.items()}
+def with_strange_tensors() -> Iterator[tuple[str, bytes]]:
+    """Yield states whose tensors don't fit the network or its optimizer."""
+    values, tensors = state()
+    for name in ("model.conv1.weight", "optimizer.0.exp_avg"):
+        tensor = tensors[name]
+        for changed in (tensor[:1], tensor.flatten(), tensor * float("nan")):
+            title = f"{name} {[*changed.shape]} {changed.flatten()[0]}"
+            yield title, Contents(values, tensors | {name: changed}).sealed()
+    for group in ("model.fc1.bias", "optimizer.0."):
+        rest = {name: tensor for name, tensor in tensors.items() if not name.startswith(group)}
+        yield f"no {group}", Contents(values, rest).sealed()
+    for name in ("model.conv9.weight", "optimizer.x.exp_avg", "optimizer."):
+        yield name, Contents(values, tensors | {name: torch.ones(1)}).sealed()

@@ -15,6 +15,15 @@ _COLUMNS = b"file,digit,text,number,confidence,status,left,top,right,bottom\n"
 
 _ANYTHING = {"empty": b"", "zeros": bytes(1000), "text": b"neither one nor the other\n"}
 
+
+def _damaged(raw: bytes) -> dict[str, bytes]:
+    return {
+        "cut off": raw[:-9],
+        "more behind it": raw + b"x",
+        "another byte": raw[:900] + b"x" + raw[901:],
+    }
+
+
 # Of each kind, all are refused.
 PICTURES = (
     _ANYTHING
@@ -25,30 +34,26 @@ PICTURES = (
         "SVG": b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>",
     }
 )
-MODELS = _ANYTHING | {
-    "cut off": onnx_files.RAW[:-9],
-    "more behind it": onnx_files.RAW + b"x",
-    "another byte": onnx_files.RAW[:900] + b"x" + onnx_files.RAW[901:],
+MODELS = {
+    **_ANYTHING,
+    **_damaged(onnx_files.RAW),
     "another network": onnx_files.classifier().SerializeToString(),
     "weights elsewhere": onnx_files.sealed(onnx_files.weights_elsewhere()),
     "a renamed classifier": onnx_files.as_detector(onnx_files.RAW),
     "a renamed detector": onnx_files.as_classifier(onnx_files.DETECTOR_RAW),
 }
-CHECKPOINTS = (
-    _ANYTHING
-    | checkpoints.hiding_code()
-    | {
-        "another network": safetensors.numpy.save({"x": onnx_files.zeros(1)}),
-        **{f"a header of {n}": n.to_bytes(8, "little") + b"{}" for n in (0, 1, 2**40, 2**64 - 1)},
-    }
-)
+_SAVED, _STATE = checkpoints.saved().sealed(), checkpoints.state().sealed()
+_TENSORS = {
+    "another network": safetensors.numpy.save({"x": onnx_files.zeros(1)}),
+    **{f"a header of {n}": n.to_bytes(8, "little") + b"{}" for n in (0, 1, 2**40, 2**64 - 1)},
+}
+CHECKPOINTS = {**_ANYTHING, **_damaged(_SAVED), **_TENSORS, "a state": _STATE}
 STATES = {
     **_ANYTHING,
-    **{
-        name: checkpoints.sealed(raw)
-        for name, raw in (checkpoints.malformed_states() | checkpoints.hiding_code()).items()
-    },
-    "half a zip": b"PK\3\4 half a zip",
+    **_damaged(_STATE),
+    **_TENSORS,
+    "a checkpoint": _SAVED,
+    **dict(checkpoints.with_strange_tensors()),
 }
 # For what continues a table, reads it, or takes its labels.
 TABLES = _ANYTHING | {

@@ -27,8 +27,7 @@ from digits_export.cli import export
 from digits_train import plots, trainer  # noqa: F401
 from digits_train.cli import train
 from tests.conftest import PICTURES, Patch, Run
-from tests.robustness import corpus
-from tests.robustness.checkpoints import saved
+from tests.robustness import checkpoints, corpus
 from tests.robustness.sandbox import harmless
 from tests.robustness.specimens import FACTOR
 from tests.runtime.serve.conftest import application
@@ -68,7 +67,7 @@ def with_value(command: str, parameter: Parameter, value: object) -> list[object
     return [command, *words, *([parameter.option, value] if parameter.option else [])]
 
 
-SEVEN = PICTURES / "7.jpg"
+SEVEN, SAVED = PICTURES / "7.jpg", checkpoints.saved().sealed()
 CORPUS = {
     "picture": corpus.PICTURES,
     "model": corpus.MODELS,
@@ -104,7 +103,7 @@ NAMES = {
     "checkpoint": "checkpoint.safetensors",
     "model": "m.onnx",
     "table": "t.csv",
-    "state": "state.pt",
+    "state": "state.safetensors",
     "results": "r",
 }
 
@@ -140,7 +139,7 @@ def prepare(kind: str, content: bytes) -> dict[str, Path]:
     file = folder / NAMES[kind]
     file.write_bytes(content)
     if kind == "state":
-        (folder / "checkpoint.safetensors").write_bytes(saved())
+        (folder / "checkpoint.safetensors").write_bytes(SAVED)
     tables = {
         "DIGITS": f"file,digit\n{file},7",
         "SEVENS": f"file,digit\n{SEVEN},7",

@@ -16,19 +16,14 @@ from digits.commands import reports
 from digits.data import table
 from digits.errors import DataError, DigitsError
 from digits.images.formats import FORMATS
-from digits_train import checkpoint, info
-from digits_train.checkpoint import load_state
+from digits_train import checkpoint, run, training
+from digits_train.distributed import CPU
 from tests.robustness import checkpoints, specimens
 from tests.robustness.sandbox import harmless
 from tests.robustness.specimens import mutants
 from tests.runtime.serve.conftest import application
 
-# torch warns about files that it wouldn't have written itself.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Detected pickle protocol",
-    "ignore:Casting complex values",
-    "ignore:.* only the first is read",
-)
+pytestmark = pytest.mark.filterwarnings("ignore:.* only the first is read")
 
 
 @cache
@@ -52,9 +47,14 @@ def describe_checkpoint(path: Path) -> None:
     out = io.StringIO()
     with redirect_stdout(out):
         for as_json in (False, True):
-            reports.print_report(info.inspect(path), as_json)
+            reports.print_report(run.describe(path), as_json)
     assert "44,426" in out.getvalue() and "\x1b" not in out.getvalue()
     checkpoint.load(path)
+
+
+def restore(path: Path) -> None:
+    values, tensors, _ = checkpoint.read(path)
+    training.restore(path, values, tensors, CPU.device)
 
 
 def read_labels(column: str, path: Path) -> None:
@@ -64,6 +64,7 @@ def read_labels(column: str, path: Path) -> None:
         raise DataError(f"{path} has no labels")
 
 
+SAVED, STATE = checkpoints.saved(), checkpoints.state()
 SPECIMENS = specimens.pictures()
 PICTURE = SPECIMENS["PNG L"]
 FORM = (
@@ -107,10 +108,6 @@ def of(format: str) -> dict[str, bytes]:
     return {name: raw for name, raw in SPECIMENS.items() if name.startswith(format)}
 
 
-def state(pickled: bytes) -> bytes:
-    return checkpoints.sealed(checkpoints.with_pickle(pickled))
-
-
 class Door(NamedTuple):
     """What reads such bytes.
 
@@ -124,7 +121,7 @@ class Door(NamedTuple):
     seal: Callable[[bytes], bytes] = bytes
 
     def takes(self, path: Path, raw: bytes) -> bool:
-        path.write_bytes(self.seal(raw))
+        path.write_bytes(raw)
         try:
             self.attempt(path)
         except DigitsError as error:
@@ -136,8 +133,8 @@ class Door(NamedTuple):
 DOORS = {
     **{f"predict {format}": Door(of(format), predict, 10) for format in FORMATS},
     "read": Door(SPECIMENS, read, 3),
-    "state": Door({"": checkpoints.state()}, checkpoint.load_state, 150, checkpoints.sealed),
-    "pickle": Door({"": checkpoints.pickle_of_state()}, checkpoint.load_state, 200, state),
+    "checkpoint": Door({"": SAVED.text()}, describe_checkpoint, 300, SAVED.with_text),
+    "state": Door({"": STATE.text()}, restore, 300, STATE.with_text),
     "digits": Door({"": LABELS}, partial(read_labels, "digit"), 200),
     "pages": Door({"": LABELS}, partial(read_labels, "text"), 200),
     "form": Door({"": FORM}, partial(post, url="/predict", headers=FORM_TYPE), 80),
@@ -150,37 +147,42 @@ DOORS = {
 def test_mutants_are_taken_or_refused(name: str, tmp_path: Path) -> None:
     door, path, taken = DOORS[name], tmp_path / "file", set()
     for title, raw in door.specimens.items():  # which also import lazily
-        assert door.takes(path, raw), title
-    for title, raw in mutants(door.specimens, door.number):
+        assert door.takes(path, door.seal(raw)), title
+    for title, mutant in mutants(door.specimens, door.number):
+        raw = door.seal(mutant)
         with harmless(title, tmp_path):
             taken.add(door.takes(path, raw))
     assert taken == {True, False}
 
 
-def test_forged_checkpoints_are_taken_or_refused(tmp_path: Path) -> None:
-    door, taken = Door({}, describe_checkpoint, 0), set()
-    for title, raw in checkpoints.forged():
+@pytest.mark.parametrize(
+    ("contents", "groups", "attempt"),
+    [
+        (SAVED, [(), ("experiment",), ("experiment", "recipe")], describe_checkpoint),
+        (STATE, [(), ("experiment",), ("experiment", "recipe")], restore),
+    ],
+)
+def test_forged_values_are_taken_or_refused(
+    contents: checkpoints.Contents,
+    groups: Sequence[Sequence[str]],
+    attempt: Callable[[Path], object],
+    tmp_path: Path,
+) -> None:
+    door, taken = Door({}, attempt, 0), set()
+    for title, raw in contents.forged(*groups):
         with harmless(title, tmp_path):
             taken.add(door.takes(tmp_path / "file", raw))
     assert taken == {True, False}
 
 
-def test_malformed_states_are_refused(tmp_path: Path) -> None:
-    for name, raw in checkpoints.malformed_states().items():
-        (tmp_path / "state.pt").write_bytes(raw)
-        with pytest.raises(DigitsError), harmless(name, tmp_path):
-            load_state(tmp_path / "state.pt")
-
-
 @pytest.mark.parametrize(
-    ("raw", "load"),
-    [(checkpoints.saved(), checkpoint.load), (checkpoints.sealed(checkpoints.state()), load_state)],
+    ("raw", "load"), [(SAVED.sealed(), checkpoint.load), (STATE.sealed(), checkpoint.read)]
 )
 def test_changed_byte_is_seen(tmp_path: Path, raw: bytes, load: Callable[[Path], object]) -> None:
     path = tmp_path / "file"
     path.write_bytes(raw)
     load(path)
-    for position in (len(raw) // 2, len(raw) - 1):
+    for position in (0, 900, len(raw) // 2, len(raw) - 1):
         path.write_bytes(raw[:position] + bytes([raw[position] ^ 1]) + raw[position + 1 :])
         with pytest.raises(DigitsError):
             load(path)

@@ -49,10 +49,12 @@ def default_experiment(network: str, recipe: str = "default", seed: int = 0) -> 
 def changes(experiment: Experiment) -> list[str]:
     """How an experiment differs from the network's recipe of that name, as `--set` reads it.
 
-    Raises DigitsError if there is no such network or recipe.
+    All of the recipe, if there is none of that name any more. Raises DigitsError if there is no
+    such network.
     """
-    usual = to_dict(default_experiment(experiment.network, experiment.recipe.name))
-    values = to_dict(experiment)
+    network, values = get_network(experiment.network), to_dict(experiment)
+    recipe = network.recipes.get(experiment.recipe.name)
+    usual = {"recipe": to_dict(recipe) if recipe else {}, "camera": to_dict(network.camera)}
     return [
         change
         for group in ("recipe", "camera")

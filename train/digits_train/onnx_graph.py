@@ -52,7 +52,7 @@ def to_onnx(network: nn.Module, interface: Interface) -> ir.Model:
     except Exception as error:  # whatever a user's network raises, too
         raise ModelError(f"PyTorch can't export it: {_cause(error)}") from error
     assert program is not None
-    return _without_notes(program.model)
+    return _without_notes(program.model, interface)
 
 
 def serialize(model: ir.Model) -> bytes:
@@ -84,11 +84,14 @@ def _cause(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
-def _without_notes(model: ir.Model) -> ir.Model:
+def _without_notes(model: ir.Model, interface: Interface) -> ir.Model:
     """The graph alone: notes, with paths of this machine, would be a quarter of the file."""
     ClearMetadataAndDocStringPass()(model)
     for node in model.graph:
         node.name = node.outputs[0].name
+    values = [*model.graph.inputs, *model.graph.outputs]
+    for value, tensor in zip(values, (interface.input, *interface.outputs), strict=True):
+        value.shape = ir.Shape(["batch", *tensor.shape])
     model.graph.name = "digits"
     model.ir_version = 8  # came with this opset (ONNX 1.13, 2022)
     model.producer_name, model.producer_version = "digits", digits.__version__

@@ -9,8 +9,8 @@ import msgspec
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-def to_dict(struct: msgspec.Struct) -> dict[str, Any]:
-    """The fields of a struct, and of those in it, in JSON's types."""
+def to_dict(struct: Any) -> dict[str, Any]:
+    """The fields of a struct or dataclass, and of those in it, in JSON's types."""
     values: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(struct))
     return values
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import digits
-from digits.errors import ModelError
+from digits.errors import DigitsError, ModelError
 from digits_train import checkpoint, models, optim
 from digits_train.camera.fonts import LIST_SHA256
 from digits_train.distributed import DistributedContext, set_threads
@@ -124,8 +124,7 @@ def restore(
     """Make a training of what `Training.save` wrote, on this or another kind of device.
 
     path: the file, for errors. Raises ModelError if a value is missing, unknown, of another type or
-    doesn't fit the others, and DigitsError if it is a user's own network, which must be named
-    again.
+    doesn't fit the others, or if it is a user's own network, which must be named again.
     """
     try:
         training = begin(from_dict(Experiment, values["experiment"]), device)
@@ -145,6 +144,8 @@ def restore(
         return training
     except torch.cuda.OutOfMemoryError:
         raise
+    except DigitsError as error:
+        raise ModelError(f"{path} can't be used: {error}") from error
     except (LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path} is damaged, or of another version of digits: {error}") from error
 
@@ -166,10 +167,14 @@ def _load_optimizer(training: Training, tensors: Mapping[str, Tensor]) -> None:
     optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
     # Fused kernels don't check shapes.
     for parameter in training.model.parameters() if training.step else ():
-        moments = list(optimizer.state[parameter].values())
-        fit = all(value.ndim == 0 or value.shape == parameter.shape for value in moments)
-        if not moments or not fit or not all(value.isfinite().all() for value in moments):
+        moments = optimizer.state[parameter]
+        fit = all(value.ndim == 0 or value.shape == parameter.shape for value in moments.values())
+        if not moments or not fit or not all(value.isfinite().all() for value in moments.values()):
             raise ValueError("the optimizer's state doesn't fit the weights")
+        # Nor memory layouts, of which a file has none.
+        for key, value in moments.items():
+            if value.ndim:
+                moments[key] = torch.empty_like(parameter).copy_(value)
 
 
 def _checked(row: Metrics) -> Metrics:

@@ -74,20 +74,13 @@ class Classification(Task[Recipe, Batch]):
     def load(experiment: Experiment, data: Path | None, parent: BaseNetwork | None) -> Dataset:
         recipe = experiment.recipe
         assert isinstance(recipe, Recipe)
+        if recipe.own:
+            dataset = _load_own(recipe, data)
+        else:
+            dataset = datasets.load(data, datasets.warn_of_skipped)
         if recipe.frames or recipe.outlier_weight:
             fonts.download()
-        if not recipe.own:
-            return datasets.load(data, datasets.warn_of_skipped)
-        if data is None:
-            raise DataError(f"the recipe {recipe.name} needs --data: your own labelled pictures")
-        if has_pages(data):
-            raise DataError(f"{data} has numbers: a detector learns from them (--network detector)")
-        own = datasets.load_own(data, datasets.warn_of_skipped)
-        if not len(own.train):
-            count = len(own.held_back)
-            raise DataError(f"{data}: all {count} pictures are held back; label more, or groups")
-        checksums = mnist.SHA256 | {datasets.OWN_CHECKSUM_NAME: own.sha256}
-        return Dataset(mnist.load_all(None), checksums, own)
+        return dataset
 
     @property
     def train(self) -> Split:
@@ -221,6 +214,20 @@ class Classification(Task[Recipe, Batch]):
         ):
             counts = [count_errors(network, split) for network in (self.parent, model)]
             yield Comparison(name, tolerance, len(split), *counts)
+
+
+def _load_own(recipe: Recipe, data: Path | None) -> Dataset:
+    """MNIST, and one's own pictures, to fine-tune a network on."""
+    if data is None:
+        raise DataError(f"the recipe {recipe.name} needs --data: your own labelled pictures")
+    if has_pages(data):
+        raise DataError(f"{data} has numbers: a detector learns from them (--network detector)")
+    own = datasets.load_own(data, datasets.warn_of_skipped)
+    if not len(own.train):
+        count = len(own.held_back)
+        raise DataError(f"{data}: all {count} pictures are held back; label more, or groups")
+    checksums = mnist.SHA256 | {datasets.OWN_CHECKSUM_NAME: own.sha256}
+    return Dataset(mnist.load_all(None), checksums, own)
 
 
 def count_errors(model: BaseNetwork, split: Split) -> int:

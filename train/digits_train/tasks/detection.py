@@ -69,10 +69,11 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
         if data is None:
             raise DataError(f"the recipe {recipe.name} needs --data: your own labelled pages")
         assert isinstance(parent, DetectorNetwork)
-        fonts.download()
         own = load_own_pages(data, network_maps(parent), datasets.warn_of_skipped)
         checksums = mnist.SHA256 | {datasets.OWN_CHECKSUM_NAME: own.sha256}
-        return Dataset(mnist.load_all(None), checksums, own)
+        dataset = Dataset(mnist.load_all(None), checksums, own)
+        fonts.download()
+        return dataset
 
     @property
     def network(self) -> type[DetectorNetwork]:
