@@ -160,12 +160,15 @@ def _load_optimizer(training: Training, tensors: Mapping[str, Tensor]) -> None:
     optimizer = training.optimizer
     # The groups come from the recipe.
     optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
-    # Fused kernels don't check shapes.
+    # Fused kernels check neither shapes nor memory layouts.
     for parameter in training.model.parameters() if training.step else ():
-        moments = list(optimizer.state[parameter].values())
-        fit = all(value.ndim == 0 or value.shape == parameter.shape for value in moments)
-        if not moments or not fit or not all(value.isfinite().all() for value in moments):
+        moments = optimizer.state[parameter]
+        fit = all(value.ndim == 0 or value.shape == parameter.shape for value in moments.values())
+        if not moments or not fit or not all(value.isfinite().all() for value in moments.values()):
             raise ValueError("the optimizer's state doesn't fit the weights")
+        for name, value in moments.items():
+            if value.ndim:
+                moments[name] = torch.empty_like(parameter).copy_(value)
 
 
 def _checked(row: Metrics) -> Metrics:
