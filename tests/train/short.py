@@ -137,7 +137,7 @@ class BarWindows(Windows):
 
 
 def crop_of_bars(random: np.random.Generator) -> Crop:
-    """Tall ones, ones, with a wide one, a minus, before them."""
+    """Some tall bars, ones, and sometimes a wide one, a minus, before them."""
     text = "-" * int(random.integers(0, 2)) + "1" * int(random.integers(0, 3))
     text = text if text != "-" else ""
     pixels: Grey = np.full((CROP_HEIGHT, 80 + 16 * int(random.integers(0, 3))), 220, np.uint8)
@@ -148,12 +148,16 @@ def crop_of_bars(random: np.random.Generator) -> Crop:
     return Crop(pixels, text)
 
 
+def crops_of_bars(materials: Materials, random: np.random.Generator) -> Iterator[Crop]:
+    while True:
+        yield crop_of_bars(random)
+
+
 class BarChunks(Chunks):
     def __getitem__(self, number: int) -> list[Batch]:
-        random = np.random.default_rng([self.seed, number])
+        crops = crops_of_bars(self.materials, np.random.default_rng([self.seed, number]))
         batches = self.passes * -(-256 // self.batch_size)  # as many as of a real one
-        crops = [[crop_of_bars(random) for _ in range(self.batch_size)] for _ in range(batches)]
-        return [to_batch(batch) for batch in crops]
+        return [to_batch([*islice(crops, self.batch_size)]) for _ in range(batches)]
 
 
 def bar_patches() -> list[tuple[Any, str, Any]]:
@@ -167,7 +171,7 @@ def bar_patches() -> list[tuple[Any, str, Any]]:
     }
     recognizers = {
         "default": RECOGNIZER,
-        "quick": replace(RECOGNIZER, name="quick", steps=200, interval=100),
+        "quick": replace(RECOGNIZER, name="quick", steps=100, interval=50),
     }
     return [
         (stream, "make_materials", lambda *_, **__: materials),
