@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime
 import torch
+from digits_export.graph import Graph
 from numpy.typing import NDArray
 
 from digits.inference.interface import CLASSIFIER
@@ -19,7 +20,6 @@ from digits.inference.metadata import ClassifierMetadata
 from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED, load
 from digits.inference.onnx_weights import read_weights
-from digits_export.graph import Graph
 from digits_export.optimize import fold_normalization, merge_calibration
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
 from digits_train.models.network import NONE

@@ -3,7 +3,6 @@
 Lengths on paper are in millimetres; the layers of a sheet have DOTS pixels for each.
 """
 
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,9 +39,9 @@ _MARKERS = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
 _EVEN, _OFF = Mixture(0, (0, 0)), ("squared", "ruled", "table", "pattern", "edge", "negative")
 _LATER = "curved", "blurred", "noisy", "compressed"  # when the sheet lies on the table
 _PLAIN: dict[str, Any] = dict.fromkeys((*_OFF, *_LATER), 0.0)
-_SHEET = replace(RANGES, **_PLAIN, kept=_EVEN, paper=(140, 255), min_contrast=90)
-_SCAN = replace(_SHEET, paper=(235, 255), min_contrast=150, falloff=_EVEN, shadow=_EVEN)
-_HAND = replace(legible(RANGES), size=(0.8, 1.25))
+_SHEET = structs.replace(RANGES, **_PLAIN, kept=_EVEN, paper=(140, 255), min_contrast=90)
+_SCAN = structs.replace(_SHEET, paper=(235, 255), min_contrast=150, falloff=_EVEN, shadow=_EVEN)
+_HAND = structs.replace(legible(RANGES), size=(0.8, 1.25))
 
 Matrix = NDArray[np.float64]  # a homography, [3, 3]
 

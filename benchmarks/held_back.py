@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from digits_train.matching import LabelledPage
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
@@ -33,7 +34,6 @@ from digits_train.camera.rows import RowWriter
 from digits_train.camera.strokes import bend, grain
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
-from digits_train.matching import LabelledPage
 from digits_train.matplotlib_data import load_font
 from digits_train.pixels import Bytes, Random, cropped, log_uniform, pick
 

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from digits_train.matching import DOUBTFUL, LabelledPage, Match, confusion, score
 from PIL import Image, ImageOps
 
 from benchmarks import held_back, nondigits, strokes
@@ -37,7 +38,6 @@ from digits_train.camera import fonts
 from digits_train.camera.exposure import photograph
 from digits_train.camera.page import number_page, page
 from digits_train.camera.window import Window
-from digits_train.matching import DOUBTFUL, LabelledPage, Match, confusion, score
 from digits_train.pixels import Random
 
 TRAINED, SIGNED, REAL = "axes as in training", "signs", "photos"

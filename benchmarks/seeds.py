@@ -11,13 +11,13 @@ from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
+from digits_train.config import AnyRecipe, TrainConfig
 
 from benchmarks.timing import parser, print_row
 from digits.errors import DigitsError
 from digits.terminal import print_stderr
 from digits_export.export import ExportConfig, export_run
 from digits_train import models, trainer
-from digits_train.config import AnyRecipe, TrainConfig
 from digits_train.run import RunDir
 
 # Columns of the table, in percent but for the seconds.

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from digits_train.config import Augmentation, Recipe, TrainConfig
+from digits_train.examples import Pool, generate_pools
 
 from benchmarks.timing import parser, print_row
 from digits.data import datasets, mnist
@@ -25,9 +27,7 @@ from digits_train import calibration
 from digits_train.augment import BatchRng, augment
 from digits_train.camera import fonts
 from digits_train.camera.lettering import write
-from digits_train.config import Augmentation, Recipe, TrainConfig
 from digits_train.distributed import CPU
-from digits_train.examples import Pool, generate_pools
 from digits_train.fit import fit
 from digits_train.models import Network, get_recipe
 from digits_train.start import Start, load_start

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import torch
+from digits_train.config import DetectorRecipe, Recipe, TrainConfig
+from digits_train.metrics import Metrics
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset, TensorDataset
@@ -19,10 +21,8 @@ from benchmarks.timing import Row
 from digits.data import mnist
 from digits.data.mnist import Split
 from digits_train.camera.materials import make_materials
-from digits_train.config import DetectorRecipe, Recipe, TrainConfig
 from digits_train.distributed import CPU, has_bfloat16
 from digits_train.fit import fit
-from digits_train.metrics import Metrics
 from digits_train.models import VGG16, BaseNetwork, LeNet5, get_network, get_recipe
 from digits_train.tasks import Classification, Detection, Task
 from digits_train.tasks.detection import Batch

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from digits_train.matching import LabelledPage
 
 from benchmarks import held_back
 from benchmarks.reader import parse_options
@@ -31,7 +32,6 @@ from digits.reader.reading import find_numbers
 from digits.terminal import progress_bar
 from digits_train.camera.numbers import random_digits
 from digits_train.camera.page import number_page
-from digits_train.matching import LabelledPage
 from digits_train.pixels import Random
 
 SEED = 31

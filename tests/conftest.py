@@ -111,13 +111,13 @@ def slice_as_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def trained_run(tmp_path_factory: pytest.TempPathFactory) -> "RunDir":
-    """A finished run of `short.CONFIG`, without figures, which no test changes."""
+    """A finished run of `short.EXPERIMENT`, without figures, which no test changes."""
     from tests.train import short
 
     with pytest.MonkeyPatch.context() as patch:
         short.replace_figures(patch)
         patch.setattr(mnist, "load_all", subset_digits.load_all)
-        run, _ = short.train(short.CONFIG, out=tmp_path_factory.mktemp("trained") / "run")
+        run, _ = short.train(short.EXPERIMENT, out=tmp_path_factory.mktemp("trained") / "run")
     return run
 
 

@@ -21,6 +21,7 @@ from digits.commands import bench
 from digits.inference.model_file import BUNDLED_DETECTOR, BUNDLED_RECOGNIZER
 from digits_train import checkpoint
 from digits_train.checkpoint import Provenance
+from digits_train.experiment import default_experiment
 from digits_train.models import LeNet5
 from digits_train.run import RunDir
 from tests.conftest import Patch, Run
@@ -43,7 +44,8 @@ ALLOWED = {
     "train/digits_train/": "digits msgspec numpy PIL safetensors scipy skimage torch typer",
     "train/digits_train/onnx_graph.py": "onnx_ir",
     "train/digits_train/plots.py": "matplotlib",  # which has its own settings
-    "export/digits_export/": "digits digits_train msgspec numpy onnx onnx_ir onnxruntime scipy torch typer",
+    "export/digits_export/": "digits digits_train msgspec numpy onnx onnx_ir onnxruntime scipy"
+    " torch typer",
 }
 OTHERS = sys.stdlib_module_names - {"ctypes", "fcntl", "resource", "select"}  # on all systems
 
@@ -215,7 +217,7 @@ def test_json_is_documented(
     Path("digits.csv").write_text("file,digit\n7.jpg,1\n")
     Path("pages.csv").write_text("file,text\nnumbers.jpg,1-1111.5\n")
     Path("run").mkdir()
-    about = Provenance("lenet5", "0.1", {"name": "classic"}, 3, 5, {}, 800, 0.9)
+    about = Provenance("0.1", default_experiment("lenet5"), 5, 800, 0.9)
     checkpoint.save(RunDir(Path("run")).checkpoint, LeNet5(), about)
     keys = documented(headings)
     lines = run(*command.split(), "--json")[1].splitlines()

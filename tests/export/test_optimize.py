@@ -33,7 +33,7 @@ NOISE = np.random.default_rng(0).integers(0, 256, (20, 1, 28, 28), np.uint8)
 
 def check(model: ir.Model, network: nn.Module, scaling: TemperatureScaling) -> None:
     """Compare the graph of a classifier with PyTorch."""
-    verify.serialize(model)
+    verify.checked(model)
     with torch.inference_mode():
         logits = network(torch.tensor(NOISE[:7])) / scaling.temperature
         expected = probabilities(logits, scaling.none_logit)
@@ -150,11 +150,11 @@ def test_lenet5(network: Network, graphs: Graphs) -> None:
         " Gemm Relu Gemm Relu Gemm Softmax MatMul"
     )
     assert stored(model).keys() >= set(network.state_dict())
-    assert len(verify.serialize(model)) < 184_000
+    assert len(verify.checked(model)) < 184_000
 
 
 def test_detector(detector: Detector, detector_graphs: Graphs) -> None:
-    raw = verify.serialize(detector_graphs["float"])
+    raw = verify.checked(detector_graphs["float"])
     assert "BatchNormalization" not in operators(detector_graphs["float"])
     run = verify.session_outputs(open_session(raw, "float"), DETECTOR)
     calibrated = verify.module_outputs(CalibratedDetector(detector, MAP_SCALING))
@@ -168,7 +168,7 @@ def test_weights_are_int8_and_biases_int32(graphs: Graphs) -> None:
     for name, values in stored(graphs["int8"]).items():
         elements[str(values.dtype)] += values.size * name.endswith(".int")
     assert (elements["int8"], elements["int32"]) == (44_988, 255)
-    assert len(verify.serialize(graphs["int8"])) < 55_000
+    assert len(verify.checked(graphs["int8"])) < 55_000
     operators = [node.op_type for node in graphs["int8"].graph]
     assert operators.count("QuantizeLinear") == 4  # before each product but the first
 
@@ -208,13 +208,13 @@ def test_all_but_the_first_layer_of_a_detector_is_of_integers(detector_graphs: G
     sources = [shuffle.inputs[0] for shuffle in shuffles]
     rounds = [source.producer() for source in sources if source is not None]
     assert [node.op_type for node in rounds if node] == 2 * ["QuantizeLinear"]
-    assert len(verify.serialize(detector_graphs["int8"])) < 400_000
+    assert len(verify.checked(detector_graphs["int8"])) < 400_000
 
 
 def test_weights_are_stored_as_bytes(graphs: Graphs, detector_graphs: Graphs) -> None:
     """What continues from a file reads no others."""
     for model in (*graphs.values(), *detector_graphs.values()):
-        assert read_weights(verify.serialize(model)).keys() == stored(model).keys()
+        assert read_weights(verify.checked(model)).keys() == stored(model).keys()
 
 
 @pytest.mark.parametrize("kernels", ["float", "integer"])
@@ -251,7 +251,7 @@ def test_invalid_graph_is_an_error(source: str) -> None:
         f"{{ x = Cast<to = 1>(images) y = Relu({source}) }}"
     )
     with pytest.raises(ModelError, match="not valid ONNX"):
-        verify.serialize(ir.from_proto(proto))
+        verify.checked(ir.from_proto(proto))
 
 
 @pytest.mark.parametrize(("points", "allowed"), [(0, 0), (0.05, 1), (25, 1), (26, 2)])

@@ -1,7 +1,6 @@
-"""Short trainings on the subset of MNIST or pages of bars, and a way to interrupt them."""
+"""Short trainings on the subset of MNIST or pictures of bars, and a way to interrupt them."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -9,27 +8,34 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 
+from digits.data.datasets import Dataset
 from digits.data.mnist import Split
 from digits.images.grey import Grey
+from digits.inference.interface import CROP_HEIGHT
 from digits_train import models, plots, run, trainer
-from digits_train.config import Augmentation, DetectorRecipe, Recipe, TrainConfig
-from digits_train.detection import Targets, make_targets
-from digits_train.detector_data import HeldOut, HeldOutWindows, Windows, stacked
+from digits_train.camera.crops import Crop
+from digits_train.camera.ink import Glyph
+from digits_train.camera.materials import Materials
+from digits_train.chunks import Batch, Chunks, to_batch
 from digits_train.distributed import CPU, DistributedContext
+from digits_train.experiment import Experiment
 from digits_train.fit import fit
-from digits_train.matching import LabelledPage, Truth
-from digits_train.metrics import Metrics
+from digits_train.models.recognizer import Recognizer
+from digits_train.recipes import Augmentation, DetectorRecipe, Recipe
 from digits_train.run import RunDir
-from digits_train.symbols import Symbol, columns
-from digits_train.tasks import detection
-from digits_train.tasks.classification import Classification
-from digits_train.training import Training
+from digits_train.symbols import LabelledPage, Symbol, label_window
+from digits_train.tasks import Classification, detection, recognition, stream
+from digits_train.training import Metrics, Training
+from digits_train.windows import Windows
 
 SMALL = Augmentation(rotation=5, scale=0.05, shear=0.05, shift=0.5, elastic=0.2)
-RECIPE = Recipe("test", 2, batch_size=20, learning_rate=5e-3, ema_decay=0.9, augmentation=SMALL)
-CONFIG = TrainConfig("lenet5", RECIPE)
+RECIPE = Recipe(
+    name="test", epochs=2, batch_size=20, learning_rate=5e-3, ema_decay=0.9, augmentation=SMALL
+)
+EXPERIMENT = Experiment(network="lenet5", recipe=RECIPE)
 FILES = run.FILES
 
 
@@ -39,8 +45,8 @@ def replace_figures(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(plots, name, lambda path, *_, **__: path.touch())
 
 
-def train(config: TrainConfig, **rest: Any) -> tuple[RunDir, dict[str, Any]]:
-    result = trainer.train(config, **{"device": "cpu", **rest})
+def train(experiment: Experiment, **rest: Any) -> tuple[RunDir, dict[str, Any]]:
+    result = trainer.train(experiment, **{"device": "cpu", **rest})
     assert result is not None
     return result.run, result.summary
 
@@ -58,85 +64,119 @@ def distance(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> float
     return float(torch.stack(parts).norm())
 
 
+def dataset(train: Split, validation: Split | None = None, own: Any = None) -> Dataset:
+    digits = validation or train
+    return Dataset({"train": train, "validation": digits, "test": digits}, {}, own)
+
+
 def fit_digits(
     training: Training,
-    recipe: Recipe,
     train: Split,
     validation: Split | None = None,
     dist: DistributedContext = CPU,
-    **rest: Any,
 ) -> Iterator[Metrics]:
-    task = Classification(recipe, train, validation or train, dist=dist)
-    return fit(training, task, **rest)
+    return fit(training, Classification(training.experiment, dataset(train, validation), dist=dist))
 
 
-def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Raise KeyboardInterrupt after this many epochs."""
+def interrupt_after(validations: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raise KeyboardInterrupt after so many."""
 
     def interrupted(*arguments: Any) -> Iterator[Metrics]:
-        yield from islice(fit(*arguments), epochs)
+        yield from islice(fit(*arguments), validations)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(trainer, "fit", interrupted)
 
 
-BARS = DetectorRecipe(
-    "default", 2, batch_size=4, learning_rate=3e-3, weight_decay=0.02, ema_decay=0.9, crops=12
+DETECTOR = DetectorRecipe(
+    name="default",
+    steps=4,
+    interval=2,
+    batch_size=4,
+    learning_rate=3e-3,
+    weight_decay=0.02,
+    ema_decay=0.9,
+    glyphs=20,
+    texts=10,
+    window=96,
+    validation=8,
+    final_validation=32,
 )
-SIDE = 64
-_SHAPES = {1: (6, 24), 10: (20, 6)}  # width and height of a one and a minus
+RECOGNIZER = replace(
+    Recognizer.recipes["default"],
+    steps=6,
+    interval=3,
+    batch_size=8,
+    ema_decay=0.9,
+    passes=2,
+    validation=256,
+)
+_SIZES = {1: (6, 24), 10: (20, 6)}  # width and height of a one and a minus
 
 
-def bars(random: np.random.Generator) -> tuple[Grey, list[Symbol]]:
-    """A page with one in each quarter."""
-    page, symbols = np.full((SIDE, SIDE), 220, np.uint8), []
-    for quarter, symbol in enumerate(random.choice(list(_SHAPES), 4).tolist()):
-        width, height = _SHAPES[symbol]
-        left = quarter % 2 * 32 + int(random.integers(1, 31 - width))
-        top = quarter // 2 * 32 + int(random.integers(1, 31 - height))
+def page_of_bars(random: np.random.Generator, side: int) -> LabelledPage:
+    """With one in each quarter."""
+    page, symbols = np.full((side, side), 220, np.uint8), []
+    for quarter, symbol in enumerate(random.choice(list(_SIZES), 4).tolist()):
+        width, height = _SIZES[symbol]
+        left = quarter % 2 * side // 2 + int(random.integers(1, side // 2 - width))
+        top = quarter // 2 * side // 2 + int(random.integers(1, side // 2 - height))
         page[top : top + height, left : left + width] = 30
         symbols.append(Symbol((left, top, left + width, top + height), symbol, 24))
-    return page, symbols
+    return label_window(page, symbols)
 
 
-class TinyWindows(Windows):
-    def __getitem__(self, number: int) -> tuple[Tensor, Targets]:
-        random = np.random.default_rng([self.seed, self.epoch, number])
-        own = round(self.share * self.batch_size) if self.own else 0
-        shown = [self.own.example(random, SIDE) for _ in range(own) if self.own]
-        drawn = [bars(random) for _ in range(self.batch_size - own)]
-        shown += [(page, make_targets(page.shape, symbols)) for page, symbols in drawn]
-        return stacked(shown)
+class BarWindows(Windows):
+    """What is hard changes all that a batch shows."""
+
+    def __getitem__(self, key: tuple[int, Sequence[int]]) -> list[LabelledPage]:
+        random, side = np.random.default_rng([self.seed, key[0], *key[1]]), self.recipe.window
+        own = round(self.recipe.own * self.size) if self.own else 0
+        drawn = [page_of_bars(random, side) for _ in range(self.size - own)]
+        return drawn + [self.own.window(random, side) for _ in range(own) if self.own]
 
 
-class TinyHeldOut(HeldOutWindows):
-    def __getitem__(self, number: int) -> HeldOut:
-        random = np.random.default_rng([self.seed, number])
-        drawn = [bars(random) for _ in range(self.batch_size)]
-        maps = [make_targets(page.shape, symbols) for page, symbols in drawn]
-        pages, targets = stacked(zip((page for page, _ in drawn), maps, strict=True))
-        truths = [Truth(*columns(symbols)[:2]) for _, symbols in drawn]
-        labelled = zip(drawn, truths, targets.weight.numpy(), strict=True)
-        return HeldOut(
-            pages,
-            targets,
-            [LabelledPage(page, "", truth, weight) for (page, _), truth, weight in labelled],
-        )
+def crop_of_bars(random: np.random.Generator) -> Crop:
+    """Some tall bars, ones, and sometimes a wide one, a minus, before them."""
+    text = "-" * int(random.integers(0, 2)) + "1" * int(random.integers(0, 3))
+    text = text if text != "-" else ""
+    pixels: Grey = np.full((CROP_HEIGHT, 80 + 16 * int(random.integers(0, 3))), 220, np.uint8)
+    for number, symbol in enumerate(text):
+        left = 8 + 20 * number
+        rows = slice(10, 40) if symbol == "1" else slice(22, 26)
+        pixels[rows, left : left + (4 if symbol == "1" else 14)] = 30
+    return Crop(pixels, text)
+
+
+def crops_of_bars(materials: Materials, random: np.random.Generator) -> Iterator[Crop]:
+    while True:
+        yield crop_of_bars(random)
+
+
+class BarChunks(Chunks):
+    def __getitem__(self, number: int) -> list[Batch]:
+        crops = crops_of_bars(self.materials, np.random.default_rng([self.seed, number]))
+        batches = self.passes * -(-256 // self.batch_size)  # as many as of a real one
+        return [to_batch([*islice(crops, self.batch_size)]) for _ in range(batches)]
 
 
 def bar_patches() -> list[tuple[Any, str, Any]]:
-    """What to set, to train detectors on tiny pages: object, attribute and value."""
-    recipes = {
-        "default": BARS,
-        "quick": replace(BARS, name="quick", epochs=3, crops=100, ema_decay=0.95),
-        "finetune": replace(BARS, name="finetune", epochs=2, own=0.5),
+    """What to set, to train on pictures of bars: object, attribute and value."""
+    texts = [Glyph(np.full((40, width), 200, np.uint8)) for width in (20, 50, 90)]
+    materials = Materials((), (), [texts], ())
+    detectors = {
+        "default": DETECTOR,
+        "quick": replace(DETECTOR, name="quick", steps=80, interval=40),
+        "finetune": replace(DETECTOR, name="finetune", own=0.5),
+    }
+    recognizers = {
+        "default": RECOGNIZER,
+        "quick": replace(RECOGNIZER, name="quick", steps=100, interval=50),
     }
     return [
-        (detection, "make_materials", lambda *_: object()),
-        (detection, "with_hard_negatives", lambda materials, *_: materials),
-        (detection, "Windows", TinyWindows),
-        (detection, "HeldOutWindows", TinyHeldOut),
-        (detection, "EPOCH_BATCHES", 2),
-        (detection, "BATCHES", 8),
-        (models.Detector, "recipes", recipes),
+        (stream, "make_materials", lambda *_, **__: materials),
+        (detection, "Windows", BarWindows),
+        (recognition, "Chunks", BarChunks),
+        (models.Detector, "recipes", detectors),
+        (models.Recognizer, "recipes", recognizers),
     ]

@@ -1,27 +1,29 @@
-"""Checkpoints, what `digits info` says of them, states of trainings; bundled files as a start."""
+"""Checkpoints, and what `digits info` says of them."""
 
-import hashlib
 import json
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import safetensors.torch
 import torch
+from msgspec.structs import replace
 
-from digits.errors import DigitsError, ModelError
-from digits.inference import metadata
-from digits.inference.model_file import BUNDLED, load
+from digits.errors import ModelError
 from digits_train import checkpoint, models
 from digits_train.checkpoint import Provenance
+from digits_train.experiment import change, default_experiment
 from digits_train.models import LeNet5
 from digits_train.run import RunDir
-from digits_train.start import load_start
+from digits_train.structs import to_dict
 from tests.conftest import Patch, Run
 
-PROVENANCE = Provenance("lenet5", "0.0", {"epochs": 5}, 3, 5, {}, 50_000, 0.99)
+PROVENANCE = Provenance("0.0", default_experiment("lenet5", "classic"), 5, 50_000, 0.99)
 NAN = torch.full([10], float("nan"))
+
+
+def about(network: str) -> Provenance:
+    return replace(PROVENANCE, experiment=replace(PROVENANCE.experiment, network=network))
 
 
 class Tied(LeNet5):
@@ -33,98 +35,90 @@ class Tied(LeNet5):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("architecture", ["detector", "tied"])
-def test_checkpoint_round_trip(tmp_path: Path, architecture: str, monkeypatch: Patch) -> None:
+@pytest.mark.parametrize("network", ["detector", "tied"])
+def test_checkpoint_round_trip(tmp_path: Path, network: str, monkeypatch: Patch) -> None:
     monkeypatch.setitem(models.ARCHITECTURES, "tied", Tied)
-    path, about = tmp_path / "saved", replace(PROVENANCE, architecture=architecture)
-    model = models.get_network(architecture)().to_device(torch.device("cpu"))  # with other strides
-    checkpoint.save(path, model, about)
+    path, model = tmp_path / "saved", models.get_network(network)()
+    model = model.to_device(torch.device("cpu"))  # with other strides
+    checkpoint.save(path, model, about(network))
     loaded = checkpoint.load(path)
-    assert (loaded.provenance, loaded.model.training) == (about, False)
+    assert (loaded.provenance, loaded.model.training) == (about(network), False)
     torch.testing.assert_close(loaded.model.state_dict(), model.state_dict(), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(
-    ("weights", "about", "complaint"),
+    ("weights", "network", "complaint"),
     [
-        ({}, {"epoch": 2.5}, "epoch can't be 2.5"),
-        ({}, {"architecture": "vgg99"}, "no network called 'vgg99'; .*needs --network FILE"),
-        ({"fc3.bias": torch.zeros(11)}, {}, r"fc3.bias is float32 \[11\], not float32 \[10\]"),
-        ({"fc3.bias": NAN}, {}, "lenet5: fc3.bias has NaN or infinite weights; train it again"),
+        ({}, "vgg99", "no network called 'vgg99'; .*needs --network FILE"),
+        (
+            {"fc3.bias": torch.zeros(11)},
+            "lenet5",
+            r"fc3.bias is float32 \[11\], not float32 \[10\]",
+        ),
+        ({"fc3.bias": NAN}, "lenet5", "fc3.bias has NaN or infinite weights; train it again"),
     ],
 )
-def test_unfitting_checkpoints(
-    tmp_path: Path, weights: dict[str, Any], about: dict[str, Any], complaint: str
+def test_unfitting_weights(
+    tmp_path: Path, weights: dict[str, Any], network: str, complaint: str
 ) -> None:
-    class Odd(LeNet5):
-        def state_dict(self, *_: Any, **__: Any) -> Any:
-            return LeNet5().state_dict() | weights
-
     path = tmp_path / "odd.safetensors"
-    checkpoint.save(path, Odd(), replace(PROVENANCE, **about))
+    checkpoint.write(path, LeNet5().state_dict() | weights, to_dict(about(network)))
     with pytest.raises(ModelError, match=complaint):
         checkpoint.load(path)
 
 
-def test_checkpoint_of_another_version(tmp_path: Path) -> None:
-    path, header = tmp_path / "checkpoint", {"digits": '{"format": "digits checkpoint 1"}'}
-    path.write_bytes(safetensors.torch.save({"x": torch.zeros(1)}, header))
-    message = r"is damaged, or not a checkpoint of this version of digits \(its format isn't"
-    with pytest.raises(ModelError, match=message):
-        checkpoint.load(path)
+@pytest.mark.parametrize(
+    ("damage", "complaint"),
+    [
+        (lambda values: values.pop("progress"), "missing required field `progress`"),
+        (lambda values: values.update(progress=2.5), "Expected `int`, got `float`"),
+        (lambda values: values.update(epochs=5), "another version of digits wrote epochs=5"),
+        (lambda values: values["experiment"].pop("precision"), "wrote experiment.precision=null"),
+        (lambda values: values["experiment"]["recipe"].update(crops=5), "recipe.crops=5"),
+    ],
+)
+def test_values_of_another_version(
+    tmp_path: Path, damage: Callable[[Any], object], complaint: str
+) -> None:
+    values = to_dict(PROVENANCE)
+    damage(values)
+    path = tmp_path / "old.safetensors"
+    checkpoint.write(path, LeNet5().state_dict(), values)
+    message = rf"old.safetensors is not a checkpoint of this version of digits \(.*{complaint}"
+    for read in (checkpoint.load, checkpoint.describe):
+        with pytest.raises(ModelError, match=message):
+            read(path)
 
 
-def test_missing_or_damaged_state(tmp_path: Path) -> None:
-    (tmp_path / "empty.pt").touch()
-    for name, cause in (("state", "there is no such file"), ("empty", "not a state that digits")):
-        with pytest.raises(ModelError, match=f"{name}.pt.*{cause}"):
-            checkpoint.load_state(tmp_path / f"{name}.pt")
+def test_damage_and_another_format(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint"
+    message = r"is damaged, or not a file of this version of digits \("
+    checkpoint.save(path, LeNet5(), PROVENANCE)
+    raw = path.read_bytes()
+    for content, cause in (
+        (raw[:-1] + bytes([raw[-1] ^ 1]), "its SHA-256 isn't the one in its header"),
+        (raw.replace(b"0.99", b"0.98"), "its SHA-256 isn't"),
+        (raw.replace(b"checkpoint 3", b"checkpoint 2"), "its format isn't digits checkpoint 3"),
+        (raw[:100], ""),
+        (b"", ""),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ModelError, match=message + cause):
+            checkpoint.load(path)
 
 
 def test_info_of_an_unregistered_network(run: Run, tmp_path: Path) -> None:
     path = RunDir(tmp_path).checkpoint
-    about = replace(PROVENANCE, architecture="mine", recipe={"name": "classic"})
-    checkpoint.save(path, models.Detector(), about)
+    changed = change(about("mine").experiment, ["camera.textures=0.2"])
+    checkpoint.save(path, models.Detector(), replace(PROVENANCE, experiment=changed))
     code, out, err = run("info", tmp_path)
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert (code, err) == (0, "")
     assert lines[:2] == [f"file {path}", f"bytes {path.stat().st_size:,}"]
-    assert {"provenance.recipe.name classic", "parameters 339,321"} < {*lines}
+    assert {"provenance.experiment.recipe.name classic", "parameters 339,321"} < {*lines}
+    assert "provenance.experiment.camera textures=0.2" in lines
     assert {"tensors.up.weight 128 64 1 1", "tensors.neck.0.norm.num_batches_tracked –"} < {*lines}
     values = json.loads(run("info", path, "--json")[1])
-    assert values == json.loads(run("info", tmp_path / "state.pt", "--json")[1])
+    assert values == json.loads(run("info", tmp_path / "state.safetensors", "--json")[1])
     assert values.keys() == {"file", "bytes", "sha256", "provenance", "parameters", "tensors"}
     assert values["tensors"]["up.bias"] == [128]
-
-
-@pytest.mark.slow
-def test_bundled_file_and_run(trained_run: RunDir) -> None:
-    for source, file in (
-        (None, Path(BUNDLED)),
-        (trained_run.folder, trained_run.checkpoint),
-        (trained_run.state, trained_run.checkpoint),
-    ):
-        architecture, model, sha256 = load_start(source, None)
-        assert (architecture, model.training) == ("lenet5", False)
-        assert sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        (None, "no vgg16 is bundled: name a run, or an exported ONNX file"),
-        (Path(BUNDLED), "is a lenet5: a vgg16 can't start from its weights"),
-        (Path("missing.onnx"), "missing.onnx: no such model"),
-    ],
-)
-def test_unusable_sources(source: Path | None, message: str) -> None:
-    with pytest.raises(DigitsError, match=message):
-        load_start(source, "vgg16")
-
-
-def test_other_exported_files(tmp_path: Path) -> None:
-    path, about = tmp_path / "own.onnx", load(BUNDLED, metadata.ClassifierMetadata).metadata
-    other = replace(about, architecture="vgg16")  # of pairs with the same key, the last counts
-    path.write_bytes(metadata.add_metadata(Path(BUNDLED).read_bytes(), other))
-    with pytest.raises(ModelError, match="own.onnx is a vgg16: only its run can be a start, not"):
-        load_start(path, None)

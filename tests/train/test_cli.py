@@ -1,14 +1,13 @@
+import json
 import re
 import shlex
 import sys
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from digits_train import models
-from digits_train.config import QUICK, TrainConfig, UnfitValueError, config_from_dict
+from digits_train import checkpoint, models
 from tests.conftest import Patch, Run
 from tests.train.short import FILES, interrupt_after
 
@@ -25,7 +24,8 @@ def test_help_lists_networks_and_recipes(run: Run) -> None:
         told = " ".join(shown.partition(f"  {architecture} ")[2].split())
         told = told[: told.find(ends.get(architecture, "textbook's"))]
         for name, recipe in network.recipes.items():
-            assert f"{name}: {recipe.epochs} epochs" in told or name == "finetune"
+            count = f"{name}: {recipe.total:,} {recipe.unit}s"
+            assert count in told or name == "finetune"
         assert ("finetune" in network.recipes) == (architecture != "recognizer")
     assert "first three    finetune: " in shown
 
@@ -36,9 +36,11 @@ def test_help_lists_networks_and_recipes(run: Run) -> None:
         ("--recipe best", 2, "no recipe called 'best'; there are: classic, quick, default, fine"),
         ("--network detector --recipe classic", 2, "classic'; there are: default, quick, finetune"),
         ("--network recognizer --recipe finetune", 2, "'finetune'; there are: default, quick"),
-        ("--learning-rate nan", 2, "Invalid value: learning_rate can't be nan"),
+        ("--set recipe.epoch=3", 2, "is no recipe.epoch; did you mean recipe.epochs?"),
+        ("--set recipe.epochs=0", 2, "--set recipe.epochs=0: expected int >= 1"),
         ("--resume runs/x --network vgg16", 2, CONTINUES),
         ("--resume runs/x --seed 3", 2, CONTINUES),
+        ("--resume runs/x --set recipe.epochs=3", 2, CONTINUES),
         ("--recipe finetune --data mine", 1, "recipe finetune needs --start: what to fine-tune"),
         pytest.param("--device cuda", 1, "PyTorch finds no cuda device", marks=NO_GPU),
         ("--start bundled", 1, "recipe finetune needs --data: your own labelled pictures"),
@@ -59,47 +61,28 @@ def test_what_cannot_be_trained(run: Run, arguments: str, code: int, complaint: 
 @pytest.mark.slow
 @pytest.mark.usefixtures("slice_as_mnist", "without_figures")
 def test_ctrl_c_keeps_an_epoch_and_names_the_command(run: Run, monkeypatch: Patch) -> None:
+    """What was set is in all that is kept."""
     interrupt_after(1, monkeypatch)
     monkeypatch.setattr("os._exit", sys.exit)
-    code, out, err = run("train", "--recipe", "classic", "--epochs", 2)
+    changes = ("--set", "recipe.epochs=2", "--set", "camera.textures=0.2")
+    code, out, err = run("train", "--recipe", "classic", *changes)
     assert (code, out) == (130, "")
     assert err.splitlines()[-1].startswith("interrupted: epoch 1 is kept; go on with ")
     assert err.endswith("digits train --resume runs/lenet5`\n")
+    summary = json.loads(Path("runs/lenet5/run.json").read_text())
+    assert (summary["recipe"]["epochs"], summary["camera"]["textures"]) == (2, 0.2)
+    about = checkpoint.load(Path("runs/lenet5/checkpoint.safetensors")).provenance
+    assert (about.experiment.recipe.total, about.experiment.camera.textures) == (2, 0.2)
+    assert (about.experiment.recipe.name, about.progress) == ("classic", 1)
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("slice_as_mnist", "without_figures")
 def test_useless_network_is_kept_and_told(run: Run) -> None:
-    code, out, err = run("train", *shlex.split("--recipe classic --epochs 1 --learning-rate 1e-9"))
+    slow = ("--set", "recipe.epochs=1", "--set", "recipe.learning_rate=1e-9")
+    code, out, err = run("train", "--recipe", "classic", *slow)
     assert code == 1 and out.startswith("runs/lenet5  validation ")
     assert "can't be told from guessing: it reads " in err
     line = "epoch #/#  loss #  accuracy #%  validation loss #  accuracy #%  # images/s"
     assert line in re.sub(r"[\d.,]+", "#", err)
     assert {path.name for path in Path("runs/lenet5").iterdir()} == FILES
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        *(("epochs", 0), ("epochs", True), ("batch_size", 1.5), ("learning_rate", -1.0)),
-        *(("learning_rate", float("nan")), ("frames", float("inf")), ("frames", "0.5")),
-        *(("frames", True), ("optimizer", "adam"), ("name", 7), ("ema_decay", "none")),
-    ],
-)
-def test_unfit_values_of_recipes(name: str, value: object) -> None:
-    with pytest.raises(UnfitValueError, match=f"{name} (must be above 0, not|can't be)"):
-        replace(QUICK, **{name: value})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("architecture", ["lenet5", "detector"])
-def test_config_from_dict(architecture: str) -> None:
-    config = TrainConfig(architecture, models.get_recipe(architecture, "default", learning_rate=1))
-    values = asdict(config)
-    assert config_from_dict(values) == config
-    for changed, complaint in (
-        (values | {"other": 1}, "other"),
-        (values | {"data_sha256": []}, "data_sha256 can't be"),
-        ({key: value for key, value in values.items() if key != "init"}, "init is missing"),
-    ):
-        with pytest.raises(TypeError, match=complaint):
-            config_from_dict(changed)

@@ -6,12 +6,12 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+from digits_train.config import TrainConfig
 from PIL import Image
 
 from digits import system
 from digits.errors import DataError, Interrupted
 from digits_train import checkpoint, models
-from digits_train.config import TrainConfig
 from digits_train.start import load_start
 from digits_train.tasks import detection
 from tests.conftest import Patch, Run

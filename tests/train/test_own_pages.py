@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from digits_train.detection import PEAK, Targets
+from digits_train.matching import Truth, find_symbols
 from PIL import Image
 from torch.nn.functional import one_hot
 
@@ -14,8 +16,6 @@ from digits.errors import DataError, DigitsError
 from digits.images.grey import Grey, digest_of
 from digits.inference.detector_model import DetectorModel
 from digits.inference.interface import SYMBOLS
-from digits_train.detection import PEAK, Targets
-from digits_train.matching import Truth, find_symbols
 from digits_train.models.detector import Maps
 from digits_train.own_pages import OwnPages, load_own_pages, network_maps, read_right
 from digits_train.start import load_start

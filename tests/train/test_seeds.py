@@ -13,13 +13,13 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
+from digits_train.config import TrainConfig
+from digits_train.detector_data import Windows
 
 from digits.data.mnist import Split
 from digits.errors import DigitsError
 from digits_train import checkpoint, fit_ranker, frames, models
 from digits_train.camera.materials import Materials, make_materials
-from digits_train.config import TrainConfig
-from digits_train.detector_data import Windows
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.run import RunDir
 from digits_train.training import begin

@@ -13,14 +13,14 @@ from unittest.mock import Mock
 
 import pytest
 import torch
+from digits_train.config import DetectorRecipe, Recipe
+from digits_train.metrics import predict, scores
 
 from digits.data import datasets, mnist
 from digits.data.mnist import Split
 from digits.errors import DigitsError, Interrupted, ModelError
 from digits_train import checkpoint, run, trainer
-from digits_train.config import DetectorRecipe, Recipe
 from digits_train.distributed import CPU, DistributedContext
-from digits_train.metrics import predict, scores
 from digits_train.run import RunDir
 from tests.conftest import Patch
 from tests.train.short import CONFIG, FILES, interrupt_after, resume, train

@@ -7,10 +7,10 @@ T. Dietterich, "Deep anomaly detection with outlier exposure", ICLR 2019).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 
 import numpy as np
+from msgspec.structs import replace
 
 from digits.vision.components import Component
 from digits.vision.frame import to_mnist

@@ -1,5 +1,6 @@
 """One training run, new or resumed, to a run folder with all its files."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -51,7 +52,8 @@ def train(
     checkpoint is then kept.
     """
     with init_distributed(device) as dist, _lack_of_memory_reported(), ExitStack() as lock:
-        parent = start.model if start and experiment.recipe.own else None
+        # A copy as it is: the same network finds the symbols of one's own pages in a resumed run.
+        parent = copy.deepcopy(start.model) if start and experiment.recipe.own else None
         experiment = replace(experiment, init=start and start.sha256)
         task = make_task(experiment, data, parent, dist)
         if start:

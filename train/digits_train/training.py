@@ -165,7 +165,7 @@ def _load_optimizer(training: Training, tensors: Mapping[str, Tensor]) -> None:
     optimizer = training.optimizer
     # The groups come from the recipe.
     optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
-    # Fused kernels don't check shapes.
+    # Fused kernels check neither shapes nor memory layouts.
     for parameter in training.model.parameters() if training.step else ():
         moments = optimizer.state[parameter]
         fit = all(value.ndim == 0 or value.shape == parameter.shape for value in moments.values())

@@ -1,10 +1,11 @@
 """The windows on pages that a detector is trained and validated on."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from digits_train.camera.exposure import Photograph, photograph, texture

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from digits.inference.interface import CROP_HEIGHT, CROP_MAX_WIDTH, SYMBOLS
 from digits_train.camera import crops

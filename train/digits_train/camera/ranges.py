@@ -3,11 +3,11 @@
 The numbers that make a shape, a shadow, a texture or a text are where it is drawn.
 """
 
-from dataclasses import dataclass, fields, replace
 from math import isclose
 from typing import Annotated, NamedTuple
 
-from msgspec import Meta
+from msgspec import Meta, Struct
+from msgspec.structs import fields, replace
 
 from digits_train.pixels import Random
 
@@ -30,11 +30,10 @@ class Mixture(NamedTuple):
         return random.uniform(lowest, highest) if lowest < highest else lowest
 
 
-@dataclass(frozen=True)
-class Ranges:
+class Ranges(Struct, frozen=True):
     """Ranges from which numbers are drawn evenly, chances, and normal distributions.
 
-    `dataclasses.replace` changes one axis. A length in heights is by the height of the page's
+    `msgspec.structs.replace` changes one axis. A length in heights is by the height of the page's
     digits, or by that of a character where that is drawn on its own.
     """
 

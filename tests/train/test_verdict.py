@@ -1,19 +1,17 @@
-"""What is told of data, of a training that failed, of a fine-tuning, and in figures."""
+"""What is told of data, of a training that failed, and of a fine-tuning."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageColor
 
 from digits.alignment import Score
 from digits.data.mnist import Split, SplitName
 from digits.errors import ModelError
 from digits.evaluation.digits import Evaluation
-from digits_train import comparison, diagnose, plots
-from digits_train.comparison import Comparison
-from digits_train.matching import LabelledPage, Truth
+from digits_train import verdict
+from digits_train.verdict import Comparison
 
 ALL, MOST = [*range(10)] * 10, [*range(8)] * 13
 
@@ -39,7 +37,7 @@ def test_data_warnings(train: list[int], test: list[int], warnings: list[str]) -
     labels: dict[SplitName, list[int]] = {"train": train, "validation": ALL, "test": test}
     images = np.zeros((0, 28, 28), np.uint8)
     splits = {name: Split(images, np.array(each)) for name, each in labels.items()}
-    assert [*diagnose.data_warnings(splits)] == warnings
+    assert [*verdict.data_warnings(splits)] == warnings
 
 
 @pytest.mark.parametrize(
@@ -57,7 +55,7 @@ def test_failure_if_no_better_than_guessing(labels: Sequence[int], right: int, f
     counts = np.zeros((10, 10), np.int64)
     for index, label in enumerate(labels):
         counts[label, label if index < right else (label + 1) % 10] += 1
-    message = diagnose.failure(Evaluation(confusion=counts))
+    message = verdict.failure(Evaluation(confusion=counts))
     complaint = f"it reads {counts.trace() / counts.sum():.2%} of {len(labels)} digits"
     assert complaint in message if message else not fails
 
@@ -66,7 +64,12 @@ def test_failure_if_no_better_than_guessing(labels: Sequence[int], right: int, f
     ("score", "fails"), [(Score(10, 7, 0, 3), True), (Score(10, 6, 1, 2), False)]
 )
 def test_failure_of_detector(score: Score, fails: bool) -> None:
-    assert (diagnose.detector_failure(score) is not None) == fails
+    assert (verdict.detector_failure(score) is not None) == fails
+
+
+@pytest.mark.parametrize(("accuracy", "fails"), [(0.1, True), (0.11, False)])
+def test_failure_of_recognizer(accuracy: float, fails: bool) -> None:
+    assert (verdict.recognizer_failure(accuracy, 100) is not None) == fails
 
 
 MNIST = Comparison("validation digits of MNIST", 0.001, 10_000, 43, 50)
@@ -107,33 +110,4 @@ def test_damaged_summary(tmp_path: Path, content: str) -> None:
         f"{summary} doesn't compare .*: finish its training with .*--resume {tmp_path} --data ...`$"
     )
     with pytest.raises(ModelError, match=message):
-        comparison.load(summary)
-
-
-def drawn(path: Path, color: str) -> bool:
-    """Whether a colour is in the picture."""
-    pixels = np.asarray(Image.open(path).convert("RGB")).reshape(-1, 3)
-    away = np.abs(pixels - np.array(ImageColor.getrgb(color))).max(1)
-    return bool((away < 30).sum() > 50)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("more", [{"train_accuracy": 0.9}, {"validation_errors": 1.5}])
-def test_curves(tmp_path: Path, more: dict[str, float]) -> None:
-    epoch = {"number": 1, "train_loss": 2.5, "validation_loss": 0.5, "validation_accuracy": 0.95}
-    path = tmp_path / "curves.png"
-    plots.curves(path, [epoch | more])
-    assert drawn(path, "#E69F00") and drawn(path, "#0072B2")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("symbol", [4, 7])
-def test_crops(tmp_path: Path, symbol: int) -> None:
-    """Of a 4 and a minus the first is read as `symbol`."""
-    boxes = np.array([(10, 10, 30, 40), (60, 24, 80, 28)])
-    truth, weight = Truth(boxes, np.array([4, 10])), np.ones((24, 24), np.float32)
-    page = LabelledPage(np.full((96, 96), 200, np.uint8), "", truth, weight)
-    path = tmp_path / "crops.png"
-    plots.crops(path, "crops", [page.match(boxes[:1], np.array([symbol]))])
-    colors = [drawn(path, color) for color in (plots.RIGHT, plots.FALSE, plots.MISSED)]
-    assert colors == [symbol == 4, symbol == 7, True]
+        verdict.load_comparisons(summary)

@@ -1,0 +1,193 @@
+"""Learning to find the symbols of a page."""
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from msgspec.structs import replace
+from PIL import Image
+from torch.nn.functional import one_hot
+
+from digits import system
+from digits.data.mnist import Split
+from digits.errors import DataError, Interrupted
+from digits_train import checkpoint, models
+from digits_train.distributed import CPU, DistributedContext
+from digits_train.experiment import Experiment, default_experiment
+from digits_train.models import Detector
+from digits_train.models.detection import Maps, Targets
+from digits_train.start import load_start
+from digits_train.symbols import Box, LabelledPage, Symbol, Truth, label_window
+from digits_train.tasks import Detection
+from digits_train.tasks.detection import Batch, find_symbols
+from digits_train.training import begin
+from tests.conftest import Patch, Run
+from tests.export.detector_pages import drawn_page
+from tests.train import short
+from tests.train.short import FILES, dataset, interrupt_after, resume, train
+
+EXPERIMENT = Experiment(network="detector", recipe=short.DETECTOR)
+SYMBOLS: list[tuple[Box, int]] = [
+    ((20, 20, 26, 50), 1),
+    ((60, 20, 80, 50), 2),
+    ((20, 70, 38, 74), 10),
+    ((60, 70, 64, 74), 11),
+]
+
+
+@pytest.fixture
+def bars(monkeypatch: Patch) -> None:
+    for patch in short.bar_patches():
+        monkeypatch.setattr(*patch)
+
+
+def test_perfect_maps_have_no_errors_and_the_surest_are_first() -> None:
+    symbols = [Symbol(box, label, 30) for box, label in SYMBOLS]
+    page = label_window(np.zeros((96, 96), np.uint8), symbols)
+    targets = Detector.targets([page])
+    classes = one_hot(targets.symbols.clamp(min=0), 12).movedim(-1, 1).float()
+    centres = (targets.heat[:, None] - 0.7) * 20
+    centres[0, 0, 18, 15] += 1  # the point
+    centres[0, 0, 2, 2] = -0.1  # rather nothing
+    [detections] = find_symbols(Maps(centres, classes, targets.boxes))
+    order = detections.symbols.argmax(1).argsort()
+    np.testing.assert_allclose(detections.boxes[order], page.truth.boxes, atol=1e-3)
+    assert page.match(detections.boxes, detections.symbols.argmax(1)).score == (4, 0, 0, 0)
+    assert detections.symbols[0].argmax() == 11
+
+
+class Threes(Detector):
+    """Learns that all symbols are threes."""
+
+    @staticmethod
+    def targets(pages: Sequence[LabelledPage]) -> Targets:
+        truths = [Truth(page.truth.boxes, 0 * page.truth.symbols + 3) for page in pages]
+        pairs = zip(pages, truths, strict=True)
+        return Detector.targets([page._replace(truth=truth) for page, truth in pairs])
+
+
+@pytest.mark.usefixtures("bars")
+def test_what_validation_counts_is_the_cameras_whatever_the_targets(
+    train_slice: Split, monkeypatch: Patch
+) -> None:
+    monkeypatch.setitem(models.ARCHITECTURES, "threes", Threes)
+    torch.manual_seed(0)
+    weights = Detector().state_dict()
+    figures = []
+    for name in ("detector", "threes"):
+        task = Detection(replace(EXPERIMENT, network=name), dataset(train_slice))
+        model = models.get_network(name)()
+        model.load_weights(weights)
+        figures.append(task.validate(model))
+    losses = [each.pop("validation_loss") for each in figures]
+    assert figures[0] == figures[1] and losses[0] != losses[1]
+
+
+def batch_at(step: int, hard: dict[int, list[int]], digits: Split, rank: int = 0) -> Batch:
+    dist = DistributedContext(CPU.device, rank, 2)
+    task = Detection(EXPERIMENT, dataset(digits), dist=dist)
+    task.start()
+    training = begin(EXPERIMENT, CPU.device)
+    training.step, training.hard = step, hard
+    batches = task.batches(training)
+    batch = next(batches)
+    batches.close()
+    return batch
+
+
+@pytest.mark.usefixtures("bars")
+def test_what_was_hard_200_steps_ago_is_shown_more_often(train_slice: Split) -> None:
+    """Not what was found later: the batches until then may already be made."""
+    hard = {20: [1], 40: [2, 0]}
+    for step, equal in ((219, {}), (220, {20: [1]}), (239, {20: [1]}), (240, {40: [2, 0]})):
+        shown, expected = (batch_at(step, each, train_slice).inputs for each in (hard, equal))
+        assert torch.equal(shown, expected)
+        assert torch.equal(shown, batch_at(step, {}, train_slice).inputs) == (step == 219)
+
+
+@pytest.mark.usefixtures("bars")
+def test_processes_share_a_batch(train_slice: Split) -> None:
+    parts = [batch_at(3, {}, train_slice, rank) for rank in range(2)]
+    assert [(len(part.inputs), part.size) for part in parts] == [(2, 2)] * 2
+    task = Detection(EXPERIMENT, dataset(train_slice))
+    maps = Maps(*(torch.zeros(2, n, 24, 24) for n in (1, 12, 4)))
+    mean, sums = task.loss(maps, parts[0])
+    assert sums["train_loss"].item() == pytest.approx(2 * mean.item())
+
+
+training = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
+
+
+@pytest.mark.slow
+@training
+@pytest.mark.usefixtures("bars")
+def test_bars_are_found_and_told_apart(run: Run, monkeypatch: Patch) -> None:
+    # Composing processes end with the training even if it is killed: they would keep its lock.
+    monkeypatch.setattr(system, "die_with_parent", lambda _: Path("called").touch())
+    code, out, err = run("train", "--network", "detector", "--recipe", "quick", "--device", "cpu")
+    assert code == 0, err
+    assert out.startswith("runs/detector  validation errors ") and "of 128 symbols" in out
+    assert "step 40/80  loss " in err and Path("called").exists()
+
+    folder = Path("runs/detector")
+    assert {path.name for path in folder.iterdir()} == FILES
+    rows = list(csv.DictReader((folder / "metrics.csv").open()))
+    assert ",".join(rows[0]) == (
+        "number,train_loss,validation_loss,validation_accuracy,validation_errors,"
+        "validation_missed,validation_invented,validation_wrong,seconds,images_per_second"
+    )
+    assert [row["number"] for row in rows] == ["40", "80"]
+    summary = json.loads((folder / "run.json").read_text())
+    counts = [summary[f"validation_{name}"] for name in ("missed", "invented", "wrong")]
+    assert summary["validation_errors"] == sum(counts) / summary["validation_symbols"] < 0.1
+    about = checkpoint.load(folder / "checkpoint.safetensors").provenance
+    assert (about.experiment.network, about.training_digits, about.progress) == (
+        *("detector", 800),
+        80,
+    )
+    assert about.validation_accuracy == float(rows[1]["validation_accuracy"]) > 0.9
+
+
+@pytest.mark.slow
+@training
+def test_a_detector_learns_from_the_cameras_windows() -> None:
+    recipe = replace(short.DETECTOR, steps=40, interval=20, ema_decay=None)
+    run, summary = train(replace(EXPERIMENT, recipe=recipe), out=Path("run"))
+    first, last = csv.DictReader((run.folder / "metrics.csv").open())
+    assert float(last["validation_loss"]) < float(first["validation_loss"])
+    assert summary["validation_symbols"] > 50
+
+
+@pytest.mark.slow
+@training
+@pytest.mark.usefixtures("bars")
+def test_resumed_finetuning_has_the_same_weights(monkeypatch: Patch) -> None:
+    boxes = ("12 32 140 76,777", "60 5 100 25,")  # two labels of each page
+    rows = [f"{number}.png,{box}" for number in range(8) for box in boxes]
+    for number in range(8):
+        Image.fromarray(drawn_page(number).pixels).save(f"{number}.png")
+    data = Path("labels.csv")
+    data.write_text("\n".join(["file,box,text", *rows]))
+    start, experiment = load_start(None, "detector"), default_experiment("detector", "finetune")
+    whole, expected = train(experiment, data=data, start=start, out=Path("whole"))
+    numbers, symbols = expected["comparison"]
+    assert (symbols["tolerance"], symbols["total"]) == (0.002, 128)
+    name, tolerance, total, _, wrong = numbers.values()
+    assert (name, tolerance) == ("numbers of your own, held back", None)
+    assert (total, wrong) == (4, 0)  # of two pages
+    about = checkpoint.load(whole.checkpoint).provenance.experiment
+    assert (about.init, about.data_sha256["own"]) == (start.sha256, expected["data_sha256"]["own"])
+    message = "step 2 is kept; go on with .*--resume parts --data ...`"
+    with monkeypatch.context() as patch, pytest.raises(Interrupted, match=message):
+        interrupt_after(1, patch)
+        train(experiment, data=data, start=load_start(None, "detector"), out=Path("parts"))
+    Path("others.csv").write_text(data.read_text().replace("777", "771"))
+    with pytest.raises(DataError, match="trained on other digits than those in others.csv"):
+        resume(Path("parts"), data=Path("others.csv"))
+    resumed, summary = resume(Path("parts"), data=data)
+    assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+    assert summary["comparison"] == expected["comparison"]

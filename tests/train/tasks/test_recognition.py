@@ -1,0 +1,68 @@
+"""Learning to read crops of numbers."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from digits import system
+from digits.inference.interface import CROP_HEIGHT, SYMBOLS
+from digits_train import checkpoint
+from digits_train.models.recognizer import BLANK, RecognizerNetwork
+from digits_train.tasks.recognition import Reading, best_path, confusion
+from tests.conftest import Patch, Run
+from tests.train.short import FILES, bar_patches
+
+
+def outputs_of(*paths: str) -> torch.Tensor:
+    """Log probabilities, nearly all of them on these paths, in which "_" is a blank."""
+    places = [[(SYMBOLS + "_").index(step) for step in path] for path in paths]
+    return (10.0 * torch.eye(BLANK + 1)[torch.tensor(places)]).log_softmax(2)
+
+
+def test_paths_say_texts_and_their_losses() -> None:
+    outputs = outputs_of("_11_1_-", "_______", "1234567")
+    assert best_path(outputs) == ["11-", "", "1234567"]
+    losses_of = RecognizerNetwork.losses
+    losses = losses_of(outputs, ["11-", "", "1234567"])
+    assert losses.max() < 0.01
+    assert (losses_of(outputs, ["1-", "1", "123456"]) > 5).all()
+    too_long = losses_of(outputs, ["1" * 8, "", "1234567"])  # for seven steps
+    assert too_long[0] == 0 and torch.equal(too_long[1:], losses[1:])
+
+
+def test_confusion_counts_what_is_missed_invented_and_wrong() -> None:
+    pixels = np.zeros((CROP_HEIGHT, 16), np.uint8)
+    texts = [("12-", "13-"), ("", "4"), ("56", "6"), ("", "")]
+    counts = confusion([Reading(pixels, *pair) for pair in texts])
+    places = {(1, 1), (2, 3), (10, 10), (BLANK, 4), (5, BLANK), (6, 6)}
+    assert {*map(tuple, np.argwhere(counts).tolist())} == places and counts.max() == 1
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
+def test_strokes_are_read(run: Run, monkeypatch: Patch) -> None:
+    for patch in bar_patches():
+        monkeypatch.setattr(*patch)
+    # Composing processes end with the training even if it is killed: they would keep its lock.
+    monkeypatch.setattr(system, "die_with_parent", lambda _: Path("called").touch())
+    command = ("train", "--network", "recognizer", "--recipe", "quick", "--device", "cpu")
+    code, out, err = run(*command)
+    assert code == 0, err
+    assert out.startswith("runs/recognizer  validation ") and " numbers  symbol errors " in out
+    assert Path("called").exists()
+    folder = Path("runs/recognizer")
+    assert {path.name for path in folder.iterdir()} == FILES
+    rows = list(csv.DictReader((folder / "metrics.csv").open()))
+    assert ",".join(rows[0]) == (
+        "number,train_loss,validation_loss,validation_accuracy,validation_errors,"
+        "validation_invented,seconds,images_per_second"
+    )
+    summary = json.loads((folder / "run.json").read_text())
+    assert summary["validation_accuracy"] == float(rows[-1]["validation_accuracy"]) > 0.8
+    assert summary["validation_errors"] < 0.2 > summary["validation_invented"]
+    experiment = checkpoint.load(folder / "checkpoint.safetensors").provenance.experiment
+    assert (experiment.network, experiment.recipe.name) == ("recognizer", "quick")

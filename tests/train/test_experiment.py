@@ -1,0 +1,93 @@
+"""Experiments: what `--set` changes, and reading them again."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from digits.errors import DigitsError
+from digits_train.experiment import Experiment, change, default_experiment
+from digits_train.models import ARCHITECTURES
+from digits_train.structs import differences, from_dict, to_dict
+
+LENET5 = default_experiment("lenet5")
+
+
+@pytest.mark.parametrize(
+    ("assignments", "changed"),
+    [
+        (["recipe.epochs=3"], {"recipe.epochs=3"}),
+        (["recipe.epochs=3", "recipe.epochs=4"], {"recipe.epochs=4"}),
+        (["recipe.ema_decay=null"], {"recipe.ema_decay=null"}),
+        (["recipe.augmentation.blur=0.5"], {"recipe.augmentation.blur=0.5"}),
+        (["recipe.augmentation=null"], {"recipe.augmentation=null"}),
+        (["recipe.name=mine", 'recipe.optimizer="adamw"'], {"mine", "adamw"}),
+        (["camera.textures=0.2", "camera.tails=[1,[0.2,0.3]]"], {"textures=0.2", "[0.2, 0.3]"}),
+        (["precision=bfloat16"], {'precision="bfloat16"'}),
+    ],
+)
+def test_what_set_changes(assignments: list[str], changed: set[str]) -> None:
+    """Nothing else."""
+    told = [*differences(to_dict(change(LENET5, assignments)), to_dict(LENET5))]
+    assert len(told) == len(changed)
+    assert all(any(part in line for line in told) for part in changed)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "complaint"),
+    [
+        ("recipe.epoch=3", "there is no recipe.epoch; did you mean recipe.epochs?"),
+        ("recipe.augmentation.blurr=1", "did you mean recipe.augmentation.blur?"),
+        *((f"{name}=3", f"there is no {name}; ") for name in ("recipe.steps", "seed", "init")),
+        ("recipe.epochs.more=3", "there is no recipe.epochs.more; run.json has all names"),
+        *((text, "expected NAME=VALUE") for text in ("recipe.epochs", "recipe.epochs=")),
+        ("recipe.epochs=0", "expected int >= 1"),
+        ("recipe.epochs=2.5", "expected int, got float"),
+        ("recipe.epochs=true", "expected int, got bool"),
+        ("recipe.epochs=many", "expected int, got str"),
+        ("recipe.batch_size=1", "expected int >= 2"),
+        ("recipe.learning_rate=nan", "expected float, got str"),
+        ("recipe.learning_rate=-1", "expected float > 0"),
+        ("recipe.learning_rate=1e999", "expected float, got str"),
+        ("recipe.frames=1e99", "expected float <= 1000000000"),
+        ("recipe.ema_decay=1", "expected float < 1"),
+        ("recipe.optimizer=adam", "invalid enum value 'adam'"),
+        ("recipe={}", "object missing required field"),
+        ("camera.textures=often", "expected float, got str"),
+        ("camera.textures=1.5", "expected float <= 1"),
+        ("camera.pen=[0.3,0.1]", "pen: 0.3 is above 0.1"),
+        ("camera.contents=[1,1,1]", "contents: the sum is 3, not 1"),
+        ("camera.tails=[1]", "expected array of length 2 to 3"),
+        ("precision=float16", "invalid enum value 'float16'"),
+    ],
+)
+def test_what_cannot_be_set_is_a_sentence(assignment: str, complaint: str) -> None:
+    with pytest.raises(DigitsError) as raised:
+        change(LENET5, [assignment])
+    assert str(raised.value).startswith(f"--set {assignment}: ")
+    assert complaint in str(raised.value) and "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("network", ARCHITECTURES)
+def test_an_experiment_is_read_as_it_was_written(network: str) -> None:
+    for recipe in ARCHITECTURES[network].recipes:
+        experiment = default_experiment(network, recipe, seed=3)
+        assert from_dict(Experiment, to_dict(experiment)) == experiment
+
+
+@pytest.mark.parametrize(
+    ("damage", "complaint"),
+    [
+        (lambda values: values.update(other=1), "another version of digits wrote other=1"),
+        (lambda values: values["recipe"].update(other=1), "wrote recipe.other=1"),
+        (lambda values: values["camera"].pop("textures"), "wrote camera.textures=null"),
+        (lambda values: values.pop("seed"), "wrote seed=null"),
+        (lambda values: values.pop("recipe"), "missing required field `recipe`"),
+        (lambda values: values.update(data_sha256=[]), "Expected `object`"),
+    ],
+)
+def test_values_of_another_version(damage: Callable[[Any], object], complaint: str) -> None:
+    values = to_dict(LENET5)
+    damage(values)
+    with pytest.raises(ValueError, match=complaint):
+        from_dict(Experiment, values)

@@ -1,0 +1,73 @@
+"""A detector's batches of windows and tight crops."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from digits_train.camera.exposure import Photograph
+from digits_train.camera.materials import Materials
+from digits_train.camera.ranges import RANGES
+from digits_train.camera.window import Window
+from digits_train.symbols import LabelledPage, Symbol, label_window
+from digits_train.windows import CROP_SIDE, Windows, crop
+from tests.train import short
+
+
+def test_crops_show_their_symbol_and_hide_what_is_outside() -> None:
+    page = np.arange(192 * 192, dtype=np.uint32).reshape(192, 192).astype(np.uint8)
+    window = Window.empty((192, 192))
+    boxes = (100, 60, 116, 84), (120, 60, 136, 84), (10, 10, 26, 34)
+    window.symbols += [Symbol(box, label, 24) for label, box in enumerate(boxes, 3)]
+    shown = Photograph(page, np.zeros((192, 192), np.float32), window)
+    cut = crop(shown, window.symbols[0].box, np.array([4, 2, 6, 8]))
+    assert cut.pixels.shape == cut.hidden.shape == (CROP_SIDE, CROP_SIDE)
+    rows, wide = (np.flatnonzero(1 - cut.hidden.min(axis)) for axis in (1, 0))
+    part = slice(rows[0], rows[-1] + 1), slice(wide[0], wide[-1] + 1)
+    assert (cut.pixels[part] == page[58:92, 96:122]).all()
+    assert (cut.pixels[: rows[0], part[1]] == page[58, 96:122]).all()  # edges repeat
+    assert min(rows[0], wide[0]) >= 16 and cut.hidden.sum() == CROP_SIDE**2 - 34 * 26
+    left, top, right, bottom = (round(side) for side in cut.window.symbols[0].box)
+    assert (cut.pixels[top:bottom, left:right] == page[60:84, 100:116]).all()
+    labelled = label_window(cut.pixels, *cut.visible())
+    assert labelled.truth.boxes.tolist() == [[left, top, right, bottom]]
+    assert labelled.doubtful == [(left + 20, top, right + 20, bottom)]
+    large = crop(shown, (0, 0, 190, 190), np.zeros(4))
+    assert (1 - large.hidden).sum() == (CROP_SIDE - 32) ** 2
+
+
+def batch(
+    materials: Materials, key: tuple[int, Sequence[int]] = (0, ()), **values: object
+) -> list[LabelledPage]:
+    return Windows(materials, **{"recipe": short.DETECTOR, "seed": 0, "size": 4} | values)[key]  # type: ignore[arg-type]
+
+
+def pixels(pages: Sequence[LabelledPage]) -> bytes:
+    return b"".join(page.pixels.tobytes() for page in pages)
+
+
+@pytest.mark.slow
+def test_a_batch_depends_on_seed_rank_number_and_hard_negatives(materials: Materials) -> None:
+    words = materials._replace(ranges=replace(RANGES, contents=(0, 1, 0), textures=0, crops=0))
+    batches = [
+        batch(words),
+        batch(words, (1, ())),
+        batch(words, (0, (0, 1))),
+        batch(words, seed=1),
+        batch(words, rank=1),
+        batch(words, size=3),
+    ]
+    assert pixels(batch(words)) == pixels(batches[0])
+    assert len({pixels(each) for each in batches}) == 6
+    assert [*map(len, batches)] == [4] * 5 + [3]
+    assert pixels(batches[0]).startswith(pixels(batches[-1]))
+    assert {page.pixels.shape for each in batches for page in each} == {(96, 96)}
+
+
+def test_tight_crops_are_as_many_pixels_and_never_validate(materials: Materials) -> None:
+    recipe = replace(short.DETECTOR, window=192)
+    crops = materials._replace(ranges=replace(RANGES, crops=1.0))
+    for held_out, count, side in ((False, 16, CROP_SIDE), (True, 4, 192)):
+        pages = batch(crops, recipe=recipe, held_out=held_out)
+        assert [page.pixels.shape for page in pages] == [(side, side)] * count
