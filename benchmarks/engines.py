@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime
 import torch
-from digits_export.graph import Graph
 from numpy.typing import NDArray
 
 from digits.inference.interface import CLASSIFIER
@@ -20,10 +19,14 @@ from digits.inference.metadata import ClassifierMetadata
 from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED, load
 from digits.inference.onnx_weights import read_weights
-from digits_export.optimize import fold_normalization, merge_calibration
+from digits_export.optimize import (
+    fold_normalization,
+    merge_calibration,
+    name_values,
+)
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
 from digits_train.models.network import NONE
-from digits_train.onnx_graph import to_onnx
+from digits_train.onnx_graph import serialize, to_onnx
 from digits_train.start import load_start
 
 Pixels = NDArray[np.uint8]
@@ -50,13 +53,15 @@ def bundled() -> Network:
     scaling = TemperatureScaling(file.metadata.temperature, float(none_logit))
     calibrated = CalibratedClassifier(load_start(None, "lenet5").model, scaling)
     # As other exporters do, without phases; but with the normalization in the weights.
-    graph = Graph(to_onnx(calibrated, CLASSIFIER))
-    graph.rename(lambda name: name.removeprefix("network."))
-    fold_normalization(graph)
-    merge_calibration(graph)
-    weights = {name: array for name, array in graph.constants.items() if "." in name}
-    weights["conv1.weight"] = weights["conv1.weight"] * graph.constants[".scale"]
-    return Network(weights, calibrated, graph.to_model().SerializeToString())
+    model = to_onnx(calibrated, CLASSIFIER)
+    name_values(model.graph)
+    fold_normalization(model.graph)
+    merge_calibration(model.graph)
+    raw = serialize(model)
+    stored = read_weights(raw)
+    weights = {name: array for name, array in stored.items() if not name.startswith(".")}
+    weights["conv1.weight"] = weights["conv1.weight"] * stored[".scale"]
+    return Network(weights, calibrated, raw)
 
 
 def digits(network: Network, batch: int) -> Call:

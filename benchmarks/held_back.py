@@ -15,7 +15,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from digits_train.matching import LabelledPage
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
@@ -36,6 +35,7 @@ from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
 from digits_train.matplotlib_data import load_font
 from digits_train.pixels import Bytes, Random, cropped, log_uniform, pick
+from digits_train.symbols import LabelledPage
 
 _SEED, _BANK, _TEXTS = 9_000_000, 3_000, 1_500
 _HEIGHTS = 18, 80  # pixels of the digits

@@ -21,7 +21,6 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from digits_train.matching import DOUBTFUL, LabelledPage, Match, confusion, score
 from PIL import Image, ImageOps
 
 from benchmarks import held_back, nondigits, strokes
@@ -39,6 +38,7 @@ from digits_train.camera.exposure import photograph
 from digits_train.camera.page import number_page, page
 from digits_train.camera.window import Window
 from digits_train.pixels import Random
+from digits_train.symbols import DOUBTFUL, LabelledPage, Match, confusion, score
 
 TRAINED, SIGNED, REAL = "axes as in training", "signs", "photos"
 PAIRS, STROKES = {"touching pairs": "touching", "joined pairs": "joined"}, "11, 111, 101, 10 to 19"

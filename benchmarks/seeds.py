@@ -11,29 +11,30 @@ from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
-from digits_train.config import AnyRecipe, TrainConfig
+from msgspec.structs import replace
 
 from benchmarks.timing import parser, print_row
 from digits.errors import DigitsError
 from digits.terminal import print_stderr
 from digits_export.export import ExportConfig, export_run
-from digits_train import models, trainer
+from digits_train import trainer
+from digits_train.experiment import Experiment, change, default_experiment
 from digits_train.run import RunDir
 
 # Columns of the table, in percent but for the seconds.
 COLUMNS = ("validation", "test", "test int8", "ECE int8", "seconds")
 
 
-def finish(options: Namespace, recipe: AnyRecipe, seed: int) -> RunDir:
-    """Train and export with this seed, or what is left to do of that. Raises DigitsError."""
-    name = f"{options.network}-{options.recipe}-{recipe.epochs}-{seed}"
+def finish(options: Namespace, experiment: Experiment) -> RunDir:
+    """Train and export, or do what is left of that. Raises DigitsError."""
+    recipe = experiment.recipe
+    name = f"{options.network}-{options.recipe}-{recipe.total}-{experiment.seed}"
     run = RunDir(options.out / name)
     if not (run.folder / "export.json").exists():
         if run.state.exists():
             result = trainer.resume(run, options.device)
         else:
-            config = TrainConfig(options.network, recipe, seed)
-            result = trainer.train(config, options.device, out=run.folder)
+            result = trainer.train(experiment, options.device, out=run.folder)
         if result and result.failure:
             raise DigitsError(f"{run.folder}: {result.failure}")
         export_run(run, ExportConfig(quantize=True))
@@ -53,14 +54,14 @@ def figures(run: RunDir) -> list[float]:
 def main() -> int:
     run = {"network": "lenet5", "recipe": "default", "device": "auto", "out": Path("runs/seeds")}
     arguments = parser(__doc__, **run, count=10, first=0)
-    arguments.add_argument("--epochs", type=int, help="instead of the recipe's")
+    arguments.add_argument("--set", action="append", default=[], help="as of digits train")
     options = arguments.parse_args()
-    recipe = models.get_recipe(options.network, options.recipe, epochs=options.epochs)
+    experiment = change(default_experiment(options.network, options.recipe), options.set)
     rows = []
     print_row("", *COLUMNS)
     for seed in range(options.first, options.first + options.count):
         try:
-            rows.append(figures(finish(options, recipe, seed)))
+            rows.append(figures(finish(options, replace(experiment, seed=seed))))
             print_row(f"seed {seed}", *rows[-1])
         except DigitsError as error:
             print_stderr(f"seed {seed} is missing: {error}")

@@ -19,7 +19,7 @@ from digits_export.optimize import optimize
 from digits_export.quantize import quantize
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
 from digits_train.models import VGG16
-from digits_train.onnx_graph import to_onnx
+from digits_train.onnx_graph import serialize, to_onnx
 
 BATCH, FLOAT = 256, "onnxruntime, fp32 file"
 
@@ -46,8 +46,8 @@ def vgg16() -> dict[str, float]:
     network.eval()
     calibrated = CalibratedClassifier(network, TemperatureScaling())
     exact = optimize(to_onnx(calibrated, CLASSIFIER))
-    rounded = quantize(exact, [pixels]).SerializeToString()
-    plain = open_session(exact.SerializeToString(), "float")
+    rounded = serialize(quantize(exact, [pixels]))
+    plain = open_session(serialize(exact), "float")
     integer = open_session(rounded, "integer")
     inputs, tensor = {"images": pixels[:1]}, torch.tensor(pixels[:1])
     ours, theirs = (partial(session.run, None, inputs) for session in (integer, plain))

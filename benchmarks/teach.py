@@ -14,22 +14,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from digits_train.config import Augmentation, Recipe, TrainConfig
-from digits_train.examples import Pool, generate_pools
+from msgspec.structs import replace
 
 from benchmarks.timing import parser, print_row
 from digits.data import datasets, mnist
-from digits.data.datasets import OwnPictures
+from digits.data.datasets import Dataset, OwnPictures
 from digits.data.mnist import Split
 from digits.terminal import print_stderr
 from digits.vision.frame import to_mnist
-from digits_train import calibration
-from digits_train.augment import BatchRng, augment
+from digits_train import held_out
+from digits_train.augment import augment
 from digits_train.camera import fonts
 from digits_train.camera.lettering import write
 from digits_train.distributed import CPU
+from digits_train.experiment import default_experiment
 from digits_train.fit import fit
-from digits_train.models import Network, get_recipe
+from digits_train.models import Network
+from digits_train.pools import Pool, generate_pools
+from digits_train.recipes import Augmentation
 from digits_train.start import Start, load_start
 from digits_train.tasks.classification import Classification, count_errors
 from digits_train.training import begin
@@ -45,24 +47,27 @@ class Teacher:
     def __init__(self, parent: Start) -> None:
         assert isinstance(parent.model, Network)
         self.before = parent.model
-        recipe = get_recipe(parent.architecture, "finetune")
-        assert isinstance(recipe, Recipe)
-        self.config = TrainConfig(parent.architecture, recipe, precision="float32")
-        self.recipe = recipe
-        self.train, self.validation = mnist.load("train"), mnist.load("validation")
-        self.pools = generate_pools(recipe, self.train, seed=0)
-        self.frames = calibration.draw_frames(self.validation)
+        usual = default_experiment(parent.network, "finetune")
+        self.experiment = replace(usual, precision="float32")
+        self.splits: mnist.Splits = {
+            "train": mnist.load("train"),
+            "validation": mnist.load("validation"),
+        }
+        self.pools = generate_pools(self.experiment, self.splits["train"])
+        self.frames = held_out.draw_frames(self.splits["validation"])
 
     def compare(self, name: str, labelled: Split, measured: Split) -> None:
         """Teach what is labelled, and print the errors before and after."""
-        own = OwnPictures(labelled, labelled, "")
-        task = Classification(self.recipe, self.train, self.validation, own=own, parent=self.before)
-        task.pools = [*self.pools, Pool(labelled.images, labelled.labels, self.recipe.own)]
-        training = begin(self.config, CPU.device, self.before)
+        data = Dataset(self.splits, {}, OwnPictures(labelled, labelled, ""))
+        task = Classification(self.experiment, data, self.before)
+        share = self.experiment.recipe.own
+        task.pools = [*self.pools, Pool(labelled.images, labelled.labels, share)]
+        training = begin(self.experiment, CPU.device, self.before)
         for _ in fit(training, task):
             pass
         taught = training.eval_model
-        splits, models = (measured, self.validation, self.frames), (self.before, taught)
+        splits = measured, self.splits["validation"], self.frames
+        models = self.before, taught
         errors = [count_errors(model, split) for split in splits for model in models]
         print_row(name, len(labelled), len(measured), *errors)
 
@@ -72,8 +77,8 @@ def font_digits(file: Path, count: int, seed: int) -> Split:
     random = np.random.default_rng(seed)
     glyphs = [write(digit, file, random, wobble=(0.0, 0.0)).coverage for digit in "0123456789"]
     labels = np.arange(count, dtype=np.uint8) % 10
-    rng = BatchRng(torch.Generator().manual_seed(seed), count, slice(0, count))
-    bent = augment(torch.from_numpy(to_mnist(glyphs)[0][labels])[:, None], BENDING, rng)
+    generator = torch.Generator().manual_seed(seed)
+    bent = augment(torch.from_numpy(to_mnist(glyphs)[0][labels])[:, None], BENDING, generator)
     return Split(bent[:, 0].round().to(torch.uint8).numpy(), labels)
 
 

@@ -5,12 +5,12 @@ what its recipe adds to them is generated once, before the training.
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from itertools import islice
+from typing import Any
 
 import torch
-from digits_train.config import DetectorRecipe, Recipe, TrainConfig
-from digits_train.metrics import Metrics
+from msgspec.structs import replace
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset, TensorDataset
@@ -19,14 +19,16 @@ from torchvision.transforms.functional import to_pil_image
 
 from benchmarks.timing import Row
 from digits.data import mnist
+from digits.data.datasets import Dataset as Data
 from digits.data.mnist import Split
-from digits_train.camera.materials import make_materials
 from digits_train.distributed import CPU, has_bfloat16
+from digits_train.experiment import Experiment, default_experiment
 from digits_train.fit import fit
-from digits_train.models import VGG16, BaseNetwork, LeNet5, get_network, get_recipe
-from digits_train.tasks import Classification, Detection, Task
+from digits_train.models import VGG16, BaseNetwork, LeNet5, get_network
+from digits_train.tasks import Classification, Detection
 from digits_train.tasks.detection import Batch
-from digits_train.training import begin
+from digits_train.tasks.task import AnyTask
+from digits_train.training import Metrics, Training, begin
 
 LENET5, VGG = 25_600, 384  # training digits
 BATCHES = 16  # of the detector
@@ -48,12 +50,18 @@ class Example(Dataset[tuple[torch.Tensor, int]]):
         return self.transform(picture), int(self.split.labels[index])
 
 
-def ours(architecture: str, task: Task, epochs: int) -> float:
+def ours(task: AnyTask, epochs: int) -> float:
     """The rate of the fastest of some epochs."""
-    gains = get_network(architecture).mixed_precision and has_bfloat16(CPU.device)
-    config = TrainConfig(architecture, task.recipe, precision="bfloat16" if gains else "float32")
-    training = begin(config, CPU.device)
-    return max(epoch["images_per_second"] for epoch in islice(fit(training, task), epochs))
+    rows = islice(fit(begin(task.experiment, CPU.device), task), epochs)
+    return max(measured["images_per_second"] for measured in rows)
+
+
+def experiment(network: str, recipe: str, **changes: Any) -> Experiment:
+    """A recipe with some changes, in the precision that this machine trains it with."""
+    usual = default_experiment(network, recipe)
+    gains = get_network(network).mixed_precision and has_bfloat16(CPU.device)
+    precision = "bfloat16" if gains else "float32"
+    return replace(usual, recipe=replace(usual.recipe, **changes), precision=precision)
 
 
 def plain(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], count: int) -> float:
@@ -66,29 +74,31 @@ def plain(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], count: i
     return count / (time.perf_counter() - started)
 
 
-def classification(architecture: str, name: str, train: Split) -> Classification:
-    recipe = get_recipe(architecture, name)
-    assert isinstance(recipe, Recipe)
-    return Classification(recipe, train, mnist.load("validation")[:100])
+def classification(network: str, recipe: str, train: Split) -> Classification:
+    splits: mnist.Splits = {"train": train, "validation": mnist.load("validation")[:100]}
+    return Classification(experiment(network, recipe), Data(splits, {}))
 
 
 class Composed(Detection):
-    """Crops that have been composed before, and no validation."""
+    """Windows that have been composed before, and no validation."""
 
     ready: list[Batch]
 
     def compose(self) -> float:
-        """Compose an epoch; return the crops per second, without the start of the processes."""
-        rng, times = torch.Generator(), []
-        self.materials = make_materials(self.train, 0, 500, 250)
-        self.ready = []
-        for batch in super().batches(0, rng, get_network("detector")()):
+        """Compose all; return the windows per second, without the start of the processes."""
+        self.start()
+        self.ready, times = [], []
+        training = begin(self.experiment, CPU.device)
+        for batch in islice(super().batches(training), self.steps):
             self.ready.append(batch)
             times.append(time.perf_counter())
         return self.recipe.batch_size * (len(times) - 1) / (times[-1] - times[0])
 
-    def batches(self, epoch: int, rng: torch.Generator, model: BaseNetwork) -> Iterator[Batch]:
-        return iter(self.ready)
+    def batches(self, training: Training) -> Generator[Batch]:
+        yield from self.ready
+
+    def find_hard(self, model: BaseNetwork, step: int) -> list[int]:
+        return []
 
     def validate(self, model: BaseNetwork) -> Metrics:
         return {"validation_loss": 0.0}
@@ -99,7 +109,7 @@ def rows() -> Iterator[Row]:
     small = train[:LENET5]
     loader = DataLoader(Example(small), 128, shuffle=True)
     rates = {
-        "digits": ours("lenet5", classification("lenet5", "classic", small), 3),
+        "digits": ours(classification("lenet5", "classic", small), 3),
         "PyTorch's DataLoader and transforms": plain(LeNet5(), loader, LENET5),
     }
     yield Row("training LeNet-5, `classic`", "images/s", rates)
@@ -107,13 +117,11 @@ def rows() -> Iterator[Row]:
     tensors = torch.tensor(few.images[:, None]), torch.tensor(few.labels).long()
     batches = DataLoader(TensorDataset(*tensors), 128)
     rates = {
-        "digits": ours("vgg16", classification("vgg16", "default", few), 2),
+        "digits": ours(classification("vgg16", "default", few), 2),
         "PyTorch, float32": plain(VGG16(), batches, VGG),
     }
     yield Row("… VGG-16, `default`", "images/s", rates)
-    size = get_recipe("detector", "default").batch_size
-    recipe = get_recipe("detector", "default", crops=BATCHES * size)
-    assert isinstance(recipe, DetectorRecipe)
-    task = Composed(recipe, train, train)
-    rates = {"digits, composing": task.compose(), "digits, learning": ours("detector", task, 1)}
+    counts = {"steps": BATCHES, "interval": BATCHES, "glyphs": 500, "texts": 250}
+    task = Composed(experiment("detector", "default", **counts), Data({"train": train}, {}))
+    rates = {"digits, composing": task.compose(), "digits, learning": ours(task, 1)}
     yield Row("… the detector, a process each", "windows/s", rates)

@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from digits_train.matching import LabelledPage
 
 from benchmarks import held_back
 from benchmarks.reader import parse_options
@@ -33,6 +32,7 @@ from digits.terminal import progress_bar
 from digits_train.camera.numbers import random_digits
 from digits_train.camera.page import number_page
 from digits_train.pixels import Random
+from digits_train.symbols import LabelledPage
 
 SEED = 31
 LISTED = 1_000

@@ -27,10 +27,12 @@ from digits.digit import examine
 from digits.drawing import annotate, debug_strip, save
 from digits.images import picture
 from digits.prediction import Reading
-from digits_train import detector_data, frames
-from digits_train.augment import BatchRng, augment
+from digits_train import frames
+from digits_train.augment import augment
 from digits_train.camera.materials import Materials, make_materials
-from digits_train.models import LeNet5
+from digits_train.models import Detector, LeNet5
+from digits_train.symbols import label_window
+from digits_train.windows import CROP_SIDE, make_crops, make_windows
 from tests import synthetic
 from tests.synthetic import Sheet, chosen
 
@@ -76,8 +78,7 @@ def augmentation() -> None:
     how = LeNet5.recipes["default"].augmentation  # and VGG-16's
     assert how is not None
     seen = torch.tensor(images).repeat_interleave(ways, 0)
-    dice = BatchRng(torch.Generator().manual_seed(0), len(seen), slice(0, len(seen)))
-    changed = augment(seen, how, dice).reshape(digits, ways, 28, 28)
+    changed = augment(seen, how, torch.Generator().manual_seed(0)).reshape(digits, ways, 28, 28)
     rows = np.concatenate([images, changed.numpy()], 1)
     figure = Figure(figsize=(12, 2.9), layout="constrained")
     axes = figure.subplots()
@@ -114,19 +115,18 @@ def windows() -> None:
 
     Green: symbols; orange: where finding one is neither right nor wrong.
     """
-    random, side, small = np.random.default_rng(0), detector_data.SIDE, detector_data.CROP_SIDE
-    # Each window with writing is there twice, in two photographs.
-    windows = list(islice(detector_data.make_examples(_materials(), random), 0, 24, 2))
-    crops = list(islice(detector_data.make_crops(_materials(), random), 0, 48, 2))
-    sheet = Image.new("RGB", (6 * side, 2 * side + 2 * small))
+    random, side = np.random.default_rng(0), Detector.recipes["default"].window
+    windows = list(islice(make_windows(_materials(), random, side, 1), 12))
+    crops = list(islice(make_crops(_materials(), random, side, 1), 24))
+    sheet = Image.new("RGB", (6 * side, 2 * side + 2 * CROP_SIDE))
     for examples, across, top in ((windows, 6, 0), (crops, 12, 2 * side)):
         for number, shown in enumerate(examples):
             tile = Image.fromarray(shown.pixels).convert("RGB")
-            draw, (symbols, doubtful) = ImageDraw.Draw(tile), shown.visible()
-            for box in doubtful:
+            draw, page = ImageDraw.Draw(tile), label_window(shown.pixels, *shown.visible())
+            for box in page.doubtful:
                 draw.rectangle(box, outline="#d55e00")
-            for symbol in symbols:
-                draw.rectangle(symbol.box, outline="#009e73")
+            for box in page.truth.boxes.tolist():
+                draw.rectangle(box, outline="#009e73")
             row, column = divmod(number, across)
             sheet.paste(tile, (column * tile.width, top + row * tile.height))
     sheet.save(HERE / "windows.jpg", quality=75)

@@ -30,9 +30,7 @@ def optimize(model: ir.Model) -> ir.Model:
     What else is in the file, but for its inputs and outputs, has a name that begins with a dot.
     """
     graph = model.graph
-    # The shorter first: a network's weight may get the name that one of these had.
-    for value in sorted(internal_values(graph), key=lambda value: len(str(value.name))):
-        value.name = _distinct(str(value.name))
+    name_values(graph)
     fold_normalization(graph)
     merge_calibration(graph)
     split_phases(graph)
@@ -46,6 +44,13 @@ def internal_values(graph: ir.Graph) -> Iterator[ir.Value]:
     computed = chain.from_iterable(node.outputs for node in graph)
     yield from [*graph.initializers.values()]
     yield from (value for value in [*computed] if not value.is_graph_output())
+
+
+def name_values(graph: ir.Graph) -> None:
+    """Name weights as in the network, and let all other names begin with a dot."""
+    # The shorter first: a network's weight may get the name that one of these had.
+    for value in sorted(internal_values(graph), key=lambda value: len(str(value.name))):
+        value.name = _distinct(str(value.name))
 
 
 def name_nodes(graph: ir.Graph) -> None:
