@@ -21,9 +21,10 @@ import pytest
 from digits.watch import watcher
 from digits.watch.watcher import FolderWatcher
 from digits_train import checkpoint
+from digits_train.run import FILES
 from tests.conftest import PICTURES, Patch, Run
 from tests.in_process import InProcess
-from tests.train.short import FILES, replace_figures
+from tests.train.short import replace_figures
 
 Files = dict[str, bytes]  # by their paths in a folder
 
@@ -121,7 +122,7 @@ class _File(io.FileIO):
 
 pytestmark = [pytest.mark.linux, pytest.mark.usefixtures("slice_as_mnist")]
 
-TRAIN = "train --recipe classic --epochs 2 --out out/run"
+TRAIN = "train --recipe classic --set recipe.epochs=2 --out out/run"
 EXPORT = "export out/run --quantize --force"
 EXPORTED = ("lenet5.onnx", "lenet5.int8.onnx", "export.json", "MODEL_CARD.md")
 
@@ -147,9 +148,7 @@ def assert_readable(state: Files, _: Files, __: Files) -> None:
         Path("file").write_bytes(data)
         match Path(name).suffix:
             case ".safetensors":
-                checkpoint.load(Path("file"))
-            case ".pt":
-                checkpoint.load_state(Path("file"))
+                checkpoint.read(Path("file"))
             case ".json":
                 json.loads(data)
             case ".csv":
@@ -200,7 +199,7 @@ class Command:
 
     def start(self) -> tuple[int, str, str]:
         """Run it, or continue it; returns exit code, stdout and stderr."""
-        resumes = self.line == TRAIN and (self.out / "run" / "state.pt").exists()
+        resumes = self.line == TRAIN and (self.out / "run" / "state.safetensors").exists()
         line = "train --resume out/run" if resumes else self.line
         return self._run(*line.split())
 

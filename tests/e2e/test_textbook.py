@@ -14,7 +14,7 @@ from matplotlib import pyplot
 from torch.nn.functional import cross_entropy
 
 from digits.data import mnist
-from digits_train import calibration, diagnose, plots
+from digits_train import held_out, plots, verdict
 from digits_train.models import get_network
 from tests.conftest import PICTURES, Patch, Run
 
@@ -37,19 +37,19 @@ def test_page_commands_write_files_they_name(run: Run, tmp_path: Path, monkeypat
     Path("tests").mkdir()
     Path("tests/pictures").symlink_to(PICTURES)
     monkeypatch.setattr(plots, "MAX_MISTAKES", 8)  # like the next two, for speed
-    monkeypatch.setattr(diagnose, "failure", lambda *_: None)
+    monkeypatch.setattr(verdict, "failure", lambda *_: None)
     few = {name: part[:40] for name, part in mnist.load_all().items()}
     for arguments, written in commands():
         if arguments[-1].endswith("vgg16"):  # which takes long
             continue
         assert not any(Path(path).exists() for path in written)
-        epochs = {"train": ["--epochs", "12" if arguments == CLASSIC else "1"]}
-        options = epochs | {"export": ["--force"]}
+        epochs = 12 if arguments == CLASSIC else 1
+        options = {"train": ["--set", f"recipe.epochs={epochs}"], "export": ["--force"]}
         with monkeypatch.context() as patch:
             if arguments != CLASSIC:
                 patch.setattr(mnist, "load_all", lambda data=None: few)
-                patch.setattr(calibration, "NUM_FRAMES", 10)
-                patch.setattr(calibration, "NUM_OUTLIERS", 10)
+                patch.setattr(held_out, "NUM_FRAMES", 10)
+                patch.setattr(held_out, "NUM_OUTLIERS", 10)
             code, _, err = run(*arguments, *options.get(arguments[0], []))
         assert code == 0, f"{arguments}: {err}"
         assert all(Path(path).exists() for path in written), arguments

@@ -25,12 +25,18 @@ def digits(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]
     return done
 
 
+def changes(**recipe: object) -> list[str]:
+    """The options that change these values of a recipe."""
+    values = (f"recipe.{name}={value}" for name, value in recipe.items())
+    return [word for value in values for word in ("--set", value)]
+
+
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory, full_test_set: Split) -> Path:
     """The run folder of `digits train` and `digits export --quantize`."""
     folder = tmp_path_factory.mktemp("exported")
-    how = ("--recipe", "classic", "--epochs", 1, "--learning-rate", 3e-3)
-    done = digits(folder, "train", *how)
+    how = changes(epochs=1, learning_rate=3e-3, schedule="cosine")
+    done = digits(folder, "train", "--recipe", "classic", *how)
     assert done.stdout.startswith("runs/lenet5  validation 9")
     assert done.stderr.splitlines()[-1].startswith("epoch 1/1")
     # After one epoch many digits are near a decision boundary: quantization changes more of them.
@@ -72,8 +78,8 @@ def own(tmp_path_factory: pytest.TempPathFactory, train_slice: Split) -> Path:
         file = folder / "pictures" / str(label) / f"{number}.png"
         Image.fromarray(255 - train_slice.images[number]).save(file)
     (folder / "pictures" / "0" / "broken.png").write_text("no picture")
-    how = ("--recipe", "classic", "--epochs", 5, "--batch-size", 16, "--learning-rate", 3e-3)
-    done = digits(folder, "train", "--data", "pictures", *how)
+    how = changes(epochs=5, batch_size=16, learning_rate=3e-3)
+    done = digits(folder, "train", "--data", "pictures", "--recipe", "classic", *how)
     broken, few = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
     assert "broken.png" in broken and "only 67 validation and 86 test digits" in few
     return folder
@@ -108,7 +114,7 @@ def test_mirrored_sixes(
     monkeypatch.chdir(tmp_path)
     rows = [f"{path.name},6" for path in mirrored_sixes(train_slice, tmp_path / "mine")]
     Path("mine", "labels.csv").write_text("\n".join(["file,digit", *rows]))
-    how = ("--data", "mine/labels.csv", "--epochs", 3, "--batch-size", 32)
+    how = ("--data", "mine/labels.csv", *changes(epochs=3, batch_size=32))
     code, out, err = run("train", "--start", "bundled", *how)
     assert code == 0, err
     table = [line.strip() for line in out.splitlines()[3:]]
@@ -138,7 +144,7 @@ def test_own_network(run: Run, tmp_path: Path, monkeypatch: Patch) -> None:
         monkeypatch.setattr(models, "ARCHITECTURES", dict(ours))  # as in a new process
         return run(*arguments)
 
-    assert digits("train", *NETWORK, "--epochs", 2, "--batch-size", 50)[0] == 0
+    assert digits("train", *NETWORK, *changes(epochs=2, batch_size=50))[0] == 0
     assert digits("export", *NETWORK, "--quantize", "--force")[0] == 0
     test = mnist.load("test")
     for name in ("resnet8.onnx", "resnet8.int8.onnx"):
