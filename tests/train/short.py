@@ -109,7 +109,7 @@ RECOGNIZER = replace(
     batch_size=8,
     ema_decay=0.9,
     passes=2,
-    validation=256,
+    validation=100,
 )
 _SIZES = {1: (6, 24), 10: (20, 6)}  # width and height of a one and a minus
 
@@ -158,6 +158,9 @@ class BarChunks(Chunks):
         crops = crops_of_bars(self.materials, np.random.default_rng([self.seed, number]))
         batches = self.passes * -(-256 // self.batch_size)  # as many as of a real one
         return [to_batch([*islice(crops, self.batch_size)]) for _ in range(batches)]
+
+    def first(self, crops: int) -> list[Batch]:
+        return self[0][: -(-crops // self.batch_size)]
 
 
 def bar_patches() -> list[tuple[Any, str, Any]]:

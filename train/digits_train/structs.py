@@ -10,8 +10,12 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 def to_dict(struct: Any) -> dict[str, Any]:
-    """The fields of a struct or dataclass, and of those in it, in JSON's types."""
-    values: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(struct))
+    """The fields of a struct or dataclass, and of those in it, in JSON's types.
+
+    Equal ones give the same text: a float is one even where the code says 10.
+    """
+    typed = msgspec.convert(msgspec.to_builtins(struct), type(struct))
+    values: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(typed))
     return values
 
 

@@ -1,0 +1,62 @@
+"""A detector and a recognizer of a few layers, as in a user's own file."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from torch import Tensor, nn
+from torch.nn.functional import log_softmax
+
+from digits_train.models import DetectorNetwork, RecognizerNetwork
+from digits_train.models.detection import Maps
+from digits_train.models.network import ConvBlock
+from digits_train.recipes import DetectorRecipe, RecognizerRecipe
+
+
+class Spots(DetectorNetwork):
+    recipes: Mapping[str, DetectorRecipe] = {
+        "default": DetectorRecipe(
+            name="default",
+            steps=4,
+            interval=2,
+            batch_size=4,
+            glyphs=20,
+            texts=10,
+            window=96,
+            validation=8,
+            final_validation=8,
+        )
+    }
+    float_layers: ClassVar[tuple[str, ...]] = ("heads",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(ConvBlock(1, 8, stride=(2, 2)), ConvBlock(8, 8, stride=(2, 2)))
+        self.heads = nn.Conv2d(8, 17, 1)
+
+    def forward(self, pages: Tensor) -> Maps:
+        return Maps(*self.heads(self.body(pages.float() / 255)).split((1, 12, 4), 1))
+
+
+class Strokes(RecognizerNetwork):
+    recipes: Mapping[str, RecognizerRecipe] = {
+        "default": RecognizerRecipe(
+            name="default",
+            steps=4,
+            interval=2,
+            batch_size=8,
+            passes=1,
+            glyphs=20,
+            texts=10,
+            validation=100,
+        )
+    }
+    float_layers: ClassVar[tuple[str, ...]] = ("symbols",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(ConvBlock(1, 8, stride=(4, 4)), ConvBlock(8, 8, stride=(4, 1)))
+        self.symbols = nn.Conv2d(8, 13, (3, 1))
+
+    def forward(self, crops: Tensor) -> Tensor:
+        scores: Tensor = self.symbols(self.body(crops.float() / 255))
+        return log_softmax(scores[:, :, 0].transpose(1, 2), 2)
