@@ -1,6 +1,5 @@
 """A small residual network to copy: `digits train --network docs/resnet8.py:ResNet8`."""
 
-from digits_train.config import AUGMENTATION, Recipe
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
