@@ -26,14 +26,13 @@ from digits_export.optimize import optimize
 from digits_export.quantize import batches, quantize
 from digits_export.report import Report
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
-from digits_export.verify import serialize
 from digits_train import checkpoint, held_out
 from digits_train.checkpoint import Provenance
 from digits_train.distributed import CPU
 from digits_train.experiment import change, default_experiment
 from digits_train.fit import fit
 from digits_train.models import BaseNetwork, Detector, Network
-from digits_train.onnx_graph import to_onnx
+from digits_train.onnx_graph import serialize, to_onnx
 from digits_train.run import RunDir
 from digits_train.tasks import Classification
 from digits_train.tasks.detection import stacked
@@ -106,7 +105,8 @@ def network(train_slice: Split) -> Network:
     """A LeNet-5 that has learnt the 800 training digits of `slice_as_mnist`."""
     longer = ("recipe.epochs=10", "recipe.batch_size=32", "recipe.learning_rate=2e-3")
     experiment = change(default_experiment("lenet5", "classic"), longer)
-    digits = dict.fromkeys(("train", "validation", "test"), train_slice[:800])
+    few = train_slice[:800]
+    digits: mnist.Splits = {"train": few, "validation": few, "test": few}
     training = begin(experiment, CPU.device)
     list(fit(training, Classification(experiment, Dataset(digits, {}))))
     assert isinstance(training.model, Network)

@@ -20,9 +20,9 @@ from digits_export.detector_calibrate import CalibratedDetector
 from digits_export.optimize import optimize, store
 from digits_export.recognizer_export import CalibratedRecognizer
 from digits_export.temperature import TextScaling
-from digits_export.verify import module_outputs, serialize
+from digits_export.verify import module_outputs
 from digits_train.models import Network, Recognizer
-from digits_train.onnx_graph import to_onnx
+from digits_train.onnx_graph import serialize, to_onnx
 from digits_train.start import Start, load_start, restore_norms
 from tests.export.conftest import MAP_SCALING, SCALING, Graphs, outputs
 from tests.export.detector_pages import PAGES
