@@ -57,7 +57,8 @@ def test_what_is_read_is_paired_with_what_is_written_there(
     written: str, count: int, expected: list[str]
 ) -> None:
     """The detector takes what is dark for sevens; what is in two lines, nobody knows."""
-    truth = Truth(*(part[:count] for part in drawn_page(0).truth))
+    boxes, symbols = drawn_page(0).truth
+    truth = Truth(boxes[:count], symbols[:count])
     page = drawn_page(0)._replace(text=written, truth=truth)
     [*read] = read_pages(ink_maps, lambda crops: [steps("777")] * len(crops), [page])
     assert [text for _, text in read] == expected

@@ -177,7 +177,9 @@ def bar_patches() -> list[tuple[Any, str, Any]]:
         "quick": replace(RECOGNIZER, name="quick", steps=100, interval=50),
     }
     return [
-        (stream, "make_materials", lambda *_, **__: materials),
+        (stream, "make_materials", lambda *_: materials),
+        (detection, "validation_materials", lambda *_: materials),
+        (recognition, "validation_materials", lambda *_: materials),
         (detection, "Windows", BarWindows),
         (recognition, "Chunks", BarChunks),
         (models.Detector, "recipes", detectors),

@@ -8,7 +8,6 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from itertools import zip_longest
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
@@ -116,18 +115,23 @@ def check(network: BaseNetwork) -> None:
 def _outputs(network: BaseNetwork, pictures: Tensor) -> list[Tensor]:
     """What it answers. Raises ModelError if that isn't what its kind of network should."""
     answer: Any = network(pictures)
-    outputs = [answer] if isinstance(answer, Tensor) else [*answer]
+    are_several = isinstance(answer, tuple) and len(network.interface.outputs) > 1
+    outputs = [*answer] if are_several else [answer]
     lengths = dict.fromkeys(("rows", "columns", "steps"), _LENGTH // STRIDE)
-    for output, expected in zip_longest(outputs, network.interface.outputs):
-        given = type_and_shape(output) if isinstance(output, Tensor) else type(output).__name__
-        shape = [lengths.get(str(side), side) for side in expected.shape] if expected else []
-        if given != (needed := f"float32 {[len(pictures), *shape]}"):
-            name = expected.name if expected else "nothing more"
-            raise ModelError(
-                f"for {len(pictures)} pictures it returns {given}, not {needed} ({name})"
-            )
-        if not output.isfinite().all():
-            raise ModelError(f"it returns NaN or infinite {expected.name}")
+    shapes = [
+        [len(pictures), *(lengths.get(str(side), side) for side in output.shape)]
+        for output in network.interface.outputs
+    ]
+    needed = ", ".join(f"float32 {shape}" for shape in shapes)
+    given = ", ".join(
+        type_and_shape(output) if isinstance(output, Tensor) else type(output).__name__
+        for output in outputs
+    )
+    if given != needed:
+        raise ModelError(f"for {len(pictures)} pictures it returns {given}, not {needed}")
+    if not all(output.isfinite().all() for output in outputs):
+        names = " or ".join(output.name for output in network.interface.outputs)
+        raise ModelError(f"it returns NaN or infinite {names}")
     return outputs
 
 
