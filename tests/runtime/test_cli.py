@@ -108,12 +108,15 @@ def test_usage_error_exits_with_2_and_writes_nothing(
     assert not list(tmp_path.iterdir())
 
 
+CHECKPOINT = "a.safetensors"
+
+
 @pytest.mark.parametrize(
     ("arguments", "needs"),
     [
         (["train"], '`digits train` needs torch: pip install "digits[train]"'),
         (["export"], '`digits export` needs torch: pip install "digits[export]"'),
-        (["info", "a.pt"], '`digits info CHECKPOINT` needs torch: pip install "digits[train]"'),
+        (["info", CHECKPOINT], '`digits info CHECKPOINT` needs torch: pip install "digits[train]"'),
     ],
 )
 def test_missing_extra(run: Run, arguments: list[str], needs: str, monkeypatch: Patch) -> None:
@@ -121,9 +124,9 @@ def test_missing_extra(run: Run, arguments: list[str], needs: str, monkeypatch: 
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "torch", None)
     assert run(*arguments) == (1, "", f"error: {needs}\n")
-    monkeypatch.setitem(sys.modules, "digits_train.info", None)
+    monkeypatch.setitem(sys.modules, "digits_train.run", None)
     with pytest.raises(ModuleNotFoundError):  # ours, so it is a bug
-        run("info", "a.pt")
+        run("info", CHECKPOINT)
 
 
 @pytest.mark.slow
