@@ -8,7 +8,6 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from itertools import zip_longest
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
@@ -117,17 +116,20 @@ def _outputs(network: BaseNetwork, pictures: Tensor) -> list[Tensor]:
     """What it answers. Raises ModelError if that isn't what its kind of network should."""
     answer: Any = network(pictures)
     outputs = [answer] if isinstance(answer, Tensor) else [*answer]
+    expected = network.interface.outputs
+    if len(outputs) != len(expected):
+        names = ", ".join(output.name for output in expected)
+        raise ModelError(f"it returns {len(outputs)} tensors, not {len(expected)}: {names}")
     lengths = dict.fromkeys(("rows", "columns", "steps"), _LENGTH // STRIDE)
-    for output, expected in zip_longest(outputs, network.interface.outputs):
+    for output, (name, _, sides) in zip(outputs, expected, strict=True):
         given = type_and_shape(output) if isinstance(output, Tensor) else type(output).__name__
-        shape = [lengths.get(str(side), side) for side in expected.shape] if expected else []
+        shape = [lengths.get(str(side), side) for side in sides]
         if given != (needed := f"float32 {[len(pictures), *shape]}"):
-            name = expected.name if expected else "nothing more"
             raise ModelError(
                 f"for {len(pictures)} pictures it returns {given}, not {needed} ({name})"
             )
         if not output.isfinite().all():
-            raise ModelError(f"it returns NaN or infinite {expected.name}")
+            raise ModelError(f"it returns NaN or infinite {name}")
     return outputs
 
 
