@@ -6,17 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from digits_train.detection import PEAK, Targets
-from digits_train.matching import Truth, find_symbols
 from PIL import Image
-from torch.nn.functional import one_hot
 
 from digits.data.image_folder import assign_split
 from digits.errors import DataError, DigitsError
 from digits.images.grey import Grey, digest_of
 from digits.inference.detector_model import DetectorModel
-from digits.inference.interface import SYMBOLS
-from digits_train.models.detector import Maps
+from digits_train.models import Detector
 from digits_train.own_pages import OwnPages, load_own_pages, network_maps, read_right
 from digits_train.start import load_start
 from digits_train.symbols import columns
@@ -99,29 +95,19 @@ def test_pictures_are_split_by_content_or_group_and_doubles_count_once() -> None
     assert load(*rows, columns="file,text")[0].sha256 == loaded.sha256
 
 
-def symbols_of(targets: Targets) -> Truth:
-    """What targets show, as a network that has learnt them would."""
-    classes = one_hot(targets.symbols.clamp(min=0), len(SYMBOLS)).movedim(-1, 0)
-    maps = Maps(targets.heat[None, None] - PEAK, classes[None], targets.boxes[None])
-    [symbols] = find_symbols(maps)
-    return Truth(symbols.boxes, symbols.symbols.argmax(1))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("enlarged", [1, 5])
-def test_targets_of_windows_lie_on_the_digits(enlarged: int) -> None:
+def test_symbols_of_windows_lie_on_the_digits(enlarged: int) -> None:
     page = np.kron(PAGES[0], np.ones((enlarged, enlarged), np.uint8))
     Image.fromarray(page).save("0.png")
     loaded, _ = load("0.png,777", columns="file,text")
     random = np.random.default_rng(0)
     heights, differences = list[float](), list[float]()
     for _ in range(60):
-        pixels, targets = loaded.example(random, SIDE)
-        assert pixels.shape == (SIDE, SIDE)
-        symbols = symbols_of(targets)
-        assert {*symbols.symbols.tolist()} <= {7}
-        heights += (symbols.boxes[:, 3] - symbols.boxes[:, 1]).tolist()
-        for left, top, right, bottom in symbols.boxes.round().astype(int).clip(0, SIDE).tolist():
+        pixels, (boxes, symbols), *_ = loaded.window(random, SIDE)
+        assert pixels.shape == (SIDE, SIDE) and {*symbols.tolist()} <= {7}
+        heights += (boxes[:, 3] - boxes[:, 1]).tolist()
+        for left, top, right, bottom in boxes.round().astype(int).clip(0, SIDE).tolist():
             if left > 5 and right < SIDE - 5 and bottom - top > 14:
                 upper = pixels[top : (top + bottom) // 2, left:right].mean()  # the bar of a seven
                 beside = pixels[top:bottom, [left - 4, right + 3]].mean()
@@ -133,12 +119,13 @@ def test_targets_of_windows_lie_on_the_digits(enlarged: int) -> None:
 def test_nothing_is_wrong_where_nothing_is_known() -> None:
     (digit, _), (nothing, _) = load("0.png,12 32 40 76,7"), load("0.png,0 0 200 30,")
     for seed in range(10):
-        _, targets = digit.example(np.random.default_rng(seed), SIDE)
-        [[left, _, right, _]] = symbols_of(targets).boxes
-        known = np.flatnonzero(targets.weight.numpy().any(0))
+        page = digit.window(np.random.default_rng(seed), SIDE)
+        [[left, _, right, _]] = page.truth.boxes
+        known = np.flatnonzero(Detector.targets([page]).weight[0].numpy().any(0))
         assert 4 * len(known) < 1.4 * 28 * (right - left) / 12 + 8
-        _, targets = nothing.example(np.random.default_rng(seed), SIDE)
-        assert not len(symbols_of(targets).symbols) and 0 < targets.weight.mean() < 1
+        page = nothing.window(np.random.default_rng(seed), SIDE)
+        assert not len(page.truth.symbols)
+        assert 0 < Detector.targets([page]).weight.mean() < 1
 
 
 @pytest.mark.parametrize(
