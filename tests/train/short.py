@@ -15,7 +15,7 @@ from digits.data.datasets import Dataset
 from digits.data.mnist import Split
 from digits.images.grey import Grey
 from digits.inference.interface import CROP_HEIGHT
-from digits_train import models, plots, run, trainer
+from digits_train import held_out, models, plots, run, trainer
 from digits_train.camera.crops import Crop
 from digits_train.camera.ink import Glyph
 from digits_train.camera.materials import Materials
@@ -148,14 +148,14 @@ def crop_of_bars(random: np.random.Generator) -> Crop:
     return Crop(pixels, text)
 
 
-def crops_of_bars(materials: Materials, random: np.random.Generator) -> Iterator[Crop]:
+def crops_of_bars(_: Materials, random: np.random.Generator, photographs: int) -> Iterator[Crop]:
     while True:
         yield crop_of_bars(random)
 
 
 class BarChunks(Chunks):
     def __getitem__(self, number: int) -> list[Batch]:
-        crops = crops_of_bars(self.materials, np.random.default_rng([self.seed, number]))
+        crops = crops_of_bars(self.materials, np.random.default_rng([self.seed, number]), 1)
         batches = self.passes * -(-256 // self.batch_size)  # as many as of a real one
         return [to_batch([*islice(crops, self.batch_size)]) for _ in range(batches)]
 
@@ -177,9 +177,7 @@ def bar_patches() -> list[tuple[Any, str, Any]]:
         "quick": replace(RECOGNIZER, name="quick", steps=100, interval=50),
     }
     return [
-        (stream, "make_materials", lambda *_: materials),
-        (detection, "validation_materials", lambda *_: materials),
-        (recognition, "validation_materials", lambda *_: materials),
+        *((module, "make_materials", lambda *_, **__: materials) for module in (held_out, stream)),
         (detection, "Windows", BarWindows),
         (recognition, "Chunks", BarChunks),
         (models.Detector, "recipes", detectors),

@@ -34,20 +34,16 @@ def patches() -> list[tuple[Any, str, Any]]:
     from digits_train import held_out, pools  # which import PyTorch
     from digits_train.camera import fonts
     from digits_train.camera.materials import make_materials
-    from digits_train.tasks import detection, recognition, stream
+    from digits_train.tasks import stream
 
-    def few(digits: Split, seed: int, *_: int) -> Any:
-        return make_materials(digits, seed, 20, 10)
-
-    def validation(digits: Split, camera: Any, use: str = "training") -> Any:
-        return make_materials(digits, 0, 20, 10, use=use)._replace(ranges=camera)
+    def few(digits: Split, seed: int, *_: int, use: str = "training") -> Any:
+        return make_materials(digits, seed, 20, 10, use=use)
 
     return [
         *((mnist, "load", load), (mnist, "load_all", load_all)),
         *((pools, "MAX_FRAMES", 100), (pools, "MAX_OUTLIERS", 150)),
         *((held_out, "NUM_FRAMES", 100), (held_out, "NUM_OUTLIERS", 60)),
-        *((held_out, "GLYPHS", 60), (held_out, "TEXTS", 60), (stream, "make_materials", few)),
-        *((task, "validation_materials", validation) for task in (detection, recognition)),
+        *((held_out, "make_materials", few), (stream, "make_materials", few)),
         *((fonts, "handwriting", fonts.bundled), (fonts, "printed", fonts.bundled)),
     ]
 

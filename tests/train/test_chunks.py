@@ -40,7 +40,7 @@ def test_batches_of_eight_chunks_are_mixed_and_a_stream_begins_at_any_step() -> 
 
 def test_each_pass_shows_each_crop_and_widths_are_together(monkeypatch: Patch) -> None:
     monkeypatch.setattr(chunks, "make_crops", crops_of_bars)
-    batches = Chunks(NOTHING, 0, 100, 2)[3]
+    batches = Chunks(NOTHING, 0, 100, passes=2)[3]
     assert [batch.size for batch in batches] == [85, 85, 86] * 2
     first, again = batches[:3], batches[3:]
     texts, others = ([text for batch in part for text in batch.texts] for part in (first, again))

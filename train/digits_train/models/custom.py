@@ -115,23 +115,21 @@ def check(network: BaseNetwork) -> None:
 def _outputs(network: BaseNetwork, pictures: Tensor) -> list[Tensor]:
     """What it answers. Raises ModelError if that isn't what its kind of network should."""
     answer: Any = network(pictures)
-    are_several = isinstance(answer, tuple) and len(network.interface.outputs) > 1
-    outputs = [*answer] if are_several else [answer]
+    outputs = [answer] if isinstance(answer, Tensor) else [*answer]
+    expected = network.interface.outputs
+    if len(outputs) != len(expected):
+        names = ", ".join(output.name for output in expected)
+        raise ModelError(f"it returns {len(outputs)} tensors, not {len(expected)}: {names}")
     lengths = dict.fromkeys(("rows", "columns", "steps"), _LENGTH // STRIDE)
-    shapes = [
-        [len(pictures), *(lengths.get(str(side), side) for side in output.shape)]
-        for output in network.interface.outputs
-    ]
-    needed = ", ".join(f"float32 {shape}" for shape in shapes)
-    given = ", ".join(
-        type_and_shape(output) if isinstance(output, Tensor) else type(output).__name__
-        for output in outputs
-    )
-    if given != needed:
-        raise ModelError(f"for {len(pictures)} pictures it returns {given}, not {needed}")
-    if not all(output.isfinite().all() for output in outputs):
-        names = " or ".join(output.name for output in network.interface.outputs)
-        raise ModelError(f"it returns NaN or infinite {names}")
+    for output, (name, _, sides) in zip(outputs, expected, strict=True):
+        given = type_and_shape(output) if isinstance(output, Tensor) else type(output).__name__
+        shape = [lengths.get(str(side), side) for side in sides]
+        if given != (needed := f"float32 {[len(pictures), *shape]}"):
+            raise ModelError(
+                f"for {len(pictures)} pictures it returns {given}, not {needed} ({name})"
+            )
+        if not output.isfinite().all():
+            raise ModelError(f"it returns NaN or infinite {name}")
     return outputs
 
 
