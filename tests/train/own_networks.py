@@ -32,6 +32,7 @@ class Spots(DetectorNetwork):
         super().__init__()
         self.body = nn.Sequential(ConvBlock(1, 8, stride=(2, 2)), ConvBlock(8, 8, stride=(2, 2)))
         self.heads = nn.Conv2d(8, 17, 1)
+        nn.init.constant_(self.heads.bias[:1], -3.5)  # type: ignore[index]
 
     def forward(self, pages: Tensor) -> Maps:
         return Maps(*self.heads(self.body(pages.float() / 255)).split((1, 12, 4), 1))
