@@ -4,13 +4,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-from digits.errors import DigitsError, ModelError
-from digits_train import models
+from digits.errors import DigitsError, Interrupted, ModelError
+from digits.inference.interface import CROP_HEIGHT
+from digits.inference.onnx_weights import read_weights
+from digits_export.export import ExportConfig, export_run
+from digits_train import held_out, models
+from digits_train.camera.crops import Crop
+from digits_train.chunks import to_batch
+from digits_train.experiment import change, default_experiment
 from digits_train.models import Network, custom
+from tests.export.detector_pages import PAGES
+from tests.train import own_networks, short
 
 TINY = """
 from torch import nn
@@ -110,3 +119,32 @@ def test_register_no_file_or_no_class(spec: str) -> None:
 def test_refused(network: Small, complaint: str) -> None:
     with pytest.raises(ModelError, match=complaint):
         custom.check(network)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
+@pytest.mark.parametrize(("name", "exact"), [("Spots", "heads"), ("Strokes", "symbols")])
+def test_a_second_detector_or_recognizer_is_trained_resumed_and_exported(
+    name: str, exact: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file has the weights of its own float layers, and the others in integers."""
+    crops = [Crop(page.pixels[:CROP_HEIGHT], "777") for page in PAGES]
+    pages = [page._replace(text="777") for page in PAGES]
+    drawn = {"pages": PAGES, "number_pages": pages, "crops": crops, "batches": [to_batch(crops)]}
+    for kind, pictures in drawn.items():
+        monkeypatch.setattr(held_out, f"draw_{kind}", lambda pictures=pictures: pictures)
+    for patch in short.bar_patches():
+        monkeypatch.setattr(*patch)
+    network = models.register(f"{own_networks.__file__}:{name}")
+    longer = "recipe.steps=60", "recipe.interval=30", "recipe.learning_rate=0.01"
+    with monkeypatch.context() as context, pytest.raises(Interrupted, match="step 30 is kept"):
+        short.interrupt_after(1, context)
+        short.train(change(default_experiment(network), longer), out=Path("run"))
+    run, summary = short.resume(Path("run"))
+    assert (summary["network"], len(summary["machines"])) == (network, 2)
+    export_run(run, ExportConfig(quantize=True, force=True))
+    file = run.folder / f"{network}.int8.onnx"
+    stored = read_weights(file.read_bytes())
+    assert stored[f"{exact}.weight"].dtype == np.float32
+    assert stored["body.0.conv.weight.int"].dtype == np.int8
+    assert f"{exact} float" in file.read_bytes().decode("latin-1")
