@@ -27,7 +27,7 @@ from benchmarks import timing
 from benchmarks.tables import RESULTS, ROOT, shown
 from benchmarks.timing import Row, parser
 
-SPEED = ("speed", "pictures", "processes", "serving", "training", "growth")
+SPEED = ("speed", "processes", "training", "growth")
 COMMIT = ("git", "describe", "--always", "--dirty", "--abbrev=7")
 FLAGS = {"avx2", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "asimddp", "i8mm", "bf16"}
 

@@ -56,15 +56,16 @@ def speed_table(rows: Rows) -> Iterable[list[str]]:
 
 
 def growth_table(rows: Rows) -> Iterable[list[str]]:
-    yield from (["", "time: from", "to", "exponent", "memory: from", "to"], ["---"] * 6)
-    for title, group in groupby(rows, lambda row: row[0]):
-        cells = [title]
-        for _, unit, values in group:
-            (first, *_), (*_, last) = values.items(), values.items()
-            cells += [f"{shown(value, unit)} ({int(at):,})" for at, value in (first, last)]
-            if unit == "s":
-                cells.append(f"{exponent(values):.2f}")
-        yield cells
+    yield from (["", "time of the most", "exponent", "memory"], ["---"] * 4)
+    for (title, _, times), (_, unit, peaks) in zip(rows[::2], rows[1::2], strict=True):
+        most, time = list(times.items())[-1]
+        least_memory, *_, most_memory = (shown(peak, unit) for peak in peaks.values())
+        yield [
+            title,
+            f"{shown(time, 's')} ({int(most):,})",
+            f"{exponent(times):.2f}",
+            f"{least_memory} to {most_memory}",
+        ]
 
 
 def exponent(curve: Mapping[str, float]) -> float:
