@@ -29,7 +29,7 @@ Networks (--network) and their recipes (--recipe):
 """
 
 _RECIPE = "How to train it; default: default, or finetune with --start."
-_SET = "Change a value of the experiment; run.json has all of them. May be repeated."
+_SET = "Change a value, such as recipe.epochs=3; run.json has all. May be repeated."
 _START = "Start from these weights: fine-tune them on the pictures of --data, beside MNIST."
 _RESUME = "Continue the interrupted run in this folder; your own --network again."
 
