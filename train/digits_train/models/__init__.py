@@ -52,11 +52,11 @@ def register(spec: str) -> str:
     return name
 
 
-def get_network(architecture: str) -> type[BaseNetwork]:
+def get_network(name: str) -> type[BaseNetwork]:
     """The class of a network. Raises DigitsError for an unknown name."""
-    if architecture not in ARCHITECTURES:
+    if name not in ARCHITECTURES:
         raise DigitsError(
-            f"no network called {architecture!r}; there are: {', '.join(ARCHITECTURES)}; your own"
+            f"no network called {name!r}; there are: {', '.join(ARCHITECTURES)}; your own"
             " needs --network FILE.py:CLASS"
         )
-    return ARCHITECTURES[architecture]
+    return ARCHITECTURES[name]
