@@ -10,22 +10,11 @@ from digits_train.models import DetectorNetwork, RecognizerNetwork
 from digits_train.models.detection import Maps
 from digits_train.models.network import ConvBlock
 from digits_train.recipes import DetectorRecipe, RecognizerRecipe
+from tests.train import short
 
 
 class Spots(DetectorNetwork):
-    recipes: Mapping[str, DetectorRecipe] = {
-        "default": DetectorRecipe(
-            name="default",
-            steps=4,
-            interval=2,
-            batch_size=4,
-            glyphs=20,
-            texts=10,
-            window=96,
-            validation=8,
-            final_validation=8,
-        )
-    }
+    recipes: Mapping[str, DetectorRecipe] = {"default": short.DETECTOR}
     float_layers: ClassVar[tuple[str, ...]] = ("heads",)
 
     def __init__(self) -> None:
@@ -39,18 +28,7 @@ class Spots(DetectorNetwork):
 
 
 class Strokes(RecognizerNetwork):
-    recipes: Mapping[str, RecognizerRecipe] = {
-        "default": RecognizerRecipe(
-            name="default",
-            steps=4,
-            interval=2,
-            batch_size=8,
-            passes=1,
-            glyphs=20,
-            texts=10,
-            validation=100,
-        )
-    }
+    recipes: Mapping[str, RecognizerRecipe] = {"default": short.RECOGNIZER}
     float_layers: ClassVar[tuple[str, ...]] = ("symbols",)
 
     def __init__(self) -> None:

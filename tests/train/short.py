@@ -23,7 +23,6 @@ from digits_train.chunks import Batch, Chunks, to_batch
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.experiment import Experiment
 from digits_train.fit import fit
-from digits_train.models.recognizer import Recognizer
 from digits_train.recipes import Augmentation, DetectorRecipe, Recipe
 from digits_train.run import RunDir
 from digits_train.symbols import LabelledPage, Symbol, label_window
@@ -103,12 +102,12 @@ DETECTOR = DetectorRecipe(
     final_validation=32,
 )
 RECOGNIZER = replace(
-    Recognizer.recipes["default"],
-    steps=6,
-    interval=3,
+    models.Recognizer.recipes["default"],
+    steps=4,
+    interval=2,
     batch_size=8,
     ema_decay=0.9,
-    passes=2,
+    passes=1,
     validation=100,
 )
 _SIZES = {1: (6, 24), 10: (20, 6)}  # width and height of a one and a minus
@@ -167,19 +166,11 @@ def bar_patches() -> list[tuple[Any, str, Any]]:
     """What to set, to train on pictures of bars: object, attribute and value."""
     texts = [Glyph(np.full((40, width), 200, np.uint8)) for width in (20, 50, 90)]
     materials = Materials((), (), [texts], ())
-    detectors = {
-        "default": DETECTOR,
-        "quick": replace(DETECTOR, name="quick", steps=80, interval=40),
-        "finetune": replace(DETECTOR, name="finetune", own=0.5),
-    }
-    recognizers = {
-        "default": RECOGNIZER,
-        "quick": replace(RECOGNIZER, name="quick", steps=100, interval=50),
-    }
+    detectors = {"default": DETECTOR, "finetune": replace(DETECTOR, name="finetune", own=0.5)}
     return [
         *((module, "make_materials", lambda *_, **__: materials) for module in (held_out, stream)),
         (detection, "Windows", BarWindows),
         (recognition, "Chunks", BarChunks),
         (models.Detector, "recipes", detectors),
-        (models.Recognizer, "recipes", recognizers),
+        (models.Recognizer, "recipes", {"default": RECOGNIZER}),
     ]

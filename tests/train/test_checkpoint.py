@@ -73,7 +73,8 @@ def test_unfitting_weights(
         (lambda values: values.pop("progress"), "missing required field `progress`"),
         (lambda values: values.update(progress=2.5), "Expected `int`, got `float`"),
         (lambda values: values.update(epochs=5), "another version of digits wrote epochs=5"),
-        (lambda values: values["experiment"].pop("precision"), "wrote experiment.precision=null"),
+        (lambda values: values["experiment"].pop("seed"), "wrote experiment.seed=null"),
+        (lambda values: values["experiment"]["camera"].pop("textures"), "camera.textures=null"),
         (lambda values: values["experiment"]["recipe"].update(crops=5), "recipe.crops=5"),
     ],
 )
@@ -99,8 +100,6 @@ def test_damage_and_another_format(tmp_path: Path) -> None:
         (raw[:-1] + bytes([raw[-1] ^ 1]), "its SHA-256 isn't the one in its header"),
         (raw.replace(b"0.99", b"0.98"), "its SHA-256 isn't"),
         (raw.replace(b"checkpoint 3", b"checkpoint 2"), "its format isn't digits checkpoint 3"),
-        (raw[:100], ""),
-        (b"", ""),
     ):
         path.write_bytes(content)
         with pytest.raises(ModelError, match=message + cause):

@@ -2,6 +2,7 @@
 
 from itertools import islice
 
+import pytest
 import torch
 
 from digits_train import chunks
@@ -38,6 +39,7 @@ def test_batches_of_eight_chunks_are_mixed_and_a_stream_begins_at_any_step() -> 
     assert Numbered(NOTHING, 0, 64, rank=1).texts(0, 32) != texts[:32]
 
 
+@pytest.mark.slow
 def test_each_pass_shows_each_crop_and_widths_are_together(monkeypatch: Patch) -> None:
     monkeypatch.setattr(chunks, "make_crops", crops_of_bars)
     batches = Chunks(NOTHING, 0, 100, passes=2)[3]

@@ -16,14 +16,14 @@ from digits import system
 from digits.data.mnist import Split
 from digits.errors import DataError, Interrupted
 from digits_train import checkpoint, models
-from digits_train.distributed import CPU, DistributedContext
+from digits_train.distributed import CPU
 from digits_train.experiment import Experiment, default_experiment
 from digits_train.models import Detector
 from digits_train.models.detection import Maps, Targets
 from digits_train.start import load_start
 from digits_train.symbols import Box, LabelledPage, Symbol, Truth, label_window
 from digits_train.tasks import Detection
-from digits_train.tasks.detection import Batch, find_symbols
+from digits_train.tasks.detection import find_symbols
 from digits_train.training import begin
 from tests.conftest import Patch, Run
 from tests.export.detector_pages import drawn_page
@@ -87,36 +87,26 @@ def test_what_validation_counts_is_the_cameras_whatever_the_targets(
     assert figures[0] == figures[1] and losses[0] != losses[1]
 
 
-def batch_at(step: int, hard: dict[int, list[int]], digits: Split, rank: int = 0) -> Batch:
-    dist = DistributedContext(CPU.device, rank, 2)
-    task = Detection(EXPERIMENT, dataset(digits), dist=dist)
+def windows_at(step: int, hard: dict[int, list[int]], digits: Split) -> torch.Tensor:
+    task = Detection(EXPERIMENT, dataset(digits))
     task.start()
     training = begin(EXPERIMENT, CPU.device)
     training.step, training.hard = step, hard
     batches = task.batches(training)
-    batch = next(batches)
+    windows = next(batches).inputs
     batches.close()
-    return batch
+    return windows
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("bars")
 def test_what_was_hard_200_steps_ago_is_shown_more_often(train_slice: Split) -> None:
     """Not what was found later: the batches until then may already be made."""
     hard = {20: [1], 40: [2, 0]}
     for step, equal in ((219, {}), (220, {20: [1]}), (239, {20: [1]}), (240, {40: [2, 0]})):
-        shown, expected = (batch_at(step, each, train_slice).inputs for each in (hard, equal))
+        shown, expected = (windows_at(step, each, train_slice) for each in (hard, equal))
         assert torch.equal(shown, expected)
-        assert torch.equal(shown, batch_at(step, {}, train_slice).inputs) == (step == 219)
-
-
-@pytest.mark.usefixtures("bars")
-def test_processes_share_a_batch(train_slice: Split) -> None:
-    parts = [batch_at(3, {}, train_slice, rank) for rank in range(2)]
-    assert [(len(part.inputs), part.size) for part in parts] == [(2, 2)] * 2
-    task = Detection(EXPERIMENT, dataset(train_slice))
-    maps = Maps(*(torch.zeros(2, n, 24, 24) for n in (1, 12, 4)))
-    mean, sums = task.loss(maps, parts[0])
-    assert sums["train_loss"].item() == pytest.approx(2 * mean.item())
+        assert torch.equal(shown, windows_at(step, {}, train_slice)) == (step == 219)
 
 
 training = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
@@ -128,7 +118,8 @@ training = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_fi
 def test_bars_are_found_and_told_apart(run: Run, monkeypatch: Patch) -> None:
     # Composing processes end with the training even if it is killed: they would keep its lock.
     monkeypatch.setattr(system, "die_with_parent", lambda _: Path("called").touch())
-    code, out, err = run("train", "--network", "detector", "--recipe", "quick", "--device", "cpu")
+    longer = ("--set", "recipe.steps=80", "--set", "recipe.interval=40")
+    code, out, err = run("train", "--network", "detector", *longer, "--device", "cpu")
     assert code == 0, err
     assert out.startswith("runs/detector  validation errors ") and "of 128 symbols" in out
     assert "step 40/80  loss " in err and Path("called").exists()
@@ -145,10 +136,7 @@ def test_bars_are_found_and_told_apart(run: Run, monkeypatch: Patch) -> None:
     counts = [summary[f"validation_{name}"] for name in ("missed", "invented", "wrong")]
     assert summary["validation_errors"] == sum(counts) / summary["validation_symbols"] < 0.1
     about = checkpoint.load(folder / "checkpoint.safetensors").provenance
-    assert (about.experiment.network, about.training_digits, about.progress) == (
-        *("detector", 800),
-        80,
-    )
+    assert (about.training_digits, about.progress) == (800, 80)
     assert about.validation_accuracy == float(rows[1]["validation_accuracy"]) > 0.9
 
 
