@@ -228,21 +228,10 @@ def textbook() -> None:
     with TemporaryDirectory() as folder:
         run = Path(folder, "lenet5")
         _digits("train", "--recipe", "classic", "--seed", 0, "--device", "cpu", "--out", run)
-        _draw_maps(run)
-        for name in ("curves", "confusion", "mistakes", "maps"):
+        for name in ("curves", "confusion", "mistakes"):
             with Image.open(run / f"{name}.png") as image:
                 small = image.convert("RGB").quantize(32)
             small.save(HERE / f"textbook-{name}.png", optimize=True)
-
-
-def _draw_maps(run: Path) -> None:
-    """Draw the first test digit and its feature maps with the code of docs/textbook.md."""
-    code = (HERE / "textbook.md").read_text().split("```python\n")[3].split("```")[0]
-    paths = {'"runs/lenet5/checkpoint.safetensors"': run / "checkpoint.safetensors"}
-    paths['"maps.png"'] = run / "maps.png"
-    for written, path in paths.items():
-        code = code.replace(written, repr(str(path)))
-    exec(code, {"mnist": mnist})
 
 
 def _digits(*arguments: object) -> None:
