@@ -145,9 +145,9 @@ def test_which_labels_are_read_right(labels: list[str], right: list[bool]) -> No
 
 
 def test_maps_are_those_of_the_bundled_detector() -> None:
-    model = load_start(None, "detector").model
-    assert isinstance(model, Detector)
-    maps = network_maps(model)(PAGES[0])
+    detector = load_start(None, "detector").model
+    assert isinstance(detector, Detector)
+    maps = network_maps(detector)(PAGES[0])
     for part, expected in zip(maps, DetectorModel().maps(PAGES[0]), strict=True):
         rounding = np.asarray(part) - expected  # of activations
         assert rounding.std() < 0.2 * expected.std()
