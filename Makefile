@@ -14,8 +14,8 @@
 # make wheel         build the wheel and the sdist in dist/, and check them
 # make bench         our speed and memory beside the alternatives', into docs/results.md; 10 minutes
 # make weights       fit the weights of the hypotheses again; 10 minutes
-# make detector      train, export and install the bundled detector again; docs/train.md says how long it takes
-# make recognizer    train, export and install the recognizer again; docs/train.md says how long
+# make detector      train, export and install the bundled detector again; docs/results.md says how long it takes
+# make recognizer    train, export and install the recognizer again; docs/results.md says how long
 # make model         train, export and install a new classifier to bundle, and redraw the docs' pictures
 
 PYTHON ?= python3
