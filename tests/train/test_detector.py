@@ -74,9 +74,8 @@ def test_resumed_finetuning_has_the_same_weights(monkeypatch: Patch) -> None:
     whole, expected = train(config, data=data, parent=parent, out=Path("whole"))
     numbers, symbols = expected["comparison"]
     assert (symbols["tolerance"], symbols["total"]) == (0.002, 128)
-    name, tolerance, total, _, wrong = numbers.values()
-    assert (name, tolerance) == ("numbers of your own, held back", None)
-    assert (total, wrong) == (4, 0)  # of two pages
+    assert (numbers["name"], numbers["tolerance"]) == ("numbers of your own, held back", None)
+    assert (numbers["total"], numbers["after"]) == (4, 0)  # of two pages
     about = checkpoint.load(whole.checkpoint).provenance
     assert (about.init, about.data_sha256["own"]) == (parent.sha256, expected["data_sha256"]["own"])
     message = "epoch 1 is kept; go on with .*--resume parts --data ...`"
