@@ -149,6 +149,7 @@ def test_several_files_make_table(
     invalid.write_text("no picture")
     desktop.choose(*pictures[:5], numbers, empty, invalid)
     texts = [classifier.read(file).text for file in pictures[:5]]
+    assert [text.removesuffix("?") for text in texts] == [*"01234"]
     accepted = sum("?" not in text for text in texts)
     desktop.wait_for_status(
         f"8 files: {accepted} sure, {7 - accepted} not sure, 1 not read.", "files"
@@ -157,7 +158,7 @@ def test_several_files_make_table(
     assert shown == [
         *(
             [file.name, text, "no" if "?" in text else "yes"]
-            for file, text in zip(pictures, texts, strict=False)
+            for file, text in zip(pictures[:5], texts, strict=True)
         ),
         ["numbers.jpg", classifier.read(numbers).text, "no"],
         ["blank.png", "No digit was found.", "no"],
