@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from benchmarks import whole_numbers
 from benchmarks.forms import blank_sheet, fill
-from docs.examples import shadow
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
@@ -33,6 +32,7 @@ from digits_train.camera.materials import Materials, make_materials
 from digits_train.models import Detector, LeNet5
 from digits_train.symbols import label_window
 from digits_train.windows import CROP_SIDE, make_crops, make_windows
+from docs.examples import shadow
 from tests import synthetic
 from tests.synthetic import Sheet, chosen
 

@@ -171,6 +171,6 @@ def bar_patches() -> list[tuple[Any, str, Any]]:
         *((module, "make_materials", lambda *_, **__: materials) for module in (held_out, stream)),
         (detection, "Windows", BarWindows),
         (recognition, "Chunks", BarChunks),
-        (models.Detector, "recipes", detectors),
-        (models.Recognizer, "recipes", {"default": RECOGNIZER}),
+        (models.DetectorNetwork, "recipes", detectors),
+        (models.RecognizerNetwork, "recipes", {"default": RECOGNIZER}),
     ]

@@ -14,9 +14,9 @@ from digits.data.mnist import Split
 from digits_train import fit_ranker, frames, models
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.experiment import Experiment, default_experiment
+from docs.small_reader import SmallDetector, SmallRecognizer
 from tests.conftest import Patch
 from tests.train import short
-from tests.train.own_networks import Spots, Strokes
 
 pytestmark = pytest.mark.slow
 
@@ -34,16 +34,16 @@ RANDOM: dict[str, Callable[[int, Materials, Split], Any]] = {
     "outliers": lambda seed, materials, _: frames.draw_outliers(materials, 3, seed),
     "pictures to rank": lambda seed, materials, _: fit_ranker.samples(materials, [seed]),
     "classifier": lambda seed, *_: trained(short.EXPERIMENT, seed),
-    "detector": lambda seed, *_: trained(default_experiment("spots"), seed),
-    "recognizer": lambda seed, *_: trained(default_experiment("strokes"), seed),
+    "detector": lambda seed, *_: trained(default_experiment("small detector"), seed),
+    "recognizer": lambda seed, *_: trained(default_experiment("small recognizer"), seed),
 }
 
 
 @pytest.mark.parametrize("drawn", RANDOM)
 @pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
 def test_seeds(drawn: str, train_slice: Split, materials: Materials, monkeypatch: Patch) -> None:
-    networks = {"lenet5": models.LeNet5, "spots": Spots, "strokes": Strokes}
-    monkeypatch.setattr(models, "ARCHITECTURES", networks)
+    small = {"small detector": SmallDetector, "small recognizer": SmallRecognizer}
+    monkeypatch.setattr(models, "ARCHITECTURES", {"lenet5": models.LeNet5} | small)
     for patch in short.bar_patches():
         monkeypatch.setattr(*patch)
     results = []

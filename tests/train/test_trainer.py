@@ -19,8 +19,8 @@ from digits_train.experiment import Experiment, change, default_experiment
 from digits_train.run import RunDir
 from digits_train.structs import from_dict, to_dict
 from digits_train.tasks.classification import predict, scores
+from docs.small_reader import SmallDetector, SmallRecognizer
 from tests.conftest import Patch
-from tests.train.own_networks import Spots, Strokes
 from tests.train.short import (
     EXPERIMENT,
     FILES,
@@ -138,14 +138,15 @@ def test_resumed_run_has_the_same_bytes(
 @pytest.mark.parametrize(
     ("network", "steps", "interval", "validations"),
     [
-        ("spots", 212, 10, 20),  # the last windows have what was hard 200 steps before
-        ("strokes", 6, 2, 1),
+        ("detector", 212, 10, 20),  # the last windows have what was hard 200 steps before
+        ("recognizer", 6, 2, 1),
     ],
 )
 def test_resumed_stream_has_the_same_bytes(
     network: str, steps: int, interval: int, validations: int, monkeypatch: Patch
 ) -> None:
-    monkeypatch.setattr(models, "ARCHITECTURES", {"spots": Spots, "strokes": Strokes})
+    small = {"detector": SmallDetector, "recognizer": SmallRecognizer}
+    monkeypatch.setattr(models, "ARCHITECTURES", small)
     for name in bar_patches():
         monkeypatch.setattr(*name)
     changes = (f"recipe.steps={steps}", f"recipe.interval={interval}")
@@ -160,4 +161,4 @@ def test_resumed_stream_has_the_same_bytes(
     states = [checkpoint.read(run.state) for run in (whole, resumed)]
     hard, again = (dict(values["hard"]) for values, *_ in states)
     assert hard == again and [*hard] == [*range(interval, steps, interval), steps]
-    assert all(bool(found) == (network == "spots") for found in hard.values())
+    assert all(bool(found) == (network == "detector") for found in hard.values())

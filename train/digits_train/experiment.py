@@ -22,7 +22,8 @@ _SETTABLE = "recipe", "camera", "precision"
 class Experiment(Struct, frozen=True, kw_only=True):
     """On the same machine, equal experiments give equal weights.
 
-    network: its name. camera: how the pictures vary that are generated. fonts: SHA-256 of the list
+    network: its name. camera: how the pictures vary that it learns from; the network's own takes
+    those that it is validated on, so that experiments can be compared. fonts: SHA-256 of the list
     of those that they are written with. precision: of convolutions and products in training; auto:
     bfloat16 if network and device gain from it. data_sha256: of the training data, by name. init:
     SHA-256 of the file whose weights the training starts from.
@@ -76,6 +77,8 @@ def change(experiment: Experiment, assignments: Iterable[str]) -> Experiment:
         fields = _subfields(settable, groups)
         if not text:
             raise DigitsError(f"--set {assignment}: expected NAME=VALUE")
+        if path in values and path not in settable:
+            raise DigitsError(f"--set {assignment}: see `digits train --help` for {path}")
         if name not in fields:
             similar = [".".join([*groups, other]) for other in get_close_matches(name, fields)]
             hint = f"did you mean {' or '.join(similar)}?" if similar else "run.json has all names"

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digits.errors import ModelError
 from digits.images.grey import Grey
 from digits.inference.interface import (
     MAX_DIGIT_HEIGHT,
@@ -35,6 +34,7 @@ MapsFn = Callable[[Grey], tuple[Map, Map, Map]]
 BOX_UNIT = 16.0  # pixels
 _MAX_EXPONENT = 3.0  # of a box's logarithms: 320 pixels, five times what the detector knows
 _MIN_SCORE = -3.0  # log odds: a probability of 5 %; what is less likely is no alternative either
+_LATER = np.array([(1, 2), (2, 0), (2, 1), (2, 2)])  # neighbours of a cell, in a padded map
 _NEIGHBOURS = np.array([(0, 0), *product((-1, 0, 1), repeat=2)])
 
 _IDEAL = math.sqrt(MIN_DIGIT_HEIGHT * MAX_DIGIT_HEIGHT)
@@ -132,19 +132,18 @@ def detect(page: Grey, maps: MapsFn, height: float | None = None) -> Detections:
 def find_peaks(level: Level) -> Detections:
     """The local maxima of the heatmap, but for those that are too unlikely.
 
-    Raises ModelError for more of them than one in 2x2 cells, as there can't be without ties: such a
-    detector finds symbols in everything.
+    Of equal neighbours the last is one, so there is at most one in 2x2 cells.
     """
     centres = largest = level.centres
     for _ in range(2):  # the largest of 3x3 cells: along columns, then along rows
         padded = np.pad(largest, ((1, 1), (0, 0)), constant_values=-np.inf)
         largest = np.maximum(np.maximum(padded[:-2], padded[2:]), padded[1:-1]).T
     rows, columns = np.nonzero((centres > _MIN_SCORE) & (centres >= largest))
-    height, width = centres.shape
-    possible = -(-height // 2) * -(-width // 2)
-    if len(rows) > possible:
-        raise ModelError(f"the detector finds {len(rows):,} symbols where {possible:,} have room")
-    return level.detections(rows, columns)
+    later = np.pad(centres, 1, constant_values=-np.inf)[
+        rows + _LATER[:, :1], columns + _LATER[:, 1:]
+    ]
+    last = (centres[rows, columns] > later).all(0)
+    return level.detections(rows[last], columns[last])
 
 
 def _combine(detections: Detections, levels: list[Level], typical: float) -> Detections:

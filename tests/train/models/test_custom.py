@@ -1,6 +1,7 @@
 """Networks in users' own files, and which of them an exported file can answer as."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ from digits_train.camera.crops import Crop
 from digits_train.chunks import to_batch
 from digits_train.experiment import change, default_experiment
 from digits_train.models import Network, custom
+from docs import small_reader
+from docs.small_reader import SmallDetector
+from tests.conftest import Patch
 from tests.export.detector_pages import PAGES
-from tests.train import own_networks, short
+from tests.train import short
 
 TINY = """
 from torch import nn
@@ -122,8 +126,32 @@ def test_refused(network: Small, complaint: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("methods", "complaint"),
+    [
+        ({"targets": staticmethod(lambda pages: [1.0])}, "AttributeError: 'list' .* 'to'"),
+        ({"loss": staticmethod(lambda maps, targets: maps.boxes.sum(1))}, r"shape \[2, 32, 32\]"),
+        ({"loss": staticmethod(lambda maps, targets: maps.boxes.squeeze(9))}, "IndexError: "),
+        ({"forward": lambda self, pages: (*SmallDetector.forward(self, pages),)}, None),
+    ],
+)
+def test_targets_and_loss_are_tried(
+    methods: dict[str, Any], complaint: str | None, tmp_path: Path, monkeypatch: Patch
+) -> None:
+    """Before anything is drawn; a plain tuple will do for maps."""
+    changed = type("Changed", (SmallDetector,), methods)
+    monkeypatch.setattr(SmallDetector, "changed", changed, raising=False)
+    path = tmp_path / "own.py"
+    path.write_text("from docs.small_reader import SmallDetector\nOwn = SmallDetector.changed\n")
+    with pytest.raises(DigitsError, match=complaint) if complaint else nullcontext():
+        models.register(f"{path}:Own")
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
-@pytest.mark.parametrize(("name", "exact"), [("Spots", "heads"), ("Strokes", "symbols")])
+@pytest.mark.parametrize(
+    ("name", "exact"), [("SmallDetector", "heads"), ("SmallRecognizer", "symbols")]
+)
 def test_a_second_detector_or_recognizer_is_trained_resumed_and_exported(
     name: str, exact: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,7 +163,7 @@ def test_a_second_detector_or_recognizer_is_trained_resumed_and_exported(
         monkeypatch.setattr(held_out, f"draw_{kind}", lambda pictures=pictures: pictures)
     for patch in short.bar_patches():
         monkeypatch.setattr(*patch)
-    network = models.register(f"{own_networks.__file__}:{name}")
+    network = models.register(f"{small_reader.__file__}:{name}")
     longer = "recipe.steps=60", "recipe.interval=30", "recipe.learning_rate=0.01"
     with monkeypatch.context() as context, pytest.raises(Interrupted, match="step 30 is kept"):
         short.interrupt_after(1, context)

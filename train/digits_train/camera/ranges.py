@@ -13,8 +13,11 @@ from digits_train.pixels import Random
 
 Chance = Annotated[float, Meta(ge=0, le=1)]
 Size = Annotated[float, Meta(ge=0, le=10_000)]
+Positive = Annotated[float, Meta(gt=0, le=10_000)]
 Range = Annotated[tuple[float, float], "lowest, highest"]
-Normal = tuple[float, float]  # mean, standard deviation
+LogRange = Annotated[tuple[Positive, Positive], "drawn evenly in the logarithm"]
+Counts = Annotated[tuple[int, int], "fewest, most"]
+Normal = tuple[float, Size]  # mean, standard deviation
 Chances = Annotated[tuple[Chance, ...], "with the sum 1"]
 
 
@@ -41,7 +44,7 @@ class Ranges(Struct, frozen=True):
     in_font: Chance = 0.35  # chance that a font writes, not MNIST's writers
     bent: Range = (0.0, 0.8)  # pixels of 28: displacement of an MNIST digit's strokes
     pen: Range = (0.035, 0.223)  # heights: of MNIST's writers
-    pen_shape: tuple[float, float] = (1.1, 2.0)  # of the beta distribution in this range
+    pen_shape: tuple[Positive, Positive] = (1.1, 2.0)  # of the beta distribution in this range
     wobble: Range = (0.005, 0.03)  # heights: displacement of a font's strokes
     other_pen: Chance = 0.5  # chance that a font's character is thicker or thinner
     thickened: Chance = 0.6  # chance that it is thicker then
@@ -63,10 +66,10 @@ class Ranges(Struct, frozen=True):
 
     # Layout. Pages are read at a scale at which digits are 24 to 36 pixels high; smaller and
     # larger ones matter where that scale is looked for.
-    height: Size = 28.0  # pixels: median
+    height: Positive = 28.0  # pixels: median
     heights: Size = 0.45  # spread of its logarithm
     height_limits: Range = (9.0, 110.0)  # pixels
-    turns: tuple[float, ...] = (0.0, 0.05, 0.18)  # standard deviations of the lines' slope, down
+    turns: tuple[Size, ...] = (0.0, 0.05, 0.18)  # standard deviations of the lines' slope, down
     turned: Chances = (0.4, 0.42, 0.18)  # chances of these
     max_slope: Size = 0.5  # slope
     pitch: Mixture = Mixture(0.5, (1.15, 1.8), (1.5, 4.0))  # heights, from line to line
@@ -98,8 +101,8 @@ class Ranges(Struct, frozen=True):
 
     # Marks and forms
     with_marks: Chance = 0.35  # chance that there are marks beside writing
-    marks: tuple[int, int] = (1, 6)  # number
-    mark_size: Range = (0.5, 2.5)  # by that of the writing; evenly in its logarithm
+    marks: Counts = (1, 6)  # number
+    mark_size: LogRange = (0.5, 2.5)  # by that of the writing
     mark_pen: Range = (0.04, 0.16)  # heights
     struck_out: Chance = 0.03  # chance, of a number
     framed: Chance = 0.1  # chance that all numbers are
@@ -121,7 +124,7 @@ class Ranges(Struct, frozen=True):
     min_contrast: Size = 30.0  # grey values
     kept: Mixture = Mixture(0.12, (0.55, 0.95))  # share of strokes that paper's hollows leave inked
     mottle: Mixture = Mixture(0.3, (1.0, 10.0))  # grey values
-    bumps: Range = (1.0, 25.0)  # pixels; evenly in the logarithm
+    bumps: LogRange = (1.0, 25.0)  # pixels
     printed: Range = (0.1, 0.9)  # darkness of rules and forms, by that of the ink
     squared: Chance = 0.12  # chance of squared paper
     ruled: Chance = 0.18
@@ -154,17 +157,17 @@ class Ranges(Struct, frozen=True):
     noisy: Chance = 0.6  # chance
     noise: Mixture = Mixture(0.7, (0.0, 4.0), (4.0, 12.0))  # grey values: standard deviation
     compressed: Chance = 0.35  # chance of a JPEG
-    quality: tuple[int, int] = (25, 94)
+    quality: Counts = (25, 94)
     negative: Chance = 0.25  # chance of white on black
 
     # Other side of the sheet, mirrored
     shining_through: Chance = 0.2  # chance, in the detector's windows
     through: Range = (0.03, 0.25)  # share of its ink that is seen
-    softened: tuple[float, float] = (0.3, 0.06)  # blur: pixels, and heights up to which it is more
+    softened: tuple[Size, Size] = (0.3, 0.06)  # blur: pixels, and heights up to which it is more
 
     # Cheques and black-and-white scans
     secured: Chance = 0.08  # chance of security print
-    curves: Range = (0.08, 0.5)  # heights from one of its curves to the next
+    curves: LogRange = (0.08, 0.5)  # heights from one of its curves to the next
     tint: Range = (0.03, 0.4)  # its darkness, by that of the ink
     bilevel: Chance = 0.08  # chance
     threshold: Range = (0.12, 0.5)  # of black, by the contrast, from paper down
@@ -176,15 +179,15 @@ class Ranges(Struct, frozen=True):
 
     # Crops of numbers, for the recognizer
     clear: Chance = 0.7  # chance that a window is drawn with the `clear` ranges
-    digit_height: Range = (9.0, 48.0)  # pixels; evenly in the logarithm
-    beside: Range = (0.05, 1.5)  # heights of room left and right; evenly in the logarithm
-    over: Range = (0.05, 0.8)  # above and below; evenly in the logarithm
+    digit_height: LogRange = (9.0, 48.0)  # pixels
+    beside: LogRange = (0.05, 1.5)  # heights of room left and right
+    over: LogRange = (0.05, 0.8)  # above and below
     misplaced: Size = 0.05  # standard deviation of a box's sides, in heights
     unlevel: Size = 0.02  # standard deviation of the slope that is left
     unseen: Chance = 0.05  # chance that the first boxes are missing, or the last ones
     no_number: Chance = 0.1  # chance that what isn't a number is cut out
     coarse: Mixture = Mixture(0.25, (0.45, 0.85))  # scale from which a crop is enlarged
-    stretch: Range = (0.8, 1.25)  # factor of its width; evenly in the logarithm
+    stretch: LogRange = (0.8, 1.25)  # factor of its width
     restroked: Chance = 0.3  # chance that strokes are thicker or thinner by a pixel
     dulled: Mixture = Mixture(0.25, (0.3, 1.0))  # pixels of blur
     grained: Mixture = Mixture(0.3, (0.01, 0.1))  # standard deviation of noise, by the contrast
@@ -194,19 +197,19 @@ class Ranges(Struct, frozen=True):
     room: Range = (0.0, 0.6)  # heights between ink and the crop's edge
 
     # Whole pages
-    page_height: Range = (16.0, 110.0)  # pixels: of the digits; evenly in the logarithm
+    page_height: LogRange = (16.0, 110.0)  # pixels: of the digits
     page_side: Range = (250.0, 1100.0)  # pixels
     max_heights: Size = 30.0  # heights of a page's side
-    margin: Range = (0.2, 2.0)  # heights around what is written; evenly in the logarithm
+    margin: LogRange = (0.2, 2.0)  # heights around what is written
     minus: Chance = 0.1  # chance of one before a number, on a page of numbers
     point: Chance = 0.2  # chance of one in it
 
     # Pictures of one digit, of several, or of none
-    single_height: Range = (7.0, 360.0)  # pixels: of a single digit; evenly in the logarithm
-    several_height: Range = (7.0, 160.0)  # pixels: of several digits, of words and marks
+    single_height: LogRange = (7.0, 360.0)  # pixels: of a single digit
+    several_height: LogRange = (7.0, 160.0)  # pixels: of several digits, of words and marks
     largest: Size = 360.0  # pixels: what would be higher is as high as this
     max_side: Size = 640.0  # pixels of a picture's side; larger ones are reduced to that
-    around: Range = (0.04, 3.0)  # heights around the writing; evenly in the logarithm
+    around: LogRange = (0.04, 3.0)  # heights around the writing
     lopsided: Size = 0.45  # spread of the logarithm of this room, on each side
     square: Chance = 0.6  # chance that a picture is square but for that
     cut: Chance = 0.1  # chance that ink is missing on a side
@@ -227,12 +230,26 @@ class Ranges(Struct, frozen=True):
         """Raise ValueError for a range without numbers, or chances whose sum isn't 1."""
         for field in fields(self):
             values, usual = getattr(self, field.name), field.default
-            if field.type == Range and not values[0] <= values[1]:
-                raise ValueError(f"{field.name}: {values[0]} is above {values[1]}")
             if isinstance(usual, tuple) and len(values) != len(usual):
                 raise ValueError(f"{field.name}: expected {len(usual)} numbers")
             if field.type == Chances and not isclose(sum(values), 1):
                 raise ValueError(f"{field.name}: the sum is {sum(values):g}, not 1")
+            if field.type is Mixture:
+                _check_range(field.name, values.first, usual.first)
+                _check_range(field.name, values.other, usual.other)
+            elif field.type in (Range, LogRange, Counts):
+                _check_range(field.name, values, usual)
+
+
+def _check_range(name: str, values: Range, usual: Range) -> None:
+    """Raise ValueError if the lowest number is above the highest, or below 0 where none usually is.
+
+    Lengths and shares can't be negative; slants and distances can.
+    """
+    if values[0] > values[1]:
+        raise ValueError(f"{name}: {values[0]} is above {values[1]}")
+    if values[0] < 0 <= usual[0]:
+        raise ValueError(f"{name}: {values[0]} is below 0")
 
 
 RANGES = Ranges()

@@ -10,7 +10,7 @@ from digits_train.camera.exposure import photograph, texture
 from digits_train.camera.ink import EM
 from digits_train.camera.marks import draw_mark
 from digits_train.camera.materials import Materials
-from digits_train.camera.ranges import Range, Ranges
+from digits_train.camera.ranges import LogRange, Ranges
 from digits_train.camera.rows import SPACINGS, RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window, cut_out
@@ -121,7 +121,7 @@ def blank(random: Random, materials: Materials) -> LabelledPicture:
 
 
 def _sheet(
-    random: Random, materials: Materials, heights: Range, side: float = 11, along: float = 1.65
+    random: Random, materials: Materials, heights: LogRange, side: float = 11, along: float = 1.65
 ) -> tuple[RowWriter, float, float]:
     """An empty sheet, with someone to write on it, and the x and the baseline to begin at.
 

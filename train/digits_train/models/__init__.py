@@ -1,4 +1,4 @@
-"""The networks: uint8 pixels in, logits out. Each is one file, with its recipes.
+"""The networks: uint8 pixels in, logits out. Each is one file.
 
 LeNet-5 and VGG-16 classify digits; the detector finds the symbols of a page, the recognizer
 reads a crop of a number.
@@ -6,7 +6,7 @@ reads a crop of a number.
 
 from digits.errors import DigitsError
 from digits_train.models import custom
-from digits_train.models.detection import DetectorNetwork
+from digits_train.models.detection import DetectorNetwork, Maps
 from digits_train.models.detector import Detector
 from digits_train.models.lenet5 import LeNet5
 from digits_train.models.network import BaseNetwork, Network, Normalize
@@ -20,6 +20,7 @@ __all__ = [
     "Detector",
     "DetectorNetwork",
     "LeNet5",
+    "Maps",
     "Network",
     "Normalize",
     "Recognizer",

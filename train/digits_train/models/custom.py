@@ -21,8 +21,12 @@ from digits.errors import DigitsError, ModelError
 from digits.inference.interface import STRIDE, Interface
 from digits.inference.metadata import Kernels
 from digits.inference.session import open_session
+from digits_train.distributed import CPU
+from digits_train.models.detection import DetectorNetwork, Maps
 from digits_train.models.network import BaseNetwork, Network, type_and_shape
+from digits_train.models.recognizer import RecognizerNetwork
 from digits_train.recipes import DetectorRecipe, Recipe, RecognizerRecipe
+from digits_train.symbols import Symbol, label_window
 
 _RECIPES = {"classifier": Recipe, "detector": DetectorRecipe, "recognizer": RecognizerRecipe}
 _LENGTH = 128  # of the sides that may have any
@@ -87,10 +91,10 @@ def check(network: BaseNetwork) -> None:
     interface = network.interface
     shape = [_LENGTH if isinstance(side, str) else side for side in interface.input.shape]
     batches = [torch.randint(0, 256, (count, *shape), dtype=torch.uint8) for count in (2, 1, 3)]
-    total = sum(output.sum() for output in _outputs(network, batches[0]))
-    total.backward()  # type: ignore[union-attr]
+    loss = _loss(network, _outputs(network, batches[0]))
+    loss.backward()  # type: ignore[no-untyped-call]
     if idle := [name for name, weight in network.named_parameters() if weight.grad is None]:
-        raise ModelError(f"{idle[0]} has no part in its outputs, and would learn nothing")
+        raise ModelError(f"{idle[0]} has no part in its loss, and would learn nothing")
     # In the layout of a checkpoint: of another one, PyTorch exports the strides.
     network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload, unused-ignore]
     with torch.inference_mode():
@@ -131,6 +135,22 @@ def _outputs(network: BaseNetwork, pictures: Tensor) -> list[Tensor]:
         if not output.isfinite().all():
             raise ModelError(f"it returns NaN or infinite {name}")
     return outputs
+
+
+def _loss(network: BaseNetwork, outputs: list[Tensor]) -> Tensor:
+    """A loss of what it answers for two pictures. Raises ValueError for one of another shape."""
+    if isinstance(network, DetectorNetwork):
+        blank, side = np.zeros((_LENGTH, _LENGTH), np.uint8), _LENGTH // 4
+        page = label_window(blank, [Symbol((0, 0, side, side), 1, side)])
+        targets = network.targets([page, page]).to(CPU.device)
+        loss, shape = network.loss(Maps(*outputs), targets), list[int]()
+    elif isinstance(network, RecognizerNetwork):
+        loss, shape = network.losses(outputs[0], ["1", ""]), [2]
+    else:
+        return outputs[0].sum()
+    if [*loss.shape] != shape:
+        raise ValueError(f"its loss has the shape {[*loss.shape]}, not {shape}")
+    return loss.sum()
 
 
 def _agrees(

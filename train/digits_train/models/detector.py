@@ -1,9 +1,6 @@
 """The detector: a fully convolutional network that finds the symbols of a page."""
 
-from collections.abc import Mapping
-
 import torch
-from msgspec.structs import replace
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, pixel_shuffle, relu
 
@@ -11,7 +8,6 @@ from digits.inference.interface import SYMBOLS
 from digits.inference.model_file import BUNDLED_DETECTOR
 from digits_train.models.detection import DetectorNetwork, Maps
 from digits_train.models.network import ConvBlock
-from digits_train.recipes import DetectorRecipe
 
 _CELL = 8  # pixels
 
@@ -50,36 +46,6 @@ def _enlarge(cells: Tensor) -> Tensor:
     return interpolate(cells, scale_factor=float(_CELL), mode="bilinear", align_corners=False)
 
 
-_DEFAULT = DetectorRecipe(
-    name="default",
-    steps=48_000,  # of 16 windows; from 28,000 on errors stay, until the learning rate falls
-    interval=400,
-    batch_size=16,
-    learning_rate=3e-3,
-    beta2=0.99,
-    max_gradient_norm=5.0,
-    warmup_fraction=150 / 48_000,
-    schedule="wsd",  # the last fifth brings the errors from 33.9 to 30.4 %
-    weight_decay=0.02,
-    ema_decay=0.999,  # 0.9 points fewer errors
-    glyphs=50_000,  # with 64,000 instead of 16,000, half a point to two
-    texts=16_000,
-    window=192,  # of 320 pixels, with as many in a batch: 8 points more errors
-    validation=360,  # windows, with some 4,000 symbols; at the end, with 40,000
-)
-_FINETUNE = replace(
-    _DEFAULT,
-    name="finetune",
-    steps=300,
-    interval=300,
-    learning_rate=5e-4,
-    warmup_fraction=0.05,
-    glyphs=2_000,  # in the minutes that it takes
-    texts=1_000,
-    own=0.25,
-)
-
-
 class Detector(DetectorNetwork):
     """Finds digits, minus signs and decimal points of about 10 to 60 pixels on a grey page.
 
@@ -96,11 +62,6 @@ class Detector(DetectorNetwork):
 
     bundled = BUNDLED_DETECTOR
     float_layers = ("stem.0.conv",)  # of one channel: integer kernels would take ten times as long
-    recipes: Mapping[str, DetectorRecipe] = {
-        "default": _DEFAULT,
-        "quick": replace(_DEFAULT, name="quick", steps=8_000, warmup_fraction=150 / 8_000),
-        "finetune": _FINETUNE,
-    }
 
     def __init__(self) -> None:
         super().__init__()

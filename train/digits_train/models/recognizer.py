@@ -42,7 +42,10 @@ class RecognizerNetwork(BaseNetwork):
 
     task = "recognizer"
     interface = RECOGNIZER
-    recipes: Mapping[str, RecognizerRecipe]
+    recipes: Mapping[str, RecognizerRecipe] = {
+        "default": _DEFAULT,
+        "quick": replace(_DEFAULT, name="quick", steps=7_680, warmup_fraction=1 / 20),
+    }
     camera = REAL_PAPER
     threads = learning_cores()  # the others compose what it is trained on
     mixed_precision = True
@@ -77,10 +80,6 @@ class Recognizer(RecognizerNetwork):
     """
 
     bundled = BUNDLED_RECOGNIZER
-    recipes: Mapping[str, RecognizerRecipe] = {
-        "default": _DEFAULT,
-        "quick": replace(_DEFAULT, name="quick", steps=7_680, warmup_fraction=1 / 20),
-    }
 
     def __init__(self) -> None:
         super().__init__()

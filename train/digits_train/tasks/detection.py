@@ -100,7 +100,7 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
         yield from prefetch(make, compose_ahead(windows, keys, device, _MAX_AHEAD - 4))
 
     def loss(self, outputs: Maps, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        mean = self.network.loss(outputs, batch.targets)
+        mean = self.network.loss(Maps(*outputs), batch.targets)
         return mean, {"train_loss": mean.detach() * batch.size}
 
     def find_hard(self, model: BaseNetwork, step: int) -> list[int]:
@@ -142,7 +142,7 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
 
     @cached_property
     def _validation_materials(self) -> Materials:
-        return validation_materials(self.data.splits["validation"], self.experiment.camera)
+        return validation_materials(self.data.splits["validation"], self.network.camera)
 
     def _held_out(self, count: int) -> Iterator[list[LabelledPage]]:
         windows = Windows(

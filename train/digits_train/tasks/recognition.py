@@ -95,7 +95,7 @@ class Recognition(StreamTask[RecognizerRecipe, Batch]):
     @cached_property
     def _validation(self) -> list[Batch]:
         digits, recipe = self.data.splits["validation"], self.recipe
-        materials = validation_materials(digits, self.experiment.camera, "held back")
+        materials = validation_materials(digits, self.network.camera, "held back")
         return Chunks(materials, VALIDATION_SEED, _BATCH).first(recipe.validation)
 
 
