@@ -18,10 +18,11 @@ from digits.constraints.allowed import AllowedNumbers
 from digits.forms.form import Field, FindBy, Form, Rule
 from digits.forms.locate import project
 from digits_train.camera import fonts, scene
+from digits_train.camera.distributions import Mixture
 from digits_train.camera.exposure import lens, photograph
 from digits_train.camera.ink import EM
 from digits_train.camera.lettering import words
-from digits_train.camera.ranges import RANGES, Mixture, Ranges, legible
+from digits_train.camera.ranges import RANGES, Ranges, legible
 from digits_train.camera.rows import RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window

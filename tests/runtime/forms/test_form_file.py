@@ -58,3 +58,11 @@ def test_roster_beside_digits_only_has_no_signs(tmp_path: Path) -> None:
     (tmp_path / "roster.csv").unlink()
     layout = form_file.load(path, layout_only=True)  # such as to print it
     assert [field.name for field in layout.fields] == ["a", "b", "total"]
+
+
+def test_the_example_in_the_docs_is_a_form(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "fields.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "exam.toml").write_text(example)
+    (tmp_path / "students.csv").write_text("number\n123456\n")
+    assert [field.name for field in form_file.load(tmp_path / "exam.toml").fields][-1] == "total"

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 from digits.inference.interface import CROP_HEIGHT, CROP_MAX_WIDTH, SYMBOLS
 from digits_train.camera import crops
 from digits_train.camera.crops import make_crops, vary
+from digits_train.camera.distributions import Mixture
 from digits_train.camera.exposure import photograph
 from digits_train.camera.materials import Materials
-from digits_train.camera.ranges import REAL_PAPER, Mixture
+from digits_train.camera.ranges import REAL_PAPER
 from digits_train.camera.window import Window
 from digits_train.symbols import Box, Symbol
 

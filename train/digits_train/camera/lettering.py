@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from digits_train.camera import fonts
+from digits_train.camera.distributions import Range
 from digits_train.camera.ink import EM, Glyph
-from digits_train.camera.ranges import RANGES, Range
+from digits_train.camera.ranges import RANGES
 from digits_train.camera.strokes import bend
 from digits_train.matplotlib_data import load_font
 from digits_train.pixels import Random, ink_box

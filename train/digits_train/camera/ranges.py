@@ -3,34 +3,21 @@
 The numbers that make a shape, a shadow, a texture or a text are where it is drawn.
 """
 
-from math import isclose
-from typing import Annotated, NamedTuple
-
-from msgspec import Meta, Struct
+from msgspec import Struct
 from msgspec.structs import fields, replace
 
-from digits_train.pixels import Random
-
-Chance = Annotated[float, Meta(ge=0, le=1)]
-Size = Annotated[float, Meta(ge=0, le=10_000)]
-Positive = Annotated[float, Meta(gt=0, le=10_000)]
-Range = Annotated[tuple[float, float], "lowest, highest"]
-LogRange = Annotated[tuple[Positive, Positive], "drawn evenly in the logarithm"]
-Counts = Annotated[tuple[int, int], "fewest, most"]
-Normal = tuple[float, Size]  # mean, standard deviation
-Chances = Annotated[tuple[Chance, ...], "with the sum 1"]
-
-
-class Mixture(NamedTuple):
-    """A number from the first range with this chance, or from the other, by default 0."""
-
-    chance: Chance
-    first: Range
-    other: Range = (0.0, 0.0)
-
-    def draw(self, random: Random) -> float:
-        lowest, highest = self.first if random.random() < self.chance else self.other
-        return random.uniform(lowest, highest) if lowest < highest else lowest
+from digits_train.camera.distributions import (
+    Chance,
+    Chances,
+    Counts,
+    LogRange,
+    Mixture,
+    Normal,
+    Positive,
+    Range,
+    Size,
+    check,
+)
 
 
 class Ranges(Struct, frozen=True):
@@ -229,27 +216,7 @@ class Ranges(Struct, frozen=True):
     def __post_init__(self) -> None:
         """Raise ValueError for a range without numbers, or chances whose sum isn't 1."""
         for field in fields(self):
-            values, usual = getattr(self, field.name), field.default
-            if isinstance(usual, tuple) and len(values) != len(usual):
-                raise ValueError(f"{field.name}: expected {len(usual)} numbers")
-            if field.type == Chances and not isclose(sum(values), 1):
-                raise ValueError(f"{field.name}: the sum is {sum(values):g}, not 1")
-            if field.type is Mixture:
-                _check_range(field.name, values.first, usual.first)
-                _check_range(field.name, values.other, usual.other)
-            elif field.type in (Range, LogRange, Counts):
-                _check_range(field.name, values, usual)
-
-
-def _check_range(name: str, values: Range, usual: Range) -> None:
-    """Raise ValueError if the lowest number is above the highest, or below 0 where none usually is.
-
-    Lengths and shares can't be negative; slants and distances can.
-    """
-    if values[0] > values[1]:
-        raise ValueError(f"{name}: {values[0]} is above {values[1]}")
-    if values[0] < 0 <= usual[0]:
-        raise ValueError(f"{name}: {values[0]} is below 0")
+            check(field.name, field.type, getattr(self, field.name), field.default)
 
 
 RANGES = Ranges()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from digits_train.camera.ranges import Range
+from digits_train.camera.distributions import Range
 from digits_train.pixels import Coverage, Random, resized
 
 Array = NDArray[np.float32]

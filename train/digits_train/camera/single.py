@@ -6,11 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from digits_train.camera.distributions import LogRange
 from digits_train.camera.exposure import photograph, texture
 from digits_train.camera.ink import EM
 from digits_train.camera.marks import draw_mark
 from digits_train.camera.materials import Materials
-from digits_train.camera.ranges import LogRange, Ranges
+from digits_train.camera.ranges import Ranges
 from digits_train.camera.rows import SPACINGS, RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window, cut_out
