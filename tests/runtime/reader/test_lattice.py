@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from digits.constraints.automaton import Check, accepts_text
 from digits.inference.interface import SYMBOLS
 from digits.reader.lattice import (
+    FLOOR,
     Arc,
     accepted_states,
     best_path,
@@ -89,7 +90,8 @@ def test_scores_are_those_of_all_paths(lattice: list[Arc]) -> None:
     for automaton in (EVERY_TEXT, Check((1,), 3)):  # the sum of digits, by 3
         expected = sum(w for text, w in by_text.items() if accepts_text(automaton, text))
         states = accepted_states(lattice, automaton, 500).values()
-        assert sum(map(math.exp, states)) == pytest.approx(expected, rel=1e-3)
+        # A state below FLOOR of the likeliest is left out: of all that is accepted, some may be.
+        assert sum(map(math.exp, states)) == pytest.approx(expected, abs=20 * math.exp(FLOOR))
 
 
 @given(lattices(), st.text("12", min_size=1, max_size=4))

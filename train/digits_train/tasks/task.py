@@ -82,7 +82,7 @@ class Task(ABC, Generic[RecipeT, BatchT]):
         """This process's batches from the next step of a training on.
 
         They depend on nothing but the experiment, the steps' numbers, the number of processes, and
-        what `after_interval` found.
+        what `find_hard` found.
         """
 
     @abstractmethod
