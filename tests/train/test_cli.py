@@ -19,7 +19,7 @@ CONTINUES = "--resume continues as the run was started"
 def test_help_lists_networks_and_recipes(run: Run) -> None:
     """cli.py spells them out because `--help` must not wait for torch."""
     shown = run("train", "-h")[1].partition("Networks (--network)")[2]
-    ends = {"detector": "recognizer ", "recognizer": "first three"}
+    ends = {"detector": "recognizer ", "recognizer": "any of these"}
     for architecture, network in models.ARCHITECTURES.items():
         told = " ".join(shown.partition(f"  {architecture} ")[2].split())
         told = told[: told.find(ends.get(architecture, "textbook's"))]
@@ -27,7 +27,7 @@ def test_help_lists_networks_and_recipes(run: Run) -> None:
             count = f"{name}: {recipe.total:,} {recipe.unit}s"
             assert count in told or name == "finetune"
         assert ("finetune" in network.recipes) == (architecture != "recognizer")
-    assert "first three    finetune: " in shown
+    assert "any of these   finetune, but for the recognizer: " in shown
 
 
 @pytest.mark.parametrize(

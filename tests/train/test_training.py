@@ -27,8 +27,8 @@ Damage = Callable[[dict[str, Any], dict[str, Tensor]], object]
     [
         (lambda values, _: values["experiment"].update(precision="magic"), "value 'magic'"),
         (lambda values, _: values["experiment"]["recipe"].pop("epochs"), "field `epochs`"),
-        (lambda values, _: values["experiment"]["recipe"].pop("own"), "wrote recipe.own=null"),
-        (lambda values, _: values["experiment"].update(window=9), "digits wrote window=9"),
+        (lambda values, _: values["experiment"]["recipe"].pop("own"), "it has no recipe.own"),
+        (lambda values, _: values["experiment"].update(window=9), "it has window=9"),
         (lambda values, _: values["experiment"].update(network="mine"), "network called 'mine'"),
         (lambda values, _: values["experiment"].update(fonts="0a"), "draws with other fonts"),
         (lambda values, _: values.update(step=0), "wrong number of steps"),

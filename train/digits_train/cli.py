@@ -22,7 +22,8 @@ Networks (--network) and their recipes (--recipe):
                  48,000 steps of generated windows; quick: 8,000 steps
   recognizer     reads the crop of a number; default: 23,040 steps of generated
                  crops; quick: 7,680 steps
-  first three    finetune: a few minutes on your own pictures, from --start
+  any of these   finetune, but for the recognizer: minutes on your own pictures, from
+                 --start
   FILE.py:CLASS  your own: any nn.Module from uint8 [n, 1, 28, 28] to logits
                  [n, 10], with the recipes classic, default and finetune unless it
                  has others; or a DetectorNetwork or RecognizerNetwork

@@ -1,6 +1,6 @@
 """An experiment: all that decides the weights of a network, in one object."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from digits_train.structs import differences, to_dict
 Precision = Literal["auto", "float32", "bfloat16"]
 
 _SETTABLE = "recipe", "camera", "precision"
+_ALL_NAMES = "recipes.py and camera/ranges.py in digits_train have all names"
 
 
 class Experiment(Struct, frozen=True, kw_only=True):
@@ -74,14 +75,14 @@ def change(experiment: Experiment, assignments: Iterable[str]) -> Experiment:
     for assignment in assignments:
         path, _, text = assignment.partition("=")
         *groups, name = path.split(".")
-        fields = _subfields(settable, groups)
-        if not text:
+        if not (path and text):
             raise DigitsError(f"--set {assignment}: expected NAME=VALUE")
-        if path in values and path not in settable:
-            raise DigitsError(f"--set {assignment}: see `digits train --help` for {path}")
+        fields = _subfields(settable, groups)
         if name not in fields:
-            similar = [".".join([*groups, other]) for other in get_close_matches(name, fields)]
-            hint = f"did you mean {' or '.join(similar)}?" if similar else "run.json has all names"
+            names = [*_paths(settable)]
+            similar = [other for other in names if other.endswith(f".{name}")]
+            similar = similar or get_close_matches(path, names, 1, 0.8)
+            hint = f"did you mean {' or '.join(similar)}?" if similar else _ALL_NAMES
             raise DigitsError(f"--set {assignment}: there is no {path}; {hint}")
         fields[name] = _parse(text)
         try:
@@ -90,6 +91,14 @@ def change(experiment: Experiment, assignments: Iterable[str]) -> Experiment:
             cause = str(error).partition(" - at")[0].replace("`", "")
             raise DigitsError(f"--set {assignment}: {cause[0].lower()}{cause[1:]}") from error
     return experiment
+
+
+def _paths(values: dict[str, Any], group: str = "") -> Iterator[str]:
+    """Yield the names of the values in a group, such as recipe.epochs."""
+    for name, value in values.items():
+        yield group + name
+        if isinstance(value, dict):
+            yield from _paths(value, f"{group}{name}.")
 
 
 def _subfields(values: Any, groups: Iterable[str]) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-Count = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 NotNegative = Annotated[float, Meta(ge=0, le=1e9)]
 
 
-class Augmentation(Struct, frozen=True):
+class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
     """How far to change each training digit, independently, each time it is seen.
 
     Every value bounds a uniform distribution around "unchanged", except for what is smooth or
@@ -40,7 +40,7 @@ class Augmentation(Struct, frozen=True):
     outline: Share = 0.0  # drawn as an outline
 
 
-class BaseRecipe(Struct, frozen=True, kw_only=True):
+class BaseRecipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How to train any network."""
 
     name: str

@@ -24,12 +24,12 @@ def from_dict(kind: type[T], values: Any) -> T:
     struct = msgspec.convert(values, kind)
     # What is missing has got a default, and an earlier version may not have done what that says.
     for difference in differences(values, to_dict(struct)):
-        raise ValueError(f"another version of digits wrote {difference}")
+        raise ValueError(f"it has {difference}")
     return struct
 
 
 def differences(values: Any, others: Any, name: str = "") -> Iterator[str]:
-    """Yield which values aren't those of the others, as NAME=VALUE; missing ones are null."""
+    """Yield which values aren't those of the others, as NAME=VALUE, or as "no NAME"."""
     if not (isinstance(values, dict) and isinstance(others, dict)):
         if values != others:
             yield f"{name}={json.dumps(values)}"
@@ -39,4 +39,4 @@ def differences(values: Any, others: Any, name: str = "") -> Iterator[str]:
         if key in values and key in others:
             yield from differences(values[key], others[key], path)
         else:
-            yield f"{path}={json.dumps(values.get(key))}"
+            yield f"{path}={json.dumps(values[key])}" if key in values else f"no {path}"

@@ -171,12 +171,13 @@ def _finish(run: RunDir, state: Training, task: AnyTask) -> TrainResult:
 
 @contextmanager
 def _lack_of_memory_reported() -> Iterator[None]:
-    """Turn PyTorch's errors when memory runs out into a DigitsError."""
+    """Turn what NumPy and PyTorch raise when memory runs out into a DigitsError."""
     try:
         yield
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         cause = str(error).strip().partition("\n")[0]
-        if not isinstance(error, torch.cuda.OutOfMemoryError) and "allocate memory" not in cause:
+        known = isinstance(error, MemoryError | torch.cuda.OutOfMemoryError)
+        if not known and "allocate memory" not in cause:
             raise
         smaller = "--set recipe.batch_size"
         raise DigitsError(f"out of memory: try a smaller {smaller} ({cause})") from error

@@ -9,11 +9,13 @@ from digits_train.pixels import Random
 
 Chance = Annotated[float, Meta(ge=0, le=1)]
 Size = Annotated[float, Meta(ge=0, le=10_000)]
-Positive = Annotated[float, Meta(gt=0, le=10_000)]
-Range = Annotated[tuple[float, float], "lowest, highest"]
+Positive = Annotated[float, Meta(ge=0.001, le=10_000)]
+Signed = Annotated[float, Meta(ge=-10_000, le=10_000)]
+Range = Annotated[tuple[Signed, Signed], "lowest, highest"]
 LogRange = Annotated[tuple[Positive, Positive], "drawn evenly in the logarithm"]
-Counts = Annotated[tuple[int, int], "fewest, most"]
-Normal = tuple[float, Size]  # mean, standard deviation
+Natural = Annotated[int, Meta(ge=0, le=100)]
+Counts = Annotated[tuple[Natural, Natural], "fewest, most"]
+Normal = tuple[Signed, Size]  # mean, standard deviation
 Chances = Annotated[tuple[Chance, ...], "with the sum 1"]
 
 

@@ -5,6 +5,7 @@ is: every command that needs the network names it again.
 """
 
 import os
+import reprlib
 import sys
 import traceback
 from collections.abc import Sequence
@@ -66,7 +67,9 @@ def load(spec: str) -> type[BaseNetwork]:
             ("threads", network.threads is None or network.threads > 0),
         ):
             if not fits:
-                raise ValueError(f"{attribute} can't be {getattr(network, attribute)!r}")
+                raise ValueError(
+                    f"{attribute} can't be {reprlib.repr(getattr(network, attribute))}"
+                )
         check(network())
         return network
     except ModelError as error:
@@ -85,6 +88,8 @@ def check(network: BaseNetwork) -> None:
 
     network: a new one, for nothing else. Passes on what it raises.
     """
+    if unknown := {*network.float_layers} - {name for name, _ in network.named_modules()}:
+        raise ModelError(f"it has no layer called {unknown.pop()}, as in float_layers")
     if any(map(is_lazy, network.parameters())):
         raise ModelError("its lazy layers need their numbers of inputs")
     network.to_device(torch.device("cpu")).train()
@@ -145,11 +150,15 @@ def _loss(network: BaseNetwork, outputs: list[Tensor]) -> Tensor:
         targets = network.targets([page, page]).to(CPU.device)
         loss, shape = network.loss(Maps(*outputs), targets), list[int]()
     elif isinstance(network, RecognizerNetwork):
+        if not torch.allclose(sums := outputs[0].exp().sum(2), torch.ones_like(sums), atol=0.01):
+            raise ValueError("it returns no log probabilities: log_softmax is missing")
         loss, shape = network.losses(outputs[0], ["1", ""]), [2]
     else:
         return outputs[0].sum()
     if [*loss.shape] != shape:
         raise ValueError(f"its loss has the shape {[*loss.shape]}, not {shape}")
+    if not loss.isfinite().all():
+        raise ValueError("its loss is NaN or infinite")
     return loss.sum()
 
 
