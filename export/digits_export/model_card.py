@@ -65,10 +65,10 @@ Finds the digits, minus signs and decimal points or commas of a page. Input `pag
 height, width], grey, 0 = black, 255 = white; sides that are multiples of 16, at least 32. Outputs,
 at a stride of 4, float32 [batch, n, height / 4, width / 4]: `centres` (n = 1), log odds that a
 symbol's centre is in the cell; `symbols` (12), logits of `0123456789-.`; `boxes` (4), x and y of
-the box's centre from the cell's and logarithms of width and height, in units of 16 pixels. Local
-contrast and calibration (temperatures {temperature:g} of the symbols, {centre_temperature:g} of the
-centres, and a shift of {centre_shift:g}) are inside. `digits read PICTURE` does the rest. Digits
-should be 10 to 60 pixels high.""",
+the box's centre from the cell's and logarithms of width and height, in units of 16 pixels. Scaling
+and calibration (temperatures {temperature:g} of the symbols, {centre_temperature:g} of the centres,
+and a shift of {centre_shift:g}) are inside. `digits read PICTURE` does the rest. Digits should be
+10 to 60 pixels high.""",
         "figures": """\
 On {validation_pages:,} synthetic pages with {validation_symbols:,} symbols, drawn with validation
 digits that it was not trained on; calibration was chosen on them, too.""",

@@ -6,7 +6,7 @@ reads a crop of a number.
 
 from digits.errors import DigitsError
 from digits_train.models import custom
-from digits_train.models.detection import DetectorNetwork, Maps
+from digits_train.models.detection import DetectorNetwork, Maps, Targets
 from digits_train.models.detector import Detector
 from digits_train.models.lenet5 import LeNet5
 from digits_train.models.network import BaseNetwork, Network, Normalize
@@ -25,6 +25,7 @@ __all__ = [
     "Normalize",
     "Recognizer",
     "RecognizerNetwork",
+    "Targets",
 ]
 
 # `register` adds the user's own.
