@@ -130,8 +130,8 @@ def _print(
         for bar in np.linspace(x, right, max(1, count) + 1)[1:].tolist():
             pen.rectangle([DOTS * side for side in (x, y, bar, bottom)], None, *line.tolist())
         if units:
-            x = right + (-0.6 * small * len(behind) if inside else 1)
-            write(x, bottom - 1.4 * small, behind)
+            beside = -0.6 * small * len(behind) if inside else 1
+            write(right + beside, bottom - 1.4 * small, behind)
         box = unit * x, unit * y, unit * right, unit * bottom
         fields.append(Field(name, box, count, name == "student", **constraints))
     return fields
