@@ -89,15 +89,15 @@ def calibration_inputs(
     pages: Sequence[NDArray[np.uint8]], run: verify.Network
 ) -> list[NDArray[np.uint8]]:
     """Return what a detector is shown of pages, uint8 [1, 1, h, w]: each in several sizes."""
-    shown: list[NDArray[np.uint8]] = []
+    inputs: list[NDArray[np.uint8]] = []
 
     def record(pixels: NDArray[np.uint8]) -> Sequence[NDArray[np.float32]]:
-        shown.append(pixels)
+        inputs.append(pixels)
         return run(pixels)
 
     for page in pages:
         find_symbols(page, partial(run_maps, record))
-    return shown
+    return inputs
 
 
 def judge(pages: Sequence[LabelledPage], maps: MapsFn) -> dict[str, float]:

@@ -53,9 +53,9 @@ def read_crops(
 ) -> Iterator[LabelledOpinions]:
     """The same of crops, as if each were a page, in which they see one number."""
     for crop in track(crops, len(crops), "reading crops"):
-        seen = [*chain.from_iterable(find_numbers(maps, recognize, crop.pixels))]
-        if len(seen) == 1:
-            yield opinions_of(seen[0]), crop.text
+        numbers = [*chain.from_iterable(find_numbers(maps, recognize, crop.pixels))]
+        if len(numbers) == 1:
+            yield opinions_of(numbers[0]), crop.text
 
 
 def fit_weights(pages: Sequence[LabelledOpinions], crops: Sequence[LabelledOpinions]) -> Weights:

@@ -119,12 +119,12 @@ def fold_normalization(graph: ir.Graph) -> None:
     for node in nodes:
         stored = [values for values in map(constant, node.inputs[1:]) if values is not None]
         number = float(stored[0].item()) if stored and stored[0].size == 1 else None
-        given = attributes(node)
-        if node.op_type == "Pad" and not folded and _adds_paper(given, stored):
+        node_attributes = attributes(node)
+        if node.op_type == "Pad" and not folded and _adds_paper(node_attributes, stored):
             pads = [*map(int, (*stored[0][2:4], *stored[0][6:8]))]
         elif node.op_type in _ARITHMETIC and number is not None:
             zero_and_one = _ARITHMETIC[node.op_type](zero_and_one, number)
-        elif node.op_type != "Cast" or given["to"] != ir.DataType.FLOAT:
+        elif node.op_type != "Cast" or node_attributes["to"] != ir.DataType.FLOAT:
             break
         folded.append(node)
     shift, end = zero_and_one
@@ -151,8 +151,8 @@ def _dequantize(graph: ir.Graph, folded: list[ir.Node], scale: float, zero: int)
     replace(folded, [ir.node("DequantizeLinear", [graph.inputs[0], *quantized])])
 
 
-def _adds_paper(given: dict[str, Any], constants: list[NDArray[Any]]) -> bool:
-    is_constant = given.get("mode", "constant") == "constant"
+def _adds_paper(node_attributes: dict[str, Any], constants: list[NDArray[Any]]) -> bool:
+    is_constant = node_attributes.get("mode", "constant") == "constant"
     return is_constant and constants[0].min() >= 0 and not any(map(np.any, constants[1:]))
 
 

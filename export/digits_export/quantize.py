@@ -48,16 +48,6 @@ def quantize(model: ir.Model, inputs: Batches, float_layers: Sequence[str] = ())
     seven bits (`interface.QMAX`) no two products saturate an int16.
     """
     constants = {*model.graph.initializers}
-    exact_weights = {f"{layer}.weight" for layer in float_layers}
-    floats = []
-    for node in model.graph:
-        inputs_of_node = {value.name for value in node.inputs if value is not None}
-        if (
-            node.name == CLASSIFIER.outputs[0].name  # softmax needs its full range
-            or not exact_weights.isdisjoint(inputs_of_node)
-            or (node.op_type == "Add" and not constants.isdisjoint(inputs_of_node))
-        ):
-            floats.append(node.name)
     with TemporaryDirectory() as folder:
         path = Path(folder, "int8.onnx")
         with quiet():  # it recommends what the exporter has done
@@ -67,7 +57,7 @@ def quantize(model: ir.Model, inputs: Batches, float_layers: Sequence[str] = ())
                 _Batches(str(model.graph.inputs[0].name), inputs),
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=_OPERATORS,
-                nodes_to_exclude=floats,
+                nodes_to_exclude=_float_nodes(model.graph, float_layers),
                 per_channel=True,
                 reduce_range=True,
                 activation_type=QuantType.QUInt8,
@@ -92,6 +82,20 @@ def quantize(model: ir.Model, inputs: Batches, float_layers: Sequence[str] = ())
         value.name = _short_name(str(value.name), constants)
     name_nodes(graph)
     return quantized
+
+
+def _float_nodes(graph: ir.Graph, float_layers: Sequence[str]) -> list[str | None]:
+    """The names of the nodes that stay float."""
+    exact_weights, names = {f"{layer}.weight" for layer in float_layers}, list[str | None]()
+    for node in graph:
+        inputs = {value.name for value in node.inputs if value is not None}
+        if (
+            node.name == CLASSIFIER.outputs[0].name  # softmax needs its full range
+            or not exact_weights.isdisjoint(inputs)
+            or (node.op_type == "Add" and not graph.initializers.keys().isdisjoint(inputs))
+        ):
+            names.append(node.name)
+    return names
 
 
 def _round_first(shuffle: ir.Node) -> None:

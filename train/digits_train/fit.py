@@ -86,8 +86,9 @@ def _train(
         training.step += 1
         on_step()
     count = torch.tensor(float(examples), device=dist.device)
-    *reduced, seen = dist.all_reduce(torch.stack([*totals.values(), count])).tolist()
-    return {name: total / seen for name, total in zip(totals, reduced, strict=True)}, round(seen)
+    *reduced, count_of_all = dist.all_reduce(torch.stack([*totals.values(), count])).tolist()
+    means = {name: total / count_of_all for name, total in zip(totals, reduced, strict=True)}
+    return means, round(count_of_all)
 
 
 def _autocast(training: Training, task: AnyTask) -> torch.autocast:

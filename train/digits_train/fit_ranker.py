@@ -66,31 +66,33 @@ def samples(materials: Materials, seeds: Iterable[int]) -> Samples:
     model, drawn = ClassifierModel(BUNDLED), []
     for seed in seeds:
         random = np.random.default_rng([_SEED, seed])
-        shown = single.draw(_SHARES, random, materials)
+        example = single.draw(_SHARES, random, materials)
         [alone] = examine_by_classifier(
-            model, [picture.load(shown.pixels)], min_confidence=math.inf
+            model, [picture.load(example.pixels)], min_confidence=math.inf
         )
         # `examine` starts with the one, and goes on with the other.
-        for seen in (alone, examine_inverted(model, alone)):
-            if seen.hypotheses:
-                drawn.append((shown.label, *_alternatives(seen, shown.label)))
+        for candidates in (alone, examine_inverted(model, alone)):
+            if candidates.hypotheses:
+                drawn.append((example.label, *_alternatives(candidates, example.label)))
     labels, features, exist, fits = (np.array(column) for column in zip(*drawn, strict=True))
     return Samples(labels, features, exist > 0, fits)
 
 
-def _alternatives(seen: Candidates, label: int) -> tuple[Floats, Floats, Floats]:
+def _alternatives(candidates: Candidates, label: int) -> tuple[Floats, Floats, Floats]:
     """The features, existence and fits of one picture's alternatives."""
-    count, split = len(seen.hypotheses), len(ranker.FEATURES)
+    count, split = len(candidates.hypotheses), len(ranker.FEATURES)
     features = np.zeros((MAX_OF_BOTH_POLARITIES + 2, split + len(ranker.SEVERAL_FEATURES)))
     exist, fits = np.zeros((2, len(features)))
-    shape = seen.picture.pixels.shape
-    views = ranker.features(seen.hypotheses, seen.stroke_widths, seen.answers, shape)
-    pair = ranker.several_features(seen.hypotheses, views)
+    shape = candidates.picture.pixels.shape
+    views = ranker.features(
+        candidates.hypotheses, candidates.stroke_widths, candidates.answers, shape
+    )
+    pair = ranker.several_features(candidates.hypotheses, views)
     features[:count, :split] = [[each.get(name, 0) for name in ranker.FEATURES] for each in views]
     features[-2, split:] = [pair.get(name, 0) for name in ranker.SEVERAL_FEATURES]
     exist[:count], exist[-2:] = 1, (bool(pair), 1)
     if label < SEVERAL:
-        fits[:count], fits[-2:] = seen.answers[:, label], 0.1  # as `rank` spreads them
+        fits[:count], fits[-2:] = candidates.answers[:, label], 0.1  # as `rank` spreads them
     else:
         fits[label - SEVERAL - 2] = 1
         fits += 1e-3

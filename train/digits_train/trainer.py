@@ -142,8 +142,8 @@ def _fit(run: RunDir, state: Training, task: AnyTask) -> None:
     task.start()
     state.record_machine(dist)
     with progress_bar(visible=dist.is_main) as bar:
-        shown = bar.add_task("training", total=task.steps, completed=state.step)
-        for measured in fit(state, task, partial(bar.advance, shown)):
+        task_id = bar.add_task("training", total=task.steps, completed=state.step)
+        for measured in fit(state, task, partial(bar.advance, task_id)):
             dist.run_on_main(lambda: run.save(state, digits))
             if dist.is_main:
                 width = len(str(recipe.total))

@@ -165,13 +165,12 @@ def _load_optimizer(training: Training, tensors: Mapping[str, Tensor]) -> None:
     optimizer = training.optimizer
     # The groups come from the recipe.
     optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
-    # Fused kernels check neither shapes nor memory layouts.
+    # Fused kernels check neither shapes nor memory layouts, of which a file has none.
     for parameter in training.model.parameters() if training.step else ():
         moments = optimizer.state[parameter]
         fit = all(value.ndim == 0 or value.shape == parameter.shape for value in moments.values())
         if not moments or not fit or not all(value.isfinite().all() for value in moments.values()):
             raise ValueError("the optimizer's state doesn't fit the weights")
-        # Nor memory layouts, of which a file has none.
         for key, value in moments.items():
             if value.ndim:
                 moments[key] = torch.empty_like(parameter).copy_(value)

@@ -25,11 +25,11 @@ def data_warnings(splits: Splits) -> Iterator[str]:
             kind = "training" if name == "train" else name
             yield f"no {kind} examples of {missing}: add pictures of them"
     few = {name: len(split) for name, split in splits.items() if name != "train"}
-    if (least := min(few.values())) < _FEW_DIGITS:
-        low, high = wilson_interval(_TYPICAL, least)
+    if (smallest := min(few.values())) < _FEW_DIGITS:
+        low, high = wilson_interval(_TYPICAL, smallest)
         counts = " and ".join(f"{count} {name}" for name, count in few.items())
         yield (
-            f"only {counts} digits: an accuracy of {_TYPICAL:.0%} measured on {least} means"
+            f"only {counts} digits: an accuracy of {_TYPICAL:.0%} measured on {smallest} means"
             f" {low:.0%} to {high:.0%} (95 % interval); with {7 * _FEW_DIGITS} pictures each has"
             f" about {_FEW_DIGITS}"
         )

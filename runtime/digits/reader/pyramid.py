@@ -139,11 +139,10 @@ def find_peaks(level: Level) -> Detections:
         padded = np.pad(largest, ((1, 1), (0, 0)), constant_values=-np.inf)
         largest = np.maximum(np.maximum(padded[:-2], padded[2:]), padded[1:-1]).T
     rows, columns = np.nonzero((centres > _MIN_SCORE) & (centres >= largest))
-    later = np.pad(centres, 1, constant_values=-np.inf)[
-        rows + _LATER[:, :1], columns + _LATER[:, 1:]
-    ]
-    last = (centres[rows, columns] > later).all(0)
-    return level.detections(rows[last], columns[last])
+    padded = np.pad(centres, 1, constant_values=-np.inf)
+    later = padded[rows + _LATER[:, :1], columns + _LATER[:, 1:]]
+    is_last = (centres[rows, columns] > later).all(0)
+    return level.detections(rows[is_last], columns[is_last])
 
 
 def _combine(detections: Detections, levels: list[Level], typical: float) -> Detections:

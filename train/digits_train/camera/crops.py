@@ -170,8 +170,8 @@ class _Cutter:
         box = left - _BORDER, top - _BORDER, right + _BORDER, bottom + _BORDER
         back = behind.crop(box) if behind else None
         picture = photograph(self.window.crop(box), self.height, self.random, back, self.ranges)
-        seen = self.boxes[region.visible_shares(self.boxes) > _UNREAD]
-        if any(picture.hidden_share(moved(symbol, *box[:2])) for symbol in map(tuple, seen)):
+        visible = self.boxes[region.visible_shares(self.boxes) > _UNREAD]
+        if any(picture.hidden_share(moved(symbol, *box[:2])) for symbol in map(tuple, visible)):
             return None
         return crops.cut(picture.pixels, region.moved(*box[:2]))
 

@@ -75,12 +75,12 @@ def stroke(lines: Sequence[Points], width: float, filled: bool = False) -> Bytes
     image = Image.new("L", (int(size[0]), int(size[1])))
     pen, thick = ImageDraw.Draw(image), max(1, round(2 * width))
     for line in lines:
-        at = [(x, y) for x, y in ((line - low) * 2).tolist()]
+        corners = [(x, y) for x, y in ((line - low) * 2).tolist()]
         if filled:
-            pen.polygon(at, 255)
-        pen.line(at, fill=255, width=thick)
-        for index, middle in enumerate(at if thick > 2 else ()):  # PIL's own joints are slow
-            pen.circle(middle, thick / 2 - (0 < index < len(at) - 1), 255)
+            pen.polygon(corners, 255)
+        pen.line(corners, fill=255, width=thick)
+        for index, middle in enumerate(corners if thick > 2 else ()):  # PIL's own joints are slow
+            pen.circle(middle, thick / 2 - (0 < index < len(corners) - 1), 255)
     return cropped(np.asarray(image.reduce(2)))
 
 

@@ -90,10 +90,10 @@ def _from_nearest(position: Array, spacing: float) -> Array:
     return np.asarray(np.abs(lines - np.rint(lines)) * np.float32(spacing))
 
 
-def random_edge(shape: Shape, random: Random, at: Range) -> dict[int, float]:
-    """Let the sheet end on one side, see `edges`. at: its distance, as a share of the picture."""
+def random_edge(shape: Shape, random: Random, distance: Range) -> dict[int, float]:
+    """Let the sheet end on one side, see `edges`. distance: of it, as a share of the picture."""
     side = int(random.integers(4))
-    return {side: random.uniform(*at) * shape[1 - side % 2]}
+    return {side: random.uniform(*distance) * shape[1 - side % 2]}
 
 
 def edges(picture: Array, random: Random, ends: Mapping[int, float]) -> tuple[Array, Coverage]:

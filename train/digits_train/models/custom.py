@@ -131,11 +131,11 @@ def _outputs(network: BaseNetwork, pictures: Tensor) -> list[Tensor]:
         raise ModelError(f"it returns {len(outputs)} tensors, not {len(expected)}: {names}")
     lengths = dict.fromkeys(("rows", "columns", "steps"), _LENGTH // STRIDE)
     for output, (name, _, sides) in zip(outputs, expected, strict=True):
-        given = type_and_shape(output) if isinstance(output, Tensor) else type(output).__name__
+        returned = type_and_shape(output) if isinstance(output, Tensor) else type(output).__name__
         shape = [lengths.get(str(side), side) for side in sides]
-        if given != (needed := f"float32 {[len(pictures), *shape]}"):
+        if returned != (needed := f"float32 {[len(pictures), *shape]}"):
             raise ModelError(
-                f"for {len(pictures)} pictures it returns {given}, not {needed} ({name})"
+                f"for {len(pictures)} pictures it returns {returned}, not {needed} ({name})"
             )
         if not output.isfinite().all():
             raise ModelError(f"it returns NaN or infinite {name}")

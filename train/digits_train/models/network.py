@@ -122,9 +122,9 @@ class BaseNetwork(nn.Module):
             name = differing[0]
             raise ValueError(f"{name} is {'missing' if name in state else 'unknown'}")
         for name, tensor in state.items():
-            given, expected = type_and_shape(weights[name]), type_and_shape(tensor)
-            if given != expected:
-                raise ValueError(f"{name} is {given}, not {expected}")
+            actual, expected = type_and_shape(weights[name]), type_and_shape(tensor)
+            if actual != expected:
+                raise ValueError(f"{name} is {actual}, not {expected}")
             if not weights[name].isfinite().all():
                 raise ValueError(f"{name} has NaN or infinite weights")
         self.load_state_dict(weights)
