@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw, ImageOps
 from digits import Classifier, Constraints
 from digits.data import mnist
 from digits.digit import examine
-from digits.drawing import annotate, debug_strip, save
+from digits.drawing import annotate, debug_strip
 from digits.images import picture
 from digits.prediction import Reading
 from digits_train import frames
@@ -138,7 +138,7 @@ def page() -> None:
     Image.fromarray(synthetic.page(mnist.load("test"))).save(photo, quality=80)
     reading = Classifier().read(photo)
     print(reading.text)
-    save(HERE / "page-read.jpg", annotate(str(photo), reading.numbers))
+    annotate(str(photo), reading.numbers).save(HERE / "page-read.jpg", quality=90)
 
 
 def sheet() -> None:

@@ -35,6 +35,7 @@ ALLOWED = {
     "runtime/digits/data/": "pooch",
     "runtime/digits/editor/": "cv2 msgspec starlette",
     "runtime/digits/forms/": "cv2 fpdf msgspec openpyxl tomli_w",
+    "runtime/digits/images/": "pillow_heif pypdfium2",
     "runtime/digits/reader/doubts.py": "cv2",
     "runtime/digits/review/": "starlette",
     "runtime/digits/serve/": "prometheus_client starlette",

@@ -3,7 +3,6 @@
 import gc
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +11,16 @@ import typer
 
 from digits import __version__
 from digits.commands import options, reports, runner
+from digits.commands.drawings import (
+    NO_DRAWINGS,
+    Drawings,
+    FolderOfDrawings,
+    OneDrawing,
+    PdfOfDrawings,
+)
 from digits.commands.inputs import resolve
 from digits.commands.tasks import ClassifierOptions, ReadDigit, make_classifier_options
+from digits.images.formats import split_page
 from digits.terminal import ErrorReporter, print_result
 from digits.watch.cli import watch
 
@@ -23,7 +30,7 @@ _PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True, "help
 _CHECKPOINT = "checkpoint.safetensors"  # in a run folder
 
 _DEBUG = "Draw what the network saw in each picture, and its answer, into this folder."
-_ANNOTATE = "Draw boxes and symbols on the picture, in this file (.png, .jpg)."
+_ANNOTATE = "Draw what is read on the picture: a .png, .jpg, or a .pdf of all pictures."
 _LABELS = (
     "Folder of pictures sorted by digit (7/any.png), CSV of file and digit, or MNIST's folder; or"
     " CSV of file and text (12.5 -3/77: a blank begins a column, / a line), to measure a reader."
@@ -73,8 +80,9 @@ def predict(
     PICTURES are files, folders, patterns, or - for stdin.
     """
     output_format, inputs = output.choose_format(), resolve(pictures, recursive)
-    task = ReadDigit(classifier_options=ClassifierOptions(model, threshold), drawing_path=debug)
-    runner.run(task, inputs, output_format, 1 if debug else jobs, output.output)
+    task = ReadDigit(classifier_options=ClassifierOptions(model, threshold))
+    drawings = FolderOfDrawings(debug) if debug else NO_DRAWINGS
+    runner.run(task, inputs, output_format, jobs, output.output, drawings)
 
 
 @app.command("read")
@@ -96,17 +104,15 @@ def read(
     that does. `104?` may be wrong, `?` is none that does.
     """
     inputs = resolve(pictures, recursive)
-    if annotate:
-        _check_annotated(annotate, inputs.files)
+    drawings = _open_drawings(annotate, inputs.files) if annotate else NO_DRAWINGS
     classifier_options = make_classifier_options(model)
     if fields:
         from digits.commands import forms
 
-        task = forms.form_task(fields, number_options, classifier_options)
-        forms.run(replace(task, drawing_path=annotate), inputs, output, jobs)
-    output_format = output.choose_format()
-    numbers = replace(number_options.task(classifier_options), drawing_path=annotate)
-    runner.run(numbers, inputs, output_format, jobs, output.output)
+        form_task = forms.form_task(fields, number_options, classifier_options)
+        forms.run(form_task, inputs, output, jobs, drawings)
+    output_format, task = output.choose_format(), number_options.task(classifier_options)
+    runner.run(task, inputs, output_format, jobs, output.output, drawings)
 
 
 app.command("watch")(watch)
@@ -241,11 +247,17 @@ _delegate("train", "digits_train.cli", "Train a network on MNIST or your own pic
 _delegate("export", "digits_export.cli", "Export a trained network to a verified ONNX file")
 
 
-def _check_annotated(drawing: Path, files: Sequence[str]) -> None:
-    """Raise BadParameter if --annotate can't draw these pictures to this file."""
-    if drawing.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise typer.BadParameter("--annotate writes .png or .jpg files")
-    if len(files) > 1:
-        raise typer.BadParameter("--annotate draws one picture")
-    if files and os.path.realpath(drawing) == os.path.realpath(files[0]):
+def _open_drawings(path: Path, files: Sequence[str]) -> Drawings:
+    """The drawings of --annotate. Raises BadParameter if it can't draw these pictures there."""
+    suffix = path.suffix.lower()
+    if suffix not in (".pdf", ".png", ".jpg", ".jpeg"):
+        raise typer.BadParameter("--annotate writes .pdf, .png or .jpg files")
+    if suffix != ".pdf" and len(files) > 1:
+        raise typer.BadParameter("--annotate draws several pictures or pages to a .pdf file")
+    if os.path.realpath(path) in {os.path.realpath(split_page(file).file) for file in files}:
         raise typer.BadParameter("--annotate would overwrite the picture")
+    if suffix != ".pdf":
+        return OneDrawing(path)
+    with options.needs_package("--annotate FILE.pdf", '"digits[fields]"'):
+        from digits.forms import evidence  # noqa: F401
+    return PdfOfDrawings(path)

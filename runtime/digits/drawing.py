@@ -2,11 +2,9 @@
 
 import io
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from digits.files import write_bytes
 from digits.images import picture
 from digits.prediction import Number, Prediction
 from digits.vision.candidates import Candidates
@@ -115,16 +113,11 @@ def debug_strip(examined: Candidates, prediction: Prediction) -> Image.Image:
     return strip
 
 
-def encode(path: Path, image: Image.Image) -> bytes:
-    """Encode a picture as JPEG or PNG, by the suffix of its path."""
+def encode(image: Image.Image, format: str = "JPEG") -> bytes:
+    """Encode a picture as JPEG or PNG."""
     buffer = io.BytesIO()
-    image.save(buffer, "PNG" if path.suffix.lower() == ".png" else "JPEG", quality=90)
+    image.save(buffer, format, quality=90)
     return buffer.getvalue()
-
-
-def save(path: Path, image: Image.Image) -> None:
-    """Write a picture atomically, in the format of `encode`. Raises DigitsError."""
-    write_bytes(path, encode(path, image))
 
 
 def _load(source: picture.Source) -> tuple[Image.Image, float]:

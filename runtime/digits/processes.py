@@ -207,6 +207,8 @@ def parallel_map(
     chunks: Iterable[Sequence[str]],
     jobs: int,
     on_worker_death: Callable[[str], T],
+    memory: int | None = None,
+    timeout: float | None = None,
 ) -> Generator[T, None, None]:
     """Apply a function to chunks of items in at most `jobs` processes; yield the results in order.
 
@@ -214,23 +216,26 @@ def parallel_map(
 
     start: picklable; called once in each process, returns the function, which gives a result for
         each item.
-    on_worker_death: gives the result of an item that kills its process, as when memory runs out.
+    on_worker_death: gives the result of an item that kills its process, as when memory runs out, or
+        that takes too long.
+    memory: see `Worker`.
+    timeout: in seconds for a chunk; by default no limit.
 
     Raises the DigitsError that `start` or the function raises, and StartFailed.
     """
-    pool = Pool(partial(Worker, start), jobs)
-    submitted = ((chunk, pool.submit(chunk)) for chunk in chunks)
+    pool = Pool(partial(Worker, start, memory), jobs)
+    submitted = ((chunk, pool.submit(chunk, timeout)) for chunk in chunks)
     pending = deque(islice(submitted, _PREFETCH * jobs))
     try:
         while pending:
             chunk, answers = pending.popleft()
             try:
                 yield from answers.result()
-            except WorkerDied:  # because of one of the items
+            except (WorkerDied, TimeoutError):  # because of one of the items
                 for item in chunk:
                     try:
-                        yield from pool.submit([item]).result()
-                    except WorkerDied:
+                        yield from pool.submit([item], timeout).result()
+                    except (WorkerDied, TimeoutError):
                         yield on_worker_death(item)
             pending.extend(islice(submitted, 1))
     finally:

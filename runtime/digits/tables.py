@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from digits.errors import DataError, reporting
+from digits.images.formats import split_page
 from digits.text import escape, escape_name
 
 # What makes a spreadsheet compute a cell, or a part of it where `;` separates cells, but no number.
@@ -104,9 +104,13 @@ def plain_signs(text: str) -> str:
 
 
 def find_file(name: str, *folders: Path) -> Path:
-    """Return the file of this name in the first folder that has one, else in the first."""
-    paths = [folder / name for folder in folders]
-    return next(filter(os.path.isfile, paths), paths[0])
+    """Return the path in the first folder that has this file, else in the first.
+
+    name: the file's, or that of a page in it, `scan.pdf#3`.
+    """
+    file = split_page(name).file
+    folder = next((f for f in folders if (f / file).is_file()), folders[0])
+    return folder / name
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def test_debug_strip_of_a_narrow_blank_picture(classifier: Classifier, texts: li
 
 def test_save_chooses_format_by_suffix(tmp_path: Path) -> None:
     for name, form in (("a.png", "PNG"), ("b.jpg", "JPEG")):
-        drawing.save(tmp_path / name, Image.new("RGB", (9, 9)))
+        XX
         with Image.open(tmp_path / name) as saved:
             assert saved.format == form
 

@@ -7,6 +7,7 @@ from typing import NoReturn
 import typer
 
 from digits.commands import runner
+from digits.commands.drawings import NO_DRAWINGS, Drawings
 from digits.commands.inputs import Inputs
 from digits.commands.options import NumberOptions, OutputOptions, needs_package
 from digits.commands.tasks import ClassifierOptions, ReadForm
@@ -34,7 +35,13 @@ def form_task(
     return ReadForm(classifier_options=classifier_options, form=form, max_errors=max_errors)
 
 
-def run(task: ReadForm, inputs: Inputs, output: OutputOptions, jobs: int | None) -> NoReturn:
+def run(
+    task: ReadForm,
+    inputs: Inputs,
+    output: OutputOptions,
+    jobs: int | None,
+    drawings: Drawings = NO_DRAWINGS,
+) -> NoReturn:
     """Read sheets by `runner.run`, check their table, and exit.
 
     In a CSV, duplicate sheets are marked, and sheets that weren't found before are read again.
@@ -49,7 +56,8 @@ def run(task: ReadForm, inputs: Inputs, output: OutputOptions, jobs: int | None)
         if spreadsheet.exists() and not results.exists():
             raise DigitsError(f"{spreadsheet} isn't made from {results}, which isn't there")
     try:
-        runner.run(task, inputs, output._replace(output=results).choose_format(), jobs, results)
+        output_format = output._replace(output=results).choose_format()
+        runner.run(task, inputs, output_format, jobs, results, drawings)
     except SystemExit as error:  # some picture failed
         exit_code = error.code
     if results and results.suffix.lower() == ".csv" and results.stat().st_size:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from digits.errors import PictureError, reporting
-from digits.images.formats import SUFFIXES
+from digits.images.formats import DOCUMENT_SUFFIXES, SUFFIXES
 from digits.terminal import ErrorReporter
 
 STDIN = "-"
@@ -17,6 +17,7 @@ OnError = Callable[[PictureError], None]
 class Inputs(NamedTuple):
     """The input pictures.
 
+    files: their names; of each page of a document, `scan.pdf#3`.
     show_name: whether people need the names beside the results.
     errors: has reported what can't be found.
     """
@@ -34,6 +35,10 @@ def resolve(arguments: Sequence[str], recursive: bool) -> Inputs:
             files += expand(argument, recursive, errors.report)
         except PictureError as error:
             errors.report(error)
+    if any(file.lower().endswith(DOCUMENT_SUFFIXES) for file in files):
+        from digits.images.documents import split_pages  # a plain `digits predict` must start fast
+
+        files = split_pages(files)
     return Inputs(files, len(files) != 1 or files != list(arguments), errors)
 
 

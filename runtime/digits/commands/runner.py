@@ -4,42 +4,63 @@ import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, count
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from digits.commands.drawings import NO_DRAWINGS, Drawings
 from digits.commands.inputs import STDIN, Inputs, to_source
 from digits.commands.tasks import Task
 from digits.errors import DigitsError, Interrupted, PictureError
 from digits.formats import Format
+from digits.images.formats import is_pdf, split_page
 from digits.system import cpu_count
 from digits.terminal import print_result, print_stderr, track
 
 if TYPE_CHECKING:
     from digits.classifier import Classifier
+    from digits.commands.results import ResultsFile
     from digits.formats import Answer
 
 # Two workers take 0.25 s to start; one process reads 250 small pictures in that time.
 _MIN_FILES_FOR_WORKERS = 500
 
-Result = tuple[str, DigitsError | None]  # the lines of a picture, and why it has no answer
+
+class Result(NamedTuple):
+    """What was read in a picture.
+
+    lines: in the format of the output, or empty.
+    error: why there is no answer.
+    drawing: of the answer, as a file's content, or empty.
+    """
+
+    lines: str
+    error: DigitsError | None
+    drawing: bytes = b""
 
 
 def run(
-    task: Task, inputs: Inputs, output_format: Format, jobs: int | None, output: Path | None
+    task: Task,
+    inputs: Inputs,
+    output_format: Format,
+    jobs: int | None,
+    output: Path | None,
+    drawings: Drawings = NO_DRAWINGS,
 ) -> None:
     """Print the results in the order of the files, and an error for each that can't be read.
 
-    jobs: see `process_count`.
+    jobs: see `worker_count`.
     output: a file that gets the results instead, as CSV or JSON; pictures with a result there
         aren't read.
+    drawings: get a drawing of each answer.
 
     Exits with 1 after an error. Raises ModelError if a network can't be used, DigitsError if a
     result can't be written, and Interrupted after Ctrl-C.
     """
     files: Sequence[str] = inputs.files
+    task = replace(task, drawing_format=drawings.format)
     write: Callable[[str], object] = print_result
     columns = task.columns if output_format.is_table else task.keys
     header = output_format.header(columns)
@@ -50,39 +71,52 @@ def run(
 
                 results_file = ResultsFile(output, columns, output_format, redo_status="not found")
                 stack.enter_context(closing(results_file))
-                done_hashes = results_file.done_hashes
-                files = [
-                    file for file in files if _done_hash(output_format, file) not in done_hashes
-                ]
-                total = len(inputs.files)
-                if len(files) < total:
-                    skipped = f"{total - len(files)} of {total} pictures"
-                    print_stderr(f"skipping {skipped}: {output} has them")
+                files = _without_done(files, results_file, output_format)
                 write, header = results_file.append, ""
-            processes = process_count(files, jobs)
-            if processes > 1:
+            workers = worker_count(files, jobs)
+            if workers > 1:
                 task = replace(task, classifier_options=task.classifier_options._replace(threads=1))
-            start = partial(_start, task, output_format, inputs.show_name)
+            make_result = _ResultMaker(task, output_format, inputs.show_name)
             starts = range(0, len(files), task.batch)
             batches = [files[first : first + task.batch] for first in starts]
-            results = stack.enter_context(_results(start, batches, processes))
+            results = stack.enter_context(_results(make_result, batches, workers))
             if header:
                 write(header)
-            for lines, error in track(results, len(files), "reading", printed=not output):
-                if lines:
-                    write(lines)
-                if error:
-                    inputs.errors.report(error)
+            tracked = track(results, len(files), "reading", printed=not output)
+            for file, result in zip(files, tracked, strict=True):
+                if result.lines:
+                    write(result.lines)
+                if result.error:
+                    inputs.errors.report(result.error)
+                drawings.add(file, result.drawing, result.error)
+            drawings.save()
     except KeyboardInterrupt:  # of which Typer would make "Aborted!"
         raise Interrupted("stopped") from None
     inputs.errors.exit_if_any()
 
 
-def process_count(files: Sequence[str], jobs: int | None) -> int:
-    """How many processes read these files: by default one per core if that is faster."""
-    if len(files) < 2 or STDIN in files:
-        return 1
-    return jobs or (cpu_count() if len(files) >= _MIN_FILES_FOR_WORKERS else 1)
+def worker_count(files: Sequence[str], jobs: int | None) -> int:
+    """How many other processes read these files: by default one per core if that is faster.
+
+    0: this one reads them. A PDF, which may crash its reader, is left to others.
+    """
+    if STDIN in files:
+        return 0
+    has_pdf = any(map(is_pdf, files))
+    is_slow = has_pdf or len(files) >= _MIN_FILES_FOR_WORKERS
+    count = min(jobs or (cpu_count() if is_slow else 1), len(files))
+    return count if count > 1 or has_pdf else 0
+
+
+def _without_done(
+    files: Sequence[str], results_file: "ResultsFile", output_format: Format
+) -> list[str]:
+    """The files without a result; says how many have one."""
+    rest = [f for f in files if _done_hash(output_format, f) not in results_file.done_hashes]
+    if len(rest) < len(files):
+        skipped = f"{len(files) - len(rest)} of {len(files)} pictures"
+        print_stderr(f"skipping {skipped}: {results_file.path} has them")
+    return rest
 
 
 def _done_hash(output_format: Format, file: str) -> int:
@@ -92,69 +126,81 @@ def _done_hash(output_format: Format, file: str) -> int:
 
 @contextmanager
 def _results(
-    start: Callable[[], Callable[[Sequence[str]], list[Result]]],
-    batches: Sequence[Sequence[str]],
-    processes: int,
+    make_result: "_ResultMaker", batches: Sequence[Sequence[str]], workers: int
 ) -> Iterator[Iterable[Result]]:
-    if processes == 1:
+    start = partial(_start, make_result)
+    if not workers:
         yield chain.from_iterable(map(start(), batches)) if batches else ()
     else:
         from digits.processes import parallel_map
 
-        with closing(parallel_map(start, batches, processes, _worker_died)) as results:
+        limits: tuple[int, float] | tuple[()] = ()
+        if any(is_pdf(file) for batch in batches for file in batch):
+            from digits.images.documents import MEMORY_LIMIT, TIMEOUT
+
+            limits = MEMORY_LIMIT, TIMEOUT
+        on_death = make_result.of_death
+        with closing(parallel_map(start, batches, workers, on_death, *limits)) as results:
             yield results
 
 
-def _start(
-    task: Task, output_format: Format, show_name: bool
-) -> Callable[[Sequence[str]], list[Result]]:
+def _start(make_result: "_ResultMaker") -> Callable[[Sequence[str]], list[Result]]:
     """Open the networks; return what reads a batch, and goes on after an unreadable picture."""
     gc.disable()  # the libraries make 50,000 objects, none of which is garbage
     try:
-        return _BatchReader(task, output_format, show_name, task.open()).read
+        return _BatchReader(make_result, make_result.task.open()).read
     finally:
         gc.freeze()
         gc.enable()
 
 
 @dataclass(frozen=True)
-class _BatchReader:
+class _ResultMaker:
     task: Task
     output_format: Format
     show_name: bool
-    classifier: "Classifier"
-    drawing_numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
-    def read(self, files: Sequence[str]) -> list[Result]:
-        """Read a batch of pictures, at once if all of them can be read."""
-        if len(files) > 1 and not self.task.drawing_path and STDIN not in files:
-            with suppress(PictureError):
-                answers = self.task.ask(self.classifier, files)
-                return [*map(self._result, files, answers)]
-        return [*map(self._read_file, files)]
-
-    def _read_file(self, file: str) -> Result:
-        try:
-            source, number = to_source(file), next(self.drawing_numbers)
-            if not self.task.drawing_path:
-                [answer] = self.task.ask(self.classifier, [source])
-                return self._result(file, answer)
-            page = self.task.load(source)
-            [answer] = self.task.ask(self.classifier, [page])
-            if self.task.writes_empty_answers or not self.task.why_empty(answer):
-                name = f"{number}-{os.path.basename(file)[:50]}"
-                self.task.draw(self.classifier, page, answer, name)
-            return self._result(file, answer)
-        except PictureError as error:
-            return "", error
-
-    def _result(self, file: str, answer: "Answer") -> Result:
+    def of_answer(self, file: str, answer: "Answer", drawing: bytes = b"") -> Result:
         reason = self.task.why_empty(answer)
         error = PictureError(f"{file}: {reason}") if reason else None
         if error and not self.task.writes_empty_answers:
-            return "", error
-        return self.output_format.lines(file, answer, self.show_name), error
+            return Result("", error)
+        return Result(self.output_format.lines(file, answer, self.show_name), error, drawing)
+
+    def of_error(self, file: str, error: DigitsError) -> Result:
+        if self.task.writes_unreadable and os.path.isfile(split_page(file).file):
+            answer = self.task.unreadable(str(error))
+            return Result(self.output_format.lines(file, answer, self.show_name), error)
+        return Result("", error)
+
+    def of_death(self, file: str) -> Result:
+        message = "the process that read it died, or took too long; fewer --jobs need less memory"
+        return self.of_error(file, PictureError(f"{file}: {message}"))
 
 
-def _worker_died(file: str) -> Result:
-    return "", PictureError(f"{file}: a process died reading it; fewer --jobs need less memory")
+@dataclass(frozen=True)
+class _BatchReader:
+    make_result: _ResultMaker
+    classifier: "Classifier"
+
+    def read(self, files: Sequence[str]) -> list[Result]:
+        """Read a batch of pictures, at once if all of them can be read."""
+        task = self.make_result.task
+        if len(files) > 1 and not task.drawing_format and STDIN not in files:
+            with suppress(PictureError):
+                answers = task.ask(self.classifier, files)
+                return [*map(self.make_result.of_answer, files, answers)]
+        return [*map(self._read_file, files)]
+
+    def _read_file(self, file: str) -> Result:
+        task = self.make_result.task
+        try:
+            if not task.drawing_format:
+                [answer] = task.ask(self.classifier, [to_source(file)])
+                return self.make_result.of_answer(file, answer)
+            page = task.load(to_source(file))
+            [answer] = task.ask(self.classifier, [page])
+            drawing = task.draw(self.classifier, page, answer)
+            return self.make_result.of_answer(file, answer, drawing)
+        except PictureError as error:
+            return self.make_result.of_error(file, error)

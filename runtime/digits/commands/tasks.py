@@ -89,15 +89,17 @@ class Task(ABC):
     batch: how many pictures share a run of the networks.
     reads_numbers: whether the recognizer is needed.
     writes_empty_answers: whether an answer without a digit, number or field is a result, too.
-    drawing_path: a file for the only picture, with boxes around the symbols that were read.
+    writes_unreadable: whether a picture that can't be read has a result, too.
+    drawing_format: "PNG" or "JPEG" if each answer is drawn, too.
     """
 
     batch: ClassVar[int] = 1
     reads_numbers: ClassVar[bool] = True
     writes_empty_answers: ClassVar[bool] = True
+    writes_unreadable: ClassVar[bool] = False
 
     classifier_options: ClassifierOptions = ClassifierOptions()
-    drawing_path: Path | None = None
+    drawing_format: str = ""
 
     @property
     @abstractmethod
@@ -131,20 +133,16 @@ class Task(ABC):
 
         return picture.load(source, picture.PAGE_MAX_SIDE)
 
-    def draw(self, classifier: "Classifier", page: "GreyImage", answer: Any, name: str) -> None:
-        """Write a drawing of an answer. name: for a file of its own. Raises DigitsError."""
+    def draw(self, classifier: "Classifier", page: "GreyImage", answer: Any) -> bytes:
+        """Draw an answer on its picture, in the drawings' format."""
         from digits import drawing
 
-        assert self.drawing_path
-        drawing.save(self.drawing_path, drawing.annotate(page, answer.numbers))
+        return drawing.encode(drawing.annotate(page, answer.numbers), self.drawing_format)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadDigit(Task):
-    """Read the digit in each picture.
-
-    drawing_path: a folder, which gets a drawing of the hypotheses in each picture.
-    """
+    """Read the digit in each picture. Drawings show the hypotheses."""
 
     keys: ClassVar = Prediction.KEYS
     columns: ClassVar = Prediction.COLUMNS
@@ -165,13 +163,12 @@ class ReadDigit(Task):
 
         return picture.load(source, picture.DIGIT_MAX_SIDE)
 
-    def draw(self, classifier: "Classifier", page: "GreyImage", answer: Any, name: str) -> None:
+    def draw(self, classifier: "Classifier", page: "GreyImage", answer: Any) -> bytes:
         from digits import drawing
         from digits.digit import examine
 
-        assert self.drawing_path
         [examined] = examine(classifier.networks, [page])
-        drawing.save(self.drawing_path / f"{name}.png", drawing.debug_strip(examined, answer))
+        return drawing.encode(drawing.debug_strip(examined, answer), self.drawing_format)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +195,8 @@ class ReadNumbers(Task):
 @dataclass(frozen=True, kw_only=True)
 class ReadForm(Task):
     """Read the number in each field of a form's sheets. max_errors: as for `Classifier.read`."""
+
+    writes_unreadable: ClassVar = True
 
     form: "Form"
     max_errors: float | None = None
@@ -227,3 +226,9 @@ class ReadForm(Task):
         from digits.images import picture
 
         return picture.load(source, picture.SHEET_MAX_SIDE)
+
+    def draw(self, classifier: "Classifier", page: "GreyImage", answer: Any) -> bytes:
+        from digits import drawing
+        from digits.forms.evidence import draw_sheet
+
+        return drawing.encode(draw_sheet(page, answer), self.drawing_format)

@@ -17,6 +17,8 @@ from digits.forms.form import Field
 from digits.forms.reading import cut, find_in_page
 from digits.forms.table import SheetTable, open_table
 from digits.images import picture
+from digits.images.documents import isolated
+from digits.images.formats import split_page
 from digits.images.grey import Grey, digest_of
 from digits.inference.detector_model import DetectorModel
 from digits.reader.field import AROUND, find_symbols_in
@@ -75,7 +77,8 @@ class FieldOnSheet(NamedTuple):
 
     def _cut(self, around: float = AROUND) -> Grey:
         file = find_file(self.row["file"], self.table.path.parent, Path())
-        page, size = picture.load(file, picture.SHEET_MAX_SIDE), str(os.path.getsize(file))
+        page = picture.load(isolated(str(file), picture.SHEET_MAX_SIDE), picture.SHEET_MAX_SIDE)
+        size = str(os.path.getsize(split_page(str(file)).file))
         if self.row.get("size", size) != size:
             raise PictureError(f"{file} isn't the picture that was read: its size is another")
         to_page, _ = find_in_page(page, self.table.form)
@@ -100,4 +103,4 @@ class FieldOnSheet(NamedTuple):
         for path in crops:
             if path.parent.resolve() != path.parent:  # by whoever has sent the pictures
                 raise DigitsError(f"can't write {path}: there is a link on the way; delete that")
-        return {file: drawing.encode(file, Image.fromarray(grey)) for file, grey in crops.items()}
+        return {file: drawing.encode(Image.fromarray(crop), "PNG") for file, crop in crops.items()}

@@ -8,6 +8,7 @@ import re
 import struct
 import warnings
 import zlib
+from contextlib import suppress
 from typing import BinaryIO
 
 from PIL.Image import DecompressionBombError
@@ -15,16 +16,20 @@ from PIL.ImageFile import ImageFile
 
 from digits.errors import PictureError, TooManyPixels
 from digits.images.formats import FORMATS
+from digits.images.pdf import MAX_PAGES
 
 MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
 MAX_BYTES = 512 << 20  # of a file; the largest picture takes at most 400 MB
 
-# The magic bytes of each format, and how the names of Pillow's module and class for it begin.
+# The magic bytes of each format, and how the names of the module and class for it begin.
 # `Image.open` would import five of the modules, or all that Pillow has: 7 ms of a start of 172.
 _DECODERS = {
+    "AVIF": (rb"....ftypavi[fs]", "Avif"),
     "BMP": (rb"BM", "Bmp"),
     "GIF": (rb"GIF8[79]a", "Gif"),
+    "HEIC": (rb"....ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)", "Heif"),
     "JPEG": (rb"\xff\xd8\xff", "Jpeg"),
+    "PDF": (rb"%PDF-", ""),  # no picture, but pages of them
     "PNG": (rb"\x89PNG\r\n\x1a\n", "Png"),
     "PPM": (rb"P[0-6fy]", "Ppm"),
     "TIFF": (rb"II[*]\0|MM\0[*]", "Tiff"),
@@ -36,6 +41,7 @@ _DECODERS = {
 DECODE_ERRORS = (
     *(OSError, ValueError, SyntaxError, TypeError, AssertionError),
     *(EOFError, LookupError, ArithmeticError, MemoryError, struct.error, zlib.error),
+    RuntimeError,  # pillow-heif
     DecompressionBombError,
 )
 
@@ -59,25 +65,47 @@ def read_all(name: str, file: BinaryIO) -> bytes:
     return content.getvalue()
 
 
-def open_image(name: str, file: BinaryIO, max_pixels: int) -> ImageFile:
+def open_image(name: str, file: BinaryIO, format: str, max_pixels: int, page: int = 0) -> ImageFile:
     """Open a picture file, whose pixels are decoded later.
 
-    name: what errors call it. Raises PictureError for an unsupported format, TooManyPixels for more
-    than `max_pixels`, and one of DECODE_ERRORS for a damaged file.
+    name: what errors call it.
+    format: what `identify_file` returned, but not PDF.
+    page: of a TIFF, from 1; 0 is the first, with a warning if there are others.
+
+    Raises PictureError for a page that isn't there, TooManyPixels for more than `max_pixels`, and
+    one of DECODE_ERRORS for a damaged file.
     """
-    _check_bytes(name, file.seek(0, os.SEEK_END))
-    file.seek(0)
-    format = identify_format(name, file.read(16))
-    file.seek(0)
     stem = _DECODERS[format][1]
-    plugin = importlib.import_module(f"PIL.{stem}ImagePlugin")
+    try:
+        plugin = importlib.import_module(
+            "pillow_heif" if stem == "Heif" else f"PIL.{stem}ImagePlugin"
+        )
+    except ModuleNotFoundError as error:
+        needed = 'HEIC needs pillow-heif: pip install "digits[documents]"'
+        raise PictureError(f"{name}: {needed}") from error
     if not getattr(plugin, "SUPPORTED", True):
         raise PictureError(f"{name}: this Pillow was built without {format}")
     image: ImageFile = getattr(plugin, f"{stem}ImageFile")(file, "")
+    if format == "TIFF":
+        if not page and count_frames(name, image) > 1:
+            warnings.warn(f"{name} has several pages; only the first is read", stacklevel=3)
+        try:
+            image.seek(max(page, 1) - 1)
+        except EOFError as error:
+            raise PictureError(f"{name} has no page {page}") from error
     check_size(name, *image.size, max_pixels)
-    if format == "TIFF" and getattr(image, "is_animated", False):
-        warnings.warn(f"{name} has several pages; only the first is read", stacklevel=3)
     return image
+
+
+def count_frames(name: str, image: ImageFile) -> int:
+    """Count a TIFF's pages. Raises PictureError for more than MAX_PAGES."""
+    count = 1
+    with suppress(EOFError):
+        while count <= MAX_PAGES:
+            image.seek(count)
+            count += 1
+        raise PictureError(f"{name} has more than {MAX_PAGES:,} pages: split it")
+    return count
 
 
 def check_size(name: str, width: int, height: int, max_pixels: int) -> None:
@@ -92,6 +120,15 @@ def check_size(name: str, width: int, height: int, max_pixels: int) -> None:
 def _check_bytes(name: str, count: int) -> None:
     if count > MAX_BYTES:
         raise PictureError(f"{name} is larger than {MAX_BYTES >> 20} MB")
+
+
+def identify_file(name: str, file: BinaryIO) -> str:
+    """The format of a file, which is rewound. Raises PictureError for others, or if too large."""
+    _check_bytes(name, file.seek(0, os.SEEK_END))
+    file.seek(0)
+    format = identify_format(name, file.read(16))
+    file.seek(0)
+    return format
 
 
 def identify_format(name: str, start: bytes) -> str:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digits.errors import PictureError
-from digits.images import decoder
+from digits.images import decoder, pdf
+from digits.images.formats import split_page
 from digits.images.grey import Grey, to_grey, to_uint8, value_range
 
 _NAMELESS = "the picture"  # of errors about what isn't a file
@@ -62,15 +63,25 @@ class GreyImage(NamedTuple):
 
 
 FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
-Source = FileSource | Image.Image | NDArray[Any] | GreyImage
+
+
+class Page(NamedTuple):
+    """A page of a PDF or TIFF. number: from 1."""
+
+    file: FileSource
+    number: int
+
+
+Source = FileSource | Image.Image | NDArray[Any] | GreyImage | Page
 
 
 def load(
     source: Source, max_side: int = DIGIT_MAX_SIDE, max_pixels: int = decoder.MAX_PIXELS
 ) -> GreyImage:
-    """Open a path, bytes, a file object, a PIL image or an array as a grey picture.
+    """Open a path, bytes, a file object, a PIL image, an array or a page as a grey picture.
 
-    A picture that is loaded already is only reduced.
+    A picture that is loaded already is only reduced. The path of a page is `scan.pdf#3`. The pixels
+    of a PDF are those at `pdf.DPI`.
 
     max_side: pixels that the longer side may have; a larger picture is reduced.
     max_pixels: how many the picture may have before.
@@ -87,14 +98,41 @@ def load(
         decoder.check_size(_NAMELESS, *source.size, max_pixels)
         with _explain_damage(_NAMELESS):
             return _from_image(_NAMELESS, source, max_side, source.size)
-    name, file = _open(source)
-    with file, _explain_damage(name), decoder.open_image(name, file, max_pixels) as image:
-        size = image.size
-        # JPEG can be decoded at 1/2, 1/4 or 1/8 scale, and without its colours, at a fraction of
-        # the cost. Three quarters of `max_side` are enough.
-        scale = 0.75 * max_side / max(size)
-        image.draft("L", (math.ceil(size[0] * scale), math.ceil(size[1] * scale)))
-        return _from_image(name, image, max_side, size)
+    name, file, page = _open(source)
+    page_name = f"{name}#{page}" if page else name
+    with file, _explain_damage(page_name):
+        format = decoder.identify_file(name, file)
+        if format == "PDF":
+            _check_pdf(name)
+            pixels, size = pdf.render(name, file, max(page, 1), max_side)
+            return GreyImage(page_name, pixels, max(size) / max(pixels.shape), size)
+        with decoder.open_image(name, file, format, max_pixels, page) as image:
+            size = image.size
+            # JPEG can be decoded at 1/2, 1/4 or 1/8 scale, and without its colours, at a fraction
+            # of the cost. Three quarters of `max_side` are enough.
+            scale = 0.75 * max_side / max(size)
+            image.draft("L", (math.ceil(size[0] * scale), math.ceil(size[1] * scale)))
+            return _from_image(page_name, image, max_side, size)
+
+
+def count_pages(source: FileSource) -> int:
+    """Count the pages of a PDF or a TIFF; any other picture is one. Raises PictureError."""
+    name, file, _ = _open(source)
+    with file, _explain_damage(name):
+        format = decoder.identify_file(name, file)
+        if format == "PDF":
+            _check_pdf(name)
+            return pdf.count_pages(name, file)
+        if format != "TIFF":
+            return 1
+        with decoder.open_image(name, file, format, decoder.MAX_PIXELS, page=1) as image:
+            return decoder.count_frames(name, image)
+
+
+def _check_pdf(name: str) -> None:
+    """Raise PictureError for a PDF whose name doesn't say so: the command line isolates others."""
+    if not name.lower().endswith(".pdf"):
+        raise PictureError(f"{name} is a PDF: name a file that ends with .pdf")
 
 
 def reduce(loaded: GreyImage, max_side: int) -> GreyImage:
@@ -106,13 +144,21 @@ def reduce(loaded: GreyImage, max_side: int) -> GreyImage:
     return loaded._replace(pixels=pixels, downscale=factor * loaded.downscale)
 
 
-def _open(source: Any) -> tuple[str, BinaryIO]:
-    """A source's name for errors, and a file that starts with the picture and can be rewound."""
+def _open(source: Any) -> tuple[str, BinaryIO, int]:
+    """A source's name for errors, a file that starts with the picture, and its page or 0.
+
+    The file can be rewound.
+    """
+    page = 0
+    if isinstance(source, str | os.PathLike):
+        source, page = split_page(os.fsdecode(source))
+    elif isinstance(source, Page):
+        source, page = source
     if isinstance(source, bytes | bytearray | memoryview):
-        return _NAMELESS, io.BytesIO(source)
+        return _NAMELESS, io.BytesIO(source), page
     if isinstance(source, str | os.PathLike):
         name = os.fsdecode(source)
-        return name, _open_path(name)
+        return name, _open_path(name), page
     if not hasattr(source, "read"):
         raise PictureError(
             f"unsupported image type: {type(source).__name__}; give a path, bytes, a file object,"
@@ -122,7 +168,7 @@ def _open(source: Any) -> tuple[str, BinaryIO]:
     with _explain_damage(name):
         with suppress(AttributeError, OSError):  # a pipe can't be rewound
             source.seek(0)
-        return name, io.BytesIO(decoder.read_all(name, source))
+        return name, io.BytesIO(decoder.read_all(name, source)), page
 
 
 def _open_path(path: str) -> BinaryIO:

@@ -21,6 +21,8 @@ from digits.reader.reading import number_region, view_numbers
 
 BESIDE = 1.0  # of a field's height: so much around it shows a digit beyond its edge whole
 AROUND = 0.25  # of a field's height: so far writing crosses its lines
+# Of a field's height: a digit's, so that from a fifth to the whole of it suits the one level.
+_DIGIT_HEIGHT = 0.5
 _INSET = 0.08  # of a cell's shorter side: its lines, and a millimetre by which they are elsewhere
 _BLUR = 0.03  # of a cell's height, against noise
 _OUTLIER = 6.0  # standard deviations of the paper
@@ -88,7 +90,7 @@ def find_symbols_in(
     height = crop.shape[0] / (1 + 2 * around)
     edge = around * height
     size = np.array([crop.shape[1] - 2 * edge, height])
-    detections = find_symbols(crop, detector.maps)
+    detections = find_symbols(crop, detector.maps, _DIGIT_HEIGHT * height)
     middles = detections.centres - edge
     is_inside = ((middles > 0) & (middles < size)).all(1)
     lattice, beside = build_lattice(detections.select(is_inside)), detections.select(~is_inside)

@@ -14,6 +14,8 @@ from digits.commands.results import ResultsFile, WriteFailed
 from digits.data.table import LABELS
 from digits.drawing import close_up
 from digits.errors import DigitsError
+from digits.images.documents import isolated
+from digits.images.picture import PAGE_MAX_SIDE
 from digits.review.items import LABEL_TEXT, Item
 from digits.tables import csv_row, plain_signs
 from digits.web.application import Application
@@ -106,13 +108,14 @@ class Review(Application):
         if item.sheet_field:
             jpeg = item.sheet_field.close_up()
         elif item.box:
-            jpeg = close_up(item.file, item.box)
+            jpeg = close_up(isolated(item.file, PAGE_MAX_SIDE), item.box)
         else:
-            prediction = self._classifier.predict(item.file)
+            page = isolated(item.file, PAGE_MAX_SIDE)
+            prediction = self._classifier.predict(page)
             guess = _GUESSES.get(prediction.status, str(prediction.top1))
             view |= {"guess": guess, "remark": prediction.note or prediction.status}
             view |= prediction.to_dict(item.file, with_frame=True)
-            jpeg = close_up(item.file, prediction.box)
+            jpeg = close_up(page, prediction.box)
         name = item.cells(self._labels.path.parent)[0]
         return view | {"file": name, "picture": base64.b64encode(jpeg).decode()}
 

@@ -11,6 +11,8 @@ from digits.commands.inputs import expand
 from digits.commands.results import ResultsFile
 from digits.errors import DataError, DigitsError, PictureError
 from digits.images import picture
+from digits.images.documents import isolated, split_pages
+from digits.images.formats import split_page
 from digits.prediction import Reading, Status
 from digits.terminal import print_stderr, track
 
@@ -67,7 +69,7 @@ def has_numbers(source: Path) -> bool:
 def read_rows(source: Path) -> list[dict[str, str]]:
     """The rows of a table, or one for each picture in a folder. Raises DigitsError if none."""
     if source.is_dir():
-        rows = [{"file": file} for file in expand(str(source), False, _fail)]
+        rows = [{"file": page} for page in split_pages(expand(str(source), False, _fail))]
     else:
         needed = Reading.COLUMNS[3:] if has_numbers(source) else ("digit", "confidence", "status")
         rows = [row for _, row, _ in tables.rows(source, *needed) if any(row.values())]
@@ -97,7 +99,8 @@ def load(
             cells = tuple(item.cells(labels.path.parent))
             is_labelled = hash(cells) in labels.done_hashes
             if is_folder and not is_labelled:
-                prediction = classifier.predict(item.file)
+                page = isolated(item.file, picture.DIGIT_MAX_SIDE)
+                prediction = classifier.predict(page)
                 item = Item(item.file, prediction.confidence, prediction.status)
             items[cells] = None if is_labelled else item
         except (KeyError, ValueError, PictureError):
@@ -123,7 +126,11 @@ def _item(table: Path, row: dict[str, str]) -> Item:
     """
     file, status = str(tables.find_file(row["file"], table.parent, Path())), row["status"]
     probability = float(row.get("probability") or row["confidence"])
-    if not os.path.isfile(file) or status not in _STATUSES or not 0 <= probability <= 1:
+    if (
+        not os.path.isfile(split_page(file).file)
+        or status not in _STATUSES
+        or not 0 <= probability <= 1
+    ):
         raise ValueError("no picture, status or probability")
     if "number" not in row:
         return Item(file, probability, status)

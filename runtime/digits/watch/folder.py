@@ -15,6 +15,7 @@ from digits.commands.inputs import OnError, walk
 from digits.commands.results import ResultsFile
 from digits.errors import DigitsError, PictureError, reporting
 from digits.files import atomic_write, write_text
+from digits.images.formats import page_names
 from digits.tables import csv_name, csv_row
 
 MAX_KEPT_BYTES = 200_000_000  # of all pictures in the folder of copies
@@ -100,14 +101,20 @@ class KeepFolder:
             write_text(folder / "review.csv", "")
         self._rows = ResultsFile(folder / "review.csv", columns, key_columns=0)  # no memory per row
 
-    def add(self, picture: FileStamp, rows: str) -> list[str]:
-        """Append a picture's rows, then copy it. Returns what prevents that, if anything does."""
+    def add(self, picture: FileStamp, rows: str, page_count: int = 1) -> list[str]:
+        """Append the rows of a picture or of its pages, then copy it.
+
+        Returns what prevents that, if anything does.
+        """
         try:
             with suppress(PictureError), open_picture(self._source, picture.name) as file:
                 if stamp(self._source, picture.name, file) == picture:  # else it is read again
                     name = self._free_name(picture)
-                    cells = picture._replace(name=name).cells
-                    self._rows.append(rows.replace(csv_row(picture.cells), csv_row(cells)))
+                    pages = page_names(picture.name, page_count), page_names(name, page_count)
+                    for pair in zip(*pages, strict=True):
+                        old, new = (csv_row(picture._replace(name=page).cells) for page in pair)
+                        rows = rows.replace(old, new)
+                    self._rows.append(rows)
                     self._rows.fsync()
                     with atomic_write(self._folder / name) as copy:
                         shutil.copyfileobj(file, copy)

@@ -1,11 +1,13 @@
 """What `digits watch` makes of a picture, in a worker: a row, or rows of numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from digits.commands.tasks import ReadDigit, Task
 from digits.errors import PictureError
 from digits.formats import Answer, table_rows
+from digits.images.formats import DOCUMENT_SUFFIXES, page_names, split_page
+from digits.images.picture import Page, count_pages
 from digits.tables import csv_row
 from digits.text import escape_control, escape_name, to_json
 from digits.watch.folder import FileStamp, open_picture, stamp
@@ -17,12 +19,25 @@ class PictureResult(NamedTuple):
     lines: of CSV.
     json: an object, for stdout.
     error: why the picture can't be read, or empty.
+    page_count: of the picture's file.
     """
 
     lines: str
     json: str
     error: str = ""
     is_doubtful: bool = False
+    page_count: int = 1
+
+
+def join(pages: Sequence[PictureResult]) -> PictureResult:
+    """Join the results of all pages of a file."""
+    return PictureResult(
+        "\n".join(page.lines for page in pages),
+        "\n".join(page.json for page in pages),
+        next((page.error for page in pages if page.error), ""),
+        any(page.is_doubtful for page in pages),
+        len(pages),
+    )
 
 
 class WatchJob(NamedTuple):
@@ -39,20 +54,27 @@ class WatchJob(NamedTuple):
     def start(self) -> Callable[[FileStamp], PictureResult | None]:
         """Open the networks; return what reads a picture. Raises ModelError if one can't be used.
 
-        What reads a picture returns None if the picture has changed meanwhile.
+        A picture may be a page, `scan.pdf#3`; of a document without one, the first is read. What
+        reads a picture returns None if the picture has changed meanwhile.
         """
         classifier = self.task.open()
 
         def read(picture: FileStamp) -> PictureResult | None:
+            file, page, count = *split_page(picture.name), 1
             try:
-                with open_picture(self.folder, picture.name) as source:
-                    [answer] = self.task.ask(classifier, [source])
-                result = self.result(picture, answer)
+                if not page and file.lower().endswith(DOCUMENT_SUFFIXES):
+                    with open_picture(self.folder, file) as source:
+                        count = count_pages(source)
+                name = page_names(picture.name, count)[0]
+                with open_picture(self.folder, file) as source:
+                    [answer] = self.task.ask(classifier, [Page(source, page) if page else source])
+                result = self.result(picture._replace(name=name), answer)
             except PictureError as error:
                 result = self.failure(picture, str(error))
-            current = stamp(self.folder, picture.name)
-            if current == picture or (current is None and not result.error):
-                return result  # of one that is gone by now, too: what was read is complete
+            current = stamp(self.folder, file)
+            if current == picture._replace(name=file) or (current is None and not result.error):
+                # Of one that is gone by now, too: what was read is complete.
+                return result._replace(page_count=count)
             return None
 
         return read

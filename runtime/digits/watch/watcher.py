@@ -13,10 +13,11 @@ from pathlib import Path
 
 from digits.commands.results import ResultsFile, WriteFailed
 from digits.errors import DigitsError, PictureError
+from digits.images.formats import split_page
 from digits.processes import Pool, StartFailed, Worker, WorkerDied
 from digits.terminal import print_result, print_stderr
 from digits.watch.folder import FileStamp, KeepFolder, scan
-from digits.watch.job import PictureResult, WatchJob
+from digits.watch.job import PictureResult, WatchJob, join
 
 STABLE_SECONDS = 1.0  # without a change, after which a picture counts as completely written
 DAMAGED_SECONDS = 60.0  # without a change, after which an unreadable one counts as damaged
@@ -103,15 +104,20 @@ class FolderWatcher:
         for picture in scan(self._job.folder, self._recursive, errors.append):
             if self._is_stopping or waiting >= _MAX_WAITING:
                 return
-            if picture not in self._due and hash(picture.cells) not in self.done_hashes:
+            if picture not in self._due and not self._is_done(picture):
                 self._due[picture] = now + STABLE_SECONDS
                 waiting += 1
         self._report_problems("folder", [*map(str, errors)])
 
+    def _is_done(self, picture: FileStamp) -> bool:
+        """Whether it has a row; of a document, the rows of all pages are written together."""
+        names = picture.name, f"{picture.name}#1"
+        return any(hash(picture._replace(name=n).cells) in self.done_hashes for n in names)
+
     def _read(self, picture: FileStamp) -> bool:
         """Read a picture and write its row; False if that can't be done now."""
         try:
-            result = self._ask(picture)
+            result = self._ask_pages(picture)
             if result and result.error and picture not in self._failed:
                 self._failed.add(picture)
                 self._due[picture] += DAMAGED_SECONDS - STABLE_SECONDS
@@ -134,11 +140,28 @@ class FolderWatcher:
         if result.error:
             print_stderr(f"error: {result.error}")
         if self._keep and result.is_doubtful:
-            self._report_problems("keeping", self._keep.add(picture, result.lines))
+            problems = self._keep.add(picture, result.lines, result.page_count)
+            self._report_problems("keeping", problems)
         print_result(result.json)
 
+    def _ask_pages(self, picture: FileStamp) -> PictureResult | None:
+        """Return the result of all pages, which are read one by one; None as `_ask` does."""
+        pages = list[PictureResult]()
+        count = 1
+        while len(pages) < count:
+            name = f"{picture.name}#{len(pages) + 1}" if pages else picture.name
+            page = self._ask(picture._replace(name=name))
+            if page is None:
+                return None
+            count = count if pages else page.page_count
+            pages.append(page)
+        return join(pages)
+
     def _ask(self, picture: FileStamp) -> PictureResult | None:
-        """Return the result; None if the picture has changed, or isn't read when `run` must end."""
+        """Return the result of a page.
+
+        None if the picture has changed, or isn't read when `run` must end.
+        """
         future = self._pool.submit(picture, TIMEOUT_SECONDS)
         while not (self._is_stopping or wait([future], POLL_SECONDS).done):
             pass
@@ -149,7 +172,7 @@ class FolderWatcher:
         except WorkerDied:  # perhaps somebody killed it: this is tried again
             return self._job.failure(picture, f"digits died while reading {picture.name}")
         except TimeoutError:
-            self._failed.add(picture)
+            self._failed.add(picture._replace(name=split_page(picture.name).file))
             error = f"{picture.name} takes longer than {TIMEOUT_SECONDS:.0f} seconds"
             return self._job.failure(picture, error)
 

@@ -1,0 +1,62 @@
+"""The pages of PDF and TIFF files, such as a scanner makes of a stack of paper.
+
+A foreign PDF may crash its renderer, or take all memory. So the command line opens it in a process
+of its own, or in one of the workers that read pictures.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import partial
+
+from digits.errors import PictureError
+from digits.images import picture
+from digits.images.formats import DOCUMENT_SUFFIXES, is_pdf, page_names
+from digits.images.picture import GreyImage
+from digits.processes import Worker, WorkerDied, parallel_map
+from digits.terminal import track
+
+MEMORY_LIMIT = 1 << 30  # bytes for one page
+TIMEOUT = 60.0  # seconds for one page
+
+
+def split_pages(files: Sequence[str]) -> list[str]:
+    """Name each page of a document. What has but one, or can't be opened, keeps its name.
+
+    >>> split_pages(["0.png", "scan.pdf"])
+    ['0.png', 'scan.pdf#1', 'scan.pdf#2']
+    """
+    documents = [file for file in files if file.lower().endswith(DOCUMENT_SUFFIXES)]
+    counts: Iterator[int] = map(_count_pages, documents)
+    if any(map(is_pdf, documents)):
+        chunks = [[file] for file in documents]
+        start = partial(partial, _count_each)
+        counts = parallel_map(start, chunks, 1, lambda _: 1, MEMORY_LIMIT, TIMEOUT)
+    tracked = track(counts, len(documents), "counting pages", printed=False)
+    by_file = dict(zip(documents, tracked, strict=True))
+    return [name for file in files for name in page_names(file, by_file.get(file, 1))]
+
+
+def isolated(name: str, max_side: int) -> str | GreyImage:
+    """Load a PDF's page as `picture.load` does; any other picture is still to be loaded.
+
+    Raises PictureError.
+    """
+    if not is_pdf(name):
+        return name
+    start = partial(partial, picture.load, max_side=max_side)
+    with closing(Worker[str, GreyImage](start, MEMORY_LIMIT)) as worker:
+        try:
+            return worker.ask(name, TIMEOUT)
+        except (WorkerDied, TimeoutError) as error:
+            raise PictureError(f"{name}: the process that read it died or took too long") from error
+
+
+def _count_each(files: Sequence[str]) -> list[int]:
+    return [*map(_count_pages, files)]
+
+
+def _count_pages(file: str) -> int:
+    try:
+        return picture.count_pages(file)
+    except PictureError:  # whoever reads it says why
+        return 1
