@@ -2,12 +2,14 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import openpyxl
+import pypdfium2
 import pytest
 from msgspec.structs import replace
 from PIL import Image
@@ -83,7 +85,10 @@ def test_stack_becomes_a_table(form: Form, test_slice: Split, run: Run) -> None:
     rows = list(csv.DictReader(Path("marks.csv").read_text().splitlines()))
     cells = [[row["file"], row["number"], row["a"], row["b"], row["total"]] for row in rows]
     assert cells[:2] == [["1.jpg", "7210", "12", "7", "19"], ["2.jpg", "4149", "9", "", "9"]]
-    assert [row["status"] for row in rows] == ["duplicate", "complete", "duplicate", "not found"]
+    assert [row["status"] for row in rows] == [
+        *("duplicate", "complete", "duplicate"),
+        *["not found"] * 2,
+    ]
     assert rows[2]["note"] == "total isn't a + b" and "markers" in rows[3]["note"]
     assert {row["total status"] for row in rows[:2]} == {"accepted"}
     table = SheetTable(Path("marks.csv"), form)
@@ -134,3 +139,27 @@ def test_roster_makes_up_for_no_stroke_through_a_number(
     assert classifier.read_fields(sheet, form).numbers[0].status == "accepted"
     cv2.line(sheet, (280, 460), (960, 455), 60, 3)
     assert classifier.read_fields(sheet, form).numbers[0].status == "review"
+
+
+@pytest.mark.slow
+def test_stack_from_a_scanner_as_in_the_docs(form: Form, test_slice: Split, run: Run) -> None:
+    """The commands of docs/fields.md, on a PDF of forty pages."""
+    numbers = [f"{number:04}" for number in range(1000, 9000, 200)]
+    Path("roster.csv").write_text("name,number\n" + "".join(f"A,{n}\n" for n in numbers))
+    form = form_file.load(Path("exam.toml"))
+    sheets = [Image.fromarray(filled(form, test_slice, n, "12", "7", "19")) for n in numbers]
+    sheets[20] = Image.new("L", sheets[0].size, 255)  # a separator
+    first, *others = (sheet.reduce(254 // 100) for sheet in sheets)
+    first.save("scan.pdf", save_all=True, append_images=others, resolution=127)
+    guide = (Path(__file__).parents[2] / "docs" / "fields.md").read_text("utf-8")
+    commands = re.findall(r"^ +digits (read --fields exam.toml scan.pdf .+)", guide, re.MULTILINE)
+    [command] = commands
+    code, _, err = run(*command.partition("#")[0].split())
+    assert code == 1 and "scan.pdf#21: " in err and "no sheet for 1 of 40" in err
+    rows = list(csv.DictReader(Path("marks.csv").read_text().splitlines()))
+    assert [row["file"] for row in rows] == [f"scan.pdf#{page}" for page in range(1, 41)]
+    del rows[20], numbers[20]
+    assert [row["number"] for row in rows] == numbers
+    assert [row["total"] for row in rows].count("19") > 35
+    with pypdfium2.PdfDocument("marks.pdf") as document:
+        assert len(document) == 40

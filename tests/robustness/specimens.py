@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pillow_heif
 from PIL import Image, ImageDraw
 
 _SIZE = (40, 48)
@@ -24,7 +25,10 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
     """Encode an image as the bytes of a file."""
     file = io.BytesIO()
-    image.save(file, format, **options)
+    if format == "HEIC":
+        pillow_heif.from_pillow(image).save(file, **options)
+    else:
+        image.save(file, format, **options)
     return file.getvalue()
 
 
@@ -58,7 +62,7 @@ def pictures() -> dict[str, bytes]:
         # New images for each file: Pillow leaves a format's settings in them.
         frames = [_seven("RGB", shift=2), _seven("RGB", shift=4)]
         files.append((f"{format} animated", _seven(), {"save_all": True, "append_images": frames}))
-    for format in ("PNG", "JPEG", "TIFF", "WEBP"):
+    for format in ("PNG", "JPEG", "TIFF", "WEBP", "AVIF"):  # AVIF empties the EXIF
         sideways = _seven("RGB").transpose(Image.Transpose.ROTATE_90)
         files.append((f"{format} turned", sideways, {"exif": exif}))
     for kind in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "zstd", "group4"):
@@ -72,6 +76,8 @@ def pictures() -> dict[str, bytes]:
 
 
 _MODES = {
+    "AVIF": ("L", "RGBA"),
+    "HEIC": ("RGB", "RGBA"),
     "PNG": ("1", "L", "P", "RGB", "LA", "I;16"),
     "JPEG": ("L", "RGB", "CMYK"),
     "GIF": ("L",),

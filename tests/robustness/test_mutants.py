@@ -131,7 +131,7 @@ class Door(NamedTuple):
 
 
 DOORS = {
-    **{f"predict {format}": Door(of(format), predict, 10) for format in FORMATS},
+    **{f"predict {name}": Door(of(name), predict, 80 // len(of(name))) for name in FORMATS},
     "read": Door(SPECIMENS, read, 3),
     "checkpoint": Door({"": SAVED.text()}, describe_checkpoint, 300, SAVED.with_text),
     "state": Door({"": STATE.text()}, restore, 300, STATE.with_text),

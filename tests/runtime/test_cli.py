@@ -83,8 +83,11 @@ def test_bad_pictures_cost_themselves(
         ("predict a.png --json --csv", "--json, --csv and the name of --output contradict"),
         ("predict a.png -o a.dat", "--output writes .csv or .jsonl; or add --csv or --json"),
         ("predict a.png --threshold 1.1", "1.1 is not in the range 0<=x<=1"),
-        ("read a.png --annotate a.txt", "--annotate writes .png or .jpg files"),
-        ("read a.png b.png --annotate out.png", "--annotate draws one picture"),
+        ("read a.png --annotate a.txt", "--annotate writes .pdf, .png or .jpg files"),
+        (
+            "read a.png b.png --annotate out.png",
+            "--annotate draws several pictures or pages to a .pdf file",
+        ),
         ("read a.png --annotate ./a.png", "--annotate would overwrite the picture"),
         ("read a.png --length six", "the length is 6 or 4-8, for example"),
         ("read a.png --list ''", "a list is FILE or FILE.csv:COLUMN, not ''"),

@@ -79,13 +79,6 @@ def test_debug_strip_of_a_narrow_blank_picture(classifier: Classifier, texts: li
     ]
 
 
-def test_save_chooses_format_by_suffix(tmp_path: Path) -> None:
-    for name, form in (("a.png", "PNG"), ("b.jpg", "JPEG")):
-        XX
-        with Image.open(tmp_path / name) as saved:
-            assert saved.format == form
-
-
 def test_close_up(tmp_path: Path) -> None:
     path = str(tmp_path / "page.png")
     Image.new("L", (2000, 300), 255).save(path)

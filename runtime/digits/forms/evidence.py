@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from fpdf import FPDF
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from digits.forms.locate import box_corners, project
@@ -20,9 +19,9 @@ _SIDE = 1600  # pixels of a drawing's longer side
 _LINE = 28  # pixels of a line of text
 _POINTS = 842  # of a PDF page's longer side: A4's
 # Distinct for colour-blind people, and with white text on them.
-_GREEN, _AMBER, _RED = (0, 122, 90), (178, 112, 0), (180, 0, 40)
-_COLOURS = {"accepted": _GREEN, "blank": _GREEN, "complete": _GREEN}
-_COLOURS |= {"review": _AMBER, "unreadable": _RED, "not found": _RED}
+GREEN, AMBER, RED = (0, 122, 90), (178, 112, 0), (180, 0, 40)
+_COLOURS = {"accepted": GREEN, "blank": GREEN, "complete": GREEN}
+_COLOURS |= {"review": AMBER, "unreadable": RED, "not found": RED}
 
 
 def draw_sheet(page: GreyImage, sheet: Sheet) -> Image.Image:
@@ -49,6 +48,8 @@ def draw_sheet(page: GreyImage, sheet: Sheet) -> Image.Image:
 
 def make_pdf(pages: Iterable[tuple[str, bytes]]) -> bytes:
     """Make a PDF. pages: a JPEG for each; where it is empty, a line of text is shown instead."""
+    from fpdf import FPDF  # workers, which only draw, do without its 20 MB
+
     pdf = FPDF(unit="pt")
     pdf.set_auto_page_break(False)
     pdf.set_font("helvetica", size=14)
@@ -60,7 +61,7 @@ def make_pdf(pages: Iterable[tuple[str, bytes]]) -> bytes:
             pdf.image(io.BytesIO(jpeg), 0, 0, width, height)
         else:
             pdf.add_page(format="a4")
-            pdf.set_text_color(_RED)
+            pdf.set_text_color(RED)
             pdf.multi_cell(0, text=text.encode("latin-1", "replace").decode("latin-1"))
     return bytes(pdf.output())
 

@@ -21,6 +21,7 @@ from digits.images.pdf import MAX_PAGES
 MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
 MAX_BYTES = 512 << 20  # of a file; the largest picture takes at most 400 MB
 
+PDF = "PDF"  # no picture, but pages
 # The magic bytes of each format, and how the names of the module and class for it begin.
 # `Image.open` would import five of the modules, or all that Pillow has: 7 ms of a start of 172.
 _DECODERS = {
@@ -29,7 +30,6 @@ _DECODERS = {
     "GIF": (rb"GIF8[79]a", "Gif"),
     "HEIC": (rb"....ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)", "Heif"),
     "JPEG": (rb"\xff\xd8\xff", "Jpeg"),
-    "PDF": (rb"%PDF-", ""),  # no picture, but pages of them
     "PNG": (rb"\x89PNG\r\n\x1a\n", "Png"),
     "PPM": (rb"P[0-6fy]", "Ppm"),
     "TIFF": (rb"II[*]\0|MM\0[*]", "Tiff"),
@@ -69,7 +69,7 @@ def open_image(name: str, file: BinaryIO, format: str, max_pixels: int, page: in
     """Open a picture file, whose pixels are decoded later.
 
     name: what errors call it.
-    format: what `identify_file` returned, but not PDF.
+    format: one of FORMATS.
     page: of a TIFF, from 1; 0 is the first, with a warning if there are others.
 
     Raises PictureError for a page that isn't there, TooManyPixels for more than `max_pixels`, and
@@ -132,10 +132,13 @@ def identify_file(name: str, file: BinaryIO) -> str:
 
 
 def identify_format(name: str, start: bytes) -> str:
-    """The format of a picture by its first 16 bytes or more. Raises PictureError for any other."""
+    """One of FORMATS or PDF, by the first 16 bytes or more. Raises PictureError for any other."""
     if not start:
         raise PictureError(f"{name} is empty")
+    if start.startswith(b"%PDF-"):
+        return PDF
     for format in FORMATS:
         if re.match(_DECODERS[format][0], start, re.DOTALL):
             return format
-    raise PictureError(f"{name} is not a picture in a supported format ({', '.join(FORMATS)})")
+    formats = f"({', '.join(FORMATS)}), nor a PDF"
+    raise PictureError(f"{name} is not a picture in a supported format {formats}")

@@ -20,10 +20,9 @@ TIMEOUT = 60.0  # seconds for one page
 
 
 def split_pages(files: Sequence[str]) -> list[str]:
-    """Name each page of a document. What has but one, or can't be opened, keeps its name.
+    """Name each page of a document: `scan.pdf#1` and so on.
 
-    >>> split_pages(["0.png", "scan.pdf"])
-    ['0.png', 'scan.pdf#1', 'scan.pdf#2']
+    What has but one page, or can't be opened, keeps its name.
     """
     documents = [file for file in files if file.lower().endswith(DOCUMENT_SUFFIXES)]
     counts: Iterator[int] = map(_count_pages, documents)

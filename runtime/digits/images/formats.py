@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 # What cameras, scanners and drawing programs write. Pillow's other formats stay disabled: some
 # run programs (EPS runs Ghostscript).
-FORMATS = ("AVIF", "BMP", "GIF", "HEIC", "JPEG", "PDF", "PNG", "PPM", "TIFF", "WEBP")
+FORMATS = ("AVIF", "BMP", "GIF", "HEIC", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
 # Files that may have several pages.
 DOCUMENT_SUFFIXES = (".pdf", ".tif", ".tiff")

@@ -102,7 +102,7 @@ def load(
     page_name = f"{name}#{page}" if page else name
     with file, _explain_damage(page_name):
         format = decoder.identify_file(name, file)
-        if format == "PDF":
+        if format == decoder.PDF:
             _check_pdf(name)
             pixels, size = pdf.render(name, file, max(page, 1), max_side)
             return GreyImage(page_name, pixels, max(size) / max(pixels.shape), size)
@@ -120,7 +120,7 @@ def count_pages(source: FileSource) -> int:
     name, file, _ = _open(source)
     with file, _explain_damage(name):
         format = decoder.identify_file(name, file)
-        if format == "PDF":
+        if format == decoder.PDF:
             _check_pdf(name)
             return pdf.count_pages(name, file)
         if format != "TIFF":
@@ -192,7 +192,7 @@ def _explain_damage(name: str) -> Iterator[None]:
     except MemoryError as error:
         raise PictureError(f"{name} takes more memory than is free") from error
     except decoder.DECODE_ERRORS as error:
-        reason = str(error) or "its parts don't fit together"
+        reason = " ".join(str(error).split()) or "its parts don't fit together"
         if "MAX_TEXT_CHUNK" in reason:
             reason = "it has a colour profile or a text of more than 1 MB: remove it"
         raise PictureError(f"{name} is damaged or unsupported: {reason}") from error

@@ -66,6 +66,7 @@ class WatchJob(NamedTuple):
                     with open_picture(self.folder, file) as source:
                         count = count_pages(source)
                 name = page_names(picture.name, count)[0]
+                page = split_page(name).page
                 with open_picture(self.folder, file) as source:
                     [answer] = self.task.ask(classifier, [Page(source, page) if page else source])
                 result = self.result(picture._replace(name=name), answer)

@@ -33,7 +33,8 @@ def test_sheets_that_were_not_found_stay_until_they_are_read_again(run: Run, fol
     assert read(run, "a.png", "b.png", "c.png") == (1, expected)
     assert read(run, "munday") == (1, expected)
     Path("b.png").write_bytes(b"damaged")
-    assert read(run, "b.png") == (1, expected)
+    assert read(run, "b.png") == (1, [expected[0], *reversed(expected[1:])])
+    assert "b.png is not a picture" in Path("marks.csv").read_text()  # the note
     Path("a.png").replace("b.png")  # photographed again
     assert read(run, "b.png") == (0, [expected[0], expected[2], ("b.png", True)])
     assert read(run, "b.png") == (0, [expected[0], expected[2], ("b.png", True)])

@@ -83,12 +83,13 @@ def test_output_is_continued_after_sigint(pictures: list[Path], run: Run) -> Non
     assert names == [f"many/{number:03}.png" for number in range(300) if number != 3]
 
 
-def test_process_count() -> None:
-    assert runner.process_count(["a.png"], 4) == 1
-    assert runner.process_count(["a.png", "b.png"], 4) == 4
-    assert runner.process_count(["a.png", "-"], 4) == 1
-    assert runner.process_count(["a.png"] * 499, None) == 1
-    assert runner.process_count(["a.png"] * 500, None) == cpu_count()
+def test_worker_count() -> None:
+    assert runner.worker_count(["a.png"], 4) == 0
+    assert runner.worker_count(["a.png"] * 9, 4) == 4
+    assert runner.worker_count(["a.png", "-"], 4) == 0
+    assert runner.worker_count(["a.png"] * 499, None) == 0
+    assert runner.worker_count(["a.png"] * 500, None) == cpu_count()
+    assert runner.worker_count(["a.PDF"], None) == runner.worker_count(["a.pdf#2"], 4) == 1
 
 
 def test_networks_that_fit_are_taken(run: Run, pictures: list[Path]) -> None:

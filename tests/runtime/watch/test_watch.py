@@ -13,6 +13,7 @@ from PIL import Image
 
 from digits import Classifier
 from digits.errors import DigitsError, ModelError
+from digits.images import picture
 from digits.processes import StartFailed, WorkerDied
 from digits.tables import csv_row
 from digits.text import to_json
@@ -184,6 +185,25 @@ def test_stop_leaves_a_slow_picture_for_the_next_start(
     assert bench.rows == [(pictures[1].name, "1")]
 
 
+def write_tiff(bench: Bench, pictures: list[Path], name: str) -> None:
+    first, *others = (Image.fromarray(picture.load(pictures[n]).pixels) for n in (7, 6, 5))
+    first.save(bench.inbox / name, save_all=True, append_images=others)
+
+
+def test_document_gets_a_row_for_each_page(bench: Bench, pictures: list[Path]) -> None:
+    write_tiff(bench, pictures, "scan.tif")
+    bench.advance(0, 2)
+    rows = [("scan.tif#1", "7"), ("scan.tif#2", "6"), ("scan.tif#3", "5")]
+    assert bench.rows == rows
+    bench.restart()
+    bench.advance(0, 2, 2)
+    assert bench.rows == rows
+    bench.failures["late.tif#2"] = WorkerDied(-9)
+    write_tiff(bench, pictures, "late.tif")
+    bench.advance(0, 2, 70)
+    assert bench.rows[3:] == [("late.tif#1", "7"), ("late.tif#2", ""), ("late.tif#3", "5")]
+
+
 class Keeper(Bench):
     """A watched folder whose pictures are all doubtful; 1000 bytes of them are kept."""
 
@@ -233,6 +253,20 @@ def test_full_folder_gets_no_more(keeper: Keeper, capsys: Capsys) -> None:
     (keeper.copies / "mine.png").unlink()
     keeper.show("small.png", bytes(200))
     assert keeper.names[2:] == ["small.png"] and capsys.readouterr().err == "recovered\n"
+
+
+def test_document_is_kept_once(keeper: Keeper, pictures: list[Path]) -> None:
+    result = keeper.work
+
+    def work(file: FileStamp) -> PictureResult | None:
+        made = result(file if "#" in file.name else file._replace(name="a.tif#1"))
+        return made and made._replace(page_count=2)
+
+    keeper.work = work
+    for number in range(2):
+        keeper.show("a.tif", bytes(400), 8 + number)
+    pages = ["a.tif#1", "a.tif#2", "a-9.tif#1", "a-9.tif#2"]
+    assert keeper.kept_rows == pages and (keeper.copies / "a-9.tif").is_file()
 
 
 def test_taken_names(keeper: Keeper) -> None:

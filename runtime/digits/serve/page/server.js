@@ -16,7 +16,7 @@ const MEGABYTES = Number((MAX_BYTES / 2 ** 20).toPrecision(2));
 const MEGAPIXELS = Number((MAX_PIXELS / 1e6).toPrecision(2));
 const REFUSED = {
   413: `This picture is too large. At most ${MEGABYTES} MB and ${MEGAPIXELS} million pixels can be read.`,
-  422: "This is no picture that can be read here, or it is damaged. JPEG, PNG, WebP, GIF, BMP and TIFF can.",
+  422: "This is no picture that can be read here, or it is damaged. JPEG, PNG, WebP, AVIF, GIF, BMP and TIFF can.",
 };
 const [BUSY, LOST] = ["The server is busy.", "The server can't be reached."];
 // What to say of statuses after which the same request may work later.
