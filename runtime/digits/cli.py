@@ -36,6 +36,7 @@ _LABELS = (
     " CSV of file and text (12.5 -3/77: a blank begins a column, / a line), to measure a reader."
 )
 _NUMBERS = "Measure whole numbers on the pages of a CSV, as `digits read` reads them."
+_FORM = "Measure a form's fields on the sheets of LABELS.csv."
 _CALIBRATE = "Store which numbers to accept for --max-errors, as the labelled ones show."
 _PLOT = "Draw confusion.png and mistakes.png, pages.png or numbers.png; needs matplotlib."
 
@@ -122,35 +123,43 @@ app.command("watch")(watch)
 @options.grouped
 def evaluate(
     number_options: options.NumberOptions,
+    labels: Annotated[Path | None, options.path_argument("LABELS.csv")] = None,
     model: options.Models = None,
     data: Annotated[
         Path | None, options.path_option("PATH", _LABELS, show_default="MNIST's test digits")
     ] = None,
     numbers: Annotated[Path | None, options.path_option("FILE.csv", _NUMBERS)] = None,
+    fields: Annotated[Path | None, options.path_option("FORM.toml", _FORM)] = None,
     calibrate: Annotated[Path | None, options.path_option("FILE.json", _CALIBRATE)] = None,
     plot: Annotated[Path | None, options.path_option("DIR", _PLOT)] = None,
     as_json: options.JsonObject = False,
 ) -> None:
-    """Measure accuracy on labelled digits, pages or numbers."""
+    """Measure accuracy on labelled digits, pages, numbers or a form's fields.
+
+    LABELS.csv is for --fields: a row a sheet, with the column `file` and one for each field.
+    """
     from digits.commands import evaluate
     from digits.data.table import has_pages
-    from digits.evaluation import acceptance
 
     with options.needs_package("--plot", "matplotlib"):
         plots = import_module("digits_train.plots") if plot else None  # which needs no torch
     is_of_pages = not numbers and data is not None and has_pages(data)
-    classifier_options = make_classifier_options(model, bool(numbers) or is_of_pages)
+    classifier_options = make_classifier_options(model, bool(numbers or fields) or is_of_pages)
     errors = ErrorReporter()
-    task = number_options.task(classifier_options)
-    if numbers:
+    if fields or labels:
+        if not (fields and labels) or data or numbers or calibrate or plot:
+            sentence = "--fields FORM.toml and LABELS.csv go together, without --data, --numbers"
+            raise typer.BadParameter(f"{sentence}, --calibrate and --plot")
+        from digits.commands.forms import form_task
+
+        form = form_task(fields, number_options, classifier_options)
+        report = evaluate.evaluate_fields(form, labels, errors.report)
+    elif numbers:
         if data:
             raise typer.BadParameter("--data and --numbers exclude each other")
-        if calibrate and calibrate.suffix.lower() != ".json":
-            raise typer.BadParameter("--calibrate writes a .json file")
-        if calibrate and number_options.max_errors and os.path.isfile(number_options.max_errors):
-            raise typer.BadParameter("with --calibrate, --max-errors is a share, not a file")
-        if calibrate and os.path.lexists(calibrate):
-            acceptance.load(calibrate)  # only such a file is replaced
+        if calibrate:
+            _check_risk_bound_file(calibrate, number_options.max_errors)
+        task = number_options.task(classifier_options)
         report = evaluate.evaluate_numbers(task, numbers, calibrate, errors.report)
     elif number_options != options.NumberOptions() or calibrate:
         raise typer.BadParameter("constraints, --max-errors and --calibrate are for --numbers")
@@ -245,6 +254,18 @@ _delegate("review", "digits.review.cli", "Label what is worth a look, on a web p
 _delegate("fields", "digits.editor.cli", "Lay out a form: where its numbers are, and of what kind")
 _delegate("train", "digits_train.cli", "Train a network on MNIST or your own pictures")
 _delegate("export", "digits_export.cli", "Export a trained network to a verified ONNX file")
+
+
+def _check_risk_bound_file(path: Path, max_errors: str | None) -> None:
+    """Raise BadParameter or DigitsError if --calibrate can't write this file."""
+    from digits.evaluation import acceptance
+
+    if path.suffix.lower() != ".json":
+        raise typer.BadParameter("--calibrate writes a .json file")
+    if max_errors and os.path.isfile(max_errors):
+        raise typer.BadParameter("with --calibrate, --max-errors is a share, not a file")
+    if os.path.lexists(path):
+        acceptance.load(path)  # only such a file is replaced
 
 
 def _open_drawings(path: Path, files: Sequence[str]) -> Drawings:

@@ -1,5 +1,6 @@
 """Measure a classifier on labelled digits, or a reader on labelled pages: `digits eval`."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,20 +8,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from digits import tables
 from digits.classifier import DEFAULT_MAX_ERRORS, Classifier
-from digits.commands.tasks import ClassifierOptions, ReadNumbers
+from digits.commands.tasks import ClassifierOptions, ReadForm, ReadNumbers
 from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
 from digits.data import mnist
 from digits.data.image_folder import has_pictures, read_pictures
 from digits.data.mnist import Split
-from digits.data.table import Label, OnError, has_column, read_labels
+from digits.data.table import Label, OnError, has_column, page_text, read_labels
 from digits.errors import DataError, DigitsError, PictureError
 from digits.evaluation.acceptance import calibrate, save
 from digits.evaluation.digits import Evaluation
-from digits.evaluation.numbers import NumberEvaluation, numbers_in
+from digits.evaluation.numbers import FieldCounts, NumberEvaluation, numbers_in
 from digits.evaluation.pages import PageEvaluation
 from digits.images import picture
+from digits.images.documents import isolated
 from digits.prediction import SIGNS
 from digits.terminal import print_stderr, track
 
@@ -30,6 +33,7 @@ _DIGIT_KEYS = (
     *("selective_accuracy", "precision", "recall"),
 )
 _MISTAKE_KEYS = ("name", "label", "predicted", "confidence", "label_probability")
+_ALL = "(all)"  # no field has such a name
 _PAGE_KEYS = ("pages", "exact", "same_layout", "signs", "error_rate")
 
 
@@ -174,6 +178,53 @@ def evaluate_numbers(
         except DigitsError as error:
             on_error(error)
     return Report(values, {"numbers": evaluation})
+
+
+def evaluate_fields(task: ReadForm, table: Path, on_error: OnError) -> Report:
+    """Measure how many fields of the sheets in a table are read and accepted rightly.
+
+    on_error: called for each row or picture that can't be read, and each sheet that isn't found.
+
+    Raises DataError if no sheet can be read, or the table has answers; and ModelError.
+    """
+    form = task.form
+    columns = tables.header(table, "file", *form.indices_by_name)
+    fields = [field for field in form.fields if field.name.lower() in columns]
+    if not fields or fields[0].columns[1].lower() in columns:  # else answers would be the labels
+        raise DataError(f"{table} needs columns named as fields of {form.file}, without answers")
+    for name in [field.name for field in form.fields if field not in fields]:
+        print_stderr(f"warning: {table} has no column {name}, so it isn't measured")
+    counts = {name: FieldCounts() for name in (*(each.name for each in fields), _ALL)}
+    classifier = task.open()
+    rows = [row for row in tables.rows(table, "file") if any(row[1].values())]
+    for line, row, has_more in track(rows, len(rows), "reading"):
+        try:
+            if has_more:  # such as those after an unquoted decimal comma
+                raise DataError("more cells than columns")
+            labels = [page_text(row.get(field.name.lower(), "")) for field in fields]
+            file = tables.find_file(row["file"], table.parent, Path())
+            [sheet] = task.ask(classifier, [isolated(str(file), picture.SHEET_MAX_SIDE)])
+            if reason := task.why_empty(sheet):
+                raise PictureError(f"{file}: {reason}")
+        except (DataError, PictureError) as error:
+            on_error(DataError(f"{table}, line {line}: {error}"))
+            continue
+        for field, text in zip(fields, labels, strict=True):
+            label = re.sub("[-.]", "", text) if field.digits_only else text
+            for name in (field.name, _ALL):
+                counts[name].add(label, sheet.by_name[field.name], field.is_optional)
+    if not (read := counts[_ALL]["labels"] // len(fields)):
+        raise DataError(f"no readable sheets in {table}")
+    values = {
+        "model": _reader_name(classifier),
+        "data": str(table),
+        "form": form.file,
+        "max_errors": task.max_errors or DEFAULT_MAX_ERRORS,
+        "sheets": len(rows),
+        "not_found": len(rows) - read,
+        "fields": [{"field": name, **each.to_dict()} for name, each in counts.items()],
+    }
+    return Report(values, {})
 
 
 def _pick(record: object, keys: Iterable[str]) -> dict[str, Any]:

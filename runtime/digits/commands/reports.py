@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from digits.inference.metadata import AnyMetadata
     from digits.inference.model_file import ModelFile
 
-_MAX_ROWS = 12  # of a table
+_MAX_ROWS = 12  # of a table of examples
 _MAX_CELL = 44  # characters
 
 
@@ -57,7 +57,8 @@ def lines(values: Mapping[str, Any]) -> Iterator[str]:
             yield escape_control(f"{name:{width}}  {_format(value)}")
     for name, rows in tables.items():
         yield from ("", name)
-        yield from (f"  {row}".rstrip() for row in _table(rows))
+        shown = rows if name == "fields" else rows[:_MAX_ROWS]
+        yield from (f"  {row}".rstrip() for row in _table(shown))
 
 
 def _flatten(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
@@ -81,7 +82,7 @@ def _table(rows: Sequence[Any]) -> Iterator[str]:
     flat = [dict(_flatten({str(key): value for key, value in row.items()})) for row in records]
     columns = [*dict.fromkeys(column for row in flat for column in row)]
     cells = [columns]
-    cells += [[_format(row.get(key))[:_MAX_CELL] for key in columns] for row in flat[:_MAX_ROWS]]
+    cells += [[_format(row.get(key))[:_MAX_CELL] for key in columns] for row in flat]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         yield escape_control("  ".join(map(str.ljust, line, widths)))

@@ -52,7 +52,7 @@ def read_labels(
 
     Raises DataError if it isn't such a table.
     """
-    parse = _digit if column == "digit" else _page_text
+    parse = _digit if column == "digit" else page_text
     has_boxes = column != "digit" and has_column(path, "box")
     required = ("file", "box", column) if has_boxes else ("file", column)
     for line, row, has_more in tables.rows(path, *required):
@@ -83,7 +83,7 @@ def _digit(text: str) -> str:
     return text
 
 
-def _page_text(label: str) -> str:
+def page_text(label: str) -> str:
     """Return a label in the form of `Reading.text`.
 
     Raises DataError if there is anything but symbols, or too many.

@@ -1,6 +1,7 @@
 """How many numbers are read right, and how many wrong ones are accepted, counted page by page."""
 
 from array import array
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -92,6 +93,25 @@ class NumberEvaluation:
             "curve": [*map(self.accepting, sorted({max_errors, *_CURVE}, reverse=True))],
             "worst": [error._asdict() for error in self.worst],
         }
+
+
+class FieldCounts(Counter[str]):
+    """How many labels of a form's field, or of all, are read right, and how many answers accepted.
+
+    An optional field's "blank" is accepted like a number, as nobody looks at either again; it is a
+    silent error if something is written there, as is an accepted number where nothing is.
+    """
+
+    def add(self, label: str, number: Number, is_optional: bool) -> None:
+        """Count an answer. label: what is written in the field; empty if nothing is."""
+        exact = number.text == label and number.status != "unreadable"
+        accepted = number.status == "accepted" or is_optional and number.status == "blank"
+        self.update(labels=1, exact=exact, accepted=accepted, silent_errors=accepted and not exact)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts, and the share of errors among what is accepted; NaN without any."""
+        risk, n = ratio(self["silent_errors"], self["accepted"]), self["accepted"]
+        return {**self, "risk": risk, "risk_interval": wilson_interval(risk, n)}
 
 
 def numbers_in(boxes: Sequence[Box], numbers: Sequence[Number]) -> list[list[Number]]:
