@@ -9,7 +9,14 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from tests.browser.page import Page
+from tests.browser.test_layout import IS_WIDE
 from tests.served import served
+
+LOW_BUTTONS = """
+return [...document.querySelectorAll("button, input, select")]
+  .filter((each) => each.type !== "checkbox" && each.getBoundingClientRect().height < 44)
+  .map((each) => each.name || each.textContent);
+"""
 
 
 def test_fields(page: Page, tmp_path: Path) -> None:
@@ -28,6 +35,7 @@ def test_fields(page: Page, tmp_path: Path) -> None:
         for name, text in (("name", "student"), ("cells", "6")):
             page.constrain(name, text)
         page.select("[name=key]")[0].click()
+        assert not page.script(IS_WIDE) and not (page.phone and page.script(LOW_BUTTONS))
         page.draw([[(0.6, 0.6), (0.8, 0.7)], [(0.7, 0.65), (0.6, 0.75)], [(0.7, 0.8), (0.8, 0.85)]])
         student, moved = save()
         assert student["box"] == pytest.approx([200, 300, 500, 400], abs=5)

@@ -10,6 +10,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 
 from tests.browser.conftest import SIZES
 from tests.browser.page import Page
+from tests.browser.test_layout import IS_WIDE
 from tests.runtime.review.test_review import NUMBERS
 from tests.runtime.review.test_sheets import FORM as SHEETS
 from tests.runtime.review.test_sheets import TABLE as SHEETS_TABLE
@@ -152,13 +153,52 @@ def test_what_a_form_forbids_stays_until_the_person_insists(
         desktop.wait_for("#refusal", "q 1 can't be 21 by the form. Change it, skip it, or")
         press(desktop, "2\n")
         desktop.wait_for("#refusal", "q 1 can't be 212 by the form")
-        desktop.button("answer", "store it all the same").click()
+        desktop.button("answer", "store it all the same (enter)").click()
         desktop.wait_for("#remark", "q2 is in doubt")
         press(desktop, *"5\n12")  # the next, faster than the answer
         desktop.wait_for("#remark", "q 1 is blank")
         desktop.wait_for("#text", "12")
         desktop.wait_for("#progress", "3 labelled")
     assert "q 1 can't be 212 by the form,form.toml" in marks.read_text()
+
+
+def test_ten_doubtful_fields_take_fifteen_keys_on_a_phone(
+    desktop: Page, numbers: Path, tmp_path: Path
+) -> None:
+    """Eight were read right, one wrong, and one isn't in the list."""
+    (tmp_path / "students.csv").write_text("number,name\n23,Ada Adler\n7,Ben Berg\n")
+    fields = SHEETS.replace("key = true", 'list = "students.csv:number"')
+    (tmp_path / "form.toml").write_text(fields)
+    title, *_ = SHEETS_TABLE.splitlines()
+    rows = [title]
+    for number in range(10):
+        shutil.copy(numbers, tmp_path / f"{number}.jpg")
+        guess = "9" if number == 9 else "7"
+        cells = f"{guess},0.{number}5,review,1,1.0,accepted,1,1.0,accepted,review,,form.toml"
+        rows.append(f"{number}.jpg,{cells}")
+    marks = tmp_path / "marks.csv"
+    marks.write_text("\n".join([*rows, ""]))
+    keys = [*["\n"] * 8, "23\n", "\n", "\n"]
+    with reviewed(desktop, marks):
+        desktop.resize(*SMALL_PHONE)
+        desktop.wait_for("#details", "Ben Berg")
+        assert desktop.script(IN_VIEWPORT) and not desktop.script(IS_WIDE)
+        [picture] = desktop.select("#paper img")
+        press(desktop, "w")
+        desktop.wait(lambda: picture not in desktop.select("#paper img"))
+        press(desktop, "w")
+        desktop.wait(lambda: picture in desktop.select("#paper img"))
+        for number, each in enumerate(keys[:10]):
+            desktop.wait_for("#file", f"{number}.jpg")
+            desktop.wait_for("#remark", "id is in doubt")
+            press(desktop, *each)
+        desktop.wait_for("#refusal", "id can't be 9 by the form")
+        press(desktop, keys[10])
+        desktop.wait_for("#progress", "10 labelled, 20 left, 0 of them unsure.")
+        assert desktop.find("bar").get_property("value") == 10
+    texts = [line.split(",")[1] for line in marks.read_text().splitlines()[1:]]
+    assert len("".join(keys)) == 13 and texts == ["7"] * 8 + ["23", "9"]
+    assert "id can't be 9 by the form" in marks.read_text()
 
 
 def test_only_the_last_printed_address_opens_and_stores(desktop: Page, table: Path) -> None:

@@ -2,8 +2,9 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,19 +15,23 @@ from digits import drawing
 from digits.errors import DigitsError, PictureError
 from digits.files import remove
 from digits.forms.form import Field
+from digits.forms.locate import rectify
 from digits.forms.reading import cut, find_in_page
 from digits.forms.table import SheetTable, open_table
 from digits.images import picture
 from digits.images.documents import isolated
 from digits.images.formats import split_page
 from digits.images.grey import Grey, digest_of
+from digits.images.picture import GreyImage
 from digits.inference.detector_model import DetectorModel
+from digits.reader.detections import Floats
 from digits.reader.field import AROUND, find_symbols_in
 from digits.reader.lattice import forced_path
 from digits.tables import find_file
 
 _IDENTITY = "file", "modified", "size"  # of a row; the last two, if `digits watch` wrote it
 _AROUND = 1.5  # heights of a field are shown around it
+_ALL = 1000.0  # such heights: the whole sheet
 
 
 class FieldOnSheet(NamedTuple):
@@ -34,12 +39,14 @@ class FieldOnSheet(NamedTuple):
 
     row: its sheet's, as it was when the table was opened.
     detector: tells the field's digits apart.
+    details: what the field's list says beside each number, such as a name.
     """
 
     table: SheetTable
     field: Field
     row: dict[str, str]
     detector: DetectorModel
+    details: Mapping[str, str]
 
     def close_up(self) -> bytes:
         """Draw the field and its surroundings, rectified, as a JPEG."""
@@ -48,41 +55,68 @@ class FieldOnSheet(NamedTuple):
         box = edge, edge, crop.shape[1] - edge, crop.shape[0] - edge
         return drawing.close_up(crop, box, _AROUND)
 
+    def whole_sheet(self) -> bytes:
+        """Draw the sheet, rectified, with the field outlined, as a JPEG."""
+        page, to_page = self._find()
+        form = self.table.form
+        sheet, _ = rectify(page.pixels, to_page, (0, 0, *form.size))
+        scale = sheet.shape[1] / form.size[0]
+        return drawing.close_up(sheet, [round(scale * side) for side in self.field.box], _ALL)
+
     def store_correction(self, text: str, labels: Path) -> str:
         """Store a text, and crops beside the labels. Returns the crop's name for its label."""
         crops = self._crops(text, labels)
         name, _, status = (column.lower() for column in self.field.columns)
-        with self._changed_table({name: text, status: "corrected"}) as table:
+        mark = f"{self._mark}{datetime.now():%Y-%m-%d %H:%M}"
+        with self._changed_table({name: text, status: "corrected"}, [mark]) as table:
             table.save(crops)
         return f"{labels.stem}/{next(iter(crops)).name}"
 
     def undo_correction(self, text: str, labels: Path) -> None:
-        """Restore the row as it was when the table was opened, and delete the text's crops."""
+        """Restore the field as it was when the table was opened, and delete the text's crops."""
         crops = self._crops(text, labels)
         name, _, status = (column.lower() for column in self.field.columns)
-        with self._changed_table({key: self.row[key] for key in (name, status, "note")}) as table:
+        cells, notes = {key: self.row[key] for key in (name, status)}, self.row["note"].split("; ")
+        with self._changed_table(cells, notes, self.field.refusal(text)) as table:
             for path in crops:
                 remove(path)
             table.save()
 
+    @property
+    def _mark(self) -> str:
+        """How the note of a corrected field begins."""
+        return f"{self.field.name} corrected "
+
     @contextmanager
-    def _changed_table(self, cells: dict[str, str]) -> Iterator[SheetTable]:
-        """Open the table anew, as others may have changed it, and set cells of the field's row."""
+    def _changed_table(
+        self, cells: dict[str, str], notes: Sequence[str], outdated: str = ""
+    ) -> Iterator[SheetTable]:
+        """Open the table anew, as others may have changed it, and change the field's row.
+
+        notes: are added to the sheet's, instead of an earlier mark and of what is outdated.
+        """
         with open_table(self.table.path, self.table.form) as table:
             for row in table.rows:
                 if all(row.get(key) == self.row.get(key) for key in _IDENTITY):
-                    row.update(cells)
+                    old = (note for note in row["note"].split("; ") if note != outdated)
+                    kept = [note for note in old if not note.startswith(self._mark)]
+                    note = "; ".join(filter(None, dict.fromkeys([*kept, *notes])))
+                    row.update(cells, note=note)
             table.update_statuses()
             yield table
 
     def _cut(self, around: float = AROUND) -> Grey:
+        page, to_page = self._find()
+        return cut(page.pixels, self.field, to_page, around)[0]
+
+    def _find(self) -> tuple[GreyImage, Floats]:
+        """The sheet's page, and the homography from the form's unit to its pixels."""
         file = find_file(self.row["file"], self.table.path.parent, Path())
         page = picture.load(isolated(str(file), picture.SHEET_MAX_SIDE), picture.SHEET_MAX_SIDE)
         size = str(os.path.getsize(split_page(str(file)).file))
         if self.row.get("size", size) != size:
             raise PictureError(f"{file} isn't the picture that was read: its size is another")
-        to_page, _ = find_in_page(page, self.table.form)
-        return cut(page.pixels, self.field, to_page, around)[0]
+        return page, find_in_page(page, self.table.form)[0]
 
     def _crops(self, text: str, labels: Path) -> dict[Path, bytes]:
         """Crop the field and, if they can be told apart, its digits, for files beside labels."""

@@ -78,6 +78,29 @@ def to_form(
     return _add_roster(form, resolve(Path, form_values["roster"]))
 
 
+def load_details(path: Path, form: Form) -> dict[str, dict[str, str]]:
+    """What the lists of a form say beside a number, such as a name: by field, then by number.
+
+    Raises DataError if a list can't be read.
+    """
+    values, details = read_toml(path), dict[str, dict[str, str]]()
+    for field in values["fields"]:
+        file, _, column = field.get("list", "").rpartition(":")
+        if not file and values.get("roster"):
+            file, column = values["roster"], field["name"]
+        columns = tables.header(path.parent / file, column) if file else []
+        others = [name for name in columns if name not in {column.lower(), *form.indices_by_name}]
+        if column.lower() in columns and others:
+            rows = tables.rows(path.parent / file, column)
+            details[field["name"]] = {
+                tables.plain_signs(row.get(column.lower(), "")): ", ".join(
+                    filter(None, map(row.get, others))
+                )
+                for _, row, _ in rows
+            }
+    return details
+
+
 def save(
     path: Path, form_values: Mapping[str, Any], trusted_names: Container[str] | None = None
 ) -> None:

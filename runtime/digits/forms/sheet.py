@@ -71,7 +71,8 @@ def overall_status(form: Form, numbers: Sequence[tuple[str, str]]) -> SheetStatu
     if not any(status for _, status in numbers):
         return "not found"
     is_complete = all(
-        status in ("accepted", "corrected", "blank") and (text or field.is_optional)
+        status == "corrected"  # even if a person has stored nothing
+        or (status in ("accepted", "blank") and (text or field.is_optional))
         for field, (text, status) in zip(form.fields, numbers, strict=True)
     )
     return "complete" if is_complete else "review"

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from openpyxl import Workbook
-from openpyxl.styles import Font, PatternFill
+from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.utils import get_column_letter
 
 from digits import tables
 from digits.constraints.allowed import AllowedNumbers
@@ -19,8 +20,10 @@ from digits.text import escape_control
 
 _MAX_NAMED = 10  # of the missing keys
 _PLAIN = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,14})?|")  # a spreadsheet keeps it
-_YELLOW, _RED = PatternFill("solid", "FFF2CC"), PatternFill("solid", "F8CBAD")
+_MAX_WIDTH = 40  # characters of a spreadsheet's column
+_YELLOW, _RED, _BLUE = (PatternFill("solid", rgb) for rgb in ("FFF2CC", "F8CBAD", "DDEBF7"))
 _FILLS = {"review": _YELLOW, "unreadable": _RED, "not found": _RED, "duplicate": _RED}
+_FILLS["corrected"] = _BLUE
 
 
 @contextmanager
@@ -121,18 +124,25 @@ class SheetTable:
         write_all({self.path.resolve(): data, **(other_files or {})})
 
     def save_spreadsheet(self, path: Path) -> None:
-        """Write it as XLSX, with what is in doubt in colour. Raises DigitsError."""
+        """Write it as XLSX, with what is in doubt or corrected in colour. Raises DigitsError."""
         book = Workbook()
         sheet = book.active
         sheet.freeze_panes = "B2"
+        status_columns = {field.name: field.columns[2].lower() for field in self.form.fields}
         for column, name in enumerate(self._columns, 1):
             sheet.cell(1, column, name).font = Font(bold=True)
             texts = [row[name.lower()] for row in self.rows]
+            width = min(max(map(len, (name, *texts))), _MAX_WIDTH)
+            sheet.column_dimensions[get_column_letter(column)].width = width + 3  # a filter's arrow
             is_plain = all(map(_PLAIN.fullmatch, texts))  # else it stays text, such as 007
-            for line, text in enumerate(texts, 2):
+            for line, (row, text) in enumerate(zip(self.rows, texts, strict=True), 2):
                 value = float(text) if text and is_plain else escape_control(text)
                 cell = sheet.cell(line, column, value)
-                if fill := _FILLS.get(text):
+                cell.alignment = Alignment(vertical="top", wrap_text=name == "note")
+                if fill := _FILLS.get(
+                    row[status_columns[name]] if name in status_columns else text
+                ):
                     cell.fill = fill
+        sheet.auto_filter.ref = sheet.dimensions
         with atomic_write(path) as file:
             book.save(file)

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import shlex
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -22,6 +23,9 @@ from digits.web.application import Application
 from digits.web.pages import Page
 from digits.web.requests import Refused, error_response
 from digits.web.settings import Settings
+
+if TYPE_CHECKING:  # else each review would load OpenCV
+    from digits.forms.corrections import FieldOnSheet
 
 _GUESSES = {"none": "none", "blank": "none", "several": ""}  # by the status; else the digit
 _OTHER_WINDOW = "another window has stored labels, too; reload the page"
@@ -65,7 +69,8 @@ class Review(Application):
             Route("/state", self.state),
             Route("/items/{index}", self.item),
             Route("/items/{index}", self.label, methods=["POST", "DELETE"]),
-            Route("/items/{index}/refusal", self.refusal),
+            Route("/items/{index}/check", self.check),
+            Route("/items/{index}/sheet", self.sheet),
         ]
         super().__init__(routes, settings, {DigitsError: _refuse})
 
@@ -77,12 +82,19 @@ class Review(Application):
         async with self._lock:
             return JSONResponse(await asyncio.to_thread(self._view, item))
 
-    async def refusal(self, request: Request) -> Response:
-        """Why the form forbids a label, if it does; it may be stored all the same."""
-        sheet_field, label = self._item(request).sheet_field, _label(request)
+    async def check(self, request: Request) -> Response:
+        """Why the form forbids a label, if it does, and what its list says beside it."""
+        sheet_field, label = self._sheet_field(request), _label(request)
         text = "" if label == "none" else label
-        refusal = sheet_field.field.refusal(text) if sheet_field else ""
-        return JSONResponse({"refusal": refusal})
+        refusal, details = sheet_field.field.refusal(text), sheet_field.details.get(text, "")
+        return JSONResponse({"refusal": refusal, "details": details})
+
+    async def sheet(self, request: Request) -> Response:
+        """The whole sheet of a field."""
+        sheet_field = self._sheet_field(request)
+        async with self._lock:
+            jpeg = await asyncio.to_thread(sheet_field.whole_sheet)
+        return JSONResponse({"picture": base64.b64encode(jpeg).decode()})
 
     async def label(self, request: Request) -> Response:
         item, index, label = self._item(request), request.path_params["index"], _label(request)
@@ -100,6 +112,12 @@ class Review(Application):
         if item is None:
             raise Refused(404, "there is no such item")
         return item
+
+    def _sheet_field(self, request: Request) -> "FieldOnSheet":
+        """The field of the item. Raises Refused (404) if it is none of a form's."""
+        if sheet_field := self._item(request).sheet_field:
+            return sheet_field
+        raise Refused(404, "it is no field of a form")
 
     def _view(self, item: Item) -> dict[str, object]:
         """What the page shows of an item. Raises PictureError."""
@@ -149,7 +167,8 @@ class Review(Application):
         label, size = self._stored[index]
         self._labels.truncate_to(size)
         if sheet_field := self._items[index].sheet_field:
-            sheet_field.undo_correction(label, self._labels.path)
+            text = "" if label == "none" else label
+            sheet_field.undo_correction(text, self._labels.path)
         del self._stored[index]
 
 

@@ -25,8 +25,9 @@ def load_fields(source: Path, detector: DetectorModel) -> tuple[list[Item], int]
     """
     names = (row["form"] for _, row, _ in rows(source, "file", "form") if row.get("form"))
     # Whoever sends pictures may put another form beside the table.
-    form = form_file.load(find_file(next(names, "the form"), Path(), source.parent))
-    table = SheetTable(source, form)
+    path = find_file(next(names, "the form"), Path(), source.parent)
+    form = form_file.load(path)
+    table, details = SheetTable(source, form), form_file.load_details(path, form)
     ranked_items = list[tuple[int, str, Item]]()  # with their ranks and probabilities
     latest = {row["file"]: row for row in table.rows}  # earlier rows: their pictures are replaced
     for row in latest.values():
@@ -44,7 +45,7 @@ def load_fields(source: Path, detector: DetectorModel) -> tuple[list[Item], int]
                 status="accepted" if rank == _ACCEPTED else "review",
                 guess=text,
                 remark=remark,
-                sheet_field=FieldOnSheet(table, field, row, detector),
+                sheet_field=FieldOnSheet(table, field, row, detector, details.get(field.name, {})),
             )
             ranked_items.append((rank, probability, item))
     ranked_items.sort(key=lambda ranked_item: ranked_item[:2])

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from digits.errors import DigitsError
@@ -35,7 +36,12 @@ def write(path: Path, fields: str, note: str = "") -> None:
     [
         ("4 corrected;  unreadable; 4 accepted", "", UNCHECKED, "review"),
         ("4 corrected;  unreadable; 9 accepted", f"{HIDDEN}; {UNCHECKED}", None, "review"),
-        ("4 corrected;  corrected; 4 accepted", WRONG, f"b {BLANK}", "review"),
+        (
+            "4 corrected;  corrected; 4 accepted",
+            WRONG,
+            f"b {BLANK}",
+            "complete",
+        ),  # a person outranks it
         ("4 corrected; 5 accepted; 8 accepted", HIDDEN, f"{HIDDEN}; {WRONG}", "review"),
         ("4 corrected; 5 corrected; 8 corrected", WRONG, None, "complete"),
         (" corrected;  blank;  blank", "", f"a {BLANK}", "review"),
@@ -64,3 +70,22 @@ def test_table_behind_a_link_stays_there_and_has_one_writer(path: Path) -> None:
         with locked(path) as is_free:  # the file that has taken its place
             assert is_free
     assert path.is_symlink() and "s.jpg,7,0.9" in path.resolve().read_text()
+
+
+def test_spreadsheet_has_a_filter_widths_and_colours(path: Path) -> None:
+    write(
+        path, "7 accepted; 8 review;  unreadable", "a note that is long enough for two lines " * 3
+    )
+    table = SheetTable(path, FORM)
+    table.rows.append({**table.rows[0], "a": "007", "a status": "corrected"})
+    table.save_spreadsheet(path.with_suffix(".xlsx"))
+    sheet = openpyxl.load_workbook(path.with_suffix(".xlsx")).active
+    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("B2", "A1:M3")
+    columns = {cell.value: cell.column_letter for cell in sheet[1]}
+    widths = {name: sheet.column_dimensions[letter].width for name, letter in columns.items()}
+    assert widths["a probability"] > widths["a"] and widths["note"] == max(widths.values()) < 50
+    assert sheet[f"{columns['note']}2"].alignment.wrap_text
+    colours = [sheet[f"{columns[name]}2"].fill.fgColor.rgb[2:] for name in ("a", "b", "total")]
+    assert colours == ["000000", "FFF2CC", "F8CBAD"]
+    corrected = sheet[f"{columns['a']}3"]
+    assert (corrected.value, corrected.fill.fgColor.rgb[2:]) == ("007", "DDEBF7")

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 import shutil
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,7 +34,11 @@ b.jpg,7,0.97,accepted,,0.9,blank,5,0.2,review,duplicate,a note,form.toml
 gone.jpg,8,0.99,accepted,1,1.0,corrected,,1.0,blank,complete,,form.toml
 c.jpg,,,,,,,,,,not found,half a sheet,form.toml\n"""
 ORDER = ["q 1 a", "q2 b", "q 1 b", "id b", "id a", "id gone", "q2 a", "q2 gone"]
-CHANGED = ",corrected,,1.0,blank,complete,,form.toml\nb.jpg,7,0.97,accepted,,0.9,corrected,5,"
+TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d"
+CHANGED = (
+    rf",corrected,,1.0,blank,complete,id corrected {TIME}; q 1 corrected {TIME},form.toml\n"
+    rf"b.jpg,7,0.97,accepted,,0.9,corrected,5,0.2,review,review,a note; q 1 corrected {TIME}; "
+)
 OTHERS = {"can't read gone.toml: No": ("form.", "gone."), "needs file and id": (",q2,", ",q3,")}
 
 
@@ -69,7 +74,7 @@ def test_corrections_go_into_table_and_labels(table: Path, classifier: Classifie
     assert client.get(f"{address}5").status_code == 422  # its picture is gone
     for number, text in ((4, "314159"), (0, "20260"), (2, "none")):
         assert client.post(f"{address}{number}?label={text}").json() == {}
-    assert CHANGED in table.read_text()
+    assert re.search(CHANGED, table.read_text())
     files, texts = zip(*(line.split(",") for line in labels.path.open()), strict=True)
     assert texts == ("text\n", "314159\n", "20260\n", "\n")
     assert all((table.parent / file).is_file() for file in files[1:])
@@ -162,13 +167,31 @@ def test_what_the_form_forbids_is_noted(table: Path, classifier: Classifier) -> 
         *(("20", ""), ("21", "q 1 can't be 21 by the form")),
         ("none", "q 1 can't be blank by the form"),
     ):
-        answer = client.get("/items/0/refusal", params={"label": text})
-        assert answer.json() == {"refusal": refusal}
+        answer = client.get("/items/0/check", params={"label": text})
+        assert answer.json() == {"refusal": refusal, "details": ""}
     assert client.post("/items/0?label=21").is_success  # a person outranks the form
-    assert (
-        ",21,0.1,corrected,,1.0,blank,duplicate,q 1 can't be 21 by the form," in table.read_text()
-    )
+    note = rf",duplicate,q 1 corrected {TIME}; q 1 can't be 21 by the form,"
+    assert re.search(rf",21,0.1,corrected,,1.0,blank{note}", table.read_text())
     assert client.delete("/items/0").is_success and table.read_text() == TABLE
+
+
+def test_names_beside_numbers_and_the_whole_sheet(table: Path, classifier: Classifier) -> None:
+    table.with_name("list.csv").write_text("Name;number\nAda;7\nBen;8\n", "utf-8")
+    key = FORM.replace("key = true", 'key = true, list = "list.csv:number"')
+    table.with_name("form.toml").write_text(key)
+    items = load(table, classifier)
+    labels = ResultsFile(table.parent / "labels.csv", ("file", "text"))
+    client = TestClient(Review(items, 0, labels, True, classifier, Settings()), "http://127.0.0.1")
+    number = next(n for n, item in enumerate(items) if item.remark.startswith("id is"))
+    for text, details in (("8", "Ben"), ("9", ""), ("none", "")):
+        answer = client.get(f"/items/{number}/check", params={"label": text}).json()
+        assert answer["details"] == details
+    sheet = client.get("/items/0/sheet").json()["picture"]
+    picture = Image.open(io.BytesIO(base64.b64decode(sheet)))
+    assert picture.width / picture.height == pytest.approx(800 / 420, rel=0.01)
+    rows, columns = np.nonzero(np.ptp(np.asarray(picture, int), 2) > 100)  # the outline of q 1
+    edges = np.array([columns.min(), rows.min(), columns.max(), rows.max()])
+    assert np.abs(edges - np.array([60, 290, 300, 375]) * picture.width / 800).max() < 8
 
 
 @pytest.mark.parametrize("message", OTHERS)

@@ -15,6 +15,7 @@ const views = new Map(); // promises of what the page shows of an item, by its i
 let index = 0; // of the item on the page
 let view = null; // of this item, once it may be labelled
 let typed = null; // the text for it; null: nobody has typed
+let refused = null; // the text that the form forbids; storing it once more insists
 let unstored = 0; // labels
 let storing = Promise.resolve(); // once they are stored
 
@@ -49,9 +50,9 @@ function next(after) {
   return after;
 }
 
-/** Promise what the page shows of an item: an object, with an `error` or an `image`. */
-async function load(item) {
-  const loaded = await fetchAnswer(`items/${item}`);
+/** Promise what the page shows of an item, or its sheet: an object, with an `error` or an `image`. */
+async function load(address) {
+  const loaded = await fetchAnswer(address);
   if (loaded.error) return loaded;
   const bytes = Uint8Array.from(atob(loaded.picture), (byte) => byte.charCodeAt(0));
   loaded.image = element("img", "", { src: URL.createObjectURL(new Blob([bytes])), alt: "" });
@@ -67,7 +68,7 @@ async function show(item) {
   find("remark").textContent = find("file").textContent = "";
   write(typed);
   for (let ahead = item; ahead < state.total && views.size < AHEAD; ahead = next(ahead))
-    if (!views.has(ahead)) views.set(ahead, load(ahead));
+    if (!views.has(ahead)) views.set(ahead, load(`items/${ahead}`));
   showProgress();
   const loaded = (await views.get(item)) ?? {};
   if (index !== item) return;
@@ -75,6 +76,7 @@ async function show(item) {
   find("paper").replaceChildren(loaded.image ?? "");
   find("file").textContent = loaded.file ?? "";
   find("remark").textContent = loaded.error ?? loaded.remark ?? "";
+  sheetButton.hidden = !loaded.has_form;
   showBars(loaded.probabilities ?? null);
   const context = find("frame").getContext("2d");
   context.clearRect(0, 0, SIDE, SIDE);
@@ -86,7 +88,31 @@ function write(text) {
   typed = text?.slice(0, 64);
   find("text").textContent = toStore() === "none" ? "no digit" : toStore();
   find("refusal").textContent = "";
+  refused = null;
   storeButton.ariaDisabled = !toStore();
+  showDetails(toStore());
+}
+
+/** What the form says of a text for an item: a `refusal`, and `details` beside it in the field's list. */
+function check(item, text) {
+  return fetchAnswer(`items/${item}/check?${new URLSearchParams({ label: text })}`);
+}
+
+async function showDetails(text) {
+  find("details").textContent = "";
+  if (!view?.has_form || !text) return;
+  const { details } = await check(index, text);
+  if (text === toStore()) find("details").textContent = details ?? "";
+}
+
+/** Show the whole sheet instead of the field, or the field again. */
+async function toggleSheet() {
+  if (!view?.has_form) return;
+  const shown = view;
+  shown.sheet ??= await load(`items/${index}/sheet`);
+  if (view !== shown) return;
+  const { image } = shown.sheet;
+  find("paper").replaceChildren(image && !image.isConnected ? image : shown.image);
 }
 
 /** What was typed, or else the guess. */
@@ -100,6 +126,8 @@ function showProgress() {
   const pending = unstored ? ` ${unstored} not stored yet.` : "";
   find("progress").textContent =
     `${state.before + stored.size} labelled, ${unlabelled} left, ${unsure} of them unsure.${pending}`;
+  find("bar").hidden = !state.unsure;
+  [find("bar").max, find("bar").value] = [state.unsure, state.unsure - unsure];
   if (index < state.total || unstored) return;
   find("status").textContent = unlabelled ? "The others were skipped; reload the page to see them again."
     : `All have a label. Next: ${state.next}`;
@@ -122,21 +150,22 @@ function store(method, item, label = "") {
 /** Store a label and go on. What the form forbids is stored only if the person insists. */
 async function label(text) {
   if (!view || text === "") return;
-  const [item, labelledView] = [index, view];
-  const insist = () => {
-    store("POST", item, text);
-    labelled.add(item);
-    leave();
-  };
+  const [item, labelledView, insists] = [index, view, text === refused];
   view = null; // so that it is stored once
   write(null);
-  const query = new URLSearchParams({ label: text });
-  const { refusal } = labelledView.has_form ? await fetchAnswer(`items/${item}/refusal?${query}`) : {};
+  const { refusal } = labelledView.has_form && !insists ? await check(item, text) : {};
   if (index !== item) return;
-  if (!refusal) return insist();
-  view = labelledView;
-  write(text);
-  find("refusal").replaceChildren(`${refusal}. Change it, skip it, or `, button("store it all the same", insist));
+  if (refusal) {
+    view = labelledView;
+    write(text);
+    refused = text;
+    const insist = button("store it all the same (enter)", () => label(text));
+    find("refusal").replaceChildren(`${refusal}. Change it, skip it, or `, insist);
+    return;
+  }
+  store("POST", item, text);
+  labelled.add(item);
+  leave();
 }
 
 function leave() {
@@ -191,9 +220,10 @@ const actionKeys = [
   ["Store (enter)", ["enter", " "], () => label(toStore())],
   ["Skip (s)", "s", skip],
   ["Undo (u)", "u", undo],
+  ["Sheet (w)", "w", toggleSheet],
 ];
 keypad(document.querySelector("[role=group]"), state.numbers ? numberKeys : digitKeys);
-const [storeButton] = keypad(document.querySelector(".buttons"), actionKeys);
+const [storeButton, , , sheetButton] = keypad(document.querySelector(".buttons"), actionKeys);
 storeButton.className = "primary";
 document.body.classList.toggle("numbers", state.numbers);
 // A tap doesn't move the focus: or the next Space would tap again.
