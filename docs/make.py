@@ -24,6 +24,7 @@ from digits import Classifier, Constraints
 from digits.data import mnist
 from digits.digit import examine
 from digits.drawing import annotate, debug_strip
+from digits.forms.evidence import draw_sheet
 from digits.images import picture
 from digits.prediction import Reading
 from digits_train import frames
@@ -144,13 +145,14 @@ def page() -> None:
 def sheet() -> None:
     """Draw a photo of a filled form, and what is read in its fields."""
     with TemporaryDirectory() as folder:
-        blank = blank_sheet(np.random.default_rng([7, 15]), Path(folder), "marks")
-        _, photo, _ = fill(blank, blank.students[0], np.random.default_rng([7, 15, 1]))
-    read = Classifier().read_fields(photo, blank.form)
-    image = annotate(photo, read.numbers)
+        blank = blank_sheet(np.random.default_rng([8, 2]), Path(folder), "marks")
+        _, photo, _ = fill(blank, blank.students[0], np.random.default_rng([8, 2, 1]))
+    page = picture.load(photo, picture.SHEET_MAX_SIDE)._replace(name="scan.pdf#1")
+    read = Classifier().read_fields(page, blank.form)
     print(read.to_text())
-    image.thumbnail((1400, 1400))
-    image.crop((60, 340, 780, 1200)).save(HERE / "sheet-read.jpg", quality=70)
+    image = draw_sheet(page, read)
+    image.thumbnail((900, 900))
+    image.save(HERE / "sheet-read.jpg", quality=70)
 
 
 def numbers() -> None:

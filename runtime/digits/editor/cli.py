@@ -1,4 +1,4 @@
-"""The options of `digits fields` and of `digits fields print`."""
+"""The options of `digits fields`, `digits fields print` and `digits fields check`."""
 
 import os
 import random
@@ -9,22 +9,27 @@ from typing import Annotated, Any, Literal
 import typer
 
 from digits.commands import options
+from digits.drawing import encode
 from digits.editor.api import Editor
 from digits.editor.boxes import propose
-from digits.forms import form_file, pdf
+from digits.files import write_bytes
+from digits.forms import check, form_file, pdf
 from digits.forms.form import MARKER_SETS, MAX_CELLS, MAX_FIELDS
 from digits.images import picture
+from digits.terminal import print_result
 from digits.web import server
 from digits.web.settings import Port, private_settings
 
 _FIND = typer.Option(help="How sheets that look like BLANK.jpg are found.")
-_edit, _print = options.make_app(), options.make_app()
+_ANNOTATE = "Draw the sheet, and what is wrong in red."
+_edit, _print, _check = options.make_app(), options.make_app(), options.make_app()
 
 
 def app(arguments: Sequence[str], prog_name: str) -> None:
-    """Run one of the two commands; not as a group, as BLANK.jpg may stand where `print` does."""
-    if arguments[:1] == ["print"]:
-        _print(arguments[1:], prog_name=f"{prog_name} print")
+    """Run one of the commands; not as a group, as BLANK.jpg may stand where `print` does."""
+    for name, command in (("print", _print), ("check", _check)):
+        if arguments[:1] == [name]:
+            command(arguments[1:], prog_name=f"{prog_name} {name}")
     _edit(arguments, prog_name=prog_name)
 
 
@@ -71,6 +76,28 @@ def print_sheet(
     if output.suffix.lower() != ".pdf":  # such as that of the form
         raise typer.BadParameter("--output writes a .pdf file")
     pdf.write(output, form_file.load(form, layout_only=True))
+
+
+@_check.command()
+def check_form(
+    form: Annotated[Path, options.path_argument("FORM.toml")],
+    annotate: Annotated[Path | None, options.path_option("FILE.png", _ANNOTATE)] = None,
+) -> None:
+    """Say what in a form will make trouble: boxes too small or too near, and impossible sums.
+
+    Exits with 1 if there is any.
+    """
+    if annotate and annotate.suffix.lower() != ".png":
+        raise typer.BadParameter("--annotate writes a .png file")
+    checked = form_file.load(form)
+    findings = check.check(checked)
+    for number, finding in enumerate(findings, 1):
+        print_result(f"{number}. {finding.sentence}")
+    if not findings:
+        print_result(f"{form}: no problems found")
+    if annotate:
+        write_bytes(annotate, encode(check.draw(checked, findings), "PNG"))
+    raise typer.Exit(1 if findings else 0)
 
 
 def _lay_out(blank: Path) -> dict[str, Any]:

@@ -2,18 +2,13 @@
 
 import io
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from digits.forms.locate import box_corners, project
+from digits.forms.locate import rectify
 from digits.forms.sheet import Sheet
-from digits.images import picture
 from digits.images.picture import GreyImage
-
-if TYPE_CHECKING:
-    from digits.reader.detections import Floats
 
 _SIDE = 1600  # pixels of a drawing's longer side
 _LINE = 28  # pixels of a line of text
@@ -25,21 +20,26 @@ _COLOURS |= {"review": AMBER, "unreadable": RED, "not found": RED}
 
 
 def draw_sheet(page: GreyImage, sheet: Sheet) -> Image.Image:
-    """Draw each field's box and text on a page: green if accepted, amber or red if not.
+    """Draw each field's box and text on the upright sheet: green if accepted, amber or red if not.
 
-    The sheet's status and note are above.
+    A sheet that isn't found is drawn as the page shows it. The status and the note are above.
     """
-    small = picture.reduce(page, _SIDE)
-    image, scale = Image.fromarray(small.pixels).convert("RGB"), 1 / small.downscale
+    pixels, form = page.pixels, sheet.form
     if sheet.location is not None:
-        pen = ImageDraw.Draw(image)
-        for field, number in zip(sheet.form.fields, sheet.numbers, strict=True):
-            colour = _COLOURS[number.status]
-            outline: Floats = scale * project(sheet.location, box_corners(field.box))
-            pen.polygon([(x, y) for x, y in outline.tolist()], outline=colour, width=3)
-            height = float(np.linalg.norm(outline[3] - outline[0]))
-            text = number.to_text()
-            _label(pen, text, (*outline.min(0).tolist(),), colour, round(height / 2))
+        to_page = np.diag([1 / page.downscale, 1 / page.downscale, 1]) @ sheet.location
+        pixels, _ = rectify(pixels, to_page, (0, 0, *form.size))
+    image = Image.fromarray(pixels)
+    image.thumbnail((_SIDE, _SIDE))
+    image = image.convert("RGB")
+    pen, scale = ImageDraw.Draw(image), image.width / form.size[0]
+    for field, number in zip(form.fields, sheet.numbers, strict=False):
+        box = [scale * side for side in field.box]
+        colour = _COLOURS[number.status]
+        pen.rectangle(box, outline=colour, width=3)
+        font = ImageFont.load_default(min(max((box[3] - box[1]) / 2, 14), 40))
+        label = pen.textbbox((box[0] + 3, box[1] - 3), number.to_text(), font, "lb")
+        pen.rectangle((label[0] - 3, label[1] - 3, label[2] + 3, label[3] + 3), fill=colour)
+        pen.text((box[0] + 3, box[1] - 3), number.to_text(), "white", font, "lb")
     titled = ImageOps.expand(image, (0, _LINE, 0, 0), _COLOURS[sheet.status])
     title = f"{page.name}   {sheet.status}   {sheet.note}"
     ImageDraw.Draw(titled).text((8, 4), title, "white", ImageFont.load_default(18))
@@ -64,18 +64,3 @@ def make_pdf(pages: Iterable[tuple[str, bytes]]) -> bytes:
             pdf.set_text_color(RED)
             pdf.multi_cell(0, text=text.encode("latin-1", "replace").decode("latin-1"))
     return bytes(pdf.output())
-
-
-def _label(
-    pen: ImageDraw.ImageDraw,
-    text: str,
-    corner: tuple[float, float],
-    colour: tuple[int, int, int],
-    size: int,
-) -> None:
-    """Write a text above a corner, on its colour."""
-    font = ImageFont.load_default(min(max(size, 14), 40))
-    x, y = corner
-    box = pen.textbbox((x, y - 2), text, font, "lb")
-    pen.rectangle((box[0] - 3, box[1] - 3, box[2] + 3, box[3] + 3), fill=colour)
-    pen.text((x, y - 2), text, "white", font, "lb")

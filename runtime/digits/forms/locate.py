@@ -44,11 +44,11 @@ def find_sheet(form: Form, page: Grey) -> Location:
         homography, note = finders[form.find_by](form, page)
     except cv2.error as error:  # OpenCV asks for more pixels or points than there are, say
         raise SheetNotFound(_NOT_FOUND) from error
-    sheet = np.column_stack([box_corners((0, 0, *form.size)), np.ones(4)])
+    sheet = np.column_stack([_corners((0, 0, *form.size)), np.ones(4)])
     if not (np.linalg.det(homography) > 0 and (sheet @ homography[2] > 0).all()):
         raise SheetNotFound(_NOT_FOUND)  # mirrored, or partly behind the camera
     for field in form.fields:
-        corners = project(homography, box_corners(field.box))
+        corners = project(homography, _corners(field.box))
         if np.linalg.norm(corners[3] - corners[0]) < _MIN_HEIGHT:
             raise SheetNotFound(f"the field {field.name} is too small: photograph it from nearer")
         if not ((corners >= 0) & (corners <= page.shape[::-1])).all():
@@ -69,7 +69,7 @@ def rectify(page: Grey, homography: Floats, box: Box) -> tuple[Grey, Floats]:
     """
     left, top, right, bottom = box
     extent = np.array([right - left, bottom - top])
-    sides = project(homography, box_corners(box))
+    sides = project(homography, _corners(box))
     lengths = np.linalg.norm(sides - np.roll(sides, -1, 0), axis=1).reshape(2, 2).mean(0)
     scale = min((lengths / extent).max(), _MAX_CROP / extent.max())
     size = (scale * extent).round().clip(1)
@@ -86,8 +86,7 @@ def _warp(page: Grey, to_page: Floats, size: Any) -> Grey:
     return cast(Grey, warped)
 
 
-def box_corners(box: Box) -> Floats:
-    """The corners of a box, float64 [4, 2], from the upper left one clockwise."""
+def _corners(box: Box) -> Floats:
     left, top, right, bottom = box
     return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float64)
 
@@ -121,7 +120,7 @@ def _by_marks(form: Form, page: Grey) -> Location:
         raise SheetNotFound("the markers are those of another form")
     if len(missing) > 1:
         raise SheetNotFound(f"{4 - len(missing)} of the four markers are seen: {_ADVICE}")
-    printed = np.concatenate([box_corners(boxes[n]) for n, _ in detected])
+    printed = np.concatenate([_corners(boxes[n]) for n, _ in detected])
     on_page = np.concatenate([at for _, at in detected])
     homography = _fit(printed, on_page, 0)
     if np.abs(project(homography, printed) - on_page).max() > np.ptp(on_page[:4], 0).max() / 4:

@@ -39,15 +39,24 @@ def draw_without_fields(form: Form) -> Grey:
     return sheet
 
 
+def millimetres(form: Form) -> float:
+    """How many millimetres the form's unit is on the paper that is most like its shape."""
+    width, height = sorted(_paper(form))
+    return min(width / min(form.size), height / max(form.size))
+
+
+def _paper(form: Form) -> tuple[float, float]:
+    shape = max(form.size) / min(form.size)
+    return min(PAPERS.values(), key=lambda size: abs(size[1] / size[0] - shape))
+
+
 def write(path: Path, form: Form) -> None:
     """Write the sheet as a PDF, on the paper that is most like the form's shape.
 
     Raises DigitsError if it can't be written, or its font lacks a symbol of a name.
     """
-    (width, height), shape = form.size, max(form.size) / min(form.size)
-    paper = min(PAPERS.values(), key=lambda size: abs(size[1] / size[0] - shape))
-    pdf = FPDF("portrait" if width <= height else "landscape", format=paper)
-    scale = min(pdf.w / width, pdf.h / height)  # millimetres of the form's unit
+    (width, height), scale = form.size, millimetres(form)
+    pdf = FPDF("portrait" if width <= height else "landscape", format=_paper(form))
     pdf.add_page()
     pdf.image(Image.fromarray(draw_without_fields(form)), 0, 0, scale * width, scale * height)
     pdf.set_font("helvetica", size=8)
