@@ -11,13 +11,7 @@ import typer
 
 from digits import __version__
 from digits.commands import options, reports, runner
-from digits.commands.drawings import (
-    NO_DRAWINGS,
-    Drawings,
-    FolderOfDrawings,
-    OneDrawing,
-    PdfOfDrawings,
-)
+from digits.commands.drawings import PICTURE_SUFFIXES, Drawings
 from digits.commands.inputs import resolve
 from digits.commands.tasks import ClassifierOptions, ReadDigit, make_classifier_options
 from digits.images.formats import split_page
@@ -82,8 +76,7 @@ def predict(
     """
     output_format, inputs = output.choose_format(), resolve(pictures, recursive)
     task = ReadDigit(classifier_options=ClassifierOptions(model, threshold))
-    drawings = FolderOfDrawings(debug) if debug else NO_DRAWINGS
-    runner.run(task, inputs, output_format, jobs, output.output, drawings)
+    runner.run(task, inputs, output_format, jobs, output.output, Drawings(debug))
 
 
 @app.command("read")
@@ -105,7 +98,9 @@ def read(
     that does. `104?` may be wrong, `?` is none that does.
     """
     inputs = resolve(pictures, recursive)
-    drawings = _open_drawings(annotate, inputs.files) if annotate else NO_DRAWINGS
+    if annotate:
+        _check_annotated(annotate, inputs.files)
+    drawings = Drawings(annotate)
     classifier_options = make_classifier_options(model)
     if fields:
         from digits.commands import forms
@@ -268,17 +263,14 @@ def _check_risk_bound_file(path: Path, max_errors: str | None) -> None:
         acceptance.load(path)  # only such a file is replaced
 
 
-def _open_drawings(path: Path, files: Sequence[str]) -> Drawings:
-    """The drawings of --annotate. Raises BadParameter if it can't draw these pictures there."""
-    suffix = path.suffix.lower()
-    if suffix not in (".pdf", ".png", ".jpg", ".jpeg"):
+def _check_annotated(drawing: Path, files: Sequence[str]) -> None:
+    """Raise BadParameter or DigitsError if --annotate can't draw these pictures to this file."""
+    if drawing.suffix.lower() == ".pdf":
+        with options.needs_package("--annotate FILE.pdf", '"digits[fields]"'):
+            from digits.forms import evidence  # noqa: F401
+    elif drawing.suffix.lower() not in PICTURE_SUFFIXES:
         raise typer.BadParameter("--annotate writes .pdf, .png or .jpg files")
-    if suffix != ".pdf" and len(files) > 1:
+    elif len(files) > 1:
         raise typer.BadParameter("--annotate draws several pictures or pages to a .pdf file")
-    if os.path.realpath(path) in {os.path.realpath(split_page(file).file) for file in files}:
+    if os.path.realpath(drawing) in {os.path.realpath(split_page(file).file) for file in files}:
         raise typer.BadParameter("--annotate would overwrite the picture")
-    if suffix != ".pdf":
-        return OneDrawing(path)
-    with options.needs_package("--annotate FILE.pdf", '"digits[fields]"'):
-        from digits.forms import evidence  # noqa: F401
-    return PdfOfDrawings(path)

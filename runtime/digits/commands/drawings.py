@@ -1,4 +1,4 @@
-"""Where drawings of what was read go: nowhere, a folder, one picture, or a PDF of all pages."""
+"""Where drawings of what was read go."""
 
 import os
 from pathlib import Path
@@ -6,65 +6,35 @@ from pathlib import Path
 from digits.errors import DigitsError
 from digits.files import write_bytes
 
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+
 
 class Drawings:
-    """Takes no drawings.
+    """A PDF with a page for each picture; one picture; or a folder, with a PNG for each picture.
 
-    format: in which they are made, or empty.
+    path: whose suffix says which; None: nothing is drawn.
+    format: in which drawings are added: "PNG", "JPEG", or empty if there are none.
     """
 
-    format = ""
-
-    def add(self, file: str, drawing: bytes, error: DigitsError | None) -> None:
-        """Add the drawing of a picture, or nothing but the error. Raises DigitsError."""
-
-    def save(self) -> None:
-        """Write what isn't yet. Raises DigitsError."""
-
-
-NO_DRAWINGS = Drawings()
-
-
-class FolderOfDrawings(Drawings):
-    """A PNG in a folder for each picture that could be read."""
-
-    format = "PNG"
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._count = path, 0
-
-    def add(self, file: str, drawing: bytes, error: DigitsError | None) -> None:
-        self._count += 1
-        if drawing:
-            name = f"{self._count}-{os.path.basename(file)[:50]}.png"
-            write_bytes(self._path / name, drawing)
-
-
-class OneDrawing(Drawings):
-    """A PNG or JPEG of the only picture."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.format = "PNG" if path.suffix.lower() == ".png" else "JPEG"
-
-    def add(self, file: str, drawing: bytes, error: DigitsError | None) -> None:
-        if drawing:
-            write_bytes(self._path, drawing)
-
-
-class PdfOfDrawings(Drawings):
-    """A PDF with a page for each picture, in their order."""
-
-    format = "JPEG"
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path | None = None) -> None:
+        self._path, self._suffix = path, path.suffix.lower() if path else ""
+        self.format = "JPEG" if self._suffix in (".pdf", ".jpg", ".jpeg") else "PNG" if path else ""
         self._pages = list[tuple[str, bytes]]()
 
     def add(self, file: str, drawing: bytes, error: DigitsError | None) -> None:
-        self._pages.append((str(error or file), drawing))
+        """Add the drawing of a picture, or nothing but the error. Raises DigitsError."""
+        if not self._path:
+            return
+        kept = drawing if self._suffix == ".pdf" else b""
+        self._pages.append((str(error or file), kept))
+        if drawing and not kept:
+            name = f"{len(self._pages)}-{os.path.basename(file)[:50]}.png"
+            is_picture = self._suffix in PICTURE_SUFFIXES
+            write_bytes(self._path if is_picture else self._path / name, drawing)
 
     def save(self) -> None:
-        from digits.forms.evidence import make_pdf
+        """Write the PDF. Raises DigitsError."""
+        if self._path and self._suffix == ".pdf":
+            from digits.forms.evidence import make_pdf
 
-        write_bytes(self._path, make_pdf(self._pages))
+            write_bytes(self._path, make_pdf(self._pages))

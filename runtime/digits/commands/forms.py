@@ -7,7 +7,7 @@ from typing import NoReturn
 import typer
 
 from digits.commands import runner
-from digits.commands.drawings import NO_DRAWINGS, Drawings
+from digits.commands.drawings import Drawings
 from digits.commands.inputs import Inputs
 from digits.commands.options import NumberOptions, OutputOptions, needs_package
 from digits.commands.tasks import ClassifierOptions, ReadForm
@@ -40,7 +40,7 @@ def run(
     inputs: Inputs,
     output: OutputOptions,
     jobs: int | None,
-    drawings: Drawings = NO_DRAWINGS,
+    drawings: Drawings,
 ) -> NoReturn:
     """Read sheets by `runner.run`, check their table, and exit.
 

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from digits.commands.drawings import NO_DRAWINGS, Drawings
+from digits.commands.drawings import Drawings
 from digits.commands.inputs import STDIN, Inputs, to_source
 from digits.commands.tasks import Task
 from digits.errors import DigitsError, Interrupted, PictureError
@@ -47,7 +47,7 @@ def run(
     output_format: Format,
     jobs: int | None,
     output: Path | None,
-    drawings: Drawings = NO_DRAWINGS,
+    drawings: Drawings,
 ) -> None:
     """Print the results in the order of the files, and an error for each that can't be read.
 

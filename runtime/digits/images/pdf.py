@@ -63,4 +63,4 @@ def _open(name: str, file: BinaryIO) -> Iterator["PdfDocument"]:
     except PdfiumError as error:
         if "password" in str(error).lower():
             raise PictureError(f"{name} is encrypted: save it without a password") from error
-        raise PictureError(f"{name} is damaged: {error}") from error
+        raise PictureError(f"{name} is damaged or cut off") from error

@@ -63,7 +63,7 @@ def test_pages_of_a_tiff(tmp_path: Path, monkeypatch: Patch) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"%PDF-1.7\n1 0 obj", "is damaged"),
+        (b"%PDF-1.7\n1 0 obj", "is damaged or cut off"),
         (bytes(99), "is not a picture in a supported format"),
         ([(5000, 297)], "page 1 is 5.0 m long; at most 1.3 m are read"),
         ([A4] * 4, "has 4 pages; at most 3 are read: split it"),
