@@ -196,7 +196,8 @@ def evaluate_fields(task: ReadForm, table: Path, on_error: OnError) -> Report:
         print_stderr(f"warning: {table} has no column {name}, so it isn't measured")
     counts = {name: FieldCounts() for name in (*(each.name for each in fields), _ALL)}
     classifier = task.open()
-    rows = [row for row in tables.rows(table, "file") if any(row[1].values())]
+    names = [field.name.lower() for field in fields]
+    rows = [row for row in tables.rows(table, "file", *names) if any(row[1].values())]
     for line, row, has_more in track(rows, len(rows), "reading"):
         try:
             if has_more:  # such as those after an unquoted decimal comma

@@ -104,9 +104,12 @@ class FieldCounts(Counter[str]):
 
     def add(self, label: str, number: Number, is_optional: bool) -> None:
         """Count an answer. label: what is written in the field; empty if nothing is."""
-        exact = number.text == label and number.status != "unreadable"
-        accepted = number.status == "accepted" or is_optional and number.status == "blank"
-        self.update(labels=1, exact=exact, accepted=accepted, silent_errors=accepted and not exact)
+        is_exact = number.text == label and number.status != "unreadable"
+        is_accepted = number.status == "accepted" or is_optional and number.status == "blank"
+        self["labels"] += 1
+        self["exact"] += is_exact
+        self["accepted"] += is_accepted
+        self["silent_errors"] += is_accepted and not is_exact
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts, and the share of errors among what is accepted; NaN without any."""

@@ -71,6 +71,7 @@ def test_accepted_and_wrong_of_each_field(run: Run) -> None:
         ("file,a\n0.png,12,5\n", 1, "line 2: more cells than columns"),
         ("file,a\n0.png,seven\n", 1, "line 2: the text may have digits"),
         ("file,a\n9.png,7\n", 1, "can't open 9.png"),
+        ("file,a,A\n0.png,12,1\n", 1, "several columns are named a"),
         ("file,a,a probability\n0.png,12,1\n", 1, "needs columns"),  # answers, not labels
     ],
 )
