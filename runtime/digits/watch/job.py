@@ -60,18 +60,19 @@ class WatchJob(NamedTuple):
         classifier = self.task.open()
 
         def read(picture: FileStamp) -> PictureResult | None:
-            file, page, count = *split_page(picture.name), 1
+            file, page = split_page(picture.name)
+            name, count = picture.name, 1
             try:
                 if not page and file.lower().endswith(DOCUMENT_SUFFIXES):
                     with open_picture(self.folder, file) as source:
                         count = count_pages(source)
-                name = page_names(picture.name, count)[0]
-                page = split_page(name).page
+                    name = page_names(file, count)[0]
+                    page = split_page(name).page
                 with open_picture(self.folder, file) as source:
                     [answer] = self.task.ask(classifier, [Page(source, page) if page else source])
                 result = self.result(picture._replace(name=name), answer)
             except PictureError as error:
-                result = self.failure(picture, str(error))
+                result = self.failure(picture._replace(name=name), str(error))
             current = stamp(self.folder, file)
             if current == picture._replace(name=file) or (current is None and not result.error):
                 # Of one that is gone by now, too: what was read is complete.
