@@ -54,7 +54,7 @@ class Constraints:
                 object.__setattr__(self, name, parse(value))
         if self.check not in (None, *CHECKS):
             raise ValueError(f"the check is {self.check!r}, not one of {', '.join(CHECKS)}")
-        min_digits, max_digits = self._lengths
+        min_digits, max_digits = self.lengths
         if self and (min_digits > max_digits or not accepts_some_text(self.automaton)):
             raise ValueError("no number satisfies all of these constraints")
 
@@ -75,7 +75,7 @@ class Constraints:
             automata.append(self.values)
         if isinstance(self.range, tuple):
             automata.append(Range(*self.range))
-        return product(automata, *self._lengths, ignored="-." if self.digits_only else "")
+        return product(automata, *self.lengths, ignored="-." if self.digits_only else "")
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the automaton, which has functions that can't be pickled."""
@@ -86,7 +86,7 @@ class Constraints:
         return allowed.without_signs() if self.digits_only else allowed
 
     @property
-    def _lengths(self) -> tuple[int, float]:
+    def lengths(self) -> tuple[int, float]:
         """The smallest and the largest number of digits."""
         minimum, maximum = self.length if isinstance(self.length, tuple) else (1, math.inf)
         if self.check:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from digits.classifier import Classifier
 from digits.commands import options
 from digits.drawing import encode
 from digits.editor.api import Editor
@@ -16,6 +17,7 @@ from digits.files import write_bytes
 from digits.forms import check, form_file, pdf
 from digits.forms.form import MARKER_SETS, MAX_CELLS, MAX_FIELDS
 from digits.images import picture
+from digits.system import cpu_count
 from digits.terminal import print_result
 from digits.web import server
 from digits.web.settings import Port, private_settings
@@ -90,9 +92,11 @@ def check_form(
     if annotate and annotate.suffix.lower() != ".png":
         raise typer.BadParameter("--annotate writes a .png file")
     checked = form_file.load(form)
-    findings = check.check(checked)
-    for number, finding in enumerate(findings, 1):
-        print_result(f"{number}. {finding.sentence}")
+    if annotate and checked.blank and os.path.realpath(annotate) == os.path.realpath(checked.blank):
+        raise typer.BadParameter("--annotate would overwrite the blank form")
+    findings = check.check(checked, Classifier(threads=cpu_count()).networks)
+    for number, (field, sentence) in enumerate(findings, 1):
+        print_result(f"{number}. {field.name}: {sentence}")
     if not findings:
         print_result(f"{form}: no problems found")
     if annotate:

@@ -39,7 +39,8 @@ def wilson_interval(share: float, n: int) -> tuple[float, float]:
         return math.nan, math.nan
     middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z / (1 + _Z**2 / n) * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-    return max(middle - half, 0.0), min(middle + half, 1.0)
+    low, high = (round(end, 12) for end in (middle - half, middle + half))  # or 0 is 6e-17
+    return max(low, 0.0), min(high, 1.0)
 
 
 def ratio(numerator: float, denominator: float) -> float:

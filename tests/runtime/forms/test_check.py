@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits.forms import check
-from digits.forms.locate import Blank
 from tests.conftest import Patch, Run
 
+NO_ROOM = "b: no number that it may hold fits into 3 boxes"
 HEADER = 'size = [210, 297]\nfind = "marks"\nmarkers = 1\n'
 GOOD = '{name = "a", box = [30, 40, 102, 52], cells = 4, length = 4}'
 
@@ -34,8 +33,10 @@ def current_folder(tmp_path: Path, monkeypatch: Patch) -> None:
         ("[30, 60, 45, 72], length = '2-5'", "b: each of its 5 digits has 3.0 mm; it needs 4 mm"),
         ("[30, 60, 33, 72]", "b: its digit has 3.0 mm; it needs 4 mm"),
         ("[30, 60, 90, 64.5]", "b: it is 4.5 mm high; a digit needs 5 mm"),
-        ("[30, 53, 90, 65]", "a: it is 1.0 mm from b; 2 mm keep their digits apart"),
-        ("[30, 60, 90, 72], cells = 5, length = 6", "b: it has 5 boxes for 6 digits"),
+        ("[30, 54, 90, 66]", "a: it is 2.0 mm from b; writing strays 3.0 mm"),
+        ("[30, 60, 90, 72], cells = 5, length = 6", NO_ROOM.replace("3", "5")),
+        ("[30, 60, 90, 72], cells = 3, range = '1000-2000'", NO_ROOM),
+        ("[30, 60, 90, 72], cells = 3, check = 'ean13'", NO_ROOM),
         ("[30, 60, 90, 72], range = '0-1000'", None),
     ],
 )
@@ -54,24 +55,25 @@ def test_sums_and_cameras(run: Run) -> None:
     sums = 'sums = ["t = a + b"]\n'
     expected = ["t: by what they may be, it is never a + b"]
     assert say(run, sums + fields % "30-40") == expected and not say(run, sums + fields % "20-40")
+    tenths = fields.replace("0-10", "0-0.1") % "0.2-3"  # which isn't twice 0.1 as floats add up
+    assert not say(run, sums + tenths)
     tiny = GOOD.replace("102, 52", "33, 42")
     assert len(say(run, f"fields = [{tiny}]")) == 2
     Path("form.toml").write_text(f'size = [210, 297]\nfind = "fixed"\nfields = [{tiny}]')
     assert run("fields", "check", "form.toml") == (0, "form.toml: no problems found\n", "")
 
 
-def test_print_in_and_beside_a_field(run: Run, monkeypatch: Patch) -> None:
-    ink = np.zeros((594, 420), bool)
-    blank = Blank(np.empty(0), np.empty(0), np.empty((0, 0), np.uint8), None, ink)
-    monkeypatch.setattr(check, "load_blank", lambda form: blank)
-    form = f'size = [210, 297]\nfind = "blank"\nblank = "a.png"\nfields = [{GOOD}]'
-    Path("form.toml").write_text(form)
-    for x in (60, 96, 132, 168, 204):  # the lines of its cells
-        ink[80:105, x] = True
-    ink[80, 60:204] = ink[104, 60:204] = True
-    assert run("fields", "check", "form.toml")[0] == 0
-    ink[90:96, 70:76] = True
-    assert run("fields", "check", "form.toml")[1] == "1. a: print is in it, and may be read\n"
-    ink[90:96, 70:76], ink[90:96, 206:208] = False, True
-    said = "1. a: print is within 2 mm of it, and may be read\n"
-    assert run("fields", "check", "form.toml")[1] == said
+def test_print_that_is_taken_for_writing(run: Run, numbers: Path) -> None:
+    """The fields of the first are empty; in one of the second is a number."""
+    for name, image in (
+        ("empty", Image.new("L", (800, 420), 230)),
+        ("printed", Image.open(numbers)),
+    ):
+        image.save(f"{name}.png")
+        fields = 'fields = [{name = "a", box = [80, 170, 560, 270]}]'
+        form = f'size = [800, 420]\nfind = "blank"\nblank = "{name}.png"\n{fields}'
+        Path("form.toml").write_text(form)
+        out = run("fields", "check", "form.toml")[1]
+        assert ("1. a: its print is taken for writing" in out) == (name == "printed")
+    code, _, err = run("fields", "check", "form.toml", "--annotate", "printed.png")
+    assert code == 2 and "--annotate would overwrite the blank form" in err
