@@ -10,6 +10,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 
 from tests.browser.conftest import SIZES
 from tests.browser.page import Page
+from tests.browser.test_editor import LOW_BUTTONS
 from tests.browser.test_layout import IS_WIDE
 from tests.runtime.review.test_review import NUMBERS
 from tests.runtime.review.test_sheets import FORM as SHEETS
@@ -86,7 +87,7 @@ def test_digits_by_every_key(desktop: Page, folder: Path) -> None:
         assert desktop.find("text").text == first
         assert desktop.bars[int(first)] == max(desktop.bars)
         assert desktop.pixels("frame")[..., 0].max() == 255
-        desktop.wait_for("#progress", "0 labelled, 3 left, 0 of them unsure.")
+        desktop.wait_for("#progress", "0 labelled, 3 left.")
         press(desktop, " ")
         desktop.wait_for("#progress", "1 labelled, 2 left")
         second = shown_digit(desktop)
@@ -162,6 +163,30 @@ def test_what_a_form_forbids_stays_until_the_person_insists(
     assert "q 1 can't be 212 by the form,form.toml" in marks.read_text()
 
 
+def test_typing_replaces_what_the_form_has_refused(
+    desktop: Page, numbers: Path, tmp_path: Path
+) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        shutil.copy(numbers, tmp_path / name)
+    (tmp_path / "form.toml").write_text(SHEETS.replace('q2", ', 'q2", range = "0-3", '))
+    (tmp_path / "marks.csv").write_text(SHEETS_TABLE)
+    with reviewed(desktop, tmp_path / "marks.csv"):
+        desktop.wait_for("#remark", "q 1 is unreadable")
+        press(desktop, "n")
+        desktop.wait_for("#refusal", "q 1 can't be blank by the form")
+        press(desktop, "4")
+        desktop.wait_for("#text", "4")
+        press(desktop, "s")
+        desktop.wait_for("#remark", "q2 is in doubt")
+        press(desktop, "\n")
+        desktop.wait_for("#refusal", "q2 can't be 5 by the form")
+        press(desktop, "2")
+        desktop.wait(lambda: desktop.find("text").text == "2")
+        press(desktop, "\n")
+        desktop.wait_for("#remark", "q 1 is blank")
+    assert ",2,0.2,corrected" in (tmp_path / "marks.csv").read_text()
+
+
 def test_ten_doubtful_fields_take_fifteen_keys_on_a_phone(
     desktop: Page, numbers: Path, tmp_path: Path
 ) -> None:
@@ -183,6 +208,7 @@ def test_ten_doubtful_fields_take_fifteen_keys_on_a_phone(
         desktop.resize(*SMALL_PHONE)
         desktop.wait_for("#details", "Ben Berg")
         assert desktop.script(IN_VIEWPORT) and not desktop.script(IS_WIDE)
+        assert desktop.script(LOW_BUTTONS) == []
         [picture] = desktop.select("#paper img")
         press(desktop, "w")
         desktop.wait(lambda: picture not in desktop.select("#paper img"))
@@ -190,11 +216,12 @@ def test_ten_doubtful_fields_take_fifteen_keys_on_a_phone(
         desktop.wait(lambda: picture in desktop.select("#paper img"))
         for number, each in enumerate(keys[:10]):
             desktop.wait_for("#file", f"{number}.jpg")
+            desktop.wait_for("#progress", f"{10 - number} of 10 in doubt")
             desktop.wait_for("#remark", "id is in doubt")
             press(desktop, *each)
         desktop.wait_for("#refusal", "id can't be 9 by the form")
         press(desktop, keys[10])
-        desktop.wait_for("#progress", "10 labelled, 20 left, 0 of them unsure.")
+        desktop.wait_for("#progress", "10 labelled, 20 left, all 10 in doubt done.")
         assert desktop.find("bar").get_property("value") == 10
     texts = [line.split(",")[1] for line in marks.read_text().splitlines()[1:]]
     assert len("".join(keys)) == 13 and texts == ["7"] * 8 + ["23", "9"]
@@ -230,10 +257,10 @@ def test_labels_wait_for_the_server(desktop: Page, folder: Path) -> None:
         desktop.wait(lambda: shown_digit(desktop) != first)
         press(desktop, "2")
         desktop.wait_for("#trouble", "The server can't be reached. Trying again …")
-        desktop.wait_for("#progress", "0 labelled, 3 left, 0 of them unsure. 2 not stored yet.")
+        desktop.wait_for("#progress", "0 labelled, 3 left. 2 not stored yet.")
         assert lines(folder) == []
         desktop.cdp("Network.emulateNetworkConditions", OFFLINE | {"offline": False})
-        desktop.wait_for("#progress", "2 labelled, 1 left, 0 of them unsure.")
+        desktop.wait_for("#progress", "2 labelled, 1 left.")
         desktop.wait(lambda: not desktop.find("trouble").text)
     assert [line[-1] for line in lines(folder)] == ["1", "2"]
     assert desktop.complaints()

@@ -17,7 +17,7 @@ from digits.files import remove
 from digits.forms.form import Field
 from digits.forms.locate import rectify
 from digits.forms.reading import cut, find_in_page
-from digits.forms.table import SheetTable, open_table
+from digits.forms.table import SheetTable, broken_rules, open_table
 from digits.images import picture
 from digits.images.documents import isolated
 from digits.images.formats import split_page
@@ -32,6 +32,7 @@ from digits.tables import find_file
 _IDENTITY = "file", "modified", "size"  # of a row; the last two, if `digits watch` wrote it
 _AROUND = 1.5  # heights of a field are shown around it
 _ALL = 1000.0  # such heights: the whole sheet
+_MAX_SHEET = 1600  # pixels of its longer side
 
 
 class FieldOnSheet(NamedTuple):
@@ -61,7 +62,18 @@ class FieldOnSheet(NamedTuple):
         form = self.table.form
         sheet, _ = rectify(page.pixels, to_page, (0, 0, *form.size))
         scale = sheet.shape[1] / form.size[0]
-        return drawing.close_up(sheet, [round(scale * side) for side in self.field.box], _ALL)
+        box = [round(scale * side) for side in self.field.box]
+        return drawing.close_up(sheet, box, _ALL, _MAX_SHEET)
+
+    def refusal(self, text: str) -> str:
+        """A sentence if the form forbids a text, by itself or beside the sheet's other fields."""
+        form, refusal = self.table.form, self.field.refusal(text)
+        if refusal or not form.rules:
+            return refusal
+        changed = {self.field.name.lower(): text, self.field.columns[2].lower(): "corrected"}
+        rows = filter(self._is_same_sheet, SheetTable(self.table.path, form).rows)
+        broken = next((broken_rules(form, row | changed, self.field) for row in rows), [])
+        return "; ".join(form.why_broken(rule) for rule in broken)
 
     def store_correction(self, text: str, labels: Path) -> str:
         """Store a text, and crops beside the labels. Returns the crop's name for its label."""
@@ -97,13 +109,16 @@ class FieldOnSheet(NamedTuple):
         """
         with open_table(self.table.path, self.table.form) as table:
             for row in table.rows:
-                if all(row.get(key) == self.row.get(key) for key in _IDENTITY):
+                if self._is_same_sheet(row):
                     old = (note for note in row["note"].split("; ") if note != outdated)
                     kept = [note for note in old if not note.startswith(self._mark)]
                     note = "; ".join(filter(None, dict.fromkeys([*kept, *notes])))
                     row.update(cells, note=note)
             table.update_statuses()
             yield table
+
+    def _is_same_sheet(self, row: dict[str, str]) -> bool:
+        return all(row.get(key) == self.row.get(key) for key in _IDENTITY)
 
     def _cut(self, around: float = AROUND) -> Grey:
         page, to_page = self._find()

@@ -14,13 +14,13 @@ from digits import tables
 from digits.constraints.allowed import AllowedNumbers
 from digits.errors import DigitsError
 from digits.files import atomic_write, locked, write_all
-from digits.forms.form import CANNOT_CHECK, Field, Form
+from digits.forms.form import CANNOT_CHECK, Field, Form, Rule
 from digits.forms.sheet import overall_status
 from digits.text import escape_control
 
 _MAX_NAMED = 10  # of the missing keys
 _PLAIN = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,14})?|")  # a spreadsheet keeps it
-_MAX_WIDTH = 40  # characters of a spreadsheet's column
+_MIN_WIDTH, _MAX_WIDTH = 8, 40  # characters of a spreadsheet's column
 _YELLOW, _RED, _BLUE = (PatternFill("solid", rgb) for rgb in ("FFF2CC", "F8CBAD", "DDEBF7"))
 _FILLS = {"review": _YELLOW, "unreadable": _RED, "not found": _RED, "duplicate": _RED}
 _FILLS["corrected"] = _BLUE
@@ -129,20 +129,38 @@ class SheetTable:
         sheet = book.active
         sheet.freeze_panes = "B2"
         status_columns = {field.name: field.columns[2].lower() for field in self.form.fields}
+        key = next((field.name for field in self.form.fields if field.is_key), "")
         for column, name in enumerate(self._columns, 1):
             sheet.cell(1, column, name).font = Font(bold=True)
             texts = [row[name.lower()] for row in self.rows]
-            width = min(max(map(len, (name, *texts))), _MAX_WIDTH)
-            sheet.column_dimensions[get_column_letter(column)].width = width + 3  # a filter's arrow
+            length = max(map(len, (name, *texts))) + 3  # a filter's arrow
+            width = min(max(length, _MIN_WIDTH), _MAX_WIDTH)
+            sheet.column_dimensions[get_column_letter(column)].width = width
             is_plain = all(map(_PLAIN.fullmatch, texts))  # else it stays text, such as 007
             for line, (row, text) in enumerate(zip(self.rows, texts, strict=True), 2):
                 value = float(text) if text and is_plain else escape_control(text)
                 cell = sheet.cell(line, column, value)
                 cell.alignment = Alignment(vertical="top", wrap_text=name == "note")
-                if fill := _FILLS.get(
-                    row[status_columns[name]] if name in status_columns else text
-                ):
-                    cell.fill = fill
+                status = row[status_columns[name]] if name in status_columns else text
+                if name == key and row["status"] == "duplicate":
+                    status = "duplicate"
+                if status in _FILLS:
+                    cell.fill = _FILLS[status]
         sheet.auto_filter.ref = sheet.dimensions
         with atomic_write(path) as file:
             book.save(file)
+
+
+def broken_rules(form: Form, row: Mapping[str, str], field: Field) -> list[Rule]:
+    """The field's rules that don't hold, if all their fields are accepted, corrected or blank."""
+    statuses = [row[each.columns[2].lower()] for each in form.fields]
+    texts = [row[each.name.lower()] for each in form.fields]
+    settled = [status in ("accepted", "corrected", "blank") for status in statuses]
+    states = ["" if text else "blank" for text in texts]
+    return [
+        rule
+        for rule in form.checkable(states)[0]
+        if form.fields.index(field) in rule.field_indices
+        and all(settled[i] for i in rule.field_indices)
+        and not rule.holds(texts)
+    ]

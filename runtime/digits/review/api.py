@@ -86,7 +86,8 @@ class Review(Application):
         """Why the form forbids a label, if it does, and what its list says beside it."""
         sheet_field, label = self._sheet_field(request), _label(request)
         text = "" if label == "none" else label
-        refusal, details = sheet_field.field.refusal(text), sheet_field.details.get(text, "")
+        refusal = await asyncio.to_thread(sheet_field.refusal, text)
+        details = sheet_field.details.get(text, "")
         return JSONResponse({"refusal": refusal, "details": details})
 
     async def sheet(self, request: Request) -> Response:

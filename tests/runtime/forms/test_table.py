@@ -76,16 +76,23 @@ def test_spreadsheet_has_a_filter_widths_and_colours(path: Path) -> None:
     write(
         path, "7 accepted; 8 review;  unreadable", "a note that is long enough for two lines " * 3
     )
-    table = SheetTable(path, FORM)
-    table.rows.append({**table.rows[0], "a": "007", "a status": "corrected"})
+    key = Field("total", FIELDS[2].box, is_key=True)
+    table = SheetTable(path, Form(FORM.size, (*FIELDS[:2], key)))
+    table.rows.append(
+        {**table.rows[0], "a": "007", "a status": "corrected", "total status": "accepted"}
+    )
+    table.rows[1]["status"] = "duplicate"
     table.save_spreadsheet(path.with_suffix(".xlsx"))
     sheet = openpyxl.load_workbook(path.with_suffix(".xlsx")).active
     assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("B2", "A1:M3")
     columns = {cell.value: cell.column_letter for cell in sheet[1]}
     widths = {name: sheet.column_dimensions[letter].width for name, letter in columns.items()}
-    assert widths["a probability"] > widths["a"] and widths["note"] == max(widths.values()) < 50
+    assert widths["a probability"] > widths["a"] and widths["note"] == max(widths.values()) == 40
+    assert min(widths.values()) == 8
     assert sheet[f"{columns['note']}2"].alignment.wrap_text
     colours = [sheet[f"{columns[name]}2"].fill.fgColor.rgb[2:] for name in ("a", "b", "total")]
     assert colours == ["000000", "FFF2CC", "F8CBAD"]
+    duplicate = [sheet[f"{columns[name]}3"].fill.fgColor.rgb[2:] for name in ("total", "status")]
+    assert duplicate == ["F8CBAD"] * 2
     corrected = sheet[f"{columns['a']}3"]
     assert (corrected.value, corrected.fill.fgColor.rgb[2:]) == ("007", "DDEBF7")

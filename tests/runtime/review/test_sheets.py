@@ -175,6 +175,19 @@ def test_what_the_form_forbids_is_noted(table: Path, classifier: Classifier) -> 
     assert client.delete("/items/0").is_success and table.read_text() == TABLE
 
 
+def test_broken_sum_is_refused_once_its_other_fields_are_settled(
+    table: Path, classifier: Classifier
+) -> None:
+    form = table.with_name("form.toml")
+    form.write_text('sums = ["id = q 1 + q2"]\n' + FORM)
+    table.write_text(TABLE.replace("duplicate", "review").replace("5,0.2,review", "5,0.2,accepted"))
+    field = next(f for f in sheet_fields(table, classifier) if f.row["file"] == "b.jpg")
+    assert field.field.name == "q 1"
+    assert [field.refusal(text) for text in ("2", "3")] == ["", "id isn't q 1 + q2"]
+    table.write_text(table.read_text().replace("5,0.2,accepted", "5,0.2,review"))
+    assert field.refusal("3") == ""  # q2 may be wrong
+
+
 def test_names_beside_numbers_and_the_whole_sheet(table: Path, classifier: Classifier) -> None:
     table.with_name("list.csv").write_text("Name;number\nAda;7\nBen;8\n", "utf-8")
     key = FORM.replace("key = true", 'key = true, list = "list.csv:number"')

@@ -120,12 +120,18 @@ function toStore() {
   return typed ?? view?.guess ?? "";
 }
 
+/** What was typed, to go on with. */
+function typedNumber() {
+  return typed === "none" ? "" : typed ?? "";
+}
+
 function showProgress() {
   const unlabelled = state.total - stored.size;
   const unsure = state.unsure - [...stored].filter((item) => item < state.unsure).length;
   const pending = unstored ? ` ${unstored} not stored yet.` : "";
+  const doubt = unsure ? `, ${unsure} of ${state.unsure} in doubt` : `, all ${state.unsure} in doubt done`;
   find("progress").textContent =
-    `${state.before + stored.size} labelled, ${unlabelled} left, ${unsure} of them unsure.${pending}`;
+    `${state.before + stored.size} labelled, ${unlabelled} left${state.unsure ? doubt : ""}.${pending}`;
   find("bar").hidden = !state.unsure;
   [find("bar").max, find("bar").value] = [state.unsure, state.unsure - unsure];
   if (index < state.total || unstored) return;
@@ -151,13 +157,15 @@ function store(method, item, label = "") {
 async function label(text) {
   if (!view || text === "") return;
   const [item, labelledView, insists] = [index, view, text === refused];
+  const kept = text === "none" ? text : typed; // the guess stays one, which typing replaces
   view = null; // so that it is stored once
   write(null);
+  if (labelledView.has_form) await storing; // a rule needs the sheet's other fields
   const { refusal } = labelledView.has_form && !insists ? await check(item, text) : {};
   if (index !== item) return;
   if (refusal) {
     view = labelledView;
-    write(text);
+    write(kept);
     refused = text;
     const insist = button("store it all the same (enter)", () => label(text));
     find("refusal").replaceChildren(`${refusal}. Change it, skip it, or `, insist);
@@ -208,8 +216,8 @@ function keypad(group, keys) {
 }
 
 const numberKeys = [
-  ...[..."123456789-0."].map((symbol) => [symbol, symbol, () => write((typed ?? "") + symbol)]),
-  ["⌫", "backspace", () => write(toStore().slice(0, -1))],
+  ...[..."123456789-0."].map((symbol) => [symbol, symbol, () => write(typedNumber() + symbol)]),
+  ["⌫", "backspace", () => write(typed === "none" ? null : toStore().slice(0, -1))],
   ["nothing (n)", "n", () => label("none")],
 ];
 const digitKeys = [
