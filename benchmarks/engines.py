@@ -18,7 +18,7 @@ from digits.inference.interface import CLASSIFIER
 from digits.inference.metadata import ClassifierMetadata
 from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED, load
-from digits.inference.onnx_weights import read_weights
+from digits.inference.onnx_file import read_weights
 from digits_export.optimize import (
     fold_normalization,
     merge_calibration,

@@ -67,6 +67,18 @@ def classifier(last: str = "Softmax<axis = 1>", **weights: Any) -> ModelProto:
     )
 
 
+def classifier_of(*nodes: str, **weights: Any) -> ModelProto:
+    """Build the graph of a classifier: nodes from `pixels` to `flat`, and a dense layer."""
+    return _parse(
+        "(uint8[batch, 1, 28, 28] images) => (float[batch, 10] probabilities)",
+        "pixels = Cast<to = 1>(images)",
+        *nodes,
+        "logits = Gemm<transB = 1>(flat, weight, dense_bias)",
+        "probabilities = Softmax<axis = 1>(logits)",
+        **{"dense_bias": zeros(10)} | weights,
+    )
+
+
 def _parse(interface: str, *nodes: str, **weights: Any) -> ModelProto:
     model = parser.parse_model(f'<ir_version: 8, opset_import: ["": 18]> made {interface} {{}}')
     for node in nodes:

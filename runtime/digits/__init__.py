@@ -38,9 +38,6 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'digits' has no attribute {name!r}")
     if name == "Classifier":
-        from digits.system import require_64_bit
-
-        require_64_bit()
         module = "classifier"
     elif name == "Constraints":
         module = "constraints.constraints"

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 from digits.errors import DigitsError, Interrupted, WrongTask
-from digits.system import require_64_bit, variable
+from digits.system import variable
 from digits.terminal import EXIT_INTERRUPTED, print_stderr, shorten_warnings
 
 
@@ -32,7 +32,6 @@ def main() -> None:
     _set_up()
     stopped = error = ""
     try:
-        require_64_bit()
         for name in os.environ:
             if name.startswith("DIGITS_"):
                 variable(name)  # Typer would take an empty token for none

@@ -24,7 +24,7 @@ from digits.inference import metadata
 from digits.inference.interface import CLASSIFIER, QMAX
 from digits.inference.metadata import ClassifierMetadata, bytes_field
 from digits.inference.model_file import ModelBytes, ModelFile, check
-from digits.inference.onnx_weights import last_dense_inputs, read_weights
+from digits.inference.onnx_file import last_dense_inputs, read_weights
 from digits.inference.session import Session
 from digits.reader.detections import log_softmax
 

@@ -225,7 +225,8 @@ def adapt(
 @app.command("bench")
 def bench(as_json: options.JsonObject = False) -> None:
     """Measure speed and memory on this device, by the default networks."""
-    from digits.commands.bench import benchmark
+    with options.needs_package("`digits bench`", "onnxruntime"):
+        from digits.commands.bench import benchmark
 
     reports.print_report(benchmark(), as_json)
 

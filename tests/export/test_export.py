@@ -17,7 +17,7 @@ from digits.data import mnist
 from digits.errors import DigitsError, ModelError
 from digits.inference.model import ClassifierModel
 from digits.inference.model_file import ModelBytes
-from digits.inference.onnx_weights import read_weights
+from digits.inference.onnx_file import read_weights
 from digits_export import classifier_export, cli, export, model_card
 from digits_export.classifier_export import ClassifierExporter
 from digits_export.export import ExportConfig, export_run

@@ -16,7 +16,7 @@ from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.inference.interface import DETECTOR, QMAX
 from digits.inference.metadata import Kernels
-from digits.inference.onnx_weights import read_weights
+from digits.inference.onnx_file import read_weights
 from digits.inference.session import open_session
 from digits_export import verify
 from digits_export.detector_calibrate import CalibratedDetector

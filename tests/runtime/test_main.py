@@ -90,31 +90,8 @@ def test_error_is_one_line(run: Run, monkeypatch: Patch, error: Exception, sente
             run("info")
 
 
-NO_32_BIT = (
-    "digits needs a 64-bit system: onnxruntime has no 32-bit Arm wheel"
-    " (uname -m must say aarch64, and getconf LONG_BIT 64)"
-)
-ON_32_BIT = (
-    "import sys; sys.maxsize = 2**31 - 1;"
-    " sys.modules.update(dict.fromkeys(['numpy', 'onnxruntime', 'PIL']))"
-)
-
-
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-
-
-@pytest.mark.parametrize(
-    ("code", "prefix"),
-    [
-        ("sys.argv[1:] = ['--help']; from digits.__main__ import main; main()", "error"),
-        ("import digits; digits.Classifier", "digits.errors.DigitsError"),
-    ],
-)
-def test_32_bit_system_is_named(code: str, prefix: str) -> None:
-    done = run_python(f"{ON_32_BIT}; {code}")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.splitlines()[-1] == f"{prefix}: {NO_32_BIT}"
 
 
 def test_what_other_systems_lack_is_done_without(monkeypatch: Patch) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from digits.errors import DigitsError, ModelError
 from digits.inference import model_file
 from digits.inference.metadata import AnyMetadata
-from digits.inference.onnx_weights import read_weights
+from digits.inference.onnx_file import read_weights
 from digits_train import checkpoint, models
 from digits_train.models import BaseNetwork, Normalize
 from digits_train.recipes import BaseRecipe

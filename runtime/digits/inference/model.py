@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.errors import ModelError
+from digits.inference.engine import open_session
 from digits.inference.interface import CLASSIFIER
 from digits.inference.metadata import ClassifierMetadata, Kernels, M
 from digits.inference.model_file import ModelBytes, ModelSource, load
-from digits.inference.session import Session
 from digits.system import cpu_count
 
 _INPUT, _OUTPUT = CLASSIFIER.input.name, CLASSIFIER.outputs[0].name
@@ -22,7 +22,7 @@ _MAX_ROUNDING = 100 * 2.0**-23  # a hundred times the precision of float32, for 
 
 
 class Network(Generic[M]):
-    """A verified model file and its onnxruntime session. Threads may share one.
+    """A verified model file and its session. Threads may share one.
 
     path, sha256: see `model_file.load`.
     threads: how many cores a call may use; 0: all.
@@ -51,7 +51,8 @@ class Network(Generic[M]):
         # A float file has no integers.
         only_float = self.metadata.quantization == "none"
         self.kernels: Kernels = "float" if only_float else kernels or self.metadata.kernels
-        self.session = Session(file.content, file.name, self.kernels, threads)
+        task = self.metadata.task
+        self.session = open_session(file.content, file.name, task, self.kernels, threads)
         self._chunk = _CHUNK * (threads or cpu_count())
         source = path if isinstance(path, ModelBytes) else file.name
         self._arguments = source, threads, self.kernels, sha256  # what a worker process opens

@@ -5,7 +5,7 @@ import os
 from typing import Generic, NamedTuple
 
 from digits.errors import ModelError, reporting
-from digits.inference import metadata, session
+from digits.inference import engine, metadata
 from digits.inference.interface import INTERFACES
 from digits.inference.metadata import AnyMetadata, M, NetworkTask
 from digits.system import variable
@@ -113,7 +113,7 @@ def check(source: ModelBytes, kind: type[M]) -> ModelFile[M]:
     """
     name, content = source
     metadata.verify_checksum(content, name)
-    description = session.inspect(content, name)
+    description = engine.inspect(content, name)
     parsed = metadata.parse(description.metadata, name, kind)
     INTERFACES[parsed.task].check(description.inputs, description.outputs, name)
     return ModelFile(name, content, parsed)

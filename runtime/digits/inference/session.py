@@ -1,14 +1,13 @@
 """Open networks in onnxruntime, and run them."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from digits.errors import ModelError
-from digits.inference.interface import Tensor
+from digits.inference.interface import Description, Tensor
 from digits.inference.metadata import Kernels
 
 _KEEP_MEMORY, _RELEASE_MEMORY = onnxruntime.RunOptions(), onnxruntime.RunOptions()
@@ -49,14 +48,6 @@ class Session:
         except Exception as error:
             raise _explain("run", self._name, error) from error
         return arrays
-
-
-class Description(NamedTuple):
-    """What onnxruntime says of a file: its inputs, its outputs, and the pairs of its metadata."""
-
-    inputs: Sequence[Tensor]
-    outputs: Sequence[Tensor]
-    metadata: Mapping[str, str]
 
 
 def inspect(model: bytes, name: str) -> Description:

@@ -12,7 +12,7 @@ from torch.nn.functional import dropout
 
 from digits.errors import DigitsError, Interrupted, ModelError
 from digits.inference.interface import CROP_HEIGHT
-from digits.inference.onnx_weights import read_weights
+from digits.inference.onnx_file import read_weights
 from digits_export.export import ExportConfig, export_run
 from digits_train import held_out, models
 from digits_train.camera.crops import Crop

@@ -3,7 +3,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from digits.inference.onnx_weights import last_dense_inputs, read_weights
+from digits.inference.onnx_file import last_dense_inputs, read_weights
 from tests.onnx_files import DETECTOR_RAW, RAW
 
 

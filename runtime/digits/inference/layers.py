@@ -1,0 +1,148 @@
+"""What a file of a classifier computes: a list of layers, each with its weights and its shape.
+
+The engines that do without onnxruntime have this in common.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.errors import ModelError
+from digits.inference.onnx_file import Node, read_interface, read_nodes, read_weights
+
+_NO_MARGIN, _UNIT, _ONE = [0, 0, 0, 0], [1, 1], np.ones(1, np.float32)
+# What each operation may have, as an engine knows nothing else.
+_FIXED_ATTRIBUTES: dict[str, dict[str, Any]] = {
+    "Conv": {"dilations": [_UNIT]},
+    "MaxPool": {"dilations": [_UNIT], "ceil_mode": [0], "storage_order": [0], "pads": [_NO_MARGIN]},
+    "AveragePool": {"ceil_mode": [0], "pads": [_NO_MARGIN]},
+    "Gemm": {"transA": [0], "transB": [1]},
+    "Softmax": {"axis": [1, -1]},
+    "Flatten": {"axis": [1]},
+    "Cast": {"to": [1]},  # float32
+}
+_NAMES = {
+    **{"Conv": "conv", "Gemm": "dense", "Relu": "relu", "MaxPool": "max_pool"},
+    **{"AveragePool": "average_pool", "ReduceMean": "average_pool", "Reshape": "reshape"},
+    **{"Softmax": "softmax", "MatMul": "dense", "Flatten": "reshape", "Cast": "cast"},
+    **{"QuantizeLinear": "quantize", "DequantizeLinear": "dequantize"},
+}
+
+
+class Stored(NamedTuple):
+    """A stored tensor. values: as they are stored. scale: what they are multiplied with."""
+
+    values: NDArray[Any]
+    scale: NDArray[np.float32]
+
+    @property
+    def floats(self) -> NDArray[np.float32]:
+        scale = self.scale.reshape(-1, *[1] * (self.values.ndim - 1))
+        floats: NDArray[np.float32] = self.values.astype(np.float32) * scale
+        return floats
+
+
+class Layer(NamedTuple):
+    """A step from one tensor to the next.
+
+    op: "conv", "dense", "relu", "max_pool", "average_pool", "reshape", "softmax", "cast",
+        "quantize" or "dequantize".
+    shape: of the result, without the batch: [channels, height, width] or [n].
+    weights: of a convolution, [n, channels / groups, height, width], or a dense layer, [n, m].
+    biases: [n].
+    scale, zero: of the pixels that the first layer dequantizes, x = scale * (i - zero), or of the
+        integers to which others are rounded.
+    kernel, strides: height and width.
+    margin: pixels of zeros at the top, left, bottom and right.
+    """
+
+    op: str
+    shape: tuple[int, ...]
+    weights: Stored | None = None
+    biases: Stored | None = None
+    scale: float = 1.0
+    zero: int = 0
+    kernel: tuple[int, int] = (1, 1)
+    strides: tuple[int, int] = (1, 1)
+    margin: tuple[int, ...] = (0, 0, 0, 0)
+    groups: int = 1
+
+
+def read_layers(model: bytes, name: str) -> list[Layer]:
+    """The layers of a file of `digits export`, from the pixels to the probabilities.
+
+    name: what errors call it. Raises ModelError, naming what no engine but onnxruntime computes.
+    """
+    stored = {key: Stored(value, _ONE) for key, value in read_weights(model).items()}
+    [source], _ = read_interface(model)
+    value, shape, layers = source.name, tuple(source.shape[1:]), list[Layer]()
+    if not all(isinstance(side, int) for side in shape):
+        raise ModelError(f"{name}: pictures of any size need onnxruntime")
+    for node in read_nodes(model):
+        if node.op == "DequantizeLinear" and node.inputs[0] in stored:
+            integers, scale = (stored[key].values for key in node.inputs[:2])
+            stored[node.outputs[0]] = Stored(integers, scale.reshape(-1))
+            continue
+        if node.op not in _NAMES or node.inputs[0] != value or not _is_known(node, stored):
+            raise ModelError(f"{name}: {node.op} at {node.outputs[0]} needs onnxruntime")
+        [value] = node.outputs
+        if node.op == "DequantizeLinear" and layers:  # as the layer before has quantized it
+            continue
+        layers.append(_layer(node, stored, shape))
+        shape = layers[-1].shape
+    return layers
+
+
+def _is_known(node: Node, stored: dict[str, Stored]) -> bool:
+    fixed = _FIXED_ATTRIBUTES.get(node.op, {})
+    fits = all(node.attributes.get(key, allowed[0]) in allowed for key, allowed in fixed.items())
+    return fits and all(key in stored for key in node.inputs[1:]) and len(node.outputs) == 1
+
+
+def _layer(node: Node, stored: dict[str, Stored], shape: tuple[Any, ...]) -> Layer:
+    op, inputs = _NAMES[node.op], [stored[key] for key in node.inputs[1:]]
+    if op == "conv":
+        return _convolution(node, shape, *inputs)
+    if op in ("max_pool", "average_pool"):
+        kernel = tuple(node.attributes.get("kernel_shape", shape[1:]))
+        strides = tuple(node.attributes.get("strides", kernel))
+        shape = (shape[0], *_positions(shape[1:], kernel, strides))
+        return Layer(op, shape, kernel=kernel, strides=strides)
+    if op == "reshape":
+        sides = [-1] if node.op == "Flatten" else inputs[0].values.tolist()[1:]
+        missing = math.prod(shape) // abs(math.prod(sides))
+        return Layer(op, tuple(missing if side == -1 else side for side in sides))
+    if node.op == "MatMul":
+        shares = np.ascontiguousarray(inputs[0].floats.T)
+        inputs = [Stored(shares, _ONE), Stored(np.zeros(len(shares), np.float32), _ONE)]
+    if op == "dense":
+        weights, biases = inputs
+        return Layer(op, (len(weights.values),), weights, biases)
+    if op in ("quantize", "dequantize"):
+        scale, zero = (each.values.item() for each in inputs)
+        return Layer(op, shape, scale=scale, zero=zero)
+    return Layer(op, shape)
+
+
+def _convolution(node: Node, shape: tuple[Any, ...], weights: Stored, biases: Stored) -> Layer:
+    kernel, strides = weights.values.shape[2:], tuple(node.attributes.get("strides", _UNIT))
+    margin = tuple(node.attributes.get("pads", _NO_MARGIN))
+    padded = [side + margin[axis] + margin[axis + 2] for axis, side in enumerate(shape[1:])]
+    return Layer(
+        "conv",
+        (len(weights.values), *_positions(padded, kernel, strides)),
+        weights,
+        biases,
+        kernel=kernel,
+        strides=strides,
+        margin=margin,
+        groups=node.attributes.get("group", 1),
+    )
+
+
+def _positions(sides: Any, kernel: Any, strides: Any) -> list[int]:
+    """How many positions a kernel has along the height and the width."""
+    pairs = zip(sides, kernel, strides, strict=True)
+    return [(side - length) // stride + 1 for side, length, stride in pairs]

@@ -1,0 +1,98 @@
+"""Classifiers in NumPy, beside onnxruntime."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from digits.data.mnist import Split
+from digits.errors import ModelError
+from digits.inference import numpy_engine, session
+from digits.inference.layers import read_layers
+from digits.inference.model_file import BUNDLED
+from digits.inference.numpy_engine import NumpySession
+from tests import onnx_files
+from tests.conftest import PICTURES
+
+WITHOUT = "import sys; sys.modules['onnxruntime'] = None; from digits.__main__ import main; main()"
+POOLS = (
+    "padded = Conv<pads = [1, 2, 0, 1], strides = [2, 1]>(pixels, kernel, bias)",
+    "relu = Relu(padded)",
+    "small = AveragePool<kernel_shape = [2, 3], strides = [1, 2]>(relu)",
+    "grouped = Conv<group = 2>(small, kernel2, bias2)",
+    "less = MaxPool<kernel_shape = [2, 2], strides = [2, 2]>(grouped)",
+    "mean = ReduceMean<keepdims = 1>(less, axes)",
+    "flat = Reshape(mean, shape)",
+)
+
+
+def networks() -> Iterator[bytes]:
+    random = np.random.default_rng(0)
+
+    def weights(*shape: int) -> NDArray[np.float32]:
+        return random.normal(0, 0.3, shape).astype(np.float32)
+
+    yield onnx_files.RAW
+    yield onnx_files.sealed(onnx_files.classifier(weight=weights(10, 784) / 1000))
+    yield onnx_files.sealed(
+        onnx_files.classifier_of(
+            *POOLS,
+            kernel=weights(6, 1, 3, 3) / 255,
+            bias=weights(6),
+            kernel2=weights(8, 3, 3, 2),
+            bias2=weights(8),
+            axes=np.array([2, 3]),
+            shape=np.array([-1, 8]),
+            weight=weights(10, 8),
+        )
+    )
+
+
+@pytest.mark.parametrize("model", networks(), ids=["bundled", "dense", "pools"])
+def test_probabilities_and_description_are_onnxruntime_s(model: bytes, test_slice: Split) -> None:
+    images = {"images": test_slice.images[:, None]}
+    expected = session.Session(model, "a", "float").run(images, ["probabilities"])[0]
+    assert expected.std() > 0.01
+    [values] = NumpySession(model, "a").run(images, [])
+    assert values.dtype == np.float32
+    np.testing.assert_allclose(values, expected, rtol=0, atol=1e-5)
+    described = session.inspect(model, "a")
+    assert numpy_engine.inspect(model, "a") == described._replace(
+        inputs=[*described.inputs], outputs=[*described.outputs]
+    )
+
+
+def test_what_only_onnxruntime_computes_is_named() -> None:
+    for model, operation in (
+        (onnx_files.DETECTOR_RAW, "pictures of any size need onnxruntime"),
+        (onnx_files.sealed(onnx_files.classifier("LogSoftmax<axis = 1>")), "LogSoftmax at prob"),
+        (onnx_files.sealed(onnx_files.classifier("Softmax<axis = 0>")), "Softmax at prob"),
+    ):
+        with pytest.raises(ModelError, match=operation):
+            read_layers(model, "a")
+    for cut in (100, 2000, 40_000):
+        with pytest.raises(ModelError, match="a can't be read"):
+            NumpySession(onnx_files.RAW[:cut], "a")
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", WITHOUT, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_without_onnxruntime_predict_works_and_read_says_what_it_needs(tmp_path: Path) -> None:
+    done = run("predict", PICTURES, "--json")
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer["digit"] for answer in answers] == [*range(10)] and done.returncode == 0
+    assert json.loads(run("info", "--json").stdout)["engine"].startswith("numpy ")
+    needs = "error: reading numbers needs onnxruntime, which a 64-bit system can install\n"
+    done = run("read", PICTURES / "7.jpg")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", needs)
+    (tmp_path / "a.onnx").write_bytes(Path(BUNDLED).read_bytes()[:-9])
+    assert "is damaged" in run("predict", PICTURES / "7.jpg", "--model", tmp_path / "a.onnx").stderr
