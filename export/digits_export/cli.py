@@ -1,11 +1,12 @@
 """`digits export`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from digits.commands.options import Data, make_app, option, path_argument, path_option
+from digits.files import write_all
 from digits.terminal import print_result
 from digits.text import escape_control
 
@@ -13,6 +14,8 @@ _NETWORK = "Your own network, as given to `digits train --network`."
 _QUANTIZE = "Also write an int8 file; without this option, an earlier one is deleted."
 _FORCE = "Export even if fine-tuning or int8 made the network read worse."
 _TRITON = "Also write a model repository for Triton or KServe to this folder."
+_FORMAT = "Also write the last file as C99, which needs int8, or as a page for browsers."
+_VECTORS = "Also write inputs and outputs that each port of the network must reproduce, as JSON."
 
 app = make_app()
 
@@ -22,21 +25,37 @@ def export(
     run: Annotated[Path | None, path_argument("RUN")] = None,
     network: Annotated[str | None, option("FILE.py:CLASS", _NETWORK)] = None,
     quantize: Annotated[bool, typer.Option("--quantize", help=_QUANTIZE)] = False,
+    format: Annotated[Literal["c", "html"] | None, typer.Option(help=_FORMAT)] = None,
+    vectors: Annotated[bool, typer.Option("--vectors", help=_VECTORS)] = False,
     force: Annotated[bool, typer.Option("--force", help=_FORCE)] = False,
     triton: Annotated[Path | None, path_option("DIR", _TRITON)] = None,
     data: Data = None,
 ) -> None:
     """Export a trained network to ONNX files, and verify that they agree with it.
 
-    RUN is a run folder, or the checkpoint in it; by default the newest under runs/.
+    RUN is a run folder, or the checkpoint in it; by default the newest under runs/. With --format
+    or --vectors, it may be a classifier's ONNX file, beside which these are written.
     """
     # torch and onnx take seconds to import and may not be installed; --help needs neither.
+    from digits_export.ports import Port, make_ports
+
+    ports: list[Port] = [format] if format else []
+    if vectors:
+        ports.append("vectors")
+    if run and run.suffix == ".onnx":
+        if not ports:
+            raise typer.BadParameter(f"{run} is exported: --format or --vectors says as what else")
+        files = make_ports(run, run, ports).files
+        write_all(files)
+        for path in files:
+            print_result(escape_control(str(path)))
+        return
     from digits_export.export import ExportConfig, export_run
     from digits_train import models
     from digits_train.run import find_run, latest_run
 
     name = None if network is None else models.register(network)
-    config = ExportConfig(quantize, triton, name, force)
+    config = ExportConfig(quantize, triton, name, force, tuple(ports))
     report = export_run(latest_run() if run is None else find_run(run), config, data)
     for line in report.lines():
         print_result(escape_control(line))

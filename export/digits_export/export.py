@@ -21,6 +21,7 @@ from digits_export.classifier_export import ClassifierExporter
 from digits_export.detector_export import DetectorExporter
 from digits_export.exporter import Exporter
 from digits_export.optimize import optimize
+from digits_export.ports import Port, make_ports
 from digits_export.quantize import quantize
 from digits_export.recognizer_export import RecognizerExporter
 from digits_export.report import Report, Variant
@@ -42,13 +43,14 @@ class ExportConfig:
 
     quantize: whether to write an int8 file, too. triton: folder for a Triton model repository.
     network: the name of the only one accepted; None for any. force: whether a network may read
-    worse after fine-tuning, or as int8.
+    worse after fine-tuning, or as int8. ports: what to make of the last file, too.
     """
 
     quantize: bool = False
     triton: Path | None = None
     network: str | None = None
     force: bool = False
+    ports: tuple[Port, ...] = ()
 
 
 def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> Report:
@@ -76,10 +78,13 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
     variants = [variant for artifact in artifacts for variant in artifact.variants]
     report = Report(exporter.scaling, difference, variants, exporter.columns)
     card = model_card.render(artifacts[-1].metadata, experiment, report.table(), compared)
+    last = artifacts[-1]
+    ports = make_ports(last.path, ModelBytes(last.path.name, last.file), config.ports)
     files = {
         run.folder / "export.json": (json.dumps(report.to_dict(), indent=2) + "\n").encode(),
         **{artifact.path: artifact.file for artifact in artifacts},
-        run.folder / "MODEL_CARD.md": card.encode(),
+        run.folder / "MODEL_CARD.md": (card + ports.card).encode(),
+        **ports.files,
     }
     if config.triton is not None:
         # The clients of a server can't choose float kernels.

@@ -1,6 +1,7 @@
 """Debian's Chromium in headless mode, and running servers."""
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -53,6 +54,16 @@ def fresh(page: Page, url: str) -> Iterator[Page]:
     yield page
     page.script("localStorage.clear(); sessionStorage.clear()")
     assert page.complaints() == []
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The source of axe-core, https://github.com/dequelabs/axe-core."""
+    folder = tmp_path_factory.mktemp("axe")
+    command = "npm pack --silent axe-core@4 && tar -xzf axe-core-*.tgz"
+    if subprocess.run(command, shell=True, cwd=folder, capture_output=True, timeout=120).returncode:
+        pytest.skip("npm can't download axe-core")
+    return (folder / "package" / "axe.min.js").read_text()
 
 
 @pytest.fixture

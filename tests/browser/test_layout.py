@@ -1,7 +1,6 @@
 """The layout on all screens, accessibility by axe-core, and what a visit loads."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -48,16 +47,6 @@ def test_number_paper_and_bars_fit(page: Page, text: str) -> None:
         names = ["paper", "undo", "clear", "text", "status"] if size != AT_400_PERCENT else []
         assert page.script(PROBLEMS, names) == [], size
         assert not page.script(IS_WIDE), size
-
-
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core, https://github.com/dequelabs/axe-core."""
-    folder = tmp_path_factory.mktemp("axe")
-    command = "npm pack --silent axe-core@4 && tar -xzf axe-core-*.tgz"
-    if subprocess.run(command, shell=True, cwd=folder, capture_output=True, timeout=120).returncode:
-        pytest.skip("npm can't download axe-core")
-    return (folder / "package" / "axe.min.js").read_text()
 
 
 def assert_accessible(page: Page, axe: str) -> None:

@@ -1,0 +1,47 @@
+"""Write a classifier as a page for browsers: one file, which works without a server."""
+
+import base64
+import json
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from digits.errors import ModelError
+from digits.inference.layers import Layer, Stored, read_layers
+
+_MAX_BYTES = 200_000
+
+
+def write_html(model: bytes, name: str, threshold: float) -> str:
+    """Write the page.
+
+    name: of the network. threshold: the probability below which an answer is "?". Raises ModelError
+    for a network that no engine but onnxruntime computes, or that is too large for a page.
+    """
+    network = json.dumps([*map(_layer, read_layers(model, name))], separators=(",", ":"))
+    page = files("digits_export").joinpath("page.html").read_text("utf-8")
+    values = {"architecture": name, "network": network, "threshold": threshold}
+    for key, value in values.items():
+        page = page.replace(f"@{key}@", str(value))
+    if len(page) > _MAX_BYTES:
+        raise ModelError(
+            f"{name} as a page would have {len(page):,} bytes; at most {_MAX_BYTES:,} are written"
+        )
+    return page
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    stored = {"weights": layer.weights, "biases": layer.biases}
+    return layer._asdict() | {name: value and _stored(value) for name, value in stored.items()}
+
+
+def _stored(stored: Stored) -> dict[str, Any]:
+    """The integers or floats, little-endian, in base64."""
+    content = np.ascontiguousarray(stored.values)
+    return {
+        "type": str(content.dtype),
+        "rows": len(content),
+        "scale": stored.scale.tolist(),
+        "values": base64.b64encode(content.tobytes()).decode(),
+    }

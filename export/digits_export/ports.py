@@ -1,0 +1,97 @@
+"""Files for devices without onnxruntime: C, a page for browsers, and what both must compute."""
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from digits.data import mnist
+from digits.errors import ModelError
+from digits.inference.interface import CLASSIFIER
+from digits.inference.metadata import ClassifierMetadata
+from digits.inference.model_file import ModelSource, load
+from digits.inference.session import open_session
+from digits_export.c_source import write_c
+from digits_export.html_page import write_html
+
+Port = Literal["c", "html", "vectors"]
+_CARD = """
+## C
+
+`{name}.c` has tables of {c.flash:,} bytes, {c.ram:,} bytes of static memory and
+{c.multiplications:,} multiplications a digit. Its logits are those of onnxruntime's integer
+kernels.
+"""
+_DIGITS = 100  # of the validation set in the vectors; two more images are blank and full
+_FLOATS = 1  # ONNX's name of float32
+
+
+class Ports(NamedTuple):
+    """Files by their paths. card: what the model card says of them, in Markdown."""
+
+    files: dict[Path, bytes]
+    card: str
+
+
+def make_ports(path: Path, model: ModelSource, ports: Collection[Port]) -> Ports:
+    """Make files beside an ONNX file of a classifier, and named like it.
+
+    path: the ONNX file's. model: this file. Raises ModelError if it is no classifier, or has what a
+    port can't express.
+    """
+    if not ports:
+        return Ports({}, "")
+    file = load(model, ClassifierMetadata)
+    base = path.with_name(path.name.removesuffix(".onnx").removesuffix(".int8"))
+    files, card = dict[Path, bytes](), ""
+    if "c" in ports:
+        c = write_c(file.content, base.name)
+        files[base.with_suffix(".h")] = c.header.encode()
+        files[base.with_suffix(".c")] = c.source.encode()
+        card = _CARD.format(c=c, name=base.name)
+    if "html" in ports:
+        page = write_html(file.content, base.name, file.metadata.rejection_threshold)
+        files[base.with_suffix(".html")] = page.encode()
+    if "vectors" in ports:
+        files[base.with_suffix(".vectors.json")] = _vectors(file.content, file.sha256)
+    return Ports(files, card)
+
+
+def _vectors(model: bytes, sha256: str) -> bytes:
+    """Inputs and outputs, as JSON: of float kernels, and the logits of integer ones.
+
+    images: 28 rows of 28 pixels. probabilities: within 1e-5. logits: exact, but for the precision
+    in which a port gives them; null if the file isn't int8.
+    """
+    validation = mnist.load("validation")
+    images = np.concatenate(
+        [validation.images[:_DIGITS], np.full((2, 28, 28), [[[0]], [[255]]], np.uint8)]
+    )
+    inputs = {CLASSIFIER.input.name: images[:, None]}
+    [probabilities] = open_session(model, "float").run(None, inputs)
+    values = {
+        "sha256": sha256,
+        "images": images.tolist(),
+        "probabilities": probabilities.tolist(),
+        "logits": integer_logits(model, images).tolist(),
+    }
+    return json.dumps(values).encode()
+
+
+def integer_logits(model: bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What the softmax reads, by onnxruntime's integer kernels: float32 [n, classes]."""
+    graph = onnx.load_from_string(model)
+    nodes = graph.graph.node
+    first = next((index for index, node in enumerate(nodes) if node.op_type == "Softmax"), None)
+    if first is None:
+        raise ModelError("the network ends without a softmax")
+    logits = nodes[first].input[0]
+    del nodes[first:], graph.graph.output[:]
+    graph.graph.output.append(onnx.helper.make_tensor_value_info(logits, _FLOATS, None))
+    session = open_session(graph.SerializeToString(), "integer")
+    values: NDArray[np.float32] = session.run(None, {CLASSIFIER.input.name: images[:, None]})[0]
+    return values
