@@ -5,6 +5,7 @@ product with a float32 is one with its 24 bits, rounded to 24 bits, half to even
 """
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -50,7 +51,7 @@ def write_c(model: bytes, name: str) -> CSource:
             f"{name} as C would take {size:,} bytes of flash; at most {_MAX_WEIGHTS:,}"
         )
     program = _Program(layers)
-    symbol = "".join(letter if letter.isalnum() else "_" for letter in name).lower()
+    symbol = re.sub(r"[^a-z0-9]|^(?=[0-9])", "_", name.lower())
     values = {
         "name": symbol,
         "upper": symbol.upper(),

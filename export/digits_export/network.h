@@ -18,6 +18,9 @@
  * logits: natural logarithms of relative probabilities, times @upper@_ONE, of 0 to 9; one more is
  * that of no digit. Returns the likeliest digit, or -1 if none is likelier.
  */
+#ifdef __cplusplus
+extern "C"
+#endif
 int @name@_classify(const uint8_t pixels[@upper@_PIXELS], int32_t logits[@upper@_LOGITS]);
 
 #endif

@@ -1,0 +1,105 @@
+"""The bundled network as C, compiled for this machine and for emulated ones, and in NumPy."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from digits.data.mnist import Split
+from digits.inference.model_file import BUNDLED
+from digits.inference.numpy_engine import NumpySession
+from digits_export.ports import integer_logits
+from tests.conftest import Run
+
+PORTS = Path(__file__).parents[1] / "ports"
+STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
+CORTEX_M4 = ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft", "-nostdlib", "-ffreestanding")
+CLASSES, PRECISION = 11, 2.0**-16
+TICK = 40  # instructions: with -icount shift=0, one takes a nanosecond
+
+pytestmark = [pytest.mark.slow, pytest.mark.unix]
+
+
+def build(compiler: str, folder: Path, *arguments: str | Path) -> Path:
+    """Compile lenet5.c and more; skips if the compiler is missing."""
+    if not shutil.which(compiler):
+        pytest.skip(f"{compiler} is not installed")
+    line = [compiler, *STRICT, "-O2", "-I", folder, *arguments, folder / "lenet5.c"]
+    subprocess.run([*line, "-o", folder / "program"], check=True)
+    return folder / "program"
+
+
+def logits(command: Sequence[str | Path], images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """What tests/ports/host.c writes."""
+    done = subprocess.run(command, input=images.tobytes(), capture_output=True, check=True)
+    return np.frombuffer(done.stdout, "<i4").reshape(-1, CLASSES) * PRECISION
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the bundled network as C, and its vectors."""
+    folder = tmp_path_factory.mktemp("ports")
+    return Path(shutil.copy(BUNDLED, folder)).parent
+
+
+@pytest.fixture
+def folder(exported: Path, run: Run) -> Path:
+    if not (exported / "lenet5.c").exists():
+        names = [str(exported / f"lenet5.{suffix}") for suffix in ("h", "c", "vectors.json")]
+        answer = run("export", exported / "lenet5.int8.onnx", "--format", "c", "--vectors")
+        assert answer == (0, "".join(f"{name}\n" for name in names), "")
+    return exported
+
+
+@pytest.fixture
+def vectors(folder: Path) -> dict[str, Any]:
+    values = json.loads((folder / "lenet5.vectors.json").read_text())
+    return values | {"images": np.array(values["images"], np.uint8)}
+
+
+def test_c_has_onnxruntime_s_logits_for_all_test_digits(folder: Path, full_test_set: Split) -> None:
+    program = build("cc", folder, PORTS / "host.c")
+    expected = integer_logits(Path(BUNDLED).read_bytes(), full_test_set.images)
+    actual = logits([program], full_test_set.images)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=PRECISION)
+    assert (actual.argmax(1) == expected.argmax(1)).all()
+    header = (folder / "lenet5.h").read_text()
+    assert "48393 bytes of constants, 14688 bytes of static memory, 319740 mult" in header
+
+
+def test_c_on_armv6(folder: Path, vectors: dict[str, Any]) -> None:
+    arm = "-march=armv6", "-marm", "-static", PORTS / "host.c"
+    program = build("arm-linux-gnueabi-gcc", folder, *arm)
+    actual = logits(["qemu-arm", program], vectors["images"])
+    np.testing.assert_allclose(actual, vectors["logits"], rtol=0, atol=PRECISION)
+
+
+def test_c_on_a_cortex_m4(folder: Path, vectors: dict[str, Any]) -> None:
+    """Without an operating system, a library, or floating point."""
+    rows = (f"{{{','.join(map(str, image.ravel()))}}}" for image in vectors["images"])
+    declaration = "#include <stdint.h>\nstatic const uint8_t images[IMAGES][784]"
+    count = f"#define IMAGES {len(vectors['images'])}\n"
+    (folder / "images.h").write_text(f"{count}{declaration} = {{{','.join(rows)}}};\n")
+    board = PORTS / "cortex_m4.c", "-T", PORTS / "cortex_m4.ld", "-Wno-pedantic", "-Wno-conversion"
+    program = build("arm-none-eabi-gcc", folder, *CORTEX_M4, *board)  # nothing else is linked
+    machine = "qemu-system-arm -M mps2-an386 -nographic -icount shift=0"
+    machine += " -semihosting-config enable=on,target=native -kernel"
+    done = subprocess.run([*machine.split(), program], capture_output=True, text=True, timeout=300)
+    numbers = re.findall(r"^-?\d+$", done.stdout + done.stderr, re.MULTILINE)
+    ticks, *columns = np.array(numbers, int).reshape(-1, 1 + CLASSES).T
+    actual = np.array(columns).T * PRECISION
+    np.testing.assert_allclose(actual, vectors["logits"], rtol=0, atol=PRECISION)
+    assert 1e6 < TICK * ticks.mean() < 1e7  # 3.3 million
+
+
+def test_numpy_reproduces_the_vectors(vectors: dict[str, Any]) -> None:
+    session = NumpySession(Path(BUNDLED).read_bytes(), "")
+    [values] = session.run({"images": vectors["images"][:, None]}, [])
+    np.testing.assert_allclose(values, vectors["probabilities"], rtol=0, atol=1e-5)
