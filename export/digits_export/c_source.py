@@ -24,11 +24,13 @@ _WIDTH = 98  # characters of a line
 class CSource(NamedTuple):
     """The two files, and what they need.
 
+    name: of both files, without suffix: a C identifier.
     flash: bytes of weights, biases and multipliers.
     ram: bytes of static memory.
     multiplications: of int8 by uint8, for a digit.
     """
 
+    name: str
     header: str
     source: str
     flash: int
@@ -39,23 +41,32 @@ class CSource(NamedTuple):
 def write_c(model: bytes, name: str) -> CSource:
     """Write the C of an int8 file of `digits export`.
 
-    name: of the network; functions, constants and files begin with it. Raises ModelError for a file
-    that isn't int8, or has what C can't do, or too many weights.
+    name: of the network; functions, constants and files begin with it, in lower-case ASCII. Raises
+    ModelError for a file that isn't int8, or has what C can't do, or too many weights.
     """
     layers = read_layers(model, name)
-    weights = [layer.weights.values for layer in layers[:-1] if layer.weights]
+    ends = [index for index, layer in enumerate(layers, 1) if layer.op == "softmax"]
+    if len(ends) != 1:
+        raise ModelError(
+            f"{name} has {len(ends)} softmax layers; as C it must end with the only one"
+        )
+    del layers[ends[0] :]
+    weights = [layer.weights.values for layer in layers if layer.weights]
     if any(values.dtype != np.int8 for values in weights):
         raise ModelError(f"{name} isn't int8: add --quantize")
     if (size := sum(values.size for values in weights)) > _MAX_WEIGHTS:
         raise ModelError(
             f"{name} as C would take {size:,} bytes of flash; at most {_MAX_WEIGHTS:,}"
         )
+    if layers[1].op not in ("conv", "dense"):  # which read the pixels themselves
+        layers.insert(1, layers[0]._replace(op="load"))
     program = _Program(layers)
-    symbol = re.sub(r"[^a-z0-9]|^(?=[0-9])", "_", name.lower())
+    symbol = re.sub(r"\W", "_", name, flags=re.ASCII).lower()
+    if not symbol[:1].isalpha():
+        symbol = f"net_{symbol}"
     values = {
         "name": symbol,
         "upper": symbol.upper(),
-        "architecture": name,
         "flash": program.flash,
         "ram": program.ram,
         "multiplications": program.multiplications,
@@ -69,7 +80,8 @@ def write_c(model: bytes, name: str) -> CSource:
         _fill(files("digits_export").joinpath(f"network.{suffix}").read_text("utf-8"), values)
         for suffix in ("h", "c")
     )
-    return CSource(header, source, program.flash, program.ram, program.multiplications)
+    source = _without_unused(source)
+    return CSource(symbol, header, source, program.flash, program.ram, program.multiplications)
 
 
 class _Program:
@@ -79,6 +91,7 @@ class _Program:
         self.tables, self.steps = list[str](), list[str]()
         self.flash = self.multiplications = self.largest_sums = self.largest_values = 0
         self.logits = 0
+        self._bound = 0  # of the sums' magnitude
         # Of the integers that the next layer reads, and of each sum.
         self._scale, self._zero, self._scales = np.float32(1), 0, np.ones(1, np.float32)
         self._source = "pixels"
@@ -86,8 +99,6 @@ class _Program:
         for layer in layers:
             getattr(self, f"_{layer.op}", self._refuse)(layer)
             self._shape = layer.shape
-            if self.logits:
-                break
 
     @property
     def ram(self) -> int:
@@ -99,6 +110,12 @@ class _Program:
 
     def _dequantize(self, layer: Layer) -> None:
         self._scale, self._zero = np.float32(layer.scale), layer.zero
+
+    def _load(self, layer: Layer) -> None:
+        count = math.prod(layer.shape)
+        self.steps.append(f"load({count}, {layer.zero}, pixels);")
+        self._scales, self._bound = np.full(layer.shape, self._scale), 255
+        self.largest_sums = count
 
     def _conv(self, layer: Layer) -> None:
         self._multiply(layer)
@@ -127,10 +144,19 @@ class _Program:
         n, biases = len(self.steps), layer.biases.values
         self._table(f"int8_t weights{n}", self._weights(layer))
         self._table(f"int32_t biases{n}", biases)
+        magnitudes = np.abs(self._weights(layer).reshape(len(biases), -1).astype(np.int64)).sum(1)
+        biases = biases.astype(np.int64)
+        bounds = magnitudes * max(self._zero, 255 - self._zero) + np.maximum(biases, ~biases)
+        self._limit(int(bounds.max()))
         ones = np.ones(layer.shape, np.float32)
         scales = np.float32(self._scale) * layer.weights.scale
         self._scales = ones * scales.reshape(-1, *[1] * (len(layer.shape) - 1))
         self.largest_sums = max(self.largest_sums, math.prod(layer.shape))
+
+    def _limit(self, bound: int) -> None:
+        if bound >= 1 << 31:
+            raise ModelError("C has no sums that 32 bits may not hold")
+        self._bound = bound
 
     def _weights(self, layer: Layer) -> NDArray[Any]:
         assert layer.weights
@@ -147,6 +173,7 @@ class _Program:
 
     def _average_pool(self, layer: Layer) -> None:
         self._pool(layer, "false")
+        self._limit(self._bound * math.prod(layer.kernel))
         self._scales = self._scales / np.float32(math.prod(layer.kernel))
 
     def _pool(self, layer: Layer, is_max: str) -> None:
@@ -188,6 +215,16 @@ class _Program:
         self.flash += values.nbytes
         lines = "\n".join(_lines(values.ravel().tolist()))
         self.tables.append(f"static const {name}[] = {{\n{lines}\n}};")
+
+
+def _without_unused(source: str) -> str:
+    """Leave out functions and arrays that nothing below uses: compilers warn of them."""
+    *parts, used = source.split("\n\n")
+    for part in reversed(parts):
+        defined = re.search(r"^(?:static .*?|} )(\w+)[(\[;]", part, re.MULTILINE)
+        if defined is None or re.search(rf"\b{defined[1]}\b", used):
+            used = f"{part}\n\n{used}"
+    return used
 
 
 def _lines(values: Sequence[int]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-/* @architecture@, written by `digits export --format c`; see the header. */
+/* @name@, written by `digits export --format c`; see the header. */
 #include "@name@.h"
 
 #include <stdbool.h>
@@ -13,11 +13,17 @@ typedef struct {
 } shape_t;
 
 static int32_t sums[@sums@];
+
 static uint8_t values[@values@];
 
 /* The part of a kernel that is on the picture, along one side, when it begins at a place. */
 static int first_inside(int at) { return at < 0 ? -at : 0; }
 static int last_inside(int at, int kernel, int side) { return at + kernel > side ? side - at : kernel; }
+
+static void load(int count, int zero, const uint8_t *x)
+{
+    for (int i = 0; i < count; i++) sums[i] = x[i] - zero;
+}
 
 static void convolve(const shape_t *s, const uint8_t *x, const int8_t *weights, const int32_t *biases)
 {
@@ -92,12 +98,14 @@ static uint64_t round24(uint64_t x)
     return shift(x, bits) << bits;
 }
 
-/* sum * multiplier / 2^bits, rounded as the product of two float32 and then to an integer. */
+/* sum * multiplier / 2^bits, rounded as the product of two float32 and then to an integer. Far
+ * beyond what a value may be, it stops short of the largest integer. */
 static int32_t scale(int32_t sum, uint32_t multiplier, int bits)
 {
     uint64_t magnitude = round24(sum < 0 ? -(uint64_t)sum : (uint64_t)sum);
-    int32_t scaled = (int32_t)shift(round24(magnitude * multiplier), bits);
-    return sum < 0 ? -scaled : scaled;
+    uint64_t scaled = shift(round24(magnitude * multiplier), bits);
+    int32_t limited = scaled < INT32_MAX - 255 ? (int32_t)scaled : INT32_MAX - 255;
+    return sum < 0 ? -limited : limited;
 }
 
 /* block: how many sums have the same multiplier. */

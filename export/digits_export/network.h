@@ -1,4 +1,4 @@
-/* @architecture@: reads one handwritten digit. Written by `digits export --format c`.
+/* @name@: reads one handwritten digit. Written by `digits export --format c`.
  *
  * @flash@ bytes of constants, @ram@ bytes of static memory, @multiplications@ multiplications a
  * digit. C99, no library, no allocation, no floating point. Not reentrant.
@@ -7,6 +7,10 @@
 #define @upper@_H
 
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #define @upper@_PIXELS 784
 #define @upper@_LOGITS @logits@
@@ -18,9 +22,10 @@
  * logits: natural logarithms of relative probabilities, times @upper@_ONE, of 0 to 9; one more is
  * that of no digit. Returns the likeliest digit, or -1 if none is likelier.
  */
-#ifdef __cplusplus
-extern "C"
-#endif
 int @name@_classify(const uint8_t pixels[@upper@_PIXELS], int32_t logits[@upper@_LOGITS]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

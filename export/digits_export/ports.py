@@ -22,7 +22,7 @@ Port = Literal["c", "html", "vectors"]
 _CARD = """
 ## C
 
-`{name}.c` has tables of {c.flash:,} bytes, {c.ram:,} bytes of static memory and
+`{c.name}.c` has tables of {c.flash:,} bytes, {c.ram:,} bytes of static memory and
 {c.multiplications:,} multiplications a digit. Its logits are those of onnxruntime's integer
 kernels.
 """
@@ -46,18 +46,18 @@ def make_ports(path: Path, model: ModelSource, ports: Collection[Port]) -> Ports
     if not ports:
         return Ports({}, "")
     file = load(model, ClassifierMetadata)
-    base = path.with_name(path.name.removesuffix(".onnx").removesuffix(".int8"))
+    name = path.name.removesuffix(".onnx").removesuffix(".int8")
     files, card = dict[Path, bytes](), ""
     if "c" in ports:
-        c = write_c(file.content, base.name)
-        files[base.with_suffix(".h")] = c.header.encode()
-        files[base.with_suffix(".c")] = c.source.encode()
-        card = _CARD.format(c=c, name=base.name)
+        c = write_c(file.content, name)
+        files[path.with_name(f"{c.name}.h")] = c.header.encode()
+        files[path.with_name(f"{c.name}.c")] = c.source.encode()
+        card = _CARD.format(c=c)
     if "html" in ports:
-        page = write_html(file.content, base.name, file.metadata.rejection_threshold)
-        files[base.with_suffix(".html")] = page.encode()
+        page = write_html(file.content, name, file.metadata.rejection_threshold)
+        files[path.with_name(f"{name}.html")] = page.encode()
     if "vectors" in ports:
-        files[base.with_suffix(".vectors.json")] = _vectors(file.content, file.sha256)
+        files[path.with_name(f"{name}.vectors.json")] = _vectors(file.content, file.sha256)
     return Ports(files, card)
 
 
@@ -83,14 +83,14 @@ def _vectors(model: bytes, sha256: str) -> bytes:
 
 
 def integer_logits(model: bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What the softmax reads, by onnxruntime's integer kernels: float32 [n, classes]."""
+    """What the last softmax reads, by onnxruntime's integer kernels: float32 [n, classes]."""
     graph = onnx.load_from_string(model)
     nodes = graph.graph.node
-    first = next((index for index, node in enumerate(nodes) if node.op_type == "Softmax"), None)
-    if first is None:
+    ends = [index for index, node in enumerate(nodes) if node.op_type == "Softmax"]
+    if not ends:
         raise ModelError("the network ends without a softmax")
-    logits = nodes[first].input[0]
-    del nodes[first:], graph.graph.output[:]
+    logits = nodes[ends[-1]].input[0]
+    del nodes[ends[-1] :], graph.graph.output[:]
     graph.graph.output.append(onnx.helper.make_tensor_value_info(logits, _FLOATS, None))
     session = open_session(graph.SerializeToString(), "integer")
     values: NDArray[np.float32] = session.run(None, {CLASSIFIER.input.name: images[:, None]})[0]

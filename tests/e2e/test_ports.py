@@ -60,7 +60,7 @@ def folder(exported: Path, run: Run) -> Path:
 
 @pytest.fixture
 def vectors(folder: Path) -> dict[str, Any]:
-    values = json.loads((folder / "lenet5.vectors.json").read_text())
+    values: dict[str, Any] = json.loads((folder / "lenet5.vectors.json").read_text())
     return values | {"images": np.array(values["images"], np.uint8)}
 
 

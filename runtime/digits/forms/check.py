@@ -123,7 +123,7 @@ def _value_range(field: Field) -> tuple[float, float]:
     """The least and the largest number that a field may hold, as far as constraints say."""
     constraints = field.constraints
     _, digits = constraints.lengths
-    values = [-math.inf, 10**digits - 1 if digits < math.inf else math.inf]
+    values = [-math.inf, float(f"1e{digits}") - 1 if digits < math.inf else math.inf]
     if isinstance(constraints.range, tuple):
         values = [*constraints.range]
     elif isinstance(constraints.values, AllowedNumbers):

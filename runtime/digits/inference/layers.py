@@ -13,6 +13,7 @@ from digits.errors import ModelError
 from digits.inference.onnx_file import Node, read_interface, read_nodes, read_weights
 
 _NO_MARGIN, _UNIT, _ONE = [0, 0, 0, 0], [1, 1], np.ones(1, np.float32)
+_SIDES = {2, 3}  # the dimensions of a map in a batch
 # What each operation may have, as an engine knows nothing else.
 _FIXED_ATTRIBUTES: dict[str, dict[str, Any]] = {
     "Conv": {"dilations": [_UNIT]},
@@ -98,13 +99,21 @@ def read_layers(model: bytes, name: str) -> list[Layer]:
 def _is_known(node: Node, stored: dict[str, Stored]) -> bool:
     fixed = _FIXED_ATTRIBUTES.get(node.op, {})
     fits = all(node.attributes.get(key, allowed[0]) in allowed for key, allowed in fixed.items())
-    return fits and all(key in stored for key in node.inputs[1:]) and len(node.outputs) == 1
+    if not (fits and all(key in stored for key in node.inputs[1:]) and len(node.outputs) == 1):
+        return False
+    mean = [stored[key].values for key in node.inputs[1:] if node.op == "ReduceMean"]
+    return all({*(axes % 4).tolist()} == _SIDES for axes in mean)
 
 
 def _layer(node: Node, stored: dict[str, Stored], shape: tuple[Any, ...]) -> Layer:
     op, inputs = _NAMES[node.op], [stored[key] for key in node.inputs[1:]]
-    if op == "conv":
-        return _convolution(node, shape, *inputs)
+    if node.op == "MatMul":
+        inputs[0] = Stored(np.ascontiguousarray(inputs[0].values.T), inputs[0].scale)
+    if op in ("conv", "dense"):
+        weights, biases, *_ = *inputs, Stored(np.zeros(len(inputs[0].values), np.int32), _ONE)
+        if op == "conv":
+            return _convolution(node, shape, weights, biases)
+        return Layer(op, (len(weights.values),), weights, biases)
     if op in ("max_pool", "average_pool"):
         kernel = tuple(node.attributes.get("kernel_shape", shape[1:]))
         strides = tuple(node.attributes.get("strides", kernel))
@@ -114,12 +123,6 @@ def _layer(node: Node, stored: dict[str, Stored], shape: tuple[Any, ...]) -> Lay
         sides = [-1] if node.op == "Flatten" else inputs[0].values.tolist()[1:]
         missing = math.prod(shape) // abs(math.prod(sides))
         return Layer(op, tuple(missing if side == -1 else side for side in sides))
-    if node.op == "MatMul":
-        shares = np.ascontiguousarray(inputs[0].floats.T)
-        inputs = [Stored(shares, _ONE), Stored(np.zeros(len(shares), np.float32), _ONE)]
-    if op == "dense":
-        weights, biases = inputs
-        return Layer(op, (len(weights.values),), weights, biases)
     if op in ("quantize", "dequantize"):
         scale, zero = (each.values.item() for each in inputs)
         return Layer(op, shape, scale=scale, zero=zero)

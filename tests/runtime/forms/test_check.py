@@ -57,6 +57,8 @@ def test_sums_and_cameras(run: Run) -> None:
     assert say(run, sums + fields % "30-40") == expected and not say(run, sums + fields % "20-40")
     tenths = fields.replace("0-10", "0-0.1") % "0.2-3"  # which isn't twice 0.1 as floats add up
     assert not say(run, sums + tenths)
+    long = tenths.replace('range = "0-0.1"', 'length = "1-400"')
+    assert not any("it is never" in sentence for sentence in say(run, sums + long))
     tiny = GOOD.replace("102, 52", "33, 42")
     assert len(say(run, f"fields = [{tiny}]")) == 2
     Path("form.toml").write_text(f'size = [210, 297]\nfind = "fixed"\nfields = [{tiny}]')

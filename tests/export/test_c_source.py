@@ -1,0 +1,121 @@
+"""Networks as C, beside onnxruntime's integer kernels; and what can't be written."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from digits.errors import ModelError
+from digits.inference.model_file import BUNDLED_DETECTOR
+from digits_export.c_source import write_c
+from digits_export.html_page import write_html
+from digits_export.ports import integer_logits, make_ports
+from digits_export.quantize import batches, quantize
+from digits_train.models import VGG16
+from digits_train.onnx_graph import serialize
+from tests.export.conftest import classifier_graph
+
+PRECISION = 2.0**-16
+NOISE = np.random.default_rng(0).integers(0, 256, (50, 28, 28), np.uint8)
+MAIN = Path(__file__).parents[1] / "ports" / "host.c"
+
+
+class Scaled(nn.Sequential):
+    """Layers that read pixels from 0 to 1."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        pixels: torch.Tensor = images.float() / 255
+        for layer in self:
+            pixels = layer(pixels)
+        return pixels
+
+
+class Dense(nn.Module):
+    """What reads the pixels as they are, by one layer without a bias."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool = nn.AvgPool2d(4)
+        self.dense = nn.Linear(49, 10, bias=False)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.dense(self.pool(images.float() / 255).flatten(1))
+        return logits
+
+
+MARGINS = Scaled(
+    nn.Conv2d(1, 6, 3, stride=2, padding=(1, 2)),  # no ReLU: negative values, too
+    nn.Conv2d(6, 12, (3, 2), groups=3),
+    nn.ReLU(),
+    nn.MaxPool2d(3, stride=2),
+    nn.Flatten(),
+    nn.Linear(12 * 5 * 6, 10),
+)
+MEANS = Scaled(
+    nn.Conv2d(1, 8, 3),
+    nn.ReLU(),
+    nn.AvgPool2d(2),
+    nn.Conv2d(8, 8, 3, padding=1),
+    nn.ReLU(),
+    nn.AdaptiveAvgPool2d(1),
+    nn.Flatten(),
+    nn.Linear(8, 10),
+)
+
+
+def int8_model(network: nn.Module) -> bytes:
+    torch.manual_seed(0)
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=0.2)
+    return serialize(quantize(classifier_graph(network), batches(NOISE[:, None])))
+
+
+def compiled_logits(model: bytes, folder: Path) -> np.ndarray:
+    source = write_c(model, "lenet5")
+    (folder / "lenet5.h").write_text(source.header)
+    (folder / "lenet5.c").write_text(source.source)
+    program = folder / "program"
+    options = ("-std=c99", "-Werror", "-Wall", "-fsanitize=undefined,address", "-I", folder)
+    subprocess.run(["cc", *options, MAIN, folder / "lenet5.c", "-o", program], check=True)
+    done = subprocess.run([program], input=NOISE.tobytes(), capture_output=True, check=True)
+    return np.frombuffer(done.stdout, "<i4").reshape(len(NOISE), -1) * PRECISION
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
+@pytest.mark.parametrize(
+    ("network", "units"),
+    # onnxruntime computes means of floats, so that an activation may be rounded otherwise.
+    [(MARGINS, 1), (MEANS, 0.02 / PRECISION), (Dense(), 0.02 / PRECISION)],
+    ids=["margins", "means", "dense"],
+)
+def test_logits_are_onnxruntime_s(network: nn.Module, units: float, tmp_path: Path) -> None:
+    model = int8_model(network)
+    expected = integer_logits(model, NOISE)
+    assert expected.std() > 0.1
+    actual = compiled_logits(model, tmp_path)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=units * PRECISION)
+
+
+def test_what_is_refused_is_named() -> None:
+    vgg = serialize(classifier_graph(VGG16()))
+    for write, model, reason in (
+        (write_c, serialize(classifier_graph(MEANS)), "a isn't int8: add --quantize"),
+        (write_c, vgg, "a isn't int8"),
+        (lambda model, name: write_html(model, name, 0.5), vgg, "a as a page would have"),
+    ):
+        with pytest.raises(ModelError, match=reason):
+            write(model, "a")
+    with pytest.raises(ModelError, match="it is a detector"):
+        make_ports(Path("a.onnx"), BUNDLED_DETECTOR, ["c"])
+
+
+def test_names_are_identifiers() -> None:
+    source = write_c(int8_model(MEANS), "7 Netze-ä")
+    assert source.name == "net_7_netze__"
+    assert "int net_7_netze___classify(" in source.source
+    assert '#include "net_7_netze__.h"' in source.source
