@@ -91,3 +91,35 @@ def test_answers_match_this_machine(computed: dict[str, Computed], processor: st
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=ROUNDING)
         np.testing.assert_array_equal(ours.argmax(1), theirs.argmax(1))
         np.testing.assert_array_equal(ours.max(1) < threshold, theirs.max(1) < threshold)
+
+
+def test_a_32_bit_system_predicts_in_numpy(
+    tmp_path: Path, test_slice: Split, pictures: list[Path]
+) -> None:
+    """Armv7, with Debian's NumPy and Pillow, and without onnxruntime."""
+    if "DIGITS_ARM" not in os.environ:
+        pytest.skip("needs an Arm root file system: run `make test-arm`")
+    root = Path(os.environ["DIGITS_ARM"])
+    commands = {
+        "pictures": ["predict", "--json", *map(str, pictures)],
+        "read": ["read", str(pictures[7])],
+        "info": ["info", "--json"],
+    }
+    (tmp_path / "commands.json").write_text(json.dumps(commands))
+    np.save(tmp_path / "images.npy", test_slice.images)
+    path = f"PYTHONPATH={RUNTIME}:{root / 'packages-armhf'},PYTHONDONTWRITEBYTECODE=1"
+    python = ["qemu-arm", "-L", str(root / "debian-armhf"), "-E", path]
+    python.append(str(root / "debian-armhf/usr/bin/python3"))
+    line = [*python, str(Path(__file__).with_name("compute.py")), "armhf"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    answers = json.loads((tmp_path / "armhf.json").read_text())
+    assert answers["machine"].startswith("armv")
+    code, out, _ = answers["pictures"]
+    assert code == 0
+    assert [json.loads(line)["digit"] for line in out.splitlines()] == [*range(10)]
+    assert answers["read"][0] == 1 and "needs onnxruntime" in answers["read"][2]
+    assert json.loads(answers["info"][1])["engine"].startswith("numpy ")
+    expected = ClassifierModel(BUNDLED, kernels="float").probabilities(test_slice.images)
+    actual = np.load(tmp_path / "armhf.npz")["float"]
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=ROUNDING)

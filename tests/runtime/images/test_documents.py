@@ -107,6 +107,7 @@ def test_pdf_must_be_named_so(tmp_path: Path) -> None:
     [
         ("pypdfium2", "pdf", 'a PDF needs pypdfium2: pip install "digits[documents]"'),
         ("pillow_heif", "heic", 'HEIC needs pillow-heif: pip install "digits[documents]"'),
+        ("PIL.AvifImagePlugin", "avif", "AVIF needs Pillow 11.3"),
     ],
 )
 def test_missing_extra(
@@ -114,7 +115,8 @@ def test_missing_extra(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, module, None)
     file = tmp_path / f"a.{suffix}"
-    file.write_bytes(b"%PDF-1.7" if suffix == "pdf" else b"\0\0\0\x1cftypheic\0\0\0\0")
+    box = b"\0\0\0\x1cftyp%s\0\0\0\0" % suffix.encode()
+    file.write_bytes(b"%PDF-1.7" if suffix == "pdf" else box)
     with pytest.raises(PictureError, match=sentence.replace("[", r"\[")):
         picture.load(str(file))
 
