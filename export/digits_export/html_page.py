@@ -1,6 +1,7 @@
 """Write a classifier as a page for browsers: one file, which works without a server."""
 
 import base64
+import html
 import json
 from importlib.resources import files
 from typing import Any
@@ -21,7 +22,7 @@ def write_html(model: bytes, name: str, threshold: float) -> str:
     """
     network = json.dumps([*map(_layer, read_layers(model, name))], separators=(",", ":"))
     page = files("digits_export").joinpath("page.html").read_text("utf-8")
-    values = {"architecture": name, "network": network, "threshold": threshold}
+    values = {"architecture": html.escape(name), "network": network, "threshold": threshold}
     for key, value in values.items():
         page = page.replace(f"@{key}@", str(value))
     if len(page) > _MAX_BYTES:

@@ -204,7 +204,8 @@ def adapt(
     LABELS.csv is a table of `digits review`, or a folder of pictures sorted by digit. Other
     people's digits may be read worse: docs/teach.md has figures.
     """
-    from digits.adapt import adapt
+    with options.needs_package("`digits adapt`", "onnxruntime"):
+        from digits.adapt import adapt
     from digits.data import datasets
     from digits.files import write_bytes
     from digits.inference.metadata import ClassifierMetadata

@@ -94,5 +94,7 @@ def test_without_onnxruntime_predict_works_and_read_says_what_it_needs(tmp_path:
     needs = "error: reading numbers needs onnxruntime, which a 64-bit system can install\n"
     done = run("read", PICTURES / "7.jpg")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", needs)
+    for command in (["bench"], ["adapt", PICTURES, "-o", tmp_path / "b.onnx"]):
+        assert f"error: `digits {command[0]}` needs onnxruntime" in run(*command).stderr
     (tmp_path / "a.onnx").write_bytes(Path(BUNDLED).read_bytes()[:-9])
     assert "is damaged" in run("predict", PICTURES / "7.jpg", "--model", tmp_path / "a.onnx").stderr
