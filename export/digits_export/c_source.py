@@ -52,12 +52,12 @@ def write_c(model: bytes, name: str) -> CSource:
         )
     del layers[ends[0] :]
     weights = [layer.weights.values for layer in layers if layer.weights]
-    if any(values.dtype != np.int8 for values in weights):
-        raise ModelError(f"{name} isn't int8: add --quantize")
     if (size := sum(values.size for values in weights)) > _MAX_WEIGHTS:
         raise ModelError(
             f"{name} as C would take {size:,} bytes of flash; at most {_MAX_WEIGHTS:,}"
         )
+    if any(values.dtype != np.int8 for values in weights):
+        raise ModelError(f"{name} isn't int8: add --quantize")
     if layers[1].op not in ("conv", "dense"):  # which read the pixels themselves
         layers.insert(1, layers[0]._replace(op="load"))
     program = _Program(layers)
@@ -155,7 +155,7 @@ class _Program:
 
     def _limit(self, bound: int) -> None:
         if bound >= 1 << 31:
-            raise ModelError("C has no sums that 32 bits may not hold")
+            raise ModelError("C has no sums of more than 32 bits")
         self._bound = bound
 
     def _weights(self, layer: Layer) -> NDArray[Any]:
@@ -196,20 +196,21 @@ class _Program:
 
     def _softmax(self, layer: Layer) -> None:
         n, [self.logits] = len(self.steps), layer.shape
-        self._multipliers(self._scales, _LOGIT_BITS)
+        block = self._multipliers(self._scales, _LOGIT_BITS)
         self.steps.append(f"for (int i = 0; i < {self.logits}; i++)")
-        self.steps.append(f"    logits[i] = scale(sums[i], multipliers{n}[i], shifts{n}[i]);")
+        of = f"[i / {block}]" if block > 1 else "[i]"
+        self.steps.append(f"    logits[i] = scale(sums[i], multipliers{n}{of}, shifts{n}{of});")
 
     def _multipliers(self, scales: NDArray[np.float32], bits: int) -> int:
         """Add tables of scales, as 24 bits and a shift; returns for how many sums each is."""
-        rows = scales.reshape(len(scales), -1)
-        fractions, exponents = np.frexp(rows[:, 0].astype(np.float32))
-        if (rows != rows[:, :1]).any():
-            raise ModelError("C has no channels of several scales")
+        flat = scales.ravel().astype(np.float32)
+        changes = np.flatnonzero(np.diff(flat)) + 1
+        block = math.gcd(flat.size, *changes.tolist())
+        fractions, exponents = np.frexp(flat[::block])
         n = len(self.steps)
         self._table(f"uint32_t multipliers{n}", (fractions * 2.0**24).astype(np.uint32))
         self._table(f"uint8_t shifts{n}", (24 - bits - exponents).astype(np.uint8))
-        return rows.shape[1]
+        return block
 
     def _table(self, name: str, values: NDArray[Any]) -> None:
         self.flash += values.nbytes
