@@ -96,7 +96,10 @@ def debug_strip(examined: Candidates, prediction: Prediction) -> Image.Image:
         left, top, right, bottom = examined.box
         width = max(1, round(2 * max(grey.size) / _PANEL))
         ImageDraw.Draw(grey).rectangle((left, top, right - 1, bottom - 1), None, colour, width)
-    panels = [_panel(ImageOps.pad(grey, (_PANEL, _PANEL), color="lightgrey"), "picture", "")]
+    # Pillow 11's `pad` fails where it rounds the shorter side to zero.
+    fitted = [max(1, round(side * _PANEL / max(grey.size))) for side in grey.size]
+    padded = ImageOps.pad(grey.resize(fitted), (_PANEL, _PANEL), color="lightgrey")
+    panels = [_panel(padded, "picture", "")]
     for index, (hypothesis, frame, answer, weight) in enumerate(
         zip(hypotheses, examined.frames, examined.answers, weights, strict=True)
     ):

@@ -21,15 +21,16 @@ get_debian() { # FOLDER ARCHITECTURE PACKAGE...
         >"$apt/sources.list"
     apt_own() {
         apt-get --quiet=2 -o APT::Architecture="$architecture" \
-            -o APT::Architectures="$architecture" -o APT::Sandbox::User= -o Dir::State="$apt" -o Dir::State::Status="$apt/status" \
-            -o Dir::Cache="$apt" -o Dir::Etc::SourceList="$apt/sources.list" \
-            -o Dir::Etc::SourceParts=- -o Acquire::Languages=none "$@"
+            -o APT::Architectures="$architecture" -o APT::Sandbox::User= -o Dir::State="$apt" \
+            -o Dir::State::Status="$apt/status" -o Dir::Cache="$apt" \
+            -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=- \
+            -o Acquire::Languages=none "$@"
     }
     apt_own update
     apt_own install --download-only --no-install-recommends --yes "$@"
     for package in "$apt"/archives/*.deb; do dpkg-deb --extract "$package" "$apt/root"; done
     [ -d "$apt/root/lib" ] || ln -s usr/lib "$apt/root/lib" # where programs look for their loader
-    # Where programs look for these two, which an installation would link.
+    # An installation would link these two to where NumPy looks for them.
     find "$apt/root/usr/lib" -regex '.*/lib\(blas\|lapack\)\.so\.3' \
         -exec ln --symbolic --relative --target-directory "$apt/root/usr/lib/arm-linux-gnueabihf" {} +
     mv "$apt/root" "$folder"
@@ -57,7 +58,7 @@ start_debian debian-armhf armhf python3 python3-numpy python3-pil
 .venv/bin/uv pip freeze --exclude-editable >.arm/versions.new
 if ! cmp --silent .arm/versions.new .arm/versions || [ ! -d .arm/packages-armhf ]; then
     get_packages packages --python-platform aarch64-manylinux_2_28 --requirements pyproject.toml
-    get_packages packages-armhf typer # the only one that Debian's is too old of; pure Python
+    get_packages packages-armhf typer # Debian's is too old; pure Python
     mv .arm/versions.new .arm/versions
 fi
 for folder in "${!debians[@]}"; do
