@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from digits.images import picture
 from digits.images.documents import isolated
 from digits.prediction import SIGNS
 from digits.terminal import print_stderr, track
+
+if TYPE_CHECKING:  # else `digits eval` would need a form's packages
+    from digits.forms.form import Field, Form
 
 _BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB for each digit
 _DIGIT_KEYS = (
@@ -188,20 +191,18 @@ def evaluate_fields(task: ReadForm, table: Path, on_error: OnError) -> Report:
     Raises DataError if no sheet can be read, or the table has answers; and ModelError.
     """
     form = task.form
-    columns = tables.header(table, "file", *form.indices_by_name)
-    fields = [field for field in form.fields if field.name.lower() in columns]
-    if not fields or fields[0].columns[1].lower() in columns:  # else answers would be the labels
-        raise DataError(f"{table} needs columns named as fields of {form.file}, without answers")
-    for name in [field.name for field in form.fields if field not in fields]:
-        print_stderr(f"warning: {table} has no column {name}, so it isn't measured")
+    fields = _labelled_fields(form, table)
     counts = {name: FieldCounts() for name in (*(each.name for each in fields), _ALL)}
-    classifier = task.open()
+    classifier, seen = task.open(), set[str]()
     names = [field.name.lower() for field in fields]
     rows = [row for row in tables.rows(table, "file", *names) if any(row[1].values())]
     for line, row, has_more in track(rows, len(rows), "reading"):
         try:
             if has_more:  # such as those after an unquoted decimal comma
                 raise DataError("more cells than columns")
+            if not row["file"] or row["file"] in seen:
+                raise DataError(f"the file is {'there twice' if row['file'] else 'missing'}")
+            seen.add(row["file"])
             labels = [page_text(row.get(field.name.lower(), "")) for field in fields]
             file = tables.find_file(row["file"], table.parent, Path())
             [sheet] = task.ask(classifier, [isolated(str(file), picture.SHEET_MAX_SIDE)])
@@ -226,6 +227,19 @@ def evaluate_fields(task: ReadForm, table: Path, on_error: OnError) -> Report:
         "fields": [{"field": name, **each.to_dict()} for name, each in counts.items()],
     }
     return Report(values, {})
+
+
+def _labelled_fields(form: "Form", table: Path) -> list["Field"]:
+    """The fields that have a column in a table of labels; warns of others. Raises DataError."""
+    columns = tables.header(table, "file", *form.indices_by_name)
+    fields = [field for field in form.fields if field.name.lower() in columns]
+    if not fields:
+        raise DataError(f"{table} has no column named like a field of {form.file}")
+    if fields[0].columns[1].lower() in columns:
+        raise DataError(f"{table} has answers of `digits read`: keep what is written, and no more")
+    if missing := ", ".join(field.name for field in form.fields if field not in fields):
+        print_stderr(f"warning: {table} has no column for {missing}: not measured")
+    return fields
 
 
 def _pick(record: object, keys: Iterable[str]) -> dict[str, Any]:

@@ -53,13 +53,14 @@ def run(
 
     jobs: see `worker_count`.
     output: a file that gets the results instead, as CSV or JSON; pictures with a result there
-        aren't read.
+        aren't read, but to draw them.
     drawings: get a drawing of each answer.
 
     Exits with 1 after an error. Raises ModelError if a network can't be used, DigitsError if a
     result can't be written, and Interrupted after Ctrl-C.
     """
     files: Sequence[str] = inputs.files
+    done = set[str]()
     task = replace(task, drawing_format=drawings.format)
     write: Callable[[str], object] = print_result
     columns = task.columns if output_format.is_table else task.keys
@@ -71,7 +72,9 @@ def run(
 
                 results_file = ResultsFile(output, columns, output_format, redo_status="not found")
                 stack.enter_context(closing(results_file))
-                files = _without_done(files, results_file, output_format)
+                done = _find_done(files, results_file, output_format)
+                if not drawings.format:  # else each is drawn, so that none is missing there
+                    files = [file for file in files if file not in done]
                 write, header = results_file.append, ""
             workers = worker_count(files, jobs)
             if workers > 1:
@@ -84,7 +87,7 @@ def run(
                 write(header)
             tracked = track(results, len(files), "reading", printed=not output)
             for file, result in zip(files, tracked, strict=True):
-                if result.lines:
+                if result.lines and file not in done:
                     write(result.lines)
                 if result.error:
                     inputs.errors.report(result.error)
@@ -108,15 +111,15 @@ def worker_count(files: Sequence[str], jobs: int | None) -> int:
     return count if count > 1 or has_pdf else 0
 
 
-def _without_done(
+def _find_done(
     files: Sequence[str], results_file: "ResultsFile", output_format: Format
-) -> list[str]:
-    """The files without a result; says how many have one."""
-    rest = [f for f in files if _done_hash(output_format, f) not in results_file.done_hashes]
-    if len(rest) < len(files):
-        skipped = f"{len(files) - len(rest)} of {len(files)} pictures"
+) -> set[str]:
+    """The files that have a result; says how many."""
+    done = {f for f in files if _done_hash(output_format, f) in results_file.done_hashes}
+    if count := sum(file in done for file in files):
+        skipped = f"{count} of {len(files)} pictures"
         print_stderr(f"skipping {skipped}: {results_file.path} has them")
-    return rest
+    return done
 
 
 def _done_hash(output_format: Format, file: str) -> int:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -89,7 +89,9 @@ class FieldOnSheet(NamedTuple):
         crops = self._crops(text, labels)
         name, _, status = (column.lower() for column in self.field.columns)
         cells, notes = {key: self.row[key] for key in (name, status)}, self.row["note"].split("; ")
-        with self._changed_table(cells, notes, self.field.refusal(text)) as table:
+        form = self.table.form
+        outdated = {self.field.refusal(text), *map(form.why_broken, form.rules)}
+        with self._changed_table(cells, notes, outdated) as table:
             for path in crops:
                 remove(path)
             table.save()
@@ -101,7 +103,7 @@ class FieldOnSheet(NamedTuple):
 
     @contextmanager
     def _changed_table(
-        self, cells: dict[str, str], notes: Sequence[str], outdated: str = ""
+        self, cells: dict[str, str], notes: Sequence[str], outdated: Collection[str] = ()
     ) -> Iterator[SheetTable]:
         """Open the table anew, as others may have changed it, and change the field's row.
 
@@ -110,7 +112,7 @@ class FieldOnSheet(NamedTuple):
         with open_table(self.table.path, self.table.form) as table:
             for row in table.rows:
                 if self._is_same_sheet(row):
-                    old = (note for note in row["note"].split("; ") if note != outdated)
+                    old = (note for note in row["note"].split("; ") if note not in outdated)
                     kept = [note for note in old if not note.startswith(self._mark)]
                     note = "; ".join(filter(None, dict.fromkeys([*kept, *notes])))
                     row.update(cells, note=note)

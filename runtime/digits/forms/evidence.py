@@ -34,12 +34,14 @@ def draw_sheet(page: GreyImage, sheet: Sheet) -> Image.Image:
     pen, scale = ImageDraw.Draw(image), image.width / form.size[0]
     for field, number in zip(form.fields, sheet.numbers, strict=False):
         box = [scale * side for side in field.box]
-        colour = _COLOURS[number.status]
+        is_missing = number.status == "blank" and not field.is_optional
+        colour = AMBER if is_missing else _COLOURS[number.status]
+        text = number.to_text().replace("–", "-")  # which the font has
         pen.rectangle(box, outline=colour, width=3)
         font = ImageFont.load_default(min(max((box[3] - box[1]) / 2, 14), 40))
-        label = pen.textbbox((box[0] + 3, box[1] - 3), number.to_text(), font, "lb")
+        label = pen.textbbox((box[0] + 3, box[1] - 3), text, font, "lb")
         pen.rectangle((label[0] - 3, label[1] - 3, label[2] + 3, label[3] + 3), fill=colour)
-        pen.text((box[0] + 3, box[1] - 3), number.to_text(), "white", font, "lb")
+        pen.text((box[0] + 3, box[1] - 3), text, "white", font, "lb")
     titled = ImageOps.expand(image, (0, _LINE, 0, 0), _COLOURS[sheet.status])
     title = f"{page.name}   {sheet.status}   {sheet.note}"
     ImageDraw.Draw(titled).text((8, 4), title, "white", ImageFont.load_default(18))

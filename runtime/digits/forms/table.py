@@ -16,6 +16,7 @@ from digits.errors import DigitsError
 from digits.files import atomic_write, locked, write_all
 from digits.forms.form import CANNOT_CHECK, Field, Form, Rule
 from digits.forms.sheet import overall_status
+from digits.images.formats import split_page
 from digits.text import escape_control
 
 _MAX_NAMED = 10  # of the missing keys
@@ -49,8 +50,12 @@ class SheetTable:
         self._columns = [columns.get(name, name) for name in empty]
 
     def drop_outdated(self) -> None:
-        """Drop each row that is torn, or whose sheet wasn't found, if its file has a later row."""
-        last_rows = {row["file"]: row for row in self.rows}
+        """Drop each row that is torn, or whose sheet wasn't found, if its file has a later row.
+
+        That of a document that couldn't be opened goes when its pages have rows.
+        """
+        last_rows = {split_page(row["file"]).file: row for row in self.rows}
+        last_rows |= {row["file"]: row for row in self.rows if split_page(row["file"]).page}
         self.rows = [
             row
             for row in self.rows
@@ -130,6 +135,7 @@ class SheetTable:
         sheet.freeze_panes = "B2"
         status_columns = {field.name: field.columns[2].lower() for field in self.form.fields}
         key = next((field.name for field in self.form.fields if field.is_key), "")
+        required = {field.name for field in self.form.fields if not field.is_optional}
         for column, name in enumerate(self._columns, 1):
             sheet.cell(1, column, name).font = Font(bold=True)
             texts = [row[name.lower()] for row in self.rows]
@@ -142,6 +148,8 @@ class SheetTable:
                 cell = sheet.cell(line, column, value)
                 cell.alignment = Alignment(vertical="top", wrap_text=name == "note")
                 status = row[status_columns[name]] if name in status_columns else text
+                if status == "blank" and name in required:
+                    status = "review"
                 if name == key and row["status"] == "duplicate":
                     status = "duplicate"
                 if status in _FILLS:

@@ -20,16 +20,13 @@ TIMEOUT = 60.0  # seconds for one page
 
 
 def split_pages(files: Sequence[str]) -> list[str]:
-    """Name each page of a document: `scan.pdf#1` and so on.
-
-    What has but one page, or can't be opened, keeps its name.
-    """
+    """Name each page of a document: `scan.pdf#1` and so on; see `page_names`."""
     documents = [file for file in files if file.lower().endswith(DOCUMENT_SUFFIXES)]
     counts: Iterator[int] = map(_count_pages, documents)
     if any(map(is_pdf, documents)):
         chunks = [[file] for file in documents]
         start = partial(partial, _count_each)
-        counts = parallel_map(start, chunks, 1, lambda _: 1, MEMORY_LIMIT, TIMEOUT)
+        counts = parallel_map(start, chunks, 1, lambda _: 0, MEMORY_LIMIT, TIMEOUT)
     tracked = track(counts, len(documents), "counting pages", printed=False)
     by_file = dict(zip(documents, tracked, strict=True))
     return [name for file in files for name in page_names(file, by_file.get(file, 1))]
@@ -58,4 +55,4 @@ def _count_pages(file: str) -> int:
     try:
         return picture.count_pages(file)
     except PictureError:  # whoever reads it says why
-        return 1
+        return 0

@@ -30,8 +30,12 @@ def is_pdf(name: str) -> bool:
 
 
 def page_names(file: str, count: int) -> list[str]:
-    """Name each page of a document; one that has but one keeps its name."""
-    return [f"{file}#{page}" for page in range(1, count + 1)] if count > 1 else [file]
+    """Name each page of a document. A TIFF of one page is a picture, and keeps its name.
+
+    count: 0 if the document can't be opened.
+    """
+    has_pages = count > 1 or (count and is_pdf(file))
+    return [f"{file}#{page}" for page in range(1, count + 1)] if has_pages else [file]
 
 
 def split_page(name: str) -> PageName:

@@ -66,13 +66,14 @@ def test_accepted_and_wrong_of_each_field(run: Run) -> None:
 @pytest.mark.parametrize(
     ("table", "code", "sentence"),
     [
-        ("file,a\n0.png,12\n", 0, "warning: labels.csv has no column b, so it isn't measured"),
-        ("file,c\n0.png,12\n", 1, "labels.csv needs columns named as fields of form.toml"),
+        ("file,a\n0.png,12\n", 0, "warning: labels.csv has no column for b: not measured"),
+        ("file,c\n0.png,12\n", 1, "labels.csv has no column named like a field of form.toml"),
         ("file,a\n0.png,12,5\n", 1, "line 2: more cells than columns"),
         ("file,a\n0.png,seven\n", 1, "line 2: the text may have digits"),
         ("file,a\n9.png,7\n", 1, "can't open 9.png"),
         ("file,a,A\n0.png,12,1\n", 1, "several columns are named a"),
-        ("file,a,a probability\n0.png,12,1\n", 1, "needs columns"),  # answers, not labels
+        ("file,a,a probability\n0.png,12,1\n", 1, "labels.csv has answers"),
+        ("file,a\n0.png,12\n0.png,13\n", 1, "line 3: the file is there twice"),
     ],
 )
 def test_tables(run: Run, table: str, code: int, sentence: str) -> None:

@@ -1,9 +1,11 @@
 """What `--annotate` draws on sheets."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pypdfium2
+from msgspec import structs
 from PIL import Image
 
 from digits.forms import evidence
@@ -24,14 +26,19 @@ def has(image: Image.Image, colour: tuple[int, int, int]) -> bool:
 
 def test_fields_are_green_amber_or_red() -> None:
     page = picture.load(np.full((400, 600), 230, np.uint8))
+    form = structs.replace(
+        FORM, fields=tuple(structs.replace(field, is_optional=True) for field in FORM.fields)
+    )
     statuses: list[NumberStatus] = ["accepted", "review", "unreadable"]
     for count in range(4):
         numbers = [Number("7", 0.9, status, "", "", ()) for status in statuses[:count]]
         numbers += [Number("", 1.0, "blank", "", "", ())] * (3 - count)
-        sheet = Sheet(FORM, tuple(numbers), location=np.diag([2.0, 2.0, 1.0]))
+        sheet = Sheet(form, tuple(numbers), location=np.diag([2.0, 2.0, 1.0]))
         drawn = evidence.draw_sheet(page, sheet).crop((0, 100, 600, 400))  # without the title
         colours = evidence.GREEN, evidence.AMBER, evidence.RED
         assert [has(drawn, colour) for colour in colours] == [True, count > 1, count > 2]
+        required = evidence.draw_sheet(page, replace(sheet, form=FORM)).crop((0, 100, 600, 400))
+        assert has(required, evidence.AMBER) or count == 3  # what may not be blank
         for x in (40, 220, 400):  # the box, in the picture's pixels
             assert (np.asarray(drawn)[120, x - 2 : x + 3] != 230).any()
 
@@ -51,5 +58,11 @@ def test_pdf_has_a_page_for_each_sheet_and_each_bad_file(
     with pypdfium2.PdfDocument("sheets.pdf") as document:
         texts = [page.get_textpage().get_text_bounded() for page in document]
         pages = [page.render().to_pil() for page in document]
+    assert run("read", *arguments, "-o", "a.csv")[0] == 1
+    for _ in range(2):  # also what has a row
+        assert run("read", *arguments, "-o", "a.csv", "--annotate", "again.pdf")[0] == 1
+        with pypdfium2.PdfDocument("again.pdf") as document:
+            assert len(document) == 3
+    assert Path("a.csv").read_text().count("a.png") == 1
     assert "b.png is not a picture" in texts[1].replace("\r\n", " ")
     assert texts[0] == texts[2] == "" and pages[0].width / pages[0].height > 1.2

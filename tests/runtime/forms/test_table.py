@@ -72,6 +72,21 @@ def test_table_behind_a_link_stays_there_and_has_one_writer(path: Path) -> None:
     assert path.is_symlink() and "s.jpg,7,0.9" in path.resolve().read_text()
 
 
+def test_row_of_a_document_that_could_not_be_opened_goes_when_its_pages_are_read(
+    path: Path,
+) -> None:
+    write(path, "4 accepted; 5 accepted; 9 accepted")
+    table = SheetTable(path, FORM)
+    [row] = table.rows
+    lost = row | {"file": "a.pdf", "status": "not found"}
+    table.rows = [lost, row | {"file": "b.pdf#1"}, row | {"file": "a.pdf#1"}, {**lost}]
+    table.drop_outdated()
+    assert [each["file"] for each in table.rows] == ["b.pdf#1", "a.pdf#1", "a.pdf"]
+    table.rows = [lost, row | {"file": "a.pdf#1"}, row | {"file": "a.pdf#2"}]
+    table.drop_outdated()
+    assert [each["file"] for each in table.rows] == ["a.pdf#1", "a.pdf#2"]
+
+
 def test_spreadsheet_has_a_filter_widths_and_colours(path: Path) -> None:
     write(
         path, "7 accepted; 8 review;  unreadable", "a note that is long enough for two lines " * 3

@@ -42,6 +42,8 @@ def test_pages_of_a_pdf_at_200_dpi_or_as_large_as_asked_for(tmp_path: Path) -> N
         small = picture.load(name, 600)
         assert max(small.pixels.shape) == 600
         assert small.downscale == pytest.approx(2339 / 600)
+    one = make_pdf(tmp_path / "one.pdf", A4)
+    assert documents.split_pages([str(one)]) == [f"{one}#1"]
     isolated = documents.isolated(names[1], 600)
     assert isinstance(isolated, picture.GreyImage) and (isolated.pixels == small.pixels).all()
 

@@ -212,3 +212,16 @@ def test_other_tables(table: Path, message: str, run: Run) -> None:
     table.write_text(TABLE.replace(*OTHERS[message]))
     code, _, err = run("review", table)
     assert code == 1 and message in err
+
+
+def test_undo_leaves_no_note_of_a_rule(table: Path, classifier: Classifier) -> None:
+    form = FORM.replace("fields", 'sums = ["id = q2"]\nfields')
+    table.with_name("form.toml").write_text(form)
+    cells = "7,0.98,accepted,1,0.9,accepted,7,0.9,accepted,complete,,form.toml"
+    right = f"{TABLE.splitlines()[0]}\na.jpg,{cells}\n"
+    table.write_text(right)
+    [field] = [each for each in sheet_fields(table, classifier) if each.field.name == "id"]
+    field.store_correction("8", table.with_name("labels.csv"))
+    assert "id isn't q2" in table.read_text()
+    field.undo_correction("8", table.with_name("labels.csv"))
+    assert table.read_text() == right
