@@ -31,11 +31,15 @@ def load_fields(source: Path, detector: DetectorModel) -> tuple[list[Item], int]
     ranked_items = list[tuple[int, str, Item]]()  # with their ranks and probabilities
     latest = {row["file"]: row for row in table.rows}  # earlier rows: their pictures are replaced
     for row in latest.values():
-        for field in form.fields:
+        broken = [rule for rule in form.rules if form.why_broken(rule) in row["note"]]
+        disputed = {index for rule in broken for index in rule.field_indices}
+        for index, field in enumerate(form.fields):
             text, probability, status = (row[name.lower()] for name in field.columns)
             if not status:
                 continue  # the sheet isn't found
             rank = _rank(field, status, row["status"])
+            if rank == _ACCEPTED and index in disputed:  # by a sum that a correction has broken
+                rank = _IN_DOUBT
             remark = f"{field.name} is {_WORDS.get(status, status)} (probability {probability[:5]})"
             remark += f"; the sheet is {_WORDS.get(row['status'], row['status'])}"
             if row["note"]:

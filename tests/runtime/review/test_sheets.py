@@ -223,5 +223,6 @@ def test_undo_leaves_no_note_of_a_rule(table: Path, classifier: Classifier) -> N
     [field] = [each for each in sheet_fields(table, classifier) if each.field.name == "id"]
     field.store_correction("8", table.with_name("labels.csv"))
     assert "id isn't q2" in table.read_text()
+    assert [item.remark.split()[0] for item in load(table, classifier) if item.is_unsure] == ["q2"]
     field.undo_correction("8", table.with_name("labels.csv"))
     assert table.read_text() == right
