@@ -31,7 +31,7 @@ def engine() -> Engine:
     return Engine(package, import_module(package).__version__)
 
 
-def is_full() -> bool:
+def runs_all_networks() -> bool:
     """Whether all networks run here, or only classifiers."""
     return engine().package == "onnxruntime"
 
@@ -43,7 +43,7 @@ def open_session(
 
     name: what errors call it. kernels, threads: see `Network`.
     """
-    if is_full():
+    if runs_all_networks():
         from digits.inference.session import Session
 
         return Session(model, name, kernels, threads)
@@ -56,7 +56,7 @@ def open_session(
 
 def inspect(model: bytes, name: str) -> Description:
     """Describe a file without running it. Raises ModelError, with its name, if it is malformed."""
-    if is_full():
+    if runs_all_networks():
         from digits.inference import session
 
         return session.inspect(model, name)
