@@ -4,6 +4,7 @@ Sums are those of onnxruntime's integer kernels, and they are rounded as there, 
 product with a float32 is one with its 24 bits, rounded to 24 bits, half to even.
 """
 
+import hashlib
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -57,7 +58,7 @@ def write_c(model: bytes, name: str) -> CSource:
             f"{name} as C would take {size:,} bytes of flash; at most {_MAX_WEIGHTS:,}"
         )
     if any(values.dtype != np.int8 for values in weights):
-        raise ModelError(f"{name} isn't int8: add --quantize")
+        raise ModelError(f"{name} isn't int8, which `digits export --quantize` makes of a run")
     if layers[1].op not in ("conv", "dense"):  # which read the pixels themselves
         layers.insert(1, layers[0]._replace(op="load"))
     program = _Program(layers)
@@ -66,6 +67,7 @@ def write_c(model: bytes, name: str) -> CSource:
         symbol = f"net_{symbol}"
     values = {
         "name": symbol,
+        "sha256": hashlib.sha256(model).hexdigest(),
         "upper": symbol.upper(),
         "flash": program.flash,
         "ram": program.ram,
@@ -120,7 +122,7 @@ class _Program:
     def _conv(self, layer: Layer) -> None:
         self._multiply(layer)
         channels, height, width = self._shape
-        top, left, *_ = layer.margin
+        top, left, *_ = layer.padding
         sides = (channels, height, width, *layer.shape, *layer.kernel, *layer.strides, top, left)
         n = len(self.steps)
         numbers = ", ".join(map(str, (*sides, layer.groups, self._zero)))
@@ -131,8 +133,10 @@ class _Program:
         self.multiplications += positions * math.prod(self._weights(layer).shape)
 
     def _dense(self, layer: Layer) -> None:
-        self._multiply(layer)
         rows, columns = self._weights(layer).shape
+        if columns != (count := math.prod(self._shape)):
+            raise ModelError(f"C has no dense layer of {columns} of {count} values")
+        self._multiply(layer)
         n = len(self.steps)
         arguments = f"{rows}, {columns}, {self._zero}, {self._source}, weights{n}, biases{n}"
         self.steps.append(f"multiply({arguments});")
@@ -198,8 +202,8 @@ class _Program:
         n, [self.logits] = len(self.steps), layer.shape
         block = self._multipliers(self._scales, _LOGIT_BITS)
         self.steps.append(f"for (int i = 0; i < {self.logits}; i++)")
-        of = f"[i / {block}]" if block > 1 else "[i]"
-        self.steps.append(f"    logits[i] = scale(sums[i], multipliers{n}{of}, shifts{n}{of});")
+        row = f"[i / {block}]" if block > 1 else "[i]"
+        self.steps.append(f"    logits[i] = scale(sums[i], multipliers{n}{row}, shifts{n}{row});")
 
     def _multipliers(self, scales: NDArray[np.float32], bits: int) -> int:
         """Add tables of scales, as 24 bits and a shift; returns for how many sums each is."""

@@ -43,8 +43,8 @@ def export(
     if vectors:
         ports.append("vectors")
     if run and run.suffix == ".onnx":
-        if not ports:
-            raise typer.BadParameter(f"{run} is exported: --format or --vectors says as what else")
+        if not ports or network or quantize or force or triton or data:
+            raise typer.BadParameter(f"an ONNX file takes --format or --vectors alone: {run}")
         files = make_ports(run, run, ports).files
         write_all(files)
         for path in files:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from digits.errors import ModelError
-from digits.inference.layers import Layer, Stored, read_layers
+from digits.inference.layers import Layer, ScaledTensor, read_layers
 
 _MAX_BYTES = 200_000
 
@@ -27,22 +27,23 @@ def write_html(model: bytes, name: str, threshold: float) -> str:
         page = page.replace(f"@{key}@", str(value))
     if len(page) > _MAX_BYTES:
         raise ModelError(
-            f"{name} as a page would have {len(page):,} bytes; at most {_MAX_BYTES:,} are written"
+            f"{name} as a page would have {len(page):,} bytes, of which int8 takes a quarter; at"
+            f" most {_MAX_BYTES:,} are written"
         )
     return page
 
 
 def _layer(layer: Layer) -> dict[str, Any]:
-    stored = {"weights": layer.weights, "biases": layer.biases}
-    return layer._asdict() | {name: value and _stored(value) for name, value in stored.items()}
+    tensors = {"weights": layer.weights, "biases": layer.biases}
+    return layer._asdict() | {name: value and _tensor(value) for name, value in tensors.items()}
 
 
-def _stored(stored: Stored) -> dict[str, Any]:
+def _tensor(tensor: ScaledTensor) -> dict[str, Any]:
     """The integers or floats, little-endian, in base64."""
-    content = np.ascontiguousarray(stored.values)
+    content = np.ascontiguousarray(tensor.values)
     return {
         "type": str(content.dtype),
         "rows": len(content),
-        "scale": stored.scale.tolist(),
+        "scale": tensor.scale.tolist(),
         "values": base64.b64encode(content.tobytes()).decode(),
     }

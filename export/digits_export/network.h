@@ -1,5 +1,8 @@
 /* @name@: reads one handwritten digit. Written by `digits export --format c`.
  *
+ * The ONNX file has the SHA-256
+ * @sha256@.
+ *
  * @flash@ bytes of constants, @ram@ bytes of static memory, @multiplications@ multiplications a
  * digit. C99, no library, no allocation, no floating point. Not reentrant.
  */

@@ -24,7 +24,7 @@ _CARD = """
 
 `{c.name}.c` has tables of {c.flash:,} bytes, {c.ram:,} bytes of static memory and
 {c.multiplications:,} multiplications a digit. Its logits are those of onnxruntime's integer
-kernels.
+kernels; but means of pools are exact here, and float32 there.
 """
 _DIGITS = 100  # of the validation set in the vectors; two more images are blank and full
 _FLOATS = 1  # ONNX's name of float32
@@ -64,8 +64,8 @@ def make_ports(path: Path, model: ModelSource, ports: Collection[Port]) -> Ports
 def _vectors(model: bytes, sha256: str) -> bytes:
     """Inputs and outputs, as JSON: of float kernels, and the logits of integer ones.
 
-    images: 28 rows of 28 pixels. probabilities: within 1e-5. logits: exact, but for the precision
-    in which a port gives them; null if the file isn't int8.
+    images: 28 rows of 28 pixels. probabilities: a port's are within 1e-5. logits: those of an int8
+    file are exact, but for the precision in which a port gives them.
     """
     validation = mnist.load("validation")
     images = np.concatenate(

@@ -47,18 +47,12 @@ def annotate(source: picture.Source, numbers: Iterable[Number]) -> Image.Image:
     return image
 
 
-def close_up(
-    source: picture.Source,
-    box: Sequence[int],
-    margin: float = 0.5,
-    max_side: int = _MAX_CLOSE_UP,
-) -> bytes:
+def close_up(source: picture.Source, box: Sequence[int], margin: float = 0.5) -> bytes:
     """Draw a box in the upright picture, and cut it out with a margin, as a JPEG.
 
     box: as in `Prediction`. If all sides are 0, or if it is outside the picture, the whole picture
         is returned, in grey.
     margin: its width as a multiple of the box's height, or of a quarter of the box's width.
-    max_side: pixels of its longer side, at most.
 
     Raises PictureError.
     """
@@ -75,7 +69,7 @@ def close_up(
         image = image.crop((*upper_left, *lower_right))
     else:
         image = image.convert("L")
-    image.thumbnail((max_side, max_side))
+    image.thumbnail((_MAX_CLOSE_UP, _MAX_CLOSE_UP))
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=90, subsampling=0)  # a thin box keeps its colour
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-/* Classify images from stdin, and write their logits. */
+/* Classify images from stdin, and write the digit and the logits of each. */
 #include "lenet5.h"
 
 #include <stdio.h>
@@ -6,10 +6,10 @@
 int main(void)
 {
     static uint8_t pixels[LENET5_PIXELS];
-    int32_t logits[LENET5_LOGITS];
+    int32_t answer[1 + LENET5_LOGITS];
     while (fread(pixels, 1, sizeof pixels, stdin) == sizeof pixels) {
-        lenet5_classify(pixels, logits);
-        fwrite(logits, 1, sizeof logits, stdout);
+        answer[0] = lenet5_classify(pixels, answer + 1);
+        fwrite(answer, 1, sizeof answer, stdout);
     }
     return 0;
 }

@@ -19,16 +19,16 @@ class Drawings:
     def __init__(self, path: Path | None = None) -> None:
         self._path, self._suffix = path, path.suffix.lower() if path else ""
         self.format = "JPEG" if self._suffix in (".pdf", ".jpg", ".jpeg") else "PNG" if path else ""
-        self._pages = list[tuple[str, bytes]]()
+        self._pages = list[tuple[str, bytes]]()  # of a PDF
+        self._count = 0
 
     def add(self, file: str, drawing: bytes, error: DigitsError | None) -> None:
         """Add the drawing of a picture, or nothing but the error. Raises DigitsError."""
-        if not self._path:
-            return
-        kept = drawing if self._suffix == ".pdf" else b""
-        self._pages.append((str(error or file), kept))
-        if drawing and not kept:
-            name = f"{len(self._pages)}-{os.path.basename(file)[:50]}.png"
+        self._count += 1
+        if self._suffix == ".pdf":
+            self._pages.append((str(error or file), drawing))
+        elif self._path and drawing:
+            name = f"{self._count}-{os.path.basename(file)[:50]}.png"
             is_picture = self._suffix in PICTURE_SUFFIXES
             write_bytes(self._path if is_picture else self._path / name, drawing)
 

@@ -22,8 +22,7 @@ from digits.evaluation.acceptance import calibrate, save
 from digits.evaluation.digits import Evaluation
 from digits.evaluation.numbers import FieldCounts, NumberEvaluation, numbers_in
 from digits.evaluation.pages import PageEvaluation
-from digits.images import picture
-from digits.images.documents import isolated
+from digits.images import documents, picture
 from digits.prediction import SIGNS
 from digits.terminal import print_stderr, track
 
@@ -205,7 +204,7 @@ def evaluate_fields(task: ReadForm, table: Path, on_error: OnError) -> Report:
             seen.add(row["file"])
             labels = [page_text(row.get(field.name.lower(), "")) for field in fields]
             file = tables.find_file(row["file"], table.parent, Path())
-            [sheet] = task.ask(classifier, [isolated(str(file), picture.SHEET_MAX_SIDE)])
+            [sheet] = task.ask(classifier, [documents.load(str(file), picture.SHEET_MAX_SIDE)])
             if reason := task.why_empty(sheet):
                 raise PictureError(f"{file}: {reason}")
         except (DataError, PictureError) as error:

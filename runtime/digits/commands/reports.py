@@ -59,8 +59,8 @@ def lines(values: Mapping[str, Any]) -> Iterator[str]:
             yield escape_control(f"{name:{width}}  {_format(value)}")
     for name, rows in tables.items():
         yield from ("", name)
-        shown = rows if name == "fields" else rows[:_MAX_ROWS]
-        yield from (f"  {row}".rstrip() for row in _table(shown))
+        examples = rows if name == "fields" else rows[:_MAX_ROWS]
+        yield from (f"  {row}".rstrip() for row in _table(examples))
 
 
 def _flatten(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

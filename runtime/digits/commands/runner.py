@@ -79,10 +79,10 @@ def run(
             workers = worker_count(files, jobs)
             if workers > 1:
                 task = replace(task, classifier_options=task.classifier_options._replace(threads=1))
-            make_result = _ResultMaker(task, output_format, inputs.show_name)
+            formatter = _ResultFormatter(task, output_format, inputs.show_name)
             starts = range(0, len(files), task.batch)
             batches = [files[first : first + task.batch] for first in starts]
-            results = stack.enter_context(_results(make_result, batches, workers))
+            results = stack.enter_context(_results(formatter, batches, workers))
             if header:
                 write(header)
             tracked = track(results, len(files), "reading", printed=not output)
@@ -129,9 +129,9 @@ def _done_hash(output_format: Format, file: str) -> int:
 
 @contextmanager
 def _results(
-    make_result: "_ResultMaker", batches: Sequence[Sequence[str]], workers: int
+    formatter: "_ResultFormatter", batches: Sequence[Sequence[str]], workers: int
 ) -> Iterator[Iterable[Result]]:
-    start = partial(_start, make_result)
+    start = partial(_start, formatter)
     if not workers:
         yield chain.from_iterable(map(start(), batches)) if batches else ()
     else:
@@ -142,68 +142,68 @@ def _results(
             from digits.images.documents import MEMORY_LIMIT, TIMEOUT
 
             limits = MEMORY_LIMIT, TIMEOUT
-        on_death = make_result.of_death
+        on_death = formatter.format_death
         with closing(parallel_map(start, batches, workers, on_death, *limits)) as results:
             yield results
 
 
-def _start(make_result: "_ResultMaker") -> Callable[[Sequence[str]], list[Result]]:
+def _start(formatter: "_ResultFormatter") -> Callable[[Sequence[str]], list[Result]]:
     """Open the networks; return what reads a batch, and goes on after an unreadable picture."""
     gc.disable()  # the libraries make 50,000 objects, none of which is garbage
     try:
-        return _BatchReader(make_result, make_result.task.open()).read
+        return _BatchReader(formatter, formatter.task.open()).read
     finally:
         gc.freeze()
         gc.enable()
 
 
 @dataclass(frozen=True)
-class _ResultMaker:
+class _ResultFormatter:
     task: Task
     output_format: Format
     show_name: bool
 
-    def of_answer(self, file: str, answer: "Answer", drawing: bytes = b"") -> Result:
+    def format_answer(self, file: str, answer: "Answer", drawing: bytes = b"") -> Result:
         reason = self.task.why_empty(answer)
         error = PictureError(f"{file}: {reason}") if reason else None
         if error and not self.task.writes_empty_answers:
             return Result("", error)
         return Result(self.output_format.lines(file, answer, self.show_name), error, drawing)
 
-    def of_error(self, file: str, error: DigitsError) -> Result:
+    def format_error(self, file: str, error: DigitsError) -> Result:
         if self.task.writes_unreadable and os.path.isfile(split_page(file).file):
             answer = self.task.unreadable(str(error))
             return Result(self.output_format.lines(file, answer, self.show_name), error)
         return Result("", error)
 
-    def of_death(self, file: str) -> Result:
+    def format_death(self, file: str) -> Result:
         message = "the process that read it died, or took too long; fewer --jobs need less memory"
-        return self.of_error(file, PictureError(f"{file}: {message}"))
+        return self.format_error(file, PictureError(f"{file}: {message}"))
 
 
 @dataclass(frozen=True)
 class _BatchReader:
-    make_result: _ResultMaker
+    formatter: _ResultFormatter
     classifier: "Classifier"
 
     def read(self, files: Sequence[str]) -> list[Result]:
         """Read a batch of pictures, at once if all of them can be read."""
-        task = self.make_result.task
+        task = self.formatter.task
         if len(files) > 1 and not task.drawing_format and STDIN not in files:
             with suppress(PictureError):
                 answers = task.ask(self.classifier, files)
-                return [*map(self.make_result.of_answer, files, answers)]
+                return [*map(self.formatter.format_answer, files, answers)]
         return [*map(self._read_file, files)]
 
     def _read_file(self, file: str) -> Result:
-        task = self.make_result.task
+        task = self.formatter.task
         try:
             if not task.drawing_format:
                 [answer] = task.ask(self.classifier, [to_source(file)])
-                return self.make_result.of_answer(file, answer)
+                return self.formatter.format_answer(file, answer)
             page = task.load(to_source(file))
             [answer] = task.ask(self.classifier, [page])
             drawing = task.draw(self.classifier, page, answer)
-            return self.make_result.of_answer(file, answer, drawing)
+            return self.formatter.format_answer(file, answer, drawing)
         except PictureError as error:
-            return self.make_result.of_error(file, error)
+            return self.formatter.format_error(file, error)

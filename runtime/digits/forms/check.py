@@ -52,7 +52,7 @@ def check(form: Form, networks: Networks) -> list[Finding]:
         total, *addends = (form.fields[i] for i in rule.field_indices)
         if rule.rows is None and not _can_be_sum(total, addends):
             names = " + ".join(field.name for field in addends)
-            findings.append(Finding(total, f"by what they may be, it is never {names}"))
+            findings.append(Finding(total, f"it can't be {names}, by what these may be"))
     return findings
 
 
@@ -97,10 +97,8 @@ def _check_paper(form: Form) -> Iterator[Finding]:
         gaps = (max(a[i] for a in boxes) - min(a[i + 2] for a in boxes) for i in (0, 1))
         gap, room = max(gaps), AROUND * max(bottom - top for _, top, _, bottom in boxes)
         if gap < room:
-            far = (
-                f"it is {unit * gap:.1f} mm from {other.name}; writing strays {unit * room:.1f} mm"
-            )
-            yield Finding(field, far)
+            distance = f"it is {unit * gap:.1f} mm from {other.name}"
+            yield Finding(field, f"{distance}; writing needs {unit * room:.1f} mm around it")
 
 
 def _check_print(form: Form, networks: Networks) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from digits import drawing
 from digits.errors import DigitsError, PictureError
@@ -18,8 +18,7 @@ from digits.forms.form import Field
 from digits.forms.locate import rectify
 from digits.forms.reading import cut, find_in_page
 from digits.forms.table import SheetTable, broken_rules, open_table
-from digits.images import picture
-from digits.images.documents import isolated
+from digits.images import documents, picture
 from digits.images.formats import split_page
 from digits.images.grey import Grey, digest_of
 from digits.images.picture import GreyImage
@@ -31,8 +30,7 @@ from digits.tables import find_file
 
 _IDENTITY = "file", "modified", "size"  # of a row; the last two, if `digits watch` wrote it
 _AROUND = 1.5  # heights of a field are shown around it
-_ALL = 1000.0  # such heights: the whole sheet
-_MAX_SHEET = 1600  # pixels of its longer side
+_MAX_SHEET = 1600  # pixels of a drawn sheet's longer side
 
 
 class FieldOnSheet(NamedTuple):
@@ -62,8 +60,11 @@ class FieldOnSheet(NamedTuple):
         form = self.table.form
         sheet, _ = rectify(page.pixels, to_page, (0, 0, *form.size))
         scale = sheet.shape[1] / form.size[0]
-        box = [round(scale * side) for side in self.field.box]
-        return drawing.close_up(sheet, box, _ALL, _MAX_SHEET)
+        image = Image.fromarray(sheet).convert("RGB")
+        box = [scale * side for side in self.field.box]
+        ImageDraw.Draw(image).rectangle(box, outline=drawing.UNSURE, width=image.width // 200)
+        image.thumbnail((_MAX_SHEET, _MAX_SHEET))
+        return drawing.encode(image)
 
     def refusal(self, text: str) -> str:
         """A sentence if the form forbids a text, by itself or beside the sheet's other fields."""
@@ -129,7 +130,7 @@ class FieldOnSheet(NamedTuple):
     def _find(self) -> tuple[GreyImage, Floats]:
         """The sheet's page, and the homography from the form's unit to its pixels."""
         file = find_file(self.row["file"], self.table.path.parent, Path())
-        page = picture.load(isolated(str(file), picture.SHEET_MAX_SIDE), picture.SHEET_MAX_SIDE)
+        page = documents.load(str(file), picture.SHEET_MAX_SIDE)
         size = str(os.path.getsize(split_page(str(file)).file))
         if self.row.get("size", size) != size:
             raise PictureError(f"{file} isn't the picture that was read: its size is another")

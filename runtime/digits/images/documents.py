@@ -4,7 +4,7 @@ A foreign PDF may crash its renderer, or take all memory. So the command line op
 of its own, or in one of the workers that read pictures.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -25,26 +25,32 @@ def split_pages(files: Sequence[str]) -> list[str]:
     counts: Iterator[int] = map(_count_pages, documents)
     if any(map(is_pdf, documents)):
         chunks = [[file] for file in documents]
-        start = partial(partial, _count_each)
-        counts = parallel_map(start, chunks, 1, lambda _: 0, MEMORY_LIMIT, TIMEOUT)
+        counts = parallel_map(_start_counting, chunks, 1, lambda _: 0, MEMORY_LIMIT, TIMEOUT)
     tracked = track(counts, len(documents), "counting pages", printed=False)
-    by_file = dict(zip(documents, tracked, strict=True))
-    return [name for file in files for name in page_names(file, by_file.get(file, 1))]
+    page_counts = dict(zip(documents, tracked, strict=True))
+    return [name for file in files for name in page_names(file, page_counts.get(file, 1))]
 
 
-def isolated(name: str, max_side: int) -> str | GreyImage:
-    """Load a PDF's page as `picture.load` does; any other picture is still to be loaded.
+def load(name: str, max_side: int) -> GreyImage:
+    """Load a picture or a page as `picture.load` does, but a PDF's in a process of its own.
 
-    Raises PictureError.
+    max_side: pixels that the longer side may have. Raises PictureError.
     """
     if not is_pdf(name):
-        return name
-    start = partial(partial, picture.load, max_side=max_side)
-    with closing(Worker[str, GreyImage](start, MEMORY_LIMIT)) as worker:
+        return picture.load(name, max_side)
+    with closing(Worker(partial(_start_loading, max_side), MEMORY_LIMIT)) as worker:
         try:
             return worker.ask(name, TIMEOUT)
         except (WorkerDied, TimeoutError) as error:
             raise PictureError(f"{name}: the process that read it died or took too long") from error
+
+
+def _start_loading(max_side: int) -> Callable[[str], GreyImage]:
+    return partial(picture.load, max_side=max_side)
+
+
+def _start_counting() -> Callable[[Sequence[str]], list[int]]:
+    return _count_each
 
 
 def _count_each(files: Sequence[str]) -> list[int]:

@@ -10,19 +10,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.errors import ModelError
-from digits.inference.onnx_file import Node, read_interface, read_nodes, read_weights
+from digits.inference.onnx_file import (
+    Node,
+    explain_damage,
+    read_interface,
+    read_nodes,
+    read_weights,
+)
 
-_NO_MARGIN, _UNIT, _ONE = [0, 0, 0, 0], [1, 1], np.ones(1, np.float32)
+_NO_PADDING, _UNIT, _ONE = [0, 0, 0, 0], [1, 1], np.ones(1, np.float32)
 _SIDES = {2, 3}  # the dimensions of a map in a batch
-# What each operation may have, as an engine knows nothing else.
-_FIXED_ATTRIBUTES: dict[str, dict[str, Any]] = {
-    "Conv": {"dilations": [_UNIT]},
-    "MaxPool": {"dilations": [_UNIT], "ceil_mode": [0], "storage_order": [0], "pads": [_NO_MARGIN]},
-    "AveragePool": {"ceil_mode": [0], "pads": [_NO_MARGIN]},
-    "Gemm": {"transA": [0], "transB": [1]},
-    "Softmax": {"axis": [1, -1]},
-    "Flatten": {"axis": [1]},
-    "Cast": {"to": [1]},  # float32
+# The defaults of attributes, and what they may be: engines know nothing else.
+_Attributes = dict[str, tuple[Any, list[Any]]]
+_POOL: _Attributes = {
+    "auto_pad": ("NOTSET", ["NOTSET", "VALID"]),
+    "ceil_mode": (0, [0]),
+    "dilations": (_UNIT, [_UNIT]),
+    "pads": (_NO_PADDING, [_NO_PADDING]),
+    "storage_order": (0, [0]),
+}
+_ATTRIBUTES: dict[str, _Attributes] = {
+    "Conv": {"auto_pad": ("NOTSET", ["NOTSET"]), "dilations": (_UNIT, [_UNIT])},
+    "MaxPool": _POOL,
+    "AveragePool": _POOL,
+    "Gemm": {"transA": (0, [0]), "transB": (0, [1]), "alpha": (1.0, [1.0]), "beta": (1.0, [1.0])},
+    "Softmax": {"axis": (-1, [-1, 1])},
+    "Flatten": {"axis": (1, [1])},
+    "Cast": {"to": (None, [1])},  # float32
 }
 _NAMES = {
     **{"Conv": "conv", "Gemm": "dense", "Relu": "relu", "MaxPool": "max_pool"},
@@ -32,8 +46,8 @@ _NAMES = {
 }
 
 
-class Stored(NamedTuple):
-    """A stored tensor. values: as they are stored. scale: what they are multiplied with."""
+class ScaledTensor(NamedTuple):
+    """A stored tensor: integers or floats, and the scale of each row, or of all."""
 
     values: NDArray[Any]
     scale: NDArray[np.float32]
@@ -56,38 +70,44 @@ class Layer(NamedTuple):
     scale, zero: of the pixels that the first layer dequantizes, x = scale * (i - zero), or of the
         integers to which others are rounded.
     kernel, strides: height and width.
-    margin: pixels of zeros at the top, left, bottom and right.
+    padding: pixels of zeros at the top, left, bottom and right.
     """
 
     op: str
     shape: tuple[int, ...]
-    weights: Stored | None = None
-    biases: Stored | None = None
+    weights: ScaledTensor | None = None
+    biases: ScaledTensor | None = None
     scale: float = 1.0
     zero: int = 0
     kernel: tuple[int, int] = (1, 1)
     strides: tuple[int, int] = (1, 1)
-    margin: tuple[int, ...] = (0, 0, 0, 0)
+    padding: tuple[int, ...] = (0, 0, 0, 0)
     groups: int = 1
 
 
 def read_layers(model: bytes, name: str) -> list[Layer]:
     """The layers of a file of `digits export`, from the pixels to the probabilities.
 
-    name: what errors call it. Raises ModelError, naming what no engine but onnxruntime computes.
+    name: what errors call it. Raises ModelError, naming what no engine but onnxruntime computes, or
+    if the file is malformed.
     """
-    stored = {key: Stored(value, _ONE) for key, value in read_weights(model).items()}
-    [source], _ = read_interface(model)
-    value, shape, layers = source.name, tuple(source.shape[1:]), list[Layer]()
+    with explain_damage(name):
+        return _read_layers(model, name)
+
+
+def _read_layers(model: bytes, name: str) -> list[Layer]:
+    stored = {key: ScaledTensor(value, _ONE) for key, value in read_weights(model).items()}
+    [pixels], _ = read_interface(model)
+    value, shape, layers = pixels.name, tuple(pixels.shape[1:]), list[Layer]()
     if not all(isinstance(side, int) for side in shape):
         raise ModelError(f"{name}: pictures of any size need onnxruntime")
     for node in read_nodes(model):
         if node.op == "DequantizeLinear" and node.inputs[0] in stored:
             integers, scale = (stored[key].values for key in node.inputs[:2])
-            stored[node.outputs[0]] = Stored(integers, scale.reshape(-1))
+            stored[node.outputs[0]] = ScaledTensor(integers, scale.reshape(-1))
             continue
         if node.op not in _NAMES or node.inputs[0] != value or not _is_known(node, stored):
-            raise ModelError(f"{name}: {node.op} at {node.outputs[0]} needs onnxruntime")
+            raise ModelError(f"{name}: only onnxruntime computes {node.op} as {node.outputs[0]} is")
         [value] = node.outputs
         if node.op == "DequantizeLinear" and layers:  # as the layer before has quantized it
             continue
@@ -96,27 +116,33 @@ def read_layers(model: bytes, name: str) -> list[Layer]:
     return layers
 
 
-def _is_known(node: Node, stored: dict[str, Stored]) -> bool:
-    fixed = _FIXED_ATTRIBUTES.get(node.op, {})
-    fits = all(node.attributes.get(key, allowed[0]) in allowed for key, allowed in fixed.items())
-    if not (fits and all(key in stored for key in node.inputs[1:]) and len(node.outputs) == 1):
+def _is_known(node: Node, stored: dict[str, ScaledTensor]) -> bool:
+    """Whether engines know this operation with these attributes and inputs."""
+    if len(node.outputs) != 1 or any(key not in stored for key in node.inputs[1:]):
         return False
-    mean = [stored[key].values for key in node.inputs[1:] if node.op == "ReduceMean"]
-    return all({*(axes % 4).tolist()} == _SIDES for axes in mean)
+    attributes = _ATTRIBUTES.get(node.op, {}).items()
+    if any(node.attributes.get(key, default) not in known for key, (default, known) in attributes):
+        return False
+    shapes = [stored[key].values.shape for key in node.inputs[1:]]
+    if node.op == "ReduceMean":
+        return {*(stored[node.inputs[1]].values % 4).tolist()} == _SIDES
+    return len(shapes) < 2 or shapes[1] == shapes[0][:1]  # a bias for each row of weights
 
 
-def _layer(node: Node, stored: dict[str, Stored], shape: tuple[Any, ...]) -> Layer:
+def _layer(node: Node, stored: dict[str, ScaledTensor], shape: tuple[Any, ...]) -> Layer:
     op, inputs = _NAMES[node.op], [stored[key] for key in node.inputs[1:]]
     if node.op == "MatMul":
-        inputs[0] = Stored(np.ascontiguousarray(inputs[0].values.T), inputs[0].scale)
+        inputs[0] = ScaledTensor(np.ascontiguousarray(inputs[0].values.T), inputs[0].scale)
     if op in ("conv", "dense"):
-        weights, biases, *_ = *inputs, Stored(np.zeros(len(inputs[0].values), np.int32), _ONE)
+        weights, biases, *_ = *inputs, ScaledTensor(np.zeros(len(inputs[0].values), np.int32), _ONE)
         if op == "conv":
             return _convolution(node, shape, weights, biases)
         return Layer(op, (len(weights.values),), weights, biases)
     if op in ("max_pool", "average_pool"):
-        kernel = tuple(node.attributes.get("kernel_shape", shape[1:]))
-        strides = tuple(node.attributes.get("strides", kernel))
+        kernel = strides = shape[1:]
+        if node.op != "ReduceMean":
+            kernel = tuple(node.attributes["kernel_shape"])
+            strides = tuple(node.attributes.get("strides", _UNIT))
         shape = (shape[0], *_positions(shape[1:], kernel, strides))
         return Layer(op, shape, kernel=kernel, strides=strides)
     if op == "reshape":
@@ -124,15 +150,17 @@ def _layer(node: Node, stored: dict[str, Stored], shape: tuple[Any, ...]) -> Lay
         missing = math.prod(shape) // abs(math.prod(sides))
         return Layer(op, tuple(missing if side == -1 else side for side in sides))
     if op in ("quantize", "dequantize"):
-        scale, zero = (each.values.item() for each in inputs)
+        scale, zero = (tensor.values.item() for tensor in inputs)
         return Layer(op, shape, scale=scale, zero=zero)
     return Layer(op, shape)
 
 
-def _convolution(node: Node, shape: tuple[Any, ...], weights: Stored, biases: Stored) -> Layer:
+def _convolution(
+    node: Node, shape: tuple[Any, ...], weights: ScaledTensor, biases: ScaledTensor
+) -> Layer:
     kernel, strides = weights.values.shape[2:], tuple(node.attributes.get("strides", _UNIT))
-    margin = tuple(node.attributes.get("pads", _NO_MARGIN))
-    padded = [side + margin[axis] + margin[axis + 2] for axis, side in enumerate(shape[1:])]
+    padding = tuple(node.attributes.get("pads", _NO_PADDING))
+    padded = [side + padding[axis] + padding[axis + 2] for axis, side in enumerate(shape[1:])]
     return Layer(
         "conv",
         (len(weights.values), *_positions(padded, kernel, strides)),
@@ -140,7 +168,7 @@ def _convolution(node: Node, shape: tuple[Any, ...], weights: Stored, biases: St
         biases,
         kernel=kernel,
         strides=strides,
-        margin=margin,
+        padding=padding,
         groups=node.attributes.get("group", 1),
     )
 

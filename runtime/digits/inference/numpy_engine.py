@@ -1,17 +1,15 @@
 """Run a classifier in NumPy, where onnxruntime has no wheel, as on 32-bit Arm."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from digits.errors import ModelError
 from digits.inference.interface import CLASSIFIER, Description
 from digits.inference.layers import Layer, read_layers
-from digits.inference.onnx_file import read_interface, read_metadata
+from digits.inference.onnx_file import explain_damage, read_interface, read_metadata
 
 Floats = NDArray[np.float32]
 
@@ -20,12 +18,12 @@ class NumpySession:
     """A file in NumPy; see `session.Session`.
 
     Activations aren't quantized, as with onnxruntime's float kernels. Raises ModelError for a
-    network that is more than convolutions, pools, dense layers and ReLUs in a chain.
+    network that is more than convolutions, pools, dense layers and ReLUs in a chain, and for a
+    malformed file.
     """
 
     def __init__(self, model: bytes, name: str) -> None:
-        with _explain(name):
-            self._steps = [*filter(None, map(_step, read_layers(model, name)))]
+        self._steps = [*filter(None, map(_step, read_layers(model, name)))]
 
     def run(
         self,
@@ -42,16 +40,8 @@ class NumpySession:
 
 def inspect(model: bytes, name: str) -> Description:
     """Describe a file. Raises ModelError, with its name, if it is malformed."""
-    with _explain(name):
+    with explain_damage(name):
         return Description(*read_interface(model), read_metadata(model))
-
-
-@contextmanager
-def _explain(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (LookupError, ValueError, TypeError, ArithmeticError, AssertionError) as error:
-        raise ModelError(f"{name} can't be read: {error}") from error
 
 
 def _step(layer: Layer) -> Callable[[Floats], Floats] | None:
@@ -78,7 +68,7 @@ def _convolution(layer: Layer) -> Callable[[Floats], Floats]:
     groups = layer.groups
     weights = layer.weights.floats.reshape(groups, layer.shape[0] // groups, -1).transpose(0, 2, 1)
     biases = layer.biases.floats.reshape(groups, 1, -1)
-    top, left, bottom, right = layer.margin
+    top, left, bottom, right = layer.padding
 
     def convolve(values: Floats) -> Floats:
         padded = np.pad(values, ((0, 0), (0, 0), (top, bottom), (left, right)))

@@ -4,12 +4,15 @@ A file is a message of Protocol Buffers (https://protobuf.dev/programming-guides
 others in it (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
 """
 
+import struct
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from digits.errors import ModelError
 from digits.inference.interface import Tensor
 
 _BYTES, _FOUR_BYTES = 2, 5  # wire types of texts and messages, and of floats; integers have 0
@@ -21,13 +24,22 @@ class Node(NamedTuple):
     """An operation of a graph.
 
     inputs: names of stored tensors, of other nodes' outputs, or of the graph's inputs.
-    attributes: integers, or lists of them; others are left out.
+    attributes: integers, lists of them, floats, or texts; others are empty lists.
     """
 
     op: str
     inputs: list[str]
     outputs: list[str]
     attributes: Mapping[str, Any]
+
+
+@contextmanager
+def explain_damage(name: str) -> Iterator[None]:
+    """Raise ModelError, with the file's name, where the block meets what no ONNX file has."""
+    try:
+        yield
+    except (LookupError, ValueError, TypeError, ArithmeticError, struct.error) as error:
+        raise ModelError(f"{name} can't be read: {error}") from error
 
 
 def read_weights(model: bytes | bytearray) -> dict[str, NDArray[Any]]:
@@ -82,11 +94,17 @@ def _graph(model: bytes | bytearray) -> memoryview:
 
 
 def _attribute(attribute: memoryview) -> tuple[str, Any]:
-    """The name of an attribute, and its integer or list of integers."""
-    [name], numbers = _fields(attribute, 1), [*_fields(attribute, 3)]
-    values = [*_fields(attribute, 8)]
-    signed = [value - (value >> 63 << 64) for value in numbers or values]  # two's complement
-    return str(name, "utf-8"), signed[0] if numbers else signed
+    """The name and the value of an attribute."""
+    [name] = _fields(attribute, 1)
+    values: list[Any] = [struct.unpack("<f", content)[0] for content in _fields(attribute, 2)]
+    values += map(_signed, _fields(attribute, 3))
+    values += (str(text, "utf-8") for text in _fields(attribute, 4))
+    return str(name, "utf-8"), values[0] if values else [*map(_signed, _fields(attribute, 8))]
+
+
+def _signed(integer: int) -> int:
+    """The number whose two's complement of 64 bits this is."""
+    return integer - (integer >> 63 << 64)
 
 
 def _tensor(value: memoryview) -> Tensor:

@@ -15,7 +15,7 @@ from digits.commands.results import ResultsFile, WriteFailed
 from digits.data.table import LABELS
 from digits.drawing import close_up
 from digits.errors import DigitsError
-from digits.images.documents import isolated
+from digits.images import documents
 from digits.images.picture import PAGE_MAX_SIDE
 from digits.review.items import LABEL_TEXT, Item
 from digits.tables import csv_row, plain_signs
@@ -69,7 +69,8 @@ class Review(Application):
             Route("/state", self.state),
             Route("/items/{index}", self.item),
             Route("/items/{index}", self.label, methods=["POST", "DELETE"]),
-            Route("/items/{index}/check", self.check),
+            Route("/items/{index}/details", self.details),
+            Route("/items/{index}/refusal", self.refusal),
             Route("/items/{index}/sheet", self.sheet),
         ]
         super().__init__(routes, settings, {DigitsError: _refuse})
@@ -82,13 +83,16 @@ class Review(Application):
         async with self._lock:
             return JSONResponse(await asyncio.to_thread(self._view, item))
 
-    async def check(self, request: Request) -> Response:
-        """Why the form forbids a label, if it does, and what its list says beside it."""
-        sheet_field, label = self._sheet_field(request), _label(request)
-        text = "" if label == "none" else label
+    async def details(self, request: Request) -> Response:
+        """What the form's list says beside a label, such as a name."""
+        details = self._sheet_field(request).details.get(_label(request), "")
+        return JSONResponse({"details": details})
+
+    async def refusal(self, request: Request) -> Response:
+        """Why the form forbids a label, if it does; it may be stored all the same."""
+        sheet_field, text = self._sheet_field(request), _text(_label(request))
         refusal = await asyncio.to_thread(sheet_field.refusal, text)
-        details = sheet_field.details.get(text, "")
-        return JSONResponse({"refusal": refusal, "details": details})
+        return JSONResponse({"refusal": refusal})
 
     async def sheet(self, request: Request) -> Response:
         """The whole sheet of a field."""
@@ -127,9 +131,9 @@ class Review(Application):
         if item.sheet_field:
             jpeg = item.sheet_field.close_up()
         elif item.box:
-            jpeg = close_up(isolated(item.file, PAGE_MAX_SIDE), item.box)
+            jpeg = close_up(documents.load(item.file, PAGE_MAX_SIDE), item.box)
         else:
-            page = isolated(item.file, PAGE_MAX_SIDE)
+            page = documents.load(item.file, PAGE_MAX_SIDE)
             prediction = self._classifier.predict(page)
             guess = _GUESSES.get(prediction.status, str(prediction.top1))
             view |= {"guess": guess, "remark": prediction.note or prediction.status}
@@ -140,7 +144,7 @@ class Review(Application):
 
     def _store(self, index: str, item: Item, label: str) -> None:
         """Store a label. Raises Refused and DigitsError."""
-        text = "" if label == "none" else label
+        text = _text(label)
         is_valid = LABEL_TEXT.fullmatch(text) if self._has_numbers else label in LABELS
         if not (label and is_valid):
             raise Refused(422, "a label is none, 0 to 9, or a number of up to 64 symbols")
@@ -168,13 +172,17 @@ class Review(Application):
         label, size = self._stored[index]
         self._labels.truncate_to(size)
         if sheet_field := self._items[index].sheet_field:
-            text = "" if label == "none" else label
-            sheet_field.undo_correction(text, self._labels.path)
+            sheet_field.undo_correction(_text(label), self._labels.path)
         del self._stored[index]
 
 
 def _label(request: Request) -> str:
     return plain_signs(request.query_params.get("label", ""))
+
+
+def _text(label: str) -> str:
+    """What is written, by a label; nothing by `none`."""
+    return "" if label == "none" else label
 
 
 async def _refuse(_: Request, error: Exception) -> Response:

@@ -11,7 +11,8 @@ from digits.commands.inputs import expand
 from digits.commands.results import ResultsFile
 from digits.errors import DataError, DigitsError, PictureError
 from digits.images import picture
-from digits.images.documents import isolated, split_pages
+from digits.images.documents import load as load_page
+from digits.images.documents import split_pages
 from digits.images.formats import split_page
 from digits.prediction import Reading, Status
 from digits.terminal import print_stderr, track
@@ -99,8 +100,7 @@ def load(
             cells = tuple(item.cells(labels.path.parent))
             is_labelled = hash(cells) in labels.done_hashes
             if is_folder and not is_labelled:
-                page = isolated(item.file, picture.DIGIT_MAX_SIDE)
-                prediction = classifier.predict(page)
+                prediction = classifier.predict(load_page(item.file, picture.DIGIT_MAX_SIDE))
                 item = Item(item.file, prediction.confidence, prediction.status)
             items[cells] = None if is_labelled else item
         except (KeyError, ValueError, PictureError):
@@ -126,11 +126,8 @@ def _item(table: Path, row: dict[str, str]) -> Item:
     """
     file, status = str(tables.find_file(row["file"], table.parent, Path())), row["status"]
     probability = float(row.get("probability") or row["confidence"])
-    if (
-        not os.path.isfile(split_page(file).file)
-        or status not in _STATUSES
-        or not 0 <= probability <= 1
-    ):
+    is_there = os.path.isfile(split_page(file).file)
+    if not is_there or status not in _STATUSES or not 0 <= probability <= 1:
         raise ValueError("no picture, status or probability")
     if "number" not in row:
         return Item(file, probability, status)

@@ -35,9 +35,8 @@ def form(tmp_path: Path, monkeypatch: Patch) -> None:
     def read_fields(
         self: Classifier, source: Source, form: Form, max_errors: float | None
     ) -> Sheet:
-        number = int(Path(str(source)).stem)
-        if number >= 3:
-            picture.load(source)
+        number = int(Path(picture.load(source).name).stem)
+        if number == 3:
             return Sheet(form, (), "no markers are seen")
         a, a_status, b, b_status = READ[number]
         texts: list[tuple[str, NumberStatus]] = [(a, a_status), (b, b_status)]

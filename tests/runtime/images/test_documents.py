@@ -44,8 +44,7 @@ def test_pages_of_a_pdf_at_200_dpi_or_as_large_as_asked_for(tmp_path: Path) -> N
         assert small.downscale == pytest.approx(2339 / 600)
     one = make_pdf(tmp_path / "one.pdf", A4)
     assert documents.split_pages([str(one)]) == [f"{one}#1"]
-    isolated = documents.isolated(names[1], 600)
-    assert isinstance(isolated, picture.GreyImage) and (isolated.pixels == small.pixels).all()
+    assert (documents.load(names[1], 600).pixels == small.pixels).all()
 
 
 def test_pages_of_a_tiff(tmp_path: Path, monkeypatch: Patch) -> None:

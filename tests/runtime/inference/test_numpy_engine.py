@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from onnx import helper
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
@@ -26,7 +27,8 @@ POOLS = (
     "small = AveragePool<kernel_shape = [2, 3], strides = [1, 2]>(relu)",
     "grouped = Conv<group = 2>(small, kernel2, bias2)",
     "less = MaxPool<kernel_shape = [2, 2], strides = [2, 2]>(grouped)",
-    "mean = ReduceMean<keepdims = 1>(less, axes)",
+    "same = MaxPool<kernel_shape = [1, 1]>(less)",  # whose stride is 1 by default
+    "mean = ReduceMean<keepdims = 1>(same, axes)",
     "flat = Reshape(mean, shape)",
 )
 
@@ -70,11 +72,28 @@ def test_probabilities_and_description_are_onnxruntime_s(model: bytes, test_slic
 def test_what_only_onnxruntime_computes_is_named() -> None:
     for model, operation in (
         (onnx_files.DETECTOR_RAW, "pictures of any size need onnxruntime"),
-        (onnx_files.sealed(onnx_files.classifier("LogSoftmax<axis = 1>")), "LogSoftmax at prob"),
-        (onnx_files.sealed(onnx_files.classifier("Softmax<axis = 0>")), "Softmax at prob"),
+        (
+            onnx_files.sealed(onnx_files.classifier("LogSoftmax<axis = 1>")),
+            "only onnxruntime computes LogSoftmax as prob",
+        ),
+        (
+            onnx_files.sealed(onnx_files.classifier("Softmax<axis = 0>")),
+            "only onnxruntime computes Softmax as prob",
+        ),
     ):
         with pytest.raises(ModelError, match=operation):
             read_layers(model, "a")
+    changes = (
+        'pad = MaxPool<auto_pad = "SAME_UPPER", kernel_shape = [3, 3]>(pixels)',
+        "flat = Flatten(pad)",
+    )
+    padded = onnx_files.classifier_of(*changes, weight=onnx_files.zeros(10, 784))
+    with pytest.raises(ModelError, match="only onnxruntime computes MaxPool as pad is"):
+        read_layers(onnx_files.sealed(padded), "a")
+    doubled = onnx_files.classifier()
+    doubled.graph.node[2].attribute.append(helper.make_attribute("alpha", 2.0))
+    with pytest.raises(ModelError, match="only onnxruntime computes Gemm as logits is"):
+        read_layers(onnx_files.sealed(doubled), "a")
     for cut in (100, 2000, 40_000):
         with pytest.raises(ModelError, match="a can't be read"):
             NumpySession(onnx_files.RAW[:cut], "a")

@@ -167,8 +167,8 @@ def test_what_the_form_forbids_is_noted(table: Path, classifier: Classifier) -> 
         *(("20", ""), ("21", "q 1 can't be 21 by the form")),
         ("none", "q 1 can't be blank by the form"),
     ):
-        answer = client.get("/items/0/check", params={"label": text})
-        assert answer.json() == {"refusal": refusal, "details": ""}
+        answer = client.get("/items/0/refusal", params={"label": text})
+        assert answer.json() == {"refusal": refusal}
     assert client.post("/items/0?label=21").is_success  # a person outranks the form
     note = rf",duplicate,q 1 corrected {TIME}; q 1 can't be 21 by the form,"
     assert re.search(rf",21,0.1,corrected,,1.0,blank{note}", table.read_text())
@@ -197,7 +197,7 @@ def test_names_beside_numbers_and_the_whole_sheet(table: Path, classifier: Class
     client = TestClient(Review(items, 0, labels, True, classifier, Settings()), "http://127.0.0.1")
     number = next(n for n, item in enumerate(items) if item.remark.startswith("id is"))
     for text, details in (("8", "Ben"), ("9", ""), ("none", "")):
-        answer = client.get(f"/items/{number}/check", params={"label": text}).json()
+        answer = client.get(f"/items/{number}/details", params={"label": text}).json()
         assert answer["details"] == details
     sheet = client.get("/items/0/sheet").json()["picture"]
     picture = Image.open(io.BytesIO(base64.b64decode(sheet)))

@@ -93,26 +93,26 @@ function write(text) {
   showDetails(toStore());
 }
 
-/** What the form says of a text for an item: a `refusal`, and `details` beside it in the field's list. */
-function check(item, text) {
-  return fetchAnswer(`items/${item}/check?${new URLSearchParams({ label: text })}`);
+/** Ask the server for `details` or a `refusal` of a text for an item. */
+function ask(what, item, text) {
+  return fetchAnswer(`items/${item}/${what}?${new URLSearchParams({ label: text })}`);
 }
 
 async function showDetails(text) {
   find("details").textContent = "";
   if (!view?.has_form || !text) return;
-  const { details } = await check(index, text);
+  const { details } = await ask("details", index, text);
   if (text === toStore()) find("details").textContent = details ?? "";
 }
 
 /** Show the whole sheet instead of the field, or the field again. */
 async function toggleSheet() {
   if (!view?.has_form) return;
-  const shown = view;
-  shown.sheet ??= await load(`items/${index}/sheet`);
-  if (view !== shown) return;
-  const { image } = shown.sheet;
-  find("paper").replaceChildren(image && !image.isConnected ? image : shown.image);
+  const current = view;
+  current.sheet ??= await load(`items/${index}/sheet`);
+  if (view !== current) return;
+  const { image } = current.sheet;
+  find("paper").replaceChildren(image && !image.isConnected ? image : current.image);
 }
 
 /** What was typed, or else the guess. */
@@ -161,7 +161,7 @@ async function label(text) {
   view = null; // so that it is stored once
   write(null);
   if (labelledView.has_form) await storing; // a rule needs the sheet's other fields
-  const { refusal } = labelledView.has_form && !insists ? await check(item, text) : {};
+  const { refusal } = labelledView.has_form && !insists ? await ask("refusal", item, text) : {};
   if (index !== item) return;
   if (refusal) {
     view = labelledView;
