@@ -5,6 +5,10 @@ from typing import Any, ClassVar, Protocol
 
 from digits.text import escape_name, to_json
 
+IDENTITY = "file", "modified", "size"  # columns of what tells one picture from another
+CHECKSUM = "form_checksum"  # the column of what tells one form from another
+Stamp = Sequence[object]  # when a file was modified, and its size; or nothing
+
 
 class Answer(Protocol):
     """What is read in a picture: a Prediction, a Reading or a Sheet."""
@@ -42,8 +46,12 @@ class Format:
         """The file's name as it is written."""
         return escape_name(file)
 
-    def lines(self, file: str, answer: Answer, show_name: bool) -> str:
-        """Format an answer, without the last line end. show_name: whether people need its name."""
+    def lines(self, file: str, answer: Answer, show_name: bool, stamp: Stamp = ()) -> str:
+        """Format an answer, without the last line end.
+
+        show_name: whether people need the file's name.
+        stamp: is written behind the name.
+        """
         name = f"{self.name(file)}  " if show_name else ""
         return "\n".join(f"{name}{line}" for line in answer.to_text().splitlines())
 
@@ -58,8 +66,9 @@ class Json(Format):
     suffixes = (".json", ".jsonl")
     opening = '{"file": '
 
-    def lines(self, file: str, answer: Answer, show_name: bool) -> str:
-        return to_json(answer.to_dict(file))
+    def lines(self, file: str, answer: Answer, show_name: bool, stamp: Stamp = ()) -> str:
+        name, *others = answer.to_dict(file).items()
+        return to_json(dict([name, *zip(IDENTITY[1:], stamp, strict=False), *others]))
 
     def parse(self, line: str, columns: Sequence[str]) -> list[object]:
         import json  # json and csv would slow the start of `digits predict`
@@ -86,10 +95,12 @@ class Csv(Format):
 
         return csv_name(file)
 
-    def lines(self, file: str, answer: Answer, show_name: bool) -> str:
+    def lines(self, file: str, answer: Answer, show_name: bool, stamp: Stamp = ()) -> str:
         from digits.tables import csv_row
 
-        return "\n".join(map(csv_row, table_rows(file, answer)))
+        names = answer.COLUMNS[1:]
+        rows = ([r["file"], *stamp, *map(r.get, names)] for r in answer.records(file))
+        return "\n".join(map(csv_row, rows))
 
     def parse(self, line: str, columns: Sequence[str]) -> list[object]:
         from digits.tables import csv_cells
@@ -97,11 +108,6 @@ class Csv(Format):
         cells = csv_cells(line)
         is_whole = len(cells) == len(columns) and "\0" not in line  # as a power cut leaves
         return [*cells] if is_whole else []
-
-
-def table_rows(file: str, answer: Answer) -> list[list[object]]:
-    """The cells of an answer's rows in a table."""
-    return [[*map(record.get, answer.COLUMNS)] for record in answer.records(file)]
 
 
 FORMATS = {"text": Format(), "json": Json(), "csv": Csv()}

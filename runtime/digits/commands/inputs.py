@@ -2,11 +2,12 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from digits.errors import PictureError, reporting
-from digits.images.formats import DOCUMENT_SUFFIXES, SUFFIXES
+from digits.images.formats import DOCUMENT_SUFFIXES, SUFFIXES, split_page
 from digits.terminal import ErrorReporter
 
 STDIN = "-"
@@ -55,6 +56,27 @@ def to_source(file: str) -> str | bytes:
 
     with reporting("read a picture from stdin", PictureError):
         return read_all("stdin", sys.stdin.buffer)
+
+
+def stamp_of(file: str) -> tuple[str | None, int | None]:
+    """The time in UTC and the size of a picture's file, which tell it from others of its name.
+
+    Both are None for stdin, and for a file that isn't there.
+    """
+    try:
+        status = None if file == STDIN else os.stat(split_page(file).file)
+    except (OSError, ValueError):
+        status = None
+    return (to_utc(status.st_mtime_ns), status.st_size) if status else (None, None)
+
+
+def to_utc(nanoseconds: int) -> str:
+    """Format nanoseconds since 1970."""
+    seconds, rest = divmod(nanoseconds, 10**9)
+    try:
+        return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:09}Z"
+    except (OverflowError, OSError, ValueError):  # a year that the C library can't handle
+        return f"{nanoseconds} ns"
 
 
 def expand(argument: str, recursive: bool, on_error: OnError) -> list[str]:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from digits.errors import DigitsError, reporting
-from digits.formats import FORMATS, Format
+from digits.formats import CHECKSUM, FORMATS, Format
 from digits.system import try_lock
 from digits.terminal import print_stderr
 
@@ -31,11 +31,12 @@ class ResultsFile:
     path: a file with these columns, or a new one.
     key_columns: how many columns, from the first, identify a picture.
     redo_status: a cell in the lines of pictures that are to be read again.
+    checksum: of the form, if the pictures are its sheets.
     done_hashes: hashes of the key columns of the others, which take a third of the memory; among
         10^6 pictures, two collide once in 10^7 devices.
 
-    Raises DigitsError if it isn't a file, can't be opened, has other columns or is locked by
-    another process.
+    Raises DigitsError if it isn't a file, can't be opened, has other columns or sheets of another
+    form, or is locked by another process.
     """
 
     def __init__(
@@ -45,9 +46,10 @@ class ResultsFile:
         output_format: Format = CSV,
         key_columns: int = 1,
         redo_status: str = "\0",
+        checksum: str = "",
     ) -> None:
         self.path, self._columns = path, list(columns)
-        self._key_columns, self._redo_status = key_columns, redo_status
+        self._key_columns, self._redo_status, self._checksum = key_columns, redo_status, checksum
         self._format = output_format
         header = output_format.header(columns)
         self._header = f"{header}\n".encode() if header else b""
@@ -139,8 +141,15 @@ class ResultsFile:
                     break
                 end += len(line)
                 is_damaged = is_damaged or not cells
-                is_header = cells == self._columns
-                if cells and not is_header and self._redo_status not in cells:
+                if not cells or cells == self._columns:
+                    continue
+                checksum = cells[self._columns.index(CHECKSUM)] if self._checksum else ""
+                if checksum not in ("", self._checksum):  # a person's row has none
+                    raise DigitsError(
+                        f"{self.path} has sheets of another form, or of this one before it was"
+                        " changed: name another file"
+                    )
+                if self._redo_status not in cells:
                     self.done_hashes.add(hash(tuple(map(str, cells[: self._key_columns]))))
         if end < os.fstat(self._file.fileno()).st_size:
             self._file.truncate(end)

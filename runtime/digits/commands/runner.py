@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from digits.commands.drawings import Drawings
-from digits.commands.inputs import STDIN, Inputs, to_source
+from digits.commands.inputs import STDIN, Inputs, stamp_of, to_source
 from digits.commands.tasks import Task
 from digits.errors import DigitsError, Interrupted, PictureError
-from digits.formats import Format
+from digits.formats import IDENTITY, Format, Stamp
 from digits.images.formats import is_pdf, split_page
 from digits.system import cpu_count
 from digits.terminal import print_result, print_stderr, track
@@ -70,7 +70,10 @@ def run(
             if output:
                 from digits.commands.results import ResultsFile
 
-                results_file = ResultsFile(output, columns, output_format, redo_status="not found")
+                columns = *IDENTITY, *columns[1:]
+                results_file = ResultsFile(
+                    output, columns, output_format, len(IDENTITY), "not found", task.checksum
+                )
                 stack.enter_context(closing(results_file))
                 done = _find_done(files, results_file, output_format)
                 if not drawings.format:  # else each is drawn, so that none is missing there
@@ -79,7 +82,7 @@ def run(
             workers = worker_count(files, jobs)
             if workers > 1:
                 task = replace(task, classifier_options=task.classifier_options._replace(threads=1))
-            formatter = _ResultFormatter(task, output_format, inputs.show_name)
+            formatter = _ResultFormatter(task, output_format, inputs.show_name, bool(output))
             starts = range(0, len(files), task.batch)
             batches = [files[first : first + task.batch] for first in starts]
             results = stack.enter_context(_results(formatter, batches, workers))
@@ -124,7 +127,8 @@ def _find_done(
 
 def _done_hash(output_format: Format, file: str) -> int:
     """What `ResultsFile.done_hashes` has for a file; never for stdin, which is always read."""
-    return hash(("" if file == STDIN else output_format.name(file),))
+    name = "" if file == STDIN else output_format.name(file)
+    return hash((name, *map(str, stamp_of(file))))
 
 
 @contextmanager
@@ -162,18 +166,28 @@ class _ResultFormatter:
     task: Task
     output_format: Format
     show_name: bool
+    has_stamps: bool
 
-    def format_answer(self, file: str, answer: "Answer", drawing: bytes = b"") -> Result:
+    def stamp(self, file: str) -> Stamp:
+        """What tells a file from others of its name, if that is written."""
+        return stamp_of(file) if self.has_stamps else ()
+
+    def format_answer(
+        self, file: str, stamp: Stamp, answer: "Answer", drawing: bytes = b""
+    ) -> Result:
+        """stamp: from before the file was read, as another one may have taken its place since."""
         reason = self.task.why_empty(answer)
         error = PictureError(f"{file}: {reason}") if reason else None
         if error and not self.task.writes_empty_answers:
             return Result("", error)
-        return Result(self.output_format.lines(file, answer, self.show_name), error, drawing)
+        lines = self.output_format.lines(file, answer, self.show_name, stamp)
+        return Result(lines, error, drawing)
 
     def format_error(self, file: str, error: DigitsError) -> Result:
         if self.task.writes_unreadable and os.path.isfile(split_page(file).file):
             answer = self.task.unreadable(str(error))
-            return Result(self.output_format.lines(file, answer, self.show_name), error)
+            stamp = self.stamp(file)
+            return Result(self.output_format.lines(file, answer, self.show_name, stamp), error)
         return Result("", error)
 
     def format_death(self, file: str) -> Result:
@@ -191,19 +205,20 @@ class _BatchReader:
         task = self.formatter.task
         if len(files) > 1 and not task.drawing_format and STDIN not in files:
             with suppress(PictureError):
+                stamps = [*map(self.formatter.stamp, files)]
                 answers = task.ask(self.classifier, files)
-                return [*map(self.formatter.format_answer, files, answers)]
+                return [*map(self.formatter.format_answer, files, stamps, answers)]
         return [*map(self._read_file, files)]
 
     def _read_file(self, file: str) -> Result:
-        task = self.formatter.task
+        task, stamp = self.formatter.task, self.formatter.stamp(file)
         try:
             if not task.drawing_format:
                 [answer] = task.ask(self.classifier, [to_source(file)])
-                return self.formatter.format_answer(file, answer)
+                return self.formatter.format_answer(file, stamp, answer)
             page = task.load(to_source(file))
             [answer] = task.ask(self.classifier, [page])
             drawing = task.draw(self.classifier, page, answer)
-            return self.formatter.format_answer(file, answer, drawing)
+            return self.formatter.format_answer(file, stamp, answer, drawing)
         except PictureError as error:
             return self.formatter.format_error(file, error)

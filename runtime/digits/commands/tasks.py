@@ -91,6 +91,7 @@ class Task(ABC):
     writes_empty_answers: whether an answer without a digit, number or field is a result, too.
     writes_unreadable: whether a picture that can't be read has a result, too.
     drawing_format: "PNG" or "JPEG" if each answer is drawn, too.
+    checksum: of the form, if one is read.
     """
 
     batch: ClassVar[int] = 1
@@ -100,6 +101,7 @@ class Task(ABC):
 
     classifier_options: ClassifierOptions = ClassifierOptions()
     drawing_format: str = ""
+    checksum: str = ""
 
     @property
     @abstractmethod

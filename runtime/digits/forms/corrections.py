@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from digits import drawing
 from digits.errors import DigitsError, PictureError
 from digits.files import remove
+from digits.formats import IDENTITY
 from digits.forms.form import Field
 from digits.forms.locate import rectify
 from digits.forms.reading import cut, find_in_page
@@ -28,7 +29,6 @@ from digits.reader.field import AROUND, find_symbols_in
 from digits.reader.lattice import forced_path
 from digits.tables import find_file
 
-_IDENTITY = "file", "modified", "size"  # of a row; the last two, if `digits watch` wrote it
 _AROUND = 1.5  # heights of a field are shown around it
 _MAX_SHEET = 1600  # pixels of a drawn sheet's longer side
 
@@ -121,7 +121,7 @@ class FieldOnSheet(NamedTuple):
             yield table
 
     def _is_same_sheet(self, row: dict[str, str]) -> bool:
-        return all(row.get(key) == self.row.get(key) for key in _IDENTITY)
+        return all(row.get(key) == self.row.get(key) for key in IDENTITY)
 
     def _cut(self, around: float = AROUND) -> Grey:
         page, to_page = self._find()

@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 from digits.constraints.allowed import AllowedNumbers
 from digits.constraints.automaton import CheckName, accepts_text
 from digits.constraints.constraints import Constraints
+from digits.formats import CHECKSUM, IDENTITY
 
 FindBy = Literal["marks", "blank", "fixed"]
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in the form's unit
@@ -26,7 +27,7 @@ MAX_FIELDS, MAX_CELLS = 200, 64
 _Side = Annotated[float, Meta(gt=0, le=1e6)]
 _EXACT = Context(prec=200, traps=[])  # makes NaN of what is no number, as a date
 _MARKER, _EDGE = 12 / 210, 8 / 210  # of the sheet's width
-_RESERVED = "file", "status", "note", "form", "modified", "size", "probability", "confidence"
+_RESERVED = *IDENTITY, "status", "note", "form", CHECKSUM, "probability", "confidence"
 
 
 class Field(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -120,6 +121,7 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     sums: such as "total = a + b", of fields by their names; a blank addend counts as 0.
     roster: the rule that a sheet has one of these rows; in a file, the name of their file.
     file: where the form is from, escaped.
+    checksum: of what its file says; not of the files that are named there.
 
     Raises ValueError for fields that are outside, overlap, or would have the same columns, and for
     sums of what is no field.
@@ -135,6 +137,7 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     sums: tuple[Annotated[str, Meta(max_length=4000)], ...] = ()
     roster: Rule | None = None
     file: str = ""
+    checksum: str = ""
 
     def __post_init__(self) -> None:
         if self.find_by == "blank" and not self.blank:
@@ -207,7 +210,7 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     def columns(self) -> tuple[str, ...]:
         """The columns of a table of its sheets."""
         field_columns = (column for field in self.fields for column in field.columns)
-        return "file", *field_columns, "status", "note", "form"
+        return "file", *field_columns, "status", "note", "form", CHECKSUM
 
 
 def _check_names(fields: Sequence[Field]) -> None:

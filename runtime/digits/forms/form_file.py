@@ -1,5 +1,7 @@
 """A form as a file: TOML, which people and `digits fields` write."""
 
+import hashlib
+import json
 import re
 import tomllib
 from collections.abc import Container, Mapping
@@ -71,7 +73,10 @@ def to_form(
             raise ValueError(f"{name} isn't beside {path}: copy it there, and give its name")
         return path.parent / name if kind is Path else load_list(name)
 
+    content = json.dumps(form_values, sort_keys=True, default=str).encode()
+    checksum = f"sha256:{hashlib.sha256(content).hexdigest()[:16]}"  # no number to a spreadsheet
     decodable = {**form_values, "roster": None, "file": escape_name(str(path))}
+    decodable["checksum"] = checksum
     form = msgspec.convert(decodable, Form, dec_hook=resolve)
     if form_values.get("roster") is None:
         return form

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from digits.formats import CHECKSUM
 from digits.forms.form import Form
 from digits.prediction import Number
 from digits.text import escape_name
@@ -24,7 +25,7 @@ class Sheet:
         None if the sheet isn't found.
     """
 
-    KEYS: ClassVar = ("file", "status", "note", "form", "fields")
+    KEYS: ClassVar = ("file", "status", "note", "form", CHECKSUM, "fields")
 
     form: Form = field(repr=False)
     numbers: tuple[Number, ...]
@@ -54,8 +55,10 @@ class Sheet:
     def to_dict(self, file: str) -> dict[str, Any]:
         """The fields of a JSON object."""
         fields = {name: number.to_dict() for name, number in self.by_name.items()}
-        values = escape_name(file), self.status, self.note, self.form.file, fields
-        return dict(zip(self.KEYS, values, strict=True))
+        form = self.form.file, self.form.checksum
+        return dict(
+            zip(self.KEYS, (escape_name(file), self.status, self.note, *form, fields), strict=True)
+        )
 
     def records(self, file: str) -> list[dict[str, Any]]:
         """The one row for a table, by its columns."""

@@ -14,6 +14,7 @@ from digits import tables
 from digits.constraints.allowed import AllowedNumbers
 from digits.errors import DigitsError
 from digits.files import atomic_write, locked, write_all
+from digits.formats import IDENTITY
 from digits.forms.form import CANNOT_CHECK, Field, Form, Rule
 from digits.forms.sheet import overall_status
 from digits.images.formats import split_page
@@ -77,12 +78,13 @@ class SheetTable:
     def _check_keys(self, key: Field) -> list[str]:
         """Mark the sheets with the same key, and say which keys are there twice or missing."""
         problems = list[str]()
-        sheets = defaultdict[str, dict[str, dict[str, str]]](dict)
+        sheets = defaultdict[str, dict[tuple[str | None, ...], dict[str, str]]](dict)
         for row in self.rows:  # of a file that was read twice, the last counts
-            sheets[row[key.name.lower()]][row["file"]] = row
+            sheets[row[key.name.lower()]][tuple(map(row.get, IDENTITY))] = row
         for text, rows in sheets.items():
             if text and len(rows) > 1:
-                problems.append(f"{key.name} {text} is on {len(rows)} sheets: {', '.join(rows)}")
+                files = ", ".join(row["file"] for row in rows.values())
+                problems.append(f"{key.name} {text} is on {len(rows)} sheets: {files}")
                 for row in rows.values():
                     row["status"] = "duplicate"
         expected = key.constraints.values

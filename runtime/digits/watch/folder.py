@@ -4,14 +4,13 @@ import os
 import shutil
 import stat
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from digits.commands.inputs import OnError, walk
+from digits.commands.inputs import OnError, to_utc, walk
 from digits.commands.results import ResultsFile
 from digits.errors import DigitsError, PictureError, reporting
 from digits.files import atomic_write, write_text
@@ -36,7 +35,7 @@ class FileStamp(NamedTuple):
     @property
     def cells(self) -> tuple[str, str, str]:
         """The cells that identify it in the results."""
-        return csv_name(self.name), _utc(self.modified), str(self.size)
+        return csv_name(self.name), to_utc(self.modified), str(self.size)
 
 
 def stamp(folder: str, name: str, file: BinaryIO | None = None) -> FileStamp | None:
@@ -91,15 +90,17 @@ class KeepFolder:
 
     folder: of the copies.
     source: the watched folder.
+    checksum: see `ResultsFile`.
 
     Raises DigitsError if the folder can't be written.
     """
 
-    def __init__(self, folder: Path, source: str, columns: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, source: str, columns: tuple[str, ...], checksum: str) -> None:
         self._folder, self._source = folder, source
         if not folder.exists():
             write_text(folder / "review.csv", "")
-        self._rows = ResultsFile(folder / "review.csv", columns, key_columns=0)  # no memory per row
+        # No key columns, and so no memory per row.
+        self._rows = ResultsFile(folder / "review.csv", columns, key_columns=0, checksum=checksum)
 
     def add(self, picture: FileStamp, rows: str, page_count: int = 1) -> list[str]:
         """Append the rows of a picture or of its pages, then copy it.
@@ -135,11 +136,3 @@ class KeepFolder:
         while os.path.lexists(self._folder / name):
             name = f"{stem}-{next(counter)}{suffix}"
         return name
-
-
-def _utc(nanoseconds: int) -> str:
-    seconds, rest = divmod(nanoseconds, 10**9)
-    try:
-        return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:09}Z"
-    except (OverflowError, OSError, ValueError):  # a year that the C library can't handle
-        return f"{nanoseconds} ns"

@@ -5,10 +5,9 @@ from typing import NamedTuple
 
 from digits.commands.tasks import ReadDigit, Task
 from digits.errors import PictureError
-from digits.formats import Answer, table_rows
+from digits.formats import FORMATS, IDENTITY, Answer
 from digits.images.formats import DOCUMENT_SUFFIXES, page_names, split_page
 from digits.images.picture import Page, count_pages
-from digits.tables import csv_row
 from digits.text import escape_control, escape_name, to_json
 from digits.watch.folder import FileStamp, open_picture, stamp
 
@@ -49,7 +48,7 @@ class WatchJob(NamedTuple):
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the cells in a row."""
-        return ("file", "modified", "size", *self.task.columns[1:])
+        return (*IDENTITY, *self.task.columns[1:])
 
     def start(self) -> Callable[[FileStamp], PictureResult | None]:
         """Open the networks; return what reads a picture. Raises ModelError if one can't be used.
@@ -94,5 +93,4 @@ class WatchJob(NamedTuple):
         return PictureResult(lines, to_json(values), error)
 
     def _lines(self, picture: FileStamp, answer: Answer) -> str:
-        rows = table_rows(picture.name, answer)
-        return "\n".join(csv_row([*picture.cells, *cells]) for _, *cells in rows)
+        return FORMATS["csv"].lines(picture.name, answer, True, picture.cells[1:])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from digits.commands.results import ResultsFile, WriteFailed
 from digits.errors import DigitsError, PictureError
+from digits.formats import IDENTITY
 from digits.images.formats import split_page
 from digits.processes import Pool, StartFailed, Worker, WorkerDied
 from digits.terminal import print_result, print_stderr
@@ -51,11 +52,15 @@ class FolderWatcher:
         start_worker: Callable[[], Worker[FileStamp, PictureResult | None]] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._keep = KeepFolder(keep, job.folder, job.columns) if keep else None
+        self._keep = None
+        if keep:
+            self._keep = KeepFolder(keep, job.folder, job.columns, job.task.checksum)
         if not os.path.isdir(job.folder):
             raise DigitsError(f"{job.folder} is not a folder")
         self._job, self._recursive, self._clock = job, recursive, clock
-        self._results = ResultsFile(results, job.columns, key_columns=3)
+        self._results = ResultsFile(
+            results, job.columns, key_columns=len(IDENTITY), checksum=job.task.checksum
+        )
         self.done_hashes = self._results.done_hashes  # hashes of the cells of pictures with a row
         self._pool = Pool(start_worker or partial(Worker, job.start, _MEMORY_LIMIT), 1)
         self._pool.wait_until_started()

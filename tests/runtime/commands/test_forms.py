@@ -40,6 +40,18 @@ def test_sheets_that_were_not_found_stay_until_they_are_read_again(run: Run, fol
     assert read(run, "b.png") == (0, [expected[0], expected[2], ("b.png", True)])
 
 
+@pytest.mark.parametrize("results", ["marks.csv", "marks.jsonl"])
+def test_table_of_another_form_is_refused(run: Run, folder: Path, results: str) -> None:
+    arguments = "read", "--fields", "form.toml", "a.png", "-o", results
+    assert run(*arguments)[0] == 0
+    before = Path(results).read_bytes()
+    Path("form.toml").write_text(f"# the same, with a comment\n{FORM}")
+    assert run(*arguments)[0] == 0
+    Path("form.toml").write_text(FORM.replace("280, 180", "280, 170"))
+    code, _, err = run(*arguments)
+    assert (code, Path(results).read_bytes()) == (1, before) and "sheets of another form" in err
+
+
 def test_table_torn_by_a_power_cut_is_mended(run: Run, folder: Path) -> None:
     code, rows = read(run, "a.png", "b.png")
     table = Path("marks.csv")

@@ -14,6 +14,7 @@ import pytest
 from digits.commands import inputs, runner, tasks
 from digits.commands.results import ResultsFile
 from digits.errors import PictureError
+from digits.formats import IDENTITY
 from digits.images import decoder
 from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR, BUNDLED_RECOGNIZER
 from digits.prediction import Prediction
@@ -43,6 +44,17 @@ def test_complete_output_needs_no_model(pictures: list[Path], run: Run, monkeypa
     assert run("predict", pictures[0], "-o", "results.csv") == skipped
 
 
+@pytest.mark.parametrize("results", ["results.csv", "results.jsonl"])
+def test_picture_of_a_name_that_another_had_is_read(
+    pictures: list[Path], run: Run, results: str
+) -> None:
+    for number in (7, 3):
+        shutil.copy(pictures[number], "a.jpg")
+        assert run("predict", "a.jpg", "-o", results) == (0, "", "")
+    assert "skipping 1 of 1" in run("predict", "a.jpg", "-o", results)[2]
+    assert len(Path(results).read_text().splitlines()) == 2 + results.endswith(".csv")
+
+
 @pytest.mark.unix
 def test_stdin_is_always_read_and_only_one_run_writes(
     pictures: list[Path], run: Run, monkeypatch: Patch
@@ -53,7 +65,7 @@ def test_stdin_is_always_read_and_only_one_run_writes(
         assert run("predict", pictures[0], "-", "-o", "results.csv")[0] == 0
     names = [row.split(",")[0] for row in Path("results.csv").read_text().splitlines()[1:]]
     assert names == [str(pictures[0]), "\\x2d", "\\x2d"]
-    with closing(ResultsFile(Path("results.csv"), Prediction.COLUMNS)):
+    with closing(ResultsFile(Path("results.csv"), (*IDENTITY, *Prediction.COLUMNS[1:]))):
         answer = run("predict", pictures[1], "-o", "results.csv")
     assert answer == (1, "", "error: another process is writing results.csv\n")
 

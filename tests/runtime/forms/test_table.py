@@ -99,7 +99,7 @@ def test_spreadsheet_has_a_filter_widths_and_colours(path: Path) -> None:
     table.rows[1]["status"] = "duplicate"
     table.save_spreadsheet(path.with_suffix(".xlsx"))
     sheet = openpyxl.load_workbook(path.with_suffix(".xlsx")).active
-    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("B2", "A1:M3")
+    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("B2", "A1:N3")
     columns = {cell.value: cell.column_letter for cell in sheet[1]}
     widths = {name: sheet.column_dimensions[letter].width for name, letter in columns.items()}
     assert widths["a probability"] > widths["a"] and widths["note"] == max(widths.values()) == 40

@@ -28,15 +28,15 @@ FORM = """size = [800, 420]\nfind = "fixed"\nfields = [
     {name = "q 1", box = [60, 290, 300, 375], cells = 5},
     {name = "q2", box = [600, 290, 700, 375], optional = true}]"""
 TABLE = """file,id,id probability,id status,q 1,q 1 probability,q 1 status,q2,q2 probability,\
-q2 status,status,note,form
-a.jpg,7,0.98,accepted,,0.1,unreadable,,1.0,blank,duplicate,,form.toml
-b.jpg,7,0.97,accepted,,0.9,blank,5,0.2,review,duplicate,a note,form.toml
-gone.jpg,8,0.99,accepted,1,1.0,corrected,,1.0,blank,complete,,form.toml
-c.jpg,,,,,,,,,,not found,half a sheet,form.toml\n"""
+q2 status,status,note,form,form_checksum
+a.jpg,7,0.98,accepted,,0.1,unreadable,,1.0,blank,duplicate,,form.toml,
+b.jpg,7,0.97,accepted,,0.9,blank,5,0.2,review,duplicate,a note,form.toml,
+gone.jpg,8,0.99,accepted,1,1.0,corrected,,1.0,blank,complete,,form.toml,
+c.jpg,,,,,,,,,,not found,half a sheet,form.toml,\n"""
 ORDER = ["q 1 a", "q2 b", "q 1 b", "id b", "id a", "id gone", "q2 a", "q2 gone"]
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d"
 CHANGED = (
-    rf",corrected,,1.0,blank,complete,id corrected {TIME}; q 1 corrected {TIME},form.toml\n"
+    rf",corrected,,1.0,blank,complete,id corrected {TIME}; q 1 corrected {TIME},form.toml,\n"
     rf"b.jpg,7,0.97,accepted,,0.9,corrected,5,0.2,review,review,a note; q 1 corrected {TIME}; "
 )
 OTHERS = {"can't read gone.toml: No": ("form.", "gone."), "needs file and id": (",q2,", ",q3,")}
@@ -217,7 +217,7 @@ def test_other_tables(table: Path, message: str, run: Run) -> None:
 def test_undo_leaves_no_note_of_a_rule(table: Path, classifier: Classifier) -> None:
     form = FORM.replace("fields", 'sums = ["id = q2"]\nfields')
     table.with_name("form.toml").write_text(form)
-    cells = "7,0.98,accepted,1,0.9,accepted,7,0.9,accepted,complete,,form.toml"
+    cells = "7,0.98,accepted,1,0.9,accepted,7,0.9,accepted,complete,,form.toml,"
     right = f"{TABLE.splitlines()[0]}\na.jpg,{cells}\n"
     table.write_text(right)
     [field] = [each for each in sheet_fields(table, classifier) if each.field.name == "id"]
