@@ -11,10 +11,9 @@ import typer
 
 from digits import __version__
 from digits.commands import options, reports, runner
-from digits.commands.drawings import PICTURE_SUFFIXES, Drawings
+from digits.commands.drawings import FILE_SUFFIXES, Drawings
 from digits.commands.inputs import resolve
 from digits.commands.tasks import ClassifierOptions, ReadDigit, make_classifier_options
-from digits.images.formats import split_page
 from digits.terminal import ErrorReporter, print_result
 from digits.watch.cli import watch
 
@@ -33,6 +32,7 @@ _NUMBERS = "Measure whole numbers on the pages of a CSV, as `digits read` reads 
 _FORM = "Measure a form's fields on the sheets of LABELS.csv."
 _CALIBRATE = "Store which numbers to accept for --max-errors, as the labelled ones show."
 _PLOT = "Draw confusion.png and mistakes.png, pages.png or numbers.png; needs matplotlib."
+_PLOTS = "confusion.png", "mistakes.png", "pages.png", "numbers.png"
 
 app = options.make_app()
 
@@ -75,8 +75,12 @@ def predict(
     PICTURES are files, folders, patterns, or - for stdin.
     """
     output_format, inputs = output.choose_format(), resolve(pictures, recursive)
+    if debug and debug.suffix.lower() in FILE_SUFFIXES:
+        raise typer.BadParameter("--debug draws into a folder")
+    drawings = Drawings(debug, inputs.files)
+    options.check_drawn("--debug", drawings.paths, [*pictures, *inputs.files], recursive)
     task = ReadDigit(classifier_options=ClassifierOptions(model, threshold))
-    runner.run(task, inputs, output_format, jobs, output.output, Drawings(debug))
+    runner.run(task, inputs, output_format, jobs, output.output, drawings)
 
 
 @app.command("read")
@@ -100,6 +104,7 @@ def read(
     inputs = resolve(pictures, recursive)
     if annotate:
         _check_annotated(annotate, inputs.files)
+        options.check_drawn("--annotate", [annotate], [*pictures, *inputs.files], recursive)
     drawings = Drawings(annotate)
     classifier_options = make_classifier_options(model)
     if fields:
@@ -138,6 +143,8 @@ def evaluate(
 
     with options.needs_package("--plot", "matplotlib"):
         plots = import_module("digits_train.plots") if plot else None  # which needs no torch
+    files = [plot / name for name in _PLOTS] if plot else []
+    options.check_drawn("--plot", files, filter(None, [data, numbers]), recursive=True)
     is_of_pages = not numbers and data is not None and has_pages(data)
     classifier_options = make_classifier_options(model, bool(numbers or fields) or is_of_pages)
     errors = ErrorReporter()
@@ -266,13 +273,13 @@ def _check_risk_bound_file(path: Path, max_errors: str | None) -> None:
 
 
 def _check_annotated(drawing: Path, files: Sequence[str]) -> None:
-    """Raise BadParameter or DigitsError if --annotate can't draw these pictures to this file."""
+    """Raise BadParameter or DigitsError if --annotate can't draw these pictures to such a file."""
     if drawing.suffix.lower() == ".pdf":
         with options.needs_package("--annotate FILE.pdf", '"digits[fields]"'):
-            from digits.forms import evidence  # noqa: F401
-    elif drawing.suffix.lower() not in PICTURE_SUFFIXES:
+            from digits.forms.evidence import make_pdf
+
+            make_pdf(())  # fails now, not after all is read
+    elif drawing.suffix.lower() not in FILE_SUFFIXES:
         raise typer.BadParameter("--annotate writes .pdf, .png or .jpg files")
     elif len(files) > 1:
         raise typer.BadParameter("--annotate draws several pictures or pages to a .pdf file")
-    if os.path.realpath(drawing) in {os.path.realpath(split_page(file).file) for file in files}:
-        raise typer.BadParameter("--annotate would overwrite the picture")

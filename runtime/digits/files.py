@@ -15,6 +15,7 @@ from typing import BinaryIO
 from digits.errors import DigitsError, reporting
 from digits.system import try_lock
 
+_DRAWN = b"\n% drawn by digits\n"  # behind the end of a picture or a PDF, where no program looks
 _PATIENCE, _PERIOD = 30.0, 0.02  # seconds for another process, and between two tries
 
 
@@ -62,6 +63,21 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write bytes atomically. Raises DigitsError."""
     with atomic_write(path) as file:
         file.write(data)
+
+
+def write_drawing(path: Path, data: bytes) -> None:
+    """Write a picture or a PDF, which `is_drawing` knows again. Raises DigitsError."""
+    write_bytes(path, data + _DRAWN)
+
+
+def is_drawing(path: Path) -> bool:
+    """Whether `write_drawing` wrote this file, so that nobody misses what another one replaces."""
+    with suppress(OSError):
+        if path.is_file():  # opening a pipe would block
+            with path.open("rb") as file:
+                file.seek(-len(_DRAWN), os.SEEK_END)
+                return file.read() == _DRAWN
+    return False
 
 
 def write_text(path: Path, text: str) -> None:

@@ -88,7 +88,7 @@ def test_bad_pictures_cost_themselves(
             "read a.png b.png --annotate out.png",
             "--annotate draws several pictures or pages to a .pdf file",
         ),
-        ("read a.png --annotate ./a.png", "--annotate would overwrite the picture"),
+        ("read a.png --annotate ./a.png", "--annotate would overwrite a.png"),
         ("read a.png --length six", "the length is 6 or 4-8, for example"),
         ("read a.png --list ''", "a list is FILE or FILE.csv:COLUMN, not ''"),
         ("read a.png --list a.csv:", "a list is FILE or FILE.csv:COLUMN, not 'a.csv:'"),
@@ -176,3 +176,37 @@ def test_debug_strips_are_numbered(run: Run, pictures: list[Path], tmp_path: Pat
     assert run("predict", "--debug", tmp_path / "debug", pictures[7], pictures[7], long)[0] == 0
     names = sorted(path.name for path in (tmp_path / "debug").iterdir())
     assert names == ["1-7.jpg.png", "2-7.jpg.png", f"3-{'é' * 50}.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "codes"),
+    [
+        ("predict a.jpg --debug drawn", [0, 0]),
+        ("predict . --debug drawn", [0, 0]),
+        ("predict a.jpg b.jpg --debug drawn.png", [2]),
+        ("predict b.jpg --debug mine", [2]),
+        ("predict . --debug .", [2]),
+        ("predict -r . --debug drawn/deep", [2]),
+        ("read a.jpg --annotate drawn.jpg", [0, 0]),
+        ("read a.jpg --annotate b.jpg", [2]),
+        ("read . --annotate drawn.pdf", [2]),
+        ("read drawn.png --annotate drawn.png", [2]),
+        ("eval --data . --plot mine", [2]),
+    ],
+)
+def test_drawings_replace_only_drawings_and_are_never_read(
+    run: Run,
+    pictures: list[Path],
+    tmp_path: Path,
+    monkeypatch: Patch,
+    arguments: str,
+    codes: list[int],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    for name in ("a.jpg", "b.jpg", "mine/1-b.jpg.png", "mine/pages.png"):
+        shutil.copy(pictures[7], name)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*g")}
+    assert [run(*shlex.split(arguments))[0] for _ in codes] == codes
+    assert all(path.read_bytes() == content for path, content in before.items())
+    assert (before.keys() == {*tmp_path.rglob("*.*g")}) == (codes == [2])

@@ -1,5 +1,6 @@
 """Plots of a run and of `digits eval`: curves, confusion, mistakes, crops, pages."""
 
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from digits.alignment import Score
 from digits.evaluation.digits import MAX_MISTAKES, Evaluation
 from digits.evaluation.numbers import NumberEvaluation
 from digits.evaluation.pages import PageEvaluation
-from digits.files import atomic_write
+from digits.files import write_drawing
 from digits.inference.interface import SYMBOLS
 from digits.text import escape_control
 from digits_train.matplotlib_data import own_settings
@@ -190,5 +191,6 @@ def _plain(title: str) -> str:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with atomic_write(path) as file:
-        figure.savefig(file, dpi=120)
+    content = io.BytesIO()
+    figure.savefig(content, dpi=120)
+    write_drawing(path, content.getvalue())

@@ -1,40 +1,45 @@
 """Where drawings of what was read go."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from digits.errors import DigitsError
-from digits.files import write_bytes
+from digits.files import write_drawing
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+FILE_SUFFIXES = (".pdf", ".png", ".jpg", ".jpeg")
 
 
 class Drawings:
     """A PDF with a page for each picture; one picture; or a folder, with a PNG for each picture.
 
     path: whose suffix says which; None: nothing is drawn.
+    files: the pictures that are read.
+    paths: what is written.
     format: in which drawings are added: "PNG", "JPEG", or empty if there are none.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._path, self._suffix = path, path.suffix.lower() if path else ""
-        self.format = "JPEG" if self._suffix in (".pdf", ".jpg", ".jpeg") else "PNG" if path else ""
-        self._pages = list[tuple[str, bytes]]()  # of a PDF
+    def __init__(self, path: Path | None = None, files: Sequence[str] = ()) -> None:
+        suffix = path.suffix.lower() if path else ""
+        self.format = "JPEG" if suffix in (".pdf", ".jpg", ".jpeg") else "PNG" if path else ""
+        self.paths = [path] if path else []
+        if path and suffix not in FILE_SUFFIXES:
+            names = (os.path.basename(file)[:50] for file in files)
+            self.paths = [path / f"{count}-{name}.png" for count, name in enumerate(names, 1)]
+        self._pages: list[tuple[str, bytes]] | None = [] if suffix == ".pdf" else None
         self._count = 0
 
     def add(self, file: str, drawing: bytes, error: DigitsError | None) -> None:
-        """Add the drawing of a picture, or nothing but the error. Raises DigitsError."""
-        self._count += 1
-        if self._suffix == ".pdf":
+        """Add the drawing of the next picture, or nothing but the error. Raises DigitsError."""
+        if self._pages is not None:
             self._pages.append((str(error or file), drawing))
-        elif self._path and drawing:
-            name = f"{self._count}-{os.path.basename(file)[:50]}.png"
-            is_picture = self._suffix in PICTURE_SUFFIXES
-            write_bytes(self._path if is_picture else self._path / name, drawing)
+        elif drawing:
+            write_drawing(self.paths[self._count], drawing)
+        self._count += 1
 
     def save(self) -> None:
         """Write the PDF. Raises DigitsError."""
-        if self._path and self._suffix == ".pdf":
+        if self._pages:
             from digits.forms.evidence import make_pdf
 
-            write_bytes(self._path, make_pdf(self._pages))
+            write_drawing(self.paths[0], make_pdf(self._pages))

@@ -2,8 +2,9 @@
 
 import inspect
 import io
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import wraps
@@ -15,7 +16,9 @@ import typer
 from digits.commands.tasks import ClassifierOptions, ReadNumbers
 from digits.constraints.automaton import CheckName
 from digits.errors import DigitsError
+from digits.files import is_drawing
 from digits.formats import FORMATS, Format
+from digits.images.formats import split_page
 
 
 def make_app() -> typer.Typer:
@@ -65,6 +68,24 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     keyword_only = [field.replace(kind=inspect.Parameter.KEYWORD_ONLY) for field in options]
     run.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]
     return run
+
+
+def check_drawn(
+    option: str, outputs: Iterable[Path], sources: Iterable[str | Path], recursive: bool = False
+) -> None:
+    """Raise BadParameter for an output that isn't a new file, or a drawing of an earlier run.
+
+    Or if it is read now, or would be when the same command is run again.
+
+    sources: the files and folders that are read. recursive: whether their subfolders are, too.
+    """
+    read = {os.path.realpath(split_page(str(source)).file) for source in sources}
+    for output in outputs:
+        path, *folders = (os.path.realpath(output), *Path(os.path.realpath(output)).parents)
+        if not read.isdisjoint(map(str, folders if recursive else folders[:1])):
+            raise typer.BadParameter(f"{option} must be outside of the folder that is read")
+        if path in read or (os.path.lexists(output) and not is_drawing(output)):
+            raise typer.BadParameter(f"{option} would overwrite {output}")
 
 
 def option(metavar: str, help: str, *names: str, **more: Any) -> Any:

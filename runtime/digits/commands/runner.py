@@ -67,6 +67,7 @@ def run(
     header = output_format.header(columns)
     try:
         with ExitStack() as stack:
+            stack.callback(drawings.save)  # after an interruption, too
             if output:
                 from digits.commands.results import ResultsFile
 
@@ -95,7 +96,6 @@ def run(
                 if result.error:
                     inputs.errors.report(result.error)
                 drawings.add(file, result.drawing, result.error)
-            drawings.save()
     except KeyboardInterrupt:  # of which Typer would make "Aborted!"
         raise Interrupted("stopped") from None
     inputs.errors.exit_if_any()

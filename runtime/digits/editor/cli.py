@@ -13,7 +13,7 @@ from digits.commands import options
 from digits.drawing import encode
 from digits.editor.api import Editor
 from digits.editor.boxes import propose
-from digits.files import write_bytes
+from digits.files import write_drawing
 from digits.forms import check, form_file, pdf
 from digits.forms.form import MARKER_SETS, MAX_CELLS, MAX_FIELDS
 from digits.images import picture
@@ -77,6 +77,7 @@ def print_sheet(
     """Write a sheet as a PDF: its markers or what is printed on it, its boxes and their names."""
     if output.suffix.lower() != ".pdf":  # such as that of the form
         raise typer.BadParameter("--output writes a .pdf file")
+    options.check_drawn("--output", [output], [form])
     pdf.write(output, form_file.load(form, layout_only=True))
 
 
@@ -91,16 +92,16 @@ def check_form(
     """
     if annotate and annotate.suffix.lower() != ".png":
         raise typer.BadParameter("--annotate writes a .png file")
+    if annotate:
+        options.check_drawn("--annotate", [annotate], [form])
     checked = form_file.load(form)
-    if annotate and checked.blank and os.path.realpath(annotate) == os.path.realpath(checked.blank):
-        raise typer.BadParameter("--annotate would overwrite the blank form")
     findings = check.check(checked, Classifier(threads=cpu_count()).networks)
     for number, (field, sentence) in enumerate(findings, 1):
         print_result(f"{number}. {field.name}: {sentence}")
     if not findings:
         print_result(f"{form}: no problems found")
     if annotate:
-        write_bytes(annotate, encode(check.draw(checked, findings), "PNG"))
+        write_drawing(annotate, encode(check.draw(checked, findings), "PNG"))
     raise typer.Exit(1 if findings else 0)
 
 

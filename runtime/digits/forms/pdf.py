@@ -10,7 +10,7 @@ from fpdf.errors import FPDFUnicodeEncodingException
 from PIL import Image
 
 from digits.errors import DataError
-from digits.files import write_bytes
+from digits.files import write_drawing
 from digits.forms.form import Form
 from digits.images import picture
 from digits.images.grey import Grey
@@ -71,4 +71,4 @@ def write(path: Path, form: Form) -> None:
             pdf.text(left, top - 1, field.name)
         except FPDFUnicodeEncodingException as error:
             raise DataError(f"a PDF's font can't show the name {field.name}") from error
-    write_bytes(path, bytes(pdf.output()))
+    write_drawing(path, bytes(pdf.output()))

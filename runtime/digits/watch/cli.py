@@ -1,6 +1,5 @@
 """The options of `digits watch`."""
 
-import os
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -38,9 +37,8 @@ def watch(
     from digits.watch.job import WatchJob
     from digits.watch.watcher import FolderWatcher
 
-    copy_folders = Path(os.path.realpath(keep), "copy").parents if keep else ()
-    if Path(os.path.realpath(folder)) in copy_folders[: None if recursive else 1]:
-        raise typer.BadParameter("--keep must be a folder whose pictures aren't read")
+    if keep:
+        options.check_drawn("--keep", [keep / "copy"], [folder], recursive)
     if threshold is not None and (numbers or fields):
         raise typer.BadParameter("numbers have --max-errors, not --threshold")
     if numbers and fields:

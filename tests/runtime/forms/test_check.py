@@ -78,4 +78,4 @@ def test_print_that_is_taken_for_writing(run: Run, numbers: Path) -> None:
         out = run("fields", "check", "form.toml")[1]
         assert ("1. a: its print is taken for writing" in out) == (name == "printed")
     code, _, err = run("fields", "check", "form.toml", "--annotate", "printed.png")
-    assert code == 2 and "--annotate would overwrite the blank form" in err
+    assert code == 2 and "--annotate would overwrite printed.png" in err

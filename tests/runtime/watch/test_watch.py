@@ -316,8 +316,8 @@ def test_trouble_costs_no_result(keeper: Keeper, monkeypatch: Patch, capsys: Cap
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--keep deep/../../inbox", "--keep must be a folder whose pictures aren't read"),
-        ("--recursive --keep deep/er", "--keep must be a folder whose pictures aren't read"),
+        ("--keep deep/../../inbox", "--keep must be outside of the folder that is read"),
+        ("--recursive --keep deep/er", "--keep must be outside of the folder that is read"),
         ("--keep a", "write a/review.csv: "),
     ],
 )
