@@ -32,14 +32,15 @@ class Classifier:
     threshold: the confidence, 0 to 1, below which `predict` rejects an answer; 0 rejects none; by
         default the threshold that the model's file records.
     detector, recognizer: the files of the networks that find symbols and that read numbers; by
-        default $DIGITS_DETECTOR and $DIGITS_RECOGNIZER, else the bundled ones. They are opened when
-        they are needed: both to `read`, the detector also to look at a picture in which the model
-        isn't sure of a digit, or in which something else may be.
+        default $DIGITS_DETECTOR and $DIGITS_RECOGNIZER, else the bundled ones. Each network is
+        opened when it is needed: these two to `read`, the model to `predict`, and the detector also
+        to look at a picture in which the model isn't sure of a digit, or in which something else
+        may be.
     sha256: the checksum of the only file to accept for each of "classifier", "detector" and
         "recognizer", or empty for any; by default $DIGITS_MODEL_SHA256 and so on, else any.
 
-    Raises ModelError if the model can't be used, and ValueError for a number out of range. The
-    methods raise ModelError if a network fails, or if the detector or recognizer can't be used.
+    Raises ValueError for a threshold out of range. The methods raise ModelError if a network fails
+    or can't be used.
     """
 
     def __init__(

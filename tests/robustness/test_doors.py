@@ -252,4 +252,7 @@ def test_empty_variable_is_refused(run: Run, monkeypatch: Patch, variable: str) 
     assert run("predict") == run("serve") == (1, "", error)
     if variable != "DIGITS_TOKEN":
         with pytest.raises(DigitsError, match=rf"^\${variable} is empty"):
-            mnist.load("test") if variable == "DIGITS_DATA" else digits.Classifier().read(SEVEN)
+            if variable == "DIGITS_DATA":
+                mnist.load("test")
+            digits.Classifier().predict(SEVEN)
+            digits.Classifier().read(SEVEN)

@@ -117,6 +117,13 @@ def test_unusable_network_fails_but_not_for_sure_digits(
         digits.Classifier(sha256={task: "0" * 64}).read(alone)
 
 
+def test_numbers_are_read_without_the_classifier(test_slice: Split, tmp_path: Path) -> None:
+    classifier = digits.Classifier(tmp_path / "missing.onnx")
+    assert classifier.read(test_slice.images[0]).text == "7"
+    with pytest.raises(ModelError, match=r"missing\.onnx"):
+        classifier.predict(test_slice.images[0])
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "reason"),
     [
@@ -130,7 +137,7 @@ def test_arguments_out_of_range_are_refused(
     arguments: dict[str, Any], error: type[Exception], reason: str
 ) -> None:
     with pytest.raises(error, match=reason):
-        digits.Classifier(**arguments)
+        _ = digits.Classifier(**arguments).model
 
 
 SHARED = Path(__file__).parents[3] / "shared" / "photos"

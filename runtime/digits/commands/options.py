@@ -19,6 +19,7 @@ from digits.errors import DigitsError
 from digits.files import is_drawing
 from digits.formats import FORMATS, Format
 from digits.images.formats import split_page
+from digits.text import escape_control
 
 
 def make_app() -> typer.Typer:
@@ -85,7 +86,7 @@ def check_drawn(
         if not read.isdisjoint(map(str, folders if recursive else folders[:1])):
             raise typer.BadParameter(f"{option} must be outside of the folder that is read")
         if path in read or (os.path.lexists(output) and not is_drawing(output)):
-            raise typer.BadParameter(f"{option} would overwrite {output}")
+            raise typer.BadParameter(escape_control(f"{option} would overwrite {output}"))
 
 
 def option(metavar: str, help: str, *names: str, **more: Any) -> Any:

@@ -46,8 +46,10 @@ class ClassifierOptions(NamedTuple):
         # They fail now, not at the first picture, or the first doubtful one of a thousand.
         if reads_numbers:
             _ = classifier.networks.detector, classifier.networks.recognizer
-        elif self.detector or is_chosen("detector"):
-            _ = classifier.networks.detector
+        else:
+            _ = classifier.model
+            if self.detector or is_chosen("detector"):
+                _ = classifier.networks.detector
         return classifier
 
 

@@ -1,8 +1,8 @@
-"""The networks that read pictures: the classifier, and two that are opened when needed."""
+"""The networks that read pictures, each opened when it is needed."""
 
 from collections.abc import Mapping
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from digits.inference.metadata import Kernels, NetworkTask
 from digits.inference.model import ClassifierModel
@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     from digits.inference.detector_model import DetectorModel
     from digits.inference.recognizer_model import RecognizerModel
 
+T = TypeVar("T")
+
 _OPENING = Lock()  # a lock of each object couldn't be sent to a worker process
 
 
 class Networks:
     """A classifier of digits, a detector of symbols, and a recognizer of numbers.
 
-    Arguments: see `Classifier`. Threads may share one. Raises ModelError if the classifier can't be
-    used; the properties do if theirs can't.
+    Arguments: see `Classifier`. Threads may share one. The properties raise ModelError if a network
+    can't be used.
     """
 
     def __init__(
@@ -31,28 +33,35 @@ class Networks:
         recognizer: ModelSource,
         sha256: Mapping[NetworkTask, str],
     ) -> None:
-        self.classifier = ClassifierModel(model, threads, kernels, sha256.get("classifier"))
-        self._detector_arguments = detector, threads, None, sha256.get("detector")
-        self._recognizer_arguments = recognizer, threads, None, sha256.get("recognizer")
-        self._detector: DetectorModel | None = None
-        self._recognizer: RecognizerModel | None = None
+        self._arguments: dict[NetworkTask, tuple[Any, ...]] = {
+            "classifier": (model, threads, kernels, sha256.get("classifier")),
+            "detector": (detector, threads, None, sha256.get("detector")),
+            "recognizer": (recognizer, threads, None, sha256.get("recognizer")),
+        }
+        self._networks = dict[NetworkTask, Any]()
+
+    @property
+    def classifier(self) -> ClassifierModel:
+        """The network that reads one digit."""
+        return self._opened("classifier", ClassifierModel)
 
     @property
     def detector(self) -> "DetectorModel":
         """The network that finds symbols; most pictures of one digit don't need it."""
-        with _OPENING:
-            if self._detector is None:
-                from digits.inference.detector_model import DetectorModel
+        from digits.inference.detector_model import DetectorModel
 
-                self._detector = DetectorModel(*self._detector_arguments)
-            return self._detector
+        return self._opened("detector", DetectorModel)
 
     @property
     def recognizer(self) -> "RecognizerModel":
         """The network that reads the crops of numbers."""
-        with _OPENING:
-            if self._recognizer is None:
-                from digits.inference.recognizer_model import RecognizerModel
+        from digits.inference.recognizer_model import RecognizerModel
 
-                self._recognizer = RecognizerModel(*self._recognizer_arguments)
-            return self._recognizer
+        return self._opened("recognizer", RecognizerModel)
+
+    def _opened(self, task: NetworkTask, kind: type[T]) -> T:
+        with _OPENING:
+            if task not in self._networks:
+                self._networks[task] = kind(*self._arguments[task])
+            network: T = self._networks[task]
+            return network
