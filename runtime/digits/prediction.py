@@ -191,7 +191,7 @@ class Reading:
         """The rows for a table, by its columns: one for each number, or a single one for none."""
         name = {"file": escape_name(file)}
         records = [_flatten(name | {"number": n.text} | n.to_dict()) for n in self.numbers]
-        return records or [name | {"probability": 0.0, "status": "unreadable"}]
+        return records or [name | {"probability": 0.0, "status": self.status}]
 
     def __repr__(self) -> str:
         return f"<Reading {self.text!r:.60}, {self.status}>"

@@ -6,6 +6,7 @@ kill nor limit a single worker.
 """
 
 import multiprocessing
+import os
 import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -62,6 +63,8 @@ class Worker(Generic[Request, Response]):
         context = multiprocessing.get_context("spawn")
         self._pipe, worker_end = context.Pipe()
         self._process = context.Process(target=_serve, args=(worker_end, memory), daemon=True)
+        with reporting("find the current folder", StartFailed):
+            os.getcwd()  # where the process starts
         with reporting("start another process", StartFailed), system.sigint_blocked():
             self._process.start()
         worker_end.close()  # so that each end notices if the other is gone

@@ -71,6 +71,15 @@ def pool() -> Iterator[Pool[str, object]]:
     pool.kill()
 
 
+@pytest.mark.unix
+def test_deleted_current_folder_is_named(tmp_path: Path, monkeypatch: Patch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(StartFailed, match="the current folder"):
+        Worker(start)
+
+
 def has_ended(process: object) -> bool:
     """Whether a process is gone, or dead and not yet reaped."""
     try:

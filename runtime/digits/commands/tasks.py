@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from digits.errors import ModelError
-from digits.prediction import Prediction, Reading
+from digits.prediction import Number, Prediction, Reading
 from digits.system import cpu_count
 from digits.text import escape_control
 
@@ -193,7 +193,7 @@ class ReadNumbers(Task):
         return "" if answer.lines else "no digits found"
 
     def unreadable(self, error: str) -> Reading:
-        return Reading(())
+        return Reading(((Number("", 0.0, "unreadable", "", "", ()),),))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,7 +70,7 @@ def open_image(name: str, file: BinaryIO, format: str, max_pixels: int, page: in
 
     name: what errors call it.
     format: one of FORMATS.
-    page: of a TIFF, from 1; 0 is the first, with a warning if there are others.
+    page: of a TIFF, from 1; 0 is the first. A warning says that there are others, or more frames.
 
     Raises PictureError for a page that isn't there, TooManyPixels for more than `max_pixels`, and
     one of DECODE_ERRORS for a damaged file.
@@ -88,13 +88,15 @@ def open_image(name: str, file: BinaryIO, format: str, max_pixels: int, page: in
     if not getattr(plugin, "SUPPORTED", True):
         raise PictureError(f"{name}: this Pillow was built without {format}")
     image: ImageFile = getattr(plugin, f"{stem}ImageFile")(file, "")
+    parts, has_more = "frames", format != "TIFF" and getattr(image, "is_animated", False)
     if format == "TIFF":
-        if not page and count_frames(name, image) > 1:
-            warnings.warn(f"{name} has several pages; only the first is read", stacklevel=3)
+        parts, has_more = "pages", not page and count_frames(name, image) > 1
         try:
             image.seek(max(page, 1) - 1)
         except EOFError as error:
             raise PictureError(f"{name} has no page {page}") from error
+    if has_more:
+        warnings.warn(f"{name} has several {parts}; only the first is read", stacklevel=3)
     check_size(name, *image.size, max_pixels)
     return image
 

@@ -151,7 +151,10 @@ def _open(source: Any) -> tuple[str, BinaryIO, int]:
     """
     page = 0
     if isinstance(source, str | os.PathLike):
-        source, page = split_page(os.fsdecode(source))
+        path = os.fsdecode(source)
+        source, page = split_page(path)
+        if page and os.path.lexists(path):
+            raise PictureError(f"{path} is a file, and a page of {source}: rename one of them")
     elif isinstance(source, Page):
         source, page = source
     if isinstance(source, bytes | bytearray | memoryview):

@@ -19,6 +19,8 @@ from digits.tables import csv_name, csv_row
 
 MAX_KEPT_BYTES = 200_000_000  # of all pictures in the folder of copies
 
+_BLOCK = 4096  # bytes; no less is written at once
+
 
 class FileStamp(NamedTuple):
     """A file's name, time and size, which tell pictures apart.
@@ -57,6 +59,17 @@ def open_picture(folder: str, name: str) -> BinaryIO:
     path = os.path.join(folder, name)
     with reporting(f"open {path}", PictureError):
         return open(path, "rb", opener=lambda *_: _open_inside(folder, name))
+
+
+def may_be_partial(folder: str, name: str) -> bool:
+    """Whether the last block is empty, as of a copy whose size was set first; or as a black corner.
+
+    Of formats without checksum or end, which would be read all the same. Raises PictureError.
+    """
+    with open_picture(folder, name) as file, reporting(f"read {name}", PictureError):
+        is_such = file.read(4).startswith((b"BM", b"II*", b"MM\0", b"P"))  # BMP, TIFF, PPM
+        file.seek(max(file.seek(0, os.SEEK_END) - _BLOCK, 0))
+        return is_such and file.read() == bytes(_BLOCK)
 
 
 def _open_inside(folder: str, name: str) -> int:

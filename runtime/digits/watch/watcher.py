@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import wait
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -17,11 +18,11 @@ from digits.formats import IDENTITY
 from digits.images.formats import split_page
 from digits.processes import Pool, StartFailed, Worker, WorkerDied
 from digits.terminal import print_result, print_stderr
-from digits.watch.folder import FileStamp, KeepFolder, scan
+from digits.watch.folder import FileStamp, KeepFolder, may_be_partial, scan
 from digits.watch.job import PictureResult, WatchJob, join
 
 STABLE_SECONDS = 1.0  # without a change, after which a picture counts as completely written
-DAMAGED_SECONDS = 60.0  # without a change, after which an unreadable one counts as damaged
+DAMAGED_SECONDS = 60.0  # the same of one that is unreadable, or may be partial
 POLL_SECONDS = 0.5  # between two scans
 TIMEOUT_SECONDS = 60.0  # to read a picture; then its worker is killed
 SHUTDOWN_SECONDS = 0.7  # to read the last picture after SIGTERM
@@ -111,6 +112,9 @@ class FolderWatcher:
                 return
             if picture not in self._due and not self._is_done(picture):
                 self._due[picture] = now + STABLE_SECONDS
+                with suppress(PictureError):  # its reading says why
+                    if may_be_partial(self._job.folder, picture.name):
+                        self._due[picture] = now + DAMAGED_SECONDS
                 waiting += 1
         self._report_problems("folder", [*map(str, errors)])
 

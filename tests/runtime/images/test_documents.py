@@ -54,6 +54,9 @@ def test_pages_of_a_tiff(tmp_path: Path, monkeypatch: Patch) -> None:
     assert [picture.load(name).size[1] for name in names] == [5, 6, 7]
     with pytest.raises(PictureError, match="has no page 4"):
         picture.load(f"{file}#4")
+    (tmp_path / "scan.TIF#3").touch()  # either may be meant
+    with pytest.raises(PictureError, match="is a file, and a page of"):
+        picture.load(names[2])
     monkeypatch.setattr(decoder, "MAX_PAGES", 2)
     with pytest.raises(PictureError, match="has more than 2 pages: split it"):
         picture.load(str(file))

@@ -171,6 +171,10 @@ def test_further_pages_are_left_with_a_warning(tmp_path: Path, run: Run) -> None
     shutil.copy(path, tmp_path / "nameless")
     _, _, err = run("predict", tmp_path / "nameless")
     assert err == f"warning: {tmp_path / 'nameless'} has several pages; only the first is read\n"
+    for format in ("GIF", "PNG", "WEBP"):
+        frames = encoded(first, format, save_all=True, append_images=[first.rotate(90)])
+        with pytest.warns(UserWarning, match="several frames; only the first is read"):
+            picture.load(frames)
     path.write_bytes(malformed.grey_tiff(9, 9, (273, 4, 1, 8), following=8))  # itself
     assert "warning" not in run("predict", path)[2]
 

@@ -51,6 +51,22 @@ def test_partial_picture_is_read_when_complete(bench: Bench, pictures: list[Path
     assert bench.rows == [("six.png", "6")]
 
 
+@pytest.mark.parametrize("name", ["a.bmp", "a.tif", "a.ppm"])
+def test_picture_whose_end_may_not_be_written_yet_waits(
+    bench: Bench, pictures: list[Path], name: str
+) -> None:
+    """As of a copy whose size was set first, or that has a black corner."""
+    half = bench.inbox / name
+    Image.open(pictures[1]).convert("L").resize((200, 200)).save(half)
+    whole = half.read_bytes()
+    half.write_bytes(whole[:20_000] + bytes(len(whole) - 20_000))
+    bench.advance(0, 50)
+    assert not bench.results.read_bytes()
+    half.write_bytes(whole)
+    bench.advance(0, 2)
+    assert bench.rows == [(name, "1")]
+
+
 @pytest.mark.linux
 def test_damaged_picture_gets_one_row(bench: Bench, pictures: list[Path], capsys: Capsys) -> None:
     name = os.fsdecode(b'=a,"b"\n\x1b\xff.png')

@@ -58,24 +58,27 @@ def test_each_number_has_a_row(tmp_path: Path, test_slice: Split, capsys: Capsys
     bench.show("271", "459", name="two.png")
     bench.show(name="none.png")
     bench.restart()
+    (bench.inbox / "bad.png").write_bytes(b"\x89PNG")
+    bench.advance(0, 2, 61)
     bench.show("28", name="one.png")
     assert bench.numbers == [
         ("two.png", "271", "accepted"),
         ("two.png", "459", "accepted"),
-        ("none.png", "", "unreadable"),
+        ("none.png", "", "blank"),
+        ("bad.png", "", "unreadable"),
         ("one.png", "28", "accepted"),
     ]
-    texts = [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()]
-    assert texts == ["271\n459", "", "28"]
+    texts = [json.loads(line).get("text") for line in capsys.readouterr().out.splitlines()]
+    assert texts == ["271\n459", "", None, "28"]
     with bench.results.open() as file:
-        _, second, blank, _ = csv.DictReader(file)
+        _, second, blank, *_ = csv.DictReader(file)
     assert (second["line"], second["column"], second["unconstrained"]) == ("2", "1", "459")
     assert not any((blank["line"], blank["runner_up"], blank["unconstrained"], blank["left"]))
 
 
 @pytest.mark.parametrize(
     ("number", "max_errors", "status"),
-    [("459", 0.3, "accepted"), ("459", 1e-15, "review"), ("", 0.3, "unreadable")],
+    [("459", 0.3, "accepted"), ("459", 1e-15, "review"), ("", 0.3, "blank")],
 )
 def test_doubtful_numbers(
     tmp_path: Path, test_slice: Split, number: str, max_errors: float, status: str
