@@ -121,7 +121,7 @@ Model = Annotated[Path | None, path_option("FILE", _MODEL)]
 Models = Annotated[list[Path] | None, path_option("FILE", _MODELS)]
 _FIELDS = "Read the sheets of a form, a row each (-o also writes .xlsx): docs/fields.md."
 Fields = Annotated[Path | None, path_option("FORM.toml", _FIELDS)]
-_THRESHOLD = "Answer ? if the confidence is less; 0: never."
+_THRESHOLD = "Answer ? if the confidence is less; 0: only without ink."
 Threshold = Annotated[
     float | None, option("P", _THRESHOLD, min=0, max=1, show_default="as the model file says")
 ]

@@ -8,7 +8,7 @@ import re
 from functools import reduce
 from operator import or_
 
-# Python's own parser of regular expressions. It isn't public, but hasn't changed since 1999.
+# Python's own parser of regular expressions, which isn't public.
 from re import _constants as ops
 from re import _parser as parser
 from typing import Any
