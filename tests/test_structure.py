@@ -32,7 +32,7 @@ HEAVY = {"torch", "onnx", "matplotlib", "scipy", "cv2", "safetensors"}
 # Which packages the files may import whose paths begin so, beside Python's own.
 ALLOWED = {
     "runtime/digits/": "numpy onnxruntime PIL typer",
-    "runtime/digits/data/": "pooch",
+    "runtime/digits/data/": "platformdirs truststore",
     "runtime/digits/editor/": "cv2 msgspec starlette",
     "runtime/digits/forms/": "cv2 fpdf msgspec openpyxl tomli_w",
     "runtime/digits/images/": "pillow_heif pypdfium2",

@@ -53,7 +53,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def folder(exported: Path, run: Run) -> Path:
+def folder(exported: Path, run: Run, slice_as_mnist: None) -> Path:
     if not (exported / "lenet5.c").exists():
         names = [str(exported / f"lenet5.{suffix}") for suffix in ("h", "c", "vectors.json")]
         answer = run("export", exported / "lenet5.int8.onnx", "--format", "c", "--vectors")

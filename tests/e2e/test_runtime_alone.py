@@ -1,13 +1,17 @@
 """The wheel in a virtual environment without torch and onnx."""
 
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from importlib.metadata import PathDistribution, files, requires
 from itertools import chain
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent.parent
 LIBRARIES = "onnxruntime", "numpy", "PIL", "pillow"
@@ -23,17 +27,35 @@ def sh(*command: object, code: int = 0) -> str:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    sh(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, ROOT)
+    pip = (sys.executable, "-m", "pip")
+    sh(*pip, "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, ROOT)
     [wheel] = folder.glob("digits-*.whl")
     return wheel
 
 
+def installed(requirements: Sequence[str]) -> set[str]:
+    """The packages here that meet requirements, and theirs, without those of extras."""
+    names = set[str]()
+    for requirement in map(Requirement, requirements):
+        if not requirement.marker or requirement.marker.evaluate({"extra": ""}):
+            names |= {requirement.name, *installed(requires(requirement.name) or [])}
+    return names
+
+
 @pytest.fixture(scope="module")
 def bin(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
-    """Programs of a virtual environment as the README sets it up on a Raspberry Pi."""
+    """Programs of a virtual environment that has the wheel, and of this one what it needs."""
     folder = tmp_path_factory.mktemp("device")
     sh(sys.executable, "-m", "venv", "--without-pip", folder)
-    sh(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", folder, wheel)
+    uv = (sys.executable, "-m", "uv", "pip")
+    sh(*uv, "install", "--quiet", "--offline", "--no-deps", "--python", folder, wheel)
+    [packages] = folder.glob("lib/*/site-packages")
+    [metadata] = packages.glob("digits-*.dist-info")
+    for name in installed(PathDistribution(metadata).requires or []):
+        for file in files(name) or []:
+            if ".." not in file.parts:
+                (packages / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file.locate(), packages / file)
     return folder / "bin"
 
 

@@ -85,6 +85,7 @@ def own(tmp_path_factory: pytest.TempPathFactory, train_slice: Split) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("slice_as_mnist")
 def test_own_pictures(own: Path, run: Run, monkeypatch: Patch) -> None:
     monkeypatch.chdir(own)
     digits(own, "export", "--quantize", "--data", "pictures", "--force")

@@ -1,5 +1,6 @@
 """The stream of a recognizer's batches."""
 
+import multiprocessing
 from itertools import islice
 
 import pytest
@@ -37,6 +38,17 @@ def test_batches_of_eight_chunks_are_mixed_and_a_stream_begins_at_any_step() -> 
         assert numbered.texts(step, 72 - step) == texts[step:]
     assert Numbered(NOTHING, 1, 64).texts(0, 32) != texts[:32]
     assert Numbered(NOTHING, 0, 64, rank=1).texts(0, 32) != texts[:32]
+
+
+@pytest.mark.unix
+def test_stream_from_a_process_that_starts_others_by_a_server() -> None:
+    """As Linux does from Python 3.14 on."""
+    method = multiprocessing.get_start_method()
+    multiprocessing.set_start_method("forkserver", force=True)
+    try:
+        assert Numbered(NOTHING, 0, 64).texts(31, 2)
+    finally:
+        multiprocessing.set_start_method(method, force=True)
 
 
 @pytest.mark.slow

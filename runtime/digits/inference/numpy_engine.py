@@ -51,14 +51,16 @@ def _step(layer: Layer) -> Callable[[Floats], Floats] | None:
     if layer.op == "dense":
         assert layer.weights and layer.biases
         return partial(_dense, layer.weights.floats.T, layer.biases.floats)
-    if layer.op in ("max_pool", "average_pool"):
-        reduce = np.max if layer.op == "max_pool" else np.mean
-        return lambda values: reduce(_windows(values, layer), axis=(-2, -1))
     if layer.op == "reshape":
         return lambda values: values.reshape(-1, *layer.shape)
     if layer.op == "dequantize":
         return lambda values: (values - np.float32(layer.zero)) * np.float32(layer.scale)
-    functions = {"relu": lambda values: np.maximum(values, 0), "softmax": _softmax}
+    functions: dict[str, Callable[[Floats], Floats]] = {
+        "max_pool": lambda values: _windows(values, layer).max((-2, -1)),
+        "average_pool": lambda values: _windows(values, layer).mean((-2, -1), np.float32),
+        "relu": lambda values: np.maximum(values, 0),
+        "softmax": _softmax,
+    }
     return functions.get(layer.op)
 
 
@@ -94,6 +96,6 @@ def _dense(weights: Floats, biases: Floats, values: Floats) -> Floats:
 
 
 def _softmax(values: Floats) -> Floats:
-    exponentials = np.exp(values - values.max(1, keepdims=True))
+    exponentials: Floats = np.exp(values - values.max(1, keepdims=True))
     shares: Floats = exponentials / exponentials.sum(1, keepdims=True)
     return shares
