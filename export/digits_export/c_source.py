@@ -57,7 +57,10 @@ def write_c(model: bytes, name: str) -> CSource:
         raise ModelError(
             f"{name} as C would take {size:,} bytes of flash; at most {_MAX_WEIGHTS:,}"
         )
-    if any(values.dtype != np.int8 for values in weights):
+    biases = [layer.biases.values for layer in layers if layer.biases]
+    if any(values.dtype != np.int8 for values in weights) or any(
+        values.dtype != np.int32 for values in biases
+    ):
         raise ModelError(f"{name} isn't int8, which `digits export --quantize` makes of a run")
     if layers[1].op not in ("conv", "dense"):  # which read the pixels themselves
         layers.insert(1, layers[0]._replace(op="load"))
@@ -98,7 +101,13 @@ class _Program:
         self._scale, self._zero, self._scales = np.float32(1), 0, np.ones(1, np.float32)
         self._source = "pixels"
         self._shape: tuple[int, ...] = (1, 28, 28)
+        is_integer = True  # what the next layer reads; not sums, which stand for floats
         for layer in layers:
+            if layer.op not in ("dequantize", "reshape"):
+                if is_integer != (layer.op in ("load", "conv", "dense")):
+                    kind = "integers" if is_integer else "floats"
+                    raise ModelError(f"C has no {layer.op} of {kind}")
+                is_integer = layer.op == "quantize"
             getattr(self, f"_{layer.op}", self._refuse)(layer)
             self._shape = layer.shape
 
@@ -133,10 +142,8 @@ class _Program:
         self.multiplications += positions * math.prod(self._weights(layer).shape)
 
     def _dense(self, layer: Layer) -> None:
-        rows, columns = self._weights(layer).shape
-        if columns != (count := math.prod(self._shape)):
-            raise ModelError(f"C has no dense layer of {columns} of {count} values")
         self._multiply(layer)
+        rows, columns = self._weights(layer).shape
         n = len(self.steps)
         arguments = f"{rows}, {columns}, {self._zero}, {self._source}, weights{n}, biases{n}"
         self.steps.append(f"multiply({arguments});")

@@ -1,6 +1,7 @@
 """Write a classifier as a page for browsers: one file, which works without a server."""
 
 import base64
+import hashlib
 import html
 import json
 from importlib.resources import files
@@ -22,8 +23,9 @@ def write_html(model: bytes, name: str, threshold: float) -> str:
     """
     network = json.dumps([*map(_layer, read_layers(model, name))], separators=(",", ":"))
     page = files("digits_export").joinpath("page.html").read_text("utf-8")
+    sha256 = hashlib.sha256(model).hexdigest()
     values = {"architecture": html.escape(name), "network": network, "threshold": threshold}
-    for key, value in values.items():
+    for key, value in (values | {"sha256": sha256}).items():
         page = page.replace(f"@{key}@", str(value))
     if len(page) > _MAX_BYTES:
         raise ModelError(
@@ -44,6 +46,6 @@ def _tensor(tensor: ScaledTensor) -> dict[str, Any]:
     return {
         "type": str(content.dtype),
         "rows": len(content),
-        "scale": tensor.scale.tolist(),
+        "scale": tensor.scale.ravel().tolist(),
         "values": base64.b64encode(content.tobytes()).decode(),
     }

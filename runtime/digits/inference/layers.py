@@ -20,7 +20,9 @@ from digits.inference.onnx_file import (
 
 _NO_PADDING, _UNIT, _ONE = [0, 0, 0, 0], [1, 1], np.ones(1, np.float32)
 _SIDES = {2, 3}  # the dimensions of a map in a batch
-# The defaults of attributes, and what they may be: engines know nothing else.
+# Attributes of which engines know all values; and others, with their defaults and known values.
+_FREE = {"allowzero", "axis", "count_include_pad", "group", "keepdims", "kernel_shape"}
+_FREE |= {"noop_with_empty_axes", "pads", "strides"}
 _Attributes = dict[str, tuple[Any, list[Any]]]
 _POOL: _Attributes = {
     "auto_pad": ("NOTSET", ["NOTSET", "VALID"]),
@@ -47,15 +49,14 @@ _NAMES = {
 
 
 class ScaledTensor(NamedTuple):
-    """A stored tensor: integers or floats, and the scale of each row, or of all."""
+    """A stored tensor, as the product of integers or floats and a scale, of each row or of all."""
 
     values: NDArray[Any]
     scale: NDArray[np.float32]
 
     @property
     def floats(self) -> NDArray[np.float32]:
-        scale = self.scale.reshape(-1, *[1] * (self.values.ndim - 1))
-        floats: NDArray[np.float32] = self.values.astype(np.float32) * scale
+        floats: NDArray[np.float32] = self.values.astype(np.float32) * self.scale
         return floats
 
 
@@ -97,42 +98,78 @@ def read_layers(model: bytes, name: str) -> list[Layer]:
 
 def _read_layers(model: bytes, name: str) -> list[Layer]:
     stored = {key: ScaledTensor(value, _ONE) for key, value in read_weights(model).items()}
-    [pixels], _ = read_interface(model)
+    [pixels], outputs = read_interface(model)
     value, shape, layers = pixels.name, tuple(pixels.shape[1:]), list[Layer]()
     if not all(isinstance(side, int) for side in shape):
         raise ModelError(f"{name}: pictures of any size need onnxruntime")
     for node in read_nodes(model):
+        unknown = ModelError(f"{name}: only onnxruntime computes {node.op} as {node.outputs[0]} is")
+        if not _is_known(node, stored, shape):
+            raise unknown
         if node.op == "DequantizeLinear" and node.inputs[0] in stored:
-            integers, scale = (stored[key].values for key in node.inputs[:2])
-            stored[node.outputs[0]] = ScaledTensor(integers, scale.reshape(-1))
+            stored[node.outputs[0]] = _scale(node, stored)
             continue
-        if node.op not in _NAMES or node.inputs[0] != value or not _is_known(node, stored):
-            raise ModelError(f"{name}: only onnxruntime computes {node.op} as {node.outputs[0]} is")
-        [value] = node.outputs
-        if node.op == "DequantizeLinear" and layers:  # as the layer before has quantized it
-            continue
-        layers.append(_layer(node, stored, shape))
-        shape = layers[-1].shape
+        layer = _layer(node, stored, shape)
+        is_inverse = bool(layers) and layer == layers[-1]._replace(op="dequantize")
+        if node.inputs[0] != value or (layer.op == "dequantize" and layers and not is_inverse):
+            raise unknown
+        layers += [] if is_inverse else [layer]  # engines round what the layer before has quantized
+        [value], shape = node.outputs, layer.shape
+    if [value] != [output.name for output in outputs]:
+        raise ModelError(f"{name}: its output isn't what it computes last")
     return layers
 
 
-def _is_known(node: Node, stored: dict[str, ScaledTensor]) -> bool:
-    """Whether engines know this operation with these attributes and inputs."""
-    if len(node.outputs) != 1 or any(key not in stored for key in node.inputs[1:]):
+def _is_known(node: Node, stored: dict[str, ScaledTensor], shape: tuple[Any, ...]) -> bool:
+    """Whether engines know this operation with these attributes and inputs.
+
+    shape: of what it reads, unless that is stored.
+    """
+    attributes = _ATTRIBUTES.get(node.op, {})
+    if (
+        node.op not in _NAMES
+        or not node.attributes.keys() <= attributes.keys() | _FREE
+        or any(
+            node.attributes.get(key, value) not in known
+            for key, (value, known) in attributes.items()
+        )
+        or len(node.outputs) != 1
+        or any(key not in stored for key in node.inputs[1:])
+    ):
         return False
-    attributes = _ATTRIBUTES.get(node.op, {}).items()
-    if any(node.attributes.get(key, default) not in known for key, (default, known) in attributes):
-        return False
-    shapes = [stored[key].values.shape for key in node.inputs[1:]]
+    inputs = [stored[key] for key in node.inputs[1:]]
+    if node.op in ("Conv", "Gemm", "MatMul"):
+        return _fits(node.op, shape, *inputs)
     if node.op == "ReduceMean":
-        return {*(stored[node.inputs[1]].values % 4).tolist()} == _SIDES
-    return len(shapes) < 2 or shapes[1] == shapes[0][:1]  # a bias for each row of weights
+        return [{*(axes.values % 4).tolist()} for axes in inputs] == [_SIDES]
+    if node.op == "DequantizeLinear" and node.inputs[0] in stored:
+        return not any(zero.values.any() for zero in inputs[1:])
+    is_rounding = node.op in ("QuantizeLinear", "DequantizeLinear")
+    return not is_rounding or [zero.values.dtype for zero in inputs[1:]] == [np.uint8]
+
+
+def _fits(op: str, shape: tuple[Any, ...], weights: ScaledTensor, *biases: ScaledTensor) -> bool:
+    """Whether weights have a column for each value of the shape, and each row has its bias."""
+    row, column = (1, 0) if op == "MatMul" else (0, 1)  # their axes
+    sides, scale = weights.values.shape, weights.scale
+    return (
+        (op == "Conv" or sides[column] == math.prod(shape))
+        and (scale.size == 1 or scale.size == scale.shape[row])
+        and all(bias.values.shape == (sides[row],) for bias in biases)
+    )
+
+
+def _scale(node: Node, stored: dict[str, ScaledTensor]) -> ScaledTensor:
+    values, scale = (stored[key].values for key in node.inputs[:2])
+    sides = [1] * values.ndim
+    sides[node.attributes.get("axis", 1) if scale.size > 1 else 0] = scale.size
+    return ScaledTensor(values, scale.reshape(sides))
 
 
 def _layer(node: Node, stored: dict[str, ScaledTensor], shape: tuple[Any, ...]) -> Layer:
     op, inputs = _NAMES[node.op], [stored[key] for key in node.inputs[1:]]
     if node.op == "MatMul":
-        inputs[0] = ScaledTensor(np.ascontiguousarray(inputs[0].values.T), inputs[0].scale)
+        inputs[0] = ScaledTensor(np.ascontiguousarray(inputs[0].values.T), inputs[0].scale.T)
     if op in ("conv", "dense"):
         weights, biases, *_ = *inputs, ScaledTensor(np.zeros(len(inputs[0].values), np.int32), _ONE)
         if op == "conv":
