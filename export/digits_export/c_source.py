@@ -57,10 +57,7 @@ def write_c(model: bytes, name: str) -> CSource:
         raise ModelError(
             f"{name} as C would take {size:,} bytes of flash; at most {_MAX_WEIGHTS:,}"
         )
-    biases = [layer.biases.values for layer in layers if layer.biases]
-    if any(values.dtype != np.int8 for values in weights) or any(
-        values.dtype != np.int32 for values in biases
-    ):
+    if any(values.dtype != np.int8 for values in weights):
         raise ModelError(f"{name} isn't int8, which `digits export --quantize` makes of a run")
     if layers[1].op not in ("conv", "dense"):  # which read the pixels themselves
         layers.insert(1, layers[0]._replace(op="load"))
@@ -101,13 +98,7 @@ class _Program:
         self._scale, self._zero, self._scales = np.float32(1), 0, np.ones(1, np.float32)
         self._source = "pixels"
         self._shape: tuple[int, ...] = (1, 28, 28)
-        is_integer = True  # what the next layer reads; not sums, which stand for floats
         for layer in layers:
-            if layer.op not in ("dequantize", "reshape"):
-                if is_integer != (layer.op in ("load", "conv", "dense")):
-                    kind = "integers" if is_integer else "floats"
-                    raise ModelError(f"C has no {layer.op} of {kind}")
-                is_integer = layer.op == "quantize"
             getattr(self, f"_{layer.op}", self._refuse)(layer)
             self._shape = layer.shape
 

@@ -1,7 +1,6 @@
 """Write a classifier as a page for browsers: one file, which works without a server."""
 
 import base64
-import hashlib
 import html
 import json
 from importlib.resources import files
@@ -23,9 +22,8 @@ def write_html(model: bytes, name: str, threshold: float) -> str:
     """
     network = json.dumps([*map(_layer, read_layers(model, name))], separators=(",", ":"))
     page = files("digits_export").joinpath("page.html").read_text("utf-8")
-    sha256 = hashlib.sha256(model).hexdigest()
     values = {"architecture": html.escape(name), "network": network, "threshold": threshold}
-    for key, value in (values | {"sha256": sha256}).items():
+    for key, value in values.items():
         page = page.replace(f"@{key}@", str(value))
     if len(page) > _MAX_BYTES:
         raise ModelError(

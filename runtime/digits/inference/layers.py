@@ -103,54 +103,47 @@ def _read_layers(model: bytes, name: str) -> list[Layer]:
     if not all(isinstance(side, int) for side in shape):
         raise ModelError(f"{name}: pictures of any size need onnxruntime")
     for node in read_nodes(model):
-        unknown = ModelError(f"{name}: only onnxruntime computes {node.op} as {node.outputs[0]} is")
-        if not _is_known(node, stored, shape):
-            raise unknown
-        if node.op == "DequantizeLinear" and node.inputs[0] in stored:
-            stored[node.outputs[0]] = _scale(node, stored)
+        is_stored = node.op == "DequantizeLinear" and node.inputs[0] in stored
+        if not (is_stored or node.inputs[0] == value) or not _is_known(node, stored, shape):
+            raise ModelError(f"{name}: only onnxruntime computes {node.op} as {node.outputs[0]} is")
+        if is_stored:
+            stored[node.outputs[0]] = _dequantize(node, stored)
             continue
-        layer = _layer(node, stored, shape)
-        is_inverse = bool(layers) and layer == layers[-1]._replace(op="dequantize")
-        if node.inputs[0] != value or (layer.op == "dequantize" and layers and not is_inverse):
-            raise unknown
-        layers += [] if is_inverse else [layer]  # engines round what the layer before has quantized
-        [value], shape = node.outputs, layer.shape
+        [value] = node.outputs
+        if node.op == "DequantizeLinear" and layers:  # as the layer before has quantized it
+            continue
+        layers.append(_layer(node, stored, shape))
+        shape = layers[-1].shape
     if [value] != [output.name for output in outputs]:
         raise ModelError(f"{name}: its output isn't what it computes last")
     return layers
 
 
 def _is_known(node: Node, stored: dict[str, ScaledTensor], shape: tuple[Any, ...]) -> bool:
-    """Whether engines know this operation with these attributes and inputs.
-
-    shape: of what it reads, unless that is stored.
-    """
-    attributes = _ATTRIBUTES.get(node.op, {})
-    if (
-        node.op not in _NAMES
-        or not node.attributes.keys() <= attributes.keys() | _FREE
-        or any(
-            node.attributes.get(key, value) not in known
-            for key, (value, known) in attributes.items()
-        )
-        or len(node.outputs) != 1
-        or any(key not in stored for key in node.inputs[1:])
-    ):
+    """Whether engines know this operation with these attributes and inputs."""
+    attributes, inputs = _ATTRIBUTES.get(node.op, {}), node.inputs[1:]
+    if node.op not in _NAMES or len(node.outputs) != 1 or any(key not in stored for key in inputs):
         return False
-    inputs = [stored[key] for key in node.inputs[1:]]
+    if not node.attributes.keys() <= attributes.keys() | _FREE:
+        return False
+    for key, (default, known) in attributes.items():
+        if node.attributes.get(key, default) not in known:
+            return False
+    tensors = [stored[key] for key in inputs]
     if node.op in ("Conv", "Gemm", "MatMul"):
-        return _fits(node.op, shape, *inputs)
+        return _fits(node.op, shape, *tensors)
     if node.op == "ReduceMean":
-        return [{*(axes.values % 4).tolist()} for axes in inputs] == [_SIDES]
-    if node.op == "DequantizeLinear" and node.inputs[0] in stored:
-        return not any(zero.values.any() for zero in inputs[1:])
-    is_rounding = node.op in ("QuantizeLinear", "DequantizeLinear")
-    return not is_rounding or [zero.values.dtype for zero in inputs[1:]] == [np.uint8]
+        return [{*(axes.values % 4).tolist()} for axes in tensors] == [_SIDES]
+    # Only of stored integers the zero point is ignored.
+    return node.inputs[0] not in stored or not any(zero.values.any() for zero in tensors[1:])
 
 
 def _fits(op: str, shape: tuple[Any, ...], weights: ScaledTensor, *biases: ScaledTensor) -> bool:
-    """Whether weights have a column for each value of the shape, and each row has its bias."""
-    row, column = (1, 0) if op == "MatMul" else (0, 1)  # their axes
+    """Whether weights have a column for each value of the shape, and a bias for each row.
+
+    They have one scale, or one for each row.
+    """
+    row, column = (1, 0) if op == "MatMul" else (0, 1)  # the axes
     sides, scale = weights.values.shape, weights.scale
     return (
         (op == "Conv" or sides[column] == math.prod(shape))
@@ -159,7 +152,7 @@ def _fits(op: str, shape: tuple[Any, ...], weights: ScaledTensor, *biases: Scale
     )
 
 
-def _scale(node: Node, stored: dict[str, ScaledTensor]) -> ScaledTensor:
+def _dequantize(node: Node, stored: dict[str, ScaledTensor]) -> ScaledTensor:
     values, scale = (stored[key].values for key in node.inputs[:2])
     sides = [1] * values.ndim
     sides[node.attributes.get("axis", 1) if scale.size > 1 else 0] = scale.size
