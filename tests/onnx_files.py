@@ -93,11 +93,11 @@ def zeros(*shape: int) -> np.ndarray:
     return np.zeros(shape, np.float32)
 
 
-def weights_elsewhere() -> ModelProto:
+def weights_elsewhere(location: str = "/etc/passwd") -> ModelProto:
     """Build a classifier whose weights are in another file."""
     model = classifier()
     weight = model.graph.initializer[0]
     weight.ClearField("raw_data")
     weight.data_location = TensorProto.EXTERNAL
-    weight.external_data.add(key="location", value="/etc/passwd")
+    weight.external_data.add(key="location", value=location)
     return model

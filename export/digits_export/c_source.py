@@ -133,10 +133,8 @@ class _Program:
         self.multiplications += positions * math.prod(self._weights(layer).shape)
 
     def _dense(self, layer: Layer) -> None:
-        rows, columns = self._weights(layer).shape
-        if columns != (count := math.prod(self._shape)):
-            raise ModelError(f"C has no dense layer of {columns} of {count} values")
         self._multiply(layer)
+        rows, columns = self._weights(layer).shape
         n = len(self.steps)
         arguments = f"{rows}, {columns}, {self._zero}, {self._source}, weights{n}, biases{n}"
         self.steps.append(f"multiply({arguments});")

@@ -1,11 +1,13 @@
 """`digits export`."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from digits.commands.options import Data, make_app, option, path_argument, path_option
+from digits.errors import DigitsError, reporting
 from digits.files import write_all
 from digits.terminal import print_result
 from digits.text import escape_control
@@ -14,10 +16,17 @@ _NETWORK = "Your own network, as given to `digits train --network`."
 _QUANTIZE = "Also write an int8 file; without this option, an earlier one is deleted."
 _FORCE = "Export even if fine-tuning or int8 made the network read worse."
 _TRITON = "Also write a model repository for Triton or KServe to this folder."
-_FORMAT = "Also write the last file as C99, which needs int8, or as a page for browsers."
+_FORMAT = (
+    "Also write the last file as C99, which needs int8, or as a page for browsers. May be repeated."
+)
 _VECTORS = "Also write inputs and outputs that each port of the network must reproduce, as JSON."
 
 app = make_app()
+
+
+class _Format(StrEnum):
+    C = "c"
+    HTML = "html"
 
 
 @app.command()
@@ -25,7 +34,7 @@ def export(
     run: Annotated[Path | None, path_argument("RUN")] = None,
     network: Annotated[str | None, option("FILE.py:CLASS", _NETWORK)] = None,
     quantize: Annotated[bool, typer.Option("--quantize", help=_QUANTIZE)] = False,
-    format: Annotated[Literal["c", "html"] | None, typer.Option(help=_FORMAT)] = None,
+    formats: Annotated[list[_Format] | None, typer.Option("--format", help=_FORMAT)] = None,
     vectors: Annotated[bool, typer.Option("--vectors", help=_VECTORS)] = False,
     force: Annotated[bool, typer.Option("--force", help=_FORCE)] = False,
     triton: Annotated[Path | None, path_option("DIR", _TRITON)] = None,
@@ -37,15 +46,17 @@ def export(
     or --vectors, it may be a classifier's ONNX file, beside which these are written.
     """
     # torch and onnx take seconds to import and may not be installed; --help needs neither.
-    from digits_export.ports import Port, make_ports
+    from digits_export.ports import make_ports
 
-    ports: list[Port] = [format] if format else []
-    if vectors:
-        ports.append("vectors")
+    ports = [*(formats or ()), *(["vectors"] if vectors else [])]
     if run and run.suffix == ".onnx":
         if not ports or network or quantize or force or triton or data:
             raise typer.BadParameter(f"an ONNX file takes --format or --vectors alone: {run}")
         files = make_ports(run, run, ports).files
+        for path, content in files.items():
+            with reporting(f"read {path}"):
+                if path.exists() and path.read_bytes() != content:
+                    raise DigitsError(f"{path} exists, with other content: move it first")
         write_all(files)
         for path in files:
             print_result(escape_control(str(path)))

@@ -21,7 +21,7 @@ from digits_export.classifier_export import ClassifierExporter
 from digits_export.detector_export import DetectorExporter
 from digits_export.exporter import Exporter
 from digits_export.optimize import optimize
-from digits_export.ports import Port, make_ports
+from digits_export.ports import make_ports
 from digits_export.quantize import quantize
 from digits_export.recognizer_export import RecognizerExporter
 from digits_export.report import Report, Variant
@@ -50,7 +50,7 @@ class ExportConfig:
     triton: Path | None = None
     network: str | None = None
     force: bool = False
-    ports: tuple[Port, ...] = ()
+    ports: tuple[str, ...] = ()
 
 
 def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> Report:

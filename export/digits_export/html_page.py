@@ -44,6 +44,6 @@ def _tensor(tensor: ScaledTensor) -> dict[str, Any]:
     return {
         "type": str(content.dtype),
         "rows": len(content),
-        "scale": tensor.scale.tolist(),
+        "scale": tensor.scale.ravel().tolist(),
         "values": base64.b64encode(content.tobytes()).decode(),
     }

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import onnx
@@ -14,11 +14,12 @@ from digits.errors import ModelError
 from digits.inference.interface import CLASSIFIER
 from digits.inference.metadata import ClassifierMetadata
 from digits.inference.model_file import ModelSource, load
-from digits.inference.session import open_session
+from digits.inference.numpy_engine import NumpySession
+from digits.inference.onnx_file import explain_damage
+from digits.inference.session import Session, open_session
 from digits_export.c_source import write_c
 from digits_export.html_page import write_html
 
-Port = Literal["c", "html", "vectors"]
 _CARD = """
 ## C
 
@@ -27,6 +28,7 @@ _CARD = """
 kernels; but means of pools are exact here, and float32 there.
 """
 _DIGITS = 100  # of the validation set in the vectors; two more images are blank and full
+_ROUNDING = 1e-4  # of probabilities, as floats are added in another order
 _FLOATS = 1  # ONNX's name of float32
 
 
@@ -37,17 +39,19 @@ class Ports(NamedTuple):
     card: str
 
 
-def make_ports(path: Path, model: ModelSource, ports: Collection[Port]) -> Ports:
+def make_ports(path: Path, model: ModelSource, ports: Collection[str]) -> Ports:
     """Make files beside an ONNX file of a classifier, and named like it.
 
-    path: the ONNX file's. model: this file. Raises ModelError if it is no classifier, or has what a
-    port can't express.
+    path: the ONNX file's. model: this file. ports: "c", "html" and "vectors", or some of them.
+    Raises ModelError if it is no classifier, or has what a port can't express.
     """
     if not ports:
         return Ports({}, "")
     file = load(model, ClassifierMetadata)
     name = path.name.removesuffix(".onnx").removesuffix(".int8")
     files, card = dict[Path, bytes](), ""
+    if "c" in ports or "html" in ports:
+        _verify(file.content, path.name)
     if "c" in ports:
         c = write_c(file.content, name)
         files[path.with_name(f"{c.name}.h")] = c.header.encode()
@@ -59,6 +63,18 @@ def make_ports(path: Path, model: ModelSource, ports: Collection[Port]) -> Ports
     if "vectors" in ports:
         files[path.with_name(f"{name}.vectors.json")] = _vectors(file.content, file.sha256)
     return Ports(files, card)
+
+
+def _verify(model: bytes, name: str) -> None:
+    """Raise ModelError unless the layers that ports are made of compute what onnxruntime does."""
+    noise = np.random.default_rng(0).integers(0, 256, (_DIGITS, 1, 28, 28), np.uint8)
+    inputs = {CLASSIFIER.input.name: noise}
+    [expected] = Session(model, name, "float").run(inputs, [])
+    with explain_damage(name):
+        [actual] = NumpySession(model, name).run(inputs, [])
+    same_shape = len(noise) == len(expected) == len(actual)
+    if not (same_shape and np.allclose(actual, expected, rtol=0, atol=_ROUNDING)):
+        raise ModelError(f"{name}: what only onnxruntime computes can't be written")
 
 
 def _vectors(model: bytes, sha256: str) -> bytes:

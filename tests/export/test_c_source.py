@@ -10,13 +10,15 @@ import torch
 from torch import nn
 
 from digits.errors import ModelError
-from digits.inference.model_file import BUNDLED_DETECTOR
+from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR
 from digits_export.c_source import write_c
 from digits_export.html_page import write_html
 from digits_export.ports import integer_logits, make_ports
 from digits_export.quantize import batches, quantize
 from digits_train.models import VGG16
 from digits_train.onnx_graph import serialize
+from tests import onnx_files
+from tests.conftest import Run
 from tests.export.conftest import classifier_graph
 
 PRECISION = 2.0**-16
@@ -122,7 +124,7 @@ def test_what_is_refused_is_named() -> None:
 
 REFUSED: dict[str, list[nn.Module]] = {
     "a has 2 softmax layers; as C it must end with the only one": [nn.Softmax(1)],
-    "C has no dense layer of 12 of 576 values": [nn.Linear(12, 5, bias=False)],
+    "a: only onnxruntime computes MatMul as .linear is": [nn.Linear(12, 5, bias=False)],
     "C has no pool over channels of several scales": [
         *(nn.Flatten(2), nn.Unflatten(1, (1, 4)), nn.MaxPool2d((4, 1))),
     ],
@@ -141,6 +143,30 @@ def test_layers_that_c_lacks_are_named(sentence: str) -> None:
     with pytest.raises(ModelError) as refused:
         write_c(int8_model(network), "a")
     assert str(refused.value) == sentence
+
+
+def test_what_numpy_computes_otherwise_is_not_written(tmp_path: Path) -> None:
+    halves = onnx_files.classifier_of(
+        "flat = Reshape(pixels, shape)",  # of a picture, a row for each of its halves
+        **{"shape": np.array([-1, 392]), "weight": onnx_files.zeros(10, 392)},
+    )
+    model = tmp_path / "a.onnx"
+    model.write_bytes(onnx_files.sealed(halves))
+    with pytest.raises(ModelError, match="what only onnxruntime computes can't be written"):
+        make_ports(model, model, ["html"])
+
+
+def test_formats_may_be_several_and_replace_no_other_network_s(tmp_path: Path, run: Run) -> None:
+    model, source = tmp_path / "a-b.onnx", tmp_path / "a_b.c"
+    shutil.copy(BUNDLED, model)
+    command = "export", model, "--format", "html", "--format", "c"
+    written = [str(tmp_path / name) for name in ("a_b.h", "a_b.c", "a-b.html")]
+    for _ in range(2):
+        assert run(*command)[1].split() == written
+    source.write_text("of a_b.onnx")
+    assert run(*command) == (1, "", f"error: {source} exists, with other content: move it first\n")
+    assert source.read_text() == "of a_b.onnx"
+    assert run(*command, "--quantize")[0] == 2
 
 
 def test_names_are_identifiers() -> None:

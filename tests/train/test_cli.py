@@ -38,6 +38,7 @@ def test_help_lists_networks_and_recipes(run: Run) -> None:
         ("--network recognizer --recipe finetune", 2, "'finetune'; there are: default, quick"),
         ("--set recipe.epoch=3", 2, "is no recipe.epoch; did you mean recipe.epochs?"),
         ("--set recipe.epochs=0", 2, "--set recipe.epochs=0: expected int >= 1"),
+        ("--epochs 3", 2, "--set recipe.epochs=3"),
         ("--resume runs/x --network vgg16", 2, CONTINUES),
         ("--resume runs/x --seed 3", 2, CONTINUES),
         ("--resume runs/x --set recipe.epochs=3", 2, CONTINUES),
@@ -64,15 +65,15 @@ def test_ctrl_c_keeps_an_epoch_and_names_the_command(run: Run, monkeypatch: Patc
     """What was set is in all that is kept."""
     interrupt_after(1, monkeypatch)
     monkeypatch.setattr("os._exit", sys.exit)
-    changes = ("--set", "recipe.epochs=2", "--set", "camera.textures=0.2")
+    changes = ("--set", "recipe.epochs=2", "--set", "recipe.beta2=0.9")
     code, out, err = run("train", "--recipe", "classic", *changes)
     assert (code, out) == (130, "")
     assert err.splitlines()[-1].startswith("interrupted: epoch 1 is kept; go on with ")
     assert err.endswith("digits train --resume runs/lenet5`\n")
     summary = json.loads(Path("runs/lenet5/run.json").read_text())
-    assert (summary["recipe"]["epochs"], summary["camera"]["textures"]) == (2, 0.2)
+    assert (summary["recipe"]["epochs"], summary["recipe"]["beta2"]) == (2, 0.9)
     about = checkpoint.load(Path("runs/lenet5/checkpoint.safetensors")).provenance
-    assert (about.experiment.recipe.total, about.experiment.camera.textures) == (2, 0.2)
+    assert (about.experiment.recipe.total, about.experiment.recipe.beta2) == (2, 0.9)
     assert (about.experiment.recipe.name, about.progress) == ("classic", 1)
 
 

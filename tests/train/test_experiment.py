@@ -34,6 +34,7 @@ def test_what_set_changes(assignments: list[str], changed: set[str]) -> None:
     ("assignment", "complaint"),
     [
         ("recipe.epoch=3", "there is no recipe.epoch; did you mean recipe.epochs?"),
+        ("recipe.lr=1", "there is no recipe.lr; did you mean recipe.learning_rate?"),
         ("recipe.augmentation.blurr=1", "did you mean recipe.augmentation.blur?"),
         ("=3", "expected NAME=VALUE"),
         ("epochs=3", "there is no epochs; did you mean recipe.epochs?"),
@@ -53,7 +54,7 @@ def test_what_set_changes(assignments: list[str], changed: set[str]) -> None:
         ("recipe.learning_rate=1e999", "expected float, got str"),
         ("recipe.frames=1e99", "expected float <= 1000000000"),
         ("recipe.ema_decay=1", "expected float < 1"),
-        ("recipe.optimizer=adam", "invalid enum value 'adam'"),
+        ("recipe.optimizer=adam", "invalid enum value 'adam'; there are: adamw, sgd"),
         ("recipe={}", "object missing required field"),
         ("camera.textures=often", "expected float, got str"),
         ("camera.textures=1.5", "expected float <= 1"),
@@ -64,7 +65,7 @@ def test_what_set_changes(assignments: list[str], changed: set[str]) -> None:
         ("camera.around=[0,3]", "expected float >= 0.001"),
         ("camera.contents=[1,1,1]", "contents: the sum is 3, not 1"),
         ("camera.tails=[1]", "expected array of length 2 to 3"),
-        ("precision=float16", "invalid enum value 'float16'"),
+        ("precision=float16", "invalid enum value 'float16'; there are: auto, "),
     ],
 )
 def test_what_cannot_be_set_is_a_sentence(assignment: str, complaint: str) -> None:
@@ -72,6 +73,13 @@ def test_what_cannot_be_set_is_a_sentence(assignment: str, complaint: str) -> No
         change(LENET5, [assignment])
     assert str(raised.value).startswith(f"--set {assignment}: ")
     assert complaint in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_a_camera_that_draws_nothing_cannot_be_set() -> None:
+    assignment, classic = "camera.textures=0.2", default_experiment("lenet5", "classic")
+    with pytest.raises(DigitsError, match="the recipe classic draws no pictures"):
+        change(classic, [assignment])
+    assert change(classic, [assignment, "recipe.frames=1"]).camera.textures == 0.2
 
 
 @pytest.mark.parametrize("network", ARCHITECTURES)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -20,7 +21,7 @@ from digits_train.run import RunDir
 from digits_train.structs import from_dict, to_dict
 from digits_train.tasks.classification import predict, scores
 from docs.small_reader import SmallDetector, SmallRecognizer
-from tests.conftest import Patch
+from tests.conftest import Capsys, Patch
 from tests.train.short import (
     EXPERIMENT,
     FILES,
@@ -32,6 +33,15 @@ from tests.train.short import (
 )
 
 pytestmark = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
+
+
+@pytest.mark.slow
+def test_a_long_training_says_how_long(monkeypatch: Patch, capsys: Capsys) -> None:
+    """Before its first epoch ends."""
+    interrupt_after(1, monkeypatch)
+    with pytest.raises(Interrupted):
+        train(replace(EXPERIMENT, recipe=replace(RECIPE, epochs=100_000)))
+    assert re.search(r"this takes about \d+ minutes\nepoch +1/", capsys.readouterr().err)
 
 
 @pytest.mark.slow

@@ -33,6 +33,7 @@ _RECIPE = "How to train it; default: default, or finetune with --start."
 _SET = "Change a value, such as recipe.epochs=3; run.json has all. May be repeated."
 _START = "Start from these weights: fine-tune them on the pictures of --data, beside MNIST."
 _RESUME = "Continue the interrupted run in this folder; your own --network again."
+_VALUES = "--epochs", "--steps", "--batch-size", "--learning-rate", "--lr"
 
 app = make_app()
 
@@ -44,6 +45,7 @@ def train(
     ] = None,
     recipe: Annotated[str | None, option("NAME", _RECIPE)] = None,
     changes: Annotated[list[str] | None, option("NAME=VALUE", _SET, "--set")] = None,
+    recipe_value: Annotated[str | None, typer.Option(*_VALUES, hidden=True)] = None,
     seed: Annotated[
         int, option("N", "Seed of weights, order and augmentation.", min=0, max=2**63 - 1)
     ] = 0,
@@ -59,12 +61,15 @@ def train(
 
     With several GPUs or machines: torchrun --nproc-per-node N -m digits train ...
     """
+    if recipe_value:
+        raise typer.BadParameter("values of a recipe are changed as by --set recipe.epochs=3")
     settings = (recipe, changes, seed or None, start, out)
     named = network is not None and ":" not in network
     if resume is not None and (named or any(settings)):
         raise typer.BadParameter(
             "--resume continues as the run was started: it allows only --device and --data, and"
-            " for a network of your own --network FILE.py:CLASS"
+            " for a network of your own --network FILE.py:CLASS. To train for longer, --start from"
+            " the run"
         )
 
     # torch takes seconds to import and may not be installed; --help needs neither.

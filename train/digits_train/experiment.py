@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from typing import Any, Literal
+from functools import reduce
+from typing import Any, Literal, get_args, get_type_hints
 
 import msgspec
 from msgspec import Struct
@@ -11,11 +12,12 @@ from digits.errors import DigitsError
 from digits_train.camera.fonts import LIST_SHA256
 from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.models import get_network
-from digits_train.recipes import AnyRecipe
+from digits_train.recipes import AnyRecipe, Recipe
 from digits_train.structs import differences, to_dict
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
+_SYNONYMS = {"lr": "learning_rate"}
 _SETTABLE = "recipe", "camera", "precision"
 _ALL_NAMES = "recipes.py and camera/ranges.py in digits_train have all names"
 
@@ -70,7 +72,7 @@ def change(experiment: Experiment, assignments: Iterable[str]) -> Experiment:
     assignments: such as "recipe.ema_decay=0.9995", or with another JSON value. Raises DigitsError
     if there is no such value, or if it can't be that one.
     """
-    values = to_dict(experiment)
+    values, camera = to_dict(experiment), experiment.camera
     settable = {name: values[name] for name in _SETTABLE}
     for assignment in assignments:
         path, _, text = assignment.partition("=")
@@ -79,8 +81,8 @@ def change(experiment: Experiment, assignments: Iterable[str]) -> Experiment:
             raise DigitsError(f"--set {assignment}: expected NAME=VALUE")
         fields = _subfields(settable, groups)
         if name not in fields:
-            names = [*_paths(settable)]
-            similar = [other for other in names if other.endswith(f".{name}")]
+            names = [other for other in _paths(settable) if other not in groups]
+            similar = [other for other in names if other.endswith(f".{_SYNONYMS.get(name, name)}")]
             similar = similar or get_close_matches(path, names, 1, 0.8)
             hint = f"did you mean {' or '.join(similar)}?" if similar else _ALL_NAMES
             raise DigitsError(f"--set {assignment}: there is no {path}; {hint}")
@@ -88,9 +90,21 @@ def change(experiment: Experiment, assignments: Iterable[str]) -> Experiment:
         try:
             experiment = msgspec.convert(values | settable, Experiment)
         except msgspec.ValidationError as error:
-            cause = str(error).partition(" - at")[0].replace("`", "")
+            cause, _, path = str(error).replace("`", "").partition(" - at $.")
+            cause += _choices(experiment, path) if "enum" in cause else ""
             raise DigitsError(f"--set {assignment}: {cause[0].lower()}{cause[1:]}") from error
+    recipe = experiment.recipe
+    draws = not isinstance(recipe, Recipe) or recipe.frames or recipe.outlier_weight
+    if experiment.camera != camera and not draws:
+        raise DigitsError(f"--set camera: the recipe {recipe.name} draws no pictures")
     return experiment
+
+
+def _choices(experiment: Experiment, path: str) -> str:
+    """The texts that a value may be, as the end of a sentence."""
+    *groups, name = path.split(".")
+    hints = get_type_hints(type(reduce(getattr, groups, experiment)))
+    return f"; there are: {', '.join(get_args(hints[name]))}"
 
 
 def _paths(values: dict[str, Any], group: str = "") -> Iterator[str]:

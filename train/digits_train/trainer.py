@@ -25,6 +25,9 @@ from digits_train.tasks import TASKS
 from digits_train.tasks.task import AnyTask
 from digits_train.training import Training
 
+_TIMED_STEPS = 10  # by which the time of all is estimated
+_MIN_TOLD = 60  # seconds
+
 
 class TrainResult(NamedTuple):
     """The result of a training.
@@ -143,7 +146,16 @@ def _fit(run: RunDir, state: Training, task: AnyTask) -> None:
     state.record_machine(dist)
     with progress_bar(visible=dist.is_main) as bar:
         task_id = bar.add_task("training", total=task.steps, completed=state.step)
-        for measured in fit(state, task, partial(bar.advance, task_id)):
+        estimated_at = state.step + _TIMED_STEPS
+
+        def on_step() -> None:
+            bar.advance(task_id)
+            if dist.is_main and state.step == estimated_at:
+                seconds = bar.tasks[0].time_remaining or 0
+                if seconds > _MIN_TOLD:
+                    bar.console.print(f"this takes about {seconds / 60:.0f} minutes")
+
+        for measured in fit(state, task, on_step):
             dist.run_on_main(lambda: run.save(state, digits))
             if dist.is_main:
                 width = len(str(recipe.total))

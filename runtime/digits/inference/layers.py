@@ -20,7 +20,9 @@ from digits.inference.onnx_file import (
 
 _NO_PADDING, _UNIT, _ONE = [0, 0, 0, 0], [1, 1], np.ones(1, np.float32)
 _SIDES = {2, 3}  # the dimensions of a map in a batch
-# The defaults of attributes, and what they may be: engines know nothing else.
+# Attributes of which engines know all values; and others, with their defaults and known values.
+_FREE = {"allowzero", "axis", "count_include_pad", "group", "keepdims", "kernel_shape"}
+_FREE |= {"noop_with_empty_axes", "pads", "strides"}
 _Attributes = dict[str, tuple[Any, list[Any]]]
 _POOL: _Attributes = {
     "auto_pad": ("NOTSET", ["NOTSET", "VALID"]),
@@ -47,15 +49,14 @@ _NAMES = {
 
 
 class ScaledTensor(NamedTuple):
-    """A stored tensor: integers or floats, and the scale of each row, or of all."""
+    """A stored tensor, as the product of integers or floats and a scale, of each row or of all."""
 
     values: NDArray[Any]
     scale: NDArray[np.float32]
 
     @property
     def floats(self) -> NDArray[np.float32]:
-        scale = self.scale.reshape(-1, *[1] * (self.values.ndim - 1))
-        floats: NDArray[np.float32] = self.values.astype(np.float32) * scale
+        floats: NDArray[np.float32] = self.values.astype(np.float32) * self.scale
         return floats
 
 
@@ -97,42 +98,71 @@ def read_layers(model: bytes, name: str) -> list[Layer]:
 
 def _read_layers(model: bytes, name: str) -> list[Layer]:
     stored = {key: ScaledTensor(value, _ONE) for key, value in read_weights(model).items()}
-    [pixels], _ = read_interface(model)
+    [pixels], outputs = read_interface(model)
     value, shape, layers = pixels.name, tuple(pixels.shape[1:]), list[Layer]()
     if not all(isinstance(side, int) for side in shape):
         raise ModelError(f"{name}: pictures of any size need onnxruntime")
     for node in read_nodes(model):
-        if node.op == "DequantizeLinear" and node.inputs[0] in stored:
-            integers, scale = (stored[key].values for key in node.inputs[:2])
-            stored[node.outputs[0]] = ScaledTensor(integers, scale.reshape(-1))
-            continue
-        if node.op not in _NAMES or node.inputs[0] != value or not _is_known(node, stored):
+        is_stored = node.op == "DequantizeLinear" and node.inputs[0] in stored
+        if not (is_stored or node.inputs[0] == value) or not _is_known(node, stored, shape):
             raise ModelError(f"{name}: only onnxruntime computes {node.op} as {node.outputs[0]} is")
+        if is_stored:
+            stored[node.outputs[0]] = _dequantize(node, stored)
+            continue
         [value] = node.outputs
         if node.op == "DequantizeLinear" and layers:  # as the layer before has quantized it
             continue
         layers.append(_layer(node, stored, shape))
         shape = layers[-1].shape
+    if [value] != [output.name for output in outputs]:
+        raise ModelError(f"{name}: its output isn't what it computes last")
     return layers
 
 
-def _is_known(node: Node, stored: dict[str, ScaledTensor]) -> bool:
+def _is_known(node: Node, stored: dict[str, ScaledTensor], shape: tuple[Any, ...]) -> bool:
     """Whether engines know this operation with these attributes and inputs."""
-    if len(node.outputs) != 1 or any(key not in stored for key in node.inputs[1:]):
+    attributes, inputs = _ATTRIBUTES.get(node.op, {}), node.inputs[1:]
+    if node.op not in _NAMES or len(node.outputs) != 1 or any(key not in stored for key in inputs):
         return False
-    attributes = _ATTRIBUTES.get(node.op, {}).items()
-    if any(node.attributes.get(key, default) not in known for key, (default, known) in attributes):
+    if not node.attributes.keys() <= attributes.keys() | _FREE:
         return False
-    shapes = [stored[key].values.shape for key in node.inputs[1:]]
+    for key, (default, known) in attributes.items():
+        if node.attributes.get(key, default) not in known:
+            return False
+    tensors = [stored[key] for key in inputs]
+    if node.op in ("Conv", "Gemm", "MatMul"):
+        return _fits(node.op, shape, *tensors)
     if node.op == "ReduceMean":
-        return {*(stored[node.inputs[1]].values % 4).tolist()} == _SIDES
-    return len(shapes) < 2 or shapes[1] == shapes[0][:1]  # a bias for each row of weights
+        return [{*(axes.values % 4).tolist()} for axes in tensors] == [_SIDES]
+    # Only of stored integers the zero point is ignored.
+    return node.inputs[0] not in stored or not any(zero.values.any() for zero in tensors[1:])
+
+
+def _fits(op: str, shape: tuple[Any, ...], weights: ScaledTensor, *biases: ScaledTensor) -> bool:
+    """Whether weights have a column for each value of the shape, and a bias for each row.
+
+    They have one scale, or one for each row.
+    """
+    row, column = (1, 0) if op == "MatMul" else (0, 1)  # the axes
+    sides, scale = weights.values.shape, weights.scale
+    return (
+        (op == "Conv" or sides[column] == math.prod(shape))
+        and (scale.size == 1 or scale.size == scale.shape[row])
+        and all(bias.values.shape == (sides[row],) for bias in biases)
+    )
+
+
+def _dequantize(node: Node, stored: dict[str, ScaledTensor]) -> ScaledTensor:
+    values, scale = (stored[key].values for key in node.inputs[:2])
+    sides = [1] * values.ndim
+    sides[node.attributes.get("axis", 1) if scale.size > 1 else 0] = scale.size
+    return ScaledTensor(values, scale.reshape(sides))
 
 
 def _layer(node: Node, stored: dict[str, ScaledTensor], shape: tuple[Any, ...]) -> Layer:
     op, inputs = _NAMES[node.op], [stored[key] for key in node.inputs[1:]]
     if node.op == "MatMul":
-        inputs[0] = ScaledTensor(np.ascontiguousarray(inputs[0].values.T), inputs[0].scale)
+        inputs[0] = ScaledTensor(np.ascontiguousarray(inputs[0].values.T), inputs[0].scale.T)
     if op in ("conv", "dense"):
         weights, biases, *_ = *inputs, ScaledTensor(np.zeros(len(inputs[0].values), np.int32), _ONE)
         if op == "conv":

@@ -91,7 +91,7 @@ def _windows(values: Floats, layer: Layer) -> Floats:
 
 
 def _dense(weights: Floats, biases: Floats, values: Floats) -> Floats:
-    product: Floats = values @ weights + biases
+    product: Floats = values.reshape(-1, len(weights)) @ weights + biases
     return product
 
 

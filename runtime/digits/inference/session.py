@@ -1,5 +1,6 @@
 """Open networks in onnxruntime, and run them."""
 
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -88,6 +89,10 @@ def _options() -> onnxruntime.SessionOptions:
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # errors are raised; the log would print unescaped names
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Weights in other files are refused: no folder has this name.
+    options.add_session_config_entry(
+        "session.model_external_initializers_file_folder_path", os.devnull
+    )
     return options
 
 

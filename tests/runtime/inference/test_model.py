@@ -8,7 +8,7 @@ from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED, ModelBytes
-from tests.conftest import Run
+from tests.conftest import Patch, Run
 from tests.onnx_files import classifier, sealed, weights_elsewhere, zeros
 
 
@@ -52,6 +52,13 @@ def test_network_that_fails_logs_nothing(capfd: pytest.CaptureFixture[str]) -> N
         with pytest.raises(ModelError, match=f"^onnxruntime can't {verb} it: .+$"):
             ClassifierModel(ModelBytes("it", sealed(model)))
     assert capfd.readouterr() == ("", "")
+
+
+def test_weights_are_read_from_no_other_file(tmp_path: Path, monkeypatch: Patch) -> None:
+    (tmp_path / "weights").write_bytes(zeros(10, 28 * 28).tobytes())
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match="onnxruntime can't load it: .*weights"):
+        ClassifierModel(ModelBytes("it", sealed(weights_elsewhere("weights"))))
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from onnx import helper
+from onnx import ModelProto, helper
 
 from digits.data.mnist import Split
 from digits.errors import ModelError
@@ -69,34 +70,53 @@ def test_probabilities_and_description_are_onnxruntime_s(model: bytes, test_slic
     )
 
 
-def test_what_only_onnxruntime_computes_is_named() -> None:
-    for model, operation in (
-        (onnx_files.DETECTOR_RAW, "pictures of any size need onnxruntime"),
-        (
-            onnx_files.sealed(onnx_files.classifier("LogSoftmax<axis = 1>")),
-            "only onnxruntime computes LogSoftmax as prob",
-        ),
-        (
-            onnx_files.sealed(onnx_files.classifier("Softmax<axis = 0>")),
-            "only onnxruntime computes Softmax as prob",
-        ),
-    ):
-        with pytest.raises(ModelError, match=operation):
-            read_layers(model, "a")
-    changes = (
-        'pad = MaxPool<auto_pad = "SAME_UPPER", kernel_shape = [3, 3]>(pixels)',
-        "flat = Flatten(pad)",
+def quantized(axis: int, zero: int) -> ModelProto:
+    return onnx_files.classifier_of(
+        "flat = Flatten(pixels)",
+        f"weight = DequantizeLinear<axis = {axis}>(stored, scale, zero)",
+        stored=np.ones((10, 784), np.int8),
+        scale=np.ones(784 if axis else 10, np.float32),
+        zero=np.full(784 if axis else 10, zero, np.int8),
     )
-    padded = onnx_files.classifier_of(*changes, weight=onnx_files.zeros(10, 784))
-    with pytest.raises(ModelError, match="only onnxruntime computes MaxPool as pad is"):
-        read_layers(onnx_files.sealed(padded), "a")
-    doubled = onnx_files.classifier()
-    doubled.graph.node[2].attribute.append(helper.make_attribute("alpha", 2.0))
-    with pytest.raises(ModelError, match="only onnxruntime computes Gemm as logits is"):
-        read_layers(onnx_files.sealed(doubled), "a")
-    for cut in (100, 2000, 40_000):
-        with pytest.raises(ModelError, match="a can't be read"):
-            NumpySession(onnx_files.RAW[:cut], "a")
+
+
+def changed(model: ModelProto, op: str, **attributes: Any) -> ModelProto:
+    [node] = [node for node in model.graph.node if node.op_type == op]
+    node.attribute.extend(helper.make_attribute(*pair) for pair in attributes.items())
+    return model
+
+
+MAX_POOL = (
+    "pad = MaxPool<kernel_shape = [3, 3], pads = [1, 1, 1, 1]>(pixels)",
+    "flat = Flatten(pad)",
+)
+UNKNOWN = {
+    "LogSoftmax as prob": onnx_files.classifier("LogSoftmax<axis = 1>"),
+    "Softmax as prob": onnx_files.classifier("Softmax<axis = 0>"),
+    "Gemm as logits": changed(onnx_files.classifier(), "Gemm", alpha=2.0),
+    "Relu as flat": changed(onnx_files.classifier_of("flat = Relu(pixels)"), "Relu", new=1),
+    "MaxPool as pad": onnx_files.classifier_of(*MAX_POOL, weight=onnx_files.zeros(10, 784)),
+    "DequantizeLinear as weight": quantized(axis=0, zero=3),
+    "Gemm as l": quantized(axis=1, zero=0),
+}
+
+
+@pytest.mark.parametrize("operation", UNKNOWN)
+def test_what_only_onnxruntime_computes_is_named(operation: str) -> None:
+    with pytest.raises(ModelError, match=f"a: only onnxruntime computes {operation}"):
+        read_layers(onnx_files.sealed(UNKNOWN[operation]), "a")
+
+
+def test_other_files_are_refused() -> None:
+    early = onnx_files.classifier()
+    early.graph.output[0].name = "logits"
+    for model, reason in (
+        (onnx_files.DETECTOR_RAW, "pictures of any size need onnxruntime"),
+        (onnx_files.sealed(early), "a: its output isn't what it computes last"),
+        *((onnx_files.RAW[:cut], "a can't be read") for cut in (100, 2000, 40_000)),
+    ):
+        with pytest.raises(ModelError, match=reason):
+            NumpySession(model, "a")
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
