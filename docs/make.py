@@ -230,9 +230,9 @@ def _notebook(numbers: list[str], random: Random, materials: Materials) -> Image
             window.draw(rule, max(1.0, 0.03 * height), printed=True)
         if len(window.symbols) == sum(map(len, numbers)):
             break
-    photo = Image.fromarray(photograph(window, height, random, ranges=PERSON).pixels)
-    _, brightest = photo.getextrema()
-    return ImageOps.colorize(photo, "#101c48", "#fff8ea", whitepoint=brightest)
+    grey = photograph(window, height, random, ranges=PERSON).pixels
+    photo = Image.fromarray(grey)
+    return ImageOps.colorize(photo, "#101c48", "#fff8ea", whitepoint=int(grey.max()))
 
 
 def _side_by_side(images: list[Image.Image]) -> Image.Image:
