@@ -3,7 +3,8 @@
     python -m benchmarks.tables
 
 What stands between `<!-- bench: NAME -->` and `<!-- end -->` becomes the table of the benchmark;
-with `NAME: TITLE`, the figure of ours in that row; and of `machine`, what the JSON says of it.
+with `NAME: TITLE`, the figure of ours in that row, or with `NAME: TITLE / OTHER` another's; and of
+`machine`, what the JSON says of it.
 """
 
 import json
@@ -103,9 +104,13 @@ def filled(text: str, results: Mapping[str, Any]) -> str:
         if name == "machine":
             return f"{start}{'; '.join(f'{key} {value}' for key, value in rows.items())}{end}"
         if title:
+            title, _, other = title.partition(" / ")
             rows = [row for row in rows if row[0].strip() == title]
-            is_speed = isinstance(rows[0][-1], dict)
-            figure = next(iter(joined(rows).values())) if is_speed else f"{rows[0][1]:.1f}"
+            if isinstance(rows[0][-1], dict):
+                figures = joined(rows)
+                figure = figures[other or next(iter(figures))]
+            else:
+                figure = f"{rows[0][1]:.1f}"
             return f"{start}{line}{figure}{end}"
         return f"{start}\n{table(name, rows)}{end}"
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from functools import cache
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,8 +16,10 @@ import numpy as np
 import torch
 from benchmarks import whole_numbers
 from benchmarks.forms import blank_sheet, fill
+from benchmarks.held_back import unseen
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
@@ -29,12 +32,21 @@ from digits.images import picture
 from digits.prediction import Reading
 from digits_train import frames
 from digits_train.augment import augment
+from digits_train.camera import fonts
+from digits_train.camera.distributions import Mixture
+from digits_train.camera.exposure import photograph
+from digits_train.camera.glyphs import font_hands
 from digits_train.camera.materials import Materials, make_materials
+from digits_train.camera.numbers import random_digits
+from digits_train.camera.ranges import RANGES, clear, legible
+from digits_train.camera.rows import RowWriter
+from digits_train.camera.style import random_style
+from digits_train.camera.window import Window
 from digits_train.models import Detector, LeNet5
+from digits_train.pixels import Random, log_uniform
 from digits_train.symbols import label_window
 from digits_train.windows import CROP_SIDE, make_crops, make_windows
 from docs.examples import shadow
-from tests import synthetic
 from tests.synthetic import Sheet, chosen
 
 HERE = Path(__file__).parent
@@ -134,12 +146,103 @@ def windows() -> None:
 
 
 def page() -> None:
-    """Draw numbers of test digits on tilted ruled paper in uneven light, and their reading."""
-    photo = HERE / "page.jpg"
-    Image.fromarray(synthetic.page(mnist.load("test"))).save(photo, quality=80)
-    reading = Classifier().read(photo)
-    print(reading.text)
-    annotate(str(photo), reading.numbers).save(HERE / "page-read.jpg", quality=90)
+    """Draw forty pages as people write them, of which the first three are kept, and their readings.
+
+    How many of all their numbers are read right is printed, without constraints and with them.
+    """
+    classifier, rules = Classifier(), Constraints(length=6)
+    hands = font_hands(fonts.handwriting("held back"), np.random.default_rng(0), PERSON)
+    materials = unseen()._replace(font_hands=hands, ranges=PERSON)
+    names = ("page.jpg", "page-2.jpg", "page-3.jpg")
+    free, six, photos, annotated = _Tally(), _Tally(), list[Image.Image](), list[Image.Image]()
+    for seed in range(40):
+        random, file = np.random.default_rng(seed), BytesIO()
+        numbers = [random_digits(random, 6, 6) for _ in range(4)]
+        _notebook(numbers, random, materials).save(file, "JPEG", quality=85)
+        readings = classifier.read(file.getvalue()), classifier.read(file.getvalue(), rules)
+        for tally, reading in zip((free, six), readings, strict=True):
+            tally.count(numbers, reading)
+        if seed < len(names):
+            print(f"{names[seed]}: {numbers}", *(reading.text for reading in readings), sep="\n")
+            (HERE / names[seed]).write_bytes(file.getvalue())
+            photos.append(Image.open(file))
+            annotated.append(annotate(file.getvalue(), readings[1].numbers))
+    print(f"free: {dict(free)}", f"with the length: {dict(six)}", sep="\n")
+    _side_by_side([photos[0], annotated[0]]).save(HERE / "page-read.jpg", quality=80)
+    _side_by_side(annotated).save(HERE / "pages-read.jpg", quality=70)
+
+
+class _Tally(Counter[str]):
+    """How many numbers are read right and accepted."""
+
+    def count(self, written: list[str], reading: Reading) -> None:
+        accepted = [number.text for number in reading.numbers if number.status == "accepted"]
+        self["numbers"] += len(written)
+        self["right"] += sum(number.text in written for number in reading.numbers)
+        self["accepted"] += len(accepted)
+        self["accepted and wrong"] += len(set(accepted) - set(written))
+        self["pages accepted as a whole"] += accepted == written
+
+
+_NONE = Mixture(0.0, (0.0, 0.0))
+# Someone who wants to be read: with one pen, upright and even, with plain gaps, on the lines of a
+# sheet that is photographed in daylight.
+PERSON = replace(
+    clear(legible(RANGES)),
+    in_font=1.0,  # MNIST's hands have digits by several people each
+    other_pen=0.0,
+    leaning=0.0,
+    sizes=Mixture(1.0, (0.03, 0.06)),
+    size=(0.85, 1.2),
+    uneven=(0.03, 0.06),
+    tails=_NONE,
+    bare=_NONE,
+    taught=_NONE,
+    faint=_NONE,
+    page_height=(30.0, 60.0),
+    pitch=Mixture(1.0, (1.6, 2.2)),
+    jitter=Mixture(1.0, (0.01, 0.04)),
+    gap=Mixture(1.0, (0.1, 0.3)),
+    gaps=(0.7, 1.3),
+    paper=(200.0, 245.0),
+    min_contrast=110.0,
+    mottle=Mixture(1.0, (1.0, 3.0)),
+    printed=(0.1, 0.3),
+    falloff=Mixture(1.0, (0.1, 0.25)),
+    shadow=_NONE,
+    **dict.fromkeys(("squared", "ruled", "table", "pattern", "edge", "negative"), 0.0),
+    **dict.fromkeys(("secured", "bilevel"), 0.0),
+)
+
+
+def _notebook(numbers: list[str], random: Random, materials: Materials) -> Image.Image:
+    """Photograph numbers that someone has written in blue on ruled paper, one on each line."""
+    height = log_uniform(random, *PERSON.page_height)
+    style = random_style(random, PERSON, height)
+    pitch, width = style.pitch * height, round(9.5 * height)
+    while True:
+        window = Window.empty((round((len(numbers) + 1) * pitch), width), margin=0)
+        rows = RowWriter(window, style, materials, random)
+        for line, number in enumerate(numbers, 1):
+            y = line * pitch
+            rows.write(number, random.uniform(0.8, 1.6) * height, y, "plain")
+            rule = np.array([(x, y + 0.06 * height + style.slope * x) for x in (-9, width + 9)])
+            window.draw(rule, max(1.0, 0.03 * height), printed=True)
+        if len(window.symbols) == sum(map(len, numbers)):
+            break
+    grey = photograph(window, height, random, ranges=PERSON).pixels
+    photo = Image.fromarray(grey)
+    return ImageOps.colorize(photo, "#101c48", "#fff8ea", whitepoint=int(grey.max()))
+
+
+def _side_by_side(images: list[Image.Image]) -> Image.Image:
+    """On white, with a gap between them."""
+    width = sum(image.width + 8 for image in images) - 8
+    sheet, left = Image.new("RGB", (width, max(image.height for image in images)), "white"), 0
+    for image in images:
+        sheet.paste(image, (left, 0))
+        left += image.width + 8
+    return sheet
 
 
 def sheet() -> None:
@@ -156,30 +259,23 @@ def sheet() -> None:
 
 
 def numbers() -> None:
-    """Draw twenty pages of numbers with Luhn's check digit, and keep two.
+    """Draw twenty pages of numbers with Luhn's check digit, and keep one with its reading.
 
-    These are the first one, and the first one on which a number is repaired, with its reading.
+    It is the first one on which a number is repaired.
     """
-    classifier, rules = Classifier(), Constraints(length=6, check="luhn")
+    classifier, rules, tally = Classifier(), Constraints(length=6, check="luhn"), _Tally()
     pages = [whole_numbers.draw("six digits, Luhn", number) for number in range(20)]
     readings = [classifier.read(page.pixels, rules) for page in pages]
-    counts = Counter[str]()
     for page, reading in zip(pages, readings, strict=True):
-        written = page.text.split()
-        accepted = [number.text for number in reading.numbers if number.status == "accepted"]
-        counts["numbers"] += len(written)
-        counts["accepted"] += len(accepted)
-        counts["accepted and wrong"] += len(set(accepted) - set(written))
-        counts["pages accepted as a whole"] += accepted == written
-    print(dict(counts))
+        tally.count(page.text.split(), reading)
+    print(dict(tally))
     repaired = next(
         index
         for index, reading in enumerate(readings)
         if any(number.text not in ("", number.unconstrained) for number in reading.numbers)
     )
-    for index, name in ((0, "luhn"), (repaired, "luhn-repaired")):
-        Image.fromarray(pages[index].pixels).save(HERE / f"{name}.png", optimize=True)
-        print(readings[index].text)
+    Image.fromarray(pages[repaired].pixels).save(HERE / "luhn-repaired.png", optimize=True)
+    print(readings[repaired].text)
     _draw_reading(pages[repaired].pixels, readings[repaired])
 
 

@@ -163,7 +163,7 @@ class OutputOptions(NamedTuple):
             if isinstance(sys.stdout, io.TextIOWrapper):  # for programs, whatever the locale
                 sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
         elif self.output:
-            raise typer.BadParameter("--output writes .csv or .jsonl; or add --csv or --json")
+            raise typer.BadParameter("-o writes .csv, .jsonl, a form's .xlsx; or add --csv, --json")
         return output_format
 
 

@@ -107,14 +107,12 @@ def test_numbers_are_recognized_line_by_line() -> None:
 
 def test_docs_page_reads_as_documented(classifier: digits.Classifier) -> None:
     root = Path(__file__).parents[3]
-    rules = digits.Constraints(length=6, check="luhn")
-    readme = (root / "README.md").read_text()
-    assert repr(classifier.read(root / "docs" / "luhn.png", rules).text).strip("'") in readme
-    text = classifier.read(root / "docs" / "page.jpg").text
-    assert repr(text).strip("'") in readme
-    lines = "".join(f"    {line}\n" for line in text.splitlines())
+    page, readme = root / "docs" / "page.jpg", (root / "README.md").read_text()
+    text = classifier.read(page, digits.Constraints(length=6)).text
+    assert repr(text).strip("'") in readme and ", ".join(text.split()) in readme
+    lines = "".join(f"    {line}\n" for line in classifier.read(page).text.splitlines())
     assert (
-        f"    $ digits read docs/page.jpg --annotate page-read.jpg\n{lines}"
+        f"    $ digits read docs/page.jpg --annotate annotated.jpg\n{lines}"
         in (root / "docs" / "read.md").read_text()
     )
 

@@ -56,13 +56,13 @@ def mnist_hands(digits: Split, count: int, random: Random) -> list[Hand]:
     return hands
 
 
-def font_hands(files: Sequence[Path], random: Random) -> list[Hand]:
+def font_hands(files: Sequence[Path], random: Random, ranges: Ranges = RANGES) -> list[Hand]:
     """The hands of all fonts that have the ten digits, each symbol in several variants."""
     hands = []
     for file in (file for file in files if fonts.has(file, DIGITS)):
         variants: dict[str, list[Glyph]] = {}
         for character in (symbol for symbol in DIGITS + "-.," if fonts.has(file, symbol)):
-            glyphs = [draw_character(file, character, random) for _ in range(_VARIANTS)]
+            glyphs = [draw_character(file, character, random, ranges) for _ in range(_VARIANTS)]
             variants[character] = [glyph for glyph in glyphs if glyph.coverage.sum() > 255]
         widths = [_pen(glyph) for digit in DIGITS for glyph in variants[digit]]
         hands.append(Hand(float(np.median(widths)), variants))
