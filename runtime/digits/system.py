@@ -78,6 +78,11 @@ def limit_memory(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
+def max_open_files() -> int:
+    """Return how many files this process may have open, sockets included; on Windows, a guess."""
+    return os.sysconf("SC_OPEN_MAX") if hasattr(os, "sysconf") else 1024
+
+
 def peak_memory() -> int | None:
     """The most bytes that this process has occupied so far; None on macOS and Windows."""
     return _process_status(b"VmHWM")
