@@ -88,6 +88,16 @@ def peak_memory() -> int | None:
     return _process_status(b"VmHWM")
 
 
+def silence_libtiff() -> None:
+    """Keep its errors, of which a small file causes thousands, off stderr: Pillow raises one."""
+    with suppress(ImportError, OSError, AttributeError):  # where it is a part of Pillow's library
+        import ctypes
+
+        from PIL import _imaging
+
+        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
+
+
 def try_lock(file: int) -> bool:
     """Lock an open file until it is closed. False if another process has locked it.
 

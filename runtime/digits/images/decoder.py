@@ -17,6 +17,7 @@ from PIL.ImageFile import ImageFile
 from digits.errors import PictureError, TooManyPixels
 from digits.images.formats import FORMATS
 from digits.images.pdf import MAX_PAGES
+from digits.system import silence_libtiff
 
 MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
 MAX_BYTES = 512 << 20  # of a file; the largest picture takes at most 400 MB
@@ -89,6 +90,7 @@ def open_image(name: str, file: BinaryIO, format: str, max_pixels: int, page: in
         raise PictureError(f"{name}: this Pillow was built without {format}")
     image: ImageFile = getattr(plugin, f"{stem}ImageFile")(file, "")
     if format == "TIFF":
+        silence_libtiff()
         if not page and count_frames(name, image) > 1:
             warnings.warn(f"{name} has several pages; only the first is read", stacklevel=3)
         try:
