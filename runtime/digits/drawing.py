@@ -104,7 +104,8 @@ def debug_strip(examined: Candidates, prediction: Prediction) -> Image.Image:
             _panel(enlarged, kind, below, colour if index == examined.likeliest else "white")
         )
     several, none = _percent(ranking.several), _percent(ranking.none)
-    text = f"{prediction.to_text()}        several digits {several}        no digit {none}"
+    meaning = prediction.note or prediction.to_text()
+    text = f"{meaning}        several digits {several}        no digit {none}"
     font, (width, height) = ImageFont.load_default(16), panels[0].size
     columns = min(len(panels), _MAX_COLUMNS)
     bottom = -(-len(panels) // columns) * height

@@ -55,10 +55,10 @@ class Prediction:
         return self.probabilities.index(self.confidence)
 
     def to_text(self) -> str:
-        """Text for people: `7  (99.8 %)`, or `?  (61.2 %, perhaps 7)` for a rejected digit."""
+        """Text for people: `7  (99.8 %)`, `?  (61.2 %, perhaps 7)`, or `?` beside a note."""
         confidence = f"{100 * self.confidence:.1f} %"
         if self.note:
-            return f"?  ({escape_control(self.note)})"
+            return "?"
         if self.digit is None:
             guess = f", perhaps {self.top1}" if round(self.confidence, 3) > _CHANCE else ""
             return f"?  ({confidence}{guess})"

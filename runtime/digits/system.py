@@ -78,9 +78,24 @@ def limit_memory(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
+def max_open_files() -> int:
+    """Return how many files this process may have open, sockets included; on Windows, a guess."""
+    return os.sysconf("SC_OPEN_MAX") if hasattr(os, "sysconf") else 1024
+
+
 def peak_memory() -> int | None:
     """The most bytes that this process has occupied so far; None on macOS and Windows."""
     return _process_status(b"VmHWM")
+
+
+def silence_libtiff() -> None:
+    """Keep its errors, of which a small file causes thousands, off stderr: Pillow raises one."""
+    with suppress(ImportError, OSError, AttributeError):  # where it is a part of Pillow's library
+        import ctypes
+
+        from PIL import _imaging
+
+        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
 def try_lock(file: int) -> bool:

@@ -66,7 +66,7 @@ def test_bad_pictures_cost_themselves(
     assert code == 1
     several = "perhaps several digits: `digits read` reads them all"
     answers = [line.partition(".png  ")[2] for line in out.splitlines()]
-    assert answers[1:-1] == ["?  (no ink found)", f"?  ({several})"]
+    assert answers[1:-1] == ["?", "?"]
     causes = (
         *("no pictures in", "no file matches red\\x1b[31m\\x0aname.png", "missing.png"),
         *("can't open longlong", "blank.png: no ink found", f"page.png: {several}"),

@@ -75,7 +75,7 @@ def test_debug_strip_of_a_narrow_blank_picture(classifier: Classifier, texts: li
     strip_of(classifier, np.full((1, 640), 240, np.uint8))
     assert texts == [
         "picture",
-        "?  (no ink found)        several digits 0.0 %        no digit 100.0 %",
+        "no ink found        several digits 0.0 %        no digit 100.0 %",
     ]
 
 

@@ -21,7 +21,7 @@ from digits.forms.form import Form, Rule
 from digits.prediction import SIGNS
 from digits.text import escape_name
 
-MAX_BYTES = 1 << 20  # of a form
+MAX_BYTES = 64 << 10  # of a form: 200 fields take half of it, a key of a megabyte minutes
 
 
 def load(path: str | Path, layout_only: bool = False) -> Form:
@@ -44,7 +44,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     with reporting(f"read {path}", DataError), path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise ValueError("it is larger than 1 MB")
+        raise ValueError(f"it is larger than {MAX_BYTES >> 10} KB")
     return tomllib.loads(content.decode())
 
 

@@ -17,6 +17,7 @@ from PIL.ImageFile import ImageFile
 from digits.errors import PictureError, TooManyPixels
 from digits.images.formats import FORMATS
 from digits.images.pdf import MAX_PAGES
+from digits.system import silence_libtiff
 
 MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
 MAX_BYTES = 512 << 20  # of a file; the largest picture takes at most 400 MB
@@ -90,6 +91,7 @@ def open_image(name: str, file: BinaryIO, format: str, max_pixels: int, page: in
     image: ImageFile = getattr(plugin, f"{stem}ImageFile")(file, "")
     parts, has_more = "frames", format != "TIFF" and getattr(image, "is_animated", False)
     if format == "TIFF":
+        silence_libtiff()
         parts, has_more = "pages", not page and count_frames(name, image) > 1
         try:
             image.seek(max(page, 1) - 1)

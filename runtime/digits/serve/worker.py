@@ -92,6 +92,8 @@ def answer(classifier: Classifier, max_pixels: int, upload: Upload) -> PictureRe
 
     Raises ModelError and TooMuchMemory.
     """
+    if upload.content.startswith(b"%PDF-"):
+        return PictureResponse(422, "a PDF isn't read here: send a picture of each page")
     read = _read if upload.command == "read" else _predict
     try:
         return read(classifier, max_pixels, upload)

@@ -1,17 +1,21 @@
 """Serve an application: its socket, the addresses that lead to it, uvicorn, and signals."""
 
+import asyncio
 import gc
 import ipaddress
 import os
 import signal
 import socket
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from digits.errors import DigitsError
+from digits.system import max_open_files
 from digits.terminal import print_stderr
 from digits.web.application import Application
 from digits.web.settings import Settings
@@ -127,12 +131,36 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+class _Connection(H11Protocol):
+    """A connection; of too many, the oldest that has no request gives way to a new one.
+
+    By h11, which ignores an offer of another protocol, where httptools loses the body.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.opened, limit = self.loop.time(), self.limit_concurrency
+        if limit and len(self.connections) >= limit:
+            warnings.warn(f"all {limit} connections are open; idle ones are closed", stacklevel=1)
+            others = [other for other in self.connections if isinstance(other, _Connection)]
+            idle = [other for other in others if other is not self and other.is_idle]
+            if idle:
+                min(idle, key=lambda other: other.opened).transport.close()
+
+    @property
+    def is_idle(self) -> bool:
+        is_busy = self.cycle and not self.cycle.response_complete
+        return not is_busy and not self.transport.is_closing()
+
+
 def make_server(app: Application) -> Server:
     """Make the server, which `run([socket])` starts."""
     limits = app.settings.limits
+    max_connections = min(limits.max_connections, max_open_files() // 2)
     config = uvicorn.Config(
         app,
-        http="h11",  # which ignores an offer of another protocol, where httptools loses the body
+        http=_Connection,
+        backlog=max(1, max_connections // 8),  # asyncio accepts as many before it counts them
         ws="none",
         lifespan="off",
         log_config=None,
@@ -141,7 +169,7 @@ def make_server(app: Application) -> Server:
         proxy_headers=False,
         server_header=False,
         h11_max_incomplete_event_size=limits.max_header_bytes,
-        limit_concurrency=limits.max_connections,
+        limit_concurrency=max_connections,
         timeout_keep_alive=limits.keepalive_timeout,
         timeout_graceful_shutdown=int(limits.body_timeout + limits.answer_timeout),
     )

@@ -26,7 +26,7 @@ class Limits:
     # Of a process that reads pictures: what WebP, the most costly format, needs for that size.
     max_picture_memory: int = 640 << 20
     max_queued_pictures: int = 64  # waiting, or being read
-    max_connections: int = 900  # at once; Linux lets a process open 1,024 files by default
+    max_connections: int = 500  # at once, and at most half as many as files that may be open
 
     body_timeout: float = 30.0  # for a request's body to arrive
     answer_timeout: float = 30.0  # to produce the response

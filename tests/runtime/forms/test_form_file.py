@@ -38,6 +38,7 @@ WRONG = {
     "only one field can be the key": ("optional", "key"),
     "Expected `float` > 0": ("[210, 297]", "[0, 297]"),
     "Invalid value": ("180, 92]", "180, 92"),
+    "larger than 64 KB": ("size", "#" * 65_536 + "\nsize"),
 }
 
 

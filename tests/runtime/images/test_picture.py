@@ -179,6 +179,16 @@ def test_further_pages_are_left_with_a_warning(tmp_path: Path, run: Run) -> None
     assert "warning" not in run("predict", path)[2]
 
 
+@pytest.mark.linux
+def test_libtiff_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    # Packed bits, which are missing, and a tag of an unknown type.
+    tags = [(259, 3, 1, 32773), (273, 4, 1, 8), (40_000, 200, 1, 0)]
+    raw = malformed.grey_tiff(9, 9, *tags)
+    with pytest.raises(PictureError):
+        picture.load(raw)
+    assert capfd.readouterr().err == ""
+
+
 def test_largest_picture_may_be_smaller() -> None:
     raw = small("PNG")
     assert picture.load(raw, max_pixels=81).size == (9, 9)

@@ -47,6 +47,11 @@ def test_files_of_a_form_are_answered_in_their_order(client: TestClient) -> None
         assert ('"frame"' in answer.text) == ("frame" in path)
 
 
+def test_pdf_is_refused_with_a_way_that_a_client_has(client: TestClient) -> None:
+    answer = client.post("/read", files=[("file", ("scan.pdf", b"%PDF-1.7"))])
+    assert answer.status_code == 422 and "send a picture of each page" in answer.text
+
+
 def test_form_of_several_files_may_be_larger_than_a_picture(classifier: Classifier) -> None:
     limits = {"max_picture_bytes": 1000, "max_form_bytes": 1000, "max_total_bytes": 20_000}
     client = TestClient(application(classifier, **limits))

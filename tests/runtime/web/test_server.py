@@ -10,7 +10,7 @@ from digits.errors import DigitsError
 from digits.web import server
 from digits.web.settings import Settings
 from tests.conftest import Capsys, Patch
-from tests.runtime.web.conftest import serving
+from tests.runtime.web.conftest import Echo, serving
 from tests.waiting import wait_until
 
 
@@ -118,10 +118,23 @@ def test_headers(headers: bytes, status: int) -> None:
     assert status == 400 or answer[1] == b'{"length":2}'
 
 
-def test_too_many_connections_are_refused() -> None:
+def test_silent_connection_gives_way_and_busy_ones_stay() -> None:
     with serving(max_connections=2) as (server, port):
-        with socket.create_connection(("127.0.0.1", port)):
+        with socket.create_connection(("127.0.0.1", port)) as silent:
             wait_until(lambda: server.server_state.connections)
+            assert exchange(port, POST + b"\r\n\r\n")[0] == 200
+            assert silent.recv(1) == b""
+        wait_until(lambda: not server.server_state.tasks)
+        with socket.create_connection(("127.0.0.1", port)) as busy:
+            busy.sendall(POST + b"\r\ncontent-length: 2\r\n\r\n")
+            wait_until(lambda: server.server_state.tasks)
             assert exchange(port, POST + b"\r\n\r\n")[0] == 503
+            busy.sendall(b"[]")
+            assert busy.recv(65536).startswith(b"HTTP/1.1 200")
         wait_until(lambda: not server.server_state.connections)
         assert exchange(port, POST + b"\r\n\r\n")[0] == 200
+
+
+def test_connections_leave_files_to_open(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(server, "max_open_files", lambda: 20)
+    assert server.make_server(Echo()).config.limit_concurrency == 10
