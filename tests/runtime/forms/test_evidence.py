@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pypdfium2
@@ -21,11 +22,6 @@ from digits.forms.sheet import Sheet
 from digits.images import picture
 from digits.prediction import Number, NumberStatus, Reading
 from tests.conftest import Patch, Run
-
-
-def interrupt() -> None:
-    """As Ctrl-C does."""
-    raise KeyboardInterrupt
 
 
 FORM = Form(
@@ -82,8 +78,8 @@ def test_pdf_has_a_page_for_each_sheet_and_each_bad_file(
 
 
 def test_pdf_has_what_was_drawn_before_an_interruption(pages: Path, monkeypatch: Patch) -> None:
-    answers = iter([Reading(())])
-    monkeypatch.setattr(ReadNumbers, "ask", lambda *_: [next(answers, None) or interrupt()])
+    ask = Mock(side_effect=[[Reading(())], KeyboardInterrupt])
+    monkeypatch.setattr(ReadNumbers, "ask", ask)
     drawings = Drawings(Path("drawn.pdf"))
     with pytest.raises(Interrupted):
         run_task(ReadNumbers(), resolve(["a.png", "b.png"], False), Format(), None, None, drawings)
