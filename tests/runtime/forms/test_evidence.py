@@ -23,7 +23,6 @@ from digits.images import picture
 from digits.prediction import Number, NumberStatus, Reading
 from tests.conftest import Patch, Run
 
-
 FORM = Form(
     (300, 200), tuple(Field(f"q{n}", (20 + 90 * n, 90, 90 + 90 * n, 120)) for n in range(3))
 )
