@@ -158,7 +158,7 @@ detector recognizer: .venv/done
 
 clean:
 	rm -rf .venv .venv-runtime .venv-bounds .venv-ray .venv-docs .venv-mutation .venv-release \
-	    .mutation .arm dist site
+	    .mutation .newest .arm dist site
 
 # --no-compile halves the time of the installation and saves 45 MB.
 .venv-runtime/done: pyproject.toml locks/runtime.txt $(shell find runtime train export -name '*.py' -o -name '*.onnx')

@@ -60,7 +60,7 @@ def bin(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
 
 
 def test_wheel_size_and_contents(wheel: Path) -> None:
-    assert wheel.stat().st_size <= 1_600_000
+    assert wheel.stat().st_size <= 1_800_000  # 1.4 MB
     with ZipFile(wheel) as archive:
         names = {name.partition(".dist-info/")[2] or name for name in archive.namelist()}
     assert names >= {

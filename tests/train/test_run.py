@@ -49,7 +49,7 @@ def test_folder_of_another_training() -> None:
     create(mine)
 
 
-def test_latest_run() -> None:
+def test_latest_run(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModelError, match="run `digits train` first"):
         run.latest_run()
     for time, name in ((2, "lenet5-2"), (1, "lenet5")):
@@ -58,3 +58,6 @@ def test_latest_run() -> None:
         os.utime(file, (time, time))
     create(Path("runs/unfinished"))
     assert run.latest_run().folder == Path("runs/lenet5-2")
+    deleted = Path("runs/deleted meanwhile/checkpoint.safetensors")
+    monkeypatch.setattr(Path, "glob", lambda *_: [deleted, file])
+    assert run.latest_run().folder == Path("runs/lenet5")

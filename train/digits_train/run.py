@@ -94,10 +94,13 @@ def checkpoint_at(path: Path) -> Path:
 
 def latest_run() -> RunDir:
     """The run under runs/ whose checkpoint was written last. Raises ModelError if there is none."""
-    checkpoints = [*RUNS.glob("*/checkpoint.safetensors")]
-    if not checkpoints:
+    written = dict[float, Path]()
+    for checkpoint_file in RUNS.glob("*/checkpoint.safetensors"):
+        with suppress(FileNotFoundError):  # deleted meanwhile
+            written[checkpoint_file.stat().st_mtime] = checkpoint_file.parent
+    if not written:
         raise ModelError(f"no checkpoint under {RUNS}/: run `digits train` first")
-    return RunDir(max(checkpoints, key=lambda path: path.stat().st_mtime).parent)
+    return RunDir(written[max(written)])
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import time
 
 import numpy as np
+import pytest
 from PIL import Image, ImageDraw
 
 from digits.editor.boxes import propose
@@ -32,8 +33,9 @@ def seconds_for(page: Grey) -> float:
     return time.process_time() - start
 
 
+@pytest.mark.slow
 def test_holes_of_one_piece_take_no_longer_than_as_many_pieces() -> None:
-    holes = (np.indices((512, 512)).sum(0) % 2 * 255).astype(np.uint8)
-    pieces = np.full((512, 512), 255, np.uint8)
+    holes = (np.indices((1024, 1024)).sum(0) % 2 * 255).astype(np.uint8)
+    pieces = np.full((1024, 1024), 255, np.uint8)
     pieces[::2, ::2] = 0
     assert seconds_for(holes) < 8 * seconds_for(pieces)
