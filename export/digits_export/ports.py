@@ -15,7 +15,6 @@ from digits.inference.interface import CLASSIFIER
 from digits.inference.metadata import ClassifierMetadata
 from digits.inference.model_file import ModelSource, load
 from digits.inference.numpy_engine import NumpySession
-from digits.inference.onnx_file import explain_damage
 from digits.inference.session import Session, open_session
 from digits_export.c_source import write_c
 from digits_export.html_page import write_html
@@ -67,13 +66,11 @@ def make_ports(path: Path, model: ModelSource, ports: Collection[str]) -> Ports:
 
 def _verify(model: bytes, name: str) -> None:
     """Raise ModelError unless the layers that ports are made of compute what onnxruntime does."""
-    noise = np.random.default_rng(0).integers(0, 256, (_DIGITS, 1, 28, 28), np.uint8)
-    inputs = {CLASSIFIER.input.name: noise}
+    pixels = np.random.default_rng(0).integers(0, 256, (_DIGITS, 1, 28, 28), np.uint8)
+    inputs = {CLASSIFIER.input.name: pixels}
     [expected] = Session(model, name, "float").run(inputs, [])
-    with explain_damage(name):
-        [actual] = NumpySession(model, name).run(inputs, [])
-    same_shape = len(noise) == len(expected) == len(actual)
-    if not (same_shape and np.allclose(actual, expected, rtol=0, atol=_ROUNDING)):
+    [actual] = NumpySession(model, name).run(inputs, [])
+    if len(expected) != _DIGITS or not np.allclose(actual, expected, rtol=0, atol=_ROUNDING):
         raise ModelError(f"{name}: what only onnxruntime computes can't be written")
 
 

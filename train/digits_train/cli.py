@@ -33,7 +33,7 @@ _RECIPE = "How to train it; default: default, or finetune with --start."
 _SET = "Change a value, such as recipe.epochs=3; run.json has all. May be repeated."
 _START = "Start from these weights: fine-tune them on the pictures of --data, beside MNIST."
 _RESUME = "Continue the interrupted run in this folder; your own --network again."
-_VALUES = "--epochs", "--steps", "--batch-size", "--learning-rate", "--lr"
+_OTHERS = "--epochs", "--steps", "--batch-size", "--learning-rate", "--lr"
 
 app = make_app()
 
@@ -45,7 +45,7 @@ def train(
     ] = None,
     recipe: Annotated[str | None, option("NAME", _RECIPE)] = None,
     changes: Annotated[list[str] | None, option("NAME=VALUE", _SET, "--set")] = None,
-    recipe_value: Annotated[str | None, typer.Option(*_VALUES, hidden=True)] = None,
+    recipe_value: Annotated[str | None, typer.Option(*_OTHERS, hidden=True)] = None,
     seed: Annotated[
         int, option("N", "Seed of weights, order and augmentation.", min=0, max=2**63 - 1)
     ] = 0,

@@ -13,7 +13,7 @@ from digits.classifier import DEFAULT_MAX_ERRORS, Classifier
 from digits.commands.tasks import ClassifierOptions, ReadForm, ReadNumbers
 from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
-from digits.data import mnist
+from digits.data import datasets, mnist
 from digits.data.image_folder import has_pictures, read_pictures
 from digits.data.mnist import Split
 from digits.data.table import Label, OnError, has_column, page_text, read_labels
@@ -60,8 +60,10 @@ def evaluate_digits(
     network = classifier.model
     evaluation = Evaluation(network.metadata.rejection_threshold)
     if data is not None and has_pictures(data):
-        name = str(data)
-        for digit in read_pictures(data, on_error, classifier):
+        name, pictures = str(data), [*read_pictures(data, on_error, classifier)]
+        if datasets.checksum(pictures) in network.metadata.data_sha256:
+            print_stderr(f"warning: {network.name} learned from most of these pictures")
+        for digit in pictures:
             split = Split(digit.frame[None], np.array([digit.label], np.uint8))
             evaluation.add(split, np.array([digit.probabilities], np.float32), [digit.name])
     else:

@@ -1,7 +1,7 @@
 """The digits to train on, validate on and test on: MNIST's, or those in labelled pictures."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -93,8 +93,16 @@ def verify_checksums(dataset: Dataset, expected: dict[str, str], data: Path | No
 
 
 def _read(data: Path, on_error: OnError, with_none: bool = False) -> list[Digit]:
-    """Read each picture once. Pictures with several labels are left out."""
-    pictures = image_folder.read_pictures(data, on_error, with_none=with_none)
+    return _unique(image_folder.read_pictures(data, on_error, with_none=with_none), on_error)
+
+
+def checksum(digits: Iterable[Digit]) -> str:
+    """The checksum that the data set of these pictures has."""
+    return _checksum(_unique(digits, lambda error: None))
+
+
+def _unique(pictures: Iterable[Digit], on_error: OnError) -> list[Digit]:
+    """Each picture once, in an order. Pictures with several labels are left out."""
     digits, contradictory = dict[bytes, Digit](), set[bytes]()
     # The order of hashes means nothing, so the first thousand calibrate as well as any others.
     for digit in sorted(pictures, key=lambda digit: (digit.digest, digit.label, digit.split)):

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,7 @@ from digits.data.table import LABELS, NO_DIGIT, OnError
 from digits.errors import DataError, PictureError
 from digits.images.formats import SUFFIXES
 from digits.images.grey import digest_of
-from digits.terminal import track
+from digits.terminal import print_stderr, track
 
 if TYPE_CHECKING:
     from digits.classifier import Classifier
@@ -126,6 +127,11 @@ def _list(data: Path, on_error: OnError) -> Iterator[tuple[Path, int, str]]:
         for path, (_, digit, group) in table.read_labels(data, on_error):
             yield path, LABELS.index(digit), group
         return
+    with suppress(OSError):  # which is told below, of each digit's folder
+        folders = {entry.name for entry in os.scandir(data) if entry.is_dir()}
+        others = sorted(name for name in folders - {*LABELS} if name[0] not in "._")
+        if others:
+            print_stderr(f"warning: {data}: not 0 to 9 or none, and left out: {', '.join(others)}")
     for label, name in enumerate(LABELS):
         try:
             for entry in os.scandir(data / name):

@@ -129,27 +129,26 @@ def _is_known(node: Node, stored: dict[str, ScaledTensor], shape: tuple[Any, ...
     for key, (default, known) in attributes.items():
         if node.attributes.get(key, default) not in known:
             return False
-    tensors = [stored[key] for key in inputs]
+    tensors = _parameters(node, stored)
     if node.op in ("Conv", "Gemm", "MatMul"):
-        return _fits(node.op, shape, *tensors)
+        weights, *biases = tensors
+        return (
+            (node.op == "Conv" or weights.values.shape[1] == math.prod(shape))
+            and weights.scale.size == len(weights.scale)
+            and all(bias.values.shape == (len(weights.values),) for bias in biases)
+        )
     if node.op == "ReduceMean":
         return [{*(axes.values % 4).tolist()} for axes in tensors] == [_SIDES]
-    # Only of stored integers the zero point is ignored.
+    # The zero point of stored integers, which has to be 0.
     return node.inputs[0] not in stored or not any(zero.values.any() for zero in tensors[1:])
 
 
-def _fits(op: str, shape: tuple[Any, ...], weights: ScaledTensor, *biases: ScaledTensor) -> bool:
-    """Whether weights have a column for each value of the shape, and a bias for each row.
-
-    They have one scale, or one for each row.
-    """
-    row, column = (1, 0) if op == "MatMul" else (0, 1)  # the axes
-    sides, scale = weights.values.shape, weights.scale
-    return (
-        (op == "Conv" or sides[column] == math.prod(shape))
-        and (scale.size == 1 or scale.size == scale.shape[row])
-        and all(bias.values.shape == (sides[row],) for bias in biases)
-    )
+def _parameters(node: Node, stored: dict[str, ScaledTensor]) -> list[ScaledTensor]:
+    """The stored inputs behind the first; weights have a row for each of n, see `Layer`."""
+    tensors = [stored[key] for key in node.inputs[1:]]
+    if node.op == "MatMul":
+        tensors[0] = ScaledTensor(np.ascontiguousarray(tensors[0].values.T), tensors[0].scale.T)
+    return tensors
 
 
 def _dequantize(node: Node, stored: dict[str, ScaledTensor]) -> ScaledTensor:
@@ -160,9 +159,7 @@ def _dequantize(node: Node, stored: dict[str, ScaledTensor]) -> ScaledTensor:
 
 
 def _layer(node: Node, stored: dict[str, ScaledTensor], shape: tuple[Any, ...]) -> Layer:
-    op, inputs = _NAMES[node.op], [stored[key] for key in node.inputs[1:]]
-    if node.op == "MatMul":
-        inputs[0] = ScaledTensor(np.ascontiguousarray(inputs[0].values.T), inputs[0].scale.T)
+    op, inputs = _NAMES[node.op], _parameters(node, stored)
     if op in ("conv", "dense"):
         weights, biases, *_ = *inputs, ScaledTensor(np.zeros(len(inputs[0].values), np.int32), _ONE)
         if op == "conv":

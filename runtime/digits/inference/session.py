@@ -15,6 +15,7 @@ _KEEP_MEMORY, _RELEASE_MEMORY = onnxruntime.RunOptions(), onnxruntime.RunOptions
 # onnxruntime 1.32 looks for this entry in each run, and takes 2 µs to find that it isn't there.
 _KEEP_MEMORY.add_run_config_entry("gpu_graph_id", "-1")
 _RELEASE_MEMORY.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+_FOLDER_OF_WEIGHTS = "session.model_external_initializers_file_folder_path"
 
 
 class Session:
@@ -89,10 +90,7 @@ def _options() -> onnxruntime.SessionOptions:
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # errors are raised; the log would print unescaped names
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Weights in other files are refused: no folder has this name.
-    options.add_session_config_entry(
-        "session.model_external_initializers_file_folder_path", os.devnull
-    )
+    options.add_session_config_entry(_FOLDER_OF_WEIGHTS, os.devnull)  # there are none elsewhere
     return options
 
 

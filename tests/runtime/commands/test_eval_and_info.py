@@ -2,18 +2,23 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from digits.commands import reports
+from digits.data import datasets
+from digits.data.image_folder import read_pictures
 from digits.digit import examine
 from digits.images import picture
+from digits.inference.metadata import add_metadata
 from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR
 from digits.vision.candidates import Candidates
 from digits.vision.ink import extract
 from tests.conftest import Patch, Run
+from tests.onnx_files import METADATA, RAW
 from tests.runtime.conftest import count_calls
 
 
@@ -44,6 +49,22 @@ def test_table_examines_each_picture_once(run: Run, pictures: list[Path], tmp_pa
     # The detector is opened once: the ink of one digit is in two pieces.
     assert (calls["__init__"], calls["load"]) == (2, 11)
     assert calls["probabilities"] == 10 + 1 + 1  # of its other hypotheses; of the smoke test
+
+
+def test_pictures_that_a_network_learned_from(
+    run: Run, pictures: list[Path], tmp_path: Path
+) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(["file,digit", *(f"{path},{path.stem}" for path in pictures)]))
+    model = tmp_path / "a.onnx"
+    checksum = datasets.checksum(read_pictures(table, print))
+    changed = replace(METADATA, data_sha256=json.dumps({"pictures": checksum}))
+    model.write_bytes(add_metadata(RAW, changed))
+    command = "eval", "--model", model, "--data", table
+    warning = f"warning: {model} learned from most of these pictures\n"
+    assert run(*command)[::2] == (0, warning)
+    table.write_text(table.read_text().rpartition("\n")[0])
+    assert run(*command)[::2] == (0, "")
 
 
 def test_uneven_rows_and_control_characters_are_shown() -> None:

@@ -214,6 +214,14 @@ def test_folders_named_by_digit_give_labels(
     assert labels == [*range(9), NO_DIGIT]
 
 
+def test_other_folders_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("7", "none", "letters", "10", ".git"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(DataError):  # as there are no pictures
+        read(tmp_path)
+    assert "or none, and left out: 10, letters\n" in capsys.readouterr().err
+
+
 def test_what_shows_no_digit_is_reported_and_skipped(ten: Path) -> None:
     (ten / "4" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     blank = ten / "5" / "blank.png"
