@@ -104,7 +104,7 @@ def evaluate_pages(classifier_options: ClassifierOptions, table: Path, on_error:
     constraints = Constraints(digits_only=not has_signs)
     for path, text in track(labelled, len(labelled), "reading"):
         try:
-            pixels = picture.load(path, picture.PAGE_MAX_SIDE).pixels
+            pixels = documents.load(str(path), picture.PAGE_MAX_SIDE).pixels
             evaluation.add(str(path), text, classifier.read(pixels, constraints), pixels)
         except PictureError as error:
             on_error(error)
@@ -150,7 +150,8 @@ def evaluate_numbers(
         try:
             kept = [label for label in labels if _satisfies(path, label, constraints)]
             left_out += len(labels) - len(kept)
-            numbers = classifier.read(path, constraints, task.max_errors).numbers if kept else ()
+            page = documents.load(str(path), picture.PAGE_MAX_SIDE)
+            numbers = classifier.read(page, constraints, task.max_errors).numbers if kept else ()
         except (DataError, PictureError) as error:
             on_error(error)
             continue

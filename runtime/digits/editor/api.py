@@ -1,6 +1,7 @@
 """The page to lay out a form, and the address where it gets and stores the form."""
 
 import asyncio
+import hashlib
 import io
 import shlex
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from digits.constraints.automaton import CHECKS
-from digits.errors import DigitsError
+from digits.errors import DigitsError, reporting
 from digits.forms import form_file, pdf
 from digits.web.application import Application
 from digits.web.pages import Page
@@ -32,7 +33,7 @@ class Editor(Application):
         self._form_values, self._path, sheet = form_values, path, io.BytesIO()
         lists = (field.get("list") for field in form_values["fields"])
         self._trusted_names = {form_values.get("blank"), form_values.get("roster"), *lists}
-        self._storing = asyncio.Lock()
+        self._version, self._storing = self._file_version(), asyncio.Lock()
         form = form_file.to_form(form_file.without_lists(form_values), path)
         Image.fromarray(pdf.draw_without_fields(form)).save(sheet, "JPEG", quality=90)
         checks = "".join(f"<option>{name}" for name in CHECKS)
@@ -50,14 +51,22 @@ class Editor(Application):
                 BodyReader(self.settings.limits).read(request, form_file.MAX_BYTES) as body,
                 self._storing,
             ):
-                await asyncio.to_thread(self._store, body)
+                await asyncio.to_thread(self._store, body, request.query_params.get("version"))
         following = f"digits read --fields {shlex.quote(str(self._path))} photos/*.jpg -o marks.csv"
-        return JSONResponse({"form": self._form_values, "next": following})
+        answer = {"form": self._form_values, "version": self._version, "next": following}
+        return JSONResponse(answer)
 
-    def _store(self, body: bytes) -> None:
+    def _file_version(self) -> str:
+        with reporting(f"read {self._path}"):
+            content = self._path.read_bytes() if self._path.exists() else b""
+        return hashlib.sha256(content).hexdigest()
+
+    def _store(self, body: bytes, version: str | None) -> None:
         try:
+            if not version == self._version == self._file_version():
+                raise Refused(409, f"{self._path} has changed since: start `digits fields` again")
             form_values = msgspec.json.decode(body, type=dict[str, Any])
             form_file.save(self._path, form_values, self._trusted_names)
         except (ValueError, TypeError, RecursionError, DigitsError) as error:  # TOML has no null
             raise Refused(422, str(error)) from error
-        self._form_values = form_values
+        self._form_values, self._version = form_values, self._file_version()

@@ -1,8 +1,10 @@
 """The number that both networks see: its likeliest text, and how likely that is as a whole."""
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
 from digits.reader.opinions import Views, Weights, opinions_of
 
@@ -65,8 +67,10 @@ def read_number(views: Views, constraints: Constraints, weights: Weights) -> Num
         return NumberReading("", blank / total, {}, unconstrained_texts, False)
     if not text or satisfying.total <= violating:
         return NumberReading(likeliest(numbers.texts), 0.0, {}, unconstrained_texts, False)
-    texts = _probabilities(satisfying.texts, total, weights)
-    return NumberReading(text, texts[text], texts, unconstrained_texts)
+    texts, has_two_values = _probabilities(satisfying.texts, total, weights), False
+    if re.fullmatch(r"-?[1-9][0-9]{0,2}\.[0-9]{3}", text):  # 3.200 may be 3200, if that is allowed
+        has_two_values = accepts_text(constraints.automaton, text.replace(".", ""))
+    return NumberReading(text, texts[text], texts, unconstrained_texts, True, has_two_values)
 
 
 def _probabilities(texts: Mapping[str, float], total: float, weights: Weights) -> dict[str, float]:

@@ -82,7 +82,9 @@ def one_digit_evidence(detections: Detections) -> Evidence:
     """Weigh three explanations of detections: no digit, the surest one alone, the surest two.
 
     Their odds are those of independent places. A minus or a point isn't a digit, and none counts
-    beside one, since it may be dirt.
+    beside one, since it may be dirt; but with a minus before it, it is a number.
+
+    detections: sorted from left to right.
     """
     digits = detections.select(detections.are_digits)
     if not len(digits.scores):
@@ -95,7 +97,11 @@ def one_digit_evidence(detections: Detections) -> Evidence:
     ratios = np.abs(np.log(digits.heights / digits.heights[surest]))
     is_other = (shares < SAME) & (ratios <= math.log(MUCH_LARGER))
     symbols = odds[surest] * np.exp(digits.symbols[surest])
-    several = odds[surest] * odds[is_other].max(initial=0)
+    is_near = nearest_digits(detections, box[None]) == 0
+    minus_scores = detections.scores + detections.symbols[:, DIGITS]  # the first of the signs
+    minus_scores = minus_scores[is_near & (detections.centres[:, 0] < box[0])]
+    minus_odds = np.exp(minus_scores.clip(-_MAX_LOG_ODDS, _MAX_LOG_ODDS))
+    several = odds[surest] * max(odds[is_other].max(initial=0), minus_odds.max(initial=0))
     weights = np.array([*symbols[:DIGITS], several, 1 + symbols[DIGITS:].sum()])
     weights /= weights.sum()
     return Evidence(weights[:DIGITS], float(weights[-2]), float(weights[-1]))

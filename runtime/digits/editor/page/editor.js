@@ -17,7 +17,7 @@ async function fetchWithToken(address, request) {
   return fetchWithToken(address, request);
 }
 
-let { form } = await (await fetchWithToken("form")).json();
+let { form, version } = await (await fetchWithToken("form")).json(); // version: of the form's file
 const sheet = await createImageBitmap(await (await fetchWithToken("sheet")).blob());
 [paper.width, paper.height] = [sheet.width, sheet.height];
 const [pen, thick] = [paper.getContext("2d"), Math.max(...form.size) / 500];
@@ -170,10 +170,10 @@ entries.addEventListener("submit", async (event) => {
   event.preventDefault();
   say("Saving …");
   const body = JSON.stringify(form);
-  const sent = fetchWithToken("form", { method: "PUT", body }).then((response) => response.json());
-  const { error, next } = await sent.catch(() => ({ error: "the server can't be reached" }));
-  if (!error) saved = body;
-  say(error ? `Not saved: ${error}.` : `Saved. Next: ${next}`);
+  const sent = fetchWithToken(`form?version=${version}`, { method: "PUT", body }).then((response) => response.json());
+  const answer = await sent.catch(() => ({ error: "the server can't be reached" }));
+  if (!answer.error) [saved, version] = [body, answer.version];
+  say(answer.error ? `Not saved: ${answer.error}.` : `Saved. Next: ${answer.next}`);
 });
 addEventListener("beforeunload", (event) => JSON.stringify(form) !== saved && event.preventDefault());
 choose(null);
