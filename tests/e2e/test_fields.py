@@ -99,8 +99,8 @@ def test_stack_becomes_a_table(form: Form, test_slice: Split, run: Run) -> None:
         table.update_statuses()
         assert (table.rows[2]["note"], table.rows[2]["status"] == "review") == (note, True)
     sheet = openpyxl.load_workbook(spreadsheet).active
-    cells = dict(zip((c.value for c in sheet[1]), (c.value for c in sheet[2]), strict=True))
-    assert (cells["file"], cells["number"]) == ("1.jpg", "7210")
+    pairs = zip((cell.value for cell in sheet[1]), (cell.value for cell in sheet[2]), strict=True)
+    assert {("file", "1.jpg"), ("number", "7210")} <= {*pairs}
     values = json.loads(run("read", "--fields", "exam.toml", "1.jpg", "--json")[1])
     assert values["fields"]["a"]["text"] == "12" and values["form"] == "exam.toml"
 

