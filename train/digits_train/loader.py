@@ -21,9 +21,6 @@ U = TypeVar("U")
 
 _AHEAD = 8  # items of each process that are asked for before they are taken
 _THREAD_AHEAD = 2
-# Not Linux's default from Python 3.14 on, a server that forks: workers end with their parent, and
-# fork alone gives them the composer without copying it.
-_START_METHOD = "fork" if sys.platform == "linux" else "spawn"
 
 
 class Composer(Protocol[Key, Item]):
@@ -48,7 +45,8 @@ def compose_ahead(
         sampler=keys,
         num_workers=workers,
         collate_fn=_unchanged,
-        multiprocessing_context=_START_METHOD,
+        # Not by a server, as from Python 3.14 on: workers end with their parent.
+        multiprocessing_context="fork" if sys.platform == "linux" else "spawn",
         prefetch_factor=min(_AHEAD, max_ahead // workers),
         worker_init_fn=partial(_start_worker, os.getpid()),
     )

