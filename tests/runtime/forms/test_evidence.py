@@ -23,7 +23,7 @@ from digits.prediction import Number, NumberStatus, Reading
 from tests.conftest import Patch, Run
 
 
-def interrupt() -> None:
+def interrupt() -> Reading:
     """As Ctrl-C does."""
     raise KeyboardInterrupt
 
