@@ -70,9 +70,7 @@ def close_up(source: picture.Source, box: Sequence[int], margin: float = 0.5) ->
     else:
         image = image.convert("L")
     image.thumbnail((_MAX_CLOSE_UP, _MAX_CLOSE_UP))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=90, subsampling=0)  # a thin box keeps its colour
-    return buffer.getvalue()
+    return encode(image)
 
 
 def debug_strip(examined: Candidates, prediction: Prediction) -> Image.Image:
@@ -120,7 +118,7 @@ def debug_strip(examined: Candidates, prediction: Prediction) -> Image.Image:
 def encode(image: Image.Image, format: str = "JPEG") -> bytes:
     """Encode a picture as JPEG or PNG."""
     buffer = io.BytesIO()
-    image.save(buffer, format, quality=90)
+    image.save(buffer, format, quality=90, subsampling=0)  # a thin box keeps its colour
     return buffer.getvalue()
 
 

@@ -72,11 +72,9 @@ def write_drawing(path: Path, data: bytes) -> None:
 
 def is_drawing(path: Path) -> bool:
     """Whether `write_drawing` wrote this file, so that nobody misses what another one replaces."""
-    with suppress(OSError):
-        if path.is_file():  # opening a pipe would block
-            with path.open("rb") as file:
-                file.seek(-len(_DRAWN), os.SEEK_END)
-                return file.read() == _DRAWN
+    with suppress(OSError), open(path, "rb", opener=_open_as_it_is) as file:
+        file.seek(-len(_DRAWN), os.SEEK_END)
+        return file.read() == _DRAWN
     return False
 
 

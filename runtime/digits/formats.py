@@ -49,8 +49,7 @@ class Format:
     def lines(self, file: str, answer: Answer, show_name: bool, stamp: Stamp = ()) -> str:
         """Format an answer, without the last line end.
 
-        show_name: whether people need the file's name.
-        stamp: is written behind the name.
+        show_name: whether people need its name. stamp: is written behind that.
         """
         name = f"{self.name(file)}  " if show_name else ""
         return "\n".join(f"{name}{line}" for line in answer.to_text().splitlines())

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -33,12 +34,8 @@ def form_task(
     if form.find_by == "blank":
         locate.load_blank(form)  # fails now, not at the first picture
     max_errors = number_options.task(classifier_options).max_errors
-    return ReadForm(
-        classifier_options=classifier_options,
-        checksum=form.checksum,
-        form=form,
-        max_errors=max_errors,
-    )
+    task = ReadForm(classifier_options=classifier_options, form=form, max_errors=max_errors)
+    return replace(task, checksum=form.checksum)
 
 
 def run(

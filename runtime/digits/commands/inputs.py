@@ -59,15 +59,12 @@ def to_source(file: str) -> str | bytes:
 
 
 def stamp_of(file: str) -> tuple[str | None, int | None]:
-    """The time in UTC and the size of a picture's file, which tell it from others of its name.
-
-    Both are None for stdin, and for a file that isn't there.
-    """
+    """When a picture's file was modified, and its size; both None for stdin, or without a file."""
     try:
-        status = None if file == STDIN else os.stat(split_page(file).file)
+        status = os.stat("" if file == STDIN else split_page(file).file)
     except (OSError, ValueError):
-        status = None
-    return (to_utc(status.st_mtime_ns), status.st_size) if status else (None, None)
+        return None, None
+    return to_utc(status.st_mtime_ns), status.st_size
 
 
 def to_utc(nanoseconds: int) -> str:

@@ -74,15 +74,14 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 def check_drawn(
     option: str, outputs: Iterable[Path], sources: Iterable[str | Path], recursive: bool = False
 ) -> None:
-    """Raise BadParameter for an output that isn't a new file, or a drawing of an earlier run.
+    """Raise BadParameter if outputs would replace anything but drawings, or be read the next time.
 
-    Or if it is read now, or would be when the same command is run again.
-
-    sources: the files and folders that are read. recursive: whether their subfolders are, too.
+    sources: the files and folders that are read. recursive: whether subfolders are, too.
     """
     read = {os.path.realpath(split_page(str(source)).file) for source in sources}
     for output in outputs:
-        path, *folders = (os.path.realpath(output), *Path(os.path.realpath(output)).parents)
+        path = os.path.realpath(output)
+        folders = Path(path).parents
         if not read.isdisjoint(map(str, folders if recursive else folders[:1])):
             raise typer.BadParameter(f"{option} must be outside of the folder that is read")
         if path in read or (os.path.lexists(output) and not is_drawing(output)):

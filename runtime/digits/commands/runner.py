@@ -117,18 +117,16 @@ def worker_count(files: Sequence[str], jobs: int | None) -> int:
 def _find_done(
     files: Sequence[str], results_file: "ResultsFile", output_format: Format
 ) -> set[str]:
-    """The files that have a result; says how many."""
-    done = {f for f in files if _done_hash(output_format, f) in results_file.done_hashes}
+    """The files, other than stdin, that have a result; says how many."""
+    done = set[str]()
+    for file in files:
+        identity = output_format.name(file), *map(str, stamp_of(file))
+        if file != STDIN and hash(identity) in results_file.done_hashes:
+            done.add(file)
     if count := sum(file in done for file in files):
         skipped = f"{count} of {len(files)} pictures"
         print_stderr(f"skipping {skipped}: {results_file.path} has them")
     return done
-
-
-def _done_hash(output_format: Format, file: str) -> int:
-    """What `ResultsFile.done_hashes` has for a file; never for stdin, which is always read."""
-    name = "" if file == STDIN else output_format.name(file)
-    return hash((name, *map(str, stamp_of(file))))
 
 
 @contextmanager
@@ -186,8 +184,7 @@ class _ResultFormatter:
     def format_error(self, file: str, error: DigitsError) -> Result:
         if self.task.writes_unreadable and os.path.isfile(split_page(file).file):
             answer = self.task.unreadable(str(error))
-            stamp = self.stamp(file)
-            return Result(self.output_format.lines(file, answer, self.show_name, stamp), error)
+            return self.format_answer(file, self.stamp(file), answer)._replace(error=error)
         return Result("", error)
 
     def format_death(self, file: str) -> Result:

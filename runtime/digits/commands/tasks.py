@@ -44,12 +44,9 @@ class ClassifierOptions(NamedTuple):
 
         classifier = Classifier(**self._asdict())
         # They fail now, not at the first picture, or the first doubtful one of a thousand.
-        if reads_numbers:
-            _ = classifier.networks.detector, classifier.networks.recognizer
-        else:
-            _ = classifier.model
-            if self.detector or is_chosen("detector"):
-                _ = classifier.networks.detector
+        if reads_numbers or self.detector or is_chosen("detector"):
+            _ = classifier.networks.detector
+        _ = classifier.networks.recognizer if reads_numbers else classifier.model
         return classifier
 
 

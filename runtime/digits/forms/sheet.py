@@ -55,10 +55,9 @@ class Sheet:
     def to_dict(self, file: str) -> dict[str, Any]:
         """The fields of a JSON object."""
         fields = {name: number.to_dict() for name, number in self.by_name.items()}
-        form = self.form.file, self.form.checksum
-        return dict(
-            zip(self.KEYS, (escape_name(file), self.status, self.note, *form, fields), strict=True)
-        )
+        name, form = escape_name(file), self.form
+        values = name, self.status, self.note, form.file, form.checksum, fields
+        return dict(zip(self.KEYS, values, strict=True))
 
     def records(self, file: str) -> list[dict[str, Any]]:
         """The one row for a table, by its columns."""

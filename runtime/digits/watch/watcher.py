@@ -8,13 +8,11 @@ import os
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import wait
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from digits.commands.results import ResultsFile, WriteFailed
 from digits.errors import DigitsError, PictureError
-from digits.formats import IDENTITY
 from digits.images.formats import split_page
 from digits.processes import Pool, StartFailed, Worker, WorkerDied
 from digits.terminal import print_result, print_stderr
@@ -53,15 +51,12 @@ class FolderWatcher:
         start_worker: Callable[[], Worker[FileStamp, PictureResult | None]] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._keep = None
-        if keep:
-            self._keep = KeepFolder(keep, job.folder, job.columns, job.task.checksum)
+        checksum = job.task.checksum
+        self._keep = KeepFolder(keep, job.folder, job.columns, checksum) if keep else None
         if not os.path.isdir(job.folder):
             raise DigitsError(f"{job.folder} is not a folder")
         self._job, self._recursive, self._clock = job, recursive, clock
-        self._results = ResultsFile(
-            results, job.columns, key_columns=len(IDENTITY), checksum=job.task.checksum
-        )
+        self._results = ResultsFile(results, job.columns, key_columns=3, checksum=checksum)
         self.done_hashes = self._results.done_hashes  # hashes of the cells of pictures with a row
         self._pool = Pool(start_worker or partial(Worker, job.start, _MEMORY_LIMIT), 1)
         self._pool.wait_until_started()
@@ -111,10 +106,8 @@ class FolderWatcher:
             if self._is_stopping or waiting >= _MAX_WAITING:
                 return
             if picture not in self._due and not self._is_done(picture):
-                self._due[picture] = now + STABLE_SECONDS
-                with suppress(PictureError):  # its reading says why
-                    if may_be_partial(self._job.folder, picture.name):
-                        self._due[picture] = now + DAMAGED_SECONDS
+                is_doubtful = may_be_partial(self._job.folder, picture.name)
+                self._due[picture] = now + (DAMAGED_SECONDS if is_doubtful else STABLE_SECONDS)
                 waiting += 1
         self._report_problems("folder", [*map(str, errors)])
 
