@@ -231,9 +231,11 @@ def parallel_map(
             chunk, answers = pending.popleft()
             try:
                 yield from answers.result()
-            except (WorkerDied, TimeoutError):  # because of one of the items
+            except (WorkerDied, TimeoutError) as error:  # because of one of the items
                 for item in chunk:
                     try:
+                        if len(chunk) == 1 and isinstance(error, TimeoutError):
+                            raise  # it would take as long again
                         yield from pool.submit([item], timeout).result()
                     except (WorkerDied, TimeoutError):
                         yield on_worker_death(item)

@@ -23,6 +23,7 @@ _MAX_LINE = 1 << 16  # characters; two paths have at most 8,192
 _TITLE = re.compile(r"\W*[^\W\d]|\D*\Z")  # begins with a letter, or has no digit
 _HEADER = re.compile(rb"[^\0\r\n]*[,;\t][^\0\r\n]*[\r\n]")  # which a picture's beginning isn't
 _START = 1024  # bytes, in which a picture has a zero
+_TWO_READINGS = re.compile(r"-?[1-9][0-9]{0,2},[0-9]{3}")  # by the comma
 _VARIANTS = str.maketrans(",\u2212\u2013", ".--")  # the comma, the minus sign and the dash
 
 
@@ -101,6 +102,18 @@ def list_cells(path: Path, column: str | None = None) -> Iterator[tuple[int, str
 def plain_signs(text: str) -> str:
     """Replace commas by points, and dashes and minus signs by the keyboard's."""
     return text.translate(_VARIANTS)
+
+
+def plain_number(text: str) -> str:
+    """Strip a number, and replace its signs as `plain_signs`.
+
+    Raises ValueError if its comma may separate thousands as well as decimals.
+    """
+    number = text.strip()
+    if _TWO_READINGS.fullmatch(number):
+        whole, decimal = number.replace(",", ""), number.replace(",", ".")
+        raise ValueError(f"{number} may be {whole} or {decimal}: write one of these")
+    return plain_signs(number)
 
 
 def find_file(name: str, *folders: Path) -> Path:

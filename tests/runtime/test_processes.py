@@ -226,6 +226,23 @@ def test_parallel_map_gives_results_in_order(tmp_path: Path, count: int, jobs: i
     assert list(results) == ["dead 40" if item == "40" else item * 10_000 for item in items]
 
 
+def sleep_on(items: Sequence[str]) -> list[str]:
+    with open(items[0], "a") as log:
+        log.write("asked ")
+    time.sleep(60)
+    return []
+
+
+def start_sleeping() -> Callable[[Sequence[str]], list[str]]:
+    return sleep_on
+
+
+def test_item_that_takes_too_long_is_not_asked_again(tmp_path: Path) -> None:
+    log = str(tmp_path / "log")
+    assert [*parallel_map(start_sleeping, [[log]], 1, str, timeout=0.5)] == [log]
+    assert Path(log).read_text() == "asked "
+
+
 def test_parallel_map_raises_a_failing_start() -> None:
     with pytest.raises(ModelError):
         failing: Any = partial(start, "error")

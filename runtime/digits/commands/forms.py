@@ -1,5 +1,6 @@
 """Run `digits read --fields`: read each sheet, then check the table as a whole."""
 
+import os
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -45,16 +46,16 @@ def run(
     """Read sheets by `runner.run`, check their table, and exit.
 
     In a CSV, duplicate sheets are marked, and sheets that weren't found before are read again.
-    Warnings name what is duplicate or missing. For NAME.xlsx, the table is NAME.csv, of which each
-    run makes a spreadsheet. Raises DigitsError.
+    Warnings name what is duplicate or missing. For NAME.xlsx, the table is NAME.csv, of which a
+    spreadsheet is made. Raises DigitsError.
     """
     from digits.forms.table import open_table  # needs a package
 
     spreadsheet, results, exit_code = None, output.output, None
     if results and results.suffix.lower() == ".xlsx":
         spreadsheet, results = results, results.with_suffix(".csv")
-        if spreadsheet.exists() and not results.exists():
-            raise DigitsError(f"{spreadsheet} isn't made from {results}, which isn't there")
+        if os.path.lexists(spreadsheet):  # somebody may have written into it
+            raise DigitsError(f"{spreadsheet} exists: rename it, or delete it, to write it anew")
     try:
         output_format = output._replace(output=results).choose_format()
         runner.run(task, inputs, output_format, jobs, results, drawings)

@@ -141,7 +141,8 @@ class OutputOptions(NamedTuple):
             if isinstance(sys.stdout, io.TextIOWrapper):  # for programs, whatever the locale
                 sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
         elif self.output:
-            raise typer.BadParameter("--output writes .csv or .jsonl; or add --csv or --json")
+            suffixes = ".csv, .jsonl or, with --fields, .xlsx"
+            raise typer.BadParameter(f"--output writes {suffixes}; or add --csv or --json")
         return output_format
 
 

@@ -17,7 +17,10 @@ _NUMBER = re.compile(r"(?!.*\..*\.)-?\.?[0-9]+(?:[-.][0-9]+)*\.?")  # or a date,
 
 
 class AllowedNumbers:
-    """Accepts the numbers of a list, as they are written there. A state is the text so far."""
+    """Accepts the numbers of a list, as they are written there. A state is the text so far.
+
+    repeated: the first number that is there twice, or empty.
+    """
 
     start: State = ""
 
@@ -32,8 +35,9 @@ class AllowedNumbers:
             raise ValueError("there is no number")
         # Sorted as a list, a million take twice as long as all the rest; np.unique, even longer.
         ordered = np.sort(np.array(parsed, np.bytes_))
-        distinct = ordered[np.append(True, ordered[1:] != ordered[:-1])]
-        self._numbers = b"\n".join(distinct.tolist()).decode().split()
+        is_new = np.append(True, ordered[1:] != ordered[:-1])
+        self._numbers = b"\n".join(ordered[is_new].tolist()).decode().split()
+        self.repeated = b"".join(ordered[~is_new][:1].tolist()).decode()
         self._lengths = Counter(map(len, self._numbers))
 
     @classmethod
@@ -102,7 +106,7 @@ def _parse(text: str) -> str:
         raise ValueError(f"{text!r:.20} is no text, such as '007'")
     if text.isdigit() and text.isascii() and len(text) <= _MAX_SYMBOLS:  # as a million may be
         return text
-    number = tables.plain_signs(text.strip())
+    number = tables.plain_number(text)
     if number and not _NUMBER.fullmatch(number) or re.search(",[0-9]{4}", text):  # two numbers
         raise ValueError(f"{text[:20]!r} is no number")
     if len(number) > _MAX_SYMBOLS:

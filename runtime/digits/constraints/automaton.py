@@ -13,7 +13,7 @@ CheckName = Literal["luhn", "ean13", "isbn10", "mod11"]
 
 _MAX_STEPS = 20_000  # in search of a text that is accepted
 _MAX_CACHED = 10_000  # steps that a product remembers
-_LARGEST = 1e64  # in a range without an end
+_LARGEST = Decimal(10) ** 64  # in a range without an end
 
 
 class Automaton(Protocol):
@@ -39,8 +39,8 @@ class Range:
 
     start: State = (False, -1, -1, 0, 0)
 
-    def __init__(self, low: float, high: float) -> None:
-        magnitudes = (low, high), (-high, -low)  # without and with a minus
+    def __init__(self, low: Decimal, high: Decimal) -> None:
+        magnitudes = (low, high), (high.copy_negate(), low.copy_negate())  # without and with a minus
         self._possible = tuple(maximum >= 0 for _, maximum in magnitudes)
         self._bounds = tuple(
             (_digits(minimum), _digits(maximum)) for minimum, maximum in magnitudes
@@ -86,9 +86,9 @@ class Range:
         return isinstance(end, tuple) and (end[3] > 0 or max(places, 0) >= len(digits))
 
 
-def _digits(bound: float) -> tuple[str, str]:
+def _digits(bound: Decimal) -> tuple[str, str]:
     """The digits of a magnitude before and after its point, without zeros at either end."""
-    text = f"{Decimal(repr(min(max(0.0, bound), _LARGEST))):f}"
+    text = f"{min(max(Decimal(0), bound), _LARGEST):f}"
     whole, _, places = text.partition(".")
     return whole.lstrip("0"), places.rstrip("0")
 

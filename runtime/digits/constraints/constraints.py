@@ -4,9 +4,11 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Any
 
+from digits import tables
 from digits.constraints.allowed import AllowedNumbers
 from digits.constraints.automaton import (
     CHECKS,
@@ -18,7 +20,7 @@ from digits.constraints.automaton import (
 )
 from digits.constraints.pattern import Pattern
 
-_VALUE = r"(-?[0-9]{1,20}(?:\.[0-9]{1,20})?)"
+_VALUE = r"(-?[0-9]{1,20}(?:[.,][0-9]{1,20})?)"
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Constraints:
     pattern: str | None = None
     check: CheckName | None = None
     values: AllowedNumbers | Iterable[str] | None = None
-    range: tuple[float, float] | str | None = None
+    range: tuple[Decimal | float, Decimal | float] | str | None = None
     digits_only: bool = False
 
     def __post_init__(self) -> None:
@@ -74,7 +76,7 @@ class Constraints:
         if isinstance(self.values, AllowedNumbers):
             automata.append(self.values)
         if isinstance(self.range, tuple):
-            automata.append(Range(*self.range))
+            automata.append(Range(*map(Decimal, self.range)))
         return product(automata, *self.lengths, ignored="-." if self.digits_only else "")
 
     def __getstate__(self) -> dict[str, Any]:
@@ -111,7 +113,7 @@ class Constraints:
 def _parse_length(length: object) -> tuple[int, int]:
     """Parse 6, (4, 8), "6" or "4-8". Raises ValueError for anything else."""
     text = "-".join(map(str, length)) if isinstance(length, tuple | list) else str(length)
-    match = re.fullmatch(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", "".join(text.split()))
+    match = re.fullmatch(r"\s*([0-9]{1,4})(?:\s*-\s*([0-9]{1,4}))?\s*", text)
     if not match:
         raise ValueError(f"the length is 6 or 4-8, for example, at most 9999, not {text[:20]!r}")
     minimum, maximum = int(match[1]), int(match[2] or match[1])
@@ -120,16 +122,18 @@ def _parse_length(length: object) -> tuple[int, int]:
     return minimum, maximum
 
 
-def _parse_range(limits: Iterable[float] | str) -> tuple[float, float]:
+def _parse_range(limits: Iterable[Decimal | float] | str) -> tuple[Decimal, Decimal]:
     """Parse (100, 999), "100-999" or "-5-12.5". Raises ValueError for anything else."""
+    values: Iterable[Decimal | float | str] = limits
+    if isinstance(limits, str):
+        match = re.fullmatch(rf"\s*{_VALUE}\s*-\s*{_VALUE}\s*", limits)
+        values = [*map(tables.plain_number, match.groups() if match else ())]
     try:
-        if isinstance(limits, str):
-            text = "".join(limits.replace(",", ".").split())
-            [limits] = re.findall(f"^{_VALUE}-{_VALUE}$", text)
-        low, high = map(float, limits)
-    except (TypeError, ValueError, OverflowError) as error:
+        low, high = (Decimal(str(value)) for value in values)
+        is_empty = low > high
+    except (TypeError, ValueError, InvalidOperation) as error:
         examples = "100-999 or -5-12.5, for example, with at most 20 digits"
         raise ValueError(f"the range is {examples}, not {str(limits)[:20]!r}") from error
-    if not low <= high:
-        raise ValueError(f"no number is from {low:g} to {high:g}")
+    if is_empty:
+        raise ValueError(f"no number is from {low} to {high}")
     return low, high

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import fields
+from decimal import Context, Decimal
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from digits.inference.model_file import read_file
 _ALPHA = 0.05  # the significance level: 1 minus the confidence
 _EPSILON = 2**-53  # 1 - _EPSILON is the largest float below 1
 _MAX_BYTES = 1 << 16  # of a file
+_EXACT = Context(prec=200)  # digits
 _CONDITIONS = ("detector", "recognizer", "constraints")  # what a risk bound is for
 
 Files = tuple[Path | None, Path | None]
@@ -151,7 +153,8 @@ def _as_option(name: str, value: object) -> str:
     """Format a constraint as an option; equal ones in the same words."""
     option = "--" + name.replace("values", "list").replace("_", "-")
     if isinstance(value, tuple):
-        value = "-".join(str(float(bound)).removesuffix(".0") for bound in dict.fromkeys(value))
+        bounds = (Decimal(bound).normalize(_EXACT) for bound in dict.fromkeys(value))
+        value = "-".join(f"{bound:f}" for bound in bounds)
     return option if value is True else f"{option} {value}"
 
 

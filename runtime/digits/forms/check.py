@@ -123,7 +123,7 @@ def _value_range(field: Field) -> tuple[float, float]:
     _, digits = constraints.lengths
     values = [-math.inf, float(f"1e{digits}") - 1 if digits < math.inf else math.inf]
     if isinstance(constraints.range, tuple):
-        values = [*constraints.range]
+        values = [*map(float, constraints.range)]
     elif isinstance(constraints.values, AllowedNumbers):
         with suppress(ValueError):  # dates
             values = [*map(float, constraints.values)]

@@ -40,7 +40,8 @@ class Field(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     list: the numbers that it may hold; in a file, the name of their file.
     length, pattern, check, range, digits_only: as of `Constraints`.
 
-    Raises ValueError for another name, and for constraints that no number satisfies.
+    Raises ValueError for another name, for constraints that no number satisfies, and for a key whose
+    list has a number twice.
     """
 
     name: str
@@ -59,6 +60,8 @@ class Field(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         if not re.fullmatch(r"\w([\w -]{0,38}\w)?", self.name):
             raise ValueError("a field's name has 1 to 40 letters, digits, blanks, - and _")
         _ = self.constraints  # raises now, not when a number is read
+        if self.is_key and self.list and self.list.repeated:
+            raise ValueError(f"the key {self.name} is {self.list.repeated} in two rows")
 
     @cached_property
     def constraints(self) -> Constraints:
@@ -122,7 +125,7 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     file: where the form is from, escaped.
 
     Raises ValueError for fields that are outside, overlap, or would have the same columns, and for
-    sums of what is no field.
+    sums of what is no field, or of the total itself.
     """
 
     size: tuple[_Side, _Side]
@@ -160,7 +163,10 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         if unknown := [name for name in names if name.lower() not in self.indices_by_name]:
             example = "a sum is `total = a + b`"
             raise ValueError(f"{example}; in {text[:80]!r}, no field is {unknown[0]!r}")
-        return Rule(tuple(self.indices_by_name[name.lower()] for name in names))
+        total_index, *addend_indices = (self.indices_by_name[name.lower()] for name in names)
+        if total_index in addend_indices:
+            raise ValueError(f"in the sum {text[:80]!r}, {names[0]} is a part of itself")
+        return Rule((total_index, *addend_indices))
 
     @property
     def marker_boxes(self) -> dict[int, Box]:

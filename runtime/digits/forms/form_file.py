@@ -120,10 +120,13 @@ def _add_roster(form: Form, path: Path) -> Form:
     field_indices = tuple(indices_by_name[name] for name in columns)
     removed = [SIGNS if form.fields[index].digits_only else "" for index in field_indices]
     signs = [dict.fromkeys(map(ord, symbols)) for symbols in removed]
-    rows = set[tuple[str, ...]]()
-    for _, row, _ in tables.rows(path, *columns):
-        cells = (tables.plain_signs(row.get(name, "")) for name in columns)
-        rows.add(tuple(map(str.translate, cells, signs)))
+    rows = list[tuple[str, ...]]()
+    for line, row, _ in tables.rows(path, *columns):
+        try:
+            cells = [tables.plain_number(row.get(name, "")) for name in columns]
+        except ValueError as error:
+            raise DataError(f"{path}, line {line}: {error}") from error
+        rows.append(tuple(map(str.translate, cells, signs)))
     if not rows:
         raise DataError(f"{path} has no rows")
     fields = [*form.fields]

@@ -1,6 +1,6 @@
 """The table of a form's sheets: which are there twice or missing, and a spreadsheet of them."""
 
-import re
+import io
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,14 +13,13 @@ from openpyxl.utils import get_column_letter
 from digits import tables
 from digits.constraints.allowed import AllowedNumbers
 from digits.errors import DigitsError
-from digits.files import atomic_write, locked, write_all
+from digits.files import locked, write_all, write_bytes
 from digits.forms.form import CANNOT_CHECK, Field, Form, Rule
 from digits.forms.sheet import overall_status
 from digits.images.formats import split_page
 from digits.text import escape_control
 
 _MAX_NAMED = 10  # of the missing keys
-_PLAIN = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,14})?|")  # a spreadsheet keeps it
 _MIN_WIDTH, _MAX_WIDTH = 8, 40  # characters of a spreadsheet's column
 _YELLOW, _RED, _BLUE = (PatternFill("solid", rgb) for rgb in ("FFF2CC", "F8CBAD", "DDEBF7"))
 _FILLS = {"review": _YELLOW, "unreadable": _RED, "not found": _RED, "duplicate": _RED}
@@ -129,7 +128,10 @@ class SheetTable:
         write_all({self.path.resolve(): data, **(other_files or {})})
 
     def save_spreadsheet(self, path: Path) -> None:
-        """Write it as XLSX, with what is in doubt or corrected in colour. Raises DigitsError."""
+        """Write it as XLSX, with what is in doubt or corrected in colour. Raises DigitsError.
+
+        All cells are text: a spreadsheet rounds long numbers, and computes what begins with =.
+        """
         book = Workbook()
         sheet = book.active
         sheet.freeze_panes = "B2"
@@ -142,10 +144,9 @@ class SheetTable:
             length = max(map(len, (name, *texts))) + 3  # a filter's arrow
             width = min(max(length, _MIN_WIDTH), _MAX_WIDTH)
             sheet.column_dimensions[get_column_letter(column)].width = width
-            is_plain = all(map(_PLAIN.fullmatch, texts))  # else it stays text, such as 007
             for line, (row, text) in enumerate(zip(self.rows, texts, strict=True), 2):
-                value = float(text) if text and is_plain else escape_control(text)
-                cell = sheet.cell(line, column, value)
+                cell = sheet.cell(line, column, escape_control(text))
+                cell.data_type = "s"
                 cell.alignment = Alignment(vertical="top", wrap_text=name == "note")
                 status = row[status_columns[name]] if name in status_columns else text
                 if status == "blank" and name in required:
@@ -155,8 +156,9 @@ class SheetTable:
                 if status in _FILLS:
                     cell.fill = _FILLS[status]
         sheet.auto_filter.ref = sheet.dimensions
-        with atomic_write(path) as file:
-            book.save(file)
+        content = io.BytesIO()  # openpyxl prints a traceback when it can't close a file
+        book.save(content)
+        write_bytes(path, content.getvalue())
 
 
 def broken_rules(form: Form, row: Mapping[str, str], field: Field) -> list[Rule]:

@@ -40,6 +40,13 @@ def test_sheets_that_were_not_found_stay_until_they_are_read_again(run: Run, fol
     assert read(run, "b.png") == (0, [expected[0], expected[2], ("b.png", True)])
 
 
+def test_spreadsheet_that_exists_is_kept(run: Run, folder: Path) -> None:
+    Path("marks.xlsx").write_bytes(b"edited")
+    code, _, err = run("read", "--fields", "form.toml", "a.png", "-o", "marks.xlsx")
+    assert code == 1 and "marks.xlsx exists" in err and not Path("marks.csv").exists()
+    assert Path("marks.xlsx").read_bytes() == b"edited"
+
+
 def test_table_torn_by_a_power_cut_is_mended(run: Run, folder: Path) -> None:
     code, rows = read(run, "a.png", "b.png")
     table = Path("marks.csv")

@@ -3,6 +3,7 @@
 import math
 import pickle
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from digits.constraints.pattern import Pattern
 from digits.errors import DataError
 from digits.inference.interface import SYMBOLS
 
-SIGNED = ["-5", "555-1234", "-1-2.5", "2026-11-28", "-.5", "5.", "1,234"]
+SIGNED = ["-5", "555-1234", "-1-2.5", "2026-11-28", "-.5", "5.", "1,25"]
 BOUNDS = st.decimals(-1000, 1000, places=1).map(float)
 TEXTS = st.from_regex(r"-?[0-9]{0,5}\.?[0-9]{0,3}-?", fullmatch=True).filter(str.isascii)
 
@@ -30,12 +31,14 @@ TEXTS = st.from_regex(r"-?[0-9]{0,5}\.?[0-9]{0,3}-?", fullmatch=True).filter(str
         (Constraints(pattern=r"\d,\d\d"), "1.23", "123 1-23"),
         (Constraints(check="luhn"), "18 0000", "1 0 19 1-8"),
         (Constraints(check="ean13"), "4006381333931", "18 40063813339310000000000000000"),
-        (Constraints(values=SIGNED), "-5 555-1234 -1-2.5 2026-11-28 -.5 5. 1.234", "5 1234 555"),
+        (Constraints(values=SIGNED), "-5 555-1234 -1-2.5 2026-11-28 -.5 5. 1.25", "5 1234 555"),
         (Constraints(values=["-" + "1" * 63]), "-" + "1" * 63, "1" * 63),
         (Constraints(range=(100, 999)), "100 999 0100 500.5", "99 1000 -500 99.9 999.01"),
         (Constraints(range=(-5, 12.5)), "-5 12.5 -0 .5 0", "-5.1 12.51 5. 1.2.3 1-2 --1"),
         (Constraints(range=(-math.inf, -7)), "-7 -1000.5", "-6.9 7 0"),
         (Constraints(range=(1e20, math.inf)), "1" + 30 * "0", "1"),
+        (Constraints(range="0-9007199254740993"), "9007199254740993", "9007199254740994"),
+        (Constraints(range="-0.1234567890123456789-0"), "-.1234567890123456789", "-.123456789012345679"),
         (Constraints(length=2, check="luhn", digits_only=True), "18 1-8 .18", "19 1-9"),
         (Constraints(values=["12"], range=(0, 12), digits_only=True), "12 1.2 -1-2-", "1"),
         (Constraints(values=["555-12", "1.5"], digits_only=True), "55512 5-5512 15", "555-1"),
@@ -120,7 +123,8 @@ def test_share_is_that_of_the_strictest(constraints: Constraints, text: str, sha
         ("range", "-10--5", (-10, -5)),
         ("range", " 0,5 - 1,5 ", (0.5, 1.5)),
         ("range", [1, 5], (1, 5)),
-        ("range", "0-" + 20 * "9", (0, 1e20)),
+        ("range", "0-" + 20 * "9", (0, 10**20 - 1)),
+        ("range", "0,125-1234,567", (0.125, Decimal("1234.567"))),
     ],
 )
 def test_forms_of_a_length_and_a_range(argument: str, given: Any, parsed: Any) -> None:
@@ -129,16 +133,22 @@ def test_forms_of_a_length_and_a_range(argument: str, given: Any, parsed: Any) -
     assert constraints == same and hash(constraints) == hash(same)
 
 
-@pytest.mark.parametrize("given", ["", "six", "6-", "-6", "1-10000", "٣", True, 6.0, (4, None)])
+@pytest.mark.parametrize("given", ["", "six", "6-", "-6", "1-10000", "٣", True, 6.0, (4, None), "1 2"])
 def test_what_is_no_length_is_refused(given: Any) -> None:
     with pytest.raises(ValueError, match="^the length is 6 or 4-8, .* at most 9999, not "):
         Constraints(length=given)
 
 
-@pytest.mark.parametrize("given", ["5", "1e5-2e5", "0-" + 21 * "9", 5, (1, 2, 3), (0, 10**400)])
+@pytest.mark.parametrize("given", ["5", "1e5-2e5", "0-" + 21 * "9", 5, (1, 2, 3), (0, math.nan), "1 0-2 0", "55"])
 def test_what_is_no_range_is_refused(given: Any) -> None:
     with pytest.raises(ValueError, match="^the range is 100-999 or .* at most 20 digits, not "):
         Constraints(range=given)
+
+
+@pytest.mark.parametrize("argument", [{"range": "0-1,000"}, {"values": ["12", "-1,000"]}])
+def test_comma_with_two_readings_is_refused(argument: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"1000 or .*1\.000"):
+        Constraints(**argument)
 
 
 @pytest.mark.parametrize(

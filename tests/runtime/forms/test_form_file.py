@@ -32,6 +32,7 @@ WRONG = {
     "contains unknown field `lenght`": ("length", "lenght"),
     "Expected `array` of length 4": ("[70, 80, 100, 92]", "[70, 80, 100]"),
     "no field is 'c'": ("a + b", "a + c"),
+    "total is a part of itself": ("a + b", "a + Total"),
     "a sum is": ("total = a + b", "a + b"),
     "can't read": ("optional = true", 'list = "gone.txt"'),
     "Invalid enum value 'qr'": ("marks", "qr"),
@@ -47,6 +48,20 @@ def test_what_is_wrong_is_said(tmp_path: Path, sentence: str) -> None:
     path.write_text(FORM.replace(old, new))
     with pytest.raises(DataError, match=re.escape(sentence)):
         form_file.load(path)
+
+
+@pytest.mark.parametrize("rows", ["total,name\n7,Ada\n8,Cy\n7,Bob\n", "a,total\n1,7\n2,7\n"])
+@pytest.mark.parametrize("names", [("", 'roster = "r.csv"\nsums'), (', list = "r.csv:total"', "sums")])
+def test_key_is_in_one_row_of_a_list_or_roster(
+    tmp_path: Path, rows: str, names: tuple[str, str]
+) -> None:
+    path, (field, form) = tmp_path / "form.toml", names
+    (tmp_path / "r.csv").write_text(rows)
+    path.write_text(FORM.replace("key = true", f"key = true{field}").replace("sums", form))
+    with pytest.raises(DataError, match="total is 7 in two rows"):
+        form_file.load(path)
+    path.write_text(path.read_text().replace("key = true", "optional = true"))
+    form_file.load(path)
 
 
 def test_roster_beside_digits_only_has_no_signs(tmp_path: Path) -> None:

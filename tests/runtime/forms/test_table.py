@@ -87,6 +87,16 @@ def test_row_of_a_document_that_could_not_be_opened_goes_when_its_pages_are_read
     assert [each["file"] for each in table.rows] == ["a.pdf#1", "a.pdf#2"]
 
 
+def test_spreadsheet_has_all_cells_as_text(path: Path) -> None:
+    write(path, "123456789012345.6789 corrected; 7 accepted; 1.50 accepted", "=1+1")
+    table = SheetTable(path, FORM)
+    table.rows[0]["file"] = '=HYPERLINK("http:a","b").jpg'
+    table.save_spreadsheet(path.with_suffix(".xlsx"))
+    cells = openpyxl.load_workbook(path.with_suffix(".xlsx")).active[2]
+    assert [cell.value or "" for cell in cells] == [*table.rows[0].values()]
+    assert {cell.data_type for cell in cells if cell.value} == {"s"}
+
+
 def test_spreadsheet_has_a_filter_widths_and_colours(path: Path) -> None:
     write(
         path, "7 accepted; 8 review;  unreadable", "a note that is long enough for two lines " * 3
