@@ -104,7 +104,7 @@ def load(
         format = decoder.identify_file(name, file)
         if format == decoder.PDF:
             _check_pdf(name)
-            pixels, size = pdf.render(name, file, max(page, 1), max_side)
+            pixels, size = pdf.render(name, file, page, max_side)
             return GreyImage(page_name, pixels, max(size) / max(pixels.shape), size)
         with decoder.open_image(name, file, format, max_pixels, page) as image:
             size = image.size

@@ -68,6 +68,7 @@ def test_pages_of_a_tiff(tmp_path: Path, monkeypatch: Patch) -> None:
         (bytes(99), "is not a picture in a supported format"),
         ([(5000, 297)], "page 1 is 5.0 m long; at most 1.3 m are read"),
         ([A4] * 4, "has 4 pages; at most 3 are read: split it"),
+        ([A4] * 2, "has 2 pages: name one"),
         ("password", "is encrypted: save it without a password"),
     ],
     ids=str,
@@ -88,6 +89,37 @@ def test_pdfs_that_are_refused(
         make_pdf(file, *content)
     with pytest.raises(PictureError, match=reason):
         picture.load(str(file))
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_pdf_with_a_damaged_picture_is_refused(tmp_path: Path, suffix: str) -> None:
+    file, document = tmp_path / "a.pdf", FPDF()
+    Image.open(PICTURES / "8.tif").convert("L").save(tmp_path / f"a.{suffix}")
+    document.add_page()
+    document.image(tmp_path / f"a.{suffix}")
+    content = bytearray(document.output())
+    file.write_bytes(content)
+    assert picture.load(str(file)).pixels.min() < 128
+    start = content.index(b"stream", content.index(b"/Subtype /Image"))
+    end = content.index(b"endstream", start)
+    half = (end - start) // 2
+    content[end - half : end] = bytes(half)
+    file.write_bytes(content)
+    with pytest.raises(PictureError, match="a.pdf is damaged"):
+        picture.load(str(file))
+
+
+def test_what_is_typed_into_the_fields_of_a_pdf_is_drawn(tmp_path: Path) -> None:
+    objects = (
+        "/Type /Catalog /Pages 2 0 R /AcroForm << /Fields [4 0 R] >>",
+        "/Type /Pages /Kids [3 0 R] /Count 1",
+        "/Type /Page /Parent 2 0 R /MediaBox [0 0 300 300] /Annots [4 0 R]",
+        "/Subtype /Widget /FT /Tx /T (a) /V (7) /DA (/Helv 90 Tf 0 g) /Rect [50 50 250 250] /F 4",
+    )
+    body = "".join(f"{n} 0 obj << {each} >> endobj\n" for n, each in enumerate(objects, 1))
+    (tmp_path / "a.pdf").write_text(f"%PDF-1.7\n{body}trailer << /Root 1 0 R >>\n%%EOF")
+    pixels = picture.load(str(tmp_path / "a.pdf")).pixels
+    assert pixels.max() == 255 and 1000 < (pixels < 128).sum() < 20_000
 
 
 def test_pdf_must_be_named_so(tmp_path: Path) -> None:
