@@ -65,9 +65,9 @@ def read_field(
     reading = read_number(views, constraints, Weights.from_metadata(recognizer.metadata))
     probability = reading.probability
     if reading.text:
-        is_struck_out, whole_probability = _examine_number(crop, path, beside)
+        is_disputed, whole_probability = _examine_number(crop, path, beside)
         return reading._replace(
-            probability=probability * whole_probability, is_disputed=is_struck_out
+            probability=probability * whole_probability, is_disputed=is_disputed
         ), views
     if any(map(_has_ink, _inside_cells(crop))):  # both may overlook thin strokes, or a scribble
         probability = 0.5
@@ -127,7 +127,7 @@ def _region(field: Box, lattice: Sequence[Arc], path: Sequence[Arc]) -> crops.Re
 
 
 def _examine_number(crop: FieldCrop, path: Sequence[Arc], beside: Detections) -> tuple[bool, float]:
-    """Whether the number is struck out, and how likely all of it is in its field.
+    """Whether the number is struck out or in two parts, and how likely all of it is in its field.
 
     path: the number's symbols.
     """
@@ -139,7 +139,11 @@ def _examine_number(crop: FieldCrop, path: Sequence[Arc], beside: Detections) ->
     if doubts.is_struck_out(ink, edge, boxes):
         return True, 0.0
     probability = doubts.no_missing_digit_probability(beside, boxes)
-    return False, min(probability, 0.5) if doubts.is_on_edge(ink, edge, boxes) else probability
+    if doubts.is_on_edge(ink, edge, boxes):
+        probability = min(probability, 0.5)
+    cell_width = (crop.box[2] - edge) / crop.cells if crop.cells else 0.0
+    symbols = np.array([arc.box for arc in path])
+    return doubts.is_in_two_parts(symbols, boxes, cell_width), probability
 
 
 def _inside_cells(crop: FieldCrop) -> list[Grey]:

@@ -1,8 +1,10 @@
 """The number that both networks see: its likeliest text, and how likely that is as a whole."""
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
 from digits.reader.opinions import Views, Weights, opinions_of
 
@@ -80,6 +82,15 @@ def _probabilities(texts: Mapping[str, float], total: float, weights: Weights) -
     scale = (1 - probability) / max(1 - share, 1e-9) / total
     scaled = {text: min(scale * weight, probability) for text, weight in texts.items()}
     return scaled | {best: probability} if texts else {}
+
+
+def has_two_values(text: str, constraints: Constraints) -> bool:
+    """Whether a point may separate thousands as well as decimals, as in 3.200.
+
+    It can't if the constraints exclude 3200.
+    """
+    is_like_thousands = re.fullmatch(r"-?[1-9][0-9]{0,2}\.[0-9]{3}", text)
+    return bool(is_like_thousands) and accepts_text(constraints.automaton, text.replace(".", ""))
 
 
 def likeliest(texts: Mapping[str, float]) -> str:

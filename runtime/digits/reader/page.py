@@ -5,7 +5,16 @@ import math
 import numpy as np
 
 from digits.images.grey import Grey
-from digits.reader.detections import DIGITS, SAME, Detections, Integers, concatenate, overlaps
+from digits.reader.detections import (
+    DIGITS,
+    MINUS,
+    SAME,
+    Detections,
+    Floats,
+    Integers,
+    concatenate,
+    overlaps,
+)
 from digits.reader.lattice import Arc, best_path, build_lattice, has_digit
 from digits.reader.lines import nearest_digits, text_lines
 from digits.reader.pyramid import MapsFn, detect
@@ -82,7 +91,7 @@ def one_digit_evidence(detections: Detections) -> Evidence:
     """Weigh three explanations of detections: no digit, the surest one alone, the surest two.
 
     Their odds are those of independent places. A minus or a point isn't a digit, and none counts
-    beside one, since it may be dirt.
+    beside one, since it may be dirt; but a minus before it makes it a number.
     """
     digits = detections.select(detections.are_digits)
     if not len(digits.scores):
@@ -95,10 +104,20 @@ def one_digit_evidence(detections: Detections) -> Evidence:
     ratios = np.abs(np.log(digits.heights / digits.heights[surest]))
     is_other = (shares < SAME) & (ratios <= math.log(MUCH_LARGER))
     symbols = odds[surest] * np.exp(digits.symbols[surest])
-    several = odds[surest] * odds[is_other].max(initial=0)
+    several = odds[surest] * max(odds[is_other].max(initial=0), _minus_odds(detections, box))
     weights = np.array([*symbols[:DIGITS], several, 1 + symbols[DIGITS:].sum()])
     weights /= weights.sum()
     return Evidence(weights[:DIGITS], float(weights[-2]), float(weights[-1]))
+
+
+def _minus_odds(detections: Detections, digit: Floats) -> float:
+    """The odds that a minus is where that of a digit is: to its left, not far away, and level."""
+    left, top, _, bottom = digit
+    x, y = detections.centres.T
+    gap, room = left - detections.boxes[:, 2], (bottom - top) / 4
+    is_before = (abs(y - (top + bottom) / 2) < room) & (x < left) & (gap > -room) & (gap < 4 * room)
+    scores = detections.scores + detections.symbols[:, MINUS]
+    return float(np.exp(scores[is_before].clip(-_MAX_LOG_ODDS, _MAX_LOG_ODDS)).max(initial=0))
 
 
 def build_lattices(detections: Detections) -> Lattices:

@@ -39,6 +39,32 @@ def test_reading_of_drawn_page(classifier: digits.Classifier, monkeypatch: Patch
     assert pickle.loads(pickle.dumps(classifier)).read(page) == reading
 
 
+@pytest.mark.usefixtures("whole_pages")
+@pytest.mark.parametrize(
+    ("text", "constraints", "is_accepted"),
+    [
+        ("3.200", {}, False),  # or 3200
+        ("3.200", {"pattern": "[0-9.]*"}, False),
+        ("3.200", {"pattern": r"\d\.\d*"}, True),
+        ("3.200", {"range": "0-10"}, True),
+        ("3.200", {"digits_only": True}, True),
+        ("0.125", {}, True),
+        ("3.20", {}, True),
+    ],
+)
+def test_point_that_may_separate_thousands_is_for_review(
+    classifier: digits.Classifier,
+    monkeypatch: Patch,
+    text: str,
+    constraints: dict[str, Any],
+    is_accepted: bool,
+) -> None:
+    page = np.full((300, 500), 255, np.uint8)
+    show(monkeypatch, row_of(text, 40, 60), page.shape)
+    [number] = classifier.read(page, digits.Constraints(**constraints), 0.1).numbers
+    assert (number.status == "accepted") == is_accepted and number.probability > 0.9
+
+
 def test_boxes_are_in_pixels_of_pictures(classifier: digits.Classifier, monkeypatch: Patch) -> None:
     show(monkeypatch, row_of("42", 100, 200, 40), (600, 1000))
     reading = classifier.read(np.full((2400, 4000), 255, np.uint8))  # which is reduced to a quarter
