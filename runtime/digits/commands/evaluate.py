@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,7 +23,7 @@ from digits.evaluation.digits import Evaluation
 from digits.evaluation.numbers import FieldCounts, NumberEvaluation, numbers_in
 from digits.evaluation.pages import PageEvaluation
 from digits.images import documents, picture
-from digits.prediction import SIGNS
+from digits.prediction import SIGNS, Number
 from digits.terminal import print_stderr, track
 
 if TYPE_CHECKING:  # else `digits eval` would need a form's packages
@@ -102,7 +102,7 @@ def evaluate_pages(classifier_options: ClassifierOptions, table: Path, on_error:
     constraints = Constraints(digits_only=not has_signs)
     for path, text in track(labelled, len(labelled), "reading"):
         try:
-            pixels = picture.load(path, picture.PAGE_MAX_SIDE).pixels
+            pixels = documents.load(str(path), picture.PAGE_MAX_SIDE).pixels
             evaluation.add(str(path), text, classifier.read(pixels, constraints), pixels)
         except PictureError as error:
             on_error(error)
@@ -148,7 +148,10 @@ def evaluate_numbers(
         try:
             kept = [label for label in labels if _satisfies(path, label, constraints)]
             left_out += len(labels) - len(kept)
-            numbers = classifier.read(path, constraints, task.max_errors).numbers if kept else ()
+            numbers: Sequence[Number] = ()
+            if kept:
+                page = documents.load(str(path), picture.PAGE_MAX_SIDE)
+                numbers = classifier.read(page, constraints, task.max_errors).numbers
         except (DataError, PictureError) as error:
             on_error(error)
             continue

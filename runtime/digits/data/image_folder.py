@@ -86,9 +86,10 @@ def read_pictures(
 def _read(path: Path, label: int, group: str, classifier: "Classifier") -> Digit:
     """Read a picture. Raises PictureError if it can't be opened or is blank."""
     from digits.digit import examine
-    from digits.images import picture
+    from digits.images import documents, picture
 
-    [examined] = examine(classifier.networks, [picture.load(path)])
+    loaded = documents.load(str(path), picture.DIGIT_MAX_SIDE)
+    [examined] = examine(classifier.networks, [loaded])
     prediction = examined.prediction(classifier.threshold)
     if prediction.frame is None:
         raise PictureError(f"{path}: {prediction.note}")

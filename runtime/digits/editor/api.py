@@ -1,6 +1,7 @@
 """The page to lay out a form, and the address where it gets and stores the form."""
 
 import asyncio
+import hashlib
 import io
 import shlex
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from digits.constraints.automaton import CHECKS
-from digits.errors import DigitsError
+from digits.errors import DigitsError, reporting
 from digits.forms import form_file, pdf
 from digits.web.application import Application
 from digits.web.pages import Page
@@ -31,6 +32,7 @@ class Editor(Application):
     def __init__(self, form_values: Mapping[str, Any], path: Path, settings: Settings) -> None:
         self._form_values, self._path, sheet = form_values, path, io.BytesIO()
         lists = (field.get("list") for field in form_values["fields"])
+        self._tag = self._file_tag()
         self._trusted_names = {form_values.get("blank"), form_values.get("roster"), *lists}
         self._storing = asyncio.Lock()
         form = form_file.to_form(form_file.without_lists(form_values), path)
@@ -44,20 +46,32 @@ class Editor(Application):
         super().__init__(routes, settings)
 
     async def form(self, request: Request) -> Response:
-        """The form, and what comes next; stores it first. Raises Refused if it makes no sense."""
+        """The form, and what comes next; stores it first.
+
+        Raises Refused if it makes no sense, or if the file isn't the one that was changed.
+        """
         if request.method == "PUT":
             async with (
                 BodyReader(self.settings.limits).read(request, form_file.MAX_BYTES) as body,
                 self._storing,
             ):
-                await asyncio.to_thread(self._store, body)
+                await asyncio.to_thread(self._store, body, request.headers.get("if-match"))
         following = f"digits read --fields {shlex.quote(str(self._path))} photos/*.jpg -o marks.csv"
-        return JSONResponse({"form": self._form_values, "next": following})
+        answer = {"form": self._form_values, "next": following}
+        return JSONResponse(answer, headers={"etag": self._tag})
 
-    def _store(self, body: bytes) -> None:
+    def _file_tag(self) -> str:
+        """An ETag of the form's file, as it is now."""
+        with reporting(f"read {self._path}"):
+            content = self._path.read_bytes() if self._path.is_file() else b""
+        return f'"{hashlib.sha256(content).hexdigest()}"'
+
+    def _store(self, body: bytes, tag: str | None) -> None:
         try:
+            if not tag == self._tag == self._file_tag():
+                raise Refused(409, f"{self._path} has changed since: start `digits fields` again")
             form_values = msgspec.json.decode(body, type=dict[str, Any])
             form_file.save(self._path, form_values, self._trusted_names)
         except (ValueError, TypeError, RecursionError, DigitsError) as error:  # TOML has no null
             raise Refused(422, str(error)) from error
-        self._form_values = form_values
+        self._form_values, self._tag = form_values, self._file_tag()

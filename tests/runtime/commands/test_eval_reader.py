@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from PIL import Image
 
 from digits import Classifier
+from digits.images import documents, pdf
 from digits.inference.model_file import BUNDLED_DETECTOR, BUNDLED_RECOGNIZER
 from digits.prediction import Number, Reading, Symbol
-from tests.conftest import Patch, Run
+from tests.conftest import PICTURES, Patch, Run
 from tests.runtime.conftest import count_calls
 
 ONE = Symbol("1", 0.9, (0.0, 0.9) + (0.0,) * 10, (0, 0, 9, 20))
@@ -56,12 +59,26 @@ def test_bad_pages_cost_themselves(run: Run, pages: Path) -> None:
     assert (code, out) == (1, "") and "no readable pages in" in err
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("option", "column"), [("--data", "text"), ("--data", "digit"), ("--numbers", "number")]
+)
+def test_pdf_which_may_crash_its_reader_is_opened_in_another_process(
+    run: Run, tmp_path: Path, monkeypatch: Patch, option: str, column: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.open(PICTURES / "7.jpg").convert("L").save("7.pdf")
+    monkeypatch.setattr(pdf, "render", Mock(side_effect=AssertionError))
+    code, out, err = run("eval", option, write_table("7.pdf;7", column=column), "--json")
+    assert (code, err) == (0, "") and json.loads(out)["data"] == "table.csv"
+
+
 @pytest.fixture
 def labelled(tmp_path: Path, monkeypatch: Patch) -> str:
     """A table of 300 pages, of whose numbers the 20 least probable are wrong."""
     monkeypatch.chdir(tmp_path)
 
-    def read(self: Classifier, source: Path, *_: object) -> Reading:
+    def read(self: Classifier, source: str, *_: object) -> Reading:
         number = int(Path(source).stem)
         probability = 1 - number / 1000
         text = "1" if number < 280 else "7"
@@ -69,6 +86,7 @@ def labelled(tmp_path: Path, monkeypatch: Patch) -> str:
         return Reading(((read,),))
 
     monkeypatch.setattr(Classifier, "read", read)
+    monkeypatch.setattr(documents, "load", lambda name, max_side: name)
     return write_table(*(f"{number}.png;1" for number in range(300)), column="number")
 
 

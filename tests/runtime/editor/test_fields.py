@@ -38,6 +38,12 @@ def opened(run: Run, tmp_path: Path, monkeypatch: Patch) -> Open:
     return call
 
 
+def store(client: TestClient, form: dict[str, Any]) -> Any:
+    """Store a form as the page does."""
+    tag = client.get("/form").headers.get("etag", "")
+    return client.put("/form", json=form, headers={"if-match": tag})
+
+
 def test_form_is_stored_and_opened_again(opened: Open) -> None:
     sheet = Image.new("L", (800, 600), 255)
     cells = [(4 + 12 * n, 40) for n in range(66)]
@@ -51,7 +57,7 @@ def test_form_is_stored_and_opened_again(opened: Open) -> None:
     assert comb["box"] == pytest.approx([4, 40, 796, 54], abs=3)
     new = [opened("--paper", "letter").get("/form").json()["form"] for _ in range(4)]
     assert new[0]["size"] == [215.9, 279.4] and len({form.get("markers", 0) for form in new}) > 1
-    assert "digits read --fields form.toml" in opened().put("/form", json=FORM).json()["next"]
+    assert "digits read --fields form.toml" in store(opened(), FORM).json()["next"]
     assert "box = [30, 60, 102, 72]\n" in Path("form.toml").read_text("utf-8")
     assert opened().get("/form").json()["form"] == FORM
     assert "<option>isbn10<option>mod11</select>" in opened().get("/").text
@@ -60,12 +66,24 @@ def test_form_is_stored_and_opened_again(opened: Open) -> None:
 def test_form_is_refused(opened: Open) -> None:
     client = opened()
     for wrong in ({"key": 1}, {"length": "x"}, {"list": "gone.txt"}, {"list": None}):
-        answer = client.put("/form", json=FORM | {"fields": [FIELD | wrong]})
+        answer = store(client, FORM | {"fields": [FIELD | wrong]})
         assert answer.status_code == 422 and answer.json()["error"]
     client.headers["authorization"] = "Bearer wrong"
     assert {client.get(path).status_code for path in ("/form", "/sheet")} == {401}
-    assert client.put("/form", json=FORM).status_code == 401
+    assert store(client, FORM).status_code == 401
     assert not Path("form.toml").exists()
+
+
+def test_form_that_has_changed_meanwhile_is_kept(opened: Open) -> None:
+    client, path = opened(), Path("form.toml")
+    headers = {"if-match": client.get("/form").headers["etag"]}
+    assert client.put("/form", json=FORM).status_code == 409
+    assert client.put("/form", json=FORM, headers=headers).status_code == 200
+    other_window = client.put("/form", json=FORM | {"fields": []}, headers=headers)
+    assert other_window.status_code == 409 and "form.toml has changed" in other_window.text
+    by_hand = path.read_text("utf-8").replace("210", "200")
+    path.write_text(by_hand, "utf-8")
+    assert store(client, FORM).status_code == 409 and path.read_text("utf-8") == by_hand
 
 
 def test_files_of_other_folders_are_those_that_the_form_had(opened: Open, tmp_path: Path) -> None:
@@ -76,7 +94,7 @@ def test_files_of_other_folders_are_those_that_the_form_had(opened: Open, tmp_pa
     form_file.save(Path("form.toml"), had)
     client = opened()
     for name, status in (("../new.txt", 422), ("beside.txt", 200), ("../old.txt", 200)):
-        answer = client.put("/form", json=FORM | {"fields": [FIELD | {"list": name}]})
+        answer = store(client, FORM | {"fields": [FIELD | {"list": name}]})
         assert answer.status_code == status, answer.text
         assert "isn't beside form.toml" in answer.text or status == 200
 
@@ -89,14 +107,14 @@ def test_files_of_other_folders_are_those_that_the_form_had(opened: Open, tmp_pa
     ],
 )
 def test_print(opened: Open, run: Run, size: Any, points: str, box: str) -> None:
-    opened().put("/form", json=FORM | {"size": size})
+    store(opened(), FORM | {"size": size})
     assert run("fields", "print", "form.toml", "-o", "form.pdf") == (0, "", "")
     written = Path("form.pdf").read_bytes()
     commands = zlib.decompress(written.partition(b"stream\n")[2]).decode("latin-1")
     assert f"/MediaBox [0 0 {points}]".encode() in written
     assert "{} 0 0 {} 0.00 0.00 cm".format(*points.split()) in commands  # what `draw` returns
     assert f"{box} re S" in commands and commands.count("re S") == 6 and "(Größe) Tj" in commands
-    opened().put("/form", json=FORM | {"fields": [FIELD | {"name": "Ω"}]})
+    store(opened(), FORM | {"fields": [FIELD | {"name": "Ω"}]})
     message = "error: a PDF's font can't show the name Ω\n"
     assert run("fields", "print", "form.toml", "-o", "form.pdf") == (1, "", message)
     assert run("fields", "print", "form.toml", "-o", "form.toml")[0] == 2

@@ -8,7 +8,8 @@ const say = (sentence) => (document.querySelector("#status").textContent = sente
 
 /** Fetch an address. After a restart of the server, wait until the address that it prints is opened in this tab. */
 async function fetchWithToken(address, request) {
-  const headers = { authorization: `Bearer ${location.hash.slice("#token=".length)}` };
+  const authorization = `Bearer ${location.hash.slice("#token=".length)}`;
+  const headers = { ...request?.headers, authorization };
   const response = await fetch(address, { ...request, headers });
   if (response.status !== 401) return response;
   say("Open the address that `digits fields` has printed; each start prints another.");
@@ -17,7 +18,9 @@ async function fetchWithToken(address, request) {
   return fetchWithToken(address, request);
 }
 
-let { form } = await (await fetchWithToken("form")).json();
+const answer = await fetchWithToken("form");
+let { form } = await answer.json();
+let tag = answer.headers.get("etag"); // of the file that the form is from
 const sheet = await createImageBitmap(await (await fetchWithToken("sheet")).blob());
 [paper.width, paper.height] = [sheet.width, sheet.height];
 const [pen, thick] = [paper.getContext("2d"), Math.max(...form.size) / 500];
@@ -170,9 +173,12 @@ entries.addEventListener("submit", async (event) => {
   event.preventDefault();
   say("Saving …");
   const body = JSON.stringify(form);
-  const sent = fetchWithToken("form", { method: "PUT", body }).then((response) => response.json());
+  const request = { method: "PUT", body, headers: { "if-match": tag } };
+  const sent = fetchWithToken("form", request).then(async (response) => {
+    if (response.ok) [tag, saved] = [response.headers.get("etag"), body];
+    return response.json();
+  });
   const { error, next } = await sent.catch(() => ({ error: "the server can't be reached" }));
-  if (!error) saved = body;
   say(error ? `Not saved: ${error}.` : `Saved. Next: ${next}`);
 });
 addEventListener("beforeunload", (event) => JSON.stringify(form) !== saved && event.preventDefault());
