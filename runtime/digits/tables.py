@@ -105,10 +105,7 @@ def plain_signs(text: str) -> str:
 
 
 def plain_number(text: str) -> str:
-    """Strip a number, and replace its signs as `plain_signs`.
-
-    Raises ValueError if its comma may separate thousands as well as decimals.
-    """
+    """Strip a number, and replace its signs. Raises ValueError if 1,000 may be 1000 or 1.000."""
     number = text.strip()
     if _TWO_READINGS.fullmatch(number):
         whole, decimal = number.replace(",", ""), number.replace(",", ".")

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,7 +23,7 @@ from digits.evaluation.digits import Evaluation
 from digits.evaluation.numbers import FieldCounts, NumberEvaluation, numbers_in
 from digits.evaluation.pages import PageEvaluation
 from digits.images import documents, picture
-from digits.prediction import SIGNS, Number
+from digits.prediction import SIGNS
 from digits.terminal import print_stderr, track
 
 if TYPE_CHECKING:  # else `digits eval` would need a form's packages
@@ -148,10 +148,8 @@ def evaluate_numbers(
         try:
             kept = [label for label in labels if _satisfies(path, label, constraints)]
             left_out += len(labels) - len(kept)
-            numbers: Sequence[Number] = ()
-            if kept:
-                page = documents.load(str(path), picture.PAGE_MAX_SIDE)
-                numbers = classifier.read(page, constraints, task.max_errors).numbers
+            page = documents.load(str(path), picture.PAGE_MAX_SIDE)
+            numbers = classifier.read(page, constraints, task.max_errors).numbers if kept else ()
         except (DataError, PictureError) as error:
             on_error(error)
             continue

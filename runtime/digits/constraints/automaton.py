@@ -40,7 +40,8 @@ class Range:
     start: State = (False, -1, -1, 0, 0)
 
     def __init__(self, low: Decimal, high: Decimal) -> None:
-        magnitudes = (low, high), (high.copy_negate(), low.copy_negate())  # without and with a minus
+        minus_low, minus_high = low.copy_negate(), high.copy_negate()  # `-low` would round it
+        magnitudes = (low, high), (minus_high, minus_low)  # without and with a minus
         self._possible = tuple(maximum >= 0 for _, maximum in magnitudes)
         self._bounds = tuple(
             (_digits(minimum), _digits(maximum)) for minimum, maximum in magnitudes

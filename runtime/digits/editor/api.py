@@ -32,9 +32,8 @@ class Editor(Application):
     def __init__(self, form_values: Mapping[str, Any], path: Path, settings: Settings) -> None:
         self._form_values, self._path, sheet = form_values, path, io.BytesIO()
         lists = (field.get("list") for field in form_values["fields"])
-        self._tag = self._file_tag()
         self._trusted_names = {form_values.get("blank"), form_values.get("roster"), *lists}
-        self._storing = asyncio.Lock()
+        self._version, self._storing = self._file_version(), asyncio.Lock()
         form = form_file.to_form(form_file.without_lists(form_values), path)
         Image.fromarray(pdf.draw_without_fields(form)).save(sheet, "JPEG", quality=90)
         checks = "".join(f"<option>{name}" for name in CHECKS)
@@ -46,32 +45,28 @@ class Editor(Application):
         super().__init__(routes, settings)
 
     async def form(self, request: Request) -> Response:
-        """The form, and what comes next; stores it first.
-
-        Raises Refused if it makes no sense, or if the file isn't the one that was changed.
-        """
+        """The form, and what comes next; stores it first. Raises Refused if it makes no sense."""
         if request.method == "PUT":
             async with (
                 BodyReader(self.settings.limits).read(request, form_file.MAX_BYTES) as body,
                 self._storing,
             ):
-                await asyncio.to_thread(self._store, body, request.headers.get("if-match"))
+                await asyncio.to_thread(self._store, body, request.query_params.get("version"))
         following = f"digits read --fields {shlex.quote(str(self._path))} photos/*.jpg -o marks.csv"
-        answer = {"form": self._form_values, "next": following}
-        return JSONResponse(answer, headers={"etag": self._tag})
+        answer = {"form": self._form_values, "version": self._version, "next": following}
+        return JSONResponse(answer)
 
-    def _file_tag(self) -> str:
-        """An ETag of the form's file, as it is now."""
+    def _file_version(self) -> str:
         with reporting(f"read {self._path}"):
-            content = self._path.read_bytes() if self._path.is_file() else b""
-        return f'"{hashlib.sha256(content).hexdigest()}"'
+            content = self._path.read_bytes() if self._path.exists() else b""
+        return hashlib.sha256(content).hexdigest()
 
-    def _store(self, body: bytes, tag: str | None) -> None:
+    def _store(self, body: bytes, version: str | None) -> None:
         try:
-            if not tag == self._tag == self._file_tag():
+            if not version == self._version == self._file_version():
                 raise Refused(409, f"{self._path} has changed since: start `digits fields` again")
             form_values = msgspec.json.decode(body, type=dict[str, Any])
             form_file.save(self._path, form_values, self._trusted_names)
         except (ValueError, TypeError, RecursionError, DigitsError) as error:  # TOML has no null
             raise Refused(422, str(error)) from error
-        self._form_values, self._tag = form_values, self._file_tag()
+        self._form_values, self._version = form_values, self._file_version()

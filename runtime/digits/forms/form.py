@@ -40,8 +40,7 @@ class Field(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     list: the numbers that it may hold; in a file, the name of their file.
     length, pattern, check, range, digits_only: as of `Constraints`.
 
-    Raises ValueError for another name, for constraints that no number satisfies, and for a key whose
-    list has a number twice.
+    Raises ValueError for another name, constraints that nothing satisfies, and a doubled key.
     """
 
     name: str
@@ -163,10 +162,10 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         if unknown := [name for name in names if name.lower() not in self.indices_by_name]:
             example = "a sum is `total = a + b`"
             raise ValueError(f"{example}; in {text[:80]!r}, no field is {unknown[0]!r}")
-        total_index, *addend_indices = (self.indices_by_name[name.lower()] for name in names)
-        if total_index in addend_indices:
+        indices = tuple(self.indices_by_name[name.lower()] for name in names)
+        if indices[0] in indices[1:]:
             raise ValueError(f"in the sum {text[:80]!r}, {names[0]} is a part of itself")
-        return Rule((total_index, *addend_indices))
+        return Rule(indices)
 
     @property
     def marker_boxes(self) -> dict[int, Box]:

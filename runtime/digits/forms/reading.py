@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from digits.constraints.constraints import Constraints
 from digits.forms.form import Field, Form
 from digits.forms.locate import Location, SheetNotFound, find_sheet, project, rectify
 from digits.forms.rules import apply_rules
@@ -32,10 +31,8 @@ def read_sheet(networks: Networks, page: GreyImage, form: Form, max_errors: floa
     ]
     readings, notes = apply_rules(form, [reading for reading, _ in alone])
     numbers = (
-        _to_number(page, _on_page(views, from_crop), reading, field.constraints, max_errors)
-        for field, reading, (_, views), (_, from_crop) in zip(
-            form.fields, readings, alone, crops, strict=True
-        )
+        _to_number(page, _on_page(views, from_crop), reading, max_errors)
+        for reading, (_, views), (_, from_crop) in zip(readings, alone, crops, strict=True)
     )
     note = "; ".join(filter(None, (note, *notes)))
     to_picture = np.diag([page.downscale, page.downscale, 1]) @ to_page
@@ -84,14 +81,8 @@ def _bounds(from_crop: Floats, box: tuple[float, ...]) -> tuple[float, float, fl
     return (*projected.min(0).tolist(), *projected.max(0).tolist())
 
 
-def _to_number(
-    page: GreyImage,
-    views: Views,
-    reading: NumberReading,
-    constraints: Constraints,
-    max_errors: float,
-) -> Number:
+def _to_number(page: GreyImage, views: Views, reading: NumberReading, max_errors: float) -> Number:
     if reading.text or reading.probability <= 0.5:
-        return to_number(page, views, reading, constraints, (1, 1), max_errors)
+        return to_number(page, views, reading, (1, 1), max_errors)
     is_sure = reading.probability >= 1 - max_errors
     return Number("", reading.probability, "blank" if is_sure else "review", "", "", ())

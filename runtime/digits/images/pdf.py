@@ -1,14 +1,11 @@
 """Render the pages of a PDF, such as a scanner makes of a stack of paper."""
 
-import logging
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO
-
-from PIL.JpegImagePlugin import JpegImageFile
 
 from digits.errors import PictureError
 from digits.images.grey import Grey
@@ -23,8 +20,6 @@ _MAX_METRES = 1.3  # a page's side: A0 and some margin
 
 _LOCK = Lock()  # PDFium isn't thread-safe
 
-logging.getLogger("pypdfium2").addHandler(logging.NullHandler())  # its errors are raised
-
 
 def count_pages(name: str, file: BinaryIO) -> int:
     """Count the pages. name: what errors call the file. Raises PictureError."""
@@ -36,9 +31,7 @@ def render(name: str, file: BinaryIO, page: int, max_side: int) -> tuple[Grey, t
     """Render a page, and return its width and height at DPI, too.
 
     page: from 1; 0 for the only one.
-    max_side: pixels that the longer side may have.
-
-    Raises PictureError, and what Pillow and zlib raise for damaged pictures.
+    max_side: pixels that the longer side may have. Raises PictureError and DECODE_ERRORS.
     """
     with _LOCK, _open(name, file) as document:
         if not page and len(document) > 1:
@@ -62,6 +55,7 @@ def render(name: str, file: BinaryIO, page: int, max_side: int) -> tuple[Grey, t
 
 def _check_pictures(sheet: "PdfPage") -> None:
     """Decode the pictures on a page: of a damaged one, PDFium draws a part without a word."""
+    from PIL.JpegImagePlugin import JpegImageFile  # not for all other pictures
     from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
 
     for image in sheet.get_objects([FPDF_PAGEOBJ_IMAGE]):

@@ -12,7 +12,6 @@ Mask = NDArray[np.bool_]
 
 SAME = 0.5  # IoU of two boxes of one symbol; those of neighbours that touch share less
 DIGITS = 10  # the first of SYMBOLS; the others are signs
-MINUS = 10  # its index there
 
 
 class Detections(NamedTuple):

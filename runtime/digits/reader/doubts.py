@@ -20,8 +20,6 @@ _MAX_WINDOW = 255  # pixels, the largest that OpenCV takes the median of
 _LINE = 0.1  # of a field's height: so far to both sides its printed line may be
 _STROKE = 0.25  # of a digit's ink, and of the field's height: so much ink on a line is a stroke
 _HEIGHT = 40  # pixels, to which digits are reduced to find strokes through them
-_EMPTY_CELL = 1.6  # of a cell's width: so far apart are symbols with an empty cell between them
-_APART = 2.0  # heights of a digit: so far apart are those of two numbers
 _SLOPES = np.linspace(-1, 1, 33)  # of strokes that strike out
 
 
@@ -121,18 +119,6 @@ def is_struck_out(ink: Ink, edge: float, digits: Floats) -> bool:
         if length > right - left and length * math.hypot(1, slope) > diagonal:
             return True
     return False
-
-
-def is_in_two_parts(symbols: Floats, digits: Floats, cell_width: float) -> bool:
-    """Whether two neighbouring symbols are so far apart that they may not be of one number.
-
-    symbols: float64 [n, 4], the boxes of the number's digits and signs, from left to right.
-    digits: see `stroke_ink`.
-    cell_width: of a printed box for a digit; 0 without such.
-    """
-    distances = np.diff(symbols[:, ::2].mean(1))
-    limit = _EMPTY_CELL * cell_width or _APART * _height(digits)
-    return bool(distances.max(initial=0) > limit)
 
 
 def _hull(boxes: Floats) -> Box:

@@ -23,6 +23,7 @@ BESIDE = 1.0  # of a field's height: so much around it shows a digit beyond its 
 AROUND = 0.25  # of a field's height: so far writing crosses its lines
 # Of a field's height: a digit's, so that from a fifth to the whole of it suits the one level.
 _DIGIT_HEIGHT = 0.5
+_GAP = 1.7  # widths of a cell, or else heights of a digit: so far apart may be two numbers
 _INSET = 0.08  # of a cell's shorter side: its lines, and a millimetre by which they are elsewhere
 _BLUR = 0.03  # of a cell's height, against noise
 _OUTLIER = 6.0  # standard deviations of the paper
@@ -65,7 +66,8 @@ def read_field(
     reading = read_number(views, constraints, Weights.from_metadata(recognizer.metadata))
     probability = reading.probability
     if reading.text:
-        is_disputed, whole_probability = _examine_number(crop, path, beside)
+        is_struck_out, whole_probability = _examine_number(crop, path, beside)
+        is_disputed = reading.is_disputed or is_struck_out or _is_in_two_parts(crop, path)
         return reading._replace(
             probability=probability * whole_probability, is_disputed=is_disputed
         ), views
@@ -127,7 +129,7 @@ def _region(field: Box, lattice: Sequence[Arc], path: Sequence[Arc]) -> crops.Re
 
 
 def _examine_number(crop: FieldCrop, path: Sequence[Arc], beside: Detections) -> tuple[bool, float]:
-    """Whether the number is struck out or in two parts, and how likely all of it is in its field.
+    """Whether the number is struck out, and how likely all of it is in its field.
 
     path: the number's symbols.
     """
@@ -139,11 +141,15 @@ def _examine_number(crop: FieldCrop, path: Sequence[Arc], beside: Detections) ->
     if doubts.is_struck_out(ink, edge, boxes):
         return True, 0.0
     probability = doubts.no_missing_digit_probability(beside, boxes)
-    if doubts.is_on_edge(ink, edge, boxes):
-        probability = min(probability, 0.5)
-    cell_width = (crop.box[2] - edge) / crop.cells if crop.cells else 0.0
-    symbols = np.array([arc.box for arc in path])
-    return doubts.is_in_two_parts(symbols, boxes, cell_width), probability
+    return False, min(probability, 0.5) if doubts.is_on_edge(ink, edge, boxes) else probability
+
+
+def _is_in_two_parts(crop: FieldCrop, path: Sequence[Arc]) -> bool:
+    """Whether two neighbouring symbols are so far apart that they may not be of one number."""
+    middles = [(arc.box[0] + arc.box[2]) / 2 for arc in path]
+    heights = [arc.box[3] - arc.box[1] for arc in path if arc.is_digit]
+    unit = (crop.box[2] - crop.box[0]) / crop.cells if crop.cells else max(heights, default=0.0)
+    return any(right - left > _GAP * unit for left, right in pairwise(middles))
 
 
 def _inside_cells(crop: FieldCrop) -> list[Grey]:

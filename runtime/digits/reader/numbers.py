@@ -67,8 +67,10 @@ def read_number(views: Views, constraints: Constraints, weights: Weights) -> Num
         return NumberReading("", blank / total, {}, unconstrained_texts, False)
     if not text or satisfying.total <= violating:
         return NumberReading(likeliest(numbers.texts), 0.0, {}, unconstrained_texts, False)
-    texts = _probabilities(satisfying.texts, total, weights)
-    return NumberReading(text, texts[text], texts, unconstrained_texts)
+    texts, has_two_values = _probabilities(satisfying.texts, total, weights), False
+    if re.fullmatch(r"-?[1-9][0-9]{0,2}\.[0-9]{3}", text):  # 3.200 may be 3200, if that is allowed
+        has_two_values = accepts_text(constraints.automaton, text.replace(".", ""))
+    return NumberReading(text, texts[text], texts, unconstrained_texts, True, has_two_values)
 
 
 def _probabilities(texts: Mapping[str, float], total: float, weights: Weights) -> dict[str, float]:
@@ -82,15 +84,6 @@ def _probabilities(texts: Mapping[str, float], total: float, weights: Weights) -
     scale = (1 - probability) / max(1 - share, 1e-9) / total
     scaled = {text: min(scale * weight, probability) for text, weight in texts.items()}
     return scaled | {best: probability} if texts else {}
-
-
-def has_two_values(text: str, constraints: Constraints) -> bool:
-    """Whether a point may separate thousands as well as decimals, as in 3.200.
-
-    It can't if the constraints exclude 3200.
-    """
-    is_like_thousands = re.fullmatch(r"-?[1-9][0-9]{0,2}\.[0-9]{3}", text)
-    return bool(is_like_thousands) and accepts_text(constraints.automaton, text.replace(".", ""))
 
 
 def likeliest(texts: Mapping[str, float]) -> str:

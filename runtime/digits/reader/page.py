@@ -5,16 +5,7 @@ import math
 import numpy as np
 
 from digits.images.grey import Grey
-from digits.reader.detections import (
-    DIGITS,
-    MINUS,
-    SAME,
-    Detections,
-    Floats,
-    Integers,
-    concatenate,
-    overlaps,
-)
+from digits.reader.detections import DIGITS, SAME, Detections, Integers, concatenate, overlaps
 from digits.reader.lattice import Arc, best_path, build_lattice, has_digit
 from digits.reader.lines import nearest_digits, text_lines
 from digits.reader.pyramid import MapsFn, detect
@@ -91,7 +82,9 @@ def one_digit_evidence(detections: Detections) -> Evidence:
     """Weigh three explanations of detections: no digit, the surest one alone, the surest two.
 
     Their odds are those of independent places. A minus or a point isn't a digit, and none counts
-    beside one, since it may be dirt; but a minus before it makes it a number.
+    beside one, since it may be dirt; but with a minus before it, it is a number.
+
+    detections: sorted from left to right.
     """
     digits = detections.select(detections.are_digits)
     if not len(digits.scores):
@@ -104,20 +97,14 @@ def one_digit_evidence(detections: Detections) -> Evidence:
     ratios = np.abs(np.log(digits.heights / digits.heights[surest]))
     is_other = (shares < SAME) & (ratios <= math.log(MUCH_LARGER))
     symbols = odds[surest] * np.exp(digits.symbols[surest])
-    several = odds[surest] * max(odds[is_other].max(initial=0), _minus_odds(detections, box))
+    is_near = nearest_digits(detections, box[None]) == 0
+    minus_scores = detections.scores + detections.symbols[:, DIGITS]  # the first of the signs
+    minus_scores = minus_scores[is_near & (detections.centres[:, 0] < box[0])]
+    minus_odds = np.exp(minus_scores.clip(-_MAX_LOG_ODDS, _MAX_LOG_ODDS))
+    several = odds[surest] * max(odds[is_other].max(initial=0), minus_odds.max(initial=0))
     weights = np.array([*symbols[:DIGITS], several, 1 + symbols[DIGITS:].sum()])
     weights /= weights.sum()
     return Evidence(weights[:DIGITS], float(weights[-2]), float(weights[-1]))
-
-
-def _minus_odds(detections: Detections, digit: Floats) -> float:
-    """The odds that a minus is where that of a digit is: to its left, not far away, and level."""
-    left, top, _, bottom = digit
-    x, y = detections.centres.T
-    gap, room = left - detections.boxes[:, 2], (bottom - top) / 4
-    is_before = (abs(y - (top + bottom) / 2) < room) & (x < left) & (gap > -room) & (gap < 4 * room)
-    scores = detections.scores + detections.symbols[:, MINUS]
-    return float(np.exp(scores[is_before].clip(-_MAX_LOG_ODDS, _MAX_LOG_ODDS)).max(initial=0))
 
 
 def build_lattices(detections: Detections) -> Lattices:

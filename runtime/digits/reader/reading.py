@@ -15,7 +15,7 @@ from digits.reader import crops
 from digits.reader.crops import Region
 from digits.reader.detections import Detections
 from digits.reader.lattice import Arc, best_path, build_lattice
-from digits.reader.numbers import NumberReading, has_two_values, read_number
+from digits.reader.numbers import NumberReading, read_number
 from digits.reader.opinions import Views, Weights
 from digits.reader.page import build_lattices, find_symbols
 from digits.reader.pyramid import MapsFn
@@ -40,7 +40,7 @@ def read_numbers(
             reading = read_number(views, constraints, weights)
             if reading.text:
                 position = len(lines) + 1, len(numbers) + 1
-                numbers.append(to_number(page, views, reading, constraints, position, max_errors))
+                numbers.append(to_number(page, views, reading, position, max_errors))
         if numbers:
             lines.append(tuple(numbers))
     return Reading(tuple(lines))
@@ -100,7 +100,6 @@ def to_number(
     page: GreyImage,
     views: Views,
     reading: NumberReading,
-    constraints: Constraints,
     position: tuple[int, int],
     max_errors: float,
 ) -> Number:
@@ -108,8 +107,7 @@ def to_number(
     status: NumberStatus = "unreadable"
     if reading.satisfies:
         is_likely = reading.probability >= 1 - max_errors
-        is_disputed = reading.is_disputed or has_two_values(reading.text, constraints)
-        status = "accepted" if is_likely and not is_disputed else "review"
+        status = "accepted" if is_likely and not reading.is_disputed else "review"
     line, column = position
     return Number(
         reading.text if reading.satisfies else "",

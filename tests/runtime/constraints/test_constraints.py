@@ -38,7 +38,11 @@ TEXTS = st.from_regex(r"-?[0-9]{0,5}\.?[0-9]{0,3}-?", fullmatch=True).filter(str
         (Constraints(range=(-math.inf, -7)), "-7 -1000.5", "-6.9 7 0"),
         (Constraints(range=(1e20, math.inf)), "1" + 30 * "0", "1"),
         (Constraints(range="0-9007199254740993"), "9007199254740993", "9007199254740994"),
-        (Constraints(range="-0.1234567890123456789-0"), "-.1234567890123456789", "-.123456789012345679"),
+        (
+            Constraints(range="-0.1234567890123456789-0"),
+            "-.1234567890123456789",
+            "-.123456789012345679",
+        ),
         (Constraints(length=2, check="luhn", digits_only=True), "18 1-8 .18", "19 1-9"),
         (Constraints(values=["12"], range=(0, 12), digits_only=True), "12 1.2 -1-2-", "1"),
         (Constraints(values=["555-12", "1.5"], digits_only=True), "55512 5-5512 15", "555-1"),
@@ -133,13 +137,17 @@ def test_forms_of_a_length_and_a_range(argument: str, given: Any, parsed: Any) -
     assert constraints == same and hash(constraints) == hash(same)
 
 
-@pytest.mark.parametrize("given", ["", "six", "6-", "-6", "1-10000", "٣", True, 6.0, (4, None), "1 2"])
+@pytest.mark.parametrize(
+    "given", ["", "six", "6-", "-6", "1-10000", "٣", True, 6.0, (4, None), "1 2"]
+)
 def test_what_is_no_length_is_refused(given: Any) -> None:
     with pytest.raises(ValueError, match="^the length is 6 or 4-8, .* at most 9999, not "):
         Constraints(length=given)
 
 
-@pytest.mark.parametrize("given", ["5", "1e5-2e5", "0-" + 21 * "9", 5, (1, 2, 3), (0, math.nan), "1 0-2 0", "55"])
+@pytest.mark.parametrize(
+    "given", ["5", "1e5-2e5", "0-" + 21 * "9", 5, (1, 2, 3), (0, math.nan), "1 0-2 0", "55"]
+)
 def test_what_is_no_range_is_refused(given: Any) -> None:
     with pytest.raises(ValueError, match="^the range is 100-999 or .* at most 20 digits, not "):
         Constraints(range=given)

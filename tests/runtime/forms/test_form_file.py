@@ -51,7 +51,9 @@ def test_what_is_wrong_is_said(tmp_path: Path, sentence: str) -> None:
 
 
 @pytest.mark.parametrize("rows", ["total,name\n7,Ada\n8,Cy\n7,Bob\n", "a,total\n1,7\n2,7\n"])
-@pytest.mark.parametrize("names", [("", 'roster = "r.csv"\nsums'), (', list = "r.csv:total"', "sums")])
+@pytest.mark.parametrize(
+    "names", [("", 'roster = "r.csv"\nsums'), (', list = "r.csv:total"', "sums")]
+)
 def test_key_is_in_one_row_of_a_list_or_roster(
     tmp_path: Path, rows: str, names: tuple[str, str]
 ) -> None:

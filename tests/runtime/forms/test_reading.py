@@ -55,6 +55,30 @@ def test_point_that_may_separate_thousands_is_for_review(
 
 
 @pytest.mark.usefixtures("whole_pages")
+@pytest.mark.parametrize(
+    ("lefts", "cells", "is_accepted"),
+    [
+        ((50, 66, 82), 0, True),
+        ((50, 66, 110), 0, False),
+        ((45, 65, 85), 5, True),
+        ((45, 65, 105), 5, False),
+    ],
+)
+def test_two_numbers_or_an_empty_cell_between_are_for_review(
+    classifier: Classifier,
+    monkeypatch: Patch,
+    lefts: tuple[int, ...],
+    cells: int,
+    is_accepted: bool,
+) -> None:
+    drawn = [Drawn(digit, (x, 50, x + 12, 70), 9.0) for digit, x in zip("128", lefts, strict=True)]
+    show(monkeypatch, drawn, CROP)
+    form = replace(FORM, fields=(replace(FORM.fields[0], cells=cells),))
+    [number] = classifier.read_fields(np.full((200, 400), 230, np.uint8), form, 0.1).numbers
+    assert (number.text, number.status == "accepted") == ("128", is_accepted)
+
+
+@pytest.mark.usefixtures("whole_pages")
 def test_ink_that_neither_sees_is_not_blank(classifier: Classifier, monkeypatch: Patch) -> None:
     show(monkeypatch, [], CROP, steps(""))
     page = np.full((200, 400), 230, np.uint8)

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image, ImageDraw
 
 from digits.reader.doubts import (
-    is_in_two_parts,
     is_on_edge,
     is_struck_out,
     no_intruding_digit_probability,
@@ -46,20 +45,6 @@ def test_stroke_that_is_no_part_of_the_number(name: str, line: int) -> None:
     crop = np.asarray((np.asarray(image) + noise).clip(0, 255), np.uint8)
     ink = stroke_ink(crop, HEIGHT, DIGITS)
     assert (is_on_edge(ink, HEIGHT, DIGITS), is_struck_out(ink, HEIGHT, DIGITS)) == expected
-
-
-@pytest.mark.parametrize(
-    ("lefts", "cell_width", "is_apart"),
-    [
-        ((0, 50, 100), 0, False),
-        ((0, 50, 200), 0, True),  # two numbers
-        ((0, 50, 200), 150, False),
-        ((0, 50, 150), 50, True),  # an empty cell
-    ],
-)
-def test_number_in_two_parts(lefts: tuple[int, ...], cell_width: float, is_apart: bool) -> None:
-    boxes = np.array([(left, 120, left + 40, 180) for left in lefts], np.float64)
-    assert is_in_two_parts(boxes, boxes, cell_width) == is_apart
 
 
 @pytest.mark.parametrize(

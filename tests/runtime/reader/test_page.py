@@ -107,15 +107,15 @@ def test_what_is_no_second_digit(box: Box, symbol: str) -> None:
     ("box", "is_part"),
     [
         ((20, 18, 40, 23), True),
-        ((20, 1, 40, 6), False),  # a line above
-        ((20, 38, 40, 43), False),
+        ((20, -8, 40, -3), False),  # a line above
+        ((20, 54, 40, 59), False),
         ((80, 18, 100, 23), False),  # behind it
         ((-50, 18, -30, 23), False),  # far away
     ],
 )
 def test_digit_with_a_minus_is_no_single_digit(box: Box, is_part: bool) -> None:
     five, minus = detections([(50, 0, 74, 40)], [7.0], 5), detections([box], [6.0], 10)
-    evidence = one_digit_evidence(concatenate([five, minus]))
+    evidence = one_digit_evidence(concatenate([minus, five] if box[0] < 50 else [five, minus]))
     assert (evidence.several > 0.99) == is_part and (evidence.probabilities[5] > 0.8) != is_part
 
 

@@ -8,8 +8,7 @@ const say = (sentence) => (document.querySelector("#status").textContent = sente
 
 /** Fetch an address. After a restart of the server, wait until the address that it prints is opened in this tab. */
 async function fetchWithToken(address, request) {
-  const authorization = `Bearer ${location.hash.slice("#token=".length)}`;
-  const headers = { ...request?.headers, authorization };
+  const headers = { authorization: `Bearer ${location.hash.slice("#token=".length)}` };
   const response = await fetch(address, { ...request, headers });
   if (response.status !== 401) return response;
   say("Open the address that `digits fields` has printed; each start prints another.");
@@ -18,9 +17,7 @@ async function fetchWithToken(address, request) {
   return fetchWithToken(address, request);
 }
 
-const answer = await fetchWithToken("form");
-let { form } = await answer.json();
-let tag = answer.headers.get("etag"); // of the file that the form is from
+let { form, version } = await (await fetchWithToken("form")).json(); // version: of the form's file
 const sheet = await createImageBitmap(await (await fetchWithToken("sheet")).blob());
 [paper.width, paper.height] = [sheet.width, sheet.height];
 const [pen, thick] = [paper.getContext("2d"), Math.max(...form.size) / 500];
@@ -173,13 +170,10 @@ entries.addEventListener("submit", async (event) => {
   event.preventDefault();
   say("Saving …");
   const body = JSON.stringify(form);
-  const request = { method: "PUT", body, headers: { "if-match": tag } };
-  const sent = fetchWithToken("form", request).then(async (response) => {
-    if (response.ok) [tag, saved] = [response.headers.get("etag"), body];
-    return response.json();
-  });
-  const { error, next } = await sent.catch(() => ({ error: "the server can't be reached" }));
-  say(error ? `Not saved: ${error}.` : `Saved. Next: ${next}`);
+  const sent = fetchWithToken(`form?version=${version}`, { method: "PUT", body }).then((response) => response.json());
+  const answer = await sent.catch(() => ({ error: "the server can't be reached" }));
+  if (!answer.error) [saved, version] = [body, answer.version];
+  say(answer.error ? `Not saved: ${answer.error}.` : `Saved. Next: ${answer.next}`);
 });
 addEventListener("beforeunload", (event) => JSON.stringify(form) !== saved && event.preventDefault());
 choose(null);
