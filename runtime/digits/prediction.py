@@ -29,8 +29,8 @@ class Prediction:
     box: left, top, right and bottom in pixels of the upright picture.
     status: "sure"; "unsure" if the confidence is below the threshold, or "none" if the picture
         then is likely to show something else than a digit; "several" if it shows several
-        digits; "blank" without ink; `digits watch` writes "unreadable" for a picture that
-        can't be opened.
+        digits, or a minus before one; "blank" without ink; `digits watch` writes "unreadable" for
+        a picture that can't be opened.
     note: a remark for people, or empty.
     frame: the network's input, uint8 [28, 28], 255 = ink; None for a blank picture.
     """
