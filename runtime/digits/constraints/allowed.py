@@ -1,14 +1,12 @@
-"""Lists of allowed numbers, of up to a million, as automata."""
+"""Lists of allowed numbers, of up to a million."""
 
 import re
 import zlib
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from digits import tables
-from digits.constraints.automaton import State
 from digits.errors import DataError
 
 _MAX_LINES = 1 << 20
@@ -17,28 +15,20 @@ _NUMBER = re.compile(r"(?!.*\..*\.)-?\.?[0-9]+(?:[-.][0-9]+)*\.?")  # or a date,
 
 
 class AllowedNumbers:
-    """Accepts the numbers of a list, as they are written there. A state is the text so far.
+    """The numbers of a list, as they are written there.
 
     repeated: the first number that is there twice, or empty.
     """
 
-    start: State = ""
-
     def __init__(self, numbers: Iterable[str]) -> None:
-        """Sort numbers. Raises ValueError for what is no number, and if there are none."""
-        import numpy as np  # without a list, `watch` needs none but in its worker
-
+        """Parse numbers. Raises ValueError for what is no number, and if there are none."""
         if isinstance(numbers, str) or not isinstance(numbers, Iterable):
             raise ValueError(f"the numbers are a list of texts, not {numbers!r:.20}")
-        parsed = [*filter(None, map(_parse, numbers))]
-        if not parsed:
+        self._counts = Counter(filter(None, map(_parse, numbers)))
+        if not self._counts:
             raise ValueError("there is no number")
-        # Sorted as a list, a million take twice as long as all the rest; np.unique, even longer.
-        ordered = np.sort(np.array(parsed, np.bytes_))
-        is_new = np.append(True, ordered[1:] != ordered[:-1])
-        self._numbers = b"\n".join(ordered[is_new].tolist()).decode().split()
-        self.repeated = b"".join(ordered[~is_new][:1].tolist()).decode()
-        self._lengths = Counter(map(len, self._numbers))
+        self.repeated = next((number for number, count in self._counts.items() if count > 1), "")
+        self._lengths = Counter(map(len, self._counts))
 
     @classmethod
     def load(cls, path: Path, column: str | None = None) -> "AllowedNumbers":
@@ -73,31 +63,26 @@ class AllowedNumbers:
 
     def without_signs(self) -> "AllowedNumbers":
         """The same numbers, of which only the digits are left."""
-        return AllowedNumbers(re.sub("[-.]", "", "\n".join(self._numbers)).split())
+        return AllowedNumbers(map(digits_of, self))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._numbers)
+        return iter(self._counts)
+
+    def __contains__(self, text: str) -> bool:
+        return text in self._counts
 
     def __repr__(self) -> str:
-        width = max(self._lengths)
-        checksum = zlib.crc32("".join(n.ljust(width, "\0") for n in self._numbers).encode())
-        return f"<{len(self._numbers):,} allowed numbers, CRC {checksum:08x}>"
-
-    def step(self, state: State, symbol: str) -> State | None:
-        text = f"{state}{symbol}"
-        return text if self._next(text).startswith(text) else None
-
-    def accepts(self, state: State) -> bool:
-        return self._next(str(state)) == state
-
-    def _next(self, text: str) -> str:
-        """The first number that isn't before a text in alphabetical order, or an empty text."""
-        index = bisect_left(self._numbers, text)
-        return self._numbers[index] if index < len(self._numbers) else ""
+        checksum = zlib.crc32("\n".join(sorted(self)).encode())
+        return f"<{len(self._counts):,} allowed numbers, CRC {checksum:08x}>"
 
     def count(self, length: int) -> int:
         """How many numbers have so many symbols."""
         return self._lengths[length]
+
+
+def digits_of(number: str) -> str:
+    """Leave out minus signs and points."""
+    return number.replace("-", "").replace(".", "")
 
 
 def _parse(text: str) -> str:

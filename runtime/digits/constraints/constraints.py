@@ -6,21 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
-from typing import Any
 
 from digits import tables
-from digits.constraints.allowed import AllowedNumbers
-from digits.constraints.automaton import (
-    CHECKS,
-    Automaton,
-    CheckName,
-    Range,
-    accepts_some_text,
-    product,
-)
-from digits.constraints.pattern import Pattern
+from digits.constraints.allowed import AllowedNumbers, digits_of
+from digits.constraints.checks import CHECKS, CheckName
+from digits.inference.interface import SYMBOLS
 
 _VALUE = r"(-?[0-9]{1,20}(?:[.,][0-9]{1,20})?)"
+_DECIMAL = re.compile(r"-?[0-9]*\.?[0-9]+")
+_MAX_PATTERN = 1000  # characters
+_FOREIGN = re.compile(r"(?<!\\)[^-0-9.,()\[\]{}|*+?^$:=!<>\\]")  # in a pattern
 
 
 @dataclass(frozen=True)
@@ -28,14 +23,14 @@ class Constraints:
     r"""What a number must satisfy: all of these that aren't None.
 
     length: how many digits, or how many at least and at most; signs don't count.
-    pattern: a regular expression that matches it as a whole; see `Pattern`.
+    pattern: a regular expression that matches it as a whole; a comma is the decimal mark, too.
     check: the scheme of its last digit, which checks the others; without signs.
     values: the numbers that it may be.
     range: its smallest and its largest value.
     digits_only: skip minus signs and points, those of values, too.
 
     A length and a range may be texts: "4-8", "-5-12.5". Raises ValueError for what is malformed,
-    and if no number can satisfy all of it.
+    and for a range or a list of which no number can satisfy the rest.
 
     >>> constraints = Constraints(length=(4, 8), pattern=r"20\d*", check="luhn")
     >>> constraints.share("200014")
@@ -56,8 +51,8 @@ class Constraints:
                 object.__setattr__(self, name, parse(value))
         if self.check not in (None, *CHECKS):
             raise ValueError(f"the check is {self.check!r}, not one of {', '.join(CHECKS)}")
-        min_digits, max_digits = self.lengths
-        if self and (min_digits > max_digits or not accepts_some_text(self.automaton)):
+        _ = self._regex  # raises now, not when a number is read
+        if not self._is_possible():
             raise ValueError("no number satisfies all of these constraints")
 
     def __bool__(self) -> bool:
@@ -65,23 +60,31 @@ class Constraints:
         arguments = (self.length, self.pattern, self.check, self.values, self.range)
         return any(argument is not None for argument in arguments)
 
-    @cached_property
-    def automaton(self) -> Automaton:
-        """The automaton of all texts that satisfy the constraints, and have a digit."""
-        automata: list[Automaton] = []
-        if self.check:
-            automata.append(CHECKS[self.check])
-        if self.pattern is not None:
-            automata.append(Pattern(self.pattern))
-        if isinstance(self.values, AllowedNumbers):
-            automata.append(self.values)
-        if isinstance(self.range, tuple):
-            automata.append(Range(*map(Decimal, self.range)))
-        return product(automata, *self.lengths, ignored="-." if self.digits_only else "")
+    def accepts(self, text: str) -> bool:
+        """Whether a text of digits, "-" and "." satisfies the constraints, and has a digit."""
+        text = digits_of(text) if self.digits_only else text
+        minimum, maximum = self.lengths
+        return (
+            {*text} <= {*SYMBOLS}
+            and minimum <= sum(map(str.isdigit, text)) <= maximum
+            and (not self.check or text.isdigit() and CHECKS[self.check].is_valid(text))
+            and (not isinstance(self.values, AllowedNumbers) or text in self.values)
+            and (not isinstance(self.range, tuple) or _is_between(text, *self.range))
+            and (not self._regex or self._regex.fullmatch(text) is not None)
+        )
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out the automaton, which has functions that can't be pickled."""
-        return {name: value for name, value in vars(self).items() if name != "automaton"}
+    def _is_possible(self) -> bool:
+        """Whether a number may satisfy all constraints, as far as is easy to tell."""
+        minimum, maximum = self.lengths
+        low, high = self.range if isinstance(self.range, tuple) else (0, 0)
+        limit = Decimal(10) ** Decimal(maximum)  # above what these digits can express
+        if minimum > maximum or low >= limit or high <= -limit:
+            return False
+        return not isinstance(self.values, AllowedNumbers) or any(map(self.accepts, self.values))
+
+    @cached_property
+    def _regex(self) -> re.Pattern[str] | None:
+        return None if self.pattern is None else _compile(self.pattern)
 
     def _parse_values(self, values: AllowedNumbers | Iterable[str]) -> AllowedNumbers:
         allowed = values if isinstance(values, AllowedNumbers) else AllowedNumbers(values)
@@ -108,6 +111,24 @@ class Constraints:
             length = digits if self.digits_only else len(text)
             shares.append(max(self.values.count(length) / 10.0**digits, 0.1 / digits))
         return min(shares)
+
+
+def _is_between(text: str, low: Decimal | float, high: Decimal | float) -> bool:
+    return _DECIMAL.fullmatch(text) is not None and low <= Decimal(text) <= high
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern, in which a comma is the decimal mark. Raises ValueError."""
+    if not isinstance(pattern, str):
+        raise ValueError(f"the pattern is a text, not {pattern!r}")
+    if len(pattern) > _MAX_PATTERN:
+        raise ValueError(f"the pattern has over {_MAX_PATTERN:,} characters")
+    if match := _FOREIGN.search(pattern):
+        raise ValueError(f"pattern: {match[0]!r} is no digit, minus or point")
+    try:
+        return re.compile(re.sub(r"\\?,(?![0-9]*})", r"\.", pattern))  # not that of {2,3}
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"pattern: {error}") from error
 
 
 def _parse_length(length: object) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from digits.constraints.automaton import CHECKS
+from digits.constraints.checks import CHECKS
 from digits.errors import DigitsError, reporting
 from digits.forms import form_file, pdf
 from digits.web.application import Application

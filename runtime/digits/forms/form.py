@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from digits.constraints.allowed import AllowedNumbers
-from digits.constraints.automaton import CheckName, accepts_text
+from digits.constraints.checks import CheckName
 from digits.constraints.constraints import Constraints
 from digits.formats import CHECKSUM, IDENTITY
 
@@ -80,7 +80,7 @@ class Field(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     def refusal(self, text: str) -> str:
         """A sentence if the form forbids a text, which is empty for a blank field."""
-        is_allowed = accepts_text(self.constraints.automaton, text) if text else self.is_optional
+        is_allowed = self.constraints.accepts(text) if text else self.is_optional
         return "" if is_allowed else f"{self.name} can't be {text or 'blank'} by the form"
 
 

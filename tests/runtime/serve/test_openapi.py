@@ -12,7 +12,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
-from digits.constraints.automaton import CHECKS
+from digits.constraints.checks import CHECKS
 from digits.images.formats import FORMATS
 from digits.serve import api
 from digits.serve.worker import PARSERS

@@ -12,21 +12,27 @@ from tests.conftest import PICTURES
 from tests.runtime.serve.conftest import application, png
 from tests.runtime.web.conftest import settings
 
+# The pattern tries about 20^12 ways to match the number.
+ENDLESS = {"list": "1111111111111", "pattern": 20 * "(" + r"\d" + 20 * "+)" + r"-\."}
 SEVEN, TWO = ((PICTURES / name).read_bytes() for name in ("7.jpg", "2.jpg"))
 
 
 @pytest.mark.slow
 @pytest.mark.linux
 @pytest.mark.parametrize(
-    ("limit", "sentence"),
+    ("limit", "constraints", "sentence"),
     [
-        ({"max_picture_memory": 40 << 20}, "the picture takes too much memory"),
-        ({"picture_timeout": 0.3}, "the picture takes too much time"),
+        ({"max_picture_memory": 40 << 20}, {}, "the picture takes too much memory"),
+        ({"picture_timeout": 0.3}, {}, "the picture takes too much time"),
+        ({"picture_timeout": 0.3}, ENDLESS, "the picture or the pattern takes too much time"),
     ],
 )
-def test_process_is_limited(classifier: Classifier, limit: dict[str, Any], sentence: str) -> None:
+def test_process_is_limited(
+    classifier: Classifier, limit: dict[str, Any], constraints: dict[str, str], sentence: str
+) -> None:
+    picture = png(9, 9) if constraints else png(5000, 5000, "RGB")
     with TestClient(Api(settings(**limit), classifier, workers=1)) as client:
-        refused = client.post("/read", content=png(5000, 5000, "RGB"))
+        refused = client.post("/read", params=constraints, content=picture)
         assert (refused.status_code, refused.json()) == (503, {"error": sentence})
         # On a busy machine, a small one may take too much time, too.
         tries = range(100 if "picture_timeout" in limit else 1)
