@@ -52,6 +52,28 @@ def recognizer(last: str = "LogSoftmax<axis = 2>") -> bytes:
     return metadata.add_metadata(model.SerializeToString(), RECOGNIZER_METADATA)
 
 
+def second_opinion(characters: str, height: int = 48) -> bytes:
+    """Build the file of a recognizer of any text, as PP-OCR's: float pixels, -1 to 1, in columns.
+
+    On black pixels all characters, the blank before and the space behind them are as likely; on
+    white ones, the logarithms of their probabilities grow by a half from one to the next.
+    """
+    kernel = np.arange(len(characters) + 2, dtype=np.float32)[:, None, None, None] / 4
+    model = _parse(
+        f"(float[batch, 3, {height}, width] x) => (float[batch, steps, {len(kernel)}] y)",
+        f"columns = AveragePool<kernel_shape = [{height}, 8], strides = [{height}, 8]>(x)",
+        "logits = Conv(columns, kernel, bias)",
+        "turned = Transpose<perm = [0, 3, 1, 2]>(logits)",
+        "flat = Squeeze(turned, axis)",
+        "y = Softmax<axis = 2>(flat)",
+        kernel=np.repeat(kernel / 3, 3, 1),
+        bias=kernel.ravel(),
+        axis=[3],
+    )
+    model.metadata_props.add(key="character", value="\n".join(characters))
+    return bytes(model.SerializeToString())
+
+
 def classifier(last: str = "Softmax<axis = 1>", **weights: Any) -> ModelProto:
     """Build the graph of a classifier of one dense layer, whose probabilities are uniform.
 

@@ -38,6 +38,8 @@ class Classifier:
         may be.
     sha256: the checksum of the only file to accept for each of "classifier", "detector" and
         "recognizer", or empty for any; by default $DIGITS_MODEL_SHA256 and so on, else any.
+    second_opinion: whether PP-OCR's recognizer, of the extra `ocr`, reads numbers, too: more are
+        right, and each takes longer.
 
     Raises ValueError for a threshold out of range. The methods raise ModelError if a network fails
     or can't be used.
@@ -52,11 +54,14 @@ class Classifier:
         detector: ModelSource = None,
         recognizer: ModelSource = None,
         sha256: Mapping[NetworkTask, str] | None = None,
+        second_opinion: bool = False,
     ) -> None:
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f"threshold must be 0 to 1, not {threshold}")
         self._threshold = threshold
-        self.networks = Networks(model, threads, kernels, detector, recognizer, sha256 or {})
+        self.networks = Networks(
+            model, threads, kernels, detector, recognizer, sha256 or {}, second_opinion
+        )
 
     @property
     def model(self) -> ClassifierModel:

@@ -94,6 +94,7 @@ def read(
     jobs: options.Jobs = None,
     annotate: Annotated[Path | None, options.path_option("FILE", _ANNOTATE)] = None,
     fields: options.Fields = None,
+    second_opinion: options.SecondOpinion = False,
 ) -> None:
     """Read all numbers in each picture: digits, minus signs and points.
 
@@ -106,7 +107,7 @@ def read(
         _check_annotated(annotate, inputs.files)
         options.check_drawn("--annotate", [annotate], [*pictures, *inputs.files], recursive)
     drawings = Drawings(annotate)
-    classifier_options = make_classifier_options(model)
+    classifier_options = make_classifier_options(model, second_opinion=second_opinion)
     if fields:
         from digits.commands import forms
 
@@ -132,6 +133,7 @@ def evaluate(
     fields: Annotated[Path | None, options.path_option("FORM.toml", _FORM)] = None,
     calibrate: Annotated[Path | None, options.path_option("FILE.json", _CALIBRATE)] = None,
     plot: Annotated[Path | None, options.path_option("DIR", _PLOT)] = None,
+    second_opinion: options.SecondOpinion = False,
     as_json: options.JsonObject = False,
 ) -> None:
     """Measure accuracy on labelled digits, pages, numbers or a form's fields.
@@ -146,7 +148,8 @@ def evaluate(
     files = [plot / name for name in _PLOTS] if plot else []
     options.check_drawn("--plot", files, filter(None, [data, numbers]), recursive=True)
     is_of_pages = not numbers and data is not None and has_pages(data)
-    classifier_options = make_classifier_options(model, bool(numbers or fields) or is_of_pages)
+    reads_numbers = bool(numbers or fields) or is_of_pages
+    classifier_options = make_classifier_options(model, reads_numbers, second_opinion)
     errors = ErrorReporter()
     if fields or labels:
         if not (fields and labels) or data or numbers or calibrate or plot:
@@ -163,8 +166,9 @@ def evaluate(
             _check_risk_bound_file(calibrate, number_options.max_errors)
         task = number_options.task(classifier_options)
         report = evaluate.evaluate_numbers(task, numbers, calibrate, errors.report)
-    elif number_options != options.NumberOptions() or calibrate:
-        raise typer.BadParameter("constraints, --max-errors and --calibrate are for --numbers")
+    elif number_options != options.NumberOptions() or calibrate or second_opinion > is_of_pages:
+        sentence = "constraints, --max-errors and --calibrate are for --numbers"
+        raise typer.BadParameter(f"{sentence}; --second-opinion is for pages, too")
     elif data and is_of_pages:
         report = evaluate.evaluate_pages(classifier_options, data, errors.report)
     else:

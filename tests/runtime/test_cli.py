@@ -94,6 +94,8 @@ def test_bad_pictures_cost_themselves(
         ("read a.png --list a.csv:", "a list is FILE or FILE.csv:COLUMN, not 'a.csv:'"),
         ("read a.png --max-errors a", "'a' is neither a share, such as 1% or 0.01, nor a file"),
         ("watch . new.csv --length 5", "options for numbers need --numbers"),
+        ("watch . new.csv --second-opinion", "options for numbers need --numbers"),
+        ("eval --second-opinion", "--second-opinion is for pages, too"),
         ("watch . new.csv --numbers --threshold 0.9", "numbers have --max-errors"),
         ("watch . new.csv --fields a.toml --threshold 0.9", "numbers have --max-errors"),
         ("watch . new.csv --fields a.toml --length 6", "constraints are in the form"),

@@ -11,7 +11,6 @@ import numpy as np
 from digits import tables
 from digits.classifier import DEFAULT_MAX_ERRORS, Classifier
 from digits.commands.tasks import ClassifierOptions, ReadForm, ReadNumbers
-from digits.constraints.automaton import accepts_text
 from digits.constraints.constraints import Constraints
 from digits.data import datasets, mnist
 from digits.data.image_folder import has_pictures, read_pictures
@@ -249,7 +248,9 @@ def _pick(record: object, keys: Iterable[str]) -> dict[str, Any]:
 
 
 def _reader_name(classifier: Classifier) -> str:
-    return f"{classifier.networks.detector.name} with {classifier.networks.recognizer.name}"
+    networks = classifier.networks
+    name = f"{networks.detector.name} with {networks.recognizer.name}"
+    return f"{name} and {networks.second_opinion.name}" if networks.second_opinion else name
 
 
 def _satisfies(path: Path, label: Label, constraints: Constraints) -> bool:
@@ -258,7 +259,7 @@ def _satisfies(path: Path, label: Label, constraints: Constraints) -> bool:
     if not constraints:
         return True
     for number in text.split():
-        if not accepts_text(constraints.automaton, number):
+        if not constraints.accepts(number):
             if box is None:
                 message = f"{path} is labelled {number}, which contradicts the constraints"
                 raise DataError(message)

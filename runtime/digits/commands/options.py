@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from digits.commands.tasks import ClassifierOptions, ReadNumbers
-from digits.constraints.automaton import CheckName
+from digits.constraints.checks import CheckName
 from digits.errors import DigitsError
 from digits.files import is_drawing
 from digits.formats import FORMATS, Format
@@ -118,6 +118,10 @@ _MODELS = (
 )
 Model = Annotated[Path | None, path_option("FILE", _MODEL)]
 Models = Annotated[list[Path] | None, path_option("FILE", _MODELS)]
+_SECOND_OPINION = (
+    "Have PP-OCR read, too: slower, and more is right. Needs `pip install digits[ocr]`."
+)
+SecondOpinion = Annotated[bool, typer.Option("--second-opinion", help=_SECOND_OPINION)]
 _FIELDS = "Read the sheets of a form, a row each (-o also writes .xlsx): docs/fields.md."
 Fields = Annotated[Path | None, path_option("FORM.toml", _FIELDS)]
 _THRESHOLD = "Answer ? if the confidence is less; 0: only without ink."

@@ -28,11 +28,12 @@ class ClassifierOptions(NamedTuple):
     detector: Path | None = None
     recognizer: Path | None = None
     threads: int = 1
+    second_opinion: bool = False
 
     @property
-    def files(self) -> tuple[Path | None, Path | None]:
-        """The files of the detector and the recognizer."""
-        return self.detector, self.recognizer
+    def files(self) -> tuple[Path | None, Path | None, bool]:
+        """The files of the detector and the recognizer, and whether there is a second opinion."""
+        return self.detector, self.recognizer, self.second_opinion
 
     def open(self, reads_numbers: bool) -> "Classifier":
         """Open the networks that are needed, and a detector that was chosen.
@@ -44,19 +45,25 @@ class ClassifierOptions(NamedTuple):
 
         classifier = Classifier(**self._asdict())
         # They fail now, not at the first picture, or the first doubtful one of a thousand.
-        if reads_numbers or self.detector or is_chosen("detector"):
-            _ = classifier.networks.detector
-        _ = classifier.networks.recognizer if reads_numbers else classifier.model
+        if reads_numbers:
+            networks = classifier.networks
+            _ = networks.detector, networks.recognizer, networks.second_opinion
+        else:
+            _ = classifier.model
+            if self.detector or is_chosen("detector"):
+                _ = classifier.networks.detector
         return classifier
 
 
 def make_classifier_options(
-    models: Sequence[Path] | None = None, reads_numbers: bool = True
+    models: Sequence[Path] | None = None, reads_numbers: bool = True, second_opinion: bool = False
 ) -> ClassifierOptions:
     """Make the options of a Classifier that uses all cores.
 
     models: at most one file of each kind: a detector, and a recognizer to read numbers or else a
         classifier.
+
+    second_opinion: see `Classifier`.
 
     Raises ModelError if they are others.
     """
@@ -78,6 +85,7 @@ def make_classifier_options(
         detector=files.get("detector"),
         recognizer=files.get("recognizer"),
         threads=cpu_count(),
+        second_opinion=second_opinion,
     )
 
 

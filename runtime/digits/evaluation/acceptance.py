@@ -18,7 +18,7 @@ from digits.constraints.constraints import Constraints
 from digits.errors import DataError
 from digits.evaluation.statistics import binomial_tail
 from digits.files import write_text
-from digits.inference.model_file import read_file
+from digits.inference.model_file import ModelBytes, read_file
 
 _ALPHA = 0.05  # the significance level: 1 minus the confidence
 _EPSILON = 2**-53  # 1 - _EPSILON is the largest float below 1
@@ -26,7 +26,8 @@ _MAX_BYTES = 1 << 16  # of a file
 _EXACT = Context(prec=200)  # digits
 _CONDITIONS = ("detector", "recognizer", "constraints")  # what a risk bound is for
 
-Files = tuple[Path | None, Path | None]
+# The detector, the recognizer, and whether there is a second opinion, as for `Classifier`.
+Files = tuple[Path | None, Path | None, bool]
 
 
 class RiskBound(NamedTuple):
@@ -108,8 +109,6 @@ def save(path: Path, bound: RiskBound, files: Files, constraints: Constraints) -
 def parse_max_errors(text: str, files: Files, constraints: Constraints) -> float:
     """Parse what `Classifier.read` takes: a share, or the path of a file from `save`.
 
-    files: the detector and the recognizer, as for `Classifier`.
-
     Raises ValueError as `parse_share` does, and DataError for a file of other networks or
     constraints, or one that isn't from `save`.
     """
@@ -140,13 +139,21 @@ def parse_share(text: str) -> float:
 
 def _conditions(files: Files, constraints: Constraints) -> dict[str, str]:
     """The SHA-256 of the networks, and the constraints as options of the command line."""
-    detector, recognizer = files
-    networks = read_file(detector, "detector"), read_file(recognizer, "recognizer")
-    digests = [hashlib.sha256(network.content).hexdigest() for network in networks]
+    detector, recognizer, has_second_opinion = files
+    recognizers = [read_file(recognizer, "recognizer")]
+    if has_second_opinion:
+        from digits.inference.second_opinion import read_second_opinion  # loads onnxruntime
+
+        recognizers.append(read_second_opinion())
+    networks = _digest(read_file(detector, "detector")), " and ".join(map(_digest, recognizers))
     values = ((field.name, getattr(constraints, field.name)) for field in fields(constraints))
     options = (_as_option(name, value) for name, value in values if value not in (None, False))
-    conditions = [*digests, " ".join(options) or "none"]
+    conditions = [*networks, " ".join(options) or "none"]
     return dict(zip(_CONDITIONS, conditions, strict=True))
+
+
+def _digest(network: ModelBytes) -> str:
+    return hashlib.sha256(network.content).hexdigest()
 
 
 def _as_option(name: str, value: object) -> str:

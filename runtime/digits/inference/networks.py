@@ -11,6 +11,7 @@ from digits.inference.model_file import ModelSource
 if TYPE_CHECKING:
     from digits.inference.detector_model import DetectorModel
     from digits.inference.recognizer_model import RecognizerModel
+    from digits.inference.second_opinion import SecondOpinion
 
 T = TypeVar("T")
 
@@ -32,13 +33,16 @@ class Networks:
         detector: ModelSource,
         recognizer: ModelSource,
         sha256: Mapping[NetworkTask, str],
+        second_opinion: bool,
     ) -> None:
-        self._arguments: dict[NetworkTask, tuple[Any, ...]] = {
+        self._arguments: dict[str, tuple[Any, ...]] = {
             "classifier": (model, threads, kernels, sha256.get("classifier")),
             "detector": (detector, threads, None, sha256.get("detector")),
             "recognizer": (recognizer, threads, None, sha256.get("recognizer")),
         }
-        self._networks = dict[NetworkTask, Any]()
+        if second_opinion:
+            self._arguments["second opinion"] = (threads,)
+        self._networks = dict[str, Any]()
 
     @property
     def classifier(self) -> ClassifierModel:
@@ -59,9 +63,17 @@ class Networks:
 
         return self._opened("recognizer", RecognizerModel)
 
-    def _opened(self, task: NetworkTask, kind: type[T]) -> T:
+    @property
+    def second_opinion(self) -> "SecondOpinion | None":
+        """Another package's recognizer of the same crops; None unless it is asked for."""
+        from digits.inference.second_opinion import SecondOpinion
+
+        is_wanted = "second opinion" in self._arguments
+        return self._opened("second opinion", SecondOpinion) if is_wanted else None
+
+    def _opened(self, name: str, kind: type[T]) -> T:
         with _OPENING:
-            if task not in self._networks:
-                self._networks[task] = kind(*self._arguments[task])
-            network: T = self._networks[task]
+            if name not in self._networks:
+                self._networks[name] = kind(*self._arguments[name])
+            network: T = self._networks[name]
             return network

@@ -1,7 +1,8 @@
 """Open networks in onnxruntime, and run them."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -36,7 +37,7 @@ class Session:
 
     def run(
         self,
-        inputs: dict[str, NDArray[np.uint8]],
+        inputs: Mapping[str, NDArray[Any]],
         outputs: list[str],
         release_memory: bool = False,
     ) -> list[NDArray[np.float32]]:

@@ -18,6 +18,7 @@ from digits.inference import model_file
 from digits.inference.detector_model import DetectorModel
 from digits.inference.metadata import ClassifierMetadata
 from digits.inference.recognizer_model import RecognizerModel
+from digits.inference.second_opinion import SecondOpinion
 from digits.serve import worker
 from digits.serve.metrics import Metrics
 from digits.serve.queue import PictureQueue
@@ -127,8 +128,10 @@ class Api(Application):
             yield read_files(content_type, body)
 
 
-def load(model: Path | None) -> Classifier:
-    """Load the three networks, by default the usual ones. Raises ModelError.
+def load(model: Path | None, second_opinion: bool = False) -> Classifier:
+    """Load the three networks, by default the usual ones, and a second opinion.
+
+    second_opinion: see `Classifier`. Raises ModelError.
 
     The classifier holds their bytes, for processes that start after the files have changed.
     """
@@ -137,7 +140,14 @@ def load(model: Path | None) -> Classifier:
     # Only to check them: each process opens its own.
     DetectorModel(detector)
     RecognizerModel(recognizer)
-    return Classifier(model_file.read_file(model), detector=detector, recognizer=recognizer)
+    if second_opinion:
+        SecondOpinion()
+    return Classifier(
+        model_file.read_file(model),
+        detector=detector,
+        recognizer=recognizer,
+        second_opinion=second_opinion,
+    )
 
 
 def _page_values(metadata: ClassifierMetadata, settings: Settings) -> dict[str, str]:

@@ -24,6 +24,7 @@ def app(arguments: Sequence[str], prog_name: str) -> None:
 def serve(
     settings: Settings,
     model: options.Model = None,
+    second_opinion: options.SecondOpinion = False,
     workers: Annotated[
         int, options.option("N", "Processes that read pictures; 0: one per core.", min=0, max=256)
     ] = 0,
@@ -35,4 +36,4 @@ def serve(
     from digits.serve import api
     from digits.web import server
 
-    server.run(api.Api(settings, api.load(model), workers))
+    server.run(api.Api(settings, api.load(model, second_opinion), workers))

@@ -44,7 +44,8 @@ class PictureQueue:
         except TooMuchMemory:
             return PictureResponse(503, "the picture takes too much memory")
         except TimeoutError:
-            return PictureResponse(503, "the picture takes too much time")
+            cause = "picture or the pattern" if "pattern=" in upload.query else "picture"
+            return PictureResponse(503, f"the {cause} takes too much time")
         except StartFailed as error:
             return PictureResponse(503, str(error))
         except WorkerDied as error:

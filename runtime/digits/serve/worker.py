@@ -84,6 +84,7 @@ def start_worker(classifier: Classifier, limits: Limits) -> PictureWorker:
 
 
 def _make_answer(classifier: Classifier, max_pixels: int) -> Callable[[Upload], PictureResponse]:
+    _ = classifier.networks.second_opinion  # its 100 MB are none of a picture's
     return partial(answer, classifier, max_pixels)
 
 

@@ -23,6 +23,7 @@ def watch(
         bool, typer.Option("--numbers", help="Read all numbers in each picture.")
     ] = False,
     fields: options.Fields = None,
+    second_opinion: options.SecondOpinion = False,
     keep: Annotated[
         Path | None, options.path_option("KEEP", "Copy doubtful pictures to here: 200 MB at most.")
     ] = None,
@@ -43,13 +44,14 @@ def watch(
         raise typer.BadParameter("numbers have --max-errors, not --threshold")
     if numbers and fields:
         raise typer.BadParameter("constraints are in the form; --fields excludes numbers' options")
-    classifier_options = make_classifier_options(model, reads_numbers=numbers or fields is not None)
+    reads_numbers = numbers or fields is not None
+    classifier_options = make_classifier_options(model, reads_numbers, second_opinion)
     task: Task
     if fields:
         task = form_task(fields, number_options, classifier_options)
     elif numbers:
         task = number_options.task(classifier_options)
-    elif number_options != options.NumberOptions():
+    elif second_opinion or number_options != options.NumberOptions():
         raise typer.BadParameter("options for numbers need --numbers")
     else:
         task = ReadDigit(

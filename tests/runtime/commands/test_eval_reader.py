@@ -46,6 +46,13 @@ def test_signs_are_ignored_where_the_table_has_none(run: Run, pages: Path) -> No
     assert (report["signs"], report["symbols"], report["error_rate"]) == (False, 4, 0)
 
 
+def test_second_opinion_is_named(run: Run, pages: Path, rapidocr: Path) -> None:
+    table = write_table("a.png;-12.5 8")
+    for mode in ("--data", "--numbers"):
+        report = json.loads(run("eval", mode, table, "--second-opinion", "--json")[1])
+        assert report["model"] == f"{BUNDLED_DETECTOR} with {BUNDLED_RECOGNIZER} and {rapidocr}"
+
+
 def test_bad_pages_cost_themselves(run: Run, pages: Path) -> None:
     Path("empty.png").touch()
     table = write_table("missing.png;1", "a.png;-12.5 8", "empty.png;2", "b.png;seven")

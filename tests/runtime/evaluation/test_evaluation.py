@@ -234,7 +234,7 @@ def test_worst_errors_are_the_surest() -> None:
     assert worst == sorted(probabilities, reverse=True)[:MAX_WORST]
 
 
-FILES = Path(BUNDLED_DETECTOR), None
+FILES = Path(BUNDLED_DETECTOR), None, False
 SIX = Constraints(length=6)
 BOUND = RiskBound(0.25, 0.01, 400, 330, 0)
 
@@ -259,7 +259,7 @@ def test_share() -> None:
 
 def test_file(file: Path) -> None:
     assert parse_max_errors(str(file), FILES, SIX) == 0.25
-    assert parse_max_errors(str(file), (None, None), Constraints(length=(6, 6))) == 0.25
+    assert parse_max_errors(str(file), (None, None, False), Constraints(length=(6, 6))) == 0.25
     values = json.loads(file.read_text())
     assert {key: values[key] for key in BOUND._fields} == BOUND._asdict()
     save(file, BOUND, FILES, Constraints(values=["8", "7"]))  # in any order
@@ -278,12 +278,13 @@ def test_file(file: Path) -> None:
         (FILES, Constraints(), "is for the constraints --length 6, not none$"),
         (FILES, Constraints((6, 8), "2.*", "luhn"), "length 6-8 --pattern 2.* --check luhn$"),
         (FILES, Constraints(range=(-0.5, 5_000_000)), "not --range -0.5-5000000$"),
-        ((Path(BUNDLED), None), SIX, "is for the detector [0-9a-f]{64}, not [0-9a-f]{64}$"),
-        ((None, Path(BUNDLED)), SIX, "is for the recognizer [0-9a-f]{64}, not [0-9a-f]{64}$"),
+        ((Path(BUNDLED), None, False), SIX, "is for the detector [0-9a-f]{64}, not [0-9a-f]{64}$"),
+        ((None, Path(BUNDLED), False), SIX, "for the recognizer [0-9a-f]{64}, not [0-9a-f]{64}$"),
+        ((None, None, True), SIX, "for the recognizer ([0-9a-f]{64}), not \\1 and [0-9a-f]{64}$"),
     ],
 )
 def test_file_holds_for_its_networks_and_constraints(
-    file: Path, files: acceptance.Files, constraints: Constraints, cause: str
+    file: Path, rapidocr: Path, files: acceptance.Files, constraints: Constraints, cause: str
 ) -> None:
     with pytest.raises(DataError, match=cause):
         parse_max_errors(str(file), files, constraints)

@@ -34,6 +34,18 @@ def test_option_overrides_variable(run: Run, monkeypatch: Patch) -> None:
     assert settings.hosts == ["a.example", "b.example"]
 
 
+def test_second_opinion_is_opened_before_the_server(
+    run: Run, monkeypatch: Patch, rapidocr: Path
+) -> None:
+    apps = list[Api]()
+    monkeypatch.setattr(server, "run", apps.append)
+    monkeypatch.setenv("DIGITS_SECOND_OPINION", "1")
+    assert run("serve") == (0, "", "")
+    rapidocr.unlink()
+    code, _, err = run("serve")
+    assert (code, len(apps)) == (1, 1) and "rapidocr has no models/" in err
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [
