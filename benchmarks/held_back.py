@@ -29,6 +29,7 @@ from digits_train.camera.lettering import library, words, write
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.numbers import random_digits
 from digits_train.camera.page import labelled, trimmed, unhidden
+from digits_train.camera.ranges import legible
 from digits_train.camera.rows import RowWriter
 from digits_train.camera.strokes import bend, grain
 from digits_train.camera.style import random_style
@@ -62,6 +63,11 @@ def unseen() -> Materials:
     random, handwriting = np.random.default_rng(_SEED), fonts.handwriting("held back")
     texts = library([*handwriting, *fonts.printed("held back")], _TEXTS, random)
     return as_in_training()._replace(font_hands=font_hands(handwriting, random), texts=texts)
+
+
+def legible_numbers() -> Materials:
+    """The same, for pages of numbers of which each character can be told apart."""
+    return unseen()._replace(ranges=legible(unseen().ranges))
 
 
 @dataclass

@@ -76,7 +76,7 @@ def pictures(pages: int) -> Iterator[Picture]:
     for number in range(-(-pages // 2)):
         random = _seed(SIGNED, number)
         texts = [_signed(random) for _ in range(int(random.integers(2, 7)))]
-        yield _of(SIGNED, number_page(random, held_back.unseen(), texts))
+        yield _of(SIGNED, number_page(random, held_back.legible_numbers(), texts))
     for kind, spacing in PAIRS.items():
         for number in range(_PAIRS):
             yield _of(kind, held_back.pair(f"{number:02}", spacing, _seed(kind, number)))

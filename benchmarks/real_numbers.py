@@ -1,6 +1,6 @@
 """How well `digits read` reads real numbers, and how many of those it is sure of are right.
 
-    python -m benchmarks real_numbers [--rapidocr]
+    python -m benchmarks real_numbers [--second-opinion] [--rapidocr]
 
 Pictures of one number each in ../shared/photos, next to the checkout: amounts of cheques, form
 numbers and marks; and halves, which are no plain number. Nothing is trained on them.
@@ -97,10 +97,12 @@ def figures(answers: Sequence[Answer]) -> list[object]:
 
 def main() -> None:
     options = parser(__doc__)
+    options.add_argument("--second-opinion", action="store_true")
     options.add_argument("--rapidocr", action="store_true")
-    classifier = Classifier()
+    arguments = options.parse_args()
+    classifier = Classifier(second_opinion=arguments.second_opinion)
     readers: dict[str, ReadFn] = {"digits": lambda path: classifier.read(path).numbers}
-    if options.parse_args().rapidocr:
+    if arguments.rapidocr:
         readers["RapidOCR"] = rapidocr()
     photos = rows("numbers.csv") + rows("numbers_reject.csv")
     if not photos:

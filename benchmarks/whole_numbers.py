@@ -21,12 +21,12 @@ from benchmarks.reader import parse_options
 from benchmarks.real_numbers import reliability
 from benchmarks.timing import print_row
 from digits.classifier import Classifier
-from digits.constraints.automaton import CheckName, accepts_text
+from digits.constraints.checks import CheckName
 from digits.constraints.constraints import Constraints
-from digits.evaluation.statistics import Calibration
+from digits.evaluation import statistics
 from digits.images import picture
-from digits.reader.numbers import read_number
-from digits.reader.opinions import Views, Weights
+from digits.reader.looks import Views
+from digits.reader.numbers import Calibration, read_number
 from digits.reader.reading import find_numbers
 from digits.terminal import progress_bar
 from digits_train.camera.numbers import random_digits
@@ -39,7 +39,7 @@ LISTED = 1_000
 
 
 class Column(NamedTuple):
-    """A number as it is written, what both networks see of it, and how long `read` needs for it."""
+    """A number as it is written, what the networks see of it, and how long `read` needs for it."""
 
     views: Views | None
     written: str
@@ -62,7 +62,7 @@ def _with_check(check: CheckName, length: int) -> Callable[[Random], str]:
         while True:
             start = random_digits(random, length - 1, length - 1)
             ends = (f"{start}{end}" for end in range(10))
-            if valid := [text for text in ends if accepts_text(constraints.automaton, text)]:
+            if valid := [text for text in ends if constraints.accepts(text)]:
                 return valid[0]
 
     return draw
@@ -93,7 +93,7 @@ def draw(kind: str, index: int) -> LabelledPage:
     """A page of numbers of a kind."""
     random = np.random.default_rng([SEED, list(KINDS).index(kind), index])
     texts = [KINDS[kind][0](random) for _ in range(int(random.integers(2, 7)))]
-    return number_page(random, held_back.unseen(), texts)
+    return number_page(random, held_back.legible_numbers(), texts)
 
 
 def find(kind: str, pages: int, classifier: Classifier) -> Iterator[list[Column]]:
@@ -102,11 +102,11 @@ def find(kind: str, pages: int, classifier: Classifier) -> Iterator[list[Column]
         labelled = draw(kind, index)
         page = picture.load(labelled.pixels, picture.PAGE_MAX_SIDE)
         detector, recognizer = classifier.networks.detector, classifier.networks.recognizer
-        weights = Weights.from_metadata(recognizer.metadata)
+        calibration = Calibration.load(classifier.networks)
         start = time.process_time()
         lines = find_numbers(detector.maps, recognizer.log_probabilities, page.pixels)
         numbers: list[Views | None] = [
-            views for line in lines for views in line if read_number(views, FREE, weights).text
+            views for line in lines for views in line if read_number(views, FREE, calibration).text
         ]
         written = labelled.text.split()
         seconds = (time.process_time() - start) / len(written)
@@ -116,11 +116,11 @@ def find(kind: str, pages: int, classifier: Classifier) -> Iterator[list[Column]
         yield [Column(views, text, seconds) for views, text in pairs]
 
 
-def read(column: Column, constraints: Constraints, weights: Weights) -> Result:
+def read(column: Column, constraints: Constraints, calibration: Calibration) -> Result:
     start = time.process_time()
     if column.views is None:
         return Result(0.0, False, 0.0)
-    reading = read_number(column.views, constraints, weights)
+    reading = read_number(column.views, constraints, calibration)
     right = reading.satisfies and reading.text == column.written
     return Result(reading.probability, right, time.process_time() - start)
 
@@ -135,7 +135,9 @@ def figures(results: list[Result], columns: list[Column], free: list[Result]) ->
         table[f"accepted at {threshold}"] = 100 * accepted.mean()
         table[f"  wrong of them at {threshold}"] = int((accepted & ~right).sum())
     is_read = probability > 0
-    table["calibration error"] = 100 * Calibration(probability[is_read], right[is_read]).error
+    table["calibration error"] = (
+        100 * statistics.Calibration(probability[is_read], right[is_read]).error
+    )
     more = sum(r.seconds for r in results) - sum(r.seconds for r in free)
     table["more time"] = 100 * more / sum(column.seconds for column in columns)
     return {name: float(value) for name, value in table.items()}
@@ -143,15 +145,15 @@ def figures(results: list[Result], columns: list[Column], free: list[Result]) ->
 
 def main() -> None:
     classifier, count = parse_options(__doc__, pages=300)
-    weights = Weights.from_metadata(classifier.networks.recognizer.metadata)
+    calibration = Calibration.load(classifier.networks)
     with progress_bar() as bar:
         for kind, (_, by_constraint) in KINDS.items():
             pages = find(kind, count, classifier)
             tracked = bar.track(pages, total=count, description=kind)
             numbers = [column for page in tracked for column in page]
-            free = [read(column, FREE, weights) for column in numbers]
+            free = [read(column, FREE, calibration) for column in numbers]
             for name, constraints in by_constraint.items():
-                results = [read(column, constraints, weights) for column in numbers]
+                results = [read(column, constraints, calibration) for column in numbers]
                 print(f"{kind}: {name}")
                 for title, figure in figures(results, numbers, free).items():
                     print_row(f"  {title}", figure)

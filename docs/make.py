@@ -38,7 +38,7 @@ from digits_train.camera.exposure import photograph
 from digits_train.camera.glyphs import font_hands
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.numbers import random_digits
-from digits_train.camera.ranges import RANGES, clear, legible
+from digits_train.camera.ranges import RANGES, clear, neat
 from digits_train.camera.rows import RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
@@ -188,22 +188,9 @@ _NONE = Mixture(0.0, (0.0, 0.0))
 # Someone who wants to be read: with one pen, upright and even, with plain gaps, on the lines of a
 # sheet that is photographed in daylight.
 PERSON = replace(
-    clear(legible(RANGES)),
-    in_font=1.0,  # MNIST's hands have digits by several people each
-    other_pen=0.0,
-    leaning=0.0,
-    sizes=Mixture(1.0, (0.03, 0.06)),
-    size=(0.85, 1.2),
-    uneven=(0.03, 0.06),
-    tails=_NONE,
-    bare=_NONE,
-    taught=_NONE,
-    faint=_NONE,
+    clear(neat(RANGES)),
     page_height=(30.0, 60.0),
     pitch=Mixture(1.0, (1.6, 2.2)),
-    jitter=Mixture(1.0, (0.01, 0.04)),
-    gap=Mixture(1.0, (0.1, 0.3)),
-    gaps=(0.7, 1.3),
     paper=(200.0, 245.0),
     min_contrast=110.0,
     mottle=Mixture(1.0, (1.0, 3.0)),

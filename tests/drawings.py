@@ -15,17 +15,19 @@ from digits.inference.interface import (
     SYMBOLS,
 )
 from digits.inference.recognizer_model import RecognizerModel
+from digits.reader import crops
 from digits.reader.detections import Detections
-from digits.reader.lattice import Arc
-from digits.reader.opinions import Views, Weights
+from digits.reader.looks import LOOKS, Views, stack
+from digits.reader.numbers import Calibration
+from digits.reader.page import read_symbols
 from digits.reader.pyramid import BOX_UNIT
 
 NOTHING = -8.0  # log odds
 MARGIN = 16  # pixels of paper that are added around a page
 SIGN_SIZE = {"-": 10, ".": 7}  # of a digit, by the sign's height
 
-UNSEEN = np.zeros((0, len(SYMBOLS) + 1))  # where the recognizer can't look
-EVEN = Weights(1.0, 1.0, 1e-9, 1e-9)  # of detector and recognizer, and slips
+EVEN = Calibration(1.0, 0.0)
+NO_STEPS = np.zeros((0, len(SYMBOLS) + 1))  # what a recognizer says of nothing
 
 Maps = tuple[np.ndarray, np.ndarray, np.ndarray]
 Box = tuple[float, float, float, float]
@@ -86,23 +88,30 @@ def show(
     patch: pytest.MonkeyPatch,
     drawn: list[Drawn],
     shape: tuple[int, ...],
-    recognized: np.ndarray = UNSEEN,
+    recognized: np.ndarray | None = None,
 ) -> None:
     """Let every detector see what is drawn, whatever the picture of this shape shows.
 
-    recognized: what every recognizer says of each crop.
+    recognized: what every recognizer says of each crop; by default what the detector sees there.
     """
-    answer(patch, Network(drawn, (shape[0], shape[1])), recognized)
+    network = Network(drawn, (shape[0], shape[1]))
+    if recognized is not None:
+        answer(patch, network, recognized)
+        return
+    lines = read_symbols(np.full(shape[:2], 255, np.uint8), network)
+    outputs = [steps(column.text) for line in lines for column in line for _ in LOOKS]
+    answer(patch, network)
+    patch.setattr(RecognizerModel, "log_probabilities", lambda self, crops: outputs[: len(crops)])
 
 
 def answer(
-    patch: pytest.MonkeyPatch, maps: Callable[[np.ndarray], Maps], recognized: np.ndarray = UNSEEN
+    patch: pytest.MonkeyPatch, maps: Callable[[np.ndarray], Maps], recognized: np.ndarray = NO_STEPS
 ) -> None:
     """Let every detector answer these maps, and every recognizer say this of each crop."""
     patch.setattr(DetectorModel, "maps", lambda self, page: maps(page))
     says = [recognized]
     patch.setattr(RecognizerModel, "log_probabilities", lambda self, crops: says * len(crops))
-    patch.setattr(Weights, "from_metadata", lambda _: EVEN)
+    patch.setattr(Calibration, "load", lambda networks: EVEN)
 
 
 def detections(
@@ -113,20 +122,6 @@ def detections(
     symbols[:, symbol] = np.log(0.89)
     corners = np.array(boxes, np.float64).reshape(-1, 4)
     return Detections(np.array(scores, np.float64), symbols, corners)
-
-
-def arc(start: int, score: float, symbols: Mapping[str, float]) -> Arc:
-    """Return an arc of symbols with these probabilities; the others share the rest."""
-    others = (1 - sum(symbols.values())) / (len(SYMBOLS) - len(symbols))
-    values = np.array([symbols.get(symbol, others) for symbol in SYMBOLS])
-    box = 20.0 * start, 10.0, 20.0 * start + 16, 40.0
-    return Arc(start, score, np.log(values.clip(1e-12)), box)
-
-
-def lattice(sure: str, *doubtful: Mapping[str, float]) -> list[Arc]:
-    """Return an arc for each of some symbols: first those that are sure."""
-    symbols = [*({symbol: 0.999} for symbol in sure), *doubtful]
-    return [arc(index, 7.0, alternatives) for index, alternatives in enumerate(symbols)]
 
 
 def steps(sure: str, *doubtful: Mapping[str, float]) -> np.ndarray:
@@ -141,8 +136,24 @@ def steps(sure: str, *doubtful: Mapping[str, float]) -> np.ndarray:
     return np.asarray(np.log(rows))
 
 
-def views(detected: Sequence[Arc], recognized: np.ndarray = UNSEEN) -> Views:
-    return Views(detected, recognized, (-10.0, 0.0, 20.0 * len(detected) + 10, 50.0))
+def views(
+    *looks: np.ndarray,
+    scores: Sequence[float] | None = None,
+    second_opinion: Sequence[np.ndarray] = (),
+) -> Views:
+    """Return what networks see of a number in a region of 120 x 40 pixels.
+
+    looks: of the recognizer. scores: log odds of digits that the detector sees there, 20 pixels
+    apart, but doesn't read; by default one for each symbol of `steps`, rather surely.
+    """
+    if scores is None:
+        scores = [9.0] * (len(looks[0]) // 2)
+    boxes = [(20.0 * n, 10.0, 20.0 * n + 16, 30.0) for n in range(len(scores))]
+    seen = detections(boxes, scores)._replace(
+        symbols=np.log(np.tile([0.0998] * 10 + [0.001] * 2, (len(scores), 1)))
+    )
+    region = crops.inside((0.0, 0.0, 120.0, 40.0))
+    return Views(seen, region, stack(looks), stack(second_opinion))
 
 
 def row_of(
@@ -165,8 +176,6 @@ def row_of(
     return drawn
 
 
-def text_of(lines: list) -> str:  # type: ignore[type-arg]
+def text_of(lines: Sequence[Sequence[Detections]]) -> str:
     """Return the most probable symbols, a line per line, two blanks between columns."""
-    return "\n".join(
-        "  ".join("".join(arc.symbol for arc in column) for column in line) for line in lines
-    )
+    return "\n".join("  ".join(column.text for column in line) for line in lines)

@@ -13,7 +13,8 @@ from digits.inference.detector_model import run_maps
 from digits.inference.interface import DETECTOR, PAGE_MULTIPLE
 from digits.inference.metadata import DetectorMetadata, Kernels
 from digits.inference.session import open_session
-from digits.reader.page import best_paths, find_symbols
+from digits.reader.detections import concatenate
+from digits.reader.page import find_symbols, read_symbols
 from digits.reader.pyramid import MapsFn
 from digits.terminal import track
 from digits_export import verify
@@ -111,9 +112,10 @@ def judge(pages: Sequence[LabelledPage], maps: MapsFn) -> dict[str, float]:
 
 def _match(page: LabelledPage, maps: MapsFn) -> Match:
     """Read a page, and pair its digits with those that are there."""
-    columns = chain.from_iterable(best_paths(page.pixels, maps))
-    digits = (arc for arc in chain.from_iterable(columns) if arc.is_digit)
-    surest = sorted(digits, key=lambda arc: -arc.score)
-    boxes = np.array([arc.box for arc in surest]).reshape(-1, 4)
-    symbols = np.array([arc.symbols.argmax() for arc in surest], np.int64)
-    return page.match(boxes, symbols)
+    columns = [*chain.from_iterable(read_symbols(page.pixels, maps))]
+    if not columns:
+        return page.match(np.zeros((0, 4)), np.zeros(0, np.int64))
+    symbols = concatenate(columns)
+    digits = symbols.select(symbols.are_digits)
+    surest = digits.select(np.argsort(-digits.scores, kind="stable"))
+    return page.match(surest.boxes, surest.symbols.argmax(1))

@@ -83,8 +83,7 @@ Reads the level crop of one number, or of none, by connectionist temporal classi
 Input `images`: uint8 [batch, 1, 48, width], a multiple of 16 wide, 64 = paper, 192 = ink. Output
 `log_probabilities`: float32 [batch, width / 4, 13], at every four pixels, of `0123456789-.` and of
 no symbol. The calibration temperature ({temperature:g}) is inside. `digits read PICTURE` does the
-rest, and multiplies the probabilities of texts, to the power {recognizer_weight:g}, by those of the
-bundled detector, to the power {detector_weight:g}.""",
+rest: it shows the network each number several times, and averages what it says of texts.""",
         "figures": """\
 On {validation_crops:,} synthetic crops, {validation_numbers:,} of them with a number, by hands that
 it was not trained on; calibration was chosen on them, too. "Exact" is the share of these numbers

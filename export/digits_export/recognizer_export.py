@@ -10,19 +10,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from digits.errors import ModelError
 from digits.inference.detector_model import DetectorModel
 from digits.inference.interface import CROP_HEIGHT, RECOGNIZER
 from digits.inference.metadata import Kernels, RecognizerMetadata
 from digits.inference.model_file import BUNDLED_DETECTOR
 from digits.inference.recognizer_model import padded
+from digits.inference.second_opinion import SecondOpinion
 from digits.inference.session import open_session
+from digits.reader.looks import RecognizeFn
+from digits.terminal import print_stderr
 from digits_export import verify
 from digits_export.exporter import Batches, Exporter
-from digits_export.number_weights import fit_weights, read_crops, read_pages
+from digits_export.number_calibration import fit_calibration, fit_second_opinion, read_pages
 from digits_export.report import Variant
 from digits_export.temperature import TextScaling
 from digits_train import held_out
-from digits_train.camera.crops import Crop
 from digits_train.checkpoint import Checkpoint
 from digits_train.chunks import Batch
 from digits_train.symbols import LabelledPage
@@ -67,9 +70,8 @@ class RecognizerExporter(Exporter):
         loaded: Checkpoint,
         batches: Sequence[Batch],
         pages: Sequence[LabelledPage],
-        crops: Sequence[Crop],
     ) -> None:
-        """batches: of validation crops. pages, crops: of numbers, to weigh the networks."""
+        """batches: of validation crops. pages: of numbers, to calibrate their certainty."""
         super().__init__(loaded)
         self._batches = batches
         self.total = sum(bool(text) for batch in batches for text in batch.texts)
@@ -78,14 +80,14 @@ class RecognizerExporter(Exporter):
         self.network = CalibratedRecognizer(loaded.model, self.scaling).eval()
         recognize = partial(log_probabilities, self.network)
         maps = DetectorModel(BUNDLED_DETECTOR, sha256="").maps
-        self._weights = fit_weights(
-            [*read_pages(maps, recognize, pages)], [*read_crops(maps, recognize, crops)]
-        )
+        second_opinion = _second_opinion()
+        numbers = [*read_pages(maps, recognize, pages, second_opinion)]
+        self._alone = fit_calibration(numbers)
+        self._together = fit_second_opinion(numbers) if second_opinion else self._alone
 
     @classmethod
     def prepare(cls, loaded: Checkpoint, data: Path | None) -> Self:
-        pages, crops = held_out.draw_number_pages(), held_out.draw_crops()
-        return cls(loaded, held_out.draw_batches(), pages, crops)
+        return cls(loaded, held_out.draw_batches(), held_out.draw_number_pages())
 
     def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
         """The figures of a file, see `judge`."""
@@ -101,7 +103,11 @@ class RecognizerExporter(Exporter):
         return {
             "training_crops": provenance.progress * provenance.experiment.recipe.batch_size,
             "temperature": round(self.scaling.temperature, 6),
-            **{name: round(value, 9) for name, value in self._weights._asdict().items()},
+            "number_temperature": round(self._alone.temperature, 6),
+            "number_shift": round(self._alone.shift, 6),
+            "second_opinion_temperature": round(self._together.temperature, 6),
+            "second_opinion_shift": round(self._together.shift, 6),
+            "second_opinion_weight": round(self._together.second_opinion_weight, 6),
             "validation_crops": sum(batch.size for batch in self._batches),
             "validation_numbers": self.total,
             "validation_accuracy_float": exact["accuracy"],
@@ -109,6 +115,15 @@ class RecognizerExporter(Exporter):
             "validation_error_float": exact["errors"],
             "validation_error": variant["errors"],
         }
+
+
+def _second_opinion() -> RecognizeFn | None:
+    """The other recognizer, if it is installed; without it, a file can't be used with it."""
+    try:
+        return SecondOpinion().log_probabilities
+    except ModelError as error:
+        print_stderr(f"warning: no calibration of a second opinion: {error}")
+        return None
 
 
 def log_probabilities(

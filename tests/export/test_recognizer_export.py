@@ -29,7 +29,7 @@ def batches() -> list[Batch]:
     random = np.random.default_rng(0)
     shapes = [(CROP_HEIGHT, 60 + 20 * number) for number in range(len(TEXTS))]
     pixels = [random.integers(0, 256, shape).astype(np.uint8) for shape in shapes]
-    crops = [*map(Crop, pixels, TEXTS)]
+    crops = [Crop(each, text) for each, text in zip(pixels, TEXTS, strict=True)]
     return [to_batch(crops[:2]), to_batch(crops[2:])]
 
 
@@ -38,9 +38,7 @@ def test_writes_both_files_and_their_metadata(tmp_path: Path, monkeypatch: Patch
     network = Recognizer().eval()
     torch.nn.init.normal_(network.symbols.weight)  # or it would read nothing anywhere
     monkeypatch.setattr(held_out, "draw_batches", batches)
-    crops = [Crop(page.pixels, "777") for page in PAGES]
     monkeypatch.setattr(held_out, "draw_number_pages", lambda: PAGES)
-    monkeypatch.setattr(held_out, "draw_crops", lambda: crops)
     run = save(tmp_path, network, RECOGNIZER)
     report = export_run(run, replace(INT8, force=True))  # of four numbers, one may change
     assert {path.name for path in run.folder.iterdir()} == {"checkpoint.safetensors", *FILES}
@@ -53,7 +51,7 @@ def test_writes_both_files_and_their_metadata(tmp_path: Path, monkeypatch: Patch
     assert (about.training_crops, about.validation_crops, about.validation_numbers) == (19200, 6, 4)
     assert about.validation_accuracy_float == full.metadata.validation_accuracy
     assert about.temperature == pytest.approx(written["temperature"])
-    assert about.detector_weight == full.metadata.detector_weight
+    assert about.number_temperature == full.metadata.number_temperature > 0
     assert written["forms"] == report.variants
     head, *lines = (line.split() for line in report.lines())
     assert " ".join(head) == "form size exact errors invented loss file"

@@ -1,7 +1,7 @@
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -10,12 +10,28 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.drawings import NOTHING, Maps, Network, answer, row_of
+from digits.inference.recognizer_model import RecognizerModel
+from digits.reader.looks import LOOKS
+from tests.drawings import NO_STEPS, NOTHING, Maps, Network, answer, row_of, steps
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+def rapidocr(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a package of that name, which can't be imported, has its recognizer's file."""
+    from tests.onnx_files import second_opinion
+
+    packages = tmp_path_factory.mktemp("packages")
+    file = packages / "rapidocr" / "models" / "PP-OCRv9_rec_small.onnx"
+    file.parent.mkdir(parents=True)
+    (packages / "rapidocr" / "__init__.py").write_text("raise AssertionError\n")
+    file.write_bytes(second_opinion("x.9876543210-,"))
+    monkeypatch.syspath_prepend(packages)
+    return file
 
 
 @pytest.fixture
@@ -28,7 +44,7 @@ def whole_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole_pages: None) -> Path:
     """The current folder: a page "-12.5 8" under two names, and one without any digit.
 
-    The detector sees that on every page of their shape.
+    The networks see that on every page of their shape.
     """
     shape = (200, 400)
     network = Network([*row_of("-12.5", 40, 60), *row_of("8", 300, 60)], shape)
@@ -38,6 +54,12 @@ def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole_pages: None) ->
         return np.full_like(centres, NOTHING) if page.max() < 200 else centres, symbols, boxes
 
     answer(monkeypatch, maps)
+    outputs = [steps(text) for text in ("-12.5", "8") for _ in LOOKS]
+
+    def recognize(_: RecognizerModel, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return outputs if len(crops) == len(outputs) else [NO_STEPS] * len(crops)
+
+    monkeypatch.setattr(RecognizerModel, "log_probabilities", recognize)
     monkeypatch.chdir(tmp_path)
     Image.new("L", shape[::-1], 255).save("a.png")
     shutil.copy("a.png", "b.png")

@@ -119,7 +119,7 @@ def test_unusable_network_fails_but_not_for_sure_digits(
 
 def test_numbers_are_read_without_the_classifier(test_slice: Split, tmp_path: Path) -> None:
     classifier = digits.Classifier(tmp_path / "missing.onnx")
-    assert classifier.read(test_slice.images[0]).text == "7"
+    assert classifier.read(test_slice.images[0]).numbers[0].text == "7"
     with pytest.raises(ModelError, match=r"missing\.onnx"):
         classifier.predict(test_slice.images[0])
 

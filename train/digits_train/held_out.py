@@ -1,7 +1,6 @@
 """Pictures that no training has seen, to calibrate and judge a finished network on."""
 
 from functools import cache
-from itertools import islice
 
 import numpy as np
 
@@ -10,10 +9,9 @@ from digits.data.mnist import Split
 from digits.terminal import track
 from digits_train import frames
 from digits_train.camera import FITTED
-from digits_train.camera.crops import Crop, make_crops
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.page import number_page, page, random_lines
-from digits_train.camera.ranges import RANGES, REAL_PAPER, Ranges, clear
+from digits_train.camera.ranges import RANGES, REAL_PAPER, Ranges, clear, neat
 from digits_train.chunks import Batch, Chunks
 from digits_train.pixels import Bytes
 from digits_train.symbols import LabelledPage
@@ -22,11 +20,11 @@ from digits_train.symbols import LabelledPage
 VALIDATION_SEED = 2**63
 _VALIDATION_GLYPHS, _VALIDATION_TEXTS = 2_000, 1_000  # that it is composed of
 NUM_OUTLIERS, NUM_FRAMES = 2000, 5000
-NUM_PAGES, NUM_NUMBER_PAGES, NUM_CROPS = 100, 250, 1000
+NUM_PAGES, NUM_NUMBER_PAGES = 100, 250
 GLYPHS, TEXTS = 1000, 1000  # that frames are composed of
 _PAGE_GLYPHS, _PAGE_TEXTS = 3000, 2000
 # Rarely those of a training, and never those of the benchmarks' pages.
-_SEED, _PAGES_SEED, _NUMBERS_SEED, _CROPS_SEED = 2**63, 7_000_000, 8_000_000, 10_000_000
+_SEED, _PAGES_SEED, _NUMBERS_SEED = 2**63, 7_000_000, 8_000_000
 _BATCHES_SEED = 11_000_000
 _BATCH_CROPS, _BATCH = 2_000, 50  # in all, and in a batch
 
@@ -62,19 +60,11 @@ def draw_pages() -> list[LabelledPage]:
 
 
 def draw_number_pages() -> list[LabelledPage]:
-    """Draw pages with a number a line, as clear as people's, of the same digits."""
-    materials = _materials()._replace(ranges=clear(RANGES))
+    """Draw pages with a number a line, as clear as people's."""
+    materials = _materials()._replace(ranges=neat(clear(RANGES)))
     numbers = track(range(NUM_NUMBER_PAGES), NUM_NUMBER_PAGES, "drawing pages of numbers")
     randoms = (np.random.default_rng([_NUMBERS_SEED, number]) for number in numbers)
     return [number_page(random, materials, random_lines(random)) for random in randoms]
-
-
-def draw_crops() -> list[Crop]:
-    """Draw crops of one number each, of the same digits."""
-    materials = _materials()._replace(ranges=clear(REAL_PAPER))
-    crops = make_crops(materials, np.random.default_rng(_CROPS_SEED))
-    numbers = (crop for crop in crops if crop.text)  # more have none than people's pictures
-    return [*islice(track(numbers, NUM_CROPS, "drawing numbers"), NUM_CROPS)]
 
 
 def draw_batches() -> list[Batch]:

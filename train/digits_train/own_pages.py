@@ -1,8 +1,8 @@
 """One's own labelled pages: windows on some to train a detector on, and others to judge it.
 
 The labels say what is written in a box, or on a page. Where each symbol is says the network: the
-best path through its lattice that reads as labelled (forced alignment; L. R. Rabiner, "A tutorial
-on hidden Markov models", 1989). So a symbol that it reads wrong has a box, too.
+likeliest of its detections that read as labelled (forced alignment; L. R. Rabiner, "A tutorial on
+hidden Markov models", 1989). So a symbol that it reads wrong has a box, too.
 """
 
 import hashlib
@@ -27,9 +27,9 @@ from digits.inference.detector_model import run_maps
 from digits.inference.interface import MAX_DIGIT_HEIGHT, MIN_DIGIT_HEIGHT, SYMBOLS
 from digits.inference.metadata import DetectorMetadata
 from digits.inference.model_file import BUNDLED_DETECTOR, load
-from digits.reader.detections import Floats, Mask
-from digits.reader.lattice import Arc, build_lattice, forced_path
-from digits.reader.page import best_paths, build_lattices, find_symbols
+from digits.reader.detections import Detections, Floats, Mask
+from digits.reader.page import find_columns, find_symbols, read_symbols
+from digits.reader.path import order_by_end
 from digits.reader.pyramid import MapsFn
 from digits_train.camera.exposure import lens
 from digits_train.camera.ranges import RANGES
@@ -138,30 +138,54 @@ def align(page: OwnPage, maps: MapsFn) -> AlignedPage | None:
     symbols, known = list[Symbol](), list[Box]()
     for box, text in page.labels.items():
         nearby = detections.select(_are_in(detections.boxes, box, _BESIDE))
-        numbers, lattice = text.split(), list[Arc]()
-        lines = build_lattices(nearby) if len(numbers) > 1 else [[build_lattice(nearby)]]
-        for column in chain.from_iterable(lines):
-            lattice += [arc._replace(start=len(lattice) + arc.start) for arc in column]
+        numbers = text.split()
+        lines = find_columns(nearby) if len(numbers) > 1 else [[nearby]]
         written = "".join(numbers)
-        path = forced_path(lattice, written)
-        if written and not path:
+        boxes = aligned_boxes([*chain.from_iterable(lines)], written)
+        if written and not boxes:
             continue
-        pairs = [*zip(written, path, strict=True)]
-        sizes = [arc.box[3] - arc.box[1] for symbol, arc in pairs if symbol.isdigit()]
+        pairs = [*zip(written, boxes, strict=True)]
+        sizes = [place[3] - place[1] for symbol, place in pairs if symbol.isdigit()]
         height = float(np.median(sizes or [min(box[3] - box[1], MAX_DIGIT_HEIGHT)]))
-        aligned = [Symbol(arc.box, SYMBOLS.index(symbol), height) for symbol, arc in pairs]
+        aligned = [Symbol(place, SYMBOLS.index(symbol), height) for symbol, place in pairs]
         symbols += aligned or [Symbol(box, -1, height)]
         known.append(box)
     if not known:
         return None
     # Only the part with labels, and what may be seen around it: whole pages take too much memory.
-    boxes = np.array([*known, *(symbol.box for symbol in symbols)])
-    margin = (boxes[:, 3] - boxes[:, 1]).max()
-    left, top = np.maximum(boxes[:, :2].min(0) - margin, 0).astype(int).tolist()
-    right, bottom = np.ceil(boxes[:, 2:].max(0) + margin).astype(int).tolist()
+    places = np.array([*known, *(symbol.box for symbol in symbols)])
+    margin = (places[:, 3] - places[:, 1]).max()
+    left, top = np.maximum(places[:, :2].min(0) - margin, 0).astype(int).tolist()
+    right, bottom = np.ceil(places[:, 2:].max(0) + margin).astype(int).tolist()
     labelled = pixels[top:bottom, left:right].copy()
     symbols = [symbol._replace(box=moved(symbol.box, left, top)) for symbol in symbols]
     return AlignedPage(labelled, symbols, [moved(box, left, top) for box in known])
+
+
+def aligned_boxes(columns: Sequence[Detections], text: str) -> list[Box]:
+    """The boxes of the likeliest detections that read a text; none if it can't be read.
+
+    Viterbi's algorithm. columns: in reading order; detections that overlap exclude each other.
+    """
+    symbols, boxes = [*map(SYMBOLS.index, text)], list[Box]()
+    nodes = [np.append(0.0, np.full(len(text), -np.inf))]  # by how many symbols are read
+    starts = list[int]()
+    for column in columns:
+        ordered, earlier = order_by_end(column)
+        starts += (len(starts) + earlier).tolist()
+        for start, *detection in zip(starts[len(boxes) :], *ordered, strict=True):
+            score, log_probabilities, box = detection
+            through = nodes[start][:-1] + score + log_probabilities[symbols]
+            nodes.append(nodes[-1].copy())
+            nodes[-1][1:] = np.maximum(nodes[-1][1:], through)
+            boxes.append(tuple(box.tolist()))
+    read, node, path = len(text), len(boxes), list[Box]()
+    while read and nodes[-1][-1] > -np.inf:
+        node -= 1
+        if nodes[node + 1][read] > nodes[node][read]:
+            path.append(boxes[node])
+            read, node = read - 1, starts[node]
+    return path[::-1]
 
 
 def _are_in(boxes: Floats, box: Box | Floats, beside: float = 0.0) -> Mask:
@@ -212,13 +236,10 @@ def read_right(maps: MapsFn, pages: Sequence[OwnPage]) -> NDArray[np.bool_]:
     """Whether each label is read exactly: bool [n]. Half of a number or more is in its box."""
     right = []
     for page in pages:
-        columns = [*chain.from_iterable(best_paths(page.pixels, maps))]
-        boxes = [np.array([arc.box for arc in column]) for column in columns]
+        columns = [*chain.from_iterable(read_symbols(page.pixels, maps))]
         for box, text in page.labels.items():
-            inside = (n for n in range(len(columns)) if _are_in(boxes[n], box).mean() >= 0.5)
-            arcs = chain.from_iterable(columns[n] for n in inside)
-            read = "".join(arc.symbol for arc in arcs)
-            right.append(read == "".join(text.split()))
+            read = (c.text for c in columns if _are_in(c.boxes, box).mean() >= 0.5)
+            right.append("".join(read) == "".join(text.split()))
     return np.array(right, np.bool_)
 
 

@@ -26,7 +26,7 @@ from digits.images.picture import GreyImage
 from digits.inference.detector_model import DetectorModel
 from digits.reader.detections import Floats
 from digits.reader.field import AROUND, find_symbols_in
-from digits.reader.lattice import forced_path
+from digits.reader.path import best_path
 from digits.tables import find_file
 
 _AROUND = 1.5  # heights of a field are shown around it
@@ -144,11 +144,12 @@ class FieldOnSheet(NamedTuple):
             self.row["file"].encode(errors="surrogateescape") + digest_of(crop)
         ).hexdigest()
         name = f"{self.field.name} {stem} {digest[:16]}.png"  # copies of a picture are told apart
-        lattice, _ = find_symbols_in(self.detector, crop, self.field.cells)
+        symbols, _ = find_symbols_in(self.detector, crop, self.field.cells)
+        boxes = best_path(symbols).boxes.tolist()
         crops, paper = {folder / name: crop}, int(np.median(crop))
-        for index, (digit, arc) in enumerate(zip(text, forced_path(lattice, text), strict=False)):
-            if digit.isdigit():
-                left, top, right, bottom = (max(round(side), 0) for side in arc.box)
+        for index, (digit, box) in enumerate(zip(text, boxes, strict=False)):
+            if digit.isdigit() and len(boxes) == len(text):
+                left, top, right, bottom = (max(round(side), 0) for side in box)
                 pixels = crop[top : bottom + 1, left : right + 1]
                 file = folder / "digits" / digit / f"{index} {name}"
                 crops[file] = np.pad(pixels, max(pixels.shape) // 4, constant_values=paper)

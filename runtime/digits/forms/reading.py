@@ -13,9 +13,10 @@ from digits.inference.networks import Networks
 from digits.prediction import Number
 from digits.reader.detections import Floats
 from digits.reader.field import AROUND, BESIDE, FieldCrop, read_field
+from digits.reader.looks import Views
 from digits.reader.numbers import NumberReading
-from digits.reader.opinions import Views
 from digits.reader.reading import to_number
+from digits.reader.symbols import symbol_boxes
 
 
 def read_sheet(networks: Networks, page: GreyImage, form: Form, max_errors: float) -> Sheet:
@@ -31,7 +32,7 @@ def read_sheet(networks: Networks, page: GreyImage, form: Form, max_errors: floa
     ]
     readings, notes = apply_rules(form, [reading for reading, _ in alone])
     numbers = (
-        _to_number(page, _on_page(views, from_crop), reading, max_errors)
+        _to_number(page, views, from_crop, reading, max_errors)
         for reading, (_, views), (_, from_crop) in zip(readings, alone, crops, strict=True)
     )
     note = "; ".join(filter(None, (note, *notes)))
@@ -67,12 +68,6 @@ def _crop(page: Grey, form: Form, field: Field, to_page: Floats) -> tuple[FieldC
     return FieldCrop(pixels, field_pixels, field.cells, field_boxes), from_crop
 
 
-def _on_page(views: Views, from_crop: Floats) -> Views:
-    """Views of a field's crop with their boxes in the page's pixels."""
-    lattice = [arc._replace(box=_bounds(from_crop, arc.box)) for arc in views.lattice]
-    return views._replace(lattice=lattice, box=_bounds(from_crop, views.box))
-
-
 def _bounds(from_crop: Floats, box: tuple[float, ...]) -> tuple[float, float, float, float]:
     """The box on the page around a box of the crop."""
     left, top, right, bottom = box
@@ -81,8 +76,12 @@ def _bounds(from_crop: Floats, box: tuple[float, ...]) -> tuple[float, float, fl
     return (*projected.min(0).tolist(), *projected.max(0).tolist())
 
 
-def _to_number(page: GreyImage, views: Views, reading: NumberReading, max_errors: float) -> Number:
+def _to_number(
+    page: GreyImage, views: Views, from_crop: Floats, reading: NumberReading, max_errors: float
+) -> Number:
+    """The number of a field. from_crop: the homography from its crop's pixels to the page's."""
     if reading.text or reading.probability <= 0.5:
-        return to_number(page, views, reading, (1, 1), max_errors)
+        boxes = [_bounds(from_crop, box) for box in symbol_boxes(reading.text, views)]
+        return to_number(page, reading, boxes, (1, 1), max_errors)
     is_sure = reading.probability >= 1 - max_errors
     return Number("", reading.probability, "blank" if is_sure else "review", "", "", ())

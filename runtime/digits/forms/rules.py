@@ -63,7 +63,8 @@ def _probabilities(reading: NumberReading) -> dict[str, float]:
     scale = min(reading.probability / reading.texts.get(reading.text, 1.0), 1.0)
     scaled = {text: scale * p for text, p in reading.texts.items()}
     scaled[reading.text] = reading.probability
-    return {text: p for text, p in scaled.items() if p > _MIN_PROBABILITY} or scaled
+    likely = {text: p for text, p in scaled.items() if p > _MIN_PROBABILITY}
+    return likely or {reading.text: reading.probability}
 
 
 def _connected(rules: Mapping[Rule, float]) -> list[dict[Rule, float]]:

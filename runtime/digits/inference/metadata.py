@@ -70,7 +70,7 @@ class DetectorMetadata(AnyMetadata):
 
 @dataclass(frozen=True, kw_only=True)
 class RecognizerMetadata(AnyMetadata):
-    """What a recognizer's file says of it, and of how much it counts beside a detector.
+    """What a recognizer's file says of it, and of how certain its numbers are.
 
     Its accuracy is the share of the numbers on synthetic validation crops that it reads exactly; an
     error rate is the number of symbols missed, wrong or invented there, as a share of the symbols.
@@ -78,12 +78,11 @@ class RecognizerMetadata(AnyMetadata):
 
     task: NetworkTask = "recognizer"
     training_crops: int  # that were drawn, times how often each was shown
-    recognizer_weight: float  # the exponent of its probabilities of texts; see `opinions.Weights`
-    detector_weight: float
-    detector_slip_rate: float
-    recognizer_slip_rate: float
-    number_temperature: float
+    number_temperature: float  # of a number's certainty; see `numbers.Calibration`
     number_shift: float
+    second_opinion_weight: float  # 0: it was exported without a second opinion
+    second_opinion_temperature: float
+    second_opinion_shift: float
     validation_crops: int
     validation_numbers: int  # the crops that show a number
     validation_accuracy_float: float  # of the float file before quantization

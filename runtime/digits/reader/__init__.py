@@ -1,1 +1,1 @@
-"""Finds and reads the numbers of a page: pyramid, lines, lattices, search."""
+"""Finds and reads the numbers of a page: pyramid, lines, looks, texts."""

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from digits.inference.interface import SYMBOLS
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -44,6 +46,11 @@ class Detections(NamedTuple):
     def are_digits(self) -> Mask:
         """Whether each is rather a digit than a minus or a point."""
         return np.asarray(self.symbols.argmax(1) < DIGITS)
+
+    @property
+    def text(self) -> str:
+        """The likeliest symbol of each, in their order."""
+        return "".join(SYMBOLS[label] for label in self.symbols.argmax(1))
 
     def select(self, index: Mask | Integers | slice) -> "Detections":
         """Select some, by a mask, by their indices or by a slice."""

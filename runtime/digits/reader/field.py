@@ -1,6 +1,5 @@
 """Read the one number in a field of a form, seen from straight above with what is around it."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -13,11 +12,11 @@ from digits.inference.detector_model import DetectorModel
 from digits.inference.networks import Networks
 from digits.reader import crops, doubts
 from digits.reader.detections import Detections, Floats
-from digits.reader.lattice import Arc, Box, best_path, build_lattice, has_digit
-from digits.reader.numbers import VIOLATION_RATE, NumberReading, read_number
-from digits.reader.opinions import Views, Weights
+from digits.reader.looks import Views, look_at, number_region
+from digits.reader.numbers import VIOLATION_RATE, Calibration, NumberReading, read_number
 from digits.reader.page import find_symbols
-from digits.reader.reading import number_region, view_numbers
+from digits.reader.path import best_path
+from digits.reader.symbols import Box
 
 BESIDE = 1.0  # of a field's height: so much around it shows a digit beyond its edge whole
 AROUND = 0.25  # of a field's height: so far writing crosses its lines
@@ -56,14 +55,19 @@ def read_field(
 ) -> tuple[NumberReading, Views]:
     """Read the number in a field, or that it is blank, and how likely that is.
 
-    Returns what both networks see of it, too, in the crop's pixels. Raises ModelError.
+    Returns what the networks see of it, too, in the crop's pixels. Raises ModelError.
     """
-    detector, recognizer = networks.detector, networks.recognizer
-    lattice, beside = find_symbols_in(detector, crop.pixels, crop.cells, BESIDE)
-    path, beside = best_path(lattice), _outside(crop.field_boxes, beside)
-    number = lattice, _region(crop.box, lattice, path)
-    [views] = view_numbers(recognizer.log_probabilities, crop.pixels, [number])
-    reading = read_number(views, constraints, Weights.from_metadata(recognizer.metadata))
+    recognizer, second = networks.recognizer, networks.second_opinion
+    symbols, beside = find_symbols_in(networks.detector, crop.pixels, crop.cells, BESIDE)
+    path, beside = best_path(symbols), _outside(crop.field_boxes, beside)
+    number = symbols, _region(crop.box, symbols)
+    [views] = look_at(
+        crop.pixels,
+        [number],
+        recognizer.log_probabilities,
+        second.log_probabilities if second else None,
+    )
+    reading = read_number(views, constraints, Calibration.load(networks))
     probability = reading.probability
     if reading.text:
         is_struck_out, whole_probability = _examine_number(crop, path, beside)
@@ -81,8 +85,8 @@ def read_field(
 
 def find_symbols_in(
     detector: DetectorModel, crop: Grey, cells: int, around: float = AROUND
-) -> tuple[list[Arc], Detections]:
-    """The lattice of the symbols in a field, and what may be around it, in pixels of the crop.
+) -> tuple[Detections, Detections]:
+    """What may be the symbols in a field, and what may be around it, in pixels of the crop.
 
     crop: uint8 [h, w], with `around` of the field's height around it.
     cells: see `FieldCrop`.
@@ -95,19 +99,18 @@ def find_symbols_in(
     detections = find_symbols(crop, detector.maps, _DIGIT_HEIGHT * height)
     middles = detections.centres - edge
     is_inside = ((middles > 0) & (middles < size)).all(1)
-    lattice, beside = build_lattice(detections.select(is_inside)), detections.select(~is_inside)
+    symbols, beside = detections.select(is_inside), detections.select(~is_inside)
     if cells:
-        lattice = _one_in_each_cell(lattice, edge, size[0] / cells, cells)
-    return lattice, beside
+        symbols = _one_in_each_cell(symbols, edge, size[0] / cells)
+    return symbols, beside
 
 
-def _one_in_each_cell(lattice: list[Arc], left: float, width: float, cells: int) -> list[Arc]:
-    """The lattice in which symbols with their middles in the same cell exclude each other."""
-    middles = np.array([arc.box[0] + arc.box[2] for arc in lattice]) / 2
-    cell_indices = ((middles - left) / width).astype(int).clip(0, cells - 1)
-    order = np.argsort(cell_indices, kind="stable")
-    starts = np.searchsorted(cell_indices[order], cell_indices[order]).tolist()
-    return [lattice[k]._replace(start=start) for k, start in zip(order, starts, strict=True)]
+def _one_in_each_cell(symbols: Detections, left: float, width: float) -> Detections:
+    """The surest symbol with its middle in each cell."""
+    cells = ((symbols.centres[:, 0] - left) / width).astype(int)
+    surest_first = np.argsort(-symbols.scores, kind="stable")
+    _, firsts = np.unique(cells[surest_first], return_index=True)
+    return symbols.select(surest_first[firsts])
 
 
 def _outside(field_boxes: Floats, beside: Detections) -> Detections:
@@ -117,23 +120,23 @@ def _outside(field_boxes: Floats, beside: Detections) -> Detections:
     return beside.select(np.asarray(~is_inside.any(1)))
 
 
-def _region(field: Box, lattice: Sequence[Arc], path: Sequence[Arc]) -> crops.Region:
+def _region(field: Box, symbols: Detections) -> crops.Region:
     """The region at which the recognizer looks: the number's, or the whole field's without one."""
-    if not has_digit(path):
+    if not best_path(symbols).are_digits.any():
         return crops.inside(field)
     left, top, right, bottom = field
-    region, room = number_region(lattice), AROUND * (bottom - top)
+    region, room = number_region(symbols), AROUND * (bottom - top)
     return region._replace(
         left=max(region.left, left - room), right=min(region.right, right + room)
     )
 
 
-def _examine_number(crop: FieldCrop, path: Sequence[Arc], beside: Detections) -> tuple[bool, float]:
+def _examine_number(crop: FieldCrop, path: Detections, beside: Detections) -> tuple[bool, float]:
     """Whether the number is struck out, and how likely all of it is in its field.
 
     path: the number's symbols.
     """
-    boxes = np.array([arc.box for arc in path if arc.is_digit])
+    boxes = path.boxes[path.are_digits]
     if not len(boxes):
         return False, 0.5  # only the recognizer sees any
     edge = crop.box[0]
@@ -144,12 +147,11 @@ def _examine_number(crop: FieldCrop, path: Sequence[Arc], beside: Detections) ->
     return False, min(probability, 0.5) if doubts.is_on_edge(ink, edge, boxes) else probability
 
 
-def _is_in_two_parts(crop: FieldCrop, path: Sequence[Arc]) -> bool:
+def _is_in_two_parts(crop: FieldCrop, path: Detections) -> bool:
     """Whether two neighbouring symbols are so far apart that they may not be of one number."""
-    middles = [(arc.box[0] + arc.box[2]) / 2 for arc in path]
-    heights = [arc.box[3] - arc.box[1] for arc in path if arc.is_digit]
-    unit = (crop.box[2] - crop.box[0]) / crop.cells if crop.cells else max(heights, default=0.0)
-    return any(right - left > _GAP * unit for left, right in pairwise(middles))
+    height = float(path.heights[path.are_digits].max(initial=0.0))
+    unit = (crop.box[2] - crop.box[0]) / crop.cells if crop.cells else height
+    return bool((np.diff(path.centres[:, 0]) > _GAP * unit).any())
 
 
 def _inside_cells(crop: FieldCrop) -> list[Grey]:

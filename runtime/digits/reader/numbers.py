@@ -1,16 +1,68 @@
-"""The number that both networks see: its likeliest text, and how likely that is as a whole."""
+"""The number that the networks see: its likeliest text, and how likely that is as a whole."""
 
+import math
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from digits.constraints.automaton import accepts_text
+import numpy as np
+
 from digits.constraints.constraints import Constraints
-from digits.reader.opinions import Views, Weights, opinions_of
+from digits.errors import ModelError
+from digits.inference.networks import Networks
+from digits.reader import ctc, lattice
+from digits.reader.detections import Floats
+from digits.reader.looks import LOOKS, Views, stack
 
 # The share of numbers that break the constraints that they should satisfy: slips of the pen, and
 # other things on the page. With 0, an allowed number would be found in every scribble.
 VIOLATION_RATE = 0.01
+
+_BEAM, _CONSTRAINED_BEAM = 8, 64  # texts that a look is asked for
+_MIN_SCORE = -40.0  # the least log probability that counts: no network can exclude a text
+# The detector learned what its probabilities mean on pages far harder than people's: on those, a
+# digit that it sees at all is rarely none. Squared, 9 of 10 lone digits in a neat hand are sure,
+# instead of half of them, and still no ring is.
+_CLARITY = 2.0
+_TINY = 1e-9
+
+
+class Calibration(NamedTuple):
+    """How scores of texts become the probability that a number is right.
+
+    temperature, shift: its log odds grow with minus the logarithm of the other texts' share,
+        divided and shifted.
+    second_opinion_weight: how much that counts beside our recognizer; 0 without one.
+    """
+
+    temperature: float
+    shift: float
+    second_opinion_weight: float = 0.0
+
+    @classmethod
+    def load(cls, networks: Networks) -> "Calibration":
+        """The calibration in the recognizer's file, for the recognizers that are asked.
+
+        Raises ModelError if the file has none for a second opinion.
+        """
+        metadata = networks.recognizer.metadata
+        if networks.second_opinion is None:
+            return cls(metadata.number_temperature, metadata.number_shift)
+        if not metadata.second_opinion_weight:
+            raise ModelError(
+                f"{networks.recognizer.name} was exported without a second opinion: export it again"
+                ' where "digits[ocr]" is installed'
+            )
+        return cls(
+            metadata.second_opinion_temperature,
+            metadata.second_opinion_shift,
+            metadata.second_opinion_weight,
+        )
+
+    def probability(self, others: float) -> float:
+        """The probability that the likeliest text is right; others: the share of all others."""
+        surprise = -math.log(max(others, _TINY))
+        return 1 / (1 + math.exp(-surprise / self.temperature - self.shift))
 
 
 class NumberReading(NamedTuple):
@@ -44,52 +96,130 @@ class NumberReading(NamedTuple):
         return likeliest({text: p for text, p in self.texts.items() if text != self.text})
 
 
-def read_number(views: Views, constraints: Constraints, weights: Weights) -> NumberReading:
+def read_number(views: Views, constraints: Constraints, calibration: Calibration) -> NumberReading:
     """Read a number, or the likeliest one that satisfies constraints.
 
-    Its probability is its share of all weight. With constraints, texts that break them count too,
-    but only as far as people break constraints and such a text arises by chance (Bayes' rule).
+    With constraints, texts that break them count, too, but only as far as people break constraints
+    and such a text arises by chance (Bayes' rule).
     """
-    views = views.without_signs() if constraints.digits_only else views
-    opinions = opinions_of(views)
-    pool = opinions.pool(weights)
-    with_digits = {text: weight for text, weight in pool.texts.items() if has_digit(text)}
-    numbers = pool._replace(texts=with_digits)
+    beam = _CONSTRAINED_BEAM if constraints else _BEAM
+    scores = score_texts(views, constraints.digits_only, beam)
+    shares = scores.shares(calibration.second_opinion_weight)
+    blank = shares[""]
+    numbers = {text: share for text, share in shares.items() if text}
     satisfying = numbers
     if constraints:
-        satisfying = opinions_of(views, constraints.automaton, opinions).pool(weights)
-    unconstrained_texts = _probabilities(pool.texts, pool.total, weights)
-    text, blank = likeliest(satisfying.texts), pool.total - numbers.total
+        satisfying = {text: p for text, p in numbers.items() if constraints.accepts(text)}
+    unconstrained_texts = _calibrated(shares, 1.0, calibration)
+    text, satisfied = likeliest(satisfying), sum(satisfying.values())
     violation_rate = VIOLATION_RATE * constraints.share(text) if text else 1.0
-    violating = violation_rate * max(numbers.total - satisfying.total, 0.0)
-    total = satisfying.total + violating + blank
+    violating = violation_rate * max(1 - blank - satisfied, 0.0)
+    total = satisfied + violating + blank
     if 2 * blank > total:
         return NumberReading("", blank / total, {}, unconstrained_texts, False)
-    if not text or satisfying.total <= violating:
-        return NumberReading(likeliest(numbers.texts), 0.0, {}, unconstrained_texts, False)
-    texts, has_two_values = _probabilities(satisfying.texts, total, weights), False
-    if re.fullmatch(r"-?[1-9][0-9]{0,2}\.[0-9]{3}", text):  # 3.200 may be 3200, if that is allowed
-        has_two_values = accepts_text(constraints.automaton, text.replace(".", ""))
-    return NumberReading(text, texts[text], texts, unconstrained_texts, True, has_two_values)
+    if not text or satisfied <= violating:
+        return NumberReading(likeliest(numbers), 0.0, {}, unconstrained_texts, False)
+    texts = _calibrated(satisfying, total, calibration)
+    is_disputed = not views.region.fits_in_crop or _has_two_values(text, constraints)
+    return NumberReading(text, texts[text], texts, unconstrained_texts, True, is_disputed)
 
 
-def _probabilities(texts: Mapping[str, float], total: float, weights: Weights) -> dict[str, float]:
-    """Make probabilities of weights: the likeliest text's is calibrated, the others' in proportion.
+def _has_two_values(text: str, constraints: Constraints) -> bool:
+    """Whether a point may be that of thousands: 3.200 is 3200, too, if that is allowed.
 
-    total: the weight of all texts, these and others.
+    So may one of two points, where nothing says what they are.
     """
+    if text.count(".") > 1:
+        return not constraints
+    is_either = re.fullmatch(r"-?[1-9][0-9]{0,2}\.[0-9]{3}", text)
+    return bool(is_either) and constraints.accepts(text.replace(".", ""))
+
+
+class TextScores(NamedTuple):
+    """What the networks say of the texts that any of them finds likely: log probabilities.
+
+    texts: each once, and first the empty one, which means no number.
+    recognizer: float64 [texts], the mean of its looks.
+    detector: float64 [texts].
+    second_opinion: float64 [texts], of the other recognizer; 0 without one.
+    absence: the detector's, that there is no digit.
+    """
+
+    texts: list[str]
+    recognizer: Floats
+    detector: Floats
+    second_opinion: Floats
+    absence: float
+
+    def shares(self, second_opinion_weight: float) -> dict[str, float]:
+        """How likely each text is by all together, with the sum 1.
+
+        What the detector reads counts as one more look; beside a second opinion, it adds nothing.
+        But that there is no digit, it knows better: a recognizer takes any ring for a 0. So its
+        probability of that is added.
+        """
+        others = self.detector / len(LOOKS)
+        if second_opinion_weight:
+            others = second_opinion_weight * self.second_opinion
+        scores = self.recognizer + others
+        scores[0] = np.logaddexp(scores[0], _CLARITY * self.absence)
+        shares = np.exp(scores - np.logaddexp.reduce(scores))
+        return dict(zip(self.texts, shares.tolist(), strict=True))
+
+
+def score_texts(views: Views, digits_only: bool = False, beam: int = _BEAM) -> TextScores:
+    """Score the likely texts of a number.
+
+    digits_only: whether minus signs and points are nothing.
+    beam: how many texts each look is asked for.
+    """
+    outputs = stack([*map(ctc.without_pauses, views.outputs)])
+    second_opinion = stack([*map(ctc.without_pauses, views.second_opinion)])
+    candidates = {"", *lattice.likely_texts(views.detections, beam)}
+    for output in (*outputs, *second_opinion):
+        candidates.update(ctc.likely_texts(output, beam))
+    variants = sorted(candidates, key=lambda text: canonical(text, digits_only))
+    names = [canonical(text, digits_only) for text in variants]
+    firsts = [n for n in range(len(names)) if n == 0 or names[n] != names[n - 1]]
+
+    def pooled(scores: Floats) -> Floats:
+        """Those of each look or network; none of them may exclude what the others see."""
+        return np.maximum(np.logaddexp.reduceat(scores, firsts, 1), _MIN_SCORE)
+
+    return TextScores(
+        [names[n] for n in firsts],
+        pooled(ctc.text_scores(outputs, variants)).mean(0),
+        pooled(lattice.text_scores(views.detections, variants)[None])[0],
+        pooled(ctc.text_scores(second_opinion, variants)).sum(0),
+        views.absence,
+    )
+
+
+def canonical(text: str, digits_only: bool = False) -> str:
+    """A number as it counts: without the signs that close an amount, as "1200.-" or ".50"; empty
+    without a digit.
+    """
+    if digits_only or not any(map(str.isdigit, text)):
+        return "".join(filter(str.isdigit, text))
+    return text.rstrip("-.").lstrip(".")
+
+
+def _calibrated(
+    texts: Mapping[str, float], total: float, calibration: Calibration
+) -> dict[str, float]:
+    """Make probabilities of shares: the likeliest text's is calibrated, the others' in proportion.
+
+    total: the share of all texts, these and others. Returns the likeliest first.
+    """
+    by_share = sorted(texts, key=texts.__getitem__, reverse=True)
     best = likeliest(texts)
-    share = texts.get(best, 0.0) / total
-    probability = weights.calibrated(share)
-    scale = (1 - probability) / max(1 - share, 1e-9) / total
-    scaled = {text: min(scale * weight, probability) for text, weight in texts.items()}
+    others = max(1 - texts.get(best, 0.0) / total, 0.0)
+    probability = calibration.probability(others)
+    scale = (1 - probability) / max(others, _TINY) / total
+    scaled = {text: min(scale * texts[text], probability) for text in by_share}
     return scaled | {best: probability} if texts else {}
 
 
 def likeliest(texts: Mapping[str, float]) -> str:
-    """The text with the largest probability or weight; empty if there are none."""
+    """The text with the largest probability or share; empty if there are none."""
     return max(texts, key=texts.__getitem__, default="")
-
-
-def has_digit(text: str) -> bool:
-    return any(map(str.isdigit, text))

@@ -6,20 +6,19 @@ import numpy as np
 
 from digits.images.grey import Grey
 from digits.reader.detections import DIGITS, SAME, Detections, Integers, concatenate, overlaps
-from digits.reader.lattice import Arc, best_path, build_lattice, has_digit
 from digits.reader.lines import nearest_digits, text_lines
+from digits.reader.path import best_path
 from digits.reader.pyramid import MapsFn, detect
 from digits.vision.ranker import Evidence
 
-Lattices = list[list[list[Arc]]]  # lines of columns, each with its lattice
-Paths = list[list[list[Arc]]]  # lines of columns, each with its lattice's best path
+Columns = list[list[Detections]]  # of each line
 
 MUCH_LARGER = 2.0  # by the height; the digits of one number differ less
 _INSIDE = 0.65  # of a box's area; then it is part of the other, if that is much larger
 _MAX_LOG_ODDS = 30.0  # so that no exponential overflows
 
 
-def best_paths(page: Grey, maps: MapsFn) -> Paths:
+def read_symbols(page: Grey, maps: MapsFn) -> Columns:
     """Read a page by the detector alone, as training and export do to measure it.
 
     page: uint8 [height, width].
@@ -27,8 +26,7 @@ def best_paths(page: Grey, maps: MapsFn) -> Paths:
 
     Returns lines from top to bottom, in each its columns, in each its symbols.
     """
-    lines = build_lattices(find_symbols(page, maps))
-    return [[best_path(lattice) for lattice in line] for line in lines]
+    return [[*map(best_path, line)] for line in find_columns(find_symbols(page, maps))]
 
 
 def find_symbols(page: Grey, maps: MapsFn, height: float | None = None) -> Detections:
@@ -107,8 +105,11 @@ def one_digit_evidence(detections: Detections) -> Evidence:
     return Evidence(weights[:DIGITS], float(weights[-2]), float(weights[-1]))
 
 
-def build_lattices(detections: Detections) -> Lattices:
-    """The lattices of columns, line by line: those with a digit on their best path."""
+def find_columns(detections: Detections) -> Columns:
+    """The lines of a page, in each its columns, in each what may be a symbol of it.
+
+    A column is a number, or what looks like one: on its best path is a digit.
+    """
     are_likely = detections.are_digits & (detections.scores > 0)
     digits, alternatives = detections.select(are_likely), detections.select(~are_likely)
     nearest = nearest_digits(alternatives, digits.boxes)
@@ -116,12 +117,12 @@ def build_lattices(detections: Detections) -> Lattices:
     firsts = np.searchsorted(nearest[order], np.arange(len(digits.scores)))
     _, *by_digit = np.split(order, firsts)  # the first have no digit beside them
 
-    def lattice(column: Integers) -> list[Arc]:
-        beside = np.concatenate([by_digit[index] for index in column])
-        return build_lattice(concatenate([digits.select(column), alternatives.select(beside)]))
+    def column(members: Integers) -> Detections:
+        beside = np.concatenate([by_digit[index] for index in members])
+        return concatenate([digits.select(members), alternatives.select(beside)])
 
     lines = [
-        [arcs for arcs in map(lattice, columns) if has_digit(best_path(arcs))]
+        [symbols for symbols in map(column, columns) if best_path(symbols).are_digits.any()]
         for columns in text_lines(digits)
     ]
     return [line for line in lines if line]

@@ -1,42 +1,43 @@
 """The symbols of a number's text: where each of them is, and what else it may be."""
 
-from collections.abc import Mapping, Sequence
-from itertools import groupby, pairwise
+from collections.abc import Mapping
 
 import numpy as np
 
 from digits.alignment import INVENTED, align
-from digits.inference.interface import SYMBOLS
+from digits.inference.interface import CROP_HEIGHT, SYMBOLS
+from digits.reader import ctc
+from digits.reader.crops import MARGINS
 from digits.reader.detections import Floats
-from digits.reader.lattice import Arc, Box, best_path, forced_path
+from digits.reader.looks import Views
 
+Box = tuple[float, float, float, float]  # left, top, right and bottom in the page's pixels
+
+STEP = 4  # pixels of a crop to a step of the recognizer
 _MIN_PROBABILITY = 0.01  # probability of a text that tells of alternatives
 
 
-def symbol_boxes(text: str, lattice: Sequence[Arc], box: Box) -> list[Box]:
-    """A box for each symbol of a text: the detector's, and between these for what it overlooks.
+def symbol_boxes(text: str, views: Views) -> list[Box]:
+    """A box for each symbol of a text: the detector's; where it overlooks one, as high as a digit.
 
-    lattice: what the detector sees of the number.
-    box: where the number is.
+    The recognizer says where a symbol is: between the middles of its neighbours.
     """
-    if forced := forced_path(lattice, text):
-        return [arc.box for arc in forced]
-    path = best_path(lattice)
-    partners = align(text, [arc.symbol for arc in path]).partners
-    detected = [path[partner].box if partner != INVENTED else None for partner in partners]
-    left, top, right, bottom = box
-    sides = [(symbol[1], symbol[3]) for symbol in detected if symbol] or [(top, bottom)]
-    top, bottom = np.median(sides, 0).tolist()
-    next_lefts = [symbol[0] for symbol in detected if symbol] + [right]
+    region = views.region
+    height = (region.bottom - region.top) / (1 + MARGINS.above + MARGINS.below)
+    pixels = STEP * (region.bottom - region.top) / CROP_HEIGHT  # of the page, a step
+    middles = region.left + pixels * ctc.align(views.outputs[0], text)
+    edges = [region.left, *((middles[1:] + middles[:-1]) / 2).tolist(), region.right]
     boxes = list[Box]()
-    for symbol, group in groupby(detected):
-        if symbol:
-            boxes.append(symbol)
-            next_lefts.pop(0)
+    for n, (symbol, x) in enumerate(zip(text, middles.tolist(), strict=True)):
+        centres = views.detections.centres[:, 0]
+        inside = views.detections.select((centres > edges[n]) & (centres < edges[n + 1]))
+        if len(inside.scores):
+            merits = inside.scores + inside.symbols[:, SYMBOLS.index(symbol)]
+            boxes.append(tuple(inside.boxes[merits.argmax()].tolist()))
         else:
-            start = boxes[-1][2] if boxes else left
-            edges = np.linspace(start, max(start, next_lefts[0]), len([*group]) + 1).tolist()
-            boxes += [(near, top, far, bottom) for near, far in pairwise(edges)]
+            y, half = region.line_y(x), height / 2
+            left, right = max(edges[n], x - half), min(edges[n + 1], x + half)
+            boxes.append((left, y - half, right, y + half))
     return boxes
 
 

@@ -7,27 +7,30 @@ import pytest
 from digits import Constraints
 from digits.forms.form import Field, Form, Rule
 from digits.forms.rules import apply_rules
-from digits.reader.numbers import VIOLATION_RATE, NumberReading, likeliest, read_number
-from tests.drawings import EVEN, lattice, views
+from digits.reader.numbers import (
+    VIOLATION_RATE,
+    NumberReading,
+    likeliest,
+    read_number,
+)
+from tests.drawings import EVEN, steps, views
 
 Symbols = Sequence[str | Mapping[str, float]]
 Read = tuple[list[NumberReading], list[str]]
 SUM = "total = q1 + q2"
 ROSTER = Rule((0, 1), frozenset({("1234", "7"), ("1294", "3"), ("5586", "7.5")}))
-# Which makes probabilities about equal to shares.
-SHARES = EVEN._replace(number_temperature=0.911, number_shift=-0.677)
 SEVEN_OR_ONE, THREE_OR_NINE = {"7": 0.55, "1": 0.44}, {"3": 0.55, "9": 0.44}
 
 
 def check(fields: Mapping[str, Symbols], *rules: str | Rule, length: int | None = None) -> Read:
     """Apply sums and a roster to what the fields show."""
     constraints = Constraints(length)
-    sure = ([{s: 0.99999} if isinstance(s, str) else s for s in text] for text in fields.values())
-    lattices = [[arc._replace(score=40.0) for arc in lattice("", *each)] for each in sure]
     blank = NumberReading("", 0.9999, {}, {}, False)
-    numbers = [
-        read_number(views(arcs), constraints, SHARES) if arcs else blank for arcs in lattices
-    ]
+    numbers = list[NumberReading]()
+    for text in fields.values():
+        symbols = ({s: 0.9999} if isinstance(s, str) else s for s in text)
+        seen = views(steps("", *symbols), scores=(40.0,) * 4)
+        numbers.append(read_number(seen, constraints, EVEN) if text else blank)
     return apply_rules(make_form(fields, *rules), numbers)
 
 
@@ -52,7 +55,7 @@ def to_text(number: NumberReading) -> str:
         ("4", "", [{"1": 0.5, "4": 0.49}], "4  4", None),
         ([SEVEN_OR_ONE], [{"7": 0.5, "1": 0.49}], "8", "7? 1? 8", None),  # or 1 and 7
         ("4", "7", "12", "4? 7? 12?", "total isn't q1 + q2"),
-        ("4", "7", "1.1.", "4? 7? 1.1.?", "total isn't q1 + q2"),
+        ("4", "7", "1.1.1", "4? 7? 1.1.1?", "total isn't q1 + q2"),
         ("4", [SEVEN_OR_ONE], "", "4 7? ", "total can't be checked: total is blank"),
     ],
 )
@@ -114,3 +117,12 @@ def test_probabilities_are_those_of_all_combinations(seed: int) -> None:
         weights[range(4), values] += shares[range(4), picked].prod() * wrong[wrong > 0].prod()
     expected = [weights[i, int(each.text)] / weights[i].sum() for i, each in enumerate(numbers)]
     np.testing.assert_allclose([each.probability for each in numbers], expected, rtol=1e-3)
+
+
+def test_field_that_is_struck_out_keeps_its_text() -> None:
+    """Its probability is 0, and so is that of all its other texts."""
+    fields: dict[str, Symbols] = {"q1": "4", "q2": [SEVEN_OR_ONE], "total": [THREE_OR_NINE]}
+    numbers = check(fields)[0]
+    numbers[1] = numbers[1]._replace(probability=0.0)
+    revised, _ = apply_rules(make_form(fields, SUM), numbers)
+    assert [number.text for number in revised[:2]] == ["4", "7"]

@@ -6,7 +6,7 @@ import pytest
 from digits.inference.interface import SYMBOLS
 from digits.reader.detections import concatenate
 from digits.reader.lines import text_lines
-from digits.reader.page import best_paths, build_lattices, find_symbols, one_digit_evidence
+from digits.reader.page import find_columns, find_symbols, one_digit_evidence, read_symbols
 from tests.drawings import Box, Drawn, Network, detections, row_of, text_of
 
 SHAPE = 600, 800
@@ -64,15 +64,15 @@ LONE_SIGN = Drawn("-", (300, 300, 312, 312)), Drawn(".", (300, 300, 312, 312))
 @pytest.mark.usefixtures("whole_pages")
 def test_text_of_a_page(drawn: list[Drawn], text: str) -> None:
     for order in (drawn, drawn[::-1]):
-        assert text_of(best_paths(np.full(SHAPE, 255, np.uint8), Network(order, SHAPE))) == text
+        assert text_of(read_symbols(np.full(SHAPE, 255, np.uint8), Network(order, SHAPE))) == text
 
 
 def test_improbable_symbol_is_nothing_but_an_alternative() -> None:
     drawn = [*row_of("42", 60, 100), Drawn("7", (108, 100, 126, 130), -1.0)]
     page, network = np.full(SHAPE, 255, np.uint8), Network(drawn, SHAPE)
-    assert text_of(best_paths(page, network)) == "42"
-    [[lattice]] = build_lattices(find_symbols(page, network))
-    assert text_of([[lattice]]) == "427"
+    assert text_of(read_symbols(page, network)) == "42"
+    [[column]] = find_columns(find_symbols(page, network))
+    assert text_of([[column]]) == "427"
 
 
 @pytest.mark.parametrize("score", [-2.0, 0.0, 3.0, 500.0])

@@ -6,7 +6,7 @@ from PIL import Image
 
 from digits.inference.detector_model import DetectorModel
 from digits.inference.interface import MAX_DIGIT_HEIGHT
-from digits.reader.page import best_paths, suppress
+from digits.reader.page import read_symbols, suppress
 from digits.reader.pyramid import Level, detect, find_peaks
 from tests.drawings import NOTHING, Maps, Network, row_of, text_of
 
@@ -58,7 +58,7 @@ def test_last_look_leaves_blank_margins_out(monkeypatch: pytest.MonkeyPatch) -> 
 
     for around in (np.inf, MAX_DIGIT_HEIGHT):
         monkeypatch.setattr("digits.reader.pyramid._AROUND", around)
-        texts.add(text_of(best_paths(page, maps)))
+        texts.add(text_of(read_symbols(page, maps)))
     assert len(texts) == 1 and areas[-1] < max(areas) / 2
 
 

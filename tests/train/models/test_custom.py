@@ -158,7 +158,7 @@ def test_a_second_detector_or_recognizer_is_trained_resumed_and_exported(
     """Its file has the weights of its own float layers, and the others in integers."""
     crops = [Crop(page.pixels[:CROP_HEIGHT], "777") for page in PAGES]
     pages = [page._replace(text="777") for page in PAGES]
-    drawn = {"pages": PAGES, "number_pages": pages, "crops": crops, "batches": [to_batch(crops)]}
+    drawn = {"pages": PAGES, "number_pages": pages, "batches": [to_batch(crops)]}
     for kind, pictures in drawn.items():
         monkeypatch.setattr(held_out, f"draw_{kind}", lambda pictures=pictures: pictures)
     for patch in short.bar_patches():

@@ -8,7 +8,7 @@ from digits_train.camera.exposure import Photograph, photograph
 from digits_train.camera.ink import EM
 from digits_train.camera.materials import Materials
 from digits_train.camera.numbers import random_digits
-from digits_train.camera.ranges import RANGES, Ranges, legible
+from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.camera.rows import RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
@@ -75,16 +75,16 @@ def labelled(photo: Photograph, text: str = "") -> LabelledPage:
 def number_page(random: Random, materials: Materials, numbers: Sequence[str]) -> LabelledPage:
     """A photographed page of numbers of digits, minus and point by one writer, one a line.
 
-    Each character can be told apart, and nothing lies on them. A comma is as good as a point.
+    Nothing lies on them. A comma is as good as a point.
     """
-    ranges, longest = legible(materials.ranges), max(map(len, numbers))
+    ranges, longest = materials.ranges, max(map(len, numbers))
     while True:
         height = log_uniform(random, *ranges.page_height)
         style = random_style(random, ranges, height)
         pitch = style.pitch * height
         shape = round(pitch * (len(numbers) + 1)), round((2 + 2 * longest) * height)
         window = Window.empty(shape, margin=0)
-        rows = RowWriter(window, style, materials._replace(ranges=ranges), random)
+        rows = RowWriter(window, style, materials, random)
         spacing, comma = str(random.choice(["plain", "tight"])), random.random() < 0.5
         for line, text in enumerate(numbers, 1):
             rows.write(text.replace(".", ",") if comma else text, height, line * pitch, spacing)

@@ -1,0 +1,106 @@
+"""What the networks see of a number: its place, and what recognizers read there in several looks.
+
+A recognizer doubts most where a slightly different crop of the same number would change its mind.
+So it looks several times, and the logarithms of its probabilities are averaged (test-time
+augmentation).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.images.grey import Grey
+from digits.reader import crops
+from digits.reader.crops import Region
+from digits.reader.ctc import BLANK
+from digits.reader.detections import DIGITS, Detections, Floats
+from digits.reader.path import best_path
+
+# Crops to log probabilities: `RecognizerModel.log_probabilities`.
+RecognizeFn = Callable[[Sequence[Grey]], Sequence[NDArray[np.float32]]]
+
+# How much each look takes away above, below and at both sides, in heights of the region: as it is,
+# closer, wider, higher.
+LOOKS = (0.0, 0.0, 0.0), (0.08, 0.08, 0.06), (-0.08, -0.08, -0.06), (0.05, -0.05, 0.0)
+_NEVER = -1e3  # log probability of what can't be
+
+
+class Views(NamedTuple):
+    """What the networks see of a number.
+
+    detections: what may be its symbols.
+    region: where the recognizer looks first.
+    outputs: float64 [looks, steps, 13], its log probabilities; steps may end with sure blanks.
+    second_opinion: float64 [0 or 1, steps, 13], likewise of another recognizer.
+    """
+
+    detections: Detections
+    region: Region
+    outputs: Floats
+    second_opinion: Floats
+
+    @property
+    def absence(self) -> float:
+        """The logarithm of the detector's probability that there is no digit."""
+        digits = np.exp(self.detections.symbols[:, :DIGITS]).sum(1) * self.detections.probabilities
+        return float(np.log1p(-digits.clip(0, 1 - 1e-12)).sum())
+
+
+def number_region(detections: Detections) -> Region:
+    """The region of all that may be a part of a number.
+
+    detections: with a digit on their best path, whose digits tell the line.
+    """
+    path = best_path(detections)
+    are_digits = np.append(path.are_digits, np.zeros(len(detections.scores), bool))
+    return crops.around(np.concatenate([path.boxes, detections.boxes]), are_digits)
+
+
+def look_at(
+    page: Grey,
+    numbers: Sequence[tuple[Detections, Region]],
+    recognize: RecognizeFn,
+    second_opinion: RecognizeFn | None = None,
+) -> list[Views]:
+    """What recognizers read of the numbers of a page, all at once.
+
+    page: uint8 [height, width].
+    numbers: what may be the symbols of each, and its region.
+    """
+    looks = [crops.cut(page, look) for _, region in numbers for look in _looks_at(region)]
+    outputs = recognize([*map(crops.normalised, looks)])
+    others = second_opinion(looks[:: len(LOOKS)]) if second_opinion else []
+    return [
+        Views(
+            detections,
+            region,
+            stack(outputs[len(LOOKS) * n : len(LOOKS) * (n + 1)]),
+            stack(others[n : n + 1]),
+        )
+        for n, (detections, region) in enumerate(numbers)
+    ]
+
+
+def _looks_at(region: Region) -> list[Region]:
+    height = region.bottom - region.top
+    return [
+        region._replace(
+            left=region.left + sides * height,
+            top=region.top + top * height,
+            right=region.right - sides * height,
+            bottom=region.bottom - bottom * height,
+        )
+        for top, bottom, sides in LOOKS
+    ]
+
+
+def stack(outputs: Sequence[NDArray[Any]]) -> Floats:
+    """Outputs [steps, 13] as one array: float64 [n, steps, 13]; blanks end shorter ones."""
+    steps = max(map(len, outputs), default=0)
+    stacked = np.full((len(outputs), steps, BLANK + 1), _NEVER)
+    stacked[..., BLANK] = 0.0
+    for padded, output in zip(stacked, outputs, strict=True):
+        padded[: len(output)] = output
+    return stacked
