@@ -25,9 +25,9 @@ def test_server_restart(desktop: Page) -> None:
     example.click()
     desktop.wait_for_status(LOST)
     with served("--port", str(server.port)):
-        desktop.wait_for_text("5")
+        desktop.wait_for_text("5", "5?")
         desktop.draw(SEVEN)
-        desktop.wait_for_text("7")
+        desktop.wait_for_text("7", "7?")
     assert desktop.complaints()
 
 
