@@ -174,7 +174,8 @@ def test_pool_starts_a_worker_only_if_all_are_busy(pool: Pool[str, object], tmp_
     waiting = pool.submit(f"wait for {tmp_path / 'go'}")
     second = pool.submit("").result()
     (tmp_path / "go").touch()
-    assert waiting.result() == first != second
+    answered = {waiting.result(), second}  # whichever thread took the idle worker
+    assert first in answered and len(answered) == 2
 
 
 @pytest.mark.unix
