@@ -26,7 +26,7 @@ from digits_train.tasks.task import AnyTask
 from digits_train.training import Training
 
 _TIMED_STEPS = 10  # by which the time of all is estimated
-_MIN_TOLD = 60  # seconds
+_LONG_TRAINING = 60  # seconds, of which the estimate is printed
 
 
 class TrainResult(NamedTuple):
@@ -152,7 +152,7 @@ def _fit(run: RunDir, state: Training, task: AnyTask) -> None:
             bar.advance(task_id)
             if dist.is_main and state.step == estimated_at:
                 seconds = bar.tasks[0].time_remaining or 0
-                if seconds > _MIN_TOLD:
+                if seconds > _LONG_TRAINING:
                     bar.console.print(f"this takes about {seconds / 60:.0f} minutes")
 
         for measured in fit(state, task, on_step):

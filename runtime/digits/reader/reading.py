@@ -1,6 +1,7 @@
 """Read the numbers of a page: the detector finds them, the recognizer reads them."""
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -54,8 +55,8 @@ def find_numbers(
     lines = find_columns(detections)
     numbers = [(column, number_region(column)) for line in lines for column in line]
     views = look_at(page, numbers or [_only_digit(detections, page)], recognize, second_opinion)
-    counts = [len(line) for line in lines] or [1]
-    return [[views.pop(0) for _ in range(count)] for count in counts]
+    remaining = iter(views)
+    return [[*islice(remaining, len(line))] for line in lines] or [views]
 
 
 def _only_digit(detections: Detections, page: Grey) -> tuple[Detections, crops.Region]:

@@ -13,7 +13,7 @@ from digits.reader.looks import Views
 
 Box = tuple[float, float, float, float]  # left, top, right and bottom in the page's pixels
 
-STEP = 4  # pixels of a crop to a step of the recognizer
+_STEP = 4  # pixels of a crop to a step of the recognizer
 _MIN_PROBABILITY = 0.01  # probability of a text that tells of alternatives
 
 
@@ -24,7 +24,7 @@ def symbol_boxes(text: str, views: Views) -> list[Box]:
     """
     region = views.region
     height = (region.bottom - region.top) / (1 + MARGINS.above + MARGINS.below)
-    pixels = STEP * (region.bottom - region.top) / CROP_HEIGHT  # of the page, a step
+    pixels = _STEP * (region.bottom - region.top) / CROP_HEIGHT  # of the page, a step
     middles = region.left + pixels * ctc.align(views.outputs[0], text)
     edges = [region.left, *((middles[1:] + middles[:-1]) / 2).tolist(), region.right]
     boxes = list[Box]()
