@@ -69,7 +69,7 @@ def _train(
         batch = next(batches)
         with _autocast(training, task):
             outputs = network(batch.inputs)
-        loss, sums = task.loss(outputs, batch)
+        loss, sums = task.loss(training.model, outputs, batch)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         if recipe.max_gradient_norm is not None:

@@ -7,21 +7,25 @@ from itertools import islice
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
+from PIL import Image
 
+from digits_train.camera import single
 from digits_train.camera.exposure import Photograph, photograph, texture
 from digits_train.camera.materials import Materials
 from digits_train.camera.page import compose
 from digits_train.camera.window import Window
 from digits_train.mining import with_hard
 from digits_train.own_pages import OwnPages
-from digits_train.pixels import Random
+from digits_train.pixels import Random, ink_bounds, log_uniform
 from digits_train.recipes import DetectorRecipe
-from digits_train.symbols import Box, LabelledPage, label_window
+from digits_train.symbols import Box, LabelledPage, Symbol, label_window
 
 # Cells and single digits, cut out tightly: many small crops in a batch.
 CROP_SIDE, _SMALLEST = 96, 8  # pixels
 _CROPS_OF_WINDOW = 4
 _PLAIN_HEIGHT = 30.0  # pixels of the digits that aren't there
+_SINGLE = {"digit": 0.7, "other": 0.2, "blank": 0.1}  # shares
+_LARGEST = 100.0  # pixels of the writing, before it is reduced
 _REPEATED = 16  # pixels at least that repeat a crop's edge, as `digits.reader.pyramid` pads pages
 
 
@@ -50,8 +54,12 @@ class Windows:
         materials, side = with_hard(self.materials, hard), self.recipe.window
         random = np.random.default_rng([self.seed, 2, self.rank, number])
         count = round(self.recipe.own * self.size) if self.own else 0
-        if not (count or self.held_out) and random.random() < materials.ranges.crops:
-            crops = self.size * (side // CROP_SIDE) ** 2  # as many pixels
+        chances = np.cumsum([materials.ranges.crops, materials.ranges.alone])
+        kind = 2 if count or self.held_out else np.searchsorted(chances, random.random(), "right")
+        crops = self.size * (side // CROP_SIDE) ** 2  # as many pixels
+        if kind == 1:
+            return [make_single(materials, random) for _ in range(crops)]
+        if kind == 0:
             pictures = islice(make_crops(materials, random, side, self.recipe.photographs), crops)
         else:
             windows = make_windows(materials, random, side, self.recipe.photographs)
@@ -100,6 +108,34 @@ def make_crops(
             boxes = [(x, y, x + height, y + height) for x, y in corners.tolist()]
         for index in random.permutation(len(boxes))[:_CROPS_OF_WINDOW]:
             yield crop(photo, boxes[index], random.uniform(*ranges.room, 4) * height)
+
+
+def make_single(materials: Materials, random: Random) -> LabelledPage:
+    """A picture of one digit, or of none, as large as a crop; its edges repeat beyond.
+
+    Cells, cut-out boxes, drawings, and few pixels that are enlarged: what is sent to be read as
+    one digit.
+    """
+    ranges, limit = materials.ranges, CROP_SIDE - 2 * _REPEATED
+    few = replace(ranges, largest=_LARGEST)
+    picture = single.draw(_SINGLE, random, materials._replace(ranges=few))
+    bounds = ink_bounds(picture.ink) if picture.ink.any() else np.array([0, 0, limit, limit])
+    width, height = (bounds[2:] - bounds[:2]).tolist()
+    scale = min(log_uniform(random, *ranges.seen_height) / height, limit / width)
+    image, size = Image.fromarray(picture.pixels), np.array(picture.pixels.shape[::-1])
+    pixels = ranges.enlarged.draw(random)
+    if 0 < pixels < height:
+        image = image.resize((size * pixels / height).round().clip(1).astype(int))
+    image = image.resize((size * scale).round().clip(_SMALLEST).astype(int))
+    bounds = bounds * np.tile(image.size / size, 2)
+    window = Window.empty((image.height, image.width))
+    if picture.label < single.SEVERAL:
+        left, top, right, bottom = bounds.tolist()
+        window.symbols.append(Symbol((left, top, right, bottom), picture.label, bottom - top))
+    photo = Photograph(np.asarray(image), np.zeros_like(window.ink), window)
+    room = np.tile(limit - (bounds[2:] - bounds[:2]), 2) / 2
+    photo = crop(photo, bounds.tolist(), room)
+    return label_window(photo.pixels, *photo.visible())
 
 
 def crop(photo: Photograph, box: Box, room: NDArray[np.float64]) -> Photograph:

@@ -182,6 +182,9 @@ class Ranges(Struct, frozen=True, forbid_unknown_fields=True):
     # Crops for the detector
     crops: Chance = 0.125  # chance that a batch is of tight crops
     room: Range = (0.0, 0.6)  # heights between ink and the crop's edge
+    alone: Chance = 0.125  # chance that a batch is of pictures of one digit, or of none
+    seen_height: LogRange = (9.0, 60.0)  # pixels: of the digit in such a picture
+    enlarged: Mixture = Mixture(0.25, (7.0, 16.0))  # pixels of its height before it is enlarged
 
     # Whole pages
     page_height: LogRange = (16.0, 110.0)  # pixels: of the digits

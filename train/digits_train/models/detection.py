@@ -23,6 +23,7 @@ _NEIGHBOUR_SPREAD = 0.22  # of the distance to the next symbol: their peaks stay
 _MIN_NEIGHBOUR_SPREAD = 1.4  # pixels
 _NEAR = 0.35  # of a peak's height: there symbol and box are learnt
 PEAK = 0.999  # of the heat: only a centre's own cell has so much
+_PEAKS_DECAY = 0.99  # of the running mean of the peaks in a batch
 
 
 _DEFAULT = DetectorRecipe(
@@ -99,6 +100,11 @@ class DetectorNetwork(BaseNetwork):
     }
     threads = learning_cores()  # the others compose what it is trained on
     mixed_precision = True
+    mean_peaks: Tensor  # float32 []: how many symbols a batch has, on average; 0 before the first
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean_peaks", torch.zeros(()))
 
     @staticmethod
     def targets(pages: Sequence[LabelledPage]) -> Targets:
@@ -106,18 +112,19 @@ class DetectorNetwork(BaseNetwork):
         maps = zip(*map(make_targets, pages), strict=True)
         return Targets(*(torch.from_numpy(np.stack(arrays)) for arrays in maps))
 
-    @staticmethod
-    def loss(maps: Maps, targets: Targets) -> Tensor:
+    def loss(self, maps: Maps, targets: Targets) -> Tensor:
         """The focal loss of the centres, and where symbols are, cross-entropy and smooth L1.
 
-        X. Zhou et al., "Objects as points", 2019. Centres are summed and divided by their number.
+        X. Zhou et al., "Objects as points", 2019. There the centres' loss is divided by their
+        number in the batch; here by a running mean, so that a batch with few isn't all about what
+        is empty.
         """
         logits = maps.centres[:, 0].float()
         probability = logits.sigmoid().clamp(1e-4, 1 - 1e-4)
         peak = targets.heat >= PEAK
         full = (1 - probability) ** 2 * probability.log()
         empty = probability**2 * (1 - probability).log() * (1 - targets.heat) ** 4 * targets.weight
-        centres = -torch.where(peak, full, empty).sum() / peak.sum().clamp(min=1)
+        centres = -torch.where(peak, full, empty).sum() / self._count_peaks(peak.sum())
         near = targets.symbols >= 0
         # The sum over no cells is 0, where the mean would be NaN.
         count = near.sum().clamp(min=1)
@@ -130,6 +137,14 @@ class DetectorNetwork(BaseNetwork):
         )
         sizes = smooth_l1_loss(predicted, boxes, beta=0.1, reduction="sum")
         return centres + symbols / count + sizes / (4 * count)
+
+    def _count_peaks(self, peaks: Tensor) -> Tensor:
+        """The mean number of a batch's peaks, at least 1; in training, this batch counts, too."""
+        if self.training:
+            is_first = self.mean_peaks == 0
+            mean = self.mean_peaks.lerp(peaks.to(self.mean_peaks), 1 - _PEAKS_DECAY)
+            self.mean_peaks.copy_(torch.where(is_first, peaks, mean))
+        return self.mean_peaks.clamp(min=1)
 
     @torch.inference_mode()
     def predict(self, pages: Tensor) -> Maps:

@@ -169,7 +169,9 @@ class Classification(Task[Recipe, Batch]):
             logits = self.parent(images)
         return with_none(logits.float()).softmax(1)
 
-    def loss(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(
+        self, model: BaseNetwork, outputs: Tensor, batch: Batch
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy in nats: its mean over the digits, and over the outliers by their weight.
 
         In a fine-tuning, only one's own pictures teach anything new.

@@ -99,8 +99,11 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
         # Some batches wait in a thread.
         yield from prefetch(make, compose_ahead(windows, keys, device, _MAX_AHEAD - 4))
 
-    def loss(self, outputs: Maps, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        mean = self.network.loss(Maps(*outputs), batch.targets)
+    def loss(
+        self, model: BaseNetwork, outputs: Maps, batch: Batch
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        assert isinstance(model, DetectorNetwork)
+        mean = model.loss(Maps(*outputs), batch.targets)
         return mean, {"train_loss": mean.detach() * batch.size}
 
     def find_hard(self, model: BaseNetwork, step: int) -> list[int]:

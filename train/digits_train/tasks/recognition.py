@@ -66,7 +66,9 @@ class Recognition(StreamTask[RecognizerRecipe, Batch]):
         for batch in chunks.stream(training.step, dist.device):
             yield batch._replace(inputs=batch.inputs.to(dist.device))
 
-    def loss(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(
+        self, model: BaseNetwork, outputs: Tensor, batch: Batch
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         total = self.network.losses(outputs, batch.texts).sum()
         return total / batch.size, {"train_loss": total.detach()}
 

@@ -86,7 +86,9 @@ class Task(ABC, Generic[RecipeT, BatchT]):
         """
 
     @abstractmethod
-    def loss(self, outputs: Any, batch: BatchT) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(
+        self, model: BaseNetwork, outputs: Any, batch: BatchT
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """The mean loss of the network's outputs; and sums over the training examples.
 
         The sums, float32 scalars, are named as the metrics that have their means; the first is of
