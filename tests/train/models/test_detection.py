@@ -52,7 +52,7 @@ def test_the_loss_of_the_truth_is_small_and_that_of_an_empty_page_finite() -> No
     centres = torch.where(targets.heat >= 0.999, 12.0, -12.0)[:, None]
     symbols = 20.0 * one_hot(targets.symbols.clamp(min=0), len(SYMBOLS)).movedim(-1, 1)
     perfect = Maps(centres, symbols, targets.boxes)
-    loss = DetectorNetwork.loss
+    loss = DetectorNetwork().loss
     least = loss(perfect, targets)
     assert least < 0.6  # label smoothing leaves some
     for wrong, more in (

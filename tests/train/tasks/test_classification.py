@@ -128,7 +128,7 @@ def test_parent_teaches_all_but_own_pictures(train_slice: Split, parent: Network
     images, labels, trained, is_own, *_ = batch
     assert is_own.any() and (labels == NONE).any() and not torch.equal(images, images.round())
     logits = torch.randn(len(labels), 10, requires_grad=True)
-    objective, sums = task.loss(logits, batch)
+    objective, sums = task.loss(parent, logits, batch)
     objective.backward()  # type: ignore[no-untyped-call]
     answers = with_none(parent(images)).softmax(1)
     wanted = torch.where(is_own[:, None], one_hot(labels, NONE + 1), answers)
