@@ -25,7 +25,6 @@ from PIL import Image, ImageDraw, ImageOps
 
 from digits import Classifier, Constraints
 from digits.data import mnist
-from digits.digit import examine
 from digits.drawing import annotate, debug_strip
 from digits.forms.evidence import draw_sheet
 from digits.images import picture
@@ -299,8 +298,8 @@ def hypotheses() -> None:
     sheet.write(chosen(mnist.load("test"), "2", start=11), 130, 60, size=190)
     photo = sheet.photograph(tilt=-3, light=shadow(300, 420))
     classifier = Classifier()
-    [examined] = examine(classifier.networks, [picture.load(photo)])
-    strip = debug_strip(examined, examined.prediction(classifier.threshold))
+    page = picture.load(photo)
+    strip = debug_strip(page, classifier.predict(page))
     strip.save(HERE / "hypotheses.png", optimize=True)
 
 

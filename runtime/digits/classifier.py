@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import TYPE_CHECKING
 
-from digits.digit import examine
+from digits.digit import predict_digits
 from digits.images import picture
 from digits.images.picture import Source
 from digits.inference.metadata import Kernels, NetworkTask
@@ -100,8 +100,8 @@ class Classifier:
         """
         if isinstance(sources, str | bytes):
             raise TypeError("predict_batch takes a list of pictures; predict takes one")
-        examined = examine(self.networks, [picture.load(source) for source in sources])
-        return [candidates.prediction(self.threshold) for candidates in examined]
+        pictures = [picture.load(source) for source in sources]
+        return predict_digits(self.networks, pictures, self.threshold)
 
     def read(
         self,

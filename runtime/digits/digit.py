@@ -1,41 +1,140 @@
-"""Read the one digit in each picture: by the classifier, and in doubt by the detector, too."""
+"""Read the one digit in each picture: by its ink, and in doubt by what the detector sees, too."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from digits.images.grey import Grey
 from digits.images.picture import GreyImage
-from digits.inference.engine import runs_all_networks
 from digits.inference.networks import Networks
-from digits.vision.candidates import Candidates, examine_by_classifier, examine_inverted
-from digits.vision.ranker import Evidence
+from digits.prediction import NOTES, Prediction, Status
+from digits.vision.frame import to_mnist
+from digits.vision.ink import Ink, extract_ink
+from digits.vision.segmentation import find_digit
+
+if TYPE_CHECKING:
+    from digits.reader.page import SingleDigitVote
+
+_MARGIN = 0.1  # of the box's longer side: the detector's boxes cut off the ends of some strokes
+
+Probabilities = NDArray[np.floating]
 
 
-def examine(networks: Networks, pictures: Sequence[GreyImage]) -> list[Candidates]:
-    """Examine pictures, in one batch, and by the detector those that show more than a sure digit.
+class Candidate(NamedTuple):
+    """What may be the digit of a picture.
 
-    Those cut or in doubt are examined in both polarities first. Raises ModelError if a network
-    fails, or the detector can't be used.
+    box: left, top, right and bottom in its pixels. frame: uint8 [28, 28], what the classifier sees.
+    probabilities: float [10], with the sum 1. several, none: the probability of more digits, or
+    none, which `probabilities` have spread evenly.
     """
+
+    box: tuple[float, float, float, float]
+    frame: NDArray[np.uint8]
+    probabilities: Probabilities
+    several: float = 0.0
+    none: float = 0.0
+
+
+def predict_digits(
+    networks: Networks, pictures: Sequence[GreyImage], threshold: float
+) -> list[Prediction]:
+    """Read the one digit in each picture.
+
+    Where the picture's ink is one piece, not cut, and the classifier is sure of it, that is the
+    answer. Otherwise the detector looks at the picture, too, and the classifier at its box.
+
+    threshold: see `Classifier`. Raises ModelError if a network fails, or can't be used.
+    """
+    segments = [find_digit(extract_ink(picture.pixels)) for picture in pictures]
+    inks = [segment.component.ink for segment in segments if segment]
+    frames = to_mnist(inks)
+    classified = zip(frames, networks.classifier.probabilities(frames), strict=True)
     min_confidence = networks.classifier.metadata.rejection_threshold
-    examined = examine_by_classifier(networks.classifier, pictures)
-    for index, candidates in enumerate(examined):
-        if not candidates.hypotheses or candidates.is_certain(min_confidence):
+    predictions = []
+    for picture, segment in zip(pictures, segments, strict=True):
+        if segment is None:
+            predictions.append(_predict(picture, None, threshold))
             continue
-        if candidates.is_cut or candidates.ranking.confidence < min_confidence:
-            candidates = examine_inverted(networks.classifier, candidates)
-            examined[index] = candidates
-        if not runs_all_networks():  # then nothing else can look at it
-            continue
-        is_sure = candidates.ranking.confidence >= min_confidence
-        if is_sure and len(candidates.hypotheses) > 1:  # is it this digit and no other?
-            evidence = _detect(networks, candidates.picture, candidates.box.longer)
-            is_sure = evidence.probabilities[candidates.ranking.probabilities.argmax()] > 0.5
-        if not is_sure:
-            candidates = candidates.combine(_detect(networks, candidates.picture))
-        examined[index] = candidates
-    return examined
+        candidate = Candidate(segment.component.box, *next(classified))
+        if not segment.is_whole or candidate.probabilities.max() < min_confidence:
+            candidate = _look_closer(networks, picture.pixels, candidate)
+        predictions.append(_predict(picture, candidate, threshold))
+    return predictions
 
 
-def _detect(networks: Networks, page: GreyImage, height: float | None = None) -> Evidence:
-    from digits.reader.page import find_symbols, one_digit_evidence  # most digits don't need it
+def cut_ink(page: Grey, box: tuple[float, float, float, float]) -> Ink | None:
+    """Cut the ink of a digit out of a picture, dark or light: uint8 [height, width]; None if blank.
 
-    return one_digit_evidence(find_symbols(page.pixels, networks.detector.maps, height))
+    page: uint8 [height, width]. box: left, top, right and bottom of the digit, in pixels.
+    """
+    from digits.inference.interface import INK, PAPER
+    from digits.reader import crops
+
+    left, top, right, bottom = box
+    room = _MARGIN * max(right - left, bottom - top)
+    region = crops.inside((left - room, top - room, right + room, bottom + room))
+    crop = crops.normalised(crops.cut(page, region)).astype(np.int16)
+    ink = (crop - PAPER).clip(0) * (255 / (INK - PAPER))
+    segment = find_digit(ink.clip(0, 255).astype(np.uint8))
+    return segment.component.ink if segment else None
+
+
+def _look_closer(networks: Networks, page: Grey, by_ink: Candidate) -> Candidate:
+    """Ask the detector; classify the digit in its box, or else in the whole picture, too."""
+    from digits.reader.page import find_symbols, single_digit_vote  # most digits don't need it
+
+    vote = single_digit_vote(find_symbols(page, networks.detector.maps))
+    candidate, by_classifier = by_ink, by_ink.probabilities
+    ink = cut_ink(page, vote.box or (0, 0, *page.shape[::-1]))
+    if ink is not None:
+        [frame] = frames = to_mnist([ink])
+        [by_box] = networks.classifier.probabilities(frames)
+        mean = np.sqrt(by_classifier * by_box)  # of their logarithms
+        by_classifier = mean / mean.sum()
+        if vote.box:
+            candidate = candidate._replace(box=vote.box, frame=frame)
+    probabilities, several, none = combine(by_classifier, vote)
+    return candidate._replace(probabilities=probabilities, several=several, none=none)
+
+
+def combine(
+    by_classifier: Probabilities, vote: "SingleDigitVote"
+) -> tuple[Probabilities, float, float]:
+    """Combine what the classifier and the detector say of a picture, as independent experts.
+
+    by_classifier: float [10]. Its probability of no digit is spread evenly, so ten times the least
+    is all of it.
+
+    Returns the probabilities of the digits, [10], of several, and of none. Those of the digits sum
+    to 1: several and none are spread evenly, too.
+    """
+    least = by_classifier.min()
+    digits = (by_classifier - least) * vote.digits
+    none = 10 * least * vote.none
+    share = (1 - vote.several) / (digits.sum() + none)
+    digits, none = share * digits, float(share * none)
+    return digits + (vote.several + none) / 10, vote.several, none
+
+
+def _predict(picture: GreyImage, candidate: Candidate | None, threshold: float) -> Prediction:
+    if candidate is None:
+        box = (0, 0, *picture.size)
+        return Prediction(None, 0.1, (0.1,) * 10, box, "blank", NOTES["blank"])
+    probabilities = tuple(candidate.probabilities.tolist())
+    confidence = max(probabilities)
+    status = _status(confidence, candidate.several, candidate.none, threshold)
+    digit = probabilities.index(confidence) if status == "sure" else None
+    box, note = picture.to_original(candidate.box), NOTES.get(status, "")
+    return Prediction(digit, confidence, probabilities, box, status, note, candidate.frame)
+
+
+def _status(confidence: float, several: float, none: float, threshold: float) -> Status:
+    if several > 0.5 and threshold > 0:  # however low the threshold
+        return "several"
+    if confidence >= threshold:
+        return "sure"
+    if several > (1 - confidence) / 2:  # which is most of the doubt
+        return "several"
+    return "none" if none > 0.5 else "unsure"

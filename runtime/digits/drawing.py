@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from digits.images import picture
+from digits.images.picture import GreyImage
 from digits.prediction import Number, Prediction
-from digits.vision.candidates import Candidates
 from digits.vision.frame import SIDE
 
 # Distinct for colour-blind people.
@@ -17,8 +17,6 @@ SURE, UNSURE = (0, 158, 115), (213, 94, 0)
 _PANEL = 8 * SIDE
 _LINE = 20  # of text
 _GAP = 16
-_BORDER = 4  # around a panel, in colour around the most probable hypothesis
-_MAX_COLUMNS = 5  # of panels
 
 _MAX_CLOSE_UP = 1024  # pixels of the longer side
 
@@ -73,45 +71,29 @@ def close_up(source: picture.Source, box: Sequence[int], margin: float = 0.5) ->
     return encode(image)
 
 
-def debug_strip(examined: Candidates, prediction: Prediction) -> Image.Image:
-    """Draw what `predict` considered: the grey picture, and the frame of each hypothesis.
+def debug_strip(page: GreyImage, prediction: Prediction) -> Image.Image:
+    """Draw the grey picture with the digit's box, the frame that the network saw, and the answer.
 
-    Above a frame is the hypothesis's kind; below it the network's top digit, its confidence, and
-    the hypothesis's weight. The most probable one has a border. The last line is the prediction,
-    and the probabilities of several digits and of none.
+    page: as it was read.
     """
-    hypotheses, ranking = examined.hypotheses, examined.ranking
-    weights = ranking.hypothesis_probabilities
     colour = UNSURE if prediction.digit is None else SURE
-    grey = Image.fromarray(examined.picture.pixels).convert("RGB")
-    if hypotheses:
-        left, top, right, bottom = examined.box
-        width = max(1, round(2 * max(grey.size) / _PANEL))
-        ImageDraw.Draw(grey).rectangle((left, top, right - 1, bottom - 1), None, colour, width)
-    # Pillow 11's `pad` fails where it rounds the shorter side to zero.
-    fitted = [max(1, round(side * _PANEL / max(grey.size))) for side in grey.size]
-    padded = ImageOps.pad(grey.resize(fitted), (_PANEL, _PANEL), color="lightgrey")
-    panels = [_panel(padded, "picture", "")]
-    for index, (hypothesis, frame, answer, weight) in enumerate(
-        zip(hypotheses, examined.frames, examined.answers, weights, strict=True)
-    ):
-        enlarged = Image.fromarray(frame).resize((_PANEL, _PANEL), Image.Resampling.NEAREST)
-        kind = hypothesis.kind + (" (inverted)" if hypothesis.inverted else "")
-        below = f"{answer.argmax()}  ({_percent(answer.max())})    weight {_percent(weight)}"
-        panels.append(
-            _panel(enlarged, kind, below, colour if index == examined.likeliest else "white")
-        )
-    several, none = _percent(ranking.several), _percent(ranking.none)
-    meaning = prediction.note or prediction.to_text()
-    text = f"{meaning}        several digits {several}        no digit {none}"
-    font, (width, height) = ImageFont.load_default(16), panels[0].size
-    columns = min(len(panels), _MAX_COLUMNS)
-    bottom = -(-len(panels) // columns) * height
-    size = max(columns * width, round(font.getlength(text))) + 2 * _GAP, bottom + 2 * _LINE
-    strip = Image.new("RGB", size, "white")
+    panels = [Image.fromarray(page.pixels).convert("RGB")]
+    if prediction.frame is not None:
+        left, top, right, bottom = (side / page.downscale for side in prediction.box)
+        width = max(1, round(2 * max(page.pixels.shape) / _PANEL))
+        ImageDraw.Draw(panels[0]).rectangle((left, top, right - 1, bottom - 1), None, colour, width)
+        frame = Image.fromarray(prediction.frame).convert("RGB")
+        panels.append(frame.resize((_PANEL, _PANEL), Image.Resampling.NEAREST))
+    text = prediction.note or prediction.to_text()
+    font = ImageFont.load_default(16)
+    width = max(len(panels) * (_PANEL + _GAP) + _GAP, round(font.getlength(text)) + 2 * _GAP)
+    strip = Image.new("RGB", (width, _PANEL + 2 * _GAP + _LINE), "white")
     for index, panel in enumerate(panels):
-        strip.paste(panel, (_GAP + index % columns * width, index // columns * height))
-    ImageDraw.Draw(strip).text((_GAP, bottom), text, "black", font)
+        # Pillow 11's `pad` fails where it rounds the shorter side to zero.
+        fitted = [max(1, round(side * _PANEL / max(panel.size))) for side in panel.size]
+        padded = ImageOps.pad(panel.resize(fitted), (_PANEL, _PANEL), color="lightgrey")
+        strip.paste(padded, (_GAP + index * (_PANEL + _GAP), _GAP))
+    ImageDraw.Draw(strip).text((_GAP, _PANEL + 3 * _GAP / 2), text, "black", font)
     return strip
 
 
@@ -127,19 +109,3 @@ def _load(source: picture.Source) -> tuple[Image.Image, float]:
     loaded = picture.load(source, picture.PAGE_MAX_SIDE)
     image = Image.fromarray(loaded.pixels).convert("RGB")
     return image, image.width / loaded.size[0]
-
-
-def _panel(
-    image: Image.Image, above: str, below: str, border: tuple[int, int, int] | str = "white"
-) -> Image.Image:
-    """Frame a picture with a border, and with a line of text above and below."""
-    panel = ImageOps.expand(image.convert("RGB"), _BORDER, border)
-    panel = ImageOps.expand(panel, (0, _LINE, _GAP, _LINE), "white")
-    pen, font = ImageDraw.Draw(panel), ImageFont.load_default(14)
-    pen.text((_BORDER, 0), above, "black", font)
-    pen.text((_BORDER, panel.height - _LINE), below, "black", font)
-    return panel
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

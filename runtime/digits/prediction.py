@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 NumberStatus = Literal["accepted", "review", "unreadable", "blank"]
 Status = Literal["sure", "unsure", "several", "none", "blank", "unreadable"]
 
+# Those of a picture in which not even a guess is a digit; `digits predict` ends with 1 then.
+FAILED: tuple[Status, ...] = ("several", "blank", "unreadable")
+NOTES: dict[Status, str] = {
+    "blank": "no ink found",
+    "several": "perhaps several digits: `digits read` reads them all",
+}
 _SIDES = ("left", "top", "right", "bottom")
 SIGNS = SYMBOLS[10:]  # what isn't a digit
 
@@ -50,17 +56,17 @@ class Prediction:
     frame: "NDArray[np.uint8] | None" = field(default=None, repr=False, compare=False)
 
     @property
-    def top1(self) -> int:
+    def guess(self) -> int:
         """The most probable digit, even if it is rejected."""
         return self.probabilities.index(self.confidence)
 
     def to_text(self) -> str:
-        """Text for people: `7  (99.8 %)`, `?  (61.2 %, perhaps 7)`, or `?` beside a note."""
+        """Text for people: `7  (99.8 %)`, `?  (61.2 %, perhaps 7)`, or `?`."""
         confidence = f"{100 * self.confidence:.1f} %"
-        if self.note:
+        if self.status in FAILED:
             return "?"
         if self.digit is None:
-            guess = f", perhaps {self.top1}" if round(self.confidence, 3) > _CHANCE else ""
+            guess = f", perhaps {self.guess}" if round(self.confidence, 3) > _CHANCE else ""
             return f"?  ({confidence}{guess})"
         return f"{self.digit}  ({confidence})"
 

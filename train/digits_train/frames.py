@@ -12,18 +12,19 @@ from itertools import islice
 import numpy as np
 from msgspec.structs import replace
 
+from digits.digit import cut_ink
 from digits.vision.components import Component
 from digits.vision.frame import to_mnist
-from digits.vision.hypotheses import propose
+from digits.vision.ink import Ink, extract_ink
+from digits.vision.segmentation import find_digit
 from digits_train.camera import single
 from digits_train.camera.materials import Materials
 from digits_train.camera.single import LabelledPicture
-from digits_train.pixels import Bytes, Mask, ink_box
+from digits_train.pixels import Bytes, Mask, ink_bounds, ink_box
 
-# A proposal is the digit if it has this share of the digit's ink, if the digit has this share of
+# A component is the digit if it has this share of the digit's ink, if the digit has this share of
 # its size, and this share of its ink.
 _MIN_INK_FOUND, _MIN_RELATIVE_SIZE, _MIN_INK_SHARE = 0.8, 0.6, 0.5
-_MAX_FRAMES = 2  # of a picture; more would hardly differ
 _STEEPEST = 1.5  # height by width; of paper and rules, what is steeper may be a 1
 _LARGEST = 100.0  # pixels of the writing: more wouldn't be seen in a frame
 _OUTLIERS = {"blank": 0.15, "several": 0.15, "other": 0.7}  # shares
@@ -51,29 +52,36 @@ def _collect(
     random = np.random.default_rng(seed)
     small = materials._replace(ranges=replace(materials.ranges, largest=_LARGEST))
 
-    def proposals() -> Iterator[tuple[Component, int]]:
+    def inks_and_labels() -> Iterator[tuple[Ink, int]]:
         while True:
             picture = single.draw(shares, random, small)
-            for proposal in islice(_framed(picture), _MAX_FRAMES):
-                yield proposal, picture.label
+            for ink in _framed(picture):
+                yield ink, picture.label
 
-    components, labels = zip(*islice(proposals(), count), strict=True)
-    inks = [component.ink for component in components]
-    images = [to_mnist(inks[n : n + _CHUNK])[0] for n in range(0, count, _CHUNK)]
+    inks, labels = zip(*islice(inks_and_labels(), count), strict=True)
+    images = [to_mnist(inks[n : n + _CHUNK]) for n in range(0, count, _CHUNK)]
     return np.concatenate(images), np.array(labels, np.uint8)
 
 
-def _framed(picture: LabelledPicture) -> Iterator[Component]:
-    """The proposals that are what is written; or on a blank sheet, those that are no 1."""
+def _framed(picture: LabelledPicture) -> Iterator[Ink]:
+    """The ink that `predict` would find, if it is what is written, and that in the box around it.
+
+    On a blank sheet, what is found and may not be a 1.
+    """
     is_blank = picture.label == single.NONE and not picture.ink.any()
-    for proposal in (hypothesis.component for hypothesis in propose(picture.pixels)):
-        is_flat = proposal.box.height < _STEEPEST * proposal.box.width
-        if is_flat if is_blank else covers(proposal, picture.ink):
-            yield proposal
+    if segment := find_digit(extract_ink(picture.pixels)):
+        box = segment.component.box
+        is_flat = box.height < _STEEPEST * box.width
+        if is_flat if is_blank else covers(segment.component, picture.ink):
+            yield segment.component.ink
+    if not is_blank:
+        left, top, right, bottom = ink_bounds(picture.ink).tolist()
+        if (ink := cut_ink(picture.pixels, (left, top, right, bottom))) is not None:
+            yield ink
 
 
 def covers(proposed: Component, ink: Mask) -> bool:
-    """Whether a proposal is what is written. ink: bool [height, width], where that is."""
+    """Whether a component is what is written. ink: bool [height, width], where that is."""
     left, top, right, bottom = proposed.box
     inside = ink[top:bottom, left:right]
     if (proposed.ink[inside] > 0).sum() < _MIN_INK_FOUND * ink.sum():

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from digits.errors import ModelError
-from digits.prediction import Number, Prediction, Reading
+from digits.prediction import FAILED, Number, Prediction, Reading
 from digits.system import cpu_count
 from digits.text import escape_control
 
@@ -151,7 +151,7 @@ class Task(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class ReadDigit(Task):
-    """Read the digit in each picture. Drawings show the hypotheses."""
+    """Read the digit in each picture. Drawings show what the network saw of it."""
 
     keys: ClassVar = Prediction.KEYS
     columns: ClassVar = Prediction.COLUMNS
@@ -162,7 +162,7 @@ class ReadDigit(Task):
         return classifier.predict_batch(sources)
 
     def why_empty(self, answer: Any) -> str:
-        return str(answer.note)
+        return str(answer.note) if answer.status in FAILED else ""
 
     def unreadable(self, error: str) -> Prediction:
         return Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "unreadable", error)
@@ -174,10 +174,8 @@ class ReadDigit(Task):
 
     def draw(self, classifier: "Classifier", page: "GreyImage", answer: Any) -> bytes:
         from digits import drawing
-        from digits.digit import examine
 
-        [examined] = examine(classifier.networks, [page])
-        return drawing.encode(drawing.debug_strip(examined, answer), self.drawing_format)
+        return drawing.encode(drawing.debug_strip(page, answer), self.drawing_format)
 
 
 @dataclass(frozen=True, kw_only=True)

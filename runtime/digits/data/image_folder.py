@@ -86,15 +86,14 @@ def read_pictures(
 
 def _read(path: Path, label: int, group: str, classifier: "Classifier") -> Digit:
     """Read a picture. Raises PictureError if it can't be opened or is blank."""
-    from digits.digit import examine
+    from digits.digit import predict_digits
     from digits.images import documents, picture
 
     loaded = documents.load(str(path), picture.DIGIT_MAX_SIDE)
-    [examined] = examine(classifier.networks, [loaded])
-    prediction = examined.prediction(classifier.threshold)
+    [prediction] = predict_digits(classifier.networks, [loaded], classifier.threshold)
     if prediction.frame is None:
         raise PictureError(f"{path}: {prediction.note}")
-    digest = digest_of(examined.picture.pixels)
+    digest = digest_of(loaded.pixels)
     split = assign_split(digest, group)
     return Digit(str(path), label, digest, split, prediction.frame, prediction.probabilities)
 

@@ -1,16 +1,25 @@
 """All the symbols of a page, each once, and in reading order."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from digits.images.grey import Grey
-from digits.reader.detections import DIGITS, SAME, Detections, Integers, concatenate, overlaps
+from digits.reader.detections import (
+    DIGITS,
+    SAME,
+    Detections,
+    Floats,
+    Integers,
+    concatenate,
+    overlaps,
+)
 from digits.reader.lines import nearest_digits, text_lines
 from digits.reader.path import best_path
-from digits.reader.pyramid import MapsFn, detect
-from digits.vision.ranker import Evidence
+from digits.reader.pyramid import MIN_SCORE, MapsFn, detect
 
+Box = tuple[float, float, float, float]  # left, top, right and bottom, in pixels
 Columns = list[list[Detections]]  # of each line
 
 MUCH_LARGER = 2.0  # by the height; the digits of one number differ less
@@ -76,33 +85,51 @@ def drop_contained(detections: Detections) -> Detections:
     return detections.select(keep)
 
 
-def one_digit_evidence(detections: Detections) -> Evidence:
+class SingleDigitVote(NamedTuple):
+    """What the detector says of a picture that should show one digit; all sum to 1.
+
+    digits: float64 [10], the probability of each digit alone. several, none: that there are more,
+    or none. box: the likeliest digit's left, top, right and bottom, in pixels; None without any.
+    """
+
+    digits: Floats
+    several: float
+    none: float
+    box: Box | None
+
+
+def single_digit_vote(detections: Detections) -> SingleDigitVote:
     """Weigh three explanations of detections: no digit, the surest one alone, the surest two.
 
     Their odds are those of independent places. A minus or a point isn't a digit, and none counts
-    beside one, since it may be dirt; but with a minus before it, it is a number.
+    beside one, since it may be dirt; but with a minus before it, it is a number. What isn't
+    reported has at most the least probability that is.
 
     detections: sorted from left to right.
     """
     digits = detections.select(detections.are_digits)
+    unreported = np.full(DIGITS, math.exp(MIN_SCORE) / DIGITS)
     if not len(digits.scores):
-        return Evidence(np.zeros(DIGITS), 0.0, 1.0)
-    odds = np.exp(digits.scores.clip(-_MAX_LOG_ODDS, _MAX_LOG_ODDS))
-    surest = int(odds.argmax())
-    # Another digit of the same number is elsewhere, and about as high.
-    box = digits.boxes[surest]
-    shares = np.maximum(overlaps(box, digits.boxes)[1], overlaps(digits.boxes, box)[1])
-    ratios = np.abs(np.log(digits.heights / digits.heights[surest]))
-    is_other = (shares < SAME) & (ratios <= math.log(MUCH_LARGER))
-    symbols = odds[surest] * np.exp(digits.symbols[surest])
-    is_near = nearest_digits(detections, box[None]) == 0
-    minus_scores = detections.scores + detections.symbols[:, DIGITS]  # the first of the signs
-    minus_scores = minus_scores[is_near & (detections.centres[:, 0] < box[0])]
-    minus_odds = np.exp(minus_scores.clip(-_MAX_LOG_ODDS, _MAX_LOG_ODDS))
-    several = odds[surest] * max(odds[is_other].max(initial=0), minus_odds.max(initial=0))
-    weights = np.array([*symbols[:DIGITS], several, 1 + symbols[DIGITS:].sum()])
+        box, weights = None, np.array([*unreported, 0, 1])
+    else:
+        odds = np.exp(digits.scores.clip(-_MAX_LOG_ODDS, _MAX_LOG_ODDS))
+        surest = int(odds.argmax())
+        # Another digit of the same number is elsewhere, and about as high.
+        box = digits.boxes[surest]
+        shares = np.maximum(overlaps(box, digits.boxes)[1], overlaps(digits.boxes, box)[1])
+        ratios = np.abs(np.log(digits.heights / digits.heights[surest]))
+        is_other = (shares < SAME) & (ratios <= math.log(MUCH_LARGER))
+        symbols = odds[surest] * np.exp(digits.symbols[surest])
+        is_near = nearest_digits(detections, box[None]) == 0
+        minus_scores = detections.scores + detections.symbols[:, DIGITS]  # the first of the signs
+        minus_scores = minus_scores[is_near & (detections.centres[:, 0] < box[0])]
+        minus_odds = np.exp(minus_scores.clip(-_MAX_LOG_ODDS, _MAX_LOG_ODDS))
+        several = odds[surest] * max(odds[is_other].max(initial=0), minus_odds.max(initial=0))
+        none = 1 + symbols[DIGITS:].sum()
+        weights = np.array([*(symbols[:DIGITS] + unreported), several, none])
     weights /= weights.sum()
-    return Evidence(weights[:DIGITS], float(weights[-2]), float(weights[-1]))
+    sides = None if box is None else tuple(box.tolist())
+    return SingleDigitVote(weights[:DIGITS], float(weights[-2]), float(weights[-1]), sides)
 
 
 def find_columns(detections: Detections) -> Columns:

@@ -33,7 +33,7 @@ MapsFn = Callable[[Grey], tuple[Map, Map, Map]]
 
 BOX_UNIT = 16.0  # pixels
 _MAX_EXPONENT = 3.0  # of a box's logarithms: 320 pixels, five times what the detector knows
-_MIN_SCORE = -3.0  # log odds: a probability of 5 %; what is less likely is no alternative either
+MIN_SCORE = -3.0  # log odds: a probability of 5 %; what is less likely is no alternative either
 _LATER = np.array([(1, 2), (2, 0), (2, 1), (2, 2)])  # neighbours of a cell, in a padded map
 _NEIGHBOURS = np.array([(0, 0), *product((-1, 0, 1), repeat=2)])
 
@@ -108,7 +108,8 @@ def detect(page: Grey, maps: MapsFn, height: float | None = None) -> Detections:
     halvings = max(0, math.ceil(math.log2(coarse * min(page.shape) / MAX_DIGIT_HEIGHT)))
     levels = [_level(page, coarse / 2**halving, maps) for halving in range(halvings + 1)]
     peaks = [find_peaks(level) for level in levels]
-    closest = min(_MAX_ENLARGED, _largest_scale(*page.shape))
+    enlarged = max(_MAX_ENLARGED, _IDEAL / min(page.shape))  # no digit is higher than the page
+    closest = min(enlarged, _largest_scale(*page.shape))
     typical = _typical_height(concatenate(peaks))
     fine = closest
     if typical:
@@ -138,7 +139,7 @@ def find_peaks(level: Level) -> Detections:
     for _ in range(2):  # the largest of 3x3 cells: along columns, then along rows
         padded = np.pad(largest, ((1, 1), (0, 0)), constant_values=-np.inf)
         largest = np.maximum(np.maximum(padded[:-2], padded[2:]), padded[1:-1]).T
-    rows, columns = np.nonzero((centres > _MIN_SCORE) & (centres >= largest))
+    rows, columns = np.nonzero((centres > MIN_SCORE) & (centres >= largest))
     padded = np.pad(centres, 1, constant_values=-np.inf)
     later = padded[rows + _LATER[:, :1], columns + _LATER[:, 1:]]
     is_last = (centres[rows, columns] > later).all(0)

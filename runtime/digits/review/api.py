@@ -135,7 +135,7 @@ class Review(Application):
         else:
             page = documents.load(item.file, PAGE_MAX_SIDE)
             prediction = self._classifier.predict(page)
-            guess = _GUESSES.get(prediction.status, str(prediction.top1))
+            guess = _GUESSES.get(prediction.status, str(prediction.guess))
             view |= {"guess": guess, "remark": prediction.note or prediction.status}
             view |= prediction.to_dict(item.file, with_frame=True)
             jpeg = close_up(page, prediction.box)

@@ -50,9 +50,6 @@ class Component(NamedTuple):
     ink: Ink
     box: Box
 
-    def equals(self, other: "Component") -> bool:
-        return self.box == other.box and np.array_equal(self.ink, other.ink)
-
 
 class Components(NamedTuple):
     """The connected components of a mask, counted from 0, as runs of pixels along its rows."""
@@ -83,10 +80,6 @@ class Components(NamedTuple):
         """The bounding box of the components with these indices, at least one."""
         boxes = self.boxes[indices]
         return Box(*boxes[:, :2].min(0).tolist(), *boxes[:, 2:].max(0).tolist())
-
-    def touching(self, shape: tuple[int, ...]) -> Mask:
-        """Whether each touches the border of a picture of this shape: bool [components]."""
-        return np.asarray((self.boxes == (0, 0, *shape[::-1])).any(1))
 
     def mask(self, indices: list[int], window: Box) -> Mask:
         """Draw components in a window that holds them: bool [height, width]."""

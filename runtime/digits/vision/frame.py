@@ -27,27 +27,24 @@ _MOMENTS = np.stack([*np.meshgrid(_OFFSETS, _OFFSETS, indexing="ij"), np.outer(_
 _UPSAMPLE = 4  # strokes are thickened in finer pixels, by fractions of the frame's
 
 
-def to_mnist(inks: Sequence[Ink]) -> tuple[NDArray[np.uint8], list[float]]:
+def to_mnist(inks: Sequence[Ink]) -> NDArray[np.uint8]:
     """Draw digits as MNIST did: longest side 20 px, centre of mass in the middle of 28x28.
 
     inks: n times uint8 [height, width], each a digit cropped to its edges. Y. LeCun, C. Cortes,
     C. Burges, "The MNIST database of handwritten digits". Returns uint8 [n, 28, 28], 0 = paper,
-    255 = full ink, and the `stroke_width` of each.
+    255 = full ink.
     """
     canvas = np.zeros((len(inks), SIDE + 1, SIDE + 1), np.float32)  # paper is before each digit
     sizes = [
         _draw(square, _resize(ink.astype(np.float32), DIGIT_SIDE))
         for square, ink in zip(canvas, inks, strict=True)
     ]
-    stroke_widths = stroke_width(canvas).tolist()
-    for index, width in enumerate(stroke_widths):
-        if width < _MIN_STROKE_WIDTH:
-            canvas[index] = 0
-            sizes[index] = _draw(canvas[index], _thicken(inks[index].astype(np.float32)))
-            [stroke_widths[index]] = stroke_width(canvas[index : index + 1]).tolist()
+    for index in np.flatnonzero(stroke_width(canvas) < _MIN_STROKE_WIDTH).tolist():
+        canvas[index] = 0
+        sizes[index] = _draw(canvas[index], _thicken(inks[index].astype(np.float32)))
     frames = np.zeros((len(inks), SIDE, SIDE), np.uint8)
     pixels = np.rint(canvas * 255).astype(np.uint8)
-    moments = canvas.reshape(len(inks), -1) @ _MOMENTS.reshape(-1, 3)
+    moments = canvas.reshape(-1, (SIDE + 1) ** 2) @ _MOMENTS.reshape(-1, 3)
     # In MNIST the centre is anywhere inside pixel 14, counted from 0, not on the line between
     # pixels 13 and 14.
     moves = ((SIDE + 1) / 2 - moments[:, :2] / moments[:, 2:]).tolist()
@@ -57,7 +54,7 @@ def to_mnist(inks: Sequence[Ink]) -> tuple[NDArray[np.uint8], list[float]]:
         top = min(max(round(down), 0), SIDE - height)
         left = min(max(round(right), 0), SIDE - width)
         frame[top : top + height, left : left + width] = drawn[1 : 1 + height, 1 : 1 + width]
-    return frames, stroke_widths
+    return frames
 
 
 def _draw(canvas: Float32s, digit: Float32s) -> tuple[int, int]:

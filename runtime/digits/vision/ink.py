@@ -1,8 +1,7 @@
 """Grey pixels to ink, whatever the light and the pen."""
 
 import math
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -20,8 +19,6 @@ _FIT = 20  # samples along the longer side determine a surface with six coeffici
 _MIN_INK = 0.003  # of the pixels are ink, in a picture with some
 # Share of the picture. Anything wider is no stroke, but a table, a dark wall or a shadow.
 _WIDEST_STROKE = 0.25
-# Still the thickest marker's stroke in a digit half as high as the picture.
-_NARROW_STROKE = _WIDEST_STROKE / 3
 _DARKEST_PAPER = 64  # of 255; in deeper shadow, ink drowns in the camera's noise
 _LEVELS = np.arange(256) + 0.5
 _POWERS = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 1, 2, 0, 1, 0])  # of y and x: up to 2 together
@@ -43,131 +40,34 @@ class Levels(NamedTuple):
     low: int
 
 
-@dataclass
-class Polarity:
-    """A picture, assuming that its ink is dark; light ink is dark in the negative.
+def extract_ink(grey: Grey) -> Ink:
+    """The ink of a picture, corrected for uneven light; 255 = black on white paper, or the reverse.
 
-    grey: uint8 [height, width].
-    small: float32 [h, w], its thumbnail; on flat paper its only grey, [1, 1].
-    background: float32 [h, w], the gradual part of the paper's brightness in `small`; see
-        `fit_background`.
-    factor: how many pixels of `grey` make one of `small`, along each axis.
-    """
-
-    grey: Grey
-    small: Float32s
-    background: Float32s
-    factor: int
-
-    @property
-    def is_flat(self) -> bool:
-        """Whether the paper has a single grey; then all kinds of ink are the same."""
-        return self.small.size == 1
-
-    @property
-    def ink(self) -> Ink:
-        """The ink, corrected for uneven light; 255 = black on white paper (or white on black)."""
-        return self._ink_on(self._paper)
-
-    @property
-    def narrow_ink(self) -> Ink:
-        """The ink without anything wider than the strokes of small digits."""
-        return self._ink_on(self._paper_under(_NARROW_STROKE))
-
-    @cached_property
-    def uncorrected_ink(self) -> Ink:
-        """The ink as lit, for a crop too tight to tell light from ink."""
-        return self._ink_on(self.small.max(keepdims=True))
-
-    def unevenness(self, box: tuple[int, int, int, int]) -> float:
-        """How much the light changes within a box, as a share of the brightest: 0 to 1."""
-        if self.is_flat:
-            return 0.0
-        left, top, right, bottom = box
-        rows = slice(top // self.factor, -(-bottom // self.factor))
-        paper = self._paper[rows, left // self.factor : -(-right // self.factor)]
-        darkest, brightest = float(paper.min()), float(paper.max())
-        return (brightest - darkest) / max(brightest, _DARKEST_PAPER)
-
-    @cached_property
-    def _paper(self) -> Float32s:
-        return self._paper_under(_WIDEST_STROKE)
-
-    def _paper_under(self, widest_stroke: float) -> Float32s:
-        """The brightness of the bare paper: float32, with the shape of `small`.
-
-        widest_stroke: by the longer side of the picture.
-
-        Closing a picture removes its strokes, which are dark and narrow, and keeps the edges of
-        shadows, but is too bright where the light fades towards the border. Closing the
-        difference from `background` keeps the fading light, but is too bright beside the edges of
-        shadows. Neither is darker than the paper, so the darker one is closer to it.
-        """
-        if self.is_flat:
-            return self.small
-        radius = max(1, round(widest_stroke * max(self.small.shape) / 2))
-        picture = self.small.astype(np.uint8)  # its values are whole numbers
-        residual = close(np.rint(self.small - self.background).astype(np.int16), radius)
-        paper: Float32s = np.minimum(close(picture, radius), self.background + residual)
-        return paper
-
-    def _ink_on(self, paper: Float32s) -> Ink:
-        """How much darker than its paper each pixel is, as a share of it: 255 is black."""
-        (height, width), factor = self.grey.shape, self.factor
-        ink, is_even = np.empty_like(self.grey), paper.size == 1
-        # In bands that fit into a core's cache, and into memory that isn't given back: new pages
-        # for a large array take longer than what is computed in it.
-        step = factor * max(1, _BAND // (factor * width))
-        wide = paper if is_even else paper.repeat(factor, 1)[:, :width]
-        for top in range(0, height, step):
-            band, paper_of_band = slice(top, top + step), wide
-            if not is_even:
-                paper_of_band = wide[top // factor : (top + step) // factor].repeat(factor, 0)
-            ink[band] = _normalize(self.grey[band], paper_of_band[: height - top])
-        return ink
-
-
-def _normalize(grey: Grey, paper: Float32s) -> Float32s:
-    """The ink plus one half: cutting it off to an integer then rounds."""
-    ink: Float32s = paper - grey
-    ink *= 255 / np.maximum(paper, np.float32(_DARKEST_PAPER))
-    ink += np.float32(0.5)
-    return np.maximum(ink, 0, out=ink)
-
-
-def extract(grey: Grey, both_polarities: bool = False) -> list[Polarity]:
-    """Separate ink from paper in the likely polarities, the likelier first.
-
-    grey: uint8 [height, width].
-    both_polarities: whether to return both polarities in any case, unless the paper is flat.
+    grey: uint8 [height, width]. How much darker than its paper each pixel is, as a share of it; or
+    how much lighter, where the ink seems to be light.
     """
     factor = -(-max(grey.shape) // _THUMBNAIL)
     sample = grey[::factor, ::factor]
     counts = _histogram(sample)
     if 2 * counts.max() >= sample.size:  # most of it has one grey: paper without light and noise
-        small = background = np.full((1, 1), counts.argmax(), np.float32)
+        thumbnail = background = np.full((1, 1), counts.argmax(), np.float32)
         few = round(_MIN_INK * sample.size)
         levels = counts.cumsum().searchsorted([few, sample.size - 1 - few], "right")
-        is_dark, is_clear = _is_dark(grey, levels - background[0])
+        is_dark = _is_dark(grey, levels - background[0])
     else:
-        small = np.asarray(Image.fromarray(grey).reduce(factor) if factor > 1 else grey, np.float32)
-        background = fit_background(small)
-        few = round(_MIN_INK * small.size)
-        farthest = np.partition((small - background).reshape(-1), [few, -1 - few])[[few, -1 - few]]
-        is_dark, is_clear = _is_dark(small, farthest)
-        if both_polarities:  # the cues can agree and be wrong: shadows make paper look like ink
-            is_clear = False
-    dark = Polarity(grey, small, background, factor)
-    if is_clear and is_dark:
-        return [dark]
-    light = Polarity(255 - grey, 255 - small, 255 - background, factor)
-    if is_clear:
-        return [light]
-    return [dark, light] if is_dark else [light, dark]
+        reduced = Image.fromarray(grey).reduce(factor) if factor > 1 else grey
+        thumbnail = np.asarray(reduced, np.float32)
+        background = fit_background(thumbnail)
+        few = round(_MIN_INK * thumbnail.size)
+        differences = (thumbnail - background).reshape(-1)
+        is_dark = _is_dark(thumbnail, np.partition(differences, [few, -1 - few])[[few, -1 - few]])
+    if not is_dark:
+        grey, thumbnail, background = 255 - grey, 255 - thumbnail, 255 - background
+    return _ink_on(_paper(thumbnail, background), grey, factor)
 
 
-def _is_dark(grey: NDArray[Any], farthest: NDArray[Any]) -> tuple[bool, bool]:
-    """Whether the ink is dark, by the majority of three cues, and whether they agree.
+def _is_dark(grey: NDArray[Any], farthest: NDArray[Any]) -> bool:
+    """Whether the ink is dark, by the majority of three cues.
 
     farthest: how much lighter the darkest and the lightest pixels are than the background.
 
@@ -181,18 +81,60 @@ def _is_dark(grey: NDArray[Any], farthest: NDArray[Any]) -> tuple[bool, bool]:
     middle = grey[height // 4 : height - height // 4, width // 4 : width - width // 4]
     votes = [bool(2 * np.count_nonzero(paper > half) >= paper.size) for paper in (border, middle)]
     votes.append(bool(farthest[0] + farthest[1] <= 0))
-    return votes.count(True) >= 2, len({*votes}) == 1
+    return votes.count(True) >= 2
 
 
-def fit_background(small: Float32s) -> Float32s:
+def _paper(thumbnail: Float32s, background: Float32s) -> Float32s:
+    """The brightness of the bare paper under dark ink: float32, with the shape of `thumbnail`.
+
+    background: its gradual part, see `fit_background`.
+
+    Closing a picture removes its strokes, which are dark and narrow, and keeps the edges of
+    shadows, but is too bright where the light fades towards the border. Closing the difference
+    from `background` keeps the fading light, but is too bright beside the edges of shadows. Neither
+    is darker than the paper, so the darker one is closer to it.
+    """
+    if thumbnail.size == 1:
+        return thumbnail
+    radius = max(1, round(_WIDEST_STROKE * max(thumbnail.shape) / 2))
+    picture = thumbnail.astype(np.uint8)  # its values are whole numbers
+    residual = close(np.rint(thumbnail - background).astype(np.int16), radius)
+    paper: Float32s = np.minimum(close(picture, radius), background + residual)
+    return paper
+
+
+def _ink_on(paper: Float32s, grey: Grey, factor: int) -> Ink:
+    """The ink on its paper. factor: how many pixels of `grey` make one of `paper`."""
+    (height, width), is_even, ink = grey.shape, paper.size == 1, np.empty_like(grey)
+    # In bands that fit into a core's cache, and into memory that isn't given back: new pages for a
+    # large array take longer than what is computed in it.
+    step = factor * max(1, _BAND // (factor * width))
+    wide = paper if is_even else paper.repeat(factor, 1)[:, :width]
+    for top in range(0, height, step):
+        band, paper_of_band = slice(top, top + step), wide
+        if not is_even:
+            paper_of_band = wide[top // factor : (top + step) // factor].repeat(factor, 0)
+        ink[band] = _normalize(grey[band], paper_of_band[: height - top])
+    return ink
+
+
+def _normalize(grey: Grey, paper: Float32s) -> Float32s:
+    """The ink plus one half: cutting it off to an integer then rounds."""
+    ink: Float32s = paper - grey
+    ink *= 255 / np.maximum(paper, np.float32(_DARKEST_PAPER))
+    ink += np.float32(0.5)
+    return np.maximum(ink, 0, out=ink)
+
+
+def fit_background(thumbnail: Float32s) -> Float32s:
     """The gradual part of the background: float32 [height, width].
 
     A quadratic surface, fitted to the pixels near it (iteratively reweighted least squares), is
     smooth enough to pass under the ink and curved enough for a lamp or a shadow's soft edge.
     """
-    rows, columns, design = _powers(small.shape)
-    step = -(-max(small.shape) // _FIT)
-    values = small[::step, ::step].reshape(-1)
+    rows, columns, design = _powers(thumbnail.shape)
+    step = -(-max(thumbnail.shape) // _FIT)
+    values = thumbnail[::step, ::step].reshape(-1)
     middle = len(values) // 2  # np.median takes longer
     background: NDArray[np.floating] = np.full_like(values, np.sort(values)[middle])
     for _ in range(5):
@@ -264,16 +206,6 @@ def otsu_levels(ink: Ink, bare_pixels: int = 0) -> Levels | None:
     half = (full - paper) / 2
     low = paper + max(half / 3, min(3 * noise, half))
     return Levels(int(paper), int(paper + half / 4), int(paper + half), int(low))
-
-
-def darker_level(ink: Ink, low: int) -> int:
-    """The level between darker ink and fainter, such as a pen's and the lines of the paper.
-
-    low: the level above which there is ink.
-    """
-    counts = _histogram(ink).astype(np.float64)
-    counts[: low + 1] = 0
-    return _otsu(counts)[0]
 
 
 def _otsu(counts: NDArray[np.float64]) -> tuple[int, float, float]:
