@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
@@ -18,7 +19,6 @@ from digits.inference.interface import CLASSIFIER
 from digits.inference.metadata import ClassifierMetadata
 from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED, load
-from digits.inference.onnx_file import read_weights
 from digits_export.optimize import (
     fold_normalization,
     merge_calibration,
@@ -48,7 +48,7 @@ class Network:
 def bundled() -> Network:
     """Load the bundled network: the stored integers times their scales, in float32."""
     file = load(BUNDLED, ClassifierMetadata, "")
-    stored = read_weights(file.content)
+    stored = _stored(file.content)
     none_logit = stored["fc3.bias.int"][NONE] * stored["fc3.bias.scale"][NONE]
     scaling = TemperatureScaling(file.metadata.temperature, float(none_logit))
     calibrated = CalibratedClassifier(load_start(None, "lenet5").model, scaling)
@@ -58,10 +58,16 @@ def bundled() -> Network:
     fold_normalization(model.graph)
     merge_calibration(model.graph)
     raw = serialize(model)
-    stored = read_weights(raw)
+    stored = _stored(raw)
     weights = {name: array for name, array in stored.items() if not name.startswith(".")}
     weights["conv1.weight"] = weights["conv1.weight"] * stored[".scale"]
     return Network(weights, calibrated, raw)
+
+
+def _stored(model: bytes) -> dict[str, Floats]:
+    """The stored tensors of a file, by their names."""
+    tensors = onnx.load_from_string(model).graph.initializer
+    return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in tensors}
 
 
 def digits(network: Network, batch: int) -> Call:

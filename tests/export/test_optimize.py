@@ -16,7 +16,6 @@ from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.inference.interface import DETECTOR, QMAX
 from digits.inference.metadata import Kernels
-from digits.inference.onnx_file import read_weights
 from digits.inference.session import open_session
 from digits_export import verify
 from digits_export.detector_calibrate import CalibratedDetector
@@ -209,12 +208,6 @@ def test_all_but_the_first_layer_of_a_detector_is_of_integers(detector_graphs: G
     rounds = [source.producer() for source in sources if source is not None]
     assert [node.op_type for node in rounds if node] == 2 * ["QuantizeLinear"]
     assert len(verify.checked(detector_graphs["int8"])) < 400_000
-
-
-def test_weights_are_stored_as_bytes(graphs: Graphs, detector_graphs: Graphs) -> None:
-    """What continues from a file reads no others."""
-    for model in (*graphs.values(), *detector_graphs.values()):
-        assert read_weights(verify.checked(model)).keys() == stored(model).keys()
 
 
 @pytest.mark.parametrize("kernels", ["float", "integer"])

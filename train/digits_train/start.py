@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import onnx_ir as ir
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -19,7 +20,6 @@ from torch import Tensor, nn
 from digits.errors import DigitsError, ModelError
 from digits.inference import model_file
 from digits.inference.metadata import AnyMetadata
-from digits.inference.onnx_file import read_weights
 from digits_train import checkpoint, models
 from digits_train.models import BaseNetwork, Normalize
 from digits_train.recipes import BaseRecipe
@@ -88,7 +88,13 @@ def _load_export(path: Path) -> Start:
         raise ModelError(f"{path} is a {name}: only its run can be a start, not its file")
     try:
         model = models.get_network(name)()
-        stored = _dequantize(read_weights(source.content))
+        stored = _dequantize(
+            {
+                str(title): value.const_value.numpy()
+                for title, value in ir.load(path).graph.initializers.items()
+                if value.const_value is not None
+            }
+        )
         model.load_weights(_unfold(model, stored, file.metadata.temperature))
     except (LookupError, ValueError, TypeError, RuntimeError) as error:
         cause = f"it has no {error}" if isinstance(error, KeyError) else str(error)
