@@ -101,7 +101,7 @@ class Classifier:
         if isinstance(sources, str | bytes):
             raise TypeError("predict_batch takes a list of pictures; predict takes one")
         pictures = [picture.load(source) for source in sources]
-        return predict_digits(self.networks, pictures, self.threshold)
+        return predict_digits(self.networks, pictures, self._threshold)
 
     def read(
         self,

@@ -77,8 +77,9 @@ def predict(
     output_format, inputs = output.choose_format(), resolve(pictures, recursive)
     if debug and debug.suffix.lower() in FILE_SUFFIXES:
         raise typer.BadParameter("--debug draws into a folder")
-    drawings = Drawings(debug, inputs.files)
-    options.check_drawn("--debug", drawings.paths, [*pictures, *inputs.files], recursive)
+    drawings = Drawings(debug, inputs.files) if debug else None
+    if drawings:
+        options.check_drawn("--debug", drawings.paths, [*pictures, *inputs.files], recursive)
     task = ReadDigit(classifier_options=ClassifierOptions(model, threshold))
     runner.run(task, inputs, output_format, jobs, output.output, drawings)
 
@@ -106,7 +107,7 @@ def read(
     if annotate:
         _check_annotated(annotate, inputs.files)
         options.check_drawn("--annotate", [annotate], [*pictures, *inputs.files], recursive)
-    drawings = Drawings(annotate)
+    drawings = Drawings(annotate) if annotate else None
     classifier_options = make_classifier_options(model, second_opinion=second_opinion)
     if fields:
         from digits.commands import forms

@@ -10,9 +10,9 @@ from digits.images.grey import Grey
 from digits.images.picture import GreyImage
 from digits.inference.networks import Networks
 from digits.prediction import NOTES, Prediction, Status
+from digits.vision.components import find_digit
 from digits.vision.frame import to_mnist
-from digits.vision.ink import Ink, extract_ink
-from digits.vision.segmentation import find_digit
+from digits.vision.ink import Ink, extract_ink, otsu_levels
 
 if TYPE_CHECKING:
     from digits.reader.page import SingleDigitVote
@@ -38,7 +38,7 @@ class Candidate(NamedTuple):
 
 
 def predict_digits(
-    networks: Networks, pictures: Sequence[GreyImage], threshold: float
+    networks: Networks, pictures: Sequence[GreyImage], threshold: float | None = None
 ) -> list[Prediction]:
     """Read the one digit in each picture.
 
@@ -47,11 +47,12 @@ def predict_digits(
 
     threshold: see `Classifier`. Raises ModelError if a network fails, or can't be used.
     """
-    segments = [find_digit(extract_ink(picture.pixels)) for picture in pictures]
-    inks = [segment.component.ink for segment in segments if segment]
-    frames = to_mnist(inks)
-    classified = zip(frames, networks.classifier.probabilities(frames), strict=True)
-    min_confidence = networks.classifier.metadata.rejection_threshold
+    segments = [find_digit(*extract_ink(picture.pixels)) for picture in pictures]
+    frames = to_mnist([segment.component.ink for segment in segments if segment])
+    classifier = networks.classifier
+    min_confidence = classifier.metadata.rejection_threshold
+    threshold = min_confidence if threshold is None else threshold
+    classified = zip(frames, classifier.probabilities(frames), strict=True)
     predictions = []
     for picture, segment in zip(pictures, segments, strict=True):
         if segment is None:
@@ -76,8 +77,8 @@ def cut_ink(page: Grey, box: tuple[float, float, float, float]) -> Ink | None:
     room = _MARGIN * max(right - left, bottom - top)
     region = crops.inside((left - room, top - room, right + room, bottom + room))
     crop = crops.normalised(crops.cut(page, region)).astype(np.int16)
-    ink = (crop - PAPER).clip(0) * (255 / (INK - PAPER))
-    segment = find_digit(ink.clip(0, 255).astype(np.uint8))
+    ink = ((crop - PAPER) * (255 / (INK - PAPER))).clip(0, 255).astype(np.uint8)
+    segment = find_digit(ink, otsu_levels(ink))
     return segment.component.ink if segment else None
 
 

@@ -52,7 +52,7 @@ class Format:
         show_name: whether people need its name. stamp: is written behind that.
         """
         name = f"{self.name(file)}  " if show_name else ""
-        return "\n".join(f"{name}{line}" for line in answer.to_text().splitlines())
+        return "\n".join(map(name.__add__, answer.to_text().splitlines()))
 
     def parse(self, line: str, columns: Sequence[str]) -> list[object]:
         """The values of a line in these columns; empty if it has others. Raises ValueError."""

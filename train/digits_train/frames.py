@@ -13,10 +13,9 @@ import numpy as np
 from msgspec.structs import replace
 
 from digits.digit import cut_ink
-from digits.vision.components import Component
+from digits.vision.components import Component, find_digit
 from digits.vision.frame import to_mnist
 from digits.vision.ink import Ink, extract_ink
-from digits.vision.segmentation import find_digit
 from digits_train.camera import single
 from digits_train.camera.materials import Materials
 from digits_train.camera.single import LabelledPicture
@@ -69,7 +68,7 @@ def _framed(picture: LabelledPicture) -> Iterator[Ink]:
     On a blank sheet, what is found and may not be a 1.
     """
     is_blank = picture.label == single.NONE and not picture.ink.any()
-    if segment := find_digit(extract_ink(picture.pixels)):
+    if segment := find_digit(*extract_ink(picture.pixels)):
         box = segment.component.box
         is_flat = box.height < _STEEPEST * box.width
         if is_flat if is_blank else covers(segment.component, picture.ink):

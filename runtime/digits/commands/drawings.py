@@ -13,17 +13,17 @@ FILE_SUFFIXES = (".pdf", ".png", ".jpg", ".jpeg")
 class Drawings:
     """A PDF with a page for each picture; one picture; or a folder, with a PNG for each picture.
 
-    path: whose suffix says which; None: nothing is drawn.
+    path: whose suffix says which.
     files: the pictures that are read.
     paths: what is written.
-    format: in which drawings are added: "PNG", "JPEG", or empty if there are none.
+    format: in which drawings are added: "PNG" or "JPEG".
     """
 
-    def __init__(self, path: Path | None = None, files: Sequence[str] = ()) -> None:
-        suffix = path.suffix.lower() if path else ""
-        self.format = "JPEG" if suffix in (".pdf", ".jpg", ".jpeg") else "PNG" if path else ""
-        self.paths = [path] if path else []
-        if path and suffix not in FILE_SUFFIXES:
+    def __init__(self, path: Path, files: Sequence[str] = ()) -> None:
+        suffix = path.suffix.lower()
+        self.format = "JPEG" if suffix in (".pdf", ".jpg", ".jpeg") else "PNG"
+        self.paths = [path]
+        if suffix not in FILE_SUFFIXES:
             names = (os.path.basename(file)[:50] for file in files)
             self.paths = [path / f"{count}-{name}.png" for count, name in enumerate(names, 1)]
         self._pages: list[tuple[str, bytes]] | None = [] if suffix == ".pdf" else None

@@ -43,7 +43,7 @@ def run(
     inputs: Inputs,
     output: OutputOptions,
     jobs: int | None,
-    drawings: Drawings,
+    drawings: Drawings | None,
 ) -> NoReturn:
     """Read sheets by `runner.run`, check their table, and exit.
 

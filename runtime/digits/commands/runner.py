@@ -47,27 +47,28 @@ def run(
     output_format: Format,
     jobs: int | None,
     output: Path | None,
-    drawings: Drawings,
+    drawings: Drawings | None,
 ) -> None:
     """Print the results in the order of the files, and an error for each that can't be read.
 
     jobs: see `worker_count`.
     output: a file that gets the results instead, as CSV or JSON; pictures with a result there
         aren't read, but to draw them.
-    drawings: get a drawing of each answer.
+    drawings: where a drawing of each answer goes.
 
     Exits with 1 after an error. Raises ModelError if a network can't be used, DigitsError if a
     result can't be written, and Interrupted after Ctrl-C.
     """
     files: Sequence[str] = inputs.files
     done = set[str]()
-    task = replace(task, drawing_format=drawings.format)
     write: Callable[[str], object] = print_result
     columns = task.columns if output_format.is_table else task.keys
     header = output_format.header(columns)
     try:
         with ExitStack() as stack:
-            stack.callback(drawings.save)  # after an interruption, too
+            if drawings:
+                task = replace(task, drawing_format=drawings.format)
+                stack.callback(drawings.save)  # after an interruption, too
             if output:
                 from digits.commands.results import ResultsFile
 
@@ -77,12 +78,10 @@ def run(
                 )
                 stack.enter_context(closing(results_file))
                 done = _find_done(files, results_file, output_format)
-                if not drawings.format:  # else each is drawn, so that none is missing there
+                if not drawings:  # else each is drawn, so that none is missing there
                     files = [file for file in files if file not in done]
                 write, header = results_file.append, ""
             workers = worker_count(files, jobs)
-            if workers > 1:
-                task = replace(task, classifier_options=task.classifier_options._replace(threads=1))
             formatter = _ResultFormatter(task, output_format, inputs.show_name, bool(output))
             starts = range(0, len(files), task.batch)
             batches = [files[first : first + task.batch] for first in starts]
@@ -95,7 +94,8 @@ def run(
                     write(result.lines)
                 if result.error:
                     inputs.errors.report(result.error)
-                drawings.add(file, result.drawing, result.error)
+                if drawings:
+                    drawings.add(file, result.drawing, result.error)
     except KeyboardInterrupt:  # of which Typer would make "Aborted!"
         raise Interrupted("stopped") from None
     inputs.errors.exit_if_any()
@@ -133,7 +133,7 @@ def _find_done(
 def _results(
     formatter: "_ResultFormatter", batches: Sequence[Sequence[str]], workers: int
 ) -> Iterator[Iterable[Result]]:
-    start = partial(_start, formatter)
+    start = partial(_start, formatter, threads=1 if workers > 1 else None)
     if not workers:
         yield chain.from_iterable(map(start(), batches)) if batches else ()
     else:
@@ -149,11 +149,13 @@ def _results(
             yield results
 
 
-def _start(formatter: "_ResultFormatter") -> Callable[[Sequence[str]], list[Result]]:
+def _start(
+    formatter: "_ResultFormatter", threads: int | None
+) -> Callable[[Sequence[str]], list[Result]]:
     """Open the networks; return what reads a batch, and goes on after an unreadable picture."""
     gc.disable()  # the libraries make 50,000 objects, none of which is garbage
     try:
-        return _BatchReader(formatter, formatter.task.open()).read
+        return _BatchReader(formatter, formatter.task.open(threads)).read
     finally:
         gc.freeze()
         gc.enable()

@@ -44,14 +44,14 @@ class ClassifierOptions(NamedTuple):
         from digits.inference.model_file import is_chosen
 
         classifier = Classifier(**self._asdict())
+        networks = classifier.networks
         # They fail now, not at the first picture, or the first doubtful one of a thousand.
         if reads_numbers:
-            networks = classifier.networks
             _ = networks.detector, networks.recognizer, networks.second_opinion
         else:
-            _ = classifier.model
+            _ = networks.classifier
             if self.detector or is_chosen("detector"):
-                _ = classifier.networks.detector
+                _ = networks.detector
         return classifier
 
 
@@ -132,9 +132,15 @@ class Task(ABC):
     def unreadable(self, error: str) -> "Answer":
         """Make the answer for a picture that can't be read."""
 
-    def open(self) -> "Classifier":
-        """Open the networks. Raises ModelError if one that is needed can't be used."""
-        return self.classifier_options.open(self.reads_numbers)
+    def open(self, threads: int | None = None) -> "Classifier":
+        """Open the networks. Raises ModelError if one that is needed can't be used.
+
+        threads: by default as many as the options say.
+        """
+        options = self.classifier_options
+        if threads:
+            options = options._replace(threads=threads)
+        return options.open(self.reads_numbers)
 
     def load(self, source: "Source") -> "GreyImage":
         """Load a picture as `ask` does, to draw on it. Raises PictureError."""

@@ -90,7 +90,7 @@ def _read(path: Path, label: int, group: str, classifier: "Classifier") -> Digit
     from digits.images import documents, picture
 
     loaded = documents.load(str(path), picture.DIGIT_MAX_SIDE)
-    [prediction] = predict_digits(classifier.networks, [loaded], classifier.threshold)
+    [prediction] = predict_digits(classifier.networks, [loaded])
     if prediction.frame is None:
         raise PictureError(f"{path}: {prediction.note}")
     digest = digest_of(loaded.pixels)

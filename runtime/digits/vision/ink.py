@@ -40,8 +40,8 @@ class Levels(NamedTuple):
     low: int
 
 
-def extract_ink(grey: Grey) -> Ink:
-    """The ink of a picture, corrected for uneven light; 255 = black on white paper, or the reverse.
+def extract_ink(grey: Grey) -> tuple[Ink, Levels | None]:
+    """The ink of a picture, corrected for uneven light, and its levels; 255 = black on white paper.
 
     grey: uint8 [height, width]. How much darker than its paper each pixel is, as a share of it; or
     how much lighter, where the ink seems to be light.
@@ -63,7 +63,8 @@ def extract_ink(grey: Grey) -> Ink:
         is_dark = _is_dark(thumbnail, np.partition(differences, [few, -1 - few])[[few, -1 - few]])
     if not is_dark:
         grey, thumbnail, background = 255 - grey, 255 - thumbnail, 255 - background
-    return _ink_on(_paper(thumbnail, background), grey, factor)
+    ink = _ink_on(_paper(thumbnail, background), grey, factor)
+    return ink, otsu_levels(ink)
 
 
 def _is_dark(grey: NDArray[Any], farthest: NDArray[Any]) -> bool:
