@@ -69,7 +69,7 @@ def main() -> None:
         for kind, labelled in kinds.items():
             predictions = classifier.predict_batch([picture for picture, _ in labelled])
             pairs = zip(predictions, labelled, strict=True)
-            right = [prediction.top1 == label for prediction, (_, label) in pairs]
+            right = [prediction.guess == label for prediction, (_, label) in pairs]
             unsure = sum(prediction.digit is None for prediction in predictions)
             share = 100 * float(np.mean(right))
             print_row(f"  {kind}", len(right), share, unsure, *by_read(classifier, labelled))

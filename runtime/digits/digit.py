@@ -56,12 +56,12 @@ def predict_digits(
     predictions = []
     for picture, segment in zip(pictures, segments, strict=True):
         if segment is None:
-            predictions.append(_predict(picture, None, threshold))
+            predictions.append(to_prediction(picture, None, threshold))
             continue
         candidate = Candidate(segment.component.box, *next(classified))
         if not segment.is_whole or candidate.probabilities.max() < min_confidence:
             candidate = _look_closer(networks, picture.pixels, candidate)
-        predictions.append(_predict(picture, candidate, threshold))
+        predictions.append(to_prediction(picture, candidate, threshold))
     return predictions
 
 
@@ -119,7 +119,8 @@ def combine(
     return digits + (vote.several + none) / 10, vote.several, none
 
 
-def _predict(picture: GreyImage, candidate: Candidate | None, threshold: float) -> Prediction:
+def to_prediction(picture: GreyImage, candidate: Candidate | None, threshold: float) -> Prediction:
+    """The prediction for a picture, whose candidate is None if it is blank."""
     if candidate is None:
         box = (0, 0, *picture.size)
         return Prediction(None, 0.1, (0.1,) * 10, box, "blank", NOTES["blank"])

@@ -10,13 +10,12 @@ import pytest
 from digits.commands import reports
 from digits.data import datasets
 from digits.data.image_folder import read_pictures
-from digits.digit import examine
+from digits.digit import to_prediction
 from digits.images import picture
 from digits.inference.metadata import add_metadata
 from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR
-from digits.vision.candidates import Candidates
-from digits.vision.ink import extract
+from digits.vision.ink import extract_ink
 from tests.conftest import Patch, Run
 from tests.onnx_files import METADATA, RAW
 from tests.runtime.conftest import count_calls
@@ -37,7 +36,7 @@ def test_table_examines_each_picture_once(run: Run, pictures: list[Path], tmp_pa
     table = tmp_path / "labels.csv"
     rows = [f"{picture},{picture.stem}" for picture in pictures]
     table.write_text("\n".join(["file,digit", *rows, "missing.png,3"]))
-    functions = examine, Candidates.prediction, extract
+    functions = to_prediction, extract_ink
     with count_calls(
         ClassifierModel.__init__, picture.load, *functions, ClassifierModel.probabilities
     ) as calls:
@@ -45,7 +44,7 @@ def test_table_examines_each_picture_once(run: Run, pictures: list[Path], tmp_pa
     assert (code, json.loads(out)["total"]) == (1, 10) and "missing.png" in err
     plots = {path.name for path in (tmp_path / "plots").iterdir()}
     assert plots == {"confusion.png", "mistakes.png"}
-    assert [calls[function.__name__] for function in functions] == [10] * 3
+    assert [calls[function.__name__] for function in functions] == [10] * 2
     # The detector is opened once: the ink of one digit is in two pieces.
     assert (calls["__init__"], calls["load"]) == (2, 11)
     assert calls["probabilities"] == 10 + 1 + 1  # of its other hypotheses; of the smoke test

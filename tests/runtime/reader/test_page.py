@@ -6,7 +6,7 @@ import pytest
 from digits.inference.interface import SYMBOLS
 from digits.reader.detections import concatenate
 from digits.reader.lines import text_lines
-from digits.reader.page import find_columns, find_symbols, one_digit_evidence, read_symbols
+from digits.reader.page import find_columns, find_symbols, read_symbols, single_digit_vote
 from tests.drawings import Box, Drawn, Network, detections, row_of, text_of
 
 SHAPE = 600, 800
@@ -78,11 +78,17 @@ def test_improbable_symbol_is_nothing_but_an_alternative() -> None:
 @pytest.mark.parametrize("score", [-2.0, 0.0, 3.0, 500.0])
 def test_digits_are_as_probable_as_their_log_odds_say(score: float) -> None:
     present = 1 / (1 + np.exp(-score))
-    alone = one_digit_evidence(detections([(0, 0, 24, 40)], [score], symbol=7))
-    assert alone.probabilities[7] == pytest.approx(0.89 * present)
-    assert alone.probabilities.sum() + alone.none == pytest.approx(1)
-    two = one_digit_evidence(detections([(0, 0, 24, 40), (40, 0, 64, 40)], [30, min(score, 20)]))
+    alone = single_digit_vote(detections([(0, 0, 24, 40)], [score], symbol=7))
+    assert alone.digits[7] == pytest.approx(0.89 * present, abs=0.02)
+    assert alone.digits.sum() + alone.none == pytest.approx(1)
+    two = single_digit_vote(detections([(0, 0, 24, 40), (40, 0, 64, 40)], [30, min(score, 20)]))
     assert two.several == pytest.approx(present, abs=1e-3)
+
+
+def test_what_is_not_reported_may_still_be_there() -> None:
+    """With less than the least probability that is reported."""
+    vote = single_digit_vote(detections([], []))
+    assert vote.box is None and 0.94 < vote.none < 0.96 and np.ptp(vote.digits) == 0
 
 
 @pytest.mark.parametrize(
@@ -96,11 +102,9 @@ def test_digits_are_as_probable_as_their_log_odds_say(score: float) -> None:
 )
 def test_what_is_no_second_digit(box: Box, symbol: str) -> None:
     nine = detections([(0, 0, 24, 40)], [7.0], symbol=9)
-    evidence = one_digit_evidence(
-        concatenate([nine, detections([box], [6.0], SYMBOLS.index(symbol))])
-    )
-    assert evidence.several == 0
-    assert evidence.probabilities[9] == pytest.approx(0.89 / (1 + np.exp(-7)))
+    vote = single_digit_vote(concatenate([nine, detections([box], [6.0], SYMBOLS.index(symbol))]))
+    assert vote.several == 0
+    assert vote.digits[9] == pytest.approx(0.89 / (1 + np.exp(-7)), abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -115,8 +119,8 @@ def test_what_is_no_second_digit(box: Box, symbol: str) -> None:
 )
 def test_digit_with_a_minus_is_no_single_digit(box: Box, is_part: bool) -> None:
     five, minus = detections([(50, 0, 74, 40)], [7.0], 5), detections([box], [6.0], 10)
-    evidence = one_digit_evidence(concatenate([minus, five] if box[0] < 50 else [five, minus]))
-    assert (evidence.several > 0.99) == is_part and (evidence.probabilities[5] > 0.8) != is_part
+    vote = single_digit_vote(concatenate([minus, five] if box[0] < 50 else [five, minus]))
+    assert (vote.several > 0.99) == is_part and (vote.digits[5] > 0.8) != is_part
 
 
 @pytest.mark.parametrize(("gap", "columns"), [(2.8, 1), (3.2, 2)])

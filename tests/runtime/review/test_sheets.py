@@ -79,7 +79,7 @@ def test_corrections_go_into_table_and_labels(table: Path, classifier: Classifie
     assert texts == ("text\n", "3141592653\n", "20260\n", "\n")
     assert all((table.parent / file).is_file() for file in files[1:])
     digits = sorted(table.parent.glob("labels/digits/*/*.png"))
-    read = [prediction.top1 for prediction in classifier.predict_batch(digits)]
+    read = [prediction.guess for prediction in classifier.predict_batch(digits)]
     assert read == [int(file.parent.name) for file in digits] == sorted(map(int, "314159265320260"))
     assert all(client.delete(f"{address}{number}").is_success for number in (2, 0, 4))
     assert table.read_text() == TABLE and not [*table.parent.glob("labels/**/*.png")]

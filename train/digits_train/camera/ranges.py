@@ -23,8 +23,7 @@ from digits_train.camera.distributions import (
 class Ranges(Struct, frozen=True, forbid_unknown_fields=True):
     """Ranges from which numbers are drawn evenly, chances, and normal distributions.
 
-    `msgspec.structs.replace` changes one axis. A length in heights is by the height of the page's
-    digits, or by that of a character where that is drawn on its own.
+    A length in heights is by the height of the page's digits, or by that of a lone character.
     """
 
     # Hand
