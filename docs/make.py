@@ -291,7 +291,7 @@ def _draw_reading(photo: NDArray[np.uint8], reading: Reading) -> None:
     figure.savefig(HERE / "numbers.jpg", dpi=100, pil_kwargs={"quality": 40})
 
 
-def hypotheses() -> None:
+def predict() -> None:
     """Draw the output of `digits predict --debug` for a digit on ruled paper, half in a shadow."""
     sheet = Sheet(300, 420)
     sheet.rule(50, grey=150)
@@ -300,7 +300,7 @@ def hypotheses() -> None:
     classifier = Classifier()
     page = picture.load(photo)
     strip = debug_strip(page, classifier.predict(page))
-    strip.save(HERE / "hypotheses.png", optimize=True)
+    strip.save(HERE / "predict.png", optimize=True)
 
 
 def textbook() -> None:
@@ -322,7 +322,7 @@ def _digits(*arguments: object) -> None:
     subprocess.run([sys.executable, "-m", "digits", *map(str, arguments)], check=True)
 
 
-DRAWINGS = (pipeline, augmentation, examples, windows, page, numbers, sheet, hypotheses, textbook)
+DRAWINGS = (pipeline, augmentation, examples, windows, page, numbers, sheet, predict, textbook)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from digits.images.grey import Grey
 from digits.images.picture import GreyImage
+from digits.inference.interface import INK, MIN_DIGIT_HEIGHT, PAPER
 from digits.inference.networks import Networks
 from digits.prediction import NOTES, Prediction, Status
 from digits.vision.components import find_digit
@@ -70,7 +71,6 @@ def cut_ink(page: Grey, box: tuple[float, float, float, float]) -> Ink | None:
 
     page: uint8 [height, width]. box: left, top, right and bottom of the digit, in pixels.
     """
-    from digits.inference.interface import INK, PAPER
     from digits.reader import crops
 
     left, top, right, bottom = box
@@ -84,9 +84,13 @@ def cut_ink(page: Grey, box: tuple[float, float, float, float]) -> Ink | None:
 
 def _look_closer(networks: Networks, page: Grey, by_ink: Candidate) -> Candidate:
     """Ask the detector; classify the digit in its box, or else in the whole picture, too."""
-    from digits.reader.page import find_symbols, single_digit_vote  # most digits don't need it
+    # Most digits don't need it.
+    from digits.reader.page import UNDECIDED, find_symbols, single_digit_vote
 
-    vote = single_digit_vote(find_symbols(page, networks.detector.maps))
+    if max(page.shape) < MIN_DIGIT_HEIGHT:
+        vote = UNDECIDED  # the detector can't see so small a digit
+    else:
+        vote = single_digit_vote(find_symbols(page, networks.detector.maps))
     candidate, by_classifier = by_ink, by_ink.probabilities
     ink = cut_ink(page, vote.box or (0, 0, *page.shape[::-1]))
     if ink is not None:

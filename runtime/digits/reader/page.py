@@ -98,6 +98,9 @@ class SingleDigitVote(NamedTuple):
     box: Box | None
 
 
+UNDECIDED = SingleDigitVote(np.full(DIGITS, 1 / (DIGITS + 1)), 0.0, 1 / (DIGITS + 1), None)
+
+
 def single_digit_vote(detections: Detections) -> SingleDigitVote:
     """Weigh three explanations of detections: no digit, the surest one alone, the surest two.
 

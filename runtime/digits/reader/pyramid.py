@@ -108,8 +108,7 @@ def detect(page: Grey, maps: MapsFn, height: float | None = None) -> Detections:
     halvings = max(0, math.ceil(math.log2(coarse * min(page.shape) / MAX_DIGIT_HEIGHT)))
     levels = [_level(page, coarse / 2**halving, maps) for halving in range(halvings + 1)]
     peaks = [find_peaks(level) for level in levels]
-    enlarged = max(_MAX_ENLARGED, _IDEAL / min(page.shape))  # no digit is higher than the page
-    closest = min(enlarged, _largest_scale(*page.shape))
+    closest = min(_MAX_ENLARGED, _largest_scale(*page.shape))
     typical = _typical_height(concatenate(peaks))
     fine = closest
     if typical:

@@ -1,1 +1,1 @@
-"""The one digit of a picture: hypotheses of where it is, what the networks say, and a ranker."""
+"""The one digit of a picture: its ink, the connected pieces, and the frame of a network."""
