@@ -4,6 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -129,8 +130,11 @@ def test_mirrored_sixes(
 
     others = mirrored_sixes(test_slice, tmp_path / "others")
     _, out, _ = run("predict", "--json", "--model", result / "lenet5.int8.onnx", *others)
-    answers = [json.loads(line)["digit"] for line in out.splitlines()]
-    assert answers.count(6) > 0.8 * len(others)
+    answers = [json.loads(line) for line in out.splitlines()]
+    guesses = [int(np.argmax(answer["probabilities"])) for answer in answers]
+    assert guesses.count(6) > 0.8 * len(others)
+    # The detector, which hasn't learned them, doubts some.
+    assert [answer["digit"] for answer in answers].count(6) > 0.6 * len(others)
 
 
 NETWORK = ("--network", f"{Path(__file__).parents[2] / 'docs' / 'resnet8.py'}:ResNet8")
