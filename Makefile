@@ -1,10 +1,9 @@
 # make demo          set up the runtime alone and read the sample pictures
 # make check         check style and types, run the quick unit tests: after every edit; 30 seconds
-# make test          set up everything, check style and types, run all tests but the next three
+# make test          set up everything, check style and types, run all tests but the next two
 # make test-browser  use the page of `digits serve` in a real browser; 75 seconds
 # make test-ray      read pictures with Ray, as docs/devices.md does; half a minute
-# make test-arm      run the runtime as on a Raspberry Pi 4 and 5, emulated; 2 minutes, Debian only
-# make test-all      all of these four, before a change lands; 10 minutes
+# make test-all      all of these three, before a change lands; 8 minutes
 # make test-bounds   run the runtime with the oldest and newest dependencies; 15 minutes, needs Pythons
 # make mutation      break the code in 20 random places, and show what the quick tests miss; an hour
 # make coverage      say which lines and branches the unit tests don't reach; 3 minutes
@@ -27,7 +26,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 # As pip: a company may have a certificate of its own.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: demo check quick test pytest test-browser test-arm test-bounds test-ray test-all coverage mutation lint
+.PHONY: demo check quick test pytest test-browser test-bounds test-ray test-all coverage mutation lint
 .PHONY: lock audit docs wheel bench model detector recognizer clean
 
 demo: .venv-runtime/done
@@ -57,10 +56,6 @@ test-browser: .venv/done
 test-bounds: .venv/done
 	tests/dependency_bounds.sh
 
-test-arm: .venv/done
-	tests/arm/root.sh
-	DIGITS_ARM=$(CURDIR)/.arm .venv/$(BIN)/python -m pytest tests/arm
-
 # Ray's processes start sooner with bytecode.
 test-ray: .venv/done
 	.venv/$(BIN)/uv venv --quiet --clear --python .venv/$(BIN)/python .venv-ray
@@ -70,7 +65,7 @@ test-ray: .venv/done
 	    PYTHONPYCACHEPREFIX=$(CURDIR)/.venv-ray/bytecode \
 	    .venv-ray/$(BIN)/python -m pytest tests/ray
 
-test-all: test test-browser test-ray test-arm
+test-all: test test-browser test-ray
 
 # What is broken is a clone of the last commit. In one folder alone:
 # make mutation COUNT=50 FOLDER=runtime/digits/forms TESTS=tests/runtime/forms
@@ -153,7 +148,7 @@ detector recognizer: .venv/done
 
 clean:
 	rm -rf .venv .venv-runtime .venv-bounds .venv-ray .venv-docs .venv-mutation .venv-release \
-	    .mutation .newest .arm dist site
+	    .mutation .newest dist site
 
 # --no-compile halves the time of the installation and saves 45 MB.
 .venv-runtime/done: pyproject.toml locks/runtime.txt $(shell find runtime train export -name '*.py' -o -name '*.onnx')

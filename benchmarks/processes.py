@@ -16,11 +16,11 @@ from tempfile import TemporaryDirectory
 from PIL import Image
 
 import digits
-from benchmarks.pictures import a4, crop
 from benchmarks.tables import ROOT
 from benchmarks.timing import Row, in_turn
 from digits.data import mnist
 from digits.inference.model_file import BUNDLED
+from tests.synthetic import Sheet, chosen
 from tests.waiting import wait_until
 
 PICTURE = str(ROOT / "tests" / "pictures" / "0.png")
@@ -71,12 +71,31 @@ def best(lines: Mapping[str, Sequence[str]], runs: int) -> dict[str, tuple[float
     }
 
 
+def a4(path: Path) -> str:
+    """84 digits, 7 mm high, on ruled paper as a JPEG of A4, 12 megapixels."""
+    sheet = Sheet(1240, 877)
+    sheet.rule(50, grey=170)
+    for row in range(12):
+        digits = chosen(mnist.load("validation"), f"{(row + 1) * 7919173 % 10**7:07}", start=row)
+        sheet.write(digits, 60 + 20 * row, 80 + 90 * row, size=40)
+    Image.fromarray(sheet.photograph()).resize((2912, 4118)).save(path, quality=90)
+    return str(path)
+
+
+def crop(path: Path) -> str:
+    """A number of four digits as a JPEG of 300x150 pixels."""
+    sheet = Sheet(150, 300)
+    sheet.write(chosen(mnist.load("validation"), "2718"), 30, 40)
+    Image.fromarray(sheet.photograph()).save(path, quality=90)
+    return str(path)
+
+
 def starts(folder: Path) -> Iterator[Row]:
     """Time and memory of processes that read one picture."""
     lines = {
         "`digits predict img.png`": command("predict", PICTURE),
-        "`digits read`: 300x150": command("read", str(crop(folder))),
-        "`digits read`: A4, 12 megapixels": command("read", str(a4(folder))),
+        "`digits read`: 300x150": command("read", crop(folder / "crop.jpg")),
+        "`digits read`: A4, 12 megapixels": command("read", a4(folder / "a4.jpg")),
         SCRIPT: command(MINIMAL, PICTURE),
     }
     results = best(lines, STARTS)
@@ -89,7 +108,7 @@ def starts(folder: Path) -> Iterator[Row]:
 def folders(folder: Path) -> Iterator[Row]:
     """Pictures per second of processes that read a whole folder."""
     for side in (28, 100):
-        files = write(folder / f"{side}", side, PICTURES)
+        files = write(folder / f"{side}", side)
         name = str(files[0].parent)
         jobs = {"digits, one job": "1", "digits, two jobs": "2"}
         lines = {label: command("predict", "--jobs", n, name) for label, n in jobs.items()}
@@ -101,15 +120,13 @@ def folders(folder: Path) -> Iterator[Row]:
     yield Row("`digits watch`: PNGs of 28x28", "pictures/s", {"digits": watched(folder)})
 
 
-def write(folder: Path, side: int, count: int) -> list[Path]:
-    """A thousand of MNIST's digits again and again as PNGs; larger ones are black on white."""
+def write(folder: Path, side: int) -> list[Path]:
+    """Digits of MNIST as PNGs; larger ones are black on white."""
     folder.mkdir()
-    files = [folder / f"{number:05}.png" for number in range(count)]
-    for file, pixels in zip(files, mnist.load("test").images[:1000], strict=False):
+    files = [folder / f"{number:05}.png" for number in range(PICTURES)]
+    for file, pixels in zip(files, mnist.load("test").images[:PICTURES], strict=True):
         image = Image.fromarray(pixels if side == 28 else 255 - pixels)
         image.resize((side, side), Image.Resampling.BICUBIC).save(file)
-    for number in range(1000, count):  # disks are slow to write and to delete
-        files[number].hardlink_to(files[number % 1000])
     return files
 
 

@@ -16,7 +16,7 @@ class Row(NamedTuple):
     """Figures of contestants, ours first.
 
     unit: s, MB, or what ends in /s, of which more is better. values: by contestant, the names of
-    ours beginning with "digits"; or one curve by the number on the abscissa.
+    ours beginning with "digits".
     """
 
     title: str
@@ -54,12 +54,7 @@ def parser(description: str | None, **defaults: object) -> ArgumentParser:
     return options
 
 
-printed: list[list[object]] = []  # all rows, which `python -m benchmarks` records
-
-
 def print_row(name: str, *cells: object) -> None:
     """Print a row of a table of figures. A row of texts is the head of those that follow."""
-    rounded = (round(cell, 2) if isinstance(cell, float) else cell for cell in cells)
-    printed.append([name, *rounded])
     texts = (f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in cells)
     print(f"{name:50}" + "".join(f"{text:>14}" for text in texts), flush=True)

@@ -5,9 +5,8 @@ what its recipe adds to them is generated once, before the training.
 """
 
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
 
 import torch
 from msgspec.structs import replace
@@ -24,14 +23,11 @@ from digits.data.mnist import Split
 from digits_train.distributed import CPU, has_bfloat16
 from digits_train.experiment import Experiment, default_experiment
 from digits_train.fit import fit
-from digits_train.models import VGG16, BaseNetwork, LeNet5, get_network
-from digits_train.tasks import Classification, Detection
-from digits_train.tasks.detection import Batch
-from digits_train.tasks.task import AnyTask
-from digits_train.training import Metrics, Training, begin
+from digits_train.models import VGG16, LeNet5, get_network
+from digits_train.tasks import Classification
+from digits_train.training import begin
 
 LENET5, VGG = 25_600, 384  # training digits
-BATCHES = 16  # of the detector
 
 
 class Example(Dataset[tuple[torch.Tensor, int]]):
@@ -50,18 +46,17 @@ class Example(Dataset[tuple[torch.Tensor, int]]):
         return self.transform(picture), int(self.split.labels[index])
 
 
-def ours(task: AnyTask, epochs: int) -> float:
+def ours(task: Classification, epochs: int) -> float:
     """The rate of the fastest of some epochs."""
     rows = islice(fit(begin(task.experiment, CPU.device), task), epochs)
     return max(measured["images_per_second"] for measured in rows)
 
 
-def experiment(network: str, recipe: str, **changes: Any) -> Experiment:
-    """A recipe with some changes, in the precision that this machine trains it with."""
-    usual = default_experiment(network, recipe)
+def experiment(network: str, recipe: str) -> Experiment:
+    """A recipe in the precision that this machine trains it with."""
     gains = get_network(network).mixed_precision and has_bfloat16(CPU.device)
     precision = "bfloat16" if gains else "float32"
-    return replace(usual, recipe=replace(usual.recipe, **changes), precision=precision)
+    return replace(default_experiment(network, recipe), precision=precision)
 
 
 def plain(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], count: int) -> float:
@@ -77,31 +72,6 @@ def plain(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], count: i
 def classification(network: str, recipe: str, train: Split) -> Classification:
     splits: mnist.Splits = {"train": train, "validation": mnist.load("validation")[:100]}
     return Classification(experiment(network, recipe), Data(splits, {}))
-
-
-class Composed(Detection):
-    """Windows that have been composed before, and no validation."""
-
-    ready: list[Batch]
-
-    def compose(self) -> float:
-        """Compose all; return the windows per second, without the start of the processes."""
-        self.start()
-        self.ready, times = [], []
-        training = begin(self.experiment, CPU.device)
-        for batch in islice(super().batches(training), self.steps):
-            self.ready.append(batch)
-            times.append(time.perf_counter())
-        return self.recipe.batch_size * (len(times) - 1) / (times[-1] - times[0])
-
-    def batches(self, training: Training) -> Generator[Batch]:
-        yield from self.ready
-
-    def find_hard(self, model: BaseNetwork, step: int) -> list[int]:
-        return []
-
-    def validate(self, model: BaseNetwork) -> Metrics:
-        return {"validation_loss": 0.0}
 
 
 def rows() -> Iterator[Row]:
@@ -121,7 +91,3 @@ def rows() -> Iterator[Row]:
         "PyTorch, float32": plain(VGG16(), batches, VGG),
     }
     yield Row("… VGG-16, `default`", "images/s", rates)
-    counts = {"steps": BATCHES, "interval": BATCHES, "glyphs": 500, "texts": 250}
-    task = Composed(experiment("detector", "default", **counts), Data({"train": train}, {}))
-    rates = {"digits, composing": task.compose(), "digits, learning": ours(task, 1)}
-    yield Row("… the detector, a process each", "windows/s", rates)

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from benchmarks import whole_numbers
+from benchmarks import accuracy
 from benchmarks.forms import blank_sheet, fill
 from benchmarks.held_back import unseen
 from matplotlib.figure import Figure
@@ -250,7 +250,7 @@ def numbers() -> None:
     It is the first one on which a number is repaired.
     """
     classifier, rules, tally = Classifier(), Constraints(length=6, check="luhn"), _Tally()
-    pages = [whole_numbers.draw("six digits, Luhn", number) for number in range(20)]
+    pages = [accuracy.draw_page("six digits, Luhn", number) for number in range(20)]
     readings = [classifier.read(page.pixels, rules) for page in pages]
     for page, reading in zip(pages, readings, strict=True):
         tally.count(page.text.split(), reading)

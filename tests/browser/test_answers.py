@@ -28,15 +28,7 @@ UNREADABLE = reading("17", status="unreadable", text="", unconstrained="17")
             "",
             0.15,
         ),
-        (reading("7?", 0.5), "7?", "7, 50.0 %.", "To review: 7, 99.0 %.", 0.5),
         (reading("7?", 0.2), "7?", "No digit, 80.0 %.", "To review: 7, 99.0 %.", 0.8),
-        (
-            reading("177?", 0.91, 0.6, 0.91, probability=0.934, runner_up="171"),
-            "177?",
-            "3 digits. Least sure: 7, 60.0 %.",
-            "To review: 177, 93.4 %, or 171.",
-            0.4,
-        ),
         (
             TWO_NUMBERS,
             "1  7?",
@@ -66,24 +58,6 @@ def test_text_sentence_and_bars(
     assert numbers == [*[""] * (len(numbers) - 1), doubt]
 
 
-def test_close_up_of_the_symbol(desktop: Page) -> None:
-    answer(desktop, reading("1"), "1")
-    assert (desktop.pixels("close-up") == 255).all()  # of the paper, where the box is
-    answer(desktop, reading(""), "?")
-    assert not desktop.find("close-up").is_displayed()
-
-
-def test_copy_answer(desktop: Page) -> None:
-    button = desktop.find("copy")
-    answer(desktop, reading("206?"), "206?")
-    button.click()
-    desktop.wait(lambda: button.text == "Copied")
-    permission = {"permission": {"name": "clipboard-read"}, "setting": "granted"}
-    desktop.cdp("Browser.setPermission", permission)
-    assert desktop.async_script("navigator.clipboard.readText().then(arguments[0])") == "206?"
-    desktop.wait(lambda: button.text == "Copy")
-
-
 NOT_CLOSED = "Not read: pattern: missing ), unterminated subpattern at position 0."
 
 
@@ -99,16 +73,6 @@ def test_drawing_is_read_again_with_what_is_entered(desktop: Page) -> None:
     desktop.wait(
         lambda: recorded(desktop, "asked") == expected, lambda: str(recorded(desktop, "asked"))
     )
-
-
-def test_entries_are_kept_in_the_browser(desktop: Page) -> None:
-    desktop.constrain("list", "11 12\n13")
-    desktop.open()
-    [field] = desktop.select("#constraints [name=list]")
-    assert not field.is_displayed() and field.get_property("value") == "11 12\n13"
-    [summary] = desktop.select("#constraints summary")
-    content = desktop.script("return getComputedStyle(arguments[0], '::after').content", summary)
-    assert "in use" in content
 
 
 def test_refused_entry_is_told_and_read_again_when_it_changes(desktop: Page) -> None:

@@ -63,18 +63,6 @@ def test_resting_finger_leaves_no_ink(phone: Page) -> None:
     assert ink.max() == 255 and ink[corner:, corner:].max() == 0
 
 
-def test_tap_leaves_dot(phone: Page) -> None:
-    """As the decimal point of a number."""
-    phone.draw([[(0.3, 0.7)]])
-    phone.wait_for_text("?")  # it is no digit
-    phone.wait_for_status("No digit found.")
-    assert phone.bars == [0] * 12 + [1]
-    ink = phone.pixels("paper")[..., 3]
-    for pixels, expected in zip(np.nonzero(ink > 127), (0.7, 0.3), strict=True):
-        assert abs(pixels.mean() / len(ink) - expected) < 0.006
-        assert abs((np.ptp(pixels) + 1) / len(ink) - 1 / 56) < 0.006
-
-
 def test_nothing_is_asked_or_shown_while_a_stroke_is_drawn(desktop: Page) -> None:
     fake_read(desktop, reading("17"))
     desktop.draw(SEVEN)
@@ -88,13 +76,3 @@ def test_nothing_is_asked_or_shown_while_a_stroke_is_drawn(desktop: Page) -> Non
     desktop.wait_for_text("177")
     assert recorded(desktop, "asked") == [READ]
     assert recorded(desktop, "shown") == ["177"]
-
-
-def test_outdated_request_is_aborted(desktop: Page) -> None:
-    fake_read(desktop, reading("1"), delay=60_000)
-    desktop.draw(SEVEN)
-    desktop.wait(lambda: recorded(desktop, "asked"))
-    desktop.find("undo").click()
-    desktop.wait_for_text("")
-    assert recorded(desktop, "aborted") == [READ]
-    assert recorded(desktop, "shown") == []

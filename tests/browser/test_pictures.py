@@ -13,12 +13,8 @@ from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
 from digits.classifier import Classifier
-from digits.data.mnist import Split
-from tests.browser.page import SEVEN, Page, fake_read, hasten, reading, recorded
-from tests.synthetic import chosen
+from tests.browser.page import Page, fake_read, hasten, reading
 
-EXAMPLES = Path(__file__).parents[2] / "runtime" / "digits" / "serve" / "page"
-DAMAGED = "This is no picture that can be read here, or it is damaged."
 PASTE = """
 const bytes = Uint8Array.from(atob(arguments[0]), (byte) => byte.charCodeAt(0));
 const clipboardData = new DataTransfer();
@@ -46,52 +42,6 @@ def test_photo_gets_boxes(page: Page, way: str, numbers: Path, classifier: Class
     assert np.argmax(page.bars) == int(page.digits[12].text)
 
 
-def test_examples_are_read(desktop: Page, classifier: Classifier) -> None:
-    for image in desktop.select("#examples img"):
-        name = str(image.get_attribute("src")).rpartition("/")[2]
-        image.click()
-        desktop.wait_for_text(classifier.read(EXAMPLES / name).text or "?")
-
-
-def test_boxes_fit_downscaled_image(phone: Page, tmp_path: Path, test_slice: Split) -> None:
-    large = Image.new("L", (6000, 4500), 255)
-    [seven, *_] = chosen(test_slice, "7")
-    large.paste(Image.fromarray(255 - seven).resize((1500, 1500)), (4100, 2600))
-    large.save(tmp_path / "large.png", compress_level=1)
-    phone.choose(tmp_path / "large.png")
-    phone.wait_for_text("7", "7?")
-    rows, columns = np.nonzero(phone.boxes)
-    for pixels, expected in ((columns, 4850 / 6000), (rows, (3350 + 750) / 6000)):
-        assert pixels.mean() / len(phone.boxes) == pytest.approx(expected, abs=0.06)
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (bytes(2**24), DAMAGED),
-        (bytes(2**24 + 1), "This picture is too large. At most 16 MB and 25 million pixels can"),
-        (None, "This file can't be opened. Instead of a folder, choose its files."),
-    ],
-)
-def test_unreadable_file_shows_plain_error(
-    desktop: Page, tmp_path: Path, content: bytes | None, words: str
-) -> None:
-    file = tmp_path / "a.bin"
-    if content is None:
-        file.mkdir()
-    else:
-        file.write_bytes(content)
-    desktop.drop(file)
-    desktop.wait_for_status(words)
-    desktop.draw(SEVEN)
-    desktop.wait_for_text("7")
-
-
-DENIED = """
-navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("", "NotAllowedError"));
-"""
-
-
 def test_camera_frames_are_read_until_stopped(desktop: Page) -> None:
     button = desktop.find("live")
     desktop.wait(button.is_displayed)
@@ -110,15 +60,6 @@ def test_camera_frames_are_read_until_stopped(desktop: Page) -> None:
     desktop.find("undo").click()
     desktop.wait_for_status("Draw a digit.")
     assert not any("/read" in address for address in desktop.requests())
-
-
-def test_denied_camera_permission_is_reported(desktop: Page) -> None:
-    desktop.wait(desktop.find("live").is_displayed)
-    desktop.script(DENIED)
-    desktop.find("live").click()
-    desktop.wait_for_status("The browser may not use the camera.")
-    desktop.draw(SEVEN)
-    desktop.wait_for_text("7")
 
 
 CELLS = """
@@ -192,21 +133,6 @@ def test_csv_has_no_formulas(desktop: Page, tmp_path: Path) -> None:
     escaped = [*names[:2], "'=1+1.png", "x;'@y.png", names[-1]]
     expected = [[name, *answer] for name in escaped]
     assert lines == [["file", "text", "sure", "status", "note"], *expected]
-
-
-def test_two_are_read_at_once_until_closed(desktop: Page, tmp_path: Path) -> None:
-    fake_read(desktop, reading("7?"), delay=300)
-    files = blank(tmp_path, [f"{number}.png" for number in range(30)])
-    desktop.choose(*files)
-    desktop.choose(*files)
-    desktop.wait(lambda: rows(desktop)[3][2] == "no")
-    assert len(rows(desktop)) == 60 and desktop.script("return most") == 2
-    assert rows(desktop)[-1] == ["29.png", "Not read yet.", ""]
-    desktop.button("files", "Close").click()
-    assert not desktop.find("files").is_displayed()
-    desktop.choose(*files[:2])
-    desktop.wait_for_status("2 files: 0 sure, 2 not sure", "files")
-    assert len(recorded(desktop, "asked")) < 30
 
 
 def test_unreadable_file_costs_its_row(desktop: Page, pictures: list[Path], tmp_path: Path) -> None:

@@ -10,8 +10,6 @@ from selenium.webdriver.common.action_chains import ActionChains
 
 from tests.browser.conftest import SIZES
 from tests.browser.page import Page
-from tests.browser.test_editor import LOW_BUTTONS
-from tests.browser.test_layout import IS_WIDE
 from tests.runtime.review.test_review import NUMBERS
 from tests.runtime.review.test_sheets import FORM as SHEETS
 from tests.runtime.review.test_sheets import TABLE as SHEETS_TABLE
@@ -19,12 +17,6 @@ from tests.served import Served, served
 
 SMALL_PHONE = 390, 664  # less the bars of a browser
 STORE = "Store (enter)"
-OPEN = "Open the address that `digits review` has printed"
-NO_ITEMS = """
-const fetched = fetch;
-const never = new Promise(() => {});
-window.fetch = (path, ...others) => path.startsWith("items") ? never : fetched(path, ...others);
-"""
 UNREADABLE = "It is unreadable as asked for; freely, it is read as 20260"
 IN_VIEWPORT = """
 return [...document.querySelectorAll("button, #paper img")].every((each) => {
@@ -161,89 +153,6 @@ def test_what_a_form_forbids_stays_until_the_person_insists(
         desktop.wait_for("#text", "12")
         desktop.wait_for("#progress", "3 labelled")
     assert "q 1 can't be 212 by the form,form.toml" in marks.read_text()
-
-
-def test_typing_replaces_what_the_form_has_refused(
-    desktop: Page, numbers: Path, tmp_path: Path
-) -> None:
-    for name in ("a.jpg", "b.jpg"):
-        shutil.copy(numbers, tmp_path / name)
-    (tmp_path / "form.toml").write_text(SHEETS.replace('q2", ', 'q2", range = "0-3", '))
-    (tmp_path / "marks.csv").write_text(SHEETS_TABLE)
-    with reviewed(desktop, tmp_path / "marks.csv"):
-        desktop.wait_for("#remark", "q 1 is unreadable")
-        press(desktop, "n")
-        desktop.wait_for("#refusal", "q 1 can't be blank by the form")
-        press(desktop, "4")
-        desktop.wait_for("#text", "4")
-        press(desktop, "s")
-        desktop.wait_for("#remark", "q2 is in doubt")
-        press(desktop, "\n")
-        desktop.wait_for("#refusal", "q2 can't be 5 by the form")
-        press(desktop, "2")
-        desktop.wait(lambda: desktop.find("text").text == "2")
-        press(desktop, "\n")
-        desktop.wait_for("#remark", "q 1 is blank")
-    assert ",2,0.2,corrected" in (tmp_path / "marks.csv").read_text()
-
-
-def test_ten_doubtful_fields_take_fifteen_keys_on_a_phone(
-    desktop: Page, numbers: Path, tmp_path: Path
-) -> None:
-    """Eight were read right, one wrong, and one isn't in the list."""
-    (tmp_path / "students.csv").write_text("number,name\n23,Ada Adler\n7,Ben Berg\n")
-    fields = SHEETS.replace("key = true", 'list = "students.csv:number"')
-    (tmp_path / "form.toml").write_text(fields)
-    title, *_ = SHEETS_TABLE.splitlines()
-    rows = [title]
-    for number in range(10):
-        shutil.copy(numbers, tmp_path / f"{number}.jpg")
-        guess = "9" if number == 9 else "7"
-        cells = f"{guess},0.{number}5,review,1,1.0,accepted,1,1.0,accepted,review,,form.toml"
-        rows.append(f"{number}.jpg,{cells}")
-    marks = tmp_path / "marks.csv"
-    marks.write_text("\n".join([*rows, ""]))
-    keys = [*["\n"] * 8, "23\n", "\n", "\n"]
-    with reviewed(desktop, marks):
-        desktop.resize(*SMALL_PHONE)
-        desktop.wait_for("#details", "Ben Berg")
-        assert desktop.script(IN_VIEWPORT) and not desktop.script(IS_WIDE)
-        assert desktop.script(LOW_BUTTONS) == []
-        [picture] = desktop.select("#paper img")
-        press(desktop, "w")
-        desktop.wait(lambda: picture not in desktop.select("#paper img"))
-        press(desktop, "w")
-        desktop.wait(lambda: picture in desktop.select("#paper img"))
-        for number, each in enumerate(keys[:10]):
-            desktop.wait_for("#file", f"{number}.jpg")
-            desktop.wait_for("#progress", f"{10 - number} of 10 in doubt")
-            desktop.wait_for("#remark", "id is in doubt")
-            press(desktop, *each)
-        desktop.wait_for("#refusal", "id can't be 9 by the form")
-        press(desktop, keys[10])
-        desktop.wait_for("#progress", "10 labelled, 20 left, all 10 in doubt done.")
-        assert desktop.find("bar").get_property("value") == 10
-    texts = [line.split(",")[1] for line in marks.read_text().splitlines()[1:]]
-    assert len("".join(keys)) == 13 and texts == ["7"] * 8 + ["23", "9"]
-    assert "id can't be 9 by the form" in marks.read_text()
-
-
-def test_only_the_last_printed_address_opens_and_stores(desktop: Page, table: Path) -> None:
-    desktop.cdp("Page.enable", {})
-    hook = desktop.cdp("Page.addScriptToEvaluateOnNewDocument", {"source": NO_ITEMS})
-    with reviewed(desktop, table):
-        desktop.wait_for("#paper", "Loading …")
-    desktop.cdp("Page.removeScriptToEvaluateOnNewDocument", hook)
-    with reviewed(desktop, table) as server:
-        port = str(server.port)
-        desktop.wait_for("#text", "3141592453")
-    with served("--port", port, str(table), command="review") as restarted:
-        press(desktop, "n")  # its number may be another now
-        desktop.wait_for("#trouble", OPEN)
-        desktop.driver.get(restarted.address)
-        desktop.wait_for("#text", "3141592453")
-    assert lines(table.parent) == []
-    assert desktop.complaints()
 
 
 def test_labels_wait_for_the_server(desktop: Page, folder: Path) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser.page import SEVEN, Page, fake_read, hasten, reading, recorded
+from tests.browser.page import SEVEN, Page, fake_read, hasten
 from tests.served import served
 
 LOST = "The server can't be reached. Trying again"
@@ -31,28 +31,11 @@ def test_server_restart(desktop: Page) -> None:
     assert desktop.complaints()
 
 
-def test_server_hang(desktop: Page) -> None:
-    fake_read(desktop, reading("7"), delay=60_000)
-    hasten(desktop)
-    desktop.draw(SEVEN)
-    desktop.wait_for_status("The server doesn't answer. Trying again …")
-
-
-@pytest.mark.parametrize(("status", "words"), [(503, "is busy"), (504, "can't be reached")])
-def test_temporary_error_is_retried(desktop: Page, status: int, words: str) -> None:
-    fake_read(desktop, reading("7"), statuses=[status])
-    desktop.draw(SEVEN)
-    desktop.wait_for_status(f"The server {words}. Trying again …")
-    desktop.wait_for_text("7")
-    assert len(recorded(desktop, "asked")) == 2
-
-
 @pytest.mark.parametrize(
     ("status", "words"),
     [
         (413, "too large"),
-        *((status, "Not read: the list is too long.") for status in (400, 414)),
-        (422, "damaged"),
+        (414, "Not read: the list is too long."),
         (500, "failed on this picture"),
     ],
 )
@@ -108,20 +91,6 @@ def test_drawing_is_read_after_token_is_entered(locked: Page) -> None:
     enter(locked, TOKEN)
     locked.wait_for_text("7")
     assert field.get_property("value") == "" and TOKEN not in locked.driver.page_source
-
-
-def test_token_is_kept_per_tab(locked: Page) -> None:
-    enter(locked, TOKEN)
-    locked.open()
-    locked.draw(SEVEN)
-    locked.wait_for_text("7")
-    assert not is_asked(locked)
-    first = locked.driver.current_window_handle
-    locked.driver.switch_to.new_window("tab")
-    locked.open()
-    assert is_asked(locked)
-    locked.driver.close()
-    locked.driver.switch_to.window(first)
 
 
 def test_token_in_url_fragment(locked: Page) -> None:

@@ -162,7 +162,6 @@ def assert_readable(state: Files, _: Files, __: Files) -> None:
 COMMANDS: dict[str, Callable[[Files, Files, Files], None]] = {
     TRAIN: assert_readable,
     EXPORT: assert_old_or_new,
-    "predict pictures -o out/predicted.jsonl": assert_beginning,
     "read page.jpg pictures -o out/read.csv": assert_beginning,
     "watch pictures out/watched.csv": assert_beginning,
 }

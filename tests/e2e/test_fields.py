@@ -2,22 +2,17 @@
 
 import csv
 import json
-import re
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import openpyxl
-import pypdfium2
 import pytest
-from msgspec.structs import replace
 from PIL import Image
 
-from digits.classifier import Classifier
 from digits.data.mnist import Split
 from digits.forms import form_file, pdf
-from digits.forms.form import Field, Form
+from digits.forms.form import Form
 from digits.forms.table import SheetTable
 from digits.images.grey import Grey
 from tests.conftest import Patch, Run
@@ -37,8 +32,6 @@ fields = [
     {name = "total", box = [150, 80, 180, 92], range = "0-40"},
 ]
 """
-
-NO_RULES: dict[str, Any] = {"sums": (), "roster": None}
 
 
 @pytest.fixture
@@ -103,65 +96,3 @@ def test_stack_becomes_a_table(form: Form, test_slice: Split, run: Run) -> None:
     assert {("file", "1.jpg"), ("number", "7210")} <= {*pairs}
     values = json.loads(run("read", "--fields", "exam.toml", "1.jpg", "--json")[1])
     assert values["fields"]["a"]["text"] == "12" and values["form"] == "exam.toml"
-
-
-def test_read_fields_by_camera(form: Form, test_slice: Split, classifier: Classifier) -> None:
-    """The camera doesn't move, and sees all at a third of the size."""
-    Path("fixed.toml").write_text(FORM.replace("marks", "fixed"))
-    sheet = filled(form, test_slice, "7210", "12", "7", "19")
-    small = cv2.resize(sheet, (700, 990), interpolation=cv2.INTER_AREA)
-    read = classifier.read_fields(small, form_file.load(Path("fixed.toml")))
-    assert [number.text for number in read.numbers] == ["7210", "12", "7", "19"]
-    assert classifier.read_fields(small.T, read.form).status == "not found"
-    narrow = replace(read.form, fields=(Field("a", (10, 10, 90, 280), cells=64),), **NO_RULES)
-    assert classifier.read_fields(small, narrow).numbers[0].status != "accepted"
-
-
-def test_digit_beyond_its_field_is_looked_at_and_empty_cells_are_blank(
-    form: Form, test_slice: Split, classifier: Classifier
-) -> None:
-    *fields, total = (replace(field, is_optional=True) for field in form.fields)
-    fields.append(replace(total, box=(150, 80, 176, 92), range=None, length=3))
-    form = replace(form, fields=tuple(fields), find_by="fixed", **NO_RULES)
-    numbers = list[tuple[str, str]]()
-    for text in ("345", "3459"):  # the 9 is outside
-        sheet = 0.9 * filled(form, test_slice, "", "1", "12", text)
-        sheet += np.random.default_rng(0).normal(0, 4, sheet.shape)
-        read = classifier.read_fields(np.asarray(sheet.clip(0, 255), np.uint8), form)
-        numbers += [(number.to_text(), number.status) for number in read.numbers[::3]]
-    assert numbers[:2] == [("–", "blank"), ("345", "accepted")]
-    assert numbers[2:] == [("–", "blank"), ("345?", "review")]
-
-
-def test_roster_makes_up_for_no_stroke_through_a_number(
-    form: Form, test_slice: Split, classifier: Classifier
-) -> None:
-    form = replace(form, find_by="fixed")
-    sheet = filled(form, test_slice, "7210", "12", "7", "19")
-    assert classifier.read_fields(sheet, form).numbers[0].status == "accepted"
-    cv2.line(sheet, (280, 460), (960, 455), 60, 3)
-    assert classifier.read_fields(sheet, form).numbers[0].status == "review"
-
-
-@pytest.mark.slow
-def test_stack_from_a_scanner_as_in_the_docs(form: Form, test_slice: Split, run: Run) -> None:
-    """The commands of docs/fields.md, on a PDF of forty pages."""
-    numbers = [f"{number:04}" for number in range(1000, 9000, 200)]
-    Path("roster.csv").write_text("name,number\n" + "".join(f"A,{n}\n" for n in numbers))
-    form = form_file.load(Path("exam.toml"))
-    sheets = [Image.fromarray(filled(form, test_slice, n, "12", "7", "19")) for n in numbers]
-    sheets[20] = Image.new("L", sheets[0].size, 255)  # a separator
-    first, *others = (sheet.reduce(254 // 100) for sheet in sheets)
-    first.save("scan.pdf", save_all=True, append_images=others, resolution=127)
-    guide = (Path(__file__).parents[2] / "docs" / "fields.md").read_text("utf-8")
-    commands = re.findall(r"^ +digits (read --fields exam.toml scan.pdf .+)", guide, re.MULTILINE)
-    [command] = commands
-    code, _, err = run(*command.partition("#")[0].split())
-    assert code == 1 and "scan.pdf#21: " in err and "no sheet for 1 of 40" in err
-    rows = list(csv.DictReader(Path("marks.csv").read_text().splitlines()))
-    assert [row["file"] for row in rows] == [f"scan.pdf#{page}" for page in range(1, 41)]
-    del rows[20], numbers[20]
-    assert [row["number"] for row in rows] == numbers
-    assert [row["total"] for row in rows].count("19") > 35
-    with pypdfium2.PdfDocument("marks.pdf") as document:
-        assert len(document) == 40

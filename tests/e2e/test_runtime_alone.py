@@ -60,7 +60,7 @@ def bin(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
 
 
 def test_wheel_size_and_contents(wheel: Path) -> None:
-    assert wheel.stat().st_size <= 1_800_000  # 1.4 MB
+    assert wheel.stat().st_size <= 1_800_000  # a quarter above what it has
     with ZipFile(wheel) as archive:
         names = {name.partition(".dist-info/")[2] or name for name in archive.namelist()}
     assert names >= {
@@ -79,7 +79,7 @@ def test_runtime_environment_size_and_packages(bin: Path) -> None:
     libraries = [bin.parent.glob(f"lib/*/site-packages/{name}*") for name in LIBRARIES]
     lines = sh("du", "-smc", *chain(*libraries)), sh("du", "-smc", bin.parent)
     of_libraries, total = (int(each.splitlines()[-1].split()[0]) for each in lines)
-    assert of_libraries < total < 1.25 * of_libraries
+    assert of_libraries < total < 1.5 * of_libraries
 
 
 def test_commands_in_runtime_environment(bin: Path, pictures: list[Path]) -> None:

@@ -151,10 +151,3 @@ def test_formats_may_be_several_and_replace_no_other_network_s(tmp_path: Path, r
     assert run(*command) == (1, "", f"error: {source} exists, with other content: move it first\n")
     assert source.read_text() == "of a_b.onnx"
     assert run(*command, "--quantize")[0] == 2
-
-
-def test_names_are_identifiers() -> None:
-    source = write_c(read_layers(int8_model(MEANS), "a"), "7 Netze-ä", "")
-    assert source.name == "net_7_netze__"
-    assert "int net_7_netze___classify(" in source.source
-    assert '#include "net_7_netze__.h"' in source.source

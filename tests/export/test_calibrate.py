@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from digits_export.detector_calibrate import UNSCALED, fit_scaling, label
-from digits_export.temperature import fit_log_odds, fit_temperature, rejection_threshold
+from digits_export.temperature import fit_temperature, rejection_threshold
 from digits_train.symbols import LabelledPage, Truth
 from tests.export.detector_pages import drawn_page, ink_maps
 
@@ -40,27 +40,11 @@ def test_outlier_prior_is_one_in_ten() -> None:
     assert scaling.none_logit == pytest.approx(np.log(10), rel=0.05)
 
 
-def test_temperature_has_a_minimum() -> None:
-    _, labels = sample(1.0, 500)
-    certain = 3.0 * (np.arange(10) == labels[:, None])
-    assert fit_temperature(certain, labels).temperature == pytest.approx(0.2)
-
-
 def test_threshold_rejects_the_rejection_rate() -> None:
     random = np.random.default_rng(0)
     probabilities = random.dirichlet(np.ones(10), 4000).astype(np.float32)
     threshold = rejection_threshold(probabilities.max(1), 0.1)
     assert (probabilities.max(1) < threshold).mean() == pytest.approx(0.1, abs=1e-3)
-
-
-@pytest.mark.parametrize(("temperature", "shift"), [(0.5, 0.0), (1.0, 1.5), (3.0, -1.0)])
-def test_centres_become_log_odds(temperature: float, shift: float) -> None:
-    random = np.random.default_rng(0)
-    truth = random.normal(0, 2, 20_000)
-    right = random.random(20_000) < 1 / (1 + np.exp(-truth))
-    fitted = fit_log_odds((truth - shift) * temperature, right)
-    assert fitted[0] == pytest.approx(temperature, rel=0.05)
-    assert fitted[1] == pytest.approx(shift, abs=0.05)
 
 
 def without(page: LabelledPage, missing: int, is_doubtful: bool = False) -> LabelledPage:

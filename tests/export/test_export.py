@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,25 +10,23 @@ import numpy as np
 import pytest
 import torch
 from msgspec.structs import replace as changed
-from torch import Tensor, nn
 
 from digits.data import mnist
 from digits.errors import DigitsError, ModelError
 from digits.inference.model import ClassifierModel
 from digits.inference.model_file import ModelBytes
-from digits_export import classifier_export, cli, export, model_card
+from digits_export import cli, export, model_card
 from digits_export.classifier_export import ClassifierExporter
 from digits_export.export import ExportConfig, export_run
-from digits_train import checkpoint, held_out, models
+from digits_train import checkpoint, held_out
 from digits_train.experiment import change
-from digits_train.models import LeNet5, Network
+from digits_train.models import Network
 from digits_train.onnx_graph import to_onnx
 from digits_train.run import RunDir
 from digits_train.structs import to_dict
 from digits_train.verdict import Comparison
 from tests.conftest import Capsys, Patch
 from tests.export.conftest import INT8, PROVENANCE, Exported, provenance, save
-from tests.onnx_files import weights
 
 FILES = {"lenet5.onnx", "lenet5.int8.onnx", "export.json", "MODEL_CARD.md"}
 
@@ -144,56 +141,9 @@ def test_other_failures(tmp_path: Path, run: RunDir, monkeypatch: Patch) -> None
     fails(run, "the runtime refuses lenet5.int8.onnx")
 
 
-@pytest.mark.parametrize("kernels", ["float", "integer"])
-def test_runs_as_is_fastest(run: RunDir, tmp_path: Path, kernels: str, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(LeNet5, "kernels", kernels)
-    monkeypatch.setattr(classifier_export, "CALIBRATION_IMAGES", 30)
-    report = export_run(run, replace(INT8, triton=tmp_path, force=True))
-    int8 = [form["kernels"] for form in report.variants[1:]]
-    assert int8 == list(dict.fromkeys([kernels, "integer"]))
-    model = ClassifierModel(run.folder / "lenet5.int8.onnx")
-    assert model.kernels == kernels
-    assert model.metadata.quantization.endswith("over 30 inputs")
-    fastest = "lenet5.int8.onnx" if kernels == "integer" else "lenet5.onnx"
-    served = tmp_path / "lenet5" / "1" / "model.onnx"
-    assert served.read_bytes() == (run.folder / fastest).read_bytes()
-
-
-class Stem(Network):
-    """Its first layer is called as the detector's, which stays float there."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem = nn.Sequential(nn.Sequential(OrderedDict(conv=nn.Conv2d(1, 4, 5, stride=4))))
-        self.fc = nn.Linear(4 * 6 * 6, 10)
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.fc(self.stem(images.float() / 255).relu().flatten(1))
-        return logits
-
-
-@pytest.mark.parametrize("layers", [(), ("fc",)])
-def test_only_layers_that_its_class_names_stay_float(
-    layers: tuple[str, ...], tmp_path: Path, monkeypatch: Patch
-) -> None:
-    monkeypatch.setattr(Stem, "float_layers", layers)
-    monkeypatch.setitem(models.ARCHITECTURES, "stem", Stem)
-    torch.manual_seed(0)
-    experiment = changed(PROVENANCE.experiment, network="stem")
-    run = save(tmp_path, Stem(), changed(PROVENANCE, experiment=experiment))
-    export_run(run, replace(INT8, force=True))
-    path = run.folder / "stem.int8.onnx"
-    for layer in ("stem.0.conv", "fc"):
-        stored = {f"{layer}.weight", f"{layer}.weight.int"} & weights(path.read_bytes()).keys()
-        assert stored == {f"{layer}.weight" if layer in layers else f"{layer}.weight.int"}
-    quantization = ClassifierModel(path).metadata.quantization
-    assert quantization.endswith(" inputs" + "".join(f"; {layer} float" for layer in layers))
-
-
 @pytest.mark.parametrize(
     ("changes", "recipe"),
     [
-        ((), "classic\n"),
         (
             ("recipe.frames=0.2", "camera.textures=0.5"),
             "classic with `recipe.frames=0.2`, `camera.textures=0.5`\n",

@@ -170,15 +170,6 @@ def client(classifier: Classifier) -> TestClient:
     return TestClient(application(classifier))
 
 
-@pytest.mark.parametrize("path", ["/predict", "/read"])
-def test_broken_picture_at_the_server(client: TestClient, path: str) -> None:
-    for name, content in corpus.PICTURES.items():
-        answer = client.post(path, files=[("file", (name, content))])
-        assert answer.status_code in (413, 422), name
-        [(key, sentence)] = answer.json().items()
-        assert key == "error" and sentence and "\n" not in sentence, name
-
-
 @pytest.mark.parametrize("option", corpus.OPTIONS)
 def test_bad_option(digits_command: Run, client: TestClient, tmp_path: Path, option: str) -> None:
     for value in corpus.OPTIONS[option]:

@@ -1,7 +1,5 @@
-import csv
 import dataclasses
 import pickle
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,6 @@ import pytest
 from PIL import Image
 
 import digits
-from digits.alignment import align
 from digits.data.mnist import Split
 from digits.errors import ModelError
 from digits.inference import metadata
@@ -138,36 +135,3 @@ def test_arguments_out_of_range_are_refused(
 ) -> None:
     with pytest.raises(error, match=reason):
         _ = digits.Classifier(**arguments).model
-
-
-SHARED = Path(__file__).parents[3] / "shared" / "photos"
-has_photos = pytest.mark.skipif(not SHARED.is_dir(), reason="needs undistributed photographs")
-
-
-@pytest.mark.slow
-@has_photos
-def test_accuracy_on_real_photos(classifier: digits.Classifier) -> None:
-    right, total = Counter[str](), Counter[str]()
-    with (SHARED / "single.csv").open() as table:
-        for row in csv.DictReader(table):
-            kind = Path(row["file"]).name.split("_")[0]
-            probabilities = classifier.predict(SHARED / row["file"]).probabilities
-            right[kind] += int(np.argmax(probabilities)) == int(row["digit"])
-            total[kind] += 1
-    for kind, min_accuracy in {"phone": 0.9, "sudoku": 0.9, "exam": 0.9, "mouse": 0.98}.items():
-        assert right[kind] >= min_accuracy * total[kind] > 0
-
-
-@pytest.mark.slow
-@has_photos
-def test_error_rate_on_real_pages(classifier: digits.Classifier) -> None:
-    with (SHARED / "lines.csv").open() as table:
-        pages = [(classifier.read(SHARED / row["file"]), row) for row in csv.DictReader(table)]
-        scores = [
-            align(
-                "".join(number.unconstrained for number in page.numbers),
-                row["digits"].replace("/", " "),
-            ).score
-            for page, row in pages
-        ]
-    assert sum(score.errors for score in scores) <= 0.1 * sum(score.symbols for score in scores)

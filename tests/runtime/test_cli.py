@@ -47,16 +47,6 @@ def test_help(run: Run) -> None:
     assert run("--version") == (0, f"digits {__version__}\n", "")
 
 
-def test_predict_text(run: Run, pictures: list[Path]) -> None:
-    code, out, err = run("predict", pictures[2])
-    assert (code, err) == (0, "") and re.fullmatch(r"2  \(\d+\.\d %\)\n", out)
-    _, out, _ = run("predict", pictures[4], pictures[1])
-    lines = [line.split("  ")[:2] for line in out.splitlines()]
-    assert lines == [[str(pictures[4]), "4"], [str(pictures[1]), "1"]]
-    _, out, _ = run("predict", pictures[4], "--threshold", "1")
-    assert re.fullmatch(r"\?  \(\d+\.\d %, perhaps 4\)\n", out)
-
-
 def test_bad_pictures_cost_themselves(
     run: Run, pictures: list[Path], blank: Path, page: Path, tmp_path: Path
 ) -> None:
@@ -82,25 +72,15 @@ def test_bad_pictures_cost_themselves(
         ("predict", "Missing argument"),
         ("predict a.png --json --csv", "--json, --csv and the name of --output contradict"),
         ("predict a.png -o a.dat", "--output writes .csv, .jsonl or, with --fields, .xlsx"),
-        ("predict a.png --threshold 1.1", "1.1 is not in the range 0<=x<=1"),
         ("read a.png --annotate a.txt", "--annotate writes .pdf, .png or .jpg files"),
         (
             "read a.png b.png --annotate out.png",
             "--annotate draws several pictures or pages to a .pdf file",
         ),
         ("read a.png --annotate ./a.png", "--annotate would overwrite a.png"),
-        ("read a.png --length six", "the length is 6 or 4-8, for example"),
-        ("read a.png --list ''", "a list is FILE or FILE.csv:COLUMN, not ''"),
-        ("read a.png --list a.csv:", "a list is FILE or FILE.csv:COLUMN, not 'a.csv:'"),
-        ("read a.png --max-errors a", "'a' is neither a share, such as 1% or 0.01, nor a file"),
         ("watch . new.csv --length 5", "options for numbers need --numbers"),
-        ("watch . new.csv --second-opinion", "options for numbers need --numbers"),
-        ("eval --second-opinion", "--second-opinion is for pages, too"),
-        ("watch . new.csv --numbers --threshold 0.9", "numbers have --max-errors"),
-        ("watch . new.csv --fields a.toml --threshold 0.9", "numbers have --max-errors"),
         ("watch . new.csv --fields a.toml --length 6", "constraints are in the form"),
         ("watch . new.csv --fields a.toml --numbers", "--fields excludes numbers' options"),
-        (f"train --seed {2**64}", f"0<=x<={2**63 - 1}"),
     ],
 )
 def test_usage_error_exits_with_2_and_writes_nothing(
@@ -148,30 +128,6 @@ def test_read_page(run: Run, page: Path, tmp_path: Path) -> None:
     assert numbers == [("2718", "1", "1"), ("28", "1", "2"), ("459", "2", "1")]
 
 
-@pytest.mark.parametrize(
-    ("options", "text", "statuses"),
-    [
-        (["--length", "3"], "-12.5  ?", "accepted unreadable"),
-        (["--list", "table.csv:value"], "?  8", "unreadable accepted"),
-        (["--max-errors", "0.00001%"], "-12.5?  8?", "review review"),
-        (["--check", "luhn", "--digits-only"], "125  ?", "accepted unreadable"),
-    ],
-)
-def test_constraints(run: Run, pages: Path, options: list[str], text: str, statuses: str) -> None:
-    (pages / "table.csv").write_text("name;value\na;8\n")
-    arguments = ["read", "a.png", "--max-errors", "10%", *options]
-    assert run(*arguments) == (0, f"{text}\n", "")
-    page = json.loads(run(*arguments, "--json")[1])
-    assert [number["status"] for number in page["numbers"]] == statuses.split()
-    assert (page["text"], page["status"]) == (text, "unsure")
-
-
-def test_read_several_pages(run: Run, pages: Path) -> None:
-    answer = 1, "a.png  -12.5  8\n", "error: grey.png: no digits found\n"
-    code, out, err = run("read", "a.png", "grey.png")
-    assert (code, out.replace("?", ""), err) == answer
-
-
 def test_debug_strips_are_numbered(run: Run, pictures: list[Path], tmp_path: Path) -> None:
     long = tmp_path / f"{'é' * 125}.jpg"
     shutil.copy(pictures[7], long)
@@ -184,14 +140,10 @@ def test_debug_strips_are_numbered(run: Run, pictures: list[Path], tmp_path: Pat
     ("arguments", "codes"),
     [
         ("predict a.jpg --debug drawn", [0, 0]),
-        ("predict . --debug drawn", [0, 0]),
         ("predict a.jpg b.jpg --debug drawn.png", [2]),
         ("predict b.jpg --debug mine", [2]),
-        ("predict . --debug .", [2]),
-        ("predict -r . --debug drawn/deep", [2]),
         ("read a.jpg --annotate drawn.jpg", [0, 0]),
         ("read a.jpg --annotate b.jpg", [2]),
-        ("read . --annotate drawn.pdf", [2]),
         ("read drawn.png --annotate drawn.png", [2]),
         ("eval --data . --plot mine", [2]),
     ],

@@ -1,16 +1,14 @@
 import errno
 import os
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 
 from digits import files
 from digits.errors import DigitsError
-from digits.files import atomic_write, locked, remove, temporary_path, write_all, write_text
+from digits.files import atomic_write, locked, temporary_path, write_all, write_text
 from tests.conftest import Patch
 
 
@@ -93,16 +91,6 @@ def test_writers_of_the_same_file_wait(tmp_path: Path) -> None:
 
 
 @pytest.mark.unix
-def test_write_without_locks(tmp_path: Path, monkeypatch: Patch) -> None:
-    for fcntl in (None, Mock(LOCK_EX=2, LOCK_NB=4, flock=Mock(side_effect=OSError))):
-        monkeypatch.setitem(sys.modules, "fcntl", fcntl)
-        write_text(tmp_path / "one", f"{fcntl}")
-        assert (tmp_path / "one").read_text() == f"{fcntl}"
-        with locked(tmp_path) as is_free, locked(tmp_path) as is_still_free:
-            assert is_free and is_still_free
-
-
-@pytest.mark.unix
 @pytest.mark.parametrize("make", [Path.mkdir, Path.touch])
 def test_what_is_locked_has_one_owner(tmp_path: Path, make: Callable[[Path], None]) -> None:
     path = tmp_path / "path"
@@ -120,24 +108,6 @@ def test_what_is_locked_has_one_owner(tmp_path: Path, make: Callable[[Path], Non
 
 
 @pytest.mark.unix
-@pytest.mark.parametrize("change", [Path.unlink, lambda path: write_text(path, "new")])
-def test_what_is_replaced_while_locking_is_not_locked(
-    tmp_path: Path, monkeypatch: Patch, change: Callable[[Path], None]
-) -> None:
-    path = tmp_path / "file"
-    write_text(path, "old")
-
-    def late(file: int) -> bool:
-        monkeypatch.undo()
-        change(path)
-        return True
-
-    monkeypatch.setattr(files, "try_lock", late)
-    with locked(path) as is_free:
-        assert not is_free
-
-
-@pytest.mark.unix
 def test_what_another_process_holds_is_not_waited_for_without_end(
     tmp_path: Path, monkeypatch: Patch
 ) -> None:
@@ -148,9 +118,3 @@ def test_what_another_process_holds_is_not_waited_for_without_end(
     with locked(temporary_path(path)), pytest.raises(DigitsError, match="another process is writi"):
         write_text(path, "new")
     assert not path.exists()
-
-
-def test_remove_error_names_the_path(tmp_path: Path) -> None:
-    remove(tmp_path / "nothing")
-    with pytest.raises(DigitsError, match=f"can't delete {tmp_path}"):
-        remove(tmp_path)

@@ -1,9 +1,6 @@
 """How the command starts, and how Ctrl-C, an error or an unsupported machine ends it."""
 
-import builtins
-import ctypes
 import errno
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from digits import cli, system
+from digits import cli
 from tests.conftest import Patch, Run
 
 pytest.importorskip("fcntl", reason="needs unix")
@@ -92,25 +89,6 @@ def test_error_is_one_line(run: Run, monkeypatch: Patch, error: Exception, sente
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-
-
-def test_what_other_systems_lack_is_done_without(monkeypatch: Patch) -> None:
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    with monkeypatch.context() as patch:
-        patch.delattr(signal, "pthread_sigmask")
-        patch.delattr(os, "sched_getaffinity", raising=False)
-        with system.sigint_blocked():
-            assert system.cpu_count() == os.cpu_count()
-            patch.undo()
-            assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == blocked
-    for error in (AttributeError, TypeError):  # on macOS; on Windows
-        monkeypatch.setattr(ctypes, "CDLL", Mock(side_effect=error))
-        system.die_with_parent()
-    monkeypatch.setattr(builtins, "open", Mock(side_effect=FileNotFoundError))
-    before = resource.getrlimit(resource.RLIMIT_DATA)
-    system.limit_memory(0)
-    assert resource.getrlimit(resource.RLIMIT_DATA) == before
-    assert system.peak_memory() is None
 
 
 def test_child_of_a_parent_that_has_ended_ends_at_once() -> None:

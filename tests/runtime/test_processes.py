@@ -1,7 +1,6 @@
 import errno
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +8,6 @@ from contextlib import closing
 from functools import partial
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from unittest.mock import Mock
 
@@ -21,8 +19,6 @@ from tests.conftest import Patch
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow  # they start processes
-
-ROOT = Path(__file__).parents[2]
 
 
 def obey(command: str) -> object:
@@ -96,22 +92,6 @@ def test_worker_is_one_other_process_that_survives_errors(worker: Worker[str, ob
 
 
 @pytest.mark.unix
-def test_process_that_dies_before_it_reads_the_model_is_an_error(monkeypatch: Patch) -> None:
-    monkeypatch.setattr("multiprocessing.spawn._python_exe", b"/bin/false")
-    start_large = partial(Worker, partial(start, "", bytes(1 << 20)))
-    errors = list[Exception]()
-
-    def ask() -> None:
-        try:
-            start_large().ask("")
-        except StartFailed as error:
-            errors.append(error)
-
-    Thread(target=ask, daemon=True).start()  # it must not hang, nor this process at its end
-    wait_until(lambda: errors)
-
-
-@pytest.mark.unix
 @pytest.mark.parametrize(("failure", "error"), [("error", ModelError), ("exit", StartFailed)])
 def test_failing_start_is_raised(failure: str, error: type[DigitsError]) -> None:
     start_failing = partial(Worker, partial(start, failure))
@@ -150,23 +130,6 @@ def test_process_that_cannot_start_is_a_sentence(monkeypatch: Patch) -> None:
         Worker(start)
 
 
-@pytest.mark.linux
-def test_first_worker_starts_with_sigint_blocked_and_ends_with_its_parent() -> None:
-    code = """
-from tests.runtime.test_processes import *
-pool = Pool(start_worker, 1)
-print(pool.submit("is sigint blocked").result(), pool.submit("").result(), flush=True)
-pool.submit("sleep").result()
-"""
-    command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as parent:
-        assert parent.stdout is not None
-        is_blocked, worker = parent.stdout.readline().split()
-        parent.kill()
-    assert is_blocked == "True"
-    wait_until(lambda: has_ended(worker))
-
-
 @pytest.mark.unix
 def test_pool_starts_a_worker_only_if_all_are_busy(pool: Pool[str, object], tmp_path: Path) -> None:
     first = pool.submit("").result()
@@ -191,19 +154,6 @@ def test_pool_replaces_dead_and_late_workers(pool: Pool[str, object]) -> None:
     os.kill(third, signal.SIGKILL)  # idle, which costs no request
     wait_until(lambda: has_ended(third))
     assert len({first, second, third, pool.submit("").result()}) == 4
-
-
-@pytest.mark.linux
-def test_kill_ends_workers_at_work(pool: Pool[str, object]) -> None:
-    idle = pool.submit("").result()
-    busy = [pool.submit("sleep") for _ in range(3)]
-    wait_until(busy[0].running)
-    pool.kill()
-    for future in busy:
-        assert future.cancelled() or isinstance(future.exception(), WorkerDied | StartFailed)
-    assert has_ended(idle)
-    with pytest.raises(StartFailed):
-        pool.submit("")
 
 
 def start_map(folder: Path) -> Callable[[Sequence[str]], list[str]]:
@@ -257,10 +207,3 @@ def test_parallel_map_raises_a_failing_start() -> None:
     with pytest.raises(ModelError):
         failing: Any = partial(start, "error")
         list(parallel_map(failing, chunks(["1"] * 40), 2, str))
-
-
-def test_closed_parallel_map_starts_no_more_items(tmp_path: Path) -> None:
-    items = [*map(str, range(1000))]
-    with closing(parallel_map(partial(start_map, tmp_path), chunks(items), 2, str)) as results:
-        assert next(results) == "0" * 10_000
-    assert len(list(tmp_path.iterdir())) < 200

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image, ImageColor
 
 from digits_train import plots
-from digits_train.symbols import LabelledPage, Truth
 
 
 def drawn(path: Path, color: str) -> bool:
@@ -24,15 +23,3 @@ def test_curves(tmp_path: Path, more: dict[str, float]) -> None:
     path = tmp_path / "curves.png"
     plots.curves(path, [epoch | more], "epoch")
     assert drawn(path, "#E69F00") and drawn(path, "#0072B2")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("symbol", [4, 7])
-def test_crops(tmp_path: Path, symbol: int) -> None:
-    """Of a 4 and a minus the first is read as `symbol`."""
-    boxes = np.array([(10, 10, 30, 40), (60, 24, 80, 28)])
-    page = LabelledPage(np.full((96, 96), 200, np.uint8), Truth(boxes, np.array([4, 10])))
-    path = tmp_path / "crops.png"
-    plots.crops(path, "crops", [page.match(boxes[:1], np.array([symbol]))])
-    colors = [drawn(path, color) for color in (plots.RIGHT, plots.FALSE, plots.MISSED)]
-    assert colors == [symbol == 4, symbol == 7, True]

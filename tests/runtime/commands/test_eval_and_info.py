@@ -10,15 +10,10 @@ import pytest
 from digits.commands import reports
 from digits.data import datasets
 from digits.data.image_folder import read_pictures
-from digits.digit import to_prediction
-from digits.images import picture
 from digits.inference.metadata import add_metadata
-from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR
-from digits.vision.ink import extract_ink
 from tests.conftest import Patch, Run
 from tests.onnx_files import METADATA, RAW
-from tests.runtime.conftest import count_calls
 
 
 @pytest.mark.usefixtures("slice_as_mnist")
@@ -29,25 +24,6 @@ def test_eval_of_mnist(run: Run) -> None:
     assert re.search(r"^accuracy +0\.9\d+$", out, re.MULTILINE)
     assert re.search(r"^confusion\n +0 +1 +2 .*\n +\d+ +0 +\d", out, re.MULTILINE)
     assert re.search(r"^mistakes\n +name +label +predicted ", out, re.MULTILINE)
-
-
-@pytest.mark.slow
-def test_table_examines_each_picture_once(run: Run, pictures: list[Path], tmp_path: Path) -> None:
-    table = tmp_path / "labels.csv"
-    rows = [f"{picture},{picture.stem}" for picture in pictures]
-    table.write_text("\n".join(["file,digit", *rows, "missing.png,3"]))
-    functions = to_prediction, extract_ink
-    with count_calls(
-        ClassifierModel.__init__, picture.load, *functions, ClassifierModel.probabilities
-    ) as calls:
-        code, out, err = run("eval", "--data", table, "--plot", tmp_path / "plots", "--json")
-    assert (code, json.loads(out)["total"]) == (1, 10) and "missing.png" in err
-    plots = {path.name for path in (tmp_path / "plots").iterdir()}
-    assert plots == {"confusion.png", "mistakes.png"}
-    assert [calls[function.__name__] for function in functions] == [10] * 2
-    # The detector is opened once: the ink of one digit is in two pieces.
-    assert (calls["__init__"], calls["load"]) == (2, 11)
-    assert calls["probabilities"] == 10 + 1 + 1  # of its other hypotheses; of the smoke test
 
 
 def test_pictures_that_a_network_learned_from(
@@ -92,15 +68,10 @@ def test_info(run: Run) -> None:
 @pytest.mark.parametrize(
     ("command", "variable"),
     [
-        ("eval", "DIGITS_MODEL"),
         ("eval --data pages.csv", "DIGITS_DETECTOR"),
-        ("eval --data pages.csv", "DIGITS_RECOGNIZER"),
         (f"predict any.png --model {BUNDLED_DETECTOR}", ""),
-        ("predict any.png", "DIGITS_DETECTOR"),
-        ("watch . a.csv", "DIGITS_DETECTOR"),
         ("watch . a.csv --numbers", "DIGITS_RECOGNIZER"),
-        ("bench", "DIGITS_DETECTOR"),
-        *(("serve", f"DIGITS_{name}") for name in ("MODEL", "DETECTOR", "RECOGNIZER")),
+        ("serve", "DIGITS_MODEL"),
     ],
 )
 def test_wrong_kind_of_model_is_named_with_the_commands_that_it_fits(

@@ -68,10 +68,7 @@ def test_accepted_and_wrong_of_each_field(run: Run) -> None:
         ("file,a\n0.png,12\n", 0, "warning: labels.csv has no column for b: not measured"),
         ("file,c\n0.png,12\n", 1, "labels.csv has no column named like a field of form.toml"),
         ("file,a\n0.png,12,5\n", 1, "line 2: more cells than columns"),
-        ("file,a\n0.png,seven\n", 1, "line 2: the text may have digits"),
-        ("file,a\n9.png,7\n", 1, "can't open 9.png"),
         ("file,a,A\n0.png,12,1\n", 1, "several columns are named a"),
-        ("file,a,a probability\n0.png,12,1\n", 1, "labels.csv has answers"),
         ("file,a\n0.png,12\n0.png,13\n", 1, "line 3: the file is there twice"),
     ],
 )
@@ -79,12 +76,3 @@ def test_tables(run: Run, table: str, code: int, sentence: str) -> None:
     Path("labels.csv").write_text(table)
     answer = run("eval", "--fields", "form.toml", "labels.csv")
     assert answer[0] == code and sentence in answer[2]
-
-
-def test_options_that_exclude_each_other(run: Run) -> None:
-    for options in (["labels.csv"], ["--fields", "form.toml"], ["--fields", "form.toml", "a.csv"]):
-        more = ["--plot", "."] if "a.csv" in options else []
-        code, _, err = run("eval", *options, *more)
-        assert code == 2 and "--fields FORM.toml and LABELS.csv go together" in " ".join(
-            err.split()
-        )

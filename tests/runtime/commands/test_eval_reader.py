@@ -2,16 +2,13 @@
 
 import json
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
-from PIL import Image
 
 from digits import Classifier
-from digits.images import documents, pdf
-from digits.inference.model_file import BUNDLED_DETECTOR, BUNDLED_RECOGNIZER
+from digits.images import documents
 from digits.prediction import Number, Reading, Symbol
-from tests.conftest import PICTURES, Patch, Run
+from tests.conftest import Patch, Run
 from tests.runtime.conftest import count_calls
 
 ONE = Symbol("1", 0.9, (0.0, 0.9) + (0.0,) * 10, (0, 0, 9, 20))
@@ -46,13 +43,6 @@ def test_signs_are_ignored_where_the_table_has_none(run: Run, pages: Path) -> No
     assert (report["signs"], report["symbols"], report["error_rate"]) == (False, 4, 0)
 
 
-def test_second_opinion_is_named(run: Run, pages: Path, rapidocr: Path) -> None:
-    table = write_table("a.png;-12.5 8")
-    for mode in ("--data", "--numbers"):
-        report = json.loads(run("eval", mode, table, "--second-opinion", "--json")[1])
-        assert report["model"] == f"{BUNDLED_DETECTOR} with {BUNDLED_RECOGNIZER} and {rapidocr}"
-
-
 def test_bad_pages_cost_themselves(run: Run, pages: Path) -> None:
     Path("empty.png").touch()
     table = write_table("missing.png;1", "a.png;-12.5 8", "empty.png;2", "b.png;seven")
@@ -64,20 +54,6 @@ def test_bad_pages_cost_themselves(run: Run, pages: Path) -> None:
     assert (json.loads(out)["pages"], json.loads(out)["exact"]) == (1, 1)
     code, out, err = run("eval", "--data", write_table("missing.png;1"))
     assert (code, out) == (1, "") and "no readable pages in" in err
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("option", "column"), [("--data", "text"), ("--data", "digit"), ("--numbers", "number")]
-)
-def test_pdf_which_may_crash_its_reader_is_opened_in_another_process(
-    run: Run, tmp_path: Path, monkeypatch: Patch, option: str, column: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Image.open(PICTURES / "7.jpg").convert("L").save("7.pdf")
-    monkeypatch.setattr(pdf, "render", Mock(side_effect=AssertionError))
-    code, out, err = run("eval", option, write_table("7.pdf;7", column=column), "--json")
-    assert (code, err) == (0, "") and json.loads(out)["data"] == "table.csv"
 
 
 @pytest.fixture
@@ -95,20 +71,6 @@ def labelled(tmp_path: Path, monkeypatch: Patch) -> str:
     monkeypatch.setattr(Classifier, "read", read)
     monkeypatch.setattr(documents, "load", lambda name, max_side: name)
     return write_table(*(f"{number}.png;1" for number in range(300)), column="number")
-
-
-@pytest.mark.usefixtures("whole_pages")
-def test_lines_of_numbers(run: Run, pages: Path) -> None:
-    numbers = write_table("a.png;-12.5 8", "b.png;-12,5/7", "grey.png;30")
-    code, out, err = run("eval", "--numbers", numbers, "--max-errors", "30%", "--plot", ".")
-    assert (code, err, Path("numbers.png").exists()) == (0, "", True)
-    lines = words(out)
-    assert {f"model {BUNDLED_DETECTOR} with {BUNDLED_RECOGNIZER}", "accuracy 0.6", "risk 0.25"} < {
-        *lines
-    }
-    curve = lines.index("curve")
-    assert lines[curve + 2].startswith("0.3 4 1 0.8 0.25 0.0")
-    assert lines[-1].startswith("0.9") and lines[-1].endswith(" b.png 7 8")
 
 
 # The boxes of "-12.5" and "8", and of both; what is between them.
@@ -154,12 +116,9 @@ def test_label_that_contradicts_the_constraints_is_an_error(run: Run, pages: Pat
     ("options", "code", "cause"),
     [
         ("--numbers table.csv --data table.csv", 2, "exclude each other"),
-        ("--numbers table.csv --calibrate table.csv", 2, "writes a .json"),
         ("--numbers table.csv --calibrate labels.json", 1, "isn't a file from"),
         ("--numbers table.csv", 1, "no readable numbers in table.csv"),
-        ("--data table.csv --length 6", 2, "are for --numbers"),
         ("--data boxes.csv", 1, "measure it with --numbers"),
-        ("--calibrate bound.json", 2, "are for --numbers"),
     ],
 )
 def test_error(run: Run, pages: Path, options: str, code: int, cause: str) -> None:
@@ -188,10 +147,3 @@ def test_risk_bound_is_for_reading_with_the_same_options(run: Run, labelled: str
     assert run(*use, "--length", "1", "--calibrate", "bound.json")[0] == 2  # of itself
     code, _, err = run(*use)
     assert (code, "bound.json is for the constraints --length 1, not none" in err) == (1, True)
-
-
-def test_results_are_printed_if_there_is_no_risk_bound(run: Run, labelled: str) -> None:
-    options = ["--max-errors", "0.5%", "--calibrate", "bound.json"]
-    code, out, err = run("eval", "--numbers", labelled, *options)
-    assert (code, out.count("\n") > 5, Path("bound.json").exists()) == (1, True, False)
-    assert err.startswith("error: 300 labelled numbers were read; to show that at most 0.5%")

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from digits.forms import form_file
 from tests.conftest import Patch, Run
 
 FORM = 'size = [300, 200]\nfind = "fixed"\nfields = [{name = "a", box = [20, 20, 280, 180]}]'
@@ -50,22 +49,3 @@ def test_table_of_another_form_is_refused(run: Run, folder: Path, results: str) 
     Path("form.toml").write_text(FORM.replace("280, 180", "280, 170"))
     code, _, err = run(*arguments)
     assert (code, Path(results).read_bytes()) == (1, before) and "sheets of another form" in err
-
-
-def test_spreadsheet_that_exists_is_kept(run: Run, folder: Path) -> None:
-    Path("marks.xlsx").write_bytes(b"edited")
-    code, _, err = run("read", "--fields", "form.toml", "a.png", "-o", "marks.xlsx")
-    assert code == 1 and "marks.xlsx exists" in err and not Path("marks.csv").exists()
-    assert Path("marks.xlsx").read_bytes() == b"edited"
-
-
-def test_table_torn_by_a_power_cut_is_mended(run: Run, folder: Path) -> None:
-    code, rows = read(run, "a.png", "b.png")
-    table = Path("marks.csv")
-    whole = table.read_bytes()
-    cut = len(",".join(form_file.load("form.toml").columns)) - 5
-    zeros = whole.index(b"a.png") + 3
-    for torn in (whole[:cut], whole[:zeros] + bytes(9) + whole[zeros + 9 :], whole + bytes(9)):
-        table.write_bytes(torn)
-        mended_code, mended = read(run, "a.png", "b.png")
-        assert (mended_code, sorted(mended)) == (code, rows)

@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from digits.commands import inputs, runner, tasks
+from digits.commands import inputs, tasks
 from digits.commands.results import ResultsFile
 from digits.errors import PictureError
 from digits.formats import IDENTITY
 from digits.images import decoder
 from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR, BUNDLED_RECOGNIZER
 from digits.prediction import Prediction
-from digits.system import cpu_count
 from tests.conftest import Capsys, Patch, Run
 from tests.waiting import wait_until
 
@@ -95,15 +94,6 @@ def test_output_is_continued_after_sigint(pictures: list[Path], run: Run) -> Non
     assert names == [f"many/{number:03}.png" for number in range(300) if number != 3]
 
 
-def test_worker_count() -> None:
-    assert runner.worker_count(["a.png"], 4) == 0
-    assert runner.worker_count(["a.png"] * 9, 4) == 4
-    assert runner.worker_count(["a.png", "-"], 4) == 0
-    assert runner.worker_count(["a.png"] * 499, None) == 0
-    assert runner.worker_count(["a.png"] * 500, None) == cpu_count()
-    assert runner.worker_count(["a.PDF"], None) == runner.worker_count(["a.pdf#2"], 4) == 1
-
-
 def test_networks_that_fit_are_taken(run: Run, pictures: list[Path]) -> None:
     options = ["--model", BUNDLED_DETECTOR, "--model", BUNDLED_RECOGNIZER]
     assert run("read", pictures[7], *options) == (0, "7\n", "")
@@ -143,12 +133,8 @@ def folder(tmp_path: Path) -> Path:
         (".", False, ALL, True),
         (".", True, [*ALL, "d.png", "f.tif"], True),
         ("b.p?g", False, ["b.png"], True),
-        ("[1].png", False, ["[1].png"], False),  # a file, although it looks like a pattern
-        ("missing.png", False, ["missing.png"], False),  # reported when it is opened
         ("*.bmp", False, "no file matches *.bmp", True),
         ("empty", False, "no pictures in empty (-r includes subfolders)", True),
-        ("empty", True, "no pictures in empty", True),
-        ("", False, "'' is not a file name", True),
     ],
 )
 def test_resolve(
@@ -163,17 +149,6 @@ def test_resolve(
     names, error = ([], f"error: {expected}\n") if isinstance(expected, str) else (expected, "")
     assert [os.path.basename(file) for file in resolved.files] == names
     assert (resolved.show_name, capsys.readouterr().err) == (show_name, error)
-
-
-def test_resolve_several_shows_names(folder: Path) -> None:
-    assert inputs.resolve(["b.png", "b.png"], False)[:2] == (["b.png", "b.png"], True)
-    assert inputs.resolve(["", "b.png"], False)[:2] == (["b.png"], True)
-
-
-def test_largest_stdin_is_read(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(PNG)))
-    monkeypatch.setattr(decoder, "MAX_BYTES", len(PNG))
-    assert inputs.to_source("-") == PNG
 
 
 @pytest.mark.parametrize(

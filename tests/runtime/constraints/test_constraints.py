@@ -14,7 +14,6 @@ from digits.constraints.constraints import Constraints
 from digits.errors import DataError
 
 SIGNED = ["-5", "555-1234", "-1-2.5", "2026-11-28", "-.5", "5.", "1,25"]
-TINY = "-0.1234567890123456789"
 
 
 @pytest.mark.parametrize(
@@ -24,21 +23,13 @@ TINY = "-0.1234567890123456789"
         (Constraints(length=(2, 4)), "12 1234 1.2", "1 12345 1-"),
         (Constraints(pattern=r"^\d{1,3},\d\d$"), "1.23 123.45", "123 1-23 1234.56 1.234"),
         (Constraints(pattern=r"[-,]\d(?!5)\d*[^,]"), "-123 .12 -12-", "-1.5 -153 1.23 -1234."),
-        (Constraints(pattern=r"(\d)\1\.,?|\d+\,5"), "11. 12.5 1.5", "12. 11 12x5"),
         (Constraints(check="luhn"), "18 0000", "1 0 19 1-8"),
         (Constraints(check="ean13"), "4006381333931", "18 40063813339310000000000000000"),
         (Constraints(values=SIGNED), "-5 555-1234 -1-2.5 2026-11-28 -.5 5. 1.25", "5 1234 555"),
-        (Constraints(values=["-" + "1" * 63]), "-" + "1" * 63, "1" * 63),
         (Constraints(range=(100, 999)), "100 999 0100 500.5", "99 1000 -500 99.9 999.01"),
         (Constraints(range=(-5, 12.5)), "-5 12.5 -0 .5 0", "-5.1 12.51 5. 1.2.3 1-2 --1"),
-        (Constraints(range=(0.1, 0.3)), "0.1 0.3", "0.09999 0.30000000000000001"),
-        (Constraints(range=(-math.inf, -7)), "-7 -1000.5", "-6.9 7 0"),
-        (Constraints(range=(1e20, math.inf)), "1" + 30 * "0", "1"),
         (Constraints(range="0-9007199254740993"), "9007199254740993", "9007199254740994"),
-        (Constraints(range=f"{TINY}-0"), TINY, "-0.123456789012345679"),
         (Constraints(length=2, check="luhn", digits_only=True), "18 1-8 .18", "19 1-9"),
-        (Constraints(pattern="12", range=(0, 12), digits_only=True), "12 1.2 -1-2-", "1"),
-        (Constraints(values=["555-12", "1.5"], digits_only=True), "55512 5-5512 15", "555-1"),
     ],
 )
 def test_accepted_and_refused(constraints: Constraints, accepted: str, refused: str) -> None:
@@ -52,24 +43,16 @@ def test_accepted_and_refused(constraints: Constraints, accepted: str, refused: 
     ("arguments", "cause"),
     [
         ({"length": 0}, "no number has 0 to 0 digits"),
-        ({"check": ["luhn"]}, r"the check is \['luhn'\], not one of luhn"),
-        ({"pattern": 5}, "the pattern is a text, not 5"),
         ({"pattern": "1" * 1001}, "the pattern has over 1,000 characters"),
         ({"pattern": "[]"}, "pattern: unterminated character set at position 0"),
-        ({"pattern": "(" * 500 + ")" * 500}, "^pattern: "),
-        ({"pattern": r"\d{99999999999}"}, "^pattern: "),
         ({"pattern": "20O6"}, "pattern: 'O' is no digit, minus or point"),
-        ({"pattern": "[0-9] ٣"}, "pattern: ' ' is no digit, minus or point"),
         ({"range": (2, 1)}, "no number is from 2 to 1"),
-        ({"values": [482017]}, "482017 is no text, such as '007'"),
         ({"values": "123"}, "the numbers are a list of texts, not '123'"),
         ({"values": []}, "there is no number"),
         *(
             (impossible, "no number satisfies all of these constraints")
             for impossible in (
                 {"length": 8, "check": "isbn10"},
-                {"check": "luhn", "values": ["12", "19"]},
-                {"range": (1000, math.inf), "length": 3},
                 {"range": "-5000--1000", "length": "2-3"},
             )
         ),
@@ -80,12 +63,6 @@ def test_malformed_and_impossible_constraints_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=cause):
         Constraints(**arguments)
-
-
-def test_nothing_asked_is_false() -> None:
-    assert not Constraints(digits_only=True)
-    assert all((Constraints(length=1), Constraints(pattern="1"), Constraints(range=(0, 0))))
-    assert all((Constraints(check="luhn"), Constraints(values=["1"])))
 
 
 @pytest.mark.parametrize(
@@ -105,13 +82,8 @@ def test_share_is_that_of_the_strictest(constraints: Constraints, text: str, sha
     ("argument", "given", "parsed"),
     [
         ("length", "4 - 8", (4, 8)),
-        ("length", [4, 8], (4, 8)),
-        ("length", "1-9999", (1, 9999)),
         ("range", "-5-12.5", (-5, 12.5)),
-        ("range", "-10--5", (-10, -5)),
         ("range", " 0,5 - 1,5 ", (0.5, 1.5)),
-        ("range", [1, 5], (1, 5)),
-        ("range", "0-" + 20 * "9", (0, 10**20 - 1)),
         ("range", "0,125-1234,567", (0.125, Decimal("1234.567"))),
     ],
 )
@@ -163,24 +135,13 @@ def test_numbers_in_use_are_valid_but_for_a_wrong_digit(check: CheckName, number
     assert not constraints.accepts(f"-{number}")
 
 
-def test_numbers_of_a_list() -> None:
-    allowed = AllowedNumbers(["12", "-7", "", "12"])
-    assert [*allowed] == ["12", "-7"] and allowed.repeated == "12"
-    assert repr(allowed) == repr(AllowedNumbers(["-7", "12"])) != repr(AllowedNumbers(["-7"]))
-    assert not AllowedNumbers(["-7", "12"]).repeated
-
-
 LISTS = [
     ("12\n3.50\n-7\n12\n\n", None),
-    ("12\r\n3.50\r\n-7", None),
     (" 12 \n3,50\t\n\n\u22127\n", None),
     ('"12"\n"3,50"\n"-7"\n', None),
-    ("Our numbers\n12\n3,50\n-7\n", None),
     ("Numbers 2024\n12\n3,50\n-7\n", None),
-    ("number,room2\n12,1\n3.50,1\n-7,1\n", None),
     ("name;number;x\na;12;\nb;3,50;4\n\n;;\nc;-7;\n", None),
     ('name,Number\na,12\nb,"3,50"\nc, -7\n', "number"),
-    ('meter\tname 1\n12\ta\n"3.50"\tb\n-7\tc\n', "Meter"),
 ]
 
 
@@ -199,17 +160,11 @@ def test_list_in_any_dialect(tmp_path: Path, text: str, column: str | None, enco
     ("raw", "column", "cause"),
     [
         (b"", None, ", line 1: there is no number"),
-        (b"12a4\n12\n", None, ", line 1: '12a4' is no number"),
         (b"12\n482017,482018\n", None, ", line 2: '482017,482018' is no number"),
-        (b"3.50\n1.234,50", None, ", line 2: '1.234,50' is no number"),
-        (b"-7\n--5\n", None, ", line 2: '--5' is no number"),
-        (b"12-34\n12-34-\n", None, ", line 2: '12-34-' is no number"),
-        (b"12\n\xe9\n", None, ", line 2: '\\udce9' is no number"),
         (b"12\n\n" + b"1" * 65 + b"\n", None, ", line 3: a number has over 64 digits and signs"),
         (b"number\n" + b"\n" * 1_048_576, None, " has over 1,048,576 lines, too many for a list"),
         (b"a;number\nb;12\nc;1,2;3\n", None, ", line 3: more cells than columns"),
         (b"a;b\nb;12\n", None, ": its columns are a, b; needs number"),
-        (b"a;a\nb;12\n", "a", ": several columns are named a"),
         (b'name,number\na,12\nb,"13\n', None, ", line 3: unexpected end of data; is a quote"),
     ],
 )

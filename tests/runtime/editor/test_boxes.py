@@ -1,13 +1,9 @@
 """Which boxes of a blank form are proposed."""
 
-import time
-
 import numpy as np
-import pytest
 from PIL import Image, ImageDraw
 
 from digits.editor.boxes import propose
-from digits.images.grey import Grey
 
 
 def test_boxes_and_combs_are_proposed_in_reading_order() -> None:
@@ -25,17 +21,3 @@ def test_boxes_and_combs_are_proposed_in_reading_order() -> None:
     expected = [(60, 100, 260, 150), (360, 104, 500, 150), (60, 300, 260, 360)]
     np.testing.assert_allclose([box for box, _ in proposed], expected, atol=5)
     assert propose(np.zeros((1, 1), np.uint8)) == []
-
-
-def seconds_for(page: Grey) -> float:
-    start = time.process_time()
-    propose(page)
-    return time.process_time() - start
-
-
-@pytest.mark.slow
-def test_holes_of_one_piece_take_no_longer_than_as_many_pieces() -> None:
-    holes = (np.indices((1024, 1024)).sum(0) % 2 * 255).astype(np.uint8)
-    pieces = np.full((1024, 1024), 255, np.uint8)
-    pieces[::2, ::2] = 0
-    assert seconds_for(holes) < 8 * seconds_for(pieces)

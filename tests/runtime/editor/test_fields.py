@@ -6,15 +6,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from starlette.testclient import TestClient
 
 from digits.editor.api import Editor
-from digits.forms import form_file, pdf
-from digits.forms.form import Form
-from digits.forms.locate import find_sheet
 from digits.web import server
 from tests.conftest import Patch, Run
 
@@ -86,19 +82,6 @@ def test_form_that_has_changed_meanwhile_is_kept(opened: Open) -> None:
     assert store(client, FORM).status_code == 409 and path.read_text("utf-8") == by_hand
 
 
-def test_files_of_other_folders_are_those_that_the_form_had(opened: Open, tmp_path: Path) -> None:
-    for name in ("old.txt", "new.txt"):
-        (tmp_path.parent / name).write_text("123456\n")
-    Path("beside.txt").write_text("123456\n")
-    had = FORM | {"fields": [FIELD | {"list": "../old.txt"}]}
-    form_file.save(Path("form.toml"), had)
-    client = opened()
-    for name, status in (("../new.txt", 422), ("beside.txt", 200), ("../old.txt", 200)):
-        answer = store(client, FORM | {"fields": [FIELD | {"list": name}]})
-        assert answer.status_code == status, answer.text
-        assert "isn't beside form.toml" in answer.text or status == 200
-
-
 @pytest.mark.parametrize(
     ("size", "points", "box"),
     [
@@ -118,11 +101,3 @@ def test_print(opened: Open, run: Run, size: Any, points: str, box: str) -> None
     message = "error: a PDF's font can't show the name Ω\n"
     assert run("fields", "print", "form.toml", "-o", "form.pdf") == (1, "", message)
     assert run("fields", "print", "form.toml", "-o", "form.toml")[0] == 2
-
-
-def test_markers_are_where_the_form_says() -> None:
-    form = Form((215.9, 279.4), (), marker_set=7)
-    homography, _ = find_sheet(form, pdf.draw_without_fields(form))
-    assert homography / homography[2, 2] == pytest.approx(
-        np.diag([2100 / 215.9, 2100 / 215.9, 1]), abs=0.1
-    )

@@ -2,25 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
-from unittest.mock import Mock
 
 import numpy as np
 import pypdfium2
-import pytest
 from msgspec import structs
 from PIL import Image
 
-from digits.commands.drawings import Drawings
-from digits.commands.inputs import resolve
-from digits.commands.runner import run as run_task
-from digits.commands.tasks import ReadNumbers
-from digits.errors import Interrupted
-from digits.formats import Format
 from digits.forms import evidence
 from digits.forms.form import Field, Form
 from digits.forms.sheet import Sheet
 from digits.images import picture
-from digits.prediction import Number, NumberStatus, Reading
+from digits.prediction import Number, NumberStatus
 from tests.conftest import Patch, Run
 
 FORM = Form(
@@ -74,13 +66,3 @@ def test_pdf_has_a_page_for_each_sheet_and_each_bad_file(
     assert Path("a.csv").read_text().count("a.png") == 1
     assert "b.png is not a picture" in texts[1].replace("\r\n", " ")
     assert texts[0] == texts[2] == "" and pages[0].width / pages[0].height > 1.2
-
-
-def test_pdf_has_what_was_drawn_before_an_interruption(pages: Path, monkeypatch: Patch) -> None:
-    ask = Mock(side_effect=[[Reading(())], KeyboardInterrupt])
-    monkeypatch.setattr(ReadNumbers, "ask", ask)
-    drawings = Drawings(Path("drawn.pdf"))
-    with pytest.raises(Interrupted):
-        run_task(ReadNumbers(), resolve(["a.png", "b.png"], False), Format(), None, None, drawings)
-    with pypdfium2.PdfDocument("drawn.pdf") as document:
-        assert len(document) == 1

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from digits import Classifier
 from digits.forms.form import Field, Form
 from tests.conftest import Patch
-from tests.drawings import Drawn, row_of, show, steps
+from tests.drawings import Drawn, show, steps
 
 FORM = Form((400, 200), (Field("q1", (150, 80, 250, 120)),), "fixed")
 CROP = 120, 180  # pixels of the field and its surroundings
@@ -37,18 +37,6 @@ def test_number_or_blank(
     show(monkeypatch, drawn, CROP, steps(recognized))
     [number] = classifier.read_fields(np.full((200, 400), 230, np.uint8), FORM).numbers
     assert (number.status, number.text) == (status, text)
-
-
-@pytest.mark.usefixtures("whole_pages")
-@pytest.mark.parametrize(("pattern", "status"), [(None, "review"), (r"\d\.\d{3}", "accepted")])
-def test_point_that_may_separate_thousands_is_for_review(
-    classifier: Classifier, monkeypatch: Patch, pattern: str | None, status: str
-) -> None:
-    field = replace(FORM.fields[0], pattern=pattern)
-    show(monkeypatch, row_of("3.200", 50, 46, 20), CROP, steps("3.200"))
-    form = replace(FORM, fields=(field,))
-    [number] = classifier.read_fields(np.full((200, 400), 230, np.uint8), form, 0.1).numbers
-    assert (number.text, number.status) == ("3.200", status)
 
 
 @pytest.mark.usefixtures("whole_pages")

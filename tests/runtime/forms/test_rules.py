@@ -89,13 +89,6 @@ def test_roster(student: Symbols, group: Symbols, texts: str, note: str | None) 
     assert " ".join(map(to_text, numbers)) == texts and notes == [note][: note is not None]
 
 
-def test_rules_without_common_fields_are_independent() -> None:
-    fields: dict[str, Symbols] = {"q1": "4", "q2": [SEVEN_OR_ONE], "total": "5"}
-    alone, _ = check(fields, SUM)
-    beside, _ = check(fields | {"student": "1234"}, SUM, Rule((3,), frozenset({("1234",)})))
-    assert [each.probability for each in beside[:3]] == [each.probability for each in alone]
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_probabilities_are_those_of_all_combinations(seed: int) -> None:
     """Of a roster and two sums, which have common fields."""

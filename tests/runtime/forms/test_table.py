@@ -72,21 +72,6 @@ def test_table_behind_a_link_stays_there_and_has_one_writer(path: Path) -> None:
     assert path.is_symlink() and "s.jpg,7,0.9" in path.resolve().read_text()
 
 
-def test_row_of_a_document_that_could_not_be_opened_goes_when_its_pages_are_read(
-    path: Path,
-) -> None:
-    write(path, "4 accepted; 5 accepted; 9 accepted")
-    table = SheetTable(path, FORM)
-    [row] = table.rows
-    lost = row | {"file": "a.pdf", "status": "not found"}
-    table.rows = [lost, row | {"file": "b.pdf#1"}, row | {"file": "a.pdf#1"}, {**lost}]
-    table.drop_outdated()
-    assert [each["file"] for each in table.rows] == ["b.pdf#1", "a.pdf#1", "a.pdf"]
-    table.rows = [lost, row | {"file": "a.pdf#1"}, row | {"file": "a.pdf#2"}]
-    table.drop_outdated()
-    assert [each["file"] for each in table.rows] == ["a.pdf#1", "a.pdf#2"]
-
-
 def test_spreadsheet_has_all_cells_as_text(path: Path) -> None:
     write(path, "123456789012345.6789 corrected; 7 accepted; 1.50 accepted", "=1+1")
     table = SheetTable(path, FORM)
@@ -95,29 +80,3 @@ def test_spreadsheet_has_all_cells_as_text(path: Path) -> None:
     cells = openpyxl.load_workbook(path.with_suffix(".xlsx")).active[2]
     assert [cell.value or "" for cell in cells] == [*table.rows[0].values()]
     assert {cell.data_type for cell in cells if cell.value} == {"s"}
-
-
-def test_spreadsheet_has_a_filter_widths_and_colours(path: Path) -> None:
-    write(
-        path, "7 accepted; 8 review;  unreadable", "a note that is long enough for two lines " * 3
-    )
-    key = Field("total", FIELDS[2].box, is_key=True)
-    table = SheetTable(path, Form(FORM.size, (*FIELDS[:2], key)))
-    table.rows.append(
-        {**table.rows[0], "a": "007", "a status": "corrected", "total status": "accepted"}
-    )
-    table.rows[1]["status"] = "duplicate"
-    table.save_spreadsheet(path.with_suffix(".xlsx"))
-    sheet = openpyxl.load_workbook(path.with_suffix(".xlsx")).active
-    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("B2", "A1:N3")
-    columns = {cell.value: cell.column_letter for cell in sheet[1]}
-    widths = {name: sheet.column_dimensions[letter].width for name, letter in columns.items()}
-    assert widths["a probability"] > widths["a"] and widths["note"] == max(widths.values()) == 40
-    assert min(widths.values()) == 8
-    assert sheet[f"{columns['note']}2"].alignment.wrap_text
-    colours = [sheet[f"{columns[name]}2"].fill.fgColor.rgb[2:] for name in ("a", "b", "total")]
-    assert colours == ["000000", "FFF2CC", "F8CBAD"]
-    duplicate = [sheet[f"{columns[name]}3"].fill.fgColor.rgb[2:] for name in ("total", "status")]
-    assert duplicate == ["F8CBAD"] * 2
-    corrected = sheet[f"{columns['a']}3"]
-    assert (corrected.value, corrected.fill.fgColor.rgb[2:]) == ("007", "DDEBF7")

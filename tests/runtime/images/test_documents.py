@@ -1,6 +1,5 @@
 """The pages of PDF and TIFF files, and what is wrong with some."""
 
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ from PIL import Image
 
 from digits.errors import PictureError
 from digits.images import decoder, documents, pdf, picture
-from digits.images.formats import split_page
 from tests.conftest import PICTURES, Patch, Run
 
 A4 = 210, 297
@@ -68,10 +66,8 @@ def test_pages_of_a_tiff(tmp_path: Path, monkeypatch: Patch) -> None:
     ("content", "reason"),
     [
         (b"%PDF-1.7\n1 0 obj", "is damaged or cut off"),
-        (bytes(99), "is not a picture in a supported format"),
         ([(5000, 297)], "page 1 is 5.0 m long; at most 1.3 m are read"),
         ([A4] * 4, "has 4 pages; at most 3 are read: split it"),
-        ([A4] * 2, "has 2 pages: name one"),
         ("password", "is encrypted: save it without a password"),
     ],
     ids=str,
@@ -125,19 +121,6 @@ def test_what_is_typed_into_the_fields_of_a_pdf_is_drawn(tmp_path: Path) -> None
     assert pixels.max() == 255 and 1000 < (pixels < 128).sum() < 20_000
 
 
-def test_pdf_must_be_named_so(tmp_path: Path) -> None:
-    """The command line isolates what is named so."""
-    file = make_pdf(tmp_path / "a.pdf", A4)
-    with pytest.raises(PictureError, match="has no page 2, but 1"):
-        picture.load(f"{file}#2")
-    for source in (
-        str(file.rename(tmp_path / "a.png")),
-        BytesIO((tmp_path / "a.png").read_bytes()),
-    ):
-        with pytest.raises(PictureError, match="is a PDF: name a file that ends with .pdf"):
-            picture.load(source)
-
-
 @pytest.mark.parametrize(
     ("module", "suffix", "sentence"),
     [
@@ -154,12 +137,6 @@ def test_missing_extra(
     file.write_bytes(b"%PDF-1.7" if suffix == "pdf" else box)
     with pytest.raises(PictureError, match=sentence.replace("[", r"\[")):
         picture.load(str(file))
-
-
-def test_names_of_pages() -> None:
-    assert split_page("a/scan.pdf#12") == ("a/scan.pdf", 12)
-    for name in ("scan.pdf", "scan.pdf#0", "scan.pdf#x", "scan.png#1", "#1"):
-        assert split_page(name) == (name, 0)
 
 
 @pytest.mark.slow

@@ -13,19 +13,6 @@ from digits.inference.detector_model import DetectorModel, run_maps
 from digits.inference.interface import DETECTOR_MAX_SIDE, PAGE_MAX_PIXELS, STRIDE
 from digits.inference.model_file import ModelBytes
 from tests.onnx_files import DETECTOR_RAW, as_detector
-from tests.robustness.sandbox import measured
-
-
-@pytest.mark.linux
-@pytest.mark.slow
-def test_memory_of_a_large_page_is_given_back() -> None:
-    """Or a worker would have less for the next picture."""
-    detector = DetectorModel()
-    with measured() as first:
-        detector.maps(np.zeros(LARGEST, np.uint8))
-    with measured() as second:
-        detector.maps(np.zeros(LARGEST, np.uint8))
-    assert second.megabytes > first.megabytes / 2 > 0
 
 
 def blank(pixels: np.ndarray) -> list[np.ndarray]:

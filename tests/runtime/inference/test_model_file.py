@@ -1,10 +1,7 @@
 """Model files: where they come from, what they hold, and their SHA-256 if they are pinned."""
 
-import os
-import pickle
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,7 @@ from onnx import GraphProto
 
 from digits.errors import ModelError
 from digits.inference.detector_model import DetectorModel
-from digits.inference.metadata import AnyMetadata, ClassifierMetadata, add_metadata
+from digits.inference.metadata import AnyMetadata
 from digits.inference.model import ClassifierModel
 from digits.inference.model_file import (
     BUNDLED,
@@ -24,7 +21,6 @@ from digits.inference.model_file import (
     ModelBytes,
     check,
     load,
-    read_file,
 )
 from digits.inference.recognizer_model import RecognizerModel
 from tests.onnx_files import DETECTOR_RAW, as_detector, classifier, sealed
@@ -54,17 +50,6 @@ def test_environment_names_the_file(
     with pytest.raises(ModelError, match=rf" \(\${variable}\) is no ONNX file"):
         kind()
     assert kind(bundled).name == bundled
-
-
-def test_folder_device_and_huge_file_are_refused(tmp_path: Path) -> None:
-    with (tmp_path / "huge.onnx").open("wb") as file:
-        file.truncate((128 << 20) + 1)  # sparse: takes no space
-    for path, reason in (
-        (Path(os.devnull), "is no ONNX file: name one"),
-        (tmp_path / "huge.onnx", "larger than any model"),
-    ):
-        with pytest.raises(ModelError, match=reason):
-            read_file(path)
 
 
 def with_width(graph: GraphProto) -> None:
@@ -109,18 +94,3 @@ def test_only_the_pinned_file_is_accepted(
         open(sha256="")
     monkeypatch.setenv(f"{variable}_SHA256", sha256)
     load(name, AnyMetadata)
-
-
-def test_pickled_model_opens_its_source_again(tmp_path: Path) -> None:
-    """A worker process gets the bytes, or opens the file if it is still the pinned one."""
-    bundled, path = load(BUNDLED, ClassifierMetadata), tmp_path / "mine.onnx"
-    path.write_bytes(add_metadata(bundled.content, replace(bundled.metadata, seed=77)))
-    sha256 = load(path, ClassifierMetadata).sha256
-    by_path = pickle.dumps(ClassifierModel(path, threads=2, sha256=sha256))
-    by_content = pickle.dumps(ClassifierModel(read_file(path), sha256=sha256))
-    again = pickle.loads(by_path)
-    assert (again.name, again.threads) == (str(path), 2)
-    path.write_bytes(bundled.content)
-    assert pickle.loads(by_content).metadata.seed == 77
-    with pytest.raises(ModelError, match=f"not {sha256}"):
-        pickle.loads(by_path)

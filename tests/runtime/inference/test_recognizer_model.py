@@ -35,14 +35,6 @@ def test_batches_are_padded_with_paper_alone() -> None:
     assert inked == [CROP_HEIGHT * width for width in (16, 17, 33)]
 
 
-@pytest.mark.parametrize(
-    "wrong", [crop(9, height=47), crop(0), crop(1025), crop(9, np.float32), crop(9)[None]]
-)
-def test_other_pictures_are_refused(wrong: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"a crop must be uint8 \[48, w\]"):
-        RecognizerModel(FILE).log_probabilities([crop(9), wrong])
-
-
 @pytest.mark.parametrize("last", ["Identity", "Softmax<axis = 2>", "Neg"])
 def test_anything_but_log_probabilities_is_an_error(last: str) -> None:
     with pytest.raises(ModelError, match=r"it.onnx outputs invalid probabilities"):

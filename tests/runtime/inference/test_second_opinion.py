@@ -1,7 +1,6 @@
 """What PP-OCR's recognizer says of crops; mostly, what a file says that stands for it."""
 
 import pickle
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from digits.images import picture
 from digits.inference.interface import SYMBOLS
 from digits.inference.second_opinion import SecondOpinion
 from digits.reader.crops import cut, inside
-from tests.conftest import Patch, Run
 from tests.onnx_files import second_opinion
 
 
@@ -34,10 +32,6 @@ def test_symbols_are_kept_in_their_order(rapidocr: Path) -> None:
     assert model.name == str(rapidocr)
 
 
-def test_none_is_asked_for() -> None:
-    assert Classifier().networks.second_opinion is None
-
-
 @pytest.mark.parametrize(
     "content",
     [
@@ -51,17 +45,6 @@ def test_other_files_are_refused(rapidocr: Path, content: bytes) -> None:
     rapidocr.write_bytes(content)
     with pytest.raises(ModelError, match=f"^{rapidocr} is not PP-OCR's .*digits\\[ocr\\]"):
         SecondOpinion()
-
-
-def test_package_is_missing_or_without_the_file(
-    run: Run, monkeypatch: Patch, pictures: list[Path], rapidocr: Path
-) -> None:
-    rapidocr.unlink()
-    for cause in ("the installed rapidocr has no models/", "a second opinion needs rapidocr"):
-        code, out, err = run("read", pictures[7], "--second-opinion")
-        assert (code, out) == (1, "")
-        assert err.startswith(f"error: {cause}") and err.endswith('pip install "digits[ocr]"\n')
-        monkeypatch.setitem(sys.modules, "rapidocr", None)
 
 
 @pytest.mark.skipif(not find_spec("rapidocr"), reason="rapidocr is not installed")

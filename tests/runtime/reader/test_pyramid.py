@@ -1,4 +1,5 @@
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,8 +8,10 @@ from PIL import Image
 from digits.inference.detector_model import DetectorModel
 from digits.inference.interface import MAX_DIGIT_HEIGHT
 from digits.reader.page import read_symbols, suppress
-from digits.reader.pyramid import Level, detect, find_peaks
-from tests.drawings import NOTHING, Maps, Network, row_of, text_of
+from digits.reader.pyramid import detect
+from tests.drawings import Maps, Network, row_of, text_of
+
+PAGE = Path(__file__).parents[3] / "docs" / "page.jpg"
 
 
 @pytest.mark.parametrize("height", [8, 42, 300])
@@ -48,7 +51,7 @@ def test_agreement_of_looks_counts() -> None:
 
 
 def test_last_look_leaves_blank_margins_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    page, written = np.full((1000, 800), 220, np.uint8), Image.open("docs/page.jpg").convert("L")
+    page, written = np.full((1000, 800), 220, np.uint8), Image.open(PAGE).convert("L")
     page[300:600, 90:490] = np.asarray(written.resize((400, 300)))
     areas, texts, detector = list[int](), set[str](), DetectorModel()
 
@@ -60,31 +63,3 @@ def test_last_look_leaves_blank_margins_out(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr("digits.reader.pyramid._AROUND", around)
         texts.add(text_of(read_symbols(page, maps)))
     assert len(texts) == 1 and areas[-1] < max(areas) / 2
-
-
-def look(centres: np.ndarray) -> Level:
-    shape = centres.shape
-    symbols, boxes = np.zeros((12, *shape), np.float32), np.zeros((4, *shape), np.float32)
-    return Level(np.full(2, 0.5), np.full(2, 8.0), centres, symbols, boxes)
-
-
-@pytest.mark.parametrize(("step", "peaks"), [(3, 140), (2, 315), (1, 1)])
-def test_of_equal_neighbours_one_is_a_peak(step: int, peaks: int) -> None:
-    """And the boxes that a forged network makes up are no wider than a page of such digits."""
-    centres = np.full((30, 41), NOTHING, np.float32)
-    centres[::step, ::step] = 5
-    level = look(centres)
-    level.boxes[:] = 1e30
-    found = find_peaks(level)
-    assert len(found.scores) == peaks and found.heights.max() < 800
-
-
-@pytest.mark.slow
-def test_all_of_many_places_are_weighed() -> None:
-    def maps(page: np.ndarray) -> Maps:
-        centres = np.full((-(-page.shape[0] // 4), -(-page.shape[1] // 4)), NOTHING, np.float32)
-        centres[::2, ::2] = 5
-        level = look(centres)
-        return level.centres, level.symbols, level.boxes
-
-    assert len(detect(np.zeros((700, 900), np.uint8), maps).scores) > 9000

@@ -21,7 +21,7 @@ from digits.review.api import Review
 from digits.review.items import Item
 from digits.review.sheets import load_fields
 from digits.web.settings import Settings
-from tests.conftest import Patch, Run
+from tests.conftest import Patch
 
 FORM = """size = [800, 420]\nfind = "fixed"\nfields = [
     {name = "id", box = [80, 170, 560, 270], key = true},
@@ -39,7 +39,6 @@ CHANGED = (
     rf",corrected,,1.0,blank,complete,id corrected {TIME}; q 1 corrected {TIME},form.toml,\n"
     rf"b.jpg,7,0.97,accepted,,0.9,corrected,5,0.2,review,review,a note; q 1 corrected {TIME}; "
 )
-OTHERS = {"can't read gone.toml: No": ("form.", "gone."), "needs file and id": (",q2,", ",q3,")}
 
 
 @pytest.fixture
@@ -83,18 +82,6 @@ def test_corrections_go_into_table_and_labels(table: Path, classifier: Classifie
     assert read == [int(file.parent.name) for file in digits] == sorted(map(int, "314159265320260"))
     assert all(client.delete(f"{address}{number}").is_success for number in (2, 0, 4))
     assert table.read_text() == TABLE and not [*table.parent.glob("labels/**/*.png")]
-
-
-def test_copies_of_a_picture_have_crops_of_their_own(table: Path, classifier: Classifier) -> None:
-    (table.parent / "b").mkdir()
-    shutil.copy(table.parent / "a.jpg", table.parent / "b" / "a.jpg")
-    table.write_text(TABLE.replace("b.jpg", "b/a.jpg"))
-    first, _, second, *_ = sheet_fields(table, classifier)
-    labels = table.with_name("labels.csv")
-    name = first.store_correction("20260", labels)
-    assert name != second.store_correction("20260", labels)
-    second.undo_correction("20260", labels)
-    assert (table.parent / name).is_file()
 
 
 def test_spreadsheets_and_other_programs_write_it_too(table: Path, classifier: Classifier) -> None:
@@ -205,24 +192,3 @@ def test_names_beside_numbers_and_the_whole_sheet(table: Path, classifier: Class
     rows, columns = np.nonzero(np.ptp(np.asarray(picture, int), 2) > 100)  # the outline of q 1
     edges = np.array([columns.min(), rows.min(), columns.max(), rows.max()])
     assert np.abs(edges - np.array([60, 290, 300, 375]) * picture.width / 800).max() < 8
-
-
-@pytest.mark.parametrize("message", OTHERS)
-def test_other_tables(table: Path, message: str, run: Run) -> None:
-    table.write_text(TABLE.replace(*OTHERS[message]))
-    code, _, err = run("review", table)
-    assert code == 1 and message in err
-
-
-def test_undo_leaves_no_note_of_a_rule(table: Path, classifier: Classifier) -> None:
-    form = FORM.replace("fields", 'sums = ["id = q2"]\nfields')
-    table.with_name("form.toml").write_text(form)
-    cells = "7,0.98,accepted,1,0.9,accepted,7,0.9,accepted,complete,,form.toml,"
-    right = f"{TABLE.splitlines()[0]}\na.jpg,{cells}\n"
-    table.write_text(right)
-    [field] = [each for each in sheet_fields(table, classifier) if each.field.name == "id"]
-    field.store_correction("8", table.with_name("labels.csv"))
-    assert "id isn't q2" in table.read_text()
-    assert [item.remark.split()[0] for item in load(table, classifier) if item.is_unsure] == ["q2"]
-    field.undo_correction("8", table.with_name("labels.csv"))
-    assert table.read_text() == right

@@ -3,8 +3,6 @@
 import inspect
 from pathlib import Path
 
-import pytest
-
 from digits.serve import cli
 from digits.serve.api import Api
 from digits.web import server
@@ -32,30 +30,3 @@ def test_option_overrides_variable(run: Run, monkeypatch: Patch) -> None:
     settings = apps[0].settings
     assert (settings.port, settings.access_log) == (2, True)
     assert settings.hosts == ["a.example", "b.example"]
-
-
-def test_second_opinion_is_opened_before_the_server(
-    run: Run, monkeypatch: Patch, rapidocr: Path
-) -> None:
-    apps = list[Api]()
-    monkeypatch.setattr(server, "run", apps.append)
-    monkeypatch.setenv("DIGITS_SECOND_OPINION", "1")
-    assert run("serve") == (0, "", "")
-    rapidocr.unlink()
-    code, _, err = run("serve")
-    assert (code, len(apps)) == (1, 1) and "rapidocr has no models/" in err
-
-
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [
-        ("--host", ""),
-        *(("--token", value) for value in ("", "secret words", "secret\n")),
-        ("--allowed-hosts", "https://a.example"),
-        *(("--allowed-origins", value) for value in ("app.example.org", "https://*.example.org")),
-    ],
-)
-def test_invalid_value_error_names_option(run: Run, option: str, value: str) -> None:
-    code, _, err = run("serve", option, value)
-    assert code == 2 and option in err and "Traceback" not in err
-    assert "secret" not in err

@@ -9,19 +9,13 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import CheckFunction
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
-from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
-from digits.constraints.checks import CHECKS
-from digits.images.formats import FORMATS
 from digits.serve import api
-from digits.serve.worker import PARSERS
-from tests.conftest import PICTURES
 from tests.runtime.serve.conftest import application
 
 pytestmark = pytest.mark.slow
 
-TWO = (PICTURES / "2.jpg").read_bytes()
 DOCUMENT = json.loads((Path(api.__file__).parent / "page" / "openapi.json").read_text("utf-8"))
 PATHS = DOCUMENT["paths"]
 CASES = [
@@ -55,32 +49,3 @@ def test_responses_match_schema(
         case.call_and_validate(excluded_checks=excluded)
 
     answered()
-
-
-def strict(schema: dict[str, Any]) -> dict[str, Any]:
-    """Forbid keys that the schema of an object doesn't name."""
-    return schema | ({"additionalProperties": False} if "properties" in schema else {})
-
-
-@pytest.mark.parametrize(
-    ("path", "query", "content"),
-    [
-        ("/predict", {"frame": "true"}, TWO),
-        ("/read", {}, TWO),
-        ("/read", {}, b"no picture"),
-    ],
-)
-def test_no_key_of_an_answer_is_missing(
-    client: TestClient, path: str, query: dict[str, str], content: bytes
-) -> None:
-    document = json.loads(json.dumps(DOCUMENT), object_hook=strict)
-    operation = schemathesis.openapi.from_dict(document)[path]["post"]
-    operation.validate_response(client.post(path, params=query, content=content))
-
-
-def test_choices_are_those_of_the_code() -> None:
-    parameters = {each["name"]: each["schema"] for each in PATHS["/read"]["post"]["parameters"]}
-    assert parameters.keys() == PARSERS.keys()
-    assert parameters["check"]["enum"] == list(CHECKS)
-    description = DOCUMENT["components"]["requestBodies"]["Pictures"]["description"]
-    assert f"({', '.join(FORMATS)})" in description

@@ -1,18 +1,15 @@
 """`digits watch`, mostly with a fake clock, and the pictures that `--keep` keeps."""
 
 import csv
-import errno
 import os
-import shutil
 import threading
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 from PIL import Image
 
 from digits import Classifier
-from digits.errors import DigitsError, ModelError
+from digits.errors import ModelError
 from digits.images import picture
 from digits.processes import StartFailed, WorkerDied
 from digits.tables import csv_row
@@ -20,7 +17,7 @@ from digits.text import to_json
 from digits.watch import folder as watched_folder
 from digits.watch import watcher
 from digits.watch.folder import FileStamp
-from digits.watch.job import PictureResult, WatchJob
+from digits.watch.job import PictureResult
 from digits.watch.watcher import FolderWatcher
 from tests.conftest import Capsys, Patch, Run
 from tests.runtime.commands.test_results import write_half
@@ -174,12 +171,6 @@ def test_failing_model_ends_it_and_none_counts_as_read(bench: Bench, pictures: l
     assert not bench.results.read_bytes()
 
 
-def test_missing_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DigitsError, match="missing is not a folder"):
-        FolderWatcher(WatchJob(str(tmp_path / "missing")), tmp_path / "new.csv", True)
-    assert not (tmp_path / "new.csv").exists()
-
-
 def test_stop_leaves_a_slow_picture_for_the_next_start(
     bench: Bench, pictures: list[Path], monkeypatch: Patch
 ) -> None:
@@ -271,28 +262,6 @@ def test_full_folder_gets_no_more(keeper: Keeper, capsys: Capsys) -> None:
     assert keeper.names[2:] == ["small.png"] and capsys.readouterr().err == "recovered\n"
 
 
-def test_document_is_kept_once(keeper: Keeper, pictures: list[Path]) -> None:
-    result = keeper.work
-
-    def work(file: FileStamp) -> PictureResult | None:
-        made = result(file if "#" in file.name else file._replace(name="a.tif#1"))
-        return made and made._replace(page_count=2)
-
-    keeper.work = work
-    for number in range(2):
-        keeper.show("a.tif", bytes(400), 8 + number)
-    pages = ["a.tif#1", "a.tif#2", "a-9.tif#1", "a-9.tif#2"]
-    assert keeper.kept_rows == pages and (keeper.copies / "a-9.tif").is_file()
-
-
-def test_taken_names(keeper: Keeper) -> None:
-    for name, modified in (("a.png", 7), ("a-9.png", 8), ("a-10.png", 8), ("a.png", 9)):
-        keeper.show(name, bytes(modified), modified)
-    assert keeper.kept_rows == ["a.png", "a-9.png", "a-10.png", "a-11.png"]
-    sizes = [(keeper.copies / name).stat().st_size for name in keeper.kept_rows]
-    assert sizes == [7, 8, 8, 9]
-
-
 @pytest.mark.unix
 def test_only_the_picture_that_was_read_is_kept(keeper: Keeper, tmp_path: Path) -> None:
     """A link may be swapped in that leads to a file of the same time and size."""
@@ -315,18 +284,6 @@ def test_doubtful_pictures_are_kept(keeper: Keeper, pictures: list[Path]) -> Non
     Image.new("L", (99, 99), 200).save(keeper.inbox / "blank.png")
     keeper.advance(0, 2, 61)
     assert len(keeper.rows) == 3 and keeper.names == keeper.kept_rows == ["blank.png"]
-
-
-def test_trouble_costs_no_result(keeper: Keeper, monkeypatch: Patch, capsys: Capsys) -> None:
-    full = OSError(errno.ENOSPC, "No space left on device")
-    with monkeypatch.context() as patch:
-        patch.setattr(shutil, "copyfileobj", Mock(side_effect=full))
-        for name in ("1.png", "2.png"):
-            keeper.show(name)
-    keeper.show("3.png")
-    assert len(keeper.rows) == 3 and keeper.names == ["3.png"]
-    error = f"error: can't keep pictures in {keeper.copies}: No space left on device; trying again"
-    assert capsys.readouterr().err.splitlines() == [error, "recovered"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import signal
 from pathlib import Path
 
 import pytest
@@ -14,11 +13,8 @@ from digits.commands.tasks import ReadForm, ReadNumbers, Task, make_classifier_o
 from digits.data.mnist import Split
 from digits.errors import DataError
 from digits.forms.form import Field, Form
-from digits.watch import watcher
 from digits.watch.job import WatchJob
-from digits.watch.watcher import FolderWatcher
-from tests.conftest import Capsys, Patch, Run
-from tests.in_process import InProcess
+from tests.conftest import Capsys
 from tests.runtime.watch.conftest import Bench
 from tests.synthetic import Sheet, chosen
 
@@ -74,44 +70,6 @@ def test_each_number_has_a_row(tmp_path: Path, test_slice: Split, capsys: Capsys
         _, second, blank, *_ = csv.DictReader(file)
     assert (second["line"], second["column"], second["unconstrained"]) == ("2", "1", "459")
     assert not any((blank["line"], blank["runner_up"], blank["unconstrained"], blank["left"]))
-
-
-@pytest.mark.parametrize(
-    ("number", "max_errors", "status"),
-    [("459", 0.3, "accepted"), ("459", 1e-15, "review"), ("", 0.3, "blank")],
-)
-def test_doubtful_numbers(
-    tmp_path: Path, test_slice: Split, number: str, max_errors: float, status: str
-) -> None:
-    bench = NumberBench(tmp_path, test_slice, ReadNumbers(max_errors=max_errors))
-    bench.show(number, name="a.png")
-    assert bench.numbers == [("a.png", number, status)]
-    assert bench.result_of("a.png").is_doubtful == (status != "accepted")
-
-
-@pytest.mark.parametrize(("options", "command"), [([], "predict"), (["--numbers"], "read")])
-def test_json_is_that_of_the_other_commands(
-    run: Run,
-    tmp_path: Path,
-    pictures: list[Path],
-    monkeypatch: Patch,
-    options: list[str],
-    command: str,
-) -> None:
-    for name in ("STABLE_SECONDS", "DAMAGED_SECONDS"):
-        monkeypatch.setattr(watcher, name, 0)
-    monkeypatch.setattr(watcher, "Worker", lambda start, _: InProcess(start()))
-    monkeypatch.setattr(FolderWatcher, "run", lambda self: [self.poll() for _ in range(2)])
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-    monkeypatch.chdir(tmp_path)
-    Path("7.png").write_bytes(pictures[7].read_bytes())
-    _, answer, _ = run(command, "--json", "7.png")
-    Path("bad.png").write_bytes(b"\x89PNG")
-    code, out, err = run("watch", ".", "results.csv", *options)
-    objects = {value["file"]: value for value in map(json.loads, out.splitlines())}
-    [error] = [line for line in err.splitlines() if line.startswith("error: ")]
-    failure = {"file": "bad.png", "error": error.removeprefix("error: ")}
-    assert code == 0 and objects == {"7.png": json.loads(answer), "bad.png": failure}
 
 
 def test_each_sheet_has_a_row(tmp_path: Path, test_slice: Split) -> None:

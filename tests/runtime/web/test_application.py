@@ -53,7 +53,6 @@ def test_every_response_has_security_headers(client: TestClient, path: str, cach
         (200, ["LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000", socket.gethostname()]),
         (200, ["digits.example.org", "digits.example.org.", "b.a.fleet.example:80"]),
         (421, ["fleet.example", "evilfleet.example", "127.0.0.1.evil.example", ""]),
-        (421, ["[127.0.0.1]evil.example", "localhost:80@evil.example", "localhost,evil.example"]),
     ],
 )
 def test_foreign_host_returns_421(status: int, hosts: list[str]) -> None:
@@ -90,12 +89,6 @@ def test_cors_headers_only_for_allowed_origins() -> None:
             "/document", headers={"origin": origin, "authorization": "Bearer secret"}
         )
         assert answer.headers.get("access-control-allow-origin") == (origin if allowed else None)
-
-
-def test_request_id_is_kept(client: TestClient) -> None:
-    assert client.get("/health", headers={"x-request-id": "a-1"}).headers["x-request-id"] == "a-1"
-    first, second = (client.get("/health").headers["x-request-id"] for _ in range(2))
-    assert first != second
 
 
 def test_access_log_has_one_line_per_request(capsys: Capsys) -> None:

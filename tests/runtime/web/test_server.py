@@ -9,8 +9,8 @@ import pytest
 from digits.errors import DigitsError
 from digits.web import server
 from digits.web.settings import Settings
-from tests.conftest import Capsys, Patch
-from tests.runtime.web.conftest import Echo, serving
+from tests.conftest import Patch
+from tests.runtime.web.conftest import serving
 from tests.waiting import wait_until
 
 
@@ -34,31 +34,6 @@ def test_reachable_address(monkeypatch: Patch, address: str, route: str, expecte
     monkeypatch.setattr(socket.socket, "connect", connect)
     monkeypatch.setattr(socket.socket, "getsockname", lambda _: (route, 40_000))
     assert server.reachable_address(address) == expected
-
-
-LOCAL = """\
-serving http://127.0.0.1:{0}/ until Ctrl-C
-the API requires the token; the page asks for it, or takes it from /#token=TOKEN
-"""
-PUBLIC = """\
-serving http://0.0.0.0:{0}/ until Ctrl-C
-from other devices: http://[2001:db8::7]:{0}/
-warning: no TLS; requests can be read on the way, unless a proxy such as Caddy encrypts them
-warning: no token; anyone who can reach it can use it (--token)
-"""
-
-
-@pytest.mark.parametrize(
-    ("host", "token", "words"), [("127.0.0.1", "secret", LOCAL), ("0.0.0.0", None, PUBLIC)]
-)
-def test_announcement(
-    monkeypatch: Patch, capsys: Capsys, host: str, token: str | None, words: str
-) -> None:
-    monkeypatch.setattr(server, "reachable_address", lambda address: "2001:db8::7")
-    settings = Settings(host=host, port=0, token=token)
-    with server.bind(settings) as listener:
-        server.announce(listener, settings)
-        assert capsys.readouterr().err == words.format(listener.getsockname()[1])
 
 
 @pytest.mark.unix
@@ -133,8 +108,3 @@ def test_silent_connection_gives_way_and_busy_ones_stay() -> None:
             assert busy.recv(65536).startswith(b"HTTP/1.1 200")
         wait_until(lambda: not server.server_state.connections)
         assert exchange(port, POST + b"\r\n\r\n")[0] == 200
-
-
-def test_connections_leave_files_to_open(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(server, "max_open_files", lambda: 20)
-    assert server.make_server(Echo()).config.limit_concurrency == 10

@@ -44,8 +44,3 @@ def test_held_back_fonts_are_others() -> None:
     names = [font.name for font in fonts.FONTS]
     assert len({*names}) == len(names)
     assert not set(fonts.bundled("held back")) & set(fonts.bundled("training"))
-
-
-def test_has_is_false_for_missing_glyph() -> None:
-    [font, *_] = fonts.bundled()
-    assert fonts.has(font, "0123456789 -.,") and not fonts.has(font, "1\u4e2d")

@@ -2,17 +2,15 @@
 
 import numpy as np
 import pytest
-from scipy import ndimage
 
 from digits_train.camera.exposure import Photograph
-from digits_train.camera.lettering import doubtful_letters, write
+from digits_train.camera.lettering import doubtful_letters
 from digits_train.camera.materials import Materials
 from digits_train.camera.page import compose, labelled, number_page, page, random_lines
 from digits_train.camera.ranges import legible
 from digits_train.camera.single import KINDS, NONE, SEVERAL
 from digits_train.camera.window import Window
 from digits_train.symbols import LabelledPage, Symbol, columns
-from tests.train.conftest import FONT
 
 SIDE = 160
 
@@ -96,13 +94,3 @@ def test_each_character_of_a_number_is_seen(materials: Materials) -> None:
 def test_letters_that_may_be_digits_are_doubtful(text: str, doubtful: list[int]) -> None:
     """A letter of a word is known by the others; a full stop may be a point."""
     assert doubtful_letters(text) == doubtful
-
-
-def test_doubtful_letters_are_in_their_boxes() -> None:
-    alone = write("H.", FONT, np.random.default_rng(0)).leaning(0.3, 0.3).scaled(0.5)
-    [(left, top, right, bottom)] = alone.doubtful.round().astype(int)
-    parts, count = ndimage.label(alone.coverage > 100)
-    point = np.argwhere(parts == parts[tuple(np.argwhere(parts)[parts[parts > 0].argmax()])])
-    x, y = point.mean(0)[::-1] + 0.5
-    assert count == 2 and len(point) < 60
-    assert top - 1 < y < bottom + 1 and left - 1 < x < right + 1

@@ -62,37 +62,6 @@ def test_batch_has_digits_and_pool_shares(train_slice: Split) -> None:
     assert batch.own.sum() == 10 and not (batch.own & batch.trained).any()
 
 
-def test_batch_has_at_least_one_picture_of_each_pool(train_slice: Split) -> None:
-    task = classification(PLAIN, train_slice[:1])
-    task.pools = [pool(3, 0.5), pool(NONE, 0.25)]
-    assert len(first_batch(task).inputs) == 3
-
-
-def test_processes_share_a_batch_and_augment_otherwise(train_slice: Split) -> None:
-    digits = train_slice[:39]
-    parts = [first_batch(classification(PLAIN, digits, rank=rank, size=2)) for rank in range(2)]
-    assert [part.size for part in parts] == [20, 19]
-    shown = sorted(image.numpy().tobytes() for part in parts for image in part.inputs)
-    assert shown == sorted(image.tobytes() for image in digits.images)
-    changed = []
-    for rank in range(2):
-        task = classification(FINETUNE, train_slice[np.zeros(40, int)], rank=rank, size=2)
-        changed.append(first_batch(task).inputs)
-    assert not torch.equal(*changed)
-
-
-def test_pools_stay_augmented_in_the_last_epochs(train_slice: Split) -> None:
-    digits = train_slice[:8]
-    recipe = replace(PLAIN, augmentation=Augmentation(), no_aug_fraction=0.5)
-    task = classification(recipe, digits)
-    task.pools = [Pool(digits.images, digits.labels, 1.0)]
-    plain = {image.tobytes() for image in digits.images.astype(np.float32)}
-    for epoch in range(2):
-        batch = first_batch(task, epoch)
-        kept = [image.numpy().tobytes() in plain for image in batch.inputs[:, 0].float()]
-        assert kept == (batch.trained.tolist() if epoch else [False] * 16)
-
-
 @pytest.fixture
 def parent() -> Network:
     model = load_start(None, None).model

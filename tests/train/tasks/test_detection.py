@@ -142,16 +142,6 @@ def test_bars_are_found_and_told_apart(run: Run, monkeypatch: Patch) -> None:
 
 @pytest.mark.slow
 @training
-def test_a_detector_learns_from_the_cameras_windows() -> None:
-    recipe = replace(short.DETECTOR, steps=16, interval=2, ema_decay=None)
-    run, summary = train(replace(EXPERIMENT, recipe=recipe), out=Path("run"))
-    first, *_, last = csv.DictReader((run.folder / "metrics.csv").open())
-    assert float(last["validation_loss"]) < 0.8 * float(first["validation_loss"])
-    assert summary["validation_symbols"] > 50
-
-
-@pytest.mark.slow
-@training
 @pytest.mark.usefixtures("bars")
 def test_resumed_finetuning_has_the_same_weights(monkeypatch: Patch) -> None:
     boxes = ("12 32 140 76,777", "60 5 100 25,")  # two labels of each page
