@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from benchmarks.timing import parser, print_row
 from digits.data import datasets, mnist
-from digits.data.datasets import Dataset, OwnPictures
+from digits.data.datasets import Dataset
 from digits.data.mnist import Split
 from digits.terminal import print_stderr
 from digits.vision.frame import to_mnist
@@ -44,10 +44,10 @@ BENDING = Augmentation(rotation=5, scale=0.08, shear=0.08, shift=0, elastic=0.8,
 class Teacher:
     """Fine-tunes one network again and again, beside the same pictures."""
 
-    def __init__(self, parent: Start) -> None:
-        assert isinstance(parent.model, Network)
-        self.before = parent.model
-        usual = default_experiment(parent.network, "finetune")
+    def __init__(self, start: Start) -> None:
+        assert isinstance(start.model, Network)
+        self.before = start.model
+        usual = default_experiment(start.network, "finetune")
         self.experiment = replace(usual, precision="float32")
         self.splits: mnist.Splits = {
             "train": mnist.load("train"),
@@ -58,8 +58,7 @@ class Teacher:
 
     def compare(self, name: str, labelled: Split, measured: Split) -> None:
         """Teach what is labelled, and print the errors before and after."""
-        data = Dataset(self.splits, {}, OwnPictures(labelled, labelled, ""))
-        task = Classification(self.experiment, data, self.before)
+        task = Classification(self.experiment, Dataset(self.splits, {}))
         share = self.experiment.recipe.own
         task.pools = [*self.pools, Pool(labelled.images, labelled.labels, share)]
         training = begin(self.experiment, CPU.device, self.before)

@@ -14,7 +14,7 @@ from digits.text import escape_control
 
 _NETWORK = "Your own network, as given to `digits train --network`."
 _QUANTIZE = "Also write an int8 file; without this option, an earlier one is deleted."
-_FORCE = "Export even if fine-tuning or int8 made the network read worse."
+_FORCE = "Export even if int8 makes the network read worse."
 _TRITON = "Also write a model repository for Triton or KServe to this folder."
 _FORMAT = "Also write the last file as C99 (of int8), or a page for browsers. May be repeated."
 _VECTORS = "Also write inputs and outputs that each port of the network must reproduce, as JSON."

@@ -25,7 +25,7 @@ from digits_export.ports import make_ports
 from digits_export.quantize import quantize
 from digits_export.recognizer_export import RecognizerExporter
 from digits_export.report import Report, Variant
-from digits_train import checkpoint, verdict
+from digits_train import checkpoint
 from digits_train.checkpoint import Checkpoint
 from digits_train.onnx_graph import to_onnx
 from digits_train.run import RunDir
@@ -43,7 +43,7 @@ class ExportConfig:
 
     quantize: whether to write an int8 file, too. triton: folder for a Triton model repository.
     network: the name of the only one accepted; None for any. force: whether a network may read
-    worse after fine-tuning, or as int8. ports: what to make of the last file, too.
+    worse as int8. ports: what to make of the last file, too.
     """
 
     quantize: bool = False
@@ -62,9 +62,6 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
     """
     loaded = _load(run, config)
     experiment = loaded.provenance.experiment
-    compared = verdict.load_comparisons(run.summary) if experiment.recipe.own else []
-    for problem in filter(None, (comparison.problem for comparison in compared)):
-        verify.refuse(f"{run.folder}: {problem}", config.force)
     exporter = EXPORTERS[loaded.model.task].prepare(loaded, data)
     path = run.folder / f"{experiment.network}.onnx"
     small_path = path.with_suffix(".int8.onnx")
@@ -77,7 +74,7 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
         artifacts.append(_quantize(exporter, graph, small_path, exact.variants[0], config.force))
     variants = [variant for artifact in artifacts for variant in artifact.variants]
     report = Report(exporter.scaling, difference, variants, exporter.columns)
-    card = model_card.render(artifacts[-1].metadata, experiment, report.table(), compared)
+    card = model_card.render(artifacts[-1].metadata, experiment, report.table())
     last = artifacts[-1]
     ports = make_ports(last.path, ModelBytes(last.path.name, last.file), config.ports)
     files = {

@@ -6,10 +6,10 @@ M. Mitchell et al., "Model cards for model reporting" (FAT* 2019).
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from digits.data.datasets import OWN_CHECKSUM_NAME
 from digits.inference.metadata import AnyMetadata
 from digits_export.temperature import REJECTION_RATE
 from digits_train.experiment import Experiment, changes
-from digits_train.verdict import Comparison
 
 _CARD = """\
 # {architecture} for handwritten digits
@@ -59,7 +59,7 @@ those, letters and drawings get answers, too, often confident ones. MNIST was wr
 of the US Census Bureau and American high-school students. It reads two touching digits as one.""",
     },
     "detector": {
-        "examples": "{training_pages:,} windows of {pages}",
+        "examples": "{training_pages:,} windows of synthetic pages",
         "use": """\
 Finds the digits, minus signs and decimal points or commas of a page. Input `page`: uint8 [batch, 1,
 height, width], grey, 0 = black, 255 = white; sides that are multiples of 16, at least 32. Outputs,
@@ -73,8 +73,8 @@ and a shift of {centre_shift:g}) are inside. `digits read PICTURE` does the rest
 On {validation_pages:,} synthetic pages with {validation_symbols:,} symbols, drawn with validation
 digits that it was not trained on; calibration was chosen on them, too.""",
         "limits": """\
-It was trained on {pages} alone, the synthetic ones photographed by a synthetic camera. Handwritten
-words may contain what looks like a digit to it.""",
+It was trained on synthetic pages alone, photographed by a synthetic camera. Handwritten words may
+contain what looks like a digit to it.""",
     },
     "recognizer": {
         "examples": "{training_crops:,} crops of synthetic pages",
@@ -95,45 +95,24 @@ It was trained on synthetic pages alone, photographed by a synthetic camera.""",
     },
 }
 
-_FINE_TUNED = """
-## Fine-tuning
 
-It began with the weights of the file with SHA-256 `{init}`, and was fine-tuned on its owner's own
-pictures. Share of errors, with 95 % confidence intervals:
-
-{table}
-"""
-
-
-def render(
-    metadata: AnyMetadata,
-    experiment: Experiment,
-    table: Sequence[Sequence[str]],
-    compared: Sequence[Comparison] = (),
-) -> str:
+def render(metadata: AnyMetadata, experiment: Experiment, table: Sequence[Sequence[str]]) -> str:
     """Render the card, in Markdown, of the file with this metadata.
 
-    table: of the file's variants. compared: the network before and after a fine-tuning.
+    table: of the file's variants.
     """
-    own, changed = experiment.recipe.own, [f"`{change}`" for change in changes(experiment)]
+    changed = [f"`{change}`" for change in changes(experiment)]
     data = "custom images" if "pictures" in experiment.data_sha256 else _MNIST
-    data += " and its owner's pictures" * bool(own)
-    pages = "synthetic pages"
-    pages += f" and its owner's ({100 * own:.0f} % of the windows)" * bool(own)
+    data += " and its owner's pictures" * (OWN_CHECKSUM_NAME in experiment.data_sha256)
     values = asdict(metadata) | {
         "accepted": 1 - REJECTION_RATE,
         "data": data,
-        "pages": pages,
         "recipe": experiment.recipe.name,
         "changes": f" with {', '.join(changed)}" if changed else "",
         "table": _markdown(table),
     }
     texts = {name: text.format(**values) for name, text in _TEXTS[metadata.task].items()}
     card = _CARD.format(**values, **texts)
-    if compared:
-        rows = [comparison.row() for comparison in compared]
-        before_and_after = _markdown([[*rows[0]], *([*row.values()] for row in rows)])
-        card += _FINE_TUNED.format(init=experiment.init, table=before_and_after)
     return card
 
 

@@ -8,10 +8,9 @@ import pytest
 
 from digits.errors import DigitsError
 from digits.inference.detector_model import DetectorModel
-from digits_export import detector_export, model_card
+from digits_export import detector_export
 from digits_export.detector_export import judge
 from digits_export.export import export_run
-from digits_train.experiment import default_experiment
 from digits_train.models.detector import Detector
 from tests.conftest import Patch
 from tests.export.conftest import DETECTOR, INT8, Exported, save
@@ -54,10 +53,6 @@ def test_card_and_triton_repository(exported_detector: Exported) -> None:
     assert "trained on 8,000 windows of synthetic pages with seed 4" in card
     assert "trained on synthetic pages alone" in card
     assert "- **Recipe**: default\n" in card
-    tuned = default_experiment("detector", "finetune")
-    pages = "synthetic pages and its owner's (25 % of the windows)"
-    text = model_card.render(DetectorModel(small).metadata, tuned, [["form"]])
-    assert text.count(f"on 8,000 windows of {pages} with seed") == 1
     assert f"| int8 | {small.stat().st_size:,} bytes |" in card
     assert "On 6 synthetic pages with 18 symbols" in card
 

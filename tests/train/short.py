@@ -130,9 +130,7 @@ class BarWindows(Windows):
 
     def __getitem__(self, key: tuple[int, Sequence[int]]) -> list[LabelledPage]:
         random, side = np.random.default_rng([self.seed, key[0], *key[1]]), self.recipe.window
-        own = round(self.recipe.own * self.size) if self.own else 0
-        drawn = [page_of_bars(random, side) for _ in range(self.size - own)]
-        return drawn + [self.own.window(random, side) for _ in range(own) if self.own]
+        return [page_of_bars(random, side) for _ in range(self.size)]
 
 
 def crop_of_bars(random: np.random.Generator) -> Crop:
@@ -166,11 +164,10 @@ def bar_patches() -> list[tuple[Any, str, Any]]:
     """What to set, to train on pictures of bars: object, attribute and value."""
     texts = [Glyph(np.full((40, width), 200, np.uint8)) for width in (20, 50, 90)]
     materials = Materials((), (), [texts], ())
-    detectors = {"default": DETECTOR, "finetune": replace(DETECTOR, name="finetune", own=0.5)}
     return [
         *((module, "make_materials", lambda *_, **__: materials) for module in (held_out, stream)),
         (detection, "Windows", BarWindows),
         (recognition, "Chunks", BarChunks),
-        (models.DetectorNetwork, "recipes", detectors),
+        (models.DetectorNetwork, "recipes", {"default": DETECTOR}),
         (models.RecognizerNetwork, "recipes", {"default": RECOGNIZER}),
     ]

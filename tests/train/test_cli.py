@@ -19,22 +19,22 @@ CONTINUES = "--resume continues as the run was started"
 def test_help_lists_networks_and_recipes(run: Run) -> None:
     """cli.py spells them out because `--help` must not wait for torch."""
     shown = run("train", "-h")[1].partition("Networks (--network)")[2]
-    ends = {"detector": "recognizer ", "recognizer": "any of these"}
+    ends = {"detector": "recognizer ", "recognizer": "lenet5, vgg16"}
     for architecture, network in models.ARCHITECTURES.items():
         told = " ".join(shown.partition(f"  {architecture} ")[2].split())
         told = told[: told.find(ends.get(architecture, "textbook's"))]
         for name, recipe in network.recipes.items():
             count = f"{name}: {recipe.total:,} {recipe.unit}s"
             assert count in told or name == "finetune"
-        assert ("finetune" in network.recipes) == (architecture != "recognizer")
-    assert "any of these   finetune, but for the recognizer: " in shown
+        assert ("finetune" in network.recipes) == (architecture in ("lenet5", "vgg16"))
+    assert "lenet5, vgg16  finetune: " in shown
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "complaint"),
     [
         ("--recipe best", 2, "no recipe called 'best'; there are: classic, quick, default, fine"),
-        ("--network detector --recipe classic", 2, "classic'; there are: default, quick, finetune"),
+        ("--network detector --recipe classic", 2, "classic'; there are: default, quick"),
         ("--network recognizer --recipe finetune", 2, "'finetune'; there are: default, quick"),
         ("--set recipe.epoch=3", 2, "is no recipe.epoch; did you mean recipe.epochs?"),
         ("--set recipe.epochs=0", 2, "--set recipe.epochs=0: expected int >= 1"),
@@ -47,7 +47,11 @@ def test_help_lists_networks_and_recipes(run: Run) -> None:
         ("--start bundled", 1, "recipe finetune needs --data: your own labelled pictures"),
         ("--start nowhere", 1, "name a run folder that `digits train` wrote"),
         ("--start bundled --data empty", 1, "no labelled pictures in empty: sort them into"),
-        ("--start bundled --data pages.csv", 1, "a detector learns from them (--network detector)"),
+        (
+            "--start bundled --data pages.csv",
+            1,
+            "pages.csv has numbers, but single digits are wanted",
+        ),
     ],
 )
 def test_what_cannot_be_trained(run: Run, arguments: str, code: int, complaint: str) -> None:

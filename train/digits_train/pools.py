@@ -36,7 +36,7 @@ class Pool:
 
 
 def generate_pools(experiment: Experiment, digits: Split, own: Split | None = None) -> list[Pool]:
-    """Generate what the recipe adds to the digits, and last add one's own pictures.
+    """Generate what the recipe adds to the digits, and add one's own pictures.
 
     The same seed gives the same pictures. Raises DataError if a font can't be had.
     """

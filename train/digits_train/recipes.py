@@ -56,8 +56,6 @@ class BaseRecipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     weight_decay: NotNegative = 0.0  # of kernels and matrices; never of biases and batch norm
     # Of the weights' moving average; if set, that is the result.
     ema_decay: Annotated[float, Meta(ge=0, lt=1)] | None = None
-    # Of one's own pictures, to fine-tune a network on: per training digit, or of the windows.
-    own: Share = 0.0
 
     unit: ClassVar[Literal["epoch", "step"]] = "step"
 
@@ -76,6 +74,7 @@ class Recipe(BaseRecipe, frozen=True, kw_only=True, tag="classifier"):
     # What to add to the training digits (`digits_train.pools`).
     frames: NotNegative = 0.0  # of generated pictures of digits, per training digit
     outlier_weight: NotNegative = 0.0  # of the loss on non-digits, a fourth as many as the digits
+    own: Share = 0.0  # of one's own pictures, per training digit, to fine-tune a network on
 
     unit = "epoch"
 

@@ -35,8 +35,8 @@ _COMMON = {
 class Training:
     """A network in training.
 
-    ema_model: moving average of the model, if the recipe wants one. parent: the network that is
-    fine-tuned, as it was. step: how many are finished. history: what each validation measured.
+    ema_model: moving average of the model, if the recipe wants one. step: how many are finished.
+    history: what each validation measured.
     hard: what the network was found to mistake after a step, see `digits_train.mining`. machines:
     what it was trained with.
     """
@@ -45,7 +45,6 @@ class Training:
     model: BaseNetwork
     optimizer: torch.optim.Optimizer
     ema_model: BaseNetwork | None = None
-    parent: BaseNetwork | None = None
     step: int = 0
     history: list[Metrics] = field(default_factory=list)
     hard: dict[int, list[int]] = field(default_factory=dict)
@@ -97,8 +96,8 @@ class Training:
 
     def networks(self) -> dict[str, BaseNetwork]:
         """Those that there are, by their names in a state."""
-        networks = {"model": self.model, "average": self.ema_model, "parent": self.parent}
-        return {name: network for name, network in networks.items() if network is not None}
+        average = {} if self.ema_model is None else {"average": self.ema_model}
+        return {"model": self.model, **average}
 
 
 def begin(
@@ -136,8 +135,6 @@ def restore(
         training.machines = [*values["machines"]]
         if training.step < 0 or bool(training.step) != bool(training.history):
             raise ValueError("wrong number of steps")
-        if training.experiment.recipe.own:
-            training.parent = models.get_network(training.experiment.network)().eval()
         for name, network in training.networks().items():
             network.load_weights(_subset(tensors, name))
         _load_optimizer(training, _subset(tensors, "optimizer"))

@@ -15,7 +15,6 @@ from digits_train.camera.materials import Materials
 from digits_train.camera.page import compose
 from digits_train.camera.window import Window
 from digits_train.mining import with_hard
-from digits_train.own_pages import OwnPages
 from digits_train.pixels import Random, ink_bounds, log_uniform
 from digits_train.recipes import DetectorRecipe
 from digits_train.symbols import Box, LabelledPage, Symbol, label_window
@@ -33,8 +32,8 @@ _REPEATED = 16  # pixels at least that repeat a crop's edge, as `digits.reader.p
 class Windows:
     """Batches of windows, each composed from the seed, the process's rank and its number alone.
 
-    size: of a batch; tight crops are smaller and more. own: one's own pages, which the recipe's
-    share of the windows is on. held_out: to validate, there are no tight crops.
+    size: of a batch; tight crops are smaller and more. held_out: to validate, there are no tight
+    crops.
     """
 
     materials: Materials
@@ -42,7 +41,6 @@ class Windows:
     seed: int
     size: int
     rank: int = 0
-    own: OwnPages | None = None
     held_out: bool = False
 
     def __getitem__(self, key: tuple[int, Sequence[int]]) -> list[LabelledPage]:
@@ -53,9 +51,8 @@ class Windows:
         number, hard = key
         materials, side = with_hard(self.materials, hard), self.recipe.window
         random = np.random.default_rng([self.seed, 2, self.rank, number])
-        count = round(self.recipe.own * self.size) if self.own else 0
         chances = np.cumsum([materials.ranges.crops, materials.ranges.alone])
-        kind = 2 if count or self.held_out else np.searchsorted(chances, random.random(), "right")
+        kind = 2 if self.held_out else np.searchsorted(chances, random.random(), "right")
         crops = self.size * (side // CROP_SIDE) ** 2  # as many pixels
         if kind == 1:
             return [make_single(materials, random) for _ in range(crops)]
@@ -63,9 +60,8 @@ class Windows:
             pictures = islice(make_crops(materials, random, side, self.recipe.photographs), crops)
         else:
             windows = make_windows(materials, random, side, self.recipe.photographs)
-            pictures = islice(windows, self.size - count)
-        pages = [label_window(photo.pixels, *photo.visible()) for photo in pictures]
-        return pages + [self.own.window(random, side) for _ in range(count) if self.own]
+            pictures = islice(windows, self.size)
+        return [label_window(photo.pixels, *photo.visible()) for photo in pictures]
 
 
 def make_windows(

@@ -13,29 +13,21 @@ import torch
 from torch import Tensor
 
 from digits.alignment import Score
-from digits.data import datasets, mnist
-from digits.data.datasets import Dataset
-from digits.errors import DataError
 from digits.reader.detections import Detections
 from digits.reader.pyramid import Level, find_peaks
 from digits_train import mining, verdict
-from digits_train.camera import fonts
 from digits_train.camera.materials import Materials
 from digits_train.distributed import CPU
-from digits_train.experiment import Experiment
 from digits_train.held_out import VALIDATION_SEED, validation_materials
 from digits_train.loader import compose_ahead, prefetch
 from digits_train.models import BaseNetwork, DetectorNetwork, get_network
 from digits_train.models.detection import Maps
-from digits_train.own_pages import load_own_pages, network_maps, read_right
 from digits_train.recipes import DetectorRecipe
 from digits_train.symbols import LabelledPage, Match, confusion, score
 from digits_train.tasks.stream import StreamTask
 from digits_train.training import Metrics, Training
-from digits_train.verdict import Comparison
 from digits_train.windows import Windows
 
-TOLERANCE = 0.002  # of the symbols of all these windows, that a fine-tuning may cost
 _VALIDATION_BATCH = 4  # windows
 _MAX_AHEAD = 200  # steps: no windows are asked for earlier than that
 
@@ -61,20 +53,6 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
         "  errors {validation_errors:.2%}"
     )
 
-    @staticmethod
-    def load(experiment: Experiment, data: Path | None, parent: BaseNetwork | None) -> Dataset:
-        recipe = experiment.recipe
-        if not recipe.own:
-            return StreamTask.load(experiment, data, parent)
-        if data is None:
-            raise DataError(f"the recipe {recipe.name} needs --data: your own labelled pages")
-        assert isinstance(parent, DetectorNetwork)
-        own = load_own_pages(data, network_maps(parent), datasets.warn_of_skipped)
-        checksums = mnist.SHA256 | {datasets.OWN_CHECKSUM_NAME: own.sha256}
-        dataset = Dataset(mnist.load_all(None), checksums, own)
-        fonts.download()
-        return dataset
-
     @property
     def network(self) -> type[DetectorNetwork]:
         return cast(type[DetectorNetwork], get_network(self.experiment.network))
@@ -87,9 +65,7 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
         """Windows that no other step has, with more of the words that mislead the network."""
         assert self.materials is not None
         experiment, rank, device = self.experiment, self.dist.rank, self.dist.device
-        windows = Windows(
-            self.materials, self.recipe, experiment.seed, self.batch_size, rank, self.data.own
-        )
+        windows = Windows(self.materials, self.recipe, experiment.seed, self.batch_size, rank)
         keys = ((step, _hard_at(step, training.hard)) for step in count(training.step))
 
         def make(pages: list[LabelledPage]) -> Batch:
@@ -125,16 +101,6 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
         plots.confusion(folder / "confusion.png", "validation windows", confusion(matches))
         plots.crops(folder / "mistakes.png", "validation windows", matches)
         return figures | counts, verdict.detector_failure(result)
-
-    def compare(self, model: BaseNetwork) -> Iterator[Comparison]:
-        assert isinstance(model, DetectorNetwork)
-        pages, networks = self.data.own.held_back, (self.parent, model)
-        right = [read_right(network_maps(network), pages) for network in networks]
-        wrong = (int((~numbers).sum()) for numbers in right)
-        yield Comparison("numbers of your own, held back", None, len(right[0]), *wrong)
-        before, after = (self._judge(each, self._final_validation())[1] for each in networks)
-        name = "symbols of a synthetic camera"
-        yield Comparison(name, TOLERANCE, before.symbols, before.errors, after.errors)
 
     @cached_property
     def _validation(self) -> list[list[LabelledPage]]:

@@ -1,6 +1,6 @@
 """Recognizers, which read a crop of a number."""
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -22,7 +22,6 @@ from digits_train.models.recognizer import BLANK
 from digits_train.recipes import RecognizerRecipe
 from digits_train.tasks.stream import StreamTask
 from digits_train.training import Metrics, Training
-from digits_train.verdict import Comparison
 
 _BATCH = 50  # crops that are validated together
 
@@ -90,9 +89,6 @@ class Recognition(StreamTask[RecognizerRecipe, Batch]):
         numbers = sum(bool(reading.written) for reading in readings)
         failure = verdict.recognizer_failure(figures["validation_accuracy"], numbers)
         return figures | {"validation_numbers": numbers}, failure
-
-    def compare(self, model: BaseNetwork) -> Iterator[Comparison]:
-        raise NotImplementedError("no recipe of a recognizer has pictures of one's own")
 
     @cached_property
     def _validation(self) -> list[Batch]:

@@ -11,7 +11,6 @@ from digits.terminal import progress_bar
 from digits_train.camera import fonts
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.experiment import Experiment
-from digits_train.models import BaseNetwork
 from digits_train.recipes import StreamRecipe
 from digits_train.tasks.task import BatchT, Task
 
@@ -25,7 +24,7 @@ class StreamTask(Task[RecipeT, BatchT]):
     materials: Materials | None = None
 
     @staticmethod
-    def load(experiment: Experiment, data: Path | None, parent: BaseNetwork | None) -> Dataset:
+    def load(experiment: Experiment, data: Path | None) -> Dataset:
         loaded = datasets.load(data, datasets.warn_of_skipped)
         if "pictures" in loaded.sha256:
             name = experiment.network

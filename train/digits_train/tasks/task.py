@@ -1,7 +1,7 @@
 """What the training loop asks of all that networks learn."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
@@ -14,7 +14,6 @@ from digits_train.experiment import Experiment
 from digits_train.models import BaseNetwork
 from digits_train.recipes import BaseRecipe
 from digits_train.training import Metrics, Training
-from digits_train.verdict import Comparison
 
 
 class Batch(Protocol):
@@ -33,14 +32,10 @@ BatchT = TypeVar("BatchT", bound=Batch)
 
 @dataclass
 class Task(ABC, Generic[RecipeT, BatchT]):
-    """Data, loss and measure of one kind of network.
-
-    parent: the network that is fine-tuned, as it was; it is on the device.
-    """
+    """Data, loss and measure of one kind of network."""
 
     experiment: Experiment
     data: Dataset
-    parent: Any = None
     dist: DistributedContext = CPU
 
     line: ClassVar[str]  # of a validation's metrics for the terminal, to be formatted
@@ -48,11 +43,10 @@ class Task(ABC, Generic[RecipeT, BatchT]):
 
     @staticmethod
     @abstractmethod
-    def load(experiment: Experiment, data: Path | None, parent: BaseNetwork | None) -> Dataset:
+    def load(experiment: Experiment, data: Path | None) -> Dataset:
         """Load or download what the network learns from.
 
-        data: as for `digits train --data`. To fine-tune `parent`, it has one's own pictures or
-        pages. Raises DigitsError if something is missing.
+        data: as for `digits train --data`. Raises DigitsError if something is missing.
         """
 
     @property
@@ -109,10 +103,6 @@ class Task(ABC, Generic[RecipeT, BatchT]):
 
         Returns the results for run.json, and why the network is useless, or None.
         """
-
-    @abstractmethod
-    def compare(self, model: BaseNetwork) -> Iterator[Comparison]:
-        """The network before and after a fine-tuning."""
 
 
 AnyTask = Task[Any, Any]
