@@ -44,7 +44,6 @@ ALLOWED = {
     "runtime/digits/web/": "starlette uvicorn",
     "train/digits_train/": "digits msgspec numpy PIL safetensors scipy skimage torch typer",
     "train/digits_train/onnx_graph.py": "onnx_ir",
-    "train/digits_train/start.py": "onnx_ir",
     "train/digits_train/plots.py": "matplotlib",  # which has its own settings
     "export/digits_export/": "digits digits_train msgspec numpy onnx onnx_ir onnxruntime scipy"
     " torch typer",

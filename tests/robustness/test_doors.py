@@ -87,7 +87,6 @@ DOORS = {
         *("info FILE", "predict SEVEN --model FILE", "read SEVEN --model FILE"),
         *("eval --data SEVENS --model FILE", "serve --model FILE"),
         *("review RESULTS -o labels.csv --model FILE", "watch FOLDER results.csv --model FILE"),
-        "train --start FILE --data SEVENS",
     ],
     "checkpoint": ["info RUN", "export RUN", "train --start RUN --data SEVENS"],
     "state": ["train --resume RUN"],
