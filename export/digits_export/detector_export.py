@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from digits.terminal import track
 from digits_export import verify
 from digits_export.detector_calibrate import CalibratedDetector, fit_scaling
 from digits_export.exporter import Exporter
-from digits_export.report import Variant
+from digits_export.report import Form
 from digits_train import held_out
 from digits_train.checkpoint import Checkpoint
 from digits_train.symbols import LabelledPage, Match, confusion, score
@@ -35,18 +35,10 @@ class DetectorExporter(Exporter):
     max_difference = 1e-4  # in log odds and logits, of which most are below 10
     # Of a few thousand symbols, some are as likely as not, and turn either way.
     max_drop, judges = 0.5, "validation pages"
-    columns = {
-        "form": "{name}",
-        "size": "{bytes:,} bytes",
-        "errors": "{error:.2%}",
-        "missed": "{missed}",
-        "wrong": "{wrong}",
-        "invented": "{invented}",
-    }
 
-    def __init__(self, loaded: Checkpoint, pages: Sequence[LabelledPage]) -> None:
-        super().__init__(loaded)
-        self._pages = pages
+    def __init__(self, loaded: Checkpoint, data: Path | None) -> None:
+        super().__init__(loaded, data)
+        self._pages = pages = held_out.draw_pages()
         self.total = sum(len(page.truth.symbols) for page in pages)
         run = verify.module_outputs(loaded.model)
         self.scaling = scaling = fit_scaling(pages, partial(run_maps, run))
@@ -54,28 +46,21 @@ class DetectorExporter(Exporter):
         some = [page.pixels for page in pages[:_PARITY_PAGES]]
         self.parity, self.calibration = parity_inputs(some), calibration_inputs(some, run)
 
-    @classmethod
-    def prepare(cls, loaded: Checkpoint, data: Path | None) -> Self:
-        return cls(loaded, held_out.draw_pages())
+        provenance = loaded.provenance
+        self.facts = {
+            "training_pages": provenance.progress * provenance.experiment.recipe.batch_size,
+            **scaling._asdict(),
+            "validation_pages": len(pages),
+            "validation_symbols": self.total,
+        }
 
-    def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
+    def evaluate(self, model: bytes, kernels: Kernels) -> dict[str, Any]:
         """The figures of a file, see `judge`."""
         run = verify.session_outputs(open_session(model, kernels), DETECTOR)
         return judge(self._pages, partial(run_maps, run))
 
-    def error(self, variant: Variant) -> float:
-        return float(variant["error"])
-
-    def describe(self, variant: Variant, exact: Variant) -> dict[str, Any]:
-        provenance = self.loaded.provenance
-        return {
-            "training_pages": provenance.progress * provenance.experiment.recipe.batch_size,
-            **{name: round(value, 6) for name, value in self.scaling._asdict().items()},
-            "validation_pages": len(self._pages),
-            "validation_symbols": variant["symbols"],
-            "validation_error_float": exact["error"],
-            "validation_error": variant["error"],
-        }
+    def error(self, form: Form) -> float:
+        return float(form["validation_error"])
 
 
 def parity_inputs(pages: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
@@ -101,13 +86,14 @@ def calibration_inputs(
     return inputs
 
 
-def judge(pages: Sequence[LabelledPage], maps: MapsFn) -> dict[str, float]:
+def judge(pages: Sequence[LabelledPage], maps: MapsFn) -> dict[str, Any]:
     """The figures of a network by its maps.
 
-    symbols, missed, wrong, invented: counts on all pages. error: their rate, which may be above 1.
+    validation_error: the rate of errors, which may be above 1. symbols, missed, wrong, invented:
+    counts on all pages.
     """
     result = score(confusion(_match(page, maps) for page in track(pages, len(pages), "judging")))
-    return result._asdict() | {"error": result.errors / max(result.symbols, 1)}
+    return {"validation_error": result.errors / max(result.symbols, 1), **result._asdict()}
 
 
 def _match(page: LabelledPage, maps: MapsFn) -> Match:

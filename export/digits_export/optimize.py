@@ -74,9 +74,11 @@ def fold_normalization(graph: ir.Graph) -> None:
         bias = bias + shift * weight.reshape(len(weight), -1).sum(1)
         _set_parameters(graph, product, weight, bias)
     scale = _store(graph, "pixels.scale", end - shift), _store(graph, "pixels.zero", zero, np.uint8)
-    pixels = ir.node("DequantizeLinear", [folded[0].inputs[0], *scale], name="pixels")
-    graph.insert_before(folded[0], pixels)
-    folded[-1].outputs[0].replace_all_uses_with(pixels.outputs[0])
+    pixels = ir.Value(name="pixels")
+    first, last = folded[0], folded[-1]
+    node = ir.node("DequantizeLinear", [first.inputs[0], *scale], outputs=[pixels], name="pixels")
+    graph.insert_before(first, node)
+    last.outputs[0].replace_all_uses_with(pixels)
 
 
 def merge_calibration(graph: ir.Graph) -> None:

@@ -163,7 +163,6 @@ def simple_pages() -> Iterator[None]:
 def exported_detector(
     tmp_path_factory: pytest.TempPathFactory, detector: Detector, simple_pages: None
 ) -> Exported:
-    """With a Triton repository beside it; forced, as such a detector may lose a symbol."""
-    folder = tmp_path_factory.mktemp("detector")
-    run = save(folder, detector, DETECTOR)
-    return run.folder, export_run(run, replace(INT8, force=True, triton=folder / "models"))
+    """Forced, as such a detector may lose a symbol."""
+    run = save(tmp_path_factory.mktemp("detector"), detector, DETECTOR)
+    return run.folder, export_run(run, replace(INT8, force=True))

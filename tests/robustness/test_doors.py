@@ -191,7 +191,7 @@ def test_bad_option(digits_command: Run, client: TestClient, tmp_path: Path, opt
 
 
 OUTPUTS = (
-    *("keep", "output", "debug", "annotate", "plot", "out", "triton", "results", "uds"),
+    *("keep", "output", "debug", "annotate", "plot", "out", "results", "uds"),
     *("calibrate", "folder"),
 )
 

@@ -172,6 +172,6 @@ def test_a_second_detector_or_recognizer_is_trained_resumed_and_exported(
     export_run(run, ExportConfig(quantize=True, force=True))
     file = run.folder / f"{network}.int8.onnx"
     stored = weights(file.read_bytes())
-    assert stored[f"{exact}.weight"].dtype == np.float32
-    assert stored["body.0.conv.weight.int"].dtype == np.int8
+    assert stored[f"network.{exact}.weight"].dtype == np.float32
+    assert stored["network.body.0.conv.weight_quantized"].dtype == np.int8
     assert f"{exact} float" in file.read_bytes().decode("latin-1")
