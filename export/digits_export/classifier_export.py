@@ -55,11 +55,11 @@ class ClassifierExporter(Exporter):
             outliers = held_out.draw_outliers(self._validation)
             unlabelled = Split(outliers, np.zeros(len(outliers), np.uint8))
             outlier_logits = predict(loaded.model, unlabelled).double().numpy()
-        self.scaling = scaling = fit_temperature(logits, self._validation.labels, outlier_logits)
+        scaling = fit_temperature(logits, self._validation.labels, outlier_logits)
         self.network = CalibratedClassifier(loaded.model, scaling)
         self.facts = {
             "training_digits": loaded.provenance.training_digits,
-            "temperature": scaling.temperature,
+            **scaling._asdict(),
         }
 
     def evaluate(self, model: bytes, kernels: Kernels) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def export(
     if run and run.suffix == ".onnx":
         if not ports or network or quantize or force or data:
             raise typer.BadParameter(f"an ONNX file takes --format alone: {run}")
-        files = make_ports(run, run, ports).files
+        files = make_ports(run, run, ports)
         for path, content in files.items():
             with reporting(f"read {path}"):
                 if path.exists() and path.read_bytes() != content:

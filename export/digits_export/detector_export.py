@@ -18,9 +18,8 @@ from digits.reader.page import find_symbols, read_symbols
 from digits.reader.pyramid import MapsFn
 from digits.terminal import track
 from digits_export import verify
-from digits_export.detector_calibrate import CalibratedDetector, fit_scaling
-from digits_export.exporter import Exporter
-from digits_export.report import Form
+from digits_export.detector_calibration import CalibratedDetector, fit_scaling
+from digits_export.exporter import Exporter, Form
 from digits_train import held_out
 from digits_train.checkpoint import Checkpoint
 from digits_train.symbols import LabelledPage, Match, confusion, score
@@ -41,7 +40,7 @@ class DetectorExporter(Exporter):
         self._pages = pages = held_out.draw_pages()
         self.total = sum(len(page.truth.symbols) for page in pages)
         run = verify.module_outputs(loaded.model)
-        self.scaling = scaling = fit_scaling(pages, partial(run_maps, run))
+        scaling = fit_scaling(pages, partial(run_maps, run))
         self.network = CalibratedDetector(loaded.model, scaling)
         some = [page.pixels for page in pages[:_PARITY_PAGES]]
         self.parity, self.calibration = parity_inputs(some), calibration_inputs(some, run)

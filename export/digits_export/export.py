@@ -1,6 +1,7 @@
 """Export a run: its checkpoint becomes verified ONNX files."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,12 +20,11 @@ from digits.text import escape_control
 from digits_export import model_card, verify
 from digits_export.classifier_export import ClassifierExporter
 from digits_export.detector_export import DetectorExporter
-from digits_export.exporter import Exporter
+from digits_export.exporter import Exporter, Form
 from digits_export.optimize import optimize
 from digits_export.ports import make_ports
 from digits_export.quantize import quantize
 from digits_export.recognizer_export import RecognizerExporter
-from digits_export.report import Form, Report
 from digits_train import checkpoint
 from digits_train.checkpoint import Checkpoint
 from digits_train.onnx_graph import to_onnx
@@ -61,6 +61,41 @@ class ExportedFile(NamedTuple):
     forms: list[Form]
 
 
+class Report(NamedTuple):
+    """The results of an export.
+
+    facts: of the network, see `Exporter`. largest_difference: of an output's value, between fp32
+    and PyTorch. forms: fp32 first.
+    """
+
+    facts: dict[str, float]
+    largest_difference: float
+    forms: list[Form]
+
+    def to_json(self) -> bytes:
+        """The contents of export.json."""
+        values = {"largest_difference": self.largest_difference, "forms": self.forms}
+        return (json.dumps(self.facts | values, indent=2) + "\n").encode()
+
+    def table(self) -> list[list[str]]:
+        """The head and a row for each form."""
+        head = [name.replace("_", " ") for name in self.forms[0]]
+        return [head, *([*map(_format, form.values())] for form in self.forms)]
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines of the table for the terminal."""
+        rows = self.table()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            yield "  ".join(map(str.ljust, row, widths)).rstrip()
+
+
+def _format(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.2%}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
 def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> Report:
     """Write NETWORK.onnx, NETWORK.int8.onnx if requested, export.json and MODEL_CARD.md.
 
@@ -84,19 +119,18 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
     exported = [_make_file(exporter, raw, path)]
     if config.quantize:
         exported.append(_quantize(exporter, graph, small_path, exported[0].forms[0], config.force))
-    report = Report(
-        exporter.scaling, difference, [form for file in exported for form in file.forms]
-    )
+    forms = [form for file in exported for form in file.forms]
+    report = Report(exporter.facts, difference, forms)
     last = exported[-1]
     table = [row[:-1] for row in report.table()]  # without the files' paths
     card = model_card.render(last.metadata, experiment, table)
     ports = make_ports(last.path, ModelBytes(last.path.name, last.content), config.ports)
     write_all(
         {
-            run.folder / "export.json": (json.dumps(report.to_dict(), indent=2) + "\n").encode(),
+            run.folder / "export.json": report.to_json(),
             **{file.path: file.content for file in exported},
-            run.folder / "MODEL_CARD.md": (card + ports.card).encode(),
-            **ports.files,
+            run.folder / "MODEL_CARD.md": card.encode(),
+            **ports,
         }
     )
     if not config.quantize:

@@ -11,18 +11,20 @@ from torch import nn
 
 from digits.inference.interface import INTERFACES, Interface
 from digits.inference.metadata import AnyMetadata, Kernels
-from digits_export.report import Form, Scaling
 from digits_train.checkpoint import Checkpoint
 
 Batches = Sequence[NDArray[np.uint8]]  # each [n, 1, height, width]
+# A network's file, run with one kind of kernels, as in export.json: name (fp32 or int8), kernels
+# (float or integer), bytes, the figures of its exporter, and the file. Shares are 0 to 1.
+Form = dict[str, Any]
 
 
 class Exporter(ABC):
     """A trained network, calibrated, and what its files are judged on.
 
-    network: the calibrated one, which is exported. scaling: its calibration. parity: the inputs on
-    which it is compared with its file. calibration: those whose activations quantization covers.
-    total: how many examples an error rate is of. facts: numbers in the metadata of all its files.
+    network: the calibrated one, which is exported. parity: the inputs on which it is compared with
+    its file. calibration: those whose activations quantization covers. total: how many examples an
+    error rate is of. facts: what its files' metadata say of the network alone.
     """
 
     metadata: ClassVar[type[AnyMetadata]]
@@ -31,7 +33,6 @@ class Exporter(ABC):
     judges: ClassVar[str]  # what these are
 
     network: nn.Module
-    scaling: Scaling
     parity: Batches
     calibration: Batches
     total: int

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,45 +14,30 @@ from digits_export.c_source import write_c
 from digits_export.html_page import write_html
 from digits_export.layers import Layer, compute, read_layers
 
-_CARD = """
-## C
-
-`{c.name}.c` has tables of {c.flash:,} bytes, {c.ram:,} bytes of static memory and
-{c.multiplications:,} multiplications a digit. Its logits are those of onnxruntime's integer
-kernels; but means of pools are exact here, and float32 there.
-"""
 _PICTURES = 100  # of noise, and as many of blocks
 _ROUNDING = 1e-4  # of probabilities, as floats are added in another order
 
 
-class Ports(NamedTuple):
-    """Files by their paths. card: what the model card says of them, in Markdown."""
-
-    files: dict[Path, bytes]
-    card: str
-
-
-def make_ports(path: Path, model: ModelSource, ports: Collection[str]) -> Ports:
+def make_ports(path: Path, model: ModelSource, ports: Collection[str]) -> dict[Path, bytes]:
     """Make files beside an ONNX file of a classifier, and named like it.
 
     path: the ONNX file's. model: this file. ports: "c", "html", both or none. Raises ModelError if
     it is no classifier, or has what a port can't express.
     """
     if not ports:
-        return Ports({}, "")
+        return {}
     file = load(model, ClassifierMetadata)
-    name = path.name.removesuffix(".onnx").removesuffix(".int8")
-    files, card = dict[Path, bytes](), ""
     layers = verified_layers(file.content, path.name)
+    name = path.name.removesuffix(".onnx").removesuffix(".int8")
+    files = dict[Path, bytes]()
     if "c" in ports:
         c = write_c(layers, name, file.sha256)
         files[path.with_name(f"{c.name}.h")] = c.header.encode()
         files[path.with_name(f"{c.name}.c")] = c.source.encode()
-        card = _CARD.format(c=c)
     if "html" in ports:
         page = write_html(layers, name, file.metadata.rejection_threshold)
         files[path.with_name(f"{name}.html")] = page.encode()
-    return Ports(files, card)
+    return files
 
 
 def verified_layers(model: bytes, name: str) -> list[Layer]:

@@ -23,7 +23,6 @@ from digits.terminal import print_stderr
 from digits_export import verify
 from digits_export.exporter import Batches, Exporter
 from digits_export.number_calibration import fit_calibration, fit_second_opinion, read_pages
-from digits_export.temperature import TextScaling
 from digits_train import held_out
 from digits_train.checkpoint import Checkpoint
 from digits_train.chunks import Batch
@@ -39,12 +38,12 @@ _PARITY_BATCHES = 4
 class CalibratedRecognizer(nn.Module):
     """A recognizer and its calibration as what is exported."""
 
-    def __init__(self, network: nn.Module, scaling: TextScaling) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.network, self._scaling = network, scaling
+        self.network = network
 
     def forward(self, crops: Tensor) -> Tensor:
-        scores: Tensor = self.network(crops) / self._scaling.temperature
+        scores: Tensor = self.network(crops) / TEMPERATURE
         return scores.log_softmax(2)
 
 
@@ -60,8 +59,7 @@ class RecognizerExporter(Exporter):
         self._batches = batches = held_out.draw_batches()
         self.total = sum(bool(text) for batch in batches for text in batch.texts)
         self.parity = self.calibration = parity_inputs(batches)
-        self.scaling = TextScaling(TEMPERATURE)
-        self.network = CalibratedRecognizer(loaded.model, self.scaling).eval()
+        self.network = CalibratedRecognizer(loaded.model).eval()
         recognize = partial(log_probabilities, self.network)
         maps = DetectorModel(BUNDLED_DETECTOR, sha256="").maps
         second_opinion = _second_opinion()
@@ -71,7 +69,7 @@ class RecognizerExporter(Exporter):
         provenance = loaded.provenance
         self.facts = {
             "training_crops": provenance.progress * provenance.experiment.recipe.batch_size,
-            "temperature": self.scaling.temperature,
+            "temperature": TEMPERATURE,
             "number_temperature": alone.temperature,
             "number_shift": alone.shift,
             "second_opinion_temperature": together.temperature,

@@ -40,7 +40,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the bundled network as a page."""
     folder = tmp_path_factory.mktemp("html")
     copy = Path(shutil.copy(BUNDLED, folder))
-    for path, content in make_ports(copy, copy, ["html"]).files.items():
+    for path, content in make_ports(copy, copy, ["html"]).items():
         path.write_bytes(content)
     return folder
 

@@ -46,7 +46,7 @@ def logits(command: Sequence[str | Path], images: NDArray[np.uint8]) -> NDArray[
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the bundled network as C."""
     copy = Path(shutil.copy(BUNDLED, tmp_path_factory.mktemp("ports")))
-    for path, content in make_ports(copy, copy, ["c"]).files.items():
+    for path, content in make_ports(copy, copy, ["c"]).items():
         path.write_bytes(content)
     return copy.parent
 

@@ -19,12 +19,11 @@ from digits.inference.interface import Interface
 from digits.inference.metadata import Kernels
 from digits.inference.session import open_session
 from digits_export import export
-from digits_export.detector_calibrate import CalibratedDetector, MapScaling
+from digits_export.detector_calibration import CalibratedDetector, MapScaling
 from digits_export.detector_export import parity_inputs
-from digits_export.export import ExportConfig, export_run
+from digits_export.export import ExportConfig, Report, export_run
 from digits_export.optimize import optimize
 from digits_export.quantize import batches, quantize
-from digits_export.report import Report
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
 from digits_train import checkpoint, held_out
 from digits_train.checkpoint import Provenance

@@ -18,7 +18,7 @@ from digits.inference.interface import DETECTOR, QMAX
 from digits.inference.metadata import Kernels
 from digits.inference.session import open_session
 from digits_export import verify
-from digits_export.detector_calibrate import CalibratedDetector
+from digits_export.detector_calibration import CalibratedDetector
 from digits_export.detector_export import parity_inputs
 from digits_export.quantize import quantize
 from digits_export.temperature import TemperatureScaling
