@@ -97,9 +97,6 @@ class Composed(Detection):
     def batches(self, training: Training) -> Generator[Batch]:
         yield from self.ready
 
-    def find_hard(self, model: BaseNetwork, step: int) -> list[int]:
-        return []
-
     def validate(self, model: BaseNetwork) -> Metrics:
         return {"validation_loss": 0.0}
 

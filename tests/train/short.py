@@ -1,6 +1,6 @@
 """Short trainings on the subset of MNIST or pictures of bars, and a way to interrupt them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -126,10 +126,8 @@ def page_of_bars(random: np.random.Generator, side: int) -> LabelledPage:
 
 
 class BarWindows(Windows):
-    """What is hard changes all that a batch shows."""
-
-    def __getitem__(self, key: tuple[int, Sequence[int]]) -> list[LabelledPage]:
-        random, side = np.random.default_rng([self.seed, key[0], *key[1]]), self.recipe.window
+    def __getitem__(self, number: int) -> list[LabelledPage]:
+        random, side = np.random.default_rng([self.seed, number]), self.recipe.window
         return [page_of_bars(random, side) for _ in range(self.size)]
 
 

@@ -94,10 +94,10 @@ def test_early_failure_leaves_nothing(error: Exception, sentence: str, monkeypat
 def test_a_batch_too_small_for_its_processes(monkeypatch: Patch) -> None:
     monkeypatch.setattr(torch.distributed, "broadcast_object_list", lambda _: None)
     dist = DistributedContext(CPU.device, 0, 4)
-    trainer.make_task(replace(EXPERIMENT, recipe=replace(RECIPE, batch_size=8)), None, None, dist)
+    trainer.make_task(replace(EXPERIMENT, recipe=replace(RECIPE, batch_size=8)), None, dist)
     small = replace(EXPERIMENT, recipe=replace(RECIPE, batch_size=7))
     with pytest.raises(DigitsError, match="batch_size=7 is too small: each process needs at least"):
-        trainer.make_task(small, None, None, dist)
+        trainer.make_task(small, None, dist)
 
 
 @pytest.mark.parametrize("network", ["detector", "recognizer"])
@@ -146,30 +146,17 @@ def test_resumed_run_has_the_same_bytes(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("network", "steps", "interval", "validations"),
-    [
-        ("detector", 212, 10, 20),  # the last windows have what was hard 200 steps before
-        ("recognizer", 6, 2, 1),
-    ],
-)
-def test_resumed_stream_has_the_same_bytes(
-    network: str, steps: int, interval: int, validations: int, monkeypatch: Patch
-) -> None:
+@pytest.mark.parametrize("network", ["detector", "recognizer"])
+def test_resumed_stream_has_the_same_bytes(network: str, monkeypatch: Patch) -> None:
     small = {"detector": SmallDetector, "recognizer": SmallRecognizer}
     monkeypatch.setattr(models, "ARCHITECTURES", small)
     for name in bar_patches():
         monkeypatch.setattr(*name)
-    changes = (f"recipe.steps={steps}", f"recipe.interval={interval}")
+    changes = ("recipe.steps=6", "recipe.interval=2")
     experiment = change(default_experiment(network), changes)
     whole, _ = train(experiment, out=Path("whole"))
-    kept = f"step {validations * interval} is kept"
-    with monkeypatch.context() as patch, pytest.raises(Interrupted, match=kept):
-        interrupt_after(validations, patch)
+    with monkeypatch.context() as patch, pytest.raises(Interrupted, match="step 2 is kept"):
+        interrupt_after(1, patch)
         train(experiment, out=Path("parts"))
     resumed, _ = resume(Path("parts"))
     assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
-    states = [checkpoint.read(run.state) for run in (whole, resumed)]
-    hard, again = (dict(values["hard"]) for values, *_ in states)
-    assert hard == again and [*hard] == [*range(interval, steps, interval), steps]
-    assert all(bool(found) == (network == "detector") for found in hard.values())

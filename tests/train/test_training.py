@@ -32,7 +32,6 @@ Damage = Callable[[dict[str, Any], dict[str, Tensor]], object]
         (lambda values, _: values["experiment"].update(network="mine"), "network called 'mine'"),
         (lambda values, _: values["experiment"].update(fonts="0a"), "draws with other fonts"),
         (lambda values, _: values.update(step=0), "wrong number of steps"),
-        (lambda values, _: values.pop("hard"), "'hard'"),
         (lambda values, _: values["history"][1].pop("seconds"), "metrics are missing"),
         (lambda values, _: values["history"][0].update(train_loss=NAN), "metrics are missing"),
         (lambda _, tensors: tensors["model.fc3.bias"].fill_(NAN), "fc3.bias has NaN"),

@@ -37,10 +37,8 @@ def test_crops_show_their_symbol_and_hide_what_is_outside() -> None:
     assert (1 - large.hidden).sum() == (CROP_SIDE - 32) ** 2
 
 
-def batch(
-    materials: Materials, key: tuple[int, Sequence[int]] = (0, ()), **values: object
-) -> list[LabelledPage]:
-    return Windows(materials, **{"recipe": short.DETECTOR, "seed": 0, "size": 4} | values)[key]  # type: ignore[arg-type]
+def batch(materials: Materials, number: int = 0, **values: object) -> list[LabelledPage]:
+    return Windows(materials, **{"recipe": short.DETECTOR, "seed": 0, "size": 4} | values)[number]  # type: ignore[arg-type]
 
 
 def pixels(pages: Sequence[LabelledPage]) -> bytes:
@@ -48,19 +46,18 @@ def pixels(pages: Sequence[LabelledPage]) -> bytes:
 
 
 @pytest.mark.slow
-def test_a_batch_depends_on_seed_rank_number_and_hard_negatives(materials: Materials) -> None:
+def test_a_batch_depends_on_seed_rank_and_number(materials: Materials) -> None:
     words = materials._replace(ranges=replace(RANGES, contents=(0, 1, 0), textures=0, crops=0))
     batches = [
         batch(words),
-        batch(words, (1, ())),
-        batch(words, (0, (0, 1))),
+        batch(words, 1),
         batch(words, seed=1),
         batch(words, rank=1),
         batch(words, size=3),
     ]
     assert pixels(batch(words)) == pixels(batches[0])
-    assert len({pixels(each) for each in batches}) == 6
-    assert [*map(len, batches)] == [4] * 5 + [3]
+    assert len({pixels(each) for each in batches}) == 5
+    assert [*map(len, batches)] == [4] * 4 + [3]
     assert pixels(batches[0]).startswith(pixels(batches[-1]))
     assert {page.pixels.shape for each in batches for page in each} == {(96, 96)}
 

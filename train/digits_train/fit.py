@@ -46,10 +46,9 @@ def fit(
                 if task.steps < _SHORT:
                     update_bn([task.samples.to(dist.device)], training.eval_model)
                 measure = partial(_measure, training, task, means, started)
-                measured, hard = dist.run_on_main(measure)
+                measured = dist.run_on_main(measure)
             measured["images_per_second"] = examples / (trained - started)
             training.history.append(measured)
-            training.hard[training.step] = hard
             yield measured
 
 
@@ -96,13 +95,8 @@ def _autocast(training: Training, task: AnyTask) -> torch.autocast:
     return torch.autocast(task.dist.device.type, torch.bfloat16, enabled=bfloat16)
 
 
-def _measure(
-    training: Training, task: AnyTask, means: Metrics, started: float
-) -> tuple[Metrics, list[int]]:
-    """Validate the network, and find what it mistakes.
-
-    Raises DigitsError if the training has diverged.
-    """
+def _measure(training: Training, task: AnyTask, means: Metrics, started: float) -> Metrics:
+    """Validate the network. Raises DigitsError if the training has diverged."""
     unit = training.experiment.recipe.unit
     number = training.step if unit == "step" else training.step // task.interval
     validated = task.validate(training.eval_model)
@@ -113,9 +107,8 @@ def _measure(
             f"training diverged before {unit} {number}: loss {loss:.4g}, validation loss"
             f" {validation_loss:.4g}; try a smaller --set recipe.learning_rate"
         )
-    hard = task.find_hard(training.eval_model, training.step)
     seconds = time.perf_counter() - started
-    return {"number": number, **means, **validated, "seconds": seconds}, hard
+    return {"number": number, **means, **validated, "seconds": seconds}
 
 
 def _seed(training: Training, rank: int) -> None:

@@ -37,8 +37,7 @@ class Training:
 
     ema_model: moving average of the model, if the recipe wants one. step: how many are finished.
     history: what each validation measured.
-    hard: what the network was found to mistake after a step, see `digits_train.mining`. machines:
-    what it was trained with.
+    machines: what it was trained with.
     """
 
     experiment: Experiment
@@ -47,7 +46,6 @@ class Training:
     ema_model: BaseNetwork | None = None
     step: int = 0
     history: list[Metrics] = field(default_factory=list)
-    hard: dict[int, list[int]] = field(default_factory=dict)
     machines: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -89,7 +87,6 @@ class Training:
             "experiment": to_dict(self.experiment),
             "step": self.step,
             "history": self.history,
-            "hard": [*self.hard.items()],
             "machines": self.machines,
         }
         checkpoint.write(path, tensors, values)
@@ -131,7 +128,6 @@ def restore(
             raise ValueError("it draws with other fonts")
         training.step = int(values["step"])
         training.history = [_checked(row) for row in values["history"]]
-        training.hard = {int(step): [*map(int, hard)] for step, hard in values["hard"]}
         training.machines = [*values["machines"]]
         if training.step < 0 or bool(training.step) != bool(training.history):
             raise ValueError("wrong number of steps")

@@ -1,6 +1,6 @@
 """The windows on pages that a detector is trained and validated on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -14,7 +14,6 @@ from digits_train.camera.exposure import Photograph, photograph, texture
 from digits_train.camera.materials import Materials
 from digits_train.camera.page import compose
 from digits_train.camera.window import Window
-from digits_train.mining import with_hard
 from digits_train.pixels import Random, ink_bounds, log_uniform
 from digits_train.recipes import DetectorRecipe
 from digits_train.symbols import Box, LabelledPage, Symbol, label_window
@@ -43,13 +42,9 @@ class Windows:
     rank: int = 0
     held_out: bool = False
 
-    def __getitem__(self, key: tuple[int, Sequence[int]]) -> list[LabelledPage]:
-        """A batch by its number, and by the hard negatives of which more than their share is shown.
-
-        All its pages have the same size.
-        """
-        number, hard = key
-        materials, side = with_hard(self.materials, hard), self.recipe.window
+    def __getitem__(self, number: int) -> list[LabelledPage]:
+        """A batch by its number; all its pages have the same size."""
+        materials, side = self.materials, self.recipe.window
         random = np.random.default_rng([self.seed, 2, self.rank, number])
         chances = np.cumsum([materials.ranges.crops, materials.ranges.alone])
         kind = 2 if self.held_out else np.searchsorted(chances, random.random(), "right")

@@ -22,16 +22,16 @@ _LETTERS = [letter for letter in string.ascii_letters + OTHERS if not doubtful_l
 class Materials(NamedTuple):
     """What windows are made of.
 
-    mnist_hands, font_hands: who writes. texts: for each font, what it writes without digits. hard:
-    texts and marks of which more than their share is wanted. ranges: how composing and
-    photographing varies.
+    mnist_hands, font_hands: who writes. texts: for each font, what it writes without digits.
+    letters: more of them than among the texts are wanted. ranges: how composing and photographing
+    varies.
     """
 
     mnist_hands: Sequence[Hand]
     font_hands: Sequence[Hand]
     texts: Sequence[Sequence[Glyph]]
     marks: Sequence[Glyph]
-    hard: Sequence[Glyph] = ()
+    letters: Sequence[Glyph] = ()
     ranges: Ranges = RANGES
 
     def hand(self, random: Random) -> Hand:
@@ -57,14 +57,14 @@ def make_materials(
     random = np.random.default_rng([seed, 1])
     handwriting = fonts.handwriting(use)
     files = [*handwriting, *fonts.printed(use)]
-    hard = []
+    written = []
     for letter in random.choice(_LETTERS, letters).tolist():
         file = pick(random, [file for file in files if fonts.has(file, letter)])
-        hard.append(write(letter, file, random))
+        written.append(write(letter, file, random))
     return Materials(
         mnist_hands(digits, bank, random),
         font_hands(handwriting, random),
         library(files, texts, random),
         [draw_mark(EM, random) for _ in range(texts // 4)],
-        hard,
+        written,
     )

@@ -46,9 +46,9 @@ class RowWriter:
         hands = random.integers(0, len(materials.texts), count)
         texts = [text for hand in hands for text in materials.texts[hand]]
         self.texts = [texts[index] for index in random.integers(0, len(texts), _TEXTS)]
-        if materials.hard:
-            indices = random.integers(0, len(materials.hard), _TEXTS // 3)
-            self.texts[: len(indices)] = [materials.hard[index] for index in indices]
+        if materials.letters:
+            indices = random.integers(0, len(materials.letters), _TEXTS // 3)
+            self.texts[: len(indices)] = [materials.letters[index] for index in indices]
         self.words = random.random() < ranges.with_words
         self.frames = random.random() < ranges.framed
         self.kinds = random.choice(list(KINDS), 2, p=ranges.kinds)

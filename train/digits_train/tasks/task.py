@@ -75,8 +75,7 @@ class Task(ABC, Generic[RecipeT, BatchT]):
     def batches(self, training: Training) -> Generator[BatchT]:
         """This process's batches from the next step of a training on.
 
-        They depend on nothing but the experiment, the steps' numbers, the number of processes, and
-        what `find_hard` found.
+        They depend on nothing but the experiment, the steps' numbers and the number of processes.
         """
 
     @abstractmethod
@@ -92,10 +91,6 @@ class Task(ABC, Generic[RecipeT, BatchT]):
     @abstractmethod
     def validate(self, model: BaseNetwork) -> Metrics:
         """The metrics that begin with `validation_`."""
-
-    def find_hard(self, model: BaseNetwork, step: int) -> list[int]:
-        """What a network mistakes after a step, to be learnt from more often."""
-        return []
 
     @abstractmethod
     def evaluate(self, model: BaseNetwork, folder: Path) -> tuple[dict[str, Any], str | None]:
