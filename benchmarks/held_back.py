@@ -260,7 +260,7 @@ def page(kind: str, random: Random) -> LabelledPage:
     hand = pick(random, materials.font_hands if kind == FONTS else materials.mnist_hands)
     if kind in PENS:
         hand = _Changed(hand.pen, hand.variants, PENS[kind])
-        style = style._replace(bare=0, taught=0)
+        style = style._replace(bare=0)
     LAYOUTS.get(kind, _lines)(RowWriter(window, style, materials, random, hand))
     window = trimmed(window, height, random)
     if kind in PAPERS:

@@ -47,7 +47,6 @@ class Ranges(Struct, frozen=True, forbid_unknown_fields=True):
     widths: Size = 0.06  # spread of the logarithm of its width
     tails: Mixture = Mixture(0.4, (0.1, 0.8))  # share of the 4s, 6s, 7s and 9s with long stems
     bare: Mixture = Mixture(0.4, (0.5, 1.0), (0.0, 0.1))  # share of the 1s that are one stroke
-    taught: Mixture = Mixture(0.35, (0.1, 1.0))  # share of the digits in a form of `allographs`
     faint: Mixture = Mixture(0.25, (0.2, 0.7), (0.0, 0.25))  # share of the ink that may be missing
     ink: Range = (0.5, 1.0)  # coverage of words and marks
 
@@ -234,7 +233,6 @@ REAL_PAPER = replace(
     framed=0.15,
     frame=(0.02, 0.8),
     line=(0.02, 0.2),
-    taught=Mixture(0.5, (0.1, 1.0)),
     min_contrast=40.0,
     spacings=(0.35, 0.25, 0.25, 0.15),
     contents=(0.86, 0.08, 0.06),
@@ -272,7 +270,7 @@ def neat(ranges: Ranges) -> Ranges:
         jitter=Mixture(1.0, (0.01, 0.04)),
         gap=Mixture(1.0, (0.1, 0.3)),
         gaps=(0.7, 1.3),
-        **dict.fromkeys(("tails", "bare", "taught", "faint"), Mixture(0.0, (0.0, 0.0))),
+        **dict.fromkeys(("tails", "bare", "faint"), Mixture(0.0, (0.0, 0.0))),
     )
 
 

@@ -6,7 +6,7 @@ from copy import copy
 import numpy as np
 
 from digits.inference.interface import SYMBOLS
-from digits_train.camera import allographs, marks
+from digits_train.camera import marks
 from digits_train.camera.glyphs import Hand, bare_one, with_tail
 from digits_train.camera.ink import EM, Glyph, smooth
 from digits_train.camera.materials import Materials
@@ -166,10 +166,6 @@ class RowWriter:
         random, style = self.random, self.style
         if character == "1" and random.random() < style.bare:
             return bare_one(random, self.hand.pen)
-        if character.isdecimal() and random.random() < style.taught:
-            form = allographs.draw(character, self.hand.pen, random)
-            if form is not None:
-                return form
         glyph = self.hand.glyph(character, random)
         if glyph is not None:
             is_long = character in _TAILED and random.random() < style.tails

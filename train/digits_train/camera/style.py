@@ -28,7 +28,6 @@ class Style(NamedTuple):
     tails: float
     faint: float
     bare: float
-    taught: float
     cell: float
 
 
