@@ -59,8 +59,7 @@ class Teacher:
     def compare(self, name: str, labelled: Split, measured: Split) -> None:
         """Teach what is labelled, and print the errors before and after."""
         task = Classification(self.experiment, Dataset(self.splits, {}))
-        share = self.experiment.recipe.own
-        task.pools = [*self.pools, Pool(labelled.images, labelled.labels, share)]
+        task.pools = [*self.pools, Pool(labelled.images, labelled.labels, task.recipe.own)]
         training = begin(self.experiment, CPU.device, self.before)
         for _ in fit(training, task):
             pass

@@ -67,7 +67,7 @@ def with_value(command: str, parameter: Parameter, value: object) -> list[object
     return [command, *words, *([parameter.option, value] if parameter.option else [])]
 
 
-SEVEN, SAVED = PICTURES / "7.jpg", checkpoints.saved().sealed()
+SEVEN, SAVED = PICTURES / "7.jpg", checkpoints.saved()
 CORPUS = {
     "picture": corpus.PICTURES,
     "model": corpus.MODELS,

@@ -1,11 +1,12 @@
 """Experiments: what `--set` changes, and reading them again."""
 
 import pytest
+from msgspec import convert
 
 from digits.errors import DigitsError
 from digits_train.experiment import Experiment, change, default_experiment
 from digits_train.models import ARCHITECTURES
-from digits_train.structs import differences, from_dict, to_dict
+from digits_train.structs import differences, to_dict
 
 LENET5 = default_experiment("lenet5")
 
@@ -86,4 +87,4 @@ def test_a_camera_that_draws_nothing_cannot_be_set() -> None:
 def test_an_experiment_is_read_as_it_was_written(network: str) -> None:
     for recipe in ARCHITECTURES[network].recipes:
         experiment = default_experiment(network, recipe, seed=3)
-        assert from_dict(Experiment, to_dict(experiment)) == experiment
+        assert convert(to_dict(experiment), Experiment) == experiment

@@ -13,7 +13,7 @@ from digits_train import checkpoint, models
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.experiment import Experiment
 from digits_train.recipes import Recipe
-from digits_train.training import Training, begin, restore
+from digits_train.training import State, Training, begin, restore
 from tests.train.short import distance, fit_digits
 
 RECIPE = replace(
@@ -39,7 +39,7 @@ def test_few_steps_of_layers_with_batch_norm_and_dropout(
     torch.manual_seed(999)
     next(fit_digits(parts, digits))
     parts.save(state)
-    values, tensors, _ = checkpoint.read(state)
+    values, tensors, _ = checkpoint.read(state, State)
     restored = restore(state, values, tensors, CPU.device)
     assert [validated["number"] for validated in fit_digits(restored, digits)] == [2, 3]
     for first, second in ((whole.model, restored.model), (whole.eval_model, restored.eval_model)):

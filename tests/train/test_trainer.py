@@ -8,6 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 import torch
+from msgspec import convert
 from msgspec.structs import replace
 
 from digits.data import datasets, mnist
@@ -18,7 +19,7 @@ from digits_train import checkpoint, models, trainer
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.experiment import Experiment, change, default_experiment
 from digits_train.run import RunDir
-from digits_train.structs import from_dict, to_dict
+from digits_train.structs import to_dict
 from digits_train.tasks.classification import predict, scores
 from docs.small_reader import SmallDetector, SmallRecognizer
 from tests.conftest import Capsys, Patch
@@ -58,8 +59,8 @@ def test_run_folder(trained_run: RunDir, train_slice: Split) -> None:
     assert last["train_loss"] < 0.5 * first["train_loss"]
     model, about, _ = checkpoint.load(trained_run.checkpoint)
     assert (about.progress, about.training_digits, about.experiment.init) == (2, 800, None)
-    assert about.experiment == from_dict(
-        Experiment, {name: summary[name] for name in to_dict(about.experiment)}
+    assert about.experiment == convert(
+        {name: summary[name] for name in to_dict(about.experiment)}, Experiment
     )
     validation = train_slice[800:]
     measured = scores("validation", predict(model, validation), validation)

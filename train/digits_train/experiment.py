@@ -22,7 +22,7 @@ _SETTABLE = "recipe", "camera", "precision"
 _ALL_NAMES = "recipes.py and camera/ranges.py in digits_train have all names"
 
 
-class Experiment(Struct, frozen=True, kw_only=True):
+class Experiment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """On the same machine, equal experiments give equal weights.
 
     network: its name. camera: how the pictures vary that it learns from; the network's own takes

@@ -21,7 +21,7 @@ from digits_train.run import RunDir, create_run
 from digits_train.start import Start, restore_norms
 from digits_train.tasks import TASKS
 from digits_train.tasks.task import AnyTask
-from digits_train.training import Training
+from digits_train.training import State, Training
 
 _TIMED_STEPS = 10  # by which the time of all is estimated
 _LONG_TRAINING = 60  # seconds, of which the estimate is printed
@@ -77,8 +77,8 @@ def resume(run: RunDir, device: str = "auto", data: Path | None = None) -> Train
     with init_distributed(device) as dist, _lack_of_memory_reported(), ExitStack() as lock:
         # The folder may exist on the main process's machine only.
         dist.run_on_main(lambda: lock.enter_context(run.lock()))
-        values, tensors, _ = dist.run_on_main(lambda: checkpoint.read(run.state))
-        resumed = training.restore(run.state, values, tensors, dist.device)
+        state, tensors, _ = dist.run_on_main(lambda: checkpoint.read(run.state, State))
+        resumed = training.restore(run.state, state, tensors, dist.device)
         task = make_task(resumed.experiment, data, dist)
         return _train_to_end(run, resumed, task)
 

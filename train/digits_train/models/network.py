@@ -1,6 +1,7 @@
 """What all networks share."""
 
 from collections.abc import Mapping
+from textwrap import shorten
 from typing import ClassVar, Self
 
 import torch
@@ -112,22 +113,15 @@ class BaseNetwork(nn.Module):
         return self.to(device)
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Load a state_dict without converting anything.
+        """Load a state_dict.
 
-        Raises ValueError, naming the tensor, if one is missing, unknown, of another type or shape,
-        or not finite.
+        Raises ValueError, in one line, if a tensor is missing, unknown, or of another shape.
         """
-        state = self.state_dict()
-        if differing := sorted(state.keys() ^ weights.keys()):
-            name = differing[0]
-            raise ValueError(f"{name} is {'missing' if name in state else 'unknown'}")
-        for name, tensor in state.items():
-            actual, expected = type_and_shape(weights[name]), type_and_shape(tensor)
-            if actual != expected:
-                raise ValueError(f"{name} is {actual}, not {expected}")
-            if not weights[name].isfinite().all():
-                raise ValueError(f"{name} has NaN or infinite weights")
-        self.load_state_dict(weights)
+        try:
+            self.load_state_dict(weights)
+        except RuntimeError as error:
+            cause = " ".join(str(error).partition("\n")[2].split())
+            raise ValueError(shorten(cause, 200, placeholder=" ...")) from error
 
 
 class Network(BaseNetwork):
