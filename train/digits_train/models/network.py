@@ -14,7 +14,7 @@ from digits.inference.interface import CLASSIFIER, Interface
 from digits.inference.interface import Tensor as TensorType
 from digits.inference.metadata import Kernels, NetworkTask
 from digits_train.camera.ranges import RANGES, Ranges
-from digits_train.recipes import CLASSIC, FINETUNE, QUICK, AnyRecipe, Recipe
+from digits_train.recipes import CLASSIC, FINETUNE, QUICK, AnyRecipe, BaseRecipe, Recipe
 
 
 class Normalize(nn.Module):
@@ -79,22 +79,20 @@ class ConvBlock(nn.Module):
         return relu(x + y if self.residual else y)
 
 
-def type_and_shape(tensor: Tensor) -> str:
-    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
-
-
 class BaseNetwork(nn.Module):
     """What training and export ask of any network.
 
     task: what it learns (`digits_train.tasks`). interface: of the network in PyTorch. recipes: how
-    to train it; without --recipe, `default`. camera: how the pictures vary that it learns from.
-    threads: for training on a CPU; None: one per core. mixed_precision: whether training gains from
-    bfloat16. float_layers: whose weights stay float when the others are quantized. kernels:
-    onnxruntime's fastest for the quantized file. bundled: its file in the package, if it has one.
+    to train it, all of recipe_type; without --recipe, `default`. camera: how the pictures vary that
+    it learns from. threads: for training on a CPU; None: one per core. mixed_precision: whether
+    training gains from bfloat16. float_layers: whose weights stay float when the others are
+    quantized. kernels: onnxruntime's fastest for the quantized file. bundled: its file in the
+    package, if it has one.
     """
 
     task: ClassVar[NetworkTask]
     interface: ClassVar[Interface]
+    recipe_type: ClassVar[type[BaseRecipe]]
     recipes: Mapping[str, AnyRecipe]
     camera: ClassVar[Ranges] = RANGES
     threads: int | None = None
@@ -129,6 +127,7 @@ class Network(BaseNetwork):
 
     task = "classifier"
     interface = CLASSIFIER._replace(outputs=(TensorType("logits", "tensor(float)", [10]),))
+    recipe_type = Recipe
     recipes: Mapping[str, Recipe] = {
         "classic": CLASSIC,
         "default": replace(QUICK, name="default"),

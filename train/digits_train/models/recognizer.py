@@ -42,6 +42,7 @@ class RecognizerNetwork(BaseNetwork):
 
     task = "recognizer"
     interface = RECOGNIZER
+    recipe_type = RecognizerRecipe
     recipes: Mapping[str, RecognizerRecipe] = {
         "default": _DEFAULT,
         "quick": replace(_DEFAULT, name="quick", steps=7_680, warmup_fraction=1 / 20),
