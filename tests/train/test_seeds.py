@@ -11,7 +11,7 @@ import torch
 from msgspec.structs import replace
 
 from digits.data.mnist import Split
-from digits_train import fit_ranker, frames, models
+from digits_train import frames, models
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.experiment import Experiment, default_experiment
 from docs.small_reader import SmallDetector, SmallRecognizer
@@ -32,7 +32,6 @@ RANDOM: dict[str, Callable[[int, Materials, Split], Any]] = {
     "materials": lambda seed, _, digits: make_materials(digits, seed, 9, 4, 1),
     "frames": lambda seed, materials, _: frames.draw_digits(materials, 3, seed),
     "outliers": lambda seed, materials, _: frames.draw_outliers(materials, 3, seed),
-    "pictures to rank": lambda seed, materials, _: fit_ranker.samples(materials, [seed]),
     "classifier": lambda seed, *_: trained(short.EXPERIMENT, seed),
     "detector": lambda seed, *_: trained(default_experiment("small detector"), seed),
     "recognizer": lambda seed, *_: trained(default_experiment("small recognizer"), seed),

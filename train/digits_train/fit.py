@@ -10,16 +10,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import update_bn
 
 from digits.errors import DigitsError
 from digits_train.optim import learning_rate, update_ema
 from digits_train.tasks.task import AnyTask
 from digits_train.training import Metrics, Training
-
-# Steps, too few for batch norm's moving averages to forget the random network at the beginning
-# (VGG-16, 140 pictures, 24 steps: 14 % of the training digits are read right, with this 82 %).
-_SHORT = 200
 
 
 def fit(
@@ -43,8 +38,6 @@ def fit(
             means, examples = _train(network, training, task, batches, steps, on_step)
             trained = time.perf_counter()
             with _autocast(training, task):
-                if task.steps < _SHORT:
-                    update_bn([task.samples.to(dist.device)], training.eval_model)
                 measure = partial(_measure, training, task, means, started)
                 measured = dist.run_on_main(measure)
             measured["images_per_second"] = examples / (trained - started)
