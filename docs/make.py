@@ -19,7 +19,6 @@ from benchmarks.forms import blank_sheet, fill
 from benchmarks.held_back import unseen
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from msgspec.structs import replace
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
@@ -38,7 +37,8 @@ from digits_train.camera.exposure import photograph
 from digits_train.camera.glyphs import font_hands
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.numbers import random_digits
-from digits_train.camera.ranges import RANGES, clear, neat
+from digits_train.camera.presets import clear, neat
+from digits_train.camera.ranges import RANGES, changed
 from digits_train.camera.rows import RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
@@ -104,7 +104,7 @@ def augmentation() -> None:
 @cache
 def _materials() -> Materials:
     """Some glyphs and words; half a minute."""
-    return make_materials(mnist.load("train"), 0, bank=2_000, texts=1_000, letters=500)
+    return make_materials(mnist.load("train"), 0, RANGES, bank=2_000, texts=1_000, letters=500)
 
 
 def examples() -> None:
@@ -151,7 +151,7 @@ def page() -> None:
     How many of all their numbers are read right is printed, without constraints and with them.
     """
     classifier, rules = Classifier(), Constraints(length=6)
-    hands = font_hands(fonts.handwriting("held back"), np.random.default_rng(0), PERSON)
+    hands = font_hands(fonts.handwriting("held back"), np.random.default_rng(0), PERSON.hand)
     materials = unseen()._replace(font_hands=hands, ranges=PERSON)
     names = ("page.jpg", "page-2.jpg", "page-3.jpg")
     free, six, photos, annotated = _Tally(), _Tally(), list[Image.Image](), list[Image.Image]()
@@ -184,27 +184,26 @@ class _Tally(Counter[str]):
         self["pages accepted as a whole"] += accepted == written
 
 
-_NONE = Mixture(0.0, (0.0, 0.0))
 # Someone who wants to be read: with one pen, upright and even, with plain gaps, on the lines of a
 # sheet that is photographed in daylight.
-PERSON = replace(
+PERSON = changed(
     clear(neat(RANGES)),
-    page_height=(30.0, 60.0),
-    pitch=Mixture(1.0, (1.6, 2.2)),
-    paper=(200.0, 245.0),
-    min_contrast=110.0,
-    mottle=Mixture(1.0, (1.0, 3.0)),
-    printed=(0.1, 0.3),
-    falloff=Mixture(1.0, (0.1, 0.25)),
-    shadow=_NONE,
-    **dict.fromkeys(("squared", "ruled", "table", "pattern", "edge", "negative"), 0.0),
-    **dict.fromkeys(("secured", "bilevel"), 0.0),
+    layout={"pitch": Mixture(1.0, (1.6, 2.2))},
+    paper={
+        "level": (200.0, 245.0),
+        "min_contrast": 110.0,
+        "mottle": Mixture(1.0, (1.0, 3.0)),
+        "printed": (0.1, 0.3),
+        **dict.fromkeys(("squared", "ruled", "table", "pattern", "edge", "secured"), 0.0),
+    },
+    light={"falloff": Mixture(1.0, (0.1, 0.25)), "shadow": Mixture(0.0, (0.0, 0.0))},
+    file={"negative": 0.0, "bilevel": 0.0},
 )
 
 
 def _notebook(numbers: list[str], random: Random, materials: Materials) -> Image.Image:
     """Photograph numbers that someone has written in blue on ruled paper, one on each line."""
-    height = log_uniform(random, *PERSON.page_height)
+    height = log_uniform(random, 30, 60)
     style = random_style(random, PERSON, height)
     pitch, width = style.pitch * height, round(9.5 * height)
     while True:
@@ -217,7 +216,7 @@ def _notebook(numbers: list[str], random: Random, materials: Materials) -> Image
             window.draw(rule, max(1.0, 0.03 * height), printed=True)
         if len(window.symbols) == sum(map(len, numbers)):
             break
-    grey = photograph(window, height, random, ranges=PERSON).pixels
+    grey = photograph(window, height, random, PERSON).pixels
     photo = Image.fromarray(grey)
     return ImageOps.colorize(photo, "#101c48", "#fff8ea", whitepoint=int(grey.max()))
 

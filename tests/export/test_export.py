@@ -192,8 +192,8 @@ def test_only_layers_that_its_class_names_stay_float(
     [
         ((), "classic\n"),
         (
-            ("recipe.frames=0.2", "camera.textures=0.5"),
-            "classic with `recipe.frames=0.2`, `camera.textures=0.5`\n",
+            ("recipe.frames=0.2", "camera.lens.curved=0.5"),
+            "classic with `recipe.frames=0.2`, `camera.lens.curved=0.5`\n",
         ),
         # All of a recipe that the network doesn't have.
         (("recipe.name=mine",), 'mine with `recipe.type="classifier"`, `recipe.name="mine"`, '),

@@ -19,6 +19,7 @@ from digits_train import held_out, models, plots, run, trainer
 from digits_train.camera.crops import Crop
 from digits_train.camera.ink import Glyph
 from digits_train.camera.materials import Materials
+from digits_train.camera.ranges import RANGES
 from digits_train.chunks import Batch, Chunks, to_batch
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.experiment import Experiment
@@ -161,7 +162,7 @@ class BarChunks(Chunks):
 def bar_patches() -> list[tuple[Any, str, Any]]:
     """What to set, to train on pictures of bars: object, attribute and value."""
     texts = [Glyph(np.full((40, width), 200, np.uint8)) for width in (20, 50, 90)]
-    materials = Materials((), (), [texts], ())
+    materials = Materials((), (), [texts], (), RANGES)
     return [
         *((module, "make_materials", lambda *_, **__: materials) for module in (held_out, stream)),
         (detection, "Windows", BarWindows),

@@ -34,10 +34,11 @@ def patches() -> list[tuple[Any, str, Any]]:
     from digits_train import held_out, pools  # which import PyTorch
     from digits_train.camera import fonts
     from digits_train.camera.materials import make_materials
+    from digits_train.camera.ranges import Ranges
     from digits_train.tasks import stream
 
-    def few(digits: Split, seed: int, *_: int, use: str = "training") -> Any:
-        return make_materials(digits, seed, 20, 10, use=use)
+    def few(digits: Split, seed: int, ranges: Ranges, *_: int, use: str = "training") -> Any:
+        return make_materials(digits, seed, ranges, 20, 10, use=use)
 
     return [
         *((mnist, "load", load), (mnist, "load_all", load_all)),

@@ -104,14 +104,15 @@ def test_damage_and_another_format(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("network", "changes"),
-    [("mine", None), ("lenet5", ["recipe.frames=0.5", "camera.textures=0.2"])],
+    [("mine", None), ("lenet5", ["recipe.frames=0.5", "camera.lens.curved=0.2"])],
 )
 def test_info_of_a_network_known_or_not(
     run: Run, tmp_path: Path, network: str, changes: list[str] | None
 ) -> None:
     path = RunDir(tmp_path).checkpoint
-    changed = change(about(network).experiment, ["recipe.frames=0.5", "camera.textures=0.2"])
-    checkpoint.save(path, models.Detector(), replace(PROVENANCE, experiment=changed))
+    changed = change(PROVENANCE.experiment, ["recipe.frames=0.5", "camera.lens.curved=0.2"])
+    renamed = replace(changed, network=network)
+    checkpoint.save(path, models.Detector(), replace(PROVENANCE, experiment=renamed))
     code, out, err = run("info", tmp_path)
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert (code, err) == (0, "")

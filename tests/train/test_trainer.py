@@ -20,6 +20,7 @@ from digits_train.distributed import CPU, DistributedContext
 from digits_train.experiment import Experiment, change, default_experiment
 from digits_train.run import RunDir
 from digits_train.structs import to_dict
+from digits_train.tasks import Recognition, stream
 from digits_train.tasks.classification import predict, scores
 from docs.small_reader import SmallDetector, SmallRecognizer
 from tests.conftest import Capsys, Patch
@@ -28,6 +29,7 @@ from tests.train.short import (
     FILES,
     RECIPE,
     bar_patches,
+    dataset,
     interrupt_after,
     resume,
     train,
@@ -109,6 +111,16 @@ def test_streams_are_composed_of_mnist_alone(network: str, monkeypatch: Patch) -
     with pytest.raises(DigitsError, match=message):
         train(default_experiment(network))
     assert not Path("runs").exists()
+
+
+def test_streams_are_drawn_with_the_experiments_camera(
+    train_slice: Split, monkeypatch: Patch
+) -> None:
+    drawn = Mock()
+    monkeypatch.setattr(stream, "make_materials", drawn)
+    experiment = change(default_experiment("recognizer"), ["camera.hand.pen=[0.2,0.22]"])
+    Recognition(experiment, dataset(train_slice)).start()
+    assert drawn.call_args.args[2].hand.pen == (0.2, 0.22)
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from digits_train.camera.exposure import Photograph
 from digits_train.camera.materials import Materials
-from digits_train.camera.ranges import RANGES
+from digits_train.camera.ranges import RANGES, changed
 from digits_train.camera.window import Window
 from digits_train.symbols import LabelledPage, Symbol, label_window
 from digits_train.windows import CROP_SIDE, Windows, crop
@@ -47,7 +47,9 @@ def pixels(pages: Sequence[LabelledPage]) -> bytes:
 
 @pytest.mark.slow
 def test_a_batch_depends_on_seed_rank_and_number(materials: Materials) -> None:
-    words = materials._replace(ranges=replace(RANGES, contents=(0, 1, 0), textures=0, crops=0))
+    words = materials._replace(
+        ranges=changed(RANGES, text={"contents": (0, 1, 0)}, window={"textures": 0, "tight": 0})
+    )
     batches = [
         batch(words),
         batch(words, 1),
@@ -64,7 +66,7 @@ def test_a_batch_depends_on_seed_rank_and_number(materials: Materials) -> None:
 
 def test_tight_crops_are_as_many_pixels_and_never_validate(materials: Materials) -> None:
     recipe = replace(short.DETECTOR, window=192)
-    crops = materials._replace(ranges=replace(RANGES, crops=1.0))
+    crops = materials._replace(ranges=changed(RANGES, window={"tight": 1.0}))
     for held_out, count, side in ((False, 16, CROP_SIDE), (True, 4, 192)):
         pages = batch(crops, recipe=recipe, held_out=held_out)
         assert [page.pixels.shape for page in pages] == [(side, side)] * count

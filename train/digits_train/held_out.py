@@ -11,7 +11,8 @@ from digits_train import frames
 from digits_train.camera import FITTED
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.page import number_page, page, random_lines
-from digits_train.camera.ranges import RANGES, REAL_PAPER, Ranges, clear, neat
+from digits_train.camera.presets import REAL_PAPER, clear, neat
+from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.chunks import Batch, Chunks
 from digits_train.pixels import Bytes
 from digits_train.symbols import LabelledPage
@@ -31,21 +32,19 @@ _BATCH_CROPS, _BATCH = 2_000, 50  # in all, and in a batch
 
 def validation_materials(digits: Split, camera: Ranges, use: str = "training") -> Materials:
     """What is composed to validate on. use: of the fonts, see `fonts.handwriting`."""
-    materials = make_materials(
-        digits, VALIDATION_SEED, _VALIDATION_GLYPHS, _VALIDATION_TEXTS, use=use
-    )
-    return materials._replace(ranges=camera)
+    counts = _VALIDATION_GLYPHS, _VALIDATION_TEXTS
+    return make_materials(digits, VALIDATION_SEED, camera, *counts, use=use)
 
 
 def draw_outliers(validation: Split) -> Bytes:
     """Frames without a digit: uint8 [n, 28, 28]. validation: digits of which some are made."""
-    materials = make_materials(validation, _SEED, GLYPHS, TEXTS, TEXTS // 2)
+    materials = make_materials(validation, _SEED, RANGES, GLYPHS, TEXTS, TEXTS // 2)
     return frames.draw_outliers(materials, NUM_OUTLIERS, _SEED)
 
 
 def draw_frames(validation: Split) -> Split:
     """Frames of pictures of validation digits."""
-    materials = make_materials(validation, _SEED, GLYPHS, TEXTS)
+    materials = make_materials(validation, _SEED, RANGES, GLYPHS, TEXTS)
     return Split(*frames.draw_digits(materials, NUM_FRAMES, _SEED))
 
 
@@ -78,4 +77,4 @@ def draw_batches() -> list[Batch]:
 def _materials() -> Materials:
     """The hands of the first half of MNIST's validation digits and of training's fonts."""
     digits = mnist.load("validation")[:FITTED]
-    return make_materials(digits, _PAGES_SEED, _PAGE_GLYPHS, _PAGE_TEXTS)
+    return make_materials(digits, _PAGES_SEED, RANGES, _PAGE_GLYPHS, _PAGE_TEXTS)

@@ -48,10 +48,11 @@ def generate_pools(experiment: Experiment, digits: Split, own: Split | None = No
         return min(limit, max(_FEWEST, math.ceil(uses / _TIMES_SHOWN)))
 
     pools = []
-    if recipe.frames or recipe.outlier_weight:
+    if recipe.draws:
         framed, others = count(recipe.frames, MAX_FRAMES), count(_OUTLIERS_PER_DIGIT, MAX_OUTLIERS)
-        materials = make_materials(digits, seed, framed // 2, others // 3, others // 6)
-        materials = materials._replace(ranges=experiment.camera)
+        assert experiment.camera is not None
+        counts = framed // 2, others // 3, others // 6
+        materials = make_materials(digits, seed, experiment.camera, *counts)
         if recipe.frames:
             pools.append(Pool(*frames.draw_digits(materials, framed, [seed, 2]), recipe.frames))
         if recipe.outlier_weight:

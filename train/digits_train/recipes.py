@@ -60,6 +60,11 @@ class BaseRecipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unit: ClassVar[Literal["epoch", "step"]] = "step"
 
     @property
+    def draws(self) -> bool:
+        """Whether the camera draws pictures to learn from."""
+        return True
+
+    @property
     def total(self) -> int:
         """How many epochs or steps there are."""
         raise NotImplementedError
@@ -77,6 +82,10 @@ class Recipe(BaseRecipe, frozen=True, kw_only=True, tag="classifier"):
     own: Share = 0.0  # of one's own pictures, per training digit, to fine-tune a network on
 
     unit = "epoch"
+
+    @property
+    def draws(self) -> bool:
+        return bool(self.frames or self.outlier_weight)
 
     @property
     def total(self) -> int:

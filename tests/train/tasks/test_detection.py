@@ -14,6 +14,7 @@ from torch.nn.functional import one_hot
 from digits import system
 from digits.data.mnist import Split
 from digits_train import checkpoint, models
+from digits_train.camera.ranges import RANGES
 from digits_train.experiment import Experiment
 from digits_train.models import Detector
 from digits_train.models.detection import Maps, Targets
@@ -24,7 +25,7 @@ from tests.conftest import Patch, Run
 from tests.train import short
 from tests.train.short import FILES, dataset, train
 
-EXPERIMENT = Experiment(network="detector", recipe=short.DETECTOR)
+EXPERIMENT = Experiment(network="detector", recipe=short.DETECTOR, camera=RANGES)
 SYMBOLS: list[tuple[Box, int]] = [
     ((20, 20, 26, 50), 1),
     ((60, 20, 80, 50), 2),

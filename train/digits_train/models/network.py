@@ -84,10 +84,10 @@ class BaseNetwork(nn.Module):
 
     task: what it learns (`digits_train.tasks`). interface: of the network in PyTorch. recipes: how
     to train it, all of recipe_type; without --recipe, `default`. camera: how the pictures vary that
-    it learns from. threads: for training on a CPU; None: one per core. mixed_precision: whether
-    training gains from bfloat16. float_layers: whose weights stay float when the others are
-    quantized. kernels: onnxruntime's fastest for the quantized file. bundled: its file in the
-    package, if it has one.
+    it learns from. undrawn: sections of that, of which it sees nothing. threads: for training on a
+    CPU; None: one per core. mixed_precision: whether training gains from bfloat16. float_layers:
+    whose weights stay float when the others are quantized. kernels: onnxruntime's fastest for the
+    quantized file. bundled: its file in the package, if it has one.
     """
 
     task: ClassVar[NetworkTask]
@@ -95,6 +95,7 @@ class BaseNetwork(nn.Module):
     recipe_type: ClassVar[type[BaseRecipe]]
     recipes: Mapping[str, AnyRecipe]
     camera: ClassVar[Ranges] = RANGES
+    undrawn: ClassVar[tuple[str, ...]] = ()
     threads: int | None = None
     mixed_precision: bool = False
     # Convolutions are faster in this memory layout, in which `view` can't flatten their output.
@@ -128,6 +129,7 @@ class Network(BaseNetwork):
     task = "classifier"
     interface = CLASSIFIER._replace(outputs=(TensorType("logits", "tensor(float)", [10]),))
     recipe_type = Recipe
+    undrawn = "crop", "window"
     recipes: Mapping[str, Recipe] = {
         "classic": CLASSIC,
         "default": replace(QUICK, name="default"),

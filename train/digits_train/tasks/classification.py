@@ -72,7 +72,7 @@ class Classification(Task[Recipe, Batch]):
             dataset = _load_own(recipe, data)
         else:
             dataset = datasets.load(data, datasets.warn_of_skipped)
-        if recipe.frames or recipe.outlier_weight:
+        if recipe.draws:
             fonts.download()
         return dataset
 

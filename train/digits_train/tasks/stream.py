@@ -47,9 +47,9 @@ class StreamTask(Task[RecipeT, BatchT]):
 
     def start(self) -> None:
         """Draw the glyphs and words that pictures are composed of."""
-        recipe = self.recipe
+        recipe, camera = self.recipe, self.experiment.camera
+        assert camera is not None
         with progress_bar(visible=self.dist.is_main) as bar:
             bar.add_task("drawing glyphs and words", total=None)
             train, seed = self.data.splits["train"], self.experiment.seed
-            materials = make_materials(train, seed, recipe.glyphs, recipe.texts)
-            self.materials = materials._replace(ranges=self.experiment.camera)
+            self.materials = make_materials(train, seed, camera, recipe.glyphs, recipe.texts)
