@@ -107,12 +107,17 @@ def has_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and bool(supported())
 
 
+def own_cores() -> int:
+    """How many of this machine's cores are for this process, of those that torchrun started."""
+    return max(1, system.cpu_count() // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
+
+
 def learning_cores() -> int:
-    """Of this machine's cores those that learn where the others compose the examples: two thirds.
+    """Of these cores those that learn where the others compose the examples: two thirds.
 
     A core composes about twice as many windows as one learns from.
     """
-    return max(1, round(2 / 3 * system.cpu_count()))
+    return max(1, round(2 / 3 * own_cores()))
 
 
 def set_threads(threads: int | None, device: torch.device) -> None:
