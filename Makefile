@@ -3,7 +3,7 @@
 # make test          set up everything, check style and types, run all tests but the next three
 # make test-browser  use the page of `digits serve` in a real browser; 75 seconds
 # make test-ray      read pictures with Ray, as docs/devices.md does; half a minute
-# make test-arm      run the runtime as on a Raspberry Pi 2, 4 and 5, emulated; 2 minutes, Debian only
+# make test-arm      run the runtime as on a Raspberry Pi 4 and 5, emulated; 2 minutes, Debian only
 # make test-all      all of these four, before a change lands; 10 minutes
 # make test-bounds   run the runtime with the oldest and newest dependencies; 15 minutes, needs Pythons
 # make mutation      break the code in 20 random places, and show what the quick tests miss; an hour

@@ -1,65 +1,82 @@
-"""Our networks compared with the same ones in other engines, called from Python on one core.
+"""Our networks beside the same ones in PyTorch and in onnxruntime alone, called from Python.
 
-LeNet-5 has the weights of the bundled model (engines.py). VGG-16 has random weights, which are as
-fast, but their answers hardly depend on the input, so these aren't compared.
+One thread unless a row says otherwise. The others, and our VGG-16, have random weights, which are
+as fast; so answers aren't compared.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from benchmarks import engines
 from benchmarks.timing import Row, seconds
 from digits.data import mnist
 from digits.inference.interface import CLASSIFIER
+from digits.inference.metadata import Kernels
 from digits.inference.model import ClassifierModel
 from digits.inference.session import open_session
 from digits_export.optimize import optimize
 from digits_export.quantize import quantize
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
-from digits_train.models import VGG16
+from digits_train.models import VGG16, LeNet5, Network
 from digits_train.onnx_graph import serialize, to_onnx
 
 BATCH, FLOAT = 256, "onnxruntime, fp32 file"
 
-
-def lenet5(batch: int) -> dict[str, float]:
-    """Seconds of a call."""
-    images = mnist.load("validation").images[:BATCH, None].copy()  # PyTorch needs writable memory
-    calls = engines.ready(images, batch)
-    return seconds({name: partial(call, images[:batch]) for name, call in calls.items()})
+Pixels = NDArray[np.uint8]  # [n, 1, 28, 28]
+Call = Callable[[Pixels], object]
 
 
-def two_threads() -> dict[str, float]:
-    """Seconds of a call with a batch."""
-    images = mnist.load("validation").images[:BATCH, None]
-    ours, plain = ClassifierModel(threads=2), engines.plain_session(engines.bundled(), 2)
-    theirs = partial(plain.run, None, {"images": images})
-    return seconds({"digits": partial(ours.probabilities, images), FLOAT: theirs})
+class Exported(NamedTuple):
+    """A network as it is trained, and its fp32 and int8 files."""
+
+    network: Network
+    exact: bytes
+    rounded: bytes
+
+    def pytorch(self, pixels: Pixels) -> object:
+        return self.network(torch.tensor(pixels)).softmax(1).numpy()
 
 
-def vgg16() -> dict[str, float]:
-    pixels = mnist.load("validation").images[:32, None].copy()
-    network = VGG16().train()
-    network(torch.tensor(pixels))  # some statistics for batch norm
-    network.eval()
-    calibrated = CalibratedClassifier(network, TemperatureScaling())
+def export(network: Network, pixels: Pixels) -> Exported:
+    network.train()(torch.tensor(pixels))  # some statistics for batch norm
+    calibrated = CalibratedClassifier(network.eval(), TemperatureScaling())
     exact = optimize(to_onnx(calibrated, CLASSIFIER))
-    rounded = serialize(quantize(exact, [pixels]))
-    plain = open_session(serialize(exact), "float")
-    integer = open_session(rounded, "integer")
-    inputs, tensor = {"images": pixels[:1]}, torch.tensor(pixels[:1])
-    ours, theirs = (partial(session.run, None, inputs) for session in (integer, plain))
-    calls = {"digits, int8": ours, FLOAT: theirs}
-    return seconds({**calls, "PyTorch": lambda: network(tensor).softmax(1).numpy()})
+    content = serialize(exact)
+    return Exported(network, content, serialize(quantize(exact, [pixels])))
+
+
+def opened(file: bytes, kernels: Kernels, threads: int = 1) -> Call:
+    """A file in onnxruntime."""
+    run = open_session(file, kernels, threads).run
+    return lambda pixels: run(None, {"images": pixels})
 
 
 def rows() -> Iterator[Row]:
     torch.set_num_threads(1)
+    digits = mnist.load("validation").images[:BATCH, None].copy()
     with torch.inference_mode():
-        yield Row("LeNet-5: one digit", "s", lenet5(1))
-        for title, times in (("", lenet5(BATCH)), (", two threads", two_threads())):
-            rates = {name: BATCH / time for name, time in times.items()}
-            yield Row(f"LeNet-5: a batch of {BATCH}{title}", "images/s", rates)
-        yield Row("VGG-16: one digit", "s", vgg16())
+        lenet5, vgg16 = (export(network, digits[:32]) for network in (LeNet5(), VGG16()))
+        ours = {threads: ClassifierModel(threads=threads).probabilities for threads in (1, 2)}
+        theirs = {FLOAT: opened(lenet5.exact, "float"), "PyTorch": lenet5.pytorch}
+        calls = {"digits": ours[1], **theirs}
+        yield Row("LeNet-5: one digit", "s", times(calls, digits[:1]))
+        yield Row(f"LeNet-5: a batch of {BATCH}", "images/s", rates(calls, digits))
+        both = {"digits": ours[2], FLOAT: opened(lenet5.exact, "float", 2)}
+        yield Row(f"LeNet-5: a batch of {BATCH}, two threads", "images/s", rates(both, digits))
+        theirs = {FLOAT: opened(vgg16.exact, "float"), "PyTorch": vgg16.pytorch}
+        calls = {"digits, int8": opened(vgg16.rounded, "integer"), **theirs}
+        yield Row("VGG-16: one digit", "s", times(calls, digits[:1]))
+
+
+def times(calls: dict[str, Call], pixels: Pixels) -> dict[str, float]:
+    """Seconds of a call."""
+    return seconds({name: partial(call, pixels) for name, call in calls.items()})
+
+
+def rates(calls: dict[str, Call], pixels: Pixels) -> dict[str, float]:
+    """Images per second."""
+    return {name: len(pixels) / time for name, time in times(calls, pixels).items()}

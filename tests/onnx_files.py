@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from onnx import ModelProto, TensorProto, numpy_helper, parser
 
 from digits.inference import metadata
@@ -18,6 +19,12 @@ METADATA = load(BUNDLED, metadata.ClassifierMetadata).metadata
 DETECTOR_RAW = Path(BUNDLED_DETECTOR).read_bytes()
 DETECTOR_METADATA = load(BUNDLED_DETECTOR, metadata.DetectorMetadata).metadata
 RECOGNIZER_METADATA = load(BUNDLED_RECOGNIZER, metadata.RecognizerMetadata).metadata
+
+
+def weights(model: bytes) -> dict[str, np.ndarray]:
+    """The stored tensors of a file, by their names."""
+    stored = onnx.load_from_string(model).graph.initializer
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in stored}
 
 
 def sealed(model: ModelProto, **changes: Any) -> bytes:

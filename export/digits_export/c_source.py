@@ -4,7 +4,6 @@ Sums are those of onnxruntime's integer kernels, and they are rounded as there, 
 product with a float32 is one with its 24 bits, rounded to 24 bits, half to even.
 """
 
-import hashlib
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.errors import ModelError
-from digits.inference.layers import Layer, read_layers
+from digits_export.layers import Layer
 
 _MAX_WEIGHTS = 2 << 20  # bytes; the flash of a large microcontroller
 _LOGIT_BITS = 16  # after the binary point of a logit
@@ -39,19 +38,18 @@ class CSource(NamedTuple):
     multiplications: int
 
 
-def write_c(model: bytes, name: str) -> CSource:
+def write_c(layers: Sequence[Layer], name: str, sha256: str) -> CSource:
     """Write the C of an int8 file of `digits export`.
 
-    name: of the network; functions, constants and files begin with it, in lower-case ASCII. Raises
-    ModelError for a file that isn't int8, or has what C can't do, or too many weights.
+    name: of the network; functions, constants and files begin with it, in lower-case ASCII. sha256:
+    the file's. Raises ModelError if it isn't int8, or has what C can't do, or too many weights.
     """
-    layers = read_layers(model, name)
     ends = [index for index, layer in enumerate(layers, 1) if layer.op == "softmax"]
     if len(ends) != 1:
         raise ModelError(
             f"{name} has {len(ends)} softmax layers; as C it must end with the only one"
         )
-    del layers[ends[0] :]
+    layers = [*layers[: ends[0]]]
     weights = [layer.weights.values for layer in layers if layer.weights]
     if (size := sum(values.size for values in weights)) > _MAX_WEIGHTS:
         raise ModelError(
@@ -67,7 +65,7 @@ def write_c(model: bytes, name: str) -> CSource:
         symbol = f"net_{symbol}"
     values = {
         "name": symbol,
-        "sha256": hashlib.sha256(model).hexdigest(),
+        "sha256": sha256,
         "upper": symbol.upper(),
         "flash": program.flash,
         "ram": program.ram,

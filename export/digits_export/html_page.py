@@ -3,24 +3,25 @@
 import base64
 import html
 import json
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
 from digits.errors import ModelError
-from digits.inference.layers import Layer, ScaledTensor, read_layers
+from digits_export.layers import Layer, ScaledTensor
 
 _MAX_BYTES = 200_000
 
 
-def write_html(model: bytes, name: str, threshold: float) -> str:
+def write_html(layers: Sequence[Layer], name: str, threshold: float) -> str:
     """Write the page.
 
     name: of the network. threshold: the probability below which an answer is "?". Raises ModelError
-    for a network that no engine but onnxruntime computes, or that is too large for a page.
+    for a network that is too large for a page.
     """
-    network = json.dumps([*map(_layer, read_layers(model, name))], separators=(",", ":"))
+    network = json.dumps([*map(_layer, layers)], separators=(",", ":"))
     page = files("digits_export").joinpath("page.html").read_text("utf-8")
     values = {"architecture": html.escape(name), "network": network, "threshold": threshold}
     for key, value in values.items():
@@ -44,6 +45,6 @@ def _tensor(tensor: ScaledTensor) -> dict[str, Any]:
     return {
         "type": str(content.dtype),
         "rows": len(content),
-        "scale": tensor.scale.ravel().tolist(),
+        "scale": tensor.scale.tolist(),
         "values": base64.b64encode(content.tobytes()).decode(),
     }

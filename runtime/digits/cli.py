@@ -202,43 +202,10 @@ def info(
     reports.print_report(values, as_json)
 
 
-@app.command("adapt")
-def adapt(
-    labels: Annotated[Path, options.path_argument("LABELS.csv")],
-    output: Annotated[
-        Path, options.path_option("FILE.onnx", "The adapted model.", "--output", "-o")
-    ],
-    model: options.Model = None,
-) -> None:
-    """Refit an int8 model's last layer to one writer's digits, without torch.
-
-    LABELS.csv is a table of `digits review`, or a folder of pictures sorted by digit. Other
-    people's digits may be read worse: docs/teach.md has figures.
-    """
-    with options.needs_package("`digits adapt`", "onnxruntime"):
-        from digits.adapt import adapt
-    from digits.data import datasets
-    from digits.files import write_bytes
-    from digits.inference.metadata import ClassifierMetadata
-    from digits.inference.model_file import load
-
-    if output.suffix.lower() != ".onnx":  # such as that of the labels
-        raise typer.BadParameter("--output writes an .onnx file")
-    adapted = adapt(
-        load(model, ClassifierMetadata), datasets.load_own(labels, datasets.warn_of_skipped)
-    )
-    write_bytes(output, adapted.model_content)
-    print_result(
-        f"{output}  of {adapted.picture_count} pictures {adapted.wrong_before} were read wrong, and"
-        f" {adapted.wrong_after} are now (cross-validated)"
-    )
-
-
 @app.command("bench")
 def bench(as_json: options.JsonObject = False) -> None:
     """Measure speed and memory on this device, by the default networks."""
-    with options.needs_package("`digits bench`", "onnxruntime"):
-        from digits.commands.bench import benchmark
+    from digits.commands.bench import benchmark  # loads onnxruntime
 
     reports.print_report(benchmark(), as_json)
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from digits.images.picture import GreyImage
-from digits.inference.engine import runs_all_networks
 from digits.inference.networks import Networks
 from digits.vision.candidates import Candidates, examine_by_classifier, examine_inverted
 from digits.vision.ranker import Evidence
@@ -23,8 +22,6 @@ def examine(networks: Networks, pictures: Sequence[GreyImage]) -> list[Candidate
         if candidates.is_cut or candidates.ranking.confidence < min_confidence:
             candidates = examine_inverted(networks.classifier, candidates)
             examined[index] = candidates
-        if not runs_all_networks():  # then nothing else can look at it
-            continue
         is_sure = candidates.ranking.confidence >= min_confidence
         if is_sure and len(candidates.hypotheses) > 1:  # is it this digit and no other?
             evidence = _detect(networks, candidates.picture, candidates.box.longer)

@@ -1,4 +1,4 @@
-"""The bundled network as C, compiled for this machine and for emulated ones, and in NumPy."""
+"""The bundled network as C, compiled for this machine and for emulated ones."""
 
 import json
 import re
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from digits.data.mnist import Split
 from digits.inference.model_file import BUNDLED
-from digits.inference.numpy_engine import NumpySession
 from digits_export.ports import integer_logits
 from tests.conftest import Run
 
@@ -100,9 +99,3 @@ def test_c_on_a_cortex_m4(folder: Path, vectors: dict[str, Any]) -> None:
     actual = np.array(columns).T * PRECISION
     np.testing.assert_allclose(actual, vectors["logits"], rtol=0, atol=PRECISION)
     assert 1e6 < TICK * ticks.mean() < 1e7  # 3.3 million
-
-
-def test_numpy_reproduces_the_vectors(vectors: dict[str, Any]) -> None:
-    session = NumpySession(Path(BUNDLED).read_bytes(), "")
-    [values] = session.run({"images": vectors["images"][:, None]}, [])
-    np.testing.assert_allclose(values, vectors["probabilities"], rtol=0, atol=1e-5)

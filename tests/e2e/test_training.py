@@ -12,6 +12,7 @@ from digits.data import mnist
 from digits.data.mnist import Split
 from digits.inference.model import ClassifierModel
 from digits_train import models
+from digits_train.run import RunDir
 from tests.conftest import Patch, Run
 from tests.served import DIGITS
 
@@ -111,13 +112,18 @@ def mirrored_sixes(digits: Split, folder: Path) -> list[Path]:
 
 @pytest.mark.usefixtures("slice_as_mnist")
 def test_mirrored_sixes(
-    tmp_path: Path, run: Run, monkeypatch: Patch, train_slice: Split, test_slice: Split
+    tmp_path: Path,
+    run: Run,
+    monkeypatch: Patch,
+    train_slice: Split,
+    test_slice: Split,
+    trained_run: RunDir,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     rows = [f"{path.name},6" for path in mirrored_sixes(train_slice, tmp_path / "mine")]
     Path("mine", "labels.csv").write_text("\n".join(["file,digit", *rows]))
     how = ("--data", "mine/labels.csv", *changes(epochs=3, batch_size=32))
-    code, out, err = run("train", "--start", "bundled", *how)
+    code, out, err = run("train", "--start", trained_run.folder, *how)
     assert code == 0, err
     held_back = re.search(r"  (\d+) errors in (\d+) of your own$", out.strip())
     assert held_back and int(held_back[1]) < 0.3 * int(held_back[2])
@@ -127,7 +133,7 @@ def test_mirrored_sixes(
     others = mirrored_sixes(test_slice, tmp_path / "others")
     _, out, _ = run("predict", "--json", "--model", result / "lenet5.int8.onnx", *others)
     answers = [json.loads(line)["digit"] for line in out.splitlines()]
-    assert answers.count(6) > 0.8 * len(others)
+    assert answers.count(6) > 0.6 * len(others)
 
 
 NETWORK = ("--network", f"{Path(__file__).parents[2] / 'docs' / 'resnet8.py'}:ResNet8")

@@ -16,7 +16,6 @@ from digits.data import mnist
 from digits.errors import DigitsError, ModelError
 from digits.inference.model import ClassifierModel
 from digits.inference.model_file import ModelBytes
-from digits.inference.onnx_file import read_weights
 from digits_export import classifier_export, cli, export, model_card
 from digits_export.classifier_export import ClassifierExporter
 from digits_export.export import ExportConfig, export_run
@@ -27,6 +26,7 @@ from digits_train.onnx_graph import to_onnx
 from digits_train.run import RunDir
 from tests.conftest import Capsys, Patch
 from tests.export.conftest import INT8, PROVENANCE, Exported, provenance, save
+from tests.onnx_files import weights
 
 FILES = {"lenet5.onnx", "lenet5.int8.onnx", "export.json", "MODEL_CARD.md"}
 
@@ -181,7 +181,7 @@ def test_only_layers_that_its_class_names_stay_float(
     export_run(run, replace(INT8, force=True))
     path = run.folder / "stem.int8.onnx"
     for layer in ("stem.0.conv", "fc"):
-        stored = {f"{layer}.weight", f"{layer}.weight.int"} & read_weights(path.read_bytes()).keys()
+        stored = {f"{layer}.weight", f"{layer}.weight.int"} & weights(path.read_bytes()).keys()
         assert stored == {f"{layer}.weight" if layer in layers else f"{layer}.weight.int"}
     quantization = ClassifierModel(path).metadata.quantization
     assert quantization.endswith(" inputs" + "".join(f"; {layer} float" for layer in layers))

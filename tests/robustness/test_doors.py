@@ -34,7 +34,7 @@ from tests.runtime.serve.conftest import application
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     **{"predict": cli.predict, "read": cli.read, "watch": watch, "eval": cli.evaluate},
-    **{"info": cli.info, "bench": cli.bench, "adapt": cli.adapt, "review": review},
+    **{"info": cli.info, "bench": cli.bench, "review": review},
     **{"serve": serve, "train": train, "export": export},
 }
 
@@ -81,19 +81,17 @@ DOORS = {
     "picture": [
         *("predict FILE", "read FILE", "predict -r FOLDER", "eval --data FOLDER"),
         *("eval --data DIGITS", "eval --data PAGES", "eval --numbers PAGES"),
-        *("adapt DIGITS -o new.onnx", "review RUN -o labels.csv", "train --data FOLDER"),
+        *("review RUN -o labels.csv", "train --data FOLDER"),
     ],
     "model": [
         *("info FILE", "predict SEVEN --model FILE", "read SEVEN --model FILE"),
         *("eval --data SEVENS --model FILE", "serve --model FILE"),
-        "adapt SEVENS -o new.onnx --model FILE",
         *("review RESULTS -o labels.csv --model FILE", "watch FOLDER results.csv --model FILE"),
-        "train --start FILE --data SEVENS",
     ],
     "checkpoint": ["info RUN", "export RUN", "train --start RUN --data SEVENS"],
     "state": ["train --resume RUN"],
     "table": [
-        *("eval --data FILE", "eval --numbers FILE", "adapt FILE -o new.onnx", "review FILE"),
+        *("eval --data FILE", "eval --numbers FILE", "review FILE"),
         *("train --data FILE", "read SEVEN --max-errors FILE", "read SEVEN --list FILE"),
     ],
     "results": ["predict SEVEN --csv -o FILE", "read SEVEN --json -o FILE", "watch FOLDER FILE"],

@@ -17,7 +17,7 @@ from digits.data.mnist import Split
 from tests.conftest import Patch, Run
 from tests.synthetic import Sheet, chosen, lamp
 
-COMMANDS = ["predict", "read", "watch", "eval", "info", "bench", "adapt", "serve", "review"]
+COMMANDS = ["predict", "read", "watch", "eval", "info", "bench", "serve", "review"]
 COMMANDS += ["train", "export"]
 
 

@@ -47,7 +47,7 @@ def train(
     seed: Annotated[
         int, option("N", "Seed of weights, order and augmentation.", min=0, max=2**63 - 1)
     ] = 0,
-    start: Annotated[Path | None, path_option("bundled|RUN|FILE.onnx", _START)] = None,
+    start: Annotated[Path | None, path_option("RUN", _START)] = None,
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="auto: a GPU if there is one.")
     ] = "auto",
@@ -83,8 +83,7 @@ def train(
     if resume is None:
         finished = None
         if start is not None:
-            source = None if str(start) == "bundled" else start
-            finished = load_start(source, name if network else None)
+            finished = load_start(start, name if network else None)
             name = finished.network
         with _wrong_usage():
             can_be_taught = finished and "finetune" in get_network(name).recipes

@@ -18,7 +18,7 @@ from digits_train.experiment import Experiment
 from digits_train.fit import fit
 from digits_train.models import get_network
 from digits_train.run import RunDir, create_run
-from digits_train.start import Start, restore_norms
+from digits_train.start import Start
 from digits_train.tasks import TASKS
 from digits_train.tasks.task import AnyTask
 from digits_train.training import State, Training
@@ -55,8 +55,6 @@ def train(
     with init_distributed(device) as dist, _lack_of_memory_reported(), ExitStack() as lock:
         experiment = replace(experiment, init=start and start.sha256)
         task = make_task(experiment, data, dist)
-        if start:
-            restore_norms(start.model, task.samples)
         new = training.begin(task.experiment, dist.device, start and start.model)
         name = experiment.network
         run = dist.run_on_main(lambda: lock.enter_context(create_run(name, out)))

@@ -25,7 +25,6 @@ def print_report(values: Mapping[str, Any], as_json: bool) -> None:
 
 def info(file: "ModelFile[AnyMetadata]") -> dict[str, Any]:
     """List what is in a model file. Raises ModelError for metadata that isn't JSON."""
-    from digits.inference.engine import engine
     from digits.inference.metadata import parse_objects
 
     interface = INTERFACES[file.metadata.task]
@@ -35,7 +34,6 @@ def info(file: "ModelFile[AnyMetadata]") -> dict[str, Any]:
         "sha256": file.sha256,
         "input": describe(add_batch([interface.input])),
         "output": describe(add_batch(interface.outputs)),
-        "engine": " ".join(engine()),
         "metadata": asdict(file.metadata) | parse_objects(file.metadata, file.name),
     }
 

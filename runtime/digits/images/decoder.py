@@ -82,9 +82,7 @@ def open_image(name: str, file: BinaryIO, format: str, max_pixels: int, page: in
             "pillow_heif" if stem == "Heif" else f"PIL.{stem}ImagePlugin"
         )
     except ModuleNotFoundError as error:
-        needed = "Pillow 11.3"  # the first with AVIF; all have the others
-        if format == "HEIC":
-            needed = 'pillow-heif: pip install "digits[documents]"'
+        needed = 'pillow-heif: pip install "digits[documents]"'
         raise PictureError(f"{name}: {format} needs {needed}") from error
     if not getattr(plugin, "SUPPORTED", True):
         raise PictureError(f"{name}: this Pillow was built without {format}")

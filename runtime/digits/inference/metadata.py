@@ -177,11 +177,11 @@ def _checksum(body: bytes | memoryview) -> bytes:
 
 def _pair(key: str, value: str) -> bytes:
     """Encode a metadata_props field: a StringStringEntryProto with key (1) and value (2)."""
-    entry = bytes_field(1, key.encode()) + bytes_field(2, value.encode())
-    return bytes_field(14, entry)
+    entry = _bytes_field(1, key.encode()) + _bytes_field(2, value.encode())
+    return _bytes_field(14, entry)
 
 
-def bytes_field(number: int, payload: bytes) -> bytes:
+def _bytes_field(number: int, payload: bytes) -> bytes:
     """Encode a field of Protocol Buffers' wire type 2."""
     length, encoded = len(payload), bytearray([number << 3 | 2])
     while length >= 0x80:

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.errors import ModelError
-from digits.inference.engine import open_session
 from digits.inference.interface import CLASSIFIER
 from digits.inference.metadata import ClassifierMetadata, Kernels, M
 from digits.inference.model_file import ModelBytes, ModelSource, load
+from digits.inference.session import Session
 from digits.system import cpu_count
 
 _INPUT, _OUTPUT = CLASSIFIER.input.name, CLASSIFIER.outputs[0].name
@@ -51,8 +51,7 @@ class Network(Generic[M]):
         # A float file has no integers.
         only_float = self.metadata.quantization == "none"
         self.kernels: Kernels = "float" if only_float else kernels or self.metadata.kernels
-        task = self.metadata.task
-        self.session = open_session(file.content, file.name, task, self.kernels, threads)
+        self.session = Session(file.content, file.name, self.kernels, threads)
         self._chunk = _CHUNK * (threads or cpu_count())
         source = path if isinstance(path, ModelBytes) else file.name
         self._arguments = source, threads, self.kernels, sha256  # what a worker process opens

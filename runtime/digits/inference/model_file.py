@@ -5,7 +5,7 @@ import os
 from typing import Generic, NamedTuple
 
 from digits.errors import ModelError, reporting
-from digits.inference import engine, metadata
+from digits.inference import metadata
 from digits.inference.interface import INTERFACES
 from digits.inference.metadata import AnyMetadata, M, NetworkTask
 from digits.system import variable
@@ -111,9 +111,11 @@ def check(source: ModelBytes, kind: type[M]) -> ModelFile[M]:
 
     kind: see `metadata.parse`. Raises ModelError if a check fails.
     """
+    from digits.inference.session import inspect  # loads onnxruntime
+
     name, content = source
     metadata.verify_checksum(content, name)
-    description = engine.inspect(content, name)
+    description = inspect(content, name)
     parsed = metadata.parse(description.metadata, name, kind)
     INTERFACES[parsed.task].check(description.inputs, description.outputs, name)
     return ModelFile(name, content, parsed)

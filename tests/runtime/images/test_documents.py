@@ -143,7 +143,6 @@ def test_pdf_must_be_named_so(tmp_path: Path) -> None:
     [
         ("pypdfium2", "pdf", 'a PDF needs pypdfium2: pip install "digits[documents]"'),
         ("pillow_heif", "heic", 'HEIC needs pillow-heif: pip install "digits[documents]"'),
-        ("PIL.AvifImagePlugin", "avif", "AVIF needs Pillow 11.3"),
     ],
 )
 def test_missing_extra(

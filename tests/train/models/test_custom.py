@@ -9,7 +9,6 @@ import pytest
 
 from digits.errors import DigitsError, Interrupted
 from digits.inference.interface import CROP_HEIGHT
-from digits.inference.onnx_file import read_weights
 from digits_export.export import ExportConfig, export_run
 from digits_train import held_out, models
 from digits_train.camera.crops import Crop
@@ -20,6 +19,7 @@ from docs import small_reader
 from docs.small_reader import SmallDetector
 from tests.conftest import Patch
 from tests.export.detector_pages import PAGES
+from tests.onnx_files import weights
 from tests.train import short
 
 TINY = """
@@ -142,7 +142,7 @@ def test_a_second_detector_or_recognizer_is_trained_resumed_and_exported(
     assert (summary["network"], len(summary["machines"])) == (network, 2)
     export_run(run, ExportConfig(quantize=True, force=True))
     file = run.folder / f"{network}.int8.onnx"
-    stored = read_weights(file.read_bytes())
+    stored = weights(file.read_bytes())
     assert stored[f"{exact}.weight"].dtype == np.float32
     assert stored["body.0.conv.weight.int"].dtype == np.int8
     assert f"{exact} float" in file.read_bytes().decode("latin-1")

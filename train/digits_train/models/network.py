@@ -87,7 +87,7 @@ class BaseNetwork(nn.Module):
     it learns from. undrawn: sections of that, of which it sees nothing. threads: for training on a
     CPU; None: one per core. mixed_precision: whether training gains from bfloat16. float_layers:
     whose weights stay float when the others are quantized. kernels: onnxruntime's fastest for the
-    quantized file. bundled: its file in the package, if it has one.
+    quantized file.
     """
 
     task: ClassVar[NetworkTask]
@@ -102,7 +102,6 @@ class BaseNetwork(nn.Module):
     channels_last: bool = True
     float_layers: ClassVar[tuple[str, ...]] = ()
     kernels: Kernels = "integer"
-    bundled: ClassVar[str | None] = None
 
     def to_device(self, device: torch.device) -> Self:
         """Move it to a device, in the memory layout whose convolutions are fastest there."""

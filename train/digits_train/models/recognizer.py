@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from torch.nn.functional import ctc_loss, log_softmax, relu
 
 from digits.inference.interface import INK, PAPER, RECOGNIZER, SYMBOLS
-from digits.inference.model_file import BUNDLED_RECOGNIZER
 from digits_train.camera.presets import REAL_PAPER
 from digits_train.distributed import learning_cores
 from digits_train.models.network import BaseNetwork, ConvBlock
@@ -80,8 +79,6 @@ class Recognizer(RecognizerNetwork):
     Convolutions alone, so that it can be quantized: the first ones reduce the height to nothing and
     the width to a fourth, the last ones see 84 pixels to both sides.
     """
-
-    bundled = BUNDLED_RECOGNIZER
 
     def __init__(self) -> None:
         super().__init__()

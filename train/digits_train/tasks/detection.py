@@ -56,10 +56,6 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
     def network(self) -> type[DetectorNetwork]:
         return cast(type[DetectorNetwork], get_network(self.experiment.network))
 
-    @property
-    def samples(self) -> Tensor:
-        return stacked(self._validation[0])
-
     def batches(self, training: Training) -> Generator[Batch]:
         """Windows that no other step has."""
         assert self.materials is not None

@@ -51,11 +51,6 @@ class Recognition(StreamTask[RecognizerRecipe, Batch]):
     def network(self) -> type[RecognizerNetwork]:
         return cast(type[RecognizerNetwork], get_network(self.experiment.network))
 
-    @property
-    def samples(self) -> Tensor:
-        by_width = sorted(self._validation, key=lambda batch: batch.inputs.shape[3])
-        return by_width[len(by_width) // 2].inputs
-
     def batches(self, training: Training) -> Generator[Batch]:
         """Crops that no other step has, but for their other passes."""
         assert self.materials is not None

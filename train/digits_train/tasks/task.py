@@ -63,11 +63,6 @@ class Task(ABC, Generic[RecipeT, BatchT]):
     def interval(self) -> int:
         """Steps from one validation to the next."""
 
-    @property
-    @abstractmethod
-    def samples(self) -> Tensor:
-        """Some typical inputs, uint8 [n, 1, height, width], to measure batch norm on."""
-
     def start(self) -> None:
         """Generate what takes a while and only training needs."""
 
