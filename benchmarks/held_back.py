@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
-from digits.data import mnist
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits_train.camera import FITTED, fonts, scene
 from digits_train.camera.exposure import photograph
 from digits_train.camera.glyphs import Hand, font_hands
@@ -35,6 +34,7 @@ from digits_train.camera.rows import RowWriter
 from digits_train.camera.strokes import bend, grain
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
+from digits_train.data import mnist
 from digits_train.matplotlib_data import load_font
 from digits_train.pixels import Bytes, Random, cropped, log_uniform, pick
 from digits_train.symbols import LabelledPage

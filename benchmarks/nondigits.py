@@ -30,12 +30,12 @@ from scipy.stats import mannwhitneyu
 from benchmarks import held_back, strokes
 from benchmarks.timing import print_row
 from digits import Classifier
-from digits.data import mnist
 from digits.images.picture import Source
 from digits.inference.model_file import BUNDLED
 from digits_train.camera.fonts import handwriting, has, printed
 from digits_train.camera.ink import Points, around
 from digits_train.camera.scene import along, clouds
+from digits_train.data import mnist
 from digits_train.matplotlib_data import FONTS, load_font
 from digits_train.pixels import Random, pick
 

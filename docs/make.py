@@ -23,13 +23,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
 from digits import Classifier, Constraints
-from digits.data import mnist
 from digits.digit import examine
 from digits.drawing import annotate, debug_strip
 from digits.forms.evidence import draw_sheet
 from digits.images import picture
 from digits.prediction import Reading
-from digits_train import frames
 from digits_train.augment import augment
 from digits_train.camera import fonts
 from digits_train.camera.distributions import Mixture
@@ -42,10 +40,11 @@ from digits_train.camera.ranges import RANGES, changed
 from digits_train.camera.rows import RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
+from digits_train.data import frames, mnist
+from digits_train.data.windows import CROP_SIDE, make_crops, make_windows
 from digits_train.models import Detector, LeNet5
 from digits_train.pixels import Random, log_uniform
 from digits_train.symbols import label_window
-from digits_train.windows import CROP_SIDE, make_crops, make_windows
 from docs.examples import shadow
 from tests.synthetic import Sheet, chosen
 

@@ -7,8 +7,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from digits.data import datasets
-from digits.data.mnist import Split, Splits
+from digits.data.split import Split, Splits
 from digits.evaluation.statistics import Calibration
 from digits.inference.interface import CLASSIFIER
 from digits.inference.metadata import ClassifierMetadata, Kernels
@@ -23,8 +22,8 @@ from digits_export.temperature import (
     fit_temperature,
     rejection_threshold,
 )
-from digits_train import held_out
 from digits_train.checkpoint import Checkpoint
+from digits_train.data import datasets, held_out
 from digits_train.recipes import Recipe
 from digits_train.tasks.classification import predict
 

@@ -21,8 +21,8 @@ from digits_export import verify
 from digits_export.detector_calibrate import CalibratedDetector, fit_scaling
 from digits_export.exporter import Exporter
 from digits_export.report import Variant
-from digits_train import held_out
 from digits_train.checkpoint import Checkpoint
+from digits_train.data import held_out
 from digits_train.symbols import LabelledPage, Match, confusion, score
 
 _PARITY_PAGES = 10

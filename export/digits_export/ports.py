@@ -9,7 +9,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from digits.data import mnist
 from digits.errors import ModelError
 from digits.inference.interface import CLASSIFIER
 from digits.inference.metadata import ClassifierMetadata
@@ -18,6 +17,7 @@ from digits.inference.session import open_session
 from digits_export.c_source import write_c
 from digits_export.html_page import write_html
 from digits_export.layers import Layer, compute, read_layers
+from digits_train.data import mnist
 
 _CARD = """
 ## C

@@ -25,9 +25,9 @@ from digits_export.exporter import Batches, Exporter
 from digits_export.number_calibration import fit_calibration, fit_second_opinion, read_pages
 from digits_export.report import Variant
 from digits_export.temperature import TextScaling
-from digits_train import held_out
 from digits_train.checkpoint import Checkpoint
-from digits_train.chunks import Batch
+from digits_train.data import held_out
+from digits_train.data.chunks import Batch
 from digits_train.symbols import LabelledPage
 from digits_train.tasks.recognition import judge
 

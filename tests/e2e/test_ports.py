@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.inference.model_file import BUNDLED
 from digits_export.ports import integer_logits
 from tests.conftest import Run

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits_train.camera import fonts
 from digits_train.camera.glyphs import mnist_hands
 from digits_train.camera.ink import EM

@@ -11,16 +11,18 @@ import torch
 from msgspec.structs import replace
 from torch import Tensor
 
-from digits.data.datasets import Dataset
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.images.grey import Grey
 from digits.inference.interface import CROP_HEIGHT
-from digits_train import held_out, models, plots, run, trainer
+from digits_train import models, plots, run, trainer
 from digits_train.camera.crops import Crop
 from digits_train.camera.ink import Glyph
 from digits_train.camera.materials import Materials
 from digits_train.camera.ranges import RANGES
-from digits_train.chunks import Batch, Chunks, to_batch
+from digits_train.data import held_out
+from digits_train.data.chunks import Batch, Chunks, to_batch
+from digits_train.data.datasets import Dataset
+from digits_train.data.windows import Windows
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.experiment import Experiment
 from digits_train.fit import fit
@@ -29,7 +31,6 @@ from digits_train.run import RunDir
 from digits_train.symbols import LabelledPage, Symbol, label_window
 from digits_train.tasks import Classification, detection, recognition, stream
 from digits_train.training import Metrics, Training
-from digits_train.windows import Windows
 
 SMALL = Augmentation(rotation=5, scale=0.05, shear=0.05, shift=0.5, elastic=0.2)
 RECIPE = Recipe(

@@ -6,7 +6,7 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.errors import DigitsError
 from digits_train import checkpoint, models
 from digits_train.distributed import CPU, DistributedContext

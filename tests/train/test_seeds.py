@@ -10,10 +10,11 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from digits.data.mnist import Split
-from digits_train import frames, models
+from digits.data.split import Split
+from digits_train import models
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.ranges import RANGES
+from digits_train.data import frames
 from digits_train.experiment import Experiment, default_experiment
 from docs.small_reader import SmallDetector, SmallRecognizer
 from tests.conftest import Patch

@@ -11,11 +11,11 @@ import torch
 from msgspec import convert
 from msgspec.structs import replace
 
-from digits.data import datasets, mnist
-from digits.data.datasets import Dataset
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.errors import DigitsError, Interrupted
 from digits_train import checkpoint, models, trainer
+from digits_train.data import datasets, mnist
+from digits_train.data.datasets import Dataset
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.experiment import Experiment, change, default_experiment
 from digits_train.run import RunDir

@@ -76,7 +76,7 @@ class Recipe(BaseRecipe, frozen=True, kw_only=True, tag="classifier"):
     epochs: Count
     augmentation: Augmentation | None = None  # None: the digits as they are
     no_aug_fraction: Share = 0.0  # share of the epochs, the last ones, that do without it
-    # What to add to the training digits (`digits_train.pools`).
+    # What to add to the training digits (`digits_train.data.pools`).
     frames: NotNegative = 0.0  # of generated pictures of digits, per training digit
     outlier_weight: NotNegative = 0.0  # of the loss on non-digits, a fourth as many as the digits
     own: Share = 0.0  # of one's own pictures, per training digit, to fine-tune a network on

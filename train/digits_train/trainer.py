@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import torch
 from msgspec.structs import replace
 
-from digits.data import datasets, mnist
 from digits.errors import DigitsError, Interrupted
 from digits.terminal import print_stderr, progress_bar
 from digits_train import checkpoint, training, verdict
+from digits_train.data import datasets, mnist
 from digits_train.distributed import DistributedContext, has_bfloat16, init_distributed
 from digits_train.experiment import Experiment
 from digits_train.fit import fit
@@ -47,10 +47,10 @@ def train(
 ) -> TrainResult | None:
     """Train a network, into `out` or a new folder under runs/.
 
-    device: auto, cpu, cuda or mps. data: see `digits.data.datasets.load`. start: the same network,
-    whose weights to start from. Returns None in all processes but the main one. Raises Interrupted
-    after Ctrl-C, and DigitsError if something is missing or the training diverges; the last
-    checkpoint is then kept.
+    device: auto, cpu, cuda or mps. data: see `digits_train.data.datasets.load`. start: the same
+    network, whose weights to start from. Returns None in all processes but the main one. Raises
+    Interrupted after Ctrl-C, and DigitsError if something is missing or the training diverges; the
+    last checkpoint is then kept.
     """
     with init_distributed(device) as dist, _lack_of_memory_reported(), ExitStack() as lock:
         experiment = replace(experiment, init=start and start.sha256)

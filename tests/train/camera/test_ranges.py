@@ -15,8 +15,8 @@ from digits_train.camera.exposure import photograph
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.page import compose
 from digits_train.camera.ranges import RANGES, Ranges, changed
+from digits_train.data.windows import Windows
 from digits_train.pixels import Random
-from digits_train.windows import Windows
 from tests.train import short, subset_digits
 from tests.train.conftest import FONT
 

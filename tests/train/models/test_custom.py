@@ -10,9 +10,10 @@ import pytest
 from digits.errors import DigitsError, Interrupted
 from digits.inference.interface import CROP_HEIGHT
 from digits_export.export import ExportConfig, export_run
-from digits_train import held_out, models
+from digits_train import models
 from digits_train.camera.crops import Crop
-from digits_train.chunks import to_batch
+from digits_train.data import held_out
+from digits_train.data.chunks import to_batch
 from digits_train.experiment import default_experiment
 from digits_train.models import Network, custom
 from docs import small_reader

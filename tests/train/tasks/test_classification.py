@@ -6,11 +6,11 @@ import torch
 from msgspec.structs import replace
 from torch.nn.functional import cross_entropy
 
-from digits.data.mnist import Split
+from digits.data.split import Split
+from digits_train.data.pools import Pool
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.models import LeNet5
 from digits_train.models.network import NONE, probabilities, with_none
-from digits_train.pools import Pool
 from digits_train.recipes import Augmentation, Recipe
 from digits_train.tasks import Classification
 from digits_train.tasks.classification import Batch

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from torch.nn.functional import one_hot
 
 from digits import system
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits_train import checkpoint, models
 from digits_train.camera.ranges import RANGES
 from digits_train.experiment import Experiment

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.vision.frame import stroke_width
 from digits_train.camera import fonts
 from digits_train.camera.ink import EM, NO_BOXES, Glyph, Points, around, stroke

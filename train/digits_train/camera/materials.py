@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits_train.camera import fonts
 from digits_train.camera.glyphs import Hand, font_hands, mnist_hands
 from digits_train.camera.ink import EM, Glyph

@@ -13,9 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from digits.data import datasets, mnist
-from digits.data.datasets import Dataset
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.data.table import has_pages
 from digits.errors import DataError
 from digits.evaluation.digits import Evaluation
@@ -23,11 +21,13 @@ from digits.terminal import progress_bar
 from digits_train import verdict
 from digits_train.augment import augment
 from digits_train.camera import fonts
+from digits_train.data import datasets, mnist
+from digits_train.data.datasets import Dataset
+from digits_train.data.loader import prefetch
+from digits_train.data.pools import Pool, generate_pools
 from digits_train.experiment import Experiment
-from digits_train.loader import prefetch
 from digits_train.models import BaseNetwork
 from digits_train.models.network import NONE, probabilities, with_none
-from digits_train.pools import Pool, generate_pools
 from digits_train.recipes import Recipe
 from digits_train.tasks.task import Task
 from digits_train.training import Metrics, Training

@@ -17,16 +17,16 @@ from digits.reader.detections import Detections
 from digits.reader.pyramid import Level, find_peaks
 from digits_train import verdict
 from digits_train.camera.materials import Materials
+from digits_train.data.held_out import VALIDATION_SEED, validation_materials
+from digits_train.data.loader import compose_ahead, prefetch
+from digits_train.data.windows import Windows
 from digits_train.distributed import CPU
-from digits_train.held_out import VALIDATION_SEED, validation_materials
-from digits_train.loader import compose_ahead, prefetch
 from digits_train.models import BaseNetwork, DetectorNetwork, get_network
 from digits_train.models.detection import Maps
 from digits_train.recipes import DetectorRecipe
 from digits_train.symbols import LabelledPage, Match, confusion, score
 from digits_train.tasks.stream import StreamTask
 from digits_train.training import Metrics, Training
-from digits_train.windows import Windows
 
 _VALIDATION_BATCH = 4  # windows
 

@@ -15,8 +15,8 @@ from torch import Tensor
 from digits.alignment import INVENTED, align
 from digits.inference.interface import SYMBOLS
 from digits_train import verdict
-from digits_train.chunks import Batch, Chunks
-from digits_train.held_out import VALIDATION_SEED, validation_materials
+from digits_train.data.chunks import Batch, Chunks
+from digits_train.data.held_out import VALIDATION_SEED, validation_materials
 from digits_train.models import BaseNetwork, RecognizerNetwork, get_network
 from digits_train.models.recognizer import BLANK
 from digits_train.recipes import RecognizerRecipe

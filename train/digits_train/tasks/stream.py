@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from digits.data import datasets
-from digits.data.datasets import Dataset
 from digits.errors import DigitsError
 from digits.terminal import progress_bar
 from digits_train.camera import fonts
 from digits_train.camera.materials import Materials, make_materials
+from digits_train.data import datasets
+from digits_train.data.datasets import Dataset
 from digits_train.experiment import Experiment
 from digits_train.recipes import StreamRecipe
 from digits_train.tasks.task import BatchT, Task

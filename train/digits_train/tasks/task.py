@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from torch import Tensor
 
-from digits.data.datasets import Dataset
+from digits_train.data.datasets import Dataset
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.experiment import Experiment
 from digits_train.models import BaseNetwork

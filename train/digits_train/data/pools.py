@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.data.mnist import Split
-from digits_train import frames
+from digits.data.split import Split
 from digits_train.camera.materials import make_materials
+from digits_train.data import frames
 from digits_train.experiment import Experiment
 from digits_train.models.network import NONE
 from digits_train.recipes import Recipe

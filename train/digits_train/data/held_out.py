@@ -4,16 +4,15 @@ from functools import cache
 
 import numpy as np
 
-from digits.data import mnist
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.terminal import track
-from digits_train import frames
 from digits_train.camera import FITTED
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.page import number_page, page, random_lines
 from digits_train.camera.presets import REAL_PAPER, clear, neat
 from digits_train.camera.ranges import RANGES, Ranges
-from digits_train.chunks import Batch, Chunks
+from digits_train.data import frames, mnist
+from digits_train.data.chunks import Batch, Chunks
 from digits_train.pixels import Bytes
 from digits_train.symbols import LabelledPage
 

@@ -6,10 +6,10 @@ from itertools import islice
 import pytest
 import torch
 
-from digits_train import chunks
 from digits_train.camera.materials import Materials
 from digits_train.camera.ranges import RANGES
-from digits_train.chunks import Batch, Chunks
+from digits_train.data import chunks
+from digits_train.data.chunks import Batch, Chunks
 from digits_train.distributed import CPU
 from tests.conftest import Patch
 from tests.train.short import crops_of_bars

@@ -13,8 +13,8 @@ from digits.inference.recognizer_model import padded
 from digits.reader.crops import normalised
 from digits_train.camera.crops import Crop, make_crops, vary
 from digits_train.camera.materials import Materials
+from digits_train.data.loader import compose_ahead
 from digits_train.distributed import CPU
-from digits_train.loader import compose_ahead
 
 _CHUNK = 256  # crops that are composed together, of some thirty windows
 _MIXED = 8  # chunks, whose batches are mixed: so a crop's other passes are at other times

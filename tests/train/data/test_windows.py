@@ -10,8 +10,8 @@ from digits_train.camera.exposure import Photograph
 from digits_train.camera.materials import Materials
 from digits_train.camera.ranges import RANGES, changed
 from digits_train.camera.window import Window
+from digits_train.data.windows import CROP_SIDE, Windows, crop
 from digits_train.symbols import LabelledPage, Symbol, label_window
-from digits_train.windows import CROP_SIDE, Windows, crop
 from tests.train import short
 
 

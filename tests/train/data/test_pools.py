@@ -3,9 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
-from digits.data.mnist import Split
-from digits_train import pools
+from digits.data.split import Split
 from digits_train.camera.ranges import RANGES, changed
+from digits_train.data import pools
 from digits_train.experiment import Experiment
 from digits_train.models.network import NONE
 from digits_train.recipes import Recipe
