@@ -41,7 +41,7 @@ from digits_train.camera.rows import RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
 from digits_train.data import frames, mnist
-from digits_train.data.windows import CROP_SIDE, make_crops, make_windows
+from digits_train.data.detector_batches import CROP_SIDE, crop_symbols, make_windows
 from digits_train.models import Detector, LeNet5
 from digits_train.pixels import Random, log_uniform
 from digits_train.symbols import label_window
@@ -129,7 +129,7 @@ def windows() -> None:
     """
     random, side = np.random.default_rng(0), Detector.recipes["default"].window
     windows = list(islice(make_windows(_materials(), random, side, 1), 12))
-    crops = list(islice(make_crops(_materials(), random, side, 1), 24))
+    crops = list(islice(crop_symbols(_materials(), random, side, 1), 24))
     sheet = Image.new("RGB", (6 * side, 2 * side + 2 * CROP_SIDE))
     for examples, across, top in ((windows, 6, 0), (crops, 12, 2 * side)):
         for number, shown in enumerate(examples):

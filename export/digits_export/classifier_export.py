@@ -24,7 +24,7 @@ from digits_export.temperature import (
 )
 from digits_train.checkpoint import Checkpoint
 from digits_train.data import datasets, held_out
-from digits_train.recipes import Recipe
+from digits_train.recipes import ClassifierRecipe
 from digits_train.tasks.classification import predict
 
 CALIBRATION_IMAGES = 1000  # from the training set
@@ -70,7 +70,7 @@ class ClassifierExporter(Exporter):
         trained_on = {**experiment.data_sha256}
         trained_on.pop(datasets.OWN_CHECKSUM_NAME, None)  # nothing is verified on them
         datasets.verify_checksums(dataset, trained_on, data)
-        assert isinstance(experiment.recipe, Recipe)
+        assert isinstance(experiment.recipe, ClassifierRecipe)
         outliers = None
         with progress_bar() as bar:
             bar.add_task("drawing outliers", total=None)

@@ -27,7 +27,7 @@ from digits_export.report import Variant
 from digits_export.temperature import TextScaling
 from digits_train.checkpoint import Checkpoint
 from digits_train.data import held_out
-from digits_train.data.chunks import Batch
+from digits_train.data.recognizer_batches import Batch
 from digits_train.symbols import LabelledPage
 from digits_train.tasks.recognition import judge
 

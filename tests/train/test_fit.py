@@ -11,17 +11,17 @@ from digits.errors import DigitsError
 from digits_train import checkpoint, models
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.experiment import Experiment
-from digits_train.recipes import Recipe
+from digits_train.recipes import ClassifierRecipe
 from digits_train.training import State, Training, begin, restore
 from tests.train.short import distance, fit_digits
 
 RECIPE = replace(
     models.LeNet5.recipes["quick"], epochs=3, batch_size=64, ema_decay=0.9, no_aug_fraction=0.0
 )
-PLAIN = Recipe(name="test", epochs=1)
+PLAIN = ClassifierRecipe(name="test", epochs=1)
 
 
-def begun(recipe: Recipe = RECIPE, network: str = "lenet5") -> Training:
+def begun(recipe: ClassifierRecipe = RECIPE, network: str = "lenet5") -> Training:
     return begin(Experiment(network=network, recipe=recipe), CPU.device)
 
 
@@ -53,7 +53,9 @@ def test_few_steps_of_layers_with_batch_norm_and_dropout(
         (replace(PLAIN, batch_size=1000, learning_rate=1e9), "loss 2.*, validation loss nan; try"),
     ],
 )
-def test_divergence_is_an_error(train_slice: Split, recipe: Recipe, complaint: str) -> None:
+def test_divergence_is_an_error(
+    train_slice: Split, recipe: ClassifierRecipe, complaint: str
+) -> None:
     with pytest.raises(DigitsError, match=f"training diverged before epoch 1: {complaint}"):
         list(fit_digits(begun(recipe), train_slice))
 

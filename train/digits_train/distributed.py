@@ -34,7 +34,7 @@ class DistributedContext:
     def is_main(self) -> bool:  # which evaluates, writes files and prints
         return self.rank == 0
 
-    def share(self, count: int) -> int:
+    def local_batch_size(self, count: int) -> int:
         """How many of so many examples this process learns from."""
         return count * (self.rank + 1) // self.world_size - count * self.rank // self.world_size
 

@@ -9,7 +9,7 @@ import pytest
 
 from digits.inference.interface import CROP_HEIGHT, CROP_MAX_WIDTH, SYMBOLS
 from digits_train.camera import crops
-from digits_train.camera.crops import make_crops, vary
+from digits_train.camera.crops import draw_crops, vary
 from digits_train.camera.distributions import Mixture
 from digits_train.camera.exposure import photograph
 from digits_train.camera.materials import Materials
@@ -74,7 +74,7 @@ def test_what_a_crop_says(
     monkeypatch.setattr(crops, "compose", lambda *_: windows.pop())
     cut = []
     with pytest.raises(IndexError):  # no more windows
-        for crop in make_crops(materials._replace(ranges=EXACT), np.random.default_rng(0)):
+        for crop in draw_crops(materials._replace(ranges=EXACT), np.random.default_rng(0)):
             cut.append(crop)
     assert {crop.text for crop in cut} == expected
 
@@ -86,7 +86,7 @@ def test_a_part_of_a_number_is_none(materials: Materials, monkeypatch: pytest.Mo
     ranges = changed(EXACT, crop={"unseen": 1.0, "beside": (0.6, 0.9)})
     cut = []
     with pytest.raises(IndexError):
-        for crop in make_crops(materials._replace(ranges=ranges), np.random.default_rng(0)):
+        for crop in draw_crops(materials._replace(ranges=ranges), np.random.default_rng(0)):
             cut.append(crop.text)
     assert {*cut} == {"", "12345678"}
 
@@ -94,7 +94,7 @@ def test_a_part_of_a_number_is_none(materials: Materials, monkeypatch: pytest.Mo
 @pytest.mark.slow
 def test_crops_are_of_one_number_or_none(materials: Materials) -> None:
     materials, random = materials._replace(ranges=REAL_PAPER), np.random.default_rng(0)
-    cut = [*islice(make_crops(materials, random), 300)]
+    cut = [*islice(draw_crops(materials, random), 300)]
     texts = [crop.text for crop in cut]
     assert {symbol for text in texts for symbol in text} == set(SYMBOLS)
     assert all(len(text) <= 20 and re.fullmatch(r"[-.\d]*\d|", text) for text in texts)
@@ -103,7 +103,7 @@ def test_crops_are_of_one_number_or_none(materials: Materials) -> None:
     for crop in cut + [crop._replace(pixels=vary(crop.pixels, random, EXACT)) for crop in cut]:
         assert crop.pixels.dtype == np.uint8 and crop.pixels.shape[0] == CROP_HEIGHT
         assert 16 <= crop.pixels.shape[1] <= CROP_MAX_WIDTH
-    again = islice(make_crops(materials, np.random.default_rng(0)), 20)
+    again = islice(draw_crops(materials, np.random.default_rng(0)), 20)
     assert all((crop.pixels == same.pixels).all() for crop, same in zip(cut, again, strict=False))
 
 

@@ -9,13 +9,13 @@ import pytest
 from msgspec.structs import fields
 
 from digits_train.camera import fonts, single
-from digits_train.camera.crops import make_crops, vary
+from digits_train.camera.crops import draw_crops, vary
 from digits_train.camera.distributions import Chance, Chances, Mixture, Positive, Size
 from digits_train.camera.exposure import photograph
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.page import compose
 from digits_train.camera.ranges import RANGES, Ranges, changed
-from digits_train.data.windows import Windows
+from digits_train.data.detector_batches import DetectorBatches
 from digits_train.pixels import Random
 from tests.train import short, subset_digits
 from tests.train.conftest import FONT
@@ -85,12 +85,12 @@ def _photo(random: Random, materials: Materials) -> bytes:
 
 
 def _crops(random: Random, materials: Materials) -> bytes:
-    crop = next(make_crops(materials, random))
+    crop = next(draw_crops(materials, random))
     return crop.pixels.tobytes() + vary(crop.pixels, random, materials.ranges).tobytes()
 
 
 def _windows(random: Random, materials: Materials) -> bytes:
-    pages = Windows(materials, short.DETECTOR, int(random.integers(2**32)), 1)[0]
+    pages = DetectorBatches(materials, short.DETECTOR, int(random.integers(2**32)), 1)[0]
     return b"".join(each.pixels.tobytes() for each in pages)
 
 

@@ -8,7 +8,7 @@ from digits_train.camera.ranges import RANGES, changed
 from digits_train.data import pools
 from digits_train.experiment import Experiment
 from digits_train.models.network import NONE
-from digits_train.recipes import Recipe
+from digits_train.recipes import ClassifierRecipe
 
 
 @pytest.mark.slow
@@ -16,7 +16,7 @@ from digits_train.recipes import Recipe
 def test_generate_pools(train_slice: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pools, "MAX_FRAMES", 20)
     monkeypatch.setattr(pools, "MAX_OUTLIERS", 12)
-    recipe, mine = Recipe(name="test", epochs=1), train_slice[:5]
+    recipe, mine = ClassifierRecipe(name="test", epochs=1), train_slice[:5]
     experiment = Experiment(network="lenet5", recipe=recipe, camera=RANGES)
     assert pools.generate_pools(experiment, train_slice) == []
     recipe = replace(recipe, frames=0.3, outlier_weight=0.1, own=0.4)

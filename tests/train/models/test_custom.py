@@ -13,7 +13,7 @@ from digits_export.export import ExportConfig, export_run
 from digits_train import models
 from digits_train.camera.crops import Crop
 from digits_train.data import held_out
-from digits_train.data.chunks import to_batch
+from digits_train.data.recognizer_batches import to_batch
 from digits_train.experiment import default_experiment
 from digits_train.models import Network, custom
 from docs import small_reader
@@ -70,7 +70,10 @@ def test_a_checkpoints_architecture_is_looked_up_and_never_imported(name: str) -
         ("import sys\nsys.exit(3)", "can't be used: line 2: SystemExit: 3"),
         ("raise ValueError('one\\ntwo')", "line 1: ValueError: one$"),
         ("from torch import nn as Tiny", "has no subclass of nn.Module called Tiny$"),
-        (TINY + "    recipes = {'default': 3}", "TypeError: its recipes aren't each a Recipe"),
+        (
+            TINY + "    recipes = {'default': 3}",
+            "TypeError: its recipes aren't each a ClassifierRecipe",
+        ),
         (TINY.replace("784, 10", "783, 10"), "line 10: RuntimeError: .* cannot be multiplied"),
         (TINY.replace("784, 10", "784, 11"), r"ValueError: .* returns \[2, 11\], not \[2, 10\]"),
         (

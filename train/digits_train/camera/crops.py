@@ -50,7 +50,7 @@ class Crop(NamedTuple):
     text: str
 
 
-def make_crops(materials: Materials, random: Random, photographs: int = 2) -> Iterator[Crop]:
+def draw_crops(materials: Materials, random: Random, photographs: int = 2) -> Iterator[Crop]:
     """Yield crops of random windows, endlessly. photographs: of each crop."""
     full, before = materials.ranges, Window.empty((1, 1))
     while True:

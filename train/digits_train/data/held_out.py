@@ -12,7 +12,7 @@ from digits_train.camera.page import number_page, page, random_lines
 from digits_train.camera.presets import REAL_PAPER, clear, neat
 from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.data import frames, mnist
-from digits_train.data.chunks import Batch, Chunks
+from digits_train.data.recognizer_batches import Batch, RecognizerBatches
 from digits_train.pixels import Bytes
 from digits_train.symbols import LabelledPage
 
@@ -69,7 +69,7 @@ def draw_batches() -> list[Batch]:
     """Draw crops for a recognizer, as clear as those that people have."""
     digits = mnist.load("validation")[:FITTED]
     materials = validation_materials(digits, clear(REAL_PAPER), "held back")
-    return Chunks(materials, _BATCHES_SEED, _BATCH).first(_BATCH_CROPS)
+    return RecognizerBatches(materials, _BATCHES_SEED, _BATCH).first(_BATCH_CROPS)
 
 
 @cache

@@ -11,7 +11,7 @@ from digits_train.camera.materials import make_materials
 from digits_train.data import frames
 from digits_train.experiment import Experiment
 from digits_train.models.network import NONE
-from digits_train.recipes import Recipe
+from digits_train.recipes import ClassifierRecipe
 
 # The most frames of each kind: generating all of them takes six minutes.
 MAX_FRAMES, MAX_OUTLIERS = 20_000, 12_000
@@ -41,7 +41,7 @@ def generate_pools(experiment: Experiment, digits: Split, own: Split | None = No
     The same seed gives the same pictures. Raises DataError if a font can't be had.
     """
     recipe, seed = experiment.recipe, experiment.seed
-    assert isinstance(recipe, Recipe)
+    assert isinstance(recipe, ClassifierRecipe)
 
     def count(share: float, limit: int) -> int:
         uses = share * len(digits) * recipe.epochs

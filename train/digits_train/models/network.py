@@ -14,7 +14,7 @@ from digits.inference.interface import CLASSIFIER, Interface
 from digits.inference.interface import Tensor as TensorType
 from digits.inference.metadata import Kernels, NetworkTask
 from digits_train.camera.ranges import RANGES, Ranges
-from digits_train.recipes import CLASSIC, FINETUNE, QUICK, AnyRecipe, BaseRecipe, Recipe
+from digits_train.recipes import CLASSIC, FINETUNE, QUICK, AnyRecipe, BaseRecipe, ClassifierRecipe
 
 
 class Normalize(nn.Module):
@@ -127,9 +127,9 @@ class Network(BaseNetwork):
 
     task = "classifier"
     interface = CLASSIFIER._replace(outputs=(TensorType("logits", "tensor(float)", [10]),))
-    recipe_type = Recipe
+    recipe_type = ClassifierRecipe
     undrawn = "crop", "window"
-    recipes: Mapping[str, Recipe] = {
+    recipes: Mapping[str, ClassifierRecipe] = {
         "classic": CLASSIC,
         "default": replace(QUICK, name="default"),
         "finetune": FINETUNE,

@@ -28,7 +28,7 @@ from digits_train.data.pools import Pool, generate_pools
 from digits_train.experiment import Experiment
 from digits_train.models import BaseNetwork
 from digits_train.models.network import NONE, probabilities, with_none
-from digits_train.recipes import Recipe
+from digits_train.recipes import ClassifierRecipe
 from digits_train.tasks.task import Task
 from digits_train.training import Metrics, Training
 
@@ -47,7 +47,7 @@ class Batch(NamedTuple):
 
 
 @dataclass
-class Classification(Task[Recipe, Batch]):
+class Classification(Task[ClassifierRecipe, Batch]):
     """Training digits, what the recipe adds to them, and cross-entropy.
 
     pools: what the recipe adds to the digits.
@@ -64,7 +64,7 @@ class Classification(Task[Recipe, Batch]):
     @staticmethod
     def load(experiment: Experiment, data: Path | None) -> Dataset:
         recipe = experiment.recipe
-        assert isinstance(recipe, Recipe)
+        assert isinstance(recipe, ClassifierRecipe)
         if recipe.own:
             if experiment.init is None:
                 raise DataError(f"the recipe {recipe.name} needs --start: what to fine-tune")
@@ -185,7 +185,7 @@ class Classification(Task[Recipe, Batch]):
         return summary, verdict.failure(result)
 
 
-def _load_own(recipe: Recipe, data: Path | None) -> Dataset:
+def _load_own(recipe: ClassifierRecipe, data: Path | None) -> Dataset:
     """MNIST, and one's own pictures, to fine-tune a network on."""
     if data is None:
         raise DataError(f"the recipe {recipe.name} needs --data: your own labelled pictures")

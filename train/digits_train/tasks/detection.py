@@ -17,9 +17,9 @@ from digits.reader.detections import Detections
 from digits.reader.pyramid import Level, find_peaks
 from digits_train import verdict
 from digits_train.camera.materials import Materials
+from digits_train.data.detector_batches import DetectorBatches
 from digits_train.data.held_out import VALIDATION_SEED, validation_materials
 from digits_train.data.loader import compose_ahead, prefetch
-from digits_train.data.windows import Windows
 from digits_train.distributed import CPU
 from digits_train.models import BaseNetwork, DetectorNetwork, get_network
 from digits_train.models.detection import Maps
@@ -60,7 +60,9 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
         """Windows that no other step has."""
         assert self.materials is not None
         experiment, rank, device = self.experiment, self.dist.rank, self.dist.device
-        windows = Windows(self.materials, self.recipe, experiment.seed, self.batch_size, rank)
+        windows = DetectorBatches(
+            self.materials, self.recipe, experiment.seed, self.batch_size, rank
+        )
 
         def make(pages: list[LabelledPage]) -> Batch:
             targets = self.network.targets(pages).to(device)
@@ -101,7 +103,7 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
         return validation_materials(self.data.splits["validation"], self.network.camera)
 
     def _held_out(self, count: int) -> Iterator[list[LabelledPage]]:
-        windows = Windows(
+        windows = DetectorBatches(
             self._validation_materials,
             self.recipe,
             VALIDATION_SEED,

@@ -15,8 +15,8 @@ from torch import Tensor
 from digits.alignment import INVENTED, align
 from digits.inference.interface import SYMBOLS
 from digits_train import verdict
-from digits_train.data.chunks import Batch, Chunks
 from digits_train.data.held_out import VALIDATION_SEED, validation_materials
+from digits_train.data.recognizer_batches import Batch, RecognizerBatches
 from digits_train.models import BaseNetwork, RecognizerNetwork, get_network
 from digits_train.models.recognizer import BLANK
 from digits_train.recipes import RecognizerRecipe
@@ -56,7 +56,7 @@ class Recognition(StreamTask[RecognizerRecipe, Batch]):
         assert self.materials is not None
         seed, recipe, dist = self.experiment.seed, self.recipe, self.dist
         counts = self.batch_size, recipe.photographs, recipe.passes
-        chunks = Chunks(self.materials, seed, *counts, dist.rank)
+        chunks = RecognizerBatches(self.materials, seed, *counts, dist.rank)
         for batch in chunks.stream(training.step, dist.device):
             yield batch._replace(inputs=batch.inputs.to(dist.device))
 
@@ -89,7 +89,7 @@ class Recognition(StreamTask[RecognizerRecipe, Batch]):
     def _validation(self) -> list[Batch]:
         digits, recipe = self.data.splits["validation"], self.recipe
         materials = validation_materials(digits, self.network.camera, "held back")
-        return Chunks(materials, VALIDATION_SEED, _BATCH).first(recipe.validation)
+        return RecognizerBatches(materials, VALIDATION_SEED, _BATCH).first(recipe.validation)
 
 
 def predict(model: BaseNetwork, batches: Iterable[Batch]) -> list[Tensor]:

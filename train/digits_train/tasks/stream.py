@@ -43,7 +43,7 @@ class StreamTask(Task[RecipeT, BatchT]):
     @property
     def batch_size(self) -> int:
         """Of this process."""
-        return self.dist.share(self.recipe.batch_size)
+        return self.dist.local_batch_size(self.recipe.batch_size)
 
     def start(self) -> None:
         """Draw the glyphs and words that pictures are composed of."""

@@ -1,6 +1,7 @@
 """A detector's batches of windows and tight crops."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from digits_train.camera.exposure import Photograph
 from digits_train.camera.materials import Materials
 from digits_train.camera.ranges import RANGES, changed
 from digits_train.camera.window import Window
-from digits_train.data.windows import CROP_SIDE, Windows, crop
+from digits_train.data.detector_batches import CROP_SIDE, DetectorBatches, crop
 from digits_train.symbols import LabelledPage, Symbol, label_window
 from tests.train import short
 
@@ -38,7 +39,8 @@ def test_crops_show_their_symbol_and_hide_what_is_outside() -> None:
 
 
 def batch(materials: Materials, number: int = 0, **values: object) -> list[LabelledPage]:
-    return Windows(materials, **{"recipe": short.DETECTOR, "seed": 0, "size": 4} | values)[number]  # type: ignore[arg-type]
+    usual: dict[str, Any] = {"recipe": short.DETECTOR, "seed": 0, "size": 4}
+    return DetectorBatches(materials, **usual | values)[number]
 
 
 def pixels(pages: Sequence[LabelledPage]) -> bytes:

@@ -28,7 +28,7 @@ _REPEATED = 16  # pixels at least that repeat a crop's edge, as `digits.reader.p
 
 
 @dataclass(frozen=True)
-class Windows:
+class DetectorBatches:
     """Batches of windows, each composed from the seed, the process's rank and its number alone.
 
     size: of a batch; tight crops are smaller and more. held_out: to validate, there are no tight
@@ -52,7 +52,7 @@ class Windows:
         if kind == 1:
             return [make_single(materials, random) for _ in range(crops)]
         if kind == 0:
-            pictures = islice(make_crops(materials, random, side, self.recipe.photographs), crops)
+            pictures = islice(crop_symbols(materials, random, side, self.recipe.photographs), crops)
         else:
             windows = make_windows(materials, random, side, self.recipe.photographs)
             pictures = islice(windows, self.size)
@@ -80,7 +80,7 @@ def _height(window: Window) -> float:
     return window.symbols[0].height if window.symbols else _PLAIN_HEIGHT
 
 
-def make_crops(
+def crop_symbols(
     materials: Materials, random: Random, side: int, photographs: int
 ) -> Iterator[Photograph]:
     """Yield tight crops of random windows: of symbols and of textures.
