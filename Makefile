@@ -13,7 +13,6 @@
 # make docs          build site/, the documentation; warnings are errors
 # make wheel         build the wheel and the sdist in dist/, and check them
 # make bench         our speed and memory beside the alternatives', into docs/results.md; 10 minutes
-# make weights       fit the weights of the hypotheses again; 10 minutes
 # make detector      train, export and install the bundled detector again; docs/results.md says how long it takes
 # make recognizer    train, export and install the recognizer again; docs/results.md says how long
 # make model         train, export and install a new classifier to bundle, and redraw the docs' pictures
@@ -29,7 +28,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export UV_SYSTEM_CERTS := 1
 
 .PHONY: demo check quick test pytest test-browser test-arm test-bounds test-ray test-all coverage mutation lint
-.PHONY: lock audit docs wheel bench weights model detector recognizer clean
+.PHONY: lock audit docs wheel bench model detector recognizer clean
 
 demo: .venv-runtime/done
 	.venv-runtime/$(BIN)/digits predict tests/pictures
@@ -109,7 +108,7 @@ lock: .venv/done
 	$(LOCK) pyproject.toml > locks/runtime.txt
 	$(LOCK) pyproject.toml --extra all --group dev | \
 	    awk '/^[a-z]/ { keep = $$0 !~ /$(UNLOCKED)/ } keep' > locks/dev.txt
-	$(LOCK) pyproject.toml --extra data --group ray > locks/ray.txt
+	$(LOCK) pyproject.toml --group ray > locks/ray.txt
 	$(LOCK) --group docs > locks/docs.txt
 	$(LOCK) --group mutation > locks/mutation.txt
 	$(LOCK) --group release > locks/release.txt
@@ -133,10 +132,6 @@ bench: .venv/done
 	.venv/$(BIN)/python $(PIP) --group bench
 	.venv/$(BIN)/python -m benchmarks
 	.venv/$(BIN)/python -m benchmarks.tables
-
-# They judge where the digit of a picture is (runtime/digits/vision/weights.py).
-weights: .venv/done
-	.venv/$(BIN)/python -m digits_train.fit_ranker
 
 model: .venv/done
 	rm -rf runs/bundled

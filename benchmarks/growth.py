@@ -14,8 +14,8 @@ from benchmarks import processes
 from benchmarks.pictures import saved, three
 from benchmarks.timing import Row, seconds
 from digits import Classifier
-from digits.data import mnist
 from digits.inference.model import ClassifierModel
+from digits_train.data import mnist
 from tests.synthetic import Sheet, chosen
 
 PIXELS = ((28, 28), (100, 75), (400, 300), (1000, 750), (2000, 1500), (4000, 3000), (8000, 6000))

@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
-from digits.data import mnist
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits_train.camera import FITTED, fonts, scene
 from digits_train.camera.exposure import photograph
 from digits_train.camera.glyphs import Hand, font_hands
@@ -29,11 +28,13 @@ from digits_train.camera.lettering import library, words, write
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.numbers import random_digits
 from digits_train.camera.page import labelled, trimmed, unhidden
-from digits_train.camera.ranges import legible
+from digits_train.camera.presets import legible
+from digits_train.camera.ranges import RANGES
 from digits_train.camera.rows import RowWriter
 from digits_train.camera.strokes import bend, grain
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
+from digits_train.data import mnist
 from digits_train.matplotlib_data import load_font
 from digits_train.pixels import Bytes, Random, cropped, log_uniform, pick
 from digits_train.symbols import LabelledPage
@@ -54,15 +55,17 @@ def half() -> Split:
 @cache
 def as_in_training() -> Materials:
     """Training's fonts, but other digits."""
-    return make_materials(half(), _SEED, _BANK, _TEXTS)
+    return make_materials(half(), _SEED, RANGES, _BANK, _TEXTS)
 
 
 @cache
 def unseen() -> Materials:
     """Digits, fonts and words that training never shows."""
     random, handwriting = np.random.default_rng(_SEED), fonts.handwriting("held back")
-    texts = library([*handwriting, *fonts.printed("held back")], _TEXTS, random)
-    return as_in_training()._replace(font_hands=font_hands(handwriting, random), texts=texts)
+    files = [*handwriting, *fonts.printed("held back")]
+    texts = library(files, _TEXTS, random, RANGES.text.wobble)
+    hands = font_hands(handwriting, random, RANGES.hand)
+    return as_in_training()._replace(font_hands=hands, texts=texts)
 
 
 def legible_numbers() -> Materials:
@@ -200,7 +203,8 @@ def _newsprint(window: Window, height: float, random: Random) -> None:
 def _wiped(window: Window, height: float, random: Random) -> None:
     """What somebody else wrote there before is smeared, but hasn't gone."""
     before = Window.empty((window.ink.shape[0], window.ink.shape[1]))
-    style = random_style(random, height=random.uniform(0.8, 1.6) * height)._replace(cell=0)
+    size = random.uniform(0.8, 1.6) * height
+    style = random_style(random, RANGES, size)._replace(cell=0)
     RowWriter(before, style, unseen()._replace(font_hands=()), random).write_all(True)
     smear = max(2, round(random.uniform(0.1, 0.4) * height))
     soft = ndimage.gaussian_filter(ndimage.uniform_filter1d(before.ink, smear, axis=1), 1)
@@ -255,17 +259,17 @@ def page(kind: str, random: Random) -> LabelledPage:
     materials = unseen()
     height = log_uniform(random, _HEIGHTS[0], _CALENDAR if kind == "calendar" else _HEIGHTS[1])
     window = Window.empty((round(_CANVAS * height),) * 2, margin=0)
-    style = random_style(random, height=height)._replace(cell=0)
+    style = random_style(random, RANGES, height)._replace(cell=0)
     style = style._replace(slope=float(np.clip(style.slope, -_STEEPEST, _STEEPEST)))
     hand = pick(random, materials.font_hands if kind == FONTS else materials.mnist_hands)
     if kind in PENS:
         hand = _Changed(hand.pen, hand.variants, PENS[kind])
-        style = style._replace(bare=0, taught=0)
+        style = style._replace(bare=0)
     LAYOUTS.get(kind, _lines)(RowWriter(window, style, materials, random, hand))
     window = trimmed(window, height, random)
     if kind in PAPERS:
         PAPERS[kind](window, height, random)
-    photo = photograph(window, height, random)
+    photo = photograph(window, height, random, RANGES)
     if kind in LOOKS:
         photo = photo._replace(pixels=LOOKS[kind](photo.pixels, window, random))
     return labelled(photo)
@@ -276,12 +280,12 @@ def pair(text: str, spacing: str, random: Random) -> LabelledPage:
     while True:
         height = log_uniform(random, *_HEIGHTS)
         window = Window.empty((round(6 * height),) * 2, margin=0)
-        style = random_style(random, height=height)._replace(cell=0, slope=0.0)
+        style = random_style(random, RANGES, height)._replace(cell=0, slope=0.0)
         rows = RowWriter(window, style, unseen(), random)
         rows.write(text, 2 * height, 3 * height, spacing)
         if len(window.symbols) == len(text) and ndimage.label(window.ink > 0.25)[1] == 1:
             window = trimmed(window, height, random)
-            return labelled(unhidden(window, random))
+            return labelled(unhidden(window, random, RANGES))
 
 
 def words_page(file: Path, random: Random) -> LabelledPage:
@@ -290,7 +294,8 @@ def words_page(file: Path, random: Random) -> LabelledPage:
     shape = (round(random.uniform(6, 20) * height), round(random.uniform(16, 30) * height))
     window = Window.empty(shape, margin=round(random.uniform(0.2, 1.5) * height))
     phrases = [words(random, int(random.integers(1, 4))) for _ in range(12)]
-    texts = [[write(phrase, file, random) for phrase in phrases if fonts.has(file, phrase)]]
-    materials = unseen()._replace(texts=texts)
-    RowWriter(window, random_style(random, height=height), materials, random).write_all(False)
-    return labelled(photograph(window, height, random))
+    possible = [phrase for phrase in phrases if fonts.has(file, phrase)]
+    texts = [write(phrase, file, random, RANGES.text.wobble) for phrase in possible]
+    materials = unseen()._replace(texts=[texts])
+    RowWriter(window, random_style(random, RANGES, height), materials, random).write_all(False)
+    return labelled(photograph(window, height, random, RANGES))

@@ -30,12 +30,12 @@ from scipy.stats import mannwhitneyu
 from benchmarks import held_back, strokes
 from benchmarks.timing import print_row
 from digits import Classifier
-from digits.data import mnist
 from digits.images.picture import Source
 from digits.inference.model_file import BUNDLED
 from digits_train.camera.fonts import handwriting, has, printed
-from digits_train.camera.ink import around, parse_strokes
+from digits_train.camera.ink import Points, around
 from digits_train.camera.scene import along, clouds
+from digits_train.data import mnist
 from digits_train.matplotlib_data import FONTS, load_font
 from digits_train.pixels import Random, pick
 
@@ -125,6 +125,12 @@ SHAPES: tuple[str | Callable[[Random], strokes.Drawing], ...] = (
     "50,84 50,16 / 28,44 50,31 72,44 / 28,63 50,50 72,63 / 28,81 50,69 72,81",  # a tree
     "25,16 25,84 / 50,16 50,84 / 75,16 75,84 / 16,25 84,25 / 16,50 84,50 / 16,75 84,75",  # a grid
 )
+
+
+def parse_strokes(text: str) -> list[Points]:
+    """The strokes of a text such as "0,0 0,100 / 0,50 40,50", in hundredths."""
+    lines = text.replace(",", " ").split("/")
+    return [np.array(line.split(), np.float64).reshape(-1, 2) / 100 for line in lines]
 
 
 def drawing(random: Random) -> Image.Image:

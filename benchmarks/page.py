@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks import strokes
 from benchmarks.timing import print_row
-from digits.data import mnist
+from digits_train.data import mnist
 from tests.browser.page import SEVEN, Page
 from tests.served import served
 

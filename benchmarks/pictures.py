@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from digits.data import mnist
+from digits_train.data import mnist
 from tests.synthetic import Sheet, chosen
 
 

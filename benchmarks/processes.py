@@ -19,8 +19,8 @@ import digits
 from benchmarks.pictures import a4, crop
 from benchmarks.tables import ROOT
 from benchmarks.timing import Row, in_turn
-from digits.data import mnist
 from digits.inference.model_file import BUNDLED
+from digits_train.data import mnist
 from tests.waiting import wait_until
 
 PICTURE = str(ROOT / "tests" / "pictures" / "0.png")

@@ -36,6 +36,7 @@ from digits.terminal import progress_bar
 from digits_train.camera import fonts
 from digits_train.camera.exposure import photograph
 from digits_train.camera.page import number_page, page
+from digits_train.camera.ranges import RANGES
 from digits_train.camera.window import Window
 from digits_train.pixels import Random
 from digits_train.symbols import DOUBTFUL, LabelledPage, Match, confusion, score
@@ -97,7 +98,7 @@ def without_digits() -> Iterator[Picture]:
         yield Picture(SHAPES, np.asarray(nondigits.drawing(_seed(SHAPES, number))))
         random = _seed(EMPTY_SHEETS, number)
         height, width = random.integers(150, 1100, 2).tolist()
-        sheet = photograph(Window.empty((height, width)), random.uniform(16, 110), random)
+        sheet = photograph(Window.empty((height, width)), random.uniform(16, 110), random, RANGES)
         yield Picture(EMPTY_SHEETS, sheet.pixels)
 
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from skimage.measure import label
 from skimage.morphology import skeletonize
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits_train.camera.ink import Points
 from digits_train.camera.numbers import random_digits
 from digits_train.pixels import Random

@@ -18,9 +18,9 @@ from torchvision.transforms import Compose, Normalize, ToTensor
 from torchvision.transforms.functional import to_pil_image
 
 from benchmarks.timing import Row
-from digits.data import mnist
-from digits.data.datasets import Dataset as Data
-from digits.data.mnist import Split
+from digits.data.split import Split, Splits
+from digits_train.data import mnist
+from digits_train.data.datasets import Dataset as Data
 from digits_train.distributed import CPU, has_bfloat16
 from digits_train.experiment import Experiment, default_experiment
 from digits_train.fit import fit
@@ -75,7 +75,7 @@ def plain(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], count: i
 
 
 def classification(network: str, recipe: str, train: Split) -> Classification:
-    splits: mnist.Splits = {"train": train, "validation": mnist.load("validation")[:100]}
+    splits: Splits = {"train": train, "validation": mnist.load("validation")[:100]}
     return Classification(experiment(network, recipe), Data(splits, {}))
 
 
@@ -96,9 +96,6 @@ class Composed(Detection):
 
     def batches(self, training: Training) -> Generator[Batch]:
         yield from self.ready
-
-    def find_hard(self, model: BaseNetwork, step: int) -> list[int]:
-        return []
 
     def validate(self, model: BaseNetwork) -> Metrics:
         return {"validation_loss": 0.0}

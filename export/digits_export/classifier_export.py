@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.data import datasets
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.evaluation.statistics import Calibration
 from digits.inference.interface import CLASSIFIER
 from digits.inference.metadata import ClassifierMetadata, Kernels
@@ -21,9 +20,9 @@ from digits_export.temperature import (
     fit_temperature,
     rejection_threshold,
 )
-from digits_train import held_out
 from digits_train.checkpoint import Checkpoint
-from digits_train.recipes import Recipe
+from digits_train.data import datasets, held_out
+from digits_train.recipes import ClassifierRecipe
 from digits_train.tasks.classification import predict
 
 CALIBRATION_IMAGES = 1000  # from the training set
@@ -44,7 +43,7 @@ class ClassifierExporter(Exporter):
         trained_on = {**experiment.data_sha256}
         trained_on.pop(datasets.OWN_CHECKSUM_NAME, None)  # nothing is verified on them
         datasets.verify_checksums(dataset, trained_on, data)
-        assert isinstance(experiment.recipe, Recipe)
+        assert isinstance(experiment.recipe, ClassifierRecipe)
         self._validation, self._test = (dataset.splits[name] for name in ("validation", "test"))
         self._exact: NDArray[np.int64] | None = None  # the float file's answers
         self.total = len(self._validation)

@@ -20,8 +20,8 @@ from digits.terminal import track
 from digits_export import verify
 from digits_export.detector_calibration import CalibratedDetector, fit_scaling
 from digits_export.exporter import Exporter, Form
-from digits_train import held_out
 from digits_train.checkpoint import Checkpoint
+from digits_train.data import held_out
 from digits_train.symbols import LabelledPage, Match, confusion, score
 
 _PARITY_PAGES = 10

@@ -6,9 +6,9 @@ M. Mitchell et al., "Model cards for model reporting" (FAT* 2019).
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from digits.data.datasets import OWN_CHECKSUM_NAME
 from digits.inference.interface import INTERFACES, add_batch, describe
 from digits.inference.metadata import AnyMetadata
+from digits_train.data.datasets import OWN_CHECKSUM_NAME
 from digits_train.experiment import Experiment, changes
 
 _CARD = """\

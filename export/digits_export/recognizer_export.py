@@ -23,9 +23,9 @@ from digits.terminal import print_stderr
 from digits_export import verify
 from digits_export.exporter import Batches, Exporter
 from digits_export.number_calibration import fit_calibration, fit_second_opinion, read_pages
-from digits_train import held_out
 from digits_train.checkpoint import Checkpoint
-from digits_train.chunks import Batch
+from digits_train.data import held_out
+from digits_train.data.recognizer_batches import Batch
 from digits_train.tasks.recognition import judge
 
 # Divides the log probabilities: the network learns from what people can hardly read, and so doubts

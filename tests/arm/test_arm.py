@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED
 

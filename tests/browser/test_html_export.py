@@ -12,10 +12,10 @@ from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
-from digits.data import mnist
 from digits.inference.model_file import BUNDLED
 from digits.inference.session import Session
 from digits_export.ports import make_ports
+from digits_train.data import mnist
 from tests.browser.conftest import SIZES
 from tests.browser.page import Page
 from tests.browser.test_layout import IS_WIDE, assert_accessible

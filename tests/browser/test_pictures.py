@@ -13,7 +13,7 @@ from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
 from digits.classifier import Classifier
-from digits.data.mnist import Split
+from digits.data.split import Split
 from tests.browser.page import SEVEN, Page, fake_read, hasten, reading, recorded
 from tests.synthetic import chosen
 

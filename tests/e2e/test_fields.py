@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from PIL import Image
 
 from digits.classifier import Classifier
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.forms import form_file, pdf
 from digits.forms.form import Field, Form
 from digits.forms.table import SheetTable

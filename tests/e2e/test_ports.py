@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.inference.model_file import BUNDLED
 from digits_export.ports import make_ports
 from tests.onnx_files import integer_logits

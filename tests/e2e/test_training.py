@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from digits.data import mnist
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.inference.model import ClassifierModel
 from digits_train import models
+from digits_train.data import mnist
 from digits_train.run import RunDir
 from tests.conftest import Patch, Run
 from tests.served import DIGITS

@@ -11,9 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from digits.data import mnist
-from digits.data.datasets import Dataset
-from digits.data.mnist import Split
+from digits.data.split import Split, Splits
 from digits.inference import interface
 from digits.inference.interface import Interface
 from digits.inference.metadata import Kernels
@@ -25,8 +23,10 @@ from digits_export.export import ExportConfig, Report, export_run
 from digits_export.optimize import optimize
 from digits_export.quantize import batches, quantize
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
-from digits_train import checkpoint, held_out
+from digits_train import checkpoint
 from digits_train.checkpoint import Provenance
+from digits_train.data import held_out, mnist
+from digits_train.data.datasets import Dataset
 from digits_train.distributed import CPU
 from digits_train.experiment import change, default_experiment
 from digits_train.fit import fit
@@ -105,7 +105,7 @@ def network(train_slice: Split) -> Network:
     longer = ("recipe.epochs=10", "recipe.batch_size=32", "recipe.learning_rate=2e-3")
     experiment = change(default_experiment("lenet5", "classic"), longer)
     few = train_slice[:800]
-    digits: mnist.Splits = {"train": few, "validation": few, "test": few}
+    digits: Splits = {"train": few, "validation": few, "test": few}
     training = begin(experiment, CPU.device)
     list(fit(training, Classification(experiment, Dataset(digits, {}))))
     assert isinstance(training.model, Network)

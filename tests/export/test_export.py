@@ -12,7 +12,6 @@ import torch
 from msgspec.structs import replace as changed
 from torch import Tensor, nn
 
-from digits.data import mnist
 from digits.errors import DigitsError, ModelError
 from digits.inference.model import ClassifierModel
 from digits.inference.model_file import ModelBytes
@@ -20,6 +19,7 @@ from digits_export import classifier_export, cli, export, model_card
 from digits_export.classifier_export import ClassifierExporter
 from digits_export.export import ExportConfig, export_run
 from digits_train import checkpoint, models
+from digits_train.data import mnist
 from digits_train.experiment import change
 from digits_train.models import LeNet5, Network
 from digits_train.onnx_graph import to_onnx
@@ -188,8 +188,8 @@ def test_only_layers_that_its_class_names_stay_float(
     [
         ((), "classic\n"),
         (
-            ("recipe.frames=0.2", "camera.textures=0.5"),
-            "classic with `recipe.frames=0.2`, `camera.textures=0.5`\n",
+            ("recipe.frames=0.2", "camera.lens.curved=0.5"),
+            "classic with `recipe.frames=0.2`, `camera.lens.curved=0.5`\n",
         ),
         # All of a recipe that the network doesn't have.
         (("recipe.name=mine",), 'mine with `recipe.type="classifier"`, `recipe.name="mine"`, '),

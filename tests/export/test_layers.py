@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import ModelProto, helper
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.errors import ModelError
 from digits.inference.session import Session
 from digits_export.layers import compute, read_layers

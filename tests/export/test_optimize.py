@@ -12,7 +12,7 @@ import torch
 from onnx import parser
 from torch import Tensor, nn
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.errors import ModelError
 from digits.inference.interface import DETECTOR, QMAX
 from digits.inference.metadata import Kernels

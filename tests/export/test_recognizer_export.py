@@ -12,9 +12,10 @@ import torch
 from digits.inference.interface import CROP_HEIGHT
 from digits.inference.recognizer_model import RecognizerModel
 from digits_export.export import export_run
-from digits_train import checkpoint, held_out
+from digits_train import checkpoint
 from digits_train.camera.crops import Crop
-from digits_train.chunks import Batch, to_batch
+from digits_train.data import held_out
+from digits_train.data.recognizer_batches import Batch, to_batch
 from digits_train.models import Recognizer
 from tests.conftest import Patch
 from tests.export.conftest import INT8, RECOGNIZER, save

@@ -16,7 +16,6 @@ from uvicorn import Server
 import digits
 from digits import cli
 from digits.classifier import Classifier
-from digits.data import fetch, mnist
 from digits.errors import DigitsError
 from digits.review.cli import review
 from digits.serve.cli import serve
@@ -24,8 +23,9 @@ from digits.watch.cli import watch
 from digits.watch.watcher import FolderWatcher
 from digits_export import export as exporter  # noqa: F401, as below: matplotlib makes a folder
 from digits_export.cli import export
-from digits_train import plots, trainer  # noqa: F401
+from digits_train import fetch, plots, trainer  # noqa: F401
 from digits_train.cli import train
+from digits_train.data import mnist
 from tests.conftest import PICTURES, Patch, Run
 from tests.robustness import checkpoints, corpus
 from tests.robustness.sandbox import harmless
@@ -67,7 +67,7 @@ def with_value(command: str, parameter: Parameter, value: object) -> list[object
     return [command, *words, *([parameter.option, value] if parameter.option else [])]
 
 
-SEVEN, SAVED = PICTURES / "7.jpg", checkpoints.saved().sealed()
+SEVEN, SAVED = PICTURES / "7.jpg", checkpoints.saved()
 CORPUS = {
     "picture": corpus.PICTURES,
     "model": corpus.MODELS,

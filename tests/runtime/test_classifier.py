@@ -13,7 +13,7 @@ from PIL import Image
 
 import digits
 from digits.alignment import align
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.errors import ModelError
 from digits.inference import metadata
 from digits.inference.detector_model import DetectorModel

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from digits.alignment import Score
-from digits.data.mnist import Split, SplitName
+from digits.data.split import Split, SplitName
 from digits.evaluation.digits import Evaluation
 from digits_train import verdict
 

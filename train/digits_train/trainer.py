@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import torch
 from msgspec.structs import replace
 
-from digits.data import datasets, mnist
 from digits.errors import DigitsError, Interrupted
 from digits.terminal import print_stderr, progress_bar
 from digits_train import checkpoint, training, verdict
+from digits_train.data import datasets, mnist
 from digits_train.distributed import DistributedContext, has_bfloat16, init_distributed
 from digits_train.experiment import Experiment
 from digits_train.fit import fit
@@ -21,7 +21,7 @@ from digits_train.run import RunDir, create_run
 from digits_train.start import Start
 from digits_train.tasks import TASKS
 from digits_train.tasks.task import AnyTask
-from digits_train.training import Training
+from digits_train.training import State, Training
 
 _TIMED_STEPS = 10  # by which the time of all is estimated
 _LONG_TRAINING = 60  # seconds, of which the estimate is printed
@@ -47,10 +47,10 @@ def train(
 ) -> TrainResult | None:
     """Train a network, into `out` or a new folder under runs/.
 
-    device: auto, cpu, cuda or mps. data: see `digits.data.datasets.load`. start: the same network,
-    whose weights to start from. Returns None in all processes but the main one. Raises Interrupted
-    after Ctrl-C, and DigitsError if something is missing or the training diverges; the last
-    checkpoint is then kept.
+    device: auto, cpu, cuda or mps. data: see `digits_train.data.datasets.load`. start: the same
+    network, whose weights to start from. Returns None in all processes but the main one. Raises
+    Interrupted after Ctrl-C, and DigitsError if something is missing or the training diverges; the
+    last checkpoint is then kept.
     """
     with init_distributed(device) as dist, _lack_of_memory_reported(), ExitStack() as lock:
         experiment = replace(experiment, init=start and start.sha256)
@@ -75,8 +75,8 @@ def resume(run: RunDir, device: str = "auto", data: Path | None = None) -> Train
     with init_distributed(device) as dist, _lack_of_memory_reported(), ExitStack() as lock:
         # The folder may exist on the main process's machine only.
         dist.run_on_main(lambda: lock.enter_context(run.lock()))
-        values, tensors, _ = dist.run_on_main(lambda: checkpoint.read(run.state))
-        resumed = training.restore(run.state, values, tensors, dist.device)
+        state, tensors, _ = dist.run_on_main(lambda: checkpoint.read(run.state, State))
+        resumed = training.restore(run.state, state, tensors, dist.device)
         task = make_task(resumed.experiment, data, dist)
         return _train_to_end(run, resumed, task)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from digits.alignment import Score
-from digits.data.mnist import Splits
+from digits.data.split import Splits
 from digits.evaluation.digits import Evaluation
 from digits.evaluation.statistics import wilson_interval
 

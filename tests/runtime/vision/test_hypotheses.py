@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.images.picture import GreyImage
 from digits.inference.model import ClassifierModel
 from digits.vision.candidates import examine_by_classifier

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.vision import ink
 from digits.vision.background import remove_lines
 from digits.vision.components import Box, ink_box, label_components, trim

@@ -6,22 +6,24 @@ import torch
 from msgspec.structs import replace
 from torch.nn.functional import cross_entropy
 
-from digits.data.mnist import Split
+from digits.data.split import Split
+from digits_train.data.pools import Pool
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.models import LeNet5
 from digits_train.models.network import NONE, probabilities, with_none
-from digits_train.pools import Pool
-from digits_train.recipes import Augmentation, Recipe
+from digits_train.recipes import Augmentation, ClassifierRecipe
 from digits_train.tasks import Classification
 from digits_train.tasks.classification import Batch
 from digits_train.training import begin
 from tests.train.short import EXPERIMENT, dataset
 
-PLAIN = Recipe(name="test", epochs=2, batch_size=40)
+PLAIN = ClassifierRecipe(name="test", epochs=2, batch_size=40)
 FINETUNE = replace(PLAIN, augmentation=Augmentation(), outlier_weight=0.1, own=0.25)
 
 
-def classification(recipe: Recipe, train: Split, rank: int = 0, size: int = 1) -> Classification:
+def classification(
+    recipe: ClassifierRecipe, train: Split, rank: int = 0, size: int = 1
+) -> Classification:
     dist = DistributedContext(CPU.device, rank, size)
     data = dataset(train)
     return Classification(replace(EXPERIMENT, recipe=recipe), data, dist)

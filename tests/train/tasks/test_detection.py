@@ -12,21 +12,20 @@ from msgspec.structs import replace
 from torch.nn.functional import one_hot
 
 from digits import system
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits_train import checkpoint, models
-from digits_train.distributed import CPU
+from digits_train.camera.ranges import RANGES
 from digits_train.experiment import Experiment
 from digits_train.models import Detector
 from digits_train.models.detection import Maps, Targets
 from digits_train.symbols import Box, LabelledPage, Symbol, Truth, label_window
 from digits_train.tasks import Detection
 from digits_train.tasks.detection import find_symbols
-from digits_train.training import begin
 from tests.conftest import Patch, Run
 from tests.train import short
 from tests.train.short import FILES, dataset, train
 
-EXPERIMENT = Experiment(network="detector", recipe=short.DETECTOR)
+EXPERIMENT = Experiment(network="detector", recipe=short.DETECTOR, camera=RANGES)
 SYMBOLS: list[tuple[Box, int]] = [
     ((20, 20, 26, 50), 1),
     ((60, 20, 80, 50), 2),
@@ -81,28 +80,6 @@ def test_what_validation_counts_is_the_cameras_whatever_the_targets(
         figures.append(task.validate(model))
     losses = [each.pop("validation_loss") for each in figures]
     assert figures[0] == figures[1] and losses[0] != losses[1]
-
-
-def windows_at(step: int, hard: dict[int, list[int]], digits: Split) -> torch.Tensor:
-    task = Detection(EXPERIMENT, dataset(digits))
-    task.start()
-    training = begin(EXPERIMENT, CPU.device)
-    training.step, training.hard = step, hard
-    batches = task.batches(training)
-    windows = next(batches).inputs
-    batches.close()
-    return windows
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("bars")
-def test_what_was_hard_200_steps_ago_is_shown_more_often(train_slice: Split) -> None:
-    """Not what was found later: the batches until then may already be made."""
-    hard = {20: [1], 40: [2, 0]}
-    for step, equal in ((219, {}), (220, {20: [1]}), (239, {20: [1]}), (240, {40: [2, 0]})):
-        shown, expected = (windows_at(step, each, train_slice) for each in (hard, equal))
-        assert torch.equal(shown, expected)
-        assert torch.equal(shown, windows_at(step, {}, train_slice)) == (step == 219)
 
 
 training = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")

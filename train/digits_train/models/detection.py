@@ -82,6 +82,8 @@ class DetectorNetwork(BaseNetwork):
 
     task = "detector"
     interface = DETECTOR
+    recipe_type = DetectorRecipe
+    undrawn = ("crop",)
     recipes: Mapping[str, DetectorRecipe] = {
         "default": _DEFAULT,
         "quick": replace(_DEFAULT, name="quick", steps=8_000, warmup_fraction=150 / 8_000),

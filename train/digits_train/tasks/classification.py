@@ -13,9 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from digits.data import datasets, mnist
-from digits.data.datasets import Dataset
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.data.table import has_pages
 from digits.errors import DataError
 from digits.evaluation.digits import Evaluation
@@ -23,12 +21,14 @@ from digits.terminal import progress_bar
 from digits_train import verdict
 from digits_train.augment import augment
 from digits_train.camera import fonts
+from digits_train.data import datasets, mnist
+from digits_train.data.datasets import Dataset
+from digits_train.data.loader import prefetch
+from digits_train.data.pools import Pool, generate_pools
 from digits_train.experiment import Experiment
-from digits_train.loader import prefetch
 from digits_train.models import BaseNetwork
 from digits_train.models.network import NONE, probabilities, with_none
-from digits_train.pools import Pool, generate_pools
-from digits_train.recipes import Recipe
+from digits_train.recipes import ClassifierRecipe
 from digits_train.tasks.task import Task
 from digits_train.training import Metrics, Training
 
@@ -47,7 +47,7 @@ class Batch(NamedTuple):
 
 
 @dataclass
-class Classification(Task[Recipe, Batch]):
+class Classification(Task[ClassifierRecipe, Batch]):
     """Training digits, what the recipe adds to them, and cross-entropy.
 
     pools: what the recipe adds to the digits.
@@ -64,14 +64,14 @@ class Classification(Task[Recipe, Batch]):
     @staticmethod
     def load(experiment: Experiment, data: Path | None) -> Dataset:
         recipe = experiment.recipe
-        assert isinstance(recipe, Recipe)
+        assert isinstance(recipe, ClassifierRecipe)
         if recipe.own:
             if experiment.init is None:
                 raise DataError(f"the recipe {recipe.name} needs --start: what to fine-tune")
             dataset = _load_own(recipe, data)
         else:
             dataset = datasets.load(data, datasets.warn_of_skipped)
-        if recipe.frames or recipe.outlier_weight:
+        if recipe.draws:
             fonts.download()
         return dataset
 
@@ -91,10 +91,6 @@ class Classification(Task[Recipe, Batch]):
     def interval(self) -> int:
         """The steps of an epoch."""
         return math.ceil(len(self.train) / self.recipe.batch_size)
-
-    @property
-    def samples(self) -> Tensor:
-        return torch.tensor(self.train.images[:1000, None])
 
     def start(self) -> None:
         """Generate what the recipe adds to the digits."""
@@ -189,7 +185,7 @@ class Classification(Task[Recipe, Batch]):
         return summary, verdict.failure(result)
 
 
-def _load_own(recipe: Recipe, data: Path | None) -> Dataset:
+def _load_own(recipe: ClassifierRecipe, data: Path | None) -> Dataset:
     """MNIST, and one's own pictures, to fine-tune a network on."""
     if data is None:
         raise DataError(f"the recipe {recipe.name} needs --data: your own labelled pictures")

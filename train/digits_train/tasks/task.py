@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from torch import Tensor
 
-from digits.data.datasets import Dataset
+from digits_train.data.datasets import Dataset
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.experiment import Experiment
 from digits_train.models import BaseNetwork
@@ -63,11 +63,6 @@ class Task(ABC, Generic[RecipeT, BatchT]):
     def interval(self) -> int:
         """Steps from one validation to the next."""
 
-    @property
-    @abstractmethod
-    def samples(self) -> Tensor:
-        """Some typical inputs, uint8 [n, 1, height, width], to measure batch norm on."""
-
     def start(self) -> None:
         """Generate what takes a while and only training needs."""
 
@@ -75,8 +70,7 @@ class Task(ABC, Generic[RecipeT, BatchT]):
     def batches(self, training: Training) -> Generator[BatchT]:
         """This process's batches from the next step of a training on.
 
-        They depend on nothing but the experiment, the steps' numbers, the number of processes, and
-        what `find_hard` found.
+        They depend on nothing but the experiment, the steps' numbers and the number of processes.
         """
 
     @abstractmethod
@@ -92,10 +86,6 @@ class Task(ABC, Generic[RecipeT, BatchT]):
     @abstractmethod
     def validate(self, model: BaseNetwork) -> Metrics:
         """The metrics that begin with `validation_`."""
-
-    def find_hard(self, model: BaseNetwork, step: int) -> list[int]:
-        """What a network mistakes after a step, to be learnt from more often."""
-        return []
 
     @abstractmethod
     def evaluate(self, model: BaseNetwork, folder: Path) -> tuple[dict[str, Any], str | None]:

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
-from msgspec.structs import replace
 
 from digits.vision.components import Component
 from digits.vision.frame import to_mnist
 from digits.vision.hypotheses import propose
 from digits_train.camera import single
 from digits_train.camera.materials import Materials
+from digits_train.camera.ranges import changed
 from digits_train.camera.single import LabelledPicture
 from digits_train.pixels import Bytes, Mask, ink_box
 
@@ -49,7 +49,8 @@ def _collect(
 ) -> tuple[Bytes, Bytes]:
     """Frames of kinds of pictures, and their labels."""
     random = np.random.default_rng(seed)
-    small = materials._replace(ranges=replace(materials.ranges, largest=_LARGEST))
+    few = changed(materials.ranges, single={"largest": _LARGEST})
+    small = materials._replace(ranges=few)
 
     def proposals() -> Iterator[tuple[Component, int]]:
         while True:
