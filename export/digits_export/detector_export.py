@@ -18,7 +18,7 @@ from digits.reader.page import find_symbols, read_symbols
 from digits.reader.pyramid import MapsFn
 from digits.terminal import track
 from digits_export import verify
-from digits_export.detector_calibration import CalibratedDetector, fit_scaling
+from digits_export.detector_calibration import CalibratedDetector, fit_scaling, match_digits
 from digits_export.exporter import Exporter, Form
 from digits_train.checkpoint import Checkpoint
 from digits_train.data import held_out
@@ -100,7 +100,4 @@ def _match(page: LabelledPage, maps: MapsFn) -> Match:
     columns = [*chain.from_iterable(read_symbols(page.pixels, maps))]
     if not columns:
         return page.match(np.zeros((0, 4)), np.zeros(0, np.int64))
-    symbols = concatenate(columns)
-    digits = symbols.select(symbols.are_digits)
-    surest = digits.select(np.argsort(-digits.scores, kind="stable"))
-    return page.match(surest.boxes, surest.symbols.argmax(1))
+    return match_digits(page, concatenate(columns))[1]

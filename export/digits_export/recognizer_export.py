@@ -1,7 +1,6 @@
 """How recognizers are exported: calibrated and judged on synthetic crops of numbers."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +59,11 @@ class RecognizerExporter(Exporter):
         self.total = sum(bool(text) for batch in batches for text in batch.texts)
         self.parity = self.calibration = parity_inputs(batches)
         self.network = CalibratedRecognizer(loaded.model).eval()
-        recognize = partial(log_probabilities, self.network)
+        run = verify.module_outputs(self.network)
+
+        def recognize(crops: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+            return [run(padded([crop]))[0][0] for crop in crops]
+
         maps = DetectorModel(BUNDLED_DETECTOR, sha256="").maps
         second_opinion = _second_opinion()
         numbers = [*read_pages(maps, recognize, held_out.draw_number_pages(), second_opinion)]
@@ -98,14 +101,6 @@ def _second_opinion() -> RecognizeFn | None:
     except ModelError as error:
         print_stderr(f"warning: no calibration of a second opinion: {error}")
         return None
-
-
-def log_probabilities(
-    network: nn.Module, crops: Sequence[NDArray[np.uint8]]
-) -> list[NDArray[np.float32]]:
-    """See `RecognizerModel.log_probabilities`."""
-    with torch.inference_mode():
-        return [network(torch.from_numpy(padded([crop])))[0].numpy() for crop in crops]
 
 
 def parity_inputs(batches: Sequence[Batch]) -> Batches:
