@@ -54,9 +54,9 @@ class DetectorExporter(Exporter):
         }
 
     def evaluate(self, model: bytes, kernels: Kernels) -> dict[str, Any]:
-        """The figures of a file, see `judge`."""
+        """The figures of a file, see `evaluate_pages`."""
         run = verify.session_outputs(open_session(model, kernels), DETECTOR)
-        return judge(self._pages, partial(run_maps, run))
+        return evaluate_pages(self._pages, partial(run_maps, run))
 
     def error(self, form: Form) -> float:
         return float(form["validation_error"])
@@ -85,7 +85,7 @@ def calibration_inputs(
     return inputs
 
 
-def judge(pages: Sequence[LabelledPage], maps: MapsFn) -> dict[str, Any]:
+def evaluate_pages(pages: Sequence[LabelledPage], maps: MapsFn) -> dict[str, Any]:
     """The figures of a network by its maps.
 
     validation_error: the rate of errors, which may be above 1. symbols, missed, wrong, invented:

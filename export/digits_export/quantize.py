@@ -43,8 +43,9 @@ class _Batches(CalibrationDataReader):  # type: ignore[misc]
 def quantize(model: ir.Model, inputs: Batches, float_layers: Sequence[str] = ()) -> ir.Model:
     """Return a graph with int8 weights, int32 biases, and uint8 inputs of products.
 
-    inputs: whose activations the scales cover. float_layers: what stays as it is. Of weights of
-    seven bits (`interface.QMAX`) no two products saturate an int16.
+    inputs: whose activations the scales cover. float_layers: what stays as it is. Weights have
+    seven bits, -64 to 64: an x86 processor without VNNI adds two products of uint8 and int8 in
+    int16, which saturates above 32,767, and 2 * 255 * 64 is 32,640.
     """
     with TemporaryDirectory() as folder:
         path = Path(folder, "int8.onnx")

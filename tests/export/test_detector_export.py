@@ -9,7 +9,7 @@ import pytest
 from digits.errors import DigitsError
 from digits.inference.detector_model import DetectorModel
 from digits_export import detector_export
-from digits_export.detector_export import judge
+from digits_export.detector_export import evaluate_pages
 from digits_export.export import export_run
 from digits_train.models.detector import Detector
 from tests.conftest import Patch
@@ -37,15 +37,15 @@ def test_writes_both_files_and_their_metadata(exported_detector: Exported) -> No
     assert head[:2] == ["name", "kernels"]
     assert [line[0] for line in lines] == ["fp32", "int8"]
     for form in report.forms:
-        assert form.items() >= judge(PAGES, DetectorModel(form["file"]).maps).items()
+        assert form.items() >= evaluate_pages(PAGES, DetectorModel(form["file"]).maps).items()
         assert (
             form["validation_error"] < 0.5
         )  # uncalibrated, it would miss most: it is sure of nothing
 
 
-def test_judge() -> None:
-    assert judge(PAGES, ink_maps)["validation_error"] == 0
-    nothing = judge(PAGES, lambda page: ink_maps(np.full_like(page, 200)))
+def test_errors_of_pages() -> None:
+    assert evaluate_pages(PAGES, ink_maps)["validation_error"] == 0
+    nothing = evaluate_pages(PAGES, lambda page: ink_maps(np.full_like(page, 200)))
     assert (nothing["missed"], nothing["validation_error"]) == (18, 1.0)
 
 
