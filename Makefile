@@ -103,7 +103,7 @@ lock: .venv/done
 	$(LOCK) pyproject.toml > locks/runtime.txt
 	$(LOCK) pyproject.toml --extra all --group dev | \
 	    awk '/^[a-z]/ { keep = $$0 !~ /$(UNLOCKED)/ } keep' > locks/dev.txt
-	$(LOCK) pyproject.toml --extra data --group ray > locks/ray.txt
+	$(LOCK) pyproject.toml --group ray > locks/ray.txt
 	$(LOCK) --group docs > locks/docs.txt
 	$(LOCK) --group mutation > locks/mutation.txt
 	$(LOCK) --group release > locks/release.txt

@@ -48,13 +48,13 @@ from digits.alignment import align
 from digits.classifier import DEFAULT_MAX_ERRORS
 from digits.constraints.checks import CheckName
 from digits.constraints.constraints import Constraints
-from digits.data import mnist
 from digits.evaluation.numbers import NumberEvaluation
 from digits.evaluation.statistics import ratio
 from digits.images.picture import Source
 from digits.prediction import Number, NumberStatus
 from digits.terminal import track
 from digits_train.camera.numbers import random_digits
+from digits_train.data import mnist
 from digits_train.pixels import Random
 from digits_train.symbols import LabelledPage
 

@@ -18,10 +18,10 @@ from skimage.filters import gaussian
 from skimage.transform import AffineTransform, warp
 
 from benchmarks.timing import print_row
-from digits.data import mnist
 from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED
 from digits.terminal import track
+from digits_train.data import mnist
 
 Grey = NDArray[np.float64]  # [28, 28], 0 = paper, 1 = ink
 Dice = np.random.Generator

@@ -22,7 +22,8 @@ from digits_train.camera.distributions import Mixture
 from digits_train.camera.exposure import lens, photograph
 from digits_train.camera.ink import EM
 from digits_train.camera.lettering import words
-from digits_train.camera.ranges import RANGES, Ranges, legible
+from digits_train.camera.presets import legible
+from digits_train.camera.ranges import RANGES, Ranges, changed
 from digits_train.camera.rows import RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
@@ -37,12 +38,21 @@ PEN = 0.3  # at least: small writing has no thinner lines
 TILT, TURN = 35, 10  # degrees, at most
 SIDE, COVERED, QUALITY = (1500, 4000), (0.6, 0.95), (40, 96)  # of the photo, by a sheet, of JPEG
 _MARKERS = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
-_EVEN, _OFF = Mixture(0, (0, 0)), ("squared", "ruled", "table", "pattern", "edge", "negative")
-_LATER = "curved", "blurred", "noisy", "compressed"  # when the sheet lies on the table
-_PLAIN: dict[str, Any] = dict.fromkeys((*_OFF, *_LATER), 0.0)
-_SHEET = structs.replace(RANGES, **_PLAIN, kept=_EVEN, paper=(140, 255), min_contrast=90)
-_SCAN = structs.replace(_SHEET, paper=(235, 255), min_contrast=150, falloff=_EVEN, shadow=_EVEN)
-_HAND = structs.replace(legible(RANGES), size=(0.8, 1.25))
+_EVEN = Mixture(0, (0, 0))
+_OFF = dict.fromkeys(("squared", "ruled", "table", "pattern", "edge"), 0.0)
+_SHEET = changed(
+    RANGES,
+    paper={**_OFF, "kept": _EVEN, "level": (140, 255), "min_contrast": 90},
+    # Later, when the sheet lies on the table.
+    lens={"curved": 0.0, "blurred": 0.0, "noisy": 0.0},
+    file={"compressed": 0.0, "negative": 0.0},
+)
+_SCAN = changed(
+    _SHEET,
+    paper={"level": (235, 255), "min_contrast": 150},
+    light={"falloff": _EVEN, "shadow": _EVEN},
+)
+_HAND = changed(legible(RANGES), hand={"size": (0.8, 1.25)})
 
 Matrix = NDArray[np.float64]  # a homography, [3, 3]
 
@@ -202,7 +212,8 @@ def take(printed: Coverage, ink: Coverage, height: float, random: Random) -> tup
     warp = homography @ np.diag([*(size / flat.shape[::-1]), 1])
     light, beyond = flat.astype(np.float32), cv2.BORDER_TRANSPARENT
     cv2.warpPerspective(light, warp, frame.tolist(), picture, borderMode=beyond)
-    file, pixels = BytesIO(), lens(picture, scale * height, RANGES.min_contrast, random)
+    contrast = RANGES.paper.min_contrast
+    file, pixels = BytesIO(), lens(picture, scale * height, contrast, random, RANGES.lens)
     quality = int(random.integers(*QUALITY))
     Image.fromarray(pixels).convert("RGB").save(file, "JPEG", quality=quality)
     return file.getvalue(), homography
@@ -211,7 +222,7 @@ def take(printed: Coverage, ink: Coverage, height: float, random: Random) -> tup
 def _flat(ink: Coverage, scale: float, height: float, random: Random, ranges: Ranges) -> Bytes:
     """A sheet in the light, at another scale. height: of the digits."""
     small = np.asarray(cv2.resize(ink, None, None, scale, scale, cv2.INTER_AREA), np.float32)
-    return photograph(Window(small, 0 * small), scale * height, random, ranges=ranges).pixels
+    return photograph(Window(small, 0 * small), scale * height, random, ranges).pixels
 
 
 def _view(size: NDArray[Any], random: Random) -> tuple[Matrix, NDArray[Any], float]:

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
-from digits.data import mnist
 from digits.images.picture import Source
 from digits_train.camera import FITTED, fonts
 from digits_train.camera.exposure import photograph
@@ -33,6 +32,7 @@ from digits_train.camera.rows import RowWriter
 from digits_train.camera.scene import along, clouds
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
+from digits_train.data import mnist
 from digits_train.matplotlib_data import FONTS, load_font
 from digits_train.pixels import Random, log_uniform, pick
 from digits_train.symbols import LabelledPage

@@ -18,8 +18,8 @@ from PIL import Image
 import digits
 from benchmarks.tables import ROOT
 from benchmarks.timing import Row, in_turn
-from digits.data import mnist
 from digits.inference.model_file import BUNDLED
+from digits_train.data import mnist
 from tests.synthetic import Sheet, chosen
 from tests.waiting import wait_until
 

@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.timing import Row, seconds
-from digits.data import mnist
 from digits.inference.interface import CLASSIFIER
 from digits.inference.metadata import Kernels
 from digits.inference.model import ClassifierModel
@@ -21,6 +20,7 @@ from digits.inference.session import open_session
 from digits_export.optimize import optimize
 from digits_export.quantize import quantize
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
+from digits_train.data import mnist
 from digits_train.models import VGG16, LeNet5, Network
 from digits_train.onnx_graph import serialize, to_onnx
 

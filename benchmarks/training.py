@@ -17,9 +17,9 @@ from torchvision.transforms import Compose, Normalize, ToTensor
 from torchvision.transforms.functional import to_pil_image
 
 from benchmarks.timing import Row
-from digits.data import mnist
-from digits.data.datasets import Dataset as Data
-from digits.data.mnist import Split
+from digits.data.split import Split, Splits
+from digits_train.data import mnist
+from digits_train.data.datasets import Dataset as Data
 from digits_train.distributed import CPU, has_bfloat16
 from digits_train.experiment import Experiment, default_experiment
 from digits_train.fit import fit
@@ -70,7 +70,7 @@ def plain(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], count: i
 
 
 def classification(network: str, recipe: str, train: Split) -> Classification:
-    splits: mnist.Splits = {"train": train, "validation": mnist.load("validation")[:100]}
+    splits: Splits = {"train": train, "validation": mnist.load("validation")[:100]}
     return Classification(experiment(network, recipe), Data(splits, {}))
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from digits.data import mnist
-from digits.data.mnist import Split
+from digits.data.split import Split
+from digits_train.data import mnist
 from tests.synthetic import Sheet, chosen, lamp, page
 
 FOLDER = Path(__file__).parent.parent / "runtime" / "digits" / "serve" / "page"

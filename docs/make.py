@@ -19,17 +19,14 @@ from benchmarks.forms import blank_sheet, fill
 from benchmarks.held_back import unseen
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from msgspec.structs import replace
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
 from digits import Classifier, Constraints
-from digits.data import mnist
 from digits.drawing import annotate, debug_strip
 from digits.forms.evidence import draw_sheet
 from digits.images import picture
 from digits.prediction import Reading
-from digits_train import frames
 from digits_train.augment import augment
 from digits_train.camera import fonts
 from digits_train.camera.distributions import Mixture
@@ -37,14 +34,16 @@ from digits_train.camera.exposure import photograph
 from digits_train.camera.glyphs import font_hands
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.numbers import random_digits
-from digits_train.camera.ranges import RANGES, clear, neat
+from digits_train.camera.presets import clear, neat
+from digits_train.camera.ranges import RANGES, changed
 from digits_train.camera.rows import RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
+from digits_train.data import frames, mnist
+from digits_train.data.detector_batches import CROP_SIDE, crop_symbols, make_windows
 from digits_train.models import Detector, LeNet5
 from digits_train.pixels import Random, log_uniform
 from digits_train.symbols import label_window
-from digits_train.windows import CROP_SIDE, make_crops, make_windows
 from docs.examples import shadow
 from tests.synthetic import Sheet, chosen
 
@@ -103,7 +102,7 @@ def augmentation() -> None:
 @cache
 def _materials() -> Materials:
     """Some glyphs and words; half a minute."""
-    return make_materials(mnist.load("train"), 0, bank=2_000, texts=1_000, letters=500)
+    return make_materials(mnist.load("train"), 0, RANGES, bank=2_000, texts=1_000, letters=500)
 
 
 def examples() -> None:
@@ -129,7 +128,7 @@ def windows() -> None:
     """
     random, side = np.random.default_rng(0), Detector.recipes["default"].window
     windows = list(islice(make_windows(_materials(), random, side, 1), 12))
-    crops = list(islice(make_crops(_materials(), random, side, 1), 24))
+    crops = list(islice(crop_symbols(_materials(), random, side, 1), 24))
     sheet = Image.new("RGB", (6 * side, 2 * side + 2 * CROP_SIDE))
     for examples, across, top in ((windows, 6, 0), (crops, 12, 2 * side)):
         for number, shown in enumerate(examples):
@@ -150,7 +149,7 @@ def page() -> None:
     How many of all their numbers are read right is printed, without constraints and with them.
     """
     classifier, rules = Classifier(), Constraints(length=6)
-    hands = font_hands(fonts.handwriting("held back"), np.random.default_rng(0), PERSON)
+    hands = font_hands(fonts.handwriting("held back"), np.random.default_rng(0), PERSON.hand)
     materials = unseen()._replace(font_hands=hands, ranges=PERSON)
     names = ("page.jpg", "page-2.jpg", "page-3.jpg")
     free, six, photos, annotated = _Tally(), _Tally(), list[Image.Image](), list[Image.Image]()
@@ -183,27 +182,26 @@ class _Tally(Counter[str]):
         self["pages accepted as a whole"] += accepted == written
 
 
-_NONE = Mixture(0.0, (0.0, 0.0))
 # Someone who wants to be read: with one pen, upright and even, with plain gaps, on the lines of a
 # sheet that is photographed in daylight.
-PERSON = replace(
+PERSON = changed(
     clear(neat(RANGES)),
-    page_height=(30.0, 60.0),
-    pitch=Mixture(1.0, (1.6, 2.2)),
-    paper=(200.0, 245.0),
-    min_contrast=110.0,
-    mottle=Mixture(1.0, (1.0, 3.0)),
-    printed=(0.1, 0.3),
-    falloff=Mixture(1.0, (0.1, 0.25)),
-    shadow=_NONE,
-    **dict.fromkeys(("squared", "ruled", "table", "pattern", "edge", "negative"), 0.0),
-    **dict.fromkeys(("secured", "bilevel"), 0.0),
+    layout={"pitch": Mixture(1.0, (1.6, 2.2))},
+    paper={
+        "level": (200.0, 245.0),
+        "min_contrast": 110.0,
+        "mottle": Mixture(1.0, (1.0, 3.0)),
+        "printed": (0.1, 0.3),
+        **dict.fromkeys(("squared", "ruled", "table", "pattern", "edge", "secured"), 0.0),
+    },
+    light={"falloff": Mixture(1.0, (0.1, 0.25)), "shadow": Mixture(0.0, (0.0, 0.0))},
+    file={"negative": 0.0, "bilevel": 0.0},
 )
 
 
 def _notebook(numbers: list[str], random: Random, materials: Materials) -> Image.Image:
     """Photograph numbers that someone has written in blue on ruled paper, one on each line."""
-    height = log_uniform(random, *PERSON.page_height)
+    height = log_uniform(random, 30, 60)
     style = random_style(random, PERSON, height)
     pitch, width = style.pitch * height, round(9.5 * height)
     while True:
@@ -216,7 +214,7 @@ def _notebook(numbers: list[str], random: Random, materials: Materials) -> Image
             window.draw(rule, max(1.0, 0.03 * height), printed=True)
         if len(window.symbols) == sum(map(len, numbers)):
             break
-    grey = photograph(window, height, random, ranges=PERSON).pixels
+    grey = photograph(window, height, random, PERSON).pixels
     photo = Image.fromarray(grey)
     return ImageOps.colorize(photo, "#101c48", "#fff8ea", whitepoint=int(grey.max()))
 

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from digits_train.models import Network, Normalize
-from digits_train.recipes import AUGMENTATION, Recipe
+from digits_train.recipes import AUGMENTATION, ClassifierRecipe
 
 
 class Block(nn.Module):
@@ -28,7 +28,9 @@ class ResNet8(Network):
     """Seven convolutions, a depthwise one instead of pooling, and a dense layer."""
 
     recipes = {
-        "default": Recipe(name="default", epochs=30, schedule="cosine", augmentation=AUGMENTATION)
+        "default": ClassifierRecipe(
+            name="default", epochs=30, schedule="cosine", augmentation=AUGMENTATION
+        )
     }
 
     def __init__(self) -> None:

@@ -10,9 +10,9 @@ from PIL import Image
 
 from digits import Classifier
 from digits.commands.results import ResultsFile
-from digits.data import mnist
 from digits.formats import Csv
 from digits.prediction import Reading
+from digits_train.data import mnist
 from tests import synthetic
 from tests.browser.page import SEVEN, Page, Stroke
 from tests.served import served

@@ -7,15 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from digits.__main__ import main
 from digits.classifier import Classifier
-from digits.data import mnist
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.errors import DataError
+from digits_train.data import mnist
 from tests import synthetic
 from tests.train import subset_digits
 
@@ -67,7 +68,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def train_slice() -> Split:
     """The first 1,000 training digits of MNIST, as IDX files like its own."""
-    return mnist.concat(subset_digits.load("train"), subset_digits.load("validation"))
+    parts = subset_digits.load("train"), subset_digits.load("validation")
+    images, labels = zip(*((part.images, part.labels) for part in parts), strict=True)
+    return Split(np.concatenate(images), np.concatenate(labels))
 
 
 @pytest.fixture(scope="session")

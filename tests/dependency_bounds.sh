@@ -10,11 +10,11 @@ for python in 3.11 3.12 3.13 3.14; do
         export VIRTUAL_ENV=$PWD/.venv-bounds
         .venv/bin/uv venv --quiet --clear --python "python$python" "$VIRTUAL_ENV"
         .venv/bin/uv pip install --quiet --resolution "$resolution" \
-            --only-binary numpy,onnxruntime,pillow --editable '.[fields,data]'
+            --only-binary numpy,onnxruntime,pillow --editable '.[fields]'
         .venv/bin/uv pip install --quiet --group test httpx httpx2 matplotlib onnx scipy
         printf '\nPython %s, %s:' "$python" "$resolution"
         .venv/bin/uv pip freeze --exclude-editable |
-            sed -nE 's/^(numpy|onnxruntime|pillow|typer|platformdirs|truststore|rich|starlette|uvicorn|prometheus-client)==/ \1 /p' | tr -d '\n'
+            sed -nE 's/^(numpy|onnxruntime|pillow|typer|rich|starlette|uvicorn|prometheus-client)==/ \1 /p' | tr -d '\n'
         echo
         "$VIRTUAL_ENV/bin/python" -m pytest -q -p no:cacheprovider tests/runtime \
             --ignore tests/runtime/test_cli.py --ignore tests/runtime/inference/test_model.py \

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageFilter
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.prediction import Number, Reading, Symbol
 
 INK, PAPER = 60, 215  # grey values

@@ -32,7 +32,6 @@ HEAVY = {"torch", "onnx", "matplotlib", "scipy", "cv2", "safetensors"}
 # Which packages the files may import whose paths begin so, beside Python's own.
 ALLOWED = {
     "runtime/digits/": "numpy onnxruntime PIL typer",
-    "runtime/digits/data/": "platformdirs truststore",
     "runtime/digits/editor/": "cv2 msgspec starlette",
     "runtime/digits/forms/": "cv2 fpdf msgspec openpyxl tomli_w",
     "runtime/digits/images/": "pillow_heif pypdfium2",
@@ -43,8 +42,8 @@ ALLOWED = {
     "runtime/digits/terminal.py": "rich",
     "runtime/digits/web/": "starlette uvicorn",
     "train/digits_train/": "digits msgspec numpy PIL safetensors scipy skimage torch typer",
+    "train/digits_train/fetch.py": "platformdirs truststore",
     "train/digits_train/onnx_graph.py": "onnx_ir",
-    "train/digits_train/start.py": "onnx_ir",
     "train/digits_train/plots.py": "matplotlib",  # which has its own settings
     "export/digits_export/": "digits digits_train msgspec numpy onnx onnx_ir onnxruntime scipy"
     " torch typer",

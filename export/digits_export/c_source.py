@@ -22,20 +22,11 @@ _WIDTH = 98  # characters of a line
 
 
 class CSource(NamedTuple):
-    """The two files, and what they need.
-
-    name: of both files, without suffix: a C identifier.
-    flash: bytes of weights, biases and multipliers.
-    ram: bytes of static memory.
-    multiplications: of int8 by uint8, for a digit.
-    """
+    """The two files. name: of both, without suffix: a C identifier."""
 
     name: str
     header: str
     source: str
-    flash: int
-    ram: int
-    multiplications: int
 
 
 def write_c(layers: Sequence[Layer], name: str, sha256: str) -> CSource:
@@ -80,8 +71,7 @@ def write_c(layers: Sequence[Layer], name: str, sha256: str) -> CSource:
         _fill(files("digits_export").joinpath(f"network.{suffix}").read_text("utf-8"), values)
         for suffix in ("h", "c")
     )
-    source = _without_unused(source)
-    return CSource(symbol, header, source, program.flash, program.ram, program.multiplications)
+    return CSource(symbol, header, _without_unused(source))
 
 
 class _Program:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from digits.commands.options import Data, make_app, option, path_argument, path_option
+from digits.commands.options import Data, make_app, option, path_argument
 from digits.errors import DigitsError, reporting
 from digits.files import write_all
 from digits.terminal import print_result
@@ -14,10 +14,8 @@ from digits.text import escape_control
 
 _NETWORK = "Your own network, as given to `digits train --network`."
 _QUANTIZE = "Also write an int8 file; without this option, an earlier one is deleted."
-_FORCE = "Export even if fine-tuning or int8 made the network read worse."
-_TRITON = "Also write a model repository for Triton or KServe to this folder."
+_FORCE = "Export even if int8 makes the network read worse."
 _FORMAT = "Also write the last file as C99 (of int8), or a page for browsers. May be repeated."
-_VECTORS = "Also write inputs and outputs that each port of the network must reproduce, as JSON."
 
 app = make_app()
 
@@ -33,24 +31,22 @@ def export(
     network: Annotated[str | None, option("FILE.py:CLASS", _NETWORK)] = None,
     quantize: Annotated[bool, typer.Option("--quantize", help=_QUANTIZE)] = False,
     formats: Annotated[list[_Format] | None, typer.Option("--format", help=_FORMAT)] = None,
-    vectors: Annotated[bool, typer.Option("--vectors", help=_VECTORS)] = False,
     force: Annotated[bool, typer.Option("--force", help=_FORCE)] = False,
-    triton: Annotated[Path | None, path_option("DIR", _TRITON)] = None,
     data: Data = None,
 ) -> None:
     """Export a trained network to ONNX files, and verify that they agree with it.
 
-    RUN is a run folder, or the checkpoint in it; by default the newest under runs/. With --format
-    or --vectors, it may be a classifier's ONNX file, beside which these are written.
+    RUN is a run folder, or the checkpoint in it; by default the newest under runs/. With --format,
+    it may be a classifier's ONNX file, beside which these are written.
     """
     # torch and onnx take seconds to import and may not be installed; --help needs neither.
     from digits_export.ports import make_ports
 
-    ports = [*(formats or ()), *(["vectors"] if vectors else [])]
+    ports = tuple(formats or ())
     if run and run.suffix == ".onnx":
-        if not ports or network or quantize or force or triton or data:
-            raise typer.BadParameter(f"an ONNX file takes --format or --vectors alone: {run}")
-        files = make_ports(run, run, ports).files
+        if not ports or network or quantize or force or data:
+            raise typer.BadParameter(f"an ONNX file takes --format alone: {run}")
+        files = make_ports(run, run, ports)
         for path, content in files.items():
             with reporting(f"read {path}"):
                 if path.exists() and path.read_bytes() != content:
@@ -64,7 +60,7 @@ def export(
     from digits_train.run import find_run, latest_run
 
     name = None if network is None else models.register(network)
-    config = ExportConfig(quantize, triton, name, force, tuple(ports))
+    config = ExportConfig(quantize, name, force, ports)
     report = export_run(latest_run() if run is None else find_run(run), config, data)
     for line in report.lines():
         print_result(escape_control(line))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,10 @@ from digits.reader.page import find_symbols, read_symbols
 from digits.reader.pyramid import MapsFn
 from digits.terminal import track
 from digits_export import verify
-from digits_export.detector_calibrate import CalibratedDetector, fit_scaling
-from digits_export.exporter import Exporter
-from digits_export.report import Variant
-from digits_train import held_out
+from digits_export.detector_calibration import CalibratedDetector, fit_scaling, match_digits
+from digits_export.exporter import Exporter, Form
 from digits_train.checkpoint import Checkpoint
+from digits_train.data import held_out
 from digits_train.symbols import LabelledPage, Match, confusion, score
 
 _PARITY_PAGES = 10
@@ -35,47 +34,32 @@ class DetectorExporter(Exporter):
     max_difference = 1e-4  # in log odds and logits, of which most are below 10
     # Of a few thousand symbols, some are as likely as not, and turn either way.
     max_drop, judges = 0.5, "validation pages"
-    columns = {
-        "form": "{name}",
-        "size": "{bytes:,} bytes",
-        "errors": "{error:.2%}",
-        "missed": "{missed}",
-        "wrong": "{wrong}",
-        "invented": "{invented}",
-    }
 
-    def __init__(self, loaded: Checkpoint, pages: Sequence[LabelledPage]) -> None:
-        super().__init__(loaded)
-        self._pages = pages
+    def __init__(self, loaded: Checkpoint, data: Path | None) -> None:
+        super().__init__(loaded, data)
+        self._pages = pages = held_out.draw_pages()
         self.total = sum(len(page.truth.symbols) for page in pages)
         run = verify.module_outputs(loaded.model)
-        self.scaling = scaling = fit_scaling(pages, partial(run_maps, run))
+        scaling = fit_scaling(pages, partial(run_maps, run))
         self.network = CalibratedDetector(loaded.model, scaling)
         some = [page.pixels for page in pages[:_PARITY_PAGES]]
         self.parity, self.calibration = parity_inputs(some), calibration_inputs(some, run)
 
-    @classmethod
-    def prepare(cls, loaded: Checkpoint, data: Path | None) -> Self:
-        return cls(loaded, held_out.draw_pages())
-
-    def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
-        """The figures of a file, see `judge`."""
-        run = verify.session_outputs(open_session(model, kernels), DETECTOR)
-        return judge(self._pages, partial(run_maps, run))
-
-    def error(self, variant: Variant) -> float:
-        return float(variant["error"])
-
-    def describe(self, variant: Variant, exact: Variant) -> dict[str, Any]:
-        provenance = self.loaded.provenance
-        return {
+        provenance = loaded.provenance
+        self.facts = {
             "training_pages": provenance.progress * provenance.experiment.recipe.batch_size,
-            **{name: round(value, 6) for name, value in self.scaling._asdict().items()},
-            "validation_pages": len(self._pages),
-            "validation_symbols": variant["symbols"],
-            "validation_error_float": exact["error"],
-            "validation_error": variant["error"],
+            **scaling._asdict(),
+            "validation_pages": len(pages),
+            "validation_symbols": self.total,
         }
+
+    def evaluate(self, model: bytes, kernels: Kernels) -> dict[str, Any]:
+        """The figures of a file, see `evaluate_pages`."""
+        run = verify.session_outputs(open_session(model, kernels), DETECTOR)
+        return evaluate_pages(self._pages, partial(run_maps, run))
+
+    def error(self, form: Form) -> float:
+        return float(form["validation_error"])
 
 
 def parity_inputs(pages: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
@@ -101,13 +85,14 @@ def calibration_inputs(
     return inputs
 
 
-def judge(pages: Sequence[LabelledPage], maps: MapsFn) -> dict[str, float]:
+def evaluate_pages(pages: Sequence[LabelledPage], maps: MapsFn) -> dict[str, Any]:
     """The figures of a network by its maps.
 
-    symbols, missed, wrong, invented: counts on all pages. error: their rate, which may be above 1.
+    validation_error: the rate of errors, which may be above 1. symbols, missed, wrong, invented:
+    counts on all pages.
     """
     result = score(confusion(_match(page, maps) for page in track(pages, len(pages), "judging")))
-    return result._asdict() | {"error": result.errors / max(result.symbols, 1)}
+    return {"validation_error": result.errors / max(result.symbols, 1), **result._asdict()}
 
 
 def _match(page: LabelledPage, maps: MapsFn) -> Match:
@@ -115,7 +100,4 @@ def _match(page: LabelledPage, maps: MapsFn) -> Match:
     columns = [*chain.from_iterable(read_symbols(page.pixels, maps))]
     if not columns:
         return page.match(np.zeros((0, 4)), np.zeros(0, np.int64))
-    symbols = concatenate(columns)
-    digits = symbols.select(symbols.are_digits)
-    surest = digits.select(np.argsort(-digits.scores, kind="stable"))
-    return page.match(surest.boxes, surest.symbols.argmax(1))
+    return match_digits(page, concatenate(columns))[1]

@@ -1,52 +1,50 @@
 """What exporting asks of each kind of network."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from digits.inference.interface import INTERFACES, Interface
-from digits.inference.metadata import Kernels
-from digits_export.report import Scaling, Variant
+from digits.inference.metadata import AnyMetadata, Kernels
 from digits_train.checkpoint import Checkpoint
 
 Batches = Sequence[NDArray[np.uint8]]  # each [n, 1, height, width]
+# A network's file, run with one kind of kernels, as in export.json: name (fp32 or int8), kernels
+# (float or integer), bytes, the figures of its exporter, and the file. Shares are 0 to 1.
+Form = dict[str, Any]
 
 
 class Exporter(ABC):
     """A trained network, calibrated, and what its files are judged on.
 
-    network: the calibrated one, which is exported. scaling: its calibration. parity: the inputs on
-    which it is compared with its file. calibration: those whose activations quantization covers.
-    total: how many examples an error rate is of.
+    network: the calibrated one, which is exported. parity: the inputs on which it is compared with
+    its file. calibration: those whose activations quantization covers. total: how many examples an
+    error rate is of. facts: what its files' metadata say of the network alone.
     """
 
-    metadata: ClassVar[Any]  # a class of `digits.inference.metadata`
+    metadata: ClassVar[type[AnyMetadata]]
     max_difference: ClassVar[float]  # of an output's value, between the network and its file
     max_drop: ClassVar[float]  # percentage points of `total` that quantization may cost
     judges: ClassVar[str]  # what these are
-    columns: ClassVar[Mapping[str, str]]  # how to format a variant as the row of a table
 
     network: nn.Module
-    scaling: Scaling
     parity: Batches
     calibration: Batches
     total: int
+    facts: dict[str, float]
 
-    def __init__(self, loaded: Checkpoint) -> None:
-        self.loaded = loaded
-
-    @classmethod
     @abstractmethod
-    def prepare(cls, loaded: Checkpoint, data: Path | None) -> Self:
+    def __init__(self, loaded: Checkpoint, data: Path | None) -> None:
         """Draw or load what a network is calibrated and judged on, and calibrate it.
 
         data: as for `digits export --data`.
         """
+        self.loaded = loaded
 
     @property
     def interface(self) -> Interface:
@@ -71,13 +69,9 @@ class Exporter(ABC):
         )
 
     @abstractmethod
-    def evaluate(self, model: bytes, name: str, kernels: Kernels) -> dict[str, float]:
-        """The figures of a file, of which the float one comes first."""
+    def evaluate(self, model: bytes, kernels: Kernels) -> dict[str, Any]:
+        """The figures of a file: shares and counts. The float one comes first."""
 
-    @abstractmethod
-    def error(self, variant: Variant) -> float:
+    def error(self, form: Form) -> float:
         """The share of `total` that is wrong."""
-
-    @abstractmethod
-    def describe(self, variant: Variant, exact: Variant) -> dict[str, Any]:
-        """The metadata that only this kind of file has. exact: the float file's figures."""
+        return 1 - float(form["validation_accuracy"])

@@ -26,14 +26,6 @@ _NAMES = {
     **{"Softmax": "softmax", "MatMul": "dense", "Flatten": "reshape", "Cast": "cast"},
     **{"QuantizeLinear": "quantize", "DequantizeLinear": "dequantize"},
 }
-# Attributes whose values a layer has, or that change nothing; and the known values of others.
-_FREE = {"allowzero", "axis", "count_include_pad", "group", "keepdims", "kernel_shape"}
-_FREE |= {"noop_with_empty_axes", "pads", "storage_order", "strides"}
-_KNOWN: dict[str, tuple[Any, ...]] = {
-    **{"alpha": (1.0,), "beta": (1.0,), "transA": (0,), "transB": (1,)},
-    **{"auto_pad": ("NOTSET", "VALID"), "ceil_mode": (0,), "dilations": (_UNIT,)},
-    "to": (ir.DataType.FLOAT,),
-}
 
 
 class ScaledTensor(NamedTuple):
@@ -82,8 +74,9 @@ class Layer(NamedTuple):
 def read_layers(model: bytes, name: str) -> list[Layer]:
     """The layers of a classifier's file, from the pixels to the probabilities.
 
-    They may still compute something else: `compute` shows it. name: what errors call the file.
-    Raises ModelError, naming what is no layer.
+    Where an operation has attributes that a layer lacks, they compute something else: compare what
+    `compute` says with the file. name: what errors call it. Raises ModelError, naming what is no
+    layer.
     """
     graph = ir.from_proto(onnx.load_from_string(model)).graph
     stored = {
@@ -100,7 +93,7 @@ def read_layers(model: bytes, name: str) -> list[Layer]:
             stored[result] = stored[first]._replace(scale=stored[str(others[0])].values.ravel())
             continue
         parameters = [stored[other] for other in others if other in stored]
-        if first != value or len(parameters) < len(others) or not _is_known(node):
+        if first != value or len(parameters) < len(others) or node.op_type not in _NAMES:
             raise ModelError(f"{name}: only onnxruntime computes {node.op_type} as {result} is")
         value = result
         if node.op_type == "DequantizeLinear" and layers:  # as the layer before has quantized it
@@ -108,13 +101,6 @@ def read_layers(model: bytes, name: str) -> list[Layer]:
         layers.append(_layer(node, parameters, shape))
         shape = layers[-1].shape
     return layers
-
-
-def _is_known(node: ir.Node) -> bool:
-    """Whether this operation, with these attributes, is a layer."""
-    return node.op_type in _NAMES and all(
-        name in _FREE or value in _KNOWN.get(name, ()) for name, value in attributes(node).items()
-    )
 
 
 def _layer(node: ir.Node, parameters: list[ScaledTensor], shape: tuple[Any, ...]) -> Layer:

@@ -39,12 +39,6 @@ class TemperatureScaling(NamedTuple):
     none_logit: float = 0.0
 
 
-class TextScaling(NamedTuple):
-    """temperature: divides the log probabilities of a recognizer's symbols at each step."""
-
-    temperature: float = 1.0
-
-
 class CalibratedClassifier(nn.Module):
     """A network and its calibration as what is exported: probabilities, float32 [n, 10].
 

@@ -74,21 +74,18 @@ def check_parity(
 def check_errors(
     before: float, after: float, total: int, points: float, where: str, force: bool
 ) -> None:
-    """Refuse a quantized file that makes more errors than the float one, see `refuse`.
+    """Refuse a quantized file that makes more errors than the float one, or only warn of it.
 
     before, after: shares of `total`. points: percentage points that quantization may cost, rounded
-    up to whole errors: of a hundred digits, one may change. where: on what they were made.
+    up to whole errors: of a hundred digits, one may change. where: on what they were made. Raises
+    ModelError, unless force is set.
     """
-    if (after - before) * total > math.ceil(points / 100 * total - 1e-9) + 1e-6:  # for rounding
-        refuse(
-            f"quantization raises the error rate on {where} from {before:.2%} to {after:.2%};"
-            f" at most {points} points are allowed",
-            force,
-        )
-
-
-def refuse(problem: str, force: bool) -> None:
-    """Raise ModelError for what reads worse than it did, or only warn of it."""
+    if (after - before) * total <= math.ceil(points / 100 * total - 1e-9) + 1e-6:  # for rounding
+        return
+    problem = (
+        f"quantization raises the error rate on {where} from {before:.2%} to {after:.2%};"
+        f" at most {points} points are allowed"
+    )
     if not force:
         raise ModelError(f"{problem}; --force exports it all the same")
     print_stderr(f"warning: {problem}")

@@ -173,7 +173,8 @@ def evaluate(
     elif data and is_of_pages:
         report = evaluate.evaluate_pages(classifier_options, data, errors.report)
     else:
-        report = evaluate.evaluate_digits(classifier_options, data, errors.report)
+        mnist = import_module("digits_train.data.mnist")  # which needs no torch
+        report = evaluate.evaluate_digits(classifier_options, data, errors.report, mnist.load)
     reports.print_report(report.values, as_json)
     if plot:
         for name, result in report.plots.items():

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from PIL import Image
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from tests.browser.page import Page
 from tests.served import served
 from tests.synthetic import Sheet, chosen

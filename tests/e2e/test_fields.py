@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 from PIL import Image
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.forms import form_file, pdf
 from digits.forms.form import Form
 from digits.forms.table import SheetTable

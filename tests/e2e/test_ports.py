@@ -1,21 +1,19 @@
 """The bundled network as C, compiled for this machine and for emulated ones."""
 
-import json
 import re
 import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.inference.model_file import BUNDLED
-from digits_export.ports import integer_logits
-from tests.conftest import Run
+from digits_export.ports import make_ports
+from tests.onnx_files import integer_logits
 
 PORTS = Path(__file__).parents[1] / "ports"
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
@@ -45,42 +43,42 @@ def logits(command: Sequence[str | Path], images: NDArray[np.uint8]) -> NDArray[
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the bundled network as C, and its vectors."""
-    folder = tmp_path_factory.mktemp("ports")
-    return Path(shutil.copy(BUNDLED, folder)).parent
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the bundled network as C."""
+    copy = Path(shutil.copy(BUNDLED, tmp_path_factory.mktemp("ports")))
+    for path, content in make_ports(copy, copy, ["c"]).items():
+        path.write_bytes(content)
+    return copy.parent
 
 
 @pytest.fixture
-def folder(exported: Path, run: Run, slice_as_mnist: None) -> Path:
-    if not (exported / "lenet5.c").exists():
-        names = [str(exported / f"lenet5.{suffix}") for suffix in ("h", "c", "vectors.json")]
-        answer = run("export", exported / "lenet5.int8.onnx", "--format", "c", "--vectors")
-        assert answer == (0, "".join(f"{name}\n" for name in names), "")
-    return exported
+def digits(test_slice: Split) -> NDArray[np.uint8]:
+    """Some, and a blank and a full picture."""
+    blank_and_full = np.full((2, 28, 28), [[[0]], [[255]]], np.uint8)
+    return np.concatenate([test_slice.images[:100], blank_and_full])
 
 
-@pytest.fixture
-def vectors(folder: Path) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads((folder / "lenet5.vectors.json").read_text())
-    return values | {"images": np.array(values["images"], np.uint8)}
+def check(actual: NDArray[np.float64], images: NDArray[np.uint8]) -> None:
+    expected = integer_logits(Path(BUNDLED).read_bytes(), images)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=PRECISION)
 
 
 def test_c_has_onnxruntime_s_logits_for_all_test_digits(folder: Path, full_test_set: Split) -> None:
     program = build("cc", folder, PORTS / "host.c")
-    expected = integer_logits(Path(BUNDLED).read_bytes(), full_test_set.images)
-    actual = logits([program], full_test_set.images)
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=PRECISION)
-    assert (actual.argmax(1) == expected.argmax(1)).all()
-    header = (folder / "lenet5.h").read_text()
-    assert re.search(r"\d+ bytes of constants, \d+ bytes of static memory, \d+ mult", header)
+    check(logits([program], full_test_set.images), full_test_set.images)
 
 
-def test_c_on_a_cortex_m4(folder: Path, vectors: dict[str, Any]) -> None:
+def test_c_on_armv6(folder: Path, digits: NDArray[np.uint8]) -> None:
+    arm = "-march=armv6", "-marm", "-static", PORTS / "host.c"
+    program = build("arm-linux-gnueabi-gcc", folder, *arm)
+    check(logits(["qemu-arm", program], digits), digits)
+
+
+def test_c_on_a_cortex_m4(folder: Path, digits: NDArray[np.uint8]) -> None:
     """Without an operating system, a library, or floating point."""
-    rows = (f"{{{','.join(map(str, image.ravel()))}}}" for image in vectors["images"])
+    rows = (f"{{{','.join(map(str, image.ravel()))}}}" for image in digits)
     declaration = "#include <stdint.h>\nstatic const uint8_t images[IMAGES][784]"
-    count = f"#define IMAGES {len(vectors['images'])}\n"
+    count = f"#define IMAGES {len(digits)}\n"
     (folder / "images.h").write_text(f"{count}{declaration} = {{{','.join(rows)}}};\n")
     board = PORTS / "cortex_m4.c", "-T", PORTS / "cortex_m4.ld", "-Wno-pedantic", "-Wno-conversion"
     program = build("arm-none-eabi-gcc", folder, *CORTEX_M4, *board)  # nothing else is linked
@@ -89,6 +87,5 @@ def test_c_on_a_cortex_m4(folder: Path, vectors: dict[str, Any]) -> None:
     done = subprocess.run([*machine.split(), program], capture_output=True, text=True, timeout=300)
     numbers = re.findall(r"^-?\d+$", done.stdout + done.stderr, re.MULTILINE)
     ticks, *columns = np.array(numbers, int).reshape(-1, 1 + CLASSES).T
-    actual = np.array(columns).T * PRECISION
-    np.testing.assert_allclose(actual, vectors["logits"], rtol=0, atol=PRECISION)
+    check(np.array(columns).T * PRECISION, digits)
     assert 1e6 < TICK * ticks.mean() < 1e7  # 3.3 million

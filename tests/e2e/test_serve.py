@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from digits.classifier import Classifier
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.inference.model_file import BUNDLED
 from tests.served import Served, served
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from digits.data import mnist
-from digits_train import held_out, plots, verdict
+from digits_train import plots, verdict
+from digits_train.data import held_out, mnist
 from digits_train.models import get_network
 from tests.conftest import PICTURES, Patch, Run
 

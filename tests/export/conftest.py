@@ -11,23 +11,22 @@ import pytest
 import torch
 from torch import nn
 
-from digits.data import mnist
-from digits.data.datasets import Dataset
-from digits.data.mnist import Split
+from digits.data.split import Split, Splits
 from digits.inference import interface
 from digits.inference.interface import Interface
 from digits.inference.metadata import Kernels
 from digits.inference.session import open_session
 from digits_export import export
-from digits_export.detector_calibrate import CalibratedDetector, MapScaling
+from digits_export.detector_calibration import CalibratedDetector, MapScaling
 from digits_export.detector_export import parity_inputs
-from digits_export.export import ExportConfig, export_run
+from digits_export.export import ExportConfig, Report, export_run
 from digits_export.optimize import optimize
 from digits_export.quantize import batches, quantize
-from digits_export.report import Report
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
-from digits_train import checkpoint, held_out
+from digits_train import checkpoint
 from digits_train.checkpoint import Provenance
+from digits_train.data import held_out, mnist
+from digits_train.data.datasets import Dataset
 from digits_train.distributed import CPU
 from digits_train.experiment import change, default_experiment
 from digits_train.fit import fit
@@ -106,7 +105,7 @@ def network(train_slice: Split) -> Network:
     longer = ("recipe.epochs=10", "recipe.batch_size=32", "recipe.learning_rate=2e-3")
     experiment = change(default_experiment("lenet5", "classic"), longer)
     few = train_slice[:800]
-    digits: mnist.Splits = {"train": few, "validation": few, "test": few}
+    digits: Splits = {"train": few, "validation": few, "test": few}
     training = begin(experiment, CPU.device)
     list(fit(training, Classification(experiment, Dataset(digits, {}))))
     assert isinstance(training.model, Network)
@@ -163,7 +162,6 @@ def simple_pages() -> Iterator[None]:
 def exported_detector(
     tmp_path_factory: pytest.TempPathFactory, detector: Detector, simple_pages: None
 ) -> Exported:
-    """With a Triton repository beside it; forced, as such a detector may lose a symbol."""
-    folder = tmp_path_factory.mktemp("detector")
-    run = save(folder, detector, DETECTOR)
-    return run.folder, export_run(run, replace(INT8, force=True, triton=folder / "models"))
+    """Forced, as such a detector may lose a symbol."""
+    run = save(tmp_path_factory.mktemp("detector"), detector, DETECTOR)
+    return run.folder, export_run(run, replace(INT8, force=True))

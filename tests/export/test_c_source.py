@@ -14,12 +14,12 @@ from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR
 from digits_export.c_source import write_c
 from digits_export.html_page import write_html
 from digits_export.layers import read_layers
-from digits_export.ports import integer_logits, make_ports
+from digits_export.ports import make_ports
 from digits_export.quantize import batches, quantize
-from digits_train.models import VGG16
 from digits_train.onnx_graph import serialize
 from tests.conftest import Run
 from tests.export.conftest import classifier_graph
+from tests.onnx_files import integer_logits
 
 PRECISION = 2.0**-16
 NOISE = np.random.default_rng(0).integers(0, 256, (50, 28, 28), np.uint8)
@@ -106,14 +106,15 @@ def test_logits_are_onnxruntime_s(network: nn.Module, units: float, tmp_path: Pa
 
 
 def test_what_is_refused_is_named() -> None:
-    vgg = read_layers(serialize(classifier_graph(VGG16())), "a")
+    large = Scaled(nn.Flatten(), nn.Linear(784, 3000), nn.ReLU(), nn.Linear(3000, 10))
+    layers = read_layers(serialize(classifier_graph(large)), "a")
     exact = read_layers(serialize(classifier_graph(MEANS)), "a")
     with pytest.raises(ModelError, match="a isn't int8, which `digits export --quantize` makes"):
         write_c(exact, "a", "")
-    with pytest.raises(ModelError, match="a as C would take 14,977,088 bytes of flash"):
-        write_c(vgg, "a", "")
+    with pytest.raises(ModelError, match="a as C would take 2,385,000 bytes of flash"):
+        write_c(layers, "a", "")
     with pytest.raises(ModelError, match="a as a page would have"):
-        write_html(vgg, "a", 0.5)
+        write_html(layers, "a", 0.5)
     with pytest.raises(ModelError, match="it is a detector"):
         make_ports(Path("a.onnx"), BUNDLED_DETECTOR, ["c"])
 

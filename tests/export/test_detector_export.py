@@ -8,10 +8,9 @@ import pytest
 
 from digits.errors import DigitsError
 from digits.inference.detector_model import DetectorModel
-from digits_export import detector_export, model_card
-from digits_export.detector_export import judge
+from digits_export import detector_export
+from digits_export.detector_export import evaluate_pages
 from digits_export.export import export_run
-from digits_train.experiment import default_experiment
 from digits_train.models.detector import Detector
 from tests.conftest import Patch
 from tests.export.conftest import DETECTOR, INT8, Exported, save
@@ -33,41 +32,30 @@ def test_writes_both_files_and_their_metadata(exported_detector: Exported) -> No
     assert about.validation_error_float == full.metadata.validation_error
     assert (about.validation_pages, about.validation_symbols) == (6, 18)
     assert about.centre_shift == pytest.approx(written["centre_shift"])
-    assert written["forms"] == report.variants
+    assert written["forms"] == report.forms
     head, *lines = (line.split() for line in report.lines())
-    assert " ".join(head) == "form size errors missed wrong invented file"
+    assert head[:2] == ["name", "kernels"]
     assert [line[0] for line in lines] == ["fp32", "int8"]
-    for form in report.variants:
-        assert form.items() >= judge(PAGES, DetectorModel(form["file"]).maps).items()
-        assert form["error"] < 0.5  # uncalibrated, it would miss most: it is sure of nothing
+    for form in report.forms:
+        assert form.items() >= evaluate_pages(PAGES, DetectorModel(form["file"]).maps).items()
+        assert (
+            form["validation_error"] < 0.5
+        )  # uncalibrated, it would miss most: it is sure of nothing
 
 
-def test_judge() -> None:
-    assert judge(PAGES, ink_maps)["error"] == 0
-    nothing = judge(PAGES, lambda page: ink_maps(np.full_like(page, 200)))
-    assert (nothing["missed"], nothing["error"]) == (18, 1.0)
+def test_errors_of_pages() -> None:
+    assert evaluate_pages(PAGES, ink_maps)["validation_error"] == 0
+    nothing = evaluate_pages(PAGES, lambda page: ink_maps(np.full_like(page, 200)))
+    assert (nothing["missed"], nothing["validation_error"]) == (18, 1.0)
 
 
-def test_card_and_triton_repository(exported_detector: Exported) -> None:
+def test_card(exported_detector: Exported) -> None:
     folder, _ = exported_detector
     card, small = (folder / "MODEL_CARD.md").read_text(), folder / "detector.int8.onnx"
-    assert "trained on 8,000 windows of synthetic pages with seed 4" in card
-    assert "trained on synthetic pages alone" in card
+    assert "trained on 8,000 pages with seed 4" in card
     assert "- **Recipe**: default\n" in card
-    tuned = default_experiment("detector", "finetune")
-    pages = "synthetic pages and its owner's (25 % of the windows)"
-    text = model_card.render(DetectorModel(small).metadata, tuned, [["form"]])
-    assert text.count(f"on 8,000 windows of {pages} with seed") == 1
-    assert f"| int8 | {small.stat().st_size:,} bytes |" in card
-    assert "On 6 synthetic pages with 18 symbols" in card
-
-    served = folder.parent / "models" / "detector"
-    assert (served / "1" / "model.onnx").read_bytes() == small.read_bytes()
-    config = (served / "config.pbtxt").read_text()
-    assert 'input [{ name: "page" data_type: TYPE_UINT8 dims: [1, -1, -1] }]' in config
-    for name, channels in (("centres", 1), ("symbols", 12), ("boxes", 4)):
-        assert f'{{ name: "{name}" data_type: TYPE_FP32 dims: [{channels}, -1, -1] }}' in config
-    assert "max_batch_size: 8" in config
+    assert f"| int8 | integer | {small.stat().st_size:,} |" in card
+    assert "page, tensor(uint8), ['batch', 1, 'height', 'width']" in card
 
 
 def test_failed_check_saves_nothing(tmp_path: Path, detector: Detector, monkeypatch: Patch) -> None:

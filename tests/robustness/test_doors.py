@@ -16,7 +16,6 @@ from uvicorn import Server
 import digits
 from digits import cli
 from digits.classifier import Classifier
-from digits.data import fetch, mnist
 from digits.errors import DigitsError
 from digits.review.cli import review
 from digits.serve.cli import serve
@@ -24,8 +23,9 @@ from digits.watch.cli import watch
 from digits.watch.watcher import FolderWatcher
 from digits_export import export as exporter  # noqa: F401, as below: matplotlib makes a folder
 from digits_export.cli import export
-from digits_train import plots, trainer  # noqa: F401
+from digits_train import fetch, plots, trainer  # noqa: F401
 from digits_train.cli import train
+from digits_train.data import mnist
 from tests.conftest import PICTURES, Patch, Run
 from tests.robustness import checkpoints, corpus
 from tests.robustness.sandbox import harmless
@@ -67,7 +67,7 @@ def with_value(command: str, parameter: Parameter, value: object) -> list[object
     return [command, *words, *([parameter.option, value] if parameter.option else [])]
 
 
-SEVEN, SAVED = PICTURES / "7.jpg", checkpoints.saved().sealed()
+SEVEN, SAVED = PICTURES / "7.jpg", checkpoints.saved()
 CORPUS = {
     "picture": corpus.PICTURES,
     "model": corpus.MODELS,
@@ -87,7 +87,6 @@ DOORS = {
         *("info FILE", "predict SEVEN --model FILE", "read SEVEN --model FILE"),
         *("eval --data SEVENS --model FILE", "serve --model FILE"),
         *("review RESULTS -o labels.csv --model FILE", "watch FOLDER results.csv --model FILE"),
-        "train --start FILE --data SEVENS",
     ],
     "checkpoint": ["info RUN", "export RUN", "train --start RUN --data SEVENS"],
     "state": ["train --resume RUN"],
@@ -183,7 +182,7 @@ def test_bad_option(digits_command: Run, client: TestClient, tmp_path: Path, opt
 
 
 OUTPUTS = (
-    *("keep", "output", "debug", "annotate", "plot", "out", "triton", "results", "uds"),
+    *("keep", "output", "debug", "annotate", "plot", "out", "results", "uds"),
     *("calibrate", "folder"),
 )
 

@@ -1,8 +1,6 @@
 """Mutants of everything that is read: each is taken, or refused in one sentence."""
 
-import io
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -12,13 +10,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
-from digits.commands import reports
 from digits.data import table
 from digits.errors import DataError, DigitsError
 from digits.images.formats import FORMATS
-from digits_train import checkpoint, run, training
-from digits_train.distributed import CPU
-from tests.robustness import checkpoints, specimens
+from tests.robustness import specimens
 from tests.robustness.sandbox import harmless
 from tests.robustness.specimens import mutants
 from tests.runtime.serve.conftest import application
@@ -42,21 +37,6 @@ def read(path: Path) -> None:
         assert 0 <= left < right and 0 <= top < bottom
 
 
-def describe_checkpoint(path: Path) -> None:
-    """Terminal escape sequences in it are not printed."""
-    out = io.StringIO()
-    with redirect_stdout(out):
-        for as_json in (False, True):
-            reports.print_report(run.describe(path), as_json)
-    assert "44,426" in out.getvalue() and "\x1b" not in out.getvalue()
-    checkpoint.load(path)
-
-
-def restore(path: Path) -> None:
-    values, tensors, _ = checkpoint.read(path)
-    training.restore(path, values, tensors, CPU.device)
-
-
 def read_labels(column: str, path: Path) -> None:
     """None of the pictures is opened."""
     table.has_pages(path)
@@ -64,7 +44,6 @@ def read_labels(column: str, path: Path) -> None:
         raise DataError(f"{path} has no labels")
 
 
-SAVED, STATE = checkpoints.saved(), checkpoints.state()
 SPECIMENS = specimens.pictures()
 PICTURE = SPECIMENS["PNG L"]
 FORM = (
@@ -112,13 +91,12 @@ class Door(NamedTuple):
     """What reads such bytes.
 
     specimens: valid ones. attempt: takes the file, or raises a DigitsError. number: of mutants of
-    each. seal: makes them pass a checksum, or be part of something larger.
+    each.
     """
 
     specimens: dict[str, bytes]
     attempt: Callable[[Path], object]
     number: int
-    seal: Callable[[bytes], bytes] = bytes
 
     def takes(self, path: Path, raw: bytes) -> bool:
         path.write_bytes(raw)
@@ -133,8 +111,6 @@ class Door(NamedTuple):
 DOORS = {
     **{f"predict {name}": Door(of(name), predict, 80 // len(of(name))) for name in FORMATS},
     "read": Door(SPECIMENS, read, 3),
-    "checkpoint": Door({"": SAVED.text()}, describe_checkpoint, 300, SAVED.with_text),
-    "state": Door({"": STATE.text()}, restore, 300, STATE.with_text),
     "digits": Door({"": LABELS}, partial(read_labels, "digit"), 200),
     "pages": Door({"": LABELS}, partial(read_labels, "text"), 200),
     "form": Door({"": FORM}, partial(post, url="/predict", headers=FORM_TYPE), 80),
@@ -147,42 +123,8 @@ DOORS = {
 def test_mutants_are_taken_or_refused(name: str, tmp_path: Path) -> None:
     door, path, taken = DOORS[name], tmp_path / "file", set()
     for title, raw in door.specimens.items():  # which also import lazily
-        assert door.takes(path, door.seal(raw)), title
+        assert door.takes(path, raw), title
     for title, mutant in mutants(door.specimens, door.number):
-        raw = door.seal(mutant)
         with harmless(title, tmp_path):
-            taken.add(door.takes(path, raw))
+            taken.add(door.takes(path, mutant))
     assert taken == {True, False}
-
-
-@pytest.mark.parametrize(
-    ("contents", "groups", "attempt"),
-    [
-        (SAVED, [(), ("experiment",), ("experiment", "recipe")], describe_checkpoint),
-        (STATE, [(), ("experiment",), ("experiment", "recipe")], restore),
-    ],
-)
-def test_forged_values_are_taken_or_refused(
-    contents: checkpoints.Contents,
-    groups: Sequence[Sequence[str]],
-    attempt: Callable[[Path], object],
-    tmp_path: Path,
-) -> None:
-    door, taken = Door({}, attempt, 0), set()
-    for title, raw in contents.forged(*groups):
-        with harmless(title, tmp_path):
-            taken.add(door.takes(tmp_path / "file", raw))
-    assert taken == {True, False}
-
-
-@pytest.mark.parametrize(
-    ("raw", "load"), [(SAVED.sealed(), checkpoint.load), (STATE.sealed(), checkpoint.read)]
-)
-def test_changed_byte_is_seen(tmp_path: Path, raw: bytes, load: Callable[[Path], object]) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(raw)
-    load(path)
-    for position in (0, 900, len(raw) // 2, len(raw) - 1):
-        path.write_bytes(raw[:position] + bytes([raw[position] ^ 1]) + raw[position + 1 :])
-        with pytest.raises(DigitsError):
-            load(path)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import digits
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.errors import ModelError
 from digits.inference import metadata
 from digits.inference.detector_model import DetectorModel

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from digits import __version__
-from digits.data.mnist import Split
+from digits.data.split import Split
 from tests.conftest import Patch, Run
 from tests.synthetic import Sheet, chosen, lamp
 

@@ -3,13 +3,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits_train.camera import fonts
 from digits_train.camera.glyphs import mnist_hands
 from digits_train.camera.ink import EM
 from digits_train.camera.lettering import write
 from digits_train.camera.marks import draw_mark
 from digits_train.camera.materials import Materials
+from digits_train.camera.ranges import RANGES
 from tests.train import short
 
 FONT = fonts.bundled()[0]
@@ -18,9 +19,10 @@ FONT = fonts.bundled()[0]
 def small_materials(digits: Split, bank: int = 400) -> Materials:
     """With few glyphs and texts."""
     random = np.random.default_rng(0)
-    texts = [write(text, FONT, random) for text in ("sum", "Tel.", "&", "O", "date")]
-    marks = [draw_mark(EM, random) for _ in range(20)]
-    return Materials(mnist_hands(digits, bank, random), (), [texts], marks)
+    wobble, pen = RANGES.text.wobble, RANGES.text.mark_pen
+    texts = [write(text, FONT, random, wobble) for text in ("sum", "Tel.", "&", "O", "date")]
+    marks = [draw_mark(EM, random, pen) for _ in range(20)]
+    return Materials(mnist_hands(digits, bank, random, RANGES.hand), (), [texts], marks, RANGES)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Short trainings on the subset of MNIST or pictures of bars, and a way to interrupt them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,27 +11,29 @@ import torch
 from msgspec.structs import replace
 from torch import Tensor
 
-from digits.data.datasets import Dataset
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.images.grey import Grey
 from digits.inference.interface import CROP_HEIGHT
-from digits_train import held_out, models, plots, run, trainer
+from digits_train import models, plots, run, trainer
 from digits_train.camera.crops import Crop
 from digits_train.camera.ink import Glyph
 from digits_train.camera.materials import Materials
-from digits_train.chunks import Batch, Chunks, to_batch
+from digits_train.camera.ranges import RANGES
+from digits_train.data import held_out
+from digits_train.data.datasets import Dataset
+from digits_train.data.detector_batches import DetectorBatches
+from digits_train.data.recognizer_batches import Batch, RecognizerBatches, to_batch
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.experiment import Experiment
 from digits_train.fit import fit
-from digits_train.recipes import Augmentation, DetectorRecipe, Recipe
+from digits_train.recipes import Augmentation, ClassifierRecipe, DetectorRecipe
 from digits_train.run import RunDir
 from digits_train.symbols import LabelledPage, Symbol, label_window
 from digits_train.tasks import Classification, detection, recognition, stream
 from digits_train.training import Metrics, Training
-from digits_train.windows import Windows
 
 SMALL = Augmentation(rotation=5, scale=0.05, shear=0.05, shift=0.5, elastic=0.2)
-RECIPE = Recipe(
+RECIPE = ClassifierRecipe(
     name="test", epochs=2, batch_size=20, learning_rate=5e-3, ema_decay=0.9, augmentation=SMALL
 )
 EXPERIMENT = Experiment(network="lenet5", recipe=RECIPE)
@@ -125,14 +127,10 @@ def page_of_bars(random: np.random.Generator, side: int) -> LabelledPage:
     return label_window(page, symbols)
 
 
-class BarWindows(Windows):
-    """What is hard changes all that a batch shows."""
-
-    def __getitem__(self, key: tuple[int, Sequence[int]]) -> list[LabelledPage]:
-        random, side = np.random.default_rng([self.seed, key[0], *key[1]]), self.recipe.window
-        own = round(self.recipe.own * self.size) if self.own else 0
-        drawn = [page_of_bars(random, side) for _ in range(self.size - own)]
-        return drawn + [self.own.window(random, side) for _ in range(own) if self.own]
+class BarDetectorBatches(DetectorBatches):
+    def __getitem__(self, number: int) -> list[LabelledPage]:
+        random, side = np.random.default_rng([self.seed, number]), self.recipe.window
+        return [page_of_bars(random, side) for _ in range(self.size)]
 
 
 def crop_of_bars(random: np.random.Generator) -> Crop:
@@ -152,7 +150,7 @@ def crops_of_bars(_: Materials, random: np.random.Generator, photographs: int) -
         yield crop_of_bars(random)
 
 
-class BarChunks(Chunks):
+class BarRecognizerBatches(RecognizerBatches):
     def __getitem__(self, number: int) -> list[Batch]:
         crops = crops_of_bars(self.materials, np.random.default_rng([self.seed, number]), 1)
         batches = self.passes * -(-256 // self.batch_size)  # as many as of a real one
@@ -165,12 +163,11 @@ class BarChunks(Chunks):
 def bar_patches() -> list[tuple[Any, str, Any]]:
     """What to set, to train on pictures of bars: object, attribute and value."""
     texts = [Glyph(np.full((40, width), 200, np.uint8)) for width in (20, 50, 90)]
-    materials = Materials((), (), [texts], ())
-    detectors = {"default": DETECTOR, "finetune": replace(DETECTOR, name="finetune", own=0.5)}
+    materials = Materials((), (), [texts], (), RANGES)
     return [
         *((module, "make_materials", lambda *_, **__: materials) for module in (held_out, stream)),
-        (detection, "Windows", BarWindows),
-        (recognition, "Chunks", BarChunks),
-        (models.DetectorNetwork, "recipes", detectors),
+        (detection, "DetectorBatches", BarDetectorBatches),
+        (recognition, "RecognizerBatches", BarRecognizerBatches),
+        (models.DetectorNetwork, "recipes", {"default": DETECTOR}),
         (models.RecognizerNetwork, "recipes", {"default": RECOGNIZER}),
     ]

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 from digits.__main__ import main
-from digits.data import mnist
-from digits.data.mnist import Split
+from digits.data.split import Split, SplitName, Splits
+from digits_train.data import mnist
 
 SUBSET = Path(__file__).parent.parent / "mnist_subset"
 
 
-def load(split: mnist.SplitName, data: Path | None = None) -> Split:
+def load(split: SplitName, data: Path | None = None) -> Split:
     """Load 800 digits for training, 200 for validation or 500 for test."""
     prefix = "t10k" if split == "test" else "train"
     images, labels = (
@@ -25,19 +25,20 @@ def load(split: mnist.SplitName, data: Path | None = None) -> Split:
     return Split(images[part], labels[part])
 
 
-def load_all(data: Path | None = None) -> mnist.Splits:
-    return {split: load(split) for split in get_args(mnist.SplitName)}
+def load_all(data: Path | None = None) -> Splits:
+    return {split: load(split) for split in get_args(SplitName)}
 
 
 def patches() -> list[tuple[Any, str, Any]]:
     """What to set, to load it, generate little and download no font: object, attribute, value."""
-    from digits_train import held_out, pools  # which import PyTorch
     from digits_train.camera import fonts
     from digits_train.camera.materials import make_materials
+    from digits_train.camera.ranges import Ranges
+    from digits_train.data import held_out, pools  # which import PyTorch
     from digits_train.tasks import stream
 
-    def few(digits: Split, seed: int, *_: int, use: str = "training") -> Any:
-        return make_materials(digits, seed, 20, 10, use=use)
+    def few(digits: Split, seed: int, ranges: Ranges, *_: int, use: str = "training") -> Any:
+        return make_materials(digits, seed, ranges, 20, 10, use=use)
 
     return [
         *((mnist, "load", load), (mnist, "load_all", load_all)),

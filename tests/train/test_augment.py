@@ -6,7 +6,7 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits_train import augment as augmentation
 from digits_train.augment import BatchRng
 from digits_train.recipes import Augmentation

@@ -19,7 +19,6 @@ from digits_train.structs import to_dict
 from tests.conftest import Patch, Run
 
 PROVENANCE = Provenance("0.0", default_experiment("lenet5", "classic"), 5, 50_000, 0.99)
-NAN = torch.full([10], float("nan"))
 
 
 def about(network: str) -> Provenance:
@@ -53,9 +52,9 @@ def test_checkpoint_round_trip(tmp_path: Path, network: str, monkeypatch: Patch)
         (
             {"fc3.bias": torch.zeros(11)},
             "lenet5",
-            r"fc3.bias is float32 \[11\], not float32 \[10\]",
+            "size mismatch for fc3.bias: .*; train it again",
         ),
-        ({"fc3.bias": NAN}, "lenet5", "fc3.bias has NaN or infinite weights; train it again"),
+        ({"fc4.bias": torch.zeros(1)}, "lenet5", 'Unexpected key.* "fc4.bias"'),
     ],
 )
 def test_unfitting_weights(
@@ -72,12 +71,7 @@ def test_unfitting_weights(
     [
         (lambda values: values.pop("progress"), "missing required field `progress`"),
         (lambda values: values.update(progress=2.5), "Expected `int`, got `float`"),
-        (lambda values: values.update(epochs=5), "it has epochs=5"),
-        (lambda values: values["experiment"].pop("seed"), "it has no experiment.seed"),
-        (
-            lambda values: values["experiment"]["camera"].pop("textures"),
-            "it has no experiment.camera.textures",
-        ),
+        (lambda values: values.update(epochs=5), "unknown field `epochs`"),
         (lambda values: values["experiment"]["recipe"].update(crops=5), "unknown field `crops`"),
     ],
 )
@@ -88,7 +82,7 @@ def test_values_of_another_version(
     damage(values)
     path = tmp_path / "old.safetensors"
     checkpoint.write(path, LeNet5().state_dict(), values)
-    message = rf"old.safetensors is not a checkpoint of this version of digits \(.*{complaint}"
+    message = rf"old.safetensors is damaged, or not a file of this version of .*{complaint}"
     for read in (checkpoint.load, checkpoint.describe):
         with pytest.raises(ModelError, match=message):
             read(path)
@@ -100,9 +94,8 @@ def test_damage_and_another_format(tmp_path: Path) -> None:
     checkpoint.save(path, LeNet5(), PROVENANCE)
     raw = path.read_bytes()
     for content, cause in (
-        (raw[:-1] + bytes([raw[-1] ^ 1]), "its SHA-256 isn't the one in its header"),
-        (raw.replace(b"0.99", b"0.98"), "its SHA-256 isn't"),
-        (raw.replace(b"checkpoint 3", b"checkpoint 2"), "its format isn't digits checkpoint 3"),
+        (raw[:-1], "Error while deserializing: incomplete"),
+        (raw.replace(b"checkpoint 4", b"checkpoint 3"), "its format isn't digits checkpoint 4"),
     ):
         path.write_bytes(content)
         with pytest.raises(ModelError, match=message + cause):
@@ -111,14 +104,15 @@ def test_damage_and_another_format(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("network", "changes"),
-    [("mine", None), ("lenet5", ["recipe.frames=0.5", "camera.textures=0.2"])],
+    [("mine", None), ("lenet5", ["recipe.frames=0.5", "camera.lens.curved=0.2"])],
 )
 def test_info_of_a_network_known_or_not(
     run: Run, tmp_path: Path, network: str, changes: list[str] | None
 ) -> None:
     path = RunDir(tmp_path).checkpoint
-    changed = change(about(network).experiment, ["recipe.frames=0.5", "camera.textures=0.2"])
-    checkpoint.save(path, models.Detector(), replace(PROVENANCE, experiment=changed))
+    changed = change(PROVENANCE.experiment, ["recipe.frames=0.5", "camera.lens.curved=0.2"])
+    renamed = replace(changed, network=network)
+    checkpoint.save(path, models.Detector(), replace(PROVENANCE, experiment=renamed))
     code, out, err = run("info", tmp_path)
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert (code, err) == (0, "")

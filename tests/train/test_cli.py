@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from digits_train import checkpoint
+from digits_train import checkpoint, models
+from digits_train.checkpoint import Provenance
+from digits_train.experiment import default_experiment
+from digits_train.run import RunDir
 from tests.conftest import Patch, Run
 from tests.train.short import FILES, interrupt_after
 
@@ -25,14 +28,18 @@ CONTINUES = "--resume continues as the run was started"
         ("--resume runs/x --network vgg16", 2, CONTINUES),
         ("--recipe finetune --data mine", 1, "recipe finetune needs --start: what to fine-tune"),
         pytest.param("--device cuda", 1, "PyTorch finds no cuda device", marks=NO_GPU),
-        ("--start bundled", 1, "recipe finetune needs --data: your own labelled pictures"),
+        ("--start run", 1, "recipe finetune needs --data: your own labelled pictures"),
         ("--start nowhere", 1, "name a run folder that `digits train` wrote"),
-        ("--start bundled --data pages.csv", 1, "a detector learns from them (--network detector)"),
+        ("--start run --data empty", 1, "no labelled pictures in empty: sort them into"),
+        ("--start run --data pages.csv", 1, "pages.csv has numbers, but single digits are wanted"),
     ],
 )
 def test_what_cannot_be_trained(run: Run, arguments: str, code: int, complaint: str) -> None:
     Path("empty").mkdir()
     Path("pages.csv").write_text("file,text\n")
+    Path("run").mkdir()
+    about = Provenance("0.1", default_experiment("lenet5", "classic"), 5, 800, 0.9)
+    checkpoint.save(RunDir(Path("run")).checkpoint, models.LeNet5(), about)
     stopped, out, err = run("train", *shlex.split(arguments))
     assert (stopped, out) == (code, "")
     assert complaint in " ".join(err.replace("│", "").split())

@@ -17,7 +17,7 @@ from torch import Tensor
 from digits.__main__ import main
 from digits.errors import DigitsError
 from digits_train import trainer
-from digits_train.distributed import CPU, DistributedContext
+from digits_train.distributed import CPU, DistributedContext, learning_cores, own_cores
 from digits_train.fit import fit
 from digits_train.tasks.task import AnyTask
 from digits_train.training import Metrics, Training
@@ -95,6 +95,15 @@ def test_error_of_the_main_process_ends_all_and_is_printed_by_it_alone(monkeypat
         with pytest.raises(end, match="no such file" if rank == 0 else "1"):
             DistributedContext(CPU.device, rank, 2).run_on_main(Mock(side_effect=error))
     assert sent == [error, None]
+
+
+def test_processes_divide_the_cores_of_their_machine(monkeypatch: Patch) -> None:
+    monkeypatch.setattr("digits.system.cpu_count", lambda: 12)
+    assert (own_cores(), learning_cores()) == (12, 8)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert (own_cores(), learning_cores()) == (6, 4)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "16")
+    assert (own_cores(), learning_cores()) == (1, 1)
 
 
 if __name__ == "__main__":

@@ -5,24 +5,23 @@ from pathlib import Path
 import pytest
 import torch
 from msgspec.structs import replace
-from torch import nn
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.errors import DigitsError
 from digits_train import checkpoint, models
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.experiment import Experiment
-from digits_train.recipes import Recipe
-from digits_train.training import Training, begin, restore
+from digits_train.recipes import ClassifierRecipe
+from digits_train.training import State, Training, begin, restore
 from tests.train.short import distance, fit_digits
 
 RECIPE = replace(
     models.LeNet5.recipes["quick"], epochs=3, batch_size=64, ema_decay=0.9, no_aug_fraction=0.0
 )
-PLAIN = Recipe(name="test", epochs=1)
+PLAIN = ClassifierRecipe(name="test", epochs=1)
 
 
-def begun(recipe: Recipe = RECIPE, network: str = "lenet5") -> Training:
+def begun(recipe: ClassifierRecipe = RECIPE, network: str = "lenet5") -> Training:
     return begin(Experiment(network=network, recipe=recipe), CPU.device)
 
 
@@ -30,7 +29,7 @@ def begun(recipe: Recipe = RECIPE, network: str = "lenet5") -> Training:
 def test_few_steps_of_layers_with_batch_norm_and_dropout(
     train_slice: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Restored, they end with the same weights; statistics are those of the trained network."""
+    """Restored, they end with the same weights."""
     groups = ((8, 8), (16, 16), (16, 16, 16), (32, 32, 32), (32, 32, 512))
     monkeypatch.setattr(models.VGG16, "GROUPS", groups)
     digits, state = train_slice[:41], tmp_path / "state"
@@ -39,16 +38,11 @@ def test_few_steps_of_layers_with_batch_norm_and_dropout(
     torch.manual_seed(999)
     next(fit_digits(parts, digits))
     parts.save(state)
-    values, tensors, _ = checkpoint.read(state)
+    values, tensors, _ = checkpoint.read(state, State)
     restored = restore(state, values, tensors, CPU.device)
     assert [validated["number"] for validated in fit_digits(restored, digits)] == [2, 3]
     for first, second in ((whole.model, restored.model), (whole.eval_model, restored.eval_model)):
         torch.testing.assert_close(first.state_dict(), second.state_dict(), rtol=0, atol=0)
-    first_layers = nn.Sequential(*[*whole.eval_model.children()][:3])
-    with torch.inference_mode():
-        means = first_layers(torch.tensor(digits.images[:, None])).mean((0, 2, 3))
-    kept = whole.eval_model.get_buffer("norm1_1.running_mean")
-    torch.testing.assert_close(kept, means, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +53,9 @@ def test_few_steps_of_layers_with_batch_norm_and_dropout(
         (replace(PLAIN, batch_size=1000, learning_rate=1e9), "loss 2.*, validation loss nan; try"),
     ],
 )
-def test_divergence_is_an_error(train_slice: Split, recipe: Recipe, complaint: str) -> None:
+def test_divergence_is_an_error(
+    train_slice: Split, recipe: ClassifierRecipe, complaint: str
+) -> None:
     with pytest.raises(DigitsError, match=f"training diverged before epoch 1: {complaint}"):
         list(fit_digits(begun(recipe), train_slice))
 

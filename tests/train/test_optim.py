@@ -7,9 +7,9 @@ from msgspec.structs import replace
 from torch import nn
 
 from digits_train import models, optim
-from digits_train.recipes import Recipe
+from digits_train.recipes import ClassifierRecipe
 
-PLAIN = Recipe(name="test", epochs=1)
+PLAIN = ClassifierRecipe(name="test", epochs=1)
 
 
 @pytest.mark.parametrize(

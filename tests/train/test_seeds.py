@@ -10,9 +10,11 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from digits.data.mnist import Split
-from digits_train import frames, models
+from digits.data.split import Split
+from digits_train import models
 from digits_train.camera.materials import Materials, make_materials
+from digits_train.camera.ranges import RANGES
+from digits_train.data import frames
 from digits_train.experiment import Experiment, default_experiment
 from docs.small_reader import SmallDetector, SmallRecognizer
 from tests.conftest import Patch
@@ -29,7 +31,7 @@ def trained(experiment: Experiment, seed: int) -> bytes:
 
 # What is drawn or trained with a seed.
 RANDOM: dict[str, Callable[[int, Materials, Split], Any]] = {
-    "materials": lambda seed, _, digits: make_materials(digits, seed, 9, 4, 1),
+    "materials": lambda seed, _, digits: make_materials(digits, seed, RANGES, 9, 4, 1),
     "frames": lambda seed, materials, _: frames.draw_digits(materials, 3, seed),
     "outliers": lambda seed, materials, _: frames.draw_outliers(materials, 3, seed),
     "classifier": lambda seed, *_: trained(short.EXPERIMENT, seed),

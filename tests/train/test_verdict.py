@@ -1,17 +1,14 @@
-"""What is told of data, of a training that failed, and of a fine-tuning."""
+"""What is told of data, and of a training that failed."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from digits.alignment import Score
-from digits.data.mnist import Split, SplitName
-from digits.errors import ModelError
+from digits.data.split import Split, SplitName
 from digits.evaluation.digits import Evaluation
 from digits_train import verdict
-from digits_train.verdict import Comparison
 
 ALL, MOST = [*range(10)] * 10, [*range(8)] * 13
 
@@ -70,34 +67,3 @@ def test_failure_of_detector(score: Score, fails: bool) -> None:
 @pytest.mark.parametrize(("accuracy", "fails"), [(0.1, True), (0.11, False)])
 def test_failure_of_recognizer(accuracy: float, fails: bool) -> None:
     assert (verdict.recognizer_failure(accuracy, 100) is not None) == fails
-
-
-MNIST = Comparison("validation digits of MNIST", 0.001, 10_000, 43, 50)
-
-
-@pytest.mark.parametrize(
-    ("tolerance", "total", "before", "after", "problem"),
-    [
-        (None, 40, 12, 11, ""),
-        (None, 1_040, 12, 12, "it reads your own pictures no better: 12 errors before, 12 after"),
-        (None, 0, 0, 0, "none of your own pictures were held back to measure with: label more"),
-        (0.001, 10_000, 40, 50, ""),
-        (0.001, 10_000, 40, 51, "it reads these worse: 40 errors before, 51 after, of 10,000"),
-    ],
-)
-def test_problem(
-    tolerance: float | None, total: int, before: int, after: int, problem: str
-) -> None:
-    compared = Comparison("these", tolerance, total, before, after)
-    assert compared.problem.startswith(problem) and bool(compared.problem) == bool(problem)
-
-
-@pytest.mark.parametrize("content", ["{}", "[" * 100_000, '{"comparison": [{"name": "own"}]}'])
-def test_damaged_summary(tmp_path: Path, content: str) -> None:
-    summary = tmp_path / "run.json"
-    summary.write_text(content)
-    message = (
-        f"{summary} doesn't compare .*: finish its training with .*--resume {tmp_path} --data ...`$"
-    )
-    with pytest.raises(ModelError, match=message):
-        verdict.load_comparisons(summary)

@@ -8,9 +8,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from digits.commands.options import Data, make_app, option, path_option
-from digits.commands.reports import print_report
 from digits.errors import DigitsError
-from digits.terminal import print_result, print_stderr
+from digits.terminal import print_result
 
 # Spelt out, because `--help` must not wait for torch.
 _NETWORKS = """\b
@@ -22,8 +21,7 @@ Networks (--network) and their recipes (--recipe):
                  48,000 steps of generated windows; quick: 8,000 steps
   recognizer     reads the crop of a number; default: 23,040 steps of generated
                  crops; quick: 7,680 steps
-  any of these   finetune, but for the recognizer: minutes on your own pictures, from
-                 --start
+  lenet5, vgg16  finetune: minutes on your own pictures, from --start
   FILE.py:CLASS  your own: any nn.Module from uint8 [n, 1, 28, 28] to logits
                  [n, 10], with the recipes classic, default and finetune unless it
                  has others; or a DetectorNetwork or RecognizerNetwork
@@ -31,7 +29,7 @@ Networks (--network) and their recipes (--recipe):
 
 _RECIPE = "How to train it; default: default, or finetune with --start."
 _SET = "Change a value, such as recipe.epochs=3; run.json has all. May be repeated."
-_START = "Start from these weights: fine-tune them on the pictures of --data, beside MNIST."
+_START = "Start from these weights: fine-tune a classifier on --data, beside MNIST."
 _RESUME = "Continue the interrupted run in this folder; your own --network again."
 _OTHERS = "--epochs", "--steps", "--batch-size", "--learning-rate", "--lr"
 
@@ -49,7 +47,7 @@ def train(
     seed: Annotated[
         int, option("N", "Seed of weights, order and augmentation.", min=0, max=2**63 - 1)
     ] = 0,
-    start: Annotated[Path | None, path_option("bundled|RUN|FILE.onnx", _START)] = None,
+    start: Annotated[Path | None, path_option("RUN", _START)] = None,
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="auto: a GPU if there is one.")
     ] = "auto",
@@ -73,8 +71,8 @@ def train(
         )
 
     # torch takes seconds to import and may not be installed; --help needs neither.
-    from digits_train import experiment, trainer, verdict
-    from digits_train.models import custom, register
+    from digits_train import experiment, trainer
+    from digits_train.models import custom, get_network, register
     from digits_train.run import find_run
     from digits_train.start import load_start
 
@@ -83,26 +81,20 @@ def train(
     with nullcontext() if custom.is_file(name) else _wrong_usage():
         name = register(name)
     if resume is None:
-        parent = None
+        finished = None
         if start is not None:
-            source = None if str(start) == "bundled" else start
-            parent = load_start(source, name if network else None)
-            name = parent.network
+            finished = load_start(start, name if network else None)
+            name = finished.network
         with _wrong_usage():
-            chosen = recipe or ("finetune" if parent else "default")
+            can_be_taught = finished and "finetune" in get_network(name).recipes
+            chosen = recipe or ("finetune" if can_be_taught else "default")
             planned = experiment.default_experiment(name, chosen, seed)
             planned = experiment.change(planned, changes or ())
-        result = trainer.train(planned, device, data, parent, out)
+        result = trainer.train(planned, device, data, finished, out)
     else:
         result = trainer.resume(find_run(resume), device, data)
     if result is not None:  # in the main process
         print_result(f"{result.run.folder}  {_accuracy(result.summary)}")
-        if "comparison" in result.summary:
-            compared = verdict.load_comparisons(result.run.summary)
-            rows = [comparison.row() for comparison in compared]
-            print_report({"comparison": rows}, as_json=False)
-            for problem in filter(None, (comparison.problem for comparison in compared)):
-                print_stderr(f"warning: {problem}; `digits export` will want --force")
         if result.failure:
             raise DigitsError(result.failure)
 
@@ -118,7 +110,10 @@ def _wrong_usage() -> Iterator[None]:
 def _accuracy(summary: dict[str, Any]) -> str:
     values = {name.removeprefix("validation_"): value for name, value in summary.items()}
     if "test_accuracy" in values:
-        return f"validation {values['accuracy']:.2%}  test {values['test_accuracy']:.2%}"
+        text = f"validation {values['accuracy']:.2%}  test {values['test_accuracy']:.2%}"
+        if "own_pictures" in values:
+            text += f"  {values['own_errors']} errors in {values['own_pictures']} of your own"
+        return text
     if "numbers" in values:
         rates = f"symbol errors {values['errors']:.2%}  invented {values['invented']:.2%}"
         return f"validation {values['accuracy']:.2%} of {values['numbers']} numbers  {rates}"

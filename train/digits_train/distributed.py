@@ -34,7 +34,7 @@ class DistributedContext:
     def is_main(self) -> bool:  # which evaluates, writes files and prints
         return self.rank == 0
 
-    def share(self, count: int) -> int:
+    def local_batch_size(self, count: int) -> int:
         """How many of so many examples this process learns from."""
         return count * (self.rank + 1) // self.world_size - count * self.rank // self.world_size
 
@@ -107,12 +107,17 @@ def has_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and bool(supported())
 
 
+def own_cores() -> int:
+    """How many of this machine's cores are for this process, of those that torchrun started."""
+    return max(1, system.cpu_count() // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
+
+
 def learning_cores() -> int:
-    """Of this machine's cores those that learn where the others compose the examples: two thirds.
+    """Of these cores those that learn where the others compose the examples: two thirds.
 
     A core composes about twice as many windows as one learns from.
     """
-    return max(1, round(2 / 3 * system.cpu_count()))
+    return max(1, round(2 / 3 * own_cores()))
 
 
 def set_threads(threads: int | None, device: torch.device) -> None:

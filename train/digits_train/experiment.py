@@ -7,12 +7,13 @@ from typing import Any, Literal, get_args, get_type_hints
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from digits.errors import DigitsError
 from digits_train.camera.fonts import LIST_SHA256
-from digits_train.camera.ranges import RANGES, Ranges
+from digits_train.camera.ranges import Ranges
 from digits_train.models import get_network
-from digits_train.recipes import AnyRecipe, Recipe
+from digits_train.recipes import AnyRecipe
 from digits_train.structs import differences, to_dict
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -22,11 +23,12 @@ _SETTABLE = "recipe", "camera", "precision"
 _ALL_NAMES = "recipes.py and camera/ranges.py in digits_train have all names"
 
 
-class Experiment(Struct, frozen=True, kw_only=True):
+class Experiment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """On the same machine, equal experiments give equal weights.
 
-    network: its name. camera: how the pictures vary that it learns from; the network's own takes
-    those that it is validated on, so that experiments can be compared. fonts: SHA-256 of the list
+    network: its name. camera: how the pictures vary that it learns from, None if it learns from
+    none; the network's own takes those that it is validated on, so that experiments can be
+    compared. fonts: SHA-256 of the list
     of those that they are written with. precision: of convolutions and products in training; auto:
     bfloat16 if network and device gain from it. data_sha256: of the training data, by name. init:
     SHA-256 of the file whose weights the training starts from.
@@ -34,7 +36,7 @@ class Experiment(Struct, frozen=True, kw_only=True):
 
     network: str
     recipe: AnyRecipe
-    camera: Ranges = RANGES
+    camera: Ranges | None = None
     fonts: str = LIST_SHA256
     seed: int = 0
     precision: Precision = "auto"
@@ -47,7 +49,9 @@ def default_experiment(network: str, recipe: str = "default", seed: int = 0) -> 
     kind = get_network(network)
     if recipe not in kind.recipes:
         raise DigitsError(f"no recipe called {recipe!r}; there are: {', '.join(kind.recipes)}")
-    return Experiment(network=network, recipe=kind.recipes[recipe], camera=kind.camera, seed=seed)
+    chosen = kind.recipes[recipe]
+    camera = kind.camera if chosen.draws else None
+    return Experiment(network=network, recipe=chosen, camera=camera, seed=seed)
 
 
 def changes(experiment: Experiment) -> list[str]:
@@ -62,7 +66,7 @@ def changes(experiment: Experiment) -> list[str]:
     return [
         change
         for group in ("recipe", "camera")
-        for change in differences(values[group], usual[group], group)
+        for change in differences(values[group] or usual[group], usual[group], group)
     ]
 
 
@@ -72,8 +76,12 @@ def change(experiment: Experiment, assignments: Iterable[str]) -> Experiment:
     assignments: such as "recipe.ema_decay=0.9995", or with another JSON value. Raises DigitsError
     if there is no such value, or if it can't be that one.
     """
-    values, camera = to_dict(experiment), experiment.camera
+    network = get_network(experiment.network)
+    usual = experiment.camera or network.camera
+    values = to_dict(replace(experiment, camera=usual))
     settable = {name: values[name] for name in _SETTABLE}
+    for section in network.undrawn:
+        del settable["camera"][section]
     for assignment in assignments:
         path, _, text = assignment.partition("=")
         *groups, name = path.split(".")
@@ -93,11 +101,10 @@ def change(experiment: Experiment, assignments: Iterable[str]) -> Experiment:
             cause, _, path = str(error).replace("`", "").partition(" - at $.")
             cause += _choices(experiment, path) if "enum" in cause else ""
             raise DigitsError(f"--set {assignment}: {cause[0].lower()}{cause[1:]}") from error
-    recipe = experiment.recipe
-    draws = not isinstance(recipe, Recipe) or recipe.frames or recipe.outlier_weight
-    if experiment.camera != camera and not draws:
+    recipe, camera = experiment.recipe, experiment.camera or usual
+    if not recipe.draws and camera != usual:
         raise DigitsError(f"--set camera: the recipe {recipe.name} draws no pictures")
-    return experiment
+    return replace(experiment, camera=camera if recipe.draws else None)
 
 
 def _choices(experiment: Experiment, path: str) -> str:

@@ -10,16 +10,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import update_bn
 
 from digits.errors import DigitsError
 from digits_train.optim import learning_rate, update_ema
 from digits_train.tasks.task import AnyTask
 from digits_train.training import Metrics, Training
-
-# Steps, too few for batch norm's moving averages to forget the random network at the beginning
-# (VGG-16, 140 pictures, 24 steps: 14 % of the training digits are read right, with this 82 %).
-_SHORT = 200
 
 
 def fit(
@@ -43,13 +38,10 @@ def fit(
             means, examples = _train(network, training, task, batches, steps, on_step)
             trained = time.perf_counter()
             with _autocast(training, task):
-                if task.steps < _SHORT:
-                    update_bn([task.samples.to(dist.device)], training.eval_model)
                 measure = partial(_measure, training, task, means, started)
-                measured, hard = dist.run_on_main(measure)
+                measured = dist.run_on_main(measure)
             measured["images_per_second"] = examples / (trained - started)
             training.history.append(measured)
-            training.hard[training.step] = hard
             yield measured
 
 
@@ -96,13 +88,8 @@ def _autocast(training: Training, task: AnyTask) -> torch.autocast:
     return torch.autocast(task.dist.device.type, torch.bfloat16, enabled=bfloat16)
 
 
-def _measure(
-    training: Training, task: AnyTask, means: Metrics, started: float
-) -> tuple[Metrics, list[int]]:
-    """Validate the network, and find what it mistakes.
-
-    Raises DigitsError if the training has diverged.
-    """
+def _measure(training: Training, task: AnyTask, means: Metrics, started: float) -> Metrics:
+    """Validate the network. Raises DigitsError if the training has diverged."""
     unit = training.experiment.recipe.unit
     number = training.step if unit == "step" else training.step // task.interval
     validated = task.validate(training.eval_model)
@@ -113,9 +100,8 @@ def _measure(
             f"training diverged before {unit} {number}: loss {loss:.4g}, validation loss"
             f" {validation_loss:.4g}; try a smaller --set recipe.learning_rate"
         )
-    hard = task.find_hard(training.eval_model, training.step)
     seconds = time.perf_counter() - started
-    return {"number": number, **means, **validated, "seconds": seconds}, hard
+    return {"number": number, **means, **validated, "seconds": seconds}
 
 
 def _seed(training: Training, rank: int) -> None:

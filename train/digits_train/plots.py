@@ -5,7 +5,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
 from digits.alignment import Score
@@ -15,15 +20,10 @@ from digits.evaluation.pages import PageEvaluation
 from digits.files import write_drawing
 from digits.inference.interface import SYMBOLS
 from digits.text import escape_control
-from digits_train.matplotlib_data import own_settings
 from digits_train.symbols import Match
 
-with own_settings():
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Rectangle
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
-
+# Importing it has read the current folder's `matplotlibrc`, which may be anyone's and run LaTeX.
+matplotlib.rcdefaults()
 
 # Distinguishable in print and for colour-blind readers (Okabe and Ito, 2008).
 _ORANGE, _BLUE = "#E69F00", "#0072B2"

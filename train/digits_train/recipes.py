@@ -56,10 +56,13 @@ class BaseRecipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     weight_decay: NotNegative = 0.0  # of kernels and matrices; never of biases and batch norm
     # Of the weights' moving average; if set, that is the result.
     ema_decay: Annotated[float, Meta(ge=0, lt=1)] | None = None
-    # Of one's own pictures, to fine-tune a network on: per training digit, or of the windows.
-    own: Share = 0.0
 
     unit: ClassVar[Literal["epoch", "step"]] = "step"
+
+    @property
+    def draws(self) -> bool:
+        """Whether the camera draws pictures to learn from."""
+        return True
 
     @property
     def total(self) -> int:
@@ -67,17 +70,22 @@ class BaseRecipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         raise NotImplementedError
 
 
-class Recipe(BaseRecipe, frozen=True, kw_only=True, tag="classifier"):
+class ClassifierRecipe(BaseRecipe, frozen=True, kw_only=True, tag="classifier"):
     """How to train a network to classify digits, with cross-entropy."""
 
     epochs: Count
     augmentation: Augmentation | None = None  # None: the digits as they are
     no_aug_fraction: Share = 0.0  # share of the epochs, the last ones, that do without it
-    # What to add to the training digits (`digits_train.pools`).
+    # What to add to the training digits (`digits_train.data.pools`).
     frames: NotNegative = 0.0  # of generated pictures of digits, per training digit
     outlier_weight: NotNegative = 0.0  # of the loss on non-digits, a fourth as many as the digits
+    own: Share = 0.0  # of one's own pictures, per training digit, to fine-tune a network on
 
     unit = "epoch"
+
+    @property
+    def draws(self) -> bool:
+        return bool(self.frames or self.outlier_weight)
 
     @property
     def total(self) -> int:
@@ -121,9 +129,9 @@ class RecognizerRecipe(StreamRecipe, frozen=True, kw_only=True, tag="recognizer"
     passes: Count = 3  # how often each crop is shown, augmented: composing takes longer
 
 
-AnyRecipe = Recipe | DetectorRecipe | RecognizerRecipe
+AnyRecipe = ClassifierRecipe | DetectorRecipe | RecognizerRecipe
 
-CLASSIC = Recipe(name="classic", epochs=5)
+CLASSIC = ClassifierRecipe(name="classic", epochs=5)
 # A fifth weaker: loss 0.0187, a fifth stronger: 0.0212, instead of 0.0184.
 WRITING = Augmentation(
     rotation=10,
@@ -139,7 +147,7 @@ WRITING = Augmentation(
 # Corrupted digits 94.8 instead of 90.7 %; twice as much gains nothing.
 AUGMENTATION = replace(WRITING, lines=0.03, paper=0.015, specks=0.015, outline=0.007)
 # For LeNet-5.
-QUICK = Recipe(
+QUICK = ClassifierRecipe(
     name="quick",
     epochs=30,
     optimizer="sgd",

@@ -69,14 +69,12 @@ class LabelledPage(NamedTuple):
     """A page and its symbols.
 
     pixels: uint8 [height, width], grey. doubtful: boxes in which finding something is neither right
-    nor wrong. known: boxes outside of which nothing is known; None if all is. text: where a page
-    has a number a line, and nothing else, its lines.
+    nor wrong. text: where a page has a number a line, and nothing else, its lines.
     """
 
     pixels: NDArray[np.uint8]
     truth: Truth
     doubtful: Sequence[Box] = ()
-    known: Sequence[Box] | None = None
     text: str = ""
 
     def match(self, boxes: NDArray[Any], symbols: NDArray[np.int64]) -> "Match":
@@ -104,10 +102,7 @@ class LabelledPage(NamedTuple):
 
 
 def label_window(
-    pixels: NDArray[np.uint8],
-    symbols: Sequence[Symbol],
-    doubtful: Sequence[Box] = (),
-    known: Sequence[Box] | None = None,
+    pixels: NDArray[np.uint8], symbols: Sequence[Symbol], doubtful: Sequence[Box] = ()
 ) -> LabelledPage:
     """A page with those symbols that a detector should find in a single look.
 
@@ -122,7 +117,7 @@ def label_window(
     unfit = [symbols[index] for index in np.flatnonzero(~fit).tolist()]
     parts = [_doubtful_part(symbol) for symbol in unfit if symbol.height <= _VAGUE]
     truth = Truth(boxes[wanted], labels[wanted])
-    return LabelledPage(pixels, truth, [*doubtful, *cut_off, *parts], known)
+    return LabelledPage(pixels, truth, [*doubtful, *cut_off, *parts])
 
 
 def _doubtful_part(symbol: Symbol) -> Box:

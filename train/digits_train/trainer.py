@@ -1,6 +1,5 @@
 """One training run, new or resumed, to a run folder with all its files."""
 
-import copy
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -10,20 +9,19 @@ from typing import Any, NamedTuple
 import torch
 from msgspec.structs import replace
 
-from digits.data import datasets
 from digits.errors import DigitsError, Interrupted
 from digits.terminal import print_stderr, progress_bar
 from digits_train import checkpoint, training, verdict
+from digits_train.data import datasets, mnist
 from digits_train.distributed import DistributedContext, has_bfloat16, init_distributed
 from digits_train.experiment import Experiment
 from digits_train.fit import fit
-from digits_train.models import BaseNetwork, get_network
+from digits_train.models import get_network
 from digits_train.run import RunDir, create_run
-from digits_train.start import Start, restore_norms
-from digits_train.structs import to_dict
+from digits_train.start import Start
 from digits_train.tasks import TASKS
 from digits_train.tasks.task import AnyTask
-from digits_train.training import Training
+from digits_train.training import State, Training
 
 _TIMED_STEPS = 10  # by which the time of all is estimated
 _LONG_TRAINING = 60  # seconds, of which the estimate is printed
@@ -49,20 +47,15 @@ def train(
 ) -> TrainResult | None:
     """Train a network, into `out` or a new folder under runs/.
 
-    device: auto, cpu, cuda or mps. data: see `digits.data.datasets.load`. start: the same network,
-    whose weights to start from. Returns None in all processes but the main one. Raises Interrupted
-    after Ctrl-C, and DigitsError if something is missing or the training diverges; the last
-    checkpoint is then kept.
+    device: auto, cpu, cuda or mps. data: see `digits_train.data.datasets.load`. start: the same
+    network, whose weights to start from. Returns None in all processes but the main one. Raises
+    Interrupted after Ctrl-C, and DigitsError if something is missing or the training diverges; the
+    last checkpoint is then kept.
     """
     with init_distributed(device) as dist, _lack_of_memory_reported(), ExitStack() as lock:
-        # A copy as it is: the same network finds the symbols of one's own pages in a resumed run.
-        parent = copy.deepcopy(start.model) if start and experiment.recipe.own else None
         experiment = replace(experiment, init=start and start.sha256)
-        task = make_task(experiment, data, parent, dist)
-        if start:
-            restore_norms(start.model, task.samples)
+        task = make_task(experiment, data, dist)
         new = training.begin(task.experiment, dist.device, start and start.model)
-        new.parent = parent
         name = experiment.network
         run = dist.run_on_main(lambda: lock.enter_context(create_run(name, out)))
         try:
@@ -82,30 +75,25 @@ def resume(run: RunDir, device: str = "auto", data: Path | None = None) -> Train
     with init_distributed(device) as dist, _lack_of_memory_reported(), ExitStack() as lock:
         # The folder may exist on the main process's machine only.
         dist.run_on_main(lambda: lock.enter_context(run.lock()))
-        values, tensors, _ = dist.run_on_main(lambda: checkpoint.read(run.state))
-        resumed = training.restore(run.state, values, tensors, dist.device)
-        task = make_task(resumed.experiment, data, resumed.parent, dist)
+        state, tensors, _ = dist.run_on_main(lambda: checkpoint.read(run.state, State))
+        resumed = training.restore(run.state, state, tensors, dist.device)
+        task = make_task(resumed.experiment, data, dist)
         return _train_to_end(run, resumed, task)
 
 
-def make_task(
-    experiment: Experiment, data: Path | None, parent: BaseNetwork | None, dist: DistributedContext
-) -> AnyTask:
+def make_task(experiment: Experiment, data: Path | None, dist: DistributedContext) -> AnyTask:
     """Load what a network learns from, and complete its experiment.
 
-    parent: the network that is fine-tuned, as it was. The main process loads what may have to be
-    downloaded for the others, too. Raises DigitsError if something is missing, or if the data
-    aren't those that the experiment names.
+    The main process loads what may have to be downloaded for the others, too. Raises DigitsError if
+    something is missing, or if the data aren't those that the experiment names.
     """
     network, recipe = get_network(experiment.network), experiment.recipe
-    if recipe.own and parent is None:
-        raise DigitsError(f"the recipe {recipe.name} needs --start: what to fine-tune")
     if recipe.batch_size < 2 * dist.world_size:  # batch norm can't measure one digit's variance
         raise DigitsError(
             f"recipe.batch_size={recipe.batch_size} is too small: each process needs at least 2"
         )
     kind = TASKS[network.task]
-    dataset = dist.run_on_main(lambda: kind.load(experiment, data, parent))
+    dataset = dist.run_on_main(lambda: kind.load(experiment, data))
     if experiment.data_sha256:
         datasets.verify_checksums(dataset, experiment.data_sha256, data)
     if dist.is_main:
@@ -116,7 +104,7 @@ def make_task(
         gains = network.mixed_precision and has_bfloat16(dist.device)
         precision = "bfloat16" if gains else "float32"
     complete = replace(experiment, precision=precision, data_sha256=dataset.sha256)
-    return kind(complete, dataset, parent and parent.to_device(dist.device).eval(), dist)
+    return kind(complete, dataset, dist)
 
 
 def _train_to_end(run: RunDir, state: Training, task: AnyTask) -> TrainResult | None:
@@ -134,7 +122,7 @@ def _train_to_end(run: RunDir, state: Training, task: AnyTask) -> TrainResult | 
             raise SystemExit(1) from None
         number = round(state.history[-1]["number"]) if state.history else 0
         done = f"{recipe.unit} {number} is kept" if number else f"before the first {recipe.unit}"
-        own = " --data ..." if recipe.own else ""
+        own = "" if state.experiment.data_sha256 == mnist.SHA256 else " --data ..."
         raise Interrupted(
             f"interrupted: {done}; go on with `digits train --resume {run.folder}{own}`"
         ) from None
@@ -172,8 +160,6 @@ def _finish(run: RunDir, state: Training, task: AnyTask) -> TrainResult:
     with progress_bar() as bar:
         bar.add_task("evaluating", total=None)
         results, failure = task.evaluate(state.eval_model, run.folder)
-        if state.experiment.recipe.own:
-            results["comparison"] = [*map(to_dict, task.compare(state.eval_model))]
     plots.curves(run.folder / "curves.png", state.history, state.experiment.recipe.unit)
     seconds = round(sum(measured["seconds"] for measured in state.history), 1)
     summary = state.summary() | {"seconds": seconds} | results

@@ -1,7 +1,6 @@
 """A training so far: all that a later process needs to continue it."""
 
 import copy
-import math
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,46 +8,47 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from msgspec import Struct
 from torch import Tensor
 
 import digits
 from digits.errors import DigitsError, ModelError
 from digits_train import checkpoint, models, optim
 from digits_train.camera.fonts import LIST_SHA256
+from digits_train.checkpoint import Tensors
 from digits_train.distributed import DistributedContext, set_threads
 from digits_train.experiment import Experiment
 from digits_train.models import BaseNetwork
-from digits_train.structs import from_dict, to_dict
+from digits_train.structs import to_dict
 
-# A row of metrics.csv: these columns, and what a task adds (`digits_train.tasks`).
+# A row of metrics.csv: number (of finished epochs or steps), train_loss, validation_loss,
+# validation_accuracy, seconds, images_per_second, and what a task adds (`digits_train.tasks`).
 Metrics = dict[str, float]
-_COMMON = {
-    "number",  # of finished epochs or steps
-    *("train_loss", "validation_loss"),  # means over the examples
-    "validation_accuracy",  # 0 to 1
-    "seconds",  # of training and validation
-    "images_per_second",  # of training alone
-}
+
+
+class State(Struct, forbid_unknown_fields=True):
+    """What a state says beside its tensors; see `Training`."""
+
+    experiment: Experiment
+    step: int
+    history: list[dict[str, Any]]
+    machines: list[dict[str, Any]]
 
 
 @dataclass
 class Training:
     """A network in training.
 
-    ema_model: moving average of the model, if the recipe wants one. parent: the network that is
-    fine-tuned, as it was. step: how many are finished. history: what each validation measured.
-    hard: what the network was found to mistake after a step, see `digits_train.mining`. machines:
-    what it was trained with.
+    ema_model: moving average of the model, if the recipe wants one. step: how many are finished.
+    history: what each validation measured. machines: what it was trained with.
     """
 
     experiment: Experiment
     model: BaseNetwork
     optimizer: torch.optim.Optimizer
     ema_model: BaseNetwork | None = None
-    parent: BaseNetwork | None = None
     step: int = 0
     history: list[Metrics] = field(default_factory=list)
-    hard: dict[int, list[int]] = field(default_factory=dict)
     machines: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -86,19 +86,13 @@ class Training:
             tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
         for number, moments in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{key}": value for key, value in moments.items()}
-        values = {
-            "experiment": to_dict(self.experiment),
-            "step": self.step,
-            "history": self.history,
-            "hard": [*self.hard.items()],
-            "machines": self.machines,
-        }
-        checkpoint.write(path, tensors, values)
+        state = State(self.experiment, self.step, self.history, self.machines)
+        checkpoint.write(path, tensors, to_dict(state))
 
     def networks(self) -> dict[str, BaseNetwork]:
         """Those that there are, by their names in a state."""
-        networks = {"model": self.model, "average": self.ema_model, "parent": self.parent}
-        return {name: network for name, network in networks.items() if network is not None}
+        average = {} if self.ema_model is None else {"average": self.ema_model}
+        return {"model": self.model, **average}
 
 
 def begin(
@@ -118,26 +112,18 @@ def begin(
     return Training(experiment, model, optim.make_optimizer(model, experiment.recipe), ema_model)
 
 
-def restore(
-    path: Path, values: dict[str, Any], tensors: Mapping[str, Tensor], device: torch.device
-) -> Training:
+def restore(path: Path, state: State, tensors: Tensors, device: torch.device) -> Training:
     """Make a training of what `Training.save` wrote, on this or another kind of device.
 
-    path: the file, for errors. Raises ModelError if a value is missing, unknown, of another type or
-    doesn't fit the others, or if it is a user's own network, which must be named again.
+    path: the file, for errors. Raises ModelError if the tensors don't fit, or if it is a user's own
+    network, which must be named again.
     """
     try:
-        training = begin(from_dict(Experiment, values["experiment"]), device)
-        if training.experiment.fonts != LIST_SHA256:
+        if state.experiment.fonts != LIST_SHA256:
             raise ValueError("it draws with other fonts")
-        training.step = int(values["step"])
-        training.history = [_checked(row) for row in values["history"]]
-        training.hard = {int(step): [*map(int, hard)] for step, hard in values["hard"]}
-        training.machines = [*values["machines"]]
-        if training.step < 0 or bool(training.step) != bool(training.history):
-            raise ValueError("wrong number of steps")
-        if training.experiment.recipe.own:
-            training.parent = models.get_network(training.experiment.network)().eval()
+        training = begin(state.experiment, device)
+        training.step, training.history = state.step, state.history
+        training.machines = state.machines
         for name, network in training.networks().items():
             network.load_weights(_subset(tensors, name))
         _load_optimizer(training, _subset(tensors, "optimizer"))
@@ -146,7 +132,7 @@ def restore(
         raise
     except DigitsError as error:
         raise ModelError(f"{path} can't be used: {error}") from error
-    except (LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError) as error:
         raise ModelError(f"{path} is damaged, or of another version of digits: {error}") from error
 
 
@@ -157,7 +143,7 @@ def _subset(tensors: Mapping[str, Tensor], group: str) -> dict[str, Tensor]:
 
 
 def _load_optimizer(training: Training, tensors: Mapping[str, Tensor]) -> None:
-    """Give the optimizer its moments. Raises ValueError if they don't fit the weights."""
+    """Give the optimizer its moments."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         number, _, key = name.partition(".")
@@ -165,19 +151,8 @@ def _load_optimizer(training: Training, tensors: Mapping[str, Tensor]) -> None:
     optimizer = training.optimizer
     # The groups come from the recipe.
     optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
-    # Fused kernels check neither shapes nor memory layouts, of which a file has none.
-    for parameter in training.model.parameters() if training.step else ():
-        moments = optimizer.state[parameter]
-        fit = all(value.ndim == 0 or value.shape == parameter.shape for value in moments.values())
-        if not moments or not fit or not all(value.isfinite().all() for value in moments.values()):
-            raise ValueError("the optimizer's state doesn't fit the weights")
+    # A file has no memory layouts, which fused kernels don't check.
+    for parameter, moments in optimizer.state.items():
         for key, value in moments.items():
             if value.ndim:
                 moments[key] = torch.empty_like(parameter).copy_(value)
-
-
-def _checked(row: Metrics) -> Metrics:
-    """Raises ValueError, TypeError or AttributeError if a row isn't one of metrics.csv."""
-    if not (row.keys() >= _COMMON and all(map(math.isfinite, row.values()))):
-        raise ValueError("metrics are missing")
-    return row

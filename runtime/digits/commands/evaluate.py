@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,9 +12,8 @@ from digits import tables
 from digits.classifier import DEFAULT_MAX_ERRORS, Classifier
 from digits.commands.tasks import ClassifierOptions, ReadForm, ReadNumbers
 from digits.constraints.constraints import Constraints
-from digits.data import datasets, mnist
-from digits.data.image_folder import has_pictures, read_pictures
-from digits.data.mnist import Split
+from digits.data.image_folder import checksum, has_pictures, read_pictures
+from digits.data.split import Split, SplitName
 from digits.data.table import Label, OnError, has_column, page_text, read_labels
 from digits.errors import DataError, DigitsError, PictureError
 from digits.evaluation.acceptance import calibrate, save
@@ -46,12 +45,16 @@ class Report(NamedTuple):
 
 
 def evaluate_digits(
-    classifier_options: ClassifierOptions, data: Path | None, on_error: OnError
+    classifier_options: ClassifierOptions,
+    data: Path | None,
+    on_error: OnError,
+    load_mnist: Callable[[SplitName, Path | None], Split],
 ) -> Report:
     """Measure how well a classifier reads digits.
 
-    data: see `read_pictures`; or a folder of MNIST, whose test digits are read (see `mnist.load`).
+    data: see `read_pictures`; or a folder of MNIST, whose test digits are read.
     on_error: called for each picture that can't be read.
+    load_mnist: `digits_train.data.mnist.load`.
 
     Raises DataError if no picture can be read, and ModelError.
     """
@@ -60,13 +63,13 @@ def evaluate_digits(
     evaluation = Evaluation(network.metadata.rejection_threshold)
     if data is not None and has_pictures(data):
         name, pictures = str(data), [*read_pictures(data, on_error, classifier)]
-        if datasets.checksum(pictures) in network.metadata.data_sha256:
+        if checksum(pictures) in network.metadata.data_sha256:
             print_stderr(f"warning: {network.name} learned from most of these pictures")
         for digit in pictures:
             split = Split(digit.frame[None], np.array([digit.label], np.uint8))
             evaluation.add(split, np.array([digit.probabilities], np.float32), [digit.name])
     else:
-        name, digits = "MNIST's test digits", mnist.load("test", data)
+        name, digits = "MNIST's test digits", load_mnist("test", data)
         starts = range(0, len(digits), _BATCH_SIZE)
         for start in track(starts, len(starts), "evaluating"):
             batch = digits[start : start + _BATCH_SIZE]

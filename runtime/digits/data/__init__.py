@@ -1,1 +1,1 @@
-"""Labelled digits: MNIST, folders and tables of pictures."""
+"""Labelled digits: folders and tables of pictures."""

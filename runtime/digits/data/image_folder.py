@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.data import table
-from digits.data.mnist import SplitName
+from digits.data.split import SplitName
 from digits.data.table import LABELS, NO_DIGIT, OnError
 from digits.errors import DataError, PictureError
 from digits.images.formats import SUFFIXES
@@ -110,6 +110,33 @@ def assign_split(digest: bytes, group: str = "") -> SplitName:
     if group:
         digest = hashlib.sha256(group.encode(errors="surrogateescape")).digest()
     return _SPLITS.get(int.from_bytes(digest[:8]) % 7, "train")
+
+
+def unique(pictures: Iterable[Digit], on_error: OnError) -> list[Digit]:
+    """Each picture once, in an order that depends on nothing else.
+
+    on_error: called for each picture with several labels, which is left out.
+    """
+    digits, contradictory = dict[bytes, Digit](), set[bytes]()
+    # The order of hashes means nothing, so the first thousand calibrate as well as any others.
+    for digit in sorted(pictures, key=lambda digit: (digit.digest, digit.label, digit.split)):
+        first = digits.setdefault(digit.digest, digit)
+        if first.label != digit.label:
+            contradictory.add(digit.digest)
+            labels = f"{LABELS[first.label]} and {LABELS[digit.label]}"
+            names = f"{first.name} and {digit.name}"
+            on_error(DataError(f"{names} look the same, but are labelled {labels}"))
+    return [digit for digit in digits.values() if digit.digest not in contradictory]
+
+
+def checksum(digits: Iterable[Digit]) -> str:
+    """The SHA-256 of these pictures, their labels, and splits that a group has decided."""
+    content = hashlib.sha256()
+    for digit in unique(digits, lambda error: None):
+        is_split_by_content = digit.split == assign_split(digit.digest)
+        split = "" if is_split_by_content else digit.split
+        content.update(digit.digest + bytes([digit.label]) + split.encode())
+    return content.hexdigest()
 
 
 def has_pictures(data: Path) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.errors import ModelError
 from digits.evaluation.statistics import Calibration, ratio, wilson_interval
 from digits.inference.model import are_probabilities

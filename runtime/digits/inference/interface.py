@@ -18,10 +18,6 @@ SYMBOLS = "0123456789-."  # that a detector finds; a decimal comma is a "." too
 CROP_HEIGHT, CROP_MULTIPLE, CROP_MAX_WIDTH = 48, 16, 1024
 PAPER, INK = 64, 192  # levels of a crop; darker ink than most is up to 255
 
-# An x86 processor without VNNI adds two products of uint8 and int8 in int16, which saturates above
-# 32,767. 2 · 255 · 64 is 32,640: seven bits give the same sums everywhere.
-QMAX = 64  # of the weights of an int8 network
-
 
 class Tensor(NamedTuple):
     """An input or an output. shape: without the batch; a text in it stands for any length."""

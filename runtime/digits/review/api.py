@@ -55,14 +55,13 @@ class Review(Application):
         # By the item's index: its label, and the size that the file had before it.
         self._stored = dict[str, tuple[str, int]]()
         self._lock = asyncio.Lock()  # one at a time: a picture may take much memory
-        network = "--network detector " if has_numbers else ""
-        data = shlex.quote(str(labels.path))
+        command = "eval --numbers" if has_numbers else "train --start runs/lenet5 --data"
         self._state = {
             "total": len(items),
             "unsure": sum(item.is_unsure for item in items),
             "before": labelled_before,
             "numbers": has_numbers,
-            "next": f"digits train {network}--start bundled --data {data}",
+            "next": f"digits {command} {shlex.quote(str(labels.path))}",
         }
         routes = [
             *Page("digits.review").routes(),

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from digits.commands import reports
-from digits.data import datasets
-from digits.data.image_folder import read_pictures
+from digits.data.image_folder import checksum, read_pictures
 from digits.inference.metadata import add_metadata
 from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR
 from tests.conftest import Patch, Run
@@ -32,8 +31,8 @@ def test_pictures_that_a_network_learned_from(
     table = tmp_path / "labels.csv"
     table.write_text("\n".join(["file,digit", *(f"{path},{path.stem}" for path in pictures)]))
     model = tmp_path / "a.onnx"
-    checksum = datasets.checksum(read_pictures(table, print))
-    changed = replace(METADATA, data_sha256=json.dumps({"pictures": checksum}))
+    learned = checksum(read_pictures(table, print))
+    changed = replace(METADATA, data_sha256=json.dumps({"pictures": learned}))
     model.write_bytes(add_metadata(RAW, changed))
     command = "eval", "--model", model, "--data", table
     warning = f"warning: {model} learned from most of these pictures\n"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from digits import DataError
 from digits.alignment import Score, align
 from digits.constraints.constraints import Constraints
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.errors import ModelError
 from digits.evaluation import acceptance
 from digits.evaluation.acceptance import RiskBound, calibrate, parse_max_errors, save

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED
 from tests.conftest import Run

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.vision.components import trim
 from digits.vision.frame import stroke_width, to_mnist
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.vision.ink import extract_ink, otsu_levels
 from tests.synthetic import PAPER, Sheet, chosen, lamp, likeness
 

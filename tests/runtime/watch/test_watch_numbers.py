@@ -10,7 +10,7 @@ from PIL import Image
 from digits.commands.forms import form_task
 from digits.commands.options import NumberOptions
 from digits.commands.tasks import ReadForm, ReadNumbers, Task, make_classifier_options
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.errors import DataError
 from digits.forms.form import Field, Form
 from digits.watch.job import WatchJob

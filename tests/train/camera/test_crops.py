@@ -6,28 +6,23 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
 
 from digits.inference.interface import CROP_HEIGHT, CROP_MAX_WIDTH, SYMBOLS
 from digits_train.camera import crops
-from digits_train.camera.crops import make_crops, vary
+from digits_train.camera.crops import draw_crops, vary
 from digits_train.camera.distributions import Mixture
 from digits_train.camera.exposure import photograph
 from digits_train.camera.materials import Materials
-from digits_train.camera.ranges import REAL_PAPER
+from digits_train.camera.presets import REAL_PAPER
+from digits_train.camera.ranges import changed
 from digits_train.camera.window import Window
 from digits_train.symbols import Box, Symbol
 
-EXACT = replace(
+EXACT = changed(
     REAL_PAPER,
-    clear=0.0,
-    misplaced=0.0,
-    unseen=0.0,
-    unlevel=0.0,
-    no_number=0.0,
-    edge=0.0,
-    beside=(0.5, 0.6),
-    over=(0.2, 0.3),
+    crop=dict.fromkeys(("clear", "misplaced", "unseen", "unlevel", "no_number"), 0.0)
+    | {"beside": (0.5, 0.6), "over": (0.2, 0.3)},
+    paper={"edge": 0.0},
 )
 SIGN: Box = (225, 100, 235, 130)  # between the second and the third digit of `written`
 
@@ -79,7 +74,7 @@ def test_what_a_crop_says(
     monkeypatch.setattr(crops, "compose", lambda *_: windows.pop())
     cut = []
     with pytest.raises(IndexError):  # no more windows
-        for crop in make_crops(materials._replace(ranges=EXACT), np.random.default_rng(0)):
+        for crop in draw_crops(materials._replace(ranges=EXACT), np.random.default_rng(0)):
             cut.append(crop)
     assert {crop.text for crop in cut} == expected
 
@@ -88,10 +83,10 @@ def test_a_part_of_a_number_is_none(materials: Materials, monkeypatch: pytest.Mo
     """Where the first digits are overlooked, the others were taught as if they were all."""
     windows = [written("12345678") for _ in range(30)]
     monkeypatch.setattr(crops, "compose", lambda *_: windows.pop())
-    ranges = replace(EXACT, unseen=1.0, beside=(0.6, 0.9))
+    ranges = changed(EXACT, crop={"unseen": 1.0, "beside": (0.6, 0.9)})
     cut = []
     with pytest.raises(IndexError):
-        for crop in make_crops(materials._replace(ranges=ranges), np.random.default_rng(0)):
+        for crop in draw_crops(materials._replace(ranges=ranges), np.random.default_rng(0)):
             cut.append(crop.text)
     assert {*cut} == {"", "12345678"}
 
@@ -99,7 +94,7 @@ def test_a_part_of_a_number_is_none(materials: Materials, monkeypatch: pytest.Mo
 @pytest.mark.slow
 def test_crops_are_of_one_number_or_none(materials: Materials) -> None:
     materials, random = materials._replace(ranges=REAL_PAPER), np.random.default_rng(0)
-    cut = [*islice(make_crops(materials, random), 300)]
+    cut = [*islice(draw_crops(materials, random), 300)]
     texts = [crop.text for crop in cut]
     assert {symbol for text in texts for symbol in text} == set(SYMBOLS)
     assert all(len(text) <= 20 and re.fullmatch(r"[-.\d]*\d|", text) for text in texts)
@@ -108,15 +103,16 @@ def test_crops_are_of_one_number_or_none(materials: Materials) -> None:
     for crop in cut + [crop._replace(pixels=vary(crop.pixels, random, EXACT)) for crop in cut]:
         assert crop.pixels.dtype == np.uint8 and crop.pixels.shape[0] == CROP_HEIGHT
         assert 16 <= crop.pixels.shape[1] <= CROP_MAX_WIDTH
-    again = islice(make_crops(materials, np.random.default_rng(0)), 20)
+    again = islice(draw_crops(materials, np.random.default_rng(0)), 20)
     assert all((crop.pixels == same.pixels).all() for crop, same in zip(cut, again, strict=False))
 
 
 def test_scans_are_black_and_white_and_keep_what_is_written() -> None:
     solid = Mixture(0.0, (0.0, 0.0))
-    ranges = replace(EXACT, bilevel=1.0, compressed=0.0, negative=0.0, secured=0.0, kept=solid)
+    file, paper = {"bilevel": 1.0, "compressed": 0.0, "negative": 0.0}, {"secured": 0.0}
+    ranges = changed(EXACT, file=file, paper=paper | {"kept": solid})
     window = written("1111")
-    scan = photograph(window, 30, np.random.default_rng(0), ranges=ranges).pixels
+    scan = photograph(window, 30, np.random.default_rng(0), ranges).pixels
     assert {*np.unique(scan)} == {0, 255}
     ink = window.ink > 0
     assert (scan[ink] == 0).mean() > 0.8 > 0.2 > (scan[~ink] == 0).mean()

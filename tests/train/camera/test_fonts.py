@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from digits.data import fetch
 from digits.errors import DataError
+from digits_train import fetch
 from digits_train.camera import fonts
 from digits_train.camera.fonts import Font
 from tests.conftest import Patch

@@ -7,7 +7,7 @@ from digits_train.camera.exposure import Photograph
 from digits_train.camera.lettering import doubtful_letters
 from digits_train.camera.materials import Materials
 from digits_train.camera.page import compose, labelled, number_page, page, random_lines
-from digits_train.camera.ranges import legible
+from digits_train.camera.presets import legible
 from digits_train.camera.single import KINDS, NONE, SEVERAL
 from digits_train.camera.window import Window
 from digits_train.symbols import LabelledPage, Symbol, columns
@@ -72,7 +72,7 @@ def test_signs_are_no_digits_and_what_is_hidden_is_doubtful() -> None:
     hidden[:, 60:78] = 1
     shown = labelled(Photograph(np.zeros((64, 96), np.uint8), hidden, window))
     assert shown.truth.boxes.tolist() == [[8, 8, 24, 40]] and shown.truth.symbols.tolist() == [3]
-    assert shown.doubtful == [(84, 48, 92, 60), (64, 8, 80, 40)] and shown.known is None
+    assert shown.doubtful == [(84, 48, 92, 60), (64, 8, 80, 40)]
 
 
 def test_each_character_of_a_number_is_seen(materials: Materials) -> None:

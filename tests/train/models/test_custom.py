@@ -1,21 +1,19 @@
 """Networks in users' own files, and which of them an exported file can answer as."""
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from torch import Tensor, nn
-from torch.nn.functional import dropout
 
-from digits.errors import DigitsError, Interrupted, ModelError
+from digits.errors import DigitsError, Interrupted
 from digits.inference.interface import CROP_HEIGHT
 from digits_export.export import ExportConfig, export_run
-from digits_train import held_out, models
+from digits_train import models
 from digits_train.camera.crops import Crop
-from digits_train.chunks import to_batch
+from digits_train.data import held_out
+from digits_train.data.recognizer_batches import to_batch
 from digits_train.experiment import default_experiment
 from digits_train.models import Network, custom
 from docs import small_reader
@@ -36,19 +34,6 @@ class Tiny(nn.Module):
     def forward(self, x):
         return self.fc((x / 255).view(x.shape[0], -1))
 """
-
-
-class Small(Network):
-    """One dense layer, or other layers, and any way through them."""
-
-    def __init__(self, forward: Callable[[Any, Tensor], Any], **layers: nn.Module) -> None:
-        super().__init__()
-        self.compute = forward
-        for name, layer in ({"fc": nn.Linear(784, 10)} | layers).items():
-            self.add_module(name, layer)
-
-    def forward(self, images: Tensor) -> Any:
-        return self.compute(self, images.flatten(1) / 255)
 
 
 @pytest.fixture(autouse=True)
@@ -85,8 +70,16 @@ def test_a_checkpoints_architecture_is_looked_up_and_never_imported(name: str) -
         ("import sys\nsys.exit(3)", "can't be used: line 2: SystemExit: 3"),
         ("raise ValueError('one\\ntwo')", "line 1: ValueError: one$"),
         ("from torch import nn as Tiny", "has no subclass of nn.Module called Tiny$"),
-        (TINY + "    kernels = 'int'", "ValueError: kernels can't be 'int'"),
-        (TINY.replace("784, 10", "784, 11"), r"py:Tiny can't be exported: .* float32 \[2, 11\]"),
+        (
+            TINY + "    recipes = {'default': 3}",
+            "TypeError: its recipes aren't each a ClassifierRecipe",
+        ),
+        (TINY.replace("784, 10", "783, 10"), "line 10: RuntimeError: .* cannot be multiplied"),
+        (TINY.replace("784, 10", "784, 11"), r"ValueError: .* returns \[2, 11\], not \[2, 10\]"),
+        (
+            TINY.replace("return", "x = x if x.float().mean() > 99 else 2 * x; return"),
+            "py:Tiny can't be exported: PyTorch can't export it: line 10, .* depends on what",
+        ),
     ],
 )
 def test_register_invalid_file(tmp_path: Path, text: str, complaint: str) -> None:
@@ -106,31 +99,13 @@ def test_register_no_file_or_no_class(spec: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("network", "complaint"),
-    [
-        (Small(lambda self, x: (self.fc(x), x)), "it returns 2 tensors, not 1: logits"),
-        (Small(lambda self, x: self.fc(x).log()), "it returns NaN or infinite logits"),
-        (Small(lambda self, x: self.fc(x), spare=nn.Linear(2, 2)), "spare.weight has no part in"),
-        (Small(lambda self, x: self.fc(x), fc=nn.LazyLinear(10)), "its lazy layers need their"),
-        (
-            Small(lambda self, x: self.fc(x if x.mean() > 0.1 else x.sqrt())),
-            "PyTorch can't export it: line .*, `.*x.mean.*`, depends on what",
-        ),
-        (Small(lambda self, x: self.fc(x.view(len(x), 784))), "only 2 pictures at a time"),
-        (Small(lambda self, x: self.fc(dropout(x))), "doesn't answer as it does .F.dropout"),
-    ],
-)
-def test_refused(network: Small, complaint: str) -> None:
-    with pytest.raises(ModelError, match=complaint):
-        custom.check(network)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
     ("methods", "complaint"),
     [
         ({"targets": staticmethod(lambda pages: [1.0])}, "AttributeError: 'list' .* 'to'"),
-        ({"loss": staticmethod(lambda maps, targets: maps.boxes.sum(1))}, r"shape \[2, 32, 32\]"),
+        (
+            {"loss": staticmethod(lambda maps, targets: maps.boxes)},
+            "only for scalar outputs",
+        ),
         ({"loss": staticmethod(lambda maps, targets: maps.boxes.squeeze(9))}, "IndexError: "),
         ({"forward": lambda self, pages: (*SmallDetector.forward(self, pages),)}, None),
     ],
@@ -172,6 +147,6 @@ def test_a_second_detector_or_recognizer_is_trained_resumed_and_exported(
     export_run(run, ExportConfig(quantize=True, force=True))
     file = run.folder / f"{network}.int8.onnx"
     stored = weights(file.read_bytes())
-    assert stored[f"{exact}.weight"].dtype == np.float32
-    assert stored["body.0.conv.weight.int"].dtype == np.int8
+    assert stored[f"network.{exact}.weight"].dtype == np.float32
+    assert stored["network.body.0.conv.weight_quantized"].dtype == np.int8
     assert f"{exact} float" in file.read_bytes().decode("latin-1")

@@ -1,37 +1,32 @@
 """Learning to classify digits: from themselves, pools, non-digits, and one's own pictures."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 from msgspec.structs import replace
-from torch import nn
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import cross_entropy
 
-from digits.data.datasets import OwnPictures
-from digits.data.mnist import Split
+from digits.data.split import Split
+from digits_train.data.pools import Pool
 from digits_train.distributed import CPU, DistributedContext
-from digits_train.models import LeNet5, Network
+from digits_train.models import LeNet5
 from digits_train.models.network import NONE, probabilities, with_none
-from digits_train.pools import Pool
-from digits_train.recipes import Augmentation, Recipe
-from digits_train.start import load_start
+from digits_train.recipes import Augmentation, ClassifierRecipe
 from digits_train.tasks import Classification
 from digits_train.tasks.classification import Batch
 from digits_train.training import begin
 from tests.train.short import EXPERIMENT, dataset
 
-PLAIN = Recipe(name="test", epochs=2, batch_size=40)
+PLAIN = ClassifierRecipe(name="test", epochs=2, batch_size=40)
 FINETUNE = replace(PLAIN, augmentation=Augmentation(), outlier_weight=0.1, own=0.25)
 
 
 def classification(
-    recipe: Recipe, train: Split, own: Any = None, parent: Any = None, rank: int = 0, size: int = 1
+    recipe: ClassifierRecipe, train: Split, rank: int = 0, size: int = 1
 ) -> Classification:
     dist = DistributedContext(CPU.device, rank, size)
-    data = dataset(train, own=own)
-    return Classification(replace(EXPERIMENT, recipe=recipe), data, parent, dist)
+    data = dataset(train)
+    return Classification(replace(EXPERIMENT, recipe=recipe), data, dist)
 
 
 def first_batch(task: Classification, epoch: int = 0) -> Batch:
@@ -46,27 +41,48 @@ def pool(label: int, share: float) -> Pool:
 
 
 def test_batch_has_digits_and_pool_shares(train_slice: Split) -> None:
-    mine = Split(np.full((20, 28, 28), 99, np.uint8), np.array([7, NONE] * 10, np.uint8))
     digits = train_slice[:40]
-    task = classification(replace(PLAIN, own=0.25), digits, OwnPictures(mine, mine, ""))
-    task.pools = [pool(3, 0.5), pool(NONE, 0.25), Pool(mine.images, mine.labels, 0.25)]
+    task = classification(PLAIN, digits)
+    task.pools = [pool(3, 0.5), pool(NONE, 0.25)]
     batch = first_batch(task)
     assert batch.size == 40
     shown = sorted(image.numpy().tobytes() for image in batch.inputs[batch.trained])
     assert shown == sorted(image.tobytes() for image in digits.images)
-    added = batch.labels[~batch.trained & ~batch.own]
-    assert [(added == label).sum() for label in (3, NONE)] == [20, 10]
+    added = batch.labels[~batch.trained]
+    assert added.tolist() == [3] * 20 + [NONE] * 10
     same = (batch.inputs == batch.labels[:, None, None, None]).all((1, 2, 3))
-    assert same[~batch.trained & ~batch.own].all()
-    assert batch.own.tolist() == (batch.inputs == 99).all((1, 2, 3)).tolist()
-    assert batch.own.sum() == 10 and not (batch.own & batch.trained).any()
+    assert same[~batch.trained].all()
 
 
-@pytest.fixture
-def parent() -> Network:
-    model = load_start(None, None).model
-    assert isinstance(model, Network)
-    return model
+def test_batch_has_at_least_one_picture_of_each_pool(train_slice: Split) -> None:
+    task = classification(PLAIN, train_slice[:1])
+    task.pools = [pool(3, 0.5), pool(NONE, 0.25)]
+    assert len(first_batch(task).inputs) == 3
+
+
+def test_processes_share_a_batch_and_augment_otherwise(train_slice: Split) -> None:
+    digits = train_slice[:39]
+    parts = [first_batch(classification(PLAIN, digits, rank=rank, size=2)) for rank in range(2)]
+    assert [part.size for part in parts] == [20, 19]
+    shown = sorted(image.numpy().tobytes() for part in parts for image in part.inputs)
+    assert shown == sorted(image.tobytes() for image in digits.images)
+    changed = []
+    for rank in range(2):
+        task = classification(FINETUNE, train_slice[np.zeros(40, int)], rank=rank, size=2)
+        changed.append(first_batch(task).inputs)
+    assert not torch.equal(*changed)
+
+
+def test_pools_stay_augmented_in_the_last_epochs(train_slice: Split) -> None:
+    digits = train_slice[:8]
+    recipe = replace(PLAIN, augmentation=Augmentation(), no_aug_fraction=0.5)
+    task = classification(recipe, digits)
+    task.pools = [Pool(digits.images, digits.labels, 1.0)]
+    plain = {image.tobytes() for image in digits.images.astype(np.float32)}
+    for epoch in range(2):
+        batch = first_batch(task, epoch)
+        kept = [image.numpy().tobytes() in plain for image in batch.inputs[:, 0].float()]
+        assert kept == (batch.trained.tolist() if epoch else [False] * 16)
 
 
 def test_none_comes_last_and_is_shared_evenly() -> None:
@@ -84,51 +100,14 @@ def test_none_comes_last_and_is_shared_evenly() -> None:
     assert rows[1] == pytest.approx(np.full(10, 0.1), abs=1e-6)
 
 
-@pytest.mark.slow
-def test_parent_teaches_all_but_own_pictures(train_slice: Split, parent: Network) -> None:
-    """It answers the changed pictures."""
-    mine = Split(train_slice.images[:7], np.full(7, 3, np.uint8))
-    task = classification(FINETUNE, train_slice, OwnPictures(mine, mine, ""), parent)
-    task.pools = [
-        Pool(train_slice.images[7:14], np.full(7, NONE, np.uint8), 0.25),
-        Pool(mine.images, mine.labels, 0.25),
-    ]
-    batch = first_batch(task)
-    images, labels, trained, is_own, *_ = batch
-    assert is_own.any() and (labels == NONE).any() and not torch.equal(images, images.round())
-    logits = torch.randn(len(labels), 10, requires_grad=True)
-    objective, sums = task.loss(parent, logits, batch)
-    objective.backward()  # type: ignore[no-untyped-call]
-    answers = with_none(parent(images)).softmax(1)
-    wanted = torch.where(is_own[:, None], one_hot(labels, NONE + 1), answers)
-    outliers = labels == NONE
-    weights = torch.where(outliers, 0.1 / outliers.sum(), 1 / (~outliers).sum())
-    expected = (with_none(logits).softmax(1) - wanted)[:, :NONE] * weights[:, None]
-    torch.testing.assert_close(logits.grad, expected.detach())
-    # The loss and accuracy are those of the training digits and their labels alone.
-    digits = logits[trained], labels[trained]
-    right = (digits[0].argmax(1) == digits[1]).sum()
-    losses = cross_entropy(with_none(digits[0]), digits[1], reduction="sum")
-    assert sums["train_loss"].item() == pytest.approx(losses.item())
-    assert sums["train_accuracy"].item() == right
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("slice_as_mnist")
-def test_comparison_counts_errors_of_both_networks(train_slice: Split, parent: Network) -> None:
-    threes = LeNet5()  # which takes everything for a 3
-    nn.init.zeros_(threes.fc3.weight)
-    threes.fc3.bias.data = 9.0 * one_hot(torch.tensor(3), 10)
-    digits, blank = train_slice[:40], np.zeros((1, 28, 28), np.uint8)
-    held_back = Split(
-        np.concatenate([digits.images, blank]), np.append(digits.labels, np.uint8(NONE))
-    )
-    data = dataset(digits, train_slice[40:80], OwnPictures(digits, held_back, ""))
-    task = Classification(EXPERIMENT, data, parent)
-    mine, validation, camera = task.compare(threes)
-    others = [int((split.labels != 3).sum()) for split in (held_back, task.validation)]
-    assert (mine.tolerance, mine.total, mine.before, mine.after) == (None, 41, 0, others[0])
-    assert (validation.tolerance, validation.total) == (0.001, 40)
-    assert (validation.before, validation.after) == (0, others[1])
-    assert (camera.tolerance, camera.total) == (0.001, 100)
-    assert camera.before < 20 and camera.after > 80
+def test_loss_weighs_outliers_and_counts_training_digits_alone(train_slice: Split) -> None:
+    task = classification(FINETUNE, train_slice)
+    labels = torch.tensor([3, 1, 4, NONE, NONE])
+    trained = torch.tensor([True, True, False, False, False])
+    batch = Batch(torch.zeros(5, 1, 28, 28), labels, trained, 2)
+    logits = torch.randn(5, 10)
+    losses = cross_entropy(with_none(logits), labels, reduction="none")
+    objective, sums = task.loss(LeNet5(), logits, batch)
+    torch.testing.assert_close(objective, losses[:3].mean() + 0.1 * losses[3:].mean())
+    assert sums["train_loss"].item() == pytest.approx(losses[:2].sum().item())
+    assert sums["train_accuracy"].item() == (logits.argmax(1) == labels)[:2].sum()

@@ -9,28 +9,23 @@ import numpy as np
 import pytest
 import torch
 from msgspec.structs import replace
-from PIL import Image
 from torch.nn.functional import one_hot
 
 from digits import system
-from digits.data.mnist import Split
-from digits.errors import DataError, Interrupted
+from digits.data.split import Split
 from digits_train import checkpoint, models
-from digits_train.distributed import CPU
-from digits_train.experiment import Experiment, default_experiment
+from digits_train.camera.ranges import RANGES
+from digits_train.experiment import Experiment
 from digits_train.models import Detector
 from digits_train.models.detection import Maps, Targets
-from digits_train.start import load_start
 from digits_train.symbols import Box, LabelledPage, Symbol, Truth, label_window
 from digits_train.tasks import Detection
 from digits_train.tasks.detection import find_symbols
-from digits_train.training import begin
 from tests.conftest import Patch, Run
-from tests.export.detector_pages import drawn_page
 from tests.train import short
-from tests.train.short import FILES, dataset, interrupt_after, resume, train
+from tests.train.short import FILES, dataset, train
 
-EXPERIMENT = Experiment(network="detector", recipe=short.DETECTOR)
+EXPERIMENT = Experiment(network="detector", recipe=short.DETECTOR, camera=RANGES)
 SYMBOLS: list[tuple[Box, int]] = [
     ((20, 20, 26, 50), 1),
     ((60, 20, 80, 50), 2),
@@ -87,28 +82,6 @@ def test_what_validation_counts_is_the_cameras_whatever_the_targets(
     assert figures[0] == figures[1] and losses[0] != losses[1]
 
 
-def windows_at(step: int, hard: dict[int, list[int]], digits: Split) -> torch.Tensor:
-    task = Detection(EXPERIMENT, dataset(digits))
-    task.start()
-    training = begin(EXPERIMENT, CPU.device)
-    training.step, training.hard = step, hard
-    batches = task.batches(training)
-    windows = next(batches).inputs
-    batches.close()
-    return windows
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("bars")
-def test_what_was_hard_200_steps_ago_is_shown_more_often(train_slice: Split) -> None:
-    """Not what was found later: the batches until then may already be made."""
-    hard = {20: [1], 40: [2, 0]}
-    for step, equal in ((219, {}), (220, {20: [1]}), (239, {20: [1]}), (240, {40: [2, 0]})):
-        shown, expected = (windows_at(step, each, train_slice) for each in (hard, equal))
-        assert torch.equal(shown, expected)
-        assert torch.equal(shown, windows_at(step, {}, train_slice)) == (step == 219)
-
-
 training = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
 
 
@@ -142,30 +115,9 @@ def test_bars_are_found_and_told_apart(run: Run, monkeypatch: Patch) -> None:
 
 @pytest.mark.slow
 @training
-@pytest.mark.usefixtures("bars")
-def test_resumed_finetuning_has_the_same_weights(monkeypatch: Patch) -> None:
-    boxes = ("12 32 140 76,777", "60 5 100 25,")  # two labels of each page
-    rows = [f"{number}.png,{box}" for number in range(8) for box in boxes]
-    for number in range(8):
-        Image.fromarray(drawn_page(number).pixels).save(f"{number}.png")
-    data = Path("labels.csv")
-    data.write_text("\n".join(["file,box,text", *rows]))
-    start, experiment = load_start(None, "detector"), default_experiment("detector", "finetune")
-    whole, expected = train(experiment, data=data, start=start, out=Path("whole"))
-    numbers, symbols = expected["comparison"]
-    assert (symbols["tolerance"], symbols["total"]) == (0.002, 128)
-    name, tolerance, total, _, wrong = numbers.values()
-    assert (name, tolerance) == ("numbers of your own, held back", None)
-    assert (total, wrong) == (4, 0)  # of two pages
-    about = checkpoint.load(whole.checkpoint).provenance.experiment
-    assert (about.init, about.data_sha256["own"]) == (start.sha256, expected["data_sha256"]["own"])
-    message = "step 2 is kept; go on with .*--resume parts --data ...`"
-    with monkeypatch.context() as patch, pytest.raises(Interrupted, match=message):
-        interrupt_after(1, patch)
-        train(experiment, data=data, start=load_start(None, "detector"), out=Path("parts"))
-    Path("others.csv").write_text(data.read_text().replace("777", "771"))
-    with pytest.raises(DataError, match="trained on other digits than those in others.csv"):
-        resume(Path("parts"), data=Path("others.csv"))
-    resumed, summary = resume(Path("parts"), data=data)
-    assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
-    assert summary["comparison"] == expected["comparison"]
+def test_a_detector_learns_from_the_cameras_windows() -> None:
+    recipe = replace(short.DETECTOR, steps=16, interval=2, ema_decay=None)
+    run, summary = train(replace(EXPERIMENT, recipe=recipe), out=Path("run"))
+    first, *_, last = csv.DictReader((run.folder / "metrics.csv").open())
+    assert float(last["validation_loss"]) < 0.8 * float(first["validation_loss"])
+    assert summary["validation_symbols"] > 50

@@ -22,7 +22,8 @@ from digits.reader.lines import nearest_digits, text_lines
 from digits_train.camera.exposure import compress, photograph
 from digits_train.camera.materials import Materials
 from digits_train.camera.page import compose
-from digits_train.camera.ranges import Ranges, clear
+from digits_train.camera.presets import clear
+from digits_train.camera.ranges import Ranges
 from digits_train.camera.window import Window
 from digits_train.pixels import Random, log_uniform
 from digits_train.symbols import Box, columns, moved
@@ -49,18 +50,18 @@ class Crop(NamedTuple):
     text: str
 
 
-def make_crops(materials: Materials, random: Random, photographs: int = 2) -> Iterator[Crop]:
+def draw_crops(materials: Materials, random: Random, photographs: int = 2) -> Iterator[Crop]:
     """Yield crops of random windows, endlessly. photographs: of each crop."""
-    hard, before = materials.ranges, Window.empty((1, 1))
+    full, before = materials.ranges, Window.empty((1, 1))
     while True:
-        ranges = clear(hard) if random.random() < hard.clear else hard
-        height = log_uniform(random, *ranges.digit_height)
+        ranges = clear(full) if random.random() < full.crop.clear else full
+        height = log_uniform(random, *ranges.crop.digit_height)
         shape = round(_HIGH * height), round(_WIDE * height)
         window = compose(random, materials._replace(ranges=ranges), shape, height)
         cutter = _Cutter(window, height, random, ranges)
         for region, text in cutter.labelled_regions():
             for _ in range(photographs):
-                shines = random.random() < ranges.shining_through
+                shines = random.random() < ranges.paper.shining_through
                 pixels = cutter.cut(region, before if shines else None)
                 if pixels is not None:
                     yield Crop(pixels, text)
@@ -81,7 +82,7 @@ class _Cutter:
 
     def labelled_regions(self) -> Iterator[tuple[Region, str]]:
         """Regions where a detector might see a number, and some without one, with their texts."""
-        random, chance = self.random, self.ranges.no_number
+        random, chance = self.random, self.ranges.crop.no_number
         for members in self.numbers:
             if (self.shares[members] > _WHOLE).all() or random.random() < chance:
                 tries = (self._around_number(members) for _ in range(_TRIES))
@@ -169,7 +170,7 @@ class _Cutter:
         left, top, right, bottom = (round(side) for side in region.bounds)
         box = left - _BORDER, top - _BORDER, right + _BORDER, bottom + _BORDER
         back = behind.crop(box) if behind else None
-        picture = photograph(self.window.crop(box), self.height, self.random, back, self.ranges)
+        picture = photograph(self.window.crop(box), self.height, self.random, self.ranges, back)
         visible = self.boxes[region.visible_shares(self.boxes) > _UNREAD]
         if any(picture.hidden_share(moved(symbol, *box[:2])) for symbol in map(tuple, visible)):
             return None
@@ -179,13 +180,13 @@ class _Cutter:
         """Where a detector might see the number of these symbols."""
         random, ranges = self.random, self.ranges
         first, last = (
-            int(random.integers(len(members))) if random.random() < ranges.unseen else 0
+            int(random.integers(len(members))) if random.random() < ranges.crop.unseen else 0
             for _ in range(2)
         )
         detected = members[first : len(members) - last]
         if not self.are_digits[detected].any():
             detected = members
-        errors = random.normal(0, ranges.misplaced, (len(detected), 4)) * self.height
+        errors = random.normal(0, ranges.crop.misplaced, (len(detected), 4)) * self.height
         return self._around(self.boxes[detected] + errors, self.are_digits[detected])
 
     def _around_other(self, box: Box) -> Region:
@@ -199,7 +200,7 @@ class _Cutter:
 
     def _around(self, boxes: Floats, are_digits: Mask = _ONE_DIGIT) -> Region:
         """A region around boxes, with random room."""
-        random, ranges = self.random, self.ranges
+        random, ranges = self.random, self.ranges.crop
         rooms = [log_uniform(random, *limits) for limits in 2 * (ranges.beside, ranges.over)]
         region = crops.around(boxes, are_digits, Margins(*rooms))
         return region._replace(slope=region.slope + random.normal(0, ranges.unlevel))
@@ -234,24 +235,24 @@ def _array(boxes: Sequence[Box]) -> Floats:
 def vary(pixels: Grey, random: Random, ranges: Ranges) -> Grey:
     """Make a crop wider or narrower, coarser, noisier, or its strokes thicker or thinner."""
     height, width = pixels.shape
-    stretched = round(width * log_uniform(random, *ranges.stretch))
+    stretched = round(width * log_uniform(random, *ranges.crop.stretch))
     size = min(max(CROP_MULTIPLE, stretched), CROP_MAX_WIDTH), height
     image = Image.fromarray(pixels)
-    if share := ranges.coarse.draw(random):
+    if share := ranges.crop.coarse.draw(random):
         coarse = round(size[0] * share), round(height * share)
         image = image.resize(coarse, Image.Resampling.BOX)
-    if random.random() < ranges.restroked:
+    if random.random() < ranges.crop.restroked:
         filters = ImageFilter.MinFilter(3), ImageFilter.MaxFilter(3)
         other = image.filter(filters[int(random.integers(2))])
         image = Image.blend(image, other, random.uniform(0.2, 0.8))
     resampling = Image.Resampling.NEAREST if random.random() < 0.2 else Image.Resampling.BICUBIC
     image = image.resize(size, resampling)
-    if blur := ranges.dulled.draw(random):
+    if blur := ranges.crop.dulled.draw(random):
         image = image.filter(ImageFilter.GaussianBlur(blur))
-    if random.random() < ranges.compressed:
-        image = compress(image, random, ranges)
+    if random.random() < ranges.file.compressed:
+        image = compress(image, random, ranges.file)
     varied = np.asarray(image, np.float32)
-    if grain := ranges.grained.draw(random):
+    if grain := ranges.crop.grained.draw(random):
         noise = grain * np.ptp(varied) * random.standard_normal(varied.shape, np.float32)
         varied = varied + noise
     return np.asarray((varied + 0.5).clip(0, 255), np.uint8)

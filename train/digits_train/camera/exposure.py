@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 from scipy import ndimage
 
 from digits_train.camera import scene
-from digits_train.camera.ranges import RANGES, Ranges
+from digits_train.camera.ranges import File, Lens, Light, Paper, Ranges
 from digits_train.camera.scene import Array, Shape
 from digits_train.camera.strokes import grain
 from digits_train.camera.window import Window
@@ -53,8 +53,8 @@ def photograph(
     window: Window,
     height: float,
     random: Random,
+    ranges: Ranges,
     behind: Window | None = None,
-    ranges: Ranges = RANGES,
     ends: Mapping[int, float] | None = None,
 ) -> Photograph:
     """Photograph, scan or draw a window.
@@ -63,44 +63,44 @@ def photograph(
     size, and shines through. ends: where the sheet ends, see `scene.edges`; by default rarely.
     """
     ink, shape = window.ink, (window.ink.shape[0], window.ink.shape[1])
-    if kept := ranges.kept.draw(random):  # a pencil's
+    if kept := ranges.paper.kept.draw(random):  # a pencil's
         ink = grain(ink, random, kept)
-    paper = random.uniform(*ranges.paper)
-    contrast = random.uniform(ranges.min_contrast, max(ranges.min_contrast + 10, paper))
+    paper = random.uniform(*ranges.paper.level)
+    contrast = random.uniform(ranges.paper.min_contrast, max(ranges.paper.min_contrast + 10, paper))
     dark = max(0.0, paper - contrast)
-    picture = _paper(shape, paper, random, ranges)
-    if ranges.secured and random.random() < ranges.secured:
-        pitch = max(2.2, log_uniform(random, *ranges.curves) * height)
-        tint = random.uniform(*ranges.tint)
+    picture = _paper(shape, paper, random, ranges.paper)
+    if ranges.paper.secured and random.random() < ranges.paper.secured:
+        pitch = max(2.2, log_uniform(random, *ranges.paper.curves) * height)
+        tint = random.uniform(*ranges.paper.tint)
         picture += scene.security(shape, random, pitch) * np.float32(tint) * (dark - picture)
-    printed = np.maximum(window.printed, _rules(shape, height, random, ranges))
-    is_bilevel = bool(ranges.bilevel) and random.random() < ranges.bilevel
+    printed = np.maximum(window.printed, _rules(shape, height, random, ranges.paper))
+    is_bilevel = bool(ranges.file.bilevel) and random.random() < ranges.file.bilevel
     if is_bilevel:  # a scan loses pieces of lines
-        worn = scene.clouds(shape, random, max(2.0, height)) - random.uniform(*ranges.worn)
+        worn = scene.clouds(shape, random, max(2.0, height)) - random.uniform(*ranges.file.worn)
         printed *= (0.5 + 4 * worn).clip(0, 1)
-    picture += printed * random.uniform(*ranges.printed) * (dark - picture)
+    picture += printed * random.uniform(*ranges.paper.printed) * (dark - picture)
     if behind is not None:
-        min_blur, share = ranges.softened
+        min_blur, share = ranges.paper.softened
         blur = random.uniform(min_blur, min_blur + share * height)
         through = ndimage.gaussian_filter(np.maximum(behind.ink, behind.printed), blur)
-        picture += np.fliplr(through) * random.uniform(*ranges.through) * (dark - picture)
+        picture += np.fliplr(through) * random.uniform(*ranges.paper.through) * (dark - picture)
     picture += ink * (dark - picture)
-    if ends is None and random.random() < ranges.edge:
-        ends = scene.random_edge(shape, random, ranges.edge_at)
+    if ends is None and random.random() < ranges.paper.edge:
+        ends = scene.random_edge(shape, random, ranges.paper.edge_at)
     picture, hidden = scene.edges(picture, random, ends) if ends else (picture, np.zeros_like(ink))
     # A scanner's light is even.
-    light = np.ones(shape, np.float32) if is_bilevel else _light(shape, random, ranges)
+    light = np.ones(shape, np.float32) if is_bilevel else _light(shape, random, ranges.light)
     contrast = float((paper - dark) * light.min())
-    pixels = lens(picture * light, height, contrast, random, ranges)
+    pixels = lens(picture * light, height, contrast, random, ranges.lens)
     if is_bilevel:
-        pixels = _bilevel(pixels, contrast, random, ranges)
-    if random.random() < ranges.compressed:
-        pixels = np.asarray(compress(Image.fromarray(pixels), random, ranges))
-    negative = random.random() < ranges.negative
+        pixels = _bilevel(pixels, contrast, random, ranges.file)
+    if random.random() < ranges.file.compressed:
+        pixels = np.asarray(compress(Image.fromarray(pixels), random, ranges.file))
+    negative = random.random() < ranges.file.negative
     return Photograph(255 - pixels if negative else pixels, hidden, window)
 
 
-def texture(shape: Shape, random: Random, ranges: Ranges = RANGES) -> Photograph:
+def texture(shape: Shape, random: Random, ranges: Ranges) -> Photograph:
     """Photograph a sheet without writing: blank or grainy paper, stripes, cloth, shadows."""
     sheet, ends = Window.empty(shape), dict[int, float]()
     for _ in range(int(random.integers(0, 4))):
@@ -110,13 +110,11 @@ def texture(shape: Shape, random: Random, ranges: Ranges = RANGES) -> Photograph
         width, squared = spacing * random.uniform(0.05, 0.6), bool(random.random() < 0.5)
         sheet.printed += scene.rules(shape, random, spacing, width, squared, random.uniform(0, 180))
     for _ in range(int(random.integers(1, 4)) if random.random() < 0.4 else 0):
-        ends |= scene.random_edge(shape, random, ranges.edge_at)
-    return photograph(sheet, _TEXTURE_HEIGHT, random, ranges=ranges, ends=ends)
+        ends |= scene.random_edge(shape, random, ranges.paper.edge_at)
+    return photograph(sheet, _TEXTURE_HEIGHT, random, ranges, ends=ends)
 
 
-def lens(
-    picture: Array, height: float, contrast: float, random: Random, ranges: Ranges = RANGES
-) -> Bytes:
+def lens(picture: Array, height: float, contrast: float, random: Random, ranges: Lens) -> Bytes:
     """Add the camera's curve, blur and noise. contrast: of the writing, in grey values."""
     if random.random() < ranges.curved:
         exponent = np.float32(np.exp(random.normal(0, ranges.curve)))
@@ -133,14 +131,14 @@ def lens(
     return np.asarray(np.clip(picture + 0.5, 0, 255), np.uint8)
 
 
-def compress(image: Image.Image, random: Random, ranges: Ranges) -> Image.Image:
+def compress(image: Image.Image, random: Random, ranges: File) -> Image.Image:
     """Save it as a JPEG, and open it again."""
     file, quality = io.BytesIO(), int(random.integers(*ranges.quality, endpoint=True))
     image.save(file, "JPEG", quality=quality)
     return Image.open(file)
 
 
-def _bilevel(pixels: Bytes, contrast: float, random: Random, ranges: Ranges) -> Bytes:
+def _bilevel(pixels: Bytes, contrast: float, random: Random, ranges: File) -> Bytes:
     """Scan in black and white, with a threshold that may be too high or too low."""
     paper = float(np.median(pixels))
     contrast = max(paper - float(np.quantile(pixels, 0.005)), contrast / 2)
@@ -150,7 +148,7 @@ def _bilevel(pixels: Bytes, contrast: float, random: Random, ranges: Ranges) -> 
     return np.where(noisy < level, np.uint8(0), np.uint8(255))
 
 
-def _paper(shape: Shape, level: float, random: Random, ranges: Ranges) -> Array:
+def _paper(shape: Shape, level: float, random: Random, ranges: Paper) -> Array:
     """Even, mottled or grainy paper."""
     picture = np.full(shape, level, np.float32)
     if mottle := ranges.mottle.draw(random):
@@ -158,7 +156,7 @@ def _paper(shape: Shape, level: float, random: Random, ranges: Ranges) -> Array:
     return picture
 
 
-def _rules(shape: Shape, height: float, random: Random, ranges: Ranges) -> Coverage:
+def _rules(shape: Shape, height: float, random: Random, ranges: Paper) -> Coverage:
     """Ruled or squared paper, a few lines of a table, crosses or dashes; often none."""
     kinds = {  # chance of each, distance and width of its rules
         "squared": (ranges.squared, ranges.squares, ranges.rule),
@@ -178,12 +176,15 @@ def _rules(shape: Shape, height: float, random: Random, ranges: Ranges) -> Cover
         spacing = 3.0 * max(shape)  # so far apart that there is one
         squared, angle = random.random() < ranges.crossing, 90.0 * (random.random() < 0.5)
     elif kind == "pattern":
-        squared, share = random.random() < ranges.crosses, random.uniform(*ranges.dashes)
+        squared, share = (
+            random.random() < ranges.crosses,
+            random.uniform(*ranges.dashes),
+        )
     lines = scene.rules(shape, random, spacing, width, squared, angle, share)
     return lines * np.float32(random.uniform(*ranges.faded))
 
 
-def _light(shape: Shape, random: Random, ranges: Ranges) -> Array:
+def _light(shape: Shape, random: Random, ranges: Light) -> Array:
     """Uneven light and shadows: a factor, 0 to 1."""
     factor = np.ones(shape, np.float32)
     if depth := ranges.falloff.draw(random):

@@ -13,10 +13,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
-from digits.data import fetch
 from digits.errors import DataError
 from digits.files import write_bytes
 from digits.terminal import print_stderr, track
+from digits_train import fetch
 from digits_train.matplotlib_data import FONTS as MATPLOTLIB_FONTS
 from digits_train.matplotlib_data import load_font
 

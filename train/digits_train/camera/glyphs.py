@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.vision.frame import stroke_width
 from digits_train.camera import fonts
 from digits_train.camera.ink import EM, NO_BOXES, Glyph, Points, around, stroke
 from digits_train.camera.lettering import write
-from digits_train.camera.ranges import RANGES, Ranges
+from digits_train.camera.ranges import Hand as HandRanges
 from digits_train.camera.strokes import bend, is_legible, strokes
 from digits_train.pixels import Random, pick, scaled
 
@@ -42,9 +42,9 @@ class Hand:
         return [digit for digit in DIGITS if self.variants.get(digit)]
 
 
-def mnist_hands(digits: Split, count: int, random: Random) -> list[Hand]:
+def mnist_hands(digits: Split, count: int, random: Random, ranges: HandRanges) -> list[Hand]:
     """Hands from `count` digits of MNIST, each with those of several people with similar pens."""
-    labelled = [_draw(digits, random) for _ in range(count)]
+    labelled = [_draw(digits, random, ranges) for _ in range(count)]
     widths = np.array([_pen(glyph) for _, glyph in labelled])
     order, hands = np.argsort(widths), []
     for start in range(0, max(1, count - _NEIGHBOURS + 1), _STEP):
@@ -56,7 +56,7 @@ def mnist_hands(digits: Split, count: int, random: Random) -> list[Hand]:
     return hands
 
 
-def font_hands(files: Sequence[Path], random: Random, ranges: Ranges = RANGES) -> list[Hand]:
+def font_hands(files: Sequence[Path], random: Random, ranges: HandRanges) -> list[Hand]:
     """The hands of all fonts that have the ten digits, each symbol in several variants."""
     hands = []
     for file in (file for file in files if fonts.has(file, DIGITS)):
@@ -73,7 +73,7 @@ def _pen(glyph: Glyph) -> float:
     return float(stroke_width(np.pad(glyph.coverage, 1)[None].astype(np.float32))[0])
 
 
-def _draw(digits: Split, random: Random, ranges: Ranges = RANGES) -> tuple[str, Glyph]:
+def _draw(digits: Split, random: Random, ranges: HandRanges) -> tuple[str, Glyph]:
     """Draw a digit of MNIST with crisp strokes."""
     thin, thick = ranges.pen
     for _ in range(_TRIES):
@@ -86,7 +86,7 @@ def _draw(digits: Split, random: Random, ranges: Ranges = RANGES) -> tuple[str, 
     return str(label), Glyph(coverage)
 
 
-def draw_character(file: Path, character: str, random: Random, ranges: Ranges = RANGES) -> Glyph:
+def draw_character(file: Path, character: str, random: Random, ranges: HandRanges) -> Glyph:
     """Draw a font's character, bent, and some with a thicker or thinner pen."""
     glyph = write(character, file, random, ranges.wobble, DIGITS)._replace(doubtful=NO_BOXES)
     if min(glyph.coverage.shape) <= 12 or random.random() >= ranges.other_pen:

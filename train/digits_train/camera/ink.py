@@ -97,9 +97,3 @@ def smooth(points: Points) -> Points:
     slopes = np.gradient(points, axis=0)
     ends = np.stack([points[:-1], slopes[:-1], points[1:], slopes[1:]], 1)
     return np.concatenate([(_HERMITE @ ends).reshape(-1, 2), points[-1:]])
-
-
-def parse_strokes(text: str) -> list[Points]:
-    """The strokes of a text such as "0,0 0,100 / 0,50 40,50", in hundredths."""
-    lines = text.replace(",", " ").split("/")
-    return [np.array(line.split(), np.float64).reshape(-1, 2) / 100 for line in lines]

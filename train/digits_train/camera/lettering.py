@@ -11,7 +11,6 @@ from PIL import Image, ImageDraw
 from digits_train.camera import fonts
 from digits_train.camera.distributions import Range
 from digits_train.camera.ink import EM, Glyph
-from digits_train.camera.ranges import RANGES
 from digits_train.camera.strokes import bend
 from digits_train.matplotlib_data import load_font
 from digits_train.pixels import Random, ink_box
@@ -26,7 +25,7 @@ _ALMOST = "bGgqyzZsSB0123456789"  # in many hands a 6, 9, 4, 2, 5 or 8
 OTHERS = "ΓΔΛΞΠΣΨΩαγηκλμνξπυχψωДЖИЙЛПЦШЩЫЮЯджийлмнптцшщыюя"
 
 
-def library(files: Sequence[Path], count: int, random: Random) -> list[list[Glyph]]:
+def library(files: Sequence[Path], count: int, random: Random, wobble: Range) -> list[list[Glyph]]:
     """Write about `count` words, letters and signs: a list of them for each font.
 
     There are no numbers among them, not even in print: where print was no number, neat hands, which
@@ -36,13 +35,11 @@ def library(files: Sequence[Path], count: int, random: Random) -> list[list[Glyp
     for file, written in zip(files, texts, strict=True):
         while len(written) < max(1, count // len(files)):
             if fonts.has(file, text := _text(random)):
-                written.append(write(text, file, random))
+                written.append(write(text, file, random, wobble))
     return texts
 
 
-def write(
-    text: str, file: Path, random: Random, wobble: Range = RANGES.text_wobble, measured: str = "H"
-) -> Glyph:
+def write(text: str, file: Path, random: Random, wobble: Range, measured: str = "H") -> Glyph:
     """Write text in a font.
 
     wobble: displacement of the strokes, as a share of the capitals' height, 0 to 0.1. measured:

@@ -7,19 +7,22 @@ from collections.abc import Callable
 
 import numpy as np
 
+from digits_train.camera.distributions import Range
 from digits_train.camera.ink import Glyph, Points, around, smooth, stroke
-from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.pixels import Random, log_uniform, pick
 
 Mark = Callable[[Random], list[Points]]
 
 
-def draw_mark(height: float, random: Random, ranges: Ranges = RANGES, alone: bool = False) -> Glyph:
-    """Draw a mark beside digits of a height in pixels. alone: one that can't be taken for a 0."""
+def draw_mark(height: float, random: Random, pen: Range, alone: bool = False) -> Glyph:
+    """Draw a mark beside digits of a height in pixels.
+
+    pen: its width, in heights. alone: one that can't be taken for a 0.
+    """
     kind = pick(random, _KINDS[:-2] if alone else _KINDS)
     lines = [line * height for line in kind(random)]
     filled = bool(random.random() < _FILLED.get(kind, 0))
-    return Glyph(stroke(lines, 1 if filled else random.uniform(*ranges.mark_pen) * height, filled))
+    return Glyph(stroke(lines, 1 if filled else random.uniform(*pen) * height, filled))
 
 
 def zigzag(random: Random, length: float, height: float) -> Points:

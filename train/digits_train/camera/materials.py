@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits_train.camera import fonts
 from digits_train.camera.glyphs import Hand, font_hands, mnist_hands
 from digits_train.camera.ink import EM, Glyph
 from digits_train.camera.lettering import OTHERS, doubtful_letters, library, write
 from digits_train.camera.marks import draw_mark
-from digits_train.camera.ranges import RANGES, Ranges
+from digits_train.camera.ranges import Ranges
 from digits_train.pixels import Random, pick
 
 _BANK, _TEXTS = 50_000, 16_000  # glyphs and words; they take minutes to draw
@@ -22,33 +22,34 @@ _LETTERS = [letter for letter in string.ascii_letters + OTHERS if not doubtful_l
 class Materials(NamedTuple):
     """What windows are made of.
 
-    mnist_hands, font_hands: who writes. texts: for each font, what it writes without digits. hard:
-    texts and marks of which more than their share is wanted. ranges: how composing and
-    photographing varies.
+    mnist_hands, font_hands: who writes. texts: for each font, what it writes without digits.
+    ranges: how composing and photographing varies. letters: more of them than among the texts are
+    wanted.
     """
 
     mnist_hands: Sequence[Hand]
     font_hands: Sequence[Hand]
     texts: Sequence[Sequence[Glyph]]
     marks: Sequence[Glyph]
-    hard: Sequence[Glyph] = ()
-    ranges: Ranges = RANGES
+    ranges: Ranges
+    letters: Sequence[Glyph] = ()
 
     def hand(self, random: Random) -> Hand:
         """A random hand: one of MNIST's writers, or a font."""
-        in_font = random.random() < self.ranges.in_font and self.font_hands
+        in_font = random.random() < self.ranges.hand.in_font and self.font_hands
         return pick(random, self.font_hands if in_font else self.mnist_hands)
 
 
 def make_materials(
     digits: Split,
     seed: int,
+    ranges: Ranges,
     bank: int = _BANK,
     texts: int = _TEXTS,
     letters: int = 0,
     use: str = "training",
 ) -> Materials:
-    """Draw glyphs and words to compose windows of. The same seed gives the same ones.
+    """Draw glyphs and words to compose windows of. The same seed and ranges give the same ones.
 
     bank: how many of the digits are drawn anew. texts: how many words, letters and signs. letters:
     how many letters that nobody takes for a digit are written beside these, each equally often.
@@ -57,14 +58,15 @@ def make_materials(
     random = np.random.default_rng([seed, 1])
     handwriting = fonts.handwriting(use)
     files = [*handwriting, *fonts.printed(use)]
-    hard = []
+    written = []
     for letter in random.choice(_LETTERS, letters).tolist():
         file = pick(random, [file for file in files if fonts.has(file, letter)])
-        hard.append(write(letter, file, random))
+        written.append(write(letter, file, random, ranges.text.wobble))
     return Materials(
-        mnist_hands(digits, bank, random),
-        font_hands(handwriting, random),
-        library(files, texts, random),
-        [draw_mark(EM, random) for _ in range(texts // 4)],
-        hard,
+        mnist_hands(digits, bank, random, ranges.hand),
+        font_hands(handwriting, random, ranges.hand),
+        library(files, texts, random, ranges.text.wobble),
+        [draw_mark(EM, random, ranges.text.mark_pen) for _ in range(texts // 4)],
+        ranges,
+        written,
     )

@@ -1,7 +1,11 @@
 """How the pages that teach and measure vary: how they are composed and photographed.
 
-The numbers that make a shape, a shadow, a texture or a text are where it is drawn.
+The numbers that make a shape, a shadow, a texture or a text are where it is drawn. Ranges are drawn
+from evenly; there are chances, and normal distributions. A length in heights is by the height of
+the page's digits, or by that of a character where that is drawn on its own.
 """
+
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import fields, replace
@@ -20,13 +24,18 @@ from digits_train.camera.distributions import (
 )
 
 
-class Ranges(Struct, frozen=True, forbid_unknown_fields=True):
-    """Ranges from which numbers are drawn evenly, chances, and normal distributions.
+class Section(Struct, frozen=True, forbid_unknown_fields=True):
+    """Some of the ranges."""
 
-    A length in heights is by the height of the page's digits, or by that of a lone character.
-    """
+    def __post_init__(self) -> None:
+        """Raise ValueError for a range without numbers, or chances whose sum isn't 1."""
+        for field in fields(self):
+            check(field.name, field.type, getattr(self, field.name), field.default)
 
-    # Hand
+
+class Hand(Section, frozen=True):
+    """How someone writes each character."""
+
     in_font: Chance = 0.35  # chance that a font writes, not MNIST's writers
     bent: Range = (0.0, 0.8)  # pixels of 28: displacement of an MNIST digit's strokes
     pen: Range = (0.035, 0.223)  # heights: of MNIST's writers
@@ -46,12 +55,17 @@ class Ranges(Struct, frozen=True, forbid_unknown_fields=True):
     widths: Size = 0.06  # spread of the logarithm of its width
     tails: Mixture = Mixture(0.4, (0.1, 0.8))  # share of the 4s, 6s, 7s and 9s with long stems
     bare: Mixture = Mixture(0.4, (0.5, 1.0), (0.0, 0.1))  # share of the 1s that are one stroke
-    taught: Mixture = Mixture(0.35, (0.1, 1.0))  # share of the digits in a form of `allographs`
     faint: Mixture = Mixture(0.25, (0.2, 0.7), (0.0, 0.25))  # share of the ink that may be missing
     ink: Range = (0.5, 1.0)  # coverage of words and marks
 
-    # Layout. Pages are read at a scale at which digits are 24 to 36 pixels high; smaller and
-    # larger ones matter where that scale is looked for.
+
+class Layout(Section, frozen=True):
+    """How big and how far apart it is written, in which lines.
+
+    Pages are read at a scale at which digits are 24 to 36 pixels high; smaller and larger ones
+    matter where that scale is looked for.
+    """
+
     height: Positive = 28.0  # pixels: median
     heights: Size = 0.45  # spread of its logarithm
     height_limits: Range = (9.0, 110.0)  # pixels
@@ -75,22 +89,30 @@ class Ranges(Struct, frozen=True, forbid_unknown_fields=True):
     after_word: Range = (0.15, 1.2)
     row_ends: Chance = 0.4  # chance, after each number
 
-    # Text
+
+class Text(Section, frozen=True):
+    """What is written: numbers, words and marks."""
+
     contents: Chances = (0.66, 0.26, 0.08)  # windows with numbers, words, marks alone
-    textures: Chance = 0.12  # chance that a window is nothing but paper, for the detector
     kinds: Chances = (0.32, 0.13, 0.13, 0.23, 0.09, 0.05, 0.05)  # of `numbers.KINDS`
     with_words: Chance = 0.5  # chance that there are words between numbers
     word: Chance = 0.6  # chance of one in such a place
     one_hand: Chance = 0.6  # chance that all words are in one font, not in three
     word_sizes: Size = 0.18  # spread of the logarithm of a word's size
-    text_wobble: Range = (0.0, 0.03)  # heights: displacement of a text's strokes
-
-    # Marks and forms
+    wobble: Range = (0.0, 0.03)  # heights: displacement of a text's strokes
     with_marks: Chance = 0.35  # chance that there are marks beside writing
     marks: Counts = (1, 6)  # number
     mark_size: LogRange = (0.5, 2.5)  # by that of the writing
     mark_pen: Range = (0.04, 0.16)  # heights
     struck_out: Chance = 0.03  # chance, of a number
+    fraction: Chance = 0.0  # chance, of a number
+    small: Range = (0.45, 1.0)  # heights of its digits
+    raised: Range = (0.2, 0.6)  # heights of its numerator above the other digits' baseline
+
+
+class Form(Section, frozen=True):
+    """Frames around numbers, and the cells of a form."""
+
     framed: Chance = 0.1  # chance that all numbers are
     whole: Chance = 0.5  # chance that a frame is around a number, not around each digit
     ringed: Chance = 0.4  # chance that it is a ring
@@ -105,8 +127,11 @@ class Ranges(Struct, frozen=True, forbid_unknown_fields=True):
     closed: Chance = 0.9  # chance of a line around the cells
     divided: Chance = 0.85  # chance of bars between them
 
-    # Paper
-    paper: Range = (120.0, 255.0)  # grey value
+
+class Paper(Section, frozen=True):
+    """The sheet: its grain, rules, security print, edge, and what shines through from behind."""
+
+    level: Range = (120.0, 255.0)  # grey value
     min_contrast: Size = 30.0  # grey values
     kept: Mixture = Mixture(0.12, (0.55, 0.95))  # share of strokes that paper's hollows leave inked
     mottle: Mixture = Mixture(0.3, (1.0, 10.0))  # grey values
@@ -128,13 +153,25 @@ class Ranges(Struct, frozen=True, forbid_unknown_fields=True):
     faded: Range = (0.2, 1.0)  # coverage of rules
     edge: Chance = 0.1  # chance that the sheet ends, or another lies on it
     edge_at: Range = (0.15, 0.5)  # of the picture's side, from the middle
+    shining_through: Chance = 0.2  # chance of what is on its other side, mirrored
+    through: Range = (0.03, 0.25)  # share of its ink that is seen
+    softened: tuple[Size, Size] = (0.3, 0.06)  # blur: pixels, and heights up to which it is more
+    secured: Chance = 0.08  # chance of security print
+    curves: LogRange = (0.08, 0.5)  # heights from one of its curves to the next
+    tint: Range = (0.03, 0.4)  # its darkness, by that of the ink
 
-    # Light
+
+class Light(Section, frozen=True):
+    """Uneven light and shadows."""
+
     falloff: Mixture = Mixture(0.4, (0.05, 0.7))  # share of the light lost where it is darkest
     shadow: Mixture = Mixture(0.12, (0.1, 0.6))  # share of the light that is lost
     shadow_edge: Range = (-2.5, -0.7)  # share of the longer side, as a power of 10
 
-    # Lens and file
+
+class Lens(Section, frozen=True):
+    """What lens and sensor do to a picture."""
+
     curved: Chance = 0.3  # chance that brightness isn't linear
     curve: Size = 0.3  # spread of the logarithm of its exponent
     blurred: Chance = 0.5  # chance
@@ -142,28 +179,23 @@ class Ranges(Struct, frozen=True, forbid_unknown_fields=True):
     max_blur: Size = 0.045  # heights, at most
     noisy: Chance = 0.6  # chance
     noise: Mixture = Mixture(0.7, (0.0, 4.0), (4.0, 12.0))  # grey values: standard deviation
+
+
+class File(Section, frozen=True):
+    """How a picture is stored or scanned."""
+
     compressed: Chance = 0.35  # chance of a JPEG
     quality: Counts = (25, 94)
     negative: Chance = 0.25  # chance of white on black
-
-    # Other side of the sheet, mirrored
-    shining_through: Chance = 0.2  # chance, in the detector's windows
-    through: Range = (0.03, 0.25)  # share of its ink that is seen
-    softened: tuple[Size, Size] = (0.3, 0.06)  # blur: pixels, and heights up to which it is more
-
-    # Cheques and black-and-white scans
-    secured: Chance = 0.08  # chance of security print
-    curves: LogRange = (0.08, 0.5)  # heights from one of its curves to the next
-    tint: Range = (0.03, 0.4)  # its darkness, by that of the ink
-    bilevel: Chance = 0.08  # chance
+    bilevel: Chance = 0.08  # chance of a scan in black and white
     threshold: Range = (0.12, 0.5)  # of black, by the contrast, from paper down
     worn: Range = (-2.0, 0.3)  # standard deviations of clouds, below which its lines are missing
     speckled: Range = (0.0, 0.15)  # standard deviation of the noise before it, by the contrast
-    fraction: Chance = 0.0  # chance, of a number
-    small: Range = (0.45, 1.0)  # heights of its digits
-    raised: Range = (0.2, 0.6)  # heights of its numerator above the other digits' baseline
 
-    # Crops of numbers, for the recognizer
+
+class Crop(Section, frozen=True):
+    """The crops of numbers that the recognizer learns from."""
+
     clear: Chance = 0.7  # chance that a window is drawn with the `clear` ranges
     digit_height: LogRange = (9.0, 48.0)  # pixels
     beside: LogRange = (0.05, 1.5)  # heights of room left and right
@@ -178,23 +210,22 @@ class Ranges(Struct, frozen=True, forbid_unknown_fields=True):
     dulled: Mixture = Mixture(0.25, (0.3, 1.0))  # pixels of blur
     grained: Mixture = Mixture(0.3, (0.01, 0.1))  # standard deviation of noise, by the contrast
 
-    # Crops for the detector
-    crops: Chance = 0.125  # chance that a batch is of tight crops
+
+class Window(Section, frozen=True):
+    """The batches that the detector learns from."""
+
+    textures: Chance = 0.12  # chance that a window is nothing but paper
+    tight: Chance = 0.125  # chance that a batch is of tight crops
     room: Range = (0.0, 0.6)  # heights between ink and the crop's edge
     alone: Chance = 0.125  # chance that a batch is of pictures of one digit, or of none
     seen_height: LogRange = (9.0, 60.0)  # pixels: of the digit in such a picture
     enlarged: Mixture = Mixture(0.25, (7.0, 16.0))  # pixels of its height before it is enlarged
 
-    # Whole pages
-    page_height: LogRange = (16.0, 110.0)  # pixels: of the digits
-    page_side: Range = (250.0, 1100.0)  # pixels
-    max_heights: Size = 30.0  # heights of a page's side
-    margin: LogRange = (0.2, 2.0)  # heights around what is written
-    minus: Chance = 0.1  # chance of one before a number, on a page of numbers
-    point: Chance = 0.2  # chance of one in it
 
-    # Pictures of one digit, of several, or of none
-    single_height: LogRange = (7.0, 360.0)  # pixels: of a single digit
+class Single(Section, frozen=True):
+    """Pictures of one digit, of several, or of none."""
+
+    height: LogRange = (7.0, 360.0)  # pixels: of a single digit
     several_height: LogRange = (7.0, 160.0)  # pixels: of several digits, of words and marks
     largest: Size = 360.0  # pixels: what would be higher is as high as this
     max_side: Size = 640.0  # pixels of a picture's side; larger ones are reduced to that
@@ -215,85 +246,27 @@ class Ranges(Struct, frozen=True, forbid_unknown_fields=True):
     mark: Chance = 0.3  # chance of a mark, among what is no number
     letter: Chance = 0.7  # chance of a letter or sign, not a word
 
-    def __post_init__(self) -> None:
-        """Raise ValueError for a range without numbers, or chances whose sum isn't 1."""
-        for field in fields(self):
-            check(field.name, field.type, getattr(self, field.name), field.default)
+
+class Ranges(Struct, frozen=True, forbid_unknown_fields=True):
+    """All of them; `changed` makes others of them."""
+
+    hand: Hand = Hand()
+    layout: Layout = Layout()
+    text: Text = Text()
+    form: Form = Form()
+    paper: Paper = Paper()
+    light: Light = Light()
+    lens: Lens = Lens()
+    file: File = File()
+    crop: Crop = Crop()
+    window: Window = Window()
+    single: Single = Single()
+
+
+def changed(ranges: Ranges, **sections: dict[str, Any]) -> Ranges:
+    """Ranges with other values in some sections, such as hand={"bent": (0.0, 0.5)}."""
+    others = {name: replace(getattr(ranges, name), **new) for name, new in sections.items()}
+    return replace(ranges, **others)
 
 
 RANGES = Ranges()
-# For crops of numbers: more cheques, forms and black-and-white scans, and longer numbers.
-REAL_PAPER = replace(
-    RANGES,
-    kinds=(0.25, 0.13, 0.1, 0.17, 0.05, 0.12, 0.18),
-    secured=0.25,
-    bilevel=0.2,
-    fraction=0.08,
-    cell=Mixture(0.18, (0.7, 1.8)),
-    framed=0.15,
-    frame=(0.02, 0.8),
-    line=(0.02, 0.2),
-    taught=Mixture(0.5, (0.1, 1.0)),
-    min_contrast=40.0,
-    spacings=(0.35, 0.25, 0.25, 0.15),
-    contents=(0.86, 0.08, 0.06),
-    edge=0.03,
-    after_number=(0.8, 8.0),
-)
-
-
-def legible(ranges: Ranges) -> Ranges:
-    """Narrow ranges to pages of nothing but numbers, of which each character can be told apart."""
-    return replace(
-        ranges,
-        cell=Mixture(0.0, (0.0, 0.0)),
-        max_slope=0.03,
-        gap=Mixture(0.65, (0.02, 0.35), (0.2, 0.5)),
-        pitch=Mixture(1.0, (1.5, 2.6)),
-        size=(0.65, 1.5),  # the smallest digit can be read in the smallest hand, too
-        faint=Mixture(0.25, (0.2, 0.25), (0.0, 0.25)),
-    )
-
-
-def neat(ranges: Ranges) -> Ranges:
-    """Narrow ranges to the hand of someone who wants to be read: even digits with plain gaps.
-
-    Fonts write, as nobody knows what some of MNIST's digits are, and several people wrote them.
-    """
-    return replace(
-        legible(ranges),
-        in_font=1.0,
-        other_pen=0.0,
-        leaning=0.0,
-        sizes=Mixture(1.0, (0.03, 0.06)),
-        size=(0.85, 1.2),
-        uneven=(0.03, 0.06),
-        jitter=Mixture(1.0, (0.01, 0.04)),
-        gap=Mixture(1.0, (0.1, 0.3)),
-        gaps=(0.7, 1.3),
-        **dict.fromkeys(("tails", "bare", "taught", "faint"), Mixture(0.0, (0.0, 0.0))),
-    )
-
-
-def clear(ranges: Ranges) -> Ranges:
-    """Narrow ranges to what a person reads without effort, as nearly all that is photographed."""
-    return replace(
-        ranges,
-        bent=(0.0, 0.5),
-        uneven=(0.03, 0.1),
-        faint=Mixture(0.25, (0.2, 0.25), (0.0, 0.25)),
-        jitter=Mixture(1.0, (0.01, 0.08)),
-        spacings=(0.55, 0.25, 0.13, 0.07),
-        kept=Mixture(0.0, (0.0, 0.0)),
-        min_contrast=80.0,
-        tint=(0.03, 0.25),
-        blur=(0.3, 1.0),
-        noise=Mixture(1.0, (0.0, 4.0)),
-        shadow=Mixture(0.12, (0.1, 0.3)),
-        through=(0.03, 0.1),
-        threshold=(0.2, 0.45),
-        worn=(-2.0, -0.7),
-        speckled=(0.0, 0.05),
-        digit_height=(16.0, 48.0),
-        misplaced=0.03,
-    )

@@ -6,7 +6,7 @@ from copy import copy
 import numpy as np
 
 from digits.inference.interface import SYMBOLS
-from digits_train.camera import allographs, marks
+from digits_train.camera import marks
 from digits_train.camera.glyphs import Hand, bare_one, with_tail
 from digits_train.camera.ink import EM, Glyph, smooth
 from digits_train.camera.materials import Materials
@@ -42,20 +42,20 @@ class RowWriter:
         self.hand = hand or materials.hand(random)
         self.ranges = ranges = materials.ranges
         self.pen = max(1.0, self.hand.pen * style.height / EM)  # pixels
-        count = 1 if random.random() < ranges.one_hand else 3
+        count = 1 if random.random() < ranges.text.one_hand else 3
         hands = random.integers(0, len(materials.texts), count)
         texts = [text for hand in hands for text in materials.texts[hand]]
         self.texts = [texts[index] for index in random.integers(0, len(texts), _TEXTS)]
-        if materials.hard:
-            indices = random.integers(0, len(materials.hard), _TEXTS // 3)
-            self.texts[: len(indices)] = [materials.hard[index] for index in indices]
-        self.words = random.random() < ranges.with_words
-        self.frames = random.random() < ranges.framed
-        self.kinds = random.choice(list(KINDS), 2, p=ranges.kinds)
+        if materials.letters:
+            indices = random.integers(0, len(materials.letters), _TEXTS // 3)
+            self.texts[: len(indices)] = [materials.letters[index] for index in indices]
+        self.words = random.random() < ranges.text.with_words
+        self.frames = random.random() < ranges.form.framed
+        self.kinds = random.choice(list(KINDS), 2, p=ranges.text.kinds)
 
     def write_all(self, with_numbers: bool) -> None:
         """Fill the window with rows of words, or of numbers, on some pages with words between."""
-        random, ranges, height = self.random, self.ranges, self.style.height
+        random, ranges, height = self.random, self.ranges.layout, self.style.height
         down, side = self.window.ink.shape
         y = random.uniform(0, self.style.pitch) * height
         while y < down + height:
@@ -68,21 +68,21 @@ class RowWriter:
         random, ranges, height = self.random, self.ranges, self.style.height
         ends = False
         while x < self.window.ink.shape[1]:
-            if not with_numbers or (self.words and random.random() < ranges.word):
-                x = self.word(x, y) + random.uniform(*ranges.after_word) * height
+            if not with_numbers or (self.words and random.random() < ranges.text.word):
+                x = self.word(x, y) + random.uniform(*ranges.layout.after_word) * height
             if ends:
                 break
             if with_numbers:
-                x = self.number(x, y) + random.uniform(*ranges.after_number) * height
-                ends = random.random() < ranges.row_ends
+                x = self.number(x, y) + random.uniform(*ranges.layout.after_number) * height
+                ends = random.random() < ranges.layout.row_ends
 
     def word(self, x: float, y: float) -> float:
         """Write a word at x; return where it ends."""
         random, slope = self.random, self.style.slope
         text = pick(random, self.texts)
-        size = float(np.exp(random.normal(0, self.ranges.word_sizes)))
+        size = float(np.exp(random.normal(0, self.ranges.text.word_sizes)))
         word = text.scaled(self.style.height / EM * size).leaning(slope, slope)
-        box = self._put(word, x, y, random.uniform(*self.ranges.ink), _ON_WORDS)
+        box = self._put(word, x, y, random.uniform(*self.ranges.hand.ink), _ON_WORDS)
         if box:
             self.window.others.append(box)
         return x + float(word.coverage.shape[1])
@@ -92,14 +92,14 @@ class RowWriter:
         random, style, ranges = self.random, self.style, self.ranges
         symbols, cell = self.window.symbols, style.cell * style.height
         first = len(symbols)
-        if ranges.fraction and random.random() < ranges.fraction:
+        if ranges.text.fraction and random.random() < ranges.text.fraction:
             return self._fraction(x, y)
         text = KINDS[str(random.choice(self.kinds))](random)
         text = "".join(filter(str.isdecimal, text)) if cell else text
-        end = self.write(text, x, y, str(random.choice(SPACINGS, p=ranges.spacings)))
+        end = self.write(text, x, y, str(random.choice(SPACINGS, p=ranges.layout.spacings)))
         if cell:
             end = self._draw_cells(x, y, len(text))
-        if random.random() < ranges.struck_out and len(symbols) > first:
+        if random.random() < ranges.text.struck_out and len(symbols) > first:
             self._strike_out(first)
         elif self.frames and not cell:
             self.frame(first)
@@ -166,10 +166,6 @@ class RowWriter:
         random, style = self.random, self.style
         if character == "1" and random.random() < style.bare:
             return bare_one(random, self.hand.pen)
-        if character.isdecimal() and random.random() < style.taught:
-            form = allographs.draw(character, self.hand.pen, random)
-            if form is not None:
-                return form
         glyph = self.hand.glyph(character, random)
         if glyph is not None:
             is_long = character in _TAILED and random.random() < style.tails
@@ -189,14 +185,14 @@ class RowWriter:
         if character.isdecimal():
             size = style.sizes[int(character)] * np.exp(random.normal(0, style.uneven))
             scale *= float(size)
-        slant = style.slant + random.normal(0, ranges.unsteady)
-        wider = float(np.exp(random.normal(0, ranges.widths)))
+        slant = style.slant + random.normal(0, ranges.hand.unsteady)
+        wider = float(np.exp(random.normal(0, ranges.hand.widths)))
         sized = glyph.leaning(slant, style.slope).scaled(scale, wider)
         return sized, max(2, round(glyph.coverage.shape[1] * scale))
 
     def _gap(self, spacing: str, narrower: float) -> float:
         """The pixels between two digits. narrower: the width of the narrower one."""
-        random, ranges, height = self.random, self.ranges, self.style.height
+        random, ranges, height = self.random, self.ranges.layout, self.style.height
         if spacing == "touching":
             return max(random.uniform(*ranges.touching) * height, -0.35 * narrower)
         if spacing == "joined":
@@ -207,7 +203,7 @@ class RowWriter:
     def _connect(self, before: Box, box: Box) -> None:
         """Join two digits by a stroke, as zeros are joined, with the chance of the ranges."""
         random = self.random
-        if random.random() >= self.ranges.connected:
+        if random.random() >= self.ranges.layout.connected:
             return
         height = before[3] - before[1]
         share = random.uniform(0.02, 0.2) if random.random() < 0.6 else random.uniform(0.2, 0.9)
@@ -228,7 +224,7 @@ class RowWriter:
 
     def _fraction(self, x: float, y: float) -> float:
         """Write a fraction, often behind a digit; return where it ends."""
-        random, ranges, height = self.random, self.ranges, self.style.height
+        random, ranges, height = self.random, self.ranges.text, self.style.height
         symbols, start = self.window.symbols, len(self.window.symbols)
         if random.random() < 0.5:
             x = self.write(random_digits(random, 1, 2), x, y, "plain") + 0.1 * height
@@ -250,7 +246,7 @@ class RowWriter:
 
     def frame(self, first: int) -> None:
         """Frame each symbol from `first` on, or the whole number: a form's box, or a ring."""
-        random, ranges, height = self.random, self.ranges, self.style.height
+        random, ranges, height = self.random, self.ranges.form, self.style.height
         boxes, _, _ = columns(self.window.symbols[first:])
         room = random.uniform(*ranges.frame) * height * OUTWARDS
         if len(boxes) and random.random() < ranges.whole:
@@ -267,11 +263,12 @@ class RowWriter:
 
     def _draw_cells(self, x: float, y: float, count: int) -> float:
         """Draw a form's cells from x on, some of them empty; return where they end."""
-        random, ranges, height = self.random, self.ranges, self.style.height
+        random, ranges, height = self.random, self.ranges.form, self.style.height
         above = random.uniform(*ranges.above) * height
         below = random.uniform(*ranges.below) * height
         tick = min(ranges.ticks.draw(random) * above, above + below)
-        wide, (before, behind) = self.style.cell * height, random.poisson(ranges.empty_cells, 2)
+        wide = self.style.cell * height
+        before, behind = random.poisson(ranges.empty_cells, 2)
         start, end = -before * wide, (count + behind) * wide
         frame = [(start, -above), (end, -above), (end, below), (start, below), (start, -above)]
         if random.random() < ranges.closed:
@@ -284,7 +281,7 @@ class RowWriter:
     def _rule(self, lines: Sequence[Sequence[tuple[float, float]]], x: float, y: float) -> None:
         """Print lines of one width, given by points from (x, y) and turned as the page is."""
         slope = self.style.slope
-        pen = max(1.0, self.random.uniform(*self.ranges.line) * self.style.height)
+        pen = max(1.0, self.random.uniform(*self.ranges.form.line) * self.style.height)
         for line in lines:
             points = np.array(line, np.float64) @ [[1, slope], [-slope, 1]]
             self.window.draw(points + (x, y + slope * x), pen, printed=True)

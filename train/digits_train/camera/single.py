@@ -11,7 +11,7 @@ from digits_train.camera.exposure import photograph, texture
 from digits_train.camera.ink import EM
 from digits_train.camera.marks import draw_mark
 from digits_train.camera.materials import Materials
-from digits_train.camera.ranges import Ranges
+from digits_train.camera.ranges import Single
 from digits_train.camera.rows import SPACINGS, RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window, cut_out
@@ -56,33 +56,33 @@ def draw(shares: Mapping[str, float], random: Random, materials: Materials) -> L
 def digit(random: Random, materials: Materials) -> LabelledPicture:
     """One digit, perhaps framed, cut by the picture's edge or with the end of a neighbour."""
     ranges = materials.ranges
-    rows, start, baseline = _sheet(random, materials, ranges.single_height, 6, 2)
+    rows, start, baseline = _sheet(random, materials, ranges.single.height, 6, 2)
     window, height, text = rows.window, rows.style.height, pick(random, rows.hand.digits())
-    has_neighbour = random.random() < ranges.neighbour
-    gap = random.uniform(*ranges.neighbour_gap) * height
+    has_neighbour = random.random() < ranges.single.neighbour
+    gap = random.uniform(*ranges.single.neighbour_gap) * height
     neighbour, on_left = str(random.integers(10)), random.random() < 0.5
     if has_neighbour and on_left:
         start = rows.write(neighbour, start, baseline, "plain") + gap
     before, first = window.ink.copy(), len(window.symbols)
     end = rows.write(text, start, baseline, "plain")
     ink = _inked(window.ink - before)
-    room = _room(ink, height, random, ranges)
-    if random.random() < ranges.boxed:
+    room = _room(ink, height, random, ranges.single)
+    if random.random() < ranges.single.boxed:
         rows.frame(first)
-        if random.random() < ranges.cut_out:
+        if random.random() < ranges.single.cut_out:
             room = OUTWARDS * (ink_bounds(_inked(window.printed)) - ink_bounds(ink))
-            room = room + random.uniform(*ranges.cell_edge, 4) * height
+            room = room + random.uniform(*ranges.single.cell_edge, 4) * height
     if has_neighbour:
         if not on_left:
             rows.write(neighbour, end + gap, baseline, "plain")
         side = 0 if on_left else 2
-        room[side] = min(room[side], gap + random.uniform(*ranges.neighbour_end) * height)
+        room[side] = min(room[side], gap + random.uniform(*ranges.single.neighbour_end) * height)
     return _photograph(rows, ink, int(text), room)
 
 
 def several(random: Random, materials: Materials) -> LabelledPicture:
     """Two to four digits in a row, or in two."""
-    rows, start, baseline = _sheet(random, materials, materials.ranges.several_height)
+    rows, start, baseline = _sheet(random, materials, materials.ranges.single.several_height)
     spacing, height = str(random.choice(SPACINGS)), rows.style.height
     digits = rows.hand.digits()
     for line in range(2 if random.random() < 0.2 else 1):
@@ -95,14 +95,14 @@ def other(random: Random, materials: Materials) -> LabelledPicture:
     """A word, a letter, a sign or a mark: nothing that may be a digit."""
     ranges = materials.ranges
     while True:
-        rows, start, baseline = _sheet(random, materials, ranges.several_height)
+        rows, start, baseline = _sheet(random, materials, ranges.single.several_height)
         window = rows.window
-        if random.random() < ranges.mark:
-            mark = draw_mark(rows.style.height, random, ranges, alone=True).coverage
+        if random.random() < ranges.single.mark:
+            mark = draw_mark(rows.style.height, random, ranges.text.mark_pen, alone=True).coverage
             window.put(mark, round(start), round(start), 1.0, 1.0)
         else:
             letters = [text for text in rows.texts if text.coverage.shape[1] < EM]
-            if letters and random.random() < ranges.letter:
+            if letters and random.random() < ranges.single.letter:
                 rows.texts = letters
             rows.word(start, baseline)
         ink = _inked(window.ink)
@@ -112,12 +112,12 @@ def other(random: Random, materials: Materials) -> LabelledPicture:
 
 def blank(random: Random, materials: Materials) -> LabelledPicture:
     """Paper with or without rules, or a texture."""
-    ranges, height = materials.ranges, log_uniform(random, *materials.ranges.several_height)
+    ranges, height = materials.ranges, log_uniform(random, *materials.ranges.single.several_height)
     down, across = np.ceil(random.uniform(1, 4, 2) * height).astype(int).tolist()
     if random.random() < 0.5:
         sheet = texture((down, across), random, ranges)
     else:
-        sheet = photograph(Window.empty((down, across)), height, random, ranges=ranges)
+        sheet = photograph(Window.empty((down, across)), height, random, ranges)
     return LabelledPicture(sheet.pixels, NONE, np.zeros((down, across), bool))
 
 
@@ -128,7 +128,7 @@ def _sheet(
 
     heights: of the digits, in pixels. side, along: of the sheet and of that x, in heights.
     """
-    height = min(log_uniform(random, *heights), materials.ranges.largest)
+    height = min(log_uniform(random, *heights), materials.ranges.single.largest)
     style = random_style(random, materials.ranges, height)._replace(cell=0)
     pixels = round(min(side * height, _CANVAS_SIDE))
     rows = RowWriter(Window.empty((pixels, pixels)), style, materials, random)
@@ -141,7 +141,7 @@ def _inked(coverage: Coverage) -> Mask:
     return np.asarray(coverage > _INKED * coverage.max())
 
 
-def _room(ink: Mask, height: float, random: Random, ranges: Ranges) -> Sides:
+def _room(ink: Mask, height: float, random: Random, ranges: Single) -> Sides:
     """Random room around the writing."""
     bounds = ink_bounds(ink)
     size = bounds[2:] - bounds[:2]
@@ -161,14 +161,15 @@ def _photograph(
 ) -> LabelledPicture:
     """Photograph or draw the writing and the paper around it, by default as `_room` says."""
     random, ranges, height = rows.random, rows.ranges, rows.style.height
-    room = _room(ink, height, random, ranges) if room is None else room
+    room = _room(ink, height, random, ranges.single) if room is None else room
     box = ink_bounds(ink) + OUTWARDS * room
     window, ink = rows.window.crop(box), cut_out(ink, box)
     while True:
-        if random.random() < ranges.drawn:
+        if random.random() < ranges.single.drawn:
             return LabelledPicture(_draw(window, random), label, ink)
-        ends = _table(ink, random, ranges) if random.random() < ranges.on_table else None
-        picture = photograph(window, height, random, None, ranges, ends)
+        is_on_table = random.random() < ranges.single.on_table
+        ends = _table(ink, random, ranges.single) if is_on_table else None
+        picture = photograph(window, height, random, ranges, ends=ends)
         visible = ink & (picture.hidden < 0.5)
         if visible.sum() >= _VISIBLE * ink.sum():
             return LabelledPicture(picture.pixels, label, visible)
@@ -184,7 +185,7 @@ def _draw(window: Window, random: Random) -> Bytes:
     return np.asarray(ground + ink * contrast * min(1, random.uniform(0.25, 1.5)), np.uint8)
 
 
-def _table(ink: Mask, random: Random, ranges: Ranges) -> dict[int, float]:
+def _table(ink: Mask, random: Random, ranges: Single) -> dict[int, float]:
     """Where the sheet ends, see `scene.edges`: on some sides, around the ink."""
     middle = np.tile(ink.shape[::-1], 2) / 2
     left, top, right, bottom = OUTWARDS * (ink_bounds(ink) - middle)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digits_train.camera.ranges import RANGES, Ranges
+from digits_train.camera.ranges import Ranges
 from digits_train.pixels import Random
 
 
@@ -28,23 +28,29 @@ class Style(NamedTuple):
     tails: float
     faint: float
     bare: float
-    taught: float
     cell: float
 
 
-def random_style(random: Random, ranges: Ranges = RANGES, height: float | None = None) -> Style:
+def random_style(random: Random, ranges: Ranges, height: float | None = None) -> Style:
     """Draw how someone writes. height: of the digits, in pixels; by default a random one."""
-    random_height = np.exp(random.normal(np.log(ranges.height), ranges.heights))
-    tilt = float(random.choice(ranges.turns, p=ranges.turned))
-    slope = float(np.clip(random.normal(0, tilt), -ranges.max_slope, ranges.max_slope))
-    leaning = random.random() < ranges.leaning
-    slant = random.uniform(*ranges.slant) if leaning else random.normal(*ranges.upright)
+    hand, layout = ranges.hand, ranges.layout
+    random_height = np.exp(random.normal(np.log(layout.height), layout.heights))
+    tilt = float(random.choice(layout.turns, p=layout.turned))
+    slope = float(np.clip(random.normal(0, tilt), -layout.max_slope, layout.max_slope))
+    leaning = random.random() < hand.leaning
+    slant = random.uniform(*hand.slant) if leaning else random.normal(*hand.upright)
     return Style(
-        height or float(random_height.clip(*ranges.height_limits)),
-        slope,
-        slant + slope,  # a turned page leans as a whole
-        np.exp(random.normal(0, ranges.sizes.draw(random), 10)).clip(*ranges.size),
-        random.uniform(*ranges.uneven),
-        bool(random.random() < ranges.centred),
-        *(getattr(ranges, name).draw(random) for name in Style._fields[6:]),
+        height=height or float(random_height.clip(*layout.height_limits)),
+        slope=slope,
+        slant=slant + slope,  # a turned page leans as a whole
+        sizes=np.exp(random.normal(0, hand.sizes.draw(random), 10)).clip(*hand.size),
+        uneven=random.uniform(*hand.uneven),
+        centred=bool(random.random() < layout.centred),
+        gap=layout.gap.draw(random),
+        pitch=layout.pitch.draw(random),
+        jitter=layout.jitter.draw(random),
+        tails=hand.tails.draw(random),
+        faint=hand.faint.draw(random),
+        bare=hand.bare.draw(random),
+        cell=ranges.form.cell.draw(random),
     )

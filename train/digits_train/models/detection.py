@@ -43,17 +43,6 @@ _DEFAULT = DetectorRecipe(
     window=192,  # of 320 pixels, with as many in a batch: 8 points more errors
     validation=360,  # windows, with some 4,000 symbols; at the end, with 40,000
 )
-_FINETUNE = replace(
-    _DEFAULT,
-    name="finetune",
-    steps=300,
-    interval=300,
-    learning_rate=5e-4,
-    warmup_fraction=0.05,
-    glyphs=2_000,  # in the minutes that it takes
-    texts=1_000,
-    own=0.25,
-)
 
 
 class Maps(NamedTuple):
@@ -93,10 +82,11 @@ class DetectorNetwork(BaseNetwork):
 
     task = "detector"
     interface = DETECTOR
+    recipe_type = DetectorRecipe
+    undrawn = ("crop",)
     recipes: Mapping[str, DetectorRecipe] = {
         "default": _DEFAULT,
         "quick": replace(_DEFAULT, name="quick", steps=8_000, warmup_fraction=150 / 8_000),
-        "finetune": _FINETUNE,
     }
     threads = learning_cores()  # the others compose what it is trained on
     mixed_precision = True
@@ -189,10 +179,6 @@ def make_targets(page: LabelledPage) -> Arrays:
 def _weights(page: LabelledPage, shape: tuple[int, int]) -> NDArray[np.float32]:
     """0 in the cells where finding something is neither right nor wrong, else 1."""
     weight = np.ones(shape, np.float32)
-    if page.known is not None:
-        weight[:] = 0
-        for box in page.known:
-            weight[cells(box)] = 1
     for box in page.doubtful:
         weight[cells(box)] = 0
     return weight

@@ -5,7 +5,6 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, pixel_shuffle, relu
 
 from digits.inference.interface import SYMBOLS
-from digits.inference.model_file import BUNDLED_DETECTOR
 from digits_train.models.detection import DetectorNetwork, Maps
 from digits_train.models.network import ConvBlock
 
@@ -60,7 +59,6 @@ class Detector(DetectorNetwork):
     2019).
     """
 
-    bundled = BUNDLED_DETECTOR
     float_layers = ("stem.0.conv",)  # of one channel: integer kernels would take ten times as long
 
     def __init__(self) -> None:

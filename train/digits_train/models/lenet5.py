@@ -4,7 +4,6 @@ from msgspec.structs import replace
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from digits.inference.model_file import BUNDLED
 from digits_train.models.network import Network, Normalize
 from digits_train.recipes import AUGMENTATION, CLASSIC, FINETUNE, QUICK
 
@@ -27,7 +26,6 @@ class LeNet5(Network):
     RBF outputs; this is the form that today's textbooks teach.
     """
 
-    bundled = BUNDLED
     # With so few channels the integer convolution takes a generic path, and twice the time.
     kernels = "float"
     # The layers are too small to split: two threads train 1.4 times as fast on two idle cores, but

@@ -1,6 +1,7 @@
 """What all networks share."""
 
 from collections.abc import Mapping
+from textwrap import shorten
 from typing import ClassVar, Self
 
 import torch
@@ -13,7 +14,7 @@ from digits.inference.interface import CLASSIFIER, Interface
 from digits.inference.interface import Tensor as TensorType
 from digits.inference.metadata import Kernels, NetworkTask
 from digits_train.camera.ranges import RANGES, Ranges
-from digits_train.recipes import CLASSIC, FINETUNE, QUICK, AnyRecipe, Recipe
+from digits_train.recipes import CLASSIC, FINETUNE, QUICK, AnyRecipe, BaseRecipe, ClassifierRecipe
 
 
 class Normalize(nn.Module):
@@ -78,31 +79,29 @@ class ConvBlock(nn.Module):
         return relu(x + y if self.residual else y)
 
 
-def type_and_shape(tensor: Tensor) -> str:
-    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
-
-
 class BaseNetwork(nn.Module):
     """What training and export ask of any network.
 
     task: what it learns (`digits_train.tasks`). interface: of the network in PyTorch. recipes: how
-    to train it; without --recipe, `default`. camera: how the pictures vary that it learns from.
-    threads: for training on a CPU; None: one per core. mixed_precision: whether training gains from
-    bfloat16. float_layers: whose weights stay float when the others are quantized. kernels:
-    onnxruntime's fastest for the quantized file. bundled: its file in the package, if it has one.
+    to train it, all of recipe_type; without --recipe, `default`. camera: how the pictures vary that
+    it learns from. undrawn: sections of that, of which it sees nothing. threads: for training on a
+    CPU; None: one per core. mixed_precision: whether training gains from bfloat16. float_layers:
+    whose weights stay float when the others are quantized. kernels: onnxruntime's fastest for the
+    quantized file.
     """
 
     task: ClassVar[NetworkTask]
     interface: ClassVar[Interface]
+    recipe_type: ClassVar[type[BaseRecipe]]
     recipes: Mapping[str, AnyRecipe]
     camera: ClassVar[Ranges] = RANGES
+    undrawn: ClassVar[tuple[str, ...]] = ()
     threads: int | None = None
     mixed_precision: bool = False
     # Convolutions are faster in this memory layout, in which `view` can't flatten their output.
     channels_last: bool = True
     float_layers: ClassVar[tuple[str, ...]] = ()
     kernels: Kernels = "integer"
-    bundled: ClassVar[str | None] = None
 
     def to_device(self, device: torch.device) -> Self:
         """Move it to a device, in the memory layout whose convolutions are fastest there."""
@@ -112,22 +111,15 @@ class BaseNetwork(nn.Module):
         return self.to(device)
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Load a state_dict without converting anything.
+        """Load a state_dict.
 
-        Raises ValueError, naming the tensor, if one is missing, unknown, of another type or shape,
-        or not finite.
+        Raises ValueError, in one line, if a tensor is missing, unknown, or of another shape.
         """
-        state = self.state_dict()
-        if differing := sorted(state.keys() ^ weights.keys()):
-            name = differing[0]
-            raise ValueError(f"{name} is {'missing' if name in state else 'unknown'}")
-        for name, tensor in state.items():
-            actual, expected = type_and_shape(weights[name]), type_and_shape(tensor)
-            if actual != expected:
-                raise ValueError(f"{name} is {actual}, not {expected}")
-            if not weights[name].isfinite().all():
-                raise ValueError(f"{name} has NaN or infinite weights")
-        self.load_state_dict(weights)
+        try:
+            self.load_state_dict(weights)
+        except RuntimeError as error:
+            cause = " ".join(str(error).partition("\n")[2].split())
+            raise ValueError(shorten(cause, 200, placeholder=" ...")) from error
 
 
 class Network(BaseNetwork):
@@ -135,7 +127,9 @@ class Network(BaseNetwork):
 
     task = "classifier"
     interface = CLASSIFIER._replace(outputs=(TensorType("logits", "tensor(float)", [10]),))
-    recipes: Mapping[str, Recipe] = {
+    recipe_type = ClassifierRecipe
+    undrawn = "crop", "window"
+    recipes: Mapping[str, ClassifierRecipe] = {
         "classic": CLASSIC,
         "default": replace(QUICK, name="default"),
         "finetune": FINETUNE,

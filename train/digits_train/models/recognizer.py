@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import ctc_loss, log_softmax, relu
 
 from digits.inference.interface import INK, PAPER, RECOGNIZER, SYMBOLS
-from digits.inference.model_file import BUNDLED_RECOGNIZER
-from digits_train.camera.ranges import REAL_PAPER
+from digits_train.camera.presets import REAL_PAPER
 from digits_train.distributed import learning_cores
 from digits_train.models.network import BaseNetwork, ConvBlock
 from digits_train.recipes import RecognizerRecipe
@@ -42,11 +41,13 @@ class RecognizerNetwork(BaseNetwork):
 
     task = "recognizer"
     interface = RECOGNIZER
+    recipe_type = RecognizerRecipe
     recipes: Mapping[str, RecognizerRecipe] = {
         "default": _DEFAULT,
         "quick": replace(_DEFAULT, name="quick", steps=7_680, warmup_fraction=1 / 20),
     }
     camera = REAL_PAPER
+    undrawn = "window", "single"
     threads = learning_cores()  # the others compose what it is trained on
     mixed_precision = True
 
@@ -78,8 +79,6 @@ class Recognizer(RecognizerNetwork):
     Convolutions alone, so that it can be quantized: the first ones reduce the height to nothing and
     the width to a fourth, the last ones see 84 pixels to both sides.
     """
-
-    bundled = BUNDLED_RECOGNIZER
 
     def __init__(self) -> None:
         super().__init__()

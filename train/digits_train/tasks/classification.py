@@ -1,7 +1,7 @@
 """Networks that classify digits."""
 
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,52 +13,44 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from digits.data import datasets, mnist
-from digits.data.datasets import Dataset
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.data.table import has_pages
 from digits.errors import DataError
 from digits.evaluation.digits import Evaluation
 from digits.terminal import progress_bar
-from digits_train import held_out, verdict
+from digits_train import verdict
 from digits_train.augment import augment
 from digits_train.camera import fonts
-from digits_train.distributed import has_bfloat16
+from digits_train.data import datasets, mnist
+from digits_train.data.datasets import Dataset
+from digits_train.data.loader import prefetch
+from digits_train.data.pools import Pool, generate_pools
 from digits_train.experiment import Experiment
-from digits_train.loader import prefetch
 from digits_train.models import BaseNetwork
 from digits_train.models.network import NONE, probabilities, with_none
-from digits_train.pools import Pool, generate_pools
-from digits_train.recipes import Recipe
+from digits_train.recipes import ClassifierRecipe
 from digits_train.tasks.task import Task
 from digits_train.training import Metrics, Training
-from digits_train.verdict import Comparison
-
-TOLERANCE = 0.001  # of MNIST's and the camera's digits, that a fine-tuning may cost
 
 
 class Batch(NamedTuple):
     """What a process learns from in one step.
 
     inputs: [n, 1, 28, 28], 0 to 255. labels: int64 [n]. trained: bool [n], True for training
-    digits, which alone the metrics count. own: bool [n], True for one's own pictures. answers:
-    float32 [n, 11], to learn instead of labels, or None. size: the number of training digits.
+    digits, which alone the metrics count. size: the number of training digits.
     """
 
     inputs: Tensor
     labels: Tensor
     trained: Tensor
-    own: Tensor
-    answers: Tensor | None
     size: int
 
 
 @dataclass
-class Classification(Task[Recipe, Batch]):
+class Classification(Task[ClassifierRecipe, Batch]):
     """Training digits, what the recipe adds to them, and cross-entropy.
 
-    A fine-tuning's `parent` teaches all but one's own pictures (Z. Li, D. Hoiem, "Learning without
-    forgetting", ECCV 2016). pools: what the recipe adds to the digits, one's own pictures last.
+    pools: what the recipe adds to the digits.
     """
 
     pools: Sequence[Pool] = ()
@@ -70,14 +62,16 @@ class Classification(Task[Recipe, Batch]):
     )
 
     @staticmethod
-    def load(experiment: Experiment, data: Path | None, parent: BaseNetwork | None) -> Dataset:
+    def load(experiment: Experiment, data: Path | None) -> Dataset:
         recipe = experiment.recipe
-        assert isinstance(recipe, Recipe)
+        assert isinstance(recipe, ClassifierRecipe)
         if recipe.own:
+            if experiment.init is None:
+                raise DataError(f"the recipe {recipe.name} needs --start: what to fine-tune")
             dataset = _load_own(recipe, data)
         else:
             dataset = datasets.load(data, datasets.warn_of_skipped)
-        if recipe.frames or recipe.outlier_weight:
+        if recipe.draws:
             fonts.download()
         return dataset
 
@@ -97,10 +91,6 @@ class Classification(Task[Recipe, Batch]):
     def interval(self) -> int:
         """The steps of an epoch."""
         return math.ceil(len(self.train) / self.recipe.batch_size)
-
-    @property
-    def samples(self) -> Tensor:
-        return torch.tensor(self.train.images[:1000, None])
 
     def start(self) -> None:
         """Generate what the recipe adds to the digits."""
@@ -156,30 +146,14 @@ class Classification(Task[Recipe, Batch]):
             if as_they_are:
                 changed[trained] = images[trained].float()
             images = changed
-        own = indices >= len(all_labels) - (len(self.data.own.train) if self.data.own else 0)
-        return Batch(images, labels, trained, own, self._answers(images), len(digits))
-
-    def _answers(self, images: Tensor) -> Tensor | None:
-        if self.parent is None:
-            return None
-        device = self.dist.device
-        mixed = self.parent.mixed_precision and has_bfloat16(device)
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=mixed):
-            logits = self.parent(images)
-        return with_none(logits.float()).softmax(1)
+        return Batch(images, labels, trained, len(digits))
 
     def loss(
         self, model: BaseNetwork, outputs: Tensor, batch: Batch
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Cross-entropy in nats: its mean over the digits, and over the outliers by their weight.
-
-        In a fine-tuning, only one's own pictures teach anything new.
-        """
+        """Cross-entropy in nats: the mean of the digits, and that of outliers by their weight."""
         logits, labels = outputs.float(), batch.labels
-        losses = taught = cross_entropy(with_none(logits), labels, reduction="none")
-        if batch.answers is not None:
-            distilled = cross_entropy(with_none(logits), batch.answers, reduction="none")
-            taught = torch.where(batch.own, losses, distilled)
+        losses = cross_entropy(with_none(logits), labels, reduction="none")
         is_outlier = labels == NONE
         outliers = is_outlier.sum()
         weights = torch.where(
@@ -188,7 +162,7 @@ class Classification(Task[Recipe, Batch]):
         trained = batch.trained.float()
         right = (logits.argmax(1) == labels).float()
         sums = {"train_loss": losses.detach() @ trained, "train_accuracy": right @ trained}
-        return (taught * weights).sum(), sums
+        return (losses * weights).sum(), sums
 
     def validate(self, model: BaseNetwork) -> Metrics:
         return scores("validation", predict(model, self.validation), self.validation)
@@ -202,27 +176,21 @@ class Classification(Task[Recipe, Batch]):
         result.add(self.validation, probabilities(logits).numpy())
         summary = scores("validation", logits, self.validation)
         summary |= scores("test", predict(model, test), test)
+        if self.data.own:
+            held_back = self.data.own.held_back
+            wrong = count_errors(model, held_back)
+            summary |= {"own_pictures": len(held_back), "own_errors": wrong}
         plots.confusion(folder / "confusion.png", "validation digits", result.confusion)
         plots.mistakes(folder / "mistakes.png", "validation digits", result)
         return summary, verdict.failure(result)
 
-    def compare(self, model: BaseNetwork) -> Iterator[Comparison]:
-        frames = held_out.draw_frames(self.validation)
-        for name, tolerance, split in (
-            ("pictures of your own, held back", None, self.data.own.held_back),
-            ("validation digits of MNIST", TOLERANCE, self.validation),
-            ("digits of a synthetic camera", TOLERANCE, frames),
-        ):
-            counts = [count_errors(network, split) for network in (self.parent, model)]
-            yield Comparison(name, tolerance, len(split), *counts)
 
-
-def _load_own(recipe: Recipe, data: Path | None) -> Dataset:
+def _load_own(recipe: ClassifierRecipe, data: Path | None) -> Dataset:
     """MNIST, and one's own pictures, to fine-tune a network on."""
     if data is None:
         raise DataError(f"the recipe {recipe.name} needs --data: your own labelled pictures")
     if has_pages(data):
-        raise DataError(f"{data} has numbers: a detector learns from them (--network detector)")
+        raise DataError(f"{data} has numbers, but single digits are wanted")
     own = datasets.load_own(data, datasets.warn_of_skipped)
     if not len(own.train):
         count = len(own.held_back)

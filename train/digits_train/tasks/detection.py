@@ -1,7 +1,7 @@
 """Detectors, which find the symbols of a page."""
 
 import math
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -13,31 +13,22 @@ import torch
 from torch import Tensor
 
 from digits.alignment import Score
-from digits.data import datasets, mnist
-from digits.data.datasets import Dataset
-from digits.errors import DataError
 from digits.reader.detections import Detections
 from digits.reader.pyramid import Level, find_peaks
-from digits_train import mining, verdict
-from digits_train.camera import fonts
+from digits_train import verdict
 from digits_train.camera.materials import Materials
+from digits_train.data.detector_batches import DetectorBatches
+from digits_train.data.held_out import VALIDATION_SEED, validation_materials
+from digits_train.data.loader import compose_ahead, prefetch
 from digits_train.distributed import CPU
-from digits_train.experiment import Experiment
-from digits_train.held_out import VALIDATION_SEED, validation_materials
-from digits_train.loader import compose_ahead, prefetch
 from digits_train.models import BaseNetwork, DetectorNetwork, get_network
 from digits_train.models.detection import Maps
-from digits_train.own_pages import load_own_pages, network_maps, read_right
 from digits_train.recipes import DetectorRecipe
 from digits_train.symbols import LabelledPage, Match, confusion, score
 from digits_train.tasks.stream import StreamTask
 from digits_train.training import Metrics, Training
-from digits_train.verdict import Comparison
-from digits_train.windows import Windows
 
-TOLERANCE = 0.002  # of the symbols of all these windows, that a fine-tuning may cost
 _VALIDATION_BATCH = 4  # windows
-_MAX_AHEAD = 200  # steps: no windows are asked for earlier than that
 
 
 class Batch(NamedTuple):
@@ -61,43 +52,23 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
         "  errors {validation_errors:.2%}"
     )
 
-    @staticmethod
-    def load(experiment: Experiment, data: Path | None, parent: BaseNetwork | None) -> Dataset:
-        recipe = experiment.recipe
-        if not recipe.own:
-            return StreamTask.load(experiment, data, parent)
-        if data is None:
-            raise DataError(f"the recipe {recipe.name} needs --data: your own labelled pages")
-        assert isinstance(parent, DetectorNetwork)
-        own = load_own_pages(data, network_maps(parent), datasets.warn_of_skipped)
-        checksums = mnist.SHA256 | {datasets.OWN_CHECKSUM_NAME: own.sha256}
-        dataset = Dataset(mnist.load_all(None), checksums, own)
-        fonts.download()
-        return dataset
-
     @property
     def network(self) -> type[DetectorNetwork]:
         return cast(type[DetectorNetwork], get_network(self.experiment.network))
 
-    @property
-    def samples(self) -> Tensor:
-        return stacked(self._validation[0])
-
     def batches(self, training: Training) -> Generator[Batch]:
-        """Windows that no other step has, with more of the words that mislead the network."""
+        """Windows that no other step has."""
         assert self.materials is not None
         experiment, rank, device = self.experiment, self.dist.rank, self.dist.device
-        windows = Windows(
-            self.materials, self.recipe, experiment.seed, self.batch_size, rank, self.data.own
+        windows = DetectorBatches(
+            self.materials, self.recipe, experiment.seed, self.batch_size, rank
         )
-        keys = ((step, _hard_at(step, training.hard)) for step in count(training.step))
 
         def make(pages: list[LabelledPage]) -> Batch:
             targets = self.network.targets(pages).to(device)
             return Batch(stacked(pages).to(device), targets, self.batch_size)
 
-        # Some batches wait in a thread.
-        yield from prefetch(make, compose_ahead(windows, keys, device, _MAX_AHEAD - 4))
+        yield from prefetch(make, compose_ahead(windows, count(training.step), device))
 
     def loss(
         self, model: BaseNetwork, outputs: Maps, batch: Batch
@@ -105,12 +76,6 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
         assert isinstance(model, DetectorNetwork)
         mean = model.loss(Maps(*outputs), batch.targets)
         return mean, {"train_loss": mean.detach() * batch.size}
-
-    def find_hard(self, model: BaseNetwork, step: int) -> list[int]:
-        """Words and marks that a network takes for digits."""
-        assert self.materials is not None and isinstance(model, DetectorNetwork)
-        random = np.random.default_rng([self.experiment.seed, 4, step])
-        return mining.find_hard(self.materials, model, random)
 
     def validate(self, model: BaseNetwork) -> Metrics:
         return self._judge(model, self._validation)[0]
@@ -126,16 +91,6 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
         plots.crops(folder / "mistakes.png", "validation windows", matches)
         return figures | counts, verdict.detector_failure(result)
 
-    def compare(self, model: BaseNetwork) -> Iterator[Comparison]:
-        assert isinstance(model, DetectorNetwork)
-        pages, networks = self.data.own.held_back, (self.parent, model)
-        right = [read_right(network_maps(network), pages) for network in networks]
-        wrong = (int((~numbers).sum()) for numbers in right)
-        yield Comparison("numbers of your own, held back", None, len(right[0]), *wrong)
-        before, after = (self._judge(each, self._final_validation())[1] for each in networks)
-        name = "symbols of a synthetic camera"
-        yield Comparison(name, TOLERANCE, before.symbols, before.errors, after.errors)
-
     @cached_property
     def _validation(self) -> list[list[LabelledPage]]:
         return [*self._held_out(self.recipe.validation)]
@@ -148,15 +103,14 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
         return validation_materials(self.data.splits["validation"], self.network.camera)
 
     def _held_out(self, count: int) -> Iterator[list[LabelledPage]]:
-        windows = Windows(
+        windows = DetectorBatches(
             self._validation_materials,
             self.recipe,
             VALIDATION_SEED,
             _VALIDATION_BATCH,
             held_out=True,
         )
-        keys = ((number, ()) for number in range(math.ceil(count / _VALIDATION_BATCH)))
-        return compose_ahead(windows, keys, CPU.device)
+        return compose_ahead(windows, range(math.ceil(count / _VALIDATION_BATCH)), CPU.device)
 
     def _judge(
         self, model: BaseNetwork, batches: Iterable[list[LabelledPage]]
@@ -180,15 +134,6 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
         kinds = ("missed", "invented", "wrong")
         figures |= {f"validation_{kind}": getattr(result, kind) / total for kind in kinds}
         return figures, result, matches
-
-
-def _hard_at(step: int, hard: Mapping[int, Sequence[int]]) -> Sequence[int]:
-    """What the windows of a step have more of, among what was found after earlier steps.
-
-    It was found before the step's windows were asked for, however far ahead that was.
-    """
-    known = [earlier for earlier in hard if earlier <= step - _MAX_AHEAD]
-    return hard[max(known)] if known else ()
 
 
 def stacked(pages: Sequence[LabelledPage]) -> Tensor:

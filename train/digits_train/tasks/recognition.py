@@ -1,6 +1,6 @@
 """Recognizers, which read a crop of a number."""
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -15,14 +15,13 @@ from torch import Tensor
 from digits.alignment import INVENTED, align
 from digits.inference.interface import SYMBOLS
 from digits_train import verdict
-from digits_train.chunks import Batch, Chunks
-from digits_train.held_out import VALIDATION_SEED, validation_materials
+from digits_train.data.held_out import VALIDATION_SEED, validation_materials
+from digits_train.data.recognizer_batches import Batch, RecognizerBatches
 from digits_train.models import BaseNetwork, RecognizerNetwork, get_network
 from digits_train.models.recognizer import BLANK
 from digits_train.recipes import RecognizerRecipe
 from digits_train.tasks.stream import StreamTask
 from digits_train.training import Metrics, Training
-from digits_train.verdict import Comparison
 
 _BATCH = 50  # crops that are validated together
 
@@ -52,17 +51,12 @@ class Recognition(StreamTask[RecognizerRecipe, Batch]):
     def network(self) -> type[RecognizerNetwork]:
         return cast(type[RecognizerNetwork], get_network(self.experiment.network))
 
-    @property
-    def samples(self) -> Tensor:
-        by_width = sorted(self._validation, key=lambda batch: batch.inputs.shape[3])
-        return by_width[len(by_width) // 2].inputs
-
     def batches(self, training: Training) -> Generator[Batch]:
         """Crops that no other step has, but for their other passes."""
         assert self.materials is not None
         seed, recipe, dist = self.experiment.seed, self.recipe, self.dist
         counts = self.batch_size, recipe.photographs, recipe.passes
-        chunks = Chunks(self.materials, seed, *counts, dist.rank)
+        chunks = RecognizerBatches(self.materials, seed, *counts, dist.rank)
         for batch in chunks.stream(training.step, dist.device):
             yield batch._replace(inputs=batch.inputs.to(dist.device))
 
@@ -91,14 +85,11 @@ class Recognition(StreamTask[RecognizerRecipe, Batch]):
         failure = verdict.recognizer_failure(figures["validation_accuracy"], numbers)
         return figures | {"validation_numbers": numbers}, failure
 
-    def compare(self, model: BaseNetwork) -> Iterator[Comparison]:
-        raise NotImplementedError("no recipe of a recognizer has pictures of one's own")
-
     @cached_property
     def _validation(self) -> list[Batch]:
         digits, recipe = self.data.splits["validation"], self.recipe
         materials = validation_materials(digits, self.network.camera, "held back")
-        return Chunks(materials, VALIDATION_SEED, _BATCH).first(recipe.validation)
+        return RecognizerBatches(materials, VALIDATION_SEED, _BATCH).first(recipe.validation)
 
 
 def predict(model: BaseNetwork, batches: Iterable[Batch]) -> list[Tensor]:

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from digits.data import datasets
-from digits.data.datasets import Dataset
 from digits.errors import DigitsError
 from digits.terminal import progress_bar
 from digits_train.camera import fonts
 from digits_train.camera.materials import Materials, make_materials
+from digits_train.data import datasets
+from digits_train.data.datasets import Dataset
 from digits_train.experiment import Experiment
-from digits_train.models import BaseNetwork
 from digits_train.recipes import StreamRecipe
 from digits_train.tasks.task import BatchT, Task
 
@@ -25,7 +24,7 @@ class StreamTask(Task[RecipeT, BatchT]):
     materials: Materials | None = None
 
     @staticmethod
-    def load(experiment: Experiment, data: Path | None, parent: BaseNetwork | None) -> Dataset:
+    def load(experiment: Experiment, data: Path | None) -> Dataset:
         loaded = datasets.load(data, datasets.warn_of_skipped)
         if "pictures" in loaded.sha256:
             name = experiment.network
@@ -44,13 +43,13 @@ class StreamTask(Task[RecipeT, BatchT]):
     @property
     def batch_size(self) -> int:
         """Of this process."""
-        return self.dist.share(self.recipe.batch_size)
+        return self.dist.local_batch_size(self.recipe.batch_size)
 
     def start(self) -> None:
         """Draw the glyphs and words that pictures are composed of."""
-        recipe = self.recipe
+        recipe, camera = self.recipe, self.experiment.camera
+        assert camera is not None
         with progress_bar(visible=self.dist.is_main) as bar:
             bar.add_task("drawing glyphs and words", total=None)
             train, seed = self.data.splits["train"], self.experiment.seed
-            materials = make_materials(train, seed, recipe.glyphs, recipe.texts)
-            self.materials = materials._replace(ranges=self.experiment.camera)
+            self.materials = make_materials(train, seed, camera, recipe.glyphs, recipe.texts)

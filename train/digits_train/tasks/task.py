@@ -1,20 +1,19 @@
 """What the training loop asks of all that networks learn."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from torch import Tensor
 
-from digits.data.datasets import Dataset
+from digits_train.data.datasets import Dataset
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.experiment import Experiment
 from digits_train.models import BaseNetwork
 from digits_train.recipes import BaseRecipe
 from digits_train.training import Metrics, Training
-from digits_train.verdict import Comparison
 
 
 class Batch(Protocol):
@@ -33,14 +32,10 @@ BatchT = TypeVar("BatchT", bound=Batch)
 
 @dataclass
 class Task(ABC, Generic[RecipeT, BatchT]):
-    """Data, loss and measure of one kind of network.
-
-    parent: the network that is fine-tuned, as it was; it is on the device.
-    """
+    """Data, loss and measure of one kind of network."""
 
     experiment: Experiment
     data: Dataset
-    parent: Any = None
     dist: DistributedContext = CPU
 
     line: ClassVar[str]  # of a validation's metrics for the terminal, to be formatted
@@ -48,11 +43,10 @@ class Task(ABC, Generic[RecipeT, BatchT]):
 
     @staticmethod
     @abstractmethod
-    def load(experiment: Experiment, data: Path | None, parent: BaseNetwork | None) -> Dataset:
+    def load(experiment: Experiment, data: Path | None) -> Dataset:
         """Load or download what the network learns from.
 
-        data: as for `digits train --data`. To fine-tune `parent`, it has one's own pictures or
-        pages. Raises DigitsError if something is missing.
+        data: as for `digits train --data`. Raises DigitsError if something is missing.
         """
 
     @property
@@ -69,11 +63,6 @@ class Task(ABC, Generic[RecipeT, BatchT]):
     def interval(self) -> int:
         """Steps from one validation to the next."""
 
-    @property
-    @abstractmethod
-    def samples(self) -> Tensor:
-        """Some typical inputs, uint8 [n, 1, height, width], to measure batch norm on."""
-
     def start(self) -> None:
         """Generate what takes a while and only training needs."""
 
@@ -81,8 +70,7 @@ class Task(ABC, Generic[RecipeT, BatchT]):
     def batches(self, training: Training) -> Generator[BatchT]:
         """This process's batches from the next step of a training on.
 
-        They depend on nothing but the experiment, the steps' numbers, the number of processes, and
-        what `find_hard` found.
+        They depend on nothing but the experiment, the steps' numbers and the number of processes.
         """
 
     @abstractmethod
@@ -99,20 +87,12 @@ class Task(ABC, Generic[RecipeT, BatchT]):
     def validate(self, model: BaseNetwork) -> Metrics:
         """The metrics that begin with `validation_`."""
 
-    def find_hard(self, model: BaseNetwork, step: int) -> list[int]:
-        """What a network mistakes after a step, to be learnt from more often."""
-        return []
-
     @abstractmethod
     def evaluate(self, model: BaseNetwork, folder: Path) -> tuple[dict[str, Any], str | None]:
         """Judge a finished network, and draw confusion and mistakes into a folder.
 
         Returns the results for run.json, and why the network is useless, or None.
         """
-
-    @abstractmethod
-    def compare(self, model: BaseNetwork) -> Iterator[Comparison]:
-        """The network before and after a fine-tuning."""
 
 
 AnyTask = Task[Any, Any]

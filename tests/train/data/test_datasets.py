@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits.data import datasets, table
-from digits.data.datasets import Dataset
+from digits.data import table
 from digits.data.image_folder import assign_split, read_pictures
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.data.table import NO_DIGIT
 from digits.errors import DataError, DigitsError
+from digits_train.data import datasets
+from digits_train.data.datasets import Dataset
 
 EXPECTED = [
     ("a b.png", (None, "7", "")),

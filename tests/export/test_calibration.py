@@ -5,7 +5,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-from digits_export.detector_calibrate import UNSCALED, fit_scaling, label
+from digits_export.detector_calibration import UNSCALED, fit_scaling, label
 from digits_export.temperature import fit_temperature, rejection_threshold
 from digits_train.symbols import LabelledPage, Truth
 from tests.export.detector_pages import drawn_page, ink_maps

@@ -1,22 +1,21 @@
 """The digits to train on, validate on and test on: MNIST's, or those in labelled pictures."""
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 
-from digits.data import image_folder, mnist
-from digits.data.image_folder import Digit
-from digits.data.mnist import Split, SplitName, Splits
-from digits.data.table import LABELS, OnError
+from digits.data.image_folder import Digit, checksum, has_pictures, read_pictures, unique
+from digits.data.split import Split, SplitName, Splits
+from digits.data.table import OnError
 from digits.errors import DataError, DigitsError
 from digits.terminal import print_stderr
 from digits.text import escape_control
+from digits_train.data import mnist
 
-OWN_CHECKSUM_NAME = "own"  # of one's own pictures or pages, beside the names of MNIST's files
+OWN_CHECKSUM_NAME = "own"  # of one's own pictures, beside the names of MNIST's files
 
 
 @dataclass(frozen=True)
@@ -24,12 +23,12 @@ class Dataset:
     """What a network is trained, validated and tested on.
 
     sha256: the checksums of what the splits were read from, by name.
-    own: one's own pictures or pages, to fine-tune a network on.
+    own: one's own pictures, to fine-tune a network on.
     """
 
     splits: Splits
     sha256: dict[str, str]
-    own: Any = None
+    own: "OwnPictures | None" = None
 
 
 class OwnPictures(NamedTuple):
@@ -54,14 +53,14 @@ def load(data: Path | None, on_error: OnError) -> Dataset:
 
     Raises DataError if there are too few.
     """
-    if data is None or not image_folder.has_pictures(data):
+    if data is None or not has_pictures(data):
         return Dataset(mnist.load_all(data), mnist.SHA256)
-    digits = _read(data, on_error)
+    digits = unique(read_pictures(data, on_error), on_error)
     splits = {name: _split(digits, name) for name in get_args(SplitName)}
     if not all(map(len, splits.values())):
         counts = ", ".join(f"{len(split)} {name}" for name, split in splits.items())
         raise DataError(f"{data} has too few readable pictures: {counts}")
-    return Dataset(splits, {"pictures": _checksum(digits)})
+    return Dataset(splits, {"pictures": checksum(digits)})
 
 
 def load_own(data: Path, on_error: OnError) -> OwnPictures:
@@ -71,11 +70,11 @@ def load_own(data: Path, on_error: OnError) -> OwnPictures:
 
     Raises DataError if there are none to train on.
     """
-    digits = _read(data, on_error, with_none=True)
+    digits = unique(read_pictures(data, on_error, with_none=True), on_error)
     if not digits:
         raise DataError(f"{data} has no readable pictures to train on")
     train, held_back = _split(digits, "train"), _split(digits, "validation", "test")
-    return OwnPictures(train, held_back, _checksum(digits))
+    return OwnPictures(train, held_back, checksum(digits))
 
 
 def warn_of_skipped(error: DigitsError) -> None:
@@ -90,39 +89,6 @@ def verify_checksums(dataset: Dataset, expected: dict[str, str], data: Path | No
             f"the network was trained on other digits than those in {data or 'MNIST'}: name with"
             " --data what it was trained on"
         )
-
-
-def _read(data: Path, on_error: OnError, with_none: bool = False) -> list[Digit]:
-    return _unique(image_folder.read_pictures(data, on_error, with_none=with_none), on_error)
-
-
-def checksum(digits: Iterable[Digit]) -> str:
-    """The checksum that the data set of these pictures has."""
-    return _checksum(_unique(digits, lambda error: None))
-
-
-def _unique(pictures: Iterable[Digit], on_error: OnError) -> list[Digit]:
-    """Each picture once, in an order. Pictures with several labels are left out."""
-    digits, contradictory = dict[bytes, Digit](), set[bytes]()
-    # The order of hashes means nothing, so the first thousand calibrate as well as any others.
-    for digit in sorted(pictures, key=lambda digit: (digit.digest, digit.label, digit.split)):
-        first = digits.setdefault(digit.digest, digit)
-        if first.label != digit.label:
-            contradictory.add(digit.digest)
-            labels = f"{LABELS[first.label]} and {LABELS[digit.label]}"
-            names = f"{first.name} and {digit.name}"
-            on_error(DataError(f"{names} look the same, but are labelled {labels}"))
-    return [digit for digit in digits.values() if digit.digest not in contradictory]
-
-
-def _checksum(digits: Sequence[Digit]) -> str:
-    """Compute the SHA-256 of pictures, labels, and splits that a group has decided."""
-    checksum = hashlib.sha256()
-    for digit in digits:
-        is_split_by_content = digit.split == image_folder.assign_split(digit.digest)
-        split = "" if is_split_by_content else digit.split
-        checksum.update(digit.digest + bytes([digit.label]) + split.encode())
-    return checksum.hexdigest()
 
 
 def _split(digits: Sequence[Digit], *names: SplitName) -> Split:

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from digits.inference.recognizer_model import padded
 from digits.reader.crops import normalised
-from digits_train.camera.crops import Crop, make_crops, vary
+from digits_train.camera.crops import Crop, draw_crops, vary
 from digits_train.camera.materials import Materials
+from digits_train.data.loader import compose_ahead
 from digits_train.distributed import CPU
-from digits_train.loader import compose_ahead
 
 _CHUNK = 256  # crops that are composed together, of some thirty windows
 _MIXED = 8  # chunks, whose batches are mixed: so a crop's other passes are at other times
@@ -35,7 +35,7 @@ class Batch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Chunks:
+class RecognizerBatches:
     """Batches of crops, composed in chunks from the seed, the process's rank and their number.
 
     photographs: of each number. passes: how often each crop is shown: first as it is, then varied.
@@ -50,7 +50,7 @@ class Chunks:
 
     def __getitem__(self, number: int) -> list[Batch]:
         random = np.random.default_rng([self.seed, 5, self.rank, number])
-        crops = list(islice(make_crops(self.materials, random, self.photographs), _CHUNK))
+        crops = list(islice(draw_crops(self.materials, random, self.photographs), _CHUNK))
         batches = self._batches(crops)
         ranges = self.materials.ranges
         for _ in range(self.passes - 1):

@@ -6,17 +6,18 @@ from itertools import islice
 import pytest
 import torch
 
-from digits_train import chunks
 from digits_train.camera.materials import Materials
-from digits_train.chunks import Batch, Chunks
+from digits_train.camera.ranges import RANGES
+from digits_train.data import recognizer_batches
+from digits_train.data.recognizer_batches import Batch, RecognizerBatches
 from digits_train.distributed import CPU
 from tests.conftest import Patch
 from tests.train.short import crops_of_bars
 
-NOTHING = Materials((), (), (), ())
+NOTHING = Materials((), (), (), (), RANGES)
 
 
-class Numbered(Chunks):
+class Numbered(RecognizerBatches):
     """Each batch says of which chunk it is."""
 
     def __getitem__(self, number: int) -> list[Batch]:
@@ -53,8 +54,8 @@ def test_stream_from_a_process_that_starts_others_by_a_server() -> None:
 
 @pytest.mark.slow
 def test_each_pass_shows_each_crop_and_widths_are_together(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(chunks, "make_crops", crops_of_bars)
-    batches = Chunks(NOTHING, 0, 100, passes=2)[3]
+    monkeypatch.setattr(recognizer_batches, "draw_crops", crops_of_bars)
+    batches = RecognizerBatches(NOTHING, 0, 100, passes=2)[3]
     assert [batch.size for batch in batches] == [85, 85, 86] * 2
     first, again = batches[:3], batches[3:]
     texts, others = ([text for batch in part for text in batch.texts] for part in (first, again))
@@ -62,8 +63,12 @@ def test_each_pass_shows_each_crop_and_widths_are_together(monkeypatch: Patch) -
     widths = [batch.inputs.shape[3] for batch in first]
     assert widths == sorted(widths) and widths[0] < widths[2]
     assert first[0].inputs.shape[1:3] == (1, 48) and first[0].inputs.dtype == torch.uint8
-    assert torch.equal(first[0].inputs, Chunks(NOTHING, 0, 100)[3][0].inputs)
-    for other in (Chunks(NOTHING, 0, 100, rank=1)[3], Chunks(NOTHING, 1, 100)[3], batches[3:]):
+    assert torch.equal(first[0].inputs, RecognizerBatches(NOTHING, 0, 100)[3][0].inputs)
+    for other in (
+        RecognizerBatches(NOTHING, 0, 100, rank=1)[3],
+        RecognizerBatches(NOTHING, 1, 100)[3],
+        batches[3:],
+    ):
         assert not torch.equal(first[2].inputs, other[2].inputs)
 
 

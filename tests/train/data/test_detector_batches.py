@@ -1,6 +1,7 @@
 """A detector's batches of windows and tight crops."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,10 +9,10 @@ from msgspec.structs import replace
 
 from digits_train.camera.exposure import Photograph
 from digits_train.camera.materials import Materials
-from digits_train.camera.ranges import RANGES
+from digits_train.camera.ranges import RANGES, changed
 from digits_train.camera.window import Window
+from digits_train.data.detector_batches import CROP_SIDE, DetectorBatches, crop
 from digits_train.symbols import LabelledPage, Symbol, label_window
-from digits_train.windows import CROP_SIDE, Windows, crop
 from tests.train import short
 
 
@@ -37,10 +38,9 @@ def test_crops_show_their_symbol_and_hide_what_is_outside() -> None:
     assert (1 - large.hidden).sum() == (CROP_SIDE - 32) ** 2
 
 
-def batch(
-    materials: Materials, key: tuple[int, Sequence[int]] = (0, ()), **values: object
-) -> list[LabelledPage]:
-    return Windows(materials, **{"recipe": short.DETECTOR, "seed": 0, "size": 4} | values)[key]  # type: ignore[arg-type]
+def batch(materials: Materials, number: int = 0, **values: object) -> list[LabelledPage]:
+    usual: dict[str, Any] = {"recipe": short.DETECTOR, "seed": 0, "size": 4}
+    return DetectorBatches(materials, **usual | values)[number]
 
 
 def pixels(pages: Sequence[LabelledPage]) -> bytes:
@@ -48,26 +48,27 @@ def pixels(pages: Sequence[LabelledPage]) -> bytes:
 
 
 @pytest.mark.slow
-def test_a_batch_depends_on_seed_rank_number_and_hard_negatives(materials: Materials) -> None:
-    words = materials._replace(ranges=replace(RANGES, contents=(0, 1, 0), textures=0, crops=0))
+def test_a_batch_depends_on_seed_rank_and_number(materials: Materials) -> None:
+    words = materials._replace(
+        ranges=changed(RANGES, text={"contents": (0, 1, 0)}, window={"textures": 0, "tight": 0})
+    )
     batches = [
         batch(words),
-        batch(words, (1, ())),
-        batch(words, (0, (0, 1))),
+        batch(words, 1),
         batch(words, seed=1),
         batch(words, rank=1),
         batch(words, size=3),
     ]
     assert pixels(batch(words)) == pixels(batches[0])
-    assert len({pixels(each) for each in batches}) == 6
-    assert [*map(len, batches)] == [4] * 5 + [3]
+    assert len({pixels(each) for each in batches}) == 5
+    assert [*map(len, batches)] == [4] * 4 + [3]
     assert pixels(batches[0]).startswith(pixels(batches[-1]))
     assert {page.pixels.shape for each in batches for page in each} == {(96, 96)}
 
 
 def test_tight_crops_are_as_many_pixels_and_never_validate(materials: Materials) -> None:
     recipe = replace(short.DETECTOR, window=192)
-    crops = materials._replace(ranges=replace(RANGES, crops=1.0))
+    crops = materials._replace(ranges=changed(RANGES, window={"tight": 1.0}))
     for held_out, count, side in ((False, 16, CROP_SIDE), (True, 4, 192)):
         pages = batch(crops, recipe=recipe, held_out=held_out)
         assert [page.pixels.shape for page in pages] == [(side, side)] * count

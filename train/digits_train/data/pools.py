@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.data.mnist import Split
-from digits_train import frames
+from digits.data.split import Split
 from digits_train.camera.materials import make_materials
+from digits_train.data import frames
 from digits_train.experiment import Experiment
 from digits_train.models.network import NONE
-from digits_train.recipes import Recipe
+from digits_train.recipes import ClassifierRecipe
 
 # The most frames of each kind: generating all of them takes six minutes.
 MAX_FRAMES, MAX_OUTLIERS = 20_000, 12_000
@@ -36,22 +36,23 @@ class Pool:
 
 
 def generate_pools(experiment: Experiment, digits: Split, own: Split | None = None) -> list[Pool]:
-    """Generate what the recipe adds to the digits, and last add one's own pictures.
+    """Generate what the recipe adds to the digits, and add one's own pictures.
 
     The same seed gives the same pictures. Raises DataError if a font can't be had.
     """
     recipe, seed = experiment.recipe, experiment.seed
-    assert isinstance(recipe, Recipe)
+    assert isinstance(recipe, ClassifierRecipe)
 
     def count(share: float, limit: int) -> int:
         uses = share * len(digits) * recipe.epochs
         return min(limit, max(_FEWEST, math.ceil(uses / _TIMES_SHOWN)))
 
     pools = []
-    if recipe.frames or recipe.outlier_weight:
+    if recipe.draws:
         framed, others = count(recipe.frames, MAX_FRAMES), count(_OUTLIERS_PER_DIGIT, MAX_OUTLIERS)
-        materials = make_materials(digits, seed, framed // 2, others // 3, others // 6)
-        materials = materials._replace(ranges=experiment.camera)
+        assert experiment.camera is not None
+        counts = framed // 2, others // 3, others // 6
+        materials = make_materials(digits, seed, experiment.camera, *counts)
         if recipe.frames:
             pools.append(Pool(*frames.draw_digits(materials, framed, [seed, 2]), recipe.frames))
         if recipe.outlier_weight:

@@ -1,11 +1,10 @@
 """The windows on pages that a detector is trained and validated on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-from msgspec.structs import replace
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -13,9 +12,8 @@ from digits_train.camera import single
 from digits_train.camera.exposure import Photograph, photograph, texture
 from digits_train.camera.materials import Materials
 from digits_train.camera.page import compose
+from digits_train.camera.ranges import changed
 from digits_train.camera.window import Window
-from digits_train.mining import with_hard
-from digits_train.own_pages import OwnPages
 from digits_train.pixels import Random, ink_bounds, log_uniform
 from digits_train.recipes import DetectorRecipe
 from digits_train.symbols import Box, LabelledPage, Symbol, label_window
@@ -30,11 +28,11 @@ _REPEATED = 16  # pixels at least that repeat a crop's edge, as `digits.reader.p
 
 
 @dataclass(frozen=True)
-class Windows:
+class DetectorBatches:
     """Batches of windows, each composed from the seed, the process's rank and its number alone.
 
-    size: of a batch; tight crops are smaller and more. own: one's own pages, which the recipe's
-    share of the windows is on. held_out: to validate, there are no tight crops.
+    size: of a batch; tight crops are smaller and more. held_out: to validate, there are no tight
+    crops.
     """
 
     materials: Materials
@@ -42,30 +40,23 @@ class Windows:
     seed: int
     size: int
     rank: int = 0
-    own: OwnPages | None = None
     held_out: bool = False
 
-    def __getitem__(self, key: tuple[int, Sequence[int]]) -> list[LabelledPage]:
-        """A batch by its number, and by the hard negatives of which more than their share is shown.
-
-        All its pages have the same size.
-        """
-        number, hard = key
-        materials, side = with_hard(self.materials, hard), self.recipe.window
+    def __getitem__(self, number: int) -> list[LabelledPage]:
+        """A batch by its number; all its pages have the same size."""
+        materials, side = self.materials, self.recipe.window
         random = np.random.default_rng([self.seed, 2, self.rank, number])
-        count = round(self.recipe.own * self.size) if self.own else 0
-        chances = np.cumsum([materials.ranges.crops, materials.ranges.alone])
-        kind = 2 if count or self.held_out else np.searchsorted(chances, random.random(), "right")
+        chances = np.cumsum([materials.ranges.window.tight, materials.ranges.window.alone])
+        kind = 2 if self.held_out else np.searchsorted(chances, random.random(), "right")
         crops = self.size * (side // CROP_SIDE) ** 2  # as many pixels
         if kind == 1:
             return [make_single(materials, random) for _ in range(crops)]
         if kind == 0:
-            pictures = islice(make_crops(materials, random, side, self.recipe.photographs), crops)
+            pictures = islice(crop_symbols(materials, random, side, self.recipe.photographs), crops)
         else:
             windows = make_windows(materials, random, side, self.recipe.photographs)
-            pictures = islice(windows, self.size - count)
-        pages = [label_window(photo.pixels, *photo.visible()) for photo in pictures]
-        return pages + [self.own.window(random, side) for _ in range(count) if self.own]
+            pictures = islice(windows, self.size)
+        return [label_window(photo.pixels, *photo.visible()) for photo in pictures]
 
 
 def make_windows(
@@ -74,13 +65,13 @@ def make_windows(
     """Yield random windows, endlessly. Each with writing is photographed several times."""
     ranges, before = materials.ranges, Window.empty((side, side))
     while True:
-        if random.random() < ranges.textures:
+        if random.random() < ranges.window.textures:
             yield texture((side, side), random, ranges)
             continue
         window = compose(random, materials, (side, side))
         for _ in range(photographs):
-            behind = before if random.random() < ranges.shining_through else None
-            yield photograph(window, _height(window), random, behind, ranges)
+            behind = before if random.random() < ranges.paper.shining_through else None
+            yield photograph(window, _height(window), random, ranges, behind)
         before = window
 
 
@@ -89,16 +80,16 @@ def _height(window: Window) -> float:
     return window.symbols[0].height if window.symbols else _PLAIN_HEIGHT
 
 
-def make_crops(
+def crop_symbols(
     materials: Materials, random: Random, side: int, photographs: int
 ) -> Iterator[Photograph]:
     """Yield tight crops of random windows: of symbols and of textures.
 
     Not of words and marks, whose parts may look like a 0 or a 1 with good reason.
     """
-    ranges, share = materials.ranges, photographs * materials.ranges.textures
-    textures = share / (1 - ranges.textures + share)  # which are photographed only once
-    varied = replace(ranges, textures=textures, shining_through=0.0)
+    ranges, share = materials.ranges, photographs * materials.ranges.window.textures
+    textures = share / (1 - ranges.window.textures + share)  # which are photographed only once
+    varied = changed(ranges, window={"textures": textures}, paper={"shining_through": 0.0})
     for photo in make_windows(materials._replace(ranges=varied), random, side, photographs):
         height = _height(photo.window)
         boxes = [symbol.box for symbol in photo.window.symbols]
@@ -107,7 +98,7 @@ def make_crops(
             corners = random.uniform(0, side - height, (_CROPS_OF_WINDOW, 2))
             boxes = [(x, y, x + height, y + height) for x, y in corners.tolist()]
         for index in random.permutation(len(boxes))[:_CROPS_OF_WINDOW]:
-            yield crop(photo, boxes[index], random.uniform(*ranges.room, 4) * height)
+            yield crop(photo, boxes[index], random.uniform(*ranges.window.room, 4) * height)
 
 
 def make_single(materials: Materials, random: Random) -> LabelledPage:
@@ -117,13 +108,13 @@ def make_single(materials: Materials, random: Random) -> LabelledPage:
     one digit.
     """
     ranges, limit = materials.ranges, CROP_SIDE - 2 * _REPEATED
-    few = replace(ranges, largest=_LARGEST)
+    few = changed(ranges, single={"largest": _LARGEST})
     picture = single.draw(_SINGLE, random, materials._replace(ranges=few))
     bounds = ink_bounds(picture.ink) if picture.ink.any() else np.array([0, 0, limit, limit])
     width, height = (bounds[2:] - bounds[:2]).tolist()
-    scale = min(log_uniform(random, *ranges.seen_height) / height, limit / width)
+    scale = min(log_uniform(random, *ranges.window.seen_height) / height, limit / width)
     image, size = Image.fromarray(picture.pixels), np.array(picture.pixels.shape[::-1])
-    pixels = ranges.enlarged.draw(random)
+    pixels = ranges.window.enlarged.draw(random)
     if 0 < pixels < height:
         image = image.resize((size * pixels / height).round().clip(1).astype(int))
     image = image.resize((size * scale).round().clip(_SMALLEST).astype(int))

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from digits import Classifier
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.vision.components import Box, Component
-from digits_train import frames
 from digits_train.camera.materials import Materials
+from digits_train.data import frames
 from tests.train.conftest import small_materials
 
 DIGIT = np.zeros((60, 60), bool)

@@ -4,15 +4,15 @@ from functools import cache
 
 import numpy as np
 
-from digits.data import mnist
-from digits.data.mnist import Split
+from digits.data.split import Split
 from digits.terminal import track
-from digits_train import frames
 from digits_train.camera import FITTED
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.page import number_page, page, random_lines
-from digits_train.camera.ranges import RANGES, REAL_PAPER, Ranges, clear, neat
-from digits_train.chunks import Batch, Chunks
+from digits_train.camera.presets import REAL_PAPER, clear, neat
+from digits_train.camera.ranges import RANGES, Ranges
+from digits_train.data import frames, mnist
+from digits_train.data.recognizer_batches import Batch, RecognizerBatches
 from digits_train.pixels import Bytes
 from digits_train.symbols import LabelledPage
 
@@ -31,21 +31,19 @@ _BATCH_CROPS, _BATCH = 2_000, 50  # in all, and in a batch
 
 def validation_materials(digits: Split, camera: Ranges, use: str = "training") -> Materials:
     """What is composed to validate on. use: of the fonts, see `fonts.handwriting`."""
-    materials = make_materials(
-        digits, VALIDATION_SEED, _VALIDATION_GLYPHS, _VALIDATION_TEXTS, use=use
-    )
-    return materials._replace(ranges=camera)
+    counts = _VALIDATION_GLYPHS, _VALIDATION_TEXTS
+    return make_materials(digits, VALIDATION_SEED, camera, *counts, use=use)
 
 
 def draw_outliers(validation: Split) -> Bytes:
     """Frames without a digit: uint8 [n, 28, 28]. validation: digits of which some are made."""
-    materials = make_materials(validation, _SEED, GLYPHS, TEXTS, TEXTS // 2)
+    materials = make_materials(validation, _SEED, RANGES, GLYPHS, TEXTS, TEXTS // 2)
     return frames.draw_outliers(materials, NUM_OUTLIERS, _SEED)
 
 
 def draw_frames(validation: Split) -> Split:
     """Frames of pictures of validation digits."""
-    materials = make_materials(validation, _SEED, GLYPHS, TEXTS)
+    materials = make_materials(validation, _SEED, RANGES, GLYPHS, TEXTS)
     return Split(*frames.draw_digits(materials, NUM_FRAMES, _SEED))
 
 
@@ -71,11 +69,11 @@ def draw_batches() -> list[Batch]:
     """Draw crops for a recognizer, as clear as those that people have."""
     digits = mnist.load("validation")[:FITTED]
     materials = validation_materials(digits, clear(REAL_PAPER), "held back")
-    return Chunks(materials, _BATCHES_SEED, _BATCH).first(_BATCH_CROPS)
+    return RecognizerBatches(materials, _BATCHES_SEED, _BATCH).first(_BATCH_CROPS)
 
 
 @cache
 def _materials() -> Materials:
     """The hands of the first half of MNIST's validation digits and of training's fonts."""
     digits = mnist.load("validation")[:FITTED]
-    return make_materials(digits, _PAGES_SEED, _PAGE_GLYPHS, _PAGE_TEXTS)
+    return make_materials(digits, _PAGES_SEED, RANGES, _PAGE_GLYPHS, _PAGE_TEXTS)

@@ -21,8 +21,9 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-from digits.data import fetch, mnist
 from digits.errors import DataError
+from digits_train import fetch
+from digits_train.data import mnist
 from tests.robustness.sandbox import measured
 
 LABELS = "t10k-labels-idx1-ubyte"
@@ -97,7 +98,7 @@ def test_load_from_folder(
             mnist.load("test")
     train, validation, test = mnist.load_all(data).values()
     assert [*map(len, (train, validation, test))] == [3, 10_000, 5]
-    images = mnist.concat(train, validation).images
+    images = np.concatenate([train.images, validation.images])
     assert (images == mnist.parse_idx(files["train-images-idx3-ubyte"])).all()
 
 
@@ -239,7 +240,7 @@ def test_certificate_of_a_company_is_trusted(
 def test_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("truststore", "platformdirs"):
         monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(DataError, match=r"truststore is not installed .*digits\[data\]"):
+    with pytest.raises(DataError, match=r"truststore is not installed .*digits\[train\]"):
         fetch.mnist_files(fetch.SOURCES[0], NAMES)
-    with pytest.raises(DataError, match=r"^no cache folder: .*digits\[data\]"):
+    with pytest.raises(DataError, match=r"^no cache folder: .*digits\[train\]"):
         fetch.cache_folder()

@@ -9,20 +9,17 @@ import hashlib
 import io
 import struct
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digits.data import fetch
+from digits.data.split import Split, SplitName, Splits
 from digits.errors import DataError, reporting
 from digits.files import write_all
 from digits.system import variable
 from digits.terminal import print_stderr
-
-SplitName = Literal["train", "validation", "test"]
+from digits_train import fetch
 
 SHA256 = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -31,26 +28,6 @@ SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 VALIDATION_SIZE = 10_000  # the last of the 60,000 training images
-
-
-@dataclass(frozen=True)
-class Split:
-    """Labelled digits: the data set, or a part of it.
-
-    images: uint8 [n, 28, 28], 0 = paper, 255 = ink. labels: uint8 [n], 0 to 9.
-    """
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, chosen: slice | NDArray[np.intp]) -> "Split":
-        return Split(self.images[chosen], self.labels[chosen])
-
-
-Splits = dict[SplitName, Split]
 
 
 def load(split: SplitName, data: Path | None = None) -> Split:
@@ -73,14 +50,6 @@ def load_all(data: Path | None = None) -> Splits:
         "validation": train[-VALIDATION_SIZE:],
         "test": Split(*arrays[2:]),
     }
-
-
-def concat(*splits: Split) -> Split:
-    """Concatenate splits."""
-    return Split(
-        np.concatenate([split.images for split in splits]),
-        np.concatenate([split.labels for split in splits]),
-    )
 
 
 def parse_idx(raw: bytes) -> NDArray[np.uint8]:

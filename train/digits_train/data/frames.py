@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
-from msgspec.structs import replace
 
 from digits.digit import cut_ink
 from digits.vision.components import Component, find_digit
@@ -18,6 +17,7 @@ from digits.vision.frame import to_mnist
 from digits.vision.ink import Ink, extract_ink
 from digits_train.camera import single
 from digits_train.camera.materials import Materials
+from digits_train.camera.ranges import changed
 from digits_train.camera.single import LabelledPicture
 from digits_train.pixels import Bytes, Mask, ink_bounds, ink_box
 
@@ -49,7 +49,8 @@ def _collect(
 ) -> tuple[Bytes, Bytes]:
     """Frames of kinds of pictures, and their labels."""
     random = np.random.default_rng(seed)
-    small = materials._replace(ranges=replace(materials.ranges, largest=_LARGEST))
+    few = changed(materials.ranges, single={"largest": _LARGEST})
+    small = materials._replace(ranges=few)
 
     def inks_and_labels() -> Iterator[tuple[Ink, int]]:
         while True:

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from digits import system
-from digits_train.distributed import learning_cores
+from digits_train.distributed import learning_cores, own_cores
 
 Key = TypeVar("Key", contravariant=True)
 Item = TypeVar("Item", covariant=True)
@@ -38,7 +38,7 @@ def compose_ahead(
     items may be asked for before they are taken.
     """
     learning = learning_cores() if device.type == "cpu" else 1
-    workers = min(max(1, system.cpu_count() - learning), max_ahead)
+    workers = min(max(1, own_cores() - learning), max_ahead)
     loader: DataLoader[Any] = DataLoader(
         composer,  # type: ignore[arg-type]
         None,

