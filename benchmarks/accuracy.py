@@ -98,7 +98,7 @@ def evaluate_digits(classifier: Classifier) -> None:
     for kind, labelled in single_digits().items():
         predictions = classifier.predict_batch([picture for picture, _ in labelled])
         labels = [label for _, label in labelled]
-        most_probable = [str(prediction.top1) for prediction in predictions]
+        most_probable = [str(prediction.guess) for prediction in predictions]
         right = [*map(str.__eq__, most_probable, labels)]
         unsure = sum(prediction.digit is None for prediction in predictions)
         readings = [classifier.read(picture) for picture, _ in labelled]

@@ -9,7 +9,7 @@ and others, textures, noise and blank sheets.
 import string
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +22,13 @@ from digits.images.picture import Source
 from digits_train.camera import FITTED, fonts
 from digits_train.camera.exposure import photograph
 from digits_train.camera.glyphs import font_hands
-from digits_train.camera.ink import Points, around, parse_strokes
+from digits_train.camera.ink import Points, around
 from digits_train.camera.lettering import library, words, write
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.numbers import random_digits
 from digits_train.camera.page import labelled, number_page, trimmed, unhidden
-from digits_train.camera.ranges import legible
+from digits_train.camera.presets import legible
+from digits_train.camera.ranges import RANGES
 from digits_train.camera.rows import RowWriter
 from digits_train.camera.scene import along, clouds
 from digits_train.camera.style import random_style
@@ -49,14 +50,22 @@ _GREEK = "ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩαβγδεζηθικλ
 Drawing = list[Points]  # its strokes, on a paper from (0, 0) to (1, 1)
 
 
+def _parse_strokes(text: str) -> Drawing:
+    """The strokes of a text such as "0,0 0,100 / 0,50 40,50", in hundredths."""
+    lines = text.replace(",", " ").split("/")
+    return [np.array(line.split(), np.float64).reshape(-1, 2) / 100 for line in lines]
+
+
 @cache
 def unseen() -> Materials:
     """Digits, fonts and words that training never shows."""
     random, handwriting = np.random.default_rng(_SEED), fonts.handwriting("held back")
     digits = mnist.load("validation")[FITTED:]
-    materials = make_materials(digits, _SEED, _BANK, _TEXTS)
-    texts = library([*handwriting, *fonts.printed("held back")], _TEXTS, random)
-    return materials._replace(font_hands=font_hands(handwriting, random), texts=texts)
+    materials = make_materials(digits, _SEED, RANGES, _BANK, _TEXTS)
+    files = [*handwriting, *fonts.printed("held back")]
+    texts = library(files, _TEXTS, random, RANGES.text.wobble)
+    hands = font_hands(handwriting, random, RANGES.hand)
+    return materials._replace(font_hands=hands, texts=texts)
 
 
 def numbers_page(texts: Sequence[str], random: Random) -> LabelledPage:
@@ -75,7 +84,7 @@ def pair(text: str, spacing: str, random: Random) -> LabelledPage:
         rows = RowWriter(window, style, unseen(), random)
         rows.write(text, 2 * height, 3 * height, spacing)
         if len(window.symbols) == len(text) and ndimage.label(window.ink > 0.25)[1] == 1:
-            window = trimmed(window, height, random, ranges)
+            window = trimmed(window, height, random)
             return labelled(unhidden(window, random, ranges), text)
 
 
@@ -85,7 +94,8 @@ def _words_page(file: Path, random: Random) -> NDArray[np.uint8]:
     shape = (round(random.uniform(6, 20) * height), round(random.uniform(16, 30) * height))
     window = Window.empty(shape, margin=round(random.uniform(0.2, 1.5) * height))
     phrases = [words(random, int(random.integers(1, 4))) for _ in range(12)]
-    texts = [[write(phrase, file, random) for phrase in phrases if fonts.has(file, phrase)]]
+    written = partial(write, file=file, random=random, wobble=ranges.text.wobble)
+    texts = [[written(phrase) for phrase in phrases if fonts.has(file, phrase)]]
     materials = unseen()._replace(texts=texts)
     RowWriter(window, random_style(random, ranges, height), materials, random).write_all(False)
     return photograph(window, height, random, ranges=ranges).pixels
@@ -155,7 +165,7 @@ def _drawing(random: Random) -> Image.Image:
     pen, shape = int(random.integers(4, 10)), pick(random, _SHAPES)
     image = Image.new("L", (_SIDE, _SIDE))
     brush = ImageDraw.Draw(image)
-    for stroke in parse_strokes(shape) if isinstance(shape, str) else shape(random):
+    for stroke in _parse_strokes(shape) if isinstance(shape, str) else shape(random):
         points = [(x, y) for x, y in (stroke * _SIDE).tolist()]
         brush.line(points, fill=255, width=pen)
         for point in points:
