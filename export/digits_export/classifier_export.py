@@ -21,9 +21,9 @@ from digits_export.temperature import (
     rejection_threshold,
 )
 from digits_train.checkpoint import Checkpoint
+from digits_train.classifier import predict
 from digits_train.data import datasets, held_out
 from digits_train.recipes import ClassifierRecipe
-from digits_train.tasks.classification import predict
 
 CALIBRATION_IMAGES = 1000  # from the training set
 

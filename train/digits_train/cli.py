@@ -73,8 +73,8 @@ def train(
     # torch takes seconds to import and may not be installed; --help needs neither.
     from digits_train import experiment, trainer
     from digits_train.models import custom, get_network, register
+    from digits_train.pretrained import load_pretrained
     from digits_train.run import find_run
-    from digits_train.start import load_start
 
     name = "lenet5" if network is None else network
     # An unknown name is wrong usage, but a file that can't be used is not.
@@ -83,7 +83,7 @@ def train(
     if resume is None:
         finished = None
         if start is not None:
-            finished = load_start(start, name if network else None)
+            finished = load_pretrained(start, name if network else None)
             name = finished.network
         with _wrong_usage():
             can_be_taught = finished and "finetune" in get_network(name).recipes

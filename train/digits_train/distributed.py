@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch import distributed as dist
 
 from digits import system
@@ -43,6 +43,10 @@ class DistributedContext:
         if self.world_size > 1:
             dist.all_reduce(values)
         return values
+
+    def in_parallel(self, model: nn.Module) -> nn.Module:
+        """The model, with gradients that are the mean of all processes'."""
+        return nn.parallel.DistributedDataParallel(model) if self.world_size > 1 else model
 
     def run_on_main(self, function: Callable[[], T]) -> T:
         """Call the function in the main process; return its result in every process.

@@ -80,6 +80,7 @@ class ClassifierRecipe(BaseRecipe, frozen=True, kw_only=True, tag="classifier"):
     frames: NotNegative = 0.0  # of generated pictures of digits, per training digit
     outlier_weight: NotNegative = 0.0  # of the loss on non-digits, a fourth as many as the digits
     own: Share = 0.0  # of one's own pictures, per training digit, to fine-tune a network on
+    tests: bool = True  # whether the test digits are looked at, once, at the end
 
     unit = "epoch"
 

@@ -15,7 +15,7 @@ from digits.errors import DigitsError, ModelError
 from digits.files import locked, remove, temporary_path, write_text
 from digits_train import checkpoint
 from digits_train.checkpoint import Provenance
-from digits_train.training import Training
+from digits_train.state import TrainState
 
 RUNS = Path("runs")
 FILES = {
@@ -45,7 +45,7 @@ class RunDir:
                 )
             yield
 
-    def save(self, training: Training, training_digits: int) -> None:
+    def save(self, training: TrainState, training_digits: int) -> None:
         """Write the state, then the files of the last validation, if any.
 
         A kill between them is no loss. training_digits: see `Provenance`. Raises DigitsError if a

@@ -11,17 +11,16 @@ from msgspec.structs import replace
 
 from digits.errors import DigitsError, Interrupted
 from digits.terminal import print_stderr, progress_bar
-from digits_train import checkpoint, training, verdict
+from digits_train import checkpoint, state, verdict
 from digits_train.data import datasets, mnist
 from digits_train.distributed import DistributedContext, has_bfloat16, init_distributed
 from digits_train.experiment import Experiment
-from digits_train.fit import fit
 from digits_train.models import get_network
+from digits_train.pretrained import Pretrained
 from digits_train.run import RunDir, create_run
-from digits_train.start import Start
+from digits_train.state import SavedState, TrainState
 from digits_train.tasks import TASKS
 from digits_train.tasks.task import AnyTask
-from digits_train.training import State, Training
 
 _TIMED_STEPS = 10  # by which the time of all is estimated
 _LONG_TRAINING = 60  # seconds, of which the estimate is printed
@@ -42,20 +41,20 @@ def train(
     experiment: Experiment,
     device: str = "auto",
     data: Path | None = None,
-    start: Start | None = None,
+    pretrained: Pretrained | None = None,
     out: Path | None = None,
 ) -> TrainResult | None:
     """Train a network, into `out` or a new folder under runs/.
 
-    device: auto, cpu, cuda or mps. data: see `digits_train.data.datasets.load`. start: the same
-    network, whose weights to start from. Returns None in all processes but the main one. Raises
-    Interrupted after Ctrl-C, and DigitsError if something is missing or the training diverges; the
-    last checkpoint is then kept.
+    device: auto, cpu, cuda or mps. data: see `digits_train.data.datasets.load`. pretrained: the
+    same network, whose weights to start from. Returns None in all processes but the main one.
+    Raises Interrupted after Ctrl-C, and DigitsError if something is missing or the training
+    diverges; the last checkpoint is then kept.
     """
     with init_distributed(device) as dist, _lack_of_memory_reported(), ExitStack() as lock:
-        experiment = replace(experiment, init=start and start.sha256)
+        experiment = replace(experiment, init=pretrained and pretrained.sha256)
         task = make_task(experiment, data, dist)
-        new = training.begin(task.experiment, dist.device, start and start.model)
+        new = state.init_state(task.experiment, dist.device, pretrained and pretrained.model)
         name = experiment.network
         run = dist.run_on_main(lambda: lock.enter_context(create_run(name, out)))
         try:
@@ -75,8 +74,8 @@ def resume(run: RunDir, device: str = "auto", data: Path | None = None) -> Train
     with init_distributed(device) as dist, _lack_of_memory_reported(), ExitStack() as lock:
         # The folder may exist on the main process's machine only.
         dist.run_on_main(lambda: lock.enter_context(run.lock()))
-        state, tensors, _ = dist.run_on_main(lambda: checkpoint.read(run.state, State))
-        resumed = training.restore(run.state, state, tensors, dist.device)
+        saved, tensors, _ = dist.run_on_main(lambda: checkpoint.read(run.state, SavedState))
+        resumed = state.load_state(run.state, saved, tensors, dist.device)
         task = make_task(resumed.experiment, data, dist)
         return _train_to_end(run, resumed, task)
 
@@ -107,44 +106,44 @@ def make_task(experiment: Experiment, data: Path | None, dist: DistributedContex
     return kind(complete, dataset, dist)
 
 
-def _train_to_end(run: RunDir, state: Training, task: AnyTask) -> TrainResult | None:
+def _train_to_end(run: RunDir, training: TrainState, task: AnyTask) -> TrainResult | None:
     """Train what remains, saving after each validation; then evaluate and plot."""
-    dist, recipe, digits = task.dist, state.experiment.recipe, len(task.data.splits["train"])
+    dist, recipe, digits = task.dist, training.experiment.recipe, len(task.data.splits["train"])
     try:
         # From here on, a killed run can be resumed; what a kill left between two files is mended.
-        dist.run_on_main(lambda: run.save(state, digits))
-        if state.step < task.steps:
-            _fit(run, state, task)
-        result = dist.run_on_main(partial(_finish, run, state, task))
+        dist.run_on_main(lambda: run.save(training, digits))
+        if training.step < task.steps:
+            _fit(run, training, task)
+        result = dist.run_on_main(partial(_finish, run, training, task))
         return result if dist.is_main else None
     except KeyboardInterrupt:
         if not dist.is_main:
             raise SystemExit(1) from None
-        number = round(state.history[-1]["number"]) if state.history else 0
+        number = round(training.history[-1]["number"]) if training.history else 0
         done = f"{recipe.unit} {number} is kept" if number else f"before the first {recipe.unit}"
-        own = "" if state.experiment.data_sha256 == mnist.SHA256 else " --data ..."
+        own = "" if training.experiment.data_sha256 == mnist.SHA256 else " --data ..."
         raise Interrupted(
             f"interrupted: {done}; go on with `digits train --resume {run.folder}{own}`"
         ) from None
 
 
-def _fit(run: RunDir, state: Training, task: AnyTask) -> None:
-    recipe, dist, digits = state.experiment.recipe, task.dist, len(task.data.splits["train"])
-    task.start()
-    state.record_machine(dist)
+def _fit(run: RunDir, training: TrainState, task: AnyTask) -> None:
+    recipe, dist, digits = training.experiment.recipe, task.dist, len(task.data.splits["train"])
+    task.setup()
+    training.record_machine(dist)
     with progress_bar(visible=dist.is_main) as bar:
-        task_id = bar.add_task("training", total=task.steps, completed=state.step)
-        estimated_at = state.step + _TIMED_STEPS
+        task_id = bar.add_task("training", total=task.steps, completed=training.step)
+        estimated_at = training.step + _TIMED_STEPS
 
         def on_step() -> None:
             bar.advance(task_id)
-            if dist.is_main and state.step == estimated_at:
+            if dist.is_main and training.step == estimated_at:
                 seconds = bar.tasks[0].time_remaining or 0
                 if seconds > _LONG_TRAINING:
                     bar.console.print(f"this takes about {seconds / 60:.0f} minutes")
 
-        for measured in fit(state, task, on_step):
-            dist.run_on_main(lambda: run.save(state, digits))
+        for measured in task.train(training, on_step):
+            dist.run_on_main(lambda: run.save(training, digits))
             if dist.is_main:
                 width = len(str(recipe.total))
                 number = f"{recipe.unit} {measured['number']:{width}.0f}/{recipe.total}"
@@ -153,16 +152,16 @@ def _fit(run: RunDir, state: Training, task: AnyTask) -> None:
                 bar.console.print(line, highlight=False, soft_wrap=True)
 
 
-def _finish(run: RunDir, state: Training, task: AnyTask) -> TrainResult:
+def _finish(run: RunDir, training: TrainState, task: AnyTask) -> TrainResult:
     """Evaluate the network, draw the plots, and complete run.json."""
     from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
     with progress_bar() as bar:
         bar.add_task("evaluating", total=None)
-        results, failure = task.evaluate(state.eval_model, run.folder)
-    plots.curves(run.folder / "curves.png", state.history, state.experiment.recipe.unit)
-    seconds = round(sum(measured["seconds"] for measured in state.history), 1)
-    summary = state.summary() | {"seconds": seconds} | results
+        results, failure = task.evaluate(training.eval_model, run.folder)
+    plots.curves(run.folder / "curves.png", training.history, training.experiment.recipe.unit)
+    seconds = round(sum(measured["seconds"] for measured in training.history), 1)
+    summary = training.summary() | {"seconds": seconds} | results
     run.write_summary(summary)
     return TrainResult(run, summary, failure)
 

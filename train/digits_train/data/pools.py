@@ -1,14 +1,13 @@
 """What a network learns from beside the training digits."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from digits.data.split import Split
 from digits_train.camera.materials import make_materials
 from digits_train.data import frames
+from digits_train.data.digit_batches import Pool
 from digits_train.experiment import Experiment
 from digits_train.models.network import NONE
 from digits_train.recipes import ClassifierRecipe
@@ -20,19 +19,6 @@ MAX_FRAMES, MAX_OUTLIERS = 20_000, 12_000
 _TIMES_SHOWN = 15
 _FEWEST = 2000  # generated in half a minute
 _OUTLIERS_PER_DIGIT = 0.25
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Pictures of one kind.
-
-    images: uint8 [n, 28, 28]. labels: uint8 [n], NONE for non-digits. share: how many of them go
-    into a batch per training digit.
-    """
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
-    share: float
 
 
 def generate_pools(experiment: Experiment, digits: Split, own: Split | None = None) -> list[Pool]:

@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from digits.errors import DigitsError, ModelError
 from digits_train.distributed import CPU
 from digits_train.models.detection import DetectorNetwork, Maps
-from digits_train.models.network import NONE, BaseNetwork, Network, with_none
+from digits_train.models.network import NONE, BaseNetwork, Network
 from digits_train.models.recognizer import RecognizerNetwork
 from digits_train.optim import make_optimizer
 from digits_train.symbols import Symbol, label_window
@@ -95,4 +94,5 @@ def _loss(network: BaseNetwork, outputs: Any) -> Tensor:
         return network.losses(outputs, ["1", ""]).sum()
     if [*outputs.shape] != [2, NONE]:
         raise ValueError(f"for 2 pictures it returns {[*outputs.shape]}, not {[2, NONE]}")
-    return cross_entropy(with_none(outputs), torch.tensor([7, NONE]))
+    assert isinstance(network, Network)
+    return network.loss(outputs, torch.tensor([7, NONE])).mean()

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 import torch
 from msgspec.structs import replace
 from torch import Tensor, nn
-from torch.nn.functional import pad, relu
+from torch.nn.functional import cross_entropy, pad, relu
 
 from digits.data.table import NO_DIGIT
 from digits.inference.interface import CLASSIFIER, Interface
@@ -135,3 +135,8 @@ class Network(BaseNetwork):
         "finetune": FINETUNE,
     }
     kernels: Kernels = "float"
+
+    @staticmethod
+    def loss(logits: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy in nats, float32 [n], of logits [n, 10]; see `with_none`."""
+        return cross_entropy(with_none(logits.float()), labels, reduction="none")

@@ -9,7 +9,7 @@ from digits_train.tasks.task import Task
 
 __all__ = ["TASKS", "Classification", "Detection", "Recognition", "Task"]
 
-TASKS: dict[str, type[Task[Any, Any]]] = {
+TASKS: dict[str, type[Task[Any]]] = {
     "classifier": Classification,
     "detector": Detection,
     "recognizer": Recognition,

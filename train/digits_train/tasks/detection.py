@@ -24,9 +24,9 @@ from digits_train.distributed import CPU
 from digits_train.models import BaseNetwork, DetectorNetwork, get_network
 from digits_train.models.detection import Maps
 from digits_train.recipes import DetectorRecipe
+from digits_train.state import Metrics
 from digits_train.symbols import LabelledPage, Match, confusion, score
 from digits_train.tasks.stream import StreamTask
-from digits_train.training import Metrics, Training
 
 _VALIDATION_BATCH = 4  # windows
 
@@ -56,7 +56,7 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
     def network(self) -> type[DetectorNetwork]:
         return cast(type[DetectorNetwork], get_network(self.experiment.network))
 
-    def batches(self, training: Training) -> Generator[Batch]:
+    def batches(self, first_step: int) -> Generator[Batch]:
         """Windows that no other step has."""
         assert self.materials is not None
         experiment, rank, device = self.experiment, self.dist.rank, self.dist.device
@@ -68,14 +68,11 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
             targets = self.network.targets(pages).to(device)
             return Batch(stacked(pages).to(device), targets, self.batch_size)
 
-        yield from prefetch(make, compose_ahead(windows, count(training.step), device))
+        yield from prefetch(make, compose_ahead(windows, count(first_step), device))
 
-    def loss(
-        self, model: BaseNetwork, outputs: Maps, batch: Batch
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, model: BaseNetwork, outputs: Maps, batch: Batch) -> Tensor:
         assert isinstance(model, DetectorNetwork)
-        mean = model.loss(Maps(*outputs), batch.targets)
-        return mean, {"train_loss": mean.detach() * batch.size}
+        return model.loss(Maps(*outputs), batch.targets)
 
     def validate(self, model: BaseNetwork) -> Metrics:
         return self._judge(model, self._validation)[0]

@@ -20,8 +20,8 @@ from digits_train.data.recognizer_batches import Batch, RecognizerBatches
 from digits_train.models import BaseNetwork, RecognizerNetwork, get_network
 from digits_train.models.recognizer import BLANK
 from digits_train.recipes import RecognizerRecipe
+from digits_train.state import Metrics
 from digits_train.tasks.stream import StreamTask
-from digits_train.training import Metrics, Training
 
 _BATCH = 50  # crops that are validated together
 
@@ -51,20 +51,17 @@ class Recognition(StreamTask[RecognizerRecipe, Batch]):
     def network(self) -> type[RecognizerNetwork]:
         return cast(type[RecognizerNetwork], get_network(self.experiment.network))
 
-    def batches(self, training: Training) -> Generator[Batch]:
+    def batches(self, first_step: int) -> Generator[Batch]:
         """Crops that no other step has, but for their other passes."""
         assert self.materials is not None
         seed, recipe, dist = self.experiment.seed, self.recipe, self.dist
         counts = self.batch_size, recipe.photographs, recipe.passes
         chunks = RecognizerBatches(self.materials, seed, *counts, dist.rank)
-        for batch in chunks.stream(training.step, dist.device):
+        for batch in chunks.stream(first_step, dist.device):
             yield batch._replace(inputs=batch.inputs.to(dist.device))
 
-    def loss(
-        self, model: BaseNetwork, outputs: Tensor, batch: Batch
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        total = self.network.losses(outputs, batch.texts).sum()
-        return total / batch.size, {"train_loss": total.detach()}
+    def loss(self, model: BaseNetwork, outputs: Tensor, batch: Batch) -> Tensor:
+        return self.network.losses(outputs, batch.texts).sum() / batch.size
 
     def validate(self, model: BaseNetwork) -> Metrics:
         return self._judge(model)[0]

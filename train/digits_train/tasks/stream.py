@@ -1,8 +1,16 @@
 """What is common to networks that learn from pictures composed as long as the training lasts."""
 
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Generic, Protocol, TypeVar
+
+import torch
+from torch import Tensor
 
 from digits.errors import DigitsError
 from digits.terminal import progress_bar
@@ -11,14 +19,28 @@ from digits_train.camera.materials import Materials, make_materials
 from digits_train.data import datasets
 from digits_train.data.datasets import Dataset
 from digits_train.experiment import Experiment
+from digits_train.models import BaseNetwork
 from digits_train.recipes import StreamRecipe
-from digits_train.tasks.task import BatchT, Task
+from digits_train.state import Metrics, TrainState
+from digits_train.tasks.task import Task
+
+
+class Batch(Protocol):
+    """What this process learns from in one step. size: how many examples it counts for."""
+
+    @property
+    def inputs(self) -> Tensor: ...
+
+    @property
+    def size(self) -> int: ...
+
 
 RecipeT = TypeVar("RecipeT", bound=StreamRecipe)
+BatchT = TypeVar("BatchT", bound=Batch)
 
 
 @dataclass
-class StreamTask(Task[RecipeT, BatchT]):
+class StreamTask(Task[RecipeT], Generic[RecipeT, BatchT]):
     """Pictures written with MNIST's digits and with fonts. materials: of those to train on."""
 
     materials: Materials | None = None
@@ -37,15 +59,11 @@ class StreamTask(Task[RecipeT, BatchT]):
         return self.recipe.steps
 
     @property
-    def interval(self) -> int:
-        return self.recipe.interval
-
-    @property
     def batch_size(self) -> int:
         """Of this process."""
         return self.dist.local_batch_size(self.recipe.batch_size)
 
-    def start(self) -> None:
+    def setup(self) -> None:
         """Draw the glyphs and words that pictures are composed of."""
         recipe, camera = self.recipe, self.experiment.camera
         assert camera is not None
@@ -53,3 +71,46 @@ class StreamTask(Task[RecipeT, BatchT]):
             bar.add_task("drawing glyphs and words", total=None)
             train, seed = self.data.splits["train"], self.experiment.seed
             self.materials = make_materials(train, seed, camera, recipe.glyphs, recipe.texts)
+
+    def train(
+        self, state: TrainState, on_step: Callable[[], object] = lambda: None
+    ) -> Iterator[Metrics]:
+        dist, interval = self.dist, self.recipe.interval
+        network = dist.in_parallel(state.model)
+        with closing(self.batches(state.step)) as batches:
+            while state.step < self.steps:
+                started, sums = time.perf_counter(), torch.zeros(2, device=dist.device)
+                network.train()
+                state.seed(dist.rank)
+                steps = min(interval - state.step % interval, self.steps - state.step)
+                for batch in islice(batches, steps):
+                    with state.autocast():
+                        outputs = network(batch.inputs)
+                    loss = self.loss(state.model, outputs, batch)
+                    state.update(loss, self.steps)
+                    sums += torch.stack([loss.detach(), torch.ones_like(loss)]) * batch.size
+                    on_step()
+                seconds = time.perf_counter() - started
+                loss, examples = dist.all_reduce(sums).tolist()
+                measured = {"number": state.step, "train_loss": loss / examples}
+                measured |= dist.run_on_main(lambda: self.validate(state.eval_model))
+                state.check_losses(measured)
+                measured["seconds"] = time.perf_counter() - started
+                measured["images_per_second"] = examples / seconds
+                state.history.append(measured)
+                yield measured
+
+    @abstractmethod
+    def batches(self, first_step: int) -> Generator[BatchT]:
+        """This process's batches from a step on.
+
+        They depend on nothing but the experiment, the steps' numbers and the number of processes.
+        """
+
+    @abstractmethod
+    def loss(self, model: BaseNetwork, outputs: Any, batch: BatchT) -> Tensor:
+        """The mean loss of the network's outputs."""
+
+    @abstractmethod
+    def validate(self, model: BaseNetwork) -> Metrics:
+        """The metrics that begin with `validation_`."""

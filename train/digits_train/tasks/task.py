@@ -1,45 +1,30 @@
-"""What the training loop asks of all that networks learn."""
+"""What a training asks of all that networks learn."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
-
-from torch import Tensor
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from digits_train.data.datasets import Dataset
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.experiment import Experiment
 from digits_train.models import BaseNetwork
 from digits_train.recipes import BaseRecipe
-from digits_train.training import Metrics, Training
-
-
-class Batch(Protocol):
-    """What this process learns from in one step. size: how many examples it counts for."""
-
-    @property
-    def inputs(self) -> Tensor: ...
-
-    @property
-    def size(self) -> int: ...
-
+from digits_train.state import Metrics, TrainState
 
 RecipeT = TypeVar("RecipeT", bound=BaseRecipe)
-BatchT = TypeVar("BatchT", bound=Batch)
 
 
 @dataclass
-class Task(ABC, Generic[RecipeT, BatchT]):
-    """Data, loss and measure of one kind of network."""
+class Task(ABC, Generic[RecipeT]):
+    """Data, training and measure of one kind of network."""
 
     experiment: Experiment
     data: Dataset
     dist: DistributedContext = CPU
 
     line: ClassVar[str]  # of a validation's metrics for the terminal, to be formatted
-    divergence: ClassVar[float] = float("inf")  # a mean loss from which on a training has failed
 
     @staticmethod
     @abstractmethod
@@ -58,34 +43,19 @@ class Task(ABC, Generic[RecipeT, BatchT]):
     def steps(self) -> int:
         """How many there are."""
 
-    @property
-    @abstractmethod
-    def interval(self) -> int:
-        """Steps from one validation to the next."""
-
-    def start(self) -> None:
+    def setup(self) -> None:
         """Generate what takes a while and only training needs."""
 
     @abstractmethod
-    def batches(self, training: Training) -> Generator[BatchT]:
-        """This process's batches from the next step of a training on.
+    def train(
+        self, state: TrainState, on_step: Callable[[], object] = lambda: None
+    ) -> Iterator[Metrics]:
+        """Train to the end. Yields what each validation measures, so that the caller can save.
 
-        They depend on nothing but the experiment, the steps' numbers and the number of processes.
+        The same experiment on the same CPU with the same numbers of threads and processes gives the
+        same weights, bit for bit, interrupted or not. on_step is called after each step. Raises
+        DigitsError if the training diverges.
         """
-
-    @abstractmethod
-    def loss(
-        self, model: BaseNetwork, outputs: Any, batch: BatchT
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The mean loss of the network's outputs; and sums over the training examples.
-
-        The sums, float32 scalars, are named as the metrics that have their means; the first is of
-        the loss.
-        """
-
-    @abstractmethod
-    def validate(self, model: BaseNetwork) -> Metrics:
-        """The metrics that begin with `validation_`."""
 
     @abstractmethod
     def evaluate(self, model: BaseNetwork, folder: Path) -> tuple[dict[str, Any], str | None]:
@@ -95,4 +65,4 @@ class Task(ABC, Generic[RecipeT, BatchT]):
         """
 
 
-AnyTask = Task[Any, Any]
+AnyTask = Task[Any]

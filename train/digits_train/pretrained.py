@@ -9,7 +9,7 @@ from digits_train.models import BaseNetwork
 from digits_train.run import checkpoint_at
 
 
-class Start(NamedTuple):
+class Pretrained(NamedTuple):
     """A network on the CPU, in evaluation mode. sha256: of its checkpoint."""
 
     network: str
@@ -17,7 +17,7 @@ class Start(NamedTuple):
     sha256: str
 
 
-def load_start(source: Path, network: str | None) -> Start:
+def load_pretrained(source: Path, network: str | None) -> Pretrained:
     """The network whose weights a training starts from.
 
     source: a run folder, or its checkpoint. network: the name of the only one accepted; None for
@@ -28,4 +28,4 @@ def load_start(source: Path, network: str | None) -> Start:
     name = loaded.provenance.experiment.network
     if network not in (None, name):
         raise DigitsError(f"{path} is a {name}: a {network} can't start from its weights")
-    return Start(name, loaded.model, loaded.sha256)
+    return Pretrained(name, loaded.model, loaded.sha256)
