@@ -22,10 +22,9 @@ from digits_train.data import mnist
 from digits_train.data.datasets import Dataset as Data
 from digits_train.distributed import CPU, has_bfloat16
 from digits_train.experiment import Experiment, default_experiment
-from digits_train.fit import fit
 from digits_train.models import VGG16, LeNet5, get_network
+from digits_train.state import init_state
 from digits_train.tasks import Classification
-from digits_train.training import begin
 
 LENET5, VGG = 25_600, 384  # training digits
 
@@ -48,7 +47,7 @@ class Example(Dataset[tuple[torch.Tensor, int]]):
 
 def ours(task: Classification, epochs: int) -> float:
     """The rate of the fastest of some epochs."""
-    rows = islice(fit(begin(task.experiment, CPU.device), task), epochs)
+    rows = islice(task.train(init_state(task.experiment, CPU.device)), epochs)
     return max(measured["images_per_second"] for measured in rows)
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from digits.data.split import Split, Splits
+from digits.data.split import Split
 from digits.inference import interface
 from digits.inference.interface import Interface
 from digits.inference.metadata import Kernels
@@ -25,17 +25,15 @@ from digits_export.quantize import batches, quantize
 from digits_export.temperature import CalibratedClassifier, TemperatureScaling
 from digits_train import checkpoint
 from digits_train.checkpoint import Provenance
+from digits_train.classifier import Data, train_epochs
 from digits_train.data import held_out, mnist
-from digits_train.data.datasets import Dataset
 from digits_train.distributed import CPU
 from digits_train.experiment import change, default_experiment
-from digits_train.fit import fit
 from digits_train.models import BaseNetwork, Detector, Network
 from digits_train.onnx_graph import serialize, to_onnx
 from digits_train.run import RunDir
-from digits_train.tasks import Classification
+from digits_train.state import init_state
 from digits_train.tasks.detection import stacked
-from digits_train.training import begin
 from tests.export.detector_pages import PAGES, drawn_page
 from tests.train import subset_digits
 
@@ -105,9 +103,8 @@ def network(train_slice: Split) -> Network:
     longer = ("recipe.epochs=10", "recipe.batch_size=32", "recipe.learning_rate=2e-3")
     experiment = change(default_experiment("lenet5", "classic"), longer)
     few = train_slice[:800]
-    digits: Splits = {"train": few, "validation": few, "test": few}
-    training = begin(experiment, CPU.device)
-    list(fit(training, Classification(experiment, Dataset(digits, {}))))
+    training = init_state(experiment, CPU.device)
+    list(train_epochs(training, Data(few, few, few)))
     assert isinstance(training.model, Network)
     return training.model.eval()
 

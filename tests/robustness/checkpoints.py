@@ -11,7 +11,7 @@ from digits_train.checkpoint import Provenance
 from digits_train.distributed import CPU
 from digits_train.experiment import default_experiment
 from digits_train.models import LeNet5
-from digits_train.training import begin
+from digits_train.state import init_state
 
 _EXPERIMENT = default_experiment("lenet5", "classic", seed=3)
 _METRICS = "number train_loss validation_loss validation_accuracy seconds images_per_second"
@@ -30,7 +30,7 @@ def saved() -> bytes:
 @cache
 def state() -> bytes:
     """A state after a step."""
-    training = begin(_EXPERIMENT, CPU.device)
+    training = init_state(_EXPERIMENT, CPU.device)
     training.model(torch.zeros(2, 1, 28, 28)).sum().backward()
     training.optimizer.step()
     training.step, training.history = 1, [dict.fromkeys(_METRICS.split(), 1.0)]

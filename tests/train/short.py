@@ -19,18 +19,19 @@ from digits_train.camera.crops import Crop
 from digits_train.camera.ink import Glyph
 from digits_train.camera.materials import Materials
 from digits_train.camera.ranges import RANGES
+from digits_train.classifier import Data, train_epochs
 from digits_train.data import held_out
 from digits_train.data.datasets import Dataset
 from digits_train.data.detector_batches import DetectorBatches
 from digits_train.data.recognizer_batches import Batch, RecognizerBatches, to_batch
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.experiment import Experiment
-from digits_train.fit import fit
 from digits_train.recipes import Augmentation, ClassifierRecipe, DetectorRecipe
 from digits_train.run import RunDir
+from digits_train.state import Metrics, TrainState
 from digits_train.symbols import LabelledPage, Symbol, label_window
 from digits_train.tasks import Classification, detection, recognition, stream
-from digits_train.training import Metrics, Training
+from digits_train.tasks.stream import StreamTask
 
 SMALL = Augmentation(rotation=5, scale=0.05, shear=0.05, shift=0.5, elastic=0.2)
 RECIPE = ClassifierRecipe(
@@ -71,22 +72,27 @@ def dataset(train: Split, validation: Split | None = None, own: Any = None) -> D
 
 
 def fit_digits(
-    training: Training,
+    training: TrainState,
     train: Split,
     validation: Split | None = None,
     dist: DistributedContext = CPU,
 ) -> Iterator[Metrics]:
-    return fit(training, Classification(training.experiment, dataset(train, validation), dist=dist))
+    data = Data(train, validation or train, validation or train)
+    return train_epochs(training, data, dist=dist)
 
 
 def interrupt_after(validations: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Raise KeyboardInterrupt after so many."""
 
-    def interrupted(*arguments: Any) -> Iterator[Metrics]:
-        yield from islice(fit(*arguments), validations)
-        raise KeyboardInterrupt
+    def interrupting(train: Any) -> Any:
+        def interrupted(*arguments: Any) -> Iterator[Metrics]:
+            yield from islice(train(*arguments), validations)
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr(trainer, "fit", interrupted)
+        return interrupted
+
+    for task in (Classification, StreamTask):
+        monkeypatch.setattr(task, "train", interrupting(task.train))
 
 
 DETECTOR = DetectorRecipe(

@@ -16,11 +16,11 @@ from torch import Tensor
 
 from digits.__main__ import main
 from digits.errors import DigitsError
-from digits_train import trainer
 from digits_train.distributed import CPU, DistributedContext, learning_cores, own_cores
-from digits_train.fit import fit
+from digits_train.state import Metrics, TrainState
+from digits_train.tasks import Classification
+from digits_train.tasks.stream import StreamTask
 from digits_train.tasks.task import AnyTask
-from digits_train.training import Metrics, Training
 from tests.conftest import Patch
 from tests.train import subset_digits
 
@@ -37,18 +37,26 @@ def digest(tensors: Iterable[Tensor]) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def noted_fit(training: Training, task: AnyTask, *rest: Any) -> Iterator[Metrics]:
-    """Note what this process composes first, and its weights at the end."""
-    batches = task.batches(training)
-    first = next(batches).inputs
-    batches.close()
-    yield from fit(training, task, *rest)
-    note = {
-        "size": len(first),
-        "first": digest([first]),
-        "weights": digest(training.model.parameters()),
-    }
-    Path(f"process-{task.dist.rank}.json").write_text(json.dumps(note))
+def noting(train: Any) -> Any:
+    """A task's `train` that notes what this process sees first, and its weights at the end."""
+
+    def noted(task: AnyTask, state: TrainState, *rest: Any) -> Iterator[Metrics]:
+        seen = list[Tensor]()
+
+        def see(_: Any, inputs: tuple[Tensor]) -> None:
+            seen.append(inputs[0].clone())
+            hook.remove()
+
+        hook = state.model.register_forward_pre_hook(see)
+        yield from train(task, state, *rest)
+        note = {
+            "size": len(seen[0]),
+            "first": digest(seen),
+            "weights": digest(state.model.parameters()),
+        }
+        Path(f"process-{task.dist.rank}.json").write_text(json.dumps(note))
+
+    return noted
 
 
 @pytest.mark.slow
@@ -107,6 +115,8 @@ def test_processes_divide_the_cores_of_their_machine(monkeypatch: Patch) -> None
 
 
 if __name__ == "__main__":
-    for patch in [*subset_digits.patches(), (trainer, "fit", noted_fit)]:
+    for patch in subset_digits.patches():
         setattr(*patch)
+    for task in (Classification, StreamTask):
+        task.train = noting(task.train)  # type: ignore[method-assign]
     main()

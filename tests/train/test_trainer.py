@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from digits.data.split import Split
 from digits.errors import DigitsError, Interrupted
 from digits_train import checkpoint, models, trainer
+from digits_train.classifier import evaluate
 from digits_train.data import datasets, mnist
 from digits_train.data.datasets import Dataset
 from digits_train.distributed import CPU, DistributedContext
@@ -21,7 +22,6 @@ from digits_train.experiment import Experiment, change, default_experiment
 from digits_train.run import RunDir
 from digits_train.structs import to_dict
 from digits_train.tasks import Recognition, stream
-from digits_train.tasks.classification import predict, scores
 from docs.small_reader import SmallDetector, SmallRecognizer
 from tests.conftest import Capsys, Patch
 from tests.train.short import (
@@ -65,9 +65,9 @@ def test_run_folder(trained_run: RunDir, train_slice: Split) -> None:
         {name: summary[name] for name in to_dict(about.experiment)}, Experiment
     )
     validation = train_slice[800:]
-    measured = scores("validation", predict(model, validation), validation)
-    assert {name: last[name] for name in measured} == pytest.approx(measured)
-    accuracy = measured["validation_accuracy"]
+    measured = evaluate(model, validation)
+    assert {name: last[f"validation_{name}"] for name in measured} == pytest.approx(measured)
+    accuracy = measured["accuracy"]
     assert about.validation_accuracy == summary["validation_accuracy"] == accuracy > 0.8
 
 
@@ -114,7 +114,7 @@ def test_streams_are_drawn_with_the_experiments_camera(
     drawn = Mock()
     monkeypatch.setattr(stream, "make_materials", drawn)
     experiment = change(default_experiment("recognizer"), ["camera.hand.pen=[0.2,0.22]"])
-    Recognition(experiment, dataset(train_slice)).start()
+    Recognition(experiment, dataset(train_slice)).setup()
     assert drawn.call_args.args[2].hand.pen == (0.2, 0.22)
 
 

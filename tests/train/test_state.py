@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from digits.errors import ModelError
 from digits_train import checkpoint
 from digits_train.run import RunDir
+from digits_train.state import SavedState
 from digits_train.structs import to_dict
-from digits_train.training import State
 from tests.train.short import resume
 
 pytestmark = pytest.mark.usefixtures("slice_as_mnist", "empty_folder", "without_figures")
@@ -30,7 +30,7 @@ def test_state_that_cannot_be_resumed(
 ) -> None:
     """Of an older version, or of a network that must be named."""
     run = RunDir(Path(shutil.copytree(trained_run.folder, "run")))
-    state, tensors, _ = checkpoint.read(run.state, State)
+    state, tensors, _ = checkpoint.read(run.state, SavedState)
     changed = replace(state, experiment=replace(state.experiment, **{field: value}))
     checkpoint.write(run.state, tensors, to_dict(changed))
     with pytest.raises(ModelError, match=f"^{run.state} {complaint}"):

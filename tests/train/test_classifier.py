@@ -12,7 +12,7 @@ from digits_train import checkpoint, models
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.experiment import Experiment
 from digits_train.recipes import ClassifierRecipe
-from digits_train.training import State, Training, begin, restore
+from digits_train.state import SavedState, TrainState, init_state, load_state
 from tests.train.short import distance, fit_digits
 
 RECIPE = replace(
@@ -21,8 +21,8 @@ RECIPE = replace(
 PLAIN = ClassifierRecipe(name="test", epochs=1)
 
 
-def begun(recipe: ClassifierRecipe = RECIPE, network: str = "lenet5") -> Training:
-    return begin(Experiment(network=network, recipe=recipe), CPU.device)
+def begun(recipe: ClassifierRecipe = RECIPE, network: str = "lenet5") -> TrainState:
+    return init_state(Experiment(network=network, recipe=recipe), CPU.device)
 
 
 @pytest.mark.slow
@@ -38,8 +38,8 @@ def test_few_steps_of_layers_with_batch_norm_and_dropout(
     torch.manual_seed(999)
     next(fit_digits(parts, digits))
     parts.save(state)
-    values, tensors, _ = checkpoint.read(state, State)
-    restored = restore(state, values, tensors, CPU.device)
+    values, tensors, _ = checkpoint.read(state, SavedState)
+    restored = load_state(state, values, tensors, CPU.device)
     assert [validated["number"] for validated in fit_digits(restored, digits)] == [2, 3]
     for first, second in ((whole.model, restored.model), (whole.eval_model, restored.eval_model)):
         torch.testing.assert_close(first.state_dict(), second.state_dict(), rtol=0, atol=0)
@@ -75,5 +75,5 @@ def test_long_gradients_are_scaled_down(train_slice: Split, most: float | None) 
 def test_fit_learns_on_gpu(train_slice: Split, test_slice: Split) -> None:
     recipe, dist = replace(RECIPE, epochs=30), DistributedContext(torch.device("cuda"))
     experiment = Experiment(network="vgg16", recipe=recipe, precision="bfloat16")
-    *_, last = fit_digits(begin(experiment, dist.device), train_slice, test_slice, dist)
+    *_, last = fit_digits(init_state(experiment, dist.device), train_slice, test_slice, dist)
     assert last["validation_accuracy"] > 0.8
