@@ -47,7 +47,6 @@ def test_page_commands_write_files_they_name(run: Run, tmp_path: Path, monkeypat
         with monkeypatch.context() as patch:
             if arguments != CLASSIC:
                 patch.setattr(mnist, "load_all", lambda data=None: few)
-                patch.setattr(held_out, "NUM_FRAMES", 10)
                 patch.setattr(held_out, "NUM_OUTLIERS", 10)
             code, _, err = run(*arguments, *options.get(arguments[0], []))
         assert code == 0, f"{arguments}: {err}"

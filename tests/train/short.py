@@ -66,9 +66,9 @@ def distance(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> float
     return float(torch.stack(parts).norm())
 
 
-def dataset(train: Split, validation: Split | None = None, own: Any = None) -> Dataset:
+def dataset(train: Split, validation: Split | None = None) -> Dataset:
     digits = validation or train
-    return Dataset({"train": train, "validation": digits, "test": digits}, {}, own)
+    return Dataset({"train": train, "validation": digits, "test": digits}, {})
 
 
 def fit_digits(

@@ -43,7 +43,7 @@ def patches() -> list[tuple[Any, str, Any]]:
     return [
         *((mnist, "load", load), (mnist, "load_all", load_all)),
         *((pools, "MAX_FRAMES", 100), (pools, "MAX_OUTLIERS", 150)),
-        *((held_out, "NUM_FRAMES", 100), (held_out, "NUM_OUTLIERS", 60)),
+        (held_out, "NUM_OUTLIERS", 60),
         *((held_out, "make_materials", few), (stream, "make_materials", few)),
         *((fonts, "handwriting", fonts.bundled), (fonts, "printed", fonts.bundled)),
     ]

@@ -31,7 +31,11 @@ CONTINUES = "--resume continues as the run was started"
         ("--start run", 1, "recipe finetune needs --data: your own labelled pictures"),
         ("--start nowhere", 1, "name a run folder that `digits train` wrote"),
         ("--start run --data empty", 1, "no labelled pictures in empty: sort them into"),
-        ("--start run --data pages.csv", 1, "pages.csv has numbers, but single digits are wanted"),
+        (
+            "--start run --data pages.csv",
+            1,
+            "pages.csv: its columns are file, text; needs file and digit",
+        ),
     ],
 )
 def test_what_cannot_be_trained(run: Run, arguments: str, code: int, complaint: str) -> None:

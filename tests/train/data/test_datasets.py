@@ -271,11 +271,19 @@ def test_contradictory_pictures_are_left_out_and_doubled_ones_count_once(
     ]
 
 
+def load_own(table: Path) -> tuple[Split, Split]:
+    """Those to train on, and those held back."""
+    loaded = datasets.load_own(table, fail)
+    assert loaded.own and loaded.own_held_back
+    return loaded.own, loaded.own_held_back
+
+
+@pytest.mark.usefixtures("slice_as_mnist")
 def test_own_pictures(folder: Path, dataset: Dataset, tmp_path: Path) -> None:
-    own = datasets.load_own(write_rows(tmp_path, rows_of(folder)), fail)
-    assert labelled(own.train) == labelled(dataset.splits["train"])
+    own, held_back = load_own(write_rows(tmp_path, rows_of(folder)))
+    assert labelled(own) == labelled(dataset.splits["train"])
     others = (labelled(dataset.splits[name]) for name in ("validation", "test"))
-    assert labelled(own.held_back) == set.union(*others)
+    assert labelled(held_back) == set.union(*others)
     rows = [f"{row},writer {number // 7}" for number, row in enumerate(rows_of(folder))]
-    own = datasets.load_own(write_rows(tmp_path, rows), fail)
-    assert len(own.train) % 7 == len(own.held_back) % 7 == 0 < len(own.held_back)
+    own, held_back = load_own(write_rows(tmp_path, rows))
+    assert len(own) % 7 == len(held_back) % 7 == 0 < len(held_back)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import get_args
 
 import numpy as np
 
@@ -23,24 +23,14 @@ class Dataset:
     """What a network is trained, validated and tested on.
 
     sha256: the checksums of what the splits were read from, by name.
-    own: one's own pictures, to fine-tune a network on.
+    own, own_held_back: one's own pictures beside MNIST, to fine-tune on and to measure with; their
+        labels are 0 to 9 or NO_DIGIT.
     """
 
     splits: Splits
     sha256: dict[str, str]
-    own: "OwnPictures | None" = None
-
-
-class OwnPictures(NamedTuple):
-    """One's own labelled pictures, beside MNIST; their labels are 0 to 9 or NO_DIGIT.
-
-    held_back: the validation and test splits, two sevenths.
-    sha256: the checksum of pictures and labels.
-    """
-
-    train: Split
-    held_back: Split
-    sha256: str
+    own: Split | None = None
+    own_held_back: Split | None = None
 
 
 def load(data: Path | None, on_error: OnError) -> Dataset:
@@ -63,18 +53,21 @@ def load(data: Path | None, on_error: OnError) -> Dataset:
     return Dataset(splits, {"pictures": checksum(digits)})
 
 
-def load_own(data: Path, on_error: OnError) -> OwnPictures:
-    """Load labelled pictures, of which `image_folder.assign_split` holds some back.
+def load_own(data: Path, on_error: OnError) -> Dataset:
+    """Load MNIST and labelled pictures, of which the validation and test splits are held back.
 
     data, on_error: see `load`.
 
     Raises DataError if there are none to train on.
     """
     digits = unique(read_pictures(data, on_error, with_none=True), on_error)
-    if not digits:
-        raise DataError(f"{data} has no readable pictures to train on")
     train, held_back = _split(digits, "train"), _split(digits, "validation", "test")
-    return OwnPictures(train, held_back, checksum(digits))
+    if not len(train):
+        raise DataError(
+            f"{data}: {len(digits)} pictures are readable, none to train on; label more"
+        )
+    checksums = mnist.SHA256 | {OWN_CHECKSUM_NAME: checksum(digits)}
+    return Dataset(mnist.load_all(None), checksums, train, held_back)
 
 
 def warn_of_skipped(error: DigitsError) -> None:

@@ -19,7 +19,7 @@ from digits_train.symbols import LabelledPage
 # Of what validates: the same for all trainings, whose own seeds are smaller.
 VALIDATION_SEED = 2**63
 _VALIDATION_GLYPHS, _VALIDATION_TEXTS = 2_000, 1_000  # that it is composed of
-NUM_OUTLIERS, NUM_FRAMES = 2000, 5000
+NUM_OUTLIERS = 2000
 NUM_PAGES, NUM_NUMBER_PAGES = 100, 250
 GLYPHS, TEXTS = 1000, 1000  # that frames are composed of
 _PAGE_GLYPHS, _PAGE_TEXTS = 3000, 2000
@@ -39,12 +39,6 @@ def draw_outliers(validation: Split) -> Bytes:
     """Frames without a digit: uint8 [n, 28, 28]. validation: digits of which some are made."""
     materials = make_materials(validation, _SEED, RANGES, GLYPHS, TEXTS, TEXTS // 2)
     return frames.draw_outliers(materials, NUM_OUTLIERS, _SEED)
-
-
-def draw_frames(validation: Split) -> Split:
-    """Frames of pictures of validation digits."""
-    materials = make_materials(validation, _SEED, RANGES, GLYPHS, TEXTS)
-    return Split(*frames.draw_digits(materials, NUM_FRAMES, _SEED))
 
 
 def draw_pages() -> list[LabelledPage]:

@@ -9,14 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from digits.data.split import Split
-from digits.data.table import has_pages
 from digits.errors import DataError
 from digits.evaluation.digits import Evaluation
 from digits.terminal import progress_bar
 from digits_train import verdict
 from digits_train.camera import fonts
 from digits_train.classifier import LINE, Data, evaluate, predict, train_epochs
-from digits_train.data import datasets, mnist
+from digits_train.data import datasets
 from digits_train.data.datasets import Dataset
 from digits_train.data.digit_batches import Pool
 from digits_train.data.pools import generate_pools
@@ -46,7 +45,11 @@ class Classification(Task[ClassifierRecipe]):
         if recipe.own:
             if experiment.init is None:
                 raise DataError(f"the recipe {recipe.name} needs --start: what to fine-tune")
-            dataset = _load_own(recipe, data)
+            if data is None:
+                raise DataError(
+                    f"the recipe {recipe.name} needs --data: your own labelled pictures"
+                )
+            dataset = datasets.load_own(data, datasets.warn_of_skipped)
         else:
             dataset = datasets.load(data, datasets.warn_of_skipped)
         if recipe.draws:
@@ -65,8 +68,7 @@ class Classification(Task[ClassifierRecipe]):
         """Generate what the recipe adds to the digits."""
         with progress_bar(visible=self.dist.is_main) as bar:
             bar.add_task("generating extra training pictures", total=None)
-            own = self.data.own.train if self.data.own else None
-            self.pools = generate_pools(self.experiment, self.digits.train, own)
+            self.pools = generate_pools(self.experiment, self.digits.train, self.data.own)
 
     def train(
         self, state: TrainState, on_step: Callable[[], object] = lambda: None
@@ -88,27 +90,13 @@ class Classification(Task[ClassifierRecipe]):
             for split, values in measured.items()
             for name, value in values.items()
         }
-        if self.data.own:
-            held_back = self.data.own.held_back
+        held_back = self.data.own_held_back
+        if held_back is not None:
             wrong = count_errors(model, held_back)
             summary |= {"own_pictures": len(held_back), "own_errors": wrong}
         plots.confusion(folder / "confusion.png", "validation digits", result.confusion)
         plots.mistakes(folder / "mistakes.png", "validation digits", result)
         return summary, verdict.failure(result)
-
-
-def _load_own(recipe: ClassifierRecipe, data: Path | None) -> Dataset:
-    """MNIST, and one's own pictures, to fine-tune a network on."""
-    if data is None:
-        raise DataError(f"the recipe {recipe.name} needs --data: your own labelled pictures")
-    if has_pages(data):
-        raise DataError(f"{data} has numbers, but single digits are wanted")
-    own = datasets.load_own(data, datasets.warn_of_skipped)
-    if not len(own.train):
-        count = len(own.held_back)
-        raise DataError(f"{data}: all {count} pictures are held back; label more, or groups")
-    checksums = mnist.SHA256 | {datasets.OWN_CHECKSUM_NAME: own.sha256}
-    return Dataset(mnist.load_all(None), checksums, own)
 
 
 def count_errors(model: BaseNetwork, split: Split) -> int:
