@@ -47,7 +47,7 @@ def test_table_examines_each_picture_once(run: Run, pictures: list[Path], tmp_pa
     assert [calls[function.__name__] for function in functions] == [10] * 2
     # The detector is opened once: the ink of one digit is in two pieces.
     assert (calls["__init__"], calls["load"]) == (2, 11)
-    assert calls["probabilities"] == 10 + 1 + 1  # of its other hypotheses; of the smoke test
+    assert calls["probabilities"] == 10 + 1 + 1  # of one's box; of the smoke test
 
 
 def test_pictures_that_a_network_learned_from(
