@@ -44,7 +44,7 @@ ALLOWED = {
     "runtime/digits/web/": "starlette uvicorn",
     "train/digits_train/": "digits msgspec numpy PIL safetensors scipy skimage torch typer",
     "train/digits_train/onnx_graph.py": "onnx_ir",
-    "train/digits_train/start.py": "onnx_ir",
+    "train/digits_train/start.py": "onnx",
     "train/digits_train/plots.py": "matplotlib",  # which has its own settings
     "export/digits_export/": "digits digits_train msgspec numpy onnx onnx_ir onnxruntime scipy"
     " torch typer",
@@ -110,6 +110,11 @@ def modules_loaded_by(code: str) -> set[str]:
 
 def test_import_of_cli_loads_no_heavy_module() -> None:
     assert not {"numpy", "onnxruntime", "PIL", *HEAVY} & modules_loaded_by("import digits.cli")
+
+
+def test_training_loads_nothing_of_the_extra_for_export() -> None:
+    loaded = modules_loaded_by("import digits_train.trainer")
+    assert "torch" in loaded and not {"onnx", "onnx_ir", "onnxscript"} & loaded
 
 
 def test_predict_loads_no_unused_module() -> None:

@@ -96,8 +96,8 @@ def _look_closer(networks: Networks, page: Grey, by_ink: Candidate) -> Candidate
     ink = cut_ink(page, vote.box or (0, 0, *page.shape[::-1]))
     if ink is not None:
         [frame] = frames = to_mnist([ink])
-        [again] = networks.classifier.probabilities(frames)
-        geometric_mean = np.sqrt(classified * again)
+        [by_box] = networks.classifier.probabilities(frames)
+        geometric_mean = np.sqrt(classified * by_box)
         classified = geometric_mean / geometric_mean.sum()
         if vote.box:
             candidate = candidate._replace(box=vote.box, frame=frame)
@@ -117,9 +117,9 @@ def combine(
     Returns the probabilities of the digits, float [10], of several, and of none. Those of the
     digits sum to 1: several and none are spread evenly, too.
     """
-    least = classified.min()
-    digits = (classified - least) * vote.digits
-    none = 10 * least * vote.none
+    none_each = classified.min()
+    digits = (classified - none_each) * vote.digits
+    none = 10 * none_each * vote.none
     share = (1 - vote.several) / (digits.sum() + none)
     probability_of_none = float(share * none)
     spread = (vote.several + probability_of_none) / 10

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import onnx_ir as ir
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -88,18 +87,22 @@ def _load_export(path: Path) -> Start:
         raise ModelError(f"{path} is a {name}: only its run can be a start, not its file")
     try:
         model = models.get_network(name)()
-        stored = _dequantize(
-            {
-                str(title): value.const_value.numpy()
-                for title, value in ir.load(path).graph.initializers.items()
-                if value.const_value is not None
-            }
-        )
+        stored = _dequantize(_read_weights(source.content))
         model.load_weights(_unfold(model, stored, file.metadata.temperature))
     except (LookupError, ValueError, TypeError, RuntimeError) as error:
         cause = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise ModelError(f"{path} is not a usable {name}: {cause}") from error
     return Start(name, model.eval(), file.sha256)
+
+
+def _read_weights(model: bytes) -> dict[str, NDArray[Any]]:
+    """The stored tensors of an ONNX file by their names."""
+    try:
+        import onnx
+    except ImportError as error:
+        raise DigitsError(f'{error}: pip install "digits[train,export]"') from error
+    tensors = onnx.load_from_string(model).graph.initializer
+    return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in tensors}
 
 
 def _dequantize(stored: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:

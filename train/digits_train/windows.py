@@ -1,5 +1,6 @@
 """The windows on pages that a detector is trained and validated on."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -54,13 +55,12 @@ class Windows:
         materials, side = with_hard(self.materials, hard), self.recipe.window
         random = np.random.default_rng([self.seed, 2, self.rank, number])
         count = round(self.recipe.own * self.size) if self.own else 0
-        chances = np.cumsum([materials.ranges.crops, materials.ranges.alone])
-        kind = 2 if count or self.held_out else np.searchsorted(chances, random.random(), "right")
         crops = self.size * (side // CROP_SIDE) ** 2  # as many pixels
-        if kind == 1:
-            return [make_single(materials, random) for _ in range(crops)]
-        if kind == 0:
+        chance = math.inf if count or self.held_out else random.random()
+        if chance < materials.ranges.crops:
             pictures = islice(make_crops(materials, random, side, self.recipe.photographs), crops)
+        elif chance < materials.ranges.crops + materials.ranges.alone:
+            return [make_single(materials, random) for _ in range(crops)]
         else:
             windows = make_windows(materials, random, side, self.recipe.photographs)
             pictures = islice(windows, self.size - count)

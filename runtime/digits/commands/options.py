@@ -132,7 +132,7 @@ def _check_threshold(value: float | None) -> float | None:
     return value
 
 
-_THRESHOLD = "Answer ? if the confidence is less; 0: only without ink."
+_THRESHOLD = "Answer ? if the confidence, 0 to 1, is less; 0: only without ink."
 Threshold = Annotated[
     float | None,
     option("P", _THRESHOLD, callback=_check_threshold, show_default="as the model file says"),
