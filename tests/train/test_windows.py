@@ -90,5 +90,5 @@ def test_pictures_of_one_digit_are_labelled_where_it_is(materials: Materials) ->
             slice(max(0, int(top)), int(bottom) + 1),
             slice(max(0, int(left)), int(right) + 1),
         )
-        visible += np.ptp(page.pixels[rows, columns]) > 10
+        visible += int(np.ptp(page.pixels[rows, columns])) > 10
     assert visible > 0.8 * len(digits)  # a scan in black and white may lose a faint one
