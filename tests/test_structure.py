@@ -111,6 +111,11 @@ def test_import_of_cli_loads_no_heavy_module() -> None:
     assert not {"numpy", "onnxruntime", "PIL", *HEAVY} & modules_loaded_by("import digits.cli")
 
 
+def test_training_loads_nothing_of_the_extra_for_export() -> None:
+    loaded = modules_loaded_by("import digits_train.trainer")
+    assert "torch" in loaded and not {"onnx", "onnx_ir", "onnxscript"} & loaded
+
+
 def test_predict_loads_no_unused_module() -> None:
     arguments = ["predict", str(ROOT / "tests" / "pictures" / "0.png")]
     loaded = modules_loaded_by(

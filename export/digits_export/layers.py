@@ -87,7 +87,7 @@ def read_layers(model: bytes, name: str) -> list[Layer]:
     value, layers = graph.inputs[0].name, list[Layer]()
     shape: tuple[Any, ...] = tuple(CLASSIFIER.input.shape)
     for node in graph:
-        first, *others = (value and str(value.name) for value in node.inputs)
+        first, *others = (tensor and str(tensor.name) for tensor in node.inputs)
         result = str(node.outputs[0].name)
         if node.op_type == "DequantizeLinear" and first in stored:
             stored[result] = stored[first]._replace(scale=stored[str(others[0])].values.ravel())
@@ -104,13 +104,13 @@ def read_layers(model: bytes, name: str) -> list[Layer]:
 
 
 def _layer(node: ir.Node, parameters: list[ScaledTensor], shape: tuple[Any, ...]) -> Layer:
-    op, given = _NAMES[node.op_type], attributes(node)
+    op, attrs = _NAMES[node.op_type], attributes(node)
     if op in ("conv", "dense"):
         return _product(node, parameters, shape)
     if op in ("max_pool", "average_pool"):
         kernel = strides = shape[1:]
         if node.op_type != "ReduceMean":
-            kernel, strides = given["kernel_shape"], given.get("strides", _UNIT)
+            kernel, strides = attrs["kernel_shape"], attrs.get("strides", _UNIT)
         shape = (shape[0], *_positions(shape[1:], kernel, strides))
         return Layer(op, shape, kernel=kernel, strides=strides)
     if op == "reshape":
@@ -125,7 +125,7 @@ def _layer(node: ir.Node, parameters: list[ScaledTensor], shape: tuple[Any, ...]
 
 def _product(node: ir.Node, parameters: list[ScaledTensor], shape: tuple[Any, ...]) -> Layer:
     """A convolution or a dense layer."""
-    weights, given = parameters[0], attributes(node)
+    weights, attrs = parameters[0], attributes(node)
     if node.op_type == "MatMul":
         weights = weights._replace(values=np.ascontiguousarray(weights.values.T))
     n, *_ = weights.values.shape
@@ -133,8 +133,8 @@ def _product(node: ir.Node, parameters: list[ScaledTensor], shape: tuple[Any, ..
     biases = biases._replace(values=biases.values.reshape(n))
     if node.op_type != "Conv":
         return Layer("dense", (n,), weights, biases)
-    kernel, strides = weights.values.shape[2:], given.get("strides", _UNIT)
-    padding = given.get("pads", (0, 0, 0, 0))
+    kernel, strides = weights.values.shape[2:], attrs.get("strides", _UNIT)
+    padding = attrs.get("pads", (0, 0, 0, 0))
     padded = [side + padding[axis] + padding[axis + 2] for axis, side in enumerate(shape[1:])]
     return Layer(
         "conv",
@@ -144,7 +144,7 @@ def _product(node: ir.Node, parameters: list[ScaledTensor], shape: tuple[Any, ..
         kernel=kernel,
         strides=strides,
         padding=padding,
-        groups=given.get("group", 1),
+        groups=attrs.get("group", 1),
     )
 
 

@@ -46,7 +46,8 @@ def predict_digits(
     Where the picture's ink is one piece, not cut, and the classifier is sure of it, that is the
     answer. Otherwise the detector looks at the picture, too, and the classifier at its box.
 
-    threshold: see `Classifier`. Raises ModelError if a network fails, or can't be used.
+    threshold: see `Classifier`; when to look closer, the model's file says. Raises ModelError if a
+    network fails, or can't be used.
     """
     segments = [find_digit(*extract_ink(picture.pixels)) for picture in pictures]
     frames = to_mnist([segment.component.ink for segment in segments if segment])
@@ -83,7 +84,7 @@ def cut_ink(page: Grey, box: tuple[float, float, float, float]) -> Ink | None:
 
 
 def _look_closer(networks: Networks, page: Grey, by_ink: Candidate) -> Candidate:
-    """Ask the detector; classify the digit in its box, or else in the whole picture, too."""
+    """Ask the detector; classify the ink in its box, too, or else that of the whole picture."""
     # Most digits don't need it.
     from digits.reader.page import UNDECIDED, find_symbols, single_digit_vote
 
@@ -91,36 +92,38 @@ def _look_closer(networks: Networks, page: Grey, by_ink: Candidate) -> Candidate
         vote = UNDECIDED  # the detector can't see so small a digit
     else:
         vote = single_digit_vote(find_symbols(page, networks.detector.maps))
-    candidate, by_classifier = by_ink, by_ink.probabilities
+    candidate, classified = by_ink, by_ink.probabilities
     ink = cut_ink(page, vote.box or (0, 0, *page.shape[::-1]))
     if ink is not None:
         [frame] = frames = to_mnist([ink])
         [by_box] = networks.classifier.probabilities(frames)
-        mean = np.sqrt(by_classifier * by_box)  # of their logarithms
-        by_classifier = mean / mean.sum()
+        geometric_mean = np.sqrt(classified * by_box)
+        classified = geometric_mean / geometric_mean.sum()
         if vote.box:
             candidate = candidate._replace(box=vote.box, frame=frame)
-    probabilities, several, none = combine(by_classifier, vote)
+    probabilities, several, none = combine(classified, vote)
     return candidate._replace(probabilities=probabilities, several=several, none=none)
 
 
 def combine(
-    by_classifier: Probabilities, vote: "SingleDigitVote"
+    classified: Probabilities, vote: "SingleDigitVote"
 ) -> tuple[Probabilities, float, float]:
     """Combine what the classifier and the detector say of a picture, as independent experts.
 
-    by_classifier: float [10]. Its probability of no digit is spread evenly, so ten times the least
-    is all of it.
+    Their probabilities of each digit, and of no digit, are multiplied. classified: float [10], in
+    which the classifier has spread its probability of no digit evenly. As the least likely digit
+    has next to none of its own, ten times its probability is that.
 
-    Returns the probabilities of the digits, [10], of several, and of none. Those of the digits sum
-    to 1: several and none are spread evenly, too.
+    Returns the probabilities of the digits, float [10], of several, and of none. Those of the
+    digits sum to 1: several and none are spread evenly, too.
     """
-    least = by_classifier.min()
-    digits = (by_classifier - least) * vote.digits
-    none = 10 * least * vote.none
+    none_each = classified.min()
+    digits = (classified - none_each) * vote.digits
+    none = 10 * none_each * vote.none
     share = (1 - vote.several) / (digits.sum() + none)
-    digits, none = share * digits, float(share * none)
-    return digits + (vote.several + none) / 10, vote.several, none
+    probability_of_none = float(share * none)
+    spread = (vote.several + probability_of_none) / 10
+    return share * digits + spread, vote.several, probability_of_none
 
 
 def to_prediction(picture: GreyImage, candidate: Candidate | None, threshold: float) -> Prediction:
@@ -137,10 +140,8 @@ def to_prediction(picture: GreyImage, candidate: Candidate | None, threshold: fl
 
 
 def _status(confidence: float, several: float, none: float, threshold: float) -> Status:
-    if several > 0.5 and threshold > 0:  # however low the threshold
+    if several > 0.5 and threshold > 0:  # a threshold of 0 rejects nothing
         return "several"
     if confidence >= threshold:
         return "sure"
-    if several > (1 - confidence) / 2:  # which is most of the doubt
-        return "several"
     return "none" if none > 0.5 else "unsure"

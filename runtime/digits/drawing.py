@@ -81,7 +81,8 @@ def debug_strip(page: GreyImage, prediction: Prediction) -> Image.Image:
     if prediction.frame is not None:
         left, top, right, bottom = (side / page.downscale for side in prediction.box)
         width = max(1, round(2 * max(page.pixels.shape) / _PANEL))
-        ImageDraw.Draw(panels[0]).rectangle((left, top, right - 1, bottom - 1), None, colour, width)
+        lower_right = max(left, right - 1), max(top, bottom - 1)
+        ImageDraw.Draw(panels[0]).rectangle((left, top, *lower_right), None, colour, width)
         frame = Image.fromarray(prediction.frame).convert("RGB")
         panels.append(frame.resize((_PANEL, _PANEL), Image.Resampling.NEAREST))
     text = prediction.note or prediction.to_text()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 NumberStatus = Literal["accepted", "review", "unreadable", "blank"]
 Status = Literal["sure", "unsure", "several", "none", "blank", "unreadable"]
 
-# Those of a picture in which not even a guess is a digit; `digits predict` ends with 1 then.
+# Without even a guess: `digits predict` ends with 1.
 FAILED: tuple[Status, ...] = ("several", "blank", "unreadable")
 NOTES: dict[Status, str] = {
     "blank": "no ink found",

@@ -72,7 +72,6 @@ def test_confidence_below_threshold_is_rejected(
         prediction = classifier.predict(pictures[5])
         assert classifier.threshold == 1
         assert (prediction.digit, prediction.guess, prediction.status) == (None, 5, "none")
-        assert 0.1 < prediction.confidence < 1
     lenient = digits.Classifier(tmp_path / "strict.onnx", threshold=0).predict(pictures[5])
     assert (lenient.digit, lenient.status) == (5, "sure")
 

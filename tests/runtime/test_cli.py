@@ -72,6 +72,7 @@ def test_bad_pictures_cost_themselves(
         ("predict", "Missing argument"),
         ("predict a.png --json --csv", "--json, --csv and the name of --output contradict"),
         ("predict a.png -o a.dat", "--output writes .csv, .jsonl or, with --fields, .xlsx"),
+        ("predict a.png --threshold nan", "nan is not in the range 0<=x<=1"),
         ("read a.png --annotate a.txt", "--annotate writes .pdf, .png or .jpg files"),
         (
             "read a.png b.png --annotate out.png",

@@ -51,6 +51,16 @@ def test_debug_strip_shows_box_frame_and_answer(
     assert texts == ["6  (100.0 %)"]
 
 
+def test_debug_strip_of_a_digit_as_thin_as_a_pixel(classifier: Classifier) -> None:
+    """Its box would be less than a pixel wide in the reduced picture."""
+    pixels = np.full((8000, 1), 240, np.uint8)
+    pixels[3000:5000] = 10
+    page = picture.load(pixels)
+    prediction = classifier.predict(page)
+    assert prediction.frame is not None
+    drawing.debug_strip(page, prediction)
+
+
 def test_debug_strip_of_a_narrow_blank_picture(classifier: Classifier, texts: list[str]) -> None:
     """The shorter side of its panel would round to zero pixels."""
     page = picture.load(np.full((1, 640), 240, np.uint8))

@@ -124,9 +124,18 @@ _SECOND_OPINION = (
 SecondOpinion = Annotated[bool, typer.Option("--second-opinion", help=_SECOND_OPINION)]
 _FIELDS = "Read the sheets of a form, a row each (-o also writes .xlsx): docs/fields.md."
 Fields = Annotated[Path | None, path_option("FORM.toml", _FIELDS)]
-_THRESHOLD = "Answer ? if the confidence is less; 0: only without ink."
+
+
+def _check_threshold(value: float | None) -> float | None:
+    if value is not None and not 0 <= value <= 1:  # as NaN isn't, either
+        raise typer.BadParameter(f"{value} is not in the range 0<=x<=1")
+    return value
+
+
+_THRESHOLD = "Answer ? if the confidence, 0 to 1, is less; 0: only without ink."
 Threshold = Annotated[
-    float | None, option("P", _THRESHOLD, min=0, max=1, show_default="as the model file says")
+    float | None,
+    option("P", _THRESHOLD, callback=_check_threshold, show_default="as the model file says"),
 ]
 JsonObject = Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")]
 _MANY = "one per core, from 500 pictures"

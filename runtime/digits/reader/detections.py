@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from digits.inference.interface import SYMBOLS
 
 Floats = NDArray[np.float64]
+Box = tuple[float, float, float, float]  # left, top, right and bottom, in pixels
 Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 

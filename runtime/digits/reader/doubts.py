@@ -7,10 +7,9 @@ import cv2
 import numpy as np
 
 from digits.images.grey import Grey
-from digits.reader.detections import Detections, Floats, overlaps
+from digits.reader.detections import Box, Detections, Floats, overlaps
 from digits.reader.lines import nearest_digits
 from digits.reader.page import MUCH_LARGER
-from digits.reader.symbols import Box
 from digits.vision.components import run_lengths
 from digits.vision.ink import Ink, masked, otsu_levels
 

@@ -11,12 +11,11 @@ from digits.images.grey import Grey
 from digits.inference.detector_model import DetectorModel
 from digits.inference.networks import Networks
 from digits.reader import crops, doubts
-from digits.reader.detections import Detections, Floats
+from digits.reader.detections import Box, Detections, Floats
 from digits.reader.looks import Views, look_at, number_region
 from digits.reader.numbers import VIOLATION_RATE, Calibration, NumberReading, read_number
 from digits.reader.page import find_symbols
 from digits.reader.path import best_path
-from digits.reader.symbols import Box
 
 BESIDE = 1.0  # of a field's height: so much around it shows a digit beyond its edge whole
 AROUND = 0.25  # of a field's height: so far writing crosses its lines

@@ -9,6 +9,7 @@ from digits.images.grey import Grey
 from digits.reader.detections import (
     DIGITS,
     SAME,
+    Box,
     Detections,
     Floats,
     Integers,
@@ -19,7 +20,6 @@ from digits.reader.lines import nearest_digits, text_lines
 from digits.reader.path import best_path
 from digits.reader.pyramid import MIN_SCORE, MapsFn, detect
 
-Box = tuple[float, float, float, float]  # left, top, right and bottom, in pixels
 Columns = list[list[Detections]]  # of each line
 
 MUCH_LARGER = 2.0  # by the height; the digits of one number differ less

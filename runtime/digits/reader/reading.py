@@ -12,12 +12,12 @@ from digits.inference.interface import SYMBOLS
 from digits.inference.networks import Networks
 from digits.prediction import Number, NumberStatus, Reading, Symbol
 from digits.reader import crops
-from digits.reader.detections import Detections
+from digits.reader.detections import Box, Detections
 from digits.reader.looks import RecognizeFn, Views, look_at, number_region
 from digits.reader.numbers import Calibration, NumberReading, read_number
 from digits.reader.page import find_columns, find_symbols
 from digits.reader.pyramid import MapsFn
-from digits.reader.symbols import Box, symbol_boxes, symbol_probabilities
+from digits.reader.symbols import symbol_boxes, symbol_probabilities
 
 
 def read_numbers(

@@ -8,10 +8,8 @@ from digits.alignment import INVENTED, align
 from digits.inference.interface import CROP_HEIGHT, SYMBOLS
 from digits.reader import ctc
 from digits.reader.crops import MARGINS
-from digits.reader.detections import Floats
+from digits.reader.detections import Box, Floats
 from digits.reader.looks import Views
-
-Box = tuple[float, float, float, float]  # left, top, right and bottom in the page's pixels
 
 _STEP = 4  # pixels of a crop to a step of the recognizer
 _MIN_PROBABILITY = 0.01  # probability of a text that tells of alternatives

@@ -27,6 +27,12 @@ def test_probabilities_of_any_batch_size(
     np.testing.assert_array_equal(model.probabilities(images[:, None]), probabilities)
 
 
+def test_empty_batch_is_not_run(model: ClassifierModel, monkeypatch: Patch) -> None:
+    """Not every network can: a picture without ink would be an error."""
+    monkeypatch.setattr(model.session, "run", None)
+    assert model.probabilities(np.zeros((0, 28, 28), np.uint8)).shape == (0, 10)
+
+
 def test_bundled_model_accuracy_matches_its_metadata(
     model: ClassifierModel, full_test_set: Split
 ) -> None:

@@ -11,7 +11,7 @@ from digits_train.camera.exposure import Photograph
 from digits_train.camera.materials import Materials
 from digits_train.camera.ranges import RANGES, changed
 from digits_train.camera.window import Window
-from digits_train.data.detector_batches import CROP_SIDE, DetectorBatches, crop
+from digits_train.data.detector_batches import CROP_SIDE, DetectorBatches, crop, make_single
 from digits_train.symbols import LabelledPage, Symbol, label_window
 from tests.train import short
 
@@ -66,9 +66,31 @@ def test_a_batch_depends_on_seed_rank_and_number(materials: Materials) -> None:
     assert {page.pixels.shape for each in batches for page in each} == {(96, 96)}
 
 
-def test_tight_crops_are_as_many_pixels_and_never_validate(materials: Materials) -> None:
-    recipe = replace(short.DETECTOR, window=192)
-    crops = materials._replace(ranges=changed(RANGES, window={"tight": 1.0}))
+@pytest.mark.parametrize("chances", [(1.0, 0.125), (0.0, 1.0)])
+def test_crops_and_single_digits_are_as_many_pixels_and_never_validate(
+    materials: Materials, chances: tuple[float, float]
+) -> None:
+    recipe, (tight, alone) = replace(short.DETECTOR, window=192), chances
+    ranges = changed(RANGES, window={"tight": tight, "alone": alone})
+    crops = materials._replace(ranges=ranges)
     for held_out, count, side in ((False, 16, CROP_SIDE), (True, 4, 192)):
         pages = batch(crops, recipe=recipe, held_out=held_out)
         assert [page.pixels.shape for page in pages] == [(side, side)] * count
+
+
+def test_pictures_of_one_digit_are_labelled_where_it_is(materials: Materials) -> None:
+    random = np.random.default_rng(0)
+    pages = [make_single(materials, random) for _ in range(100)]
+    assert {len(page.truth.symbols) for page in pages} == {0, 1}
+    digits = [page for page in pages if len(page.truth.symbols)]
+    assert len(digits) > 40
+    visible = 0
+    for page in digits:
+        [(left, top, right, bottom)] = page.truth.boxes.tolist()
+        assert -1 <= left < right <= CROP_SIDE + 1 and -1 <= top < bottom <= CROP_SIDE + 1
+        rows, columns = (
+            slice(max(0, int(top)), int(bottom) + 1),
+            slice(max(0, int(left)), int(right) + 1),
+        )
+        visible += int(np.ptp(page.pixels[rows, columns])) > 10
+    assert visible > 0.8 * len(digits)  # a scan in black and white may lose a faint one

@@ -1,5 +1,6 @@
 """The windows on pages that a detector is trained and validated on."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -46,13 +47,13 @@ class DetectorBatches:
         """A batch by its number; all its pages have the same size."""
         materials, side = self.materials, self.recipe.window
         random = np.random.default_rng([self.seed, 2, self.rank, number])
-        chances = np.cumsum([materials.ranges.window.tight, materials.ranges.window.alone])
-        kind = 2 if self.held_out else np.searchsorted(chances, random.random(), "right")
         crops = self.size * (side // CROP_SIDE) ** 2  # as many pixels
-        if kind == 1:
-            return [make_single(materials, random) for _ in range(crops)]
-        if kind == 0:
+        chance = math.inf if self.held_out else random.random()
+        window = materials.ranges.window
+        if chance < window.tight:
             pictures = islice(crop_symbols(materials, random, side, self.recipe.photographs), crops)
+        elif chance < window.tight + window.alone:
+            return [make_single(materials, random) for _ in range(crops)]
         else:
             windows = make_windows(materials, random, side, self.recipe.photographs)
             pictures = islice(windows, self.size)
