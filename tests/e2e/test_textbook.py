@@ -19,7 +19,7 @@ from tests.conftest import PICTURES, Patch, Run
 
 PAGE = Path(__file__).parents[2] / "docs" / "textbook.md"
 TEXT = PAGE.read_text()
-DATA, LOSS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+DATA, LOSS, FIT = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 CLASSIC = ["train", "--recipe", "classic", "--seed", "0"]
 
 
@@ -69,11 +69,16 @@ def test_page_table_counts_parameters() -> None:
 
 
 @pytest.mark.usefixtures("slice_as_mnist")
-def test_page_code_matches_its_comments() -> None:
+def test_page_code_matches_its_comments(tmp_path: Path, monkeypatch: Patch) -> None:
     names: dict[str, Any] = {}
     exec(DATA, names)
-    assert names["train"].images.shape[1:] == (28, 28)
-    assert f"# {names['train'].labels[:10].tolist()}\n" in DATA
+    digits = names["data"].train
+    assert digits.images.shape[1:] == (28, 28)
+    assert f"# {digits.labels[:10].tolist()}\n" in DATA
+    monkeypatch.chdir(tmp_path)
+    exec(FIT, names)
+    assert names["history"][-1]["validation_accuracy"] > 0.7
+    assert Path("curves.png").exists()
     exec(LOSS, names)
     logits, label = torch.tensor(names["logits"]), torch.tensor(names["label"])
     assert names["loss"] == pytest.approx(cross_entropy(logits, label).item())

@@ -110,7 +110,7 @@ def test_mirrored_sixes(
     monkeypatch.chdir(tmp_path)
     rows = [f"{path.name},6" for path in mirrored_sixes(train_slice, tmp_path / "mine")]
     Path("mine", "labels.csv").write_text("\n".join(["file,digit", *rows]))
-    how = ("--data", "mine/labels.csv", *changes(epochs=3, batch_size=32))
+    how = ("--data", "mine/labels.csv", *changes(epochs=8, batch_size=32))
     code, out, err = run("train", "--start", trained_run.folder, *how)
     assert code == 0, err
     held_back = re.search(r"  (\d+) errors in (\d+) of your own$", out.strip())

@@ -21,7 +21,7 @@ from digits_train.distributed import CPU, DistributedContext
 from digits_train.experiment import Experiment, change, default_experiment
 from digits_train.run import RunDir
 from digits_train.structs import to_dict
-from digits_train.tasks import Recognition, stream
+from digits_train.tasks import Classification, Recognition, stream
 from docs.small_reader import SmallDetector, SmallRecognizer
 from tests.conftest import Capsys, Patch
 from tests.train.short import (
@@ -83,7 +83,7 @@ def test_run_folder(trained_run: RunDir, train_slice: Split) -> None:
     ],
 )
 def test_early_failure_leaves_nothing(error: Exception, sentence: str, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(trainer, "fit", Mock(side_effect=error))
+    monkeypatch.setattr(Classification, "train", Mock(side_effect=error))
     with pytest.raises(DigitsError, match=sentence):
         train(EXPERIMENT)
     assert not Path("runs/lenet5").exists()

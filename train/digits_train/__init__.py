@@ -1,10 +1,12 @@
 """Train LeNet-5 and VGG-16 on MNIST, and the networks that read whole pages.
 
-data = digits_train.load_mnist()
-model = digits_train.LeNet5()
-history = digits_train.fit(model, data, digits_train.recipes.CLASSIC)
-digits_train.evaluate(model, data.test)
-digits_train.plot_curves(history)
+For example, in a notebook:
+
+    data = digits_train.load_mnist()
+    model = digits_train.LeNet5()
+    history = digits_train.fit(model, data, digits_train.recipes.CLASSIC)
+    digits_train.evaluate(model, data.test)
+    digits_train.plot_curves(history)
 """
 
 from importlib import import_module

@@ -7,7 +7,7 @@ from onnx import ModelProto
 from digits.data.split import Split
 from digits.inference.model import ClassifierModel
 from digits.inference.model_file import BUNDLED
-from tests.conftest import Run
+from tests.conftest import Patch, Run
 from tests.onnx_files import classifier, sealed
 
 
