@@ -18,7 +18,7 @@ from skimage.filters import gaussian
 from skimage.transform import AffineTransform, warp
 
 from benchmarks.timing import print_row
-from digits.inference.model import ClassifierModel
+from digits.inference.classifier_model import ClassifierModel
 from digits.inference.model_file import BUNDLED
 from digits.terminal import track
 from digits_train.data import mnist

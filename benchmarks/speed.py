@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.timing import Row, seconds
+from digits.inference.classifier_model import ClassifierModel
 from digits.inference.interface import CLASSIFIER
-from digits.inference.metadata import Kernels
-from digits.inference.model import ClassifierModel
+from digits.inference.metadata import ComputeType
 from digits.inference.session import open_session
 from digits_export.optimize import optimize
 from digits_export.quantize import quantize
@@ -49,9 +49,9 @@ def export(network: Network, pixels: Pixels) -> Exported:
     return Exported(network, content, serialize(quantize(exact, [pixels])))
 
 
-def opened(file: bytes, kernels: Kernels, threads: int = 1) -> Call:
+def opened(file: bytes, compute_type: ComputeType, threads: int = 1) -> Call:
     """A file in onnxruntime."""
-    run = open_session(file, kernels, threads).run
+    run = open_session(file, compute_type, threads).run
     return lambda pixels: run(None, {"images": pixels})
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from digits.data.split import Split
 from digits.evaluation.statistics import Calibration
 from digits.inference.interface import CLASSIFIER
-from digits.inference.metadata import ClassifierMetadata, Kernels
+from digits.inference.metadata import ClassifierMetadata, ComputeType
 from digits.inference.session import open_session
 from digits.terminal import print_stderr
 from digits_export.exporter import Exporter
@@ -61,13 +61,13 @@ class ClassifierExporter(Exporter):
             **scaling._asdict(),
         }
 
-    def evaluate(self, model: bytes, kernels: Kernels) -> dict[str, Any]:
+    def evaluate(self, model: bytes, compute_type: ComputeType) -> dict[str, Any]:
         """The figures of a file, of which the float one comes first.
 
         rejection_threshold: on confidence, see `temperature.rejection_threshold`. changed: share of
         the test digits read differently from the float file.
         """
-        session = open_session(model, kernels, threads=0)
+        session = open_session(model, compute_type, threads=0)
 
         def probabilities(split: Split) -> NDArray[np.float32]:
             inputs = batches(split.images[:, None])

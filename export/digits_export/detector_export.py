@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from digits.inference.detector_model import run_maps
 from digits.inference.interface import DETECTOR, PAGE_MULTIPLE
-from digits.inference.metadata import DetectorMetadata, Kernels
+from digits.inference.metadata import ComputeType, DetectorMetadata
 from digits.inference.session import open_session
 from digits.reader.detections import concatenate
 from digits.reader.page import find_symbols, read_symbols
@@ -53,9 +53,9 @@ class DetectorExporter(Exporter):
             "validation_symbols": self.total,
         }
 
-    def evaluate(self, model: bytes, kernels: Kernels) -> dict[str, Any]:
+    def evaluate(self, model: bytes, compute_type: ComputeType) -> dict[str, Any]:
         """The figures of a file, see `evaluate_pages`."""
-        run = verify.session_outputs(open_session(model, kernels), DETECTOR)
+        run = verify.session_outputs(open_session(model, compute_type), DETECTOR)
         return evaluate_pages(self._pages, partial(run_maps, run))
 
     def error(self, form: Form) -> float:

@@ -13,8 +13,8 @@ import digits
 from digits.errors import ModelError
 from digits.files import remove, write_all
 from digits.inference.metadata import FORMAT_VERSION, AnyMetadata, add_metadata
-from digits.inference.model_file import ModelBytes, check
-from digits.inference.session import open_session
+from digits.inference.model_file import ModelBytes, load
+from digits.inference.session import open_model, open_session
 from digits.terminal import print_stderr
 from digits.text import escape_control
 from digits_export import model_card, verify
@@ -53,7 +53,7 @@ class ExportConfig:
 
 
 class ExportedFile(NamedTuple):
-    """A file that passed its checks. forms: with each kind of kernels, the fastest first."""
+    """A file that passed its checks. forms: with each compute type, the fastest first."""
 
     path: Path
     content: bytes
@@ -156,7 +156,7 @@ def _quantize(
     raw = verify.checked(quantize(graph, exporter.calibration, exporter.loaded.model.float_layers))
     file = _make_file(exporter, raw, path, exact)
     for form in file.forms:
-        where = f"{exporter.judges} with {form['kernels']} kernels"
+        where = f"{exporter.judges} with {form['compute_type']} kernels"
         errors = exporter.error(exact), exporter.error(form)
         verify.check_errors(*errors, exporter.total, exporter.max_drop, where, force)
     return file
@@ -166,8 +166,8 @@ def _make_file(
     exporter: Exporter, raw: bytes, path: Path, exact: Form | None = None
 ) -> ExportedFile:
     """Evaluate, describe and check a file. exact: the float file, unless it is that."""
-    kernels = exporter.int8_kernels if exact else ("float",)
-    figures = [exporter.evaluate(raw, kind) for kind in kernels]
+    compute_types = exporter.int8_compute_types if exact else ("float",)
+    figures = [exporter.evaluate(raw, compute_type) for compute_type in compute_types]
     experiment, kind = exporter.loaded.provenance.experiment, exporter.metadata
     values: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
@@ -178,7 +178,7 @@ def _make_file(
         "data_sha256": json.dumps(experiment.data_sha256),
         "checkpoint_sha256": exporter.loaded.sha256,
         "quantization": exporter.quantization if exact else "none",
-        "kernels": kernels[0],
+        "compute_type": compute_types[0],
         **{name: round(value, 6) for name, value in exporter.facts.items()},
         **figures[0],
         **{f"{name}_float": value for name, value in (exact or figures[0]).items()},
@@ -186,10 +186,17 @@ def _make_file(
     names = {field.name for field in fields(kind)}
     metadata = kind(**{name: value for name, value in values.items() if name in names})
     content = add_metadata(raw, metadata)
-    check(ModelBytes(path.name, content), kind)  # never write what the runtime would refuse
+    source = ModelBytes(path.name, content)
+    open_model(load(source, kind, sha256=""))  # never write what the runtime would refuse
     name = "int8" if exact else "fp32"
     forms = [
-        {"name": name, "kernels": kernel, "bytes": len(content), **values, "file": str(path)}
-        for kernel, values in zip(kernels, figures, strict=True)
+        {
+            "name": name,
+            "compute_type": compute_type,
+            "bytes": len(content),
+            **values,
+            "file": str(path),
+        }
+        for compute_type, values in zip(compute_types, figures, strict=True)
     ]
     return ExportedFile(path, content, metadata, forms)

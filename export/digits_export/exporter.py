@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from digits.inference.interface import INTERFACES, Interface
-from digits.inference.metadata import AnyMetadata, Kernels
+from digits.inference.metadata import AnyMetadata, ComputeType
 from digits_train.checkpoint import Checkpoint
 
 Batches = Sequence[NDArray[np.uint8]]  # each [n, 1, height, width]
-# A network's file, run with one kind of kernels, as in export.json: name (fp32 or int8), kernels
+# A network's file with one compute type, as in export.json: name (fp32 or int8), compute_type
 # (float or integer), bytes, the figures of its exporter, and the file. Shares are 0 to 1.
 Form = dict[str, Any]
 
@@ -51,12 +51,12 @@ class Exporter(ABC):
         return INTERFACES[self.loaded.model.task]
 
     @property
-    def int8_kernels(self) -> tuple[Kernels, ...]:
+    def int8_compute_types(self) -> tuple[ComputeType, ...]:
         """Those to judge the int8 file with, the fastest first.
 
         Clients in other languages run it with integer kernels by default.
         """
-        return tuple(dict.fromkeys([self.loaded.model.kernels, "integer"]))
+        return tuple(dict.fromkeys([self.loaded.model.compute_type, "integer"]))
 
     @property
     def quantization(self) -> str:
@@ -69,7 +69,7 @@ class Exporter(ABC):
         )
 
     @abstractmethod
-    def evaluate(self, model: bytes, kernels: Kernels) -> dict[str, Any]:
+    def evaluate(self, model: bytes, compute_type: ComputeType) -> dict[str, Any]:
         """The figures of a file: shares and counts. The float one comes first."""
 
     def error(self, form: Form) -> float:

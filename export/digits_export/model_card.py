@@ -17,7 +17,7 @@ _CARD = """\
 - **Network**: {architecture}, a {task}, trained on {examples} with seed {seed}
 - **Data**: {data}
 - **Recipe**: {recipe}{changes}
-- **Quantization**: {quantization}; fastest with {kernels} kernels
+- **Quantization**: {quantization}; fastest with {compute_type} kernels
 - **Made by**: digits {digits_version}, from a checkpoint with SHA-256 `{checkpoint_sha256}`
 
 ## Use

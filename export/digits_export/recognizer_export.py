@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from digits.errors import ModelError
 from digits.inference.detector_model import DetectorModel
 from digits.inference.interface import CROP_HEIGHT, RECOGNIZER
-from digits.inference.metadata import Kernels, RecognizerMetadata
+from digits.inference.metadata import ComputeType, RecognizerMetadata
 from digits.inference.model_file import BUNDLED_DETECTOR
 from digits.inference.recognizer_model import padded
 from digits.inference.second_opinion import SecondOpinion
@@ -82,9 +82,9 @@ class RecognizerExporter(Exporter):
             "validation_numbers": self.total,
         }
 
-    def evaluate(self, model: bytes, kernels: Kernels) -> dict[str, Any]:
+    def evaluate(self, model: bytes, compute_type: ComputeType) -> dict[str, Any]:
         """The figures of a file, see `recognition.judge`."""
-        run = verify.session_outputs(open_session(model, kernels), RECOGNIZER)
+        run = verify.session_outputs(open_session(model, compute_type), RECOGNIZER)
         outputs = [torch.from_numpy(run(batch.inputs.numpy())[0]) for batch in self._batches]
         figures, _ = judge(self._batches, outputs)
         return {

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from digits.digit import predict_digits
 from digits.images import picture
 from digits.images.picture import Source
-from digits.inference.metadata import Kernels, NetworkTask
-from digits.inference.model import ClassifierModel
+from digits.inference.classifier_model import ClassifierModel
+from digits.inference.metadata import ComputeType, NetworkTask
 from digits.inference.model_file import ModelSource
-from digits.inference.networks import Networks
+from digits.inference.models import Models
 from digits.prediction import Prediction, Reading
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Classifier:
     model: an ONNX file from `digits export`, or what `read_file` returned; by default
         $DIGITS_MODEL, else the bundled LeNet-5.
     threads: how many cores a call may use; 0: all.
-    kernels: "integer" or "float", how to compute an int8 model; by default as its file says.
+    compute_type: "integer" or "float", how to compute an int8 model; by default as its file says.
     threshold: the confidence, 0 to 1, below which `predict` rejects an answer; 0 rejects none; by
         default the threshold that the model's file records.
     detector, recognizer: the files of the networks that find symbols and that read numbers; by
@@ -49,7 +49,7 @@ class Classifier:
         self,
         model: ModelSource = None,
         threads: int = 1,
-        kernels: Kernels | None = None,
+        compute_type: ComputeType | None = None,
         threshold: float | None = None,
         detector: ModelSource = None,
         recognizer: ModelSource = None,
@@ -59,8 +59,8 @@ class Classifier:
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f"threshold must be 0 to 1, not {threshold}")
         self._threshold = threshold
-        self.networks = Networks(
-            model, threads, kernels, detector, recognizer, sha256 or {}, second_opinion
+        self.networks = Models(
+            model, threads, compute_type, detector, recognizer, sha256 or {}, second_opinion
         )
 
     @property

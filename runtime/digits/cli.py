@@ -199,8 +199,11 @@ def info(
     else:
         from digits.inference.metadata import AnyMetadata
         from digits.inference.model_file import load
+        from digits.inference.session import open_model
 
-        values = reports.info(load(file, AnyMetadata))
+        model = load(file, AnyMetadata)
+        open_model(model)  # which checks the rest
+        values = reports.info(model)
     reports.print_report(values, as_json)
 
 

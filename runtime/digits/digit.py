@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from digits.images.grey import Grey
 from digits.images.picture import GreyImage
 from digits.inference.interface import INK, MIN_DIGIT_HEIGHT, PAPER
-from digits.inference.networks import Networks
+from digits.inference.models import Models
 from digits.prediction import NOTES, Prediction, Reason
 from digits.vision.components import find_digit
 from digits.vision.frame import to_mnist
@@ -39,7 +39,7 @@ class Candidate(NamedTuple):
 
 
 def predict_digits(
-    networks: Networks, pictures: Sequence[GreyImage], threshold: float | None = None
+    networks: Models, pictures: Sequence[GreyImage], threshold: float | None = None
 ) -> list[Prediction]:
     """Read the one digit in each picture.
 
@@ -83,7 +83,7 @@ def cut_ink(page: Grey, box: tuple[float, float, float, float]) -> Ink | None:
     return segment.component.ink if segment else None
 
 
-def _look_closer(networks: Networks, page: Grey, by_ink: Candidate) -> Candidate:
+def _look_closer(networks: Models, page: Grey, by_ink: Candidate) -> Candidate:
     """Ask the detector; classify the ink in its box, too, or else that of the whole picture."""
     # Most digits don't need it.
     from digits.reader.page import UNDECIDED, find_symbols, single_digit_vote

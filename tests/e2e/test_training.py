@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from digits.data.split import Split
-from digits.inference.model import ClassifierModel
+from digits.inference.classifier_model import ClassifierModel
 from digits_train import models
 from digits_train.data import mnist
 from digits_train.run import RunDir

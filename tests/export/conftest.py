@@ -14,7 +14,7 @@ from torch import nn
 from digits.data.split import Split
 from digits.inference import interface
 from digits.inference.interface import Interface
-from digits.inference.metadata import Kernels
+from digits.inference.metadata import ComputeType
 from digits.inference.session import open_session
 from digits_export import export
 from digits_export.detector_calibration import CalibratedDetector, MapScaling
@@ -67,9 +67,9 @@ def stored(model: ir.Model) -> dict[str, np.ndarray]:
 
 
 def outputs(
-    model: ir.Model, pixels: np.ndarray, kernels: Kernels = "float"
+    model: ir.Model, pixels: np.ndarray, compute_type: ComputeType = "float"
 ) -> Sequence[np.ndarray]:
-    session = open_session(serialize(model), kernels)
+    session = open_session(serialize(model), compute_type)
     results: Sequence[np.ndarray] = session.run(None, {str(model.graph.inputs[0].name): pixels})
     return results
 

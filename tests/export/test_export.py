@@ -11,7 +11,7 @@ import torch
 from msgspec.structs import replace as changed
 
 from digits.errors import DigitsError, ModelError
-from digits.inference.model import ClassifierModel
+from digits.inference.classifier_model import ClassifierModel
 from digits.inference.model_file import ModelBytes
 from digits_export import cli, export, model_card
 from digits_export.classifier_export import ClassifierExporter
@@ -41,13 +41,13 @@ def test_files_and_their_metadata(exported: Exported) -> None:
     forms = json.loads((folder / "export.json").read_text())["forms"]
     assert forms == report.forms
     kinds = [("fp32", "float"), ("int8", "float"), ("int8", "integer")]
-    assert [(form["name"], form["kernels"]) for form in forms] == kinds
+    assert [(form["name"], form["compute_type"]) for form in forms] == kinds
     assert forms[0]["changed"] == 0
     test = mnist.load("test")
     for form in forms:
         assert form["bytes"] == Path(form["file"]).stat().st_size
         answers = (
-            ClassifierModel(form["file"], kernels=form["kernels"])
+            ClassifierModel(form["file"], compute_type=form["compute_type"])
             .probabilities(test.images)
             .argmax(1)
         )
@@ -62,7 +62,7 @@ def test_files_and_their_metadata(exported: Exported) -> None:
     assert 0 < small.rejection_threshold < 1
     card = (folder / "MODEL_CARD.md").read_text()
     for form in forms:
-        assert f"| {form['name']} | {form['kernels']} | {form['bytes']:,} |" in card
+        assert f"| {form['name']} | {form['compute_type']} | {form['bytes']:,} |" in card
     assert "50,000 digits with seed 4" in card
     assert "- **Data**: MNIST (LeCun, Cortes, Burges, 1998)\n- **Recipe**: classic\n" in card
 
@@ -86,7 +86,7 @@ def test_command_is_reproducible_and_deletes_an_old_int8_file(
     out, err = capsys.readouterr()
     assert err == "exporting runs/new, epoch 5 of 5\n"
     head, _, int8, _ = out.splitlines()
-    assert head.split()[:2] == ["name", "kernels"] and head.endswith("  file")
+    assert head.split()[:2] == ["name", "compute_type"] and head.endswith("  file")
     size = (before / "lenet5.int8.onnx").stat().st_size
     assert int8.startswith(f"int8  float    {size:,} ")
     assert int8.endswith("%    runs/new/lenet5.int8.onnx")

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from digits.data.split import Split
 from digits.errors import ModelError
 from digits.inference.interface import DETECTOR
-from digits.inference.metadata import Kernels
+from digits.inference.metadata import ComputeType
 from digits.inference.session import open_session
 from digits_export import verify
 from digits_export.detector_calibration import CalibratedDetector
@@ -111,8 +111,8 @@ def test_any_network(name: str) -> None:
     model = classifier_graph(network, TemperatureScaling())
     check(model, network, TemperatureScaling())
     small, images = quantize(model, [NOISE]), np.full((3, 1, 28, 28), 99, np.uint8)
-    for kernels in get_args(Kernels):
-        [rounded], [exact] = outputs(small, images, kernels), outputs(model, images)
+    for compute_type in get_args(ComputeType):
+        [rounded], [exact] = outputs(small, images, compute_type), outputs(model, images)
         assert np.abs(rounded - exact).max() < 0.02
 
 
@@ -174,10 +174,10 @@ def test_all_but_the_first_layer_of_a_detector_is_of_integers(detector_graphs: G
     assert len(verify.checked(detector_graphs["int8"])) < 400_000
 
 
-@pytest.mark.parametrize("kernels", ["float", "integer"])
-def test_quantized_maps_are_close(detector_graphs: Graphs, kernels: Kernels) -> None:
+@pytest.mark.parametrize("compute_type", ["float", "integer"])
+def test_quantized_maps_are_close(detector_graphs: Graphs, compute_type: ComputeType) -> None:
     page = PAGES[5].pixels[None, None]
-    exact, rounded = detector_graphs["float"], outputs(detector_graphs["int8"], page, kernels)
+    exact, rounded = detector_graphs["float"], outputs(detector_graphs["int8"], page, compute_type)
     for expected, values in zip(outputs(exact, page), rounded, strict=True):
         assert 0 < np.abs(expected - values).max() < 0.1 * np.abs(expected - expected.mean()).max()
 

@@ -44,7 +44,7 @@ def test_writes_both_files_and_their_metadata(tmp_path: Path, monkeypatch: Patch
     assert {path.name for path in run.folder.iterdir()} == {"checkpoint.safetensors", *FILES}
     full, small = (RecognizerModel(run.folder / f"recognizer{kind}.onnx") for kind in ("", ".int8"))
     about, written = small.metadata, json.loads((run.folder / "export.json").read_text())
-    assert (about.task, about.kernels, about.seed) == ("recognizer", "integer", 4)
+    assert (about.task, about.compute_type, about.seed) == ("recognizer", "integer", 4)
     assert full.metadata.quantization == "none"
     assert about.quantization.endswith(" inputs")
     assert about.checkpoint_sha256 == checkpoint.load(run.checkpoint).sha256
@@ -54,7 +54,7 @@ def test_writes_both_files_and_their_metadata(tmp_path: Path, monkeypatch: Patch
     assert about.number_temperature == full.metadata.number_temperature > 0
     assert written["forms"] == report.forms
     head, *lines = (line.split() for line in report.lines())
-    assert head[:2] == ["name", "kernels"]
+    assert head[:2] == ["name", "compute_type"]
     assert [line[0] for line in lines] == ["fp32", "int8"]
     card = (run.folder / "MODEL_CARD.md").read_text()
     assert "trained on 19,200 crops with seed 4" in card

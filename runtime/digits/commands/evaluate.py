@@ -79,7 +79,7 @@ def evaluate_digits(
     values = {
         "model": network.name,
         "data": name,
-        "kernels": network.kernels,
+        "compute_type": network.compute_type,
         **_pick(evaluation, _DIGIT_KEYS),
         "calibration_error": evaluation.calibration.error,
         "confusion": evaluation.confusion.tolist(),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from digits.data.split import Split
 from digits.errors import ModelError
 from digits.evaluation.statistics import Calibration, ratio, wilson_interval
-from digits.inference.model import are_probabilities
+from digits.inference.session import are_probabilities
 
 MAX_MISTAKES = 32  # kept to be looked at
 

@@ -15,7 +15,7 @@ from digits.forms.form import Field, Form
 from digits.forms.pdf import draw_without_fields, millimetres
 from digits.forms.reading import read_sheet
 from digits.images import picture
-from digits.inference.networks import Networks
+from digits.inference.models import Models
 from digits.reader.field import AROUND
 
 # Millimetres that a digit needs, as for other machines that read handwriting:
@@ -33,7 +33,7 @@ class Finding(NamedTuple):
     sentence: str
 
 
-def check(form: Form, networks: Networks) -> list[Finding]:
+def check(form: Form, networks: Models) -> list[Finding]:
     """Find what will make trouble, but loading the form doesn't refuse.
 
     Millimetres are those of the paper that is most like the sheet's shape.
@@ -101,7 +101,7 @@ def _check_paper(form: Form) -> Iterator[Finding]:
             yield Finding(field, f"{distance}; writing needs {unit * room:.1f} mm around it")
 
 
-def _check_print(form: Form, networks: Networks) -> Iterator[Finding]:
+def _check_print(form: Form, networks: Models) -> Iterator[Finding]:
     """Whether anything on the blank itself is taken for writing."""
     alone = structs.replace(form, find_by="fixed", sums=(), roster=None)
     page = picture.load(str(form.blank), picture.SHEET_MAX_SIDE)

@@ -9,7 +9,7 @@ from digits.forms.sheet import Sheet
 from digits.images import picture
 from digits.images.grey import Grey
 from digits.images.picture import GreyImage
-from digits.inference.networks import Networks
+from digits.inference.models import Models
 from digits.prediction import Number
 from digits.reader.detections import Floats
 from digits.reader.field import AROUND, BESIDE, FieldCrop, read_field
@@ -19,7 +19,7 @@ from digits.reader.reading import to_number
 from digits.reader.symbols import symbol_boxes
 
 
-def read_sheet(networks: Networks, page: GreyImage, form: Form, max_errors: float) -> Sheet:
+def read_sheet(networks: Models, page: GreyImage, form: Form, max_errors: float) -> Sheet:
     """Read a sheet in a page that was loaded with SHEET_MAX_SIDE; see `Classifier.read_fields`."""
     try:
         to_page, note = find_in_page(page, form)

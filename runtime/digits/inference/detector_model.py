@@ -15,7 +15,7 @@ from digits.inference.interface import (
     PAGE_MULTIPLE,
 )
 from digits.inference.metadata import DetectorMetadata
-from digits.inference.model import Network
+from digits.inference.session import Model
 
 
 class Maps(NamedTuple):
@@ -32,8 +32,8 @@ class Maps(NamedTuple):
     boxes: NDArray[np.float32]
 
 
-class DetectorModel(Network[DetectorMetadata]):
-    """A detector of symbols; arguments and errors: see `Network`.
+class DetectorModel(Model[DetectorMetadata]):
+    """A detector of symbols; arguments and errors: see `Model`.
 
     >>> DetectorModel().maps(np.full((300, 150), 255, np.uint8)).boxes.shape
     (4, 76, 40)

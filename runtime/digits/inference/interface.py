@@ -1,6 +1,6 @@
 """What each kind of network reads and outputs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from digits.errors import ModelError
@@ -25,14 +25,6 @@ class Tensor(NamedTuple):
     name: str
     dtype: str
     shape: Sequence[int | str]
-
-
-class Description(NamedTuple):
-    """What a file says of itself: its inputs, its outputs, and the pairs of its metadata."""
-
-    inputs: Sequence[Tensor]
-    outputs: Sequence[Tensor]
-    metadata: Mapping[str, str]
 
 
 class Interface(NamedTuple):

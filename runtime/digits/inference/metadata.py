@@ -7,16 +7,16 @@ and careless edits; it is not a signature and doesn't stop a forger.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeVar, cast, get_args, get_type_hints
 
 from digits.errors import ModelError, WrongTask
 
-FORMAT_VERSION = "2"  # 2: graphs of PyTorch's exporter
+FORMAT_VERSION = "3"  # 3: compute_type; 2: graphs of PyTorch's exporter
 
-Kernels = Literal["integer", "float"]
+ComputeType = Literal["integer", "float"]
 NetworkTask = Literal["classifier", "detector", "recognizer"]
 
 
@@ -33,7 +33,7 @@ class AnyMetadata:
     data_sha256: str  # JSON: file name -> SHA-256
     checkpoint_sha256: str
     quantization: str  # "none", or how the file was quantized
-    kernels: Kernels  # the onnxruntime kernels that run it fastest
+    compute_type: ComputeType  # what onnxruntime runs it fastest with
     temperature: float  # the graph divides the digits' logits by it
 
 
@@ -138,6 +138,18 @@ def verify_checksum(model: bytes, name: str) -> None:
         raise ModelError(f"{name} is damaged or was edited: its SHA-256 is wrong")
 
 
+def read_pairs(model: bytes, name: str) -> dict[str, str]:
+    """The metadata_props of an ONNX file, which isn't opened for them.
+
+    Raises ModelError, with the file's name, if it is none.
+    """
+    try:
+        entries = [dict(_fields(value)) for key, value in _fields(memoryview(model)) if key == 14]
+        return {str(entry[1], "utf-8"): str(entry[2], "utf-8") for entry in entries}
+    except (KeyError, ValueError) as error:
+        raise ModelError(f"{name} is no ONNX file, or truncated") from error
+
+
 def parse(pairs: Mapping[str, str], name: str, kind: type[M]) -> M:
     """Parse the metadata of a file.
 
@@ -166,8 +178,9 @@ def parse(pairs: Mapping[str, str], name: str, kind: type[M]) -> M:
             values[key] = value_type(pairs[key]) if value_type in (int, float) else pairs[key]
         except ValueError as error:
             raise ModelError(f"{name}: {key} is not a number") from error
-    if values["kernels"] not in get_args(Kernels):
-        raise ModelError(f"{name}: kernels is {values['kernels']!r}, not integer or float")
+    if values["compute_type"] not in get_args(ComputeType):
+        invalid = values["compute_type"]
+        raise ModelError(f"{name}: compute_type is {invalid!r}, not integer or float")
     return cast(M, _KINDS[task](**values))
 
 
@@ -188,3 +201,29 @@ def _bytes_field(number: int, payload: bytes) -> bytes:
         encoded.append(length & 0x7F | 0x80)
         length >>= 7
     return bytes([*encoded, length]) + payload
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Decode the fields of a message: the number and the payload of each; empty for an integer.
+
+    Raises ValueError for a field that ends behind the message or is of another type.
+    """
+    end = 0
+    while end < len(message):
+        tag, start = _varint(message, end)
+        size, start = _varint(message, start)
+        end = start + size if tag & 7 == 2 else start
+        if tag & 7 not in (0, 2) or end > len(message):
+            raise ValueError("not a field of ModelProto")
+        yield tag >> 3, message[start:end]
+
+
+def _varint(message: memoryview, start: int) -> tuple[int, int]:
+    """Decode an integer of at most ten bytes, and return where the next field's bytes begin.
+
+    Raises ValueError if it is cut off, or longer.
+    """
+    octets = bytes(message[start : start + 10])
+    length = [octet < 0x80 for octet in octets].index(True) + 1
+    groups = enumerate(octets[:length])
+    return sum((octet & 0x7F) << 7 * n for n, octet in groups), start + length

@@ -1,4 +1,4 @@
-"""Find and verify a model file, without running it."""
+"""Find and verify a model file, without opening it in onnxruntime."""
 
 import hashlib
 import os
@@ -6,8 +6,7 @@ from typing import Generic, NamedTuple
 
 from digits.errors import ModelError, reporting
 from digits.inference import metadata
-from digits.inference.interface import INTERFACES
-from digits.inference.metadata import AnyMetadata, M, NetworkTask
+from digits.inference.metadata import M, NetworkTask
 from digits.system import variable
 
 _MAX_BYTES = 128 << 20
@@ -46,7 +45,7 @@ ModelSource = str | os.PathLike[str] | ModelBytes | None
 
 
 class ModelFile(NamedTuple, Generic[M]):
-    """A verified file that may be opened."""
+    """A verified file, for `session.open_model`."""
 
     name: str
     content: bytes
@@ -72,14 +71,16 @@ def load(path: ModelSource, kind: type[M], sha256: str | None = None) -> ModelFi
     """
     task: NetworkTask = getattr(kind, "task", "classifier")
     source = path if isinstance(path, ModelBytes) else read_file(path, task)
-    if sha256 is None:
-        if kind is AnyMetadata:
-            task = check(source, kind).metadata.task
-        sha256 = variable(f"{_VARIABLES[task]}_SHA256")
-    digest = hashlib.sha256(source.content).hexdigest() if sha256 else ""
-    if sha256 and digest != sha256.lower():
-        raise ModelError(f"{source.name} is the wrong model: its SHA-256 is {digest}, not {sha256}")
-    return check(source._replace(name=_origin(source.name, task)), kind)._replace(name=source.name)
+    name, content = _origin(source.name, task), source.content
+    metadata.verify_checksum(content, name)
+    parsed = metadata.parse(metadata.read_pairs(content, name), name, kind)
+    pinned = variable(f"{_VARIABLES[parsed.task]}_SHA256") if sha256 is None else sha256
+    file = ModelFile(source.name, content, parsed)
+    if pinned and file.sha256 != pinned.lower():
+        raise ModelError(
+            f"{file.name} is the wrong model: its SHA-256 is {file.sha256}, not {pinned}"
+        )
+    return file
 
 
 def read_file(
@@ -104,21 +105,6 @@ def read_file(
             raise ModelError(f"{name} is larger than any model that digits makes")
         with open(name, "rb") as file:
             return ModelBytes(name, file.read())
-
-
-def check(source: ModelBytes, kind: type[M]) -> ModelFile[M]:
-    """Check all that can be checked without running a file.
-
-    kind: see `metadata.parse`. Raises ModelError if a check fails.
-    """
-    from digits.inference.session import inspect  # loads onnxruntime
-
-    name, content = source
-    metadata.verify_checksum(content, name)
-    description = inspect(content, name)
-    parsed = metadata.parse(description.metadata, name, kind)
-    INTERFACES[parsed.task].check(description.inputs, description.outputs, name)
-    return ModelFile(name, content, parsed)
 
 
 def _origin(name: str, task: NetworkTask) -> str:

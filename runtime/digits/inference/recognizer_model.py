@@ -16,13 +16,13 @@ from digits.inference.interface import (
     RECOGNIZER,
 )
 from digits.inference.metadata import RecognizerMetadata
-from digits.inference.model import Network, are_probabilities
+from digits.inference.session import Model, are_probabilities
 
 _CHUNK = 16  # crops at a time: more aren't faster, and take more memory
 
 
-class RecognizerModel(Network[RecognizerMetadata]):
-    """A recognizer of numbers; arguments and errors: see `Network`.
+class RecognizerModel(Model[RecognizerMetadata]):
+    """A recognizer of numbers; arguments and errors: see `Model`.
 
     >>> [scores] = RecognizerModel().log_probabilities([np.full((48, 100), 64, np.uint8)])
     >>> scores.shape

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from digits.errors import ModelError
 from digits.inference.interface import CROP_HEIGHT, SYMBOLS
+from digits.inference.metadata import read_pairs
 from digits.inference.model_file import ModelBytes, read_file
-from digits.inference.session import Session, inspect
+from digits.inference.session import Session
 
 _PATTERN = "PP-OCRv*_rec_small.onnx"
 _WAY_OUT = 'pip install "digits[ocr]"'
@@ -43,14 +44,15 @@ class SecondOpinion:
     def __init__(self, threads: int = 1) -> None:
         self.name, content = read_second_opinion()
         self._threads = threads
-        inputs, outputs, metadata = inspect(content, self.name)
-        classes = ["", *metadata.get("character", "").splitlines(), " "]
+        characters = read_pairs(content, self.name).get("character", "").splitlines()
+        classes = ["", *characters, " "]
+        self._session = Session(content, self.name, "float", threads)
+        inputs, outputs = self._session.inputs, self._session.outputs
         sizes = [each.shape[1:3] for each in inputs], [each.shape[-1] for each in outputs]
         if sizes != ([[3, CROP_HEIGHT]], [len(classes)]) or not {*SYMBOLS, ","} <= {*classes}:
             raise ModelError(f"{self.name} is not PP-OCR's recognizer as we know it: {_WAY_OUT}")
         self._columns = [[classes.index(each) for each in names] for names in _CHARACTERS]
         self._input, self._output = inputs[0].name, outputs[0].name
-        self._session = Session(content, self.name, "float", threads)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._threads,)

@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 from digits.constraints.constraints import Constraints
 from digits.images.grey import Grey
 from digits.inference.detector_model import DetectorModel
-from digits.inference.networks import Networks
+from digits.inference.models import Models
 from digits.reader import crops, doubts
 from digits.reader.detections import Box, Detections, Floats
 from digits.reader.looks import Views, look_at, number_region
@@ -50,7 +50,7 @@ class FieldCrop(NamedTuple):
 
 
 def read_field(
-    networks: Networks, crop: FieldCrop, constraints: Constraints
+    networks: Models, crop: FieldCrop, constraints: Constraints
 ) -> tuple[NumberReading, Views]:
     """Read the number in a field, or that it is blank, and how likely that is.
 

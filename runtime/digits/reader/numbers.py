@@ -9,7 +9,7 @@ import numpy as np
 
 from digits.constraints.constraints import Constraints
 from digits.errors import ModelError
-from digits.inference.networks import Networks
+from digits.inference.models import Models
 from digits.reader import ctc, lattice
 from digits.reader.detections import Floats
 from digits.reader.looks import LOOKS, Views, stack
@@ -40,7 +40,7 @@ class Calibration(NamedTuple):
     second_opinion_weight: float = 0.0
 
     @classmethod
-    def load(cls, networks: Networks) -> "Calibration":
+    def load(cls, networks: Models) -> "Calibration":
         """The calibration in the recognizer's file, for the recognizers that are asked.
 
         Raises ModelError if the file has none for a second opinion.

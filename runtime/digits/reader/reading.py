@@ -9,7 +9,7 @@ from digits.constraints.constraints import Constraints
 from digits.images.grey import Grey
 from digits.images.picture import GreyImage
 from digits.inference.interface import SYMBOLS
-from digits.inference.networks import Networks
+from digits.inference.models import Models
 from digits.prediction import Number, Reading, Reason, Symbol
 from digits.reader import crops
 from digits.reader.detections import Box, Detections
@@ -21,7 +21,7 @@ from digits.reader.symbols import symbol_boxes, symbol_probabilities
 
 
 def read_numbers(
-    networks: Networks, page: GreyImage, constraints: Constraints, max_errors: float
+    networks: Models, page: GreyImage, constraints: Constraints, max_errors: float
 ) -> Reading:
     """Read all numbers of a page that was loaded with PAGE_MAX_SIDE; see `Classifier.read`."""
     lines: list[tuple[Number, ...]] = []

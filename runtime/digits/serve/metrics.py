@@ -15,12 +15,12 @@ from prometheus_client import (
 )
 
 from digits import __version__
-from digits.inference.model import ClassifierModel
+from digits.inference.classifier_model import ClassifierModel
 
 # The upper ends of the histograms' buckets.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _CONFIDENCES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
-_MODEL_LABELS = ("architecture", "quantization", "kernels", "checkpoint")
+_MODEL_LABELS = ("architecture", "quantization", "compute_type", "checkpoint")
 
 
 class Metrics:
@@ -51,7 +51,7 @@ class Metrics:
         self._model.labels(
             metadata.architecture,
             metadata.quantization,
-            model.kernels,
+            model.compute_type,
             metadata.checkpoint_sha256,
         ).set(1)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from digits.errors import ModelError
 from digits.inference.metadata import AnyMetadata, ClassifierMetadata, add_metadata
-from digits.inference.model_file import ModelBytes, check
+from digits.inference.model_file import ModelBytes, load
 from tests.onnx_files import (
     DETECTOR_METADATA,
     DETECTOR_RAW,
@@ -31,16 +31,16 @@ def test_metadata_of_the_bundled_files() -> None:
     assert METADATA.test_accuracy_float - METADATA.test_accuracy <= 0.0005
     assert len(RAW) <= 60_000
     assert len(DETECTOR_RAW) <= 400_000
-    sha256 = "2bfe62ba582e873c5486599c8f300091c447ffa8c2b06dda9418f47c664d2cb9"
+    sha256 = "d5d43ae1dc7c8c496e597debabb666b1affa052d5fdc1fc7bb6c905955530df0"
     assert hashlib.sha256(RAW).hexdigest() == sha256
 
 
 def test_metadata_survive_writing_and_reading() -> None:
     changes: dict[str, Any] = {"seed": 12, "quantization": "the location is elsewhere"}
-    read = check(changed(METADATA, **changes), ClassifierMetadata).metadata
+    read = load(changed(METADATA, **changes), ClassifierMetadata).metadata
     assert asdict(read) == asdict(METADATA) | changes
     changes = {"centre_shift": -0.75, "validation_error": 1.25, "training_pages": 2_560_000}
-    detector = check(changed(DETECTOR_METADATA, **changes), AnyMetadata).metadata
+    detector = load(changed(DETECTOR_METADATA, **changes), AnyMetadata).metadata
     assert detector == replace(DETECTOR_METADATA, **changes)
 
 
@@ -49,14 +49,14 @@ def test_damaged_truncated_extended_and_random_files_are_refused(length: int, ta
     damaged = RAW[:length] + bytes([RAW[length] ^ 1]) + RAW[length + 1 :]
     for raw in (damaged, RAW[:length], RAW + tail, tail):
         with pytest.raises(ModelError, match="other.onnx"):
-            check(ModelBytes("other.onnx", raw), ClassifierMetadata)
+            load(ModelBytes("other.onnx", raw), ClassifierMetadata)
 
 
 @pytest.mark.parametrize(
     ("about", "change", "message"),
     [
-        (METADATA, {"format_version": "1"}, "has format version 1, not 2: export it again"),
-        (METADATA, {"kernels": "quantum"}, "kernels is 'quantum'"),
+        (METADATA, {"format_version": "1"}, "has format version 1, not 3: export it again"),
+        (METADATA, {"compute_type": "quantum"}, "compute_type is 'quantum'"),
         (METADATA, {"temperature": "warm"}, "temperature is not a number"),
         (METADATA, {"task": "reader"}, "is 'reader', not classifier or detector or recognizer"),
         (METADATA, {"task": "detector"}, "can't use other.onnx as a classifier: it is a detector"),
@@ -70,4 +70,4 @@ def test_damaged_truncated_extended_and_random_files_are_refused(length: int, ta
 )
 def test_invalid_metadata(about: AnyMetadata, change: dict[str, Any], message: str) -> None:
     with pytest.raises(ModelError, match=message):
-        check(changed(about, **change), type(about))
+        load(changed(about, **change), type(about))

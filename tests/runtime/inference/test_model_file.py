@@ -11,18 +11,18 @@ import pytest
 from onnx import GraphProto
 
 from digits.errors import ModelError
+from digits.inference.classifier_model import ClassifierModel
 from digits.inference.detector_model import DetectorModel
 from digits.inference.metadata import AnyMetadata
-from digits.inference.model import ClassifierModel
 from digits.inference.model_file import (
     BUNDLED,
     BUNDLED_DETECTOR,
     BUNDLED_RECOGNIZER,
     ModelBytes,
-    check,
     load,
 )
 from digits.inference.recognizer_model import RecognizerModel
+from digits.inference.session import open_model
 from tests.onnx_files import DETECTOR_RAW, as_detector, classifier, sealed
 
 Open = Callable[..., Any]
@@ -71,10 +71,10 @@ def test_other_inputs_and_outputs_are_refused(
     edit(model.graph)
     source = ModelBytes("it", as_detector(model.SerializeToString()))
     with pytest.raises(ModelError, match=f"^it: {reason}"):
-        check(source, AnyMetadata)
+        open_model(load(source, AnyMetadata))
     batch = ModelBytes("it", sealed(classifier("Flatten<axis = 0>")))  # all digits in one row
     with pytest.raises(ModelError, match=r"output should be probabilities, .* not .* \[1, 10\]"):
-        check(batch, AnyMetadata)
+        open_model(load(batch, AnyMetadata))
 
 
 @pytest.mark.parametrize(("kind", "variable", "name"), KINDS)

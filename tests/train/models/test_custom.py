@@ -50,7 +50,11 @@ def test_register_plain_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert models.register(f"{tiny}:Tiny") == "tiny"
     network = models.get_network("tiny")
     assert issubclass(network, Network)
-    assert (network.kernels, network.threads, network.mixed_precision) == ("float", None, False)
+    assert (network.compute_type, network.threads, network.mixed_precision) == (
+        "float",
+        None,
+        False,
+    )
     tiny.write_text(TINY.replace("Tiny", "LeNet5"))
     with pytest.raises(DigitsError, match="another network called lenet5; rename the class"):
         models.register(f"{tiny}:LeNet5")

@@ -27,7 +27,7 @@ class LeNet5(Network):
     """
 
     # With so few channels the integer convolution takes a generic path, and twice the time.
-    kernels = "float"
+    compute_type = "float"
     # The layers are too small to split: two threads train 1.4 times as fast on two idle cores, but
     # 13 times as slow when something else uses one of them.
     threads = 1

@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy, pad, relu
 from digits.data.table import NO_DIGIT
 from digits.inference.interface import CLASSIFIER, Interface
 from digits.inference.interface import Tensor as TensorType
-from digits.inference.metadata import Kernels, NetworkTask
+from digits.inference.metadata import ComputeType, NetworkTask
 from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.recipes import CLASSIC, FINETUNE, QUICK, AnyRecipe, BaseRecipe, ClassifierRecipe
 
@@ -86,7 +86,7 @@ class BaseNetwork(nn.Module):
     to train it, all of recipe_type; without --recipe, `default`. camera: how the pictures vary that
     it learns from. undrawn: sections of that, of which it sees nothing. threads: for training on a
     CPU; None: one per core. mixed_precision: whether training gains from bfloat16. float_layers:
-    whose weights stay float when the others are quantized. kernels: onnxruntime's fastest for the
+    whose weights stay float when the others are quantized. compute_type: the fastest for the
     quantized file.
     """
 
@@ -101,7 +101,7 @@ class BaseNetwork(nn.Module):
     # Convolutions are faster in this memory layout, in which `view` can't flatten their output.
     channels_last: bool = True
     float_layers: ClassVar[tuple[str, ...]] = ()
-    kernels: Kernels = "integer"
+    compute_type: ComputeType = "integer"
 
     def to_device(self, device: torch.device) -> Self:
         """Move it to a device, in the memory layout whose convolutions are fastest there."""
@@ -134,7 +134,7 @@ class Network(BaseNetwork):
         "default": replace(QUICK, name="default"),
         "finetune": FINETUNE,
     }
-    kernels: Kernels = "float"
+    compute_type: ComputeType = "float"
 
     @staticmethod
     def loss(logits: Tensor, labels: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ class VGG16(Network, nn.Sequential):
     ICLR 2015 (configuration D); S. Ioffe, C. Szegedy, "Batch normalization", ICML 2015.
     """
 
-    kernels = "integer"  # a fifth of the time (docs/export.md)
+    compute_type = "integer"  # a fifth of the time (docs/export.md)
     mixed_precision = True
     recipes = {"classic": CLASSIC, "default": _DEFAULT, "finetune": _FINETUNE}
 

@@ -5,7 +5,7 @@ import pytest
 from onnx import ModelProto
 
 from digits.data.split import Split
-from digits.inference.model import ClassifierModel
+from digits.inference.classifier_model import ClassifierModel
 from digits.inference.model_file import BUNDLED
 from tests.conftest import Patch, Run
 from tests.onnx_files import classifier, sealed
@@ -44,8 +44,8 @@ def test_bundled_model_accuracy_matches_its_metadata(
 
 def test_float_and_integer_kernels_agree(test_slice: Split) -> None:
     """onnxruntime once dropped every ReLU with float kernels, which changed half of the answers."""
-    integer = ClassifierModel(BUNDLED, kernels="integer").probabilities(test_slice.images)
-    floating = ClassifierModel(BUNDLED, kernels="float").probabilities(test_slice.images)
+    integer = ClassifierModel(BUNDLED, compute_type="integer").probabilities(test_slice.images)
+    floating = ClassifierModel(BUNDLED, compute_type="float").probabilities(test_slice.images)
     assert (integer.argmax(1) == floating.argmax(1)).mean() >= 0.995
     assert np.abs(integer - floating).mean() < 0.005
 

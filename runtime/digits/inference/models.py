@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from digits.inference.metadata import Kernels, NetworkTask
-from digits.inference.model import ClassifierModel
+from digits.inference.classifier_model import ClassifierModel
+from digits.inference.metadata import ComputeType, NetworkTask
 from digits.inference.model_file import ModelSource
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ T = TypeVar("T")
 _OPENING = Lock()  # a lock of each object couldn't be sent to a worker process
 
 
-class Networks:
+class Models:
     """A classifier of digits, a detector of symbols, and a recognizer of numbers.
 
     Arguments: see `Classifier`. Threads may share one. The properties raise ModelError if a network
@@ -29,20 +29,20 @@ class Networks:
         self,
         model: ModelSource,
         threads: int,
-        kernels: Kernels | None,
+        compute_type: ComputeType | None,
         detector: ModelSource,
         recognizer: ModelSource,
         sha256: Mapping[NetworkTask, str],
         second_opinion: bool,
     ) -> None:
         self._arguments: dict[str, tuple[Any, ...]] = {
-            "classifier": (model, threads, kernels, sha256.get("classifier")),
+            "classifier": (model, threads, compute_type, sha256.get("classifier")),
             "detector": (detector, threads, None, sha256.get("detector")),
             "recognizer": (recognizer, threads, None, sha256.get("recognizer")),
         }
         if second_opinion:
             self._arguments["second opinion"] = (threads,)
-        self._networks = dict[str, Any]()
+        self._models = dict[str, Any]()
 
     @property
     def classifier(self) -> ClassifierModel:
@@ -73,7 +73,7 @@ class Networks:
 
     def _opened(self, name: str, kind: type[T]) -> T:
         with _OPENING:
-            if name not in self._networks:
-                self._networks[name] = kind(*self._arguments[name])
-            network: T = self._networks[name]
-            return network
+            if name not in self._models:
+                self._models[name] = kind(*self._arguments[name])
+            model: T = self._models[name]
+            return model
