@@ -1,6 +1,5 @@
-"""Open a picture file with the one Pillow decoder it needs."""
+"""Open a picture file by Pillow, which decodes its pixels later."""
 
-import importlib
 import io
 import logging
 import os
@@ -11,6 +10,7 @@ import zlib
 from contextlib import suppress
 from typing import BinaryIO
 
+from PIL import Image, UnidentifiedImageError
 from PIL.Image import DecompressionBombError
 from PIL.ImageFile import ImageFile
 
@@ -22,20 +22,7 @@ from digits.system import silence_libtiff
 MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
 MAX_BYTES = 512 << 20  # of a file; the largest picture takes at most 400 MB
 
-PDF = "PDF"  # no picture, but pages
-# The magic bytes of each format, and how the names of the module and class for it begin.
-# `Image.open` would import five of the modules, or all that Pillow has: 7 ms of a start of 172.
-_DECODERS = {
-    "AVIF": (rb"....ftypavi[fs]", "Avif"),
-    "BMP": (rb"BM", "Bmp"),
-    "GIF": (rb"GIF8[79]a", "Gif"),
-    "HEIC": (rb"....ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)", "Heif"),
-    "JPEG": (rb"\xff\xd8\xff", "Jpeg"),
-    "PNG": (rb"\x89PNG\r\n\x1a\n", "Png"),
-    "PPM": (rb"P[0-6fy]", "Ppm"),
-    "TIFF": (rb"II[*]\0|MM\0[*]", "Tiff"),
-    "WEBP": (rb"RIFF....WEBP", "WebP"),
-}
+_HEIC = re.compile(b"....ftyp(?:hei[cmsx]|hev[cmsx]|mif1|msf1)", re.DOTALL)
 
 # What Pillow raises for damaged files. 400,000 mutated files made Pillow 13.0 raise those in the
 # first row; the others are in the sources of its decoders.
@@ -54,50 +41,71 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())  # its errors are rai
 def read_all(name: str, file: BinaryIO) -> bytes:
     """Read a picture file from its position on, in little more memory than its size.
 
-    name: what errors call it. Raises PictureError, as early as possible, if it is no picture in a
-    supported format or too large.
+    name: what errors call it. Raises PictureError if it is too large.
     """
     content = io.BytesIO()
     while block := file.read(_BLOCK):
-        if not content.tell():
-            identify_format(name, block)
         content.write(block)
         _check_bytes(name, content.tell())
     return content.getvalue()
 
 
-def open_image(name: str, file: BinaryIO, format: str, max_pixels: int, page: int = 0) -> ImageFile:
+def is_pdf(name: str, file: BinaryIO) -> bool:
+    """Whether a file, which is rewound, begins as a PDF. Raises PictureError if it is too large."""
+    _check_bytes(name, file.seek(0, os.SEEK_END))
+    file.seek(0)
+    start = file.read(5)
+    file.seek(0)
+    return start == b"%PDF-"
+
+
+def open_image(name: str, file: BinaryIO, max_pixels: int, page: int = 0) -> ImageFile:
     """Open a picture file, whose pixels are decoded later.
 
     name: what errors call it.
-    format: one of FORMATS.
     page: of a TIFF, from 1; 0 is the first. A warning says that there are others, or more frames.
 
-    Raises PictureError for a page that isn't there, TooManyPixels for more than `max_pixels`, and
-    one of DECODE_ERRORS for a damaged file.
+    Raises PictureError if it has none of FORMATS or lacks the page, TooManyPixels for more than
+    `max_pixels`, and one of DECODE_ERRORS for a damaged file.
     """
-    stem = _DECODERS[format][1]
+    start = file.read(16)
+    if not start:
+        raise PictureError(f"{name} is empty")
     try:
-        plugin = importlib.import_module(
-            "pillow_heif" if stem == "Heif" else f"PIL.{stem}ImagePlugin"
-        )
-    except ModuleNotFoundError as error:
-        needed = 'pillow-heif: pip install "digits[documents]"'
-        raise PictureError(f"{name}: {format} needs {needed}") from error
-    if not getattr(plugin, "SUPPORTED", True):
-        raise PictureError(f"{name}: this Pillow was built without {format}")
-    image: ImageFile = getattr(plugin, f"{stem}ImageFile")(file, "")
-    parts, has_more = "frames", format != "TIFF" and getattr(image, "is_animated", False)
-    if format == "TIFF":
+        image = _open_heic(name, file) if _HEIC.match(start) else _open(file)
+    except UnidentifiedImageError as error:
+        formats = f"({', '.join(FORMATS)}), nor a PDF, or it is damaged"
+        raise PictureError(f"{name} is not a picture in a supported format {formats}") from error
+    except DecompressionBombError as error:
+        raise TooManyPixels(f"{name}: at most {max_pixels:,} pixels are read") from error
+    # The further pictures of a camera's MPO are no pages, but what it saw beside.
+    parts, has_more = "frames", image.format != "MPO" and getattr(image, "is_animated", False)
+    if image.format == "TIFF":
         silence_libtiff()
         parts, has_more = "pages", not page and count_frames(name, image) > 1
         try:
             image.seek(max(page, 1) - 1)
         except EOFError as error:
             raise PictureError(f"{name} has no page {page}") from error
+    check_size(name, *image.size, max_pixels)
     if has_more:
         warnings.warn(f"{name} has several {parts}; only the first is read", stacklevel=3)
-    check_size(name, *image.size, max_pixels)
+    return image
+
+
+def _open(file: BinaryIO) -> ImageFile:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of more pixels than Pillow likes, which are checked next
+        return Image.open(file, formats=[format for format in FORMATS if format != "HEIC"])
+
+
+def _open_heic(name: str, file: BinaryIO) -> ImageFile:
+    try:
+        from pillow_heif import HeifImageFile
+    except ModuleNotFoundError as error:
+        needed = 'pillow-heif: pip install "digits[documents]"'
+        raise PictureError(f"{name}: HEIC needs {needed}") from error
+    image: ImageFile = HeifImageFile(file, "")
     return image
 
 
@@ -124,25 +132,3 @@ def check_size(name: str, width: int, height: int, max_pixels: int) -> None:
 def _check_bytes(name: str, count: int) -> None:
     if count > MAX_BYTES:
         raise PictureError(f"{name} is larger than {MAX_BYTES >> 20} MB")
-
-
-def identify_file(name: str, file: BinaryIO) -> str:
-    """The format of a file, which is rewound. Raises PictureError for others, or if too large."""
-    _check_bytes(name, file.seek(0, os.SEEK_END))
-    file.seek(0)
-    format = identify_format(name, file.read(16))
-    file.seek(0)
-    return format
-
-
-def identify_format(name: str, start: bytes) -> str:
-    """One of FORMATS or PDF, by the first 16 bytes or more. Raises PictureError for any other."""
-    if not start:
-        raise PictureError(f"{name} is empty")
-    if start.startswith(b"%PDF-"):
-        return PDF
-    for format in FORMATS:
-        if re.match(_DECODERS[format][0], start, re.DOTALL):
-            return format
-    formats = f"({', '.join(FORMATS)}), nor a PDF"
-    raise PictureError(f"{name} is not a picture in a supported format {formats}")

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 # What cameras, scanners and drawing programs write. Pillow's other formats stay disabled: some
 # run programs (EPS runs Ghostscript).
-FORMATS = ("AVIF", "BMP", "GIF", "HEIC", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+# Pillow imports the modules of the first five together, and all that it has for another one.
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP", "AVIF", "HEIC")
 
 # Files that may have several pages.
 DOCUMENT_SUFFIXES = (".pdf", ".tif", ".tiff")

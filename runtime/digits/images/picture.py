@@ -101,12 +101,11 @@ def load(
     name, file, page = _open(source)
     page_name = f"{name}#{page}" if page else name
     with file, _explain_damage(page_name):
-        format = decoder.identify_file(name, file)
-        if format == decoder.PDF:
+        if decoder.is_pdf(name, file):
             _check_pdf(name)
             pixels, size = pdf.render(name, file, page, max_side)
             return GreyImage(page_name, pixels, max(size) / max(pixels.shape), size)
-        with decoder.open_image(name, file, format, max_pixels, page) as image:
+        with decoder.open_image(name, file, max_pixels, page) as image:
             size = image.size
             # JPEG can be decoded at 1/2, 1/4 or 1/8 scale, and without its colours, at a fraction
             # of the cost. Three quarters of `max_side` are enough.
@@ -119,14 +118,11 @@ def count_pages(source: FileSource) -> int:
     """Count the pages of a PDF or a TIFF; any other picture is one. Raises PictureError."""
     name, file, _ = _open(source)
     with file, _explain_damage(name):
-        format = decoder.identify_file(name, file)
-        if format == decoder.PDF:
+        if decoder.is_pdf(name, file):
             _check_pdf(name)
             return pdf.count_pages(name, file)
-        if format != "TIFF":
-            return 1
-        with decoder.open_image(name, file, format, decoder.MAX_PIXELS, page=1) as image:
-            return decoder.count_frames(name, image)
+        with decoder.open_image(name, file, decoder.MAX_PIXELS, page=1) as image:
+            return decoder.count_frames(name, image) if image.format == "TIFF" else 1
 
 
 def _check_pdf(name: str) -> None:

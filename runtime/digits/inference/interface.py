@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from digits.errors import ModelError
-
 # Pixels of a page for the detector.
 PAGE_MULTIPLE, PAGE_MIN_SIDE = 16, 32
 DETECTOR_MAX_SIDE, PAGE_MAX_PIXELS = 8192, 5 << 20
@@ -32,19 +30,6 @@ class Interface(NamedTuple):
 
     input: Tensor
     outputs: tuple[Tensor, ...]
-
-    def check(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], name: str) -> None:
-        """Raise ModelError unless a file, with the batch in its shapes, has this interface."""
-        for role, actual, expected in (
-            ("input", inputs, [self.input]),
-            ("output", outputs, [*self.outputs]),
-        ):
-            is_expected = [tensor._replace(shape=tensor.shape[1:]) for tensor in actual] == expected
-            if not is_expected or any(isinstance(tensor.shape[0], int) for tensor in actual):
-                raise ModelError(
-                    f"{name}: the {role} should be {describe(add_batch(expected))},"
-                    f" not {describe(actual) or 'nothing'}"
-                )
 
 
 def add_batch(tensors: Sequence[Tensor]) -> list[Tensor]:

@@ -223,7 +223,9 @@ def _varint(message: memoryview, start: int) -> tuple[int, int]:
 
     Raises ValueError if it is cut off, or longer.
     """
-    octets = bytes(message[start : start + 10])
-    length = [octet < 0x80 for octet in octets].index(True) + 1
-    groups = enumerate(octets[:length])
-    return sum((octet & 0x7F) << 7 * n for n, octet in groups), start + length
+    value = 0
+    for position, octet in enumerate(message[start : start + 10]):
+        value |= (octet & 0x7F) << 7 * position
+        if octet < 0x80:
+            return value, start + position + 1
+    raise ValueError("not an integer")

@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from digits.errors import ModelError
-from digits.inference.interface import INTERFACES, Tensor
+from digits.inference.interface import INTERFACES, Tensor, add_batch, describe
 from digits.inference.metadata import ComputeType, M
 from digits.inference.model_file import ModelBytes, ModelFile, ModelSource, load
 
@@ -94,6 +94,7 @@ class Model(ABC, Generic[M]):
         file = load(path, self.kind, sha256)
         self.name, self.threads, self.metadata = file.name, threads, file.metadata
         self.session = open_model(file, compute_type, threads)
+        self.compute_type = self.session.compute_type
         source = path if isinstance(path, ModelBytes) else file.name
         self._arguments = source, threads, compute_type, sha256  # what a worker process opens
         self._check_outputs()
@@ -117,7 +118,17 @@ def open_model(
     is_float = metadata.quantization == "none"  # there are no integers to compute with
     compute_type = "float" if is_float else compute_type or metadata.compute_type
     session = Session(file.content, file.name, compute_type, threads)
-    INTERFACES[metadata.task].check(session.inputs, session.outputs, file.name)
+    interface = INTERFACES[metadata.task]
+    for role, actual, expected in (
+        ("input", session.inputs, [interface.input]),
+        ("output", session.outputs, [*interface.outputs]),
+    ):
+        is_expected = [tensor._replace(shape=tensor.shape[1:]) for tensor in actual] == expected
+        if not is_expected or any(isinstance(tensor.shape[0], int) for tensor in actual):
+            raise ModelError(
+                f"{file.name}: the {role} should be {describe(add_batch(expected))},"
+                f" not {describe(actual) or 'nothing'}"
+            )
     return session
 
 
