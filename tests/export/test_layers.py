@@ -1,4 +1,4 @@
-"""The layers that ports are written of compute what onnxruntime does, or nothing is written."""
+"""The layers that C is written of compute what onnxruntime does, or nothing is written."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +11,8 @@ from onnx import ModelProto, helper
 from digits.data.split import Split
 from digits.errors import ModelError
 from digits.inference.session import Session
+from digits_export.c_export import make_c
 from digits_export.layers import compute, read_layers
-from digits_export.ports import make_ports
 from tests import onnx_files
 
 POOLS = (
@@ -133,4 +133,4 @@ def test_nothing_is_written_that_computes_something_else(name: str, tmp_path: Pa
     path = tmp_path / "a.onnx"
     path.write_bytes(onnx_files.sealed(model))
     with pytest.raises(ModelError, match=reason):
-        make_ports(path, path, ["html"])
+        make_c(path, path)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from digits.data.split import Split
 from digits.inference.model_file import BUNDLED
-from digits_export.ports import make_ports
+from digits_export.c_export import make_c
 from tests.onnx_files import integer_logits
 
 PORTS = Path(__file__).parents[1] / "ports"
@@ -46,7 +46,7 @@ def logits(command: Sequence[str | Path], images: NDArray[np.uint8]) -> NDArray[
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the bundled network as C."""
     copy = Path(shutil.copy(BUNDLED, tmp_path_factory.mktemp("ports")))
-    for path, content in make_ports(copy, copy, ["c"]).items():
+    for path, content in make_c(copy, copy).items():
         path.write_bytes(content)
     return copy.parent
 
