@@ -15,7 +15,6 @@ from torch import Tensor
 from digits.alignment import Score
 from digits.reader.detections import Detections
 from digits.reader.pyramid import Level, find_peaks
-from digits_train import verdict
 from digits_train.camera.materials import Materials
 from digits_train.data.detector_batches import DetectorBatches
 from digits_train.data.held_out import VALIDATION_SEED, validation_materials
@@ -77,7 +76,7 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
     def validate(self, model: BaseNetwork) -> Metrics:
         return self._judge(model, self._validation)[0]
 
-    def evaluate(self, model: BaseNetwork, folder: Path) -> tuple[dict[str, Any], str | None]:
+    def evaluate(self, model: BaseNetwork, folder: Path) -> dict[str, Any]:
         """MNIST's test digits are not looked at."""
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
@@ -86,7 +85,7 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
         counts = {f"validation_{name}": getattr(result, name) for name in names}
         plots.confusion(folder / "confusion.png", "validation windows", confusion(matches))
         plots.crops(folder / "mistakes.png", "validation windows", matches)
-        return figures | counts, verdict.detector_failure(result)
+        return figures | counts
 
     @cached_property
     def _validation(self) -> list[list[LabelledPage]]:

@@ -58,10 +58,10 @@ class Task(ABC, Generic[RecipeT]):
         """
 
     @abstractmethod
-    def evaluate(self, model: BaseNetwork, folder: Path) -> tuple[dict[str, Any], str | None]:
+    def evaluate(self, model: BaseNetwork, folder: Path) -> dict[str, Any]:
         """Judge a finished network, and draw confusion and mistakes into a folder.
 
-        Returns the results for run.json, and why the network is useless, or None.
+        Returns the results for run.json.
         """
 
 
