@@ -87,7 +87,7 @@ def train(
     else:
         result = trainer.resume(find_run(resume), device, data)
     if result is not None:  # in the main process
-        print_result(f"{result.run.folder}  {_accuracy(result.summary)}")
+        print_result(f"{result.run.folder}  {_figures(result.summary)}")
 
 
 @contextmanager
@@ -98,15 +98,11 @@ def _wrong_usage() -> Iterator[None]:
         raise typer.BadParameter(str(error)) from error
 
 
-def _accuracy(summary: dict[str, Any]) -> str:
-    values = {name.removeprefix("validation_"): value for name, value in summary.items()}
-    if "test_accuracy" in values:
-        text = f"validation {values['accuracy']:.2%}  test {values['test_accuracy']:.2%}"
-        if "own_pictures" in values:
-            text += f"  {values['own_errors']} errors in {values['own_pictures']} of your own"
-        return text
-    if "numbers" in values:
-        rates = f"symbol errors {values['errors']:.2%}  invented {values['invented']:.2%}"
-        return f"validation {values['accuracy']:.2%} of {values['numbers']} numbers  {rates}"
-    counts = ", ".join(f"{values[name]} {name}" for name in ("missed", "invented", "wrong"))
-    return f"validation errors {values['errors']:.2%}: {counts} of {values['symbols']} symbols"
+def _figures(summary: dict[str, Any]) -> str:
+    """What was measured, for people."""
+    texts = []
+    for name, value in summary.items():
+        if name.startswith(("validation_", "test_", "own_")):
+            style = "," if isinstance(value, int) else ".4f" if name.endswith("loss") else ".2%"
+            texts.append(f"{name.replace('_', ' ')} {value:{style}}")
+    return "  ".join(texts)

@@ -144,7 +144,7 @@ def _fit(run: RunDir, training: TrainState, task: AnyTask) -> None:
                 width = len(str(recipe.total))
                 number = f"{recipe.unit} {measured['number']:{width}.0f}/{recipe.total}"
                 rate = f"{measured['images_per_second']:,.0f} images/s"
-                line = f"{number}  {task.line.format(**measured)}  {rate}"
+                line = f"{number}  {task.log_format.format(**measured)}  {rate}"
                 bar.console.print(line, highlight=False, soft_wrap=True)
 
 

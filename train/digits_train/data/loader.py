@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from digits import system
-from digits_train.distributed import learning_cores, own_cores
+from digits_train.distributed import own_cores, trainer_threads
 
 Key = TypeVar("Key", contravariant=True)
 Item = TypeVar("Item", covariant=True)
@@ -37,7 +37,7 @@ def compose_ahead(
     The processes use the cores that don't learn: beside a GPU, all but one. max_ahead: how many
     items may be asked for before they are taken.
     """
-    learning = learning_cores() if device.type == "cpu" else 1
+    learning = trainer_threads() if device.type == "cpu" else 1
     workers = min(max(1, own_cores() - learning), max_ahead)
     loader: DataLoader[Any] = DataLoader(
         composer,  # type: ignore[arg-type]

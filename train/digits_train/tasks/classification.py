@@ -13,7 +13,7 @@ from digits.errors import DataError
 from digits.evaluation.digits import Evaluation
 from digits.terminal import progress_bar
 from digits_train.camera import fonts
-from digits_train.classifier import LINE, Data, evaluate, predict, train_epochs
+from digits_train.classifier import LOG_FORMAT, Data, evaluate, predict, train_epochs
 from digits_train.data import datasets
 from digits_train.data.datasets import Dataset
 from digits_train.data.digit_batches import Pool
@@ -35,7 +35,7 @@ class Classification(Task[ClassifierRecipe]):
 
     pools: Sequence[Pool] = ()
 
-    line: ClassVar = LINE
+    log_format: ClassVar = LOG_FORMAT
 
     @staticmethod
     def load(experiment: Experiment, data: Path | None) -> Dataset:

@@ -46,7 +46,7 @@ class Batch(NamedTuple):
 class Detection(StreamTask[DetectorRecipe, Batch]):
     """Windows of pages, and the targets and the loss of the network's class."""
 
-    line: ClassVar = (
+    log_format: ClassVar = (
         "loss {train_loss:.4f}  validation loss {validation_loss:.4f}"
         "  errors {validation_errors:.2%}"
     )

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from digits.alignment import INVENTED, align
+from digits.alignment import align
 from digits.inference.interface import SYMBOLS
 from digits_train.data.held_out import VALIDATION_SEED, validation_materials
 from digits_train.data.recognizer_batches import Batch, RecognizerBatches
@@ -25,7 +25,7 @@ from digits_train.tasks.stream import StreamTask
 _BATCH = 50  # crops that are validated together
 
 
-class Reading(NamedTuple):
+class Transcript(NamedTuple):
     """A crop, uint8 [48, width], what is written in it, and what a network reads."""
 
     pixels: NDArray[np.uint8]
@@ -40,7 +40,7 @@ class Recognition(StreamTask[RecognizerRecipe, Batch]):
     Those that validate are by the hands that no training shows.
     """
 
-    line: ClassVar = (
+    log_format: ClassVar = (
         "loss {train_loss:.4f}  validation loss {validation_loss:.4f}  exact"
         " {validation_accuracy:.2%}  symbol errors {validation_errors:.2%}  invented"
         " {validation_invented:.2%}"
@@ -65,7 +65,7 @@ class Recognition(StreamTask[RecognizerRecipe, Batch]):
     def validate(self, model: BaseNetwork) -> Metrics:
         return self._judge(model)[0]
 
-    def _judge(self, model: BaseNetwork) -> tuple[Metrics, list[Reading]]:
+    def _judge(self, model: BaseNetwork) -> tuple[Metrics, list[Transcript]]:
         figures, readings = judge(self._validation, predict(model, self._validation), self.network)
         return {f"validation_{name}": value for name, value in figures.items()}, readings
 
@@ -75,7 +75,6 @@ class Recognition(StreamTask[RecognizerRecipe, Batch]):
 
         figures, readings = self._judge(model)
         mistakes = [reading for reading in readings if reading.read != reading.written]
-        plots.confusion(folder / "confusion.png", "validation crops", confusion(readings))
         plots.texts(folder / "mistakes.png", "validation crops", mistakes)
         return figures | {"validation_numbers": sum(bool(reading.written) for reading in readings)}
 
@@ -97,17 +96,17 @@ def judge(
     batches: Sequence[Batch],
     outputs: Sequence[Tensor],
     network: type[RecognizerNetwork] = RecognizerNetwork,
-) -> tuple[Metrics, list[Reading]]:
+) -> tuple[Metrics, list[Transcript]]:
     """The figures of a network by its outputs for these batches, and what it reads.
 
     loss: mean over the crops. accuracy: share of the numbers that are read exactly. errors: wrong,
     missed and invented symbols, by those that are there. invented: share of the crops without a
     number, in which it reads one.
     """
-    losses, readings = list[float](), list[Reading]()
+    losses, readings = list[float](), list[Transcript]()
     for batch, rows in zip(batches, outputs, strict=True):
         losses += network.losses(rows, batch.texts).tolist()
-        readings += map(Reading, batch.inputs[:, 0].numpy(), batch.texts, best_path(rows))
+        readings += map(Transcript, batch.inputs[:, 0].numpy(), batch.texts, best_path(rows))
     scores = [align(read, written).score for _, written, read in readings]
     exact = [read == written for _, written, read in readings if written]
     invented = [bool(read) for _, written, read in readings if not written]
@@ -119,22 +118,6 @@ def judge(
         "invented": sum(invented) / max(1, len(invented)),
     }
     return figures, readings
-
-
-def confusion(readings: Iterable[Reading]) -> NDArray[np.int64]:
-    """How many symbols are there (row) and were read as each (column): int64 [13, 13].
-
-    A missed symbol was read as nothing, BLANK, an invented one is nothing.
-    """
-    counts = np.zeros((BLANK + 1, BLANK + 1), np.int64)
-    for _, written, read in readings:
-        partners = align(read, written).partners
-        for symbol, partner in zip(read, partners, strict=True):
-            row = BLANK if partner == INVENTED else SYMBOLS.index(written[partner])
-            counts[row, SYMBOLS.index(symbol)] += 1
-        for missed in {*range(len(written))} - {*partners}:
-            counts[SYMBOLS.index(written[missed]), BLANK] += 1
-    return counts
 
 
 def best_path(outputs: Tensor) -> list[str]:

@@ -24,7 +24,7 @@ class Task(ABC, Generic[RecipeT]):
     data: Dataset
     dist: DistributedContext = CPU
 
-    line: ClassVar[str]  # of a validation's metrics for the terminal, to be formatted
+    log_format: ClassVar[str]  # of a validation's metrics for the terminal, to be formatted
 
     @staticmethod
     @abstractmethod
@@ -59,7 +59,7 @@ class Task(ABC, Generic[RecipeT]):
 
     @abstractmethod
     def evaluate(self, model: BaseNetwork, folder: Path) -> dict[str, Any]:
-        """Judge a finished network, and draw confusion and mistakes into a folder.
+        """Judge a finished network, and draw its mistakes into a folder.
 
         Returns the results for run.json.
         """
