@@ -24,7 +24,7 @@ from digits_export.exporter import Batches, Exporter
 from digits_export.number_calibration import fit_calibration, fit_second_opinion, read_pages
 from digits_train.checkpoint import Checkpoint
 from digits_train.data import held_out
-from digits_train.data.recognizer_batches import Batch
+from digits_train.data.recognizer_batches import TextBatch
 from digits_train.tasks.recognition import judge
 
 # Divides the log probabilities: the network learns from what people can hardly read, and so doubts
@@ -56,7 +56,7 @@ class RecognizerExporter(Exporter):
     def __init__(self, loaded: Checkpoint, data: Path | None) -> None:
         super().__init__(loaded, data)
         self._batches = batches = held_out.draw_batches()
-        self.total = sum(bool(text) for batch in batches for text in batch.texts)
+        self.total = sum(bool(text) for batch in batches for text in batch.targets)
         self.parity = self.calibration = parity_inputs(batches)
         self.network = CalibratedRecognizer(loaded.model).eval()
         run = verify.module_outputs(self.network)
@@ -103,7 +103,7 @@ def _second_opinion() -> RecognizeFn | None:
         return None
 
 
-def parity_inputs(batches: Sequence[Batch]) -> Batches:
+def parity_inputs(batches: Sequence[TextBatch]) -> Batches:
     """Return noise of two widths, and some of the crops, as inputs of a network."""
     noise = np.random.default_rng(0).integers(0, 256, (3, 1, CROP_HEIGHT, 320), np.uint8)
     some = batches[:: max(1, len(batches) // _PARITY_BATCHES)]

@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from digits import system
@@ -19,8 +20,22 @@ Item = TypeVar("Item", covariant=True)
 T = TypeVar("T")
 U = TypeVar("U")
 
+Targets = TypeVar("Targets")
+
 _AHEAD = 8  # items of each process that are asked for before they are taken
 _THREAD_AHEAD = 2
+
+
+class Batch(NamedTuple, Generic[Targets]):
+    """What a process learns from in one step.
+
+    inputs: uint8 [n, 1, height, width]. targets: what the network's class compares its outputs
+    with. size: as how many examples these count.
+    """
+
+    inputs: Tensor
+    targets: Targets
+    size: int
 
 
 class Composer(Protocol[Key, Item]):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from digits.reader.pyramid import Level, find_peaks
 from digits_train.camera.materials import Materials
 from digits_train.data.detector_batches import DetectorBatches
 from digits_train.data.held_out import VALIDATION_SEED, validation_materials
-from digits_train.data.loader import compose_ahead, prefetch
+from digits_train.data.loader import Batch, compose_ahead, prefetch
 from digits_train.distributed import CPU
 from digits_train.models import BaseNetwork, DetectorNetwork, get_network
 from digits_train.models.detection import Maps
@@ -30,20 +30,8 @@ from digits_train.tasks.stream import StreamTask
 _VALIDATION_BATCH = 4  # windows
 
 
-class Batch(NamedTuple):
-    """What a process learns from in one step.
-
-    inputs: uint8 [n, 1, height, width]. targets: those of the network's class. size: as how many
-    windows these count: tight crops are smaller.
-    """
-
-    inputs: Tensor
-    targets: Any
-    size: int
-
-
 @dataclass
-class Detection(StreamTask[DetectorRecipe, Batch]):
+class Detection(StreamTask[DetectorRecipe, Any]):
     """Windows of pages, and the targets and the loss of the network's class."""
 
     log_format: ClassVar = (
@@ -55,7 +43,7 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
     def network(self) -> type[DetectorNetwork]:
         return cast(type[DetectorNetwork], get_network(self.experiment.network))
 
-    def batches(self, first_step: int) -> Generator[Batch]:
+    def batches(self, first_step: int) -> Generator[Batch[Any]]:
         """Windows that no other step has."""
         assert self.materials is not None
         experiment, rank, device = self.experiment, self.dist.rank, self.dist.device
@@ -63,13 +51,14 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
             self.materials, self.recipe, experiment.seed, self.batch_size, rank
         )
 
-        def make(pages: list[LabelledPage]) -> Batch:
+        def make(pages: list[LabelledPage]) -> Batch[Any]:
             targets = self.network.targets(pages).to(device)
+            # Tight crops are smaller, and more.
             return Batch(stacked(pages).to(device), targets, self.batch_size)
 
         yield from prefetch(make, compose_ahead(windows, count(first_step), device))
 
-    def loss(self, model: BaseNetwork, outputs: Maps, batch: Batch) -> Tensor:
+    def loss(self, model: BaseNetwork, outputs: Maps, batch: Batch[Any]) -> Tensor:
         assert isinstance(model, DetectorNetwork)
         return model.loss(Maps(*outputs), batch.targets)
 
@@ -80,7 +69,8 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
         """MNIST's test digits are not looked at."""
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
-        figures, result, matches = self._judge(model, self._final_validation())
+        windows = self._held_out(self.recipe.final_validation)
+        figures, result, matches = self._judge(model, windows)
         names = ("symbols", "missed", "invented", "wrong")
         counts = {f"validation_{name}": getattr(result, name) for name in names}
         plots.confusion(folder / "confusion.png", "validation windows", confusion(matches))
@@ -90,9 +80,6 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
     @cached_property
     def _validation(self) -> list[list[LabelledPage]]:
         return [*self._held_out(self.recipe.validation)]
-
-    def _final_validation(self) -> Iterator[list[LabelledPage]]:
-        return self._held_out(self.recipe.final_validation)
 
     @cached_property
     def _validation_materials(self) -> Materials:

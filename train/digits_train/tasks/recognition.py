@@ -15,7 +15,7 @@ from torch import Tensor
 from digits.alignment import align
 from digits.inference.interface import SYMBOLS
 from digits_train.data.held_out import VALIDATION_SEED, validation_materials
-from digits_train.data.recognizer_batches import Batch, RecognizerBatches
+from digits_train.data.recognizer_batches import RecognizerBatches, TextBatch
 from digits_train.models import BaseNetwork, RecognizerNetwork, get_network
 from digits_train.models.recognizer import BLANK
 from digits_train.recipes import RecognizerRecipe
@@ -34,7 +34,7 @@ class Transcript(NamedTuple):
 
 
 @dataclass
-class Recognition(StreamTask[RecognizerRecipe, Batch]):
+class Recognition(StreamTask[RecognizerRecipe, Sequence[str]]):
     """Crops of numbers, and the losses of the network's class.
 
     Those that validate are by the hands that no training shows.
@@ -50,7 +50,7 @@ class Recognition(StreamTask[RecognizerRecipe, Batch]):
     def network(self) -> type[RecognizerNetwork]:
         return cast(type[RecognizerNetwork], get_network(self.experiment.network))
 
-    def batches(self, first_step: int) -> Generator[Batch]:
+    def batches(self, first_step: int) -> Generator[TextBatch]:
         """Crops that no other step has, but for their other passes."""
         assert self.materials is not None
         seed, recipe, dist = self.experiment.seed, self.recipe, self.dist
@@ -59,8 +59,8 @@ class Recognition(StreamTask[RecognizerRecipe, Batch]):
         for batch in chunks.stream(first_step, dist.device):
             yield batch._replace(inputs=batch.inputs.to(dist.device))
 
-    def loss(self, model: BaseNetwork, outputs: Tensor, batch: Batch) -> Tensor:
-        return self.network.losses(outputs, batch.texts).sum() / batch.size
+    def loss(self, model: BaseNetwork, outputs: Tensor, batch: TextBatch) -> Tensor:
+        return self.network.losses(outputs, batch.targets).sum() / batch.size
 
     def validate(self, model: BaseNetwork) -> Metrics:
         return self._judge(model)[0]
@@ -79,13 +79,13 @@ class Recognition(StreamTask[RecognizerRecipe, Batch]):
         return figures | {"validation_numbers": sum(bool(reading.written) for reading in readings)}
 
     @cached_property
-    def _validation(self) -> list[Batch]:
+    def _validation(self) -> list[TextBatch]:
         digits, recipe = self.data.splits["validation"], self.recipe
         materials = validation_materials(digits, self.network.camera, "held back")
         return RecognizerBatches(materials, VALIDATION_SEED, _BATCH).first(recipe.validation)
 
 
-def predict(model: BaseNetwork, batches: Iterable[Batch]) -> list[Tensor]:
+def predict(model: BaseNetwork, batches: Iterable[TextBatch]) -> list[Tensor]:
     """The log probabilities of each batch, on the CPU."""
     device = next(model.parameters()).device
     with torch.inference_mode(), torch.autocast(device.type, enabled=False):
@@ -93,7 +93,7 @@ def predict(model: BaseNetwork, batches: Iterable[Batch]) -> list[Tensor]:
 
 
 def judge(
-    batches: Sequence[Batch],
+    batches: Sequence[TextBatch],
     outputs: Sequence[Tensor],
     network: type[RecognizerNetwork] = RecognizerNetwork,
 ) -> tuple[Metrics, list[Transcript]]:
@@ -105,8 +105,8 @@ def judge(
     """
     losses, readings = list[float](), list[Transcript]()
     for batch, rows in zip(batches, outputs, strict=True):
-        losses += network.losses(rows, batch.texts).tolist()
-        readings += map(Transcript, batch.inputs[:, 0].numpy(), batch.texts, best_path(rows))
+        losses += network.losses(rows, batch.targets).tolist()
+        readings += map(Transcript, batch.inputs[:, 0].numpy(), batch.targets, best_path(rows))
     scores = [align(read, written).score for _, written, read in readings]
     exact = [read == written for _, written, read in readings if written]
     invented = [bool(read) for _, written, read in readings if not written]
