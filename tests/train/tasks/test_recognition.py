@@ -24,7 +24,7 @@ def outputs_of(*paths: str) -> torch.Tensor:
 def test_paths_say_texts_and_their_losses() -> None:
     outputs = outputs_of("_11_1_-", "_______", "1234567")
     assert best_path(outputs) == ["11-", "", "1234567"]
-    losses_of = RecognizerNetwork.losses
+    losses_of = RecognizerNetwork.loss
     losses = losses_of(outputs, ["11-", "", "1234567"])
     assert losses.max() < 0.01
     assert (losses_of(outputs, ["1-", "1", "123456"]) > 5).all()

@@ -109,6 +109,7 @@ class DetectorNetwork(BaseNetwork):
         number in the batch; here by a running mean, so that a batch with few isn't all about what
         is empty.
         """
+        maps = Maps(*maps)  # own networks may return a plain tuple
         logits = maps.centres[:, 0].float()
         probability = logits.sigmoid().clamp(1e-4, 1 - 1e-4)
         peak = targets.heat >= PEAK

@@ -52,7 +52,7 @@ class RecognizerNetwork(BaseNetwork):
     mixed_precision = True
 
     @staticmethod
-    def losses(outputs: Tensor, texts: Sequence[str]) -> Tensor:
+    def loss(outputs: Tensor, texts: Sequence[str]) -> Tensor:
         """Negative log probabilities of the texts, float32 [n] (A. Graves et al., "Connectionist
         temporal classification", ICML 2006). A text too long for its crop costs nothing.
         """

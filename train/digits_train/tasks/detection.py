@@ -58,10 +58,6 @@ class Detection(StreamTask[DetectorRecipe, Any]):
 
         yield from prefetch(make, compose_ahead(windows, count(first_step), device))
 
-    def loss(self, model: BaseNetwork, outputs: Maps, batch: Batch[Any]) -> Tensor:
-        assert isinstance(model, DetectorNetwork)
-        return model.loss(Maps(*outputs), batch.targets)
-
     def validate(self, model: BaseNetwork) -> Metrics:
         return self._judge(model, self._validation)[0]
 

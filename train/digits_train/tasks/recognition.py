@@ -35,7 +35,7 @@ class Transcript(NamedTuple):
 
 @dataclass
 class Recognition(StreamTask[RecognizerRecipe, Sequence[str]]):
-    """Crops of numbers, and the losses of the network's class.
+    """Crops of numbers, and the loss of the network's class.
 
     Those that validate are by the hands that no training shows.
     """
@@ -58,9 +58,6 @@ class Recognition(StreamTask[RecognizerRecipe, Sequence[str]]):
         chunks = RecognizerBatches(self.materials, seed, *counts, dist.rank)
         for batch in chunks.stream(first_step, dist.device):
             yield batch._replace(inputs=batch.inputs.to(dist.device))
-
-    def loss(self, model: BaseNetwork, outputs: Tensor, batch: TextBatch) -> Tensor:
-        return self.network.losses(outputs, batch.targets).sum() / batch.size
 
     def validate(self, model: BaseNetwork) -> Metrics:
         return self._judge(model)[0]
@@ -105,7 +102,7 @@ def judge(
     """
     losses, readings = list[float](), list[Transcript]()
     for batch, rows in zip(batches, outputs, strict=True):
-        losses += network.losses(rows, batch.targets).tolist()
+        losses += network.loss(rows, batch.targets).tolist()
         readings += map(Transcript, batch.inputs[:, 0].numpy(), batch.targets, best_path(rows))
     scores = [align(read, written).score for _, written, read in readings]
     exact = [read == written for _, written, read in readings if written]

@@ -7,10 +7,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import torch
-from torch import Tensor
 
 from digits.errors import DigitsError
 from digits.terminal import progress_bar
@@ -75,7 +74,7 @@ class StreamTask(Task[RecipeT], Generic[RecipeT, Targets]):
                 for batch in islice(batches, steps):
                     with state.autocast():
                         outputs = network(batch.inputs)
-                    loss = self.loss(state.model, outputs, batch)
+                    loss = state.model.loss(outputs, batch.targets).mean()
                     state.update(loss, self.steps)
                     sums += torch.stack([loss.detach(), torch.ones_like(loss)]) * batch.size
                     on_step()
@@ -95,10 +94,6 @@ class StreamTask(Task[RecipeT], Generic[RecipeT, Targets]):
 
         They depend on nothing but the experiment, the steps' numbers and the number of processes.
         """
-
-    @abstractmethod
-    def loss(self, model: BaseNetwork, outputs: Any, batch: Batch[Targets]) -> Tensor:
-        """The mean loss of the network's outputs."""
 
     @abstractmethod
     def validate(self, model: BaseNetwork) -> Metrics:
