@@ -25,7 +25,7 @@ from digits_export.number_calibration import fit_calibration, fit_second_opinion
 from digits_train.checkpoint import Checkpoint
 from digits_train.data import held_out
 from digits_train.data.recognizer_batches import TextBatch
-from digits_train.tasks.recognition import judge
+from digits_train.tasks.recognition import evaluate_outputs
 
 # Divides the log probabilities: the network learns from what people can hardly read, and so doubts
 # most symbols a little. Between 0.35 and 0.7, what is written on pages is about as likely.
@@ -83,10 +83,10 @@ class RecognizerExporter(Exporter):
         }
 
     def evaluate(self, model: bytes, kernels: Kernels) -> dict[str, Any]:
-        """The figures of a file, see `recognition.judge`."""
+        """The figures of a file, see `recognition.evaluate_outputs`."""
         run = verify.session_outputs(open_session(model, kernels), RECOGNIZER)
         outputs = [torch.from_numpy(run(batch.inputs.numpy())[0]) for batch in self._batches]
-        figures, _ = judge(self._batches, outputs)
+        figures, _ = evaluate_outputs(self._batches, outputs)
         return {
             "validation_accuracy": figures["accuracy"],
             "validation_error": figures["errors"],

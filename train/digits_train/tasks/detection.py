@@ -59,14 +59,14 @@ class Detection(StreamTask[DetectorRecipe, Any]):
         yield from prefetch(make, compose_ahead(windows, count(first_step), device))
 
     def validate(self, model: BaseNetwork) -> Metrics:
-        return self._judge(model, self._validation)[0]
+        return self._evaluate(model, self._validation)[0]
 
     def evaluate(self, model: BaseNetwork, folder: Path) -> dict[str, Any]:
         """MNIST's test digits are not looked at."""
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
         windows = self._held_out(self.recipe.final_validation)
-        figures, result, matches = self._judge(model, windows)
+        figures, result, matches = self._evaluate(model, windows)
         names = ("symbols", "missed", "invented", "wrong")
         counts = {f"validation_{name}": getattr(result, name) for name in names}
         plots.confusion(folder / "confusion.png", "validation windows", confusion(matches))
@@ -91,7 +91,7 @@ class Detection(StreamTask[DetectorRecipe, Any]):
         )
         return compose_ahead(windows, range(math.ceil(count / _VALIDATION_BATCH)), CPU.device)
 
-    def _judge(
+    def _evaluate(
         self, model: BaseNetwork, batches: Iterable[list[LabelledPage]]
     ) -> tuple[Metrics, Score, list[Match]]:
         """Shares of the symbols; their counts; the windows, the worst first."""

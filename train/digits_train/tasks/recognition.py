@@ -60,17 +60,19 @@ class Recognition(StreamTask[RecognizerRecipe, Sequence[str]]):
             yield batch._replace(inputs=batch.inputs.to(dist.device))
 
     def validate(self, model: BaseNetwork) -> Metrics:
-        return self._judge(model)[0]
+        return self._evaluate(model)[0]
 
-    def _judge(self, model: BaseNetwork) -> tuple[Metrics, list[Transcript]]:
-        figures, readings = judge(self._validation, predict(model, self._validation), self.network)
+    def _evaluate(self, model: BaseNetwork) -> tuple[Metrics, list[Transcript]]:
+        figures, readings = evaluate_outputs(
+            self._validation, predict(model, self._validation), self.network
+        )
         return {f"validation_{name}": value for name, value in figures.items()}, readings
 
     def evaluate(self, model: BaseNetwork, folder: Path) -> dict[str, Any]:
         """MNIST's test digits are not looked at."""
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
-        figures, readings = self._judge(model)
+        figures, readings = self._evaluate(model)
         mistakes = [reading for reading in readings if reading.read != reading.written]
         plots.texts(folder / "mistakes.png", "validation crops", mistakes)
         return figures | {"validation_numbers": sum(bool(reading.written) for reading in readings)}
@@ -89,7 +91,7 @@ def predict(model: BaseNetwork, batches: Iterable[TextBatch]) -> list[Tensor]:
         return [model.eval()(batch.inputs.to(device)).cpu() for batch in batches]
 
 
-def judge(
+def evaluate_outputs(
     batches: Sequence[TextBatch],
     outputs: Sequence[Tensor],
     network: type[RecognizerNetwork] = RecognizerNetwork,
