@@ -22,7 +22,7 @@ from tests.onnx_files import integer_logits
 
 PRECISION = 2.0**-16
 NOISE = np.random.default_rng(0).integers(0, 256, (50, 28, 28), np.uint8)
-MAIN = Path(__file__).parents[1] / "ports" / "host.c"
+MAIN = Path(__file__).parents[1] / "c" / "host.c"
 
 
 class Scaled(nn.Sequential):

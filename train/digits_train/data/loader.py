@@ -6,17 +6,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from digits import system
 from digits_train.distributed import own_cores, trainer_threads
 
-Key = TypeVar("Key", contravariant=True)
-Item = TypeVar("Item", covariant=True)
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -38,14 +36,8 @@ class Batch(NamedTuple, Generic[Targets]):
     size: int
 
 
-class Composer(Protocol[Key, Item]):
-    """Makes an item of its key alone, in any process."""
-
-    def __getitem__(self, key: Key) -> Item: ...
-
-
 def compose_ahead(
-    composer: Composer[T, U], keys: Iterable[T], device: torch.device, max_ahead: int = 100
+    dataset: Dataset[U], keys: Iterable[int], device: torch.device, max_ahead: int = 100
 ) -> Iterator[U]:
     """The items of these keys in order, composed by processes that live as long as they are wanted.
 
@@ -55,9 +47,9 @@ def compose_ahead(
     learning = trainer_threads() if device.type == "cpu" else 1
     workers = min(max(1, own_cores() - learning), max_ahead)
     loader: DataLoader[Any] = DataLoader(
-        composer,  # type: ignore[arg-type]
+        dataset,
         None,
-        sampler=keys,
+        sampler=keys,  # of which each makes its item alone, in any process
         num_workers=workers,
         collate_fn=_unchanged,
         # Not by a server, as from Python 3.14 on: workers end with their parent.

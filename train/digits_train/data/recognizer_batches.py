@@ -6,6 +6,7 @@ from itertools import count, islice, pairwise
 
 import numpy as np
 import torch
+from torch.utils.data import Dataset
 
 from digits.inference.recognizer_model import padded
 from digits.reader.crops import normalised
@@ -22,7 +23,7 @@ TextBatch = Batch[Sequence[str]]  # of crops, with their texts
 
 
 @dataclass(frozen=True)
-class RecognizerBatches:
+class RecognizerBatches(Dataset[list[TextBatch]]):
     """Batches of crops, composed in chunks from the seed, the process's rank and their number.
 
     photographs: of each number. passes: how often each crop is shown: first as it is, then varied.
