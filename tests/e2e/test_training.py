@@ -139,7 +139,7 @@ def test_own_network(run: Run, tmp_path: Path, monkeypatch: Patch) -> None:
         monkeypatch.setattr(models, "ARCHITECTURES", dict(ours))  # as in a new process
         return run(*arguments)
 
-    assert digits("train", *NETWORK, *changes(epochs=2, batch_size=50))[0] == 0
+    assert digits("train", *NETWORK, *changes(epochs=2, batch_size=50, tests="false"))[0] == 0
     assert digits("export", *NETWORK, "--quantize", "--force")[0] == 0
     test = mnist.load("test")
     for name in ("resnet8.onnx", "resnet8.int8.onnx"):

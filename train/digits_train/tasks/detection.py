@@ -24,7 +24,7 @@ from digits_train.models import BaseNetwork, DetectorNetwork, get_network
 from digits_train.models.detection import Maps
 from digits_train.recipes import DetectorRecipe
 from digits_train.state import Metrics
-from digits_train.symbols import LabelledPage, Match, confusion, score
+from digits_train.symbols import LabelledPage, Match, confusion_matrix, score
 from digits_train.tasks.stream import StreamTask
 
 _VALIDATION_BATCH = 4  # windows
@@ -69,7 +69,7 @@ class Detection(StreamTask[DetectorRecipe, Any]):
         figures, result, matches = self._evaluate(model, windows)
         names = ("symbols", "missed", "invented", "wrong")
         counts = {f"validation_{name}": getattr(result, name) for name in names}
-        plots.confusion(folder / "confusion.png", "validation windows", confusion(matches))
+        plots.confusion(folder / "confusion.png", "validation windows", confusion_matrix(matches))
         plots.crops(folder / "mistakes.png", "validation windows", matches)
         return figures | counts
 
@@ -103,7 +103,7 @@ class Detection(StreamTask[DetectorRecipe, Any]):
             for page, symbols in zip(pages, find_symbols(maps), strict=True):
                 matches.append(page.match(symbols.boxes, symbols.symbols.argmax(1)))
         matches.sort(key=lambda match: match.score.errors, reverse=True)
-        result = score(confusion(matches))
+        result = score(confusion_matrix(matches))
         total = max(result.symbols, 1)
         figures = {
             "validation_loss": sum(losses) / len(losses),
