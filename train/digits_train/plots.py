@@ -142,7 +142,7 @@ def pages(path: Path, title: str, result: PageEvaluation) -> None:
 
 
 def numbers(path: Path, title: str, result: NumberEvaluation) -> None:
-    """Plot errors against coverage, and how often numbers are right, by their probability."""
+    """Plot errors against coverage, and how often numbers are right, by their confidence."""
     probabilities, right = np.array(result.probabilities), np.array(result.right)
     accepted = np.arange(1, len(right) + 1)
     errors = np.cumsum(right[np.argsort(-probabilities, kind="stable")] == 0)
@@ -157,7 +157,7 @@ def numbers(path: Path, title: str, result: NumberEvaluation) -> None:
     risk.set(title="Errors against coverage", xlabel="accepted (%)", ylabel="of these wrong (%)")
     reliability.axline((0, 0), slope=1, linestyle="--", color="grey")
     reliability.scatter(*means, (counts > 0) * 20 + 300 * counts / len(right), color=_BLUE)
-    reliability.set(title="Reliability", xlabel="probability (area: how many numbers)")
+    reliability.set(title="Reliability", xlabel="confidence (area: how many numbers)")
     reliability.set(ylabel="share that is right")
     _save(figure, path)
 
