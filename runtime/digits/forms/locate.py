@@ -11,6 +11,7 @@ from digits.errors import DataError, PictureError
 from digits.forms.form import Box, Form
 from digits.images import picture
 from digits.images.grey import Grey
+from digits.images.picture import GreyImage
 from digits.reader.detections import Floats
 
 _CORNERS = "upper left", "upper right", "lower right", "lower left"
@@ -25,13 +26,30 @@ _TWO_SHEETS = "two sheets are in the picture: photograph each alone"
 _SAME_SHAPE = 0.01  # by the ratio of width and height
 _MIN_HEIGHT = 8  # pixels of a field, in which nobody can read a digit
 _MAX_CROP = 2048  # pixels of a rectified box's side
-# The homography, float64 [3, 3], from the form's unit (x, y) to the page's pixels, of which the
-# first is from 0 to 1; and a remark for people, such as a missing marker, or "".
-Location = tuple[Floats, str]
+
+
+class Location(NamedTuple):
+    """Where a sheet is.
+
+    homography: float64 [3, 3], from the form's unit (x, y) to the page's pixels, of which the first
+        is from 0 to 1.
+    note: a remark for people, such as a missing marker, or empty.
+    """
+
+    homography: Floats
+    note: str = ""
 
 
 class SheetNotFound(PictureError):
     """No sheet of the form, or more than one, is in a picture, or it is cut off."""
+
+
+def find_in_page(page: GreyImage, form: Form) -> Location:
+    """Find the sheet of a form in a page, which is reduced for that; see `find_sheet`."""
+    small = picture.reduce(page, picture.PAGE_MAX_SIDE)
+    homography, note = find_sheet(form, small.pixels)
+    scale = small.downscale / page.downscale
+    return Location(np.diag([scale, scale, 1]) @ homography, note)
 
 
 def find_sheet(form: Form, page: Grey) -> Location:
@@ -53,7 +71,7 @@ def find_sheet(form: Form, page: Grey) -> Location:
             raise SheetNotFound(f"the field {field.name} is too small: photograph it from nearer")
         if not ((corners >= 0) & (corners <= page.shape[::-1])).all():
             raise SheetNotFound(f"the field {field.name} is cut off: {_ADVICE}")
-    return homography, note
+    return Location(homography, note)
 
 
 def project(homography: Floats, points: Floats) -> Floats:
@@ -96,7 +114,7 @@ def _by_size(form: Form, page: Grey) -> Location:
     x, y = page.shape[1] / form.size[0], page.shape[0] / form.size[1]
     if abs(x / y - 1) > _SAME_SHAPE:
         raise SheetNotFound("the picture has another shape than the form: is it the same camera?")
-    return np.diag([x, y, 1.0]), ""
+    return Location(np.diag([x, y, 1.0]))
 
 
 def _by_marks(form: Form, page: Grey) -> Location:
@@ -125,7 +143,8 @@ def _by_marks(form: Form, page: Grey) -> Location:
     homography = _fit(printed, on_page, 0)
     if np.abs(project(homography, printed) - on_page).max() > np.ptp(on_page[:4], 0).max() / 4:
         raise SheetNotFound(_TWO_SHEETS)
-    return homography, f"the {missing[0]} marker is missing or hidden" if missing else ""
+    note = f"the {missing[0]} marker is missing or hidden" if missing else ""
+    return Location(homography, note)
 
 
 def _fit(source: Floats, target: Floats, method: int) -> Floats:
@@ -186,7 +205,7 @@ def _by_print(form: Form, page: Grey) -> Location:
             source, target = source[is_outside], target[is_outside]
     if len(sheets) != 1:
         raise SheetNotFound(_TWO_SHEETS if sheets else _NOT_FOUND)
-    return sheets[0] @ np.diag([*np.divide(size, form.size), 1]), ""
+    return Location(sheets[0] @ np.diag([*np.divide(size, form.size), 1]))
 
 
 def _refine(blank: Blank, page: Grey, homography: Floats) -> Floats:

@@ -53,8 +53,8 @@ def find_numbers(
     """
     detections = find_symbols(page, maps)
     lines = find_columns(detections)
-    numbers = [(column, number_region(column)) for line in lines for column in line]
-    views = look_at(page, numbers or [_only_digit(detections, page)], recognize, second_opinion)
+    numbers = [(page, column, number_region(column)) for line in lines for column in line]
+    views = look_at(numbers or [(page, *_only_digit(detections, page))], recognize, second_opinion)
     remaining = iter(views)
     return [[*islice(remaining, len(line))] for line in lines] or [views]
 

@@ -1,4 +1,4 @@
-"""Doubts about a field's number: digits beside it, a stroke on the field's edge or through it."""
+"""What makes a field's number doubtful: digits beside it, a stroke through it or on an edge."""
 
 import math
 from collections.abc import Sequence
