@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from digits.errors import ModelError
-from digits.prediction import FAILED, Number, Prediction, Reading
+from digits.prediction import Number, Prediction, Reading
 from digits.system import cpu_count
 from digits.text import escape_control
 
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from digits.classifier import Classifier
     from digits.constraints.constraints import Constraints
     from digits.formats import Answer
-    from digits.forms.form import Form
-    from digits.forms.sheet import Sheet
+    from digits.forms import Form, Sheet
     from digits.images.picture import GreyImage, Source
 
 
@@ -168,10 +167,10 @@ class ReadDigit(Task):
         return classifier.predict_batch(sources)
 
     def why_empty(self, answer: Any) -> str:
-        return str(answer.note) if answer.status in FAILED else ""
+        return str(answer.note) if answer.status == "none" else ""
 
     def unreadable(self, error: str) -> Prediction:
-        return Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "unreadable", error)
+        return Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "none", "unreadable", error)
 
     def load(self, source: "Source") -> "GreyImage":
         from digits.images import picture
@@ -202,7 +201,7 @@ class ReadNumbers(Task):
         return "" if answer.lines else "no digits found"
 
     def unreadable(self, error: str) -> Reading:
-        return Reading(((Number("", 0.0, "unreadable", "", "", ()),),))
+        return Reading(((Number("", 0.0, "none", "unreadable", "", "", ()),),))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,7 +215,7 @@ class ReadForm(Task):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        from digits.forms.sheet import Sheet
+        from digits.forms import Sheet
 
         return Sheet.KEYS
 
@@ -231,9 +230,9 @@ class ReadForm(Task):
         return "" if answer.numbers else str(answer.note)  # a sheet that is found may have one, too
 
     def unreadable(self, error: str) -> "Sheet":
-        from digits.forms.sheet import Sheet
+        from digits.forms import Sheet
 
-        return Sheet(self.form, (), escape_control(error))
+        return Sheet(self.form, (), "unreadable", escape_control(error))
 
     def load(self, source: "Source") -> "GreyImage":
         from digits.images import picture
@@ -242,6 +241,6 @@ class ReadForm(Task):
 
     def draw(self, classifier: "Classifier", page: "GreyImage", answer: Any) -> bytes:
         from digits import drawing
-        from digits.forms.evidence import draw_sheet
+        from digits.forms import draw_sheet
 
         return drawing.encode(draw_sheet(page, answer), self.drawing_format)

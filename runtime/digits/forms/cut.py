@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from digits.forms.form import Field, Form
-from digits.forms.locate import project, rectify
+from digits.forms.homography import bounds, project, rectify
 from digits.images.grey import Grey
 from digits.reader.detections import Box, Floats
 
@@ -16,6 +16,7 @@ class FieldCrop(NamedTuple):
     """A field from straight above.
 
     pixels: uint8 [h, w], the field and what is around it.
+    box: of the field, in `pixels`.
     margin: pixels around the field.
     digit_boxes: of how many printed boxes, each for one digit, it consists, or 0.
     field_boxes: float64 [n, 4], the boxes in `pixels` of all fields of the form.
@@ -23,26 +24,20 @@ class FieldCrop(NamedTuple):
     """
 
     pixels: Grey
+    box: Box
     margin: float
     digit_boxes: int
     field_boxes: Floats
     to_page: Floats
 
-    @property
-    def box(self) -> Box:
-        """The box of the field in `pixels`."""
-        (height, width), edge = self.pixels.shape, self.margin
-        return edge, edge, width - edge, height - edge
-
     def on_page(self, boxes: list[Box]) -> list[Box]:
         """The boxes on the page around boxes in `pixels`."""
-        if not boxes:
-            return []
-        left, top, right, bottom = np.array(boxes, np.float64).T
-        x, y = np.stack([left, right, right, left], 1), np.stack([top, top, bottom, bottom], 1)
-        corners = project(self.to_page, np.stack([x, y], 2).reshape(-1, 2)).reshape(-1, 4, 2)
-        bounds = np.concatenate([corners.min(1), corners.max(1)], 1).tolist()
-        return [(left, top, right, bottom) for left, top, right, bottom in bounds]
+        return bounds(self.to_page, boxes)
+
+
+def cut_fields(page: Grey, form: Form, to_page: Floats) -> list[FieldCrop]:
+    """Cut all fields of a form out of a page; see `cut_field`."""
+    return [cut_field(page, form, field, to_page) for field in form.fields]
 
 
 def cut_field(
@@ -58,12 +53,7 @@ def cut_field(
     margin = around * (bottom - top)
     grown = left - margin, top - margin, right + margin, bottom + margin
     pixels, from_crop = rectify(page, to_page, grown)
-    corners = np.array([other.box for other in form.fields], np.float64).reshape(-1, 2)
-    boxes = project(np.linalg.inv(from_crop) @ to_page, corners).reshape(-1, 4)
-    edge = len(pixels) * around / (1 + 2 * around)
-    return FieldCrop(pixels, edge, field.digit_boxes, boxes, from_crop)
-
-
-def cut_fields(page: Grey, form: Form, to_page: Floats) -> list[FieldCrop]:
-    """Cut all fields of a form out of a page; see `cut_field`."""
-    return [cut_field(page, form, field, to_page) for field in form.fields]
+    boxes = project(np.linalg.inv(from_crop) @ to_page, form.corners).reshape(-1, 4)
+    (height, width), edge = pixels.shape, len(pixels) * around / (1 + 2 * around)
+    box = edge, edge, width - edge, height - edge
+    return FieldCrop(pixels, box, edge, field.digit_boxes, boxes, from_crop)

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
+import numpy as np
 from msgspec import Meta, Struct
+from numpy.typing import NDArray
 
 from digits.constraints.allowed import AllowedNumbers
 from digits.constraints.checks import CheckName
@@ -23,7 +25,7 @@ MARKER_SETS = 146  # of four markers each, in the dictionary of 587
 MAX_FIELDS, MAX_DIGIT_BOXES = 200, 64
 _Side = Annotated[float, Meta(gt=0, le=1e6)]
 _MARKER, _EDGE = 12 / 210, 8 / 210  # of the sheet's width
-_RESERVED = *IDENTITY, "status", "note", "form", CHECKSUM, "probability", "confidence"
+_RESERVED = *IDENTITY, "status", "reason", "problems", "note", "form", CHECKSUM, "confidence"
 
 
 class Field(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -72,9 +74,10 @@ class Field(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
             raise ValueError(f"the field {self.name}: {error}") from error
 
     @property
-    def columns(self) -> tuple[str, str, str]:
-        """Its columns in a table of sheets: the text, its probability, and its status."""
-        return self.name, f"{self.name} probability", f"{self.name} status"
+    def columns(self) -> tuple[str, str, str, str]:
+        """Its columns in a table of sheets: the text, its confidence, its status, and why."""
+        name = self.name
+        return name, f"{name} confidence", f"{name} status", f"{name} reason"
 
     def violation(self, text: str) -> str:
         """A sentence if the form forbids a text, which is empty for a blank field."""
@@ -125,6 +128,11 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         return {field.name.lower(): index for index, field in enumerate(self.fields)}
 
     @cached_property
+    def corners(self) -> NDArray[np.float64]:
+        """The upper left and the lower right corner of each field: float64 [2 * n, 2]."""
+        return np.array([field.box for field in self.fields], np.float64).reshape(-1, 2)
+
+    @cached_property
     def rules(self) -> tuple[Rule, ...]:
         """The sums, and the roster."""
         sums = map(self._parse_sum, self.sums)
@@ -140,6 +148,10 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         if indices[0] in indices[1:]:
             raise ValueError(f"in the sum {text[:80]!r}, {names[0]} is a part of itself")
         return Sum(indices[0], indices[1:])
+
+    def violation(self, rule: Rule) -> str:
+        """A sentence for a sheet that breaks a rule."""
+        return rule.violation([field.name for field in self.fields])
 
     @property
     def marker_boxes(self) -> dict[int, Box]:
@@ -161,7 +173,7 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     def columns(self) -> tuple[str, ...]:
         """The columns of a table of its sheets."""
         field_columns = (column for field in self.fields for column in field.columns)
-        return "file", *field_columns, "status", "note", "form", CHECKSUM
+        return "file", *field_columns, "status", "reason", "problems", "note", "form", CHECKSUM
 
 
 def _check_names(fields: Sequence[Field]) -> None:

@@ -25,7 +25,7 @@ from digits.text import escape_name
 MAX_BYTES = 64 << 10  # of a form: 200 fields take half of it, a key of a megabyte minutes
 
 
-def load(path: str | Path, layout_only: bool = False) -> Form:
+def load_form(path: str | Path, layout_only: bool = False) -> Form:
     """Read a form. Raises DataError if it can't be read, or makes no sense.
 
     layout_only: leave out its lists and its roster, so that their files needn't be there.

@@ -36,8 +36,7 @@ def revise(form: Form, readings: Sequence[FieldReading]) -> list[FieldReading]:
         for i, (text, probability) in _weigh(group, texts).items():
             numbers[i] = numbers[i]._replace(text=text, probability=probability)
     revised = [
-        reading._replace(number=number)
-        for reading, number in zip(readings, numbers, strict=True)
+        reading._replace(number=number) for reading, number in zip(readings, numbers, strict=True)
     ]
     broken = (rule for rule in rules if not rule.holds([number.text for number in numbers]))
     for i in {i for rule in broken for i in rule.fields}:
@@ -50,7 +49,7 @@ def _is_checkable(rule: Rule, readings: Sequence[FieldReading]) -> bool:
     """Whether all of its fields have an allowed text, or are blank where they may be."""
     return all(
         number.satisfies or (not number.text and i not in rule.required and reason != "doubt")
-        for i, (number, _, reason) in ((i, readings[i]) for i in rule.fields)
+        for i, (number, *_, reason) in ((i, readings[i]) for i in rule.fields)
     )
 
 

@@ -60,9 +60,7 @@ class Roster:
     @cached_property
     def chance(self) -> float:
         """The share of all combinations of the roster's texts that keep the rule."""
-        return len(self.rows) / math.prod(
-            len({*column}) for column in zip(*self.rows, strict=True)
-        )
+        return len(self.rows) / math.prod(len({*column}) for column in zip(*self.rows, strict=True))
 
     def holds(self, texts: Mapping[int, str] | Sequence[str]) -> bool:
         """Whether the rule is kept. texts: of all fields of the form."""

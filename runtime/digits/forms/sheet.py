@@ -56,42 +56,25 @@ class Judgement(NamedTuple):
 
 def judge(form: Form, answers: Sequence[Answer]) -> Judgement:
     """Judge a sheet by what is in each of its fields. A person outranks the form."""
-    names = [each.name for each in form.fields]
     problems, reasons = list[str](), list[str]()
     for each, answer in zip(form.fields, answers, strict=True):
         if answer.is_corrected:
             problems.append(each.violation(answer.text))
         elif not answer.is_settled or not (answer.text or each.is_optional):
             reasons.append(answer.reason)
-    for rule in form.rules:
-        if unknown := _unknown(rule, answers):
-            problems.append(_why_unchecked(rule, unknown[0], names, answers))
-        elif not rule.holds([answer.text for answer in answers]):
-            problems.append(rule.violation(names))
-            if not all(answers[i].is_corrected for i in rule.fields):
-                reasons.append("rule")
+    problems += (_why_unchecked(form, rule, answers) for rule in form.rules)
+    for rule in broken_rules(form, answers):
+        problems.append(form.violation(rule))
+        if not all(answers[i].is_corrected for i in rule.fields):
+            reasons.append("rule")
     status = "review" if reasons else "accepted"
     return Judgement(status, next(iter(reasons), ""), "; ".join(filter(None, problems)))
 
 
-def violations(form: Form, answers: Sequence[Answer], index: int) -> str:
-    """Sentences on a field's text: what the form forbids, by itself or beside settled fields."""
-    sentences = [form.fields[index].violation(answers[index].text)]
-    for rule in form.rules:
-        is_settled = all(answers[i].is_settled for i in rule.fields)
-        if index in rule.fields and is_settled and not _unknown(rule, answers):
-            if not rule.holds([answer.text for answer in answers]):
-                sentences.append(rule.violation([each.name for each in form.fields]))
-    return "; ".join(filter(None, sentences))
-
-
-def breaks_rule(form: Form, answers: Sequence[Answer], index: int) -> bool:
-    """Whether a field is in a rule that is broken."""
+def broken_rules(form: Form, answers: Sequence[Answer]) -> list[Rule]:
+    """The rules that don't hold; not those that can't be checked."""
     texts = [answer.text for answer in answers]
-    return any(
-        index in rule.fields and not _unknown(rule, answers) and not rule.holds(texts)
-        for rule in form.rules
-    )
+    return [rule for rule in form.rules if not _unknown(rule, answers) and not rule.holds(texts)]
 
 
 def _unknown(rule: Rule, answers: Sequence[Answer]) -> list[int]:
@@ -103,14 +86,14 @@ def _unknown(rule: Rule, answers: Sequence[Answer]) -> list[int]:
     ]
 
 
-def _why_unchecked(
-    rule: Rule, index: int, names: Sequence[str], answers: Sequence[Answer]
-) -> str:
-    """Why a rule can't be checked; empty if all of its fields are blank."""
-    if all(answers[i].is_blank for i in rule.fields):
+def _why_unchecked(form: Form, rule: Rule, answers: Sequence[Answer]) -> str:
+    """Why a rule can't be checked; empty if it can, or if all of its fields are blank."""
+    unknown = _unknown(rule, answers)
+    if not unknown or all(answers[i].is_blank for i in rule.fields):
         return ""
-    cause = "blank" if answers[index].is_blank else "not read"
-    return f"{names[rule.fields[0]]} can't be checked: {names[index]} is {cause}"
+    checked, name = (form.fields[i].name for i in (rule.fields[0], unknown[0]))
+    cause = "blank" if answers[unknown[0]].is_blank else "unclear"
+    return f"{checked} can't be checked: {name} is {cause}"
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,9 @@ from digits.web.requests import Refused, error_response
 from digits.web.settings import Settings
 
 if TYPE_CHECKING:  # else each review would load OpenCV
-    from digits.forms.corrections import FieldOnSheet
+    from digits.forms import FieldCorrection
 
-_GUESSES = {"none": "none", "blank": "none", "several": ""}  # by the status; else the digit
+_GUESSES = {"not_a_digit": "none", "blank": "none", "several": ""}  # by the reason; else the digit
 _OTHER_WINDOW = "another window has stored labels, too; reload the page"
 
 
@@ -84,20 +84,20 @@ class Review(Application):
 
     async def details(self, request: Request) -> Response:
         """What the form's list says beside a label, such as a name."""
-        details = self._sheet_field(request).details.get(_label(request), "")
+        details = self._correction(request).details.get(_label(request), "")
         return JSONResponse({"details": details})
 
     async def refusal(self, request: Request) -> Response:
         """Why the form forbids a label, if it does; it may be stored all the same."""
-        sheet_field, text = self._sheet_field(request), _text(_label(request))
-        refusal = await asyncio.to_thread(sheet_field.refusal, text)
+        correction, text = self._correction(request), _text(_label(request))
+        refusal = await asyncio.to_thread(correction.violations, text)
         return JSONResponse({"refusal": refusal})
 
     async def sheet(self, request: Request) -> Response:
         """The whole sheet of a field."""
-        sheet_field = self._sheet_field(request)
+        correction = self._correction(request)
         async with self._lock:
-            jpeg = await asyncio.to_thread(sheet_field.whole_sheet)
+            jpeg = await asyncio.to_thread(correction.whole_sheet)
         return JSONResponse({"picture": base64.b64encode(jpeg).decode()})
 
     async def label(self, request: Request) -> Response:
@@ -117,25 +117,28 @@ class Review(Application):
             raise Refused(404, "there is no such item")
         return item
 
-    def _sheet_field(self, request: Request) -> "FieldOnSheet":
+    def _correction(self, request: Request) -> "FieldCorrection":
         """The field of the item. Raises Refused (404) if it is none of a form's."""
-        if sheet_field := self._item(request).sheet_field:
-            return sheet_field
+        if correction := self._item(request).correction:
+            return correction
         raise Refused(404, "it is no field of a form")
 
     def _view(self, item: Item) -> dict[str, object]:
         """What the page shows of an item. Raises PictureError."""
         view: dict[str, object] = {"guess": item.guess, "remark": item.remark}
-        view["has_form"] = bool(item.sheet_field)
-        if item.sheet_field:
-            jpeg = item.sheet_field.close_up()
+        view["has_form"] = bool(item.correction)
+        if item.correction:
+            jpeg = item.correction.close_up()
         elif item.box:
             jpeg = close_up(documents.load(item.file, PAGE_MAX_SIDE), item.box)
         else:
             page = documents.load(item.file, PAGE_MAX_SIDE)
             prediction = self._classifier.predict(page)
-            guess = _GUESSES.get(prediction.status, str(prediction.guess))
-            view |= {"guess": guess, "remark": prediction.note or prediction.status}
+            guess = _GUESSES.get(prediction.reason, str(prediction.guess))
+            view |= {
+                "guess": guess,
+                "remark": prediction.note or prediction.reason or prediction.status,
+            }
             view |= prediction.to_dict(item.file, with_frame=True)
             jpeg = close_up(page, prediction.box)
         name = item.cells(self._labels.path.parent)[0]
@@ -148,18 +151,14 @@ class Review(Application):
         if not (label and is_valid):
             raise Refused(422, "a label is none, 0 to 9, or a number of up to 64 symbols")
         if index not in self._stored:
-            path, sheet_field = self._labels.path, item.sheet_field
-            cells = (
-                [sheet_field.store_correction(text, path)]
-                if sheet_field
-                else item.cells(path.parent)
-            )
+            path, correction = self._labels.path, item.correction
+            cells = [correction.store(text, path)] if correction else item.cells(path.parent)
             line = csv_row([*cells, text if self._has_numbers else label])
             try:
                 self._stored[index] = label, self._labels.append(line)
             except DigitsError:
-                if sheet_field:
-                    sheet_field.undo_correction(text, path)
+                if correction:
+                    correction.undo(text, path)
                 raise
         elif self._stored[index][0] != label:  # else this is done, and its answer was lost
             raise Refused(409, _OTHER_WINDOW)
@@ -170,8 +169,8 @@ class Review(Application):
             raise Refused(409, _OTHER_WINDOW)
         label, size = self._stored[index]
         self._labels.truncate_to(size)
-        if sheet_field := self._items[index].sheet_field:
-            sheet_field.undo_correction(_text(label), self._labels.path)
+        if correction := self._items[index].correction:
+            correction.undo(_text(label), self._labels.path)
         del self._stored[index]
 
 

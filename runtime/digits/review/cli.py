@@ -11,7 +11,7 @@ from digits.commands import options
 from digits.commands.results import ResultsFile
 from digits.commands.tasks import ClassifierOptions
 from digits.review.api import Review
-from digits.review.items import has_numbers, load, read_rows
+from digits.review.items import field_items, has_numbers, load, read_rows
 from digits.web import server
 from digits.web.settings import Port, private_settings
 
@@ -37,7 +37,7 @@ def review(
 
     SOURCE is a folder of pictures of single digits, or a CSV of `digits predict` or `read`, or
     the review.csv of `digits watch --keep`. Run again, it goes on where it stopped. `digits train
-    --data` reads the labels. In a CSV of `digits read --fields`, it corrects the fields, too.
+    --data` reads the labels. In a CSV of `digits read --form`, it corrects the fields, too.
     """
     path = output or source.parent / "labels.csv"
     if not output and (source.is_dir() or path.is_symlink() or path.with_suffix("").is_symlink()):
@@ -48,8 +48,8 @@ def review(
     columns: tuple[str, ...]
     if has_sheets:
         columns, rows = ("file", "text"), []
-        with options.needs_package("a table of sheets", '"digits[fields]"'):
-            from digits.review.sheets import load_fields  # OpenCV, before all else
+        with options.needs_package("a table of sheets", '"digits[form]"'):
+            from digits.forms import load_corrections  # OpenCV, before all else
     elif has_numbers(source):
         columns, rows = ("file", "box", "text"), read_rows(source)
     else:
@@ -57,7 +57,9 @@ def review(
     with closing(ResultsFile(path, columns, key_columns=len(columns) - 1)) as labels:
         classifier = ClassifierOptions(model).open(reads_numbers=False)
         if has_sheets:
-            items, labelled_before = load_fields(source, classifier.networks.detector)
+            items, labelled_before = field_items(
+                load_corrections(source, classifier.networks.detector)
+            )
         else:
             items, labelled_before = load(source, rows, classifier, labels)
         is_numbers, settings = "text" in columns, private_settings(port)

@@ -1,1 +1,1 @@
-"""`digits fields`: a page to lay out a form, and its sheets as a PDF. Needs the extra `fields`."""
+"""`digits form edit`: a page to lay out a form."""
