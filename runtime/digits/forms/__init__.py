@@ -7,17 +7,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from digits.forms.corrections import FieldCorrection, load_corrections
-    from digits.forms.draw import draw_sheet, make_pdf
-    from digits.forms.editor.api import Editor
-    from digits.forms.editor.new_form import new_form
-    from digits.forms.form import Field, Form
-    from digits.forms.form_file import load_form
-    from digits.forms.pdf import print_form
-    from digits.forms.problems import draw_problems, find_problems
-    from digits.forms.read import prepare, read_sheet
-    from digits.forms.sheet import Sheet
-    from digits.forms.table import check_table
+    from digits.forms.corrections import FieldCorrection as FieldCorrection
+    from digits.forms.corrections import load_corrections as load_corrections
+    from digits.forms.draw import draw_sheet as draw_sheet
+    from digits.forms.draw import make_pdf as make_pdf
+    from digits.forms.editor.api import Editor as Editor
+    from digits.forms.editor.new_form import new_form as new_form
+    from digits.forms.form import Field as Field
+    from digits.forms.form import Form as Form
+    from digits.forms.form_file import load_form as load_form
+    from digits.forms.pdf import print_form as print_form
+    from digits.forms.problems import draw_problems as draw_problems
+    from digits.forms.problems import find_problems as find_problems
+    from digits.forms.read import prepare as prepare
+    from digits.forms.read import read_sheet as read_sheet
+    from digits.forms.sheet import Sheet as Sheet
+    from digits.forms.table import check_table as check_table
 
 _MODULES = {
     "Editor": "editor.api",
@@ -37,24 +42,6 @@ _MODULES = {
     "print_form": "pdf",
     "read_sheet": "read",
 }
-__all__ = [
-    "Editor",
-    "Field",
-    "FieldCorrection",
-    "Form",
-    "Sheet",
-    "check_table",
-    "draw_problems",
-    "draw_sheet",
-    "find_problems",
-    "load_corrections",
-    "load_form",
-    "make_pdf",
-    "new_form",
-    "prepare",
-    "print_form",
-    "read_sheet",
-]
 
 
 def __getattr__(name: str) -> Any:

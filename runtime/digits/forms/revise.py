@@ -5,7 +5,6 @@ its field, and less for each rule that it breaks: by the share of sheets that br
 texts that keep it by chance.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from heapq import nlargest
 from operator import itemgetter
@@ -102,11 +101,10 @@ def _weigh(
             for text, q in texts.items()
         )
         combinations = nlargest(_MAX_COMBINATIONS, longer, itemgetter(1))
-    penalties = (
-        [VIOLATION_RATE * share for rule, share in rules.items() if not rule.holds(combination)]
-        for combination, _ in combinations
-    )
-    weights = np.array([*map(math.prod, penalties)])
+    weights = np.ones(len(combinations))
+    for rule, share in rules.items():
+        are_kept = [rule.holds(combination) for combination, _ in combinations]
+        weights *= np.where(are_kept, 1.0, VIOLATION_RATE * share)
     probabilities = np.array([p for _, p in combinations])
     best, _ = combinations[int((weights * probabilities).argmax())]
     # Of the combinations that are left out, some satisfy the rules by chance.
