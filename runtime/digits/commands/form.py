@@ -7,9 +7,7 @@ import typer
 
 from digits.classifier import Classifier
 from digits.commands import options
-from digits.drawing import encode
-from digits.files import write_drawing
-from digits.forms import Editor, draw_problems, find_problems, load_form, new_form, print_form
+from digits.forms import find_problems, load_form, open_editor, print_form
 from digits.system import cpu_count
 from digits.terminal import print_result
 from digits.web import server
@@ -17,7 +15,6 @@ from digits.web.settings import Port, private_settings
 
 _FIND = typer.Option(help="How sheets that look like BLANK.jpg are found.")
 _PAPER = typer.Option(help="Paper of sheets with markers.")
-_ANNOTATE = "Draw the sheet, and what is wrong in red."
 
 app = options.make_app()
 
@@ -43,8 +40,7 @@ def edit(
     """
     if blank and output.exists():
         raise typer.BadParameter(f"{output} exists: to change it, leave out {blank}")
-    values = new_form(output, blank, find, paper)
-    server.run(Editor(values, output, private_settings(port)))
+    server.run(open_editor(output, blank, find, paper, private_settings(port)))
 
 
 @app.command("print")
@@ -60,24 +56,14 @@ def print_sheet(
 
 
 @app.command("check")
-def check(
-    form: Annotated[Path, options.path_argument("FORM.toml")],
-    annotate: Annotated[Path | None, options.path_option("FILE.png", _ANNOTATE)] = None,
-) -> None:
+def check(form: Annotated[Path, options.path_argument("FORM.toml")]) -> None:
     """Say what in a form will make trouble: boxes too small or too near, and impossible sums.
 
     Exits with 1 if there is any.
     """
-    if annotate and annotate.suffix.lower() != ".png":
-        raise typer.BadParameter("--annotate writes a .png file")
-    if annotate:
-        options.check_drawn("--annotate", [annotate], [form])
-    checked = load_form(form)
-    problems = find_problems(checked, Classifier(threads=cpu_count()).networks)
+    problems = find_problems(load_form(form), Classifier(threads=cpu_count()).networks)
     for number, (field, sentence) in enumerate(problems, 1):
         print_result(f"{number}. {field.name}: {sentence}")
-    if not problems:
-        print_result(f"{form}: no problems found")
-    if annotate:
-        write_drawing(annotate, encode(draw_problems(checked, problems), "PNG"))
-    raise typer.Exit(1 if problems else 0)
+    if problems:
+        raise typer.Exit(1)
+    print_result(f"{form}: no problems found")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from digits.forms.form import Field, Form
-from digits.forms.homography import bounds, project, rectify
+from digits.forms.homography import project, rectify
 from digits.images.grey import Grey
 from digits.reader.detections import Box, Floats
 
@@ -29,10 +29,6 @@ class FieldCrop(NamedTuple):
     digit_boxes: int
     field_boxes: Floats
     to_page: Floats
-
-    def on_page(self, boxes: list[Box]) -> list[Box]:
-        """The boxes on the page around boxes in `pixels`."""
-        return bounds(self.to_page, boxes)
 
 
 def cut_fields(page: Grey, form: Form, to_page: Floats) -> list[FieldCrop]:

@@ -147,11 +147,11 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         indices = tuple(self.indices_by_name[name.lower()] for name in names)
         if indices[0] in indices[1:]:
             raise ValueError(f"in the sum {text[:80]!r}, {names[0]} is a part of itself")
-        return Sum(indices[0], indices[1:])
+        return Sum(indices)
 
     def violation(self, rule: Rule) -> str:
         """A sentence for a sheet that breaks a rule."""
-        return rule.violation([field.name for field in self.fields])
+        return rule.violation(*(self.fields[i].name for i in rule.fields))
 
     @property
     def marker_boxes(self) -> dict[int, Box]:

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from fpdf import FPDF
-from fpdf.errors import FPDFUnicodeEncodingException
 from PIL import Image
 
 from digits.errors import DataError
@@ -55,6 +53,9 @@ def print_form(path: Path, output: Path) -> None:
     Its lists needn't be there. Raises DigitsError if it can't be read or written, or if the font
     lacks a symbol of a name.
     """
+    from fpdf import FPDF  # others do without its 20 MB
+    from fpdf.errors import FPDFUnicodeEncodingException
+
     form = load_form(path, layout_only=True)
     (width, height), scale = form.size, millimetres(form)
     pdf = FPDF("portrait" if width <= height else "landscape", format=_paper(form))

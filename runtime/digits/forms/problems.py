@@ -8,12 +8,11 @@ from itertools import combinations
 from typing import NamedTuple
 
 from msgspec import structs
-from PIL import Image, ImageDraw, ImageFont
 
 from digits.constraints.allowed import AllowedNumbers
 from digits.forms.field import CROSSING
 from digits.forms.form import Field, Form
-from digits.forms.pdf import draw_without_fields, millimetres
+from digits.forms.pdf import millimetres
 from digits.forms.read import read_sheet
 from digits.forms.rules import Sum
 from digits.images import picture
@@ -24,7 +23,6 @@ from digits.inference.networks import Networks
 _WIDTH, _HEIGHT = 4.0, 5.0
 _MAX_ERRORS = 0.01
 _ROUNDING = 1e-9  # of sums of decimals
-_RED, _GREY = (180, 0, 40), (110, 110, 110)
 
 
 class Problem(NamedTuple):
@@ -55,19 +53,6 @@ def find_problems(form: Form, networks: Networks) -> list[Problem]:
             names = " + ".join(field.name for field in addends)
             problems.append(Problem(total, f"it can't be {names}, by what these may be"))
     return problems
-
-
-def draw_problems(form: Form, problems: Sequence[Problem]) -> Image.Image:
-    """Draw the sheet and its fields; those of problems in red, with the problems' numbers."""
-    image = Image.fromarray(draw_without_fields(form)).convert("RGB")
-    scale, pen = image.width / form.size[0], ImageDraw.Draw(image)
-    font = ImageFont.load_default(image.width / 50)
-    for field in form.fields:
-        box = [scale * side for side in field.box]
-        numbers = [n for n, problem in enumerate(problems, 1) if problem.field == field]
-        pen.rectangle(box, outline=_RED if numbers else _GREY, width=max(2, image.width // 500))
-        pen.text((box[2], box[3]), ", ".join(map(str, numbers)), _RED, font, "rt")
-    return image
 
 
 def _check_digit_boxes(field: Field) -> list[str]:

@@ -9,6 +9,7 @@ from digits.forms.cut import FieldCrop, cut_fields
 from digits.forms.field import FieldReading, read_fields
 from digits.forms.field_checks import check_field
 from digits.forms.form import Form
+from digits.forms.homography import bounds
 from digits.forms.locate import SheetNotFound, find_in_page, load_blank
 from digits.forms.revise import revise
 from digits.forms.sheet import Sheet
@@ -50,7 +51,7 @@ def _to_number(
     """The number of a field."""
     number, confidence = reading.number, reading.number.probability
     if number.text:
-        boxes = crop.on_page(symbol_boxes(number.text, reading.views))
+        boxes = bounds(crop.to_page, symbol_boxes(number.text, reading.views))
         read = to_number(page, number, boxes, (1, 1), max_errors)
         return replace(read, reason=reading.reason) if read.status == "review" else read
     if confidence >= 1 - max_errors:

@@ -3,7 +3,7 @@
 import os
 import random
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -14,7 +14,20 @@ from digits.forms.pdf import PAPERS
 from digits.images import picture
 from digits.images.grey import Grey
 
+if TYPE_CHECKING:
+    from digits.forms.editor.api import Editor
+    from digits.web.settings import Settings
+
 _MAX_BOXES = 1000  # which are compared in pairs
+
+
+def open_editor(
+    path: Path, blank: Path | None, find_by: str, paper: str, settings: "Settings"
+) -> "Editor":
+    """Open the page of a form, which may be new; arguments as of `new_form`."""
+    from digits.forms.editor.api import Editor  # needs Starlette
+
+    return Editor(new_form(path, blank, find_by, paper), path, settings)
 
 
 def new_form(path: Path, blank: Path | None, find_by: str, paper: str) -> dict[str, Any]:
