@@ -50,26 +50,19 @@ class Urgency(IntEnum):
 class FieldCorrection(NamedTuple):
     """A field of a sheet that a person may correct. The methods raise DigitsError.
 
-    field_index: the field's, in the form.
     row: its sheet's, as it was when the table was opened.
+    answer: what it holds then.
     detector: tells the field's digits apart.
     details: what the field's list says beside each number, such as a name.
     """
 
     table: SheetTable
-    field_index: int
     row: Row
+    field: Field
+    answer: Answer
+    urgency: Urgency
     detector: DetectorModel
     details: Mapping[str, str]
-
-    @property
-    def field(self) -> Field:
-        return self.table.form.fields[self.field_index]
-
-    @property
-    def answer(self) -> Answer:
-        """What it holds."""
-        return self.table.answers(self.row)[self.field_index]
 
     @property
     def confidence(self) -> str:
@@ -77,32 +70,17 @@ class FieldCorrection(NamedTuple):
 
     @property
     def file(self) -> str:
-        """The picture's path. Raises PictureError if it is gone."""
+        """The picture's path."""
         return str(find_file(self.row["file"], self.table.path.parent, Path()))
-
-    @property
-    def urgency(self) -> Urgency:
-        answer, field = self.answer, self.field
-        if answer.is_corrected:
-            return Urgency.CORRECTED
-        if answer.is_blank and not field.is_optional:
-            return Urgency.BLANK
-        broken = broken_rules(self.table.form, self.table.answers(self.row))
-        if not answer.is_settled or any(self.field_index in rule.fields for rule in broken):
-            return Urgency.DOUBT
-        is_duplicate = field.is_key and self.row["reason"] == "duplicate"
-        return Urgency.DUPLICATE_KEY if is_duplicate else Urgency.ACCEPTED
 
     @property
     def remark(self) -> str:
         """A sentence about the field and its sheet."""
-        words = (
-            _WORDS.get(reason, "in doubt") for reason in (self.answer.reason, self.row["reason"])
-        )
-        field, sheet = words
+        reasons = self.answer.reason, self.row["reason"]
+        field, sheet = (_WORDS.get(reason, "in doubt") for reason in reasons)
         remark = f"{self.field.name} is {field} (confidence {self.confidence[:5]})"
-        remarks = filter(None, (self.row["problems"], self.row["note"]))
-        return ": ".join(filter(None, (f"{remark}; the sheet is {sheet}", "; ".join(remarks))))
+        remarks = "; ".join(filter(None, (self.row["problems"], self.row["note"])))
+        return f"{remark}; the sheet is {sheet}" + (f": {remarks}" if remarks else "")
 
     def close_up(self) -> bytes:
         """Draw the field and its surroundings, rectified, as a JPEG."""
@@ -124,15 +102,15 @@ class FieldCorrection(NamedTuple):
         return drawing.encode(image)
 
     def violations(self, text: str) -> str:
-        """Sentences if the form forbids a text, by itself or beside the sheet's other fields."""
-        table = SheetTable(self.table.path, self.table.form)  # as others have left it
-        answers = next((table.answers(row) for row in table.rows if self._is_same_sheet(row)), [])
-        answers = answers or self.table.answers(self.row)
-        answers[self.field_index] = Answer(text, "accepted", "corrected")
+        """Sentences if the form forbids a text, by itself or beside the sheet's settled fields."""
+        table, form = SheetTable(self.table.path, self.table.form), self.table.form
+        row = next(filter(self._is_same_sheet, table.rows), self.row)  # as others have left it
+        answers, index = table.answers(row), form.fields.index(self.field)
+        answers[index] = Answer(text, "accepted", "corrected")
         sentences = [self.field.violation(text)]
-        for rule in broken_rules(self.table.form, answers):
-            if self.field_index in rule.fields and all(answers[i].is_settled for i in rule.fields):
-                sentences.append(self.table.form.violation(rule))
+        for rule in broken_rules(form, answers):
+            if index in rule.fields and all(answers[i].is_settled for i in rule.fields):
+                sentences.append(form.violation(rule))
         return "; ".join(filter(None, sentences))
 
     def store(self, text: str, labels: Path) -> str:
@@ -211,10 +189,28 @@ def load_corrections(source: Path, detector: DetectorModel) -> list[FieldCorrect
     form = load_form(path)
     table, details = SheetTable(source, form), load_details(path, form)
     latest = {row["file"]: row for row in table.rows}  # earlier rows: their pictures are replaced
-    corrections = [
-        FieldCorrection(table, index, row, detector, details.get(field.name, {}))
-        for row in latest.values()
-        if table.answers(row)
-        for index, field in enumerate(form.fields)
-    ]
+    corrections = list[FieldCorrection]()
+    for row in filter(table.answers, latest.values()):  # but those that aren't found
+        answers = table.answers(row)
+        disputed = {index for rule in broken_rules(form, answers) for index in rule.fields}
+        for index, answer in enumerate(answers):
+            field = form.fields[index]
+            urgency = _urgency(field, answer, row["reason"])
+            if urgency == Urgency.ACCEPTED and index in disputed:  # by a correction
+                urgency = Urgency.DOUBT
+            names = details.get(field.name, {})
+            correction = FieldCorrection(table, row, field, answer, urgency, detector, names)
+            corrections.append(correction)
     return sorted(corrections, key=lambda each: (each.urgency, each.confidence))
+
+
+def _urgency(field: Field, answer: Answer, sheet_reason: str) -> Urgency:
+    """How much a field needs a person, by itself."""
+    if answer.is_corrected:
+        return Urgency.CORRECTED
+    if not answer.is_settled:
+        return Urgency.DOUBT
+    if not (answer.text or field.is_optional):
+        return Urgency.BLANK
+    is_duplicate = field.is_key and sheet_reason == "duplicate"
+    return Urgency.DUPLICATE_KEY if is_duplicate else Urgency.ACCEPTED
