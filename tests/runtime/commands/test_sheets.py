@@ -50,3 +50,9 @@ def test_table_of_another_form_is_refused(run: Run, folder: Path, results: str) 
     Path("form.toml").write_text(FORM.replace("280, 180", "280, 170"))
     code, _, err = run(*arguments)
     assert (code, Path(results).read_bytes()) == (1, before) and "sheets of another form" in err
+
+
+def test_form_without_fields_is_refused(run: Run, folder: Path) -> None:
+    Path("form.toml").write_text('size = [300, 200]\nfind = "fixed"\nfields = []')
+    code, _, err = run("read", "--form", "form.toml", "a.png")
+    assert code == 1 and "`digits form edit -o form.toml` adds them" in err
