@@ -198,8 +198,8 @@ def load_corrections(source: Path, detector: DetectorModel) -> list[FieldCorrect
             urgency = _urgency(field, answer, row["reason"])
             if urgency == Urgency.ACCEPTED and index in disputed:  # by a correction
                 urgency = Urgency.DOUBT
-            names = details.get(field.name, {})
-            correction = FieldCorrection(table, row, field, answer, urgency, detector, names)
+            beside = details.get(field.name, {})
+            correction = FieldCorrection(table, row, field, answer, urgency, detector, beside)
             corrections.append(correction)
     return sorted(corrections, key=lambda each: (each.urgency, each.confidence))
 

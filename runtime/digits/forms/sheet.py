@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from digits.formats import CHECKSUM
 from digits.forms.form import Form
@@ -111,7 +111,7 @@ class Sheet:
 
     form: Form = field(repr=False)
     numbers: tuple[Number, ...]
-    failure: str = ""
+    failure: Literal["", "not_found", "unreadable"] = ""
     note: str = ""
     homography: "Floats | None" = field(default=None, repr=False, compare=False)
 

@@ -101,7 +101,8 @@ def to_number(
 
 def _symbols(page: GreyImage, reading: NumberReading, boxes: Sequence[Box]) -> tuple[Symbol, ...]:
     probabilities = symbol_probabilities(reading.text, reading.unconstrained_texts).tolist()
+    places = [page.to_original(box) for box in boxes]
     return tuple(
-        Symbol(symbol, row[SYMBOLS.index(symbol)], tuple(row), page.to_original(box))
-        for symbol, row, box in zip(reading.text, probabilities, boxes, strict=True)
+        Symbol(symbol, row[SYMBOLS.index(symbol)], tuple(row), place)
+        for symbol, row, place in zip(reading.text, probabilities, places, strict=True)
     )
