@@ -17,7 +17,7 @@ from digits.drawing import close_up
 from digits.errors import DigitsError
 from digits.images import documents
 from digits.images.picture import PAGE_MAX_SIDE
-from digits.review.items import LABEL_TEXT, Item
+from digits.review.items import LABEL_TEXT, ReviewItem
 from digits.tables import csv_row, plain_signs
 from digits.web.application import Application
 from digits.web.pages import Page
@@ -43,7 +43,7 @@ class Review(Application):
 
     def __init__(
         self,
-        items: Sequence[Item],
+        items: Sequence[ReviewItem],
         labelled_before: int,
         labels: ResultsFile,
         has_numbers: bool,
@@ -110,7 +110,7 @@ class Review(Application):
             self._labels.fsync()
         return JSONResponse({})
 
-    def _item(self, request: Request) -> Item:
+    def _item(self, request: Request) -> ReviewItem:
         """The item that a request names. Raises Refused (404) if there is none."""
         item = self._items.get(request.path_params["index"])
         if item is None:
@@ -123,10 +123,9 @@ class Review(Application):
             return correction
         raise Refused(404, "it is no field of a form")
 
-    def _view(self, item: Item) -> dict[str, object]:
+    def _view(self, item: ReviewItem) -> dict[str, object]:
         """What the page shows of an item. Raises PictureError."""
         view: dict[str, object] = {"guess": item.guess, "remark": item.remark}
-        view["has_form"] = bool(item.correction)
         if item.correction:
             jpeg = item.correction.close_up()
         elif item.box:
@@ -135,16 +134,15 @@ class Review(Application):
             page = documents.load(item.file, PAGE_MAX_SIDE)
             prediction = self._classifier.predict(page)
             guess = _GUESSES.get(prediction.reason, str(prediction.guess))
-            view |= {
-                "guess": guess,
-                "remark": prediction.note or prediction.reason or prediction.status,
-            }
-            view |= prediction.to_dict(item.file, with_frame=True)
+            remark = prediction.note or prediction.reason or prediction.status
+            view = prediction.to_dict(item.file, with_frame=True)
+            view |= {"guess": guess, "remark": remark}
             jpeg = close_up(page, prediction.box)
-        name = item.cells(self._labels.path.parent)[0]
-        return view | {"file": name, "picture": base64.b64encode(jpeg).decode()}
+        name, *_ = item.cells(self._labels.path.parent)
+        picture = base64.b64encode(jpeg).decode()
+        return view | {"has_form": bool(item.correction), "file": name, "picture": picture}
 
-    def _store(self, index: str, item: Item, label: str) -> None:
+    def _store(self, index: str, item: ReviewItem, label: str) -> None:
         """Store a label. Raises Refused and DigitsError."""
         text = _text(label)
         is_valid = LABEL_TEXT.fullmatch(text) if self._has_numbers else label in LABELS

@@ -17,7 +17,7 @@ from digits.errors import DigitsError
 from digits.forms.corrections import FieldCorrection, load_corrections
 from digits.forms.table import open_table
 from digits.review.api import Review
-from digits.review.items import Item, field_items
+from digits.review.items import ReviewItem, field_items
 from digits.web.settings import Settings
 from tests.conftest import Patch
 
@@ -46,7 +46,7 @@ def table(tmp_path: Path, numbers: Path) -> Path:
     return Path(shutil.copy(numbers, tmp_path / "a.jpg")).with_name("marks.csv")
 
 
-def load(table: Path, classifier: Classifier) -> list[Item]:
+def load(table: Path, classifier: Classifier) -> list[ReviewItem]:
     return field_items(load_corrections(table, classifier.networks.detector))[0]
 
 
