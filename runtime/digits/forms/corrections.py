@@ -1,22 +1,17 @@
-"""A person's corrections of sheets: into their table, and as labelled crops beside it."""
+"""A person's corrections of sheets, into their table."""
 
-import hashlib
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from PIL import Image, ImageDraw
 
 from digits import drawing
-from digits.errors import DigitsError, PictureError
-from digits.files import remove
+from digits.errors import PictureError
 from digits.formats import IDENTITY
 from digits.forms.cut import cut_field
-from digits.forms.field import CROSSING, find_symbols_in
 from digits.forms.form import Field
 from digits.forms.form_file import load_details, load_form
 from digits.forms.homography import rectify
@@ -25,9 +20,7 @@ from digits.forms.sheet import Answer, broken_rules
 from digits.forms.table import Row, SheetTable, open_table
 from digits.images import documents, picture
 from digits.images.formats import split_page
-from digits.images.grey import digest_of
 from digits.images.picture import GreyImage
-from digits.inference.detector_model import DetectorModel
 from digits.reader.detections import Floats
 from digits.tables import find_file, rows
 
@@ -52,7 +45,6 @@ class FieldCorrection(NamedTuple):
 
     row: its sheet's, as it was when the table was opened.
     answer: what it holds then.
-    detector: tells the field's digits apart.
     details: what the field's list says beside each number, such as a name.
     """
 
@@ -61,7 +53,6 @@ class FieldCorrection(NamedTuple):
     field: Field
     answer: Answer
     urgency: Urgency
-    detector: DetectorModel
     details: Mapping[str, str]
 
     @property
@@ -113,31 +104,22 @@ class FieldCorrection(NamedTuple):
                 sentences.append(form.violation(rule))
         return "; ".join(filter(None, sentences))
 
-    def store(self, text: str, labels: Path) -> str:
-        """Store a text, and crops beside the labels. Returns the crop's name for its label."""
-        crops = self._crops(text, labels)
-        name, _, status, reason = (column.lower() for column in self.field.columns)
-        with self._changed_table({name: text, status: "accepted", reason: "corrected"}) as table:
-            table.save(crops)
-        return f"{labels.stem}/{next(iter(crops)).name}"
+    def store(self, text: str) -> None:
+        """Store what a person has read, which is empty if nothing is written."""
+        self._change_table(text, "accepted", "corrected")
 
-    def undo(self, text: str, labels: Path) -> None:
-        """Restore the field as it was when the table was opened, and delete the text's crops."""
-        crops = self._crops(text, labels)
-        cells = {name.lower(): self.row[name.lower()] for name in self.field.columns}
-        with self._changed_table(cells) as table:
-            for path in crops:
-                remove(path)
-            table.save()
+    def undo(self) -> None:
+        """Restore the field as it was when the table was opened."""
+        self._change_table(*self.answer)
 
-    @contextmanager
-    def _changed_table(self, cells: Row) -> Iterator[SheetTable]:
+    def _change_table(self, *answer: str) -> None:
         """Open the table anew, as others may have changed it, and change the field's row."""
+        name, _, status, reason = (column.lower() for column in self.field.columns)
         with open_table(self.table.path, self.table.form) as table:
             for row in filter(self._is_same_sheet, table.rows):
-                row.update(cells)
+                row.update(zip((name, status, reason), answer, strict=True))
             table.judge()
-            yield table
+            table.save()
 
     def _is_same_sheet(self, row: Row) -> bool:
         return all(row.get(key) == self.row.get(key) for key in IDENTITY)
@@ -151,35 +133,9 @@ class FieldCorrection(NamedTuple):
             raise PictureError(f"{file} isn't the picture that was read: its size is another")
         return page, find_in_page(page, self.table.form).homography
 
-    def _crops(self, text: str, labels: Path) -> dict[Path, bytes]:
-        """Crop the field and, if they can be told apart, its digits, for files beside labels."""
-        page, to_page = self._find()
-        field_crop = cut_field(page.pixels, self.table.form, self.field, to_page, CROSSING)
-        crop, folder = field_crop.pixels, labels.parent.resolve() / labels.stem
-        stem = "".join(filter(str.isalnum, Path(self.row["file"]).stem))[:20]
-        digest = hashlib.sha256(
-            self.row["file"].encode(errors="surrogateescape") + digest_of(crop)
-        ).hexdigest()
-        name = f"{self.field.name} {stem} {digest[:16]}.png"  # copies of a picture are told apart
-        boxes = find_symbols_in(self.detector, field_crop).path.boxes.tolist()
-        crops, paper = {folder / name: crop}, int(np.median(crop))
-        for index, (digit, box) in enumerate(zip(text, boxes, strict=False)):
-            if digit.isdigit() and len(boxes) == len(text):
-                left, top, right, bottom = (max(round(side), 0) for side in box)
-                pixels = crop[top : bottom + 1, left : right + 1]
-                file = folder / "digits" / digit / f"{index} {name}"
-                crops[file] = np.pad(pixels, max(pixels.shape) // 4, constant_values=paper)
-        for path in crops:
-            if path.parent.resolve() != path.parent:  # by whoever has sent the pictures
-                raise DigitsError(f"can't write {path}: there is a link on the way; delete that")
-        return {file: drawing.encode(Image.fromarray(crop), "PNG") for file, crop in crops.items()}
 
-
-def load_corrections(source: Path, detector: DetectorModel) -> list[FieldCorrection]:
+def load_corrections(source: Path) -> list[FieldCorrection]:
     """The fields of the sheets in a table, those that need a person most first.
-
-    source: a table of sheets.
-    detector: tells the digits of a field apart.
 
     Raises DigitsError if the table isn't one of the form that it names.
     """
@@ -199,7 +155,7 @@ def load_corrections(source: Path, detector: DetectorModel) -> list[FieldCorrect
             if urgency == Urgency.ACCEPTED and index in disputed:  # by a correction
                 urgency = Urgency.DOUBT
             beside = details.get(field.name, {})
-            correction = FieldCorrection(table, row, field, answer, urgency, detector, beside)
+            correction = FieldCorrection(table, row, field, answer, urgency, beside)
             corrections.append(correction)
     return sorted(corrections, key=lambda each: (each.urgency, each.confidence))
 

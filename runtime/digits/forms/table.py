@@ -1,14 +1,14 @@
 """The table of a form's sheets: which are there twice or missing, and what a correction changes."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from digits import tables
 from digits.constraints.allowed import AllowedNumbers
 from digits.errors import DigitsError
-from digits.files import locked, write_all
+from digits.files import locked, write_bytes
 from digits.formats import IDENTITY
 from digits.forms.form import Field, Form
 from digits.forms.sheet import Answer, judge
@@ -102,9 +102,9 @@ class SheetTable:
             problems.append(f"no sheet for {count} values of {key.name}: {named}{more}")
         return problems
 
-    def save(self, other_files: Mapping[Path, bytes] | None = None) -> None:
-        """Write the table again, and other files, or none of them. Raises DigitsError."""
+    def save(self) -> None:
+        """Write the table again. Raises DigitsError."""
         lines = [tables.csv_row(self._columns)]
         lines += (tables.csv_row(row[name.lower()] for name in self._columns) for row in self.rows)
         data = "\n".join([*lines, ""]).encode(errors="surrogateescape")
-        write_all({self.path.resolve(): data, **(other_files or {})})
+        write_bytes(self.path.resolve(), data)

@@ -36,7 +36,7 @@ class Review(Application):
 
     items: those without a label, the least sure first.
     labelled_before: how many items had a label before.
-    labels: the file of the labels.
+    labels: the file of the labels; None if they correct a table of sheets.
     has_numbers: whether the items are numbers, not digits.
     classifier: reads the digits that are shown.
     """
@@ -45,7 +45,7 @@ class Review(Application):
         self,
         items: Sequence[ReviewItem],
         labelled_before: int,
-        labels: ResultsFile,
+        labels: ResultsFile | None,
         has_numbers: bool,
         classifier: Classifier,
         settings: Settings,
@@ -56,12 +56,13 @@ class Review(Application):
         self._stored = dict[str, tuple[str, int]]()
         self._lock = asyncio.Lock()  # one at a time: a picture may take much memory
         command = "eval --numbers" if has_numbers else "train --start runs/lenet5 --data"
+        following = f"digits {command} {shlex.quote(str(labels.path))}" if labels else ""
         self._state = {
             "total": len(items),
             "unsure": sum(item.is_unsure for item in items),
             "before": labelled_before,
             "numbers": has_numbers,
-            "next": f"digits {command} {shlex.quote(str(labels.path))}",
+            "next": following,
         }
         routes = [
             *Page("digits.review").routes(),
@@ -107,7 +108,8 @@ class Review(Application):
                 await asyncio.to_thread(self._store, index, item, label)
             elif index in self._stored:  # else this is done, and its answer was lost
                 await asyncio.to_thread(self._undo, index)
-            self._labels.fsync()
+            if self._labels:
+                self._labels.fsync()
         return JSONResponse({})
 
     def _item(self, request: Request) -> ReviewItem:
@@ -138,7 +140,7 @@ class Review(Application):
             view = prediction.to_dict(item.file, with_frame=True)
             view |= {"guess": guess, "remark": remark}
             jpeg = close_up(page, prediction.box)
-        name, *_ = item.cells(self._labels.path.parent)
+        name = item.cells(self._labels.path.parent)[0] if self._labels else item.file
         picture = base64.b64encode(jpeg).decode()
         return view | {"has_form": bool(item.correction), "file": name, "picture": picture}
 
@@ -149,15 +151,13 @@ class Review(Application):
         if not (label and is_valid):
             raise Refused(422, "a label is none, 0 to 9, or a number of up to 64 symbols")
         if index not in self._stored:
-            path, correction = self._labels.path, item.correction
-            cells = [correction.store(text, path)] if correction else item.cells(path.parent)
-            line = csv_row([*cells, text if self._has_numbers else label])
-            try:
-                self._stored[index] = label, self._labels.append(line)
-            except DigitsError:
-                if correction:
-                    correction.undo(text, path)
-                raise
+            size = 0
+            if item.correction:
+                item.correction.store(text)
+            elif self._labels:
+                cells = item.cells(self._labels.path.parent)
+                size = self._labels.append(csv_row([*cells, text if self._has_numbers else label]))
+            self._stored[index] = label, size
         elif self._stored[index][0] != label:  # else this is done, and its answer was lost
             raise Refused(409, _OTHER_WINDOW)
 
@@ -165,10 +165,10 @@ class Review(Application):
         """Take back the last label. Raises Refused (409) for another, and DigitsError."""
         if index != next(reversed(self._stored)):
             raise Refused(409, _OTHER_WINDOW)
-        label, size = self._stored[index]
-        self._labels.truncate_to(size)
         if correction := self._items[index].correction:
-            correction.undo(_text(label), self._labels.path)
+            correction.undo()
+        elif self._labels:
+            self._labels.truncate_to(self._stored[index][1])
         del self._stored[index]
 
 

@@ -3,7 +3,6 @@
 import base64
 import io
 import shutil
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from digits.classifier import Classifier
-from digits.commands.results import ResultsFile
 from digits.errors import DigitsError
 from digits.forms.corrections import FieldCorrection, load_corrections
 from digits.forms.table import open_table
@@ -46,23 +44,24 @@ def table(tmp_path: Path, numbers: Path) -> Path:
     return Path(shutil.copy(numbers, tmp_path / "a.jpg")).with_name("marks.csv")
 
 
-def load(table: Path, classifier: Classifier) -> list[ReviewItem]:
-    return field_items(load_corrections(table, classifier.networks.detector))[0]
+def load(table: Path) -> list[ReviewItem]:
+    return field_items(load_corrections(table))[0]
 
 
-def corrections(table: Path, classifier: Classifier) -> list[FieldCorrection]:
-    return [item.correction for item in load(table, classifier) if item.correction]
+def corrections(table: Path) -> list[FieldCorrection]:
+    return [item.correction for item in load(table) if item.correction]
 
 
-def test_corrections_go_into_table_and_labels(table: Path, classifier: Classifier) -> None:
+def open_page(table: Path) -> TestClient:
+    page = Review(load(table), 0, None, True, Classifier(), Settings())
+    return TestClient(page, "http://127.0.0.1")
+
+
+def test_corrections_go_into_the_table(table: Path) -> None:
     shutil.copy(table.parent / "a.jpg", table.parent / "b.jpg")
-    labels, items = (
-        ResultsFile(table.parent / "labels.csv", ("file", "text")),
-        load(table, classifier),
-    )
+    items, client = load(table), open_page(table)
     names = [f"{item.remark.partition(' is ')[0]} {Path(item.file).stem}" for item in items]
     assert (names, sum(item.is_unsure for item in items)) == (ORDER, 5)
-    client = TestClient(Review(items, 1, labels, True, classifier, Settings()), "http://127.0.0.1")
     address = "/items/"
     shown = client.get(f"{address}1").json()
     assert shown["remark"] == ("q2 is in doubt (confidence 0.2); the sheet is there twice: a note")
@@ -72,36 +71,28 @@ def test_corrections_go_into_table_and_labels(table: Path, classifier: Classifie
     for number, text in ((4, "3141592653"), (0, "20260"), (2, "none")):
         assert client.post(f"{address}{number}?label={text}").json() == {}
     assert CHANGED in table.read_text()
-    files, texts = zip(*(line.split(",") for line in labels.path.open()), strict=True)
-    assert texts == ("text\n", "3141592653\n", "20260\n", "\n")
-    assert all((table.parent / file).is_file() for file in files[1:])
-    digits = sorted(table.parent.glob("labels/digits/*/*.png"))
-    read = [prediction.guess for prediction in classifier.predict_batch(digits)]
-    assert read == [int(file.parent.name) for file in digits] == sorted(map(int, "314159265320260"))
     assert all(client.delete(f"{address}{number}").is_success for number in (2, 0, 4))
-    assert table.read_text() == TABLE and not [*table.parent.glob("labels/**/*.png")]
+    assert table.read_text() == TABLE
 
 
-def test_spreadsheets_and_other_programs_write_it_too(table: Path, classifier: Classifier) -> None:
+def test_spreadsheets_and_other_programs_write_it_too(table: Path) -> None:
     table.write_text(TABLE.replace(",", ";").replace("a note", "\u00fc"), encoding="latin-1")
-    fields = corrections(table, classifier)
+    fields = corrections(table)
     table.write_bytes(table.read_bytes() + b"\nd.jpg\n")
-    fields[0].store("1", table.with_name("labels.csv"))
+    fields[0].store("1")
     assert [line[:5] for line in table.read_bytes().split(b"\n")][4:] == [b"c.jpg", b"d.jpg", b""]
-    assert (
-        b",\xfc,form.toml" in table.read_bytes() and len(load(table, classifier)) == len(ORDER) - 1
-    )
+    assert b",\xfc,form.toml" in table.read_bytes() and len(load(table)) == len(ORDER) - 1
 
 
-def test_name_used_again_is_another_sheet(table: Path, classifier: Classifier) -> None:
+def test_name_used_again_is_another_sheet(table: Path) -> None:
     """As in a table of `digits watch`: the earlier row's picture is gone."""
     title, row, *_ = TABLE.replace(",none,constraints", ",review,unsure").splitlines()
     size = (table.parent / "a.jpg").stat().st_size
     rows = [f"{row},{second},{size}" for second in (1, 2)]
     table.write_text("\n".join([f"{title},modified,size", *rows, ""]))
-    fields = corrections(table, classifier)
+    fields = corrections(table)
     assert len(fields) == 3
-    fields[0].store("5", table.with_name("labels.csv"))
+    fields[0].store("5")
     first, second = table.read_text().splitlines()[1:]
     assert first.startswith(rows[0].partition(",review,dup")[0])
     assert ",5,0.1,accepted,corrected," in second
@@ -112,43 +103,29 @@ def test_name_used_again_is_another_sheet(table: Path, classifier: Classifier) -
 
 
 @pytest.mark.unix
-@pytest.mark.parametrize("cause", ["another process is writing", "there is a link", "in the way"])
-def test_refused_correction_leaves_nothing(table: Path, classifier: Classifier, cause: str) -> None:
-    """Nor does it write through links of whoever has sent the pictures."""
-    labels, field = table.with_name("labels.csv"), corrections(table, classifier)[0]
-    (table.parent / "elsewhere").mkdir()
-    digits = table.parent / "labels" / "digits"
-    digits.mkdir(parents=True)
-    with ExitStack() as stack:
-        if cause == "in the way":  # of the last of the digits
-            (digits / "6").touch()
-        elif cause == "there is a link":
-            (digits / "6").symlink_to(table.parent / "elsewhere")
-        else:
-            stack.enter_context(open_table(table, field.table.form))
-        with pytest.raises(DigitsError, match=cause):
-            field.store("20260", labels)
+def test_correction_is_refused_while_another_process_writes(table: Path) -> None:
+    [field, *_] = corrections(table)
+    with (
+        open_table(table, field.table.form),
+        pytest.raises(DigitsError, match="another process is writing"),
+    ):
+        field.store("20260")
     assert table.read_text() == TABLE
-    assert not [*table.parent.glob("labels/**/*.png"), *table.parent.glob("elsewhere/*")]
 
 
-def test_form_is_that_of_this_folder(
-    table: Path, classifier: Classifier, monkeypatch: Patch, tmp_path: Path
-) -> None:
+def test_form_is_that_of_this_folder(table: Path, monkeypatch: Patch, tmp_path: Path) -> None:
     """Not one of whoever has put pictures beside the table."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "form.toml").write_text(FORM.replace("q2", "q3"))
     monkeypatch.chdir(tmp_path / "mine")
     with pytest.raises(DigitsError, match="q3"):
-        load(table, classifier)
+        load(table)
 
 
-def test_what_the_form_forbids_is_noted(table: Path, classifier: Classifier) -> None:
+def test_what_the_form_forbids_is_noted(table: Path) -> None:
     form = table.with_name("form.toml")
     form.write_text(FORM.replace("cells = 5", 'range = "0-20"'))
-    items = load(table, classifier)
-    labels = ResultsFile(table.parent / "labels.csv", ("file", "text"))
-    client = TestClient(Review(items, 0, labels, True, classifier, Settings()), "http://127.0.0.1")
+    client = open_page(table)
     for text, refusal in (
         *(("20", ""), ("21", "q 1 can't be 21 by the form")),
         ("none", "q 1 can't be blank by the form"),
@@ -161,27 +138,23 @@ def test_what_the_form_forbids_is_noted(table: Path, classifier: Classifier) -> 
     assert client.delete("/items/0").is_success and table.read_text() == TABLE
 
 
-def test_broken_sum_is_refused_once_its_other_fields_are_settled(
-    table: Path, classifier: Classifier
-) -> None:
+def test_broken_sum_is_refused_once_its_other_fields_are_settled(table: Path) -> None:
     form = table.with_name("form.toml")
     form.write_text('sums = ["id = q 1 + q2"]\n' + FORM)
     table.write_text(TABLE.replace("5,0.2,review,unsure", "5,0.2,accepted,"))
-    fields = {(f.row["file"], f.field.name): f for f in corrections(table, classifier)}
+    fields = {(f.row["file"], f.field.name): f for f in corrections(table)}
     field = fields["b.jpg", "q 1"]
     assert [field.violations(text) for text in ("2", "3")] == ["", "id isn't q 1 + q2"]
     table.write_text(table.read_text().replace("5,0.2,accepted,", "5,0.2,review,unsure"))
     assert field.violations("3") == ""  # q2 may be wrong
 
 
-def test_names_beside_numbers_and_the_whole_sheet(table: Path, classifier: Classifier) -> None:
+def test_names_beside_numbers_and_the_whole_sheet(table: Path) -> None:
     table.with_name("list.csv").write_text("Name;number\nAda;7\nBen;8\n", "utf-8")
     key = FORM.replace("key = true", 'key = true, list = "list.csv:number"')
     table.with_name("form.toml").write_text(key)
-    items = load(table, classifier)
-    labels = ResultsFile(table.parent / "labels.csv", ("file", "text"))
-    client = TestClient(Review(items, 0, labels, True, classifier, Settings()), "http://127.0.0.1")
-    number = next(n for n, item in enumerate(items) if item.remark.startswith("id is"))
+    client = open_page(table)
+    number = next(n for n, item in enumerate(load(table)) if item.remark.startswith("id is"))
     for text, details in (("8", "Ben"), ("9", ""), ("none", "")):
         answer = client.get(f"/items/{number}/details", params={"label": text}).json()
         assert answer["details"] == details
