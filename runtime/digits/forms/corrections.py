@@ -30,14 +30,8 @@ _MAX_SHEET = 1600  # pixels of a drawn sheet's longer side
 _WORDS = {"": "accepted", "blank": "blank", "constraints": "unreadable", "duplicate": "there twice"}
 
 
-class Urgency(IntEnum):
-    """How much a field needs a person, the most first."""
-
-    DOUBT = 0
-    BLANK = 1
-    DUPLICATE_KEY = 2
-    ACCEPTED = 3
-    CORRECTED = 4
+# How much a field needs a person, the most first.
+Urgency = IntEnum("Urgency", ["DOUBT", "BLANK", "DUPLICATE_KEY", "ACCEPTED", "CORRECTED"])
 
 
 class FieldCorrection(NamedTuple):
@@ -95,8 +89,9 @@ class FieldCorrection(NamedTuple):
     def violations(self, text: str) -> str:
         """Sentences if the form forbids a text, by itself or beside the sheet's settled fields."""
         table, form = SheetTable(self.table.path, self.table.form), self.table.form
-        row = next(filter(self._is_same_sheet, table.rows), self.row)  # as others have left it
-        answers, index = table.answers(row), form.fields.index(self.field)
+        rows_now = filter(self._is_same_sheet, table.rows)  # as others have left it
+        answers = table.answers(next(rows_now, self.row)) or table.answers(self.row)
+        index = form.fields.index(self.field)
         answers[index] = Answer(text, "accepted", "corrected")
         sentences = [self.field.violation(text)]
         for rule in broken_rules(form, answers):

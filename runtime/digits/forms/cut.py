@@ -17,7 +17,6 @@ class FieldCrop(NamedTuple):
 
     pixels: uint8 [h, w], the field and what is around it.
     box: of the field, in `pixels`.
-    margin: pixels around the field.
     digit_boxes: of how many printed boxes, each for one digit, it consists, or 0.
     field_boxes: float64 [n, 4], the boxes in `pixels` of all fields of the form.
     to_page: float64 [3, 3], the homography from `pixels` to the page's pixels.
@@ -25,7 +24,6 @@ class FieldCrop(NamedTuple):
 
     pixels: Grey
     box: Box
-    margin: float
     digit_boxes: int
     field_boxes: Floats
     to_page: Floats
@@ -52,4 +50,4 @@ def cut_field(
     boxes = project(np.linalg.inv(from_crop) @ to_page, form.corners).reshape(-1, 4)
     (height, width), edge = pixels.shape, len(pixels) * around / (1 + 2 * around)
     box = edge, edge, width - edge, height - edge
-    return FieldCrop(pixels, box, edge, field.digit_boxes, boxes, from_crop)
+    return FieldCrop(pixels, box, field.digit_boxes, boxes, from_crop)

@@ -64,11 +64,11 @@ def _examine_number(crop: FieldCrop, path: Detections, beside: Detections) -> tu
     boxes = path.boxes[path.are_digits]
     if not len(boxes):
         return 0.5, False  # only the recognizer sees any
-    ink = stroke_ink(crop.pixels, crop.margin, boxes)
-    if is_struck_out(ink, crop.margin, boxes):
+    ink = stroke_ink(crop.pixels, crop.box[0], boxes)
+    if is_struck_out(ink, crop.box[0], boxes):
         return 0.0, True
     completeness = no_missing_digit_probability(beside, boxes)
-    if is_on_edge(ink, crop.margin, boxes):
+    if is_on_edge(ink, crop.box[0], boxes):
         completeness = min(completeness, 0.5)
     return completeness, False
 
