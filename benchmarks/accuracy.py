@@ -220,7 +220,7 @@ NUMBERS: dict[str, tuple[Callable[[Random], str], dict[str, Constraints]]] = {
     "thirteen digits, EAN": (_with_check("ean13", 13), {"free": FREE, "check": EAN}),
     "one of 1,000": (
         lambda random: LIST[int(random.integers(LISTED))],
-        {"list": Constraints(values=LIST)},
+        {"list": Constraints(allowed=LIST)},
     ),
     "amounts": (_amount, {"free": FREE, "pattern": Constraints(pattern=r"\d{1,4}\.\d\d")}),
 }

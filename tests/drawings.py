@@ -16,10 +16,10 @@ from digits.inference.interface import (
 )
 from digits.inference.recognizer_model import RecognizerModel
 from digits.reader import crops
+from digits.reader.decode import Calibration
+from digits.reader.detect import read_symbols
 from digits.reader.detections import Detections
-from digits.reader.looks import LOOKS, Views, stack
-from digits.reader.numbers import Calibration
-from digits.reader.page import read_symbols
+from digits.reader.looks import LOOKS, NetworkOutputs, stack
 from digits.reader.pyramid import BOX_UNIT
 
 NOTHING = -8.0  # log odds
@@ -140,7 +140,7 @@ def views(
     *looks: np.ndarray,
     scores: Sequence[float] | None = None,
     second_opinion: Sequence[np.ndarray] = (),
-) -> Views:
+) -> NetworkOutputs:
     """Return what networks see of a number in a region of 120 x 40 pixels.
 
     looks: of the recognizer. scores: log odds of digits that the detector sees there, 20 pixels
@@ -152,8 +152,8 @@ def views(
     seen = detections(boxes, scores)._replace(
         symbols=np.log(np.tile([0.0998] * 10 + [0.001] * 2, (len(scores), 1)))
     )
-    region = crops.inside((0.0, 0.0, 120.0, 40.0))
-    return Views(seen, region, stack(looks), stack(second_opinion))
+    region = crops.region_of_box((0.0, 0.0, 120.0, 40.0))
+    return NetworkOutputs(seen, region, stack(looks), stack(second_opinion))
 
 
 def row_of(

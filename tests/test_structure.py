@@ -131,7 +131,7 @@ def test_predict_loads_no_unused_module() -> None:
     assert "onnxruntime" in loaded
     unused = {"pydantic", "rich", "json", "csv", "glob", "multiprocessing", "numpy.ma"}
     unused |= {"PIL.TiffImagePlugin", "PIL.ImageDraw", "digits.inference.detector_model"}
-    unused |= {"digits.reader", "digits.reader.page", *HEAVY}
+    unused |= {"digits.reader", "digits.reader.detect", *HEAVY}
     # Python 3.13's pathlib loads glob.
     assert not loaded & (unused - modules_loaded_by("import pathlib"))
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from digits.reader.detect import find_symbols
 from digits.reader.detections import Detections, concatenate
-from digits.reader.page import find_symbols
 from digits.reader.pyramid import MapsFn
 from digits.terminal import track
 from digits_export.temperature import TEMPERATURES, fit, fit_log_odds

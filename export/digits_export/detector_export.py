@@ -13,8 +13,8 @@ from digits.inference.detector_model import run_maps
 from digits.inference.interface import DETECTOR, PAGE_MULTIPLE
 from digits.inference.metadata import ComputeType, DetectorMetadata
 from digits.inference.session import open_session
+from digits.reader.detect import find_symbols, read_symbols
 from digits.reader.detections import concatenate
-from digits.reader.page import find_symbols, read_symbols
 from digits.reader.pyramid import MapsFn
 from digits.terminal import track
 from digits_export import verify
@@ -88,8 +88,8 @@ def calibration_inputs(
 def evaluate_pages(pages: Sequence[LabelledPage], maps: MapsFn) -> dict[str, Any]:
     """The figures of a network by its maps.
 
-    validation_error: the rate of errors, which may be above 1. symbols, missed, wrong, invented:
-    counts on all pages.
+    validation_error: the rate of errors, which may be above 1. symbols, deletions, substitutions,
+    insertions: counts on all pages.
     """
     result = score(
         confusion_matrix(_match(page, maps) for page in track(pages, len(pages), "judging"))

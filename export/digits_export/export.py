@@ -12,7 +12,7 @@ import onnx_ir as ir
 import digits
 from digits.errors import ModelError
 from digits.files import remove, write_all
-from digits.inference.metadata import FORMAT_VERSION, AnyMetadata, add_metadata
+from digits.inference.metadata import FORMAT_VERSION, ModelMetadata, add_metadata
 from digits.inference.model_file import ModelBytes, load
 from digits.inference.session import open_model, open_session
 from digits.terminal import print_stderr
@@ -57,7 +57,7 @@ class ExportedFile(NamedTuple):
 
     path: Path
     content: bytes
-    metadata: AnyMetadata
+    metadata: ModelMetadata
     forms: list[Form]
 
 

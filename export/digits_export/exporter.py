@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from digits.inference.interface import INTERFACES, Interface
-from digits.inference.metadata import AnyMetadata, ComputeType
+from digits.inference.metadata import ComputeType, ModelMetadata
 from digits_train.checkpoint import Checkpoint
 
 Batches = Sequence[NDArray[np.uint8]]  # each [n, 1, height, width]
@@ -27,7 +27,7 @@ class Exporter(ABC):
     error rate is of. facts: what its files' metadata say of the network alone.
     """
 
-    metadata: ClassVar[type[AnyMetadata]]
+    metadata: ClassVar[type[ModelMetadata]]
     max_difference: ClassVar[float]  # of an output's value, between the network and its file
     max_drop: ClassVar[float]  # percentage points of `total` that quantization may cost
     judges: ClassVar[str]  # what these are

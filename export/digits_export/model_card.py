@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from digits.inference.interface import INTERFACES, add_batch, describe
-from digits.inference.metadata import AnyMetadata
+from digits.inference.metadata import ModelMetadata
 from digits_train.data.datasets import OWN_CHECKSUM_NAME
 from digits_train.experiment import Experiment, changes
 
@@ -42,7 +42,7 @@ unsure.
 """
 
 
-def render(metadata: AnyMetadata, experiment: Experiment, table: Sequence[Sequence[str]]) -> str:
+def render(metadata: ModelMetadata, experiment: Experiment, table: Sequence[Sequence[str]]) -> str:
     """Render the card, in Markdown, of the file with this metadata.
 
     table: of the file's forms.

@@ -7,10 +7,10 @@ from itertools import chain
 import numpy as np
 import scipy.optimize
 
-from digits.reader.looks import RecognizeFn, Views
-from digits.reader.numbers import Calibration, TextScores, likeliest, score_texts
+from digits.reader.decode import Calibration, TextScores, likeliest, score_texts
+from digits.reader.looks import NetworkOutputs, RecognizeFn
 from digits.reader.pyramid import MapsFn
-from digits.reader.reading import find_numbers
+from digits.reader.read_page import find_numbers
 from digits.terminal import track
 from digits_export.temperature import fit_log_odds
 from digits_train.symbols import LabelledPage
@@ -40,7 +40,7 @@ def read_pages(
                 yield score_texts(views), "".join(written)
 
 
-def _written_in(page: LabelledPage, views: Views) -> set[str]:
+def _written_in(page: LabelledPage, views: NetworkOutputs) -> set[str]:
     """The numbers with a digit in a region."""
     lines = page.text.split()
     line_of_digit = np.repeat(np.arange(len(lines)), [sum(map(str.isdigit, n)) for n in lines])

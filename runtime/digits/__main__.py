@@ -11,7 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 from digits.errors import DigitsError, Interrupted, WrongTask
-from digits.system import variable
+from digits.system import environment_variable
 from digits.terminal import EXIT_INTERRUPTED, print_stderr, shorten_warnings
 
 
@@ -34,7 +34,7 @@ def main() -> None:
     try:
         for name in os.environ:
             if name.startswith("DIGITS_"):
-                variable(name)  # Typer would take an empty token for none
+                environment_variable(name)  # Typer would take an empty token for none
         from digits import cli
 
         cli.run()

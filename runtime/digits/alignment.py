@@ -5,34 +5,34 @@ from typing import NamedTuple
 
 import numpy as np
 
-INVENTED = -1  # instead of a partner
+UNMATCHED = -1  # instead of a partner
 
 
 class Score(NamedTuple):
     """How a reading differs from what is written.
 
     symbols: how many are written.
-    missed: for how many of these nothing was read.
-    wrong: how many of these were read as something else.
-    invented: how many were read where nothing is written.
+    deletions: for how many of these nothing was read.
+    substitutions: how many of these were read as something else.
+    insertions: how many were read where nothing is written.
     """
 
     symbols: int
-    missed: int
-    wrong: int
-    invented: int
+    deletions: int
+    substitutions: int
+    insertions: int
 
     @property
     def errors(self) -> int:
-        return self.missed + self.wrong + self.invented
+        return self.deletions + self.substitutions + self.insertions
 
 
 class Alignment(NamedTuple):
     """What was read, paired with what is written.
 
     right: for each symbol that was read, whether it is what is written.
-    partners: for each symbol that was read, the index of the written one, or INVENTED. Written
-        symbols that are nobody's partner are missed.
+    partners: for each symbol that was read, the index of the written one, or UNMATCHED. Written
+        symbols that are nobody's partner are deletions.
     """
 
     score: Score
@@ -47,7 +47,7 @@ def align(read: Sequence[str], written: Sequence[str]) -> Alignment:
     read right.
 
     >>> align("9128", "12 34").score
-    Score(symbols=4, missed=1, wrong=1, invented=1)
+    Score(symbols=4, deletions=1, substitutions=1, insertions=1)
     """
     read = [symbol for symbol in read if not symbol.isspace()]
     written = [symbol for symbol in written if not symbol.isspace()]
@@ -55,15 +55,15 @@ def align(read: Sequence[str], written: Sequence[str]) -> Alignment:
     codes = np.array([numbers[symbol] for symbol in written], np.int32)
     # An error costs more than all symbols that aren't read right, of which each costs 1 too.
     error = len(written) + 1
-    missed = (error + 1) * np.arange(len(written) + 1, dtype=np.int32)
-    rows = [missed]  # the costs of pairing the first n symbols read with the first m written
+    deleted = (error + 1) * np.arange(len(written) + 1, dtype=np.int32)
+    rows = [deleted]  # the costs of pairing the first n symbols read with the first m written
     for symbol in read:
         row = rows[-1] + error
         is_wrong = codes != numbers[symbol]
         np.minimum(row[1:], rows[-1][:-1] + (error + 1) * is_wrong, out=row[1:])
-        # Or the cheapest for fewer of them, after which all symbols are missed.
-        rows.append(np.minimum.accumulate(row - missed) + missed)
-    partners, end = [INVENTED] * len(read), len(written)
+        # Or the cheapest for fewer of them, after which all symbols are deletions.
+        rows.append(np.minimum.accumulate(row - deleted) + deleted)
+    partners, end = [UNMATCHED] * len(read), len(written)
     for index in range(len(read), 0, -1):
         row, before = rows[index], rows[index - 1]
         while end and row[end] == row[end - 1] + error + 1:
@@ -72,8 +72,8 @@ def align(read: Sequence[str], written: Sequence[str]) -> Alignment:
             end -= 1
             partners[index - 1] = end
     pairs = zip(read, partners, strict=True)
-    right = [partner != INVENTED and written[partner] == symbol for symbol, partner in pairs]
-    paired = len(read) - partners.count(INVENTED)
+    right = [partner != UNMATCHED and written[partner] == symbol for symbol, partner in pairs]
+    paired = len(read) - partners.count(UNMATCHED)
     score = Score(len(written), len(written) - paired, paired - sum(right), len(read) - paired)
     return Alignment(score, right, partners)
 

@@ -58,19 +58,19 @@ class Classifier:
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f"threshold must be 0 to 1, not {threshold}")
         self._threshold = threshold
-        self.networks = Models(
+        self.models = Models(
             model, threads, compute_type, detector, recognizer, sha256 or {}, second_opinion
         )
 
     @property
     def model(self) -> ClassifierModel:
         """The network that classifies digits."""
-        return self.networks.classifier
+        return self.models.classifier
 
     @property
     def threshold(self) -> float:
         """The least confidence with which `predict` answers, 0 to 1."""
-        default = self.networks.classifier.metadata.rejection_threshold
+        default = self.models.classifier.metadata.rejection_threshold
         return default if self._threshold is None else self._threshold
 
     def predict(self, source: Source) -> Prediction:
@@ -100,7 +100,7 @@ class Classifier:
         if isinstance(sources, str | bytes):
             raise TypeError("predict_batch takes a list of pictures; predict takes one")
         pictures = [picture.load(source) for source in sources]
-        return predict_digits(self.networks, pictures, self._threshold)
+        return predict_digits(self.models, pictures, self._threshold)
 
     def read(
         self,
@@ -122,12 +122,12 @@ class Classifier:
         '7'
         """
         from digits.constraints.constraints import Constraints  # `predict` needs neither
-        from digits.reader.reading import read_numbers
+        from digits.reader.read_page import read_numbers
 
         checked = _check_max_errors(max_errors)
-        constraints = Constraints() if constraints is None else constraints  # some are false
+        constraints = Constraints() if constraints is None else constraints
         page = picture.load(source, picture.PAGE_MAX_SIDE)
-        return read_numbers(self.networks, page, constraints, checked)
+        return read_numbers(self.models, page, constraints, checked)
 
     def read_fields(self, source: Source, form: "Form", max_errors: float | None = None) -> "Sheet":
         """Read the number in each field of a filled form.
@@ -144,7 +144,7 @@ class Classifier:
 
         checked = _check_max_errors(max_errors)
         page = picture.load(source, picture.SHEET_MAX_SIDE)
-        return read_sheet(self.networks, page, form, checked)
+        return read_sheet(self.models, page, form, checked)
 
 
 def _check_max_errors(max_errors: float | None) -> float:

@@ -197,11 +197,11 @@ def info(
             checkpoints = import_module("digits_train.run")
         values = checkpoints.describe(file)
     else:
-        from digits.inference.metadata import AnyMetadata
+        from digits.inference.metadata import ModelMetadata
         from digits.inference.model_file import load
         from digits.inference.session import open_model
 
-        model = load(file, AnyMetadata)
+        model = load(file, ModelMetadata)
         open_model(model)  # which checks the rest
         values = reports.info(model)
     reports.print_report(values, as_json)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from digits.images.grey import Grey
 from digits.images.picture import GreyImage
-from digits.inference.interface import INK, MIN_DIGIT_HEIGHT, PAPER
+from digits.inference.interface import CROP_INK, CROP_PAPER, MIN_DIGIT_HEIGHT
 from digits.inference.models import Models
 from digits.prediction import NOTES, Prediction, Reason
 from digits.vision.components import find_digit
@@ -16,7 +16,7 @@ from digits.vision.frame import to_mnist
 from digits.vision.ink import Ink, extract_ink, otsu_levels
 
 if TYPE_CHECKING:
-    from digits.reader.page import SingleDigitVote
+    from digits.reader.detect import SingleDigitVote
 
 _MARGIN = 0.1  # of the box's longer side: the detector's boxes cut off the ends of some strokes
 
@@ -39,7 +39,7 @@ class Candidate(NamedTuple):
 
 
 def predict_digits(
-    networks: Models, pictures: Sequence[GreyImage], threshold: float | None = None
+    models: Models, pictures: Sequence[GreyImage], threshold: float | None = None
 ) -> list[Prediction]:
     """Read the one digit in each picture.
 
@@ -51,7 +51,7 @@ def predict_digits(
     """
     segments = [find_digit(*extract_ink(picture.pixels)) for picture in pictures]
     frames = to_mnist([segment.component.ink for segment in segments if segment])
-    classifier = networks.classifier
+    classifier = models.classifier
     min_confidence = classifier.metadata.rejection_threshold
     threshold = min_confidence if threshold is None else threshold
     classified = zip(frames, classifier.probabilities(frames), strict=True)
@@ -62,7 +62,7 @@ def predict_digits(
             continue
         candidate = Candidate(segment.component.box, *next(classified))
         if not segment.is_whole or candidate.probabilities.max() < min_confidence:
-            candidate = _look_closer(networks, picture.pixels, candidate)
+            candidate = _look_closer(models, picture.pixels, candidate)
         predictions.append(to_prediction(picture, candidate, threshold))
     return predictions
 
@@ -76,27 +76,27 @@ def cut_ink(page: Grey, box: tuple[float, float, float, float]) -> Ink | None:
 
     left, top, right, bottom = box
     room = _MARGIN * max(right - left, bottom - top)
-    region = crops.inside((left - room, top - room, right + room, bottom + room))
-    crop = crops.normalised(crops.cut(page, region)).astype(np.int16)
-    ink = ((crop - PAPER) * (255 / (INK - PAPER))).clip(0, 255).astype(np.uint8)
+    region = crops.region_of_box((left - room, top - room, right + room, bottom + room))
+    crop = crops.normalise_contrast(crops.cut(page, region)).astype(np.int16)
+    ink = ((crop - CROP_PAPER) * (255 / (CROP_INK - CROP_PAPER))).clip(0, 255).astype(np.uint8)
     segment = find_digit(ink, otsu_levels(ink))
     return segment.component.ink if segment else None
 
 
-def _look_closer(networks: Models, page: Grey, by_ink: Candidate) -> Candidate:
+def _look_closer(models: Models, page: Grey, by_ink: Candidate) -> Candidate:
     """Ask the detector; classify the ink in its box, too, or else that of the whole picture."""
     # Most digits don't need it.
-    from digits.reader.page import UNDECIDED, find_symbols, single_digit_vote
+    from digits.reader.detect import UNDECIDED, find_symbols, single_digit_vote
 
     if max(page.shape) < MIN_DIGIT_HEIGHT:
         vote = UNDECIDED  # the detector can't see so small a digit
     else:
-        vote = single_digit_vote(find_symbols(page, networks.detector.maps))
+        vote = single_digit_vote(find_symbols(page, models.detector.maps))
     candidate, classified = by_ink, by_ink.probabilities
     ink = cut_ink(page, vote.box or (0, 0, *page.shape[::-1]))
     if ink is not None:
         [frame] = frames = to_mnist([ink])
-        [by_box] = networks.classifier.probabilities(frames)
+        [by_box] = models.classifier.probabilities(frames)
         geometric_mean = np.sqrt(classified * by_box)
         classified = geometric_mean / geometric_mean.sum()
         if vote.box:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from digits.errors import DigitsError
 
 
-def variable(name: str) -> str | None:
+def environment_variable(name: str) -> str | None:
     """Return the value of an environment variable, if it is set.
 
     Raises DigitsError if it is empty, as a script makes it from an unset variable of its own: a pin

@@ -99,7 +99,7 @@ def list_cells(path: Path, column: str | None = None) -> Iterator[tuple[int, str
         yield number, row.get(column or "number", "")
 
 
-def plain_signs(text: str) -> str:
+def normalize_signs(text: str) -> str:
     """Replace commas by points, and dashes and minus signs by the keyboard's."""
     return text.translate(_VARIANTS)
 
@@ -110,7 +110,7 @@ def plain_number(text: str) -> str:
     if _TWO_READINGS.fullmatch(number):
         whole, decimal = number.replace(",", ""), number.replace(",", ".")
         raise ValueError(f"{number} may be {whole} or {decimal}: write one of these")
-    return plain_signs(number)
+    return normalize_signs(number)
 
 
 def find_file(name: str, *folders: Path) -> Path:

@@ -81,12 +81,14 @@ def progress_bar(visible: bool = True) -> "Progress":
     )
 
 
-def track(items: Iterable[T], total: int, description: str, printed: bool = False) -> Iterator[T]:
+def track(
+    items: Iterable[T], total: int, description: str, has_output: bool = False
+) -> Iterator[T]:
     """Iterate over the items, with a progress bar if there are many.
 
-    printed: whether each gets a line on stdout; then there is no bar if that is a terminal.
+    has_output: whether each gets a line on stdout; then there is no bar if that is a terminal.
     """
-    is_hidden = printed and _is_terminal(sys.stdout) or not _is_terminal(sys.stderr)
+    is_hidden = has_output and _is_terminal(sys.stdout) or not _is_terminal(sys.stderr)
     if total < _MIN_ITEMS_FOR_BAR or is_hidden:
         yield from items
         return

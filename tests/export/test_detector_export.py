@@ -46,7 +46,7 @@ def test_writes_both_files_and_their_metadata(exported_detector: Exported) -> No
 def test_errors_of_pages() -> None:
     assert evaluate_pages(PAGES, ink_maps)["validation_error"] == 0
     nothing = evaluate_pages(PAGES, lambda page: ink_maps(np.full_like(page, 200)))
-    assert (nothing["missed"], nothing["validation_error"]) == (18, 1.0)
+    assert (nothing["deletions"], nothing["validation_error"]) == (18, 1.0)
 
 
 def test_failed_check_saves_nothing(tmp_path: Path, detector: Detector, monkeypatch: Patch) -> None:

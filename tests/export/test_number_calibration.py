@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from digits.reader.numbers import TextScores
+from digits.reader.decode import TextScores
 from digits_export.number_calibration import (
     LabelledScores,
     fit_calibration,

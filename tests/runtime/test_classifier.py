@@ -94,7 +94,7 @@ def test_detector_opens_when_it_is_needed_and_once(monkeypatch: Patch, test_slic
     pickle.dumps(classifier)
     assert not opened.called
     with ThreadPoolExecutor(8) as pool:
-        detectors = list(pool.map(lambda _: classifier.networks.detector, range(8)))
+        detectors = list(pool.map(lambda _: classifier.models.detector, range(8)))
     opened.assert_called_once_with(BUNDLED_DETECTOR, 2, None, None)
     assert len({*detectors}) == 1
 

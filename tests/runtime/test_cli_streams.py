@@ -48,7 +48,7 @@ def test_progress_bar_is_drawn_beside_many_results(
     monkeypatch.setenv("TERM", "xterm")  # a dumb terminal gets no bar
     monkeypatch.setattr(sys, "stdout", out())
     monkeypatch.setattr(sys, "stderr", err := Terminal())
-    assert [*track(range(count), count, "reading", printed=True)] == [*range(count)]
+    assert [*track(range(count), count, "reading", has_output=True)] == [*range(count)]
     assert ("reading" in err.getvalue()) == is_drawn
 
 

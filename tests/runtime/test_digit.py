@@ -8,7 +8,7 @@ import pytest
 from digits import Classifier
 from digits.digit import Candidate, combine, cut_ink, to_prediction
 from digits.images.picture import GreyImage
-from digits.reader.page import SingleDigitVote
+from digits.reader.detect import SingleDigitVote
 from tests.conftest import Patch
 from tests.drawings import Drawn, show
 

@@ -5,8 +5,8 @@ import pytest
 
 from digits_train.symbols import (
     DOUBTFUL,
-    INVENTED,
     NOTHING,
+    UNMATCHED,
     Box,
     LabelledPage,
     Match,
@@ -46,8 +46,8 @@ def match(detections: Symbols, truth: Symbols, *doubtful: Box) -> Match:
 def test_counts(detections: Symbols, truth: Symbols, counts: tuple[int, int, int, int]) -> None:
     matched = match(detections, truth)
     score = matched.score
-    right = score.symbols - score.missed - score.wrong
-    assert (right, score.missed, score.invented, score.wrong) == counts
+    right = score.symbols - score.deletions - score.substitutions
+    assert (right, score.deletions, score.insertions, score.substitutions) == counts
     table = confusion_matrix([matched, matched])
     missed, invented = int(table[:, NOTHING].sum()), int(table[NOTHING].sum())
     assert (missed, invented) == (2 * counts[1], 2 * counts[2])
@@ -56,5 +56,5 @@ def test_counts(detections: Symbols, truth: Symbols, counts: tuple[int, int, int
 def test_what_is_doubtful_is_no_error() -> None:
     found: Symbols = [((10, 82, 20, 94), 5), ((10, 60, 20, 70), 5)]
     matched = match(found, TRUTH, (0, 80, 96, 96))
-    assert matched.partners.tolist() == [DOUBTFUL, INVENTED]
+    assert matched.partners.tolist() == [DOUBTFUL, UNMATCHED]
     assert matched.score == (2, 2, 0, 1) and matched.missed.tolist() == [0, 1]

@@ -175,7 +175,9 @@ def _grid(
 
 
 def _counts(score: Score) -> str:
-    return f"{score.missed:,} missed, {score.invented:,} invented, {score.wrong:,} wrong"
+    return (
+        f"{score.deletions:,} missed, {score.insertions:,} invented, {score.substitutions:,} wrong"
+    )
 
 
 def _draw_box(axes: Axes, box: Iterable[float], text: str, color: str) -> None:

@@ -16,7 +16,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 Boxes = NDArray[np.float32]  # [n, 4]
 
 NOTHING = len(SYMBOLS)  # the last row and column of a confusion matrix
-INVENTED, DOUBTFUL = -1, -2  # instead of a partner
+UNMATCHED, DOUBTFUL = -1, -2  # instead of a partner
 
 _VAGUE = 95.0  # pixels: of still larger digits even the middle is no digit
 
@@ -83,7 +83,7 @@ class LabelledPage(NamedTuple):
         A pair's centre is within the true box, or within a cell of the middle of a smaller one.
         boxes, symbols: as in Truth.
         """
-        partners, free = np.full(len(boxes), INVENTED), np.ones(len(self.truth.boxes), bool)
+        partners, free = np.full(len(boxes), UNMATCHED), np.ones(len(self.truth.boxes), bool)
         centres, true_centres = (
             (each[:, :2] + each[:, 2:]) / 2 for each in (boxes, self.truth.boxes)
         )
@@ -136,7 +136,7 @@ class Match(NamedTuple):
     """What was found on a page, paired with what is there.
 
     boxes, symbols: of what was found, as in Truth. partners: int64, for each of them the index of
-    the true symbol, or INVENTED or DOUBTFUL.
+    the true symbol, or UNMATCHED or DOUBTFUL.
     """
 
     page: LabelledPage
@@ -162,7 +162,7 @@ def confusion_matrix(matches: Iterable[Match]) -> NDArray[np.int64]:
     counts = np.zeros((NOTHING + 1, NOTHING + 1), np.int64)
     for match in matches:
         truth, counted = match.page.truth.symbols, match.partners != DOUBTFUL
-        paired = np.append(truth, NOTHING)[match.partners[counted]]  # INVENTED is the last
+        paired = np.append(truth, NOTHING)[match.partners[counted]]  # UNMATCHED is the last
         np.add.at(counts, (paired, match.symbols[counted]), 1)
         np.add.at(counts[:, NOTHING], truth[match.missed], 1)
     return counts
@@ -170,6 +170,6 @@ def confusion_matrix(matches: Iterable[Match]) -> NDArray[np.int64]:
 
 def score(counts: NDArray[np.int64]) -> Score:
     """The errors in a confusion matrix."""
-    total, missed = counts[:NOTHING].sum(), counts[:, NOTHING].sum()
-    wrong = total - missed - counts.trace()
-    return Score(*map(int, (total, missed, wrong, counts[NOTHING].sum())))
+    total, deletions = counts[:NOTHING].sum(), counts[:, NOTHING].sum()
+    substitutions = total - deletions - counts.trace()
+    return Score(*map(int, (total, deletions, substitutions, counts[NOTHING].sum())))

@@ -45,7 +45,7 @@ def benchmark() -> dict[str, Any]:
     ModelError if a network can't be used, and DigitsError if a command fails.
     """
     classifier = ClassifierOptions().open(reads_numbers=True)  # fails before anything is measured
-    networks = classifier.networks
+    models = classifier.models
     digit = np.random.default_rng(0).integers(0, 256, (1, 28, 28), np.uint8)
     with TemporaryDirectory() as folder:
         photo, page = os.path.join(folder, "photo.jpg"), os.path.join(folder, "page.jpg")
@@ -64,8 +64,8 @@ def benchmark() -> dict[str, Any]:
             "python": platform.python_version(),
             "onnxruntime": onnxruntime.__version__,
             "classifier": classifier.model.name,
-            "detector": networks.detector.name,
-            "recognizer": networks.recognizer.name,
+            "detector": models.detector.name,
+            "recognizer": models.recognizer.name,
             "digit": _median_seconds(lambda: classifier.model.probabilities(digit)),
             "photo": _median_seconds(lambda: classifier.predict(photo)),
             "page": _median_seconds(lambda: classifier.read(page)),

@@ -120,7 +120,7 @@ def evaluate_pages(classifier_options: ClassifierOptions, table: Path, on_error:
         "calibration_error": evaluation.calibration.error,
         "worst": [
             {"name": page.name, "text": page.written, "read": page.read}
-            | _pick(page.score, ("missed", "wrong", "invented"))
+            | _pick(page.score, ("deletions", "substitutions", "insertions"))
             for page in evaluation.worst
         ],
         "read": evaluation.calibration.total,
@@ -142,7 +142,8 @@ def evaluate_numbers(
 
     Raises DataError if no number can be read, and ModelError.
     """
-    classifier, constraints = task.open(), task.constraints or Constraints()
+    classifier = task.open()
+    constraints = Constraints() if task.constraints is None else task.constraints
     column = "number" if has_column(table, "number") else "text"
     pages = defaultdict[Path, list[Label]](list)
     for path, label in read_labels(table, on_error, column):
@@ -251,15 +252,15 @@ def _pick(record: object, keys: Iterable[str]) -> dict[str, Any]:
 
 
 def _reader_name(classifier: Classifier) -> str:
-    networks = classifier.networks
-    name = f"{networks.detector.name} with {networks.recognizer.name}"
-    return f"{name} and {networks.second_opinion.name}" if networks.second_opinion else name
+    models = classifier.models
+    name = f"{models.detector.name} with {models.recognizer.name}"
+    return f"{name} and {models.second_opinion.name}" if models.second_opinion else name
 
 
 def _satisfies(path: Path, label: Label, constraints: Constraints) -> bool:
     """Whether the label does. Raises DataError if one without a box doesn't."""
     box, text, _ = label
-    if not constraints:
+    if constraints.is_empty:
         return True
     for number in text.split():
         if not constraints.accepts(number):

@@ -61,7 +61,7 @@ def check(form: Annotated[Path, options.path_argument("FORM.toml")]) -> None:
 
     Exits with 1 if there is any.
     """
-    problems = find_problems(load_form(form), Classifier(threads=cpu_count()).networks)
+    problems = find_problems(load_form(form), Classifier(threads=cpu_count()).models)
     for number, (field, sentence) in enumerate(problems, 1):
         print_result(f"{number}. {field.name}: {sentence}")
     if problems:

@@ -214,7 +214,7 @@ class NumberOptions(NamedTuple):
                 length=self.length,
                 pattern=self.pattern,
                 check=self.check,
-                values=allowed,
+                allowed=allowed,
                 range=self.value_range,
                 digits_only=self.digits_only,
             )

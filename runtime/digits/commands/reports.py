@@ -10,7 +10,7 @@ from digits.terminal import print_result
 from digits.text import escape_control, to_json
 
 if TYPE_CHECKING:
-    from digits.inference.metadata import AnyMetadata
+    from digits.inference.metadata import ModelMetadata
     from digits.inference.model_file import ModelFile
 
 _MAX_ROWS = 12  # of a table of examples
@@ -23,7 +23,7 @@ def print_report(values: Mapping[str, Any], as_json: bool) -> None:
         print_result(line)
 
 
-def info(file: "ModelFile[AnyMetadata]") -> dict[str, Any]:
+def info(file: "ModelFile[ModelMetadata]") -> dict[str, Any]:
     """List what is in a model file. Raises ModelError for metadata that isn't JSON."""
     from digits.inference.metadata import parse_objects
 

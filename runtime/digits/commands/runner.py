@@ -89,7 +89,7 @@ def run(
             results = stack.enter_context(_results(formatter, batches, workers))
             if header:
                 write(header)
-            tracked = track(results, len(files), "reading", printed=not output)
+            tracked = track(results, len(files), "reading", has_output=not output)
             for file, result in zip(files, tracked, strict=True):
                 if result.lines and file not in done:
                     write(result.lines)

@@ -40,17 +40,17 @@ class ClassifierOptions(NamedTuple):
         Raises ModelError if one can't be used.
         """
         from digits.classifier import Classifier
-        from digits.inference.model_file import is_chosen
+        from digits.inference.model_file import is_overridden
 
         classifier = Classifier(**self._asdict())
-        networks = classifier.networks
+        models = classifier.models
         # They fail now, not at the first picture, or the first doubtful one of a thousand.
         if reads_numbers:
-            _ = networks.detector, networks.recognizer, networks.second_opinion
+            _ = models.detector, models.recognizer, models.second_opinion
         else:
-            _ = networks.classifier
-            if self.detector or is_chosen("detector"):
-                _ = networks.detector
+            _ = models.classifier
+            if self.detector or is_overridden("detector"):
+                _ = models.detector
         return classifier
 
 
@@ -66,12 +66,12 @@ def make_classifier_options(
 
     Raises ModelError if they are others.
     """
-    from digits.inference.metadata import AnyMetadata
+    from digits.inference.metadata import ModelMetadata
     from digits.inference.model_file import load
 
     files = dict[str, Path]()
     for path in models or ():
-        kind = load(path, AnyMetadata, sha256="").metadata.task
+        kind = load(path, ModelMetadata, sha256="").metadata.task
         if kind == "classifier" and reads_numbers:
             raise ModelError(f"{path} is a classifier: it reads pictures of one digit, not numbers")
         if kind == "recognizer" and not reads_numbers:

@@ -25,27 +25,27 @@ class Constraints:
     length: how many digits, or how many at least and at most; signs don't count.
     pattern: a regular expression that matches it as a whole; a comma is the decimal mark, too.
     check: the scheme of its last digit, which checks the others; without signs.
-    values: the numbers that it may be.
+    allowed: the numbers that it may be.
     range: its smallest and its largest value.
-    digits_only: skip minus signs and points, those of values, too.
+    digits_only: skip minus signs and points, those of `allowed`, too.
 
     A length and a range may be texts: "4-8", "-5-12.5". Raises ValueError for what is malformed,
     and for a range or a list of which no number can satisfy the rest.
 
     >>> constraints = Constraints(length=(4, 8), pattern=r"20\d*", check="luhn")
-    >>> constraints.share("200014")
+    >>> constraints.chance_rate("200014")
     0.1
     """
 
     length: int | tuple[int, int] | str | None = None
     pattern: str | None = None
     check: CheckName | None = None
-    values: AllowedNumbers | Iterable[str] | None = None
+    allowed: AllowedNumbers | Iterable[str] | None = None
     range: tuple[Decimal | float, Decimal | float] | str | None = None
     digits_only: bool = False
 
     def __post_init__(self) -> None:
-        parsers = {"length": _parse_length, "range": _parse_range, "values": self._parse_values}
+        parsers = {"length": _parse_length, "range": _parse_range, "allowed": self._parse_allowed}
         for name, parse in parsers.items():
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, parse(value))
@@ -55,10 +55,11 @@ class Constraints:
         if not self._is_possible():
             raise ValueError("no number satisfies all of these constraints")
 
-    def __bool__(self) -> bool:
-        """Whether a number must satisfy anything; `digits_only` alone says how, but not what."""
-        arguments = (self.length, self.pattern, self.check, self.values, self.range)
-        return any(argument is not None for argument in arguments)
+    @property
+    def is_empty(self) -> bool:
+        """Whether any number satisfies them; `digits_only` alone says how it is read."""
+        arguments = (self.length, self.pattern, self.check, self.allowed, self.range)
+        return all(argument is None for argument in arguments)
 
     def accepts(self, text: str) -> bool:
         """Whether a text of digits, "-" and "." satisfies the constraints, and has a digit."""
@@ -68,7 +69,7 @@ class Constraints:
             {*text} <= {*SYMBOLS}
             and minimum <= sum(map(str.isdigit, text)) <= maximum
             and (not self.check or text.isdigit() and CHECKS[self.check].is_valid(text))
-            and (not isinstance(self.values, AllowedNumbers) or text in self.values.numbers)
+            and (not isinstance(self.allowed, AllowedNumbers) or text in self.allowed.numbers)
             and (not isinstance(self.range, tuple) or _is_between(text, *self.range))
             and (not self._regex or self._regex.fullmatch(text) is not None)
         )
@@ -80,15 +81,15 @@ class Constraints:
         limit = Decimal(10) ** Decimal(maximum)  # above what these digits can express
         if minimum > maximum or low >= limit or high <= -limit:
             return False
-        return not isinstance(self.values, AllowedNumbers) or any(map(self.accepts, self.values))
+        return not isinstance(self.allowed, AllowedNumbers) or any(map(self.accepts, self.allowed))
 
     @cached_property
     def _regex(self) -> re.Pattern[str] | None:
         return None if self.pattern is None else _compile(self.pattern)
 
-    def _parse_values(self, values: AllowedNumbers | Iterable[str]) -> AllowedNumbers:
-        allowed = values if isinstance(values, AllowedNumbers) else AllowedNumbers(values)
-        return allowed.without_signs() if self.digits_only else allowed
+    def _parse_allowed(self, allowed: AllowedNumbers | Iterable[str]) -> AllowedNumbers:
+        numbers = allowed if isinstance(allowed, AllowedNumbers) else AllowedNumbers(allowed)
+        return numbers.without_signs() if self.digits_only else numbers
 
     @property
     def lengths(self) -> tuple[int, float]:
@@ -99,17 +100,17 @@ class Constraints:
             return max(minimum, check.min_digits), min(maximum, check.max_digits)
         return minimum, maximum
 
-    def share(self, text: str) -> float:
+    def chance_rate(self, text: str) -> float:
         """Which share of the texts with as many digits satisfies the strictest constraint, 0 to 1.
 
         It is 1 for a length, a pattern and a range, which often only repeat what is clear anyway,
-        and at least 1 / (10 * digits) for values: a slip of the pen changes a single digit.
+        and at least 1 / (10 * digits) for `allowed`: a slip of the pen changes a single digit.
         """
         shares = [1 / CHECKS[self.check].modulus if self.check else 1.0]
-        if isinstance(self.values, AllowedNumbers):
+        if isinstance(self.allowed, AllowedNumbers):
             digits = sum(map(str.isdigit, text))
             length = digits if self.digits_only else len(text)
-            shares.append(max(self.values.count(length) / 10.0**digits, 0.1 / digits))
+            shares.append(max(self.allowed.count(length) / 10.0**digits, 0.1 / digits))
         return min(shares)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _SPLITS: dict[int, SplitName] = {0: "test", 1: "validation"}  # by the remainder of a division by 7
 
 
-class Digit(NamedTuple):
+class LabelledPicture(NamedTuple):
     """The digit in a picture.
 
     label: 0 to 9, or NO_DIGIT.
@@ -48,7 +48,7 @@ def read_pictures(
     on_error: OnError,
     classifier: "Classifier | None" = None,
     with_none: bool = False,
-) -> Iterator[Digit]:
+) -> Iterator[LabelledPicture]:
     """Read labelled pictures one by one, with a progress bar.
 
     data: a folder of pictures sorted by digit (7/any.png), or a CSV file with the columns `file`
@@ -84,18 +84,20 @@ def read_pictures(
             on_error(error)
 
 
-def _read(path: Path, label: int, group: str, classifier: "Classifier") -> Digit:
+def _read(path: Path, label: int, group: str, classifier: "Classifier") -> LabelledPicture:
     """Read a picture. Raises PictureError if it can't be opened or is blank."""
     from digits.digit import predict_digits
     from digits.images import documents, picture
 
     loaded = documents.load(str(path), picture.DIGIT_MAX_SIDE)
-    [prediction] = predict_digits(classifier.networks, [loaded])
+    [prediction] = predict_digits(classifier.models, [loaded])
     if prediction.frame is None:
         raise PictureError(f"{path}: {prediction.note}")
     digest = digest_of(loaded.pixels)
     split = assign_split(digest, group)
-    return Digit(str(path), label, digest, split, prediction.frame, prediction.probabilities)
+    return LabelledPicture(
+        str(path), label, digest, split, prediction.frame, prediction.probabilities
+    )
 
 
 def assign_split(digest: bytes, group: str = "") -> SplitName:
@@ -112,12 +114,12 @@ def assign_split(digest: bytes, group: str = "") -> SplitName:
     return _SPLITS.get(int.from_bytes(digest[:8]) % 7, "train")
 
 
-def unique(pictures: Iterable[Digit], on_error: OnError) -> list[Digit]:
+def unique(pictures: Iterable[LabelledPicture], on_error: OnError) -> list[LabelledPicture]:
     """Each picture once, in an order that depends on nothing else.
 
     on_error: called for each picture with several labels, which is left out.
     """
-    digits, contradictory = dict[bytes, Digit](), set[bytes]()
+    digits, contradictory = dict[bytes, LabelledPicture](), set[bytes]()
     # The order of hashes means nothing, so the first thousand calibrate as well as any others.
     for digit in sorted(pictures, key=lambda digit: (digit.digest, digit.label, digit.split)):
         first = digits.setdefault(digit.digest, digit)
@@ -129,7 +131,7 @@ def unique(pictures: Iterable[Digit], on_error: OnError) -> list[Digit]:
     return [digit for digit in digits.values() if digit.digest not in contradictory]
 
 
-def checksum(digits: Iterable[Digit]) -> str:
+def checksum(digits: Iterable[LabelledPicture]) -> str:
     """The SHA-256 of these pictures, their labels, and splits that a group has decided."""
     content = hashlib.sha256()
     for digit in unique(digits, lambda error: None):

@@ -88,7 +88,7 @@ def page_text(label: str) -> str:
 
     Raises DataError if there is anything but symbols, or too many.
     """
-    text = tables.plain_signs(label.replace("/", "\n"))
+    text = tables.normalize_signs(label.replace("/", "\n"))
     symbols = "".join(text.split())
     if unknown := sorted({*symbols} - {*SYMBOLS}):
         raise DataError(f"the text may have digits, minus signs and points, not {unknown[0]!r}")

@@ -158,7 +158,7 @@ def _digest(network: ModelBytes) -> str:
 
 def _as_option(name: str, value: object) -> str:
     """Format a constraint as an option; equal ones in the same words."""
-    option = "--" + name.replace("values", "list").replace("_", "-")
+    option = "--" + name.replace("allowed", "list").replace("_", "-")
     if isinstance(value, tuple):
         bounds = (Decimal(bound).normalize(_EXACT) for bound in dict.fromkeys(value))
         value = "-".join(f"{bound:f}" for bound in bounds)

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from digits.alignment import INVENTED, align
+from digits.alignment import UNMATCHED, align
 from digits.data.table import Box
 from digits.evaluation.statistics import Calibration, ratio, wilson_interval
 from digits.prediction import Number
-from digits.reader.detections import SAME, overlaps
+from digits.reader.detections import NMS_IOU, overlaps
 
 MAX_WORST = 12  # silent errors kept to be looked at
 
@@ -60,7 +60,7 @@ class NumberEvaluation:
         if len(numbers) != len(written):
             partners = align([number.text for number in numbers], written).partners
         for number, partner in zip(numbers, partners, strict=True):
-            label = "" if partner == INVENTED else written[partner]
+            label = "" if partner == UNMATCHED else written[partner]
             if number.reason == "constraints":
                 continue
             self.invented += not label
@@ -127,6 +127,6 @@ def numbers_in(boxes: Sequence[Box], numbers: Sequence[Number]) -> list[list[Num
     for number in numbers:
         box = np.array(number.box, np.float64)
         shared = np.maximum(overlaps(box, labelled)[1], overlaps(labelled, box)[1])
-        if shared.max() > SAME:
+        if shared.max() > NMS_IOU:
             inside[int(shared.argmax())].append(number)
     return inside

@@ -47,7 +47,7 @@ class PageEvaluation:
     >>> evaluation = PageEvaluation(signs=False)
     >>> reading = Reading(((Number("7", 0.91, "review", "unsure", "", "7", (seven,)),),))
     >>> evaluation.add("77.png", "77", reading, np.zeros((80, 80), np.uint8))
-    >>> evaluation.error_rate, evaluation.score.missed
+    >>> evaluation.error_rate, evaluation.score.deletions
     (0.5, 1)
     """
 

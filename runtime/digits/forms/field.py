@@ -11,10 +11,10 @@ from digits.inference.detector_model import DetectorModel
 from digits.inference.models import Models
 from digits.reader import crops
 from digits.reader.crops import Region
+from digits.reader.decode import Calibration, NumberReading, read_number
+from digits.reader.detect import find_symbols
 from digits.reader.detections import Detections
-from digits.reader.looks import Views, look_at, number_region
-from digits.reader.numbers import Calibration, NumberReading, read_number
-from digits.reader.page import find_symbols
+from digits.reader.looks import NetworkOutputs, look_at, number_region
 from digits.reader.path import best_path
 
 CROSSING = 0.25  # of a field's height: so far writing crosses its lines
@@ -46,20 +46,18 @@ class FieldReading(NamedTuple):
     """
 
     number: NumberReading
-    views: Views
+    views: NetworkOutputs
     symbols: Symbols
     reason: Literal["unsure", "doubt", "rule"] = "unsure"
 
 
-def read_fields(
-    networks: Models, field_crops: Sequence[FieldCrop], form: Form
-) -> list[FieldReading]:
+def read_fields(models: Models, field_crops: Sequence[FieldCrop], form: Form) -> list[FieldReading]:
     """Read the number in each field, or that it is blank, and how likely that is.
 
     The recognizer looks at all of them at once. Raises ModelError.
     """
-    recognizer, second = networks.recognizer, networks.second_opinion
-    symbols = [find_symbols_in(networks.detector, crop) for crop in field_crops]
+    recognizer, second = models.recognizer, models.second_opinion
+    symbols = [find_symbols_in(models.detector, crop) for crop in field_crops]
     numbers = [
         (crop.pixels, seen.inside, _region(crop, seen))
         for crop, seen in zip(field_crops, symbols, strict=True)
@@ -67,7 +65,7 @@ def read_fields(
     views = look_at(
         numbers, recognizer.log_probabilities, second.log_probabilities if second else None
     )
-    calibration = Calibration.load(networks)
+    calibration = Calibration.load(models)
     readings = [
         read_number(each, field.constraints, calibration)
         for each, field in zip(views, form.fields, strict=True)
@@ -98,7 +96,7 @@ def _one_in_each_box(symbols: Detections, left: float, width: float) -> Detectio
 def _region(crop: FieldCrop, symbols: Symbols) -> Region:
     """The region at which the recognizer looks: the number's, or the whole field's without one."""
     if not symbols.path.are_digits.any():
-        return crops.inside(crop.box)
+        return crops.region_of_box(crop.box)
     left, top, right, bottom = crop.box
     region, room = number_region(symbols.inside), CROSSING * (bottom - top)
     return region._replace(

@@ -11,12 +11,12 @@ from PIL import Image, ImageFilter
 from digits.forms.cut import FieldCrop
 from digits.forms.field import FieldReading
 from digits.images.grey import Grey
+from digits.reader.decode import VIOLATION_RATE
+from digits.reader.detect import MUCH_LARGER
 from digits.reader.detections import Box, Detections, Floats, overlaps
 from digits.reader.lines import nearest_digits
-from digits.reader.numbers import VIOLATION_RATE
-from digits.reader.page import MUCH_LARGER
 from digits.vision.components import run_lengths
-from digits.vision.ink import Ink, masked, otsu_levels
+from digits.vision.ink import Ink, apply_mask, otsu_levels
 
 _GAP = 1.7  # widths of a printed box, or else heights of a digit: so far apart may be two numbers
 _INSET = 0.08  # of a box's shorter side: its lines, and a millimetre by which they are elsewhere
@@ -37,10 +37,10 @@ def check_field(crop: FieldCrop, reading: FieldReading) -> FieldReading:
     beside = _outside(crop.field_boxes, symbols.beside)
     if number.text:
         completeness, is_struck_out = _examine_number(crop, symbols.path, beside)
-        is_disputed = number.is_disputed or is_struck_out or _is_in_two_parts(crop, symbols.path)
-        is_doubtful = is_disputed or completeness < number.probability
+        needs_review = number.needs_review or is_struck_out or _is_in_two_parts(crop, symbols.path)
+        is_doubtful = needs_review or completeness < number.probability
         probability = number.probability * completeness
-        checked = number._replace(probability=probability, is_disputed=is_disputed)
+        checked = number._replace(probability=probability, needs_review=needs_review)
         return reading._replace(number=checked, reason="doubt" if is_doubtful else "unsure")
     if any(map(_has_ink, _inside_boxes(crop))):  # both may overlook thin strokes, or a scribble
         return reading._replace(number=number._replace(probability=0.5), reason="doubt")
@@ -140,7 +140,7 @@ def stroke_ink(crop: Grey, edge: float, digits: Floats) -> Ink:
     levels = otsu_levels(_window(ink, _hull(digits)))
     if levels is None:
         return np.zeros_like(ink)
-    return masked(ink, ink > levels.edge)
+    return apply_mask(ink, ink > levels.soft_edge)
 
 
 def is_on_edge(ink: Ink, edge: float, digits: Floats) -> bool:

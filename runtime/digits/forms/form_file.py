@@ -99,7 +99,7 @@ def load_details(path: Path, form: Form) -> dict[str, dict[str, str]]:
         if column.lower() in columns and others:
             rows = tables.rows(path.parent / file, column)
             details[field["name"]] = {
-                tables.plain_signs(row.get(column.lower(), "")): ", ".join(
+                tables.normalize_signs(row.get(column.lower(), "")): ", ".join(
                     filter(None, map(row.get, others))
                 )
                 for _, row, _ in rows

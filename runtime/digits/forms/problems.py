@@ -32,12 +32,12 @@ class Problem(NamedTuple):
     sentence: str
 
 
-def find_problems(form: Form, networks: Models) -> list[Problem]:
+def find_problems(form: Form, models: Models) -> list[Problem]:
     """Find what will make trouble, but loading the form doesn't refuse.
 
     Millimetres are those of the paper that is most like the sheet's shape.
 
-    networks: read the blank, of whose print nothing may be taken for writing. Raises PictureError
+    models: read the blank, of whose print nothing may be taken for writing. Raises PictureError
     if the blank can't be opened.
     """
     problems = [
@@ -46,7 +46,7 @@ def find_problems(form: Form, networks: Models) -> list[Problem]:
     if form.find_by != "fixed":  # what a camera sees may have any size
         problems += _check_paper(form)
     if form.find_by == "blank":
-        problems += _check_print(form, networks)
+        problems += _check_print(form, models)
     for rule in filter(lambda rule: isinstance(rule, Sum), form.rules):
         total, *addends = (form.fields[i] for i in rule.fields)
         if not _can_be_sum(total, addends):
@@ -87,11 +87,11 @@ def _check_paper(form: Form) -> Iterator[Problem]:
             yield Problem(field, f"{distance}; writing needs {unit * room:.1f} mm around it")
 
 
-def _check_print(form: Form, networks: Models) -> Iterator[Problem]:
+def _check_print(form: Form, models: Models) -> Iterator[Problem]:
     """Whether anything on the blank itself is taken for writing."""
     alone = structs.replace(form, find_by="fixed", sums=(), roster=None)
     page = picture.load(str(form.blank), picture.SHEET_MAX_SIDE)
-    sheet = read_sheet(networks, page, alone, _MAX_ERRORS)
+    sheet = read_sheet(models, page, alone, _MAX_ERRORS)
     for field, number in zip(form.fields, sheet.numbers, strict=True):
         if number.reason != "blank":
             yield Problem(field, "its print is taken for writing; leave the field empty")
@@ -110,9 +110,9 @@ def _value_range(field: Field) -> tuple[float, float]:
     values = [-math.inf, float(f"1e{digits}") - 1 if digits < math.inf else math.inf]
     if isinstance(constraints.range, tuple):
         values = [*map(float, constraints.range)]
-    elif isinstance(constraints.values, AllowedNumbers):
+    elif isinstance(constraints.allowed, AllowedNumbers):
         with suppress(ValueError):  # dates
-            values = [*map(float, constraints.values)]
+            values = [*map(float, constraints.allowed)]
     if field.is_optional:
         values.append(0.0)
     return min(values), max(values)

@@ -16,8 +16,8 @@ from digits.forms.sheet import Sheet
 from digits.images.picture import GreyImage
 from digits.inference.models import Models
 from digits.prediction import Number
-from digits.reader.reading import to_number
-from digits.reader.symbols import symbol_boxes
+from digits.reader.boxes import symbol_boxes
+from digits.reader.read_page import to_number
 
 
 def prepare(form: Form) -> None:
@@ -28,14 +28,14 @@ def prepare(form: Form) -> None:
         load_blank(form)
 
 
-def read_sheet(networks: Models, page: GreyImage, form: Form, max_errors: float) -> Sheet:
+def read_sheet(models: Models, page: GreyImage, form: Form, max_errors: float) -> Sheet:
     """Read a sheet in a page that was loaded with SHEET_MAX_SIDE; see `Classifier.read_fields`."""
     try:
         to_page, note = find_in_page(page, form)
     except SheetNotFound as error:
         return Sheet(form, (), "not_found", str(error))
     crops = cut_fields(page.pixels, form, to_page)
-    readings = map(check_field, crops, read_fields(networks, crops, form))
+    readings = map(check_field, crops, read_fields(models, crops, form))
     revised = revise(form, [*readings])
     numbers = [
         _to_number(page, crop, reading, max_errors)

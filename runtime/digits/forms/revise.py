@@ -14,7 +14,7 @@ import numpy as np
 from digits.forms.field import FieldReading
 from digits.forms.form import Form
 from digits.forms.rules import Rule
-from digits.reader.numbers import VIOLATION_RATE, NumberReading
+from digits.reader.decode import VIOLATION_RATE, NumberReading
 
 _MAX_COMBINATIONS = 1000
 _MIN_PROBABILITY = VIOLATION_RATE**2  # what is less likely isn't weighed: rather, a rule is broken
@@ -39,7 +39,7 @@ def revise(form: Form, readings: Sequence[FieldReading]) -> list[FieldReading]:
     ]
     broken = (rule for rule in rules if not rule.holds([number.text for number in numbers]))
     for i in {i for rule in broken for i in rule.fields}:
-        disputed = numbers[i]._replace(is_disputed=True)
+        disputed = numbers[i]._replace(needs_review=True)
         revised[i] = revised[i]._replace(number=disputed, reason="rule")
     return revised
 

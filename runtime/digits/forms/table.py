@@ -94,7 +94,7 @@ class SheetTable:
                 problems.append(f"{key.name} {text} is on {len(rows)} sheets: {files}")
                 for row in rows.values():
                     row.update(status="review", reason="duplicate")
-        expected = key.constraints.values
+        expected = key.constraints.allowed
         if isinstance(expected, AllowedNumbers) and (missing := sorted({*expected} - {*sheets})):
             named = ", ".join(missing[:_MAX_NAMED])
             more = ", …" if len(missing) > _MAX_NAMED else ""

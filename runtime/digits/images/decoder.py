@@ -105,7 +105,7 @@ def _open_heic(name: str, file: BinaryIO) -> ImageFile:
     except ModuleNotFoundError as error:
         needed = 'pillow-heif: pip install "digits[documents]"'
         raise PictureError(f"{name}: HEIC needs {needed}") from error
-    image: ImageFile = HeifImageFile(file, "")
+    image: ImageFile = HeifImageFile(file, "")  # type: ignore[no-untyped-call]
     return image
 
 

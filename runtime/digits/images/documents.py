@@ -26,7 +26,7 @@ def split_pages(files: Sequence[str]) -> list[str]:
     if any(map(is_pdf, documents)):
         chunks = [[file] for file in documents]
         counts = parallel_map(_start_counting, chunks, 1, lambda _: 0, MEMORY_LIMIT, TIMEOUT)
-    tracked = track(counts, len(documents), "counting pages", printed=False)
+    tracked = track(counts, len(documents), "counting pages", has_output=False)
     page_counts = dict(zip(documents, tracked, strict=True))
     return [name for file in files for name in page_names(file, page_counts.get(file, 1))]
 

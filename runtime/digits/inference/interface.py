@@ -14,7 +14,7 @@ SYMBOLS = "0123456789-."  # that a detector finds; a decimal comma is a "." too
 # Pixels of a crop for the recognizer: its height, and what the width of a batch is a multiple of.
 # 20 digits with room fit into the largest width.
 CROP_HEIGHT, CROP_MULTIPLE, CROP_MAX_WIDTH = 48, 16, 1024
-PAPER, INK = 64, 192  # levels of a crop; darker ink than most is up to 255
+CROP_PAPER, CROP_INK = 64, 192  # levels of a crop; darker ink than most is up to 255
 
 
 class Tensor(NamedTuple):

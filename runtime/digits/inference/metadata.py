@@ -21,7 +21,7 @@ NetworkTask = Literal["classifier", "detector", "recognizer"]
 
 
 @dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)  # made at each start
-class AnyMetadata:
+class ModelMetadata:
     """What every network's file says of it in metadata_props. Shares are 0 to 1."""
 
     format_version: str
@@ -38,7 +38,7 @@ class AnyMetadata:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassifierMetadata(AnyMetadata):
+class ClassifierMetadata(ModelMetadata):
     """What a classifier's file says of it."""
 
     task: NetworkTask = "classifier"
@@ -51,11 +51,11 @@ class ClassifierMetadata(AnyMetadata):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DetectorMetadata(AnyMetadata):
+class DetectorMetadata(ModelMetadata):
     """What a detector's file says of it.
 
-    An error rate is the number of symbols missed, wrong or invented on synthetic validation pages,
-    as a share of their symbols.
+    An error rate is the number of deletions, substitutions and insertions on synthetic
+    validation pages, as a share of their symbols.
     """
 
     task: NetworkTask = "detector"
@@ -69,16 +69,17 @@ class DetectorMetadata(AnyMetadata):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecognizerMetadata(AnyMetadata):
+class RecognizerMetadata(ModelMetadata):
     """What a recognizer's file says of it, and of how certain its numbers are.
 
     Its accuracy is the share of the numbers on synthetic validation crops that it reads exactly; an
-    error rate is the number of symbols missed, wrong or invented there, as a share of the symbols.
+    error rate is the number of deletions, substitutions and insertions there, as a share of the
+    symbols.
     """
 
     task: NetworkTask = "recognizer"
     training_crops: int  # that were drawn, times how often each was shown
-    number_temperature: float  # of a number's certainty; see `numbers.Calibration`
+    number_temperature: float  # of a number's certainty; see `decode.Calibration`
     number_shift: float
     second_opinion_weight: float  # 0: it was exported without a second opinion
     second_opinion_temperature: float
@@ -91,10 +92,10 @@ class RecognizerMetadata(AnyMetadata):
     validation_error: float
 
 
-M = TypeVar("M", bound=AnyMetadata)
+M = TypeVar("M", bound=ModelMetadata)
 
 JSON_KEYS = ("recipe", "data_sha256")
-_KINDS: dict[str, type[AnyMetadata]] = {
+_KINDS: dict[str, type[ModelMetadata]] = {
     "classifier": ClassifierMetadata,
     "detector": DetectorMetadata,
     "recognizer": RecognizerMetadata,
@@ -106,7 +107,7 @@ _USES = {
 }
 
 
-def parse_objects(metadata: AnyMetadata, name: str) -> dict[str, dict[str, Any]]:
+def parse_objects(metadata: ModelMetadata, name: str) -> dict[str, dict[str, Any]]:
     """Parse the recipe and the checksums of data: nothing has checked them before.
 
     Raises ModelError, with the file's name, if they aren't JSON objects.
@@ -122,7 +123,7 @@ def parse_objects(metadata: AnyMetadata, name: str) -> dict[str, dict[str, Any]]
     return objects
 
 
-def add_metadata(model: bytes, metadata: AnyMetadata) -> bytes:
+def add_metadata(model: bytes, metadata: ModelMetadata) -> bytes:
     """Append metadata and checksum to an ONNX file, in place of those that it may have."""
     body, *_ = model.partition(_pair("format_version", FORMAT_VERSION))
     body += b"".join(_pair(key, str(value)) for key, value in asdict(metadata).items())
@@ -154,7 +155,7 @@ def parse(pairs: Mapping[str, str], name: str, kind: type[M]) -> M:
     """Parse the metadata of a file.
 
     name: what errors call the file.
-    kind: the class that they must have; AnyMetadata takes any.
+    kind: the class that they must have; ModelMetadata takes any.
 
     Raises ModelError if a value is missing or invalid, or for another format version, and WrongTask
     for another kind.

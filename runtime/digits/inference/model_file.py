@@ -7,7 +7,7 @@ from typing import Generic, NamedTuple
 from digits.errors import ModelError, reporting
 from digits.inference import metadata
 from digits.inference.metadata import M, NetworkTask
-from digits.system import variable
+from digits.system import environment_variable
 
 _MAX_BYTES = 128 << 20
 
@@ -28,10 +28,10 @@ _VARIABLES: dict[NetworkTask, str] = {
 }
 
 
-def is_chosen(task: NetworkTask) -> bool:
+def is_overridden(task: NetworkTask) -> bool:
     """Whether a variable says which file to use for a task."""
     name = _VARIABLES[task]
-    return bool(variable(name) or variable(f"{name}_SHA256"))
+    return bool(environment_variable(name) or environment_variable(f"{name}_SHA256"))
 
 
 class ModelBytes(NamedTuple):
@@ -62,7 +62,7 @@ def load(path: ModelSource, kind: type[M], sha256: str | None = None) -> ModelFi
 
     path: by default $DIGITS_MODEL, $DIGITS_DETECTOR or $DIGITS_RECOGNIZER, as the kind is, else the
     bundled file.
-    kind: the metadata that it must have; AnyMetadata takes any.
+    kind: the metadata that it must have; ModelMetadata takes any.
     sha256: the checksum of the only file to accept, or empty for any; by default the variable with
     _SHA256 in its name.
 
@@ -74,7 +74,7 @@ def load(path: ModelSource, kind: type[M], sha256: str | None = None) -> ModelFi
     name, content = _origin(source.name, task), source.content
     metadata.verify_checksum(content, name)
     parsed = metadata.parse(metadata.read_pairs(content, name), name, kind)
-    pinned = variable(f"{_VARIABLES[parsed.task]}_SHA256") if sha256 is None else sha256
+    pinned = environment_variable(f"{_VARIABLES[parsed.task]}_SHA256") if sha256 is None else sha256
     file = ModelFile(source.name, content, parsed)
     if pinned and file.sha256 != pinned.lower():
         raise ModelError(
@@ -91,7 +91,7 @@ def read_file(
     path: by default what the task's variable names, else its bundled file. Raises ModelError if it
     can't be read.
     """
-    default = variable(_VARIABLES[task]) or _BUNDLED_FILES[task]
+    default = environment_variable(_VARIABLES[task]) or _BUNDLED_FILES[task]
     name = os.fspath(default if path is None else path)
     if not name:  # a script's unset variable, for example
         raise ModelError("'' is not a file name")

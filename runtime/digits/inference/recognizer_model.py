@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from digits.errors import ModelError
 from digits.inference.interface import (
     CROP_HEIGHT,
+    CROP_INK,
     CROP_MAX_WIDTH,
     CROP_MULTIPLE,
-    INK,
-    PAPER,
+    CROP_PAPER,
     RECOGNIZER,
 )
 from digits.inference.metadata import RecognizerMetadata
@@ -33,7 +33,7 @@ class RecognizerModel(Model[RecognizerMetadata]):
 
     def _check_outputs(self) -> None:
         size = CROP_HEIGHT, 2 * CROP_MULTIPLE
-        crops = [np.full(size, level, np.uint8) for level in (PAPER, INK)]
+        crops = [np.full(size, level, np.uint8) for level in (CROP_PAPER, CROP_INK)]
         rows = np.concatenate(self.log_probabilities(crops))
         probabilities = np.exp(np.minimum(rows, 1))  # of larger ones it might overflow
         if not are_probabilities(probabilities):
@@ -71,7 +71,7 @@ def padded(crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     Paper follows on their right.
     """
     width = max(map(_padded_width, crops))
-    batch = np.full((len(crops), 1, CROP_HEIGHT, width), PAPER, np.uint8)
+    batch = np.full((len(crops), 1, CROP_HEIGHT, width), CROP_PAPER, np.uint8)
     for [image], crop in zip(batch, crops, strict=True):
         image[:, : crop.shape[1]] = crop
     return batch

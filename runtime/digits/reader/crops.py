@@ -6,7 +6,13 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from digits.images.grey import Grey
-from digits.inference.interface import CROP_HEIGHT, CROP_MAX_WIDTH, CROP_MULTIPLE, INK, PAPER
+from digits.inference.interface import (
+    CROP_HEIGHT,
+    CROP_INK,
+    CROP_MAX_WIDTH,
+    CROP_MULTIPLE,
+    CROP_PAPER,
+)
 from digits.reader.detections import Floats, Mask
 
 _CELL, _CELLS = 6, 9  # pixels; and cells a side, of which the median is paper
@@ -79,7 +85,7 @@ class Region(NamedTuple):
         return np.asarray(sides[:, 0] * sides[:, 1])
 
 
-def around(boxes: Floats, are_digits: Mask, margins: Margins = MARGINS) -> Region:
+def region_of(boxes: Floats, are_digits: Mask, margins: Margins = MARGINS) -> Region:
     """The region around a number's symbols.
 
     boxes: float64 [n, 4], their left, top, right and bottom in the page's pixels.
@@ -101,7 +107,7 @@ def around(boxes: Floats, are_digits: Mask, margins: Margins = MARGINS) -> Regio
     )
 
 
-def inside(box: tuple[float, float, float, float]) -> Region:
+def region_of_box(box: tuple[float, float, float, float]) -> Region:
     """The region inside a box of a page: left, top, right and bottom."""
     left, top, right, bottom = box
     half = (bottom - top) / 2
@@ -142,8 +148,8 @@ def _pixels(first: float, last: float, size: int) -> slice:
     return slice(start, max(start + 1, min(size, int(last) + 1)))
 
 
-def normalised(crop: Grey) -> Grey:
-    """Dark or light ink on any paper, as ink of the level INK on paper of the level PAPER.
+def normalise_contrast(crop: Grey) -> Grey:
+    """Dark or light ink on any paper, as ink of CROP_INK on paper of CROP_PAPER.
 
     crop: uint8 [h, w], from `cut`.
 
@@ -156,7 +162,7 @@ def normalised(crop: Grey) -> Grey:
     counts = np.bincount(difference.ravel() + 255, minlength=511).cumsum()
     low, high = np.searchsorted(counts, np.array([_MIN_INK, 1 - _MIN_INK]) * crop.size) - 255
     contrast = max(high, -low, _MIN_CONTRAST)
-    scale = (INK - PAPER) / (contrast if high > -low else -contrast)
-    levels = np.rint(PAPER + scale * np.arange(-255, 256)).clip(0, 255)
+    scale = (CROP_INK - CROP_PAPER) / (contrast if high > -low else -contrast)
+    levels = np.rint(CROP_PAPER + scale * np.arange(-255, 256)).clip(0, 255)
     table: Grey = levels.astype(np.uint8)
     return np.take(table, difference + 255)

@@ -13,8 +13,8 @@ Box = tuple[float, float, float, float]  # left, top, right and bottom, in pixel
 Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-SAME = 0.5  # IoU of two boxes of one symbol; those of neighbours that touch share less
-DIGITS = 10  # the first of SYMBOLS; the others are signs
+NMS_IOU = 0.5  # IoU of two boxes of one symbol; those of neighbours that touch share less
+NUM_DIGITS = 10  # the first of SYMBOLS; the others are signs
 
 
 class Detections(NamedTuple):
@@ -46,7 +46,7 @@ class Detections(NamedTuple):
     @property
     def are_digits(self) -> Mask:
         """Whether each is rather a digit than a minus or a point."""
-        return np.asarray(self.symbols.argmax(1) < DIGITS)
+        return np.asarray(self.symbols.argmax(1) < NUM_DIGITS)
 
     @property
     def text(self) -> str:

@@ -15,7 +15,7 @@ from digits.images.grey import Grey
 from digits.reader import crops
 from digits.reader.crops import Region
 from digits.reader.ctc import BLANK
-from digits.reader.detections import DIGITS, Detections, Floats
+from digits.reader.detections import NUM_DIGITS, Detections, Floats
 from digits.reader.path import best_path
 
 # Crops to log probabilities: `RecognizerModel.log_probabilities`.
@@ -27,24 +27,25 @@ LOOKS = (0.0, 0.0, 0.0), (0.08, 0.08, 0.06), (-0.08, -0.08, -0.06), (0.05, -0.05
 _NEVER = -1e3  # log probability of what can't be
 
 
-class Views(NamedTuple):
+class NetworkOutputs(NamedTuple):
     """What the networks see of a number.
 
     detections: what may be its symbols.
     region: where the recognizer looks first.
-    outputs: float64 [looks, steps, 13], its log probabilities; steps may end with sure blanks.
+    log_probs: float64 [looks, steps, 13], of each symbol and blank; sure blanks may end them.
     second_opinion: float64 [0 or 1, steps, 13], likewise of another recognizer.
     """
 
     detections: Detections
     region: Region
-    outputs: Floats
+    log_probs: Floats
     second_opinion: Floats
 
     @property
     def absence(self) -> float:
         """The logarithm of the detector's probability that there is no digit."""
-        digits = np.exp(self.detections.symbols[:, :DIGITS]).sum(1) * self.detections.probabilities
+        are_digits = np.exp(self.detections.symbols[:, :NUM_DIGITS]).sum(1)
+        digits = are_digits * self.detections.probabilities
         return float(np.log1p(-digits.clip(0, 1 - 1e-12)).sum())
 
 
@@ -55,23 +56,23 @@ def number_region(detections: Detections) -> Region:
     """
     path = best_path(detections)
     are_digits = np.append(path.are_digits, np.zeros(len(detections.scores), bool))
-    return crops.around(np.concatenate([path.boxes, detections.boxes]), are_digits)
+    return crops.region_of(np.concatenate([path.boxes, detections.boxes]), are_digits)
 
 
 def look_at(
     numbers: Sequence[tuple[Grey, Detections, Region]],
     recognize: RecognizeFn,
     second_opinion: RecognizeFn | None = None,
-) -> list[Views]:
+) -> list[NetworkOutputs]:
     """What recognizers read of numbers, all at once.
 
     numbers: of each the page, uint8 [height, width], what may be its symbols, and its region.
     """
     looks = [crops.cut(page, look) for page, _, region in numbers for look in _looks_at(region)]
-    outputs = recognize([*map(crops.normalised, looks)])
+    outputs = recognize([*map(crops.normalise_contrast, looks)])
     others = second_opinion(looks[:: len(LOOKS)]) if second_opinion else []
     return [
-        Views(
+        NetworkOutputs(
             detections,
             region,
             stack(outputs[len(LOOKS) * n : len(LOOKS) * (n + 1)]),

@@ -18,7 +18,7 @@ from digits.inference.interface import (
     STRIDE,
 )
 from digits.reader.detections import (
-    SAME,
+    NMS_IOU,
     Detections,
     Floats,
     Integers,
@@ -87,7 +87,7 @@ class Level(NamedTuple):
         columns, rows = np.moveaxis(cells.clip(0, np.array(self.centres.shape[::-1]) - 1), -1, 0)
         shared, _ = overlaps(detections.boxes[:, None], self._boxes(rows, columns))
         # The first is the nearest, which counts if none of them is the same symbol.
-        best = np.where(shared > SAME, self.centres[rows, columns], -np.inf).argmax(1)
+        best = np.where(shared > NMS_IOU, self.centres[rows, columns], -np.inf).argmax(1)
         best_cells = np.arange(len(best)), best
         return self.detections(rows[best_cells], columns[best_cells])
 

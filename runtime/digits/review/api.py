@@ -18,7 +18,7 @@ from digits.errors import DigitsError
 from digits.images import documents
 from digits.images.picture import PAGE_MAX_SIDE
 from digits.review.items import LABEL_TEXT, ReviewItem
-from digits.tables import csv_row, plain_signs
+from digits.tables import csv_row, normalize_signs
 from digits.web.application import Application
 from digits.web.pages import Page
 from digits.web.requests import Refused, error_response
@@ -173,7 +173,7 @@ class Review(Application):
 
 
 def _label(request: Request) -> str:
-    return plain_signs(request.query_params.get("label", ""))
+    return normalize_signs(request.query_params.get("label", ""))
 
 
 def _text(label: str) -> str:

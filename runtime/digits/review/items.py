@@ -95,7 +95,7 @@ def load(
     is_folder = source.is_dir()
     items = dict[tuple[str, ...], ReviewItem | None]()  # by their cells; None: it has a label
     skipped = 0  # rows
-    for row in track(rows, len(rows), "reading", printed=False):
+    for row in track(rows, len(rows), "reading", has_output=False):
         try:
             item = ReviewItem(row["file"]) if is_folder else _item(source, row)
             cells = tuple(item.cells(labels.path.parent))

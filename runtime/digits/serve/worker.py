@@ -84,7 +84,7 @@ def start_worker(classifier: Classifier, limits: Limits) -> PictureWorker:
 
 
 def _make_answer(classifier: Classifier, max_pixels: int) -> Callable[[Upload], PictureResponse]:
-    _ = classifier.networks.second_opinion  # its 100 MB are none of a picture's
+    _ = classifier.models.second_opinion  # its 100 MB are none of a picture's
     return partial(answer, classifier, max_pixels)
 
 
@@ -142,4 +142,4 @@ def parse_query(query: str) -> tuple[Constraints, float | None]:
     if parameters.get("digits_only", False) is None:
         raise ValueError("digits_only must be true or false")
     values, max_errors = parameters.pop("list", None), parameters.pop("max_errors", None)
-    return Constraints(values=values, **parameters), max_errors
+    return Constraints(allowed=values, **parameters), max_errors

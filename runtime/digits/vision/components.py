@@ -129,7 +129,7 @@ def find_digit(ink: Ink, levels: Levels | None) -> Segment | None:
     """
     if levels is None:
         return None
-    mask = ink > levels.low
+    mask = ink > levels.floor
     # Bare paper around the ink only costs time; boxes are shifted back at the end.
     left, top, right, bottom = ink_box(mask) if mask.any() else (0, 0, 1, 1)
     left, top = max(left - 1, 0), max(top - 1, 0)
@@ -140,7 +140,7 @@ def find_digit(ink: Ink, levels: Levels | None) -> Segment | None:
     if not components.size:
         return None
     indices = _main(components, (left, top), ink.shape)
-    component = components.crop(indices, window, levels.edge)
+    component = components.crop(indices, window, levels.soft_edge)
     box = component.box.shift(left, top)
     if box.longer < _MIN_SIDE:
         return None

@@ -29,10 +29,10 @@ def test_errors_exact_pages_and_worst_pages(run: Run, pages: Path) -> None:
     code, out, err = run("eval", "--data", table, "--plot", ".")
     assert (code, err, Path("pages.png").exists()) == (0, "", True)
     lines = words(out)
-    assert {"data table.csv", "error_rate 0.2", "symbols 15", "missed 3", "exact 1"} < {*lines}
+    assert {"data table.csv", "error_rate 0.2", "symbols 15", "deletions 3", "exact 1"} < {*lines}
     assert lines[-4:] == [
         "worst",
-        "name text read missed wrong invented",
+        "name text read deletions substitutions insertions",
         "grey.png 30 2 0 0",
         "b.png -12.5/78 -12.5 8 1 0 0",
     ]

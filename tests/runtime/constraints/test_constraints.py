@@ -25,7 +25,7 @@ SIGNED = ["-5", "555-1234", "-1-2.5", "2026-11-28", "-.5", "5.", "1,25"]
         (Constraints(pattern=r"[-,]\d(?!5)\d*[^,]"), "-123 .12 -12-", "-1.5 -153 1.23 -1234."),
         (Constraints(check="luhn"), "18 0000", "1 0 19 1-8"),
         (Constraints(check="ean13"), "4006381333931", "18 40063813339310000000000000000"),
-        (Constraints(values=SIGNED), "-5 555-1234 -1-2.5 2026-11-28 -.5 5. 1.25", "5 1234 555"),
+        (Constraints(allowed=SIGNED), "-5 555-1234 -1-2.5 2026-11-28 -.5 5. 1.25", "5 1234 555"),
         (Constraints(range=(100, 999)), "100 999 0100 500.5", "99 1000 -500 99.9 999.01"),
         (Constraints(range=(-5, 12.5)), "-5 12.5 -0 .5 0", "-5.1 12.51 5. 1.2.3 1-2 --1"),
         (Constraints(range="0-9007199254740993"), "9007199254740993", "9007199254740994"),
@@ -47,8 +47,8 @@ def test_accepted_and_refused(constraints: Constraints, accepted: str, refused: 
         ({"pattern": "[]"}, "pattern: unterminated character set at position 0"),
         ({"pattern": "20O6"}, "pattern: 'O' is no digit, minus or point"),
         ({"range": (2, 1)}, "no number is from 2 to 1"),
-        ({"values": "123"}, "the numbers are a list of texts, not '123'"),
-        ({"values": []}, "there is no number"),
+        ({"allowed": "123"}, "the numbers are a list of texts, not '123'"),
+        ({"allowed": []}, "there is no number"),
         *(
             (impossible, "no number satisfies all of these constraints")
             for impossible in (
@@ -70,12 +70,12 @@ def test_malformed_and_impossible_constraints_are_refused(
     [
         (Constraints(length=6, pattern=r"\d*", range=(0, 1e6)), "123456", 1),
         (Constraints(check="luhn"), "18", 1 / 10),
-        (Constraints(values=[f"{number}" for number in range(500)]), "123", 400 / 1000),
-        (Constraints(values=["1-5", *map(str, range(20, 31))], digits_only=True), "1.5", 12 / 100),
+        (Constraints(allowed=[f"{number}" for number in range(500)]), "123", 400 / 1000),
+        (Constraints(allowed=["1-5", *map(str, range(20, 31))], digits_only=True), "1.5", 12 / 100),
     ],
 )
 def test_share_is_that_of_the_strictest(constraints: Constraints, text: str, share: float) -> None:
-    assert constraints.share(text) == pytest.approx(share)
+    assert constraints.chance_rate(text) == pytest.approx(share)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_what_is_no_range_is_refused(given: Any) -> None:
         Constraints(range=given)
 
 
-@pytest.mark.parametrize("arguments", [{"range": "0-223,305"}, {"values": ["1", "223,305"]}])
+@pytest.mark.parametrize("arguments", [{"range": "0-223,305"}, {"allowed": ["1", "223,305"]}])
 def test_comma_with_two_readings_is_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"223,305 may be 223305 or 223\.305"):
         Constraints(**arguments)

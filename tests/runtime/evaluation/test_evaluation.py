@@ -242,8 +242,8 @@ def test_file(file: Path) -> None:
     assert parse_max_errors(str(file), (None, None, False), Constraints(length=(6, 6))) == 0.25
     values = json.loads(file.read_text())
     assert {key: values[key] for key in BOUND._fields} == BOUND._asdict()
-    save(file, BOUND, FILES, Constraints(values=["8", "7"]))  # in any order
-    assert parse_max_errors(str(file), FILES, Constraints(values=["7", "8"])) == 0.25
+    save(file, BOUND, FILES, Constraints(allowed=["8", "7"]))  # in any order
+    assert parse_max_errors(str(file), FILES, Constraints(allowed=["7", "8"])) == 0.25
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_file(file: Path) -> None:
     [
         (
             FILES,
-            Constraints(values=["8", "7"]),
+            Constraints(allowed=["8", "7"]),
             "length 6, not --list <2 allowed numbers, CRC [0-9a-f]{8}>$",
         ),
         (FILES, Constraints(), "is for the constraints --length 6, not none$"),

@@ -9,7 +9,7 @@ from digits.forms.field import FieldReading, Symbols
 from digits.forms.form import Field, Form
 from digits.forms.revise import revise
 from digits.forms.rules import Roster
-from digits.reader.numbers import (
+from digits.reader.decode import (
     VIOLATION_RATE,
     NumberReading,
     likeliest,
@@ -42,7 +42,7 @@ def revised(form: Form, numbers: Iterable[NumberReading]) -> list[NumberReading]
     nothing = detections([], [])
     seen = views(steps("")), Symbols(nothing, nothing, nothing)
     readings = revise(form, [FieldReading(number, *seen) for number in numbers])
-    assert all((each.reason == "rule") <= each.number.is_disputed for each in readings)
+    assert all((each.reason == "rule") <= each.number.needs_review for each in readings)
     return [each.number for each in readings]
 
 
@@ -55,7 +55,7 @@ def make_form(names: Iterable[str], *rules: str | Roster) -> Form:
 
 def to_text(number: NumberReading) -> str:
     """Marked with a `?` if it isn't accepted."""
-    is_doubtful = number.probability < 0.99 or number.is_disputed
+    is_doubtful = number.probability < 0.99 or number.needs_review
     return f"{number.text}?" if number.satisfies and is_doubtful else number.text
 
 

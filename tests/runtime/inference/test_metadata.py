@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digits.errors import ModelError
-from digits.inference.metadata import AnyMetadata, ClassifierMetadata, add_metadata
+from digits.inference.metadata import ClassifierMetadata, ModelMetadata, add_metadata
 from digits.inference.model_file import ModelBytes, load
 from tests.onnx_files import (
     DETECTOR_METADATA,
@@ -20,7 +20,7 @@ from tests.onnx_files import (
 )
 
 
-def changed(about: AnyMetadata, **changes: Any) -> ModelBytes:
+def changed(about: ModelMetadata, **changes: Any) -> ModelBytes:
     """A file with other metadata and a valid checksum. Later metadata replace earlier ones."""
     raw = RAW if isinstance(about, ClassifierMetadata) else DETECTOR_RAW
     return ModelBytes("other.onnx", add_metadata(raw, replace(about, **changes)))
@@ -40,7 +40,7 @@ def test_metadata_survive_writing_and_reading() -> None:
     read = load(changed(METADATA, **changes), ClassifierMetadata).metadata
     assert asdict(read) == asdict(METADATA) | changes
     changes = {"centre_shift": -0.75, "validation_error": 1.25, "training_pages": 2_560_000}
-    detector = load(changed(DETECTOR_METADATA, **changes), AnyMetadata).metadata
+    detector = load(changed(DETECTOR_METADATA, **changes), ModelMetadata).metadata
     assert detector == replace(DETECTOR_METADATA, **changes)
 
 
@@ -68,6 +68,6 @@ def test_damaged_truncated_extended_and_random_files_are_refused(length: int, ta
         (RECOGNIZER_METADATA, {"task": "detector"}, "recognizer: it is a detector, for `digits re"),
     ],
 )
-def test_invalid_metadata(about: AnyMetadata, change: dict[str, Any], message: str) -> None:
+def test_invalid_metadata(about: ModelMetadata, change: dict[str, Any], message: str) -> None:
     with pytest.raises(ModelError, match=message):
         load(changed(about, **change), type(about))

@@ -13,7 +13,7 @@ from onnx import GraphProto
 from digits.errors import ModelError
 from digits.inference.classifier_model import ClassifierModel
 from digits.inference.detector_model import DetectorModel
-from digits.inference.metadata import AnyMetadata
+from digits.inference.metadata import ModelMetadata
 from digits.inference.model_file import (
     BUNDLED,
     BUNDLED_DETECTOR,
@@ -71,26 +71,26 @@ def test_other_inputs_and_outputs_are_refused(
     edit(model.graph)
     source = ModelBytes("it", as_detector(model.SerializeToString()))
     with pytest.raises(ModelError, match=f"^it: {reason}"):
-        open_model(load(source, AnyMetadata))
+        open_model(load(source, ModelMetadata))
     batch = ModelBytes("it", sealed(classifier("Flatten<axis = 0>")))  # all digits in one row
     with pytest.raises(ModelError, match=r"output should be probabilities, .* not .* \[1, 10\]"):
-        open_model(load(batch, AnyMetadata))
+        open_model(load(batch, ModelMetadata))
 
 
 @pytest.mark.parametrize(("kind", "variable", "name"), KINDS)
 def test_only_the_pinned_file_is_accepted(
     kind: Open, variable: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sha256 = load(name, AnyMetadata).sha256
+    sha256 = load(name, ModelMetadata).sha256
     mismatch = f"{name} is the wrong model: its SHA-256 is {sha256}, not {OTHER}"
     with pytest.raises(ModelError, match=mismatch):
         kind(sha256=OTHER)
     for _, other, _ in KINDS:
         monkeypatch.setenv(f"{other}_SHA256", sha256 if other != variable else OTHER)
-    for open in (kind, partial(load, name, AnyMetadata)):
+    for open in (kind, partial(load, name, ModelMetadata)):
         with pytest.raises(ModelError, match=mismatch):
             open()
         open(sha256=sha256.upper())  # an argument takes precedence
         open(sha256="")
     monkeypatch.setenv(f"{variable}_SHA256", sha256)
-    load(name, AnyMetadata)
+    load(name, ModelMetadata)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from digits.errors import ModelError
-from digits.inference.interface import CROP_HEIGHT, INK, PAPER
+from digits.inference.interface import CROP_HEIGHT, CROP_INK, CROP_PAPER
 from digits.inference.model_file import ModelBytes
 from digits.inference.recognizer_model import RecognizerModel, padded
 from tests.onnx_files import recognizer
@@ -28,10 +28,10 @@ def test_crops_say_the_same_alone_and_among_others() -> None:
 
 
 def test_batches_are_padded_with_paper_alone() -> None:
-    some = [np.full((CROP_HEIGHT, width), INK, np.uint8) for width in (16, 17, 33)]
+    some = [np.full((CROP_HEIGHT, width), CROP_INK, np.uint8) for width in (16, 17, 33)]
     batch = padded(some)
     assert batch.shape == (3, 1, CROP_HEIGHT, 48)
-    inked = [(row != PAPER).sum() for row in batch]
+    inked = [(row != CROP_PAPER).sum() for row in batch]
     assert inked == [CROP_HEIGHT * width for width in (16, 17, 33)]
 
 

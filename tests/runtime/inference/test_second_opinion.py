@@ -12,12 +12,12 @@ from digits.errors import ModelError
 from digits.images import picture
 from digits.inference.interface import SYMBOLS
 from digits.inference.second_opinion import SecondOpinion
-from digits.reader.crops import cut, inside
+from digits.reader.crops import cut, region_of_box
 from tests.onnx_files import second_opinion
 
 
 def test_symbols_are_kept_in_their_order(rapidocr: Path) -> None:
-    model = Classifier(second_opinion=True).networks.second_opinion
+    model = Classifier(second_opinion=True).models.second_opinion
     assert model
     black, white = (np.full((48, width), level, np.uint8) for width, level in ((17, 0), (64, 255)))
     for reader in (model, pickle.loads(pickle.dumps(model))):
@@ -51,5 +51,5 @@ def test_other_files_are_refused(rapidocr: Path, content: bytes) -> None:
 def test_installed_file_reads_a_digit(pictures: list[Path]) -> None:
     page = picture.load(pictures[7]).pixels
     height, width = page.shape
-    [rows] = SecondOpinion().log_probabilities([cut(page, inside((0, 0, width, height)))])
+    [rows] = SecondOpinion().log_probabilities([cut(page, region_of_box((0, 0, width, height)))])
     assert {*rows.argmax(1)} == {7, len(SYMBOLS)}

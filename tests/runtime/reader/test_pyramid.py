@@ -7,7 +7,7 @@ from PIL import Image
 
 from digits.inference.detector_model import DetectorModel
 from digits.inference.interface import MAX_DIGIT_HEIGHT
-from digits.reader.page import read_symbols, suppress
+from digits.reader.detect import non_max_suppression, read_symbols
 from digits.reader.pyramid import detect
 from tests.drawings import Maps, Network, row_of, text_of
 
@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "page.jpg"
 def test_one_look_is_at_the_scale_of_the_digits(height: float) -> None:
     shape = 700, 1000
     network = Network(row_of("123", 40, 40, height), shape)
-    assert len(suppress(detect(np.full(shape, 255, np.uint8), network)).scores) == 3
+    assert len(non_max_suppression(detect(np.full(shape, 255, np.uint8), network)).scores) == 3
     heights = sorted(height * (rows - 32) / shape[0] for rows, _ in network.shapes)
     assert all(larger > 1.15 * smaller for smaller, larger in pairwise(heights))
     assert any(min(20, 1.9 * height) <= size <= 44 for size in heights)
@@ -29,7 +29,7 @@ def test_small_digits_of_a_large_page_are_looked_for() -> None:
     shape = 2048, 1448
     faint = [symbol._replace(score=-1.0) for symbol in row_of("888888", 20, 900, 260)]
     network = Network(row_of("20680", 400, 400, 16) + faint, shape)
-    detections = suppress(detect(np.full(shape, 255, np.uint8), network))
+    detections = non_max_suppression(detect(np.full(shape, 255, np.uint8), network))
     assert (detections.scores > 0).sum() == 5
     assert network.shapes[-1][0] > 2000
 
@@ -45,7 +45,7 @@ def test_agreement_of_looks_counts() -> None:
         network.drawn = drawn if page.shape == (232, 332) else drawn[:1]
         return network(page)
 
-    detections = suppress(detect(np.full(shape, 255, np.uint8), maps))
+    detections = non_max_suppression(detect(np.full(shape, 255, np.uint8), maps))
     assert detections.symbols.argmax(1).tolist() == [1, 2]
     assert detections.scores[0] > detections.scores[1] + 2
 

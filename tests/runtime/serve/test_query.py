@@ -20,7 +20,7 @@ KNOWN = "length, pattern, check, range, list, digits_only, max_errors"
     [
         ("length=5-8", Constraints(length=(5, 8)), None),
         ("pattern=4%5Cd%2B&check=mod11", Constraints(pattern=r"4\d+", check="mod11"), None),
-        ("list=4718+9999%0A1.5,12", Constraints(values=["4718", "9999", "1.5", "12"]), None),
+        ("list=4718+9999%0A1.5,12", Constraints(allowed=["4718", "9999", "1.5", "12"]), None),
         ("range=-9.5-4000", Constraints(range=(-9.5, 4000)), None),
         ("digits_only=YES&max_errors=1e-9&check=", Constraints(digits_only=True), 1e-9),
     ],
@@ -31,7 +31,7 @@ def test_query_is_parsed(query: str, constraints: Constraints, max_errors: float
 
 def test_answer_is_that_of_classifier(client: TestClient, classifier: Classifier) -> None:
     answer = client.post("/read?list=7+9&max_errors=50%25", content=TWO)
-    reading = classifier.read(TWO, Constraints(values=["7", "9"]), 0.5)
+    reading = classifier.read(TWO, Constraints(allowed=["7", "9"]), 0.5)
     assert answer.json() == json.loads(to_json(reading.to_dict("")))
 
 

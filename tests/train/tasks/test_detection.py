@@ -102,11 +102,13 @@ def test_bars_are_found_and_told_apart(run: Run, monkeypatch: Patch) -> None:
     rows = list(csv.DictReader((folder / "metrics.csv").open()))
     assert ",".join(rows[0]) == (
         "number,train_loss,validation_loss,validation_accuracy,validation_errors,"
-        "validation_missed,validation_invented,validation_wrong,seconds,images_per_second"
+        "validation_deletions,validation_insertions,validation_substitutions,seconds,images_per_second"
     )
     assert [row["number"] for row in rows] == ["40", "80"]
     summary = json.loads((folder / "run.json").read_text())
-    counts = [summary[f"validation_{name}"] for name in ("missed", "invented", "wrong")]
+    counts = [
+        summary[f"validation_{name}"] for name in ("deletions", "insertions", "substitutions")
+    ]
     assert summary["validation_errors"] == sum(counts) / summary["validation_symbols"] < 0.1
     about = checkpoint.load(folder / "checkpoint.safetensors").provenance
     assert (about.training_digits, about.progress) == (800, 80)

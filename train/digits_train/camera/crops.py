@@ -100,7 +100,7 @@ class _Cutter:
 
     def _shares_in_window(self, boxes: Floats) -> Floats:
         down, across = self.window.ink.shape
-        return crops.inside((0, 0, across, down)).visible_shares(boxes)
+        return crops.region_of_box((0, 0, across, down)).visible_shares(boxes)
 
     def _with_texts(self, regions: Iterable[Region]) -> Iterator[tuple[Region, str]]:
         """The regions of which nobody doubts what they say."""
@@ -202,7 +202,7 @@ class _Cutter:
         """A region around boxes, with random room."""
         random, ranges = self.random, self.ranges.crop
         rooms = [log_uniform(random, *limits) for limits in 2 * (ranges.beside, ranges.over)]
-        region = crops.around(boxes, are_digits, Margins(*rooms))
+        region = crops.region_of(boxes, are_digits, Margins(*rooms))
         return region._replace(slope=region.slope + random.normal(0, ranges.unlevel))
 
     def _box_anywhere(self) -> Box:

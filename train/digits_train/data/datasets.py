@@ -7,7 +7,7 @@ from typing import get_args
 
 import numpy as np
 
-from digits.data.image_folder import Digit, checksum, has_pictures, read_pictures, unique
+from digits.data.image_folder import LabelledPicture, checksum, has_pictures, read_pictures, unique
 from digits.data.split import Split, SplitName, Splits
 from digits.data.table import OnError
 from digits.errors import DataError, DigitsError
@@ -105,7 +105,7 @@ def verify_checksums(dataset: Dataset, expected: dict[str, str], data: Path | No
         )
 
 
-def _split(digits: Sequence[Digit], *names: SplitName) -> Split:
+def _split(digits: Sequence[LabelledPicture], *names: SplitName) -> Split:
     members = [digit for digit in digits if digit.split in names]
     frames = np.array([digit.frame for digit in members], np.uint8).reshape(-1, 28, 28)
     return Split(frames, np.array([digit.label for digit in members], np.uint8))

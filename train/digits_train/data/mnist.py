@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from digits.data.split import Split, SplitName, Splits
 from digits.errors import DataError, reporting
 from digits.files import write_all
-from digits.system import variable
+from digits.system import environment_variable
 from digits.terminal import print_stderr
 from digits_train import fetch
 
@@ -73,7 +73,7 @@ def _files(data: Path | None) -> dict[str, bytes]:
             " it, name a CSV file with the columns file and digit instead, or put MNIST's files"
             " there; it has no",
         )
-    if folder := variable("DIGITS_DATA"):
+    if folder := environment_variable("DIGITS_DATA"):
         return _read_folder(Path(folder), f"{folder} ($DIGITS_DATA) is missing, or has no")
     cache, failures = fetch.cache_folder(), list[str]()
     for source in ("", *fetch.SOURCES):  # first what was downloaded before

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import Dataset
 
 from digits.inference.recognizer_model import padded
-from digits.reader.crops import normalised
+from digits.reader.crops import normalise_contrast
 from digits_train.camera.crops import Crop, draw_crops, vary
 from digits_train.camera.materials import Materials
 from digits_train.data.loader import Batch, compose_ahead
@@ -71,5 +71,5 @@ class RecognizerBatches(Dataset[list[TextBatch]]):
 
 
 def to_batch(crops: Sequence[Crop]) -> TextBatch:
-    inputs = torch.from_numpy(padded([normalised(crop.pixels) for crop in crops]))
+    inputs = torch.from_numpy(padded([normalise_contrast(crop.pixels) for crop in crops]))
     return Batch(inputs, [crop.text for crop in crops], len(crops))

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from torch import Tensor, nn
 from torch.nn.functional import ctc_loss, log_softmax, relu
 
-from digits.inference.interface import INK, PAPER, RECOGNIZER, SYMBOLS
+from digits.inference.interface import CROP_INK, CROP_PAPER, RECOGNIZER, SYMBOLS
 from digits_train.camera.presets import REAL_PAPER
 from digits_train.distributed import trainer_threads
 from digits_train.models.network import BaseNetwork, ConvBlock
@@ -96,7 +96,7 @@ class Recognizer(RecognizerNetwork):
         self.symbols = nn.Conv2d(128, len(SYMBOLS) + 1, 1)
 
     def forward(self, crops: Tensor) -> Tensor:
-        levels = (crops.float() - PAPER) / (INK - PAPER)
+        levels = (crops.float() - CROP_PAPER) / (CROP_INK - CROP_PAPER)
         columns = self.context(relu(self.flatten(self.features(levels))))
         scores = self.symbols(columns)[:, :, 0].transpose(1, 2)
         return log_softmax(scores.float(), 2)

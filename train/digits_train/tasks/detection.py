@@ -67,7 +67,7 @@ class Detection(StreamTask[DetectorRecipe, Any]):
 
         windows = self._held_out(self.recipe.final_validation)
         figures, result, matches = self._evaluate(model, windows)
-        names = ("symbols", "missed", "invented", "wrong")
+        names = ("symbols", "deletions", "insertions", "substitutions")
         counts = {f"validation_{name}": getattr(result, name) for name in names}
         plots.confusion(folder / "confusion.png", "validation windows", confusion_matrix(matches))
         plots.crops(folder / "mistakes.png", "validation windows", matches)
@@ -107,10 +107,10 @@ class Detection(StreamTask[DetectorRecipe, Any]):
         total = max(result.symbols, 1)
         figures = {
             "validation_loss": sum(losses) / len(losses),
-            "validation_accuracy": 1 - (result.missed + result.wrong) / total,
+            "validation_accuracy": 1 - (result.deletions + result.substitutions) / total,
             "validation_errors": result.errors / total,  # of a bad detector more than 1
         }
-        kinds = ("missed", "invented", "wrong")
+        kinds = ("deletions", "insertions", "substitutions")
         figures |= {f"validation_{kind}": getattr(result, kind) / total for kind in kinds}
         return figures, result, matches
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from digits.reader.symbols import symbol_boxes, symbol_probabilities
+from digits.reader.boxes import symbol_boxes, symbol_probabilities
 from tests.drawings import steps, views
 
 

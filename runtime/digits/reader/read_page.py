@@ -12,23 +12,23 @@ from digits.inference.interface import SYMBOLS
 from digits.inference.models import Models
 from digits.prediction import Number, Reading, Reason, Symbol
 from digits.reader import crops
+from digits.reader.boxes import symbol_boxes, symbol_probabilities
+from digits.reader.decode import Calibration, NumberReading, read_number
+from digits.reader.detect import find_columns, find_symbols
 from digits.reader.detections import Box, Detections
-from digits.reader.looks import RecognizeFn, Views, look_at, number_region
-from digits.reader.numbers import Calibration, NumberReading, read_number
-from digits.reader.page import find_columns, find_symbols
+from digits.reader.looks import NetworkOutputs, RecognizeFn, look_at, number_region
 from digits.reader.pyramid import MapsFn
-from digits.reader.symbols import symbol_boxes, symbol_probabilities
 
 
 def read_numbers(
-    networks: Models, page: GreyImage, constraints: Constraints, max_errors: float
+    models: Models, page: GreyImage, constraints: Constraints, max_errors: float
 ) -> Reading:
     """Read all numbers of a page that was loaded with PAGE_MAX_SIDE; see `Classifier.read`."""
     lines: list[tuple[Number, ...]] = []
-    calibration, second = Calibration.load(networks), networks.second_opinion
+    calibration, second = Calibration.load(models), models.second_opinion
     for line in find_numbers(
-        networks.detector.maps,
-        networks.recognizer.log_probabilities,
+        models.detector.maps,
+        models.recognizer.log_probabilities,
         page.pixels,
         second.log_probabilities if second else None,
     ):
@@ -46,7 +46,7 @@ def read_numbers(
 
 def find_numbers(
     maps: MapsFn, recognize: RecognizeFn, page: Grey, second_opinion: RecognizeFn | None = None
-) -> list[list[Views]]:
+) -> list[list[NetworkOutputs]]:
     """What the networks see of the numbers in each line that has a digit.
 
     page: uint8 [height, width].
@@ -63,9 +63,9 @@ def _only_digit(detections: Detections, page: Grey) -> tuple[Detections, crops.R
     """The likeliest digit and its region; without any, all of the page, as of a tight crop."""
     digits = detections.select(detections.are_digits)
     if not len(digits.scores):
-        return digits, crops.inside((0, 0, page.shape[1], page.shape[0]))
+        return digits, crops.region_of_box((0, 0, page.shape[1], page.shape[0]))
     likeliest = digits.select(np.array([digits.scores.argmax()]))
-    return likeliest, crops.around(likeliest.boxes, np.ones(1, bool))
+    return likeliest, crops.region_of(likeliest.boxes, np.ones(1, bool))
 
 
 def to_number(
@@ -83,7 +83,7 @@ def to_number(
     reason: Reason = "" if reading.probability >= 1 - max_errors else "unsure"
     if not reading.satisfies:
         reason = "constraints"
-    elif reading.is_disputed:
+    elif reading.needs_review:
         reason = "doubt"
     line, column = position
     return Number(

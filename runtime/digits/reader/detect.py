@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from digits.images.grey import Grey
+from digits.inference.interface import SYMBOLS
 from digits.reader.detections import (
-    DIGITS,
-    SAME,
+    NMS_IOU,
+    NUM_DIGITS,
     Box,
     Detections,
     Floats,
@@ -40,10 +41,10 @@ def read_symbols(page: Grey, maps: MapsFn) -> Columns:
 
 def find_symbols(page: Grey, maps: MapsFn, height: float | None = None) -> Detections:
     """The places of a page where a symbol may be; arguments as for `pyramid.detect`."""
-    return drop_contained(suppress(detect(page, maps, height)))
+    return resolve_nested(non_max_suppression(detect(page, maps, height)))
 
 
-def suppress(detections: Detections) -> Detections:
+def non_max_suppression(detections: Detections) -> Detections:
     """Keep the surest of those that overlap much, whatever their symbols, from left to right.
 
     Non-maximum suppression: what overlaps less stays, as an alternative.
@@ -55,17 +56,17 @@ def suppress(detections: Detections) -> Detections:
         keep[index] = candidates[index]
         if keep[index]:
             shared, _ = overlaps(detections.boxes[index], detections.boxes[near[index]])
-            candidates[near[index]] &= shared <= SAME
+            candidates[near[index]] &= shared <= NMS_IOU
     return detections.select(keep)
 
 
-def drop_contained(detections: Detections) -> Detections:
+def resolve_nested(detections: Detections) -> Detections:
     """Decide between a digit and much smaller ones inside it: those with the larger sum stay.
 
     The detector may see a large digit in a page's textures, or small ones in a large one's loops.
     They would be in different lines, so no path through a line can choose between them.
 
-    detections: from `suppress`, in its order.
+    detections: from `non_max_suppression`, in its order.
     """
     near = detections.slices(detections.boxes[:, 0], detections.boxes[:, 2])
     digits, heights = detections.are_digits, detections.heights
@@ -98,7 +99,9 @@ class SingleDigitVote(NamedTuple):
     box: Box | None
 
 
-UNDECIDED = SingleDigitVote(np.full(DIGITS, 1 / (DIGITS + 1)), 0.0, 1 / (DIGITS + 1), None)
+UNDECIDED = SingleDigitVote(
+    np.full(NUM_DIGITS, 1 / (NUM_DIGITS + 1)), 0.0, 1 / (NUM_DIGITS + 1), None
+)
 
 
 def single_digit_vote(detections: Detections) -> SingleDigitVote:
@@ -111,7 +114,7 @@ def single_digit_vote(detections: Detections) -> SingleDigitVote:
     detections: sorted from left to right.
     """
     digits = detections.select(detections.are_digits)
-    unreported = np.full(DIGITS, math.exp(MIN_SCORE) / DIGITS)
+    unreported = np.full(NUM_DIGITS, math.exp(MIN_SCORE) / NUM_DIGITS)
     if not len(digits.scores):
         box, weights = None, np.array([*unreported, 0, 1])
     else:
@@ -121,18 +124,18 @@ def single_digit_vote(detections: Detections) -> SingleDigitVote:
         box = digits.boxes[surest]
         shares = np.maximum(overlaps(box, digits.boxes)[1], overlaps(digits.boxes, box)[1])
         ratios = np.abs(np.log(digits.heights / digits.heights[surest]))
-        is_other = (shares < SAME) & (ratios <= math.log(MUCH_LARGER))
+        is_other = (shares < NMS_IOU) & (ratios <= math.log(MUCH_LARGER))
         symbols = odds[surest] * np.exp(digits.symbols[surest])
         is_near = nearest_digits(detections, box[None]) == 0
-        minus_scores = detections.scores + detections.symbols[:, DIGITS]  # the first of the signs
+        minus_scores = detections.scores + detections.symbols[:, SYMBOLS.index("-")]
         minus_scores = minus_scores[is_near & (detections.centres[:, 0] < box[0])]
         minus_odds = np.exp(minus_scores.clip(-_MAX_LOG_ODDS, _MAX_LOG_ODDS))
         several = odds[surest] * max(odds[is_other].max(initial=0), minus_odds.max(initial=0))
-        none = 1 + symbols[DIGITS:].sum()
-        weights = np.array([*(symbols[:DIGITS] + unreported), several, none])
+        none = 1 + symbols[NUM_DIGITS:].sum()
+        weights = np.array([*(symbols[:NUM_DIGITS] + unreported), several, none])
     weights /= weights.sum()
     sides = None if box is None else tuple(box.tolist())
-    return SingleDigitVote(weights[:DIGITS], float(weights[-2]), float(weights[-1]), sides)
+    return SingleDigitVote(weights[:NUM_DIGITS], float(weights[-2]), float(weights[-1]), sides)
 
 
 def find_columns(detections: Detections) -> Columns:

@@ -12,7 +12,7 @@ from digits.errors import ModelError
 from digits.inference.models import Models
 from digits.reader import ctc, lattice
 from digits.reader.detections import Floats
-from digits.reader.looks import LOOKS, Views, stack
+from digits.reader.looks import LOOKS, NetworkOutputs, stack
 
 # The share of numbers that break the constraints that they should satisfy: slips of the pen, and
 # other things on the page. With 0, an allowed number would be found in every scribble.
@@ -40,17 +40,17 @@ class Calibration(NamedTuple):
     second_opinion_weight: float = 0.0
 
     @classmethod
-    def load(cls, networks: Models) -> "Calibration":
+    def load(cls, models: Models) -> "Calibration":
         """The calibration in the recognizer's file, for the recognizers that are asked.
 
         Raises ModelError if the file has none for a second opinion.
         """
-        metadata = networks.recognizer.metadata
-        if networks.second_opinion is None:
+        metadata = models.recognizer.metadata
+        if models.second_opinion is None:
             return cls(metadata.number_temperature, metadata.number_shift)
         if not metadata.second_opinion_weight:
             raise ModelError(
-                f"{networks.recognizer.name} was exported without a second opinion: export it again"
+                f"{models.recognizer.name} was exported without a second opinion: export it again"
                 ' where "digits[ocr]" is installed'
             )
         return cls(
@@ -75,7 +75,7 @@ class NumberReading(NamedTuple):
     unconstrained_texts: those of the likeliest texts, whether or not they satisfy the constraints;
         the empty text means no number.
     satisfies: whether the text satisfies the constraints.
-    is_disputed: whether a person has to look at it in any case.
+    needs_review: whether a person has to look at it in any case.
     """
 
     text: str
@@ -83,7 +83,7 @@ class NumberReading(NamedTuple):
     texts: Mapping[str, float]
     unconstrained_texts: Mapping[str, float]
     satisfies: bool = True
-    is_disputed: bool = False
+    needs_review: bool = False
 
     @property
     def unconstrained(self) -> str:
@@ -96,23 +96,25 @@ class NumberReading(NamedTuple):
         return likeliest({text: p for text, p in self.texts.items() if text != self.text})
 
 
-def read_number(views: Views, constraints: Constraints, calibration: Calibration) -> NumberReading:
+def read_number(
+    views: NetworkOutputs, constraints: Constraints, calibration: Calibration
+) -> NumberReading:
     """Read a number, or the likeliest one that satisfies constraints.
 
     With constraints, texts that break them count, too, but only as far as people break constraints
     and such a text arises by chance (Bayes' rule).
     """
-    beam = _CONSTRAINED_BEAM if constraints else _BEAM
+    beam = _BEAM if constraints.is_empty else _CONSTRAINED_BEAM
     scores = score_texts(views, constraints.digits_only, beam)
     shares = scores.shares(calibration.second_opinion_weight)
     blank = shares[""]
     numbers = {text: share for text, share in shares.items() if text}
     satisfying = numbers
-    if constraints:
+    if not constraints.is_empty:
         satisfying = {text: p for text, p in numbers.items() if constraints.accepts(text)}
     unconstrained_texts = _calibrated(shares, 1.0, calibration)
     text, satisfied = likeliest(satisfying), sum(satisfying.values())
-    violation_rate = VIOLATION_RATE * constraints.share(text) if text else 1.0
+    violation_rate = VIOLATION_RATE * constraints.chance_rate(text) if text else 1.0
     violating = violation_rate * max(1 - blank - satisfied, 0.0)
     total = satisfied + violating + blank
     if 2 * blank > total:
@@ -120,8 +122,8 @@ def read_number(views: Views, constraints: Constraints, calibration: Calibration
     if not text or satisfied <= violating:
         return NumberReading(likeliest(numbers), 0.0, {}, unconstrained_texts, False)
     texts = _calibrated(satisfying, total, calibration)
-    is_disputed = not views.region.fits_in_crop or _has_two_values(text, constraints)
-    return NumberReading(text, texts[text], texts, unconstrained_texts, True, is_disputed)
+    needs_review = not views.region.fits_in_crop or _has_two_values(text, constraints)
+    return NumberReading(text, texts[text], texts, unconstrained_texts, True, needs_review)
 
 
 def _has_two_values(text: str, constraints: Constraints) -> bool:
@@ -130,7 +132,7 @@ def _has_two_values(text: str, constraints: Constraints) -> bool:
     So may one of two points, where nothing says what they are.
     """
     if text.count(".") > 1:
-        return not constraints
+        return constraints.is_empty
     is_either = re.fullmatch(r"-?[1-9][0-9]{0,2}\.[0-9]{3}", text)
     return bool(is_either) and constraints.accepts(text.replace(".", ""))
 
@@ -167,13 +169,13 @@ class TextScores(NamedTuple):
         return dict(zip(self.texts, shares.tolist(), strict=True))
 
 
-def score_texts(views: Views, digits_only: bool = False, beam: int = _BEAM) -> TextScores:
+def score_texts(views: NetworkOutputs, digits_only: bool = False, beam: int = _BEAM) -> TextScores:
     """Score the likely texts of a number.
 
     digits_only: whether minus signs and points are nothing.
     beam: how many texts each look is asked for.
     """
-    outputs = stack([*map(ctc.without_pauses, views.outputs)])
+    outputs = stack([*map(ctc.without_pauses, views.log_probs)])
     second_opinion = stack([*map(ctc.without_pauses, views.second_opinion)])
     candidates = {"", *lattice.likely_texts(views.detections, beam)}
     for output in (*outputs, *second_opinion):

@@ -8,7 +8,7 @@ import pytest
 
 from digits import Constraints
 from digits.reader import crops
-from digits.reader.numbers import Calibration, canonical, read_number, score_texts
+from digits.reader.decode import Calibration, canonical, read_number, score_texts
 from tests.drawings import EVEN, steps, views
 
 SURE, EITHER = {"7": 0.99, "1": 0.009}, {"7": 0.6, "1": 0.39}
@@ -40,7 +40,7 @@ def test_second_opinion_counts_by_its_weight() -> None:
 
 
 @pytest.mark.parametrize("scores", [(), (-3.0, -2.0), (0.0,)])
-@pytest.mark.parametrize("constraints", [{}, {"length": 1}, {"values": ["0"]}, {"pattern": "0"}])
+@pytest.mark.parametrize("constraints", [{}, {"length": 1}, {"allowed": ["0"]}, {"pattern": "0"}])
 def test_no_number_is_sure_where_the_detector_sees_none(
     scores: tuple[float, ...], constraints: dict[str, Any]
 ) -> None:
@@ -86,7 +86,7 @@ def test_what_satisfies_nothing_is_unreadable(look: np.ndarray) -> None:
 def test_a_list_is_stronger_evidence_than_a_pattern() -> None:
     """A reading with an unlikely digit is believed if few other numbers are allowed."""
     number_views = views(steps("123456", {"7": 0.996, "1": 0.003}), scores=[9.0] * 7)
-    in_list = read_number(number_views, Constraints(values=["1234561"]), EVEN)
+    in_list = read_number(number_views, Constraints(allowed=["1234561"]), EVEN)
     matching = read_number(number_views, Constraints(pattern="1234561"), EVEN)
     assert in_list.probability > 0.95  # 3 in 1,000, and 1 % in 70 read so by a slip of the pen
     assert matching.probability == 0  # 3 in 1,000, but 1 % of numbers break their constraints
@@ -114,9 +114,9 @@ def test_signs_that_close_an_amount_are_no_part_of_it(text: str, number: str) ->
 
 
 def test_what_is_longer_than_a_crop_is_for_review() -> None:
-    long = views(steps("1234"))._replace(region=crops.inside((0.0, 0.0, 2500.0, 40.0)))
-    assert read_number(long, FREE, EVEN).is_disputed
-    assert not read_number(views(steps("1234")), FREE, EVEN).is_disputed
+    long = views(steps("1234"))._replace(region=crops.region_of_box((0.0, 0.0, 2500.0, 40.0)))
+    assert read_number(long, FREE, EVEN).needs_review
+    assert not read_number(views(steps("1234")), FREE, EVEN).needs_review
 
 
 def test_certainty_is_calibrated() -> None:

@@ -4,18 +4,18 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from digits.alignment import INVENTED, align
+from digits.alignment import UNMATCHED, align
 from digits.inference.interface import CROP_HEIGHT, SYMBOLS
 from digits.reader import ctc
 from digits.reader.crops import MARGINS
 from digits.reader.detections import Box, Floats
-from digits.reader.looks import Views
+from digits.reader.looks import NetworkOutputs
 
 _STEP = 4  # pixels of a crop to a step of the recognizer
 _MIN_PROBABILITY = 0.01  # probability of a text that tells of alternatives
 
 
-def symbol_boxes(text: str, views: Views) -> list[Box]:
+def symbol_boxes(text: str, views: NetworkOutputs) -> list[Box]:
     """A box for each symbol of a text: the detector's; where it overlooks one, as high as a digit.
 
     The recognizer says where a symbol is: between the middles of its neighbours.
@@ -23,7 +23,7 @@ def symbol_boxes(text: str, views: Views) -> list[Box]:
     region = views.region
     height = (region.bottom - region.top) / (1 + MARGINS.above + MARGINS.below)
     pixels = _STEP * (region.bottom - region.top) / CROP_HEIGHT  # of the page, a step
-    middles = region.left + pixels * ctc.align(views.outputs[0], text)
+    middles = region.left + pixels * ctc.align(views.log_probs[0], text)
     edges = [region.left, *((middles[1:] + middles[:-1]) / 2).tolist(), region.right]
     boxes = list[Box]()
     for n, (symbol, x) in enumerate(zip(text, middles.tolist(), strict=True)):
@@ -50,6 +50,6 @@ def symbol_probabilities(text: str, texts: Mapping[str, float]) -> Floats:
     for other, probability in texts.items():
         if probability > _MIN_PROBABILITY or other == text:
             for symbol, partner in zip(other, align(other, text).partners, strict=True):
-                if partner != INVENTED:
+                if partner != UNMATCHED:
                     table[partner, SYMBOLS.index(symbol)] += probability
     return table

@@ -9,7 +9,7 @@ import pytest
 
 import digits
 from digits.reader.looks import RecognizeFn
-from digits.reader.reading import find_numbers
+from digits.reader.read_page import find_numbers
 from tests.conftest import Patch
 from tests.drawings import Network, row_of, show, steps
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from digits.inference.interface import SYMBOLS
+from digits.reader.detect import find_columns, find_symbols, read_symbols, single_digit_vote
 from digits.reader.detections import concatenate
 from digits.reader.lines import text_lines
-from digits.reader.page import find_columns, find_symbols, read_symbols, single_digit_vote
 from tests.drawings import Box, Drawn, Network, detections, row_of, text_of
 
 SHAPE = 600, 800
