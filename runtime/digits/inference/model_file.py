@@ -4,7 +4,7 @@ import hashlib
 import os
 from typing import Generic, NamedTuple
 
-from digits.errors import ModelError, reporting
+from digits.errors import ModelError
 from digits.inference import metadata
 from digits.inference.metadata import M, NetworkTask
 from digits.system import environment_variable
@@ -95,16 +95,19 @@ def read_file(
     name = os.fspath(default if path is None else path)
     if not name:  # a script's unset variable, for example
         raise ModelError("'' is not a file name")
-    with reporting(f"read {name}", ModelError):
-        if not os.path.exists(name):
-            raise ModelError(f"{_origin(name, task)}: no such model")
-        if not os.path.isfile(name):
-            hint = "name one, or make one with `digits export`"
-            raise ModelError(f"{_origin(name, task)} is no ONNX file: {hint}")
-        if os.path.getsize(name) > _MAX_BYTES:
-            raise ModelError(f"{name} is larger than any model that digits makes")
+    if not os.path.exists(name):
+        raise ModelError(f"{_origin(name, task)}: no such model")
+    if not os.path.isfile(name):
+        hint = "name one, or make one with `digits export`"
+        raise ModelError(f"{_origin(name, task)} is no ONNX file: {hint}")
+    try:
         with open(name, "rb") as file:
-            return ModelBytes(name, file.read())
+            content = file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise ModelError(f"can't read {name}: {error.strerror}") from error
+    if len(content) > _MAX_BYTES:
+        raise ModelError(f"{name} is larger than any model that digits makes")
+    return ModelBytes(name, content)
 
 
 def _origin(name: str, task: NetworkTask) -> str:

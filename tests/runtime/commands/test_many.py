@@ -113,7 +113,6 @@ def test_networks_that_fit_are_taken(run: Run, pictures: list[Path]) -> None:
 
 
 ALL = ["[1].png", "a.JPG", "b.png", "c.webp"]
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(100_000)
 
 
 @pytest.fixture
