@@ -63,7 +63,7 @@ def review() -> None:
         phone = shot_of(PHONE, ready, "review", str(folder), "-o", labels)
         shutil.copy(HERE / "page.jpg", folder)
         results = ResultsFile(folder / "results.csv", Reading.COLUMNS)
-        results.append(Csv().lines("page.jpg", Classifier().read(folder / "page.jpg"), True))
+        results.append(Csv().lines("page.jpg", Classifier().read(folder / "page.jpg")))
         desktop = shot_of(DESKTOP, ready, "review", str(folder / "results.csv"))
     save(phone, desktop, "review.png", colours=64)
 

@@ -8,8 +8,8 @@ import typer
 
 from digits import tables
 from digits.commands import options
+from digits.commands.modes import ModelPaths
 from digits.commands.results import ResultsFile
-from digits.commands.tasks import ClassifierOptions
 from digits.review.api import Review
 from digits.review.items import has_numbers, load, read_rows
 from digits.web import server
@@ -35,8 +35,8 @@ def review(
 ) -> None:
     """Show what is worth a look, the least sure first, and store what you say it is.
 
-    SOURCE is a folder of pictures of single digits, or a CSV of `digits predict` or `read`, or
-    the review.csv of `digits watch --keep`. Run again, it goes on where it stopped. `digits train
+    SOURCE is a folder of pictures of single digits, or a CSV of `digits predict` or `read`.
+    Run again, it goes on where it stopped. `digits train
     --data` reads the labels. In a CSV of `digits read --fields`, it corrects the fields, too.
     """
     path = output or source.parent / "labels.csv"
@@ -55,7 +55,7 @@ def review(
     else:
         columns, rows = ("file", "digit"), read_rows(source)
     with closing(ResultsFile(path, columns, key_columns=len(columns) - 1)) as labels:
-        classifier = ClassifierOptions(model).open(reads_numbers=False)
+        classifier = ModelPaths(model).open(reads_numbers=False)
         if has_sheets:
             items, labelled_before = load_fields(source, classifier.networks.detector)
         else:
