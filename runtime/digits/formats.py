@@ -8,8 +8,8 @@ from digits.text import escape_name, to_json
 
 IDENTITY = "file", "modified", "size"  # columns of what tells one picture from another
 CHECKSUM = "form_checksum"  # the column of what tells one form from another
-# The statuses of pictures without an answer. They are read again.
-FAILURES = frozenset({"several", "blank", "unreadable", "not found"})
+# The reasons why a picture has no answer. It is read again. A number's are others.
+FAILURES = frozenset({"not_a_digit", "several", "blank", "unreadable", "not_found", "not found"})
 Stamp = Sequence[object]  # when a file was modified, and its size; or nothing
 
 

@@ -127,7 +127,7 @@ def evaluate_numbers(mode: ReadNumbers, table: Path, on_error: OnError) -> dict[
         "risk_bound": None,
     }
     try:
-        bound = calibrate(evaluation.probabilities, evaluation.right, max_errors)
+        bound = calibrate(evaluation.confidences, evaluation.right, max_errors)
         values["risk_bound"] = bound._asdict()
     except DataError as error:
         print_stderr(f"no risk bound: {error}")

@@ -160,7 +160,7 @@ class ReadDigit(Mode):
         return classifier.predict_batch(sources)
 
     def failure(self, error: str) -> Prediction:
-        return Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "unreadable", error)
+        return Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "none", "unreadable", error)
 
     def load(self, source: "Source") -> "GreyImage":
         from digits.images import picture
@@ -187,7 +187,7 @@ class ReadNumbers(Mode):
         return [classifier.read(source, self.constraints, self.max_errors) for source in sources]
 
     def failure(self, error: str) -> Reading:
-        return Reading(((Number("", 0.0, "unreadable", "", "", ()),),))
+        return Reading(((Number("", 0.0, "none", "unreadable", "", "", ()),),))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from digits.commands.inputs import stamp_of
 from digits.errors import DigitsError, PictureError
-from digits.formats import FAILURES, Csv, Json, Stamp, text_lines
+from digits.formats import Csv, Json, Stamp, text_lines
 from digits.images.formats import split_page
 from digits.terminal import ErrorReporter, print_result
 
@@ -57,7 +57,7 @@ class ResultFormatter:
         if not (self.as_json or self.file_format):
             printed = text_lines(file, answer, self.show_name)
         error = None
-        if answer.status in FAILURES:
+        if answer.status in ("none", "not found"):
             error = PictureError(f"{file}: {answer.note or 'no digits found'}")
         return Result(self._lines(file, stamp, answer), printed, error, drawing, is_read=True)
 

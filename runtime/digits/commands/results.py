@@ -132,7 +132,8 @@ class ResultsFile:
     def _load(self) -> None:
         """Note which pictures are done, and cut off what is incomplete."""
         is_damaged, end = False, 0
-        status = self._columns.index("status") if "status" in self._columns else None
+        names = [name for name in ("reason", "status") if name in self._columns]
+        reason = self._columns.index(names[0]) if names else None
         with open(self._file.fileno(), "rb", closefd=False) as file:
             while line := file.readline(_MAX_LINE):
                 cells = self._parse(line)
@@ -152,7 +153,7 @@ class ResultsFile:
                         f"{self.path} has sheets of another form, or of this one before it was"
                         " changed: name another file"
                     )
-                has_failed = status is not None and cells[status] in FAILURES
+                has_failed = reason is not None and cells[reason] in FAILURES
                 hashes = self.failed_hashes if has_failed else self.done_hashes
                 hashes.add(hash(tuple(map(str, cells[: self._key_columns]))))
         if end < os.fstat(self._file.fileno()).st_size:

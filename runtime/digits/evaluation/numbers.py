@@ -22,7 +22,7 @@ _CURVE = (0.05, 0.02, 0.01, 0.005, 0.001)  # max_errors
 class SilentError(NamedTuple):
     """A number that is accepted, but wrong. label: empty if nothing is written there."""
 
-    probability: float
+    confidence: float
     name: str
     label: str
     read: str
@@ -35,19 +35,19 @@ class NumberEvaluation:
     written: how many numbers are written.
     substitutions: how many of these were read as another one.
     insertions: how many numbers were read where none is written.
-    probabilities, right: of each number that was read, its probability and whether it is right.
+    confidences, right: of each number that was read, its confidence and whether it is right.
     worst: the surest silent errors.
 
     >>> evaluation = NumberEvaluation()
-    >>> evaluation.add("7.png", ["7"], [Number("1", 0.99, "accepted", "7", "1", ())])
+    >>> evaluation.add("7.png", ["7"], [Number("1", 0.99, "accepted", "", "7", "1", ())])
     >>> evaluation.worst
-    [SilentError(probability=0.99, name='7.png', label='7', read='1')]
+    [SilentError(confidence=0.99, name='7.png', label='7', read='1')]
     """
 
     written: int = 0
     substitutions: int = 0
     insertions: int = 0
-    probabilities: "array[float]" = field(default_factory=lambda: array("d"))
+    confidences: "array[float]" = field(default_factory=lambda: array("d"))
     right: "array[int]" = field(default_factory=lambda: array("b"))
     worst: list[SilentError] = field(default_factory=list)
 
@@ -63,19 +63,19 @@ class NumberEvaluation:
             partners = align([number.text for number in numbers], written).partners
         for number, partner in zip(numbers, partners, strict=True):
             label = "" if partner == INVENTED else written[partner]
-            if number.status == "unreadable":
+            if number.reason == "constraints":
                 continue
             self.insertions += not label
             self.substitutions += bool(label) and number.text != label
-            self.probabilities.append(number.probability)
+            self.confidences.append(number.confidence)
             self.right.append(number.text == label)
             if number.status == "accepted" and number.text != label:
-                error = SilentError(number.probability, name, label, number.text)
+                error = SilentError(number.confidence, name, label, number.text)
                 self.worst = sorted([*self.worst, error], reverse=True)[:MAX_WORST]
 
     def accepting(self, max_errors: float) -> dict[str, Any]:
         """Count which numbers would be accepted, and which of these are wrong; with the shares."""
-        accepted = np.array(self.right)[np.array(self.probabilities) >= 1 - max_errors]
+        accepted = np.array(self.right)[np.array(self.confidences) >= 1 - max_errors]
         n, errors = len(accepted), int((accepted == 0).sum())
         shares = {"coverage": ratio(n, self.written + self.insertions), "risk": ratio(errors, n)}
         counts = {"max_errors": max_errors, "accepted": n, "silent_errors": errors}
@@ -93,7 +93,7 @@ class NumberEvaluation:
             "insertions": self.insertions,
             "accuracy": accuracy,
             "interval": wilson_interval(accuracy, self.written),
-            "calibration_error": Calibration(self.probabilities, self.right).error,
+            "calibration_error": Calibration(self.confidences, self.right).error,
             **self.accepting(max_errors),
             "curve": [*map(self.accepting, sorted({max_errors, *_CURVE}, reverse=True))],
             "worst": [error._asdict() for error in self.worst],
@@ -103,14 +103,14 @@ class NumberEvaluation:
 class FieldCounts(Counter[str]):
     """How many labels of a form's field, or of all, are read right, and how many answers accepted.
 
-    An optional field's "blank" is accepted like a number, as nobody looks at either again; it is a
+    A blank optional field is accepted like a number, as nobody looks at either again; it is a
     silent error if something is written there, as is an accepted number where nothing is.
     """
 
     def add(self, label: str, number: Number, is_optional: bool) -> None:
         """Count an answer. label: what is written in the field; empty if nothing is."""
-        is_exact = number.text == label and number.status != "unreadable"
-        is_accepted = number.status == "accepted" or is_optional and number.status == "blank"
+        is_exact = number.text == label and number.reason != "constraints"
+        is_accepted = number.status == "accepted" or is_optional and number.reason == "blank"
         self["labels"] += 1
         self["exact"] += is_exact
         self["accepted"] += is_accepted

@@ -60,7 +60,7 @@ export class FileTable {
       const options = { timeout: FILE_TIMEOUT, signal, say, tries: MAX_TRIES };
       const { text, status, numbers } = await read(blob, options);
       row.text = text;
-      row.sure = status === "sure" ? "yes" : "no";
+      row.sure = status === "accepted" ? "yes" : "no";
       row.status = [...new Set(numbers.map((number) => number.status))].join(" ");
       row.note = text ? "" : "No digit was found.";
     } catch (error) {
