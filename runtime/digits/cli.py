@@ -195,8 +195,8 @@ def info(
 
 
 def _load_mnist(*arguments: Any) -> Any:
-    with options.needs_package("`digits eval digits` without LABELS", '"digits[train]"'):
-        return import_module("digits_train.data.mnist").load(*arguments)
+    """Load a part of MNIST; says what it needs if something is missing."""
+    return import_module("digits_train.data.mnist").load(*arguments)
 
 
 def _delegate(name: str, module: str, help: str, extra: str = "") -> None:

@@ -42,8 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("command", "result"),
     [
         (["predict", *["7.jpg"] * 17, "--jobs", "2"], "7.jpg  7 "),  # both workers read
-        (["bench"], "peak_memory"),
-        (["eval", "--data", "table.csv", "--plot", "plots"], "accuracy"),
+        (["eval", "digits", "table.csv", "--plot", "plots"], "accuracy"),
     ],
     ids=lambda value: str(value[0]),
 )

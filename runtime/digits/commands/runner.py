@@ -120,7 +120,7 @@ def _watch(formatter: ResultFormatter, inputs: Inputs, writer: ResultWriter) -> 
     from digits.commands.watcher import FolderWatcher  # a plain `digits predict` must start fast
 
     folder = inputs.inbox
-    start = partial(_start, formatter, folder=folder)
+    start = partial(start_reading, formatter, folder=folder)
     watcher = FolderWatcher(folder, inputs.recursive, start, formatter.format_death, writer)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: watcher.stop())
@@ -132,7 +132,7 @@ def _watch(formatter: ResultFormatter, inputs: Inputs, writer: ResultWriter) -> 
 def _results(
     formatter: ResultFormatter, batches: Sequence[Sequence[str]], workers: int
 ) -> Iterator[Iterable[Result]]:
-    start = partial(_start, formatter, threads=1 if workers > 1 else None)
+    start = partial(start_reading, formatter, threads=1 if workers > 1 else None)
     if not workers:
         yield chain.from_iterable(map(start(), batches)) if batches else ()
     else:
@@ -148,7 +148,7 @@ def _results(
             yield results
 
 
-def _start(
+def start_reading(
     formatter: ResultFormatter, threads: int | None = None, folder: str = ""
 ) -> Callable[[Sequence[str]], list[Result]]:
     """Open the networks; return what reads a batch, and goes on after an unreadable picture."""
