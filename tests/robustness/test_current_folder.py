@@ -11,12 +11,9 @@ import pytest
 
 from tests.conftest import PICTURES, Patch
 
-# `digits`; `bench` measures everything but a few times.
 DIGITS = """
 import sys
 from digits.__main__ import main
-from digits.commands import bench
-bench.MIN_SECONDS = 0.0
 sys.argv[0] = "digits"
 main()
 """

@@ -55,7 +55,7 @@ class Review(Application):
         # By the item's index: its label, and the size that the file had before it.
         self._stored = dict[str, tuple[str, int]]()
         self._lock = asyncio.Lock()  # one at a time: a picture may take much memory
-        command = "eval --numbers" if has_numbers else "train --start runs/lenet5 --data"
+        command = "eval numbers" if has_numbers else "train --start runs/lenet5 --data"
         self._state = {
             "total": len(items),
             "unsure": sum(item.is_unsure for item in items),

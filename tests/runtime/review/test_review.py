@@ -154,7 +154,7 @@ def test_numbers(table: Path, opened: Open) -> None:
     client = opened(table)
     state = client.get("/state").json()
     assert (state["total"], state["unsure"], state["before"], state["numbers"]) == (3, 1, 0, True)
-    assert "digits eval --numbers " in state["next"]
+    assert "digits eval numbers " in state["next"]
     items = [client.get(item_at(number)).json() for number in range(3)]
     assert [item["guess"] for item in items] == ["12", "", "678"]
     remarks = [
