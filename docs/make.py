@@ -290,7 +290,7 @@ def _draw_reading(photo: NDArray[np.uint8], reading: Reading) -> None:
 
 
 def predict() -> None:
-    """Draw the output of `digits predict --annotate` for a digit on ruled paper, half in a shadow."""
+    """Draw what `digits predict --annotate` does of a digit on ruled paper, half in a shadow."""
     sheet = Sheet(300, 420)
     sheet.rule(50, grey=150)
     sheet.write(chosen(mnist.load("test"), "2", start=11), 130, 60, size=190)
