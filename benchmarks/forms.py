@@ -20,6 +20,7 @@ from digits.forms.locate import project
 from digits_train.camera import fonts, scene
 from digits_train.camera.distributions import Mixture
 from digits_train.camera.exposure import lens, photograph
+from digits_train.camera.fonts import load_font
 from digits_train.camera.ink import EM
 from digits_train.camera.lettering import words
 from digits_train.camera.presets import legible
@@ -27,7 +28,6 @@ from digits_train.camera.ranges import RANGES, Ranges, changed
 from digits_train.camera.rows import RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
-from digits_train.matplotlib_data import load_font
 from digits_train.pixels import Bytes, Coverage, Random, log_uniform, paste, pick
 
 DOTS = 10

@@ -102,7 +102,7 @@ def augmentation() -> None:
 @cache
 def _materials() -> Materials:
     """Some glyphs and words; half a minute."""
-    return make_materials(mnist.load("train"), 0, RANGES, bank=2_000, texts=1_000, letters=500)
+    return make_materials(mnist.load("train"), 0, RANGES, glyphs=2_000, texts=1_000, letters=500)
 
 
 def examples() -> None:

@@ -22,6 +22,7 @@ from digits_train.symbols import Match
 
 # Importing it has read the current folder's `matplotlibrc`, which may be anyone's and run LaTeX.
 matplotlib.rcdefaults()
+matplotlib.rcParams["text.parse_math"] = False  # titles may hold a file's name
 
 # Distinguishable in print and for colour-blind readers (Okabe and Ito, 2008).
 _ORANGE, _BLUE = "#E69F00", "#0072B2"
@@ -69,7 +70,7 @@ def confusion(path: Path, title: str, counts: NDArray[np.int64]) -> None:
         weight = "bold" if row == column else "normal"
         axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", weight=weight)
     title = f"{title}: {mistakes.sum():,} of {counts[: len(SYMBOLS)].sum():,} wrong"
-    axes.set_title(_plain(title), parse_math=False)
+    axes.set_title(_plain(title))
     axes.set_xticks(range(len(labels)), labels)
     axes.set_yticks(range(len(labels)), labels)
     axes.set(xlabel="read as", ylabel="written")
@@ -124,7 +125,7 @@ def _grid(
 ) -> tuple[Figure, Sequence[Axes]]:
     """A figure with a title and empty cells for pictures. width, height: of a cell, in inches."""
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
-    figure.suptitle(_plain(title), fontsize=10, parse_math=False)
+    figure.suptitle(_plain(title), fontsize=10)
     cells: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in cells:
         axes.axis("off")
@@ -144,7 +145,7 @@ def _draw_box(axes: Axes, box: Iterable[float], text: str, color: str) -> None:
 
 
 def _plain(title: str) -> str:
-    """Escape what fonts lack: the title may hold a file's name."""
+    """Escape what fonts lack."""
     return escape_control(title.encode(errors="backslashreplace").decode())
 
 

@@ -1,6 +1,5 @@
-"""Files for devices without onnxruntime: C, and a page for browsers."""
+"""A classifier as C, for devices without onnxruntime."""
 
-from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -11,33 +10,25 @@ from digits.inference.metadata import ClassifierMetadata
 from digits.inference.model_file import ModelSource, load
 from digits.inference.session import open_session
 from digits_export.c_source import write_c
-from digits_export.html_page import write_html
 from digits_export.layers import Layer, compute, read_layers
 
 _PICTURES = 100  # of noise, and as many of blocks
 _ROUNDING = 1e-4  # of probabilities, as floats are added in another order
 
 
-def make_ports(path: Path, model: ModelSource, ports: Collection[str]) -> dict[Path, bytes]:
-    """Make files beside an ONNX file of a classifier, and named like it.
+def make_c(path: Path, model: ModelSource) -> dict[Path, bytes]:
+    """Make the header and the source of an int8 classifier, beside its ONNX file.
 
-    path: the ONNX file's. model: this file. ports: "c", "html", both or none. Raises ModelError if
-    it is no classifier, or has what a port can't express.
+    path: the ONNX file's, after which they are named. model: this file. Raises ModelError if it is
+    no int8 classifier, or has what C can't express.
     """
-    if not ports:
-        return {}
     file = load(model, ClassifierMetadata)
-    layers = verified_layers(file.content, path.name)
     name = path.name.removesuffix(".onnx").removesuffix(".int8")
-    files = dict[Path, bytes]()
-    if "c" in ports:
-        c = write_c(layers, name, file.sha256)
-        files[path.with_name(f"{c.name}.h")] = c.header.encode()
-        files[path.with_name(f"{c.name}.c")] = c.source.encode()
-    if "html" in ports:
-        page = write_html(layers, name, file.metadata.rejection_threshold)
-        files[path.with_name(f"{name}.html")] = page.encode()
-    return files
+    c = write_c(verified_layers(file.content, path.name), name, file.sha256)
+    return {
+        path.with_name(f"{c.name}.h"): c.header.encode(),
+        path.with_name(f"{c.name}.c"): c.source.encode(),
+    }
 
 
 def verified_layers(model: bytes, name: str) -> list[Layer]:

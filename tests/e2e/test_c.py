@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from digits.data.split import Split
 from digits.inference.model_file import BUNDLED
-from digits_export.ports import make_ports
+from digits_export.c_export import make_c
 from tests.onnx_files import integer_logits
 
-PORTS = Path(__file__).parents[1] / "ports"
+C_FILES = Path(__file__).parents[1] / "c"
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
 CORTEX_M4 = ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft", "-nostdlib", "-ffreestanding")
 CLASSES, PRECISION = 11, 2.0**-16
@@ -34,7 +34,7 @@ def build(compiler: str, folder: Path, *arguments: str | Path) -> Path:
 
 
 def logits(command: Sequence[str | Path], images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """What tests/ports/host.c writes; the digit is that of the largest logit, or -1 for none."""
+    """What tests/c/host.c writes; the digit is that of the largest logit, or -1 for none."""
     done = subprocess.run(command, input=images.tobytes(), capture_output=True, check=True)
     answers = np.frombuffer(done.stdout, "<i4").reshape(-1, 1 + CLASSES)
     best = answers[:, 1:].argmax(1)
@@ -45,8 +45,8 @@ def logits(command: Sequence[str | Path], images: NDArray[np.uint8]) -> NDArray[
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the bundled network as C."""
-    copy = Path(shutil.copy(BUNDLED, tmp_path_factory.mktemp("ports")))
-    for path, content in make_ports(copy, copy, ["c"]).items():
+    copy = Path(shutil.copy(BUNDLED, tmp_path_factory.mktemp("c")))
+    for path, content in make_c(copy, copy).items():
         path.write_bytes(content)
     return copy.parent
 
@@ -64,12 +64,12 @@ def check(actual: NDArray[np.float64], images: NDArray[np.uint8]) -> None:
 
 
 def test_c_has_onnxruntime_s_logits_for_all_test_digits(folder: Path, full_test_set: Split) -> None:
-    program = build("cc", folder, PORTS / "host.c")
+    program = build("cc", folder, C_FILES / "host.c")
     check(logits([program], full_test_set.images), full_test_set.images)
 
 
 def test_c_on_armv6(folder: Path, digits: NDArray[np.uint8]) -> None:
-    arm = "-march=armv6", "-marm", "-static", PORTS / "host.c"
+    arm = "-march=armv6", "-marm", "-static", C_FILES / "host.c"
     program = build("arm-linux-gnueabi-gcc", folder, *arm)
     check(logits(["qemu-arm", program], digits), digits)
 
@@ -80,7 +80,13 @@ def test_c_on_a_cortex_m4(folder: Path, digits: NDArray[np.uint8]) -> None:
     declaration = "#include <stdint.h>\nstatic const uint8_t images[IMAGES][784]"
     count = f"#define IMAGES {len(digits)}\n"
     (folder / "images.h").write_text(f"{count}{declaration} = {{{','.join(rows)}}};\n")
-    board = PORTS / "cortex_m4.c", "-T", PORTS / "cortex_m4.ld", "-Wno-pedantic", "-Wno-conversion"
+    board = (
+        C_FILES / "cortex_m4.c",
+        "-T",
+        C_FILES / "cortex_m4.ld",
+        "-Wno-pedantic",
+        "-Wno-conversion",
+    )
     program = build("arm-none-eabi-gcc", folder, *CORTEX_M4, *board)  # nothing else is linked
     machine = "qemu-system-arm -M mps2-an386 -nographic -icount shift=0"
     machine += " -semihosting-config enable=on,target=native -kernel"
