@@ -39,7 +39,7 @@ def read(path: Path) -> None:
 
 def read_labels(column: str, path: Path) -> None:
     """None of the pictures is opened."""
-    table.has_pages(path)
+    table.has_column(path, "text")
     if not [*table.read_labels(path, lambda error: None, column)]:
         raise DataError(f"{path} has no labels")
 

@@ -1,4 +1,4 @@
-"""Plots of a run and of `digits eval`: curves, confusion, mistakes, crops, pages."""
+"""Plots of a run and of `digits eval`: curves, confusion, mistakes, crops."""
 
 import io
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,6 @@ matplotlib.rcParams["text.parse_math"] = False  # titles may hold a file's name
 # Distinguishable in print and for colour-blind readers (Okabe and Ito, 2008).
 _ORANGE, _BLUE = "#E69F00", "#0072B2"
 _CROP_ROWS = 5
-_MAX_TEXT = 64  # characters of a page's name and text
 RIGHT, MISSED, FALSE = "#009E73", _BLUE, "#D55E00"  # symbols on crops
 
 
