@@ -24,7 +24,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from digits import Classifier, Constraints
 from digits.drawing import annotate, debug_strip
-from digits.forms.evidence import draw_sheet
+from digits.forms import draw_sheet
 from digits.images import picture
 from digits.prediction import Reading
 from digits_train.augment import augment

@@ -73,7 +73,7 @@ def read(
     number_options: options.NumberOptions,
     model: options.Models = None,
     annotate: options.Annotate = None,
-    fields: options.Fields = None,
+    form: options.Form = None,
     second_opinion: options.SecondOpinion = False,
 ) -> None:
     """Read all numbers in each picture: digits, minus signs and points.
@@ -85,11 +85,11 @@ def read(
     inputs = source.resolve(annotate)
     drawings = options.make_drawings(annotate, source, inputs)
     model_paths = choose_models(model, second_opinion=second_opinion)
-    if fields:
-        from digits.commands import forms
+    if form:
+        from digits.commands.sheets import form_mode, read_sheets
 
-        form_mode = forms.form_mode(fields, number_options, model_paths)
-        forms.read_forms(form_mode, inputs, output, source.jobs, drawings)
+        sheets = form_mode(form, number_options, model_paths)
+        read_sheets(sheets, inputs, output, source.jobs, drawings)
     else:
         mode = number_options.to_mode(model_paths)
         runner.run(mode, inputs, output, source.jobs, drawings)
@@ -164,7 +164,7 @@ def evaluate_form(
     LABELS.csv has a row a sheet, with the column file and one for each field.
     """
     from digits.commands import evaluate
-    from digits.commands.forms import form_mode
+    from digits.commands.sheets import form_mode
 
     errors = ErrorReporter()
     model_paths = choose_models(model, second_opinion=second_opinion)
@@ -215,6 +215,6 @@ def _delegate(name: str, module: str, help: str, extra: str = "") -> None:
 
 _delegate("serve", "digits.serve.cli", "Serve a web page and an API")
 _delegate("review", "digits.review.cli", "Label what is worth a look, on a web page", "serve")
-_delegate("fields", "digits.editor.cli", "Lay out a form: where its numbers are, and of what kind")
+_delegate("form", "digits.commands.form", "Lay out, print and check a form")
 _delegate("train", "digits_train.cli", "Train a network on MNIST or your own pictures")
 _delegate("export", "digits_export.cli", "Export a trained network to a verified ONNX file")

@@ -8,8 +8,8 @@ from digits.text import escape_name, to_json
 
 IDENTITY = "file", "modified", "size"  # columns of what tells one picture from another
 CHECKSUM = "form_checksum"  # the column of what tells one form from another
-# The reasons why a picture has no answer. It is read again. A number's are others.
-FAILURES = frozenset({"not_a_digit", "several", "blank", "unreadable", "not_found", "not found"})
+# Status and reason of a picture without an answer, which is read again. A number's are others.
+FAILURES = {("none", r) for r in ("not_a_digit", "several", "blank", "unreadable", "not_found")}
 Stamp = Sequence[object]  # when a file was modified, and its size; or nothing
 
 

@@ -70,14 +70,14 @@ def test_bad_pictures_cost_themselves(
     [
         ("fly", "No such command 'fly'"),
         ("predict", "Missing argument"),
-        ("predict a.png -o a.dat", "--output writes .csv, .jsonl or, with --fields, .xlsx"),
+        ("predict a.png -o a.dat", "--output writes .csv or .jsonl"),
         ("predict a.png --threshold nan", "nan is not in the range 0<=x<=1"),
         (
             "read a.png b.png --annotate out.png",
             "--annotate draws several pictures into a folder or a .pdf file",
         ),
         ("read a.png --annotate ./a.png", "--annotate would overwrite a.png"),
-        ("read a.png --fields a.toml --length 6", "constraints are in the form"),
+        ("read a.png --form a.toml --length 6", "constraints are in the form"),
         ("eval numbers a.csv --max-errors 1", "is 1% meant?"),
     ],
 )

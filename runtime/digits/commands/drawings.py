@@ -44,6 +44,6 @@ class DrawingWriter:
 
     def make_pdf(self) -> bytes:
         """Make a PDF of what was added. Raises ModuleNotFoundError without a form's packages."""
-        from digits.forms.evidence import make_pdf
+        from digits.forms import make_pdf
 
         return make_pdf(self._pages or ())

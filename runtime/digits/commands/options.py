@@ -101,7 +101,7 @@ def make_drawings(
         return None
     drawings = DrawingWriter(annotate, inputs.files)
     if annotate.suffix.lower() == ".pdf":
-        with needs_package("--annotate FILE.pdf", '"digits[fields]"'):
+        with needs_package("--annotate FILE.pdf", '"digits[form]"'):
             drawings.make_pdf()  # fails now, not after all is read
     elif len(drawings.paths) < len(inputs.files):
         raise typer.BadParameter("--annotate draws several pictures into a folder or a .pdf file")
@@ -141,8 +141,8 @@ _SECOND_OPINION = (
     "Have PP-OCR read, too: slower, and more is right. Needs `pip install digits[ocr]`."
 )
 SecondOpinion = Annotated[bool, typer.Option("--second-opinion", help=_SECOND_OPINION)]
-_FIELDS = "Read the sheets of a form, a row each (-o also writes .xlsx): docs/fields.md."
-Fields = Annotated[Path | None, path_option("FORM.toml", _FIELDS)]
+_FORM = "Read the sheets of a form, a row each: docs/fields.md."
+Form = Annotated[Path | None, path_option("FORM.toml", _FORM)]
 
 
 def _check_threshold(value: float | None) -> float | None:
@@ -197,7 +197,7 @@ class OutputOptions(NamedTuple):
             return None
         if chosen := file_format(self.output):
             return chosen
-        raise typer.BadParameter("--output writes .csv, .jsonl or, with --fields, .xlsx")
+        raise typer.BadParameter("--output writes .csv or .jsonl")
 
 
 _ANNOTATE = "Draw the answers: into a folder, or a .pdf of all; of one picture, a .png or .jpg."

@@ -57,7 +57,7 @@ class ResultFormatter:
         if not (self.as_json or self.file_format):
             printed = text_lines(file, answer, self.show_name)
         error = None
-        if answer.status in ("none", "not found"):
+        if answer.status == "none":
             error = PictureError(f"{file}: {answer.note or 'no digits found'}")
         return Result(self._lines(file, stamp, answer), printed, error, drawing, is_read=True)
 

@@ -132,8 +132,6 @@ class ResultsFile:
     def _load(self) -> None:
         """Note which pictures are done, and cut off what is incomplete."""
         is_damaged, end = False, 0
-        names = [name for name in ("reason", "status") if name in self._columns]
-        reason = self._columns.index(names[0]) if names else None
         with open(self._file.fileno(), "rb", closefd=False) as file:
             while line := file.readline(_MAX_LINE):
                 cells = self._parse(line)
@@ -153,14 +151,18 @@ class ResultsFile:
                         f"{self.path} has sheets of another form, or of this one before it was"
                         " changed: name another file"
                     )
-                has_failed = reason is not None and cells[reason] in FAILURES
-                hashes = self.failed_hashes if has_failed else self.done_hashes
+                hashes = self.failed_hashes if self._has_failed(cells) else self.done_hashes
                 hashes.add(hash(tuple(map(str, cells[: self._key_columns]))))
         if end < os.fstat(self._file.fileno()).st_size:
             self._file.truncate(end)
             print_stderr(f"warning: {self.path} had an incomplete end, which was cut off")
         if is_damaged:
             print_stderr(f"warning: {self.path} has damaged lines, whose pictures are read again")
+
+    def _has_failed(self, cells: Sequence[object]) -> bool:
+        """Whether a picture has no answer; a number or a field without one is no failure."""
+        row = dict(zip(self._columns, cells, strict=True))
+        return (row.get("status"), row.get("reason")) in FAILURES
 
     def _is_first(self, line: bytes, cells: Sequence[object]) -> bool:
         """Whether such results begin with this line, or with what is complete of it."""

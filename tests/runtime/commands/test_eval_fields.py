@@ -40,7 +40,7 @@ def form(tmp_path: Path, monkeypatch: Patch) -> None:
     ) -> Sheet:
         number = int(Path(picture.load(source).name).stem)
         if number == 3:
-            return Sheet(form, (), "no markers are seen")
+            return Sheet(form, (), "not_found", "no markers are seen")
         numbers = (Number(text, 0.9, *status, "", text, ()) for text, status in READ[number])
         return Sheet(form, tuple(numbers))
 

@@ -8,7 +8,7 @@ import pypdfium2
 from msgspec import structs
 from PIL import Image
 
-from digits.forms import evidence
+from digits.forms import draw
 from digits.forms.form import Field, Form
 from digits.forms.sheet import Sheet
 from digits.images import picture
@@ -30,19 +30,17 @@ def test_fields_are_green_amber_or_red() -> None:
         FORM, fields=tuple(structs.replace(field, is_optional=True) for field in FORM.fields)
     )
     statuses: list[tuple[Status, Reason]] = [
-        ("accepted", ""),
-        ("review", "unsure"),
-        ("none", "constraints"),
+        *(("accepted", ""), ("review", "unsure"), ("none", "constraints"))
     ]
     for count in range(4):
         numbers = [Number("7", 0.9, *status, "", "", ()) for status in statuses[:count]]
         numbers += [Number("", 1.0, "none", "blank", "", "", ())] * (3 - count)
-        sheet = Sheet(form, tuple(numbers), location=np.diag([2.0, 2.0, 1.0]))
-        drawn = evidence.draw_sheet(page, sheet).crop((0, 100, 600, 400))  # without the title
-        colours = evidence.GREEN, evidence.AMBER, evidence.RED
+        sheet = Sheet(form, tuple(numbers), homography=np.diag([2.0, 2.0, 1.0]))
+        drawn = draw.draw_sheet(page, sheet).crop((0, 100, 600, 400))  # without the title
+        colours = draw.GREEN, draw.AMBER, draw.RED
         assert [has(drawn, colour) for colour in colours] == [True, count > 1, count > 2]
-        required = evidence.draw_sheet(page, replace(sheet, form=FORM)).crop((0, 100, 600, 400))
-        assert has(required, evidence.AMBER) or count == 3  # what may not be blank
+        required = draw.draw_sheet(page, replace(sheet, form=FORM)).crop((0, 100, 600, 400))
+        assert has(required, draw.AMBER) or count == 3  # what may not be blank
         for x in (40, 220, 400):  # the box, in the picture's pixels
             assert (np.asarray(drawn)[120, x - 2 : x + 3] != 230).any()
 
@@ -57,7 +55,7 @@ def test_pdf_has_a_page_for_each_sheet_and_each_bad_file(
     Image.new("L", (300, 200), 200).save("a.png")
     Path("b.png").write_bytes(b"no picture")
     Image.new("L", (300, 300), 200).save("c.png")
-    arguments = "--fields", "form.toml", "a.png", "b.png", "c.png"
+    arguments = "--form", "form.toml", "a.png", "b.png", "c.png"
     assert run("read", *arguments, "--annotate", "sheets.pdf")[0] == 1
     with pypdfium2.PdfDocument("sheets.pdf") as document:
         texts = [page.get_textpage().get_text_bounded() for page in document]

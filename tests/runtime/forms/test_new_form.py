@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from digits.editor.boxes import propose
+from digits.forms.editor.new_form import propose
 
 
 def test_boxes_and_combs_are_proposed_in_reading_order() -> None:
@@ -17,7 +17,7 @@ def test_boxes_and_combs_are_proposed_in_reading_order() -> None:
         draw.rectangle((left, 100, left + 40, 150), outline=40, width=2)
     draw.line((60, 500, 400, 500), 40, 2)
     proposed = propose(np.asarray(image))
-    assert [cells for _, cells in proposed] == [5, 0, 0]
+    assert [count for _, count in proposed] == [5, 0, 0]
     expected = [(60, 100, 260, 150), (360, 104, 500, 150), (60, 300, 260, 360)]
     np.testing.assert_allclose([box for box, _ in proposed], expected, atol=5)
     assert propose(np.zeros((1, 1), np.uint8)) == []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from digits.reader.doubts import (
+from digits.forms.field_checks import (
     is_on_edge,
     is_struck_out,
     no_intruding_digit_probability,

@@ -11,7 +11,7 @@ async function fetchWithToken(address, request) {
   const headers = { authorization: `Bearer ${location.hash.slice("#token=".length)}` };
   const response = await fetch(address, { ...request, headers });
   if (response.status !== 401) return response;
-  say("Open the address that `digits fields` has printed; each start prints another.");
+  say("Open the address that `digits form edit` has printed; each start prints another.");
   await new Promise((resolve) => addEventListener("hashchange", resolve, { once: true }));
   say("");
   return fetchWithToken(address, request);

@@ -1,5 +1,6 @@
-"""`digits read --fields -o`: what a later run keeps, reads again and mends."""
+"""`digits read --form -o`: what a later run keeps, reads again and mends."""
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,9 @@ def folder(tmp_path: Path, monkeypatch: Patch) -> Path:
 
 def read(run: Run, *names: str) -> tuple[int, list[tuple[str, bool]]]:
     """Read sheets: the exit code, and which are in the table, with whether they were found."""
-    code, *_ = run("read", "--fields", "form.toml", "-o", "marks.csv", *names)
-    rows = Path("marks.csv").read_text().splitlines()[1:]
-    return code, [(row.partition(",")[0], ",not found," not in row) for row in rows]
+    code, *_ = run("read", "--form", "form.toml", "-o", "marks.csv", *names)
+    rows = csv.DictReader(Path("marks.csv").read_text().splitlines())
+    return code, [(row["file"], row["status"] != "none") for row in rows]
 
 
 def test_sheets_that_were_not_found_stay_until_they_are_read_again(run: Run, folder: Path) -> None:
@@ -41,7 +42,7 @@ def test_sheets_that_were_not_found_stay_until_they_are_read_again(run: Run, fol
 
 @pytest.mark.parametrize("results", ["marks.csv", "marks.jsonl"])
 def test_table_of_another_form_is_refused(run: Run, folder: Path, results: str) -> None:
-    arguments = "read", "--fields", "form.toml", "a.png", "-o", results
+    arguments = "read", "--form", "form.toml", "a.png", "-o", results
     assert run(*arguments)[0] == 0
     before = Path(results).read_bytes()
     Path("form.toml").write_text(f"# the same, with a comment\n{FORM}")
@@ -49,3 +50,9 @@ def test_table_of_another_form_is_refused(run: Run, folder: Path, results: str) 
     Path("form.toml").write_text(FORM.replace("280, 180", "280, 170"))
     code, _, err = run(*arguments)
     assert (code, Path(results).read_bytes()) == (1, before) and "sheets of another form" in err
+
+
+def test_form_without_fields_is_refused(run: Run, folder: Path) -> None:
+    Path("form.toml").write_text('size = [300, 200]\nfind = "fixed"\nfields = []')
+    code, _, err = run("read", "--form", "form.toml", "a.png")
+    assert code == 1 and "`digits form edit -o form.toml` adds them" in err

@@ -22,7 +22,7 @@ NEAR = BESIDE._replace(box=(24, 46, 39, 74))
         ([], "", "blank", ""),
         ([INSIDE._replace(score=1.0)], "7", "unsure", "7"),
         ([], "7", "blank", ""),  # of presence, the detector knows better
-        ([INSIDE._replace(box=(45, 46, 60, 74)), NEAR], "7", "unsure", "7"),
+        ([INSIDE._replace(box=(45, 46, 60, 74)), NEAR], "7", "doubt", "7"),
     ],
 )
 @pytest.mark.usefixtures("whole_pages")
@@ -41,7 +41,7 @@ def test_number_or_blank(
 
 @pytest.mark.usefixtures("whole_pages")
 @pytest.mark.parametrize(
-    ("lefts", "cells", "is_accepted"),
+    ("lefts", "digit_boxes", "is_accepted"),
     [
         ((50, 66, 82), 0, True),
         ((50, 66, 110), 0, False),
@@ -49,16 +49,16 @@ def test_number_or_blank(
         ((45, 65, 105), 5, False),
     ],
 )
-def test_two_numbers_or_an_empty_cell_between_are_for_review(
+def test_two_numbers_or_an_empty_box_between_are_for_review(
     classifier: Classifier,
     monkeypatch: Patch,
     lefts: tuple[int, ...],
-    cells: int,
+    digit_boxes: int,
     is_accepted: bool,
 ) -> None:
     drawn = [Drawn(digit, (x, 50, x + 12, 70), 9.0) for digit, x in zip("128", lefts, strict=True)]
     show(monkeypatch, drawn, CROP, steps("128"))
-    form = replace(FORM, fields=(replace(FORM.fields[0], cells=cells),))
+    form = replace(FORM, fields=(replace(FORM.fields[0], digit_boxes=digit_boxes),))
     [number] = classifier.read_fields(np.full((200, 400), 230, np.uint8), form, 0.1).numbers
     assert (number.text, number.status == "accepted") == ("128", is_accepted)
 
@@ -69,4 +69,4 @@ def test_ink_that_neither_sees_is_not_blank(classifier: Classifier, monkeypatch:
     page = np.full((200, 400), 230, np.uint8)
     page[95:105, 190:194] = 60
     [number] = classifier.read_fields(page, FORM).numbers
-    assert (number.reason, number.text, number.confidence) == ("constraints", "", 0.5)
+    assert (number.status, number.reason, number.confidence) == ("review", "doubt", 0.5)

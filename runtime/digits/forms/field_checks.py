@@ -1,18 +1,27 @@
-"""Doubts about a field's number: digits beside it, a stroke on the field's edge or through it."""
+"""What makes a field's number doubtful: digits beside it, a stroke through it or on an edge."""
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import cv2
 import numpy as np
+from PIL import Image, ImageFilter
 
+from digits.forms.cut import FieldCrop
+from digits.forms.field import FieldReading
 from digits.images.grey import Grey
 from digits.reader.detections import Box, Detections, Floats, overlaps
 from digits.reader.lines import nearest_digits
+from digits.reader.numbers import VIOLATION_RATE
 from digits.reader.page import MUCH_LARGER
 from digits.vision.components import run_lengths
 from digits.vision.ink import Ink, masked, otsu_levels
 
+_GAP = 1.7  # widths of a printed box, or else heights of a digit: so far apart may be two numbers
+_INSET = 0.08  # of a box's shorter side: its lines, and a millimetre by which they are elsewhere
+_BOX_BLUR = 0.03  # of a printed box's height, against noise
+_OUTLIER = 6.0  # standard deviations of the paper
 _BLUR = 0.02  # of a field's height, against noise
 _PAPER = 0.5  # of a field's height: the median so far to all sides of a pixel is paper
 _MAX_WINDOW = 255  # pixels, the largest that OpenCV takes the median of
@@ -20,6 +29,75 @@ _LINE = 0.1  # of a field's height: so far to both sides its printed line may be
 _STROKE = 0.25  # of a digit's ink, and of the field's height: so much ink on a line is a stroke
 _HEIGHT = 40  # pixels, to which digits are reduced to find strokes through them
 _SLOPES = np.linspace(-1, 1, 33)  # of strokes that strike out
+
+
+def check_field(crop: FieldCrop, reading: FieldReading) -> FieldReading:
+    """Weigh what else is in a field, or around it."""
+    number, symbols = reading.number, reading.symbols
+    beside = _outside(crop.field_boxes, symbols.beside)
+    if number.text:
+        completeness, is_struck_out = _examine_number(crop, symbols.path, beside)
+        is_disputed = number.is_disputed or is_struck_out or _is_in_two_parts(crop, symbols.path)
+        is_doubtful = is_disputed or completeness < number.probability
+        probability = number.probability * completeness
+        checked = number._replace(probability=probability, is_disputed=is_disputed)
+        return reading._replace(number=checked, reason="doubt" if is_doubtful else "unsure")
+    if any(map(_has_ink, _inside_boxes(crop))):  # both may overlook thin strokes, or a scribble
+        return reading._replace(number=number._replace(probability=0.5), reason="doubt")
+    blank_probability = 1 - VIOLATION_RATE * (1 - number.probability)
+    probability = blank_probability * no_intruding_digit_probability(beside, crop.box)
+    return reading._replace(number=number._replace(probability=probability))
+
+
+def _outside(field_boxes: Floats, beside: Detections) -> Detections:
+    """The detections that are in no field."""
+    middles = beside.centres[:, None]
+    is_inside = np.all((middles > field_boxes[:, :2]) & (middles < field_boxes[:, 2:]), 2)
+    return beside.select(np.asarray(~is_inside.any(1)))
+
+
+def _examine_number(crop: FieldCrop, path: Detections, beside: Detections) -> tuple[float, bool]:
+    """How likely all of a number is in its field, and whether it is struck out.
+
+    path: the number's symbols.
+    """
+    boxes = path.boxes[path.are_digits]
+    if not len(boxes):
+        return 0.5, False  # only the recognizer sees any
+    ink = stroke_ink(crop.pixels, crop.box[0], boxes)
+    if is_struck_out(ink, crop.box[0], boxes):
+        return 0.0, True
+    completeness = no_missing_digit_probability(beside, boxes)
+    if is_on_edge(ink, crop.box[0], boxes):
+        completeness = min(completeness, 0.5)
+    return completeness, False
+
+
+def _is_in_two_parts(crop: FieldCrop, path: Detections) -> bool:
+    """Whether two neighbouring symbols are so far apart that they may not be of one number."""
+    height = float(path.heights[path.are_digits].max(initial=0.0))
+    left, _, right, _ = crop.box
+    unit = (right - left) / crop.digit_boxes if crop.digit_boxes else height
+    return bool((np.diff(path.centres[:, 0]) > _GAP * unit).any())
+
+
+def _inside_boxes(crop: FieldCrop) -> list[Grey]:
+    """The pixels inside the lines of each printed box, or of a field without them."""
+    left, top, right, bottom = map(round, crop.box)
+    count = max(crop.digit_boxes, 1)
+    inset = round(_INSET * min(bottom - top, (right - left) / count))
+    edges = np.linspace(left, right, count + 1).round().astype(int)
+    rows = crop.pixels[top + inset : bottom - inset]
+    return [rows[:, start + inset : end - inset] for start, end in pairwise(edges)]
+
+
+def _has_ink(grey: Grey) -> bool:
+    """Whether something inside a field's or a box's lines is far darker than its paper varies."""
+    blur = ImageFilter.GaussianBlur(_BOX_BLUR * len(grey))
+    blurred = np.asarray(Image.fromarray(grey).filter(blur), np.float64)
+    middle = np.median(blurred)
+    deviation = 1.4826 * np.median(np.abs(blurred - middle))  # as if it were normal
+    return bool(middle - blurred.min(initial=middle) > _OUTLIER * max(deviation, 1.0))
 
 
 def no_missing_digit_probability(beside: Detections, digits: Floats) -> float:

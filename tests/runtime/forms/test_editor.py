@@ -1,4 +1,4 @@
-"""`digits fields`: what the page of a form is given and may store, and what is printed."""
+"""`digits form edit`: what the page of a form is given and may store, and what is printed."""
 
 import zlib
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 from starlette.testclient import TestClient
 
-from digits.editor.api import Editor
+from digits.forms.editor.api import Editor
 from digits.web import server
 from tests.conftest import Patch, Run
 
@@ -21,13 +21,13 @@ Open = Callable[..., TestClient]
 
 @pytest.fixture
 def opened(run: Run, tmp_path: Path, monkeypatch: Patch) -> Open:
-    """Call `digits fields` for form.toml in a new folder; returns its page."""
+    """Call `digits form edit` for form.toml in a new folder; returns its page."""
     monkeypatch.chdir(tmp_path)
     editors = list[Editor]()
     monkeypatch.setattr(server, "run", editors.append)
 
     def call(*arguments: str) -> TestClient:
-        assert run("fields", "-o", "form.toml", *arguments) == (0, "", "")
+        assert run("form", "edit", "-o", "form.toml", *arguments) == (0, "", "")
         headers = {"authorization": f"Bearer {editors[-1].settings.token}"}
         return TestClient(editors[-1], "http://127.0.0.1", headers=headers)
 
@@ -53,7 +53,7 @@ def test_form_is_stored_and_opened_again(opened: Open) -> None:
     assert comb["box"] == pytest.approx([4, 40, 796, 54], abs=3)
     new = [opened("--paper", "letter").get("/form").json()["form"] for _ in range(4)]
     assert new[0]["size"] == [215.9, 279.4] and len({form.get("markers", 0) for form in new}) > 1
-    assert "digits read --fields form.toml" in store(opened(), FORM).json()["next"]
+    assert "digits read --form form.toml" in store(opened(), FORM).json()["next"]
     assert "box = [30, 60, 102, 72]\n" in Path("form.toml").read_text("utf-8")
     assert opened().get("/form").json()["form"] == FORM
     assert "<option>isbn10<option>mod11</select>" in opened().get("/").text
@@ -91,7 +91,7 @@ def test_form_that_has_changed_meanwhile_is_kept(opened: Open) -> None:
 )
 def test_print(opened: Open, run: Run, size: Any, points: str, box: str) -> None:
     store(opened(), FORM | {"size": size})
-    assert run("fields", "print", "form.toml", "-o", "form.pdf") == (0, "", "")
+    assert run("form", "print", "form.toml", "-o", "form.pdf") == (0, "", "")
     written = Path("form.pdf").read_bytes()
     commands = zlib.decompress(written.partition(b"stream\n")[2]).decode("latin-1")
     assert f"/MediaBox [0 0 {points}]".encode() in written
@@ -99,5 +99,5 @@ def test_print(opened: Open, run: Run, size: Any, points: str, box: str) -> None
     assert f"{box} re S" in commands and commands.count("re S") == 6 and "(Größe) Tj" in commands
     store(opened(), FORM | {"fields": [FIELD | {"name": "Ω"}]})
     message = "error: a PDF's font can't show the name Ω\n"
-    assert run("fields", "print", "form.toml", "-o", "form.pdf") == (1, "", message)
-    assert run("fields", "print", "form.toml", "-o", "form.toml")[0] == 2
+    assert run("form", "print", "form.toml", "-o", "form.pdf") == (1, "", message)
+    assert run("form", "print", "form.toml", "-o", "form.toml")[0] == 2

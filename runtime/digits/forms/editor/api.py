@@ -34,11 +34,11 @@ class Editor(Application):
         lists = (field.get("list") for field in form_values["fields"])
         self._trusted_names = {form_values.get("blank"), form_values.get("roster"), *lists}
         self._version, self._storing = self._file_version(), asyncio.Lock()
-        form = form_file.to_form(form_file.without_lists(form_values), path)
+        form = form_file.parse(form_file.without_lists(form_values), path)
         Image.fromarray(pdf.draw_without_fields(form)).save(sheet, "JPEG", quality=90)
         checks = "".join(f"<option>{name}" for name in CHECKS)
         routes = [
-            *Page("digits.editor", {"checks": checks}).routes(),
+            *Page("digits.forms.editor", {"checks": checks}).routes(),
             Route("/sheet", Response(sheet.getvalue(), media_type="image/jpeg")),
             Route("/form", self.form, methods=["GET", "PUT"]),
         ]
@@ -52,7 +52,7 @@ class Editor(Application):
                 self._storing,
             ):
                 await asyncio.to_thread(self._store, body, request.query_params.get("version"))
-        following = f"digits read --fields {shlex.quote(str(self._path))} photos/*.jpg -o marks.csv"
+        following = f"digits read --form {shlex.quote(str(self._path))} photos/*.jpg -o marks.csv"
         answer = {"form": self._form_values, "version": self._version, "next": following}
         return JSONResponse(answer)
 
@@ -64,7 +64,9 @@ class Editor(Application):
     def _store(self, body: bytes, version: str | None) -> None:
         try:
             if not version == self._version == self._file_version():
-                raise Refused(409, f"{self._path} has changed since: start `digits fields` again")
+                raise Refused(
+                    409, f"{self._path} has changed since: start `digits form edit` again"
+                )
             form_values = msgspec.json.decode(body, type=dict[str, Any])
             form_file.save(self._path, form_values, self._trusted_names)
         except (ValueError, TypeError, RecursionError, DigitsError) as error:  # TOML has no null
