@@ -37,7 +37,7 @@ ALLOWED = {
     "runtime/digits/images/": "pillow_heif pypdfium2",
     "runtime/digits/reader/doubts.py": "cv2",
     "runtime/digits/review/": "starlette",
-    "runtime/digits/serve/": "prometheus_client starlette",
+    "runtime/digits/serve/": "starlette",
     "runtime/digits/system.py": "ctypes fcntl resource select",
     "runtime/digits/terminal.py": "rich",
     "runtime/digits/web/": "starlette uvicorn",

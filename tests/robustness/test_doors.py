@@ -182,7 +182,7 @@ def test_bad_option(digits_command: Run, client: TestClient, tmp_path: Path, opt
 
 
 OUTPUTS = (
-    *("keep", "output", "debug", "annotate", "plot", "out", "results", "uds"),
+    *("keep", "output", "debug", "annotate", "plot", "out", "results"),
     *("calibrate", "folder"),
 )
 
