@@ -51,7 +51,7 @@ from digits.constraints.constraints import Constraints
 from digits.evaluation.numbers import NumberEvaluation
 from digits.evaluation.statistics import ratio
 from digits.images.picture import Source
-from digits.prediction import Number, NumberStatus
+from digits.prediction import Number, Reason, Status
 from digits.terminal import track
 from digits_train.camera.numbers import random_digits
 from digits_train.data import mnist
@@ -104,7 +104,7 @@ def evaluate_digits(classifier: Classifier) -> None:
         readings = [classifier.read(picture) for picture, _ in labelled]
         texts = [[number.text for number in reading.numbers] for reading in readings]
         exact = [text == [label] for text, label in zip(texts, labels, strict=True)]
-        sure = [reading.status == "sure" for reading in readings]
+        sure = [reading.status == "accepted" for reading in readings]
         shares = (100 * float(np.mean(each)) for each in (right, exact))
         wrong = sum(sure) - sum(map(bool.__and__, sure, exact))
         print_row(f"  {kind}", len(right), next(shares), unsure, next(shares), sum(sure), wrong)
@@ -138,8 +138,9 @@ def rapidocr() -> ReadFn:
         image = source if isinstance(source, np.ndarray) else str(source)
         output, numbers = engine(image, use_det=False, use_cls=False), list[Number]()
         for text, score in zip(output.txts or (), output.scores or (), strict=True):
-            status: NumberStatus = "accepted" if score >= 1 - DEFAULT_MAX_ERRORS else "review"
-            numbers.append(Number(text, score, status, "", text, ()))
+            is_sure = score >= 1 - DEFAULT_MAX_ERRORS
+            status: tuple[Status, Reason] = ("accepted", "") if is_sure else ("review", "unsure")
+            numbers.append(Number(text, score, *status, "", text, ()))
         return numbers
 
     return read

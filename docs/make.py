@@ -281,7 +281,7 @@ def _draw_reading(photo: NDArray[np.uint8], reading: Reading) -> None:
         colour = "#009e73" if number.status == "accepted" else "#d55e00"
         size = right - left, bottom - top
         axes.add_patch(Rectangle((left, top), *size, fill=False, edgecolor=colour, linewidth=2))
-        answer = f"{number.text or '?'}  {100 * number.probability:.1f} %"
+        answer = f"{number.text or '?'}  {100 * number.confidence:.1f} %"
         if number.text != number.unconstrained:
             answer += f"\nread as {number.unconstrained}"
         at = 1.03 * width, (top + bottom) / 2

@@ -18,7 +18,7 @@ def reading(*lines: Sequence[Sequence[Symbol]]) -> Reading:
 
     def number(symbols: Sequence[Symbol], line: int, column: int) -> Number:
         text = "".join(symbol.symbol for symbol in symbols)
-        return Number(text, 0.8, "review", "", text, tuple(symbols), line, column)
+        return Number(text, 0.8, "review", "unsure", "", text, tuple(symbols), line, column)
 
     return Reading(
         tuple(

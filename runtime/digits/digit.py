@@ -10,7 +10,7 @@ from digits.images.grey import Grey
 from digits.images.picture import GreyImage
 from digits.inference.interface import INK, MIN_DIGIT_HEIGHT, PAPER
 from digits.inference.networks import Networks
-from digits.prediction import NOTES, Prediction, Status
+from digits.prediction import NOTES, Prediction, Reason
 from digits.vision.components import find_digit
 from digits.vision.frame import to_mnist
 from digits.vision.ink import Ink, extract_ink, otsu_levels
@@ -130,18 +130,26 @@ def to_prediction(picture: GreyImage, candidate: Candidate | None, threshold: fl
     """The prediction for a picture, whose candidate is None if it is blank."""
     if candidate is None:
         box = (0, 0, *picture.size)
-        return Prediction(None, 0.1, (0.1,) * 10, box, "blank", NOTES["blank"])
+        return Prediction(None, 0.1, (0.1,) * 10, box, "none", "blank", NOTES["blank"])
     probabilities = tuple(candidate.probabilities.tolist())
     confidence = max(probabilities)
-    status = _status(confidence, candidate.several, candidate.none, threshold)
-    digit = probabilities.index(confidence) if status == "sure" else None
-    box, note = picture.to_original(candidate.box), NOTES.get(status, "")
-    return Prediction(digit, confidence, probabilities, box, status, note, candidate.frame)
+    reason = _reason(confidence, candidate.several, candidate.none, threshold)
+    return Prediction(
+        digit=None if reason else probabilities.index(confidence),
+        confidence=confidence,
+        probabilities=probabilities,
+        box=picture.to_original(candidate.box),
+        status="review" if reason == "unsure" else "none" if reason else "accepted",
+        reason=reason,
+        note=NOTES.get(reason, ""),
+        frame=candidate.frame,
+    )
 
 
-def _status(confidence: float, several: float, none: float, threshold: float) -> Status:
+def _reason(confidence: float, several: float, none: float, threshold: float) -> Reason:
+    """Why the likeliest digit isn't accepted, or empty."""
     if several > 0.5 and threshold > 0:  # a threshold of 0 rejects nothing
         return "several"
     if confidence >= threshold:
-        return "sure"
-    return "none" if none > 0.5 else "unsure"
+        return ""
+    return "not_a_digit" if none > 0.5 else "unsure"

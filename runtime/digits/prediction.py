@@ -10,13 +10,25 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-NumberStatus = Literal["accepted", "review", "unreadable", "blank"]
-Status = Literal["sure", "unsure", "several", "none", "blank", "unreadable"]
-
-# Without even a guess: `digits predict` ends with 1.
-FAILED: tuple[Status, ...] = ("several", "blank", "unreadable")
-NOTES: dict[Status, str] = {
+# May I act on an answer? Yes; only after a person has checked it; or there is none.
+Status = Literal["accepted", "review", "none"]
+Reason = Literal[  # why not, or empty
+    "",
+    "unsure",  # its confidence is too low
+    "not_a_digit",  # the picture shows something else
+    "several",  # digits, or a minus before one, where one is expected
+    "blank",  # no ink
+    "unreadable",  # the picture can't be opened
+    "constraints",  # no likely text satisfies them
+    "doubt",  # about its ink: it is at an edge, struck out, of two meanings
+    "rule",  # the form's sum or roster is violated
+    "duplicate",  # the same sheet twice
+    "not_found",  # no sheet of the form
+    "corrected",  # no doubt is left: a person has entered it
+]
+NOTES: dict[Reason, str] = {
     "blank": "no ink found",
+    "not_a_digit": "this is probably no digit",
     "several": "perhaps several digits: `digits read` reads them all",
 }
 _SIDES = ("left", "top", "right", "bottom")
@@ -29,29 +41,30 @@ _CHANCE = 0.1  # the confidence if no digit is more likely than another
 class Prediction:
     """One digit, as the network reads it.
 
-    digit: 0 to 9, or None if it is rejected; `status` says why.
+    digit: 0 to 9, or None if it isn't accepted.
     confidence: the largest probability, 0 to 1.
     probabilities: of 0 to 9, with the sum 1.
     box: left, top, right and bottom in pixels of the upright picture.
-    status: "sure"; "unsure" if the confidence is below the threshold, or "none" if the picture
-        then is likely to show something else than a digit; "several" if it shows several
-        digits, or a minus before one; "blank" without ink; `digits watch` writes "unreadable" for
-        a picture that can't be opened.
+    status: "accepted"; "review" if the confidence is below the threshold; "none" without a guess.
+    reason: "unsure" for review; "not_a_digit", "several", "blank" or "unreadable" for none.
     note: a remark for people, or empty.
     frame: the network's input, uint8 [28, 28], 255 = ink; None for a blank picture.
     """
 
     COLUMNS: ClassVar = (
         *("file", "digit", "confidence", *_SIDES),
-        *("p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "status", "note"),
+        *("p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "status", "reason", "note"),
     )
-    KEYS: ClassVar = ("file", "digit", "confidence", "probabilities", "box", "status", "note")
+    KEYS: ClassVar = (
+        *("file", "digit", "confidence", "probabilities", "box", "status", "reason", "note"),
+    )
 
     digit: int | None
     confidence: float
     probabilities: tuple[float, ...] = field(repr=False)
     box: tuple[int, int, int, int]
-    status: Status = "sure"
+    status: Status = "accepted"
+    reason: Reason = ""
     note: str = ""
     frame: "NDArray[np.uint8] | None" = field(default=None, repr=False, compare=False)
 
@@ -63,7 +76,7 @@ class Prediction:
     def to_text(self) -> str:
         """Text for people: `7  (99.8 %)`, `?  (61.2 %, perhaps 7)`, or `?`."""
         confidence = f"{100 * self.confidence:.1f} %"
-        if self.status in FAILED:
+        if self.status == "none":
             return "?"
         if self.digit is None:
             guess = f", perhaps {self.guess}" if round(self.confidence, 3) > _CHANCE else ""
@@ -105,19 +118,21 @@ class Number:
     """The number in a column of a page.
 
     text: its likeliest reading that satisfies the constraints; empty if it is unreadable.
-    probability: that the text is right as a whole, 0 to 1.
-    status: "accepted"; "review" if it is more likely wrong than `max_errors` allows;
-        "unreadable" if it satisfies no constraints; "blank" for a form's field without a digit.
-    runner_up: the second-best reading that satisfies the constraints, or empty.
+    confidence: the probability that the text is right as a whole, 0 to 1.
+    status: "accepted"; "review" if it is more likely wrong than `max_errors` allows; "none".
+    reason: "unsure", "doubt" or "rule" for review; "constraints" if no likely text satisfies them,
+        or "blank" for a form's field without a digit, for none.
+    second_best: the second-best reading that satisfies the constraints, or empty.
     unconstrained: the reading without constraints.
-    symbols: of the text, or of the unconstrained reading if it is unreadable.
+    symbols: of the text, or of the unconstrained reading without one.
     line, column: counted from 1.
     """
 
     text: str
-    probability: float
-    status: NumberStatus
-    runner_up: str
+    confidence: float
+    status: Status
+    reason: Reason
+    second_best: str
     unconstrained: str
     symbols: tuple[Symbol, ...] = field(repr=False)
     line: int = 1
@@ -132,8 +147,8 @@ class Number:
         return min(lefts), min(tops), max(rights), max(bottoms)
 
     def to_text(self) -> str:
-        """Text for people: `104`, `104?` for review, `?` if unreadable, `–` if blank."""
-        if self.status == "blank":
+        """Text for people: `104`, `104?` for review, `?` for none, `–` if blank."""
+        if self.reason == "blank":
             return "–"
         return self.text if self.status == "accepted" else f"{self.text}?"
 
@@ -147,16 +162,16 @@ class Reading:
     """The numbers of a page: lines from top to bottom, and the numbers of a line in columns.
 
     >>> one = Symbol("1", 0.91, (0.01, 0.91) + (0.0,) * 10, (0, 0, 9, 20))
-    >>> eleven = Number("11", 0.82, "review", "1", "11", (one, one))
-    >>> Reading(((eleven, Number("1", 0.91, "review", "", "1", (one,))),)).text
+    >>> eleven = Number("11", 0.82, "review", "unsure", "1", "11", (one, one))
+    >>> Reading(((eleven, Number("1", 0.91, "review", "unsure", "", "1", (one,))),)).text
     '11?  1?'
     """
 
     COLUMNS: ClassVar = (
-        *("file", "line", "column", "number", "probability", "status"),
-        *("runner_up", "unconstrained", *_SIDES),
+        *("file", "line", "column", "text", "confidence", "status", "reason"),
+        *("second_best", "unconstrained", *_SIDES),
     )
-    KEYS: ClassVar = ("file", "text", "status", "numbers")
+    KEYS: ClassVar = ("file", "text", "status", "reason", "numbers")
     note: ClassVar = ""  # only a Prediction has one
 
     lines: tuple[tuple[Number, ...], ...]
@@ -172,11 +187,17 @@ class Reading:
         return tuple(symbol for number in self.numbers for symbol in number.symbols)
 
     @property
-    def status(self) -> Literal["sure", "unsure", "blank"]:
-        """ "sure" if all numbers are accepted, "blank" if there is none, else "unsure"."""
+    def status(self) -> Status:
+        """ "accepted" if all numbers are, "none" if there is none, else "review"."""
         if not self.lines:
-            return "blank"
-        return "sure" if {n.status for n in self.numbers} == {"accepted"} else "unsure"
+            return "none"
+        return "review" if self.reason else "accepted"
+
+    @property
+    def reason(self) -> Reason:
+        """That of the first number that isn't accepted, or "blank" without numbers."""
+        reasons = (number.reason for number in self.numbers if number.status != "accepted")
+        return next(reasons, "") if self.lines else "blank"
 
     @property
     def text(self) -> str:
@@ -190,14 +211,14 @@ class Reading:
     def to_dict(self, file: str) -> dict[str, Any]:
         """The fields of a JSON object."""
         numbers = [number.to_dict() for number in self.numbers]
-        values = escape_name(file), self.text, self.status, numbers
+        values = escape_name(file), self.text, self.status, self.reason, numbers
         return dict(zip(self.KEYS, values, strict=True))
 
     def records(self, file: str) -> list[dict[str, Any]]:
         """The rows for a table, by its columns: one for each number, or a single one for none."""
         name = {"file": escape_name(file)}
-        records = [_flatten(name | {"number": n.text} | n.to_dict()) for n in self.numbers]
-        return records or [name | {"probability": 0.0, "status": self.status}]
+        records = [_flatten(name | number.to_dict()) for number in self.numbers]
+        return records or [name | {"confidence": 0.0, "status": self.status, "reason": self.reason}]
 
     def __repr__(self) -> str:
         return f"<Reading {self.text!r:.60}, {self.status}>"

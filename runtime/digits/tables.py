@@ -182,7 +182,7 @@ def _check_columns(columns: list[str], path: Path, required: tuple[str, ...]) ->
     for name in required:
         if columns.count(name) > 1:
             raise DataError(f"{path}: several columns are named {name}")
-    if "file" in required and {"confidence", "probability"} & {*columns}:
+    if "file" in required and "confidence" in columns:
         raise DataError(
             f"{path} has predictions, not labels: correct the {required[-1]}s, and keep only the"
             f" columns {names}"

@@ -268,10 +268,10 @@ def reading(text: str, /, *confidences: float, **more: object) -> dict[str, Any]
         probabilities["0123456789-.".index(symbol)] = confidence
         likely = {"symbol": symbol, "confidence": confidence, "probabilities": probabilities}
         symbols.append(likely | {"box": [0, 0, 9, 9]})
-    status = "unsure" if "?" in text else "sure" if text else "blank"
-    answer: dict[str, Any] = {"text": read, "probability": 0.99, "symbols": symbols}
-    answer |= {"runner_up": "", "unconstrained": read}
-    answer |= {"status": "review" if status == "unsure" else "accepted", "line": 1, "column": 1}
+    status = "review" if "?" in text else "accepted" if text else "none"
+    answer: dict[str, Any] = {"text": read, "confidence": 0.99, "symbols": symbols}
+    answer |= {"second_best": "", "unconstrained": read}
+    answer |= {"status": "review" if status == "review" else "accepted", "line": 1, "column": 1}
     return {"file": "", "status": status, "text": text, "numbers": [answer | more] if text else []}
 
 

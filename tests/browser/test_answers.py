@@ -15,14 +15,14 @@ def answer(page: Page, response: dict[str, Any], text: str) -> None:
 
 
 TWO_NUMBERS = {"numbers": reading("1")["numbers"] + reading("7?", 0.6)["numbers"]}
-UNREADABLE = reading("17", status="unreadable", text="", unconstrained="17")
+UNREADABLE = reading("17", status="none", text="", unconstrained="17")
 
 
 @pytest.mark.parametrize(
     ("response", "text", "likeliest", "doubt", "none"),
     [
         (
-            reading("-1", 0.85, 0.91, runner_up="11"),
+            reading("-1", 0.85, 0.91, second_best="11"),
             "-1",
             "2 digits. Least sure: minus, 85.0 %.",
             "",

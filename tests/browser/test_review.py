@@ -39,9 +39,9 @@ def folder(tmp_path: Path, pictures: list[Path]) -> Path:
 def table(tmp_path: Path, numbers: Path) -> Path:
     shutil.copy(numbers, tmp_path / "page.jpg")
     rows = [
-        "page.jpg,3141592453,0.64,review,3141592653,3141592453,93,189,440,257",
-        "page.jpg,,0.70,unreadable,,20260,77,310,278,366",
-        "page.jpg,1987,0.85,accepted,,1987,551,58,655,105",
+        "page.jpg,3141592453,0.64,review,unsure,3141592653,3141592453,93,189,440,257",
+        "page.jpg,,0.70,none,constraints,,20260,77,310,278,366",
+        "page.jpg,1987,0.85,accepted,,,1987,551,58,655,105",
     ]
     (tmp_path / "results.csv").write_text(NUMBERS + "\n".join(rows))
     return tmp_path / "results.csv"

@@ -142,7 +142,7 @@ def prepare(kind: str, content: bytes) -> dict[str, Path]:
         "DIGITS": f"file,digit\n{file},7",
         "SEVENS": f"file,digit\n{SEVEN},7",
         "PAGES": f"file,text\n{file},77",
-        "RESULTS": f"file,digit,confidence,status\n{SEVEN},7,0.5,unsure",
+        "RESULTS": f"file,digit,confidence,status,reason\n{SEVEN},7,0.5,review,unsure",
     }
     for name, text in tables.items():
         Path(name).write_text(f"{text}\n")

@@ -25,7 +25,7 @@ def test_samples_are_all_read_right(classifier: digits.Classifier, pictures: lis
     batch = classifier.predict_batch(pictures)
     for path, prediction in zip(pictures, batch, strict=True):
         label = int(path.stem)
-        assert (prediction.digit, prediction.status, prediction.note) == (label, "sure", "")
+        assert (prediction.digit, prediction.status, prediction.note) == (label, "accepted", "")
         assert prediction.confidence == max(prediction.probabilities)
         assert sum(prediction.probabilities) == pytest.approx(1, abs=1e-5)
         assert prediction.frame is not None and prediction.frame.shape == (28, 28)
@@ -73,13 +73,15 @@ def test_confidence_below_threshold_is_rejected(
         assert classifier.threshold == 1
         assert (prediction.digit, prediction.guess, prediction.status) == (None, 5, "none")
     lenient = digits.Classifier(tmp_path / "strict.onnx", threshold=0).predict(pictures[5])
-    assert (lenient.digit, lenient.status) == (5, "sure")
+    assert (lenient.digit, lenient.status) == (5, "accepted")
 
 
 def test_blank_picture_is_rejected(classifier: digits.Classifier) -> None:
     for size in ((1, 1), (900, 30)):
         blank = Image.new("L", size, 200)
-        rejected = Prediction(None, 0.1, (0.1,) * 10, (0, 0, *size), "blank", "no ink found")
+        rejected = Prediction(
+            None, 0.1, (0.1,) * 10, (0, 0, *size), "none", "blank", "no ink found"
+        )
         assert classifier.predict(blank) == rejected
         assert classifier.read(blank).lines == ()
 

@@ -125,7 +125,7 @@ def test_read_page(run: Run, page: Path, tmp_path: Path) -> None:
     left, top, right, bottom = record["numbers"][2]["symbols"][0]["box"]
     assert 50 < left < right < 120 and 210 < top < bottom < 290
     rows = csv.DictReader(io.StringIO(run("read", "--csv", page)[1]))
-    numbers = [(row["number"], row["line"], row["column"]) for row in rows]
+    numbers = [(row["text"], row["line"], row["column"]) for row in rows]
     assert numbers == [("2718", "1", "1"), ("28", "1", "2"), ("459", "2", "1")]
 
 

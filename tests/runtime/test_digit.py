@@ -39,10 +39,10 @@ def test_detector_is_asked_only_in_doubt(monkeypatch: Patch, pictures: list[Path
     assert Classifier().predict(pictures[6]).digit == 6
     monkeypatch.setattr("digits.vision.components.Segment.is_whole", False)
     several = Classifier().predict(pictures[6])
-    assert (several.digit, several.guess, several.status) == (None, 6, "several")
+    assert (several.digit, several.guess, several.reason) == (None, 6, "several")
     show(monkeypatch, [six], (64, 64))
     agreed = Classifier().predict(pictures[6])
-    assert (agreed.digit, agreed.status, agreed.box) == (6, "sure", (17, 12, 47, 52))
+    assert (agreed.digit, agreed.status, agreed.box) == (6, "accepted", (17, 12, 47, 52))
     assert agreed.confidence == max(agreed.probabilities) and agreed.note == ""
     show(monkeypatch, [], (64, 64))
     assert Classifier().predict(pictures[6]).confidence < agreed.confidence
@@ -60,22 +60,22 @@ def test_ink_in_a_box(negative: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("chances", "threshold", "status"),
+    ("chances", "threshold", "reason"),
     [
         ((0.51, 0.0, 0.9), 0.1, "several"),
-        ((0.51, 0.0, 0.9), 0.0, "sure"),
-        ((0.50, 0.0, 0.9), 0.9, "sure"),
+        ((0.51, 0.0, 0.9), 0.0, ""),
+        ((0.50, 0.0, 0.9), 0.9, ""),
         ((0.49, 0.0, 0.5), 0.6, "unsure"),
-        ((0.10, 0.51, 0.2), 0.6, "none"),
+        ((0.10, 0.51, 0.2), 0.6, "not_a_digit"),
         ((0.10, 0.50, 0.2), 0.6, "unsure"),
     ],
 )
-def test_status(chances: tuple[float, float, float], threshold: float, status: str) -> None:
+def test_reason(chances: tuple[float, float, float], threshold: float, reason: str) -> None:
     several, none, confidence = chances
     frame, grey = np.zeros((28, 28), np.uint8), np.zeros((90, 90), np.uint8)
     candidate = Candidate((3, 4, 50, 60), frame, sure(3, confidence), several, none)
     picture = GreyImage("it", grey, 2.0, (180, 180))
     prediction = to_prediction(picture, candidate, threshold)
-    assert (prediction.status, prediction.digit) == (status, 3 if status == "sure" else None)
+    assert (prediction.reason, prediction.digit) == (reason, None if reason else 3)
     assert prediction.guess == 3 and prediction.box == (6, 8, 100, 120)
-    assert ("digits read" in prediction.note) == (status == "several")
+    assert ("digits read" in prediction.note) == (reason == "several")

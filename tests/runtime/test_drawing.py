@@ -28,7 +28,7 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_annotate_marks_numbers_that_are_not_accepted(tmp_path: Path, texts: list[str]) -> None:
     Image.new("RGB", (200, 300), "white").save(tmp_path / "page.png")
     symbol = Symbol("7", 0.9, (0.0,) * 7 + (0.9,) + (0.0,) * 4, (50, 80, 90, 150))
-    accepted = Number("7", 0.9, "accepted", "", "7", (symbol,))
+    accepted = Number("7", 0.9, "accepted", "", "", "7", (symbol,))
     for number, colour, text in (
         (accepted, drawing.SURE, "7"),
         (replace(accepted, status="review"), drawing.UNSURE, "7?"),

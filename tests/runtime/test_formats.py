@@ -76,11 +76,11 @@ def test_csv_name_is_never_a_formula(name: str, written: str) -> None:
     [("-5-3", r"\x2d5-3"), ("--7", r"\x2d-7"), ("-7.25", "-7.25"), ("555-1234", "555-1234")],
 )
 def test_csv_number_and_note_are_never_a_formula(text: str, written: str) -> None:
-    number = Number(text, 0.9, "accepted", text, text, (SYMBOL,))
+    number = Number(text, 0.9, "accepted", "", text, text, (SYMBOL,))
     row = Csv().lines("a.png", Reading(((number,),)), show_name=True)
-    assert row == f"a.png,1,1,{written},0.900000,accepted,{written},{written},1,2,3,4"
+    assert row == f"a.png,1,1,{written},0.900000,accepted,,{written},{written},1,2,3,4"
     noted = Csv().lines("a.png", replace(SEVEN, digit=None, note="=a"), show_name=True)
-    assert noted.startswith("a.png,,0.900000,1,2,3,4,0.01") and noted.endswith(r"sure,\x3da")
+    assert noted.startswith("a.png,,0.900000,1,2,3,4,0.01") and noted.endswith(r"accepted,,\x3da")
 
 
 MINUS = Symbol("-", 0.8, (0.0,) * 10 + (0.8, 0.1), (0, 5, 6, 7))
@@ -92,8 +92,8 @@ def test_numbers_as_json() -> None:
     record = json.loads(Json().lines("a.png", page, show_name=True))
     assert tuple(record) == Reading.KEYS and record["text"] == "-7?  8?"
     symbol = {"symbol": "8", "confidence": 0.4, "probabilities": list(EIGHT.probabilities)}
-    expected = {"text": "8", "probability": 0.8, "status": "review"}
-    expected |= {"runner_up": "", "unconstrained": "8", "line": 1, "column": 2}
+    expected = {"text": "8", "confidence": 0.8, "status": "review", "reason": "unsure"}
+    expected |= {"second_best": "", "unconstrained": "8", "line": 1, "column": 2}
     expected |= {"symbols": [symbol | {"box": [9, 2, 12, 4]}], "box": [9, 2, 12, 4]}
     assert record["numbers"][1] == expected
     assert tuple(SEVEN.to_dict("a.png")) == Prediction.KEYS

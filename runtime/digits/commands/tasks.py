@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from digits.errors import ModelError
-from digits.prediction import FAILED, Number, Prediction, Reading
+from digits.prediction import Number, Prediction, Reading
 from digits.system import cpu_count
 from digits.text import escape_control
 
@@ -168,10 +168,10 @@ class ReadDigit(Task):
         return classifier.predict_batch(sources)
 
     def why_empty(self, answer: Any) -> str:
-        return str(answer.note) if answer.status in FAILED else ""
+        return str(answer.note) if answer.status == "none" else ""
 
     def unreadable(self, error: str) -> Prediction:
-        return Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "unreadable", error)
+        return Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "none", "unreadable", error)
 
     def load(self, source: "Source") -> "GreyImage":
         from digits.images import picture
@@ -202,7 +202,7 @@ class ReadNumbers(Task):
         return "" if answer.lines else "no digits found"
 
     def unreadable(self, error: str) -> Reading:
-        return Reading(((Number("", 0.0, "unreadable", "", "", ()),),))
+        return Reading(((Number("", 0.0, "none", "unreadable", "", "", ()),),))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ _CURVE = (0.05, 0.02, 0.01, 0.005, 0.001)  # max_errors
 class SilentError(NamedTuple):
     """A number that is accepted, but wrong. written: empty if nothing is written there."""
 
-    probability: float
+    confidence: float
     name: str
     written: str
     read: str
@@ -38,9 +38,9 @@ class NumberEvaluation:
     worst: the surest silent errors.
 
     >>> evaluation = NumberEvaluation()
-    >>> evaluation.add("7.png", ["7"], [Number("1", 0.99, "accepted", "7", "1", ())])
+    >>> evaluation.add("7.png", ["7"], [Number("1", 0.99, "accepted", "", "7", "1", ())])
     >>> evaluation.worst
-    [SilentError(probability=0.99, name='7.png', written='7', read='1')]
+    [SilentError(confidence=0.99, name='7.png', written='7', read='1')]
     """
 
     written: int = 0
@@ -61,13 +61,13 @@ class NumberEvaluation:
             partners = align([number.text for number in numbers], written).partners
         for number, partner in zip(numbers, partners, strict=True):
             label = "" if partner == INVENTED else written[partner]
-            if number.status == "unreadable":
+            if number.reason == "constraints":
                 continue
             self.invented += not label
-            self.probabilities.append(number.probability)
+            self.probabilities.append(number.confidence)
             self.right.append(number.text == label)
             if number.status == "accepted" and number.text != label:
-                error = SilentError(number.probability, name, label, number.text)
+                error = SilentError(number.confidence, name, label, number.text)
                 self.worst = sorted([*self.worst, error], reverse=True)[:MAX_WORST]
 
     def accepting(self, max_errors: float) -> dict[str, Any]:
@@ -98,14 +98,14 @@ class NumberEvaluation:
 class FieldCounts(Counter[str]):
     """How many labels of a form's field, or of all, are read right, and how many answers accepted.
 
-    An optional field's "blank" is accepted like a number, as nobody looks at either again; it is a
+    A blank optional field is accepted like a number, as nobody looks at either again; it is a
     silent error if something is written there, as is an accepted number where nothing is.
     """
 
     def add(self, label: str, number: Number, is_optional: bool) -> None:
         """Count an answer. label: what is written in the field; empty if nothing is."""
-        is_exact = number.text == label and number.status != "unreadable"
-        is_accepted = number.status == "accepted" or is_optional and number.status == "blank"
+        is_exact = number.text == label and number.reason != "constraints"
+        is_accepted = number.status == "accepted" or is_optional and number.reason == "blank"
         self["labels"] += 1
         self["exact"] += is_exact
         self["accepted"] += is_accepted

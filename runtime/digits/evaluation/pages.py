@@ -45,7 +45,7 @@ class PageEvaluation:
     >>> from digits.prediction import Number, Symbol
     >>> seven = Symbol("7", 0.91, (0.0,) * 7 + (0.91,) + (0.0,) * 4, (12, 8, 40, 60))
     >>> evaluation = PageEvaluation(signs=False)
-    >>> reading = Reading(((Number("7", 0.91, "review", "", "7", (seven,)),),))
+    >>> reading = Reading(((Number("7", 0.91, "review", "unsure", "", "7", (seven,)),),))
     >>> evaluation.add("77.png", "77", reading, np.zeros((80, 80), np.uint8))
     >>> evaluation.error_rate, evaluation.score.missed
     (0.5, 1)

@@ -107,7 +107,7 @@ def _check_print(form: Form, networks: Networks) -> Iterator[Finding]:
     page = picture.load(str(form.blank), picture.SHEET_MAX_SIDE)
     sheet = read_sheet(networks, page, alone, _MAX_ERRORS)
     for field, number in zip(form.fields, sheet.numbers, strict=True):
-        if number.status != "blank":
+        if number.reason != "blank":
             yield Finding(field, "its print is taken for writing; leave the field empty")
 
 

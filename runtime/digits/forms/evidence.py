@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from digits.forms.locate import rectify
-from digits.forms.sheet import Sheet
+from digits.forms.sheet import Sheet, field_status
 from digits.images.picture import GreyImage
 
 _SIDE = 1600  # pixels of a drawing's longer side
@@ -34,8 +34,8 @@ def draw_sheet(page: GreyImage, sheet: Sheet) -> Image.Image:
     pen, scale = ImageDraw.Draw(image), image.width / form.size[0]
     for field, number in zip(form.fields, sheet.numbers, strict=False):
         box = [scale * side for side in field.box]
-        is_missing = number.status == "blank" and not field.is_optional
-        colour = AMBER if is_missing else _COLOURS[number.status]
+        is_missing = number.reason == "blank" and not field.is_optional
+        colour = AMBER if is_missing else _COLOURS[field_status(number)]
         text = number.to_text().replace("–", "-")  # which the font has
         pen.rectangle(box, outline=colour, width=3)
         font = ImageFont.load_default(min(max((box[3] - box[1]) / 2, 14), 40))

@@ -84,4 +84,6 @@ def _to_number(
         boxes = [_bounds(from_crop, box) for box in symbol_boxes(reading.text, views)]
         return to_number(page, reading, boxes, (1, 1), max_errors)
     is_sure = reading.probability >= 1 - max_errors
-    return Number("", reading.probability, "blank" if is_sure else "review", "", "", ())
+    if is_sure:
+        return Number("", reading.probability, "none", "blank", "", "", ())
+    return Number("", reading.probability, "review", "unsure", "", "", ())

@@ -39,7 +39,7 @@ class Sheet:
     @property
     def status(self) -> SheetStatus:
         """ "complete" if each number is accepted, or blank in an optional field."""
-        return overall_status(self.form, [(n.text, n.status) for n in self.numbers])
+        return overall_status(self.form, [(n.text, field_status(n)) for n in self.numbers])
 
     @property
     def by_name(self) -> dict[str, Number]:
@@ -63,9 +63,16 @@ class Sheet:
         """The one row for a table, by its columns."""
         record = self.to_dict(file)
         for form_field, number in zip(self.form.fields, self.numbers, strict=False):
-            cells = number.text, number.probability, number.status
+            cells = number.text, number.confidence, field_status(number)
             record |= zip(form_field.columns, cells, strict=True)
         return [record]
+
+
+def field_status(number: Number) -> str:
+    """The status of a field's number in a table."""
+    if number.status != "none":
+        return number.status
+    return "blank" if number.reason == "blank" else "unreadable"
 
 
 def overall_status(form: Form, numbers: Sequence[tuple[str, str]]) -> SheetStatus:

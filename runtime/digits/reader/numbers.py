@@ -91,7 +91,7 @@ class NumberReading(NamedTuple):
         return likeliest(self.unconstrained_texts)
 
     @property
-    def runner_up(self) -> str:
+    def second_best(self) -> str:
         """The second-best text that satisfies the constraints, or empty."""
         return likeliest({text: p for text, p in self.texts.items() if text != self.text})
 

@@ -10,7 +10,7 @@ from digits.images.grey import Grey
 from digits.images.picture import GreyImage
 from digits.inference.interface import SYMBOLS
 from digits.inference.networks import Networks
-from digits.prediction import Number, NumberStatus, Reading, Symbol
+from digits.prediction import Number, Reading, Reason, Symbol
 from digits.reader import crops
 from digits.reader.detections import Box, Detections
 from digits.reader.looks import RecognizeFn, Views, look_at, number_region
@@ -80,16 +80,18 @@ def to_number(
     boxes: of its symbols, in the page's pixels.
     position: its line and column.
     """
-    status: NumberStatus = "unreadable"
-    if reading.satisfies:
-        is_likely = reading.probability >= 1 - max_errors
-        status = "accepted" if is_likely and not reading.is_disputed else "review"
+    reason: Reason = "" if reading.probability >= 1 - max_errors else "unsure"
+    if not reading.satisfies:
+        reason = "constraints"
+    elif reading.is_disputed:
+        reason = "doubt"
     line, column = position
     return Number(
         reading.text if reading.satisfies else "",
         reading.probability,
-        status,
-        reading.runner_up,
+        "none" if reason == "constraints" else "review" if reason else "accepted",
+        reason,
+        reading.second_best,
         reading.unconstrained,
         _symbols(page, reading, boxes),
         line,

@@ -28,7 +28,7 @@ from digits.web.settings import Settings
 if TYPE_CHECKING:  # else each review would load OpenCV
     from digits.forms.corrections import FieldOnSheet
 
-_GUESSES = {"none": "none", "blank": "none", "several": ""}  # by the status; else the digit
+_GUESSES = {"not_a_digit": "none", "blank": "none", "several": ""}  # by the reason; else the digit
 _OTHER_WINDOW = "another window has stored labels, too; reload the page"
 
 
@@ -135,8 +135,11 @@ class Review(Application):
         else:
             page = documents.load(item.file, PAGE_MAX_SIDE)
             prediction = self._classifier.predict(page)
-            guess = _GUESSES.get(prediction.status, str(prediction.guess))
-            view |= {"guess": guess, "remark": prediction.note or prediction.status}
+            guess = _GUESSES.get(prediction.reason, str(prediction.guess))
+            view |= {
+                "guess": guess,
+                "remark": prediction.note or prediction.reason or prediction.status,
+            }
             view |= prediction.to_dict(item.file, with_frame=True)
             jpeg = close_up(page, prediction.box)
         name = item.cells(self._labels.path.parent)[0]

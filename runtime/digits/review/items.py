@@ -22,9 +22,10 @@ if TYPE_CHECKING:  # else each review would load OpenCV
 
 LABEL_TEXT = re.compile(r"[0-9.-]{0,64}")  # the texts that a label may have
 
-# Statuses of what is shown later. An unreadable number is often printed text.
-_LATER = {"unreadable": 1, "sure": 2, "accepted": 2}
-_STATUSES = {*get_args(Status), "accepted", "review"}
+# Reasons and statuses of what is shown later. What satisfies no constraints is often printed text.
+_LATER = {"constraints": 1, "unreadable": 1, "accepted": 2}
+_STATUSES = {*get_args(Status)}
+_DIGIT_COLUMNS = "digit", "confidence", "status", "reason"
 _MAX_EDGE = 1_000_000  # pixels
 
 
@@ -34,10 +35,9 @@ class Item(NamedTuple):
     A digit is classified when it is shown, so it has no box, guess or remark.
 
     file: the picture's path.
-    confidence: the result's confidence or probability.
-    status: the result's.
+    confidence, status: the result's; a reason in place of the status `none`.
     box: where in the picture a number is.
-    guess: what a number is likely to be; empty if it is unreadable, as nobody shall store such text
+    guess: what a number is likely to be; empty without one, as nobody shall store such text
         with one key.
     remark: a sentence about it.
     sheet_field: what stores the correction of a form's field.
@@ -53,7 +53,7 @@ class Item(NamedTuple):
 
     @property
     def is_unsure(self) -> bool:
-        """Whether it is in doubt, but not unreadable."""
+        """Whether it is in doubt, but may be read."""
         return self.status not in _LATER
 
     def cells(self, folder: Path) -> list[str]:
@@ -64,7 +64,7 @@ class Item(NamedTuple):
 
 def has_numbers(source: Path) -> bool:
     """Whether it is a table of numbers. Raises DataError if it is neither a table nor a folder."""
-    return not source.is_dir() and "number" in tables.header(source, "file", "number")
+    return not source.is_dir() and "text" in tables.header(source, "file", "text")
 
 
 def read_rows(source: Path) -> list[dict[str, str]]:
@@ -72,7 +72,7 @@ def read_rows(source: Path) -> list[dict[str, str]]:
     if source.is_dir():
         rows = [{"file": page} for page in split_pages(expand(str(source), False, _fail))]
     else:
-        needed = Reading.COLUMNS[3:] if has_numbers(source) else ("digit", "confidence", "status")
+        needed = Reading.COLUMNS[3:] if has_numbers(source) else _DIGIT_COLUMNS
         rows = [row for _, row, _ in tables.rows(source, *needed) if any(row.values())]
     if not rows:
         raise DataError(f"{source} has nothing that can be shown")
@@ -101,7 +101,8 @@ def load(
             is_labelled = hash(cells) in labels.done_hashes
             if is_folder and not is_labelled:
                 prediction = classifier.predict(load_page(item.file, picture.DIGIT_MAX_SIDE))
-                item = Item(item.file, prediction.confidence, prediction.status)
+                status = prediction.reason if prediction.status == "none" else prediction.status
+                item = Item(item.file, prediction.confidence, status)
             items[cells] = None if is_labelled else item
         except (KeyError, ValueError, PictureError):
             skipped += 1
@@ -125,25 +126,26 @@ def _item(table: Path, row: dict[str, str]) -> Item:
     Raises KeyError, ValueError or PictureError if the picture is gone or the row makes no sense.
     """
     file, status = str(tables.find_file(row["file"], table.parent, Path())), row["status"]
-    probability = float(row.get("probability") or row["confidence"])
+    confidence = float(row["confidence"])
     is_there = os.path.isfile(split_page(file).file)
-    if not is_there or status not in _STATUSES or not 0 <= probability <= 1:
-        raise ValueError("no picture, status or probability")
-    if "number" not in row:
-        return Item(file, probability, status)
+    if not is_there or status not in _STATUSES or not 0 <= confidence <= 1:
+        raise ValueError("no picture, status or confidence")
+    status = row["reason"] if status == "none" else status
+    if "text" not in row:
+        return Item(file, confidence, status)
     edges = [row[edge] for edge in Reading.COLUMNS[-4:]]
     box = tuple(map(int, edges)) if any(edges) else (0, 0, *picture.load(file).size)
-    names = "number", "runner_up", "unconstrained"
-    text, runner_up, unconstrained = (row[name] for name in names)
+    names = "text", "second_best", "unconstrained"
+    text, second_best, unconstrained = (row[name] for name in names)
     is_box = 0 <= box[0] < box[2] <= _MAX_EDGE and 0 <= box[1] < box[3] <= _MAX_EDGE
     if not is_box or not LABEL_TEXT.fullmatch(text or unconstrained):
         raise ValueError("no box or no number")
     doubt = "accepted" if status == "accepted" else "in doubt"
     remark = (
-        f"It is {doubt} ({100 * probability:.1f} %)" if text else "It is unreadable as asked for"
+        f"It is {doubt} ({100 * confidence:.1f} %)" if text else "It is unreadable as asked for"
     )
-    if runner_up:
-        remark += f", and may be {runner_up}"
+    if second_best:
+        remark += f", and may be {second_best}"
     if unconstrained != text:
         remark += f"; freely, it is read as {unconstrained}"
-    return Item(file, probability, status, box, text, remark)
+    return Item(file, confidence, status, box, text, remark)

@@ -11,16 +11,19 @@ from digits.forms.form import Form
 from digits.forms.sheet import Sheet
 from digits.images import picture
 from digits.images.picture import Source
-from digits.prediction import Number, NumberStatus
+from digits.prediction import Number, Reason, Status
 from tests.conftest import Patch, Run
 
 FORM = """size = [300, 200]\nfind = "fixed"\nfields = [
     {name = "a", box = [20, 20, 280, 80]}, {name = "b", box = [20, 100, 280, 180], optional = true}]
 """
-READ: list[tuple[str, NumberStatus, str, NumberStatus]] = [
-    ("12", "accepted", "", "blank"),
-    ("12", "accepted", "", "blank"),
-    ("1", "review", "5", "accepted"),
+ACCEPTED: tuple[Status, Reason] = ("accepted", "")
+REVIEW: tuple[Status, Reason] = ("review", "unsure")
+BLANK: tuple[Status, Reason] = ("none", "blank")
+READ = [
+    (("12", ACCEPTED), ("", BLANK)),
+    (("12", ACCEPTED), ("", BLANK)),
+    (("1", REVIEW), ("5", ACCEPTED)),
 ]
 
 
@@ -38,9 +41,7 @@ def form(tmp_path: Path, monkeypatch: Patch) -> None:
         number = int(Path(picture.load(source).name).stem)
         if number == 3:
             return Sheet(form, (), "no markers are seen")
-        a, a_status, b, b_status = READ[number]
-        texts: list[tuple[str, NumberStatus]] = [(a, a_status), (b, b_status)]
-        numbers = (Number(text, 0.9, status, "", text, ()) for text, status in texts)
+        numbers = (Number(text, 0.9, *status, "", text, ()) for text, status in READ[number])
         return Sheet(form, tuple(numbers))
 
     monkeypatch.setattr(Classifier, "read_fields", read_fields)

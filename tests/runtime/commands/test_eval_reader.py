@@ -63,9 +63,9 @@ def labelled(tmp_path: Path, monkeypatch: Patch) -> str:
 
     def read(self: Classifier, source: str, *_: object) -> Reading:
         number = int(Path(source).stem)
-        probability = 1 - number / 1000
+        confidence = 1 - number / 1000
         text = "1" if number < 280 else "7"
-        read = Number(text, probability, "review", "", text, (ONE,))
+        read = Number(text, confidence, "review", "unsure", "", text, (ONE,))
         return Reading(((read,),))
 
     monkeypatch.setattr(Classifier, "read", read)

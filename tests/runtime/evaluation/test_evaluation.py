@@ -22,7 +22,7 @@ from digits.evaluation.numbers import NumberEvaluation
 from digits.evaluation.pages import PageEvaluation
 from digits.evaluation.statistics import wilson_interval
 from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR
-from digits.prediction import Number, NumberStatus, Reading, Symbol
+from digits.prediction import Number, Reading, Symbol
 from tests import synthetic
 
 
@@ -150,10 +150,13 @@ def test_pages_add_up() -> None:
     assert evaluation.calibration.error == pytest.approx(abs(9 - 0.9 * 11) / 11)
 
 
-def number(text: str, probability: float = 0.995) -> Number:
-    """A number that is accepted from 0.99 on; without text, one that is unreadable."""
-    read: NumberStatus = "accepted" if probability >= 0.99 else "review"
-    return Number(text, probability, read if text else "unreadable", "", text, ())
+def number(text: str, confidence: float = 0.995) -> Number:
+    """A number that is accepted from 0.99 on; without text, one that satisfies no constraints."""
+    if not text:
+        return Number("", confidence, "none", "constraints", "", "", ())
+    if confidence >= 0.99:
+        return Number(text, confidence, "accepted", "", "", text, ())
+    return Number(text, confidence, "review", "unsure", "", text, ())
 
 
 def evaluate_numbers(*pages: tuple[str, list[Number]]) -> NumberEvaluation:
@@ -208,7 +211,7 @@ def test_results() -> None:
     curve = [(row["max_errors"], row["accepted"], row["risk"]) for row in values["curve"]]
     assert curve[:3] == [(0.05, 3, 1 / 3), (0.02, 2, 0.5), (0.01, 2, 0.5)]
     assert curve[3:] == [(0.005, 1, 0), (0.001, 1, 0)]
-    assert values["worst"] == [{"probability": 0.99, "name": "1.png", "written": "2", "read": "7"}]
+    assert values["worst"] == [{"confidence": 0.99, "name": "1.png", "written": "2", "read": "7"}]
 
 
 FILES = Path(BUNDLED_DETECTOR), None, False

@@ -12,7 +12,7 @@ from digits.forms import evidence
 from digits.forms.form import Field, Form
 from digits.forms.sheet import Sheet
 from digits.images import picture
-from digits.prediction import Number, NumberStatus
+from digits.prediction import Number, Reason, Status
 from tests.conftest import Patch, Run
 
 FORM = Form(
@@ -29,10 +29,14 @@ def test_fields_are_green_amber_or_red() -> None:
     form = structs.replace(
         FORM, fields=tuple(structs.replace(field, is_optional=True) for field in FORM.fields)
     )
-    statuses: list[NumberStatus] = ["accepted", "review", "unreadable"]
+    statuses: list[tuple[Status, Reason]] = [
+        ("accepted", ""),
+        ("review", "unsure"),
+        ("none", "constraints"),
+    ]
     for count in range(4):
-        numbers = [Number("7", 0.9, status, "", "", ()) for status in statuses[:count]]
-        numbers += [Number("", 1.0, "blank", "", "", ())] * (3 - count)
+        numbers = [Number("7", 0.9, *status, "", "", ()) for status in statuses[:count]]
+        numbers += [Number("", 1.0, "none", "blank", "", "", ())] * (3 - count)
         sheet = Sheet(form, tuple(numbers), location=np.diag([2.0, 2.0, 1.0]))
         drawn = evidence.draw_sheet(page, sheet).crop((0, 100, 600, 400))  # without the title
         colours = evidence.GREEN, evidence.AMBER, evidence.RED

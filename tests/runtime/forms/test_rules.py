@@ -66,7 +66,7 @@ def test_sum(q1: Symbols, q2: Symbols, total: Symbols, texts: str, note: str | N
 
 def test_what_changes_shows_what_it_was_and_what_is_missing_changes_nothing() -> None:
     _, q2, _ = check({"q1": "4", "q2": [SEVEN_OR_ONE], "total": "5"}, SUM)[0]
-    assert (q2.unconstrained, q2.runner_up, q2.text) == ("7", "7", "1")
+    assert (q2.unconstrained, q2.second_best, q2.text) == ("7", "7", "1")
     numbers, notes = check({"q1": "44", "q2": "7", "total": "8"}, SUM, length=1)
     assert [to_text(each) for each in numbers[1:]] == ["7", "8"] and not numbers[0].satisfies
     assert notes == ["total can't be checked: q1 is unreadable"]

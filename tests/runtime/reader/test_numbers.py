@@ -17,7 +17,7 @@ FREE = Constraints()
 
 def test_a_look_that_differs_makes_unsure() -> None:
     agreeing = read_number(views(*[steps("12", SURE)] * 4), FREE, EVEN)
-    assert (agreeing.text, agreeing.runner_up, agreeing.satisfies) == ("127", "121", True)
+    assert (agreeing.text, agreeing.second_best, agreeing.satisfies) == ("127", "121", True)
     looks = [steps("12", SURE)] * 3 + [steps("12", {"1": 0.99, "7": 0.009})]
     differing = read_number(views(*looks), FREE, EVEN)
     assert differing.text == "127" and differing.probability < agreeing.probability
@@ -61,7 +61,7 @@ def test_a_wrong_digit_is_repaired() -> None:
     last_digit, ends = {"7": 0.6, "6": 0.3, "1": 0.09}, Constraints(pattern=r"\d*[16]")
     read = read_number(views(steps("4992739871", last_digit), scores=[9.0] * 6), ends, EVEN)
     assert (read.text, read.unconstrained) == ("49927398716", "49927398717")
-    assert read.runner_up == "49927398711" and read.satisfies
+    assert read.second_best == "49927398711" and read.satisfies
     # One in 100 numbers ends otherwise.
     others = 1 - 0.3 / (0.39 + 0.006)
     assert read.probability == pytest.approx(EVEN.probability(others), abs=0.02)
@@ -80,7 +80,7 @@ def test_a_missing_or_doubled_digit_is_repaired(present: float, length: int) -> 
 def test_what_satisfies_nothing_is_unreadable(look: np.ndarray) -> None:
     reading = read_number(views(look), Constraints(length=8), EVEN)
     assert not reading.satisfies and reading.probability == 0
-    assert reading.text == reading.unconstrained and not reading.runner_up
+    assert reading.text == reading.unconstrained and not reading.second_best
 
 
 def test_a_list_is_stronger_evidence_than_a_pattern() -> None:

@@ -23,11 +23,11 @@ from digits.web.settings import Settings
 from tests.conftest import Capsys, Patch, Run
 from tests.runtime.commands.test_results import write_half
 
-NUMBERS = "file,number,probability,status,runner_up,unconstrained,left,top,right,bottom\n"
+NUMBERS = "file,text,confidence,status,reason,second_best,unconstrained,left,top,right,bottom\n"
 ROWS = (
-    "page.png,12,0.2,review,17,12,40,50,90,80\n"
-    "page.png,,0.3,unreadable,,345,200,50,260,80\n"
-    "page.png,678,0.9,accepted,,678,40,200,90,230\n"
+    "page.png,12,0.2,review,unsure,17,12,40,50,90,80\n"
+    "page.png,,0.3,none,constraints,,345,200,50,260,80\n"
+    "page.png,678,0.9,accepted,,,678,40,200,90,230\n"
 )
 Open = Callable[..., TestClient]
 
@@ -96,13 +96,13 @@ def test_results_of_every_command(
     ("rows", "guesses"),
     [
         (  # what is in doubt and as asked for comes first
-            f"page.png,,0,unreadable,,99,{BOX}\npage.png,1,.9,accepted,,1,0,0,9,9\n"
-            "page.png,2,.8,review,,2,5,5,9,9\npage.png,3,.7,review,,3,6,6,9,9\n",
+            f"page.png,,0,none,constraints,,99,{BOX}\npage.png,1,.9,accepted,,,1,0,0,9,9\n"
+            "page.png,2,.8,review,unsure,,2,5,5,9,9\npage.png,3,.7,review,unsure,,3,6,6,9,9\n",
             ["3", "2", "", "1"],
         ),
-        (f"page.png,1,0.5,review,,1,{BOX}\npage.png,2,0.5,review,,2,{BOX}\n", ["2"]),
-        (f"page.png,\\x2d5-3,0.5,review,,\\x2d5-3,{BOX}\n", ["-5-3"]),
-        ("page.png,1,1,accepted,,1,0,0,1000000,1000000\n", ["1"]),
+        (f"page.png,1,0.5,review,unsure,,1,{BOX}\npage.png,2,0.5,review,unsure,,2,{BOX}\n", ["2"]),
+        (f"page.png,\\x2d5-3,0.5,review,unsure,,\\x2d5-3,{BOX}\n", ["-5-3"]),
+        ("page.png,1,1,accepted,,,1,0,0,1000000,1000000\n", ["1"]),
     ],
 )
 def test_order(folder: Path, rows: str, guesses: list[str], classifier: Classifier) -> None:
@@ -113,17 +113,17 @@ def test_order(folder: Path, rows: str, guesses: list[str], classifier: Classifi
 @pytest.mark.parametrize(
     "row",
     [
-        "gone.png,1,0.5,review,,1,1,2,3,4",
-        "page.png,1,nan,review,,1,1,2,3,4",
-        "page.png,1,0.5,review,,1,1,2,1,4",
-        "page.png,1,1.01,review,,1,1,2,3,4",
-        "page.txt,,0,unreadable,,,,,,",
+        "gone.png,1,0.5,review,unsure,,1,1,2,3,4",
+        "page.png,1,nan,review,unsure,,1,1,2,3,4",
+        "page.png,1,0.5,review,unsure,,1,1,2,1,4",
+        "page.png,1,1.01,review,unsure,,1,1,2,3,4",
+        "page.txt,,0,none,constraints,,,,,,",
         "",
     ],
 )
 def test_rows_without_sense(folder: Path, row: str, classifier: Classifier, capsys: Capsys) -> None:
     (folder / "page.txt").write_text("no picture")
-    good = f"page.png,1,0.5,review,,1,{BOX}\n"
+    good = f"page.png,1,0.5,review,unsure,,1,{BOX}\n"
     items = loaded(written(folder, f"{NUMBERS}{good}{row}\n{good}"), classifier)
     assert len(items) == 1
     err = capsys.readouterr().err
@@ -181,7 +181,7 @@ def test_digits(tmp_path: Path, pictures: list[Path], opened: Open) -> None:
     assert store(client, 1, "12").status_code == 422  # no digit
     assert (blank.json()["guess"], blank.json()["frame"]) == ("none", None)
     item = seven.json()
-    assert (item["guess"], item["remark"], len(item["probabilities"])) == ("7", "sure", 10)
+    assert (item["guess"], item["remark"], len(item["probabilities"])) == ("7", "accepted", 10)
     assert [len(row) for row in item["frame"]] == [28] * 28
     assert item["file"] == "seven.jpg"
     assert base64.b64decode(item["picture"]).startswith(b"\xff\xd8")  # a JPEG

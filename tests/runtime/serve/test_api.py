@@ -33,7 +33,7 @@ def test_frame_is_the_network_input(client: TestClient, classifier: Classifier) 
         answer = client.post(f"/predict?frame={value}", content=picture).json()
         assert answer.get("frame") == expected
     blank = client.post("/predict?frame=true", content=png(100, 100)).json()
-    assert (blank["digit"], blank["status"], blank["frame"]) == (None, "blank", None)
+    assert (blank["digit"], blank["reason"], blank["frame"]) == (None, "blank", None)
 
 
 def test_page_knows_the_limits(classifier: Classifier) -> None:

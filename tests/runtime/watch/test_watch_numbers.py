@@ -43,10 +43,10 @@ class NumberBench(Bench):
 
     @property
     def numbers(self) -> list[tuple[str, str, str]]:
-        """File, number and status of each row."""
+        """File, text, and status or reason of each row."""
         with self.results.open() as file:
             rows = csv.DictReader(file)
-            return [(row["file"], row["number"], row["status"]) for row in rows]
+            return [(row["file"], row["text"], row["reason"] or row["status"]) for row in rows]
 
 
 def test_each_number_has_a_row(tmp_path: Path, test_slice: Split, capsys: Capsys) -> None:
@@ -69,7 +69,7 @@ def test_each_number_has_a_row(tmp_path: Path, test_slice: Split, capsys: Capsys
     with bench.results.open() as file:
         _, second, blank, *_ = csv.DictReader(file)
     assert (second["line"], second["column"], second["unconstrained"]) == ("2", "1", "459")
-    assert not any((blank["line"], blank["runner_up"], blank["unconstrained"], blank["left"]))
+    assert not any((blank["line"], blank["second_best"], blank["unconstrained"], blank["left"]))
 
 
 def test_each_sheet_has_a_row(tmp_path: Path, test_slice: Split) -> None:

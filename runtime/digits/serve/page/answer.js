@@ -69,7 +69,7 @@ export class AnswerView {
 
   #write() {
     const texts = this.#numbers.flatMap(({ status, symbols }) =>
-      symbols.map(({ symbol }) => (status === "unreadable" ? "?" : symbol)));
+      symbols.map(({ symbol }) => (status === "none" ? "?" : symbol)));
     this.#buttons = texts.map((text, index) => button(text, () => this.#choose(index)));
     if (texts.length > 1)
       Object.assign(this.#buttons[this.#leastSure], { className: "least", title: "The least sure" });
@@ -80,7 +80,7 @@ export class AnswerView {
       line.append(...numbers.map((number) => {
         const group = element("span", "", { role: "group", title: doubt(number) });
         group.append(...unplaced.splice(0, number.symbols.length));
-        if (number.status === "unreadable") group.append(element("small", number.unconstrained));
+        if (number.status === "none") group.append(element("small", number.unconstrained));
         else group.append(mark(number.status));
         return group;
       }));
@@ -104,7 +104,7 @@ export class AnswerView {
     const unsure = numbers.filter(({ status }) => status !== "accepted").length;
     const doubts = unsure && numbers.length > 1 ? `, ${unsure} of ${numbers.length} numbers unsure` : "";
     const count = symbols.length > 1 ? `${symbols.length} digits${doubts}. ` : "";
-    if (number.status === "unreadable") return count + doubt(number); // however sure its symbols are
+    if (number.status === "none") return count + doubt(number); // however sure its symbols are
     const rank = count && index === this.#leastSure ? "Least sure: " : "";
     return `${count}${rank}${likeliest(symbols[index])}. ${doubt(number)}`;
   }
@@ -130,8 +130,8 @@ function mark(status) {
 }
 
 /** Why a number can't be taken as it is; empty if it can. */
-function doubt({ status, text, probability, runner_up: runnerUp, unconstrained }) {
-  if (status === "unreadable") return `Unreadable: it looks like ${unconstrained}, which isn't possible.`;
-  const alternative = runnerUp ? `, or ${runnerUp}` : "";
-  return status === "review" ? `To review: ${text}, ${percent(probability)}${alternative}.` : "";
+function doubt({ status, text, confidence, second_best: secondBest, unconstrained }) {
+  if (status === "none") return `Unreadable: it looks like ${unconstrained}, which isn't possible.`;
+  const alternative = secondBest ? `, or ${secondBest}` : "";
+  return status === "review" ? `To review: ${text}, ${percent(confidence)}${alternative}.` : "";
 }
