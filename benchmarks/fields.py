@@ -20,7 +20,7 @@ from benchmarks.forms import MARKS, Blank, Matrix, blank_sheet, fill
 from benchmarks.timing import parser, print_row
 from digits.classifier import Classifier
 from digits.forms.form import FindBy
-from digits.forms.locate import project
+from digits.forms.homography import project
 from digits.forms.sheet import Sheet
 from digits.terminal import progress_bar
 
@@ -31,11 +31,11 @@ Counts = defaultdict[str, Counter[str]]  # by kind of field
 
 def error(sheet: Sheet, blank: Blank, homography: Matrix) -> float:
     """The largest distance from a field's corner to where it was located, in millimetres."""
-    if sheet.location is None:
+    if sheet.homography is None:
         return np.inf
     boxes = np.array([field.box for field in blank.form.fields])
     corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2)
-    offsets = project(np.linalg.inv(sheet.location) @ homography, corners) - corners
+    offsets = project(np.linalg.inv(sheet.homography) @ homography, corners) - corners
     return float(np.hypot(*offsets.T).max()) / blank.unit
 
 
@@ -43,7 +43,7 @@ def tally(counts: Counts, sheet: Sheet, texts: list[str]) -> None:
     """Count what is in fields, with the roster and the sum or alone; nothing in a lost sheet."""
     numbers = sheet.numbers or [None] * len(texts)
     for field, number, text in zip(sheet.form.fields, numbers, texts, strict=True):
-        name = f"{field.name}, cells" if field.cells else field.name
+        name = f"{field.name}, cells" if field.digit_boxes else field.name
         name = "mark" if field.name in MARKS else name
         count = counts[f"  {name if text else 'empty'}{'' if sheet.form.rules else ', alone'}"]
         is_right = number is not None and number.text == text

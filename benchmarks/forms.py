@@ -15,11 +15,13 @@ from PIL import Image, ImageDraw
 
 from benchmarks.held_back import unseen
 from digits.constraints.allowed import AllowedNumbers
-from digits.forms.form import Field, FindBy, Form, Rule
-from digits.forms.locate import project
+from digits.forms.form import Field, FindBy, Form
+from digits.forms.homography import project
+from digits.forms.rules import Roster
 from digits_train.camera import fonts, scene
 from digits_train.camera.distributions import Mixture
 from digits_train.camera.exposure import lens, photograph
+from digits_train.camera.fonts import load_font
 from digits_train.camera.ink import EM
 from digits_train.camera.lettering import words
 from digits_train.camera.presets import legible
@@ -27,7 +29,6 @@ from digits_train.camera.ranges import RANGES, Ranges, changed
 from digits_train.camera.rows import RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
-from digits_train.matplotlib_data import load_font
 from digits_train.pixels import Bytes, Coverage, Random, log_uniform, paste, pick
 
 DOTS = 10
@@ -89,7 +90,7 @@ def blank_sheet(random: Random, folder: Path, find: FindBy) -> Blank:
     students = [str(n) for n in random.choice(900_000, 200, replace=False) + 100_000]
     fields[0] = structs.replace(fields[0], list=AllowedNumbers(students))
     sums = (f"total = {' + '.join(MARKS)}",)
-    roster = Rule((0,), frozenset((number,) for number in students))
+    roster = Roster((0,), frozenset((number,) for number in students))
     form = Form(size, tuple(fields), find, int(random.integers(146)), file, sums, roster)
     for marker_id, box in form.marker_boxes.items() if find == "marks" else ():
         left, top, right, _ = (round(side * DOTS) for side in box)
@@ -163,7 +164,7 @@ def fill(blank: Blank, student: str, random: Random) -> tuple[list[str], bytes, 
     texts = _texts(blank, student, random)
     for field, text, box in zip(blank.form.fields, texts, boxes, strict=True):
         text = text.replace(".", ",") if comma else text
-        written = _write(rows, text, box[2:] - box[:2], field.cells, share)
+        written = _write(rows, text, box[2:] - box[:2], field.digit_boxes, share)
         paste(ink, written, *(box[:2] - (box[3] - box[1])).tolist())
     ink *= np.float32(random.uniform(0.45, 1))
     photo, homography = take(blank.printed, ink, share * high, random)

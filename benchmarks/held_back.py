@@ -34,7 +34,6 @@ from digits_train.camera.scene import along, clouds
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
 from digits_train.data import mnist
-from digits_train.matplotlib_data import FONTS, load_font
 from digits_train.pixels import Random, log_uniform, pick
 from digits_train.symbols import LabelledPage
 
@@ -124,7 +123,7 @@ def _letters(
         with suppress(OSError, ValueError):  # not every font of a machine can be drawn
             for letter in (letter for letter in characters if fonts.has(Path(file), letter)):
                 image, middle = Image.new("L", (_SIDE, _SIDE)), (_SIDE / 2, _SIDE / 2)
-                ImageDraw.Draw(image).text(middle, letter, 255, load_font(file, 90), "mm")
+                ImageDraw.Draw(image).text(middle, letter, 255, fonts.load_font(file, 90), "mm")
                 yield letter in _LOOKALIKES, _photographed(image, random)
 
 
@@ -213,7 +212,9 @@ def without_one_digit() -> Iterator[tuple[str, Source]]:
     """Pictures to which `predict` shouldn't answer with a digit, and of what kind each is."""
     random = np.random.default_rng(0)
     hands, prints = fonts.handwriting("held back"), fonts.printed("held back")
-    found = sorted(font_manager.findSystemFonts() + font_manager.findSystemFonts([str(FONTS)]))
+    found = sorted(
+        font_manager.findSystemFonts() + font_manager.findSystemFonts([str(fonts.MATPLOTLIB_FONTS)])
+    )
     every = [name for name in found if name.endswith(("ttf", "otf")) and "DejaVu" not in name]
     for kind, files, characters in (
         ("letters", every, string.ascii_letters),

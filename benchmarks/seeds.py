@@ -32,11 +32,9 @@ def finish(options: Namespace, experiment: Experiment) -> RunDir:
     run = RunDir(options.out / name)
     if not (run.folder / "export.json").exists():
         if run.state.exists():
-            result = trainer.resume(run, options.device)
+            trainer.resume(run, options.device)
         else:
-            result = trainer.train(experiment, options.device, out=run.folder)
-        if result and result.failure:
-            raise DigitsError(f"{run.folder}: {result.failure}")
+            trainer.train(experiment, options.device, out=run.folder)
         export_run(run, ExportConfig(quantize=True))
     return run
 

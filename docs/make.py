@@ -24,7 +24,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from digits import Classifier, Constraints
 from digits.drawing import annotate, debug_strip
-from digits.forms.evidence import draw_sheet
+from digits.forms import draw_sheet
 from digits.images import picture
 from digits.prediction import Reading
 from digits_train.augment import augment
@@ -101,7 +101,7 @@ def augmentation() -> None:
 @cache
 def _materials() -> Materials:
     """Some glyphs and words; half a minute."""
-    return make_materials(mnist.load("train"), 0, RANGES, bank=2_000, texts=1_000, letters=500)
+    return make_materials(mnist.load("train"), 0, RANGES, glyphs=2_000, texts=1_000, letters=500)
 
 
 def examples() -> None:

@@ -1,4 +1,4 @@
-"""Draw the pictures of `digits serve`, `review` and `fields`: python -m docs.screenshot"""
+"""Draw the pictures of `digits serve`, `review` and `form edit`: python -m docs.screenshot"""
 
 import io
 import shutil
@@ -74,7 +74,7 @@ def fields() -> None:
         file = Path(name) / "exam.toml"
         file.write_text(FORM)
         (Path(name) / "students.csv").write_text("id\n104132\n")
-        arguments = "fieldset:disabled", "fields", "-o", str(file)
+        arguments = "fieldset:disabled", "form edit", "-o", str(file)
         phone = shot_of(PHONE, *arguments, taps=FIRST_FIELD)
         desktop = shot_of(DESKTOP, *arguments, taps=FIRST_FIELD)
     save(phone, desktop, "fields.png", colours=128)

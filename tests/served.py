@@ -56,10 +56,10 @@ def served(
 ) -> Iterator[Served]:
     """Serve on a free port; afterwards, check that SIGTERM ends it with exit code 0.
 
-    complains: whether it may log anything but its address. command: serve, review or fields.
+    complains: whether it may log anything but its address. command: such as serve or form edit.
     environment: variables to set, such as DIGITS_TOKEN.
     """
-    arguments = [str(DIGITS), command, "--port", "0", *options]
+    arguments = [str(DIGITS), *command.split(), "--port", "0", *options]
     with (
         NamedTemporaryFile("w") as file,
         # A file of its own: reading from the one that the server writes to would move its position.

@@ -32,10 +32,8 @@ HEAVY = {"torch", "onnx", "matplotlib", "scipy", "cv2", "safetensors"}
 # Which packages the files may import whose paths begin so, beside Python's own.
 ALLOWED = {
     "runtime/digits/": "numpy onnxruntime PIL typer",
-    "runtime/digits/editor/": "cv2 msgspec starlette",
-    "runtime/digits/forms/": "cv2 fpdf msgspec openpyxl tomli_w",
+    "runtime/digits/forms/": "cv2 fpdf msgspec starlette tomli_w",
     "runtime/digits/images/": "pillow_heif pypdfium2",
-    "runtime/digits/reader/doubts.py": "cv2",
     "runtime/digits/review/": "starlette",
     "runtime/digits/serve/": "starlette",
     "runtime/digits/system.py": "ctypes fcntl resource select",
@@ -83,6 +81,15 @@ def test_only_the_command_line_of_the_runtime_names_the_other_packages() -> None
     named = re.compile(r"[\"']digits_(train|export)\b")
     files = [file for file in python_files("runtime") if named.search(file.read_text("utf-8"))]
     assert files == [ROOT / "runtime" / "digits" / "cli.py"]
+
+
+def test_the_room_of_forms_has_one_door() -> None:
+    """Others import names of the package, not its modules."""
+    room = ROOT / "runtime" / "digits" / "forms"
+    names = {f"digits.forms.{name}" for name in importlib.import_module("digits.forms").__all__}
+    for file in python_files("runtime"):
+        if room not in file.parents:
+            assert {name for name in imports(file) if "digits.forms" in name} <= names, file
 
 
 @pytest.mark.parametrize("depth", [2, None], ids=["folders", "modules"])

@@ -1,8 +1,7 @@
 """`digits export`."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,14 +14,9 @@ from digits.text import escape_control
 _NETWORK = "Your own network, as given to `digits train --network`."
 _QUANTIZE = "Also write an int8 file; without this option, an earlier one is deleted."
 _FORCE = "Export even if int8 makes the network read worse."
-_FORMAT = "Also write the last file as C99 (of int8), or a page for browsers. May be repeated."
+_FORMAT = "Also write the int8 file as C99."
 
 app = make_app()
-
-
-class _Format(StrEnum):
-    C = "c"
-    HTML = "html"
 
 
 @app.command()
@@ -30,23 +24,22 @@ def export(
     run: Annotated[Path | None, path_argument("RUN")] = None,
     network: Annotated[str | None, option("FILE.py:CLASS", _NETWORK)] = None,
     quantize: Annotated[bool, typer.Option("--quantize", help=_QUANTIZE)] = False,
-    formats: Annotated[list[_Format] | None, typer.Option("--format", help=_FORMAT)] = None,
+    port: Annotated[Literal["c"] | None, typer.Option("--format", help=_FORMAT)] = None,
     force: Annotated[bool, typer.Option("--force", help=_FORCE)] = False,
     data: Data = None,
 ) -> None:
     """Export a trained network to ONNX files, and verify that they agree with it.
 
     RUN is a run folder, or the checkpoint in it; by default the newest under runs/. With --format,
-    it may be a classifier's ONNX file, beside which these are written.
+    it may be a classifier's ONNX file, beside which it is written.
     """
     # torch and onnx take seconds to import and may not be installed; --help needs neither.
-    from digits_export.ports import make_ports
+    from digits_export.c_export import make_c
 
-    ports = tuple(formats or ())
     if run and run.suffix == ".onnx":
-        if not ports or network or quantize or force or data:
+        if port is None or network or quantize or force or data:
             raise typer.BadParameter(f"an ONNX file takes --format alone: {run}")
-        files = make_ports(run, run, ports)
+        files = make_c(run, run)
         for path, content in files.items():
             with reporting(f"read {path}"):
                 if path.exists() and path.read_bytes() != content:
@@ -60,7 +53,7 @@ def export(
     from digits_train.run import find_run, latest_run
 
     name = None if network is None else models.register(network)
-    config = ExportConfig(quantize, name, force, ports)
+    config = ExportConfig(quantize, name, force, port == "c")
     report = export_run(latest_run() if run is None else find_run(run), config, data)
     for line in report.lines():
         print_result(escape_control(line))

@@ -64,7 +64,7 @@ def match_digits(page: LabelledPage, detections: Detections) -> tuple[Detections
     return surest, page.match(surest.boxes, surest.symbols.argmax(1))
 
 
-def label(
+def labelled_detections(
     page: LabelledPage, maps: MapsFn, scaling: MapScaling = UNSCALED
 ) -> tuple[Detections, Labels]:
     """What may be digits by calibrated maps and isn't doubtful, the surest first.
@@ -73,8 +73,8 @@ def label(
     """
     detections = find_symbols(page.pixels, lambda pixels: scaling.apply(*maps(pixels)))
     surest, matched = match_digits(page, detections)
-    known = matched.partners != DOUBTFUL
-    return surest.select(known), np.append(page.truth.symbols, -1)[matched.partners[known]]
+    counted = matched.partners != DOUBTFUL
+    return surest.select(counted), np.append(page.truth.symbols, -1)[matched.partners[counted]]
 
 
 def fit_scaling(pages: Sequence[LabelledPage], maps: MapsFn) -> MapScaling:
@@ -86,7 +86,7 @@ def fit_scaling(pages: Sequence[LabelledPage], maps: MapsFn) -> MapScaling:
     scaling = UNSCALED
     for _ in range(_ROUNDS):
         tracked = track(pages, len(pages), "calibrating")
-        labelled = [label(page, maps, scaling) for page in tracked]
+        labelled = [labelled_detections(page, maps, scaling) for page in tracked]
         labels = np.concatenate([np.zeros(0, np.int64), *(truth for _, truth in labelled)])
         right = labels >= 0
         if not right.any():

@@ -22,7 +22,7 @@ from digits_export.detector_calibration import CalibratedDetector, fit_scaling, 
 from digits_export.exporter import Exporter, Form
 from digits_train.checkpoint import Checkpoint
 from digits_train.data import held_out
-from digits_train.symbols import LabelledPage, Match, confusion, score
+from digits_train.symbols import LabelledPage, Match, confusion_matrix, score
 
 _PARITY_PAGES = 10
 
@@ -91,7 +91,9 @@ def evaluate_pages(pages: Sequence[LabelledPage], maps: MapsFn) -> dict[str, Any
     validation_error: the rate of errors, which may be above 1. symbols, missed, wrong, invented:
     counts on all pages.
     """
-    result = score(confusion(_match(page, maps) for page in track(pages, len(pages), "judging")))
+    result = score(
+        confusion_matrix(_match(page, maps) for page in track(pages, len(pages), "judging"))
+    )
     return {"validation_error": result.errors / max(result.symbols, 1), **result._asdict()}
 
 

@@ -18,11 +18,11 @@ from digits.inference.session import open_session
 from digits.terminal import print_stderr
 from digits.text import escape_control
 from digits_export import model_card, verify
+from digits_export.c_export import make_c
 from digits_export.classifier_export import ClassifierExporter
 from digits_export.detector_export import DetectorExporter
 from digits_export.exporter import Exporter, Form
 from digits_export.optimize import optimize
-from digits_export.ports import make_ports
 from digits_export.quantize import quantize
 from digits_export.recognizer_export import RecognizerExporter
 from digits_train import checkpoint
@@ -42,14 +42,14 @@ class ExportConfig:
     """What to make of a checkpoint.
 
     quantize: whether to write an int8 file, too. network: the name of the only one accepted; None
-    for any. force: whether a network may read worse as int8. ports: what to make of the last file,
-    too.
+    for any. force: whether a network may read worse as int8. as_c: whether to write the last file
+    as C, too.
     """
 
     quantize: bool = False
     network: str | None = None
     force: bool = False
-    ports: tuple[str, ...] = ()
+    as_c: bool = False
 
 
 class ExportedFile(NamedTuple):
@@ -124,13 +124,14 @@ def export_run(run: RunDir, config: ExportConfig, data: Path | None = None) -> R
     last = exported[-1]
     table = [row[:-1] for row in report.table()]  # without the files' paths
     card = model_card.render(last.metadata, experiment, table)
-    ports = make_ports(last.path, ModelBytes(last.path.name, last.content), config.ports)
+    source = ModelBytes(last.path.name, last.content)
+    c_files = make_c(last.path, source) if config.as_c else {}
     write_all(
         {
             run.folder / "export.json": report.to_json(),
             **{file.path: file.content for file in exported},
             run.folder / "MODEL_CARD.md": card.encode(),
-            **ports,
+            **c_files,
         }
     )
     if not config.quantize:

@@ -1,6 +1,6 @@
 """What an exported classifier computes: a list of layers, each with its weights and its shape.
 
-C and pages for browsers are written of it.
+C is written of it.
 """
 
 import math

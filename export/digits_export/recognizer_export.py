@@ -24,8 +24,8 @@ from digits_export.exporter import Batches, Exporter
 from digits_export.number_calibration import fit_calibration, fit_second_opinion, read_pages
 from digits_train.checkpoint import Checkpoint
 from digits_train.data import held_out
-from digits_train.data.recognizer_batches import Batch
-from digits_train.tasks.recognition import judge
+from digits_train.data.recognizer_batches import TextBatch
+from digits_train.tasks.recognition import evaluate_outputs
 
 # Divides the log probabilities: the network learns from what people can hardly read, and so doubts
 # most symbols a little. Between 0.35 and 0.7, what is written on pages is about as likely.
@@ -56,7 +56,7 @@ class RecognizerExporter(Exporter):
     def __init__(self, loaded: Checkpoint, data: Path | None) -> None:
         super().__init__(loaded, data)
         self._batches = batches = held_out.draw_batches()
-        self.total = sum(bool(text) for batch in batches for text in batch.texts)
+        self.total = sum(bool(text) for batch in batches for text in batch.targets)
         self.parity = self.calibration = parity_inputs(batches)
         self.network = CalibratedRecognizer(loaded.model).eval()
         run = verify.module_outputs(self.network)
@@ -83,10 +83,10 @@ class RecognizerExporter(Exporter):
         }
 
     def evaluate(self, model: bytes, kernels: Kernels) -> dict[str, Any]:
-        """The figures of a file, see `recognition.judge`."""
+        """The figures of a file, see `recognition.evaluate_outputs`."""
         run = verify.session_outputs(open_session(model, kernels), RECOGNIZER)
         outputs = [torch.from_numpy(run(batch.inputs.numpy())[0]) for batch in self._batches]
-        figures, _ = judge(self._batches, outputs)
+        figures, _ = evaluate_outputs(self._batches, outputs)
         return {
             "validation_accuracy": figures["accuracy"],
             "validation_error": figures["errors"],
@@ -103,7 +103,7 @@ def _second_opinion() -> RecognizeFn | None:
         return None
 
 
-def parity_inputs(batches: Sequence[Batch]) -> Batches:
+def parity_inputs(batches: Sequence[TextBatch]) -> Batches:
     """Return noise of two widths, and some of the crops, as inputs of a network."""
     noise = np.random.default_rng(0).integers(0, 256, (3, 1, CROP_HEIGHT, 320), np.uint8)
     some = batches[:: max(1, len(batches) // _PARITY_BATCHES)]

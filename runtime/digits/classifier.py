@@ -15,8 +15,7 @@ from digits.prediction import Prediction, Reading
 
 if TYPE_CHECKING:
     from digits.constraints.constraints import Constraints
-    from digits.forms.form import Form
-    from digits.forms.sheet import Sheet
+    from digits.forms import Form, Sheet
 
 
 DEFAULT_MAX_ERRORS = 0.01
@@ -134,14 +133,14 @@ class Classifier:
         """Read the number in each field of a filled form.
 
         source: see `predict`.
-        form: what `forms.form_file.load` returned.
+        form: what `digits.forms.load_form` returned.
         max_errors: see `read`.
 
         A sheet that isn't in the picture as a whole has no numbers, and a note that says why.
         Raises PictureError if the picture can't be opened, and DataError if the form's picture
         can't.
         """
-        from digits.forms.reading import read_sheet
+        from digits.forms import read_sheet
 
         checked = _check_max_errors(max_errors)
         page = picture.load(source, picture.SHEET_MAX_SIDE)

@@ -94,7 +94,7 @@ def read(
     model: options.Models = None,
     jobs: options.Jobs = None,
     annotate: Annotated[Path | None, options.path_option("FILE", _ANNOTATE)] = None,
-    fields: options.Fields = None,
+    form: options.Form = None,
     second_opinion: options.SecondOpinion = False,
 ) -> None:
     """Read all numbers in each picture: digits, minus signs and points.
@@ -109,11 +109,11 @@ def read(
         options.check_drawn("--annotate", [annotate], [*pictures, *inputs.files], recursive)
     drawings = Drawings(annotate) if annotate else None
     classifier_options = make_classifier_options(model, second_opinion=second_opinion)
-    if fields:
-        from digits.commands import forms
+    if form:
+        from digits.commands.sheets import form_task, read_sheets
 
-        form_task = forms.form_task(fields, number_options, classifier_options)
-        forms.run(form_task, inputs, output, jobs, drawings)
+        sheets = form_task(form, number_options, classifier_options)
+        read_sheets(sheets, inputs, output, jobs, drawings)
     output_format, task = output.choose_format(), number_options.task(classifier_options)
     runner.run(task, inputs, output_format, jobs, output.output, drawings)
 
@@ -131,7 +131,7 @@ def evaluate(
         Path | None, options.path_option("PATH", _LABELS, show_default="MNIST's test digits")
     ] = None,
     numbers: Annotated[Path | None, options.path_option("FILE.csv", _NUMBERS)] = None,
-    fields: Annotated[Path | None, options.path_option("FORM.toml", _FORM)] = None,
+    form: Annotated[Path | None, options.path_option("FORM.toml", _FORM)] = None,
     calibrate: Annotated[Path | None, options.path_option("FILE.json", _CALIBRATE)] = None,
     plot: Annotated[Path | None, options.path_option("DIR", _PLOT)] = None,
     second_opinion: options.SecondOpinion = False,
@@ -139,7 +139,7 @@ def evaluate(
 ) -> None:
     """Measure accuracy on labelled digits, pages, numbers or a form's fields.
 
-    LABELS.csv is for --fields: a row a sheet, with the column `file` and one for each field.
+    LABELS.csv is for --form: a row a sheet, with the column `file` and one for each field.
     """
     from digits.commands import evaluate
     from digits.data.table import has_pages
@@ -149,17 +149,17 @@ def evaluate(
     files = [plot / name for name in _PLOTS] if plot else []
     options.check_drawn("--plot", files, filter(None, [data, numbers]), recursive=True)
     is_of_pages = not numbers and data is not None and has_pages(data)
-    reads_numbers = bool(numbers or fields) or is_of_pages
+    reads_numbers = bool(numbers or form) or is_of_pages
     classifier_options = make_classifier_options(model, reads_numbers, second_opinion)
     errors = ErrorReporter()
-    if fields or labels:
-        if not (fields and labels) or data or numbers or calibrate or plot:
-            sentence = "--fields FORM.toml and LABELS.csv go together, without --data, --numbers"
+    if form or labels:
+        if not (form and labels) or data or numbers or calibrate or plot:
+            sentence = "--form FORM.toml and LABELS.csv go together, without --data, --numbers"
             raise typer.BadParameter(f"{sentence}, --calibrate and --plot")
-        from digits.commands.forms import form_task
+        from digits.commands.sheets import form_task
 
-        form = form_task(fields, number_options, classifier_options)
-        report = evaluate.evaluate_fields(form, labels, errors.report)
+        sheets = form_task(form, number_options, classifier_options)
+        report = evaluate.evaluate_fields(sheets, labels, errors.report)
     elif numbers:
         if data:
             raise typer.BadParameter("--data and --numbers exclude each other")
@@ -228,7 +228,7 @@ def _delegate(name: str, module: str, help: str, extra: str = "") -> None:
 
 _delegate("serve", "digits.serve.cli", "Serve a web page and an API")
 _delegate("review", "digits.review.cli", "Label what is worth a look, on a web page", "serve")
-_delegate("fields", "digits.editor.cli", "Lay out a form: where its numbers are, and of what kind")
+_delegate("form", "digits.commands.form", "Lay out, print and check a form")
 _delegate("train", "digits_train.cli", "Train a network on MNIST or your own pictures")
 _delegate("export", "digits_export.cli", "Export a trained network to a verified ONNX file")
 
@@ -248,8 +248,8 @@ def _check_risk_bound_file(path: Path, max_errors: str | None) -> None:
 def _check_annotated(drawing: Path, files: Sequence[str]) -> None:
     """Raise BadParameter or DigitsError if --annotate can't draw these pictures to such a file."""
     if drawing.suffix.lower() == ".pdf":
-        with options.needs_package("--annotate FILE.pdf", '"digits[fields]"'):
-            from digits.forms.evidence import make_pdf
+        with options.needs_package("--annotate FILE.pdf", '"digits[form]"'):
+            from digits.forms import make_pdf
 
             make_pdf(())  # fails now, not after all is read
     elif drawing.suffix.lower() not in FILE_SUFFIXES:

@@ -248,8 +248,14 @@ def reading(*texts: str, **more: object) -> dict[str, Any]:
     numbers = []
     for column, text in enumerate(texts, 1):
         status, reason = ("review", "unsure") if "?" in text else ("accepted", "")
-        number = {"text": text.removesuffix("?"), "status": status, "reason": reason}
-        number |= {"confidence": 0.99, "second_best": "", "line": 1, "column": column}
+        number: dict[str, Any] = {"text": text.removesuffix("?"), "status": status}
+        number |= {
+            "reason": reason,
+            "confidence": 0.99,
+            "second_best": "",
+            "line": 1,
+            "column": column,
+        }
         numbers.append(number | {"box": [0, 0, 9, 9]} | more)
     return {"file": "", "text": "  ".join(texts), "numbers": numbers}
 

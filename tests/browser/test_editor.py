@@ -1,4 +1,4 @@
-"""`digits fields`: boxes by mouse, finger and keys, and what is stored."""
+"""`digits form edit`: boxes by mouse, finger and keys, and what is stored."""
 
 import tomllib
 from pathlib import Path
@@ -23,12 +23,12 @@ def test_fields(page: Page, tmp_path: Path) -> None:
     form = tmp_path / "form.toml"
     form.write_text('size = [1000, 1000]\nfind = "marks"\nfields = []\n')
 
-    def save(said: str = "Saved. Next: digits read --fields ") -> Any:
+    def save(said: str = "Saved. Next: digits read --form ") -> Any:
         page.button("constraints", "Save").click()
         page.wait_for("#status", said)
         return tomllib.loads(form.read_text("utf-8"))["fields"]
 
-    with served("-o", str(form), command="fields") as server:
+    with served("-o", str(form), command="form edit") as server:
         page.driver.get(server.address)
         page.wait(lambda: page.select("fieldset:disabled"))
         page.draw([[(0.2, 0.3), (0.3, 0.35), (0.5, 0.4)]])

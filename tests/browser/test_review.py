@@ -10,9 +10,9 @@ from selenium.webdriver.common.action_chains import ActionChains
 
 from tests.browser.conftest import SIZES
 from tests.browser.page import Page
+from tests.runtime.forms.test_corrections import FORM as SHEETS
+from tests.runtime.forms.test_corrections import TABLE as SHEETS_TABLE
 from tests.runtime.review.test_review import NUMBERS
-from tests.runtime.review.test_sheets import FORM as SHEETS
-from tests.runtime.review.test_sheets import TABLE as SHEETS_TABLE
 from tests.served import Served, served
 
 SMALL_PHONE = 390, 664  # less the bars of a browser
@@ -141,7 +141,7 @@ def test_what_a_form_forbids_stays_until_the_person_insists(
     marks = tmp_path / "marks.csv"
     marks.write_text(SHEETS_TABLE)
     with reviewed(desktop, marks):
-        desktop.wait_for("#remark", "q 1 is unreadable (probability 0.1); the sheet is there twice")
+        desktop.wait_for("#remark", "q 1 is unreadable (confidence 0.1); the sheet is there twice")
         press(desktop, *"21\n")
         desktop.wait_for("#refusal", "q 1 can't be 21 by the form. Change it, skip it, or")
         press(desktop, "2\n")
@@ -152,7 +152,7 @@ def test_what_a_form_forbids_stays_until_the_person_insists(
         desktop.wait_for("#remark", "q 1 is blank")
         desktop.wait_for("#text", "12")
         desktop.wait_for("#progress", "3 labelled")
-    assert "q 1 can't be 212 by the form,form.toml" in marks.read_text()
+    assert "q 1 can't be 212 by the form,,form.toml" in marks.read_text()
 
 
 def test_labels_wait_for_the_server(desktop: Page, folder: Path) -> None:

@@ -91,7 +91,7 @@ def test_commands_in_runtime_environment(bin: Path, pictures: list[Path]) -> Non
         assert re.fullmatch(rf"error: `digits {command}` needs \w+: {remedy}\n", error)
     code = f"""
 import digits, pkgutil, sys
-extras = "web serve forms editor review reader.field reader.doubts __main__".split()
+extras = "web serve forms review commands.form __main__".split()
 for module in pkgutil.walk_packages(digits.__path__, "digits."):
     if not module.name.removeprefix("digits.").startswith(tuple(extras)):
         __import__(module.name)

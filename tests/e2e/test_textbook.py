@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from digits_train import plots, verdict
+from digits_train import plots
 from digits_train.data import held_out, mnist
 from digits_train.models import get_network
 from tests.conftest import PICTURES, Patch, Run
@@ -36,7 +36,6 @@ def test_page_commands_write_files_they_name(run: Run, tmp_path: Path, monkeypat
     Path("tests").mkdir()
     Path("tests/pictures").symlink_to(PICTURES)
     monkeypatch.setattr(plots, "MAX_MISTAKES", 8)  # like the next two, for speed
-    monkeypatch.setattr(verdict, "failure", lambda *_: None)
     few = {name: part[:40] for name, part in mnist.load_all().items()}
     for arguments, written in commands():
         if arguments[-1].endswith("vgg16"):  # which takes long

@@ -11,10 +11,9 @@ from torch import nn
 
 from digits.errors import ModelError
 from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR
+from digits_export.c_export import make_c
 from digits_export.c_source import write_c
-from digits_export.html_page import write_html
 from digits_export.layers import read_layers
-from digits_export.ports import make_ports
 from digits_export.quantize import batches, quantize
 from digits_train.onnx_graph import serialize
 from tests.conftest import Run
@@ -23,7 +22,7 @@ from tests.onnx_files import integer_logits
 
 PRECISION = 2.0**-16
 NOISE = np.random.default_rng(0).integers(0, 256, (50, 28, 28), np.uint8)
-MAIN = Path(__file__).parents[1] / "ports" / "host.c"
+MAIN = Path(__file__).parents[1] / "c" / "host.c"
 
 
 class Scaled(nn.Sequential):
@@ -113,10 +112,8 @@ def test_what_is_refused_is_named() -> None:
         write_c(exact, "a", "")
     with pytest.raises(ModelError, match="a as C would take 2,385,000 bytes of flash"):
         write_c(layers, "a", "")
-    with pytest.raises(ModelError, match="a as a page would have"):
-        write_html(layers, "a", 0.5)
     with pytest.raises(ModelError, match="it is a detector"):
-        make_ports(Path("a.onnx"), BUNDLED_DETECTOR, ["c"])
+        make_c(Path("a.onnx"), BUNDLED_DETECTOR)
 
 
 REFUSED: dict[str, list[nn.Module]] = {
@@ -141,11 +138,11 @@ def test_layers_that_c_lacks_are_named(sentence: str) -> None:
     assert str(refused.value) == sentence
 
 
-def test_formats_may_be_several_and_replace_no_other_network_s(tmp_path: Path, run: Run) -> None:
+def test_c_replaces_no_other_network_s(tmp_path: Path, run: Run) -> None:
     model, source = tmp_path / "a-b.onnx", tmp_path / "a_b.c"
     shutil.copy(BUNDLED, model)
-    command = "export", model, "--format", "html", "--format", "c"
-    written = [str(tmp_path / name) for name in ("a_b.h", "a_b.c", "a-b.html")]
+    command = "export", model, "--format", "c"
+    written = [str(tmp_path / name) for name in ("a_b.h", "a_b.c")]
     for _ in range(2):
         assert run(*command)[1].split() == written
     source.write_text("of a_b.onnx")

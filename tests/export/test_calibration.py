@@ -5,7 +5,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-from digits_export.detector_calibration import UNSCALED, fit_scaling, label
+from digits_export.detector_calibration import UNSCALED, fit_scaling, labelled_detections
 from digits_export.temperature import fit_temperature, rejection_threshold
 from digits_train.symbols import LabelledPage, Truth
 from tests.export.detector_pages import drawn_page, ink_maps
@@ -60,7 +60,7 @@ def test_detections_are_right_or_invented_unless_doubtful() -> None:
     pages = [without(drawn_page(0), 1), drawn_page(1), without(drawn_page(2), 0, True)]
     labels: list[int] = []
     for page in pages:
-        detections, truth = label(page, ink_maps)
+        detections, truth = labelled_detections(page, ink_maps)
         labels += truth[detections.scores > 0].tolist()
         assert (detections.symbols[detections.scores > 0].argmax(1) == 7).all()
     assert sorted(labels) == [-1] + 7 * [7]
@@ -69,13 +69,13 @@ def test_detections_are_right_or_invented_unless_doubtful() -> None:
 def test_overconfident_maps_are_corrected() -> None:
     """A fourth of what looks like a seven is none; the maps are always as sure."""
     blank, maps = [drawn_page(0, 0)], Mock(side_effect=ink_maps)
-    label(blank[0], maps)
+    labelled_detections(blank[0], maps)
     looks = maps.call_count
     assert fit_scaling([], maps) == fit_scaling(blank, maps) == UNSCALED
     assert maps.call_count == 2 * looks  # another round would see the same
     pages = [without(drawn_page(seed), seed % 4) for seed in range(40)]
     scaling = fit_scaling(pages, ink_maps)
-    labelled = [label(page, ink_maps, scaling) for page in pages]
+    labelled = [labelled_detections(page, ink_maps, scaling) for page in pages]
     scores = np.concatenate([detections.scores for detections, _ in labelled])
     labels = np.concatenate([truth for _, truth in labelled])
     share = (labels[scores > 0] >= 0).mean()

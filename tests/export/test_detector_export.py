@@ -49,15 +49,6 @@ def test_errors_of_pages() -> None:
     assert (nothing["missed"], nothing["validation_error"]) == (18, 1.0)
 
 
-def test_card(exported_detector: Exported) -> None:
-    folder, _ = exported_detector
-    card, small = (folder / "MODEL_CARD.md").read_text(), folder / "detector.int8.onnx"
-    assert "trained on 8,000 pages with seed 4" in card
-    assert "- **Recipe**: default\n" in card
-    assert f"| int8 | integer | {small.stat().st_size:,} |" in card
-    assert "page, tensor(uint8), ['batch', 1, 'height', 'width']" in card
-
-
 def test_failed_check_saves_nothing(tmp_path: Path, detector: Detector, monkeypatch: Patch) -> None:
     run = save(tmp_path, detector, DETECTOR)
     blank = [np.zeros((1, 1, 32, 32), np.uint8)]  # whose activations are none

@@ -14,7 +14,7 @@ from digits_export.export import export_run
 from digits_train import checkpoint
 from digits_train.camera.crops import Crop
 from digits_train.data import held_out
-from digits_train.data.recognizer_batches import Batch, to_batch
+from digits_train.data.recognizer_batches import TextBatch, to_batch
 from digits_train.models import Recognizer
 from tests.conftest import Patch
 from tests.export.conftest import INT8, RECOGNIZER, save
@@ -24,7 +24,7 @@ FILES = {"recognizer.onnx", "recognizer.int8.onnx", "export.json", "MODEL_CARD.m
 TEXTS = ["12", "", "-3.5", "7", "", "40"]
 
 
-def batches() -> list[Batch]:
+def batches() -> list[TextBatch]:
     """Noise as crops of different widths."""
     random = np.random.default_rng(0)
     shapes = [(CROP_HEIGHT, 60 + 20 * number) for number in range(len(TEXTS))]

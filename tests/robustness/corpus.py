@@ -42,13 +42,11 @@ MODELS = {
     "a renamed classifier": onnx_files.as_detector(onnx_files.RAW),
     "a renamed detector": onnx_files.as_classifier(onnx_files.DETECTOR_RAW),
 }
-_SAVED, _STATE = checkpoints.saved(), checkpoints.state()
 _TENSORS = {
     "another network": safetensors.numpy.save({"x": onnx_files.zeros(1)}),
     **{f"a header of {n}": n.to_bytes(8, "little") + b"{}" for n in (0, 1, 2**40, 2**64 - 1)},
 }
-CHECKPOINTS = {**_ANYTHING, **_damaged(_SAVED), **_TENSORS, "a state": _STATE}
-STATES = {**_ANYTHING, **_damaged(_STATE), **_TENSORS, "a checkpoint": _SAVED}
+CHECKPOINTS = {**_ANYTHING, **_damaged(checkpoints.saved()), **_TENSORS}
 # For what continues a table, reads it, or takes its labels.
 TABLES = _ANYTHING | {
     "blank lines": b"\n" * 100_000,

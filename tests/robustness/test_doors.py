@@ -27,7 +27,7 @@ from digits_train import fetch, plots, trainer  # noqa: F401
 from digits_train.cli import train
 from digits_train.data import mnist
 from tests.conftest import PICTURES, Patch, Run
-from tests.robustness import checkpoints, corpus
+from tests.robustness import corpus
 from tests.robustness.sandbox import harmless
 from tests.robustness.specimens import FACTOR
 from tests.runtime.serve.conftest import application
@@ -67,12 +67,11 @@ def with_value(command: str, parameter: Parameter, value: object) -> list[object
     return [command, *words, *([parameter.option, value] if parameter.option else [])]
 
 
-SEVEN, SAVED = PICTURES / "7.jpg", checkpoints.saved()
+SEVEN = PICTURES / "7.jpg"
 CORPUS = {
     "picture": corpus.PICTURES,
     "model": corpus.MODELS,
     "checkpoint": corpus.CHECKPOINTS,
-    "state": corpus.STATES,
     "table": corpus.TABLES,
     "results": {name: corpus.TABLES[name] for name in corpus.NO_RESULTS},
 }
@@ -89,7 +88,6 @@ DOORS = {
         *("review RESULTS -o labels.csv --model FILE", "watch FOLDER results.csv --model FILE"),
     ],
     "checkpoint": ["info RUN", "export RUN", "train --start RUN --data SEVENS"],
-    "state": ["train --resume RUN"],
     "table": [
         *("eval --data FILE", "eval --numbers FILE", "review FILE"),
         *("train --data FILE", "read SEVEN --max-errors FILE", "read SEVEN --list FILE"),
@@ -101,7 +99,6 @@ NAMES = {
     "checkpoint": "checkpoint.safetensors",
     "model": "m.onnx",
     "table": "t.csv",
-    "state": "state.safetensors",
     "results": "r",
 }
 
@@ -136,8 +133,6 @@ def prepare(kind: str, content: bytes) -> dict[str, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / NAMES[kind]
     file.write_bytes(content)
-    if kind == "state":
-        (folder / "checkpoint.safetensors").write_bytes(SAVED)
     tables = {
         "DIGITS": f"file,digit\n{file},7",
         "SEVENS": f"file,digit\n{SEVEN},7",

@@ -71,7 +71,7 @@ def test_bad_pictures_cost_themselves(
         ("fly", "No such command 'fly'"),
         ("predict", "Missing argument"),
         ("predict a.png --json --csv", "--json, --csv and the name of --output contradict"),
-        ("predict a.png -o a.dat", "--output writes .csv, .jsonl or, with --fields, .xlsx"),
+        ("predict a.png -o a.dat", "--output writes .csv or .jsonl"),
         ("predict a.png --threshold nan", "nan is not in the range 0<=x<=1"),
         ("read a.png --annotate a.txt", "--annotate writes .pdf, .png or .jpg files"),
         (
@@ -80,8 +80,8 @@ def test_bad_pictures_cost_themselves(
         ),
         ("read a.png --annotate ./a.png", "--annotate would overwrite a.png"),
         ("watch . new.csv --length 5", "options for numbers need --numbers"),
-        ("watch . new.csv --fields a.toml --length 6", "constraints are in the form"),
-        ("watch . new.csv --fields a.toml --numbers", "--fields excludes numbers' options"),
+        ("watch . new.csv --form a.toml --length 6", "constraints are in the form"),
+        ("watch . new.csv --form a.toml --numbers", "--form excludes numbers' options"),
     ],
 )
 def test_usage_error_exits_with_2_and_writes_nothing(

@@ -16,13 +16,13 @@ from tests.train import short
 FONT = fonts.bundled()[0]
 
 
-def small_materials(digits: Split, bank: int = 400) -> Materials:
+def small_materials(digits: Split, glyphs: int = 400) -> Materials:
     """With few glyphs and texts."""
     random = np.random.default_rng(0)
     wobble, pen = RANGES.text.wobble, RANGES.text.mark_pen
     texts = [write(text, FONT, random, wobble) for text in ("sum", "Tel.", "&", "O", "date")]
     marks = [draw_mark(EM, random, pen) for _ in range(20)]
-    return Materials(mnist_hands(digits, bank, random, RANGES.hand), (), [texts], marks, RANGES)
+    return Materials(mnist_hands(digits, glyphs, random, RANGES.hand), (), [texts], marks, RANGES)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from digits_train.classifier import Data, train_epochs
 from digits_train.data import held_out
 from digits_train.data.datasets import Dataset
 from digits_train.data.detector_batches import DetectorBatches
-from digits_train.data.recognizer_batches import Batch, RecognizerBatches, to_batch
+from digits_train.data.recognizer_batches import RecognizerBatches, TextBatch, to_batch
 from digits_train.distributed import CPU, DistributedContext
 from digits_train.experiment import Experiment
 from digits_train.recipes import Augmentation, ClassifierRecipe, DetectorRecipe
@@ -157,12 +157,12 @@ def crops_of_bars(_: Materials, random: np.random.Generator, photographs: int) -
 
 
 class BarRecognizerBatches(RecognizerBatches):
-    def __getitem__(self, number: int) -> list[Batch]:
+    def __getitem__(self, number: int) -> list[TextBatch]:
         crops = crops_of_bars(self.materials, np.random.default_rng([self.seed, number]), 1)
         batches = self.passes * -(-256 // self.batch_size)  # as many as of a real one
         return [to_batch([*islice(crops, self.batch_size)]) for _ in range(batches)]
 
-    def first(self, crops: int) -> list[Batch]:
+    def first(self, crops: int) -> list[TextBatch]:
         return self[0][: -(-crops // self.batch_size)]
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from digits.__main__ import main
 from digits.errors import DigitsError
-from digits_train.distributed import CPU, DistributedContext, learning_cores, own_cores
+from digits_train.distributed import CPU, DistributedContext, own_cores, trainer_threads
 from digits_train.state import Metrics, TrainState
 from digits_train.tasks import Classification
 from digits_train.tasks.stream import StreamTask
@@ -76,12 +76,12 @@ def test_each_process_composes_its_own_and_weights_are_equal(
     done = subprocess.run(
         [sys.executable, *launcher, __file__, "train", *options],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
         text=True,
         capture_output=True,
         timeout=900,
     )
-    # So short a training may end with a network that is told to be useless.
+    assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("run  validation "), done.stderr
     assert (done.stdout.count("\n"), done.stderr.count(line)) == (1, 1)
     summary = json.loads((tmp_path / "run/run.json").read_text())
@@ -107,11 +107,11 @@ def test_error_of_the_main_process_ends_all_and_is_printed_by_it_alone(monkeypat
 
 def test_processes_divide_the_cores_of_their_machine(monkeypatch: Patch) -> None:
     monkeypatch.setattr("digits.system.cpu_count", lambda: 12)
-    assert (own_cores(), learning_cores()) == (12, 8)
+    assert (own_cores(), trainer_threads()) == (12, 8)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    assert (own_cores(), learning_cores()) == (6, 4)
+    assert (own_cores(), trainer_threads()) == (6, 4)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "16")
-    assert (own_cores(), learning_cores()) == (1, 1)
+    assert (own_cores(), trainer_threads()) == (1, 1)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from digits_train.symbols import (
     LabelledPage,
     Match,
     Truth,
-    confusion,
+    confusion_matrix,
 )
 
 Symbols = list[tuple[Box, int]]
@@ -48,7 +48,7 @@ def test_counts(detections: Symbols, truth: Symbols, counts: tuple[int, int, int
     score = matched.score
     right = score.symbols - score.missed - score.wrong
     assert (right, score.missed, score.invented, score.wrong) == counts
-    table = confusion([matched, matched])
+    table = confusion_matrix([matched, matched])
     missed, invented = int(table[:, NOTHING].sum()), int(table[NOTHING].sum())
     assert (missed, invented) == (2 * counts[1], 2 * counts[2])
 

@@ -28,7 +28,7 @@ from digits_train.recipes import CLASSIC, ClassifierRecipe
 from digits_train.state import Metrics, TrainState, make_state
 
 # What people are told of an epoch.
-LINE = (
+LOG_FORMAT = (
     "loss {train_loss:.4f}  accuracy {train_accuracy:.2%}"
     "  validation loss {validation_loss:.4f}  accuracy {validation_accuracy:.2%}"
 )
@@ -64,7 +64,7 @@ def fit(
     experiment = Experiment(network=type(model).__name__.lower(), recipe=recipe, seed=seed)
     training = make_state(experiment, model)
     for epoch in train_epochs(training, data):
-        print(f"epoch {epoch['number']}  {LINE.format(**epoch)}")
+        print(f"epoch {epoch['number']}  {LOG_FORMAT.format(**epoch)}")
     model.load_state_dict(training.eval_model.state_dict())
     return training.history
 

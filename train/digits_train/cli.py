@@ -14,24 +14,18 @@ from digits.terminal import print_result
 # Spelt out, because `--help` must not wait for torch.
 _NETWORKS = """\b
 Networks (--network) and their recipes (--recipe):
-  lenet5         default: 80 epochs, with generated digits and outliers;
-                 quick: 30 epochs, MNIST alone; classic: 5 epochs, the textbook's
-  vgg16          default: 12 epochs, as LeNet-5's; classic: 5 epochs, the textbook's
-  detector       finds the digits, minus signs and points of a page; default:
-                 48,000 steps of generated windows; quick: 8,000 steps
-  recognizer     reads the crop of a number; default: 23,040 steps of generated
-                 crops; quick: 7,680 steps
-  lenet5, vgg16  finetune: minutes on your own pictures, from --start
+  lenet5         classic (the textbook's), quick, default, finetune (from --start)
+  vgg16          classic, default, finetune
+  detector       finds the symbols of a page: quick, default
+  recognizer     reads the crop of a number: quick, default
   FILE.py:CLASS  your own: any nn.Module from uint8 [n, 1, 28, 28] to logits
-                 [n, 10], with the recipes classic, default and finetune unless it
-                 has others; or a DetectorNetwork or RecognizerNetwork
+                 [n, 10]; or a DetectorNetwork or RecognizerNetwork
 """
 
 _RECIPE = "How to train it; default: default, or finetune with --start."
 _SET = "Change a value, such as recipe.epochs=3; run.json has all. May be repeated."
 _START = "Start from these weights: fine-tune a classifier on --data, beside MNIST."
 _RESUME = "Continue the interrupted run in this folder; your own --network again."
-_OTHERS = "--epochs", "--steps", "--batch-size", "--learning-rate", "--lr"
 
 app = make_app()
 
@@ -43,7 +37,6 @@ def train(
     ] = None,
     recipe: Annotated[str | None, option("NAME", _RECIPE)] = None,
     changes: Annotated[list[str] | None, option("NAME=VALUE", _SET, "--set")] = None,
-    recipe_value: Annotated[str | None, typer.Option(*_OTHERS, hidden=True)] = None,
     seed: Annotated[
         int, option("N", "Seed of weights, order and augmentation.", min=0, max=2**63 - 1)
     ] = 0,
@@ -59,8 +52,6 @@ def train(
 
     With several GPUs or machines: torchrun --nproc-per-node N -m digits train ...
     """
-    if recipe_value:
-        raise typer.BadParameter("values of a recipe are changed as by --set recipe.epochs=3")
     settings = (recipe, changes, seed or None, start, out)
     named = network is not None and ":" not in network
     if resume is not None and (named or any(settings)):
@@ -71,10 +62,9 @@ def train(
         )
 
     # torch takes seconds to import and may not be installed; --help needs neither.
-    from digits_train import experiment, trainer
+    from digits_train import checkpoint, experiment, trainer
     from digits_train.models import custom, get_network, register
-    from digits_train.pretrained import load_pretrained
-    from digits_train.run import find_run
+    from digits_train.run import checkpoint_at, find_run
 
     name = "lenet5" if network is None else network
     # An unknown name is wrong usage, but a file that can't be used is not.
@@ -83,8 +73,11 @@ def train(
     if resume is None:
         finished = None
         if start is not None:
-            finished = load_pretrained(start, name if network else None)
-            name = finished.network
+            finished = checkpoint.load(checkpoint_at(start))
+            trained = finished.provenance.experiment.network
+            if network and name != trained:
+                raise DigitsError(f"{start} is a {trained}: a {name} can't start from its weights")
+            name = trained
         with _wrong_usage():
             can_be_taught = finished and "finetune" in get_network(name).recipes
             chosen = recipe or ("finetune" if can_be_taught else "default")
@@ -94,9 +87,7 @@ def train(
     else:
         result = trainer.resume(find_run(resume), device, data)
     if result is not None:  # in the main process
-        print_result(f"{result.run.folder}  {_accuracy(result.summary)}")
-        if result.failure:
-            raise DigitsError(result.failure)
+        print_result(f"{result.run.folder}  {_figures(result.summary)}")
 
 
 @contextmanager
@@ -107,15 +98,11 @@ def _wrong_usage() -> Iterator[None]:
         raise typer.BadParameter(str(error)) from error
 
 
-def _accuracy(summary: dict[str, Any]) -> str:
-    values = {name.removeprefix("validation_"): value for name, value in summary.items()}
-    if "test_accuracy" in values:
-        text = f"validation {values['accuracy']:.2%}  test {values['test_accuracy']:.2%}"
-        if "own_pictures" in values:
-            text += f"  {values['own_errors']} errors in {values['own_pictures']} of your own"
-        return text
-    if "numbers" in values:
-        rates = f"symbol errors {values['errors']:.2%}  invented {values['invented']:.2%}"
-        return f"validation {values['accuracy']:.2%} of {values['numbers']} numbers  {rates}"
-    counts = ", ".join(f"{values[name]} {name}" for name in ("missed", "invented", "wrong"))
-    return f"validation errors {values['errors']:.2%}: {counts} of {values['symbols']} symbols"
+def _figures(summary: dict[str, Any]) -> str:
+    """What was measured, for people."""
+    texts = []
+    for name, value in summary.items():
+        if name.startswith(("validation_", "test_", "own_")):
+            style = "," if isinstance(value, int) else ".4f" if name.endswith("loss") else ".2%"
+            texts.append(f"{name.replace('_', ' ')} {value:{style}}")
+    return "  ".join(texts)

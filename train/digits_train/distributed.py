@@ -116,7 +116,7 @@ def own_cores() -> int:
     return max(1, system.cpu_count() // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
 
 
-def learning_cores() -> int:
+def trainer_threads() -> int:
     """Of these cores those that learn where the others compose the examples: two thirds.
 
     A core composes about twice as many windows as one learns from.

@@ -24,6 +24,7 @@ from digits_train.symbols import Match
 
 # Importing it has read the current folder's `matplotlibrc`, which may be anyone's and run LaTeX.
 matplotlib.rcdefaults()
+matplotlib.rcParams["text.parse_math"] = False  # titles may hold a file's name
 
 # Distinguishable in print and for colour-blind readers (Okabe and Ito, 2008).
 _ORANGE, _BLUE = "#E69F00", "#0072B2"
@@ -71,7 +72,7 @@ def confusion(path: Path, title: str, counts: NDArray[np.int64]) -> None:
         weight = "bold" if row == column else "normal"
         axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", weight=weight)
     title = f"{title}: {mistakes.sum():,} of {counts[: len(SYMBOLS)].sum():,} wrong"
-    axes.set_title(_plain(title), parse_math=False)
+    axes.set_title(_plain(title))
     axes.set_xticks(range(len(labels)), labels)
     axes.set_yticks(range(len(labels)), labels)
     axes.set(xlabel="read as", ylabel="written")
@@ -136,12 +137,12 @@ def pages(path: Path, title: str, result: PageEvaluation) -> None:
         written, read = (text.replace("\n", "/")[:_MAX_TEXT] for text in (page.written, page.read))
         name = _plain(page.name[-_MAX_TEXT:])
         text = f"{name}: {_counts(page.score)}\nwritten: {written}\nread: {read}"
-        axes.set_title(text, fontsize=9, loc="left", parse_math=False)
+        axes.set_title(text, fontsize=9, loc="left")
     _save(figure, path)
 
 
 def numbers(path: Path, title: str, result: NumberEvaluation) -> None:
-    """Plot errors against coverage, and how often numbers are right, by their probability."""
+    """Plot errors against coverage, and how often numbers are right, by their confidence."""
     probabilities, right = np.array(result.probabilities), np.array(result.right)
     accepted = np.arange(1, len(right) + 1)
     errors = np.cumsum(right[np.argsort(-probabilities, kind="stable")] == 0)
@@ -149,14 +150,14 @@ def numbers(path: Path, title: str, result: NumberEvaluation) -> None:
     counts = np.bincount(bins)
     means = [np.bincount(bins, values) / counts.clip(1) for values in (probabilities, right)]
     figure = Figure(figsize=(9, 4), layout="constrained")
-    figure.suptitle(_plain(title), fontsize=10, parse_math=False)
+    figure.suptitle(_plain(title), fontsize=10)
     risk, reliability = figure.subplots(1, 2)
     coverage = accepted / (result.written + result.invented)
     risk.plot(100 * coverage, 100 * errors / accepted, color=_BLUE)
     risk.set(title="Errors against coverage", xlabel="accepted (%)", ylabel="of these wrong (%)")
     reliability.axline((0, 0), slope=1, linestyle="--", color="grey")
     reliability.scatter(*means, (counts > 0) * 20 + 300 * counts / len(right), color=_BLUE)
-    reliability.set(title="Reliability", xlabel="probability (area: how many numbers)")
+    reliability.set(title="Reliability", xlabel="confidence (area: how many numbers)")
     reliability.set(ylabel="share that is right")
     _save(figure, path)
 
@@ -166,7 +167,7 @@ def _grid(
 ) -> tuple[Figure, Sequence[Axes]]:
     """A figure with a title and empty cells for pictures. width, height: of a cell, in inches."""
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
-    figure.suptitle(_plain(title), fontsize=10, parse_math=False)
+    figure.suptitle(_plain(title), fontsize=10)
     cells: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in cells:
         axes.axis("off")
@@ -186,7 +187,7 @@ def _draw_box(axes: Axes, box: Iterable[float], text: str, color: str) -> None:
 
 
 def _plain(title: str) -> str:
-    """Escape what fonts lack: the title may hold a file's name."""
+    """Escape what fonts lack."""
     return escape_control(title.encode(errors="backslashreplace").decode())
 
 

@@ -151,10 +151,10 @@ class Match(NamedTuple):
 
     @property
     def score(self) -> Score:
-        return score(confusion([self]))
+        return score(confusion_matrix([self]))
 
 
-def confusion(matches: Iterable[Match]) -> NDArray[np.int64]:
+def confusion_matrix(matches: Iterable[Match]) -> NDArray[np.int64]:
     """How many symbols of pages are there (row) and were read as each (column): int64 [13, 13].
 
     A missed symbol was read as NOTHING, an invented one is NOTHING.

@@ -11,12 +11,12 @@ from msgspec.structs import replace
 
 from digits.errors import DigitsError, Interrupted
 from digits.terminal import print_stderr, progress_bar
-from digits_train import checkpoint, state, verdict
+from digits_train import checkpoint, state
+from digits_train.checkpoint import Checkpoint
 from digits_train.data import datasets, mnist
 from digits_train.distributed import DistributedContext, has_bfloat16, init_distributed
 from digits_train.experiment import Experiment
 from digits_train.models import get_network
-from digits_train.pretrained import Pretrained
 from digits_train.run import RunDir, create_run
 from digits_train.state import SavedState, TrainState
 from digits_train.tasks import TASKS
@@ -27,21 +27,17 @@ _LONG_TRAINING = 60  # seconds, of which the estimate is printed
 
 
 class TrainResult(NamedTuple):
-    """The result of a training.
-
-    summary: the contents of run.json. failure: why the trained network is useless, or None.
-    """
+    """The result of a training. summary: the contents of run.json."""
 
     run: RunDir
     summary: dict[str, Any]
-    failure: str | None
 
 
 def train(
     experiment: Experiment,
     device: str = "auto",
     data: Path | None = None,
-    pretrained: Pretrained | None = None,
+    pretrained: Checkpoint | None = None,
     out: Path | None = None,
 ) -> TrainResult | None:
     """Train a network, into `out` or a new folder under runs/.
@@ -96,7 +92,7 @@ def make_task(experiment: Experiment, data: Path | None, dist: DistributedContex
     if experiment.data_sha256:
         datasets.verify_checksums(dataset, experiment.data_sha256, data)
     if dist.is_main:
-        for warning in verdict.data_warnings(dataset.splits):
+        for warning in datasets.data_warnings(dataset.splits):
             print_stderr(f"warning: {warning}")
     precision = experiment.precision
     if precision == "auto":
@@ -148,7 +144,7 @@ def _fit(run: RunDir, training: TrainState, task: AnyTask) -> None:
                 width = len(str(recipe.total))
                 number = f"{recipe.unit} {measured['number']:{width}.0f}/{recipe.total}"
                 rate = f"{measured['images_per_second']:,.0f} images/s"
-                line = f"{number}  {task.line.format(**measured)}  {rate}"
+                line = f"{number}  {task.log_format.format(**measured)}  {rate}"
                 bar.console.print(line, highlight=False, soft_wrap=True)
 
 
@@ -158,12 +154,12 @@ def _finish(run: RunDir, training: TrainState, task: AnyTask) -> TrainResult:
 
     with progress_bar() as bar:
         bar.add_task("evaluating", total=None)
-        results, failure = task.evaluate(training.eval_model, run.folder)
+        results = task.evaluate(training.eval_model, run.folder)
     plots.curves(run.folder / "curves.png", training.history, training.experiment.recipe.unit)
     seconds = round(sum(measured["seconds"] for measured in training.history), 1)
     summary = training.summary() | {"seconds": seconds} | results
     run.write_summary(summary)
-    return TrainResult(run, summary, failure)
+    return TrainResult(run, summary)
 
 
 @contextmanager

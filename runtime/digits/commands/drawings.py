@@ -40,6 +40,6 @@ class Drawings:
     def save(self) -> None:
         """Write the PDF. Raises DigitsError."""
         if self._pages:
-            from digits.forms.evidence import make_pdf
+            from digits.forms import make_pdf
 
             write_drawing(self.paths[0], make_pdf(self._pages))

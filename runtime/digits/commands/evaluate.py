@@ -25,7 +25,7 @@ from digits.prediction import SIGNS
 from digits.terminal import print_stderr, track
 
 if TYPE_CHECKING:  # else `digits eval` would need a form's packages
-    from digits.forms.form import Field, Form
+    from digits.forms import Field, Form
 
 _BATCH_SIZE = 100  # VGG-16's activations take 1.1 MB for each digit
 _DIGIT_KEYS = (

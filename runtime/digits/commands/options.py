@@ -122,8 +122,8 @@ _SECOND_OPINION = (
     "Have PP-OCR read, too: slower, and more is right. Needs `pip install digits[ocr]`."
 )
 SecondOpinion = Annotated[bool, typer.Option("--second-opinion", help=_SECOND_OPINION)]
-_FIELDS = "Read the sheets of a form, a row each (-o also writes .xlsx): docs/fields.md."
-Fields = Annotated[Path | None, path_option("FORM.toml", _FIELDS)]
+_FORM = "Read the sheets of a form, a row each: docs/fields.md."
+Form = Annotated[Path | None, path_option("FORM.toml", _FORM)]
 
 
 def _check_threshold(value: float | None) -> float | None:
@@ -175,8 +175,7 @@ class OutputOptions(NamedTuple):
             if isinstance(sys.stdout, io.TextIOWrapper):  # for programs, whatever the locale
                 sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
         elif self.output:
-            suffixes = ".csv, .jsonl or, with --fields, .xlsx"
-            raise typer.BadParameter(f"--output writes {suffixes}; or add --csv or --json")
+            raise typer.BadParameter("--output writes .csv or .jsonl; or add --csv or --json")
         return output_format
 
 

@@ -30,7 +30,7 @@ class ResultsFile:
 
     path: a file with these columns, or a new one.
     key_columns: how many columns, from the first, identify a picture.
-    redo_status: a cell in the lines of pictures that are to be read again.
+    redo_reasons: each a cell in the lines of pictures that are to be read again.
     checksum: of the form, if the pictures are its sheets.
     done_hashes: hashes of the key columns of the others, which take a third of the memory; among
         10^6 pictures, two collide once in 10^7 devices.
@@ -45,11 +45,11 @@ class ResultsFile:
         columns: Sequence[str],
         output_format: Format = CSV,
         key_columns: int = 1,
-        redo_status: str = "\0",
+        redo_reasons: Sequence[str] = (),
         checksum: str = "",
     ) -> None:
         self.path, self._columns = path, list(columns)
-        self._key_columns, self._redo_status, self._checksum = key_columns, redo_status, checksum
+        self._key_columns, self._redo_reasons, self._checksum = key_columns, redo_reasons, checksum
         self._format = output_format
         header = output_format.header(columns)
         self._header = f"{header}\n".encode() if header else b""
@@ -149,7 +149,7 @@ class ResultsFile:
                         f"{self.path} has sheets of another form, or of this one before it was"
                         " changed: name another file"
                     )
-                if self._redo_status not in cells:
+                if not any(reason in cells for reason in self._redo_reasons):
                     self.done_hashes.add(hash(tuple(map(str, cells[: self._key_columns]))))
         if end < os.fstat(self._file.fileno()).st_size:
             self._file.truncate(end)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # Two workers take 0.25 s to start; one process reads 250 small pictures in that time.
 _MIN_FILES_FOR_WORKERS = 500
+_REDO = "not_found", "unreadable"  # sheets with these reasons are read again
 
 
 class Result(NamedTuple):
@@ -74,7 +75,7 @@ def run(
 
                 columns = *IDENTITY, *columns[1:]
                 results_file = ResultsFile(
-                    output, columns, output_format, len(IDENTITY), "not found", task.checksum
+                    output, columns, output_format, len(IDENTITY), _REDO, task.checksum
                 )
                 stack.enter_context(closing(results_file))
                 done = _find_done(files, results_file, output_format)

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from digits.classifier import Classifier
     from digits.constraints.constraints import Constraints
     from digits.formats import Answer
-    from digits.forms.form import Form
-    from digits.forms.sheet import Sheet
+    from digits.forms import Form, Sheet
     from digits.images.picture import GreyImage, Source
 
 
@@ -216,7 +215,7 @@ class ReadForm(Task):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        from digits.forms.sheet import Sheet
+        from digits.forms import Sheet
 
         return Sheet.KEYS
 
@@ -231,9 +230,9 @@ class ReadForm(Task):
         return "" if answer.numbers else str(answer.note)  # a sheet that is found may have one, too
 
     def unreadable(self, error: str) -> "Sheet":
-        from digits.forms.sheet import Sheet
+        from digits.forms import Sheet
 
-        return Sheet(self.form, (), escape_control(error))
+        return Sheet(self.form, (), "unreadable", escape_control(error))
 
     def load(self, source: "Source") -> "GreyImage":
         from digits.images import picture
@@ -242,6 +241,6 @@ class ReadForm(Task):
 
     def draw(self, classifier: "Classifier", page: "GreyImage", answer: Any) -> bytes:
         from digits import drawing
-        from digits.forms.evidence import draw_sheet
+        from digits.forms import draw_sheet
 
         return drawing.encode(draw_sheet(page, answer), self.drawing_format)

@@ -17,6 +17,7 @@ _NUMBER = re.compile(r"(?!.*\..*\.)-?\.?[0-9]+(?:[-.][0-9]+)*\.?")  # or a date,
 class AllowedNumbers:
     """The numbers of a list, as they are written there.
 
+    numbers: each of them once.
     repeated: the first number that is there twice, or empty.
     """
 
@@ -24,11 +25,12 @@ class AllowedNumbers:
         """Parse numbers. Raises ValueError for what is no number, and if there are none."""
         if isinstance(numbers, str) or not isinstance(numbers, Iterable):
             raise ValueError(f"the numbers are a list of texts, not {numbers!r:.20}")
-        self._counts = Counter(filter(None, map(_parse, numbers)))
-        if not self._counts:
+        counts = Counter(filter(None, map(_parse, numbers)))
+        if not counts:
             raise ValueError("there is no number")
-        self.repeated = next((number for number, count in self._counts.items() if count > 1), "")
-        self._lengths = Counter(map(len, self._counts))
+        self.numbers = frozenset(counts)
+        self.repeated = next((number for number, count in counts.items() if count > 1), "")
+        self._lengths = Counter(map(len, counts))
 
     @classmethod
     def load(cls, path: Path, column: str | None = None) -> "AllowedNumbers":
@@ -66,14 +68,11 @@ class AllowedNumbers:
         return AllowedNumbers(map(digits_of, self))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._counts)
-
-    def __contains__(self, text: str) -> bool:
-        return text in self._counts
+        return iter(self.numbers)
 
     def __repr__(self) -> str:
         checksum = zlib.crc32("\n".join(sorted(self)).encode())
-        return f"<{len(self._counts):,} allowed numbers, CRC {checksum:08x}>"
+        return f"<{len(self.numbers):,} allowed numbers, CRC {checksum:08x}>"
 
     def count(self, length: int) -> int:
         """How many numbers have so many symbols."""

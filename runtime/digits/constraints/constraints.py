@@ -68,7 +68,7 @@ class Constraints:
             {*text} <= {*SYMBOLS}
             and minimum <= sum(map(str.isdigit, text)) <= maximum
             and (not self.check or text.isdigit() and CHECKS[self.check].is_valid(text))
-            and (not isinstance(self.values, AllowedNumbers) or text in self.values)
+            and (not isinstance(self.values, AllowedNumbers) or text in self.values.numbers)
             and (not isinstance(self.range, tuple) or _is_between(text, *self.range))
             and (not self._regex or self._regex.fullmatch(text) is not None)
         )

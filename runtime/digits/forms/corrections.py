@@ -1,58 +1,78 @@
-"""A person's corrections of sheets: into their table, and as labelled crops beside it."""
+"""A person's corrections of sheets, into their table."""
 
-import hashlib
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Mapping
+from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from PIL import Image, ImageDraw
 
 from digits import drawing
-from digits.errors import DigitsError, PictureError
-from digits.files import remove
+from digits.errors import PictureError
 from digits.formats import IDENTITY
+from digits.forms.cut import cut_field
 from digits.forms.form import Field
-from digits.forms.locate import rectify
-from digits.forms.reading import cut, find_in_page
-from digits.forms.table import SheetTable, broken_rules, open_table
+from digits.forms.form_file import load_details, load_form
+from digits.forms.homography import rectify
+from digits.forms.locate import find_in_page
+from digits.forms.sheet import Answer, broken_rules
+from digits.forms.table import Row, SheetTable, open_table
 from digits.images import documents, picture
 from digits.images.formats import split_page
-from digits.images.grey import Grey, digest_of
 from digits.images.picture import GreyImage
-from digits.inference.detector_model import DetectorModel
 from digits.reader.detections import Floats
-from digits.reader.field import AROUND, find_symbols_in
-from digits.reader.path import best_path
-from digits.tables import find_file
+from digits.tables import find_file, rows
 
 _AROUND = 1.5  # heights of a field are shown around it
 _MAX_SHEET = 1600  # pixels of a drawn sheet's longer side
+# For reasons, in a sentence; what isn't here is in doubt.
+_WORDS = {"": "accepted", "blank": "blank", "constraints": "unreadable", "duplicate": "there twice"}
 
 
-class FieldOnSheet(NamedTuple):
-    """A field of a sheet. The methods raise DigitsError.
+# How much a field needs a person, the most first.
+Urgency = IntEnum("Urgency", ["DOUBT", "BLANK", "DUPLICATE_KEY", "ACCEPTED", "CORRECTED"])
+
+
+class FieldCorrection(NamedTuple):
+    """A field of a sheet that a person may correct. The methods raise DigitsError.
 
     row: its sheet's, as it was when the table was opened.
-    detector: tells the field's digits apart.
+    answer: what it holds then.
     details: what the field's list says beside each number, such as a name.
     """
 
     table: SheetTable
+    row: Row
     field: Field
-    row: dict[str, str]
-    detector: DetectorModel
+    answer: Answer
+    urgency: Urgency
     details: Mapping[str, str]
+
+    @property
+    def confidence(self) -> str:
+        return self.row[self.field.columns[1].lower()]
+
+    @property
+    def file(self) -> str:
+        """The picture's path."""
+        return str(find_file(self.row["file"], self.table.path.parent, Path()))
+
+    @property
+    def remark(self) -> str:
+        """A sentence about the field and its sheet."""
+        reasons = self.answer.reason, self.row["reason"]
+        field, sheet = (_WORDS.get(reason, "in doubt") for reason in reasons)
+        remark = f"{self.field.name} is {field} (confidence {self.confidence[:5]})"
+        remarks = "; ".join(filter(None, (self.row["problems"], self.row["note"])))
+        return f"{remark}; the sheet is {sheet}" + (f": {remarks}" if remarks else "")
 
     def close_up(self) -> bytes:
         """Draw the field and its surroundings, rectified, as a JPEG."""
-        crop = self._cut(_AROUND)
-        edge = round(crop.shape[0] * _AROUND / (1 + 2 * _AROUND))
-        box = edge, edge, crop.shape[1] - edge, crop.shape[0] - edge
-        return drawing.close_up(crop, box, _AROUND)
+        page, to_page = self._find()
+        crop = cut_field(page.pixels, self.table.form, self.field, to_page, _AROUND)
+        left, top, right, bottom = map(round, crop.box)
+        return drawing.close_up(crop.pixels, (left, top, right, bottom), _AROUND)
 
     def whole_sheet(self) -> bytes:
         """Draw the sheet, rectified, with the field outlined, as a JPEG."""
@@ -66,94 +86,82 @@ class FieldOnSheet(NamedTuple):
         image.thumbnail((_MAX_SHEET, _MAX_SHEET))
         return drawing.encode(image)
 
-    def refusal(self, text: str) -> str:
-        """A sentence if the form forbids a text, by itself or beside the sheet's other fields."""
-        form, refusal = self.table.form, self.field.refusal(text)
-        if refusal or not form.rules:
-            return refusal
-        changed = {self.field.name.lower(): text, self.field.columns[2].lower(): "corrected"}
-        rows = filter(self._is_same_sheet, SheetTable(self.table.path, form).rows)
-        broken = next((broken_rules(form, row | changed, self.field) for row in rows), [])
-        return "; ".join(form.why_broken(rule) for rule in broken)
+    def violations(self, text: str) -> str:
+        """Sentences if the form forbids a text, by itself or beside the sheet's settled fields."""
+        table, form = SheetTable(self.table.path, self.table.form), self.table.form
+        rows_now = filter(self._is_same_sheet, table.rows)  # as others have left it
+        answers = table.answers(next(rows_now, self.row)) or table.answers(self.row)
+        index = form.fields.index(self.field)
+        answers[index] = Answer(text, "accepted", "corrected")
+        sentences = [self.field.violation(text)]
+        for rule in broken_rules(form, answers):
+            if index in rule.fields and all(answers[i].is_settled for i in rule.fields):
+                sentences.append(form.violation(rule))
+        return "; ".join(filter(None, sentences))
 
-    def store_correction(self, text: str, labels: Path) -> str:
-        """Store a text, and crops beside the labels. Returns the crop's name for its label."""
-        crops = self._crops(text, labels)
-        name, _, status = (column.lower() for column in self.field.columns)
-        mark = f"{self._mark}{datetime.now():%Y-%m-%d %H:%M}"
-        with self._changed_table({name: text, status: "corrected"}, [mark]) as table:
-            table.save(crops)
-        return f"{labels.stem}/{next(iter(crops)).name}"
+    def store(self, text: str) -> None:
+        """Store what a person has read, which is empty if nothing is written."""
+        self._change_table(text, "accepted", "corrected")
 
-    def undo_correction(self, text: str, labels: Path) -> None:
-        """Restore the field as it was when the table was opened, and delete the text's crops."""
-        crops = self._crops(text, labels)
-        name, _, status = (column.lower() for column in self.field.columns)
-        cells, notes = {key: self.row[key] for key in (name, status)}, self.row["note"].split("; ")
-        form = self.table.form
-        outdated = {self.field.refusal(text), *map(form.why_broken, form.rules)}
-        with self._changed_table(cells, notes, outdated) as table:
-            for path in crops:
-                remove(path)
+    def undo(self) -> None:
+        """Restore the field as it was when the table was opened."""
+        self._change_table(*self.answer)
+
+    def _change_table(self, *answer: str) -> None:
+        """Open the table anew, as others may have changed it, and change the field's row."""
+        name, _, status, reason = (column.lower() for column in self.field.columns)
+        with open_table(self.table.path, self.table.form) as table:
+            for row in filter(self._is_same_sheet, table.rows):
+                row.update(zip((name, status, reason), answer, strict=True))
+            table.judge()
             table.save()
 
-    @property
-    def _mark(self) -> str:
-        """How the note of a corrected field begins."""
-        return f"{self.field.name} corrected "
-
-    @contextmanager
-    def _changed_table(
-        self, cells: dict[str, str], notes: Sequence[str], outdated: Collection[str] = ()
-    ) -> Iterator[SheetTable]:
-        """Open the table anew, as others may have changed it, and change the field's row.
-
-        notes: are added to the sheet's, instead of an earlier mark and of what is outdated.
-        """
-        with open_table(self.table.path, self.table.form) as table:
-            for row in table.rows:
-                if self._is_same_sheet(row):
-                    old = (note for note in row["note"].split("; ") if note not in outdated)
-                    kept = [note for note in old if not note.startswith(self._mark)]
-                    note = "; ".join(filter(None, dict.fromkeys([*kept, *notes])))
-                    row.update(cells, note=note)
-            table.update_statuses()
-            yield table
-
-    def _is_same_sheet(self, row: dict[str, str]) -> bool:
+    def _is_same_sheet(self, row: Row) -> bool:
         return all(row.get(key) == self.row.get(key) for key in IDENTITY)
-
-    def _cut(self, around: float = AROUND) -> Grey:
-        page, to_page = self._find()
-        return cut(page.pixels, self.field, to_page, around)[0]
 
     def _find(self) -> tuple[GreyImage, Floats]:
         """The sheet's page, and the homography from the form's unit to its pixels."""
-        file = find_file(self.row["file"], self.table.path.parent, Path())
-        page = documents.load(str(file), picture.SHEET_MAX_SIDE)
-        size = str(os.path.getsize(split_page(str(file)).file))
+        file = self.file
+        page = documents.load(file, picture.SHEET_MAX_SIDE)
+        size = str(os.path.getsize(split_page(file).file))
         if self.row.get("size", size) != size:
             raise PictureError(f"{file} isn't the picture that was read: its size is another")
-        return page, find_in_page(page, self.table.form)[0]
+        return page, find_in_page(page, self.table.form).homography
 
-    def _crops(self, text: str, labels: Path) -> dict[Path, bytes]:
-        """Crop the field and, if they can be told apart, its digits, for files beside labels."""
-        crop, folder = self._cut(), labels.parent.resolve() / labels.stem
-        stem = "".join(filter(str.isalnum, Path(self.row["file"]).stem))[:20]
-        digest = hashlib.sha256(
-            self.row["file"].encode(errors="surrogateescape") + digest_of(crop)
-        ).hexdigest()
-        name = f"{self.field.name} {stem} {digest[:16]}.png"  # copies of a picture are told apart
-        symbols, _ = find_symbols_in(self.detector, crop, self.field.cells)
-        boxes = best_path(symbols).boxes.tolist()
-        crops, paper = {folder / name: crop}, int(np.median(crop))
-        for index, (digit, box) in enumerate(zip(text, boxes, strict=False)):
-            if digit.isdigit() and len(boxes) == len(text):
-                left, top, right, bottom = (max(round(side), 0) for side in box)
-                pixels = crop[top : bottom + 1, left : right + 1]
-                file = folder / "digits" / digit / f"{index} {name}"
-                crops[file] = np.pad(pixels, max(pixels.shape) // 4, constant_values=paper)
-        for path in crops:
-            if path.parent.resolve() != path.parent:  # by whoever has sent the pictures
-                raise DigitsError(f"can't write {path}: there is a link on the way; delete that")
-        return {file: drawing.encode(Image.fromarray(crop), "PNG") for file, crop in crops.items()}
+
+def load_corrections(source: Path) -> list[FieldCorrection]:
+    """The fields of the sheets in a table, those that need a person most first.
+
+    Raises DigitsError if the table isn't one of the form that it names.
+    """
+    names = (row["form"] for _, row, _ in rows(source, "file", "form") if row.get("form"))
+    # Whoever sends pictures may put another form beside the table.
+    path = find_file(next(names, "the form"), Path(), source.parent)
+    form = load_form(path)
+    table, details = SheetTable(source, form), load_details(path, form)
+    latest = {row["file"]: row for row in table.rows}  # earlier rows: their pictures are replaced
+    corrections = list[FieldCorrection]()
+    for row in filter(table.answers, latest.values()):  # but those that aren't found
+        answers = table.answers(row)
+        disputed = {index for rule in broken_rules(form, answers) for index in rule.fields}
+        for index, answer in enumerate(answers):
+            field = form.fields[index]
+            urgency = _urgency(field, answer, row["reason"])
+            if urgency == Urgency.ACCEPTED and index in disputed:  # by a correction
+                urgency = Urgency.DOUBT
+            beside = details.get(field.name, {})
+            correction = FieldCorrection(table, row, field, answer, urgency, beside)
+            corrections.append(correction)
+    return sorted(corrections, key=lambda each: (each.urgency, each.confidence))
+
+
+def _urgency(field: Field, answer: Answer, sheet_reason: str) -> Urgency:
+    """How much a field needs a person, by itself."""
+    if answer.is_corrected:
+        return Urgency.CORRECTED
+    if not answer.is_settled:
+        return Urgency.DOUBT
+    if not (answer.text or field.is_optional):
+        return Urgency.BLANK
+    is_duplicate = field.is_key and sheet_reason == "duplicate"
+    return Urgency.DUPLICATE_KEY if is_duplicate else Urgency.ACCEPTED

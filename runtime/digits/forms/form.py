@@ -1,33 +1,31 @@
 """A form: its fields, what each may hold, how fields depend on each other, and how to find it."""
 
-import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Context
-from functools import cached_property, reduce
+from collections.abc import Sequence
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
+import numpy as np
 from msgspec import Meta, Struct
+from numpy.typing import NDArray
 
 from digits.constraints.allowed import AllowedNumbers
 from digits.constraints.checks import CheckName
 from digits.constraints.constraints import Constraints
 from digits.formats import CHECKSUM, IDENTITY
+from digits.forms.rules import Roster, Rule, Sum
 
 FindBy = Literal["marks", "blank", "fixed"]
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in the form's unit
 
-CANNOT_CHECK = "can't be checked"
 MARKER_SETS = 146  # of four markers each, in the dictionary of 587
-MAX_FIELDS, MAX_CELLS = 200, 64
+MAX_FIELDS, MAX_DIGIT_BOXES = 200, 64
 _Side = Annotated[float, Meta(gt=0, le=1e6)]
-_EXACT = Context(prec=200, traps=[])  # makes NaN of what is no number, as a date
 _MARKER, _EDGE = 12 / 210, 8 / 210  # of the sheet's width
-_RESERVED = *IDENTITY, "status", "note", "form", CHECKSUM, "probability", "confidence"
+_RESERVED = *IDENTITY, "status", "reason", "problems", "note", "form", CHECKSUM, "confidence"
 
 
 class Field(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -35,7 +33,7 @@ class Field(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     name: 1 to 40 letters, digits, blanks, - and _.
     box: in the form's unit.
-    cells: how many printed boxes of a digit each it consists of, from left to right; 0 for none.
+    digit_boxes: of how many printed boxes of a digit each it consists, from left to right, or 0.
     is_key: whether its number tells the sheets apart.
     is_optional: whether a sheet is complete without it.
     list: the numbers that it may hold; in a file, the name of their file.
@@ -46,7 +44,9 @@ class Field(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     name: str
     box: Box
-    cells: Annotated[int, Meta(ge=0, le=MAX_CELLS)] = 0
+    digit_boxes: Annotated[int, Meta(ge=0, le=MAX_DIGIT_BOXES)] = msgspec.field(
+        default=0, name="cells"
+    )
     is_key: bool = msgspec.field(default=False, name="key")
     is_optional: bool = msgspec.field(default=False, name="optional")
     length: int | str | None = None
@@ -74,41 +74,15 @@ class Field(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
             raise ValueError(f"the field {self.name}: {error}") from error
 
     @property
-    def columns(self) -> tuple[str, str, str]:
-        """Its columns in a table of sheets: the text, its probability, and its status."""
-        return self.name, f"{self.name} probability", f"{self.name} status"
+    def columns(self) -> tuple[str, str, str, str]:
+        """Its columns in a table of sheets: the text, its confidence, its status, and why."""
+        name = self.name
+        return name, f"{name} confidence", f"{name} status", f"{name} reason"
 
-    def refusal(self, text: str) -> str:
+    def violation(self, text: str) -> str:
         """A sentence if the form forbids a text, which is empty for a blank field."""
         is_allowed = self.constraints.accepts(text) if text else self.is_optional
         return "" if is_allowed else f"{self.name} can't be {text or 'blank'} by the form"
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What is true of the texts of some fields together.
-
-    field_indices: where these fields are in the form's.
-    rows: a roster, which has these texts in one of its rows; None if the first field is the sum of
-        the others, of which a blank one counts as 0.
-    """
-
-    field_indices: tuple[int, ...]
-    rows: frozenset[tuple[str, ...]] | None = field(default=None, repr=False)
-
-    @cached_property
-    def share(self) -> float:
-        """Which share of the combinations of the roster's texts is in a row; 0 for a sum."""
-        rows = self.rows or ()
-        return len(rows) / math.prod(len({*column}) for column in zip(*rows, strict=True))
-
-    def holds(self, texts: Mapping[int, str] | Sequence[str]) -> bool:
-        """Whether the rule is true. texts: of all fields of the form."""
-        combination = tuple(texts[i] for i in self.field_indices)
-        if self.rows is not None:
-            return combination in self.rows
-        total, *addends = (_EXACT.create_decimal(text or 0) for text in combination)
-        return reduce(_EXACT.subtract, addends, total) == 0
 
 
 class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -137,7 +111,7 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     )
     blank: Path | None = None
     sums: tuple[Annotated[str, Meta(max_length=4000)], ...] = ()
-    roster: Rule | None = None
+    roster: Roster | None = None
     file: str = ""
     checksum: str = ""
 
@@ -154,12 +128,17 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         return {field.name.lower(): index for index, field in enumerate(self.fields)}
 
     @cached_property
+    def corners(self) -> NDArray[np.float64]:
+        """The upper left and the lower right corner of each field: float64 [2 * n, 2]."""
+        return np.array([field.box for field in self.fields], np.float64).reshape(-1, 2)
+
+    @cached_property
     def rules(self) -> tuple[Rule, ...]:
         """The sums, and the roster."""
         sums = map(self._parse_sum, self.sums)
         return (*sums, self.roster) if self.roster else tuple(sums)
 
-    def _parse_sum(self, text: str) -> Rule:
+    def _parse_sum(self, text: str) -> Sum:
         total, _, addends = text.partition("=")
         names = [name.strip() for name in (total, *addends.split("+"))]
         if unknown := [name for name in names if name.lower() not in self.indices_by_name]:
@@ -168,7 +147,11 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         indices = tuple(self.indices_by_name[name.lower()] for name in names)
         if indices[0] in indices[1:]:
             raise ValueError(f"in the sum {text[:80]!r}, {names[0]} is a part of itself")
-        return Rule(indices)
+        return Sum(indices)
+
+    def violation(self, rule: Rule) -> str:
+        """A sentence for a sheet that breaks a rule."""
+        return rule.violation(*(self.fields[i].name for i in rule.fields))
 
     @property
     def marker_boxes(self) -> dict[int, Box]:
@@ -186,36 +169,11 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
             for marker_id, (x, y) in zip(marker_ids, corners, strict=True)
         }
 
-    def checkable(self, states: Sequence[str]) -> tuple[list[Rule], list[str]]:
-        """The rules whose fields have the texts that they need, and notes on the others.
-
-        states: of all fields; "blank" or "unreadable" where there is no number, else empty.
-        """
-        rules, notes = list[Rule](), list[str]()
-        for rule in self.rules:
-            needed = rule.field_indices[:1] if rule.rows is None else rule.field_indices
-            causes = [
-                i for i in rule.field_indices if states[i] and (i in needed or states[i] != "blank")
-            ]
-            if not causes:
-                rules.append(rule)
-            elif any(states[i] != "blank" for i in rule.field_indices):
-                checked, cause = (self.fields[i].name for i in (rule.field_indices[0], causes[0]))
-                notes.append(f"{checked} {CANNOT_CHECK}: {cause} is {states[causes[0]]}")
-        return rules, notes
-
-    def why_broken(self, rule: Rule) -> str:
-        """A sentence for a rule that doesn't hold."""
-        names = [self.fields[i].name for i in rule.field_indices]
-        if rule.rows is None:
-            return f"{names[0]} isn't {' + '.join(names[1:])}"
-        return f"no row of the roster has this {' and '.join(names)}"
-
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of a table of its sheets."""
         field_columns = (column for field in self.fields for column in field.columns)
-        return "file", *field_columns, "status", "note", "form", CHECKSUM
+        return "file", *field_columns, "status", "reason", "problems", "note", "form", CHECKSUM
 
 
 def _check_names(fields: Sequence[Field]) -> None:

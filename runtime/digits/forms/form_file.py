@@ -1,4 +1,4 @@
-"""A form as a file: TOML, which people and `digits fields` write."""
+"""A form as a file: TOML, which people and the editor write."""
 
 import hashlib
 import json
@@ -17,14 +17,15 @@ from digits import tables
 from digits.constraints.allowed import AllowedNumbers
 from digits.errors import DataError, reporting
 from digits.files import write_text
-from digits.forms.form import Form, Rule
+from digits.forms.form import Form
+from digits.forms.rules import Roster
 from digits.prediction import SIGNS
 from digits.text import escape_name
 
 MAX_BYTES = 64 << 10  # of a form: 200 fields take half of it, a key of a megabyte minutes
 
 
-def load(path: str | Path, layout_only: bool = False) -> Form:
+def load_form(path: str | Path, layout_only: bool = False) -> Form:
     """Read a form. Raises DataError if it can't be read, or makes no sense.
 
     layout_only: leave out its lists and its roster, so that their files needn't be there.
@@ -32,7 +33,7 @@ def load(path: str | Path, layout_only: bool = False) -> Form:
     path = Path(path)
     try:
         form_values = read_toml(path)
-        return to_form(without_lists(form_values) if layout_only else form_values, path)
+        return parse(without_lists(form_values) if layout_only else form_values, path)
     except (ValueError, RecursionError) as error:  # of what isn't UTF-8, TOML or a form
         raise DataError(f"{path}: {error}") from error
 
@@ -54,7 +55,7 @@ def without_lists(form_values: Mapping[str, Any]) -> dict[str, Any]:
     return {**form_values, "roster": None, "fields": [{**field, "list": None} for field in fields]}
 
 
-def to_form(
+def parse(
     form_values: Mapping[str, Any], path: Path, trusted_names: Container[str] | None = None
 ) -> Form:
     """The form that these values of its file describe. Raises ValueError and DataError.
@@ -109,8 +110,8 @@ def load_details(path: Path, form: Form) -> dict[str, dict[str, str]]:
 def save(
     path: Path, form_values: Mapping[str, Any], trusted_names: Container[str] | None = None
 ) -> None:
-    """Write a form. Raises ValueError if it makes no sense, and DigitsError; see `to_form`."""
-    to_form(form_values, path, trusted_names)
+    """Write a form. Raises ValueError if it makes no sense, and DigitsError; see `parse`."""
+    parse(form_values, path, trusted_names)
     text = tomli_w.dumps(form_values)
     text = re.sub(r"(?<=\[)\n {4}|,\n(?=])", "", text).replace("\n    ", " ")
     write_text(path, text)  # a list on a line
@@ -141,4 +142,4 @@ def _add_roster(form: Form, path: Path) -> Form:
             fields[index] = replace(field, list=field.list or AllowedNumbers(texts))
         except ValueError as error:
             raise DataError(f"{path}, column {field.name}: {error}") from error
-    return replace(form, fields=tuple(fields), roster=Rule(field_indices, frozenset(rows)))
+    return replace(form, fields=tuple(fields), roster=Roster(field_indices, frozenset(rows)))

@@ -8,9 +8,11 @@ import cv2
 import numpy as np
 
 from digits.errors import DataError, PictureError
-from digits.forms.form import Box, Form
+from digits.forms.form import Form
+from digits.forms.homography import corners_of, project, warp
 from digits.images import picture
 from digits.images.grey import Grey
+from digits.images.picture import GreyImage
 from digits.reader.detections import Floats
 
 _CORNERS = "upper left", "upper right", "lower right", "lower left"
@@ -24,14 +26,30 @@ _NOT_FOUND = f"the form's print isn't seen: {_ADVICE}"
 _TWO_SHEETS = "two sheets are in the picture: photograph each alone"
 _SAME_SHAPE = 0.01  # by the ratio of width and height
 _MIN_HEIGHT = 8  # pixels of a field, in which nobody can read a digit
-_MAX_CROP = 2048  # pixels of a rectified box's side
-# The homography, float64 [3, 3], from the form's unit (x, y) to the page's pixels, of which the
-# first is from 0 to 1; and a remark for people, such as a missing marker, or "".
-Location = tuple[Floats, str]
+
+
+class Location(NamedTuple):
+    """Where a sheet is.
+
+    homography: float64 [3, 3], from the form's unit (x, y) to the page's pixels, of which the first
+        is from 0 to 1.
+    note: a remark for people, such as a missing marker, or empty.
+    """
+
+    homography: Floats
+    note: str = ""
 
 
 class SheetNotFound(PictureError):
     """No sheet of the form, or more than one, is in a picture, or it is cut off."""
+
+
+def find_in_page(page: GreyImage, form: Form) -> Location:
+    """Find the sheet of a form in a page, which is reduced for that; see `find_sheet`."""
+    small = picture.reduce(page, picture.PAGE_MAX_SIDE)
+    homography, note = find_sheet(form, small.pixels)
+    scale = small.downscale / page.downscale
+    return Location(np.diag([scale, scale, 1]) @ homography, note)
 
 
 def find_sheet(form: Form, page: Grey) -> Location:
@@ -44,51 +62,16 @@ def find_sheet(form: Form, page: Grey) -> Location:
         homography, note = finders[form.find_by](form, page)
     except cv2.error as error:  # OpenCV asks for more pixels or points than there are, say
         raise SheetNotFound(_NOT_FOUND) from error
-    sheet = np.column_stack([_corners((0, 0, *form.size)), np.ones(4)])
+    sheet = np.column_stack([corners_of((0, 0, *form.size)), np.ones(4)])
     if not (np.linalg.det(homography) > 0 and (sheet @ homography[2] > 0).all()):
         raise SheetNotFound(_NOT_FOUND)  # mirrored, or partly behind the camera
     for field in form.fields:
-        corners = project(homography, _corners(field.box))
+        corners = project(homography, corners_of(field.box))
         if np.linalg.norm(corners[3] - corners[0]) < _MIN_HEIGHT:
             raise SheetNotFound(f"the field {field.name} is too small: photograph it from nearer")
         if not ((corners >= 0) & (corners <= page.shape[::-1])).all():
             raise SheetNotFound(f"the field {field.name} is cut off: {_ADVICE}")
-    return homography, note
-
-
-def project(homography: Floats, points: Floats) -> Floats:
-    """Map points, float64 [n, 2], by a homography."""
-    return cast(Floats, cv2.perspectiveTransform(points[None], homography)[0])
-
-
-def rectify(page: Grey, homography: Floats, box: Box) -> tuple[Grey, Floats]:
-    """See a box, in the form's unit, from straight above, about as large as in the page.
-
-    Beyond the page, its border goes on. Returns uint8 [h, w], and the homography from its pixels to
-    the page's.
-    """
-    left, top, right, bottom = box
-    extent = np.array([right - left, bottom - top])
-    sides = project(homography, _corners(box))
-    lengths = np.linalg.norm(sides - np.roll(sides, -1, 0), axis=1).reshape(2, 2).mean(0)
-    scale = min((lengths / extent).max(), _MAX_CROP / extent.max())
-    size = (scale * extent).round().clip(1)
-    to_box = np.diag([*(extent / size), 1])
-    to_box[:2, 2] = left, top
-    return _warp(page, homography @ to_box, size), homography @ to_box
-
-
-def _warp(page: Grey, to_page: Floats, size: Any) -> Grey:
-    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # OpenCV's 0 is a pixel's middle
-    matrix = np.linalg.inv(half) @ to_page @ half
-    flags, shape = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, [*map(int, size)]
-    warped = cv2.warpPerspective(page, matrix, shape, None, flags, cv2.BORDER_REPLICATE)
-    return cast(Grey, warped)
-
-
-def _corners(box: Box) -> Floats:
-    left, top, right, bottom = box
-    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float64)
+    return Location(homography, note)
 
 
 def _by_size(form: Form, page: Grey) -> Location:
@@ -96,7 +79,7 @@ def _by_size(form: Form, page: Grey) -> Location:
     x, y = page.shape[1] / form.size[0], page.shape[0] / form.size[1]
     if abs(x / y - 1) > _SAME_SHAPE:
         raise SheetNotFound("the picture has another shape than the form: is it the same camera?")
-    return np.diag([x, y, 1.0]), ""
+    return Location(np.diag([x, y, 1.0]))
 
 
 def _by_marks(form: Form, page: Grey) -> Location:
@@ -120,12 +103,13 @@ def _by_marks(form: Form, page: Grey) -> Location:
         raise SheetNotFound("the markers are those of another form")
     if len(missing) > 1:
         raise SheetNotFound(f"{4 - len(missing)} of the four markers are seen: {_ADVICE}")
-    printed = np.concatenate([_corners(boxes[n]) for n, _ in detected])
+    printed = np.concatenate([corners_of(boxes[n]) for n, _ in detected])
     on_page = np.concatenate([at for _, at in detected])
     homography = _fit(printed, on_page, 0)
     if np.abs(project(homography, printed) - on_page).max() > np.ptp(on_page[:4], 0).max() / 4:
         raise SheetNotFound(_TWO_SHEETS)
-    return homography, f"the {missing[0]} marker is missing or hidden" if missing else ""
+    note = f"the {missing[0]} marker is missing or hidden" if missing else ""
+    return Location(homography, note)
 
 
 def _fit(source: Floats, target: Floats, method: int) -> Floats:
@@ -186,7 +170,7 @@ def _by_print(form: Form, page: Grey) -> Location:
             source, target = source[is_outside], target[is_outside]
     if len(sheets) != 1:
         raise SheetNotFound(_TWO_SHEETS if sheets else _NOT_FOUND)
-    return sheets[0] @ np.diag([*np.divide(size, form.size), 1]), ""
+    return Location(sheets[0] @ np.diag([*np.divide(size, form.size), 1]))
 
 
 def _refine(blank: Blank, page: Grey, homography: Floats) -> Floats:
@@ -197,12 +181,12 @@ def _refine(blank: Blank, page: Grey, homography: Floats) -> Floats:
     """
     size = blank.pixels.shape[::-1]
     for _ in range(2):
-        rectified = _even(_warp(page, homography, size))
+        rectified = _even(warp(page, homography, size))
         flow = cv2.calcOpticalFlowPyrLK(blank.pixels, rectified, blank.corners, cast(Any, None))
         is_followed = flow[1] == 1
         source, target = blank.corners[is_followed], flow[0][is_followed]
         homography = homography @ _fit(source + 0.5, target + 0.5, cv2.RANSAC)
-    dark = cv2.erode(_even(_warp(page, homography, size)), np.ones((3, 3)))
+    dark = cv2.erode(_even(warp(page, homography, size)), np.ones((3, 3)))
     agree = list[bool]()
     for ink, on_page in zip(_regions(blank.ink), _regions(dark), strict=True):
         if ink.sum() > _MIN_INK:

@@ -1,22 +1,19 @@
 """The sheet of a form, as a picture and as a PDF."""
 
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
-from fpdf import FPDF
-from fpdf.errors import FPDFUnicodeEncodingException
 from PIL import Image
 
 from digits.errors import DataError
 from digits.files import write_drawing
 from digits.forms.form import Form
+from digits.forms.form_file import load_form
 from digits.images import picture
 from digits.images.grey import Grey
 
-Paper = Literal["a4", "letter"]
-PAPERS: dict[Paper, tuple[float, float]] = {"a4": (210, 297), "letter": (215.9, 279.4)}  # mm
+PAPERS = {"a4": (210.0, 297.0), "letter": (215.9, 279.4)}  # millimetres
 
 _MAX_SHAPE = 4  # so that markers don't overlap
 _WIDTH = 2100  # pixels of a sheet, of which each module of a marker has 15
@@ -50,11 +47,16 @@ def _paper(form: Form) -> tuple[float, float]:
     return min(PAPERS.values(), key=lambda size: abs(size[1] / size[0] - shape))
 
 
-def write(path: Path, form: Form) -> None:
-    """Write the sheet as a PDF, on the paper that is most like the form's shape.
+def print_form(path: Path, output: Path) -> None:
+    """Write a sheet of the form in a file as a PDF, on the paper that is most like its shape.
 
-    Raises DigitsError if it can't be written, or its font lacks a symbol of a name.
+    Its lists needn't be there. Raises DigitsError if it can't be read or written, or if the font
+    lacks a symbol of a name.
     """
+    from fpdf import FPDF  # others do without its 20 MB
+    from fpdf.errors import FPDFUnicodeEncodingException
+
+    form = load_form(path, layout_only=True)
     (width, height), scale = form.size, millimetres(form)
     pdf = FPDF("portrait" if width <= height else "landscape", format=_paper(form))
     pdf.add_page()
@@ -64,11 +66,11 @@ def write(path: Path, form: Form) -> None:
     pdf.set_draw_color(166)  # so light that ink stands out
     for field in form.fields:
         left, top, right, bottom = (scale * edge for edge in field.box)
-        cells = max(field.cells, 1)
-        for edge in np.linspace(left, right, cells, endpoint=False):
-            pdf.rect(edge, top, (right - left) / cells, bottom - top)
+        count = max(field.digit_boxes, 1)
+        for edge in np.linspace(left, right, count, endpoint=False):
+            pdf.rect(edge, top, (right - left) / count, bottom - top)
         try:
             pdf.text(left, top - 1, field.name)
         except FPDFUnicodeEncodingException as error:
             raise DataError(f"a PDF's font can't show the name {field.name}") from error
-    write_drawing(path, bytes(pdf.output()))
+    write_drawing(output, bytes(pdf.output()))

@@ -1,115 +1,64 @@
-"""Rules across the fields of a sheet: sums, and a roster of which it has a row.
-
-Bayes' rule applies, as in `read_number`: a combination of texts is as likely as each of them is in
-its field, and less for each rule that it breaks: by the share of sheets that break it, and of
-texts that keep it by chance.
-"""
+"""What is true of the texts of some fields together: a sum, or a row of a roster."""
 
 import math
 from collections.abc import Mapping, Sequence
-from heapq import nlargest
-from operator import itemgetter
+from dataclasses import dataclass, field
+from decimal import Context
+from functools import cached_property, reduce
 
-import numpy as np
-
-from digits.forms.form import Form, Rule
-from digits.reader.numbers import VIOLATION_RATE, NumberReading
-
-_MAX_COMBINATIONS = 1000
-_MIN_PROBABILITY = VIOLATION_RATE**2  # what is less likely isn't weighed: rather, a rule is broken
+_EXACT = Context(prec=200, traps=[])  # makes NaN of what is no number, as a date
 
 
-def apply_rules(
-    form: Form, readings: Sequence[NumberReading]
-) -> tuple[list[NumberReading], list[str]]:
-    """Read the fields again by the form's rules; returns notes, too: which rules don't hold.
+@dataclass(frozen=True)
+class Sum:
+    """The first of some fields is the sum of the others, of which a blank one counts as 0.
 
-    readings: of each field, by `read_number`; a blank one has no text, and the probability of that.
-
-    A blank addend is 0. A rule that can't be checked, as another field is blank or unreadable,
-    changes nothing. In one that doesn't hold, numbers become disputed, so that none is accepted.
+    fields: where they are in the form's.
     """
-    states = [
-        "" if reading.satisfies else "unreadable" if reading.text else "blank"
-        for reading in readings
-    ]
-    checkable, notes = form.checkable(states)
-    rules = {rule: _chance(rule, readings) for rule in checkable}
-    revised = [*readings]
-    for group in _connected(rules):
-        texts = {i: _probabilities(readings[i]) for rule in group for i in rule.field_indices}
-        for i, (text, probability) in _weigh(group, texts).items():
-            revised[i] = revised[i]._replace(text=text, probability=probability)
-    for rule in rules:
-        if not rule.holds([reading.text for reading in revised]):
-            notes.append(form.why_broken(rule))
-            for i in rule.field_indices:
-                revised[i] = revised[i]._replace(is_disputed=True)
-    return revised, notes
+
+    fields: tuple[int, ...]
+
+    chance = 0.0  # the share of all combinations of texts that keep the rule
+
+    @property
+    def required(self) -> tuple[int, ...]:
+        """Those of its fields that mustn't be blank."""
+        return self.fields[:1]
+
+    def holds(self, texts: Mapping[int, str] | Sequence[str]) -> bool:
+        """Whether the rule is kept. texts: of all fields of the form."""
+        total, *addends = (_EXACT.create_decimal(texts[i] or 0) for i in self.fields)
+        return reduce(_EXACT.subtract, addends, total) == 0
+
+    def violation(self, total: str, *addends: str) -> str:
+        """A sentence for a sheet that breaks the rule, with the names of its fields."""
+        return f"{total} isn't {' + '.join(addends)}"
 
 
-def _chance(rule: Rule, readings: Sequence[NumberReading]) -> float:
-    """Which share of texts satisfies a rule by chance."""
-    # As in `Constraints.share`: at worst, a slip of the pen is in the shortest number.
-    shortest = min(len(readings[i].text) for i in rule.field_indices if readings[i].satisfies)
-    return max(rule.share, 0.1 / shortest)
+@dataclass(frozen=True)
+class Roster:
+    """The texts of some fields are in one row of a roster; arguments and methods as of `Sum`.
 
-
-def _probabilities(reading: NumberReading) -> dict[str, float]:
-    """The probabilities of a field's texts that are likely enough; a blank field has the empty one.
-
-    Where what is beside a field makes its text less likely, none of the others is likelier.
+    rows: the roster's, of a text for each of these fields.
     """
-    scale = min(reading.probability / reading.texts.get(reading.text, 1.0), 1.0)
-    scaled = {text: scale * p for text, p in reading.texts.items()}
-    scaled[reading.text] = reading.probability
-    likely = {text: p for text, p in scaled.items() if p > _MIN_PROBABILITY}
-    return likely or {reading.text: reading.probability}
+
+    fields: tuple[int, ...]
+    rows: frozenset[tuple[str, ...]] = field(repr=False)
+
+    @cached_property
+    def chance(self) -> float:
+        columns = zip(*self.rows, strict=True)
+        return len(self.rows) / math.prod(len({*column}) for column in columns)
+
+    @property
+    def required(self) -> tuple[int, ...]:
+        return self.fields
+
+    def holds(self, texts: Mapping[int, str] | Sequence[str]) -> bool:
+        return tuple(texts[i] for i in self.fields) in self.rows
+
+    def violation(self, *names: str) -> str:
+        return f"no row of the roster has this {' and '.join(names)}"
 
 
-def _connected(rules: Mapping[Rule, float]) -> list[dict[Rule, float]]:
-    """Split rules into groups of which no two have a field in common."""
-    groups = list[dict[Rule, float]]()
-    for rule, share in rules.items():
-        joined, separate = {rule: share}, list[dict[Rule, float]]()
-        for group in groups:
-            if any({*rule.field_indices} & {*other.field_indices} for other in group):
-                joined |= group
-            else:
-                separate.append(group)
-        groups = [*separate, joined]
-    return groups
-
-
-def _weigh(
-    rules: Mapping[Rule, float], field_texts: Mapping[int, dict[str, float]]
-) -> dict[int, tuple[str, float]]:
-    """The likeliest combination of texts, and the probability of each of them.
-
-    rules: each with the share of texts that satisfies it by chance.
-    field_texts: the texts of each field of the rules, and their probabilities.
-    """
-    combinations: list[tuple[dict[int, str], float]] = [({}, 1.0)]
-    for i, texts in field_texts.items():
-        longer = (
-            ({**combination, i: text}, p * q)
-            for combination, p in combinations
-            for text, q in texts.items()
-        )
-        combinations = nlargest(_MAX_COMBINATIONS, longer, itemgetter(1))
-    penalties = (
-        [VIOLATION_RATE * share for rule, share in rules.items() if not rule.holds(combination)]
-        for combination, _ in combinations
-    )
-    weights = np.array([*map(math.prod, penalties)])
-    probabilities = np.array([p for _, p in combinations])
-    best, _ = combinations[int((weights * probabilities).argmax())]
-    # Of the combinations that are left out, some satisfy the rules by chance.
-    unlisted_weight = max(rules.values(), default=1.0)
-    changes = probabilities * (weights - unlisted_weight)
-    total, likeliest = unlisted_weight + changes.sum(), dict[int, tuple[str, float]]()
-    for i, text in best.items():
-        change = changes[[combination[i] == text for combination, _ in combinations]].sum()
-        weight = unlisted_weight * field_texts[i][text] + change
-        likeliest[i] = text, min(float(weight / total), 1.0)
-    return likeliest
+Rule = Sum | Roster

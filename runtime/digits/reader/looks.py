@@ -59,17 +59,15 @@ def number_region(detections: Detections) -> Region:
 
 
 def look_at(
-    page: Grey,
-    numbers: Sequence[tuple[Detections, Region]],
+    numbers: Sequence[tuple[Grey, Detections, Region]],
     recognize: RecognizeFn,
     second_opinion: RecognizeFn | None = None,
 ) -> list[Views]:
-    """What recognizers read of the numbers of a page, all at once.
+    """What recognizers read of numbers, all at once.
 
-    page: uint8 [height, width].
-    numbers: what may be the symbols of each, and its region.
+    numbers: of each the page, uint8 [height, width], what may be its symbols, and its region.
     """
-    looks = [crops.cut(page, look) for _, region in numbers for look in _looks_at(region)]
+    looks = [crops.cut(page, look) for page, _, region in numbers for look in _looks_at(region)]
     outputs = recognize([*map(crops.normalised, looks)])
     others = second_opinion(looks[:: len(LOOKS)]) if second_opinion else []
     return [
@@ -79,7 +77,7 @@ def look_at(
             stack(outputs[len(LOOKS) * n : len(LOOKS) * (n + 1)]),
             stack(others[n : n + 1]),
         )
-        for n, (detections, region) in enumerate(numbers)
+        for n, (_, detections, region) in enumerate(numbers)
     ]
 
 

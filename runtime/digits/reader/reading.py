@@ -53,8 +53,8 @@ def find_numbers(
     """
     detections = find_symbols(page, maps)
     lines = find_columns(detections)
-    numbers = [(column, number_region(column)) for line in lines for column in line]
-    views = look_at(page, numbers or [_only_digit(detections, page)], recognize, second_opinion)
+    numbers = [(page, column, number_region(column)) for line in lines for column in line]
+    views = look_at(numbers or [(page, *_only_digit(detections, page))], recognize, second_opinion)
     remaining = iter(views)
     return [[*islice(remaining, len(line))] for line in lines] or [views]
 
@@ -101,7 +101,8 @@ def to_number(
 
 def _symbols(page: GreyImage, reading: NumberReading, boxes: Sequence[Box]) -> tuple[Symbol, ...]:
     probabilities = symbol_probabilities(reading.text, reading.unconstrained_texts).tolist()
+    places = [page.to_original(box) for box in boxes]
     return tuple(
-        Symbol(symbol, row[SYMBOLS.index(symbol)], tuple(row), page.to_original(box))
-        for symbol, row, box in zip(reading.text, probabilities, boxes, strict=True)
+        Symbol(symbol, row[SYMBOLS.index(symbol)], tuple(row), place)
+        for symbol, row, place in zip(reading.text, probabilities, places, strict=True)
     )

@@ -18,7 +18,7 @@ from digits.drawing import close_up
 from digits.errors import DigitsError
 from digits.images import documents
 from digits.images.picture import PAGE_MAX_SIDE
-from digits.review.items import LABEL_TEXT, Item
+from digits.review.items import LABEL_TEXT, ReviewItem
 from digits.tables import csv_row, plain_signs
 from digits.web.application import Application
 from digits.web.pages import Page
@@ -26,7 +26,7 @@ from digits.web.requests import error_response
 from digits.web.settings import Settings
 
 if TYPE_CHECKING:  # else each review would load OpenCV
-    from digits.forms.corrections import FieldOnSheet
+    from digits.forms import FieldCorrection
 
 _GUESSES = {"not_a_digit": "none", "blank": "none", "several": ""}  # by the reason; else the digit
 _OTHER_WINDOW = "another window has stored labels, too; reload the page"
@@ -37,16 +37,16 @@ class Review(Application):
 
     items: those without a label, the least sure first.
     labelled_before: how many items had a label before.
-    labels: the file of the labels.
+    labels: the file of the labels; None if they correct a table of sheets.
     has_numbers: whether the items are numbers, not digits.
     classifier: reads the digits that are shown.
     """
 
     def __init__(
         self,
-        items: Sequence[Item],
+        items: Sequence[ReviewItem],
         labelled_before: int,
-        labels: ResultsFile,
+        labels: ResultsFile | None,
         has_numbers: bool,
         classifier: Classifier,
         settings: Settings,
@@ -57,12 +57,13 @@ class Review(Application):
         self._stored = dict[str, tuple[str, int]]()
         self._lock = asyncio.Lock()  # one at a time: a picture may take much memory
         command = "eval --numbers" if has_numbers else "train --start runs/lenet5 --data"
+        following = f"digits {command} {shlex.quote(str(labels.path))}" if labels else ""
         self._state = {
             "total": len(items),
             "unsure": sum(item.is_unsure for item in items),
             "before": labelled_before,
             "numbers": has_numbers,
-            "next": f"digits {command} {shlex.quote(str(labels.path))}",
+            "next": following,
         }
         routes = [
             *Page("digits.review").routes(),
@@ -85,20 +86,20 @@ class Review(Application):
 
     async def details(self, request: Request) -> Response:
         """What the form's list says beside a label, such as a name."""
-        details = self._sheet_field(request).details.get(_label(request), "")
+        details = self._correction(request).details.get(_label(request), "")
         return JSONResponse({"details": details})
 
     async def refusal(self, request: Request) -> Response:
         """Why the form forbids a label, if it does; it may be stored all the same."""
-        sheet_field, text = self._sheet_field(request), _text(_label(request))
-        refusal = await asyncio.to_thread(sheet_field.refusal, text)
+        correction, text = self._correction(request), _text(_label(request))
+        refusal = await asyncio.to_thread(correction.violations, text)
         return JSONResponse({"refusal": refusal})
 
     async def sheet(self, request: Request) -> Response:
         """The whole sheet of a field."""
-        sheet_field = self._sheet_field(request)
+        correction = self._correction(request)
         async with self._lock:
-            jpeg = await asyncio.to_thread(sheet_field.whole_sheet)
+            jpeg = await asyncio.to_thread(correction.whole_sheet)
         return JSONResponse({"picture": base64.b64encode(jpeg).decode()})
 
     async def label(self, request: Request) -> Response:
@@ -108,63 +109,56 @@ class Review(Application):
                 await asyncio.to_thread(self._store, index, item, label)
             elif index in self._stored:  # else this is done, and its answer was lost
                 await asyncio.to_thread(self._undo, index)
-            self._labels.fsync()
+            if self._labels:
+                self._labels.fsync()
         return JSONResponse({})
 
-    def _item(self, request: Request) -> Item:
+    def _item(self, request: Request) -> ReviewItem:
         """The item that a request names. Raises HTTPException (404) if there is none."""
         item = self._items.get(request.path_params["index"])
         if item is None:
             raise HTTPException(404, "there is no such item")
         return item
 
-    def _sheet_field(self, request: Request) -> "FieldOnSheet":
+    def _correction(self, request: Request) -> "FieldCorrection":
         """The field of the item. Raises HTTPException (404) if it is none of a form's."""
-        if sheet_field := self._item(request).sheet_field:
-            return sheet_field
+        if correction := self._item(request).correction:
+            return correction
         raise HTTPException(404, "it is no field of a form")
 
-    def _view(self, item: Item) -> dict[str, object]:
+    def _view(self, item: ReviewItem) -> dict[str, object]:
         """What the page shows of an item. Raises PictureError."""
         view: dict[str, object] = {"guess": item.guess, "remark": item.remark}
-        view["has_form"] = bool(item.sheet_field)
-        if item.sheet_field:
-            jpeg = item.sheet_field.close_up()
+        if item.correction:
+            jpeg = item.correction.close_up()
         elif item.box:
             jpeg = close_up(documents.load(item.file, PAGE_MAX_SIDE), item.box)
         else:
             page = documents.load(item.file, PAGE_MAX_SIDE)
             prediction = self._classifier.predict(page)
             guess = _GUESSES.get(prediction.reason, str(prediction.guess))
-            view |= {
-                "guess": guess,
-                "remark": prediction.note or prediction.reason or prediction.status,
-            }
-            view |= prediction.to_dict(item.file, with_frame=True)
+            remark = prediction.note or prediction.reason or prediction.status
+            view = prediction.to_dict(item.file, with_frame=True)
+            view |= {"guess": guess, "remark": remark}
             jpeg = close_up(page, prediction.box)
-        name = item.cells(self._labels.path.parent)[0]
-        return view | {"file": name, "picture": base64.b64encode(jpeg).decode()}
+        name = item.cells(self._labels.path.parent)[0] if self._labels else item.file
+        picture = base64.b64encode(jpeg).decode()
+        return view | {"has_form": bool(item.correction), "file": name, "picture": picture}
 
-    def _store(self, index: str, item: Item, label: str) -> None:
+    def _store(self, index: str, item: ReviewItem, label: str) -> None:
         """Store a label. Raises HTTPException and DigitsError."""
         text = _text(label)
         is_valid = LABEL_TEXT.fullmatch(text) if self._has_numbers else label in LABELS
         if not (label and is_valid):
             raise HTTPException(422, "a label is none, 0 to 9, or a number of up to 64 symbols")
         if index not in self._stored:
-            path, sheet_field = self._labels.path, item.sheet_field
-            cells = (
-                [sheet_field.store_correction(text, path)]
-                if sheet_field
-                else item.cells(path.parent)
-            )
-            line = csv_row([*cells, text if self._has_numbers else label])
-            try:
-                self._stored[index] = label, self._labels.append(line)
-            except DigitsError:
-                if sheet_field:
-                    sheet_field.undo_correction(text, path)
-                raise
+            size = 0
+            if item.correction:
+                item.correction.store(text)
+            elif self._labels:
+                cells = item.cells(self._labels.path.parent)
+                size = self._labels.append(csv_row([*cells, text if self._has_numbers else label]))
+            self._stored[index] = label, size
         elif self._stored[index][0] != label:  # else this is done, and its answer was lost
             raise HTTPException(409, _OTHER_WINDOW)
 
@@ -172,10 +166,10 @@ class Review(Application):
         """Take back the last label. Raises HTTPException (409) for another, and DigitsError."""
         if index != next(reversed(self._stored)):
             raise HTTPException(409, _OTHER_WINDOW)
-        label, size = self._stored[index]
-        self._labels.truncate_to(size)
-        if sheet_field := self._items[index].sheet_field:
-            sheet_field.undo_correction(_text(label), self._labels.path)
+        if correction := self._items[index].correction:
+            correction.undo()
+        elif self._labels:
+            self._labels.truncate_to(self._stored[index][1])
         del self._stored[index]
 
 

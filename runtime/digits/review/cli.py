@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from digits import tables
+from digits.classifier import Classifier
 from digits.commands import options
 from digits.commands.results import ResultsFile
 from digits.commands.tasks import ClassifierOptions
 from digits.review.api import Review
-from digits.review.items import has_numbers, load, read_rows
+from digits.review.items import field_items, has_numbers, load, read_rows
 from digits.web import server
 from digits.web.settings import Port, private_settings
 
@@ -37,28 +38,26 @@ def review(
 
     SOURCE is a folder of pictures of single digits, or a CSV of `digits predict` or `read`, or
     the review.csv of `digits watch --keep`. Run again, it goes on where it stopped. `digits train
-    --data` reads the labels. In a CSV of `digits read --fields`, it corrects the fields, too.
+    --data` reads the labels. A CSV of `digits read --form` is corrected itself.
     """
+    settings = private_settings(port)
+    if not source.is_dir() and "form" in tables.header(source, "file", "form"):
+        if output:
+            raise typer.BadParameter(f"{source} itself is corrected, without --output")
+        with options.needs_package("a table of sheets", '"digits[form]"'):
+            from digits.forms import load_corrections  # OpenCV
+        items, done = field_items(load_corrections(source))
+        server.run(Review(items, done, None, True, Classifier(), settings))
+        return
     path = output or source.parent / "labels.csv"
-    if not output and (source.is_dir() or path.is_symlink() or path.with_suffix("").is_symlink()):
+    if not output and (source.is_dir() or path.is_symlink()):
         raise typer.BadParameter(  # whoever sent the pictures may have put it there
             "name the table of labels, -o LABELS.csv: SOURCE is a folder, or labels.csv a link"
         )
-    has_sheets = not source.is_dir() and "form" in tables.header(source, "file", "form")
-    columns: tuple[str, ...]
-    if has_sheets:
-        columns, rows = ("file", "text"), []
-        with options.needs_package("a table of sheets", '"digits[fields]"'):
-            from digits.review.sheets import load_fields  # OpenCV, before all else
-    elif has_numbers(source):
-        columns, rows = ("file", "box", "text"), read_rows(source)
-    else:
-        columns, rows = ("file", "digit"), read_rows(source)
+    is_numbers = has_numbers(source)
+    columns = ("file", "box", "text") if is_numbers else ("file", "digit")
+    rows = read_rows(source)
     with closing(ResultsFile(path, columns, key_columns=len(columns) - 1)) as labels:
         classifier = ClassifierOptions(model).open(reads_numbers=False)
-        if has_sheets:
-            items, labelled_before = load_fields(source, classifier.networks.detector)
-        else:
-            items, labelled_before = load(source, rows, classifier, labels)
-        is_numbers, settings = "text" in columns, private_settings(port)
-        server.run(Review(items, labelled_before, labels, is_numbers, classifier, settings))
+        items, done = load(source, rows, classifier, labels)
+        server.run(Review(items, done, labels, is_numbers, classifier, settings))

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
@@ -18,7 +19,7 @@ from digits.prediction import Reading, Status
 from digits.terminal import print_stderr, track
 
 if TYPE_CHECKING:  # else each review would load OpenCV
-    from digits.forms.corrections import FieldOnSheet
+    from digits.forms import FieldCorrection
 
 LABEL_TEXT = re.compile(r"[0-9.-]{0,64}")  # the texts that a label may have
 
@@ -29,7 +30,7 @@ _DIGIT_COLUMNS = "digit", "confidence", "status", "reason"
 _MAX_EDGE = 1_000_000  # pixels
 
 
-class Item(NamedTuple):
+class ReviewItem(NamedTuple):
     """A digit or a number to label.
 
     A digit is classified when it is shown, so it has no box, guess or remark.
@@ -40,7 +41,7 @@ class Item(NamedTuple):
     guess: what a number is likely to be; empty without one, as nobody shall store such text
         with one key.
     remark: a sentence about it.
-    sheet_field: what stores the correction of a form's field.
+    correction: of a form's field.
     """
 
     file: str
@@ -49,7 +50,7 @@ class Item(NamedTuple):
     box: tuple[int, ...] = ()
     guess: str = ""
     remark: str = ""
-    sheet_field: "FieldOnSheet | None" = None
+    correction: "FieldCorrection | None" = None
 
     @property
     def is_unsure(self) -> bool:
@@ -81,7 +82,7 @@ def read_rows(source: Path) -> list[dict[str, str]]:
 
 def load(
     source: Path, rows: list[dict[str, str]], classifier: Classifier, labels: ResultsFile
-) -> tuple[list[Item], int]:
+) -> tuple[list[ReviewItem], int]:
     """Return the items without a label, least sure first, and how many have one.
 
     Of several rows about a digit or number, the last counts. Raises DataError if none can be shown.
@@ -92,17 +93,17 @@ def load(
     labels: tells which items have a label.
     """
     is_folder = source.is_dir()
-    items = dict[tuple[str, ...], Item | None]()  # by their cells; None: it has a label
+    items = dict[tuple[str, ...], ReviewItem | None]()  # by their cells; None: it has a label
     skipped = 0  # rows
     for row in track(rows, len(rows), "reading", printed=False):
         try:
-            item = Item(row["file"]) if is_folder else _item(source, row)
+            item = ReviewItem(row["file"]) if is_folder else _item(source, row)
             cells = tuple(item.cells(labels.path.parent))
             is_labelled = hash(cells) in labels.done_hashes
             if is_folder and not is_labelled:
                 prediction = classifier.predict(load_page(item.file, picture.DIGIT_MAX_SIDE))
                 status = prediction.reason if prediction.status == "none" else prediction.status
-                item = Item(item.file, prediction.confidence, status)
+                item = ReviewItem(item.file, prediction.confidence, status)
             items[cells] = None if is_labelled else item
         except (KeyError, ValueError, PictureError):
             skipped += 1
@@ -116,11 +117,27 @@ def load(
     return unlabelled, len(items) - len(unlabelled)
 
 
+def field_items(corrections: Sequence["FieldCorrection"]) -> tuple[list[ReviewItem], int]:
+    """Return the fields of forms that nobody has corrected, and how many are corrected."""
+    items = [
+        ReviewItem(
+            file=each.file,
+            status="accepted" if each.urgency == each.urgency.ACCEPTED else "review",
+            guess=each.answer.text,
+            remark=each.remark,
+            correction=each,
+        )
+        for each in corrections
+        if not each.answer.is_corrected
+    ]
+    return items, len(corrections) - len(items)
+
+
 def _fail(error: DigitsError) -> None:
     raise error
 
 
-def _item(table: Path, row: dict[str, str]) -> Item:
+def _item(table: Path, row: dict[str, str]) -> ReviewItem:
     """The item of a row; one without a box is about the whole picture.
 
     Raises KeyError, ValueError or PictureError if the picture is gone or the row makes no sense.
@@ -132,7 +149,7 @@ def _item(table: Path, row: dict[str, str]) -> Item:
         raise ValueError("no picture, status or confidence")
     status = row["reason"] if status == "none" else status
     if "text" not in row:
-        return Item(file, confidence, status)
+        return ReviewItem(file, confidence, status)
     edges = [row[edge] for edge in Reading.COLUMNS[-4:]]
     box = tuple(map(int, edges)) if any(edges) else (0, 0, *picture.load(file).size)
     names = "text", "second_best", "unconstrained"
@@ -148,4 +165,4 @@ def _item(table: Path, row: dict[str, str]) -> Item:
         remark += f", and may be {second_best}"
     if unconstrained != text:
         remark += f"; freely, it is read as {unconstrained}"
-    return Item(file, confidence, status, box, text, remark)
+    return ReviewItem(file, confidence, status, box, text, remark)

@@ -22,7 +22,7 @@ def watch(
     numbers: Annotated[
         bool, typer.Option("--numbers", help="Read all numbers in each picture.")
     ] = False,
-    fields: options.Fields = None,
+    form: options.Form = None,
     second_opinion: options.SecondOpinion = False,
     keep: Annotated[
         Path | None, options.path_option("KEEP", "Copy doubtful pictures to here: 200 MB at most.")
@@ -30,25 +30,25 @@ def watch(
 ) -> None:
     """Read each picture that arrives in DIR, until stopped.
 
-    Without --numbers or --fields, a picture holds one digit. Its result is printed as a JSON
+    Without --numbers or --form, a picture holds one digit. Its result is printed as a JSON
     object, and RESULTS.csv gets a row for it, or for each of its numbers; pictures with a row are
     not read again.
     """
-    from digits.commands.forms import form_task
+    from digits.commands.sheets import form_task
     from digits.watch.job import WatchJob
     from digits.watch.watcher import FolderWatcher
 
     if keep:
         options.check_drawn("--keep", [keep / "copy"], [folder], recursive)
-    if threshold is not None and (numbers or fields):
+    if threshold is not None and (numbers or form):
         raise typer.BadParameter("numbers have --max-errors, not --threshold")
-    if numbers and fields:
-        raise typer.BadParameter("constraints are in the form; --fields excludes numbers' options")
-    reads_numbers = numbers or fields is not None
+    if numbers and form:
+        raise typer.BadParameter("constraints are in the form; --form excludes numbers' options")
+    reads_numbers = numbers or form is not None
     classifier_options = make_classifier_options(model, reads_numbers, second_opinion)
     task: Task
-    if fields:
-        task = form_task(fields, number_options, classifier_options)
+    if form:
+        task = form_task(form, number_options, classifier_options)
     elif numbers:
         task = number_options.task(classifier_options)
     elif second_opinion or number_options != options.NumberOptions():

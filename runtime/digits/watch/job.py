@@ -82,7 +82,7 @@ class WatchJob(NamedTuple):
 
     def result(self, picture: FileStamp, answer: Answer) -> PictureResult:
         """Format what was read in a picture."""
-        is_doubtful = answer.status not in ("accepted", "complete")
+        is_doubtful = answer.status != "accepted"
         json = to_json(answer.to_dict(picture.name))
         return PictureResult(self._lines(picture, answer), json, is_doubtful=is_doubtful)
 

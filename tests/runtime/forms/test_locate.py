@@ -10,7 +10,8 @@ from PIL import Image, ImageDraw
 
 from digits.errors import DataError
 from digits.forms.form import Field, Form
-from digits.forms.locate import SheetNotFound, find_sheet, load_blank, project, rectify
+from digits.forms.homography import project, rectify
+from digits.forms.locate import SheetNotFound, find_sheet, load_blank
 from digits.images.grey import Grey
 from digits.reader.detections import Floats
 

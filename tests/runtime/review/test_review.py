@@ -17,7 +17,7 @@ from digits.classifier import Classifier
 from digits.commands.results import ResultsFile
 from digits.errors import DigitsError
 from digits.review.api import Review
-from digits.review.items import Item, has_numbers, load, read_rows
+from digits.review.items import ReviewItem, has_numbers, load, read_rows
 from digits.web.server import Server
 from digits.web.settings import Settings
 from tests.conftest import Capsys, Patch, Run
@@ -71,7 +71,7 @@ def opened(classifier: Classifier) -> Iterator[Open]:
 BOX = "1,2,30,40"
 
 
-def loaded(source: Path, classifier: Classifier) -> list[Item]:
+def loaded(source: Path, classifier: Classifier) -> list[ReviewItem]:
     with labels_beside(source) as labels:
         return load(source, read_rows(source), classifier, labels)[0]
 

@@ -1,4 +1,4 @@
-"""`digits watch` with --numbers or --fields, mostly with a fake clock."""
+"""`digits watch` with --numbers or --form, mostly with a fake clock."""
 
 import csv
 import json
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from digits.commands.forms import form_task
 from digits.commands.options import NumberOptions
+from digits.commands.sheets import form_task
 from digits.commands.tasks import ReadForm, ReadNumbers, Task, make_classifier_options
 from digits.data.split import Split
 from digits.errors import DataError
@@ -81,8 +81,8 @@ def test_each_sheet_has_a_row(tmp_path: Path, test_slice: Split) -> None:
     (bench.inbox / "bad.png").write_bytes(b"\x89PNG")
     bench.advance(0, 2, 61)
     with bench.results.open() as file:
-        rows = [(row["Größe"], row["2"], row["status"]) for row in csv.DictReader(file)]
-    assert rows == [("28", "", "complete"), ("", "459", "review"), ("", "", "not found")]
+        rows = [(row["Größe"], row["2"], row["reason"]) for row in csv.DictReader(file)]
+    assert rows == [("28", "", ""), ("", "459", "blank"), ("", "", "unreadable")]
     assert bench.result_of("lacking.png").is_doubtful
     text = "fields = [{name = 'a', box = [1, 1, 8, 8]}]"
     (tmp_path / "a.toml").write_text(f"size = [9, 9]\nfind = 'blank'\nblank = 'b.png'\n{text}")

@@ -10,7 +10,7 @@ from digits.web.pages import Page
 from digits.web.settings import Settings
 
 
-@pytest.fixture(params=["digits.serve", "digits.review", "digits.editor"])
+@pytest.fixture(params=["digits.serve", "digits.review", "digits.forms.editor"])
 def client(request: pytest.FixtureRequest) -> TestClient:
     return TestClient(Application(Page(request.param).routes(), Settings()), "http://127.0.0.1")
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from digits.data import table
 from digits.data.image_folder import assign_split, read_pictures
-from digits.data.split import Split
+from digits.data.split import Split, SplitName
 from digits.data.table import NO_DIGIT
 from digits.errors import DataError, DigitsError
 from digits_train.data import datasets
@@ -287,3 +287,30 @@ def test_own_pictures(folder: Path, dataset: Dataset, tmp_path: Path) -> None:
     rows = [f"{row},writer {number // 7}" for number, row in enumerate(rows_of(folder))]
     own, held_back = load_own(write_rows(tmp_path, rows))
     assert len(own) % 7 == len(held_back) % 7 == 0 < len(held_back)
+
+
+ALL, MOST = [*range(10)] * 10, [*range(8)] * 13
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "warnings"),
+    [
+        (ALL[:10], ALL, []),
+        (
+            *(MOST, MOST),
+            [f"no {name} examples of 8, 9: add pictures of them" for name in ("training", "test")],
+        ),
+        (
+            *(ALL, ALL[:20]),
+            [
+                "only 100 validation and 20 test digits: an accuracy of 95% measured on 20 means"
+                " 76% to 99% (95 % interval); with 700 pictures each has about 100"
+            ],
+        ),
+    ],
+)
+def test_data_warnings(train: list[int], test: list[int], warnings: list[str]) -> None:
+    labels: dict[SplitName, list[int]] = {"train": train, "validation": ALL, "test": test}
+    images = np.zeros((0, 28, 28), np.uint8)
+    splits = {name: Split(images, np.array(each)) for name, each in labels.items()}
+    assert [*datasets.data_warnings(splits)] == warnings

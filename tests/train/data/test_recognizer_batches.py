@@ -9,7 +9,8 @@ import torch
 from digits_train.camera.materials import Materials
 from digits_train.camera.ranges import RANGES
 from digits_train.data import recognizer_batches
-from digits_train.data.recognizer_batches import Batch, RecognizerBatches
+from digits_train.data.loader import Batch
+from digits_train.data.recognizer_batches import RecognizerBatches, TextBatch
 from digits_train.distributed import CPU
 from tests.conftest import Patch
 from tests.train.short import crops_of_bars
@@ -20,11 +21,11 @@ NOTHING = Materials((), (), (), (), RANGES)
 class Numbered(RecognizerBatches):
     """Each batch says of which chunk it is."""
 
-    def __getitem__(self, number: int) -> list[Batch]:
-        return [Batch(torch.zeros(0), [str(number)])] * 4
+    def __getitem__(self, number: int) -> list[TextBatch]:
+        return [Batch(torch.zeros(0), [str(number)], 1)] * 4
 
     def texts(self, step: int, steps: int) -> list[str]:
-        return [batch.texts[0] for batch in islice(self.stream(step, CPU.device), steps)]
+        return [batch.targets[0] for batch in islice(self.stream(step, CPU.device), steps)]
 
 
 def test_batches_of_eight_chunks_are_mixed_and_a_stream_begins_at_any_step() -> None:
@@ -58,7 +59,7 @@ def test_each_pass_shows_each_crop_and_widths_are_together(monkeypatch: Patch) -
     batches = RecognizerBatches(NOTHING, 0, 100, passes=2)[3]
     assert [batch.size for batch in batches] == [85, 85, 86] * 2
     first, again = batches[:3], batches[3:]
-    texts, others = ([text for batch in part for text in batch.texts] for part in (first, again))
+    texts, others = ([text for batch in part for text in batch.targets] for part in (first, again))
     assert sorted(texts) == sorted(others)
     widths = [batch.inputs.shape[3] for batch in first]
     assert widths == sorted(widths) and widths[0] < widths[2]
@@ -74,4 +75,4 @@ def test_each_pass_shows_each_crop_and_widths_are_together(monkeypatch: Patch) -
 
 def test_so_many_validate() -> None:
     first = Numbered(NOTHING, 0, 64).first(257)
-    assert [batch.texts[0] for batch in first] == ["0"] * 4 + ["1"] * 4
+    assert [batch.targets[0] for batch in first] == ["0"] * 4 + ["1"] * 4

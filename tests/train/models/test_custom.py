@@ -102,10 +102,6 @@ def test_register_no_file_or_no_class(spec: str) -> None:
     ("methods", "complaint"),
     [
         ({"targets": staticmethod(lambda pages: [1.0])}, "AttributeError: 'list' .* 'to'"),
-        (
-            {"loss": staticmethod(lambda maps, targets: maps.boxes)},
-            "only for scalar outputs",
-        ),
         ({"loss": staticmethod(lambda maps, targets: maps.boxes.squeeze(9))}, "IndexError: "),
         ({"forward": lambda self, pages: (*SmallDetector.forward(self, pages),)}, None),
     ],

@@ -94,7 +94,7 @@ def test_bars_are_found_and_told_apart(run: Run, monkeypatch: Patch) -> None:
     longer = ("--set", "recipe.steps=80", "--set", "recipe.interval=40")
     code, out, err = run("train", "--network", "detector", *longer, "--device", "cpu")
     assert code == 0, err
-    assert out.startswith("runs/detector  validation errors ") and "of 128 symbols" in out
+    assert out.startswith("runs/detector  validation loss ") and "validation symbols 128" in out
     assert "step 40/80  loss " in err and Path("called").exists()
 
     folder = Path("runs/detector")

@@ -12,7 +12,6 @@ from digits_train.camera import fonts
 from digits_train.camera.distributions import Range
 from digits_train.camera.ink import EM, Glyph
 from digits_train.camera.strokes import bend
-from digits_train.matplotlib_data import load_font
 from digits_train.pixels import Random, ink_box
 
 # Words of several languages, and syllables to invent others from.
@@ -45,7 +44,7 @@ def write(text: str, file: Path, random: Random, wobble: Range, measured: str = 
     wobble: displacement of the strokes, as a share of the capitals' height, 0 to 0.1. measured:
     characters whose median height becomes EM pixels.
     """
-    face = load_font(str(file), 2 * _size(file, measured))
+    face = fonts.load_font(str(file), 2 * _size(file, measured))
     distance = 0.55 * random.uniform(*wobble) * EM
     left, top, right, bottom = (int(side) for side in face.getbbox(text))
     margin = 4 + round(6 * distance)
@@ -80,7 +79,7 @@ def doubtful_letters(text: str) -> list[int]:
 @cache
 def _size(file: Path, characters: str) -> int:
     """The size at which a font's characters are EM pixels high: their median."""
-    face = load_font(str(file), 100)
+    face = fonts.load_font(str(file), 100)
     boxes = [face.getbbox(character) for character in characters]
     height = float(np.median([bottom - top for _, top, _, bottom in boxes]))
     return max(8, round(100 * EM / max(height, 1)))

@@ -15,7 +15,6 @@ from digits_train.camera.marks import draw_mark
 from digits_train.camera.ranges import Ranges
 from digits_train.pixels import Random, pick
 
-_BANK, _TEXTS = 50_000, 16_000  # glyphs and words; they take minutes to draw
 _LETTERS = [letter for letter in string.ascii_letters + OTHERS if not doubtful_letters(letter)]
 
 
@@ -44,16 +43,16 @@ def make_materials(
     digits: Split,
     seed: int,
     ranges: Ranges,
-    bank: int = _BANK,
-    texts: int = _TEXTS,
+    glyphs: int,
+    texts: int,
     letters: int = 0,
     use: str = "training",
 ) -> Materials:
     """Draw glyphs and words to compose windows of. The same seed and ranges give the same ones.
 
-    bank: how many of the digits are drawn anew. texts: how many words, letters and signs. letters:
-    how many letters that nobody takes for a digit are written beside these, each equally often.
-    use: of the fonts, "training" or "held back". Raises DataError if a font can't be had.
+    glyphs: how many of the digits are drawn anew. texts: how many words, letters and signs.
+    letters: how many letters that nobody takes for a digit are written beside these, each equally
+    often. use: of the fonts, "training" or "held back". Raises DataError if a font can't be had.
     """
     random = np.random.default_rng([seed, 1])
     handwriting = fonts.handwriting(use)
@@ -63,7 +62,7 @@ def make_materials(
         file = pick(random, [file for file in files if fonts.has(file, letter)])
         written.append(write(letter, file, random, ranges.text.wobble))
     return Materials(
-        mnist_hands(digits, bank, random, ranges.hand),
+        mnist_hands(digits, glyphs, random, ranges.hand),
         font_hands(handwriting, random, ranges.hand),
         library(files, texts, random, ranges.text.wobble),
         [draw_mark(EM, random, ranges.text.mark_pen) for _ in range(texts // 4)],

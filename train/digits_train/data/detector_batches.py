@@ -8,6 +8,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from torch.utils.data import Dataset
 
 from digits_train.camera import single
 from digits_train.camera.exposure import Photograph, photograph, texture
@@ -29,7 +30,7 @@ _REPEATED = 16  # pixels at least that repeat a crop's edge, as `digits.reader.p
 
 
 @dataclass(frozen=True)
-class DetectorBatches:
+class DetectorBatches(Dataset[list[LabelledPage]]):
     """Batches of windows, each composed from the seed, the process's rank and its number alone.
 
     size: of a batch; tight crops are smaller and more. held_out: to validate, there are no tight

@@ -12,7 +12,7 @@ from digits_train.camera.page import number_page, page, random_lines
 from digits_train.camera.presets import REAL_PAPER, clear, neat
 from digits_train.camera.ranges import RANGES, Ranges
 from digits_train.data import frames, mnist
-from digits_train.data.recognizer_batches import Batch, RecognizerBatches
+from digits_train.data.recognizer_batches import RecognizerBatches, TextBatch
 from digits_train.pixels import Bytes
 from digits_train.symbols import LabelledPage
 
@@ -59,7 +59,7 @@ def draw_number_pages() -> list[LabelledPage]:
     return [number_page(random, materials, random_lines(random)) for random in randoms]
 
 
-def draw_batches() -> list[Batch]:
+def draw_batches() -> list[TextBatch]:
     """Draw crops for a recognizer, as clear as those that people have."""
     digits = mnist.load("validation")[:FITTED]
     materials = validation_materials(digits, clear(REAL_PAPER), "held back")

@@ -6,43 +6,50 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
-from torch.utils.data import DataLoader
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from digits import system
-from digits_train.distributed import learning_cores, own_cores
+from digits_train.distributed import own_cores, trainer_threads
 
-Key = TypeVar("Key", contravariant=True)
-Item = TypeVar("Item", covariant=True)
 T = TypeVar("T")
 U = TypeVar("U")
+
+Targets = TypeVar("Targets")
 
 _AHEAD = 8  # items of each process that are asked for before they are taken
 _THREAD_AHEAD = 2
 
 
-class Composer(Protocol[Key, Item]):
-    """Makes an item of its key alone, in any process."""
+class Batch(NamedTuple, Generic[Targets]):
+    """What a process learns from in one step.
 
-    def __getitem__(self, key: Key) -> Item: ...
+    inputs: uint8 [n, 1, height, width]. targets: what the network's class compares its outputs
+    with. size: as how many examples these count.
+    """
+
+    inputs: Tensor
+    targets: Targets
+    size: int
 
 
 def compose_ahead(
-    composer: Composer[T, U], keys: Iterable[T], device: torch.device, max_ahead: int = 100
+    dataset: Dataset[U], keys: Iterable[int], device: torch.device, max_ahead: int = 100
 ) -> Iterator[U]:
     """The items of these keys in order, composed by processes that live as long as they are wanted.
 
     The processes use the cores that don't learn: beside a GPU, all but one. max_ahead: how many
     items may be asked for before they are taken.
     """
-    learning = learning_cores() if device.type == "cpu" else 1
+    learning = trainer_threads() if device.type == "cpu" else 1
     workers = min(max(1, own_cores() - learning), max_ahead)
     loader: DataLoader[Any] = DataLoader(
-        composer,  # type: ignore[arg-type]
+        dataset,
         None,
-        sampler=keys,
+        sampler=keys,  # of which each makes its item alone, in any process
         num_workers=workers,
         collate_fn=_unchanged,
         # Not by a server, as from Python 3.14 on: workers end with their parent.

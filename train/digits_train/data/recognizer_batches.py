@@ -3,39 +3,27 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice, pairwise
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch.utils.data import Dataset
 
 from digits.inference.recognizer_model import padded
 from digits.reader.crops import normalised
 from digits_train.camera.crops import Crop, draw_crops, vary
 from digits_train.camera.materials import Materials
-from digits_train.data.loader import compose_ahead
+from digits_train.data.loader import Batch, compose_ahead
 from digits_train.distributed import CPU
 
 _CHUNK = 256  # crops that are composed together, of some thirty windows
 _MIXED = 8  # chunks, whose batches are mixed: so a crop's other passes are at other times
 
 
-class Batch(NamedTuple):
-    """What a process learns from in one step.
-
-    inputs: uint8 [n, 1, 48, width]. texts: the crops'.
-    """
-
-    inputs: Tensor
-    texts: Sequence[str]
-
-    @property
-    def size(self) -> int:
-        return len(self.texts)
+TextBatch = Batch[Sequence[str]]  # of crops, with their texts
 
 
 @dataclass(frozen=True)
-class RecognizerBatches:
+class RecognizerBatches(Dataset[list[TextBatch]]):
     """Batches of crops, composed in chunks from the seed, the process's rank and their number.
 
     photographs: of each number. passes: how often each crop is shown: first as it is, then varied.
@@ -48,7 +36,7 @@ class RecognizerBatches:
     passes: int = 1
     rank: int = 0
 
-    def __getitem__(self, number: int) -> list[Batch]:
+    def __getitem__(self, number: int) -> list[TextBatch]:
         random = np.random.default_rng([self.seed, 5, self.rank, number])
         crops = list(islice(draw_crops(self.materials, random, self.photographs), _CHUNK))
         batches = self._batches(crops)
@@ -58,14 +46,14 @@ class RecognizerBatches:
             batches += self._batches(varied)
         return batches
 
-    def _batches(self, crops: Sequence[Crop]) -> list[Batch]:
+    def _batches(self, crops: Sequence[Crop]) -> list[TextBatch]:
         """Crops of nearly the same width together."""
         ordered = sorted(crops, key=lambda crop: crop.pixels.shape[1])
         batches = -(-len(ordered) // self.batch_size)
         edges = np.linspace(0, len(ordered), batches + 1).astype(int).tolist()
         return [to_batch(ordered[start:end]) for start, end in pairwise(edges)]
 
-    def stream(self, step: int, device: torch.device) -> Iterator[Batch]:
+    def stream(self, step: int, device: torch.device) -> Iterator[TextBatch]:
         """The batches from a step on, endlessly, in random order."""
         steps = _MIXED * self.passes * -(-_CHUNK // self.batch_size)
         group, skipped = divmod(step, steps)
@@ -76,12 +64,12 @@ class RecognizerBatches:
             yield from batches[skipped:]
             skipped = 0
 
-    def first(self, crops: int) -> list[Batch]:
+    def first(self, crops: int) -> list[TextBatch]:
         """The batches of at least so many crops."""
         chunks = compose_ahead(self, range(-(-crops // _CHUNK)), CPU.device)
         return [batch for chunk in chunks for batch in chunk]
 
 
-def to_batch(crops: Sequence[Crop]) -> Batch:
+def to_batch(crops: Sequence[Crop]) -> TextBatch:
     inputs = torch.from_numpy(padded([normalised(crop.pixels) for crop in crops]))
-    return Batch(inputs, [crop.text for crop in crops])
+    return Batch(inputs, [crop.text for crop in crops], len(crops))

@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy, smooth_l1_loss
 
 from digits.inference.interface import DETECTOR, STRIDE
 from digits.reader.pyramid import BOX_UNIT
-from digits_train.distributed import learning_cores
+from digits_train.distributed import trainer_threads
 from digits_train.models.network import BaseNetwork
 from digits_train.recipes import DetectorRecipe
 from digits_train.symbols import LabelledPage, cells
@@ -88,7 +88,7 @@ class DetectorNetwork(BaseNetwork):
         "default": _DEFAULT,
         "quick": replace(_DEFAULT, name="quick", steps=8_000, warmup_fraction=150 / 8_000),
     }
-    threads = learning_cores()  # the others compose what it is trained on
+    threads = trainer_threads()  # the others compose what it is trained on
     mixed_precision = True
     mean_peaks: Tensor  # float32 []: how many symbols a batch has, on average; 0 before the first
 
@@ -109,6 +109,7 @@ class DetectorNetwork(BaseNetwork):
         number in the batch; here by a running mean, so that a batch with few isn't all about what
         is empty.
         """
+        maps = Maps(*maps)  # own networks may return a plain tuple
         logits = maps.centres[:, 0].float()
         probability = logits.sigmoid().clamp(1e-4, 1 - 1e-4)
         peak = targets.heat >= PEAK

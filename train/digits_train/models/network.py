@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from textwrap import shorten
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from msgspec.structs import replace
@@ -109,6 +109,10 @@ class BaseNetwork(nn.Module):
         if self.channels_last and device.type != "mps":
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]
         return self.to(device)
+
+    def loss(self, outputs: Any, targets: Any) -> Tensor:
+        """The loss of what it answers, or that of each example, as what inherits from it says."""
+        raise NotImplementedError
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Load a state_dict.

@@ -9,7 +9,7 @@ from torch.nn.functional import ctc_loss, log_softmax, relu
 
 from digits.inference.interface import INK, PAPER, RECOGNIZER, SYMBOLS
 from digits_train.camera.presets import REAL_PAPER
-from digits_train.distributed import learning_cores
+from digits_train.distributed import trainer_threads
 from digits_train.models.network import BaseNetwork, ConvBlock
 from digits_train.recipes import RecognizerRecipe
 
@@ -48,11 +48,11 @@ class RecognizerNetwork(BaseNetwork):
     }
     camera = REAL_PAPER
     undrawn = "window", "single"
-    threads = learning_cores()  # the others compose what it is trained on
+    threads = trainer_threads()  # the others compose what it is trained on
     mixed_precision = True
 
     @staticmethod
-    def losses(outputs: Tensor, texts: Sequence[str]) -> Tensor:
+    def loss(outputs: Tensor, texts: Sequence[str]) -> Tensor:
         """Negative log probabilities of the texts, float32 [n] (A. Graves et al., "Connectionist
         temporal classification", ICML 2006). A text too long for its crop costs nothing.
         """

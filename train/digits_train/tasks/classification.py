@@ -12,9 +12,8 @@ from digits.data.split import Split
 from digits.errors import DataError
 from digits.evaluation.digits import Evaluation
 from digits.terminal import progress_bar
-from digits_train import verdict
 from digits_train.camera import fonts
-from digits_train.classifier import LINE, Data, evaluate, predict, train_epochs
+from digits_train.classifier import LOG_FORMAT, Data, evaluate, predict, train_epochs
 from digits_train.data import datasets
 from digits_train.data.datasets import Dataset
 from digits_train.data.digit_batches import Pool
@@ -36,7 +35,7 @@ class Classification(Task[ClassifierRecipe]):
 
     pools: Sequence[Pool] = ()
 
-    line: ClassVar = LINE
+    log_format: ClassVar = LOG_FORMAT
 
     @staticmethod
     def load(experiment: Experiment, data: Path | None) -> Dataset:
@@ -75,7 +74,7 @@ class Classification(Task[ClassifierRecipe]):
     ) -> Iterator[Metrics]:
         return train_epochs(state, self.digits, self.pools, self.dist, on_step)
 
-    def evaluate(self, model: BaseNetwork, folder: Path) -> tuple[dict[str, Any], str | None]:
+    def evaluate(self, model: BaseNetwork, folder: Path) -> dict[str, Any]:
         """The plots show the validation digits."""
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
@@ -96,7 +95,7 @@ class Classification(Task[ClassifierRecipe]):
             summary |= {"own_pictures": len(held_back), "own_errors": wrong}
         plots.confusion(folder / "confusion.png", "validation digits", result.confusion)
         plots.mistakes(folder / "mistakes.png", "validation digits", result)
-        return summary, verdict.failure(result)
+        return summary
 
 
 def count_errors(model: BaseNetwork, split: Split) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -15,39 +15,26 @@ from torch import Tensor
 from digits.alignment import Score
 from digits.reader.detections import Detections
 from digits.reader.pyramid import Level, find_peaks
-from digits_train import verdict
 from digits_train.camera.materials import Materials
 from digits_train.data.detector_batches import DetectorBatches
 from digits_train.data.held_out import VALIDATION_SEED, validation_materials
-from digits_train.data.loader import compose_ahead, prefetch
+from digits_train.data.loader import Batch, compose_ahead, prefetch
 from digits_train.distributed import CPU
 from digits_train.models import BaseNetwork, DetectorNetwork, get_network
 from digits_train.models.detection import Maps
 from digits_train.recipes import DetectorRecipe
 from digits_train.state import Metrics
-from digits_train.symbols import LabelledPage, Match, confusion, score
+from digits_train.symbols import LabelledPage, Match, confusion_matrix, score
 from digits_train.tasks.stream import StreamTask
 
 _VALIDATION_BATCH = 4  # windows
 
 
-class Batch(NamedTuple):
-    """What a process learns from in one step.
-
-    inputs: uint8 [n, 1, height, width]. targets: those of the network's class. size: as how many
-    windows these count: tight crops are smaller.
-    """
-
-    inputs: Tensor
-    targets: Any
-    size: int
-
-
 @dataclass
-class Detection(StreamTask[DetectorRecipe, Batch]):
+class Detection(StreamTask[DetectorRecipe, Any]):
     """Windows of pages, and the targets and the loss of the network's class."""
 
-    line: ClassVar = (
+    log_format: ClassVar = (
         "loss {train_loss:.4f}  validation loss {validation_loss:.4f}"
         "  errors {validation_errors:.2%}"
     )
@@ -56,7 +43,7 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
     def network(self) -> type[DetectorNetwork]:
         return cast(type[DetectorNetwork], get_network(self.experiment.network))
 
-    def batches(self, first_step: int) -> Generator[Batch]:
+    def batches(self, first_step: int) -> Generator[Batch[Any]]:
         """Windows that no other step has."""
         assert self.materials is not None
         experiment, rank, device = self.experiment, self.dist.rank, self.dist.device
@@ -64,36 +51,31 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
             self.materials, self.recipe, experiment.seed, self.batch_size, rank
         )
 
-        def make(pages: list[LabelledPage]) -> Batch:
+        def make(pages: list[LabelledPage]) -> Batch[Any]:
             targets = self.network.targets(pages).to(device)
+            # Tight crops are smaller, and more.
             return Batch(stacked(pages).to(device), targets, self.batch_size)
 
         yield from prefetch(make, compose_ahead(windows, count(first_step), device))
 
-    def loss(self, model: BaseNetwork, outputs: Maps, batch: Batch) -> Tensor:
-        assert isinstance(model, DetectorNetwork)
-        return model.loss(Maps(*outputs), batch.targets)
-
     def validate(self, model: BaseNetwork) -> Metrics:
-        return self._judge(model, self._validation)[0]
+        return self._evaluate(model, self._validation)[0]
 
-    def evaluate(self, model: BaseNetwork, folder: Path) -> tuple[dict[str, Any], str | None]:
+    def evaluate(self, model: BaseNetwork, folder: Path) -> dict[str, Any]:
         """MNIST's test digits are not looked at."""
         from digits_train import plots  # imports matplotlib, which takes 0.6 s
 
-        figures, result, matches = self._judge(model, self._final_validation())
+        windows = self._held_out(self.recipe.final_validation)
+        figures, result, matches = self._evaluate(model, windows)
         names = ("symbols", "missed", "invented", "wrong")
         counts = {f"validation_{name}": getattr(result, name) for name in names}
-        plots.confusion(folder / "confusion.png", "validation windows", confusion(matches))
+        plots.confusion(folder / "confusion.png", "validation windows", confusion_matrix(matches))
         plots.crops(folder / "mistakes.png", "validation windows", matches)
-        return figures | counts, verdict.detector_failure(result)
+        return figures | counts
 
     @cached_property
     def _validation(self) -> list[list[LabelledPage]]:
         return [*self._held_out(self.recipe.validation)]
-
-    def _final_validation(self) -> Iterator[list[LabelledPage]]:
-        return self._held_out(self.recipe.final_validation)
 
     @cached_property
     def _validation_materials(self) -> Materials:
@@ -109,7 +91,7 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
         )
         return compose_ahead(windows, range(math.ceil(count / _VALIDATION_BATCH)), CPU.device)
 
-    def _judge(
+    def _evaluate(
         self, model: BaseNetwork, batches: Iterable[list[LabelledPage]]
     ) -> tuple[Metrics, Score, list[Match]]:
         """Shares of the symbols; their counts; the windows, the worst first."""
@@ -121,7 +103,7 @@ class Detection(StreamTask[DetectorRecipe, Batch]):
             for page, symbols in zip(pages, find_symbols(maps), strict=True):
                 matches.append(page.match(symbols.boxes, symbols.symbols.argmax(1)))
         matches.sort(key=lambda match: match.score.errors, reverse=True)
-        result = score(confusion(matches))
+        result = score(confusion_matrix(matches))
         total = max(result.symbols, 1)
         figures = {
             "validation_loss": sum(losses) / len(losses),

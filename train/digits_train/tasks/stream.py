@@ -7,10 +7,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import torch
-from torch import Tensor
 
 from digits.errors import DigitsError
 from digits.terminal import progress_bar
@@ -18,29 +17,18 @@ from digits_train.camera import fonts
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.data import datasets
 from digits_train.data.datasets import Dataset
+from digits_train.data.loader import Batch, Targets
 from digits_train.experiment import Experiment
 from digits_train.models import BaseNetwork
 from digits_train.recipes import StreamRecipe
 from digits_train.state import Metrics, TrainState
 from digits_train.tasks.task import Task
 
-
-class Batch(Protocol):
-    """What this process learns from in one step. size: how many examples it counts for."""
-
-    @property
-    def inputs(self) -> Tensor: ...
-
-    @property
-    def size(self) -> int: ...
-
-
 RecipeT = TypeVar("RecipeT", bound=StreamRecipe)
-BatchT = TypeVar("BatchT", bound=Batch)
 
 
 @dataclass
-class StreamTask(Task[RecipeT], Generic[RecipeT, BatchT]):
+class StreamTask(Task[RecipeT], Generic[RecipeT, Targets]):
     """Pictures written with MNIST's digits and with fonts. materials: of those to train on."""
 
     materials: Materials | None = None
@@ -86,7 +74,7 @@ class StreamTask(Task[RecipeT], Generic[RecipeT, BatchT]):
                 for batch in islice(batches, steps):
                     with state.autocast():
                         outputs = network(batch.inputs)
-                    loss = self.loss(state.model, outputs, batch)
+                    loss = state.model.loss(outputs, batch.targets).mean()
                     state.update(loss, self.steps)
                     sums += torch.stack([loss.detach(), torch.ones_like(loss)]) * batch.size
                     on_step()
@@ -101,15 +89,11 @@ class StreamTask(Task[RecipeT], Generic[RecipeT, BatchT]):
                 yield measured
 
     @abstractmethod
-    def batches(self, first_step: int) -> Generator[BatchT]:
+    def batches(self, first_step: int) -> Generator[Batch[Targets]]:
         """This process's batches from a step on.
 
         They depend on nothing but the experiment, the steps' numbers and the number of processes.
         """
-
-    @abstractmethod
-    def loss(self, model: BaseNetwork, outputs: Any, batch: BatchT) -> Tensor:
-        """The mean loss of the network's outputs."""
 
     @abstractmethod
     def validate(self, model: BaseNetwork) -> Metrics:

@@ -24,7 +24,7 @@ class Task(ABC, Generic[RecipeT]):
     data: Dataset
     dist: DistributedContext = CPU
 
-    line: ClassVar[str]  # of a validation's metrics for the terminal, to be formatted
+    log_format: ClassVar[str]  # of a validation's metrics for the terminal, to be formatted
 
     @staticmethod
     @abstractmethod
@@ -58,10 +58,10 @@ class Task(ABC, Generic[RecipeT]):
         """
 
     @abstractmethod
-    def evaluate(self, model: BaseNetwork, folder: Path) -> tuple[dict[str, Any], str | None]:
-        """Judge a finished network, and draw confusion and mistakes into a folder.
+    def evaluate(self, model: BaseNetwork, folder: Path) -> dict[str, Any]:
+        """Judge a finished network, and draw its mistakes into a folder.
 
-        Returns the results for run.json, and why the network is useless, or None.
+        Returns the results for run.json.
         """
 
 

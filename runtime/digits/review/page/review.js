@@ -136,7 +136,7 @@ function showProgress() {
   [find("bar").max, find("bar").value] = [state.unsure, state.unsure - unsure];
   if (index < state.total || unstored) return;
   find("status").textContent = unlabelled ? "The others were skipped; reload the page to see them again."
-    : `All have a label. Next: ${state.next}`;
+    : `All have a label.${state.next && ` Next: ${state.next}`}`;
 }
 
 /** Have a label stored, after those before it. method: POST, or DELETE to take it back. */

@@ -1,0 +1,1 @@
+"""`digits form edit`: a page to lay out a form."""
