@@ -44,7 +44,6 @@ from digits_train.data.detector_batches import CROP_SIDE, crop_symbols, make_win
 from digits_train.models import Detector, LeNet5
 from digits_train.pixels import Random, log_uniform
 from digits_train.symbols import label_window
-from docs.examples import shadow
 from tests.synthetic import Sheet, chosen
 
 HERE = Path(__file__).parent
@@ -287,6 +286,13 @@ def _draw_reading(photo: NDArray[np.uint8], reading: Reading) -> None:
         at = 1.03 * width, (top + bottom) / 2
         axes.text(*at, answer, color=colour, fontsize=16, verticalalignment="center")
     figure.savefig(HERE / "numbers.jpg", dpi=100, pil_kwargs={"quality": 40})
+
+
+def shadow(height: int, width: int) -> np.ndarray:
+    """A shadow over the lower left half, with a blurred edge: float32 [height, width]."""
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    light: np.ndarray = (1 - 0.45 / (1 + np.exp(-(y - x) * 40))).astype(np.float32)
+    return light
 
 
 def predict() -> None:

@@ -48,7 +48,7 @@ def serve() -> None:
         with Page(server.url, 960, 640, phone=False) as page:
             page.open()
             page.choose(photo)
-            page.wait_for_status("26 digits")
+            page.wait_for_status("4 numbers")
             desktop = shot(page)
     save(phone, desktop, "serve.png", colours=128)
 

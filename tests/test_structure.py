@@ -34,7 +34,7 @@ ALLOWED = {
     "runtime/digits/forms/": "cv2 fpdf msgspec starlette tomli_w",
     "runtime/digits/images/": "pillow_heif pypdfium2",
     "runtime/digits/review/": "starlette",
-    "runtime/digits/serve/": "prometheus_client starlette",
+    "runtime/digits/serve/": "starlette",
     "runtime/digits/system.py": "ctypes fcntl resource select",
     "runtime/digits/terminal.py": "rich",
     "runtime/digits/web/": "starlette uvicorn",

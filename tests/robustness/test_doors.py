@@ -176,7 +176,7 @@ def test_bad_option(digits_command: Run, client: TestClient, tmp_path: Path, opt
         assert answer.status_code == 422 and answer.json()["error"], value
 
 
-OUTPUTS = (*("output", "annotate", "plot", "out", "uds"),)
+OUTPUTS = "output", "annotate", "plot", "out"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

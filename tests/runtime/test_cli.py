@@ -71,6 +71,7 @@ def test_bad_pictures_cost_themselves(
         ("fly", "No such command 'fly'"),
         ("predict", "Missing argument"),
         ("predict a.png -o a.dat", "--output writes .csv or .jsonl"),
+        ("predict a.png --json --csv", "--json and --csv exclude each other"),
         ("predict a.png --threshold nan", "nan is not in the range 0<=x<=1"),
         (
             "read a.png b.png --annotate out.png",
@@ -121,8 +122,7 @@ def test_read_page(run: Run, page: Path, tmp_path: Path) -> None:
     assert record["text"] == out.removesuffix("\n")
     left, top, right, bottom = record["numbers"][2]["symbols"][0]["box"]
     assert 50 < left < right < 120 and 210 < top < bottom < 290
-    run("read", page, "-o", tmp_path / "page.csv")
-    rows = csv.DictReader(io.StringIO((tmp_path / "page.csv").read_text()))
+    rows = csv.DictReader(io.StringIO(run("read", "--csv", page)[1]))
     numbers = [(row["text"], row["line"], row["column"]) for row in rows]
     assert numbers == [("2718", "1", "1"), ("28", "1", "2"), ("459", "2", "1")]
 

@@ -184,15 +184,24 @@ class OutputOptions(NamedTuple):
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a JSON object for each picture.")
     ] = False
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False
     output: Annotated[Path | None, path_option("FILE", _OUTPUT, "--output", "-o")] = None
+
+    def choose_printed(self) -> Json | Csv | None:
+        """The format of what is printed; None for text. Raises BadParameter for two of them."""
+        if self.as_json and self.as_csv:
+            raise typer.BadParameter("--json and --csv exclude each other")
+        if not (self.as_json or self.as_csv):
+            return None
+        if isinstance(sys.stdout, io.TextIOWrapper):  # for programs, whatever the locale
+            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+        return Json() if self.as_json else Csv()
 
     def choose_format(self) -> Json | Csv | None:
         """The format that the name of the output file says; None without one.
 
         Raises BadParameter for another name.
         """
-        if self.as_json and isinstance(sys.stdout, io.TextIOWrapper):  # whatever the locale
-            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
         if not self.output:
             return None
         if chosen := file_format(self.output):

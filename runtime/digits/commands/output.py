@@ -40,21 +40,21 @@ class ResultFormatter:
     """Makes results.
 
     file_format: of the file of results, if there is one.
-    as_json: whether objects are printed; text is printed only where there is no file.
+    printed_format: of what is printed, if it isn't text, which is only where there is no file.
     show_name: whether people need the pictures' names.
     """
 
     mode: "Mode"
     file_format: Json | Csv | None
-    as_json: bool
+    printed_format: Json | Csv | None
     show_name: bool
 
     def format_answer(
         self, file: str, stamp: Stamp, answer: "Answer", drawing: bytes = b""
     ) -> Result:
         """stamp: from before the file was read, as another one may have taken its place since."""
-        printed = self._json(file, answer)
-        if not (self.as_json or self.file_format):
+        printed = self._printed(file, answer)
+        if not (self.printed_format or self.file_format):
             printed = text_lines(file, answer, self.show_name)
         error = None
         if answer.status == "none":
@@ -67,7 +67,7 @@ class ResultFormatter:
             return Result(error=error)
         answer = self.mode.failure(str(error))
         lines = self._lines(file, stamp_of(file), answer)
-        return Result(lines, self._json(file, answer), error)
+        return Result(lines, self._printed(file, answer), error)
 
     def format_death(self, file: str) -> Result:
         message = "the process that read it died, or took too long; fewer --jobs need less memory"
@@ -76,8 +76,8 @@ class ResultFormatter:
     def _lines(self, file: str, stamp: Stamp, answer: "Answer") -> str:
         return self.file_format.lines(file, answer, stamp) if self.file_format else ""
 
-    def _json(self, file: str, answer: "Answer") -> str:
-        return Json().lines(file, answer) if self.as_json else ""
+    def _printed(self, file: str, answer: "Answer") -> str:
+        return self.printed_format.lines(file, answer) if self.printed_format else ""
 
 
 class ResultWriter:

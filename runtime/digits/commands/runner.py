@@ -18,7 +18,7 @@ from digits.errors import Interrupted, PictureError
 from digits.formats import IDENTITY
 from digits.images.formats import is_pdf, split_page
 from digits.system import cpu_count
-from digits.terminal import print_stderr, track
+from digits.terminal import print_result, print_stderr, track
 
 if TYPE_CHECKING:
     from digits.classifier import Classifier
@@ -46,16 +46,18 @@ def run(
     Exits with 1 after an error, but not of a watched folder. Raises ModelError if a network can't
     be used, DigitsError if a result can't be written, and Interrupted after Ctrl-C.
     """
-    file_format = output.choose_format()
+    file_format, printed_format = output.choose_format(), output.choose_printed()
     if drawings:
         mode = replace(mode, drawing_format=drawings.format)
-    formatter = ResultFormatter(mode, file_format, output.as_json, inputs.show_name)
+    formatter = ResultFormatter(mode, file_format, printed_format, inputs.show_name)
     try:
         with ExitStack() as stack:
             file = _open_results(formatter, output)
             if file:
                 stack.enter_context(closing(file))
             writer = ResultWriter(file, drawings, inputs.errors)
+            if printed_format and printed_format.is_table:
+                print_result(printed_format.header(mode.columns))
             if inputs.inbox:
                 _watch(formatter, inputs, writer)
                 return
@@ -108,8 +110,8 @@ def _read_files(
     starts = range(0, len(files), mode.batch)
     batches = [files[first : first + mode.batch] for first in starts]
     with _results(formatter, batches, worker_count(files, jobs)) as results:
-        has_output = formatter.as_json or not formatter.file_format
-        tracked = track(results, len(files), "reading", printed=has_output)
+        has_output = formatter.printed_format or not formatter.file_format
+        tracked = track(results, len(files), "reading", printed=bool(has_output))
         for file, result in zip(files, tracked, strict=True):
             has_row = file in done or (file in failed and result.error is not None)
             writer.add([file], [result], has_row)

@@ -19,7 +19,7 @@ from digits.commands.runner import start_reading
 from digits.commands.watcher import FolderWatcher
 from digits.data.split import Split
 from digits.errors import ModelError
-from digits.formats import IDENTITY, Csv
+from digits.formats import IDENTITY, Csv, Json
 from digits.forms.form import Field, Form
 from digits.images import picture
 from digits.processes import StartFailed, Worker, WorkerDied
@@ -40,7 +40,7 @@ class Bench:
         self.now = 1000.0
         self.failures: dict[str, Exception] = {}  # by file name
         self.start_failure: Exception | None = None
-        self.formatter = ResultFormatter(mode, Csv(), as_json=True, show_name=True)
+        self.formatter = ResultFormatter(mode, Csv(), Json(), show_name=True)
         self.work = start_reading(self.formatter, folder=str(self.inbox))
         self.watch()
 
