@@ -117,7 +117,7 @@ def folders(folder: Path) -> Iterator[Row]:
         results = best(lines, FOLDERS)
         rates = {name: PICTURES / seconds for name, (seconds, _) in results.items()}
         yield Row(f"{PICTURES:,} PNGs of {side}x{side}", "pictures/s", rates)
-    yield Row("`digits watch`: PNGs of 28x28", "pictures/s", {"digits": watched(folder)})
+    yield Row("`--watch`: PNGs of 28x28", "pictures/s", {"digits": watched(folder)})
 
 
 def write(folder: Path, side: int) -> list[Path]:
@@ -131,9 +131,9 @@ def write(folder: Path, side: int) -> list[Path]:
 
 
 def watched(folder: Path) -> float:
-    """Pictures per second of `digits watch`, its start included."""
+    """Pictures per second of `--watch`, its start included."""
     table, started = folder / "watched.csv", time.perf_counter()
-    line = command("watch", str(folder / "28"), str(table))
+    line = command("predict", str(folder / "28"), "-o", str(table), "--watch")
     with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         wait_until(lambda: table.exists() and table.read_text().count("\n") > PICTURES)
         took = time.perf_counter() - started

@@ -44,7 +44,6 @@ from digits_train.data.detector_batches import CROP_SIDE, crop_symbols, make_win
 from digits_train.models import Detector, LeNet5
 from digits_train.pixels import Random, log_uniform
 from digits_train.symbols import label_window
-from docs.examples import shadow
 from tests.synthetic import Sheet, chosen
 
 HERE = Path(__file__).parent
@@ -289,8 +288,15 @@ def _draw_reading(photo: NDArray[np.uint8], reading: Reading) -> None:
     figure.savefig(HERE / "numbers.jpg", dpi=100, pil_kwargs={"quality": 40})
 
 
+def shadow(height: int, width: int) -> np.ndarray:
+    """A shadow over the lower left half, with a blurred edge: float32 [height, width]."""
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    light: np.ndarray = (1 - 0.45 / (1 + np.exp(-(y - x) * 40))).astype(np.float32)
+    return light
+
+
 def predict() -> None:
-    """Draw the output of `digits predict --debug` for a digit on ruled paper, half in a shadow."""
+    """Draw what `digits predict --annotate` does of a digit on ruled paper, half in a shadow."""
     sheet = Sheet(300, 420)
     sheet.rule(50, grey=150)
     sheet.write(chosen(mnist.load("test"), "2", start=11), 130, 60, size=190)

@@ -48,7 +48,7 @@ def serve() -> None:
         with Page(server.url, 960, 640, phone=False) as page:
             page.open()
             page.choose(photo)
-            page.wait_for_status("26 digits")
+            page.wait_for_status("4 numbers")
             desktop = shot(page)
     save(phone, desktop, "serve.png", colours=128)
 
@@ -63,7 +63,7 @@ def review() -> None:
         phone = shot_of(PHONE, ready, "review", str(folder), "-o", labels)
         shutil.copy(HERE / "page.jpg", folder)
         results = ResultsFile(folder / "results.csv", Reading.COLUMNS)
-        results.append(Csv().lines("page.jpg", Classifier().read(folder / "page.jpg"), True))
+        results.append(Csv().lines("page.jpg", Classifier().read(folder / "page.jpg")))
         desktop = shot_of(DESKTOP, ready, "review", str(folder / "results.csv"))
     save(phone, desktop, "review.png", colours=64)
 

@@ -14,7 +14,7 @@ for python in 3.11 3.12 3.13 3.14; do
         .venv/bin/uv pip install --quiet --group test httpx httpx2 matplotlib onnx scipy
         printf '\nPython %s, %s:' "$python" "$resolution"
         .venv/bin/uv pip freeze --exclude-editable |
-            sed -nE 's/^(numpy|onnxruntime|pillow|typer|rich|starlette|uvicorn|prometheus-client)==/ \1 /p' | tr -d '\n'
+            sed -nE 's/^(numpy|onnxruntime|pillow|typer|rich|starlette|uvicorn)==/ \1 /p' | tr -d '\n'
         echo
         "$VIRTUAL_ENV/bin/python" -m pytest -q -p no:cacheprovider tests/runtime \
             --ignore tests/runtime/test_cli.py --ignore tests/runtime/inference/test_model.py \

@@ -38,8 +38,7 @@ class Served:
 
     @cached_property
     def port(self) -> int:
-        """0 for a Unix socket."""
-        return int(self.wait_for(r"serving (?:http://\S+:(\d+)/|unix:)")[1] or 0)
+        return int(self.wait_for(r"serving http://\S+:(\d+)/")[1])
 
     @property
     def address(self) -> str:

@@ -188,8 +188,8 @@ class Reading:
 
     @property
     def status(self) -> Status:
-        """ "accepted" if all numbers are, "none" if there is none, else "review"."""
-        if not self.lines:
+        """ "accepted" if all numbers are, "none" if none can be read, else "review"."""
+        if self.reason in ("blank", "unreadable"):
             return "none"
         return "review" if self.reason else "accepted"
 

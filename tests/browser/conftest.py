@@ -5,12 +5,9 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from PIL import Image
 
-from digits.data.split import Split
 from tests.browser.page import Page
 from tests.served import served
-from tests.synthetic import Sheet, chosen
 
 SIZES = {"phone": (390, 844), "desktop": (1280, 800)}
 
@@ -34,25 +31,17 @@ def phone_browser() -> Iterator[Page]:
 
 
 @pytest.fixture(scope="session")
-def desktop_browser(tmp_path_factory: pytest.TempPathFactory, test_slice: Split) -> Iterator[Page]:
-    """A browser whose camera sees a sheet with 3141."""
-    sheet = Sheet(480, 640)
-    sheet.write(chosen(test_slice, "3141", start=40), 120, 180, size=120, gap=20)
-    film = tmp_path_factory.mktemp("film") / "film.mjpeg"
-    Image.fromarray(sheet.photograph()).save(film, "JPEG", quality=90)
-    camera = [f"--use-fake-{part}-for-media-stream" for part in ("device", "ui")]
-    camera.append(f"--use-file-for-fake-video-capture={film}")
-    with Page("", *SIZES["desktop"], phone=False, arguments=camera) as page:
+def desktop_browser() -> Iterator[Page]:
+    with Page("", *SIZES["desktop"], phone=False) as page:
         yield page
 
 
 def fresh(page: Page, url: str) -> Iterator[Page]:
-    """The page, newly opened; afterwards, nothing is kept, and no errors were logged."""
+    """The page, newly opened; afterwards, no errors were logged."""
     page.open(url=url)
     page.resize(*page.size)
     page.complaints()
     yield page
-    page.script("localStorage.clear(); sessionStorage.clear()")
     assert page.complaints() == []
 
 

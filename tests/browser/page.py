@@ -31,10 +31,9 @@ _QUIET = (
 )
 # Line by line, with two spaces between columns.
 _TEXT = """
-const text = document.getElementById("text");
-if (!text.childElementCount) return text.textContent;
 const columns = (line) => [...line.children].map(({ textContent }) => textContent);
-return [...text.children].map((line) => columns(line).join("  ")).join("\\n");
+const lines = [...document.getElementById("text").children];
+return lines.map((line) => columns(line).join("  ")).join("\\n");
 """
 
 
@@ -145,8 +144,8 @@ class Page:
         return text
 
     @property
-    def digits(self) -> list[WebElement]:
-        """The buttons of the symbols shown."""
+    def numbers(self) -> list[WebElement]:
+        """The buttons of the numbers shown."""
         return self.select("#text button")
 
     @property
@@ -155,13 +154,13 @@ class Page:
 
     @property
     def bars(self) -> list[float]:
-        """The probabilities of the twelve symbols, and of none."""
+        """The probabilities of the symbols, and of none."""
         meters = "return [...document.querySelectorAll('#bars meter')].map(({ value }) => value)"
         values: list[float] = self.script(meters)
         return values
 
     def pixels(self, name: str) -> NDArray[np.uint8]:
-        """The pixels of a canvas, paper or frame: [height, width, RGBA]."""
+        """The pixels of a canvas: [height, width, RGBA]."""
         url = self.script("return document.getElementById(arguments[0]).toDataURL()", name)
         png = io.BytesIO(base64.b64decode(url.partition(",")[2]))
         return np.asarray(Image.open(png).convert("RGBA"))
@@ -170,7 +169,7 @@ class Page:
     def boxes(self) -> NDArray[np.bool_]:
         """Which pixels of the paper have the colour of boxes: [height, width]."""
         paper = self.pixels("paper")
-        return np.asarray((paper[..., 2] > 150) & (paper[..., 0] < 60))
+        return np.asarray((paper[..., 2] > 180) & (paper[..., 0] < 60))
 
     @property
     def settled(self) -> bool:
@@ -222,28 +221,18 @@ class Page:
         return [event["params"]["request"]["url"] for event in sent]
 
 
-READ = "read?"
-# Shortens all that the page waits for, to 20 milliseconds, or to a second for an answer.
-_HASTEN = """
-const [later, timeout] = [window.setTimeout, AbortSignal.timeout];
-window.setTimeout = (call, delay) => later(call, Math.min(delay, 20));
-AbortSignal.timeout = (delay) => timeout.call(AbortSignal, Math.min(delay, 1000));
-"""
-# Replaces `fetch` for pictures: after a delay in milliseconds, the next of `statuses`, then 200.
-# Other requests are answered with {}.
+# Replaces `fetch`: after a delay in milliseconds it answers with the next of `statuses`, then 200.
 _FAKE_READ = """
 const [body, delay, statuses] = arguments;
-Object.assign(window, { asked: [], aborted: [], shown: [], pending: 0, most: 0 });
+Object.assign(window, { asked: [], shown: [] });
 const later = window.setTimeout;
-window.fetch = (address, { signal } = {}) => new Promise((resolve, reject) => {
-  const isRead = address.startsWith("read");
-  if (isRead) asked.push(address);
-  most = Math.max(most, ++pending);
-  const status = (isRead && statuses.shift()) || 200;
-  signal?.addEventListener("abort", () => { aborted.push(address); reject(signal.reason); });
-  const answer = () => resolve(new Response(JSON.stringify(isRead ? body : {}), { status }));
-  later(answer, isRead ? delay : 0);
-}).finally(() => { pending -= 1; });
+window.setTimeout = (call, delay) => later(call, Math.min(delay, 20));
+window.fetch = (address, { signal }) => new Promise((resolve, reject) => {
+  asked.push(address);
+  signal.addEventListener("abort", () => reject(signal.reason));
+  const answer = new Response(JSON.stringify(body), { status: statuses.shift() ?? 200 });
+  later(() => resolve(answer), delay);
+});
 const text = document.getElementById("text");
 new MutationObserver(() => {
   if (shown.at(-1) !== text.textContent) shown.push(text.textContent);
@@ -251,34 +240,30 @@ new MutationObserver(() => {
 """
 
 
-def hasten(page: Page) -> None:
-    """Let the page not wait long before it tries again, until it is reloaded."""
-    page.script(_HASTEN)
+def reading(*texts: str, **more: object) -> dict[str, Any]:
+    """Return the API's answer of numbers, side by side.
 
-
-def reading(text: str, /, *confidences: float, **more: object) -> dict[str, Any]:
-    """Return the API's answer of one number, or of none for no text.
-
-    text: its symbols, and `?` behind them if it is to be reviewed. confidences: 0.91 by default.
-    more: of the number.
+    texts: with `?` behind those to be reviewed. more: of each number.
     """
-    symbols, read = [], text.removesuffix("?")
-    for symbol, confidence in zip(read, confidences or [0.91] * len(read), strict=True):
-        probabilities = [0.0] * 12
-        probabilities["0123456789-.".index(symbol)] = confidence
-        likely = {"symbol": symbol, "confidence": confidence, "probabilities": probabilities}
-        symbols.append(likely | {"box": [0, 0, 9, 9]})
-    status = "review" if "?" in text else "accepted" if text else "none"
-    answer: dict[str, Any] = {"text": read, "confidence": 0.99, "symbols": symbols}
-    answer |= {"second_best": "", "unconstrained": read}
-    answer |= {"status": "review" if status == "review" else "accepted", "line": 1, "column": 1}
-    return {"file": "", "status": status, "text": text, "numbers": [answer | more] if text else []}
+    numbers = []
+    for column, text in enumerate(texts, 1):
+        status, reason = ("review", "unsure") if "?" in text else ("accepted", "")
+        number: dict[str, Any] = {"text": text.removesuffix("?"), "status": status}
+        number |= {
+            "reason": reason,
+            "confidence": 0.99,
+            "second_best": "",
+            "line": 1,
+            "column": column,
+        }
+        numbers.append(number | {"box": [0, 0, 9, 9]} | more)
+    return {"file": "", "text": "  ".join(texts), "numbers": numbers}
 
 
 def fake_read(
     page: Page, answer: dict[str, Any], delay: int = 0, statuses: Sequence[int] = ()
 ) -> None:
-    """Fake the answers to pictures, until the page is reloaded.
+    """Fake the answers to pictures, and wait little between tries, until the page is reloaded.
 
     delay: milliseconds. statuses: of the first answers, before those with 200.
     """
@@ -286,6 +271,6 @@ def fake_read(
 
 
 def recorded(page: Page, name: str) -> list[str]:
-    """Return what happened since `fake_read`. name: asked or aborted (addresses), or shown."""
+    """Return what happened since `fake_read`. name: asked (addresses) or shown (texts)."""
     values: list[str] = page.script(f"return {name}")
     return values

@@ -124,7 +124,7 @@ def test_numbers(desktop: Page, table: Path) -> None:
         press(desktop, "1", ",", "5", " ")
         desktop.wait_for("#text", "1987")
         press(desktop, "n")
-        desktop.wait_for("#status", "Next: digits eval --numbers ")
+        desktop.wait_for("#status", "Next: digits eval numbers ")
     assert lines(table.parent) == [
         "page.jpg,93 189 440 257,3141592653",
         "page.jpg,77 310 278 366,1.5",

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from digits.watch import watcher
-from digits.watch.watcher import FolderWatcher
+from digits.commands import watcher
+from digits.commands.watcher import FolderWatcher
 from digits_train import checkpoint
 from digits_train.run import FILES
 from tests.conftest import PICTURES, Patch, Run
@@ -163,7 +163,7 @@ COMMANDS: dict[str, Callable[[Files, Files, Files], None]] = {
     TRAIN: assert_readable,
     EXPORT: assert_old_or_new,
     "read page.jpg pictures -o out/read.csv": assert_beginning,
-    "watch pictures out/watched.csv": assert_beginning,
+    "predict pictures -o out/watched.csv --watch": assert_beginning,
 }
 
 
@@ -219,7 +219,7 @@ class Command:
 
 
 def watch_until_all_is_read(patch: Patch) -> None:
-    """Have `digits watch` read the three pictures in this process, and end, as by SIGTERM."""
+    """Have `--watch` read the three pictures in this process, and end, as by SIGTERM."""
     for name in ("STABLE_SECONDS", "POLL_SECONDS"):
         patch.setattr(watcher, name, 0)
     patch.setattr(watcher, "Worker", lambda start, _: InProcess(start()))
@@ -228,7 +228,8 @@ def watch_until_all_is_read(patch: Patch) -> None:
 
     def poll_and_stop(watching: FolderWatcher) -> None:
         poll(watching)
-        if len(watching.done_hashes) == 3 or next(polls) % 20 == 0:
+        read = Path("out/watched.csv").read_bytes().count(b"\n") == 4
+        if read or next(polls) % 20 == 0:
             watching.stop()
 
     patch.setattr(FolderWatcher, "poll", poll_and_stop)
@@ -251,7 +252,7 @@ def command(
         assert run(*TRAIN.split())[0] == 0
         for name in EXPORTED:
             Path("out", "run", name).write_text("old")
-    if line.startswith("watch"):
+    if line.endswith("--watch"):
         watch_until_all_is_read(monkeypatch)
     return Command(run, line)
 

@@ -80,9 +80,9 @@ def test_own_pictures(own: Path, run: Run, monkeypatch: Patch) -> None:
     monkeypatch.chdir(own)
     digits(own, "export", "--quantize", "--data", "pictures", "--force")
     model = "runs/lenet5/lenet5.int8.onnx"
-    _, about, _ = run("info", model, "--json")
+    _, about, _ = run("info", model)
     assert list(json.loads(about)["metadata"]["data_sha256"]) == ["pictures"]
-    _, report, _ = run("eval", "--model", model, "--data", "pictures", "--json")
+    _, report, _ = run("eval", "digits", "pictures", "--model", model)
     values = json.loads(report)
     assert values["total"] == COUNT and values["accuracy"] > 0.7
     for command in ("export", "train --resume runs/lenet5"):

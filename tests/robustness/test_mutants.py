@@ -39,7 +39,7 @@ def read(path: Path) -> None:
 
 def read_labels(column: str, path: Path) -> None:
     """None of the pictures is opened."""
-    table.has_pages(path)
+    table.has_column(path, "text")
     if not [*table.read_labels(path, lambda error: None, column)]:
         raise DataError(f"{path} has no labels")
 
@@ -78,7 +78,7 @@ def post_query(path: Path) -> None:
     post(path, f"/read?{quote_from_bytes(path.read_bytes(), '=&%')}", content=PICTURE)
 
 
-QUERY = rb"length=1-2&pattern=\d+&check=&range=0-9"
+QUERY = rb"length=1-2&pattern=\d+&check=luhn&range=0-9"
 FORM_TYPE = [("content-type", b"multipart/form-data; boundary=x; charset=utf-8")]
 LABELS = b'file,digit,text\na.png,7,-7/1.5\n"b ""c"".png",3,3 4\n\xff.png,1,\n'
 

@@ -17,8 +17,8 @@ from digits.data.split import Split
 from tests.conftest import Patch, Run
 from tests.synthetic import Sheet, chosen, lamp
 
-COMMANDS = ["predict", "read", "watch", "eval", "info", "bench", "serve", "review"]
-COMMANDS += ["train", "export"]
+COMMANDS = ["predict", "read", "eval", "eval digits", "eval numbers", "eval form", "info"]
+COMMANDS += ["serve", "review", "train", "export"]
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def blank(tmp_path: Path) -> Path:
 
 
 def test_help(run: Run) -> None:
-    for command in ([], *([name] for name in COMMANDS)):
+    for command in ([], *(name.split() for name in COMMANDS)):
         code, out, err = run(*command, "-h")
         assert (code, err) == (0, "") and run(*command, "--help")[1] == out
         assert out.startswith(" ".join(["Usage: digits", *command]))
@@ -70,18 +70,16 @@ def test_bad_pictures_cost_themselves(
     [
         ("fly", "No such command 'fly'"),
         ("predict", "Missing argument"),
-        ("predict a.png --json --csv", "--json, --csv and the name of --output contradict"),
         ("predict a.png -o a.dat", "--output writes .csv or .jsonl"),
+        ("predict a.png --json --csv", "--json and --csv exclude each other"),
         ("predict a.png --threshold nan", "nan is not in the range 0<=x<=1"),
-        ("read a.png --annotate a.txt", "--annotate writes .pdf, .png or .jpg files"),
         (
             "read a.png b.png --annotate out.png",
-            "--annotate draws several pictures or pages to a .pdf file",
+            "--annotate draws several pictures into a folder or a .pdf file",
         ),
         ("read a.png --annotate ./a.png", "--annotate would overwrite a.png"),
-        ("watch . new.csv --length 5", "options for numbers need --numbers"),
-        ("watch . new.csv --form a.toml --length 6", "constraints are in the form"),
-        ("watch . new.csv --form a.toml --numbers", "--form excludes numbers' options"),
+        ("read a.png --form a.toml --length 6", "constraints are in the form"),
+        ("eval numbers a.csv --max-errors 1", "is 1% meant?"),
     ],
 )
 def test_usage_error_exits_with_2_and_writes_nothing(
@@ -129,24 +127,25 @@ def test_read_page(run: Run, page: Path, tmp_path: Path) -> None:
     assert numbers == [("2718", "1", "1"), ("28", "1", "2"), ("459", "2", "1")]
 
 
-def test_debug_strips_are_numbered(run: Run, pictures: list[Path], tmp_path: Path) -> None:
+def test_drawings_in_a_folder_are_numbered(run: Run, pictures: list[Path], tmp_path: Path) -> None:
     long = tmp_path / f"{'é' * 125}.jpg"
     shutil.copy(pictures[7], long)
-    assert run("predict", "--debug", tmp_path / "debug", pictures[7], pictures[7], long)[0] == 0
-    names = sorted(path.name for path in (tmp_path / "debug").iterdir())
+    assert run("predict", "--annotate", tmp_path / "drawn", pictures[7], pictures[7], long)[0] == 0
+    names = sorted(path.name for path in (tmp_path / "drawn").iterdir())
     assert names == ["1-7.jpg.png", "2-7.jpg.png", f"3-{'é' * 50}.png"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "codes"),
     [
-        ("predict a.jpg --debug drawn", [0, 0]),
-        ("predict a.jpg b.jpg --debug drawn.png", [2]),
-        ("predict b.jpg --debug mine", [2]),
+        ("predict a.jpg --annotate drawn", [0, 0]),
+        ("predict a.jpg b.jpg --annotate drawn.png", [2]),
+        ("predict b.jpg --annotate mine", [2]),
+        ("read a.jpg b.jpg --annotate drawn", [0, 0]),
         ("read a.jpg --annotate drawn.jpg", [0, 0]),
         ("read a.jpg --annotate b.jpg", [2]),
         ("read drawn.png --annotate drawn.png", [2]),
-        ("eval --data . --plot mine", [2]),
+        ("eval digits . --plot mine", [2]),
     ],
 )
 def test_drawings_replace_only_drawings_and_are_never_read(
@@ -159,7 +158,7 @@ def test_drawings_replace_only_drawings_and_are_never_read(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()
-    for name in ("a.jpg", "b.jpg", "mine/1-b.jpg.png", "mine/pages.png"):
+    for name in ("a.jpg", "b.jpg", "mine/1-b.jpg.png", "mine/mistakes.png"):
         shutil.copy(pictures[7], name)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.*g")}
     assert [run(*shlex.split(arguments))[0] for _ in codes] == codes

@@ -1,58 +1,23 @@
-"""Answers, and how they look as text, JSON and CSV; text from anyone; how to add a format."""
+"""Answers, and how they look as text, JSON and CSV; text from anyone."""
 
 import csv
 import json
 import math
 import os
-from ast import literal_eval
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from digits.formats import FORMATS, Csv, Format, Json
+from digits.formats import Csv, Json
 from digits.prediction import Number, Prediction, Reading, Symbol
 from digits.tables import csv_name
 from digits.terminal import print_stderr
 from digits.text import escape_name, to_json
-from tests.conftest import Capsys, Patch, Run
+from tests.conftest import Capsys
 from tests.synthetic import reading
-
-if TYPE_CHECKING:
-    from digits.formats import Answer
 
 SEVEN = Prediction(7, 0.9, (0.01,) * 7 + (0.9, 0.02, 0.01), (1, 2, 3, 4))
 SYMBOL = Symbol("7", 0.9, (0.01,) * 7 + (0.9, 0.02, 0.0, 0.0, 0.01), (1, 2, 3, 4))
-
-
-class Xml(Format):
-    """An element a line. The recipe of CONTRIBUTING: such a class, and its line in FORMATS."""
-
-    suffixes = (".xml",)
-    opening = "<picture "
-
-    def lines(
-        self, file: str, answer: "Answer", show_name: bool, stamp: Sequence[object] = ()
-    ) -> str:
-        return f'<picture file="{file}" stamp="{stamp}">{answer.to_text()}</picture>'
-
-    def parse(self, line: str, columns: Sequence[str]) -> list[object]:
-        return [line.split('"')[1], *literal_eval(line.split('"')[3])]
-
-
-def test_a_format_is_a_class_and_a_line(
-    run: Run, pictures: list[Path], tmp_path: Path, monkeypatch: Patch
-) -> None:
-    monkeypatch.setitem(FORMATS, "xml", Xml())
-    monkeypatch.chdir(pictures[0].parent)
-    results = tmp_path / "results.xml"
-    assert run("predict", "7.jpg", "-o", results) == (0, "", "")
-    assert run("predict", "7.jpg", "4.png", "-o", results)[0] == 0
-    first, second = results.read_text().splitlines()
-    assert first.startswith('<picture file="7.jpg" ')
-    assert second.startswith('<picture file="4.png" ')
 
 
 @pytest.mark.parametrize(
@@ -68,7 +33,7 @@ def test_a_format_is_a_class_and_a_line(
 )
 def test_csv_name_is_never_a_formula(name: str, written: str) -> None:
     assert csv_name(name) == written
-    assert next(csv.reader([Csv().lines(name, SEVEN, show_name=True)]))[0] == written
+    assert next(csv.reader([Csv().lines(name, SEVEN)]))[0] == written
 
 
 @pytest.mark.parametrize(
@@ -77,9 +42,9 @@ def test_csv_name_is_never_a_formula(name: str, written: str) -> None:
 )
 def test_csv_number_and_note_are_never_a_formula(text: str, written: str) -> None:
     number = Number(text, 0.9, "accepted", "", text, text, (SYMBOL,))
-    row = Csv().lines("a.png", Reading(((number,),)), show_name=True)
+    row = Csv().lines("a.png", Reading(((number,),)))
     assert row == f"a.png,1,1,{written},0.900000,accepted,,{written},{written},1,2,3,4"
-    noted = Csv().lines("a.png", replace(SEVEN, digit=None, note="=a"), show_name=True)
+    noted = Csv().lines("a.png", replace(SEVEN, digit=None, note="=a"))
     assert noted.startswith("a.png,,0.900000,1,2,3,4,0.01") and noted.endswith(r"accepted,,\x3da")
 
 
@@ -89,7 +54,7 @@ EIGHT = Symbol("8", 0.4, (0.0,) * 8 + (0.4, 0.2, 0.0, 0.0), (9, 2, 12, 4))
 
 def test_numbers_as_json() -> None:
     page = reading([[MINUS, SYMBOL], [EIGHT]])
-    record = json.loads(Json().lines("a.png", page, show_name=True))
+    record = json.loads(Json().lines("a.png", page))
     assert tuple(record) == Reading.KEYS and record["text"] == "-7?  8?"
     symbol = {"symbol": "8", "confidence": 0.4, "probabilities": list(EIGHT.probabilities)}
     expected = {"text": "8", "confidence": 0.8, "status": "review", "reason": "unsure"}

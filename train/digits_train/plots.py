@@ -1,4 +1,4 @@
-"""Plots of a run and of `digits eval`: curves, confusion, mistakes, crops, pages."""
+"""Plots of a run and of `digits eval`: curves, confusion, mistakes, crops."""
 
 import io
 from collections.abc import Iterable, Sequence
@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from digits.alignment import Score
 from digits.evaluation.digits import MAX_MISTAKES, Evaluation
-from digits.evaluation.numbers import NumberEvaluation
-from digits.evaluation.pages import PageEvaluation
 from digits.files import write_drawing
 from digits.inference.interface import SYMBOLS
 from digits.text import escape_control
@@ -29,7 +27,6 @@ matplotlib.rcParams["text.parse_math"] = False  # titles may hold a file's name
 # Distinguishable in print and for colour-blind readers (Okabe and Ito, 2008).
 _ORANGE, _BLUE = "#E69F00", "#0072B2"
 _CROP_ROWS = 5
-_MAX_TEXT = 64  # characters of a page's name and text
 RIGHT, MISSED, FALSE = "#009E73", _BLUE, "#D55E00"  # symbols on crops
 
 
@@ -119,46 +116,6 @@ def crops(path: Path, title: str, crops: Sequence[Match]) -> None:
                 right = partner >= 0 and truth.symbols[partner] == symbol
                 _draw_box(axes, box, SYMBOLS[symbol], RIGHT if right else FALSE)
         axes.set_title(_counts(crop.score), fontsize=7)
-    _save(figure, path)
-
-
-def pages(path: Path, title: str, result: PageEvaluation) -> None:
-    """Plot the worst pages, each with what was read on it and what is written."""
-    worst, columns = result.worst, 2
-    title = (
-        f"{title}: the {len(worst)} worst of {result.pages - result.exact:,} pages with errors"
-        " (green: right, red: wrong or invented)"
-    )
-    figure, cells = _grid(title, max(1, -(-len(worst) // columns)), columns, 8, 7)
-    for axes, page in zip(cells, worst, strict=False):
-        axes.imshow(page.pixels, cmap="gray", vmin=0, vmax=255)
-        for symbol, right in zip(page.reading.symbols, page.right, strict=True):
-            _draw_box(axes, symbol.box, symbol.symbol, RIGHT if right else FALSE)
-        written, read = (text.replace("\n", "/")[:_MAX_TEXT] for text in (page.written, page.read))
-        name = _plain(page.name[-_MAX_TEXT:])
-        text = f"{name}: {_counts(page.score)}\nwritten: {written}\nread: {read}"
-        axes.set_title(text, fontsize=9, loc="left")
-    _save(figure, path)
-
-
-def numbers(path: Path, title: str, result: NumberEvaluation) -> None:
-    """Plot errors against coverage, and how often numbers are right, by their confidence."""
-    probabilities, right = np.array(result.probabilities), np.array(result.right)
-    accepted = np.arange(1, len(right) + 1)
-    errors = np.cumsum(right[np.argsort(-probabilities, kind="stable")] == 0)
-    bins = (10 * probabilities).clip(0, 9).astype(int)
-    counts = np.bincount(bins)
-    means = [np.bincount(bins, values) / counts.clip(1) for values in (probabilities, right)]
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    figure.suptitle(_plain(title), fontsize=10)
-    risk, reliability = figure.subplots(1, 2)
-    coverage = accepted / (result.written + result.invented)
-    risk.plot(100 * coverage, 100 * errors / accepted, color=_BLUE)
-    risk.set(title="Errors against coverage", xlabel="accepted (%)", ylabel="of these wrong (%)")
-    reliability.axline((0, 0), slope=1, linestyle="--", color="grey")
-    reliability.scatter(*means, (counts > 0) * 20 + 300 * counts / len(right), color=_BLUE)
-    reliability.set(title="Reliability", xlabel="confidence (area: how many numbers)")
-    reliability.set(ylabel="share that is right")
     _save(figure, path)
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from digits.errors import DigitsError
 from digits.files import write_drawing
 
-FILE_SUFFIXES = (".pdf", ".png", ".jpg", ".jpeg")
+_FILE_SUFFIXES = (".pdf", ".png", ".jpg", ".jpeg")
 
 
-class Drawings:
+class DrawingWriter:
     """A PDF with a page for each picture; one picture; or a folder, with a PNG for each picture.
 
     path: whose suffix says which.
@@ -23,7 +23,7 @@ class Drawings:
         suffix = path.suffix.lower()
         self.format = "JPEG" if suffix in (".pdf", ".jpg", ".jpeg") else "PNG"
         self.paths = [path]
-        if suffix not in FILE_SUFFIXES:
+        if suffix not in _FILE_SUFFIXES:
             names = (os.path.basename(file)[:50] for file in files)
             self.paths = [path / f"{count}-{name}.png" for count, name in enumerate(names, 1)]
         self._pages: list[tuple[str, bytes]] | None = [] if suffix == ".pdf" else None
@@ -40,6 +40,10 @@ class Drawings:
     def save(self) -> None:
         """Write the PDF. Raises DigitsError."""
         if self._pages:
-            from digits.forms import make_pdf
+            write_drawing(self.paths[0], self.make_pdf())
 
-            write_drawing(self.paths[0], make_pdf(self._pages))
+    def make_pdf(self) -> bytes:
+        """Make a PDF of what was added. Raises ModuleNotFoundError without a form's packages."""
+        from digits.forms import make_pdf
+
+        return make_pdf(self._pages or ())

@@ -1,27 +1,25 @@
-"""Measure a classifier on labelled digits, or a reader on labelled pages: `digits eval`."""
+"""Measure how well digits, numbers or the fields of a form are read: `digits eval`."""
 
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from digits import tables
 from digits.classifier import DEFAULT_MAX_ERRORS, Classifier
-from digits.commands.tasks import ClassifierOptions, ReadForm, ReadNumbers
+from digits.commands.modes import ModelPaths, ReadForm, ReadNumbers
 from digits.constraints.constraints import Constraints
 from digits.data.image_folder import checksum, has_pictures, read_pictures
 from digits.data.split import Split, SplitName
 from digits.data.table import Label, OnError, has_column, page_text, read_labels
-from digits.errors import DataError, DigitsError, PictureError
-from digits.evaluation.acceptance import calibrate, save
+from digits.errors import DataError, PictureError
+from digits.evaluation.acceptance import calibrate
 from digits.evaluation.digits import Evaluation
 from digits.evaluation.numbers import FieldCounts, NumberEvaluation, numbers_in
-from digits.evaluation.pages import PageEvaluation
 from digits.images import documents, picture
-from digits.prediction import SIGNS
 from digits.terminal import print_stderr, track
 
 if TYPE_CHECKING:  # else `digits eval` would need a form's packages
@@ -34,31 +32,24 @@ _DIGIT_KEYS = (
 )
 _MISTAKE_KEYS = ("name", "label", "predicted", "confidence", "label_probability")
 _ALL = "(all)"  # no field has such a name
-_PAGE_KEYS = ("pages", "exact", "same_layout", "signs", "error_rate")
-
-
-class Report(NamedTuple):
-    """The values of docs/output.md, and what functions of `digits_train.plots` draw, by name."""
-
-    values: dict[str, Any]
-    plots: dict[str, object]
 
 
 def evaluate_digits(
-    classifier_options: ClassifierOptions,
+    model_paths: ModelPaths,
     data: Path | None,
     on_error: OnError,
     load_mnist: Callable[[SplitName, Path | None], Split],
-) -> Report:
+) -> tuple[dict[str, Any], Evaluation]:
     """Measure how well a classifier reads digits.
 
     data: see `read_pictures`; or a folder of MNIST, whose test digits are read.
     on_error: called for each picture that can't be read.
     load_mnist: `digits_train.data.mnist.load`.
 
-    Raises DataError if no picture can be read, and ModelError.
+    Returns the values of docs/output.md, and what is plotted. Raises DataError if no picture can be
+    read, and ModelError.
     """
-    classifier = classifier_options.open(reads_numbers=False)
+    classifier = model_paths.open(reads_numbers=False)
     network = classifier.model
     evaluation = Evaluation(network.metadata.rejection_threshold)
     if data is not None and has_pictures(data):
@@ -85,65 +76,23 @@ def evaluate_digits(
         "confusion": evaluation.confusion.tolist(),
         "mistakes": [_pick(mistake, _MISTAKE_KEYS) for mistake in evaluation.mistakes],
     }
-    return Report(values, {"confusion": evaluation.confusion, "mistakes": evaluation})
+    return values, evaluation
 
 
-def evaluate_pages(classifier_options: ClassifierOptions, table: Path, on_error: OnError) -> Report:
-    """Measure how well a reader reads the pages in a table.
-
-    on_error: called for each row or picture that can't be read.
-
-    Raises DataError if no page can be read, and ModelError.
-    """
-    if has_column(table, "box"):
-        raise DataError(f"{table} labels numbers in boxes, not pages: measure it with --numbers")
-    classifier = classifier_options.open(reads_numbers=True)
-    labelled = [(path, text) for path, (_, text, _) in read_labels(table, on_error, "text")]
-    if not labelled:
-        raise DataError(f"no labelled pages in {table}")
-    has_signs = any(sign in text for _, text in labelled for sign in SIGNS)
-    evaluation = PageEvaluation(has_signs)
-    constraints = Constraints(digits_only=not has_signs)
-    for path, text in track(labelled, len(labelled), "reading"):
-        try:
-            pixels = documents.load(str(path), picture.PAGE_MAX_SIDE).pixels
-            evaluation.add(str(path), text, classifier.read(pixels, constraints), pixels)
-        except PictureError as error:
-            on_error(error)
-    if not evaluation.pages:
-        raise DataError(f"no readable pages in {table}")
-    values = {
-        "model": _reader_name(classifier),
-        "data": str(table),
-        **_pick(evaluation, _PAGE_KEYS),
-        **evaluation.score._asdict(),
-        "calibration_error": evaluation.calibration.error,
-        "worst": [
-            {"name": page.name, "text": page.written, "read": page.read}
-            | _pick(page.score, ("deletions", "substitutions", "insertions"))
-            for page in evaluation.worst
-        ],
-        "read": evaluation.calibration.total,
-    }
-    return Report(values, {"pages": evaluation})
-
-
-def evaluate_numbers(
-    task: ReadNumbers, table: Path, risk_bound_file: Path | None, on_error: OnError
-) -> Report:
+def evaluate_numbers(mode: ReadNumbers, table: Path, on_error: OnError) -> dict[str, Any]:
     """Measure how many numbers in a table are read and accepted rightly.
 
     Each page is read once. Labels with boxes are compared with what was read there, and one that
     contradicts the constraints is another field's, and left out; without a box it is an error, and
     its page isn't counted.
 
-    risk_bound_file: where `acceptance.save` stores what to accept.
-    on_error: called for each row or picture that can't be read, and if no bound can be had.
+    on_error: called for each row or picture that can't be read.
 
-    Raises DataError if no number can be read, and ModelError.
+    Returns the values of docs/output.md; says on stderr why they lack a risk bound. Raises
+    DataError if no number can be read, and ModelError.
     """
-    classifier = task.open()
-    constraints = Constraints() if task.constraints is None else task.constraints
+    classifier = mode.open()
+    constraints = Constraints() if mode.constraints is None else mode.constraints
     column = "number" if has_column(table, "number") else "text"
     pages = defaultdict[Path, list[Label]](list)
     for path, label in read_labels(table, on_error, column):
@@ -154,7 +103,7 @@ def evaluate_numbers(
             kept = [label for label in labels if _satisfies(path, label, constraints)]
             left_out += len(labels) - len(kept)
             page = documents.load(str(path), picture.PAGE_MAX_SIDE)
-            numbers = classifier.read(page, constraints, task.max_errors).numbers if kept else ()
+            numbers = classifier.read(page, constraints, mode.max_errors).numbers if kept else ()
         except (DataError, PictureError) as error:
             on_error(error)
             continue
@@ -169,36 +118,35 @@ def evaluate_numbers(
             "left out, as they don't satisfy the constraints and so are of other fields:"
             f" {left_out:,} of {total:,} labelled numbers"
         )
-    if not evaluation.written + evaluation.invented:
+    if not evaluation.written + evaluation.insertions:
         raise DataError(f"no readable numbers in {table}")
-    max_errors = task.max_errors or DEFAULT_MAX_ERRORS
+    max_errors = mode.max_errors or DEFAULT_MAX_ERRORS
     values = {
         "model": _reader_name(classifier),
         "data": str(table),
         **evaluation.to_dict(max_errors),
         "risk_bound": None,
     }
-    if risk_bound_file:
-        try:
-            bound = calibrate(evaluation.probabilities, evaluation.right, max_errors)
-            save(risk_bound_file, bound, task.classifier_options.files, constraints)
-            values["risk_bound"] = {"file": str(risk_bound_file), **bound._asdict()}
-        except DigitsError as error:
-            on_error(error)
-    return Report(values, {"numbers": evaluation})
+    try:
+        bound = calibrate(evaluation.confidences, evaluation.right, max_errors)
+        values["risk_bound"] = bound._asdict()
+    except DataError as error:
+        print_stderr(f"no risk bound: {error}")
+    return values
 
 
-def evaluate_fields(task: ReadForm, table: Path, on_error: OnError) -> Report:
+def evaluate_form(mode: ReadForm, table: Path, on_error: OnError) -> dict[str, Any]:
     """Measure how many fields of the sheets in a table are read and accepted rightly.
 
     on_error: called for each row or picture that can't be read, and each sheet that isn't found.
 
-    Raises DataError if no sheet can be read, or the table has answers; and ModelError.
+    Returns the values of docs/output.md. Raises DataError if no sheet can be read, or the table has
+    answers; and ModelError.
     """
-    form = task.form
+    form = mode.form
     fields = _labelled_fields(form, table)
     counts = {name: FieldCounts() for name in (*(each.name for each in fields), _ALL)}
-    classifier, seen = task.open(), set[str]()
+    classifier, seen = mode.open(), set[str]()
     names = [field.name.lower() for field in fields]
     rows = [row for row in tables.rows(table, "file", *names) if any(row[1].values())]
     for line, row, has_more in track(rows, len(rows), "reading"):
@@ -210,9 +158,9 @@ def evaluate_fields(task: ReadForm, table: Path, on_error: OnError) -> Report:
             seen.add(row["file"])
             labels = [page_text(row.get(field.name.lower(), "")) for field in fields]
             file = tables.find_file(row["file"], table.parent, Path())
-            [sheet] = task.ask(classifier, [documents.load(str(file), picture.SHEET_MAX_SIDE)])
-            if reason := task.why_empty(sheet):
-                raise PictureError(f"{file}: {reason}")
+            [sheet] = mode.ask(classifier, [documents.load(str(file), picture.SHEET_MAX_SIDE)])
+            if not sheet.numbers:
+                raise PictureError(f"{file}: {sheet.note}")
         except (DataError, PictureError) as error:
             on_error(DataError(f"{table}, line {line}: {error}"))
             continue
@@ -222,16 +170,15 @@ def evaluate_fields(task: ReadForm, table: Path, on_error: OnError) -> Report:
                 counts[name].add(label, sheet.by_name[field.name], field.is_optional)
     if not (read := counts[_ALL]["labels"] // len(fields)):
         raise DataError(f"no readable sheets in {table}")
-    values = {
+    return {
         "model": _reader_name(classifier),
         "data": str(table),
         "form": form.file,
-        "max_errors": task.max_errors or DEFAULT_MAX_ERRORS,
+        "max_errors": mode.max_errors or DEFAULT_MAX_ERRORS,
         "sheets": len(rows),
         "not_found": len(rows) - read,
         "fields": [{"field": name, **each.to_dict()} for name, each in counts.items()],
     }
-    return Report(values, {})
 
 
 def _labelled_fields(form: "Form", table: Path) -> list["Field"]:

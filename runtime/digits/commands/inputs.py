@@ -21,11 +21,14 @@ class Inputs(NamedTuple):
     files: their names; of each page of a document, `scan.pdf#3`.
     show_name: whether people need the names beside the results.
     errors: has reported what can't be found.
+    inbox: the folder that is watched instead, or empty. recursive: see `walk`.
     """
 
     files: list[str]
     show_name: bool
     errors: ErrorReporter
+    inbox: str = ""
+    recursive: bool = False
 
 
 def resolve(arguments: Sequence[str], recursive: bool) -> Inputs:

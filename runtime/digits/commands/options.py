@@ -6,19 +6,21 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from digits.commands.tasks import ClassifierOptions, ReadNumbers
+from digits.commands.drawings import DrawingWriter
+from digits.commands.inputs import STDIN, Inputs, resolve
+from digits.commands.modes import ModelPaths, ReadNumbers
 from digits.constraints.checks import CheckName
 from digits.errors import DigitsError
 from digits.files import is_drawing
-from digits.formats import FORMATS, Format
+from digits.formats import Csv, Json, file_format
 from digits.images.formats import split_page
+from digits.terminal import ErrorReporter
 from digits.text import escape_control
 
 
@@ -44,7 +46,7 @@ def needs_package(needed_by: str, package: str) -> Iterator[None]:
         raise DigitsError(f"{needed_by} needs {module}: pip install {package}") from error
 
 
-def grouped(command: Callable[..., None]) -> Callable[..., None]:
+def expand_option_classes(command: Callable[..., None]) -> Callable[..., None]:
     """Let a command take a class of options as one parameter; each of its fields is an option."""
     parameters = inspect.signature(command).parameters
     groups = {
@@ -88,6 +90,25 @@ def check_drawn(
             raise typer.BadParameter(escape_control(f"{option} would overwrite {output}"))
 
 
+def make_drawings(
+    annotate: Path | None, source: "SourceOptions", inputs: Inputs
+) -> DrawingWriter | None:
+    """Make what draws the inputs into a folder or a file, if it is asked for.
+
+    Raises BadParameter or DigitsError if they can't be drawn there.
+    """
+    if not annotate:
+        return None
+    drawings = DrawingWriter(annotate, inputs.files)
+    if annotate.suffix.lower() == ".pdf":
+        with needs_package("--annotate FILE.pdf", '"digits[form]"'):
+            drawings.make_pdf()  # fails now, not after all is read
+    elif len(drawings.paths) < len(inputs.files):
+        raise typer.BadParameter("--annotate draws several pictures into a folder or a .pdf file")
+    check_drawn("--annotate", drawings.paths, [*source.pictures, *inputs.files], source.recursive)
+    return drawings
+
+
 def option(metavar: str, help: str, *names: str, **more: Any) -> Any:
     """Create an option with a value. more: arguments of `typer.Option`."""
     return typer.Option(*names, metavar=metavar, help=help, **more)
@@ -109,8 +130,6 @@ def _parse_path(text: str) -> Path:
     return Path(text)
 
 
-Pictures = Annotated[list[str], typer.Argument(metavar="PICTURES", hidden=True)]
-Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Include subfolders.")]
 _MODEL = "ONNX file from `digits export`; default: $DIGITS_MODEL, else the bundled model."
 _MODELS = (
     "ONNX file of a detector, a recognizer (numbers) or a classifier (single digits); repeat it to"
@@ -137,15 +156,26 @@ Threshold = Annotated[
     float | None,
     option("P", _THRESHOLD, callback=_check_threshold, show_default="as the model file says"),
 ]
-JsonObject = Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")]
 _MANY = "one per core, from 500 pictures"
-Jobs = Annotated[
-    int | None, option("N", "Number of processes.", min=1, max=256, show_default=_MANY)
-]
 _DATA = "Folder of pictures sorted by digit (7/any.png), CSV of file and digit, or MNIST's folder."
 Data = Annotated[Path | None, path_option("PATH", _DATA, show_default="MNIST")]
+_WATCH = "Read what is in the folder PICTURES and what arrives there, until stopped."
 _OUTPUT = "Append results to this file (.csv or .jsonl); a later run continues it."
-_MAX_ERRORS = "Share of accepted numbers that may be wrong: 0.1%, or a FILE of `eval --calibrate`."
+_MAX_ERRORS = "Accept a number that is wrong with at most this probability, such as 0.1%."
+
+
+def _parse_share(text: str) -> float:
+    from digits.evaluation.acceptance import parse_share
+
+    try:
+        return parse_share(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+MaxErrors = Annotated[
+    float | None, option("P", _MAX_ERRORS, parser=_parse_share, show_default="1%")
+]
 
 
 class OutputOptions(NamedTuple):
@@ -157,26 +187,56 @@ class OutputOptions(NamedTuple):
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False
     output: Annotated[Path | None, path_option("FILE", _OUTPUT, "--output", "-o")] = None
 
-    def choose_format(self) -> Format:
-        """Return the format that the options, or the name of the output file, name; else text.
+    def choose_printed(self) -> Json | Csv | None:
+        """The format of what is printed; None for text. Raises BadParameter for two of them."""
+        if self.as_json and self.as_csv:
+            raise typer.BadParameter("--json and --csv exclude each other")
+        if not (self.as_json or self.as_csv):
+            return None
+        if isinstance(sys.stdout, io.TextIOWrapper):  # for programs, whatever the locale
+            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+        return Json() if self.as_json else Csv()
 
-        Raises BadParameter if they name several, or none in which files are written.
+    def choose_format(self) -> Json | Csv | None:
+        """The format that the name of the output file says; None without one.
+
+        Raises BadParameter for another name.
         """
-        suffix = self.output.suffix.lower() if self.output else ""
-        names = {name for name, known in FORMATS.items() if suffix in known.suffixes}
-        if self.as_json:
-            names.add("json")
-        if self.as_csv:
-            names.add("csv")
-        if len(names) > 1:
-            raise typer.BadParameter("--json, --csv and the name of --output contradict")
-        output_format = FORMATS[names.pop() if names else "text"]
-        if output_format.suffixes:
-            if isinstance(sys.stdout, io.TextIOWrapper):  # for programs, whatever the locale
-                sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-        elif self.output:
-            raise typer.BadParameter("--output writes .csv or .jsonl; or add --csv or --json")
-        return output_format
+        if not self.output:
+            return None
+        if chosen := file_format(self.output):
+            return chosen
+        raise typer.BadParameter("--output writes .csv or .jsonl")
+
+
+_ANNOTATE = "Draw the answers: into a folder, or a .pdf of all; of one picture, a .png or .jpg."
+Annotate = Annotated[Path | None, path_option("PATH", _ANNOTATE)]
+
+
+class SourceOptions(NamedTuple):
+    """Which pictures are read."""
+
+    pictures: Annotated[list[str], typer.Argument(metavar="PICTURES", hidden=True)]
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Include subfolders.")] = (
+        False
+    )
+    watch: Annotated[bool, typer.Option("--watch", help=_WATCH)] = False
+    jobs: Annotated[
+        int | None, option("N", "Number of processes.", min=1, max=256, show_default=_MANY)
+    ] = None
+
+    def resolve(self, annotate: Path | None) -> Inputs:
+        """Find the pictures, or the folder to watch. Raises BadParameter if it can't be watched."""
+        if not self.watch:
+            return resolve(self.pictures, self.recursive)
+        if annotate or self.jobs:
+            raise typer.BadParameter("--watch reads in one process, and draws nothing")
+        if len(self.pictures) > 1 or self.pictures == [STDIN]:
+            raise typer.BadParameter("--watch takes one folder")
+        [folder] = self.pictures
+        if not os.path.isdir(folder):
+            raise DigitsError(f"{folder} is not a folder")
+        return Inputs([], True, ErrorReporter(), folder, self.recursive)
 
 
 class NumberOptions(NamedTuple):
@@ -197,13 +257,13 @@ class NumberOptions(NamedTuple):
     value_range: Annotated[
         str | None, option("A-B", "Least and greatest value of each number.", "--range")
     ] = None
-    max_errors: Annotated[str | None, option("P", _MAX_ERRORS, show_default="1%")] = None
+    max_errors: MaxErrors = None
 
-    def task(self, classifier_options: ClassifierOptions) -> ReadNumbers:
-        """Make the task to read such numbers by such a classifier.
+    def to_mode(self, model_paths: ModelPaths) -> ReadNumbers:
+        """Make the mode that reads such numbers by such networks.
 
         Raises BadParameter for options that are malformed or contradict each other, and DigitsError
-        for a file that can't be read, or is for other constraints or networks.
+        for a file that can't be read.
         """
         from digits.constraints.allowed import AllowedNumbers
         from digits.constraints.constraints import Constraints
@@ -218,12 +278,8 @@ class NumberOptions(NamedTuple):
                 range=self.value_range,
                 digits_only=self.digits_only,
             )
-            task = ReadNumbers(classifier_options=classifier_options, constraints=constraints)
-            if self.max_errors is None:
-                return task
-            from digits.evaluation.acceptance import parse_max_errors
-
-            share = parse_max_errors(self.max_errors, classifier_options.files, constraints)
-            return replace(task, max_errors=share)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
+        return ReadNumbers(
+            model_paths=model_paths, constraints=constraints, max_errors=self.max_errors
+        )

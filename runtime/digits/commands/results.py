@@ -11,11 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from digits.errors import DigitsError, reporting
-from digits.formats import CHECKSUM, FORMATS, Format
+from digits.formats import CHECKSUM, FAILURES, Csv, Json, Stamp
 from digits.system import try_lock
 from digits.terminal import print_stderr
 
-CSV = FORMATS["csv"]
 _MAX_LINE = 8 << 20  # bytes, as of 20,000 symbols; a power cut may leave zeros without end
 
 
@@ -30,10 +29,10 @@ class ResultsFile:
 
     path: a file with these columns, or a new one.
     key_columns: how many columns, from the first, identify a picture.
-    redo_reasons: each a cell in the lines of pictures that are to be read again.
     checksum: of the form, if the pictures are its sheets.
-    done_hashes: hashes of the key columns of the others, which take a third of the memory; among
-        10^6 pictures, two collide once in 10^7 devices.
+    done_hashes, failed_hashes: hashes of the key columns, which take a third of the memory; among
+        10^6 pictures, two collide once in 10^7 devices. The latter are of pictures without an
+        answer.
 
     Raises DigitsError if it isn't a file, can't be opened, has other columns or sheets of another
     form, or is locked by another process.
@@ -43,20 +42,23 @@ class ResultsFile:
         self,
         path: Path,
         columns: Sequence[str],
-        output_format: Format = CSV,
+        output_format: Csv | Json | None = None,
         key_columns: int = 1,
-        redo_reasons: Sequence[str] = (),
         checksum: str = "",
     ) -> None:
         self.path, self._columns = path, list(columns)
-        self._key_columns, self._redo_reasons, self._checksum = key_columns, redo_reasons, checksum
-        self._format = output_format
-        header = output_format.header(columns)
+        self._key_columns, self._checksum = key_columns, checksum
+        self._format = output_format or Csv()
+        header = self._format.header(columns)
         self._header = f"{header}\n".encode() if header else b""
-        self.done_hashes = set[int]()
+        self.done_hashes, self.failed_hashes = set[int](), set[int]()
         self._state: tuple[int, ...]  # of the file as this has left it
         with reporting(f"write {path}", WriteFailed):
             self._open()
+
+    def key(self, file: str, stamp: Stamp) -> int:
+        """The hash of the cells that identify a picture, if these are its name and its stamp."""
+        return hash((self._format.name(file), *map(str, stamp)))
 
     def append(self, lines: str) -> int:
         """Write the lines of a picture, the last without its end. Returns the size before.
@@ -149,13 +151,18 @@ class ResultsFile:
                         f"{self.path} has sheets of another form, or of this one before it was"
                         " changed: name another file"
                     )
-                if not any(reason in cells for reason in self._redo_reasons):
-                    self.done_hashes.add(hash(tuple(map(str, cells[: self._key_columns]))))
+                hashes = self.failed_hashes if self._has_failed(cells) else self.done_hashes
+                hashes.add(hash(tuple(map(str, cells[: self._key_columns]))))
         if end < os.fstat(self._file.fileno()).st_size:
             self._file.truncate(end)
             print_stderr(f"warning: {self.path} had an incomplete end, which was cut off")
         if is_damaged:
             print_stderr(f"warning: {self.path} has damaged lines, whose pictures are read again")
+
+    def _has_failed(self, cells: Sequence[object]) -> bool:
+        """Whether a picture has no answer; a number or a field without one is no failure."""
+        row = dict(zip(self._columns, cells, strict=True))
+        return (row.get("status"), row.get("reason")) in FAILURES
 
     def _is_first(self, line: bytes, cells: Sequence[object]) -> bool:
         """Whether such results begin with this line, or with what is complete of it."""

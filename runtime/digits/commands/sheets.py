@@ -1,24 +1,19 @@
 """Run `digits read --form`: read each sheet, then check the table as a whole."""
 
-import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
 import typer
 
 from digits.commands import runner
-from digits.commands.drawings import Drawings
+from digits.commands.drawings import DrawingWriter
 from digits.commands.inputs import Inputs
+from digits.commands.modes import ModelPaths, ReadForm
 from digits.commands.options import NumberOptions, OutputOptions, needs_package
-from digits.commands.tasks import ClassifierOptions, ReadForm
 from digits.terminal import print_stderr
 
 
-def form_task(
-    path: Path, number_options: NumberOptions, classifier_options: ClassifierOptions
-) -> ReadForm:
-    """Make the task of reading sheets of the form in a file.
+def form_mode(path: Path, number_options: NumberOptions, model_paths: ModelPaths) -> ReadForm:
+    """Make the mode that reads sheets of the form in a file.
 
     Raises BadParameter for options of numbers that a form excludes, and DigitsError.
     """
@@ -29,31 +24,35 @@ def form_task(
 
         form = load_form(path)
         prepare(form)  # loads OpenCV, before all else
-    max_errors = number_options.task(classifier_options).max_errors
-    task = ReadForm(classifier_options=classifier_options, form=form, max_errors=max_errors)
-    return replace(task, checksum=form.checksum)
+    return ReadForm(
+        model_paths=model_paths,
+        form=form,
+        max_errors=number_options.max_errors,
+        checksum=form.checksum,
+    )
 
 
 def read_sheets(
-    task: ReadForm,
+    mode: ReadForm,
     inputs: Inputs,
     output: OutputOptions,
     jobs: int | None,
-    drawings: Drawings | None,
-) -> NoReturn:
-    """Read sheets by `runner.run`, check their table, and exit.
+    drawings: DrawingWriter | None,
+) -> None:
+    """Read sheets by `runner.run`, and check their table.
 
     In a CSV, duplicate sheets are marked, and sheets that weren't found before are read again.
     Warnings name what is duplicate or missing. Raises DigitsError.
     """
     from digits.forms import check_table  # needs a package
 
-    results, exit_code = output.output, None
+    results, failure = output.output, None
     try:
-        runner.run(task, inputs, output.choose_format(), jobs, results, drawings)
+        runner.run(mode, inputs, output, jobs, drawings)
     except SystemExit as error:  # some picture failed
-        exit_code = error.code
+        failure = error
     if results and results.suffix.lower() == ".csv" and results.stat().st_size:
-        for problem in check_table(results, task.form):
+        for problem in check_table(results, mode.form):
             print_stderr(f"warning: {problem}")
-    sys.exit(exit_code)
+    if failure:
+        raise failure

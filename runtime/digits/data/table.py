@@ -19,16 +19,11 @@ Box = tuple[int, int, int, int]  # left, top, right and bottom
 Label = tuple[Box | None, str, str]
 
 
-def has_pages(path: Path) -> bool:
-    """Whether it is a table with the columns `file` and `text`, and no `digit`.
+def has_column(path: Path, column: str) -> bool:
+    """Whether it is a table with `file` and another column.
 
     Raises DataError if it is a file that isn't text or can't be read.
     """
-    return has_column(path, "text") and not has_column(path, "digit")
-
-
-def has_column(path: Path, column: str) -> bool:
-    """Whether it is a table with `file` and another column; raises as `has_pages` does."""
     if not path.is_file():
         return False
     return {"file", column} <= {*tables.header(path, "file", column)}

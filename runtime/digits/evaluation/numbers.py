@@ -20,11 +20,11 @@ _CURVE = (0.05, 0.02, 0.01, 0.005, 0.001)  # max_errors
 
 
 class SilentError(NamedTuple):
-    """A number that is accepted, but wrong. written: empty if nothing is written there."""
+    """A number that is accepted, but wrong. label: empty if nothing is written there."""
 
     confidence: float
     name: str
-    written: str
+    label: str
     read: str
 
 
@@ -33,19 +33,21 @@ class NumberEvaluation:
     """Running totals, which grow by 9 bytes with each number that is read.
 
     written: how many numbers are written.
-    invented: how many numbers were read where none is written.
-    probabilities, right: of each number that was read, its probability and whether it is right.
+    substitutions: how many of these were read as another one.
+    insertions: how many numbers were read where none is written.
+    confidences, right: of each number that was read, its confidence and whether it is right.
     worst: the surest silent errors.
 
     >>> evaluation = NumberEvaluation()
     >>> evaluation.add("7.png", ["7"], [Number("1", 0.99, "accepted", "", "7", "1", ())])
     >>> evaluation.worst
-    [SilentError(confidence=0.99, name='7.png', written='7', read='1')]
+    [SilentError(confidence=0.99, name='7.png', label='7', read='1')]
     """
 
     written: int = 0
-    invented: int = 0
-    probabilities: "array[float]" = field(default_factory=lambda: array("d"))
+    substitutions: int = 0
+    insertions: int = 0
+    confidences: "array[float]" = field(default_factory=lambda: array("d"))
     right: "array[int]" = field(default_factory=lambda: array("b"))
     worst: list[SilentError] = field(default_factory=list)
 
@@ -63,8 +65,9 @@ class NumberEvaluation:
             label = "" if partner == UNMATCHED else written[partner]
             if number.reason == "constraints":
                 continue
-            self.invented += not label
-            self.probabilities.append(number.confidence)
+            self.insertions += not label
+            self.substitutions += bool(label) and number.text != label
+            self.confidences.append(number.confidence)
             self.right.append(number.text == label)
             if number.status == "accepted" and number.text != label:
                 error = SilentError(number.confidence, name, label, number.text)
@@ -72,9 +75,9 @@ class NumberEvaluation:
 
     def accepting(self, max_errors: float) -> dict[str, Any]:
         """Count which numbers would be accepted, and which of these are wrong; with the shares."""
-        accepted = np.array(self.right)[np.array(self.probabilities) >= 1 - max_errors]
+        accepted = np.array(self.right)[np.array(self.confidences) >= 1 - max_errors]
         n, errors = len(accepted), int((accepted == 0).sum())
-        shares = {"coverage": ratio(n, self.written + self.invented), "risk": ratio(errors, n)}
+        shares = {"coverage": ratio(n, self.written + self.insertions), "risk": ratio(errors, n)}
         counts = {"max_errors": max_errors, "accepted": n, "silent_errors": errors}
         return counts | shares | {"risk_interval": wilson_interval(shares["risk"], n)}
 
@@ -85,10 +88,12 @@ class NumberEvaluation:
         return {
             "numbers": self.written,
             "exact": exact,
-            "invented": self.invented,
+            "deletions": self.written - exact - self.substitutions,
+            "substitutions": self.substitutions,
+            "insertions": self.insertions,
             "accuracy": accuracy,
             "interval": wilson_interval(accuracy, self.written),
-            "calibration_error": Calibration(self.probabilities, self.right).error,
+            "calibration_error": Calibration(self.confidences, self.right).error,
             **self.accepting(max_errors),
             "curve": [*map(self.accepting, sorted({max_errors, *_CURVE}, reverse=True))],
             "worst": [error._asdict() for error in self.worst],

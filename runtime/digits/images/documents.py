@@ -19,11 +19,14 @@ MEMORY_LIMIT = 1 << 30  # bytes for one page
 TIMEOUT = 60.0  # seconds for one page
 
 
-def split_pages(files: Sequence[str]) -> list[str]:
-    """Name each page of a document: `scan.pdf#1` and so on; see `page_names`."""
+def split_pages(files: Sequence[str], in_worker: bool = False) -> list[str]:
+    """Name each page of a document: `scan.pdf#1` and so on; see `page_names`.
+
+    in_worker: whether another process opens documents that are no PDF, too.
+    """
     documents = [file for file in files if file.lower().endswith(DOCUMENT_SUFFIXES)]
     counts: Iterator[int] = map(_count_pages, documents)
-    if any(map(is_pdf, documents)):
+    if documents and in_worker or any(map(is_pdf, documents)):
         chunks = [[file] for file in documents]
         counts = parallel_map(_start_counting, chunks, 1, lambda _: 0, MEMORY_LIMIT, TIMEOUT)
     tracked = track(counts, len(documents), "counting pages", has_output=False)

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -21,7 +22,7 @@ from digits.review.items import LABEL_TEXT, ReviewItem
 from digits.tables import csv_row, normalize_signs
 from digits.web.application import Application
 from digits.web.pages import Page
-from digits.web.requests import Refused, error_response
+from digits.web.requests import error_response
 from digits.web.settings import Settings
 
 if TYPE_CHECKING:  # else each review would load OpenCV
@@ -55,7 +56,7 @@ class Review(Application):
         # By the item's index: its label, and the size that the file had before it.
         self._stored = dict[str, tuple[str, int]]()
         self._lock = asyncio.Lock()  # one at a time: a picture may take much memory
-        command = "eval --numbers" if has_numbers else "train --start runs/lenet5 --data"
+        command = "eval numbers" if has_numbers else "train --start runs/lenet5 --data"
         following = f"digits {command} {shlex.quote(str(labels.path))}" if labels else ""
         self._state = {
             "total": len(items),
@@ -113,17 +114,17 @@ class Review(Application):
         return JSONResponse({})
 
     def _item(self, request: Request) -> ReviewItem:
-        """The item that a request names. Raises Refused (404) if there is none."""
+        """The item that a request names. Raises HTTPException (404) if there is none."""
         item = self._items.get(request.path_params["index"])
         if item is None:
-            raise Refused(404, "there is no such item")
+            raise HTTPException(404, "there is no such item")
         return item
 
     def _correction(self, request: Request) -> "FieldCorrection":
-        """The field of the item. Raises Refused (404) if it is none of a form's."""
+        """The field of the item. Raises HTTPException (404) if it is none of a form's."""
         if correction := self._item(request).correction:
             return correction
-        raise Refused(404, "it is no field of a form")
+        raise HTTPException(404, "it is no field of a form")
 
     def _view(self, item: ReviewItem) -> dict[str, object]:
         """What the page shows of an item. Raises PictureError."""
@@ -145,11 +146,11 @@ class Review(Application):
         return view | {"has_form": bool(item.correction), "file": name, "picture": picture}
 
     def _store(self, index: str, item: ReviewItem, label: str) -> None:
-        """Store a label. Raises Refused and DigitsError."""
+        """Store a label. Raises HTTPException and DigitsError."""
         text = _text(label)
         is_valid = LABEL_TEXT.fullmatch(text) if self._has_numbers else label in LABELS
         if not (label and is_valid):
-            raise Refused(422, "a label is none, 0 to 9, or a number of up to 64 symbols")
+            raise HTTPException(422, "a label is none, 0 to 9, or a number of up to 64 symbols")
         if index not in self._stored:
             size = 0
             if item.correction:
@@ -159,12 +160,12 @@ class Review(Application):
                 size = self._labels.append(csv_row([*cells, text if self._has_numbers else label]))
             self._stored[index] = label, size
         elif self._stored[index][0] != label:  # else this is done, and its answer was lost
-            raise Refused(409, _OTHER_WINDOW)
+            raise HTTPException(409, _OTHER_WINDOW)
 
     def _undo(self, index: str) -> None:
-        """Take back the last label. Raises Refused (409) for another, and DigitsError."""
+        """Take back the last label. Raises HTTPException (409) for another, and DigitsError."""
         if index != next(reversed(self._stored)):
-            raise Refused(409, _OTHER_WINDOW)
+            raise HTTPException(409, _OTHER_WINDOW)
         if correction := self._items[index].correction:
             correction.undo()
         elif self._labels:

@@ -9,8 +9,8 @@ import typer
 from digits import tables
 from digits.classifier import Classifier
 from digits.commands import options
+from digits.commands.modes import ModelPaths
 from digits.commands.results import ResultsFile
-from digits.commands.tasks import ClassifierOptions
 from digits.review.api import Review
 from digits.review.items import field_items, has_numbers, load, read_rows
 from digits.web import server
@@ -36,9 +36,9 @@ def review(
 ) -> None:
     """Show what is worth a look, the least sure first, and store what you say it is.
 
-    SOURCE is a folder of pictures of single digits, or a CSV of `digits predict` or `read`, or
-    the review.csv of `digits watch --keep`. Run again, it goes on where it stopped. `digits train
-    --data` reads the labels. A CSV of `digits read --form` is corrected itself.
+    SOURCE is a folder of pictures of single digits, or a CSV of `digits predict` or `read`. Run
+    again, it goes on where it stopped. `digits train --data` reads the labels. A CSV of
+    `digits read --form` is corrected itself.
     """
     settings = private_settings(port)
     if not source.is_dir() and "form" in tables.header(source, "file", "form"):
@@ -58,6 +58,6 @@ def review(
     columns = ("file", "box", "text") if is_numbers else ("file", "digit")
     rows = read_rows(source)
     with closing(ResultsFile(path, columns, key_columns=len(columns) - 1)) as labels:
-        classifier = ClassifierOptions(model).open(reads_numbers=False)
+        classifier = ModelPaths(model).open(reads_numbers=False)
         items, done = load(source, rows, classifier, labels)
         server.run(Review(items, done, labels, is_numbers, classifier, settings))

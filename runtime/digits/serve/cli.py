@@ -20,7 +20,7 @@ def app(arguments: Sequence[str], prog_name: str) -> None:
 
 
 @_app.command(context_settings=_CONTEXT)
-@options.grouped
+@options.expand_option_classes
 def serve(
     settings: Settings,
     model: options.Model = None,

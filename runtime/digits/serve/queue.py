@@ -1,12 +1,12 @@
 """A queue of pictures for the processes that read them."""
 
 import asyncio
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable
+
+from starlette.exceptions import HTTPException
 
 from digits.processes import Pool, StartFailed, WorkerDied
 from digits.serve.worker import PictureResponse, PictureWorker, TooMuchMemory, Upload
-from digits.web.requests import Refused
 from digits.web.settings import Limits
 
 _PAUSE_SECONDS = 0.5  # before a client learns that the queue is full
@@ -24,27 +24,27 @@ class PictureQueue:
     def __init__(
         self, start_worker: Callable[[], PictureWorker], workers: int, limits: Limits
     ) -> None:
-        self._workers, self._limits = workers, limits
+        self._limits = limits
         self._pool = Pool(start_worker, workers)
-        self.unanswered = 0  # pictures, including those being read
+        self.pending = 0  # unanswered pictures, including those being read
 
     async def answer(self, upload: Upload) -> PictureResponse:
         """Answer a picture; if the task is cancelled while it waits, it isn't read.
 
-        Raises ModelError, and Refused (429) if the queue is full.
+        Raises ModelError, and HTTPException (429) if the queue is full.
         """
         max_bytes = self._limits.max_picture_bytes
         if len(upload.content) > max_bytes:
             return PictureResponse(413, f"a picture may have at most {max_bytes:,} bytes")
         await self.wait_for_room()
-        self.unanswered += 1
+        self.pending += 1
         try:
             submitted = self._pool.submit(upload, self._limits.picture_timeout)
             return await asyncio.wrap_future(submitted)
         except TooMuchMemory:
             return PictureResponse(503, "the picture takes too much memory")
         except TimeoutError:
-            cause = "picture or the pattern" if "pattern=" in upload.query else "picture"
+            cause = "picture or the pattern" if "pattern" in upload.options else "picture"
             return PictureResponse(503, f"the {cause} takes too much time")
         except StartFailed as error:
             return PictureResponse(503, str(error))
@@ -53,40 +53,18 @@ class PictureQueue:
                 raise
             return PictureResponse(503, "the process that read the picture was killed")
         finally:
-            self.unanswered -= 1
-
-    async def answer_all(self, uploads: Iterable[Upload]) -> list[PictureResponse]:
-        """Answer the pictures of a form, a few at a time, so that they don't fill the queue.
-
-        uploads: yields a picture when there is room for it. Raises ModelError.
-        """
-        answers: dict[int, PictureResponse] = {}
-        indexed_uploads = enumerate(uploads)
-
-        async def answer_in_turn() -> None:
-            for index, upload in indexed_uploads:
-                while index not in answers:
-                    with suppress(Refused):  # the queue was full for the whole pause
-                        answers[index] = await self.answer(upload)
-
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for _ in range(self._workers + 1):
-                    tasks.create_task(answer_in_turn())
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from errors
-        return [answers[index] for index in sorted(answers)]
+            self.pending -= 1
 
     async def wait_for_room(self) -> None:
-        """Raise Refused (429) if the queue is full, and still is after a pause.
+        """Raise HTTPException (429) if the queue is full, and still is after a pause.
 
         Clients that retry at once would otherwise use the time needed for reading pictures.
         """
         if self._is_full:
             await asyncio.sleep(_PAUSE_SECONDS)
         if self._is_full:
-            raise Refused(429, "too many pictures are waiting", {"retry-after": "1"})
+            raise HTTPException(429, "too many pictures are waiting", {"retry-after": "1"})
 
     @property
     def _is_full(self) -> bool:
-        return self.unanswered >= self._limits.max_queued_pictures
+        return self.pending >= self._limits.max_queued_pictures

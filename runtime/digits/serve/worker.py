@@ -1,29 +1,17 @@
 """The server's processes: they answer as `digits predict --json` and `digits read --json`."""
 
-from collections.abc import Callable, Iterable
-from functools import lru_cache, partial
-from typing import Any, Literal, NamedTuple
-from urllib.parse import parse_qsl
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 from digits.classifier import Classifier
 from digits.constraints.constraints import Constraints
 from digits.errors import DigitsError, ModelError, PictureError, TooManyPixels
-from digits.evaluation.acceptance import parse_share
 from digits.images import picture
 from digits.processes import Worker
-from digits.text import escape_name, to_json
+from digits.serve.query import Command, Options
+from digits.text import to_json
 from digits.web.settings import Limits
-
-FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
-PARSERS: dict[str, Any] = {  # what makes a value of a parameter's text
-    "length": str,
-    "pattern": str,
-    "check": str,
-    "range": str,
-    "list": lambda numbers: numbers.replace(",", " ").split(),
-    "digits_only": lambda flag: FLAGS.get(flag.lower()),
-    "max_errors": parse_share,
-}
 
 _NO_MEMORY = ("allocate memory", "bad_alloc", "bad allocation")  # in onnxruntime's messages
 
@@ -37,15 +25,13 @@ class Upload(NamedTuple):
 
     command: whose answer it gets.
     name: the file's.
-    with_frame: whether a prediction includes the 28x28 pixels.
-    query: the request's query string, for `parse_query`.
+    options: those of the command, as `parse_query` returns them.
     """
 
-    command: Literal["predict", "read"]
+    command: Command
     name: str
     content: bytes
-    with_frame: bool
-    query: str = ""
+    options: Options
 
 
 class PictureResponse(NamedTuple):
@@ -53,28 +39,13 @@ class PictureResponse(NamedTuple):
 
     status: of HTTP.
     text: JSON, or a message if the status isn't 200.
-    confidences: of the symbols that were read.
-    unsure: how many of these symbols are answered with `?`.
     """
 
     status: int
     text: str
-    confidences: tuple[float, ...] = ()
-    unsure: int = 0
 
 
 PictureWorker = Worker[Upload, PictureResponse]
-
-
-def to_array(names: Iterable[str], answers: Iterable[PictureResponse]) -> str:
-    """A JSON array of the answers to several files, in which errors are objects, too."""
-    items = (
-        answer.text
-        if answer.status == 200
-        else to_json({"file": escape_name(name), "error": answer.text})
-        for name, answer in zip(names, answers, strict=True)
-    )
-    return f"[{', '.join(items)}]"
 
 
 def start_worker(classifier: Classifier, limits: Limits) -> PictureWorker:
@@ -115,31 +86,17 @@ def answer(classifier: Classifier, max_pixels: int, upload: Upload) -> PictureRe
 def _predict(classifier: Classifier, max_pixels: int, upload: Upload) -> PictureResponse:
     """Read the one digit in a picture. Raises PictureError and ModelError."""
     prediction = classifier.predict(picture.load(upload.content, max_pixels=max_pixels))
-    text = to_json(prediction.to_dict(upload.name, upload.with_frame))
-    return PictureResponse(200, text, (prediction.confidence,), int(prediction.digit is None))
+    return PictureResponse(200, to_json(prediction.to_dict(upload.name, **upload.options)))
 
 
 def _read(classifier: Classifier, max_pixels: int, upload: Upload) -> PictureResponse:
     """Read all numbers of a picture. Raises PictureError and ModelError."""
+    options = dict(upload.options)
+    max_errors = options.pop("max_errors", None)
     try:
-        constraints, max_errors = parse_query(upload.query)
+        constraints = Constraints(**options)
     except ValueError as error:
-        return PictureResponse(422, f"constraints: {error}")
+        return PictureResponse(422, str(error))
     page = picture.load(upload.content, picture.PAGE_MAX_SIDE, max_pixels)
     reading = classifier.read(page, constraints, max_errors)
-    confidences = tuple(symbol.confidence for symbol in reading.symbols)
-    doubtful = [number for number in reading.numbers if number.status != "accepted"]
-    unsure = sum(len(number.symbols) for number in doubtful)
-    text = to_json(reading.to_dict(upload.name))
-    return PictureResponse(200, text, confidences, unsure)
-
-
-@lru_cache(8)  # the pictures of a visitor's camera all come with the same query
-def parse_query(query: str) -> tuple[Constraints, float | None]:
-    """The constraints and `max_errors` for `Classifier.read`. Raises ValueError."""
-    pairs = parse_qsl(query)
-    parameters = {name: PARSERS[name](text) for name, text in pairs if name in PARSERS}
-    if parameters.get("digits_only", False) is None:
-        raise ValueError("digits_only must be true or false")
-    values, max_errors = parameters.pop("list", None), parameters.pop("max_errors", None)
-    return Constraints(allowed=values, **parameters), max_errors
+    return PictureResponse(200, to_json(reading.to_dict(upload.name)))

@@ -1,4 +1,4 @@
-"""A request's body, the files in it, and how a request is refused.
+"""A request's body, the picture in it, and how a request is refused.
 
 Bodies are read within limits: nothing goes to disk, and slow clients have their time.
 """
@@ -6,7 +6,7 @@ Bodies are read within limits: nothing goes to disk, and slow clients have their
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -24,15 +24,11 @@ from digits.web.settings import Limits
 _DRAIN_FACTOR = 8
 _CLOSE = {"connection": "close"}
 
-_MAX_PARTS = 108  # of a form: files, and a few other fields
+_MAX_PARTS = 8  # of a form: a picture, and a few other fields
 _MAX_PART_HEAD = 8192  # bytes of a part's headers
 _BOUNDARY = re.compile(r';\s*boundary=(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE | re.ASCII)
 _DISPOSITION = re.compile(rb"content-disposition:[ \t]*form-data[ \t]*(;.*)", re.IGNORECASE)
 _PARAMETER = re.compile(rb';[ \t]*([\w-]+)=(?:"((?:\\"|[^"])*)"|([^\s;"]*))')
-
-
-class Refused(HTTPException):
-    """Refuses a request by a status, with a sentence, and with headers if need be."""
 
 
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -46,9 +42,9 @@ async def _refuse(_: Request, error: Exception) -> Response:
     return error_response(error.status_code, error.detail, error.headers)
 
 
-async def _answer_model_error(request: Request, error: Exception) -> Response:
+async def _answer_model_error(_: Request, error: Exception) -> Response:
     """Log the message, which names a file: the client needn't know where it is."""
-    print_stderr(f"error: {error} (request {request.scope['digits.id']})")
+    print_stderr(f"error: {error}")
     return error_response(500, "the model failed; see the server's log")
 
 
@@ -75,8 +71,8 @@ class BodyReader:
     async def read(self, request: Request, max_bytes: int) -> AsyncIterator[bytes]:
         """The body, which counts as in memory as long as the context lasts.
 
-        Raises Refused: 400 when the client goes away, 408 when it takes too long, 413 when the
-        body is longer than max_bytes, 415 when it is compressed, 429 when no memory is left.
+        Raises HTTPException: 400 when the client goes away, 408 when it takes too long, 413 when
+        the body is longer than max_bytes, 415 when it is compressed, 429 when no memory is left.
         """
         body = bytearray()
         try:
@@ -86,30 +82,30 @@ class BodyReader:
                         body += chunk
                         self._count(len(chunk))
             except TimeoutError as error:
-                raise Refused(408, "the request didn't arrive in time", _CLOSE) from error
+                raise HTTPException(408, "the request didn't arrive in time", _CLOSE) from error
             except ClientDisconnect as error:
-                raise Refused(400, "the client went away") from error
+                raise HTTPException(400, "the client went away") from error
             yield bytes(body)
         finally:
             self._bytes_in_memory -= len(body)
 
     def _count(self, size: int) -> None:
-        """Add bytes to those in memory. Raises Refused (429) if they are too many."""
+        """Add bytes to those in memory. Raises HTTPException (429) if they are too many."""
         self._bytes_in_memory += size
         if self._bytes_in_memory > self._limits.max_total_bytes:
             headers = _CLOSE | {"retry-after": "1"}
-            raise Refused(429, "too many requests at the same time", headers)
+            raise HTTPException(429, "too many requests at the same time", headers)
 
 
 async def _chunks(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
     """Yield the body in pieces.
 
-    Raises Refused if it is compressed, and if it is too large, after it has received as much as
-    `_DRAIN_FACTOR` says.
+    Raises HTTPException if it is compressed, and if it is too large, after it has received as
+    much as `_DRAIN_FACTOR` says.
     """
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         headers = _CLOSE | {"accept-encoding": "identity"}
-        raise Refused(415, "compressed requests are not read", headers)
+        raise HTTPException(415, "compressed requests are not read", headers)
     received = 0
     async for chunk in request.stream():
         received += len(chunk)
@@ -118,7 +114,7 @@ async def _chunks(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
         elif received > _DRAIN_FACTOR * max_bytes:
             break
     if received > max_bytes:
-        raise Refused(413, f"at most {max_bytes:,} bytes are read", _CLOSE)
+        raise HTTPException(413, f"at most {max_bytes:,} bytes are read", _CLOSE)
 
 
 class SentFile(NamedTuple):
@@ -128,70 +124,50 @@ class SentFile(NamedTuple):
     """
 
     name: str
-    content: memoryview
+    content: bytes
 
 
-def is_multipart(content_type: str) -> bool:
-    """Whether a body of this type is a form, which may have several files."""
-    return content_type.partition(";")[0].strip().lower() == "multipart/form-data"
-
-
-def read_files(content_type: str, body: bytes) -> list[SentFile]:
-    """Return the files in a form, at least one. A body that is no form is itself the only file.
+def read_file(content_type: str, body: bytes) -> SentFile:
+    """Return the only file of a form. A body that is no form is itself the file.
 
     A form is multipart/form-data, RFC 7578. It is parsed on the event loop, so in time
     proportional to the body, which may be full of what is nearly a boundary. Names are UTF-8: no
     codec is looked up by a name that a client sends.
 
-    Raises Refused: 400 for a broken form, 413 for one of too many parts, 422 for one without files.
+    Raises HTTPException: 400 for a broken form, 422 for one without a file or with several.
     """
-    if not is_multipart(content_type):
-        return [SentFile("", memoryview(body))]
+    if not content_type.lower().startswith("multipart/form-data"):
+        return SentFile("", body)
     boundary = _BOUNDARY.search(content_type)
     if not boundary:
         raise _broken("it has no boundary")
-    parts = _parts(body, (boundary[1] or boundary[2]).encode("latin-1"))
-    named = ((_file_name(head), content) for head, content in parts)
-    files = [SentFile(name, content) for name, content in named if name is not None]
-    if not files:
-        raise Refused(422, "the form has no file")
-    return files
-
-
-def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield the headers and the content of each part of a form."""
-    delimiter = b"\r\n--" + boundary
-    start = 0 if body.startswith(delimiter[2:]) else body.find(delimiter) + 2
-    if start == 1:
-        raise _broken("its boundary is missing")
-    for _ in range(_MAX_PARTS + 1):
-        start += len(delimiter) - 2
-        if body.startswith(b"--", start):
-            return
-        line = body.find(b"\r\n", start, start + _MAX_PART_HEAD)
-        if line < 0 or body[start:line].strip(b" \t"):
-            raise _broken("it ends too early, or its boundary is within a part")
-        head = body.find(b"\r\n\r\n", line, line + _MAX_PART_HEAD)
-        end = body.find(delimiter, head + 2)
-        if head < 0 or end < 0:
-            raise _broken("it ends too early, or a part's headers are too large")
-        yield body[line:head], memoryview(body)[head + 4 : end]
-        start = end + 2
-    raise Refused(413, f"a form may have at most {_MAX_PARTS} parts")
+    delimiter = b"\r\n--" + (boundary[1] or boundary[2]).encode("latin-1")
+    _, *parts = (b"\r\n" + body).split(delimiter, _MAX_PARTS + 1)
+    if not parts or not parts.pop().startswith(b"--"):
+        raise _broken(f"it has no end, or over {_MAX_PARTS} parts")
+    files = []
+    for part in parts:
+        head, separator, content = part.partition(b"\r\n\r\n")
+        if not separator or len(head) > _MAX_PART_HEAD:
+            raise _broken("a part has no end of its headers, or too many")
+        name = _file_name(head)
+        if name is not None:
+            files.append(SentFile(name, content))
+    if len(files) != 1:
+        raise HTTPException(422, f"the form must have one file, not {len(files)}")
+    return files[0]
 
 
 def _file_name(head: bytes) -> str | None:
     """The name of a part's file, or None for a part that is no file."""
     for line in head.split(b"\r\n"):
         if disposition := _DISPOSITION.fullmatch(line):
-            parameters = {
-                name.lower(): (quoted.replace(b'\\"', b'"') or plain).decode("utf-8", "replace")
-                for name, quoted, plain in _PARAMETER.findall(disposition[1])
-            }
-            if b"name" in parameters:
-                return parameters.get(b"filename")
-    raise _broken("a part has no name")
+            for name, quoted, plain in _PARAMETER.findall(disposition[1]):
+                if name.lower() == b"filename":
+                    text: bytes = quoted.replace(b'\\"', b'"') or plain
+                    return text.decode("utf-8", "replace")
+    return None
 
 
-def _broken(reason: str) -> Refused:
-    return Refused(400, f"the form is broken: {reason}")
+def _broken(reason: str) -> HTTPException:
+    return HTTPException(400, f"the form is broken: {reason}")

@@ -8,7 +8,6 @@ import signal
 import socket
 import warnings
 from contextlib import suppress
-from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -48,18 +47,9 @@ def run(app: Application) -> None:
 
 
 def bind(settings: Settings) -> socket.socket:
-    """Open the socket that accepts connections; a Unix socket replaces that of a killed server.
-
-    Raises DigitsError if that is impossible.
-    """
-    host, port, uds = settings.host, settings.port, settings.uds
-    if uds and not hasattr(socket, "AF_UNIX"):
-        raise DigitsError("--uds: this system has no Unix sockets")
+    """Open the socket that accepts connections. Raises DigitsError if that is impossible."""
+    host, port = settings.host, settings.port
     try:
-        if uds:
-            if uds.is_socket() and not _is_served(uds):
-                uds.unlink()
-            return socket.create_server(str(uds), family=socket.AF_UNIX)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family)
         # Connections inherit it. asyncio would set it only on sockets that it has made itself, and
@@ -68,36 +58,25 @@ def bind(settings: Settings) -> socket.socket:
         return listener
     except (OSError, TypeError) as error:  # TypeError: what can't be a host's name
         reason = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
-        raise DigitsError(f"can't listen on {uds or f'{host}, port {port}'}: {reason}") from error
-
-
-def _is_served(path: Path) -> bool:
-    """Whether a process listens on a Unix socket."""
-    with socket.socket(socket.AF_UNIX) as client:
-        return client.connect_ex(str(path)) == 0
+        raise DigitsError(f"can't listen on {host}, port {port}: {reason}") from error
 
 
 def announce(listener: socket.socket, settings: Settings) -> None:
     """Tell on stderr where the server is, and who may use it."""
-    if settings.uds:
-        print_stderr(f"serving unix:{settings.uds} until Ctrl-C")
-    else:
-        address, port = listener.getsockname()[:2]
-        fragment = f"#token={settings.token}" if settings.prints_token else ""
-        print_stderr(f"serving {_url(address, port)}{fragment} until Ctrl-C")
-        if not ipaddress.ip_address(address).is_loopback:
-            if reachable := reachable_address(address):
-                print_stderr(f"from other devices: {_url(reachable, port)}")
-            print_stderr(
-                "warning: no TLS; requests can be read on the way, unless a proxy such as Caddy"
-                " encrypts them"
-            )
-            if settings.token is None:
-                print_stderr("warning: no token; anyone who can reach it can use it (--token)")
-    if settings.token is not None and not settings.prints_token:
+    address, port = listener.getsockname()[:2]
+    fragment = f"#token={settings.token}" if settings.prints_token else ""
+    print_stderr(f"serving {_url(address, port)}{fragment} until Ctrl-C")
+    if not ipaddress.ip_address(address).is_loopback:
+        if reachable := reachable_address(address):
+            print_stderr(f"from other devices: {_url(reachable, port)}")
         print_stderr(
-            "the API requires the token; the page asks for it, or takes it from /#token=TOKEN"
+            "warning: no TLS; requests can be read on the way, unless a proxy such as Caddy"
+            " encrypts them"
         )
+        if settings.token is None:
+            print_stderr("warning: no token; anyone who can reach it can use it (--token)")
+    if settings.token is not None and not settings.prints_token:
+        print_stderr("the API requires the token; the page takes it from /#token=TOKEN")
 
 
 def _url(address: str, port: int) -> str:

@@ -3,7 +3,6 @@
 import re
 import secrets
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -71,16 +70,6 @@ class Settings:
         ),
     ] = "127.0.0.1"
     port: Port = 8000
-    uds: Annotated[
-        Path | None,
-        _option(
-            "FILE",
-            "Unix socket to listen on, instead of a port.",
-            ".+",
-            "a path must not be empty",
-            Path,
-        ),
-    ] = None
     token: Annotated[
         str | None,
         _option(
@@ -101,20 +90,6 @@ class Settings:
             "it must be host names, separated by commas",
         ),
     ] = ""
-    allowed_origins: Annotated[
-        str,
-        _option(
-            "ORIGINS",
-            "Origins (https://app.example.org) whose pages may use the API in a browser (CORS),"
-            " separated by commas; * allows any.",
-            _comma_separated(r"(\*|https?://[^/*\s,]+)?"),
-            "it must be origins such as https://app.example.org, separated by commas",
-        ),
-    ] = ""
-    access_log: Annotated[
-        bool, typer.Option("--access-log", help="Log each request to stderr as a line of JSON.")
-    ] = False
-
     prints_token: bool = field(default=False, init=False)  # as a part of the address
     limits: Limits = field(default_factory=Limits, init=False)
 
@@ -122,11 +97,6 @@ class Settings:
     def hosts(self) -> list[str]:
         """The names in `allowed_hosts`."""
         return _names(self.allowed_hosts)
-
-    @property
-    def origins(self) -> list[str]:
-        """The origins in `allowed_origins`."""
-        return _names(self.allowed_origins)
 
 
 def private_settings(port: int) -> Settings:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,8 +11,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from digits.commands import inputs, tasks
+from digits.commands import inputs, modes
 from digits.commands.results import ResultsFile
 from digits.errors import PictureError
 from digits.formats import IDENTITY
@@ -39,7 +41,7 @@ def test_two_jobs_print_the_same_as_one(pictures: list[Path], run: Run) -> None:
 def test_complete_output_needs_no_model(pictures: list[Path], run: Run, monkeypatch: Patch) -> None:
     assert run("predict", *pictures[:2], "-o", "results.csv") == (0, "", "")
     monkeypatch.setenv("DIGITS_MODEL", "missing.onnx")
-    skipped = (0, "", "skipping 1 of 1 pictures: results.csv has them\n")
+    skipped = (0, "", "skipping 1 of 1 pictures, which have results\n")
     assert run("predict", pictures[0], "-o", "results.csv") == skipped
 
 
@@ -52,6 +54,23 @@ def test_picture_of_a_name_that_another_had_is_read(
         assert run("predict", "a.jpg", "-o", results) == (0, "", "")
     assert "skipping 1 of 1" in run("predict", "a.jpg", "-o", results)[2]
     assert len(Path(results).read_text().splitlines()) == 2 + results.endswith(".csv")
+
+
+@pytest.mark.parametrize("results", ["results.csv", "results.jsonl"])
+def test_picture_without_an_answer_fails_each_time_and_has_one_row(
+    pictures: list[Path], run: Run, results: str
+) -> None:
+    Image.new("L", (99, 99), 200).save("blank.png")
+    Path("bad.png").write_bytes(b"\x89PNG")
+    arguments = "predict", "blank.png", "bad.png", "gone.png", pictures[7], "-o", results
+    for _ in range(2):
+        code, _, err = run(*arguments)
+        assert code == 1 and err.count("error: ") == 3
+    reasons = re.findall("blank|unreadable|accepted", Path(results).read_text())
+    assert [reason for reason in reasons if reason != "blank"] == ["unreadable", "accepted"]
+    assert len(Path(results).read_text().splitlines()) == 3 + results.endswith(".csv")
+    shutil.copy(pictures[3], "bad.png")
+    assert run("predict", "bad.png", "-o", results) == (0, "", "")
 
 
 @pytest.mark.unix
@@ -91,7 +110,7 @@ def test_output_is_continued_after_sigint(pictures: list[Path], run: Run) -> Non
     code, out, err = run(*arguments)
     assert (code, out) == (1, "") and "error: many/003.png" in err  # it is tried again
     names = [line.split(",")[0] for line in results.read_text().splitlines()[1:]]
-    assert names == [f"many/{number:03}.png" for number in range(300) if number != 3]
+    assert names == [f"many/{number:03}.png" for number in range(300)]
 
 
 def test_networks_that_fit_are_taken(run: Run, pictures: list[Path]) -> None:
@@ -99,17 +118,10 @@ def test_networks_that_fit_are_taken(run: Run, pictures: list[Path]) -> None:
     assert run("read", pictures[7], *options) == (0, "7\n", "")
     code, _, err = run("read", pictures[7], *options[:2], *options[:2])
     assert code == 1 and "are both a detector: name one of each kind" in err
-    single = tasks.make_classifier_options(
-        [Path(BUNDLED), Path(BUNDLED_DETECTOR)], reads_numbers=False
-    )
+    single = modes.choose_models([Path(BUNDLED), Path(BUNDLED_DETECTOR)], reads_numbers=False)
     assert (single.model, single.detector) == (Path(BUNDLED), Path(BUNDLED_DETECTOR))
-    for command, model, reason in (
-        (f"read {pictures[7]}", BUNDLED, "is a classifier: it reads pictures of one digit"),
-        ("watch . a.csv", BUNDLED_RECOGNIZER, "is a recognizer: it reads numbers, not pictures"),
-        ("eval", BUNDLED_RECOGNIZER, "is a recognizer: it reads numbers, not pictures"),
-    ):
-        code, _, err = run(*command.split(), "--model", model)
-        assert code == 1 and f"error: {model} {reason}" in err
+    code, _, err = run("read", pictures[7], "--model", BUNDLED)
+    assert code == 1 and f"error: {BUNDLED} is a classifier: it reads pictures of one" in err
 
 
 ALL = ["[1].png", "a.JPG", "b.png", "c.webp"]

@@ -1,4 +1,4 @@
-"""The file of `--output` and `digits watch`: CSV or JSON lines that a later run continues."""
+"""The file of `--output`: CSV or JSON lines that a later run continues."""
 
 import errno
 import os
@@ -11,13 +11,14 @@ import pytest
 
 from digits.commands.results import ResultsFile, WriteFailed
 from digits.errors import DigitsError
-from digits.formats import Csv, Format, Json
+from digits.formats import Csv, Json
 from tests.conftest import Capsys, Patch
 
 HEADER = b"file,digit\n"
 A, B, C = (f"{name}.png,{number}\n".encode() for number, name in enumerate("abc"))
 JSON_A, JSON_B = (f'{{"file": "{name}.png", "digit": 0}}\n'.encode() for name in "ab")
 CSV, JSON = Csv(), Json()
+FileFormat = Csv | Json
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "results.csv"
 
 
-def results_at(path: Path, form: Format = CSV, **options: Any) -> "closing[ResultsFile]":
+def results_at(path: Path, form: FileFormat = CSV, **options: Any) -> "closing[ResultsFile]":
     return closing(ResultsFile(path, ("file", "digit"), form, **options))
 
 
@@ -62,7 +63,13 @@ def write_half(file: int, data: bytes, write: Callable[[int, bytes], int] = os.w
     ],
 )
 def test_earlier_results_are_continued(
-    path: Path, capsys: Capsys, form: Format, before: bytes, names: str, after: bytes, damaged: int
+    path: Path,
+    capsys: Capsys,
+    form: FileFormat,
+    before: bytes,
+    names: str,
+    after: bytes,
+    damaged: int,
 ) -> None:
     path.write_bytes(before)
     with results_at(path, form) as results:
@@ -81,7 +88,9 @@ def test_earlier_results_are_continued(
         *(JSON_A.replace(b"digit", b"text"), b'{"file": {"a": 1}, "b": [1]}'),
     ],
 )
-def test_something_else_is_refused_and_unchanged(path: Path, content: bytes, form: Format) -> None:
+def test_something_else_is_refused_and_unchanged(
+    path: Path, content: bytes, form: FileFormat
+) -> None:
     path.write_bytes(content)
     for _ in range(2):
         with pytest.raises(DigitsError, match=r"results.csv holds something else"):

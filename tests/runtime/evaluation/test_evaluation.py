@@ -1,9 +1,7 @@
-"""Digits, pages and numbers beside their labels, and the risk of accepting numbers."""
+"""Digits and numbers beside their labels, and the risk of accepting numbers."""
 
-import json
 import math
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,18 +10,13 @@ from hypothesis import strategies as st
 
 from digits import DataError
 from digits.alignment import Score, align
-from digits.constraints.constraints import Constraints
 from digits.data.split import Split
 from digits.errors import ModelError
-from digits.evaluation import acceptance
-from digits.evaluation.acceptance import RiskBound, calibrate, parse_max_errors, save
+from digits.evaluation.acceptance import RiskBound, calibrate, parse_share
 from digits.evaluation.digits import MAX_MISTAKES, Evaluation
 from digits.evaluation.numbers import NumberEvaluation
-from digits.evaluation.pages import PageEvaluation
 from digits.evaluation.statistics import wilson_interval
-from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR
-from digits.prediction import Number, Reading, Symbol
-from tests import synthetic
+from digits.prediction import Number
 
 
 def evaluate(labels: list[int], probabilities: np.ndarray, threshold: float = 0.0) -> Evaluation:
@@ -98,9 +91,6 @@ def test_only_the_worst_mistakes_are_kept() -> None:
     assert result.mistakes[0][2:] == pytest.approx((4, 9, 0.99, 0.01 / 9))
 
 
-PIXELS = np.zeros((40, 60), np.uint8)
-
-
 @cache
 def edits(text: str, expected: str) -> int:
     """Their Levenshtein distance."""
@@ -108,14 +98,6 @@ def edits(text: str, expected: str) -> int:
         return len(text or expected)
     replaced = edits(text[1:], expected[1:]) + (text[0] != expected[0])
     return min(edits(text[1:], expected) + 1, edits(text, expected[1:]) + 1, replaced)
-
-
-def reading(text: str) -> Reading:
-    lines = [
-        [[Symbol(name, 0.9, (), (0, 0, 9, 9)) for name in column] for column in line.split()]
-        for line in text.splitlines()
-    ]
-    return synthetic.reading(*lines)
 
 
 @pytest.mark.parametrize(
@@ -140,16 +122,6 @@ def test_alignment_has_the_fewest_errors(read: str, written: str) -> None:
     assert paired == sorted(set(paired))  # in order, each at most once
 
 
-def test_pages_add_up() -> None:
-    evaluation = PageEvaluation(signs=False)
-    for written, read in (("12\n34", "12\n34"), ("12\n34", "12 34"), ("77", "7"), ("5", "63")):
-        evaluation.add("some.png", written, reading(read), PIXELS)
-    assert (evaluation.pages, evaluation.exact, evaluation.same_layout) == (4, 2, 1)
-    assert evaluation.score == Score(11, 1, 1, 1)
-    assert evaluation.error_rate == pytest.approx(3 / 11)
-    assert evaluation.calibration.error == pytest.approx(abs(9 - 0.9 * 11) / 11)
-
-
 def number(text: str, confidence: float = 0.995) -> Number:
     """A number that is accepted from 0.99 on; without text, one that satisfies no constraints."""
     if not text:
@@ -167,7 +139,7 @@ def evaluate_numbers(*pages: tuple[str, list[Number]]) -> NumberEvaluation:
 
 
 @pytest.mark.parametrize(
-    ("written", "read", "counts"),  # written, exact, invented, silent errors
+    ("written", "read", "counts"),  # written, exact, insertions, silent errors
     [
         ("12.5", "125", (1, 0, 0, 1)),
         ("12.5", "", (1, 0, 0, 0)),
@@ -184,7 +156,7 @@ def evaluate_numbers(*pages: tuple[str, list[Number]]) -> NumberEvaluation:
 def test_pairs(written: str, read: str, counts: tuple[int, int, int, int]) -> None:
     evaluation = evaluate_numbers((written, [number(text) for text in read.split()]))
     values = evaluation.to_dict(max_errors=0.01)
-    keys = ("numbers", "exact", "invented", "silent_errors")
+    keys = ("numbers", "exact", "insertions", "silent_errors")
     assert tuple(values[key] for key in keys) == counts
     assert len(evaluation.worst) == values["silent_errors"]
 
@@ -192,7 +164,7 @@ def test_pairs(written: str, read: str, counts: tuple[int, int, int, int]) -> No
 def test_unreadable_number_takes_its_turn() -> None:
     evaluation = evaluate_numbers(("1 2 3", [number("1"), number(""), number("3")]))
     assert (evaluation.written, evaluation.right.tolist()) == (3, [1, 1])
-    assert evaluate_numbers(("", [number("")])).invented == 0
+    assert evaluate_numbers(("", [number("")])).insertions == 0
 
 
 def test_results() -> None:
@@ -203,7 +175,7 @@ def test_results() -> None:
         ("", [number("5", 0.3)]),
     )
     values = evaluation.to_dict(max_errors=0.01)
-    expected = {"numbers": 4, "exact": 2, "invented": 1, "accuracy": 0.5, "accepted": 2}
+    expected = {"numbers": 4, "exact": 2, "insertions": 1, "accuracy": 0.5, "accepted": 2}
     expected |= {"coverage": 2 / 5, "silent_errors": 1, "risk": 0.5, "max_errors": 0.01}
     assert {key: values[key] for key in expected} == expected
     assert values["interval"][0] < 0.5 < values["interval"][1]
@@ -211,60 +183,17 @@ def test_results() -> None:
     curve = [(row["max_errors"], row["accepted"], row["risk"]) for row in values["curve"]]
     assert curve[:3] == [(0.05, 3, 1 / 3), (0.02, 2, 0.5), (0.01, 2, 0.5)]
     assert curve[3:] == [(0.005, 1, 0), (0.001, 1, 0)]
-    assert values["worst"] == [{"confidence": 0.99, "name": "1.png", "written": "2", "read": "7"}]
-
-
-FILES = Path(BUNDLED_DETECTOR), None, False
-SIX = Constraints(length=6)
-BOUND = RiskBound(0.25, 0.01, 400, 330, 0)
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """A risk bound of numbers with six digits, by the bundled networks."""
-    path = tmp_path / "bound.json"
-    save(path, BOUND, FILES, SIX)
-    return path
+    assert values["worst"] == [{"confidence": 0.99, "name": "1.png", "label": "2", "read": "7"}]
 
 
 def test_share() -> None:
     for text, share in (("0.1%", 0.001), ("0,1 %", 0.001), (" 1e-3", 0.001), ("99.9%", 0.999)):
-        assert parse_max_errors(text, FILES, SIX) == pytest.approx(share)
+        assert parse_share(text) == pytest.approx(share)
     hints = dict.fromkeys(("0", "-1%", "nan", "100%", "100"), "")
     hints |= {"1": "; is 1% meant[?]", "99,9": "; is 99.9% meant[?]"}
     for text, hint in hints.items():
         with pytest.raises(ValueError, match=f"between 0 and 100%, not '{text}'{hint}$"):
-            parse_max_errors(text, FILES, SIX)
-
-
-def test_file(file: Path) -> None:
-    assert parse_max_errors(str(file), FILES, SIX) == 0.25
-    assert parse_max_errors(str(file), (None, None, False), Constraints(length=(6, 6))) == 0.25
-    values = json.loads(file.read_text())
-    assert {key: values[key] for key in BOUND._fields} == BOUND._asdict()
-    save(file, BOUND, FILES, Constraints(allowed=["8", "7"]))  # in any order
-    assert parse_max_errors(str(file), FILES, Constraints(allowed=["7", "8"])) == 0.25
-
-
-@pytest.mark.parametrize(
-    ("files", "constraints", "cause"),
-    [
-        (
-            FILES,
-            Constraints(allowed=["8", "7"]),
-            "length 6, not --list <2 allowed numbers, CRC [0-9a-f]{8}>$",
-        ),
-        (FILES, Constraints(), "is for the constraints --length 6, not none$"),
-        ((Path(BUNDLED), None, False), SIX, "is for the detector [0-9a-f]{64}, not [0-9a-f]{64}$"),
-        ((None, Path(BUNDLED), False), SIX, "for the recognizer [0-9a-f]{64}, not [0-9a-f]{64}$"),
-        ((None, None, True), SIX, "for the recognizer ([0-9a-f]{64}), not \\1 and [0-9a-f]{64}$"),
-    ],
-)
-def test_file_holds_for_its_networks_and_constraints(
-    file: Path, rapidocr: Path, files: acceptance.Files, constraints: Constraints, cause: str
-) -> None:
-    with pytest.raises(DataError, match=cause):
-        parse_max_errors(str(file), files, constraints)
+            parse_share(text)
 
 
 def test_as_many_as_possible_are_accepted() -> None:

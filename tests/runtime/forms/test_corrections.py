@@ -85,7 +85,7 @@ def test_spreadsheets_and_other_programs_write_it_too(table: Path) -> None:
 
 
 def test_name_used_again_is_another_sheet(table: Path) -> None:
-    """As in a table of `digits watch`: the earlier row's picture is gone."""
+    """As in a table of `--watch`: the earlier row's picture is gone."""
     title, row, *_ = TABLE.replace(",none,constraints", ",review,unsure").splitlines()
     size = (table.parent / "a.jpg").stat().st_size
     rows = [f"{row},{second},{size}" for second in (1, 2)]

@@ -88,7 +88,8 @@ def test_results_of_every_command(
     items = loaded(tmp_path / "digits.csv", classifier)
     assert {Path(item.file) for item in items} == {*pictures}
     (tmp_path / "labels.csv").unlink()
-    items = loaded(written(tmp_path, run("read", numbers, "--csv")[1]), classifier)
+    assert run("read", numbers, "-o", tmp_path / "numbers.csv")[0] == 0
+    items = loaded(tmp_path / "numbers.csv", classifier)
     assert len(items) == 4 and all(item.guess.isdigit() for item in items)
 
 
@@ -154,7 +155,7 @@ def test_numbers(table: Path, opened: Open) -> None:
     client = opened(table)
     state = client.get("/state").json()
     assert (state["total"], state["unsure"], state["before"], state["numbers"]) == (3, 1, 0, True)
-    assert "digits eval --numbers " in state["next"]
+    assert "digits eval numbers " in state["next"]
     items = [client.get(item_at(number)).json() for number in range(3)]
     assert [item["guess"] for item in items] == ["12", "", "678"]
     remarks = [

@@ -22,11 +22,11 @@ def test_every_option_has_a_variable_and_is_documented(run: Run) -> None:
 
 def test_option_overrides_variable(run: Run, monkeypatch: Patch) -> None:
     monkeypatch.setenv("DIGITS_PORT", "tcp://10.0.0.1:8000")  # Kubernetes's
-    monkeypatch.setenv("DIGITS_ACCESS_LOG", "1")
+    monkeypatch.setenv("DIGITS_TOKEN", "secret")
     monkeypatch.setenv("DIGITS_ALLOWED_HOSTS", "a.example, B.example")
     apps = list[Api]()
     monkeypatch.setattr(server, "run", apps.append)
     assert run("serve", "--port", "2") == (0, "", "")
     settings = apps[0].settings
-    assert (settings.port, settings.access_log) == (2, True)
+    assert (settings.port, settings.token) == (2, "secret")
     assert settings.hosts == ["a.example", "b.example"]

@@ -6,19 +6,18 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
+from starlette.exceptions import HTTPException
 
 from digits.errors import ModelError
 from digits.processes import StartFailed, WorkerDied
 from digits.serve.queue import PictureQueue
 from digits.serve.worker import PictureResponse, PictureWorker, TooMuchMemory, Upload
-from digits.web.requests import Refused
 from digits.web.settings import Limits
 from tests.in_process import InProcess
 
 pytestmark = pytest.mark.anyio
 
 
-DIGITS = [bytes([letter]) for letter in b"abcdefghijklmnopqrst"]
 FAILURES: dict[bytes, tuple[Exception, str]] = {  # and what is answered
     b"die": (WorkerDied(-9), "the process that read the picture was killed"),
     b"bug": (WorkerDied(1), "WorkerDied"),
@@ -48,8 +47,8 @@ class BlockingReader:
         return InProcess(self)
 
 
-def upload(content: bytes, command: str = "predict") -> Upload:
-    return Upload(command, "", content, False)  # type: ignore[arg-type]
+def upload(content: bytes) -> Upload:
+    return Upload("predict", "", content, {})
 
 
 @pytest.fixture
@@ -91,14 +90,14 @@ async def test_only_the_cause_of_a_failure_fails(reader: BlockingReader, cause: 
     async with busy_queue(reader) as queue:
         tasks = await ask(queue, b"a", cause, b"b")
     assert await texts(tasks) == ["a", FAILURES[cause][1], "b"]
-    assert reader.contents[1:] == [b"a", cause, b"b"] and queue.unanswered == 0
+    assert reader.contents[1:] == [b"a", cause, b"b"] and queue.pending == 0
 
 
 @pytest.mark.slow
 async def test_full_queue_refuses(reader: BlockingReader) -> None:
     async with busy_queue(reader, max_queued_pictures=3) as queue:
         tasks = await ask(queue, b"a", b"b")
-        with pytest.raises(Refused, match="too many pictures are waiting") as refused:
+        with pytest.raises(HTTPException, match="too many pictures are waiting") as refused:
             await queue.answer(upload(b"c"))
         assert refused.value.status_code == 429
         assert refused.value.headers == {"retry-after": "1"}
@@ -111,16 +110,4 @@ async def test_picture_of_a_gone_client_is_not_read(reader: BlockingReader) -> N
         gone.cancel()
         await asyncio.sleep(0)
     assert await texts([stays]) == ["stays"]
-    assert reader.contents == [b"first", b"stays"] and queue.unanswered == 0
-
-
-async def test_files_of_a_form_leave_room_for_others(reader: BlockingReader) -> None:
-    async with busy_queue(reader, max_queued_pictures=8) as queue:
-        uploads = (upload(content, "read") for content in DIGITS)
-        form = asyncio.create_task(queue.answer_all(uploads))
-        await asyncio.sleep(0)
-        others = await ask(queue, b"1", b"2")
-        assert queue.unanswered == 5 and not form.done()
-    assert [answer.text for answer in await form] == [*"abcdefghijklmnopqrst"]
-    await texts(others)
-    assert max(map(reader.contents.index, (b"1", b"2"))) < 5
+    assert reader.contents == [b"first", b"stays"] and queue.pending == 0

@@ -66,14 +66,14 @@ def client() -> TestClient:
 
 @contextmanager
 def serving(**values: Any) -> Iterator[tuple[Server, int]]:
-    """A running server in this process and its port, 0 for a Unix socket."""
+    """A running server in this process, and its port."""
     app = Echo(**{"port": 0} | values)
     server = make_server(app)
     with bind(app.settings) as listener:
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:
-            yield server, 0 if app.settings.uds else listener.getsockname()[1]
+            yield server, listener.getsockname()[1]
         finally:
             server.should_exit = True
             thread.join(60)

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from PIL import Image
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -19,7 +20,7 @@ from digits.errors import DigitsError, reporting
 from digits.forms import form_file, pdf
 from digits.web.application import Application
 from digits.web.pages import Page
-from digits.web.requests import BodyReader, Refused
+from digits.web.requests import BodyReader
 from digits.web.settings import Settings
 
 
@@ -45,7 +46,7 @@ class Editor(Application):
         super().__init__(routes, settings)
 
     async def form(self, request: Request) -> Response:
-        """The form, and what comes next; stores it first. Raises Refused if it makes no sense."""
+        """The form, and what comes next; stores it first. Raises HTTPException (409, 422)."""
         if request.method == "PUT":
             async with (
                 BodyReader(self.settings.limits).read(request, form_file.MAX_BYTES) as body,
@@ -64,11 +65,11 @@ class Editor(Application):
     def _store(self, body: bytes, version: str | None) -> None:
         try:
             if not version == self._version == self._file_version():
-                raise Refused(
+                raise HTTPException(
                     409, f"{self._path} has changed since: start `digits form edit` again"
                 )
             form_values = msgspec.json.decode(body, type=dict[str, Any])
             form_file.save(self._path, form_values, self._trusted_names)
         except (ValueError, TypeError, RecursionError, DigitsError) as error:  # TOML has no null
-            raise Refused(422, str(error)) from error
+            raise HTTPException(422, str(error)) from error
         self._form_values, self._version = form_values, self._file_version()

@@ -1,139 +1,146 @@
 // The paper: strokes that are drawn on it, or a picture that lies on it.
 
-import { drawFitted, size } from "./pictures.js";
-import { Pointers } from "./pointers.js";
 import { element } from "./shared.js";
 
 const SENT_SIDE = 280; // pixels of the paper's side in the picture that is sent
 const PEN_WIDTH = 1 / 56; // of the side, so that eight digits side by side keep their holes and the gaps between them
+const RESTING = 0.02; // of the side: how far a hand at rest may slip
 const BLANK = { strokes: [], picture: null };
+const COLOURS = { accepted: "#1c71d8", review: "#e66100" }; // of boxes
 
 export class Paper {
   #states = [BLANK]; // what is on it now, the last one, and what was before
-  #video = null; // the camera's, while it runs
-  #boxes = [];
+  #stroke = null; // that is being drawn: points [x, y] from 0 to 1
+  #pointer = 0; // the id of what draws it
+  #numbers = [];
   #chosen = -1;
 
   /** onChange(): called when there is something new to read. */
   constructor(canvas, onChange) {
-    Object.assign(this, { canvas, onChange });
-    this.pointers = new Pointers(canvas, () => this.#change(), (stroke) => this.#end(stroke));
-    new ResizeObserver(() => this.#fit()).observe(canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+    [this.canvas, this.onChange] = [canvas, onChange];
+    canvas.addEventListener("pointerdown", (event) => this.#press(event));
+    canvas.addEventListener("pointermove", (event) => this.#move(event));
+    for (const name of ["pointerup", "pointercancel"])
+      canvas.addEventListener(name, (event) => this.#lift(event));
+    // Or a swift stroke is a fling to Chromium, and the next tap, on Undo, does no more than end it.
+    canvas.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   }
 
-  get #state() {
-    return this.#states.at(-1);
-  }
-
-  /** The finished strokes and those that are being drawn, of points [x, y] from 0 to 1. */
   get #strokes() {
-    return [...this.#state.strokes, ...this.pointers.strokes];
+    const { strokes } = this.#states.at(-1);
+    return this.#stroke ? [...strokes, this.#stroke] : strokes;
   }
 
-  /** Whether a stroke is being drawn. */
-  get writing() {
-    return this.pointers.strokes.length > 0;
+  get isWriting() {
+    return this.#stroke !== null;
   }
 
   /** { image, blob } that lies on the paper, or null. */
-  get picture() {
-    return this.writing ? null : this.#state.picture;
+  get #picture() {
+    return this.isWriting ? null : this.#states.at(-1).picture;
   }
 
   get isBlank() {
-    return !(this.#video ?? this.picture) && !this.#strokes.length;
+    return !this.#picture && !this.#strokes.length;
   }
 
   get canUndo() {
-    return this.writing || this.#states.length > 1;
+    return this.#states.length > 1;
   }
 
   clear() {
-    this.pointers.cancel();
-    if (this.#state.strokes.length || this.#state.picture) this.#states.push(BLANK);
-    this.#change();
+    if (!this.isBlank) this.#put(BLANK);
   }
 
   undo() {
     if (!this.canUndo) return;
-    if (this.writing) this.pointers.cancel(); // the stroke that is being drawn is the last one
-    else this.#states.pop();
+    this.#states.pop();
     this.#change();
   }
 
   /** Lay a picture on the paper. Its image may be null, where the browser can't show it. */
   lay(picture) {
-    this.pointers.cancel();
-    this.#states.push({ strokes: [], picture });
-    this.#change();
+    this.#put({ strokes: [], picture });
   }
 
-  /** Show a video; null: no longer. */
-  setVideo(video) {
-    this.#video = video;
-    this.draw();
-  }
-
-  /** Draw boxes, [left, top, right, bottom] in the picture's pixels. */
-  box(boxes, chosen) {
-    this.#boxes = boxes;
+  /** Draw the boxes of numbers, [left, top, right, bottom] in the picture's pixels. */
+  box(numbers, chosen) {
+    this.#numbers = numbers;
     this.#chosen = chosen;
-    this.draw();
+    this.#draw();
   }
 
-  /** { image, blob } of the strokes: black on white whatever the colours of the page. */
-  get sheet() {
-    const image = element("canvas", "", { width: SENT_SIDE, height: SENT_SIDE });
-    const context = image.getContext("2d", { willReadFrequently: true });
+  /** The picture's file, or one of the strokes: black on white whatever the colours of the page. */
+  get blob() {
+    if (this.#picture) return this.#picture.blob;
+    const sheet = element("canvas", "", { width: SENT_SIDE, height: SENT_SIDE });
+    const context = sheet.getContext("2d", { willReadFrequently: true });
     context.fillStyle = "white";
     context.fillRect(0, 0, SENT_SIDE, SENT_SIDE);
     drawStrokes(context, this.#strokes);
-    // Not by convertToBlob, which waits until the browser is idle: up to a second.
-    const bytes = atob(image.toDataURL().split(",")[1]);
-    const png = Uint8Array.from(bytes, (byte) => byte.charCodeAt(0));
-    return { image, blob: new Blob([png], { type: "image/png" }) };
+    // Not by toBlob, which waits until the browser is idle: up to a second.
+    const png = Uint8Array.from(atob(sheet.toDataURL().split(",")[1]), (byte) => byte.charCodeAt(0));
+    return new Blob([png], { type: "image/png" });
   }
 
-  draw() {
-    const context = this.canvas.getContext("2d");
-    const side = this.canvas.width;
-    const style = getComputedStyle(this.canvas);
-    const image = this.#video ?? this.picture?.image;
-    context.clearRect(0, 0, side, side);
-    context.strokeStyle = image ? style.accentColor : style.color;
-    if (image) this.#drawImage(context, image);
-    else drawStrokes(context, this.#strokes);
+  #press(event) {
+    if (event.button !== 0 || (this.isWriting && !isResting(this.#stroke))) return;
+    this.canvas.setPointerCapture(event.pointerId);
+    this.#pointer = event.pointerId;
+    this.#stroke = [this.#point(event)];
+    this.#change();
   }
 
-  /** stroke: null if nothing was written. */
-  #end(stroke) {
-    if (stroke) this.#states.push({ strokes: [...this.#state.strokes, stroke], picture: null });
+  #move(event) {
+    if (!this.isWriting || event.pointerId !== this.#pointer) return;
+    const events = event.getCoalescedEvents?.() ?? [event]; // plain HTTP has no finer ones
+    this.#stroke.push(...events.map((moved) => this.#point(moved)));
+    this.#draw();
+  }
+
+  #lift({ pointerId }) {
+    if (this.isWriting && pointerId === this.#pointer) this.#put({ strokes: this.#strokes, picture: null });
+  }
+
+  #point(event) {
+    const area = this.canvas.getBoundingClientRect();
+    return [(event.clientX - area.left) / area.width, (event.clientY - area.top) / area.height];
+  }
+
+  #put(state) {
+    this.#stroke = null;
+    this.#states.push(state);
     this.#change();
   }
 
   #change() {
-    this.#boxes = [];
-    this.draw();
+    this.#numbers = [];
+    this.#draw();
     this.onChange();
   }
 
-  #fit() {
-    const side = Math.round(this.canvas.clientWidth * devicePixelRatio);
-    if (side === this.canvas.width) return;
-    this.canvas.width = this.canvas.height = side;
-    this.draw();
-  }
-
-  #drawImage(context, image) {
-    const { x, y, scale } = drawFitted(context, image, [0, 0, ...size(image)]);
-    this.#boxes.forEach(([left, top, right, bottom], index) => {
-      context.lineWidth = (index === this.#chosen ? 3 : 1.5) * devicePixelRatio;
-      context.strokeRect(
-        x + left * scale, y + top * scale, (right - left) * scale, (bottom - top) * scale,
-      );
+  #draw() {
+    const context = this.canvas.getContext("2d");
+    const { width: side } = this.canvas;
+    context.clearRect(0, 0, side, side);
+    context.strokeStyle = getComputedStyle(this.canvas).color;
+    if (!this.#picture) return drawStrokes(context, this.#strokes);
+    if (!this.#picture.image) return;
+    const { image } = this.#picture;
+    const scale = side / Math.max(image.width, image.height);
+    const [x, y] = [(side - scale * image.width) / 2, (side - scale * image.height) / 2];
+    context.drawImage(image, x, y, scale * image.width, scale * image.height);
+    this.#numbers.forEach(({ box: [left, top, right, bottom], status }, index) => {
+      context.strokeStyle = COLOURS[status];
+      context.lineWidth = index === this.#chosen ? 7 : 3;
+      context.strokeRect(x + scale * left, y + scale * top, scale * (right - left), scale * (bottom - top));
     });
   }
+}
+
+/** Whether a stroke is that of a hand, which makes way for what comes down after it. */
+function isResting([[x, y], ...following]) {
+  return following.every((point) => Math.hypot(point[0] - x, point[1] - y) < RESTING);
 }
 
 function drawStrokes(context, strokes) {

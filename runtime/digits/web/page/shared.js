@@ -1,4 +1,4 @@
-// What pages share: elements, the browser's storage, and probabilities.
+// What pages share: elements, copying, and probabilities.
 
 const COPIED_SHOWN = 1500; // milliseconds; it takes a glance, of half a second, to see the word
 export const DIGITS = [..."0123456789"];
@@ -28,15 +28,6 @@ export function copyOnClick(button, text) {
     button.textContent = "Copied";
     setTimeout(() => (button.textContent = name), COPIED_SHOWN);
   });
-}
-
-/** The browser's storage of that name, or an object where it keeps nothing for pages. */
-export function storage(name) {
-  try {
-    return window[name];
-  } catch {
-    return {};
-  }
 }
 
 /** Fill a list with a bar for each symbol, and for none. Returns a function that shows probabilities, or no bars for null. */

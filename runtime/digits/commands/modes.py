@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from digits.images.picture import GreyImage, Source
 
 
-class ClassifierOptions(NamedTuple):
+class ModelPaths(NamedTuple):
     """The arguments of a Classifier, which another process may open."""
 
     model: Path | str | None = None
@@ -54,9 +54,9 @@ class ClassifierOptions(NamedTuple):
         return classifier
 
 
-def make_classifier_options(
+def choose_models(
     models: Sequence[Path] | None = None, reads_numbers: bool = True, second_opinion: bool = False
-) -> ClassifierOptions:
+) -> ModelPaths:
     """Make the options of a Classifier that uses all cores.
 
     models: at most one file of each kind: a detector, and a recognizer to read numbers or else a
@@ -79,7 +79,7 @@ def make_classifier_options(
         if kind in files:
             raise ModelError(f"{files[kind]} and {path} are both a {kind}: name one of each kind")
         files[kind] = path
-    return ClassifierOptions(
+    return ModelPaths(
         model=files.get("classifier"),
         detector=files.get("detector"),
         recognizer=files.get("recognizer"),
@@ -89,23 +89,19 @@ def make_classifier_options(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task(ABC):
+class Mode(ABC):
     """What to read in pictures.
 
     batch: how many pictures share a run of the networks.
     reads_numbers: whether the recognizer is needed.
-    writes_empty_answers: whether an answer without a digit, number or field is a result, too.
-    writes_unreadable: whether a picture that can't be read has a result, too.
     drawing_format: "PNG" or "JPEG" if each answer is drawn, too.
     checksum: of the form, if one is read.
     """
 
     batch: ClassVar[int] = 1
     reads_numbers: ClassVar[bool] = True
-    writes_empty_answers: ClassVar[bool] = True
-    writes_unreadable: ClassVar[bool] = False
 
-    classifier_options: ClassifierOptions = ClassifierOptions()
+    model_paths: ModelPaths = ModelPaths()
     drawing_format: str = ""
     checksum: str = ""
 
@@ -124,11 +120,7 @@ class Task(ABC):
         """Read pictures. Raises PictureError for the first that can't be opened."""
 
     @abstractmethod
-    def why_empty(self, answer: Any) -> str:
-        """Say why an answer has no digit, number or field; an empty text if it has."""
-
-    @abstractmethod
-    def unreadable(self, error: str) -> "Answer":
+    def failure(self, error: str) -> "Answer":
         """Make the answer for a picture that can't be read."""
 
     def open(self, threads: int | None = None) -> "Classifier":
@@ -136,7 +128,7 @@ class Task(ABC):
 
         threads: by default as many as the options say.
         """
-        options = self.classifier_options
+        options = self.model_paths
         if threads:
             options = options._replace(threads=threads)
         return options.open(self.reads_numbers)
@@ -155,7 +147,7 @@ class Task(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReadDigit(Task):
+class ReadDigit(Mode):
     """Read the digit in each picture. Drawings show what the network saw of it."""
 
     keys: ClassVar = Prediction.KEYS
@@ -166,10 +158,7 @@ class ReadDigit(Task):
     def ask(self, classifier: "Classifier", sources: "Sequence[Source]") -> list[Prediction]:
         return classifier.predict_batch(sources)
 
-    def why_empty(self, answer: Any) -> str:
-        return str(answer.note) if answer.status == "none" else ""
-
-    def unreadable(self, error: str) -> Prediction:
+    def failure(self, error: str) -> Prediction:
         return Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "none", "unreadable", error)
 
     def load(self, source: "Source") -> "GreyImage":
@@ -184,12 +173,11 @@ class ReadDigit(Task):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReadNumbers(Task):
+class ReadNumbers(Mode):
     """Read all numbers in each picture. constraints, max_errors: as for `Classifier.read`."""
 
     keys: ClassVar = Reading.KEYS
     columns: ClassVar = Reading.COLUMNS
-    writes_empty_answers: ClassVar = False
 
     constraints: "Constraints | None" = None
     max_errors: float | None = None
@@ -197,18 +185,13 @@ class ReadNumbers(Task):
     def ask(self, classifier: "Classifier", sources: "Sequence[Source]") -> list[Reading]:
         return [classifier.read(source, self.constraints, self.max_errors) for source in sources]
 
-    def why_empty(self, answer: Any) -> str:
-        return "" if answer.lines else "no digits found"
-
-    def unreadable(self, error: str) -> Reading:
+    def failure(self, error: str) -> Reading:
         return Reading(((Number("", 0.0, "none", "unreadable", "", "", ()),),))
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReadForm(Task):
+class ReadForm(Mode):
     """Read the number in each field of a form's sheets. max_errors: as for `Classifier.read`."""
-
-    writes_unreadable: ClassVar = True
 
     form: "Form"
     max_errors: float | None = None
@@ -226,10 +209,7 @@ class ReadForm(Task):
     def ask(self, classifier: "Classifier", sources: "Sequence[Source]") -> "list[Sheet]":
         return [classifier.read_fields(source, self.form, self.max_errors) for source in sources]
 
-    def why_empty(self, answer: Any) -> str:
-        return "" if answer.numbers else str(answer.note)  # a sheet that is found may have one, too
-
-    def unreadable(self, error: str) -> "Sheet":
+    def failure(self, error: str) -> "Sheet":
         from digits.forms import Sheet
 
         return Sheet(self.form, (), "unreadable", escape_control(error))

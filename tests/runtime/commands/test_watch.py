@@ -1,27 +1,105 @@
-"""`digits watch`, mostly with a fake clock, and the pictures that `--keep` keeps."""
+"""`--watch`, with a fake clock."""
 
 import csv
 import os
+import shutil
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from digits import Classifier
+from digits.commands import watcher
+from digits.commands.modes import Mode, ReadDigit, ReadForm, ReadNumbers
+from digits.commands.output import Result, ResultFormatter, ResultWriter
+from digits.commands.results import ResultsFile
+from digits.commands.runner import start_reading
+from digits.commands.watcher import FolderWatcher
+from digits.data.split import Split
 from digits.errors import ModelError
+from digits.formats import IDENTITY, Csv, Json
+from digits.forms.form import Field, Form
 from digits.images import picture
-from digits.processes import StartFailed, WorkerDied
-from digits.tables import csv_row
+from digits.processes import StartFailed, Worker, WorkerDied
+from digits.terminal import ErrorReporter
 from digits.text import to_json
-from digits.watch import folder as watched_folder
-from digits.watch import watcher
-from digits.watch.folder import FileStamp
-from digits.watch.job import PictureResult
-from digits.watch.watcher import FolderWatcher
 from tests.conftest import Capsys, Patch, Run
+from tests.in_process import InProcess
 from tests.runtime.commands.test_results import write_half
-from tests.runtime.watch.conftest import Bench
+from tests.synthetic import Sheet, chosen
+
+
+class Bench:
+    """A watched folder, and a watcher that reads in this process when the clock is advanced."""
+
+    def __init__(self, folder: Path, mode: Mode) -> None:
+        self.inbox, self.results = folder / "inbox", folder / "results.csv"
+        self.inbox.mkdir()
+        self.now = 1000.0
+        self.failures: dict[str, Exception] = {}  # by file name
+        self.start_failure: Exception | None = None
+        self.formatter = ResultFormatter(mode, Csv(), Json(), show_name=True)
+        self.work = start_reading(self.formatter, folder=str(self.inbox))
+        self.watch()
+
+    def watch(self) -> None:
+        mode, inbox = self.formatter.mode, str(self.inbox)
+        columns = *IDENTITY, *mode.columns[1:]
+        self.file = ResultsFile(self.results, columns, Csv(), len(IDENTITY))
+        self.watcher = FolderWatcher(
+            inbox,
+            True,
+            lambda: self.work,
+            self.formatter.format_death,
+            ResultWriter(self.file, None, ErrorReporter()),
+            start_worker=self.start_worker,
+            clock=lambda: self.now,
+        )
+
+    def restart(self) -> None:
+        self.watcher.stop()
+        self.watcher.run()
+        self.file.close()
+        self.watch()
+
+    def start_worker(self) -> Worker[Sequence[str], list[Result]]:
+        if self.start_failure:
+            raise self.start_failure
+        return InProcess(self.read)
+
+    def read(self, files: Sequence[str]) -> list[Result]:
+        name = os.path.basename(files[0])
+        if name in self.failures:
+            raise self.failures[name]
+        return self.work(files)
+
+    def add(self, picture: Path, name: str = "") -> Path:
+        return Path(shutil.copy(picture, self.inbox / (name or picture.name)))
+
+    def advance(self, *waits: float) -> None:
+        """After each of these seconds, scan once and read what is ready."""
+        for seconds in waits:
+            self.now += max(seconds, watcher.POLL_SECONDS)
+            self.watcher.poll()
+
+    def cells(self, *columns: str) -> list[tuple[str, ...]]:
+        """The name in the folder, and some cells, of each row."""
+        with self.results.open() as file:
+            return [
+                (os.path.relpath(row["file"], self.inbox), *(row[name] for name in columns))
+                for row in csv.DictReader(file)
+            ]
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        return self.cells("digit")
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path, ReadDigit())
 
 
 def test_stable_picture_is_read_once(
@@ -35,7 +113,7 @@ def test_stable_picture_is_read_once(
     bench.restart()
     bench.advance(0, 2, 2)
     assert bench.rows == [(pictures[7].name, "7")]
-    printed = classifier.predict(pictures[7]).to_dict(pictures[7].name)
+    printed = classifier.predict(pictures[7]).to_dict(str(bench.inbox / pictures[7].name))
     assert capsys.readouterr().out == f"{to_json(printed)}\n"
 
 
@@ -75,7 +153,7 @@ def test_damaged_picture_gets_one_row(bench: Bench, pictures: list[Path], capsys
     bench.restart()
     bench.advance(0, 2, 60)
     [line] = bench.results.read_text().splitlines()[2:]
-    assert ",unreadable," in line
+    assert ",none,unreadable," in line
     assert capsys.readouterr().err.count("error: ") == 1
 
 
@@ -139,10 +217,10 @@ def test_trouble_is_reported_once_and_waited_for(
 
 
 @pytest.mark.parametrize(
-    ("failure", "attempts", "message"),
+    ("failure", "attempts"),
     [
-        (WorkerDied(-9), 2, "digits died while reading bad.png"),
-        (TimeoutError(), 1, "bad.png takes longer than 60 seconds"),
+        (WorkerDied(-9), 2),
+        (TimeoutError(), 1),
     ],
 )
 def test_picture_that_costs_a_worker_is_given_up(
@@ -151,7 +229,6 @@ def test_picture_that_costs_a_worker_is_given_up(
     capsys: Capsys,
     failure: Exception,
     attempts: int,
-    message: str,
 ) -> None:
     os.utime(bench.add(pictures[0], "bad.png"), (1, 1))  # the first to be read
     bench.failures["bad.png"] = failure
@@ -161,7 +238,7 @@ def test_picture_that_costs_a_worker_is_given_up(
     assert bench.rows == rows[attempts - 1 :]
     bench.advance(60)
     assert sorted(bench.rows) == sorted(rows)
-    assert capsys.readouterr().err == f"error: {message}\n"
+    assert "bad.png: the process that read it died" in capsys.readouterr().err
 
 
 def test_failing_model_ends_it_and_none_counts_as_read(bench: Bench, pictures: list[Path]) -> None:
@@ -177,9 +254,10 @@ def test_stop_leaves_a_slow_picture_for_the_next_start(
     monkeypatch.setattr(watcher, "SHUTDOWN_SECONDS", 0.1)
     work, is_over = bench.work, threading.Event()
 
-    def stop_and_wait(_: FileStamp) -> None:
+    def stop_and_wait(_: Sequence[str]) -> list[Result]:
         bench.watcher.stop()
         is_over.wait(60)
+        return []
 
     bench.work = stop_and_wait
     bench.add(pictures[1])
@@ -211,93 +289,65 @@ def test_document_gets_a_row_for_each_page(bench: Bench, pictures: list[Path]) -
     assert bench.rows[3:] == [("late.tif#1", "7"), ("late.tif#2", ""), ("late.tif#3", "5")]
 
 
-class Keeper(Bench):
-    """A watched folder whose pictures are all doubtful; 1000 bytes of them are kept."""
-
-    def __init__(self, folder: Path) -> None:
-        self.copies = folder / "keep"
-        super().__init__(folder)
-        self.read_really = self.work
-        self.work = lambda file: PictureResult(
-            csv_row([*file.cells, *[""] * 18]), "", is_doubtful=True
-        )
-
-    def watch(self, keep: Path | None = None) -> FolderWatcher:
-        return super().watch(self.copies)
-
-    def show(self, name: str, content: bytes = bytes(400), modified: int = 10**18) -> None:
-        """Have a picture arrive."""
-        (self.inbox / name).parent.mkdir(exist_ok=True)
-        (self.inbox / name).write_bytes(content)
-        os.utime(self.inbox / name, ns=(modified, modified))
-        self.advance(0, 2)
-
-    @property
-    def names(self) -> list[str]:
-        """Of the copies."""
-        return sorted(os.path.relpath(path, self.copies) for path in self.copies.rglob("*.png"))
-
-    @property
-    def kept_rows(self) -> list[str]:
-        """The names in their rows."""
-        with (self.copies / "review.csv").open() as file:
-            return [row["file"] for row in csv.DictReader(file)]
+def write_page(bench: Bench, split: Split, name: str, *numbers: str) -> None:
+    """Have a picture of numbers arrive, and read it."""
+    sheet = Sheet(60 + 100 * len(numbers), 360)
+    for line, number in enumerate(numbers):
+        sheet.write(chosen(split, number, start=2), 40, 40 + 100 * line, size=48, gap=9)
+    Image.fromarray(sheet.photograph()).save(bench.inbox / name)
+    bench.advance(0, 2)
 
 
-@pytest.fixture
-def keeper(tmp_path: Path, monkeypatch: Patch) -> Keeper:
-    monkeypatch.setattr(watched_folder, "MAX_KEPT_BYTES", 1000)
-    return Keeper(tmp_path)
+def test_each_number_has_a_row(tmp_path: Path, test_slice: Split) -> None:
+    bench = Bench(tmp_path, ReadNumbers(max_errors=0.3))
+    write_page(bench, test_slice, "two.png", "271", "459")
+    write_page(bench, test_slice, "none.png")
+    bench.restart()
+    (bench.inbox / "bad.png").write_bytes(b"\x89PNG")
+    bench.advance(0, 2, 61)
+    write_page(bench, test_slice, "one.png", "28")
+    assert bench.cells("text", "status", "reason") == [
+        ("two.png", "271", "accepted", ""),
+        ("two.png", "459", "accepted", ""),
+        ("none.png", "", "none", "blank"),
+        ("bad.png", "", "none", "unreadable"),
+        ("one.png", "28", "accepted", ""),
+    ]
 
 
-def test_full_folder_gets_no_more(keeper: Keeper, capsys: Capsys) -> None:
-    (keeper.copies / "mine.png").write_bytes(bytes(200))
-    for name in ("b,1.png", "deep/c.png", "d.png"):
-        keeper.show(name)
-    assert keeper.names == ["b,1.png", "deep/c.png", "mine.png"]
-    assert keeper.kept_rows == ["b,1.png", "deep/c.png"]
-    assert "0 MB are full; delete what you have reviewed" in capsys.readouterr().err
-    (keeper.copies / "mine.png").unlink()
-    keeper.show("small.png", bytes(200))
-    assert keeper.names[2:] == ["small.png"] and capsys.readouterr().err == "recovered\n"
+def test_each_sheet_has_a_row(tmp_path: Path, test_slice: Split) -> None:
+    fields = Field("Größe", (20, 20, 340, 110)), Field("2", (20, 130, 340, 220), is_optional=True)
+    form = Form((360, 260), fields, "fixed")
+    bench = Bench(tmp_path, ReadForm(form=form, max_errors=0.3))
+    write_page(bench, test_slice, "complete.png", "28", "")
+    (bench.inbox / "bad.png").write_bytes(b"\x89PNG")
+    bench.advance(0, 2, 61)
+    assert bench.cells("Größe", "2") == [("complete.png", "28", ""), ("bad.png", "", "")]
 
 
-@pytest.mark.unix
-def test_only_the_picture_that_was_read_is_kept(keeper: Keeper, tmp_path: Path) -> None:
-    """A link may be swapped in that leads to a file of the same time and size."""
-    read, picture = keeper.work, keeper.inbox / "a.png"
-
-    def swap_then_return(stamp: FileStamp) -> PictureResult | None:
-        picture.rename(tmp_path / "private.png")
-        picture.symlink_to(tmp_path / "private.png")
-        return read(stamp)
-
-    keeper.work = swap_then_return
-    keeper.show("a.png")
-    assert len(keeper.rows) == 1 and not keeper.names
-
-
-def test_doubtful_pictures_are_kept(keeper: Keeper, pictures: list[Path]) -> None:
-    keeper.work = keeper.read_really
-    keeper.add(pictures[7])
-    (keeper.inbox / "bad.png").write_bytes(b"\x89PNG")
-    Image.new("L", (99, 99), 200).save(keeper.inbox / "blank.png")
-    keeper.advance(0, 2, 61)
-    assert len(keeper.rows) == 3 and keeper.names == keeper.kept_rows == ["blank.png"]
+def test_run_without_watching_goes_on_with_the_table(
+    bench: Bench, run: Run, pictures: list[Path]
+) -> None:
+    bench.add(pictures[7])
+    bench.advance(0, 2)
+    bench.file.close()
+    bench.add(pictures[3])
+    code, _, err = run("predict", bench.inbox, "-o", bench.results)
+    assert code == 0 and "skipping 1 of 2 pictures" in err
+    assert bench.rows == [(pictures[7].name, "7"), (pictures[3].name, "3")]
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("arguments", "code", "message"),
     [
-        ("--keep deep/../../inbox", "--keep must be outside of the folder that is read"),
-        ("--recursive --keep deep/er", "--keep must be outside of the folder that is read"),
-        ("--keep a", "write a/review.csv: "),
+        ("missing --watch", 1, "missing is not a folder"),
+        (". deeper --watch", 2, "--watch takes one folder"),
+        (". --watch --annotate drawn", 2, "draws nothing"),
     ],
 )
-def test_bad_folder(run: Run, bench: Bench, monkeypatch: Patch, options: str, message: str) -> None:
-    (bench.inbox / "deep").mkdir()
-    (bench.inbox / "a").touch()
-    monkeypatch.chdir(bench.inbox)
-    code, out, err = run("watch", bench.inbox, "../new.csv", *options.split())
-    assert code == (1 if message.startswith("write") else 2) and message in err and not out
-    assert not (bench.inbox.parent / "new.csv").exists()
+def test_what_can_not_be_watched(
+    run: Run, tmp_path: Path, monkeypatch: Patch, arguments: str, code: int, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = run("read", *arguments.split(), "-o", "new.csv")
+    assert answer[0] == code and message in answer[2] and not list(tmp_path.iterdir())

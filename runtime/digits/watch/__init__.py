@@ -1,1 +1,0 @@
-"""`digits watch`: read the pictures that arrive in a folder."""
