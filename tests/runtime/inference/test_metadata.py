@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digits.errors import ModelError
+from digits.inference.classifier_model import ClassifierModel
 from digits.inference.metadata import ClassifierMetadata, ModelMetadata, add_metadata
 from digits.inference.model_file import ModelBytes, load
 from tests.onnx_files import (
@@ -50,6 +51,12 @@ def test_damaged_truncated_extended_and_random_files_are_refused(length: int, ta
     for raw in (damaged, RAW[:length], RAW + tail, tail):
         with pytest.raises(ModelError, match="other.onnx"):
             load(ModelBytes("other.onnx", raw), ClassifierMetadata)
+
+
+@given(st.binary(max_size=200))
+def test_anything_but_fields_is_refused_with_a_valid_checksum_too(start: bytes) -> None:
+    with pytest.raises(ModelError, match="^it |onnxruntime can't load it"):
+        ClassifierModel(ModelBytes("it", add_metadata(start, METADATA)))
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from digits.inference.model_file import (
 )
 from digits.inference.recognizer_model import RecognizerModel
 from digits.inference.session import open_model
-from tests.onnx_files import DETECTOR_RAW, as_detector, classifier, sealed
+from tests.onnx_files import DETECTOR_RAW, as_detector, classifier, sealed, weights_elsewhere
 
 Open = Callable[..., Any]
 # Of each kind: the variable that names the file, and with _SHA256 its checksum; the bundled one.
@@ -94,3 +94,17 @@ def test_only_the_pinned_file_is_accepted(
         open(sha256="")
     monkeypatch.setenv(f"{variable}_SHA256", sha256)
     load(name, ModelMetadata)
+
+
+@pytest.mark.parametrize("is_absolute", [False, True])
+def test_weights_in_another_file_are_never_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_absolute: bool
+) -> None:
+    """Even if they are there, and fit."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights").write_bytes(bytes(4 * 10 * 28 * 28))
+    location = str(tmp_path / "weights") if is_absolute else "weights"
+    for compute_type in ("integer", "float"):
+        source = ModelBytes("it", sealed(weights_elsewhere(location), compute_type=compute_type))
+        with pytest.raises(ModelError, match="^onnxruntime can't load it"):
+            ClassifierModel(source)
