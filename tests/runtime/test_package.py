@@ -23,7 +23,7 @@ def test_public_names() -> None:
     assert {name: getattr(digits, name) for name in dir(digits)} == expected
     public = [name for name in dir(Classifier()) if not name.startswith("_")]
     methods = ["predict", "predict_batch", "read", "read_fields"]
-    assert public == sorted(["model", "networks", "threshold", *methods])
+    assert public == sorted(["model", "models", "threshold", *methods])
     with pytest.raises(AttributeError, match="module 'digits' has no attribute 'Clasifier'"):
         digits.Clasifier  # noqa: B018
 
