@@ -34,13 +34,11 @@ def test_writes_both_files_and_their_metadata(exported_detector: Exported) -> No
     assert about.centre_shift == pytest.approx(written["centre_shift"])
     assert written["forms"] == report.forms
     head, *lines = (line.split() for line in report.lines())
-    assert head[:2] == ["name", "compute_type"]
+    assert head[:3] == ["name", "compute", "type"]
     assert [line[0] for line in lines] == ["fp32", "int8"]
     for form in report.forms:
         assert form.items() >= evaluate_pages(PAGES, DetectorModel(form["file"]).maps).items()
-        assert (
-            form["validation_error"] < 0.5
-        )  # uncalibrated, it would miss most: it is sure of nothing
+        assert form["validation_error"] < 0.5  # uncalibrated, it would miss most: it is unsure
 
 
 def test_errors_of_pages() -> None:

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from msgspec.structs import replace as changed
 
 from digits.errors import DigitsError, ModelError
 from digits.inference.classifier_model import ClassifierModel
-from digits.inference.model_file import ModelBytes
+from digits.inference.model_file import ModelFile
 from digits_export import cli, export, model_card
 from digits_export.classifier_export import ClassifierExporter
 from digits_export.export import ExportConfig, export_run
@@ -86,9 +87,9 @@ def test_command_is_reproducible_and_deletes_an_old_int8_file(
     out, err = capsys.readouterr()
     assert err == "exporting runs/new, epoch 5 of 5\n"
     head, _, int8, _ = out.splitlines()
-    assert head.split()[:2] == ["name", "compute_type"] and head.endswith("  file")
+    assert head.split()[:3] == ["name", "compute", "type"] and head.endswith("  file")
     size = (before / "lenet5.int8.onnx").stat().st_size
-    assert int8.startswith(f"int8  float    {size:,} ")
+    assert int8.startswith(f"int8  float         {size:,} ")
     assert int8.endswith("%    runs/new/lenet5.int8.onnx")
     for name in FILES - {"export.json"}:
         assert (folder / name).read_bytes() == (before / name).read_bytes()
@@ -129,11 +130,11 @@ def test_other_failures(tmp_path: Path, run: RunDir, monkeypatch: Patch) -> None
         patch.setattr(ClassifierExporter, "max_difference", -1.0)  # always exceeded
         fails(run, "disagrees with the checkpoint")
 
-    def check(source: ModelBytes, kind: type) -> None:
-        if "int8" in source.name:
-            raise ModelError(f"the runtime refuses {source.name}")
+    def open_model(file: ModelFile[Any]) -> None:
+        if "int8" in file.name:
+            raise ModelError(f"the runtime refuses {file.name}")
 
-    monkeypatch.setattr(export, "check", check)
+    monkeypatch.setattr(export, "open_model", open_model)
     fails(run, "the runtime refuses lenet5.int8.onnx")
 
 

@@ -54,7 +54,7 @@ def test_writes_both_files_and_their_metadata(tmp_path: Path, monkeypatch: Patch
     assert about.number_temperature == full.metadata.number_temperature > 0
     assert written["forms"] == report.forms
     head, *lines = (line.split() for line in report.lines())
-    assert head[:2] == ["name", "compute_type"]
+    assert head[:3] == ["name", "compute", "type"]
     assert [line[0] for line in lines] == ["fp32", "int8"]
     card = (run.folder / "MODEL_CARD.md").read_text()
     assert "trained on 19,200 crops with seed 4" in card
