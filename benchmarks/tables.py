@@ -17,7 +17,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results.json"
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "textbook.md")
+DOCUMENTS = (ROOT / "docs" / "results.md", ROOT / "docs" / "textbook.md")
 MARKED = re.compile(r"(<!-- bench: ([^:>]+)(?:: (.+?))? -->)(\n?).*?(<!-- end -->)", re.DOTALL)
 
 Rows = list[list[Any]]  # as in the JSON: what `Row` has

@@ -12,7 +12,7 @@ from time import process_time
 from typing import Any
 
 SECONDS = 40.0  # of processor time for one input: four times what the slowest takes
-MEGABYTES = 800  # in addition to those before: a PNG of 100 megapixels takes up to 640 in total
+MEGABYTES = 800  # in addition to those before: one of 100 megapixels takes up to 640 in total
 
 _FORBIDDEN = {
     *("subprocess.Popen", "os.exec", "os.fork", "os.posix_spawn", "os.system"),

@@ -19,7 +19,7 @@ from digits.images.formats import FORMATS
 from digits.images.pdf import MAX_PAGES
 from digits.system import silence_libtiff
 
-MAX_PIXELS = 100_000_000  # twice a 50-megapixel photo; more is a mistake or an attack
+MAX_PIXELS = 89_000_000  # a 50-megapixel photo with room; from 89.5 million on, Pillow itself warns
 MAX_BYTES = 512 << 20  # of a file; the largest picture takes at most 400 MB
 
 _HEIC = re.compile(b"....ftyp(?:hei[cmsx]|hev[cmsx]|mif1|msf1)", re.DOTALL)
@@ -33,6 +33,7 @@ DECODE_ERRORS = (
     DecompressionBombError,
 )
 
+_PILLOW = [format for format in FORMATS if format != "HEIC"]  # which is told by its first bytes
 _BLOCK = 1 << 16  # bytes
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # its errors are raised
@@ -72,7 +73,7 @@ def open_image(name: str, file: BinaryIO, max_pixels: int, page: int = 0) -> Ima
     if not start:
         raise PictureError(f"{name} is empty")
     try:
-        image = _open_heic(name, file) if _HEIC.match(start) else _open(file)
+        image = _open_heic(name, file) if _HEIC.match(start) else Image.open(file, formats=_PILLOW)
     except UnidentifiedImageError as error:
         formats = f"({', '.join(FORMATS)}), nor a PDF, or it is damaged"
         raise PictureError(f"{name} is not a picture in a supported format {formats}") from error
@@ -91,12 +92,6 @@ def open_image(name: str, file: BinaryIO, max_pixels: int, page: int = 0) -> Ima
     if has_more:
         warnings.warn(f"{name} has several {parts}; only the first is read", stacklevel=3)
     return image
-
-
-def _open(file: BinaryIO) -> ImageFile:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of more pixels than Pillow likes, which are checked next
-        return Image.open(file, formats=[format for format in FORMATS if format != "HEIC"])
 
 
 def _open_heic(name: str, file: BinaryIO) -> ImageFile:
