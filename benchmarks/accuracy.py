@@ -43,15 +43,15 @@ from scipy.stats import mannwhitneyu
 
 from benchmarks import held_back
 from benchmarks.timing import parser, print_row
-from digits import Classifier
+from digits import Reader
 from digits.alignment import align
-from digits.classifier import DEFAULT_MAX_ERRORS
 from digits.constraints.checks import CheckName
 from digits.constraints.constraints import Constraints
 from digits.evaluation.numbers import NumberEvaluation
 from digits.evaluation.statistics import ratio
 from digits.images.picture import Source
 from digits.prediction import Number, Reason, Status
+from digits.recognize import DEFAULT_MAX_ERRORS
 from digits.terminal import track
 from digits_train.camera.numbers import random_digits
 from digits_train.data import mnist
@@ -93,15 +93,15 @@ def single_digits() -> Kinds:
     return {**photos("single.csv", column="digit"), "optdigits": list(optdigits)}
 
 
-def evaluate_digits(classifier: Classifier) -> None:
+def evaluate_digits(reader: Reader) -> None:
     print_row("", "pictures", "right", "?", "by `read`", "accepted", "wrong of them")
     for kind, labelled in single_digits().items():
-        predictions = classifier.predict_batch([picture for picture, _ in labelled])
+        predictions = reader.predict_batch([picture for picture, _ in labelled])
         labels = [label for _, label in labelled]
         most_probable = [str(prediction.guess) for prediction in predictions]
         right = [*map(str.__eq__, most_probable, labels)]
         unsure = sum(prediction.digit is None for prediction in predictions)
-        readings = [classifier.read(picture) for picture, _ in labelled]
+        readings = [reader.read(picture) for picture, _ in labelled]
         texts = [[number.text for number in reading.numbers] for reading in readings]
         exact = [text == [label] for text, label in zip(texts, labels, strict=True)]
         sure = [reading.status == "accepted" for reading in readings]
@@ -179,8 +179,8 @@ def without_signs(read: ReadFn) -> ReadFn:
     return read_digits
 
 
-def evaluate_numbers(classifier: Classifier, use_rapidocr: bool) -> None:
-    readers: dict[str, ReadFn] = {"digits": lambda picture: classifier.read(picture).numbers}
+def evaluate_numbers(reader: Reader, use_rapidocr: bool) -> None:
+    readers: dict[str, ReadFn] = {"digits": lambda picture: reader.read(picture).numbers}
     if use_rapidocr:
         readers["RapidOCR"] = rapidocr()
     for name, read in readers.items():
@@ -233,30 +233,30 @@ def draw_page(kind: str, index: int) -> LabelledPage:
     return held_back.numbers_page(texts, random)
 
 
-def evaluate_constraints(classifier: Classifier, count: int) -> None:
+def evaluate_constraints(reader: Reader, count: int) -> None:
     print_row("", *HEAD)
     for kind, (_, by_constraint) in NUMBERS.items():
         pages = [draw_page(kind, index) for index in track(range(count), count, kind)]
         for name, constraints in by_constraint.items():
 
             def read(picture: Source, constraints: Constraints = constraints) -> Sequence[Number]:
-                return classifier.read(picture, constraints).numbers
+                return reader.read(picture, constraints).numbers
 
             evaluate(f"{kind}: {name}", read, ((page.pixels, page.text) for page in pages))
 
 
-def evaluate_non_digits(classifier: Classifier) -> None:
+def evaluate_non_digits(reader: Reader) -> None:
     kinds = defaultdict[str, list[Source]](list)
     for kind, picture in held_back.without_one_digit():
         kinds[kind].append(picture)
-    digits = [classifier.predict(digit).confidence for digit in mnist.load("validation").images]
+    digits = [reader.predict(digit).confidence for digit in mnist.load("validation").images]
     threshold = np.quantile(digits, 0.01)
     print_row("", "?", "AUROC", "at 99 %", "accepted")
     for kind, pictures in kinds.items():
-        answers = [classifier.predict(picture) for picture in pictures]
+        answers = [reader.predict(picture) for picture in pictures]
         confidence = np.array([answer.confidence for answer in answers])
         auroc = mannwhitneyu(digits, confidence).statistic / len(digits) / len(pictures)
-        readings = [classifier.read(picture).numbers for picture in pictures]
+        readings = [reader.read(picture).numbers for picture in pictures]
         accepted = [any(n.status == "accepted" for n in numbers) for numbers in readings]
         rejected = [answer.digit is None for answer in answers]
         shares = [np.mean(each) for each in (rejected, confidence >= threshold, accepted)]
@@ -270,7 +270,7 @@ def main() -> None:
     options.add_argument("--second-opinion", action="store_true")
     options.add_argument("--rapidocr", action="store_true")
     given = options.parse_args()
-    classifier = Classifier(
+    reader = Reader(
         given.model or None,
         detector=given.detector or None,
         recognizer=given.recognizer or None,
@@ -278,10 +278,10 @@ def main() -> None:
     )
     match given.kind:
         case "digits":
-            evaluate_digits(classifier)
+            evaluate_digits(reader)
         case "numbers":
-            evaluate_numbers(classifier, given.rapidocr)
+            evaluate_numbers(reader, given.rapidocr)
         case "constraints":
-            evaluate_constraints(classifier, given.pages)
+            evaluate_constraints(reader, given.pages)
         case "non-digits":
-            evaluate_non_digits(classifier)
+            evaluate_non_digits(reader)

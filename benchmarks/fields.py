@@ -18,10 +18,10 @@ from msgspec.structs import replace
 
 from benchmarks.forms import MARKS, Blank, Matrix, blank_sheet, fill
 from benchmarks.timing import parser, print_row
-from digits.classifier import Classifier
 from digits.forms.form import FindBy
 from digits.forms.homography import project
 from digits.forms.sheet import Sheet
+from digits.recognize import Reader
 from digits.terminal import progress_bar
 
 TOLERANCE = 1.0  # millimetres
@@ -66,7 +66,7 @@ def report(find: str, counts: Counts, errors: list[float], times: list[float]) -
 
 def main() -> None:
     options = parser(__doc__, stacks=200, sheets=5, seed=51).parse_args()
-    classifier = Classifier(threads=2)
+    reader = Reader(threads=2)
     with progress_bar() as bar, TemporaryDirectory() as folder:
         for kind, find in enumerate(FIND_BY):
             counts, errors, times = Counts(Counter), list[float](), list[float]()
@@ -81,9 +81,9 @@ def main() -> None:
                     random = np.random.default_rng([*seed, number])
                     texts, photo, homography = fill(blank, name, random)
                     start = time.perf_counter()
-                    sheet = classifier.read_fields(photo, blank.form)
+                    sheet = reader.read_fields(photo, blank.form)
                     times.append(time.perf_counter() - start)
                     errors.append(error(sheet, blank, homography))
                     tally(counts, sheet, texts)
-                    tally(counts, classifier.read_fields(photo, alone), texts)
+                    tally(counts, reader.read_fields(photo, alone), texts)
             report(find, counts, errors, times)

@@ -22,7 +22,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
-from digits import Classifier, Constraints
+from digits import Constraints, Reader
 from digits.drawing import annotate, debug_strip
 from digits.forms import draw_sheet
 from digits.images import picture
@@ -66,7 +66,7 @@ def shown(path: Path) -> Image.Image:
 
 def pipeline() -> None:
     """Draw the sample pictures, their 28x28 frames and the answers."""
-    predictions = Classifier().predict_batch(SAMPLES)
+    predictions = Reader().predict_batch(SAMPLES)
     figure = Figure(figsize=(12, 3.1), layout="constrained")
     upper, lower = figure.subplots(2, len(SAMPLES))
     for axes in (*upper, *lower):
@@ -147,7 +147,7 @@ def page() -> None:
 
     How many of all their numbers are read right is printed, without constraints and with them.
     """
-    classifier, rules = Classifier(), Constraints(length=6)
+    reader, rules = Reader(), Constraints(length=6)
     hands = font_hands(fonts.handwriting("held back"), np.random.default_rng(0), PERSON.hand)
     materials = unseen()._replace(font_hands=hands, ranges=PERSON)
     names = ("page.jpg", "page-2.jpg", "page-3.jpg")
@@ -156,7 +156,7 @@ def page() -> None:
         random, file = np.random.default_rng(seed), BytesIO()
         numbers = [random_digits(random, 6, 6) for _ in range(4)]
         _notebook(numbers, random, materials).save(file, "JPEG", quality=85)
-        readings = classifier.read(file.getvalue()), classifier.read(file.getvalue(), rules)
+        readings = reader.read(file.getvalue()), reader.read(file.getvalue(), rules)
         for tally, reading in zip((free, six), readings, strict=True):
             tally.count(numbers, reading)
         if seed < len(names):
@@ -234,7 +234,7 @@ def sheet() -> None:
         blank = blank_sheet(np.random.default_rng([8, 2]), Path(folder), "marks")
         _, photo, _ = fill(blank, blank.students[0], np.random.default_rng([8, 2, 1]))
     page = picture.load(photo, picture.SHEET_MAX_SIDE)._replace(name="scan.pdf#1")
-    read = Classifier().read_fields(page, blank.form)
+    read = Reader().read_fields(page, blank.form)
     print(read.to_text())
     image = draw_sheet(page, read)
     image.thumbnail((900, 900))
@@ -246,9 +246,9 @@ def numbers() -> None:
 
     It is the first one on which a number is repaired.
     """
-    classifier, rules, tally = Classifier(), Constraints(length=6, check="luhn"), _Tally()
+    reader, rules, tally = Reader(), Constraints(length=6, check="luhn"), _Tally()
     pages = [accuracy.draw_page("six digits, Luhn", number) for number in range(20)]
-    readings = [classifier.read(page.pixels, rules) for page in pages]
+    readings = [reader.read(page.pixels, rules) for page in pages]
     for page, reading in zip(pages, readings, strict=True):
         tally.count(page.text.split(), reading)
     print(dict(tally))
@@ -301,9 +301,9 @@ def predict() -> None:
     sheet.rule(50, grey=150)
     sheet.write(chosen(mnist.load("test"), "2", start=11), 130, 60, size=190)
     photo = sheet.photograph(tilt=-3, light=shadow(300, 420))
-    classifier = Classifier()
+    reader = Reader()
     page = picture.load(photo)
-    strip = debug_strip(page, classifier.predict(page))
+    strip = debug_strip(page, reader.predict(page))
     strip.save(HERE / "predict.png", optimize=True)
 
 

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from PIL import Image
 
-from digits import Classifier
+from digits import Reader
 from digits.commands.results import ResultsFile
 from digits.formats import Csv
 from digits.prediction import Reading
@@ -63,7 +63,7 @@ def review() -> None:
         phone = shot_of(PHONE, ready, "review", str(folder), "-o", labels)
         shutil.copy(HERE / "page.jpg", folder)
         results = ResultsFile(folder / "results.csv", Reading.COLUMNS)
-        results.append(Csv().lines("page.jpg", Classifier().read(folder / "page.jpg")))
+        results.append(Csv().lines("page.jpg", Reader().read(folder / "page.jpg")))
         desktop = shot_of(DESKTOP, ready, "review", str(folder / "results.csv"))
     save(phone, desktop, "review.png", colours=64)
 

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from digits.__main__ import main
-from digits.classifier import Classifier
 from digits.data.split import Split
 from digits.errors import DataError
+from digits.recognize import Reader
 from digits_train.data import mnist
 from tests import synthetic
 from tests.train import subset_digits
@@ -92,9 +92,9 @@ def pictures() -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def classifier() -> Classifier:
+def reader() -> Reader:
     """The bundled one."""
-    return Classifier()
+    return Reader()
 
 
 @pytest.fixture(scope="session")

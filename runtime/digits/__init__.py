@@ -1,8 +1,8 @@
 """Read handwritten digits with onnxruntime, NumPy and Pillow.
 
 import digits
-digits.Classifier().predict("seven.png").digit  # 7
-digits.Classifier().read("page.png").text  # "1247673\\n8952481"
+digits.Reader().predict("seven.png").digit  # 7
+digits.Reader().read("page.png").text  # "1247673\\n8952481"
 """
 
 import importlib
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
-    from digits.classifier import Classifier
     from digits.constraints.constraints import Constraints
     from digits.errors import DataError, DigitsError, ModelError, PictureError
     from digits.prediction import Number, Prediction, Reading, Symbol
+    from digits.recognize import Reader
 
 __version__ = "0.1.0"
 __all__ = [
-    "Classifier",
+    "Reader",
     "Constraints",
     "DataError",
     "DigitsError",
@@ -37,8 +37,8 @@ def __getattr__(name: str) -> Any:
     # `digits --help` and digits_train start without onnxruntime.
     if name not in __all__:
         raise AttributeError(f"module 'digits' has no attribute {name!r}")
-    if name == "Classifier":
-        module = "classifier"
+    if name == "Reader":
+        module = "recognize"
     elif name == "Constraints":
         module = "constraints.constraints"
     else:

@@ -46,7 +46,7 @@ def predict_digits(
     Where the picture's ink is one piece, not cut, and the classifier is sure of it, that is the
     answer. Otherwise the detector looks at the picture, too, and the classifier at its box.
 
-    threshold: see `Classifier`; when to look closer, the model's file says. Raises ModelError if a
+    threshold: see `Reader`; when to look closer, the model's file says. Raises ModelError if a
     network fails, or can't be used.
     """
     segments = [find_digit(*extract_ink(picture.pixels)) for picture in pictures]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from digits.classifier import Classifier
+from digits.recognize import Reader
 from tests.browser.page import Page
 
 PASTE = """
@@ -22,20 +22,20 @@ document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles
     [("desktop", "file"), ("phone", "camera"), ("desktop", "drop"), ("desktop", "paste")],
     indirect=["page"],
 )
-def test_photo_gets_boxes(page: Page, way: str, numbers: Path, classifier: Classifier) -> None:
+def test_photo_gets_boxes(page: Page, way: str, numbers: Path, reader: Reader) -> None:
     if way == "drop":
         page.drop(numbers)
     elif way == "paste":
         page.script(PASTE, base64.b64encode(numbers.read_bytes()).decode())
     else:
         page.choose(numbers, name=way)
-    page.wait_for_text(classifier.read(numbers).text)
+    page.wait_for_text(reader.read(numbers).text)
     page.wait_for_status("4 numbers")
     assert page.boxes.sum() > 1000
 
 
 def test_large_photo_is_made_smaller(
-    desktop: Page, numbers: Path, tmp_path: Path, classifier: Classifier
+    desktop: Page, numbers: Path, tmp_path: Path, reader: Reader
 ) -> None:
     with Image.open(numbers) as photo:
         photo.resize((7000, 3675)).save(tmp_path / "large.jpg")

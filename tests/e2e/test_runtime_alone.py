@@ -95,6 +95,6 @@ extras = "web serve forms review commands.form __main__".split()
 for module in pkgutil.walk_packages(digits.__path__, "digits."):
     if not module.name.removeprefix("digits.").startswith(tuple(extras)):
         __import__(module.name)
-print(digits.Classifier().predict({str(pictures[6])!r}).digit, "torch" in sys.modules)
+print(digits.Reader().predict({str(pictures[6])!r}).digit, "torch" in sys.modules)
 """
     assert sh(bin / "python", "-c", code) == "6 False\n"

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digits.classifier import Classifier
 from digits.data.split import Split
 from digits.inference.model_file import BUNDLED
+from digits.recognize import Reader
 from tests.served import Served, served
 
 
@@ -53,7 +53,7 @@ def test_sigterm_finishes_what_was_accepted(numbers: Path) -> None:
         upload.send(photo[1000:])
         answer = upload.getresponse()
         assert answer.status == 200
-        assert json.loads(answer.read())["text"] == Classifier().read(photo).text
+        assert json.loads(answer.read())["text"] == Reader().read(photo).text
         assert server.process.wait(60) == 0
 
 

@@ -15,9 +15,9 @@ from uvicorn import Server
 
 import digits
 from digits import cli
-from digits.classifier import Classifier
 from digits.commands.watcher import FolderWatcher
 from digits.errors import DigitsError
+from digits.recognize import Reader
 from digits.review.cli import review
 from digits.serve.cli import serve
 from digits_export import export as exporter  # noqa: F401, as below: matplotlib makes a folder
@@ -160,8 +160,8 @@ def test_broken_file_is_refused_in_one_sentence(digits_command: Run, kind: str, 
 
 
 @pytest.fixture
-def client(classifier: Classifier) -> TestClient:
-    return TestClient(application(classifier))
+def client(reader: Reader) -> TestClient:
+    return TestClient(application(reader))
 
 
 @pytest.mark.parametrize("option", corpus.OPTIONS)
@@ -233,5 +233,5 @@ def test_empty_variable_is_refused(run: Run, monkeypatch: Patch, variable: str) 
         with pytest.raises(DigitsError, match=rf"^\${variable} is empty"):
             if variable == "DIGITS_DATA":
                 mnist.load("test")
-            digits.Classifier().predict(SEVEN)
-            digits.Classifier().read(SEVEN)
+            digits.Reader().predict(SEVEN)
+            digits.Reader().read(SEVEN)

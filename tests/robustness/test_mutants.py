@@ -9,10 +9,10 @@ from urllib.parse import quote_from_bytes
 import pytest
 from starlette.testclient import TestClient
 
-from digits.classifier import Classifier
 from digits.data import table
 from digits.errors import DataError, DigitsError
 from digits.images.formats import FORMATS
+from digits.recognize import Reader
 from tests.robustness import specimens
 from tests.robustness.sandbox import harmless
 from tests.robustness.specimens import mutants
@@ -22,17 +22,17 @@ pytestmark = pytest.mark.filterwarnings("ignore:.* only the first is read")
 
 
 @cache
-def classifier() -> Classifier:
-    return Classifier()
+def reader() -> Reader:
+    return Reader()
 
 
 def predict(path: Path) -> None:
-    left, top, right, bottom = classifier().predict(path).box
+    left, top, right, bottom = reader().predict(path).box
     assert 0 <= left < right and 0 <= top < bottom
 
 
 def read(path: Path) -> None:
-    for symbol in classifier().read(path).symbols:
+    for symbol in reader().read(path).symbols:
         left, top, right, bottom = symbol.box
         assert 0 <= left < right and 0 <= top < bottom
 
@@ -56,7 +56,7 @@ Headers = Sequence[tuple[str, bytes]]
 @cache
 def client() -> TestClient:
     """Calls the app without a socket, so that bugs raise their exceptions."""
-    return TestClient(application(classifier()))
+    return TestClient(application(reader()))
 
 
 def post(path: Path, url: str, headers: Headers = (), content: bytes = b"") -> None:

@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from digits.classifier import Classifier
 from digits.errors import PictureError
 from digits.images.formats import FORMATS
 from digits.images.picture import PAGE_MAX_SIDE as SIDE
+from digits.recognize import Reader
 from tests.robustness import specimens
 from tests.robustness.sandbox import harmless
 
@@ -29,12 +29,12 @@ Grey = NDArray[np.uint8]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def lazy_imports(classifier: Classifier) -> None:
+def lazy_imports(reader: Reader) -> None:
     """All specimens are read."""
-    digits = {name: classifier.predict(raw).digit for name, raw in SPECIMENS.items()}
+    digits = {name: reader.predict(raw).digit for name, raw in SPECIMENS.items()}
     assert digits == dict.fromkeys(SPECIMENS, 7)
     assert {name.partition(" ")[0] for name in SPECIMENS} == set(FORMATS)
-    classifier.read(SPECIMENS["PNG L"])
+    reader.read(SPECIMENS["PNG L"])
 
 
 def peak(*arguments: str | Path) -> int:
@@ -95,11 +95,11 @@ PATTERNS: dict[str, Callable[[], Grey]] = {
 @pytest.mark.parametrize("name", PATTERNS)
 def test_pattern_stays_within_limits(name: str) -> None:
     picture = PATTERNS[name]()
-    classifier = Classifier()  # a new one: what onnxruntime has freed in another would be reused
+    reader = Reader()  # a new one: what onnxruntime has freed in another would be reused
     with harmless(name, megabytes=500):
-        boxes = [classifier.predict(picture).box]
+        boxes = [reader.predict(picture).box]
     with harmless(name, megabytes=500), suppress(PictureError):
-        boxes += [symbol.box for symbol in classifier.read(picture).symbols]
+        boxes += [symbol.box for symbol in reader.read(picture).symbols]
     for left, top, right, bottom in boxes:
         assert 0 <= left < right <= picture.shape[1]
         assert 0 <= top < bottom <= picture.shape[0]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digits import Classifier
+from digits import Reader
 from digits.digit import Candidate, combine, cut_ink, to_prediction
 from digits.images.picture import GreyImage
 from digits.reader.detect import SingleDigitVote
@@ -36,16 +36,16 @@ def test_agreement_makes_sure_and_disagreement_unsure() -> None:
 def test_detector_is_asked_only_in_doubt(monkeypatch: Patch, pictures: list[Path]) -> None:
     six, seven = Drawn("6", SIX, 9.0), Drawn("7", (47, 12, 63, 52), 9.0)
     show(monkeypatch, [six, seven], (64, 64))
-    assert Classifier().predict(pictures[6]).digit == 6
+    assert Reader().predict(pictures[6]).digit == 6
     monkeypatch.setattr("digits.vision.components.Segment.is_whole", False)
-    several = Classifier().predict(pictures[6])
+    several = Reader().predict(pictures[6])
     assert (several.digit, several.guess, several.reason) == (None, 6, "several")
     show(monkeypatch, [six], (64, 64))
-    agreed = Classifier().predict(pictures[6])
+    agreed = Reader().predict(pictures[6])
     assert (agreed.digit, agreed.status, agreed.box) == (6, "accepted", (17, 12, 47, 52))
     assert agreed.confidence == max(agreed.probabilities) and agreed.note == ""
     show(monkeypatch, [], (64, 64))
-    assert Classifier().predict(pictures[6]).confidence < agreed.confidence
+    assert Reader().predict(pictures[6]).confidence < agreed.confidence
 
 
 @pytest.mark.parametrize("negative", [0, 255])

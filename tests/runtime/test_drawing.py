@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from digits import Classifier, Number, Symbol, drawing
+from digits import Number, Reader, Symbol, drawing
 from digits.images import picture
 
 
@@ -40,10 +40,10 @@ def test_annotate_marks_numbers_that_are_not_accepted(tmp_path: Path, texts: lis
 
 
 def test_debug_strip_shows_box_frame_and_answer(
-    classifier: Classifier, pictures: list[Path], texts: list[str]
+    reader: Reader, pictures: list[Path], texts: list[str]
 ) -> None:
     page = picture.load(pictures[6])
-    prediction = classifier.predict(page)
+    prediction = reader.predict(page)
     strip = np.asarray(drawing.debug_strip(page, prediction))
     assert prediction.frame is not None
     assert (strip[16:240, 256:480, 0] == prediction.frame.repeat(8, 0).repeat(8, 1)).all()
@@ -51,20 +51,20 @@ def test_debug_strip_shows_box_frame_and_answer(
     assert texts == ["6  (100.0 %)"]
 
 
-def test_debug_strip_of_a_digit_as_thin_as_a_pixel(classifier: Classifier) -> None:
+def test_debug_strip_of_a_digit_as_thin_as_a_pixel(reader: Reader) -> None:
     """Its box would be less than a pixel wide in the reduced picture."""
     pixels = np.full((8000, 1), 240, np.uint8)
     pixels[3000:5000] = 10
     page = picture.load(pixels)
-    prediction = classifier.predict(page)
+    prediction = reader.predict(page)
     assert prediction.frame is not None
     drawing.debug_strip(page, prediction)
 
 
-def test_debug_strip_of_a_narrow_blank_picture(classifier: Classifier, texts: list[str]) -> None:
+def test_debug_strip_of_a_narrow_blank_picture(reader: Reader, texts: list[str]) -> None:
     """The shorter side of its panel would round to zero pixels."""
     page = picture.load(np.full((1, 640), 240, np.uint8))
-    drawing.debug_strip(page, classifier.predict(page))
+    drawing.debug_strip(page, reader.predict(page))
     assert texts == ["no ink found"]
 
 

@@ -9,19 +9,19 @@ import pytest
 
 import digits
 from digits import errors, prediction
-from digits.classifier import Classifier
 from digits.constraints.constraints import Constraints
+from digits.recognize import Reader
 
 
 def test_public_names() -> None:
-    expected: dict[str, object] = {"Classifier": Classifier, "Constraints": Constraints}
+    expected: dict[str, object] = {"Reader": Reader, "Constraints": Constraints}
     expected["__version__"] = version("digits")  # of the distribution
     for name in ("Number", "Prediction", "Reading", "Symbol"):
         expected[name] = getattr(prediction, name)
     for name in ("DataError", "DigitsError", "ModelError", "PictureError"):
         expected[name] = getattr(errors, name)
     assert {name: getattr(digits, name) for name in dir(digits)} == expected
-    public = [name for name in dir(Classifier()) if not name.startswith("_")]
+    public = [name for name in dir(Reader()) if not name.startswith("_")]
     methods = ["predict", "predict_batch", "read", "read_fields"]
     assert public == sorted(["model", "models", "threshold", *methods])
     with pytest.raises(AttributeError, match="module 'digits' has no attribute 'Clasifier'"):

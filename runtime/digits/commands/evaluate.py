@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from digits import tables
-from digits.classifier import DEFAULT_MAX_ERRORS, Classifier
 from digits.commands.modes import ModelPaths, ReadForm, ReadNumbers
 from digits.constraints.constraints import Constraints
 from digits.data.image_folder import checksum, has_pictures, read_pictures
@@ -20,6 +19,7 @@ from digits.evaluation.acceptance import calibrate
 from digits.evaluation.digits import Evaluation
 from digits.evaluation.numbers import FieldCounts, NumberEvaluation, numbers_in
 from digits.images import documents, picture
+from digits.recognize import DEFAULT_MAX_ERRORS, Reader
 from digits.terminal import print_stderr, track
 
 if TYPE_CHECKING:  # else `digits eval` would need a form's packages
@@ -49,11 +49,11 @@ def evaluate_digits(
     Returns the values of docs/output.md, and what is plotted. Raises DataError if no picture can be
     read, and ModelError.
     """
-    classifier = model_paths.open(reads_numbers=False)
-    network = classifier.model
+    reader = model_paths.open(reads_numbers=False)
+    network = reader.model
     evaluation = Evaluation(network.metadata.rejection_threshold)
     if data is not None and has_pictures(data):
-        name, pictures = str(data), [*read_pictures(data, on_error, classifier)]
+        name, pictures = str(data), [*read_pictures(data, on_error, reader)]
         if checksum(pictures) in network.metadata.data_sha256:
             print_stderr(f"warning: {network.name} learned from most of these pictures")
         for digit in pictures:
@@ -91,7 +91,7 @@ def evaluate_numbers(mode: ReadNumbers, table: Path, on_error: OnError) -> dict[
     Returns the values of docs/output.md; says on stderr why they lack a risk bound. Raises
     DataError if no number can be read, and ModelError.
     """
-    classifier = mode.open()
+    reader = mode.open()
     constraints = Constraints() if mode.constraints is None else mode.constraints
     column = "number" if has_column(table, "number") else "text"
     pages = defaultdict[Path, list[Label]](list)
@@ -103,7 +103,7 @@ def evaluate_numbers(mode: ReadNumbers, table: Path, on_error: OnError) -> dict[
             kept = [label for label in labels if _satisfies(path, label, constraints)]
             left_out += len(labels) - len(kept)
             page = documents.load(str(path), picture.PAGE_MAX_SIDE)
-            numbers = classifier.read(page, constraints, mode.max_errors).numbers if kept else ()
+            numbers = reader.read(page, constraints, mode.max_errors).numbers if kept else ()
         except (DataError, PictureError) as error:
             on_error(error)
             continue
@@ -122,7 +122,7 @@ def evaluate_numbers(mode: ReadNumbers, table: Path, on_error: OnError) -> dict[
         raise DataError(f"no readable numbers in {table}")
     max_errors = mode.max_errors or DEFAULT_MAX_ERRORS
     values = {
-        "model": _reader_name(classifier),
+        "model": _reader_name(reader),
         "data": str(table),
         **evaluation.to_dict(max_errors),
         "risk_bound": None,
@@ -146,7 +146,7 @@ def evaluate_form(mode: ReadForm, table: Path, on_error: OnError) -> dict[str, A
     form = mode.form
     fields = _labelled_fields(form, table)
     counts = {name: FieldCounts() for name in (*(each.name for each in fields), _ALL)}
-    classifier, seen = mode.open(), set[str]()
+    reader, seen = mode.open(), set[str]()
     names = [field.name.lower() for field in fields]
     rows = [row for row in tables.rows(table, "file", *names) if any(row[1].values())]
     for line, row, has_more in track(rows, len(rows), "reading"):
@@ -158,7 +158,7 @@ def evaluate_form(mode: ReadForm, table: Path, on_error: OnError) -> dict[str, A
             seen.add(row["file"])
             labels = [page_text(row.get(field.name.lower(), "")) for field in fields]
             file = tables.find_file(row["file"], table.parent, Path())
-            [sheet] = mode.ask(classifier, [documents.load(str(file), picture.SHEET_MAX_SIDE)])
+            [sheet] = mode.ask(reader, [documents.load(str(file), picture.SHEET_MAX_SIDE)])
             if not sheet.numbers:
                 raise PictureError(f"{file}: {sheet.note}")
         except (DataError, PictureError) as error:
@@ -171,7 +171,7 @@ def evaluate_form(mode: ReadForm, table: Path, on_error: OnError) -> dict[str, A
     if not (read := counts[_ALL]["labels"] // len(fields)):
         raise DataError(f"no readable sheets in {table}")
     return {
-        "model": _reader_name(classifier),
+        "model": _reader_name(reader),
         "data": str(table),
         "form": form.file,
         "max_errors": mode.max_errors or DEFAULT_MAX_ERRORS,
@@ -198,8 +198,8 @@ def _pick(record: object, keys: Iterable[str]) -> dict[str, Any]:
     return {key: getattr(record, key) for key in keys}
 
 
-def _reader_name(classifier: Classifier) -> str:
-    models = classifier.models
+def _reader_name(reader: Reader) -> str:
+    models = reader.models
     name = f"{models.detector.name} with {models.recognizer.name}"
     return f"{name} and {models.second_opinion.name}" if models.second_opinion else name
 

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from digits.classifier import Classifier
 from digits.commands import options
 from digits.forms import find_problems, load_form, open_editor, print_form
+from digits.recognize import Reader
 from digits.system import cpu_count
 from digits.terminal import print_result
 from digits.web import server
@@ -61,7 +61,7 @@ def check(form: Annotated[Path, options.path_argument("FORM.toml")]) -> None:
 
     Exits with 1 if there is any.
     """
-    problems = find_problems(load_form(form), Classifier(threads=cpu_count()).models)
+    problems = find_problems(load_form(form), Reader(threads=cpu_count()).models)
     for number, (field, sentence) in enumerate(problems, 1):
         print_result(f"{number}. {field.name}: {sentence}")
     if problems:

@@ -12,15 +12,15 @@ from digits.system import cpu_count
 from digits.text import escape_control
 
 if TYPE_CHECKING:
-    from digits.classifier import Classifier
     from digits.constraints.constraints import Constraints
     from digits.formats import Answer
     from digits.forms import Form, Sheet
     from digits.images.picture import GreyImage, Source
+    from digits.recognize import Reader
 
 
 class ModelPaths(NamedTuple):
-    """The arguments of a Classifier, which another process may open."""
+    """The arguments of a Reader, which another process may open."""
 
     model: Path | str | None = None
     threshold: float | None = None
@@ -34,16 +34,16 @@ class ModelPaths(NamedTuple):
         """The files of the detector and the recognizer, and whether there is a second opinion."""
         return self.detector, self.recognizer, self.second_opinion
 
-    def open(self, reads_numbers: bool) -> "Classifier":
+    def open(self, reads_numbers: bool) -> "Reader":
         """Open the networks that are needed, and a detector that was chosen.
 
         Raises ModelError if one can't be used.
         """
-        from digits.classifier import Classifier
         from digits.inference.model_file import is_overridden
+        from digits.recognize import Reader
 
-        classifier = Classifier(**self._asdict())
-        models = classifier.models
+        reader = Reader(**self._asdict())
+        models = reader.models
         # They fail now, not at the first picture, or the first doubtful one of a thousand.
         if reads_numbers:
             _ = models.detector, models.recognizer, models.second_opinion
@@ -51,18 +51,18 @@ class ModelPaths(NamedTuple):
             _ = models.classifier
             if self.detector or is_overridden("detector"):
                 _ = models.detector
-        return classifier
+        return reader
 
 
 def choose_models(
     models: Sequence[Path] | None = None, reads_numbers: bool = True, second_opinion: bool = False
 ) -> ModelPaths:
-    """Make the options of a Classifier that uses all cores.
+    """Make the options of a Reader that uses all cores.
 
     models: at most one file of each kind: a detector, and a recognizer to read numbers or else a
         classifier.
 
-    second_opinion: see `Classifier`.
+    second_opinion: see `Reader`.
 
     Raises ModelError if they are others.
     """
@@ -116,14 +116,14 @@ class Mode(ABC):
         """The columns of an answer's rows in a table."""
 
     @abstractmethod
-    def ask(self, classifier: "Classifier", sources: "Sequence[Source]") -> "Sequence[Answer]":
+    def ask(self, reader: "Reader", sources: "Sequence[Source]") -> "Sequence[Answer]":
         """Read pictures. Raises PictureError for the first that can't be opened."""
 
     @abstractmethod
     def failure(self, error: str) -> "Answer":
         """Make the answer for a picture that can't be read."""
 
-    def open(self, threads: int | None = None) -> "Classifier":
+    def open(self, threads: int | None = None) -> "Reader":
         """Open the networks. Raises ModelError if one that is needed can't be used.
 
         threads: by default as many as the options say.
@@ -139,7 +139,7 @@ class Mode(ABC):
 
         return picture.load(source, picture.PAGE_MAX_SIDE)
 
-    def draw(self, classifier: "Classifier", page: "GreyImage", answer: Any) -> bytes:
+    def draw(self, reader: "Reader", page: "GreyImage", answer: Any) -> bytes:
         """Draw an answer on its picture, in the drawings' format."""
         from digits import drawing
 
@@ -155,8 +155,8 @@ class ReadDigit(Mode):
     batch: ClassVar = 16
     reads_numbers: ClassVar = False
 
-    def ask(self, classifier: "Classifier", sources: "Sequence[Source]") -> list[Prediction]:
-        return classifier.predict_batch(sources)
+    def ask(self, reader: "Reader", sources: "Sequence[Source]") -> list[Prediction]:
+        return reader.predict_batch(sources)
 
     def failure(self, error: str) -> Prediction:
         return Prediction(None, 0.1, (0.1,) * 10, (0, 0, 0, 0), "none", "unreadable", error)
@@ -166,7 +166,7 @@ class ReadDigit(Mode):
 
         return picture.load(source, picture.DIGIT_MAX_SIDE)
 
-    def draw(self, classifier: "Classifier", page: "GreyImage", answer: Any) -> bytes:
+    def draw(self, reader: "Reader", page: "GreyImage", answer: Any) -> bytes:
         from digits import drawing
 
         return drawing.encode(drawing.debug_strip(page, answer), self.drawing_format)
@@ -174,7 +174,7 @@ class ReadDigit(Mode):
 
 @dataclass(frozen=True, kw_only=True)
 class ReadNumbers(Mode):
-    """Read all numbers in each picture. constraints, max_errors: as for `Classifier.read`."""
+    """Read all numbers in each picture. constraints, max_errors: as for `Reader.read`."""
 
     keys: ClassVar = Reading.KEYS
     columns: ClassVar = Reading.COLUMNS
@@ -182,8 +182,8 @@ class ReadNumbers(Mode):
     constraints: "Constraints | None" = None
     max_errors: float | None = None
 
-    def ask(self, classifier: "Classifier", sources: "Sequence[Source]") -> list[Reading]:
-        return [classifier.read(source, self.constraints, self.max_errors) for source in sources]
+    def ask(self, reader: "Reader", sources: "Sequence[Source]") -> list[Reading]:
+        return [reader.read(source, self.constraints, self.max_errors) for source in sources]
 
     def failure(self, error: str) -> Reading:
         return Reading(((Number("", 0.0, "none", "unreadable", "", "", ()),),))
@@ -191,7 +191,7 @@ class ReadNumbers(Mode):
 
 @dataclass(frozen=True, kw_only=True)
 class ReadForm(Mode):
-    """Read the number in each field of a form's sheets. max_errors: as for `Classifier.read`."""
+    """Read the number in each field of a form's sheets. max_errors: as for `Reader.read`."""
 
     form: "Form"
     max_errors: float | None = None
@@ -206,8 +206,8 @@ class ReadForm(Mode):
     def columns(self) -> tuple[str, ...]:
         return self.form.columns
 
-    def ask(self, classifier: "Classifier", sources: "Sequence[Source]") -> "list[Sheet]":
-        return [classifier.read_fields(source, self.form, self.max_errors) for source in sources]
+    def ask(self, reader: "Reader", sources: "Sequence[Source]") -> "list[Sheet]":
+        return [reader.read_fields(source, self.form, self.max_errors) for source in sources]
 
     def failure(self, error: str) -> "Sheet":
         from digits.forms import Sheet
@@ -219,7 +219,7 @@ class ReadForm(Mode):
 
         return picture.load(source, picture.SHEET_MAX_SIDE)
 
-    def draw(self, classifier: "Classifier", page: "GreyImage", answer: Any) -> bytes:
+    def draw(self, reader: "Reader", page: "GreyImage", answer: Any) -> bytes:
         from digits import drawing
         from digits.forms import draw_sheet
 

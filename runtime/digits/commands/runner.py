@@ -21,9 +21,9 @@ from digits.system import cpu_count
 from digits.terminal import print_result, print_stderr, track
 
 if TYPE_CHECKING:
-    from digits.classifier import Classifier
     from digits.commands.results import ResultsFile
     from digits.images.picture import Source
+    from digits.recognize import Reader
 
 # Two workers take 0.25 s to start; one process reads 250 small pictures in that time.
 _MIN_FILES_FOR_WORKERS = 500
@@ -167,7 +167,7 @@ class _BatchReader:
     """Reads pictures. folder: a watched one that they are in, or empty."""
 
     formatter: ResultFormatter
-    classifier: "Classifier"
+    reader: "Reader"
     folder: str = ""
 
     def read(self, files: Sequence[str]) -> list[Result]:
@@ -176,7 +176,7 @@ class _BatchReader:
         if len(files) > 1 and not mode.drawing_format and STDIN not in files:
             with suppress(PictureError):
                 stamps = [*map(stamp_of, files)]
-                answers = mode.ask(self.classifier, files)
+                answers = mode.ask(self.reader, files)
                 return [*map(self.formatter.format_answer, files, stamps, answers)]
         return [*map(self._read_file, files)]
 
@@ -185,11 +185,11 @@ class _BatchReader:
         try:
             with self._open(file) as source:
                 if not mode.drawing_format:
-                    [answer] = mode.ask(self.classifier, [source])
+                    [answer] = mode.ask(self.reader, [source])
                     return self.formatter.format_answer(file, stamp, answer)
                 page = mode.load(source)
-                [answer] = mode.ask(self.classifier, [page])
-                drawing = mode.draw(self.classifier, page, answer)
+                [answer] = mode.ask(self.reader, [page])
+                drawing = mode.draw(self.reader, page, answer)
                 return self.formatter.format_answer(file, stamp, answer, drawing)
         except PictureError as error:
             return self.formatter.format_error(file, error)

@@ -19,7 +19,7 @@ from digits.images.grey import digest_of
 from digits.terminal import print_stderr, track
 
 if TYPE_CHECKING:
-    from digits.classifier import Classifier
+    from digits.recognize import Reader
 
 
 _SPLITS: dict[int, SplitName] = {0: "test", 1: "validation"}  # by the remainder of a division by 7
@@ -46,7 +46,7 @@ class LabelledPicture(NamedTuple):
 def read_pictures(
     data: Path,
     on_error: OnError,
-    classifier: "Classifier | None" = None,
+    reader: "Reader | None" = None,
     with_none: bool = False,
 ) -> Iterator[LabelledPicture]:
     """Read labelled pictures one by one, with a progress bar.
@@ -54,7 +54,7 @@ def read_pictures(
     data: a folder of pictures sorted by digit (7/any.png), or a CSV file with the columns `file`
         (relative to it) and `digit`.
     on_error: called for each picture that can't be read; the others still are.
-    classifier: by default one with the bundled model, whatever $DIGITS_MODEL says, so that the same
+    reader: by default one with the bundled model, whatever $DIGITS_MODEL says, so that the same
         pictures give the same frames.
     with_none: whether to take pictures labelled `none`, too.
 
@@ -69,28 +69,28 @@ def read_pictures(
         if not os.path.lexists(data):
             raise DataError(f"{data}: no such file or folder")
         raise DataError(f"no labelled pictures in {data}: sort them into folders 0 to 9 (7/a.png)")
-    if classifier is None:
-        from digits.classifier import Classifier
+    if reader is None:
         from digits.inference.model_file import BUNDLED, BUNDLED_DETECTOR
+        from digits.recognize import Reader
 
         # Whatever other models are pinned to.
-        classifier = Classifier(
+        reader = Reader(
             BUNDLED, detector=BUNDLED_DETECTOR, sha256={"classifier": "", "detector": ""}
         )
     for path, label, group in track(listed, len(listed), "reading"):
         try:
-            yield _read(path, label, group, classifier)
+            yield _read(path, label, group, reader)
         except PictureError as error:
             on_error(error)
 
 
-def _read(path: Path, label: int, group: str, classifier: "Classifier") -> LabelledPicture:
+def _read(path: Path, label: int, group: str, reader: "Reader") -> LabelledPicture:
     """Read a picture. Raises PictureError if it can't be opened or is blank."""
     from digits.digit import predict_digits
     from digits.images import documents, picture
 
     loaded = documents.load(str(path), picture.DIGIT_MAX_SIDE)
-    [prediction] = predict_digits(classifier.models, [loaded])
+    [prediction] = predict_digits(reader.models, [loaded])
     if prediction.frame is None:
         raise PictureError(f"{path}: {prediction.note}")
     digest = digest_of(loaded.pixels)

@@ -16,7 +16,7 @@ _EPSILON = 2**-53  # 1 - _EPSILON is the largest float below 1
 class RiskBound(NamedTuple):
     """At most a share `max_risk` of the accepted numbers is wrong, with 95 % confidence.
 
-    max_errors: for `Classifier.read`.
+    max_errors: for `Reader.read`.
     numbers, accepted, errors: how many labelled numbers were read; how many of them are accepted;
         how many of these are wrong.
     """

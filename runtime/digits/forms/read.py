@@ -29,7 +29,7 @@ def prepare(form: Form) -> None:
 
 
 def read_sheet(models: Models, page: GreyImage, form: Form, max_errors: float) -> Sheet:
-    """Read a sheet in a page that was loaded with SHEET_MAX_SIDE; see `Classifier.read_fields`."""
+    """Read a sheet in a page that was loaded with SHEET_MAX_SIDE; see `Reader.read_fields`."""
     try:
         to_page, note = find_in_page(page, form)
     except SheetNotFound as error:

@@ -21,7 +21,7 @@ _OPENING = Lock()  # a lock of each object couldn't be sent to a worker process
 class Models:
     """A classifier of digits, a detector of symbols, and a recognizer of numbers.
 
-    Arguments: see `Classifier`. Threads may share one. The properties raise ModelError if a network
+    Arguments: see `Reader`. Threads may share one. The properties raise ModelError if a network
     can't be used.
     """
 

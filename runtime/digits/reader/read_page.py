@@ -23,7 +23,7 @@ from digits.reader.pyramid import MapsFn
 def read_numbers(
     models: Models, page: GreyImage, constraints: Constraints, max_errors: float
 ) -> Reading:
-    """Read all numbers of a page that was loaded with PAGE_MAX_SIDE; see `Classifier.read`."""
+    """Read all numbers of a page that was loaded with PAGE_MAX_SIDE; see `Reader.read`."""
     lines: list[tuple[Number, ...]] = []
     calibration, second = Calibration.load(models), models.second_opinion
     for line in find_numbers(

@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from digits.classifier import Classifier
 from digits.commands.results import ResultsFile, WriteFailed
 from digits.data.table import LABELS
 from digits.drawing import close_up
 from digits.errors import DigitsError
 from digits.images import documents
 from digits.images.picture import PAGE_MAX_SIDE
+from digits.recognize import Reader
 from digits.review.items import LABEL_TEXT, ReviewItem
 from digits.tables import csv_row, normalize_signs
 from digits.web.application import Application
@@ -39,7 +39,7 @@ class Review(Application):
     labelled_before: how many items had a label before.
     labels: the file of the labels; None if they correct a table of sheets.
     has_numbers: whether the items are numbers, not digits.
-    classifier: reads the digits that are shown.
+    reader: reads the digits that are shown.
     """
 
     def __init__(
@@ -48,11 +48,11 @@ class Review(Application):
         labelled_before: int,
         labels: ResultsFile | None,
         has_numbers: bool,
-        classifier: Classifier,
+        reader: Reader,
         settings: Settings,
     ) -> None:
         self._items = {str(index): item for index, item in enumerate(items)}
-        self._labels, self._classifier, self._has_numbers = labels, classifier, has_numbers
+        self._labels, self._classifier, self._has_numbers = labels, reader, has_numbers
         # By the item's index: its label, and the size that the file had before it.
         self._stored = dict[str, tuple[str, int]]()
         self._lock = asyncio.Lock()  # one at a time: a picture may take much memory

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from digits import tables
-from digits.classifier import Classifier
 from digits.commands import options
 from digits.commands.modes import ModelPaths
 from digits.commands.results import ResultsFile
+from digits.recognize import Reader
 from digits.review.api import Review
 from digits.review.items import field_items, has_numbers, load, read_rows
 from digits.web import server
@@ -47,7 +47,7 @@ def review(
         with options.needs_package("a table of sheets", '"digits[form]"'):
             from digits.forms import load_corrections  # OpenCV
         items, done = field_items(load_corrections(source))
-        server.run(Review(items, done, None, True, Classifier(), settings))
+        server.run(Review(items, done, None, True, Reader(), settings))
         return
     path = output or source.parent / "labels.csv"
     if not output and (source.is_dir() or path.is_symlink()):
@@ -58,6 +58,6 @@ def review(
     columns = ("file", "box", "text") if is_numbers else ("file", "digit")
     rows = read_rows(source)
     with closing(ResultsFile(path, columns, key_columns=len(columns) - 1)) as labels:
-        classifier = ModelPaths(model).open(reads_numbers=False)
-        items, done = load(source, rows, classifier, labels)
-        server.run(Review(items, done, labels, is_numbers, classifier, settings))
+        reader = ModelPaths(model).open(reads_numbers=False)
+        items, done = load(source, rows, reader, labels)
+        server.run(Review(items, done, labels, is_numbers, reader, settings))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from digits import tables
-from digits.classifier import Classifier
 from digits.commands.inputs import expand
 from digits.commands.results import ResultsFile
 from digits.errors import DataError, DigitsError, PictureError
@@ -16,6 +15,7 @@ from digits.images.documents import load as load_page
 from digits.images.documents import split_pages
 from digits.images.formats import split_page
 from digits.prediction import Reading, Status
+from digits.recognize import Reader
 from digits.terminal import print_stderr, track
 
 if TYPE_CHECKING:  # else each review would load OpenCV
@@ -81,7 +81,7 @@ def read_rows(source: Path) -> list[dict[str, str]]:
 
 
 def load(
-    source: Path, rows: list[dict[str, str]], classifier: Classifier, labels: ResultsFile
+    source: Path, rows: list[dict[str, str]], reader: Reader, labels: ResultsFile
 ) -> tuple[list[ReviewItem], int]:
     """Return the items without a label, least sure first, and how many have one.
 
@@ -89,7 +89,7 @@ def load(
 
     source: a table or a folder.
     rows: from `read_rows` of it.
-    classifier: reads the pictures of a folder.
+    reader: reads the pictures of a folder.
     labels: tells which items have a label.
     """
     is_folder = source.is_dir()
@@ -101,7 +101,7 @@ def load(
             cells = tuple(item.cells(labels.path.parent))
             is_labelled = hash(cells) in labels.done_hashes
             if is_folder and not is_labelled:
-                prediction = classifier.predict(load_page(item.file, picture.DIGIT_MAX_SIDE))
+                prediction = reader.predict(load_page(item.file, picture.DIGIT_MAX_SIDE))
                 status = prediction.reason if prediction.status == "none" else prediction.status
                 item = ReviewItem(item.file, prediction.confidence, status)
             items[cells] = None if is_labelled else item

@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from digits.classifier import Classifier
 from digits.inference import model_file
 from digits.inference.classifier_model import ClassifierModel
 from digits.inference.detector_model import DetectorModel
 from digits.inference.recognizer_model import RecognizerModel
 from digits.inference.second_opinion import SecondOpinion
+from digits.recognize import Reader
 from digits.serve import worker
 from digits.serve.query import Command, parse_query
 from digits.serve.queue import PictureQueue
@@ -29,7 +29,7 @@ from digits.web.settings import Limits, Settings
 class Api(Application):
     """The page and the API.
 
-    classifier: reads the pictures.
+    reader: reads the pictures.
     workers: how many processes read them; 0: one per core.
     start_worker: starts one of these processes, or in tests what stands for it.
     """
@@ -37,12 +37,12 @@ class Api(Application):
     def __init__(
         self,
         settings: Settings,
-        classifier: Classifier,
+        reader: Reader,
         workers: int = 0,
         start_worker: Callable[[], PictureWorker] | None = None,
     ) -> None:
         limits = settings.limits
-        start = start_worker or partial(worker.start_worker, classifier, limits)
+        start = start_worker or partial(worker.start_worker, reader, limits)
         self._queue = PictureQueue(start, workers or cpu_count(), limits)
         self._bodies = BodyReader(limits)
         self._page = Page("digits.serve", _page_values(limits))
@@ -81,24 +81,24 @@ class Api(Application):
         return Response(answer.text, media_type="application/json")
 
 
-def load(model: Path | None, second_opinion: bool = False) -> Classifier:
+def load(model: Path | None, second_opinion: bool = False) -> Reader:
     """Load the three networks, by default the usual ones, and a second opinion.
 
-    second_opinion: see `Classifier`. Raises ModelError.
+    second_opinion: see `Reader`. Raises ModelError.
 
-    The classifier holds their bytes, for processes that start after the files have changed.
+    The reader holds their bytes, for processes that start after the files have changed.
     """
-    classifier = model_file.read_file(model)
+    reader = model_file.read_file(model)
     detector = model_file.read_file(task="detector")
     recognizer = model_file.read_file(task="recognizer")
     # Only to check them: each process opens its own.
-    ClassifierModel(classifier)
+    ClassifierModel(reader)
     DetectorModel(detector)
     RecognizerModel(recognizer)
     if second_opinion:
         SecondOpinion()
-    return Classifier(
-        classifier,
+    return Reader(
+        reader,
         detector=detector,
         recognizer=recognizer,
         second_opinion=second_opinion,

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from digits.classifier import Classifier
 from digits.constraints.constraints import Constraints
 from digits.errors import DigitsError, ModelError, PictureError, TooManyPixels
 from digits.images import picture
 from digits.processes import Worker
+from digits.recognize import Reader
 from digits.serve.query import Command, Options
 from digits.text import to_json
 from digits.web.settings import Limits
@@ -48,18 +48,18 @@ class PictureResponse(NamedTuple):
 PictureWorker = Worker[Upload, PictureResponse]
 
 
-def start_worker(classifier: Classifier, limits: Limits) -> PictureWorker:
+def start_worker(reader: Reader, limits: Limits) -> PictureWorker:
     """Start a process that answers uploads as `answer` does."""
-    make_answer = partial(_make_answer, classifier, limits.max_pixels)
+    make_answer = partial(_make_answer, reader, limits.max_pixels)
     return Worker(make_answer, limits.max_picture_memory)
 
 
-def _make_answer(classifier: Classifier, max_pixels: int) -> Callable[[Upload], PictureResponse]:
-    _ = classifier.models.second_opinion  # its 100 MB are none of a picture's
-    return partial(answer, classifier, max_pixels)
+def _make_answer(reader: Reader, max_pixels: int) -> Callable[[Upload], PictureResponse]:
+    _ = reader.models.second_opinion  # its 100 MB are none of a picture's
+    return partial(answer, reader, max_pixels)
 
 
-def answer(classifier: Classifier, max_pixels: int, upload: Upload) -> PictureResponse:
+def answer(reader: Reader, max_pixels: int, upload: Upload) -> PictureResponse:
     """Read a picture; the answer to an unreadable one says why.
 
     Raises ModelError and TooMuchMemory.
@@ -68,7 +68,7 @@ def answer(classifier: Classifier, max_pixels: int, upload: Upload) -> PictureRe
         return PictureResponse(422, "a PDF isn't read here: send a picture of each page")
     read = _read if upload.command == "read" else _predict
     try:
-        return read(classifier, max_pixels, upload)
+        return read(reader, max_pixels, upload)
     except TooManyPixels as error:
         return PictureResponse(413, str(error))
     except PictureError as error:
@@ -83,13 +83,13 @@ def answer(classifier: Classifier, max_pixels: int, upload: Upload) -> PictureRe
         raise
 
 
-def _predict(classifier: Classifier, max_pixels: int, upload: Upload) -> PictureResponse:
+def _predict(reader: Reader, max_pixels: int, upload: Upload) -> PictureResponse:
     """Read the one digit in a picture. Raises PictureError and ModelError."""
-    prediction = classifier.predict(picture.load(upload.content, max_pixels=max_pixels))
+    prediction = reader.predict(picture.load(upload.content, max_pixels=max_pixels))
     return PictureResponse(200, to_json(prediction.to_dict(upload.name, **upload.options)))
 
 
-def _read(classifier: Classifier, max_pixels: int, upload: Upload) -> PictureResponse:
+def _read(reader: Reader, max_pixels: int, upload: Upload) -> PictureResponse:
     """Read all numbers of a picture. Raises PictureError and ModelError."""
     options = dict(upload.options)
     max_errors = options.pop("max_errors", None)
@@ -98,5 +98,5 @@ def _read(classifier: Classifier, max_pixels: int, upload: Upload) -> PictureRes
     except ValueError as error:
         return PictureResponse(422, str(error))
     page = picture.load(upload.content, picture.PAGE_MAX_SIDE, max_pixels)
-    reading = classifier.read(page, constraints, max_errors)
+    reading = reader.read(page, constraints, max_errors)
     return PictureResponse(200, to_json(reading.to_dict(upload.name)))

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from digits.classifier import Classifier
 from digits.forms.form import Form
 from digits.forms.sheet import Sheet
 from digits.images import picture
 from digits.images.picture import Source
 from digits.prediction import Number, Reason, Status
+from digits.recognize import Reader
 from tests.conftest import Patch, Run
 
 FORM = """size = [300, 200]\nfind = "fixed"\nfields = [
@@ -35,16 +35,14 @@ def form(tmp_path: Path, monkeypatch: Patch) -> None:
     for number in range(4):
         Image.new("L", (300, 200), 200).save(f"{number}.png")
 
-    def read_fields(
-        self: Classifier, source: Source, form: Form, max_errors: float | None
-    ) -> Sheet:
+    def read_fields(self: Reader, source: Source, form: Form, max_errors: float | None) -> Sheet:
         number = int(Path(picture.load(source).name).stem)
         if number == 3:
             return Sheet(form, (), "not_found", "no markers are seen")
         numbers = (Number(text, 0.9, *status, "", text, ()) for text, status in READ[number])
         return Sheet(form, tuple(numbers))
 
-    monkeypatch.setattr(Classifier, "read_fields", read_fields)
+    monkeypatch.setattr(Reader, "read_fields", read_fields)
 
 
 def test_accepted_and_wrong_of_each_field(run: Run) -> None:

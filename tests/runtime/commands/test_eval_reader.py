@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from digits import Classifier
+from digits import Reader
 from digits.images import documents
 from digits.prediction import Number, Reading, Symbol
 from tests.conftest import Patch, Run
@@ -37,14 +37,14 @@ def labelled(tmp_path: Path, monkeypatch: Patch) -> str:
     """A table of 300 pages, of whose numbers the 20 least probable are wrong."""
     monkeypatch.chdir(tmp_path)
 
-    def read(self: Classifier, source: str, *_: object) -> Reading:
+    def read(self: Reader, source: str, *_: object) -> Reading:
         number = int(Path(source).stem)
         confidence = 1 - number / 1000
         text = "1" if number < 280 else "7"
         read = Number(text, confidence, "review", "unsure", "", text, (ONE,))
         return Reading(((read,),))
 
-    monkeypatch.setattr(Classifier, "read", read)
+    monkeypatch.setattr(Reader, "read", read)
     monkeypatch.setattr(documents, "load", lambda name, max_side: name)
     return write_table(*(f"{number}.png;1" for number in range(300)), column="number")
 
@@ -69,7 +69,7 @@ def test_page_is_read_once_and_compared_in_boxes(
     expected: dict[str, object],
 ) -> None:
     numbers = write_table(*(f"a.png;{box};{text}" for box, text in labels), column="box;text")
-    with count_calls(Classifier.read) as calls:
+    with count_calls(Reader.read) as calls:
         code, out, err = run("eval", "numbers", numbers, *options)
     assert (code, calls["read"]) == (0, 1)
     assert {"insertions": 0, **expected}.items() <= json.loads(out).items()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from digits import Classifier
+from digits import Reader
 from digits.commands import watcher
 from digits.commands.modes import Mode, ReadDigit, ReadForm, ReadNumbers
 from digits.commands.output import Result, ResultFormatter, ResultWriter
@@ -103,7 +103,7 @@ def bench(tmp_path: Path) -> Bench:
 
 
 def test_stable_picture_is_read_once(
-    bench: Bench, pictures: list[Path], classifier: Classifier, capsys: Capsys
+    bench: Bench, pictures: list[Path], reader: Reader, capsys: Capsys
 ) -> None:
     bench.add(pictures[7])
     bench.advance(0, 0.5)
@@ -113,7 +113,7 @@ def test_stable_picture_is_read_once(
     bench.restart()
     bench.advance(0, 2, 2)
     assert bench.rows == [(pictures[7].name, "7")]
-    printed = classifier.predict(pictures[7]).to_dict(str(bench.inbox / pictures[7].name))
+    printed = reader.predict(pictures[7]).to_dict(str(bench.inbox / pictures[7].name))
     assert capsys.readouterr().out == f"{to_json(printed)}\n"
 
 

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from digits.classifier import Classifier
 from digits.errors import DigitsError
 from digits.forms.corrections import FieldCorrection, load_corrections
 from digits.forms.table import open_table
+from digits.recognize import Reader
 from digits.review.api import Review
 from digits.review.items import ReviewItem, field_items
 from digits.web.settings import Settings
@@ -53,7 +53,7 @@ def corrections(table: Path) -> list[FieldCorrection]:
 
 
 def open_page(table: Path) -> TestClient:
-    page = Review(load(table), 0, None, True, Classifier(), Settings())
+    page = Review(load(table), 0, None, True, Reader(), Settings())
     return TestClient(page, "http://127.0.0.1")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from digits import Classifier
+from digits import Reader
 from digits.forms.form import Field, Form
 from tests.conftest import Patch
 from tests.drawings import Drawn, show, steps
@@ -27,7 +27,7 @@ NEAR = BESIDE._replace(box=(24, 46, 39, 74))
 )
 @pytest.mark.usefixtures("whole_pages")
 def test_number_or_blank(
-    classifier: Classifier,
+    reader: Reader,
     monkeypatch: Patch,
     drawn: list[Drawn],
     recognized: str,
@@ -35,7 +35,7 @@ def test_number_or_blank(
     text: str,
 ) -> None:
     show(monkeypatch, drawn, CROP, steps(recognized))
-    [number] = classifier.read_fields(np.full((200, 400), 230, np.uint8), FORM).numbers
+    [number] = reader.read_fields(np.full((200, 400), 230, np.uint8), FORM).numbers
     assert (number.reason or number.status, number.text) == (standing, text)
 
 
@@ -50,7 +50,7 @@ def test_number_or_blank(
     ],
 )
 def test_two_numbers_or_an_empty_box_between_are_for_review(
-    classifier: Classifier,
+    reader: Reader,
     monkeypatch: Patch,
     lefts: tuple[int, ...],
     digit_boxes: int,
@@ -59,14 +59,14 @@ def test_two_numbers_or_an_empty_box_between_are_for_review(
     drawn = [Drawn(digit, (x, 50, x + 12, 70), 9.0) for digit, x in zip("128", lefts, strict=True)]
     show(monkeypatch, drawn, CROP, steps("128"))
     form = replace(FORM, fields=(replace(FORM.fields[0], digit_boxes=digit_boxes),))
-    [number] = classifier.read_fields(np.full((200, 400), 230, np.uint8), form, 0.1).numbers
+    [number] = reader.read_fields(np.full((200, 400), 230, np.uint8), form, 0.1).numbers
     assert (number.text, number.status == "accepted") == ("128", is_accepted)
 
 
 @pytest.mark.usefixtures("whole_pages")
-def test_ink_that_neither_sees_is_not_blank(classifier: Classifier, monkeypatch: Patch) -> None:
+def test_ink_that_neither_sees_is_not_blank(reader: Reader, monkeypatch: Patch) -> None:
     show(monkeypatch, [], CROP, steps(""))
     page = np.full((200, 400), 230, np.uint8)
     page[95:105, 190:194] = 60
-    [number] = classifier.read_fields(page, FORM).numbers
+    [number] = reader.read_fields(page, FORM).numbers
     assert (number.status, number.reason, number.confidence) == ("review", "doubt", 0.5)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digits import Classifier
+from digits import Reader
 from digits.errors import ModelError
 from digits.images import picture
 from digits.inference.interface import SYMBOLS
@@ -17,7 +17,7 @@ from tests.onnx_files import second_opinion
 
 
 def test_symbols_are_kept_in_their_order(rapidocr: Path) -> None:
-    model = Classifier(second_opinion=True).models.second_opinion
+    model = Reader(second_opinion=True).models.second_opinion
     assert model
     black, white = (np.full((48, width), level, np.uint8) for width, level in ((17, 0), (64, 255)))
     for reader in (model, pickle.loads(pickle.dumps(model))):

@@ -27,24 +27,24 @@ def placed(said: np.ndarray, *positions: int) -> np.ndarray:
 
 
 @pytest.mark.usefixtures("whole_pages")
-def test_reading_of_drawn_page(classifier: digits.Classifier, monkeypatch: Patch) -> None:
+def test_reading_of_drawn_page(reader: digits.Reader, monkeypatch: Patch) -> None:
     """A blank page on which the detector sees two numbers, and the recognizer doubts their end."""
     page = np.full((300, 500), 255, np.uint8)
     seen = placed(steps("-1.", {"5": 0.8, "6": 0.15}), 5, 12, 16, 24)
     show(monkeypatch, [*row_of("-1.5", 40, 60), *row_of("-1.5", 250, 60)], page.shape, seen)
-    reading = classifier.read(page)
+    reading = reader.read(page)
     assert (reading.text, reading.status) == ("-1.5?  -1.5?", "review")
-    lenient = classifier.read(page, max_errors=0.5)
+    lenient = reader.read(page, max_errors=0.5)
     assert (lenient.text, lenient.status) == ("-1.5  -1.5", "accepted")
     assert reading.numbers[0].second_best == "-1.6"
     symbol = reading.symbols[1]
     assert (symbol.box[1], symbol.box[3]) == (60, 90)
     assert symbol.confidence == max(symbol.probabilities) == symbol.probabilities[1] > 0.9
     assert len(symbol.probabilities) == 12 and sum(symbol.probabilities) < 1
-    digits_only = classifier.read(page, digits.Constraints(digits_only=True))
+    digits_only = reader.read(page, digits.Constraints(digits_only=True))
     assert [number.text for number in digits_only.numbers] == ["15", "15"]
     assert pickle.loads(pickle.dumps(reading)) == reading
-    assert pickle.loads(pickle.dumps(classifier)).read(page) == reading
+    assert pickle.loads(pickle.dumps(reader)).read(page) == reading
 
 
 @pytest.mark.usefixtures("whole_pages")
@@ -60,7 +60,7 @@ def test_reading_of_drawn_page(classifier: digits.Classifier, monkeypatch: Patch
     ],
 )
 def test_point_that_may_separate_thousands_is_for_review(
-    classifier: digits.Classifier,
+    reader: digits.Reader,
     monkeypatch: Patch,
     text: str,
     constraints: dict[str, Any],
@@ -68,32 +68,30 @@ def test_point_that_may_separate_thousands_is_for_review(
 ) -> None:
     page = np.full((300, 500), 255, np.uint8)
     show(monkeypatch, row_of(text, 40, 60), page.shape, steps(text))
-    [number] = classifier.read(page, digits.Constraints(**constraints), 0.1).numbers
+    [number] = reader.read(page, digits.Constraints(**constraints), 0.1).numbers
     assert (number.status == "accepted") == is_accepted and number.confidence > 0.9
 
 
-def test_boxes_are_in_pixels_of_pictures(classifier: digits.Classifier, monkeypatch: Patch) -> None:
+def test_boxes_are_in_pixels_of_pictures(reader: digits.Reader, monkeypatch: Patch) -> None:
     show(monkeypatch, row_of("42", 100, 200, 40), (600, 1000), placed(steps("42"), 6, 12))
-    reading = classifier.read(np.full((2400, 4000), 255, np.uint8))  # which is reduced to a quarter
+    reading = reader.read(np.full((2400, 4000), 255, np.uint8))  # which is reduced to a quarter
     assert reading.symbols[0].box[1::2] == pytest.approx((800, 960), abs=8)
 
 
-def test_only_what_the_detector_sees_is_sure(
-    classifier: digits.Classifier, monkeypatch: Patch
-) -> None:
+def test_only_what_the_detector_sees_is_sure(reader: digits.Reader, monkeypatch: Patch) -> None:
     """A recognizer takes any ring for a 0. Where nothing is seen, it looks at the whole picture."""
     page = np.full((100, 80), 255, np.uint8)
     show(monkeypatch, [], page.shape, steps("0"))
-    assert "accepted" not in [number.status for number in classifier.read(page).numbers]
+    assert "accepted" not in [number.status for number in reader.read(page).numbers]
     show(monkeypatch, row_of("0", 20, 20, 60), page.shape, steps("0"))
-    [number] = classifier.read(page).numbers
+    [number] = reader.read(page).numbers
     assert (number.text, number.status) == ("0", "accepted")
     show(monkeypatch, [], page.shape, steps(""))
-    assert classifier.read(page).lines == ()
+    assert reader.read(page).lines == ()
 
 
 def test_recognizer_looks_at_the_only_digit_that_the_detector_doubts(
-    classifier: digits.Classifier, monkeypatch: Patch
+    reader: digits.Reader, monkeypatch: Patch
 ) -> None:
     """As of a photo of a small digit."""
     [drawn], page = row_of("9", 200, 60), np.full((600, 450), 255, np.uint8)
@@ -101,7 +99,7 @@ def test_recognizer_looks_at_the_only_digit_that_the_detector_doubts(
     [[views]] = find_numbers(Network([drawn._replace(score=-0.5)], page.shape), all_say("9"), page)
     left, top, right, bottom = views.region.bounds
     assert left < drawn.box[0] < drawn.box[2] < right < 260 and top < 60 < 90 < bottom < 120
-    reading = classifier.read(page)
+    reading = reader.read(page)
     assert all(number.status == "review" for number in reading.numbers)
 
 
@@ -113,10 +111,10 @@ def test_recognizer_looks_at_what_the_detector_doubts() -> None:
     assert len(views.detections.scores) == 3 and views.region.right > drawn[-1].box[2] + 10
 
 
-def test_docs_page_reads_as_documented(classifier: digits.Classifier) -> None:
+def test_docs_page_reads_as_documented(reader: digits.Reader) -> None:
     root = Path(__file__).parents[3]
     page, readme = root / "docs" / "page.jpg", (root / "README.md").read_text()
-    text = classifier.read(page).text
+    text = reader.read(page).text
     assert repr(text).strip("'") in readme and ", ".join(text.split()) in readme
     lines = "".join(f"    {line}\n" for line in text.splitlines())
     assert (
@@ -126,6 +124,6 @@ def test_docs_page_reads_as_documented(classifier: digits.Classifier) -> None:
 
 
 @pytest.mark.parametrize("max_errors", ["0.01", 0, 1])
-def test_max_errors_is_between_0_and_1(classifier: digits.Classifier, max_errors: Any) -> None:
+def test_max_errors_is_between_0_and_1(reader: digits.Reader, max_errors: Any) -> None:
     with pytest.raises(ValueError, match="max_errors must be a number between 0 and 1, not "):
-        classifier.read(np.full((30, 30), 255, np.uint8), max_errors=max_errors)
+        reader.read(np.full((30, 30), 255, np.uint8), max_errors=max_errors)

@@ -13,9 +13,9 @@ from httpx2 import Response
 from PIL import Image
 from starlette.testclient import TestClient
 
-from digits.classifier import Classifier
 from digits.commands.results import ResultsFile
 from digits.errors import DigitsError
+from digits.recognize import Reader
 from digits.review.api import Review
 from digits.review.items import ReviewItem, has_numbers, load, read_rows
 from digits.web.server import Server
@@ -53,16 +53,16 @@ def table(folder: Path) -> Path:
 
 
 @pytest.fixture
-def opened(classifier: Classifier) -> Iterator[Open]:
+def opened(reader: Reader) -> Iterator[Open]:
     """Open a review; the first one is closed when another is opened."""
     with ExitStack() as files:
 
         def open_review(source: Path) -> TestClient:
             files.close()
             labels = files.enter_context(labels_beside(source))
-            items, before = load(source, read_rows(source), classifier, labels)
+            items, before = load(source, read_rows(source), reader, labels)
             numbers = has_numbers(source)
-            review = Review(items, before, labels, numbers, classifier, Settings())
+            review = Review(items, before, labels, numbers, reader, Settings())
             return TestClient(review, "http://127.0.0.1")
 
         yield open_review
@@ -71,9 +71,9 @@ def opened(classifier: Classifier) -> Iterator[Open]:
 BOX = "1,2,30,40"
 
 
-def loaded(source: Path, classifier: Classifier) -> list[ReviewItem]:
+def loaded(source: Path, reader: Reader) -> list[ReviewItem]:
     with labels_beside(source) as labels:
-        return load(source, read_rows(source), classifier, labels)[0]
+        return load(source, read_rows(source), reader, labels)[0]
 
 
 def written(folder: Path, text: str) -> Path:
@@ -82,14 +82,14 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_results_of_every_command(
-    tmp_path: Path, pictures: list[Path], numbers: Path, classifier: Classifier, run: Run
+    tmp_path: Path, pictures: list[Path], numbers: Path, reader: Reader, run: Run
 ) -> None:
     assert run("predict", *pictures, "-o", tmp_path / "digits.csv")[0] == 0
-    items = loaded(tmp_path / "digits.csv", classifier)
+    items = loaded(tmp_path / "digits.csv", reader)
     assert {Path(item.file) for item in items} == {*pictures}
     (tmp_path / "labels.csv").unlink()
     assert run("read", numbers, "-o", tmp_path / "numbers.csv")[0] == 0
-    items = loaded(tmp_path / "numbers.csv", classifier)
+    items = loaded(tmp_path / "numbers.csv", reader)
     assert len(items) == 4 and all(item.guess.isdigit() for item in items)
 
 
@@ -106,8 +106,8 @@ def test_results_of_every_command(
         ("page.png,1,1,accepted,,,1,0,0,1000000,1000000\n", ["1"]),
     ],
 )
-def test_order(folder: Path, rows: str, guesses: list[str], classifier: Classifier) -> None:
-    items = loaded(written(folder, NUMBERS + rows), classifier)
+def test_order(folder: Path, rows: str, guesses: list[str], reader: Reader) -> None:
+    items = loaded(written(folder, NUMBERS + rows), reader)
     assert [item.guess for item in items] == guesses
 
 
@@ -122,21 +122,21 @@ def test_order(folder: Path, rows: str, guesses: list[str], classifier: Classifi
         "",
     ],
 )
-def test_rows_without_sense(folder: Path, row: str, classifier: Classifier, capsys: Capsys) -> None:
+def test_rows_without_sense(folder: Path, row: str, reader: Reader, capsys: Capsys) -> None:
     (folder / "page.txt").write_text("no picture")
     good = f"page.png,1,0.5,review,unsure,,1,{BOX}\n"
-    items = loaded(written(folder, f"{NUMBERS}{good}{row}\n{good}"), classifier)
+    items = loaded(written(folder, f"{NUMBERS}{good}{row}\n{good}"), reader)
     assert len(items) == 1
     err = capsys.readouterr().err
     assert "passed over 1 of 3" in err if row else not err
 
 
-def test_table_of_other_columns_and_damaged_folder(folder: Path, classifier: Classifier) -> None:
+def test_table_of_other_columns_and_damaged_folder(folder: Path, reader: Reader) -> None:
     with pytest.raises(DigitsError, match="its columns are file, digit; needs"):
-        loaded(written(folder, "file,digit\npage.png,7\n"), classifier)
+        loaded(written(folder, "file,digit\npage.png,7\n"), reader)
     (folder / "page.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     with pytest.raises(DigitsError, match="nothing that can be shown"):
-        loaded(folder, classifier)
+        loaded(folder, reader)
 
 
 def item_at(number: int) -> str:

@@ -7,18 +7,18 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from digits.classifier import Classifier
+from digits.recognize import Reader
 from digits.serve import worker
 from digits.serve.api import Api
 from tests.in_process import InProcess
 from tests.runtime.web.conftest import settings
 
 
-def application(classifier: Classifier, **values: Any) -> Api:
+def application(reader: Reader, **values: Any) -> Api:
     """The app, reading pictures in this process. values: of Settings and of its Limits."""
     app_settings = settings(**values)
-    answer = partial(worker.answer, classifier, app_settings.limits.max_pixels)
-    return Api(app_settings, classifier, start_worker=partial(InProcess, answer))
+    answer = partial(worker.answer, reader, app_settings.limits.max_pixels)
+    return Api(app_settings, reader, start_worker=partial(InProcess, answer))
 
 
 def png(width: int, height: int, mode: str = "1") -> bytes:
@@ -29,7 +29,7 @@ def png(width: int, height: int, mode: str = "1") -> bytes:
 
 
 @pytest.fixture(scope="session")
-def client(classifier: Classifier) -> Iterator[TestClient]:
+def client(reader: Reader) -> Iterator[TestClient]:
     """Call the app without sockets or processes; raises the exceptions of its bugs."""
-    with TestClient(application(classifier)) as client:
+    with TestClient(application(reader)) as client:
         yield client

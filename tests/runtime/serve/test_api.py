@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from digits.classifier import Classifier
+from digits.recognize import Reader
 from tests.conftest import PICTURES, Run
 from tests.runtime.serve.conftest import application, png
 
@@ -25,9 +25,9 @@ def test_answer_matches_command(client: TestClient, run: Run, command: str, name
     assert client.post(f"/{command}", files={"any": (str(picture), content)}).json() == line
 
 
-def test_frame_is_the_network_input(client: TestClient, classifier: Classifier) -> None:
+def test_frame_is_the_network_input(client: TestClient, reader: Reader) -> None:
     picture = (PICTURES / "7.jpg").read_bytes()
-    frame = classifier.predict(picture).frame
+    frame = reader.predict(picture).frame
     assert frame is not None
     for value, expected in (("1", frame.tolist()), ("TRUE", frame.tolist()), ("no", None)):
         answer = client.post(f"/predict?frame={value}", content=picture).json()
@@ -36,9 +36,9 @@ def test_frame_is_the_network_input(client: TestClient, classifier: Classifier) 
     assert (blank["digit"], blank["reason"], blank["frame"]) == (None, "blank", None)
 
 
-def test_page_knows_the_limits(classifier: Classifier) -> None:
+def test_page_knows_the_limits(reader: Reader) -> None:
     limits = {"max_picture_bytes": 5, "max_pixels": 6, "body_timeout": 3.0, "answer_timeout": 4.5}
-    text = TestClient(application(classifier, **limits)).get("/").text
+    text = TestClient(application(reader, **limits)).get("/").text
     assert '<main data-bytes="5" data-pixels="6" data-seconds="7.5"' in text
 
 
@@ -76,13 +76,13 @@ REFUSALS: list[tuple[int, str, dict[str, Any], dict[str, Any]]] = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("status", "words", "settings", "sent"), REFUSALS)
 def test_refusal(
-    classifier: Classifier,
+    reader: Reader,
     status: int,
     words: str,
     settings: dict[str, Any],
     sent: dict[str, Any],
 ) -> None:
-    with TestClient(application(classifier, **settings)) as client:
+    with TestClient(application(reader, **settings)) as client:
         for _ in range(2):  # the first leaves nothing behind
             answer = client.request(**{"method": "POST", "url": "/predict"} | sent)
             assert answer.status_code == status

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import CheckFunction
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from digits.classifier import Classifier
+from digits.recognize import Reader
 from digits.serve import api
 from tests.runtime.serve.conftest import application
 
@@ -31,8 +31,8 @@ EXCLUDED: list[CheckFunction] = [positive_data_acceptance]
 
 
 @pytest.fixture(scope="module")
-def api_schema(classifier: Classifier) -> schemathesis.BaseSchema:
-    return schemathesis.openapi.from_asgi("/openapi.json", application(classifier))
+def api_schema(reader: Reader) -> schemathesis.BaseSchema:
+    return schemathesis.openapi.from_asgi("/openapi.json", application(reader))
 
 
 @pytest.mark.parametrize(("path", "method", "mode"), CASES)

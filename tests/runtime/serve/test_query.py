@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from digits import Constraints
-from digits.classifier import Classifier
+from digits.recognize import Reader
 from digits.serve.query import Options, parse_query
 from digits.text import to_json
 from tests.conftest import PICTURES
@@ -28,9 +28,9 @@ def test_query_is_parsed(query: str, options: Options) -> None:
     assert parse_query("read", query) == options
 
 
-def test_answer_is_that_of_classifier(client: TestClient, classifier: Classifier) -> None:
+def test_answer_is_that_of_classifier(client: TestClient, reader: Reader) -> None:
     answer = client.post("/read?list=7+9&max_errors=50%25", content=TWO)
-    reading = classifier.read(TWO, Constraints(allowed=["7", "9"]), 0.5)
+    reading = reader.read(TWO, Constraints(allowed=["7", "9"]), 0.5)
     assert answer.json() == json.loads(to_json(reading.to_dict("")))
 
 

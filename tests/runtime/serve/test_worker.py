@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from digits.classifier import Classifier
+from digits.recognize import Reader
 from digits.serve.api import Api
 from tests.runtime.serve.conftest import png
 from tests.runtime.web.conftest import settings
@@ -25,10 +25,10 @@ ENDLESS = {"list": "1111111111111", "pattern": 20 * "(" + r"\d" + 20 * "+)" + r"
     ],
 )
 def test_process_is_limited(
-    classifier: Classifier, limit: dict[str, Any], constraints: dict[str, str], sentence: str
+    reader: Reader, limit: dict[str, Any], constraints: dict[str, str], sentence: str
 ) -> None:
     picture = png(9, 9) if constraints else png(5000, 5000, "RGB")
-    with TestClient(Api(settings(**limit), classifier, workers=1)) as client:
+    with TestClient(Api(settings(**limit), reader, workers=1)) as client:
         refused = client.post("/read", params=constraints, content=picture)
         assert (refused.status_code, refused.json()) == (503, {"error": sentence})
         # On a busy machine, a small one may take too much time, too.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from digits import Classifier
+from digits import Reader
 from digits.data.split import Split
 from digits.vision.components import Box, Component
 from digits_train.camera.materials import Materials
@@ -30,13 +30,13 @@ def test_matches(ink: np.ndarray, left: int, top: int, expected: bool) -> None:
 
 
 @pytest.mark.slow
-def test_most_frames_are_what_they_should_be(materials: Materials, classifier: Classifier) -> None:
+def test_most_frames_are_what_they_should_be(materials: Materials, reader: Reader) -> None:
     images, labels = frames.draw_digits(materials, 60, 0)
     others = frames.draw_outliers(materials, 30, 0)
     assert (images.shape, others.shape) == ((60, 28, 28), (30, 28, 28))
     assert len({frame.tobytes() for frame in (*images, *others)}) > 80
-    assert (classifier.model.probabilities(images).argmax(1) == labels).mean() > 0.85
-    assert (classifier.model.probabilities(others).max(1) > classifier.threshold).mean() < 0.2
+    assert (reader.model.probabilities(images).argmax(1) == labels).mean() > 0.85
+    assert (reader.model.probabilities(others).max(1) > reader.threshold).mean() < 0.2
 
 
 @pytest.mark.slow

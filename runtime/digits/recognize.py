@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DEFAULT_MAX_ERRORS = 0.01
 
 
-class Classifier:
+class Reader:
     """Reads pictures of handwritten digits. Threads may share one.
 
     model: an ONNX file from `digits export`, or what `read_file` returned; by default
@@ -82,7 +82,7 @@ class Classifier:
         Returns a Prediction without a digit, whose status says why, if the picture is blank or
         holds several digits. Raises PictureError if it can't be opened.
 
-        >>> prediction = Classifier().predict("7.jpg")
+        >>> prediction = Reader().predict("7.jpg")
         >>> prediction.digit, prediction.confidence > 0.9
         (7, True)
         """
@@ -93,7 +93,7 @@ class Classifier:
 
         sources: see `predict`. Raises PictureError for the first picture that can't be opened.
 
-        >>> first, second = Classifier().predict_batch(["0.png", "7.jpg"])
+        >>> first, second = Reader().predict_batch(["0.png", "7.jpg"])
         >>> first.digit, second.digit
         (0, 7)
         """
@@ -118,7 +118,7 @@ class Classifier:
         The reading of a picture without digits has no lines. Raises PictureError if the picture
         can't be opened.
 
-        >>> Classifier().read("7.jpg").text
+        >>> Reader().read("7.jpg").text
         '7'
         """
         from digits.constraints.constraints import Constraints  # `predict` needs neither
