@@ -15,7 +15,7 @@ from digits.commands.modes import Mode
 from digits.commands.options import OutputOptions
 from digits.commands.output import Result, ResultFormatter, ResultWriter
 from digits.errors import Interrupted, PictureError
-from digits.formats import IDENTITY
+from digits.formats import IDENTITY, Stamp
 from digits.images.formats import is_pdf, split_page
 from digits.system import cpu_count
 from digits.terminal import print_result, print_stderr, track
@@ -99,7 +99,7 @@ def _read_files(
 ) -> None:
     """Read the files that have no answer yet, in this process or several."""
     files, mode = inputs.files, formatter.mode
-    named = [file for file in files if file != STDIN]
+    named = [file for file in files if file != STDIN] if formatter.file_format else []
     done = {file for file in named if writer.has_answer(file, stamp_of(file))}
     failed = {file for file in named if writer.has_failure(file, stamp_of(file))}
     if done:
@@ -175,13 +175,13 @@ class _BatchReader:
         mode = self.formatter.mode
         if len(files) > 1 and not mode.drawing_format and STDIN not in files:
             with suppress(PictureError):
-                stamps = [*map(stamp_of, files)]
+                stamps = [*map(self._stamp, files)]
                 answers = mode.ask(self.reader, files)
                 return [*map(self.formatter.format_answer, files, stamps, answers)]
         return [*map(self._read_file, files)]
 
     def _read_file(self, file: str) -> Result:
-        mode, stamp = self.formatter.mode, stamp_of(file)
+        mode, stamp = self.formatter.mode, self._stamp(file)
         try:
             with self._open(file) as source:
                 if not mode.drawing_format:
@@ -193,6 +193,10 @@ class _BatchReader:
                 return self.formatter.format_answer(file, stamp, answer, drawing)
         except PictureError as error:
             return self.formatter.format_error(file, error)
+
+    def _stamp(self, file: str) -> Stamp:
+        """What a file of results says of the picture."""
+        return stamp_of(file) if self.formatter.file_format else ()
 
     @contextmanager
     def _open(self, file: str) -> "Iterator[Source]":
