@@ -61,7 +61,7 @@ test-ray: .venv/done
 	.venv/$(BIN)/uv venv --quiet --clear --python .venv/$(BIN)/python .venv-ray
 	VIRTUAL_ENV=.venv-ray .venv/$(BIN)/uv pip install --quiet --require-hashes \
 	    --requirement locks/ray.txt
-	PYTHONPATH=$(CURDIR)/runtime PYTHONDONTWRITEBYTECODE= \
+	PYTHONPATH=$(CURDIR)/runtime:$(CURDIR)/train PYTHONDONTWRITEBYTECODE= \
 	    PYTHONPYCACHEPREFIX=$(CURDIR)/.venv-ray/bytecode \
 	    .venv-ray/$(BIN)/python -m pytest tests/ray
 
