@@ -10,7 +10,7 @@ for python in 3.11 3.12 3.13 3.14; do
         export VIRTUAL_ENV=$PWD/.venv-bounds
         .venv/bin/uv venv --quiet --clear --python "python$python" "$VIRTUAL_ENV"
         .venv/bin/uv pip install --quiet --resolution "$resolution" \
-            --only-binary numpy,onnxruntime,pillow --editable '.[fields]'
+            --only-binary numpy,onnxruntime,pillow --editable '.[form]'
         .venv/bin/uv pip install --quiet --group test httpx httpx2 matplotlib onnx scipy
         printf '\nPython %s, %s:' "$python" "$resolution"
         .venv/bin/uv pip freeze --exclude-editable |
