@@ -121,18 +121,21 @@ def evaluate_numbers(mode: ReadNumbers, table: Path, on_error: OnError) -> dict[
     if not evaluation.written + evaluation.insertions:
         raise DataError(f"no readable numbers in {table}")
     max_errors = mode.max_errors or DEFAULT_MAX_ERRORS
-    values = {
+    return {
         "model": _reader_name(reader),
         "data": str(table),
         **evaluation.to_dict(max_errors),
-        "risk_bound": None,
+        "risk_bound": _risk_bound(evaluation, max_errors),
     }
+
+
+def _risk_bound(evaluation: NumberEvaluation, max_errors: float) -> dict[str, Any] | None:
+    """The values of a risk bound; None, with the reason on stderr, if there are too few numbers."""
     try:
-        bound = calibrate(evaluation.confidences, evaluation.right, max_errors)
-        values["risk_bound"] = bound._asdict()
+        return calibrate(evaluation.confidences, evaluation.right, max_errors)._asdict()
     except DataError as error:
         print_stderr(f"no risk bound: {error}")
-    return values
+        return None
 
 
 def evaluate_form(mode: ReadForm, table: Path, on_error: OnError) -> dict[str, Any]:
