@@ -141,7 +141,7 @@ _SECOND_OPINION = (
     "Have PP-OCR read, too: slower, and more is right. Needs `pip install digits[ocr]`."
 )
 SecondOpinion = Annotated[bool, typer.Option("--second-opinion", help=_SECOND_OPINION)]
-_FORM = "Read the sheets of a form, a row each: docs/fields.md."
+_FORM = "Read the sheets of a form, a row each: docs/forms.md."
 Form = Annotated[Path | None, path_option("FORM.toml", _FORM)]
 
 

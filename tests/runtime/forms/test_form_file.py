@@ -70,7 +70,7 @@ def test_roster_beside_digits_only_has_no_signs(tmp_path: Path) -> None:
 
 
 def test_the_example_in_the_docs_is_a_form(tmp_path: Path) -> None:
-    text = (Path(__file__).parents[3] / "docs" / "fields.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "forms.md").read_text()
     (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     (tmp_path / "exam.toml").write_text(example)
     (tmp_path / "students.csv").write_text("number\n123456\n")
