@@ -13,7 +13,7 @@ from digits.commands.modes import ModelPaths, ReadForm, ReadNumbers
 from digits.constraints.constraints import Constraints
 from digits.data.image_folder import checksum, has_pictures, read_pictures
 from digits.data.split import Split, SplitName
-from digits.data.table import Label, OnError, has_column, page_text, read_labels
+from digits.data.table import Label, OnError, page_text, read_labels
 from digits.errors import DataError, PictureError
 from digits.evaluation.acceptance import calibrate
 from digits.evaluation.digits import Evaluation
@@ -93,9 +93,8 @@ def evaluate_numbers(mode: ReadNumbers, table: Path, on_error: OnError) -> dict[
     """
     reader = mode.open()
     constraints = Constraints() if mode.constraints is None else mode.constraints
-    column = "number" if has_column(table, "number") else "text"
     pages = defaultdict[Path, list[Label]](list)
-    for path, label in read_labels(table, on_error, column):
+    for path, label in read_labels(table, on_error, "text"):
         pages[path].append(label)
     evaluation, total, left_out = NumberEvaluation(), sum(map(len, pages.values())), 0
     for path, labels in track(pages.items(), len(pages), "reading"):

@@ -46,7 +46,7 @@ def labelled(tmp_path: Path, monkeypatch: Patch) -> str:
 
     monkeypatch.setattr(Reader, "read", read)
     monkeypatch.setattr(documents, "load", lambda name, max_side: name)
-    return write_table(*(f"{number}.png;1" for number in range(300)), column="number")
+    return write_table(*(f"{number}.png;1" for number in range(300)))
 
 
 # The boxes of "-12.5" and "8", and of both; what is between them.
