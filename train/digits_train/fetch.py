@@ -1,11 +1,13 @@
-"""Download MNIST and npm packages. Whoever calls this verifies the bytes."""
+"""Download MNIST, UNIPEN and npm packages. Whoever calls this verifies the bytes."""
 
 import io
 import ssl
 import tarfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
+from typing import IO
 from urllib.request import Request, urlopen
 
 from digits.errors import DataError
@@ -66,7 +68,14 @@ def npm_files(package: str, paths: Iterable[str]) -> list[bytes]:
 
 
 def _download(address: str) -> io.BytesIO:
-    """Download into memory. Raises DataError, with the cause, without the extra or if it fails."""
+    """Download into memory. Raises DataError as `opened` does."""
+    with opened(address) as response:
+        return io.BytesIO(response.read())
+
+
+@contextmanager
+def opened(address: str) -> Iterator[IO[bytes]]:
+    """Read while it downloads. Raises DataError if that fails or an extra is missing."""
     try:
         import truststore
 
@@ -74,7 +83,7 @@ def _download(address: str) -> io.BytesIO:
         context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         request = Request(address, headers={"User-Agent": "digits"})
         with urlopen(request, timeout=TIMEOUT, context=context) as response:
-            return io.BytesIO(response.read())
+            yield response
     except ModuleNotFoundError as error:
         raise DataError(f"{address}: {_NOT_INSTALLED.format(error.name)}") from error
     except (OSError, HTTPException, ValueError) as error:
