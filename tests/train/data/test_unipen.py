@@ -10,6 +10,7 @@ import pytest
 from digits.errors import DataError
 from digits_train import fetch
 from digits_train.data import unipen, unipen_format
+from digits_train.writings import Writing
 from tests.robustness.sandbox import measured
 
 INCLUDED = """.VERSION 1.0
@@ -46,7 +47,7 @@ FILES = {f"unipen/CDROM/train_r01_v07/{name}": text for name, text in TREE.items
 }
 
 
-def parsed(tree: dict[str, str]) -> list[unipen.Writing]:
+def parsed(tree: dict[str, str]) -> list[Writing]:
     return unipen.parse({name: text.encode() for name, text in tree.items()})
 
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from lzma import LZMAError
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from digits.system import environment_variable
 from digits.terminal import print_stderr, progress_bar
 from digits_train import fetch
 from digits_train.data import unipen_format
-from digits_train.data.unipen_format import Stroke
+from digits_train.writings import DIGITS, Writing
 
 SHA256 = "a81b3f2923faee850560ec1bfc5e77c04cd69612f8c02a5c1958a4bf18131fd1"
 SOURCES: tuple[str, ...] = (
@@ -36,7 +36,6 @@ SOURCES: tuple[str, ...] = (
     "9d718483eb1fc0f8460044b7fe9f1efe4d941a19",
 )
 MAX_BYTES, MAX_MEMBERS = 2 << 30, 200_000  # of an archive, unpacked
-DIGITS = "0123456789"
 # What is used of digits, capitals, small letters and signs, and of words.
 _KINDS = dict.fromkeys(("1a", "1b", "1c", "1d"), "CHARACTER") | {"7": "WORD"}
 _USED = re.compile(r"(?:^|/)(data/(?:1[a-d]|7)/.+\.dat|include/.+)$", re.IGNORECASE)
@@ -45,22 +44,6 @@ _WORD_WITH_DIGIT = re.compile(rb'^\.SEGMENT\s+WORD\s.*".*\d.*"', re.MULTILINE)
 _MOST_ALIKE, _MOST_WORDS = 6, 50
 _ARRAYS = "points", "stroke_ends", "writing_ends", "texts"
 _DAMAGES = OSError, EOFError, zlib.error, LZMAError, tarfile.TarError
-
-
-class Writing(NamedTuple):
-    """A character or a word.
-
-    writer: DONOR/NAME. strokes: float32 [n, 2] each, x to the right, y down, in the tablet's units.
-    """
-
-    text: str
-    writer: str
-    strokes: Sequence[Stroke]
-
-    @property
-    def donor(self) -> str:
-        """Who collected it: an institute, with pens and a country of its own."""
-        return self.writer.partition("/")[0]
 
 
 def load() -> list[Writing]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.errors import DataError
+from digits_train.writings import Stroke
 
 _MAX_DEPTH, _MAX_INCLUDED = 8, 1_000  # of files that include others, for one file of data/
 _KEYWORD = re.compile(r"^\.(?=[A-Z])", re.MULTILINE)
@@ -21,8 +22,6 @@ _SEGMENT = re.compile(r'(\S+)\s+(\S+)\s+(\S+)\s+"(.*)"')
 _PIECE = re.compile(r"(\d{1,9})(?::(\d{1,9}))?(?:-(\d{1,9})(?::(\d{1,9}))?)?")
 _NUMBERS = re.compile(r"[\s\d.+-]+")
 _MAX_ASPECT = 2.0  # of a tablet's resolutions, beyond which one of them is wrong
-
-Stroke = NDArray[np.float32]  # [n, 2], x to the right, y down
 
 
 class Segment(NamedTuple):
