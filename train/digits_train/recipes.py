@@ -107,7 +107,7 @@ class StreamRecipe(BaseRecipe, frozen=True, kw_only=True):
 
     steps: Count
     interval: Count  # steps between two validations, after which all is saved
-    glyphs: Count  # MNIST's digits drawn anew, of which pictures are composed
+    hands: Count  # people's hands, each with one pen, of which pictures are composed
     texts: Count  # words, letters and signs, likewise
     photographs: Count = 2  # of each composed window or number: composing takes longer
     validation: Count  # windows or crops, after each interval

@@ -1,9 +1,10 @@
 """Crops of numbers out of composed windows, and of what is no number: what the recognizer learns.
 
-The text of a crop is the number in it, as it is written: digits, with minus signs and points (or
-commas) before and between them. Points and dashes behind it close an amount, other signs before and
-behind it are a currency or a unit: neither belongs to the text. What is no single number has no
-text: a fraction, a sum, words, marks, a number struck out, a part of a number.
+The text of a crop is what is legible in it: digits, with minus signs and points (or commas) before
+and between them. Points and dashes behind it close an amount, other signs before and behind it are
+a currency or a unit: neither belongs to the text. Where it isn't plain what is legible, a crop has
+no text, and only teaches whether it shows one number, all of it: not a fraction, a sum, words,
+marks, a number struck out, or a part of a number.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,6 +35,7 @@ _MAX_SYMBOLS = 20
 _READ, _UNREAD = 0.8, 0.35
 _CUT_OFF = 0.15, 0.65  # share of a digit in a crop, between which it is plainly cut off
 _WHOLE = 0.9  # share of a symbol in the window, from which on it can be read
+_UNSEEN = 0.1  # share of a digit in a crop, up to which nothing of it is recognised
 _DOUBTFUL = 0.2  # share of a letter in a crop, from which on it may be taken for a digit
 _LONE = 0.15  # chance that one digit of a fraction is cut out
 _PART = 0.5  # chance that what isn't a number isn't cut out whole
@@ -44,10 +46,22 @@ _NARROWEST = 1.2  # heights: what is narrower, such as a letter, may be a digit
 
 
 class Crop(NamedTuple):
-    """pixels: uint8 [48, width], grey, not normalised. text: of digits, "-" and "."."""
+    """pixels: uint8 [48, width], grey, not normalised.
+
+    text: of digits, "-" and "."; "" if nothing like them is in it, None if that isn't plain. whole:
+    whether it shows exactly one number, all of it.
+    """
 
     pixels: Grey
-    text: str
+    text: str | None
+    whole: bool
+
+
+class Label(NamedTuple):
+    """What a region says, as in Crop."""
+
+    text: str | None
+    whole: bool
 
 
 def draw_crops(materials: Materials, random: Random, photographs: int = 2) -> Iterator[Crop]:
@@ -59,12 +73,12 @@ def draw_crops(materials: Materials, random: Random, photographs: int = 2) -> It
         shape = round(_HIGH * height), round(_WIDE * height)
         window = compose(random, materials._replace(ranges=ranges), shape, height)
         cutter = _Cutter(window, height, random, ranges)
-        for region, text in cutter.labelled_regions():
+        for region, label in cutter.labelled_regions():
             for _ in range(photographs):
                 shines = random.random() < ranges.paper.shining_through
                 pixels = cutter.cut(region, before if shines else None)
                 if pixels is not None:
-                    yield Crop(pixels, text)
+                    yield Crop(pixels, *label)
         before = window
 
 
@@ -80,37 +94,37 @@ class _Cutter:
         self.numbers = _numbers(self.boxes, self.are_digits)
         self.shares = self._shares_in_window(self.boxes)
 
-    def labelled_regions(self) -> Iterator[tuple[Region, str]]:
-        """Regions where a detector might see a number, and some without one, with their texts."""
+    def labelled_regions(self) -> Iterator[tuple[Region, Label]]:
+        """Regions where a detector might see a number, and some without one, with their labels."""
         random, chance = self.random, self.ranges.crop.no_number
         for members in self.numbers:
             if (self.shares[members] > _WHOLE).all() or random.random() < chance:
                 tries = (self._around_number(members) for _ in range(_TRIES))
-                yield from islice(self._with_texts(tries), 1)
+                yield from islice(self._with_labels(tries), 1)
         others = [
             box
             for box in (*self.window.others, self._box_anywhere())
             if box[2] - box[0] > _NARROWEST * self.height and random.random() < chance
         ]
-        yield from self._with_texts(map(self._around_other, others))
+        yield from self._with_labels(map(self._around_other, others))
         lone = [box for box in self.window.fraction_digits if random.random() < _LONE]
         fractions = _array([*self.window.fractions, *lone])
         whole = fractions[self._shares_in_window(fractions) > _WHOLE]
-        yield from self._with_texts(map(self._around, whole[:, None]))
+        yield from self._with_labels(map(self._around, whole[:, None]))
 
     def _shares_in_window(self, boxes: Floats) -> Floats:
         down, across = self.window.ink.shape
         return crops.region_of_box((0, 0, across, down)).visible_shares(boxes)
 
-    def _with_texts(self, regions: Iterable[Region]) -> Iterator[tuple[Region, str]]:
-        """The regions of which nobody doubts what they say."""
+    def _with_labels(self, regions: Iterable[Region]) -> Iterator[tuple[Region, Label]]:
+        """The regions of which nobody doubts whether they show a whole number."""
         for region in regions:
-            text = self._text_in(region)
-            if text is not None:
-                yield region, text
+            label = self._label(region)
+            if label is not None:
+                yield region, label
 
-    def _text_in(self, region: Region) -> str | None:
-        """What a region says: "" if it is no number, None if anyone may doubt it."""
+    def _label(self, region: Region) -> Label | None:
+        """What a region says; None if anyone may doubt whether it is a whole number."""
         shares = np.minimum(region.visible_shares(self.boxes), self.shares)
         read = np.flatnonzero((shares >= _READ) & (self.shares > _WHOLE))
         fraction_digits, letters = map(_array, (self.window.fraction_digits, self.window.doubtful))
@@ -118,33 +132,28 @@ class _Cutter:
         if (fraction_shares > _DOUBTFUL).any():  # one alone is a digit to anyone
             are_read = (fraction_shares >= _READ) & self._are_on_line(region, fraction_digits)
             are_several = len(read) + (fraction_shares > _CUT_OFF[0]).sum() > 1
-            return "" if are_read.any() and are_several else None
+            return Label(None, False) if are_read.any() and are_several else None
         if (region.visible_shares(letters) > _DOUBTFUL).any():
             return None
-        return self._number_in(region, shares, read)
-
-    def _number_in(self, region: Region, shares: Floats, read: Integers) -> str | None:
-        """What a region without fractions and letters says.
-
-        shares: of each symbol, that are in the region. read: the symbols that are legible there.
-        """
-        candidates = self.numbers if len(read) else []
-        number = next((number for number in candidates if np.isin(read, number).all()), [])
+        number = next((number for number in self.numbers if np.isin(read, number).all()), [])
         if (np.delete(shares, [*number, *read.tolist()]) > _UNREAD).any():
             return None
-        missing = [n for n in number if self.are_digits[n] and n not in read]
-        cut_off = shares[missing].max(initial=0)
+        seen = shares[self.are_digits].max(initial=0)
         if not self.are_digits[read].any():
-            return "" if cut_off <= _CUT_OFF[1] else None
+            if seen <= _UNSEEN:
+                return Label("", False)
+            return Label(None, False) if seen < _CUT_OFF[1] else None
         if self._are_between(region, read, self.window.separators):
-            return ""
+            return Label(None, False)
         is_interrupted = self._are_between(region, read, self.window.others)
         if is_interrupted or not number or len(read) > _MAX_SYMBOLS:
             return None
         text = self._spelled(read)
         if text == self._spelled(number):
-            return text
-        return "" if _CUT_OFF[0] < cut_off < _CUT_OFF[1] else None
+            return Label(text, True)
+        missing = [n for n in number if self.are_digits[n] and n not in read]
+        cut_off = shares[missing].max(initial=0)
+        return Label(None, False) if _CUT_OFF[0] < cut_off < _CUT_OFF[1] else None
 
     def _spelled(self, symbols: Iterable[int]) -> str:
         """A number as text, without the signs of "120.-" and "Fr."."""

@@ -1,8 +1,8 @@
-"""Handwriting and print: which fonts draw training pages, and which only measure.
+"""Print: which fonts draw training pages, and which only measure.
 
 fonts.csv lists packages of npm, from each of which one file is taken. They are kept in the user's
 cache folder and must have the SHA-256 listed; no font is part of this package. Matplotlib brings
-some more printed ones.
+some more.
 """
 
 import csv
@@ -25,12 +25,10 @@ from digits_train import fetch
 class Font(NamedTuple):
     """A row of fonts.csv: a file of the npm package @fontsource/NAME.
 
-    kind: "hand", which writes numbers and words, or "print", of which only words are used. use:
-    "training", or "held back" to measure with. sha256: of the file. license: by its SPDX name.
+    use: "training", or "held back" to measure with. sha256: of the file. license: by its SPDX name.
     """
 
     name: str
-    kind: str
     use: str
     version: str
     sha256: str
@@ -59,14 +57,9 @@ _DOWNLOADS = 8  # at a time
 _MISSING = "\uffff"  # no character: every font draws what it draws for those that it hasn't
 
 
-def handwriting(use: str = "training") -> list[Path]:
-    """Get the handwriting fonts for "training", or those "held back". Raises DataError."""
-    return files([font for font in FONTS if (font.kind, font.use) == ("hand", use)])
-
-
 def printed(use: str = "training") -> list[Path]:
     """Get the printed fonts for "training", or those "held back". Raises DataError."""
-    fetched = files([font for font in FONTS if (font.kind, font.use) == ("print", use)])
+    fetched = files([font for font in FONTS if font.use == use])
     return [*fetched, *bundled(use)]
 
 
@@ -74,12 +67,6 @@ def bundled(use: str = "training") -> list[Path]:
     """Get the printed fonts that come with Matplotlib."""
     faces = _TRAINING_FACES if use == "training" else _HELD_BACK_FACES
     return [MATPLOTLIB_FONTS / f"{face}.ttf" for face in faces.split()]
-
-
-def download() -> None:
-    """Fetch the fonts that are missing of those that training needs. Raises DataError."""
-    handwriting()
-    printed()
 
 
 def files(fonts: Sequence[Font]) -> list[Path]:

@@ -24,7 +24,7 @@ from digits_train.camera.tracing import (
     spacing_of,
     trace,
 )
-from digits_train.pixels import Random
+from digits_train.pixels import Random, pick
 from digits_train.writings import DIGITS, Writing, by_writer
 
 _MOST, _MOST_SIGNS = 6, 3  # variants of a digit, and of a sign, in a hand
@@ -53,6 +53,11 @@ class Hand:
     variants: Mapping[str, Sequence[Glyph]]
     numbers: Sequence[WrittenNumber]
     spacings: Sequence[Spacing]
+
+    def glyph(self, character: str, random: Random) -> Glyph | None:
+        """One of its variants of a character; None if it has none."""
+        variants = self.variants.get(character)
+        return pick(random, variants) if variants else None
 
     def digits(self) -> list[str]:
         """The digits that the hand has; some people wrote few."""
@@ -137,7 +142,7 @@ def _bent(lines: Lines, wider: float, random: Random, ranges: HandRanges) -> lis
     """Lines as the same person would write them another time: waves of about their size."""
     shift, turn = random.uniform(0, 2 * np.pi, (2, 2))
     waves = random.uniform(2, 5, (2, 2)) / EM
-    distance = random.uniform(*ranges.wobble) * EM
+    distance = random.uniform(*ranges.bent) * EM
     bent = []
     for line in lines:
         angles = np.stack([line @ waves[0] + shift[0], line @ waves[1] + turn[0]], 1)

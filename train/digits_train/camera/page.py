@@ -90,9 +90,9 @@ def number_page(random: Random, materials: Materials, numbers: Sequence[str]) ->
         shape = round(pitch * (len(numbers) + 1)), round((2 + 2 * longest) * height)
         window = Window.empty(shape, margin=0)
         rows = RowWriter(window, style, materials, random)
-        spacing, comma = str(random.choice(["plain", "tight"])), random.random() < 0.5
+        comma = random.random() < 0.5
         for line, text in enumerate(numbers, 1):
-            rows.write(text.replace(".", ",") if comma else text, height, line * pitch, spacing)
+            rows.write(text.replace(".", ",") if comma else text, height, line * pitch)
         if len(window.symbols) == sum(map(len, numbers)):
             window = trimmed(window, height, random)
             return labelled(unhidden(window, random, ranges), "\n".join(numbers))

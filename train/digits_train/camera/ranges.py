@@ -16,7 +16,6 @@ from digits_train.camera.distributions import (
     Counts,
     LogRange,
     Mixture,
-    Normal,
     Positive,
     Range,
     Size,
@@ -34,33 +33,19 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Hand(Section, frozen=True):
-    """How someone writes each character."""
+    """How someone's pen and hand vary."""
 
-    in_font: Chance = 0.35  # chance that a font writes, not MNIST's writers
-    bent: Range = (0.0, 0.8)  # pixels of 28: displacement of an MNIST digit's strokes
-    pen: Range = (0.035, 0.223)  # heights: of MNIST's writers
+    pen: Range = (0.035, 0.2)  # heights: width of the strokes
     pen_shape: tuple[Positive, Positive] = (1.1, 2.0)  # of the beta distribution in this range
-    wobble: Range = (0.005, 0.03)  # heights: displacement of a font's strokes
-    other_pen: Chance = 0.5  # chance that a font's character is thicker or thinner
-    thickened: Chance = 0.6  # chance that it is thicker then
-    thicker: Range = (0.3, 1.0)  # pixels on either side of its strokes, which are then added
-    thinner: Range = (0.3, 0.6)  # or taken away
-    leaning: Chance = 0.15  # chance of much slant, to either side
-    slant: Range = (-0.7, 0.7)  # share of the height, to the right
-    upright: Normal = (0.1, 0.2)  # the other slants
-    unsteady: Size = 0.04  # standard deviation of the slant of each digit
-    sizes: Mixture = Mixture(0.5, (0.03, 0.35), (0.05, 0.05))  # spread of the logarithms of sizes
-    size: Range = (0.4, 1.8)  # heights: of each of the ten digits
-    uneven: Range = (0.03, 0.15)  # spread of the logarithm of each digit's size
-    widths: Size = 0.06  # spread of the logarithm of its width
-    tails: Mixture = Mixture(0.4, (0.1, 0.8))  # share of the 4s, 6s, 7s and 9s with long stems
-    bare: Mixture = Mixture(0.4, (0.5, 1.0), (0.0, 0.1))  # share of the 1s that are one stroke
-    faint: Mixture = Mixture(0.25, (0.2, 0.7), (0.0, 0.25))  # share of the ink that may be missing
+    bent: Range = (0.0, 0.03)  # heights: displacement of the strokes
+    slant: Size = 0.08  # standard deviation, beside the hand's own
+    widths: Size = 0.06  # spread of the logarithm of a hand's width
     ink: Range = (0.5, 1.0)  # coverage of words and marks
+    faint: Range = (0.0, 0.25)  # share of a digit's ink that may be missing
 
 
 class Layout(Section, frozen=True):
-    """How big and how far apart it is written, in which lines.
+    """How big it is written, in which lines.
 
     Pages are read at a scale at which digits are 24 to 36 pixels high; smaller and larger ones
     matter where that scale is looked for.
@@ -72,19 +57,12 @@ class Layout(Section, frozen=True):
     turns: tuple[Size, ...] = (0.0, 0.05, 0.18)  # standard deviations of the lines' slope, down
     turned: Chances = (0.4, 0.42, 0.18)  # chances of these
     max_slope: Size = 0.5  # slope
-    pitch: Mixture = Mixture(0.5, (1.15, 1.8), (1.5, 4.0))  # heights, from line to line
+    pitch: Mixture = Mixture(0.5, (1.3, 2.0), (1.6, 4.0))  # heights, from line to line
     pitches: Range = (0.9, 1.1)  # of a line's, by the page's
-    jitter: Mixture = Mixture(0.8, (0.01, 0.08), (0.08, 0.25))  # spread of the baseline, in heights
-    centred: Chance = 0.2  # chance that small digits float
     at_left: Chance = 0.6  # chance that a row begins at the left, not anywhere
     start: Range = (-1.0, 0.6)  # heights from the left; or up to this share of the width
-    spacings: Chances = (0.35, 0.2, 0.25, 0.2)  # plain, tight, touching, joined
-    gap: Mixture = Mixture(0.65, (0.02, 0.35), (0.2, 1.6))  # heights, from digit to digit
-    gaps: Range = (0.5, 1.5)  # of a gap, by the page's
-    tight: Size = 0.12  # heights: the most between digits of a tight number
-    touching: Range = (-0.22, 0.04)  # heights between them
-    joined: Range = (-0.03, 0.3)
-    connected: Chance = 0.7  # chance of a stroke between digits that are joined
+    as_written: Chance = 0.3  # chance of a whole number of the hand's, if it has some
+    wider: Mixture = Mixture(0.25, (0.1, 1.2))  # heights of room between digits, beside the usual
     after_number: Range = (0.5, 3.0)  # heights
     after_word: Range = (0.15, 1.2)
     row_ends: Chance = 0.4  # chance, after each number
@@ -97,7 +75,7 @@ class Text(Section, frozen=True):
     kinds: Chances = (0.32, 0.13, 0.13, 0.23, 0.09, 0.05, 0.05)  # of `numbers.KINDS`
     with_words: Chance = 0.5  # chance that there are words between numbers
     word: Chance = 0.6  # chance of one in such a place
-    one_hand: Chance = 0.6  # chance that all words are in one font, not in three
+    one_hand: Chance = 0.6  # chance that all words are by one person or in one font, not three
     word_sizes: Size = 0.18  # spread of the logarithm of a word's size
     wobble: Range = (0.0, 0.03)  # heights: displacement of a text's strokes
     with_marks: Chance = 0.35  # chance that there are marks beside writing

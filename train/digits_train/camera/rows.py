@@ -7,23 +7,22 @@ import numpy as np
 
 from digits.inference.interface import SYMBOLS
 from digits_train.camera import marks
-from digits_train.camera.glyphs import Hand, bare_one, with_tail
-from digits_train.camera.ink import EM, Glyph, smooth
+from digits_train.camera.hands import Hand
+from digits_train.camera.ink import EM, Glyph
 from digits_train.camera.materials import Materials
 from digits_train.camera.numbers import KINDS, random_digits
 from digits_train.camera.style import Style
+from digits_train.camera.tracing import Spacing, max_room, room_between
 from digits_train.camera.window import Window
 from digits_train.pixels import OUTWARDS, Random, pick
 from digits_train.symbols import Box, Symbol, columns, moved
 
 _LABELS = {character: index for index, character in enumerate(SYMBOLS)} | {",": 11}
-_SIGNS = "-.,"
-_TAILED = "4679"
-SPACINGS = "plain", "tight", "touching", "joined"  # of the digits in a number
 _TEXTS = 12  # different words on a window
-# Share of a glyph's ink on other ink, beyond which it couldn't be read; of one that touches its
-# neighbour; and of a word's, which would hide what is there.
-_ON_INK, _ON_NEIGHBOUR, _ON_WORDS = 0.1, 0.35, 0.02
+_HANDS_TRIED = 5  # for a sign that a hand hasn't
+# Share of a glyph's ink on other ink, such as a neighbour's that it touches, beyond which it
+# couldn't be read; and of a word's, which would hide what is there.
+_ON_INK, _ON_WORDS = 0.3, 0.02
 
 
 class RowWriter:
@@ -39,7 +38,7 @@ class RowWriter:
     ) -> None:
         """hand: by default a random one of the materials."""
         self.window, self.style, self.random = window, style, random
-        self.hand = hand or materials.hand(random)
+        self.hand, self.others = hand or materials.hand(random), materials.hands
         self.ranges = ranges = materials.ranges
         self.pen = max(1.0, self.hand.pen * style.height / EM)  # pixels
         count = 1 if random.random() < ranges.text.one_hand else 3
@@ -94,9 +93,16 @@ class RowWriter:
         first = len(symbols)
         if ranges.text.fraction and random.random() < ranges.text.fraction:
             return self._fraction(x, y)
-        text = KINDS[str(random.choice(self.kinds))](random)
-        text = "".join(filter(str.isdecimal, text)) if cell else text
-        end = self.write(text, x, y, str(random.choice(SPACINGS, p=ranges.layout.spacings)))
+        numbers = self.hand.numbers
+        is_whole = not self.hand.digits() or random.random() < ranges.layout.as_written
+        if numbers and is_whole:
+            number = pick(random, numbers)
+            text = number.text
+            end = self._write(text, number.glyphs, number.spacing, x, y)
+        else:
+            text = KINDS[str(random.choice(self.kinds))](random)
+            text = "".join(filter(str.isdecimal, text)) if cell else text
+            end = self.write(text, x, y)
         if cell:
             end = self._draw_cells(x, y, len(text))
         if random.random() < ranges.text.struck_out and len(symbols) > first:
@@ -105,41 +111,55 @@ class RowWriter:
             self.frame(first)
         return end
 
-    def write(self, text: str, x: float, y: float, spacing: str) -> float:
-        """Write a number at x; return where it ends. spacing: one of SPACINGS."""
+    def write(self, text: str, x: float, y: float) -> float:
+        """Write a number at x, as far apart as in numbers of this hand; return where it ends."""
+        glyphs = [self._glyph(character) for character in text]
+        return self._write(text, glyphs, pick(self.random, self.hand.spacings), x, y)
+
+    def _write(
+        self, text: str, glyphs: Sequence[Glyph | None], spacing: Spacing, x: float, y: float
+    ) -> float:
+        """Write glyphs at x; return where they end. One that can't be written leaves a gap."""
         random, style, start = self.random, self.style, x
-        max_shared = _ON_NEIGHBOUR if spacing in ("touching", "joined") else _ON_INK
-        before: Box | None = None
-        right = x  # where the glyph before ends, if nothing leans
-        for index, character in enumerate(text):
-            large = self._glyph(character)
+        before: tuple[Box, Glyph] | None = None
+        for index, (character, large) in enumerate(zip(text, glyphs, strict=True)):
             if large is None:
-                x += 0.5 * style.height
+                x, before = x + 0.5 * style.height, None
                 continue
-            glyph, upright = self._sized(large, character)
+            glyph = large.leaning(style.slant, style.slope).scaled(style.height / EM)
             height, width = glyph.coverage.shape
+            whole = len(text) == len(spacing.drops)
+            drop = spacing.drops[index] if whole else pick(random, spacing.drops.tolist())
+            baseline = y + drop * style.height * character.isdecimal()
             left = x
             if style.cell:
                 left = start + (index + 0.5) * style.cell * style.height - width / 2
             elif before is not None:
-                left = right + self._gap(spacing, min(upright, right - before[0]))
-                if character not in _SIGNS:  # two 1s need a cell of the detector's each
-                    middle = (before[0] + before[2]) / 2
-                    left = max(left, middle + max(5.0, 0.2 * style.height) - width / 2)
-            baseline = y + random.normal(0, style.jitter) * style.height
-            baseline += (style.centred and character.isdecimal()) * (height - style.height) / 2
-            level = 1 - style.faint * random.uniform(0, 1)
-            box = self._put(glyph, left, baseline, level, max_shared)
+                gap = spacing.gaps[index - 1] if whole else pick(random, spacing.gaps.tolist())
+                left = self._beside(before, glyph, baseline, gap + style.wider)
+            level = 1 - random.uniform(*self.ranges.hand.faint)
+            box = self._put(glyph, left, baseline, level, _ON_INK)
             if box is None:
-                x, before = left + width + style.gap * style.height, None
+                x, before = left + width + style.height, None
                 continue
-            if spacing == "joined" and before is not None:
-                self._connect(before, box)
             self._note(character, box)
-            x, before, right = box[2], box, box[0] + upright
+            x, before = box[2], (box, glyph)
             if x > width + self.window.ink.shape[1]:  # the next ones can't be seen either
                 break
         return max(x, start)
+
+    def _beside(
+        self, before: tuple[Box, Glyph], glyph: Glyph, baseline: float, gap: float
+    ) -> float:
+        """Where a glyph begins. gap: heights of paper between both, but for their pen's width."""
+        box, other = before
+        height, width = glyph.coverage.shape
+        top = baseline + self.style.slope * box[2] + glyph.below - height
+        room = room_between(other.coverage, glyph.coverage, round(top - box[1]))
+        room = min(room, max_room(self.style.height))
+        left = box[2] - room + gap * self.style.height - self.pen
+        # Two 1s need a cell of the detector's each.
+        return max(left, (box[0] + box[2]) / 2 + max(5.0, 0.2 * self.style.height) - width / 2)
 
     def _note(self, character: str, box: Box) -> None:
         """Note what a character is: a symbol, or a sign, which between digits separates numbers."""
@@ -162,56 +182,10 @@ class RowWriter:
         return left, top, left + width, top + height
 
     def _glyph(self, character: str) -> Glyph | None:
-        """Draw a character as this hand writes it this time; None if it can't be written."""
-        random, style = self.random, self.style
-        if character == "1" and random.random() < style.bare:
-            return bare_one(random, self.hand.pen)
-        glyph = self.hand.glyph(character, random)
-        if glyph is not None:
-            is_long = character in _TAILED and random.random() < style.tails
-            return with_tail(glyph, character, random) if is_long else glyph
-        # Another hand's sign is a sign as well, unless it may be a minus or a point.
-        shapes = ((text, *text.coverage.shape) for text in self.texts)
-        signs = [text for text, high, wide in shapes if high > 0.6 * EM and wide < 1.2 * EM]
-        if not signs or character in _LABELS:
-            return None
-        sign = pick(random, signs)
-        return None if len(sign.doubtful) else sign
-
-    def _sized(self, glyph: Glyph, character: str) -> tuple[Glyph, int]:
-        """Scale and slant a glyph; return it, and the width that it would have upright."""
-        random, style, ranges = self.random, self.style, self.ranges
-        scale = style.height / EM
-        if character.isdecimal():
-            size = style.sizes[int(character)] * np.exp(random.normal(0, style.uneven))
-            scale *= float(size)
-        slant = style.slant + random.normal(0, ranges.hand.unsteady)
-        wider = float(np.exp(random.normal(0, ranges.hand.widths)))
-        sized = glyph.leaning(slant, style.slope).scaled(scale, wider)
-        return sized, max(2, round(glyph.coverage.shape[1] * scale))
-
-    def _gap(self, spacing: str, narrower: float) -> float:
-        """The pixels between two digits. narrower: the width of the narrower one."""
-        random, ranges, height = self.random, self.ranges.layout, self.style.height
-        if spacing == "touching":
-            return max(random.uniform(*ranges.touching) * height, -0.35 * narrower)
-        if spacing == "joined":
-            return random.uniform(*ranges.joined) * height
-        gap = min(self.style.gap, ranges.tight) if spacing == "tight" else self.style.gap
-        return gap * random.uniform(*ranges.gaps) * height
-
-    def _connect(self, before: Box, box: Box) -> None:
-        """Join two digits by a stroke, as zeros are joined, with the chance of the ranges."""
-        random = self.random
-        if random.random() >= self.ranges.layout.connected:
-            return
-        height = before[3] - before[1]
-        share = random.uniform(0.02, 0.2) if random.random() < 0.6 else random.uniform(0.2, 0.9)
-        inside = random.uniform(0.2, 0.5, 2)
-        start = before[2] - inside[0] * (before[2] - before[0]), before[1] + share * height
-        end = box[0] + inside[1] * (box[2] - box[0]), box[1] + random.uniform(0.02, 0.3) * height
-        middle = np.add(start, end) / 2 + (0, random.normal(0, 0.04) * height)
-        self.window.draw(smooth(np.array([start, middle, end])), self.pen)
+        """Draw a character as this hand writes it, or another hand if this one never did."""
+        hands = [self.hand, *(pick(self.random, self.others) for _ in range(_HANDS_TRIED))]
+        glyphs = (hand.glyph(character, self.random) for hand in hands)
+        return next((glyph for glyph in glyphs if glyph), None)
 
     def _strike_out(self, first: int) -> None:
         """Scribble over the symbols from `first` on, which are none any longer."""
@@ -227,13 +201,13 @@ class RowWriter:
         random, ranges, height = self.random, self.ranges.text, self.style.height
         symbols, start = self.window.symbols, len(self.window.symbols)
         if random.random() < 0.5:
-            x = self.write(random_digits(random, 1, 2), x, y, "plain") + 0.1 * height
+            x = self.write(random_digits(random, 1, 2), x, y) + 0.1 * height
         first, small = len(symbols), copy(self)
         small.style = self.style._replace(height=random.uniform(*ranges.small) * height, cell=0.0)
         raised, is_slanted = random.uniform(*ranges.raised) * height, random.random() < 0.6
-        end = small.write(random_digits(random, 1, 1), x, y - raised, "plain")
+        end = small.write(random_digits(random, 1, 1), x, y - raised)
         below, lowered = (end, 0.0) if is_slanted else (x, 0.6 * small.style.height)
-        end = max(end, small.write(random_digits(random, 1, 2), below, y + lowered, "plain"))
+        end = max(end, small.write(random_digits(random, 1, 2), below, y + lowered))
         if len(symbols) > first:
             left, top, right, bottom = self._hull(first)
             level = y - 0.7 * raised

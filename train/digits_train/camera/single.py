@@ -12,7 +12,7 @@ from digits_train.camera.ink import EM
 from digits_train.camera.marks import draw_mark
 from digits_train.camera.materials import Materials
 from digits_train.camera.ranges import Single
-from digits_train.camera.rows import SPACINGS, RowWriter
+from digits_train.camera.rows import RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window, cut_out
 from digits_train.pixels import (
@@ -62,9 +62,9 @@ def digit(random: Random, materials: Materials) -> LabelledPicture:
     gap = random.uniform(*ranges.single.neighbour_gap) * height
     neighbour, on_left = str(random.integers(10)), random.random() < 0.5
     if has_neighbour and on_left:
-        start = rows.write(neighbour, start, baseline, "plain") + gap
+        start = rows.write(neighbour, start, baseline) + gap
     before, first = window.ink.copy(), len(window.symbols)
-    end = rows.write(text, start, baseline, "plain")
+    end = rows.write(text, start, baseline)
     ink = _inked(window.ink - before)
     room = _room(ink, height, random, ranges.single)
     if random.random() < ranges.single.boxed:
@@ -74,7 +74,7 @@ def digit(random: Random, materials: Materials) -> LabelledPicture:
             room = room + random.uniform(*ranges.single.cell_edge, 4) * height
     if has_neighbour:
         if not on_left:
-            rows.write(neighbour, end + gap, baseline, "plain")
+            rows.write(neighbour, end + gap, baseline)
         side = 0 if on_left else 2
         room[side] = min(room[side], gap + random.uniform(*ranges.single.neighbour_end) * height)
     return _photograph(rows, ink, int(text), room)
@@ -83,11 +83,11 @@ def digit(random: Random, materials: Materials) -> LabelledPicture:
 def several(random: Random, materials: Materials) -> LabelledPicture:
     """Two to four digits in a row, or in two."""
     rows, start, baseline = _sheet(random, materials, materials.ranges.single.several_height)
-    spacing, height = str(random.choice(SPACINGS)), rows.style.height
+    height = rows.style.height
     digits = rows.hand.digits()
     for line in range(2 if random.random() < 0.2 else 1):
         text = "".join(digits[n] for n in random.integers(0, len(digits), random.integers(2, 5)))
-        rows.write(text, start, baseline + 1.3 * line * height, spacing)
+        rows.write(text, start, baseline + 1.3 * line * height)
     return _photograph(rows, _inked(rows.window.ink), SEVERAL)
 
 

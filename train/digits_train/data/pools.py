@@ -6,7 +6,7 @@ import numpy as np
 
 from digits.data.split import Split
 from digits_train.camera.materials import make_materials
-from digits_train.data import frames
+from digits_train.data import frames, unipen
 from digits_train.data.digit_batches import Pool
 from digits_train.experiment import Experiment
 from digits_train.models.network import NONE
@@ -37,8 +37,8 @@ def generate_pools(experiment: Experiment, digits: Split, own: Split | None = No
     if recipe.draws:
         framed, others = count(recipe.frames, MAX_FRAMES), count(_OUTLIERS_PER_DIGIT, MAX_OUTLIERS)
         assert experiment.camera is not None
-        counts = framed // 2, others // 3, others // 6
-        materials = make_materials(digits, seed, experiment.camera, *counts)
+        counts = framed // 20, others // 3, others // 6
+        materials = make_materials(unipen.load(), seed, experiment.camera, *counts)
         if recipe.frames:
             pools.append(Pool(*frames.draw_digits(materials, framed, [seed, 2]), recipe.frames))
         if recipe.outlier_weight:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice, pairwise
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +20,14 @@ _CHUNK = 256  # crops that are composed together, of some thirty windows
 _MIXED = 8  # chunks, whose batches are mixed: so a crop's other passes are at other times
 
 
-TextBatch = Batch[Sequence[str]]  # of crops, with their texts
+class CropTargets(NamedTuple):
+    """Of n crops, as in `Crop`: their texts, and bool [n], whether they show a whole number."""
+
+    texts: Sequence[str | None]
+    whole: torch.Tensor
+
+
+TextBatch = Batch[CropTargets]
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class RecognizerBatches(Dataset[list[TextBatch]]):
         batches = self._batches(crops)
         ranges = self.materials.ranges
         for _ in range(self.passes - 1):
-            varied = [Crop(vary(crop.pixels, random, ranges), crop.text) for crop in crops]
+            varied = [crop._replace(pixels=vary(crop.pixels, random, ranges)) for crop in crops]
             batches += self._batches(varied)
         return batches
 
@@ -72,4 +80,5 @@ class RecognizerBatches(Dataset[list[TextBatch]]):
 
 def to_batch(crops: Sequence[Crop]) -> TextBatch:
     inputs = torch.from_numpy(padded([normalise_contrast(crop.pixels) for crop in crops]))
-    return Batch(inputs, [crop.text for crop in crops], len(crops))
+    whole = torch.tensor([crop.whole for crop in crops])
+    return Batch(inputs, CropTargets([crop.text for crop in crops], whole), len(crops))

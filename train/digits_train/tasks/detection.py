@@ -79,7 +79,7 @@ class Detection(StreamTask[DetectorRecipe, Any]):
 
     @cached_property
     def _validation_materials(self) -> Materials:
-        return validation_materials(self.data.splits["validation"], self.network.camera)
+        return validation_materials(self.network.camera)
 
     def _held_out(self, count: int) -> Iterator[list[LabelledPage]]:
         windows = DetectorBatches(

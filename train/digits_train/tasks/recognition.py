@@ -15,7 +15,7 @@ from torch import Tensor
 from digits.alignment import align
 from digits.inference.interface import SYMBOLS
 from digits_train.data.held_out import VALIDATION_SEED, validation_materials
-from digits_train.data.recognizer_batches import RecognizerBatches, TextBatch
+from digits_train.data.recognizer_batches import CropTargets, RecognizerBatches, TextBatch
 from digits_train.models import BaseNetwork, RecognizerNetwork, get_network
 from digits_train.models.recognizer import BLANK
 from digits_train.recipes import RecognizerRecipe
@@ -34,7 +34,7 @@ class Transcript(NamedTuple):
 
 
 @dataclass
-class Recognition(StreamTask[RecognizerRecipe, Sequence[str]]):
+class Recognition(StreamTask[RecognizerRecipe, CropTargets]):
     """Crops of numbers, and the loss of the network's class.
 
     Those that validate are by the hands that no training shows.
@@ -43,7 +43,7 @@ class Recognition(StreamTask[RecognizerRecipe, Sequence[str]]):
     log_format: ClassVar = (
         "loss {train_loss:.4f}  validation loss {validation_loss:.4f}  exact"
         " {validation_accuracy:.2%}  symbol errors {validation_errors:.2%}  invented"
-        " {validation_invented:.2%}"
+        " {validation_invented:.2%}  whole {validation_whole:.2%}"
     )
 
     @property
@@ -79,42 +79,51 @@ class Recognition(StreamTask[RecognizerRecipe, Sequence[str]]):
 
     @cached_property
     def _validation(self) -> list[TextBatch]:
-        digits, recipe = self.data.splits["validation"], self.recipe
-        materials = validation_materials(digits, self.network.camera, "held back")
-        return RecognizerBatches(materials, VALIDATION_SEED, _BATCH).first(recipe.validation)
+        materials = validation_materials(self.network.camera)
+        return RecognizerBatches(materials, VALIDATION_SEED, _BATCH).first(self.recipe.validation)
 
 
-def predict(model: BaseNetwork, batches: Iterable[TextBatch]) -> list[Tensor]:
-    """The log probabilities of each batch, on the CPU."""
+Outputs = tuple[Tensor, Tensor]  # as of a RecognizerNetwork
+
+
+def predict(model: BaseNetwork, batches: Iterable[TextBatch]) -> list[Outputs]:
+    """The outputs for each batch, on the CPU."""
     device = next(model.parameters()).device
     with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-        return [model.eval()(batch.inputs.to(device)).cpu() for batch in batches]
+        outputs = (model.eval()(batch.inputs.to(device)) for batch in batches)
+        return [(scores.cpu(), whole.cpu()) for scores, whole in outputs]
 
 
 def evaluate_outputs(
     batches: Sequence[TextBatch],
-    outputs: Sequence[Tensor],
+    outputs: Sequence[Outputs],
     network: type[RecognizerNetwork] = RecognizerNetwork,
 ) -> tuple[Metrics, list[Transcript]]:
     """The figures of a network by its outputs for these batches, and what it reads.
 
     loss: mean over the crops. accuracy: share of the numbers that are read exactly. errors: wrong,
     missed and invented symbols, by those that are there. invented: share of the crops without a
-    number, in which it reads one.
+    number, in which it reads one. whole: share of the crops of which it knows whether they show a
+    whole number.
     """
-    losses, readings = list[float](), list[Transcript]()
-    for batch, rows in zip(batches, outputs, strict=True):
-        losses += network.loss(rows, batch.targets).tolist()
-        readings += map(Transcript, batch.inputs[:, 0].numpy(), batch.targets, best_path(rows))
-    scores = [align(read, written).score for _, written, read in readings]
+    losses, readings, right = list[float](), list[Transcript](), list[bool]()
+    for batch, (scores, whole) in zip(batches, outputs, strict=True):
+        losses += network.loss((scores, whole), batch.targets).tolist()
+        right += ((whole > 0) == batch.targets.whole).tolist()
+        texts = zip(batch.inputs[:, 0].numpy(), batch.targets.texts, best_path(scores), strict=True)
+        readings += [
+            Transcript(*shown, text, read) for *shown, text, read in texts if text is not None
+        ]
+    scores_of = [align(read, written).score for _, written, read in readings]
     exact = [read == written for _, written, read in readings if written]
     invented = [bool(read) for _, written, read in readings if not written]
-    symbols = sum(score.symbols for score in scores)
+    symbols = sum(score.symbols for score in scores_of)
     figures = {
         "loss": sum(losses) / len(losses),
         "accuracy": sum(exact) / max(1, len(exact)),
-        "errors": sum(score.errors for score in scores) / max(1, symbols),
+        "errors": sum(score.errors for score in scores_of) / max(1, symbols),
         "invented": sum(invented) / max(1, len(invented)),
+        "whole": sum(right) / len(right),
     }
     return figures, readings
 

@@ -15,7 +15,7 @@ from digits.errors import DigitsError
 from digits.terminal import progress_bar
 from digits_train.camera import fonts
 from digits_train.camera.materials import Materials, make_materials
-from digits_train.data import datasets
+from digits_train.data import datasets, unipen
 from digits_train.data.datasets import Dataset
 from digits_train.data.loader import Batch, Targets
 from digits_train.experiment import Experiment
@@ -39,7 +39,8 @@ class StreamTask(Task[RecipeT], Generic[RecipeT, Targets]):
         if "pictures" in loaded.sha256:
             name = experiment.network
             raise DigitsError(f"a {name} learns from MNIST's digits, not from pictures")
-        fonts.download()
+        fonts.printed()
+        unipen.load()
         return loaded
 
     @property
@@ -52,13 +53,13 @@ class StreamTask(Task[RecipeT], Generic[RecipeT, Targets]):
         return self.dist.local_batch_size(self.recipe.batch_size)
 
     def setup(self) -> None:
-        """Draw the glyphs and words that pictures are composed of."""
+        """Draw the hands and words that pictures are composed of."""
         recipe, camera = self.recipe, self.experiment.camera
         assert camera is not None
         with progress_bar(visible=self.dist.is_main) as bar:
-            bar.add_task("drawing glyphs and words", total=None)
-            train, seed = self.data.splits["train"], self.experiment.seed
-            self.materials = make_materials(train, seed, camera, recipe.glyphs, recipe.texts)
+            bar.add_task("drawing hands and words", total=None)
+            counts = recipe.hands, recipe.texts
+            self.materials = make_materials(unipen.load(), self.experiment.seed, camera, *counts)
 
     def train(
         self, state: TrainState, on_step: Callable[[], object] = lambda: None
