@@ -187,13 +187,13 @@ def _write(rows: RowWriter, text: str, box: NDArray[Any], cells: int, share: flo
     share: of the box's height that digits have; less if the number doesn't fit otherwise.
     """
     random, usual, (wide, high) = rows.random, rows.style, box.tolist()
-    spacing, height = str(random.choice(["plain", "tight"])), share * high
+    height = share * high
     while True:
         rows.style = usual._replace(height=height, cell=wide / cells / height if cells else 0)
         rows.window = Window.empty((3 * high, wide + 2 * high), round((1 - CROSSED) * high))
         room = 0 if cells else max(0.1 * high, wide - 0.8 * height * len(text))
         down = random.normal(0, 0.06) * high + (high + height) / 2
-        rows.write(text, high + random.uniform(0, room), high + down, spacing)
+        rows.write(text, high + random.uniform(0, room), high + down)
         if len(rows.window.symbols) == len(text):
             rows.style = usual
             return rows.window.ink

@@ -19,11 +19,10 @@ from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
 from digits.images.picture import Source
-from digits_train.camera import FITTED, fonts
+from digits_train.camera import fonts
 from digits_train.camera.exposure import photograph
-from digits_train.camera.glyphs import font_hands
 from digits_train.camera.ink import Points, around
-from digits_train.camera.lettering import library, words, write
+from digits_train.camera.lettering import words, write
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.numbers import random_digits
 from digits_train.camera.page import labelled, number_page, trimmed, unhidden
@@ -33,11 +32,10 @@ from digits_train.camera.rows import RowWriter
 from digits_train.camera.scene import along, clouds
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
-from digits_train.data import mnist
 from digits_train.pixels import Random, log_uniform, pick
 from digits_train.symbols import LabelledPage
 
-_SEED, _BANK, _TEXTS = 9_000_000, 3_000, 1_500
+_SEED, _HANDS, _TEXTS = 9_000_000, 300, 1_500
 _HEIGHTS = 18, 80  # pixels of the digits
 _SIDE = 160
 _Y, _X = np.mgrid[-1 : 1 : _SIDE * 1j, -1 : 1 : _SIDE * 1j]
@@ -58,13 +56,7 @@ def _parse_strokes(text: str) -> Drawing:
 @cache
 def unseen() -> Materials:
     """Digits, fonts and words that training never shows."""
-    random, handwriting = np.random.default_rng(_SEED), fonts.handwriting("held back")
-    digits = mnist.load("validation")[FITTED:]
-    materials = make_materials(digits, _SEED, RANGES, _BANK, _TEXTS)
-    files = [*handwriting, *fonts.printed("held back")]
-    texts = library(files, _TEXTS, random, RANGES.text.wobble)
-    hands = font_hands(handwriting, random, RANGES.hand)
-    return materials._replace(font_hands=hands, texts=texts)
+    return make_materials(unipen.load(), _SEED, RANGES, _HANDS, _TEXTS, use="held back")
 
 
 def numbers_page(texts: Sequence[str], random: Random) -> LabelledPage:

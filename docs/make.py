@@ -28,13 +28,11 @@ from digits.forms import draw_sheet
 from digits.images import picture
 from digits.prediction import Reading
 from digits_train.augment import augment
-from digits_train.camera import fonts
 from digits_train.camera.distributions import Mixture
 from digits_train.camera.exposure import photograph
-from digits_train.camera.glyphs import font_hands
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.numbers import random_digits
-from digits_train.camera.presets import clear, neat
+from digits_train.camera.presets import clear, legible
 from digits_train.camera.ranges import RANGES, changed
 from digits_train.camera.rows import RowWriter
 from digits_train.camera.style import random_style
@@ -101,7 +99,7 @@ def augmentation() -> None:
 @cache
 def _materials() -> Materials:
     """Some glyphs and words; half a minute."""
-    return make_materials(mnist.load("train"), 0, RANGES, glyphs=2_000, texts=1_000, letters=500)
+    return make_materials(unipen.load(), 0, RANGES, hands=200, texts=1_000, letters=500)
 
 
 def examples() -> None:
@@ -148,8 +146,7 @@ def page() -> None:
     How many of all their numbers are read right is printed, without constraints and with them.
     """
     reader, rules = Reader(), Constraints(length=6)
-    hands = font_hands(fonts.handwriting("held back"), np.random.default_rng(0), PERSON.hand)
-    materials = unseen()._replace(font_hands=hands, ranges=PERSON)
+    materials = unseen()._replace(ranges=PERSON)
     names = ("page.jpg", "page-2.jpg", "page-3.jpg")
     free, six, photos, annotated = _Tally(), _Tally(), list[Image.Image](), list[Image.Image]()
     for seed in range(40):
@@ -184,7 +181,7 @@ class _Tally(Counter[str]):
 # Someone who wants to be read: with one pen, upright and even, with plain gaps, on the lines of a
 # sheet that is photographed in daylight.
 PERSON = changed(
-    clear(neat(RANGES)),
+    clear(legible(RANGES)),
     layout={"pitch": Mixture(1.0, (1.6, 2.2))},
     paper={
         "level": (200.0, 245.0),
@@ -208,7 +205,7 @@ def _notebook(numbers: list[str], random: Random, materials: Materials) -> Image
         rows = RowWriter(window, style, materials, random)
         for line, number in enumerate(numbers, 1):
             y = line * pitch
-            rows.write(number, random.uniform(0.8, 1.6) * height, y, "plain")
+            rows.write(number, random.uniform(0.8, 1.6) * height, y)
             rule = np.array([(x, y + 0.06 * height + style.slope * x) for x in (-9, width + 9)])
             window.draw(rule, max(1.0, 0.03 * height), printed=True)
         if len(window.symbols) == sum(map(len, numbers)):

@@ -3,26 +3,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digits.data.split import Split
 from digits_train.camera import fonts
-from digits_train.camera.glyphs import mnist_hands
+from digits_train.camera.hands import draw_hands
 from digits_train.camera.ink import EM
 from digits_train.camera.lettering import write
 from digits_train.camera.marks import draw_mark
 from digits_train.camera.materials import Materials
 from digits_train.camera.ranges import RANGES
-from tests.train import short
+from tests.train import short, subset_unipen
 
 FONT = fonts.bundled()[0]
 
 
-def small_materials(digits: Split, glyphs: int = 400) -> Materials:
-    """With few glyphs and texts."""
+def small_materials(hands: int = 20) -> Materials:
+    """With few hands and texts."""
     random = np.random.default_rng(0)
     wobble, pen = RANGES.text.wobble, RANGES.text.mark_pen
     texts = [write(text, FONT, random, wobble) for text in ("sum", "Tel.", "&", "O", "date")]
     marks = [draw_mark(EM, random, pen) for _ in range(20)]
-    return Materials(mnist_hands(digits, glyphs, random, RANGES.hand), (), [texts], marks, RANGES)
+    people = draw_hands(subset_unipen.writings(), hands, random, RANGES.hand)
+    return Materials(people, [texts], marks, RANGES)
 
 
 @pytest.fixture
@@ -38,5 +38,5 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def materials(train_slice: Split) -> Materials:
-    return small_materials(train_slice, 200)
+def materials() -> Materials:
+    return small_materials()

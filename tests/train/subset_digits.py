@@ -10,6 +10,7 @@ from typing import Any, get_args
 from digits.__main__ import main
 from digits.data.split import Split, SplitName, Splits
 from digits_train.data import mnist
+from tests.train import subset_unipen
 
 SUBSET = Path(__file__).parent.parent / "mnist_subset"
 
@@ -34,18 +35,19 @@ def patches() -> list[tuple[Any, str, Any]]:
     from digits_train.camera import fonts
     from digits_train.camera.materials import make_materials
     from digits_train.camera.ranges import Ranges
-    from digits_train.data import held_out, pools  # which import PyTorch
+    from digits_train.data import held_out, pools, unipen  # which import PyTorch
     from digits_train.tasks import stream
 
-    def few(digits: Split, seed: int, ranges: Ranges, *_: int, use: str = "training") -> Any:
-        return make_materials(digits, seed, ranges, 20, 10, use=use)
+    def few(writings: Any, seed: int, ranges: Ranges, *_: int, use: str = "training") -> Any:
+        return make_materials(writings, seed, ranges, 20, 10, use=use)
 
     return [
         *((mnist, "load", load), (mnist, "load_all", load_all)),
         *((pools, "MAX_FRAMES", 100), (pools, "MAX_OUTLIERS", 150)),
         (held_out, "NUM_OUTLIERS", 60),
         *((held_out, "make_materials", few), (stream, "make_materials", few)),
-        *((fonts, "handwriting", fonts.bundled), (fonts, "printed", fonts.bundled)),
+        (fonts, "printed", fonts.bundled),
+        (unipen, "load", subset_unipen.writings),
     ]
 
 

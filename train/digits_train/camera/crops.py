@@ -135,25 +135,30 @@ class _Cutter:
             return Label(None, False) if are_read.any() and are_several else None
         if (region.visible_shares(letters) > _DOUBTFUL).any():
             return None
+        return self._label_of_number(region, shares, read)
+
+    def _label_of_number(self, region: Region, shares: Floats, read: Integers) -> Label | None:
+        """What a region without fractions and letters says.
+
+        shares: of each symbol, that are in the region. read: the symbols that are legible there.
+        """
         number = next((number for number in self.numbers if np.isin(read, number).all()), [])
         if (np.delete(shares, [*number, *read.tolist()]) > _UNREAD).any():
             return None
         seen = shares[self.are_digits].max(initial=0)
         if not self.are_digits[read].any():
-            if seen <= _UNSEEN:
-                return Label("", False)
-            return Label(None, False) if seen < _CUT_OFF[1] else None
+            label = Label("" if seen <= _UNSEEN else None, False)
+            return label if seen < _CUT_OFF[1] else None
         if self._are_between(region, read, self.window.separators):
             return Label(None, False)
         is_interrupted = self._are_between(region, read, self.window.others)
         if is_interrupted or not number or len(read) > _MAX_SYMBOLS:
             return None
-        text = self._spelled(read)
-        if text == self._spelled(number):
-            return Label(text, True)
         missing = [n for n in number if self.are_digits[n] and n not in read]
-        cut_off = shares[missing].max(initial=0)
-        return Label(None, False) if _CUT_OFF[0] < cut_off < _CUT_OFF[1] else None
+        cut_off, text = shares[missing].max(initial=0), self._spelled(read)
+        is_whole = text == self._spelled(number)
+        is_cut = _CUT_OFF[0] < cut_off < _CUT_OFF[1]
+        return Label(text if is_whole else None, is_whole) if is_whole or is_cut else None
 
     def _spelled(self, symbols: Iterable[int]) -> str:
         """A number as text, without the signs of "120.-" and "Fr."."""
