@@ -53,7 +53,7 @@ _SCAN = changed(
     paper={"level": (235, 255), "min_contrast": 150},
     light={"falloff": _EVEN, "shadow": _EVEN},
 )
-_HAND = changed(legible(RANGES), hand={"size": (0.8, 1.25)})
+_HAND = legible(RANGES)
 
 Matrix = NDArray[np.float64]  # a homography, [3, 3]
 

@@ -32,6 +32,7 @@ from digits_train.camera.rows import RowWriter
 from digits_train.camera.scene import along, clouds
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
+from digits_train.data import unipen
 from digits_train.pixels import Random, log_uniform, pick
 from digits_train.symbols import LabelledPage
 

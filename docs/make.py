@@ -37,7 +37,7 @@ from digits_train.camera.ranges import RANGES, changed
 from digits_train.camera.rows import RowWriter
 from digits_train.camera.style import random_style
 from digits_train.camera.window import Window
-from digits_train.data import frames, mnist
+from digits_train.data import frames, mnist, unipen
 from digits_train.data.detector_batches import CROP_SIDE, crop_symbols, make_windows
 from digits_train.models import Detector, LeNet5
 from digits_train.pixels import Random, log_uniform

@@ -12,13 +12,14 @@ from digits.data.split import Split
 from digits_train.camera.materials import Materials, make_materials
 from digits_train.camera.ranges import RANGES
 from digits_train.data import frames
+from tests.train import subset_unipen
 
 pytestmark = pytest.mark.slow
 
 
 # What is drawn with a seed.
 RANDOM: dict[str, Callable[[int, Materials, Split], Any]] = {
-    "materials": lambda seed, _, digits: make_materials(digits, seed, RANGES, 9, 4, 1),
+    "materials": lambda seed, *_: make_materials(subset_unipen.writings(), seed, RANGES, 9, 4, 1),
     "frames": lambda seed, materials, _: frames.draw_digits(materials, 3, seed),
     "outliers": lambda seed, materials, _: frames.draw_outliers(materials, 3, seed),
 }

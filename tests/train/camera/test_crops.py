@@ -50,9 +50,9 @@ def neighbour(window: Window, left: int, top: int = 100) -> None:
         ("-1.234.50", None, {"-1.234.50"}),
         ("120.-", None, {"120"}),  # the dash closes an amount
         ("12-", None, {"12"}),
-        ("1234", lambda window: window.separators.append(SIGN), {""}),
+        ("1234", lambda window: window.separators.append(SIGN), {None}),
         ("12", lambda window: window.separators.append(SIGN), {"12"}),  # it closes the number
-        ("12", lambda window: window.fraction_digits.append((200, 95, 215, 135)), {""}),
+        ("12", lambda window: window.fraction_digits.append((200, 95, 215, 135)), {None}),
         ("12", lambda window: window.fraction_digits.append((216, 95, 231, 135)), set()),  # cut
         ("1234", lambda window: window.doubtful.append(SIGN), set()),
         ("1" * 21, None, set()),
@@ -63,7 +63,7 @@ def neighbour(window: Window, left: int, top: int = 100) -> None:
 def test_what_a_crop_says(
     text: str,
     change: Callable[[Window], None] | None,
-    expected: set[str],
+    expected: set[str | None],
     materials: Materials,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -87,15 +87,16 @@ def test_a_part_of_a_number_is_none(materials: Materials, monkeypatch: pytest.Mo
     cut = []
     with pytest.raises(IndexError):
         for crop in draw_crops(materials._replace(ranges=ranges), np.random.default_rng(0)):
-            cut.append(crop.text)
-    assert {*cut} == {"", "12345678"}
+            cut.append((crop.text, crop.whole))
+    assert {*cut} == {(None, False), ("12345678", True)}
 
 
 @pytest.mark.slow
 def test_crops_are_of_one_number_or_none(materials: Materials) -> None:
     materials, random = materials._replace(ranges=REAL_PAPER), np.random.default_rng(0)
     cut = [*islice(draw_crops(materials, random), 300)]
-    texts = [crop.text for crop in cut]
+    texts = [crop.text for crop in cut if crop.text is not None]
+    assert [bool(crop.text) for crop in cut] == [crop.whole for crop in cut]
     assert {symbol for text in texts for symbol in text} == set(SYMBOLS)
     assert all(len(text) <= 20 and re.fullmatch(r"[-.\d]*\d|", text) for text in texts)
     assert 0.05 < texts.count("") / len(texts) < 0.5

@@ -1,4 +1,4 @@
-"""Handwriting fonts: downloaded from a fake registry, verified, and kept apart."""
+"""Printed fonts: downloaded from a fake registry, verified, and kept apart."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from digits_train.camera.fonts import Font
 from tests.conftest import Patch
 
 RAW = b"a font"
-KALAM = Font("kalam", "hand", "training", "1.2.3", hashlib.sha256(RAW).hexdigest(), "OFL-1.1", "")
+KALAM = Font("kalam", "training", "1.2.3", hashlib.sha256(RAW).hexdigest(), "OFL-1.1", "")
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from digits_train.camera.page import compose
 from digits_train.camera.ranges import RANGES, Ranges, changed
 from digits_train.data.detector_batches import DetectorBatches
 from digits_train.pixels import Random
-from tests.train import short, subset_digits
+from tests.train import short, subset_unipen
 from tests.train.conftest import FONT
 
 _TRIES = 100
@@ -67,9 +67,9 @@ def _busy() -> Ranges:
 
 
 def _glyphs(random: Random, materials: Materials) -> bytes:
-    seed, digits = int(random.integers(2**32)), subset_digits.load("train")
-    hands, in_fonts, texts, marks, *_ = make_materials(digits, seed, materials.ranges, 2, 4)
-    variants = [each for hand in (*hands, *in_fonts) for each in hand.variants.values()]
+    seed, people = int(random.integers(2**32)), subset_unipen.writings(1, 2)
+    hands, texts, marks, *_ = make_materials(people, seed, materials.ranges, 2, 4)
+    variants = [each for hand in hands for each in hand.variants.values()]
     glyphs = chain(*variants, *texts, marks)
     return b"".join(glyph.coverage.tobytes() for glyph in glyphs)
 
@@ -111,9 +111,8 @@ _DRAWS: dict[str, list[Callable[[Random, Materials], bytes]]] = {
 def drawn() -> Iterator[tuple[Materials, dict[Any, bytes]]]:
     """What pictures are made of, and those that have been made."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("handwriting", "printed"):
-            patch.setattr(fonts, name, lambda _: [FONT])
-        yield make_materials(subset_digits.load("train"), 0, _busy(), 100, 20), {}
+        patch.setattr(fonts, "printed", lambda _: [FONT])
+        yield make_materials(subset_unipen.writings(), 0, _busy(), 20, 20), {}
 
 
 @pytest.mark.slow

@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 
 from digits import Reader
-from digits.data.split import Split
 from digits.vision.components import Box, Component
 from digits_train.camera.materials import Materials
 from digits_train.data import frames
-from tests.train.conftest import small_materials
 
 DIGIT = np.zeros((60, 60), bool)
 DIGIT[20:40, 28:32] = True
@@ -37,13 +35,3 @@ def test_most_frames_are_what_they_should_be(materials: Materials, reader: Reade
     assert len({frame.tobytes() for frame in (*images, *others)}) > 80
     assert (reader.model.probabilities(images).argmax(1) == labels).mean() > 0.85
     assert (reader.model.probabilities(others).max(1) > reader.threshold).mean() < 0.2
-
-
-@pytest.mark.slow
-def test_people_who_wrote_few_digits_or_blots(train_slice: Split) -> None:
-    fives = small_materials(train_slice[train_slice.labels == 5], 3)
-    images, labels = frames.draw_digits(fives, 5, 0)
-    assert images.any((1, 2)).all() and (labels == 5).all()
-    blots = Split(np.full((4, 28, 28), 255, np.uint8), np.full(4, 8, np.uint8))
-    for materials in (fives, small_materials(blots, 3)):
-        assert len(frames.draw_outliers(materials, 5, 0)) == 5

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice, pairwise
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,16 +14,10 @@ from digits_train.camera.crops import Crop, draw_crops, vary
 from digits_train.camera.materials import Materials
 from digits_train.data.loader import Batch, compose_ahead
 from digits_train.distributed import CPU
+from digits_train.targets import CropTargets
 
 _CHUNK = 256  # crops that are composed together, of some thirty windows
 _MIXED = 8  # chunks, whose batches are mixed: so a crop's other passes are at other times
-
-
-class CropTargets(NamedTuple):
-    """Of n crops, as in `Crop`: their texts, and bool [n], whether they show a whole number."""
-
-    texts: Sequence[str | None]
-    whole: torch.Tensor
 
 
 TextBatch = Batch[CropTargets]

@@ -9,10 +9,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits, ctc_loss, log_
 
 from digits.inference.interface import CROP_INK, CROP_PAPER, RECOGNIZER, SYMBOLS
 from digits_train.camera.presets import REAL_PAPER
-from digits_train.data.recognizer_batches import CropTargets
 from digits_train.distributed import trainer_threads
 from digits_train.models.network import BaseNetwork, ConvBlock
 from digits_train.recipes import RecognizerRecipe
+from digits_train.targets import CropTargets
 
 BLANK = len(SYMBOLS)  # the class of no symbol, the last
 

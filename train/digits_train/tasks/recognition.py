@@ -15,11 +15,12 @@ from torch import Tensor
 from digits.alignment import align
 from digits.inference.interface import SYMBOLS
 from digits_train.data.held_out import VALIDATION_SEED, validation_materials
-from digits_train.data.recognizer_batches import CropTargets, RecognizerBatches, TextBatch
+from digits_train.data.recognizer_batches import RecognizerBatches, TextBatch
 from digits_train.models import BaseNetwork, RecognizerNetwork, get_network
 from digits_train.models.recognizer import BLANK
 from digits_train.recipes import RecognizerRecipe
 from digits_train.state import Metrics
+from digits_train.targets import CropTargets
 from digits_train.tasks.stream import StreamTask
 
 _BATCH = 50  # crops that are validated together
