@@ -14,7 +14,7 @@ from digits.inference.interface import (
     STRIDE,
     SYMBOLS,
 )
-from digits.inference.recognizer_model import RecognizerModel
+from digits.inference.recognizer_model import CropReading, RecognizerModel
 from digits.reader import crops
 from digits.reader.decode import Calibration
 from digits.reader.detect import read_symbols
@@ -28,6 +28,7 @@ SIGN_SIZE = {"-": 10, ".": 7}  # of a digit, by the sign's height
 
 EVEN = Calibration(1.0, 0.0)
 NO_STEPS = np.zeros((0, len(SYMBOLS) + 1))  # what a recognizer says of nothing
+WHOLE = 40.0  # log odds of a recognizer that surely sees all of a number
 
 Maps = tuple[np.ndarray, np.ndarray, np.ndarray]
 Box = tuple[float, float, float, float]
@@ -89,28 +90,34 @@ def show(
     drawn: list[Drawn],
     shape: tuple[int, ...],
     recognized: np.ndarray | None = None,
+    whole: float = WHOLE,
 ) -> None:
     """Let every detector see what is drawn, whatever the picture of this shape shows.
 
     recognized: what every recognizer says of each crop; by default what the detector sees there.
+    whole: log odds that this is all of one number.
     """
     network = Network(drawn, (shape[0], shape[1]))
     if recognized is not None:
-        answer(patch, network, recognized)
+        answer(patch, network, recognized, whole)
         return
     lines = read_symbols(np.full(shape[:2], 255, np.uint8), network)
-    outputs = [steps(column.text) for line in lines for column in line for _ in LOOKS]
+    texts = [column.text for line in lines for column in line for _ in LOOKS]
+    outputs = [CropReading(steps(text), whole) for text in texts]
     answer(patch, network)
-    patch.setattr(RecognizerModel, "log_probabilities", lambda self, crops: outputs[: len(crops)])
+    patch.setattr(RecognizerModel, "read", lambda self, crops: outputs[: len(crops)])
 
 
 def answer(
-    patch: pytest.MonkeyPatch, maps: Callable[[np.ndarray], Maps], recognized: np.ndarray = NO_STEPS
+    patch: pytest.MonkeyPatch,
+    maps: Callable[[np.ndarray], Maps],
+    recognized: np.ndarray = NO_STEPS,
+    whole: float = WHOLE,
 ) -> None:
     """Let every detector answer these maps, and every recognizer say this of each crop."""
     patch.setattr(DetectorModel, "maps", lambda self, page: maps(page))
-    says = [recognized]
-    patch.setattr(RecognizerModel, "log_probabilities", lambda self, crops: says * len(crops))
+    says = [CropReading(recognized, whole)]
+    patch.setattr(RecognizerModel, "read", lambda self, crops: says * len(crops))
     patch.setattr(Calibration, "load", lambda networks: EVEN)
 
 
@@ -140,11 +147,13 @@ def views(
     *looks: np.ndarray,
     scores: Sequence[float] | None = None,
     second_opinion: Sequence[np.ndarray] = (),
+    whole: float = WHOLE,
 ) -> NetworkOutputs:
     """Return what networks see of a number in a region of 120 x 40 pixels.
 
     looks: of the recognizer. scores: log odds of digits that the detector sees there, 20 pixels
-    apart, but doesn't read; by default one for each symbol of `steps`, rather surely.
+    apart, but doesn't read; by default one for each symbol of `steps`, rather surely. whole: log
+    odds that this is all of one number.
     """
     if scores is None:
         scores = [9.0] * (len(looks[0]) // 2)
@@ -153,7 +162,7 @@ def views(
         symbols=np.log(np.tile([0.0998] * 10 + [0.001] * 2, (len(scores), 1)))
     )
     region = crops.region_of_box((0.0, 0.0, 120.0, 40.0))
-    return NetworkOutputs(seen, region, stack(looks), stack(second_opinion))
+    return NetworkOutputs(seen, region, stack(looks), whole, stack(second_opinion))
 
 
 def row_of(

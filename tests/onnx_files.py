@@ -56,21 +56,27 @@ def as_detector(model: bytes) -> bytes:
     return metadata.add_metadata(model, DETECTOR_METADATA)
 
 
-def recognizer(last: str = "LogSoftmax<axis = 2>") -> bytes:
+def recognizer(
+    last: str = "LogSoftmax<axis = 2>",
+    whole: str = "ReduceMean<keepdims = 0>(pixels, sides)",
+    outputs: str = "float[batch, steps, 13] log_probabilities, float[batch] whole",
+) -> bytes:
     """Build the file of a recognizer of one convolution.
 
-    last: the operator that makes log probabilities of logits.
+    last: the operator that makes log probabilities of logits. whole: what makes the log odds that
+    a crop shows all of one number. outputs: of the graph.
     """
-    interface = "(uint8[batch, 1, 48, width] images) => (float[batch, steps, 13] log_probabilities)"
     model = _parse(
-        interface,
+        f"(uint8[batch, 1, 48, width] images) => ({outputs})",
         "pixels = Cast<to = 1>(images)",
         "columns = Conv<strides = [48, 4]>(pixels, kernel)",
         "turned = Transpose<perm = [0, 3, 1, 2]>(columns)",
         "logits = Squeeze(turned, axis)",
         f"log_probabilities = {last}(logits)",
+        f"whole = {whole}",
         kernel=np.random.default_rng(0).normal(0, 1e-3, (13, 1, 48, 4)).astype(np.float32),
         axis=[3],
+        sides=[1, 2, 3],
     )
     return metadata.add_metadata(model.SerializeToString(), RECOGNIZER_METADATA)
 

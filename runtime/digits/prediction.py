@@ -20,7 +20,7 @@ Reason = Literal[  # why not, or empty
     "blank",  # no ink
     "unreadable",  # the picture can't be opened
     "constraints",  # no likely text satisfies them
-    "doubt",  # about its ink: it is at an edge, struck out, of two meanings
+    "doubt",  # about its ink: it is cut, at an edge, struck out, of two meanings
     "rule",  # the form's sum or roster is violated
     "duplicate",  # the same sheet twice
     "not_found",  # no sheet of the form

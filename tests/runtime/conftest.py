@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits.inference.recognizer_model import RecognizerModel
+from digits.inference.recognizer_model import CropReading, RecognizerModel
 from digits.reader.looks import LOOKS
-from tests.drawings import NO_STEPS, NOTHING, Maps, Network, answer, row_of, steps
+from tests.drawings import NO_STEPS, NOTHING, WHOLE, Maps, Network, answer, row_of, steps
 
 
 @pytest.fixture
@@ -54,12 +54,13 @@ def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole_pages: None) ->
         return np.full_like(centres, NOTHING) if page.max() < 200 else centres, symbols, boxes
 
     answer(monkeypatch, maps)
-    outputs = [steps(text) for text in ("-12.5", "8") for _ in LOOKS]
+    outputs = [CropReading(steps(text), WHOLE) for text in ("-12.5", "8") for _ in LOOKS]
 
-    def recognize(_: RecognizerModel, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return outputs if len(crops) == len(outputs) else [NO_STEPS] * len(crops)
+    def recognize(_: RecognizerModel, crops: Sequence[np.ndarray]) -> list[CropReading]:
+        nothing = [CropReading(NO_STEPS, -WHOLE)] * len(crops)
+        return outputs if len(crops) == len(outputs) else nothing
 
-    monkeypatch.setattr(RecognizerModel, "log_probabilities", recognize)
+    monkeypatch.setattr(RecognizerModel, "read", recognize)
     monkeypatch.chdir(tmp_path)
     Image.new("L", shape[::-1], 255).save("a.png")
     shutil.copy("a.png", "b.png")

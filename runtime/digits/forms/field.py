@@ -62,9 +62,7 @@ def read_fields(models: Models, field_crops: Sequence[FieldCrop], form: Form) ->
         (crop.pixels, seen.inside, _region(crop, seen))
         for crop, seen in zip(field_crops, symbols, strict=True)
     ]
-    views = look_at(
-        numbers, recognizer.log_probabilities, second.log_probabilities if second else None
-    )
+    views = look_at(numbers, recognizer.read, second.log_probabilities if second else None)
     calibration = Calibration.load(models)
     readings = [
         read_number(each, field.constraints, calibration)

@@ -56,7 +56,10 @@ DETECTOR = Interface(
 )
 RECOGNIZER = Interface(
     Tensor("images", "tensor(uint8)", [1, CROP_HEIGHT, "width"]),
-    # Those of SYMBOLS, and last that of a blank.
-    (Tensor("log_probabilities", "tensor(float)", ["steps", len(SYMBOLS) + 1]),),
+    (
+        # Those of SYMBOLS, and last that of a blank.
+        Tensor("log_probabilities", "tensor(float)", ["steps", len(SYMBOLS) + 1]),
+        Tensor("whole", "tensor(float)", []),  # log odds that it is one number, all of it
+    ),
 )
 INTERFACES = {"classifier": CLASSIFIER, "detector": DETECTOR, "recognizer": RECOGNIZER}  # by task

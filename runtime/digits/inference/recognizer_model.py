@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +22,23 @@ from digits.inference.session import Model, are_probabilities
 _CHUNK = 16  # crops at a time: more aren't faster, and take more memory
 
 
+class CropReading(NamedTuple):
+    """What the network says of a crop.
+
+    log_probabilities: float32 [steps, 13], at every four pixels of its width, padded to a multiple
+    of 16: of `interface.SYMBOLS`, and last of a blank; natural logarithms.
+    whole: log odds that it shows exactly one number, all of it.
+    """
+
+    log_probabilities: NDArray[np.float32]
+    whole: float
+
+
 class RecognizerModel(Model[RecognizerMetadata]):
     """A recognizer of numbers; arguments and errors: see `Model`.
 
-    >>> [scores] = RecognizerModel().log_probabilities([np.full((48, 100), 64, np.uint8)])
-    >>> scores.shape
+    >>> [reading] = RecognizerModel().read([np.full((48, 100), 64, np.uint8)])
+    >>> reading.log_probabilities.shape
     (28, 13)
     """
 
@@ -34,25 +47,24 @@ class RecognizerModel(Model[RecognizerMetadata]):
     def _check_outputs(self) -> None:
         size = CROP_HEIGHT, 2 * CROP_MULTIPLE
         crops = [np.full(size, level, np.uint8) for level in (CROP_PAPER, CROP_INK)]
-        rows = np.concatenate(self.log_probabilities(crops))
-        probabilities = np.exp(np.minimum(rows, 1))  # of larger ones it might overflow
-        if not are_probabilities(probabilities):
+        rows, whole = zip(*self.read(crops), strict=True)
+        # Of larger ones it might overflow.
+        probabilities = np.exp(np.minimum(np.concatenate(rows), 1))
+        if not are_probabilities(probabilities) or not np.isfinite(whole).all():
             raise ModelError(f"{self.name} outputs invalid probabilities")
 
-    def log_probabilities(self, crops: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        """Read crops, each of one number.
+    def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[CropReading]:
+        """Read crops, each whatever the others are.
 
-        crops: uint8 [48, width], normalised: 64 = paper, 192 = ink; at most 1024 wide. Returns
-        float32 [steps, 13] for each, whatever the others are: at every four pixels of its width,
-        padded to a multiple of 16, the natural logarithms of the probabilities of
-        `interface.SYMBOLS`, and last of a blank. Raises ValueError for another crop, and ModelError
-        if the network fails.
+        crops: uint8 [48, width], normalised: 64 = paper, 192 = ink; at most 1024 wide. Raises
+        ValueError for another crop, and ModelError if the network fails.
         """
         for crop in crops:
             is_crop = crop.dtype == np.uint8 and crop.ndim == 2 and len(crop) == CROP_HEIGHT
             if not is_crop or not 0 < crop.shape[1] <= CROP_MAX_WIDTH:
                 raise ValueError(f"a crop must be uint8 [48, w], not {crop.dtype} {crop.shape}")
-        outputs: dict[int, NDArray[np.float32]] = {}  # by the crop's index
+        names = [output.name for output in RECOGNIZER.outputs]
+        readings: dict[int, CropReading] = {}  # by the crop's index
         widths = [_padded_width(crop) for crop in crops]
         by_width = sorted(range(len(crops)), key=widths.__getitem__)
         for _, group in groupby(by_width, widths.__getitem__):
@@ -60,9 +72,9 @@ class RecognizerModel(Model[RecognizerMetadata]):
             for start in range(0, len(indices), _CHUNK):
                 chunk = indices[start : start + _CHUNK]
                 images = {RECOGNIZER.input.name: padded([crops[index] for index in chunk])}
-                [rows] = self.session.run(images, [RECOGNIZER.outputs[0].name])
-                outputs |= zip(chunk, rows, strict=True)
-        return [outputs[index] for index in range(len(crops))]
+                rows, whole = self.session.run(images, names)
+                readings |= zip(chunk, map(CropReading, rows, whole.tolist()), strict=True)
+        return [readings[index] for index in range(len(crops))]
 
 
 def padded(crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:

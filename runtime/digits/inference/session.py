@@ -124,7 +124,8 @@ def open_model(
         ("output", session.outputs, [*interface.outputs]),
     ):
         is_expected = [tensor._replace(shape=tensor.shape[1:]) for tensor in actual] == expected
-        if not is_expected or any(isinstance(tensor.shape[0], int) for tensor in actual):
+        has_batch = all(each.shape and not isinstance(each.shape[0], int) for each in actual)
+        if not is_expected or not has_batch:
             raise ModelError(
                 f"{file.name}: the {role} should be {describe(add_batch(expected))},"
                 f" not {describe(actual) or 'nothing'}"

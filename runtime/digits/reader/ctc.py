@@ -34,7 +34,7 @@ def likely_texts(output: Floats, beam: int) -> list[str]:
 
     A. Hannun et al., "First-pass large vocabulary continuous speech recognition", 2014.
 
-    output: float64 [steps, 13], log probabilities; see `RecognizerModel.log_probabilities`.
+    output: float64 [steps, 13], log probabilities; see `CropReading`.
     """
     prefixes = {"": (1.0, 0.0)}  # probabilities of its paths that end with a blank, and that don't
     for row in np.exp(output).tolist():

@@ -12,7 +12,7 @@ from digits.errors import ModelError
 from digits.inference.models import Models
 from digits.reader import ctc, lattice
 from digits.reader.detections import Floats
-from digits.reader.looks import LOOKS, NetworkOutputs, stack
+from digits.reader.looks import NetworkOutputs, stack
 
 # The share of numbers that break the constraints that they should satisfy: slips of the pen, and
 # other things on the page. With 0, an allowed number would be found in every scribble.
@@ -20,24 +20,24 @@ VIOLATION_RATE = 0.01
 
 _BEAM, _CONSTRAINED_BEAM = 8, 64  # texts that a look is asked for
 _MIN_SCORE = -40.0  # the least log probability that counts: no network can exclude a text
-# The detector learned what its probabilities mean on pages far harder than people's: on those, a
-# digit that it sees at all is rarely none. Squared, 9 of 10 lone digits in a neat hand are sure,
-# instead of half of them, and still no ring is.
-_CLARITY = 2.0
+_DETECTOR_WEIGHT = 0.25  # of what the detector reads, beside the recognizer
 _TINY = 1e-9
 
 
 class Calibration(NamedTuple):
-    """How scores of texts become the probability that a number is right.
+    """How scores of texts, and of what is whole, become the probability that a number is right.
 
-    temperature, shift: its log odds grow with minus the logarithm of the other texts' share,
-        divided and shifted.
+    temperature, shift: the log odds of its text grow with minus the logarithm of the other texts'
+        share, divided and shifted.
     second_opinion_weight: how much that counts beside our recognizer; 0 without one.
+    whole_temperature, whole_shift: divide the log odds that all of it is seen, and shift them.
     """
 
     temperature: float
     shift: float
     second_opinion_weight: float = 0.0
+    whole_temperature: float = 1.0
+    whole_shift: float = 0.0
 
     @classmethod
     def load(cls, models: Models) -> "Calibration":
@@ -46,8 +46,9 @@ class Calibration(NamedTuple):
         Raises ModelError if the file has none for a second opinion.
         """
         metadata = models.recognizer.metadata
+        whole = metadata.whole_temperature, metadata.whole_shift
         if models.second_opinion is None:
-            return cls(metadata.number_temperature, metadata.number_shift)
+            return cls(metadata.number_temperature, metadata.number_shift, 0.0, *whole)
         if not metadata.second_opinion_weight:
             raise ModelError(
                 f"{models.recognizer.name} was exported without a second opinion: export it again"
@@ -57,12 +58,16 @@ class Calibration(NamedTuple):
             metadata.second_opinion_temperature,
             metadata.second_opinion_shift,
             metadata.second_opinion_weight,
+            *whole,
         )
 
     def probability(self, others: float) -> float:
         """The probability that the likeliest text is right; others: the share of all others."""
-        surprise = -math.log(max(others, _TINY))
-        return 1 / (1 + math.exp(-surprise / self.temperature - self.shift))
+        return _sigmoid(-math.log(max(others, _TINY)) / self.temperature + self.shift)
+
+    def whole_probability(self, whole: float) -> float:
+        """The probability that all of a number is seen; whole: the recognizer's log odds."""
+        return _sigmoid(whole / self.whole_temperature + self.whole_shift)
 
 
 class NumberReading(NamedTuple):
@@ -71,7 +76,8 @@ class NumberReading(NamedTuple):
     text: the likeliest text that satisfies the constraints; the likeliest of all if a number that
     breaks them is likelier; empty where there is rather no number.
     probability: that the text is right as a whole, 0 to 1.
-    texts: the probabilities of the likeliest texts that satisfy the constraints.
+    texts: the probabilities of the likeliest texts that satisfy the constraints, if all of the
+        number is seen.
     unconstrained_texts: those of the likeliest texts, whether or not they satisfy the constraints;
         the empty text means no number.
     satisfies: whether the text satisfies the constraints.
@@ -122,8 +128,11 @@ def read_number(
     if not text or satisfied <= violating:
         return NumberReading(likeliest(numbers), 0.0, {}, unconstrained_texts, False)
     texts = _calibrated(satisfying, total, calibration)
-    needs_review = not views.region.fits_in_crop or _has_two_values(text, constraints)
-    return NumberReading(text, texts[text], texts, unconstrained_texts, True, needs_review)
+    whole = calibration.whole_probability(views.whole)
+    is_cut = whole < 0.5 or not views.region.fits_in_crop
+    needs_review = is_cut or _has_two_values(text, constraints)
+    probability = whole * texts[text]
+    return NumberReading(text, probability, texts, unconstrained_texts, True, needs_review)
 
 
 def _has_two_values(text: str, constraints: Constraints) -> bool:
@@ -144,27 +153,22 @@ class TextScores(NamedTuple):
     recognizer: float64 [texts], the mean of its looks.
     detector: float64 [texts].
     second_opinion: float64 [texts], of the other recognizer; 0 without one.
-    absence: the detector's, that there is no digit.
     """
 
     texts: list[str]
     recognizer: Floats
     detector: Floats
     second_opinion: Floats
-    absence: float
 
     def shares(self, second_opinion_weight: float) -> dict[str, float]:
         """How likely each text is by all together, with the sum 1.
 
-        What the detector reads counts as one more look; beside a second opinion, it adds nothing.
-        But that there is no digit, it knows better: a recognizer takes any ring for a 0. So its
-        probability of that is added.
+        Beside a second opinion, what the detector reads adds nothing.
         """
-        others = self.detector / len(LOOKS)
+        others = _DETECTOR_WEIGHT * self.detector
         if second_opinion_weight:
             others = second_opinion_weight * self.second_opinion
         scores = self.recognizer + others
-        scores[0] = np.logaddexp(scores[0], _CLARITY * self.absence)
         shares = np.exp(scores - np.logaddexp.reduce(scores))
         return dict(zip(self.texts, shares.tolist(), strict=True))
 
@@ -193,7 +197,6 @@ def score_texts(views: NetworkOutputs, digits_only: bool = False, beam: int = _B
         pooled(ctc.text_scores(outputs, variants)).mean(0),
         pooled(lattice.text_scores(views.detections, variants)[None])[0],
         pooled(ctc.text_scores(second_opinion, variants)).sum(0),
-        views.absence,
     )
 
 
@@ -220,6 +223,10 @@ def _calibrated(
     scale = (1 - probability) / max(others, _TINY) / total
     scaled = {text: min(scale * texts[text], probability) for text in by_share}
     return scaled | {best: probability} if texts else {}
+
+
+def _sigmoid(log_odds: float) -> float:
+    return 1 / (1 + math.exp(min(-log_odds, 700)))  # of more it would overflow
 
 
 def likeliest(texts: Mapping[str, float]) -> str:

@@ -1,8 +1,8 @@
 """What the networks see of a number: its place, and what recognizers read there in several looks.
 
 A recognizer doubts most where a slightly different crop of the same number would change its mind.
-So it looks several times, and the logarithms of its probabilities are averaged (test-time
-augmentation).
+So it looks several times, and the logarithms of its probabilities and its log odds are averaged
+(test-time augmentation).
 """
 
 from collections.abc import Callable, Sequence
@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digits.images.grey import Grey
+from digits.inference.recognizer_model import CropReading
 from digits.reader import crops
 from digits.reader.crops import Region
 from digits.reader.ctc import BLANK
-from digits.reader.detections import NUM_DIGITS, Detections, Floats
+from digits.reader.detections import Detections, Floats
 from digits.reader.path import best_path
 
-# Crops to log probabilities: `RecognizerModel.log_probabilities`.
-RecognizeFn = Callable[[Sequence[Grey]], Sequence[NDArray[np.float32]]]
+RecognizeFn = Callable[[Sequence[Grey]], Sequence[CropReading]]  # `RecognizerModel.read`
+OpinionFn = Callable[[Sequence[Grey]], Sequence[NDArray[np.float32]]]  # of `SecondOpinion`
 
 # How much each look takes away above, below and at both sides, in heights of the region: as it is,
 # closer, wider, higher.
@@ -33,20 +34,15 @@ class NetworkOutputs(NamedTuple):
     detections: what may be its symbols.
     region: where the recognizer looks first.
     log_probs: float64 [looks, steps, 13], of each symbol and blank; sure blanks may end them.
+    whole: log odds that there is exactly one number, all of it, the mean of the looks.
     second_opinion: float64 [0 or 1, steps, 13], likewise of another recognizer.
     """
 
     detections: Detections
     region: Region
     log_probs: Floats
+    whole: float
     second_opinion: Floats
-
-    @property
-    def absence(self) -> float:
-        """The logarithm of the detector's probability that there is no digit."""
-        are_digits = np.exp(self.detections.symbols[:, :NUM_DIGITS]).sum(1)
-        digits = are_digits * self.detections.probabilities
-        return float(np.log1p(-digits.clip(0, 1 - 1e-12)).sum())
 
 
 def number_region(detections: Detections) -> Region:
@@ -62,24 +58,21 @@ def number_region(detections: Detections) -> Region:
 def look_at(
     numbers: Sequence[tuple[Grey, Detections, Region]],
     recognize: RecognizeFn,
-    second_opinion: RecognizeFn | None = None,
+    second_opinion: OpinionFn | None = None,
 ) -> list[NetworkOutputs]:
     """What recognizers read of numbers, all at once.
 
     numbers: of each the page, uint8 [height, width], what may be its symbols, and its region.
     """
     looks = [crops.cut(page, look) for page, _, region in numbers for look in _looks_at(region)]
-    outputs = recognize([*map(crops.normalise_contrast, looks)])
+    readings = recognize([*map(crops.normalise_contrast, looks)])
     others = second_opinion(looks[:: len(LOOKS)]) if second_opinion else []
-    return [
-        NetworkOutputs(
-            detections,
-            region,
-            stack(outputs[len(LOOKS) * n : len(LOOKS) * (n + 1)]),
-            stack(others[n : n + 1]),
-        )
-        for n, (_, detections, region) in enumerate(numbers)
-    ]
+    views = list[NetworkOutputs]()
+    for n, (_, detections, region) in enumerate(numbers):
+        rows, whole = zip(*readings[len(LOOKS) * n : len(LOOKS) * (n + 1)], strict=True)
+        other = stack(others[n : n + 1])
+        views.append(NetworkOutputs(detections, region, stack(rows), float(np.mean(whole)), other))
+    return views
 
 
 def _looks_at(region: Region) -> list[Region]:

@@ -16,7 +16,7 @@ from digits.reader.boxes import symbol_boxes, symbol_probabilities
 from digits.reader.decode import Calibration, NumberReading, read_number
 from digits.reader.detect import find_columns, find_symbols
 from digits.reader.detections import Box, Detections
-from digits.reader.looks import NetworkOutputs, RecognizeFn, look_at, number_region
+from digits.reader.looks import NetworkOutputs, OpinionFn, RecognizeFn, look_at, number_region
 from digits.reader.pyramid import MapsFn
 
 
@@ -26,12 +26,8 @@ def read_numbers(
     """Read all numbers of a page that was loaded with PAGE_MAX_SIDE; see `Reader.read`."""
     lines: list[tuple[Number, ...]] = []
     calibration, second = Calibration.load(models), models.second_opinion
-    for line in find_numbers(
-        models.detector.maps,
-        models.recognizer.log_probabilities,
-        page.pixels,
-        second.log_probabilities if second else None,
-    ):
+    opinion = second.log_probabilities if second else None
+    for line in find_numbers(models.detector.maps, models.recognizer.read, page.pixels, opinion):
         numbers: list[Number] = []
         for views in line:
             reading = read_number(views, constraints, calibration)
@@ -45,7 +41,7 @@ def read_numbers(
 
 
 def find_numbers(
-    maps: MapsFn, recognize: RecognizeFn, page: Grey, second_opinion: RecognizeFn | None = None
+    maps: MapsFn, recognize: RecognizeFn, page: Grey, second_opinion: OpinionFn | None = None
 ) -> list[list[NetworkOutputs]]:
     """What the networks see of the numbers in each line that has a digit.
 

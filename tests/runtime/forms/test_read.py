@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from digits import Reader
 from digits.forms.form import Field, Form
 from tests.conftest import Patch
-from tests.drawings import Drawn, show, steps
+from tests.drawings import WHOLE, Drawn, show, steps
 
 FORM = Form((400, 200), (Field("q1", (150, 80, 250, 120)),), "fixed")
 CROP = 120, 180  # pixels of the field and its surroundings
@@ -16,13 +16,15 @@ NEAR = BESIDE._replace(box=(24, 46, 39, 74))
 
 
 @pytest.mark.parametrize(
-    ("drawn", "recognized", "standing", "text"),
+    ("drawn", "recognized", "whole", "standing", "text"),
     [
-        ([INSIDE], "7", "accepted", "7"),
-        ([], "", "blank", ""),
-        ([INSIDE._replace(score=1.0)], "7", "unsure", "7"),
-        ([], "7", "blank", ""),  # of presence, the detector knows better
-        ([INSIDE._replace(box=(45, 46, 60, 74)), NEAR], "7", "doubt", "7"),
+        ([INSIDE], "7", WHOLE, "accepted", "7"),
+        ([], "", WHOLE, "blank", ""),
+        ([INSIDE._replace(score=1.0)], "7", WHOLE, "accepted", "7"),
+        ([INSIDE], "7", 1.0, "unsure", "7"),
+        ([INSIDE], "7", -1.0, "doubt", "7"),
+        ([], "7", WHOLE, "blank", ""),  # the detector reads nothing at all
+        ([INSIDE._replace(box=(45, 46, 60, 74)), NEAR], "7", WHOLE, "doubt", "7"),
     ],
 )
 @pytest.mark.usefixtures("whole_pages")
@@ -31,10 +33,11 @@ def test_number_or_blank(
     monkeypatch: Patch,
     drawn: list[Drawn],
     recognized: str,
+    whole: float,
     standing: str,
     text: str,
 ) -> None:
-    show(monkeypatch, drawn, CROP, steps(recognized))
+    show(monkeypatch, drawn, CROP, steps(recognized), whole)
     [number] = reader.read_fields(np.full((200, 400), 230, np.uint8), FORM).numbers
     assert (number.reason or number.status, number.text) == (standing, text)
 

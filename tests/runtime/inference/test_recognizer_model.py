@@ -19,12 +19,14 @@ def crop(width: int, dtype: type = np.uint8, height: int = CROP_HEIGHT) -> np.nd
 def test_crops_say_the_same_alone_and_among_others() -> None:
     model = RecognizerModel(FILE)
     crops = [crop(width) for width in (100, 17, 1024, 112, *range(1, 40))]
-    together = model.log_probabilities(crops)
-    assert [rows.shape for rows in together[:4]] == [(28, 13), (8, 13), (256, 13), (28, 13)]
-    for pixels, rows in zip(crops, together, strict=True):
-        np.testing.assert_array_equal(rows, model.log_probabilities([pixels])[0])
+    together = model.read(crops)
+    assert [rows.shape for rows, _ in together[:4]] == [(28, 13), (8, 13), (256, 13), (28, 13)]
+    for pixels, (rows, whole) in zip(crops, together, strict=True):
+        [alone] = model.read([pixels])
+        np.testing.assert_array_equal(rows, alone.log_probabilities)
         np.testing.assert_allclose(np.exp(rows).sum(1), 1, rtol=1e-5)
-    assert model.log_probabilities([]) == []
+        assert whole == alone.whole == pytest.approx(padded([pixels]).mean(), rel=1e-5)
+    assert model.read([]) == []
 
 
 def test_batches_are_padded_with_paper_alone() -> None:
@@ -39,3 +41,24 @@ def test_batches_are_padded_with_paper_alone() -> None:
 def test_anything_but_log_probabilities_is_an_error(last: str) -> None:
     with pytest.raises(ModelError, match=r"it.onnx outputs invalid probabilities"):
         RecognizerModel(ModelBytes("it.onnx", recognizer(last)))
+
+
+def test_infinite_log_odds_are_an_error() -> None:
+    whole = "ReduceProd<keepdims = 0>(pixels, sides)"
+    with pytest.raises(ModelError, match=r"it.onnx outputs invalid probabilities"):
+        RecognizerModel(ModelBytes("it.onnx", recognizer(whole=whole)))
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        "float[batch, steps, 13] log_probabilities",
+        "float[batch, steps, 13] log_probabilities, float whole",
+        "float[batch, steps, 13] log_probabilities, float[batch, 1] whole",
+    ],
+)
+def test_file_that_does_not_say_what_is_whole_is_refused(outputs: str) -> None:
+    with pytest.raises(ModelError, match=r"^it.onnx: the output should be .*; whole, .* not "):
+        RecognizerModel(
+            ModelBytes("it.onnx", recognizer(whole="Identity(pixels)", outputs=outputs))
+        )

@@ -39,16 +39,25 @@ def test_second_opinion_counts_by_its_weight() -> None:
     assert read_number(both, FREE, EVEN._replace(second_opinion_weight=2.0)).text == "121"
 
 
-@pytest.mark.parametrize("scores", [(), (-3.0, -2.0), (0.0,)])
 @pytest.mark.parametrize("constraints", [{}, {"length": 1}, {"allowed": ["0"]}, {"pattern": "0"}])
-def test_no_number_is_sure_where_the_detector_sees_none(
-    scores: tuple[float, ...], constraints: dict[str, Any]
-) -> None:
-    """However sure the recognizer is: it takes any ring for a 0."""
-    ring = views(*[steps("0")] * 4, scores=scores)
-    reading = read_number(ring, Constraints(**constraints), EVEN)
-    assert not reading.text or reading.probability < 0.75
-    assert math.fsum(reading.unconstrained_texts.values()) <= 1 + 1e-9
+def test_what_is_rather_no_whole_number_needs_review(constraints: dict[str, Any]) -> None:
+    """However sure its text is: a ring is a 0."""
+    whole, ring = (
+        read_number(views(*[steps("0")] * 4, whole=whole), Constraints(**constraints), EVEN)
+        for whole in (0.1, -0.1)
+    )
+    assert whole.text == ring.text == "0"
+    assert (whole.needs_review, ring.needs_review) == (False, True)
+    assert math.fsum(ring.unconstrained_texts.values()) <= 1 + 1e-9
+
+
+@pytest.mark.parametrize(("whole", "probability"), [(1.0, 0.5), (5.0, 0.8808), (-1e5, 0.0)])
+def test_probability_that_all_is_seen_counts(whole: float, probability: float) -> None:
+    calibration = EVEN._replace(whole_temperature=2.0, whole_shift=-0.5)
+    seen = views(steps("12", SURE), whole=whole)
+    reading, surely = (read_number(each, FREE, calibration) for each in (seen, views(*seen[2])))
+    assert reading.text == surely.text
+    assert reading.probability == pytest.approx(probability * surely.probability, abs=1e-4)
 
 
 def test_nothing_is_read_where_the_recognizer_sees_nothing() -> None:

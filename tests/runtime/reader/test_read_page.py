@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 import digits
-from digits.reader.looks import RecognizeFn
+from digits.inference.recognizer_model import CropReading
+from digits.reader.looks import LOOKS, RecognizeFn, look_at, number_region
 from digits.reader.read_page import find_numbers
 from tests.conftest import Patch
-from tests.drawings import Network, row_of, show, steps
+from tests.drawings import WHOLE, Network, detections, row_of, show, steps
 
 
 def all_say(text: str) -> RecognizeFn:
     """A recognizer that reads a text in every crop."""
-    return lambda cut: [steps(text).astype(np.float32)] * len(cut)
+    return lambda cut: [CropReading(steps(text).astype(np.float32), WHOLE)] * len(cut)
 
 
 def placed(said: np.ndarray, *positions: int) -> np.ndarray:
@@ -78,16 +79,30 @@ def test_boxes_are_in_pixels_of_pictures(reader: digits.Reader, monkeypatch: Pat
     assert reading.symbols[0].box[1::2] == pytest.approx((800, 960), abs=8)
 
 
-def test_only_what_the_detector_sees_is_sure(reader: digits.Reader, monkeypatch: Patch) -> None:
-    """A recognizer takes any ring for a 0. Where nothing is seen, it looks at the whole picture."""
+def test_only_what_is_a_whole_number_is_sure(reader: digits.Reader, monkeypatch: Patch) -> None:
+    """Its text may be as sure otherwise. Where no digit is seen, the whole picture is a crop."""
     page = np.full((100, 80), 255, np.uint8)
-    show(monkeypatch, [], page.shape, steps("0"))
-    assert "accepted" not in [number.status for number in reader.read(page).numbers]
     show(monkeypatch, row_of("0", 20, 20, 60), page.shape, steps("0"))
     [number] = reader.read(page).numbers
     assert (number.text, number.status) == ("0", "accepted")
+    show(monkeypatch, row_of("0", 20, 20, 60), page.shape, steps("0"), whole=-0.1)
+    [number] = reader.read(page, max_errors=0.99).numbers
+    assert (number.text, number.status, number.reason) == ("0", "review", "doubt")
     show(monkeypatch, [], page.shape, steps(""))
     assert reader.read(page).lines == ()
+
+
+@pytest.mark.parametrize("count", range(1, len(LOOKS) + 1))
+def test_looks_are_averaged(monkeypatch: Patch, count: int) -> None:
+    """However many there are, and apart for each number."""
+    monkeypatch.setattr("digits.reader.looks.LOOKS", LOOKS[:count])
+    log_odds = [*map(float, range(2 * count))]
+    says = [CropReading(steps("7"), each) for each in log_odds]
+    seen = detections([(10, 10, 30, 40)], [6.0])
+    number = np.full((50, 50), 255, np.uint8), seen, number_region(seen)
+    first, second = look_at([number, number], lambda crops: says)
+    assert (first.whole, second.whole) == (np.mean(log_odds[:count]), np.mean(log_odds[count:]))
+    assert len(first.log_probs) == len(second.log_probs) == count
 
 
 def test_recognizer_looks_at_the_only_digit_that_the_detector_doubts(
@@ -99,8 +114,7 @@ def test_recognizer_looks_at_the_only_digit_that_the_detector_doubts(
     [[views]] = find_numbers(Network([drawn._replace(score=-0.5)], page.shape), all_say("9"), page)
     left, top, right, bottom = views.region.bounds
     assert left < drawn.box[0] < drawn.box[2] < right < 260 and top < 60 < 90 < bottom < 120
-    reading = reader.read(page)
-    assert all(number.status == "review" for number in reading.numbers)
+    assert reader.read(page).text == "9"
 
 
 def test_recognizer_looks_at_what_the_detector_doubts() -> None:
