@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
-from lzma import LZMAError
 from pathlib import Path
 from typing import IO, Any
 
@@ -43,7 +42,7 @@ _WORD_WITH_DIGIT = re.compile(rb'^\.SEGMENT\s+WORD\s.*".*\d.*"', re.MULTILINE)
 # The most of a person's, of each letter or sign, and of the words without a digit.
 _MOST_ALIKE, _MOST_WORDS = 6, 50
 _ARRAYS = "points", "stroke_ends", "writing_ends", "texts"
-_DAMAGES = OSError, EOFError, zlib.error, LZMAError, tarfile.TarError
+_DAMAGES = OSError, EOFError, zlib.error, tarfile.TarError
 
 
 def load() -> list[Writing]:
