@@ -156,7 +156,8 @@ def _read_cache(cache: Path) -> list[Writing] | None:
     try:
         with np.load(cache, allow_pickle=False) as file:
             arrays = {name: file[name] for name in _ARRAYS}
-    except (*_DAMAGES, ValueError, KeyError, zipfile.BadZipFile):
+    # Also an .npy file (TypeError), and a flipped bit that claims another compression.
+    except (*_DAMAGES, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile):
         return None
     return _writings(arrays) if checksum(arrays) == SHA256 else None
 
