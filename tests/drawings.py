@@ -27,7 +27,7 @@ MARGIN = 16  # pixels of paper that are added around a page
 SIGN_SIZE = {"-": 10, ".": 7}  # of a digit, by the sign's height
 
 EVEN = Calibration(1.0, 0.0)
-NO_STEPS = np.zeros((0, len(SYMBOLS) + 1))  # what a recognizer says of nothing
+NO_STEPS = np.zeros((0, len(SYMBOLS) + 1), np.float32)  # what a recognizer says of nothing
 WHOLE = 40.0  # log odds of a recognizer that surely sees all of a number
 
 Maps = tuple[np.ndarray, np.ndarray, np.ndarray]

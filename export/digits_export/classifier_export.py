@@ -51,7 +51,7 @@ class ClassifierExporter(Exporter):
         self.parity = [self._validation.images[:size, None] for size in (1, 7, 256)]
         logits, outlier_logits = predict(loaded.model, self._validation).double().numpy(), None
         if experiment.recipe.outlier_weight:
-            outliers = held_out.draw_outliers(self._validation)
+            outliers = held_out.draw_outliers()
             unlabelled = Split(outliers, np.zeros(len(outliers), np.uint8))
             outlier_logits = predict(loaded.model, unlabelled).double().numpy()
         scaling = fit_temperature(logits, self._validation.labels, outlier_logits)

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.optimize
 
 from digits.reader.decode import Calibration, TextScores, likeliest, score_texts
-from digits.reader.looks import NetworkOutputs, RecognizeFn
+from digits.reader.looks import NetworkOutputs, OpinionFn, RecognizeFn
 from digits.reader.pyramid import MapsFn
 from digits.reader.read_page import find_numbers
 from digits.terminal import track
@@ -25,29 +25,29 @@ def read_pages(
     maps: MapsFn,
     recognize: RecognizeFn,
     pages: Sequence[LabelledPage],
-    second_opinion: RecognizeFn | None = None,
+    second_opinion: OpinionFn | None = None,
 ) -> Iterator[LabelledScores]:
-    """What is read of the numbers on pages, and what is written there.
+    """What is read of the whole numbers on pages, and what is written there.
 
-    pages: with a number a line. Where no digit is, the text is empty; what is in two lines is left
-    out.
+    pages: with a number a line. How likely a number is whole is calibrated apart.
     """
     for page in track(pages, len(pages), "reading numbers"):
         numbers = find_numbers(maps, recognize, page.pixels, second_opinion)
         for views in chain.from_iterable(numbers):
-            written = _written_in(page, views)
-            if len(written) < 2:
-                yield score_texts(views), "".join(written)
+            if text := _whole_number_in(page, views):
+                yield score_texts(views), text
 
 
-def _written_in(page: LabelledPage, views: NetworkOutputs) -> set[str]:
-    """The numbers with a digit in a region."""
+def _whole_number_in(page: LabelledPage, views: NetworkOutputs) -> str:
+    """The number that is in a region with all its digits; empty if there is none, or a part."""
     lines = page.text.split()
     line_of_digit = np.repeat(np.arange(len(lines)), [sum(map(str.isdigit, n)) for n in lines])
     x, y = (page.truth.boxes[:, :2] + page.truth.boxes[:, 2:]).T / 2
     left, top, right, bottom = views.region.bounds
     inside = (left < x) & (x < right) & (top < y) & (y < bottom)
-    return {lines[line] for line in line_of_digit[inside]}
+    seen = {*line_of_digit[inside]}
+    is_whole = len(seen) == 1 and inside.sum() == np.isin(line_of_digit, [*seen]).sum()
+    return lines[seen.pop()] if is_whole else ""
 
 
 def fit_calibration(numbers: Sequence[LabelledScores], weight: float = 0.0) -> Calibration:
@@ -55,7 +55,7 @@ def fit_calibration(numbers: Sequence[LabelledScores], weight: float = 0.0) -> C
     others, right = list[float](), list[bool]()
     for scores, text in numbers:
         shares = scores.shares(weight)
-        if (read := likeliest(shares)) and shares[""] < 0.5:
+        if read := likeliest(shares):
             others.append(1 - shares[read])
             right.append(read == text)
     surprise = -np.log(np.clip(others, _MIN_PROBABILITY, 1))

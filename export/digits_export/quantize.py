@@ -74,7 +74,7 @@ def quantize(model: ir.Model, inputs: Batches, float_layers: Sequence[str] = ())
 
 def _float_nodes(graph: ir.Graph, float_layers: Sequence[str]) -> list[str | None]:
     """The names of the nodes that stay float."""
-    exact_weights = {f"network.{layer}.weight" for layer in float_layers}
+    exact_weights = {f"{at}{layer}.weight" for layer in float_layers for at in ("", "network.")}
     names = list[str | None]()
     for node in graph:
         inputs = {value.name for value in node.inputs if value is not None}

@@ -87,7 +87,7 @@ def to_onnx_once() -> Iterator[None]:
 
     def once(module: nn.Module, interface: Interface) -> ir.Model:
         weights = (tensor.numpy().tobytes() for tensor in module.state_dict().values())
-        key = type(module.network), *weights
+        key = type(getattr(module, "network", module)), *weights
         if key not in made:
             made[key] = to_onnx(module, interface)
         return made[key].clone()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from digits.inference.recognizer_model import CropReading
 from digits.reader.decode import TextScores
 from digits_export.number_calibration import (
     LabelledScores,
@@ -11,7 +12,7 @@ from digits_export.number_calibration import (
     read_pages,
 )
 from digits_train.symbols import LabelledPage, Truth
-from tests.drawings import steps
+from tests.drawings import WHOLE, steps
 from tests.export.detector_pages import PAGES, ink_maps
 
 
@@ -28,7 +29,7 @@ def numbers(claimed: float, right: float, others_right: float = 0.5) -> list[Lab
         text = "7" if random.random() < right else "1"
         is_swapped = (text == "7") != (random.random() < others_right)
         other = sure[[0, 2, 1]] if is_swapped else sure
-        labelled.append((TextScores(["", "7", "1"], sure, np.zeros(3), other, -9.0), text))
+        labelled.append((TextScores(["", "7", "1"], sure, np.zeros(3), other), text))
     return labelled
 
 
@@ -47,10 +48,13 @@ def test_a_second_opinion_weighs_as_much_as_it_is_right() -> None:
 
 
 def test_numbers_of_pages_are_read_with_what_is_written_there() -> None:
-    """Nothing where no digit is; and what is read of two numbers together is left out."""
+    """But for what is read of nothing, of two numbers together, and of a part of one."""
     nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.int64)
     blank = LabelledPage(np.full((128, 208), 200, np.uint8), Truth(*nothing), text="")
-    pages = [PAGES[0]._replace(text="777"), PAGES[1]._replace(text="7 77"), blank]
-    read = [*read_pages(ink_maps, lambda crops: [steps("777")] * len(crops), pages)]
-    assert [text for _, text in read] == ["777", ""]
-    assert all("777" in scores.texts for scores, _ in read)
+    number, two = PAGES[0]._replace(text="777"), PAGES[1]._replace(text="7 77")
+    cut = number._replace(pixels=number.pixels.copy())
+    cut.pixels[:, 100:] = 200  # without the last digit
+    says = CropReading(steps("777"), WHOLE)
+    read = [*read_pages(ink_maps, lambda crops: [says] * len(crops), [number, two, blank, cut])]
+    assert [text for _, text in read] == ["777"]
+    assert "777" in read[0][0].texts

@@ -81,7 +81,7 @@ class RecognizerMetadata(ModelMetadata):
     training_crops: int  # that were drawn, times how often each was shown
     number_temperature: float  # of a number's certainty; see `decode.Calibration`
     number_shift: float
-    whole_temperature: float  # of the log odds that a crop shows all of a number
+    whole_temperature: float  # divides the output `whole`, to which the shift is added
     whole_shift: float
     second_opinion_weight: float  # 0: it was exported without a second opinion
     second_opinion_temperature: float

@@ -27,7 +27,7 @@ class CropReading(NamedTuple):
 
     log_probabilities: float32 [steps, 13], at every four pixels of its width, padded to a multiple
     of 16: of `interface.SYMBOLS`, and last of a blank; natural logarithms.
-    whole: log odds that it shows exactly one number, all of it.
+    whole: calibrated log odds that it shows exactly one number, all of it.
     """
 
     log_probabilities: NDArray[np.float32]
@@ -63,7 +63,7 @@ class RecognizerModel(Model[RecognizerMetadata]):
             is_crop = crop.dtype == np.uint8 and crop.ndim == 2 and len(crop) == CROP_HEIGHT
             if not is_crop or not 0 < crop.shape[1] <= CROP_MAX_WIDTH:
                 raise ValueError(f"a crop must be uint8 [48, w], not {crop.dtype} {crop.shape}")
-        names = [output.name for output in RECOGNIZER.outputs]
+        names, about = [output.name for output in RECOGNIZER.outputs], self.metadata
         readings: dict[int, CropReading] = {}  # by the crop's index
         widths = [_padded_width(crop) for crop in crops]
         by_width = sorted(range(len(crops)), key=widths.__getitem__)
@@ -73,6 +73,7 @@ class RecognizerModel(Model[RecognizerMetadata]):
                 chunk = indices[start : start + _CHUNK]
                 images = {RECOGNIZER.input.name: padded([crops[index] for index in chunk])}
                 rows, whole = self.session.run(images, names)
+                whole = whole / about.whole_temperature + about.whole_shift
                 readings |= zip(chunk, map(CropReading, rows, whole.tolist()), strict=True)
         return [readings[index] for index in range(len(crops))]
 

@@ -123,9 +123,8 @@ def open_model(
         ("input", session.inputs, [interface.input]),
         ("output", session.outputs, [*interface.outputs]),
     ):
-        is_expected = [tensor._replace(shape=tensor.shape[1:]) for tensor in actual] == expected
         has_batch = all(each.shape and not isinstance(each.shape[0], int) for each in actual)
-        if not is_expected or not has_batch:
+        if not has_batch or [each._replace(shape=each.shape[1:]) for each in actual] != expected:
             raise ModelError(
                 f"{file.name}: the {role} should be {describe(add_batch(expected))},"
                 f" not {describe(actual) or 'nothing'}"

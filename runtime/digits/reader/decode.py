@@ -25,19 +25,16 @@ _TINY = 1e-9
 
 
 class Calibration(NamedTuple):
-    """How scores of texts, and of what is whole, become the probability that a number is right.
+    """How scores of texts become the probability that the likeliest is right.
 
-    temperature, shift: the log odds of its text grow with minus the logarithm of the other texts'
-        share, divided and shifted.
+    temperature, shift: its log odds grow with minus the logarithm of the other texts' share,
+        divided and shifted.
     second_opinion_weight: how much that counts beside our recognizer; 0 without one.
-    whole_temperature, whole_shift: divide the log odds that all of it is seen, and shift them.
     """
 
     temperature: float
     shift: float
     second_opinion_weight: float = 0.0
-    whole_temperature: float = 1.0
-    whole_shift: float = 0.0
 
     @classmethod
     def load(cls, models: Models) -> "Calibration":
@@ -46,9 +43,8 @@ class Calibration(NamedTuple):
         Raises ModelError if the file has none for a second opinion.
         """
         metadata = models.recognizer.metadata
-        whole = metadata.whole_temperature, metadata.whole_shift
         if models.second_opinion is None:
-            return cls(metadata.number_temperature, metadata.number_shift, 0.0, *whole)
+            return cls(metadata.number_temperature, metadata.number_shift)
         if not metadata.second_opinion_weight:
             raise ModelError(
                 f"{models.recognizer.name} was exported without a second opinion: export it again"
@@ -58,16 +54,12 @@ class Calibration(NamedTuple):
             metadata.second_opinion_temperature,
             metadata.second_opinion_shift,
             metadata.second_opinion_weight,
-            *whole,
         )
 
     def probability(self, others: float) -> float:
         """The probability that the likeliest text is right; others: the share of all others."""
-        return _sigmoid(-math.log(max(others, _TINY)) / self.temperature + self.shift)
-
-    def whole_probability(self, whole: float) -> float:
-        """The probability that all of a number is seen; whole: the recognizer's log odds."""
-        return _sigmoid(whole / self.whole_temperature + self.whole_shift)
+        surprise = -math.log(max(others, _TINY))
+        return 1 / (1 + math.exp(-surprise / self.temperature - self.shift))
 
 
 class NumberReading(NamedTuple):
@@ -76,8 +68,7 @@ class NumberReading(NamedTuple):
     text: the likeliest text that satisfies the constraints; the likeliest of all if a number that
     breaks them is likelier; empty where there is rather no number.
     probability: that the text is right as a whole, 0 to 1.
-    texts: the probabilities of the likeliest texts that satisfy the constraints, if all of the
-        number is seen.
+    texts: the probabilities of the likeliest texts that satisfy the constraints, if it is whole.
     unconstrained_texts: those of the likeliest texts, whether or not they satisfy the constraints;
         the empty text means no number.
     satisfies: whether the text satisfies the constraints.
@@ -128,11 +119,9 @@ def read_number(
     if not text or satisfied <= violating:
         return NumberReading(likeliest(numbers), 0.0, {}, unconstrained_texts, False)
     texts = _calibrated(satisfying, total, calibration)
-    whole = calibration.whole_probability(views.whole)
-    is_cut = whole < 0.5 or not views.region.fits_in_crop
-    needs_review = is_cut or _has_two_values(text, constraints)
-    probability = whole * texts[text]
-    return NumberReading(text, probability, texts, unconstrained_texts, True, needs_review)
+    whole = 1 / (1 + math.exp(-max(views.whole, -700.0)))  # of less, the power would overflow
+    is_doubtful = whole < 0.5 or not views.region.fits_in_crop or _has_two_values(text, constraints)
+    return NumberReading(text, whole * texts[text], texts, unconstrained_texts, True, is_doubtful)
 
 
 def _has_two_values(text: str, constraints: Constraints) -> bool:
@@ -161,10 +150,7 @@ class TextScores(NamedTuple):
     second_opinion: Floats
 
     def shares(self, second_opinion_weight: float) -> dict[str, float]:
-        """How likely each text is by all together, with the sum 1.
-
-        Beside a second opinion, what the detector reads adds nothing.
-        """
+        """How likely each text is, with the sum 1; a second opinion replaces the detector's."""
         others = _DETECTOR_WEIGHT * self.detector
         if second_opinion_weight:
             others = second_opinion_weight * self.second_opinion
@@ -223,10 +209,6 @@ def _calibrated(
     scale = (1 - probability) / max(others, _TINY) / total
     scaled = {text: min(scale * texts[text], probability) for text in by_share}
     return scaled | {best: probability} if texts else {}
-
-
-def _sigmoid(log_odds: float) -> float:
-    return 1 / (1 + math.exp(min(-log_odds, 700)))  # of more it would overflow
 
 
 def likeliest(texts: Mapping[str, float]) -> str:

@@ -18,6 +18,7 @@ def crop(width: int, dtype: type = np.uint8, height: int = CROP_HEIGHT) -> np.nd
 
 def test_crops_say_the_same_alone_and_among_others() -> None:
     model = RecognizerModel(FILE)
+    about = model.metadata
     crops = [crop(width) for width in (100, 17, 1024, 112, *range(1, 40))]
     together = model.read(crops)
     assert [rows.shape for rows, _ in together[:4]] == [(28, 13), (8, 13), (256, 13), (28, 13)]
@@ -25,7 +26,8 @@ def test_crops_say_the_same_alone_and_among_others() -> None:
         [alone] = model.read([pixels])
         np.testing.assert_array_equal(rows, alone.log_probabilities)
         np.testing.assert_allclose(np.exp(rows).sum(1), 1, rtol=1e-5)
-        assert whole == alone.whole == pytest.approx(padded([pixels]).mean(), rel=1e-5)
+        log_odds = padded([pixels]).mean() / about.whole_temperature + about.whole_shift
+        assert whole == alone.whole == pytest.approx(log_odds, rel=1e-5)
     assert model.read([]) == []
 
 

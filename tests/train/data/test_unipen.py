@@ -126,7 +126,11 @@ def test_load_keeps_what_it_parsed(cache: Path, monkeypatch: pytest.MonkeyPatch)
     path.unlink()
     assert texts == [item.text for item in unipen.load()] == ['"', "10", "4"]
     assert [file.name for file in cache.iterdir()] == ["unipen.npz"]
-    for damage in (b"", b"PK", (cache / "unipen.npz").read_bytes()[:-30]):
+    kept, array = (cache / "unipen.npz").read_bytes(), io.BytesIO()
+    np.save(array, np.zeros(3))
+    entry = kept.index(b"PK\x01\x02")
+    unknown = kept[: entry + 10] + b"\x63" + kept[entry + 11 :]  # compressed in a way nobody knows
+    for damage in (b"", b"PK", kept[:-30], unknown, array.getvalue()):
         (cache / "unipen.npz").write_bytes(damage)
         with pytest.raises(DataError, match=r"can't read .*unipen\.tgz \(\$DIGITS_UNIPEN\)"):
             unipen.load()

@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
-from lzma import LZMAError
 from pathlib import Path
 from typing import IO, Any
 
@@ -43,7 +42,7 @@ _WORD_WITH_DIGIT = re.compile(rb'^\.SEGMENT\s+WORD\s.*".*\d.*"', re.MULTILINE)
 # The most of a person's, of each letter or sign, and of the words without a digit.
 _MOST_ALIKE, _MOST_WORDS = 6, 50
 _ARRAYS = "points", "stroke_ends", "writing_ends", "texts"
-_DAMAGES = OSError, EOFError, zlib.error, LZMAError, tarfile.TarError
+_DAMAGES = OSError, EOFError, zlib.error, tarfile.TarError
 
 
 def load() -> list[Writing]:
@@ -157,7 +156,8 @@ def _read_cache(cache: Path) -> list[Writing] | None:
     try:
         with np.load(cache, allow_pickle=False) as file:
             arrays = {name: file[name] for name in _ARRAYS}
-    except (*_DAMAGES, ValueError, KeyError, zipfile.BadZipFile):
+    # Also an .npy file (TypeError), and a flipped bit that claims another compression.
+    except (*_DAMAGES, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile):
         return None
     return _writings(arrays) if checksum(arrays) == SHA256 else None
 
