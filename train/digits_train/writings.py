@@ -38,8 +38,8 @@ def held_out_donors(writings: Sequence[Writing], count: int = 4) -> set[str]:
     digits = Counter(writing.donor for writing in writings if is_digit(writing.text))
     numbers = Counter(writing.donor for writing in writings if is_number(writing.text))
     donors = set[str]()
-    for counts, least in ((digits, 100), (numbers, 20)):
-        eligible = sorted(donor for donor in counts if counts[donor] >= least)
+    for counts, min_count in ((digits, 100), (numbers, 20)):
+        eligible = sorted(donor for donor in counts if counts[donor] >= min_count)
         donors |= set(sorted(eligible, key=lambda name: zlib.crc32(name.encode()))[:count])
     return donors
 
@@ -54,6 +54,10 @@ def by_writer(writings: Iterable[Writing]) -> dict[str, list[Writing]]:
 
 def is_digit(text: str) -> bool:
     return len(text) == 1 and text in DIGITS
+
+
+def has_digit(text: str) -> bool:
+    return any(character in DIGITS for character in text)
 
 
 def is_number(text: str) -> bool:

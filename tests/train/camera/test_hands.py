@@ -7,7 +7,7 @@ from digits_train.camera.hands import draw_hands, draw_texts
 from digits_train.camera.ink import EM, stroke
 from digits_train.camera.legibility import are_legible
 from digits_train.camera.ranges import RANGES
-from digits_train.camera.tracing import room_between, spacing_of, trace
+from digits_train.camera.tracing import room_between, trace
 from digits_train.writings import DIGITS, Writing, held_out_donors
 from tests.train import subset_unipen
 
@@ -57,13 +57,13 @@ def test_rare_shape_is_legible() -> None:
     random = np.random.default_rng(0)
     shapes = [stroke([random.uniform(0, EM, (5, 2))], 5) for _ in range(12)]
     labels = list("00112233449") + ["9"]
-    assert are_legible(shapes, labels, list("abcdefghijkl")).all()
+    assert are_legible(shapes, labels, range(12)).all()
 
 
 def test_spacing_is_that_of_the_number(writings: list[Writing]) -> None:
     person = trace(writings)[0]
     [number] = [number for number in person.numbers if number.text == "2745"]
-    spacing = spacing_of(number.digits)
+    spacing = number.spacing
     assert len(spacing.gaps) == 3
     assert len(spacing.drops) == 4
     assert spacing.gaps == pytest.approx([0.25, 0.25, 0.25], abs=0.2)  # a unit of four
@@ -85,7 +85,7 @@ def test_texts_have_no_digits_and_their_doubts(writings: list[Writing]) -> None:
     assert any(not len(glyph.doubtful) for glyph in texts[0])
 
 
-def test_held_out_donors_are_whole_ones(writings: list[Writing]) -> None:
+def test_whole_donors_are_held_out(writings: list[Writing]) -> None:
     many = [item._replace(writer=f"{item.writer}{n}") for item in writings for n in range(9)]
     held_out = held_out_donors(many, 1)
     assert len(held_out) == 1

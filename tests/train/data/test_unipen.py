@@ -188,7 +188,7 @@ def test_bomb_is_refused(
     cache: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
     bomb = "data/1a/lab/bomb.dat"
-    path = archive(cache.parent / "unipen.tgz", FILES | {bomb: 5_000_000 * " "})
+    path = archive(cache.parent / "unipen.tgz", FILES | {bomb: 100_000_000 * " "})
     monkeypatch.setattr(unipen, limit, value)
     monkeypatch.setenv("DIGITS_UNIPEN", str(path))
     with measured() as usage, pytest.raises(DataError, match="it is too large"):

@@ -10,26 +10,27 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits_train.camera.ink import EM, Glyph, Points, stroke
+from digits_train.camera.ink import EM, NO_BOXES, Glyph, Points, stroke
 from digits_train.camera.lettering import doubtful_letters
 from digits_train.camera.ranges import Hand as HandRanges
 from digits_train.camera.tracing import (
     Lines,
     Spacing,
-    Traced,
+    Writer,
     at_origin,
     digit_height,
     letter_height,
     resampled,
-    spacing_of,
     trace,
 )
 from digits_train.pixels import Random, pick
-from digits_train.writings import DIGITS, Writing, by_writer
+from digits_train.writings import DIGITS, Writing, by_writer, has_digit
 
-_MOST, _MOST_SIGNS = 6, 3  # variants of a digit, and of a sign, in a hand
-_TEXTS, _FEWEST_TEXTS = 60, 12  # words and letters of a person that are drawn
-_HIGHEST = 3  # EM: of a word
+_MAX_DIGITS, _MAX_SIGNS = 6, 3  # variants of a digit, and of a sign, in a hand
+_MAX_NUMBERS = 6  # whole ones of a hand
+_TEXTS, _MIN_TEXTS = 60, 12  # words and letters of a person that are drawn
+_MAX_HEIGHT = 3  # EM: of a word
+_DESCENDER = 0.3 * EM  # pixels: of letters such as g
 _PRESSURE = 0.85, 1.15  # of the pen: what it does to the width of a character's strokes
 
 
@@ -72,7 +73,7 @@ def draw_hands(
     writings: of the people who may write. count: of the hands; a person's have different pens.
     """
     people = trace(writings)
-    spacings = [spacing_of(number.digits) for person in people for number in person.numbers]
+    spacings = [number.spacing for person in people for number in person.numbers]
     able = [
         person
         for person in people
@@ -88,19 +89,15 @@ def draw_texts(
     drawn = []
     for items in by_writer(writings).values():
         unit = digit_height(items) or letter_height(items)
-        texts = [item for item in items if not _has_digit(item.text) and _is_placed(item.text)]
-        if not unit or len(texts) < _FEWEST_TEXTS:
+        texts = [item for item in items if not has_digit(item.text) and _is_placed(item.text)]
+        if not unit or len(texts) < _MIN_TEXTS:
             continue
         pen = _random_pen(random, ranges)
         chosen = random.permutation(len(texts))[:_TEXTS].tolist()
-        glyphs = [_draw_text(texts[index], unit, pen, random, ranges) for index in chosen]
-        drawn.append([glyph for glyph in glyphs if min(glyph.coverage.shape) >= 2])
+        glyphs = (_draw_text(texts[index], unit, pen, random, ranges) for index in chosen)
+        drawn.append([glyph for glyph in glyphs if glyph])
     chosen = random.permutation(len(drawn))[: max(1, count // _TEXTS)].tolist()
     return [drawn[index] for index in chosen]
-
-
-def _has_digit(text: str) -> bool:
-    return any(character.isdecimal() for character in text)
 
 
 def _is_placed(text: str) -> bool:
@@ -109,7 +106,7 @@ def _is_placed(text: str) -> bool:
 
 
 def _draw_hand(
-    person: Traced, spacings: Sequence[Spacing], random: Random, ranges: HandRanges
+    person: Writer, spacings: Sequence[Spacing], random: Random, ranges: HandRanges
 ) -> Hand:
     pen = _random_pen(random, ranges)
     wider = float(np.exp(random.normal(0, ranges.widths)))
@@ -120,14 +117,14 @@ def _draw_hand(
 
     variants = dict[str, list[Glyph]]()
     for character, samples in person.characters.items():
-        most = _MOST if character in DIGITS else _MOST_SIGNS
-        chosen = random.permutation(len(samples))[:most].tolist()
+        count = _MAX_DIGITS if character in DIGITS else _MAX_SIGNS
+        chosen = random.permutation(len(samples))[:count].tolist()
         variants[character] = [draw(samples[index], character) for index in chosen]
     numbers = []
-    for index in random.permutation(len(person.numbers))[:_MOST].tolist():
-        text, digits = person.numbers[index]
+    for index in random.permutation(len(person.numbers))[:_MAX_NUMBERS].tolist():
+        text, digits, spacing = person.numbers[index]
         glyphs = list(map(draw, map(at_origin, digits), text))
-        numbers.append(WrittenNumber(text, glyphs, spacing_of(digits)))
+        numbers.append(WrittenNumber(text, glyphs, spacing))
     own = [number.spacing for number in numbers]
     return Hand(pen, variants, numbers, own or spacings)
 
@@ -140,14 +137,9 @@ def _random_pen(random: Random, ranges: HandRanges) -> float:
 
 def _bent(lines: Lines, wider: float, random: Random, ranges: HandRanges) -> list[Points]:
     """Lines as the same person would write them another time: waves of about their size."""
-    shift, turn = random.uniform(0, 2 * np.pi, (2, 2))
-    waves = random.uniform(2, 5, (2, 2)) / EM
+    phases, waves = random.uniform(0, 2 * np.pi, 2), random.uniform(2, 5, (2, 2)) / EM
     distance = random.uniform(*ranges.bent) * EM
-    bent = []
-    for line in lines:
-        angles = np.stack([line @ waves[0] + shift[0], line @ waves[1] + turn[0]], 1)
-        bent.append((line + distance * np.sin(angles)) * (wider, 1.0))
-    return bent
+    return [(line + distance * np.sin(line @ waves + phases)) * (wider, 1.0) for line in lines]
 
 
 def _below(character: str, height: int) -> float:
@@ -161,17 +153,22 @@ def _below(character: str, height: int) -> float:
     return (height - EM) / 2
 
 
-def _draw_text(item: Writing, unit: float, pen: float, random: Random, ranges: HandRanges) -> Glyph:
-    """Draw a word, letter or sign; one that may be taken for a digit is doubtful."""
+def _draw_text(
+    item: Writing, unit: float, pen: float, random: Random, ranges: HandRanges
+) -> Glyph | None:
+    """Draw a word, letter or sign; one that may be taken for a digit is doubtful.
+
+    unit: height of the writer's digits, in the tablet's. None if it can't be of that size.
+    """
     lines = at_origin(resampled(item.strokes, EM / unit))
     high = float(np.concatenate(lines)[:, 1].max())
-    if high > _HIGHEST * EM:
-        return Glyph(np.zeros((1, 1), np.uint8))
+    if high > _MAX_HEIGHT * EM:
+        return None
     coverage = stroke(_bent(lines, 1.0, random, ranges), pen)
     height, width = coverage.shape
-    is_doubtful = bool(doubtful_letters(item.text))
-    boxes = np.array([(0, 0, width, height)][: int(is_doubtful)], np.float32).reshape(-1, 4)
+    whole = np.array([(0, 0, width, height)], np.float32)
+    boxes = whole if doubtful_letters(item.text) else NO_BOXES
     if len(item.text) == 1 and not item.text.isalpha():
         return Glyph(coverage, _below(item.text, height), boxes)
-    descends = 0.3 * EM * bool(re.search("[gjpqy]", item.text))
-    return Glyph(coverage, descends, boxes)
+    descends = re.search("[gjpqy]", item.text)
+    return Glyph(coverage, _DESCENDER if descends else 0.0, boxes)

@@ -12,13 +12,13 @@ _NEIGHBOURS = 5
 _BLOCK = 1000  # digits whose distances to all others are computed together
 
 
-def are_legible(digits: Sequence[Bytes], labels: Sequence[str], writers: Sequence[str]) -> Mask:
+def are_legible(digits: Sequence[Bytes], labels: Sequence[str], writers: Sequence[int]) -> Mask:
     """Which digits aren't taken for another one: bool [n].
 
     A digit is, if the five most similar ones by other people all have one label, and not its own
     (after D. Wilson, "Asymptotic properties of nearest neighbor rules using edited data", 1972).
 
-    digits: uint8 [height, width] each, 255 = ink, cropped.
+    digits: uint8 [height, width] each, 255 = ink, cropped. writers: numbers of the people.
     """
     pictures = np.stack([_picture(digit) for digit in digits])
     _, label_ids = np.unique(labels, return_inverse=True)

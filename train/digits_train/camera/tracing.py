@@ -26,20 +26,6 @@ _GAPS, _DROPS = (-0.3, 3.0), (-0.5, 0.5)  # heights: wider ones are somebody's m
 Lines = Sequence[Points]  # of one character, by a person whose digits are EM pixels high
 
 
-class TracedNumber(NamedTuple):
-    """A whole number, as the lines of each of its digits, where they were written."""
-
-    text: str
-    digits: Sequence[Lines]
-
-
-class Traced(NamedTuple):
-    """What a person wrote: samples of each character, at (0, 0), and whole numbers."""
-
-    characters: Mapping[str, Sequence[Lines]]
-    numbers: Sequence[TracedNumber]
-
-
 class Spacing(NamedTuple):
     """How the digits of a number stand, in heights: float64 [n - 1], and [n].
 
@@ -51,7 +37,22 @@ class Spacing(NamedTuple):
     drops: NDArray[np.float64]
 
 
-def trace(writings: Sequence[Writing]) -> list[Traced]:
+class NumberLines(NamedTuple):
+    """A whole number, as the lines of each of its digits, where they were written."""
+
+    text: str
+    digits: Sequence[Lines]
+    spacing: Spacing
+
+
+class Writer(NamedTuple):
+    """What a person wrote: samples of each character, at (0, 0), and whole numbers."""
+
+    characters: Mapping[str, Sequence[Lines]]
+    numbers: Sequence[NumberLines]
+
+
+def trace(writings: Sequence[Writing]) -> list[Writer]:
     """What each person wrote, without the digits that everybody would take for another one."""
     people = [_trace(items) for items in by_writer(writings).values()]
     digits = [
@@ -64,12 +65,12 @@ def trace(writings: Sequence[Writing]) -> list[Traced]:
     ]
     inks = [stroke(at_origin(lines), _PEN) for *_, lines in digits]
     labels = [label for _, label, _ in digits]
-    legible = are_legible(inks, labels, [str(person) for person, *_ in digits])
+    legible = are_legible(inks, labels, [person for person, *_ in digits])
     kept = {id(lines) for (*_, lines), is_kept in zip(digits, legible, strict=True) if is_kept}
     return [_without_others(person, kept) for person in people]
 
 
-def _without_others(person: Traced, kept: set[int]) -> Traced:
+def _without_others(person: Writer, kept: set[int]) -> Writer:
     """A person's digits of these identities, those in numbers as well, and the other characters."""
     characters = {
         character: [lines for lines in samples if character not in DIGITS or id(lines) in kept]
@@ -81,18 +82,18 @@ def _without_others(person: Traced, kept: set[int]) -> Traced:
     for number in numbers:
         for digit, lines in zip(number.text, number.digits, strict=True):
             characters.setdefault(digit, []).append(at_origin(lines))
-    return Traced(characters, numbers)
+    return Writer(characters, numbers)
 
 
-def _trace(items: Sequence[Writing]) -> Traced:
+def _trace(items: Sequence[Writing]) -> Writer:
     """What a person wrote, in the size of their digits."""
-    characters, numbers = defaultdict[str, list[Lines]](list), list[TracedNumber]()
+    characters, numbers = defaultdict[str, list[Lines]](list), list[NumberLines]()
     for item in items:
         groups = _split(item) if is_number(item.text) else []
         height = float(np.median([height_of(strokes) for strokes in groups])) if groups else 0.0
         if height:
             digits = [resampled(strokes, EM / height) for strokes in groups]
-            numbers.append(TracedNumber(item.text, digits))
+            numbers.append(NumberLines(item.text, digits, spacing_of(digits)))
     unit = digit_height(items)
     for item in (item for item in items if unit and len(item.text) == 1):
         lines = at_origin(resampled(item.strokes, EM / unit))
@@ -100,7 +101,7 @@ def _trace(items: Sequence[Writing]) -> Traced:
         is_cut = is_digit(item.text) and high < _SIZES[0] * EM
         if wide < _WIDEST * EM and high < _SIZES[1] * EM and not is_cut:
             characters[item.text].append(lines)
-    return Traced(characters, numbers)
+    return Writer(characters, numbers)
 
 
 def digit_height(items: Sequence[Writing]) -> float:
@@ -117,10 +118,12 @@ def letter_height(items: Sequence[Writing]) -> float:
 
 
 def height_of(strokes: Sequence[NDArray[np.float32]]) -> float:
+    """The height of strokes, float32 [n, 2] each, in their own units."""
     return float(np.ptp(np.concatenate(strokes)[:, 1]))
 
 
 def at_origin(lines: Lines) -> list[Points]:
+    """Move lines so that their leftmost x and topmost y are 0."""
     low = np.concatenate(lines).min(0)
     return [line - low for line in lines]
 
@@ -131,8 +134,8 @@ def resampled(strokes: Sequence[NDArray[np.float32]], scale: float) -> list[Poin
     for points in strokes:
         line = points.astype(np.float64) * scale
         along = np.concatenate([[0.0], np.hypot(*np.diff(line, axis=0).T).cumsum()])
-        at = np.linspace(0, along[-1], max(2, round(along[-1] / _STEP) + 1))
-        lines.append(np.stack([np.interp(at, along, line[:, axis]) for axis in (0, 1)], 1))
+        distances = np.linspace(0, along[-1], max(2, round(along[-1] / _STEP) + 1))
+        lines.append(np.stack([np.interp(distances, along, line[:, axis]) for axis in (0, 1)], 1))
     return lines
 
 

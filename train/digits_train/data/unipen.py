@@ -26,7 +26,7 @@ from digits.system import environment_variable
 from digits.terminal import print_stderr, progress_bar
 from digits_train import fetch
 from digits_train.data import unipen_format
-from digits_train.writings import DIGITS, Writing
+from digits_train.writings import Writing, has_digit
 
 SHA256 = "a81b3f2923faee850560ec1bfc5e77c04cd69612f8c02a5c1958a4bf18131fd1"
 SOURCES: tuple[str, ...] = (
@@ -40,7 +40,7 @@ _KINDS = dict.fromkeys(("1a", "1b", "1c", "1d"), "CHARACTER") | {"7": "WORD"}
 _USED = re.compile(r"(?:^|/)(data/(?:1[a-d]|7)/.+\.dat|include/.+)$", re.IGNORECASE)
 _WORD_WITH_DIGIT = re.compile(rb'^\.SEGMENT\s+WORD\s.*".*\d.*"', re.MULTILINE)
 # The most of a person's, of each letter or sign, and of the words without a digit.
-_MOST_ALIKE, _MOST_WORDS = 6, 50
+_MAX_ALIKE, _MAX_WORDS = 6, 50
 _ARRAYS = "points", "stroke_ends", "writing_ends", "texts"
 _DAMAGES = OSError, EOFError, zlib.error, tarfile.TarError
 
@@ -107,7 +107,10 @@ def _unpacked(archive: IO[bytes], name: str) -> dict[str, bytes]:
 
 
 def parse(files: Mapping[str, bytes]) -> list[Writing]:
-    """The writings that are used, in a fixed order. files: as of `_unpacked`."""
+    """The writings that are used, in a fixed order. Raises DataError for an endless inclusion.
+
+    files: the contents of those in data/ and include/, by their paths there in small letters.
+    """
     included = {
         name.removeprefix("include/"): content
         for name, content in files.items()
@@ -129,10 +132,10 @@ def parse(files: Mapping[str, bytes]) -> list[Writing]:
             is_used = segment.kind == kind and (kind == "WORD" or len(text) == 1)
             if not is_used or segment.quality == "BAD" or not text:
                 continue
-            if not any(character in DIGITS for character in text):
+            if not has_digit(text):
                 alike = text if kind == "CHARACTER" else "words"
                 counts[writer, alike] += 1
-                if counts[writer, alike] > (_MOST_WORDS if alike == "words" else _MOST_ALIKE):
+                if counts[writer, alike] > (_MAX_WORDS if alike == "words" else _MAX_ALIKE):
                     continue
             writings.append(Writing(text, writer, segment.strokes))
     return sorted(writings, key=lambda writing: (writing.writer, writing.text))
@@ -163,7 +166,12 @@ def _read_cache(cache: Path) -> list[Writing] | None:
 
 
 def pack(writings: Sequence[Writing]) -> dict[str, NDArray[Any]]:
-    """All writings as a few arrays."""
+    """All writings as a few arrays.
+
+    points: float32 [n, 2], of all strokes. stroke_ends: int32 [strokes], the index behind each
+    one's last point. writing_ends: int32 [writings], behind each one's last stroke. texts: uint8
+    [bytes], a line of UTF-8 for each writing: its writer, a tab and its text.
+    """
     strokes = [stroke for writing in writings for stroke in writing.strokes]
     texts = "\n".join(f"{writing.writer}\t{writing.text}" for writing in writings)
     return {
@@ -186,7 +194,7 @@ def _writings(arrays: Mapping[str, NDArray[Any]]) -> list[Writing]:
 
 
 def checksum(arrays: Mapping[str, NDArray[Any]]) -> str:
-    """Of the bytes in little-endian order: the same on every machine."""
+    """The SHA-256 of packed writings, in hex. Little-endian, so that all machines agree."""
     digest = hashlib.sha256()
     for name in _ARRAYS:
         digest.update(arrays[name].astype(arrays[name].dtype.newbyteorder("<")).tobytes())

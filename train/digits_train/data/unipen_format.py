@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from digits.errors import DataError
 from digits_train.writings import Stroke
 
-_MAX_DEPTH, _MAX_INCLUDED = 8, 1_000  # of files that include others, for one file of data/
+_MAX_DEPTH, _MAX_INCLUDES = 8, 1_000  # of files that include others, for one file of data/
 _KEYWORD = re.compile(r"^\.(?=[A-Z])", re.MULTILINE)
 _SEGMENT = re.compile(r'(\S+)\s+(\S+)\s+(\S+)\s+"(.*)"')
 _PIECE = re.compile(r"(\d{1,9})(?::(\d{1,9}))?(?:-(\d{1,9})(?::(\d{1,9}))?)?")
@@ -88,7 +88,7 @@ class _Parser:
     """What a file and those that it includes say, in this order."""
 
     def __init__(self, included: Mapping[str, bytes]) -> None:
-        self.included, self.left = included, _MAX_INCLUDED
+        self.included, self.includes_left = included, _MAX_INCLUDES
         self.components, self.columns = list[_Component](), ["X", "Y"]
         self.segments, self.info = list[tuple[str, ...]](), dict[str, str]()
 
@@ -110,8 +110,8 @@ class _Parser:
 
     def _note(self, keyword: str, rest: str, depth: int) -> None:
         if keyword == "INCLUDE":
-            self.left -= 1
-            if not depth or self.left < 0:
+            self.includes_left -= 1
+            if not depth or self.includes_left < 0:
                 raise DataError(f"a file includes {rest} endlessly")
             self.read(self.included.get(rest.lower(), b""), depth - 1)
         elif keyword == "COORD":
